@@ -1,0 +1,89 @@
+#!/bin/sh
+# Makes .venv and keeps it in step with the pinned requirements.
+#
+#   tools/venv.sh run    what the portal needs
+#   tools/venv.sh dev    that, and what checks and tests need
+#
+# PYTHON=name or path asks for one interpreter; without it a working .venv is kept, else the first
+# of python3, python3.13, python3.12, python3.11 that really runs and is 3.11, 3.12 or 3.13.
+set -eu
+cd "$(dirname "$0")/.."
+
+say() { printf '%s\n' "$*" >&2; }
+die() { say "make: $*"; exit 1; }
+
+# Prints the version ("3.13") of an interpreter that runs and is one of ours. A name on the PATH may
+# be a dead shim, so only running it tells.
+version_of() {
+    "$1" -c 'import sys
+v = sys.version_info[:2]
+sys.exit(0 if (3, 11) <= v <= (3, 13) and not print("%d.%d" % v) else 1)' 2>/dev/null </dev/null
+}
+
+find_python() {
+    if [ -n "${PYTHON:-}" ]; then
+        version_of "$PYTHON" >/dev/null ||
+            die "PYTHON=$PYTHON does not run, or is not Python 3.11, 3.12 or 3.13"
+        printf '%s\n' "$PYTHON"
+        return
+    fi
+    for name in python3 python3.13 python3.12 python3.11; do
+        if version_of "$name" >/dev/null; then
+            printf '%s\n' "$name"
+            return
+        fi
+    done
+    die "no Python 3.11, 3.12 or 3.13 found; install one or name it with PYTHON=..."
+}
+
+# Debian and its relatives ship Python without what a virtual environment needs.
+need_venv_modules() {
+    "$1" -c 'import ensurepip, venv' 2>/dev/null && return
+    package="python$2-venv"
+    if command -v apt-get >/dev/null 2>&1; then
+        if [ "$(id -u)" = 0 ]; then
+            say "make: installing $package, which Python needs for virtual environments"
+            { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y "$package"; } >&2 ||
+                die "could not install $package; run: apt-get update && apt-get install $package"
+            "$1" -c 'import ensurepip, venv' 2>/dev/null && return
+            die "$1 still lacks ensurepip after installing $package; name another with PYTHON=..."
+        fi
+        die "Python lacks what a virtual environment needs; run: sudo apt-get install $package"
+    fi
+    die "Python lacks the modules ensurepip and venv; install your system's package for them"
+}
+
+want="${1:-run}"
+case "$want" in run | dev) ;; *) die "usage: tools/venv.sh run|dev" ;; esac
+
+have="$(version_of .venv/bin/python || true)"
+if [ -n "$have" ] && ! .venv/bin/python -c 'import pip' 2>/dev/null; then
+    have=""
+fi
+if [ -z "$have" ] || { [ -n "${PYTHON:-}" ] && [ "$(version_of "$PYTHON" || true)" != "$have" ]; }; then
+    python="$(find_python)"
+    version="$(version_of "$python")"
+    need_venv_modules "$python" "$version"
+    if [ -e .venv ] && [ ! -e .venv/pyvenv.cfg ]; then
+        die ".venv is in the way and is no virtual environment; move it away"
+    fi
+    say "make: building .venv with Python $version"
+    rm -rf .venv
+    "$python" -m venv .venv
+fi
+
+# A stamp holds the sum of the files that were installed: nothing to do costs no pip start.
+install() {
+    stamp=".venv/installed-$1"
+    shift
+    sum="$(cat "$@" | cksum)"
+    [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$sum" ] && return
+    say "make: installing $*"
+    set -- $(printf -- '-r %s ' "$@")
+    .venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes "$@" >&2
+    printf '%s' "$sum" >"$stamp"
+}
+
+install run requirements.txt
+[ "$want" = dev ] && install dev requirements.txt requirements-dev.txt
+exit 0
