@@ -1,0 +1,173 @@
+"""Who may do what: people by role and site, partner accounts by their switches.
+
+The actor is made from verified credentials only, never from a field of a request. Everything here
+answers with the reason of a refusal in words, so that each door can say why.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from app.domain.errors import Forbidden, NotFound
+
+
+class Role(StrEnum):
+    """Roles of people."""
+
+    ADMIN = "admin"
+    OPERATOR = "operator"
+    REPORTER = "reporter"
+    READER = "reader"
+
+
+class Door(StrEnum):
+    """Through which door a change came in."""
+
+    PORTAL = "portal"
+    SOAP = "soap"
+    API = "api"
+    COMMAND = "command"
+    SYSTEM = "system"
+
+
+class Kind(StrEnum):
+    """What kind of account acts."""
+
+    PERSON = "person"
+    PARTNER = "partner"
+    SYSTEM = "system"
+
+
+class TicketAccess(StrEnum):
+    """Which tickets a partner's account sees."""
+
+    ALL = "all"
+    OWN = "own"
+
+
+CONTRACT_YEARS = (2012, 2013, 2016)
+"""Years of the GGUS contract that an account may be compiled against; later response fields are
+left out for earlier years."""
+
+
+@dataclass(frozen=True)
+class Actor:
+    """An authenticated account. ``account`` is its login name; ids are database keys."""
+
+    kind: Kind
+    account: str
+    account_id: int | None = None
+    role: Role | None = None
+    site_ids: frozenset[int] = field(default_factory=frozenset)
+    time_zone: str = "UTC"
+    partner_id: int | None = None
+    partner_code: str | None = None
+    access: TicketAccess = TicketAccess.OWN
+    read_only: bool = False
+    internal: bool = False
+    contract_year: int = 2016
+
+    @property
+    def is_operator(self) -> bool:
+        """Operators and admins work on all tickets."""
+        return self.role in (Role.ADMIN, Role.OPERATOR)
+
+
+SYSTEM = Actor(kind=Kind.SYSTEM, account="portal", internal=True)
+"""The portal itself, for timed work and commands."""
+
+
+@dataclass(frozen=True)
+class TicketFacts:
+    """What rights on one ticket depend on."""
+
+    created_by_user: int | None
+    created_by_partner: int | None
+    handed_to_partners: frozenset[int]
+    site_ids: frozenset[int]
+    """Affected sites, the responsible site and the ends of affected links."""
+
+
+def is_submitter(actor: Actor, ticket: TicketFacts) -> bool:
+    """Whether this person, or any account of this partner, created the ticket."""
+    if actor.kind is Kind.PERSON:
+        return actor.account_id is not None and actor.account_id == ticket.created_by_user
+    if actor.kind is Kind.PARTNER:
+        return actor.partner_id is not None and actor.partner_id == ticket.created_by_partner
+    return False
+
+
+def may_read(actor: Actor, ticket: TicketFacts) -> bool:
+    """People read all tickets; a partner's account all or its partner's own."""
+    if actor.kind is not Kind.PARTNER or actor.access is TicketAccess.ALL:
+        return True
+    return is_submitter(actor, ticket) or actor.partner_id in ticket.handed_to_partners
+
+
+def may_read_internal(actor: Actor) -> bool:
+    """Whether internal entries of others are shown to this account."""
+    return actor.kind is Kind.SYSTEM or actor.is_operator or actor.internal
+
+
+def refusal_to_create(actor: Actor) -> str | None:
+    """Why this account may not create tickets, or None."""
+    if actor.kind is Kind.PARTNER and actor.read_only:
+        return "This account is read-only; creating tickets needs the right to write"
+    if actor.role is Role.READER:
+        return "A reader may not create tickets; ask for the role reporter or operator"
+    return None
+
+
+def refusal_to_write(actor: Actor, ticket: TicketFacts) -> str | None:
+    """Why this account may not change this (readable) ticket, or None."""
+    if actor.kind is Kind.SYSTEM or actor.is_operator:
+        return None
+    if actor.kind is Kind.PARTNER:
+        if actor.read_only:
+            return "This account is read-only; changing tickets needs the right to write"
+        return None
+    if actor.role is Role.REPORTER:
+        if is_submitter(actor, ticket) or actor.site_ids & ticket.site_ids:
+            return None
+        return (
+            "A reporter changes tickets that it wrote, or where its site is affected,"
+            " responsible or an end of an affected link"
+        )
+    return "A reader may not change tickets; ask for the role reporter or operator"
+
+
+def require_read(actor: Actor, ticket: TicketFacts) -> None:
+    """Raise ``NotFound``, as for an unknown number, unless the actor may read the ticket."""
+    if not may_read(actor, ticket):
+        raise NotFound
+
+
+def require_write(actor: Actor, ticket: TicketFacts) -> None:
+    """Raise ``NotFound`` or ``Forbidden`` (naming the missing right) unless the actor may write."""
+    require_read(actor, ticket)
+    reason = refusal_to_write(actor, ticket)
+    if reason is not None:
+        raise Forbidden(reason)
+
+
+def require_create(actor: Actor) -> None:
+    """Raise ``Forbidden`` unless the actor may create tickets."""
+    reason = refusal_to_create(actor)
+    if reason is not None:
+        raise Forbidden(reason)
+
+
+def require_operator(actor: Actor, what: str) -> None:
+    """Raise ``Forbidden`` unless the actor is an operator, an admin or the portal itself."""
+    if not (actor.is_operator or actor.kind is Kind.SYSTEM):
+        raise Forbidden(f"Only operators may {what}")
+
+
+def require_internal(actor: Actor) -> None:
+    """Raise ``Forbidden`` if a person who may not read internal entries wants to write one.
+
+    Partners' internal text is always accepted; without the switch only their own comes back.
+    """
+    if actor.kind is Kind.PERSON and not actor.is_operator:
+        raise Forbidden("Only operators may write internal entries")

@@ -1,0 +1,131 @@
+"""The one vocabulary of errors, raised by rules and services and translated once per door.
+
+``number`` is the number that partners see in ``ERROR (n): ...``; it is stable, and documented in
+``docs/fault-numbers.md``. 302 and 623 are the two that GGUS's own clients know. ``message`` is in
+the words of the person or partner who reads it and never repeats a value that was sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+class PortalError(Exception):
+    """Base of everything that a door may show. ``number`` is set by each subclass."""
+
+    number = 900
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class Invalid(PortalError):
+    """A value that is not allowed. ``field`` is the ticket's field, ``message`` says what is."""
+
+    number = 310
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class InvalidMany(Invalid):
+    """Several values that are not allowed at once: ``problems`` maps field to message."""
+
+    def __init__(self, problems: Mapping[str, str]) -> None:
+        first = next(iter(problems))
+        super().__init__(first, "; ".join(problems.values()))
+        self.problems = dict(problems)
+
+
+class MoveNotAllowed(PortalError):
+    """A change of state that the table of moves does not hold, or a write on a final ticket."""
+
+    number = 311
+
+
+class InvalidQuery(PortalError):
+    """A qualification (query) that cannot be read, or names a field that cannot be queried."""
+
+    number = 312
+
+
+class TooMuch(PortalError):
+    """An answer or a request above a documented limit; ``message`` says how to page or split."""
+
+    number = 313
+
+
+class NotFound(PortalError):
+    """No such thing, or one that this account may not know of: both answer alike."""
+
+    number = 302
+
+    def __init__(self, message: str = "Entry does not exist in database") -> None:
+        super().__init__(message)
+
+
+class Forbidden(PortalError):
+    """Known, but not allowed; ``message`` names the right that is missing."""
+
+    number = 330
+
+
+class OriginConflict(PortalError):
+    """An origin id was sent again with other content for a ticket that is closed by now."""
+
+    number = 340
+
+    def __init__(self, ticket_number: int) -> None:
+        super().__init__(
+            f"This origin id belongs to ticket {ticket_number}, which is closed, and the content"
+            " differs from the first request; use a new origin id, or change that ticket"
+        )
+        self.ticket_number = ticket_number
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One field that somebody else changed meanwhile: what it was, is, and was meant to be."""
+
+    field: str
+    base: object
+    theirs: object
+    mine: object
+
+
+class EditConflict(PortalError):
+    """The ticket was changed by somebody else since the form was opened."""
+
+    number = 341
+
+    def __init__(self, current_version: int, differences: tuple[Difference, ...]) -> None:
+        super().__init__("Somebody else changed this ticket meanwhile; choose per field")
+        self.current_version = current_version
+        self.differences = differences
+
+
+class AuthenticationFailed(PortalError):
+    """Unknown name, wrong password, disabled account: the same answer for every cause."""
+
+    number = 623
+
+    def __init__(self, message: str = "Authentication failed") -> None:
+        super().__init__(message)
+
+
+class TooManyAttempts(AuthenticationFailed):
+    """Too many failed logins on this account within a short time; it opens again by itself."""
+
+    number = 624
+
+    def __init__(self) -> None:
+        super().__init__("Too many failed attempts on this account; wait a few seconds")
+
+
+class SettingError(PortalError):
+    """A setting or a command's argument that cannot be used; ends a command with one line."""
+
+    number = 950

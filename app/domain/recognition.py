@@ -1,0 +1,53 @@
+"""Finding the links and sites that a ticket's texts name.
+
+A partner that speaks the GGUS contract can name one affected site and no link, but writes both
+into title and description. What is found here is only proposed: it is marked as recognised, and
+one click takes it off again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+_URL = re.compile(r"(?:[a-z][a-z0-9+.-]*://|www\.)\S+", re.IGNORECASE)
+_SHORTEST_SITE_NAME = 4
+"""Letters. Shorter names (``pic``) are words of other meanings."""
+
+
+def _whole_words(names: Iterable[str], flags: int = 0) -> re.Pattern[str] | None:
+    """A pattern for any of ``names`` as a whole word; a hyphen is part of a word."""
+    ordered = sorted(names, key=len, reverse=True)
+    if not ordered:
+        return None
+    return re.compile(r"(?<![\w-])(?:" + "|".join(map(re.escape, ordered)) + r")(?![\w-])", flags)
+
+
+def recognised_links(texts: Iterable[str], link_names: Iterable[str]) -> tuple[str, ...]:
+    """The link ids that stand in ``texts`` as whole words, in order of appearance."""
+    by_folded = {name.casefold(): name for name in link_names}
+    pattern = _whole_words(by_folded.values(), re.IGNORECASE)
+    if pattern is None:
+        return ()
+    found = (by_folded[hit.casefold()] for text in texts for hit in pattern.findall(text))
+    return tuple(dict.fromkeys(found))
+
+
+def recognised_sites(
+    title: str, site_names: Mapping[str, str], link_names: Iterable[str]
+) -> tuple[str, ...]:
+    """The sites whose names stand in ``title``, in order of appearance, each once.
+
+    ``site_names`` maps every name to its site's key; keys are returned. Exact case, four or more
+    letters, outside link ids and URLs.
+    """
+    rest = _URL.sub(" ", title)
+    links = _whole_words(link_names, re.IGNORECASE)
+    if links is not None:
+        rest = links.sub(" ", rest)
+    pattern = _whole_words(
+        name for name in site_names if sum(map(str.isalpha, name)) >= _SHORTEST_SITE_NAME
+    )
+    if pattern is None:
+        return ()
+    return tuple(dict.fromkeys(site_names[hit] for hit in pattern.findall(rest)))

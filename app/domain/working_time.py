@@ -1,0 +1,38 @@
+"""Working days as GGUS counts them: Monday 00:00 to Saturday 00:00 UTC, no holidays."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+_DAY = timedelta(days=1)
+_SATURDAY = 5
+
+
+def add_working_days(start: datetime, days: int) -> datetime:
+    """The moment when ``days`` times 24 h of working time have passed since ``start`` (UTC)."""
+    moment = start
+    remaining = days * _DAY
+    while True:
+        midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0) + _DAY
+        if moment.weekday() < _SATURDAY:
+            step = midnight - moment
+            if remaining <= step:
+                return moment + remaining
+            remaining -= step
+        moment = midnight
+
+
+def subtract_working_days(end: datetime, days: int) -> datetime:
+    """The latest start from which ``days`` working days have passed at ``end`` (UTC)."""
+    moment = end
+    remaining = days * _DAY
+    while True:
+        midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+        if midnight == moment:
+            midnight -= _DAY
+        if midnight.weekday() < _SATURDAY:
+            step = moment - midnight
+            if remaining <= step:
+                return moment - remaining
+            remaining -= step
+        moment = midnight
