@@ -6,7 +6,9 @@ answers with the reason of a refusal in words, so that each door can say why.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 from app.domain.errors import Forbidden, NotFound
@@ -76,6 +78,26 @@ class Actor:
 
 SYSTEM = Actor(kind=Kind.SYSTEM, account="portal", internal=True)
 """The portal itself, for timed work and commands."""
+
+
+@dataclass(frozen=True)
+class Writer:
+    """Who makes a change, when and through which door: what the change log keeps of it."""
+
+    actor: Actor
+    door: Door
+    now: datetime
+    author: str = ""
+    """The author to show where a partner names one (GHD_Last_Modifier); else the account."""
+    claims: Mapping[str, str] = field(default_factory=dict)
+    """What else the sender says of itself (GHD_Last_Login, GHD_Origin_SG): recorded, not used."""
+    request_digest: str | None = None
+    """Digest of a partner's whole request, by which an identical repeat is known."""
+
+    @property
+    def shown_author(self) -> str:
+        """The claimed author, else the account's name."""
+        return self.author or self.actor.account
 
 
 @dataclass(frozen=True)

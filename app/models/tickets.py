@@ -62,9 +62,7 @@ class Ticket(Base):
     last_author: Mapped[str] = mapped_column(String(255))
 
     created_by_user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"), index=True)
-    created_by_partner_id: Mapped[int | None] = mapped_column(
-        ForeignKey("partners.id"), index=True
-    )
+    created_by_partner_id: Mapped[int | None] = mapped_column(ForeignKey("partners.id"), index=True)
     submitter_name: Mapped[str] = mapped_column(String(255), default="")
     submitter_mail: Mapped[str] = mapped_column(String(255), default="")
     submitter_login: Mapped[str] = mapped_column(String(255), default="")

@@ -1,0 +1,109 @@
+"""The change log: one row for each change of a thing, written in the change's own transaction.
+
+Timeline, GGUS history, audit and every partner's cursor are read from it. Its ids are given out
+under a lock that is held until commit, so a reader that has seen id n will never see a lower one
+appear later.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.orm import Session
+
+from app.domain.access import Writer
+from app.models import Change, ChangedField, Counter
+
+TICKET = "ticket"
+
+
+@dataclass(frozen=True)
+class FieldChange:
+    """One field's old and new value as text; None = not set."""
+
+    field: str
+    old: str | None
+    new: str | None
+
+
+def take_number(session: Session, sequence: str) -> int:
+    """The next number of a sequence, counting from 1, without gaps.
+
+    Holds the sequence's lock until the transaction ends: a lower number never becomes visible
+    after a higher one. Take it as late as possible.
+    """
+    insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
+    statement = (
+        insert(Counter)
+        .values(name=sequence, value=1)
+        .on_conflict_do_update(index_elements=[Counter.name], set_={"value": Counter.value + 1})
+        .returning(Counter.value)
+    )
+    return session.execute(statement).scalar_one()
+
+
+def next_version(session: Session, kind: str, thing_id: int) -> int:
+    """The version that the next change of a thing brings; 1 for its creation."""
+    newest = session.scalar(
+        select(func.max(Change.version)).where(Change.kind == kind, Change.thing_id == thing_id)
+    )
+    return (newest or 0) + 1
+
+
+def record_change(
+    session: Session,
+    by: Writer,
+    *,
+    kind: str,
+    thing_id: int,
+    fields: Iterable[FieldChange],
+    version: int | None = None,
+    at: datetime | None = None,
+) -> Change:
+    """Write one change of one thing. ``at`` is UTC and defaults to the writer's ``now``."""
+    change = Change(
+        kind=kind,
+        thing_id=thing_id,
+        version=version if version is not None else next_version(session, kind, thing_id),
+        at=at if at is not None else by.now,
+        actor_kind=by.actor.kind,
+        actor_account=by.actor.account,
+        actor_id=by.actor.account_id,
+        partner_id=by.actor.partner_id,
+        author=by.shown_author,
+        claims=json.dumps(dict(by.claims), ensure_ascii=False) if by.claims else "",
+        door=by.door,
+        request_digest=by.request_digest,
+        fields=[
+            ChangedField(position=position, field=item.field, old=item.old, new=item.new)
+            for position, item in enumerate(fields)
+        ],
+    )
+    session.flush()
+    change.id = take_number(session, "change")
+    session.add(change)
+    session.flush()
+    return change
+
+
+def changes_of(session: Session, kind: str, thing_id: int) -> Sequence[Change]:
+    """All changes of one thing, oldest first."""
+    return session.scalars(
+        select(Change)
+        .where(Change.kind == kind, Change.thing_id == thing_id)
+        .order_by(Change.version)
+    ).all()
+
+
+def changes_after(session: Session, cursor: int, limit: int) -> Sequence[Change]:
+    """Up to ``limit`` changes of all things behind ``cursor`` (a change's id, 0 = from the
+    beginning), in order. Reading on from the last id that was seen misses nothing."""
+    return session.scalars(
+        select(Change).where(Change.id > cursor).order_by(Change.id).limit(limit)
+    ).all()

@@ -1,0 +1,166 @@
+"""A ticket's fields as the change log writes them, and how a wanted value is applied to the row.
+
+Only ``services.tickets`` changes rows through this; pages read ``logged_value`` to compare.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.domain.access import Kind, TicketFacts, Writer
+from app.domain.ticket_content import Reference
+from app.models import ExternalReference, Site, SiteSpelling, Ticket, TicketLink, TicketSite
+from app.services.registry import find_site, require_links, require_site, responsible_site_of_link
+
+SEPARATOR = "; "
+"""Between the values of a field that has several, in the change log."""
+
+
+def facts_of(ticket: Ticket) -> TicketFacts:
+    """What rights on this ticket depend on."""
+    sites = {item.site_id for item in ticket.affected_sites}
+    sites.add(ticket.responsible_site_id)
+    for affected in ticket.affected_links:
+        sites |= {affected.link.end_a_id, affected.link.end_b_id}
+    return TicketFacts(
+        created_by_user=ticket.created_by_user_id,
+        created_by_partner=ticket.created_by_partner_id,
+        handed_to_partners=frozenset(partner.id for partner in ticket.handed_to),
+        site_ids=frozenset(site for site in sites if site is not None),
+    )
+
+
+def current_value(ticket: Ticket, field: str) -> Any:
+    """A field's value in the form in which writers state it (names, aware times, tuples)."""
+    if field == "links":
+        return tuple(item.link.name for item in ticket.affected_links)
+    if field == "sites":
+        return tuple(item.name for item in ticket.affected_sites)
+    if field == "responsible_site":
+        return ticket.responsible_site.key if ticket.responsible_site else ""
+    if field == "references":
+        return tuple(
+            Reference(item.provider, item.reference, item.url, item.kind)
+            for item in ticket.references
+        )
+    if field == "handed_to":
+        return tuple(partner.code for partner in ticket.handed_to)
+    return getattr(ticket, field)
+
+
+def as_logged(value: Any) -> str | None:
+    """A value as the change log keeps it: text; None where it is not set."""
+    if value is None or value == "" or value == ():
+        return None
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    if isinstance(value, Reference):
+        return " ".join(filter(None, (value.provider, value.reference, value.url)))
+    if isinstance(value, tuple):
+        return SEPARATOR.join(as_logged(item) or "" for item in value)
+    return str(value)
+
+
+def apply_value(session: Session, by: Writer, ticket: Ticket, field: str, value: Any) -> None:
+    """Set one field of the row to a wanted value (already checked)."""
+    if field == "links":
+        set_links(session, ticket, value)
+    elif field == "sites":
+        set_sites(session, by, ticket, value)
+    elif field == "responsible_site":
+        site = require_site(session, value, field) if value else None
+        ticket.responsible_site = site
+        ticket.responsible_set_by_hand = site is not None
+    elif field == "references":
+        set_references(by, ticket, value)
+    else:
+        setattr(ticket, field, value)
+
+
+def set_links(
+    session: Session, ticket: Ticket, names: Sequence[str], *, recognised: bool = False
+) -> None:
+    """Affect exactly these links, in this order; those that stay keep their mark."""
+    before = {item.link.name: item for item in ticket.affected_links}
+    rows = []
+    for position, link in enumerate(require_links(session, names)):
+        row = before.get(link.name) or TicketLink(link=link, recognised=recognised)
+        row.position = position
+        rows.append(row)
+    ticket.affected_links = rows
+
+
+def set_sites(
+    session: Session, by: Writer, ticket: Ticket, names: Sequence[str], *, recognised: bool = False
+) -> None:
+    """Affect exactly these sites, under any of their names; an unknown name is kept as text.
+
+    Two names of one site are one. A partner's own spelling is remembered for its answers.
+    """
+    before = {
+        (item.site_id, item.name if item.site_id is None else ""): item
+        for item in ticket.affected_sites
+    }
+    rows: dict[tuple[int | None, str], TicketSite] = {}
+    for name in names:
+        site: Site | None = find_site(session, name)
+        key = (site.id, "") if site is not None else (None, name)
+        if key in rows:
+            continue
+        row = before.get(key) or TicketSite(site=site, name=name, recognised=recognised)
+        row.position = len(rows)
+        rows[key] = row
+        if by.actor.kind is Kind.PARTNER and by.actor.partner_id is not None and not recognised:
+            _remember_spelling(row, by.actor.partner_id, name)
+    ticket.affected_sites = list(rows.values())
+
+
+def _remember_spelling(row: TicketSite, partner_id: int, name: str) -> None:
+    for spelling in row.spellings:
+        if spelling.partner_id == partner_id:
+            spelling.name = name
+            return
+    row.spellings.append(SiteSpelling(partner_id=partner_id, name=name))
+
+
+def set_references(by: Writer, ticket: Ticket, references: Sequence[Reference]) -> None:
+    """Keep exactly these external references; new ones of a partner are bound to it."""
+    before = {
+        (item.provider, item.reference, item.url, item.kind): item for item in ticket.references
+    }
+    rows = []
+    for wanted in references:
+        key = (wanted.provider, wanted.reference, wanted.url, wanted.kind)
+        rows.append(
+            before.get(key)
+            or ExternalReference(
+                kind=wanted.kind,
+                provider=wanted.provider,
+                partner_id=by.actor.partner_id,
+                reference=wanted.reference,
+                url=wanted.url,
+            )
+        )
+    ticket.references = rows
+
+
+def follow_responsible_site(ticket: Ticket) -> None:
+    """Let the responsible site follow links and sites, unless an operator set it by hand.
+
+    That of the first affected link, else the only affected site, else none.
+    """
+    if ticket.responsible_set_by_hand:
+        return
+    site: Site | None = None
+    if ticket.affected_links:
+        site = responsible_site_of_link(ticket.affected_links[0].link)
+    elif len(ticket.affected_sites) == 1:
+        site = ticket.affected_sites[0].site
+    ticket.responsible_site = site
+    ticket.responsible_site_id = site.id if site is not None else None

@@ -1,0 +1,452 @@
+"""The verbs on a network ticket: open, change, comment, move, hand to a partner, close when due.
+
+One call is one change with one row in the change log, whatever it touches: a partner's
+TicketModify that writes a diary, a solution and a state is one change, and so is an edit here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.domain import access
+from app.domain.access import Kind, Writer
+from app.domain.clock import strictly_after, to_milliseconds
+from app.domain.errors import Difference, EditConflict, Invalid, MoveNotAllowed, NotFound
+from app.domain.recognition import recognised_links, recognised_sites
+from app.domain.ticket_content import (
+    FINAL_FIELDS,
+    NewTicket,
+    check_category_needs,
+    check_times,
+    check_values,
+)
+from app.domain.tickets import (
+    ENDED_STATES,
+    FINAL_STATES,
+    WORKING_DAYS_TO_CLOSE,
+    Network,
+    State,
+    allowed_moves,
+    check_creation_state,
+    check_move,
+)
+from app.domain.working_time import add_working_days
+from app.models import Change, ChangedField, Partner, Ticket
+from app.services.changes import TICKET, FieldChange, record_change, take_number
+from app.services.registry import link_names, site_keys_by_name
+from app.services.ticket_fields import (
+    apply_value,
+    as_logged,
+    current_value,
+    facts_of,
+    follow_responsible_site,
+    set_links,
+    set_references,
+    set_sites,
+)
+
+REPEAT_WINDOW = timedelta(minutes=10)
+"""Within this time an identical modification by the same account is a repeat, not a change."""
+
+COMMENTS = ("public_comment", "internal_comment")
+"""Fields that append an entry; they live in the change log only."""
+
+_ROW_FIELDS = tuple(
+    item.name
+    for item in fields(NewTicket)
+    if item.name not in {"links", "sites", "responsible_site", "references", "network", *COMMENTS}
+)
+_LOGGED_AT_CREATION = (
+    *_ROW_FIELDS,
+    "network",
+    "links",
+    "sites",
+    "responsible_site",
+    "references",
+)
+
+
+def find_ticket(session: Session, actor: access.Actor, number: int) -> Ticket:
+    """The ticket, if this actor may read it; else ``NotFound`` as for an unknown number."""
+    ticket = session.get(Ticket, number)
+    if ticket is None:
+        raise NotFound
+    access.require_read(actor, facts_of(ticket))
+    return ticket
+
+
+def open_ticket(
+    session: Session, by: Writer, new: NewTicket, *, check_needs: bool = False
+) -> Ticket:
+    """Open a ticket and return it, with its number.
+
+    ``check_needs`` asks for what the category needs (a maintenance its window, a change its
+    sites): people are asked, partners cannot say it in the GGUS contract. Raises ``Forbidden``,
+    ``Invalid``, ``InvalidMany``.
+    """
+    access.require_create(by.actor)
+    stated: dict[str, Any] = {item.name: getattr(new, item.name) for item in fields(new)}
+    check_values(stated)
+    check_times(stated)
+    check_creation_state(new.state)
+    if check_needs:
+        check_category_needs(new.category, stated)
+    if new.internal_comment:
+        access.require_internal(by.actor)
+
+    at = to_milliseconds(by.now)
+    ticket = Ticket(
+        version=1,
+        created_at=at,
+        changed_at=at,
+        last_author=by.shown_author,
+        created_by_user_id=by.actor.account_id if by.actor.kind is Kind.PERSON else None,
+        created_by_partner_id=by.actor.partner_id,
+        **{name: stated[name] for name in _ROW_FIELDS},
+    )
+    if by.actor.kind is Kind.PERSON and not ticket.submitter_name:
+        ticket.submitter_name = by.actor.account
+    with session.no_autoflush:
+        _affect(session, by, ticket, new)
+        set_references(by, ticket, new.references)
+        if new.responsible_site:
+            access.require_operator(by.actor, "set the responsible site")
+            apply_value(session, by, ticket, "responsible_site", new.responsible_site)
+        follow_responsible_site(ticket)
+        ticket.network = new.network or _network_of(ticket)
+        ticket.number = take_number(session, TICKET)
+    session.add(ticket)
+    session.flush()
+    logged = [
+        FieldChange(name, None, text)
+        for name in _LOGGED_AT_CREATION
+        if (text := as_logged(current_value(ticket, name))) is not None and text != "no"
+    ]
+    logged += [FieldChange(name, None, stated[name]) for name in COMMENTS if stated[name]]
+    record_change(session, by, kind=TICKET, thing_id=ticket.number, fields=logged, version=1, at=at)
+    return ticket
+
+
+def _affect(session: Session, by: Writer, ticket: Ticket, new: NewTicket) -> None:
+    """Affect the stated links and sites, else those that the texts name."""
+    names = link_names(session)
+    if new.links:
+        set_links(session, ticket, new.links)
+    else:
+        found = recognised_links((new.title, new.description), names)
+        set_links(session, ticket, found, recognised=True)
+    if new.sites:
+        set_sites(session, by, ticket, new.sites)
+    else:
+        known = site_keys_by_name(session, by.now.date())
+        keys = recognised_sites(new.title, known, names)
+        set_sites(session, by, ticket, keys, recognised=True)
+
+
+def _network_of(ticket: Ticket) -> str:
+    """The network where none was stated: of the first link, of the title's word, or LHCOPN."""
+    if ticket.affected_links:
+        return ticket.affected_links[0].link.network
+    return Network.LHCONE if Network.LHCONE in ticket.title.split() else Network.LHCOPN
+
+
+def change_ticket(
+    session: Session,
+    by: Writer,
+    number: int,
+    wanted: Mapping[str, Any],
+    *,
+    base_version: int | None = None,
+    check_needs: bool = False,
+) -> Ticket:
+    """Change any of a ticket's fields in one change; a field that is absent keeps its value.
+
+    ``wanted`` holds fields of ``NewTicket`` in its types; ``public_comment`` and
+    ``internal_comment`` append an entry. ``base_version`` is the version that the writer saw:
+    fields that somebody else changed since, to another value than is wanted now, raise
+    ``EditConflict``; fields that only somebody else changed keep that change. What is equal
+    already is no change; if nothing is left, nothing is written.
+
+    Raises ``NotFound``, ``Forbidden``, ``MoveNotAllowed``, ``Invalid``, ``InvalidMany``.
+    """
+    ticket = _locked(session, number)
+    facts = facts_of(ticket)
+    access.require_write(by.actor, facts)
+    if _is_repeat(session, by, number):
+        ticket.repeats += 1
+        session.flush()
+        return ticket
+    check_values(wanted)
+    if wanted.get("internal_comment"):
+        access.require_internal(by.actor)
+    if "responsible_site" in wanted and _differs(ticket, "responsible_site", wanted):
+        access.require_operator(by.actor, "set the responsible site")
+
+    submitter = access.is_submitter(by.actor, facts)
+    differing = {name: value for name, value in wanted.items() if _differs(ticket, name, wanted)}
+    if base_version is not None and base_version != ticket.version:
+        differing = _without_foreign_changes(session, ticket, differing, base_version)
+    if (
+        differing.get("public_comment")
+        and submitter
+        and ticket.state == State.WAITING
+        and "state" not in differing
+    ):
+        differing["state"] = State.IN_PROGRESS
+    if not differing:
+        return ticket
+    if ticket.state in FINAL_STATES and "state" not in differing:
+        refused = sorted(set(differing) - FINAL_FIELDS)
+        if refused:
+            raise MoveNotAllowed(
+                f"A ticket in state {ticket.state} is final;"
+                " only comments and references can be added"
+            )
+    after = {**{name: current_value(ticket, name) for name in _LOGGED_AT_CREATION}, **differing}
+    check_times(after)
+    if check_needs:
+        check_category_needs(after["category"], after)
+    if "state" in differing:
+        check_move(
+            ticket.state,
+            differing["state"],
+            has_solution=bool(str(after["solution"]).strip()),
+            is_submitter=submitter,
+            may_close=by.actor.is_operator or by.actor.kind is Kind.SYSTEM,
+        )
+    return _apply(session, by, ticket, differing)
+
+
+def _apply(session: Session, by: Writer, ticket: Ticket, differing: Mapping[str, Any]) -> Ticket:
+    watched = [name for name in differing if name not in COMMENTS]
+    if "responsible_site" not in watched:
+        watched.append("responsible_site")
+    old = {name: as_logged(current_value(ticket, name)) for name in watched}
+    at = strictly_after(by.now, ticket.changed_at)
+    with session.no_autoflush:
+        for name, value in differing.items():
+            if name not in COMMENTS:
+                apply_value(session, by, ticket, name, value)
+        follow_responsible_site(ticket)
+        if "state" in differing:
+            ticket.ended_at = (
+                at
+                if ticket.state in ENDED_STATES
+                else (None if ticket.state == State.REOPENED else ticket.ended_at)
+            )
+    logged = [
+        FieldChange(name, old[name], new)
+        for name in watched
+        if (new := as_logged(current_value(ticket, name))) != old[name]
+    ]
+    logged += [FieldChange(name, None, differing[name]) for name in COMMENTS if name in differing]
+    ticket.version += 1
+    ticket.changed_at = at
+    ticket.last_author = by.shown_author
+    session.flush()
+    record_change(
+        session,
+        by,
+        kind=TICKET,
+        thing_id=ticket.number,
+        fields=logged,
+        version=ticket.version,
+        at=at,
+    )
+    return ticket
+
+
+def _locked(session: Session, number: int) -> Ticket:
+    ticket = session.scalars(
+        select(Ticket)
+        .where(Ticket.number == number)
+        .with_for_update(of=Ticket)
+        .execution_options(populate_existing=True)
+    ).first()
+    if ticket is None:
+        raise NotFound
+    return ticket
+
+
+def _differs(ticket: Ticket, name: str, wanted: Mapping[str, Any]) -> bool:
+    if name in COMMENTS:
+        return bool(wanted[name])
+    if name == "sites":
+        # a partner's other spelling of the same site must still reach the row
+        return tuple(wanted[name]) != current_value(ticket, name)
+    return as_logged(wanted[name]) != as_logged(current_value(ticket, name))
+
+
+def _is_repeat(session: Session, by: Writer, number: int) -> bool:
+    """Whether the newest change of the ticket is this same request of the same account."""
+    if by.request_digest is None:
+        return False
+    newest = session.scalars(
+        select(Change)
+        .where(Change.kind == TICKET, Change.thing_id == number)
+        .order_by(Change.version.desc())
+        .limit(1)
+    ).one()
+    return (
+        newest.request_digest == by.request_digest
+        and newest.actor_kind == by.actor.kind
+        and newest.actor_account == by.actor.account
+        and by.now - newest.at <= REPEAT_WINDOW
+    )
+
+
+def _without_foreign_changes(
+    session: Session, ticket: Ticket, differing: Mapping[str, Any], base_version: int
+) -> dict[str, Any]:
+    """Drop what only somebody else changed since ``base_version``; raise for what both did."""
+    rows = session.execute(
+        select(ChangedField.field, ChangedField.old)
+        .join(Change)
+        .where(
+            Change.kind == TICKET, Change.thing_id == ticket.number, Change.version > base_version
+        )
+        .order_by(Change.version.desc(), ChangedField.position)
+    )
+    base: dict[str, str | None] = {field: old for field, old in rows}  # the oldest one stays
+    kept: dict[str, Any] = {}
+    conflicts = []
+    for name, value in differing.items():
+        if name in COMMENTS or name not in base:
+            kept[name] = value
+        elif as_logged(value) != base[name]:
+            theirs = as_logged(current_value(ticket, name))
+            conflicts.append(Difference(name, base[name], theirs, as_logged(value)))
+    if conflicts:
+        raise EditConflict(ticket.version, tuple(conflicts))
+    return kept
+
+
+def comment_ticket(
+    session: Session, by: Writer, number: int, text: str, *, internal: bool = False
+) -> Ticket:
+    """Append one entry to the public or the internal diary. Empty text raises ``Invalid``."""
+    field = "internal_comment" if internal else "public_comment"
+    if not text.strip():
+        raise Invalid(field, "Write something before you send it")
+    return change_ticket(session, by, number, {field: text})
+
+
+def move_ticket(
+    session: Session,
+    by: Writer,
+    number: int,
+    state: str,
+    *,
+    solution: str | None = None,
+    public_comment: str = "",
+) -> Ticket:
+    """Move a ticket to another state, with its solution and a comment where they are given."""
+    wanted: dict[str, Any] = {"state": state, "public_comment": public_comment}
+    if solution is not None:
+        wanted["solution"] = solution
+    return change_ticket(session, by, number, wanted)
+
+
+def moves_of(actor: access.Actor, ticket: Ticket) -> tuple[State, ...]:
+    """The moves that this actor may make with this ticket now."""
+    facts = facts_of(ticket)
+    if access.refusal_to_write(actor, facts) is not None:
+        return ()
+    return allowed_moves(
+        ticket.state,
+        is_submitter=access.is_submitter(actor, facts),
+        may_close=actor.is_operator or actor.kind is Kind.SYSTEM,
+    )
+
+
+def undo_recognition(session: Session, by: Writer, number: int, field: str, name: str) -> Ticket:
+    """Take a recognised link (``field`` "links") or site ("sites") off the ticket again."""
+    ticket = find_ticket(session, by.actor, number)
+    if field not in ("links", "sites") or name not in current_value(ticket, field):
+        raise NotFound
+    left = tuple(item for item in current_value(ticket, field) if item != name)
+    return change_ticket(session, by, number, {field: left})
+
+
+def hand_to_partner(session: Session, by: Writer, number: int, code: str) -> Ticket:
+    """Make a ticket one of a partner's own: its accounts of access ``own`` see it from now on."""
+    access.require_operator(by.actor, "hand a ticket to a partner")
+    ticket = _locked(session, number)
+    partner = session.scalars(select(Partner).where(Partner.code == code)).first()
+    if partner is None:
+        raise Invalid("handed_to", "No partner has this code")
+    if partner in ticket.handed_to:
+        return ticket
+    before = as_logged(current_value(ticket, "handed_to"))
+    ticket.handed_to.append(partner)
+    return _note(
+        session,
+        by,
+        ticket,
+        FieldChange("handed_to", before, as_logged(current_value(ticket, "handed_to"))),
+    )
+
+
+def mark_checked(session: Session, by: Writer, number: int) -> Ticket:
+    """Take a ticket off the list "to check": an operator has looked at what differed."""
+    access.require_operator(by.actor, "mark a ticket as checked")
+    ticket = _locked(session, number)
+    if not ticket.to_check:
+        return ticket
+    ticket.to_check = False
+    return _note(session, by, ticket, FieldChange("to_check", "yes", "no"))
+
+
+def note_difference(session: Session, by: Writer, number: int, text: str) -> Ticket:
+    """Append a marked internal entry about a repeated creation and list the ticket to check.
+
+    Written in the name of the partner that repeated; works in every state.
+    """
+    ticket = _locked(session, number)
+    changed = [FieldChange("internal_comment", None, text)]
+    if not ticket.to_check:
+        changed.append(FieldChange("to_check", "no", "yes"))
+        ticket.to_check = True
+    return _note(session, by, ticket, *changed)
+
+
+def _note(session: Session, by: Writer, ticket: Ticket, *changed: FieldChange) -> Ticket:
+    at = strictly_after(by.now, ticket.changed_at)
+    ticket.version += 1
+    ticket.changed_at = at
+    ticket.last_author = by.shown_author
+    session.flush()
+    record_change(
+        session,
+        by,
+        kind=TICKET,
+        thing_id=ticket.number,
+        fields=changed,
+        version=ticket.version,
+        at=at,
+    )
+    return ticket
+
+
+def close_due_tickets(session: Session, by: Writer, as_of: datetime) -> Sequence[int]:
+    """Close what has been solved or unsolved for 10 working days at ``as_of``; their numbers.
+
+    GGUS closes tickets that nobody verified. Counted from the newest move to solved or unsolved.
+    """
+    candidates = session.execute(
+        select(Ticket.number, Ticket.ended_at)
+        .where(Ticket.state.in_(ENDED_STATES), Ticket.ended_at.is_not(None))
+        .order_by(Ticket.number)
+    ).all()
+    closed = []
+    for number, ended_at in candidates:
+        if add_working_days(ended_at, WORKING_DAYS_TO_CLOSE) <= as_of:
+            change_ticket(session, by, number, {"state": State.CLOSED})
+            closed.append(number)
+    return closed
