@@ -1,0 +1,55 @@
+"""How a command fails: one line on standard error and an exit code, never a traceback."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+from flask.cli import AppGroup, with_appcontext
+from sqlalchemy.exc import OperationalError, ProgrammingError
+
+from app.domain.errors import PortalError
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """Turn what a caller can mend into click's one line; anything else stays a traceback."""
+    try:
+        yield
+    except PortalError as error:
+        raise click.ClickException(_one_line(str(error))) from error
+    except OperationalError as error:
+        reason = _one_line(str(error.orig))
+        raise click.ClickException(f"DATABASE_URL: the database says: {reason}") from error
+    except ProgrammingError as error:
+        reason = _one_line(str(error.orig))
+        raise click.ClickException(
+            f"the database does not fit (run `flask db upgrade`): {reason}"
+        ) from error
+
+
+class PortalCommand(click.Command):
+    """A command with an application context and one-line errors."""
+
+    def __init__(self, *args: Any, callback: Callable[..., Any] | None = None, **more: Any) -> None:
+        super().__init__(
+            *args, callback=None if callback is None else with_appcontext(callback), **more
+        )
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with one_line_errors():
+            return super().invoke(ctx)
+
+
+class PortalGroup(AppGroup):
+    """A group of commands (``flask user ...``) with one-line errors."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with one_line_errors():
+            return super().invoke(ctx)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split()) or "no reason given"

@@ -1,0 +1,275 @@
+"""The settings: the only module that reads the process environment.
+
+Every setting has a meaning and a default in ``.env.example``; a test compares the two. It must not
+know the database, Flask or the doors: it turns text into checked values, and says in one line what
+is wrong with one.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from app.domain.errors import SettingError
+
+PROJECT = Path(__file__).resolve().parent.parent
+"""The project's folder: where ``instance/``, ``migrations/`` and ``templates/`` lie."""
+
+NAMES = (
+    "DATABASE_URL",
+    "HOST",
+    "PORT",
+    "PUBLIC_URL",
+    "SECRET_KEY",
+    "SECRET_KEY_FILE",
+    "ARS_SERVER",
+    "TRUSTED_PROXIES",
+    "DEMO",
+)
+"""Every setting there is."""
+
+SHORTEST_SECRET = 32
+"""Characters that a secret must have: 16 random bytes written in hexadecimal."""
+
+_KNOWN_SECRETS = frozenset({"changeme", "change-me", "secret", "default", "dev", "please-change-me"})
+_HOST_NAME = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
+                        r"(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*")
+_SERVER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Checked settings. ``public_url`` has no slash at its end; ``database_url`` is absolute."""
+
+    database_url: str = field(repr=False)
+    host: str = "127.0.0.1"
+    port: int = 8000
+    public_url: str = "http://127.0.0.1:8000"
+    secret_key: str | None = field(default=None, repr=False)
+    ars_server: str = "ggus"
+    trusted_proxies: int = 0
+    demo: bool = False
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """Read and check every setting; an empty one counts as not set.
+
+        Raises SettingError with one line that names the variable and what is allowed. A missing
+        secret is no error here: commands need none, see ``for_serving``.
+        """
+        given = os.environ if environ is None else environ
+        values = {name: value for name in NAMES if (value := given.get(name, "").strip())}
+        host = _host(values.get("HOST", "127.0.0.1"))
+        port = _whole_number("PORT", values.get("PORT", "8000"), 1, 65535)
+        demo = _switch("DEMO", values.get("DEMO", "0"))
+        if demo and not _is_loopback(host):
+            raise SettingError(
+                "HOST must be a loopback address (127.0.0.1, ::1 or localhost) while DEMO=1:"
+                " the demo's passwords are public"
+            )
+        return cls(
+            database_url=_database_url(values.get("DATABASE_URL")),
+            host=host,
+            port=port,
+            public_url=_public_url(values.get("PUBLIC_URL"), host, port),
+            secret_key=_secret(values.get("SECRET_KEY"), values.get("SECRET_KEY_FILE")),
+            ars_server=_ars_server(values.get("ARS_SERVER", "ggus")),
+            trusted_proxies=_whole_number(
+                "TRUSTED_PROXIES", values.get("TRUSTED_PROXIES", "0"), 0, 9
+            ),
+            demo=demo,
+        )
+
+    def for_serving(self) -> Settings:
+        """These settings with a secret: the given one, or in demo mode one made on first use.
+
+        Raises SettingError when there is none and this is no demo.
+        """
+        if self.secret_key is not None:
+            return self
+        if not self.demo:
+            raise SettingError(
+                "SECRET_KEY or SECRET_KEY_FILE must be set to a random text of at least"
+                f" {SHORTEST_SECRET} characters; DEMO=1 makes its own"
+            )
+        return Settings(
+            database_url=self.database_url,
+            host=self.host,
+            port=self.port,
+            public_url=self.public_url,
+            secret_key=_demo_secret(instance_folder() / "demo-secret"),
+            ars_server=self.ars_server,
+            trusted_proxies=self.trusted_proxies,
+            demo=True,
+        )
+
+
+def instance_folder() -> Path:
+    """Where the embedded database and the demo's secret lie; made when missing."""
+    folder = PROJECT / "instance"
+    folder.mkdir(mode=0o750, exist_ok=True)
+    return folder
+
+
+def process_environment(settings: Settings) -> dict[str, str]:
+    """The environment for a server process that is to see exactly these settings."""
+    environ = {name: value for name, value in os.environ.items() if name not in NAMES}
+    environ |= {
+        "DATABASE_URL": settings.database_url,
+        "HOST": settings.host,
+        "PORT": str(settings.port),
+        "PUBLIC_URL": settings.public_url,
+        "ARS_SERVER": settings.ars_server,
+        "TRUSTED_PROXIES": str(settings.trusted_proxies),
+        "DEMO": "1" if settings.demo else "0",
+    }
+    if settings.secret_key is not None:
+        environ["SECRET_KEY"] = settings.secret_key
+    return environ
+
+
+def _host(text: str) -> str:
+    bare = text.removeprefix("[").removesuffix("]")
+    try:
+        return str(ipaddress.ip_address(bare))
+    except ValueError:
+        if _HOST_NAME.fullmatch(text) and not re.fullmatch(r"[0-9.]+", text):
+            return text
+    raise SettingError("HOST must be an IP address or a host name to listen on")
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _whole_number(name: str, text: str, least: int, most: int) -> int:
+    if not re.fullmatch(r"[0-9]{1,6}", text) or not least <= int(text) <= most:
+        raise SettingError(f"{name} must be a whole number from {least} to {most}")
+    return int(text)
+
+
+def _switch(name: str, text: str) -> bool:
+    if text not in {"0", "1"}:
+        raise SettingError(f"{name} must be 0 or 1")
+    return text == "1"
+
+
+def _ars_server(text: str) -> str:
+    if not _SERVER_NAME.fullmatch(text):
+        raise SettingError(
+            "ARS_SERVER must be 1 to 64 letters, digits, dots, dashes or underscores"
+        )
+    return text
+
+
+def _public_url(text: str | None, host: str, port: int) -> str:
+    if text is None:
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    problem = SettingError(
+        "PUBLIC_URL must be http:// or https:// with a host and at most a port,"
+        " without a path, query or user name"
+    )
+    try:
+        parts = urlsplit(text)
+        number = parts.port
+    except ValueError:
+        raise problem from None
+    name = parts.hostname or ""
+    if (
+        parts.scheme not in {"http", "https"}
+        or parts.path not in {"", "/"}
+        or parts.query
+        or parts.fragment
+        or "@" in parts.netloc
+        or text.endswith(("?", "#"))
+        or number == 0
+        or parts.netloc.endswith(":")
+    ):
+        raise problem
+    try:
+        host = _host(name)
+    except SettingError:
+        raise problem from None
+    host = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{host}" + (f":{number}" if number else "")
+
+
+def _database_url(text: str | None) -> str:
+    """An absolute URL: SQLite files are taken from the project's folder, wherever one stands."""
+    if text is None:
+        return _sqlite_url(instance_folder() / "portal.db")
+    problem = SettingError(
+        "DATABASE_URL must be sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME"
+    )
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        raise problem from None
+    if url.drivername in {"sqlite", "sqlite+pysqlite"}:
+        if url.host or not url.database or url.database == ":memory:" or url.query:
+            raise problem
+        return _sqlite_url(PROJECT / url.database)
+    if url.drivername in {"postgresql", "postgresql+psycopg"} and url.database:
+        return url.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+    raise problem
+
+
+def _sqlite_url(path: Path) -> str:
+    if not path.parent.is_dir():
+        raise SettingError("DATABASE_URL names a file in a folder that does not exist")
+    return URL.create("sqlite", database=str(path)).render_as_string(hide_password=False)
+
+
+def _secret(text: str | None, file: str | None) -> str | None:
+    name = "SECRET_KEY"
+    if text is not None and file is not None:
+        raise SettingError("SECRET_KEY and SECRET_KEY_FILE are both set; set one of them")
+    if file is not None:
+        name = "SECRET_KEY_FILE"
+        try:
+            text = (PROJECT / file).read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError):
+            raise SettingError(
+                "SECRET_KEY_FILE must name a text file that this process can read"
+            ) from None
+        if not text:
+            raise SettingError("SECRET_KEY_FILE names an empty file; it must hold the secret")
+    if text is None:
+        return None
+    if text.lower() in _KNOWN_SECRETS:
+        raise SettingError(f"{name} is a well-known default; choose a random text")
+    if len(text) < SHORTEST_SECRET:
+        raise SettingError(f"{name} must hold at least {SHORTEST_SECRET} characters")
+    if len(set(text)) < 8:
+        raise SettingError(f"{name} must be random: it has fewer than 8 different characters")
+    return text
+
+
+def _demo_secret(path: Path) -> str:
+    """The secret in ``path``, made on first use, readable by its owner only."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        text = path.read_text("ascii").strip()
+        if len(text) >= SHORTEST_SECRET:
+            return text
+        path.unlink()
+        return _demo_secret(path)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        text = secrets.token_hex(32)
+        file.write(text)
+    return text

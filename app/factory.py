@@ -1,0 +1,77 @@
+"""The composition root: puts settings, extensions, database and doors together.
+
+Nothing below may import this module.
+"""
+
+from __future__ import annotations
+
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from app import cli, web
+from app.config import PROJECT, Settings, instance_folder
+from app.database import configure_engine
+from app.extensions import csrf, db, htmx, login_manager, migrate
+from app.log import configure_logging
+
+POOL = {"pool_size": 10, "max_overflow": 10, "pool_timeout": 10, "pool_pre_ping": True}
+"""Connections per server process on PostgreSQL; SQLite opens files instead."""
+
+
+def create_app(settings: Settings) -> Flask:
+    """The portal's Flask application: the browser's door and the commands.
+
+    Without a secret in ``settings`` commands work and sessions do not; servers call
+    ``settings.for_serving()`` before.
+    """
+    configure_logging()
+    flask_app = Flask(
+        "app",
+        root_path=str(PROJECT / "app"),
+        instance_path=str(instance_folder()),
+        template_folder=str(PROJECT / "templates"),
+        static_folder=str(PROJECT / "static"),
+    )
+    secure = settings.public_url.startswith("https://")
+    flask_app.config.from_mapping(
+        PORTAL=settings,
+        SECRET_KEY=settings.secret_key,
+        SQLALCHEMY_DATABASE_URI=settings.database_url,
+        SQLALCHEMY_ENGINE_OPTIONS=(
+            {} if settings.database_url.startswith("sqlite") else dict(POOL)
+        ),
+        SESSION_COOKIE_NAME="portal",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=secure,
+        # The token lives as long as its session; a page that was open for a day still works.
+        WTF_CSRF_TIME_LIMIT=None,
+        MAX_CONTENT_LENGTH=4 * 1024 * 1024,
+        MAX_FORM_MEMORY_SIZE=256 * 1024,
+    )
+    _trust_proxies(flask_app, settings.trusted_proxies)
+    db.init_app(flask_app)
+    migrate.init_app(flask_app, db, directory=str(PROJECT / "migrations"))
+    csrf.init_app(flask_app)
+    login_manager.init_app(flask_app)
+    htmx.init_app(flask_app)
+    with flask_app.app_context():
+        configure_engine(db.engine)
+    web.register(flask_app)
+    cli.register(flask_app)
+    return flask_app
+
+
+def portal_settings(flask_app: Flask) -> Settings:
+    """The settings that an application was made with."""
+    settings = flask_app.config["PORTAL"]
+    assert isinstance(settings, Settings)
+    return settings
+
+
+def _trust_proxies(flask_app: Flask, count: int) -> None:
+    """Believe ``count`` proxies about the client's address and scheme, never about the host."""
+    if count:
+        flask_app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            flask_app.wsgi_app, x_for=count, x_proto=count, x_host=0, x_port=0, x_prefix=0
+        )

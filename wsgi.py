@@ -1,0 +1,39 @@
+"""Where servers and the ``flask`` command find the portal.
+
+``flask`` finds ``create_app``; a server calls ``build_server`` (ASGI, as ``flask serve`` does) or
+``build`` (plain WSGI). Both refuse to start without a secret.
+"""
+
+from __future__ import annotations
+
+from wsgiref.types import WSGIApplication
+
+from flask import Flask
+
+from app import factory
+from app.bridge import Bridge
+from app.config import Settings
+from app.domain.errors import SettingError
+from soap_service.application import body_limit, mount, refusal
+
+
+def create_app() -> Flask:
+    """The Flask application with the commands; needs no secret."""
+    try:
+        return factory.create_app(Settings.from_env())
+    except SettingError as error:
+        raise SystemExit(f"Error: {error}") from None
+
+
+def build() -> WSGIApplication:
+    """The browser's and the partners' doors as one WSGI application."""
+    try:
+        settings = Settings.from_env().for_serving()
+    except SettingError as error:
+        raise SystemExit(f"Error: {error}") from None
+    return mount(factory.create_app(settings))
+
+
+def build_server() -> Bridge:
+    """The same behind the bridge that lets only whole requests in."""
+    return Bridge(build(), body_limit=body_limit, refusal=refusal)
