@@ -1,0 +1,180 @@
+"""A query over tickets in GGUS's words: its tree, and the fields that may be asked for.
+
+The tree is what the GGUS qualification language, or any later language, is read into, and what
+``app.services.ticket_query`` turns into a database condition. It knows neither the text that it
+was read from (whether a value was quoted has no meaning) nor the database.
+
+Field names are those of GGUS's database: the contract's element name with each ``_`` after the
+prefix ``GHD_`` turned into a blank, and ``GHD_Date/Time Of Problem``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum, auto
+from types import MappingProxyType
+from typing import Final, Literal, TypeAlias
+
+from app.domain.errors import Invalid, InvalidQuery
+from app.domain.texts import read_time
+
+
+class FieldKind(Enum):
+    """How the values of a field are compared."""
+
+    TEXT = auto()
+    """By code point, exactly."""
+    NUMBER = auto()
+    """As a number; what is no number matches nothing."""
+    TIME = auto()
+    """As moments; a value without a zone is UTC."""
+    SITE = auto()
+    """Equal or not to any name of any affected site."""
+    NEVER = auto()
+    """A field of the contract that is never answered, so it is empty for every ticket."""
+    DIARY = auto()
+    """Cannot be queried."""
+
+
+FIELDS: Final[Mapping[str, FieldKind]] = MappingProxyType(
+    {
+        "GHD_Request ID": FieldKind.NUMBER,
+        "GHD_Short Description": FieldKind.TEXT,
+        "GHD_Description": FieldKind.TEXT,
+        "GHD_Detailed Solution": FieldKind.TEXT,
+        "GHD_Public Diary": FieldKind.DIARY,
+        "GHD_Internal Diary": FieldKind.DIARY,
+        "GHD_Status": FieldKind.TEXT,
+        "GHD_Meta Status": FieldKind.TEXT,
+        "GHD_Priority": FieldKind.TEXT,
+        "GHD_Ticket Type": FieldKind.TEXT,
+        "GHD_Ticket Category": FieldKind.TEXT,
+        "GHD_Type Of Problem": FieldKind.TEXT,
+        "GHD_Responsible Unit": FieldKind.TEXT,
+        "GHD_Assign To": FieldKind.TEXT,
+        "GHD_Affected Site": FieldKind.SITE,
+        "GHD_Affected VO": FieldKind.TEXT,
+        "GHD_VO Specific": FieldKind.TEXT,
+        "GHD_Experiment Specific Problem": FieldKind.TEXT,
+        "GHD_Name": FieldKind.TEXT,
+        "GHD_Loginname": FieldKind.TEXT,
+        "GHD_E-Mail": FieldKind.TEXT,
+        "GHD_Submitter Mail": FieldKind.TEXT,
+        "GHD_Phone": FieldKind.TEXT,
+        "GHD_Last Modifier": FieldKind.TEXT,
+        "GHD_Origin ID": FieldKind.TEXT,
+        "GHD_Origin SG": FieldKind.TEXT,
+        "GHD_Target ID": FieldKind.TEXT,
+        "GHD_Incident ID": FieldKind.TEXT,
+        "GHD_Related Issue": FieldKind.TEXT,
+        "GHD_Date/Time Of Problem": FieldKind.TIME,
+        "GHD_Date Time Of Problem": FieldKind.TIME,
+        "GHD_ETA": FieldKind.TIME,
+        "GHD_Date Of Creation": FieldKind.TIME,
+        "GHD_Create Date": FieldKind.TIME,
+        "GHD_Date Of Change": FieldKind.TIME,
+        "GHD_Modified Date": FieldKind.TIME,
+        "GHD_Last Update": FieldKind.TIME,
+        "GHD_Last Login": FieldKind.NEVER,
+        "GHD_CarbonCopy": FieldKind.NEVER,
+        "GHD_Product Name": FieldKind.NEVER,
+        "GHD_Product Version": FieldKind.NEVER,
+        "GHD_Parent ID": FieldKind.NEVER,
+        "GHD_Parent Child Relation": FieldKind.NEVER,
+        "GHD_EMI Ticket": FieldKind.NEVER,
+    }
+)
+"""Every field that a query may name. The elements are those of the GGUS contract of 2016; Meta
+Status, Last Update and EMI Ticket are known from clients and from the older Grid_HelpDesk."""
+
+Operator: TypeAlias = Literal["=", "!=", "<", "<=", ">", ">="]
+OPERATORS: Final[tuple[Operator, ...]] = ("=", "!=", "<", "<=", ">", ">=")
+
+# What no database text and no XML answer can hold: a value with it is a mistake or an attack.
+_UNUSABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """``field op value``, checked when made: a comparison that exists can be carried out.
+
+    ``value`` is the text as the client meant it, without quotes. Raises ``InvalidQuery`` for an
+    unknown field, one that cannot be queried, an operator that the field does not know, or a time
+    that cannot be read.
+    """
+
+    field: str
+    op: Operator
+    value: str
+
+    def __post_init__(self) -> None:
+        if self.op not in OPERATORS:
+            raise InvalidQuery(f"Unknown comparison; allowed are {' '.join(OPERATORS)}")
+        if _UNUSABLE.search(self.value):
+            raise InvalidQuery(
+                "A value of the query holds a control character or half of a pair; remove it"
+            )
+        kind = FIELDS.get(self.field)
+        if kind is None:
+            raise InvalidQuery(
+                "The query names an unknown field; write it as in 'GHD_Affected Site' (the"
+                " element's name, after GHD_ with blanks for _, upper and lower case as there)"
+            )
+        if kind is FieldKind.DIARY:
+            raise InvalidQuery(
+                "The diaries cannot be queried; read them in TicketGet, or query 'GHD_Last Update'"
+            )
+        if kind is FieldKind.SITE and self.op not in ("=", "!="):
+            raise InvalidQuery("'GHD_Affected Site' can be compared with = and != only")
+        if kind is FieldKind.TIME:
+            self.moment()
+
+    def moment(self) -> datetime | None:
+        """The value as an aware UTC time, None if it is empty; only for fields of kind TIME.
+
+        Taken are YYYY-MM-DD, that with hh:mm or hh:mm:ss, ISO 8601, and seconds since 1970; what
+        has no zone is UTC. Raises ``InvalidQuery`` for anything else, and for an empty value with
+        another operator than = and !=.
+        """
+        if self.value == "" and self.op in ("=", "!="):
+            return None
+        try:
+            return read_time(self.field, self.value, label=f"'{self.field}'", epoch=True)
+        except Invalid as error:
+            raise InvalidQuery(f"In the query, {error.message}, or seconds since 1970") from error
+
+    def number(self) -> Decimal | None:
+        """The value as a number, or None if it is none."""
+        return Decimal(self.value) if _NUMBER.fullmatch(self.value) else None
+
+
+@dataclass(frozen=True, slots=True)
+class And:
+    """All of the parts (two or more) hold."""
+
+    parts: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Or:
+    """At least one of the parts (two or more) holds."""
+
+    parts: tuple[Condition, ...]
+
+
+Condition: TypeAlias = Comparison | And | Or
+Query: TypeAlias = Condition | None
+"""None asks for nothing: every ticket matches."""
+
+
+def all_of(*queries: Query) -> Query:
+    """One query that holds where each of ``queries`` does."""
+    conditions = tuple(query for query in queries if query is not None)
+    if len(conditions) < 2:
+        return conditions[0] if conditions else None
+    return And(conditions)
