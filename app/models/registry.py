@@ -82,5 +82,5 @@ class Link(Base):
 
     end_a: Mapped[Site] = relationship(foreign_keys=[end_a_id], lazy="joined")
     end_b: Mapped[Site] = relationship(foreign_keys=[end_b_id], lazy="joined")
-    backs_up: Mapped[Link | None] = relationship(remote_side=[id])
+    backs_up: Mapped[Link | None] = relationship(remote_side="Link.id")
     recorded_responsible: Mapped[Site | None] = relationship(foreign_keys=[responsible_site_id])

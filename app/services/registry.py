@@ -60,7 +60,7 @@ def site_keys_by_name(session: Session, on: date) -> dict[str, str]:
             or_(SiteName.valid_until.is_(None), SiteName.valid_until > on),
         )
     )
-    return {name: key for name, key in rows}
+    return {row.name: row.key for row in rows}
 
 
 def link_names(session: Session) -> Sequence[str]:

@@ -279,7 +279,7 @@ def _differs(ticket: Ticket, name: str, wanted: Mapping[str, Any]) -> bool:
         return bool(wanted[name])
     if name == "sites":
         # a partner's other spelling of the same site must still reach the row
-        return tuple(wanted[name]) != current_value(ticket, name)
+        return tuple(wanted[name]) != tuple(current_value(ticket, name))
     return as_logged(wanted[name]) != as_logged(current_value(ticket, name))
 
 
@@ -313,7 +313,7 @@ def _without_foreign_changes(
         )
         .order_by(Change.version.desc(), ChangedField.position)
     )
-    base: dict[str, str | None] = {field: old for field, old in rows}  # the oldest one stays
+    base: dict[str, str | None] = {row.field: row.old for row in rows}  # the oldest one stays
     kept: dict[str, Any] = {}
     conflicts = []
     for name, value in differing.items():
@@ -446,7 +446,7 @@ def close_due_tickets(session: Session, by: Writer, as_of: datetime) -> Sequence
     ).all()
     closed = []
     for number, ended_at in candidates:
-        if add_working_days(ended_at, WORKING_DAYS_TO_CLOSE) <= as_of:
+        if ended_at and add_working_days(ended_at, WORKING_DAYS_TO_CLOSE) <= as_of:
             change_ticket(session, by, number, {"state": State.CLOSED})
             closed.append(number)
     return closed
