@@ -1,0 +1,314 @@
+"""Serves a WSGI application from an asynchronous server, whole requests only.
+
+A request takes one of the few worker threads only once all of it has arrived, within bounds of
+size and time, and the answer is given out after the thread is free again. Slow, half-sent, endless
+or oversized requests therefore cost a socket and a bounded buffer, never a thread: a server that
+hands threads the raw socket is stopped by as many half-sent requests as it has threads (measured
+in ``docs/adr/0002-wsgi-server.md``).
+
+It speaks ASGI 3 on one side and PEP 3333 on the other, and knows nothing of tickets, SOAP or
+Flask: limits and the text of refusals come in as arguments.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import logging
+import sys
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_to_bytes
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from wsgiref.types import WSGIApplication, WSGIEnvironment
+
+_log = logging.getLogger(__name__)
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A whole HTTP answer, ready to be given out."""
+
+    status: int
+    headers: Headers
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What one request may take. Times in seconds, sizes in bytes, per worker process."""
+
+    threads: int = 8
+    """Requests worked on at once."""
+    body_time: float = 15.0
+    """Longest time from a request's headers to the end of its body."""
+    send_time: float = 60.0
+    """Longest time that a client may take to accept one answer."""
+    buffered: int = 32 * 1024 * 1024
+    """All bodies that are arriving or waiting, together; above it new ones get 503."""
+    drained: int = 4 * 1024 * 1024
+    """What is read and thrown away of an oversized body, so that its sender sees the answer."""
+
+
+class _Refused(Exception):
+    """The request ends here with this HTTP status."""
+
+    def __init__(self, status: HTTPStatus) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+class _Gone(Exception):
+    """The client left before its request was complete: nothing is done and nobody is answered."""
+
+
+class Bridge:
+    """An ASGI application around a WSGI one.
+
+    ``body_limit(path)`` gives the largest body in bytes for a path; ``refusal(path, status)`` the
+    content type and the text with which a request is refused before the application sees it.
+    """
+
+    def __init__(
+        self,
+        application: WSGIApplication,
+        *,
+        body_limit: Callable[[str], int],
+        refusal: Callable[[str, HTTPStatus], tuple[str, bytes]],
+        bounds: Bounds | None = None,
+    ) -> None:
+        self._application = application
+        self._body_limit = body_limit
+        self._refusal = refusal
+        self._bounds = bounds or Bounds()
+        self._threads = ThreadPoolExecutor(self._bounds.threads, thread_name_prefix="request")
+        self._buffered = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+            return
+        if scope["type"] != "http":  # no web sockets here
+            return
+        path = _path(scope)
+        received = _Body(self, self._body_limit(path))
+        try:
+            body = await self._read(scope, receive, received)
+            environ = _environ(scope, path, body)
+            loop = asyncio.get_running_loop()
+            answer = await loop.run_in_executor(self._threads, _run, self._application, environ)
+        except _Refused as refused:
+            content_type, text = self._refusal(path, refused.status)
+            answer = Answer(
+                refused.status,
+                [
+                    (b"content-type", content_type.encode("latin-1")),
+                    (b"content-length", str(len(text)).encode("ascii")),
+                    (b"connection", b"close"),
+                ],
+                text,
+            )
+        except _Gone:
+            return
+        finally:
+            received.release()
+        await self._give(answer, send)
+
+    async def _read(self, scope: Scope, receive: Receive, received: _Body) -> bytes:
+        """The whole body, or ``_Refused`` / ``_Gone``."""
+        declared = _declared_length(scope)
+        if declared is not None and declared > received.limit:
+            # A sender that waits for "100 Continue" has sent nothing yet and needs no draining.
+            await self._drain(receive, declared)
+            raise _Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        try:
+            async with asyncio.timeout(self._bounds.body_time):
+                while True:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        raise _Gone
+                    if not received.add(message.get("body", b"")):
+                        break
+                    if not message.get("more_body", False):
+                        body = received.joined()
+                        if declared is not None and len(body) != declared:
+                            raise _Gone
+                        return body
+        except TimeoutError:
+            raise _Refused(HTTPStatus.REQUEST_TIMEOUT) from None
+        await self._drain(receive, self._bounds.drained)
+        raise _Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+
+    async def _drain(self, receive: Receive, expected: int) -> None:
+        """Read away a bounded rest: closing on unread bytes can cost the client our answer."""
+        left = min(expected, self._bounds.drained)
+        try:
+            async with asyncio.timeout(min(2.0, self._bounds.body_time)):
+                while left > 0:
+                    message = await receive()
+                    if message["type"] == "http.disconnect" or not message.get("more_body"):
+                        return
+                    left -= len(message.get("body", b""))
+        except TimeoutError:
+            return
+
+    async def _give(self, answer: Answer, send: Send) -> None:
+        try:
+            async with asyncio.timeout(self._bounds.send_time):
+                await send(
+                    {
+                        "type": "http.response.start",
+                        "status": int(answer.status),
+                        "headers": answer.headers,
+                    }
+                )
+                await send({"type": "http.response.body", "body": answer.body, "more_body": False})
+        except (TimeoutError, OSError, RuntimeError):
+            # The client no longer takes what it asked for (granian raises RuntimeError then).
+            _log.info("answer not taken by the client")
+
+    def reserve(self, size: int) -> bool:
+        """Count ``size`` more buffered bytes, unless that is above the bound of all requests."""
+        if self._buffered + size > self._bounds.buffered:
+            return False
+        self._buffered += size
+        return True
+
+    def give_back(self, size: int) -> None:
+        self._buffered -= size
+
+
+class _Body:
+    """The parts of one body as they come, counted against its own limit and that of all."""
+
+    def __init__(self, bridge: Bridge, limit: int) -> None:
+        self._bridge = bridge
+        self.limit = limit
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    def add(self, part: bytes) -> bool:
+        """Keep ``part``; False when the body has become larger than its limit."""
+        if self._size + len(part) > self.limit:
+            return False
+        if not self._bridge.reserve(len(part)):
+            raise _Refused(HTTPStatus.SERVICE_UNAVAILABLE)
+        if part:
+            self._parts.append(part)
+        self._size += len(part)
+        return True
+
+    def joined(self) -> bytes:
+        return b"".join(self._parts)
+
+    def release(self) -> None:
+        self._parts.clear()
+        self._bridge.give_back(self._size)
+        self._size = 0
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            await send({"type": "lifespan.startup.complete"})
+        else:
+            await send({"type": "lifespan.shutdown.complete"})
+            return
+
+
+def _path(scope: Scope) -> str:
+    """The path as PEP 3333 wants it: percent-decoded bytes, read as Latin-1."""
+    raw: bytes | None = scope.get("raw_path")
+    if raw is None:
+        raw = str(scope["path"]).encode("utf-8")
+    else:
+        raw = unquote_to_bytes(raw.split(b"?", 1)[0])
+    return raw.decode("latin-1")
+
+
+def _declared_length(scope: Scope) -> int | None:
+    for name, value in scope["headers"]:
+        if name == b"content-length" and value.isdigit() and len(value) < 20:
+            return int(value)
+    return None
+
+
+def _environ(scope: Scope, path: str, body: bytes) -> WSGIEnvironment:
+    server = scope.get("server") or ("127.0.0.1", 80)
+    environ: WSGIEnvironment = {
+        "REQUEST_METHOD": scope["method"],
+        "SCRIPT_NAME": "",
+        "PATH_INFO": path,
+        "QUERY_STRING": scope["query_string"].decode("latin-1"),
+        "SERVER_NAME": server[0],
+        "SERVER_PORT": str(server[1] or 80),
+        "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
+        "REMOTE_ADDR": (scope.get("client") or ("",))[0],
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scope.get("scheme", "http"),
+        "wsgi.input": io.BytesIO(body),
+        "wsgi.input_terminated": True,
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+    }
+    has_body = False
+    for raw_name, raw_value in scope["headers"]:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        if "_" in name:  # else "Content_Type" could pass for "Content-Type"
+            continue
+        if name in ("content-length", "transfer-encoding"):
+            has_body = True
+            continue
+        key = name.upper().replace("-", "_")
+        key = key if key == "CONTENT_TYPE" else f"HTTP_{key}"
+        glue = "; " if key == "HTTP_COOKIE" else ","
+        environ[key] = f"{environ[key]}{glue}{value}" if key in environ else value
+    if has_body or body:
+        environ["CONTENT_LENGTH"] = str(len(body))
+    return environ
+
+
+def _run(application: WSGIApplication, environ: WSGIEnvironment) -> Answer:
+    """Call ``application`` in this thread and collect its whole answer."""
+    started: list[tuple[str, list[tuple[str, str]]]] = []
+    parts: list[bytes] = []
+
+    def start_response(
+        status: str,
+        headers: list[tuple[str, str]],
+        exc_info: tuple[type[BaseException], BaseException, TracebackType]
+        | tuple[None, None, None]
+        | None = None,
+        /,
+    ) -> Callable[[bytes], object]:
+        del exc_info  # nothing has been given out yet, so a late error replaces what there was
+        started[:] = [(status, headers)]
+        return parts.append
+
+    result: Iterable[bytes] = application(environ, start_response)
+    try:
+        parts.extend(result)
+    finally:
+        close = getattr(result, "close", None)
+        if close is not None:
+            close()
+    status, headers = started[0]
+    given = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+    body = b"".join(parts)
+    if not any(name == b"content-length" for name, _ in given):
+        given.append((b"content-length", str(len(body)).encode("ascii")))
+    return Answer(int(status.split(" ", 1)[0]), given, body)
