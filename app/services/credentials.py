@@ -1,0 +1,193 @@
+"""Verifying names and passwords of people and partners, slowly for whoever guesses.
+
+Only failures count, per account name (unknown names alike), never per address. From the 21st
+failure within 10 s an account is answered "too many attempts" for 5 s after its newest failure,
+except for credentials that were verified shortly before: the genuine client goes on. All of this
+lies in the database, so that it holds across processes.
+
+A door calls ``attempt`` (reads and hashes only), then ``record_attempt`` in a write transaction if
+the attempt asks for it, then takes ``attempt.account`` or raises ``attempt.error``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import threading
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from argon2 import PasswordHasher
+from argon2.exceptions import VerifyMismatchError
+from sqlalchemy import delete, func, select
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.orm import Session
+
+from app.domain.access import Kind
+from app.domain.errors import AuthenticationFailed, TooManyAttempts
+from app.models import (
+    AccountSecret,
+    LoginFailure,
+    PartnerAccount,
+    User,
+    VerifiedCredential,
+)
+
+FAILURES_ALLOWED = 20
+FAILURE_WINDOW = timedelta(seconds=10)
+BLOCKED_FOR = timedelta(seconds=5)
+VERIFIED_FOR = timedelta(minutes=5)
+"""How long a verified credential is remembered since its last use, so that hashing does not cost
+every call. A new password, an ended secret or a disabled account is noticed at once all the same:
+the stored hash is part of what is remembered, and the account is read at each call."""
+REFRESH_AFTER = timedelta(minutes=1)
+LONGEST_PASSWORD = 1024
+
+_HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+"""argon2id with 19 MiB, t=2, p=1."""
+_HASHING = threading.BoundedSemaphore(2)
+"""At most two at a time per process."""
+_HASHING_WAIT_SECONDS = 10
+_NOBODY = _HASHER.hash("nobody has this password")
+"""Hashed for unknown names, so that they cost what known ones cost."""
+_SECRETS_OF_A_PARTNER = 2
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What came of one try: the account's key, or the error; and what is to be recorded."""
+
+    name_digest: str
+    account_id: int | None = None
+    error: AuthenticationFailed | None = None
+    verified_digest: str | None = None
+    failed: bool = False
+
+    @property
+    def needs_record(self) -> bool:
+        """Whether ``record_attempt`` has anything to write."""
+        return self.failed or self.verified_digest is not None
+
+    def verified_account(self) -> int:
+        """The account's key, or raise what is wrong."""
+        if self.account_id is None:
+            raise self.error or AuthenticationFailed()
+        return self.account_id
+
+
+def hash_password(password: str) -> str:
+    """The argon2id hash under which a password is kept."""
+    return _HASHER.hash(password)
+
+
+def attempt(
+    session: Session, kind: Kind, name: str, password: str, now: datetime, key: bytes
+) -> Attempt:
+    """Try a name and password of a person or a partner's account. Writes nothing.
+
+    ``key`` is the portal's secret: it keys the digest of a remembered credential.
+    """
+    name_digest = hashlib.sha256(f"{kind}:{name}".encode("utf-8", "replace")).hexdigest()
+    account_id, hashes = _stored(session, kind, name)
+    digests = [_credential_digest(key, kind, name, stored, password) for stored in hashes]
+    if account_id is not None and digests:
+        remembered = session.execute(
+            select(VerifiedCredential.digest, VerifiedCredential.at).where(
+                VerifiedCredential.digest.in_(digests),
+                VerifiedCredential.at > now - VERIFIED_FOR,
+            )
+        ).first()
+        if remembered is not None:
+            stale = remembered.at < now - REFRESH_AFTER
+            return Attempt(
+                name_digest, account_id, verified_digest=remembered.digest if stale else None
+            )
+    if _is_blocked(session, name_digest, now):
+        return Attempt(name_digest, error=TooManyAttempts())
+    session.rollback()  # hashing takes long; no snapshot is held meanwhile
+    matching = _matching(hashes, password, _SECRETS_OF_A_PARTNER if kind is Kind.PARTNER else 1)
+    if matching is None or account_id is None:
+        return Attempt(name_digest, error=AuthenticationFailed(), failed=True)
+    return Attempt(name_digest, account_id, verified_digest=digests[matching])
+
+
+def record_attempt(session: Session, tried: Attempt, now: datetime) -> Attempt:
+    """Count a failure, or remember a verified credential. Returns the attempt as it counts now:
+
+    the failure that is the 21st within 10 s is answered "too many attempts" itself.
+    """
+    if tried.verified_digest is not None:
+        sqlite = session.get_bind().dialect.name == "sqlite"
+        insert = sqlite_insert if sqlite else postgresql_insert
+        session.execute(
+            insert(VerifiedCredential)
+            .values(digest=tried.verified_digest, at=now)
+            .on_conflict_do_update(index_elements=[VerifiedCredential.digest], set_={"at": now})
+        )
+        session.execute(
+            delete(VerifiedCredential).where(VerifiedCredential.at < now - VERIFIED_FOR)
+        )
+    if tried.failed:
+        session.execute(delete(LoginFailure).where(LoginFailure.at < now - 6 * FAILURE_WINDOW))
+        session.add(LoginFailure(account=tried.name_digest, at=now))
+        session.flush()
+        if _is_blocked(session, tried.name_digest, now):
+            return Attempt(tried.name_digest, error=TooManyAttempts(), failed=True)
+    return tried
+
+
+def _stored(session: Session, kind: Kind, name: str) -> tuple[int | None, list[str]]:
+    """The enabled account of this name and its live hashes."""
+    if kind is Kind.PERSON:
+        person = session.execute(
+            select(User.id, User.password_hash).where(User.name == name, User.disabled_at.is_(None))
+        ).first()
+        return (None, []) if person is None else (person.id, [person.password_hash])
+    rows = session.execute(
+        select(PartnerAccount.id, AccountSecret.password_hash)
+        .join(AccountSecret, AccountSecret.account_id == PartnerAccount.id)
+        .where(
+            PartnerAccount.login == name,
+            PartnerAccount.disabled_at.is_(None),
+            AccountSecret.ended_at.is_(None),
+        )
+        .order_by(AccountSecret.id)
+    ).all()
+    return (rows[0].id if rows else None), [row.password_hash for row in rows]
+
+
+def _credential_digest(key: bytes, kind: Kind, name: str, stored: str, password: str) -> str:
+    parts = b"\0".join(part.encode("utf-8", "replace") for part in (kind, name, stored, password))
+    return hmac.new(key, parts, hashlib.sha256).hexdigest()
+
+
+def _is_blocked(session: Session, name_digest: str, now: datetime) -> bool:
+    newest = session.scalar(
+        select(func.max(LoginFailure.at)).where(LoginFailure.account == name_digest)
+    )
+    if newest is None or now - newest >= BLOCKED_FOR:
+        return False
+    count = session.scalar(
+        select(func.count()).where(
+            LoginFailure.account == name_digest, LoginFailure.at > newest - FAILURE_WINDOW
+        )
+    )
+    return (count or 0) > FAILURES_ALLOWED
+
+
+def _matching(hashes: list[str], password: str, tries: int) -> int | None:
+    """The position of the hash that fits, after ``tries`` hashings at the least on failure."""
+    if not _HASHING.acquire(timeout=_HASHING_WAIT_SECONDS):
+        raise TooManyAttempts
+    try:
+        for position, stored in enumerate([*hashes, *[_NOBODY] * (tries - len(hashes))]):
+            try:
+                _HASHER.verify(stored, password[:LONGEST_PASSWORD])
+            except VerifyMismatchError:
+                continue
+            if position < len(hashes):
+                return position
+        return None
+    finally:
+        _HASHING.release()
