@@ -33,9 +33,11 @@ def one_line_errors() -> Iterator[None]:
 class PortalCommand(click.Command):
     """A command with an application context and one-line errors."""
 
-    def __init__(self, *args: Any, callback: Callable[..., Any] | None = None, **more: Any) -> None:
+    def __init__(
+        self, name: str | None, callback: Callable[..., Any] | None = None, **more: Any
+    ) -> None:
         super().__init__(
-            *args, callback=None if callback is None else with_appcontext(callback), **more
+            name, callback=None if callback is None else with_appcontext(callback), **more
         )
 
     def invoke(self, ctx: click.Context) -> Any:

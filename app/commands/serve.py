@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -11,43 +10,23 @@ from datetime import UTC, datetime
 import click
 from flask import current_app
 from flask_migrate import upgrade
+from soap_service.addresses import wsdl_urls
 from sqlalchemy.orm import Session
 
 from app import demo
 from app.commands.base import PortalCommand
 from app.config import PROJECT, Settings, process_environment
 from app.database import writing
-from app.domain.errors import SettingError
 from app.extensions import db
+from app.server import need_free_port, server_command
 from app.services import reference
-from soap_service.addresses import wsdl_urls
-
-
-def server_command(settings: Settings) -> list[str]:
-    """The server process for these settings, to be run in the project's folder."""
-    return [
-        sys.executable,
-        "-m",
-        "granian",
-        "--interface=asgi",
-        "--factory",
-        "--http=1",
-        "--no-ws",
-        f"--host={_address(settings.host)}",
-        f"--port={settings.port}",
-        "--workers=2",
-        "--respawn-failed-workers",
-        "--workers-kill-timeout=10",
-        "--log-level=warning",
-        "wsgi:build_server",
-    ]
 
 
 @click.command("serve", cls=PortalCommand)
 def serve() -> None:
     """Upgrade the database, seed it, and serve the portal until Ctrl-C."""
     settings = _settings().for_serving()
-    _need_free_port(settings)
+    need_free_port(settings)
     upgrade()
     with writing(db.session()):
         _seed(db.session(), settings)
@@ -82,37 +61,6 @@ def _settings() -> Settings:
     settings = current_app.config["PORTAL"]
     assert isinstance(settings, Settings)
     return settings
-
-
-def _address(host: str) -> str:
-    """The server binds to addresses, not names: the first one of ``host``."""
-    try:
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except OSError:
-        raise SettingError("HOST is no address of this machine, and no name for one") from None
-    # IPv4 first: "localhost" should answer at 127.0.0.1, which every client tries.
-    found.sort(key=lambda entry: entry[0] != socket.AF_INET)
-    return str(found[0][4][0])
-
-
-def _need_free_port(settings: Settings) -> None:
-    """Raise ``SettingError`` where the address is taken or not ours, before anything is done."""
-    address = _address(settings.host)
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((address, settings.port))
-            probe.listen(1)
-        except PermissionError:
-            raise SettingError(
-                f"PORT {settings.port} needs rights that this process lacks; choose one above 1023"
-            ) from None
-        except OSError:
-            raise SettingError(
-                f"PORT {settings.port} on {settings.host} is in use or HOST is not an address of"
-                " this machine; choose another, for instance PORT=8123 make run"
-            ) from None
 
 
 COMMANDS: tuple[click.Command, ...] = (serve,)

@@ -1,0 +1,82 @@
+"""Runs migrations: all pending ones in one transaction, one process at a time.
+
+The engine comes from the application, or from ``config.attributes["engine"]`` where there is none
+(tests). Migrations name plain SQLAlchemy types and import no row of the portal: an old migration
+must not change when a row does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
+
+from alembic import context
+from alembic.autogenerate.api import AutogenContext
+from alembic.util import CommandError
+from flask import current_app
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import OperationalError
+
+from app.models import Base, UtcTime
+
+_ADVISORY_LOCK = 0x1C0_9090
+
+
+def _engine() -> Engine:
+    given = context.config.attributes.get("engine")
+    if given is not None:
+        assert isinstance(given, Engine)
+        return given
+    engine = current_app.extensions["migrate"].db.engine
+    assert isinstance(engine, Engine)
+    return engine
+
+
+def _render(kind: str, thing: Any, _autogen: AutogenContext) -> str | Literal[False]:
+    if kind == "type" and isinstance(thing, UtcTime):
+        return "sa.DateTime(timezone=True)"
+    return False
+
+
+@contextmanager
+def _without_foreign_keys(connection: Connection) -> Iterator[None]:
+    """SQLite changes a table by making it anew; dropping the old one must not delete its rows."""
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    driver: Any = connection.connection.driver_connection
+    driver.execute("PRAGMA foreign_keys=OFF")
+    try:
+        yield
+        broken = driver.execute("PRAGMA foreign_key_check").fetchall()
+        if broken:
+            raise CommandError(f"the migration left {len(broken)} rows without their parent")
+    finally:
+        driver.execute("PRAGMA foreign_keys=ON")
+
+
+def _migrate() -> None:
+    with _engine().connect() as connection, _without_foreign_keys(connection):
+        connection.execution_options(portal_begin_immediate=True)  # app.database: one writer
+        context.configure(
+            connection=connection,
+            target_metadata=Base.metadata,
+            compare_type=True,
+            render_as_batch=True,
+            render_item=_render,
+            transactional_ddl=True,
+        )
+        with context.begin_transaction():
+            if connection.dialect.name == "postgresql":
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
+            context.run_migrations()
+
+
+if context.is_offline_mode():
+    raise CommandError("migrations run on a database; --sql is not offered")
+try:
+    _migrate()
+except OperationalError as error:
+    reason = " ".join(str(error.orig).split())
+    raise CommandError(f"DATABASE_URL: the database says: {reason}") from error

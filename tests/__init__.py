@@ -1,0 +1,1 @@
+"""All tests; tests/conftest.py tells which fixtures there are."""

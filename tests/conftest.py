@@ -1,0 +1,168 @@
+"""The fixtures of all tests.
+
+database          URL of a fresh, migrated, empty database; the test runs on SQLite and PostgreSQL
+session           a plain Session on it (no application)
+app, client       the Flask application on it, and its test client
+module_database   like ``database``, one per test module
+live_server       the real server on ``module_database`` (both databases), one per module
+sqlite_server     the real server on SQLite only, one per module: where the database
+                  cannot make a difference
+browser_page      a strict Chromium page; ``expected_statuses`` is the set of answers from 400 on
+                  that the test provokes
+plain_page        the same without JavaScript
+
+What a machine lacks is skipped, each test by name on the last lines; with CI=true that fails.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from playwright.sync_api import Browser, Page
+from sqlalchemy.orm import Session
+
+from tests.harness import browser as chromium
+from tests.harness import postgres, run
+from tests.harness.databases import KINDS, fresh_database, open_engine
+from tests.harness.server import LiveServer, live, test_settings
+
+_RUN = pytest.StashKey[Path]()
+_SKIPPED: list[tuple[str, str]] = []
+
+
+def _need(kind: str) -> None:
+    if kind == "postgresql" and postgres.programs() is None:
+        pytest.skip(f"needs {postgres.NEED}")
+
+
+@pytest.fixture(params=KINDS)
+def database(request: pytest.FixtureRequest) -> Iterator[str]:
+    _need(request.param)
+    with fresh_database(request.param) as url:
+        yield url
+
+
+@pytest.fixture(params=KINDS)
+def empty_database(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Without any table."""
+    _need(request.param)
+    with fresh_database(request.param, migrated=False) as url:
+        yield url
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def module_database(request: pytest.FixtureRequest) -> Iterator[str]:
+    _need(request.param)
+    with fresh_database(request.param) as url:
+        yield url
+
+
+@pytest.fixture
+def session(database: str) -> Iterator[Session]:
+    engine = open_engine(database)
+    try:
+        with Session(engine) as session:
+            yield session
+    finally:
+        engine.dispose()
+
+
+@pytest.fixture
+def app(database: str) -> Iterator[Flask]:
+    from app.extensions import db
+    from app.factory import create_app
+
+    flask_app = create_app(test_settings(database))
+    flask_app.config["TESTING"] = True
+    yield flask_app
+    with flask_app.app_context():
+        db.session.remove()
+        db.engine.dispose()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture(scope="module")
+def live_server(module_database: str) -> Iterator[LiveServer]:
+    with live(test_settings(module_database)) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def sqlite_server() -> Iterator[LiveServer]:
+    with fresh_database("sqlite") as url, live(test_settings(url)) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    if chromium.program() is None:
+        pytest.skip(f"needs {chromium.NEED}")
+    with chromium.launched() as found:
+        yield found
+
+
+@pytest.fixture
+def expected_statuses() -> set[int]:
+    return set()
+
+
+@pytest.fixture
+def browser_page(browser: Browser, expected_statuses: set[int]) -> Iterator[Page]:
+    with chromium.strict_page(browser, expected_statuses) as page:
+        yield page
+
+
+@pytest.fixture
+def plain_page(browser: Browser, expected_statuses: set[int]) -> Iterator[Page]:
+    with chromium.strict_page(browser, expected_statuses, javascript=False) as page:
+        yield page
+
+
+def _is_worker(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not _is_worker(config):
+        for old in run.abandoned():
+            postgres.stop(old)
+            run.end(old)
+        config.stash[_RUN] = run.begin()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if _RUN in config.stash:
+        postgres.stop(config.stash[_RUN])
+        run.end(config.stash[_RUN])
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.skipped and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else ""
+        _SKIPPED.append((report.nodeid, reason.removeprefix("Skipped: ")))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if _SKIPPED and os.environ.get("CI") == "true" and not _is_worker(session.config):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if not _SKIPPED:
+        return
+    strict = os.environ.get("CI") == "true"
+    title = "skipped, which fails with CI=true" if strict else "skipped"
+    terminalreporter.section(title)
+    for name, reason in _SKIPPED:
+        terminalreporter.write_line(f"{name}: {reason}")

@@ -1,0 +1,113 @@
+"""A throw-away PostgreSQL cluster: one per run, reached through a socket in its own folder.
+
+Its server refuses to run as root, so root starts it as ``postgres`` or ``nobody``. Nothing is
+synced to disk: it is thrown away, and no test here is about power failures.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+from pathlib import Path
+
+from tests.harness import run
+
+NEED = "PostgreSQL's server programs (apt-get install postgresql)"
+
+
+def programs() -> Path | None:
+    """The folder with ``initdb`` and ``pg_ctl``, the newest version there is."""
+    versions = sorted(
+        Path("/usr/lib/postgresql").glob("*/bin/initdb"),
+        key=lambda path: int(path.parent.parent.name),
+    )
+    if versions:
+        return versions[-1].parent
+    found = shutil.which("initdb")
+    return Path(found).resolve().parent if found and shutil.which("pg_ctl") else None
+
+
+def ensure_started() -> Path:
+    """Start this run's cluster unless it runs; gives the folder of its socket."""
+    home = run.folder() / "pg"
+    with run.alone("postgres"):
+        if not (home / "data" / "postmaster.pid").exists():
+            _start(home)
+    return home
+
+
+def stop(folder_of_run: Path) -> None:
+    """Stop the cluster of a run, if there is one."""
+    data = folder_of_run / "pg" / "data"
+    bin_folder = programs()
+    if bin_folder and (data / "postmaster.pid").exists():
+        _call([bin_folder / "pg_ctl", "stop", "-D", data, "-m", "immediate", "-w"], check=False)
+
+
+def url(socket_folder: Path, name: str) -> str:
+    """The DATABASE_URL of a database in the cluster."""
+    return f"postgresql+psycopg://portal@/{name}?host={socket_folder}"
+
+
+def _start(home: Path) -> None:
+    bin_folder = programs()
+    assert bin_folder is not None
+    home.mkdir(mode=0o700)
+    if os.geteuid() == 0:
+        account = _account()
+        os.chown(home, account.pw_uid, account.pw_gid)
+    data = home / "data"
+    _call(
+        [
+            *(bin_folder / "initdb", "-D", data, "-U", "portal"),
+            *("--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C.UTF-8"),
+        ]
+    )
+    options = {
+        "listen_addresses": "",
+        "unix_socket_directories": home,
+        "fsync": "off",
+        "synchronous_commit": "off",
+        "full_page_writes": "off",
+        "max_connections": 200,
+        "shared_buffers": "64MB",
+        "autovacuum": "off",
+        "log_min_messages": "fatal",
+    }
+    given = " ".join(f"-c {name}='{value}'" for name, value in options.items())
+    _call([bin_folder / "pg_ctl", "start", "-D", data, "-w", "-l", home / "log", "-o", given])
+
+
+def _account() -> pwd.struct_passwd:
+    for name in ("postgres", "nobody"):
+        try:
+            return pwd.getpwnam(name)
+        except KeyError:
+            continue
+    raise RuntimeError("neither a user postgres nor a user nobody exists")
+
+
+def _call(command: list[object], *, check: bool = True) -> None:
+    words = [str(word) for word in command]
+    if os.geteuid() == 0:
+        account = _account()
+        words = [
+            "setpriv",
+            f"--reuid={account.pw_uid}",
+            f"--regid={account.pw_gid}",
+            "--clear-groups",
+            *words,
+        ]
+    done = subprocess.run(
+        words,
+        check=False,
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,  # the server inherits it: a pipe would never end
+        stderr=subprocess.DEVNULL,
+        timeout=60,
+    )
+    if check and done.returncode:
+        raise RuntimeError(f"{words[-1]} ended with {done.returncode}: {' '.join(words)}")

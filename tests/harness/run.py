@@ -1,0 +1,54 @@
+"""The folder of one test run, shared by all its worker processes, gone at its end."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_VARIABLE = "PORTAL_TEST_RUN"
+_PREFIX = "portal-tests-"
+
+
+def begin() -> Path:
+    """Make the folder and tell worker processes of it through the environment."""
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    folder.chmod(0o711)  # a database server under another user must reach its part
+    (folder / "owner").write_text(str(os.getpid()))
+    os.environ[_VARIABLE] = str(folder)
+    return folder
+
+
+def folder() -> Path:
+    """The folder of this run."""
+    return Path(os.environ[_VARIABLE])
+
+
+def end(run: Path) -> None:
+    """Remove the folder."""
+    shutil.rmtree(run, ignore_errors=True)
+
+
+def abandoned() -> list[Path]:
+    """Folders of runs that were killed before they could tidy up."""
+    found = []
+    for run in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        try:
+            os.kill(int((run / "owner").read_text()), 0)
+        except (ProcessLookupError, ValueError):
+            found.append(run)
+        except OSError:
+            continue  # somebody else's, or just being made
+    return found
+
+
+@contextmanager
+def alone(name: str) -> Iterator[None]:
+    """Only one worker process at a time is inside."""
+    with (folder() / f"{name}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

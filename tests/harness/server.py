@@ -1,0 +1,118 @@
+"""The real server as its own processes on a free port of 127.0.0.1."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from time import monotonic
+
+from sqlalchemy.orm import Session
+
+from app.config import PROJECT, Settings, process_environment
+from app.server import server_command
+from tests.harness import run
+from tests.harness.databases import open_engine
+
+TEST_SECRET = "only-for-tests-0123456789-abcdefghij"  # signs nothing outside of a test run
+
+
+@dataclass(frozen=True)
+class LiveServer:
+    """A running portal: where it answers, on what database, and its log."""
+
+    url: str
+    port: int
+    settings: Settings
+    log: Path
+    pid: int
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """A session on the server's database, to lay what a test needs or see what it left."""
+        engine = open_engine(self.settings.database_url)
+        try:
+            with Session(engine) as session:
+                yield session
+        finally:
+            engine.dispose()
+
+
+def test_settings(database_url: str) -> Settings:
+    """Settings as in production, on this database."""
+    return Settings(database_url=database_url, secret_key=TEST_SECRET)
+
+
+test_settings.__test__ = False  # type: ignore[attr-defined]  # no test, whatever its name
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def live(settings: Settings) -> Iterator[LiveServer]:
+    """Start the server that ``flask serve`` would start; all its processes end afterwards."""
+    port = free_port()
+    settings = replace(settings, port=port, public_url=f"http://127.0.0.1:{port}")
+    log = run.folder() / f"server-{port}.log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            server_command(settings),
+            cwd=PROJECT,
+            env=process_environment(settings),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        wait_until_answering(process, port, log)
+        yield LiveServer(settings.public_url, port, settings, log, process.pid)
+    finally:
+        end_group(process)
+
+
+def wait_until_answering(
+    process: subprocess.Popen[bytes], port: int, log: Path, seconds: float = 30
+) -> None:
+    """Return when the port answers a request; raise with the log when the process ends."""
+    deadline = monotonic() + seconds
+    while monotonic() < deadline:
+        connection = HTTPConnection("127.0.0.1", port, timeout=seconds)
+        try:
+            connection.request("GET", "/login")
+            connection.getresponse().read()
+        except (OSError, HTTPException):
+            try:
+                process.wait(timeout=0.05)  # the pause between two tries, and no longer
+            except subprocess.TimeoutExpired:
+                continue
+            break
+        finally:
+            connection.close()
+        return
+    raise AssertionError(f"the server did not answer; it wrote:\n{log.read_text()[-4000:]}")
+
+
+def end_group(process: subprocess.Popen[bytes]) -> None:
+    """End a process started in its own session, and all its children."""
+    try:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(timeout=15)
+        os.killpg(process.pid, signal.SIGKILL)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    process.wait()
