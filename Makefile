@@ -1,11 +1,59 @@
 # Every verb of this project. `make help` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help venv
+.PHONY: help run test check format venv lock migration pictures bench clean
 BIN := .venv/bin
+DEMO ?= 1
+export DEMO
+TESTS ?= tests
+# Test processes; the tests of one file stay in one of them.
+JOBS ?= 2
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
-venv: ## build .venv with everything for development (PYTHON=python3.13 asks for one)
+run: ## the portal with demo data (PORT=8123, PYTHON=python3.13, DATABASE_URL=... as wanted)
+	@PYTHON="$(PYTHON)" tools/venv.sh run
+	@exec $(BIN)/flask serve
+
+test: ## every test, on SQLite and PostgreSQL (TESTS=tests/domain for some)
 	@PYTHON="$(PYTHON)" tools/venv.sh dev
+	@tools/test_programs.sh
+	@unset DEMO; $(BIN)/pytest -q -n $(JOBS) --dist loadfile $(TESTS)
+
+check: ## format, lint, types and floors
+	@PYTHON="$(PYTHON)" tools/venv.sh dev
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: ## format the code and mend what can be mended
+	@tools/venv.sh dev
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+venv: ## .venv with everything for development (PYTHON=python3.13 asks for one)
+	@PYTHON="$(PYTHON)" tools/venv.sh dev
+
+lock: ## write the pinned requirements from requirements*.in
+	@tools/venv.sh dev
+	$(BIN)/uv pip compile --no-config -q --universal --python-version 3.11 --generate-hashes --no-header requirements.in -o requirements.txt
+	$(BIN)/uv pip compile --no-config -q --universal --python-version 3.11 --generate-hashes --no-header requirements-dev.in -o requirements-dev.txt
+
+migration: ## a new migration from the rows: make migration m="what changes"
+	@tools/venv.sh dev
+	@test -n "$(m)" || { echo 'make: say what changes: make migration m="..."' >&2; exit 2; }
+	@unset DEMO; $(BIN)/flask db upgrade && $(BIN)/flask db migrate -m "$(m)"
+
+pictures: ## screenshots of every page into docs/pictures
+	@tools/venv.sh dev
+	@tools/test_programs.sh
+	@unset DEMO; $(BIN)/python tools/pictures.py
+
+bench: ## measure the server
+	@tools/venv.sh dev
+	@unset DEMO; $(BIN)/python tools/bench.py
+
+clean: ## remove .venv and caches; the database in instance/ stays
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,0 +1,178 @@
+"""Settings: defaults, what each refuses in one line, and that .env.example tells the truth."""
+
+from __future__ import annotations
+
+import re
+import stat
+from pathlib import Path
+
+import pytest
+
+from app import config
+from app.config import NAMES, PROJECT, Settings
+from app.domain.errors import SettingError
+
+RANDOM = "0123456789abcdef0123456789abcdef"
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty project folder, so that no test writes into the real one."""
+    monkeypatch.setattr(config, "PROJECT", tmp_path)
+    return tmp_path
+
+
+def test_defaults(project: Path) -> None:
+    assert Settings.from_env({}) == Settings(
+        database_url=f"sqlite:///{project}/instance/portal.db",
+        host="127.0.0.1",
+        port=8000,
+        public_url="http://127.0.0.1:8000",
+        secret_key=None,
+        ars_server="ggus",
+        trusted_proxies=0,
+        demo=False,
+    )
+
+
+def test_an_empty_value_counts_as_not_set(project: Path) -> None:
+    assert Settings.from_env(dict.fromkeys(NAMES, " ")) == Settings.from_env({})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("PORT", text) for text in ("abc", "0", "70000", "-1", "80.5", "٨٠٠٠", "1" * 5000)),
+        *(("DEMO", text) for text in ("yes", "true", "2")),
+        *(("HOST", text) for text in ("a b", "999.1.1.1", "http://x", "-x", "x\ny")),
+        *(("TRUSTED_PROXIES", text) for text in ("-1", "many", "10", "10.0.0.0/8")),
+        *(("ARS_SERVER", text) for text in ("a b", "a/b", "<x>", "x" * 65)),
+        *(
+            ("PUBLIC_URL", text)
+            for text in (
+                *("ftp://portal.example", "portal.example", "http://", "https://portal.example/x"),
+                *("https://portal.example?x=1", "https://a:b@portal.example", "http://x:99999"),
+                *(
+                    "http://x:0",
+                    "http://x:",
+                    "http://a b",
+                    "http://x#y",
+                    "http://[::1",
+                    "http://x?",
+                ),
+            )
+        ),
+        *(
+            ("DATABASE_URL", text)
+            for text in (
+                *("mysql://x/y", "nonsense", "sqlite://", "sqlite:///:memory:", "postgresql://x"),
+                *("postgresql+psycopg2://x/y", "sqlite:///no-such-folder/portal.db", "://"),
+            )
+        ),
+        *(("SECRET_KEY", text) for text in ("changeme", "short", "x" * 64)),
+        ("SECRET_KEY_FILE", "no-such-file"),
+    ],
+)
+def test_a_bad_value_is_one_line_that_names_the_variable(
+    project: Path, name: str, value: str
+) -> None:
+    with pytest.raises(SettingError) as caught:
+        Settings.from_env({name: value})
+    text = str(caught.value)
+    assert name in text
+    assert "\n" not in text
+    assert len(text) < 200
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("https://portal.example/", "https://portal.example"),
+        ("http://portal.example:8443", "http://portal.example:8443"),
+        ("http://[::1]:8000", "http://[::1]:8000"),
+    ],
+)
+def test_public_url(project: Path, value: str, expected: str) -> None:
+    assert Settings.from_env({"PUBLIC_URL": value}).public_url == expected
+
+
+def test_public_url_follows_host_and_port(project: Path) -> None:
+    assert Settings.from_env({"HOST": "::1", "PORT": "81"}).public_url == "http://[::1]:81"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("postgresql://u:p%40@h/d", "postgresql+psycopg://u:p%40@h/d"),
+        (
+            "postgresql+psycopg://h/d?connect_timeout=3",
+            "postgresql+psycopg://h/d?connect_timeout=3",
+        ),
+        ("sqlite:////var/x.db", "sqlite:////var/x.db"),
+    ],
+)
+def test_database_url(project: Path, value: str, expected: str) -> None:
+    assert Settings.from_env({"DATABASE_URL": value}).database_url == expected
+
+
+def test_a_relative_sqlite_file_is_seen_from_the_project(project: Path) -> None:
+    settings = Settings.from_env({"DATABASE_URL": "sqlite:///my.db"})
+    assert settings.database_url == f"sqlite:///{project}/my.db"
+
+
+def test_secret_from_a_file(project: Path) -> None:
+    (project / "key").write_text(RANDOM + "\n")
+    assert Settings.from_env({"SECRET_KEY_FILE": "key"}).secret_key == RANDOM
+
+
+def test_an_empty_secret_file_is_refused(project: Path) -> None:
+    (project / "key").write_text("\n")
+    with pytest.raises(SettingError, match="SECRET_KEY_FILE names an empty file"):
+        Settings.from_env({"SECRET_KEY_FILE": "key"})
+
+
+def test_both_secrets_are_refused(project: Path) -> None:
+    with pytest.raises(SettingError, match="set one of them"):
+        Settings.from_env({"SECRET_KEY": RANDOM, "SECRET_KEY_FILE": "key"})
+
+
+def test_serving_needs_a_secret(project: Path) -> None:
+    with pytest.raises(SettingError, match="SECRET_KEY"):
+        Settings.from_env({}).for_serving()
+    assert Settings.from_env({"SECRET_KEY": RANDOM}).for_serving().secret_key == RANDOM
+
+
+def test_the_demo_makes_its_own_secret_once(project: Path) -> None:
+    demo = Settings.from_env({"DEMO": "1"})
+    secret = demo.for_serving().secret_key
+    assert secret is not None
+    assert len(secret) == 64
+    assert demo.for_serving().secret_key == secret
+    mode = (project / "instance" / "demo-secret").stat().st_mode
+    assert stat.S_IMODE(mode) == 0o600
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "portal.example"])
+def test_the_demo_stays_on_loopback(project: Path, host: str) -> None:
+    with pytest.raises(SettingError, match="HOST must be a loopback address"):
+        Settings.from_env({"DEMO": "1", "HOST": host})
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost"])
+def test_loopback_addresses(project: Path, host: str) -> None:
+    assert Settings.from_env({"DEMO": "1", "HOST": host}).demo
+
+
+def test_secrets_do_not_show_in_a_settings_text(project: Path) -> None:
+    given = {"SECRET_KEY": RANDOM, "DATABASE_URL": "postgresql://u:hidden@h/d"}
+    text = repr(Settings.from_env(given))
+    assert RANDOM not in text
+    assert "hidden" not in text
+
+
+def test_the_example_lists_every_setting_with_its_default(project: Path) -> None:
+    text = (PROJECT / ".env.example").read_text("utf-8")
+    example = dict(re.findall(r"^([A-Z_]+)=(.*)$", text, re.MULTILINE))
+    assert tuple(example) == NAMES
+    (project / "instance").mkdir()
+    assert Settings.from_env(example) == Settings.from_env({})
