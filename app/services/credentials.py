@@ -90,6 +90,8 @@ def attempt(
     """
     name_digest = hashlib.sha256(f"{kind}:{name}".encode("utf-8", "replace")).hexdigest()
     account_id, hashes = _stored(session, kind, name)
+    if len(password) > LONGEST_PASSWORD:
+        hashes = []  # nobody has such a password; it costs what any wrong one costs
     digests = [_credential_digest(key, kind, name, stored, password) for stored in hashes]
     if account_id is not None and digests:
         remembered = session.execute(

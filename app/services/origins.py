@@ -1,0 +1,107 @@
+"""Creation that is safe to repeat: a partner's own ticket number opens one ticket, ever.
+
+The key is (partner, origin system as sent or empty, origin id). A repeat is compared with what the
+first request sent, never with the ticket as it is now.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.orm import Session
+
+from app.domain import access
+from app.domain.access import Writer
+from app.domain.errors import OriginConflict
+from app.domain.ticket_content import NewTicket
+from app.domain.tickets import is_open
+from app.models import OriginDifference, OriginKey, Ticket
+from app.services.tickets import note_difference, open_ticket
+
+REPEATED_MARK = "Repeated creation with other content"
+
+
+@dataclass(frozen=True)
+class CreationAnswer:
+    """The ticket's number; ``refused`` is to be raised after the commit, if it is set."""
+
+    number: int
+    created: bool
+    refused: OriginConflict | None = None
+
+
+def open_ticket_once(
+    session: Session, by: Writer, new: NewTicket, content: Mapping[str, str]
+) -> CreationAnswer:
+    """Open the ticket unless its origin id opened one already; also 50 times in parallel.
+
+    ``content`` is what the request sent, field by field as named on the wire, without what only
+    names the sender (Last_Login, Last_Modifier); it decides whether a repeat is the same.
+
+    A repeat while the ticket is open answers its number; other content is kept as one marked
+    internal entry, once per different content, and the ticket is listed to check. A repeat for a
+    closed ticket with the same content answers its number; with other content it is refused.
+    """
+    access.require_create(by.actor)
+    if not new.origin_id or by.actor.partner_id is None:
+        return CreationAnswer(open_ticket(session, by, new).number, created=True)
+    sent = {name: text for name, text in sorted(content.items()) if text}
+    stored = json.dumps(sent, ensure_ascii=False, sort_keys=True)
+    sqlite = session.get_bind().dialect.name == "sqlite"
+    insert = sqlite_insert if sqlite else postgresql_insert
+    # a second writer of the same key waits here until the first has committed
+    first = session.scalar(
+        insert(OriginKey)
+        .values(
+            partner_id=by.actor.partner_id,
+            origin_system=new.origin_system,
+            origin_id=new.origin_id,
+            content=stored,
+        )
+        .on_conflict_do_nothing()
+        .returning(OriginKey.id)
+    )
+    if first is not None:
+        ticket = open_ticket(session, by, new)
+        session.get_one(OriginKey, first).ticket_number = ticket.number
+        session.flush()
+        return CreationAnswer(ticket.number, created=True)
+    return _answer_repeat(session, by, new, sent, stored)
+
+
+def _answer_repeat(
+    session: Session, by: Writer, new: NewTicket, sent: Mapping[str, str], stored: str
+) -> CreationAnswer:
+    key = session.scalars(
+        select(OriginKey).where(
+            OriginKey.partner_id == by.actor.partner_id,
+            OriginKey.origin_system == new.origin_system,
+            OriginKey.origin_id == new.origin_id,
+        )
+    ).one()
+    assert key.ticket_number is not None
+    if key.content == stored:
+        return CreationAnswer(key.ticket_number, created=False)
+    ticket = session.get_one(Ticket, key.ticket_number, with_for_update={"of": Ticket})
+    digest = hashlib.sha256(stored.encode()).hexdigest()
+    if session.get(OriginDifference, (key.id, digest)) is None:
+        session.add(OriginDifference(origin_key_id=key.id, content_digest=digest, at=by.now))
+        text = _differences(json.loads(key.content), sent)
+        note_difference(session, by, ticket.number, text)
+    refused = None if is_open(ticket.state) else OriginConflict(ticket.number)
+    return CreationAnswer(ticket.number, created=False, refused=refused)
+
+
+def _differences(first: Mapping[str, str], again: Mapping[str, str]) -> str:
+    """The differing values of a repeat, a line each, in the names of the contract."""
+    lines = [f"{REPEATED_MARK}; the ticket was not changed:"]
+    for name in sorted({*first, *again}):
+        if first.get(name, "") != again.get(name, ""):
+            lines.append(f"{name}: {again.get(name) or '(not sent)'}")
+    return "\n".join(lines)

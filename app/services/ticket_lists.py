@@ -1,0 +1,225 @@
+"""Lists of tickets: the portal's filter with keyset pages and counts, and partners' pages.
+
+Partners' lists are ordered by number; a lower number never becomes visible after a higher one
+(``changes.take_number``), so that paging has no gap and no double.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, true
+from sqlalchemy.orm import Session, aliased
+
+from app.domain.access import Actor, Kind, TicketAccess
+from app.domain.errors import TooMuch
+from app.domain.tickets import CLOSED_STATES, OPEN_STATES, Priority, State
+from app.models import (
+    Link,
+    Site,
+    SiteName,
+    Ticket,
+    TicketLink,
+    TicketPartner,
+    TicketSite,
+)
+
+PAGE = 50
+MOST_ROWS = 10_000
+"""Most rows in one answer to a partner; more is a fault that says how to page."""
+
+_STATE_RANK = case({state: rank for rank, state in enumerate(State)}, value=Ticket.state)
+_PRIORITY_RANK = case({prio: rank for rank, prio in enumerate(Priority)}, value=Ticket.priority)
+SORTS: dict[str, ColumnElement[Any]] = {
+    "number": Ticket.number.expression,
+    "title": Ticket.title.expression,
+    "state": _STATE_RANK,
+    "priority": _PRIORITY_RANK,
+    "created": Ticket.created_at.expression,
+    "changed": Ticket.changed_at.expression,
+}
+"""What a list may be sorted by; a leading ``-`` turns it round."""
+
+
+@dataclass(frozen=True)
+class TicketFilter:
+    """What a list shows. Several values of one field are alternatives, fields are all required.
+
+    ``sites`` and ``responsible`` take any name of a site (unresolved affected sites are found by
+    their text); ``created_from`` and ``created_to`` are days of creation, UTC, both included.
+    """
+
+    text: str = ""
+    states: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    layers: tuple[str, ...] = ()
+    sites: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
+    responsible: tuple[str, ...] = ()
+    units: tuple[str, ...] = ()
+    priorities: tuple[str, ...] = ()
+    created_from: date | None = None
+    created_to: date | None = None
+    to_check: bool = False
+    sort: str = "-changed"
+
+    def expanded_states(self) -> tuple[str, ...]:
+        """The states meant, with ``open`` and ``closed`` spelled out."""
+        groups = {"open": OPEN_STATES, "closed": (*CLOSED_STATES, State.CLOSED)}
+        # "closed" is a state and a group: as a filter it means all closed ones
+        return tuple(
+            dict.fromkeys(
+                str(state) for given in self.states for state in groups.get(given, (given,))
+            )
+        )
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of a list; ``after`` is the keyset position behind its last row, or None."""
+
+    tickets: Sequence[Ticket]
+    after: tuple[Any, int] | None
+
+
+def readable_by(actor: Actor) -> ColumnElement[bool]:
+    """The tickets that an actor may read."""
+    if actor.kind is not Kind.PARTNER or actor.access is TicketAccess.ALL:
+        return true()
+    handed = select(TicketPartner.ticket_number).where(TicketPartner.partner_id == actor.partner_id)
+    return or_(Ticket.created_by_partner_id == actor.partner_id, Ticket.number.in_(handed))
+
+
+def list_tickets(
+    session: Session,
+    actor: Actor,
+    wanted: TicketFilter,
+    *,
+    after: tuple[Any, int] | None = None,
+    limit: int = PAGE,
+) -> Page:
+    """One page of the filtered list, behind ``after`` (as given by the page before)."""
+    name = wanted.sort.removeprefix("-")
+    column = SORTS[name]
+    downwards = wanted.sort.startswith("-")
+    query = select(Ticket, column).where(readable_by(actor), condition_of(wanted))
+    if after is not None:
+        value, number = after
+        if downwards:
+            query = query.where(or_(column < value, and_(column == value, Ticket.number < number)))
+        else:
+            query = query.where(or_(column > value, and_(column == value, Ticket.number > number)))
+    order = (column.desc(), Ticket.number.desc()) if downwards else (column, Ticket.number)
+    rows = session.execute(query.order_by(*order).limit(limit + 1)).unique().all()
+    more = len(rows) > limit
+    rows = rows[:limit]
+    position = (rows[-1][1], rows[-1][0].number) if more else None
+    return Page([row[0] for row in rows], position)
+
+
+def count_by_state(session: Session, actor: Actor, wanted: TicketFilter) -> dict[str, int]:
+    """How many tickets of each state the filter finds, its states left aside."""
+    rest = condition_of(replace(wanted, states=()))
+    rows = session.execute(
+        select(Ticket.state, func.count()).where(readable_by(actor), rest).group_by(Ticket.state)
+    )
+    return {state: count for state, count in rows}
+
+
+def count_to_check(session: Session) -> int:
+    """How many tickets an operator has to look at because a repeated creation differed."""
+    return session.scalar(select(func.count()).where(Ticket.to_check)) or 0
+
+
+def condition_of(wanted: TicketFilter) -> ColumnElement[bool]:
+    """The filter as a condition on tickets."""
+    parts: list[ColumnElement[bool]] = [true()]
+    for column, values in (
+        (Ticket.state, wanted.expanded_states()),
+        (Ticket.network, wanted.networks),
+        (Ticket.category, wanted.categories),
+        (Ticket.layer, wanted.layers),
+        (Ticket.unit, wanted.units),
+        (Ticket.priority, wanted.priorities),
+    ):
+        if values:
+            parts.append(column.in_(values))
+    for word in wanted.text.split():
+        parts.append(_title_or_number_holds(word))
+    if wanted.links:
+        parts.append(
+            Ticket.number.in_(
+                select(TicketLink.ticket_number).join(Link).where(Link.name.in_(wanted.links))
+            )
+        )
+    if wanted.sites:
+        parts.append(Ticket.number.in_(numbers_affecting(wanted.sites)))
+    if wanted.responsible:
+        parts.append(Ticket.responsible_site_id.in_(_site_ids(wanted.responsible)))
+    if wanted.created_from is not None:
+        parts.append(Ticket.created_at >= _midnight(wanted.created_from))
+    if wanted.created_to is not None:
+        parts.append(Ticket.created_at < _midnight(wanted.created_to) + timedelta(days=1))
+    if wanted.to_check:
+        parts.append(Ticket.to_check)
+    return and_(*parts)
+
+
+def numbers_affecting(names: Sequence[str]) -> Select[tuple[int]]:
+    """The numbers of tickets that affect any of these sites, under any of a site's names."""
+    return select(TicketSite.ticket_number).where(
+        or_(TicketSite.name.in_(names), TicketSite.site_id.in_(_site_ids(names)))
+    )
+
+
+def partner_page(
+    session: Session,
+    actor: Actor,
+    condition: ColumnElement[bool],
+    *,
+    start: int,
+    limit: int | None,
+) -> Sequence[Ticket]:
+    """Tickets that the actor may read and that fulfil a condition, by number.
+
+    ``start`` counts rows from 0, ``limit`` None = all. Raises ``TooMuch`` above 10,000 rows.
+    """
+    most = MOST_ROWS + 1 if limit is None else min(limit, MOST_ROWS + 1)
+    tickets = (
+        session.scalars(
+            select(Ticket)
+            .where(readable_by(actor), condition)
+            .order_by(Ticket.number)
+            .offset(start)
+            .limit(most)
+        )
+        .unique()
+        .all()
+    )
+    if len(tickets) > MOST_ROWS:
+        raise TooMuch(
+            f"More than {MOST_ROWS} tickets in one answer; page with startRecord and maxLimit"
+        )
+    return tickets
+
+
+def _title_or_number_holds(word: str) -> ColumnElement[bool]:
+    escaped = word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    holds = func.lower(Ticket.title).like(f"%{escaped.lower()}%", escape="\\")
+    digits = word.removeprefix("#")
+    if digits.isascii() and digits.isdigit() and len(digits) < 10:
+        return or_(holds, Ticket.number == int(digits))
+    return holds
+
+
+def _site_ids(names: Sequence[str]) -> Select[tuple[int]]:
+    named = aliased(SiteName)
+    return select(Site.id).join(named, named.site_id == Site.id).where(named.name.in_(names))
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
