@@ -1,0 +1,145 @@
+"""Laying reference data: sites, their names and links that the registry does not hold yet.
+
+What is in the registry already is never overwritten: it may have been put right since. It reads
+the files that ship with the release and knows nothing of tickets.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.domain.access import Writer
+from app.models import Link, Site, SiteName
+from app.services.changes import FieldChange, record_change
+
+SITE = "site"
+LINK = "link"
+_FOLDER = Path(__file__).resolve().parent.parent / "reference"
+
+
+def seed_reference(session: Session, by: Writer) -> int:
+    """Add what the registry lacks of this release's sites, names and links.
+
+    Returns how many things were added to or amended; 0 when everything is in place.
+    """
+    return add_sites(session, by, _FOLDER / "sites.json") + add_links(
+        session, by, _FOLDER / "links.json"
+    )
+
+
+def add_sites(session: Session, by: Writer, file: Path) -> int:
+    """Add the sites of a file, and to sites that are there the names that they lack.
+
+    A name that another site bears already is left to that site.
+    """
+    content = json.loads(file.read_text("utf-8"))
+    sites = {site.key: site for site in session.scalars(select(Site))}
+    bearer = {
+        row.name: row.site_id for row in session.execute(select(SiteName.name, SiteName.site_id))
+    }
+    changed = 0
+    for entry in content["sites"]:
+        site = sites.get(entry["key"])
+        fields: list[FieldChange] = []
+        if site is None:
+            if entry["key"] in bearer:
+                continue
+            site = _new_site(entry, content["sources"])
+            session.add(site)
+            session.flush()
+            fields = _logged(site, ("key", "country", "time_zone", "tier", *_TIER_DAYS))
+        before = _names_text(site)
+        held = {(name.system, name.name) for name in site.names}
+        for name in entry["names"]:
+            if (name["system"], name["name"]) in held:
+                continue
+            if bearer.setdefault(name["name"], site.id) == site.id:
+                site.names.append(SiteName(system=name["system"], name=name["name"]))
+        after = _names_text(site)
+        if after != before:
+            fields.append(FieldChange("names", before or None, after))
+        if fields:
+            session.flush()
+            record_change(session, by, kind=SITE, thing_id=site.id, fields=fields)
+            changed += 1
+    return changed
+
+
+def add_links(session: Session, by: Writer, file: Path) -> int:
+    """Add the links of a file whose ids the registry does not hold.
+
+    A link whose end is not in the registry under the site's LHCOPN name is left out.
+    """
+    content = json.loads(file.read_text("utf-8"))
+    sites = {site.key: site for site in session.scalars(select(Site))}
+    links = {link.name: link for link in session.scalars(select(Link))}
+    changed = 0
+    for entry in content["links"]:
+        ends = [sites.get(entry[end]) for end in ("end_a", "end_b")]
+        if entry["name"] in links or ends[0] is None or ends[1] is None:
+            continue
+        link = Link(
+            name=entry["name"],
+            network=entry["network"],
+            end_a=ends[0],
+            end_b=ends[1],
+            role=entry["role"],
+            backs_up=links.get(entry.get("backs_up", "")),
+            bandwidth_gbps=entry["bandwidth_gbps"],
+            source=_sources(content["sources"], entry["sources"]),
+            sample=entry["sample"],
+        )
+        session.add(link)
+        session.flush()
+        links[link.name] = link
+        fields = [
+            *_logged(link, ("name", "network")),
+            FieldChange("ends", None, f"{ends[0].key}; {ends[1].key}"),
+            *_logged(link, ("role", "bandwidth_gbps")),
+        ]
+        if link.backs_up is not None:
+            fields.append(FieldChange("backs_up", None, link.backs_up.name))
+        record_change(session, by, kind=LINK, thing_id=link.id, fields=fields)
+        changed += 1
+    return changed
+
+
+_TIER_DAYS = ("tier_since", "tier_until")
+
+
+def _new_site(entry: Mapping[str, Any], sources: Mapping[str, str]) -> Site:
+    tier = entry["tier"]
+    return Site(
+        key=entry["key"],
+        country=entry["country"],
+        time_zone=entry["time_zone"],
+        tier=tier["tier"],
+        tier_since=_day(tier["since"]),
+        tier_until=_day(tier["until"]),
+        source=_sources(sources, [*entry["sources"], *tier["sources"]]),
+        sample=tier["sample"],
+    )
+
+
+def _day(text: str | None) -> date | None:
+    return None if text is None else date.fromisoformat(text)
+
+
+def _sources(texts: Mapping[str, str], keys: Iterable[str]) -> str:
+    return "; ".join(texts[key] for key in keys)
+
+
+def _logged(row: Site | Link, names: Iterable[str]) -> list[FieldChange]:
+    values = ((name, getattr(row, name)) for name in names)
+    return [FieldChange(name, None, str(value)) for name, value in values if value is not None]
+
+
+def _names_text(site: Site) -> str:
+    return "; ".join(f"{name.system} {name.name}" for name in site.names)

@@ -1,0 +1,145 @@
+"""Reference data: complete, sourced, laid once, and never over what somebody put right."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+from zoneinfo import available_timezones
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app.database import writing
+from app.domain.access import SYSTEM, Door, Writer
+from app.models import Change, Link, Site, SiteName
+from app.services.changes import changes_of
+from app.services.reference import add_links, seed_reference
+from app.services.registry import find_site
+
+BY = Writer(actor=SYSTEM, door=Door.COMMAND, now=datetime(2026, 11, 25, 12, tzinfo=UTC))
+
+ELEVEN_OF_2013 = {
+    "CA-TRIUMF",
+    "DE-KIT",
+    "ES-PIC",
+    "FR-CCIN2P3",
+    "IT-INFN-CNAF",
+    "NDGF",
+    "NL-T1",
+    "TW-ASGC",
+    "UK-T1-RAL",
+    "US-FNAL-CMS",
+    "US-T1-BNL",
+}
+
+
+def _seed(session: Session) -> int:
+    with writing(session):
+        return seed_reference(session, BY)
+
+
+def _t1s(session: Session, day: date) -> set[str]:
+    return {
+        site.key
+        for site in session.scalars(select(Site).where(Site.tier == 1))
+        if site.tier_since is not None
+        and site.tier_since <= day
+        and (site.tier_until is None or day < site.tier_until)
+    }
+
+
+def test_a_second_time_adds_nothing(session: Session) -> None:
+    assert _seed(session) == 27
+    before = session.scalar(select(func.count()).select_from(Change))
+    assert _seed(session) == 0
+    assert session.scalar(select(func.count()).select_from(Change)) == before == 27
+
+
+def test_who_was_t1_when(session: Session) -> None:
+    _seed(session)
+    assert _t1s(session, date(2012, 1, 1)) == ELEVEN_OF_2013
+    assert len(_t1s(session, date(2017, 1, 1))) == 14
+    assert len(_t1s(session, date(2025, 10, 15))) == 15
+    assert "TW-ASGC" not in _t1s(session, date(2025, 10, 15))
+    t0 = session.scalars(select(Site).where(Site.tier == 0)).one()
+    assert t0.key == "CH-CERN"
+
+
+def test_every_site_is_found_under_each_of_its_names(session: Session) -> None:
+    _seed(session)
+    for name in session.scalars(select(SiteName)):
+        found = find_site(session, name.name)
+        assert found is not None
+        assert found.id == name.site_id, name.name
+    for key in ("NL-T1", "SARA-MATRIX", "NIKHEF-ELPROD", "NL-NLT1-SARA", "NL-NLT1-NIKHEF", "SARA"):
+        site = find_site(session, key)
+        assert site is not None
+        assert site.key == "NL-T1"
+
+
+def test_every_row_names_its_source_and_a_real_time_zone(session: Session) -> None:
+    _seed(session)
+    for site in session.scalars(select(Site)):
+        assert 0 < len(site.source) <= 255, site.key
+        assert site.time_zone in available_timezones()
+        assert site.key in {name.name for name in site.names if name.system == "LHCOPN"}
+        assert site.gocdb_name() is not None
+    for link in session.scalars(select(Link)):
+        assert 0 < len(link.source) <= 255, link.name
+        assert not link.sample
+
+
+def test_attested_links_have_their_ends(session: Session) -> None:
+    _seed(session)
+    ends = {link.name: (link.end_a.key, link.end_b.key) for link in session.scalars(select(Link))}
+    assert ends["CERN-GRIDKA-LHCOPN-001"] == ("CH-CERN", "DE-KIT")
+    assert ends["CERN-RRCK1-LHCOPN-001"] == ("CH-CERN", "NRC-KI-T1")
+    assert ends["GRIDKA-SARA-LHCOPN-001"] == ("DE-KIT", "NL-T1")
+    for name, sites in ends.items():
+        for short, key in zip(name.split("-")[:2], sites, strict=True):
+            site = find_site(session, short)
+            assert site is not None
+            assert site.key == key
+
+
+def test_what_somebody_put_right_stays(session: Session) -> None:
+    _seed(session)
+    with writing(session):
+        site = session.scalars(select(Site).where(Site.key == "TW-ASGC")).one()
+        site.tier_until = date(2020, 1, 1)
+        link = session.scalars(select(Link).where(Link.name == "CERN-RAL-LHCOPN-001")).one()
+        link.bandwidth_gbps = 100
+        moved = session.scalars(select(SiteName).where(SiteName.name == "NL-NLT1-NIKHEF")).one()
+        moved.site = session.scalars(select(Site).where(Site.key == "NDGF")).one()
+    assert _seed(session) == 0
+    session.expire_all()
+    assert site.tier_until == date(2020, 1, 1)
+    assert link.bandwidth_gbps == 100
+    assert moved.site.key == "NDGF"
+
+
+def test_a_missing_name_is_added_and_logged(session: Session) -> None:
+    _seed(session)
+    with writing(session):
+        session.delete(session.scalars(select(SiteName).where(SiteName.name == "GRIDKA")).one())
+    session.expire_all()
+    assert _seed(session) == 1
+    site = find_site(session, "GRIDKA")
+    assert site is not None
+    assert site.key == "DE-KIT"
+    newest = changes_of(session, "site", site.id)[-1]
+    assert [field.field for field in newest.fields] == ["names"]
+    assert newest.fields[0].new == f"{newest.fields[0].old}; short GRIDKA"
+
+
+def test_a_link_without_its_end_is_left_out(session: Session, tmp_path: Path) -> None:
+    _seed(session)
+    file = tmp_path / "links.json"
+    file.write_text(
+        '{"sources": {"x": "a test"}, "links": [{"name": "A-B-LHCOPN-001", "network": "LHCOPN",'
+        ' "end_a": "CH-CERN", "end_b": "NOWHERE", "role": "primary", "bandwidth_gbps": null,'
+        ' "sources": ["x"], "sample": true}]}',
+        "utf-8",
+    )
+    with writing(session):
+        assert add_links(session, BY, file) == 0
