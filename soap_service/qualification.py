@@ -150,7 +150,7 @@ def _what_is_wrong(error: UnexpectedInput, text: str) -> str:
     else:
         ended = False
         allowed = set(error.allowed or ()) if isinstance(error, UnexpectedCharacters) else set()
-    place = error.pos_in_stream or 0
+    place: int = getattr(error, "pos_in_stream", None) or 0
     if ended:
         where = "ends too early"
     else:

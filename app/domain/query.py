@@ -178,3 +178,55 @@ def all_of(*queries: Query) -> Query:
     if len(conditions) < 2:
         return conditions[0] if conditions else None
     return And(conditions)
+
+
+def with_parameters(
+    query: Query, *, unit: str | None = None, status: str | None = None, meta: str | None = None
+) -> Query:
+    """``query`` and what TicketGetList of 2016 asks for beside it: all that is given is required.
+
+    ``unit``, ``status`` and ``meta`` (Open or Closed) that are None or empty ask for nothing.
+    """
+    given = (
+        ("GHD_Responsible Unit", unit),
+        ("GHD_Status", status),
+        ("GHD_Meta Status", meta),
+    )
+    return all_of(query, *(Comparison(name, "=", value) for name, value in given if value))
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Which part of a list is wanted: rows to leave out first, and the most rows (None = all)."""
+
+    start: int
+    limit: int | None
+
+
+_LARGEST_START: Final = 2**62
+_COUNT = re.compile(r"[0-9]{1,30}")
+
+
+def read_page(start: str | None, limit: str | None, *, default_limit: int) -> Page:
+    """Read GGUS's ``startRecord`` and ``maxLimit``, which are texts in the contract.
+
+    Empty or None is 0 and ``default_limit``; a ``maxLimit`` of -1 is no limit. Raises ``Invalid``
+    for anything else but a whole number, and for a ``maxLimit`` of 0.
+    """
+    first = (start or "").strip() or "0"
+    if not _COUNT.fullmatch(first):
+        raise Invalid("startRecord", "startRecord is no whole number; allowed are 0 and above")
+    most = (limit or "").strip()
+    if most == "":
+        wanted: int | None = default_limit
+    elif most == "-1":
+        wanted = None
+    elif _COUNT.fullmatch(most) and int(most) > 0:
+        wanted = int(most)
+    else:
+        raise Invalid(
+            "maxLimit",
+            "maxLimit is not allowed; allowed are 1 and above, -1 for no limit, or empty for"
+            f" {default_limit}",
+        )
+    return Page(min(int(first), _LARGEST_START), wanted)
