@@ -1,0 +1,151 @@
+"""Spyne at work: a checked envelope becomes values, an operation is called, values become XML.
+
+It drives Spyne's own steps rather than its WSGI server, so that a request is parsed once, by the
+guard's parser, and errors come out as they were raised. It must not know tickets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from lxml import etree
+from sqlalchemy.orm import Session
+
+from app.domain.access import Actor
+from soap_service import compat  # noqa: F401  (must be imported before spyne)
+from soap_service.faults import SOAP_NS
+from soap_service.fields import ROW, Operation, Service
+from soap_service.types import model_of, row_of
+
+from spyne import Application, DateTime, MethodContext, ServiceBase, rpc  # isort: skip
+from spyne.protocol.soap import Soap11  # isort: skip
+from spyne.server import ServerBase  # isort: skip
+
+Value = str | datetime
+Values = Mapping[str, Value]
+"""An answer's elements by name; what is empty is left out."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """Who calls and when, and with which session. ``now`` is aware UTC."""
+
+    actor: Actor
+    now: datetime
+    session: Session
+    public_url: str
+
+
+Handler = Callable[[Call, Mapping[str, str]], Values | Sequence[Values]]
+"""Carries an operation out: sent elements by name in; an answer's elements out, or its rows."""
+
+
+def written_time(moment: datetime) -> str:
+    """A time as it is sent: UTC in milliseconds."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class _Protocol(Soap11):  # type: ignore[misc]  # spyne is not typed
+    """SOAP 1.1 on a tree that is parsed and checked already."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._to_unicode_handlers[DateTime] = lambda _cls, value: written_time(value)
+
+    def create_in_document(self, ctx: Any, _charset: str | None = None) -> None:
+        ctx.in_document = (ctx.udc.envelope, None)
+
+
+class _Application(Application):  # type: ignore[misc]
+    """Lets errors of an operation through instead of turning them into faults of its own."""
+
+    def process_request(self, ctx: Any) -> None:
+        ctx.in_object = [ctx.in_object]
+        ctx.out_object = [self.call_wrapper(ctx)]
+        ctx.protocol = ctx.outprot_ctx
+
+
+class _Server(ServerBase):  # type: ignore[misc]
+    transport: Final = "http://schemas.xmlsoap.org/soap/http"
+
+
+@dataclass(frozen=True)
+class _CallData:
+    call: Call
+    envelope: etree._Element
+
+
+class Dispatcher:
+    """One service with its operations."""
+
+    def __init__(self, service: Service, handlers: Mapping[str, Handler]) -> None:
+        methods = {
+            operation.name: _method(service, operation, handlers[operation.name])
+            for operation in service.operations
+        }
+        application = _Application(
+            [type(f"{service.name}Service", (ServiceBase,), methods)],
+            tns=service.namespace,
+            name=service.name,
+            in_protocol=_Protocol(),
+            out_protocol=_Protocol(),
+        )
+        # The prefixes that GGUS's answers had; some clients cut elements out by them.
+        application.interface.nsmap = {"soapenv": SOAP_NS, "ns0": service.namespace}
+        self._server = _Server(application)
+
+    def answer(self, call: Call, envelope: etree._Element) -> bytes:
+        """Carry the call out and write its answer. Raises what the operation raises."""
+        context = MethodContext(self._server, MethodContext.SERVER)
+        context.udc = _CallData(call, envelope)
+        (context,) = self._server.generate_contexts(context)
+        try:
+            self._server.get_in_object(context)
+            self._server.get_out_object(context)
+            self._server.get_out_string(context)
+            return b"".join(context.out_string)
+        finally:
+            context.close()
+
+
+def _method(service: Service, operation: Operation, handler: Handler) -> Any:
+    request = model_of(operation.request, service.namespace)
+    response = model_of(operation.response, service.namespace)
+
+    def call(ctx: Any, sent: Any) -> Any:
+        values = {
+            element.name: value
+            for element in operation.request.elements
+            if (value := getattr(sent, element.name)) is not None
+        }
+        result = handler(ctx.udc.call, values)
+        answer = response()
+        if operation.response.rows:
+            row = row_of(operation.response, service.namespace)
+            setattr(answer, ROW, [_filled(row(), item) for item in _rows(result)])
+            return answer
+        assert isinstance(result, Mapping)
+        return _filled(answer, result)
+
+    call.__name__ = operation.name
+    return rpc(
+        request,
+        _returns=response,
+        _body_style="bare",
+        _in_message_name=f"{{{service.namespace}}}{operation.name}",
+        _out_message_name=f"{{{service.namespace}}}{operation.name}Response",
+    )(call)
+
+
+def _rows(result: Values | Sequence[Values]) -> Sequence[Values]:
+    assert not isinstance(result, Mapping)
+    return result
+
+
+def _filled(model: Any, values: Values) -> Any:
+    for name, value in values.items():
+        setattr(model, name, value)
+    return model

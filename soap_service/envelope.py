@@ -1,0 +1,359 @@
+"""Reads one SOAP 1.1 envelope, and refuses whatever is not exactly a request of the contract.
+
+A first pass with a streaming parser enforces the bounds before any tree is built: no document type
+declaration, UTF-8 only, limited depth, elements, attributes and names. The second pass builds the
+tree with an explicit parser that resolves nothing and fetches nothing, and compares it with the
+field table. What comes out holds only known elements in their order, without attributes, so that
+nothing behind it has to be careful. It must not know HTTP, accounts or the database.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+from xml.parsers import expat
+
+from lxml import etree
+
+from app.domain.errors import AuthenticationFailed
+from soap_service.faults import (
+    ACTION,
+    ELEMENT,
+    ENVELOPE,
+    NOT_UNDERSTOOD,
+    NOT_XML,
+    OPERATION,
+    SOAP_NS,
+    VERSION,
+    FaultCode,
+    SoapFault,
+)
+from soap_service.fields import (
+    AUTHENTICATION,
+    CREDENTIALS,
+    ENUMERATIONS,
+    Element,
+    Operation,
+    Service,
+)
+
+MAX_DEPTH: Final = 32
+MAX_ELEMENTS: Final = 500
+MAX_ATTRIBUTES: Final = 64
+"""Of one element, namespace declarations included."""
+MAX_NAME: Final = 256
+"""Characters of an element's or attribute's name."""
+MAX_ATTRIBUTE_VALUE: Final = 4096
+
+_XSI: Final = "http://www.w3.org/2001/XMLSchema-instance"
+_NIL: Final = f"{{{_XSI}}}nil"
+_TOLERATED: Final = frozenset(
+    {
+        f"{{{_XSI}}}type",
+        _NIL,
+        f"{{{_XSI}}}schemaLocation",
+        f"{{{_XSI}}}noNamespaceSchemaLocation",
+        f"{{{SOAP_NS}}}encodingStyle",
+        "{http://www.w3.org/XML/1998/namespace}lang",
+        "{http://www.w3.org/XML/1998/namespace}space",
+    }
+)
+"""Attributes that client stacks put on the elements of a request and that change nothing."""
+_NEXT_ACTOR: Final = "http://schemas.xmlsoap.org/soap/actor/next"
+_BLANK = re.compile(r"[ \t\r\n]*")
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request that is in form: who says to ask (not yet verified), and what is asked."""
+
+    operation: Operation
+    user: str
+    password: str = field(repr=False)
+    envelope: etree._Element = field(repr=False)
+    """The cleaned tree: envelope, body, operation, and its known elements."""
+
+
+def read_request(service: Service, body: bytes, action: str | None) -> Request:
+    """Read a request's body; ``action`` is the SOAPAction header as it came, None if absent.
+
+    Raises ``SoapFault``, or ``AuthenticationFailed`` if there is not exactly one complete header
+    with credentials.
+    """
+    text = body.removeprefix(b"\xef\xbb\xbf")
+    _scan(text)
+    envelope = _tree(text)
+    header, content = _parts(envelope)
+    operation = _operation(service, content)
+    _check_action(service, operation, action)
+    _check_headers(header, service)
+    _check_elements(service, operation, content)
+    user, password = _credentials(header, service)
+    if header is not None:
+        envelope.remove(header)
+    return Request(operation, user, password, envelope)
+
+
+# --- first pass: bounds ---------------------------------------------------------------------------
+
+
+class _Bounds:
+    """Counts what a streaming parser meets and stops it at the first thing beyond a bound."""
+
+    def __init__(self) -> None:
+        self._depth = 0
+        self._elements = 0
+
+    def declaration(self, version: str, encoding: str | None, _standalone: int) -> None:
+        if version != "1.0" or (encoding or "utf-8").lower() not in ("utf-8", "utf8"):
+            raise SoapFault(NOT_XML, "The XML declaration is not accepted", "send XML 1.0 in UTF-8")
+
+    def doctype(self, *_: object) -> None:
+        raise SoapFault(
+            NOT_XML, "A document type declaration is not accepted", "send the envelope only"
+        )
+
+    def start(self, name: str, attributes: list[str]) -> None:
+        self._depth += 1
+        self._elements += 1
+        names, values = attributes[::2], attributes[1::2]
+        if (
+            self._depth > MAX_DEPTH
+            or self._elements > MAX_ELEMENTS
+            or len(names) > MAX_ATTRIBUTES
+            or any(len(item) > MAX_NAME for item in (name, *names))
+            or any(len(item) > MAX_ATTRIBUTE_VALUE for item in values)
+        ):
+            raise SoapFault(
+                NOT_XML,
+                "The XML is larger than any request of the contract",
+                f"at most {MAX_DEPTH} levels, {MAX_ELEMENTS} elements, {MAX_ATTRIBUTES} attributes"
+                f" each and {MAX_NAME} characters in a name",
+            )
+
+    def end(self, _name: str) -> None:
+        self._depth -= 1
+
+
+def _scan(text: bytes) -> None:
+    bounds = _Bounds()
+    parser = expat.ParserCreate("utf-8")  # the encoding is fixed, whatever the document says
+    parser.ordered_attributes = True
+    parser.XmlDeclHandler = bounds.declaration
+    parser.StartDoctypeDeclHandler = bounds.doctype
+    parser.StartElementHandler = bounds.start
+    parser.EndElementHandler = bounds.end
+    try:
+        text.decode("utf-8")
+        parser.Parse(text, True)
+    except (expat.ExpatError, UnicodeDecodeError):
+        raise _not_well_formed() from None
+
+
+def _not_well_formed() -> SoapFault:
+    return SoapFault(
+        NOT_XML,
+        "The request is not well-formed XML 1.0 in UTF-8",
+        "send a SOAP 1.1 envelope, without control characters",
+    )
+
+
+def _tree(text: bytes) -> etree._Element:
+    parser = etree.XMLParser(
+        encoding="utf-8",
+        resolve_entities=False,
+        load_dtd=False,
+        dtd_validation=False,
+        attribute_defaults=False,
+        no_network=True,
+        huge_tree=False,
+        recover=False,
+        remove_comments=True,
+        remove_pis=True,
+        collect_ids=False,
+    )
+    try:
+        return etree.fromstring(text, parser)
+    except etree.XMLSyntaxError:  # what the first parser does not see, as colliding namespaces
+        raise _not_well_formed() from None
+
+
+# --- second pass: the envelope --------------------------------------------------------------------
+
+
+def _parts(envelope: etree._Element) -> tuple[etree._Element | None, etree._Element]:
+    """The header, if there is one, and the only child of the body."""
+    name = etree.QName(envelope)
+    if name.localname == "Envelope" and name.namespace != SOAP_NS:
+        raise SoapFault(
+            VERSION,
+            "The envelope is not one of SOAP 1.1",
+            f"its namespace is {SOAP_NS}",
+            FaultCode.VERSION_MISMATCH,
+        )
+    tags = [child.tag for child in envelope]
+    header, body = f"{{{SOAP_NS}}}Header", f"{{{SOAP_NS}}}Body"
+    if name.localname != "Envelope" or tags not in ([header, body], [body]) or _loose(envelope):
+        raise SoapFault(
+            ENVELOPE,
+            "The request is not one SOAP envelope",
+            "an Envelope holds at most one Header and then one Body",
+        )
+    content = envelope[-1]
+    if len(content) != 1 or _loose(content):
+        raise SoapFault(
+            ENVELOPE, "The Body does not hold exactly one request", "send one operation at a time"
+        )
+    found = envelope[0] if len(tags) == 2 else None
+    if found is not None and _loose(found):
+        raise SoapFault(ENVELOPE, "The Header holds text", "it holds elements only")
+    return found, content[0]
+
+
+def _loose(element: etree._Element) -> bool:
+    """Whether there is text between the children of an element that has only children."""
+    texts = [element.text, *(child.tail for child in element)]
+    return any(text is not None and not _BLANK.fullmatch(text) for text in texts)
+
+
+def _operation(service: Service, content: etree._Element) -> Operation:
+    name = etree.QName(content)
+    operation = service.operation(name.localname) if name.namespace == service.namespace else None
+    if operation is None:
+        allowed = ", ".join(item.name for item in service.operations)
+        raise SoapFault(
+            OPERATION,
+            "The service has no such operation",
+            f"in the namespace {service.namespace} it has {allowed}",
+        )
+    return operation
+
+
+def _check_action(service: Service, operation: Operation, action: str | None) -> None:
+    """What is done is decided by the body; a SOAPAction that says otherwise is refused."""
+    if action is None:
+        return
+    bare = action.strip(" \t")
+    if len(bare) >= 2 and bare[0] == bare[-1] and bare[0] in "\"'":
+        bare = bare[1:-1]
+    if bare not in ("", service.action(operation)):
+        raise SoapFault(
+            ACTION,
+            "SOAPAction does not name the operation of the Body",
+            "leave it empty, or send the one that the WSDL names",
+        )
+
+
+def _check_headers(header: etree._Element | None, service: Service) -> None:
+    for item in header if header is not None else ():
+        must = item.get(f"{{{SOAP_NS}}}mustUnderstand", "0").strip()
+        if must not in ("0", "1", "true", "false"):
+            raise SoapFault(ENVELOPE, "mustUnderstand has no known value", "it is 0 or 1")
+        actor = item.get(f"{{{SOAP_NS}}}actor", "")
+        known = item.tag == f"{{{service.namespace}}}{AUTHENTICATION}"
+        if must in ("1", "true") and actor in ("", _NEXT_ACTOR) and not known:
+            raise SoapFault(
+                NOT_UNDERSTOOD,
+                "A header that must be understood is not known",
+                f"only {AUTHENTICATION} is",
+                FaultCode.MUST_UNDERSTAND,
+            )
+
+
+def _credentials(header: etree._Element | None, service: Service) -> tuple[str, str]:
+    """Name and password; whatever is wrong with the header, the answer is the same."""
+    tag = f"{{{service.namespace}}}{AUTHENTICATION}"
+    found = [item for item in header if item.tag == tag] if header is not None else []
+    if len(found) != 1 or found[0].get(f"{{{SOAP_NS}}}actor", "") not in ("", _NEXT_ACTOR):
+        raise AuthenticationFailed
+    values: dict[str, str] = {}
+    known = {f"{{{service.namespace}}}{item.name}": item.name for item in CREDENTIALS}
+    for child in found[0]:
+        name = known.get(str(child.tag))
+        if name is None or name in values or len(child) or "href" in child.attrib:
+            raise AuthenticationFailed
+        values[name] = child.text or ""
+    user, password = values.get("userName", ""), values.get("password", "")
+    if not user or not password:
+        raise AuthenticationFailed
+    return user, password
+
+
+# --- second pass: the operation's elements --------------------------------------------------------
+
+
+def _check_elements(service: Service, operation: Operation, content: etree._Element) -> None:
+    """Compare with the field table, and strip what carries no value: attributes and nils."""
+    if _loose(content):
+        raise SoapFault(ELEMENT, f"{operation.name} holds loose text", "it holds elements only")
+    _strip(operation.name, content)
+    expected = iter(operation.request.elements)
+    given: set[str] = set()
+    for child in list(content):
+        element = _next(service, operation, child, expected)
+        if len(child):
+            raise SoapFault(ELEMENT, f"{element.name} holds elements", "it holds text only")
+        if _strip(element.name, child):
+            if child.text:
+                raise SoapFault(ELEMENT, f"{element.name} is nil and has text", "it is one of them")
+            content.remove(child)
+            continue
+        given.add(element.name)
+        _check_value(element, child.text or "")
+    missing = [
+        item.name
+        for item in operation.request.elements
+        if item.required and item.name not in given
+    ]
+    if missing:
+        raise SoapFault(
+            ELEMENT, f"{operation.name} lacks {', '.join(missing)}", "these elements are required"
+        )
+
+
+def _next(
+    service: Service, operation: Operation, child: etree._Element, expected: Iterator[Element]
+) -> Element:
+    """The field that ``child`` is, which must come behind the one before."""
+    name = etree.QName(child)
+    if name.namespace == service.namespace:
+        for element in expected:
+            if element.name == name.localname:
+                return element
+        if any(element.name == name.localname for element in operation.request.elements):
+            raise SoapFault(
+                ELEMENT,
+                f"An element of {operation.name} is double or not in its place",
+                "send each at most once, in the order of the WSDL",
+            )
+    allowed = ", ".join(element.name for element in operation.request.elements)
+    raise SoapFault(
+        ELEMENT,
+        f"{operation.name} has an element that it does not know",
+        f"in the namespace {service.namespace} it knows {allowed}",
+    )
+
+
+def _strip(name: str, element: etree._Element) -> bool:
+    """Take off the attributes that change nothing; True if the element is nil."""
+    if not set(element.attrib) <= _TOLERATED:
+        raise SoapFault(
+            ELEMENT,
+            f"{name} has an attribute that is not accepted",
+            "values stand in the elements, not in references, arrays or attributes",
+        )
+    nil = element.get(_NIL, "0").strip()
+    if nil not in ("0", "1", "true", "false"):
+        raise SoapFault(ELEMENT, f"xsi:nil of {name} has no known value", "it is true or false")
+    element.attrib.clear()
+    return nil in ("1", "true")
+
+
+def _check_value(element: Element, text: str) -> None:
+    allowed = ENUMERATIONS.get(element.kind)
+    if allowed is not None and text and text not in allowed:
+        raise SoapFault(
+            310, f"{element.name} has no known value", f"allowed are {', '.join(allowed)}"
+        )

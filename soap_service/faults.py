@@ -1,0 +1,116 @@
+"""SOAP faults: how an error becomes the answer that a partner's client reads.
+
+A fault text is ``ERROR (n): what is wrong; what is allowed``. It never repeats a value that was
+sent. The numbers of the door itself stand here; those of the rules in ``app.domain.errors``. It
+must not know the database or Spyne.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from http import HTTPStatus
+from typing import Final
+
+from lxml import etree
+
+from app.domain.errors import NotFound, PortalError
+
+SOAP_NS: Final = "http://schemas.xmlsoap.org/soap/envelope/"
+CONTENT_TYPE: Final = "text/xml; charset=utf-8"
+
+NO_SUCH_ENTRY: Final = "ERROR (302): Entry does not exist in database; "
+"""Clients compare this text whole, with the blank at its end."""
+
+
+class FaultCode(StrEnum):
+    """The four fault codes of SOAP 1.1."""
+
+    CLIENT = "Client"
+    SERVER = "Server"
+    VERSION_MISMATCH = "VersionMismatch"
+    MUST_UNDERSTAND = "MustUnderstand"
+
+
+class SoapFault(Exception):
+    """A request that is refused with a SOAP fault (HTTP 500)."""
+
+    def __init__(
+        self, number: int, what: str, allowed: str, code: FaultCode = FaultCode.CLIENT
+    ) -> None:
+        super().__init__(what)
+        self.number = number
+        self.code = code
+        self.text = f"ERROR ({number}): {what}; {allowed}"
+
+
+NOT_XML: Final = 350
+"""Not well-formed XML in UTF-8, or XML with parts that are not accepted."""
+ENVELOPE: Final = 351
+"""Not one SOAP 1.1 envelope with one request."""
+VERSION: Final = 352
+"""An envelope of another SOAP version."""
+NOT_UNDERSTOOD: Final = 353
+"""A header that must be understood and is not."""
+ACTION: Final = 354
+"""SOAPAction does not name the operation of the body."""
+OPERATION: Final = 355
+"""The service has no such operation."""
+ELEMENT: Final = 356
+"""An element or attribute that is unknown, misplaced, double or missing."""
+INTERNAL: Final = 900
+"""An error of the portal; nothing was stored."""
+
+
+def internal_fault() -> SoapFault:
+    """What a partner is told of an error that is the portal's own."""
+    return SoapFault(
+        INTERNAL,
+        "The portal could not carry out the request and stored nothing",
+        "send it again later",
+        FaultCode.SERVER,
+    )
+
+
+def fault_of(error: PortalError) -> SoapFault:
+    """The fault for an error of the rules or services."""
+    what, _, allowed = error.message.partition("; ")
+    if isinstance(error, NotFound):
+        what, allowed = "Entry does not exist in database", ""
+    fault = SoapFault(error.number, what, allowed or "see the guide for partners")
+    if isinstance(error, NotFound):
+        fault.code = FaultCode.SERVER
+        fault.text = NO_SUCH_ENTRY
+    return fault
+
+
+def fault_body(code: FaultCode, text: str) -> bytes:
+    """The envelope of a fault."""
+    envelope = etree.Element(f"{{{SOAP_NS}}}Envelope", nsmap={"soapenv": SOAP_NS})
+    body = etree.SubElement(envelope, f"{{{SOAP_NS}}}Body")
+    fault = etree.SubElement(body, f"{{{SOAP_NS}}}Fault")
+    etree.SubElement(fault, "faultcode").text = f"soapenv:{code}"
+    etree.SubElement(fault, "faultstring").text = text
+    if code is not FaultCode.MUST_UNDERSTAND:  # there, the fault is in a header
+        etree.SubElement(fault, "detail")
+    return etree.tostring(envelope, xml_declaration=True, encoding="UTF-8")
+
+
+_HTTP_TEXTS: Final = {
+    HTTPStatus.BAD_REQUEST: "The request is incomplete or malformed; send one whole HTTP request",
+    HTTPStatus.NOT_FOUND: "There is no such server or service; its WSDL names the address",
+    HTTPStatus.METHOD_NOT_ALLOWED: "SOAP requests are sent with POST; a WSDL is read with GET",
+    HTTPStatus.REQUEST_TIMEOUT: "The request did not arrive in time; send it whole within seconds",
+    HTTPStatus.LENGTH_REQUIRED: "The length is missing; send Content-Length, or chunks",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The request is too large; at most 256 kB are accepted",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: (
+        "The content type or encoding is not accepted; send text/xml in UTF-8, not compressed"
+    ),
+    HTTPStatus.SERVICE_UNAVAILABLE: "The portal is busy; send the request again later",
+}
+
+
+def http_refusal(status: HTTPStatus) -> bytes:
+    """The short fault for a request that is refused before SOAP begins."""
+    code = FaultCode.SERVER if status >= HTTPStatus.INTERNAL_SERVER_ERROR else FaultCode.CLIENT
+    text = _HTTP_TEXTS.get(status, "The request is refused; see the guide for partners")
+    return fault_body(code, f"ERROR ({status.value}): {text}")

@@ -1,0 +1,60 @@
+"""Spyne's classes for the messages of the contract, made from the field table.
+
+One class per named complex type and service. It must not know values or rules.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, Final
+
+from soap_service import compat  # noqa: F401  (must be imported before spyne)
+from soap_service.fields import ENUMERATIONS, ROW, Element, Kind, Message
+
+from spyne import ComplexModel, DateTime, Unicode  # isort: skip
+from spyne.model.complex import ComplexModelMeta  # isort: skip
+
+PLAIN: Final = {Kind.STRING: Unicode, Kind.DATE_TIME: DateTime}
+
+
+@cache
+def _simple(kind: Kind, namespace: str) -> Any:
+    if kind in PLAIN:
+        return PLAIN[kind]
+    return Unicode(values=list(ENUMERATIONS[kind]), type_name=kind.value, __namespace__=namespace)
+
+
+def _member(element: Element, namespace: str) -> Any:
+    return _simple(element.kind, namespace).customize(
+        min_occurs=1 if element.required else 0, max_occurs=1, nillable=element.nillable
+    )
+
+
+def _model(name: str, namespace: str, members: list[tuple[str, Any]]) -> Any:
+    return ComplexModelMeta(
+        name,
+        (ComplexModel,),
+        {
+            "__namespace__": namespace,
+            "__type_name__": name,
+            "__module__": __name__,
+            "_type_info": members,
+        },
+    )
+
+
+@cache
+def model_of(message: Message, namespace: str) -> Any:
+    """The Spyne class of a message in the namespace of its service."""
+    members = [(element.name, _member(element, namespace)) for element in message.elements]
+    if message.rows:
+        row = row_of(message, namespace)
+        members = [(ROW, row.customize(min_occurs=1, max_occurs="unbounded"))]
+    return _model(message.type_name, namespace, members)
+
+
+@cache
+def row_of(message: Message, namespace: str) -> Any:
+    """The Spyne class of one row of a list message."""
+    members = [(element.name, _member(element, namespace)) for element in message.elements]
+    return _model(f"{message.type_name}_{ROW}", namespace, members)
