@@ -127,7 +127,7 @@ def count_by_state(session: Session, actor: Actor, wanted: TicketFilter) -> dict
     rows = session.execute(
         select(Ticket.state, func.count()).where(readable_by(actor), rest).group_by(Ticket.state)
     )
-    return {state: count for state, count in rows}
+    return {row[0]: row[1] for row in rows}
 
 
 def count_to_check(session: Session) -> int:
@@ -165,11 +165,11 @@ def condition_of(wanted: TicketFilter) -> ColumnElement[bool]:
     if wanted.created_to is not None:
         parts.append(Ticket.created_at < _midnight(wanted.created_to) + timedelta(days=1))
     if wanted.to_check:
-        parts.append(Ticket.to_check)
+        parts.append(Ticket.to_check.is_(True))
     return and_(*parts)
 
 
-def numbers_affecting(names: Sequence[str]) -> Select[tuple[int]]:
+def numbers_affecting(names: Sequence[str]) -> Select[int]:
     """The numbers of tickets that affect any of these sites, under any of a site's names."""
     return select(TicketSite.ticket_number).where(
         or_(TicketSite.name.in_(names), TicketSite.site_id.in_(_site_ids(names)))
@@ -216,7 +216,7 @@ def _title_or_number_holds(word: str) -> ColumnElement[bool]:
     return holds
 
 
-def _site_ids(names: Sequence[str]) -> Select[tuple[int]]:
+def _site_ids(names: Sequence[str]) -> Select[int]:
     named = aliased(SiteName)
     return select(Site.id).join(named, named.site_id == Site.id).where(named.name.in_(names))
 

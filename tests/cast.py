@@ -1,0 +1,117 @@
+"""The cast of all tests: accounts, the sites and links they work on, and how they write.
+
+One admin, one operator, the reporter of one site (DE-KIT), the reporter of another (ES-PIC), a
+reader, and partners: GGUS-TEST (access all, internal), NREN-A and NREN-B (access own).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+from sqlalchemy.orm import Session
+
+from app.database import writing
+from app.domain.access import Actor, Door, Kind, Writer
+from app.models import Link, Site, SiteName, User
+from app.services.partners import actor_of_account, create_partner_account
+from app.services.people import actor_of_user, create_user
+
+NOON = datetime(2013, 3, 6, 12, 0, tzinfo=UTC)
+"""A Wednesday."""
+PASSWORD = "correct horse 9"
+SYSTEM = Writer(actor=Actor(kind=Kind.SYSTEM, account="portal"), door=Door.COMMAND, now=NOON)
+
+
+@dataclass(frozen=True)
+class Cast:
+    """Actors, built from real rows."""
+
+    admin: Actor
+    operator: Actor
+    kit: Actor
+    pic: Actor
+    reader: Actor
+    ggus: Actor
+    nren_a: Actor
+    nren_b: Actor
+
+
+def writer(actor: Actor, now: datetime = NOON, **more: object) -> Writer:
+    """That actor, writing at ``now`` through the door that its kind uses."""
+    door = Door.SOAP if actor.kind is Kind.PARTNER else Door.PORTAL
+    return Writer(actor=actor, door=door, now=now, **more)  # type: ignore[arg-type]
+
+
+def enter(session: Session) -> Cast:
+    """Write the cast, three sites and two links into an empty database and commit."""
+    with writing(session):
+        sites = {
+            key: _site(session, key, country, zone, tier, names)
+            for key, country, zone, tier, names in (
+                (
+                    "CH-CERN",
+                    "CH",
+                    "Europe/Zurich",
+                    0,
+                    {"GOCDB": ("CERN-PROD",), "short": ("CERN",)},
+                ),
+                (
+                    "DE-KIT",
+                    "DE",
+                    "Europe/Berlin",
+                    1,
+                    {"GOCDB": ("FZK-LCG2",), "short": ("GRIDKA",)},
+                ),
+                ("ES-PIC", "ES", "Europe/Madrid", 1, {"GOCDB": ("pic",), "short": ("PIC",)}),
+            )
+        }
+        for name, end in (("CERN-GRIDKA-LHCOPN-001", "DE-KIT"), ("CERN-PIC-LHCOPN-001", "ES-PIC")):
+            session.add(Link(name=name, network="LHCOPN", end_a=sites["CH-CERN"], end_b=sites[end]))
+        session.flush()
+        people = {
+            name: create_user(session, SYSTEM, name, role, PASSWORD, keys).id
+            for name, role, keys in (
+                ("admin", "admin", ()),
+                ("operator", "operator", ()),
+                ("kit", "reporter", ("DE-KIT",)),
+                ("pic", "reporter", ("ES-PIC",)),
+                ("reader", "reader", ()),
+            )
+        }
+        accounts = {
+            login: create_partner_account(
+                session, SYSTEM, code, login, PASSWORD, access=access, internal=internal
+            ).id
+            for code, login, access, internal in (
+                ("GGUS-TEST", "ggus", "all", True),
+                ("NREN-A", "nren_a", "own", False),
+                ("NREN-B", "nren_b", "own", False),
+            )
+        }
+    cast = Cast(
+        **{name: _person(session, key) for name, key in people.items()},
+        **{login: actor_of_account(session, key) for login, key in accounts.items()},
+    )
+    session.rollback()  # a test begins with no snapshot held
+    return cast
+
+
+def _person(session: Session, key: int) -> Actor:
+    return actor_of_user(session.get_one(User, key))
+
+
+def _site(
+    session: Session,
+    key: str,
+    country: str,
+    zone: str,
+    tier: int,
+    names: dict[str, tuple[str, ...]],
+) -> Site:
+    site = Site(key=key, country=country, time_zone=zone, tier=tier, tier_since=date(2009, 2, 1))
+    site.names = [SiteName(system="LHCOPN", name=key)] + [
+        SiteName(system=system, name=name) for system, given in names.items() for name in given
+    ]
+    session.add(site)
+    return site

@@ -1,0 +1,133 @@
+"""Fifty writers at once, in five processes, on both databases.
+
+Each process is a real one with threads of its own, as a server's workers are; nothing is faked
+and nothing waits for a fixed time.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from multiprocessing.synchronize import Event
+
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app.database import writing
+from app.domain.access import Actor
+from app.domain.ticket_content import NewTicket
+from app.models import Change, Ticket
+from app.services.changes import TICKET, changes_after, changes_of
+from app.services.origins import open_ticket_once
+from app.services.tickets import comment_ticket, open_ticket
+from tests.cast import enter, writer
+from tests.harness.databases import open_engine
+
+PROCESSES = 5
+THREADS = 10
+CHANGES = 4
+"""Changes by each writer of the cursor test."""
+
+_processes = multiprocessing.get_context("spawn")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One process's part: its writers are numbered from ``first``."""
+
+    url: str
+    actor: Actor
+    first: int
+    ticket: int = 0
+    content: str = ""
+
+
+def create_in_parallel(job: Job) -> list[int]:
+    """Repeat one creation once per thread; the numbers that were answered."""
+    engine = open_engine(job.url)
+
+    def once(position: int) -> int:
+        new = NewTicket(title="CERN-PIC-LHCOPN-001 down", origin_id="4711")
+        with Session(engine) as session, writing(session):
+            return open_ticket_once(session, writer(job.actor), new, {"title": new.title}).number
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        numbers = list(pool.map(once, range(THREADS)))
+    engine.dispose()
+    return numbers
+
+
+def write_in_parallel(job: Job) -> None:
+    """Each thread opens a ticket of its own and comments the common one, several times."""
+    engine = open_engine(job.url)
+
+    def write(position: int) -> None:
+        for turn in range(CHANGES // 2):
+            with Session(engine) as session, writing(session):
+                open_ticket(session, writer(job.actor), NewTicket(title=f"{position} {turn}"))
+            with Session(engine) as session, writing(session):
+                comment_ticket(session, writer(job.actor), job.ticket, f"{position} {turn}")
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        list(pool.map(write, range(job.first, job.first + THREADS)))
+    engine.dispose()
+
+
+def follow(url: str, ended: Event) -> tuple[list[int], list[int]]:
+    """Read on from the last change seen until the writers ended: change ids, new ticket numbers.
+
+    Both are read as a partner would: always only what lies behind the highest one known.
+    """
+    engine = open_engine(url)
+    changes: list[int] = [0]
+    tickets: list[int] = [0]
+    last_round = False
+    while True:
+        with Session(engine) as session:
+            changes += [change.id for change in changes_after(session, changes[-1], 7)]
+        with Session(engine) as session:
+            behind = select(Ticket.number).where(Ticket.number > tickets[-1])
+            tickets += session.scalars(behind.order_by(Ticket.number).limit(3))
+            caught_up = changes[-1] == session.scalar(select(func.max(Change.id)))
+        if last_round and caught_up:
+            engine.dispose()
+            return changes[1:], tickets[1:]
+        last_round = ended.is_set()
+
+
+def test_fifty_parallel_creations_with_one_origin_id_make_one_ticket(
+    database: str, session: Session
+) -> None:
+    cast = enter(session)
+    jobs = [Job(database, cast.nren_a, position) for position in range(PROCESSES)]
+    with _processes.Pool(PROCESSES) as pool:
+        answers = [number for part in pool.map(create_in_parallel, jobs) for number in part]
+    assert answers == [1] * (PROCESSES * THREADS)
+    assert session.scalars(select(Ticket.number)).all() == [1]
+    assert len(changes_of(session, TICKET, 1)) == 1
+
+
+@pytest.mark.timeout(300)
+def test_a_cursor_misses_nothing_while_fifty_writers_write(database: str, session: Session) -> None:
+    cast = enter(session)
+    with writing(session):
+        common = open_ticket(session, writer(cast.operator), NewTicket(title="common")).number
+    jobs = [
+        Job(database, cast.operator, first, ticket=common)
+        for first in range(0, PROCESSES * THREADS, THREADS)
+    ]
+    with _processes.Manager() as manager, _processes.Pool(PROCESSES + 1) as pool:
+        ended = manager.Event()
+        reading = pool.apply_async(follow, (database, ended))
+        pool.map(write_in_parallel, jobs, chunksize=1)
+        ended.set()
+        seen, numbers = reading.get()
+    written = PROCESSES * THREADS * CHANGES
+    session.rollback()
+    stored = session.scalars(select(Change.id).order_by(Change.id)).all()
+    assert seen == list(stored)
+    assert numbers == list(range(1, written // 2 + 2))
+    versions = [change.version for change in changes_of(session, TICKET, common)]
+    assert versions == list(range(1, written // 2 + 2))

@@ -1,0 +1,97 @@
+"""Creation that is safe to repeat: which repeat answers what."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy.orm import Session
+
+from app.database import writing
+from app.domain.errors import Forbidden
+from app.domain.ticket_content import NewTicket
+from app.services.changes import TICKET, changes_of
+from app.services.origins import CreationAnswer, open_ticket_once
+from app.services.ticket_lists import TicketFilter, list_tickets
+from app.services.tickets import change_ticket, find_ticket, move_ticket
+from tests.cast import Cast, enter, writer
+
+
+@pytest.fixture
+def cast(session: Session) -> Cast:
+    return enter(session)
+
+
+def send(session: Session, cast: Cast, who: str = "nren_a", **content: str) -> CreationAnswer:
+    new = NewTicket(title="down", origin_id="77", origin_system=content.get("GHD_Origin_SG", ""))
+    with writing(session):
+        return open_ticket_once(
+            session, writer(getattr(cast, who)), new, {"GHD_Short_Description": "down", **content}
+        )
+
+
+def test_a_repeat_is_compared_with_what_was_sent_first_not_with_the_ticket(
+    session: Session, cast: Cast
+) -> None:
+    assert send(session, cast) == CreationAnswer(1, created=True)
+    with writing(session):
+        change_ticket(session, writer(cast.operator), 1, {"title": "renamed"})
+    assert send(session, cast) == CreationAnswer(1, created=False)
+    assert find_ticket(session, cast.operator, 1).version == 2
+
+
+def test_other_content_is_marked_once_per_content_and_overwrites_nothing(
+    session: Session, cast: Cast
+) -> None:
+    send(session, cast)
+    for priority in ("urgent", "urgent", "top priority"):
+        assert send(session, cast, GHD_Priority=priority).number == 1
+    ticket = find_ticket(session, cast.operator, 1)
+    assert (ticket.title, ticket.priority, ticket.to_check) == ("down", "less urgent", True)
+    notes = [
+        item.new
+        for change in changes_of(session, TICKET, 1)
+        for item in change.fields
+        if item.field == "internal_comment"
+    ]
+    assert notes == [
+        "Repeated creation with other content; the ticket was not changed:\nGHD_Priority: urgent",
+        "Repeated creation with other content; the ticket was not changed:\n"
+        "GHD_Priority: top priority",
+    ]
+    to_check = list_tickets(session, cast.operator, TicketFilter(to_check=True))
+    assert [item.number for item in to_check.tickets] == [1]
+
+
+def test_a_closed_ticket_answers_the_same_content_and_refuses_another(
+    session: Session, cast: Cast
+) -> None:
+    send(session, cast)
+    with writing(session):
+        move_ticket(session, writer(cast.operator), 1, "unsolved")
+    assert send(session, cast) == CreationAnswer(1, created=False)
+    answer = send(session, cast, GHD_Priority="urgent")
+    assert answer.refused is not None
+    assert "ticket 1" in answer.refused.message
+    assert find_ticket(session, cast.operator, 1).to_check
+
+
+def test_keys_of_other_partners_and_other_systems_are_others(session: Session, cast: Cast) -> None:
+    assert send(session, cast).number == 1
+    assert send(session, cast, who="nren_b").number == 2
+    assert send(session, cast, GHD_Origin_SG="X").number == 3
+
+
+def test_an_empty_origin_id_is_no_key(session: Session, cast: Cast) -> None:
+    numbers = []
+    for _ in range(2):
+        with writing(session):
+            new = NewTicket(title="down")
+            numbers.append(open_ticket_once(session, writer(cast.nren_a), new, {}).number)
+    assert numbers == [1, 2]
+
+
+def test_a_read_only_account_creates_nothing(session: Session, cast: Cast) -> None:
+    from dataclasses import replace
+
+    by = writer(replace(cast.nren_a, read_only=True))
+    with pytest.raises(Forbidden, match="read-only"), writing(session):
+        open_ticket_once(session, by, NewTicket(title="x", origin_id="1"), {})

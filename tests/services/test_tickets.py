@@ -1,0 +1,270 @@
+"""The verbs on tickets, on both databases, without any door."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy.orm import Session
+
+from app.database import writing
+from app.domain.errors import (
+    EditConflict,
+    Forbidden,
+    Invalid,
+    MoveNotAllowed,
+    NotFound,
+)
+from app.domain.ticket_content import NewTicket, Reference
+from app.models import Ticket
+from app.services.changes import TICKET, changes_of
+from app.services.ticket_fields import current_value
+from app.services.tickets import (
+    change_ticket,
+    close_due_tickets,
+    comment_ticket,
+    find_ticket,
+    hand_to_partner,
+    move_ticket,
+    open_ticket,
+    undo_recognition,
+)
+from tests.cast import NOON, SYSTEM, Cast, enter, writer
+
+
+@pytest.fixture
+def cast(session: Session) -> Cast:
+    return enter(session)
+
+
+def opened(session: Session, by: object, **fields: object) -> int:
+    with writing(session):
+        return open_ticket(session, by, NewTicket(**{"title": "t", **fields})).number  # type: ignore[arg-type]
+
+
+def log(session: Session, number: int) -> list[dict[str, tuple[str | None, str | None]]]:
+    return [
+        {item.field: (item.old, item.new) for item in change.fields}
+        for change in changes_of(session, TICKET, number)
+    ]
+
+
+def test_numbers_count_from_one_without_gaps_even_after_a_failure(
+    session: Session, cast: Cast
+) -> None:
+    assert opened(session, writer(cast.operator)) == 1
+    with pytest.raises(Invalid):
+        opened(session, writer(cast.operator), links=("CERN-NOWHERE-LHCOPN-001",))
+    assert opened(session, writer(cast.operator)) == 2
+
+
+def test_opening_recognises_links_and_sites_and_follows_the_responsible_site(
+    session: Session, cast: Cast
+) -> None:
+    number = opened(
+        session, writer(cast.ggus), title="FZK-LCG2: CERN-GRIDKA-LHCOPN-001 down", description="x"
+    )
+    ticket = find_ticket(session, cast.ggus, number)
+    assert current_value(ticket, "links") == ("CERN-GRIDKA-LHCOPN-001",)
+    assert current_value(ticket, "sites") == ("DE-KIT",)
+    assert [item.recognised for item in ticket.affected_links] == [True]
+    assert current_value(ticket, "responsible_site") == "DE-KIT"
+    assert (ticket.network, ticket.category, ticket.unit) == ("LHCOPN", "incident", "TPM")
+    first = log(session, number)[0]
+    assert first["links"] == (None, "CERN-GRIDKA-LHCOPN-001")
+    assert first["responsible_site"] == (None, "DE-KIT")
+    with writing(session):
+        undo_recognition(session, writer(cast.operator), number, "sites", "DE-KIT")
+    assert log(session, number)[1] == {"sites": ("DE-KIT", None)}
+
+
+def test_a_sent_site_keeps_its_spelling_and_an_unknown_one_its_text(
+    session: Session, cast: Cast
+) -> None:
+    number = opened(session, writer(cast.nren_a), sites=("FZK-LCG2", "Atlantis", "DE-KIT"))
+    ticket = find_ticket(session, cast.nren_a, number)
+    assert current_value(ticket, "sites") == ("FZK-LCG2", "Atlantis")
+    assert [item.site_id is None for item in ticket.affected_sites] == [False, True]
+    # DE-KIT is the same site again, so its first spelling stays
+    assert [s.name for s in ticket.affected_sites[0].spellings] == ["FZK-LCG2"]
+
+
+def test_the_network_is_that_of_the_title_word_when_nothing_else_says_it(
+    session: Session, cast: Cast
+) -> None:
+    number = opened(session, writer(cast.ggus), title="LHCONE peering lost")
+    assert find_ticket(session, cast.ggus, number).network == "LHCONE"
+
+
+def test_moves_and_their_history(session: Session, cast: Cast) -> None:
+    number = opened(session, writer(cast.kit))
+    with pytest.raises(Invalid, match="needs a solution"), writing(session):
+        move_ticket(session, writer(cast.operator), number, "solved")
+    with writing(session):
+        move_ticket(session, writer(cast.operator), number, "solved", solution="fibre mended")
+    with pytest.raises(Forbidden, match="submitter"), writing(session):
+        move_ticket(session, writer(cast.operator), number, "verified")
+    with writing(session):
+        move_ticket(session, writer(cast.kit), number, "verified")
+    with pytest.raises(MoveNotAllowed), writing(session):
+        move_ticket(session, writer(cast.operator), number, "reopened")
+    with pytest.raises(MoveNotAllowed, match="final"), writing(session):
+        change_ticket(session, writer(cast.operator), number, {"title": "other"})
+    with writing(session):
+        comment_ticket(session, writer(cast.operator), number, "late word")
+        change_ticket(
+            session, writer(cast.operator), number, {"references": (Reference("NREN", "7"),)}
+        )
+    assert log(session, number)[1:] == [
+        {"state": ("new", "solved"), "solution": (None, "fibre mended")},
+        {"state": ("solved", "verified")},
+        {"public_comment": (None, "late word")},
+        {"references": (None, "NREN 7")},
+    ]
+    assert find_ticket(session, cast.kit, number).version == 5
+
+
+def test_the_same_value_again_is_no_change(session: Session, cast: Cast) -> None:
+    number = opened(session, writer(cast.kit), priority="urgent")
+    with writing(session):
+        change_ticket(session, writer(cast.kit), number, {"state": "new", "priority": "urgent"})
+    assert find_ticket(session, cast.kit, number).version == 1
+
+
+def test_the_submitters_answer_takes_a_ticket_out_of_waiting(session: Session, cast: Cast) -> None:
+    number = opened(session, writer(cast.kit))
+    with writing(session):
+        move_ticket(session, writer(cast.operator), number, "waiting for reply")
+        comment_ticket(session, writer(cast.operator), number, "please answer")
+    assert find_ticket(session, cast.kit, number).state == "waiting for reply"
+    with writing(session):
+        comment_ticket(session, writer(cast.kit), number, "here it is")
+    assert find_ticket(session, cast.kit, number).state == "in progress"
+
+
+def test_changes_in_one_millisecond_bear_different_times(session: Session, cast: Cast) -> None:
+    number = opened(session, writer(cast.kit))
+    for text in ("a", "b"):
+        with writing(session):
+            comment_ticket(session, writer(cast.kit), number, text)
+    times = [change.at - NOON for change in changes_of(session, TICKET, number)]
+    assert times == [timedelta(milliseconds=n) for n in range(3)]
+
+
+@pytest.mark.parametrize(
+    ("who", "outcome"),
+    [
+        ("operator", None),
+        ("kit", None),
+        ("pic", Forbidden),
+        ("reader", Forbidden),
+        ("ggus", None),
+        ("nren_a", NotFound),
+    ],
+)
+def test_who_may_comment_a_ticket_of_de_kit(
+    session: Session, cast: Cast, who: str, outcome: type[Exception] | None
+) -> None:
+    number = opened(session, writer(cast.operator), sites=("DE-KIT",))
+    by = writer(getattr(cast, who))
+    if outcome is None:
+        with writing(session):
+            comment_ticket(session, by, number, "seen")
+    else:
+        with pytest.raises(outcome), writing(session):
+            comment_ticket(session, by, number, "seen")
+        assert len(log(session, number)) == 1
+
+
+def test_a_handed_ticket_is_one_of_the_partners_own(session: Session, cast: Cast) -> None:
+    number = opened(session, writer(cast.nren_a))
+    with pytest.raises(NotFound):
+        find_ticket(session, cast.nren_b, number)
+    with writing(session):
+        hand_to_partner(session, writer(cast.operator), number, "NREN-B")
+    assert find_ticket(session, cast.nren_b, number).number == number
+
+
+def test_two_editors_of_one_field_meet_and_of_two_fields_do_not(
+    session: Session, cast: Cast
+) -> None:
+    number = opened(session, writer(cast.operator), title="first")
+    with writing(session):
+        change_ticket(
+            session,
+            writer(cast.admin),
+            number,
+            {"title": "theirs"},
+            base_version=1,
+        )
+    with pytest.raises(EditConflict) as caught, writing(session):
+        change_ticket(
+            session,
+            writer(cast.operator),
+            number,
+            {"title": "mine", "priority": "urgent"},
+            base_version=1,
+        )
+    (difference,) = caught.value.differences
+    assert (difference.field, difference.base, difference.theirs, difference.mine) == (
+        "title",
+        "first",
+        "theirs",
+        "mine",
+    )
+    assert caught.value.current_version == 2
+    with writing(session):  # an editor who left the title alone does not put it back
+        change_ticket(
+            session,
+            writer(cast.operator),
+            number,
+            {"title": "first", "priority": "urgent"},
+            base_version=1,
+        )
+    ticket = find_ticket(session, cast.operator, number)
+    assert (ticket.title, ticket.priority) == ("theirs", "urgent")
+
+
+def test_an_identical_request_within_ten_minutes_is_answered_and_counted_only(
+    session: Session, cast: Cast
+) -> None:
+    number = opened(session, writer(cast.ggus))
+    later = NOON + timedelta(minutes=9)
+    for now in (NOON, later):
+        with writing(session):
+            comment_by = writer(cast.ggus, now, request_digest="d1")
+            change_ticket(session, comment_by, number, {"public_comment": "again"})
+    assert len(log(session, number)) == 2
+    assert find_ticket(session, cast.ggus, number).repeats == 1
+    with writing(session):
+        change_ticket(
+            session,
+            writer(cast.ggus, NOON + timedelta(minutes=11), request_digest="d1"),
+            number,
+            {"public_comment": "again"},
+        )
+    assert len(log(session, number)) == 3
+
+
+def test_a_ticket_closes_ten_working_days_after_its_newest_end(
+    session: Session, cast: Cast
+) -> None:
+    number = opened(session, writer(cast.kit))
+    for state in ("unsolved", "reopened", "unsolved"):
+        with writing(session):
+            move_ticket(session, writer(cast.operator), number, state)
+    # Wednesday 2013-03-06 12:00 + 10 working days = Wednesday 2013-03-20 12:00
+    due = datetime(2013, 3, 20, 12, 0, 0, 3000, tzinfo=UTC)
+    with writing(session):
+        assert close_due_tickets(session, SYSTEM, due - timedelta(milliseconds=1)) == []
+    with writing(session):
+        assert close_due_tickets(session, SYSTEM, due) == [number]
+    assert session.get_one(Ticket, number).state == "closed"
+
+
+def test_a_text_that_xml_cannot_carry_is_refused_in_the_words_of_its_field(
+    session: Session, cast: Cast
+) -> None:
+    with pytest.raises(Invalid, match="Title holds a character"):
+        opened(session, writer(cast.kit), title="a\x00b")
+    assert session.get(Ticket, 1) is None
