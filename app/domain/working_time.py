@@ -20,19 +20,3 @@ def add_working_days(start: datetime, days: int) -> datetime:
                 return moment + remaining
             remaining -= step
         moment = midnight
-
-
-def subtract_working_days(end: datetime, days: int) -> datetime:
-    """The latest start from which ``days`` working days have passed at ``end`` (UTC)."""
-    moment = end
-    remaining = days * _DAY
-    while True:
-        midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
-        if midnight == moment:
-            midnight -= _DAY
-        if midnight.weekday() < _SATURDAY:
-            step = moment - midnight
-            if remaining <= step:
-                return moment - remaining
-            remaining -= step
-        moment = midnight

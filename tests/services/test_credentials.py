@@ -1,0 +1,155 @@
+"""Names and passwords: the same answer for every cause, slow for whoever guesses."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.database import writing
+from app.domain.access import Kind
+from app.domain.errors import AuthenticationFailed, TooManyAttempts
+from app.models import VerifiedCredential
+from app.services.credentials import Attempt, attempt, record_attempt
+from app.services.partners import (
+    actor_of_account,
+    disable_account,
+    find_account,
+    set_account_password,
+)
+from app.services.people import (
+    actor_of_login,
+    disable_user,
+    end_login,
+    find_user,
+    set_password,
+    start_login,
+)
+from tests.cast import NOON, PASSWORD, SYSTEM, Cast, enter, writer
+
+KEY = b"a key of the tests"
+
+
+@pytest.fixture
+def cast(session: Session) -> Cast:
+    return enter(session)
+
+
+def tried(
+    session: Session,
+    name: str,
+    password: str,
+    now: datetime = NOON,
+    kind: Kind = Kind.PARTNER,
+    key: bytes = KEY,
+) -> Attempt:
+    made = attempt(session, kind, name, password, now, key)
+    if made.needs_record:
+        with writing(session):
+            made = record_attempt(session, made, now)
+    return made
+
+
+def test_wrong_unknown_and_disabled_are_answered_alike(session: Session, cast: Cast) -> None:
+    with writing(session):
+        disable_account(session, SYSTEM, find_account(session, "nren_b"))
+    errors = {
+        (type(made.error), made.error.message)
+        for made in (
+            tried(session, "nren_a", "wrong password"),
+            tried(session, "nobody", PASSWORD),
+            tried(session, "nren_b", PASSWORD),
+            tried(session, "operator", PASSWORD),
+            tried(session, "nren_a", ""),
+            tried(session, "nren_a", PASSWORD + "x" * 2000),
+        )
+        if made.error is not None
+    }
+    assert errors == {(AuthenticationFailed, "Authentication failed")}
+    assert tried(session, "nren_a", PASSWORD).verified_account() == cast.nren_a.account_id
+    person = tried(session, "operator", PASSWORD, kind=Kind.PERSON)
+    assert person.verified_account() == cast.operator.account_id
+
+
+def test_the_21st_failure_within_ten_seconds_blocks_for_five(session: Session, cast: Cast) -> None:
+    def fail(at: float) -> type[Exception]:
+        error = tried(session, "nren_a", "wrong password", NOON + timedelta(seconds=at)).error
+        return type(error)
+
+    assert {fail(n * 0.4) for n in range(20)} == {AuthenticationFailed}
+    assert fail(8.0) is TooManyAttempts
+    # even the right password, as long as nobody verified it shortly before
+    blocked = tried(session, "nren_a", PASSWORD, NOON + timedelta(seconds=12.9))
+    assert isinstance(blocked.error, TooManyAttempts)
+    assert tried(session, "nren_a", PASSWORD, NOON + timedelta(seconds=13)).error is None
+    # another account, unknown ones included, never suffered
+    assert tried(session, "nren_b", PASSWORD, NOON + timedelta(seconds=8.1)).error is None
+
+
+def test_the_genuine_client_goes_on_while_somebody_guesses(session: Session, cast: Cast) -> None:
+    assert tried(session, "nren_a", PASSWORD).error is None
+    for n in range(25):
+        tried(session, "nren_a", f"guess {n}", NOON + timedelta(seconds=n / 10))
+    now = NOON + timedelta(seconds=3)
+    assert isinstance(tried(session, "nren_a", "guess", now).error, TooManyAttempts)
+    assert tried(session, "nren_a", PASSWORD, now).error is None
+
+
+def test_slow_guesses_are_never_blocked(session: Session, cast: Cast) -> None:
+    errors = {
+        type(tried(session, "nobody", "x", NOON + timedelta(seconds=n)).error) for n in range(30)
+    }
+    assert errors == {AuthenticationFailed}
+
+
+def test_a_new_password_and_disabling_end_a_remembered_credential_at_once(
+    session: Session, cast: Cast
+) -> None:
+    assert tried(session, "nren_a", PASSWORD).error is None
+    with writing(session):
+        set_account_password(session, SYSTEM, find_account(session, "nren_a"), "another word 1")
+    assert tried(session, "nren_a", PASSWORD).error is not None
+    assert tried(session, "nren_a", "another word 1").error is None
+    with writing(session):
+        disable_account(session, SYSTEM, find_account(session, "nren_a"))
+    assert tried(session, "nren_a", "another word 1").error is not None
+    with pytest.raises(AuthenticationFailed):
+        actor_of_account(session, cast.nren_a.account_id or 0)
+
+
+def test_what_is_remembered_depends_on_the_portals_secret_and_holds_no_password(
+    session: Session, cast: Cast
+) -> None:
+    tried(session, "nren_a", PASSWORD, key=b"one")
+    tried(session, "nren_a", PASSWORD, key=b"two")
+    digests = session.scalars(select(VerifiedCredential.digest)).all()
+    assert len(digests) == 2
+    assert all(len(digest) == 64 for digest in digests)
+
+
+def test_a_login_ends_by_logout_expiry_password_and_disabling(session: Session, cast: Cast) -> None:
+    def begin() -> str:
+        with writing(session):
+            return start_login(session, cast.kit.account_id or 0, NOON)
+
+    def alive(token: str, now: datetime = NOON) -> bool:
+        actor = actor_of_login(session, token, now)
+        return actor is not None and actor.account == "kit"
+
+    token = begin()
+    assert alive(token)
+    assert not alive(token[:-1])
+    assert not alive(token, NOON + timedelta(hours=12))
+    with writing(session):
+        end_login(session, token, NOON)
+    assert not alive(token)
+    token = begin()
+    with writing(session):
+        set_password(session, writer(cast.kit), find_user(session, "kit"), "another word 1")
+    assert not alive(token)
+    token = begin()
+    with writing(session):
+        disable_user(session, writer(cast.admin), find_user(session, "kit"))
+    assert not alive(token)
