@@ -1,0 +1,70 @@
+"""A ticket's story as one account may read it: its changes, oldest first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from app.domain.access import Actor, Kind
+from app.models import Change
+from app.services.changes import TICKET, FieldChange, changes_of
+from app.services.diaries import INTERNAL, PUBLIC, may_see_entry
+
+CONTACT_FIELDS = frozenset({"submitter_mail", "submitter_phone", "carbon_copy"})
+"""Shown to operators and to the partner that sent them only."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One change as shown: its entries (public and internal) and the fields that it changed."""
+
+    version: int
+    at: datetime
+    author: str
+    account: str
+    actor_kind: str
+    door: str
+    public_comment: str
+    internal_comment: str
+    fields: Sequence[FieldChange]
+
+
+def may_see_contacts(actor: Actor, partner_id: int | None) -> bool:
+    """Whether mail and phone that ``partner_id`` (None = a person) sent are shown to the actor."""
+    if actor.kind is Kind.SYSTEM or actor.is_operator:
+        return True
+    return actor.partner_id is not None and actor.partner_id == partner_id
+
+
+def timeline_of(session: Session, actor: Actor, number: int) -> Sequence[Step]:
+    """The steps that this actor may see; a step of which nothing may be seen is left out."""
+    steps = (_step(actor, change) for change in changes_of(session, TICKET, number))
+    return [step for step in steps if step is not None]
+
+
+def _step(actor: Actor, change: Change) -> Step | None:
+    texts = {PUBLIC: "", INTERNAL: ""}
+    fields = []
+    for item in change.fields:
+        if item.field in texts:
+            internal = item.field == INTERNAL
+            if may_see_entry(actor, internal=internal, partner_id=change.partner_id):
+                texts[item.field] = item.new or ""
+        elif item.field not in CONTACT_FIELDS or may_see_contacts(actor, change.partner_id):
+            fields.append(FieldChange(item.field, item.old, item.new))
+    if not fields and not any(texts.values()):
+        return None
+    return Step(
+        version=change.version,
+        at=change.at,
+        author=change.author,
+        account=change.actor_account,
+        actor_kind=change.actor_kind,
+        door=change.door,
+        public_comment=texts[PUBLIC],
+        internal_comment=texts[INTERNAL],
+        fields=fields,
+    )

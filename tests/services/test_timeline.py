@@ -1,0 +1,38 @@
+"""Who reads which part of a ticket's story."""
+
+from __future__ import annotations
+
+from sqlalchemy.orm import Session
+
+from app.database import writing
+from app.domain.ticket_content import NewTicket
+from app.services.tickets import change_ticket, comment_ticket, open_ticket
+from app.services.timeline import timeline_of
+from tests.cast import enter, writer
+
+
+def test_internal_text_and_contacts_are_for_operators_and_who_wrote_them(session: Session) -> None:
+    cast = enter(session)
+    with writing(session):
+        new = NewTicket(title="t", submitter_mail="noc@nren.example", internal_comment="ours")
+        number = open_ticket(session, writer(cast.nren_a), new).number
+        comment_ticket(session, writer(cast.operator), number, "theirs", internal=True)
+        comment_ticket(session, writer(cast.operator), number, "for all")
+        change_ticket(session, writer(cast.operator), number, {"priority": "urgent"})
+
+    def seen(who: str) -> tuple[list[str], list[str], bool]:
+        steps = timeline_of(session, getattr(cast, who), number)
+        return (
+            [step.internal_comment for step in steps if step.internal_comment],
+            [step.public_comment for step in steps if step.public_comment],
+            any(item.field == "submitter_mail" for step in steps for item in step.fields),
+        )
+
+    assert seen("operator") == (["ours", "theirs"], ["for all"], True)
+    assert seen("admin") == (["ours", "theirs"], ["for all"], True)
+    assert seen("nren_a") == (["ours"], ["for all"], True)
+    assert seen("ggus") == (["ours", "theirs"], ["for all"], False)
+    assert seen("kit") == ([], ["for all"], False)
+    assert seen("reader") == ([], ["for all"], False)
+    # a step of which nothing is left is not shown: creation, the public entry, the priority
+    assert len(timeline_of(session, cast.reader, number)) == 3
