@@ -69,10 +69,6 @@ class _Refused(Exception):
         self.status = status
 
 
-class _Gone(Exception):
-    """The client left before its request was complete: nothing is done and nobody is answered."""
-
-
 class Bridge:
     """An ASGI application around a WSGI one.
 
@@ -119,14 +115,12 @@ class Bridge:
                 ],
                 text,
             )
-        except _Gone:
-            return
         finally:
             received.release()
         await self._give(answer, send)
 
     async def _read(self, scope: Scope, receive: Receive, received: _Body) -> bytes:
-        """The whole body, or ``_Refused`` / ``_Gone``."""
+        """The whole body, or ``_Refused``."""
         declared = _declared_length(scope)
         if declared is not None and declared > received.limit:
             # A sender that waits for "100 Continue" has sent nothing yet and needs no draining.
@@ -137,13 +131,14 @@ class Bridge:
                 while True:
                     message = await receive()
                     if message["type"] == "http.disconnect":
-                        raise _Gone
+                        # The sender left; if only its sending half, it still gets the answer.
+                        raise _Refused(HTTPStatus.BAD_REQUEST)
                     if not received.add(message.get("body", b"")):
                         break
                     if not message.get("more_body", False):
                         body = received.joined()
                         if declared is not None and len(body) != declared:
-                            raise _Gone
+                            raise _Refused(HTTPStatus.BAD_REQUEST)
                         return body
         except TimeoutError:
             raise _Refused(HTTPStatus.REQUEST_TIMEOUT) from None
@@ -154,7 +149,7 @@ class Bridge:
         """Read away a bounded rest: closing on unread bytes can cost the client our answer."""
         left = min(expected, self._bounds.drained)
         try:
-            async with asyncio.timeout(min(2.0, self._bounds.body_time)):
+            async with asyncio.timeout(min(1.0, self._bounds.body_time)):
                 while left > 0:
                     message = await receive()
                     if message["type"] == "http.disconnect" or not message.get("more_body"):

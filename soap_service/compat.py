@@ -1,8 +1,8 @@
 """Makes Spyne 2.14 importable on Python 3.12 and later, and quiet.
 
 Import this module before any ``spyne`` module. Spyne 2.14 carries an old copy of ``six`` whose
-importer no longer works from 3.12 on (and warns before), and uses ``cgi``, which 3.13 removed. It must not know what
-is served.
+importer no longer works from 3.12 on (and warns before), and uses ``cgi``, which 3.13 removed. It
+must not know what is served.
 """
 
 from __future__ import annotations

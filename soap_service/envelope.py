@@ -147,7 +147,7 @@ def _scan(text: bytes) -> None:
     parser.EndElementHandler = bounds.end
     try:
         text.decode("utf-8")
-        parser.Parse(text, True)
+        parser.Parse(text, True)  # noqa: FBT003  (takes no keyword)
     except (expat.ExpatError, UnicodeDecodeError):
         raise _not_well_formed() from None
 
@@ -303,9 +303,7 @@ def _check_elements(service: Service, operation: Operation, content: etree._Elem
         given.add(element.name)
         _check_value(element, child.text or "")
     missing = [
-        item.name
-        for item in operation.request.elements
-        if item.required and item.name not in given
+        item.name for item in operation.request.elements if item.required and item.name not in given
     ]
     if missing:
         raise SoapFault(

@@ -184,7 +184,9 @@ def _message(type_name: str, *, rows: bool = False) -> Message:
             required=cell.endswith("R"),
             nillable=cell.endswith("n"),
             default=_DEFAULTS.get(name) if creation else None,
-            since=_SINCE.get(name, 2012) if type_name in ("GetOutputMap", "OutputMapping6") else 2012,
+            since=_SINCE.get(name, 2012)
+            if type_name in ("GetOutputMap", "OutputMapping6")
+            else 2012,
         )
     return Message(type_name, tuple(placed[position] for position in sorted(placed)), rows=rows)
 

@@ -1,0 +1,224 @@
+"""Puts the SOAP services beside the portal: addresses, guard, credentials, dispatch, faults.
+
+The only module of this door that knows Flask, and that only for the application's settings and
+session. One request is one transaction, which the operation itself opens.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final, TypeVar
+from urllib.parse import parse_qsl
+
+from flask import Flask
+from sqlalchemy.orm import Session
+
+from app.config import Settings
+from app.database import writing
+from app.domain.access import Actor, Kind
+from app.domain.errors import PortalError
+from app.extensions import db
+from app.services.credentials import attempt, record_attempt
+from app.services.partners import actor_of_account
+from soap_service import history, tickets
+from soap_service.addresses import (
+    ARS_ENDPOINT,
+    ARS_WSDL,
+    PLAIN,
+    ars_endpoint,
+    plain_endpoint,
+)
+from soap_service.dispatch import Call, Dispatcher
+from soap_service.envelope import read_request
+from soap_service.faults import (
+    CONTENT_TYPE,
+    SoapFault,
+    fault_body,
+    fault_of,
+    http_refusal,
+    internal_fault,
+)
+from soap_service.fields import GGUS, GGUS_HISTORY, SERVICES, Service
+from soap_service.guard import BODY_LIMIT, HttpRefusal, read_body
+from soap_service.wsdl import write_wsdl
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+_T = TypeVar("_T")
+_log = logging.getLogger(__name__)
+
+PREFIXES: Final = ("/arsys/", f"{PLAIN}/")
+PORTAL_BODY_LIMIT: Final = 4 * 1024 * 1024
+"""Bytes of the largest request to the portal's pages."""
+_HANDLERS: Final = {GGUS.name: tickets.HANDLERS, GGUS_HISTORY.name: history.HANDLERS}
+
+
+def mount(flask_app: Flask) -> WSGIApplication:
+    """The portal and, under ``/arsys/`` and ``/soap/``, the SOAP services."""
+    settings = flask_app.config["PORTAL"]
+    assert isinstance(settings, Settings)
+    door = SoapDoor(flask_app, settings)
+
+    def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ.get("PATH_INFO", "").startswith(PREFIXES):
+            return door(environ, start_response)
+        return flask_app(environ, start_response)
+
+    return application
+
+
+def body_limit(path: str) -> int:
+    """Bytes that a request to ``path`` may have."""
+    return BODY_LIMIT if path.startswith(PREFIXES) else PORTAL_BODY_LIMIT
+
+
+def refusal(path: str, status: HTTPStatus) -> tuple[str, bytes]:
+    """Content type and text of a refusal before the application is asked; logs it."""
+    if path.startswith(PREFIXES):
+        _log.info("request refused", extra={"status": status.value})
+        return CONTENT_TYPE, http_refusal(status)
+    return "text/plain; charset=utf-8", f"{status.value} {status.phrase}\n".encode()
+
+
+class _Wsdls:
+    """Every WSDL, written once from the configured address: a forged Host changes nothing."""
+
+    def __init__(self, settings: Settings) -> None:
+        url, server = settings.public_url, settings.ars_server
+        self.ars = {
+            service.name: write_wsdl(service, ars_endpoint(url, server, service.name))
+            for service in SERVICES.values()
+        }
+        self.plain = {
+            service.name: write_wsdl(service, plain_endpoint(url, service.name))
+            for service in SERVICES.values()
+        }
+
+
+class SoapDoor:
+    """The WSGI application of all SOAP services."""
+
+    def __init__(self, flask_app: Flask, settings: Settings) -> None:
+        self._flask_app = flask_app
+        self._settings = settings
+        self._wsdls = _Wsdls(settings)
+        self._dispatchers = {
+            service.name: Dispatcher(service, _HANDLERS[service.name])
+            for service in SERVICES.values()
+        }
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        allow = "POST"
+        try:
+            wsdl, service = self._target(environ)
+            if wsdl is not None:
+                allow = "GET, HEAD"
+                if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
+                    raise HttpRefusal(HTTPStatus.METHOD_NOT_ALLOWED)
+                return _respond(start_response, HTTPStatus.OK, wsdl)
+            assert service is not None
+            body = read_body(environ)
+        except HttpRefusal as refused:
+            _log_refusal(environ, refused.status.value, None)
+            more = [("Allow", allow)] if refused.status is HTTPStatus.METHOD_NOT_ALLOWED else []
+            return _respond(start_response, refused.status, http_refusal(refused.status), more)
+        status, answer = self._answer(environ, service, body)
+        return _respond(start_response, status, answer)
+
+    def _target(self, environ: WSGIEnvironment) -> tuple[bytes | None, Service | None]:
+        """The WSDL or the service that the address names. Raises ``HttpRefusal`` (404)."""
+        path = environ.get("PATH_INFO", "")
+        query = parse_qsl(
+            environ.get("QUERY_STRING", "")[:4096], keep_blank_values=True, max_num_fields=100
+        )
+        server = self._settings.ars_server
+        if path == ARS_ENDPOINT:
+            named = [(name, value) for name, value in query if name in ("server", "webService")]
+            values = dict(named)
+            if len(named) == 2 and values.get("server") == server:
+                return None, _known(SERVICES, values.get("webService"))
+        elif path.startswith(f"{ARS_WSDL}/{server}/"):
+            return _known(self._wsdls.ars, path.removeprefix(f"{ARS_WSDL}/{server}/")), None
+        elif path.startswith(f"{PLAIN}/"):
+            name = path.removeprefix(f"{PLAIN}/")
+            wants_wsdl = any(key.lower() == "wsdl" for key, _ in query)
+            if wants_wsdl and environ["REQUEST_METHOD"] != "POST":
+                return _known(self._wsdls.plain, name), None
+            return None, _known(SERVICES, name)
+        raise HttpRefusal(HTTPStatus.NOT_FOUND)
+
+    def _answer(
+        self, environ: WSGIEnvironment, service: Service, body: bytes
+    ) -> tuple[HTTPStatus, bytes]:
+        try:
+            return HTTPStatus.OK, self._call(environ, service, body)
+        except SoapFault as error:
+            fault = error
+        except PortalError as error:
+            fault = fault_of(error)
+        except Exception:  # noqa: BLE001  # the door's last resort: a client must get a fault
+            _log.exception("request failed", extra={"service": service.name})
+            fault = internal_fault()
+        _log_refusal(environ, HTTPStatus.INTERNAL_SERVER_ERROR.value, fault)
+        return HTTPStatus.INTERNAL_SERVER_ERROR, fault_body(fault.code, fault.text)
+
+    def _call(self, environ: WSGIEnvironment, service: Service, body: bytes) -> bytes:
+        request = read_request(service, body, environ.get("HTTP_SOAPACTION"))
+        with self._flask_app.app_context():
+            session = db.session()
+            actor = self._actor(session, request.user, request.password)
+            call = Call(actor, datetime.now(UTC), session, self._settings.public_url)
+            return self._dispatchers[service.name].answer(call, request.envelope)
+
+    def _actor(self, session: Session, user: str, password: str) -> Actor:
+        """The account of these credentials; ``AuthenticationFailed`` for every other cause."""
+        now = datetime.now(UTC)
+        key = (self._settings.secret_key or "").encode()
+        tried = attempt(session, Kind.PARTNER, user, password, now, key)
+        if tried.needs_record:
+            with writing(session):
+                tried = record_attempt(session, tried, now)
+        return actor_of_account(session, tried.verified_account())
+
+
+def _known(things: Mapping[str, _T], name: str | None) -> _T:
+    found = things.get(name or "")
+    if found is None:
+        raise HttpRefusal(HTTPStatus.NOT_FOUND)
+    return found
+
+
+def _respond(
+    start_response: StartResponse,
+    status: HTTPStatus,
+    body: bytes,
+    more: Iterable[tuple[str, str]] = (),
+) -> Iterable[bytes]:
+    start_response(
+        f"{status.value} {status.phrase}",
+        [
+            ("Content-Type", CONTENT_TYPE),
+            ("Content-Length", str(len(body))),
+            ("X-Content-Type-Options", "nosniff"),
+            ("Cache-Control", "no-store"),
+            *more,
+        ],
+    )
+    return [body]
+
+
+def _log_refusal(environ: WSGIEnvironment, status: int, fault: SoapFault | None) -> None:
+    """One line for a refused request: where it came from and why, nothing that it held."""
+    _log.info(
+        "request refused",
+        extra={
+            "status": status,
+            "fault": fault.number if fault is not None else None,
+            "path": environ.get("PATH_INFO", "")[:100],
+            "remote": environ.get("REMOTE_ADDR", ""),
+        },
+    )

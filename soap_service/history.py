@@ -1,0 +1,98 @@
+"""The operation of the service GGUS_HISTORY: a ticket's changes, oldest first, as GGUS told them.
+
+Each row has the change's time and author, the unit, state and priority as they were after it, and
+what else it changed. Changes of fields that GGUS's history does not know give no row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from app.domain.access import Actor
+from app.domain.errors import NotFound
+from app.domain.query import read_page
+from app.domain.texts import LONG_TEXT_LIMIT, cut_with_pointer
+from app.models import Change
+from app.services.changes import TICKET, changes_of
+from app.services.diaries import INTERNAL, PUBLIC, may_see_entry
+from app.services.ticket_fields import SEPARATOR
+from app.services.tickets import find_ticket
+from soap_service import mapping
+from soap_service.dispatch import Call, Handler, Value, Values
+from soap_service.tickets import ticket_number
+
+_ALWAYS: Final = {
+    "unit": "GHD_Responsible_Unit",
+    "state": "GHD_Status",
+    "priority": "GHD_Priority",
+}
+_WHERE_CHANGED: Final = {
+    "solution": "GHD_Detailed_Solution",
+    "person_in_charge": "GHD_Assigned_To",
+    "description": "GHD_Description",
+    INTERNAL: "GHD_Internal_Diary",
+    PUBLIC: "GHD_Public_Diary",
+    "type_of_problem": "GHD_Type_Of_Problem",
+    "related_issue": "GHD_Related_Issue",
+    "sites": "GHD_Affected_Site",
+    "affected_vo": "GHD_Affected_VO",
+    "experiment_specific": "GHD_VO_Specific",
+}
+_ROW_WITHOUT_VALUE: Final = frozenset({"category", "layer"})
+"""GGUS wrote a history row for a change of category, though its rows have no element for it."""
+
+
+def _history(call: Call, sent: Mapping[str, str]) -> Sequence[Values]:
+    page = read_page(sent.get("startRecord"), sent.get("maxLimit"), default_limit=1000)
+    ticket = find_ticket(call.session, call.actor, ticket_number(sent))
+    cut = mapping.pointer(call.public_url).format(number=ticket.number)
+    rows = list(_rows(changes_of(call.session, TICKET, ticket.number), call.actor, cut))
+    wanted = rows[page.start :]
+    if page.limit is not None:
+        wanted = wanted[: page.limit]
+    if not wanted:
+        raise NotFound
+    return wanted
+
+
+def _rows(changes: Sequence[Change], actor: Actor, cut: str) -> Iterable[Values]:
+    standing: dict[str, Value] = {}
+    for change in changes:
+        changed: dict[str, Value] = {}
+        relevant = change.version == 1
+        for field in change.fields:
+            text = field.new or ""
+            if field.field in _ALWAYS:
+                standing[_ALWAYS[field.field]] = text
+                relevant = True
+            elif field.field in _ROW_WITHOUT_VALUE:
+                relevant = True
+            elif field.field in _WHERE_CHANGED and _visible(change, field.field, actor):
+                relevant = True
+                changed[_WHERE_CHANGED[field.field]] = _written(field.field, text, cut)
+        if relevant:
+            row: dict[str, Value] = {
+                "GHD_Creation_Date": change.at,
+                "GHD_Last_Modifier": mapping.sendable(change.author),
+                **standing,
+                **changed,
+            }
+            yield {name: value for name, value in row.items() if value}
+
+
+def _visible(change: Change, field: str, actor: Actor) -> bool:
+    return may_see_entry(actor, internal=field == INTERNAL, partner_id=change.partner_id)
+
+
+def _written(field: str, text: str, cut: str) -> str:
+    if field == "sites":
+        return text.partition(SEPARATOR)[0]
+    if field == "experiment_specific":
+        return "Yes" if text == "yes" else "No"
+    if field == "affected_vo":
+        return text or "none"
+    return cut_with_pointer(mapping.sendable(text), LONG_TEXT_LIMIT, cut)
+
+
+HANDLERS: Final[Mapping[str, Handler]] = {"OpGetTicketHist": _history}

@@ -1,0 +1,284 @@
+"""Between a ticket and the elements of the GGUS contract, both ways.
+
+What comes in is turned into what the services take, with the contract's limits and in the words of
+its elements; what goes out is cut to what the contract carries. No rule about tickets stands here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from app.domain.access import Actor
+from app.domain.texts import (
+    ASSIGN_LIMIT,
+    LONG_TEXT_LIMIT,
+    RELATED_ISSUE_LIMIT,
+    SHORT_TEXT_LIMIT,
+    TITLE_LIMIT,
+    UNIT_LIMIT,
+    checked_text,
+    cut_with_pointer,
+    read_time,
+)
+from app.domain.ticket_content import NewTicket, Reference
+from app.domain.tickets import (
+    DEFAULT_TYPE_OF_PROBLEM,
+    DEFAULT_UNIT,
+    GGUS_CATEGORIES,
+    Category,
+    Layer,
+    Priority,
+    State,
+)
+from app.models import Ticket, TicketSite
+from app.services.diaries import Entry
+from soap_service.dispatch import Value
+from soap_service.fields import Element, Operation
+
+LIMITS: Final[Mapping[str, int]] = {
+    "GHD_Short_Description": TITLE_LIMIT,
+    "GHD_Description": LONG_TEXT_LIMIT,
+    "GHD_Public_Diary": LONG_TEXT_LIMIT,
+    "GHD_Internal_Diary": LONG_TEXT_LIMIT,
+    "GHD_Detailed_Solution": LONG_TEXT_LIMIT,
+    "GHD_Responsible_Unit": UNIT_LIMIT,
+    "GHD_Type_Of_Problem": UNIT_LIMIT,
+    "GHD_Related_Issue": RELATED_ISSUE_LIMIT,
+    "GHD_Assign_To": ASSIGN_LIMIT,
+}
+"""Characters that elements may have where it is not 255."""
+
+CLEARABLE: Final = frozenset(
+    {
+        "GHD_Affected_Site",
+        "GHD_Affected_VO",
+        "GHD_Related_Issue",
+        "GHD_Target_ID",
+        "GHD_Incident_ID",
+        "GHD_Assign_To",
+    }
+)
+"""Elements that an empty value clears in TicketModify; everywhere else empty is as absent."""
+
+_SIMPLE_CHANGES: Final = {
+    "GHD_Short_Description": "title",
+    "GHD_Status": "state",
+    "GHD_Priority": "priority",
+    "GHD_Responsible_Unit": "unit",
+    "GHD_Type_Of_Problem": "type_of_problem",
+    "GHD_Detailed_Solution": "solution",
+    "GHD_Public_Diary": "public_comment",
+    "GHD_Internal_Diary": "internal_comment",
+    "GHD_Affected_VO": "affected_vo",
+    "GHD_Related_Issue": "related_issue",
+    "GHD_Assign_To": "person_in_charge",
+}
+_REFERENCES: Final = {"GHD_Target_ID": "target", "GHD_Incident_ID": "incident"}
+_GAP: Final = "\n\n"
+_NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def check_lengths(sent: Mapping[str, str]) -> None:
+    """Raise ``Invalid`` for a text longer than its element may be; nothing is ever cut."""
+    for name, text in sent.items():
+        checked_text(name, text, LIMITS.get(name, SHORT_TEXT_LIMIT))
+
+
+def new_ticket(sent: Mapping[str, str]) -> NewTicket:
+    """What OpCreate or TicketCreate asks for."""
+    check_lengths(sent)
+    given = {name: text for name, text in sent.items() if text}
+    kind = given.get("GHD_Type_Of_Problem", DEFAULT_TYPE_OF_PROBLEM)
+    category, layer = GGUS_CATEGORIES.get(kind, (Category.INCIDENT, None))
+    site = given.get("GHD_Affected_Site")
+    start = given.get("GHD_Date_Time_Of_Problem")
+    return NewTicket(
+        title=sent["GHD_Short_Description"],
+        description=given.get("GHD_Description", ""),
+        state=given.get("GHD_Status", State.NEW),
+        priority=given.get("GHD_Priority", Priority.LESS_URGENT),
+        category=category,
+        layer=layer or Layer.UNKNOWN,
+        sites=(site,) if site else (),
+        unit=given.get("GHD_Responsible_Unit", DEFAULT_UNIT),
+        type_of_problem=kind,
+        affected_vo=given.get("GHD_Affected_VO", ""),
+        related_issue=given.get("GHD_Related_Issue", ""),
+        experiment_specific=given.get("GHD_Experiment_Specific_Problem") == "Yes",
+        event_start=read_time("GHD_Date_Time_Of_Problem", start) if start else None,
+        submitter_name=given.get("GHD_Name", ""),
+        submitter_mail=given.get("GHD_Submitter_Mail", given.get("GHD_E-Mail", "")),
+        submitter_login=given.get("GHD_Loginname", ""),
+        submitter_phone=given.get("GHD_Phone", ""),
+        carbon_copy=given.get("GHD_CarbonCopy", ""),
+        origin_system=given.get("GHD_Origin_SG", ""),
+        origin_id=given.get("GHD_Origin_ID", ""),
+        public_comment=given.get("GHD_Public_Diary", ""),
+        internal_comment=given.get("GHD_Internal_Diary", ""),
+    )
+
+
+def content_of(sent: Mapping[str, str]) -> Mapping[str, str]:
+    """What decides whether a repeated creation is the same: all but the names of the sender.
+
+    The two creating operations differ in the name of the mail element only, which is one here.
+    """
+    content = {
+        name: text
+        for name, text in sent.items()
+        if name not in ("GHD_Last_Login", "GHD_Last_Modifier", "GHD_Submitter_Mail")
+    }
+    mail = sent.get("GHD_Submitter_Mail")
+    return {**content, "GHD_E-Mail": mail} if mail else content
+
+
+def wanted_changes(sent: Mapping[str, str], ticket: Ticket, actor: Actor) -> Mapping[str, Any]:
+    """What TicketModify asks for, as fields of the ticket."""
+    check_lengths(sent)
+    given = {name: text for name, text in sent.items() if text or name in CLEARABLE}
+    wanted: dict[str, Any] = {
+        field: given[name] for name, field in _SIMPLE_CHANGES.items() if name in given
+    }
+    if "GHD_Experiment_Specific_Problem" in given:
+        wanted["experiment_specific"] = given["GHD_Experiment_Specific_Problem"] == "Yes"
+    if "GHD_Ticket_Category" in given:
+        category, layer = GGUS_CATEGORIES[given["GHD_Ticket_Category"]]
+        wanted["category"] = category
+        if layer is not None:
+            wanted["layer"] = layer
+    if "GHD_Affected_Site" in given:
+        rest = [item.name for item in ticket.affected_sites[1:]]
+        first = given["GHD_Affected_Site"]
+        wanted["sites"] = (first, *rest) if first else tuple(rest)
+    if not _REFERENCES.keys().isdisjoint(given):
+        wanted["references"] = _references(given, ticket, actor)
+    return wanted
+
+
+def _references(given: Mapping[str, str], ticket: Ticket, actor: Actor) -> tuple[Reference, ...]:
+    """All references of the ticket, with this partner's own as it wants them now."""
+    replaced = {kind for name, kind in _REFERENCES.items() if name in given}
+    kept = [
+        Reference(item.provider, item.reference, item.url, item.kind)
+        for item in ticket.references
+        if item.kind not in replaced or item.partner_id != actor.partner_id
+    ]
+    new = [
+        Reference(actor.partner_code or actor.account, given[name], kind=kind)
+        for name, kind in _REFERENCES.items()
+        if given.get(name)
+    ]
+    return (*kept, *new)
+
+
+# --- out ------------------------------------------------------------------------------------------
+
+
+def pointer(public_url: str) -> str:
+    """How a cut text ends; ``{number}`` stands for the ticket's number."""
+    return f"\n[... cut here; the whole text: {public_url}/tickets/{{number}}]"
+
+
+def answered(
+    operation: Operation, ticket: Ticket, entries: Sequence[Entry], actor: Actor, public_url: str
+) -> Mapping[str, Value]:
+    """The elements that answer a ticket to this account, without what is empty for it."""
+    values = _all_values(ticket, entries, actor, public_url)
+    return {
+        element.name: value
+        for element in operation.response.elements
+        if _existed(element, actor) and (value := values.get(element.name))
+    }
+
+
+def _existed(element: Element, actor: Actor) -> bool:
+    """Clients compiled against an older contract break on elements that they do not know."""
+    return element.since <= actor.contract_year
+
+
+def _all_values(
+    ticket: Ticket, entries: Sequence[Entry], actor: Actor, public_url: str
+) -> Mapping[str, Value | None]:
+    sent_by_asker = actor.partner_id is not None and (
+        actor.partner_id == ticket.created_by_partner_id
+    )
+    partner = ticket.created_by_partner
+    cut = pointer(public_url).format(number=ticket.number)
+    yes_or_no = "Yes" if ticket.experiment_specific else "No"
+    values: dict[str, Value | None] = {
+        "GHD_Request_ID": str(ticket.number),
+        "GHD_Description": cut_with_pointer(ticket.description, LONG_TEXT_LIMIT, cut),
+        "GHD_Experiment_Specific_Problem": yes_or_no,
+        "GHD_VO_Specific": yes_or_no,
+        "GHD_Internal_Diary": diary([e for e in entries if e.internal], cut),
+        "GHD_Public_Diary": diary([e for e in entries if not e.internal], cut),
+        "GHD_Last_Modifier": ticket.last_author,
+        "GHD_Priority": ticket.priority,
+        "GHD_Responsible_Unit": ticket.unit,
+        "GHD_Short_Description": ticket.title,
+        "GHD_Detailed_Solution": cut_with_pointer(ticket.solution, LONG_TEXT_LIMIT, cut),
+        "GHD_Status": ticket.state,
+        "GHD_Type_Of_Problem": ticket.type_of_problem,
+        "GHD_Affected_Site": affected_site(ticket.affected_sites, actor),
+        "GHD_Affected_VO": ticket.affected_vo or "none",
+        "GHD_Date_Of_Change": ticket.changed_at,
+        "GHD_Modified_Date": ticket.changed_at,
+        "GHD_Date_Of_Creation": ticket.created_at,
+        "GHD_Create_Date": ticket.created_at,
+        "GHD_Loginname": ticket.submitter_login,
+        "GHD_Name": ticket.submitter_name,
+        "GHD_Ticket_Type": "LHCOPN",
+        "GHD_Origin_SG": partner.code if partner is not None and ticket.origin_system else None,
+        "GHD_ETA": ticket.estimated_end,
+        "GHD_Related_Issue": ticket.related_issue,
+    }
+    if sent_by_asker:
+        values["GHD_E-Mail"] = ticket.submitter_mail
+        values["GHD_Phone"] = ticket.submitter_phone
+    return {
+        name: sendable(value) if isinstance(value, str) else value for name, value in values.items()
+    }
+
+
+def affected_site(sites: Sequence[TicketSite], actor: Actor) -> str | None:
+    """The first affected site in this partner's own spelling, else under its GOCDB name."""
+    if not sites:
+        return None
+    first = sites[0]
+    for spelling in first.spellings:
+        if spelling.partner_id == actor.partner_id:
+            return spelling.name
+    if first.site is not None:
+        return first.site.gocdb_name() or first.site.key
+    return first.name
+
+
+def diary(entries: Sequence[Entry], cut: str) -> str:
+    """The entries, oldest first, each with time (UTC) and author; ``cut`` ends a cut one.
+
+    Where they are too long together, the oldest are left out and the first line says how many.
+    """
+    texts = [
+        f"[{entry.at:%Y-%m-%d %H:%M:%S} UTC] {entry.author}\n{entry.text}" for entry in entries
+    ]
+    if len(texts) < 2:
+        return cut_with_pointer("".join(texts), LONG_TEXT_LIMIT, cut)
+    whole = _GAP.join(texts)
+    where = cut.rpartition(": ")[2].rstrip("]")
+    for left_out in range(1, len(texts)):
+        if len(whole) <= LONG_TEXT_LIMIT:
+            return whole
+        head = f"[{left_out} older entries are left out here; read them at {where}]"
+        room = LONG_TEXT_LIMIT - len(head) - len(_GAP)
+        kept = _GAP.join(texts[left_out:])
+        if left_out == len(texts) - 1:
+            kept = cut_with_pointer(kept, room, cut)
+        whole = f"{head}{_GAP}{kept}"
+    return whole
+
+
+def sendable(text: str) -> str:
+    """``text`` with what XML 1.0 cannot carry shown as U+FFFD."""
+    return _NOT_IN_XML.sub("\ufffd", text)

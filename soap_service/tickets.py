@@ -1,0 +1,137 @@
+"""The operations of the service GGUS: create, modify, get and list tickets."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from app.database import writing
+from app.domain.access import Door, Writer
+from app.domain.errors import NotFound
+from app.domain.query import read_page, with_parameters
+from app.domain.texts import SHORT_TEXT_LIMIT, checked_text
+from app.services.diaries import entries_of
+from app.services.origins import open_ticket_once
+from app.services.ticket_query import query_tickets
+from app.services.tickets import change_ticket, find_ticket
+from soap_service import mapping
+from soap_service.dispatch import Call, Handler, Values
+from soap_service.fields import GGUS, Operation
+from soap_service.qualification import parse_qualification
+
+_CLAIMS: Final = ("GHD_Last_Login", "GHD_Origin_SG")
+_ID = re.compile(r"[0-9]{1,9}")
+
+
+def ticket_number(sent: Mapping[str, str]) -> int:
+    """The number in GHD_Request_ID; what is no number is no ticket's (``NotFound``)."""
+    text = sent["GHD_Request_ID"].strip()
+    if not _ID.fullmatch(text):
+        raise NotFound
+    return int(text)
+
+
+def writer(call: Call, sent: Mapping[str, str], digest: str | None = None) -> Writer:
+    """Who writes: the account of the credentials; names in the request are claims only."""
+    return Writer(
+        actor=call.actor,
+        door=Door.SOAP,
+        now=call.now,
+        author=checked_text("GHD_Last_Modifier", sent["GHD_Last_Modifier"], SHORT_TEXT_LIMIT),
+        claims={name: sent[name] for name in _CLAIMS if sent.get(name)},
+        request_digest=digest,
+    )
+
+
+def create(call: Call, sent: Mapping[str, str]) -> int:
+    """Open a ticket, or answer the number of the one that this origin id opened."""
+    new = mapping.new_ticket(sent)
+    by = writer(call, sent)
+    with writing(call.session):
+        answer = open_ticket_once(call.session, by, new, mapping.content_of(sent))
+    if answer.refused is not None:  # its note for the operators is kept
+        raise answer.refused
+    return answer.number
+
+
+def _op_create(call: Call, sent: Mapping[str, str]) -> Values:
+    return {"GHD_Request_ID": str(create(call, sent))}
+
+
+def _ticket_create(call: Call, sent: Mapping[str, str]) -> Values:
+    return {"GHD_Request-ID": str(create(call, sent))}
+
+
+def _modify(call: Call, sent: Mapping[str, str]) -> Values:
+    number = ticket_number(sent)
+    digest = hashlib.sha256(json.dumps(dict(sent), sort_keys=True).encode()).hexdigest()
+    by = writer(call, sent, digest)
+    with writing(call.session):
+        ticket = find_ticket(call.session, call.actor, number)
+        # locked before its sites and references are read: the wish is relative to them
+        call.session.refresh(ticket, with_for_update={"of": type(ticket)})
+        change_ticket(call.session, by, number, mapping.wanted_changes(sent, ticket, call.actor))
+    return {"GHD_Request_ID": str(number)}
+
+
+def _get(operation: Operation) -> Handler:
+    def get(call: Call, sent: Mapping[str, str]) -> Values:
+        page = read_page(sent.get("startRecord"), sent.get("maxLimit"), default_limit=1)
+        ticket = find_ticket(call.session, call.actor, ticket_number(sent))
+        if page.start > 0:
+            raise NotFound
+        entries = entries_of(call.session, call.actor, [ticket.number])
+        return mapping.answered(
+            operation, ticket, entries.get(ticket.number, ()), call.actor, call.public_url
+        )
+
+    return get
+
+
+def _get_list(operation: Operation) -> Handler:
+    def get_list(call: Call, sent: Mapping[str, str]) -> Sequence[Values]:
+        query = with_parameters(
+            parse_qualification(sent.get("Qualification", "")),
+            unit=sent.get("GHD_Responsible_Unit"),
+            status=sent.get("GHD_Status"),
+            meta=sent.get("GHD_Meta_Status"),
+        )
+        page = read_page(sent.get("startRecord"), sent.get("maxLimit"), default_limit=500)
+        tickets = query_tickets(
+            call.session, call.actor, query, page, pointer=mapping.pointer(call.public_url)
+        )
+        if not tickets:
+            raise NotFound
+        entries = entries_of(call.session, call.actor, [ticket.number for ticket in tickets])
+        return [
+            mapping.answered(
+                operation, ticket, entries.get(ticket.number, ()), call.actor, call.public_url
+            )
+            for ticket in tickets
+        ]
+
+    return get_list
+
+
+def _operation(name: str) -> Operation:
+    operation = GGUS.operation(name)
+    assert operation is not None
+    return operation
+
+
+_GET: Final = _get(_operation("TicketGet"))
+_GET_LIST: Final = _get_list(_operation("TicketGetList"))
+
+HANDLERS: Final[Mapping[str, Handler]] = {
+    "OpCreate": _op_create,
+    "TicketCreate": _ticket_create,
+    "TicketModify": _modify,
+    "OpModify": _modify,
+    "TicketGet": _GET,
+    "OpGet": _GET,
+    "TicketGetList": _GET_LIST,
+    "OpGetList": _GET_LIST,
+}
