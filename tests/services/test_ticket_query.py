@@ -347,7 +347,7 @@ CONDITIONS: st.SearchStrategy[Condition] = st.recursive(comparisons(), several, 
 
 
 @settings(
-    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(asked=CONDITIONS, name=st.sampled_from(sorted(ACTORS)))
 def test_any_query_finds_what_the_rules_say(stocked: Session, asked: Condition, name: str) -> None:
@@ -361,7 +361,7 @@ def _each(values: Iterable[str]) -> Iterable[str]:
     return sorted(set(values))
 
 
-@pytest.mark.parametrize("name", sorted(ACTORS))
+@pytest.mark.parametrize("name", ["beta", "old", "operator"])
 def test_each_comparison_of_each_field(stocked: Session, name: str) -> None:
     """Every field with every operator against each ticket's own answer: it finds that ticket
     with =, and both databases order alike."""
@@ -390,52 +390,52 @@ def test_each_comparison_of_each_field(stocked: Session, name: str) -> None:
 # --- cases in words -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("query", "numbers"),
-    [
-        ("", [1, 2, 3, 4, 5, 12]),
-        ("'GHD_Affected VO'=\"none\"", [2, 3, 4, 5, 12]),
-        ("'GHD_Affected VO'=\"\"", []),
-        ("'GHD_Related Issue'=\"\"", [2, 3, 4, 5, 12]),
-        ("'GHD_Related Issue'!=\"\"", [1]),
-        ("'GHD_Related Issue'!=\"x\"", [1, 2, 3, 4, 5, 12]),
-        ("'GHD_Date/Time Of Problem'<2030-01-01", [1, 3]),
-        ("'GHD_Date/Time Of Problem'!=2030-01-01", [1, 2, 3, 4, 5, 12]),
-        ("'GHD_Meta Status'=\"Open\" AND 'GHD_Status'!=\"new\"", [1, 4]),
-        ("'GHD_Affected Site'=\"SARA-OLD\"", [1, 2]),
-        ("'GHD_Affected Site'!=\"SARA-MATRIX\"", [3, 4, 5, 12]),
-        ("'GHD_Affected Site'=\"Nowhere-T9\"", [3]),
-        ("'GHD_Affected Site'=\"nobody knows\"", []),
-        ("'GHD_Affected Site'=\"\"", [4, 5, 12]),
-        ("'GHD_Request ID'=\"1\"", [1]),
-        ("'GHD_Request ID'>2", [3, 4, 5, 12]),
-        ("'GHD_Request ID'<2.5", [1, 2]),
-        ("'GHD_Request ID'=word", []),
-        ("'GHD_Request ID'!=word", [1, 2, 3, 4, 5, 12]),
-        ("'GHD_Ticket Category'=\"Incident L2\"", [1]),
-        ("'GHD_Ticket Category'=\"Incident\"", [1, 12]),
-        ("'GHD_Ticket Category'!=\"Test\"", [1, 2, 3, 4, 12]),
-        ("'GHD_Ticket Category'=\"Spam\"", []),
-        ("'GHD_Ticket Type'=LHCOPN", [1, 2, 3, 4, 5, 12]),
-        ("'GHD_EMI Ticket'=\"Yes\"", []),
-        ("'GHD_CarbonCopy'!=\"\" OR 'GHD_Last Login'!=\"\"", []),
-        ("'GHD_Origin SG'=\"ALPHA\"", [1]),
-        ("'GHD_Origin SG'=\"whatever\"", []),
-        ("'GHD_Target ID'=\"A-1\"", [1]),
-        ("'GHD_Target ID'=\"B-1\"", []),
-        ("'GHD_Short Description'=\"100% % loss\"", [1]),
-        ("'GHD_Short Description'=\"%\"", []),
-        ("'GHD_Short Description'=\"' OR 1=1 --\"", [3]),
-        ("'GHD_Short Description'=\"A\"", []),
-        ("'GHD_E-Mail'=\"noc@alpha.example\"", [1]),
-        ("'GHD_E-Mail'=\"noc@beta.example\"", []),
-        ("'GHD_Last Update'>\"1338552000\"", [1, 2, 3, 4, 12]),
-        ("'GHD_Status'=new OR 'GHD_Status'=solved AND 'GHD_Request ID'=1", [5]),
-        ("('GHD_Status'=new OR 'GHD_Status'=solved) AND 'GHD_Request ID'=2", [2]),
-    ],
-)
-def test_cases(stocked: Session, query: str, numbers: list[int]) -> None:
-    assert found(stocked, query) == numbers
+CASES: list[tuple[str, list[int]]] = [
+    ("", [1, 2, 3, 4, 5, 12]),
+    ("'GHD_Affected VO'=\"none\"", [2, 3, 4, 5, 12]),
+    ("'GHD_Affected VO'=\"\"", []),
+    ("'GHD_Related Issue'=\"\"", [2, 3, 4, 5, 12]),
+    ("'GHD_Related Issue'!=\"\"", [1]),
+    ("'GHD_Related Issue'!=\"x\"", [1, 2, 3, 4, 5, 12]),
+    ("'GHD_Date/Time Of Problem'<2030-01-01", [1, 3]),
+    ("'GHD_Date/Time Of Problem'!=2030-01-01", [1, 2, 3, 4, 5, 12]),
+    ("'GHD_Meta Status'=\"Open\" AND 'GHD_Status'!=\"new\"", [1, 4]),
+    ("'GHD_Affected Site'=\"SARA-OLD\"", [1, 2]),
+    ("'GHD_Affected Site'!=\"SARA-MATRIX\"", [3, 4, 5, 12]),
+    ("'GHD_Affected Site'=\"Nowhere-T9\"", [3]),
+    ("'GHD_Affected Site'=\"nobody knows\"", []),
+    ("'GHD_Affected Site'=\"\"", [4, 5, 12]),
+    ("'GHD_Request ID'=\"1\"", [1]),
+    ("'GHD_Request ID'>2", [3, 4, 5, 12]),
+    ("'GHD_Request ID'<2.5", [1, 2]),
+    ("'GHD_Request ID'=word", []),
+    ("'GHD_Request ID'!=word", [1, 2, 3, 4, 5, 12]),
+    ("'GHD_Ticket Category'=\"Incident L2\"", [1]),
+    ("'GHD_Ticket Category'=\"Incident\"", [1, 12]),
+    ("'GHD_Ticket Category'!=\"Test\"", [1, 2, 3, 4, 12]),
+    ("'GHD_Ticket Category'=\"Spam\"", []),
+    ("'GHD_Ticket Type'=LHCOPN", [1, 2, 3, 4, 5, 12]),
+    ("'GHD_EMI Ticket'=\"Yes\"", []),
+    ("'GHD_CarbonCopy'!=\"\" OR 'GHD_Last Login'!=\"\"", []),
+    ("'GHD_Origin SG'=\"ALPHA\"", [1]),
+    ("'GHD_Origin SG'=\"whatever\"", []),
+    ("'GHD_Target ID'=\"A-1\"", [1]),
+    ("'GHD_Target ID'=\"B-1\"", []),
+    ("'GHD_Short Description'=\"100% % loss\"", [1]),
+    ("'GHD_Short Description'=\"%\"", []),
+    ("'GHD_Short Description'=\"' OR 1=1 --\"", [3]),
+    ("'GHD_Short Description'=\"A\"", []),
+    ("'GHD_E-Mail'=\"noc@alpha.example\"", [1]),
+    ("'GHD_E-Mail'=\"noc@beta.example\"", []),
+    ("'GHD_Last Update'>\"1338552000\"", [1, 2, 3, 4, 12]),
+    ("'GHD_Status'=new OR 'GHD_Status'=solved AND 'GHD_Request ID'=1", [5]),
+    ("('GHD_Status'=new OR 'GHD_Status'=solved) AND 'GHD_Request ID'=2", [2]),
+]
+
+
+def test_cases_in_words(stocked: Session) -> None:
+    for query, numbers in CASES:
+        assert found(stocked, query) == numbers, query
 
 
 def test_what_one_may_not_see_one_cannot_search(stocked: Session) -> None:
