@@ -1,0 +1,216 @@
+"""The demo: tickets, logins and sample links that show the portal at work.
+
+It writes through the services as people and partners would, each at its own past moment, so that
+history, versions and figures hold together. It never goes into a database with data of its own.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+
+from sqlalchemy import exists, select
+from sqlalchemy.orm import Session
+
+from app.demo.stories import (
+    OPERATOR,
+    PARTNER,
+    PARTNER_CODE,
+    REPORTER,
+    REPORTERS_SITE,
+    Circuit,
+    Step,
+    Story,
+    all_stories,
+)
+from app.domain.access import SYSTEM, Actor, Door, Kind, Role, TicketAccess, Writer
+from app.domain.errors import SettingError
+from app.domain.ticket_content import NewTicket
+from app.domain.tickets import ENDED_STATES, WORKING_DAYS_TO_CLOSE, Network
+from app.domain.working_time import add_working_days
+from app.models import Link, Partner, PortalFact, Ticket, User
+from app.services.origins import open_ticket_once
+from app.services.partners import actor_of_account, create_partner_account
+from app.services.people import actor_of_user, create_user
+from app.services.reference import add_links, seed_reference
+from app.services.tickets import change_ticket, close_due_tickets, open_ticket
+
+FACT = "demo"
+"""The row of ``portal_facts`` that marks a database as the demo's own."""
+
+
+@dataclass(frozen=True)
+class DemoLogin:
+    """A login that everybody may know; ``role`` says what it is for."""
+
+    name: str
+    password: str
+    role: str
+
+
+LOGINS: Sequence[DemoLogin] = (
+    DemoLogin("admin", "admin-demo", Role.ADMIN),
+    DemoLogin("operator", "operator-demo", Role.OPERATOR),
+    DemoLogin("reporter", "reporter-demo", Role.REPORTER),
+    DemoLogin("reader", "reader-demo", Role.READER),
+    DemoLogin("ggus-demo", "partner-demo", f"partner system {PARTNER_CODE}, SOAP only"),
+)
+"""The demo's logins with their public passwords; demo mode listens on this machine only."""
+
+_LINKS = Path(__file__).parent / "links.json"
+_SEED = 2013
+_BEGIN = datetime(2012, 1, 1, tzinfo=UTC)
+_PARTNERS_AUTHOR = "network support"
+
+
+def is_demo(session: Session) -> bool:
+    """Whether this database holds demo data; pages say so."""
+    return session.get(PortalFact, FACT) is not None
+
+
+def seed_demo(session: Session, now: datetime) -> int:
+    """Fill an empty database with the demo as it stands at ``now`` (UTC); the number of tickets.
+
+    A database that holds the demo already is left as it is (0). Raises ``SettingError`` where
+    there are tickets or accounts that are not the demo's.
+    """
+    if is_demo(session):
+        return 0
+    for row in (Ticket, User, Partner):
+        if session.scalar(select(exists().select_from(row))):
+            raise SettingError(
+                "DEMO: this database holds tickets or accounts of its own; demo data goes into an"
+                " empty database only (set DEMO=0, or another DATABASE_URL)"
+            )
+    portal = Writer(actor=SYSTEM, door=Door.COMMAND, now=now)
+    session.add(PortalFact(name=FACT, value=now.astimezone(UTC).isoformat(timespec="seconds")))
+    seed_reference(session, portal)
+    add_links(session, portal, _LINKS)
+    actors = _enter_accounts(session, replace(portal, now=_BEGIN))
+    rng = Random(_SEED)  # noqa: S311  # repeatable on purpose, nothing secret
+    stories = all_stories(rng, _circuits(session), now)
+    _Telling(session, actors, now).tell(stories)
+    return len(stories)
+
+
+def _enter_accounts(session: Session, by: Writer) -> dict[str, Actor]:
+    """Create the logins; the actors that the stories name."""
+    actors: dict[str, Actor] = {}
+    for login in LOGINS:
+        if login.role in list(Role):
+            sites = (REPORTERS_SITE,) if login.role == Role.REPORTER else ()
+            user = create_user(session, by, login.name, login.role, login.password, sites)
+            actors[login.name] = actor_of_user(user)
+        else:
+            account = create_partner_account(
+                session,
+                by,
+                PARTNER_CODE,
+                login.name,
+                login.password,
+                access=TicketAccess.ALL,
+                internal=True,
+            )
+            actors[PARTNER] = actor_of_account(session, account.id)
+    return {who: actors[who] for who in (OPERATOR, REPORTER, PARTNER)}
+
+
+def _circuits(session: Session) -> list[Circuit]:
+    return [
+        Circuit(link.name, Network(link.network), link.end_a.key, link.end_b.key)
+        for link in session.scalars(select(Link).order_by(Link.name))
+    ]
+
+
+class _Telling:
+    """Writes all stories in the order of their times, and closes what is due on the way."""
+
+    def __init__(self, session: Session, actors: dict[str, Actor], now: datetime) -> None:
+        self.session = session
+        self.actors = actors
+        self.now = now
+        self.events: list[tuple[datetime, int, Callable[[datetime], None]]] = []
+        self.count = 0
+        self.closing: set[datetime] = set()
+
+    def tell(self, stories: Sequence[Story]) -> None:
+        for story in stories:
+            self._plan(story.at, self._beginning(story))
+        while self.events:
+            at, _, happen = heapq.heappop(self.events)
+            happen(at)
+
+    def _plan(self, at: datetime, happen: Callable[[datetime], None]) -> None:
+        if at <= self.now:
+            self.count += 1
+            heapq.heappush(self.events, (at, self.count, happen))
+
+    def _by(self, who: str, at: datetime) -> Writer:
+        actor = self.actors[who]
+        if actor.kind is Kind.PARTNER:
+            return Writer(actor=actor, door=Door.SOAP, now=at, author=_PARTNERS_AUTHOR)
+        return Writer(actor=actor, door=Door.PORTAL, now=at)
+
+    def _beginning(self, story: Story) -> Callable[[datetime], None]:
+        def happen(at: datetime) -> None:
+            by = self._by(story.who, at)
+            if story.who == PARTNER:
+                content = _as_sent(story.new)
+                number = open_ticket_once(self.session, by, story.new, content).number
+            else:
+                number = open_ticket(self.session, by, story.new).number
+            for step in story.steps:
+                self._plan(step.at, self._change(number, step))
+            if story.repeated:
+                self._plan(at + timedelta(hours=1), self._repeat(story))
+
+        return happen
+
+    def _change(self, number: int, step: Step) -> Callable[[datetime], None]:
+        def happen(at: datetime) -> None:
+            change_ticket(self.session, self._by(step.who, at), number, step.wanted)
+            if step.wanted.get("state") in ENDED_STATES:
+                self._plan_closing(at)
+
+        return happen
+
+    def _repeat(self, story: Story) -> Callable[[datetime], None]:
+        def happen(at: datetime) -> None:
+            again = replace(
+                story.new, description=f"{story.new.description} Seen at a second site too."
+            )
+            open_ticket_once(self.session, self._by(PARTNER, at), again, _as_sent(again))
+
+        return happen
+
+    def _plan_closing(self, ended: datetime) -> None:
+        """Once a day at 02:00 UTC the portal closes what is due; plan the day of this ticket."""
+        due = add_working_days(ended, WORKING_DAYS_TO_CLOSE) + timedelta(days=1)
+        moment = due.replace(hour=2, minute=0, second=0, microsecond=0)
+        if moment not in self.closing:
+            self.closing.add(moment)
+            self._plan(moment, self._close)
+
+    def _close(self, at: datetime) -> None:
+        by = Writer(actor=SYSTEM, door=Door.SYSTEM, now=at)
+        close_due_tickets(self.session, by, at)
+
+
+def _as_sent(new: NewTicket) -> dict[str, str]:
+    """The fields of a partner's request, as named on the wire."""
+    return {
+        "GHD_Short_Description": new.title,
+        "GHD_Description": new.description,
+        "GHD_Affected_Site": "".join(new.sites),
+        "GHD_Priority": new.priority,
+        "GHD_Origin_SG": new.origin_system,
+        "GHD_Origin_ID": new.origin_id,
+        "GHD_Name": new.submitter_name,
+    }
+
+
+__all__ = ["FACT", "LOGINS", "DemoLogin", "is_demo", "seed_demo"]
