@@ -58,14 +58,14 @@ _TIME = re.compile(
     r"(?:[T ](\d{2}):(\d{2})(?::(\d{2})(\.\d{1,9})?)?"
     r"(Z|[+-]\d{2}:?\d{2})?)?",
 )
-_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+_EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 _LATEST = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 def read_time(field: str, value: str, *, label: str | None = None, epoch: bool = False) -> datetime:
     """Read a time: ``YYYY-MM-DD``, with ``hh:mm[:ss]``, ISO 8601, or epoch seconds if allowed.
 
-    Without a zone it is UTC. Raises ``Invalid`` for anything else, also for years before 1970.
+    Without a zone it is UTC. Raises ``Invalid`` for anything else, also for years before 1900.
     """
     name = label or field
     stripped = value.strip()

@@ -1,8 +1,4 @@
-"""Lists of tickets: the portal's filter with keyset pages and counts, and partners' pages.
-
-Partners' lists are ordered by number; a lower number never becomes visible after a higher one
-(``changes.take_number``), so that paging has no gap and no double.
-"""
+"""Lists of tickets as people see them: the portal's filter, keyset pages, and counts."""
 
 from __future__ import annotations
 
@@ -14,8 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, true
 from sqlalchemy.orm import Session, aliased
 
-from app.domain.access import Actor, Kind, TicketAccess
-from app.domain.errors import TooMuch
+from app.domain.access import Actor
 from app.domain.tickets import CLOSED_STATES, OPEN_STATES, Priority, State
 from app.models import (
     Link,
@@ -23,13 +18,11 @@ from app.models import (
     SiteName,
     Ticket,
     TicketLink,
-    TicketPartner,
     TicketSite,
 )
+from app.services.ticket_query import readable
 
 PAGE = 50
-MOST_ROWS = 10_000
-"""Most rows in one answer to a partner; more is a fault that says how to page."""
 
 _STATE_RANK = case({state: rank for rank, state in enumerate(State)}, value=Ticket.state)
 _PRIORITY_RANK = case({prio: rank for rank, prio in enumerate(Priority)}, value=Ticket.priority)
@@ -86,14 +79,6 @@ class Page:
     after: tuple[Any, int] | None
 
 
-def readable_by(actor: Actor) -> ColumnElement[bool]:
-    """The tickets that an actor may read."""
-    if actor.kind is not Kind.PARTNER or actor.access is TicketAccess.ALL:
-        return true()
-    handed = select(TicketPartner.ticket_number).where(TicketPartner.partner_id == actor.partner_id)
-    return or_(Ticket.created_by_partner_id == actor.partner_id, Ticket.number.in_(handed))
-
-
 def list_tickets(
     session: Session,
     actor: Actor,
@@ -106,7 +91,7 @@ def list_tickets(
     name = wanted.sort.removeprefix("-")
     column = SORTS[name]
     downwards = wanted.sort.startswith("-")
-    query = select(Ticket, column).where(readable_by(actor), condition_of(wanted))
+    query = select(Ticket, column).where(readable(actor), condition_of(wanted))
     if after is not None:
         value, number = after
         if downwards:
@@ -125,7 +110,7 @@ def count_by_state(session: Session, actor: Actor, wanted: TicketFilter) -> dict
     """How many tickets of each state the filter finds, its states left aside."""
     rest = condition_of(replace(wanted, states=()))
     rows = session.execute(
-        select(Ticket.state, func.count()).where(readable_by(actor), rest).group_by(Ticket.state)
+        select(Ticket.state, func.count()).where(readable(actor), rest).group_by(Ticket.state)
     )
     return {row[0]: row[1] for row in rows}
 
@@ -174,37 +159,6 @@ def numbers_affecting(names: Sequence[str]) -> Select[int]:
     return select(TicketSite.ticket_number).where(
         or_(TicketSite.name.in_(names), TicketSite.site_id.in_(_site_ids(names)))
     )
-
-
-def partner_page(
-    session: Session,
-    actor: Actor,
-    condition: ColumnElement[bool],
-    *,
-    start: int,
-    limit: int | None,
-) -> Sequence[Ticket]:
-    """Tickets that the actor may read and that fulfil a condition, by number.
-
-    ``start`` counts rows from 0, ``limit`` None = all. Raises ``TooMuch`` above 10,000 rows.
-    """
-    most = MOST_ROWS + 1 if limit is None else min(limit, MOST_ROWS + 1)
-    tickets = (
-        session.scalars(
-            select(Ticket)
-            .where(readable_by(actor), condition)
-            .order_by(Ticket.number)
-            .offset(start)
-            .limit(most)
-        )
-        .unique()
-        .all()
-    )
-    if len(tickets) > MOST_ROWS:
-        raise TooMuch(
-            f"More than {MOST_ROWS} tickets in one answer; page with startRecord and maxLimit"
-        )
-    return tickets
 
 
 def _title_or_number_holds(word: str) -> ColumnElement[bool]:
