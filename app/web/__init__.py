@@ -1,0 +1,61 @@
+"""The browser's door: parse, find the person, call one service, commit, render.
+
+It must not hold business rules and must not know the other doors.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, current_app, g, redirect, request, url_for
+from flask_login import current_user
+from werkzeug.wrappers import Response
+
+from app.web import errors, login, profile, registry, tickets, tickets_csv, times
+
+PLACES = (("Tickets", "tickets.listing"), ("Sites", "registry.sites"), ("Links", "registry.links"))
+"""The places of the top bar; only what exists."""
+THEMES = ("light", "dark")
+
+
+def register(flask_app: Flask) -> None:
+    """Add pages, filters, gate, errors and headers to the application."""
+    times.register(flask_app)
+    errors.register(flask_app)
+    login.register(flask_app)
+    for module in (tickets, tickets_csv, registry, profile):
+        flask_app.register_blueprint(module.blueprint)
+    flask_app.add_url_rule("/", "start", _start)
+    flask_app.context_processor(_surroundings)
+    digests: dict[str, str] = {}
+
+    def asset(name: str) -> str:
+        """The URL of a static file; changes with its content."""
+        if name not in digests or flask_app.debug:
+            content = (Path(str(flask_app.static_folder)) / name).read_bytes()
+            digests[name] = hashlib.sha256(content).hexdigest()[:10]
+        return url_for("static", filename=name, v=digests[name])
+
+    flask_app.add_template_global(asset)
+
+
+def _start() -> Response:
+    """The start page is the list of open tickets."""
+    return redirect(url_for("tickets.listing"))
+
+
+def _surroundings() -> dict[str, Any]:
+    """What every page shows around its content."""
+    known = not g.get("broken", False) and current_user.is_authenticated
+    theme = request.cookies.get("theme", "")
+    place = (request.endpoint or "").split(".")[0]
+    here = {"tickets": "Tickets", "registry": (request.endpoint or "").split(".")[-1].title()}
+    return {
+        "person": current_user if known else None,
+        "places": PLACES,
+        "here": here.get(place),
+        "theme": theme if theme in THEMES else "",
+        "demo": current_app.config["PORTAL"].demo,
+    }

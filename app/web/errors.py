@@ -1,0 +1,161 @@
+"""What the portal answers when something is wrong, and the security headers of every answer.
+
+The one translator of the vocabulary of errors into pages. A refused write keeps what was typed.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, current_app, g, make_response, render_template, request, url_for
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException
+
+from app.domain.errors import Forbidden, Invalid, MoveNotAllowed, NotFound, PortalError, TooMuch
+from app.web.htmx import wants_fragment
+
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self'",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+SECRET_FIELDS = frozenset({"csrf_token", "password", "old", "new", "again"})
+"""Fields whose values are never written into a page."""
+
+_STATUS = {NotFound: 404, Forbidden: 403, MoveNotAllowed: 409, Invalid: 422, TooMuch: 413}
+_HEADINGS = {
+    400: "This request cannot be read",
+    403: "You may not do this",
+    404: "There is no such page or ticket",
+    405: "This address does not take that kind of request",
+    409: "This is not possible now",
+    413: "This is too much for one request",
+    422: "A value is not allowed",
+    429: "Too many attempts",
+    500: "The portal made an error",
+    503: "The portal is not available now",
+}
+_WORDS = {
+    400: "The browser sent something that this page does not take.",
+    404: "Nothing is known under this address. Check the number, or search for a word.",
+    405: "Follow a link or a button of the portal instead of typing the address.",
+    413: "A form takes at most 256 kB. Shorten the text and send it again.",
+    500: "Nothing was stored. The error was recorded; try again, and tell an administrator if it"
+    " happens again.",
+    503: "Wait a moment and try again.",
+}
+
+
+def typed_values() -> list[tuple[str, str]]:
+    """What was typed into the form that was sent, without passwords and tokens."""
+    return [
+        (name, value)
+        for name, value in request.form.items(multi=True)
+        if name not in SECRET_FIELDS and value
+    ]
+
+
+def from_our_own_page() -> bool:
+    """Whether the browser says that the request came from a page of this portal."""
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        return site == "same-origin"
+    origin = request.headers.get("Origin", "")
+    parts = urlsplit(current_app.config["PORTAL"].public_url)
+    return origin == f"{parts.scheme}://{parts.netloc}"
+
+
+def message_page(status: int, message: str | None = None) -> Response:
+    """A page, or for htmx a notice, that says what is wrong."""
+    heading = _HEADINGS.get(status, "This did not work")
+    words = message or _WORDS.get(status, "Go back and try again.")
+    template = "errors/_notice.html" if wants_fragment() else "errors/message.html"
+    home = url_for("tickets.listing")
+    return make_response(
+        render_template(template, code=status, heading=heading, message=words, home=home), status
+    )
+
+
+def _on_portal_error(error: PortalError) -> Response:
+    status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 400)
+    return message_page(status, None if isinstance(error, NotFound) else error.message)
+
+
+def _on_http_error(error: HTTPException) -> Response:
+    if error.response is not None:
+        answer: Response = make_response(error.response)
+        return answer
+    answer = message_page(error.code or 500)
+    for name, value in error.get_headers():
+        if name == "Allow":
+            answer.headers[name] = value
+    return answer
+
+
+def _on_missing_token(_error: CSRFError) -> Response:
+    """400: nothing was stored. Offers to send again only what came from one of our own pages."""
+    message = (
+        "The form had no valid token: it was open while you logged in or out elsewhere, or it came"
+        " from another site. Nothing was stored."
+    )
+    if wants_fragment():
+        return make_response(
+            render_template(
+                "errors/_notice.html",
+                heading="Not stored",
+                message=message + " What you typed is still here: copy it and load the page again.",
+            ),
+            400,
+        )
+    typed = typed_values()
+    own = from_our_own_page() and request.method == "POST"
+    secret = bool((SECRET_FIELDS - {"csrf_token"}) & set(request.form))
+    login = request.endpoint == "login.login"
+    return make_response(
+        render_template(
+            "errors/message.html",
+            code=400,
+            heading="The form could not be checked",
+            message=message,
+            typed=typed,
+            resend=request.full_path.rstrip("?") if own and (login or not secret) else None,
+            ask_password=login,
+            home=url_for("tickets.listing"),
+        ),
+        400,
+    )
+
+
+def _on_crash(_error: Exception) -> Response:
+    g.broken = True  # Flask has logged it; the page must not need what may be broken
+    return message_page(500)
+
+
+def _secure(answer: Response) -> Response:
+    headers = answer.headers
+    headers.setdefault("Content-Security-Policy", POLICY)
+    headers.setdefault("X-Content-Type-Options", "nosniff")
+    headers.setdefault("Referrer-Policy", "same-origin")
+    headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+    if request.endpoint == "static":
+        headers["Cache-Control"] = "public, max-age=86400"
+    else:
+        headers["Cache-Control"] = "private, no-store"
+        answer.vary.add("HX-Request")
+    return answer
+
+
+def register(flask_app: Flask) -> None:
+    """Bind the translator and the headers."""
+    flask_app.register_error_handler(PortalError, _on_portal_error)
+    flask_app.register_error_handler(CSRFError, _on_missing_token)
+    flask_app.register_error_handler(HTTPException, _on_http_error)
+    flask_app.register_error_handler(500, _on_crash)
+    flask_app.after_request(_secure)

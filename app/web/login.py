@@ -1,0 +1,180 @@
+"""Logging in and out, and the gate: whatever is not marked public needs a login.
+
+The cookie carries a random id of which the database keeps the hash. The session is emptied at
+login and logout, so that nobody can be given a session beforehand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    current_app,
+    flash,
+    make_response,
+    render_template,
+    request,
+    session,
+    url_for,
+)
+from flask_login import UserMixin, current_user, login_user, logout_user
+
+from app.database import writing
+from app.domain.access import Actor, Door, Kind, Writer
+from app.domain.errors import AuthenticationFailed, TooManyAttempts
+from app.extensions import db, login_manager
+from app.services import credentials, people
+from app.web.errors import typed_values
+from app.web.forms import LoginForm
+from app.web.htmx import asking_page, go_to
+from app.web.times import now
+
+blueprint = Blueprint("login", __name__)
+_PUBLIC = "public_page"
+_SAME_WORDS = "Name or password is wrong, or the account is disabled."
+_LONGEST_NAME = 100
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+def public(view: View) -> View:
+    """Mark a view as open to people who are not logged in."""
+    setattr(view, _PUBLIC, True)
+    return view
+
+
+class Person(UserMixin):  # type: ignore[misc]  # flask-login is untyped
+    """The person behind a live login."""
+
+    def __init__(self, token: str, actor: Actor) -> None:
+        self.token = token
+        self.actor = actor
+        self.name = actor.account
+        self.role = str(actor.role)
+        self.time_zone = actor.time_zone
+
+    def get_id(self) -> str:
+        """What the cookie carries."""
+        return self.token
+
+
+def acting() -> Actor:
+    """The rights of the person who is logged in."""
+    actor: Actor = current_user.actor
+    return actor
+
+
+def writer() -> Writer:
+    """The person who is logged in, as the change log keeps it."""
+    return Writer(actor=acting(), door=Door.PORTAL, now=now())
+
+
+def _load(token: str) -> Person | None:
+    actor = people.actor_of_login(db.session(), token, now())
+    return Person(token, actor) if actor is not None else None
+
+
+def local_path(path: str) -> str:
+    """``path`` if it leads to a page of this portal, else "": no other site, no other scheme."""
+    if not path.startswith("/") or path.startswith("//") or "\\" in path:
+        return ""
+    if any(ord(letter) < 33 or ord(letter) == 127 for letter in path):
+        return ""
+    parts = urlsplit(path)
+    return "" if parts.scheme or parts.netloc or parts.path == "/logout" else path
+
+
+def _gate() -> Response | None:
+    view = current_app.view_functions.get(request.endpoint or "")
+    if view is None or request.endpoint == "static" or getattr(view, _PUBLIC, False):
+        return None
+    if current_user.is_authenticated:
+        return None
+    if request.method not in ("GET", "HEAD"):
+        back = urlsplit(asking_page() or request.headers.get("Referer", "")).path
+        typed = typed_values()
+        if asking_page() or not typed:
+            return go_to(url_for("login.login", next=local_path(back) or None))
+        form = LoginForm(formdata=None, next=local_path(back))
+        problem = "Your login has ended. Nothing was stored; what you typed is below, to copy."
+        page = render_template("login.html", form=form, problem=problem, typed=typed)
+        return make_response(page, 401)
+    if asking_page():
+        parts = urlsplit(asking_page())
+        path = parts.path + (f"?{parts.query}" if parts.query else "")
+    else:
+        path = request.full_path.rstrip("?")
+    wanted = local_path(path)
+    return go_to(url_for("login.login", next=wanted if wanted != "/" else None))
+
+
+@blueprint.route("/login", methods=["GET", "POST"])
+@public
+def login() -> Response:
+    """The login page, and the login itself."""
+    form = LoginForm(next=request.args.get("next", ""))
+    target = local_path(form.next.data or "") or url_for("tickets.listing")
+    if request.method == "GET":
+        if current_user.is_authenticated:
+            return go_to(target)
+        return make_response(render_template("login.html", form=form, problem=None))
+    if not form.validate():
+        return make_response(render_template("login.html", form=form, problem=None), 422)
+    try:
+        token, actor = _begin(form.name.data or "", form.password.data or "")
+    except AuthenticationFailed as error:
+        many = isinstance(error, TooManyAttempts)
+        problem = f"{error.message}." if many else _SAME_WORDS
+        page = render_template("login.html", form=form, problem=problem)
+        return make_response(page, 429 if many else 401)
+    session.clear()
+    login_user(Person(token, actor))
+    return go_to(target)
+
+
+def _begin(name: str, password: str) -> tuple[str, Actor]:
+    if len(name) > _LONGEST_NAME or not name.isprintable():
+        name = ""  # nobody has such a name; it costs what any unknown one costs
+    rows = db.session()
+    key = current_app.config["SECRET_KEY"].encode()
+    tried = credentials.attempt(rows, Kind.PERSON, name, password, now(), key)
+    if tried.needs_record:
+        with writing(rows):
+            tried = credentials.record_attempt(rows, tried, now())
+    account = tried.verified_account()
+    with writing(rows):
+        old = session.get("_user_id")
+        if isinstance(old, str):
+            people.end_login(rows, old, now())
+        token = people.start_login(rows, account, now())
+    actor = people.actor_of_login(rows, token, now())
+    if actor is None:
+        raise AuthenticationFailed
+    return token, actor
+
+
+@blueprint.post("/logout")
+@public
+def logout() -> Response:
+    """End the login."""
+    if current_user.is_authenticated:
+        rows = db.session()
+        with writing(rows):
+            people.end_login(rows, current_user.token, now())
+        logout_user()
+    session.clear()
+    flash("You are logged out.", "ok")
+    return go_to(url_for("login.login"))
+
+
+def register(flask_app: Flask) -> None:
+    """Bind the gate and the loader of people."""
+    login_manager.user_loader(_load)
+    login_manager.session_protection = None  # the login is a row; addresses may change
+    flask_app.before_request(_gate)
+    flask_app.register_blueprint(blueprint)

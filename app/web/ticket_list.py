@@ -1,0 +1,335 @@
+"""The list's filter in the address: reading it, and the addresses of its tabs, chips and heads.
+
+The address is the state: whatever is set can be sent to a colleague. A value that cannot be used
+is named and left out, never guessed.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from werkzeug.datastructures import MultiDict
+
+from app.domain.errors import Invalid
+from app.domain.texts import checked_text
+from app.domain.tickets import (
+    CLOSED_STATES,
+    OPEN_STATES,
+    Category,
+    Layer,
+    Network,
+    Priority,
+    State,
+)
+from app.services.ticket_lists import SORTS, TicketFilter
+
+LABELS = {
+    "q": "Text",
+    "state": "State",
+    "network": "Network",
+    "category": "Category",
+    "layer": "Layer",
+    "site": "Site",
+    "link": "Link",
+    "responsible": "Responsible site",
+    "unit": "Unit",
+    "priority": "Priority",
+    "from": "Created from",
+    "to": "Created to",
+    "check": "To check",
+    "sort": "Sort",
+}
+"""Every parameter of the list, and what it is called."""
+
+_ALLOWED: dict[str, list[str]] = {
+    "state": ["open", "closed", *State],
+    "network": list(Network),
+    "category": list(Category),
+    "layer": list(Layer),
+    "priority": list(Priority),
+    "check": ["yes"],
+    "sort": [*SORTS, *(f"-{name}" for name in SORTS)],
+}
+_FREE = {"q": 255, "site": 255, "link": 255, "responsible": 255, "unit": 50}
+_DAYS = ("from", "to")
+_ONE = ("q", "from", "to", "sort")
+_TICKS = ("network", "category", "layer", "priority")
+DEFAULT_SORT = "-changed"
+_LARGEST = 2**31 - 1
+
+# key, word, sort name, whether the first click goes downwards, whether it is a number
+_COLUMNS = (
+    ("state", "State", "state", False, False),
+    ("number", "Number", "number", True, True),
+    ("title", "Title", "title", False, False),
+    ("links", "Links and sites", None, False, False),
+    ("responsible", "Responsible", None, False, False),
+    ("priority", "Priority", "priority", True, False),
+    ("age", "Age", "created", True, True),
+    ("changed", "Changed", "changed", True, True),
+)
+
+
+@dataclass(frozen=True)
+class Tab:
+    """A group of states with its count."""
+
+    word: str
+    url: str
+    count: int
+    current: bool
+    gap: bool = False
+
+
+@dataclass(frozen=True)
+class Chip:
+    """One value of the filter, and the address without it."""
+
+    label: str
+    value: str
+    without: str
+
+
+@dataclass(frozen=True)
+class Column:
+    """A head of the table; ``direction`` as in aria-sort, or ""."""
+
+    key: str
+    word: str
+    url: str
+    direction: str
+    number: bool
+
+
+class ListQuery:
+    """What an address asks of the list."""
+
+    def __init__(self, arguments: MultiDict[str, str]) -> None:
+        self.values: dict[str, list[str]] = {}
+        self.problems: list[str] = []
+        self.had_empty = False
+        days: dict[str, date] = {}
+        for name in LABELS:
+            for value in dict.fromkeys(arguments.getlist(name)):
+                if not value.strip():
+                    self.had_empty = True
+                    continue
+                try:
+                    days_or_text = _checked(name, value)
+                except Invalid as error:
+                    self.problems.append(error.message)
+                    continue
+                if isinstance(days_or_text, date):
+                    days[name] = days_or_text
+                self.values.setdefault(name, []).append(value)
+        for name in _ONE:
+            if len(self.values.get(name, ())) > 1:
+                self.problems.append(f"{LABELS[name]} takes one value; the first is used")
+                self.values[name] = self.values[name][:1]
+        self.days = {
+            name: date.fromisoformat(self.values[name][0]) for name in _DAYS if name in self.values
+        }
+        self.after_text = arguments.get("after", "")
+
+    @property
+    def sort(self) -> str:
+        """The column and direction."""
+        return self.first("sort") or DEFAULT_SORT
+
+    def given(self, name: str) -> list[str]:
+        """The values of one parameter."""
+        return self.values.get(name, [])
+
+    def first(self, name: str) -> str:
+        """Its first value, or ""."""
+        return self.given(name)[0] if self.given(name) else ""
+
+    def filter(self) -> TicketFilter:
+        """The filter in the words of the service; without a state the open tickets."""
+
+        def many(name: str) -> tuple[str, ...]:
+            return tuple(self.given(name))
+
+        return TicketFilter(
+            text=self.first("q"),
+            states=many("state") or ("open",),
+            networks=many("network"),
+            categories=many("category"),
+            layers=many("layer"),
+            sites=many("site"),
+            links=many("link"),
+            responsible=many("responsible"),
+            units=many("unit"),
+            priorities=many("priority"),
+            created_from=self.days.get("from"),
+            created_to=self.days.get("to"),
+            to_check=bool(self.given("check")),
+            sort=self.sort,
+        )
+
+    def query_string(self, changed: Mapping[str, Sequence[str]] | None = None) -> str:
+        """The canonical query, with some parameters changed."""
+        values: dict[str, Sequence[str]] = {**self.values, **(changed or {})}
+        pairs = [(name, value) for name in LABELS for value in values.get(name, ())]
+        return urlencode(pairs)
+
+    def after(self) -> tuple[Any, int] | None:
+        """The keyset position; one that cannot be read is a problem and the first page."""
+        if not self.after_text:
+            return None
+        try:
+            return _read_position(self.after_text, self.sort)
+        except (ValueError, TypeError, OverflowError, binascii.Error, RecursionError):
+            self.problems.append("The place in the list (after) cannot be read; this is its start")
+            return None
+
+
+def _checked(name: str, value: str) -> str | date:
+    label = LABELS[name]
+    if name in _ALLOWED:
+        if value not in _ALLOWED[name]:
+            allowed = ", ".join(_ALLOWED[name])
+            raise Invalid(name, f"{label} has a value that does not exist; allowed are: {allowed}")
+        return value
+    if name in _DAYS:
+        try:
+            if len(value) != 10:
+                raise ValueError
+            return date.fromisoformat(value)
+        except ValueError:
+            raise Invalid(name, f"{label} is no day; write it as 2026-01-31") from None
+    return checked_text(name, value, _FREE[name], label=label)
+
+
+def write_position(after: tuple[Any, int]) -> str:
+    """A keyset position as a word for an address."""
+    value, number = after
+    plain = value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value
+    text = json.dumps([plain, number], separators=(",", ":"))
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _read_position(word: str, sort: str) -> tuple[Any, int]:
+    if len(word) > 2000 or not word.isascii():
+        raise ValueError
+    text = base64.urlsafe_b64decode(word + "=" * (-len(word) % 4)).decode()
+    value, number = json.loads(text)
+    name = sort.removeprefix("-")
+    if type(number) is not int or not 0 <= number <= _LARGEST:
+        raise ValueError
+    if name in ("created", "changed"):
+        value = datetime.fromisoformat(value)
+        if value.tzinfo is None:
+            raise ValueError
+        value = value.astimezone(UTC)
+    elif name == "title":
+        if not isinstance(value, str) or "\0" in value:
+            raise ValueError
+        value.encode()
+    elif type(value) is not int or not 0 <= value <= _LARGEST:
+        raise ValueError
+    return value, number
+
+
+class Listing:
+    """All that the list's template shows beside the rows."""
+
+    def __init__(
+        self, query: ListQuery, base: str, csv: str, counts: Mapping[str, int], *, anything: bool
+    ) -> None:
+        self._query = query
+        self._base = base
+        self.problems = query.problems
+        self.given = query.given
+        self.first = query.first
+        self.counts = counts
+        self.nothing_at_all = not anything
+        self.total = sum(counts.get(state, 0) for state in query.filter().expanded_states())
+        text = query.query_string()
+        self.url = self._to()
+        self.csv = f"{csv}?{text}" if text else csv
+        self.clear = self._to({name: () for name in LABELS if name not in ("state", "sort")})
+        self.all_states = self._to({"state": ("open", "closed")})
+        self.more = ""
+        self.kept = [
+            (name, value) for name in ("state", "check", "sort") for value in self.given(name)
+        ]
+        self.ticks = [(name, LABELS[name], _ALLOWED[name]) for name in _TICKS]
+        self.tabs = self._tabs()
+        self.chips = list(self._chips())
+        self.columns = list(self._columns())
+
+    def set_more(self, after: tuple[Any, int] | None) -> None:
+        """There is a next page behind this position."""
+        if after is not None:
+            text = self._query.query_string()
+            self.more = f"{self._base}?{text}{'&' if text else ''}after={write_position(after)}"
+
+    def _to(self, changed: Mapping[str, Sequence[str]] | None = None) -> str:
+        text = self._query.query_string(changed)
+        return f"{self._base}?{text}" if text else self._base
+
+    def _tabs(self) -> list[Tab]:
+        shown = set(self._query.filter().expanded_states())
+
+        def tab(word: str, states: Iterable[State], given: Sequence[str], gap: bool) -> Tab:
+            states = tuple(states)
+            count = sum(self.counts.get(state, 0) for state in states)
+            return Tab(word, self._to({"state": given}), count, shown == set(states), gap)
+
+        tabs = [tab("Open", OPEN_STATES, (), gap=False)]
+        tabs += [
+            tab(state.capitalize(), (state,), (state,), gap=False)
+            for state in OPEN_STATES
+            if self.counts.get(state) or shown == {state}
+        ]
+        tabs.append(tab("Closed", CLOSED_STATES, ("closed",), gap=True))
+        tabs += [
+            tab(state.capitalize(), (state,), (state,), gap=False)
+            for state in (State.SOLVED, State.UNSOLVED, State.VERIFIED)
+            if self.counts.get(state) or shown == {state}
+        ]
+        tabs.append(tab("All", State, ("open", "closed"), gap=True))
+        return tabs
+
+    def _chips(self) -> Iterable[Chip]:
+        for name, label in LABELS.items():
+            if name in ("state", "sort"):
+                continue
+            for value in self.given(name):
+                rest = [other for other in self.given(name) if other != value]
+                yield Chip(label, value, self._to({name: rest}))
+        shown = self._query.filter().expanded_states()
+        if len(self.given("state")) > 1 and not any(tab.current for tab in self.tabs):
+            yield Chip("State", ", ".join(shown), self._to({"state": ()}))
+
+    def _columns(self) -> Iterable[Column]:
+        sort = self._query.sort
+        for key, word, name, down_first, number in _COLUMNS:
+            if name is None:
+                yield Column(key, word, "", "", number)
+                continue
+            # "age" grows while the time of creation falls
+            down = sort == f"-{name}"
+            here = sort.removeprefix("-") == name
+            first = f"-{name}" if down_first else name
+            other = name if down else f"-{name}"
+            direction = ""
+            if here:
+                rising = down if key in ("age", "changed") else not down
+                direction = "ascending" if rising else "descending"
+            yield Column(
+                key, word, self._to({"sort": (other if here else first,)}), direction, number
+            )
+
+
+def without_filter(query: ListQuery) -> TicketFilter:
+    """Every ticket there is."""
+    return replace(TicketFilter(), sort=query.sort)

@@ -1,0 +1,102 @@
+"""A ticket's story, read from the change log: who, when, through which door, what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.domain.access import Actor, may_read_internal
+from app.domain.ticket_content import LABELS
+from app.models import Change
+
+_OPERATORS_ONLY = frozenset({"internal_comment", "to_check", "submitter_mail", "submitter_phone"})
+_DOORS = {
+    "portal": "in the portal",
+    "soap": "over SOAP",
+    "api": "over the API",
+    "command": "by command",
+    "system": "by the portal itself",
+}
+_COMMENTS = ("public_comment", "internal_comment")
+
+
+@dataclass(frozen=True)
+class FieldLine:
+    """One field that changed; None = not set."""
+
+    label: str
+    old: str | None
+    new: str | None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One change as the timeline shows it. ``version`` is its anchor."""
+
+    version: int
+    at: datetime
+    author: str
+    account: str
+    door: str
+    what: str
+    icon: str
+    comment: str
+    internal_comment: str
+    changes: Sequence[FieldLine]
+    fresh: bool
+
+    @property
+    def internal(self) -> bool:
+        """Whether only operators and admins see its text."""
+        return bool(self.internal_comment) and not self.comment
+
+
+def entries_of(changes: Iterable[Change], actor: Actor, *, fresh: int = 0) -> list[Entry]:
+    """The entries that this person may see, oldest first; ``fresh`` is the version just written."""
+    sees_internal = may_read_internal(actor)
+    entries = []
+    for change in changes:
+        fields = [
+            item for item in change.fields if sees_internal or item.field not in _OPERATORS_ONLY
+        ]
+        if fields or change.version == 1:
+            entries.append(_entry(change, fields, fresh=change.version == fresh))
+    return entries
+
+
+def _entry(change: Change, fields: Sequence[object], *, fresh: bool) -> Entry:
+    found = {item.field: item for item in change.fields if item in fields}
+    comment = found["public_comment"].new or "" if "public_comment" in found else ""
+    internal = found["internal_comment"].new or "" if "internal_comment" in found else ""
+    first = change.version == 1
+    lines = [
+        FieldLine(LABELS.get(name, name), item.old, item.new)
+        for name, item in found.items()
+        if name not in _COMMENTS and not first
+    ]
+    state = found.get("state")
+    if first:
+        what, icon = "opened the ticket", "plus"
+    elif state is not None and state.new:
+        what, icon = f"moved it to {state.new}", state.new.replace(" ", "-")
+        lines = [line for line in lines if line.label != LABELS["state"]]
+    elif comment:
+        what, icon = "commented", "comment"
+    elif internal:
+        what, icon = "wrote an internal note", "lock"
+    else:
+        what, icon = "changed", "pencil"
+    return Entry(
+        version=change.version,
+        at=change.at,
+        author=change.author,
+        account=change.actor_account,
+        door=_DOORS.get(change.door, change.door),
+        what=what,
+        icon=icon,
+        comment=comment,
+        internal_comment=internal,
+        changes=lines,
+        fresh=fresh,
+    )

@@ -1,0 +1,255 @@
+/* What htmx does not do: focus of the search, closing of panels, combo boxes for sites and links,
+   the computed length of a period, and the warning before typed text is lost. Every page works
+   without this file. */
+(function () {
+  "use strict";
+
+  /* ---- search focus with "/" ---- */
+  document.addEventListener("keydown", function (event) {
+    const at = event.target;
+    const typing = at.closest("input, textarea, select, [contenteditable]");
+    if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
+      const search = document.getElementById("search");
+      if (search) { event.preventDefault(); search.focus(); search.select(); }
+    }
+    if (event.key === "Escape") {
+      const open = at.closest("details[data-closes][open]");
+      if (open) { open.open = false; open.querySelector("summary").focus(); }
+    }
+  });
+  document.addEventListener("click", function (event) {
+    document.querySelectorAll("details[data-closes][open]").forEach(function (panel) {
+      if (!panel.contains(event.target)) panel.open = false;
+    });
+  });
+
+  /* ---- combo box over a select multiple ---- */
+  let serial = 0;
+  function element(name, attributes, text) {
+    const made = document.createElement(name);
+    for (const key in attributes) made.setAttribute(key, attributes[key]);
+    if (text !== undefined) made.textContent = text;
+    return made;
+  }
+  function cross() {
+    const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+    svg.setAttribute("class", "icon");
+    svg.setAttribute("aria-hidden", "true");
+    const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
+    use.setAttribute("href", "#i-cross");
+    svg.append(use);
+    return svg;
+  }
+  /* which of an option's names holds what was typed, best first: begins, then contains */
+  function match(option, typed) {
+    const names = [option.value].concat((option.dataset.names || "").split("|").filter(Boolean));
+    const wanted = typed.toLowerCase();
+    let found = null;
+    for (const name of names) {
+      const at = name.toLowerCase().indexOf(wanted);
+      if (at === 0) return { name: name, at: 0, rank: name === option.value ? 0 : 1 };
+      if (at > 0 && !found) found = { name: name, at: at, rank: 2 };
+    }
+    return found;
+  }
+  function combo(select) {
+    if (select.dataset.ready) return;
+    select.dataset.ready = "yes";
+    const number = ++serial;
+    const label = document.querySelector('label[for="' + select.id + '"]');
+    const box = element("div", { class: "combo-box" });
+    const list = element("ul", { class: "combo-list", role: "listbox", id: "combo-list-" + number, hidden: "" });
+    const input = element("input", {
+      type: "text", role: "combobox", id: select.id + "-search", autocomplete: "off",
+      "aria-expanded": "false", "aria-autocomplete": "list", "aria-controls": list.id,
+    });
+    list.setAttribute("aria-label", label ? label.firstChild.textContent.trim() : select.name);
+    if (label) label.htmlFor = input.id;
+    else input.setAttribute("aria-label", select.name);
+    if (select.hasAttribute("aria-describedby")) input.setAttribute("aria-describedby", select.getAttribute("aria-describedby"));
+    input.placeholder = select.dataset.combo === "site" ? "Any name of a site" : "Link id or a site at its end";
+    const whole = element("div", { class: "combo" });
+    select.before(whole);
+    whole.append(box, list, select);
+    select.hidden = true;
+    const status = element("span", { class: "visually-hidden", role: "status" });
+    whole.append(status);
+    let active = -1;
+
+    function chips() {
+      box.querySelectorAll(".chip").forEach(function (chip) { chip.remove(); });
+      for (const option of select.selectedOptions) {
+        const chip = element("span", { class: "chip" });
+        chip.append(element("span", { class: "value mono" }, option.value));
+        chip.firstChild.classList.add("what");
+        const remove = element("button", { type: "button", "aria-label": "Remove " + option.value });
+        remove.append(cross());
+        remove.addEventListener("click", function () { option.selected = false; changed(); input.focus(); });
+        chip.append(remove);
+        input.before(chip);
+      }
+    }
+    function changed() {
+      chips();
+      select.dispatchEvent(new Event("change", { bubbles: true }));
+    }
+    function close() {
+      list.hidden = true; active = -1;
+      input.setAttribute("aria-expanded", "false");
+      input.removeAttribute("aria-activedescendant");
+    }
+    function choose(option) {
+      option.selected = true; input.value = ""; close(); changed();
+      status.textContent = option.value + " chosen";
+    }
+    function mark(index) {
+      const items = list.querySelectorAll("[role=option]");
+      if (!items.length) return;
+      active = (index + items.length) % items.length;
+      items.forEach(function (item, at) { item.setAttribute("aria-selected", at === active ? "true" : "false"); });
+      items[active].scrollIntoView({ block: "nearest" });
+      input.setAttribute("aria-activedescendant", items[active].id);
+    }
+    function show() {
+      list.replaceChildren();
+      const typed = input.value.trim();
+      const hits = Array.from(select.options).filter(function (option) { return !option.selected; })
+        .map(function (option) { return { option: option, hit: match(option, typed) }; })
+        .filter(function (entry) { return entry.hit; })
+        .sort(function (one, other) { return one.hit.rank - other.hit.rank; }).slice(0, 60);
+      hits.forEach(function (entry, at) {
+        const item = element("li", { role: "option", id: list.id + "-" + at, "aria-selected": "false" });
+        item.append(element("span", { class: "mono" }, entry.option.value));
+        if (typed && entry.hit.name !== entry.option.value) {
+          const alias = element("span", { class: "alias" }, "also ");
+          alias.append(entry.hit.name.slice(0, entry.hit.at),
+            element("mark", {}, entry.hit.name.slice(entry.hit.at, entry.hit.at + typed.length)),
+            entry.hit.name.slice(entry.hit.at + typed.length));
+          item.append(alias);
+        }
+        item.addEventListener("mousedown", function (event) { event.preventDefault(); choose(entry.option); input.focus(); });
+        list.append(item);
+      });
+      if (!hits.length) list.append(element("li", { class: "none" }, "No " + select.dataset.combo + " has this name"));
+      list.hidden = false;
+      input.setAttribute("aria-expanded", hits.length ? "true" : "false");
+      active = -1;
+      if (typed && hits.length) mark(0);
+    }
+    input.addEventListener("input", show);
+    input.addEventListener("blur", close);
+    input.addEventListener("keydown", function (event) {
+      const items = list.querySelectorAll("[role=option]");
+      if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+        event.preventDefault();
+        if (list.hidden) show();
+        mark(active + (event.key === "ArrowDown" ? 1 : -1));
+      } else if (event.key === "Enter" && !list.hidden) {
+        event.preventDefault();
+        if (active >= 0 && items[active]) {
+          const name = items[active].firstChild.textContent;
+          choose(Array.from(select.options).find(function (option) { return option.value === name; }));
+        }
+      } else if (event.key === "Escape" && !list.hidden) {
+        event.stopPropagation(); close();
+      } else if (event.key === "Backspace" && !input.value && select.selectedOptions.length) {
+        select.selectedOptions[select.selectedOptions.length - 1].selected = false; changed();
+      }
+    });
+    box.addEventListener("click", function (event) { if (event.target === box) input.focus(); });
+    box.append(input);
+    select.addEventListener("redraw", chips);
+    chips();
+    if (select.dataset.proposes) propose(select, whole);
+  }
+
+  /* choosing links proposes the sites at their ends */
+  function propose(links, after) {
+    const sites = document.getElementById(links.dataset.proposes);
+    if (!sites) return;
+    const line = element("div", { class: "proposal", "aria-live": "polite" });
+    after.append(line);
+    links.addEventListener("change", function () {
+      const ends = new Set();
+      for (const option of links.selectedOptions) (option.dataset.ends || "").split("|").filter(Boolean).forEach(function (end) { ends.add(end); });
+      const missing = Array.from(sites.options).filter(function (option) { return ends.has(option.value) && !option.selected; });
+      line.replaceChildren();
+      if (!missing.length) return;
+      const names = missing.map(function (option) { return option.value; });
+      line.append(element("span", { class: "quiet" }, "Ends of these links:"));
+      missing.forEach(function (option) {
+        const add = element("button", { type: "button", class: "button slim" }, "Add " + option.value);
+        add.addEventListener("click", function () { option.selected = true; sites.dispatchEvent(new Event("redraw")); links.dispatchEvent(new Event("change")); });
+        line.append(add);
+      });
+      if (names.length > 1) {
+        const all = element("button", { type: "button", class: "button slim" }, "Add all");
+        all.addEventListener("click", function () {
+          missing.forEach(function (option) { option.selected = true; });
+          sites.dispatchEvent(new Event("redraw")); line.replaceChildren();
+        });
+        line.append(all);
+      }
+    });
+  }
+
+  /* ---- length of a period from two UTC times ---- */
+  function moment(text) {
+    const found = /^\s*(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d))?\s*(Z|[+-]\d\d:?\d\d)?\s*$/.exec(text);
+    if (!found) return null;
+    const zone = (found[7] || "Z").replace(/^([+-]\d\d)(\d\d)$/, "$1:$2");
+    const at = Date.parse(found[1] + "-" + found[2] + "-" + found[3] + "T" + found[4] + ":" + found[5] + ":" + (found[6] || "00") + zone);
+    return Number.isNaN(at) ? null : at;
+  }
+  function lengths(pair) {
+    const inputs = pair.querySelectorAll("input");
+    if (pair.dataset.ready || inputs.length !== 2) return;
+    pair.dataset.ready = "yes";
+    const line = element("p", { class: "length", role: "status", hidden: "" });
+    pair.after(line);
+    function tell() {
+      const from = moment(inputs[0].value), to = moment(inputs[1].value);
+      line.hidden = from === null || to === null;
+      if (line.hidden) return;
+      const minutes = Math.round((to - from) / 60000);
+      const days = Math.floor(minutes / 1440), hours = Math.floor(minutes % 1440 / 60), rest = minutes % 60;
+      line.textContent = minutes < 0 ? "The end is before the start" :
+        "Length: " + (days ? days + " d " : "") + (hours ? hours + " h " : "") + (rest || !minutes ? rest + " min" : "");
+    }
+    inputs.forEach(function (input) { input.addEventListener("input", tell); });
+    tell();
+  }
+
+  /* ---- typed text is never lost without a question ---- */
+  const dirty = new Set();
+  document.addEventListener("input", function (event) {
+    const form = event.target.closest("form[data-guard]");
+    if (form) dirty.add(form);
+  });
+  document.addEventListener("submit", function (event) { dirty.delete(event.target); });
+  window.addEventListener("beforeunload", function (event) {
+    for (const form of dirty) if (form.isConnected) { event.preventDefault(); return; }
+  });
+  /* another part of the page is about to be replaced: keep what is being written there */
+  document.addEventListener("htmx:confirm", function (event) {
+    const target = event.detail.target, sender = event.detail.elt;
+    for (const form of dirty) {
+      if (form !== sender && target && target.contains(form)) {
+        event.preventDefault();
+        if (window.confirm("What you are writing has not been sent. Leave it?")) { dirty.delete(form); event.detail.issueRequest(true); }
+        return;
+      }
+    }
+  });
+
+  /* ---- set up what is on the page, and what htmx brings ---- */
+  function ready(root) {
+    root.querySelectorAll("select[data-combo]").forEach(combo);
+    root.querySelectorAll("[data-length]").forEach(lengths);
+    const jump = root.querySelector("[data-focus]");
+    if (jump) jump.focus();
+  }
+  document.addEventListener("DOMContentLoaded", function () { ready(document); });
+  if (document.readyState !== "loading") ready(document);
+  document.addEventListener("htmx:load", function (event) { ready(event.detail.elt); });
+})();
