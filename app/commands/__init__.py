@@ -7,11 +7,11 @@ transaction, and prints. Make it with ``PortalCommand`` or ``PortalGroup`` from
 
 from __future__ import annotations
 
-from importlib import import_module
-from importlib.util import find_spec
 from typing import Protocol
 
 import click
+
+from app.commands import partner, seed, serve, tickets, user
 
 
 class CommandModule(Protocol):
@@ -20,10 +20,4 @@ class CommandModule(Protocol):
     COMMANDS: tuple[click.Command, ...]
 
 
-def _modules() -> tuple[CommandModule, ...]:
-    if not (find_spec("app.demo") and find_spec("app.services.reference")):
-        return ()
-    return tuple(import_module(f"app.commands.{name}") for name in ("seed", "serve"))
-
-
-COMMAND_MODULES: tuple[CommandModule, ...] = _modules()
+COMMAND_MODULES: tuple[CommandModule, ...] = (partner, seed, serve, tickets, user)

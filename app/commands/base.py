@@ -13,11 +13,21 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 from app.domain.errors import PortalError
 
 
+class WrongUsage(click.ClickException):
+    """Arguments that a command cannot take, in one line without the usage around it."""
+
+    exit_code = 2
+
+
 @contextmanager
 def one_line_errors() -> Iterator[None]:
     """Turn what a caller can mend into click's one line; anything else stays a traceback."""
     try:
         yield
+    except click.exceptions.NoArgsIsHelpError:
+        raise
+    except click.UsageError as error:
+        raise WrongUsage(_one_line(error.format_message())) from error
     except PortalError as error:
         raise click.ClickException(_one_line(str(error))) from error
     except OperationalError as error:
@@ -40,6 +50,10 @@ class PortalCommand(click.Command):
             name, callback=None if callback is None else with_appcontext(callback), **more
         )
 
+    def make_context(self, *args: Any, **more: Any) -> click.Context:
+        with one_line_errors():
+            return super().make_context(*args, **more)
+
     def invoke(self, ctx: click.Context) -> Any:
         with one_line_errors():
             return super().invoke(ctx)
@@ -47,6 +61,10 @@ class PortalCommand(click.Command):
 
 class PortalGroup(AppGroup):
     """A group of commands (``flask user ...``) with one-line errors."""
+
+    def make_context(self, *args: Any, **more: Any) -> click.Context:
+        with one_line_errors():
+            return super().make_context(*args, **more)
 
     def invoke(self, ctx: click.Context) -> Any:
         with one_line_errors():

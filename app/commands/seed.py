@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import click
 
 from app import demo
+from app.commands.arguments import command_writer
 from app.commands.base import PortalCommand, PortalGroup
 from app.database import writing
 from app.extensions import db
-from app.services import reference
+from app.services.reference import seed_reference
 
 
 @click.group("seed", cls=PortalGroup)
@@ -19,21 +18,26 @@ def seed() -> None:
 
 
 @seed.command("reference", cls=PortalCommand)
-def seed_reference() -> None:
-    """Bring sites and links up to what ships with this release; keeps what people changed."""
-    with writing(db.session()):
-        reference.seed_reference(db.session())
-    click.echo("Reference data is in place.")
+def reference_() -> None:
+    """Add what is missing of this release's sites and links; keeps what is there."""
+    session = db.session()
+    with writing(session):
+        count = seed_reference(session, command_writer())
+    click.echo(f"Reference data is in place ({count} sites and links added or amended).")
 
 
 @seed.command("demo", cls=PortalCommand)
-def seed_demo() -> None:
+def demo_() -> None:
     """Demo tickets and logins, only into an empty database or one that is a demo already."""
     session = db.session()
     with writing(session):
-        reference.seed_reference(session)
-        demo.seed_demo(session, datetime.now(UTC))
-    click.echo("Demo data is in place.")
+        count = demo.seed_demo(session, command_writer().now)
+    if not count:
+        click.echo("The demo is in this database already.")
+        return
+    click.echo(f"Demo data is in place ({count} tickets).")
+    for login in demo.LOGINS:
+        click.echo(f"Demo login: {login.name} / {login.password} ({login.role})")
 
 
 COMMANDS: tuple[click.Command, ...] = (seed,)

@@ -5,21 +5,21 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 import click
 from flask import current_app
 from flask_migrate import upgrade
-from soap_service.addresses import wsdl_urls
 from sqlalchemy.orm import Session
 
 from app import demo
+from app.commands.arguments import command_writer
 from app.commands.base import PortalCommand
 from app.config import PROJECT, Settings, process_environment
 from app.database import writing
 from app.extensions import db
 from app.server import need_free_port, server_command
-from app.services import reference
+from app.services.reference import seed_reference
+from soap_service.addresses import wsdl_urls
 
 
 @click.command("serve", cls=PortalCommand)
@@ -52,9 +52,10 @@ def greeting(settings: Settings) -> Sequence[str]:
 
 
 def _seed(session: Session, settings: Settings) -> None:
-    reference.seed_reference(session)
+    by = command_writer()
+    seed_reference(session, by)
     if settings.demo:
-        demo.seed_demo(session, datetime.now(UTC))
+        demo.seed_demo(session, by.now)
 
 
 def _settings() -> Settings:

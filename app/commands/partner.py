@@ -1,0 +1,130 @@
+"""``flask partner create|password|disable|list``: partner systems and their accounts."""
+
+from __future__ import annotations
+
+import click
+from sqlalchemy.orm import Session
+
+from app.commands.arguments import TEXT, command_writer, password_stdin, print_table, read_password
+from app.commands.base import PortalCommand, PortalGroup
+from app.database import writing
+from app.domain.access import CONTRACT_YEARS, TicketAccess
+from app.domain.errors import Invalid, NotFound
+from app.extensions import db
+from app.models import PartnerAccount
+from app.services import partners
+
+
+@click.group("partner", cls=PortalGroup)
+def partner() -> None:
+    """Partner systems that call the SOAP services."""
+
+
+@partner.command("create", cls=PortalCommand)
+@click.argument("code", type=TEXT)
+@click.option("--login", type=TEXT, required=True, help="The account's login name.")
+@password_stdin
+@click.option(
+    "--access",
+    type=click.Choice([access.value for access in TicketAccess]),
+    required=True,
+    help="Which tickets it sees: all, or the partner's own.",
+)
+@click.option("--read-only", is_flag=True, help="It may not write.")
+@click.option("--internal", is_flag=True, help="It reads and writes internal entries.")
+@click.option(
+    "--contract",
+    type=click.Choice([str(year) for year in CONTRACT_YEARS]),
+    default=str(max(CONTRACT_YEARS)),
+    show_default=True,
+    help="The year of the GGUS contract that its client was made for.",
+)
+def create(
+    code: str,
+    login: str,
+    access: str,
+    contract: str,
+    *,
+    from_stdin: bool,
+    read_only: bool,
+    internal: bool,
+) -> None:
+    """Create an account of the partner CODE, and the partner if it is new."""
+    password = read_password(from_stdin=from_stdin)
+    session = db.session()
+    with writing(session):
+        partners.create_partner_account(
+            session,
+            command_writer(),
+            code,
+            login,
+            password,
+            access=access,
+            read_only=read_only,
+            internal=internal,
+            contract_year=int(contract),
+        )
+    click.echo(f"Account {login} of partner {code} is created.")
+
+
+@partner.command("password", cls=PortalCommand)
+@click.argument("account", type=TEXT)
+@password_stdin
+def password(account: str, *, from_stdin: bool) -> None:
+    """Replace the secrets of ACCOUNT: a login, or the code of a partner with one account."""
+    new = read_password(from_stdin=from_stdin)
+    session = db.session()
+    with writing(session):
+        found = _account(session, account)
+        partners.set_account_password(session, command_writer(), found, new)
+        login = found.login
+    click.echo(f"The password of {login} is set.")
+
+
+@partner.command("disable", cls=PortalCommand)
+@click.argument("account", type=TEXT)
+def disable(account: str) -> None:
+    """Disable ACCOUNT at once: a login, or the code of a partner with one account."""
+    session = db.session()
+    with writing(session):
+        found = _account(session, account)
+        partners.disable_account(session, command_writer(), found)
+        login = found.login
+    click.echo(f"Account {login} is disabled.")
+
+
+@partner.command("list", cls=PortalCommand)
+def list_() -> None:
+    """List every account of every partner."""
+    rows = [
+        (
+            found.partner.code,
+            found.login,
+            found.access,
+            "read-only" if found.read_only else "read and write",
+            "yes" if found.internal else "no",
+            str(found.contract_year),
+            "yes" if found.disabled_at is None else f"disabled {found.disabled_at:%Y-%m-%d %H:%MZ}",
+        )
+        for found in partners.all_accounts(db.session())
+    ]
+    heads = ("CODE", "LOGIN", "ACCESS", "RIGHTS", "INTERNAL", "CONTRACT", "ACTIVE")
+    print_table(heads, rows)
+
+
+def _account(session: Session, name: str) -> PartnerAccount:
+    """The account of this login, else the only account of the partner of this code."""
+    try:
+        return partners.find_account(session, name)
+    except NotFound:
+        of_code = [row for row in partners.all_accounts(session) if row.partner.code == name]
+        if len(of_code) > 1:
+            raise Invalid(
+                "account", "This partner has several accounts; name the login of one"
+            ) from None
+        if not of_code:
+            raise
+        return of_code[0]
+
+
+COMMANDS: tuple[click.Command, ...] = (partner,)

@@ -1,0 +1,40 @@
+"""``flask tickets close-due``: the timed work on tickets, to be run once a day."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import click
+
+from app.commands.arguments import TIME, command_writer
+from app.commands.base import PortalCommand, PortalGroup
+from app.database import writing
+from app.extensions import db
+from app.services.tickets import close_due_tickets
+
+
+@click.group("tickets", cls=PortalGroup)
+def tickets() -> None:
+    """Timed work on tickets."""
+
+
+@tickets.command("close-due", cls=PortalCommand)
+@click.option(
+    "--as-of",
+    type=TIME,
+    metavar="TIME",
+    help="What is due at this moment (UTC unless it has a zone), instead of now.",
+)
+def close_due(as_of: datetime | None) -> None:
+    """Close what has been solved or unsolved for 10 working days."""
+    session = db.session()
+    by = command_writer()
+    with writing(session):
+        closed = close_due_tickets(session, by, as_of or by.now)
+    if closed:
+        click.echo(f"Closed: {', '.join(map(str, closed))}")
+    else:
+        click.echo("No ticket is due.")
+
+
+COMMANDS: tuple[click.Command, ...] = (tickets,)
