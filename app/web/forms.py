@@ -296,6 +296,8 @@ def keep_unchanged(ticket: Ticket, stated: Mapping[str, Any]) -> dict[str, Any]:
     changed = {}
     for name, value in stated.items():
         before = current_value(ticket, name)
+        if name == "responsible_site" and not value and not ticket.responsible_set_by_hand:
+            continue
         if isinstance(value, str) and isinstance(before, str):
             one = name in _ONE_LINE
             same = _as_a_browser_sends(before, one) == _as_a_browser_sends(value, one)
