@@ -246,6 +246,9 @@ def _apply(session: Session, by: Writer, ticket: Ticket, differing: Mapping[str,
         if (new := as_logged(current_value(ticket, name))) != old[name]
     ]
     logged += [FieldChange(name, None, differing[name]) for name in COMMENTS if name in differing]
+    if not logged:  # only how a partner spells a site, or who chose the same responsible site
+        session.flush()
+        return ticket
     ticket.version += 1
     ticket.changed_at = at
     ticket.last_author = by.shown_author

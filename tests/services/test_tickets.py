@@ -131,6 +131,19 @@ def test_the_same_value_again_is_no_change(session: Session, cast: Cast) -> None
     assert find_ticket(session, cast.kit, number).version == 1
 
 
+def test_another_spelling_of_the_same_site_is_remembered_and_no_change(
+    session: Session, cast: Cast
+) -> None:
+    number = opened(session, writer(cast.operator), sites=("DE-KIT",))
+    with writing(session):
+        change_ticket(session, writer(cast.ggus), number, {"sites": ("FZK-LCG2",)})
+    with writing(session):
+        change_ticket(session, writer(cast.operator), number, {"responsible_site": ""})
+    ticket = find_ticket(session, cast.ggus, number)
+    assert ticket.version == len(log(session, number)) == 1
+    assert [s.name for s in ticket.affected_sites[0].spellings] == ["FZK-LCG2"]
+
+
 def test_the_submitters_answer_takes_a_ticket_out_of_waiting(session: Session, cast: Cast) -> None:
     number = opened(session, writer(cast.kit))
     with writing(session):
