@@ -6,7 +6,7 @@ One class per named complex type and service. It must not know values or rules.
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, Final
+from typing import Any
 
 from soap_service import compat  # noqa: F401  (must be imported before spyne)
 from soap_service.fields import ENUMERATIONS, ROW, Element, Kind, Message
@@ -14,19 +14,22 @@ from soap_service.fields import ENUMERATIONS, ROW, Element, Kind, Message
 from spyne import ComplexModel, DateTime, Unicode  # isort: skip
 from spyne.model.complex import ComplexModelMeta  # isort: skip
 
-PLAIN: Final = {Kind.STRING: Unicode, Kind.DATE_TIME: DateTime}
-
-
-@cache
-def _simple(kind: Kind, namespace: str) -> Any:
-    if kind in PLAIN:
-        return PLAIN[kind]
-    return Unicode(values=list(ENUMERATIONS[kind]), type_name=kind.value, __namespace__=namespace)
-
 
 def _member(element: Element, namespace: str) -> Any:
-    return _simple(element.kind, namespace).customize(
-        min_occurs=1 if element.required else 0, max_occurs=1, nillable=element.nillable
+    occurrence = {
+        "min_occurs": 1 if element.required else 0,
+        "max_occurs": 1,
+        "nillable": element.nillable,
+    }
+    if element.kind is Kind.DATE_TIME:
+        return DateTime.customize(**occurrence)
+    if element.kind is Kind.STRING:
+        return Unicode.customize(**occurrence)
+    return Unicode(
+        values=list(ENUMERATIONS[element.kind]),
+        type_name=element.kind.value,
+        __namespace__=namespace,
+        **occurrence,
     )
 
 

@@ -11,6 +11,7 @@ import re
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -83,7 +84,7 @@ def target(sqlite_wire: Wire) -> Iterator[Wire]:
 def canary() -> Iterator[socket.socket]:
     """A listener that must not be called."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.setblocking(False)
+        listener.settimeout(0)
         yield listener
         with pytest.raises(BlockingIOError):
             listener.accept()
@@ -145,11 +146,8 @@ def test_a3_a_byte_order_mark_is_accepted_and_a_doctype_behind_it_is_not(target:
     assert target.post(b"\xef\xbb\xbf" + get.encode()).status == 200
     hidden = b"\xef\xbb\xbf" + with_doctype("<!DOCTYPE x>", "x").encode()
     assert target.post(hidden).fault.startswith("ERROR (350)")
-    inside = CREATE.replace("no traffic", "<![CDATA[<!DOCTYPE no traffic]]>")
-    assert "<!DOCTYPE" in target.get(wire_ticket(target)).get("x", "<!DOCTYPE")
     text = envelope("TicketGet", "<n:GHD_Request_ID><![CDATA[<!DOCTYPE x>]]></n:GHD_Request_ID>")
     assert target.post(text).fault.startswith("ERROR (302)")  # understood, no such entry
-    assert inside
 
 
 def test_a4_nothing_is_fetched(target: Wire, canary: socket.socket) -> None:
@@ -171,9 +169,13 @@ def test_a5_nested_and_endless(target: Wire) -> None:
     head = b"POST /soap/GGUS HTTP/1.1\r\nHost: x\r\nContent-Type: text/xml\r\n"
     with socket.create_connection(("127.0.0.1", target.server.port), timeout=30) as peer:
         peer.sendall(head + b"Transfer-Encoding: chunked\r\n\r\n")
-        with pytest.raises(OSError):  # noqa: PT011  (reset or broken pipe, as it comes)
-            while True:
-                peer.sendall(b"1000\r\n" + b"<a>" * 1365 + b"x\r\n")
+        chunk = b"1000\r\n" + b"<a>" * 1365 + b"x\r\n"
+        sent = 0
+        with suppress(BrokenPipeError, ConnectionResetError):
+            while sent < 1 << 30:
+                peer.sendall(chunk)
+                sent += len(chunk)
+        assert sent < 64 << 20
     answers_quickly(target)
 
 
@@ -193,18 +195,14 @@ def test_a6_oversized_bodies(target: Wire, length: str) -> None:
     sent = 0
     with socket.create_connection(("127.0.0.1", target.server.port), timeout=30) as peer:
         peer.sendall(head.encode())
-        try:
+        with suppress(BrokenPipeError, ConnectionResetError):
             while sent < min(1 << 30, 10**10 if chunked else int(length)):
                 peer.sendall(part)
                 sent += len(block)
-        except (BrokenPipeError, ConnectionResetError):
-            pass
         raw = b""
-        try:
+        with suppress(ConnectionResetError):
             while more := peer.recv(65536):
                 raw += more
-        except ConnectionResetError:
-            pass
     assert sent < 64 << 20
     assert memory(target) - used < GROWTH
     if raw:

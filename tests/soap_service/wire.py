@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
@@ -130,16 +130,13 @@ class Wire:
     def raw(self, request: bytes, *, seconds: float = 20) -> bytes:
         """Send bytes, and read until the server closes."""
         with socket.create_connection(("127.0.0.1", self.server.port), timeout=seconds) as peer:
-            try:
+            # refused before all was sent; the answer may be there all the same
+            with suppress(BrokenPipeError, ConnectionResetError):
                 peer.sendall(request)
-            except (BrokenPipeError, ConnectionResetError):
-                pass  # refused before all was sent; the answer may be there all the same
             parts = []
-            try:
+            with suppress(ConnectionResetError):
                 while part := peer.recv(65536):
                     parts.append(part)
-            except ConnectionResetError:
-                pass
             return b"".join(parts)
 
     def post(
@@ -204,8 +201,52 @@ class Wire:
             return session.scalar(select(func.count()).select_from(Ticket)) or 0
 
 
-_CREATE_ORDER = ["GHD_Date_Time_Of_Problem", "GHD_Description", "GHD_E-Mail", "GHD_Submitter_Mail", "GHD_Internal_Diary", "GHD_Loginname", "GHD_Name", "GHD_Origin_ID", "GHD_Priority", "GHD_Responsible_Unit", "GHD_Short_Description", "GHD_Status", "GHD_Type_Of_Problem", "GHD_Last_Modifier", "GHD_Last_Login", "GHD_Origin_SG", "GHD_CarbonCopy", "GHD_Affected_Site", "GHD_Affected_VO", "GHD_Phone", "GHD_Related_Issue", "GHD_Public_Diary", "GHD_Experiment_Specific_Problem"]
-_MODIFY_ORDER = ["GHD_Assign_To", "GHD_Experiment_Specific_Problem", "GHD_Internal_Diary", "GHD_Priority", "GHD_Responsible_Unit", "GHD_Detailed_Solution", "GHD_Status", "GHD_Type_Of_Problem", "GHD_Request_ID", "GHD_Last_Modifier", "GHD_Last_Login", "GHD_Public_Diary", "GHD_Affected_Site", "GHD_Affected_VO", "GHD_Short_Description", "GHD_Ticket_Category", "GHD_Target_ID", "GHD_Incident_ID", "GHD_Related_Issue"]
+_CREATE_ORDER = (
+    "GHD_Date_Time_Of_Problem",
+    "GHD_Description",
+    "GHD_E-Mail",
+    "GHD_Submitter_Mail",
+    "GHD_Internal_Diary",
+    "GHD_Loginname",
+    "GHD_Name",
+    "GHD_Origin_ID",
+    "GHD_Priority",
+    "GHD_Responsible_Unit",
+    "GHD_Short_Description",
+    "GHD_Status",
+    "GHD_Type_Of_Problem",
+    "GHD_Last_Modifier",
+    "GHD_Last_Login",
+    "GHD_Origin_SG",
+    "GHD_CarbonCopy",
+    "GHD_Affected_Site",
+    "GHD_Affected_VO",
+    "GHD_Phone",
+    "GHD_Related_Issue",
+    "GHD_Public_Diary",
+    "GHD_Experiment_Specific_Problem",
+)
+_MODIFY_ORDER = (
+    "GHD_Assign_To",
+    "GHD_Experiment_Specific_Problem",
+    "GHD_Internal_Diary",
+    "GHD_Priority",
+    "GHD_Responsible_Unit",
+    "GHD_Detailed_Solution",
+    "GHD_Status",
+    "GHD_Type_Of_Problem",
+    "GHD_Request_ID",
+    "GHD_Last_Modifier",
+    "GHD_Last_Login",
+    "GHD_Public_Diary",
+    "GHD_Affected_Site",
+    "GHD_Affected_VO",
+    "GHD_Short_Description",
+    "GHD_Ticket_Category",
+    "GHD_Target_ID",
+    "GHD_Incident_ID",
+    "GHD_Related_Issue",
+)
 
 
 def in_order(operation: str, values: Sent) -> Sent:
