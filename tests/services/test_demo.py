@@ -1,0 +1,228 @@
+"""The demo: the counts it must show, a history that holds together, never over other data."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app import demo
+from app.database import writing
+from app.demo.stories import Circuit, all_stories
+from app.domain.access import SYSTEM, Door, Kind, Writer
+from app.domain.errors import SettingError
+from app.domain.tickets import CLOSED_STATES, MOVES, OPEN_STATES, Category, Layer, Network, State
+from app.models import Change, ChangedField, Link, PortalFact, Ticket, TicketSite, User
+from app.services.people import create_user
+from app.services.reference import seed_reference
+from tests.harness.databases import fresh_database, open_engine
+
+NOW = datetime(2026, 11, 25, 13, 37, 11, 123456, tzinfo=UTC)
+
+
+def _between(begin: str, end: str) -> tuple[datetime, datetime]:
+    return datetime.fromisoformat(f"{begin}T00:00Z"), datetime.fromisoformat(f"{end}T00:00Z")
+
+
+def _seeded(url: str, now: datetime) -> Session:
+    session = Session(open_engine(url))
+    with writing(session):
+        demo.seed_demo(session, now)
+    return session
+
+
+@pytest.fixture(scope="module")
+def seeded(module_database: str) -> Iterator[Session]:
+    session = _seeded(module_database, NOW)
+    yield session
+    session.close()
+    engine = session.get_bind()
+    engine.dispose()  # type: ignore[union-attr]
+
+
+def _tickets(session: Session) -> Sequence[Ticket]:
+    return session.scalars(select(Ticket).order_by(Ticket.number)).all()
+
+
+def _count(session: Session, begin: str, end: str) -> int:
+    first, last = _between(begin, end)
+    return sum(first <= ticket.created_at < last for ticket in _tickets(session))
+
+
+def test_tickets_of_each_period(seeded: Session) -> None:
+    assert _count(seeded, "2012-01-01", "2013-01-01") == 111
+    assert _count(seeded, "2013-01-01", "2013-07-01") == 14
+    lately = [ticket for ticket in _tickets(seeded) if ticket.created_at > NOW - timedelta(365)]
+    assert 100 <= len(lately) <= 130
+    assert len(_tickets(seeded)) == 111 + 14 + len(lately)
+
+
+def test_most_tickets_of_2012_are_of_the_circuit_layer(seeded: Session) -> None:
+    first, last = _between("2012-01-01", "2013-01-01")
+    layers = Counter(
+        ticket.layer for ticket in _tickets(seeded) if first <= ticket.created_at < last
+    )
+    assert layers[Layer.L2] / 111 == pytest.approx(0.8, abs=0.01)
+
+
+def test_every_state_category_layer_and_network_is_shown(seeded: Session) -> None:
+    tickets = _tickets(seeded)
+    assert {ticket.state for ticket in tickets} == set(State)
+    assert {ticket.category for ticket in tickets} == set(Category)
+    assert {ticket.layer for ticket in tickets} == set(Layer)
+    assert {ticket.network for ticket in tickets} == set(Network)
+    assert len({ticket.priority for ticket in tickets}) == 5
+    assert sum(ticket.to_check for ticket in tickets) == 1
+    assert any(ticket.references for ticket in tickets)
+    assert any(item.recognised for ticket in tickets for item in ticket.affected_links)
+    unresolved = seeded.scalar(
+        select(func.count()).select_from(TicketSite).where(TicketSite.site_id.is_(None))
+    )
+    assert unresolved
+
+
+def test_no_old_ticket_is_open(seeded: Session) -> None:
+    for ticket in _tickets(seeded):
+        if ticket.created_at.year < 2014:
+            assert ticket.state in (State.CLOSED, State.VERIFIED)
+    long_standing = [
+        ticket
+        for ticket in _tickets(seeded)
+        if ticket.state in OPEN_STATES and ticket.created_at < NOW - timedelta(30)
+    ]
+    assert len(long_standing) >= 4
+
+
+def test_what_a_category_needs_is_there(seeded: Session) -> None:
+    for ticket in _tickets(seeded):
+        if ticket.category == Category.MAINTENANCE:
+            assert ticket.window_start is not None
+            assert ticket.window_end is not None
+            assert ticket.created_at < ticket.window_start < ticket.window_end
+        if ticket.category == Category.CHANGE:
+            assert len(ticket.affected_sites) >= 2
+        if ticket.event_end is not None:
+            assert ticket.event_start is not None
+            assert ticket.event_start < ticket.event_end <= ticket.changed_at
+        if ticket.state in CLOSED_STATES:
+            assert ticket.solution
+
+
+def test_history_holds_together(seeded: Session) -> None:
+    changes = seeded.scalars(
+        select(Change).where(Change.kind == "ticket").order_by(Change.id)
+    ).all()
+    assert [change.at for change in changes] == sorted(change.at for change in changes)
+    assert changes[-1].at <= NOW
+    state: dict[int, str | None] = {}
+    version: dict[int, int] = {}
+    for change in changes:
+        number = change.thing_id
+        assert change.version == version.get(number, 0) + 1
+        version[number] = change.version
+        for field in change.fields:
+            if field.field == "state":
+                assert field.old == state.get(number)
+                if field.old is not None:
+                    assert field.new in MOVES[State(field.old)]
+                state[number] = field.new
+    for ticket in _tickets(seeded):
+        assert ticket.version == version[ticket.number]
+        assert ticket.state == state[ticket.number]
+    assert [ticket.number for ticket in _tickets(seeded)] == list(range(1, len(version) + 1))
+    numbers = [ticket.created_at for ticket in _tickets(seeded)]
+    assert numbers == sorted(numbers)
+
+
+def test_people_partner_and_portal_wrote_it(seeded: Session) -> None:
+    who = Counter(
+        (change.actor_kind, change.actor_account, change.door)
+        for change in seeded.scalars(select(Change).where(Change.kind == "ticket"))
+    )
+    assert set(who) == {
+        (Kind.PERSON, "operator", Door.PORTAL),
+        (Kind.PERSON, "reporter", Door.PORTAL),
+        (Kind.PARTNER, "ggus-demo", Door.SOAP),
+        (Kind.SYSTEM, "portal", Door.SYSTEM),
+    }
+    comments = Counter(
+        seeded.scalars(
+            select(ChangedField.field).where(
+                ChangedField.field.in_(("public_comment", "internal_comment"))
+            )
+        )
+    )
+    assert comments["public_comment"] > 100
+    assert comments["internal_comment"] > 10
+
+
+def test_sample_links_say_that_they_are(seeded: Session) -> None:
+    samples = {link.name for link in seeded.scalars(select(Link).where(Link.sample))}
+    assert "CERN-BNL-LHCOPN-001" in samples
+    assert "CERN-RAL-LHCOPN-001" not in samples
+
+
+def test_a_second_time_changes_nothing(seeded: Session) -> None:
+    before = seeded.scalar(select(func.count()).select_from(Change))
+    seeded.commit()
+    with writing(seeded):
+        assert demo.seed_demo(seeded, NOW + timedelta(days=3)) == 0
+    assert seeded.scalar(select(func.count()).select_from(Change)) == before
+    assert demo.is_demo(seeded)
+    assert {login.name for login in demo.LOGINS} >= set(seeded.scalars(select(User.name)))
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        datetime(2027, 1, 2, 0, 0, 1, tzinfo=UTC),
+        datetime(2028, 2, 29, 23, 59, 59, tzinfo=UTC),
+        datetime(2026, 12, 28, 1, 30, tzinfo=UTC),
+    ],
+)
+def test_every_state_is_shown_whenever_it_is_made(now: datetime) -> None:
+    with fresh_database("sqlite") as url:
+        session = Session(open_engine(url))
+        with writing(session):
+            # Reference data alone counts as empty: a start lays it before the demo.
+            seed_reference(session, Writer(actor=SYSTEM, door=Door.COMMAND, now=now))
+        with writing(session):
+            assert demo.seed_demo(session, now) == 243
+        assert {ticket.state for ticket in _tickets(session)} == set(State)
+        assert _count(session, "2012-01-01", "2013-01-01") == 111
+        assert _count(session, "2013-01-01", "2014-01-01") == 14
+        session.close()
+        session.get_bind().dispose()  # type: ignore[union-attr]
+
+
+def test_the_same_moment_gives_the_same_stories() -> None:
+    circuits = [
+        Circuit(name, network, "CH-CERN", site)
+        for name, network, site in (
+            ("CERN-RAL-LHCOPN-001", Network.LHCOPN, "UK-T1-RAL"),
+            ("CERN-GRIDKA-LHCOPN-001", Network.LHCOPN, "DE-KIT"),
+            ("CERN-FNAL-LHCOPN-001", Network.LHCOPN, "US-FNAL-CMS"),
+            ("CERN-PIC-LHCOPN-001", Network.LHCOPN, "ES-PIC"),
+            ("CERN-CNAF-LHCOPN-001", Network.LHCOPN, "IT-INFN-CNAF"),
+            ("CERN-FNAL-LHCONE-001", Network.LHCONE, "US-FNAL-CMS"),
+            ("CERN-GRIDKA-LHCONE-001", Network.LHCONE, "DE-KIT"),
+        )
+    ]
+    first, second = (all_stories(Random(1), circuits, NOW) for _ in range(2))
+    assert first == second
+
+
+def test_a_database_with_data_of_its_own_is_left_alone(session: Session) -> None:
+    by = Writer(actor=SYSTEM, door=Door.COMMAND, now=NOW)
+    with writing(session):
+        seed_reference(session, by)
+        create_user(session, by, "noc-demo", "operator", "a long password")
+    with pytest.raises(SettingError, match="empty database only"), writing(session):
+        demo.seed_demo(session, NOW)
+    assert session.scalar(select(func.count()).select_from(Ticket)) == 0
+    assert session.get(PortalFact, demo.FACT) is None

@@ -1,0 +1,293 @@
+"""The administrators' commands, run as they are: ``flask ...`` in a process of its own.
+
+Each error is one line, the exit code is not 0, and nothing is stored.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app.config import PROJECT, process_environment
+from app.database import writing
+from app.domain.access import SYSTEM, Door, Kind, Writer
+from app.domain.errors import AuthenticationFailed
+from app.domain.ticket_content import NewTicket
+from app.models import Change, Login, Partner, PartnerAccount, Site, Ticket, User
+from app.services.credentials import attempt
+from app.services.partners import create_partner_account
+from app.services.people import create_user, start_login
+from app.services.reference import seed_reference
+from app.services.tickets import move_ticket, open_ticket
+from tests.harness.databases import fresh_database, open_engine
+from tests.harness.server import test_settings
+
+PASSWORD = "a long enough password"
+KEY = b"only for tests, thirty-two bytes"
+
+
+def flask(
+    database: str, *arguments: str | bytes, stdin: str | bytes = b""
+) -> subprocess.CompletedProcess[bytes]:
+    """Run one command on a database, without any secret in the environment."""
+    environment = process_environment(test_settings(database))
+    del environment["SECRET_KEY"]
+    return subprocess.run(
+        [sys.executable, "-m", "flask", *arguments],
+        cwd=PROJECT,
+        env=environment,
+        input=stdin.encode() if isinstance(stdin, str) else stdin,
+        capture_output=True,
+        check=False,
+        timeout=100,
+    )
+
+
+def done(database: str, *arguments: str, stdin: str = "") -> str:
+    """Run a command that must succeed; what it printed."""
+    ran = flask(database, *arguments, stdin=stdin)
+    assert ran.returncode == 0, ran.stderr.decode()
+    assert ran.stderr == b""
+    return ran.stdout.decode()
+
+
+def refused(database: str, *arguments: str | bytes, stdin: str | bytes = b"") -> str:
+    """Run a command that must fail with one line, leaving the change log as it was; the line."""
+    before = changes(database)
+    ran = flask(database, *arguments, stdin=stdin)
+    assert ran.returncode != 0
+    assert ran.stdout == b""
+    lines = ran.stderr.decode().splitlines()
+    assert len(lines) == 1, lines
+    assert lines[0].startswith("Error: ")
+    assert changes(database) == before
+    return lines[0]
+
+
+@contextmanager
+def opened(database: str) -> Iterator[Session]:
+    engine = open_engine(database)
+    try:
+        with Session(engine) as session:
+            yield session
+    finally:
+        engine.dispose()
+
+
+def changes(database: str) -> int | None:
+    with opened(database) as session:
+        return session.scalar(select(func.count()).select_from(Change))
+
+
+def verifies(database: str, kind: Kind, name: str, password: str) -> bool:
+    with opened(database) as session:
+        tried = attempt(session, kind, name, password, datetime.now(UTC), KEY)
+    try:
+        tried.verified_account()
+    except AuthenticationFailed:
+        return False
+    return True
+
+
+def by(now: datetime) -> Writer:
+    return Writer(actor=SYSTEM, door=Door.COMMAND, now=now)
+
+
+@pytest.fixture
+def registry(database: str) -> str:
+    """A database with reference data."""
+    with opened(database) as session, writing(session):
+        seed_reference(session, by(datetime.now(UTC)))
+    return database
+
+
+def test_a_person_from_creation_to_disabling(registry: str) -> None:
+    said = done(
+        registry,
+        *("user", "create", "noc-demo", "--role", "reporter"),
+        *("--site", "FZK-LCG2", "--site", "NIKHEF-ELPROD", "--site", "GRIDKA"),
+        "--password-stdin",
+        stdin=PASSWORD + "\n",
+    )
+    assert said == "User noc-demo is created, role reporter, for DE-KIT, NL-T1.\n"
+    assert verifies(registry, Kind.PERSON, "noc-demo", PASSWORD)
+
+    with opened(registry) as session, writing(session):
+        user = session.scalars(select(User)).one()
+        assert user.password_hash.startswith("$argon2id$")
+        start_login(session, user.id, datetime.now(UTC))
+    done(registry, "user", "password", "noc-demo", "--password-stdin", stdin="quite another")
+    assert verifies(registry, Kind.PERSON, "noc-demo", "quite another")
+    assert not verifies(registry, Kind.PERSON, "noc-demo", PASSWORD)
+    with opened(registry) as session:
+        assert session.scalars(select(Login)).one().ended_at is not None
+
+    listed = done(registry, "user", "list").splitlines()
+    assert listed[1].split() == ["noc-demo", "reporter", "DE-KIT,", "NL-T1", "yes"]
+    done(registry, "user", "disable", "noc-demo")
+    assert not verifies(registry, Kind.PERSON, "noc-demo", "quite another")
+    assert "disabled 20" in done(registry, "user", "list")
+    with opened(registry) as session:
+        written = session.scalars(select(Change).where(Change.kind == "person")).all()
+        assert {(change.actor_account, change.door) for change in written} == {
+            ("portal", "command")
+        }
+
+
+def test_a_partner_with_two_accounts(registry: str) -> None:
+    create = ("partner", "create", "NREN-DEMO", "--password-stdin", "--access")
+    done(registry, *create, "all", "--login", "nren-desk", "--internal", stdin=PASSWORD)
+    done(
+        registry,
+        *(*create, "own", "--login", "nren-old", "--read-only", "--contract", "2012"),
+        stdin=PASSWORD,
+    )
+    with opened(registry) as session:
+        assert session.scalar(select(func.count()).select_from(Partner)) == 1
+        first, second = session.scalars(select(PartnerAccount).order_by(PartnerAccount.login)).all()
+        assert (first.access, first.read_only, first.internal) == ("all", False, True)
+        assert (second.access, second.read_only, second.internal) == ("own", True, False)
+        assert (first.contract_year, second.contract_year) == (2016, 2012)
+    assert verifies(registry, Kind.PARTNER, "nren-desk", PASSWORD)
+
+    done(registry, "partner", "password", "nren-desk", "--password-stdin", stdin="quite another\n")
+    assert verifies(registry, Kind.PARTNER, "nren-desk", "quite another")
+    assert not verifies(registry, Kind.PARTNER, "nren-desk", PASSWORD)
+    assert "several accounts" in refused(registry, "partner", "disable", "NREN-DEMO")
+    done(registry, "partner", "disable", "nren-desk")
+    assert not verifies(registry, Kind.PARTNER, "nren-desk", "quite another")
+    assert verifies(registry, Kind.PARTNER, "nren-old", PASSWORD)
+    lines = done(registry, "partner", "list").splitlines()
+    assert lines[1].split()[:2] == ["NREN-DEMO", "nren-desk"]
+    assert "disabled" in lines[1]
+    assert lines[2].split() == ["NREN-DEMO", "nren-old", "own", "read-only", "no", "2012", "yes"]
+
+
+def test_a_partner_with_one_account_may_be_named_by_its_code(registry: str) -> None:
+    done(
+        registry,
+        *("partner", "create", "NREN-DEMO", "--login", "nren", "--access", "own"),
+        "--password-stdin",
+        stdin=PASSWORD,
+    )
+    done(registry, "partner", "disable", "NREN-DEMO")
+    assert not verifies(registry, Kind.PARTNER, "nren", PASSWORD)
+
+
+CREATE_USER = ("user", "create", "noc-demo", "--password-stdin", "--role")
+CREATE_PARTNER = ("partner", "create", "NREN-DEMO", "--password-stdin", "--access")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "word"),
+    [
+        ((*CREATE_USER, "king"), PASSWORD, "--role"),
+        ((*CREATE_USER, "reader"), "", "empty"),
+        ((*CREATE_USER, "reader"), "\n", "empty"),
+        ((*CREATE_USER, "reader"), "short", "at least 8"),
+        ((*CREATE_USER, "reader"), "x" * 2000, "1024"),
+        ((*CREATE_USER, "reader"), "with a \x07 bell", "Password"),
+        ((*CREATE_USER, "reader"), b"\xff\xfe not utf-8", "UTF-8"),
+        ((*CREATE_USER, "reader", "--site", "DE-KIT"), PASSWORD, "Only reporters"),
+        ((*CREATE_USER, "reporter"), PASSWORD, "at least one site"),
+        ((*CREATE_USER, "reporter", "--site", "NOWHERE"), PASSWORD, "No site"),
+        ((*CREATE_USER, "reporter", "--site", b"\xff"), PASSWORD, "--site"),
+        ((*CREATE_USER, "reporter", "--site", "x" * 300), PASSWORD, "255"),
+        ((*CREATE_USER, "reader", "--bogus"), PASSWORD, "--bogus"),
+        (("user", "create", "two words", "--role", "reader", "--password-stdin"), PASSWORD, "Name"),
+        (("user", "create", b"\xff", "--role", "reader", "--password-stdin"), PASSWORD, "NAME"),
+        (("user", "create", "noc-demo", "--role", "reader"), PASSWORD, "--password-stdin"),
+        (("user", "create", "noc-demo", "--password-stdin"), PASSWORD, "--role"),
+        (("user", "create"), PASSWORD, "NAME"),
+        (("user", "create", "taken", "--role", "reader", "--password-stdin"), PASSWORD, "already"),
+        (("user", "password", "nobody", "--password-stdin"), PASSWORD, "no user"),
+        (("user", "password", "taken", "--password-stdin"), "", "empty"),
+        (("user", "password", "taken", "--password-stdin"), "short", "at least 8"),
+        (("user", "password", "taken"), PASSWORD, "--password-stdin"),
+        (("user", "disable", "nobody"), "", "no user"),
+        (("user", "disable", b"\xff"), "", "NAME"),
+        (("user", "bogus"), "", "bogus"),
+        ((*CREATE_PARTNER, "some", "--login", "x"), PASSWORD, "--access"),
+        ((*CREATE_PARTNER, "own"), PASSWORD, "--login"),
+        ((*CREATE_PARTNER, "own", "--login", "taken"), PASSWORD, "already"),
+        ((*CREATE_PARTNER, "own", "--login", "two words"), PASSWORD, "Login"),
+        ((*CREATE_PARTNER, "own", "--login", "x", "--contract", "2014"), PASSWORD, "--contract"),
+        ((*CREATE_PARTNER, "own", "--login", "x"), "short", "at least 8"),
+        ((*CREATE_PARTNER, "own", "--login", "x"), "", "empty"),
+        (
+            ("partner", "create", "N" * 51, "--login", "x", "--access", "own", "--password-stdin"),
+            PASSWORD,
+            "50",
+        ),
+        (("partner", "password", "nobody", "--password-stdin"), PASSWORD, "no partner account"),
+        (("partner", "disable", "nobody"), "", "no partner account"),
+        (("partner", "disable", b"\xff"), "", "ACCOUNT"),
+        (("tickets", "close-due", "--as-of", "yesterday"), "", "--as-of"),
+        (("tickets", "close-due", "--as-of", "2013-02-30"), "", "--as-of"),
+        (("tickets", "close-due", "--as-of", b"\xff"), "", "--as-of"),
+        (("seed", "reference", "now"), "", "argument"),
+        (("seed", "demo"), "", "empty database"),
+    ],
+)
+def test_wrong_arguments(
+    wrong: str, arguments: tuple[str | bytes, ...], stdin: str | bytes, word: str
+) -> None:
+    said = refused(wrong, *arguments, stdin=stdin)
+    assert word in said
+
+
+@pytest.fixture(scope="module")
+def wrong() -> Iterator[str]:
+    """A database with reference data, one person and one partner; refusals leave it as it is."""
+    with fresh_database("sqlite") as url:
+        now = by(datetime.now(UTC))
+        with opened(url) as session, writing(session):
+            seed_reference(session, now)
+            create_user(session, now, "taken", "reader", PASSWORD)
+            create_partner_account(session, now, "TAKEN", "taken", PASSWORD, access="own")
+        yield url
+
+
+def test_closing_what_is_due(database: str) -> None:
+    now = datetime.now(UTC)
+    with opened(database) as session, writing(session):
+        old = open_ticket(session, by(now - timedelta(days=40)), NewTicket(title="Old")).number
+        new = open_ticket(session, by(now - timedelta(days=2)), NewTicket(title="New")).number
+        for number, days in ((old, 30), (new, 1)):
+            move_ticket(session, by(now - timedelta(days=days)), number, "solved", solution="Done")
+    before = f"{now - timedelta(days=29):%Y-%m-%d}"
+    assert done(database, "tickets", "close-due", "--as-of", before) == "No ticket is due.\n"
+    assert done(database, "tickets", "close-due") == f"Closed: {old}\n"
+    assert done(database, "tickets", "close-due") == "No ticket is due.\n"
+    later = f"{now + timedelta(days=20):%Y-%m-%dT%H:%M:%SZ}"
+    assert done(database, "tickets", "close-due", "--as-of", later) == f"Closed: {new}\n"
+    with opened(database) as session:
+        assert {ticket.state for ticket in session.scalars(select(Ticket))} == {"closed"}
+
+
+def test_seeding(database: str) -> None:
+    assert "27 sites and links" in done(database, "seed", "reference")
+    assert "(0 sites and links" in done(database, "seed", "reference")
+    said = done(database, "seed", "demo")
+    assert "243 tickets" in said
+    assert "Demo login: operator / operator-demo (operator)" in said
+    assert done(database, "seed", "demo") == "The demo is in this database already.\n"
+    with opened(database) as session:
+        assert session.scalar(select(func.count()).select_from(Ticket)) == 243
+        assert session.scalar(select(func.count()).select_from(Site)) == 17
+    assert verifies(database, Kind.PERSON, "reporter", "reporter-demo")
+    assert verifies(database, Kind.PARTNER, "ggus-demo", "partner-demo")
+
+
+def test_a_database_without_tables_is_one_line(empty_database: str) -> None:
+    ran = flask(empty_database, "user", "list")
+    assert ran.returncode == 1
+    assert len(ran.stderr.decode().splitlines()) == 1
+    assert b"Traceback" not in ran.stderr
