@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -37,10 +38,10 @@ class Cast:
     nren_b: Actor
 
 
-def writer(actor: Actor, now: datetime = NOON, **more: object) -> Writer:
+def writer(actor: Actor, now: datetime = NOON, **more: Any) -> Writer:
     """That actor, writing at ``now`` through the door that its kind uses."""
     door = Door.SOAP if actor.kind is Kind.PARTNER else Door.PORTAL
-    return Writer(actor=actor, door=door, now=now, **more)  # type: ignore[arg-type]
+    return Writer(actor=actor, door=door, now=now, **more)
 
 
 def enter(session: Session) -> Cast:

@@ -1,0 +1,132 @@
+"""One ticket through two doors: the form and the GGUS service make the same row and history."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+from flask import Flask
+from sqlalchemy import inspect
+from sqlalchemy.orm import Session
+from werkzeug.test import Client
+
+from app.models import Change, Ticket
+from app.services.changes import TICKET, changes_of
+from app.services.ticket_fields import current_value
+from soap_service.application import mount
+from tests.cast import PASSWORD, enter
+from tests.soap_service.wire import elements, envelope, in_order, login
+
+TITLE = "CERN-GRIDKA-LHCOPN-001 down, seen from FZK-LCG2"
+STORY = "Light lost at 07:41 UTC.\nÜber den Reservepfad: 链路"
+OF_THE_DOOR = {
+    "number",
+    "created_at",
+    "changed_at",
+    "last_author",
+    "created_by_user_id",
+    "created_by_partner_id",
+}
+"""What names the door, the account and the moment."""
+
+
+def send_form(client: Client, path: str, *, page: str = "", **values: str) -> None:
+    shown = client.get(page or path).get_data(as_text=True)
+    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', shown)
+    assert token is not None
+    answer = client.post(path, data={**values, "csrf_token": token[1]})
+    assert answer.status_code == 303, answer.get_data(as_text=True)
+
+
+def send_soap(client: Client, operation: str, values: dict[str, str | None]) -> None:
+    body = envelope(
+        operation, elements(in_order(operation, values)), header=login("ggus", PASSWORD)
+    )
+    answer = client.post(
+        "/arsys/services/ARService?server=ggus&webService=GGUS",
+        data=body.encode(),
+        content_type="text/xml; charset=utf-8",
+    )
+    assert answer.status_code == 200, answer.get_data(as_text=True)
+
+
+def row(ticket: Ticket) -> dict[str, object]:
+    columns = {
+        column.key: getattr(ticket, column.key)
+        for column in inspect(Ticket).column_attrs
+        if column.key not in OF_THE_DOOR
+    }
+    lists = {name: current_value(ticket, name) for name in ("links", "sites", "references")}
+    marks = [item.recognised for item in ticket.affected_links]
+    marks += [item.recognised for item in ticket.affected_sites]
+    return {**columns, **lists, "recognised": marks}
+
+
+def story(change: Change) -> tuple[int, list[tuple[str, str | None, str | None]]]:
+    return change.version, [(item.field, item.old, item.new) for item in change.fields]
+
+
+def test_the_form_and_the_ggus_service_make_the_same_row_and_history(
+    app: Flask, session: Session
+) -> None:
+    enter(session)
+    both = Client(mount(app))
+    send_form(both, "/login", name="operator", password=PASSWORD)
+    send_form(
+        both,
+        "/tickets/new",
+        category="incident",
+        layer="unknown",
+        impact="unknown",
+        title=TITLE,
+        description=STORY,
+        event_start="2026-03-01 07:41",
+        priority="very urgent",
+        unit="NREN-X",
+        responsible_site="",
+        network="",
+        carbon_copy="noc@nren.example",
+    )
+    send_soap(
+        both,
+        "TicketCreate",
+        {
+            "GHD_Short_Description": TITLE,
+            "GHD_Description": STORY,
+            "GHD_Date_Time_Of_Problem": "2026-03-01 07:41",
+            "GHD_Priority": "very urgent",
+            "GHD_Responsible_Unit": "NREN-X",
+            "GHD_CarbonCopy": "noc@nren.example",
+            "GHD_Name": "operator",
+            "GHD_Last_Modifier": "operator",
+            "GHD_Last_Login": "ggus",
+        },
+    )
+    send_form(both, "/tickets/1/comment", page="/tickets/1", kind="public", text="Splicing")
+    send_soap(
+        both,
+        "TicketModify",
+        {
+            "GHD_Request_ID": "2",
+            "GHD_Public_Diary": "Splicing",
+            "GHD_Last_Modifier": "operator",
+            "GHD_Last_Login": "ggus",
+        },
+    )
+
+    by_form, by_soap = session.get_one(Ticket, 1), session.get_one(Ticket, 2)
+    assert row(by_form) == row(by_soap)
+    # by hand, so that both cannot be wrong in the same way
+    assert by_form.event_start == datetime(2026, 3, 1, 7, 41, tzinfo=UTC)
+    assert current_value(by_form, "links") == ("CERN-GRIDKA-LHCOPN-001",)
+    assert current_value(by_form, "sites") == ("DE-KIT",)
+    assert (by_form.network, by_form.unit, by_form.version) == ("LHCOPN", "NREN-X", 2)
+    changes = [changes_of(session, TICKET, number) for number in (1, 2)]
+    assert [story(change) for change in changes[0]] == [story(change) for change in changes[1]]
+    assert [story(change)[1] for change in changes[0]][1] == [("public_comment", None, "Splicing")]
+    assert [(change.door, change.actor_account) for part in changes for change in part] == [
+        ("portal", "operator"),
+        ("portal", "operator"),
+        ("soap", "ggus"),
+        ("soap", "ggus"),
+    ]
