@@ -242,10 +242,17 @@
     }
   });
 
+  /* ---- on one column the facts stand before the story: folded, unless something there is wrong ---- */
+  const narrow = window.matchMedia("(max-width: 1099px)");
+  function fold(panel) {
+    if (!panel.querySelector("[aria-invalid]")) panel.open = false;
+  }
+
   /* ---- set up what is on the page, and what htmx brings ---- */
   function ready(root) {
     root.querySelectorAll("select[data-combo]").forEach(combo);
     root.querySelectorAll("[data-length]").forEach(lengths);
+    if (narrow.matches) root.querySelectorAll("details.fold[open]").forEach(fold);
     const jump = root.querySelector("[data-focus]");
     if (jump) jump.focus();
   }

@@ -9,10 +9,12 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, current_app, g, redirect, request, url_for
+from flask import Flask, g, redirect, request, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
+from app.extensions import db
+from app.models import PortalFact
 from app.web import errors, login, profile, registry, tickets, tickets_csv, times
 
 PLACES = (("Tickets", "tickets.listing"), ("Sites", "registry.sites"), ("Links", "registry.links"))
@@ -57,5 +59,5 @@ def _surroundings() -> dict[str, Any]:
         "places": PLACES,
         "here": here.get(place),
         "theme": theme if theme in THEMES else "",
-        "demo": current_app.config["PORTAL"].demo,
+        "demo": not g.get("broken", False) and db.session.get(PortalFact, "demo") is not None,
     }

@@ -177,6 +177,12 @@ class MoveForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     solution = TextAreaField("Solution", filters=[lines], description="How it was solved.")
 
 
+class HandForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """Make a ticket one of a partner's own."""
+
+    partner = Choice("Partner", description="Its accounts see and write this ticket from then on.")
+
+
 class UndoForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """Take a recognised link or site off a ticket."""
 

@@ -111,11 +111,15 @@ class Column:
 class ListQuery:
     """What an address asks of the list."""
 
-    def __init__(self, arguments: MultiDict[str, str]) -> None:
+    def __init__(self, arguments: MultiDict[str, str], *, sees_internal: bool = True) -> None:
         self.values: dict[str, list[str]] = {}
         self.problems: list[str] = []
         self.had_empty = False
         days: dict[str, date] = {}
+        if not sees_internal and arguments.getlist("check"):
+            arguments = MultiDict(arguments)
+            arguments.setlist("check", [])
+            self.problems.append("Only operators see which tickets are to be checked")
         for name in LABELS:
             for value in dict.fromkeys(arguments.getlist(name)):
                 if not value.strip():
@@ -242,7 +246,15 @@ class Listing:
     """All that the list's template shows beside the rows."""
 
     def __init__(
-        self, query: ListQuery, base: str, csv: str, counts: Mapping[str, int], *, anything: bool
+        self,
+        query: ListQuery,
+        base: str,
+        csv: str,
+        counts: Mapping[str, int],
+        *,
+        found: Mapping[str, int],
+        to_check: int,
+        anything: bool,
     ) -> None:
         self._query = query
         self._base = base
@@ -250,8 +262,9 @@ class Listing:
         self.given = query.given
         self.first = query.first
         self.counts = counts
+        self.to_check = to_check
         self.nothing_at_all = not anything
-        self.total = sum(counts.get(state, 0) for state in query.filter().expanded_states())
+        self.total = sum(found.get(state, 0) for state in query.filter().expanded_states())
         text = query.query_string()
         self.url = self._to()
         self.csv = f"{csv}?{text}" if text else csv
@@ -278,11 +291,13 @@ class Listing:
 
     def _tabs(self) -> list[Tab]:
         shown = set(self._query.filter().expanded_states())
+        checking = bool(self._query.given("check"))
 
         def tab(word: str, states: Iterable[State], given: Sequence[str], gap: bool) -> Tab:
             states = tuple(states)
             count = sum(self.counts.get(state, 0) for state in states)
-            return Tab(word, self._to({"state": given}), count, shown == set(states), gap)
+            current = shown == set(states) and not checking
+            return Tab(word, self._to({"state": given, "check": ()}), count, current, gap)
 
         tabs = [tab("Open", OPEN_STATES, (), gap=False)]
         tabs += [
@@ -297,11 +312,15 @@ class Listing:
             if self.counts.get(state) or shown == {state}
         ]
         tabs.append(tab("All", State, ("open", "closed"), gap=True))
+        if self.to_check or checking:
+            only: dict[str, Sequence[str]] = dict.fromkeys(LABELS, ())
+            url = self._to({**only, "state": ("open", "closed"), "check": ("yes",)})
+            tabs.append(Tab("To check", url, self.to_check, checking, gap=True))
         return tabs
 
     def _chips(self) -> Iterable[Chip]:
         for name, label in LABELS.items():
-            if name in ("state", "sort"):
+            if name in ("state", "check", "sort"):
                 continue
             for value in self.given(name):
                 rest = [other for other in self.given(name) if other != value]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -29,12 +29,19 @@ from app.extensions import db
 from app.models import Link, Site, Ticket
 from app.services import tickets as verbs
 from app.services.changes import TICKET, changes_of
+from app.services.partners import all_partners
 from app.services.registry import all_links, all_sites
 from app.services.ticket_fields import facts_of
-from app.services.ticket_lists import TicketFilter, count_by_state, list_tickets
+from app.services.ticket_lists import (
+    TicketFilter,
+    count_by_state,
+    count_to_check,
+    list_tickets,
+)
 from app.web.forms import (
     CommentForm,
     EditForm,
+    HandForm,
     MoveForm,
     TicketForm,
     UndoForm,
@@ -102,21 +109,32 @@ def _back() -> str:
 @blueprint.get("/tickets")
 def listing() -> AnyResponse:
     """The list: open tickets unless the address says otherwise."""
-    query = ListQuery(request.args)
+    actor = acting()
+    sees_internal = access.may_read_internal(actor)
+    query = ListQuery(request.args, sees_internal=sees_internal)
     base = url_for("tickets.listing")
     canonical = query.query_string()
     if query.had_empty and not wants_fragment() and not query.problems:
         return redirect(f"{base}?{canonical}" if canonical else base)
-    rows, actor, wanted = db.session(), acting(), query.filter()
+    rows, wanted = db.session(), query.filter()
     page = list_tickets(rows, actor, wanted, after=query.after())
-    counts = count_by_state(rows, actor, wanted)
+    counts = count_by_state(rows, actor, replace(wanted, to_check=False))
+    found = count_by_state(rows, actor, wanted) if wanted.to_check else counts
     anything = bool(counts) or bool(count_by_state(rows, actor, TicketFilter()))
-    shown = Listing(query, base, url_for("tickets_csv.download"), counts, anything=anything)
+    shown = Listing(
+        query,
+        base,
+        url_for("tickets_csv.download"),
+        counts,
+        found=found,
+        to_check=count_to_check(rows) if sees_internal else 0,
+        anything=anything,
+    )
     shown.set_more(page.after)
     common = {
         "rows": page.tickets,
         "listing": shown,
-        "sees_internal": access.may_read_internal(actor),
+        "sees_internal": sees_internal,
     }
     if fragment_target() == "more":
         return make_response(render_template("tickets/_rows.html", **common))
@@ -161,11 +179,21 @@ def _comment_form(actor: access.Actor, moves: Sequence[State], **more: Any) -> C
     return form
 
 
+def _hand_form(ticket: Ticket, **more: Any) -> HandForm:
+    """Offers the partners to whom the ticket is neither handed nor their own already."""
+    own = {partner.id for partner in ticket.handed_to} | {ticket.created_by_partner_id}
+    partners = all_partners(db.session())
+    form = HandForm(**more)
+    form.partner.choices = options(*(item.code for item in partners if item.id not in own))
+    return form
+
+
 def _ticket_page(
     number: int,
     *,
     comment_form: CommentForm | None = None,
     move_form: MoveForm | None = None,
+    hand_form: HandForm | None = None,
     status: int = 200,
     fresh: int = 0,
 ) -> Response:
@@ -189,6 +217,8 @@ def _ticket_page(
         comment_form=comment_form
         or _comment_form(actor, moves, formdata=None, solution=ticket.solution),
         move_form=move_form or MoveForm(formdata=None, solution=ticket.solution),
+        hand_form=hand_form or _hand_form(ticket, formdata=None),
+        may_hand=actor.is_operator,
         sees_internal=sees_internal,
         opened_by=ticket.submitter_name
         or (ticket.created_by_partner.code if ticket.created_by_partner else "unknown"),
@@ -229,7 +259,6 @@ def _facts(ticket: Ticket, *, sees_internal: bool) -> list[tuple[str, str]]:
         ("Type of problem", ticket.type_of_problem if ticket.type_of_problem != "Other" else ""),
         ("Affected VO", ticket.affected_vo),
         ("Related issue", ticket.related_issue),
-        ("Handed to", ", ".join(item.code for item in ticket.handed_to)),
     ]
     return rows + [row for row in optional if row[1]]
 
@@ -350,6 +379,30 @@ def undo(number: int) -> Response:
         ticket = verbs.undo_recognition(
             rows, by, number, form.field.data or "", form.name.data or ""
         )
+    return _after_writing(number, ticket.version)
+
+
+@blueprint.post(f"/tickets/{NUMBER}/hand")
+def hand(number: int) -> Response:
+    """Hand the ticket to a partner."""
+    rows, by = db.session(), writer()
+    ticket = verbs.find_ticket(rows, by.actor, number)
+    access.require_operator(by.actor, "hand a ticket to a partner")
+    form = _hand_form(ticket)
+    if not form.validate():
+        return _ticket_page(number, hand_form=form, status=422)
+    with writing(rows):
+        ticket = verbs.hand_to_partner(rows, by, number, form.partner.data or "")
+    return _after_writing(number, ticket.version)
+
+
+@blueprint.post(f"/tickets/{NUMBER}/checked")
+def checked(number: int) -> Response:
+    """An operator has looked at what a repeated creation brought."""
+    rows, by = db.session(), writer()
+    verbs.find_ticket(rows, by.actor, number)
+    with writing(rows):
+        ticket = verbs.mark_checked(rows, by, number)
     return _after_writing(number, ticket.version)
 
 

@@ -1,0 +1,234 @@
+"""Screenshots of every kind of page into docs/pictures, of a server with demo data of its own.
+
+``tools/pictures.py [NAME...]`` takes all, or those named. A picture shows what a screen shows, not
+the whole length of a page.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from playwright.sync_api import Browser, Page
+from sqlalchemy import func, select
+
+from app import demo
+from app.database import writing
+from app.domain.access import Door, Writer
+from app.models import Change, Ticket, User
+from app.services.people import actor_of_user
+from app.services.tickets import change_ticket
+from tests.harness import browser as chromium
+from tests.harness import postgres, run
+from tests.harness.databases import fresh_database
+from tests.harness.server import LiveServer, live, test_settings
+
+FOLDER = Path(__file__).resolve().parent.parent / "docs" / "pictures"
+SIZES = ((1440, 900), (390, 844))
+SCHEMES = ("light", "dark")
+_PASSWORDS = {login.name: login.password for login in demo.LOGINS}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Where the pages are, and the tickets worth a picture."""
+
+    server: LiveServer
+    story: int
+    """The open ticket with the longest story."""
+
+
+def _list(page: Page, shown: Shown) -> None:
+    page.goto(f"{shown.server.url}/tickets")
+
+
+def _filtered(page: Page, shown: Shown) -> None:
+    page.goto(f"{shown.server.url}/tickets?category=maintenance&site=DE-KIT&state=closed")
+
+
+def _empty(page: Page, shown: Shown) -> None:
+    page.goto(f"{shown.server.url}/tickets?q=submarine&priority=top+priority&layer=L3")
+
+
+def _detail(page: Page, shown: Shown) -> None:
+    page.goto(f"{shown.server.url}/tickets/{shown.story}")
+
+
+def _writing(page: Page, shown: Shown) -> None:
+    _detail(page, shown)
+    page.get_by_label("Internal note").check()
+    page.locator(".write").scroll_into_view_if_needed()
+
+
+def _create(page: Page, shown: Shown) -> None:
+    page.goto(f"{shown.server.url}/tickets/new")
+    page.locator("[name=category][value=maintenance]").check()
+    page.locator("#title").fill("Fibre works between Geneva and Karlsruhe")
+    links = page.locator("#links-search")
+    links.fill("GRIDKA")
+    links.press("Enter")
+
+
+def _refused(page: Page, shown: Shown) -> None:
+    page.goto(f"{shown.server.url}/tickets/new")
+    page.locator("[name=category][value=maintenance]").check()
+    page.locator("#event_start").fill("yesterday at noon")
+    page.get_by_role("button", name="Open ticket").click()
+    page.locator("#errors").wait_for()
+
+
+def _conflict(page: Page, shown: Shown) -> None:
+    page.goto(f"{shown.server.url}/tickets/{shown.story}/edit")
+    mine, theirs = "GEANT confirms a cut of the fibre near Basel", "Fibre cut near Basel"
+    page.locator("#title").fill(mine)
+    page.locator("#person_in_charge").fill("night shift")
+    with shown.server.session() as session:
+        user = session.scalars(select(User).where(User.name == "admin")).one()
+        by = Writer(actor=actor_of_user(user), door=Door.PORTAL, now=datetime.now(UTC))
+        seen = session.get_one(Ticket, shown.story).title
+        session.rollback()
+        for title in (f"{theirs} ({page.viewport_size})", theirs):  # a change, whatever was before
+            with writing(session):
+                change_ticket(session, by, shown.story, {"title": title})
+        page.get_by_role("button", name="Save changes").click()
+        page.locator(".conflict").first.wait_for()
+        with writing(session):
+            change_ticket(session, by, shown.story, {"title": seen})
+
+
+def _login(page: Page, shown: Shown) -> None:
+    page.context.clear_cookies()
+    page.goto(f"{shown.server.url}/login")
+
+
+def _wrong_password(page: Page, shown: Shown) -> None:
+    _login(page, shown)
+    page.get_by_label("Name").fill("operator")
+    page.get_by_label("Password").fill("guess")
+    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("alert").wait_for()
+
+
+def _not_found(page: Page, shown: Shown) -> None:
+    page.goto(f"{shown.server.url}/tickets/999999")
+
+
+def _forbidden(page: Page, shown: Shown) -> None:
+    page.context.clear_cookies()
+    log_in(page, shown.server, "reader")
+    page.goto(f"{shown.server.url}/tickets/new")
+
+
+def _no_token(page: Page, shown: Shown) -> None:
+    page.goto(f"{shown.server.url}/tickets/new")
+    page.locator("#title").fill("Packet loss between Geneva and Amsterdam")
+    page.locator("#description").fill("2 % since 09:05 UTC, in both directions.")
+    page.evaluate(
+        "document.querySelectorAll('[name=csrf_token]').forEach(field => { field.value = 'old' })"
+    )
+    page.get_by_role("button", name="Open ticket").click()
+    page.get_by_role("button", name="Send again").wait_for()
+
+
+PAGES: dict[str, Callable[[Page, Shown], None]] = {
+    "list": _list,
+    "list-filtered": _filtered,
+    "list-empty": _empty,
+    "detail": _detail,
+    "detail-writing": _writing,
+    "create": _create,
+    "create-refused": _refused,
+    "conflict": _conflict,
+    "error-404": _not_found,
+    "error-400": _no_token,
+    "error-403": _forbidden,
+    "login": _login,
+    "login-refused": _wrong_password,
+}
+"""What is shown under which name; those that log out stand last."""
+
+
+def log_in(page: Page, server: LiveServer, name: str) -> None:
+    """Log in with one of the demo's logins."""
+    page.goto(f"{server.url}/login")
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Password").fill(_PASSWORDS[name])
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url("**/tickets")
+
+
+@contextmanager
+def demo_portal() -> Iterator[Shown]:
+    """A server of its own with the demo as it stands now."""
+    folder = run.begin()
+    try:
+        with fresh_database("sqlite") as url:
+            settings = replace(test_settings(url), demo=True)
+            with live(settings) as server:
+                with server.session() as session:
+                    with writing(session):
+                        demo.seed_demo(session, datetime.now(UTC))
+                    story = session.scalars(
+                        select(Ticket.number)
+                        .join(Change, Change.thing_id == Ticket.number)
+                        .where(Change.kind == "ticket", Ticket.state == "in progress")
+                        .group_by(Ticket.number)
+                        .order_by(func.count().desc(), Ticket.number.desc())
+                    ).first()
+                assert story is not None
+                yield Shown(server, story)
+    finally:
+        postgres.stop(folder)
+        run.end(folder)
+
+
+@contextmanager
+def page_of(browser: Browser, width: int, height: int, scheme: str) -> Iterator[Page]:
+    """A page of this size and scheme."""
+    context = browser.new_context(
+        viewport={"width": width, "height": height},
+        color_scheme="dark" if scheme == "dark" else "light",
+        reduced_motion="reduce",
+        locale="en-GB",
+    )
+    try:
+        yield context.new_page()
+    finally:
+        context.close()
+
+
+def main(names: list[str]) -> None:
+    """Take the pictures and say how large they are."""
+    unknown = set(names) - set(PAGES)
+    if unknown:
+        sys.exit(
+            f"pictures: there is no {', '.join(sorted(unknown))}; there are {', '.join(PAGES)}"
+        )
+    if chromium.program() is None:
+        sys.exit(f"pictures: needs {chromium.NEED}")
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    total = 0
+    with demo_portal() as shown, chromium.launched() as browser:
+        for width, height in SIZES:
+            for scheme in SCHEMES:
+                with page_of(browser, width, height, scheme) as page:
+                    log_in(page, shown.server, "operator")
+                    for name, show in PAGES.items():
+                        if names and name not in names:
+                            continue
+                        show(page, shown)
+                        path = FOLDER / f"{name}-{width}-{scheme}.png"
+                        page.screenshot(path=path)
+                        total += path.stat().st_size
+                        print(path.relative_to(FOLDER.parent.parent))
+    print(f"{total / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
