@@ -40,9 +40,13 @@ NAMES = (
 SHORTEST_SECRET = 32
 """Characters that a secret must have: 16 random bytes written in hexadecimal."""
 
-_KNOWN_SECRETS = frozenset({"changeme", "change-me", "secret", "default", "dev", "please-change-me"})
-_HOST_NAME = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
-                        r"(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*")
+_KNOWN_SECRETS = frozenset(
+    {"changeme", "change-me", "secret", "default", "dev", "please-change-me"}
+)
+_HOST_NAME = re.compile(
+    r"(?=.{1,253}\Z)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
+    r"(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*"
+)
 _SERVER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 

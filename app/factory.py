@@ -5,12 +5,10 @@ Nothing below may import this module.
 
 from __future__ import annotations
 
-from importlib import import_module
-from importlib.util import find_spec
-
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from app import cli, web
 from app.config import PROJECT, Settings, instance_folder
 from app.database import configure_engine
 from app.extensions import csrf, db, htmx, login_manager, migrate
@@ -59,9 +57,8 @@ def create_app(settings: Settings) -> Flask:
     htmx.init_app(flask_app)
     with flask_app.app_context():
         configure_engine(db.engine)
-    for part in ("app.web", "app.cli"):
-        if find_spec(part):
-            import_module(part).register(flask_app)
+    web.register(flask_app)
+    cli.register(flask_app)
     return flask_app
 
 

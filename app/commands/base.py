@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import click
+from alembic.util import CommandError
 from flask.cli import AppGroup, with_appcontext
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
@@ -30,14 +31,13 @@ def one_line_errors() -> Iterator[None]:
         raise WrongUsage(_one_line(error.format_message())) from error
     except PortalError as error:
         raise click.ClickException(_one_line(str(error))) from error
-    except OperationalError as error:
+    except CommandError as error:
+        raise click.ClickException(_one_line(str(error))) from error
+    except (OperationalError, ProgrammingError) as error:
         reason = _one_line(str(error.orig))
+        if isinstance(error, ProgrammingError) or "no such table" in reason:
+            reason += " (`flask db upgrade` brings the tables up to date)"
         raise click.ClickException(f"DATABASE_URL: the database says: {reason}") from error
-    except ProgrammingError as error:
-        reason = _one_line(str(error.orig))
-        raise click.ClickException(
-            f"the database does not fit (run `flask db upgrade`): {reason}"
-        ) from error
 
 
 class PortalCommand(click.Command):

@@ -6,9 +6,9 @@ import os
 import sys
 from collections.abc import Sequence
 
+import alembic.command
 import click
 from flask import current_app
-from flask_migrate import upgrade
 from sqlalchemy.orm import Session
 
 from app import demo
@@ -27,7 +27,7 @@ def serve() -> None:
     """Upgrade the database, seed it, and serve the portal until Ctrl-C."""
     settings = _settings().for_serving()
     need_free_port(settings)
-    upgrade()
+    _upgrade()
     with writing(db.session()):
         _seed(db.session(), settings)
     click.echo("\n".join(greeting(settings)))
@@ -49,6 +49,11 @@ def greeting(settings: Settings) -> Sequence[str]:
     lines += [f"WSDL: {url}" for url in wsdl_urls(settings.public_url, settings.ars_server)]
     lines.append("Ctrl-C ends it.")
     return lines
+
+
+def _upgrade() -> None:
+    # Not through `flask_migrate.upgrade`: that logs an error and ends the process by itself.
+    alembic.command.upgrade(current_app.extensions["migrate"].migrate.get_config(), "head")
 
 
 def _seed(session: Session, settings: Settings) -> None:

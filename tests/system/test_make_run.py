@@ -1,0 +1,245 @@
+"""``make run`` in a copy of the project with an empty ``instance/``: what a newcomer types."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+from app.config import NAMES, PROJECT
+from tests.harness import postgres
+from tests.harness.databases import fresh_database
+from tests.harness.server import end_group, free_port, wait_until_answering
+
+_PARTS = ("app", "soap_service", "migrations", "templates", "static", "tools")
+_FILES = ("wsgi.py", "Makefile", "requirements.txt", "requirements-dev.txt", "pyproject.toml")
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A copy of the project that uses this environment."""
+    home = tmp_path / "portal"
+    home.mkdir()
+    for part in _PARTS:
+        shutil.copytree(
+            PROJECT / part, home / part, ignore=shutil.ignore_patterns("__pycache__", "*.pyc")
+        )
+    for name in _FILES:
+        shutil.copy(PROJECT / name, home / name)
+    (home / ".venv").symlink_to(PROJECT / ".venv")
+    return home
+
+
+def _environment(**settings: str) -> dict[str, str]:
+    dropped = {*NAMES, "PYTHON", "MAKEFLAGS", "MAKELEVEL", "MFLAGS"}
+    return {name: value for name, value in os.environ.items() if name not in dropped} | settings
+
+
+@contextmanager
+def _running(clone: Path, **settings: str) -> Iterator[tuple[subprocess.Popen[bytes], str, str]]:
+    """``make run``, answering: its process, its URL, and what it had printed by then."""
+    port = free_port()
+    log = clone / "log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            ["make", "run"],
+            cwd=clone,
+            env=_environment(PORT=str(port), **settings),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        wait_until_answering(process, port, log, seconds=60)
+        yield process, f"http://127.0.0.1:{port}", log.read_text()
+    finally:
+        end_group(process)
+
+
+def _run(clone: Path, *command: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command,
+        cwd=clone,
+        env=_environment(**settings),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def _flask(clone: Path, *words: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    return _run(clone, str(clone / ".venv" / "bin" / "flask"), *words, **settings)
+
+
+def _answer(url: str) -> tuple[int, str]:
+    with urllib.request.urlopen(url, timeout=20) as response:
+        return response.status, response.read().decode("utf-8")
+
+
+def test_it_says_where_it_is_and_serves(clone: Path) -> None:
+    with _running(clone) as (_, url, printed):
+        assert f"Portal: {url}/" in printed
+        assert "Demo login: operator / " in printed
+        wsdls = re.findall(r"^WSDL: (\S+)$", printed, re.MULTILINE)
+        assert f"{url}/arsys/WSDL/public/ggus/GGUS" in wsdls
+        assert f"{url}/soap/GGUS_HISTORY?wsdl" in wsdls
+        for wsdl in wsdls:
+            status, text = _answer(wsdl)
+            assert status == 200
+            assert url in text
+        status, text = _answer(f"{url}/")
+        assert status == 200
+        assert "<form" in text
+    secret = clone / "instance" / "demo-secret"
+    assert stat.S_IMODE(secret.stat().st_mode) == 0o600
+    begun = monotonic()
+    with _running(clone) as (_, _, printed):
+        assert "Demo login: operator / " in printed
+        # Alone on two cores it takes one second; other tests run beside this one.
+        assert monotonic() - begun < 15
+
+
+@pytest.mark.parametrize("way", [signal.SIGINT, signal.SIGTERM])
+def test_it_ends_cleanly_with_all_its_processes(clone: Path, way: signal.Signals) -> None:
+    with _running(clone) as (process, url, _):
+        os.killpg(process.pid, way)
+        process.wait(timeout=15)
+        with pytest.raises(ProcessLookupError):
+            os.killpg(process.pid, 0)
+        with pytest.raises(OSError, match="refused"):
+            _answer(url)
+        assert "Traceback" not in (clone / "log").read_text()
+
+
+def test_on_an_empty_postgresql(clone: Path) -> None:
+    if postgres.programs() is None:
+        pytest.skip(f"needs {postgres.NEED}")
+    with (
+        fresh_database("postgresql", migrated=False) as database,
+        _running(clone, DATABASE_URL=database) as (_, url, printed),
+    ):
+        assert "Demo login: operator / " in printed
+        assert _answer(f"{url}/login")[0] == 200
+        assert not (clone / "instance" / "portal.db").exists()
+
+
+def test_a_taken_port_is_one_line(clone: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        done = _flask(clone, "serve", DEMO="1", PORT=port)
+    _is_one_line(done, "PORT")
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({}, "SECRET_KEY"),
+        ({"SECRET_KEY": "changeme"}, "SECRET_KEY"),
+        ({"SECRET_KEY": "short"}, "SECRET_KEY"),
+        ({"SECRET_KEY_FILE": "missing"}, "SECRET_KEY_FILE"),
+        ({"DEMO": "1", "HOST": "0.0.0.0"}, "HOST"),
+        ({"DEMO": "1", "HOST": "host.invalid"}, "HOST"),
+        ({"DEMO": "1", "PORT": "abc"}, "PORT"),
+        ({"DEMO": "1", "DATABASE_URL": "mysql://h/d"}, "DATABASE_URL"),
+        ({"DEMO": "1", "DATABASE_URL": "sqlite:////proc/portal.db"}, "DATABASE_URL"),
+        ({"DEMO": "1", "DATABASE_URL": "postgresql://u@127.0.0.1:1/d"}, "DATABASE_URL"),
+    ],
+)
+def test_it_refuses_to_start_in_one_line(
+    clone: Path, settings: Mapping[str, str], named: str
+) -> None:
+    _is_one_line(_flask(clone, "serve", **settings), named)
+
+
+@pytest.mark.parametrize("words", [("user", "list"), ("--help",), ("db", "current")])
+def test_a_bad_setting_ends_every_command_in_one_line(clone: Path, words: tuple[str, ...]) -> None:
+    _is_one_line(_flask(clone, *words, PORT="abc"), "PORT")
+
+
+def test_commands_need_no_secret(clone: Path) -> None:
+    assert _flask(clone, "db", "upgrade").returncode == 0
+    assert _flask(clone, "seed", "reference").returncode == 0
+    assert _flask(clone, "user", "list").returncode == 0
+
+
+def test_a_command_before_the_tables_exist_is_one_line(clone: Path) -> None:
+    done = _flask(clone, "user", "list")
+    _is_one_line(done, "flask db upgrade")
+
+
+def _is_one_line(done: subprocess.CompletedProcess[str], named: str) -> None:
+    assert done.returncode != 0
+    assert done.stdout == ""
+    lines = done.stderr.splitlines()
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("Error: ")
+    assert named in lines[0]
+
+
+@pytest.fixture
+def commands(tmp_path: Path) -> Path:
+    """A folder at the head of the PATH, to stand in for what a machine has."""
+    folder = tmp_path / "commands"
+    folder.mkdir()
+    return folder
+
+
+def _command(folder: Path, name: str, script: str) -> None:
+    path = folder / name
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+
+
+def _venv(clone: Path, commands: Path, **settings: str) -> subprocess.CompletedProcess[str]:
+    path = f"{commands}:{os.environ['PATH']}"
+    return _run(clone, "tools/venv.sh", "run", PATH=path, **settings)
+
+
+@pytest.mark.parametrize("python", ["no-such-python", "/bin/false", "/bin/true"])
+def test_a_python_that_does_not_fit_is_named(clone: Path, commands: Path, python: str) -> None:
+    done = _venv(clone, commands, PYTHON=python)
+    assert done.returncode != 0
+    assert done.stderr.startswith(f"make: PYTHON={python} ")
+    assert (clone / ".venv" / "bin" / "flask").exists()
+
+
+def test_a_dead_name_on_the_path_is_passed_over(clone: Path, commands: Path) -> None:
+    (clone / ".venv").unlink()
+    for name in ("python3", "python3.13", "python3.12"):
+        _command(commands, name, "exit 127")
+    _command(commands, "python3.11", 'case "$2" in *ensurepip*) exit 1;; *) echo 3.11;; esac')
+    _command(commands, "id", "echo 1000")
+    done = _venv(clone, commands)
+    assert "sudo apt-get install python3.11-venv" in done.stderr
+
+
+def test_what_a_virtual_environment_lacks_is_installed_or_named(
+    clone: Path, commands: Path
+) -> None:
+    (clone / ".venv").unlink()
+    _command(commands, "python3", 'case "$2" in *ensurepip*) exit 1;; *) echo 3.12;; esac')
+    _command(commands, "id", "echo 0")
+    _command(commands, "apt-get", f'echo "$@" >>{commands}/asked; test "$1" = update')
+    done = _venv(clone, commands)
+    assert done.returncode != 0
+    assert done.stderr.splitlines()[-1] == (
+        "make: could not install python3.12-venv;"
+        " run: apt-get update && apt-get install python3.12-venv"
+    )
+    assert (commands / "asked").read_text().splitlines()[-1] == "install -q -y python3.12-venv"
