@@ -9,7 +9,7 @@ from typing import Any
 import click
 from alembic.util import CommandError
 from flask.cli import AppGroup, with_appcontext
-from sqlalchemy.exc import OperationalError, ProgrammingError
+from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 
 from app.domain.errors import PortalError
 

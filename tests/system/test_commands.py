@@ -5,6 +5,7 @@ Each error is one line, the exit code is not 0, and nothing is stored.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from flask import Flask
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -20,6 +22,8 @@ from app.database import writing
 from app.domain.access import SYSTEM, Door, Kind, Writer
 from app.domain.errors import AuthenticationFailed
 from app.domain.ticket_content import NewTicket
+from app.extensions import db
+from app.factory import create_app
 from app.models import Change, Login, Partner, PartnerAccount, Site, Ticket, User
 from app.services.credentials import attempt
 from app.services.partners import create_partner_account
@@ -237,22 +241,42 @@ CREATE_PARTNER = ("partner", "create", "NREN-DEMO", "--password-stdin", "--acces
     ],
 )
 def test_wrong_arguments(
-    wrong: str, arguments: tuple[str | bytes, ...], stdin: str | bytes, word: str
+    wrong: Flask, arguments: tuple[str | bytes, ...], stdin: str | bytes, word: str
 ) -> None:
-    said = refused(wrong, *arguments, stdin=stdin)
-    assert word in said
+    database = wrong.config["SQLALCHEMY_DATABASE_URI"]
+    before = changes(database)
+    ran = wrong.test_cli_runner().invoke(args=[*map(os.fsdecode, arguments)], input=stdin)
+    assert ran.exit_code != 0
+    assert isinstance(ran.exception, SystemExit)
+    assert ran.stdout == ""
+    assert len(ran.stderr.splitlines()) == 1
+    assert word in ran.stderr
+    assert changes(database) == before
+
+
+def test_wrong_arguments_of_a_process(registry: str) -> None:
+    assert "--role" in refused(registry, *CREATE_USER, "king", stdin=PASSWORD)
+    assert "NAME" in refused(registry, "user", "disable", b"\xff")
+    assert "at least 8" in refused(registry, *CREATE_USER, "reader", stdin="short")
 
 
 @pytest.fixture(scope="module")
-def wrong() -> Iterator[str]:
-    """A database with reference data, one person and one partner; refusals leave it as it is."""
+def wrong() -> Iterator[Flask]:
+    """Reference data, one person and one partner; refusals leave them as they are.
+
+    The commands run in this process: starting one for each refusal takes minutes.
+    """
     with fresh_database("sqlite") as url:
         now = by(datetime.now(UTC))
         with opened(url) as session, writing(session):
             seed_reference(session, now)
             create_user(session, now, "taken", "reader", PASSWORD)
             create_partner_account(session, now, "TAKEN", "taken", PASSWORD, access="own")
-        yield url
+        flask_app = create_app(test_settings(url))
+        yield flask_app
+        with flask_app.app_context():
+            db.session.remove()
+            db.engine.dispose()
 
 
 def test_closing_what_is_due(database: str) -> None:
