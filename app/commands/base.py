@@ -33,6 +33,11 @@ def one_line_errors() -> Iterator[None]:
         raise click.ClickException(_one_line(str(error))) from error
     except CommandError as error:
         raise click.ClickException(_one_line(str(error))) from error
+    except IntegrityError as error:
+        # Two commands at once passed the same check; the database let one of them through.
+        raise click.ClickException(
+            "somebody entered the same name at the same moment; list what is there now"
+        ) from error
     except (OperationalError, ProgrammingError) as error:
         reason = _one_line(str(error.orig))
         if isinstance(error, ProgrammingError) or "no such table" in reason:
