@@ -53,13 +53,16 @@ _WORDS = {
 }
 
 
+def sent_values() -> list[tuple[str, str]]:
+    """All fields of the form that was sent, without passwords and tokens."""
+    return [
+        (name, value) for name, value in request.form.items(multi=True) if name not in SECRET_FIELDS
+    ]
+
+
 def typed_values() -> list[tuple[str, str]]:
     """What was typed into the form that was sent, without passwords and tokens."""
-    return [
-        (name, value)
-        for name, value in request.form.items(multi=True)
-        if name not in SECRET_FIELDS and value
-    ]
+    return [(name, value) for name, value in sent_values() if value]
 
 
 def from_our_own_page() -> bool:
@@ -125,6 +128,7 @@ def _on_missing_token(_error: CSRFError) -> Response:
             heading="The form could not be checked",
             message=message,
             typed=typed,
+            carried=sent_values(),
             resend=request.full_path.rstrip("?") if own and (login or not secret) else None,
             ask_password=login,
             home=url_for("tickets.listing"),

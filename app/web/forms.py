@@ -227,6 +227,7 @@ class TicketForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     person_in_charge = _text("person_in_charge")
     responsible_site = Choice(
         LABELS["responsible_site"],
+        default="",
         description="Where none is chosen it follows the affected links and sites.",
     )
     carbon_copy = _text(

@@ -1,0 +1,53 @@
+"""The portal's pages in-process: the cast, and a browser of anyone of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+from flask import Flask
+from sqlalchemy.orm import Session
+
+from app.database import writing
+from app.domain.access import Actor
+from app.domain.ticket_content import NewTicket
+from app.services.people import start_login
+from app.services.tickets import open_ticket
+from tests.cast import Cast, enter, writer
+from tests.web.visitor import Visitor
+
+Open = Callable[..., int]
+Enter = Callable[[Actor], Visitor]
+
+
+@pytest.fixture
+def cast(session: Session) -> Cast:
+    return enter(session)
+
+
+@pytest.fixture
+def visit(app: Flask, session: Session) -> Enter:
+    """Log somebody in without the form (whose hashing is slow on purpose)."""
+
+    def logged_in(actor: Actor) -> Visitor:
+        assert actor.account_id is not None
+        with writing(session):
+            token = start_login(session, actor.account_id, datetime.now(UTC))
+        visitor = Visitor(app)
+        visitor.carry(token)
+        return visitor
+
+    return logged_in
+
+
+@pytest.fixture
+def opened(session: Session, cast: Cast) -> Open:
+    """Open a ticket with ``NewTicket``'s fields; by the operator unless ``by`` says otherwise."""
+
+    def one(by: Actor | None = None, **fields: object) -> int:
+        content = NewTicket(**{"title": "Link down", **fields})  # type: ignore[arg-type]
+        with writing(session):
+            return open_ticket(session, writer(by or cast.operator), content).number
+
+    return one

@@ -1,0 +1,199 @@
+"""A browser without JavaScript: it reads pages, fills their own forms and sends them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html.parser import HTMLParser
+from urllib.parse import quote_plus, urlsplit
+
+from flask import Flask
+from werkzeug.test import TestResponse
+
+Fields = Mapping[str, str | bytes | Sequence[str]]
+_VOID = frozenset({"meta", "link", "input", "br", "path", "circle", "rect", "use", "img", "hr"})
+
+
+class Form:
+    """A form of a page: where it goes and what it would send untouched."""
+
+    def __init__(self, action: str, method: str) -> None:
+        self.action = action
+        self.method = method
+        self.names: set[str] = set()
+        self.fields: list[tuple[str, str]] = []
+
+    def values(self, name: str) -> list[str]:
+        """All values that the form holds under this name."""
+        return [value for key, value in self.fields if key == name]
+
+    def data(self) -> dict[str, list[str]]:
+        """What it would send."""
+        return {name: self.values(name) for name, _value in self.fields}
+
+
+class PageReader(HTMLParser):
+    """The forms, links, texts and attributes of a page, read as a browser reads them."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.forms: list[Form] = []
+        self.links: list[tuple[str, str]] = []
+        self.attributes: list[tuple[str, str, str]] = []
+        self.inline_scripts: list[str] = []
+        self.texts: list[str] = []
+        self.alerts: list[str] = []
+        self._form: Form | None = None
+        self._select = ""
+        self._radios: set[str] = set()
+        self._textarea: str | None = None
+        self._link: str | None = None
+        self._script = False
+        self._alert_depth = 0
+        self.feed(page)
+        self.close()
+
+    @property
+    def text(self) -> str:
+        """All that is to be read."""
+        return " ".join(" ".join(self.texts).split())
+
+    def form(self, action: str) -> Form:
+        """The form that goes to this path."""
+        return next(form for form in self.forms if urlsplit(form.action).path == action)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        self.attributes += [(tag, name, value) for name, value in given.items()]
+        if self._alert_depth and tag not in _VOID:
+            self._alert_depth += 1
+        elif given.get("role") == "alert" or given.get("class") == "error":
+            self._alert_depth = 1
+        if tag == "form":
+            self._form = Form(given.get("action", ""), given.get("method", "get"))
+            self.forms.append(self._form)
+        elif tag == "a":
+            self.links.append((given.get("href", ""), ""))
+            self._link = ""
+        elif tag == "script":
+            self._script = "src" not in given
+        elif tag == "select":
+            self._select = given.get("name", "")
+            self._name(self._select)
+        elif tag == "option" and "selected" in given:
+            self._field(self._select, given.get("value", ""))
+        elif tag == "textarea":
+            self._textarea = given.get("name", "")
+            self._name(self._textarea)
+            self._buffer = ""
+        elif tag == "input":
+            self._name(given.get("name", ""))
+            if given.get("type") not in ("radio", "checkbox") or "checked" in given:
+                self._field(given.get("name", ""), given.get("value", ""))
+
+    def handle_endtag(self, tag: str) -> None:
+        if self._alert_depth and tag not in _VOID:
+            self._alert_depth -= 1
+        if tag == "form":
+            self._form = None
+        elif tag == "a":
+            self._link = None
+        elif tag == "script":
+            self._script = False
+        elif tag == "textarea" and self._textarea is not None:
+            text = self._buffer.removeprefix("\r\n").removeprefix("\n")
+            self._field(self._textarea, text)
+            self._textarea = None
+
+    def handle_data(self, data: str) -> None:
+        if self._textarea is not None:
+            self._buffer += data
+            return
+        if self._script:
+            self.inline_scripts.append(data)
+        if self._link is not None:
+            self._link += data
+            self.links[-1] = (self.links[-1][0], self._link.strip())
+        self.texts.append(data)
+        if self._alert_depth:
+            self.alerts.append(data)
+
+    def _name(self, name: str) -> None:
+        if self._form is not None and name:
+            self._form.names.add(name)
+
+    def _field(self, name: str, value: str) -> None:
+        if self._form is not None and name:
+            self._form.fields.append((name, value))
+
+
+def encoded(fields: Fields) -> bytes:
+    """An urlencoded body; values given as bytes are sent as they are."""
+    pairs = []
+    for name, value in fields.items():
+        many = [value] if isinstance(value, str | bytes) else value
+        pairs += [
+            f"{quote_plus(name)}={quote_plus(one, errors='surrogatepass')}"
+            if isinstance(one, str)
+            else f"{quote_plus(name)}={quote_plus(one)}"
+            for one in many
+        ]
+    return "&".join(pairs).encode()
+
+
+class Visitor:
+    """One browser with its own cookies."""
+
+    def __init__(self, app: Flask) -> None:
+        self.client = app.test_client()
+        self._token = ""
+
+    def carry(self, login: str) -> None:
+        """Put a login's random id into the cookie."""
+        with self.client.session_transaction() as cookie:
+            cookie["_user_id"] = login
+            cookie["_fresh"] = True
+
+    @property
+    def cookie(self) -> str:
+        """The session cookie's value, or ""."""
+        found = self.client.get_cookie("portal")
+        return found.value if found else ""
+
+    def get(self, path: str, headers: Mapping[str, str] | None = None) -> TestResponse:
+        """One page; redirects are not followed."""
+        return self.client.get(path, headers=dict(headers or {}), buffered=True)
+
+    def read(self, path: str, headers: Mapping[str, str] | None = None) -> PageReader:
+        """One page that answers 200, read."""
+        answer = self.get(path, headers)
+        assert answer.status_code == 200, (path, answer.status_code)
+        return PageReader(answer.text)
+
+    def token(self) -> str:
+        """A valid CSRF token of this browser."""
+        answer = self.get("/profile")
+        page = answer.text if answer.status_code == 200 else self.get("/login").text
+        return next(value for form in PageReader(page).forms for value in form.values("csrf_token"))
+
+    def send(
+        self, path: str, fields: Fields, headers: Mapping[str, str] | None = None
+    ) -> TestResponse:
+        """Post a form with a valid token."""
+        if not self._token:
+            self._token = self.token()
+        return self.send_raw(path, encoded({"csrf_token": self._token, **fields}), headers)
+
+    def send_raw(
+        self, path: str, body: bytes, headers: Mapping[str, str] | None = None
+    ) -> TestResponse:
+        """Post a body as it is."""
+        return self.client.post(
+            path,
+            data=body,
+            content_type="application/x-www-form-urlencoded",
+            headers=dict(headers or {}),
+        )
+
+    def renew_token(self) -> None:
+        """Forget the token: the session was emptied."""
+        self._token = ""
