@@ -60,12 +60,6 @@ def _detail(page: Page, shown: Shown) -> None:
     page.goto(f"{shown.server.url}/tickets/{shown.story}")
 
 
-def _writing(page: Page, shown: Shown) -> None:
-    _detail(page, shown)
-    page.get_by_label("Internal note").check()
-    page.locator(".write").scroll_into_view_if_needed()
-
-
 def _create(page: Page, shown: Shown) -> None:
     page.goto(f"{shown.server.url}/tickets/new")
     page.locator("[name=category][value=maintenance]").check()
@@ -107,14 +101,6 @@ def _login(page: Page, shown: Shown) -> None:
     page.goto(f"{shown.server.url}/login")
 
 
-def _wrong_password(page: Page, shown: Shown) -> None:
-    _login(page, shown)
-    page.get_by_label("Name").fill("operator")
-    page.get_by_label("Password").fill("guess")
-    page.get_by_role("button", name="Log in").click()
-    page.get_by_role("alert").wait_for()
-
-
 def _not_found(page: Page, shown: Shown) -> None:
     page.goto(f"{shown.server.url}/tickets/999999")
 
@@ -141,7 +127,6 @@ PAGES: dict[str, Callable[[Page, Shown], None]] = {
     "list-filtered": _filtered,
     "list-empty": _empty,
     "detail": _detail,
-    "detail-writing": _writing,
     "create": _create,
     "create-refused": _refused,
     "conflict": _conflict,
@@ -149,7 +134,6 @@ PAGES: dict[str, Callable[[Page, Shown], None]] = {
     "error-400": _no_token,
     "error-403": _forbidden,
     "login": _login,
-    "login-refused": _wrong_password,
 }
 """What is shown under which name; those that log out stand last."""
 
