@@ -6,6 +6,7 @@ reader, and partners: GGUS-TEST (access all, internal), NREN-A and NREN-B (acces
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -108,7 +109,7 @@ def _site(
     country: str,
     zone: str,
     tier: int,
-    names: dict[str, tuple[str, ...]],
+    names: Mapping[str, tuple[str, ...]],
 ) -> Site:
     site = Site(key=key, country=country, time_zone=zone, tier=tier, tier_since=date(2009, 2, 1))
     site.names = [SiteName(system="LHCOPN", name=key)] + [
