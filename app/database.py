@@ -48,7 +48,8 @@ def begin_write(session: Session) -> None:
     if session.in_transaction():
         if session.connection().get_execution_options().get(_IMMEDIATE, False):
             return
-        assert not (session.new or session.dirty or session.deleted), "written before begin_write"
+        pending = [*session.new, *session.dirty, *session.deleted]
+        assert not pending, "written before begin_write"
         session.rollback()
     session.connection(execution_options={_IMMEDIATE: True})
 

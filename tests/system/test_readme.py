@@ -1,0 +1,30 @@
+"""What the README shows works: the partner's ten lines run as they stand."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from app import demo
+from app.config import PROJECT
+from tests.harness.server import LiveServer
+from tests.soap_service.wire import PASSWORD, lay_accounts
+
+
+def test_the_ten_lines_of_a_partner(
+    sqlite_server: LiveServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lay_accounts(sqlite_server)
+    text = (PROJECT / "README.md").read_text()
+    (lines,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    for written, here in (
+        ("http://127.0.0.1:8000", sqlite_server.url),
+        ('"ggus-demo"', '"opn"'),
+        ("the password that make run printed", PASSWORD),
+    ):
+        assert written in lines
+        lines = lines.replace(written, here)
+    exec(lines, {})  # noqa: S102  # the README's own lines
+    assert capsys.readouterr().out == "new\n"
+    assert "ggus-demo" in {login.name for login in demo.LOGINS}
