@@ -15,9 +15,12 @@ die() { say "make: $*"; exit 1; }
 # Prints the version ("3.13") of an interpreter that runs and is one of ours. A name on the PATH may
 # be a dead shim, so only running it tells.
 version_of() {
-    "$1" -c 'import sys
-v = sys.version_info[:2]
-sys.exit(0 if (3, 11) <= v <= (3, 13) and not print("%d.%d" % v) else 1)' 2>/dev/null </dev/null
+    found="$("$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null </dev/null)" ||
+        return 1
+    case "$found" in
+    3.11 | 3.12 | 3.13) printf '%s\n' "$found" ;;
+    *) return 1 ;;
+    esac
 }
 
 find_python() {

@@ -106,9 +106,12 @@ def wait_until_answering(
 
 
 def end_group(process: subprocess.Popen[bytes]) -> None:
-    """End a process started in its own session, and all its children."""
+    """End a process started in its own session, and all its children.
+
+    Only the first is asked: it ends its workers, which wait long when they are asked twice.
+    """
     try:
-        os.killpg(process.pid, signal.SIGTERM)
+        process.send_signal(signal.SIGTERM)
         process.wait(timeout=15)
         os.killpg(process.pid, signal.SIGKILL)
     except subprocess.TimeoutExpired:

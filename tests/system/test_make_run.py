@@ -115,9 +115,14 @@ def test_it_says_where_it_is_and_serves(clone: Path) -> None:
 
 @pytest.mark.parametrize("way", [signal.SIGINT, signal.SIGTERM])
 def test_it_ends_cleanly_with_all_its_processes(clone: Path, way: signal.Signals) -> None:
-    with _running(clone) as (process, url, _):
-        os.killpg(process.pid, way)
-        process.wait(timeout=15)
+    secret = "0123456789abcdef" * 2
+    with _running(clone, DEMO="0", SECRET_KEY=secret) as (process, url, printed):
+        assert "Demo login" not in printed
+        if way == signal.SIGINT:
+            os.killpg(process.pid, way)  # as a terminal does it
+        else:
+            process.send_signal(way)  # as a service manager does it
+        process.wait(timeout=9)
         with pytest.raises(ProcessLookupError):
             os.killpg(process.pid, 0)
         with pytest.raises(OSError, match="refused"):
