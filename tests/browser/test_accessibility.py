@@ -1,0 +1,177 @@
+"""Every page of the URL map: axe-core finds nothing serious, and none is wider than a phone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Browser, Page
+
+from app.domain.ticket_content import NewTicket, Reference
+from app.extensions import db
+from app.factory import create_app
+from tests.browser.visit import change, lay, log_in, people_of, sideways
+from tests.cast import NOON, Cast
+from tests.harness.browser import AXE, strict_page
+from tests.harness.server import LiveServer
+
+NO_PAGES = {"static", "tickets_csv.download", "start"}
+"""GET addresses that answer no page of their own: files, CSV, a redirection."""
+_GRAVE = ("serious", "critical")
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A portal with tickets of every look."""
+
+    server: LiveServer
+    cast: Cast
+    ticket: int
+    final: int
+
+
+@pytest.fixture(scope="module")
+def scene(sqlite_server: LiveServer) -> Scene:
+    cast = people_of(sqlite_server)
+    ticket, final = lay(
+        sqlite_server,
+        cast.operator,
+        NewTicket(
+            title="Planned work on CERN-GRIDKA-LHCOPN-001",
+            description="The fibre is moved.\nTraffic takes the backup.",
+            category="maintenance",
+            window_start=NOON,
+            window_end=NOON.replace(hour=18),
+            event_start=NOON,
+            sites=("DE-KIT", "A site that nobody knows"),
+            priority="top priority",
+            related_issue="https://example.org/1",
+            references=(Reference("GEANT", "4711", "https://example.org/4711"),),
+        ),
+        NewTicket(title="Done"),
+    )
+    change(sqlite_server, cast.operator, ticket, public_comment="Seen.", state="in progress")
+    change(sqlite_server, cast.operator, ticket, internal_comment="Mind the contract.")
+    change(sqlite_server, cast.operator, final, state="solved", solution="Repaired.")
+    change(sqlite_server, cast.operator, final, state="verified")
+    return Scene(sqlite_server, cast, ticket, final)
+
+
+@pytest.fixture(scope="module")
+def flask_app(sqlite_server: LiveServer) -> Iterator[Flask]:
+    made = create_app(sqlite_server.settings)
+    yield made
+    with made.app_context():
+        db.session.remove()
+        db.engine.dispose()
+
+
+def _pages(flask_app: Flask, scene: Scene) -> list[str]:
+    """The paths of all pages of the URL map, those with a number for two tickets."""
+    found = []
+    urls = flask_app.url_map.bind("127.0.0.1")
+    for rule in flask_app.url_map.iter_rules():
+        if "GET" not in (rule.methods or ()) or rule.endpoint in NO_PAGES:
+            continue
+        assert rule.arguments <= {"number"}, f"say what {rule} takes"
+        numbers = [scene.ticket, scene.final] if rule.arguments else [None]
+        for number in numbers:
+            if number == scene.final and rule.endpoint == "tickets.edit":
+                continue  # refused; looked at below
+            found.append(urls.build(rule.endpoint, {"number": number} if number else {}))
+    assert len(found) >= 7
+    return found
+
+
+def _states(scene: Scene) -> list[str]:
+    """Pages that look different for what their address says, and those that refuse."""
+    return [
+        "/tickets?state=open&state=closed&category=maintenance&site=DE-KIT&sort=title",
+        "/tickets?q=nothing+like+this&priority=urgent",
+        "/tickets?state=gone&from=yesterday",
+        f"/tickets/{scene.final}/edit",
+        "/tickets/999999",
+    ]
+
+
+def _grave(page: Page) -> list[str]:
+    page.evaluate(AXE.read_text())
+    result: dict[str, Any] = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    return [
+        f"{page.url}: {found['id']}: {node['target']} {node['failureSummary']}"
+        for found in result["violations"]
+        if found["impact"] in _GRAVE
+        for node in found["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(
+    scheme: str, browser_page: Page, expected_statuses: set[int], scene: Scene, flask_app: Flask
+) -> None:
+    expected_statuses |= {401, 404, 409, 422}
+    page, url = browser_page, scene.server.url
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    page.goto(f"{url}/login")
+    found = _grave(page)
+    page.get_by_label("Name").fill("nobody")
+    page.get_by_label("Password").fill("nothing at all")
+    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("alert").wait_for()
+    found += _grave(page)
+    log_in(page, scene.server, "operator")
+    for path in [*_pages(flask_app, scene), *_states(scene)]:
+        page.goto(url + path)
+        found += _grave(page)
+    # what opens, and what a refused form looks like
+    page.goto(f"{url}/tickets")
+    page.get_by_text("Add filter").click()
+    page.get_by_role("combobox", name="Affected site").fill("GRID")
+    found += _grave(page)
+    page.goto(f"{url}/tickets/new")
+    page.get_by_role("button", name="Open ticket").click()
+    page.locator("#errors").wait_for()
+    found += _grave(page)
+    page.goto(f"{url}/tickets/{scene.ticket}")
+    page.get_by_label("Internal note").check()
+    page.get_by_role("button", name="Add internal note").click()
+    page.locator(".write .error-summary").wait_for()
+    page.locator("summary", has_text="Solve…").click()
+    page.locator(".bar details.menu summary").click()
+    found += _grave(page)
+    assert found == []
+
+
+def test_axe_finds_nothing_serious_where_two_edit(
+    browser_page: Page, expected_statuses: set[int], scene: Scene
+) -> None:
+    expected_statuses.add(409)
+    page = browser_page
+    (number,) = lay(scene.server, scene.cast.operator, NewTicket(title="First"))
+    log_in(page, scene.server, "operator", f"/tickets/{number}/edit")
+    page.locator("#title").fill("Mine")
+    change(scene.server, scene.cast.admin, number, title="Theirs")
+    page.get_by_role("button", name="Save changes").click()
+    page.locator(".conflict").wait_for()
+    assert _grave(page) == []
+    page.set_viewport_size({"width": 390, "height": 800})
+    assert sideways(page) <= 0
+
+
+@pytest.mark.parametrize("javascript", [True, False], ids=["javascript", "plain"])
+@pytest.mark.parametrize("width", [320, 390, 1024])
+def test_no_page_scrolls_sideways(
+    width: int, javascript: bool, browser: Browser, scene: Scene, flask_app: Flask
+) -> None:
+    wide = []
+    with strict_page(browser, {404, 409, 422}, javascript=javascript) as page:
+        page.set_viewport_size({"width": width, "height": 844})
+        log_in(page, scene.server, "operator")
+        for path in [*_pages(flask_app, scene), *_states(scene)]:
+            page.goto(scene.server.url + path)
+            if (more := sideways(page)) > 0:
+                wide.append((path, more))
+    assert wide == []
