@@ -5,6 +5,7 @@ The one translator of the vocabulary of errors into pages. A refused write keeps
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, current_app, g, make_response, render_template, request, url_for
@@ -75,20 +76,26 @@ def from_our_own_page() -> bool:
     return origin == f"{parts.scheme}://{parts.netloc}"
 
 
-def message_page(status: int, message: str | None = None) -> Response:
-    """A page, or for htmx a notice, that says what is wrong."""
+def message_page(
+    status: int, message: str | None = None, typed: Sequence[tuple[str, str]] = ()
+) -> Response:
+    """A page, or for htmx a notice, that says what is wrong; ``typed`` is shown, to copy."""
     heading = _HEADINGS.get(status, "This did not work")
     words = message or _WORDS.get(status, "Go back and try again.")
     template = "errors/_notice.html" if wants_fragment() else "errors/message.html"
     home = url_for("tickets.listing")
     return make_response(
-        render_template(template, code=status, heading=heading, message=words, home=home), status
+        render_template(
+            template, code=status, heading=heading, message=words, home=home, typed=typed
+        ),
+        status,
     )
 
 
 def _on_portal_error(error: PortalError) -> Response:
     status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 400)
-    return message_page(status, None if isinstance(error, NotFound) else error.message)
+    typed = typed_values() if request.method == "POST" else ()
+    return message_page(status, None if isinstance(error, NotFound) else error.message, typed)
 
 
 def _on_http_error(error: HTTPException) -> Response:

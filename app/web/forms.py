@@ -161,6 +161,7 @@ class PasswordForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
 class CommentForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """One entry at the end of the story. ``kind`` says who reads it and whether it solves."""
 
+    version = HiddenField()
     kind = Radio("Kind of entry", default="public")
     text = TextAreaField("Text", filters=[lines])
     solution = TextAreaField(
@@ -173,6 +174,7 @@ class CommentForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
 class MoveForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """A move to another state, with what it needs."""
 
+    version = HiddenField()
     state = HiddenField("State")
     solution = TextAreaField("Solution", filters=[lines], description="How it was solved.")
 
@@ -295,9 +297,12 @@ def form_value(ticket: Ticket, name: str) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def keep_unchanged(ticket: Ticket, stated: Mapping[str, Any]) -> dict[str, Any]:
+def keep_unchanged(
+    ticket: Ticket, stated: Mapping[str, Any], seen: Mapping[str, str | None]
+) -> dict[str, Any]:
     """What a person changed in a form: a browser changes line ends and blanks on its own.
 
+    ``seen`` holds what the form showed of fields that somebody else changed since, as logged.
     Also leaves out a responsible site that was not touched, so that it goes on following.
     """
     changed = {}
@@ -307,7 +312,8 @@ def keep_unchanged(ticket: Ticket, stated: Mapping[str, Any]) -> dict[str, Any]:
             continue
         if isinstance(value, str) and isinstance(before, str):
             one = name in _ONE_LINE
-            same = _as_a_browser_sends(before, one) == _as_a_browser_sends(value, one)
+            shown = (before, seen.get(name, before) or "")
+            same = _as_a_browser_sends(value, one) in [_as_a_browser_sends(x, one) for x in shown]
         elif name == "references":
             kinds = {(item.provider, item.reference, item.url): item for item in before}
             value = tuple(kinds.get((v.provider, v.reference, v.url), v) for v in value)

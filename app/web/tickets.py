@@ -22,7 +22,7 @@ from wtforms import SelectMultipleField
 
 from app.database import writing
 from app.domain import access
-from app.domain.errors import EditConflict, Invalid, MoveNotAllowed
+from app.domain.errors import Difference, EditConflict, Invalid, MoveNotAllowed
 from app.domain.ticket_content import LABELS, NewTicket
 from app.domain.tickets import FINAL_STATES, Network, State
 from app.extensions import db
@@ -31,7 +31,7 @@ from app.services import tickets as verbs
 from app.services.changes import TICKET, changes_of
 from app.services.partners import all_partners
 from app.services.registry import all_links, all_sites
-from app.services.ticket_fields import facts_of
+from app.services.ticket_fields import as_logged, current_value, facts_of
 from app.services.ticket_lists import (
     TicketFilter,
     count_by_state,
@@ -220,6 +220,8 @@ def _ticket_page(
         hand_form=hand_form or _hand_form(ticket, formdata=None),
         may_hand=actor.is_operator,
         sees_internal=sees_internal,
+        # what was written for a move that is not possible any more has no field to stand in
+        unsaved=form_text("solution") if status >= 400 and State.SOLVED not in moves else "",
         opened_by=ticket.submitter_name
         or (ticket.created_by_partner.code if ticket.created_by_partner else "unknown"),
         times=_times(ticket),
@@ -228,6 +230,11 @@ def _ticket_page(
         span=_span(ticket),
         back=_back(),
     )
+
+
+def form_text(name: str) -> str:
+    """What was typed into this field of the form that was sent, or ""."""
+    return request.form.get(name, "") if request.method == "POST" else ""
 
 
 def _times(ticket: Ticket) -> list[tuple[str, datetime | None]]:
@@ -321,16 +328,12 @@ def comment(number: int) -> Response:
     if not form.validate():
         return _ticket_page(number, comment_form=form, status=422)
     try:
+        version = _seen_version(form, ticket)
+        wanted = _wanted_move(ticket, form, State.SOLVED)
+        wanted["public_comment"] = form.text.data or ""
         with writing(rows):
             if form.kind.data == "solve":
-                ticket = verbs.move_ticket(
-                    rows,
-                    by,
-                    number,
-                    State.SOLVED,
-                    solution=form.solution.data,
-                    public_comment=form.text.data or "",
-                )
+                ticket = verbs.change_ticket(rows, by, number, wanted, base_version=version)
             else:
                 internal = form.kind.data == "internal"
                 ticket = verbs.comment_ticket(
@@ -339,6 +342,11 @@ def comment(number: int) -> Response:
     except Invalid as error:
         attach(form, error, renamed={"public_comment": "text", "internal_comment": "text"})
         return _ticket_page(number, comment_form=form, status=422)
+    except EditConflict as conflict:
+        rows.rollback()
+        form.solution.errors = [_meanwhile(conflict)]
+        form.version.data = str(conflict.current_version)
+        return _ticket_page(number, comment_form=form, status=409)
     except MoveNotAllowed as error:
         form.kind.errors = [error.message]
         return _ticket_page(number, comment_form=form, status=409)
@@ -349,23 +357,48 @@ def comment(number: int) -> Response:
 def move(number: int) -> Response:
     """Move the ticket to another state."""
     rows, by = db.session(), writer()
-    verbs.find_ticket(rows, by.actor, number)
+    ticket = verbs.find_ticket(rows, by.actor, number)
     form = MoveForm()
     wanted = form.state.data or ""
     if wanted not in list(State):
         form.state.errors = [f"State takes one of: {', '.join(State)}"]
         return _ticket_page(number, move_form=form, status=422)
     try:
+        version = _seen_version(form, ticket)
         with writing(rows):
-            solution = form.solution.data if "solution" in request.form else None
-            ticket = verbs.move_ticket(rows, by, number, wanted, solution=solution)
+            ticket = verbs.change_ticket(
+                rows, by, number, _wanted_move(ticket, form, wanted), base_version=version
+            )
     except Invalid as error:
         attach(form, error)
         return _ticket_page(number, move_form=form, status=422)
+    except EditConflict as conflict:
+        rows.rollback()
+        form.state.errors = [_meanwhile(conflict)]
+        form.version.data = str(conflict.current_version)
+        return _ticket_page(number, move_form=form, status=409)
     except MoveNotAllowed as error:
         form.state.errors = [error.message]
         return _ticket_page(number, move_form=form, status=409)
     return _after_writing(number, ticket.version)
+
+
+def _wanted_move(ticket: Ticket, form: CommentForm | MoveForm, state: str) -> dict[str, Any]:
+    """The state, and the solution if the person wrote one."""
+    wanted: dict[str, Any] = {"state": state}
+    if "solution" in request.form:
+        stated = {"solution": form.solution.data or ""}
+        wanted |= keep_unchanged(ticket, stated, _shown_before(form, ticket))
+    return wanted
+
+
+def _meanwhile(conflict: EditConflict) -> str:
+    """What somebody else changed since the page was loaded."""
+    words = "; ".join(
+        f"{LABELS[item.field]} is now: {'not set' if item.theirs is None else item.theirs}"
+        for item in conflict.differences
+    )
+    return f"Somebody else changed this ticket meanwhile. {words}. Send yours again to replace it"
 
 
 @blueprint.post(f"/tickets/{NUMBER}/undo")
@@ -484,18 +517,22 @@ def edit(number: int) -> AnyResponse:
     if request.form.get("do") == "propose":
         _propose_sites(form, all_links(rows))
         return _edit_page(form, ticket, 200)
-    _take_choices(form, ticket)
+    unchosen = _take_choices(form, ticket)
     if request.form.get("do") == "again":
         return _edit_page(form, ticket, 200)
     if not form.validate():
         return _edit_page(form, ticket, 422)
+    if unchosen:
+        return _conflict_page(form, ticket, _asked_again(form, ticket, unchosen))
     try:
-        wanted = keep_unchanged(ticket, form.values())
+        wanted = keep_unchanged(ticket, form.values(), _shown_before(form, ticket))
         with writing(rows):
             verbs.change_ticket(rows, by, number, wanted, base_version=version, check_needs=True)
     except EditConflict as conflict:
         rows.rollback()
-        return _conflict_page(form, number, conflict, version)
+        ticket = verbs.find_ticket(rows, by.actor, number)
+        _take_over(form, ticket, conflict, version)
+        return _conflict_page(form, ticket, conflict.differences)
     except Invalid as error:
         attach(form, error)
         return _edit_page(form, verbs.find_ticket(rows, by.actor, number), 422)
@@ -519,8 +556,21 @@ def _filled(ticket: Ticket, actor: access.Actor) -> EditForm:
     return form
 
 
-def _seen_version(form: EditForm, ticket: Ticket) -> int:
+def _shown_before(form: EditForm | CommentForm | MoveForm, ticket: Ticket) -> dict[str, str | None]:
+    """What the form showed of fields that somebody else changed since, as logged."""
+    seen = _seen_version(form, ticket)
+    shown: dict[str, str | None] = {}
+    for change in changes_of(db.session(), TICKET, ticket.number):
+        if change.version > seen:
+            for item in change.fields:
+                shown.setdefault(item.field, item.old)
+    return shown
+
+
+def _seen_version(form: EditForm | CommentForm | MoveForm, ticket: Ticket) -> int:
     text = form.version.data or ""
+    if not text and not isinstance(form, EditForm):
+        return ticket.version  # a button without a text of its own overwrites none
     if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) <= ticket.version):
         raise Invalid(
             "version", "The form names a version that this ticket never had; load it again"
@@ -532,22 +582,35 @@ def _edit_page(form: EditForm, ticket: Ticket, status: int) -> Response:
     return _form_page("tickets/edit.html", form, status, ticket=ticket)
 
 
-def _take_choices(form: EditForm, ticket: Ticket) -> None:
-    """Where the person chose what is stored, put it into the form."""
+def _take_choices(form: EditForm, ticket: Ticket) -> list[str]:
+    """Where the person chose what is stored, put it into the form. The fields without a choice."""
+    asked = request.form.getlist("ask")
+    unchosen = []
     for field in form:
-        if request.form.get(f"choose-{field.name}") == "theirs":
+        choice = request.form.get(f"choose-{field.name}")
+        if choice == "theirs":
             field.process_data(form_value(ticket, field.name))
             field.raw_data = None
+        elif field.name in asked and choice != "mine":
+            unchosen.append(field.name)
+    return unchosen
 
 
-def _conflict_page(form: EditForm, number: int, conflict: EditConflict, seen: int) -> Response:
-    """Both values per field. What only somebody else changed is taken over into the form."""
-    rows = db.session()
-    ticket = verbs.find_ticket(rows, acting(), number)
+def _asked_again(form: EditForm, ticket: Ticket, names: Sequence[str]) -> list[Difference]:
+    mine = form.values()
+    return [
+        Difference(name, None, as_logged(current_value(ticket, name)), as_logged(mine[name]))
+        for name in names
+        if name in mine
+    ]
+
+
+def _take_over(form: EditForm, ticket: Ticket, conflict: EditConflict, seen: int) -> None:
+    """Take what only somebody else changed over into the form, and the version seen now."""
     both = {difference.field for difference in conflict.differences}
     changed = {
         item.field
-        for change in changes_of(rows, TICKET, number)
+        for change in changes_of(db.session(), TICKET, ticket.number)
         if change.version > seen
         for item in change.fields
     }
@@ -557,6 +620,11 @@ def _conflict_page(form: EditForm, number: int, conflict: EditConflict, seen: in
             field.raw_data = None
     form.version.data = str(conflict.current_version)
     form.version.raw_data = None
+
+
+def _conflict_page(form: EditForm, ticket: Ticket, conflicts: Sequence[Difference]) -> Response:
+    """Both values per field; ``unchosen`` where the person was asked already."""
+    asked = request.form.getlist("ask")
     carried = []
     for field in form:
         if field.name == "csrf_token":
@@ -573,8 +641,9 @@ def _conflict_page(form: EditForm, number: int, conflict: EditConflict, seen: in
             "label": LABELS.get(item.field, item.field),
             "theirs": item.theirs,
             "mine": item.mine,
+            "unchosen": item.field in asked,
         }
-        for item in conflict.differences
+        for item in conflicts
     ]
     page = render_template(
         "tickets/conflict.html",
