@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response
 
 from app.extensions import db
 from app.models import PortalFact
-from app.web import errors, login, profile, registry, tickets, tickets_csv, times
+from app.web import encoding, errors, login, profile, registry, tickets, tickets_csv, times
 
 PLACES = (("Tickets", "tickets.listing"), ("Sites", "registry.sites"), ("Links", "registry.links"))
 """The places of the top bar; only what exists."""
@@ -25,6 +25,7 @@ THEMES = ("light", "dark")
 def register(flask_app: Flask) -> None:
     """Add pages, filters, gate, errors and headers to the application."""
     times.register(flask_app)
+    encoding.register(flask_app)
     errors.register(flask_app)
     login.register(flask_app)
     for module in (tickets, tickets_csv, registry, profile):

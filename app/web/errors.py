@@ -38,16 +38,20 @@ _HEADINGS = {
     405: "This address does not take that kind of request",
     409: "This is not possible now",
     413: "This is too much for one request",
+    415: "This kind of form is not taken",
     422: "A value is not allowed",
     429: "Too many attempts",
     500: "The portal made an error",
     503: "The portal is not available now",
 }
 _WORDS = {
-    400: "The browser sent something that this page does not take.",
+    400: "The browser sent something that this page does not take: only text in UTF-8 can be read."
+    " Nothing was stored.",
     404: "Nothing is known under this address. Check the number, or search for a word.",
     405: "Follow a link or a button of the portal instead of typing the address.",
-    413: "A form takes at most 256 kB. Shorten the text and send it again.",
+    413: "A form takes at most 4 MiB. Nothing was stored; go back, shorten the text and send it"
+    " again.",
+    415: "The pages take forms as browsers send them. Nothing was stored.",
     500: "Nothing was stored. The error was recorded; try again, and tell an administrator if it"
     " happens again.",
     503: "Wait a moment and try again.",

@@ -155,7 +155,7 @@ class PasswordForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     def validate_again(self, field: Field) -> None:
         """Both must be the same."""
         if field.data != self.new.data:
-            raise ValueError("The two new passwords differ")
+            raise ValidationError("The two new passwords differ")
 
 
 class CommentForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
@@ -242,8 +242,12 @@ class TicketForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         description="One a line: provider; number there; address. The address may be left out.",
     )
 
-    def values(self) -> dict[str, Any]:
-        """The fields in the types in which services take them; raises ``Invalid``."""
+    def values(self, ticket: Ticket | None = None) -> dict[str, Any]:
+        """The fields in the types in which services take them; raises ``Invalid``.
+
+        References that stand as they do in ``ticket`` are not read again: partners send some
+        that the lines of the form cannot hold.
+        """
         found: dict[str, Any] = {}
         for field in self:
             if field.name in ("csrf_token", "version"):
@@ -252,7 +256,7 @@ class TicketForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
             if isinstance(field, SelectMultipleField):
                 value = tuple(dict.fromkeys(item for item in value or () if item))
             elif field.name == "references":
-                value = read_references(value or "")
+                value = _references_of(value or "", ticket)
             found[field.name] = value
         return found
 
@@ -277,6 +281,14 @@ def read_references(text: str) -> tuple[Reference, ...]:
             )
         found.append(Reference(parts[0], parts[1], parts[2] if len(parts) == 3 else ""))
     return tuple(found)
+
+
+def _references_of(text: str, ticket: Ticket | None) -> tuple[Reference, ...]:
+    if ticket is not None:
+        before: tuple[Reference, ...] = current_value(ticket, "references")
+        if _as_a_browser_sends(text, None) == _as_a_browser_sends(write_references(before), None):
+            return before
+    return read_references(text)
 
 
 def write_references(references: Sequence[Reference]) -> str:

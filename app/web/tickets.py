@@ -525,7 +525,7 @@ def edit(number: int) -> AnyResponse:
     if unchosen:
         return _conflict_page(form, ticket, _asked_again(form, ticket, unchosen))
     try:
-        wanted = keep_unchanged(ticket, form.values(), _shown_before(form, ticket))
+        wanted = keep_unchanged(ticket, form.values(ticket), _shown_before(form, ticket))
         with writing(rows):
             verbs.change_ticket(rows, by, number, wanted, base_version=version, check_needs=True)
     except EditConflict as conflict:
@@ -597,7 +597,7 @@ def _take_choices(form: EditForm, ticket: Ticket) -> list[str]:
 
 
 def _asked_again(form: EditForm, ticket: Ticket, names: Sequence[str]) -> list[Difference]:
-    mine = form.values()
+    mine = form.values(ticket)
     return [
         Difference(name, None, as_logged(current_value(ticket, name)), as_logged(mine[name]))
         for name in names
