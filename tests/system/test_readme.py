@@ -25,6 +25,6 @@ def test_the_ten_lines_of_a_partner(
     ):
         assert written in lines
         lines = lines.replace(written, here)
-    exec(lines, {})  # noqa: S102  # the README's own lines
+    exec(lines, {})  # the README's own lines
     assert capsys.readouterr().out == "new\n"
     assert "ggus-demo" in {login.name for login in demo.LOGINS}
