@@ -51,9 +51,9 @@ pictures: ## screenshots of every page into docs/pictures
 	@tools/test_programs.sh
 	@unset DEMO; $(BIN)/python tools/pictures.py
 
-bench: ## measure the server
+bench: ## measure the servers that are installed, under the SOAP door
 	@tools/venv.sh dev
-	@unset DEMO; $(BIN)/python tools/bench.py
+	@unset DEMO; $(BIN)/python tools/bench_servers.py
 
 clean: ## remove .venv and caches; the database in instance/ stays
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

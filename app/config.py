@@ -75,7 +75,7 @@ class Settings:
         host = _host(values.get("HOST", "127.0.0.1"))
         port = _whole_number("PORT", values.get("PORT", "8000"), 1, 65535)
         demo = _switch("DEMO", values.get("DEMO", "0"))
-        if demo and not _is_loopback(host):
+        if demo and not is_loopback(host):
             raise SettingError(
                 "HOST must be a loopback address (127.0.0.1, ::1 or localhost) while DEMO=1:"
                 " the demo's passwords are public"
@@ -151,7 +151,8 @@ def _host(text: str) -> str:
     raise SettingError("HOST must be an IP address or a host name to listen on")
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches an address; host names other than localhost are not."""
     if host == "localhost":
         return True
     try:

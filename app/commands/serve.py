@@ -14,8 +14,9 @@ from sqlalchemy.orm import Session
 from app import demo
 from app.commands.arguments import command_writer
 from app.commands.base import PortalCommand
-from app.config import PROJECT, Settings, process_environment
+from app.config import PROJECT, Settings, is_loopback, process_environment
 from app.database import writing
+from app.domain.errors import SettingError
 from app.extensions import db
 from app.server import need_free_port, server_command
 from app.services.reference import seed_reference
@@ -61,6 +62,11 @@ def _seed(session: Session, settings: Settings) -> None:
     seed_reference(session, by)
     if settings.demo:
         demo.seed_demo(session, by.now)
+    elif demo.is_demo(session) and not is_loopback(settings.host):
+        raise SettingError(
+            "DATABASE_URL: this database holds demo logins, whose passwords are public;"
+            " only a loopback HOST may serve it"
+        )
 
 
 def _settings() -> Settings:

@@ -74,7 +74,7 @@ def test_wrong_unknown_and_disabled_are_answered_alike(session: Session, cast: C
 
 
 def test_the_21st_failure_within_ten_seconds_blocks_for_five(session: Session, cast: Cast) -> None:
-    def fail(at: float) -> type[Exception]:
+    def fail(at: float) -> type[Exception | None]:
         error = tried(session, "nren_a", "wrong password", NOON + timedelta(seconds=at)).error
         return type(error)
 

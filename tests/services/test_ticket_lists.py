@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy.orm import Session
@@ -11,6 +13,7 @@ from sqlalchemy.orm import Session
 from app.database import writing
 from app.domain.ticket_content import NewTicket
 from app.domain.tickets import Priority, State
+from app.models import Ticket
 from app.services.ticket_lists import SORTS, TicketFilter, count_by_state, list_tickets
 from app.services.tickets import move_ticket, open_ticket
 from tests.cast import NOON, Cast, enter, writer
@@ -102,9 +105,9 @@ def test_pages_join_to_the_whole_list_in_order(session: Session, sort: str, dire
         if after is None:
             break
     assert joined == [ticket.number for ticket in whole]
-    keys = {
-        "priority": lambda ticket: list(Priority).index(ticket.priority),
-        "state": lambda ticket: list(State).index(ticket.state),
+    keys: dict[str, Callable[[Ticket], Any]] = {
+        "priority": lambda ticket: list(Priority).index(Priority(ticket.priority)),
+        "state": lambda ticket: list(State).index(State(ticket.state)),
         "number": lambda ticket: ticket.number,
         "created": lambda ticket: ticket.created_at,
         "changed": lambda ticket: ticket.changed_at,

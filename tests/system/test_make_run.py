@@ -172,6 +172,14 @@ def test_it_refuses_to_start_in_one_line(
     _is_one_line(_flask(clone, "serve", **settings), named)
 
 
+def test_demo_logins_are_never_served_to_others(clone: Path, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'demo.db'}"
+    for words in (("db", "upgrade"), ("seed", "reference"), ("seed", "demo")):
+        assert _flask(clone, *words, DATABASE_URL=url).returncode == 0
+    served = _flask(clone, "serve", DATABASE_URL=url, HOST="0.0.0.0", SECRET_KEY=32 * "k3")
+    _is_one_line(served, "DATABASE_URL")
+
+
 @pytest.mark.parametrize("words", [("user", "list"), ("--help",), ("db", "current")])
 def test_a_bad_setting_ends_every_command_in_one_line(clone: Path, words: tuple[str, ...]) -> None:
     _is_one_line(_flask(clone, *words, PORT="abc"), "PORT")
