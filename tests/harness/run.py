@@ -39,9 +39,9 @@ def abandoned() -> list[Path]:
     for run in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         try:
             os.kill(int((run / "owner").read_text()), 0)
-        except (ProcessLookupError, ValueError):
+        except ProcessLookupError:
             found.append(run)
-        except OSError:
+        except (OSError, ValueError):
             continue  # somebody else's, or just being made
     return found
 
