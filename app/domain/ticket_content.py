@@ -187,9 +187,9 @@ def check_values(values: Mapping[str, Any]) -> None:
                     raise Invalid(name, f"{label} is required")
             elif name in CHOICES and value is not None:
                 checked_choice(name, value, CHOICES[name], label)
-            elif name == "sites":
-                for site in value:
-                    checked_text(name, site, SHORT_TEXT_LIMIT, label=label)
+            elif name in ("links", "sites"):
+                for thing in value:
+                    checked_text(name, thing, SHORT_TEXT_LIMIT, label=label)
             elif name == "references":
                 for reference in value:
                     for text in (reference.provider, reference.reference, reference.url):

@@ -25,7 +25,7 @@ from wtforms.validators import AnyOf, DataRequired, ValidationError
 from wtforms.widgets import TextInput
 
 from app.domain.errors import Invalid, InvalidMany
-from app.domain.texts import read_time
+from app.domain.texts import checked_addresses, read_time
 from app.domain.ticket_content import LABELS, Reference
 from app.domain.tickets import Category, Impact, Layer, Network, Priority
 from app.models import Ticket
@@ -343,6 +343,13 @@ _ONE_LINE = frozenset({"title", "unit", "person_in_charge", "carbon_copy", "rela
 def _as_a_browser_sends(text: str, one_line_only: object) -> str:
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     return (text.replace("\n", "") if one_line_only else text).strip()
+
+
+def check_addresses(stated: Mapping[str, Any]) -> None:
+    """Raise ``Invalid`` if the carbon copy that a person wrote holds no mail addresses."""
+    name = "carbon_copy"
+    if name in stated:
+        checked_addresses(name, stated[name], label=LABELS[name])
 
 
 def attach(form: Any, error: Invalid, renamed: Mapping[str, str] | None = None) -> None:

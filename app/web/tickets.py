@@ -46,6 +46,7 @@ from app.web.forms import (
     TicketForm,
     UndoForm,
     attach,
+    check_addresses,
     form_value,
     keep_unchanged,
     options,
@@ -370,7 +371,7 @@ def move(number: int) -> Response:
                 rows, by, number, _wanted_move(ticket, form, wanted), base_version=version
             )
     except Invalid as error:
-        attach(form, error)
+        attach(form, error, renamed={"version": "state"})
         return _ticket_page(number, move_form=form, status=422)
     except EditConflict as conflict:
         rows.rollback()
@@ -482,6 +483,7 @@ def new() -> Response:
             if form.validate():
                 try:
                     stated = form.values()
+                    check_addresses(stated)
                     stated["network"] = stated["network"] or None
                     with writing(rows):
                         ticket = verbs.open_ticket(rows, by, NewTicket(**stated), check_needs=True)
@@ -526,6 +528,7 @@ def edit(number: int) -> AnyResponse:
         return _conflict_page(form, ticket, _asked_again(form, ticket, unchosen))
     try:
         wanted = keep_unchanged(ticket, form.values(ticket), _shown_before(form, ticket))
+        check_addresses(wanted)
         with writing(rows):
             verbs.change_ticket(rows, by, number, wanted, base_version=version, check_needs=True)
     except EditConflict as conflict:

@@ -1,0 +1,316 @@
+"""Every field of every form with what nobody should send: words, nothing stored, nothing lost.
+
+The fields come from the form classes themselves; a form that is not listed here fails a test.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Sequence
+
+import pytest
+from flask import Flask
+from flask_wtf import FlaskForm
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+from wtforms import (
+    Field,
+    HiddenField,
+    PasswordField,
+    RadioField,
+    SelectField,
+    SelectMultipleField,
+    StringField,
+    TextAreaField,
+)
+
+from app.domain.ticket_content import TEXT_LIMITS
+from app.models import Change, Login, Ticket
+from app.web import forms
+from tests.cast import PASSWORD, Cast
+from tests.web.conftest import Enter, Open
+from tests.web.visitor import Fields, Form, PageReader
+
+TICKET = "/tickets/1"
+PLACES: dict[type[FlaskForm], str] = {
+    forms.TicketForm: "/tickets/new",
+    forms.EditForm: f"{TICKET}/edit",
+    forms.CommentForm: f"{TICKET}/comment",
+    forms.MoveForm: f"{TICKET}/move",
+    forms.UndoForm: f"{TICKET}/undo",
+    forms.HandForm: f"{TICKET}/hand",
+    forms.ZoneForm: "/profile/time-zone",
+    forms.ThemeForm: "/profile/theme",
+    forms.PasswordForm: "/profile/password",
+    forms.LoginForm: "/login",
+}
+GOOD: dict[type[FlaskForm], dict[str, str]] = {
+    forms.TicketForm: {"title": "Typed title", "description": "Typed text"},
+    forms.EditForm: {"title": "Typed title", "description": "Typed text"},
+    forms.CommentForm: {"kind": "public", "text": "Typed text", "solution": "Typed solution"},
+    forms.MoveForm: {"state": "solved", "solution": "Typed solution"},
+    forms.UndoForm: {"field": "links", "name": "CERN-GRIDKA-LHCOPN-001"},
+    forms.HandForm: {"partner": "NREN-A"},
+    forms.ZoneForm: {"time_zone": "Europe/Zurich"},
+    forms.ThemeForm: {"theme": "dark"},
+    forms.PasswordForm: {"old": PASSWORD, "new": "another horse 8", "again": "another horse 8"},
+    forms.LoginForm: {"name": "operator", "password": PASSWORD},
+}
+REFUSED: dict[tuple[type[FlaskForm], str], set[int]] = {
+    (forms.UndoForm, "name"): {404},
+    (forms.ThemeForm, "theme"): {303},  # a button of every page: says so on the page it stands on
+    (forms.LoginForm, "name"): {401, 422},
+    (forms.LoginForm, "password"): {401, 422, 429},
+}
+"""Answers other than 422 to bad values."""
+SECRET = {"old", "new", "again", "password"}
+UNREADABLE = (b"bad \xff bytes", b"half a pair \xed\xa0\x80", b"overlong \xc0\xaf", b"cut \xe2\x82")
+CONTROL = ("a\x01b", "a\0b", "a\x0bb", "a\x7fb\x00c", "a\ufffeb")
+TIMES = (
+    "yesterday",
+    "2026-02-30",
+    "2026-13-01 10:00",
+    "2026-01-31 25:00",
+    "2026-01-31 10:00+99:00",
+    "31.01.2026",
+    "0001-01-01",
+    "1769850000",
+    "2026-01-31 10:00\0",
+    "\u0662\u0660\u0662\u0666-01-31",
+    "9" * 5000,
+)
+
+
+def classes() -> list[type[FlaskForm]]:
+    return [
+        kind
+        for _name, kind in inspect.getmembers(forms, inspect.isclass)
+        if issubclass(kind, FlaskForm) and kind is not FlaskForm
+    ]
+
+
+def fields(app: Flask, kind: type[FlaskForm]) -> list[Field]:
+    with app.test_request_context():
+        return [field for field in kind() if field.name not in ("csrf_token", "next")]
+
+
+def bad_values(kind: type[FlaskForm], field: Field) -> Iterator[str]:
+    """Values that this field must refuse, by what the field is."""
+    name = field.name
+    if isinstance(field, forms.UtcTimeField):
+        yield from TIMES
+    elif isinstance(field, RadioField | SelectField) and not isinstance(field, SelectMultipleField):
+        yield from ("nonsense", "x" * 5000, "a\0b", "<b>", "INCIDENT")
+        if name not in ("network", "responsible_site", "theme"):
+            yield ""
+    elif name == "links":
+        yield from ("CERN-NOWHERE-LHCOPN-001", "x" * 5000, *CONTROL)
+    elif name == "sites":
+        yield from ("x" * 256, *CONTROL)
+    elif name == "references":
+        yield from ("only one part", ";;", "a;b;c;d", f"p; {'x' * 256}", f"{'p' * 256}; 1")
+        yield from (f"p; 1; http://example.org/{'u' * 256}", *(f"p; {bad}" for bad in CONTROL))
+    elif isinstance(field, HiddenField):
+        yield from ("nonsense", "a\0b", "x" * 5000)
+    elif isinstance(field, PasswordField):
+        yield from ("", "short", "x" * 1025, *(f"another {bad} horse" for bad in CONTROL))
+    elif isinstance(field, StringField | TextAreaField):
+        limit = TEXT_LIMITS.get(name, TEXT_LIMITS["public_comment"])
+        yield from ("x" * (limit + 1), *CONTROL)
+        if name == "carbon_copy":
+            yield from ("no address", "a@b c@d", "a@b;;@")
+    else:
+        raise AssertionError(f"{kind.__name__}.{name}: say what is bad for {type(field).__name__}")
+
+
+def stored(session: Session) -> Sequence[object]:
+    session.rollback()
+    return [
+        session.scalar(select(func.count()).select_from(Change)),
+        session.scalar(select(func.count()).select_from(Ticket)),
+        session.execute(select(Ticket.version, Ticket.title, Ticket.state)).all(),
+        session.scalar(select(func.count()).where(Login.ended_at.is_not(None))),
+    ]
+
+
+def test_every_form_is_tried(app: Flask) -> None:
+    assert set(classes()) == set(PLACES) == set(GOOD)
+    paths = {path.replace("/1/", "/<int(max=2147483647):number>/") for path in PLACES.values()}
+    posted = {str(rule) for rule in app.url_map.iter_rules() if "POST" in (rule.methods or ())}
+    # what takes nothing but a button
+    assert {rule for rule in posted - paths if not rule.endswith(("/logout", "/checked"))} == set()
+
+
+@pytest.mark.parametrize("kind", [*PLACES], ids=lambda kind: kind.__name__)
+def test_every_field_refuses_what_it_cannot_take(
+    app: Flask, session: Session, cast: Cast, visit: Enter, opened: Open, kind: type[FlaskForm]
+) -> None:
+    opened(title="CERN-GRIDKA-LHCOPN-001 down")
+    visitor = visit(cast.operator)
+    path = PLACES[kind]
+    shown = kind not in (
+        forms.HandForm,
+        forms.UndoForm,
+        forms.ThemeForm,
+        forms.MoveForm,
+        forms.LoginForm,
+    )
+    shown_at = {
+        forms.CommentForm: TICKET,
+        forms.ZoneForm: "/profile",
+        forms.PasswordForm: "/profile",
+    }
+    data: dict[str, str | Sequence[str]] = {}
+    if shown:
+        data |= visitor.read(shown_at.get(kind, path)).form(path).data()
+        data.pop("csrf_token")
+    data |= GOOD[kind]
+    before = stored(session)
+    tried = 0
+    for field in fields(app, kind):
+        for bad in bad_values(kind, field):
+            sent = {**data, field.name: bad}
+            if kind is forms.CommentForm and field.name == "solution":
+                sent["kind"] = "solve"
+            answer = visitor.send(path, sent)
+            where = (field.name, bad[:40])
+            tried += 1
+            assert answer.status_code in REFUSED.get((kind, field.name), {422}), where
+            if kind is forms.ThemeForm:
+                assert "theme=" not in answer.headers.get("Set-Cookie", "")
+                continue
+            page = PageReader(answer.text)
+            words = " ".join("".join(page.alerts).split()) or page.text
+            assert words, where
+            assert len(words) < 2000 or kind is forms.UndoForm, where
+            if not isinstance(field, HiddenField) and kind is not forms.LoginForm:
+                assert str(field.label.text).lower() in words.lower(), (where, words)
+            for name in SECRET & set(sent):
+                assert not sent[name] or f'value="{sent[name]}"' not in answer.text
+            if (kind, field.name) == (forms.EditForm, "version"):
+                assert "Typed text" in page.text  # nothing is stored; what was typed is listed
+            elif shown:
+                everything_is_kept(page.form(path), sent, field, where)
+    assert tried >= 3
+    assert stored(session) == before
+
+
+def everything_is_kept(form: Form, sent: Fields, wrong: Field, where: object) -> None:
+    """What was sent stands in the form again, but for a choice that does not exist."""
+    a_choice = isinstance(wrong, RadioField | SelectField)
+    for name, value in sent.items():
+        if name in SECRET or name not in form.names or (name == wrong.name and a_choice):
+            continue
+        expected = [value] if isinstance(value, str) else [str(one) for one in value]
+        kept = form.values(name)
+        assert sorted(kept) == sorted(one.replace("\r\n", "\n") for one in expected), (where, name)
+
+
+def test_bytes_that_are_no_text_are_refused(
+    app: Flask, session: Session, cast: Cast, visit: Enter, opened: Open
+) -> None:
+    opened(title="CERN-GRIDKA-LHCOPN-001 down")
+    visitor = visit(cast.operator)
+    before = stored(session)
+    token = visitor.token().encode()
+    for kind, path in PLACES.items():
+        names = [field.name for field in fields(app, kind)]
+        for name in names:
+            for raw in UNREADABLE:
+                answer = visitor.send(path, {**GOOD[kind], name: raw})
+                assert answer.status_code == 400, (path, name, raw)
+                assert "UTF-8" in answer.text
+        first = names[0].encode()
+        answer = visitor.send_raw(path, b"csrf_token=" + token + b"&" + first + b"=\xff")
+        assert answer.status_code == 400
+        answer = visitor.send_raw(path + "?x=%FF", b"csrf_token=" + token)
+        assert answer.status_code == 400
+        part = b'--x\r\nContent-Disposition: form-data; name="%b"\r\n\r\n%b\r\n'
+        parts = part % (b"csrf_token", token) + part % (first, b"\xff") + b"--x--\r\n"
+        answer = visitor.client.post(
+            path, data=parts, content_type="multipart/form-data; boundary=x"
+        )
+        assert answer.status_code == 415
+    assert stored(session) == before
+
+
+def test_ends_before_starts_are_refused_and_all_problems_are_told_at_once(
+    session: Session, cast: Cast, visit: Enter, opened: Open
+) -> None:
+    opened()
+    visitor = visit(cast.operator)
+    before = stored(session)
+    for path in (f"{TICKET}/edit", "/tickets/new"):
+        data = visitor.read(path).form(path).data() | {
+            "title": ["t"],
+            "event_start": ["2026-01-31 09:05"],
+            "event_end": ["2026-01-31 09:04"],
+            "event_detected": ["2026-01-31 09:00"],
+            "window_start": ["2026-01-31 10:00"],
+            "window_end": ["2026-01-31 10:00+01:00"],
+        }
+        del data["csrf_token"]
+        answer = visitor.send(path, data)
+        assert answer.status_code == 422
+        page = PageReader(answer.text)
+        for words in (
+            "The event ends before it starts",
+            "The event was detected before it started",
+            "The window ends before it starts",
+        ):
+            assert words in page.text, words
+        assert page.form(path).values("window_end") == ["2026-01-31 10:00+01:00"]
+        answer = visitor.send(
+            path, {**data, "unit": "x" * 51, "carbon_copy": "nobody", "title": ""}
+        )
+        page = PageReader(answer.text)
+        assert answer.status_code == 422
+        assert "Title is required" in page.text
+        empty_title = page.form(path)
+        assert empty_title.values("unit") == ["x" * 51]
+    assert stored(session) == before
+
+
+def test_the_longest_texts_are_stored_exactly(session: Session, cast: Cast, visit: Enter) -> None:
+    visitor = visit(cast.operator)
+    data = visitor.read("/tickets/new").form("/tickets/new").data()
+    del data["csrf_token"]
+    longest = {
+        "title": "\U0001f6a7" * 255,
+        "description": "\U0001d7d9" * 4000,
+        "unit": "\u202e" + "u" * 49,
+        "person_in_charge": "p" * 254,
+        "related_issue": "r" * 125,
+    }
+    answer = visitor.send("/tickets/new", {**data, **longest})
+    assert answer.status_code == 303
+    ticket = session.get_one(Ticket, 1)
+    for name, text in longest.items():
+        assert getattr(ticket, name) == text
+    session.rollback()
+    answer = visitor.send(f"{TICKET}/comment", {"kind": "public", "text": "c" * 100_000})
+    assert answer.status_code == 303
+    too_large = visitor.send("/tickets/new", {**data, "description": "d" * (4 * 1024 * 1024)})
+    assert too_large.status_code == 413
+    assert "4 MiB" in too_large.text
+
+
+def test_a_profile_is_changed_by_good_values_only(
+    session: Session, cast: Cast, visit: Enter
+) -> None:
+    visitor = visit(cast.reader)
+    answer = visitor.send("/profile/time-zone", {"time_zone": "Asia/Kathmandu"})
+    assert answer.status_code == 303
+    page = visitor.read("/profile")
+    assert "Asia/Kathmandu" in page.text
+    new = "another horse 8"
+    for old, first, second, words in (
+        ("wrong word", new, new, "This is not your password"),
+        (PASSWORD, new, "another one 99", "The two new passwords differ"),
+        (PASSWORD, "short", "short", "A password has at least 8 characters"),
+    ):
+        answer = visitor.send("/profile/password", {"old": old, "new": first, "again": second})
+        assert answer.status_code == 422
+        assert words in PageReader(answer.text).text
+    assert PASSWORD not in answer.text
+    assert session.scalar(select(func.count()).where(Login.ended_at.is_not(None))) == 0
