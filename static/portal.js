@@ -242,6 +242,34 @@
     }
   });
 
+  /* ---- the way back to a list that "Show more" made longer: as many rows, the same place ---- */
+  const back = history.state || {};
+  let asked = null;
+  function keep(what) {
+    history.replaceState(Object.assign({}, history.state, what), "");
+  }
+  function lengthen() {
+    const rows = document.querySelectorAll("#list tbody tr:not(.more)").length;
+    const more = document.querySelector("#more a");
+    if (more && more !== asked && rows < (back.rows || 0)) {
+      asked = more;
+      more.click();
+    } else if (back.place && rows >= back.rows) {
+      window.scrollTo(0, back.place);
+      back.place = 0;
+    }
+  }
+  document.addEventListener("htmx:afterSettle", function (event) {
+    if (event.detail.target.id !== "more") return;
+    const rows = document.querySelectorAll("#list tbody tr:not(.more)").length;
+    if (rows !== (history.state || {}).rows) keep({ rows: rows });
+    lengthen();
+  });
+  document.addEventListener("click", function (event) {
+    if (event.target.closest("#list a.title") && (history.state || {}).rows) keep({ place: window.scrollY });
+  }, true);
+  window.addEventListener("load", lengthen);
+
   /* ---- on one column the facts stand before the story: folded, unless something there is wrong ---- */
   const narrow = window.matchMedia("(max-width: 1099px)");
   function fold(panel) {

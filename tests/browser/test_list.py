@@ -82,7 +82,8 @@ def test_show_more_appends_and_the_way_back_keeps_the_filter(
     expect(page.get_by_role("heading", level=1)).to_have_text("Ticket 060")
     page.go_back()
     page.wait_for_url("**/tickets?sort=title")
-    expect(rows.first).to_contain_text("Ticket 000")
+    expect(rows).to_have_count(COUNT)
+    expect(page.get_by_role("link", name="Ticket 060")).to_be_in_viewport()
 
 
 def test_show_more_without_javascript_is_the_next_page(

@@ -176,3 +176,26 @@ def test_operators_hand_over_and_check(
         ticket = session.get_one(Ticket, number)
         assert not ticket.to_check
         assert [partner.code for partner in ticket.handed_to] == ["NREN-A"]
+
+
+def test_only_operators_are_shown_what_is_to_check(
+    browser_page: Page, expected_statuses: set[int], live_server: LiveServer, cast: Cast
+) -> None:
+    expected_statuses.add(422)
+    page = browser_page
+    (number,) = lay(live_server, cast.ggus, NewTicket(title="Sent twice with a difference"))
+    with live_server.session() as session:
+        session.get_one(Ticket, number).to_check = True
+        session.commit()
+    log_in(page, live_server, "kit")
+    expect(page.get_by_role("link", name="To check")).to_have_count(0)
+    page.goto(f"{live_server.url}/tickets?check=yes&q=difference")
+    expect(page.get_by_role("alert")).to_contain_text("Only operators see which tickets")
+    expect(page.locator(".tickets .mark")).to_have_count(0)
+    page.goto(f"{live_server.url}/tickets/{number}")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Sent twice with a difference")
+    for word in ("Mark as checked", "Hand over"):
+        expect(page.get_by_role("button", name=word)).to_have_count(0)
+    with live_server.session() as session:  # the other tests count what is to check
+        session.get_one(Ticket, number).to_check = False
+        session.commit()
