@@ -147,7 +147,7 @@ def condition_of(wanted: TicketFilter) -> ColumnElement[bool]:
         parts.append(Ticket.responsible_site_id.in_(_site_ids(wanted.responsible)))
     if wanted.created_from is not None:
         parts.append(Ticket.created_at >= _midnight(wanted.created_from))
-    if wanted.created_to is not None:
+    if wanted.created_to is not None and wanted.created_to < date.max:
         parts.append(Ticket.created_at < _midnight(wanted.created_to) + timedelta(days=1))
     if wanted.to_check:
         parts.append(Ticket.to_check.is_(True))

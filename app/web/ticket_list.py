@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -59,6 +60,7 @@ _ALLOWED: dict[str, list[str]] = {
 }
 _FREE = {"q": 255, "site": 255, "link": 255, "responsible": 255, "unit": 50}
 _DAYS = ("from", "to")
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _ONE = ("q", "from", "to", "sort")
 _TICKS = ("network", "category", "layer", "priority")
 DEFAULT_SORT = "-changed"
@@ -204,7 +206,7 @@ def _checked(name: str, value: str) -> str | date:
         return value
     if name in _DAYS:
         try:
-            if len(value) != 10:
+            if not _DAY.fullmatch(value):  # ISO 8601 knows weeks, too
                 raise ValueError
             return date.fromisoformat(value)
         except ValueError:

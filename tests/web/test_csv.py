@@ -1,0 +1,174 @@
+"""The list as CSV: its columns, how cells are written, what it leaves out and what it costs."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from flask import Flask
+from sqlalchemy import Engine, event
+from sqlalchemy.orm import Session
+
+from app.database import writing
+from app.domain.ticket_content import NewTicket
+from app.domain.tickets import State
+from app.extensions import db
+from app.services.tickets import change_ticket, move_ticket, open_ticket
+from tests.cast import NOON, Cast, writer
+from tests.web.conftest import Enter, Open
+from tests.web.visitor import Visitor
+
+COLUMNS = (
+    "number,title,state,network,category,layer,priority,impact,links,sites,responsible_site,unit,"
+    "event_start,event_detected,event_end,window_start,window_end,created,changed,solved,"
+    "submitter,origin_system,origin_id,description,solution"
+)
+LINKS = ("CERN-GRIDKA-LHCOPN-001", "CERN-PIC-LHCOPN-001")
+
+
+def rows(visitor: Visitor, query: str = "") -> list[dict[str, str]]:
+    answer = visitor.get(f"/tickets.csv{query}")
+    assert answer.status_code == 200
+    return list(csv.DictReader(io.StringIO(answer.text, newline="")))
+
+
+@contextmanager
+def counted(engine: Engine) -> Iterator[list[str]]:
+    """The statements that reach the database meanwhile."""
+    seen: list[str] = []
+
+    def note(*given: object) -> None:
+        seen.append(str(given[2]))
+
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield seen
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+
+
+def test_columns_lists_and_times(session: Session, cast: Cast, visit: Enter, opened: Open) -> None:
+    zone = timezone(timedelta(hours=1))
+    number = opened(
+        by=cast.ggus,
+        title='A "quoted"; title, with commas',
+        description="two\nlines é\U0001f6a7",
+        links=LINKS,
+        sites=("FZK-LCG2", "nobody knows"),
+        category="maintenance",
+        layer="L1/L2",
+        impact="outage",
+        priority="urgent",
+        unit="NOC",
+        event_start=datetime(2013, 3, 6, 10, 5, 9, tzinfo=zone),
+        window_start=datetime(2013, 3, 6, 9, 0, tzinfo=UTC),
+        window_end=datetime(2013, 3, 6, 11, 0, tzinfo=UTC),
+        submitter_name="noc-demo",
+        submitter_mail="noc@secret.example",
+        internal_comment="secret",
+        origin_system="Remedy",
+        origin_id="INC-1",
+    )
+    with writing(session):
+        later = writer(cast.operator, NOON + timedelta(hours=1))
+        move_ticket(session, later, number, State.SOLVED, solution="spliced")
+    visitor = visit(cast.operator)
+    answer = visitor.get("/tickets.csv?state=closed")
+    assert answer.mimetype == "text/csv"
+    assert answer.mimetype_params["charset"].lower() == "utf-8"
+    assert answer.headers["Content-Disposition"].startswith("attachment")
+    assert answer.text.splitlines()[0] == COLUMNS
+    (row,) = rows(visitor, "?state=closed")
+    assert row == {
+        "number": "1",
+        "title": 'A "quoted"; title, with commas',
+        "state": "solved",
+        "network": "LHCOPN",
+        "category": "maintenance",
+        "layer": "L1/L2",
+        "priority": "urgent",
+        "impact": "outage",
+        "links": ";".join(LINKS),
+        "sites": "DE-KIT;nobody knows",
+        "responsible_site": "DE-KIT",
+        "unit": "NOC",
+        "event_start": "2013-03-06T09:05:09Z",
+        "event_detected": "",
+        "event_end": "",
+        "window_start": "2013-03-06T09:00:00Z",
+        "window_end": "2013-03-06T11:00:00Z",
+        "created": "2013-03-06T12:00:00Z",
+        "changed": "2013-03-06T13:00:00Z",
+        "solved": "2013-03-06T13:00:00Z",
+        "submitter": "noc-demo",
+        "origin_system": "GGUS-TEST",
+        "origin_id": "INC-1",
+        "description": "two\nlines é\U0001f6a7",
+        "solution": "spliced",
+    }
+    assert "secret" not in answer.text
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "'"])
+def test_no_cell_is_a_formula(cast: Cast, visit: Enter, opened: Open, start: str) -> None:
+    text = f"{start}cmd|' /C calc'!A0"
+    fields = ("title", "description", "solution", "unit", "submitter_name", "origin_id")
+    opened(by=cast.ggus, sites=(text,), **dict.fromkeys(fields, text))
+    (row,) = rows(visit(cast.reader))
+    shown = [value for value in row.values() if "calc" in value]
+    assert len(shown) == 7
+    assert shown == [f"'{text}"] * 7  # and taken off again it is what was written
+
+
+def test_the_filter_of_the_address_holds(
+    session: Session, cast: Cast, visit: Enter, opened: Open
+) -> None:
+    opened(title="one", links=LINKS[:1])
+    opened(title="two", priority="urgent")
+    opened(title="three")
+    with writing(session):
+        change_ticket(session, writer(cast.operator), 3, {"state": "unsolved"})
+    visitor = visit(cast.reader)
+    for query, expected in (
+        ("", ["1", "2"]),
+        ("?state=open&state=closed&sort=number", ["1", "2", "3"]),
+        ("?state=closed", ["3"]),
+        ("?priority=urgent", ["2"]),
+        ("?site=FZK-LCG2", []),
+        ("?responsible=FZK-LCG2", ["1"]),
+        (f"?link={LINKS[0]}", ["1"]),
+        ("?q=TWO", ["2"]),
+        ("?from=2013-03-07", []),
+    ):
+        assert sorted(row["number"] for row in rows(visitor, query)) == expected, query
+    answer = visitor.get("/tickets.csv?state=nonsense")
+    assert answer.status_code == 422
+    assert "State has a value that does not exist" in answer.text
+
+
+def test_it_is_streamed_and_does_not_ask_once_per_ticket(
+    app: Flask, session: Session, cast: Cast, visit: Enter
+) -> None:
+    with writing(session):
+        for turn in range(450):
+            new = NewTicket(f"t {turn}", links=LINKS, sites=("DE-KIT", f"site {turn}"))
+            open_ticket(session, writer(cast.operator), new)
+    visitor = visit(cast.reader)
+    with app.app_context():
+        engine = db.engine
+    with counted(engine) as seen:
+        answer = visitor.client.get("/tickets.csv?sort=number")
+        pieces = list(answer.iter_encoded())
+        answer.close()
+    assert len(pieces) == 3  # 200 rows at a time
+    text = b"".join(pieces).decode()
+    found = list(csv.DictReader(io.StringIO(text, newline="")))
+    assert [row["number"] for row in found] == [str(n) for n in range(1, 451)]
+    assert len(seen) < 40, len(seen)
+    with counted(engine) as seen:
+        assert visitor.get("/tickets").status_code == 200
+    assert len(seen) < 25, "\n".join(seen)

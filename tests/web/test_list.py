@@ -1,0 +1,279 @@
+"""The list: every parameter of its address, sorting, keyset pages, counts, whole and fragment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import pytest
+from sqlalchemy.orm import Session
+
+from app.database import writing
+from app.domain.ticket_content import NewTicket
+from app.domain.tickets import CLOSED_STATES, OPEN_STATES, State
+from app.services.ticket_lists import SORTS
+from app.services.tickets import move_ticket, open_ticket
+from app.web.ticket_list import LABELS, write_position
+from tests.cast import NOON, Cast, writer
+from tests.web.conftest import Enter, Open
+from tests.web.visitor import PageReader, Visitor
+
+ONE = {"q", "from", "to", "sort"}
+GOOD: Mapping[str, tuple[str, ...]] = {
+    "q": ("down", "#1", "100%", "_", "\\", "a b c", "'; DROP TABLE tickets;--", "é\U0001f6a7"),
+    "state": ("open", "closed", *State),
+    "network": ("LHCOPN", "LHCONE"),
+    "category": ("incident", "maintenance"),
+    "layer": ("L1/L2", "unknown"),
+    "site": ("DE-KIT", "FZK-LCG2", "GRIDKA", "nobody knows"),
+    "link": ("CERN-GRIDKA-LHCOPN-001", "CERN-NOWHERE-LHCOPN-001"),
+    "responsible": ("DE-KIT", "pic"),
+    "unit": ("TPM", "somebody"),
+    "priority": ("less urgent", "top priority"),
+    "from": ("2013-03-06", "0001-01-01", "9999-12-30"),
+    "to": ("2013-03-06", "0001-01-01", "9999-12-30", "9999-12-31"),
+    "check": ("yes",),
+    "sort": tuple(f"{sign}{name}" for name in SORTS for sign in ("", "-")),
+}
+NONSENSE = ("nonsense", "x" * 1000, "a\0b", "a\x01b", "\ud800", "<script>", "-", "--changed", "٢")
+BAD: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(
+        ("state", "network", "category", "layer", "priority", "check", "sort"), NONSENSE
+    ),
+    **dict.fromkeys(("q", "site", "link", "responsible", "unit"), ("x" * 256, "a\x00b", "a\x01b")),
+    **dict.fromkeys(
+        ("from", "to"),
+        (*NONSENSE, "2013-02-30", "2013-3-6", "20130306", "2013-W10-3", "2013-03-06T00:00"),
+    ),
+}
+
+
+def address(page: str, **values: object) -> str:
+    pairs = [(name.rstrip("_"), value) for name, value in values.items()]
+    return f"{page}?{urlencode(pairs, doseq=True, errors='surrogatepass')}"
+
+
+def numbers(page: PageReader) -> list[int]:
+    paths = [urlsplit(href).path for href, _word in page.links]
+    found = [path.removeprefix("/tickets/") for path in paths if path.startswith("/tickets/")]
+    return [int(number) for number in found if number.isdigit()]
+
+
+def pages(visitor: Visitor, first: str) -> Iterator[PageReader]:
+    """A list's pages by its own links."""
+    path = first
+    while path:
+        page = visitor.read(path)
+        yield page
+        path = next((href for href, word in page.links if word == "Show more"), "")
+
+
+@pytest.fixture
+def many(session: Session, cast: Cast) -> int:
+    """120 tickets; titles, times and priorities come in threes, 20 are solved."""
+    with writing(session):
+        for turn in range(120):
+            by = writer(cast.operator, NOON + timedelta(minutes=turn // 3))
+            priority = ("urgent", "less urgent", "top priority")[turn % 3]
+            title = f"Down é{turn // 3} {'x' * (turn % 7)}"
+            number = open_ticket(session, by, NewTicket(title, priority=priority)).number
+            if turn % 6 == 0:
+                move_ticket(session, by, number, State.SOLVED, solution="done")
+    return 120
+
+
+def test_every_parameter_takes_its_values_and_refuses_others(
+    cast: Cast, visit: Enter, opened: Open
+) -> None:
+    number = opened(title="CERN-GRIDKA-LHCOPN-001 down")
+    visitor = visit(cast.operator)
+    assert set(LABELS) == set(GOOD) == set(BAD)
+    for name, label in LABELS.items():
+        for value in GOOD[name]:
+            for page in ("/tickets", "/tickets.csv"):
+                answer = visitor.get(address(page, **{name: value}))
+                assert answer.status_code == 200, (name, value)
+                assert "left out" not in answer.text
+        for value in BAD[name]:
+            surrogate = "\ud800" in value
+            for headers in ({}, {"HX-Request": "true"}):
+                answer = visitor.get(address("/tickets", **{name: value}), headers)
+                assert answer.status_code == (400 if surrogate else 422), (name, value)
+                if not surrogate:
+                    assert label in "".join(PageReader(answer.text).alerts), (name, value)
+                    assert numbers(PageReader(answer.text)) == [number]  # it was left out
+                    assert len(answer.text) < 200_000
+            answer = visitor.get(address("/tickets.csv", **{name: value}))
+            assert answer.status_code in (400, 422), (name, value)
+        repeated = visitor.get(address("/tickets", **{name: GOOD[name][:1] * 3}))
+        assert repeated.status_code == 200
+        two = visitor.get(address("/tickets", **{name: GOOD[name][:2]}))
+        several = name in ONE
+        assert two.status_code == (422 if several else 200), name
+        assert ("takes one value" in two.text) is several
+        for empty in ("", " "):
+            answer = visitor.get(address("/tickets", **{name: empty}))
+            assert (answer.status_code, answer.location) == (302, "/tickets")
+    assert visitor.get("/tickets?unknown=1&__proto__=2&q").status_code == 302
+    for page in ("/tickets", "/tickets.csv"):
+        answer = visit(cast.reader).get(f"{page}?check=yes")
+        assert answer.status_code == 422
+        assert "Only operators see which tickets are to be checked" in answer.text
+    everything = {name: BAD[name][0] for name in LABELS}
+    answer = visitor.get(address("/tickets", **everything))
+    assert answer.status_code == 422
+    assert numbers(PageReader(answer.text)) == [number]
+
+
+def test_a_hostile_place_in_the_list_is_its_start(cast: Cast, visit: Enter, opened: Open) -> None:
+    number = opened()
+    visitor = visit(cast.reader)
+    hostile: list[tuple[Any, Any]] = [
+        ("x", 1),
+        (None, 1),
+        ("a\0b", 1),
+        ("\ud800", 1),
+        (1, "x"),
+        (2**70, 2**70),
+        (-1, -1),
+        (True, True),
+        (1.5, 1),
+        ("0001-01-01T00:00:00+14:00", 1),
+        ("9999-12-31T23:59:59-14:00", 1),
+        ("2013-03-06", 1),
+    ]
+    places = [
+        "x",
+        "\u0663",
+        "A" * 3000,
+        "W10",  # []
+        "bnVsbA",
+        "W1tbW1tbW1tb",
+        "eyJhIjoxfQ",
+        *(write_position(value) for value in hostile),
+    ]
+    for sort in SORTS:
+        for place in places:
+            answer = visitor.get(address("/tickets", sort=sort, after=place))
+            assert answer.status_code in (200, 422), (sort, place)
+            if answer.status_code == 422:
+                page = PageReader(answer.text)
+                assert "The place in the list (after) cannot be read" in page.text
+                assert numbers(page) == [number]
+
+
+def test_pages_give_each_ticket_once_whatever_the_order(
+    cast: Cast, visit: Enter, many: int
+) -> None:
+    visitor = visit(cast.reader)
+    for sort in GOOD["sort"]:
+        first = address("/tickets", sort=sort, state=["open", "closed"])
+        found = [number for page in pages(visitor, first) for number in numbers(page)]
+        assert sorted(found) == list(range(1, many + 1)), sort
+        assert len(found) == many
+        if sort in ("number", "-created"):
+            assert found == sorted(found, reverse=sort.startswith("-"))
+    assert len(list(pages(visitor, "/tickets?q=down"))) == 2  # 100 open ones, 50 a page
+
+
+def test_open_and_closed_and_their_counts(cast: Cast, visit: Enter, many: int) -> None:
+    visitor = visit(cast.reader)
+    groups = {
+        "": OPEN_STATES,
+        "?state=open": OPEN_STATES,
+        "?state=closed": CLOSED_STATES,
+        "?state=solved": (State.SOLVED,),
+        "?state=open&state=closed": tuple(State),
+    }
+    counts = {State.NEW: 100, State.SOLVED: 20}
+    for query, states in groups.items():
+        page = visitor.read(f"/tickets{query}")
+        count = sum(counts.get(state, 0) for state in states)
+        assert f"{count} tickets" in page.text, query
+        tabs = {word.rsplit(" ", 1)[0]: word.rsplit(" ", 1)[-1] for _href, word in page.links}
+        assert (tabs["Open"], tabs["Closed"], tabs["All"]) == ("100", "20", "120")
+        found = sum(len(numbers(one)) for one in pages(visitor, f"/tickets{query}"))
+        assert found == count
+    filtered = visitor.read("/tickets?q=é1+xxx")
+    assert "Remove Text é1 xxx" in [
+        value for _tag, name, value in filtered.attributes if name == "aria-label"
+    ]
+
+
+def test_heads_sort_and_turn_round(cast: Cast, visit: Enter, many: int) -> None:
+    visitor = visit(cast.reader)
+    start = visitor.read("/tickets?network=LHCOPN")
+    for head in ("State", "Number", "Title", "Priority", "Age", "Changed"):
+        href = next(href for href, word in start.links if word == head)
+        page = visitor.read(href)
+        assert "network=LHCOPN" in href
+        sort = parse_qs(urlsplit(href).query)["sort"][0]
+        directions = [value for _tag, name, value in page.attributes if name == "aria-sort"]
+        assert len(directions) == 1, head
+        again = next(href for href, word in page.links if word == head)
+        turned = parse_qs(urlsplit(again).query)["sort"][0]
+        assert turned.removeprefix("-") == sort.removeprefix("-")
+        assert turned != sort
+        back = visitor.read(again)
+        other = [value for _tag, name, value in back.attributes if name == "aria-sort"]
+        assert {*directions, *other} == {"ascending", "descending"}, head
+        assert numbers(page) != numbers(back)
+
+
+def test_empty_lists_say_what_to_do(cast: Cast, visit: Enter, opened: Open) -> None:
+    visitor = visit(cast.reader)
+    assert "No tickets yet" in visitor.read("/tickets").text
+    opened(title="only one")
+    one = visitor.read("/tickets?q=nothing")
+    assert "No tickets match this filter" in one.text
+    assert "/tickets" in [href for href, word in one.links if word == "Clear text"]
+    two = visitor.read("/tickets?q=nothing&network=LHCONE")
+    assert "No tickets match these 2 filters" in two.text
+    none = visitor.read("/tickets?state=closed")
+    assert "No tickets in this state" in none.text
+    everywhere = next(href for href, word in none.links if word == "Show tickets in all states")
+    assert numbers(visitor.read(everywhere)) == [1]
+
+
+def test_a_fragment_is_for_htmx_alone(cast: Cast, visit: Enter, many: int) -> None:
+    visitor = visit(cast.operator)
+    htmx = {"HX-Request": "true"}
+    for path in ("/tickets?q=down", "/tickets/1"):
+        for headers, whole in (
+            ({}, True),
+            (htmx, False),
+            ({**htmx, "HX-Boosted": "true"}, True),
+            ({**htmx, "HX-History-Restore-Request": "true"}, True),
+        ):
+            answer = visitor.get(path, headers)
+            assert answer.text.lstrip().startswith("<!doctype html>") is whole, (path, headers)
+            assert ("<html" in answer.text) is whole
+            assert "HX-Request" in answer.vary
+            wanted = "list" if path.startswith("/tickets?") else "ticket"
+            assert f'<div id="{wanted}"' in answer.text
+    page = visitor.read("/tickets")
+    more = next(href for href, word in page.links if word == "Show more")
+    rows = visitor.get(more, {**htmx, "HX-Target": "more"})
+    assert rows.text.lstrip().startswith("<tr")
+    assert len(numbers(PageReader(rows.text))) == 50
+    cleared = visitor.get("/tickets?q=&network=LHCOPN&from=", htmx)
+    assert cleared.status_code == 200
+    assert cleared.headers["HX-Push-Url"] == "/tickets?network=LHCOPN"
+
+
+def test_the_way_back_leads_to_the_list_as_it_was(cast: Cast, visit: Enter, opened: Open) -> None:
+    number = opened()
+    visitor = visit(cast.operator)
+    visitor.get("/tickets?q=a+b&state=closed&sort=title")
+    page = visitor.read(f"/tickets/{number}")
+    assert ("/tickets?q=a+b&state=closed&sort=title", "Tickets") in page.links
+    visitor.get(address("/tickets", site=[f"{n}" * 250 for n in range(1, 9)]))  # too long to keep
+    assert visitor.get(f"/tickets/{number}").status_code == 200
+    for hostile in ("//evil.example", '"><script>', "x" * 4000, "\\u0000"):
+        visitor.client.set_cookie("list", hostile)
+        page = visitor.read(f"/tickets/{number}")
+        backs = [href for href, word in page.links if word == "Tickets"]
+        assert all(href.startswith("/tickets") for href in backs)
+        assert not page.inline_scripts
