@@ -42,6 +42,8 @@ class Shown:
     server: LiveServer
     story: int
     """The open ticket with the longest story."""
+    edited: int
+    """A ticket that two people edit."""
 
 
 def _list(page: Page, shown: Shown) -> None:
@@ -78,22 +80,21 @@ def _refused(page: Page, shown: Shown) -> None:
 
 
 def _conflict(page: Page, shown: Shown) -> None:
-    page.goto(f"{shown.server.url}/tickets/{shown.story}/edit")
+    page.goto(f"{shown.server.url}/tickets/{shown.edited}/edit")
     mine, theirs = "GEANT confirms a cut of the fibre near Basel", "Fibre cut near Basel"
     page.locator("#title").fill(mine)
     page.locator("#person_in_charge").fill("night shift")
     with shown.server.session() as session:
         user = session.scalars(select(User).where(User.name == "admin")).one()
         by = Writer(actor=actor_of_user(user), door=Door.PORTAL, now=datetime.now(UTC))
-        seen = session.get_one(Ticket, shown.story).title
+        seen = session.get_one(Ticket, shown.edited).title
         session.rollback()
-        for title in (f"{theirs} ({page.viewport_size})", theirs):  # a change, whatever was before
-            with writing(session):
-                change_ticket(session, by, shown.story, {"title": title})
+        with writing(session):
+            change_ticket(session, by, shown.edited, {"title": theirs})
         page.get_by_role("button", name="Save changes").click()
         page.locator(".conflict").first.wait_for()
         with writing(session):
-            change_ticket(session, by, shown.story, {"title": seen})
+            change_ticket(session, by, shown.edited, {"title": seen})
 
 
 def _login(page: Page, shown: Shown) -> None:
@@ -165,8 +166,12 @@ def demo_portal() -> Iterator[Shown]:
                         .group_by(Ticket.number)
                         .order_by(func.count().desc(), Ticket.number.desc())
                     ).first()
+                    edited = session.scalars(
+                        select(Ticket.number).where(Ticket.state == "assigned")
+                    ).first()
                 assert story is not None
-                yield Shown(server, story)
+                assert edited is not None
+                yield Shown(server, story, edited)
     finally:
         postgres.stop(folder)
         run.end(folder)
