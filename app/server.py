@@ -26,7 +26,7 @@ def server_command(settings: Settings) -> list[str]:
         f"--port={settings.port}",
         "--workers=2",
         "--respawn-failed-workers",
-        "--workers-kill-timeout=10",
+        "--workers-kill-timeout=5",
         "--log-level=warning",
         "wsgi:build_server",
     ]

@@ -50,6 +50,9 @@ def _environment(**settings: str) -> dict[str, str]:
 @contextmanager
 def _running(clone: Path, **settings: str) -> Iterator[tuple[subprocess.Popen[bytes], str, str]]:
     """``make run``, answering: its process, its URL, and what it had printed by then."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A run in the background ignores Ctrl-C, and would hand that on to the portal.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     port = free_port()
     log = clone / "log"
     with log.open("wb") as out:
@@ -123,7 +126,7 @@ def test_it_ends_cleanly_with_all_its_processes(clone: Path, way: signal.Signals
             os.killpg(process.pid, way)  # as a terminal does it
         else:
             process.send_signal(way)  # as a service manager does it
-        process.wait(timeout=9)
+        process.wait(timeout=20)
         with pytest.raises(ProcessLookupError):
             os.killpg(process.pid, 0)
         with pytest.raises(OSError, match="refused"):
