@@ -49,7 +49,7 @@ class Answer:
 class Bounds:
     """What one request may take. Times in seconds, sizes in bytes, per worker process."""
 
-    threads: int = 8
+    threads: int = 16
     """Requests worked on at once."""
     body_time: float = 15.0
     """Longest time from a request's headers to the end of its body."""

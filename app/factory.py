@@ -38,7 +38,8 @@ def create_app(settings: Settings) -> Flask:
         SECRET_KEY=settings.secret_key,
         SQLALCHEMY_DATABASE_URI=settings.database_url,
         SQLALCHEMY_ENGINE_OPTIONS=(
-            {} if settings.database_url.startswith("sqlite") else dict(POOL)
+            # what a statement was given (addresses, texts, hashes) never stands in a log
+            {"hide_parameters": True} | ({} if settings.database_url.startswith("sqlite") else POOL)
         ),
         SESSION_COOKIE_NAME="portal",
         SESSION_COOKIE_HTTPONLY=True,

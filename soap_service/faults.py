@@ -76,7 +76,7 @@ def fault_of(error: PortalError) -> SoapFault:
     what, _, allowed = error.message.partition("; ")
     if isinstance(error, NotFound):
         what, allowed = "Entry does not exist in database", ""
-    fault = SoapFault(error.number, what, allowed or "see the guide for partners")
+    fault = SoapFault(error.number, what, allowed or "see docs/fault-numbers.md")
     if isinstance(error, NotFound):
         fault.code = FaultCode.SERVER
         fault.text = NO_SUCH_ENTRY
@@ -112,5 +112,5 @@ _HTTP_TEXTS: Final = {
 def http_refusal(status: HTTPStatus) -> bytes:
     """The short fault for a request that is refused before SOAP begins."""
     code = FaultCode.SERVER if status >= HTTPStatus.INTERNAL_SERVER_ERROR else FaultCode.CLIENT
-    text = _HTTP_TEXTS.get(status, "The request is refused; see the guide for partners")
+    text = _HTTP_TEXTS.get(status, "The request is refused; see docs/fault-numbers.md")
     return fault_body(code, f"ERROR ({status.value}): {text}")

@@ -6,16 +6,18 @@ what else it changed. Changes of fields that GGUS's history does not know give n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from app.domain.access import Actor
 from app.domain.errors import NotFound
 from app.domain.query import read_page
 from app.domain.texts import LONG_TEXT_LIMIT, cut_with_pointer
-from app.models import Change
+from app.models import Change, Ticket
 from app.services.changes import TICKET, changes_of
 from app.services.diaries import INTERNAL, PUBLIC, may_see_entry
+from app.services.registry import find_site
 from app.services.ticket_fields import SEPARATOR
 from app.services.tickets import find_ticket
 from soap_service import mapping
@@ -47,7 +49,8 @@ def _history(call: Call, sent: Mapping[str, str]) -> Sequence[Values]:
     page = read_page(sent.get("startRecord"), sent.get("maxLimit"), default_limit=1000)
     ticket = find_ticket(call.session, call.actor, ticket_number(sent))
     cut = mapping.pointer(call.public_url).format(number=ticket.number)
-    rows = list(_rows(changes_of(call.session, TICKET, ticket.number), call.actor, cut))
+    changes = changes_of(call.session, TICKET, ticket.number)
+    rows = list(_rows(changes, call.actor, cut, partial(_first_site, call, ticket)))
     wanted = rows[page.start :]
     if page.limit is not None:
         wanted = wanted[: page.limit]
@@ -56,7 +59,9 @@ def _history(call: Call, sent: Mapping[str, str]) -> Sequence[Values]:
     return wanted
 
 
-def _rows(changes: Sequence[Change], actor: Actor, cut: str) -> Iterable[Values]:
+def _rows(
+    changes: Sequence[Change], actor: Actor, cut: str, first_site: Callable[[str], str]
+) -> Iterable[Values]:
     standing: dict[str, Value] = {}
     for change in changes:
         changed: dict[str, Value] = {}
@@ -70,7 +75,8 @@ def _rows(changes: Sequence[Change], actor: Actor, cut: str) -> Iterable[Values]
                 relevant = True
             elif field.field in _WHERE_CHANGED and _visible(change, field.field, actor):
                 relevant = True
-                changed[_WHERE_CHANGED[field.field]] = _written(field.field, text, cut)
+                written = first_site(text) if field.field == "sites" else text
+                changed[_WHERE_CHANGED[field.field]] = _written(field.field, written, cut)
         if relevant:
             row: dict[str, Value] = {
                 "GHD_Creation_Date": change.at,
@@ -85,9 +91,25 @@ def _visible(change: Change, field: str, actor: Actor) -> bool:
     return may_see_entry(actor, internal=field == INTERNAL, partner_id=change.partner_id)
 
 
+def _first_site(call: Call, ticket: Ticket, logged: str) -> str:
+    """The first of the sites that were logged, as this account is answered it.
+
+    An unknown site's name may hold the log's separator itself, so the longest beginning that is a
+    site's name, or an affected one of the ticket, is the first.
+    """
+    parts = logged.split(SEPARATOR)
+    for count in range(len(parts), 0, -1):
+        name = SEPARATOR.join(parts[:count])
+        site = find_site(call.session, name)
+        for row in ticket.affected_sites:
+            if row.name == name or (site is not None and row.site_id == site.id):
+                return mapping.affected_site([row], call.actor) or name
+        if site is not None:
+            return site.gocdb_name() or site.key
+    return logged
+
+
 def _written(field: str, text: str, cut: str) -> str:
-    if field == "sites":
-        return text.partition(SEPARATOR)[0]
     if field == "experiment_specific":
         return "Yes" if text == "yes" else "No"
     if field == "affected_vo":

@@ -22,7 +22,7 @@ from app.domain.texts import (
     cut_with_pointer,
     read_time,
 )
-from app.domain.ticket_content import NewTicket, Reference
+from app.domain.ticket_content import NewTicket
 from app.domain.tickets import (
     DEFAULT_TYPE_OF_PROBLEM,
     DEFAULT_UNIT,
@@ -134,8 +134,8 @@ def content_of(sent: Mapping[str, str]) -> Mapping[str, str]:
     return {**content, "GHD_E-Mail": mail} if mail else content
 
 
-def wanted_changes(sent: Mapping[str, str], ticket: Ticket, actor: Actor) -> Mapping[str, Any]:
-    """What TicketModify asks for, as fields of the ticket."""
+def wanted_changes(sent: Mapping[str, str], ticket: Ticket, public_url: str) -> Mapping[str, Any]:
+    """What TicketModify asks for, as wishes of ``change_ticket``."""
     check_lengths(sent)
     given = {name: text for name, text in sent.items() if text or name in CLEARABLE}
     wanted: dict[str, Any] = {
@@ -149,28 +149,25 @@ def wanted_changes(sent: Mapping[str, str], ticket: Ticket, actor: Actor) -> Map
         if layer is not None:
             wanted["layer"] = layer
     if "GHD_Affected_Site" in given:
-        rest = [item.name for item in ticket.affected_sites[1:]]
-        first = given["GHD_Affected_Site"]
-        wanted["sites"] = (first, *rest) if first else tuple(rest)
-    if not _REFERENCES.keys().isdisjoint(given):
-        wanted["references"] = _references(given, ticket, actor)
-    return wanted
+        wanted["first_site"] = given["GHD_Affected_Site"]
+    own = {kind: given[name] for name, kind in _REFERENCES.items() if name in given}
+    if own:
+        wanted["own_references"] = own
+    return {
+        field: value
+        for field, value in wanted.items()
+        if not _only_given_back(field, value, ticket, public_url)
+    }
 
 
-def _references(given: Mapping[str, str], ticket: Ticket, actor: Actor) -> tuple[Reference, ...]:
-    """All references of the ticket, with this partner's own as it wants them now."""
-    replaced = {kind for name, kind in _REFERENCES.items() if name in given}
-    kept = [
-        Reference(item.provider, item.reference, item.url, item.kind)
-        for item in ticket.references
-        if item.kind not in replaced or item.partner_id != actor.partner_id
-    ]
-    new = [
-        Reference(actor.partner_code or actor.account, given[name], kind=kind)
-        for name, kind in _REFERENCES.items()
-        if given.get(name)
-    ]
-    return (*kept, *new)
+def _only_given_back(field: str, value: object, ticket: Ticket, public_url: str) -> bool:
+    """Whether a client sends back what it was answered where that is not what is stored."""
+    if field == "affected_vo":
+        return value == "none" and not ticket.affected_vo
+    if field == "solution":
+        cut = pointer(public_url).format(number=ticket.number)
+        return value == cut_with_pointer(ticket.solution, LONG_TEXT_LIMIT, cut)
+    return False
 
 
 # --- out ------------------------------------------------------------------------------------------
@@ -267,16 +264,22 @@ def diary(entries: Sequence[Entry], cut: str) -> str:
         return cut_with_pointer("".join(texts), LONG_TEXT_LIMIT, cut)
     whole = _GAP.join(texts)
     where = cut.rpartition(": ")[2].rstrip("]")
-    for left_out in range(1, len(texts)):
-        if len(whole) <= LONG_TEXT_LIMIT:
-            return whole
-        head = f"[{left_out} older entries are left out here; read them at {where}]"
-        room = LONG_TEXT_LIMIT - len(head) - len(_GAP)
-        kept = _GAP.join(texts[left_out:])
-        if left_out == len(texts) - 1:
-            kept = cut_with_pointer(kept, room, cut)
-        whole = f"{head}{_GAP}{kept}"
-    return whole
+    if len(whole) <= LONG_TEXT_LIMIT:
+        return whole
+    left_out = len(texts) - 1
+    length = len(texts[-1])
+    while left_out > 1:
+        length += len(_GAP) + len(texts[left_out - 1])
+        if length > LONG_TEXT_LIMIT - len(_left_out(left_out - 1, where)):
+            break
+        left_out -= 1
+    head = _left_out(left_out, where)
+    kept = _GAP.join(texts[left_out:])
+    return head + cut_with_pointer(kept, LONG_TEXT_LIMIT - len(head), cut)
+
+
+def _left_out(count: int, where: str) -> str:
+    return f"[{count} older entries are left out here; read them at {where}]{_GAP}"
 
 
 def sendable(text: str) -> str:

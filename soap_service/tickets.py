@@ -71,9 +71,8 @@ def _modify(call: Call, sent: Mapping[str, str]) -> Values:
     by = writer(call, sent, digest)
     with writing(call.session):
         ticket = find_ticket(call.session, call.actor, number)
-        # locked before its sites and references are read: the wish is relative to them
-        call.session.refresh(ticket, with_for_update={"of": type(ticket)})
-        change_ticket(call.session, by, number, mapping.wanted_changes(sent, ticket, call.actor))
+        wanted = mapping.wanted_changes(sent, ticket, call.public_url)
+        change_ticket(call.session, by, number, wanted)
     return {"GHD_Request_ID": str(number)}
 
 

@@ -29,8 +29,15 @@ def recognised_links(texts: Iterable[str], link_names: Iterable[str]) -> tuple[s
     pattern = _whole_words(by_folded.values(), re.IGNORECASE)
     if pattern is None:
         return ()
-    found = (by_folded[hit.casefold()] for text in texts for hit in pattern.findall(text))
-    return tuple(dict.fromkeys(found))
+    hits = (by_folded.get(hit.casefold()) for text in texts for hit in pattern.findall(text))
+    # the dotless i matches an I here, but is no letter of any link id
+    return tuple(dict.fromkeys(name for name in hits if name is not None))
+
+
+def holds_word(text: str, word: str) -> bool:
+    """Whether ``word`` stands in ``text`` as a whole word, in exact case."""
+    pattern = _whole_words([word])
+    return pattern is not None and pattern.search(text) is not None
 
 
 def recognised_sites(

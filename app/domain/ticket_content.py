@@ -142,6 +142,9 @@ LABELS: Mapping[str, str] = {
     "references": "External references",
     "handed_to": "Handed to partners",
     "to_check": "To check",
+    "repeated_mail": "Mail in a repeated creation",
+    "repeated_phone": "Phone in a repeated creation",
+    "repeated_carbon_copy": "Carbon copy in a repeated creation",
 }
 """What each field of a ticket is called in pages, messages and history."""
 

@@ -16,13 +16,14 @@ import hmac
 import threading
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
-from sqlalchemy import delete, func, select
+from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.domain.access import Kind
 from app.domain.errors import AuthenticationFailed, TooManyAttempts
@@ -93,6 +94,31 @@ def attempt(
     if len(password) > LONGEST_PASSWORD:
         hashes = []  # nobody has such a password; it costs what any wrong one costs
     digests = [_credential_digest(key, kind, name, stored, password) for stored in hashes]
+    known = _without_hashing(session, name_digest, account_id, digests, now)
+    if known is not None:
+        return known
+    session.rollback()  # hashing takes long, and so may waiting for it; no snapshot is held
+    if not _HASHING.acquire(timeout=_HASHING_WAIT_SECONDS):
+        return Attempt(name_digest, error=TooManyAttempts())
+    try:
+        # one of those that waited for may have been the same credential, or one guess too many
+        known = _without_hashing(session, name_digest, account_id, digests, now)
+        if known is not None:
+            return known
+        session.rollback()
+        tries = _SECRETS_OF_A_PARTNER if kind is Kind.PARTNER else 1
+        matching = _matching(hashes, password, tries)
+    finally:
+        _HASHING.release()
+    if matching is None or account_id is None:
+        return Attempt(name_digest, error=AuthenticationFailed(), failed=True)
+    return Attempt(name_digest, account_id, verified_digest=digests[matching])
+
+
+def _without_hashing(
+    session: Session, name_digest: str, account_id: int | None, digests: list[str], now: datetime
+) -> Attempt | None:
+    """What can be said at once: verified shortly before, or too many attempts."""
     if account_id is not None and digests:
         remembered = session.execute(
             select(VerifiedCredential.digest, VerifiedCredential.at).where(
@@ -107,11 +133,7 @@ def attempt(
             )
     if _is_blocked(session, name_digest, now):
         return Attempt(name_digest, error=TooManyAttempts())
-    session.rollback()  # hashing takes long; no snapshot is held meanwhile
-    matching = _matching(hashes, password, _SECRETS_OF_A_PARTNER if kind is Kind.PARTNER else 1)
-    if matching is None or account_id is None:
-        return Attempt(name_digest, error=AuthenticationFailed(), failed=True)
-    return Attempt(name_digest, account_id, verified_digest=digests[matching])
+    return None
 
 
 def record_attempt(session: Session, tried: Attempt, now: datetime) -> Attempt:
@@ -127,16 +149,23 @@ def record_attempt(session: Session, tried: Attempt, now: datetime) -> Attempt:
             .values(digest=tried.verified_digest, at=now)
             .on_conflict_do_update(index_elements=[VerifiedCredential.digest], set_={"at": now})
         )
-        session.execute(
-            delete(VerifiedCredential).where(VerifiedCredential.at < now - VERIFIED_FOR)
-        )
+        _forget(session, VerifiedCredential.digest, VerifiedCredential.at < now - VERIFIED_FOR)
     if tried.failed:
-        session.execute(delete(LoginFailure).where(LoginFailure.at < now - 6 * FAILURE_WINDOW))
+        _forget(session, LoginFailure.id, LoginFailure.at < now - 6 * FAILURE_WINDOW)
         session.add(LoginFailure(account=tried.name_digest, at=now))
         session.flush()
         if _is_blocked(session, tried.name_digest, now):
             return Attempt(tried.name_digest, error=TooManyAttempts(), failed=True)
     return tried
+
+
+def _forget(
+    session: Session, key: InstrumentedAttribute[Any], outdated: ColumnElement[bool]
+) -> None:
+    """Delete outdated rows, but those that another writer holds: waiting could deadlock."""
+    row = key.class_
+    free = select(key).where(outdated).with_for_update(skip_locked=True)
+    session.execute(delete(row).where(key.in_(free)))
 
 
 def _stored(session: Session, kind: Kind, name: str) -> tuple[int | None, list[str]]:
@@ -180,16 +209,11 @@ def _is_blocked(session: Session, name_digest: str, now: datetime) -> bool:
 
 def _matching(hashes: list[str], password: str, tries: int) -> int | None:
     """The position of the hash that fits, after ``tries`` hashings at the least on failure."""
-    if not _HASHING.acquire(timeout=_HASHING_WAIT_SECONDS):
-        raise TooManyAttempts
-    try:
-        for position, stored in enumerate([*hashes, *[_NOBODY] * (tries - len(hashes))]):
-            try:
-                _HASHER.verify(stored, password[:LONGEST_PASSWORD])
-            except VerifyMismatchError:
-                continue
-            if position < len(hashes):
-                return position
-        return None
-    finally:
-        _HASHING.release()
+    for position, stored in enumerate([*hashes, *[_NOBODY] * (tries - len(hashes))]):
+        try:
+            _HASHER.verify(stored, password[:LONGEST_PASSWORD])
+        except VerifyMismatchError:
+            continue
+        if position < len(hashes):
+            return position
+    return None

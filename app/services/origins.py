@@ -22,9 +22,16 @@ from app.domain.errors import OriginConflict
 from app.domain.ticket_content import NewTicket
 from app.domain.tickets import is_open
 from app.models import OriginDifference, OriginKey, Ticket
+from app.services.changes import FieldChange
 from app.services.tickets import note_difference, open_ticket
 
 REPEATED_MARK = "Repeated creation with other content"
+CONTACTS = {
+    "GHD_E-Mail": "repeated_mail",
+    "GHD_Phone": "repeated_phone",
+    "GHD_CarbonCopy": "repeated_carbon_copy",
+}
+"""Elements that only operators and the partner that sent them may read, and their fields."""
 
 
 @dataclass(frozen=True)
@@ -90,11 +97,15 @@ def _answer_repeat(
         return CreationAnswer(key.ticket_number, created=False)
     ticket = session.get_one(Ticket, key.ticket_number, with_for_update={"of": Ticket})
     digest = hashlib.sha256(stored.encode()).hexdigest()
+    refused = None if is_open(ticket.state) else OriginConflict(ticket.number)
     if session.get(OriginDifference, (key.id, digest)) is None:
         session.add(OriginDifference(origin_key_id=key.id, content_digest=digest, at=by.now))
-        text = _differences(json.loads(key.content), sent)
-        note_difference(session, by, ticket.number, text)
-    refused = None if is_open(ticket.state) else OriginConflict(ticket.number)
+        first = json.loads(key.content)
+        note_difference(
+            session, by, ticket.number, _differences(first, sent), _hidden_differences(first, sent)
+        )
+    elif refused is not None:
+        note_difference(session, by, ticket.number, "")
     return CreationAnswer(ticket.number, created=False, refused=refused)
 
 
@@ -103,5 +114,16 @@ def _differences(first: Mapping[str, str], again: Mapping[str, str]) -> str:
     lines = [f"{REPEATED_MARK}; the ticket was not changed:"]
     for name in sorted({*first, *again}):
         if first.get(name, "") != again.get(name, ""):
-            lines.append(f"{name}: {again.get(name) or '(not sent)'}")
+            shown = "(differs)" if name in CONTACTS else again.get(name) or "(not sent)"
+            lines.append(f"{name}: {shown}")
     return "\n".join(lines)
+
+
+def _hidden_differences(
+    first: Mapping[str, str], again: Mapping[str, str]
+) -> tuple[FieldChange, ...]:
+    return tuple(
+        FieldChange(field, first.get(name), again.get(name))
+        for name, field in CONTACTS.items()
+        if first.get(name, "") != again.get(name, "")
+    )

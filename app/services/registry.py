@@ -30,7 +30,7 @@ def find_site(session: Session, name: str, on: date | None = None) -> Site | Non
             or_(SiteName.valid_from.is_(None), SiteName.valid_from <= on),
             or_(SiteName.valid_until.is_(None), SiteName.valid_until > on),
         )
-    return session.scalars(query.order_by(SiteName.valid_from.desc()).limit(1)).first()
+    return session.scalars(query.order_by(SiteName.valid_from.desc().nulls_last()).limit(1)).first()
 
 
 def require_site(session: Session, name: str, field: str = "site") -> Site:

@@ -5,7 +5,7 @@ Only ``services.tickets`` changes rows through this; pages read ``logged_value``
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -72,7 +72,7 @@ def apply_value(session: Session, by: Writer, ticket: Ticket, field: str, value:
     if field == "links":
         set_links(session, ticket, value)
     elif field == "sites":
-        set_sites(session, by, ticket, value)
+        set_sites(session, ticket, value)
     elif field == "responsible_site":
         site = require_site(session, value, field) if value else None
         ticket.responsible_site = site
@@ -97,57 +97,102 @@ def set_links(
 
 
 def set_sites(
-    session: Session, by: Writer, ticket: Ticket, names: Sequence[str], *, recognised: bool = False
+    session: Session, ticket: Ticket, names: Sequence[str], *, recognised: bool = False
 ) -> None:
     """Affect exactly these sites, under any of their names; an unknown name is kept as text.
 
-    Two names of one site are one. A partner's own spelling is remembered for its answers.
+    Two names of one site are one; a site that stays keeps its row and its spellings.
     """
     before = {
         (item.site_id, item.name if item.site_id is None else ""): item
         for item in ticket.affected_sites
     }
     rows: dict[tuple[int | None, str], TicketSite] = {}
-    for name in names:
-        site: Site | None = find_site(session, name)
-        key = (site.id, "") if site is not None else (None, name)
+    for key, name, site in _resolved(session, names):
         if key in rows:
             continue
-        row = before.get(key) or TicketSite(site=site, name=name, recognised=recognised)
+        row = before.get(key) or TicketSite(
+            site=site, site_id=key[0], name=name, recognised=recognised
+        )
         row.position = len(rows)
         rows[key] = row
-        if by.actor.kind is Kind.PARTNER and by.actor.partner_id is not None and not recognised:
-            _remember_spelling(row, by.actor.partner_id, name)
     ticket.affected_sites = list(rows.values())
 
 
-def _remember_spelling(row: TicketSite, partner_id: int, name: str) -> None:
-    for spelling in row.spellings:
-        if spelling.partner_id == partner_id:
-            spelling.name = name
+def same_sites(session: Session, ticket: Ticket, names: Sequence[str]) -> bool:
+    """Whether these names mean just the sites that are affected now, in this order."""
+    wanted = dict.fromkeys(key for key, _, _ in _resolved(session, names))
+    now = (
+        (item.site_id, item.name if item.site_id is None else "") for item in ticket.affected_sites
+    )
+    return list(wanted) == list(now)
+
+
+def _resolved(
+    session: Session, names: Sequence[str]
+) -> list[tuple[tuple[int | None, str], str, Site | None]]:
+    found = [(name, find_site(session, name)) for name in names]
+    return [
+        ((site.id, "") if site is not None else (None, name), name, site) for name, site in found
+    ]
+
+
+def remember_spelling(session: Session, by: Writer, ticket: Ticket, name: str) -> None:
+    """Keep how a partner spells an affected site: it gets it back as it sent it last."""
+    partner_id = by.actor.partner_id
+    if by.actor.kind is not Kind.PARTNER or partner_id is None:
+        return
+    site = find_site(session, name)
+    for row in ticket.affected_sites:
+        if row.site_id == (site.id if site else None) and (site is not None or row.name == name):
+            for spelling in row.spellings:
+                if spelling.partner_id == partner_id:
+                    spelling.name = name
+                    return
+            row.spellings.append(SiteSpelling(partner_id=partner_id, name=name))
             return
-    row.spellings.append(SiteSpelling(partner_id=partner_id, name=name))
 
 
 def set_references(by: Writer, ticket: Ticket, references: Sequence[Reference]) -> None:
-    """Keep exactly these external references; new ones of a partner are bound to it."""
+    """Keep exactly these external references, each once; new ones of a partner are bound to it."""
     before = {
         (item.provider, item.reference, item.url, item.kind): item for item in ticket.references
     }
-    rows = []
+    rows = {}
     for wanted in references:
         key = (wanted.provider, wanted.reference, wanted.url, wanted.kind)
-        rows.append(
-            before.get(key)
-            or ExternalReference(
-                kind=wanted.kind,
-                provider=wanted.provider,
-                partner_id=by.actor.partner_id,
-                reference=wanted.reference,
-                url=wanted.url,
-            )
+        row = before.get(key) or ExternalReference(
+            kind=wanted.kind,
+            provider=wanted.provider,
+            reference=wanted.reference,
+            url=wanted.url,
         )
-    ticket.references = rows
+        if row.partner_id is None and wanted.provider == by.actor.partner_code:
+            row.partner_id = by.actor.partner_id
+        rows[key] = row
+    ticket.references = list(rows.values())
+
+
+def with_own_references(
+    by: Writer, ticket: Ticket, own: Mapping[str, str]
+) -> tuple[Reference, ...]:
+    """All references of the ticket, where this partner's of the kinds in ``own`` are replaced.
+
+    ``own`` maps kind (target, incident) to the partner's number; "" takes it off. What stays keeps
+    its place, so that writing the same again is no change.
+    """
+    code = by.actor.partner_code or by.actor.account
+    left = dict(own)
+    result = []
+    for item in ticket.references:
+        mine = item.partner_id == by.actor.partner_id or item.provider == code
+        if item.kind not in own or not mine:
+            result.append(Reference(item.provider, item.reference, item.url, item.kind))
+        elif number := left.pop(item.kind, ""):
+            url = item.url if item.reference == number else ""
+            result.append(Reference(code, number, url, item.kind))
+    result += [Reference(code, number, kind=kind) for kind, number in left.items() if number]
+    return tuple(result)
 
 
 def follow_responsible_site(ticket: Ticket) -> None:

@@ -18,7 +18,7 @@ from app.domain import access
 from app.domain.access import Kind, Writer
 from app.domain.clock import strictly_after, to_milliseconds
 from app.domain.errors import Difference, EditConflict, Invalid, MoveNotAllowed, NotFound
-from app.domain.recognition import recognised_links, recognised_sites
+from app.domain.recognition import holds_word, recognised_links, recognised_sites
 from app.domain.ticket_content import (
     FINAL_FIELDS,
     NewTicket,
@@ -46,9 +46,12 @@ from app.services.ticket_fields import (
     current_value,
     facts_of,
     follow_responsible_site,
+    remember_spelling,
+    same_sites,
     set_links,
     set_references,
     set_sites,
+    with_own_references,
 )
 
 REPEAT_WINDOW = timedelta(minutes=10)
@@ -142,18 +145,20 @@ def _affect(session: Session, by: Writer, ticket: Ticket, new: NewTicket) -> Non
         found = recognised_links((new.title, new.description), names)
         set_links(session, ticket, found, recognised=True)
     if new.sites:
-        set_sites(session, by, ticket, new.sites)
+        set_sites(session, ticket, new.sites)
+        for name in new.sites:
+            remember_spelling(session, by, ticket, name)
     else:
         known = site_keys_by_name(session, by.now.date())
         keys = recognised_sites(new.title, known, names)
-        set_sites(session, by, ticket, keys, recognised=True)
+        set_sites(session, ticket, keys, recognised=True)
 
 
 def _network_of(ticket: Ticket) -> str:
     """The network where none was stated: of the first link, of the title's word, or LHCOPN."""
     if ticket.affected_links:
         return ticket.affected_links[0].link.network
-    return Network.LHCONE if Network.LHCONE in ticket.title.split() else Network.LHCOPN
+    return Network.LHCONE if holds_word(ticket.title, Network.LHCONE) else Network.LHCOPN
 
 
 def change_ticket(
@@ -173,6 +178,10 @@ def change_ticket(
     ``EditConflict``; fields that only somebody else changed keep that change. What is equal
     already is no change; if nothing is left, nothing is written.
 
+    Two wishes are relative to what the ticket holds, as the GGUS contract states them:
+    ``first_site`` replaces only the first affected site ("" takes it off), ``own_references``
+    the partner's own numbers by kind.
+
     Raises ``NotFound``, ``Forbidden``, ``MoveNotAllowed``, ``Invalid``, ``InvalidMany``.
     """
     ticket = _locked(session, number)
@@ -182,14 +191,17 @@ def change_ticket(
         ticket.repeats += 1
         session.flush()
         return ticket
+    wanted = _made_absolute(session, by, ticket, wanted)
     check_values(wanted)
     if wanted.get("internal_comment"):
         access.require_internal(by.actor)
-    if "responsible_site" in wanted and _differs(ticket, "responsible_site", wanted):
+    if "responsible_site" in wanted and _differs(session, ticket, "responsible_site", wanted):
         access.require_operator(by.actor, "set the responsible site")
 
     submitter = access.is_submitter(by.actor, facts)
-    differing = {name: value for name, value in wanted.items() if _differs(ticket, name, wanted)}
+    differing = {
+        name: value for name, value in wanted.items() if _differs(session, ticket, name, wanted)
+    }
     if base_version is not None and base_version != ticket.version:
         differing = _without_foreign_changes(session, ticket, differing, base_version)
     if (
@@ -201,26 +213,38 @@ def change_ticket(
         differing["state"] = State.IN_PROGRESS
     if not differing:
         return ticket
-    if ticket.state in FINAL_STATES and "state" not in differing:
-        refused = sorted(set(differing) - FINAL_FIELDS)
-        if refused:
-            raise MoveNotAllowed(
-                f"A ticket in state {ticket.state} is final;"
-                " only comments and references can be added"
-            )
+    _check_outcome(by, ticket, differing, is_submitter=submitter, check_needs=check_needs)
+    return _apply(session, by, ticket, differing)
+
+
+def _check_outcome(
+    by: Writer,
+    ticket: Ticket,
+    differing: Mapping[str, Any],
+    *,
+    is_submitter: bool,
+    check_needs: bool,
+) -> None:
+    """Raise unless the ticket may become what it would be with these values."""
+    if ticket.state in FINAL_STATES and "state" not in differing and set(differing) - FINAL_FIELDS:
+        raise MoveNotAllowed(
+            f"A ticket in state {ticket.state} is final; only comments and references can be added"
+        )
     after = {**{name: current_value(ticket, name) for name in _LOGGED_AT_CREATION}, **differing}
     check_times(after)
     if check_needs:
         check_category_needs(after["category"], after)
+    has_solution = bool(str(after["solution"]).strip())
     if "state" in differing:
         check_move(
             ticket.state,
             differing["state"],
-            has_solution=bool(str(after["solution"]).strip()),
-            is_submitter=submitter,
+            has_solution=has_solution,
+            is_submitter=is_submitter,
             may_close=by.actor.is_operator or by.actor.kind is Kind.SYSTEM,
         )
-    return _apply(session, by, ticket, differing)
+    elif ticket.state == State.SOLVED and not has_solution:
+        raise Invalid("solution", "A solved ticket keeps its solution; reopen it first")
 
 
 def _apply(session: Session, by: Writer, ticket: Ticket, differing: Mapping[str, Any]) -> Ticket:
@@ -228,11 +252,15 @@ def _apply(session: Session, by: Writer, ticket: Ticket, differing: Mapping[str,
     if "responsible_site" not in watched:
         watched.append("responsible_site")
     old = {name: as_logged(current_value(ticket, name)) for name in watched}
+    old_sites = current_value(ticket, "sites")
     at = strictly_after(by.now, ticket.changed_at)
     with session.no_autoflush:
         for name, value in differing.items():
             if name not in COMMENTS:
                 apply_value(session, by, ticket, name, value)
+        for name in differing.get("sites", ()):
+            if name not in old_sites:
+                remember_spelling(session, by, ticket, name)
         follow_responsible_site(ticket)
         if "state" in differing:
             ticket.ended_at = (
@@ -246,7 +274,7 @@ def _apply(session: Session, by: Writer, ticket: Ticket, differing: Mapping[str,
         if (new := as_logged(current_value(ticket, name))) != old[name]
     ]
     logged += [FieldChange(name, None, differing[name]) for name in COMMENTS if name in differing]
-    if not logged:  # only how a partner spells a site, or who chose the same responsible site
+    if not logged:  # only who chose the same responsible site
         session.flush()
         return ticket
     ticket.version += 1
@@ -277,12 +305,29 @@ def _locked(session: Session, number: int) -> Ticket:
     return ticket
 
 
-def _differs(ticket: Ticket, name: str, wanted: Mapping[str, Any]) -> bool:
+def _made_absolute(
+    session: Session, by: Writer, ticket: Ticket, wanted: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The wishes with what is relative to the locked ticket spelled out."""
+    absolute = dict(wanted)
+    if "first_site" in absolute:
+        first = absolute.pop("first_site")
+        check_values({"sites": (first,)})
+        rest = current_value(ticket, "sites")[1:]
+        absolute["sites"] = (first, *rest) if first else rest
+        if first and same_sites(session, ticket, absolute["sites"]):
+            remember_spelling(session, by, ticket, first)
+    if "own_references" in absolute:
+        own = absolute.pop("own_references")
+        absolute["references"] = with_own_references(by, ticket, own)
+    return absolute
+
+
+def _differs(session: Session, ticket: Ticket, name: str, wanted: Mapping[str, Any]) -> bool:
     if name in COMMENTS:
-        return bool(wanted[name])
+        return bool(str(wanted[name]).strip())
     if name == "sites":
-        # a partner's other spelling of the same site must still reach the row
-        return tuple(wanted[name]) != tuple(current_value(ticket, name))
+        return not same_sites(session, ticket, wanted[name])
     return as_logged(wanted[name]) != as_logged(current_value(ticket, name))
 
 
@@ -406,17 +451,22 @@ def mark_checked(session: Session, by: Writer, number: int) -> Ticket:
     return _note(session, by, ticket, FieldChange("to_check", "yes", "no"))
 
 
-def note_difference(session: Session, by: Writer, number: int, text: str) -> Ticket:
+def note_difference(
+    session: Session, by: Writer, number: int, text: str, hidden: Sequence[FieldChange] = ()
+) -> Ticket:
     """Append a marked internal entry about a repeated creation and list the ticket to check.
 
-    Written in the name of the partner that repeated; works in every state.
+    Written in the name of the partner that repeated; works in every state. Without ``text`` the
+    ticket is only listed again. ``hidden`` are differing contact fields: the log keeps them, and
+    shows them to operators and to that partner only; the ticket's own stay as they are.
     """
     ticket = _locked(session, number)
-    changed = [FieldChange("internal_comment", None, text)]
+    changed = [FieldChange("internal_comment", None, text)] if text else []
+    changed += hidden
     if not ticket.to_check:
         changed.append(FieldChange("to_check", "no", "yes"))
         ticket.to_check = True
-    return _note(session, by, ticket, *changed)
+    return _note(session, by, ticket, *changed) if changed else ticket
 
 
 def _note(session: Session, by: Writer, ticket: Ticket, *changed: FieldChange) -> Ticket:
@@ -444,8 +494,13 @@ def close_due_tickets(session: Session, by: Writer, as_of: datetime) -> Sequence
     """
     candidates = session.execute(
         select(Ticket.number, Ticket.ended_at)
-        .where(Ticket.state.in_(ENDED_STATES), Ticket.ended_at.is_not(None))
+        .where(
+            Ticket.state.in_(ENDED_STATES),
+            Ticket.ended_at <= as_of - timedelta(days=WORKING_DAYS_TO_CLOSE),
+        )
         .order_by(Ticket.number)
+        # all rows before the first change: the change counter's lock always comes last
+        .with_for_update(of=Ticket)
     ).all()
     closed = []
     for number, ended_at in candidates:

@@ -10,10 +10,13 @@ from sqlalchemy.orm import Session
 
 from app.domain.access import Actor, Kind
 from app.models import Change
+from app.services import origins
 from app.services.changes import TICKET, FieldChange, changes_of
 from app.services.diaries import INTERNAL, PUBLIC, may_see_entry
 
-CONTACT_FIELDS = frozenset({"submitter_mail", "submitter_phone", "carbon_copy"})
+CONTACT_FIELDS = frozenset(
+    {"submitter_mail", "submitter_phone", "carbon_copy", *origins.CONTACTS.values()}
+)
 """Shown to operators and to the partner that sent them only."""
 
 

@@ -43,3 +43,7 @@ def test_site_names_are_whole_words_of_four_letters_in_exact_case(
     title: str, found: tuple[str, ...]
 ) -> None:
     assert recognised_sites(title, SITES, LINKS) == found
+
+
+def test_a_letter_that_only_looks_like_an_i_is_no_link() -> None:
+    assert recognised_links(["CERN-\u0131N2P3-LHCOPN-001"], ["CERN-IN2P3-LHCOPN-001"]) == ()

@@ -11,7 +11,8 @@ from app.domain.ticket_content import NewTicket
 from app.services.changes import TICKET, changes_of
 from app.services.origins import CreationAnswer, open_ticket_once
 from app.services.ticket_lists import TicketFilter, list_tickets
-from app.services.tickets import change_ticket, find_ticket, move_ticket
+from app.services.tickets import change_ticket, find_ticket, mark_checked, move_ticket
+from app.services.timeline import timeline_of
 from tests.cast import Cast, enter, writer
 
 
@@ -95,3 +96,30 @@ def test_a_read_only_account_creates_nothing(session: Session, cast: Cast) -> No
     by = writer(replace(cast.nren_a, read_only=True))
     with pytest.raises(Forbidden, match="read-only"), writing(session):
         open_ticket_once(session, by, NewTicket(title="x", origin_id="1"), {})
+
+
+def test_differing_contacts_are_for_operators_and_that_partner_only(
+    session: Session, cast: Cast
+) -> None:
+    send(session, cast)
+    content = {"GHD_E-Mail": "secret@nren.example", "GHD_Phone": "+41 22"}
+    send(session, cast, **content)
+
+    def shown(who: str) -> str:
+        return str(timeline_of(session, getattr(cast, who), 1))
+
+    assert "GHD_E-Mail: (differs)" in shown("ggus")
+    assert "secret" not in shown("ggus")
+    assert "+41 22" not in shown("ggus")
+    assert "secret@nren.example" in shown("operator")
+    assert "+41 22" in shown("nren_a")
+
+
+def test_a_refused_repetition_is_listed_to_check_again(session: Session, cast: Cast) -> None:
+    send(session, cast)
+    send(session, cast, GHD_Priority="urgent")
+    with writing(session):
+        mark_checked(session, writer(cast.operator), 1)
+        move_ticket(session, writer(cast.operator), 1, "unsolved")
+    assert send(session, cast, GHD_Priority="urgent").refused is not None
+    assert find_ticket(session, cast.operator, 1).to_check

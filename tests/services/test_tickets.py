@@ -85,8 +85,8 @@ def test_a_sent_site_keeps_its_spelling_and_an_unknown_one_its_text(
     ticket = find_ticket(session, cast.nren_a, number)
     assert current_value(ticket, "sites") == ("FZK-LCG2", "Atlantis")
     assert [item.site_id is None for item in ticket.affected_sites] == [False, True]
-    # DE-KIT is the same site again, so its first spelling stays
-    assert [s.name for s in ticket.affected_sites[0].spellings] == ["FZK-LCG2"]
+    # DE-KIT is the same site again, and the spelling that was sent last
+    assert [s.name for s in ticket.affected_sites[0].spellings] == ["DE-KIT"]
 
 
 def test_the_network_is_that_of_the_title_word_when_nothing_else_says_it(
@@ -136,7 +136,7 @@ def test_another_spelling_of_the_same_site_is_remembered_and_no_change(
 ) -> None:
     number = opened(session, writer(cast.operator), sites=("DE-KIT",))
     with writing(session):
-        change_ticket(session, writer(cast.ggus), number, {"sites": ("FZK-LCG2",)})
+        change_ticket(session, writer(cast.ggus), number, {"first_site": "FZK-LCG2"})
     with writing(session):
         change_ticket(session, writer(cast.operator), number, {"responsible_site": ""})
     ticket = find_ticket(session, cast.ggus, number)
@@ -281,3 +281,83 @@ def test_a_text_that_xml_cannot_carry_is_refused_in_the_words_of_its_field(
     with pytest.raises(Invalid, match="Title holds a character"):
         opened(session, writer(cast.kit), title="a\x00b")
     assert session.get(Ticket, 1) is None
+
+
+def test_an_unchanged_first_site_does_not_refuse_a_comment_on_a_final_ticket(
+    session: Session, cast: Cast
+) -> None:
+    number = opened(session, writer(cast.ggus), sites=("DE-KIT", "ES-PIC"))
+    for state in ("unsolved", "verified"):
+        with writing(session):
+            move_ticket(session, writer(cast.ggus), number, state)
+    wanted = {"first_site": "FZK-LCG2", "public_comment": "thanks"}
+    with writing(session):
+        change_ticket(session, writer(cast.ggus), number, wanted)
+    assert log(session, number)[-1] == {"public_comment": (None, "thanks")}
+    rows = find_ticket(session, cast.ggus, number).affected_sites
+    assert [[spelling.name for spelling in row.spellings] for row in rows] == [
+        ["FZK-LCG2"],
+        ["ES-PIC"],
+    ]
+
+
+def test_replacing_the_first_site_leaves_the_others_and_their_spellings_alone(
+    session: Session, cast: Cast
+) -> None:
+    number = opened(session, writer(cast.operator), sites=("DE-KIT", "ES-PIC"))
+    with writing(session):
+        change_ticket(session, writer(cast.ggus), number, {"first_site": "CERN-PROD"})
+    rows = find_ticket(session, cast.ggus, number).affected_sites
+    assert [(row.name, [s.name for s in row.spellings]) for row in rows] == [
+        ("CERN-PROD", ["CERN-PROD"]),
+        ("ES-PIC", []),
+    ]
+    with writing(session):
+        change_ticket(session, writer(cast.ggus), number, {"first_site": ""})
+    assert current_value(find_ticket(session, cast.ggus, number), "sites") == ("ES-PIC",)
+
+
+def test_a_partners_own_number_again_is_no_change_and_keeps_its_place(
+    session: Session, cast: Cast
+) -> None:
+    number = opened(
+        session, writer(cast.operator), references=(Reference("GGUS-TEST", "55", "", "target"),)
+    )
+    for _ in range(2):
+        with writing(session):
+            own = {"target": "55", "incident": "7"}
+            change_ticket(session, writer(cast.ggus), number, {"own_references": own})
+    with writing(session):
+        change_ticket(session, writer(cast.ggus), number, {"own_references": {"target": "55"}})
+    ticket = find_ticket(session, cast.ggus, number)
+    assert ticket.version == 2
+    assert [(item.kind, item.reference) for item in ticket.references] == [
+        ("target", "55"),
+        ("incident", "7"),
+    ]
+    assert {item.partner_id for item in ticket.references} == {cast.ggus.partner_id}
+    with writing(session):
+        change_ticket(session, writer(cast.ggus), number, {"own_references": {"target": ""}})
+    assert log(session, number)[-1]["references"] == ("GGUS-TEST 55; GGUS-TEST 7", "GGUS-TEST 7")
+
+
+def test_a_solved_ticket_keeps_a_solution(session: Session, cast: Cast) -> None:
+    number = opened(session, writer(cast.operator))
+    with writing(session):
+        move_ticket(session, writer(cast.operator), number, "solved", solution="mended")
+    with pytest.raises(Invalid, match="keeps its solution"), writing(session):
+        change_ticket(session, writer(cast.operator), number, {"solution": " "})
+
+
+@pytest.mark.parametrize(
+    ("title", "network"),
+    [
+        ("LHCONE: no route", "LHCONE"),
+        ("no route (LHCONE)", "LHCONE"),
+        ("x LHCONE, y", "LHCONE"),
+        ("LHCONES and lhcone", "LHCOPN"),
+    ],
+)
+def test_the_word_of_the_network(session: Session, cast: Cast, title: str, network: str) -> None:
+    number = opened(session, writer(cast.ggus), title=title)
+    assert find_ticket(session, cast.ggus, number).network == network
