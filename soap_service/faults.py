@@ -13,7 +13,7 @@ from typing import Final
 
 from lxml import etree
 
-from app.domain.errors import NotFound, PortalError
+from app.domain.errors import Invalid, NotFound, PortalError
 
 SOAP_NS: Final = "http://schemas.xmlsoap.org/soap/envelope/"
 CONTENT_TYPE: Final = "text/xml; charset=utf-8"
@@ -71,9 +71,22 @@ def internal_fault() -> SoapFault:
     )
 
 
+_ELEMENTS: Final = {
+    "title": "GHD_Short_Description",
+    "state": "GHD_Status",
+    "priority": "GHD_Priority",
+    "unit": "GHD_Responsible_Unit",
+    "type_of_problem": "GHD_Type_Of_Problem",
+    "solution": "GHD_Detailed_Solution",
+}
+"""The element to name where a rule speaks of a ticket's field."""
+
+
 def fault_of(error: PortalError) -> SoapFault:
     """The fault for an error of the rules or services."""
     what, _, allowed = error.message.partition("; ")
+    if isinstance(error, Invalid) and error.field in _ELEMENTS:
+        what = f"{_ELEMENTS[error.field]}: {what}"
     if isinstance(error, NotFound):
         what, allowed = "Entry does not exist in database", ""
     fault = SoapFault(error.number, what, allowed or "see docs/fault-numbers.md")

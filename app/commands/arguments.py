@@ -66,6 +66,8 @@ def read_password(*, from_stdin: bool) -> str:
     """
     if not from_stdin:
         raise SettingError("--password-stdin is required: the password is read from standard input")
+    if sys.stdin is None:
+        raise SettingError("--password-stdin: standard input is closed; send the password there")
     content = sys.stdin.buffer.read(_MOST_BYTES)
     try:
         text = content.decode("utf-8")

@@ -9,7 +9,7 @@ from typing import Any
 import click
 from alembic.util import CommandError
 from flask.cli import AppGroup, with_appcontext
-from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
+from sqlalchemy.exc import DatabaseError, IntegrityError, ProgrammingError
 
 from app.domain.errors import PortalError
 
@@ -38,7 +38,7 @@ def one_line_errors() -> Iterator[None]:
         raise click.ClickException(
             "somebody entered the same name at the same moment; list what is there now"
         ) from error
-    except (OperationalError, ProgrammingError) as error:
+    except DatabaseError as error:
         reason = _one_line(str(error.orig))
         if isinstance(error, ProgrammingError) or "no such table" in reason:
             reason += " (`flask db upgrade` brings the tables up to date)"
