@@ -98,7 +98,7 @@ def test_every_parameter_takes_its_values_and_refuses_others(
                 assert "left out" not in answer.text
         for value in BAD[name]:
             surrogate = "\ud800" in value
-            for headers in ({}, {"HX-Request": "true"}):
+            for headers in ({}, {"HX-Request": "true"})[: 2 if value is BAD[name][0] else 1]:
                 answer = visitor.get(address("/tickets", **{name: value}), headers)
                 assert answer.status_code == (400 if surrogate else 422), (name, value)
                 if not surrogate:

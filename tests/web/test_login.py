@@ -72,7 +72,7 @@ def test_wrong_unknown_and_disabled_answer_the_same(
         ("nobody", "bad-word"),
         ("reader", PASSWORD),
         ("x" * 5000, "bad-word"),
-        ("a\0b\x01\ud800", "bad-word"),
+        ("a\0b\x01", "bad-word"),
         ("operator", "w" * 5000),
     ):
         answer = log_in(visitor, name, password)
