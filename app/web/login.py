@@ -23,6 +23,7 @@ from flask import (
     url_for,
 )
 from flask_login import UserMixin, current_user, login_user, logout_user
+from werkzeug.exceptions import HTTPException
 
 from app.database import writing
 from app.domain.access import Actor, Door, Kind, Writer
@@ -80,13 +81,19 @@ def _load(token: str) -> Person | None:
 
 
 def local_path(path: str) -> str:
-    """``path`` if it leads to a page of this portal, else "": no other site, no other scheme."""
+    """``path`` if a page of this portal answers there, else "": no other site, no other scheme."""
     if not path.startswith("/") or path.startswith("//") or "\\" in path:
         return ""
     if any(ord(letter) < 33 or ord(letter) == 127 for letter in path):
         return ""
     parts = urlsplit(path)
-    return "" if parts.scheme or parts.netloc or parts.path == "/logout" else path
+    if parts.scheme or parts.netloc:
+        return ""
+    try:
+        current_app.url_map.bind("").match(parts.path, method="GET")
+    except HTTPException:  # such as the address that a form was sent to
+        return ""
+    return path
 
 
 def _gate() -> Response | None:

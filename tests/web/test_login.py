@@ -153,6 +153,8 @@ def test_next_leads_only_to_pages_of_this_portal(cast: Cast, visit: Enter) -> No
         " //evil.example",
         "/\n/evil.example",
         "/logout",
+        "/tickets/1/comment",  # takes no GET
+        "/nothing",
         "evil.example",
         "/\r\nSet-Cookie: a=b",
         "//[",
@@ -160,6 +162,19 @@ def test_next_leads_only_to_pages_of_this_portal(cast: Cast, visit: Enter) -> No
         answer = logged_in.get("/login?" + encoded({"next": bad}).decode())
         assert answer.status_code == 303
         assert answer.location == "/tickets", bad
+
+
+def test_a_theme_leads_back_to_a_page(cast: Cast, visit: Enter) -> None:
+    visitor = visit(cast.reader)
+    for came_from, back in (
+        ("http://localhost/sites", "/sites"),
+        ("http://localhost/tickets?state=closed", "/tickets?state=closed"),
+        ("http://localhost/tickets/1/comment", "/profile"),
+        ("http://evil.example/sites", "/profile"),
+        ("", "/profile"),
+    ):
+        answer = visitor.send("/profile/theme", {"theme": "dark"}, {"Referer": came_from})
+        assert (answer.status_code, answer.location) == (303, back), came_from
 
 
 def test_next_of_the_form_is_checked_as_well(app: Flask, cast: Cast) -> None:
