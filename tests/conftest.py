@@ -102,7 +102,9 @@ def sqlite_server() -> Iterator[LiveServer]:
         yield server
 
 
-@pytest.fixture(scope="session")
+# Not for the whole session: while it is open, Playwright's event loop counts as running in this
+# thread, and tests that run one of their own cannot.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     if chromium.program() is None:
         pytest.skip(f"needs {chromium.NEED}")
