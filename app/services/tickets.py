@@ -277,20 +277,7 @@ def _apply(session: Session, by: Writer, ticket: Ticket, differing: Mapping[str,
     if not logged:  # only who chose the same responsible site
         session.flush()
         return ticket
-    ticket.version += 1
-    ticket.changed_at = at
-    ticket.last_author = by.shown_author
-    session.flush()
-    record_change(
-        session,
-        by,
-        kind=TICKET,
-        thing_id=ticket.number,
-        fields=logged,
-        version=ticket.version,
-        at=at,
-    )
-    return ticket
+    return _record(session, by, ticket, logged, at)
 
 
 def _locked(session: Session, number: int) -> Ticket:
@@ -470,7 +457,13 @@ def note_difference(
 
 
 def _note(session: Session, by: Writer, ticket: Ticket, *changed: FieldChange) -> Ticket:
-    at = strictly_after(by.now, ticket.changed_at)
+    return _record(session, by, ticket, changed, strictly_after(by.now, ticket.changed_at))
+
+
+def _record(
+    session: Session, by: Writer, ticket: Ticket, changed: Sequence[FieldChange], at: datetime
+) -> Ticket:
+    """Raise the ticket's version and write the change that this is."""
     ticket.version += 1
     ticket.changed_at = at
     ticket.last_author = by.shown_author
