@@ -89,7 +89,7 @@ def _answer(body: bytes) -> bytes:
 
 def bridged() -> Bridge:
     """The same behind the bridge."""
-    from app.bridge import Bridge
+    from app.bridge import Bounds, Bridge
     from soap_service.faults import http_refusal
     from soap_service.guard import BODY_LIMIT
 
@@ -97,6 +97,7 @@ def bridged() -> Bridge:
         application,
         body_limit=lambda _path: BODY_LIMIT,
         refusal=lambda _path, status: ("text/xml", http_refusal(status)),
+        bounds=Bounds(threads=8),  # as many as the others have
     )
 
 
