@@ -9,6 +9,7 @@ from __future__ import annotations
 import multiprocessing
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from multiprocessing.synchronize import Event
 
 import pytest
@@ -16,13 +17,19 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.database import writing
-from app.domain.access import Actor
+from app.domain.access import Actor, Kind
 from app.domain.ticket_content import NewTicket
-from app.models import Change, Ticket
+from app.models import Change, ChangedField, Ticket
 from app.services.changes import TICKET, changes_after, changes_of
+from app.services.credentials import attempt, record_attempt
 from app.services.origins import open_ticket_once
-from app.services.tickets import comment_ticket, open_ticket
-from tests.cast import enter, writer
+from app.services.tickets import (
+    close_due_tickets,
+    comment_ticket,
+    move_ticket,
+    open_ticket,
+)
+from tests.cast import NOON, PASSWORD, SYSTEM, enter, writer
 from tests.harness.databases import open_engine
 
 PROCESSES = 5
@@ -131,3 +138,57 @@ def test_a_cursor_misses_nothing_while_fifty_writers_write(database: str, sessio
     assert numbers == list(range(1, written // 2 + 2))
     versions = [change.version for change in changes_of(session, TICKET, common)]
     assert versions == list(range(1, written // 2 + 2))
+
+
+def test_closing_what_is_due_beside_writers_of_the_same_tickets(
+    database: str, session: Session
+) -> None:
+    """Both take the tickets' locks before the change log's, so neither waits for the other."""
+    cast = enter(session)
+    numbers = []
+    with writing(session):
+        for _ in range(30):
+            number = open_ticket(session, writer(cast.operator), NewTicket(title="t")).number
+            move_ticket(session, writer(cast.operator), number, "unsolved")
+            numbers.append(number)
+    engine = open_engine(database)
+
+    def comment(position: int) -> None:
+        for number in reversed(numbers[position % 3 :: 3]):
+            with Session(engine) as own, writing(own):
+                comment_ticket(own, writer(cast.operator), number, f"{position}")
+
+    def close() -> list[int]:
+        with Session(engine) as own, writing(own):
+            return list(close_due_tickets(own, SYSTEM, NOON + timedelta(days=30)))
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        comments = [pool.submit(comment, position) for position in range(THREADS - 1)]
+        assert pool.submit(close).result() == numbers
+        for part in comments:
+            part.result()
+    engine.dispose()
+    session.rollback()
+    assert set(session.scalars(select(Ticket.state))) == {"closed"}
+    written = session.scalar(select(func.count()).where(ChangedField.field == "public_comment"))
+    assert written == (THREADS - 1) * 10
+
+
+def test_accounts_that_come_back_together_are_all_let_in(database: str, session: Session) -> None:
+    """Each remembers its own credential and forgets outdated ones, of which the others' are."""
+    enter(session)
+    engine = open_engine(database)
+    names = [(Kind.PERSON, name) for name in ("admin", "operator", "kit", "pic", "reader")]
+    names += [(Kind.PARTNER, login) for login in ("ggus", "nren_a", "nren_b")]
+
+    def come(name: tuple[Kind, str], now: datetime) -> int:
+        with Session(engine) as own:
+            tried = attempt(own, *name, PASSWORD, now, b"key")
+            with writing(own):
+                return record_attempt(own, tried, now).verified_account()
+
+    with ThreadPoolExecutor(len(names)) as pool:
+        for turn in range(6):
+            now = NOON + turn * timedelta(minutes=10)
+            assert all(pool.map(come, names, [now] * len(names)))
+    engine.dispose()
