@@ -54,8 +54,9 @@ from app.web.forms import (
 from app.web.htmx import fragment_target, go_to, page_or_fragment, wants_fragment
 from app.web.login import acting, writer
 from app.web.ticket_list import Listing, ListQuery
+from app.web.ticket_span import span_of
 from app.web.timeline import entries_of
-from app.web.times import length, now
+from app.web.times import length
 
 blueprint = Blueprint("tickets", __name__)
 NUMBER = "<int(max=2147483647):number>"
@@ -228,7 +229,7 @@ def _ticket_page(
         times=_times(ticket),
         length=length(start, end) if start and end and end >= start else "",
         facts=_facts(ticket, sees_internal=sees_internal),
-        span=_span(ticket),
+        span=span_of(ticket),
         back=_back(),
     )
 
@@ -269,55 +270,6 @@ def _facts(ticket: Ticket, *, sees_internal: bool) -> list[tuple[str, str]]:
         ("Related issue", ticket.related_issue),
     ]
     return rows + [row for row in optional if row[1]]
-
-
-@dataclass(frozen=True)
-class Bar:
-    """A bar of the picture of times, in units of a width of 340."""
-
-    x: float
-    width: float
-
-
-@dataclass(frozen=True)
-class Span:
-    """Event, window and ticket on one line."""
-
-    life: Bar
-    event: Bar | None
-    window: Bar | None
-    words: str
-
-
-def _span(ticket: Ticket) -> Span | None:
-    """The picture of times; None when there is nothing to compare."""
-    life = (ticket.created_at, ticket.ended_at or now())
-    event = (ticket.event_start, ticket.event_end or now()) if ticket.event_start else None
-    window = (
-        (ticket.window_start, ticket.window_end)
-        if ticket.window_start and ticket.window_end
-        else None
-    )
-    if event is None and window is None:
-        return None
-    periods = [life, *(period for period in (event, window) if period)]
-    first = min(period[0] for period in periods)
-    last = max(period[1] for period in periods)
-    whole = max((last - first).total_seconds(), 1.0)
-
-    def bar(period: tuple[datetime | None, datetime | None] | None) -> Bar | None:
-        if period is None or period[0] is None or period[1] is None:
-            return None
-        x = (period[0] - first).total_seconds() / whole * 332 + 2
-        width = max((period[1] - period[0]).total_seconds() / whole * 332, 4)
-        return Bar(round(x, 1), round(width, 1))
-
-    shown = bar(life)
-    assert shown is not None
-    words = ", ".join(
-        word for word, there in (("event", event), ("window", window), ("ticket", life)) if there
-    )
-    return Span(shown, bar(event), bar(window), f"When {words} lay beside each other")
 
 
 @blueprint.post(f"/tickets/{NUMBER}/comment")
