@@ -1,14 +1,18 @@
 """Database rows and constraints; no rules, no framework."""
 
+from app.models.attachments import Attachment, AttachmentContent
 from app.models.base import Base, UtcTime
+from app.models.calls import AccountDay, PartnerCall
 from app.models.changes import Change, ChangedField, Counter, PortalFact
-from app.models.partners import AccountSecret, Partner, PartnerAccount
+from app.models.partners import AccountSecret, AccountSite, Partner, PartnerAccount
 from app.models.people import Login, LoginFailure, User, UserSite, VerifiedCredential
 from app.models.registry import Link, Site, SiteName
+from app.models.relations import Acknowledgement, TicketRelation
 from app.models.tickets import (
     ExternalReference,
     OriginDifference,
     OriginKey,
+    RequestKey,
     SiteSpelling,
     Ticket,
     TicketLink,
@@ -17,7 +21,12 @@ from app.models.tickets import (
 )
 
 __all__ = [
+    "AccountDay",
     "AccountSecret",
+    "AccountSite",
+    "Acknowledgement",
+    "Attachment",
+    "AttachmentContent",
     "Base",
     "Change",
     "ChangedField",
@@ -30,13 +39,16 @@ __all__ = [
     "OriginKey",
     "Partner",
     "PartnerAccount",
+    "PartnerCall",
     "PortalFact",
+    "RequestKey",
     "Site",
     "SiteName",
     "SiteSpelling",
     "Ticket",
     "TicketLink",
     "TicketPartner",
+    "TicketRelation",
     "TicketSite",
     "User",
     "UserSite",

@@ -8,6 +8,7 @@ from sqlalchemy import ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.models.base import Base, UtcTime
+from app.models.registry import Site
 
 
 class Partner(Base):
@@ -44,6 +45,8 @@ class PartnerAccount(Base):
     secrets: Mapped[list[AccountSecret]] = relationship(
         back_populates="account", order_by="AccountSecret.id"
     )
+    sites: Mapped[list[Site]] = relationship(secondary="account_sites", order_by=Site.key)
+    """Sites in whose name it answers to changes."""
 
 
 class AccountSecret(Base):
@@ -58,3 +61,12 @@ class AccountSecret(Base):
     ended_at: Mapped[datetime | None] = mapped_column(UtcTime)
 
     account: Mapped[PartnerAccount] = relationship(back_populates="secrets")
+
+
+class AccountSite(Base):
+    """A site in whose name a partner's account answers to changes."""
+
+    __tablename__ = "account_sites"
+
+    account_id: Mapped[int] = mapped_column(ForeignKey("partner_accounts.id"), primary_key=True)
+    site_id: Mapped[int] = mapped_column(ForeignKey("sites.id"), primary_key=True)

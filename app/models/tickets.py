@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from app.models.base import Base, UtcTime
 from app.models.partners import Partner
 from app.models.registry import Link, Site
+from app.models.relations import Acknowledgement
 
 
 class Ticket(Base):
@@ -95,6 +96,10 @@ class Ticket(Base):
     handed_to: Mapped[list[Partner]] = relationship(
         secondary="ticket_partners", order_by=Partner.code, lazy="selectin"
     )
+    acknowledgements: Mapped[list[Acknowledgement]] = relationship(
+        order_by="Acknowledgement.site_id", cascade="all, delete-orphan", lazy="selectin"
+    )
+    """The sites that must accept this change, with their answers."""
     responsible_site: Mapped[Site | None] = relationship(lazy="joined")
     created_by_partner: Mapped[Partner | None] = relationship(lazy="joined")
 
@@ -194,3 +199,18 @@ class OriginDifference(Base):
     origin_key_id: Mapped[int] = mapped_column(ForeignKey("origin_keys.id"), primary_key=True)
     content_digest: Mapped[str] = mapped_column(String(64), primary_key=True)
     at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class RequestKey(Base):
+    """The key of a creation through the native service: a repeat answers its ticket."""
+
+    __tablename__ = "request_keys"
+    __table_args__ = (UniqueConstraint("partner_id", "key"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    partner_id: Mapped[int] = mapped_column(ForeignKey("partners.id"))
+    key: Mapped[str] = mapped_column(String(255))
+    content_digest: Mapped[str] = mapped_column(String(64))
+    """SHA-256 of what the first request asked for."""
+    ticket_number: Mapped[int | None] = mapped_column(ForeignKey("tickets.number"))
+    """None only inside the transaction that creates the ticket."""

@@ -15,7 +15,18 @@ from werkzeug.wrappers import Response
 
 from app.extensions import db
 from app.models import PortalFact
-from app.web import encoding, errors, login, profile, registry, tickets, tickets_csv, times
+from app.web import (
+    encoding,
+    errors,
+    login,
+    profile,
+    registry,
+    ticket_edit,  # noqa: F401  (its pages are on the blueprint of tickets)
+    ticket_writing,  # noqa: F401  (likewise)
+    tickets,
+    tickets_csv,
+    times,
+)
 
 PLACES = (("Tickets", "tickets.listing"), ("Sites", "registry.sites"), ("Links", "registry.links"))
 """The places of the top bar; only what exists."""

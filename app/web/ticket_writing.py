@@ -1,0 +1,174 @@
+"""Writing on a ticket's page: comment, move, undo, hand over, mark as checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from flask import Response, request
+
+from app.database import writing
+from app.domain import access
+from app.domain.errors import EditConflict, Invalid, MoveNotAllowed
+from app.domain.ticket_content import LABELS
+from app.domain.tickets import State
+from app.extensions import db
+from app.models import Ticket
+from app.services import tickets as verbs
+from app.services.changes import TICKET, changes_of
+from app.web.forms import CommentForm, EditForm, MoveForm, UndoForm, attach, keep_unchanged
+from app.web.login import writer
+from app.web.ticket_page import NUMBER, after_writing, comment_form_of, hand_form_of, ticket_page
+from app.web.tickets import blueprint
+
+
+@blueprint.post(f"/tickets/{NUMBER}/comment")
+def comment(number: int) -> Response:
+    """Append an entry, or solve with a solution."""
+    rows, by = db.session(), writer()
+    ticket = verbs.find_ticket(rows, by.actor, number)
+    form = comment_form_of(by.actor, verbs.moves_of(by.actor, ticket))
+    if not form.validate():
+        return ticket_page(number, comment_form=form, status=422)
+    text = form.text.data or ""
+
+    def write() -> Ticket:
+        version = seen_version(form, ticket)
+        if form.kind.data != "solve":
+            internal = form.kind.data == "internal"
+            return verbs.comment_ticket(rows, by, number, text, internal=internal)
+        wanted = {**_wanted_move(ticket, form, State.SOLVED), "public_comment": text}
+        return verbs.change_ticket(rows, by, number, wanted, base_version=version)
+
+    status, ticket_now = _written(
+        form, write, at={"public_comment": "text", "internal_comment": "text"}, rest="kind"
+    )
+    if ticket_now is None:
+        return ticket_page(number, comment_form=form, status=status)
+    return after_writing(number, ticket_now.version)
+
+
+@blueprint.post(f"/tickets/{NUMBER}/move")
+def move(number: int) -> Response:
+    """Move the ticket to another state."""
+    rows, by = db.session(), writer()
+    ticket = verbs.find_ticket(rows, by.actor, number)
+    form = MoveForm()
+    state = form.state.data or ""
+    if state not in list(State):
+        form.state.errors = [f"State takes one of: {', '.join(State)}"]
+        return ticket_page(number, move_form=form, status=422)
+
+    def write() -> Ticket:
+        wanted = _wanted_move(ticket, form, state)
+        version = seen_version(form, ticket)
+        return verbs.change_ticket(rows, by, number, wanted, base_version=version)
+
+    status, ticket_now = _written(form, write, at={"version": "state"}, rest="state")
+    if ticket_now is None:
+        return ticket_page(number, move_form=form, status=status)
+    return after_writing(number, ticket_now.version)
+
+
+def _written(
+    form: CommentForm | MoveForm,
+    write: Callable[[], Ticket],
+    *,
+    at: Mapping[str, str],
+    rest: str,
+) -> tuple[int, Ticket | None]:
+    """Write in one transaction; what is refused becomes errors of the form, and a status.
+
+    ``at`` maps the ticket's field to the form's; what belongs to none stands at ``rest``.
+    """
+    try:
+        with writing(db.session()):
+            return 200, write()
+    except Invalid as error:
+        attach(form, error, renamed=at)
+        return 422, None
+    except EditConflict as conflict:
+        place = "solution" if isinstance(form, CommentForm) else rest
+        form[place].errors = [_meanwhile(conflict)]
+        form.version.data = str(conflict.current_version)
+    except MoveNotAllowed as error:
+        form[rest].errors = [error.message]
+    return 409, None
+
+
+def _wanted_move(ticket: Ticket, form: CommentForm | MoveForm, state: str) -> dict[str, Any]:
+    """The state, and the solution if the person wrote one."""
+    wanted: dict[str, Any] = {"state": state}
+    if "solution" in request.form:
+        stated = {"solution": form.solution.data or ""}
+        wanted |= keep_unchanged(ticket, stated, shown_before(form, ticket))
+    return wanted
+
+
+def _meanwhile(conflict: EditConflict) -> str:
+    """What somebody else changed since the page was loaded."""
+    words = "; ".join(
+        f"{LABELS[item.field]} is now: {'not set' if item.theirs is None else item.theirs}"
+        for item in conflict.differences
+    )
+    return f"Somebody else changed this ticket meanwhile. {words}. Send yours again to replace it"
+
+
+@blueprint.post(f"/tickets/{NUMBER}/undo")
+def undo(number: int) -> Response:
+    """Take a recognised link or site off the ticket."""
+    rows, by, form = db.session(), writer(), UndoForm()
+    verbs.find_ticket(rows, by.actor, number)
+    if not form.validate():
+        raise Invalid("field", "Undo takes links or sites, and the name that was recognised")
+    with writing(rows):
+        ticket = verbs.undo_recognition(
+            rows, by, number, form.field.data or "", form.name.data or ""
+        )
+    return after_writing(number, ticket.version)
+
+
+@blueprint.post(f"/tickets/{NUMBER}/hand")
+def hand(number: int) -> Response:
+    """Hand the ticket to a partner."""
+    rows, by = db.session(), writer()
+    ticket = verbs.find_ticket(rows, by.actor, number)
+    access.require_operator(by.actor, "hand a ticket to a partner")
+    form = hand_form_of(ticket)
+    if not form.validate():
+        return ticket_page(number, hand_form=form, status=422)
+    with writing(rows):
+        ticket = verbs.hand_to_partner(rows, by, number, form.partner.data or "")
+    return after_writing(number, ticket.version)
+
+
+@blueprint.post(f"/tickets/{NUMBER}/checked")
+def checked(number: int) -> Response:
+    """An operator has looked at what a repeated creation brought."""
+    rows, by = db.session(), writer()
+    verbs.find_ticket(rows, by.actor, number)
+    with writing(rows):
+        ticket = verbs.mark_checked(rows, by, number)
+    return after_writing(number, ticket.version)
+
+
+def shown_before(form: EditForm | CommentForm | MoveForm, ticket: Ticket) -> dict[str, str | None]:
+    """What the form showed of fields that somebody else changed since, as logged."""
+    seen = seen_version(form, ticket)
+    shown: dict[str, str | None] = {}
+    for change in changes_of(db.session(), TICKET, ticket.number):
+        if change.version > seen:
+            for item in change.fields:
+                shown.setdefault(item.field, item.old)
+    return shown
+
+
+def seen_version(form: EditForm | CommentForm | MoveForm, ticket: Ticket) -> int:
+    text = form.version.data or ""
+    if not text and not isinstance(form, EditForm):
+        return ticket.version  # a button without a text of its own overwrites none
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) <= ticket.version):
+        raise Invalid(
+            "version", "The form names a version that this ticket never had; load it again"
+        )
+    return int(text)
