@@ -184,7 +184,7 @@ def change_ticket(
 
     Raises ``NotFound``, ``Forbidden``, ``MoveNotAllowed``, ``Invalid``, ``InvalidMany``.
     """
-    ticket = _locked(session, number)
+    ticket = locked_ticket(session, number)
     facts = facts_of(ticket)
     access.require_write(by.actor, facts)
     if _is_repeat(session, by, number):
@@ -277,10 +277,14 @@ def _apply(session: Session, by: Writer, ticket: Ticket, differing: Mapping[str,
     if not logged:  # only who chose the same responsible site
         session.flush()
         return ticket
-    return _record(session, by, ticket, logged, at)
+    return record_on_ticket(session, by, ticket, logged, at)
 
 
-def _locked(session: Session, number: int) -> Ticket:
+def locked_ticket(session: Session, number: int) -> Ticket:
+    """The ticket as it is now, its row locked until the transaction ends; else ``NotFound``.
+
+    Rights are the caller's: nothing is checked here.
+    """
     ticket = session.scalars(
         select(Ticket)
         .where(Ticket.number == number)
@@ -412,7 +416,7 @@ def undo_recognition(session: Session, by: Writer, number: int, field: str, name
 def hand_to_partner(session: Session, by: Writer, number: int, code: str) -> Ticket:
     """Make a ticket one of a partner's own: its accounts of access ``own`` see it from now on."""
     access.require_operator(by.actor, "hand a ticket to a partner")
-    ticket = _locked(session, number)
+    ticket = locked_ticket(session, number)
     partner = session.scalars(select(Partner).where(Partner.code == code)).first()
     if partner is None:
         raise Invalid("handed_to", "No partner has this code")
@@ -420,22 +424,18 @@ def hand_to_partner(session: Session, by: Writer, number: int, code: str) -> Tic
         return ticket
     before = as_logged(current_value(ticket, "handed_to"))
     ticket.handed_to.append(partner)
-    return _note(
-        session,
-        by,
-        ticket,
-        FieldChange("handed_to", before, as_logged(current_value(ticket, "handed_to"))),
-    )
+    after = as_logged(current_value(ticket, "handed_to"))
+    return record_on_ticket(session, by, ticket, [FieldChange("handed_to", before, after)])
 
 
 def mark_checked(session: Session, by: Writer, number: int) -> Ticket:
     """Take a ticket off the list "to check": an operator has looked at what differed."""
     access.require_operator(by.actor, "mark a ticket as checked")
-    ticket = _locked(session, number)
+    ticket = locked_ticket(session, number)
     if not ticket.to_check:
         return ticket
     ticket.to_check = False
-    return _note(session, by, ticket, FieldChange("to_check", "yes", "no"))
+    return record_on_ticket(session, by, ticket, [FieldChange("to_check", "yes", "no")])
 
 
 def note_difference(
@@ -447,23 +447,28 @@ def note_difference(
     ticket is only listed again. ``hidden`` are differing contact fields: the log keeps them, and
     shows them to operators and to that partner only; the ticket's own stay as they are.
     """
-    ticket = _locked(session, number)
+    ticket = locked_ticket(session, number)
     changed = [FieldChange("internal_comment", None, text)] if text else []
     changed += hidden
     if not ticket.to_check:
         changed.append(FieldChange("to_check", "no", "yes"))
         ticket.to_check = True
-    return _note(session, by, ticket, *changed) if changed else ticket
+    return record_on_ticket(session, by, ticket, changed) if changed else ticket
 
 
-def _note(session: Session, by: Writer, ticket: Ticket, *changed: FieldChange) -> Ticket:
-    return _record(session, by, ticket, changed, strictly_after(by.now, ticket.changed_at))
-
-
-def _record(
-    session: Session, by: Writer, ticket: Ticket, changed: Sequence[FieldChange], at: datetime
+def record_on_ticket(
+    session: Session,
+    by: Writer,
+    ticket: Ticket,
+    changed: Sequence[FieldChange],
+    at: datetime | None = None,
 ) -> Ticket:
-    """Raise the ticket's version and write the change that this is."""
+    """Raise a locked ticket's version and write the one change that this is.
+
+    ``at`` is the change's time, later than the ticket's newest one; without it, the first such
+    time that is not before the writer's ``now``.
+    """
+    at = at or strictly_after(by.now, ticket.changed_at)
     ticket.version += 1
     ticket.changed_at = at
     ticket.last_author = by.shown_author
