@@ -141,6 +141,7 @@ LABELS: Mapping[str, str] = {
     "origin_id": "Origin id",
     "references": "External references",
     "handed_to": "Handed to partners",
+    "attachment": "Attachment",
     "to_check": "To check",
     "repeated_mail": "Mail in a repeated creation",
     "repeated_phone": "Phone in a repeated creation",

@@ -23,6 +23,8 @@ class Attachment(Base):
     """The file's name, cleaned: no folder, no control characters."""
     size: Mapped[int]
     """Bytes of its content."""
+    media_type: Mapped[str] = mapped_column(String(30))
+    """What its content is, told from the bytes; decides what may be shown of it."""
     digest: Mapped[str] = mapped_column(String(64))
     """SHA-256 of its content."""
     created_at: Mapped[datetime] = mapped_column(UtcTime)

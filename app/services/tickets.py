@@ -228,7 +228,8 @@ def _check_outcome(
     """Raise unless the ticket may become what it would be with these values."""
     if ticket.state in FINAL_STATES and "state" not in differing and set(differing) - FINAL_FIELDS:
         raise MoveNotAllowed(
-            f"A ticket in state {ticket.state} is final; only comments and references can be added"
+            f"A ticket in state {ticket.state} is final;"
+            " only comments, attachments and references are added"
         )
     after = {**{name: current_value(ticket, name) for name in _LOGGED_AT_CREATION}, **differing}
     check_times(after)

@@ -72,6 +72,7 @@ def upgrade() -> None:
         sa.Column("ticket_number", sa.Integer(), nullable=False),
         sa.Column("name", sa.String(length=255), nullable=False),
         sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("media_type", sa.String(length=30), nullable=False),
         sa.Column("digest", sa.String(length=64), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("author", sa.String(length=255), nullable=False),
