@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
 from app.domain.access import Actor, Kind
+from app.domain.relations import RELATION_FIELDS
 from app.models import Change
 from app.services import origins
 from app.services.changes import TICKET, FieldChange, changes_of
 from app.services.diaries import INTERNAL, PUBLIC, may_see_entry
+from app.services.relations import readable_numbers
 
 CONTACT_FIELDS = frozenset(
     {"submitter_mail", "submitter_phone", "carbon_copy", *origins.CONTACTS.values()}
@@ -43,12 +45,30 @@ def may_see_contacts(actor: Actor, partner_id: int | None) -> bool:
 
 
 def timeline_of(session: Session, actor: Actor, number: int) -> Sequence[Step]:
-    """The steps that this actor may see; a step of which nothing may be seen is left out."""
-    steps = (_step(actor, change) for change in changes_of(session, TICKET, number))
+    """The steps that this actor may see; a step of which nothing may be seen is left out.
+
+    Other tickets are named only where the actor may read them.
+    """
+    changes = changes_of(session, TICKET, number)
+    named = {int(text) for change in changes for text in _numbers_in(change)}
+    readable = {str(other) for other in readable_numbers(session, actor, named)}
+    steps = (_step(actor, change, readable) for change in changes)
     return [step for step in steps if step is not None]
 
 
-def _step(actor: Actor, change: Change) -> Step | None:
+def _numbers_in(change: Change) -> Sequence[str]:
+    """The other tickets that a change names."""
+    return [
+        text
+        for item in change.fields
+        if item.field in RELATION_FIELDS
+        for text in (item.old, item.new)
+        if text is not None
+    ]
+
+
+def _step(actor: Actor, change: Change, readable: Collection[str]) -> Step | None:
+    """``readable``: the numbers of other tickets that may be named."""
     texts = {PUBLIC: "", INTERNAL: ""}
     fields = []
     for item in change.fields:
@@ -56,6 +76,9 @@ def _step(actor: Actor, change: Change) -> Step | None:
             internal = item.field == INTERNAL
             if may_see_entry(actor, internal=internal, partner_id=change.partner_id):
                 texts[item.field] = item.new or ""
+        elif item.field in RELATION_FIELDS:
+            if (item.new or item.old) in readable:
+                fields.append(FieldChange(item.field, item.old, item.new))
         elif item.field not in CONTACT_FIELDS or may_see_contacts(actor, change.partner_id):
             fields.append(FieldChange(item.field, item.old, item.new))
     if not fields and not any(texts.values()):
