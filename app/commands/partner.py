@@ -1,4 +1,7 @@
-"""``flask partner create|password|disable|list``: partner systems and their accounts."""
+"""``flask partner create|password|rotate|disable|enable|list``: partner systems and their accounts.
+
+A secret is made by the portal and printed once, or read from standard input.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,14 @@ from app.extensions import db
 from app.models import PartnerAccount
 from app.services import partners
 
+_ONCE = "Its secret, which is shown only now: "
+own_password = click.option(
+    "--password-stdin",
+    "from_stdin",
+    is_flag=True,
+    help="Read the secret from standard input instead of letting the portal make one.",
+)
+
 
 @click.group("partner", cls=PortalGroup)
 def partner() -> None:
@@ -23,7 +34,7 @@ def partner() -> None:
 @partner.command("create", cls=PortalCommand)
 @click.argument("code", type=TEXT)
 @click.option("--login", type=TEXT, required=True, help="The account's login name.")
-@password_stdin
+@own_password
 @click.option(
     "--access",
     type=click.Choice([access.value for access in TicketAccess]),
@@ -39,18 +50,25 @@ def partner() -> None:
     show_default=True,
     help="The year of the GGUS contract that its client was made for.",
 )
+@click.option(
+    "--sites",
+    type=TEXT,
+    default="",
+    help="Sites in whose name it answers to changes: any of their names, with commas between.",
+)
 def create(
     code: str,
     login: str,
     access: str,
     contract: str,
+    sites: str,
     *,
     from_stdin: bool,
     read_only: bool,
     internal: bool,
 ) -> None:
     """Create an account of the partner CODE, and the partner if it is new."""
-    password = read_password(from_stdin=from_stdin)
+    password = read_password(from_stdin=True) if from_stdin else partners.new_secret()
     session = db.session()
     with writing(session):
         partners.create_partner_account(
@@ -63,8 +81,11 @@ def create(
             read_only=read_only,
             internal=internal,
             contract_year=int(contract),
+            sites=[name.strip() for name in sites.split(",") if name.strip()],
         )
     click.echo(f"Account {login} of partner {code} is created.")
+    if not from_stdin:
+        click.echo(f"{_ONCE}{password}")
 
 
 @partner.command("password", cls=PortalCommand)
@@ -81,6 +102,31 @@ def password(account: str, *, from_stdin: bool) -> None:
     click.echo(f"The password of {login} is set.")
 
 
+@partner.command("rotate", cls=PortalCommand)
+@click.argument("account", type=TEXT)
+@own_password
+@click.option("--end-old", is_flag=True, help="Add none; end the older of the two.")
+def rotate(account: str, *, from_stdin: bool, end_old: bool) -> None:
+    """Give ACCOUNT a second live secret; once its client uses that, --end-old ends the older."""
+    if end_old and from_stdin:
+        raise Invalid("end_old", "--end-old takes no password; it adds no secret")
+    password = read_password(from_stdin=True) if from_stdin else partners.new_secret()
+    session = db.session()
+    with writing(session):
+        found = _account(session, account)
+        if end_old:
+            partners.end_older_secret(session, command_writer(), found)
+        else:
+            partners.add_secret(session, command_writer(), found, password)
+        login = found.login
+    if end_old:
+        click.echo(f"The older secret of {login} has ended.")
+        return
+    click.echo(f"Account {login} has a second secret; the older one is live until --end-old.")
+    if not from_stdin:
+        click.echo(f"{_ONCE}{password}")
+
+
 @partner.command("disable", cls=PortalCommand)
 @click.argument("account", type=TEXT)
 def disable(account: str) -> None:
@@ -91,6 +137,18 @@ def disable(account: str) -> None:
         partners.disable_account(session, command_writer(), found)
         login = found.login
     click.echo(f"Account {login} is disabled.")
+
+
+@partner.command("enable", cls=PortalCommand)
+@click.argument("account", type=TEXT)
+def enable(account: str) -> None:
+    """Let ACCOUNT in again: a login, or the code of a partner with one account."""
+    session = db.session()
+    with writing(session):
+        found = _account(session, account)
+        partners.enable_account(session, command_writer(), found)
+        login = found.login
+    click.echo(f"Account {login} is enabled.")
 
 
 @partner.command("list", cls=PortalCommand)

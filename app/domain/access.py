@@ -186,6 +186,12 @@ def require_operator(actor: Actor, what: str) -> None:
         raise Forbidden(f"Only operators may {what}")
 
 
+def require_admin(actor: Actor, what: str) -> None:
+    """Raise ``Forbidden`` unless the actor is an admin or the portal itself."""
+    if not (actor.role is Role.ADMIN or actor.kind is Kind.SYSTEM):
+        raise Forbidden(f"Only admins may {what}")
+
+
 def require_internal(actor: Actor) -> None:
     """Raise ``Forbidden`` if a person who may not read internal entries wants to write one.
 

@@ -1,23 +1,41 @@
-"""Verbs on partners: a code, its accounts with their switches, and the accounts' secrets."""
+"""Verbs on partners: a code, its accounts with their switches, and the accounts' secrets.
+
+Only admins and the portal itself may; who else tries gets ``Forbidden``.
+"""
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 
-from sqlalchemy import select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
-from app.domain.access import CONTRACT_YEARS, Actor, Kind, TicketAccess, Writer
+from app.domain.access import (
+    CONTRACT_YEARS,
+    Actor,
+    Kind,
+    TicketAccess,
+    Writer,
+    require_admin,
+)
 from app.domain.errors import AuthenticationFailed, Invalid, NotFound
 from app.domain.tickets import checked_choice
-from app.models import AccountSecret, Partner, PartnerAccount
+from app.models import AccountSecret, AccountSite, Change, Partner, PartnerAccount, Site
 from app.services.changes import FieldChange, record_change
 from app.services.credentials import hash_password
 from app.services.people import check_name, check_password
+from app.services.registry import require_site
 
 LIVE_SECRETS = 2
 """An account may have two live secrets, so that it can be rotated without a gap."""
 LONGEST_CODE = 50
+_MANAGE = "manage partners and their accounts"
+
+
+def new_secret() -> str:
+    """A secret that nobody has to think of: 256 random bits in 43 letters, digits, - and _."""
+    return secrets.token_urlsafe(32)
 
 
 def create_partner_account(
@@ -31,16 +49,20 @@ def create_partner_account(
     read_only: bool = False,
     internal: bool = False,
     contract_year: int = 2016,
+    sites: Sequence[str] = (),
 ) -> PartnerAccount:
-    """Create an account of the partner ``code``; the partner too if there is none of this code."""
+    """Create an account of the partner ``code``; the partner too if there is none of this code.
+
+    ``sites`` (any of a site's names) are those in whose name it answers to changes.
+    """
+    require_admin(by.actor, _MANAGE)
     check_name("code", code, "Code")
     if len(code) > LONGEST_CODE:
         raise Invalid("code", f"Code takes at most {LONGEST_CODE} characters")
     check_name("login", login, "Login")
     check_password(password)
-    checked_choice("access", access, TicketAccess, "Access")
-    if contract_year not in CONTRACT_YEARS:
-        raise Invalid("contract", "Contract is one of 2012, 2013, 2016")
+    _check_switches(access, contract_year)
+    found = _sites(session, sites)
     if session.scalars(select(PartnerAccount).where(PartnerAccount.login == login)).first():
         raise Invalid("login", "There is an account of this login already")
     partner = session.scalars(select(Partner).where(Partner.code == code)).first()
@@ -63,18 +85,16 @@ def create_partner_account(
         internal=internal,
         contract_year=contract_year,
         created_at=by.now,
+        sites=found,
     )
     session.add(account)
     session.flush()
-    fields = [
-        FieldChange("login", None, login),
-        FieldChange("access", None, access),
-        FieldChange("read_only", None, "yes" if read_only else "no"),
-        FieldChange("internal", None, "yes" if internal else "no"),
-        FieldChange("contract_year", None, str(contract_year)),
+    fields = [FieldChange("login", None, login)]
+    fields += [
+        FieldChange(name, None, value) for name, value in _switches(account).items() if value
     ]
     record_change(session, by, kind="account", thing_id=account.id, fields=fields)
-    _add_secret(session, by, account, password)
+    _add(session, by, account, password)
     return account
 
 
@@ -98,18 +118,95 @@ def all_partners(session: Session) -> Sequence[Partner]:
     return session.scalars(select(Partner).order_by(Partner.code)).all()
 
 
+def account_of_number(session: Session, number: int) -> PartnerAccount:
+    """The account of this database key, disabled or not; ``NotFound`` otherwise."""
+    account = session.get(PartnerAccount, number)
+    if account is None:
+        raise NotFound("There is no such partner account")
+    return account
+
+
+def change_account(
+    session: Session,
+    by: Writer,
+    account: PartnerAccount,
+    *,
+    access: str,
+    read_only: bool,
+    internal: bool,
+    contract_year: int,
+    sites: Sequence[str],
+) -> bool:
+    """Set an account's switches and sites (any of a site's names). Whether anything changed."""
+    require_admin(by.actor, _MANAGE)
+    _check_switches(access, contract_year)
+    found = _sites(session, sites)
+    _lock(session, account)
+    before = _switches(account)
+    account.access = access
+    account.read_only = read_only
+    account.internal = internal
+    account.contract_year = contract_year
+    if {site.id for site in account.sites} != {site.id for site in found}:
+        account.sites = found
+    after = _switches(account)
+    fields = [
+        FieldChange(name, before[name], after[name])
+        for name in after
+        if after[name] != before[name]
+    ]
+    if fields:
+        record_change(session, by, kind="account", thing_id=account.id, fields=fields)
+    return bool(fields)
+
+
 def set_account_password(
     session: Session, by: Writer, account: PartnerAccount, password: str
 ) -> None:
     """Replace all live secrets of an account by this one."""
+    require_admin(by.actor, _MANAGE)
     check_password(password)
-    for secret in _live_secrets(session, account):
-        _end_secret(session, by, secret)
-    _add_secret(session, by, account, password)
+    _lock(session, account)
+    for secret in live_secrets(session, account):
+        _end(session, by, secret)
+    _add(session, by, account, password)
+
+
+def add_secret(session: Session, by: Writer, account: PartnerAccount, password: str) -> None:
+    """Give an account a second live secret, so that its client can change over without a gap."""
+    require_admin(by.actor, _MANAGE)
+    check_password(password)
+    _lock(session, account)
+    _add(session, by, account, password)
+
+
+def end_secret(session: Session, by: Writer, account: PartnerAccount, secret_id: int) -> None:
+    """End one of an account's two live secrets at once; the only one left is never ended."""
+    require_admin(by.actor, _MANAGE)
+    _lock(session, account)
+    live = live_secrets(session, account)
+    ended = next((secret for secret in live if secret.id == secret_id), None)
+    if ended is None:
+        raise Invalid("secret", "This secret has ended already, or is none of this account")
+    if len(live) == 1:
+        raise Invalid(
+            "secret", "This is the only live secret; add a second one first, or disable the account"
+        )
+    _end(session, by, ended)
+
+
+def end_older_secret(session: Session, by: Writer, account: PartnerAccount) -> None:
+    """End the older one of an account's two live secrets; ``Invalid`` if there is only one."""
+    live = live_secrets(session, account)
+    if not live:
+        raise Invalid("secret", "This account has no live secret; add one")
+    end_secret(session, by, account, live[0].id)
 
 
 def disable_account(session: Session, by: Writer, account: PartnerAccount) -> None:
     """Disable an account at once; a second time changes nothing."""
+    require_admin(by.actor, _MANAGE)
+    _lock(session, account)
     if account.disabled_at is not None:
         return
     account.disabled_at = by.now
@@ -122,15 +219,51 @@ def disable_account(session: Session, by: Writer, account: PartnerAccount) -> No
     )
 
 
+def enable_account(session: Session, by: Writer, account: PartnerAccount) -> None:
+    """Let a disabled account in again, with the secrets that are still live."""
+    require_admin(by.actor, _MANAGE)
+    _lock(session, account)
+    if account.disabled_at is None:
+        return
+    account.disabled_at = None
+    record_change(
+        session,
+        by,
+        kind="account",
+        thing_id=account.id,
+        fields=[FieldChange("disabled", "yes", "no")],
+    )
+
+
+def changes_of_account(
+    session: Session, account: PartnerAccount, limit: int = 100
+) -> Sequence[Change]:
+    """The newest changes of an account and of its secrets, newest first."""
+    of_account = select(AccountSecret.id).where(AccountSecret.account_id == account.id)
+    return session.scalars(
+        select(Change)
+        .where(
+            or_(
+                and_(Change.kind == "account", Change.thing_id == account.id),
+                and_(Change.kind == "secret", Change.thing_id.in_(of_account)),
+            )
+        )
+        .order_by(Change.id.desc())
+        .limit(limit)
+    ).all()
+
+
 def actor_of_account(session: Session, account_id: int) -> Actor:
     """The rights of a partner's account; ``AuthenticationFailed`` if it is disabled by now."""
     account = session.get(PartnerAccount, account_id)
     if account is None or account.disabled_at is not None:
         raise AuthenticationFailed
+    sites = session.scalars(select(AccountSite.site_id).where(AccountSite.account_id == account_id))
     return Actor(
         kind=Kind.PARTNER,
         account=account.login,
         account_id=account.id,
+        site_ids=frozenset(sites),
         partner_id=account.partner_id,
         partner_code=account.partner.code,
         access=TicketAccess(account.access),
@@ -140,17 +273,56 @@ def actor_of_account(session: Session, account_id: int) -> Actor:
     )
 
 
-def _live_secrets(session: Session, account: PartnerAccount) -> Sequence[AccountSecret]:
+def live_secrets(session: Session, account: PartnerAccount) -> Sequence[AccountSecret]:
+    """The secrets with which an account may log in, older first."""
     return session.scalars(
-        select(AccountSecret).where(
-            AccountSecret.account_id == account.id, AccountSecret.ended_at.is_(None)
-        )
+        select(AccountSecret)
+        .where(AccountSecret.account_id == account.id, AccountSecret.ended_at.is_(None))
+        .order_by(AccountSecret.id)
     ).all()
 
 
-def _add_secret(session: Session, by: Writer, account: PartnerAccount, password: str) -> None:
-    if len(_live_secrets(session, account)) >= LIVE_SECRETS:
-        raise Invalid("password", f"An account has at most {LIVE_SECRETS} live secrets")
+def _check_switches(access: str, contract_year: int) -> None:
+    checked_choice("access", access, TicketAccess, "Access")
+    if contract_year not in CONTRACT_YEARS:
+        raise Invalid("contract", "Contract is one of 2012, 2013, 2016")
+
+
+def _sites(session: Session, names: Sequence[str]) -> list[Site]:
+    found = {site.id: site for site in (require_site(session, name, "sites") for name in names)}
+    return sorted(found.values(), key=lambda site: site.key)
+
+
+def _switches(account: PartnerAccount) -> dict[str, str | None]:
+    """What an account may, as the change log keeps it."""
+    return {
+        "access": account.access,
+        "read_only": "yes" if account.read_only else "no",
+        "internal": "yes" if account.internal else "no",
+        "contract_year": str(account.contract_year),
+        "sites": "; ".join(site.key for site in account.sites) or None,
+    }
+
+
+def _lock(session: Session, account: PartnerAccount) -> None:
+    """Nobody else changes this account or its secrets until the transaction ends.
+
+    The weaker lock: it does not hold up whoever writes a row that refers to the account.
+    """
+    session.execute(
+        select(PartnerAccount.id)
+        .where(PartnerAccount.id == account.id)
+        .with_for_update(key_share=True)
+    )
+    session.refresh(account)
+
+
+def _add(session: Session, by: Writer, account: PartnerAccount, password: str) -> None:
+    if len(live_secrets(session, account)) >= LIVE_SECRETS:
+        raise Invalid(
+            "password",
+            f"An account has at most {LIVE_SECRETS} live secrets; end the older one first",
+        )
     secret = AccountSecret(
         account_id=account.id, password_hash=hash_password(password), created_at=by.now
     )
@@ -165,7 +337,7 @@ def _add_secret(session: Session, by: Writer, account: PartnerAccount, password:
     )
 
 
-def _end_secret(session: Session, by: Writer, secret: AccountSecret) -> None:
+def _end(session: Session, by: Writer, secret: AccountSecret) -> None:
     secret.ended_at = by.now
     record_change(
         session, by, kind="secret", thing_id=secret.id, fields=[FieldChange("ended", "no", "yes")]
