@@ -28,6 +28,7 @@ class Door(StrEnum):
 
     PORTAL = "portal"
     SOAP = "soap"
+    NATIVE = "native"
     API = "api"
     COMMAND = "command"
     SYSTEM = "system"

@@ -107,6 +107,32 @@ class EditConflict(PortalError):
         self.differences = differences
 
 
+class StaleVersion(PortalError):
+    """A change that states a version which is no longer the ticket's: nothing is merged."""
+
+    number = 342
+
+    def __init__(self, current_version: int) -> None:
+        super().__init__(
+            f"The ticket has version {current_version} by now;"
+            " read it, and send the change with that version"
+        )
+        self.current_version = current_version
+
+
+class RequestKeyConflict(PortalError):
+    """A request key was sent again with other content."""
+
+    number = 343
+
+    def __init__(self, ticket_number: int) -> None:
+        super().__init__(
+            f"This request key opened ticket {ticket_number} with other content;"
+            " use a new key, or change that ticket"
+        )
+        self.ticket_number = ticket_number
+
+
 class AuthenticationFailed(PortalError):
     """Unknown name, wrong password, disabled account: the same answer for every cause."""
 

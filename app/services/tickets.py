@@ -17,7 +17,14 @@ from sqlalchemy.orm import Session
 from app.domain import access
 from app.domain.access import Kind, Writer
 from app.domain.clock import strictly_after, to_milliseconds
-from app.domain.errors import Difference, EditConflict, Invalid, MoveNotAllowed, NotFound
+from app.domain.errors import (
+    Difference,
+    EditConflict,
+    Invalid,
+    MoveNotAllowed,
+    NotFound,
+    StaleVersion,
+)
 from app.domain.recognition import holds_word, recognised_links, recognised_sites
 from app.domain.ticket_content import (
     FINAL_FIELDS,
@@ -365,6 +372,26 @@ def _without_foreign_changes(
     if conflicts:
         raise EditConflict(ticket.version, tuple(conflicts))
     return kept
+
+
+def change_ticket_at(
+    session: Session,
+    by: Writer,
+    number: int,
+    wanted: Mapping[str, Any],
+    version: int,
+    *,
+    check_needs: bool = False,
+) -> Ticket:
+    """Like ``change_ticket``, but only if the ticket still has ``version``: nothing is merged.
+
+    Raises ``StaleVersion`` otherwise, whoever made the changes since.
+    """
+    ticket = locked_ticket(session, number)
+    access.require_write(by.actor, facts_of(ticket))
+    if ticket.version != version:
+        raise StaleVersion(ticket.version)
+    return change_ticket(session, by, number, wanted, check_needs=check_needs)
 
 
 def comment_ticket(

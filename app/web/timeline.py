@@ -14,6 +14,7 @@ _OPERATORS_ONLY = frozenset({"internal_comment", "to_check", "submitter_mail", "
 _DOORS = {
     "portal": "in the portal",
     "soap": "over SOAP",
+    "native": "over SOAP, service LHCOPN",
     "api": "over the API",
     "command": "by command",
     "system": "by the portal itself",
