@@ -1,4 +1,4 @@
-"""``flask seed reference|demo``: fills the database with what ships with the portal."""
+"""``flask seed reference|demo|bulk``: fills the database with what ships with the portal."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from app import demo
 from app.commands.arguments import command_writer
 from app.commands.base import PortalCommand, PortalGroup
 from app.database import writing
+from app.demo import bulk
 from app.extensions import db
 from app.services.reference import seed_reference
 
@@ -38,6 +39,31 @@ def demo_() -> None:
     click.echo(f"Demo data is in place ({count} tickets).")
     for login in demo.LOGINS:
         click.echo(f"Demo login: {login.name} / {login.password} ({login.role})")
+
+
+@seed.command("bulk", cls=PortalCommand)
+@click.option(
+    "--tickets", type=click.IntRange(1, 10_000_000), required=True, help="How many to add."
+)
+def bulk_(tickets: int) -> None:
+    """Sample tickets in great numbers, to measure with, beside the demo's own.
+
+    Goes only into an empty database or one that holds the demo. Each thousand tickets are one
+    transaction: what was written when it is broken off stays, and is whole.
+    """
+    session = db.session()
+    now = command_writer().now
+    with writing(session):
+        demo.seed_demo(session, now)
+        patterns = bulk.write_patterns(session, demo.demo_actors(session), now, tickets)
+    written = len(patterns.numbers)
+    while written < tickets:
+        click.echo(f"{written} of {tickets} tickets", err=True)
+        count = min(bulk.AT_ONCE, tickets - written)
+        with writing(session):
+            bulk.write_copies(session, patterns, written, count)
+        written += count
+    click.echo(f"{written} sample tickets were added.")
 
 
 COMMANDS: tuple[click.Command, ...] = (seed,)

@@ -34,13 +34,15 @@ from app.domain.tickets import ENDED_STATES, WORKING_DAYS_TO_CLOSE, Network
 from app.domain.working_time import add_working_days
 from app.models import Link, Partner, PortalFact, Ticket, User
 from app.services.origins import open_ticket_once
-from app.services.partners import actor_of_account, create_partner_account
-from app.services.people import actor_of_user, create_user
+from app.services.partners import actor_of_account, create_partner_account, find_account
+from app.services.people import actor_of_user, create_user, find_user
 from app.services.reference import add_links, seed_reference
 from app.services.tickets import change_ticket, close_due_tickets, open_ticket
 
 FACT = "demo"
 """The row of ``portal_facts`` that marks a database as the demo's own."""
+
+PARTNER_LOGIN = "ggus-demo"
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ LOGINS: Sequence[DemoLogin] = (
     DemoLogin("operator", "operator-demo", Role.OPERATOR),
     DemoLogin("reporter", "reporter-demo", Role.REPORTER),
     DemoLogin("reader", "reader-demo", Role.READER),
-    DemoLogin("ggus-demo", "partner-demo", f"partner system {PARTNER_CODE}, SOAP only"),
+    DemoLogin(PARTNER_LOGIN, "partner-demo", f"partner system {PARTNER_CODE}, SOAP only"),
 )
 """The demo's logins with their public passwords; demo mode listens on this machine only."""
 
@@ -117,6 +119,14 @@ def _enter_accounts(session: Session, by: Writer) -> dict[str, Actor]:
             )
             actors[PARTNER] = actor_of_account(session, account.id)
     return {who: actors[who] for who in (OPERATOR, REPORTER, PARTNER)}
+
+
+def demo_actors(session: Session) -> dict[str, Actor]:
+    """The demo's operator and partner in a database that holds the demo."""
+    return {
+        OPERATOR: actor_of_user(find_user(session, OPERATOR)),
+        PARTNER: actor_of_account(session, find_account(session, PARTNER_LOGIN).id),
+    }
 
 
 def _circuits(session: Session) -> list[Circuit]:

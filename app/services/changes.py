@@ -32,8 +32,8 @@ class FieldChange:
     new: str | None
 
 
-def take_number(session: Session, sequence: str) -> int:
-    """The next number of a sequence, counting from 1, without gaps.
+def take_number(session: Session, sequence: str, count: int = 1) -> int:
+    """The next number of a sequence, counting from 1, without gaps; the last one of ``count``.
 
     Holds the sequence's lock until the transaction ends: a lower number never becomes visible
     after a higher one. Take it as late as possible.
@@ -41,8 +41,8 @@ def take_number(session: Session, sequence: str) -> int:
     insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
     statement = (
         insert(Counter)
-        .values(name=sequence, value=1)
-        .on_conflict_do_update(index_elements=[Counter.name], set_={"value": Counter.value + 1})
+        .values(name=sequence, value=count)
+        .on_conflict_do_update(index_elements=[Counter.name], set_={"value": Counter.value + count})
         .returning(Counter.value)
     )
     return session.execute(statement).scalar_one()
