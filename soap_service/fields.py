@@ -27,6 +27,7 @@ class Kind(Enum):
     TICKET_TYPE = "GHD_Ticket_TypeType"
     CATEGORY = "GHD_Ticket_CategoryType"
     VO_SPECIFIC = "GHD_VO_SpecificType"
+    RELATION = "GHD_Parent_Child_RelationType"
 
 
 ENUMERATIONS: Final[Mapping[Kind, tuple[str, ...]]] = MappingProxyType(
@@ -48,6 +49,7 @@ ENUMERATIONS: Final[Mapping[Kind, tuple[str, ...]]] = MappingProxyType(
             "Spam",
         ),
         Kind.VO_SPECIFIC: ("No", "Yes"),
+        Kind.RELATION: ("None", "Parent", "Child"),
     }
 )
 
@@ -114,48 +116,51 @@ _MESSAGES: Final = (
     "SetInputMap",
     "GetOutputMap",
     "OutputMapping6",
+    "CreateInputMap2",
 )
 _S = Kind.STRING
-_TABLE: Final[tuple[tuple[str, Kind, str, str, str, str, str], ...]] = (
-    # element                          kind              OpCreate TicketCr Modify   Get    list row
-    ("GHD_Description", _S, "2n", "2n", "", "1n", "12"),
-    ("GHD_Experiment_Specific_Problem", Kind.YES_NO, "22", "22", "2", "2", ""),
-    ("GHD_Internal_Diary", _S, "4n", "4n", "3n", "3n", "22"),
-    ("GHD_Last_Modifier", _S, "13R", "13R", "10R", "4n", "13R"),
-    ("GHD_Priority", Kind.PRIORITY, "8", "8", "4", "5R", "5R"),
-    ("GHD_Request_ID", _S, "", "", "9R", "6R", "1R"),
-    ("GHD_Responsible_Unit", _S, "9", "9", "5", "7n", "10"),
-    ("GHD_Short_Description", _S, "10R", "10R", "15", "8R", "7R"),
-    ("GHD_Detailed_Solution", _S, "", "", "6n", "9n", "6"),
-    ("GHD_Status", _S, "11", "11", "7", "10R", "9R"),
-    ("GHD_Type_Of_Problem", _S, "12", "12", "8", "11R", "8R"),
-    ("GHD_Public_Diary", _S, "21n", "21n", "12n", "12n", "15"),
-    ("GHD_Affected_Site", _S, "17n", "17n", "13n", "13n", "14"),
-    ("GHD_Affected_VO", _S, "18", "18", "14", "14n", "16R"),
-    ("GHD_Product_Name", _S, "", "", "", "15n", "18n"),
-    ("GHD_Product_Version", _S, "", "", "", "16n", "19n"),
-    ("GHD_Date_Of_Change", Kind.DATE_TIME, "", "", "", "17n", ""),
-    ("GHD_Date_Of_Creation", Kind.DATE_TIME, "", "", "", "18n", ""),
-    ("GHD_E-Mail", _S, "3n", "", "", "19n", "3"),
-    ("GHD_Loginname", _S, "5n", "5n", "", "20n", "4"),
-    ("GHD_Name", _S, "6", "6", "", "21n", "2"),
-    ("GHD_Phone", _S, "19n", "19n", "", "22n", ""),
-    ("GHD_Ticket_Type", Kind.TICKET_TYPE, "", "", "", "23R", "17"),
-    ("GHD_Origin_SG", _S, "15n", "15n", "", "24n", "23"),
-    ("GHD_ETA", Kind.DATE_TIME, "", "", "", "25", "24"),
-    ("GHD_Related_Issue", _S, "20n", "20n", "19n", "26", "25"),
-    ("GHD_VO_Specific", Kind.YES_NO, "", "", "", "", "11"),
-    ("GHD_Create_Date", Kind.DATE_TIME, "", "", "", "", "20n"),
-    ("GHD_Modified_Date", Kind.DATE_TIME, "", "", "", "", "21n"),
-    ("GHD_Date_Time_Of_Problem", _S, "1", "1", "", "", ""),
-    ("GHD_Origin_ID", _S, "7n", "7n", "", "", ""),
-    ("GHD_Last_Login", _S, "14R", "14R", "11R", "", ""),
-    ("GHD_CarbonCopy", _S, "16n", "16n", "", "", ""),
-    ("GHD_Submitter_Mail", _S, "", "3n", "", "", ""),
-    ("GHD_Assign_To", _S, "", "", "1n", "", ""),
-    ("GHD_Ticket_Category", Kind.CATEGORY, "", "", "16", "", ""),
-    ("GHD_Target_ID", _S, "", "", "17n", "", ""),
-    ("GHD_Incident_ID", _S, "", "", "18n", "", ""),
+_TABLE: Final[tuple[tuple[str, Kind, str, str, str, str, str, str], ...]] = (
+    # element              kind              OpCreate TicketCr Modify   Get    list row  child
+    ("GHD_Description", _S, "2n", "2n", "", "1n", "12", "2n"),
+    ("GHD_Experiment_Specific_Problem", Kind.YES_NO, "22", "22", "2", "2", "", ""),
+    ("GHD_Internal_Diary", _S, "4n", "4n", "3n", "3n", "22", "4n"),
+    ("GHD_Last_Modifier", _S, "13R", "13R", "10R", "4n", "13R", "13R"),
+    ("GHD_Priority", Kind.PRIORITY, "8", "8", "4", "5R", "5R", "8"),
+    ("GHD_Request_ID", _S, "", "", "9R", "6R", "1R", ""),
+    ("GHD_Responsible_Unit", _S, "9", "9", "5", "7n", "10", "9R"),
+    ("GHD_Short_Description", _S, "10R", "10R", "15", "8R", "7R", "10R"),
+    ("GHD_Detailed_Solution", _S, "", "", "6n", "9n", "6", ""),
+    ("GHD_Status", _S, "11", "11", "7", "10R", "9R", "11"),
+    ("GHD_Type_Of_Problem", _S, "12", "12", "8", "11R", "8R", "12"),
+    ("GHD_Public_Diary", _S, "21n", "21n", "12n", "12n", "15", ""),
+    ("GHD_Affected_Site", _S, "17n", "17n", "13n", "13n", "14", "15n"),
+    ("GHD_Affected_VO", _S, "18", "18", "14", "14n", "16R", "16"),
+    ("GHD_Product_Name", _S, "", "", "", "15n", "18n", ""),
+    ("GHD_Product_Version", _S, "", "", "", "16n", "19n", ""),
+    ("GHD_Date_Of_Change", Kind.DATE_TIME, "", "", "", "17n", "", ""),
+    ("GHD_Date_Of_Creation", Kind.DATE_TIME, "", "", "", "18n", "", ""),
+    ("GHD_E-Mail", _S, "3n", "", "", "19n", "3", "3n"),
+    ("GHD_Loginname", _S, "5n", "5n", "", "20n", "4", "5n"),
+    ("GHD_Name", _S, "6", "6", "", "21n", "2", "6"),
+    ("GHD_Phone", _S, "19n", "19n", "", "22n", "", "7n"),
+    ("GHD_Ticket_Type", Kind.TICKET_TYPE, "", "", "", "23R", "17", ""),
+    ("GHD_Origin_SG", _S, "15n", "15n", "", "24n", "23", ""),
+    ("GHD_ETA", Kind.DATE_TIME, "", "", "", "25", "24", ""),
+    ("GHD_Related_Issue", _S, "20n", "20n", "19n", "26", "25", ""),
+    ("GHD_VO_Specific", Kind.YES_NO, "", "", "", "", "11", ""),
+    ("GHD_Create_Date", Kind.DATE_TIME, "", "", "", "", "20n", ""),
+    ("GHD_Modified_Date", Kind.DATE_TIME, "", "", "", "", "21n", ""),
+    ("GHD_Date_Time_Of_Problem", _S, "1", "1", "", "", "", "1"),
+    ("GHD_Origin_ID", _S, "7n", "7n", "", "", "", ""),
+    ("GHD_Last_Login", _S, "14R", "14R", "11R", "", "", "14R"),
+    ("GHD_CarbonCopy", _S, "16n", "16n", "", "", "", ""),
+    ("GHD_Submitter_Mail", _S, "", "3n", "", "", "", ""),
+    ("GHD_Assign_To", _S, "", "", "1n", "", "", ""),
+    ("GHD_Ticket_Category", Kind.CATEGORY, "", "", "16", "", "", ""),
+    ("GHD_Target_ID", _S, "", "", "17n", "", "", ""),
+    ("GHD_Incident_ID", _S, "", "", "18n", "", "", ""),
+    ("GHD_Parent_ID", _S, "", "", "", "", "", "17R"),
+    ("GHD_Parent_Child_Relation", Kind.RELATION, "", "", "", "", "", "18R"),
 )
 
 _DEFAULTS: Final = {
@@ -177,7 +182,7 @@ def _message(type_name: str, *, rows: bool = False) -> Message:
         cell = cells[column]
         if not cell:
             continue
-        creation = type_name in ("InputMapping4", "InputMapping7")
+        creation = type_name in ("InputMapping4", "InputMapping7", "CreateInputMap2")
         placed[int(cell.rstrip("Rn"))] = Element(
             name,
             kind,
@@ -204,6 +209,9 @@ _TICKET_CREATE: Final = Operation(
     "TicketCreate",
     _message("InputMapping7"),
     Message("OutputMapping7", (Element("GHD_Request-ID", required=True),)),
+)
+_CREATE_CHILD: Final = Operation(
+    "OpCreateChild", _message("CreateInputMap2"), Message("CreateOutputMap2", (_REQUEST_ID,))
 )
 _MODIFY: Final = Operation(
     "TicketModify",
@@ -236,6 +244,7 @@ GGUS: Final = Service(
     (
         _CREATE,
         _TICKET_CREATE,
+        _CREATE_CHILD,
         _MODIFY,
         _GET,
         _GET_LIST,

@@ -10,11 +10,13 @@ from typing import Final
 
 from app.database import writing
 from app.domain.access import Door, Writer
-from app.domain.errors import NotFound
+from app.domain.errors import Invalid, NotFound
 from app.domain.query import read_page, with_parameters
+from app.domain.relations import RelationRole
 from app.domain.texts import SHORT_TEXT_LIMIT, checked_text
 from app.services.diaries import entries_of
 from app.services.origins import open_ticket_once
+from app.services.relations import open_related_ticket
 from app.services.ticket_query import query_tickets
 from app.services.tickets import change_ticket, find_ticket
 from soap_service import mapping
@@ -23,12 +25,19 @@ from soap_service.fields import GGUS, Operation
 from soap_service.qualification import parse_qualification
 
 _CLAIMS: Final = ("GHD_Last_Login", "GHD_Origin_SG")
+_RELATION: Final = "GHD_Parent_Child_Relation"
+_OTHER_IS: Final = {
+    "None": RelationRole.RELATED,
+    "Parent": RelationRole.CHILD,
+    "Child": RelationRole.PARENT,
+}
+"""What the ticket in GHD_Parent_ID is to the new one, by what the new one is said to be."""
 _ID = re.compile(r"[0-9]{1,9}")
 
 
-def ticket_number(sent: Mapping[str, str]) -> int:
-    """The number in GHD_Request_ID; what is no number is no ticket's (``NotFound``)."""
-    text = sent["GHD_Request_ID"].strip()
+def ticket_number(sent: Mapping[str, str], element: str = "GHD_Request_ID") -> int:
+    """The number in an element; what is no number is no ticket's (``NotFound``)."""
+    text = sent[element].strip()
     if not _ID.fullmatch(text):
         raise NotFound
     return int(text)
@@ -63,6 +72,19 @@ def _op_create(call: Call, sent: Mapping[str, str]) -> Values:
 
 def _ticket_create(call: Call, sent: Mapping[str, str]) -> Values:
     return {"GHD_Request-ID": str(create(call, sent))}
+
+
+def _op_create_child(call: Call, sent: Mapping[str, str]) -> Values:
+    """Open a ticket bound to another one. Without an origin id there is no key: never a repeat."""
+    new, by = mapping.new_ticket(sent), writer(call, sent)
+    other = ticket_number(sent, "GHD_Parent_ID")
+    role = _OTHER_IS.get(sent[_RELATION])  # the guard lets only "" through too
+    if role is None:
+        raise Invalid(_RELATION, f"{_RELATION} takes one of: {', '.join(_OTHER_IS)}")
+    with writing(call.session):
+        ticket = open_related_ticket(call.session, by, new, role, other)
+        number = ticket.number
+    return {"GHD_Request_ID": str(number)}
 
 
 def _modify(call: Call, sent: Mapping[str, str]) -> Values:
@@ -127,6 +149,7 @@ _GET_LIST: Final = _get_list(_operation("TicketGetList"))
 HANDLERS: Final[Mapping[str, Handler]] = {
     "OpCreate": _op_create,
     "TicketCreate": _ticket_create,
+    "OpCreateChild": _op_create_child,
     "TicketModify": _modify,
     "OpModify": _modify,
     "TicketGet": _GET,

@@ -15,7 +15,14 @@ from tests.soap_service.wire import Wire, envelope
 XSD = "{http://www.w3.org/2001/XMLSchema}"
 MARK = "never-to-be-repeated"
 LONG = MARK + "x" * 5000
-VALID = {"GHD_Request_ID": "1", "GHD_Priority": "urgent", "startRecord": "0", "maxLimit": "1"}
+VALID = {
+    "GHD_Request_ID": "1",
+    "GHD_Parent_ID": "1",
+    "GHD_Parent_Child_Relation": "Child",
+    "GHD_Priority": "urgent",
+    "startRecord": "0",
+    "maxLimit": "1",
+}
 BAD = {
     "too long": LONG,
     "an element inside": f"<n:other>{MARK}</n:other>",

@@ -39,6 +39,26 @@ GHD_Related_Issue string nil
 GHD_Public_Diary string nil
 GHD_Experiment_Specific_Problem GHD_Experiment_Specific_ProblemType default=No
 """
+CHILD = """
+GHD_Date_Time_Of_Problem string
+GHD_Description string nil
+GHD_E-Mail string nil
+GHD_Internal_Diary string nil
+GHD_Loginname string nil
+GHD_Name string
+GHD_Phone string nil
+GHD_Priority GHD_PriorityType default=less urgent
+GHD_Responsible_Unit string required
+GHD_Short_Description string required
+GHD_Status string
+GHD_Type_Of_Problem string
+GHD_Last_Modifier string required
+GHD_Last_Login string required
+GHD_Affected_Site string nil
+GHD_Affected_VO string
+GHD_Parent_ID string required
+GHD_Parent_Child_Relation GHD_Parent_Child_RelationType required
+"""
 MODIFY = """
 GHD_Assign_To string nil
 GHD_Experiment_Specific_Problem GHD_Experiment_Specific_ProblemType
@@ -144,6 +164,8 @@ TYPES = {
         "OutputMapping4": ID,
         "InputMapping7": CREATE_HEAD.format(mail="GHD_Submitter_Mail"),
         "OutputMapping7": "GHD_Request-ID string required",
+        "CreateInputMap2": CHILD,
+        "CreateOutputMap2": ID,
         "SetInputMap": MODIFY,
         "SetOutputMap": "GHD_Request_ID string",
         "GetInputMap": ID + PAGING.format(1),
@@ -167,6 +189,7 @@ OPERATIONS = {
     "GGUS": {
         "OpCreate": ("InputMapping4", "OutputMapping4"),
         "TicketCreate": ("InputMapping7", "OutputMapping7"),
+        "OpCreateChild": ("CreateInputMap2", "CreateOutputMap2"),
         "TicketModify": ("SetInputMap", "SetOutputMap"),
         "OpModify": ("SetInputMap", "SetOutputMap"),
         "TicketGet": ("GetInputMap", "GetOutputMap"),
@@ -179,6 +202,7 @@ OPERATIONS = {
 ENUMERATIONS = {
     "GHD_PriorityType": "less urgent|urgent|very urgent|top priority|normal",
     "GHD_Experiment_Specific_ProblemType": "Yes|No",
+    "GHD_Parent_Child_RelationType": "None|Parent|Child",
     "GHD_Ticket_TypeType": "USER|LHCOPN|TEAM|ALARM|OPS|SAVANNAH|SECURITY",
     "GHD_Ticket_CategoryType": "Incident|Incident L2|Incident L3|Change Request|Documentation|"
     "Maintenance|Maintenance L2|Maintenance L3|Informational|Test|Spam",
