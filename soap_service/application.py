@@ -31,7 +31,7 @@ from soap_service.addresses import (
     ars_endpoint,
     plain_endpoint,
 )
-from soap_service.dispatch import Call, Dispatcher
+from soap_service.dispatch import Call, from_table
 from soap_service.envelope import read_request
 from soap_service.faults import (
     CONTENT_TYPE,
@@ -107,7 +107,7 @@ class SoapDoor:
         self._settings = settings
         self._wsdls = _Wsdls(settings)
         self._dispatchers = {
-            service.name: Dispatcher(service, _HANDLERS[service.name])
+            service.name: from_table(service, _HANDLERS[service.name])
             for service in SERVICES.values()
         }
 

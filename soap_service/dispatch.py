@@ -1,7 +1,8 @@
 """Spyne at work: a checked envelope becomes values, an operation is called, values become XML.
 
-It drives Spyne's own steps rather than its WSGI server, so that a request is parsed once, by the
-guard's parser, and errors come out as they were raised. It must not know tickets.
+``Dispatcher`` drives an application of Spyne's; ``from_table`` makes that of a service of the GGUS
+contract. It drives Spyne's own steps rather than its WSGI server, so that a request is parsed once,
+by the guard's parser, and errors come out as they were raised. It must not know tickets.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def written_time(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-class _Protocol(Soap11):  # type: ignore[misc]  # spyne is not typed
+class Protocol(Soap11):  # type: ignore[misc]  # spyne is not typed
     """SOAP 1.1 on a tree that is parsed and checked already."""
 
     def __init__(self) -> None:
@@ -78,23 +79,34 @@ class _CallData:
     envelope: etree._Element
 
 
+def application_of(
+    name: str, namespace: str, methods: Mapping[str, Any], protocol: type[Protocol] = Protocol
+) -> Any:
+    """Spyne's application of one service; ``methods`` are what ``rpc`` made of its operations."""
+    return _Application(
+        [type(name, (ServiceBase,), dict(methods))],
+        tns=namespace,
+        name=name,
+        in_protocol=protocol(),
+        out_protocol=protocol(),
+    )
+
+
+def from_table(service: Service, handlers: Mapping[str, Handler]) -> Dispatcher:
+    """The dispatcher of a service of the GGUS contract."""
+    methods = {
+        operation.name: _method(service, operation, handlers[operation.name])
+        for operation in service.operations
+    }
+    return Dispatcher(application_of(service.name, service.namespace, methods))
+
+
 class Dispatcher:
     """One service with its operations."""
 
-    def __init__(self, service: Service, handlers: Mapping[str, Handler]) -> None:
-        methods = {
-            operation.name: _method(service, operation, handlers[operation.name])
-            for operation in service.operations
-        }
-        application = _Application(
-            [type(f"{service.name}Service", (ServiceBase,), methods)],
-            tns=service.namespace,
-            name=service.name,
-            in_protocol=_Protocol(),
-            out_protocol=_Protocol(),
-        )
+    def __init__(self, application: Any) -> None:
         # The prefixes that GGUS's answers had; some clients cut elements out by them.
-        application.interface.nsmap = {"soapenv": SOAP_NS, "ns0": service.namespace}
+        application.interface.nsmap = {"soapenv": SOAP_NS, "ns0": application.tns}
         self._server = _Server(application)
 
     def answer(self, call: Call, envelope: etree._Element) -> bytes:

@@ -10,7 +10,7 @@ nothing behind it has to be careful. It must not know HTTP, accounts or the data
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 from xml.parsers import expat
@@ -82,18 +82,48 @@ def read_request(service: Service, body: bytes, action: str | None) -> Request:
     Raises ``SoapFault``, or ``AuthenticationFailed`` if there is not exactly one complete header
     with credentials.
     """
+    names = [item.name for item in service.operations]
+    opened = open_envelope(service.namespace, names, body, action)
+    operation = service.operation(opened.operation)
+    assert operation is not None
+    _check_elements(service, operation, opened.content)
+    user, password = opened.take_credentials()
+    return Request(operation, user, password, opened.envelope)
+
+
+@dataclass(frozen=True)
+class Opened:
+    """An envelope in form whose operation exists; what the operation holds is not checked yet."""
+
+    namespace: str
+    operation: str
+    envelope: etree._Element
+    header: etree._Element | None
+    content: etree._Element
+
+    def take_credentials(self) -> tuple[str, str]:
+        """Name and password out of the header, which is taken off; ``AuthenticationFailed``."""
+        found = _credentials(self.header, self.namespace)
+        if self.header is not None:
+            self.envelope.remove(self.header)
+        return found
+
+
+def open_envelope(
+    namespace: str, operations: Sequence[str], body: bytes, action: str | None
+) -> Opened:
+    """Enforce every bound on a request of the service with this namespace and these operations.
+
+    Raises ``SoapFault``.
+    """
     text = body.removeprefix(b"\xef\xbb\xbf")
     _scan(text)
     envelope = _tree(text)
     header, content = _parts(envelope)
-    operation = _operation(service, content)
-    _check_action(service, operation, action)
-    _check_headers(header, service)
-    _check_elements(service, operation, content)
-    user, password = _credentials(header, service)
-    if header is not None:
-        envelope.remove(header)
-    return Request(operation, user, password, envelope)
+    operation = _operation(namespace, operations, content)
+    _check_action(f"{namespace}/{operation}", action)
+    _check_headers(header, namespace)
+    return Opened(namespace, operation, envelope, header, content)
 
 
 # --- first pass: bounds ---------------------------------------------------------------------------
@@ -195,50 +225,52 @@ def _parts(envelope: etree._Element) -> tuple[etree._Element | None, etree._Elem
         )
     tags = [child.tag for child in envelope]
     header, body = f"{{{SOAP_NS}}}Header", f"{{{SOAP_NS}}}Body"
-    if name.localname != "Envelope" or tags not in ([header, body], [body]) or _loose(envelope):
+    if (
+        name.localname != "Envelope"
+        or tags not in ([header, body], [body])
+        or has_loose_text(envelope)
+    ):
         raise SoapFault(
             ENVELOPE,
             "The request is not one SOAP envelope",
             "an Envelope holds at most one Header and then one Body",
         )
     content = envelope[-1]
-    if len(content) != 1 or _loose(content):
+    if len(content) != 1 or has_loose_text(content):
         raise SoapFault(
             ENVELOPE, "The Body does not hold exactly one request", "send one operation at a time"
         )
     found = envelope[0] if len(tags) == 2 else None
-    if found is not None and _loose(found):
+    if found is not None and has_loose_text(found):
         raise SoapFault(ENVELOPE, "The Header holds text", "it holds elements only")
     return found, content[0]
 
 
-def _loose(element: etree._Element) -> bool:
+def has_loose_text(element: etree._Element) -> bool:
     """Whether there is text between the children of an element that has only children."""
     texts = [element.text, *(child.tail for child in element)]
     return any(text is not None and not _BLANK.fullmatch(text) for text in texts)
 
 
-def _operation(service: Service, content: etree._Element) -> Operation:
+def _operation(namespace: str, operations: Sequence[str], content: etree._Element) -> str:
     name = etree.QName(content)
-    operation = service.operation(name.localname) if name.namespace == service.namespace else None
-    if operation is None:
-        allowed = ", ".join(item.name for item in service.operations)
+    if name.namespace != namespace or name.localname not in operations:
         raise SoapFault(
             OPERATION,
             "The service has no such operation",
-            f"in the namespace {service.namespace} it has {allowed}",
+            f"in the namespace {namespace} it has {', '.join(operations)}",
         )
-    return operation
+    return name.localname
 
 
-def _check_action(service: Service, operation: Operation, action: str | None) -> None:
+def _check_action(right: str, action: str | None) -> None:
     """What is done is decided by the body; a SOAPAction that says otherwise is refused."""
     if action is None:
         return
     bare = action.strip(" \t")
     if len(bare) >= 2 and bare[0] == bare[-1] and bare[0] in "\"'":
         bare = bare[1:-1]
-    if bare not in ("", service.action(operation)):
+    if bare not in ("", right):
         raise SoapFault(
             ACTION,
             "SOAPAction does not name the operation of the Body",
@@ -246,13 +278,13 @@ def _check_action(service: Service, operation: Operation, action: str | None) ->
         )
 
 
-def _check_headers(header: etree._Element | None, service: Service) -> None:
+def _check_headers(header: etree._Element | None, namespace: str) -> None:
     for item in header if header is not None else ():
         must = item.get(f"{{{SOAP_NS}}}mustUnderstand", "0").strip()
         if must not in ("0", "1", "true", "false"):
             raise SoapFault(ENVELOPE, "mustUnderstand has no known value", "it is 0 or 1")
         actor = item.get(f"{{{SOAP_NS}}}actor", "")
-        known = item.tag == f"{{{service.namespace}}}{AUTHENTICATION}"
+        known = item.tag == f"{{{namespace}}}{AUTHENTICATION}"
         if must in ("1", "true") and actor in ("", _NEXT_ACTOR) and not known:
             raise SoapFault(
                 NOT_UNDERSTOOD,
@@ -262,14 +294,14 @@ def _check_headers(header: etree._Element | None, service: Service) -> None:
             )
 
 
-def _credentials(header: etree._Element | None, service: Service) -> tuple[str, str]:
+def _credentials(header: etree._Element | None, namespace: str) -> tuple[str, str]:
     """Name and password; whatever is wrong with the header, the answer is the same."""
-    tag = f"{{{service.namespace}}}{AUTHENTICATION}"
+    tag = f"{{{namespace}}}{AUTHENTICATION}"
     found = [item for item in header if item.tag == tag] if header is not None else []
     if len(found) != 1 or found[0].get(f"{{{SOAP_NS}}}actor", "") not in ("", _NEXT_ACTOR):
         raise AuthenticationFailed
     values: dict[str, str] = {}
-    known = {f"{{{service.namespace}}}{item.name}": item.name for item in CREDENTIALS}
+    known = {f"{{{namespace}}}{item.name}": item.name for item in CREDENTIALS}
     for child in found[0]:
         name = known.get(str(child.tag))
         if name is None or name in values or len(child) or "href" in child.attrib:
@@ -286,16 +318,16 @@ def _credentials(header: etree._Element | None, service: Service) -> tuple[str, 
 
 def _check_elements(service: Service, operation: Operation, content: etree._Element) -> None:
     """Compare with the field table, and strip what carries no value: attributes and nils."""
-    if _loose(content):
+    if has_loose_text(content):
         raise SoapFault(ELEMENT, f"{operation.name} holds loose text", "it holds elements only")
-    _strip(operation.name, content)
+    strip_attributes(operation.name, content)
     expected = iter(operation.request.elements)
     given: set[str] = set()
     for child in list(content):
         element = _next(service, operation, child, expected)
         if len(child):
             raise SoapFault(ELEMENT, f"{element.name} holds elements", "it holds text only")
-        if _strip(element.name, child):
+        if strip_attributes(element.name, child):
             if child.text:
                 raise SoapFault(ELEMENT, f"{element.name} is nil and has text", "it is one of them")
             content.remove(child)
@@ -334,7 +366,7 @@ def _next(
     )
 
 
-def _strip(name: str, element: etree._Element) -> bool:
+def strip_attributes(name: str, element: etree._Element) -> bool:
     """Take off the attributes that change nothing; True if the element is nil."""
     if not set(element.attrib) <= _TOLERATED:
         raise SoapFault(
