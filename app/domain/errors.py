@@ -41,7 +41,8 @@ class InvalidMany(Invalid):
 
 
 class MoveNotAllowed(PortalError):
-    """A change of state that the table of moves does not hold, or a write on a final ticket."""
+    """A change of state that the table of moves does not hold, a write on a final ticket, or an
+    answer to a change that is not open."""
 
     number = 311
 

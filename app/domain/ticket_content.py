@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -47,6 +47,9 @@ class NewTicket:
     """Link ids. Where empty, ids that stand in title or description are recognised."""
     sites: tuple[str, ...] = ()
     """Any names of sites. Where empty, a site named in the title is recognised."""
+    asked_sites: tuple[str, ...] = ()
+    """Any names of known sites that must accept this change; only a change has them. Where empty,
+    the affected sites and the ends of the affected links are asked."""
     responsible_site: str = ""
     """Any name of a site; "" = follows the affected links and sites."""
     unit: str = DEFAULT_UNIT
@@ -119,6 +122,7 @@ LABELS: Mapping[str, str] = {
     "impact": "Impact",
     "links": "Affected links",
     "sites": "Affected sites",
+    "asked_sites": "Sites that must accept",
     "responsible_site": "Responsible site",
     "unit": "Responsible unit",
     "type_of_problem": "Type of problem",
@@ -143,6 +147,7 @@ LABELS: Mapping[str, str] = {
     "handed_to": "Handed to partners",
     "attachment": "Attachment",
     "to_check": "To check",
+    "acknowledgement": "Acknowledgement",
     "parent": "Parent",
     "child": "Child",
     "duplicate_of": "Duplicate of",
@@ -196,7 +201,7 @@ def check_values(values: Mapping[str, Any]) -> None:
                     raise Invalid(name, f"{label} is required")
             elif name in CHOICES and value is not None:
                 checked_choice(name, value, CHOICES[name], label)
-            elif name in ("links", "sites"):
+            elif name in ("links", "sites", "asked_sites"):
                 for thing in value:
                     checked_text(name, thing, SHORT_TEXT_LIMIT, label=label)
             elif name == "references":
@@ -215,6 +220,12 @@ def check_times(values: Mapping[str, Any]) -> None:
         if values.get(first) and values.get(second) and values[second] < values[first]:
             problems.setdefault(second, message)
     _raise_for(problems)
+
+
+def check_asked_sites(category: str, asked: Sequence[str]) -> None:
+    """Raise ``Invalid`` if sites are asked to accept a ticket that is no change."""
+    if asked and category != Category.CHANGE:
+        raise Invalid("asked_sites", "Only a change is accepted by sites; leave this field empty")
 
 
 def check_category_needs(category: str, values: Mapping[str, Any]) -> None:

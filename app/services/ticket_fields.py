@@ -5,7 +5,7 @@ Only ``services.tickets`` changes rows through this; pages read ``logged_value``
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +13,15 @@ from sqlalchemy.orm import Session
 
 from app.domain.access import Kind, TicketFacts, Writer
 from app.domain.ticket_content import Reference
-from app.models import ExternalReference, Site, SiteSpelling, Ticket, TicketLink, TicketSite
+from app.models import (
+    Acknowledgement,
+    ExternalReference,
+    Site,
+    SiteSpelling,
+    Ticket,
+    TicketLink,
+    TicketSite,
+)
 from app.services.registry import find_site, require_links, require_site, responsible_site_of_link
 
 SEPARATOR = "; "
@@ -42,6 +50,8 @@ def current_value(ticket: Ticket, field: str) -> Any:
         return tuple(item.name for item in ticket.affected_sites)
     if field == "responsible_site":
         return ticket.responsible_site.key if ticket.responsible_site else ""
+    if field == "asked_sites":
+        return tuple(sorted(item.site.key for item in ticket.acknowledgements))
     if field == "references":
         return tuple(
             Reference(item.provider, item.reference, item.url, item.kind)
@@ -73,6 +83,8 @@ def apply_value(session: Session, by: Writer, ticket: Ticket, field: str, value:
         set_links(session, ticket, value)
     elif field == "sites":
         set_sites(session, ticket, value)
+    elif field == "asked_sites":
+        ask_sites(ticket, [require_site(session, name, field) for name in value])
     elif field == "responsible_site":
         site = require_site(session, value, field) if value else None
         ticket.responsible_site = site
@@ -117,6 +129,29 @@ def set_sites(
         row.position = len(rows)
         rows[key] = row
     ticket.affected_sites = list(rows.values())
+
+
+def asked_keys(session: Session, names: Sequence[str]) -> tuple[str, ...]:
+    """The sites that these names mean, each once, by name; ``Invalid`` for an unknown one."""
+    return tuple(sorted({require_site(session, name, "asked_sites").key for name in names}))
+
+
+def ask_sites(ticket: Ticket, sites: Iterable[Site]) -> None:
+    """Ask exactly these sites to accept the change; one that stays keeps its answer."""
+    before = {item.site_id: item for item in ticket.acknowledgements}
+    wanted = {site.id: site for site in sites}
+    ticket.acknowledgements = [
+        before.get(key) or Acknowledgement(site=site, site_id=key)
+        for key, site in sorted(wanted.items())
+    ]
+
+
+def concerned_sites(ticket: Ticket) -> list[Site]:
+    """The sites that a change concerns: the known affected ones and the ends of its links."""
+    sites = [item.site for item in ticket.affected_sites if item.site is not None]
+    for affected in ticket.affected_links:
+        sites += [affected.link.end_a, affected.link.end_b]
+    return sites
 
 
 def same_sites(session: Session, ticket: Ticket, names: Sequence[str]) -> bool:

@@ -29,6 +29,7 @@ from app.domain.recognition import holds_word, recognised_links, recognised_site
 from app.domain.ticket_content import (
     FINAL_FIELDS,
     NewTicket,
+    check_asked_sites,
     check_category_needs,
     check_times,
     check_values,
@@ -37,6 +38,7 @@ from app.domain.tickets import (
     ENDED_STATES,
     FINAL_STATES,
     WORKING_DAYS_TO_CLOSE,
+    Category,
     Network,
     State,
     allowed_moves,
@@ -50,6 +52,9 @@ from app.services.registry import link_names, site_keys_by_name
 from app.services.ticket_fields import (
     apply_value,
     as_logged,
+    ask_sites,
+    asked_keys,
+    concerned_sites,
     current_value,
     facts_of,
     follow_responsible_site,
@@ -70,13 +75,15 @@ COMMENTS = ("public_comment", "internal_comment")
 _ROW_FIELDS = tuple(
     item.name
     for item in fields(NewTicket)
-    if item.name not in {"links", "sites", "responsible_site", "references", "network", *COMMENTS}
+    if item.name
+    not in {"links", "sites", "asked_sites", "responsible_site", "references", "network", *COMMENTS}
 )
 _LOGGED_AT_CREATION = (
     *_ROW_FIELDS,
     "network",
     "links",
     "sites",
+    "asked_sites",
     "responsible_site",
     "references",
 )
@@ -104,6 +111,7 @@ def open_ticket(
     stated: dict[str, Any] = {item.name: getattr(new, item.name) for item in fields(new)}
     check_values(stated)
     check_times(stated)
+    check_asked_sites(new.category, new.asked_sites)
     check_creation_state(new.state)
     if check_needs:
         check_category_needs(new.category, stated)
@@ -124,6 +132,9 @@ def open_ticket(
         ticket.submitter_name = by.actor.account
     with session.no_autoflush:
         _affect(session, by, ticket, new)
+        if new.asked_sites:
+            apply_value(session, by, ticket, "asked_sites", new.asked_sites)
+        _follow_category(ticket, "")
         set_references(by, ticket, new.references)
         if new.responsible_site:
             access.require_operator(by.actor, "set the responsible site")
@@ -166,6 +177,14 @@ def _network_of(ticket: Ticket) -> str:
     if ticket.affected_links:
         return ticket.affected_links[0].link.network
     return Network.LHCONE if holds_word(ticket.title, Network.LHCONE) else Network.LHCOPN
+
+
+def _follow_category(ticket: Ticket, before: str) -> None:
+    """A change asks the sites that it concerns unless others are asked; nothing else asks any."""
+    if ticket.category != Category.CHANGE:
+        ask_sites(ticket, ())
+    elif before != Category.CHANGE and not ticket.acknowledgements:
+        ask_sites(ticket, concerned_sites(ticket))
 
 
 def change_ticket(
@@ -240,6 +259,7 @@ def _check_outcome(
         )
     after = {**{name: current_value(ticket, name) for name in _LOGGED_AT_CREATION}, **differing}
     check_times(after)
+    check_asked_sites(after["category"], differing.get("asked_sites", ()))
     if check_needs:
         check_category_needs(after["category"], after)
     has_solution = bool(str(after["solution"]).strip())
@@ -257,10 +277,10 @@ def _check_outcome(
 
 def _apply(session: Session, by: Writer, ticket: Ticket, differing: Mapping[str, Any]) -> Ticket:
     watched = [name for name in differing if name not in COMMENTS]
-    if "responsible_site" not in watched:
-        watched.append("responsible_site")
+    # these two follow others
+    watched += [name for name in ("responsible_site", "asked_sites") if name not in watched]
     old = {name: as_logged(current_value(ticket, name)) for name in watched}
-    old_sites = current_value(ticket, "sites")
+    old_sites, old_category = current_value(ticket, "sites"), ticket.category
     at = strictly_after(by.now, ticket.changed_at)
     with session.no_autoflush:
         for name, value in differing.items():
@@ -270,6 +290,7 @@ def _apply(session: Session, by: Writer, ticket: Ticket, differing: Mapping[str,
             if name not in old_sites:
                 remember_spelling(session, by, ticket, name)
         follow_responsible_site(ticket)
+        _follow_category(ticket, old_category)
         if "state" in differing:
             ticket.ended_at = (
                 at
@@ -316,6 +337,9 @@ def _made_absolute(
         absolute["sites"] = (first, *rest) if first else rest
         if first and same_sites(session, ticket, absolute["sites"]):
             remember_spelling(session, by, ticket, first)
+    if "asked_sites" in absolute:
+        check_values({"asked_sites": absolute["asked_sites"]})
+        absolute["asked_sites"] = asked_keys(session, absolute["asked_sites"])
     if "own_references" in absolute:
         own = absolute.pop("own_references")
         absolute["references"] = with_own_references(by, ticket, own)
