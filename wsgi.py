@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import atexit
 from wsgiref.types import WSGIApplication
 
 from flask import Flask
@@ -14,7 +15,7 @@ from app import factory
 from app.bridge import Bridge
 from app.config import Settings
 from app.domain.errors import SettingError
-from soap_service.application import body_limit, mount, refusal
+from soap_service.application import Mounted, body_limit, mount, refusal
 
 
 def create_app() -> Flask:
@@ -27,13 +28,20 @@ def create_app() -> Flask:
 
 def build() -> WSGIApplication:
     """The browser's and the partners' doors as one WSGI application."""
+    doors = _doors()
+    atexit.register(doors.close)
+    return doors
+
+
+def build_server() -> Bridge:
+    """The same behind the bridge that lets only whole requests in."""
+    doors = _doors()
+    return Bridge(doors, body_limit=body_limit, refusal=refusal, at_end=doors.close)
+
+
+def _doors() -> Mounted:
     try:
         settings = Settings.from_env().for_serving()
     except SettingError as error:
         raise SystemExit(f"Error: {error}") from None
     return mount(factory.create_app(settings))
-
-
-def build_server() -> Bridge:
-    """The same behind the bridge that lets only whole requests in."""
-    return Bridge(build(), body_limit=body_limit, refusal=refusal)

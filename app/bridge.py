@@ -74,6 +74,7 @@ class Bridge:
 
     ``body_limit(path)`` gives the largest body in bytes for a path; ``refusal(path, status)`` the
     content type and the text with which a request is refused before the application sees it.
+    ``at_end()`` is called when the server ends this process in order, after the last request.
     """
 
     def __init__(
@@ -83,7 +84,9 @@ class Bridge:
         body_limit: Callable[[str], int],
         refusal: Callable[[str, HTTPStatus], tuple[str, bytes]],
         bounds: Bounds | None = None,
+        at_end: Callable[[], None] | None = None,
     ) -> None:
+        self._at_end = at_end
         self._application = application
         self._body_limit = body_limit
         self._refusal = refusal
@@ -93,7 +96,7 @@ class Bridge:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await _lifespan(receive, send)
+            await self._live(receive, send)
             return
         if scope["type"] != "http":  # no web sockets here
             return
@@ -118,6 +121,17 @@ class Bridge:
         finally:
             received.release()
         await self._give(answer, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                await send({"type": "lifespan.startup.complete"})
+                continue
+            if self._at_end is not None:
+                await asyncio.get_running_loop().run_in_executor(None, self._at_end)
+            await send({"type": "lifespan.shutdown.complete"})
+            return
 
     async def _read(self, scope: Scope, receive: Receive, received: _Body) -> bytes:
         """The whole body, or ``_Refused``."""
@@ -211,16 +225,6 @@ class _Body:
         self._parts.clear()
         self._bridge.give_back(self._size)
         self._size = 0
-
-
-async def _lifespan(receive: Receive, send: Send) -> None:
-    while True:
-        message = await receive()
-        if message["type"] == "lifespan.startup":
-            await send({"type": "lifespan.startup.complete"})
-        else:
-            await send({"type": "lifespan.shutdown.complete"})
-            return
 
 
 def _path(scope: Scope) -> str:

@@ -12,7 +12,7 @@ import os
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -33,9 +33,14 @@ NAMES = (
     "SECRET_KEY_FILE",
     "ARS_SERVER",
     "TRUSTED_PROXIES",
+    "SAME_CALLS_PER_MINUTE",
+    "CALLS_KEPT_DAYS",
     "DEMO",
 )
 """Every setting there is."""
+
+WORKERS = 2
+"""Server processes."""
 
 SHORTEST_SECRET = 32
 """Characters that a secret must have: 16 random bytes written in hexadecimal."""
@@ -61,6 +66,9 @@ class Settings:
     secret_key: str | None = field(default=None, repr=False)
     ars_server: str = "ggus"
     trusted_proxies: int = 0
+    same_calls_per_minute: int = 600
+    """Of all server processes together; 0 = no limit."""
+    calls_kept_days: int = 30
     demo: bool = False
 
     @classmethod
@@ -90,6 +98,12 @@ class Settings:
             trusted_proxies=_whole_number(
                 "TRUSTED_PROXIES", values.get("TRUSTED_PROXIES", "0"), 0, 9
             ),
+            same_calls_per_minute=_whole_number(
+                "SAME_CALLS_PER_MINUTE", values.get("SAME_CALLS_PER_MINUTE", "600"), 0, 100_000
+            ),
+            calls_kept_days=_whole_number(
+                "CALLS_KEPT_DAYS", values.get("CALLS_KEPT_DAYS", "30"), 1, 3650
+            ),
             demo=demo,
         )
 
@@ -105,16 +119,7 @@ class Settings:
                 "SECRET_KEY or SECRET_KEY_FILE must be set to a random text of at least"
                 f" {SHORTEST_SECRET} characters; DEMO=1 makes its own"
             )
-        return Settings(
-            database_url=self.database_url,
-            host=self.host,
-            port=self.port,
-            public_url=self.public_url,
-            secret_key=_demo_secret(instance_folder() / "demo-secret"),
-            ars_server=self.ars_server,
-            trusted_proxies=self.trusted_proxies,
-            demo=True,
-        )
+        return replace(self, secret_key=_demo_secret(instance_folder() / "demo-secret"))
 
 
 def instance_folder() -> Path:
@@ -134,6 +139,8 @@ def process_environment(settings: Settings) -> dict[str, str]:
         "PUBLIC_URL": settings.public_url,
         "ARS_SERVER": settings.ars_server,
         "TRUSTED_PROXIES": str(settings.trusted_proxies),
+        "SAME_CALLS_PER_MINUTE": str(settings.same_calls_per_minute),
+        "CALLS_KEPT_DAYS": str(settings.calls_kept_days),
         "DEMO": "1" if settings.demo else "0",
     }
     if settings.secret_key is not None:

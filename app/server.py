@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import sys
 
-from app.config import Settings
+from app.config import WORKERS, Settings
 from app.domain.errors import SettingError
 
 
@@ -24,7 +24,7 @@ def server_command(settings: Settings) -> list[str]:
         "--no-ws",
         f"--host={listening_address(settings)}",
         f"--port={settings.port}",
-        "--workers=2",
+        f"--workers={WORKERS}",
         "--respawn-failed-workers",
         "--workers-kill-timeout=5",
         "--log-level=warning",

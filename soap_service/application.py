@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
+from time import monotonic
 from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import parse_qsl
 
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from app.config import Settings
+from app.config import WORKERS, Settings
 from app.database import writing
 from app.domain.access import Actor, Kind
 from app.domain.errors import PortalError
@@ -43,10 +44,12 @@ from soap_service.faults import (
 )
 from soap_service.fields import GGUS, GGUS_HISTORY, SERVICES, Service
 from soap_service.guard import BODY_LIMIT, HttpRefusal, read_body
+from soap_service.journal import Journal, Outcome
+from soap_service.throttle import SameCallThrottle
 from soap_service.wsdl import write_wsdl
 
 if TYPE_CHECKING:
-    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+    from wsgiref.types import StartResponse, WSGIEnvironment
 
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
@@ -57,18 +60,28 @@ PORTAL_BODY_LIMIT: Final = 4 * 1024 * 1024
 _HANDLERS: Final = {GGUS.name: tickets.HANDLERS, GGUS_HISTORY.name: history.HANDLERS}
 
 
-def mount(flask_app: Flask) -> WSGIApplication:
-    """The portal and, under ``/arsys/`` and ``/soap/``, the SOAP services."""
-    settings = flask_app.config["PORTAL"]
-    assert isinstance(settings, Settings)
-    door = SoapDoor(flask_app, settings)
+class Mounted:
+    """The portal and, under ``/arsys/`` and ``/soap/``, the SOAP services: one application."""
 
-    def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    def __init__(self, flask_app: Flask) -> None:
+        settings = flask_app.config["PORTAL"]
+        assert isinstance(settings, Settings)
+        self._portal = flask_app
+        self._door = SoapDoor(flask_app, settings)
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if environ.get("PATH_INFO", "").startswith(PREFIXES):
-            return door(environ, start_response)
-        return flask_app(environ, start_response)
+            return self._door(environ, start_response)
+        return self._portal(environ, start_response)
 
-    return application
+    def close(self) -> None:
+        """Write down what is only in memory; at the orderly end of the process."""
+        self._door.journal.close()
+
+
+def mount(flask_app: Flask) -> Mounted:
+    """The doors of one process."""
+    return Mounted(flask_app)
 
 
 def body_limit(path: str) -> int:
@@ -110,6 +123,11 @@ class SoapDoor:
             service.name: from_table(service, _HANDLERS[service.name])
             for service in SERVICES.values()
         }
+        with flask_app.app_context():
+            engine = db.engine
+        self.journal = Journal(lambda: Session(engine), timedelta(days=settings.calls_kept_days))
+        limit = settings.same_calls_per_minute
+        self._throttle = SameCallThrottle(max(1, limit // WORKERS) if limit else 0)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         allow = "POST"
@@ -154,8 +172,10 @@ class SoapDoor:
     def _answer(
         self, environ: WSGIEnvironment, service: Service, body: bytes
     ) -> tuple[HTTPStatus, bytes]:
+        outcome = Outcome(service.name, len(body))
+        fault = None
         try:
-            return HTTPStatus.OK, self._call(environ, service, body)
+            answer = self._call(environ, service, body, outcome)
         except SoapFault as error:
             fault = error
         except PortalError as error:
@@ -163,14 +183,28 @@ class SoapDoor:
         except Exception:  # noqa: BLE001  # the door's last resort: a client must get a fault
             _log.exception("request failed", extra={"service": service.name})
             fault = internal_fault()
+        if fault is None:
+            self.journal.note(outcome, None, len(answer))
+            return HTTPStatus.OK, answer
         _log_refusal(environ, HTTPStatus.INTERNAL_SERVER_ERROR.value, fault)
-        return HTTPStatus.INTERNAL_SERVER_ERROR, fault_body(fault.code, fault.text)
+        answer = fault_body(fault.code, fault.text)
+        self.journal.note(outcome, fault.number, len(answer))
+        return HTTPStatus.INTERNAL_SERVER_ERROR, answer
 
-    def _call(self, environ: WSGIEnvironment, service: Service, body: bytes) -> bytes:
-        request = read_request(service, body, environ.get("HTTP_SOAPACTION"))
+    def _call(
+        self, environ: WSGIEnvironment, service: Service, body: bytes, outcome: Outcome
+    ) -> bytes:
+        try:
+            request = read_request(service, body, environ.get("HTTP_SOAPACTION"))
+        except SoapFault as fault:
+            outcome.operation, outcome.account = fault.operation, fault.claimed_login
+            raise
+        outcome.operation, outcome.account = request.operation.name, request.user
         with self._flask_app.app_context():
             session = db.session()
             actor = self._actor(session, request.user, request.password)
+            outcome.account = actor.account_id
+            self._throttle.admit((actor.account_id, request.content), monotonic())
             call = Call(actor, datetime.now(UTC), session, self._settings.public_url)
             return self._dispatchers[service.name].answer(call, request.envelope)
 

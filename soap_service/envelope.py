@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Final
 from xml.parsers import expat
@@ -75,18 +76,24 @@ class Request:
     envelope: etree._Element = field(repr=False)
     """The cleaned tree: envelope, body, operation, and its known elements."""
 
+    @property
+    def content(self) -> tuple[tuple[str, str | None], ...]:
+        """The operation and all its elements with their texts: what makes two calls the same."""
+        return tuple((str(item.tag), item.text) for item in self.envelope[-1].iter())
+
 
 def read_request(service: Service, body: bytes, action: str | None) -> Request:
     """Read a request's body; ``action`` is the SOAPAction header as it came, None if absent.
 
     Raises ``SoapFault``, or ``AuthenticationFailed`` if there is not exactly one complete header
-    with credentials.
+    with credentials. A fault of the operation carries the login that the caller claims.
     """
     names = [item.name for item in service.operations]
     opened = open_envelope(service.namespace, names, body, action)
     operation = service.operation(opened.operation)
     assert operation is not None
-    _check_elements(service, operation, opened.content)
+    with opened.claimed():
+        _check_elements(service, operation, opened.content)
     user, password = opened.take_credentials()
     return Request(operation, user, password, opened.envelope)
 
@@ -100,6 +107,10 @@ class Opened:
     envelope: etree._Element
     header: etree._Element | None
     content: etree._Element
+
+    def claimed(self) -> AbstractContextManager[None]:
+        """Around what checks the operation's elements: its faults carry who claims to ask."""
+        return _claimed(self.namespace, (self.operation,), self.header, self.content)
 
     def take_credentials(self) -> tuple[str, str]:
         """Name and password out of the header, which is taken off; ``AuthenticationFailed``."""
@@ -120,9 +131,10 @@ def open_envelope(
     _scan(text)
     envelope = _tree(text)
     header, content = _parts(envelope)
-    operation = _operation(namespace, operations, content)
-    _check_action(f"{namespace}/{operation}", action)
-    _check_headers(header, namespace)
+    with _claimed(namespace, operations, header, content):
+        operation = _operation(namespace, operations, content)
+        _check_action(f"{namespace}/{operation}", action)
+        _check_headers(header, namespace)
     return Opened(namespace, operation, envelope, header, content)
 
 
@@ -311,6 +323,24 @@ def _credentials(header: etree._Element | None, namespace: str) -> tuple[str, st
     if not user or not password:
         raise AuthenticationFailed
     return user, password
+
+
+@contextmanager
+def _claimed(
+    namespace: str,
+    operations: Sequence[str],
+    header: etree._Element | None,
+    content: etree._Element,
+) -> Iterator[None]:
+    """Give a fault the operation and the login that the request names: nothing is verified yet."""
+    try:
+        yield
+    except SoapFault as fault:
+        name = etree.QName(content).localname
+        fault.operation = name if name in operations else ""
+        with suppress(AuthenticationFailed):
+            fault.claimed_login = _credentials(header, namespace)[0]
+        raise
 
 
 # --- second pass: the operation's elements --------------------------------------------------------

@@ -34,6 +34,11 @@ class FaultCode(StrEnum):
 class SoapFault(Exception):
     """A request that is refused with a SOAP fault (HTTP 500)."""
 
+    operation = ""
+    """The operation that was asked for, if the service has it."""
+    claimed_login = ""
+    """The login that the caller claims, not verified: for the journal of calls only."""
+
     def __init__(
         self, number: int, what: str, allowed: str, code: FaultCode = FaultCode.CLIENT
     ) -> None:

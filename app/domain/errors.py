@@ -152,6 +152,18 @@ class TooManyAttempts(AuthenticationFailed):
         super().__init__("Too many failed attempts on this account; wait a few seconds")
 
 
+class TooManyCalls(PortalError):
+    """The same call too often within a minute: a client that loops."""
+
+    number = 626
+
+    def __init__(self, allowed: int, seconds: int) -> None:
+        super().__init__(
+            f"This account sent the same call more than {allowed} times within a minute to one"
+            f" process of the portal; wait {seconds} s before sending it again"
+        )
+
+
 class SettingError(PortalError):
     """A setting or a command's argument that cannot be used; ends a command with one line."""
 

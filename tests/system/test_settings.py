@@ -31,6 +31,8 @@ def test_defaults(project: Path) -> None:
         secret_key=None,
         ars_server="ggus",
         trusted_proxies=0,
+        same_calls_per_minute=600,
+        calls_kept_days=30,
         demo=False,
     )
 
@@ -46,6 +48,8 @@ def test_an_empty_value_counts_as_not_set(project: Path) -> None:
         *(("DEMO", text) for text in ("yes", "true", "2")),
         *(("HOST", text) for text in ("a b", "999.1.1.1", "http://x", "-x", "x\ny")),
         *(("TRUSTED_PROXIES", text) for text in ("-1", "many", "10", "10.0.0.0/8")),
+        *(("SAME_CALLS_PER_MINUTE", text) for text in ("-1", "many", "100001", "1.5")),
+        *(("CALLS_KEPT_DAYS", text) for text in ("0", "-1", "for ever", "3651")),
         *(("ARS_SERVER", text) for text in ("a b", "a/b", "<x>", "x" * 65)),
         *(
             ("PUBLIC_URL", text)

@@ -1,0 +1,64 @@
+"""Stops a client that loops: the same call too often within a minute.
+
+Each server process counts for itself. What was refused is not counted, so a loop is slowed to the
+allowed rate and the account is never locked out. It must not know SOAP, the database or the clock.
+"""
+
+from __future__ import annotations
+
+import threading
+from array import array
+from bisect import bisect_right
+from collections import OrderedDict
+from collections.abc import Hashable
+from math import ceil
+from typing import Final
+
+from app.domain.errors import TooManyCalls
+
+MINUTE: Final = 60.0
+MOST_KEYS: Final = 10_000
+"""Different calls that are remembered; beyond it the one that was made longest ago is forgotten."""
+
+
+class SameCallThrottle:
+    """At most ``limit`` equal calls within any 60 s; 0 = no limit."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._made: OrderedDict[int, array[float]] = OrderedDict()
+        """When each call was let through, by the call's digest; ordered by the newest of these."""
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        """How many different calls are remembered."""
+        return len(self._made)
+
+    def admit(self, call: Hashable, now: float) -> None:
+        """Let a call through, or raise ``TooManyCalls``. ``now``: seconds of a steady clock.
+
+        ``call`` is what makes two calls the same: account, operation and values.
+        """
+        if not self._limit:
+            return
+        digest = hash(call)  # 64 bits, keyed per process: nobody can look for two that collide
+        with self._lock:
+            self._forget(now)
+            made = self._made.get(digest)
+            if made is None:
+                made = self._made[digest] = array("d")
+            del made[: bisect_right(made, now - MINUTE)]
+            if len(made) >= self._limit:
+                raise TooManyCalls(self._limit, ceil(made[0] + MINUTE - now))
+            made.append(now)
+            self._made.move_to_end(digest)
+            if len(self._made) > MOST_KEYS:
+                self._made.popitem(last=False)
+
+    def _forget(self, now: float) -> None:
+        """Drop calls not made for a minute, a few at a time: each call drops more than it adds."""
+        for _ in range(2):
+            oldest = next(iter(self._made), None)
+            if oldest is None or self._made[oldest][-1] > now - MINUTE:
+                return
+            del self._made[oldest]

@@ -1,0 +1,204 @@
+"""The journal of calls: what is recorded, when it is there, and what a process's end costs."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from threading import Event
+from time import monotonic
+
+import pytest
+from sqlalchemy import Engine, event, select
+from sqlalchemy.orm import Session
+
+from app.models import AccountDay, PartnerAccount, PartnerCall
+from soap_service.journal import Journal, Outcome
+from tests.cast import enter
+from tests.harness.databases import open_engine
+from tests.harness.server import LiveServer, live, test_settings
+from tests.soap_service.wire import Wire, envelope, lay_accounts, login
+
+LATEST = 5.0
+"""Seconds after its answer by which a call must be in the journal."""
+
+
+def until(found: Callable[[], bool], seconds: float) -> bool:
+    """Whether it comes true in time; asks again after a pause of 50 ms."""
+    deadline = monotonic() + seconds
+    pause = Event()
+    while not found():
+        if monotonic() > deadline:
+            return False
+        pause.wait(0.05)
+    return True
+
+
+def recorded(server: LiveServer, user: str) -> Sequence[PartnerCall]:
+    with server.session() as session:
+        return session.scalars(
+            select(PartnerCall)
+            .join(PartnerAccount)
+            .where(PartnerAccount.login == user)
+            .order_by(PartnerCall.at, PartnerCall.id)
+        ).all()
+
+
+def test_every_call_of_a_known_account_is_there_within_five_seconds(wire: Wire) -> None:
+    began = datetime.now(UTC)
+    number = wire.create(user="other")
+    answered = wire.call("TicketGet", {"GHD_Request_ID": number}, user="other")
+    wire.call("TicketGet", {"GHD_Request_ID": "999999"}, user="other")
+    wire.call("TicketGet", {"GHD_Request_ID": number}, user="other", password="s3cret-but-wrong")
+    wire.call("OpGetTicketHist", {"GHD_Request_ID": number}, user="other", service="GGUS_HISTORY")
+    wire.call("TicketGet", {"GHD_Nonsense": "s3cret-text"}, user="other")
+    sent = envelope("NoSuchOperation", "", header=login("other"))
+    wire.post(sent)
+    last = monotonic()
+    assert until(lambda: len(recorded(wire.server, "other")) == 7, LATEST), monotonic() - last
+    rows = recorded(wire.server, "other")
+    assert [(row.service, row.operation, row.fault) for row in rows] == [
+        ("GGUS", "OpCreate", None),
+        ("GGUS", "TicketGet", None),
+        ("GGUS", "TicketGet", 302),
+        ("GGUS", "TicketGet", 623),
+        ("GGUS_HISTORY", "OpGetTicketHist", None),
+        ("GGUS", "TicketGet", 356),
+        ("GGUS", "", 355),
+    ]
+    assert all(began <= row.at <= datetime.now(UTC) for row in rows)
+    assert all(0 < row.microseconds < 20_000_000 for row in rows)
+    assert rows[1].answer_bytes == len(answered.body)
+    assert rows[6].request_bytes == len(sent.encode())
+    with wire.server.session() as session:
+        (day,) = session.scalars(
+            select(AccountDay).where(AccountDay.account_id == rows[0].account_id)
+        )
+        assert (day.calls, day.last_at) == (7, rows[6].at)
+    assert "s3cret" not in wire.server.log.read_text()
+
+
+def test_garbage_and_unknown_logins_leave_nothing(wire: Wire) -> None:
+    with wire.server.session() as session:
+        before = session.scalars(select(PartnerCall.id)).all()
+    wire.post("<nothing/>")
+    wire.post(b"\xff")
+    wire.post(envelope("TicketGet", "", header=""))
+    wire.call("TicketGet", {"GHD_Request_ID": "1"}, user="nobody")
+    wire.call("TicketGet", {"GHD_Request_ID": "1"}, user="n" * 3000)
+    wire.call("TicketGet", {"GHD_Request_ID": "1"}, user="reader")  # what is waited for
+    assert until(lambda: len(recorded(wire.server, "reader")) == 1, LATEST)
+    with wire.server.session() as session:
+        after = session.scalars(select(PartnerCall.account_id)).all()
+        assert len(after) - len(before) == 1
+
+
+def test_an_orderly_end_writes_what_waits(module_database: str) -> None:
+    with live(test_settings(module_database)) as server:
+        wire = Wire(server)
+        calls = 25
+        with server.session() as session:
+            if not session.scalars(select(PartnerAccount)).all():
+                lay_accounts(server)
+        before = len(recorded(server, "old"))
+        for _ in range(calls):
+            wire.call("TicketGet", {"GHD_Request_ID": "1"}, user="old")
+        os.kill(server.pid, signal.SIGTERM)
+        assert until(lambda: len(recorded(server, "old")) == before + calls, LATEST)
+
+
+def test_a_killed_process_loses_at_most_the_last_calls(module_database: str) -> None:
+    with live(test_settings(module_database)) as server:
+        wire = Wire(server)
+        before = len(recorded(server, "old"))
+        wire.call("TicketGet", {"GHD_Request_ID": "1"}, user="old")
+        assert until(lambda: len(recorded(server, "old")) == before + 1, LATEST)
+        wire.call("TicketGet", {"GHD_Request_ID": "1"}, user="old")
+        os.killpg(server.pid, signal.SIGKILL)
+    assert before + 1 <= len(recorded(server, "old")) <= before + 2
+
+
+# --- the writer by itself ---
+
+
+@pytest.fixture
+def engine(database: str) -> Engine:
+    made = open_engine(database)
+    with Session(made) as session:
+        enter(session)
+    return made
+
+
+def outcome(account: int | str | None = 1) -> Outcome:
+    return Outcome("GGUS", 100, "TicketGet", account)
+
+
+def stored(engine: Engine) -> int:
+    with Session(engine) as session:
+        return len(session.scalars(select(PartnerCall)).all())
+
+
+def test_while_the_database_refuses_calls_wait_and_the_rest_is_counted(
+    engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = [True]
+    failures = Event()
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def fail(*_: object) -> None:
+        if broken[0]:
+            failures.set()
+            raise OSError("the disk is gone")
+
+    caplog.set_level(logging.INFO)
+    journal = Journal(lambda: Session(engine), timedelta(days=30), every=0.02, most_waiting=10)
+    for _ in range(14):
+        journal.note(outcome(), None, 50)
+    assert failures.wait(20)
+    assert until(lambda: "calls not recorded: too many wait" in caplog.text, 20)
+    broken[0] = False
+    assert until(lambda: stored(engine) == 10, 20)
+    journal.note(outcome(), 302, 50)
+    journal.close()
+    assert stored(engine) == 11
+    dropped = [record for record in caplog.records if "too many wait" in record.getMessage()]
+    assert sum(record.__dict__["calls"] for record in dropped) == 4
+    assert "calls not recorded yet" in caplog.text
+    engine.dispose()
+
+
+def test_what_can_never_be_stored_does_not_hold_up_the_rest(
+    engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    journal = Journal(lambda: Session(engine), timedelta(days=30), every=0.02)
+    journal.note(outcome(account=999_999), None, 50)  # no such account
+    assert until(lambda: "the database refuses them" in caplog.text, 20)
+    journal.note(outcome(), None, 50)
+    journal.close()
+    assert stored(engine) == 1
+    engine.dispose()
+
+
+def test_old_calls_are_forgotten_by_the_same_thread(engine: Engine) -> None:
+    old = outcome()
+    old.at = datetime.now(UTC) - timedelta(days=2, seconds=5)
+    journal = Journal(lambda: Session(engine), timedelta(days=2), every=0.02)
+    journal.note(old, None, 50)
+    journal.note(outcome(), None, 50)
+    assert until(lambda: stored(engine) == 1, 20)
+    journal.close()
+    with Session(engine) as session:
+        assert sum(session.scalars(select(AccountDay.calls))) == 2
+    engine.dispose()
+
+
+def test_a_closed_journal_takes_no_more_threads(engine: Engine) -> None:
+    journal = Journal(lambda: Session(engine), timedelta(days=2))
+    journal.close()
+    journal.note(outcome(), None, 50)
+    journal.note(outcome(None), None, 50)
+    journal.close()
+    assert stored(engine) == 0
+    engine.dispose()

@@ -1,0 +1,122 @@
+"""The same call too often: the counting by itself, and one looping client beside others."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from time import monotonic
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.domain.errors import TooManyCalls
+from soap_service.throttle import MINUTE, MOST_KEYS, SameCallThrottle
+from tests.harness.databases import fresh_database
+from tests.harness.server import live, test_settings
+from tests.soap_service.wire import Wire, lay_accounts
+
+
+def admitted(throttle: SameCallThrottle, call: str, now: float) -> bool:
+    try:
+        throttle.admit(call, now)
+    except TooManyCalls:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("times", "expected"),
+    [
+        ((0, 1, 2, 3, 4), "11100"),
+        ((0, 1, 2, 59.9, 60, 60.5, 61), "1110101"),
+        ((0, 0, 0, 0, 60, 60, 60, 60), "11101110"),
+        ((0, 30, 59, 60, 61, 90), "111101"),
+        ((0, 100, 200, 300), "1111"),
+    ],
+)
+def test_at_most_three_within_any_minute(times: tuple[float, ...], expected: str) -> None:
+    throttle = SameCallThrottle(3)
+    assert "".join("01"[admitted(throttle, "a", now)] for now in times) == expected
+
+
+def test_zero_is_no_limit() -> None:
+    throttle = SameCallThrottle(0)
+    assert all(admitted(throttle, "a", 0) for _ in range(5000))
+    assert len(throttle) == 0
+
+
+def test_the_fault_says_how_many_and_how_long() -> None:
+    throttle = SameCallThrottle(2)
+    throttle.admit("a", 10)
+    throttle.admit("a", 20)
+    with pytest.raises(TooManyCalls, match=r"more than 2 times .* wait 25 s"):
+        throttle.admit("a", 45)
+
+
+@given(
+    st.integers(1, 5),
+    st.lists(st.tuples(st.sampled_from("abc"), st.floats(0, 40)), max_size=80),
+)
+def test_what_is_let_through_never_exceeds_the_limit_and_nothing_else_is_refused(
+    limit: int, steps: list[tuple[str, float]]
+) -> None:
+    throttle = SameCallThrottle(limit)
+    let: dict[str, list[float]] = defaultdict(list)
+    now = 0.0
+    for name, pause in steps:
+        now += pause
+        within = [moment for moment in let[name] if moment > now - MINUTE]
+        assert admitted(throttle, name, now) == (len(within) < limit)
+        if len(within) < limit:
+            let[name].append(now)
+
+
+def test_memory_is_bounded_and_idle_calls_are_dropped() -> None:
+    throttle = SameCallThrottle(2)
+    for number in range(MOST_KEYS + 500):
+        throttle.admit(number, 0)
+    assert len(throttle) == MOST_KEYS
+    for number in range(MOST_KEYS):
+        throttle.admit(-number - 2, MINUTE + number / MOST_KEYS)
+    assert len(throttle) <= MOST_KEYS
+    throttle.admit("late", 10 * MINUTE)
+    for number in range(MOST_KEYS):
+        throttle.admit("late", (20 + number) * MINUTE)
+    assert len(throttle) == 1
+
+
+LOOPS = 1000
+
+
+def test_a_looping_client_is_told_so_and_others_are_served() -> None:
+    with (
+        fresh_database("sqlite") as url,
+        live(replace(test_settings(url), same_calls_per_minute=200)) as server,
+    ):
+        lay_accounts(server)
+        wire = Wire(server)
+        number = wire.create()
+        loop = {"GHD_Request_ID": number}
+
+        def looping(_turn: int) -> str:
+            answer = wire.call("TicketGet", loop)
+            return "" if answer.status == 200 else answer.fault
+
+        with ThreadPoolExecutor(4) as pool:
+            answers = pool.map(looping, range(LOOPS))
+            took = []
+            for _ in range(20):
+                began = monotonic()
+                assert wire.get(number, user="opn-internal")["GHD_Request_ID"] == number
+                took.append(monotonic() - began)
+            said = list(answers)
+        refused = [text for text in said if text]
+        assert all(text.startswith("ERROR (626): ") for text in refused)
+        assert "more than 100 times within a minute" in refused[0]
+        # 100 at each of the two processes
+        assert 100 <= LOOPS - len(refused) <= 200
+        assert max(took) < 1
+        # another call of the same account is none of them
+        assert wire.call("TicketGet", {"GHD_Request_ID": "999"}).fault.startswith("ERROR (302)")
