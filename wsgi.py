@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import atexit
+from http import HTTPStatus
 from wsgiref.types import WSGIApplication
 
 from flask import Flask
@@ -15,7 +16,8 @@ from app import factory
 from app.bridge import Bridge
 from app.config import Settings
 from app.domain.errors import SettingError
-from soap_service.application import Mounted, body_limit, mount, refusal
+from app.web import limits
+from soap_service import application as soap
 
 
 def create_app() -> Flask:
@@ -36,12 +38,20 @@ def build() -> WSGIApplication:
 def build_server() -> Bridge:
     """The same behind the bridge that lets only whole requests in."""
     doors = _doors()
-    return Bridge(doors, body_limit=body_limit, refusal=refusal, at_end=doors.close)
+    return Bridge(doors, body_limit=_body_limit, refusal=_refusal, at_end=doors.close)
 
 
-def _doors() -> Mounted:
+def _doors() -> soap.Mounted:
     try:
         settings = Settings.from_env().for_serving()
     except SettingError as error:
         raise SystemExit(f"Error: {error}") from None
-    return mount(factory.create_app(settings))
+    return soap.mount(factory.create_app(settings))
+
+
+def _body_limit(path: str, query: str) -> int:
+    return soap.body_limit(path, query) if soap.is_ours(path) else limits.body_limit(path)
+
+
+def _refusal(path: str, query: str, status: HTTPStatus) -> tuple[str, bytes]:
+    return soap.refusal(path, query, status) if soap.is_ours(path) else limits.refusal(path, status)

@@ -52,11 +52,19 @@ class Bounds:
     threads: int = 16
     """Requests worked on at once."""
     body_time: float = 15.0
-    """Longest time from a request's headers to the end of its body."""
+    """Longest time from a request's headers to the end of its body, for a small body."""
+    slowest: int = 256 * 1024
+    """Bytes a second: a larger body gets so much more time as it needs at this speed."""
     send_time: float = 60.0
     """Longest time that a client may take to accept one answer."""
+    small: int = 256 * 1024
+    """Up to this size a body or an answer counts as small."""
     buffered: int = 32 * 1024 * 1024
-    """All bodies that are arriving or waiting, together; above it new ones get 503."""
+    """All small bodies that are arriving or waiting, together; above it new ones get 503."""
+    buffered_large: int = 32 * 1024 * 1024
+    """The same for large bodies: who sends them can only be in the way of others who do."""
+    leaving: int = 64 * 1024 * 1024
+    """All large answers that clients have not taken yet, together; above it new ones are 503."""
     drained: int = 4 * 1024 * 1024
     """What is read and thrown away of an oversized body, so that its sender sees the answer."""
 
@@ -72,17 +80,18 @@ class _Refused(Exception):
 class Bridge:
     """An ASGI application around a WSGI one.
 
-    ``body_limit(path)`` gives the largest body in bytes for a path; ``refusal(path, status)`` the
-    content type and the text with which a request is refused before the application sees it.
-    ``at_end()`` is called when the server ends this process in order, after the last request.
+    ``body_limit(path, query)`` gives the largest body in bytes for an address; ``refusal(path,
+    query, status)`` the content type and the text with which a request is refused before the
+    application sees it. ``at_end()`` is called when the server ends this process in order, after
+    the last request.
     """
 
     def __init__(
         self,
         application: WSGIApplication,
         *,
-        body_limit: Callable[[str], int],
-        refusal: Callable[[str, HTTPStatus], tuple[str, bytes]],
+        body_limit: Callable[[str, str], int],
+        refusal: Callable[[str, str, HTTPStatus], tuple[str, bytes]],
         bounds: Bounds | None = None,
         at_end: Callable[[], None] | None = None,
     ) -> None:
@@ -92,7 +101,8 @@ class Bridge:
         self._refusal = refusal
         self._bounds = bounds or Bounds()
         self._threads = ThreadPoolExecutor(self._bounds.threads, thread_name_prefix="request")
-        self._buffered = 0
+        self._buffered = {False: 0, True: 0}
+        self._leaving = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -100,27 +110,34 @@ class Bridge:
             return
         if scope["type"] != "http":  # no web sockets here
             return
-        path = _path(scope)
-        received = _Body(self, self._body_limit(path))
+        path, query = _path(scope), scope["query_string"].decode("latin-1")
+        received = _Body(self, self._body_limit(path, query), self._bounds.small)
         try:
             body = await self._read(scope, receive, received)
-            environ = _environ(scope, path, body)
+            environ = _environ(scope, path, query, body)
             loop = asyncio.get_running_loop()
             answer = await loop.run_in_executor(self._threads, _run, self._application, environ)
         except _Refused as refused:
-            content_type, text = self._refusal(path, refused.status)
-            answer = Answer(
-                refused.status,
-                [
-                    (b"content-type", content_type.encode("latin-1")),
-                    (b"content-length", str(len(text)).encode("ascii")),
-                    (b"connection", b"close"),
-                ],
-                text,
-            )
+            answer = self._refused(path, query, refused.status)
         finally:
             received.release()
-        await self._give(answer, send)
+        size = len(answer.body) if len(answer.body) > self._bounds.small else 0
+        if size and self._leaving and self._leaving + size > self._bounds.leaving:
+            answer, size = self._refused(path, query, HTTPStatus.SERVICE_UNAVAILABLE), 0
+        self._leaving += size
+        try:
+            await self._give(answer, send)
+        finally:
+            self._leaving -= size
+
+    def _refused(self, path: str, query: str, status: HTTPStatus) -> Answer:
+        content_type, text = self._refusal(path, query, status)
+        headers = [
+            (b"content-type", content_type.encode("latin-1")),
+            (b"content-length", str(len(text)).encode("ascii")),
+            (b"connection", b"close"),
+        ]
+        return Answer(status, headers, text)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         while True:
@@ -140,8 +157,9 @@ class Bridge:
             # A sender that waits for "100 Continue" has sent nothing yet and needs no draining.
             await self._drain(receive, declared)
             raise _Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        size = received.limit if declared is None else declared
         try:
-            async with asyncio.timeout(self._bounds.body_time):
+            async with asyncio.timeout(self._bounds.body_time + size / self._bounds.slowest):
                 while True:
                     message = await receive()
                     if message["type"] == "http.disconnect":
@@ -187,35 +205,44 @@ class Bridge:
             # The client no longer takes what it asked for (granian raises RuntimeError then).
             _log.info("answer not taken by the client")
 
-    def reserve(self, size: int) -> bool:
+    def reserve(self, size: int, *, large: bool) -> bool:
         """Count ``size`` more buffered bytes, unless that is above the bound of all requests."""
-        if self._buffered + size > self._bounds.buffered:
+        bound = self._bounds.buffered_large if large else self._bounds.buffered
+        if self._buffered[large] + size > bound:
             return False
-        self._buffered += size
+        self._buffered[large] += size
         return True
 
-    def give_back(self, size: int) -> None:
-        self._buffered -= size
+    def give_back(self, size: int, *, large: bool) -> None:
+        self._buffered[large] -= size
 
 
 class _Body:
-    """The parts of one body as they come, counted against its own limit and that of all."""
+    """The parts of one body as they come, counted against its own limit and that of all.
 
-    def __init__(self, bridge: Bridge, limit: int) -> None:
+    Its bytes up to ``small`` count as those of small bodies, what comes after as of large ones.
+    """
+
+    def __init__(self, bridge: Bridge, limit: int, small: int) -> None:
         self._bridge = bridge
         self.limit = limit
+        self._small = small
         self._parts: list[bytes] = []
         self._size = 0
+        self._counted = {False: 0, True: 0}
 
     def add(self, part: bytes) -> bool:
         """Keep ``part``; False when the body has become larger than its limit."""
-        if self._size + len(part) > self.limit:
+        self._size += len(part)
+        if self._size > self.limit:
             return False
-        if not self._bridge.reserve(len(part)):
-            raise _Refused(HTTPStatus.SERVICE_UNAVAILABLE)
+        beyond = max(0, self._size - self._small) - self._counted[True]
+        for large, size in ((False, len(part) - beyond), (True, beyond)):
+            if not self._bridge.reserve(size, large=large):
+                raise _Refused(HTTPStatus.SERVICE_UNAVAILABLE)
+            self._counted[large] += size
         if part:
             self._parts.append(part)
-        self._size += len(part)
         return True
 
     def joined(self) -> bytes:
@@ -223,8 +250,9 @@ class _Body:
 
     def release(self) -> None:
         self._parts.clear()
-        self._bridge.give_back(self._size)
-        self._size = 0
+        for large, size in self._counted.items():
+            self._bridge.give_back(size, large=large)
+        self._counted.clear()
 
 
 def _path(scope: Scope) -> str:
@@ -244,13 +272,13 @@ def _declared_length(scope: Scope) -> int | None:
     return None
 
 
-def _environ(scope: Scope, path: str, body: bytes) -> WSGIEnvironment:
+def _environ(scope: Scope, path: str, query: str, body: bytes) -> WSGIEnvironment:
     server = scope.get("server") or ("127.0.0.1", 80)
     environ: WSGIEnvironment = {
         "REQUEST_METHOD": scope["method"],
         "SCRIPT_NAME": "",
         "PATH_INFO": path,
-        "QUERY_STRING": scope["query_string"].decode("latin-1"),
+        "QUERY_STRING": query,
         "SERVER_NAME": server[0],
         "SERVER_PORT": str(server[1] or 80),
         "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",

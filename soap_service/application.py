@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
+from threading import BoundedSemaphore
 from time import monotonic
 from typing import TYPE_CHECKING, Final, TypeVar
-from urllib.parse import parse_qsl
 
 from flask import Flask
 from sqlalchemy.orm import Session
@@ -24,13 +25,15 @@ from app.domain.errors import PortalError
 from app.extensions import db
 from app.services.credentials import attempt, record_attempt
 from app.services.partners import actor_of_account
-from soap_service import history, tickets
+from soap_service import attachments, history, tickets
 from soap_service.addresses import (
     ARS_ENDPOINT,
     ARS_WSDL,
     PLAIN,
     ars_endpoint,
+    named_service,
     plain_endpoint,
+    query_values,
 )
 from soap_service.dispatch import Call, from_table
 from soap_service.envelope import read_request
@@ -42,8 +45,8 @@ from soap_service.faults import (
     http_refusal,
     internal_fault,
 )
-from soap_service.fields import GGUS, GGUS_HISTORY, SERVICES, Service
-from soap_service.guard import BODY_LIMIT, HttpRefusal, read_body
+from soap_service.fields import GGUS, GGUS_ATTACH, GGUS_HISTORY, SERVICES, Service
+from soap_service.guard import BODY_LIMIT, HttpRefusal, limit_of, read_body
 from soap_service.journal import Journal, Outcome
 from soap_service.throttle import SameCallThrottle
 from soap_service.wsdl import write_wsdl
@@ -55,9 +58,14 @@ _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 
 PREFIXES: Final = ("/arsys/", f"{PLAIN}/")
-PORTAL_BODY_LIMIT: Final = 4 * 1024 * 1024
-"""Bytes of the largest request to the portal's pages."""
-_HANDLERS: Final = {GGUS.name: tickets.HANDLERS, GGUS_HISTORY.name: history.HANDLERS}
+LARGE_AT_ONCE: Final = 2
+"""Calls with attachments that are worked on at once, per process: each takes many times the memory
+of another one. Those that wait have been received, and keep no more than their bytes."""
+_HANDLERS: Final = {
+    GGUS.name: tickets.HANDLERS,
+    GGUS_HISTORY.name: history.HANDLERS,
+    GGUS_ATTACH.name: attachments.HANDLERS,
+}
 
 
 class Mounted:
@@ -70,7 +78,7 @@ class Mounted:
         self._door = SoapDoor(flask_app, settings)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if environ.get("PATH_INFO", "").startswith(PREFIXES):
+        if is_ours(environ.get("PATH_INFO", "")):
             return self._door(environ, start_response)
         return self._portal(environ, start_response)
 
@@ -84,17 +92,20 @@ def mount(flask_app: Flask) -> Mounted:
     return Mounted(flask_app)
 
 
-def body_limit(path: str) -> int:
-    """Bytes that a request to ``path`` may have."""
-    return BODY_LIMIT if path.startswith(PREFIXES) else PORTAL_BODY_LIMIT
+def is_ours(path: str) -> bool:
+    """Whether an address belongs to this door."""
+    return path.startswith(PREFIXES)
 
 
-def refusal(path: str, status: HTTPStatus) -> tuple[str, bytes]:
-    """Content type and text of a refusal before the application is asked; logs it."""
-    if path.startswith(PREFIXES):
-        _log.info("request refused", extra={"status": status.value})
-        return CONTENT_TYPE, http_refusal(status)
-    return "text/plain; charset=utf-8", f"{status.value} {status.phrase}\n".encode()
+def body_limit(path: str, query: str) -> int:
+    """Bytes that a request to this door may have at this address."""
+    return limit_of(named_service(path, query))
+
+
+def refusal(path: str, query: str, status: HTTPStatus) -> tuple[str, bytes]:
+    """Content type and text of a refusal before this door is asked; logs it."""
+    _log.info("request refused", extra={"status": status.value})
+    return CONTENT_TYPE, http_refusal(status, body_limit(path, query))
 
 
 class _Wsdls:
@@ -119,6 +130,7 @@ class SoapDoor:
         self._flask_app = flask_app
         self._settings = settings
         self._wsdls = _Wsdls(settings)
+        self._large = BoundedSemaphore(LARGE_AT_ONCE)
         self._dispatchers = {
             service.name: from_table(service, _HANDLERS[service.name])
             for service in SERVICES.values()
@@ -131,6 +143,7 @@ class SoapDoor:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         allow = "POST"
+        limit = body_limit(environ.get("PATH_INFO", ""), environ.get("QUERY_STRING", ""))
         try:
             wsdl, service = self._target(environ)
             if wsdl is not None:
@@ -139,20 +152,22 @@ class SoapDoor:
                     raise HttpRefusal(HTTPStatus.METHOD_NOT_ALLOWED)
                 return _respond(start_response, HTTPStatus.OK, wsdl)
             assert service is not None
-            body = read_body(environ)
+            body = read_body(environ, limit)
         except HttpRefusal as refused:
             _log_refusal(environ, refused.status.value, None)
             more = [("Allow", allow)] if refused.status is HTTPStatus.METHOD_NOT_ALLOWED else []
-            return _respond(start_response, refused.status, http_refusal(refused.status), more)
-        status, answer = self._answer(environ, service, body)
+            return _respond(
+                start_response, refused.status, http_refusal(refused.status, limit), more
+            )
+        heavy = service is GGUS_ATTACH or len(body) > BODY_LIMIT
+        with self._large if heavy else nullcontext():
+            status, answer = self._answer(environ, service, body)
         return _respond(start_response, status, answer)
 
     def _target(self, environ: WSGIEnvironment) -> tuple[bytes | None, Service | None]:
         """The WSDL or the service that the address names. Raises ``HttpRefusal`` (404)."""
         path = environ.get("PATH_INFO", "")
-        query = parse_qsl(
-            environ.get("QUERY_STRING", "")[:4096], keep_blank_values=True, max_num_fields=100
-        )
+        query = query_values(environ.get("QUERY_STRING", ""))
         server = self._settings.ars_server
         if path == ARS_ENDPOINT:
             named = [(name, value) for name, value in query if name in ("server", "webService")]

@@ -7,6 +7,7 @@ by the guard's parser, and errors come out as they were raised. It must not know
 
 from __future__ import annotations
 
+from binascii import a2b_base64
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,11 +22,11 @@ from soap_service.faults import SOAP_NS
 from soap_service.fields import ROW, Operation, Service
 from soap_service.types import model_of, row_of
 
-from spyne import Application, DateTime, MethodContext, ServiceBase, rpc  # isort: skip
+from spyne import Application, ByteArray, DateTime, MethodContext, ServiceBase, rpc  # isort: skip
 from spyne.protocol.soap import Soap11  # isort: skip
 from spyne.server import ServerBase  # isort: skip
 
-Value = str | datetime
+Value = str | datetime | int | bytes
 Values = Mapping[str, Value]
 """An answer's elements by name; what is empty is left out."""
 
@@ -40,8 +41,9 @@ class Call:
     public_url: str
 
 
-Handler = Callable[[Call, Mapping[str, str]], Values | Sequence[Values]]
-"""Carries an operation out: sent elements by name in; an answer's elements out, or its rows."""
+Handler = Callable[[Call, Mapping[str, Any]], Values | Sequence[Values]]
+"""Carries an operation out: sent elements by name in (texts, but for int and bytes where the field
+table says so); an answer's elements out, or its rows."""
 
 
 def written_time(moment: datetime) -> str:
@@ -55,6 +57,8 @@ class Protocol(Soap11):  # type: ignore[misc]  # spyne is not typed
     def __init__(self) -> None:
         super().__init__()
         self._to_unicode_handlers[DateTime] = lambda _cls, value: written_time(value)
+        # Spyne's own makes a list of all characters first
+        self._from_unicode_handlers[ByteArray] = lambda _cls, text, *_: (a2b_base64(text),)
 
     def create_in_document(self, ctx: Any, _charset: str | None = None) -> None:
         ctx.in_document = (ctx.udc.envelope, None)
@@ -129,7 +133,7 @@ def _method(service: Service, operation: Operation, handler: Handler) -> Any:
 
     def call(ctx: Any, sent: Any) -> Any:
         values = {
-            element.name: value
+            element.name: _joined(value)
             for element in operation.request.elements
             if (value := getattr(sent, element.name)) is not None
         }
@@ -159,5 +163,10 @@ def _rows(result: Values | Sequence[Values]) -> Sequence[Values]:
 
 def _filled(model: Any, values: Values) -> Any:
     for name, value in values.items():
-        setattr(model, name, value)
+        setattr(model, name, (value,) if isinstance(value, bytes) else value)
     return model
+
+
+def _joined(value: Any) -> Any:
+    """Spyne keeps bytes in parts."""
+    return b"".join(value) if isinstance(value, (tuple, list)) else value

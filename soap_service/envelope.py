@@ -9,6 +9,7 @@ nothing behind it has to be careful. It must not know HTTP, accounts or the data
 
 from __future__ import annotations
 
+import binascii
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -36,6 +37,7 @@ from soap_service.fields import (
     CREDENTIALS,
     ENUMERATIONS,
     Element,
+    Kind,
     Operation,
     Service,
 )
@@ -417,3 +419,32 @@ def _check_value(element: Element, text: str) -> None:
         raise SoapFault(
             310, f"{element.name} has no known value", f"allowed are {', '.join(allowed)}"
         )
+    if element.kind is Kind.INT and not _is_int(text):
+        raise SoapFault(
+            310, f"{element.name} is no whole number", f"allowed are {-_INTS} to {_INTS - 1}"
+        )
+    if element.kind is Kind.BASE64 and not _is_base64(text):
+        raise SoapFault(
+            310,
+            f"{element.name} is no base64",
+            "allowed are A-Z, a-z, 0-9, + and /, padded with = to a multiple of four; blanks and"
+            " line ends between them are ignored",
+        )
+
+
+_INT = re.compile(r"[ \t\r\n]*([+-]?[0-9]{1,10})[ \t\r\n]*")
+_INTS: Final = 2**31
+
+
+def _is_int(text: str) -> bool:
+    match = _INT.fullmatch(text)
+    return match is not None and -_INTS <= int(match[1]) < _INTS
+
+
+def _is_base64(text: str) -> bool:
+    try:
+        bare = text.encode("ascii").translate(None, b" \t\r\n")
+        binascii.a2b_base64(bare, strict_mode=True)
+    except (UnicodeEncodeError, binascii.Error):
+        return False
+    return True

@@ -83,6 +83,8 @@ _ELEMENTS: Final = {
     "unit": "GHD_Responsible_Unit",
     "type_of_problem": "GHD_Type_Of_Problem",
     "solution": "GHD_Detailed_Solution",
+    "attachment": "GAT_Attachment_Data",
+    "attachment_name": "GAT_Attachment_Name",
 }
 """The element to name where a rule speaks of a ticket's field."""
 
@@ -119,7 +121,7 @@ _HTTP_TEXTS: Final = {
     HTTPStatus.METHOD_NOT_ALLOWED: "SOAP requests are sent with POST; a WSDL is read with GET",
     HTTPStatus.REQUEST_TIMEOUT: "The request did not arrive in time; send it whole within seconds",
     HTTPStatus.LENGTH_REQUIRED: "The length is missing; send Content-Length, or chunks",
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The request is too large; at most 256 kB are accepted",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The request is too large; at most {limit} are accepted",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: (
         "The content type or encoding is not accepted; send text/xml in UTF-8, not compressed"
     ),
@@ -127,8 +129,16 @@ _HTTP_TEXTS: Final = {
 }
 
 
-def http_refusal(status: HTTPStatus) -> bytes:
-    """The short fault for a request that is refused before SOAP begins."""
+def http_refusal(status: HTTPStatus, limit: int) -> bytes:
+    """The short fault for a request that is refused before SOAP begins.
+
+    ``limit`` is what a body at that address may have, in bytes.
+    """
     code = FaultCode.SERVER if status >= HTTPStatus.INTERNAL_SERVER_ERROR else FaultCode.CLIENT
     text = _HTTP_TEXTS.get(status, "The request is refused; see docs/fault-numbers.md")
-    return fault_body(code, f"ERROR ({status.value}): {text}")
+    return fault_body(code, f"ERROR ({status.value}): {text.format(limit=_size(limit))}")
+
+
+def _size(limit: int) -> str:
+    kilobytes = limit // 1024
+    return f"{kilobytes // 1024} MiB" if kilobytes >= 1024 else f"{kilobytes} kB"

@@ -22,6 +22,8 @@ class Kind(Enum):
 
     STRING = "string"
     DATE_TIME = "dateTime"
+    INT = "int"
+    BASE64 = "base64Binary"
     YES_NO = "GHD_Experiment_Specific_ProblemType"
     PRIORITY = "GHD_PriorityType"
     TICKET_TYPE = "GHD_Ticket_TypeType"
@@ -289,8 +291,77 @@ GGUS_HISTORY: Final = Service(
     ),
 )
 
+_TICKET_OF_ATTACHMENT: Final = Element("GAT_Request_ID", required=True)
+_ATTACHMENT_ID: Final = Element("GAT_Attachment_ID", required=True)
+
+GGUS_ATTACH: Final = Service(
+    "GGUS_ATTACH",
+    (
+        Operation(
+            "AddAttachment",
+            Message(
+                "CreateInputMap",
+                (
+                    Element("GAT_Attachment_Name", required=True),
+                    Element("GAT_Attachment_Data", Kind.BASE64, required=True),
+                    Element("GAT_Attachment_Orig_Size", Kind.INT, required=True),
+                    _TICKET_OF_ATTACHMENT,
+                    Element("GAT_Last_Modifier", required=True),
+                    Element("GAT_Last_Login", required=True),
+                ),
+            ),
+            Message("CreateOutputMap", (_ATTACHMENT_ID,)),
+        ),
+        Operation(
+            "GetAttachIDs",
+            Message("InputMapping2", (*_paging("50"), _TICKET_OF_ATTACHMENT)),
+            Message(
+                "OutputMapping2",
+                (
+                    Element("GAT_Attachment-ID", required=True),
+                    Element("GAT_Create_Date", Kind.DATE_TIME),
+                    Element("GAT_Last_Modifier"),
+                    Element("GAT_Origin_SG"),
+                    Element("GAT_Attachment_attachmentName"),
+                ),
+                rows=True,
+            ),
+        ),
+        Operation(
+            "GetAttachments",
+            Message("GetListInputMap", (_TICKET_OF_ATTACHMENT, *_paging("50"))),
+            Message(
+                "GetListOutputMap",
+                (
+                    Element("GAT_Last_Modifier"),
+                    Element("GAT_Attachment_ID"),
+                    Element("GAT_Attachment_Orig_Size", Kind.INT),
+                    Element("GAT_Attachment_Data", Kind.BASE64),
+                    Element("GAT_Attachment_Name"),
+                ),
+                rows=True,
+            ),
+        ),
+        Operation(
+            "GetOneAttachment",
+            Message("InputMapping3", (_ATTACHMENT_ID,)),
+            Message(
+                "OutputMapping3",
+                (
+                    Element("GAT_Create_Date", Kind.DATE_TIME),
+                    Element("GAT_Request-ID"),
+                    Element("GAT_Origin_SG"),
+                    Element("GAT_Attachment_attachmentName"),
+                    Element("GAT_Attachment_attachmentData", Kind.BASE64),
+                    Element("GAT_Attachment_attachmentOrigSize", Kind.INT),
+                ),
+            ),
+        ),
+    ),
+)
+
 SERVICES: Final[Mapping[str, Service]] = MappingProxyType(
-    {service.name: service for service in (GGUS, GGUS_HISTORY)}
+    {service.name: service for service in (GGUS, GGUS_HISTORY, GGUS_ATTACH)}
 )
 
 AUTHENTICATION: Final = "AuthenticationInfo"

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
 
 BODY_LIMIT: Final = 256 * 1024
-"""Bytes of the largest request; nothing that the services know comes near it."""
+"""Bytes of the largest request where no attachment travels; nothing there comes near it."""
+ATTACHMENT_BODY_LIMIT: Final = 4 * 1024 * 1024
+"""Bytes of the largest request with an attachment: 2 MiB, encoded in base64 twice, fit in."""
+_WITH_ATTACHMENTS: Final = frozenset({"GGUS_ATTACH", "LHCOPN"})
 _BLOCK: Final = 64 * 1024
 
 
@@ -27,16 +30,24 @@ class HttpRefusal(Exception):
         self.status = status
 
 
-def read_body(environ: WSGIEnvironment) -> bytes:
-    """The whole body of a POST in UTF-8 ``text/xml``. Raises ``HttpRefusal``."""
+def limit_of(service: str) -> int:
+    """Bytes of the largest request to the service of this name, known or not."""
+    return ATTACHMENT_BODY_LIMIT if service in _WITH_ATTACHMENTS else BODY_LIMIT
+
+
+def read_body(environ: WSGIEnvironment, limit: int) -> bytes:
+    """The whole body, of at most ``limit`` bytes, of a POST in UTF-8 ``text/xml``.
+
+    Raises ``HttpRefusal``.
+    """
     if environ["REQUEST_METHOD"] != "POST":
         raise HttpRefusal(HTTPStatus.METHOD_NOT_ALLOWED)
     _check_type(environ)
     declared = _declared_length(environ)
-    if declared is not None and declared > BODY_LIMIT:
+    if declared is not None and declared > limit:
         raise HttpRefusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-    body = _read(environ, BODY_LIMIT + 1 if declared is None else declared)
-    if len(body) > BODY_LIMIT:
+    body = _read(environ, limit + 1 if declared is None else declared)
+    if len(body) > limit:
         raise HttpRefusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     if not body or (declared is not None and len(body) != declared):
         raise HttpRefusal(HTTPStatus.BAD_REQUEST)

@@ -24,7 +24,7 @@ from soap_service.dispatch import Call, Handler, Values
 from soap_service.fields import GGUS, Operation
 from soap_service.qualification import parse_qualification
 
-_CLAIMS: Final = ("GHD_Last_Login", "GHD_Origin_SG")
+_CLAIMS: Final = ("Last_Login", "Origin_SG")
 _RELATION: Final = "GHD_Parent_Child_Relation"
 _OTHER_IS: Final = {
     "None": RelationRole.RELATED,
@@ -43,14 +43,17 @@ def ticket_number(sent: Mapping[str, str], element: str = "GHD_Request_ID") -> i
     return int(text)
 
 
-def writer(call: Call, sent: Mapping[str, str], digest: str | None = None) -> Writer:
+def writer(
+    call: Call, sent: Mapping[str, str], digest: str | None = None, prefix: str = "GHD"
+) -> Writer:
     """Who writes: the account of the credentials; names in the request are claims only."""
+    author, claims = f"{prefix}_Last_Modifier", [f"{prefix}_{name}" for name in _CLAIMS]
     return Writer(
         actor=call.actor,
         door=Door.SOAP,
         now=call.now,
-        author=checked_text("GHD_Last_Modifier", sent["GHD_Last_Modifier"], SHORT_TEXT_LIMIT),
-        claims={name: sent[name] for name in _CLAIMS if sent.get(name)},
+        author=checked_text(author, sent[author], SHORT_TEXT_LIMIT),
+        claims={name: sent[name] for name in claims if sent.get(name)},
         request_digest=digest,
     )
 

@@ -6,13 +6,20 @@ One class per named complex type and service. It must not know values or rules.
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from soap_service import compat  # noqa: F401  (must be imported before spyne)
 from soap_service.fields import ENUMERATIONS, ROW, Element, Kind, Message
 
-from spyne import ComplexModel, DateTime, Unicode  # isort: skip
+from spyne import ByteArray, ComplexModel, DateTime, Integer32, Unicode  # isort: skip
 from spyne.model.complex import ComplexModelMeta  # isort: skip
+
+_PLAIN: Final = {
+    Kind.STRING: Unicode,
+    Kind.DATE_TIME: DateTime,
+    Kind.INT: Integer32,
+    Kind.BASE64: ByteArray,
+}
 
 
 def _member(element: Element, namespace: str) -> Any:
@@ -21,10 +28,9 @@ def _member(element: Element, namespace: str) -> Any:
         "max_occurs": 1,
         "nillable": element.nillable,
     }
-    if element.kind is Kind.DATE_TIME:
-        return DateTime.customize(**occurrence)
-    if element.kind is Kind.STRING:
-        return Unicode.customize(**occurrence)
+    plain = _PLAIN.get(element.kind)
+    if plain is not None:
+        return plain.customize(**occurrence)
     return Unicode(
         values=list(ENUMERATIONS[element.kind]),
         type_name=element.kind.value,

@@ -113,7 +113,7 @@ class _Writer:
     def _sequence(self, parent: etree._Element, elements: tuple[Element, ...]) -> None:
         sequence = _xsd(parent, "sequence")
         for element in elements:
-            plain = element.kind in (Kind.STRING, Kind.DATE_TIME)
+            plain = element.kind not in ENUMERATIONS
             written = _xsd(
                 sequence,
                 "element",

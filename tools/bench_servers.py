@@ -58,12 +58,12 @@ HEAD = "Host: x\r\nContent-Type: text/xml\r\n"
 def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
     """Guard, envelope and Spyne; every ticket is the same one."""
     from soap_service.faults import http_refusal
-    from soap_service.guard import HttpRefusal, read_body
+    from soap_service.guard import BODY_LIMIT, HttpRefusal, read_body
 
     try:
-        status, body = HTTPStatus.OK, _answer(read_body(environ))
+        status, body = HTTPStatus.OK, _answer(read_body(environ, BODY_LIMIT))
     except HttpRefusal as refused:
-        status, body = refused.status, http_refusal(refused.status)
+        status, body = refused.status, http_refusal(refused.status, BODY_LIMIT)
     headers = [("Content-Type", "text/xml"), ("Content-Length", str(len(body)))]
     start_response(f"{status.value} {status.phrase}", headers)
     return [body]
@@ -95,8 +95,8 @@ def bridged() -> Bridge:
 
     return Bridge(
         application,
-        body_limit=lambda _path: BODY_LIMIT,
-        refusal=lambda _path, status: ("text/xml", http_refusal(status)),
+        body_limit=lambda _path, _query: BODY_LIMIT,
+        refusal=lambda _path, _query, status: ("text/xml", http_refusal(status, BODY_LIMIT)),
         bounds=Bounds(threads=8),  # as many as the others have
     )
 

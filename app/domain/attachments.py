@@ -79,7 +79,7 @@ def cleaned_name(sent: str) -> str:
         name = "_" + name.lstrip(".")
     if len(name) > SHORT_TEXT_LIMIT:
         raise Invalid(
-            "attachment",
+            "attachment_name",
             f"The file's name has {len(name)} characters;"
             f" at most {SHORT_TEXT_LIMIT} characters are allowed",
         )

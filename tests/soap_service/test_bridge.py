@@ -29,6 +29,29 @@ class Application:
         return [environ["wsgi.input"].read(), b"!"]
 
 
+SCOPE = {
+    "type": "http",
+    "method": "POST",
+    "http_version": "1.1",
+    "path": "/",
+    "raw_path": b"/x%C3%A9",
+    "query_string": b"a=b",
+    "headers": [],
+    "client": ("192.0.2.1", 1),
+    "server": ("127.0.0.1", 80),
+}
+
+
+def bridge_of(application: Application, bounds: Bounds | None) -> Bridge:
+    """Takes ``LIMIT`` bytes where the address has the query a=b, else none."""
+    return Bridge(
+        application,
+        body_limit=lambda _path, query: LIMIT if query == "a=b" else 0,
+        refusal=lambda _path, _query, status: ("text/xml", str(status.value).encode()),
+        bounds=bounds,
+    )
+
+
 def talk(
     application: Application,
     parts: Sequence[bytes | None],
@@ -38,23 +61,8 @@ def talk(
     ends: bool = True,
 ) -> tuple[int, bytes, list[tuple[bytes, bytes]]]:
     """Send a body in parts (None: the sender leaves); ``ends``: the last part is its end."""
-    bridge = Bridge(
-        application,
-        body_limit=lambda _path: LIMIT,
-        refusal=lambda _path, status: ("text/xml", str(status.value).encode()),
-        bounds=bounds,
-    )
-    scope = {
-        "type": "http",
-        "method": "POST",
-        "http_version": "1.1",
-        "path": "/",
-        "raw_path": b"/x%C3%A9",
-        "query_string": b"a=b",
-        "headers": list(headers),
-        "client": ("192.0.2.1", 1),
-        "server": ("127.0.0.1", 80),
-    }
+    bridge = bridge_of(application, bounds)
+    scope = {**SCOPE, "headers": list(headers)}
     coming = [
         {"type": "http.disconnect"}
         if part is None
@@ -135,7 +143,40 @@ def test_a_sender_that_waits_is_given_up() -> None:
 
 
 def test_all_bodies_together_are_bounded() -> None:
-    application = Application()
-    status, _, _ = talk(application, [b"x" * 50], bounds=Bounds(buffered=40))
-    assert status == HTTPStatus.SERVICE_UNAVAILABLE
-    assert not application.seen
+    for bounds in (Bounds(buffered=40), Bounds(small=9, buffered_large=40)):
+        application = Application()
+        status, _, _ = talk(application, [b"x" * 25, b"x" * 25], bounds=bounds)
+        assert status == HTTPStatus.SERVICE_UNAVAILABLE
+        assert not application.seen
+    for bounds in (Bounds(buffered_large=0), Bounds(small=9, buffered=9)):
+        assert talk(Application(), [b"x" * 25, b"x" * 25], bounds=bounds)[0] == HTTPStatus.OK
+
+
+def test_large_answers_that_are_not_taken_are_bounded() -> None:
+    async def conversation() -> list[list[Any]]:
+        bridge = bridge_of(Application(), Bounds(small=9, leaving=50))
+        taken = asyncio.Event()
+        answers: list[list[Any]] = [[], [], []]
+
+        async def ask(which: int, size: int) -> None:
+            async def receive() -> Any:
+                return {"type": "http.request", "body": b"x" * size, "more_body": False}
+
+            async def send(message: Any) -> None:
+                answers[which].append(message)
+                if which == 0:
+                    await taken.wait()
+
+            await bridge(SCOPE, receive, send)
+
+        slow = asyncio.create_task(ask(0, 40))
+        while not answers[0]:  # until the first answer is leaving
+            await asyncio.sleep(0)
+        await ask(1, 20)
+        await ask(2, 5)
+        taken.set()
+        await slow
+        return answers
+
+    statuses = [answer[0]["status"] for answer in asyncio.run(conversation())]
+    assert statuses == [HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.OK]

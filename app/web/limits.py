@@ -1,0 +1,48 @@
+"""How large a request to a page may be, and what is answered where one is refused before Flask.
+
+It must not know any page but by its address.
+"""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+from typing import Final
+
+FORM_LIMIT: Final = 4 * 1024 * 1024
+"""Bytes of the largest form without files."""
+UPLOAD_LIMIT: Final = 8 * 1024 * 1024 + 512 * 1024
+"""Bytes of the largest upload: four attachments of 2 MiB, and what the form adds."""
+UPLOADS: Final = re.compile(r"/tickets/[0-9]{1,10}/attachments")
+"""The addresses that take files."""
+
+
+def takes_files(path: str) -> bool:
+    """Whether forms with files (multipart) are taken at this address."""
+    return UPLOADS.fullmatch(path) is not None
+
+
+def body_limit(path: str) -> int:
+    """Bytes that a request to this page may have."""
+    return UPLOAD_LIMIT if takes_files(path) else FORM_LIMIT
+
+
+def too_much(path: str) -> str:
+    """What a person reads whose request was larger."""
+    if takes_files(path):
+        return (
+            "All files of one upload together may have 8 MiB. Nothing was stored; go back and"
+            " attach fewer or smaller ones at once, each of at most 2 MiB."
+        )
+    return (
+        "A form takes at most 4 MiB. Nothing was stored; go back, shorten the text and send it"
+        " again."
+    )
+
+
+def refusal(path: str, status: HTTPStatus) -> tuple[str, bytes]:
+    """Content type and text of a refusal before the application is asked."""
+    text = f"{status.value} {status.phrase}\n"
+    if status is HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        text += too_much(path) + "\n"
+    return "text/plain; charset=utf-8", text.encode()
