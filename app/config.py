@@ -36,6 +36,7 @@ NAMES = (
     "SAME_CALLS_PER_MINUTE",
     "CALLS_KEPT_DAYS",
     "DEMO",
+    "KEPT_ANSWERS",
 )
 """Every setting there is."""
 
@@ -70,6 +71,7 @@ class Settings:
     """Of all server processes together; 0 = no limit."""
     calls_kept_days: int = 30
     demo: bool = False
+    kept_answers: bool = True
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -105,6 +107,7 @@ class Settings:
                 "CALLS_KEPT_DAYS", values.get("CALLS_KEPT_DAYS", "30"), 1, 3650
             ),
             demo=demo,
+            kept_answers=_switch("KEPT_ANSWERS", values.get("KEPT_ANSWERS", "1")),
         )
 
     def for_serving(self) -> Settings:
@@ -142,6 +145,7 @@ def process_environment(settings: Settings) -> dict[str, str]:
         "SAME_CALLS_PER_MINUTE": str(settings.same_calls_per_minute),
         "CALLS_KEPT_DAYS": str(settings.calls_kept_days),
         "DEMO": "1" if settings.demo else "0",
+        "KEPT_ANSWERS": "1" if settings.kept_answers else "0",
     }
     if settings.secret_key is not None:
         environ["SECRET_KEY"] = settings.secret_key

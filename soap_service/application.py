@@ -10,6 +10,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from http import HTTPStatus
 from threading import BoundedSemaphore
 from time import monotonic
@@ -24,7 +25,7 @@ from app.domain.access import Actor, Kind
 from app.domain.errors import PortalError
 from app.extensions import db
 from app.services.credentials import attempt, record_attempt
-from app.services.partners import actor_of_account
+from app.services.partners import actor_of_account, remembered_actor
 from soap_service import attachments, history, tickets
 from soap_service.addresses import (
     ARS_ENDPOINT,
@@ -35,6 +36,7 @@ from soap_service.addresses import (
     plain_endpoint,
     query_values,
 )
+from soap_service.answers import KeptAnswers
 from soap_service.dispatch import Call, from_table
 from soap_service.envelope import read_request
 from soap_service.faults import (
@@ -131,6 +133,7 @@ class SoapDoor:
         self._settings = settings
         self._wsdls = _Wsdls(settings)
         self._large = BoundedSemaphore(LARGE_AT_ONCE)
+        self._kept = KeptAnswers() if settings.kept_answers else None
         self._dispatchers = {
             service.name: from_table(service, _HANDLERS[service.name])
             for service in SERVICES.values()
@@ -221,12 +224,18 @@ class SoapDoor:
             outcome.account = actor.account_id
             self._throttle.admit((actor.account_id, request.content), monotonic())
             call = Call(actor, datetime.now(UTC), session, self._settings.public_url)
-            return self._dispatchers[service.name].answer(call, request.envelope)
+            carry_out = partial(self._dispatchers[service.name].answer, call, request.envelope)
+            if self._kept is None:
+                return carry_out()
+            return self._kept.answer(call, request, carry_out)
 
     def _actor(self, session: Session, user: str, password: str) -> Actor:
         """The account of these credentials; ``AuthenticationFailed`` for every other cause."""
         now = datetime.now(UTC)
         key = (self._settings.secret_key or "").encode()
+        remembered = remembered_actor(session, user, password, now, key)
+        if remembered is not None:
+            return remembered
         tried = attempt(session, Kind.PARTNER, user, password, now, key)
         if tried.needs_record:
             with writing(session):

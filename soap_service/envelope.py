@@ -83,6 +83,10 @@ class Request:
         """The operation and all its elements with their texts: what makes two calls the same."""
         return tuple((str(item.tag), item.text) for item in self.envelope[-1].iter())
 
+    def values(self) -> dict[str, str]:
+        """The operation's elements by name."""
+        return {etree.QName(item).localname: item.text or "" for item in self.envelope[-1][0]}
+
 
 def read_request(service: Service, body: bytes, action: str | None) -> Request:
     """Read a request's body; ``action`` is the SOAPAction header as it came, None if absent.

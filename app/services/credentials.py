@@ -14,13 +14,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import threading
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
-from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy import ColumnElement, bindparam, delete, func, select
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import InstrumentedAttribute, Session
@@ -53,6 +54,11 @@ _HASHING_WAIT_SECONDS = 10
 _NOBODY = _HASHER.hash("nobody has this password")
 """Hashed for unknown names, so that they cost what known ones cost."""
 _SECRETS_OF_A_PARTNER = 2
+_verified = VerifiedCredential.__table__
+_REMEMBERED = select(_verified.c.digest).where(
+    _verified.c.digest.in_((bindparam("first"), bindparam("second"))),
+    _verified.c.at >= bindparam("since"),
+)
 
 
 @dataclass(frozen=True)
@@ -113,6 +119,24 @@ def attempt(
     if matching is None or account_id is None:
         return Attempt(name_digest, error=AuthenticationFailed(), failed=True)
     return Attempt(name_digest, account_id, verified_digest=digests[matching])
+
+
+def is_remembered(
+    session: Session,
+    kind: Kind,
+    name: str,
+    password: str,
+    hashes: Collection[str],
+    now: datetime,
+    key: bytes,
+) -> bool:
+    """Whether these credentials fit one of the live ``hashes`` and were verified so shortly
+    before that nothing is to be recorded. False says nothing: ``attempt`` has to find out."""
+    if len(password) > LONGEST_PASSWORD or not 1 <= len(hashes) <= _SECRETS_OF_A_PARTNER:
+        return False
+    digests = [_credential_digest(key, kind, name, stored, password) for stored in hashes]
+    given = {"first": digests[0], "second": digests[-1], "since": now - REFRESH_AFTER}
+    return session.connection().execute(_REMEMBERED, given).first() is not None
 
 
 def _without_hashing(

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from app.domain.access import (
@@ -23,7 +25,7 @@ from app.domain.errors import AuthenticationFailed, Invalid, NotFound
 from app.domain.tickets import checked_choice
 from app.models import AccountSecret, AccountSite, Change, Partner, PartnerAccount, Site
 from app.services.changes import FieldChange, record_change
-from app.services.credentials import hash_password
+from app.services.credentials import hash_password, is_remembered
 from app.services.people import check_name, check_password
 from app.services.registry import require_site
 
@@ -253,19 +255,67 @@ def changes_of_account(
     ).all()
 
 
+_accounts, _partners, _secrets, _account_sites = (
+    row.__table__ for row in (PartnerAccount, Partner, AccountSecret, AccountSite)
+)
+_ENABLED_ACCOUNT = (
+    # tables, not rows: at each call of each partner the mapper's part would cost as much again
+    select(
+        _accounts.c.id,
+        _accounts.c.login,
+        _accounts.c.partner_id,
+        _partners.c.code,
+        _accounts.c.access,
+        _accounts.c.read_only,
+        _accounts.c.internal,
+        _accounts.c.contract_year,
+        _account_sites.c.site_id,
+    )
+    .join(_partners, _partners.c.id == _accounts.c.partner_id)
+    .outerjoin(_account_sites, _account_sites.c.account_id == _accounts.c.id)
+    .where(_accounts.c.disabled_at.is_(None))
+)
+"""A row for each site of the account, one if it has none."""
+_ACCOUNT_WITH_SECRETS = (
+    _ENABLED_ACCOUNT.add_columns(_secrets.c.password_hash)
+    .join(_secrets, _secrets.c.account_id == _accounts.c.id)
+    .where(_accounts.c.login == bindparam("name"), _secrets.c.ended_at.is_(None))
+)
+"""A row for each live secret and site."""
+
+
 def actor_of_account(session: Session, account_id: int) -> Actor:
     """The rights of a partner's account; ``AuthenticationFailed`` if it is disabled by now."""
-    account = session.get(PartnerAccount, account_id)
-    if account is None or account.disabled_at is not None:
+    rows = session.execute(_ENABLED_ACCOUNT.where(_accounts.c.id == account_id)).all()
+    if not rows:
         raise AuthenticationFailed
-    sites = session.scalars(select(AccountSite.site_id).where(AccountSite.account_id == account_id))
+    return _actor(rows)
+
+
+def remembered_actor(
+    session: Session, login: str, password: str, now: datetime, key: bytes
+) -> Actor | None:
+    """The account of credentials that were verified shortly before, in two reads.
+
+    None says nothing about them: ``credentials.attempt`` has to find out. Account, secrets and
+    what is remembered are read at each call, by the rules of ``attempt``.
+    """
+    rows = session.connection().execute(_ACCOUNT_WITH_SECRETS, {"name": login}).all()
+    hashes = {row.password_hash for row in rows}
+    if not rows or not is_remembered(session, Kind.PARTNER, login, password, hashes, now, key):
+        return None
+    return _actor(rows)
+
+
+def _actor(rows: Sequence[Any]) -> Actor:
+    account = rows[0]
     return Actor(
         kind=Kind.PARTNER,
         account=account.login,
         account_id=account.id,
-        site_ids=frozenset(sites),
+        site_ids=frozenset(row.site_id for row in rows if row.site_id is not None),
         partner_id=account.partner_id,
-        partner_code=account.partner.code,
+        partner_code=account.code,
         access=TicketAccess(account.access),
         read_only=account.read_only,
         internal=account.internal,

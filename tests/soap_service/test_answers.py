@@ -1,0 +1,370 @@
+"""Kept answers: the bytes that Spyne writes, seen by nobody who may not, never an old one.
+
+Two doors on one database answer the same calls: one keeps answers, the other makes each anew.
+What "another process" does is done beside them, through the services.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from threading import current_thread, main_thread
+from typing import Any
+
+import pytest
+from sqlalchemy import event, select
+from sqlalchemy.orm import Session
+from werkzeug.test import Client
+
+from app import demo
+from app.database import writing
+from app.domain.access import SYSTEM, Actor, Door, Kind, TicketAccess, Writer
+from app.domain.ticket_content import NewTicket
+from app.extensions import db
+from app.factory import create_app
+from app.models import (
+    Partner,
+    PartnerAccount,
+    Site,
+    SiteName,
+    SiteSpelling,
+    Ticket,
+    TicketPartner,
+)
+from app.services.partners import (
+    actor_of_account,
+    create_partner_account,
+    disable_account,
+    find_account,
+    set_account_password,
+)
+from app.services.tickets import change_ticket, hand_to_partner, open_ticket
+from soap_service.answers import KeptAnswers
+from soap_service.application import mount
+from soap_service.dispatch import Call
+from soap_service.envelope import read_request
+from soap_service.fields import GGUS
+from tests.harness.databases import KINDS, fresh_database, open_engine
+from tests.harness.server import test_settings
+from tests.soap_service.wire import PASSWORD, Wire, elements, envelope, login
+
+NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
+ACCOUNTS: Mapping[str, Mapping[str, Any]] = {
+    "ggus-all": {"code": "GGUS-DEMO", "access": "all"},
+    "ggus-internal": {"code": "GGUS-DEMO", "access": "all", "internal": True},
+    "ggus-2013": {"code": "GGUS-DEMO", "access": "own", "contract_year": 2013},
+    "nren-own": {"code": "NREN-A", "access": "own"},
+    "nren-all": {"code": "NREN-A", "access": "all", "read_only": True},
+    "nren-internal": {"code": "NREN-A", "access": "all", "internal": True, "contract_year": 2012},
+}
+MOST_READS = 3
+"""Statements of a call whose answer is kept: account, credentials, version."""
+
+
+@dataclass
+class Doors:
+    """Both doors, a session beside them, and how many statements the keeping one has sent."""
+
+    keeping: Client
+    plain: Client
+    session: Session
+    statements: list[str]
+
+    def ask(
+        self, client: Client, user: str, number: int, more: Mapping[str, str] | None = None
+    ) -> bytes:
+        values = {"GHD_Request_ID": str(number), **(more or {})}
+        body = envelope("TicketGet", elements(values), header=login(user))
+        answer = client.post("/soap/GGUS", data=body, content_type="text/xml; charset=utf-8")
+        return answer.get_data()
+
+    def kept(self, user: str, number: int) -> bytes | None:
+        """The keeping door's answer, None if it was not a kept one."""
+        self.statements.clear()
+        answer = self.ask(self.keeping, user, number)
+        return answer if len(self.statements) <= MOST_READS else None
+
+    def read(self, user: str, number: int) -> bytes:
+        """The keeping door's answer, which must be the plain one's."""
+        answer = self.ask(self.keeping, user, number)
+        assert answer == self.ask(self.plain, user, number)
+        return answer
+
+
+@contextmanager
+def doors_on(url: str) -> Iterator[Doors]:
+    settings = test_settings(url)
+    apps = [create_app(replace(settings, kept_answers=kept)) for kept in (True, False)]
+    mounted = [mount(flask_app) for flask_app in apps]
+    keeping, plain = (Client(application) for application in mounted)
+    statements: list[str] = []
+    with apps[0].app_context():
+
+        @event.listens_for(db.engine, "before_cursor_execute")
+        def count(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+            if not statement.startswith("BEGIN") and current_thread() is main_thread():
+                statements.append(statement)
+
+    engine = open_engine(url)
+    with Session(engine) as session:
+        yield Doors(keeping, plain, session, statements)
+    engine.dispose()
+    for application in mounted:
+        application.close()
+    for flask_app in apps:
+        with flask_app.app_context():
+            db.engine.dispose()
+
+
+def lay_accounts(session: Session) -> None:
+    by = Writer(SYSTEM, Door.COMMAND, NOW)
+    for user, switches in ACCOUNTS.items():
+        rest = {name: value for name, value in switches.items() if name != "code"}
+        create_partner_account(session, by, switches["code"], user, PASSWORD, **rest)
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def doors(request: pytest.FixtureRequest) -> Iterator[Doors]:
+    with fresh_database(request.param) as url, doors_on(url) as both:
+        with writing(both.session):
+            demo.seed_demo(both.session, NOW)
+            lay_accounts(both.session)
+        yield both
+
+
+def _actor(session: Session, user: str) -> Actor:
+    return actor_of_account(session, find_account(session, user).id)
+
+
+def _by(session: Session, user: str | None = None) -> Writer:
+    actor = SYSTEM if user is None else _actor(session, user)
+    door = Door.COMMAND if user is None else Door.SOAP
+    return Writer(actor=actor, door=door, now=datetime.now(UTC))
+
+
+def test_every_demo_ticket_is_answered_in_spynes_bytes_to_every_kind_of_account(
+    doors: Doors,
+) -> None:
+    tickets = doors.session.scalars(select(Ticket.number).order_by(Ticket.number)).all()
+    doors.session.rollback()
+    assert len(tickets) > 200
+    if doors.session.get_bind().dialect.name != "sqlite":
+        tickets = tickets[::5]  # the bytes are the same; what is read of them might not be
+    found = 0
+    for user in ACCOUNTS:
+        for number in tickets:
+            anew = doors.read(user, number)
+            if b"Fault" in anew:
+                assert doors.ask(doors.keeping, user, number) == anew
+            else:
+                assert doors.kept(user, number) == anew
+                found += 1
+    assert found > 4 * len(tickets)
+
+
+@pytest.fixture
+def number(doors: Doors) -> int:
+    """A ticket of GGUS-DEMO at a known site, handed to NREN-A."""
+    session = doors.session
+    with writing(session):
+        new = NewTicket(
+            title="Kept", sites=("DE-KIT",), submitter_mail="a@example.org", origin_system="X"
+        )
+        ticket = open_ticket(session, _by(session, "ggus-internal"), new)
+        hand_to_partner(session, _by(session), ticket.number, "NREN-A")
+        return ticket.number
+
+
+def _commented(session: Session, number: int, *, internal: bool = False) -> None:
+    field = "internal_comment" if internal else "public_comment"
+    change_ticket(session, _by(session, "ggus-internal"), number, {field: "News."})
+
+
+def _spelled(session: Session, number: int) -> None:
+    """The same site under another of its names: no change of the ticket, but another answer."""
+    version = session.get_one(Ticket, number).version
+    change_ticket(session, _by(session, "nren-own"), number, {"first_site": "GRIDKA"})
+    assert session.get_one(Ticket, number).version == version
+    assert session.scalars(select(SiteSpelling.name).where(SiteSpelling.name == "GRIDKA")).first()
+
+
+def _site_renamed(session: Session, _number: int) -> None:
+    name = session.scalars(
+        select(SiteName)
+        .join(Site)
+        .where(Site.key == "DE-KIT", SiteName.system == "GOCDB")
+        .order_by(SiteName.id)
+    ).first()
+    assert name is not None
+    name.name += "-NEW"
+
+
+def _partner_renamed(session: Session, _number: int) -> None:
+    partner = session.scalars(select(Partner).where(Partner.code == "GGUS-DEMO")).one()
+    partner.code = "GGUS-NEW"
+
+
+def _switched(session: Session, _number: int) -> None:
+    session.scalars(
+        select(PartnerAccount).where(PartnerAccount.login == "nren-own")
+    ).one().contract_year = 2012
+
+
+def _restored(session: Session, number: int) -> None:
+    """An older backup was put back, and the ticket went another way to the same version."""
+    ticket = session.get_one(Ticket, number)
+    ticket.title = "Another way"
+    ticket.changed_at += timedelta(seconds=1)
+
+
+def _planned(session: Session, number: int) -> None:
+    wanted = {"estimated_end": NOW + timedelta(days=1), "related_issue": "https://example.org/1"}
+    change_ticket(session, _by(session), number, wanted)
+
+
+CHANGES: Mapping[str, Callable[[Session, int], None]] = {
+    "comment": _commented,
+    "fields": _planned,
+    "spelling": _spelled,
+    "site": _site_renamed,
+    "partner": _partner_renamed,
+    "backup": _restored,
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_another_process_changed_is_answered_at_once(
+    doors: Doors, number: int, change: str
+) -> None:
+    before = doors.read("nren-own", number)
+    assert doors.kept("nren-own", number) == before
+    with writing(doors.session):
+        CHANGES[change](doors.session, number)
+    after = doors.read("nren-own", number)
+    assert after != before
+    assert doors.kept("nren-own", number) == after
+
+
+def test_switches_of_an_account_are_part_of_what_is_kept(doors: Doors, number: int) -> None:
+    with writing(doors.session):
+        _planned(doors.session, number)
+        _commented(doors.session, number, internal=True)
+    of_2016 = doors.read("nren-own", number)
+    assert b"GHD_ETA" in of_2016
+    assert b"GHD_E-Mail" not in of_2016
+    assert b"GHD_E-Mail" in doors.read("ggus-all", number)
+    assert b"GHD_Internal_Diary" not in of_2016
+    assert b"GHD_Internal_Diary" in doors.read("nren-internal", number)
+    with writing(doors.session):
+        _switched(doors.session, number)
+    assert b"GHD_ETA" not in doors.read("nren-own", number)
+
+
+def test_who_may_no_longer_read_gets_no_kept_answer(doors: Doors, number: int) -> None:
+    assert b"Kept" in doors.read("nren-own", number)
+    with writing(doors.session):
+        handed = doors.session.get_one(TicketPartner, (number, _actor_partner(doors.session)))
+        doors.session.delete(handed)
+    assert b"ERROR (302)" in doors.read("nren-own", number)
+    assert b"ERROR (302)" in doors.read("nren-own", 999_999)
+    assert b"Kept" in doors.read("nren-all", number)
+
+
+def _actor_partner(session: Session) -> int:
+    partner = _actor(session, "nren-own").partner_id
+    assert partner is not None
+    return partner
+
+
+def test_credentials_count_at_each_call(doors: Doors, number: int) -> None:
+    with writing(doors.session):
+        account = create_partner_account(
+            doors.session, _by(doors.session), "NREN-A", f"gone-{number}", PASSWORD, access="all"
+        )
+    user = account.login
+    assert b"Kept" in doors.read(user, number)
+    with writing(doors.session):
+        set_account_password(doors.session, _by(doors.session), account, "quite another password")
+    assert b"ERROR (623)" in doors.ask(doors.keeping, user, number)
+    with writing(doors.session):
+        set_account_password(doors.session, _by(doors.session), account, PASSWORD)
+    assert b"Kept" in doors.read(user, number)
+    with writing(doors.session):
+        disable_account(doors.session, _by(doors.session), account)
+    assert b"ERROR (623)" in doors.ask(doors.keeping, user, number)
+
+
+def test_paging_of_one_ticket_is_what_it_was(doors: Doors, number: int) -> None:
+    for page in ({"startRecord": "1"}, {"startRecord": "x"}, {"maxLimit": "0"}, {"maxLimit": "9"}):
+        asked = [doors.ask(door, "nren-all", number, page) for door in (doors.plain, doors.keeping)]
+        assert asked[0] == asked[1]
+        assert (b"Kept" in asked[0]) == (page == {"maxLimit": "9"})
+
+
+def test_memory_is_bounded(session: Session) -> None:
+    actor = Actor(kind=Kind.PARTNER, account="x", access=TicketAccess.ALL)
+    with writing(session):
+        by = Writer(SYSTEM, Door.COMMAND, NOW)
+        numbers = [open_ticket(session, by, NewTicket(title="Kept")).number for _ in range(9)]
+    kept = KeptAnswers(bound=3 * (1000 + 1024))
+    made: list[int] = []
+
+    def ask(number: int) -> None:
+        body = envelope("TicketGet", elements({"GHD_Request_ID": str(number)}))
+        request = read_request(GGUS, body.encode(), None)
+
+        def carry_out() -> bytes:
+            made.append(number)
+            return bytes(1000)
+
+        kept.answer(Call(actor, NOW, session, "http://x"), request, carry_out)
+
+    for number in numbers:
+        ask(number)
+        ask(numbers[0])  # used all the time, so it stays
+        assert kept.size <= 3 * (1000 + 1024)
+    assert made == numbers
+    ask(numbers[8])
+    ask(numbers[7])
+    ask(numbers[1])
+    assert made == [*numbers, numbers[1]]
+
+
+def test_no_read_after_a_commit_gives_an_older_answer(wire: Wire) -> None:
+    """One writer in this process, readers through both processes of the server."""
+    number = int(wire.create())
+    with wire.server.session() as session:
+        actor = _actor(session, "opn")
+    committed = [0]
+    writes = 60
+
+    def write() -> None:
+        with wire.server.session() as session:
+            for turn in range(1, writes + 1):
+                by = Writer(actor, Door.SOAP, datetime.now(UTC))
+                with writing(session):
+                    change_ticket(session, by, number, {"title": f"turn {turn}"})
+                committed[0] = turn
+
+    def read(reader: int) -> int:
+        reads = 0
+        seen = 0
+        while committed[0] < writes or seen < writes:
+            least = max(committed[0], seen)
+            # another limit each time: the same call too often would be refused
+            page = {"maxLimit": str(1 + reader + 4 * reads)}
+            answer = wire.call("TicketGet", {"GHD_Request_ID": str(number), **page})
+            title = answer.values["GHD_Short_Description"]
+            seen = int(title.removeprefix("turn ")) if title.startswith("turn ") else 0
+            assert seen >= least
+            reads += 1
+        return reads
+
+    with ThreadPoolExecutor(5) as threads:
+        readers = [threads.submit(read, reader) for reader in range(4)]
+        writer = threads.submit(write)
+        writer.result()
+        assert all(reader.result() for reader in readers)
