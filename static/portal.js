@@ -23,6 +23,18 @@
     });
   });
 
+  /* ---- copying a secret that is shown once ---- */
+  document.querySelectorAll("[data-copies]").forEach(function (button) {
+    const field = document.getElementById(button.dataset.copies);
+    button.hidden = false;
+    button.addEventListener("click", function () {
+      field.select();
+      const done = function () { button.textContent = "Copied"; };
+      if (navigator.clipboard) navigator.clipboard.writeText(field.value).then(done, function () {});
+      else if (document.execCommand("copy")) done();
+    });
+  });
+
   /* ---- combo box over a select multiple ---- */
   let serial = 0;
   function element(name, attributes, text) {

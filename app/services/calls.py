@@ -91,15 +91,15 @@ def calls_of(
     account_id: int,
     *,
     faults_only: bool = False,
-    operation: str = "",
+    operation: str | None = None,
     after: Position | None = None,
     limit: int = 50,
 ) -> Sequence[PartnerCall]:
-    """An account's calls, newest first, behind a position."""
+    """An account's calls, newest first, behind a position. ``operation`` "" is an unknown one."""
     wanted = select(PartnerCall).where(PartnerCall.account_id == account_id)
     if faults_only:
         wanted = wanted.where(PartnerCall.fault.is_not(None))
-    if operation:
+    if operation is not None:
         wanted = wanted.where(PartnerCall.operation == operation)
     if after is not None:
         at, key = after

@@ -13,12 +13,14 @@ from flask import Flask, g, redirect, request, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
+from app.domain.access import Role
 from app.extensions import db
 from app.models import PortalFact
 from app.web import (
     encoding,
     errors,
     login,
+    partners,
     profile,
     registry,
     ticket_edit,  # noqa: F401  (its pages are on the blueprint of tickets)
@@ -30,6 +32,8 @@ from app.web import (
 
 PLACES = (("Tickets", "tickets.listing"), ("Sites", "registry.sites"), ("Links", "registry.links"))
 """The places of the top bar; only what exists."""
+ADMIN = ("Admin", "partners.listing")
+"""The place that only admins see."""
 THEMES = ("light", "dark")
 
 
@@ -39,7 +43,7 @@ def register(flask_app: Flask) -> None:
     encoding.register(flask_app)
     errors.register(flask_app)
     login.register(flask_app)
-    for module in (tickets, tickets_csv, registry, profile):
+    for module in (tickets, tickets_csv, registry, profile, partners):
         flask_app.register_blueprint(module.blueprint)
     flask_app.add_url_rule("/", "start", _start)
     flask_app.context_processor(_surroundings)
@@ -65,10 +69,15 @@ def _surroundings() -> dict[str, Any]:
     known = not g.get("broken", False) and current_user.is_authenticated
     theme = request.cookies.get("theme", "")
     place = (request.endpoint or "").split(".")[0]
-    here = {"tickets": "Tickets", "registry": (request.endpoint or "").split(".")[-1].title()}
+    here = {
+        "tickets": "Tickets",
+        "registry": (request.endpoint or "").split(".")[-1].title(),
+        "partners": "Admin",
+    }
+    is_admin = known and current_user.actor.role is Role.ADMIN
     return {
         "person": current_user if known else None,
-        "places": PLACES,
+        "places": (*PLACES, ADMIN) if is_admin else PLACES,
         "here": here.get(place),
         "theme": theme if theme in THEMES else "",
         "demo": not g.get("broken", False) and db.session.get(PortalFact, "demo") is not None,

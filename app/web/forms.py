@@ -65,7 +65,8 @@ class UtcTimeField(Field):
                 raise ValueError(error.message) from None
 
 
-def _required(name: str) -> list[Any]:
+def required(name: str) -> list[Any]:
+    """The check of a field that must not be empty, in words."""
     return [DataRequired(f"{name} is required")]
 
 
@@ -106,12 +107,12 @@ class LoginForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
 
     name = StringField(
         "Name",
-        _required("Name"),
+        required("Name"),
         filters=[one_line],
         render_kw={"autocomplete": "username", "autofocus": True, "autocapitalize": "none"},
     )
     password = PasswordField(
-        "Password", _required("Password"), render_kw={"autocomplete": "current-password"}
+        "Password", required("Password"), render_kw={"autocomplete": "current-password"}
     )
     next = HiddenField()
 
@@ -137,18 +138,18 @@ class PasswordForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
 
     old = PasswordField(
         "Present password",
-        _required("Present password"),
+        required("Present password"),
         render_kw={"autocomplete": "current-password"},
     )
     new = PasswordField(
         "New password",
-        _required("New password"),
+        required("New password"),
         description="At least 8 characters.",
         render_kw={"autocomplete": "new-password"},
     )
     again = PasswordField(
         "New password again",
-        _required("New password again"),
+        required("New password again"),
         render_kw={"autocomplete": "new-password"},
     )
 
@@ -203,7 +204,7 @@ class TicketForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """What a person states of a ticket, in the order in which one knows the answers."""
 
     category = Radio(LABELS["category"], choices=options(*Category), default=Category.INCIDENT)
-    title = _text("title", validators=_required("Title"), description="At most 255 characters.")
+    title = _text("title", validators=required("Title"), description="At most 255 characters.")
     description = TextAreaField(LABELS["description"], filters=[lines])
     links = SelectMultipleField(
         LABELS["links"],
@@ -225,7 +226,7 @@ class TicketForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     event_detected = UtcTimeField(LABELS["event_detected"])
     estimated_end = UtcTimeField(LABELS["estimated_end"])
     priority = Choice(LABELS["priority"], choices=options(*Priority), default=Priority.LESS_URGENT)
-    unit = _text("unit", validators=_required("Responsible unit"), default="TPM")
+    unit = _text("unit", validators=required("Responsible unit"), default="TPM")
     person_in_charge = _text("person_in_charge")
     responsible_site = Choice(
         LABELS["responsible_site"],

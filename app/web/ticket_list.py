@@ -191,7 +191,7 @@ class ListQuery:
         if not self.after_text:
             return None
         try:
-            return _read_position(self.after_text, self.sort)
+            return read_position(self.after_text, self.sort)
         except (ValueError, TypeError, OverflowError, binascii.Error, RecursionError):
             self.problems.append("The place in the list (after) cannot be read; this is its start")
             return None
@@ -222,7 +222,8 @@ def write_position(after: tuple[Any, int]) -> str:
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def _read_position(word: str, sort: str) -> tuple[Any, int]:
+def read_position(word: str, sort: str) -> tuple[Any, int]:
+    """The position that such a word holds; ``ValueError`` and its like if it holds none."""
     if len(word) > 2000 or not word.isascii():
         raise ValueError
     text = base64.urlsafe_b64decode(word + "=" * (-len(word) % 4)).decode()

@@ -60,6 +60,11 @@ def utc(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
+def utc_seconds(moment: datetime) -> str:
+    """``2026-01-31 09:05:07``, where a head says that it is UTC."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
 def local(moment: datetime) -> str:
     """The same moment in the person's zone; "" when that is UTC."""
     name = getattr(current_user, "time_zone", "UTC")
@@ -164,6 +169,7 @@ def register(flask_app: Flask) -> None:
     """Make the filters known to the templates."""
     for filter_function in (
         utc,
+        utc_seconds,
         local,
         both_zones,
         iso,
