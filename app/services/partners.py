@@ -22,6 +22,7 @@ from app.domain.access import (
     require_admin,
 )
 from app.domain.errors import AuthenticationFailed, Invalid, NotFound
+from app.domain.texts import SHORT_TEXT_LIMIT, checked_text
 from app.domain.tickets import checked_choice
 from app.models import AccountSecret, AccountSite, Change, Partner, PartnerAccount, Site
 from app.services.changes import FieldChange, record_change
@@ -339,7 +340,8 @@ def _check_switches(access: str, contract_year: int) -> None:
 
 
 def _sites(session: Session, names: Sequence[str]) -> list[Site]:
-    found = {site.id: site for site in (require_site(session, name, "sites") for name in names)}
+    checked = [checked_text("sites", name, SHORT_TEXT_LIMIT, label="Sites") for name in names]
+    found = {site.id: site for site in (require_site(session, name, "sites") for name in checked)}
     return sorted(found.values(), key=lambda site: site.key)
 
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from flask import Flask
 from playwright.sync_api import Browser, Page
 
+from app.database import writing
 from app.domain.ticket_content import NewTicket, Reference
 from app.extensions import db
 from app.factory import create_app
+from app.services.calls import CallRecord, record_calls
 from tests.browser.visit import change, lay, log_in, people_of, sideways
 from tests.cast import NOON, Cast
 from tests.harness.browser import AXE, strict_page
@@ -57,7 +60,28 @@ def scene(sqlite_server: LiveServer) -> Scene:
     change(sqlite_server, cast.operator, ticket, internal_comment="Mind the contract.")
     change(sqlite_server, cast.operator, final, state="solved", solution="Repaired.")
     change(sqlite_server, cast.operator, final, state="verified")
+    _let_call(sqlite_server)
     return Scene(sqlite_server, cast, ticket, final)
+
+
+def _let_call(server: LiveServer) -> None:
+    """Calls of the first account, over some days and more than one page of them."""
+    now = datetime.now(UTC)
+    calls = [
+        CallRecord(
+            1,
+            now - timedelta(hours=number),
+            "GGUS",
+            "TicketGet",
+            302 if number % 7 == 0 else None,
+            900 * number,
+            700,
+            1900,
+        )
+        for number in range(70)
+    ]
+    with server.session() as session, writing(session):
+        record_calls(session, calls)
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +94,7 @@ def flask_app(sqlite_server: LiveServer) -> Iterator[Flask]:
 
 
 def _pages(flask_app: Flask, scene: Scene) -> list[str]:
-    """The paths of all pages of the URL map, those with a number for two tickets."""
+    """The paths of all pages of the URL map, those with a number for two tickets or accounts."""
     found = []
     urls = flask_app.url_map.bind("127.0.0.1")
     for rule in flask_app.url_map.iter_rules():
@@ -94,6 +118,8 @@ def _states(scene: Scene) -> list[str]:
         "/tickets?state=gone&from=yesterday",
         f"/tickets/{scene.final}/edit",
         "/tickets/999999",
+        "/partners/accounts/1?operation=TicketGet&faults=yes",
+        "/partners/accounts/1?operation=OpCreate&after=nonsense",
     ]
 
 
@@ -122,7 +148,7 @@ def test_axe_finds_nothing_serious(
     page.get_by_role("button", name="Log in").click()
     page.get_by_role("alert").wait_for()
     found += _grave(page)
-    log_in(page, scene.server, "operator")
+    log_in(page, scene.server, "admin")
     for path in [*_pages(flask_app, scene), *_states(scene)]:
         page.goto(url + path)
         found += _grave(page)
@@ -169,7 +195,7 @@ def test_no_page_scrolls_sideways(
     wide = []
     with strict_page(browser, {404, 409, 422}, javascript=javascript) as page:
         page.set_viewport_size({"width": width, "height": 844})
-        log_in(page, scene.server, "operator")
+        log_in(page, scene.server, "admin")
         for path in [*_pages(flask_app, scene), *_states(scene)]:
             page.goto(scene.server.url + path)
             if (more := sideways(page)) > 0:

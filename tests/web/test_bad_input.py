@@ -26,12 +26,13 @@ from wtforms import (
 
 from app.domain.ticket_content import TEXT_LIMITS
 from app.models import Change, Login, Ticket
-from app.web import forms
+from app.web import forms, partner_forms
 from tests.cast import PASSWORD, Cast
 from tests.web.conftest import Enter, Open
 from tests.web.visitor import Fields, Form, PageReader
 
 TICKET = "/tickets/1"
+ACCOUNT = "/partners/accounts/1"
 PLACES: dict[type[FlaskForm], str] = {
     forms.TicketForm: "/tickets/new",
     forms.EditForm: f"{TICKET}/edit",
@@ -43,6 +44,16 @@ PLACES: dict[type[FlaskForm], str] = {
     forms.ThemeForm: "/profile/theme",
     forms.PasswordForm: "/profile/password",
     forms.LoginForm: "/login",
+    partner_forms.NewAccountForm: "/partners/new",
+    partner_forms.SwitchesForm: f"{ACCOUNT}/switches",
+    partner_forms.EndSecretForm: f"{ACCOUNT}/end-secret",
+}
+SWITCHES = {
+    "access": "own",
+    "rights": "read only",
+    "internal": "shown",
+    "contract_year": "2013",
+    "sites": "DE-KIT",
 }
 GOOD: dict[type[FlaskForm], dict[str, str]] = {
     forms.TicketForm: {"title": "Typed title", "description": "Typed text"},
@@ -55,6 +66,9 @@ GOOD: dict[type[FlaskForm], dict[str, str]] = {
     forms.ThemeForm: {"theme": "dark"},
     forms.PasswordForm: {"old": PASSWORD, "new": "another horse 8", "again": "another horse 8"},
     forms.LoginForm: {"name": "operator", "password": PASSWORD},
+    partner_forms.NewAccountForm: {"code": "NREN-C", "login": "nren_c", **SWITCHES},
+    partner_forms.SwitchesForm: SWITCHES,
+    partner_forms.EndSecretForm: {"secret": "1"},
 }
 REFUSED: dict[tuple[type[FlaskForm], str], set[int]] = {
     (forms.UndoForm, "name"): {404},
@@ -84,7 +98,8 @@ TIMES = (
 def classes() -> list[type[FlaskForm]]:
     return [
         kind
-        for _name, kind in inspect.getmembers(forms, inspect.isclass)
+        for module in (forms, partner_forms)
+        for _name, kind in inspect.getmembers(module, inspect.isclass)
         if issubclass(kind, FlaskForm) and kind is not FlaskForm
     ]
 
@@ -138,7 +153,8 @@ def test_every_form_is_tried(app: Flask) -> None:
     paths = {path.replace("/1/", "/<int(max=2147483647):number>/") for path in PLACES.values()}
     posted = {str(rule) for rule in app.url_map.iter_rules() if "POST" in (rule.methods or ())}
     # what takes nothing but a button
-    assert {rule for rule in posted - paths if not rule.endswith(("/logout", "/checked"))} == set()
+    buttons = ("/logout", "/checked", "/add-secret", "/disable", "/enable")
+    assert {rule for rule in posted - paths if not rule.endswith(buttons)} == set()
 
 
 @pytest.mark.parametrize("kind", [*PLACES], ids=lambda kind: kind.__name__)
@@ -146,7 +162,7 @@ def test_every_field_refuses_what_it_cannot_take(
     app: Flask, session: Session, cast: Cast, visit: Enter, opened: Open, kind: type[FlaskForm]
 ) -> None:
     opened(title="CERN-GRIDKA-LHCOPN-001 down")
-    visitor = visit(cast.operator)
+    visitor = visit(cast.admin)
     path = PLACES[kind]
     shown = kind not in (
         forms.HandForm,
@@ -154,11 +170,13 @@ def test_every_field_refuses_what_it_cannot_take(
         forms.ThemeForm,
         forms.MoveForm,
         forms.LoginForm,
+        partner_forms.EndSecretForm,
     )
     shown_at = {
         forms.CommentForm: TICKET,
         forms.ZoneForm: "/profile",
         forms.PasswordForm: "/profile",
+        partner_forms.SwitchesForm: ACCOUNT,
     }
     data: dict[str, str | Sequence[str]] = {}
     if shown:
@@ -210,7 +228,7 @@ def test_bytes_that_are_no_text_are_refused(
     app: Flask, session: Session, cast: Cast, visit: Enter, opened: Open
 ) -> None:
     opened(title="CERN-GRIDKA-LHCOPN-001 down")
-    visitor = visit(cast.operator)
+    visitor = visit(cast.admin)
     before = stored(session)
     token = visitor.token().encode()
     for kind, path in PLACES.items():
@@ -238,7 +256,7 @@ def test_ends_before_starts_are_refused_and_all_problems_are_told_at_once(
     session: Session, cast: Cast, visit: Enter, opened: Open
 ) -> None:
     opened()
-    visitor = visit(cast.operator)
+    visitor = visit(cast.admin)
     before = stored(session)
     for path in (f"{TICKET}/edit", "/tickets/new"):
         data = visitor.read(path).form(path).data() | {
@@ -272,7 +290,7 @@ def test_ends_before_starts_are_refused_and_all_problems_are_told_at_once(
 
 
 def test_the_longest_texts_are_stored_exactly(session: Session, cast: Cast, visit: Enter) -> None:
-    visitor = visit(cast.operator)
+    visitor = visit(cast.admin)
     data = visitor.read("/tickets/new").form("/tickets/new").data()
     del data["csrf_token"]
     longest = {

@@ -44,7 +44,7 @@ def every_answer(app: Flask, visitor: Visitor) -> Iterator[tuple[str, TestRespon
     yield "too large", visitor.send("/tickets/new", {"title": "x" * 300_000})
 
 
-@pytest.mark.parametrize("who", ["operator", "reader", None])
+@pytest.mark.parametrize("who", ["admin", "operator", "reader", None])
 def test_every_answer_carries_the_headers_and_holds_nothing_inline(
     app: Flask, cast: Cast, visit: Enter, opened: Open, who: str | None
 ) -> None:
