@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from urllib.parse import parse_qsl
 
 from soap_service.fields import SERVICES
+from soap_service.native.models import NAME
 
 ARS_ENDPOINT = "/arsys/services/ARService"
 ARS_WSDL = "/arsys/WSDL/public"
@@ -49,7 +50,7 @@ def named_service(path: str, query: str) -> str:
 def wsdl_urls(public_url: str, ars_server: str) -> Sequence[str]:
     """The address of every WSDL: for each service that in AR System's form and the plain one."""
     urls = []
-    for service in SERVICES:
+    for service in (*SERVICES, NAME):
         urls.append(f"{public_url}{ARS_WSDL}/{ars_server}/{service}")
         urls.append(f"{plain_endpoint(public_url, service)}?wsdl")
     return urls

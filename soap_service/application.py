@@ -26,7 +26,6 @@ from app.domain.errors import PortalError
 from app.extensions import db
 from app.services.credentials import attempt, record_attempt
 from app.services.partners import actor_of_account, remembered_actor
-from soap_service import attachments, history, tickets
 from soap_service.addresses import (
     ARS_ENDPOINT,
     ARS_WSDL,
@@ -37,8 +36,7 @@ from soap_service.addresses import (
     query_values,
 )
 from soap_service.answers import KeptAnswers
-from soap_service.dispatch import Call, from_table
-from soap_service.envelope import read_request
+from soap_service.dispatch import Call
 from soap_service.faults import (
     CONTENT_TYPE,
     SoapFault,
@@ -47,11 +45,11 @@ from soap_service.faults import (
     http_refusal,
     internal_fault,
 )
-from soap_service.fields import GGUS, GGUS_ATTACH, GGUS_HISTORY, SERVICES, Service
+from soap_service.fields import GGUS_ATTACH
 from soap_service.guard import BODY_LIMIT, HttpRefusal, limit_of, read_body
 from soap_service.journal import Journal, Outcome
+from soap_service.services import Served, served
 from soap_service.throttle import SameCallThrottle
-from soap_service.wsdl import write_wsdl
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -63,11 +61,6 @@ PREFIXES: Final = ("/arsys/", f"{PLAIN}/")
 LARGE_AT_ONCE: Final = 2
 """Calls with attachments that are worked on at once, per process: each takes many times the memory
 of another one. Those that wait have been received, and keep no more than their bytes."""
-_HANDLERS: Final = {
-    GGUS.name: tickets.HANDLERS,
-    GGUS_HISTORY.name: history.HANDLERS,
-    GGUS_ATTACH.name: attachments.HANDLERS,
-}
 
 
 class Mounted:
@@ -110,33 +103,24 @@ def refusal(path: str, query: str, status: HTTPStatus) -> tuple[str, bytes]:
     return CONTENT_TYPE, http_refusal(status, body_limit(path, query))
 
 
-class _Wsdls:
-    """Every WSDL, written once from the configured address: a forged Host changes nothing."""
-
-    def __init__(self, settings: Settings) -> None:
-        url, server = settings.public_url, settings.ars_server
-        self.ars = {
-            service.name: write_wsdl(service, ars_endpoint(url, server, service.name))
-            for service in SERVICES.values()
-        }
-        self.plain = {
-            service.name: write_wsdl(service, plain_endpoint(url, service.name))
-            for service in SERVICES.values()
-        }
-
-
 class SoapDoor:
     """The WSGI application of all SOAP services."""
 
     def __init__(self, flask_app: Flask, settings: Settings) -> None:
         self._flask_app = flask_app
         self._settings = settings
-        self._wsdls = _Wsdls(settings)
         self._large = BoundedSemaphore(LARGE_AT_ONCE)
         self._kept = KeptAnswers() if settings.kept_answers else None
-        self._dispatchers = {
-            service.name: from_table(service, _HANDLERS[service.name])
-            for service in SERVICES.values()
+        self._services = served(settings.same_calls_per_minute)
+        # written once from the configured address: a forged Host changes nothing
+        url, server = settings.public_url, settings.ars_server
+        self._ars_wsdls = {
+            name: service.wsdl(ars_endpoint(url, server, name))
+            for name, service in self._services.items()
+        }
+        self._plain_wsdls = {
+            name: service.wsdl(plain_endpoint(url, name))
+            for name, service in self._services.items()
         }
         with flask_app.app_context():
             engine = db.engine
@@ -162,12 +146,12 @@ class SoapDoor:
             return _respond(
                 start_response, refused.status, http_refusal(refused.status, limit), more
             )
-        heavy = service is GGUS_ATTACH or len(body) > BODY_LIMIT
+        heavy = service.name == GGUS_ATTACH.name or len(body) > BODY_LIMIT
         with self._large if heavy else nullcontext():
             status, answer = self._answer(environ, service, body)
         return _respond(start_response, status, answer)
 
-    def _target(self, environ: WSGIEnvironment) -> tuple[bytes | None, Service | None]:
+    def _target(self, environ: WSGIEnvironment) -> tuple[bytes | None, Served | None]:
         """The WSDL or the service that the address names. Raises ``HttpRefusal`` (404)."""
         path = environ.get("PATH_INFO", "")
         query = query_values(environ.get("QUERY_STRING", ""))
@@ -176,19 +160,19 @@ class SoapDoor:
             named = [(name, value) for name, value in query if name in ("server", "webService")]
             values = dict(named)
             if len(named) == 2 and values.get("server") == server:
-                return None, _known(SERVICES, values.get("webService"))
+                return None, _known(self._services, values.get("webService"))
         elif path.startswith(f"{ARS_WSDL}/{server}/"):
-            return _known(self._wsdls.ars, path.removeprefix(f"{ARS_WSDL}/{server}/")), None
+            return _known(self._ars_wsdls, path.removeprefix(f"{ARS_WSDL}/{server}/")), None
         elif path.startswith(f"{PLAIN}/"):
             name = path.removeprefix(f"{PLAIN}/")
             wants_wsdl = any(key.lower() == "wsdl" for key, _ in query)
             if wants_wsdl and environ["REQUEST_METHOD"] != "POST":
-                return _known(self._wsdls.plain, name), None
-            return None, _known(SERVICES, name)
+                return _known(self._plain_wsdls, name), None
+            return None, _known(self._services, name)
         raise HttpRefusal(HTTPStatus.NOT_FOUND)
 
     def _answer(
-        self, environ: WSGIEnvironment, service: Service, body: bytes
+        self, environ: WSGIEnvironment, service: Served, body: bytes
     ) -> tuple[HTTPStatus, bytes]:
         outcome = Outcome(service.name, len(body))
         fault = None
@@ -197,7 +181,7 @@ class SoapDoor:
         except SoapFault as error:
             fault = error
         except PortalError as error:
-            fault = fault_of(error)
+            fault = fault_of(error, service.element_of)
         except Exception:  # noqa: BLE001  # the door's last resort: a client must get a fault
             _log.exception("request failed", extra={"service": service.name})
             fault = internal_fault()
@@ -205,15 +189,15 @@ class SoapDoor:
             self.journal.note(outcome, None, len(answer))
             return HTTPStatus.OK, answer
         _log_refusal(environ, HTTPStatus.INTERNAL_SERVER_ERROR.value, fault)
-        answer = fault_body(fault.code, fault.text)
+        answer = fault_body(fault.code, fault.text, fault.detail)
         self.journal.note(outcome, fault.number, len(answer))
         return HTTPStatus.INTERNAL_SERVER_ERROR, answer
 
     def _call(
-        self, environ: WSGIEnvironment, service: Service, body: bytes, outcome: Outcome
+        self, environ: WSGIEnvironment, service: Served, body: bytes, outcome: Outcome
     ) -> bytes:
         try:
-            request = read_request(service, body, environ.get("HTTP_SOAPACTION"))
+            request = service.read(body, environ.get("HTTP_SOAPACTION"))
         except SoapFault as fault:
             outcome.operation, outcome.account = fault.operation, fault.claimed_login
             raise
@@ -224,7 +208,7 @@ class SoapDoor:
             outcome.account = actor.account_id
             self._throttle.admit((actor.account_id, request.content), monotonic())
             call = Call(actor, datetime.now(UTC), session, self._settings.public_url)
-            carry_out = partial(self._dispatchers[service.name].answer, call, request.envelope)
+            carry_out = partial(service.answer, call, request)
             if self._kept is None:
                 return carry_out()
             return self._kept.answer(call, request, carry_out)

@@ -84,15 +84,24 @@ class _CallData:
 
 
 def application_of(
-    name: str, namespace: str, methods: Mapping[str, Any], protocol: type[Protocol] = Protocol
+    name: str,
+    namespace: str,
+    methods: Mapping[str, Any],
+    protocol: type[Protocol] = Protocol,
+    more: Sequence[Any] = (),
 ) -> Any:
-    """Spyne's application of one service; ``methods`` are what ``rpc`` made of its operations."""
+    """Spyne's application of one service.
+
+    ``methods`` are what ``rpc`` made of its operations; ``more`` are types of its schema that no
+    operation names.
+    """
     return _Application(
         [type(name, (ServiceBase,), dict(methods))],
         tns=namespace,
         name=name,
         in_protocol=protocol(),
         out_protocol=protocol(),
+        classes=tuple(more),
     )
 
 

@@ -51,11 +51,11 @@ MAX_NAME: Final = 256
 MAX_ATTRIBUTE_VALUE: Final = 4096
 
 _XSI: Final = "http://www.w3.org/2001/XMLSchema-instance"
-_NIL: Final = f"{{{_XSI}}}nil"
+XSI_NIL: Final = f"{{{_XSI}}}nil"
 _TOLERATED: Final = frozenset(
     {
         f"{{{_XSI}}}type",
-        _NIL,
+        XSI_NIL,
         f"{{{_XSI}}}schemaLocation",
         f"{{{_XSI}}}noNamespaceSchemaLocation",
         f"{{{SOAP_NS}}}encodingStyle",
@@ -410,7 +410,7 @@ def strip_attributes(name: str, element: etree._Element) -> bool:
             f"{name} has an attribute that is not accepted",
             "values stand in the elements, not in references, arrays or attributes",
         )
-    nil = element.get(_NIL, "0").strip()
+    nil = element.get(XSI_NIL, "0").strip()
     if nil not in ("0", "1", "true", "false"):
         raise SoapFault(ELEMENT, f"xsi:nil of {name} has no known value", "it is true or false")
     element.attrib.clear()

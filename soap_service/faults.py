@@ -7,6 +7,7 @@ must not know the database or Spyne.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Final
@@ -38,6 +39,8 @@ class SoapFault(Exception):
     """The operation that was asked for, if the service has it."""
     claimed_login = ""
     """The login that the caller claims, not verified: for the journal of calls only."""
+    detail: etree._Element | None = None
+    """What a client can read in the fault besides its text."""
 
     def __init__(
         self, number: int, what: str, allowed: str, code: FaultCode = FaultCode.CLIENT
@@ -89,11 +92,16 @@ _ELEMENTS: Final = {
 """The element to name where a rule speaks of a ticket's field."""
 
 
-def fault_of(error: PortalError) -> SoapFault:
-    """The fault for an error of the rules or services."""
+def ggus_element(field: str) -> str:
+    """The element of the GGUS contract to name for a ticket's field, "" = none."""
+    return _ELEMENTS.get(field, "")
+
+
+def fault_of(error: PortalError, element_of: Callable[[str], str] = ggus_element) -> SoapFault:
+    """The fault for an error of the rules or services, in the element names of a service."""
     what, _, allowed = error.message.partition("; ")
-    if isinstance(error, Invalid) and error.field in _ELEMENTS:
-        what = f"{_ELEMENTS[error.field]}: {what}"
+    if isinstance(error, Invalid) and (element := element_of(error.field)) not in what:
+        what = f"{element}: {what}"
     if isinstance(error, NotFound):
         what, allowed = "Entry does not exist in database", ""
     fault = SoapFault(error.number, what, allowed or "see docs/fault-numbers.md")
@@ -103,7 +111,7 @@ def fault_of(error: PortalError) -> SoapFault:
     return fault
 
 
-def fault_body(code: FaultCode, text: str) -> bytes:
+def fault_body(code: FaultCode, text: str, detail: etree._Element | None = None) -> bytes:
     """The envelope of a fault."""
     envelope = etree.Element(f"{{{SOAP_NS}}}Envelope", nsmap={"soapenv": SOAP_NS})
     body = etree.SubElement(envelope, f"{{{SOAP_NS}}}Body")
@@ -111,7 +119,9 @@ def fault_body(code: FaultCode, text: str) -> bytes:
     etree.SubElement(fault, "faultcode").text = f"soapenv:{code}"
     etree.SubElement(fault, "faultstring").text = text
     if code is not FaultCode.MUST_UNDERSTAND:  # there, the fault is in a header
-        etree.SubElement(fault, "detail")
+        found = etree.SubElement(fault, "detail")
+        if detail is not None:
+            found.append(detail)
     return etree.tostring(envelope, xml_declaration=True, encoding="UTF-8")
 
 

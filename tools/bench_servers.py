@@ -71,11 +71,11 @@ def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iter
 
 @cache
 def _dispatcher() -> Dispatcher:
-    from soap_service.dispatch import Dispatcher
+    from soap_service.dispatch import from_table
     from soap_service.fields import GGUS
 
     ticket = {"GHD_Request_ID": "7", "GHD_Short_Description": "x", "GHD_Status": "new"}
-    return Dispatcher(GGUS, {item.name: lambda _call, _sent: ticket for item in GGUS.operations})
+    return from_table(GGUS, {item.name: lambda _call, _sent: ticket for item in GGUS.operations})
 
 
 def _answer(body: bytes) -> bytes:

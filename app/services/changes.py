@@ -92,12 +92,15 @@ def record_change(
     return change
 
 
-def changes_of(session: Session, kind: str, thing_id: int) -> Sequence[Change]:
-    """All changes of one thing, oldest first."""
+def changes_of(
+    session: Session, kind: str, thing_id: int, *, after: int = 0, limit: int | None = None
+) -> Sequence[Change]:
+    """The changes of one thing, oldest first: all, or up to ``limit`` behind version ``after``."""
     return session.scalars(
         select(Change)
-        .where(Change.kind == kind, Change.thing_id == thing_id)
+        .where(Change.kind == kind, Change.thing_id == thing_id, Change.version > after)
         .order_by(Change.version)
+        .limit(limit)
     ).all()
 
 

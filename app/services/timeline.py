@@ -49,11 +49,15 @@ def timeline_of(session: Session, actor: Actor, number: int) -> Sequence[Step]:
 
     Other tickets are named only where the actor may read them.
     """
-    changes = changes_of(session, TICKET, number)
+    steps = steps_of(session, actor, changes_of(session, TICKET, number))
+    return [step for step in steps if step is not None]
+
+
+def steps_of(session: Session, actor: Actor, changes: Sequence[Change]) -> Sequence[Step | None]:
+    """Each change of a ticket that the actor may read as a step, None if nothing may be seen."""
     named = {int(text) for change in changes for text in _numbers_in(change)}
     readable = {str(other) for other in readable_numbers(session, actor, named)}
-    steps = (_step(actor, change, readable) for change in changes)
-    return [step for step in steps if step is not None]
+    return [_step(actor, change, readable) for change in changes]
 
 
 def _numbers_in(change: Change) -> Sequence[str]:

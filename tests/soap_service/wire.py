@@ -31,6 +31,11 @@ CREATED = {
 Sent = Mapping[str, str | None]
 
 
+def namespace(service: str) -> str:
+    """The namespace of a service's elements."""
+    return "urn:LHCOPN:exchange:1" if service == "LHCOPN" else f"urn:{service}"
+
+
 @dataclass(frozen=True)
 class Answer:
     """An HTTP answer."""
@@ -116,7 +121,7 @@ def envelope(
     head = login() if header is None else header
     return (
         f'<?xml version="1.0" encoding="UTF-8"?><e:Envelope xmlns:e="{SOAP}" xmlns:xsi="{XSI}"'
-        f' xmlns:n="urn:{service}"><e:Header>{head}</e:Header>'
+        f' xmlns:n="{namespace(service)}"><e:Header>{head}</e:Header>'
         f"<e:Body><n:{operation}>{inner}</n:{operation}></e:Body></e:Envelope>"
     )
 
@@ -177,7 +182,7 @@ class Wire:
         return self.post(
             envelope(operation, elements(values), header=login(user, password), service=service),
             service=service,
-            action=f'"urn:{service}/{operation}"',
+            action=f'"{namespace(service)}/{operation}"',
         )
 
     def create(self, values: Sent | None = None, *, user: str = "opn") -> str:

@@ -1,0 +1,40 @@
+"""The operation by which a site answers to a change."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from app.database import writing
+from app.domain.acknowledgements import Answer
+from app.services.acknowledgements import acknowledge_change
+from soap_service.native.answers import Values
+from soap_service.native.models import AUTHOR, BOOLEAN, ID, REASON, TEXT, WRITTEN, once, optional
+from soap_service.native.operations import NativeCall, Operation
+from soap_service.native.tickets import writer, written
+
+
+def _acknowledge(call: NativeCall, sent: Any) -> Values:
+    by = writer(call, sent)
+    answer = Answer.ACCEPTED if sent.accepted else Answer.REFUSED
+    with writing(call.session):
+        return written(
+            acknowledge_change(call.session, by, sent.number, sent.site, answer, sent.reason or "")
+        )
+
+
+OPERATIONS: Final = (
+    Operation(
+        "AcknowledgeChange",
+        "Answers to a change in the name of a site that is asked; a new answer replaces the old"
+        " one. The account needs the right to answer for that site.",
+        (
+            ID,
+            AUTHOR,
+            once("site", TEXT, "any name of the site"),
+            once("accepted", BOOLEAN, "true = accepts, false = refuses"),
+            optional("reason", REASON, "why; required for a refusal"),
+        ),
+        WRITTEN,
+        _acknowledge,
+    ),
+)

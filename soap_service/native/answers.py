@@ -1,0 +1,166 @@
+"""A ticket as the native service answers it to one account."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from app.domain.access import Actor
+from app.domain.attachments import public_id
+from app.models import Attachment, Link, Ticket, TicketSite
+from app.services.acknowledgements import answers_of
+from app.services.attachments import attachments_of
+from app.services.diaries import entries_of
+from app.services.relations import relations_of
+from app.services.tickets import moves_of
+from app.services.timeline import Step, may_see_contacts
+from soap_service.native.models import wire_name
+from soap_service.native.operations import NativeCall
+
+Values = Mapping[str, Any]
+
+_AS_THEY_ARE: Final = (
+    "number",
+    "version",
+    "title",
+    "description",
+    "state",
+    "priority",
+    "network",
+    "category",
+    "layer",
+    "impact",
+    "unit",
+    "type_of_problem",
+    "affected_vo",
+    "related_issue",
+    "person_in_charge",
+    "experiment_specific",
+    "event_start",
+    "event_detected",
+    "event_end",
+    "window_start",
+    "window_end",
+    "estimated_end",
+    "solution",
+    "last_author",
+)
+
+
+def ticket_values(call: NativeCall, ticket: Ticket) -> Values:
+    """The ticket as this account may read it."""
+    session, actor = call.session, call.actor
+    contacts = may_see_contacts(actor, ticket.created_by_partner_id)
+    values: dict[str, Any] = {wire_name(name): getattr(ticket, name) for name in _AS_THEY_ARE}
+    if contacts:
+        values["carbonCopy"] = ticket.carbon_copy
+    if ticket.responsible_site is not None:
+        values["responsibleSite"] = ticket.responsible_site.key
+    return {
+        **values,
+        "moves": moves_of(actor, ticket),
+        "links": [
+            {**ends(item.link), "name": item.link.name, "recognised": item.recognised}
+            for item in ticket.affected_links
+        ],
+        "sites": [_site(item, actor) for item in ticket.affected_sites],
+        "references": [
+            {
+                "provider": item.provider,
+                "reference": item.reference,
+                "url": item.url,
+                "kind": item.kind,
+            }
+            for item in ticket.references
+        ],
+        "submitter": _submitter(ticket, contacts=contacts),
+        "origin": _origin(ticket),
+        "relations": [
+            {"role": wire_name(item.role), "number": item.number}
+            for item in relations_of(session, actor, ticket.number)
+        ],
+        "acknowledgements": [
+            {
+                "site": item.site,
+                "answer": item.answer,
+                "reason": item.reason,
+                "at": item.at,
+                "author": item.author,
+                "outdated": item.outdated,
+            }
+            for item in answers_of(session, ticket)
+        ],
+        "attachments": [
+            attachment_values(item) for item in attachments_of(session, actor, ticket.number)
+        ],
+        "diary": [
+            {"at": item.at, "author": item.author, "internal": item.internal, "text": item.text}
+            for item in entries_of(session, actor, [ticket.number]).get(ticket.number, ())
+        ],
+        "created": ticket.created_at,
+        "changed": ticket.changed_at,
+        "ended": ticket.ended_at,
+    }
+
+
+def ends(link: Link) -> Values:
+    """The keys of the sites at a link's two ends."""
+    return {"endA": link.end_a.key, "endB": link.end_b.key}
+
+
+def attachment_values(attachment: Attachment) -> Values:
+    """What is known of a file."""
+    return {
+        "id": public_id(attachment.id),
+        "name": attachment.name,
+        "size": attachment.size,
+        "created": attachment.created_at,
+        "author": attachment.author,
+    }
+
+
+def step_values(step: Step) -> Values:
+    """One change: who, when, through which door, and what changed, comments among it."""
+    fields = [(item.field, item.old, item.new) for item in step.fields]
+    fields += [
+        (name, None, text)
+        for name, text in (
+            ("public_comment", step.public_comment),
+            ("internal_comment", step.internal_comment),
+        )
+        if text
+    ]
+    return {
+        "version": step.version,
+        "at": step.at,
+        "author": step.author,
+        "account": step.account,
+        "door": step.door,
+        "fields": [{"field": wire_name(name), "old": old, "new": new} for name, old, new in fields],
+    }
+
+
+def _site(item: TicketSite, actor: Actor) -> Values:
+    own = [part.name for part in item.spellings if part.partner_id == actor.partner_id]
+    return {
+        "key": item.site.key if item.site is not None else None,
+        "name": own[0] if own else item.name,
+        "recognised": item.recognised,
+    }
+
+
+def _submitter(ticket: Ticket, *, contacts: bool) -> Values | None:
+    found = {"name": ticket.submitter_name, "login": ticket.submitter_login}
+    if contacts:
+        found |= {"mail": ticket.submitter_mail, "phone": ticket.submitter_phone}
+    return found if any(found.values()) else None
+
+
+def _origin(ticket: Ticket) -> Values | None:
+    partner = ticket.created_by_partner
+    return {"partner": partner.code, "id": ticket.origin_id} if partner is not None else None
+
+
+def names_of(values: Sequence[Values], name: str) -> list[Any]:
+    """One value of each of several messages."""
+    return [item[name] for item in values]

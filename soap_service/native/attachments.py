@@ -1,0 +1,62 @@
+"""The operations on attachments: add one, get one."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from app.database import writing
+from app.domain.attachments import LIMIT_IN_WORDS, attachment_id, public_id
+from app.services.attachments import add_attachment, content_of, find_attachment
+from app.services.tickets import find_ticket
+from soap_service.native.answers import Values, attachment_values
+from soap_service.native.models import ATTACHMENT, AUTHOR, BYTES, ID, INT, STRING, TEXT, once
+from soap_service.native.operations import NativeCall, Operation
+from soap_service.native.tickets import writer
+
+
+def _add(call: NativeCall, sent: Any) -> Values:
+    by = writer(call, sent)
+    content = b"".join(sent.content or ())
+    with writing(call.session):
+        added = add_attachment(call.session, by, sent.number, sent.name, content)
+        ticket = find_ticket(call.session, call.actor, sent.number)
+        return {"id": public_id(added.id), "version": ticket.version}
+
+
+def _get(call: NativeCall, sent: Any) -> Values:
+    found = find_attachment(call.session, call.actor, attachment_id(sent.id))
+    return {
+        "number": found.ticket_number,
+        "attachment": attachment_values(found),
+        "content": (content_of(call.session, found),),
+    }
+
+
+OPERATIONS: Final = (
+    Operation(
+        "AddAttachment",
+        "Adds a file to a ticket, in any state of it. Its content is kept as it is sent.",
+        (
+            ID,
+            AUTHOR,
+            once("name", TEXT, "the file's name; folders and control characters are taken off"),
+            once("content", BYTES, f"its bytes, at most {LIMIT_IN_WORDS}"),
+        ),
+        (
+            once("id", STRING, "the attachment's id"),
+            once("version", INT, "the ticket's version after the call"),
+        ),
+        _add,
+    ),
+    Operation(
+        "GetAttachment",
+        "Answers a file with its content.",
+        (once("id", TEXT, "ATT and a number, as GetTicket answers it"),),
+        (
+            once("number", INT, "the ticket's number"),
+            once("attachment", ATTACHMENT, "what is known of the file"),
+            once("content", BYTES, "its bytes"),
+        ),
+        _get,
+    ),
+)

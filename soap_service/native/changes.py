@@ -1,0 +1,87 @@
+"""The operations that read the change log: a ticket's history, and the changes of all tickets."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from app.services.change_feed import read_feed
+from app.services.changes import TICKET, changes_of
+from app.services.tickets import find_ticket
+from app.services.timeline import steps_of
+from soap_service.native.answers import Values, names_of, step_values
+from soap_service.native.models import (
+    BOOLEAN,
+    CHANGE,
+    CURSOR,
+    ID,
+    INT,
+    PAGE,
+    PAGE_LIMIT,
+    STEP,
+    many,
+    once,
+    optional,
+)
+from soap_service.native.operations import NativeCall, Operation
+
+_LIMIT: Final = optional("limit", PAGE, f"most rows of the answer; default {PAGE_LIMIT}")
+
+
+def _history(call: NativeCall, sent: Any) -> Values:
+    ticket = find_ticket(call.session, call.actor, sent.number)
+    after, limit = sent.afterVersion or 0, sent.limit or PAGE_LIMIT
+    changes = changes_of(call.session, TICKET, ticket.number, after=after, limit=limit)
+    steps = steps_of(call.session, call.actor, changes)
+    reached = changes[-1].version if changes else after
+    return {
+        "steps": [step_values(step) for step in steps if step is not None],
+        "afterVersion": reached,
+        "more": reached < ticket.version,
+    }
+
+
+def _list(call: NativeCall, sent: Any) -> Values:
+    page = read_feed(call.session, call.actor, sent.cursor, sent.limit or PAGE_LIMIT)
+    rows = []
+    for row in page.rows:
+        values = step_values(row.step)
+        fields = names_of(values["fields"], "field")
+        rows.append(
+            {**values, "id": row.id, "number": row.number, "own": row.own, "fields": fields}
+        )
+    return {"changes": rows, "cursor": page.cursor, "more": page.more}
+
+
+OPERATIONS: Final = (
+    Operation(
+        "GetHistory",
+        "Answers the changes of one ticket, oldest first. What this account may not read is left"
+        " out, and a change of which nothing is left.",
+        (
+            ID,
+            optional("afterVersion", INT, "begin behind this version; default 0"),
+            _LIMIT,
+        ),
+        (
+            many("steps", STEP, "the changes"),
+            once("afterVersion", INT, "where to read on"),
+            once("more", BOOLEAN, "there is more by now"),
+        ),
+        _history,
+    ),
+    Operation(
+        "ListChanges",
+        "Answers the changes of all tickets that this account may read, in their order. A page may"
+        " hold fewer rows than the limit, or none, though there is more.",
+        (
+            once("cursor", CURSOR, "0 at first, then that of the last answer"),
+            _LIMIT,
+        ),
+        (
+            many("changes", CHANGE, "the changes"),
+            once("cursor", CURSOR, "where to read on"),
+            once("more", BOOLEAN, "there is more by now; else ask again later"),
+        ),
+        _list,
+    ),
+)

@@ -1,0 +1,590 @@
+"""The messages of the native service, as Spyne's typed models, with the meaning of every field.
+
+Fields bear the names that they have in the change log and in the portal, in camel case. A field of
+an answer that is not set is left out; a list that is empty has no elements. It must not know values
+or rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+from functools import partial
+from typing import Any, Final
+
+from app.domain.access import Door, TicketAccess
+from app.domain.acknowledgements import Answer
+from app.domain.relations import RelationRole
+from app.domain.texts import LONG_TEXT_LIMIT, SHORT_TEXT_LIMIT
+from app.domain.ticket_content import TEXT_LIMITS
+from app.domain.tickets import (
+    CREATION_STATES,
+    Category,
+    Impact,
+    Layer,
+    Network,
+    Priority,
+    State,
+)
+from soap_service import compat  # noqa: F401  (must be imported before spyne)
+
+from spyne import (  # isort: skip
+    Boolean,
+    ByteArray,
+    ComplexModel,
+    Date,
+    DateTime,
+    Double,
+    Integer32,
+    Integer64,
+    Unicode,
+)
+from spyne.model.complex import ComplexModelMeta  # isort: skip
+
+NAME: Final = "LHCOPN"
+NAMESPACE: Final = "urn:LHCOPN:exchange:1"
+PAGE_LIMIT: Final = 500
+"""Most rows of one answer of GetHistory and ListChanges."""
+
+
+def wire_name(field: str) -> str:
+    """The name here of a field of the portal: ``event_start`` is ``eventStart``."""
+    first, *rest = field.split("_")
+    return first + "".join(part.title() for part in rest)
+
+
+def element_of(field: str) -> str:
+    """The element to name where a rule speaks of a field."""
+    return {"attachment": "content", "attachment_name": "name"}.get(field, wire_name(field))
+
+
+def field_name(name: str) -> str:
+    """The portal's name of a field here: the inverse of ``wire_name``."""
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A type of the WSDL: its name there, and Spyne's class of it with an occurrence."""
+
+    name: str
+    make: Callable[..., Any]
+    values: tuple[str, ...] = ()
+    limit: int | None = None
+    """Most characters of a text."""
+    meaning: str = ""
+    members: tuple[Member, ...] = ()
+    """The fields of a message."""
+
+    def messages(self) -> dict[str, Kind]:
+        """This message and those within it, by name."""
+        found = {self.name: self} if self.members or self.meaning else {}
+        for member in self.members:
+            found |= member.kind.messages()
+        return found
+
+
+class Occurs(Enum):
+    """How often a field stands in its message."""
+
+    ONCE = "once"
+    OPTIONAL = "optional"
+    CLEARABLE = "optional; nil or empty clears"
+    MANY = "any number"
+    CLEARABLE_LIST = "any number; one that is nil or empty clears"
+
+
+@dataclass(frozen=True)
+class Member:
+    """One field of a message: where it may stand, and what it means."""
+
+    name: str
+    kind: Kind
+    occurs: Occurs
+    meaning: str
+
+    @property
+    def clearable(self) -> bool:
+        """Whether nil or empty clears it."""
+        return self.occurs in (Occurs.CLEARABLE, Occurs.CLEARABLE_LIST)
+
+    @property
+    def optional(self) -> bool:
+        """Whether it may be left out."""
+        return self.occurs is not Occurs.ONCE
+
+    @property
+    def is_list(self) -> bool:
+        """Whether it may stand more than once."""
+        return self.occurs in (Occurs.MANY, Occurs.CLEARABLE_LIST)
+
+    def model(self) -> Any:
+        """Spyne's class of it; ``field`` is there to name it in faults."""
+        return self.kind.make(
+            min_occurs=1 if self.occurs is Occurs.ONCE else 0,
+            max_occurs="unbounded" if self.is_list else 1,
+            nillable=self.clearable,
+            doc=self.meaning,
+            field=self.name,
+        )
+
+
+def once(name: str, kind: Kind, meaning: str) -> Member:
+    """A field that is always there."""
+    return Member(name, kind, Occurs.ONCE, meaning)
+
+
+def optional(name: str, kind: Kind, meaning: str) -> Member:
+    """A field that may be left out."""
+    return Member(name, kind, Occurs.OPTIONAL, meaning)
+
+
+def many(name: str, kind: Kind, meaning: str) -> Member:
+    """A list; empty = no element of this name."""
+    return Member(name, kind, Occurs.MANY, meaning)
+
+
+def message(name: str, meaning: str, members: Iterable[Member]) -> Kind:
+    """A complex type of these fields in this order."""
+    fields = tuple(members)
+    model = ComplexModelMeta(
+        name,
+        (ComplexModel,),
+        {
+            "__namespace__": NAMESPACE,
+            "__type_name__": name,
+            "__module__": __name__,
+            "__doc__": meaning,
+            "_type_info": [(member.name, member.model()) for member in fields],
+        },
+    )
+    return Kind(name, model.customize, meaning=meaning, members=fields)
+
+
+def model_of(kind: Kind) -> Any:
+    """Spyne's class of a message."""
+    return kind.make()
+
+
+def _named(spyne_type: Any, name: str, **facets: Any) -> partial[Any]:
+    return partial(spyne_type, type_name=name, __namespace__=NAMESPACE, **facets)
+
+
+def _text(limit: int) -> Kind:
+    name = f"Text{limit}"
+    return Kind(name, _named(Unicode, name, max_len=limit), limit=limit)
+
+
+def _choice(name: str, values: Iterable[str]) -> Kind:
+    allowed = tuple(str(value) for value in values)
+    return Kind(name, _named(Unicode, name, values=list(allowed)), values=allowed)
+
+
+STRING: Final = Kind("string", Unicode)
+INT: Final = Kind("int", Integer32)
+LONG: Final = Kind("long", Integer64)
+BOOLEAN: Final = Kind("boolean", Boolean)
+TIME: Final = Kind("dateTime", DateTime)
+DATE: Final = Kind("date", Date)
+DOUBLE: Final = Kind("double", Double)
+BYTES: Final = Kind("base64Binary", ByteArray)
+TEXT: Final = _text(SHORT_TEXT_LIMIT)
+LONG_TEXT: Final = _text(TEXT_LIMITS["description"])
+REASON: Final = _text(LONG_TEXT_LIMIT)
+CURSOR: Final = Kind("Cursor", _named(Integer64, "Cursor", ge=0))
+PAGE: Final = Kind("PageLimit", _named(Integer32, "PageLimit", ge=1, le=PAGE_LIMIT))
+
+STATE: Final = _choice("State", State)
+CREATION_STATE: Final = _choice("CreationState", CREATION_STATES)
+PRIORITY: Final = _choice("Priority", Priority)
+NETWORK: Final = _choice("Network", Network)
+CATEGORY: Final = _choice("Category", Category)
+LAYER: Final = _choice("Layer", Layer)
+IMPACT: Final = _choice("Impact", Impact)
+ROLE: Final = _choice("RelationRole", (wire_name(role) for role in RelationRole))
+DOOR: Final = _choice("Door", Door)
+ANSWER: Final = _choice("Answer", Answer)
+ACCESS: Final = _choice("Access", TicketAccess)
+
+
+class ReferenceKind(StrEnum):
+    """What an external reference is to the ticket."""
+
+    TARGET = "target"
+    INCIDENT = "incident"
+    OTHER = "other"
+
+
+REFERENCE_KIND: Final = _choice("ReferenceKind", ReferenceKind)
+
+AUTHENTICATION: Final = message(
+    "AuthenticationInfo",
+    "The header with the account's credentials; all but the first two are ignored.",
+    (
+        once("userName", STRING, "login of the account"),
+        once("password", STRING, "one of its live secrets"),
+        optional("authentication", STRING, "ignored"),
+        optional("locale", STRING, "ignored"),
+        optional("timeZone", STRING, "ignored: every time has its zone, or is UTC"),
+    ),
+)
+
+REFERENCE: Final = message(
+    "Reference",
+    "A ticket's number in another system.",
+    (
+        once("provider", TEXT, "who keeps that system; a partner's own code is its own"),
+        once("reference", TEXT, "the number there"),
+        optional("url", TEXT, "where it can be read"),
+        optional("kind", REFERENCE_KIND, "target, incident or other (default)"),
+    ),
+)
+SUBMITTER: Final = message(
+    "Submitter",
+    "Who reported; mail and phone are answered to the partner that sent them only.",
+    (
+        optional("name", TEXT, "name of the person or service"),
+        optional("mail", TEXT, "mail address"),
+        optional("login", TEXT, "login name there"),
+        optional("phone", TEXT, "phone number"),
+    ),
+)
+RELATION: Final = message(
+    "Relation",
+    "Another ticket as this one sees it.",
+    (
+        once("role", ROLE, "what the other ticket is to this one"),
+        once("number", INT, "the other ticket's number"),
+    ),
+)
+
+
+def _content(*, change: bool) -> list[Member]:
+    """The fields that a writer states; ``change`` = of a ticket that exists."""
+    single = Occurs.CLEARABLE if change else Occurs.OPTIONAL
+    several = Occurs.CLEARABLE_LIST if change else Occurs.MANY
+
+    def at_creation(text: str) -> str:
+        return "" if change else f"; {text}"
+
+    def text(name: str, meaning: str, occurs: Occurs = single) -> Member:
+        return Member(name, _text(TEXT_LIMITS[field_name(name)]), occurs, meaning)
+
+    title = text("title", "what is wrong, in a line; not blank", Occurs.OPTIONAL)
+    state_at_creation = optional("state", CREATION_STATE, "new (default) or assigned")
+    members = [
+        title if change else once(title.name, title.kind, title.meaning),
+        text("description", "the whole story"),
+        optional("state", STATE, "one of the ticket's moves") if change else state_at_creation,
+        optional("priority", PRIORITY, "GGUS's" + at_creation("default less urgent")),
+        optional(
+            "network",
+            NETWORK,
+            "the network"
+            + at_creation(
+                "default that of the links, else LHCONE if the title says so, else LHCOPN"
+            ),
+        ),
+        optional(
+            "category",
+            CATEGORY,
+            "what is reported; a maintenance needs its window, a change its sites"
+            + at_creation("default incident"),
+        ),
+        optional(
+            "layer", LAYER, "where in the network the cause lies" + at_creation("default unknown")
+        ),
+        optional("impact", IMPACT, "what users notice" + at_creation("default unknown")),
+        Member(
+            "links",
+            TEXT,
+            several,
+            "ids of the affected links"
+            + at_creation("where none is sent, ids in title and description are recognised"),
+        ),
+        Member(
+            "sites",
+            TEXT,
+            several,
+            "any names of the affected sites; unknown ones are kept as text"
+            + at_creation("where none is sent, a site in the title is recognised"),
+        ),
+        Member(
+            "askedSites",
+            TEXT,
+            several,
+            "any names of the sites that must accept this change"
+            + at_creation("default the affected sites and the ends of the links"),
+        ),
+        text("unit", "support unit in charge" + at_creation("default TPM"), Occurs.OPTIONAL),
+        text(
+            "typeOfProblem",
+            "GGUS's type of problem" + at_creation("default Other"),
+            Occurs.OPTIONAL,
+        ),
+        text("affectedVo", "the affected experiment"),
+        text("relatedIssue", "a URL"),
+        text("personInCharge", "who works on it"),
+        optional(
+            "experimentSpecific",
+            BOOLEAN,
+            "a problem of one experiment only" + at_creation("default false"),
+        ),
+        Member("eventStart", TIME, single, "when the event began"),
+        Member("eventDetected", TIME, single, "when it was noticed; not before the start"),
+        Member("eventEnd", TIME, single, "when it was over; not before the start"),
+        Member("windowStart", TIME, single, "begin of the planned window"),
+        Member("windowEnd", TIME, single, "end of the planned window; not before its start"),
+        Member("estimatedEnd", TIME, single, "when it is expected to be over"),
+        Member(
+            "references",
+            REFERENCE,
+            several,
+            "numbers in other systems" + ("; they replace all that stand" if change else ""),
+        ),
+        text("carbonCopy", "mail addresses between semicolons that get the ticket's mails"),
+        text("solution", "how it was solved; required for solved"),
+        text("publicComment", "one entry for the public diary", Occurs.OPTIONAL),
+        text("internalComment", "one entry for the internal diary", Occurs.OPTIONAL),
+    ]
+    return members if change else [*members, optional("submitter", SUBMITTER, "who reported")]
+
+
+NEW_TICKET: Final = message(
+    "NewTicket", "What is stated of a ticket when it is created.", _content(change=False)
+)
+TICKET_CHANGE: Final = message(
+    "TicketChange",
+    "What changes: absent = keep; nil or empty = clear, where the field is nillable.",
+    _content(change=True),
+)
+
+AFFECTED_LINK: Final = message(
+    "AffectedLink",
+    "A link that the ticket affects.",
+    (
+        once("name", STRING, "its id"),
+        once("endA", STRING, "key of the site at one end"),
+        once("endB", STRING, "key of the site at the other end"),
+        once("recognised", BOOLEAN, "found in the ticket's texts, not chosen by anyone"),
+    ),
+)
+AFFECTED_SITE: Final = message(
+    "AffectedSite",
+    "A site that the ticket affects.",
+    (
+        optional("key", STRING, "its LHCOPN name; left out where nobody knows the name"),
+        once("name", STRING, "the name that this partner sent, else as it was first sent"),
+        once("recognised", BOOLEAN, "found in the ticket's title, not chosen by anyone"),
+    ),
+)
+ORIGIN: Final = message(
+    "Origin",
+    "The partner that created the ticket.",
+    (
+        once("partner", STRING, "its code"),
+        optional("id", STRING, "the ticket's number there, as GHD_Origin_ID said"),
+    ),
+)
+ATTACHMENT: Final = message(
+    "Attachment",
+    "What is known of a file at the ticket.",
+    (
+        once("id", STRING, "ATT and a number"),
+        once("name", STRING, "the file's name, cleaned"),
+        once("size", INT, "bytes"),
+        once("created", TIME, "when it was added"),
+        once("author", STRING, "who added it"),
+    ),
+)
+ENTRY: Final = message(
+    "DiaryEntry",
+    "One entry of a diary.",
+    (
+        once("at", TIME, "when it was written"),
+        once("author", STRING, "who wrote it"),
+        once("internal", BOOLEAN, "of the internal diary"),
+        once("text", STRING, "the entry, whole"),
+    ),
+)
+
+ACKNOWLEDGEMENT: Final = message(
+    "Acknowledgement",
+    "A site that is asked to accept this change, and its newest answer.",
+    (
+        once("site", STRING, "the site's key"),
+        optional("answer", ANSWER, "left out while it is missing"),
+        optional("reason", STRING, "why"),
+        optional("at", TIME, "when it was answered"),
+        optional("author", STRING, "who answered"),
+        once("outdated", BOOLEAN, "links, sites or times were changed after this answer"),
+    ),
+)
+
+TICKET: Final = message(
+    "Ticket",
+    "A ticket as this account may read it.",
+    (
+        once("number", INT, "its number, one sequence for the whole portal"),
+        once("version", INT, "raised with each change; UpdateTicket states it"),
+        once("title", STRING, "what is wrong, in a line"),
+        optional("description", STRING, "the whole story, never cut"),
+        once("state", STATE, "its state"),
+        many("moves", STATE, "the states to which this account may move it now"),
+        once("priority", PRIORITY, "GGUS's priorities"),
+        once("network", NETWORK, "the network"),
+        once("category", CATEGORY, "what is reported"),
+        once("layer", LAYER, "where in the network the cause lies"),
+        once("impact", IMPACT, "what users notice"),
+        many("links", AFFECTED_LINK, "affected links, the first one first"),
+        many("sites", AFFECTED_SITE, "affected sites, the first one first"),
+        optional("responsibleSite", STRING, "key of the responsible site"),
+        once("unit", STRING, "support unit in charge"),
+        once("typeOfProblem", STRING, "GGUS's type of problem"),
+        optional("affectedVo", STRING, "the affected experiment"),
+        optional("relatedIssue", STRING, "a URL"),
+        optional("personInCharge", STRING, "who works on it"),
+        once("experimentSpecific", BOOLEAN, "a problem of one experiment only"),
+        optional("eventStart", TIME, "when the event began"),
+        optional("eventDetected", TIME, "when it was noticed"),
+        optional("eventEnd", TIME, "when it was over"),
+        optional("windowStart", TIME, "begin of the planned window"),
+        optional("windowEnd", TIME, "end of the planned window"),
+        optional("estimatedEnd", TIME, "when it is expected to be over"),
+        many("references", REFERENCE, "numbers in other systems"),
+        optional("carbonCopy", STRING, "addresses that get the ticket's mails"),
+        optional("solution", STRING, "how it was solved, never cut"),
+        optional("submitter", SUBMITTER, "who reported"),
+        optional("origin", ORIGIN, "the partner that created it"),
+        many("relations", RELATION, "tickets bound to it that this account may read"),
+        many("acknowledgements", ACKNOWLEDGEMENT, "sites asked to accept this change, by key"),
+        many("attachments", ATTACHMENT, "its files, oldest first"),
+        many("diary", ENTRY, "the entries that this account may read, oldest first"),
+        once("created", TIME, "when it was created"),
+        once("changed", TIME, "when it was last changed; strictly increasing"),
+        optional("ended", TIME, "when it was solved or given up; left out while it is open"),
+        once("lastAuthor", STRING, "who changed it last"),
+    ),
+)
+STALE_TICKET: Final = message(
+    "StaleTicket",
+    "The detail of fault 342: the ticket was changed since it was read.",
+    (
+        once("currentVersion", INT, "the version to send with the next try"),
+        once("ticket", TICKET, "the ticket as it is now"),
+    ),
+)
+
+CHANGED_FIELD: Final = message(
+    "ChangedField",
+    "One field of one change; a value that is not set is left out.",
+    (
+        once("field", STRING, "its name, as in Ticket, NewTicket or RelationRole"),
+        optional("old", STRING, "before, as text; times in UTC, several values between '; '"),
+        optional("new", STRING, "after"),
+    ),
+)
+STEP: Final = message(
+    "Step",
+    "One change of the ticket, as this account may read it.",
+    (
+        once("version", INT, "the ticket's version after it; 1 = its creation"),
+        once("at", TIME, "when"),
+        once("author", STRING, "who is shown: the person, or what a partner says"),
+        once("account", STRING, "login of the account that made it"),
+        once("door", DOOR, "through which door it came"),
+        many("fields", CHANGED_FIELD, "what changed"),
+    ),
+)
+CHANGE: Final = message(
+    "Change",
+    "One change of one ticket, in the order of all changes.",
+    (
+        once("id", LONG, "its place in that order"),
+        once("number", INT, "the ticket's number"),
+        once("version", INT, "the ticket's version after it"),
+        once("at", TIME, "when"),
+        once("author", STRING, "who is shown"),
+        once("account", STRING, "login of the account that made it"),
+        once("door", DOOR, "through which door it came"),
+        once("own", BOOLEAN, "made by an account of the asking partner"),
+        many("fields", STRING, "names of the fields that changed"),
+    ),
+)
+
+SITE_NAME: Final = message(
+    "SiteName",
+    "One name of a site.",
+    (
+        once("system", STRING, "LHCOPN, GOCDB, CRIC, NetSite or short"),
+        once("name", STRING, "the name there"),
+        optional("validFrom", DATE, "first day"),
+        optional("validUntil", DATE, "first day on which it no longer was valid"),
+    ),
+)
+SITE: Final = message(
+    "Site",
+    "A site of the LHCOPN.",
+    (
+        once("key", STRING, "its LHCOPN name"),
+        once("country", STRING, "ISO 3166 code"),
+        once("timeZone", STRING, "IANA name"),
+        optional("tier", INT, "0 or 1 in this registry's own sense"),
+        optional("tierSince", DATE, "first day as T0 or T1"),
+        optional("tierUntil", DATE, "first day on which it no longer was T0 or T1"),
+        many("names", SITE_NAME, "all its names"),
+        once("sample", BOOLEAN, "its dates are a guess that nobody confirmed"),
+    ),
+)
+LINK: Final = message(
+    "Link",
+    "A circuit between two sites.",
+    (
+        once("name", STRING, "its id"),
+        once("network", NETWORK, "the network"),
+        once("endA", STRING, "key of the site at one end"),
+        once("endB", STRING, "key of the site at the other end"),
+        once("role", STRING, "primary or backup"),
+        optional("backsUp", STRING, "id of the link that it backs up"),
+        once("responsibleSite", STRING, "key of the site that writes its tickets"),
+        optional("bandwidthGbps", DOUBLE, "Gbit/s"),
+        optional("validFrom", DATE, "first day"),
+        optional("validUntil", DATE, "first day on which it no longer was valid"),
+        once("sample", BOOLEAN, "sample data that no source confirms"),
+    ),
+)
+LIMITS: Final = message(
+    "Limits",
+    "What a request or an answer may hold.",
+    (
+        once("requestBytes", INT, "largest request to this service"),
+        once("attachmentBytes", INT, "largest attachment"),
+        once("rows", INT, "most rows of a page"),
+        optional("sameCallsPerMinute", INT, "how often the same call may be made; left out = ever"),
+    ),
+)
+ACCOUNT: Final = message(
+    "Account",
+    "What the account of the credentials may do.",
+    (
+        once("partner", STRING, "code of its partner"),
+        once("login", STRING, "its login"),
+        once("access", ACCESS, "all tickets, or the partner's own"),
+        once("readOnly", BOOLEAN, "it may not write"),
+        once("internal", BOOLEAN, "it reads the internal entries of others"),
+        once("contractYear", INT, "year of the GGUS contract that it is answered by"),
+        many("sites", STRING, "keys of the sites in whose name it answers to changes"),
+        once("limits", LIMITS, "what requests and answers may hold"),
+    ),
+)
+
+ID: Final = once("number", INT, "the ticket's number")
+AUTHOR: Final = optional(
+    "author", TEXT, "the person who writes, shown as author; default the login"
+)
+WRITTEN: Final = (
+    ID,
+    once("version", INT, "its version after the call"),
+)
+"""What answers a write on a ticket."""

@@ -1,0 +1,63 @@
+"""How the native service's values are written in XML: times in UTC, only what XML can carry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from lxml import etree
+
+from app.domain.texts import read_time
+from soap_service import compat  # noqa: F401  (must be imported before spyne)
+from soap_service.dispatch import Protocol
+from soap_service.mapping import sendable
+from soap_service.native.models import NAMESPACE, Kind, Member, model_of
+
+from spyne import Boolean, DateTime, Unicode  # isort: skip
+
+
+class NativeProtocol(Protocol):
+    """SOAP 1.1 with the readings that XML Schema asks for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._from_unicode_handlers[DateTime] = _read_time
+        self._from_unicode_handlers[Boolean] = lambda _cls, text: text.strip() in ("1", "true")
+        self._to_unicode_handlers[Unicode] = lambda _cls, text: sendable(text)
+
+
+def _read_time(member: Any, text: str) -> datetime:
+    return read_time(member.Attributes.field, text)
+
+
+def filled(kind: Kind, values: Mapping[str, Any]) -> Any:
+    """Spyne's instance of a message. Values: of messages mappings, of lists sequences.
+
+    What is empty and may be left out is left out.
+    """
+    instance = model_of(kind)()
+    for member in kind.members:
+        value = values.get(member.name)
+        if value is None or (value == "" and member.optional):
+            continue
+        setattr(instance, member.name, _written(member, value))
+    return instance
+
+
+def _written(member: Member, value: Any) -> Any:
+    if member.is_list:
+        return [_one(member.kind, item) for item in value]
+    return _one(member.kind, value)
+
+
+def _one(kind: Kind, value: Any) -> Any:
+    return filled(kind, value) if kind.members else value
+
+
+def element_of(kind: Kind, values: Mapping[str, Any]) -> etree._Element:
+    """A message as an element of its own, as the detail of a fault holds it."""
+    parent = etree.Element("parent", nsmap={"ns0": NAMESPACE})
+    model = model_of(kind)
+    NativeProtocol().to_parent(None, model, filled(kind, values), parent, NAMESPACE)
+    return parent[0]

@@ -1,0 +1,172 @@
+"""Reads a request of the native service and refuses what its WSDL does not allow.
+
+The guard's bounds come first; then the operation's element is compared with the schema that the
+WSDL holds, so that nothing behind it meets a value, an order or an element that the WSDL does not
+name. A fault names elements and types of the WSDL, never what was sent.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from lxml import etree
+
+from soap_service.envelope import XSI_NIL, open_envelope, strip_attributes
+from soap_service.faults import ELEMENT, SoapFault
+from soap_service.native.operations import Operation
+
+BAD_VALUE: Final = 310
+
+_ABOUT = re.compile(r"Element '(?:\{[^}]*\})?([^']*)'")
+_EXPECTED = re.compile(r"Expected is (?:one of )?\( ([^()]*) \)\.?$")
+_ENUMERATION: Final = "is not an element of the set "
+_LONGEST = re.compile(r"allowed maximum length of '(\d+)'\.?$")
+_RANGE = re.compile(r"(minimum|maximum) value allowed \('(-?\d+)'\)\.?$")
+_TYPE = re.compile(r"type '(?:xs:|\{[^}]*\})?(\w+)'\.?$")
+_LESS: Final = "must be less than or equal to"
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request that is in form: who says to ask (not yet verified), and what is asked."""
+
+    operation: Operation
+    user: str
+    password: str = field(repr=False)
+    envelope: etree._Element = field(repr=False)
+    """The cleaned tree: no attributes, nothing nil."""
+    cleared: frozenset[str] = frozenset()
+    """Names of the fields of a change that were sent nil or empty, to clear them."""
+
+    @property
+    def content(self) -> tuple[tuple[str, str | None], ...]:
+        """The operation and all its elements with their texts: what makes two calls the same."""
+        elements = ((str(item.tag), item.text) for item in self.envelope[-1].iter())
+        return (*elements, *((name, None) for name in sorted(self.cleared)))
+
+
+class Reader:
+    """Reads the requests of one service."""
+
+    def __init__(self, namespace: str, operations: Mapping[str, Operation], schema: bytes) -> None:
+        self._namespace = namespace
+        self._operations = operations
+        self._known = {
+            str(found.get("name"))
+            for found in etree.fromstring(schema).iter("{*}element")
+            if found.get("name")
+        }
+        self._schemas = _Schemas(schema)
+
+    def read(self, body: bytes, action: str | None) -> Request:
+        """Read a request's body; ``action`` is the SOAPAction header as it came, None if absent.
+
+        Raises ``SoapFault`` or ``AuthenticationFailed``.
+        """
+        opened = open_envelope(self._namespace, list(self._operations), body, action)
+        operation = self._operations[opened.operation]
+        with opened.claimed():
+            strip_attributes(operation.name, opened.content)
+            self._clean(opened.content, operation.clearable, changes=frozenset())
+            self._check(opened.content)
+            cleared = self._take_nil(opened.content)
+        user, password = opened.take_credentials()
+        return Request(operation, user, password, opened.envelope, cleared)
+
+    def _clean(
+        self,
+        parent: etree._Element,
+        clearable: Mapping[str, frozenset[str]],
+        *,
+        changes: frozenset[str],
+    ) -> None:
+        """Strip attributes; take nil elements off, but keep those that clear a field.
+
+        ``clearable`` maps the name of a child that states changes to its clearable fields;
+        ``changes`` are those of the parent itself.
+        """
+        for child in list(parent):
+            name = self._named(child)
+            nil = strip_attributes(name, child)
+            if nil and (child.text or len(child)):
+                raise SoapFault(ELEMENT, f"{name} is nil and has a value", "it is one of them")
+            if name in changes and (nil or not (child.text or len(child))):
+                child.set(XSI_NIL, "true")
+            elif nil and changes:
+                raise SoapFault(ELEMENT, f"{name} cannot be cleared", "leave it out to keep it")
+            elif nil:
+                parent.remove(child)
+            else:
+                self._clean(child, {}, changes=clearable.get(name, frozenset()))
+
+    def _named(self, element: etree._Element) -> str:
+        name = etree.QName(element).localname
+        return name if name in self._known else "An element"
+
+    def _check(self, content: etree._Element) -> None:
+        schema = self._schemas.of_this_thread()
+        if not schema.validate(content):
+            raise self._fault(schema.error_log[0].message)
+
+    def _fault(self, message: str) -> SoapFault:
+        """The fault for libxml2's first complaint, of which only names and facets are taken."""
+        about = _ABOUT.match(message)
+        name = about[1] if about is not None and about[1] in self._known else "An element"
+        expected = _EXPECTED.search(message)
+        names = expected[1].replace(f"{{{self._namespace}}}", "") if expected is not None else ""
+        if ": Missing child element(s)" in message:
+            return SoapFault(ELEMENT, f"{name} lacks an element", f"expected there: {names}")
+        if ": This element is not expected" in message:
+            allowed = f"expected there: {names}" if names else "nothing is expected there"
+            return SoapFault(ELEMENT, f"{name} is unknown, double or not in its place", allowed)
+        if "ontent" in message and "not allowed" in message:
+            return SoapFault(ELEMENT, f"{name} has content of another kind", "see the WSDL")
+        return SoapFault(BAD_VALUE, *_wrong_value(name, message))
+
+    def _take_nil(self, content: etree._Element) -> frozenset[str]:
+        """Take off what clears a field and return the fields' names."""
+        cleared = set()
+        for element in list(content.iter()):
+            parent = element.getparent()
+            if XSI_NIL in element.attrib and parent is not None:
+                name = etree.QName(element).localname
+                same = parent.findall(str(element.tag))
+                if len(same) > 1 and any(XSI_NIL not in other.attrib for other in same):
+                    raise SoapFault(ELEMENT, f"{name} is cleared and set", "it is one of them")
+                cleared.add(name)
+        for element in [found for found in content.iter() if XSI_NIL in found.attrib]:
+            parent = element.getparent()
+            assert parent is not None
+            parent.remove(element)
+        return frozenset(cleared)
+
+
+def _wrong_value(name: str, message: str) -> tuple[str, str]:
+    """What is wrong with a value, and what is allowed."""
+    what = f"{name} has a value that is not allowed"
+    if _ENUMERATION in message:
+        # what was sent stands before the set: the last such words are the schema's own
+        allowed = message.rpartition(_ENUMERATION)[2].strip("{}. ").replace("'", "")
+        return what, f"allowed are {allowed}"
+    longest = _LONGEST.search(message)
+    if longest is not None:
+        return f"{name} is too long", f"at most {longest[1]} characters are allowed"
+    bound = _RANGE.search(message)
+    if bound is not None:
+        return what, f"the {bound[1]} is {bound[2]}"
+    kind = _TYPE.search(message)
+    return what, f"it is of the type {kind[1]}" if kind is not None else "see the WSDL"
+
+
+class _Schemas(threading.local):
+    """The schema, once per thread: its log of errors belongs to who validates."""
+
+    def __init__(self, text: bytes) -> None:
+        self._schema = etree.XMLSchema(etree.fromstring(text))
+
+    def of_this_thread(self) -> etree.XMLSchema:
+        return self._schema

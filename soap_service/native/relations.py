@@ -1,0 +1,49 @@
+"""The operations that bind tickets to each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from app.database import writing
+from app.domain.relations import RelationRole
+from app.services.relations import relate_tickets, unrelate_tickets
+from soap_service.native.answers import Values
+from soap_service.native.models import AUTHOR, ID, INT, ROLE, WRITTEN, field_name, once
+from soap_service.native.operations import Handler, NativeCall, Operation
+from soap_service.native.tickets import writer, written
+
+
+def _carried_out_by(verb: Callable[..., Any]) -> Handler:
+    def carry_out(call: NativeCall, sent: Any) -> Values:
+        by = writer(call, sent)
+        with writing(call.session):
+            role = RelationRole(field_name(sent.role))
+            return written(verb(call.session, by, sent.number, role, sent.other))
+
+    return carry_out
+
+
+_TAKES: Final = (
+    ID,
+    once("role", ROLE, "what the other ticket is to this one"),
+    once("other", INT, "the other ticket's number"),
+    AUTHOR,
+)
+
+OPERATIONS: Final = (
+    Operation(
+        "RelateTickets",
+        "Binds two tickets; both are changed. A relation that stands already is no change.",
+        _TAKES,
+        WRITTEN,
+        _carried_out_by(relate_tickets),
+    ),
+    Operation(
+        "UnrelateTickets",
+        "Takes a relation off both tickets. A relation that does not stand is no change.",
+        _TAKES,
+        WRITTEN,
+        _carried_out_by(unrelate_tickets),
+    ),
+)

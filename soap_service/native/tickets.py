@@ -1,0 +1,225 @@
+"""The operations on a ticket: create, update, get, comment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from app.database import writing
+from app.domain.access import Door, Writer
+from app.domain.errors import StaleVersion
+from app.domain.relations import RelationRole
+from app.domain.ticket_content import NewTicket, Reference
+from app.models import Ticket
+from app.services.relations import open_related_ticket
+from app.services.request_keys import content_digest, open_ticket_under_key
+from app.services.tickets import (
+    change_ticket_at,
+    comment_ticket,
+    find_ticket,
+    open_ticket,
+)
+from soap_service.faults import fault_of
+from soap_service.native.answers import Values, ticket_values
+from soap_service.native.models import (
+    AUTHOR,
+    BOOLEAN,
+    ID,
+    INT,
+    LONG_TEXT,
+    NEW_TICKET,
+    RELATION,
+    STALE_TICKET,
+    TEXT,
+    TICKET,
+    TICKET_CHANGE,
+    WRITTEN,
+    field_name,
+    once,
+    optional,
+    wire_name,
+)
+from soap_service.native.operations import NativeCall, Operation
+from soap_service.native.protocol import element_of
+
+_LISTS: Final = ("links", "sites", "asked_sites")
+_TEXTS_AND_CHOICES: Final = (
+    "title",
+    "description",
+    "state",
+    "priority",
+    "network",
+    "category",
+    "layer",
+    "impact",
+    "unit",
+    "type_of_problem",
+    "affected_vo",
+    "related_issue",
+    "person_in_charge",
+    "carbon_copy",
+    "solution",
+    "public_comment",
+    "internal_comment",
+)
+_TIMES: Final = (
+    "event_start",
+    "event_detected",
+    "event_end",
+    "window_start",
+    "window_end",
+    "estimated_end",
+)
+_NEEDS: Final = frozenset({"category", "window_start", "window_end", "sites"})
+"""Who changes any of these is asked for what the category needs."""
+
+
+def writer(call: NativeCall, sent: Any) -> Writer:
+    """Who writes: the account of the credentials; ``author`` in the request is what is shown."""
+    return Writer(actor=call.actor, door=Door.NATIVE, now=call.now, author=sent.author or "")
+
+
+def written(ticket: Ticket) -> Values:
+    """What answers a write on a ticket."""
+    return {"number": ticket.number, "version": ticket.version}
+
+
+def _create(call: NativeCall, sent: Any) -> Values:
+    new = NewTicket(**_stated(sent.ticket), **_submitter(sent.ticket.submitter))
+    relation = (sent.relation.role, sent.relation.number) if sent.relation is not None else None
+    by = writer(call, sent)
+
+    def opening() -> Ticket:
+        if relation is None:
+            return open_ticket(call.session, by, new, check_needs=True)
+        role, other = RelationRole(field_name(relation[0])), relation[1]
+        return open_related_ticket(call.session, by, new, role, other, check_needs=True)
+
+    with writing(call.session):
+        if sent.requestKey is None:
+            ticket = opening()
+        else:
+            digest = content_digest(new, *(relation or ()))
+            ticket = open_ticket_under_key(call.session, by, sent.requestKey, digest, opening)
+        number = ticket.number
+    # that of the creation, also for a repeat: who updates has to have seen what came after
+    return {"number": number, "version": 1 if relation is None else 2}
+
+
+def _update(call: NativeCall, sent: Any) -> Values:
+    wanted = _stated(sent.change)
+    for field in (*_TEXTS_AND_CHOICES, *_TIMES, *_LISTS, "references"):
+        if wire_name(field) in call.cleared:
+            wanted[field] = _EMPTY.get(field, "")
+    by = writer(call, sent)
+    try:
+        with writing(call.session):
+            ticket = change_ticket_at(
+                call.session,
+                by,
+                sent.number,
+                wanted,
+                sent.version,
+                check_needs=not _NEEDS.isdisjoint(wanted),
+            )
+            return written(ticket)
+    except StaleVersion as stale:
+        now = ticket_values(call, find_ticket(call.session, call.actor, sent.number))
+        fault = fault_of(stale)
+        fault.detail = element_of(STALE_TICKET, {"currentVersion": now["version"], "ticket": now})
+        raise fault from stale
+
+
+_EMPTY: Final[Mapping[str, object]] = {
+    **dict.fromkeys(_TIMES),
+    **dict.fromkeys((*_LISTS, "references"), ()),
+}
+
+
+def _stated(sent: Any) -> dict[str, Any]:
+    """The fields that a writer states, in the words of the services; absent ones are left out."""
+    values: dict[str, Any] = {
+        field: value
+        for field in (*_TEXTS_AND_CHOICES, *_TIMES, "experiment_specific")
+        if (value := getattr(sent, wire_name(field))) is not None
+    }
+    values |= {name: tuple(found) for name in _LISTS if (found := getattr(sent, wire_name(name)))}
+    if sent.references:
+        values["references"] = tuple(
+            Reference(item.provider, item.reference, item.url or "", item.kind or "other")
+            for item in sent.references
+        )
+    return values
+
+
+def _submitter(sent: Any) -> dict[str, Any]:
+    if sent is None:
+        return {}
+    found = {name: getattr(sent, name) for name in ("name", "mail", "login", "phone")}
+    return {f"submitter_{name}": text for name, text in found.items() if text}
+
+
+def _get(call: NativeCall, sent: Any) -> Values:
+    ticket = find_ticket(call.session, call.actor, sent.number)
+    return {"ticket": ticket_values(call, ticket)}
+
+
+def _comment(call: NativeCall, sent: Any) -> Values:
+    by = writer(call, sent)
+    with writing(call.session):
+        return written(
+            comment_ticket(call.session, by, sent.number, sent.text, internal=bool(sent.internal))
+        )
+
+
+OPERATIONS: Final = (
+    Operation(
+        "CreateTicket",
+        "Creates a ticket. With a request key it can be sent again until it is answered: the same"
+        " content answers the same number, other content is fault 343.",
+        (
+            optional("requestKey", TEXT, "a key of the caller's own, once per ticket and partner"),
+            AUTHOR,
+            once("ticket", NEW_TICKET, "what is stated of it"),
+            optional("relation", RELATION, "a ticket to which it is bound from the start"),
+        ),
+        (
+            once("number", INT, "the ticket's number"),
+            once("version", INT, "its version as it was created"),
+        ),
+        _create,
+    ),
+    Operation(
+        "UpdateTicket",
+        "Changes a ticket, if nobody changed it since the version that is stated; else fault 342"
+        " holds the ticket as it is now, and nothing is changed.",
+        (
+            ID,
+            once("version", INT, "the version that the writer has seen"),
+            AUTHOR,
+            once("change", TICKET_CHANGE, "what changes"),
+        ),
+        WRITTEN,
+        _update,
+        fault=STALE_TICKET,
+    ),
+    Operation(
+        "GetTicket",
+        "Answers everything of a ticket that this account may read.",
+        (ID,),
+        (once("ticket", TICKET, "the ticket"),),
+        _get,
+    ),
+    Operation(
+        "CommentTicket",
+        "Appends one entry to a diary, in any state of the ticket.",
+        (
+            ID,
+            AUTHOR,
+            once("text", LONG_TEXT, "the entry; not blank"),
+            optional("internal", BOOLEAN, "for the internal diary; default false"),
+        ),
+        WRITTEN,
+        _comment,
+    ),
+)
