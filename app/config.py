@@ -132,9 +132,14 @@ def instance_folder() -> Path:
     return folder
 
 
+_MEMORY = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": str(256 * 1024)}
+"""For glibc: the memory of a large body goes back to the system when the request is over. Without
+it, sixteen bodies of 4 MiB at once left 250 MiB with two processes."""
+
+
 def process_environment(settings: Settings) -> dict[str, str]:
     """The environment for a server process that is to see exactly these settings."""
-    environ = {name: value for name, value in os.environ.items() if name not in NAMES}
+    environ = _MEMORY | {name: value for name, value in os.environ.items() if name not in NAMES}
     environ |= {
         "DATABASE_URL": settings.database_url,
         "HOST": settings.host,

@@ -179,7 +179,7 @@ class SoapDoor:
         try:
             answer = self._call(environ, service, body, outcome)
         except SoapFault as error:
-            fault = error
+            fault = error.with_traceback(None)  # which would keep the body until a collection
         except PortalError as error:
             fault = fault_of(error, service.element_of)
         except Exception:  # noqa: BLE001  # the door's last resort: a client must get a fault

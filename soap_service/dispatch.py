@@ -124,9 +124,9 @@ class Dispatcher:
 
     def answer(self, call: Call, envelope: etree._Element) -> bytes:
         """Carry the call out and write its answer. Raises what the operation raises."""
-        context = MethodContext(self._server, MethodContext.SERVER)
-        context.udc = _CallData(call, envelope)
-        (context,) = self._server.generate_contexts(context)
+        first = MethodContext(self._server, MethodContext.SERVER)
+        first.udc = _CallData(call, envelope)
+        (context,) = self._server.generate_contexts(first)
         try:
             self._server.get_in_object(context)
             self._server.get_out_object(context)
@@ -134,6 +134,9 @@ class Dispatcher:
             return b"".join(context.out_string)
         finally:
             context.close()
+            # They refer to themselves, and would keep request and answer until a collection.
+            vars(first).clear()
+            vars(context).clear()
 
 
 def _method(service: Service, operation: Operation, handler: Handler) -> Any:

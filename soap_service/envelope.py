@@ -49,6 +49,8 @@ MAX_ATTRIBUTES: Final = 64
 MAX_NAME: Final = 256
 """Characters of an element's or attribute's name."""
 MAX_ATTRIBUTE_VALUE: Final = 4096
+MAX_TAG: Final = 64 * 1024
+"""Bytes of one tag or comment: the parser keeps all of it before it tells what it met."""
 
 _XSI: Final = "http://www.w3.org/2001/XMLSchema-instance"
 XSI_NIL: Final = f"{{{_XSI}}}nil"
@@ -174,12 +176,7 @@ class _Bounds:
             or any(len(item) > MAX_NAME for item in (name, *names))
             or any(len(item) > MAX_ATTRIBUTE_VALUE for item in values)
         ):
-            raise SoapFault(
-                NOT_XML,
-                "The XML is larger than any request of the contract",
-                f"at most {MAX_DEPTH} levels, {MAX_ELEMENTS} elements, {MAX_ATTRIBUTES} attributes"
-                f" each and {MAX_NAME} characters in a name",
-            )
+            raise _too_large()
 
     def end(self, _name: str) -> None:
         self._depth -= 1
@@ -195,9 +192,22 @@ def _scan(text: bytes) -> None:
     parser.EndElementHandler = bounds.end
     try:
         text.decode("utf-8")
-        parser.Parse(text, True)  # noqa: FBT003  (takes no keyword)
+        for fed in range(0, len(text), MAX_TAG):
+            parser.Parse(text[fed : fed + MAX_TAG], False)  # noqa: FBT003  (takes no keyword)
+            if fed - parser.CurrentByteIndex > MAX_TAG:
+                raise _too_large()
+        parser.Parse(b"", True)  # noqa: FBT003
     except (expat.ExpatError, UnicodeDecodeError):
         raise _not_well_formed() from None
+
+
+def _too_large() -> SoapFault:
+    return SoapFault(
+        NOT_XML,
+        "The XML is larger than any request of the contract",
+        f"at most {MAX_DEPTH} levels, {MAX_ELEMENTS} elements, {MAX_ATTRIBUTES} attributes each and"
+        f" {MAX_NAME} characters in a name",
+    )
 
 
 def _not_well_formed() -> SoapFault:

@@ -20,6 +20,10 @@ VALID = {
     "GHD_Parent_ID": "1",
     "GHD_Parent_Child_Relation": "Child",
     "GHD_Priority": "urgent",
+    "GAT_Request_ID": "1",
+    "GAT_Attachment_ID": "ATT1",
+    "GAT_Attachment_Data": "dGVzdA==",
+    "GAT_Attachment_Orig_Size": "4",
     "startRecord": "0",
     "maxLimit": "1",
 }
@@ -73,9 +77,11 @@ def content(fields: Mapping[str, bool], bad: str, text: str | None) -> str:
     return "".join(parts)
 
 
-@pytest.mark.parametrize("service", ["GGUS", "GGUS_HISTORY"])
+@pytest.mark.parametrize(
+    ("service", "fields_in_all"), [("GGUS", 90), ("GGUS_HISTORY", 3), ("GGUS_ATTACH", 13)]
+)
 def test_every_field_refuses_what_it_cannot_take_and_nothing_is_stored(
-    sqlite_wire: Wire, service: str
+    sqlite_wire: Wire, service: str, fields_in_all: int
 ) -> None:
     sqlite_wire.create()
     before = stored(sqlite_wire.server)
@@ -94,7 +100,7 @@ def test_every_field_refuses_what_it_cannot_take_and_nothing_is_stored(
                 assert MARK not in answer.fault, case
                 tried += 1
     assert stored(sqlite_wire.server) == before
-    assert tried >= 5 * (3 if service == "GGUS_HISTORY" else 90)
+    assert tried >= 5 * fields_in_all
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,14 @@
 
 Rows 1 to 5: a production system that asks by position; a script that creates by position with
 ``faults=False``; one that creates by keyword; a monitor that lists, reads and follows histories;
-a Java exchange with compiled stubs, whose envelopes are written by hand.
+a Java exchange with compiled stubs, whose envelopes are written by hand. Row 6 encodes its
+attachments twice.
 """
 
 from __future__ import annotations
 
 import hashlib
+from base64 import b64decode, b64encode
 from typing import Any
 
 import pytest
@@ -18,6 +20,7 @@ from zeep.exceptions import Fault
 
 from tests.soap_service.wire import PASSWORD, XSI, Wire, envelope
 
+TRACE = "traceroute to the other end, über Genève\n".encode()
 NO_SUCH_ENTRY = "ERROR (302): Entry does not exist in database; "
 
 
@@ -188,6 +191,85 @@ def test_row_5_compiled_stubs(wire: Wire) -> None:
     assert len(rows) == 2
     unknown = "<ns1:GHD_Request_ID>999999999</ns1:GHD_Request_ID>"
     assert call("TicketGet", unknown).fault == NO_SUCH_ENTRY
+
+    ticket = number.replace("GHD_", "GAT_")
+    paging = paging.replace("<ns1:maxLimit></ns1:maxLimit>", "<ns1:maxLimit>50</ns1:maxLimit>")
+    assert call("GetAttachIDs", paging + ticket, "GGUS_ATTACH").fault == NO_SUCH_ENTRY
+    addition = (
+        "<ns1:GAT_Attachment_Name>trace.txt</ns1:GAT_Attachment_Name>"
+        f"<ns1:GAT_Attachment_Data>{b64encode(TRACE).decode()}</ns1:GAT_Attachment_Data>"
+        f"<ns1:GAT_Attachment_Orig_Size>{len(TRACE)}</ns1:GAT_Attachment_Orig_Size>{ticket}"
+        "<ns1:GAT_Last_Modifier>noc-demo (via Footprints)</ns1:GAT_Last_Modifier>"
+        "<ns1:GAT_Last_Login>noc-demo</ns1:GAT_Last_Login>"
+    )
+    added = call("AddAttachment", addition, "GGUS_ATTACH").values
+    assert list(added) == ["GAT_Attachment_ID"]
+    (row,) = call("GetAttachIDs", paging + ticket, "GGUS_ATTACH").rows
+    assert row["GAT_Attachment-ID"] == added["GAT_Attachment_ID"]
+    one = f"<ns1:GAT_Attachment_ID>{row['GAT_Attachment-ID']}</ns1:GAT_Attachment_ID>"
+    found = call("GetOneAttachment", one, "GGUS_ATTACH").values
+    assert found["GAT_Attachment_attachmentName"] == "trace.txt"
+    assert b64decode(found["GAT_Attachment_attachmentData"]) == TRACE
+
+
+def test_row_6_a_portal_that_encodes_before_its_stack_does(wire: Wire) -> None:
+    client = suds_client(wire, "GGUS_ATTACH")
+    number = created(wire, "TPM")
+    inner = b64encode(TRACE * 9)
+    key = client.service.AddAttachment(
+        "trace.txt", b64encode(inner).decode(), len(inner), number, "noc-demo", "noc-demo"
+    )
+    one = client.service.GetOneAttachment(key)
+    assert b64decode(one["GAT_Attachment_attachmentData"]) == TRACE * 9
+    assert int(one["GAT_Attachment_attachmentOrigSize"]) == len(TRACE) * 9
+
+
+def test_suds_attaches_lists_and_reads(wire: Wire) -> None:
+    client = suds_client(wire, "GGUS_ATTACH")
+    number = created(wire, "TPM")
+    with pytest.raises(WebFault) as caught:
+        client.service.GetAttachIDs(GAT_Request_ID=number)
+    assert caught.value.fault.faultstring == NO_SUCH_ENTRY
+    data = b64encode(TRACE).decode()
+    key = client.service.AddAttachment(
+        "trace.txt", data, len(TRACE), number, "noc-demo", "noc-demo"
+    )
+    (row,) = list(client.service.GetAttachIDs(GAT_Request_ID=number))
+    assert row["GAT_Attachment-ID"] == key
+    (whole,) = list(client.service.GetAttachments(number))
+    assert whole["GAT_Attachment_Data"] == data
+    assert client.service.GetOneAttachment(key)["GAT_Attachment_attachmentData"] == data
+
+
+@pytest.mark.parametrize("address", ["ars", "plain"])
+def test_zeep_attaches_lists_and_reads(wire: Wire, address: str) -> None:
+    url = f"{wire.server.url}/soap/GGUS_ATTACH?wsdl"
+    with zeep.Client(  # type: ignore[no-untyped-call]
+        ars_wsdl(wire, "GGUS_ATTACH") if address == "ars" else url
+    ) as client:
+        header = {"AuthenticationInfo": {"userName": "opn", "password": PASSWORD}}
+        number = created(wire, "TPM")
+        key = client.service.AddAttachment(
+            GAT_Attachment_Name="trace.txt",
+            GAT_Attachment_Data=TRACE,
+            GAT_Attachment_Orig_Size=len(TRACE),
+            GAT_Request_ID=number,
+            GAT_Last_Modifier="noc-demo",
+            GAT_Last_Login="noc-demo",
+            _soapheaders=header,
+        )
+        ask = {"GAT_Request_ID": number, "_soapheaders": header}
+        (row,) = client.service.GetAttachIDs(**ask)
+        assert row["GAT_Attachment-ID"] == key
+        (whole,) = client.service.GetAttachments(**ask)
+        assert (whole["GAT_Attachment_Data"], whole["GAT_Attachment_Orig_Size"]) == (
+            TRACE,
+            len(TRACE),
+        )
+        one = client.service.GetOneAttachment(GAT_Attachment_ID=key, _soapheaders=header)
+        assert one["GAT_Attachment_attachmentData"] == TRACE
+        assert one["GAT_Create_Date"].utcoffset() is not None
+        assert one["GAT_Origin_SG"] == "OPN"
 
 
 @pytest.mark.parametrize("address", ["ars", "plain"])
