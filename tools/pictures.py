@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Event
+from time import monotonic
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -20,14 +22,16 @@ from sqlalchemy import func, select
 
 from app import demo
 from app.database import writing
-from app.domain.access import Door, Writer
-from app.models import Change, Ticket, User
+from app.domain.access import SYSTEM, Door, Writer
+from app.models import AccountDay, Change, Ticket, User
+from app.services import partners
 from app.services.people import actor_of_user
 from app.services.tickets import change_ticket
 from tests.harness import browser as chromium
 from tests.harness import postgres, run
 from tests.harness.databases import fresh_database
 from tests.harness.server import LiveServer, live, test_settings
+from tests.soap_service.wire import CREATED, Wire, in_order
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "pictures"
 SIZES = ((1440, 900), (390, 844))
@@ -97,6 +101,36 @@ def _conflict(page: Page, shown: Shown) -> None:
             change_ticket(session, by, shown.edited, {"title": seen})
 
 
+def _as_admin(page: Page, shown: Shown) -> None:
+    page.context.clear_cookies()
+    log_in(page, shown.server, "admin")
+
+
+def _partners(page: Page, shown: Shown) -> None:
+    _as_admin(page, shown)
+    page.goto(f"{shown.server.url}/partners")
+
+
+def _account_calls(page: Page, shown: Shown) -> None:
+    _as_admin(page, shown)
+    page.goto(f"{shown.server.url}/partners/accounts/1")
+    if page.viewport_size is not None and page.viewport_size["width"] < 1100:
+        page.locator("#h-use").scroll_into_view_if_needed()
+        page.locator("#h-use").evaluate("heading => heading.scrollIntoView()")
+
+
+def _account_new_secret(page: Page, shown: Shown) -> None:
+    _as_admin(page, shown)
+    with shown.server.session() as session, writing(session):
+        account = partners.account_of_number(session, 1)
+        if len(partners.live_secrets(session, account)) == partners.LIVE_SECRETS:
+            by = Writer(actor=SYSTEM, door=Door.COMMAND, now=datetime.now(UTC))
+            partners.end_older_secret(session, by, account)
+    page.goto(f"{shown.server.url}/partners/accounts/1")
+    page.get_by_role("button", name="Add a second secret").click()
+    page.locator("#new-secret").wait_for()
+
+
 def _login(page: Page, shown: Shown) -> None:
     page.context.clear_cookies()
     page.goto(f"{shown.server.url}/login")
@@ -133,6 +167,9 @@ PAGES: dict[str, Callable[[Page, Shown], None]] = {
     "conflict": _conflict,
     "error-404": _not_found,
     "error-400": _no_token,
+    "partners": _partners,
+    "account-calls": _account_calls,
+    "account-new-secret": _account_new_secret,
     "error-403": _forbidden,
     "login": _login,
 }
@@ -146,6 +183,29 @@ def log_in(page: Page, server: LiveServer, name: str) -> None:
     page.get_by_label("Password").fill(_PASSWORDS[name])
     page.get_by_role("button", name="Log in").click()
     page.wait_for_url("**/tickets")
+
+
+def _let_partner_call(server: LiveServer, ticket: int) -> None:
+    """Calls of the demo's partner as its client would make them, some of them wrong."""
+    wire, user = (
+        Wire(server),
+        {"user": demo.PARTNER_LOGIN, "password": _PASSWORDS[demo.PARTNER_LOGIN]},
+    )
+    for turn in range(12):
+        wire.call("TicketGet", {"GHD_Request_ID": str(ticket + turn % 5)}, **user)
+    wire.call("TicketGetList", {"Qualification": "'GHD_Meta Status' = \"Open\""}, **user)
+    wire.call("TicketGet", {"GHD_Request_ID": "999999"}, **user)
+    wire.call("TicketGet", {"GHD_Ticket_ID": "1"}, **user)
+    wire.call("OpCreate", {**CREATED, "GHD_Origin_ID": "4711"}, **user)
+    wire.call("OpCreate", in_order("OpCreate", {**CREATED, "GHD_Origin_ID": "4711"}), **user)
+    wire.call("OpGetTicketHist", {"GHD_Request_ID": str(ticket)}, service="GGUS_HISTORY", **user)
+    wire.call("TicketGet", {"GHD_Request_ID": str(ticket)}, **{**user, "password": "not this one"})
+    with server.session() as session:
+        deadline = monotonic() + 10
+        while (session.scalar(select(func.sum(AccountDay.calls))) or 0) < 19:
+            session.rollback()
+            assert monotonic() < deadline, "the calls do not appear in the journal"
+            Event().wait(0.1)
 
 
 @contextmanager
@@ -171,6 +231,7 @@ def demo_portal() -> Iterator[Shown]:
                     ).first()
                 assert story is not None
                 assert edited is not None
+                _let_partner_call(server, story)
                 yield Shown(server, story, edited)
     finally:
         postgres.stop(folder)
