@@ -1,7 +1,7 @@
 # Every verb of this project. `make help` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format venv lock migration pictures bench clean
+.PHONY: help run test test-stacks check format venv docs lock migration pictures bench clean
 BIN := .venv/bin
 DEMO ?= 1
 export DEMO
@@ -10,7 +10,7 @@ TESTS ?= tests
 JOBS ?= 2
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 run: ## the portal with demo data (PORT=8123, PYTHON=python3.13, DATABASE_URL=... as wanted)
 	@PYTHON="$(PYTHON)" tools/venv.sh run
@@ -20,6 +20,9 @@ test: ## every test, on SQLite and PostgreSQL (TESTS=tests/domain for some)
 	@PYTHON="$(PYTHON)" tools/venv.sh dev
 	@tools/test_programs.sh
 	@unset DEMO; $(BIN)/pytest -q -n $(JOBS) --dist loadfile $(TESTS)
+
+test-stacks: ## only the clients of every SOAP stack, and the table of what each did
+	@$(MAKE) --no-print-directory test TESTS=tests/stacks
 
 check: ## format, lint, types and floors
 	@PYTHON="$(PYTHON)" tools/venv.sh dev
@@ -35,6 +38,11 @@ format: ## format the code and mend what can be mended
 
 venv: ## .venv with everything for development (PYTHON=python3.13 asks for one)
 	@PYTHON="$(PYTHON)" tools/venv.sh dev
+
+docs: ## write docs/fields.md from the table of the services
+	@tools/venv.sh dev
+	@$(BIN)/python tools/field_table.py >docs/fields.md.new
+	@mv docs/fields.md.new docs/fields.md
 
 lock: ## write the pinned requirements from requirements*.in
 	@tools/venv.sh dev

@@ -30,6 +30,8 @@ from tests.harness import browser as chromium
 from tests.harness import postgres, run
 from tests.harness.databases import KINDS, fresh_database, open_engine
 from tests.harness.server import LiveServer, live, test_settings
+from tests.stacks.programs import STACKS
+from tests.stacks.table import table
 
 _RUN = pytest.StashKey[Path]()
 _SKIPPED: list[tuple[str, str]] = []
@@ -160,7 +162,15 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    if _RUN in config.stash and (
+        lines := table(config.stash[_RUN], [stack.name for stack in STACKS])
+    ):
+        terminalreporter.section("SOAP stacks: outcomes and how many steps")
+        for line in lines:
+            terminalreporter.write_line(line)
     if not _SKIPPED:
         return
     strict = os.environ.get("CI") == "true"

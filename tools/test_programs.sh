@@ -1,22 +1,45 @@
 #!/bin/sh
-# Installs what the tests run beside Python, where this is allowed: Chromium and PostgreSQL on
-# Debian as root. Where it is not, it says the command; the tests then skip by name.
+# Installs what the tests run beside Python, where this is allowed: Chromium, PostgreSQL and the
+# SOAP stacks of other languages, on Debian as root; node's by npm from its lock file, in the
+# checkout. Where it is not, it says the command; the tests then skip by name.
 set -eu
+cd "$(dirname "$0")/.."
 
 missing=""
-command -v chromium >/dev/null 2>&1 || command -v chromium-browser >/dev/null 2>&1 ||
-    missing="chromium fonts-dejavu-core"
-ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null 2>&1 ||
-    missing="$missing postgresql"
-[ -n "$missing" ] || exit 0
+need() { missing="$missing $*"; }
+has() { command -v "$1" >/dev/null 2>&1; }
 
-if command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
-    printf 'make: installing %s\n' "$missing" >&2
-    # shellcheck disable=SC2086  # a list of words
-    {
-        apt-get update -q
-        DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing
-    } >&2 || printf 'make: could not install%s; tests that need it are skipped\n' " $missing" >&2
-else
-    printf 'make: some tests are skipped; to run them: sudo apt-get install %s\n' "$missing" >&2
+has chromium || has chromium-browser || need chromium fonts-dejavu-core
+ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || has initdb || need postgresql
+php -r 'exit(class_exists("SoapClient") ? 0 : 1);' >/dev/null 2>&1 || need php-cli php-soap
+perl -MSOAP::Lite -MJSON::PP -e 1 >/dev/null 2>&1 || need perl libsoap-lite-perl
+{ has wsdl2h && [ -e /usr/include/stdsoap2.h ]; } || need gsoap libgsoap-dev
+has g++ || need g++
+has node || need nodejs
+has npm || need npm
+
+if [ -n "$missing" ]; then
+    if has apt-get && [ "$(id -u)" = 0 ]; then
+        printf 'make: installing%s\n' "$missing" >&2
+        # shellcheck disable=SC2086  # a list of words
+        {
+            apt-get update -q
+            DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing
+        } >&2 || printf 'make: could not install%s; tests that need it are skipped\n' "$missing" >&2
+    else
+        printf 'make: some tests are skipped; to run them: sudo apt-get install%s\n' "$missing" >&2
+    fi
+fi
+
+# node's soap, at most once for each state of the lock file
+node_client=tests/stacks/clients/node
+stamp=$node_client/node_modules/.lock.sum
+wanted=$(cksum <$node_client/package-lock.json)
+if has npm && [ "$(cat $stamp 2>/dev/null)" != "$wanted" ]; then
+    printf 'make: installing the client of node\n' >&2
+    if npm ci --prefix $node_client --ignore-scripts --no-audit --no-fund --loglevel=error >&2; then
+        printf '%s\n' "$wanted" >$stamp
+    else
+        printf 'make: could not install it; tests that need it are skipped\n' >&2
+    fi
 fi
