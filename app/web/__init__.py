@@ -19,6 +19,7 @@ from app.models import PortalFact
 from app.web import (
     encoding,
     errors,
+    guide,
     login,
     partners,
     profile,
@@ -43,7 +44,7 @@ def register(flask_app: Flask) -> None:
     encoding.register(flask_app)
     errors.register(flask_app)
     login.register(flask_app)
-    for module in (tickets, tickets_csv, registry, profile, partners):
+    for module in (tickets, tickets_csv, registry, profile, partners, guide):
         flask_app.register_blueprint(module.blueprint)
     flask_app.add_url_rule("/", "start", _start)
     flask_app.context_processor(_surroundings)
