@@ -25,6 +25,7 @@ from wtforms.validators import AnyOf, DataRequired, ValidationError
 from wtforms.widgets import TextInput
 
 from app.domain.errors import Invalid, InvalidMany
+from app.domain.relations import RelationRole
 from app.domain.texts import checked_addresses, read_time
 from app.domain.ticket_content import LABELS, Reference
 from app.domain.tickets import Category, Impact, Layer, Network, Priority
@@ -100,6 +101,16 @@ class Radio(RadioField):
         allowed = [str(value) for value, *_ in self.iter_choices()]
         if self.data not in allowed:
             raise ValidationError(f"{self.label.text} takes one of: {', '.join(allowed)}")
+
+
+_RELATIONS: Any = {
+    RelationRole.PARENT: "a child of",
+    RelationRole.CHILD: "the parent of",
+    RelationRole.DUPLICATE_OF: "a duplicate of",
+    RelationRole.DUPLICATE: "the master of the duplicate",
+    RelationRole.RELATED: "related to",
+}
+"""What this ticket is to the other, by what the other is to it."""
 
 
 class LoginForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
@@ -193,6 +204,33 @@ class UndoForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     name = HiddenField()
 
 
+class RelationForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """Relate a ticket to another one."""
+
+    role = Choice("This ticket is", choices=dict(_RELATIONS))
+    other = StringField(
+        "Ticket number",
+        _required("Ticket number"),
+        filters=[one_line],
+        render_kw={"inputmode": "numeric", "autocomplete": "off", "size": 9},
+    )
+
+
+class UnrelateForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """Take a relation off a ticket."""
+
+    role = HiddenField(validators=[AnyOf(list(RelationRole))])
+    other = HiddenField()
+
+
+class AnswerForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """A site's answer to a change."""
+
+    site = HiddenField("Site")
+    answer = HiddenField("Answer")
+    reason = TextAreaField("Reason", filters=[lines], description="At most 4000 characters.")
+
+
 _TIME_HELP = "UTC, as 2026-01-31 09:05; a zone may follow: 2026-01-31 10:05+01:00"
 
 
@@ -213,6 +251,12 @@ class TicketForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     )
     sites = SelectMultipleField(
         LABELS["sites"], validate_choice=False, description="A change needs the sites concerned."
+    )
+    asked_sites = SelectMultipleField(
+        LABELS["asked_sites"],
+        validate_choice=False,
+        description="For changes only: each of them accepts or refuses. Where none is chosen, the"
+        " affected sites and the ends of the affected links are asked.",
     )
     network = Choice(
         LABELS["network"], choices=options(*Network, empty="that of the links"), default=""
@@ -259,6 +303,8 @@ class TicketForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
             elif field.name == "references":
                 value = _references_of(value or "", ticket)
             found[field.name] = value
+        if found["category"] != Category.CHANGE:  # the field is hidden then
+            found["asked_sites"] = ()
         return found
 
 

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from flask import Response, make_response, render_template, request, url_for
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 from wtforms import SelectMultipleField
 
 from app.database import writing
 from app.domain import access
 from app.domain.errors import Difference, EditConflict, Invalid, MoveNotAllowed
+from app.domain.relations import RelationRole
 from app.domain.ticket_content import LABELS, NewTicket
 from app.domain.tickets import FINAL_STATES, Network
 from app.extensions import db
@@ -19,6 +21,7 @@ from app.models import Link, Site, Ticket
 from app.services import tickets as verbs
 from app.services.changes import TICKET, changes_of
 from app.services.registry import all_links, all_sites
+from app.services.relations import open_related_ticket
 from app.services.ticket_fields import as_logged, current_value, facts_of
 from app.web.choices import choices
 from app.web.forms import (
@@ -32,6 +35,7 @@ from app.web.forms import (
 )
 from app.web.htmx import go_to
 from app.web.login import writer
+from app.web.relations import lent_to_child, parent_number
 from app.web.ticket_page import NUMBER, back_to_list
 from app.web.ticket_writing import seen_version, shown_before
 from app.web.tickets import blueprint
@@ -61,7 +65,10 @@ def new() -> Response:
     """Open a ticket."""
     rows, by = db.session(), writer()
     access.require_create(by.actor)
-    form = TicketForm()
+    named = request.args.get("parent", "")
+    parent = verbs.find_ticket(rows, by.actor, parent_number(named)) if named else None
+    lent = lent_to_child(parent) if parent is not None and request.method == "GET" else {}
+    form = TicketForm(**lent)
     _prepare(form, by.actor, all_sites(rows))
     status = 200
     if request.method == "POST":
@@ -74,13 +81,18 @@ def new() -> Response:
                     check_addresses(stated)
                     stated["network"] = stated["network"] or None
                     with writing(rows):
-                        ticket = verbs.open_ticket(rows, by, NewTicket(**stated), check_needs=True)
-                        number = ticket.number
+                        number = _opened(rows, by, NewTicket(**stated), parent).number
                     return go_to(url_for("tickets.detail", number=number))
                 except Invalid as error:
                     attach(form, error)
             status = 422
-    return _form_page("tickets/new.html", form, status)
+    return _form_page("tickets/new.html", form, status, parent=parent)
+
+
+def _opened(rows: Session, by: access.Writer, new: NewTicket, parent: Ticket | None) -> Ticket:
+    if parent is None:
+        return verbs.open_ticket(rows, by, new, check_needs=True)
+    return open_related_ticket(rows, by, new, RelationRole.PARENT, parent.number, check_needs=True)
 
 
 def _form_page(template: str, form: TicketForm, status: int, **more: Any) -> Response:

@@ -17,9 +17,11 @@ from app.services import tickets as verbs
 from app.services.changes import TICKET, changes_of
 from app.services.partners import all_partners
 from app.services.ticket_fields import facts_of
-from app.web.forms import CommentForm, HandForm, MoveForm, options
+from app.web.acknowledgements import acknowledgement_section
+from app.web.forms import AnswerForm, CommentForm, HandForm, MoveForm, RelationForm, options
 from app.web.htmx import go_to, page_or_fragment, wants_fragment
 from app.web.login import acting
+from app.web.relations import related_section
 from app.web.ticket_span import span_of
 from app.web.timeline import entries_of
 from app.web.times import length
@@ -62,6 +64,8 @@ def ticket_page(
     comment_form: CommentForm | None = None,
     move_form: MoveForm | None = None,
     hand_form: HandForm | None = None,
+    relation_form: RelationForm | None = None,
+    answer_form: AnswerForm | None = None,
     status: int = 200,
     fresh: int = 0,
 ) -> Response:
@@ -97,6 +101,8 @@ def ticket_page(
         length=length(start, end) if start and end and end >= start else "",
         facts=_facts(ticket, sees_internal=sees_internal),
         span=span_of(ticket),
+        **related_section(actor, ticket, relation_form),
+        **acknowledgement_section(actor, ticket, answer_form),
         back=back_to_list(),
     )
 

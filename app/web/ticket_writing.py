@@ -1,4 +1,4 @@
-"""Writing on a ticket's page: comment, move, undo, hand over, mark as checked."""
+"""Writing on a ticket's page: comment, move, relate, answer to a change, undo, hand over."""
 
 from __future__ import annotations
 
@@ -9,15 +9,29 @@ from flask import Response, request
 
 from app.database import writing
 from app.domain import access
-from app.domain.errors import EditConflict, Invalid, MoveNotAllowed
+from app.domain.errors import EditConflict, Invalid, MoveNotAllowed, NotFound
+from app.domain.relations import RelationRole
 from app.domain.ticket_content import LABELS
 from app.domain.tickets import State
 from app.extensions import db
 from app.models import Ticket
 from app.services import tickets as verbs
+from app.services.acknowledgements import acknowledge_change
 from app.services.changes import TICKET, changes_of
-from app.web.forms import CommentForm, EditForm, MoveForm, UndoForm, attach, keep_unchanged
+from app.services.relations import relate_tickets, unrelate_tickets
+from app.web.forms import (
+    AnswerForm,
+    CommentForm,
+    EditForm,
+    MoveForm,
+    RelationForm,
+    UndoForm,
+    UnrelateForm,
+    attach,
+    keep_unchanged,
+)
 from app.web.login import writer
+from app.web.relations import read_number
 from app.web.ticket_page import NUMBER, after_writing, comment_form_of, hand_form_of, ticket_page
 from app.web.tickets import blueprint
 
@@ -126,6 +140,63 @@ def undo(number: int) -> Response:
             rows, by, number, form.field.data or "", form.name.data or ""
         )
     return after_writing(number, ticket.version)
+
+
+@blueprint.post(f"/tickets/{NUMBER}/relate")
+def relate(number: int) -> Response:
+    """Relate the ticket to another one."""
+    rows, by = db.session(), writer()
+    verbs.find_ticket(rows, by.actor, number)
+    form = RelationForm()
+    if form.validate():
+        other = read_number(form.other.data)
+        try:
+            if other is None:
+                raise Invalid("other", "Ticket number takes digits only, as in 1042")
+            with writing(rows):
+                ticket = relate_tickets(rows, by, number, RelationRole(form.role.data), other)
+            return after_writing(number, ticket.version)
+        except NotFound:  # of the other: this one was found
+            attach(form, Invalid("other", "No ticket has this number"))
+        except Invalid as error:
+            attach(form, error)
+    return ticket_page(number, relation_form=form, status=422)
+
+
+@blueprint.post(f"/tickets/{NUMBER}/unrelate")
+def unrelate(number: int) -> Response:
+    """Take a relation off the ticket."""
+    rows, by, form = db.session(), writer(), UnrelateForm()
+    verbs.find_ticket(rows, by.actor, number)
+    other = read_number(form.other.data)
+    if not form.validate() or other is None:
+        raise Invalid("other", "Take a relation off by its role and the number of the other ticket")
+    with writing(rows):
+        role = RelationRole(form.role.data or "")
+        ticket = unrelate_tickets(rows, by, number, role, other)
+    return after_writing(number, ticket.version)
+
+
+@blueprint.post(f"/tickets/{NUMBER}/acknowledge")
+def acknowledge(number: int) -> Response:
+    """Accept or refuse a change in the name of a site."""
+    rows, by, form = db.session(), writer(), AnswerForm()
+    verbs.find_ticket(rows, by.actor, number)
+    if form.validate():
+        try:
+            with writing(rows):
+                ticket = acknowledge_change(
+                    rows,
+                    by,
+                    number,
+                    form.site.data or "",
+                    form.answer.data or "",
+                    form.reason.data or "",
+                )
+            return after_writing(number, ticket.version)
+        except Invalid as error:
+            attach(form, error)
+    return ticket_page(number, answer_form=form, status=422)
 
 
 @blueprint.post(f"/tickets/{NUMBER}/hand")

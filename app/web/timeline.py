@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.domain.access import Actor, may_read_internal
+from app.domain.acknowledgements import ACKNOWLEDGEMENT
+from app.domain.relations import RELATION_FIELDS
 from app.domain.ticket_content import LABELS
 from app.models import Change
 
@@ -86,6 +88,10 @@ def _entry(change: Change, fields: Sequence[object], *, fresh: bool) -> Entry:
         what, icon = "commented", "comment"
     elif internal:
         what, icon = "wrote an internal note", "lock"
+    elif ACKNOWLEDGEMENT in found:
+        what, icon = "answered to the change", "ok"
+    elif RELATION_FIELDS & set(found):
+        what, icon = "changed related tickets", "portal"
     else:
         what, icon = "changed", "pencil"
     return Entry(

@@ -1,0 +1,62 @@
+"""What a change's page shows of the sites that must accept it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from app.domain.access import Actor
+from app.domain.acknowledgements import Answer
+from app.domain.tickets import Category
+from app.extensions import db
+from app.models import Ticket
+from app.services.acknowledgements import (
+    SiteAnswer,
+    answerable_sites,
+    answers_of,
+    missing_sites,
+)
+from app.web.forms import AnswerForm
+
+
+@dataclass(frozen=True)
+class AnswerLine:
+    """One asked site with what this person may do for it."""
+
+    found: SiteAnswer
+    may_answer: bool
+
+    @property
+    def may_accept(self) -> bool:
+        """Whether accepting would change anything."""
+        return self.may_answer and (self.found.answer != Answer.ACCEPTED or self.found.outdated)
+
+    @property
+    def icon(self) -> str:
+        """The shape beside the word."""
+        shapes: dict[str, str] = {Answer.ACCEPTED: "solved", Answer.REFUSED: "unsolved"}
+        return shapes.get(self.found.answer, "new")
+
+    @property
+    def tone(self) -> str:
+        """The signal colour's class."""
+        if not self.found.answer:
+            return "waiting"
+        return "ok" if self.found.answer == Answer.ACCEPTED else "trouble"
+
+
+def acknowledgement_section(
+    actor: Actor, ticket: Ticket, form: AnswerForm | None
+) -> Mapping[str, Any]:
+    """What the section "Acknowledgements" needs; ``form`` is one that was refused."""
+    mine = answerable_sites(actor, ticket)
+    lines = [AnswerLine(found, found.site in mine) for found in answers_of(db.session(), ticket)]
+    return {
+        "is_change": ticket.category == Category.CHANGE,
+        "answer_lines": lines,
+        "answered": sum(bool(line.found.answer) for line in lines),
+        "missing": missing_sites(ticket),
+        "refusals": sum(line.found.answer == Answer.REFUSED for line in lines),
+        "answer_form": form or AnswerForm(formdata=None),
+    }
