@@ -16,6 +16,7 @@ from random import Random
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
+from app.demo.kin import kin_stories
 from app.demo.stories import (
     OPERATOR,
     PARTNER,
@@ -23,20 +24,25 @@ from app.demo.stories import (
     REPORTER,
     REPORTERS_SITE,
     Circuit,
+    Relation,
+    SiteAnswer,
     Step,
     Story,
-    all_stories,
+    usual_stories,
 )
 from app.domain.access import SYSTEM, Actor, Door, Kind, Role, TicketAccess, Writer
 from app.domain.errors import SettingError
+from app.domain.relations import RelationRole
 from app.domain.ticket_content import NewTicket
 from app.domain.tickets import ENDED_STATES, WORKING_DAYS_TO_CLOSE, Network
 from app.domain.working_time import add_working_days
 from app.models import Link, Partner, PortalFact, Ticket, User
+from app.services.acknowledgements import acknowledge_change
 from app.services.origins import open_ticket_once
 from app.services.partners import actor_of_account, create_partner_account, find_account
 from app.services.people import actor_of_user, create_user, find_user
 from app.services.reference import add_links, seed_reference
+from app.services.relations import open_related_ticket, relate_tickets
 from app.services.tickets import change_ticket, close_due_tickets, open_ticket
 
 FACT = "demo"
@@ -94,7 +100,8 @@ def seed_demo(session: Session, now: datetime) -> int:
     add_links(session, portal, _LINKS)
     actors = _enter_accounts(session, replace(portal, now=_BEGIN))
     rng = Random(_SEED)  # noqa: S311  # repeatable on purpose, nothing secret
-    stories = all_stories(rng, _circuits(session), now)
+    circuits = _circuits(session)
+    stories = [*usual_stories(rng, circuits, now), *kin_stories(circuits, now)]
     _Telling(session, actors, now).tell(stories)
     return len(stories)
 
@@ -146,6 +153,7 @@ class _Telling:
         self.events: list[tuple[datetime, int, Callable[[datetime], None]]] = []
         self.count = 0
         self.closing: set[datetime] = set()
+        self.numbers: dict[str, int] = {}
 
     def tell(self, stories: Sequence[Story]) -> None:
         for story in stories:
@@ -171,10 +179,18 @@ class _Telling:
             if story.who == PARTNER:
                 content = _as_sent(story.new)
                 number = open_ticket_once(self.session, by, story.new, content).number
+            elif story.child_of:
+                parent = self.numbers[story.child_of]
+                number = open_related_ticket(
+                    self.session, by, story.new, RelationRole.PARENT, parent
+                ).number
             else:
                 number = open_ticket(self.session, by, story.new).number
+            self.numbers[story.name] = number
             for step in story.steps:
                 self._plan(step.at, self._change(number, step))
+            for aside in story.asides:
+                self._plan(aside.at, self._aside(number, aside))
             if story.repeated:
                 self._plan(at + timedelta(hours=1), self._repeat(story))
 
@@ -185,6 +201,17 @@ class _Telling:
             change_ticket(self.session, self._by(step.who, at), number, step.wanted)
             if step.wanted.get("state") in ENDED_STATES:
                 self._plan_closing(at)
+
+        return happen
+
+    def _aside(self, number: int, aside: SiteAnswer | Relation) -> Callable[[datetime], None]:
+        def happen(at: datetime) -> None:
+            by = self._by(aside.who, at)
+            if isinstance(aside, Relation):
+                other = self.numbers[aside.other]
+                relate_tickets(self.session, by, number, aside.role, other)
+            else:
+                acknowledge_change(self.session, by, number, aside.site, aside.answer, aside.reason)
 
         return happen
 

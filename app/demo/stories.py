@@ -22,6 +22,7 @@ from app.demo.texts import (
     VERIFIED,
     Text,
 )
+from app.domain.relations import RelationRole
 from app.domain.ticket_content import NewTicket, Reference
 from app.domain.tickets import Category, Impact, Layer, Network, Priority, State
 
@@ -47,6 +48,27 @@ class Step:
 
 
 @dataclass(frozen=True)
+class SiteAnswer:
+    """A site's answer to the change that the ticket is."""
+
+    at: datetime
+    who: str
+    site: str
+    answer: str
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Relation:
+    """The ticket of the story called ``other`` becomes ``role`` to this one."""
+
+    at: datetime
+    who: str
+    role: RelationRole
+    other: str
+
+
+@dataclass(frozen=True)
 class Story:
     """One ticket from its creation on; ``steps`` are in the order of their times."""
 
@@ -56,6 +78,12 @@ class Story:
     steps: tuple[Step, ...]
     repeated: bool = False
     """Whether the partner sends its creation a second time, with another description."""
+    asides: tuple[SiteAnswer | Relation, ...] = ()
+    """What happens to it besides changes of its fields."""
+    name: str = ""
+    """What other stories call it."""
+    child_of: str = ""
+    """The name of its parent's story."""
 
 
 @dataclass(frozen=True)
@@ -159,8 +187,8 @@ ENDINGS_OF_LATELY = (
 """How the newest tickets stand, the newest last: every open state and the first closed ones."""
 
 
-def all_stories(rng: Random, circuits: Sequence[Circuit], now: datetime) -> list[Story]:
-    """Every story of a demo that begins at ``now`` (UTC)."""
+def usual_stories(rng: Random, circuits: Sequence[Circuit], now: datetime) -> list[Story]:
+    """The stories, each on its own, of a demo that begins at ``now`` (UTC)."""
     of_2013 = [circuit for circuit in circuits if circuit.site != "NRC-KI-T1"]
     of_lately = [circuit for circuit in circuits if circuit.site != "TW-ASGC"]
     parts = (
