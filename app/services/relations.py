@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from app.domain import access
 from app.domain.access import Actor, Writer
+from app.domain.clock import strictly_after
 from app.domain.relations import Bond, BondKind, RelationRole, bond_of, check_bond, opposite
 from app.domain.ticket_content import NewTicket
 from app.domain.tickets import is_open
@@ -73,8 +75,9 @@ def unrelate_tickets(
     if row is None:
         return ticket
     session.delete(row)
-    record_on_ticket(session, by, ticket, [FieldChange(role, str(other), None)])
-    record_on_ticket(session, by, partner, [FieldChange(opposite(role), str(number), None)])
+    at = _later_than_both(by, ticket, partner)
+    record_on_ticket(session, by, ticket, [FieldChange(role, str(other), None)], at)
+    record_on_ticket(session, by, partner, [FieldChange(opposite(role), str(number), None)], at)
     return ticket
 
 
@@ -143,10 +146,16 @@ def _locked_pair(session: Session, by: Writer, number: int, other: int) -> tuple
 
 def _bind(session: Session, by: Writer, ticket: Ticket, partner: Ticket, bond: Bond) -> Ticket:
     session.add(TicketRelation(kind=bond.kind, ticket_number=bond.ticket, other_number=bond.other))
-    role = bond.role_for(ticket.number)
-    record_on_ticket(session, by, ticket, [FieldChange(role, None, str(partner.number))])
-    record_on_ticket(session, by, partner, [FieldChange(opposite(role), None, str(ticket.number))])
+    role, back = bond.role_for(ticket.number), bond.role_for(partner.number)
+    at = _later_than_both(by, ticket, partner)
+    record_on_ticket(session, by, ticket, [FieldChange(role, None, str(partner.number))], at)
+    record_on_ticket(session, by, partner, [FieldChange(back, None, str(ticket.number))], at)
     return ticket
+
+
+def _later_than_both(by: Writer, ticket: Ticket, partner: Ticket) -> datetime:
+    """One time for the two rows of one deed."""
+    return max(strictly_after(by.now, one.changed_at) for one in (ticket, partner))
 
 
 def _row_of(session: Session, bond: Bond) -> TicketRelation | None:

@@ -210,7 +210,7 @@ class RelationForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     role = Choice("This ticket is", choices=dict(_RELATIONS))
     other = StringField(
         "Ticket number",
-        _required("Ticket number"),
+        required("Ticket number"),
         filters=[one_line],
         render_kw={"inputmode": "numeric", "autocomplete": "off", "size": 9},
     )

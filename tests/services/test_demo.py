@@ -17,7 +17,17 @@ from app.demo.stories import Circuit, usual_stories
 from app.domain.access import SYSTEM, Door, Kind, Writer
 from app.domain.errors import SettingError
 from app.domain.tickets import CLOSED_STATES, MOVES, OPEN_STATES, Category, Layer, Network, State
-from app.models import Change, ChangedField, Link, PortalFact, Ticket, TicketSite, User
+from app.models import (
+    Change,
+    ChangedField,
+    Link,
+    PortalFact,
+    Ticket,
+    TicketRelation,
+    TicketSite,
+    User,
+)
+from app.services.acknowledgements import answers_of
 from app.services.people import create_user
 from app.services.reference import seed_reference
 from tests.harness.databases import fresh_database, open_engine
@@ -113,6 +123,18 @@ def test_what_a_category_needs_is_there(seeded: Session) -> None:
             assert ticket.solution
 
 
+def test_relations_and_answers_are_shown(seeded: Session) -> None:
+    kinds = Counter(seeded.scalars(select(TicketRelation.kind)))
+    assert kinds == {"child": 3, "duplicate": 1}
+    (asked,) = (
+        answers_of(seeded, ticket)
+        for ticket in _tickets(seeded)
+        if any(row.answer for row in ticket.acknowledgements)
+    )
+    assert {item.answer for item in asked} == {"accepted", "refused", ""}
+    assert {item.outdated for item in asked if item.answer == "accepted"} == {True, False}
+
+
 def test_history_holds_together(seeded: Session) -> None:
     changes = seeded.scalars(
         select(Change).where(Change.kind == "ticket").order_by(Change.id)
@@ -192,7 +214,7 @@ def test_every_state_is_shown_whenever_it_is_made(now: datetime) -> None:
             # Reference data alone counts as empty: a start lays it before the demo.
             seed_reference(session, Writer(actor=SYSTEM, door=Door.COMMAND, now=now))
         with writing(session):
-            assert demo.seed_demo(session, now) == 243
+            assert demo.seed_demo(session, now) == 249
         assert {ticket.state for ticket in _tickets(session)} == set(State)
         assert _count(session, "2012-01-01", "2013-01-01") == 111
         assert _count(session, "2013-01-01", "2014-01-01") == 14
