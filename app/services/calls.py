@@ -21,6 +21,9 @@ LONGEST_LOGIN = 100
 FORGOTTEN_AT_ONCE = 1000
 """Rows deleted in one transaction, so that writers of tickets never wait long."""
 
+LOOKED_THROUGH = 10_000
+"""Of an account's calls, when asked what kinds there are."""
+
 
 @dataclass(frozen=True)
 class CallRecord:
@@ -109,14 +112,20 @@ def calls_of(
     ).all()
 
 
-def operations_of(session: Session, account_id: int) -> Sequence[str]:
-    """The operations that an account called, by name; "" is an unknown one."""
-    return session.scalars(
-        select(PartnerCall.operation)
+def kinds_of(session: Session, account_id: int) -> Sequence[tuple[str, int | None]]:
+    """Which operations with which outcomes there are among an account's newest calls.
+
+    "" is an unknown operation, None the outcome of what was carried out.
+    """
+    newest = (
+        select(PartnerCall.operation, PartnerCall.fault)
         .where(PartnerCall.account_id == account_id)
-        .distinct()
-        .order_by(PartnerCall.operation)
-    ).all()
+        .order_by(PartnerCall.at.desc())
+        .limit(LOOKED_THROUGH)
+        .subquery()
+    )
+    found = session.execute(select(newest.c.operation, newest.c.fault).distinct())
+    return [(row.operation, row.fault) for row in found]
 
 
 def days_of(

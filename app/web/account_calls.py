@@ -16,7 +16,7 @@ from app.config import PROJECT
 from app.domain.errors import Invalid
 from app.domain.texts import checked_text
 from app.models import PartnerCall
-from app.services.calls import DaySum, Position, calls_of, operations_of
+from app.services.calls import DaySum, Position, calls_of, kinds_of
 from app.web.ticket_list import read_position, write_position
 
 PER_PAGE = 50
@@ -79,7 +79,9 @@ class CallList:
     ) -> None:
         self.base = base
         self.problems: list[str] = []
-        self.operations = [name or _UNKNOWN for name in operations_of(session, account_id)]
+        kinds = kinds_of(session, account_id)
+        self.operations = sorted({operation or _UNKNOWN for operation, _fault in kinds})
+        self.meanings = meanings_of(fault for _operation, fault in kinds)
         self.faults_only = self._faults_only(arguments.get("faults", ""))
         self.operation = self._operation(arguments.get("operation", ""))
         self.is_filtered = self.faults_only or bool(self.operation)
@@ -93,7 +95,6 @@ class CallList:
         )
         self.rows: Sequence[PartnerCall] = rows[:PER_PAGE]
         self.more = self._more() if len(rows) > PER_PAGE else ""
-        self.meanings = meanings_of(call.fault for call in self.rows)
 
     def _faults_only(self, text: str) -> bool:
         if text not in ("", "yes"):

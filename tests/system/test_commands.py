@@ -174,6 +174,34 @@ def test_a_partner_with_two_accounts(registry: str) -> None:
     assert lines[2].split() == ["NREN-DEMO", "nren-old", "own", "read-only", "no", "2012", "yes"]
 
 
+def test_a_secret_made_by_the_portal_is_rotated(registry: str) -> None:
+    said = done(
+        registry,
+        *("partner", "create", "NREN-DEMO", "--login", "nren", "--access", "own"),
+        *("--sites", "FZK-LCG2, NIKHEF-ELPROD"),
+    )
+    assert said.startswith("Account nren of partner NREN-DEMO is created.\n")
+    first = said.split()[-1]
+    assert verifies(registry, Kind.PARTNER, "nren", first)
+    with opened(registry) as session:
+        account = session.scalars(select(PartnerAccount)).one()
+        assert [site.key for site in account.sites] == ["DE-KIT", "NL-T1"]
+    second = done(registry, "partner", "rotate", "nren").split()[-1]
+    assert verifies(registry, Kind.PARTNER, "nren", first)
+    assert verifies(registry, Kind.PARTNER, "nren", second)
+    assert "end the older one first" in refused(registry, "partner", "rotate", "NREN-DEMO")
+    assert "has ended" in done(registry, "partner", "rotate", "nren", "--end-old")
+    assert not verifies(registry, Kind.PARTNER, "nren", first)
+    assert verifies(registry, Kind.PARTNER, "nren", second)
+    said = done(registry, "partner", "rotate", "nren", "--password-stdin", stdin=PASSWORD)
+    assert PASSWORD not in said
+    assert verifies(registry, Kind.PARTNER, "nren", PASSWORD)
+    done(registry, "partner", "disable", "nren")
+    assert not verifies(registry, Kind.PARTNER, "nren", PASSWORD)
+    assert done(registry, "partner", "enable", "nren") == "Account nren is enabled.\n"
+    assert verifies(registry, Kind.PARTNER, "nren", PASSWORD)
+
+
 def test_a_partner_with_one_account_may_be_named_by_its_code(registry: str) -> None:
     done(
         registry,
@@ -231,6 +259,16 @@ CREATE_PARTNER = ("partner", "create", "NREN-DEMO", "--password-stdin", "--acces
             "50",
         ),
         (("partner", "password", "nobody", "--password-stdin"), PASSWORD, "no partner account"),
+        (
+            (*CREATE_PARTNER, "own", "--login", "x", "--sites", "DE-KIT,NOWHERE"),
+            PASSWORD,
+            "No site",
+        ),
+        (("partner", "rotate", "nobody"), "", "no partner account"),
+        (("partner", "rotate", "taken", "--end-old"), "", "only live secret"),
+        (("partner", "rotate", "taken", "--end-old", "--password-stdin"), PASSWORD, "--end-old"),
+        (("partner", "rotate", "taken", "--password-stdin"), "short", "at least 8"),
+        (("partner", "enable", "nobody"), "", "no partner account"),
         (("partner", "disable", "nobody"), "", "no partner account"),
         (("partner", "disable", b"\xff"), "", "ACCOUNT"),
         (("tickets", "close-due", "--as-of", "yesterday"), "", "--as-of"),
