@@ -10,11 +10,20 @@ import os
 import pwd
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.harness import run
 
 NEED = "PostgreSQL's server programs (apt-get install postgresql)"
+
+_NOT_SYNCED: Mapping[str, str] = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "shared_buffers": "64MB",
+    "autovacuum": "off",
+}
 
 
 def programs() -> Path | None:
@@ -29,12 +38,15 @@ def programs() -> Path | None:
     return Path(found).resolve().parent if found and shutil.which("pg_ctl") else None
 
 
-def ensure_started() -> Path:
-    """Start this run's cluster unless it runs; gives the folder of its socket."""
+def ensure_started(*, durable: bool = False) -> Path:
+    """Start this run's cluster unless it runs; gives the folder of its socket.
+
+    ``durable``: as it comes from the packet, with each commit synced; for measuring.
+    """
     home = run.folder() / "pg"
     with run.alone("postgres"):
         if not (home / "data" / "postmaster.pid").exists():
-            _start(home)
+            _start(home, {} if durable else _NOT_SYNCED)
     return home
 
 
@@ -51,7 +63,7 @@ def url(socket_folder: Path, name: str) -> str:
     return f"postgresql+psycopg://portal@/{name}?host={socket_folder}"
 
 
-def _start(home: Path) -> None:
+def _start(home: Path, more: Mapping[str, str]) -> None:
     bin_folder = programs()
     assert bin_folder is not None
     home.mkdir(mode=0o700)
@@ -68,13 +80,9 @@ def _start(home: Path) -> None:
     options = {
         "listen_addresses": "",
         "unix_socket_directories": home,
-        "fsync": "off",
-        "synchronous_commit": "off",
-        "full_page_writes": "off",
         "max_connections": 200,
-        "shared_buffers": "64MB",
-        "autovacuum": "off",
         "log_min_messages": "fatal",
+        **more,
     }
     given = " ".join(f"-c {name}='{value}'" for name, value in options.items())
     _call([bin_folder / "pg_ctl", "start", "-D", data, "-w", "-l", home / "log", "-o", given])

@@ -1,0 +1,54 @@
+"""``python -m bench [get] [write] [list] [soak]``: measure, and print tables in Markdown."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from time import monotonic
+
+from bench import lists, load, places, reads, soak, writes
+from bench.tables import print_machine
+from tests.harness import postgres, run
+
+
+def main() -> None:
+    """Measure what is asked for on the databases that are there."""
+    parser = argparse.ArgumentParser(prog="python -m bench")
+    parser.add_argument("what", nargs="*", help="get, write, list, soak; default: the first three")
+    parser.add_argument("--database", choices=places.KINDS, help="default: both")
+    parser.add_argument("--seconds", type=float, default=4, help="of each measurement")
+    parser.add_argument("--minutes", type=float, default=10, help="of the soak")
+    parser.add_argument("--tickets", type=int, default=100_000, help="in the database for list")
+    given = parser.parse_args()
+    wanted = given.what or ["get", "write", "list"]
+    if unknown := set(wanted) - {"get", "write", "list", "soak"}:
+        parser.error(f"unknown: {', '.join(sorted(unknown))}")
+    if not load.installed():
+        sys.exit(f"bench: this needs {load.NEED}")
+    kinds = [given.database] if given.database else list(places.KINDS)
+    if postgres.programs() is None and "postgresql" in kinds:
+        print(f"bench: left out PostgreSQL: this needs {postgres.NEED}", file=sys.stderr)
+        kinds.remove("postgresql")
+    began = monotonic()
+    folder = run.begin()
+    try:
+        print_machine()
+        tickets = given.tickets if "list" in wanted else max(5000, reads.TICKETS)
+        for kind in kinds:
+            with places.filled(kind, tickets) as place:
+                if "get" in wanted:
+                    reads.measure(place, given.seconds)
+                if "list" in wanted:
+                    lists.measure(place)
+                if "write" in wanted:
+                    writes.measure(place, given.seconds)
+                if "soak" in wanted:
+                    soak.measure(place, given.minutes)
+    finally:
+        postgres.stop(folder)
+        run.end(folder)
+    print(f"bench: took {(monotonic() - began) / 60:.1f} minutes", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

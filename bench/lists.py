@@ -1,0 +1,4 @@
+from bench.places import Place
+
+
+def measure(place: Place) -> None: ...

@@ -1,0 +1,140 @@
+"""Databases and servers to measure: durable, filled with sample tickets, gone afterwards."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from http.client import HTTPConnection, HTTPException
+from time import monotonic, sleep
+
+import psycopg
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app import demo
+from app.config import PROJECT, process_environment
+from app.database import writing
+from app.demo import bulk
+from app.domain.access import SYSTEM, Door, Writer
+from app.models import Ticket
+from app.services.partners import create_partner_account
+from tests.harness import postgres, run
+from tests.harness.databases import migrate, open_engine
+from tests.harness.server import end_group, free_port, live, test_settings
+
+LOGIN = "bench"
+PASSWORD = "a password to measure with"
+KINDS = ("sqlite", "postgresql")
+TITLES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
+
+
+@dataclass(frozen=True)
+class Place:
+    """A filled database, and the numbers of its bulk tickets."""
+
+    kind: str
+    url: str
+    first: int
+    last: int
+
+
+@contextmanager
+def filled(kind: str, tickets: int) -> Iterator[Place]:
+    """A durable database with the demo, ``tickets`` bulk tickets and an account that may all."""
+    url = _sqlite() if kind == "sqlite" else _postgresql()
+    migrate(url)
+    engine = open_engine(url)
+    now = datetime.now(UTC)
+    with Session(engine) as session:
+        with writing(session):
+            demo.seed_demo(session, now)
+            made = bulk.write_patterns(session, demo.demo_actors(session), now, tickets)
+            create_partner_account(
+                session, Writer(SYSTEM, Door.COMMAND, now), "BENCH", LOGIN, PASSWORD, access="all"
+            )
+        written = len(made.numbers)
+        while written < tickets:
+            count = min(bulk.AT_ONCE, tickets - written)
+            with writing(session):
+                bulk.write_copies(session, made, written, count)
+            written += count
+        last = session.scalar(select(func.max(Ticket.number))) or 0
+        session.rollback()
+    if kind == "postgresql":
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql("VACUUM ANALYZE")
+    engine.dispose()
+    yield Place(kind, url, last - tickets + 1, last)
+
+
+@contextmanager
+def portal(place: Place, *, kept: bool = True) -> Iterator[str]:
+    """The address of GGUS at the real server, with two processes."""
+    with live(replace(test_settings(place.url), kept_answers=kept)) as server:
+        yield f"{server.url}/soap/GGUS"
+
+
+@contextmanager
+def bare(place: Place, more: Mapping[str, str]) -> Iterator[str]:
+    """The address of the bare Spyne service on the same server, with two processes."""
+    port = free_port()
+    command = [
+        *(sys.executable, "-W", "ignore", "-m", "granian", "--interface=asgi", "--factory"),
+        *("--http=1", "--no-ws", "--workers=2", "--log-level=error", "--workers-kill-timeout=5"),
+        *("--host=127.0.0.1", f"--port={port}", "bench.bare:build_server"),
+    ]
+    environ = process_environment(test_settings(place.url)) | dict(more)
+    with running(command, port, environ):
+        yield f"http://127.0.0.1:{port}/soap/GGUS"
+
+
+@contextmanager
+def running(command: list[str], port: int, environ: Mapping[str, str]) -> Iterator[None]:
+    """A process group while it serves on ``port``."""
+    process = subprocess.Popen(
+        command,
+        cwd=PROJECT,
+        env={**os.environ, **environ},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        deadline = monotonic() + 30
+        while not _answers(port):
+            assert process.poll() is None, f"{command} ended"
+            assert monotonic() < deadline, f"{command} did not answer"
+            sleep(0.1)
+        yield
+    finally:
+        end_group(process)
+
+
+def _answers(port: int) -> bool:
+    connection = HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/")
+        connection.getresponse().read()
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()
+    return True
+
+
+def _sqlite() -> str:
+    return f"sqlite:///{run.folder() / 'bench.db'}"
+
+
+def _postgresql() -> str:
+    home = postgres.ensure_started(durable=True)
+    with psycopg.connect(
+        host=str(home), user="portal", dbname="postgres", autocommit=True
+    ) as connection:
+        connection.execute("CREATE DATABASE bench")
+    return postgres.url(home, "bench")
