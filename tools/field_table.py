@@ -234,15 +234,15 @@ def tickets() -> list[str]:
         ]
         for element in complete(TICKET_MEANINGS, messages, "GGUS")
     ]
-    head = ["element", "meaning", "allowed", *(name for name, _side in TICKET_MESSAGES[:4])]
+    head = ["element", "meaning", "allowed", *(name for name, _side in TICKET_MESSAGES)]
     return [
         "## Tickets",
         "",
-        "Service GGUS. The last two columns are answers: of TicketGet, and of each row of",
-        "TicketGetList. OpModify, OpGet and OpGetList are other names of TicketModify, TicketGet",
-        "and TicketGetList. Creations answer the number as `GHD_Request_ID`, TicketCreate as",
-        "`GHD_Request-ID`.",
-        *table([*head, "answer of TicketGet", "row of TicketGetList"], rows),
+        "Service GGUS. The first four columns of places are requests, the last two answers: of",
+        "TicketGet, and of each row of TicketGetList. OpModify, OpGet and OpGetList are other",
+        "names of TicketModify, TicketGet and TicketGetList. Creations answer the number as",
+        "`GHD_Request_ID`, but TicketCreate as `GHD_Request-ID`.",
+        *table(head, rows),
     ]
 
 
