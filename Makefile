@@ -39,10 +39,12 @@ format: ## format the code and mend what can be mended
 venv: ## .venv with everything for development (PYTHON=python3.13 asks for one)
 	@PYTHON="$(PYTHON)" tools/venv.sh dev
 
-docs: ## write docs/fields.md from the table of the services
+docs: ## write docs/fields.md and docs/native-service.md from what the services are made of
 	@tools/venv.sh dev
 	@$(BIN)/python tools/field_table.py >docs/fields.md.new
 	@mv docs/fields.md.new docs/fields.md
+	@$(BIN)/python tools/native_reference.py >docs/native-service.md.new
+	@mv docs/native-service.md.new docs/native-service.md
 
 lock: ## write the pinned requirements from requirements*.in
 	@tools/venv.sh dev

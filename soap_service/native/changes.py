@@ -15,6 +15,7 @@ from soap_service.native.models import (
     CURSOR,
     ID,
     INT,
+    LONG,
     PAGE,
     PAGE_LIMIT,
     STEP,
@@ -79,7 +80,7 @@ OPERATIONS: Final = (
         ),
         (
             many("changes", CHANGE, "the changes"),
-            once("cursor", CURSOR, "where to read on"),
+            once("cursor", LONG, "where to read on"),
             once("more", BOOLEAN, "there is more by now; else ask again later"),
         ),
         _list,

@@ -21,7 +21,7 @@ OPPOSITE = {
 @pytest.mark.parametrize("role", OPPOSITE)
 def test_a_relation_is_seen_from_both_ends_and_taken_off_both(native: Native, role: str) -> None:
     one, two = native.create(), native.create()
-    sent = {"number": one, "role": role, "other": two}
+    sent: dict[str, Any] = {"number": one, "role": role, "other": two}
     assert native.call("RelateTickets", **sent) == {"number": one, "version": 2}
     assert native.get(one)["relations"] == [{"role": role, "number": two}]
     assert native.get(two)["relations"] == [{"role": OPPOSITE[role], "number": one}]

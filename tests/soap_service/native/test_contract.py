@@ -1,0 +1,122 @@
+"""The native service's WSDL as it was published, and what clients need of any WSDL of ours.
+
+``LHCOPN.wsdl`` changes on purpose only: partners compiled clients from it. To publish a change:
+``python -m tests.soap_service.native.test_contract``.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from lxml import etree
+from suds.client import Client
+
+from app.config import PROJECT
+from soap_service.native.models import field_name, wire_name
+from soap_service.native.service import NativeService, native_service
+from tests.soap_service.native.client import LINK, NAMESPACE, NEW, Native
+from tests.soap_service.wire import PASSWORD
+
+GOLDEN = Path(__file__).with_name("LHCOPN.wsdl")
+ADDRESS = "https://portal.example/soap/LHCOPN"
+WSDL = "{http://schemas.xmlsoap.org/wsdl/}"
+SOAP = "{http://schemas.xmlsoap.org/wsdl/soap/}"
+XSD = "{http://www.w3.org/2001/XMLSchema}"
+
+
+@pytest.fixture(scope="module")
+def service() -> NativeService:
+    return native_service(600)
+
+
+@pytest.fixture(scope="module")
+def wsdl(service: NativeService) -> etree._Element:
+    return etree.fromstring(service.wsdl(ADDRESS))
+
+
+def test_the_wsdl_is_the_published_one(service: NativeService) -> None:
+    assert service.wsdl(ADDRESS) == GOLDEN.read_bytes()
+
+
+def test_parts_are_named_as_clients_need_them(wsdl: etree._Element) -> None:
+    for message in wsdl.iterfind(f"{WSDL}message"):
+        (part,) = message
+        name = str(message.get("name"))
+        if name == "AuthenticationInfo":
+            assert part.get("name") == "AuthenticationInfo"
+        else:
+            assert part.get("name") == ("fault" if name.endswith("Fault") else "parameters")
+        assert part.get("element") == f"tns:{name.removesuffix('Fault')}"
+
+
+def test_each_operation_has_its_action_and_the_header(wsdl: etree._Element) -> None:
+    (binding,) = wsdl.iterfind(f"{WSDL}binding")
+    operations = binding.findall(f"{WSDL}operation")
+    assert len(operations) == 14
+    for operation in operations:
+        (action,) = operation.iterfind(f"{SOAP}operation")
+        assert action.get("soapAction") == f"{NAMESPACE}/{operation.get('name')}"
+        (header,) = operation.iter(f"{SOAP}header")
+        assert header.get("part") == "AuthenticationInfo"
+        assert [body.get("parts") for body in operation.iter(f"{SOAP}body")] == ["parameters"] * 2
+    faults = [item.getparent() for item in binding.iter(f"{SOAP}fault")]
+    assert [str(item.get("name")) for item in faults if item is not None] == ["StaleTicketFault"]
+
+
+def test_one_service_with_one_port(wsdl: etree._Element) -> None:
+    assert [etree.QName(child).localname for child in wsdl if child.tag != f"{WSDL}message"] == [
+        "types", "portType", "binding", "service",
+    ]  # fmt: skip
+    (address,) = wsdl.iter(f"{SOAP}address")
+    assert address.get("location") == ADDRESS
+
+
+def test_every_field_has_a_meaning(wsdl: etree._Element) -> None:
+    for kind in wsdl.iter(f"{XSD}complexType"):
+        for element in kind.iter(f"{XSD}element"):
+            assert element.find(f"{XSD}annotation/{XSD}documentation") is not None, element.attrib
+
+
+def test_names_on_the_wire_and_in_the_portal_are_each_other_s_inverse() -> None:
+    for field in ("title", "affected_vo", "event_start", "asked_sites", "duplicate_of"):
+        assert field_name(wire_name(field)) == field
+
+
+def test_the_reference_is_that_of_the_models() -> None:
+    """``make docs`` writes it."""
+    written = subprocess.run(
+        [sys.executable, str(PROJECT / "tools" / "native_reference.py")],
+        capture_output=True,
+        check=True,
+    )
+    assert written.stdout.decode() == (PROJECT / "docs" / "native-service.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("path", ["/soap/LHCOPN?wsdl", "/arsys/WSDL/public/ggus/LHCOPN"])
+def test_suds_creates_updates_and_reads(native: Native, path: str) -> None:
+    client = Client(f"{native.wire.server.url}{path}", cache=None)
+    header = client.factory.create("AuthenticationInfo")
+    header.userName, header.password = "opn", PASSWORD
+    client.set_options(soapheaders=header)
+    ticket = client.factory.create("NewTicket")
+    ticket.title = NEW["title"]
+    ticket.links = [LINK]
+    made = client.service.CreateTicket(requestKey=f"suds {path}", ticket=ticket)
+    change = client.factory.create("TicketChange")
+    change.impact = "degraded"
+    client.service.UpdateTicket(made.number, made.version, None, change)
+    got = client.service.GetTicket(made.number)
+    assert (got.title, got.impact, got.links[0].name) == (NEW["title"], "degraded", LINK)
+    assert got.version == 2
+    (link,) = [item for item in client.service.ListLinks() if item.name == LINK]
+    assert link.endB == "DE-KIT"
+    assert client.service.GetAccount().login == "opn"
+    page = client.service.ListChanges(0, 500)
+    assert page.cursor >= page.changes[-1].id
+
+
+if __name__ == "__main__":
+    GOLDEN.write_bytes(native_service(600).wsdl(ADDRESS))
