@@ -66,6 +66,10 @@ def _detail(page: Page, shown: Shown) -> None:
     page.goto(f"{shown.server.url}/tickets/{shown.story}")
 
 
+def _guide(page: Page, shown: Shown) -> None:
+    page.goto(f"{shown.server.url}/guide")
+
+
 def _create(page: Page, shown: Shown) -> None:
     page.goto(f"{shown.server.url}/tickets/new")
     page.locator("[name=category][value=maintenance]").check()
@@ -162,6 +166,7 @@ PAGES: dict[str, Callable[[Page, Shown], None]] = {
     "list-filtered": _filtered,
     "list-empty": _empty,
     "detail": _detail,
+    "guide": _guide,
     "create": _create,
     "create-refused": _refused,
     "conflict": _conflict,
