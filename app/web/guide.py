@@ -39,8 +39,11 @@ FILES: Final = (
     File("guide", "/guide", "Guide", "partners-guide.md"),
     File("fields", "/guide/fields", "Fields", "fields.md"),
     File("faults", "/guide/faults", "Fault numbers", "fault-numbers.md"),
+    File("native", "/guide/native", "Native service", "native-service.md"),
 )
 _PATHS: Final = {file.name: file.path for file in FILES}
+_COMMENT = re.compile(r"^<!--.*?-->\n", re.MULTILINE | re.DOTALL)
+"""For those who edit a file, not for its readers."""
 _NOT_IN_AN_ID = re.compile(r"[^\w\- ]")
 
 
@@ -87,7 +90,7 @@ def _document(name: str) -> Document:
 def render(text: str) -> Document:
     """Render Markdown. The first heading is the title; those of the second level are the parts."""
     parser = MarkdownIt("commonmark", {"html": False}, renderer_cls=_Renderer).enable("table")
-    _open, heading, _close, *tokens = parser.parse(text)
+    _open, heading, _close, *tokens = parser.parse(_COMMENT.sub("", text))
     parts = []
     for token, inside in pairwise(tokens):
         if token.type == "heading_open":
