@@ -23,7 +23,7 @@ from sqlalchemy import func, select
 from app import demo
 from app.database import writing
 from app.domain.access import SYSTEM, Door, Writer
-from app.models import AccountDay, Change, Ticket, User
+from app.models import AccountDay, Acknowledgement, Change, Ticket, TicketRelation, User
 from app.services import partners
 from app.services.people import actor_of_user
 from app.services.tickets import change_ticket
@@ -48,6 +48,10 @@ class Shown:
     """The open ticket with the longest story."""
     edited: int
     """A ticket that two people edit."""
+    change: int
+    """A change that some sites accepted."""
+    parent: int
+    """A ticket with children."""
 
 
 def _list(page: Page, shown: Shown) -> None:
@@ -68,6 +72,23 @@ def _detail(page: Page, shown: Shown) -> None:
 
 def _guide(page: Page, shown: Shown) -> None:
     page.goto(f"{shown.server.url}/guide")
+
+
+def _change(page: Page, shown: Shown) -> None:
+    page.goto(f"{shown.server.url}/tickets/{shown.change}")
+    _to_middle(page, "#acknowledgements")
+
+
+def _children(page: Page, shown: Shown) -> None:
+    page.goto(f"{shown.server.url}/tickets/{shown.parent}")
+    fold = page.locator("#relations")
+    if not fold.evaluate("fold => fold.open"):
+        fold.locator("> summary").click()
+    _to_middle(page, "#relations")
+
+
+def _to_middle(page: Page, place: str) -> None:
+    page.locator(place).evaluate("part => part.scrollIntoView({block: 'center'})")
 
 
 def _create(page: Page, shown: Shown) -> None:
@@ -167,6 +188,8 @@ PAGES: dict[str, Callable[[Page, Shown], None]] = {
     "list-empty": _empty,
     "detail": _detail,
     "guide": _guide,
+    "ticket-change": _change,
+    "ticket-children": _children,
     "create": _create,
     "create-refused": _refused,
     "conflict": _conflict,
@@ -234,10 +257,20 @@ def demo_portal() -> Iterator[Shown]:
                     edited = session.scalars(
                         select(Ticket.number).where(Ticket.state == "assigned")
                     ).first()
+                    change = session.scalars(
+                        select(Acknowledgement.ticket_number).where(
+                            Acknowledgement.answer == "refused"
+                        )
+                    ).first()
+                    parent = session.scalars(
+                        select(TicketRelation.other_number).where(TicketRelation.kind == "child")
+                    ).first()
                 assert story is not None
                 assert edited is not None
+                assert change is not None
+                assert parent is not None
                 _let_partner_call(server, story)
-                yield Shown(server, story, edited)
+                yield Shown(server, story, edited, change, parent)
     finally:
         postgres.stop(folder)
         run.end(folder)

@@ -12,12 +12,16 @@ from flask import Flask
 from playwright.sync_api import Browser, Page
 
 from app.database import writing
+from app.domain.relations import RelationRole
 from app.domain.ticket_content import NewTicket, Reference
 from app.extensions import db
 from app.factory import create_app
+from app.services.acknowledgements import acknowledge_change
 from app.services.calls import CallRecord, record_calls
+from app.services.relations import relate_tickets
+from app.services.tickets import change_ticket
 from tests.browser.visit import change, lay, log_in, people_of, sideways
-from tests.cast import NOON, Cast
+from tests.cast import NOON, Cast, writer
 from tests.harness.browser import AXE, strict_page
 from tests.harness.server import LiveServer
 
@@ -34,12 +38,14 @@ class Scene:
     cast: Cast
     ticket: int
     final: int
+    change: int
+    """Sites were asked to accept it, and other tickets are bound to it."""
 
 
 @pytest.fixture(scope="module")
 def scene(sqlite_server: LiveServer) -> Scene:
     cast = people_of(sqlite_server)
-    ticket, final = lay(
+    ticket, final, asked = lay(
         sqlite_server,
         cast.operator,
         NewTicket(
@@ -55,13 +61,32 @@ def scene(sqlite_server: LiveServer) -> Scene:
             references=(Reference("GEANT", "4711", "https://example.org/4711"),),
         ),
         NewTicket(title="Done"),
+        NewTicket(
+            title="New prefixes",
+            category="change",
+            links=("CERN-GRIDKA-LHCOPN-001",),
+            sites=("ES-PIC", "DE-KIT"),
+        ),
     )
     change(sqlite_server, cast.operator, ticket, public_comment="Seen.", state="in progress")
     change(sqlite_server, cast.operator, ticket, internal_comment="Mind the contract.")
     change(sqlite_server, cast.operator, final, state="solved", solution="Repaired.")
     change(sqlite_server, cast.operator, final, state="verified")
     _let_call(sqlite_server)
-    return Scene(sqlite_server, cast, ticket, final)
+    _bind(sqlite_server, cast, asked, ticket, final)
+    return Scene(sqlite_server, cast, ticket, final, asked)
+
+
+def _bind(server: LiveServer, cast: Cast, asked: int, ticket: int, final: int) -> None:
+    """Relate the tickets, and let two of three sites answer to the change."""
+    by = writer(cast.operator)
+    with server.session() as session, writing(session):
+        relate_tickets(session, by, ticket, RelationRole.PARENT, asked)
+        relate_tickets(session, by, final, RelationRole.PARENT, asked)
+        relate_tickets(session, by, final, RelationRole.RELATED, ticket)
+        acknowledge_change(session, by, asked, "CH-CERN", "accepted")
+        change_ticket(session, by, asked, {"window_start": NOON})
+        acknowledge_change(session, by, asked, "DE-KIT", "refused", "No one is here then.")
 
 
 def _let_call(server: LiveServer) -> None:
@@ -117,6 +142,9 @@ def _states(scene: Scene) -> list[str]:
         "/tickets?q=nothing+like+this&priority=urgent",
         "/tickets?state=gone&from=yesterday",
         f"/tickets/{scene.final}/edit",
+        f"/tickets/{scene.change}",
+        f"/tickets/{scene.change}/edit",
+        f"/tickets/new?parent={scene.change}",
         "/tickets/999999",
         "/partners/accounts/1?operation=TicketGet&faults=yes",
         "/partners/accounts/1?operation=OpCreate&after=nonsense",
@@ -160,6 +188,12 @@ def test_axe_finds_nothing_serious(
     page.goto(f"{url}/tickets/new")
     page.get_by_role("button", name="Open ticket").click()
     page.locator("#errors").wait_for()
+    found += _grave(page)
+    page.goto(f"{url}/tickets/{scene.change}")
+    page.get_by_label("Refuse… for ES-PIC").click()
+    page.get_by_role("button", name="Refuse for ES-PIC").click()
+    page.get_by_text("Reason is required").wait_for()
+    page.locator("#relations summary", has_text="Relate…").click()
     found += _grave(page)
     page.goto(f"{url}/tickets/{scene.ticket}")
     page.get_by_label("Internal note").check()

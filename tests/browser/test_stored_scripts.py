@@ -17,7 +17,10 @@ from playwright.sync_api import Dialog, Page, expect
 
 from app.database import writing
 from app.domain.access import Door, Writer
+from app.domain.relations import RelationRole
 from app.domain.ticket_content import TEXT_LIMITS, NewTicket, Reference
+from app.services.acknowledgements import acknowledge_change
+from app.services.relations import relate_tickets
 from app.services.tickets import change_ticket, open_ticket
 from tests.browser.visit import log_in, people_of
 from tests.cast import NOON, Cast
@@ -65,6 +68,7 @@ def _poison(server: LiveServer, cast: Cast, text: str) -> int:
     everywhere: dict[str, Any] = dict.fromkeys(TEXT_LIMITS, text)
     new = NewTicket(
         **everywhere,
+        category="change",
         sites=(text, "DE-KIT"),
         references=(Reference(text, text, text), Reference(text, "", f"javascript:{text}")),
     )
@@ -74,6 +78,11 @@ def _poison(server: LiveServer, cast: Cast, text: str) -> int:
         again = {name: f"{text} " if name == "description" else text for name in TEXT_LIMITS}
         with writing(session):
             change_ticket(session, replace(by, author=text[::-1]), number, again)
+        with writing(session):
+            answering = replace(by, actor=cast.operator)
+            acknowledge_change(session, answering, number, "DE-KIT", "refused", text)
+            if number > 1:
+                relate_tickets(session, by, number, RelationRole.PARENT, number - 1)
     return number
 
 
