@@ -33,6 +33,7 @@ from tests.soap_service.wire import (
     half_sent,
     in_order,
     login,
+    namespace,
     read_answers,
 )
 
@@ -90,6 +91,14 @@ VICTIMS = (
         ),
         "line.log",
         "GAT_Attachment_Name",
+        4 * 1024 * 1024,
+    ),
+    Victim(
+        "LHCOPN",
+        "CreateTicket",
+        "<n:ticket><n:title>no light</n:title></n:ticket>",
+        "no light",
+        "requestKey",
         4 * 1024 * 1024,
     ),
 )
@@ -371,8 +380,8 @@ def test_a10_the_body_decides_and_a_contradiction_is_a_fault(target: Wire) -> No
         "urn:X/TicketGet",
     ):
         assert target.post(get, action=action).fault.startswith("ERROR (354)")
-    for victim, action in zip(VICTIMS, ("TicketGet", "GetAttachIDs"), strict=True):
-        wrong = f'"urn:{victim.service}/{action}"'
+    for victim, action in zip(VICTIMS, ("TicketGet", "GetAttachIDs", "GetTicket"), strict=True):
+        wrong = f'"{namespace(victim.service)}/{action}"'
         answer = victim.post(target, victim.envelope(), action=wrong)
         assert answer.fault.startswith("ERROR (354)")
 
@@ -389,8 +398,8 @@ def test_a11_one_envelope_one_body_one_request(target: Wire, victim: Victim) -> 
     loose = text.replace("<e:Body>", "<e:Body>x")
     for bad in (twice, bodies, empty, late, loose):
         assert victim.post(target, bad).fault.startswith("ERROR (351)")
-    for namespace in ("http://www.w3.org/2003/05/soap-envelope", "urn:other"):
-        answer = victim.post(target, text.replace(SOAP, namespace))
+    for other in ("http://www.w3.org/2003/05/soap-envelope", "urn:other"):
+        answer = victim.post(target, text.replace(SOAP, other))
         assert answer.fault_code == "VersionMismatch"
     assert victim.post(target, "<a/>").fault.startswith("ERROR (351)")
     foreign = text.replace(f"urn:{victim.service}", "urn:GGUS_HISTORY")

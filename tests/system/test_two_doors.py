@@ -1,4 +1,5 @@
-"""One ticket through two doors: the form and the GGUS service make the same row and history."""
+"""One ticket through three doors: the form, the GGUS service and the native service make the same
+row and history."""
 
 from __future__ import annotations
 
@@ -38,16 +39,22 @@ def send_form(client: Client, path: str, *, page: str = "", **values: str) -> No
     assert answer.status_code == 303, answer.get_data(as_text=True)
 
 
-def send_soap(client: Client, operation: str, values: dict[str, str | None]) -> None:
-    body = envelope(
-        operation, elements(in_order(operation, values)), header=login("ggus", PASSWORD)
-    )
+def send_soap(client: Client, operation: str, inner: str, service: str = "GGUS") -> None:
+    body = envelope(operation, inner, header=login("ggus", PASSWORD), service=service)
     answer = client.post(
-        "/arsys/services/ARService?server=ggus&webService=GGUS",
+        f"/arsys/services/ARService?server=ggus&webService={service}",
         data=body.encode(),
         content_type="text/xml; charset=utf-8",
     )
     assert answer.status_code == 200, answer.get_data(as_text=True)
+
+
+def send_ggus(client: Client, operation: str, values: dict[str, str | None]) -> None:
+    send_soap(client, operation, elements(in_order(operation, values)))
+
+
+def send_native(client: Client, operation: str, inner: str) -> None:
+    send_soap(client, operation, inner, "LHCOPN")
 
 
 def row(ticket: Ticket) -> dict[str, object]:
@@ -66,14 +73,14 @@ def story(change: Change) -> tuple[int, list[tuple[str, str | None, str | None]]
     return change.version, [(item.field, item.old, item.new) for item in change.fields]
 
 
-def test_the_form_and_the_ggus_service_make_the_same_row_and_history(
+def test_the_form_and_both_services_make_the_same_row_and_history(
     app: Flask, session: Session
 ) -> None:
     enter(session)
-    both = Client(mount(app))
-    send_form(both, "/login", name="operator", password=PASSWORD)
+    door = Client(mount(app))
+    send_form(door, "/login", name="operator", password=PASSWORD)
     send_form(
-        both,
+        door,
         "/tickets/new",
         category="incident",
         layer="unknown",
@@ -87,8 +94,8 @@ def test_the_form_and_the_ggus_service_make_the_same_row_and_history(
         network="",
         carbon_copy="noc@nren.example",
     )
-    send_soap(
-        both,
+    send_ggus(
+        door,
         "TicketCreate",
         {
             "GHD_Short_Description": TITLE,
@@ -102,9 +109,22 @@ def test_the_form_and_the_ggus_service_make_the_same_row_and_history(
             "GHD_Last_Login": "ggus",
         },
     )
-    send_form(both, "/tickets/1/comment", page="/tickets/1", kind="public", text="Splicing")
-    send_soap(
-        both,
+    created = {
+        "title": TITLE,
+        "description": STORY,
+        "priority": "very urgent",
+        "unit": "NREN-X",
+        "eventStart": "2026-03-01T07:41:00",
+        "carbonCopy": "noc@nren.example",
+    }
+    submitter = "<n:submitter><n:name>operator</n:name></n:submitter>"
+    author = "<n:author>operator</n:author>"
+    send_native(
+        door, "CreateTicket", f"{author}<n:ticket>{elements(created)}{submitter}</n:ticket>"
+    )
+    send_form(door, "/tickets/1/comment", page="/tickets/1", kind="public", text="Splicing")
+    send_ggus(
+        door,
         "TicketModify",
         {
             "GHD_Request_ID": "2",
@@ -113,20 +133,28 @@ def test_the_form_and_the_ggus_service_make_the_same_row_and_history(
             "GHD_Last_Login": "ggus",
         },
     )
+    send_native(
+        door,
+        "CommentTicket",
+        f"<n:number>3</n:number>{author}<n:text>Splicing</n:text>",
+    )
 
-    by_form, by_soap = session.get_one(Ticket, 1), session.get_one(Ticket, 2)
-    assert row(by_form) == row(by_soap)
+    by_form, by_ggus, by_native = (session.get_one(Ticket, number) for number in (1, 2, 3))
+    assert row(by_form) == row(by_ggus) == row(by_native)
     # by hand, so that both cannot be wrong in the same way
     assert by_form.event_start == datetime(2026, 3, 1, 7, 41, tzinfo=UTC)
     assert current_value(by_form, "links") == ("CERN-GRIDKA-LHCOPN-001",)
     assert current_value(by_form, "sites") == ("DE-KIT",)
     assert (by_form.network, by_form.unit, by_form.version) == ("LHCOPN", "NREN-X", 2)
-    changes = [changes_of(session, TICKET, number) for number in (1, 2)]
-    assert [story(change) for change in changes[0]] == [story(change) for change in changes[1]]
+    changes = [changes_of(session, TICKET, number) for number in (1, 2, 3)]
+    stories = [[story(change) for change in part] for part in changes]
+    assert stories[0] == stories[1] == stories[2]
     assert [story(change)[1] for change in changes[0]][1] == [("public_comment", None, "Splicing")]
     assert [(change.door, change.actor_account) for part in changes for change in part] == [
         ("portal", "operator"),
         ("portal", "operator"),
         ("soap", "ggus"),
         ("soap", "ggus"),
+        ("native", "ggus"),
+        ("native", "ggus"),
     ]
