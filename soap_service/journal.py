@@ -20,7 +20,9 @@ from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
 from app.database import writing
+from app.domain.errors import TooManyCalls
 from app.services.calls import LONGEST_LOGIN, CallRecord, forget_calls, record_calls
+from soap_service.throttle import SameCallThrottle
 
 _log = logging.getLogger(__name__)
 
@@ -31,6 +33,8 @@ LARGEST_BATCH: Final = 1000
 MOST_WAITING: Final = 20_000
 """Calls in memory; while the database cannot take them, those above it are dropped and counted."""
 TRIMMED_EVERY: Final = 3600.0
+CLAIMS_PER_MINUTE: Final = 60
+"""Calls kept of a login whose secret was not verified: whoever knows it could fill the disk."""
 
 
 @dataclass
@@ -78,6 +82,7 @@ class Journal:
         self._kept = kept
         self._every = every
         self._most_waiting = most_waiting
+        self._claims = SameCallThrottle(CLAIMS_PER_MINUTE)
         self._waiting: deque[CallRecord] = deque()
         self._dropped = 0
         self._trimmed_at: float | None = None
@@ -88,7 +93,7 @@ class Journal:
     def note(self, outcome: Outcome, fault: int | None, answer_bytes: int) -> None:
         """Keep a call that is answered; never waits and never fails."""
         record = outcome.record(fault, answer_bytes)
-        if record is None:
+        if record is None or not self._is_worth_it(record):
             return
         if len(self._waiting) >= self._most_waiting:
             with self._lock:
@@ -97,6 +102,14 @@ class Journal:
         self._waiting.append(record)
         if self._thread is None:
             self._start()
+
+    def _is_worth_it(self, record: CallRecord) -> bool:
+        if isinstance(record.account, str):
+            try:
+                self._claims.admit(record.account, monotonic())
+            except TooManyCalls:
+                return False
+        return True
 
     def close(self) -> None:
         """Write what waits and end the writer; for the orderly end of a process."""

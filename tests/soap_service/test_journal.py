@@ -15,7 +15,7 @@ from sqlalchemy import Engine, event, select
 from sqlalchemy.orm import Session
 
 from app.models import AccountDay, PartnerAccount, PartnerCall
-from soap_service.journal import Journal, Outcome
+from soap_service.journal import CLAIMS_PER_MINUTE, Journal, Outcome
 from tests.cast import enter
 from tests.harness.databases import open_engine
 from tests.harness.server import LiveServer, live, test_settings
@@ -178,6 +178,21 @@ def test_what_can_never_be_stored_does_not_hold_up_the_rest(
     journal.note(outcome(), None, 50)
     journal.close()
     assert stored(engine) == 1
+    engine.dispose()
+
+
+def test_of_unverified_calls_only_some_are_kept(engine: Engine) -> None:
+    journal = Journal(lambda: Session(engine), timedelta(days=30))
+    for _ in range(CLAIMS_PER_MINUTE + 20):
+        journal.note(outcome(account="nren_a"), 623, 50)
+        journal.note(outcome(account=1), None, 50)
+    journal.note(outcome(account="nren_b"), 356, 50)
+    journal.close()
+    with Session(engine) as session:
+        logins = session.scalars(select(PartnerAccount.login).join(PartnerCall)).all()
+    assert logins.count("nren_a") == CLAIMS_PER_MINUTE
+    assert logins.count("nren_b") == 1
+    assert logins.count("ggus") == CLAIMS_PER_MINUTE + 20
     engine.dispose()
 
 
