@@ -22,6 +22,7 @@ REQUESTS = {
     "GGUS": ("TicketGet", "GHD_Request_ID"),
     "GGUS_HISTORY": ("OpGetTicketHist", "GHD_Request_ID"),
     "GGUS_ATTACH": ("GetAttachIDs", "GAT_Request_ID"),
+    "LHCOPN": ("GetTicket", "number"),
 }
 AGES = {
     "fresh": timedelta(),

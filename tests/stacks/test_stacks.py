@@ -161,6 +161,10 @@ def _list_one(seen: Seen, got: Any) -> None:
     assert got == {"shape": seen.single, "rows": [row]}
 
 
+def _list_title(seen: Seen, got: Any) -> None:
+    assert got == {"shape": seen.single, "rows": [{"GHD_Request_ID": seen.first}]}
+
+
 def _list_unit(seen: Seen, got: Any) -> None:
     rows = [{"GHD_Request_ID": seen.first}, {"GHD_Request_ID": seen.second}]
     assert got == {"shape": "list", "rows": rows}
@@ -232,6 +236,9 @@ STEPS: Mapping[str, tuple[str, str, Callable[[Seen, Any], None]]] = {
     "get 2": ("TicketGet", "ok", _get_2),
     "list one": ("TicketGetList", "ok", _list_one),
     "list unit": ("TicketGetList", "ok", _list_unit),
+    "list title": ("TicketGetList", "ok", _list_title),
+    "list all": ("TicketGetList", "ok", _list_unit),
+    "list nothing": ("TicketGetList", "fault", _nothing),
     "diary": ("TicketModify", "ok", _first),
     "nil": ("TicketModify", "ok", _first),
     "absent": ("TicketModify", "ok", _first),

@@ -24,6 +24,7 @@ using std::string;
 const string STACK = "gsoap", UNIT = "stack-" + STACK, SITE = "STACK-" + STACK;
 const string AUTHOR = "NOC (via " + STACK + ")";
 const string TITLE = "Zürich – 北京: loss & \"delay\" <2 %";
+const string QUOTED = "Zürich – 北京: loss & \"\"delay\"\" <2 %";
 const string TEXT = "Größe: 40 µs\n第二行\n😀 & <b>";
 const soap_mode MODE = SOAP_C_UTFSTRING | SOAP_XML_STRICT;
 const string login = getenv("PORTAL_LOGIN");
@@ -231,6 +232,8 @@ string modify(const std::function<void(ns1__SetInputMap &)> &set) {
 string hist() {
     ns2__InputMapping3 wanted;
     wanted.GHD_USCORERequest_USCOREID = known["first"];
+    wanted.startRecord = text("");
+    wanted.maxLimit = text("");
     ns2__OutputMapping3 answer;
     call(&GGUS_USCOREHISTORYSoapBindingProxy::OpGetTicketHist, wanted, answer);
     std::vector<string> found, dates;
@@ -340,12 +343,9 @@ string list_one() {
     return rows(found);
 }
 
-string list_unit() {
+string numbers(const std::function<void(ns1__InputMapping6 &)> &set) {
     std::vector<string> found;
-    for (auto &row : listed([](auto &wanted) {
-             wanted.GHD_USCOREResponsible_USCOREUnit = text(UNIT);
-             wanted.GHD_USCOREMeta_USCOREStatus = text("Open");
-         }))
+    for (auto &row : listed(set))
         found.push_back(object({{"GHD_Request_ID", quoted(row.GHD_USCORERequest_USCOREID)}}));
     return rows(found);
 }
@@ -377,7 +377,30 @@ int main() {
     step("get", "TicketGet", [] { return get(known["first"]); });
     step("get 2", "TicketGet", [] { return get(known["second"]); });
     step("list one", "TicketGetList", list_one);
-    step("list unit", "TicketGetList", list_unit);
+    step("list unit", "TicketGetList", [] {
+        return numbers([](auto &wanted) {
+            wanted.GHD_USCOREResponsible_USCOREUnit = text(UNIT);
+            wanted.GHD_USCOREMeta_USCOREStatus = text("Open");
+        });
+    });
+    step("list title", "TicketGetList", [] {
+        return numbers([](auto &wanted) {
+            wanted.Qualification = text("'GHD_Affected Site'=\"" + SITE + "\" AND      'GHD_Short Description'=\"" +
+                                        QUOTED + "\" AND 'GHD_Meta Status'=\"Open\"");
+        });
+    });
+    step("list all", "TicketGetList", [] {
+        return numbers([](auto &wanted) {
+            wanted.Qualification = text("'GHD_Meta Status'!=\"Closed\" and ('GHD_Responsible Unit' = \"" + UNIT +
+                                        "\" or 'GHD_Responsible Unit' = \"B\" )");
+            wanted.maxLimit = text("-1");
+        });
+    });
+    step("list nothing", "TicketGetList", [] {
+        return numbers([](auto &wanted) {
+            wanted.Qualification = text("'GHD_Affected Site'=\"" + SITE + "\" AND 'GHD_Date Of Creation'<2012-01-01");
+        });
+    });
     step("diary", "TicketModify", [] {
         return modify([](auto &wanted) {
             wanted.GHD_USCOREStatus = text("in progress");
@@ -402,7 +425,7 @@ int main() {
     step("unknown", "TicketGet", [] { return get("999999999"); });
     step("none", "GetAttachIDs", [] { return ids(known["second"]); });
     step("bad query", "TicketGetList", [] {
-        return rows({std::to_string(listed([](auto &wanted) { wanted.Qualification = text("GHD_Status'=\"new\""); }).size())});
+        return numbers([](auto &wanted) { wanted.Qualification = text("GHD_Status'=\"new\""); });
     });
     password += "x";
     step("wrong password", "TicketGet", [] { return get(known["first"]); });

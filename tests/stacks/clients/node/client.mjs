@@ -7,6 +7,7 @@ const UNIT = `stack-${STACK}`;
 const SITE = `STACK-${STACK}`;
 const AUTHOR = `NOC (via ${STACK})`;
 const TITLE = 'Zürich – 北京: loss & "delay" <2 %';
+const QUOTED = TITLE.replaceAll('"', '""');
 const TEXT = "Größe: 40 µs\n第二行\n😀 & <b>";
 const BYTES = Buffer.from(Array.from({ length: 256 }, (_, index) => index));
 const { PORTAL_URL: url, PORTAL_LOGIN: login } = process.env;
@@ -104,7 +105,11 @@ const modify = async (values) =>
   })).GHD_Request_ID;
 
 async function history() {
-  const answer = await call("GGUS_HISTORY", "OpGetTicketHist", { GHD_Request_ID: known.first });
+  const answer = await call("GGUS_HISTORY", "OpGetTicketHist", {
+    GHD_Request_ID: known.first,
+    startRecord: "",
+    maxLimit: "",
+  });
   return {
     ...rowsOf(answer, ["GHD_Last_Modifier", "GHD_Status", "GHD_Priority"]),
     dates: allRows(answer).map((row) => timeOf(row.GHD_Creation_Date)),
@@ -177,6 +182,11 @@ async function pages() {
 }
 
 const oneSite = `'GHD_Affected Site'="${SITE}" AND 'GHD_Affected VO'="lhcb"`;
+const byTitle = `'GHD_Affected Site'="${SITE}" AND      'GHD_Short Description'="${QUOTED}"`
+  + ` AND 'GHD_Meta Status'="Open"`;
+const ofUnits = `'GHD_Meta Status'!="Closed" and ('GHD_Responsible Unit' = "${UNIT}"`
+  + ` or 'GHD_Responsible Unit' = "B" )`;
+const past = `${oneSite} AND 'GHD_Date Of Creation'<2012-01-01`;
 const row = ["GHD_Request_ID", "GHD_Status", "GHD_Short_Description", "GHD_Affected_Site"];
 await step("create", "OpCreate", async () => remember("first", await create()));
 await step("repeat", "OpCreate", create);
@@ -186,6 +196,10 @@ await step("get 2", "TicketGet", () => get(known.second));
 await step("list one", "TicketGetList", () => listed({ Qualification: oneSite }, row));
 await step("list unit", "TicketGetList", () =>
   listed({ GHD_Responsible_Unit: UNIT, GHD_Meta_Status: "Open" }, ["GHD_Request_ID"]));
+await step("list title", "TicketGetList", () => listed({ Qualification: byTitle }, [row[0]]));
+await step("list all", "TicketGetList", () =>
+  listed({ Qualification: ofUnits, maxLimit: "-1" }, [row[0]]));
+await step("list nothing", "TicketGetList", () => listed({ Qualification: past }, row));
 await step("diary", "TicketModify", () => modify({
   GHD_Status: "in progress",
   GHD_Public_Diary: "first\nentry: ü & <",

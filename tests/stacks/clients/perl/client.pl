@@ -11,6 +11,7 @@ use SOAP::Lite;
 my $STACK = 'perl';
 my ($UNIT, $SITE, $AUTHOR) = ("stack-$STACK", "STACK-$STACK", "NOC (via $STACK)");
 my $TITLE = 'Zürich – 北京: loss & "delay" <2 %';
+(my $QUOTED = $TITLE) =~ s/"/""/g;
 my $TEXT = "Größe: 40 µs\n第二行\n😀 & <b>";
 my $BYTES = join '', map { chr } 0 .. 255;
 my ($url, $login, $password) = @ENV{qw(PORTAL_URL PORTAL_LOGIN PORTAL_PASSWORD)};
@@ -129,7 +130,11 @@ sub modify {
 }
 
 sub history {
-    my $answer = call('GGUS_HISTORY', 'OpGetTicketHist', GHD_Request_ID => $known{first});
+    my $answer = call('GGUS_HISTORY', 'OpGetTicketHist',
+        GHD_Request_ID => $known{first},
+        startRecord => '',
+        maxLimit => '',
+    );
     my $found = rows_of($answer, qw(GHD_Last_Modifier GHD_Status GHD_Priority));
     $found->{dates} = [map { time_of($_) } $answer->valueof('//GHD_Creation_Date')];
     return $found;
@@ -206,6 +211,9 @@ sub pages {
 }
 
 my $one_site = qq('GHD_Affected Site'="$SITE" AND 'GHD_Affected VO'="lhcb");
+my $by_title = qq('GHD_Affected Site'="$SITE" AND      'GHD_Short Description'="$QUOTED" AND 'GHD_Meta Status'="Open");
+my $of_units = qq('GHD_Meta Status'!="Closed" and ('GHD_Responsible Unit' = "$UNIT" or 'GHD_Responsible Unit' = "B" ));
+my $past = "$one_site AND 'GHD_Date Of Creation'<2012-01-01";
 my @row = qw(GHD_Request_ID GHD_Status GHD_Short_Description GHD_Affected_Site);
 my @open_of_unit = (GHD_Responsible_Unit => $UNIT, GHD_Meta_Status => 'Open');
 step('create', 'OpCreate', sub { remember('first', create()) });
@@ -215,6 +223,9 @@ step('get', 'TicketGet', sub { get($known{first}) });
 step('get 2', 'TicketGet', sub { get($known{second}) });
 step('list one', 'TicketGetList', sub { listed([Qualification => $one_site], @row) });
 step('list unit', 'TicketGetList', sub { listed(\@open_of_unit, 'GHD_Request_ID') });
+step('list title', 'TicketGetList', sub { listed([Qualification => $by_title], $row[0]) });
+step('list all', 'TicketGetList', sub { listed([Qualification => $of_units, maxLimit => -1], $row[0]) });
+step('list nothing', 'TicketGetList', sub { listed([Qualification => $past], $row[0]) });
 step('diary', 'TicketModify', sub {
     modify(GHD_Status => 'in progress', GHD_Public_Diary => "first\nentry: ü & <", GHD_Target_ID => '479');
 });

@@ -11,6 +11,7 @@ const UNIT = 'stack-' . STACK;
 const SITE = 'STACK-' . STACK;
 const AUTHOR = 'NOC (via ' . STACK . ')';
 const TITLE = 'Zürich – 北京: loss & "delay" <2 %';
+const QUOTED = 'Zürich – 北京: loss & ""delay"" <2 %';
 const TEXT = "Größe: 40 µs\n第二行\n😀 & <b>";
 $url = getenv('PORTAL_URL');
 $login = getenv('PORTAL_LOGIN');
@@ -149,7 +150,11 @@ function modify(array $values): string
 function history(): array
 {
     global $known;
-    $answer = call('GGUS_HISTORY', 'OpGetTicketHist', ['GHD_Request_ID' => $known['first']]);
+    $answer = call('GGUS_HISTORY', 'OpGetTicketHist', [
+        'GHD_Request_ID' => $known['first'],
+        'startRecord' => '',
+        'maxLimit' => '',
+    ]);
     $dates = array_map(fn (object $row): string => time_of($row->GHD_Creation_Date), all_rows($answer));
     return rows_of($answer, 'GHD_Last_Modifier', 'GHD_Status', 'GHD_Priority') + ['dates' => $dates];
 }
@@ -231,6 +236,11 @@ function listed(array $values, string ...$names): array
 }
 
 $oneSite = '\'GHD_Affected Site\'="' . SITE . '" AND \'GHD_Affected VO\'="lhcb"';
+$byTitle = '\'GHD_Affected Site\'="' . SITE . '" AND      \'GHD_Short Description\'="' . QUOTED
+    . '" AND \'GHD_Meta Status\'="Open"';
+$ofUnits = '\'GHD_Meta Status\'!="Closed" and (\'GHD_Responsible Unit\' = "' . UNIT
+    . '" or \'GHD_Responsible Unit\' = "B" )';
+$past = "$oneSite AND 'GHD_Date Of Creation'<2012-01-01";
 $row = ['GHD_Request_ID', 'GHD_Status', 'GHD_Short_Description', 'GHD_Affected_Site'];
 $openOfUnit = ['GHD_Responsible_Unit' => UNIT, 'GHD_Meta_Status' => 'Open'];
 $diary = ['GHD_Status' => 'in progress', 'GHD_Public_Diary' => "first\nentry: ü & <", 'GHD_Target_ID' => '479'];
@@ -241,6 +251,9 @@ step('get', 'TicketGet', fn () => get($known['first']));
 step('get 2', 'TicketGet', fn () => get($known['second']));
 step('list one', 'TicketGetList', fn () => listed(['Qualification' => $oneSite], ...$row));
 step('list unit', 'TicketGetList', fn () => listed($openOfUnit, 'GHD_Request_ID'));
+step('list title', 'TicketGetList', fn () => listed(['Qualification' => $byTitle], $row[0]));
+step('list all', 'TicketGetList', fn () => listed(['Qualification' => $ofUnits, 'maxLimit' => '-1'], $row[0]));
+step('list nothing', 'TicketGetList', fn () => listed(['Qualification' => $past]));
 step('diary', 'TicketModify', fn () => modify($diary));
 step('nil', 'TicketModify', fn () => modify(['GHD_Priority' => 'very urgent', 'GHD_Public_Diary' => null]));
 step('absent', 'TicketModify', fn () => modify(['GHD_Detailed_Solution' => 'repaired']));

@@ -17,6 +17,7 @@ URL, LOGIN = os.environ["PORTAL_URL"], os.environ["PORTAL_LOGIN"]
 STACK = "suds"
 UNIT, SITE, AUTHOR = f"stack-{STACK}", f"STACK-{STACK}", f"NOC (via {STACK})"
 TITLE = 'Zürich – 北京: loss & "delay" <2 %'
+QUOTED = TITLE.replace('"', '""')
 TEXT = "Größe: 40 µs\n第二行\n😀 & <b>"
 BYTES = bytes(range(256))
 
@@ -106,7 +107,7 @@ def modify(**values: object) -> str | None:
 
 
 def hist() -> object:
-    answer = connected("GGUS_HISTORY", password).OpGetTicketHist(known["first"])
+    answer = connected("GGUS_HISTORY", password).OpGetTicketHist(known["first"], "", "")
     found = rows_of(answer, "GHD_Last_Modifier", "GHD_Status", "GHD_Priority")
     return {**found, "dates": [time_of(row["GHD_Creation_Date"]) for row in answer]}
 
@@ -160,6 +161,14 @@ def child() -> object:
 
 ROW = ("GHD_Request_ID", "GHD_Status", "GHD_Short_Description", "GHD_Affected_Site")
 one_site = f"'GHD_Affected Site'=\"{SITE}\" AND 'GHD_Affected VO'=\"lhcb\""
+by_title = (
+    f"'GHD_Affected Site'=\"{SITE}\" AND      'GHD_Short Description'=\"{QUOTED}\""
+    " AND 'GHD_Meta Status'=\"Open\""
+)
+of_units = (
+    f"'GHD_Meta Status'!=\"Closed\" and ('GHD_Responsible Unit' = \"{UNIT}\""
+    " or 'GHD_Responsible Unit' = \"B\" )"
+)
 step("create", "OpCreate", lambda: remember("first", create()))
 step("repeat", "OpCreate", lambda: str(create()))
 step("create 2", "TicketCreate", lambda: remember("second", second()))
@@ -172,6 +181,17 @@ step(
     lambda: rows_of(
         ggus.TicketGetList(GHD_Responsible_Unit=UNIT, GHD_Meta_Status="Open"), "GHD_Request_ID"
     ),
+)
+step("list title", "TicketGetList", lambda: rows_of(ggus.TicketGetList(by_title), ROW[0]))
+step(
+    "list all",
+    "TicketGetList",
+    lambda: rows_of(ggus.TicketGetList(Qualification=of_units, maxLimit="-1"), ROW[0]),
+)
+step(
+    "list nothing",
+    "TicketGetList",
+    lambda: ggus.TicketGetList(f"{one_site} AND 'GHD_Date Of Creation'<2012-01-01"),
 )
 step(
     "diary",

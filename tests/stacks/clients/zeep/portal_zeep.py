@@ -17,6 +17,7 @@ PASSWORD = os.environ["PORTAL_PASSWORD"]
 STACK = "zeep"
 UNIT, SITE, AUTHOR = f"stack-{STACK}", f"STACK-{STACK}", f"NOC (via {STACK})"
 TITLE = 'Zürich – 北京: loss & "delay" <2 %'
+QUOTED = TITLE.replace('"', '""')
 TEXT = "Größe: 40 µs\n第二行\n😀 & <b>"
 BYTES = bytes(range(256))
 
@@ -125,7 +126,13 @@ def listed(*names: str, **values: Any) -> object:
 
 
 def history() -> object:
-    answer = call("GGUS_HISTORY", "OpGetTicketHist", GHD_Request_ID=known["first"])
+    answer = call(
+        "GGUS_HISTORY",
+        "OpGetTicketHist",
+        GHD_Request_ID=known["first"],
+        startRecord="",
+        maxLimit="",
+    )
     found = rows_of(answer, "GHD_Last_Modifier", "GHD_Status", "GHD_Priority")
     return {**found, "dates": [time_of(row["GHD_Creation_Date"]) for row in answer]}
 
@@ -212,6 +219,14 @@ def pages() -> object:
 
 ROW = ("GHD_Request_ID", "GHD_Status", "GHD_Short_Description", "GHD_Affected_Site")
 one_site = f"'GHD_Affected Site'=\"{SITE}\" AND 'GHD_Affected VO'=\"lhcb\""
+by_title = (
+    f"'GHD_Affected Site'=\"{SITE}\" AND      'GHD_Short Description'=\"{QUOTED}\""
+    " AND 'GHD_Meta Status'=\"Open\""
+)
+of_units = (
+    f"'GHD_Meta Status'!=\"Closed\" and ('GHD_Responsible Unit' = \"{UNIT}\""
+    " or 'GHD_Responsible Unit' = \"B\" )"
+)
 step("create", "OpCreate", lambda: remember("first", create()))
 step("repeat", "OpCreate", create)
 step("create 2", "TicketCreate", lambda: remember("second", second()))
@@ -222,6 +237,13 @@ step(
     "list unit",
     "TicketGetList",
     lambda: listed("GHD_Request_ID", GHD_Responsible_Unit=UNIT, GHD_Meta_Status="Open"),
+)
+step("list title", "TicketGetList", lambda: listed(ROW[0], Qualification=by_title))
+step("list all", "TicketGetList", lambda: listed(ROW[0], Qualification=of_units, maxLimit="-1"))
+step(
+    "list nothing",
+    "TicketGetList",
+    lambda: listed(Qualification=f"{one_site} AND 'GHD_Date Of Creation'<2012-01-01"),
 )
 step(
     "diary",
