@@ -12,7 +12,13 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
 
-from soap_service.native.models import AUTHENTICATION, Kind, Member  # noqa: E402
+from app.domain.ticket_content import LABELS  # noqa: E402
+from soap_service.native.models import (  # noqa: E402
+    AUTHENTICATION,
+    Kind,
+    Member,
+    wire_name,
+)
 from soap_service.native.operations import Operation  # noqa: E402
 from soap_service.native.service import native_service  # noqa: E402
 
@@ -37,6 +43,12 @@ def tables() -> str:
     for name in sorted(set(kinds) - own):
         lines += [f"### {name}\n", f"{kinds[name].meaning}\n", *_fields(kinds[name].members)]
     lines += ["## Values\n", *_values(kinds.values())]
+    lines += [
+        "\n## Fields in the history\n",
+        "Each value is a text; `publicComment` and `internalComment` are entries of the diaries.\n",
+        "| field | in the portal |\n| --- | --- |",
+        *(f"| {wire_name(field)} | {label} |" for field, label in LABELS.items()),
+    ]
     return "\n".join(lines) + "\n"
 
 

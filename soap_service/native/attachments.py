@@ -58,5 +58,6 @@ OPERATIONS: Final = (
             once("content", BYTES, "its bytes"),
         ),
         _get,
+        large=True,
     ),
 )

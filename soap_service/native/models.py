@@ -480,7 +480,7 @@ CHANGED_FIELD: Final = message(
     "ChangedField",
     "One field of one change; a value that is not set is left out.",
     (
-        once("field", STRING, "its name, as in Ticket, NewTicket or RelationRole"),
+        once("field", STRING, "its name"),
         optional("old", STRING, "before, as text; times in UTC, several values between '; '"),
         optional("new", STRING, "after"),
     ),

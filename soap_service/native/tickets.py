@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -74,9 +75,15 @@ _NEEDS: Final = frozenset({"category", "window_start", "window_end", "sites"})
 """Who changes any of these is asked for what the category needs."""
 
 
-def writer(call: NativeCall, sent: Any) -> Writer:
+def writer(call: NativeCall, sent: Any, digest: str | None = None) -> Writer:
     """Who writes: the account of the credentials; ``author`` in the request is what is shown."""
-    return Writer(actor=call.actor, door=Door.NATIVE, now=call.now, author=sent.author or "")
+    return Writer(
+        actor=call.actor,
+        door=Door.NATIVE,
+        now=call.now,
+        author=sent.author or "",
+        request_digest=digest,
+    )
 
 
 def written(ticket: Ticket) -> Values:
@@ -165,7 +172,8 @@ def _get(call: NativeCall, sent: Any) -> Values:
 
 
 def _comment(call: NativeCall, sent: Any) -> Values:
-    by = writer(call, sent)
+    said = repr((sent.number, sent.author, sent.text, bool(sent.internal)))
+    by = writer(call, sent, hashlib.sha256(said.encode()).hexdigest())
     with writing(call.session):
         return written(
             comment_ticket(call.session, by, sent.number, sent.text, internal=bool(sent.internal))
@@ -212,7 +220,8 @@ OPERATIONS: Final = (
     ),
     Operation(
         "CommentTicket",
-        "Appends one entry to a diary, in any state of the ticket.",
+        "Appends one entry to a diary, in any state of the ticket. The same call again within ten"
+        " minutes, with no other change of the ticket between, is answered and not stored twice.",
         (
             ID,
             AUTHOR,

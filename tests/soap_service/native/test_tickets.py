@@ -372,6 +372,15 @@ def test_each_partner_gets_back_the_spelling_that_it_sent(native: Native) -> Non
         ]
 
 
+def test_a_comment_that_is_sent_again_is_stored_once(native: Native) -> None:
+    number = native.create()
+    sent: dict[str, Any] = {"number": number, "text": "once"}
+    assert [native.call("CommentTicket", **sent)["version"] for _ in range(2)] == [2, 2]
+    for other in ({"author": "noc-demo"}, {"internal": True}, {"text": "twice"}, {}):
+        native.call("CommentTicket", **{**sent, **other})
+    assert native.get(number)["version"] == 6
+
+
 # --- request keys ---------------------------------------------------------------------------------
 
 
