@@ -47,7 +47,6 @@ def create_app(settings: Settings) -> Flask:
         SESSION_COOKIE_SECURE=secure,
         # The token lives as long as its session; a page that was open for a day still works.
         WTF_CSRF_TIME_LIMIT=None,
-        MAX_CONTENT_LENGTH=4 * 1024 * 1024,
     )
     _trust_proxies(flask_app, settings.trusted_proxies)
     db.init_app(flask_app)

@@ -1,6 +1,6 @@
 /* What htmx does not do: focus of the search, closing of panels, combo boxes for sites and links,
-   the computed length of a period, and the warning before typed text is lost. Every page works
-   without this file. */
+   the computed length of a period, dropping of files, the progress of an upload, and the warning
+   before typed text is lost. Every page works without this file. */
 (function () {
   "use strict";
 
@@ -288,10 +288,59 @@
     if (!panel.querySelector("[aria-invalid]")) panel.open = false;
   }
 
+  /* ---- attachments: dropping files, what was chosen, how far the upload is ---- */
+  function size(bytes) {
+    return bytes < 1024 ? bytes + " bytes" : bytes < 1048576 ? Math.ceil(bytes / 1024) + " kB" : (bytes / 1048576).toFixed(2) + " MiB";
+  }
+  function upload(form) {
+    if (form.dataset.ready) return;
+    form.dataset.ready = "yes";
+    const input = form.querySelector("input[type=file]"), chosen = form.querySelector("[role=status]");
+    const each = Number(input.dataset.fileLimit), all = Number(input.dataset.uploadLimit);
+    function tell() {
+      const files = Array.from(input.files);
+      const sum = files.reduce(function (sofar, file) { return sofar + file.size; }, 0);
+      const wrong = files.filter(function (file) { return file.size > each || !file.size; }).map(function (file) {
+        return file.name + (file.size ? " has " + size(file.size) + "; at most " + size(each) + " are taken" : " is empty");
+      });
+      if (!wrong.length && sum > all) wrong.push("Together these have " + size(sum) + "; at most " + size(all) + " are taken at once");
+      input.setCustomValidity(wrong.join(". "));
+      form.classList.toggle("wrong", wrong.length > 0);
+      chosen.textContent = wrong.length ? wrong.join(". ") :
+        files.length > 1 ? files.length + " files, " + size(sum) + ": " + files.map(function (file) { return file.name; }).join(", ") :
+        files.length ? size(sum) : "";
+    }
+    input.addEventListener("change", tell);
+    form.classList.add("drops");
+    let inside = 0;
+    function over(by) {
+      inside = by ? Math.max(0, inside + by) : 0;
+      form.classList.toggle("over", inside > 0);
+    }
+    form.addEventListener("dragenter", function (event) { event.preventDefault(); over(1); });
+    form.addEventListener("dragleave", function () { over(-1); });
+    form.addEventListener("dragover", function (event) { event.preventDefault(); });
+    form.addEventListener("drop", function (event) {
+      event.preventDefault();
+      over(0);
+      if (!event.dataTransfer.files.length) return;
+      input.files = event.dataTransfer.files;
+      tell();
+      form.querySelector("button").focus();
+    });
+    const progress = form.querySelector("progress");
+    form.addEventListener("htmx:beforeSend", function () { progress.value = 0; progress.hidden = false; });
+    form.addEventListener("htmx:xhr:progress", function (event) {
+      if (event.detail.lengthComputable) progress.value = Math.max(progress.value, 100 * event.detail.loaded / event.detail.total);
+    });
+    form.addEventListener("htmx:afterRequest", function () { progress.hidden = true; });
+  }
+
   /* ---- set up what is on the page, and what htmx brings ---- */
   function ready(root) {
     root.querySelectorAll("select[data-combo]").forEach(combo);
     root.querySelectorAll("[data-length]").forEach(lengths);
+    root.querySelectorAll("form[data-upload]").forEach(upload);
     if (narrow.matches) root.querySelectorAll("details.fold[open]").forEach(fold);
     const jump = root.querySelector("[data-focus]");
     if (jump) jump.focus();

@@ -17,6 +17,8 @@ from app.domain.access import Role
 from app.extensions import db
 from app.models import PortalFact
 from app.web import (
+    attachment_writing,  # noqa: F401  (its addresses are on the blueprint of attachments)
+    attachments,
     encoding,
     errors,
     guide,
@@ -44,7 +46,7 @@ def register(flask_app: Flask) -> None:
     encoding.register(flask_app)
     errors.register(flask_app)
     login.register(flask_app)
-    for module in (tickets, tickets_csv, registry, profile, partners, guide):
+    for module in (tickets, attachments, tickets_csv, registry, profile, partners, guide):
         flask_app.register_blueprint(module.blueprint)
     flask_app.add_url_rule("/", "start", _start)
     flask_app.context_processor(_surroundings)
@@ -72,6 +74,7 @@ def _surroundings() -> dict[str, Any]:
     place = (request.endpoint or "").split(".")[0]
     here = {
         "tickets": "Tickets",
+        "attachments": "Tickets",
         "registry": (request.endpoint or "").split(".")[-1].title(),
         "partners": "Admin",
     }

@@ -1,22 +1,33 @@
 """Only UTF-8 comes in: bytes that are no text are refused, never stored as something else.
 
-The framework reads such bytes as other characters without a word. Browsers do not send them.
-It must not know any page or form.
+The framework reads such bytes as other characters without a word, and a part of a multipart form
+in whatever encoding it names. Browsers do not send them. It must not know any page or form.
 """
 
 from __future__ import annotations
 
 from io import BytesIO
-from typing import IO
+from typing import IO, Any, Final
 from urllib.parse import unquote_to_bytes
 
 from flask import Flask, request
 from htmx_flask.requests import HtmxAwareRequest
 from werkzeug.datastructures import FileStorage, MultiDict
-from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 from werkzeug.formparser import FormDataParser
+from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
+
+from app.web.limits import FORM_LIMIT, body_limit, takes_files
 
 _FORM = "application/x-www-form-urlencoded"
+_FORM_WITH_FILES = "multipart/form-data"
+MOST_PARTS: Final = 32
+"""Files and fields of one form with files."""
+LONGEST_FIELD: Final = 64 * 1024
+"""Bytes of a field beside the files."""
+
+Fields = MultiDict[str, str]
+Files = MultiDict[str, FileStorage]
 
 
 def require_utf8(encoded: bytes) -> None:
@@ -27,8 +38,48 @@ def require_utf8(encoded: bytes) -> None:
         raise BadRequest from None
 
 
+def read_multipart(body: bytes, boundary: str) -> tuple[Fields, Files]:
+    """The fields and files of a whole multipart body.
+
+    Raises 400 for what is not whole, or is no UTF-8 in a name or a field; 413 for more parts or
+    longer fields than any form has.
+    """
+    fields, files = Fields(), Files()
+    decoder = MultipartDecoder(boundary.encode("utf-8"), max_parts=MOST_PARTS)
+    decoder.receive_data(body)
+    decoder.receive_data(None)
+    try:
+        part: Field | File | None = None
+        content: list[bytes] = []
+        while not isinstance(event := decoder.next_event(), Epilogue):
+            if isinstance(event, NeedData):
+                raise BadRequest
+            if isinstance(event, Field | File):
+                part, content = event, []
+            elif isinstance(event, Data) and part is not None:
+                content.append(event.data)
+                if not event.more_data:
+                    _keep(part, b"".join(content), fields, files)
+    except (ValueError, AttributeError):  # not whole, no UTF-8, or no line where one must be
+        raise BadRequest from None
+    return fields, files
+
+
+def _keep(part: Field | File, content: bytes, fields: Fields, files: Files) -> None:
+    if not part.name:
+        raise BadRequest
+    if isinstance(part, File):
+        files.add(part.name, FileStorage(BytesIO(content), part.filename, part.name))
+    elif len(content) > LONGEST_FIELD:
+        raise RequestEntityTooLarge
+    else:
+        fields.add(part.name, content.decode("utf-8"))
+
+
 class Utf8FormParser(FormDataParser):
-    """Reads urlencoded forms of UTF-8, the only kind that the pages send."""
+    """Reads urlencoded forms of UTF-8, and forms with files where they are taken."""
+
+    takes_files = False
 
     def parse(
         self,
@@ -36,10 +87,14 @@ class Utf8FormParser(FormDataParser):
         mimetype: str,
         content_length: int | None,
         options: dict[str, str] | None = None,
-    ) -> tuple[IO[bytes], MultiDict[str, str], MultiDict[str, FileStorage]]:
+    ) -> tuple[IO[bytes], Fields, Files]:
         """Raise 415 for another kind of form, 400 for bytes that are no text."""
+        if mimetype == _FORM_WITH_FILES and self.takes_files:
+            return BytesIO(), *read_multipart(stream.read(), (options or {}).get("boundary", ""))
         if mimetype == _FORM:
-            body = stream.read()
+            body = stream.read(FORM_LIMIT + 1)
+            if len(body) > FORM_LIMIT:
+                raise RequestEntityTooLarge
             require_utf8(body)
             stream = BytesIO(body)
         elif mimetype.startswith("multipart/"):
@@ -48,9 +103,20 @@ class Utf8FormParser(FormDataParser):
 
 
 class PortalRequest(HtmxAwareRequest):  # type: ignore[misc]  # htmx-flask is untyped
-    """A request whose form is UTF-8."""
+    """A request whose form is UTF-8 and within the bounds of its address."""
 
     form_data_parser_class = Utf8FormParser
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.max_content_length = body_limit(self.path)
+
+    def make_form_data_parser(self) -> FormDataParser:
+        """A parser that takes files where this address does."""
+        parser: FormDataParser = super().make_form_data_parser()
+        assert isinstance(parser, Utf8FormParser)
+        parser.takes_files = takes_files(self.path)
+        return parser
 
 
 def _check_address() -> None:

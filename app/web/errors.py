@@ -6,6 +6,7 @@ The one translator of the vocabulary of errors into pages. A refused write keeps
 from __future__ import annotations
 
 from collections.abc import Sequence
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, current_app, g, make_response, render_template, request, url_for
@@ -14,6 +15,7 @@ from werkzeug.exceptions import HTTPException
 
 from app.domain.errors import Forbidden, Invalid, MoveNotAllowed, NotFound, PortalError, TooMuch
 from app.web.htmx import wants_fragment
+from app.web.limits import too_much
 
 POLICY = "; ".join(
     (
@@ -49,8 +51,6 @@ _WORDS = {
     " Nothing was stored.",
     404: "Nothing is known under this address. Check the number, or search for a word.",
     405: "Follow a link or a button of the portal instead of typing the address.",
-    413: "A form takes at most 4 MiB. Nothing was stored; go back, shorten the text and send it"
-    " again.",
     415: "The pages take forms as browsers send them. Nothing was stored.",
     500: "Nothing was stored. The error was recorded; try again, and tell an administrator if it"
     " happens again.",
@@ -80,12 +80,18 @@ def from_our_own_page() -> bool:
     return origin == f"{parts.scheme}://{parts.netloc}"
 
 
+def _words(status: int) -> str:
+    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return too_much(request.path)
+    return _WORDS.get(status, "Go back and try again.")
+
+
 def message_page(
     status: int, message: str | None = None, typed: Sequence[tuple[str, str]] = ()
 ) -> Response:
     """A page, or for htmx a notice, that says what is wrong; ``typed`` is shown, to copy."""
     heading = _HEADINGS.get(status, "This did not work")
-    words = message or _WORDS.get(status, "Go back and try again.")
+    words = message or _words(status)
     template = "errors/_notice.html" if wants_fragment() else "errors/message.html"
     home = url_for("tickets.listing")
     return make_response(
@@ -129,7 +135,8 @@ def _on_missing_token(_error: CSRFError) -> Response:
             400,
         )
     typed = typed_values()
-    own = from_our_own_page() and request.method == "POST"
+    # files cannot be offered again: they have to be chosen on their own page
+    own = from_our_own_page() and request.method == "POST" and not request.files
     secret = bool((SECRET_FIELDS - {"csrf_token"}) & set(request.form))
     login = request.endpoint == "login.login"
     return make_response(

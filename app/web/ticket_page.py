@@ -18,6 +18,7 @@ from app.services.changes import TICKET, changes_of
 from app.services.partners import all_partners
 from app.services.ticket_fields import facts_of
 from app.web.acknowledgements import acknowledgement_section
+from app.web.attachments import Problem, attachment_section
 from app.web.forms import AnswerForm, CommentForm, HandForm, MoveForm, RelationForm, options
 from app.web.htmx import go_to, page_or_fragment, wants_fragment
 from app.web.login import acting
@@ -66,6 +67,7 @@ def ticket_page(
     hand_form: HandForm | None = None,
     relation_form: RelationForm | None = None,
     answer_form: AnswerForm | None = None,
+    upload_problems: Sequence[Problem] = (),
     status: int = 200,
     fresh: int = 0,
 ) -> Response:
@@ -82,7 +84,9 @@ def ticket_page(
         status,
         ticket=ticket,
         moves=moves,
-        no_moves="" if refusal else "This state is final; comments can still be added.",
+        no_moves=""
+        if refusal
+        else "This state is final; comments and attachments can still be added.",
         may_write=refusal is None,
         no_write=refusal,
         final=ticket.state in FINAL_STATES,
@@ -103,6 +107,7 @@ def ticket_page(
         span=span_of(ticket),
         **related_section(actor, ticket, relation_form),
         **acknowledgement_section(actor, ticket, answer_form),
+        **attachment_section(actor, ticket, upload_problems),
         back=back_to_list(),
     )
 

@@ -9,8 +9,10 @@ from datetime import datetime
 from app.domain.access import Actor, may_read_internal
 from app.domain.acknowledgements import ACKNOWLEDGEMENT
 from app.domain.relations import RELATION_FIELDS
+from app.domain.attachments import id_in_label
 from app.domain.ticket_content import LABELS
 from app.models import Change
+from app.services.attachments import ATTACHMENT
 
 _OPERATORS_ONLY = frozenset({"internal_comment", "to_check", "submitter_mail", "submitter_phone"})
 _DOORS = {
@@ -47,7 +49,14 @@ class Entry:
     comment: str
     internal_comment: str
     changes: Sequence[FieldLine]
+    attachment: str
+    """The id and name of the file that was attached or removed, or ""."""
     fresh: bool
+
+    @property
+    def attachment_key(self) -> str:
+        """The public id of that file."""
+        return id_in_label(self.attachment)
 
     @property
     def internal(self) -> bool:
@@ -76,9 +85,9 @@ def _entry(change: Change, fields: Sequence[object], *, fresh: bool) -> Entry:
     lines = [
         FieldLine(LABELS.get(name, name), item.old, item.new)
         for name, item in found.items()
-        if name not in _COMMENTS and not first
+        if name not in (*_COMMENTS, ATTACHMENT) and not first
     ]
-    state = found.get("state")
+    state, file = found.get("state"), found.get(ATTACHMENT)
     if first:
         what, icon = "opened the ticket", "plus"
     elif state is not None and state.new:
@@ -92,6 +101,8 @@ def _entry(change: Change, fields: Sequence[object], *, fresh: bool) -> Entry:
         what, icon = "answered to the change", "ok"
     elif RELATION_FIELDS & set(found):
         what, icon = "changed related tickets", "portal"
+    elif file is not None:
+        what, icon = "attached" if file.new else "removed", "file"
     else:
         what, icon = "changed", "pencil"
     return Entry(
@@ -105,5 +116,6 @@ def _entry(change: Change, fields: Sequence[object], *, fresh: bool) -> Entry:
         comment=comment,
         internal_comment=internal,
         changes=lines,
+        attachment=(file.new or file.old or "") if file is not None else "",
         fresh=fresh,
     )

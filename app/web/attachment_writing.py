@@ -1,0 +1,62 @@
+"""Attaching files to a ticket, and removing one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from flask import Response, request
+from werkzeug.datastructures import FileStorage
+
+from app.database import writing
+from app.domain import access
+from app.domain.attachments import attachment_id, check_content, cleaned_name
+from app.domain.errors import Invalid
+from app.extensions import db
+from app.services import tickets as verbs
+from app.services.attachments import add_attachment, remove_attachment
+from app.services.ticket_fields import facts_of
+from app.web.attachments import ADDRESS, Problem, blueprint
+from app.web.login import writer
+from app.web.ticket_page import NUMBER, after_writing, ticket_page
+
+
+@blueprint.post(f"/tickets/{NUMBER}/attachments")
+def attach(number: int) -> Response:
+    """Attach all files that were sent, or none of them."""
+    rows, by = db.session(), writer()
+    ticket = verbs.find_ticket(rows, by.actor, number)
+    access.require_write(by.actor, facts_of(ticket))
+    files = [(file.filename or "", file.read()) for file in _chosen()]
+    problems = list(_problems(files))
+    if problems:
+        return ticket_page(number, upload_problems=problems, status=422)
+    with writing(rows):
+        for name, content in files:
+            add_attachment(rows, by, number, name, content)
+    return after_writing(number, verbs.find_ticket(rows, by.actor, number).version)
+
+
+def _chosen() -> list[FileStorage]:
+    """The files of the form; a browser sends one without a name where none was chosen."""
+    return [file for file in request.files.getlist("file") if file.filename]
+
+
+def _problems(files: list[tuple[str, bytes]]) -> Iterator[Problem]:
+    if not files:
+        yield Problem("", "Choose at least one file")
+    for name, content in files:
+        try:
+            cleaned_name(name)
+            check_content(content)
+        except Invalid as error:
+            yield Problem(name[:100], error.message)
+
+
+@blueprint.post(f"{ADDRESS}/remove")
+def remove(key: str) -> Response:
+    """Delete an attachment's content."""
+    rows, by = db.session(), writer()
+    with writing(rows):
+        removed = remove_attachment(rows, by, attachment_id(key))
+    number = removed.ticket_number
+    return after_writing(number, verbs.find_ticket(rows, by.actor, number).version)
