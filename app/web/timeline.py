@@ -8,8 +8,8 @@ from datetime import datetime
 
 from app.domain.access import Actor, may_read_internal
 from app.domain.acknowledgements import ACKNOWLEDGEMENT
-from app.domain.relations import RELATION_FIELDS
 from app.domain.attachments import id_in_label
+from app.domain.relations import RELATION_FIELDS
 from app.domain.ticket_content import LABELS
 from app.models import Change
 from app.services.attachments import ATTACHMENT
