@@ -23,6 +23,8 @@ from app.demo.stories import (
     PARTNER_CODE,
     REPORTER,
     REPORTERS_SITE,
+    Aside,
+    AttachedFile,
     Circuit,
     Relation,
     SiteAnswer,
@@ -38,6 +40,7 @@ from app.domain.tickets import ENDED_STATES, WORKING_DAYS_TO_CLOSE, Network
 from app.domain.working_time import add_working_days
 from app.models import Link, Partner, PortalFact, Ticket, User
 from app.services.acknowledgements import acknowledge_change
+from app.services.attachments import add_attachment
 from app.services.origins import open_ticket_once
 from app.services.partners import actor_of_account, create_partner_account, find_account
 from app.services.people import actor_of_user, create_user, find_user
@@ -204,10 +207,12 @@ class _Telling:
 
         return happen
 
-    def _aside(self, number: int, aside: SiteAnswer | Relation) -> Callable[[datetime], None]:
+    def _aside(self, number: int, aside: Aside) -> Callable[[datetime], None]:
         def happen(at: datetime) -> None:
             by = self._by(aside.who, at)
-            if isinstance(aside, Relation):
+            if isinstance(aside, AttachedFile):
+                add_attachment(self.session, by, number, aside.name, aside.content)
+            elif isinstance(aside, Relation):
                 other = self.numbers[aside.other]
                 relate_tickets(self.session, by, number, aside.role, other)
             else:

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
+from app.demo.files import interface_log, traffic_picture
 from app.demo.stories import (
     OPERATOR,
     PARTNER,
     PARTNER_CODE,
     REPORTER,
     REPORTERS_SITE,
+    AttachedFile,
     Circuit,
     Relation,
     SiteAnswer,
@@ -26,6 +28,9 @@ from app.domain.ticket_content import NewTicket
 from app.domain.tickets import Category, Impact, Layer, Network, Priority, State
 
 _HOUR = timedelta(hours=1)
+_TRAFFIC = (0.7, 0.82, 0.76, 0.9, 0.85, 0.8, 0, 0, 0, 0, 0, 0, 0.3, 0.55, 0.72, 0.78)
+_TRANSFERS = (0.9, 0.95, 0.9, 0.3, 0, 0, 0.1, 0)
+"""Shares of the usual, for the sample pictures."""
 _CUT, _FIRST = "cut", "first child"
 _SITES = (REPORTERS_SITE, "NL-T1", "FR-CCIN2P3")
 
@@ -62,6 +67,10 @@ def _cut(affected: Sequence[tuple[str, str]], at: datetime) -> Iterator[Story]:
         (
             Step(at + 2 * _HOUR, OPERATOR, {"state": State.IN_PROGRESS}),
             Step(at + 9 * _HOUR, OPERATOR, {"public_comment": "Two of six fibres are spliced."}),
+        ),
+        asides=(
+            AttachedFile(at + _HOUR / 2, OPERATOR, "sample-interface.log", interface_log(start)),
+            AttachedFile(at + 3 * _HOUR, OPERATOR, "sample-traffic.png", traffic_picture(_TRAFFIC)),
         ),
         name=_CUT,
     )
@@ -113,7 +122,12 @@ def _cut(affected: Sequence[tuple[str, str]], at: datetime) -> Iterator[Story]:
                 {"state": State.UNSOLVED, "solution": "The same cut; followed in its own ticket."},
             ),
         ),
-        asides=(Relation(seen + _HOUR, OPERATOR, RelationRole.DUPLICATE_OF, _FIRST),),
+        asides=(
+            AttachedFile(
+                seen + _HOUR / 6, PARTNER, "sample-transfers.png", traffic_picture(_TRANSFERS)
+            ),
+            Relation(seen + _HOUR, OPERATOR, RelationRole.DUPLICATE_OF, _FIRST),
+        ),
     )
 
 

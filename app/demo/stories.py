@@ -69,6 +69,20 @@ class Relation:
 
 
 @dataclass(frozen=True)
+class AttachedFile:
+    """A file that ``who`` attaches to the ticket."""
+
+    at: datetime
+    who: str
+    name: str
+    content: bytes
+
+
+Aside = SiteAnswer | Relation | AttachedFile
+"""What happens to a ticket besides changes of its fields."""
+
+
+@dataclass(frozen=True)
 class Story:
     """One ticket from its creation on; ``steps`` are in the order of their times."""
 
@@ -78,8 +92,7 @@ class Story:
     steps: tuple[Step, ...]
     repeated: bool = False
     """Whether the partner sends its creation a second time, with another description."""
-    asides: tuple[SiteAnswer | Relation, ...] = ()
-    """What happens to it besides changes of its fields."""
+    asides: tuple[Aside, ...] = ()
     name: str = ""
     """What other stories call it."""
     child_of: str = ""

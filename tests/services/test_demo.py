@@ -18,6 +18,7 @@ from app.domain.access import SYSTEM, Door, Kind, Writer
 from app.domain.errors import SettingError
 from app.domain.tickets import CLOSED_STATES, MOVES, OPEN_STATES, Category, Layer, Network, State
 from app.models import (
+    Attachment,
     Change,
     ChangedField,
     Link,
@@ -187,6 +188,13 @@ def test_sample_links_say_that_they_are(seeded: Session) -> None:
     samples = {link.name for link in seeded.scalars(select(Link).where(Link.sample))}
     assert "CERN-BNL-LHCOPN-001" in samples
     assert "CERN-RAL-LHCOPN-001" not in samples
+
+
+def test_sample_files_are_attached(seeded: Session) -> None:
+    files = seeded.scalars(select(Attachment).order_by(Attachment.id)).all()
+    assert {item.media_type for item in files} == {"image/png", "text/plain"}
+    assert all(item.name.startswith("sample-") for item in files)
+    assert {item.author for item in files} == {"operator", "network support"}
 
 
 def test_a_second_time_changes_nothing(seeded: Session) -> None:
