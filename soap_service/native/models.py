@@ -196,6 +196,7 @@ CURSOR: Final = Kind("Cursor", _named(Integer64, "Cursor", ge=0))
 PAGE: Final = Kind("PageLimit", _named(Integer32, "PageLimit", ge=1, le=PAGE_LIMIT))
 
 STATE: Final = _choice("State", State)
+FOUND_STATE: Final = _choice("FoundState", ("open", *State))
 CREATION_STATE: Final = _choice("CreationState", CREATION_STATES)
 PRIORITY: Final = _choice("Priority", Priority)
 NETWORK: Final = _choice("Network", Network)
@@ -465,6 +466,50 @@ TICKET: Final = message(
         once("changed", TIME, "when it was last changed; strictly increasing"),
         optional("ended", TIME, "when it was solved or given up; left out while it is open"),
         once("lastAuthor", STRING, "who changed it last"),
+    ),
+)
+FILTER: Final = message(
+    "TicketFilter",
+    "Which tickets are found. Several values of one field are alternatives, fields are all"
+    " required, and no field at all finds every ticket.",
+    (
+        optional("text", TEXT, "words that the title holds, or a number"),
+        many("states", FOUND_STATE, "states; open and closed stand for every open or closed one"),
+        many("networks", NETWORK, "networks"),
+        many("categories", CATEGORY, "categories"),
+        many("layers", LAYER, "layers"),
+        many("priorities", PRIORITY, "priorities"),
+        many("links", TEXT, "ids of affected links"),
+        many("sites", TEXT, "any names of affected sites"),
+        many("responsible", TEXT, "any names of responsible sites"),
+        many("units", TEXT, "units"),
+        optional("createdFrom", DATE, "first day of creation, UTC"),
+        optional("createdTo", DATE, "last day of creation, UTC"),
+    ),
+)
+FOUND_TICKET: Final = message(
+    "FoundTicket",
+    "A ticket in a list; GetTicket answers the rest.",
+    (
+        once("number", INT, "its number"),
+        once("version", INT, "its version"),
+        once("title", STRING, "what is wrong, in a line"),
+        once("state", STATE, "its state"),
+        once("priority", PRIORITY, "GGUS's priorities"),
+        once("network", NETWORK, "the network"),
+        once("category", CATEGORY, "what is reported"),
+        once("layer", LAYER, "where in the network the cause lies"),
+        once("impact", IMPACT, "what users notice"),
+        many("links", STRING, "ids of the affected links"),
+        many("sites", STRING, "keys of the affected sites, or names that nobody knows"),
+        optional("responsibleSite", STRING, "key of the responsible site"),
+        once("unit", STRING, "support unit in charge"),
+        optional("eventStart", TIME, "when the event began"),
+        optional("eventEnd", TIME, "when it was over"),
+        optional("windowStart", TIME, "begin of the planned window"),
+        optional("windowEnd", TIME, "end of the planned window"),
+        once("created", TIME, "when it was created"),
+        once("changed", TIME, "when it was last changed"),
     ),
 )
 STALE_TICKET: Final = message(

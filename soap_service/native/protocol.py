@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from binascii import Error, a2b_base64
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from lxml import etree
@@ -16,7 +16,7 @@ from soap_service.dispatch import Protocol
 from soap_service.mapping import sendable
 from soap_service.native.models import NAMESPACE, Kind, Member, model_of
 
-from spyne import Boolean, ByteArray, DateTime, Unicode  # isort: skip
+from spyne import Boolean, ByteArray, Date, DateTime, Unicode  # isort: skip
 
 
 class NativeProtocol(Protocol):
@@ -25,6 +25,7 @@ class NativeProtocol(Protocol):
     def __init__(self) -> None:
         super().__init__()
         self._from_unicode_handlers[DateTime] = _read_time
+        self._from_unicode_handlers[Date] = _read_date
         self._from_unicode_handlers[Boolean] = lambda _cls, text: text.strip() in ("1", "true")
         self._from_unicode_handlers[ByteArray] = _read_bytes
         self._to_unicode_handlers[Unicode] = lambda _cls, text: sendable(text)
@@ -32,6 +33,14 @@ class NativeProtocol(Protocol):
 
 def _read_time(member: Any, text: str) -> datetime:
     return read_time(member.Attributes.field, text)
+
+
+def _read_date(member: Any, text: str) -> date:
+    name = member.Attributes.field
+    try:
+        return date.fromisoformat(text.strip())
+    except ValueError:  # XML Schema allows a zone, and years that no calendar here has
+        raise Invalid(name, f"{name} is no day; write YYYY-MM-DD") from None
 
 
 def _read_bytes(member: Any, text: str, *_: object) -> tuple[bytes]:

@@ -8,13 +8,13 @@ import pytest
 from sqlalchemy.orm import Session
 
 from app.database import writing
-from app.domain.access import Actor
+from app.domain.access import Actor, Door, Writer
 from app.domain.tickets import State
 from app.models import Change, Ticket
 from app.services.changes import TICKET, changes_of
 from app.services.ticket_fields import current_value
 from app.services.tickets import change_ticket, comment_ticket, move_ticket
-from tests.cast import Cast, writer
+from tests.cast import NOON, Cast, writer
 from tests.web.conftest import Enter, Open
 from tests.web.visitor import PageReader, Visitor
 
@@ -426,3 +426,23 @@ def test_texts_are_shown_as_they_are(
     page = visit(cast.reader).read(f"/tickets/{number}")
     assert page.text.count(text) >= 3
     assert not [href for href, _word in page.links if re.match(r"(?i)\s*(javascript|data):", href)]
+
+
+@pytest.mark.parametrize(
+    ("door", "words"),
+    [
+        (Door.PORTAL, "in the portal"),
+        (Door.SOAP, "over SOAP"),
+        (Door.NATIVE, "over SOAP, service LHCOPN"),
+        (Door.COMMAND, "by command"),
+        (Door.SYSTEM, "by the portal itself"),
+    ],
+)
+def test_the_timeline_says_through_which_door_a_change_came(
+    session: Session, cast: Cast, visit: Enter, opened: Open, door: Door, words: str
+) -> None:
+    number = opened()
+    by = Writer(cast.ggus, door, NOON, author="noc-demo")
+    with writing(session):
+        comment_ticket(session, by, number, "hello")
+    assert f"<span>{words} (ggus)</span>" in visit(cast.reader).get(f"/tickets/{number}").text

@@ -30,6 +30,7 @@ GOOD = {
     "xs:int": "1",
     "xs:boolean": "true",
     "xs:dateTime": "2026-03-01T07:41:00",
+    "xs:date": "2026-03-01",
     "xs:base64Binary": "YQ==",
     "tns:Cursor": "0",
     "tns:PageLimit": "1",
@@ -209,6 +210,13 @@ def test_a_nonsense_value_is_refused_in_the_words_of_its_field(
     assert answer.fault.startswith(f"ERROR (310): {field}")
     assert allowed in answer.fault
     assert stored(sqlite_native) == before
+
+
+@pytest.mark.parametrize("day", ["2026-03-01Z", "2026-03-01+02:00", "-0044-03-15", "12026-03-15"])
+def test_a_day_has_no_zone_and_is_of_the_calendar(sqlite_native: Native, day: str) -> None:
+    inner = f"<n:filter><n:createdTo>{day}</n:createdTo></n:filter>"
+    fault = sqlite_native.raw("FindTickets", inner).fault
+    assert fault == "ERROR (310): createdTo is no day; write YYYY-MM-DD"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,111 @@
+"""The operation that finds tickets."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from app.models import Ticket
+from app.services.ticket_lists import TicketFilter, list_tickets
+from soap_service.native.answers import Values
+from soap_service.native.models import (
+    BOOLEAN,
+    FILTER,
+    FOUND_TICKET,
+    INT,
+    PAGE,
+    PAGE_LIMIT,
+    many,
+    once,
+    optional,
+    wire_name,
+)
+from soap_service.native.operations import NativeCall, Operation
+
+_LISTS: Final = (
+    "states",
+    "networks",
+    "categories",
+    "layers",
+    "priorities",
+    "links",
+    "sites",
+    "responsible",
+    "units",
+)
+_AS_THEY_ARE: Final = (
+    "number",
+    "version",
+    "title",
+    "state",
+    "priority",
+    "network",
+    "category",
+    "layer",
+    "impact",
+    "unit",
+    "event_start",
+    "event_end",
+    "window_start",
+    "window_end",
+)
+
+
+def _find(call: NativeCall, sent: Any) -> Values:
+    after = (sent.afterNumber, sent.afterNumber) if sent.afterNumber is not None else None
+    page = list_tickets(
+        call.session,
+        call.actor,
+        _wanted(sent.filter),
+        after=after,
+        limit=sent.limit or PAGE_LIMIT,
+    )
+    reached = page.tickets[-1].number if page.tickets else sent.afterNumber or 0
+    return {
+        "tickets": [_row(ticket) for ticket in page.tickets],
+        "afterNumber": reached,
+        "more": page.after is not None,
+    }
+
+
+def _wanted(sent: Any) -> TicketFilter:
+    if sent is None:
+        return TicketFilter(sort="number")
+    lists: dict[str, Any] = {name: tuple(getattr(sent, name) or ()) for name in _LISTS}
+    return TicketFilter(
+        text=sent.text or "",
+        created_from=sent.createdFrom,
+        created_to=sent.createdTo,
+        sort="number",
+        **lists,
+    )
+
+
+def _row(ticket: Ticket) -> Values:
+    site = ticket.responsible_site
+    return {
+        **{wire_name(name): getattr(ticket, name) for name in _AS_THEY_ARE},
+        "links": [item.link.name for item in ticket.affected_links],
+        "sites": [item.site.key if item.site else item.name for item in ticket.affected_sites],
+        "responsibleSite": site.key if site is not None else None,
+        "created": ticket.created_at,
+        "changed": ticket.changed_at,
+    }
+
+
+OPERATIONS: Final = (
+    Operation(
+        "FindTickets",
+        "Finds tickets, ordered by number, page by page.",
+        (
+            optional("filter", FILTER, "which; left out = every one"),
+            optional("afterNumber", INT, "begin behind this number; default 0"),
+            optional("limit", PAGE, f"most rows of the answer; default {PAGE_LIMIT}"),
+        ),
+        (
+            many("tickets", FOUND_TICKET, "those that this account may read"),
+            once("afterNumber", INT, "where to read on"),
+            once("more", BOOLEAN, "there is more by now"),
+        ),
+        _find,
+    ),
+)
