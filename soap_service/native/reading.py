@@ -21,13 +21,20 @@ from soap_service.native.operations import Operation
 
 BAD_VALUE: Final = 310
 
+# All but the first stand at a message's end, where nothing that was sent can stand.
 _ABOUT = re.compile(r"Element '(?:\{[^}]*\})?([^']*)'")
 _EXPECTED = re.compile(r"Expected is (?:one of )?\( ([^()]*) \)\.?$")
-_ENUMERATION: Final = "is not an element of the set "
+_ALLOWED = re.compile(r".* is not an element of the set \{([^{}]*)\}\.$", re.DOTALL)
 _LONGEST = re.compile(r"allowed maximum length of '(\d+)'\.?$")
 _RANGE = re.compile(r"(minimum|maximum) value allowed \('(-?\d+)'\)\.?$")
 _TYPE = re.compile(r"type '(?:xs:|\{[^}]*\})?(\w+)'\.?$")
-_LESS: Final = "must be less than or equal to"
+_LONGEST_MESSAGE: Final = 8_000
+_RANGES: Final = ("SCHEMAV_CVC_MININCLUSIVE_VALID", "SCHEMAV_CVC_MAXINCLUSIVE_VALID")
+_WRONG_CONTENT: Final = (
+    "SCHEMAV_CVC_COMPLEX_TYPE_2_1",
+    "SCHEMAV_CVC_COMPLEX_TYPE_2_3",
+    "SCHEMAV_CVC_TYPE_3_1_2",
+)
 
 
 @dataclass(frozen=True)
@@ -110,22 +117,29 @@ class Reader:
     def _check(self, content: etree._Element) -> None:
         schema = self._schemas.of_this_thread()
         if not schema.validate(content):
-            raise self._fault(schema.error_log[0].message)
+            complaint = schema.error_log[0]
+            raise self._fault(complaint.type_name, complaint.message)
 
-    def _fault(self, message: str) -> SoapFault:
-        """The fault for libxml2's first complaint, of which only names and facets are taken."""
+    def _fault(self, kind: str, message: str) -> SoapFault:
+        """The fault for libxml2's first complaint.
+
+        Its message quotes what was sent. Only known names are taken from it, and what libxml2
+        puts behind the quotation: the facets and expectations of the schema.
+        """
+        if len(message) > _LONGEST_MESSAGE:  # libxml2 cuts at 64 kB, in the middle of a value
+            message = message[:_LONGEST_MESSAGE] + "..."
         about = _ABOUT.match(message)
         name = about[1] if about is not None and about[1] in self._known else "An element"
-        expected = _EXPECTED.search(message)
-        names = expected[1].replace(f"{{{self._namespace}}}", "") if expected is not None else ""
-        if ": Missing child element(s)" in message:
-            return SoapFault(ELEMENT, f"{name} lacks an element", f"expected there: {names}")
-        if ": This element is not expected" in message:
-            allowed = f"expected there: {names}" if names else "nothing is expected there"
-            return SoapFault(ELEMENT, f"{name} is unknown, double or not in its place", allowed)
-        if "ontent" in message and "not allowed" in message:
+        if kind == "SCHEMAV_ELEMENT_CONTENT":
+            expected = _EXPECTED.search(message)
+            names = expected[1].replace(f"{{{self._namespace}}}", "") if expected else "nothing"
+            if ": Missing child element(s)." in message:
+                return SoapFault(ELEMENT, f"{name} lacks an element", f"expected there: {names}")
+            what = f"{name} is unknown, double or not in its place"
+            return SoapFault(ELEMENT, what, f"expected there: {names}")
+        if kind in _WRONG_CONTENT:
             return SoapFault(ELEMENT, f"{name} has content of another kind", "see the WSDL")
-        return SoapFault(BAD_VALUE, *_wrong_value(name, message))
+        return SoapFault(BAD_VALUE, *_wrong_value(name, kind, message))
 
     def _take_nil(self, content: etree._Element) -> frozenset[str]:
         """Take off what clears a field and return the fields' names."""
@@ -145,21 +159,19 @@ class Reader:
         return frozenset(cleared)
 
 
-def _wrong_value(name: str, message: str) -> tuple[str, str]:
+def _wrong_value(name: str, kind: str, message: str) -> tuple[str, str]:
     """What is wrong with a value, and what is allowed."""
     what = f"{name} has a value that is not allowed"
-    if _ENUMERATION in message:
-        # what was sent stands before the set: the last such words are the schema's own
-        allowed = message.rpartition(_ENUMERATION)[2].strip("{}. ").replace("'", "")
+    if kind == "SCHEMAV_CVC_ENUMERATION_VALID":
+        found = _ALLOWED.search(message)
+        allowed = found[1].replace("'", "") if found is not None else "those of the WSDL"
         return what, f"allowed are {allowed}"
-    longest = _LONGEST.search(message)
-    if longest is not None:
+    if kind == "SCHEMAV_CVC_MAXLENGTH_VALID" and (longest := _LONGEST.search(message)):
         return f"{name} is too long", f"at most {longest[1]} characters are allowed"
-    bound = _RANGE.search(message)
-    if bound is not None:
+    if kind in _RANGES and (bound := _RANGE.search(message)):
         return what, f"the {bound[1]} is {bound[2]}"
-    kind = _TYPE.search(message)
-    return what, f"it is of the type {kind[1]}" if kind is not None else "see the WSDL"
+    typed = _TYPE.search(message)
+    return what, f"it is of the type {typed[1]}" if typed is not None else "see the WSDL"
 
 
 class _Schemas(threading.local):

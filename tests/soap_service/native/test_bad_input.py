@@ -212,6 +212,35 @@ def test_a_nonsense_value_is_refused_in_the_words_of_its_field(
     assert stored(sqlite_native) == before
 
 
+@pytest.mark.parametrize(
+    "inner",
+    [
+        "<n:state>{}</n:state>",
+        "<n:experimentSpecific>{}</n:experimentSpecific>",
+        "<n:eventStart>{}</n:eventStart>",
+        '<x xmlns="urn:{}"/>',
+        '<n:title xmlns:n="{}">a</n:title>',
+    ],
+)
+@pytest.mark.parametrize(
+    "value",
+    [
+        "is not an element of the set {{'{}'}}.",
+        "x' is not a valid value of the atomic type '{}'.",
+        "This element is not expected. Expected is ( {} ).",
+        "}}state': Missing child element(s). Expected is ( {} ).",
+        "this exceeds the allowed maximum length of '{}'.",
+    ],
+)
+def test_values_that_read_like_the_parser_s_words_are_not_repeated(
+    sqlite_native: Native, inner: str, value: str
+) -> None:
+    bad = inner.format(value.format(MARK).replace("'", "&apos;"))
+    answer = sqlite_native.raw("CreateTicket", f"<n:ticket><n:title>a</n:title>{bad}</n:ticket>")
+    assert answer.status == 500
+    assert MARK not in answer.fault
+
+
 @pytest.mark.parametrize("day", ["2026-03-01Z", "2026-03-01+02:00", "-0044-03-15", "12026-03-15"])
 def test_a_day_has_no_zone_and_is_of_the_calendar(sqlite_native: Native, day: str) -> None:
     inner = f"<n:filter><n:createdTo>{day}</n:createdTo></n:filter>"
