@@ -27,7 +27,6 @@ from app.demo.stories import (
     AttachedFile,
     Circuit,
     Relation,
-    SiteAnswer,
     Step,
     Story,
     usual_stories,

@@ -12,11 +12,13 @@ from flask import Flask
 from playwright.sync_api import Browser, Page
 
 from app.database import writing
+from app.demo.files import traffic_picture
 from app.domain.relations import RelationRole
 from app.domain.ticket_content import NewTicket, Reference
 from app.extensions import db
 from app.factory import create_app
 from app.services.acknowledgements import acknowledge_change
+from app.services.attachments import add_attachment
 from app.services.calls import CallRecord, record_calls
 from app.services.relations import relate_tickets
 from app.services.tickets import change_ticket
@@ -25,7 +27,7 @@ from tests.cast import NOON, Cast, writer
 from tests.harness.browser import AXE, strict_page
 from tests.harness.server import LiveServer
 
-NO_PAGES = {"static", "tickets_csv.download", "start"}
+NO_PAGES = {"static", "tickets_csv.download", "start", "attachments.download"}
 """GET addresses that answer no page of their own: files, CSV, a redirection."""
 _GRAVE = ("serious", "critical")
 
@@ -73,6 +75,7 @@ def scene(sqlite_server: LiveServer) -> Scene:
     change(sqlite_server, cast.operator, final, state="solved", solution="Repaired.")
     change(sqlite_server, cast.operator, final, state="verified")
     _let_call(sqlite_server)
+    _attach(sqlite_server, cast, ticket)
     _bind(sqlite_server, cast, asked, ticket, final)
     return Scene(sqlite_server, cast, ticket, final, asked)
 
@@ -87,6 +90,14 @@ def _bind(server: LiveServer, cast: Cast, asked: int, ticket: int, final: int) -
         acknowledge_change(session, by, asked, "CH-CERN", "accepted")
         change_ticket(session, by, asked, {"window_start": NOON})
         acknowledge_change(session, by, asked, "DE-KIT", "refused", "No one is here then.")
+
+
+def _attach(server: LiveServer, cast: Cast, ticket: int) -> None:
+    """A long text and a picture."""
+    by = writer(cast.operator)
+    with server.session() as session, writing(session):
+        add_attachment(session, by, ticket, "line.log", b"12:00 loss of signal\n" * 1200)
+        add_attachment(session, by, ticket, "traffic.png", traffic_picture((0.5, 0, 1)))
 
 
 def _let_call(server: LiveServer) -> None:
@@ -124,6 +135,9 @@ def _pages(flask_app: Flask, scene: Scene) -> list[str]:
     urls = flask_app.url_map.bind("127.0.0.1")
     for rule in flask_app.url_map.iter_rules():
         if "GET" not in (rule.methods or ()) or rule.endpoint in NO_PAGES:
+            continue
+        if rule.arguments == {"key"}:  # an attachment: the text and the picture of the scene
+            found += [urls.build(rule.endpoint, {"key": key}) for key in ("ATT1", "ATT2")]
             continue
         assert rule.arguments <= {"number"}, f"say what {rule} takes"
         numbers = [scene.ticket, scene.final] if rule.arguments else [None]
@@ -196,6 +210,7 @@ def test_axe_finds_nothing_serious(
     page.locator("#relations summary", has_text="Relate…").click()
     found += _grave(page)
     page.goto(f"{url}/tickets/{scene.ticket}")
+    page.locator("#attachments summary").first.click()
     page.get_by_label("Internal note").check()
     page.get_by_role("button", name="Add internal note").click()
     page.locator(".write .error-summary").wait_for()

@@ -44,7 +44,8 @@ def strict_page(
 ) -> Iterator[Page]:
     """A page in its own context; any error in the console, a CSP violation included, fails.
 
-    Chromium also reports each answer of 400 and above there; a test names those it provokes.
+    Chromium and htmx also report each answer of 400 and above there; a test names those it
+    provokes.
     """
     problems: list[str] = []
 
@@ -52,7 +53,8 @@ def strict_page(
         if message.type != "error":
             return
         text = message.text
-        if not any(f"status of {status} " in text for status in expected_statuses):
+        told = ("status of {} ", "Status Error Code {} ")
+        if not any(words.format(status) in text for words in told for status in expected_statuses):
             problems.append(text)
 
     def on_error(error: Error) -> None:
