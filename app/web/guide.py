@@ -60,14 +60,14 @@ class _Renderer(RendererHTML):
     """Tables and code scroll in a box of their own, which the keyboard reaches."""
 
     def table_open(self, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
-        return '<div class="scroll" tabindex="0" role="region" aria-label="Table"><table>'
+        return '<div class="scroll" tabindex="0" role="group" aria-label="Table"><table>'
 
     def table_close(self, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
         return "</table></div>"
 
     def fence(self, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
         code = Markup.escape(tokens[index].content)
-        return f'<pre tabindex="0" role="region" aria-label="Code"><code>{code}</code></pre>'
+        return f'<pre tabindex="0" role="group" aria-label="Code"><code>{code}</code></pre>'
 
 
 def _view(file: File) -> Callable[[], str]:
