@@ -51,7 +51,7 @@ def build_server() -> Bridge:
     )
 
 
-def _refusal(_path: str, status: HTTPStatus) -> tuple[str, bytes]:
+def _refusal(_path: str, _query: str, status: HTTPStatus) -> tuple[str, bytes]:
     return "text/plain", status.phrase.encode()
 
 

@@ -134,7 +134,7 @@ def content_of(sent: Mapping[str, str]) -> Mapping[str, str]:
     return {**content, "GHD_E-Mail": mail} if mail else content
 
 
-def wanted_changes(sent: Mapping[str, str], ticket: Ticket, public_url: str) -> Mapping[str, Any]:
+def wanted_changes(sent: Mapping[str, str], public_url: str, ticket: Ticket) -> Mapping[str, Any]:
     """What TicketModify asks for, as wishes of ``change_ticket``."""
     check_lengths(sent)
     given = {name: text for name, text in sent.items() if text or name in CLEARABLE}

@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from app.database import writing
@@ -95,9 +96,9 @@ def _modify(call: Call, sent: Mapping[str, str]) -> Values:
     digest = hashlib.sha256(json.dumps(dict(sent), sort_keys=True).encode()).hexdigest()
     by = writer(call, sent, digest)
     with writing(call.session):
-        ticket = find_ticket(call.session, call.actor, number)
-        wanted = mapping.wanted_changes(sent, ticket, call.public_url)
-        change_ticket(call.session, by, number, wanted)
+        change_ticket(
+            call.session, by, number, partial(mapping.wanted_changes, sent, call.public_url)
+        )
     return {"GHD_Request_ID": str(number)}
 
 

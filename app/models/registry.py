@@ -31,9 +31,7 @@ class Site(Base):
     sample: Mapped[bool] = mapped_column(default=False)
     """Whether T0/T1 dates are a guess that nobody confirmed; shown beside them."""
 
-    names: Mapped[list[SiteName]] = relationship(
-        back_populates="site", order_by="SiteName.id", lazy="selectin"
-    )
+    names: Mapped[list[SiteName]] = relationship(back_populates="site", order_by="SiteName.id")
 
     def gocdb_name(self) -> str | None:
         """The first GOCDB name, by which GGUS partners know the site."""

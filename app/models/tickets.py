@@ -91,13 +91,13 @@ class Ticket(Base):
         lazy="selectin",
     )
     references: Mapped[list[ExternalReference]] = relationship(
-        order_by="ExternalReference.id", cascade="all, delete-orphan", lazy="selectin"
+        order_by="ExternalReference.id", cascade="all, delete-orphan"
     )
     handed_to: Mapped[list[Partner]] = relationship(
         secondary="ticket_partners", order_by=Partner.code, lazy="selectin"
     )
     acknowledgements: Mapped[list[Acknowledgement]] = relationship(
-        order_by="Acknowledgement.site_id", cascade="all, delete-orphan", lazy="selectin"
+        order_by="Acknowledgement.site_id", cascade="all, delete-orphan"
     )
     """The sites that must accept this change, with their answers."""
     responsible_site: Mapped[Site | None] = relationship(lazy="joined")
@@ -136,9 +136,7 @@ class TicketSite(Base):
 
     ticket: Mapped[Ticket] = relationship(back_populates="affected_sites")
     site: Mapped[Site | None] = relationship(lazy="joined")
-    spellings: Mapped[list[SiteSpelling]] = relationship(
-        cascade="all, delete-orphan", lazy="selectin"
-    )
+    spellings: Mapped[list[SiteSpelling]] = relationship(cascade="all, delete-orphan")
 
 
 class SiteSpelling(Base):

@@ -11,8 +11,9 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final, cast
 
-from sqlalchemy import func, select
+from sqlalchemy import Table, bindparam, func, insert, select
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
@@ -21,6 +22,19 @@ from app.domain.access import Writer
 from app.models import Change, ChangedField, Counter
 
 TICKET = "ticket"
+_counters = cast(Table, Counter.__table__)
+# Made once, of tables: other writers wait for the counters' locks.
+_INSERT_CHANGE = insert(cast(Table, Change.__table__))
+_INSERT_FIELDS = insert(cast(Table, ChangedField.__table__))
+_TAKE: Final = {
+    dialect: upsert(_counters)
+    .values(name=bindparam("taken"), value=bindparam("count"))
+    .on_conflict_do_update(
+        index_elements=["name"], set_={"value": _counters.c.value + bindparam("count")}
+    )
+    .returning(_counters.c.value)
+    for dialect, upsert in (("sqlite", sqlite_insert), ("postgresql", postgresql_insert))
+}
 
 
 @dataclass(frozen=True)
@@ -38,14 +52,10 @@ def take_number(session: Session, sequence: str, count: int = 1) -> int:
     Holds the sequence's lock until the transaction ends: a lower number never becomes visible
     after a higher one. Take it as late as possible.
     """
-    insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
-    statement = (
-        insert(Counter)
-        .values(name=sequence, value=count)
-        .on_conflict_do_update(index_elements=[Counter.name], set_={"value": Counter.value + count})
-        .returning(Counter.value)
+    statement = _TAKE[session.get_bind().dialect.name]
+    return int(
+        session.connection().execute(statement, {"taken": sequence, "count": count}).scalar_one()
     )
-    return session.execute(statement).scalar_one()
 
 
 def next_version(session: Session, kind: str, thing_id: int) -> int:
@@ -65,31 +75,39 @@ def record_change(
     fields: Iterable[FieldChange],
     version: int | None = None,
     at: datetime | None = None,
-) -> Change:
-    """Write one change of one thing. ``at`` is UTC and defaults to the writer's ``now``."""
-    change = Change(
-        kind=kind,
-        thing_id=thing_id,
-        version=version if version is not None else next_version(session, kind, thing_id),
-        at=at if at is not None else by.now,
-        actor_kind=by.actor.kind,
-        actor_account=by.actor.account,
-        actor_id=by.actor.account_id,
-        partner_id=by.actor.partner_id,
-        author=by.shown_author,
-        claims=json.dumps(dict(by.claims), ensure_ascii=False) if by.claims else "",
-        door=by.door,
-        request_digest=by.request_digest,
-        fields=[
-            ChangedField(position=position, field=item.field, old=item.old, new=item.new)
-            for position, item in enumerate(fields)
-        ],
-    )
+) -> int:
+    """Write one change of one thing; its id. ``at`` is UTC and defaults to the writer's ``now``."""
     session.flush()
-    change.id = take_number(session, "change")
-    session.add(change)
-    session.flush()
-    return change
+    change = {
+        "kind": kind,
+        "thing_id": thing_id,
+        "version": version if version is not None else next_version(session, kind, thing_id),
+        "at": at if at is not None else by.now,
+        "actor_kind": by.actor.kind,
+        "actor_account": by.actor.account,
+        "actor_id": by.actor.account_id,
+        "partner_id": by.actor.partner_id,
+        "author": by.shown_author,
+        "claims": json.dumps(dict(by.claims), ensure_ascii=False) if by.claims else "",
+        "door": by.door,
+        "request_digest": by.request_digest,
+    }
+    number = take_number(session, "change")
+    connection = session.connection()
+    connection.execute(_INSERT_CHANGE, {"id": number, **change})
+    rows = [
+        {
+            "change_id": number,
+            "position": position,
+            "field": item.field,
+            "old": item.old,
+            "new": item.new,
+        }
+        for position, item in enumerate(fields)
+    ]
+    if rows:
+        connection.execute(_INSERT_FIELDS, rows)
+    return number
 
 
 def changes_of(

@@ -10,8 +10,9 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final, cast
 
-from sqlalchemy import select
+from sqlalchemy import Table, bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
@@ -32,6 +33,16 @@ CONTACTS = {
     "GHD_CarbonCopy": "repeated_carbon_copy",
 }
 """Elements that only operators and the partner that sent them may read, and their fields."""
+_keys = cast(Table, OriginKey.__table__)
+_INSERT_KEY: Final = {
+    dialect: new(_keys).on_conflict_do_nothing().returning(_keys.c.id)
+    for dialect, new in (("sqlite", sqlite_insert), ("postgresql", postgresql_insert))
+}
+_BIND_KEY: Final = (
+    update(_keys)
+    .where(_keys.c.id == bindparam("key"))
+    .values(ticket_number=bindparam("ticket_number"))
+)
 
 
 @dataclass(frozen=True)
@@ -60,24 +71,23 @@ def open_ticket_once(
         return CreationAnswer(open_ticket(session, by, new).number, created=True)
     sent = {name: text for name, text in sorted(content.items()) if text}
     stored = json.dumps(sent, ensure_ascii=False, sort_keys=True)
-    sqlite = session.get_bind().dialect.name == "sqlite"
-    insert = sqlite_insert if sqlite else postgresql_insert
     # a second writer of the same key waits here until the first has committed
-    first = session.scalar(
-        insert(OriginKey)
-        .values(
-            partner_id=by.actor.partner_id,
-            origin_system=new.origin_system,
-            origin_id=new.origin_id,
-            content=stored,
+    first = (
+        session.connection()
+        .execute(
+            _INSERT_KEY[session.get_bind().dialect.name],
+            {
+                "partner_id": by.actor.partner_id,
+                "origin_system": new.origin_system,
+                "origin_id": new.origin_id,
+                "content": stored,
+            },
         )
-        .on_conflict_do_nothing()
-        .returning(OriginKey.id)
+        .scalar()
     )
     if first is not None:
         ticket = open_ticket(session, by, new)
-        session.get_one(OriginKey, first).ticket_number = ticket.number
-        session.flush()
+        session.connection().execute(_BIND_KEY, {"key": first, "ticket_number": ticket.number})
         return CreationAnswer(ticket.number, created=True)
     return _answer_repeat(session, by, new, sent, stored)
 

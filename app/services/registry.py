@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import date
 
-from sqlalchemy import or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import bindparam, or_, select
+from sqlalchemy.orm import Session, selectinload
 
 from app.domain.errors import Invalid
 from app.models import Link, Site, SiteName
@@ -14,7 +14,7 @@ from app.models import Link, Site, SiteName
 
 def all_sites(session: Session) -> Sequence[Site]:
     """Every site, by its LHCOPN name."""
-    return session.scalars(select(Site).order_by(Site.key)).all()
+    return session.scalars(select(Site).order_by(Site.key).options(selectinload(Site.names))).all()
 
 
 def all_links(session: Session) -> Sequence[Link]:
@@ -22,15 +22,25 @@ def all_links(session: Session) -> Sequence[Link]:
     return session.scalars(select(Link).order_by(Link.name)).all()
 
 
+_BY_NAME = (
+    select(Site)
+    .join(SiteName)
+    .where(SiteName.name == bindparam("name"))
+    .order_by(SiteName.valid_from.desc().nulls_last())
+    .limit(1)
+)
+_LINK_NAMES = select(Link.name)
+
+
 def find_site(session: Session, name: str, on: date | None = None) -> Site | None:
     """The site that bears ``name`` in any system, exact case; ``on`` = valid on that day only."""
-    query = select(Site).join(SiteName).where(SiteName.name == name)
+    query = _BY_NAME
     if on is not None:
         query = query.where(
             or_(SiteName.valid_from.is_(None), SiteName.valid_from <= on),
             or_(SiteName.valid_until.is_(None), SiteName.valid_until > on),
         )
-    return session.scalars(query.order_by(SiteName.valid_from.desc().nulls_last()).limit(1)).first()
+    return session.scalars(query, {"name": name}).first()
 
 
 def require_site(session: Session, name: str, field: str = "site") -> Site:
@@ -44,6 +54,8 @@ def require_site(session: Session, name: str, field: str = "site") -> Site:
 def require_links(session: Session, names: Iterable[str], field: str = "links") -> list[Link]:
     """The links with these ids in the order given, each once; ``Invalid`` for an unknown one."""
     wanted = list(dict.fromkeys(names))
+    if not wanted:
+        return []
     found = {link.name: link for link in session.scalars(select(Link).where(Link.name.in_(wanted)))}
     if len(found) < len(wanted):
         raise Invalid(field, "No link has this id; choose from the list of links")
@@ -65,7 +77,7 @@ def site_keys_by_name(session: Session, on: date) -> dict[str, str]:
 
 def link_names(session: Session) -> Sequence[str]:
     """Every link id."""
-    return session.scalars(select(Link.name)).all()
+    return session.scalars(_LINK_NAMES).all()
 
 
 def responsible_site_of_link(link: Link) -> Site:

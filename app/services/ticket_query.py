@@ -31,7 +31,7 @@ from sqlalchemy import (
     true,
 )
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, selectinload
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -65,6 +65,11 @@ _EVERY_OPERATOR: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
     ">=": operator.ge,
 }
 _BEYOND_EVERY_NUMBER: Final = 2**62
+_ANSWERED_SITES: Final = (
+    selectinload(Ticket.affected_sites).selectinload(TicketSite.spellings),
+    selectinload(Ticket.affected_sites).joinedload(TicketSite.site).selectinload(Site.names),
+)
+"""What rows show of affected sites, for all rows at once."""
 
 
 class _ByCodePoint(FunctionElement[str]):
@@ -101,6 +106,7 @@ def query_tickets(
         .order_by(Ticket.number)
         .offset(page.start)
         .limit(wanted + 1 if beyond else wanted)
+        .options(*_ANSWERED_SITES)
     )
     if beyond:
         found = session.scalar(select(func.count()).select_from(statement.subquery())) or 0

@@ -6,12 +6,12 @@ TicketModify that writes a diary, a solution and a state is one change, and so i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from app.domain import access
@@ -68,6 +68,20 @@ from app.services.ticket_fields import (
 
 REPEAT_WINDOW = timedelta(minutes=10)
 """Within this time an identical modification by the same account is a repeat, not a change."""
+
+# Made once: to put a statement together takes longer than to carry it out.
+_LOCKED = (
+    select(Ticket)
+    .where(Ticket.number == bindparam("number"))
+    .with_for_update(of=Ticket)
+    .execution_options(populate_existing=True)
+)
+_NEWEST_REQUEST = (
+    select(Change.request_digest, Change.actor_kind, Change.actor_account, Change.at)
+    .where(Change.kind == TICKET, Change.thing_id == bindparam("number"))
+    .order_by(Change.version.desc())
+    .limit(1)
+)
 
 COMMENTS = ("public_comment", "internal_comment")
 """Fields that append an entry; they live in the change log only."""
@@ -191,18 +205,18 @@ def change_ticket(
     session: Session,
     by: Writer,
     number: int,
-    wanted: Mapping[str, Any],
+    wanted: Mapping[str, Any] | Callable[[Ticket], Mapping[str, Any]],
     *,
     base_version: int | None = None,
     check_needs: bool = False,
 ) -> Ticket:
     """Change any of a ticket's fields in one change; a field that is absent keeps its value.
 
-    ``wanted`` holds fields of ``NewTicket`` in its types; ``public_comment`` and
-    ``internal_comment`` append an entry. ``base_version`` is the version that the writer saw:
-    fields that somebody else changed since, to another value than is wanted now, raise
-    ``EditConflict``; fields that only somebody else changed keep that change. What is equal
-    already is no change; if nothing is left, nothing is written.
+    ``wanted`` holds fields of ``NewTicket`` in its types, or gives them for the ticket as it is
+    now; ``public_comment`` and ``internal_comment`` append an entry. ``base_version`` is the
+    version that the writer saw: fields that somebody else changed since, to another value than is
+    wanted now, raise ``EditConflict``; fields that only somebody else changed keep that change.
+    What is equal already is no change; if nothing is left, nothing is written.
 
     Two wishes are relative to what the ticket holds, as the GGUS contract states them:
     ``first_site`` replaces only the first affected site ("" takes it off), ``own_references``
@@ -211,9 +225,24 @@ def change_ticket(
     Raises ``NotFound``, ``Forbidden``, ``MoveNotAllowed``, ``Invalid``, ``InvalidMany``.
     """
     ticket = locked_ticket(session, number)
+    access.require_write(by.actor, facts_of(ticket))
+    if callable(wanted):
+        wanted = wanted(ticket)
+    return _change(session, by, ticket, wanted, base_version=base_version, check_needs=check_needs)
+
+
+def _change(
+    session: Session,
+    by: Writer,
+    ticket: Ticket,
+    wanted: Mapping[str, Any],
+    *,
+    base_version: int | None,
+    check_needs: bool,
+) -> Ticket:
+    """Change a ticket that is locked, and that the actor may write."""
     facts = facts_of(ticket)
-    access.require_write(by.actor, facts)
-    if _is_repeat(session, by, number):
+    if _is_repeat(session, by, ticket.number):
         ticket.repeats += 1
         session.flush()
         return ticket
@@ -257,7 +286,8 @@ def _check_outcome(
             f"A ticket in state {ticket.state} is final;"
             " only comments, attachments and references are added"
         )
-    after = {**{name: current_value(ticket, name) for name in _LOGGED_AT_CREATION}, **differing}
+    needed = _LOGGED_AT_CREATION if check_needs else _ROW_FIELDS
+    after = {**{name: current_value(ticket, name) for name in needed}, **differing}
     check_times(after)
     check_asked_sites(after["category"], differing.get("asked_sites", ()))
     if check_needs:
@@ -314,12 +344,7 @@ def locked_ticket(session: Session, number: int) -> Ticket:
 
     Rights are the caller's: nothing is checked here.
     """
-    ticket = session.scalars(
-        select(Ticket)
-        .where(Ticket.number == number)
-        .with_for_update(of=Ticket)
-        .execution_options(populate_existing=True)
-    ).first()
+    ticket = session.scalars(_LOCKED, {"number": number}).first()
     if ticket is None:
         raise NotFound
     return ticket
@@ -358,18 +383,10 @@ def _is_repeat(session: Session, by: Writer, number: int) -> bool:
     """Whether the newest change of the ticket is this same request of the same account."""
     if by.request_digest is None:
         return False
-    newest = session.scalars(
-        select(Change)
-        .where(Change.kind == TICKET, Change.thing_id == number)
-        .order_by(Change.version.desc())
-        .limit(1)
-    ).one()
-    return (
-        newest.request_digest == by.request_digest
-        and newest.actor_kind == by.actor.kind
-        and newest.actor_account == by.actor.account
-        and by.now - newest.at <= REPEAT_WINDOW
-    )
+    newest = session.execute(_NEWEST_REQUEST, {"number": number}).one()
+    digest, kind, account, at = newest
+    same = (by.request_digest, by.actor.kind, by.actor.account) == (digest, kind, account)
+    return same and by.now - at <= REPEAT_WINDOW
 
 
 def _without_foreign_changes(
@@ -415,7 +432,7 @@ def change_ticket_at(
     access.require_write(by.actor, facts_of(ticket))
     if ticket.version != version:
         raise StaleVersion(ticket.version)
-    return change_ticket(session, by, number, wanted, check_needs=check_needs)
+    return _change(session, by, ticket, wanted, base_version=None, check_needs=check_needs)
 
 
 def comment_ticket(
