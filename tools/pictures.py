@@ -79,6 +79,19 @@ def _change(page: Page, shown: Shown) -> None:
     _to_middle(page, "#acknowledgements")
 
 
+def _attachments(page: Page, shown: Shown) -> None:
+    page.goto(f"{shown.server.url}/tickets/{shown.parent}")
+    page.get_by_label("Attach files").set_input_files(
+        [
+            {"name": "sample-trace.txt", "mimeType": "text/plain", "buffer": b"x" * 1800},
+            {"name": "sample-dump.bin", "mimeType": "text/plain", "buffer": b"x" * 3_000_000},
+        ]
+    )
+    if page.viewport_size is not None and page.viewport_size["width"] < 1100:
+        page.locator("#attachments").evaluate("section => section.scrollIntoView()")
+    page.locator(".files img").first.evaluate("image => image.decode()")
+
+
 def _children(page: Page, shown: Shown) -> None:
     page.goto(f"{shown.server.url}/tickets/{shown.parent}")
     fold = page.locator("#relations")
@@ -190,6 +203,7 @@ PAGES: dict[str, Callable[[Page, Shown], None]] = {
     "guide": _guide,
     "ticket-change": _change,
     "ticket-children": _children,
+    "ticket-attachments": _attachments,
     "create": _create,
     "create-refused": _refused,
     "conflict": _conflict,
