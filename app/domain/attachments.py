@@ -12,6 +12,7 @@ import re
 import unicodedata
 from typing import Final
 
+from app.domain import pictures
 from app.domain.access import Actor, Kind, TicketFacts, refusal_to_write
 from app.domain.errors import Invalid, NotFound
 from app.domain.texts import SHORT_TEXT_LIMIT
@@ -22,8 +23,6 @@ LIMIT_IN_WORDS: Final = "2 MiB"
 UNNAMED: Final = "attachment"
 """The name of a file whose own name has nothing left when it is cleaned."""
 
-PICTURES: Final = ("image/png", "image/jpeg", "image/gif", "image/webp")
-"""The media types that may be shown as pictures: none of them can hold a script."""
 TEXT: Final = "text/plain"
 UNKNOWN: Final = "application/octet-stream"
 
@@ -99,19 +98,14 @@ def check_content(content: bytes) -> None:
 
 
 def media_type(content: bytes) -> str:
-    """What the bytes are: one of ``PICTURES``, ``TEXT``, or ``UNKNOWN`` where that is not sure.
+    """What the bytes are: one of ``pictures.KINDS``, ``TEXT``, or else ``UNKNOWN``.
 
     Text is UTF-8 without binary control characters. HTML and SVG are texts: shown as they are
     written, never rendered.
     """
-    if content.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "image/png"
-    if content.startswith(b"\xff\xd8\xff"):
-        return "image/jpeg"
-    if content.startswith((b"GIF87a", b"GIF89a")):
-        return "image/gif"
-    if content.startswith(b"RIFF") and content[8:12] == b"WEBP":
-        return "image/webp"
+    picture = pictures.picture_kind(content)
+    if picture is not None:
+        return picture
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError:
@@ -121,7 +115,7 @@ def media_type(content: bytes) -> str:
 
 def is_picture(media: str) -> bool:
     """Whether content of this media type may be shown as a picture."""
-    return media in PICTURES
+    return media in pictures.KINDS
 
 
 def is_previewed(media: str) -> bool:

@@ -93,7 +93,7 @@ def size_in_words(size: int) -> str:
         return f"{size} bytes" if size != 1 else "1 byte"
     if size < 1024 * 1024:
         return f"{size / 1024:.3g} kB" if size < 1000 * 1024 else f"{size // 1024} kB"
-    return f"{size / 1024 / 1024:.2f} MiB"
+    return f"{size / 1024 / 1024:.3g} MiB"
 
 
 def disposition(name: str) -> str:

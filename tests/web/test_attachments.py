@@ -21,7 +21,7 @@ from tests.web.conftest import Enter, Open
 from tests.web.visitor import PageReader, Visitor
 
 MIB = 1024 * 1024
-PNG = b"\x89PNG\r\n\x1a\n" + bytes(60)
+PNG = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\0\x01\0\0\0\x01" + bytes(60)
 LOG = "12:00 loss of signal, Genève\n".encode()
 EICAR = b"".join(
     (b"X5O!P%@AP[4\\PZX54(P^)7CC)7}", b"$EICAR-STANDARD-", b"ANTIVIRUS-TEST-FILE!$H+H*")
@@ -109,7 +109,7 @@ def test_htmx_gets_the_ticket_with_the_new_entry(cast: Cast, visit: Enter, opene
         (SVG, "text/plain; charset=utf-8"),
         (EICAR, "text/plain; charset=utf-8"),
         (HTML + b"\0", "application/octet-stream"),
-        (b"GIF89a<script>alert(1)</script>", "image/gif"),
+        (b"GIF89a\x09\0\x09\0<script>alert(1)</script>", "image/gif"),
         (bytes(range(256)), "application/octet-stream"),
     ],
 )
@@ -175,7 +175,8 @@ def test_a_download_is_named_in_ascii_and_in_unicode(name: str, header: str) -> 
         (1024, "1 kB"),
         (1500, "1.46 kB"),
         (1023 * 1024, "1023 kB"),
-        (2 * MIB, "2.00 MiB"),
+        (2 * MIB, "2 MiB"),
+        (3 * MIB // 2, "1.5 MiB"),
     ],
 )
 def test_sizes_are_told_in_words(size: int, words: str) -> None:
