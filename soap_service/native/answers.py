@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from app.domain.access import Actor
@@ -10,7 +10,7 @@ from app.domain.attachments import public_id
 from app.models import Attachment, Link, Ticket, TicketSite
 from app.services.acknowledgements import answers_of
 from app.services.attachments import attachments_of
-from app.services.diaries import entries_of
+from app.services.diaries import Entry, entries_of
 from app.services.relations import relations_of
 from app.services.tickets import moves_of
 from app.services.timeline import Step, may_see_contacts
@@ -19,6 +19,8 @@ from soap_service.native.operations import NativeCall
 
 Values = Mapping[str, Any]
 
+TEXT_BOUND: Final = 4 * 1024 * 1024
+"""Characters of all entries of one answer: of a ticket's diary, of a page of its history."""
 _AS_THEY_ARE: Final = (
     "number",
     "version",
@@ -93,14 +95,35 @@ def ticket_values(call: NativeCall, ticket: Ticket) -> Values:
         "attachments": [
             attachment_values(item) for item in attachments_of(session, actor, ticket.number)
         ],
-        "diary": [
-            {"at": item.at, "author": item.author, "internal": item.internal, "text": item.text}
-            for item in entries_of(session, actor, [ticket.number]).get(ticket.number, ())
-        ],
+        **_diary(entries_of(session, actor, [ticket.number]).get(ticket.number, ())),
         "created": ticket.created_at,
         "changed": ticket.changed_at,
         "ended": ticket.ended_at,
     }
+
+
+def _diary(entries: Sequence[Entry]) -> Values:
+    """The newest entries that fit into an answer, and how many older ones do not."""
+    kept = len(within(TEXT_BOUND, (len(entry.text) for entry in reversed(entries))))
+    return {
+        "diary": [
+            {"at": item.at, "author": item.author, "internal": item.internal, "text": item.text}
+            for item in entries[len(entries) - kept :]
+        ],
+        "olderEntries": len(entries) - kept or None,
+    }
+
+
+def within(bound: int, sizes: Iterable[int]) -> Sequence[int]:
+    """The first of these sizes that are within ``bound`` together, and one in any case."""
+    found: list[int] = []
+    total = 0
+    for size in sizes:
+        total += size
+        if found and total > bound:
+            break
+        found.append(size)
+    return found
 
 
 def ends(link: Link) -> Values:

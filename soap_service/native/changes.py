@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from app.models import Change
 from app.services.change_feed import read_feed
 from app.services.changes import TICKET, changes_of
 from app.services.tickets import find_ticket
 from app.services.timeline import steps_of
-from soap_service.native.answers import Values, names_of, step_values
+from soap_service.native.answers import TEXT_BOUND, Values, names_of, step_values, within
 from soap_service.native.models import (
     BOOLEAN,
     CHANGE,
@@ -32,6 +33,7 @@ def _history(call: NativeCall, sent: Any) -> Values:
     ticket = find_ticket(call.session, call.actor, sent.number)
     after, limit = sent.afterVersion or 0, sent.limit or PAGE_LIMIT
     changes = changes_of(call.session, TICKET, ticket.number, after=after, limit=limit)
+    changes = changes[: len(within(TEXT_BOUND, map(_size, changes)))]
     steps = steps_of(call.session, call.actor, changes)
     reached = changes[-1].version if changes else after
     return {
@@ -39,6 +41,10 @@ def _history(call: NativeCall, sent: Any) -> Values:
         "afterVersion": reached,
         "more": reached < ticket.version,
     }
+
+
+def _size(change: Change) -> int:
+    return sum(len(item.old or "") + len(item.new or "") for item in change.fields)
 
 
 def _list(call: NativeCall, sent: Any) -> Values:
@@ -57,7 +63,7 @@ OPERATIONS: Final = (
     Operation(
         "GetHistory",
         "Answers the changes of one ticket, oldest first. What this account may not read is left"
-        " out, and a change of which nothing is left.",
+        " out, and a change of which nothing is left. A page may hold fewer rows than the limit.",
         (
             ID,
             optional("afterVersion", INT, "begin behind this version; default 0"),

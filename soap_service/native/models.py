@@ -462,6 +462,12 @@ TICKET: Final = message(
         many("acknowledgements", ACKNOWLEDGEMENT, "sites asked to accept this change, by key"),
         many("attachments", ATTACHMENT, "its files, oldest first"),
         many("diary", ENTRY, "the entries that this account may read, oldest first"),
+        optional(
+            "olderEntries",
+            INT,
+            "how many older entries are left out of an answer that would be too large; GetHistory"
+            " has them",
+        ),
         once("created", TIME, "when it was created"),
         once("changed", TIME, "when it was last changed; strictly increasing"),
         optional("ended", TIME, "when it was solved or given up; left out while it is open"),

@@ -15,7 +15,7 @@ from typing import Final
 
 from lxml import etree
 
-from soap_service.envelope import XSI_NIL, open_envelope, strip_attributes
+from soap_service.envelope import XSI_NIL, has_loose_text, open_envelope, strip_attributes
 from soap_service.faults import ELEMENT, SoapFault
 from soap_service.native.operations import Operation
 
@@ -96,6 +96,8 @@ class Reader:
         ``clearable`` maps the name of a child that states changes to its clearable fields;
         ``changes`` are those of the parent itself.
         """
+        if len(parent) and has_loose_text(parent):
+            raise SoapFault(ELEMENT, f"{self._named(parent)} holds loose text", "see the WSDL")
         for child in list(parent):
             name = self._named(child)
             nil = strip_attributes(name, child)
@@ -143,20 +145,18 @@ class Reader:
 
     def _take_nil(self, content: etree._Element) -> frozenset[str]:
         """Take off what clears a field and return the fields' names."""
-        cleared = set()
-        for element in list(content.iter()):
-            parent = element.getparent()
-            if XSI_NIL in element.attrib and parent is not None:
-                name = etree.QName(element).localname
-                same = parent.findall(str(element.tag))
-                if len(same) > 1 and any(XSI_NIL not in other.attrib for other in same):
-                    raise SoapFault(ELEMENT, f"{name} is cleared and set", "it is one of them")
-                cleared.add(name)
-        for element in [found for found in content.iter() if XSI_NIL in found.attrib]:
-            parent = element.getparent()
-            assert parent is not None
+        nil = [
+            (parent, found)
+            for found in content.iter()
+            if XSI_NIL in found.attrib and (parent := found.getparent()) is not None
+        ]
+        for parent, element in nil:
             parent.remove(element)
-        return frozenset(cleared)
+        names = [etree.QName(element).localname for _, element in nil]
+        for (parent, element), name in zip(nil, names, strict=True):
+            if parent.find(str(element.tag)) is not None:
+                raise SoapFault(ELEMENT, f"{name} is cleared and set", "it is one of them")
+        return frozenset(names)
 
 
 def _wrong_value(name: str, kind: str, message: str) -> tuple[str, str]:

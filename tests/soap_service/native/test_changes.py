@@ -82,6 +82,26 @@ def test_the_history_is_read_in_pages(native: Native) -> None:
     assert (past["steps"], past["afterVersion"], past["more"]) == ([], 99, False)
 
 
+def test_an_answer_stays_within_a_bound_whatever_was_written(sqlite_native: Native) -> None:
+    number = sqlite_native.create()
+    for turn in range(45):
+        text = f"{turn} " + "x" * 99_990
+        inner = f"<n:number>{number}</n:number><n:text>{text}</n:text>"
+        assert sqlite_native.raw("CommentTicket", inner).status == 200
+    ticket = sqlite_native.get(number)
+    told = [entry["text"].split()[0] for entry in ticket["diary"]]
+    left_out = ticket["olderEntries"]
+    assert left_out == 45 - len(told) > 0
+    assert told == [str(turn) for turn in range(left_out, 45)]
+    seen, after, more = [], 0, True
+    while more:
+        page = sqlite_native.call("GetHistory", number=number, afterVersion=after)
+        assert sum(len(step["fields"][0]["new"]) for step in page["steps"]) <= 4 * 1024 * 1024
+        seen += [step["version"] for step in page["steps"]]
+        after, more = page["afterVersion"], page["more"]
+    assert seen == list(range(1, 47))
+
+
 def test_changes_come_in_their_order_with_what_is_one_s_own(native: Native) -> None:
     cursor = newest(native)
     number = native.create()
