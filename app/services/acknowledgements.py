@@ -121,14 +121,13 @@ def _row_of(session: Session, ticket: Ticket, name: str) -> Acknowledgement:
 
 
 def _version_of_plan(session: Session, number: int) -> int:
-    """The ticket's version at the newest change of its plan, after its creation; 0 = none."""
+    """The ticket's version at the newest change of its plan; 1 or 0 = none since its creation."""
     newest = session.scalar(
         select(func.max(Change.version))
         .join(ChangedField, ChangedField.change_id == Change.id)
         .where(
             Change.kind == TICKET,
             Change.thing_id == number,
-            Change.version > 1,
             ChangedField.field.in_(PLAN_FIELDS),
         )
     )

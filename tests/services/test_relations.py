@@ -79,6 +79,8 @@ def test_a_relation_is_seen_and_logged_at_both_and_taken_off_both(
     assert seen(session, cast.reader, two) == [(other_way, one)]
     assert newest(session, one) == [(role, None, "2")]
     assert newest(session, two) == [(other_way, None, "1")]
+    times = {changes_of(session, TICKET, number)[-1].at for number in (one, two)}
+    assert len(times) == 1  # one deed
     assert [find_ticket(session, cast.reader, number).version for number in (one, two)] == [2, 2]
     for _ in range(2):
         with writing(session):
