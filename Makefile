@@ -1,13 +1,16 @@
 # Every verb of this project. `make help` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-stacks check format venv docs lock migration pictures bench clean
+.PHONY: help run test test-stacks check format venv docs lock migration pictures bench soak bench-servers clean
 BIN := .venv/bin
 DEMO ?= 1
 export DEMO
 TESTS ?= tests
 # Test processes; the tests of one file stay in one of them.
 JOBS ?= 2
+# What to measure, and for how long to soak.
+BENCH ?= get write list
+MINUTES ?= 10
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -61,7 +64,16 @@ pictures: ## screenshots of every page into docs/pictures
 	@tools/test_programs.sh
 	@unset DEMO; $(BIN)/python tools/pictures.py
 
-bench: ## measure the servers that are installed, under the SOAP door
+bench: ## the partners' door against bare services (BENCH="get write list", BENCH=soak)
+	@tools/venv.sh dev
+	@tools/bench_programs.sh
+	@unset DEMO; $(BIN)/python -m bench $(BENCH)
+
+soak: ## a mixed load for MINUTES (10): errors, and memory of the processes
+	@tools/venv.sh dev
+	@unset DEMO; $(BIN)/python -m bench soak --minutes $(MINUTES)
+
+bench-servers: ## measure the servers that are installed, under the SOAP door
 	@tools/venv.sh dev
 	@unset DEMO; $(BIN)/python tools/bench_servers.py
 
