@@ -77,5 +77,6 @@ bench-servers: ## measure the servers that are installed, under the SOAP door
 	@tools/venv.sh dev
 	@unset DEMO; $(BIN)/python tools/bench_servers.py
 
-clean: ## remove .venv and caches; the database in instance/ stays
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+clean: ## remove .venv, caches and node_modules; the database in instance/ stays
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis \
+		tests/stacks/clients/node/node_modules

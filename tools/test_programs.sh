@@ -37,7 +37,8 @@ stamp=$node_client/node_modules/.lock.sum
 wanted=$(cksum <$node_client/package-lock.json)
 if has npm && [ "$(cat $stamp 2>/dev/null)" != "$wanted" ]; then
     printf 'make: installing the client of node\n' >&2
-    if npm ci --prefix $node_client --ignore-scripts --no-audit --no-fund --loglevel=error >&2; then
+    if npm ci --prefix $node_client --ignore-scripts --no-audit --no-fund --fetch-retries=1 \
+        --loglevel=error >&2; then
         printf '%s\n' "$wanted" >$stamp
     else
         printf 'make: could not install it; tests that need it are skipped\n' >&2
