@@ -312,6 +312,12 @@ class EditForm(TicketForm):
     """The same for a ticket that exists, with the version that the writer saw."""
 
     version = HiddenField()
+    asked_sites = SelectMultipleField(
+        LABELS["asked_sites"],
+        validate_choice=False,
+        description="For changes only: each of them accepts or refuses. A ticket that becomes a"
+        " change asks the affected sites and the ends of the links where none is chosen.",
+    )
     solution = TextAreaField(LABELS["solution"], filters=[lines])
 
 
