@@ -163,7 +163,7 @@ def _wrong_value(name: str, kind: str, message: str) -> tuple[str, str]:
     """What is wrong with a value, and what is allowed."""
     what = f"{name} has a value that is not allowed"
     if kind == "SCHEMAV_CVC_ENUMERATION_VALID":
-        found = _ALLOWED.search(message)
+        found = _ALLOWED.match(message)
         allowed = found[1].replace("'", "") if found is not None else "those of the WSDL"
         return what, f"allowed are {allowed}"
     if kind == "SCHEMAV_CVC_MAXLENGTH_VALID" and (longest := _LONGEST.search(message)):

@@ -40,7 +40,10 @@ def test_a_text_that_is_base64_itself_is_kept_as_sent(native: Native) -> None:
     assert native.call("GetAttachment", id=added["id"])["content"] == content
 
 
-@pytest.mark.parametrize("content", ["", "====", "YQ", "YQ==YQ==", "a_-b", "YWI=\u00e9", "<n:a/>"])
+@pytest.mark.parametrize(
+    "content",
+    ["", "====", "YQ", "YQ==YQ==", "a_-b", "YWI=\u00e9", "\u00e9YWI=", "YWI=-", "-YWI=", "<n:a/>"],
+)
 def test_what_is_no_base64_is_refused(sqlite_native: Native, content: str) -> None:
     number = sqlite_native.create()
     inner = elements({"number": str(number), "name": "a"})

@@ -133,6 +133,17 @@ def test_changes_come_in_their_order_with_what_is_one_s_own(native: Native) -> N
     assert read_on(native, rows[-1]["id"]) == []
 
 
+def test_pages_join_without_gap_or_double(native: Native) -> None:
+    cursor = newest(native)
+    number = native.create()
+    for turn in range(6):
+        native.call("CommentTicket", user="kit", number=number, text=f"{turn}", internal=turn == 2)
+    whole = read_on(native, cursor)
+    assert [row["version"] for row in whole] == [1, 2, 3, 5, 6, 7]
+    for limit in (1, 2, 3):
+        assert read_on(native, cursor, limit=limit) == whole
+
+
 def test_the_cursor_moves_over_what_the_account_may_not_read(native: Native) -> None:
     cursor = newest(native)
     foreign = native.create()
