@@ -38,7 +38,7 @@ def _history(call: NativeCall, sent: Any) -> Values:
     reached = changes[-1].version if changes else after
     return {
         "steps": [step_values(step) for step in steps if step is not None],
-        "afterVersion": reached,
+        "lastVersion": reached,
         "more": reached < ticket.version,
     }
 
@@ -71,7 +71,7 @@ OPERATIONS: Final = (
         ),
         (
             many("steps", STEP, "the changes"),
-            once("afterVersion", INT, "where to read on"),
+            once("lastVersion", INT, "the last version of this page: read on behind it"),
             once("more", BOOLEAN, "there is more by now"),
         ),
         _history,

@@ -62,7 +62,7 @@ def _find(call: NativeCall, sent: Any) -> Values:
     reached = page.tickets[-1].number if page.tickets else sent.afterNumber or 0
     return {
         "tickets": [_row(ticket) for ticket in page.tickets],
-        "afterNumber": reached,
+        "lastNumber": reached,
         "more": page.after is not None,
     }
 
@@ -103,7 +103,7 @@ OPERATIONS: Final = (
         ),
         (
             many("tickets", FOUND_TICKET, "those that this account may read"),
-            once("afterNumber", INT, "where to read on"),
+            once("lastNumber", INT, "the last number of this page: read on behind it"),
             once("more", BOOLEAN, "there is more by now"),
         ),
         _find,

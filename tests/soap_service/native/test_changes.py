@@ -63,7 +63,7 @@ def test_the_history_tells_who_when_through_which_door_and_what(native: Native) 
     }
     assert commented["fields"] == [{"field": "publicComment", "old": None, "new": "hello"}]
     assert created["at"] < changed["at"] < commented["at"] == native.get(number)["changed"]
-    assert (answer["afterVersion"], answer["more"]) == (3, False)
+    assert (answer["lastVersion"], answer["more"]) == (3, False)
 
 
 def test_the_history_is_read_in_pages(native: Native) -> None:
@@ -75,11 +75,11 @@ def test_the_history_is_read_in_pages(native: Native) -> None:
     while more:
         page = native.call("GetHistory", number=number, afterVersion=after, limit=2)
         pages.append([step["version"] for step in page["steps"]])
-        after, more = page["afterVersion"], page["more"]
+        after, more = page["lastVersion"], page["more"]
     # version 3 is an internal entry of another partner
     assert pages == [[1, 2], [4], [5]]
     past = native.call("GetHistory", number=number, afterVersion=99)
-    assert (past["steps"], past["afterVersion"], past["more"]) == ([], 99, False)
+    assert (past["steps"], past["lastVersion"], past["more"]) == ([], 99, False)
 
 
 def test_an_answer_stays_within_a_bound_whatever_was_written(sqlite_native: Native) -> None:
@@ -98,7 +98,7 @@ def test_an_answer_stays_within_a_bound_whatever_was_written(sqlite_native: Nati
         page = sqlite_native.call("GetHistory", number=number, afterVersion=after)
         assert sum(len(step["fields"][0]["new"]) for step in page["steps"]) <= 4 * 1024 * 1024
         seen += [step["version"] for step in page["steps"]]
-        after, more = page["afterVersion"], page["more"]
+        after, more = page["lastVersion"], page["more"]
     assert seen == list(range(1, 47))
 
 

@@ -81,10 +81,10 @@ def test_pages_join_without_gap_or_double(native: Native, numbers: list[int]) ->
     while more:
         page = native.call("FindTickets", afterNumber=after, limit=2)
         seen += [row["number"] for row in page["tickets"]]
-        after, more = page["afterNumber"], page["more"]
+        after, more = page["lastNumber"], page["more"]
     assert seen == numbers
     past = native.call("FindTickets", afterNumber=after)
-    assert (past["tickets"], past["afterNumber"], past["more"]) == ([], after, False)
+    assert (past["tickets"], past["lastNumber"], past["more"]) == ([], after, False)
 
 
 def test_only_what_the_account_may_read_is_found(native: Native, numbers: list[int]) -> None:
