@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -350,3 +351,17 @@ def test_an_answer_of_more_than_8_mebibytes_says_how_to_page(sqlite_wire: Wire) 
     assert [len(row["GAT_Attachment_Data"]) for row in page.rows] == [2796204] * 4
     rest = ask(sqlite_wire, "GetAttachments", {**ticket, "startRecord": "4"})
     assert len(rest.rows) == 1
+
+
+def test_twenty_at_once_are_twenty(wire: Wire) -> None:
+    number = wire.create()
+
+    def one_more(turn: int) -> str:
+        return add(wire, number, Attachment_Name=f"{turn}").values["GAT_Attachment_ID"]
+
+    with ThreadPoolExecutor(20) as senders:
+        keys = set(senders.map(one_more, range(20)))
+    assert len(keys) == 20
+    rows = ask(wire, "GetAttachIDs", {"GAT_Request_ID": number}).rows
+    assert [row["GAT_Attachment-ID"] for row in rows] == sorted(keys, key=lambda key: int(key[3:]))
+    assert len({row["GAT_Create_Date"] for row in rows}) == 20
