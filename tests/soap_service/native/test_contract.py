@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -93,6 +95,33 @@ def test_the_reference_is_that_of_the_models() -> None:
         check=True,
     )
     assert written.stdout.decode() == (PROJECT / "docs" / "native-service.md").read_text("utf-8")
+
+
+def test_the_example_of_the_reference_runs_and_can_be_repeated(native: Native) -> None:
+    text = (PROJECT / "docs" / "native-service.md").read_text("utf-8")
+    (example,) = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    environment = {
+        **os.environ,
+        "PORTAL_URL": native.wire.server.url,
+        "PORTAL_LOGIN": "opn",
+        "PORTAL_PASSWORD": PASSWORD,
+    }
+    said = []
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", example],
+            env=environment,
+            capture_output=True,
+            check=True,
+            text=True,
+        )
+        said.append(done.stdout.splitlines())
+    created, updated = said[0]
+    number, rest = created.split(" ", 1)
+    assert rest.startswith("1 native ours title ")
+    assert updated == f"{number} 2 native ours state publicComment"
+    # the second time the ticket is there already, version 1 is stale, and only the comment is new
+    assert said[1] == [f"{number} 3 native ours publicComment"]
 
 
 @pytest.mark.parametrize("path", ["/soap/LHCOPN?wsdl", "/arsys/WSDL/public/ggus/LHCOPN"])
