@@ -1,4 +1,4 @@
-"""Answers of TicketGet that are kept as bytes while what they say is unchanged.
+"""Answers of TicketGet and rows of TicketGetList, kept as bytes while what they say is unchanged.
 
 Guard, envelope, credentials and the right to read are checked at each call as without it; only
 reading all of the ticket and writing XML are left out. What an answer depends on is read from the
@@ -9,86 +9,133 @@ database at each call, so that a change by any process is seen by the next call 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from threading import Lock
 from typing import Final
 
+from app.domain.errors import NotFound
 from app.domain.query import read_page
-from app.services.ticket_versions import version_of_ticket
+from app.services.ticket_versions import Version, version_of_ticket, versions_of_tickets
 from soap_service.dispatch import Call
 from soap_service.envelope import Request
-from soap_service.fields import GGUS
-from soap_service.tickets import ticket_number
+from soap_service.fields import GGUS, ROW
+from soap_service.tickets import listed, ticket_number
 
 BOUND: Final = 32 * 1024 * 1024
 """Bytes of all kept answers of one process."""
 _OVERHEAD: Final = 1024
 """Bytes that one kept answer takes beside its own."""
-_KEPT: Final = tuple(GGUS.operation(name) for name in ("TicketGet", "OpGet"))
+_ONE: Final = tuple(GGUS.operation(name) for name in ("TicketGet", "OpGet"))
+_LISTS: Final = tuple(GGUS.operation(name) for name in ("TicketGetList", "OpGetList"))
+_ROW: Final = f"<ns0:{ROW}>".encode()
+_ROW_END: Final = f"</ns0:{ROW}>".encode()
 
 Key = tuple[object, ...]
+CarryOut = Callable[[Call], bytes]
 
 
 class KeptAnswers:
-    """The kept answers of one process, the longest unused ones given up first."""
+    """The kept answers and rows of one process, the longest unused ones given up first."""
 
     def __init__(self, bound: int = BOUND) -> None:
         self._bound = bound
         self._size = 0
         self._answers: OrderedDict[Key, bytes] = OrderedDict()
+        self._frames: dict[str, tuple[bytes, bytes]] = {}
+        """How each operation's list begins and ends."""
         self._lock = Lock()
 
-    def answer(self, call: Call, request: Request, carry_out: Callable[[], bytes]) -> bytes:
-        """The kept answer to this call, or what ``carry_out`` gives, kept if that is possible.
+    def answer(self, call: Call, request: Request, carry_out: CarryOut) -> bytes:
+        """The answer to this call, of kept parts as far as there are, else by ``carry_out``.
 
         Raises what ``carry_out`` raises.
         """
-        key = _key(call, request)
-        if key is None:
-            return carry_out()
-        kept = self._find(key)
-        if kept is not None:
-            return kept
-        answer = carry_out()
-        if _key(call, request) == key:  # else it changed while it was read
-            self._keep(key, answer)
+        if any(request.operation is operation for operation in _ONE):
+            return self._one(call, request, carry_out)
+        if any(request.operation is operation for operation in _LISTS):
+            return self._list(call, request, carry_out)
+        return carry_out(call)
+
+    def _one(self, call: Call, request: Request, carry_out: CarryOut) -> bytes:
+        sent = request.values()
+        page = read_page(sent.get("startRecord"), sent.get("maxLimit"), default_limit=1)
+        number = ticket_number(sent)
+        version = version_of_ticket(call.session, call.actor, number)
+        if page.start > 0 or version is None:
+            return carry_out(call)
+        key = _key(call, request, number, version)
+        kept = self._find([key])
+        if kept:
+            return kept[key]
+        answer = carry_out(call)
+        if version_of_ticket(call.session, call.actor, number) == version:
+            self._keep({key: answer})  # else it changed while it was read
         return answer
+
+    def _list(self, call: Call, request: Request, carry_out: CarryOut) -> bytes:
+        versions = versions_of_tickets(call.session, call.actor, listed(call, request.values()))
+        keys = {
+            number: _key(call, request, number, version) for number, version in versions.items()
+        }
+        rows = self._find(keys.values())
+        missing = tuple(number for number, key in keys.items() if key not in rows)
+        if not versions:
+            return carry_out(call)
+        if missing:
+            try:
+                begin, made, end = _cut(carry_out(replace(call, only=missing)))
+            except NotFound:
+                made = []
+            if len(made) != len(missing):  # what it may read changed in between
+                return carry_out(call)
+            self._frames[request.operation.name] = begin, end
+            new = dict(zip(missing, made, strict=True))
+            rows |= {keys[number]: row for number, row in new.items()}
+            again = versions_of_tickets(call.session, call.actor, missing)
+            self._keep({keys[n]: row for n, row in new.items() if again.get(n) == versions[n]})
+        begin, end = self._frames[request.operation.name]
+        return begin + b"".join(rows[key] for key in keys.values()) + end
 
     @property
     def size(self) -> int:
         """Bytes that the kept answers take, about."""
         return self._size
 
-    def _find(self, key: Key) -> bytes | None:
+    def _find(self, keys: Iterable[Key]) -> dict[Key, bytes]:
+        """What is kept of these."""
+        found = {}
         with self._lock:
-            answer = self._answers.get(key)
-            if answer is not None:
-                self._answers.move_to_end(key)
-            return answer
+            for key in keys:
+                answer = self._answers.get(key)
+                if answer is not None:
+                    self._answers.move_to_end(key)
+                    found[key] = answer
+        return found
 
-    def _keep(self, key: Key, answer: bytes) -> None:
+    def _keep(self, new: Mapping[Key, bytes]) -> None:
         with self._lock:
-            if key in self._answers:
-                return
-            self._answers[key] = answer
-            self._size += len(answer) + _OVERHEAD
+            for key, answer in new.items():
+                if key not in self._answers:
+                    self._answers[key] = answer
+                    self._size += len(answer) + _OVERHEAD
             while self._size > self._bound:
                 _, old = self._answers.popitem(last=False)
                 self._size -= len(old) + _OVERHEAD
 
 
-def _key(call: Call, request: Request) -> Key | None:
-    """All that the answer depends on; None where it is no ticket that may be read, or a fault."""
-    if not any(request.operation is operation for operation in _KEPT):
-        return None
-    sent = request.values()
-    page = read_page(sent.get("startRecord"), sent.get("maxLimit"), default_limit=1)
-    if page.start > 0:
-        return None
-    number = ticket_number(sent)
+def _key(call: Call, request: Request, number: int, version: Version) -> Key:
+    """All that an answer about one ticket depends on."""
     actor = call.actor
-    version = version_of_ticket(call.session, actor, number)
-    if version is None:
-        return None
     account = (actor.partner_id, actor.internal, actor.contract_year)
     return (request.operation.name, number, call.public_url, *account, *version)
+
+
+def _cut(answer: bytes) -> tuple[bytes, list[bytes], bytes]:
+    """A list's bytes as what is before its rows, the rows, and what is behind them.
+
+    In texts ``<`` is written ``&lt;``, so the tags of rows are found by their bytes.
+    """
+    begin, *parts = answer.split(_ROW)
+    last, end_tag, end = parts[-1].rpartition(_ROW_END)
+    return begin, [_ROW + part for part in (*parts[:-1], last + end_tag)], end

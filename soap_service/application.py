@@ -10,7 +10,6 @@ import logging
 from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from http import HTTPStatus
 from threading import BoundedSemaphore
 from time import monotonic
@@ -208,10 +207,9 @@ class SoapDoor:
             outcome.account = actor.account_id
             self._throttle.admit((actor.account_id, request.content), monotonic())
             call = Call(actor, datetime.now(UTC), session, self._settings.public_url)
-            carry_out = partial(service.answer, call, request)
             if self._kept is None:
-                return carry_out()
-            return self._kept.answer(call, request, carry_out)
+                return service.answer(call, request)
+            return self._kept.answer(call, request, lambda asked: service.answer(asked, request))
 
     def _actor(self, session: Session, user: str, password: str) -> Actor:
         """The account of these credentials; ``AuthenticationFailed`` for every other cause."""

@@ -39,6 +39,8 @@ class Call:
     now: datetime
     session: Session
     public_url: str
+    only: tuple[int, ...] = ()
+    """Of a list, the rows of these tickets only: the others are kept (``answers``)."""
 
 
 Handler = Callable[[Call, Mapping[str, Any]], Values | Sequence[Values]]

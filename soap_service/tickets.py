@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Final
 
+from sqlalchemy import Select
+
 from app.database import writing
 from app.domain.access import Door, Writer
 from app.domain.errors import Invalid, NotFound
@@ -18,7 +20,7 @@ from app.domain.texts import SHORT_TEXT_LIMIT, checked_text
 from app.services.diaries import entries_of
 from app.services.origins import open_ticket_once
 from app.services.relations import open_related_ticket
-from app.services.ticket_query import query_tickets
+from app.services.ticket_query import matching, tickets_of
 from app.services.tickets import change_ticket, find_ticket
 from soap_service import mapping
 from soap_service.dispatch import Call, Handler, Values
@@ -116,18 +118,23 @@ def _get(operation: Operation) -> Handler:
     return get
 
 
+def listed(call: Call, sent: Mapping[str, str]) -> Select[int]:
+    """Selects the numbers of the tickets that a list is asked for."""
+    query = with_parameters(
+        parse_qualification(sent.get("Qualification", "")),
+        unit=sent.get("GHD_Responsible_Unit"),
+        status=sent.get("GHD_Status"),
+        meta=sent.get("GHD_Meta_Status"),
+    )
+    page = read_page(sent.get("startRecord"), sent.get("maxLimit"), default_limit=500)
+    pointer = mapping.pointer(call.public_url)
+    return matching(call.session, call.actor, query, page, pointer=pointer)
+
+
 def _get_list(operation: Operation) -> Handler:
     def get_list(call: Call, sent: Mapping[str, str]) -> Sequence[Values]:
-        query = with_parameters(
-            parse_qualification(sent.get("Qualification", "")),
-            unit=sent.get("GHD_Responsible_Unit"),
-            status=sent.get("GHD_Status"),
-            meta=sent.get("GHD_Meta_Status"),
-        )
-        page = read_page(sent.get("startRecord"), sent.get("maxLimit"), default_limit=500)
-        tickets = query_tickets(
-            call.session, call.actor, query, page, pointer=mapping.pointer(call.public_url)
-        )
+        numbers = call.only or listed(call, sent)
+        tickets = tickets_of(call.session, call.actor, numbers)
         if not tickets:
             raise NotFound
         entries = entries_of(call.session, call.actor, [ticket.number for ticket in tickets])

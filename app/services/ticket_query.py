@@ -10,7 +10,7 @@ Values reach the database as parameters only.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any, Final
@@ -18,6 +18,7 @@ from typing import Any, Final
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    Select,
     Text,
     and_,
     case,
@@ -98,24 +99,44 @@ def query_tickets(
     ``pointer`` as for ``condition``. Empty if there are none. Raises ``TooMuch`` for more than
     10,000 rows in one answer.
     """
-    wanted = MAX_ROWS if page.limit is None else min(page.limit, MAX_ROWS)
-    beyond = page.limit is None or page.limit > MAX_ROWS
-    statement = (
+    return tickets_of(session, actor, matching(session, actor, query, page, pointer=pointer))
+
+
+def tickets_of(
+    session: Session, actor: Actor, numbers: Select[int] | Collection[int]
+) -> Sequence[Ticket]:
+    """The tickets of these numbers that the actor may read, ordered by number."""
+    return session.scalars(
         select(Ticket)
+        .where(Ticket.number.in_(numbers), readable(actor))
+        .order_by(Ticket.number)
+        .options(*_ANSWERED_SITES)
+    ).all()
+
+
+def matching(
+    session: Session, actor: Actor, query: Query, page: Page, *, pointer: str = ""
+) -> Select[int]:
+    """Selects the numbers of one page of the tickets that the actor may read and that match.
+
+    ``pointer`` as for ``condition``. Raises ``TooMuch`` for more than 10,000 rows in one answer.
+    """
+    wanted = MAX_ROWS if page.limit is None else min(page.limit, MAX_ROWS)
+    statement = (
+        select(Ticket.number)
         .where(readable(actor), condition(query, actor, pointer=pointer))
         .order_by(Ticket.number)
         .offset(page.start)
-        .limit(wanted + 1 if beyond else wanted)
-        .options(*_ANSWERED_SITES)
     )
-    if beyond:
-        found = session.scalar(select(func.count()).select_from(statement.subquery())) or 0
+    if page.limit is None or page.limit > MAX_ROWS:
+        beyond = statement.limit(wanted + 1).subquery()
+        found = session.scalar(select(func.count()).select_from(beyond)) or 0
         if found > MAX_ROWS:
             raise TooMuch(
                 f"The answer has more than {MAX_ROWS} rows; ask for them in pages of at most"
                 f" {MAX_ROWS} with maxLimit, and startRecord as the number of rows already read"
             )
-    return session.scalars(statement.limit(wanted)).all()
+    return statement.limit(wanted)
 
 
 def readable(actor: Actor) -> ColumnElement[bool]:

@@ -77,7 +77,16 @@ class Doors:
         self, client: Client, user: str, number: int, more: Mapping[str, str] | None = None
     ) -> bytes:
         values = {"GHD_Request_ID": str(number), **(more or {})}
-        body = envelope("TicketGet", elements(values), header=login(user))
+        return self.call(client, user, "TicketGet", values)
+
+    def lists(self, user: str, **asked: str) -> bytes:
+        """The keeping door's list, which must be the plain one's."""
+        answer = self.call(self.keeping, user, "TicketGetList", asked)
+        assert answer == self.call(self.plain, user, "TicketGetList", asked)
+        return answer
+
+    def call(self, client: Client, user: str, operation: str, values: Mapping[str, str]) -> bytes:
+        body = envelope(operation, elements(values), header=login(user))
         answer = client.post("/soap/GGUS", data=body, content_type="text/xml; charset=utf-8")
         return answer.get_data()
 
@@ -240,12 +249,45 @@ def test_what_another_process_changed_is_answered_at_once(
     doors: Doors, number: int, change: str
 ) -> None:
     before = doors.read("nren-own", number)
+    listed = doors.lists("nren-own")
     assert doors.kept("nren-own", number) == before
     with writing(doors.session):
         CHANGES[change](doors.session, number)
     after = doors.read("nren-own", number)
     assert after != before
     assert doors.kept("nren-own", number) == after
+    assert doors.lists("nren-own") != listed
+
+
+LISTS: tuple[Mapping[str, str], ...] = (
+    {"Qualification": "'GHD_Meta Status'=\"Open\"", "startRecord": "0", "maxLimit": "20"},
+    {"startRecord": "3", "maxLimit": "40"},
+    {"maxLimit": "-1", "GHD_Status": "closed"},
+    {"Qualification": "'GHD_Affected Site'!=\"FZK-LCG2\"", "maxLimit": "50"},
+    {"Qualification": "'GHD_Request ID'<0"},
+    {"Qualification": "'GHD_Nothing'=1"},
+    {"maxLimit": "0"},
+)
+
+
+@pytest.mark.parametrize("user", ACCOUNTS)
+def test_lists_are_spynes_bytes_however_much_of_them_is_kept(doors: Doors, user: str) -> None:
+    for asked in LISTS * 2:  # the first of them overlap: some rows are kept, others new
+        answer = doors.lists(user, **asked)
+        assert (b"Fault" in answer) or answer.count(b"<ns0:getListValues>") > 0
+    doors.statements.clear()
+    kept = doors.call(doors.keeping, user, "TicketGetList", LISTS[1])
+    assert len(doors.statements) <= MOST_READS or b"Fault" in kept
+
+
+def test_a_text_that_looks_like_a_row_is_none(doors: Doors, number: int) -> None:
+    text = "</ns0:getListValues><ns0:getListValues>"
+    with writing(doors.session):
+        by = _by(doors.session, "ggus-internal")
+        change_ticket(doors.session, by, number, {"title": text, "public_comment": text})
+    asked = {"Qualification": f"'GHD_Request ID'>{number - 3}"}
+    for _ in range(2):
+        assert doors.lists("nren-all", **asked).count(b"<ns0:getListValues>") == 3
 
 
 def test_switches_of_an_account_are_part_of_what_is_kept(doors: Doors, number: int) -> None:
@@ -316,7 +358,7 @@ def test_memory_is_bounded(session: Session) -> None:
         body = envelope("TicketGet", elements({"GHD_Request_ID": str(number)}))
         request = read_request(GGUS, body.encode(), None)
 
-        def carry_out() -> bytes:
+        def carry_out(_call: Call) -> bytes:
             made.append(number)
             return bytes(1000)
 
