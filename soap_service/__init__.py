@@ -1,6 +1,7 @@
-"""The SOAP door: the GGUS ticket exchange contract over Spyne, behind a guard.
+"""The SOAP door: the GGUS ticket exchange contract and the native service, behind a guard.
 
-``application.mount`` puts it beside the portal. ``fields`` is the contract as one table, ``wsdl``
-and ``types`` are made from it; ``guard`` and ``envelope`` refuse what is not allowed before Spyne
-sees it; ``tickets`` and ``history`` are the operations.
+``application.mount`` puts it beside the portal; ``services`` lists what it serves. ``guard`` and
+``envelope`` refuse what is not allowed before Spyne sees it. ``fields`` is the GGUS contract as one
+table, ``wsdl`` and ``types`` are made from it, its operations stand in files by noun. ``native`` is
+the service LHCOPN.
 """

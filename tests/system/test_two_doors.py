@@ -24,6 +24,7 @@ OF_THE_DOOR = {
     "number",
     "created_at",
     "changed_at",
+    "ended_at",
     "last_author",
     "created_by_user_id",
     "created_by_partner_id",
@@ -77,7 +78,8 @@ def test_the_form_and_both_services_make_the_same_row_and_history(
     app: Flask, session: Session
 ) -> None:
     enter(session)
-    door = Client(mount(app))
+    mounted = mount(app)
+    door = Client(mounted)
     send_form(door, "/login", name="operator", password=PASSWORD)
     send_form(
         door,
@@ -138,6 +140,26 @@ def test_the_form_and_both_services_make_the_same_row_and_history(
         "CommentTicket",
         f"<n:number>3</n:number>{author}<n:text>Splicing</n:text>",
     )
+    solved = {"state": "solved", "solution": "Spliced at 09:30"}
+    send_form(door, "/tickets/1/move", page="/tickets/1", **solved)
+    send_ggus(
+        door,
+        "TicketModify",
+        {
+            "GHD_Request_ID": "2",
+            "GHD_Status": "solved",
+            "GHD_Detailed_Solution": "Spliced at 09:30",
+            "GHD_Last_Modifier": "operator",
+            "GHD_Last_Login": "ggus",
+        },
+    )
+    send_native(
+        door,
+        "UpdateTicket",
+        f"<n:number>3</n:number><n:version>2</n:version>{author}"
+        f"<n:change>{elements(solved)}</n:change>",
+    )
+    mounted.close()
 
     by_form, by_ggus, by_native = (session.get_one(Ticket, number) for number in (1, 2, 3))
     assert row(by_form) == row(by_ggus) == row(by_native)
@@ -145,16 +167,15 @@ def test_the_form_and_both_services_make_the_same_row_and_history(
     assert by_form.event_start == datetime(2026, 3, 1, 7, 41, tzinfo=UTC)
     assert current_value(by_form, "links") == ("CERN-GRIDKA-LHCOPN-001",)
     assert current_value(by_form, "sites") == ("DE-KIT",)
-    assert (by_form.network, by_form.unit, by_form.version) == ("LHCOPN", "NREN-X", 2)
+    assert (by_form.network, by_form.unit, by_form.version) == ("LHCOPN", "NREN-X", 3)
+    assert (by_form.state, by_form.solution) == ("solved", "Spliced at 09:30")
+    assert all(ticket.ended_at == ticket.changed_at for ticket in (by_form, by_ggus, by_native))
     changes = [changes_of(session, TICKET, number) for number in (1, 2, 3)]
     stories = [[story(change) for change in part] for part in changes]
     assert stories[0] == stories[1] == stories[2]
     assert [story(change)[1] for change in changes[0]][1] == [("public_comment", None, "Splicing")]
     assert [(change.door, change.actor_account) for part in changes for change in part] == [
-        ("portal", "operator"),
-        ("portal", "operator"),
-        ("soap", "ggus"),
-        ("soap", "ggus"),
-        ("native", "ggus"),
-        ("native", "ggus"),
+        *[("portal", "operator")] * 3,
+        *[("soap", "ggus")] * 3,
+        *[("native", "ggus")] * 3,
     ]

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from sqlalchemy import func, select
 
+from app.database import writing
+from app.domain.access import SYSTEM, Door, Writer
 from app.models import Change
 from app.services.changes import TICKET
+from app.services.tickets import hand_to_partner
 from tests.soap_service.native.client import LINK, Native, number_of, refused
 from tests.soap_service.wire import in_order
 
@@ -157,6 +161,20 @@ def test_the_cursor_moves_over_what_the_account_may_not_read(native: Native) -> 
     native.call("CommentTicket", user="kit", number=foreign, text="x", internal=True)
     page = native.call("ListChanges", user="reader", cursor=page["cursor"])
     assert (page["changes"], page["cursor"]) == ([], newest(native))
+
+
+def test_a_ticket_that_is_handed_over_is_followed_from_then_on(native: Native) -> None:
+    number = native.create()
+    cursor = native.call("ListChanges", user="other", cursor=newest(native))["cursor"]
+    assert number_of(refused(native.get, number, user="other")) == 302
+    with native.wire.server.session() as session, writing(session):
+        by = Writer(SYSTEM, Door.COMMAND, datetime.now(UTC))
+        hand_to_partner(session, by, number, "OTHER")
+    (row,) = read_on(native, cursor, user="other")
+    assert (row["number"], row["version"], row["fields"]) == (number, 2, ["handedTo"])
+    steps = native.call("GetHistory", user="other", number=number)["steps"]
+    assert [step["version"] for step in steps] == [1, 2]
+    assert native.get(number, user="other")["version"] == 2
 
 
 def test_contacts_of_others_are_not_even_named(native: Native) -> None:
