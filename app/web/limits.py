@@ -31,8 +31,8 @@ def too_much(path: str) -> str:
     """What a person reads whose request was larger."""
     if takes_files(path):
         return (
-            "All files of one upload together may have 8 MiB. Nothing was stored; go back and"
-            " attach fewer or smaller ones at once, each of at most 2 MiB."
+            "One upload takes at most 30 files, each of at most 2 MiB and together of 8 MiB."
+            " Nothing was stored; go back and attach fewer or smaller ones at once."
         )
     return (
         "A form takes at most 4 MiB. Nothing was stored; go back, shorten the text and send it"
