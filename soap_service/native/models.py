@@ -76,6 +76,8 @@ class Kind:
     meaning: str = ""
     members: tuple[Member, ...] = ()
     """The fields of a message."""
+    model: Any = None
+    """Spyne's class of a message; each ``make`` is a class of its own."""
 
     def messages(self) -> dict[str, Kind]:
         """This message and those within it, by name."""
@@ -119,7 +121,7 @@ class Member:
         """Whether it may stand more than once."""
         return self.occurs in (Occurs.MANY, Occurs.CLEARABLE_LIST)
 
-    def model(self) -> Any:
+    def spyne_type(self) -> Any:
         """Spyne's class of it; ``field`` is there to name it in faults."""
         return self.kind.make(
             min_occurs=1 if self.occurs is Occurs.ONCE else 0,
@@ -156,15 +158,10 @@ def message(name: str, meaning: str, members: Iterable[Member]) -> Kind:
             "__type_name__": name,
             "__module__": __name__,
             "__doc__": meaning,
-            "_type_info": [(member.name, member.model()) for member in fields],
+            "_type_info": [(member.name, member.spyne_type()) for member in fields],
         },
     )
-    return Kind(name, model.customize, meaning=meaning, members=fields)
-
-
-def model_of(kind: Kind) -> Any:
-    """Spyne's class of a message."""
-    return kind.make()
+    return Kind(name, model.customize, meaning=meaning, members=fields, model=model)
 
 
 def _named(spyne_type: Any, name: str, **facets: Any) -> partial[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from binascii import Error, a2b_base64
 from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 
 from lxml import etree
 
@@ -14,7 +14,7 @@ from app.domain.texts import read_time
 from soap_service import compat  # noqa: F401  (must be imported before spyne)
 from soap_service.dispatch import Protocol
 from soap_service.mapping import sendable
-from soap_service.native.models import NAMESPACE, Kind, Member, model_of
+from soap_service.native.models import NAMESPACE, Kind, Member
 
 from spyne import Boolean, ByteArray, Date, DateTime, Unicode  # isort: skip
 
@@ -53,12 +53,15 @@ def _read_bytes(member: Any, text: str, *_: object) -> tuple[bytes]:
         raise Invalid(name, f"{name} is no base64; its alphabet is that of RFC 4648") from None
 
 
+_PROTOCOL: Final = NativeProtocol()
+
+
 def filled(kind: Kind, values: Mapping[str, Any]) -> Any:
     """Spyne's instance of a message. Values: of messages mappings, of lists sequences.
 
     What is empty and may be left out is left out.
     """
-    instance = model_of(kind)()
+    instance = kind.model()
     for member in kind.members:
         value = values.get(member.name)
         if value is None or (value == "" and member.optional):
@@ -80,6 +83,5 @@ def _one(kind: Kind, value: Any) -> Any:
 def element_of(kind: Kind, values: Mapping[str, Any]) -> etree._Element:
     """A message as an element of its own, as the detail of a fault holds it."""
     parent = etree.Element("parent", nsmap={"ns0": NAMESPACE})
-    model = model_of(kind)
-    NativeProtocol().to_parent(None, model, filled(kind, values), parent, NAMESPACE)
+    _PROTOCOL.to_parent(None, kind.model, filled(kind, values), parent, NAMESPACE)
     return parent[0]

@@ -25,7 +25,7 @@ from soap_service.native import (
     relations,
     tickets,
 )
-from soap_service.native.models import AUTHENTICATION, NAME, NAMESPACE, Kind, model_of
+from soap_service.native.models import AUTHENTICATION, NAME, NAMESPACE, Kind
 from soap_service.native.operations import NativeCall, Operation
 from soap_service.native.protocol import NativeProtocol, filled
 from soap_service.native.reading import Reader, Request
@@ -70,7 +70,7 @@ class NativeService:
             NAMESPACE,
             {operation.name: _method(operation) for operation in operations},
             NativeProtocol,
-            more=[model_of(fault) for fault in faults.values()],
+            more=[fault.model for fault in faults.values()],
         )
         self._wsdl = _generated(application, operations)
         (schema,) = self._wsdl.iter(f"{{{XSD_NS}}}schema")
@@ -101,16 +101,16 @@ def _method(operation: Operation) -> Any:
 
     call.__name__ = operation.name
     call.__doc__ = operation.meaning
-    takes = [model_of(operation.request)] if operation.takes else []
+    takes = [operation.request.model] if operation.takes else []
     return rpc(
         *takes,
         _args=["sent"] * len(takes),
-        _returns=model_of(operation.response),
+        _returns=operation.response.model,
         _body_style="bare",
         _in_message_name=f"{{{NAMESPACE}}}{operation.name}",
         _out_message_name=f"{{{NAMESPACE}}}{operation.name}Response",
         _wsdl_part_name=_BODY,
-        _in_header=(model_of(AUTHENTICATION),),
+        _in_header=(AUTHENTICATION.model,),
     )(call)
 
 

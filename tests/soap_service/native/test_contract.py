@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import subprocess
@@ -17,7 +18,8 @@ from lxml import etree
 from suds.client import Client
 
 from app.config import PROJECT
-from soap_service.native.models import field_name, wire_name
+from soap_service.native.models import SITE, field_name, wire_name
+from soap_service.native.protocol import element_of
 from soap_service.native.service import NativeService, native_service
 from tests.soap_service.native.client import LINK, NAMESPACE, NEW, Native
 from tests.soap_service.wire import PASSWORD
@@ -80,6 +82,20 @@ def test_every_field_has_a_meaning(wsdl: etree._Element) -> None:
     for kind in wsdl.iter(f"{XSD}complexType"):
         for element in kind.iter(f"{XSD}element"):
             assert element.find(f"{XSD}annotation/{XSD}documentation") is not None, element.attrib
+
+
+def test_an_answer_leaves_no_classes_behind() -> None:
+    """Spyne makes a class for each occurrence of a type: once, not once for each answer."""
+    values = {"key": "X", "names": [{"system": "GOCDB", "name": "Y"}]}
+
+    def classes() -> int:
+        return sum(isinstance(item, type) for item in gc.get_objects())
+
+    element_of(SITE, values)
+    before = classes()
+    for _ in range(3):
+        element_of(SITE, values)
+    assert classes() == before
 
 
 def test_names_on_the_wire_and_in_the_portal_are_each_other_s_inverse() -> None:
