@@ -29,7 +29,7 @@ from app.domain.attachments import (
 from app.extensions import db
 from app.models import Attachment, Ticket
 from app.services.attachments import attachments_of, content_of, find_attachment, may_remove
-from app.web.limits import UPLOAD_LIMIT
+from app.web.limits import FILES_LIMIT
 from app.web.login import acting
 
 blueprint = Blueprint("attachments", __name__)
@@ -82,7 +82,7 @@ def attachment_section(
         "attachment_keys": {row.key for row in rows},
         "upload_problems": problems,
         "file_limit": SIZE_LIMIT,
-        "upload_limit": UPLOAD_LIMIT - 512 * 1024,
+        "upload_limit": FILES_LIMIT,
         "file_limit_words": LIMIT_IN_WORDS,
     }
 

@@ -11,8 +11,10 @@ from typing import Final
 
 FORM_LIMIT: Final = 4 * 1024 * 1024
 """Bytes of the largest form without files."""
-UPLOAD_LIMIT: Final = 8 * 1024 * 1024 + 512 * 1024
-"""Bytes of the largest upload: four attachments of 2 MiB, and what the form adds."""
+FILES_LIMIT: Final = 8 * 1024 * 1024
+"""Bytes of all files of one upload: four attachments of 2 MiB."""
+UPLOAD_LIMIT: Final = FILES_LIMIT + 512 * 1024
+"""Bytes of the largest upload, with what the form adds."""
 UPLOADS: Final = re.compile(r"/tickets/[0-9]{1,10}/attachments")
 """The addresses that take files."""
 

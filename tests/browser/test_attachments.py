@@ -139,6 +139,18 @@ def test_what_is_too_large_or_empty_is_told_before_it_is_sent(
     expect(page.locator(".files > li")).to_have_count(1)
 
 
+def test_four_of_the_largest_go_at_once(
+    browser_page: Page, sqlite_server: LiveServer, number: int
+) -> None:
+    page = browser_page
+    log_in(page, sqlite_server, "operator", f"/tickets/{number}")
+    page.get_by_label("Attach files").set_input_files(
+        [file(f"{n}.bin", bytes([n]) * (2 * MIB)) for n in range(4)]
+    )
+    page.get_by_role("button", name="Attach", exact=True).click()
+    expect(page.locator(".files > li")).to_have_count(4)
+
+
 def test_a_refusal_by_the_server_stands_at_the_form(
     browser_page: Page, expected_statuses: set[int], sqlite_server: LiveServer, number: int
 ) -> None:
