@@ -17,7 +17,7 @@ from time import monotonic
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, FilePayload, Page
 from sqlalchemy import func, select
 
 from app import demo
@@ -81,12 +81,11 @@ def _change(page: Page, shown: Shown) -> None:
 
 def _attachments(page: Page, shown: Shown) -> None:
     page.goto(f"{shown.server.url}/tickets/{shown.parent}")
-    page.get_by_label("Attach files").set_input_files(
-        [
-            {"name": "sample-trace.txt", "mimeType": "text/plain", "buffer": b"x" * 1800},
-            {"name": "sample-dump.bin", "mimeType": "text/plain", "buffer": b"x" * 3_000_000},
-        ]
-    )
+    chosen: list[FilePayload] = [
+        {"name": "sample-trace.txt", "mimeType": "text/plain", "buffer": b"x" * 1800},
+        {"name": "sample-dump.bin", "mimeType": "text/plain", "buffer": b"x" * 3_000_000},
+    ]
+    page.get_by_label("Attach files").set_input_files(chosen)
     if page.viewport_size is not None and page.viewport_size["width"] < 1100:
         page.locator("#attachments").evaluate("section => section.scrollIntoView()")
     page.locator(".files img").first.evaluate("image => image.decode()")
