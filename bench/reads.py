@@ -63,10 +63,10 @@ def measure(place: Place, seconds: float) -> None:
 
 
 def _warm(way: Callable[[float], float]) -> None:
-    """Ask until each process has answered about every ticket, and no longer becomes faster."""
-    before, now = 0.0, way(3)
-    while now > 1.1 * before:
-        before, now = now, way(3)
+    """Ask so often that each of two processes has very likely answered each ticket."""
+    calls = 0.0
+    while calls < 10 * TICKETS:
+        calls += 3 * way(3)
 
 
 def _elements(url: str, number: int) -> dict[str, str]:
