@@ -21,6 +21,7 @@ from app.domain.attachments import (
     SIZE_LIMIT,
     TEXT,
     UNKNOWN,
+    UNNAMED,
     attachment_id,
     is_picture,
     is_previewed,
@@ -99,7 +100,9 @@ def size_in_words(size: int) -> str:
 def disposition(name: str) -> str:
     """The header that names a download, also where its name is not ASCII (RFC 6266)."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode("ascii")
-    plain = re.sub(r'["\\%]', "_", plain).strip() or "attachment"
+    plain = re.sub(r'["\\%]', "_", plain).strip()
+    if not plain or plain.startswith("."):  # nothing but its ending was ASCII
+        plain = UNNAMED + plain
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 

@@ -12,7 +12,7 @@ from urllib.parse import unquote_to_bytes
 
 from flask import Flask, request
 from htmx_flask.requests import HtmxAwareRequest
-from werkzeug.datastructures import FileStorage, MultiDict
+from werkzeug.datastructures import FileStorage, Headers, MultiDict
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 from werkzeug.formparser import FormDataParser
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
@@ -25,6 +25,8 @@ MOST_PARTS: Final = 32
 """Files and fields of one form with files."""
 LONGEST_FIELD: Final = 64 * 1024
 """Bytes of a field beside the files."""
+LONGEST_HEAD: Final = 16 * 1024
+"""Bytes of the lines that name a part."""
 
 Fields = MultiDict[str, str]
 Files = MultiDict[str, FileStorage]
@@ -38,14 +40,23 @@ def require_utf8(encoded: bytes) -> None:
         raise BadRequest from None
 
 
+class _BoundedHeads(MultipartDecoder):
+    """Millions of parameters or lines before a part's content kept a process busy for 9 s."""
+
+    def _parse_headers(self, data: bytes | bytearray) -> Headers:
+        if len(data) > LONGEST_HEAD:
+            raise RequestEntityTooLarge
+        return super()._parse_headers(data)
+
+
 def read_multipart(body: bytes, boundary: str) -> tuple[Fields, Files]:
     """The fields and files of a whole multipart body.
 
-    Raises 400 for what is not whole, or is no UTF-8 in a name or a field; 413 for more parts or
-    longer fields than any form has.
+    Raises 400 for what is not whole, or is no UTF-8 in a name or a field; 413 for more parts, or
+    longer fields or names of parts, than any form has.
     """
     fields, files = Fields(), Files()
-    decoder = MultipartDecoder(boundary.encode("utf-8"), max_parts=MOST_PARTS)
+    decoder = _BoundedHeads(boundary.encode("utf-8"), max_parts=MOST_PARTS)
     decoder.receive_data(body)
     decoder.receive_data(None)
     try:

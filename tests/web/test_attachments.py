@@ -160,6 +160,7 @@ def test_a23_names_are_cleaned(
         ('a"b\\c%.txt', "attachment; filename=\"a_b_c_.txt\"; filename*=UTF-8''a%22b%5Cc%25.txt"),
         ("Genève 図", "attachment; filename=\"Geneve\"; filename*=UTF-8''Gen%C3%A8ve%20%E5%9B%B3"),
         ("図", "attachment; filename=\"attachment\"; filename*=UTF-8''%E5%9B%B3"),
+        ("図.txt", "attachment; filename=\"attachment.txt\"; filename*=UTF-8''%E5%9B%B3.txt"),
         ("a;b,'c.txt", "attachment; filename=\"a;b,'c.txt\"; filename*=UTF-8''a%3Bb%2C%27c.txt"),
     ],
 )
@@ -271,6 +272,9 @@ def test_bad_multipart_is_a_page_and_stores_nothing(
         assert "<h1>" in answer.text
     long = part("note", b"x" * 70_000) + whole
     assert send(visitor, PLACE.format(number), long).status_code == 413
+    for many in (b";a=b" * 5000, b"\r\nA: b" * 5000, b"\r\n " * 8000):
+        crowded = whole.replace(b'name="file"', b'name="file"' + many)
+        assert send(visitor, PLACE.format(number), crowded).status_code == 413
     for kind in (
         "multipart/form-data",
         "multipart/mixed; boundary=a",
