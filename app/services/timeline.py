@@ -83,8 +83,12 @@ def _step(actor: Actor, change: Change, readable: Collection[str]) -> Step | Non
         elif item.field in RELATION_FIELDS:
             if (item.new or item.old) in readable:
                 fields.append(FieldChange(item.field, item.old, item.new))
-        elif item.field not in CONTACT_FIELDS or may_see_contacts(actor, change.partner_id):
+        elif item.field not in CONTACT_FIELDS:
             fields.append(FieldChange(item.field, item.old, item.new))
+        elif may_see_contacts(actor, change.partner_id):
+            # what stood there before, somebody else may have sent
+            old = item.old if may_see_contacts(actor, None) else None
+            fields.append(FieldChange(item.field, old, item.new))
     if not fields and not any(texts.values()):
         return None
     return Step(

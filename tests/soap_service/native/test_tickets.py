@@ -341,6 +341,21 @@ def test_contacts_are_answered_to_who_sent_them_only(native: Native) -> None:
     assert "submitterLogin" in told
 
 
+def test_who_replaces_a_contact_is_not_told_what_stood_there(native: Native) -> None:
+    number = native.create(carbonCopy="noc@nren.example")
+    for text in ("", "kit@site.example", "new@site.example"):
+        version = native.get(number)["version"]
+        change = {"carbonCopy": text or xsd.Nil}
+        native.call("UpdateTicket", user="kit", number=number, version=version, change=change)
+
+    steps = native.call("GetHistory", user="kit", number=number)["steps"]
+    told = [item for step in steps for item in step["fields"] if item["field"] == "carbonCopy"]
+    assert told == [
+        {"field": "carbonCopy", "old": None, "new": new}
+        for new in (None, "kit@site.example", "new@site.example")
+    ]
+
+
 def test_internal_entries_are_read_by_who_may_and_by_who_wrote_them(native: Native) -> None:
     number = native.create()
     native.call("CommentTicket", number=number, text="public")
