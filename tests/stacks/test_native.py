@@ -16,6 +16,7 @@ from tests.stacks.table import recorded
 __all__ = ["sqlite_native"]
 PROGRAMS: dict[str, Sequence[str]] = {
     "php": ("php", str(CLIENTS / "php" / "native.php")),
+    "perl": ("perl", str(CLIENTS / "perl" / "native.pl")),
     "node": ("node", str(CLIENTS / "node" / "native.mjs")),
 }
 
