@@ -33,8 +33,9 @@ LARGEST_BATCH: Final = 1000
 MOST_WAITING: Final = 20_000
 """Calls in memory; while the database cannot take them, those above it are dropped and counted."""
 TRIMMED_EVERY: Final = 3600.0
-CLAIMS_PER_MINUTE: Final = 60
-"""Calls kept of a login whose secret was not verified: whoever knows it could fill the disk."""
+BOUNDED_PER_MINUTE: Final = 60
+"""Calls kept of a login whose secret was not verified, as whoever knows it could fill the disk, and
+of an account's calls that were refused because it loops: it does not stop when it is slowed."""
 
 
 @dataclass
@@ -82,7 +83,7 @@ class Journal:
         self._kept = kept
         self._every = every
         self._most_waiting = most_waiting
-        self._claims = SameCallThrottle(CLAIMS_PER_MINUTE)
+        self._bounded = SameCallThrottle(BOUNDED_PER_MINUTE)
         self._waiting: deque[CallRecord] = deque()
         self._dropped = 0
         self._trimmed_at: float | None = None
@@ -104,9 +105,9 @@ class Journal:
             self._start()
 
     def _is_worth_it(self, record: CallRecord) -> bool:
-        if isinstance(record.account, str):
+        if isinstance(record.account, str) or record.fault == TooManyCalls.number:
             try:
-                self._claims.admit(record.account, monotonic())
+                self._bounded.admit(record.account, monotonic())
             except TooManyCalls:
                 return False
         return True

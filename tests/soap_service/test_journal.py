@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from threading import Event
@@ -15,7 +16,7 @@ from sqlalchemy import Engine, event, select
 from sqlalchemy.orm import Session
 
 from app.models import AccountDay, PartnerAccount, PartnerCall
-from soap_service.journal import CLAIMS_PER_MINUTE, Journal, Outcome
+from soap_service.journal import BOUNDED_PER_MINUTE, Journal, Outcome
 from tests.cast import enter
 from tests.harness.databases import open_engine
 from tests.harness.server import LiveServer, live, test_settings
@@ -183,16 +184,35 @@ def test_what_can_never_be_stored_does_not_hold_up_the_rest(
 
 def test_of_unverified_calls_only_some_are_kept(engine: Engine) -> None:
     journal = Journal(lambda: Session(engine), timedelta(days=30))
-    for _ in range(CLAIMS_PER_MINUTE + 20):
+    for _ in range(BOUNDED_PER_MINUTE + 20):
         journal.note(outcome(account="nren_a"), 623, 50)
         journal.note(outcome(account=1), None, 50)
     journal.note(outcome(account="nren_b"), 356, 50)
     journal.close()
     with Session(engine) as session:
         logins = session.scalars(select(PartnerAccount.login).join(PartnerCall)).all()
-    assert logins.count("nren_a") == CLAIMS_PER_MINUTE
+    assert logins.count("nren_a") == BOUNDED_PER_MINUTE
     assert logins.count("nren_b") == 1
-    assert logins.count("ggus") == CLAIMS_PER_MINUTE + 20
+    assert logins.count("ggus") == BOUNDED_PER_MINUTE + 20
+    engine.dispose()
+
+
+def test_of_a_loop_s_refused_calls_only_some_are_kept_and_every_other_one(engine: Engine) -> None:
+    journal = Journal(lambda: Session(engine), timedelta(days=30))
+    for _ in range(BOUNDED_PER_MINUTE + 20):
+        journal.note(outcome(account=1), 626, 50)
+        journal.note(outcome(account=1), 310, 50)
+    journal.note(outcome(account=2), 626, 50)
+    journal.close()
+    with Session(engine) as session:
+        kept = session.execute(select(PartnerCall.account_id, PartnerCall.fault)).all()
+        days = {day.account_id: day.faults for day in session.scalars(select(AccountDay))}
+    assert Counter(map(tuple, kept)) == {
+        (1, 626): BOUNDED_PER_MINUTE,
+        (1, 310): BOUNDED_PER_MINUTE + 20,
+        (2, 626): 1,
+    }
+    assert days == {1: 2 * BOUNDED_PER_MINUTE + 20, 2: 1}
     engine.dispose()
 
 
