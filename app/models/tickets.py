@@ -27,7 +27,7 @@ class Ticket(Base):
     """One sequence for the whole portal; numbers become visible in their order."""
     version: Mapped[int]
     """Raised by one with each change; an edit states the version that it saw."""
-    title: Mapped[str] = mapped_column(String(255))
+    title: Mapped[str] = mapped_column(String(255), index=True)
     description: Mapped[str] = mapped_column(Text, default="")
     solution: Mapped[str] = mapped_column(Text, default="")
     state: Mapped[str] = mapped_column(String(20))
@@ -71,7 +71,7 @@ class Ticket(Base):
     carbon_copy: Mapped[str] = mapped_column(String(255), default="")
     origin_system: Mapped[str] = mapped_column(String(255), default="")
     """What the creating partner sent as GHD_Origin_SG: a claim."""
-    origin_id: Mapped[str] = mapped_column(String(255), default="")
+    origin_id: Mapped[str] = mapped_column(String(255), default="", index=True)
 
     to_check: Mapped[bool] = mapped_column(default=False, index=True)
     """A repeated creation brought other content; an operator has to look."""

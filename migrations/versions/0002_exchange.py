@@ -178,10 +178,17 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("attachment_id", name=op.f("pk_attachment_contents")),
     )
+    with op.batch_alter_table("tickets", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_tickets_origin_id"), ["origin_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_tickets_title"), ["title"], unique=False)
 
 
 def downgrade() -> None:
     """Take it back."""
+    with op.batch_alter_table("tickets", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_tickets_title"))
+        batch_op.drop_index(batch_op.f("ix_tickets_origin_id"))
+
     op.drop_table("attachment_contents")
     with op.batch_alter_table("ticket_relations", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_ticket_relations_other_number"))
