@@ -19,7 +19,7 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from app.config import WORKERS, Settings
-from app.database import writing
+from app.database import begin_read, writing
 from app.domain.access import Actor, Kind
 from app.domain.errors import PortalError
 from app.extensions import db
@@ -203,6 +203,7 @@ class SoapDoor:
         outcome.operation, outcome.account = request.operation.name, request.user
         with self._flask_app.app_context():
             session = db.session()
+            begin_read(session)
             actor = self._actor(session, request.user, request.password)
             outcome.account = actor.account_id
             self._throttle.admit((actor.account_id, request.content), monotonic())
