@@ -1,6 +1,6 @@
 /* What htmx does not do: focus of the search, closing of panels, combo boxes for sites and links,
-   the computed length of a period, dropping of files, the progress of an upload, and the warning
-   before typed text is lost. Every page works without this file. */
+   the computed length of a period, dropping of files, the progress of an upload, the keyboard's
+   place in what is replaced, and the warning before typed text is lost. Every page works without this file. */
 (function () {
   "use strict";
 
@@ -287,6 +287,26 @@
   function fold(panel) {
     if (!panel.querySelector("[aria-invalid]")) panel.open = false;
   }
+
+  /* ---- where a part of the page was used, the keyboard stays there when htmx replaces it ---- */
+  let used = "";
+  function part(of) {
+    return of.closest("section, details.group");
+  }
+  document.addEventListener("htmx:beforeSwap", function (event) {
+    const at = part(event.detail.requestConfig.elt);
+    used = at && at.querySelector("h2[id]") ? at.querySelector("h2[id]").id : "";
+  });
+  document.addEventListener("htmx:afterSettle", function () {
+    const heading = used && document.getElementById(used);
+    used = "";
+    if (!heading) return;
+    if (part(heading).matches("details")) part(heading).open = true;
+    if (document.activeElement !== document.body) return;
+    const wrong = part(heading).querySelector("[aria-invalid=true]");
+    heading.tabIndex = -1;
+    (wrong || heading).focus({ preventScroll: !wrong });
+  });
 
   /* ---- attachments: dropping files, what was chosen, how far the upload is ---- */
   function size(bytes) {

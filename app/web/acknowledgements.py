@@ -58,5 +58,6 @@ def acknowledgement_section(
         "answered": sum(bool(line.found.answer) for line in lines),
         "missing": missing_sites(ticket),
         "refusals": sum(line.found.answer == Answer.REFUSED for line in lines),
+        "outdated": sum(line.found.outdated for line in lines),
         "answer_form": form or AnswerForm(formdata=None),
     }

@@ -33,6 +33,8 @@ class FieldLine:
     label: str
     old: str | None
     new: str | None
+    names_ticket: bool
+    """Whether the values are numbers of tickets."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ def _entry(change: Change, fields: Sequence[object], *, fresh: bool) -> Entry:
     internal = found["internal_comment"].new or "" if "internal_comment" in found else ""
     first = change.version == 1
     lines = [
-        FieldLine(LABELS.get(name, name), item.old, item.new)
+        FieldLine(LABELS.get(name, name), item.old, item.new, name in RELATION_FIELDS)
         for name, item in found.items()
         if name not in (*_COMMENTS, ATTACHMENT) and not first
     ]

@@ -37,19 +37,35 @@ def test_a_reporter_answers_by_keyboard_alone(
     section.get_by_role("button", name="Accept for DE-KIT").focus()
     page.keyboard.press("Enter")
     expect(section).to_contain_text("1 of 2 answered, missing: CH-CERN")
-    section.get_by_label("Refuse… for DE-KIT").focus()
+    expect(section.get_by_role("heading")).to_be_focused()
+    for _step in ("CH-CERN", "DE-KIT", "Refuse…"):
+        page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")  # the reason
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     expect(section.get_by_role("alert")).to_contain_text("Reason is required")
-    section.get_by_label("Reason").focus()
+    expect(section.get_by_label("Reason")).to_be_focused()
     page.keyboard.type("The hall is without power")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     expect(section).to_contain_text("The hall is without power")
     expect(section).to_contain_text("1 refused, missing: CH-CERN")
     assert still_marked(page)
+
+
+def test_on_a_phone_the_part_that_was_used_stays_open(
+    browser_page: Page, sqlite_server: LiveServer, cast: Cast
+) -> None:
+    page, number = browser_page, _a_change(sqlite_server, cast)
+    page.set_viewport_size({"width": 390, "height": 844})
+    log_in(page, sqlite_server, "operator", f"/tickets/{number}")
+    partners = page.locator("details", has=page.get_by_role("heading", name="Handed to partners"))
+    partners.get_by_role("heading").click()
+    partners.get_by_label("Partner").select_option(index=0)
+    partners.get_by_role("button", name="Hand over").click()
+    expect(partners.get_by_role("listitem")).to_be_visible()
+    expect(page.get_by_text("Responsible unit")).to_be_hidden()
 
 
 def test_a_change_is_answered_and_related_without_javascript(

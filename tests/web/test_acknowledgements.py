@@ -126,7 +126,8 @@ def test_an_answer_to_an_earlier_plan_says_so(
     with writing(session):
         later = NOON + timedelta(days=1)
         change_ticket(session, writer(cast.operator), 1, {"window_start": later})
-    assert "before the plan changed" in visitor.read(PATH).text
+    page = visitor.read(PATH)
+    assert "1 of 3 answered, 1 before the plan changed, missing: CH-CERN, ES-PIC" in shown(page)
     again = visitor.send(ANSWER, {"site": "DE-KIT", "answer": "accepted"})
     assert again.status_code == 303
     assert "before the plan changed" not in visitor.read(PATH).text

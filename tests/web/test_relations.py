@@ -39,6 +39,7 @@ def test_a_relation_is_added_shown_at_both_and_removed(
     assert "Children 0 of 1 finished" in page.text
     assert f"{two} Circuit down" in page.text
     assert f"Child: {two}" in page.text  # the timeline
+    assert (f"/tickets/{two}", str(two)) in page.links
     page = visitor.read(f"/tickets/{two}")
     assert f"Parent {one} Cable cut" in page.text
     remove = page.form(f"/tickets/{two}/unrelate").data()
