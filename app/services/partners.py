@@ -25,7 +25,7 @@ from app.domain.errors import AuthenticationFailed, Invalid, NotFound
 from app.domain.texts import SHORT_TEXT_LIMIT, checked_text
 from app.domain.tickets import checked_choice
 from app.models import AccountSecret, AccountSite, Change, Partner, PartnerAccount, Site
-from app.services.changes import FieldChange, record_change
+from app.services.changes import FieldChange, record_change, take_number
 from app.services.credentials import hash_password, is_remembered
 from app.services.people import check_name, check_password
 from app.services.registry import require_site
@@ -33,6 +33,8 @@ from app.services.registry import require_site
 LIVE_SECRETS = 2
 """An account may have two live secrets, so that it can be rotated without a gap."""
 LONGEST_CODE = 50
+_LOCK = "partner account"
+"""The counter whose lock lets one admin at a time look whether a code or login is taken."""
 _MANAGE = "manage partners and their accounts"
 
 
@@ -66,6 +68,7 @@ def create_partner_account(
     check_password(password)
     _check_switches(access, contract_year)
     found = _sites(session, sites)
+    take_number(session, _LOCK)
     if session.scalars(select(PartnerAccount).where(PartnerAccount.login == login)).first():
         raise Invalid("login", "There is an account of this login already")
     partner = session.scalars(select(Partner).where(Partner.code == code)).first()

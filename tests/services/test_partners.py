@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Barrier
 
 import pytest
 from sqlalchemy import select
@@ -112,6 +113,31 @@ def test_secrets_added_at_once_are_never_three(database: str, session: Session, 
     assert added.count(True) == 1
     live: Sequence[AccountSecret] = partners.live_secrets(session, account_of(session))
     assert len(live) == 2
+
+
+def test_an_account_that_two_make_at_once_is_made_once(database: str, session: Session) -> None:
+    engine = open_engine(database)
+    both = Barrier(2)
+
+    def make(login: str) -> str:
+        try:
+            with Session(engine) as mine:
+                both.wait(10)
+                with writing(mine):
+                    partners.create_partner_account(
+                        mine, SYSTEM, "NREN-N", login, PASSWORD, access="own"
+                    )
+        except Invalid as error:
+            return error.field
+        return ""
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(make, ["same", "same"])) == ["", "login"]
+        assert list(pool.map(make, ["one", "two"])) == ["", ""]
+    engine.dispose()
+    made = partners.all_accounts(session)
+    assert [account.login for account in made] == ["one", "same", "two"]
+    assert len(partners.all_partners(session)) == 1
 
 
 def test_made_secrets_are_long_and_differ() -> None:
