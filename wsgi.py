@@ -38,7 +38,13 @@ def build() -> WSGIApplication:
 def build_server() -> Bridge:
     """The same behind the bridge that lets only whole requests in."""
     doors = _doors()
-    return Bridge(doors, body_limit=_body_limit, refusal=_refusal, at_end=doors.close)
+    return Bridge(
+        doors,
+        body_limit=_body_limit,
+        refusal=_refusal,
+        is_heavy=_is_heavy,
+        at_end=doors.close,
+    )
 
 
 def _doors() -> soap.Mounted:
@@ -51,6 +57,10 @@ def _doors() -> soap.Mounted:
 
 def _body_limit(path: str, query: str) -> int:
     return soap.body_limit(path, query) if soap.is_ours(path) else limits.body_limit(path)
+
+
+def _is_heavy(path: str, query: str, body: bytes) -> bool:
+    return soap.is_ours(path) and soap.is_heavy(path, query, body)
 
 
 def _refusal(path: str, query: str, status: HTTPStatus) -> tuple[str, bytes]:

@@ -51,6 +51,8 @@ class Bounds:
 
     threads: int = 16
     """Requests worked on at once."""
+    heavy_threads: int = 2
+    """Heavy ones at once, which have threads of their own: however many wait, nobody else does."""
     body_time: float = 15.0
     """Longest time from a request's headers to the end of its body, for a small body."""
     slowest: int = 256 * 1024
@@ -82,8 +84,9 @@ class Bridge:
 
     ``body_limit(path, query)`` gives the largest body in bytes for an address; ``refusal(path,
     query, status)`` the content type and the text with which a request is refused before the
-    application sees it. ``at_end()`` is called when the server ends this process in order, after
-    the last request.
+    application sees it. ``is_heavy(path, query, body)`` tells of a whole request whether it takes
+    much more work than others. ``at_end()`` is called when the server ends this process in order,
+    after the last request.
     """
 
     def __init__(
@@ -92,6 +95,7 @@ class Bridge:
         *,
         body_limit: Callable[[str, str], int],
         refusal: Callable[[str, str, HTTPStatus], tuple[str, bytes]],
+        is_heavy: Callable[[str, str, bytes], bool] = lambda _path, _query, _body: False,
         bounds: Bounds | None = None,
         at_end: Callable[[], None] | None = None,
     ) -> None:
@@ -99,8 +103,12 @@ class Bridge:
         self._application = application
         self._body_limit = body_limit
         self._refusal = refusal
+        self._is_heavy = is_heavy
         self._bounds = bounds or Bounds()
         self._threads = ThreadPoolExecutor(self._bounds.threads, thread_name_prefix="request")
+        self._heavy_threads = ThreadPoolExecutor(
+            self._bounds.heavy_threads, thread_name_prefix="heavy-request"
+        )
         self._buffered = {False: 0, True: 0}
         self._leaving = 0
 
@@ -115,8 +123,9 @@ class Bridge:
         try:
             body = await self._read(scope, receive, received)
             environ = _environ(scope, path, query, body)
+            threads = self._heavy_threads if self._is_heavy(path, query, body) else self._threads
             loop = asyncio.get_running_loop()
-            answer = await loop.run_in_executor(self._threads, _run, self._application, environ)
+            answer = await loop.run_in_executor(threads, _run, self._application, environ)
         except _Refused as refused:
             answer = self._refused(path, query, refused.status)
         finally:

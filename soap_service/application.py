@@ -57,9 +57,12 @@ _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 
 PREFIXES: Final = ("/arsys/", f"{PLAIN}/")
-LARGE_AT_ONCE: Final = 2
+HEAVY_AT_ONCE: Final = 2
 """Calls with attachments that are worked on at once, per process: each takes many times the memory
-of another one. Those that wait have been received, and keep no more than their bytes."""
+of another one. Behind the bridge, which has as many threads for them, none waits for this."""
+_READS_A_FILE: Final = b"GetAttachment"
+"""In every call of the native service that is answered by a file; the name cannot be written in
+another way. Where it is in a text by chance, the call is carried out all the same."""
 
 
 class Mounted:
@@ -96,6 +99,13 @@ def body_limit(path: str, query: str) -> int:
     return limit_of(named_service(path, query))
 
 
+def is_heavy(path: str, query: str, body: bytes) -> bool:
+    """Whether a request to this door takes many times the work and memory of another one."""
+    if len(body) > BODY_LIMIT:
+        return True
+    return named_service(path, query) == GGUS_ATTACH.name or _READS_A_FILE in body
+
+
 def refusal(path: str, query: str, status: HTTPStatus) -> tuple[str, bytes]:
     """Content type and text of a refusal before this door is asked; logs it."""
     _log.info("request refused", extra={"status": status.value})
@@ -108,7 +118,7 @@ class SoapDoor:
     def __init__(self, flask_app: Flask, settings: Settings) -> None:
         self._flask_app = flask_app
         self._settings = settings
-        self._large = BoundedSemaphore(LARGE_AT_ONCE)
+        self._heavy = BoundedSemaphore(HEAVY_AT_ONCE)
         self._kept = KeptAnswers() if settings.kept_answers else None
         self._services = served(settings.same_calls_per_minute)
         # written once from the configured address: a forged Host changes nothing
@@ -129,7 +139,8 @@ class SoapDoor:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         allow = "POST"
-        limit = body_limit(environ.get("PATH_INFO", ""), environ.get("QUERY_STRING", ""))
+        address = environ.get("PATH_INFO", ""), environ.get("QUERY_STRING", "")
+        limit = body_limit(*address)
         try:
             wsdl, service = self._target(environ)
             if wsdl is not None:
@@ -145,8 +156,7 @@ class SoapDoor:
             return _respond(
                 start_response, refused.status, http_refusal(refused.status, limit), more
             )
-        heavy = service.name == GGUS_ATTACH.name or len(body) > BODY_LIMIT
-        with self._large if heavy else nullcontext():
+        with self._heavy if is_heavy(*address, body) else nullcontext():
             status, answer = self._answer(environ, service, body)
         return _respond(start_response, status, answer)
 

@@ -58,6 +58,5 @@ OPERATIONS: Final = (
             once("content", BYTES, "its bytes"),
         ),
         _get,
-        large=True,
     ),
 )

@@ -34,8 +34,6 @@ class Operation:
     carry_out: Handler
     fault: Kind | None = None
     """What the detail of a fault may hold."""
-    large: bool = False
-    """Its answer holds a file: few are worked on at once."""
 
     @cached_property
     def request(self) -> Kind:

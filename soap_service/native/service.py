@@ -7,8 +7,6 @@ namespace, the name of the body's part, the fault with its detail, the order of 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
-from threading import BoundedSemaphore
 from typing import Any, Final
 
 from lxml import etree
@@ -35,8 +33,6 @@ from spyne import rpc  # isort: skip
 from spyne.interface.wsdl import Wsdl11  # isort: skip
 
 _TRANSPORT: Final = "http://schemas.xmlsoap.org/soap/http"
-_LARGE_AT_ONCE: Final = 2
-"""Answers with a file that are written at once, per process: each takes many times its bytes."""
 _BODY: Final = "parameters"
 """The name of the body's part: NuSOAP sends empty requests if it is another."""
 _TYPES: Final = ("simpleType", "complexType", "element")
@@ -76,7 +72,6 @@ class NativeService:
         (schema,) = self._wsdl.iter(f"{{{XSD_NS}}}schema")
         self._reader = Reader(NAMESPACE, self.operations, etree.tostring(schema))
         self._dispatcher = Dispatcher(application)
-        self._large = BoundedSemaphore(_LARGE_AT_ONCE)
 
     def wsdl(self, address: str) -> bytes:
         """The WSDL document (UTF-8) of the service, answered at the URL ``address``."""
@@ -91,8 +86,7 @@ class NativeService:
     def answer(self, call: Call, request: Request) -> bytes:
         """Carry a request out and write its answer. Raises what the operation raises."""
         native = NativeCall(**vars(call), cleared=request.cleared)
-        with self._large if request.operation.large else nullcontext():
-            return self._dispatcher.answer(native, request.envelope)
+        return self._dispatcher.answer(native, request.envelope)
 
 
 def _method(operation: Operation) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterable, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
 
 LIMIT = 100
+HEAVY = b"heavy"
 
 
 class Application:
@@ -48,6 +50,7 @@ def bridge_of(application: Application, bounds: Bounds | None) -> Bridge:
         application,
         body_limit=lambda _path, query: LIMIT if query == "a=b" else 0,
         refusal=lambda _path, _query, status: ("text/xml", str(status.value).encode()),
+        is_heavy=lambda _path, _query, body: body == HEAVY,
         bounds=bounds,
     )
 
@@ -180,3 +183,39 @@ def test_large_answers_that_are_not_taken_are_bounded() -> None:
 
     statuses = [answer[0]["status"] for answer in asyncio.run(conversation())]
     assert statuses == [HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.OK]
+
+
+def test_a_request_does_not_wait_for_heavy_ones() -> None:
+    bounds, free = Bounds(threads=1), threading.Event()
+
+    class Busy(Application):
+        def __call__(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+            (body, end) = super().__call__(environ, start)
+            if body == HEAVY:
+                free.wait(20)
+            return [body, end]
+
+    async def conversation() -> list[bytes]:
+        application = Busy()
+        bridge = bridge_of(application, bounds)
+        answered: list[bytes] = []
+
+        async def ask(sent: bytes) -> None:
+            async def receive() -> Any:
+                return {"type": "http.request", "body": sent, "more_body": False}
+
+            async def send(message: Any) -> None:
+                if message["type"] == "http.response.body":
+                    answered.append(message["body"])
+
+            await bridge(SCOPE, receive, send)
+
+        heavy = [asyncio.create_task(ask(HEAVY)) for _ in range(5)]
+        while len(application.seen) < bounds.heavy_threads:  # until all of theirs are taken
+            await asyncio.sleep(0)
+        await asyncio.wait_for(ask(b"light"), 10)
+        free.set()
+        await asyncio.gather(*heavy)
+        return answered
+
+    assert asyncio.run(conversation()) == [b"light!", *[b"heavy!"] * 5]
