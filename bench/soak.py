@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections import Counter
 from contextlib import suppress
@@ -24,7 +25,7 @@ WARM = 0.2
 _LISTS = (
     "'GHD_Status'=&quot;in progress&quot;",
     "'GHD_Affected Site'=&quot;FZK-LCG2&quot;",
-    "'GHD_Meta Status'=&quot;Open&quot; AND 'GHD_Priority'=&quot;urgent&quot;",
+    "'GHD_Meta Status'=&quot;Open&quot; AND 'GHD_Responsible Unit'=&quot;LHCOPN NOC&quot;",
 )
 
 
@@ -77,7 +78,8 @@ def _work(
             ask(url, operation, values, connection)
             done[operation] += 1
         except (OSError, AssertionError) as error:
-            failed[type(error).__name__] += 1
+            fault = re.search(r"ERROR \(\d+\)", str(error))
+            failed[f"{operation}: {fault[0] if fault else type(error).__name__}"] += 1
             connection.close()
     connection.close()
 
