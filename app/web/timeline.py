@@ -13,8 +13,10 @@ from app.domain.relations import RELATION_FIELDS
 from app.domain.ticket_content import LABELS
 from app.models import Change
 from app.services.attachments import ATTACHMENT
+from app.services.timeline import CONTACT_FIELDS
 
-_OPERATORS_ONLY = frozenset({"internal_comment", "to_check", "submitter_mail", "submitter_phone"})
+_OPERATORS_ONLY = (CONTACT_FIELDS - {"carbon_copy"}) | {"internal_comment", "to_check"}
+"""The carbon copy of a ticket is a fact on its page: who may write there sets it."""
 _DOORS = {
     "portal": "in the portal",
     "soap": "over SOAP",

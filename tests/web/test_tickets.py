@@ -9,9 +9,11 @@ from sqlalchemy.orm import Session
 
 from app.database import writing
 from app.domain.access import Actor, Door, Writer
+from app.domain.ticket_content import NewTicket
 from app.domain.tickets import State
 from app.models import Change, Ticket
 from app.services.changes import TICKET, changes_of
+from app.services.origins import open_ticket_once
 from app.services.ticket_fields import current_value
 from app.services.tickets import change_ticket, comment_ticket, move_ticket
 from tests.cast import NOON, Cast, writer
@@ -284,6 +286,20 @@ def test_internal_entries_and_the_submitters_mail_are_for_operators(
             text = "".join(visitor.get(path, headers).text for path in addresses)
             for secret in ("secret at the opening", "secret later", "@secret.example", "+41 22"):
                 assert (secret in text) is sees, (who.account, secret)
+
+
+def test_contacts_of_a_repeated_creation_are_for_operators(
+    session: Session, cast: Cast, visit: Enter
+) -> None:
+    new = NewTicket(title="Link down", origin_id="4711")
+    for end in ("first", "again"):
+        sent = {"GHD_E-Mail": f"{end}@secret.example", "GHD_Phone": f"+41 22 {end}"}
+        with writing(session):
+            number = open_ticket_once(session, writer(cast.ggus), new, sent).number
+    for who, sees in ((cast.operator, True), (cast.kit, False), (cast.reader, False)):
+        text = visit(who).read(f"/tickets/{number}").text
+        for secret in ("first@", "again@", "+41 22 again", "repeated creation"):
+            assert (secret in text) is sees, (who.account, secret)
 
 
 def test_moves_that_are_not_possible_are_409_and_keep_the_text(
