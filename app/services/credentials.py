@@ -14,7 +14,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 import threading
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -51,6 +53,36 @@ _HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 _HASHING = threading.BoundedSemaphore(2)
 """At most two at a time per process."""
 _HASHING_WAIT_SECONDS = 10
+
+
+class NameBound:
+    """Lets at most ``most`` different names in at once; one that is in may come again."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._inside: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def hold(self, name: str) -> Iterator[bool]:
+        """Be in with this name, or be told False: too many others are."""
+        with self._lock:
+            admitted = name in self._inside or len(self._inside) < self._most
+            if admitted:
+                self._inside[name] += 1
+        try:
+            yield admitted
+        finally:
+            if admitted:
+                with self._lock:
+                    self._inside[name] -= 1
+                    if not self._inside[name]:
+                        del self._inside[name]
+
+
+NAMES_HASHED = NameBound(12)
+"""Names whose password is hashed or waits for it, per process. Each waits in one of the server's 16
+threads; the others stay free for whoever needs no hashing, however many names somebody invents."""
 _NOBODY = _HASHER.hash("nobody has this password")
 """Hashed for unknown names, so that they cost what known ones cost."""
 _SECRETS_OF_A_PARTNER = 2
@@ -104,18 +136,19 @@ def attempt(
     if known is not None:
         return known
     session.rollback()  # hashing takes long, and so may waiting for it; no snapshot is held
-    if not _HASHING.acquire(timeout=_HASHING_WAIT_SECONDS):
-        return Attempt(name_digest, error=TooManyAttempts())
-    try:
-        # one of those that waited for may have been the same credential, or one guess too many
-        known = _without_hashing(session, name_digest, account_id, digests, now)
-        if known is not None:
-            return known
-        session.rollback()
-        tries = _SECRETS_OF_A_PARTNER if kind is Kind.PARTNER else 1
-        matching = _matching(hashes, password, tries)
-    finally:
-        _HASHING.release()
+    with NAMES_HASHED.hold(name_digest) as admitted:
+        if not admitted or not _HASHING.acquire(timeout=_HASHING_WAIT_SECONDS):
+            return Attempt(name_digest, error=TooManyAttempts())
+        try:
+            # one of those that waited for may have been the same credential, or one guess too many
+            known = _without_hashing(session, name_digest, account_id, digests, now)
+            if known is not None:
+                return known
+            session.rollback()
+            tries = _SECRETS_OF_A_PARTNER if kind is Kind.PARTNER else 1
+            matching = _matching(hashes, password, tries)
+        finally:
+            _HASHING.release()
     if matching is None or account_id is None:
         return Attempt(name_digest, error=AuthenticationFailed(), failed=True)
     return Attempt(name_digest, account_id, verified_digest=digests[matching])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from datetime import datetime, timedelta
 
 import pytest
@@ -12,7 +13,7 @@ from app.database import writing
 from app.domain.access import Kind
 from app.domain.errors import AuthenticationFailed, TooManyAttempts
 from app.models import VerifiedCredential
-from app.services.credentials import Attempt, attempt, record_attempt
+from app.services.credentials import NAMES_HASHED, Attempt, attempt, record_attempt
 from app.services.partners import (
     actor_of_account,
     disable_account,
@@ -95,6 +96,25 @@ def test_the_genuine_client_goes_on_while_somebody_guesses(session: Session, cas
     now = NOON + timedelta(seconds=3)
     assert isinstance(tried(session, "nren_a", "guess", now).error, TooManyAttempts)
     assert tried(session, "nren_a", PASSWORD, now).error is None
+
+
+def test_many_names_at_once_keep_nobody_out_who_needs_no_hashing(
+    session: Session, cast: Cast
+) -> None:
+    assert tried(session, "ggus", PASSWORD).account_id is not None
+    with ExitStack() as others:
+        held = [others.enter_context(NAMES_HASHED.hold(str(number))) for number in range(20)]
+        assert held.count(True) == 12
+        for name in ("nobody", "nren_b"):
+            refused = tried(session, name, PASSWORD)
+            assert isinstance(refused.error, TooManyAttempts)
+            assert not refused.needs_record
+        assert tried(session, "ggus", PASSWORD).account_id is not None
+        with NAMES_HASHED.hold("0") as again:
+            assert again
+        with NAMES_HASHED.hold("20") as another:
+            assert not another
+    assert tried(session, "nren_b", PASSWORD).account_id is not None
 
 
 def test_slow_guesses_are_never_blocked(session: Session, cast: Cast) -> None:
