@@ -22,6 +22,7 @@ from app.demo.texts import (
     VERIFIED,
     Text,
 )
+from app.domain.acknowledgements import Answer
 from app.domain.relations import RelationRole
 from app.domain.ticket_content import NewTicket, Reference
 from app.domain.tickets import Category, Impact, Layer, Network, Priority, State
@@ -301,6 +302,7 @@ class _Writing:
         self.time = at
         self.who = OPERATOR
         self.steps: list[Step] = []
+        self.answers: list[SiteAnswer] = []
 
     def story(
         self, kind: tuple[Category, Layer], network: Network, ending: str, position: int
@@ -331,7 +333,8 @@ class _Writing:
         )
         self._go_on(new, text, circuit, ending)
         steps = tuple(step for step in self.steps if step.at <= self.now)
-        return Story(self.at, self.who, new, steps, repeated=ending == REPEATED)
+        answers = tuple(answer for answer in self.answers if answer.at <= self.now)
+        return Story(self.at, self.who, new, steps, repeated=ending == REPEATED, asides=answers)
 
     # how it begins
 
@@ -492,6 +495,9 @@ class _Writing:
             reason = self.rng.choice((NOT_UNDERSTOOD, DUPLICATE))
             self._step(OPERATOR, 0, {"state": State.UNSOLVED, "solution": reason, **over})
             return
+        if new.category == Category.CHANGE:
+            at = self.time - _MINUTE
+            self.answers = [SiteAnswer(at, OPERATOR, site, Answer.ACCEPTED) for site in new.sites]
         solution = text.solution.format_map(self.values)
         self._step(OPERATOR, 0, {"state": State.SOLVED, "solution": solution, **over})
         if ending in ("reopened", "reopened and solved"):

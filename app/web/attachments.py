@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
-from flask import Blueprint, Response, render_template, url_for
+from flask import Blueprint, Response, render_template
 
 from app.domain.access import Actor
 from app.domain.attachments import (
@@ -32,6 +32,7 @@ from app.models import Attachment, Ticket
 from app.services.attachments import attachments_of, content_of, find_attachment, may_remove
 from app.web.limits import FILES_LIMIT
 from app.web.login import acting
+from app.web.ticket_list import back_to_list
 
 blueprint = Blueprint("attachments", __name__)
 ADDRESS: Final = "/attachments/<key>"
@@ -143,7 +144,7 @@ def preview(key: str) -> str:
         cut=len(text) < len(whole),
         shown=len(text.splitlines()),
         lines=len(whole.splitlines()),
-        back=url_for("tickets.detail", number=attachment.ticket_number),
+        back=back_to_list(),
     )
 
 

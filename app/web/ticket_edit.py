@@ -36,7 +36,8 @@ from app.web.forms import (
 from app.web.htmx import go_to
 from app.web.login import writer
 from app.web.relations import lent_to_child, parent_number
-from app.web.ticket_page import NUMBER, back_to_list
+from app.web.ticket_list import back_to_list
+from app.web.ticket_page import NUMBER
 from app.web.ticket_writing import seen_version, shown_before
 from app.web.tickets import blueprint
 

@@ -16,6 +16,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 from urllib.parse import urlencode
 
+from flask import request, url_for
 from werkzeug.datastructures import MultiDict
 
 from app.domain.errors import Invalid
@@ -77,6 +78,15 @@ _COLUMNS = (
     ("age", "Age", "created", True, True),
     ("changed", "Changed", "changed", True, True),
 )
+BACK_COOKIE = "list"
+"""Holds the filter of the list that this browser showed last."""
+
+
+def back_to_list() -> str:
+    """The list as it was last shown to this browser."""
+    text = request.cookies.get(BACK_COOKIE, "")
+    here = url_for("tickets.listing")
+    return f"{here}?{text}" if text else here
 
 
 @dataclass(frozen=True)

@@ -23,19 +23,12 @@ from app.web.forms import AnswerForm, CommentForm, HandForm, MoveForm, RelationF
 from app.web.htmx import go_to, page_or_fragment, wants_fragment
 from app.web.login import acting
 from app.web.relations import related_section
+from app.web.ticket_list import back_to_list
 from app.web.ticket_span import span_of
 from app.web.timeline import entries_of
 from app.web.times import length
 
 NUMBER = "<int(max=2147483647):number>"
-BACK_COOKIE = "list"
-
-
-def back_to_list() -> str:
-    """The list as it was last shown to this browser."""
-    text = request.cookies.get(BACK_COOKIE, "")
-    here = url_for("tickets.listing")
-    return f"{here}?{text}" if text else here
 
 
 def comment_form_of(actor: access.Actor, moves: Sequence[State], **more: Any) -> CommentForm:

@@ -27,8 +27,8 @@ from app.services.ticket_lists import (
 from app.web.choices import choices
 from app.web.htmx import fragment_target, page_or_fragment, wants_fragment
 from app.web.login import acting
-from app.web.ticket_list import Listing, ListQuery
-from app.web.ticket_page import BACK_COOKIE, NUMBER, ticket_page
+from app.web.ticket_list import BACK_COOKIE, Listing, ListQuery
+from app.web.ticket_page import NUMBER, ticket_page
 
 blueprint = Blueprint("tickets", __name__)
 _LONGEST_BACK = 1500

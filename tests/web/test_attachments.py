@@ -323,6 +323,17 @@ def test_who_may_read_the_ticket_may_download(
         assert reader.get(f"/attachments/{key}/preview").status_code == 404
 
 
+def test_the_way_back_from_a_preview_keeps_the_lists_filter(
+    cast: Cast, visit: Enter, opened: Open
+) -> None:
+    visitor, number = visit(cast.operator), opened()
+    attach(visitor, number, ("line.log", LOG))
+    visitor.get("/tickets?priority=urgent")
+    links = visitor.read("/attachments/ATT1/preview").links
+    assert (f"/tickets/{number}#attachments", str(number)) in links
+    assert any("priority=urgent" in target for target, words in links if words == "Tickets")
+
+
 def test_a_preview_shows_the_beginning_of_a_long_text(
     session: Session, cast: Cast, visit: Enter, opened: Open
 ) -> None:
