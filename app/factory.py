@@ -61,13 +61,6 @@ def create_app(settings: Settings) -> Flask:
     return flask_app
 
 
-def portal_settings(flask_app: Flask) -> Settings:
-    """The settings that an application was made with."""
-    settings = flask_app.config["PORTAL"]
-    assert isinstance(settings, Settings)
-    return settings
-
-
 def _trust_proxies(flask_app: Flask, count: int) -> None:
     """Believe ``count`` proxies about the client's address and scheme, never about the host."""
     if count:

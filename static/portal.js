@@ -310,7 +310,7 @@
 
   /* ---- attachments: dropping files, what was chosen, how far the upload is ---- */
   function size(bytes) {
-    return bytes < 1024 ? bytes + " bytes" : bytes < 1048576 ? Math.ceil(bytes / 1024) + " kB" : Number((bytes / 1048576).toFixed(2)) + " MiB";
+    return bytes < 1024 ? bytes + " bytes" : bytes < 1048576 ? Math.ceil(bytes / 1024) + " KiB" : Number((bytes / 1048576).toFixed(2)) + " MiB";
   }
   function upload(form) {
     if (form.dataset.ready) return;

@@ -90,11 +90,11 @@ def attachment_section(
 
 
 def size_in_words(size: int) -> str:
-    """A size in bytes as people read it: ``3.4 kB``; 1 kB is 1024 bytes."""
+    """A size in bytes as people read it: ``3.4 KiB``."""
     if size < 1024:
         return f"{size} bytes" if size != 1 else "1 byte"
     if size < 1024 * 1024:
-        return f"{size / 1024:.3g} kB" if size < 1000 * 1024 else f"{size // 1024} kB"
+        return f"{size / 1024:.3g} KiB" if size < 1000 * 1024 else f"{size // 1024} KiB"
     return f"{size / 1024 / 1024:.3g} MiB"
 
 

@@ -11,7 +11,7 @@ import binascii
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -360,8 +360,3 @@ class Listing:
             yield Column(
                 key, word, self._to({"sort": (other if here else first,)}), direction, number
             )
-
-
-def without_filter(query: ListQuery) -> TicketFilter:
-    """Every ticket there is."""
-    return replace(TicketFilter(), sort=query.sort)

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from flask import Flask, g
 from flask_login import current_user
 
-from app.domain.tickets import CLOSED_STATES, Priority, State
+from app.domain.tickets import Priority, State
 from app.models import Ticket, TicketSite
 
 _TONES = {
@@ -158,11 +158,6 @@ def safe_url(url: str) -> bool:
 def drop_none(values: dict[str, object]) -> dict[str, object]:
     """Attributes that have a value."""
     return {name: value for name, value in values.items() if value is not None}
-
-
-def is_closed(state: str) -> bool:
-    """Whether a state belongs to the closed ones."""
-    return state in CLOSED_STATES
 
 
 def register(flask_app: Flask) -> None:

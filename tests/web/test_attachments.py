@@ -173,9 +173,9 @@ def test_a_download_is_named_in_ascii_and_in_unicode(name: str, header: str) -> 
     [
         (1, "1 byte"),
         (1023, "1023 bytes"),
-        (1024, "1 kB"),
-        (1500, "1.46 kB"),
-        (1023 * 1024, "1023 kB"),
+        (1024, "1 KiB"),
+        (1500, "1.46 KiB"),
+        (1023 * 1024, "1023 KiB"),
         (2 * MIB, "2 MiB"),
         (3 * MIB // 2, "1.5 MiB"),
     ],
