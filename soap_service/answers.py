@@ -26,6 +26,8 @@ BOUND: Final = 32 * 1024 * 1024
 """Bytes of all kept answers of one process."""
 _OVERHEAD: Final = 1024
 """Bytes that one kept answer takes beside its own."""
+MADE_AT_ONCE: Final = 500
+"""Rows of a list that are objects and a tree at a time: they take many times their bytes."""
 _ONE: Final = tuple(GGUS.operation(name) for name in ("TicketGet", "OpGet"))
 _LISTS: Final = tuple(GGUS.operation(name) for name in ("TicketGetList", "OpGetList"))
 _ROW: Final = f"<ns0:{ROW}>".encode()
@@ -38,8 +40,9 @@ CarryOut = Callable[[Call], bytes]
 class KeptAnswers:
     """The kept answers and rows of one process, the longest unused ones given up first."""
 
-    def __init__(self, bound: int = BOUND) -> None:
+    def __init__(self, bound: int = BOUND, at_once: int = MADE_AT_ONCE) -> None:
         self._bound = bound
+        self._at_once = at_once
         self._size = 0
         self._answers: OrderedDict[Key, bytes] = OrderedDict()
         self._frames: dict[str, tuple[bytes, bytes]] = {}
@@ -83,8 +86,12 @@ class KeptAnswers:
         if not versions:
             return carry_out(call)
         if missing:
+            made: list[bytes] = []
             try:
-                begin, made, end = _cut(carry_out(replace(call, only=missing)))
+                for first in range(0, len(missing), self._at_once):
+                    only = missing[first : first + self._at_once]
+                    begin, rows_of_some, end = _cut(carry_out(replace(call, only=only)))
+                    made += rows_of_some
             except NotFound:
                 made = []
             if len(made) != len(missing):  # what it may read changed in between

@@ -6,7 +6,7 @@ What "another process" does is done beside them, through the services.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -373,6 +373,30 @@ def test_memory_is_bounded(session: Session) -> None:
     ask(numbers[7])
     ask(numbers[1])
     assert made == [*numbers, numbers[1]]
+
+
+def test_a_long_list_is_made_a_part_at_a_time(session: Session) -> None:
+    actor = Actor(kind=Kind.PARTNER, account="x", access=TicketAccess.ALL)
+    with writing(session):
+        by = Writer(SYSTEM, Door.COMMAND, NOW)
+        numbers = [open_ticket(session, by, NewTicket(title="Kept")).number for _ in range(9)]
+    asked = elements({"Qualification": f"'GHD_Request ID'>={numbers[0]}"})
+    request = read_request(GGUS, envelope("TicketGetList", asked).encode(), None)
+    made: list[int] = []
+
+    def listing(some: Sequence[int]) -> bytes:
+        rows = (f"<ns0:getListValues>{number}</ns0:getListValues>" for number in some)
+        return f"<list>{''.join(rows)}</list>".encode()
+
+    def carry_out(call: Call) -> bytes:
+        made.append(len(call.only))
+        return listing(call.only)
+
+    kept = KeptAnswers(at_once=4)
+    for _ in range(2):
+        call = Call(actor, NOW, session, "http://x")
+        assert kept.answer(call, request, carry_out) == listing(numbers)
+    assert made == [4, 4, 1]
 
 
 def test_no_read_after_a_commit_gives_an_older_answer(wire: Wire) -> None:
