@@ -87,6 +87,9 @@ class Reference:
     kind: str = "other"
 
 
+MOST_THINGS = 500
+"""Links, sites or references that one ticket may name: each is looked up while others wait."""
+
 TEXT_LIMITS: Mapping[str, int] = {
     "title": TITLE_LIMIT,
     "description": PORTAL_TEXT_LIMIT,
@@ -202,15 +205,24 @@ def check_values(values: Mapping[str, Any]) -> None:
             elif name in CHOICES and value is not None:
                 checked_choice(name, value, CHOICES[name], label)
             elif name in ("links", "sites", "asked_sites"):
+                _check_count(name, value)
                 for thing in value:
                     checked_text(name, thing, SHORT_TEXT_LIMIT, label=label)
             elif name == "references":
+                _check_count(name, value)
                 for reference in value:
                     for text in (reference.provider, reference.reference, reference.url):
                         checked_text(name, text, SHORT_TEXT_LIMIT, label=label)
         except Invalid as error:
             note(error, name)
     _raise_for(problems)
+
+
+def _check_count(name: str, things: Sequence[object]) -> None:
+    if len(things) > MOST_THINGS:
+        raise Invalid(
+            name, f"{LABELS[name]} has {len(things)} entries; at most {MOST_THINGS} are allowed"
+        )
 
 
 def check_times(values: Mapping[str, Any]) -> None:

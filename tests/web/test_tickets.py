@@ -288,6 +288,22 @@ def test_internal_entries_and_the_submitters_mail_are_for_operators(
                 assert (secret in text) is sees, (who.account, secret)
 
 
+def test_a_ticket_names_a_bounded_number_of_sites_and_references(
+    session: Session, cast: Cast, visit: Enter, opened: Open
+) -> None:
+    number = opened(links=(LINK,))
+    visitor = visit(cast.kit)
+    form = form_of(visitor, f"/tickets/{number}/edit")
+    for name, many, words in (
+        ("sites", [f"T2-{count}" for count in range(501)], "Affected sites has 501 entries"),
+        ("references", "\r\n".join(f"NREN; {count}" for count in range(501)), "has 501 entries"),
+    ):
+        answer = visitor.send(f"/tickets/{number}/edit", {**form, name: many})
+        assert answer.status_code == 422
+        assert f"{words}; at most 500 are allowed" in answer.text
+    assert versions(session, number) == 1
+
+
 def test_contacts_of_a_repeated_creation_are_for_operators(
     session: Session, cast: Cast, visit: Enter
 ) -> None:
