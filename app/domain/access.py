@@ -6,10 +6,11 @@ answers with the reason of a refusal in words, so that each door can say why.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Protocol
 
 from app.domain.errors import Forbidden, NotFound
 
@@ -101,15 +102,24 @@ class Writer:
         return self.author or self.actor.account
 
 
-@dataclass(frozen=True)
-class TicketFacts:
-    """What rights on one ticket depend on."""
+class TicketFacts(Protocol):
+    """What rights on one ticket depend on; each is asked for only by the rules that need it."""
 
-    created_by_user: int | None
-    created_by_partner: int | None
-    handed_to_partners: frozenset[int]
-    site_ids: frozenset[int]
-    """Affected sites, the responsible site and the ends of affected links."""
+    @property
+    def created_by_user(self) -> int | None:
+        """The person's key."""
+
+    @property
+    def created_by_partner(self) -> int | None:
+        """The partner's key."""
+
+    @property
+    def handed_to_partners(self) -> Collection[int]:
+        """Keys of the partners to which it was handed."""
+
+    @property
+    def site_ids(self) -> Set[int]:
+        """Affected sites, the responsible site and the ends of affected links."""
 
 
 def is_submitter(actor: Actor, ticket: TicketFacts) -> bool:

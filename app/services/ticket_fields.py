@@ -6,6 +6,7 @@ Only ``services.tickets`` changes rows through this; pages read ``logged_value``
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -28,18 +29,36 @@ SEPARATOR = "; "
 """Between the values of a field that has several, in the change log."""
 
 
+@dataclass(frozen=True)
+class _Facts:
+    """Loads a relation of the ticket only when a right depends on it."""
+
+    _ticket: Ticket
+
+    @property
+    def created_by_user(self) -> int | None:
+        return self._ticket.created_by_user_id
+
+    @property
+    def created_by_partner(self) -> int | None:
+        return self._ticket.created_by_partner_id
+
+    @property
+    def handed_to_partners(self) -> frozenset[int]:
+        return frozenset(partner.id for partner in self._ticket.handed_to)
+
+    @property
+    def site_ids(self) -> frozenset[int]:
+        sites = {item.site_id for item in self._ticket.affected_sites}
+        sites.add(self._ticket.responsible_site_id)
+        for affected in self._ticket.affected_links:
+            sites |= {affected.link.end_a_id, affected.link.end_b_id}
+        return frozenset(site for site in sites if site is not None)
+
+
 def facts_of(ticket: Ticket) -> TicketFacts:
-    """What rights on this ticket depend on."""
-    sites = {item.site_id for item in ticket.affected_sites}
-    sites.add(ticket.responsible_site_id)
-    for affected in ticket.affected_links:
-        sites |= {affected.link.end_a_id, affected.link.end_b_id}
-    return TicketFacts(
-        created_by_user=ticket.created_by_user_id,
-        created_by_partner=ticket.created_by_partner_id,
-        handed_to_partners=frozenset(partner.id for partner in ticket.handed_to),
-        site_ids=frozenset(site for site in sites if site is not None),
-    )
+    """What rights on this ticket depend on, as it is when they are asked for."""
+    return _Facts(ticket)
 
 
 def current_value(ticket: Ticket, field: str) -> Any:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import bindparam, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Table, bindparam, select
+from sqlalchemy.orm import Session, lazyload
 
 from app.domain import access
 from app.domain.access import Kind, Writer
@@ -28,6 +28,7 @@ from app.domain.errors import (
 from app.domain.recognition import holds_word, recognised_links, recognised_sites
 from app.domain.ticket_content import (
     FINAL_FIELDS,
+    TIMES,
     NewTicket,
     check_asked_sites,
     check_category_needs,
@@ -73,13 +74,23 @@ REPEAT_WINDOW = timedelta(minutes=10)
 _LOCKED = (
     select(Ticket)
     .where(Ticket.number == bindparam("number"))
+    .options(  # loaded when they are used: most changes use none of them, and others wait meanwhile
+        lazyload(Ticket.affected_links),
+        lazyload(Ticket.affected_sites),
+        lazyload(Ticket.handed_to),
+        lazyload(Ticket.responsible_site),
+        lazyload(Ticket.created_by_partner),
+    )
     .with_for_update(of=Ticket)
     .execution_options(populate_existing=True)
 )
+_changes = cast(Table, Change.__table__)
 _NEWEST_REQUEST = (
-    select(Change.request_digest, Change.actor_kind, Change.actor_account, Change.at)
-    .where(Change.kind == TICKET, Change.thing_id == bindparam("number"))
-    .order_by(Change.version.desc())
+    select(
+        _changes.c.request_digest, _changes.c.actor_kind, _changes.c.actor_account, _changes.c.at
+    )
+    .where(_changes.c.kind == TICKET, _changes.c.thing_id == bindparam("number"))
+    .order_by(_changes.c.version.desc())
     .limit(1)
 )
 
@@ -92,6 +103,10 @@ _ROW_FIELDS = tuple(
     if item.name
     not in {"links", "sites", "asked_sites", "responsible_site", "references", "network", *COMMENTS}
 )
+_FOLLOWERS = ("responsible_site", "asked_sites")
+"""What follows other fields unless it is set by hand."""
+_FOLLOWED = frozenset({"links", "sites", "category", *_FOLLOWERS})
+"""Fields whose change may change the followers."""
 _LOGGED_AT_CREATION = (
     *_ROW_FIELDS,
     "network",
@@ -286,7 +301,7 @@ def _check_outcome(
             f"A ticket in state {ticket.state} is final;"
             " only comments, attachments and references are added"
         )
-    needed = _LOGGED_AT_CREATION if check_needs else _ROW_FIELDS
+    needed = (*TIMES, "category", "solution", *(("sites",) if check_needs else ()))
     after = {**{name: current_value(ticket, name) for name in needed}, **differing}
     check_times(after)
     check_asked_sites(after["category"], differing.get("asked_sites", ()))
@@ -307,10 +322,12 @@ def _check_outcome(
 
 def _apply(session: Session, by: Writer, ticket: Ticket, differing: Mapping[str, Any]) -> Ticket:
     watched = [name for name in differing if name not in COMMENTS]
-    # these two follow others
-    watched += [name for name in ("responsible_site", "asked_sites") if name not in watched]
+    follows = not _FOLLOWED.isdisjoint(differing)
+    if follows:
+        watched += [name for name in _FOLLOWERS if name not in watched]
     old = {name: as_logged(current_value(ticket, name)) for name in watched}
-    old_sites, old_category = current_value(ticket, "sites"), ticket.category
+    old_sites = current_value(ticket, "sites") if "sites" in differing else ()
+    old_category = ticket.category
     at = strictly_after(by.now, ticket.changed_at)
     with session.no_autoflush:
         for name, value in differing.items():
@@ -319,8 +336,9 @@ def _apply(session: Session, by: Writer, ticket: Ticket, differing: Mapping[str,
         for name in differing.get("sites", ()):
             if name not in old_sites:
                 remember_spelling(session, by, ticket, name)
-        follow_responsible_site(ticket)
-        _follow_category(ticket, old_category)
+        if follows:
+            follow_responsible_site(ticket)
+            _follow_category(ticket, old_category)
         if "state" in differing:
             ticket.ended_at = (
                 at
@@ -383,7 +401,7 @@ def _is_repeat(session: Session, by: Writer, number: int) -> bool:
     """Whether the newest change of the ticket is this same request of the same account."""
     if by.request_digest is None:
         return False
-    newest = session.execute(_NEWEST_REQUEST, {"number": number}).one()
+    newest = session.connection().execute(_NEWEST_REQUEST, {"number": number}).one()
     digest, kind, account, at = newest
     same = (by.request_digest, by.actor.kind, by.actor.account) == (digest, kind, account)
     return same and by.now - at <= REPEAT_WINDOW
