@@ -92,7 +92,7 @@ def new_ticket(sent: Mapping[str, str]) -> NewTicket:
     given = {name: text for name, text in sent.items() if text}
     kind = given.get("GHD_Type_Of_Problem", DEFAULT_TYPE_OF_PROBLEM)
     category, layer = GGUS_CATEGORIES.get(kind, (Category.INCIDENT, None))
-    site = given.get("GHD_Affected_Site")
+    site = given.get("GHD_Affected_Site", "").strip() and given["GHD_Affected_Site"]
     start = given.get("GHD_Date_Time_Of_Problem")
     return NewTicket(
         title=sent["GHD_Short_Description"],

@@ -205,14 +205,9 @@ def check_values(values: Mapping[str, Any]) -> None:
             elif name in CHOICES and value is not None:
                 checked_choice(name, value, CHOICES[name], label)
             elif name in ("links", "sites", "asked_sites"):
-                _check_count(name, value)
-                for thing in value:
-                    checked_text(name, thing, SHORT_TEXT_LIMIT, label=label)
+                _check_names(name, value, label)
             elif name == "references":
-                _check_count(name, value)
-                for reference in value:
-                    for text in (reference.provider, reference.reference, reference.url):
-                        checked_text(name, text, SHORT_TEXT_LIMIT, label=label)
+                _check_references(name, value, label)
         except Invalid as error:
             note(error, name)
     _raise_for(problems)
@@ -223,6 +218,23 @@ def _check_count(name: str, things: Sequence[object]) -> None:
         raise Invalid(
             name, f"{LABELS[name]} has {len(things)} entries; at most {MOST_THINGS} are allowed"
         )
+
+
+def _check_names(name: str, names: Sequence[str], label: str) -> None:
+    _check_count(name, names)
+    for one in names:
+        checked_text(name, one, SHORT_TEXT_LIMIT, label=label)
+        if not one.strip():
+            raise Invalid(name, "An empty name names nothing; leave it out")
+
+
+def _check_references(name: str, references: Sequence[Reference], label: str) -> None:
+    _check_count(name, references)
+    for one in references:
+        for text in (one.provider, one.reference, one.url):
+            checked_text(name, text, SHORT_TEXT_LIMIT, label=label)
+        if not (one.provider.strip() and one.reference.strip()):
+            raise Invalid(name, "A reference lacks provider or number; state both")
 
 
 def check_times(values: Mapping[str, Any]) -> None:

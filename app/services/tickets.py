@@ -375,7 +375,7 @@ def _made_absolute(
     absolute = dict(wanted)
     if "first_site" in absolute:
         first = absolute.pop("first_site")
-        check_values({"sites": (first,)})
+        check_values({"sites": (first,) if first else ()})
         rest = current_value(ticket, "sites")[1:]
         absolute["sites"] = (first, *rest) if first else rest
         if first and same_sites(session, ticket, absolute["sites"]):

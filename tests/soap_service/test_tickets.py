@@ -110,6 +110,12 @@ def test_lists_page_without_gap(wire: Wire) -> None:
         assert answer.fault.startswith("ERROR (310)")
 
 
+def test_a_blank_site_is_none(wire: Wire) -> None:
+    number = wire.create({"GHD_Affected_Site": " "})
+    assert "GHD_Affected_Site" not in wire.get(number)
+    assert modify(wire, number, {"GHD_Affected_Site": " "}).fault.startswith("ERROR (310)")
+
+
 def test_a_modification_changes_what_it_names(wire: Wire) -> None:
     number = wire.create({"GHD_Affected_Site": "A", "GHD_Affected_VO": "cms"})
     before = wire.get(number)

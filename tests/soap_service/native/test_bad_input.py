@@ -200,6 +200,14 @@ def test_a_request_out_of_form_is_refused_in_the_words_of_the_wsdl(
         ("eventStart", "2026-03-01T00:00:00+14:00Z", "it is of the type dateTime"),
         ("links", "NO-SUCH-LINK", "No link has this id"),
         ("askedSites", "CH-CERN", "Only a change"),
+        ("sites", "", "An empty name names nothing"),
+        ("sites", " ", "An empty name names nothing"),
+        ("references", "<n:provider/><n:reference>1</n:reference>", "lacks provider or number"),
+        (
+            "references",
+            "<n:provider>a</n:provider><n:reference> </n:reference>",
+            "lacks provider or number",
+        ),
     ],
 )
 def test_a_nonsense_value_is_refused_in_the_words_of_its_field(
