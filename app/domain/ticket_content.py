@@ -233,8 +233,8 @@ def _check_references(name: str, references: Sequence[Reference], label: str) ->
     for one in references:
         for text in (one.provider, one.reference, one.url):
             checked_text(name, text, SHORT_TEXT_LIMIT, label=label)
-        if not (one.provider.strip() and one.reference.strip()):
-            raise Invalid(name, "A reference lacks provider or number; state both")
+        if not (one.provider.strip() and (one.reference.strip() or one.url.strip())):
+            raise Invalid(name, "A reference lacks its provider, or both number and address")
 
 
 def check_times(values: Mapping[str, Any]) -> None:

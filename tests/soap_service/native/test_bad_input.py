@@ -202,11 +202,11 @@ def test_a_request_out_of_form_is_refused_in_the_words_of_the_wsdl(
         ("askedSites", "CH-CERN", "Only a change"),
         ("sites", "", "An empty name names nothing"),
         ("sites", " ", "An empty name names nothing"),
-        ("references", "<n:provider/><n:reference>1</n:reference>", "lacks provider or number"),
+        ("references", "<n:provider/><n:reference>1</n:reference>", "lacks its provider"),
         (
             "references",
             "<n:provider>a</n:provider><n:reference> </n:reference>",
-            "lacks provider or number",
+            "lacks its provider",
         ),
     ],
 )
