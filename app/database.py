@@ -1,26 +1,39 @@
 """How the databases are opened and how a write transaction begins and ends.
 
+PostgreSQL: connections that died while nobody used them are left out.
+
 SQLite: write-ahead log, full synchronous writes, foreign keys, a busy timeout, and write
 transactions that begin immediate, so that a reader which turns into a writer never fails halfway.
 """
 
 from __future__ import annotations
 
+import select
 from collections.abc import Iterator
 from contextlib import contextmanager
+from time import monotonic
 from typing import Any
 
 from sqlalchemy import Connection, Engine, event
+from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.orm import Session
 
 BUSY_TIMEOUT_MS = 20_000
+ASKED_WHEN_IDLE = 1.0
+"""Seconds after which a connection to PostgreSQL is asked whether it lives before it is used."""
 _IMMEDIATE = "portal_begin_immediate"
+_IDLE_SINCE = "portal_idle_since"
 
 
 def configure_engine(engine: Engine) -> None:
-    """Set an engine up for the portal; call once after it was made. Does nothing on PostgreSQL."""
-    if engine.dialect.name != "sqlite":
-        return
+    """Set an engine up for the portal; call once after it was made."""
+    if engine.dialect.name == "sqlite":
+        _configure_sqlite(engine)
+    else:
+        _leave_out_dead_connections(engine)
+
+
+def _configure_sqlite(engine: Engine) -> None:
 
     @event.listens_for(engine, "connect")
     def set_pragmas(connection: Any, _record: object) -> None:
@@ -35,8 +48,35 @@ def configure_engine(engine: Engine) -> None:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        immediate = connection.get_execution_options().get(_IMMEDIATE, False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if _may_write(connection) else "BEGIN")
+
+
+def _leave_out_dead_connections(engine: Engine) -> None:
+    """A server that was restarted costs no caller an error, and a call no round trip.
+
+    A connection whose server ended can be read from (its farewell and the end). Only such a one,
+    and one that was idle for so long that the network may have dropped it, is asked; if it does not
+    answer, all are opened anew. ``pool_pre_ping`` would ask each time.
+    """
+
+    @event.listens_for(engine, "checkin")
+    def note(_connection: Any, record: Any) -> None:
+        record.info[_IDLE_SINCE] = monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def check(connection: Any, record: Any, _proxy: object) -> None:
+        idle = monotonic() - record.info.get(_IDLE_SINCE, monotonic())
+        try:
+            if idle >= ASKED_WHEN_IDLE or _can_be_read(connection):
+                engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as error:
+            raise InvalidatePoolError from error
+
+
+def _can_be_read(connection: Any) -> bool:
+    waiting = select.poll()
+    waiting.register(connection.fileno(), select.POLLIN)
+    return bool(waiting.poll(0))
 
 
 def begin_write(session: Session) -> None:
@@ -46,12 +86,16 @@ def begin_write(session: Session) -> None:
     PostgreSQL there is no difference between the two kinds. Asserts that nothing is pending.
     """
     if session.in_transaction():
-        if session.connection().get_execution_options().get(_IMMEDIATE, False):
+        if _may_write(session.connection()):
             return
         pending = [*session.new, *session.dirty, *session.deleted]
         assert not pending, "written before begin_write"
         session.rollback()
     session.connection(execution_options={_IMMEDIATE: True})
+
+
+def _may_write(connection: Connection) -> bool:
+    return bool(connection.get_execution_options().get(_IMMEDIATE, False))
 
 
 def begin_read(session: Session) -> None:

@@ -14,7 +14,7 @@ from app.database import configure_engine
 from app.extensions import csrf, db, htmx, login_manager, migrate
 from app.log import configure_logging
 
-POOL = {"pool_size": 10, "max_overflow": 10, "pool_timeout": 10, "pool_pre_ping": True}
+POOL = {"pool_size": 10, "max_overflow": 10, "pool_timeout": 10}
 """Connections per server process on PostgreSQL; SQLite opens files instead."""
 
 
