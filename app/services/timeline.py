@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from app.domain.access import Actor, Kind
+from app.domain.access import Actor, Kind, may_read_internal
 from app.domain.relations import RELATION_FIELDS
 from app.models import Change
 from app.services import origins
@@ -16,10 +16,10 @@ from app.services.changes import TICKET, FieldChange, changes_of
 from app.services.diaries import INTERNAL, PUBLIC, may_see_entry
 from app.services.relations import readable_numbers
 
-CONTACT_FIELDS = frozenset(
+_CONTACTS = frozenset(
     {"submitter_mail", "submitter_phone", "carbon_copy", *origins.CONTACTS.values()}
 )
-"""Shown to operators and to the partner that sent them only."""
+"""Shown to operators and to the partner that sent them only; but see ``_may_see``."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,15 @@ def may_see_contacts(actor: Actor, partner_id: int | None) -> bool:
     if actor.kind is Kind.SYSTEM or actor.is_operator:
         return True
     return actor.partner_id is not None and actor.partner_id == partner_id
+
+
+def _may_see(actor: Actor, field: str, partner_id: int | None) -> bool:
+    """Whether the actor may see this field of a change that an account of ``partner_id`` made."""
+    if field == "carbon_copy" and actor.kind is Kind.PERSON:
+        return True  # a fact on the ticket's page: every person who may write there sets it
+    if field == "to_check":
+        return may_read_internal(actor)
+    return field not in _CONTACTS or may_see_contacts(actor, partner_id)
 
 
 def timeline_of(session: Session, actor: Actor, number: int) -> Sequence[Step]:
@@ -83,11 +92,9 @@ def _step(actor: Actor, change: Change, readable: Collection[str]) -> Step | Non
         elif item.field in RELATION_FIELDS:
             if (item.new or item.old) in readable:
                 fields.append(FieldChange(item.field, item.old, item.new))
-        elif item.field not in CONTACT_FIELDS:
-            fields.append(FieldChange(item.field, item.old, item.new))
-        elif may_see_contacts(actor, change.partner_id):
+        elif _may_see(actor, item.field, change.partner_id):
             # what stood there before, somebody else may have sent
-            old = item.old if may_see_contacts(actor, None) else None
+            old = item.old if _may_see(actor, item.field, None) else None
             fields.append(FieldChange(item.field, old, item.new))
     if not fields and not any(texts.values()):
         return None

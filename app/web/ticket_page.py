@@ -14,9 +14,9 @@ from app.domain.tickets import FINAL_STATES, State
 from app.extensions import db
 from app.models import Ticket
 from app.services import tickets as verbs
-from app.services.changes import TICKET, changes_of
 from app.services.partners import all_partners
 from app.services.ticket_fields import facts_of
+from app.services.timeline import timeline_of
 from app.web.acknowledgements import acknowledgement_section
 from app.web.attachments import Problem, attachment_section
 from app.web.forms import AnswerForm, CommentForm, HandForm, MoveForm, RelationForm, options
@@ -83,7 +83,7 @@ def ticket_page(
         may_write=refusal is None,
         no_write=refusal,
         final=ticket.state in FINAL_STATES,
-        entries=entries_of(changes_of(rows, TICKET, number), actor, fresh=fresh),
+        entries=entries_of(timeline_of(rows, actor, number), fresh=fresh),
         comment_form=comment_form
         or comment_form_of(actor, moves, formdata=None, solution=ticket.solution),
         move_form=move_form or MoveForm(formdata=None, solution=ticket.solution),

@@ -1,4 +1,7 @@
-"""A ticket's story, read from the change log: who, when, through which door, what."""
+"""A ticket's story as its page tells it: who, when, through which door, what.
+
+What may be seen of it is decided by ``services.timeline`` alone.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +9,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from app.domain.access import Actor, may_read_internal
 from app.domain.acknowledgements import ACKNOWLEDGEMENT
 from app.domain.attachments import id_in_label
 from app.domain.relations import RELATION_FIELDS
 from app.domain.ticket_content import LABELS
-from app.models import Change
 from app.services.attachments import ATTACHMENT
-from app.services.timeline import CONTACT_FIELDS
+from app.services.timeline import Step
 
-_OPERATORS_ONLY = (CONTACT_FIELDS - {"carbon_copy"}) | {"internal_comment", "to_check"}
-"""The carbon copy of a ticket is a fact on its page: who may write there sets it."""
 _DOORS = {
     "portal": "in the portal",
     "soap": "over SOAP",
@@ -25,7 +24,6 @@ _DOORS = {
     "command": "by command",
     "system": "by the portal itself",
 }
-_COMMENTS = ("public_comment", "internal_comment")
 
 
 @dataclass(frozen=True)
@@ -68,28 +66,19 @@ class Entry:
         return bool(self.internal_comment) and not self.comment
 
 
-def entries_of(changes: Iterable[Change], actor: Actor, *, fresh: int = 0) -> list[Entry]:
-    """The entries that this person may see, oldest first; ``fresh`` is the version just written."""
-    sees_internal = may_read_internal(actor)
-    entries = []
-    for change in changes:
-        fields = [
-            item for item in change.fields if sees_internal or item.field not in _OPERATORS_ONLY
-        ]
-        if fields or change.version == 1:
-            entries.append(_entry(change, fields, fresh=change.version == fresh))
-    return entries
+def entries_of(steps: Iterable[Step], *, fresh: int = 0) -> list[Entry]:
+    """The entries of these steps; ``fresh`` is the version just written."""
+    return [_entry(step, fresh=step.version == fresh) for step in steps]
 
 
-def _entry(change: Change, fields: Sequence[object], *, fresh: bool) -> Entry:
-    found = {item.field: item for item in change.fields if item in fields}
-    comment = found["public_comment"].new or "" if "public_comment" in found else ""
-    internal = found["internal_comment"].new or "" if "internal_comment" in found else ""
-    first = change.version == 1
+def _entry(step: Step, *, fresh: bool) -> Entry:
+    found = {item.field: item for item in step.fields}
+    comment, internal = step.public_comment, step.internal_comment
+    first = step.version == 1
     lines = [
         FieldLine(LABELS.get(name, name), item.old, item.new, name in RELATION_FIELDS)
         for name, item in found.items()
-        if name not in (*_COMMENTS, ATTACHMENT) and not first
+        if name != ATTACHMENT and not first
     ]
     state, file = found.get("state"), found.get(ATTACHMENT)
     if first:
@@ -110,11 +99,11 @@ def _entry(change: Change, fields: Sequence[object], *, fresh: bool) -> Entry:
     else:
         what, icon = "changed", "pencil"
     return Entry(
-        version=change.version,
-        at=change.at,
-        author=change.author,
-        account=change.actor_account,
-        door=_DOORS.get(change.door, change.door),
+        version=step.version,
+        at=step.at,
+        author=step.author,
+        account=step.account,
+        door=_DOORS.get(step.door, step.door),
         what=what,
         icon=icon,
         comment=comment,

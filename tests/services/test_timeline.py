@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from app.database import writing
 from app.domain.ticket_content import NewTicket
-from app.services.tickets import change_ticket, comment_ticket, open_ticket
+from app.services.tickets import change_ticket, comment_ticket, note_difference, open_ticket
 from app.services.timeline import timeline_of
 from tests.cast import enter, writer
 
@@ -36,3 +36,20 @@ def test_internal_text_and_contacts_are_for_operators_and_who_wrote_them(session
     assert seen("reader") == ([], ["for all"], False)
     # a step of which nothing is left is not shown: creation, the public entry, the priority
     assert len(timeline_of(session, cast.reader, number)) == 3
+
+
+def test_people_read_the_carbon_copy_and_only_operators_what_is_to_check(session: Session) -> None:
+    cast = enter(session)
+    with writing(session):
+        number = open_ticket(session, writer(cast.nren_a), NewTicket(title="t")).number
+        change_ticket(session, writer(cast.operator), number, {"carbon_copy": "a@nren.example"})
+        note_difference(session, writer(cast.nren_a), number, "other text")
+
+    def seen(who: str) -> set[str]:
+        steps = timeline_of(session, getattr(cast, who), number)
+        return {item.field for step in steps for item in step.fields} & {"carbon_copy", "to_check"}
+
+    assert seen("operator") == {"carbon_copy", "to_check"}
+    assert seen("reader") == {"carbon_copy"}
+    assert seen("ggus") == {"to_check"}  # may read what is internal
+    assert seen("nren_a") == set()
