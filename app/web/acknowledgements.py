@@ -8,7 +8,7 @@ from typing import Any
 
 from app.domain.access import Actor
 from app.domain.acknowledgements import Answer
-from app.domain.tickets import Category
+from app.domain.tickets import Category, is_open
 from app.extensions import db
 from app.models import Ticket
 from app.services.acknowledgements import (
@@ -26,6 +26,13 @@ class AnswerLine:
 
     found: SiteAnswer
     may_answer: bool
+    over: bool
+    """The change is finished: nobody is waited for any more."""
+
+    @property
+    def word(self) -> str:
+        """The answer, or that there is none."""
+        return self.found.answer or ("not answered" if self.over else "missing")
 
     @property
     def may_accept(self) -> bool:
@@ -42,7 +49,7 @@ class AnswerLine:
     def tone(self) -> str:
         """The signal colour's class."""
         if not self.found.answer:
-            return "waiting"
+            return "quiet" if self.over else "waiting"
         return "ok" if self.found.answer == Answer.ACCEPTED else "trouble"
 
 
@@ -51,12 +58,15 @@ def acknowledgement_section(
 ) -> Mapping[str, Any]:
     """What the section "Acknowledgements" needs; ``form`` is one that was refused."""
     mine = answerable_sites(actor, ticket)
-    lines = [AnswerLine(found, found.site in mine) for found in answers_of(db.session(), ticket)]
+    over = not is_open(ticket.state)
+    lines = [
+        AnswerLine(found, found.site in mine, over) for found in answers_of(db.session(), ticket)
+    ]
     return {
         "is_change": ticket.category == Category.CHANGE,
         "answer_lines": lines,
         "answered": sum(bool(line.found.answer) for line in lines),
-        "missing": missing_sites(ticket),
+        "missing": () if over else missing_sites(ticket),
         "refusals": sum(line.found.answer == Answer.REFUSED for line in lines),
         "outdated": sum(line.found.outdated for line in lines),
         "answer_form": form or AnswerForm(formdata=None),

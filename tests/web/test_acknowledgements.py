@@ -175,3 +175,16 @@ def test_two_who_edit_the_asked_sites_choose(
 def test_a_change_that_asks_nobody_says_how_to_ask(cast: Cast, visit: Enter, opened: Open) -> None:
     opened(category="change")
     assert "No site is asked to accept this change" in visit(cast.reader).read(PATH).text
+
+
+def test_a_finished_change_waits_for_nobody(
+    session: Session, cast: Cast, visit: Enter, opened: Open
+) -> None:
+    a_change(opened)
+    with writing(session):
+        acknowledge_change(session, writer(cast.pic), 1, "ES-PIC", "accepted")
+        move_ticket(session, writer(cast.operator), 1, "solved", solution="done")
+    page = visit(cast.operator).read(PATH)
+    assert "1 of 3 answered" in shown(page)
+    assert "DE-KIT not answered" in shown(page)
+    assert "missing" not in page.text
