@@ -92,6 +92,10 @@ class Raw:
 class Writes:
     """The rows of one OpCreate and one TicketModify, again and again with other numbers.
 
+    Ticket, site, spelling and origin key; the change log with its changed fields; both counters,
+    whose numbers are given out under a lock until the commit. The database is set up as the
+    portal sets it up, each call is one transaction and is synced to disk. Nothing is checked.
+
     ``template`` is the number of a ticket that the portal's own OpCreate made.
     """
 
@@ -128,23 +132,29 @@ class Writes:
         return number
 
     def modify(self, number: int) -> None:
-        """What TicketModify with a diary and another unit commits."""
+        """What TicketModify with a diary and another unit commits: the ticket's row, one change and
+        its two fields. It reads all of the row first, locked, as the version and the old unit
+        depend on it."""
         raw = self._raw
         text = uuid.uuid4().hex
         raw.begin()
-        updated = raw.rows(
-            "UPDATE tickets SET version = version + 1, changed_at = ?, last_author = 'Sample NOC',"
-            " unit = ? WHERE number = ? RETURNING version",
+        locked = "" if raw.sqlite else " FOR UPDATE"
+        read = f"SELECT version, unit, * FROM tickets WHERE number = ?{locked}"
+        version, unit = raw.rows(read, number)[0][:2]
+        self._execute(
+            "UPDATE tickets SET version = ?, changed_at = ?, last_author = 'Sample NOC', unit = ?"
+            " WHERE number = ?",
+            version + 1,
             raw.moment(),
             text,
             number,
         )
-        names = ("unit", "public_comment")
+        changed = {"unit": (unit, text), "public_comment": (None, text)}
         fields = [
-            {**self._fields[0], "position": place, "field": name, "old": None, "new": text}
-            for place, name in enumerate(names)
+            {**self._fields[0], "position": place, "field": name, "old": old, "new": new}
+            for place, (name, (old, new)) in enumerate(changed.items())
         ]
-        self._log(number, int(updated[0][0]), fields)
+        self._log(number, version + 1, fields)
         raw.commit()
 
     def _log(self, number: int, version: int, fields: Sequence[Mapping[str, Any]]) -> None:

@@ -29,7 +29,7 @@ _BY_NAME = (
     .order_by(SiteName.valid_from.desc().nulls_last())
     .limit(1)
 )
-_LINK_NAMES = select(Link.name)
+_LINK_NAMES = select(Link.__table__.c.name)
 
 
 def find_site(session: Session, name: str, on: date | None = None) -> Site | None:
@@ -77,7 +77,7 @@ def site_keys_by_name(session: Session, on: date) -> dict[str, str]:
 
 def link_names(session: Session) -> Sequence[str]:
     """Every link id."""
-    return session.scalars(_LINK_NAMES).all()
+    return session.connection().scalars(_LINK_NAMES).all()
 
 
 def responsible_site_of_link(link: Link) -> Site:

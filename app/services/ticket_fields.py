@@ -124,30 +124,36 @@ def set_links(
         row = before.get(link.name) or TicketLink(link=link, recognised=recognised)
         row.position = position
         rows.append(row)
-    ticket.affected_links = rows
+    if rows or before:
+        ticket.affected_links = rows
 
 
 def set_sites(
     session: Session, ticket: Ticket, names: Sequence[str], *, recognised: bool = False
-) -> None:
+) -> Mapping[str, TicketSite]:
     """Affect exactly these sites, under any of their names; an unknown name is kept as text.
 
-    Two names of one site are one; a site that stays keeps its row and its spellings.
+    Two names of one site are one; a site that stays keeps its row and its spellings. Gives the row
+    of each name.
     """
     before = {
         (item.site_id, item.name if item.site_id is None else ""): item
         for item in ticket.affected_sites
     }
     rows: dict[tuple[int | None, str], TicketSite] = {}
+    named = {}
     for key, name, site in _resolved(session, names):
         if key in rows:
+            named[name] = rows[key]
             continue
         row = before.get(key) or TicketSite(
             site=site, site_id=key[0], name=name, recognised=recognised
         )
         row.position = len(rows)
-        rows[key] = row
-    ticket.affected_sites = list(rows.values())
+        rows[key] = named[name] = row
+    if rows or before:
+        ticket.affected_sites = list(rows.values())
+    return named
 
 
 def asked_keys(session: Session, names: Sequence[str]) -> tuple[str, ...]:
@@ -159,10 +165,11 @@ def ask_sites(ticket: Ticket, sites: Iterable[Site]) -> None:
     """Ask exactly these sites to accept the change; one that stays keeps its answer."""
     before = {item.site_id: item for item in ticket.acknowledgements}
     wanted = {site.id: site for site in sites}
-    ticket.acknowledgements = [
-        before.get(key) or Acknowledgement(site=site, site_id=key)
-        for key, site in sorted(wanted.items())
-    ]
+    if wanted or before:
+        ticket.acknowledgements = [
+            before.get(key) or Acknowledgement(site=site, site_id=key)
+            for key, site in sorted(wanted.items())
+        ]
 
 
 def concerned_sites(ticket: Ticket) -> list[Site]:
@@ -193,18 +200,25 @@ def _resolved(
 
 def remember_spelling(session: Session, by: Writer, ticket: Ticket, name: str) -> None:
     """Keep how a partner spells an affected site: it gets it back as it sent it last."""
-    partner_id = by.actor.partner_id
-    if by.actor.kind is not Kind.PARTNER or partner_id is None:
+    if by.actor.kind is not Kind.PARTNER:
         return
     site = find_site(session, name)
     for row in ticket.affected_sites:
         if row.site_id == (site.id if site else None) and (site is not None or row.name == name):
-            for spelling in row.spellings:
-                if spelling.partner_id == partner_id:
-                    spelling.name = name
-                    return
-            row.spellings.append(SiteSpelling(partner_id=partner_id, name=name))
+            spell(by, row, name)
             return
+
+
+def spell(by: Writer, row: TicketSite, name: str) -> None:
+    """Keep how a partner spells the site of this row; of others nothing is kept."""
+    partner_id = by.actor.partner_id
+    if by.actor.kind is not Kind.PARTNER or partner_id is None:
+        return
+    for spelling in row.spellings:
+        if spelling.partner_id == partner_id:
+            spelling.name = name
+            return
+    row.spellings.append(SiteSpelling(partner_id=partner_id, name=name))
 
 
 def set_references(by: Writer, ticket: Ticket, references: Sequence[Reference]) -> None:
@@ -224,7 +238,8 @@ def set_references(by: Writer, ticket: Ticket, references: Sequence[Reference]) 
         if row.partner_id is None and wanted.provider == by.actor.partner_code:
             row.partner_id = by.actor.partner_id
         rows[key] = row
-    ticket.references = list(rows.values())
+    if rows or before:
+        ticket.references = list(rows.values())
 
 
 def with_own_references(

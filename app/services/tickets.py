@@ -64,6 +64,7 @@ from app.services.ticket_fields import (
     set_links,
     set_references,
     set_sites,
+    spell,
     with_own_references,
 )
 
@@ -170,15 +171,15 @@ def open_ticket(
             apply_value(session, by, ticket, "responsible_site", new.responsible_site)
         follow_responsible_site(ticket)
         ticket.network = new.network or _network_of(ticket)
+        logged = [
+            FieldChange(name, None, text)
+            for name in _LOGGED_AT_CREATION
+            if (text := as_logged(current_value(ticket, name))) is not None and text != "no"
+        ]
+        logged += [FieldChange(name, None, stated[name]) for name in COMMENTS if stated[name]]
         ticket.number = take_number(session, TICKET)
     session.add(ticket)
     session.flush()
-    logged = [
-        FieldChange(name, None, text)
-        for name in _LOGGED_AT_CREATION
-        if (text := as_logged(current_value(ticket, name))) is not None and text != "no"
-    ]
-    logged += [FieldChange(name, None, stated[name]) for name in COMMENTS if stated[name]]
     record_change(session, by, kind=TICKET, thing_id=ticket.number, fields=logged, version=1, at=at)
     return ticket
 
@@ -192,9 +193,8 @@ def _affect(session: Session, by: Writer, ticket: Ticket, new: NewTicket) -> Non
         found = recognised_links((new.title, new.description), names)
         set_links(session, ticket, found, recognised=True)
     if new.sites:
-        set_sites(session, ticket, new.sites)
-        for name in new.sites:
-            remember_spelling(session, by, ticket, name)
+        for name, row in set_sites(session, ticket, new.sites).items():
+            spell(by, row, name)
     else:
         known = site_keys_by_name(session, by.now.date())
         keys = recognised_sites(new.title, known, names)
