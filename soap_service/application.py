@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
-from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-from threading import BoundedSemaphore
 from time import monotonic
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -57,9 +55,6 @@ _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 
 PREFIXES: Final = ("/arsys/", f"{PLAIN}/")
-HEAVY_AT_ONCE: Final = 2
-"""Calls with attachments that are worked on at once, per process: each takes many times the memory
-of another one. Behind the bridge, which has as many threads for them, none waits for this."""
 _READS_A_FILE: Final = b"GetAttachment"
 """In every call of the native service that is answered by a file; the name cannot be written in
 another way. Where it is in a text by chance, the call is carried out all the same."""
@@ -118,7 +113,6 @@ class SoapDoor:
     def __init__(self, flask_app: Flask, settings: Settings) -> None:
         self._flask_app = flask_app
         self._settings = settings
-        self._heavy = BoundedSemaphore(HEAVY_AT_ONCE)
         self._kept = KeptAnswers() if settings.kept_answers else None
         self._services = served(settings.same_calls_per_minute)
         # written once from the configured address: a forged Host changes nothing
@@ -139,8 +133,7 @@ class SoapDoor:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         allow = "POST"
-        address = environ.get("PATH_INFO", ""), environ.get("QUERY_STRING", "")
-        limit = body_limit(*address)
+        limit = body_limit(environ.get("PATH_INFO", ""), environ.get("QUERY_STRING", ""))
         try:
             wsdl, service = self._target(environ)
             if wsdl is not None:
@@ -156,8 +149,7 @@ class SoapDoor:
             return _respond(
                 start_response, refused.status, http_refusal(refused.status, limit), more
             )
-        with self._heavy if is_heavy(*address, body) else nullcontext():
-            status, answer = self._answer(environ, service, body)
+        status, answer = self._answer(environ, service, body)
         return _respond(start_response, status, answer)
 
     def _target(self, environ: WSGIEnvironment) -> tuple[bytes | None, Served | None]:
