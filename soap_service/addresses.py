@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from urllib.parse import parse_qsl
 
 from soap_service.fields import SERVICES
-from soap_service.native.models import NAME
+from soap_service.native.kinds import (
+    NAME,
+)
 
 ARS_ENDPOINT = "/arsys/services/ARService"
 ARS_WSDL = "/arsys/WSDL/public"

@@ -15,7 +15,10 @@ from soap_service.dispatch import Call, Handler, from_table
 from soap_service.envelope import Request, read_request
 from soap_service.faults import ggus_element
 from soap_service.fields import GGUS, GGUS_ATTACH, GGUS_HISTORY, Service
-from soap_service.native.models import NAME, element_of
+from soap_service.native.kinds import (
+    NAME,
+    element_of,
+)
 from soap_service.native.service import native_service
 from soap_service.wsdl import write_wsdl
 

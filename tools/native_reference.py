@@ -13,11 +13,13 @@ PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
 
 from app.domain.ticket_content import LABELS  # noqa: E402
-from soap_service.native.models import (  # noqa: E402
-    AUTHENTICATION,
+from soap_service.native.kinds import (  # noqa: E402
     Kind,
     Member,
     wire_name,
+)
+from soap_service.native.models import (  # noqa: E402
+    AUTHENTICATION,
 )
 from soap_service.native.operations import Operation  # noqa: E402
 from soap_service.native.service import native_service  # noqa: E402

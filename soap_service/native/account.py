@@ -8,7 +8,14 @@ from app.domain.attachments import SIZE_LIMIT
 from app.services.partners import find_account
 from soap_service.guard import limit_of
 from soap_service.native.answers import Values
-from soap_service.native.models import ACCOUNT, NAME, PAGE_LIMIT, once
+from soap_service.native.kinds import (
+    NAME,
+    PAGE_LIMIT,
+    once,
+)
+from soap_service.native.models import (
+    ACCOUNT,
+)
 from soap_service.native.operations import NativeCall, Operation
 
 

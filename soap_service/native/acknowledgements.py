@@ -8,7 +8,18 @@ from app.database import writing
 from app.domain.acknowledgements import Answer
 from app.services.acknowledgements import acknowledge_change
 from soap_service.native.answers import Values
-from soap_service.native.models import AUTHOR, BOOLEAN, ID, REASON, TEXT, WRITTEN, once, optional
+from soap_service.native.kinds import (
+    BOOLEAN,
+    REASON,
+    TEXT,
+    once,
+    optional,
+)
+from soap_service.native.models import (
+    AUTHOR,
+    ID,
+    WRITTEN,
+)
 from soap_service.native.operations import NativeCall, Operation
 from soap_service.native.tickets import writer, written
 

@@ -14,7 +14,9 @@ from app.services.diaries import Entry, entries_of
 from app.services.relations import relations_of
 from app.services.tickets import moves_of
 from app.services.timeline import Step, may_see_contacts
-from soap_service.native.models import wire_name
+from soap_service.native.kinds import (
+    wire_name,
+)
 from soap_service.native.operations import NativeCall
 
 Values = Mapping[str, Any]

@@ -9,7 +9,18 @@ from app.domain.attachments import LIMIT_IN_WORDS, attachment_id, public_id
 from app.services.attachments import add_attachment, content_of, find_attachment
 from app.services.tickets import find_ticket
 from soap_service.native.answers import Values, attachment_values
-from soap_service.native.models import ATTACHMENT, AUTHOR, BYTES, ID, INT, STRING, TEXT, once
+from soap_service.native.kinds import (
+    BYTES,
+    INT,
+    STRING,
+    TEXT,
+    once,
+)
+from soap_service.native.models import (
+    ATTACHMENT,
+    AUTHOR,
+    ID,
+)
 from soap_service.native.operations import NativeCall, Operation
 from soap_service.native.tickets import writer
 

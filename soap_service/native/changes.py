@@ -10,19 +10,21 @@ from app.services.changes import TICKET, changes_of
 from app.services.tickets import find_ticket
 from app.services.timeline import steps_of
 from soap_service.native.answers import TEXT_BOUND, Values, names_of, step_values, within
-from soap_service.native.models import (
+from soap_service.native.kinds import (
     BOOLEAN,
-    CHANGE,
     CURSOR,
-    ID,
     INT,
     LONG,
     PAGE,
     PAGE_LIMIT,
-    STEP,
     many,
     once,
     optional,
+)
+from soap_service.native.models import (
+    CHANGE,
+    ID,
+    STEP,
 )
 from soap_service.native.operations import NativeCall, Operation
 

@@ -7,10 +7,8 @@ from typing import Any, Final
 from app.models import Ticket
 from app.services.ticket_lists import TicketFilter, list_tickets
 from soap_service.native.answers import Values
-from soap_service.native.models import (
+from soap_service.native.kinds import (
     BOOLEAN,
-    FILTER,
-    FOUND_TICKET,
     INT,
     PAGE,
     PAGE_LIMIT,
@@ -18,6 +16,10 @@ from soap_service.native.models import (
     once,
     optional,
     wire_name,
+)
+from soap_service.native.models import (
+    FILTER,
+    FOUND_TICKET,
 )
 from soap_service.native.operations import NativeCall, Operation
 

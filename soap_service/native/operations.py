@@ -8,7 +8,11 @@ from functools import cached_property
 from typing import Any
 
 from soap_service.dispatch import Call
-from soap_service.native.models import Kind, Member, message
+from soap_service.native.kinds import (
+    Kind,
+    Member,
+    message,
+)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,11 @@ from app.domain.texts import read_time
 from soap_service import compat  # noqa: F401  (must be imported before spyne)
 from soap_service.dispatch import Protocol
 from soap_service.mapping import sendable
-from soap_service.native.models import NAMESPACE, Kind, Member
+from soap_service.native.kinds import (
+    NAMESPACE,
+    Kind,
+    Member,
+)
 
 from spyne import Boolean, ByteArray, Date, DateTime, Unicode  # isort: skip
 

@@ -6,7 +6,15 @@ from typing import Any, Final
 
 from app.services.registry import all_links, all_sites, responsible_site_of_link
 from soap_service.native.answers import Values, ends
-from soap_service.native.models import LINK, NETWORK, SITE, many, optional
+from soap_service.native.kinds import (
+    many,
+    optional,
+)
+from soap_service.native.models import (
+    LINK,
+    NETWORK,
+    SITE,
+)
 from soap_service.native.operations import NativeCall, Operation
 
 

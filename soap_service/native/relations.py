@@ -9,7 +9,17 @@ from app.database import writing
 from app.domain.relations import RelationRole
 from app.services.relations import relate_tickets, unrelate_tickets
 from soap_service.native.answers import Values
-from soap_service.native.models import AUTHOR, ID, INT, ROLE, WRITTEN, field_name, once
+from soap_service.native.kinds import (
+    INT,
+    field_name,
+    once,
+)
+from soap_service.native.models import (
+    AUTHOR,
+    ID,
+    ROLE,
+    WRITTEN,
+)
 from soap_service.native.operations import Handler, NativeCall, Operation
 from soap_service.native.tickets import writer, written
 

@@ -23,7 +23,14 @@ from soap_service.native import (
     relations,
     tickets,
 )
-from soap_service.native.models import AUTHENTICATION, NAME, NAMESPACE, Kind
+from soap_service.native.kinds import (
+    NAME,
+    NAMESPACE,
+    Kind,
+)
+from soap_service.native.models import (
+    AUTHENTICATION,
+)
 from soap_service.native.operations import NativeCall, Operation
 from soap_service.native.protocol import NativeProtocol, filled
 from soap_service.native.reading import Reader, Request

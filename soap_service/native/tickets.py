@@ -22,23 +22,25 @@ from app.services.tickets import (
 )
 from soap_service.faults import fault_of
 from soap_service.native.answers import Values, ticket_values
-from soap_service.native.models import (
-    AUTHOR,
+from soap_service.native.kinds import (
     BOOLEAN,
-    ID,
     INT,
     LONG_TEXT,
-    NEW_TICKET,
-    RELATION,
-    STALE_TICKET,
     TEXT,
-    TICKET,
-    TICKET_CHANGE,
-    WRITTEN,
     field_name,
     once,
     optional,
     wire_name,
+)
+from soap_service.native.models import (
+    AUTHOR,
+    ID,
+    NEW_TICKET,
+    RELATION,
+    STALE_TICKET,
+    TICKET,
+    TICKET_CHANGE,
+    WRITTEN,
 )
 from soap_service.native.operations import NativeCall, Operation
 from soap_service.native.protocol import element_of

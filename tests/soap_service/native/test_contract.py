@@ -18,7 +18,13 @@ from lxml import etree
 from suds.client import Client
 
 from app.config import PROJECT
-from soap_service.native.models import SITE, field_name, wire_name
+from soap_service.native.kinds import (
+    field_name,
+    wire_name,
+)
+from soap_service.native.models import (
+    SITE,
+)
 from soap_service.native.protocol import element_of
 from soap_service.native.service import NativeService, native_service
 from tests.soap_service.native.client import LINK, NAMESPACE, NEW, Native
