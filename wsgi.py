@@ -13,7 +13,7 @@ from wsgiref.types import WSGIApplication
 from flask import Flask
 
 from app import factory
-from app.bridge import Bridge
+from app.bridge import Bounds, Bridge
 from app.config import Settings
 from app.domain.errors import SettingError
 from app.web import limits
@@ -30,29 +30,35 @@ def create_app() -> Flask:
 
 def build() -> WSGIApplication:
     """The browser's and the partners' doors as one WSGI application."""
-    doors = _doors()
+    doors = soap.mount(factory.create_app(_settings()))
     atexit.register(doors.close)
     return doors
 
 
 def build_server() -> Bridge:
     """The same behind the bridge that lets only whole requests in."""
-    doors = _doors()
+    settings = _settings()
+    doors = soap.mount(factory.create_app(settings))
     return Bridge(
         doors,
         body_limit=_body_limit,
         refusal=_refusal,
         is_heavy=_is_heavy,
         at_end=doors.close,
+        bounds=bounds(settings.database_url),
     )
 
 
-def _doors() -> soap.Mounted:
+def bounds(database_url: str) -> Bounds:
+    """What the server may take on, beside this database."""
+    return Bounds(at_once=1 if database_url.startswith("sqlite") else 3)
+
+
+def _settings() -> Settings:
     try:
-        settings = Settings.from_env().for_serving()
+        return Settings.from_env().for_serving()
     except SettingError as error:
         raise SystemExit(f"Error: {error}") from None
-    return soap.mount(factory.create_app(settings))
 
 
 def _body_limit(path: str, query: str) -> int:

@@ -23,6 +23,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
+from app.turns import Turns
+
 if TYPE_CHECKING:
     from types import TracebackType
     from wsgiref.types import WSGIApplication, WSGIEnvironment
@@ -50,7 +52,10 @@ class Bounds:
     """What one request may take. Times in seconds, sizes in bytes, per worker process."""
 
     threads: int = 16
-    """Requests worked on at once."""
+    """Requests worked on at once; more wait."""
+    at_once: int = 1
+    """Those of them that run at once while each is short: more than one where they wait for a
+    database that is another process (``app/turns.py``)."""
     heavy_threads: int = 2
     """Heavy ones at once, which have threads of their own: however many wait, nobody else does."""
     body_time: float = 15.0
@@ -109,6 +114,7 @@ class Bridge:
         self._heavy_threads = ThreadPoolExecutor(
             self._bounds.heavy_threads, thread_name_prefix="heavy-request"
         )
+        self._turns = Turns(self._bounds.at_once)
         self._buffered = {False: 0, True: 0}
         self._leaving = 0
 
@@ -123,9 +129,11 @@ class Bridge:
         try:
             body = await self._read(scope, receive, received)
             environ = _environ(scope, path, query, body)
-            threads = self._heavy_threads if self._is_heavy(path, query, body) else self._threads
-            loop = asyncio.get_running_loop()
-            answer = await loop.run_in_executor(threads, _run, self._application, environ)
+            heavy = self._is_heavy(path, query, body)
+            threads, run = (
+                (self._heavy_threads, self._run) if heavy else (self._threads, self._run_in_turn)
+            )
+            answer = await asyncio.get_running_loop().run_in_executor(threads, run, environ)
         except _Refused as refused:
             answer = self._refused(path, query, refused.status)
         finally:
@@ -138,6 +146,13 @@ class Bridge:
             await self._give(answer, send)
         finally:
             self._leaving -= size
+
+    def _run(self, environ: WSGIEnvironment) -> Answer:
+        return _run(self._application, environ)
+
+    def _run_in_turn(self, environ: WSGIEnvironment) -> Answer:
+        with self._turns.running():
+            return _run(self._application, environ)
 
     def _refused(self, path: str, query: str, status: HTTPStatus) -> Answer:
         content_type, text = self._refusal(path, query, status)

@@ -10,19 +10,24 @@ from __future__ import annotations
 
 import select
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from time import monotonic
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Dialect, Engine, event
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.orm import Session
+
+from app.write_gate import WriteGate
 
 BUSY_TIMEOUT_MS = 20_000
 ASKED_WHEN_IDLE = 1.0
 """Seconds after which a connection to PostgreSQL is asked whether it lives before it is used."""
-_IMMEDIATE = "portal_begin_immediate"
+MAY_WRITE = "portal_may_write"
+"""Option of a connection whose next transaction writes."""
 _IDLE_SINCE = "portal_idle_since"
+_gates: WeakKeyDictionary[Engine, WriteGate] = WeakKeyDictionary()
 
 
 def configure_engine(engine: Engine) -> None:
@@ -34,6 +39,9 @@ def configure_engine(engine: Engine) -> None:
 
 
 def _configure_sqlite(engine: Engine) -> None:
+    if engine.url.database not in (None, "", ":memory:"):
+        _gates[engine] = WriteGate(str(engine.url.database))
+
     @event.listens_for(engine, "connect")
     def set_pragmas(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # the driver must not begin transactions by itself
@@ -90,11 +98,11 @@ def begin_write(session: Session) -> None:
         pending = [*session.new, *session.dirty, *session.deleted]
         assert not pending, "written before begin_write"
         session.rollback()
-    session.connection(execution_options={_IMMEDIATE: True})
+    session.connection(execution_options={MAY_WRITE: True})
 
 
 def _may_write(connection: Connection) -> bool:
-    return bool(connection.get_execution_options().get(_IMMEDIATE, False))
+    return bool(connection.get_execution_options().get(MAY_WRITE, False))
 
 
 def begin_read(session: Session) -> None:
@@ -104,17 +112,34 @@ def begin_read(session: Session) -> None:
     leaving it out spares two of the five or so round trips of a call. ``begin_write`` ends this. On
     SQLite a transaction is one snapshot, and stays.
     """
-    if session.get_bind().dialect.name == "postgresql" and not session.in_transaction():
-        session.connection(execution_options={"isolation_level": "AUTOCOMMIT"})
+    bind = session.get_bind()
+    if not session.in_transaction() and (options := _reading_options(bind.dialect)):
+        session.connection(execution_options=options)
+
+
+def read_connection(engine: Engine) -> Connection:
+    """The same without a session, for the few reads of nearly every call."""
+    return engine.connect().execution_options(**_reading_options(engine.dialect))
+
+
+def _reading_options(dialect: Dialect) -> dict[str, Any]:
+    return {"isolation_level": "AUTOCOMMIT"} if dialect.name == "postgresql" else {}
 
 
 @contextmanager
 def writing(session: Session) -> Iterator[None]:
     """One write transaction: begins, and commits at the end; any error rolls it back."""
-    begin_write(session)
-    try:
-        yield
-        session.commit()
-    except BaseException:
-        session.rollback()
-        raise
+    bind = session.get_bind()
+    with nullcontext() if isinstance(bind, Connection) else gate_of(bind):
+        begin_write(session)
+        try:
+            yield
+            session.commit()
+        except BaseException:
+            session.rollback()
+            raise
+
+
+def gate_of(engine: Engine) -> AbstractContextManager[None]:
+    """Through which writers of this database come one after another; open on PostgreSQL."""
+    return _gates.get(engine) or nullcontext()

@@ -14,6 +14,9 @@ from dataclasses import replace
 from threading import Lock
 from typing import Final
 
+from sqlalchemy import Connection
+
+from app.domain.access import Actor
 from app.domain.errors import NotFound
 from app.domain.query import read_page
 from app.services.ticket_versions import Version, version_of_ticket, versions_of_tickets
@@ -50,36 +53,47 @@ class KeptAnswers:
         self._lock = Lock()
 
     def answer(self, call: Call, request: Request, carry_out: CarryOut) -> bytes:
-        """The answer to this call, of kept parts as far as there are, else by ``carry_out``.
+        """The answer to this call, of kept rows as far as there are, else by ``carry_out``.
 
-        Raises what ``carry_out`` raises.
+        What ``found`` finds was looked for before. Raises what ``carry_out`` raises.
         """
-        if any(request.operation is operation for operation in _ONE):
+        if _asks_for_one(request):
             return self._one(call, request, carry_out)
         if any(request.operation is operation for operation in _LISTS):
             return self._list(call, request, carry_out)
         return carry_out(call)
 
+    def found(
+        self, connection: Connection, actor: Actor, request: Request, public_url: str
+    ) -> bytes | None:
+        """The kept answer about one ticket, if there is one and it is as it would be made now."""
+        if not _asks_for_one(request):
+            return None
+        number = _only_ticket(request)
+        version = version_of_ticket(connection, actor, number) if number is not None else None
+        if number is None or version is None:
+            return None
+        key = _key(actor, public_url, request, number, version)
+        return self._find([key]).get(key)
+
     def _one(self, call: Call, request: Request, carry_out: CarryOut) -> bytes:
-        sent = request.values()
-        page = read_page(sent.get("startRecord"), sent.get("maxLimit"), default_limit=1)
-        number = ticket_number(sent)
-        version = version_of_ticket(call.session, call.actor, number)
-        if page.start > 0 or version is None:
+        """Make an answer that was not found, and keep it."""
+        number = _only_ticket(request)
+        if number is None:
             return carry_out(call)
-        key = _key(call, request, number, version)
-        kept = self._find([key])
-        if kept:
-            return kept[key]
+        connection = call.session.connection()
+        version = version_of_ticket(connection, call.actor, number)
         answer = carry_out(call)
-        if version_of_ticket(call.session, call.actor, number) == version:
-            self._keep({key: answer})  # else it changed while it was read
+        if version is not None and version_of_ticket(connection, call.actor, number) == version:
+            # else it changed while it was read
+            self._keep({_key(call.actor, call.public_url, request, number, version): answer})
         return answer
 
     def _list(self, call: Call, request: Request, carry_out: CarryOut) -> bytes:
         versions = versions_of_tickets(call.session, call.actor, listed(call, request.values()))
         keys = {
-            number: _key(call, request, number, version) for number, version in versions.items()
+            number: _key(call.actor, call.public_url, request, number, version)
+            for number, version in versions.items()
         }
         rows = self._find(keys.values())
         missing = tuple(number for number, key in keys.items() if key not in rows)
@@ -131,11 +145,22 @@ class KeptAnswers:
                 self._size -= len(old) + _OVERHEAD
 
 
-def _key(call: Call, request: Request, number: int, version: Version) -> Key:
+def _asks_for_one(request: Request) -> bool:
+    return any(request.operation is operation for operation in _ONE)
+
+
+def _only_ticket(request: Request) -> int | None:
+    """The number of the ticket that is asked for; None for a page behind it."""
+    sent = request.values()
+    page = read_page(sent.get("startRecord"), sent.get("maxLimit"), default_limit=1)
+    number = ticket_number(sent)
+    return number if page.start == 0 else None
+
+
+def _key(actor: Actor, public_url: str, request: Request, number: int, version: Version) -> Key:
     """All that an answer about one ticket depends on."""
-    actor = call.actor
     account = (actor.partner_id, actor.internal, actor.contract_year)
-    return (request.operation.name, number, call.public_url, *account, *version)
+    return (request.operation.name, number, public_url, *account, *version)
 
 
 def _cut(answer: bytes) -> tuple[bytes, list[bytes], bytes]:

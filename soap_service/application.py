@@ -17,12 +17,13 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from app.config import WORKERS, Settings
-from app.database import begin_read, writing
+from app.database import begin_read, read_connection, writing
 from app.domain.access import Actor, Kind
 from app.domain.errors import PortalError
 from app.extensions import db
 from app.services.credentials import attempt, record_attempt
 from app.services.partners import actor_of_account, remembered_actor
+from app.write_groups import Writers
 from soap_service.addresses import (
     ARS_ENDPOINT,
     ARS_WSDL,
@@ -34,6 +35,7 @@ from soap_service.addresses import (
 )
 from soap_service.answers import KeptAnswers
 from soap_service.dispatch import Call
+from soap_service.envelope import Request
 from soap_service.faults import (
     CONTENT_TYPE,
     SoapFault,
@@ -126,7 +128,9 @@ class SoapDoor:
             for name, service in self._services.items()
         }
         with flask_app.app_context():
-            engine = db.engine
+            engine = self._engine = db.engine
+        self._key = (settings.secret_key or "").encode()
+        self._writers = Writers(engine)
         self.journal = Journal(lambda: Session(engine), timedelta(days=settings.calls_kept_days))
         limit = settings.same_calls_per_minute
         self._throttle = SameCallThrottle(max(1, limit // WORKERS) if limit else 0)
@@ -203,25 +207,44 @@ class SoapDoor:
             outcome.operation, outcome.account = fault.operation, fault.claimed_login
             raise
         outcome.operation, outcome.account = request.operation.name, request.user
+        actor, kept = self._at_first_sight(request, outcome)
+        if kept is not None:
+            return kept
         with self._flask_app.app_context():
             session = db.session()
             begin_read(session)
-            actor = self._actor(session, request.user, request.password)
-            outcome.account = actor.account_id
-            self._throttle.admit((actor.account_id, request.content), monotonic())
-            call = Call(actor, datetime.now(UTC), session, self._settings.public_url)
+            if actor is None:
+                actor = self._verified(session, request)
+                self._admit(actor, request, outcome)
+            call = Call(actor, datetime.now(UTC), session, self._writers, self._settings.public_url)
             if self._kept is None:
                 return service.answer(call, request)
             return self._kept.answer(call, request, lambda asked: service.answer(asked, request))
 
-    def _actor(self, session: Session, user: str, password: str) -> Actor:
+    def _at_first_sight(
+        self, request: Request, outcome: Outcome
+    ) -> tuple[Actor | None, bytes | None]:
+        """The account if it was verified shortly before, and the answer if it is kept."""
+        with read_connection(self._engine) as connection:
+            actor = remembered_actor(
+                connection, request.user, request.password, datetime.now(UTC), self._key
+            )
+            if actor is None:
+                return None, None
+            self._admit(actor, request, outcome)
+            if self._kept is None:
+                return actor, None
+            return actor, self._kept.found(connection, actor, request, self._settings.public_url)
+
+    def _admit(self, actor: Actor, request: Request, outcome: Outcome) -> None:
+        """Note who calls, and stop an account that loops."""
+        outcome.account = actor.account_id
+        self._throttle.admit((actor.account_id, request.content), monotonic())
+
+    def _verified(self, session: Session, request: Request) -> Actor:
         """The account of these credentials; ``AuthenticationFailed`` for every other cause."""
         now = datetime.now(UTC)
-        key = (self._settings.secret_key or "").encode()
-        remembered = remembered_actor(session, user, password, now, key)
-        if remembered is not None:
-            return remembered
-        tried = attempt(session, Kind.PARTNER, user, password, now, key)
+        tried = attempt(session, Kind.PARTNER, request.user, request.password, now, self._key)
         if tried.needs_record:
             with writing(session):
                 tried = record_attempt(session, tried, now)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from app.database import writing
 from app.domain.attachments import attachment_id, public_id, without_double_encoding
 from app.domain.errors import NotFound, TooMuch
 from app.domain.query import read_page
@@ -34,8 +33,8 @@ def _add(call: Call, sent: Mapping[str, Any]) -> Values:
     )
     number = ticket_number(sent, "GAT_Request_ID")
     by = writer(call, sent, prefix="GAT")
-    with writing(call.session):
-        added = add_attachment(call.session, by, number, sent["GAT_Attachment_Name"], content)
+    with call.writing() as session:
+        added = add_attachment(session, by, number, sent["GAT_Attachment_Name"], content)
         return {"GAT_Attachment_ID": public_id(added.id)}
 
 

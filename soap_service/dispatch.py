@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from binascii import a2b_base64
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -17,6 +18,7 @@ from lxml import etree
 from sqlalchemy.orm import Session
 
 from app.domain.access import Actor
+from app.write_groups import Writers
 from soap_service import compat  # noqa: F401  (must be imported before spyne)
 from soap_service.faults import SOAP_NS
 from soap_service.fields import ROW, Operation, Service
@@ -33,14 +35,19 @@ Values = Mapping[str, Value]
 
 @dataclass(frozen=True)
 class Call:
-    """Who calls and when, and with which session. ``now`` is aware UTC."""
+    """Who calls and when; ``session`` reads, ``writing`` writes. ``now`` is aware UTC."""
 
     actor: Actor
     now: datetime
     session: Session
+    writers: Writers
     public_url: str
     only: tuple[int, ...] = ()
     """Of a list, the rows of these tickets only: the others are kept (``answers``)."""
+
+    def writing(self) -> AbstractContextManager[Session]:
+        """The session in which the call's change is made, committed when the block has ended."""
+        return self.writers.writing(self.session)
 
 
 Handler = Callable[[Call, Mapping[str, Any]], Values | Sequence[Values]]

@@ -11,7 +11,6 @@ from typing import Final
 
 from sqlalchemy import Select
 
-from app.database import writing
 from app.domain.access import Door, Writer
 from app.domain.errors import Invalid, NotFound
 from app.domain.query import read_page, with_parameters
@@ -65,8 +64,8 @@ def create(call: Call, sent: Mapping[str, str]) -> int:
     """Open a ticket, or answer the number of the one that this origin id opened."""
     new = mapping.new_ticket(sent)
     by = writer(call, sent)
-    with writing(call.session):
-        answer = open_ticket_once(call.session, by, new, mapping.content_of(sent))
+    with call.writing() as session:
+        answer = open_ticket_once(session, by, new, mapping.content_of(sent))
     if answer.refused is not None:  # its note for the operators is kept
         raise answer.refused
     return answer.number
@@ -87,8 +86,8 @@ def _op_create_child(call: Call, sent: Mapping[str, str]) -> Values:
     role = _OTHER_IS.get(sent[_RELATION])  # the guard lets only "" through too
     if role is None:
         raise Invalid(_RELATION, f"{_RELATION} takes one of: {', '.join(_OTHER_IS)}")
-    with writing(call.session):
-        ticket = open_related_ticket(call.session, by, new, role, other)
+    with call.writing() as session:
+        ticket = open_related_ticket(session, by, new, role, other)
         number = ticket.number
     return {"GHD_Request_ID": str(number)}
 
@@ -97,10 +96,8 @@ def _modify(call: Call, sent: Mapping[str, str]) -> Values:
     number = ticket_number(sent)
     digest = hashlib.sha256(json.dumps(dict(sent), sort_keys=True).encode()).hexdigest()
     by = writer(call, sent, digest)
-    with writing(call.session):
-        change_ticket(
-            call.session, by, number, partial(mapping.wanted_changes, sent, call.public_url)
-        )
+    with call.writing() as session:
+        change_ticket(session, by, number, partial(mapping.wanted_changes, sent, call.public_url))
     return {"GHD_Request_ID": str(number)}
 
 

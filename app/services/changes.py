@@ -23,8 +23,9 @@ from app.models import Change, ChangedField, Counter
 
 TICKET = "ticket"
 _counters = cast(Table, Counter.__table__)
+_changes = cast(Table, Change.__table__)
 # Made once, of tables: other writers wait for the counters' locks.
-_INSERT_CHANGE = insert(cast(Table, Change.__table__))
+_INSERT_CHANGE = insert(_changes)
 _INSERT_FIELDS = insert(cast(Table, ChangedField.__table__))
 _TAKE: Final = {
     dialect: upsert(_counters)
@@ -35,6 +36,16 @@ _TAKE: Final = {
     .returning(_counters.c.value)
     for dialect, upsert in (("sqlite", sqlite_insert), ("postgresql", postgresql_insert))
 }
+_INSERT_NUMBERED_CHANGE = (
+    # PostgreSQL only. Number and row in one round trip: as long as it takes, all others wait.
+    _INSERT_CHANGE.from_select(
+        [column.name for column in _changes.c],
+        select(
+            (taken := _TAKE["postgresql"].cte("taken")).c.value,
+            *(bindparam(item.name, type_=item.type) for item in _changes.c if item.name != "id"),
+        ),
+    ).returning(_changes.c.id)
+)
 
 
 @dataclass(frozen=True)
@@ -92,9 +103,13 @@ def record_change(
         "door": by.door,
         "request_digest": by.request_digest,
     }
-    number = take_number(session, "change")
     connection = session.connection()
-    connection.execute(_INSERT_CHANGE, {"id": number, **change})
+    if connection.dialect.name == "postgresql":
+        counted = {"taken": "change", "count": 1}
+        number = connection.execute(_INSERT_NUMBERED_CHANGE, {**change, **counted}).scalar_one()
+    else:
+        number = take_number(session, "change")
+        connection.execute(_INSERT_CHANGE, {"id": number, **change})
     rows = [
         {
             "change_id": number,

@@ -15,7 +15,7 @@ import hashlib
 import hmac
 import threading
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -87,10 +87,17 @@ _NOBODY = _HASHER.hash("nobody has this password")
 """Hashed for unknown names, so that they cost what known ones cost."""
 _SECRETS_OF_A_PARTNER = 2
 _verified = VerifiedCredential.__table__
-_REMEMBERED = select(_verified.c.digest).where(
-    _verified.c.digest.in_((bindparam("first"), bindparam("second"))),
-    _verified.c.at >= bindparam("since"),
+REMEMBERED = (
+    select(_verified.c.digest)
+    .where(
+        _verified.c.digest.in_((bindparam("first"), bindparam("second"))),
+        _verified.c.at >= bindparam("since"),
+    )
+    .limit(1)
+    .scalar_subquery()
 )
+"""SQL: a digest that was verified so shortly before that nothing is to be recorded. Its values are
+those of ``remembered_by``."""
 
 
 @dataclass(frozen=True)
@@ -154,22 +161,13 @@ def attempt(
     return Attempt(name_digest, account_id, verified_digest=digests[matching])
 
 
-def is_remembered(
-    session: Session,
-    kind: Kind,
-    name: str,
-    password: str,
-    hashes: Collection[str],
-    now: datetime,
-    key: bytes,
-) -> bool:
-    """Whether these credentials fit one of the live ``hashes`` and were verified so shortly
-    before that nothing is to be recorded. False says nothing: ``attempt`` has to find out."""
-    if len(password) > LONGEST_PASSWORD or not 1 <= len(hashes) <= _SECRETS_OF_A_PARTNER:
-        return False
+def remembered_by(
+    kind: Kind, name: str, password: str, hashes: Sequence[str], now: datetime, key: bytes
+) -> dict[str, Any]:
+    """The values of ``REMEMBERED`` for these credentials, if ``hashes`` are the stored ones."""
     digests = [_credential_digest(key, kind, name, stored, password) for stored in hashes]
-    given = {"first": digests[0], "second": digests[-1], "since": now - REFRESH_AFTER}
-    return session.connection().execute(_REMEMBERED, given).first() is not None
+    first, second = (digests[0], digests[-1]) if digests else ("", "")
+    return {"first": first, "second": second, "since": now - REFRESH_AFTER}
 
 
 def _without_hashing(

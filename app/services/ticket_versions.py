@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from sqlalchemy import Select, bindparam, exists, select
+from sqlalchemy import Connection, Select, bindparam, exists, select
 from sqlalchemy.orm import Session
 
 from app.domain.access import Actor, TicketAccess
@@ -58,15 +58,11 @@ _OWN = _ANY.where(
 )
 
 
-def version_of_ticket(session: Session, actor: Actor, number: int) -> Version | None:
+def version_of_ticket(connection: Connection, actor: Actor, number: int) -> Version | None:
     """What an answer about this ticket to this partner's account depends on beside the account's
     switches and contract; None if there is no such ticket, or none that it may read."""
     statement = _ANY if actor.access is TicketAccess.ALL else _OWN
-    row = (
-        session.connection()
-        .execute(statement, {"partner_id": actor.partner_id, "number": number})
-        .first()
-    )
+    row = connection.execute(statement, {"partner_id": actor.partner_id, "number": number}).first()
     return None if row is None else tuple(row)
 
 

@@ -49,6 +49,7 @@ from app.domain.tickets import (
 from app.domain.working_time import add_working_days
 from app.models import Change, ChangedField, Partner, Ticket
 from app.services.changes import TICKET, FieldChange, record_change, take_number
+from app.services.new_rows import insert_with_parts
 from app.services.registry import link_names, site_keys_by_name
 from app.services.ticket_fields import (
     apply_value,
@@ -178,8 +179,7 @@ def open_ticket(
         ]
         logged += [FieldChange(name, None, stated[name]) for name in COMMENTS if stated[name]]
         ticket.number = take_number(session, TICKET)
-    session.add(ticket)
-    session.flush()
+    insert_with_parts(session, ticket)
     record_change(session, by, kind=TICKET, thing_id=ticket.number, fields=logged, version=1, at=at)
     return ticket
 

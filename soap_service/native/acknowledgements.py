@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from app.database import writing
 from app.domain.acknowledgements import Answer
 from app.services.acknowledgements import acknowledge_change
 from soap_service.native.answers import Values
@@ -27,9 +26,9 @@ from soap_service.native.tickets import writer, written
 def _acknowledge(call: NativeCall, sent: Any) -> Values:
     by = writer(call, sent)
     answer = Answer.ACCEPTED if sent.accepted else Answer.REFUSED
-    with writing(call.session):
+    with call.writing() as session:
         return written(
-            acknowledge_change(call.session, by, sent.number, sent.site, answer, sent.reason or "")
+            acknowledge_change(session, by, sent.number, sent.site, answer, sent.reason or "")
         )
 
 

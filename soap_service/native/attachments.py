@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from app.database import writing
 from app.domain.attachments import LIMIT_IN_WORDS, attachment_id, public_id
 from app.services.attachments import add_attachment, content_of, find_attachment
 from app.services.tickets import find_ticket
@@ -28,9 +27,9 @@ from soap_service.native.tickets import writer
 def _add(call: NativeCall, sent: Any) -> Values:
     by = writer(call, sent)
     content = b"".join(sent.content or ())
-    with writing(call.session):
-        added = add_attachment(call.session, by, sent.number, sent.name, content)
-        ticket = find_ticket(call.session, call.actor, sent.number)
+    with call.writing() as session:
+        added = add_attachment(session, by, sent.number, sent.name, content)
+        ticket = find_ticket(session, call.actor, sent.number)
         return {"id": public_id(added.id), "version": ticket.version}
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from app.database import writing
 from app.domain.relations import RelationRole
 from app.services.relations import relate_tickets, unrelate_tickets
 from soap_service.native.answers import Values
@@ -27,9 +26,9 @@ from soap_service.native.tickets import writer, written
 def _carried_out_by(verb: Callable[..., Any]) -> Handler:
     def carry_out(call: NativeCall, sent: Any) -> Values:
         by = writer(call, sent)
-        with writing(call.session):
+        with call.writing() as session:
             role = RelationRole(field_name(sent.role))
-            return written(verb(call.session, by, sent.number, role, sent.other))
+            return written(verb(session, by, sent.number, role, sent.other))
 
     return carry_out
 

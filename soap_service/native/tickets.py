@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any, Final
 
-from app.database import writing
 from app.domain.access import Door, Writer
 from app.domain.errors import StaleVersion
 from app.domain.relations import RelationRole
@@ -98,18 +97,19 @@ def _create(call: NativeCall, sent: Any) -> Values:
     relation = (sent.relation.role, sent.relation.number) if sent.relation is not None else None
     by = writer(call, sent)
 
-    def opening() -> Ticket:
-        if relation is None:
-            return open_ticket(call.session, by, new, check_needs=True)
-        role, other = RelationRole(field_name(relation[0])), relation[1]
-        return open_related_ticket(call.session, by, new, role, other, check_needs=True)
+    with call.writing() as session:
 
-    with writing(call.session):
+        def opening() -> Ticket:
+            if relation is None:
+                return open_ticket(session, by, new, check_needs=True)
+            role, other = RelationRole(field_name(relation[0])), relation[1]
+            return open_related_ticket(session, by, new, role, other, check_needs=True)
+
         if sent.requestKey is None:
             ticket = opening()
         else:
             digest = content_digest(new, *(relation or ()))
-            ticket = open_ticket_under_key(call.session, by, sent.requestKey, digest, opening)
+            ticket = open_ticket_under_key(session, by, sent.requestKey, digest, opening)
         number = ticket.number
     # that of the creation, also for a repeat: who updates has to have seen what came after
     return {"number": number, "version": 1 if relation is None else 2}
@@ -122,9 +122,9 @@ def _update(call: NativeCall, sent: Any) -> Values:
             wanted[field] = _EMPTY.get(field, "")
     by = writer(call, sent)
     try:
-        with writing(call.session):
+        with call.writing() as session:
             ticket = change_ticket_at(
-                call.session,
+                session,
                 by,
                 sent.number,
                 wanted,
@@ -176,9 +176,9 @@ def _get(call: NativeCall, sent: Any) -> Values:
 def _comment(call: NativeCall, sent: Any) -> Values:
     said = repr((sent.number, sent.author, sent.text, bool(sent.internal)))
     by = writer(call, sent, hashlib.sha256(said.encode()).hexdigest())
-    with writing(call.session):
+    with call.writing() as session:
         return written(
-            comment_ticket(call.session, by, sent.number, sent.text, internal=bool(sent.internal))
+            comment_ticket(session, by, sent.number, sent.text, internal=bool(sent.internal))
         )
 
 

@@ -1,0 +1,139 @@
+"""Several writers' changes in one commit, where a database takes one writer at a time.
+
+SQLite lets one transaction write, and syncing its commit to disk takes about as long as a change
+itself. Writers of one process that come while another is writing therefore share its transaction:
+each has its turn and a savepoint of its own, the last of them commits for all, and none is told
+that its change is written before it is on disk. PostgreSQL does the like by itself.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from typing import Final
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from app.database import MAY_WRITE, gate_of, writing
+from app.turns import waiting
+
+LARGEST_GROUP: Final = 16
+"""Changes in one transaction, so that the writers of other processes never wait long."""
+
+
+class CommitFailed(Exception):
+    """The transaction that held this change was not committed: nothing of it is written."""
+
+
+class _Group:
+    """One transaction and what became of it."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.turns = 0
+        with ExitStack() as leaving:
+            leaving.enter_context(gate_of(engine))
+            self.connection = leaving.enter_context(engine.connect())
+            self.connection.execution_options(**{MAY_WRITE: True}).begin()
+            self._leaving = leaving.pop_all()
+        self._ended = threading.Event()
+        self._error: BaseException | None = None
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether SQLite gave the whole transaction up, as it does when the disk is full."""
+        return not self.connection.connection.dbapi_connection.in_transaction  # type: ignore[union-attr]
+
+    def end(self) -> None:
+        """Commit for all."""
+        try:
+            if self.is_lost:
+                raise CommitFailed
+            self.connection.commit()
+        except BaseException as error:  # noqa: BLE001  # each writer of the group is told
+            self._error = error
+            self.connection.invalidate()
+        finally:
+            self._leaving.close()
+            self._ended.set()
+
+    def wait(self) -> None:
+        """Return when what was written is on disk; else raise ``CommitFailed``."""
+        with waiting():
+            self._ended.wait()
+        if self._error is not None:
+            raise CommitFailed from self._error
+
+
+class Writers:
+    """The writers of one database in this process."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._turn = threading.Lock()
+        self._counting = threading.Lock()
+        self._waiting = 0
+        self._group: _Group | None = None
+
+    @contextmanager
+    def writing(self, session: Session) -> Iterator[Session]:
+        """The session in which one change is made: ``session``, or on SQLite one of its own.
+
+        The change is committed to disk when the block has ended without an error. An error takes
+        back this change alone, and is raised. What ``session`` has read is given up.
+        """
+        if self._engine.dialect.name != "sqlite":
+            # it waits for the server, and for other writers there
+            with waiting(), writing(session):
+                yield session
+            return
+        session.rollback()
+        with self._turn_of_group() as own:
+            yield own
+
+    @contextmanager
+    def _turn_of_group(self) -> Iterator[Session]:
+        group = self._join()
+        error: BaseException | None = None
+        try:
+            with Session(
+                group.connection, join_transaction_mode="create_savepoint", expire_on_commit=False
+            ) as session:
+                yield session
+                session.commit()
+        except BaseException as raised:  # noqa: BLE001  # raised again below
+            error = raised
+        self._leave(group)
+        if error is not None:
+            with suppress(CommitFailed):  # what it read of the others is there before it is told
+                group.wait()
+            raise error
+        group.wait()
+
+    def _join(self) -> _Group:
+        """Wait for a turn in the group that is writing, or in a new one."""
+        with self._counting:
+            self._waiting += 1
+        try:
+            with waiting():
+                self._turn.acquire()
+                if self._group is None:
+                    self._group = _Group(self._engine)
+                return self._group
+        except BaseException:
+            self._turn.release()
+            raise
+        finally:
+            with self._counting:
+                self._waiting -= 1
+
+    def _leave(self, group: _Group) -> None:
+        """End the turn, and the group if nobody waits for a turn in it."""
+        group.turns += 1
+        try:
+            if not self._waiting or group.turns >= LARGEST_GROUP or group.is_lost:
+                self._group = None
+                group.end()
+        finally:
+            self._turn.release()
