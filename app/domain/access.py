@@ -95,6 +95,8 @@ class Writer:
     """What else the sender says of itself (GHD_Last_Login, GHD_Origin_SG): recorded, not used."""
     request_digest: str | None = None
     """Digest of a partner's whole request, by which an identical repeat is known."""
+    remote: str = ""
+    """The address that it came from, where it came over the network."""
 
     @property
     def shown_author(self) -> str:

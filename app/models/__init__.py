@@ -3,10 +3,34 @@
 from app.models.attachments import Attachment, AttachmentContent
 from app.models.base import Base, UtcTime
 from app.models.calls import AccountDay, PartnerCall
-from app.models.changes import Change, ChangedField, Counter, PortalFact
+from app.models.changes import Change, ChangedField, Counter, PortalFact, Refusal
 from app.models.partners import AccountSecret, AccountSite, Partner, PartnerAccount
-from app.models.people import Login, LoginFailure, User, UserSite, VerifiedCredential
-from app.models.registry import Link, Site, SiteName
+from app.models.people import (
+    ApiToken,
+    FailedLogins,
+    Login,
+    LoginFailure,
+    RecoveryCode,
+    ResetLink,
+    TokenSecret,
+    User,
+    UserSite,
+    VerifiedCredential,
+)
+from app.models.registry import (
+    DismissedName,
+    FactSource,
+    Link,
+    LinkCircuit,
+    Proposal,
+    Site,
+    SiteAsn,
+    SiteContact,
+    SiteName,
+    SitePrefix,
+    SourceRun,
+    Unit,
+)
 from app.models.relations import Acknowledgement, TicketRelation
 from app.models.tickets import (
     ExternalReference,
@@ -25,14 +49,19 @@ __all__ = [
     "AccountSecret",
     "AccountSite",
     "Acknowledgement",
+    "ApiToken",
     "Attachment",
     "AttachmentContent",
     "Base",
     "Change",
     "ChangedField",
     "Counter",
+    "DismissedName",
     "ExternalReference",
+    "FactSource",
+    "FailedLogins",
     "Link",
+    "LinkCircuit",
     "Login",
     "LoginFailure",
     "OriginDifference",
@@ -41,15 +70,25 @@ __all__ = [
     "PartnerAccount",
     "PartnerCall",
     "PortalFact",
+    "Proposal",
+    "RecoveryCode",
+    "Refusal",
     "RequestKey",
+    "ResetLink",
     "Site",
+    "SiteAsn",
+    "SiteContact",
     "SiteName",
+    "SitePrefix",
     "SiteSpelling",
+    "SourceRun",
     "Ticket",
     "TicketLink",
     "TicketPartner",
     "TicketRelation",
     "TicketSite",
+    "TokenSecret",
+    "Unit",
     "User",
     "UserSite",
     "UtcTime",

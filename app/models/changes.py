@@ -28,7 +28,13 @@ class Change(Base):
     """One change of one thing. ``id`` is the cursor's position and comes from a counter."""
 
     __tablename__ = "changes"
-    __table_args__ = (UniqueConstraint("kind", "thing_id", "version"),)
+    __table_args__ = (
+        UniqueConstraint("kind", "thing_id", "version"),
+        # the audit's filters, each by keyset
+        Index(None, "kind", "id"),
+        Index(None, "actor_account", "id"),
+        Index(None, "at", "id"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     kind: Mapped[str] = mapped_column(String(20))
@@ -48,6 +54,8 @@ class Change(Base):
     claims: Mapped[str] = mapped_column(Text, default="")
     """What else the sender claims of itself (Last_Login, Origin_SG), as JSON or empty."""
     door: Mapped[str] = mapped_column(String(10))
+    remote: Mapped[str] = mapped_column(String(45), default="")
+    """Address from which it came; "" for the portal's own work and for commands."""
     request_digest: Mapped[str | None] = mapped_column(String(64))
     """Digest of the partner's request, to know an identical repeat."""
 
@@ -70,6 +78,23 @@ class ChangedField(Base):
     new: Mapped[str | None] = mapped_column(Text)
 
     change: Mapped[Change] = relationship(back_populates="fields")
+
+
+class Refusal(Base):
+    """One refused right: who tried what, from where, and why not."""
+
+    __tablename__ = "refusals"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(UtcTime, index=True)
+    actor_kind: Mapped[str] = mapped_column(String(10))
+    actor_account: Mapped[str] = mapped_column(String(100), index=True)
+    actor_id: Mapped[int | None]
+    door: Mapped[str] = mapped_column(String(10))
+    remote: Mapped[str] = mapped_column(String(45), default="")
+    what: Mapped[str] = mapped_column(String(255))
+    """Operation or address, without values that were sent."""
+    reason: Mapped[str] = mapped_column(String(255))
 
 
 class PortalFact(Base):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import BigInteger, ForeignKey, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.models.base import Base, UtcTime
@@ -24,6 +24,13 @@ class User(Base):
     time_zone: Mapped[str] = mapped_column(String(50), default="UTC")
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     disabled_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    mail: Mapped[str] = mapped_column(String(254), default="")
+    totp_secret: Mapped[str] = mapped_column(String(255), default="")
+    """Secret of the second factor, encrypted with a key from the portal's secret; "" = none."""
+    totp_since: Mapped[datetime | None] = mapped_column(UtcTime)
+    """When the second factor was confirmed by a first code; None = not in use."""
+    totp_step: Mapped[int] = mapped_column(BigInteger, default=0)
+    """The time step of the last code that was taken: no code is taken twice."""
 
     sites: Mapped[list[Site]] = relationship(secondary="user_sites", order_by=Site.key)
 
@@ -48,8 +55,97 @@ class Login(Base):
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     expires_at: Mapped[datetime] = mapped_column(UtcTime)
     ended_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    second_factor: Mapped[bool] = mapped_column(default=False)
+    """Whether a second factor was given at this login."""
+    remote: Mapped[str] = mapped_column(String(45), default="")
+    """Address from which it was made."""
+    browser: Mapped[str] = mapped_column(String(255), default="")
+    """What the browser calls itself, cut."""
+    seen_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    """Last use, to a minute or so."""
 
     user: Mapped[User] = relationship(lazy="joined")
+
+
+class ResetLink(Base):
+    """A link with which a person sets a password once; its secret is kept as a hash."""
+
+    __tablename__ = "reset_links"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    created_at: Mapped[datetime] = mapped_column(UtcTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    """Used, or replaced by a newer one."""
+
+    user: Mapped[User] = relationship(lazy="joined")
+
+
+class RecoveryCode(Base):
+    """A code that stands in for a lost second factor, once; kept as a hash."""
+
+    __tablename__ = "recovery_codes"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    code_hash: Mapped[str] = mapped_column(String(64))
+    used_at: Mapped[datetime | None] = mapped_column(UtcTime)
+
+
+class ApiToken(Base):
+    """A token for programs: a person's own, or a system's that an administrator made."""
+
+    __tablename__ = "api_tokens"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(100), unique=True)
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"), index=True)
+    """Whose it is and with whose rights it reads; None = a system's."""
+    scopes: Mapped[str] = mapped_column(String(100))
+    """events, tickets, registry, read; separated by blanks."""
+    created_at: Mapped[datetime] = mapped_column(UtcTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    used_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    """Last use, to a minute or so."""
+
+    user: Mapped[User | None] = relationship(lazy="joined")
+    secrets: Mapped[list[TokenSecret]] = relationship(
+        back_populates="token", order_by="TokenSecret.id"
+    )
+
+
+class TokenSecret(Base):
+    """A secret of a token, kept as a hash; two may live while it is rotated."""
+
+    __tablename__ = "token_secrets"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    token_id: Mapped[int] = mapped_column(ForeignKey("api_tokens.id"), index=True)
+    secret_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    created_at: Mapped[datetime] = mapped_column(UtcTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcTime)
+
+    token: Mapped[ApiToken] = relationship(back_populates="secrets")
+
+
+class FailedLogins(Base):
+    """How often logins of one account failed in one minute: the audit's record of them."""
+
+    __tablename__ = "failed_logins"
+    __table_args__ = (UniqueConstraint("kind", "account", "minute"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(10))
+    """person or partner."""
+    account: Mapped[str] = mapped_column(String(100))
+    """The account's name; "" for all names that no account has, which may be mistyped secrets."""
+    minute: Mapped[datetime] = mapped_column(UtcTime, index=True)
+    failures: Mapped[int]
+    remote: Mapped[str] = mapped_column(String(45), default="")
+    """Address of the last one."""
 
 
 class LoginFailure(Base):

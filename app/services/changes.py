@@ -101,12 +101,14 @@ def record_change(
         "author": by.shown_author,
         "claims": json.dumps(dict(by.claims), ensure_ascii=False) if by.claims else "",
         "door": by.door,
+        "remote": by.remote,
         "request_digest": by.request_digest,
     }
     connection = session.connection()
     if connection.dialect.name == "postgresql":
         counted = {"taken": "change", "count": 1}
-        number = connection.execute(_INSERT_NUMBERED_CHANGE, {**change, **counted}).scalar_one()
+        row = connection.execute(_INSERT_NUMBERED_CHANGE, {**change, **counted})
+        number = int(row.scalar_one())
     else:
         number = take_number(session, "change")
         connection.execute(_INSERT_CHANGE, {"id": number, **change})
