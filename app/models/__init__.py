@@ -22,6 +22,7 @@ from app.models.registry import (
     FactSource,
     Link,
     LinkCircuit,
+    LinkName,
     Proposal,
     Site,
     SiteAsn,
@@ -42,6 +43,7 @@ from app.models.tickets import (
     TicketLink,
     TicketPartner,
     TicketSite,
+    UnknownLink,
 )
 
 __all__ = [
@@ -62,6 +64,7 @@ __all__ = [
     "FailedLogins",
     "Link",
     "LinkCircuit",
+    "LinkName",
     "Login",
     "LoginFailure",
     "OriginDifference",
@@ -89,6 +92,7 @@ __all__ = [
     "TicketSite",
     "TokenSecret",
     "Unit",
+    "UnknownLink",
     "User",
     "UserSite",
     "UtcTime",

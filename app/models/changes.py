@@ -30,10 +30,9 @@ class Change(Base):
     __tablename__ = "changes"
     __table_args__ = (
         UniqueConstraint("kind", "thing_id", "version"),
-        # the audit's filters, each by keyset
-        Index(None, "kind", "id"),
-        Index(None, "actor_account", "id"),
-        Index(None, "at", "id"),
+        # the audit reads each kind by time, of everybody or of one account, and merges them
+        Index(None, "kind", "at", "id"),
+        Index("ix_changes_kind_actor", "kind", "actor_account", "at", "id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
@@ -84,11 +83,12 @@ class Refusal(Base):
     """One refused right: who tried what, from where, and why not."""
 
     __tablename__ = "refusals"
+    __table_args__ = (Index(None, "at", "id"), Index(None, "actor_account", "at", "id"))
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    at: Mapped[datetime] = mapped_column(UtcTime, index=True)
+    at: Mapped[datetime] = mapped_column(UtcTime)
     actor_kind: Mapped[str] = mapped_column(String(10))
-    actor_account: Mapped[str] = mapped_column(String(100), index=True)
+    actor_account: Mapped[str] = mapped_column(String(100))
     actor_id: Mapped[int | None]
     door: Mapped[str] = mapped_column(String(10))
     remote: Mapped[str] = mapped_column(String(45), default="")

@@ -161,6 +161,18 @@ class LinkCircuit(Base):
     circuit_id: Mapped[str] = mapped_column(String(100), default="", index=True)
 
 
+class LinkName(Base):
+    """Another id under which tickets name a link: a slip of the pen, or what it was called."""
+
+    __tablename__ = "link_names"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    link_id: Mapped[int] = mapped_column(ForeignKey("links.id"), index=True)
+    name: Mapped[str] = mapped_column(String(100), unique=True)
+
+    link: Mapped[Link] = relationship()
+
+
 class FactSource(Base):
     """Where one field of a site or link comes from; without a row, the record's own source says."""
 
@@ -191,11 +203,14 @@ class DismissedName(Base):
     """A name of tickets that an administrator has looked at and that is to stay unresolved."""
 
     __tablename__ = "dismissed_names"
+    __table_args__ = (UniqueConstraint("kind", "name"),)
 
-    kind: Mapped[str] = mapped_column(String(10), primary_key=True)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(10))
     """site, link or unit."""
-    name: Mapped[str] = mapped_column(String(255), primary_key=True)
-    at: Mapped[datetime] = mapped_column(UtcTime)
+    name: Mapped[str] = mapped_column(String(255))
+    dismissed: Mapped[bool] = mapped_column(default=True)
+    """False when that was taken back."""
 
 
 class Proposal(Base):

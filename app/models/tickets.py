@@ -21,6 +21,7 @@ class Ticket(Base):
         Index(None, "state", "number"),
         Index(None, "changed_at", "number"),
         Index(None, "created_at", "number"),
+        Index(None, "unit", "number"),
     )
 
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
@@ -137,6 +138,19 @@ class TicketSite(Base):
     ticket: Mapped[Ticket] = relationship(back_populates="affected_sites")
     site: Mapped[Site | None] = relationship(lazy="joined")
     spellings: Mapped[list[SiteSpelling]] = relationship(cascade="all, delete-orphan")
+
+
+class UnknownLink(Base):
+    """A word in a ticket's title or description that looks like a link id and was none then."""
+
+    __tablename__ = "unknown_links"
+    __table_args__ = (Index(None, "name", "ticket_number"),)
+
+    ticket_number: Mapped[int] = mapped_column(ForeignKey("tickets.number"), primary_key=True)
+    name: Mapped[str] = mapped_column(String(100), primary_key=True)
+    """In upper case, as link ids are written."""
+    link_id: Mapped[int | None] = mapped_column(ForeignKey("links.id"), index=True)
+    """The link that the ticket affects since an administrator said what the name means."""
 
 
 class SiteSpelling(Base):

@@ -18,6 +18,13 @@ _ONLY_ADDED = ("changes", "changed_fields", "refusals")
 """Tables of the audit: the database itself refuses to change or to delete their rows."""
 
 
+_FEWER_FAILURES = (
+    "NEW.failures <= OLD.failures OR NEW.kind <> OLD.kind OR NEW.account <> OLD.account"
+    " OR NEW.minute <> OLD.minute"
+)
+"""What no update of a count of failed logins may be."""
+
+
 def _only_add() -> None:
     sqlite = op.get_bind().dialect.name == "sqlite"
     if not sqlite:
@@ -25,22 +32,37 @@ def _only_add() -> None:
             "CREATE FUNCTION refuse_to_change_the_audit() RETURNS trigger LANGUAGE plpgsql AS"
             " $$ BEGIN RAISE EXCEPTION 'rows of % are only added', TG_TABLE_NAME; END $$"
         )
-    for table in _ONLY_ADDED:
-        for event in ("update", "delete"):
-            what = (
-                f"BEGIN SELECT RAISE(ABORT, 'rows of {table} are only added'); END"
-                if sqlite
-                else "FOR EACH ROW EXECUTE FUNCTION refuse_to_change_the_audit()"
+    for table, event, when in _refused_events():
+        what = (
+            f"{when} BEGIN SELECT RAISE(ABORT, 'rows of {table} are only added'); END"
+            if sqlite
+            else f"FOR EACH ROW {when} EXECUTE FUNCTION refuse_to_change_the_audit()"
+        )
+        op.execute(f"CREATE TRIGGER {table}_no_{event} BEFORE {event} ON {table} {what}")
+    if not sqlite:
+        for table in (*_ONLY_ADDED, "failed_logins"):
+            op.execute(
+                f"CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table}"
+                " FOR EACH STATEMENT EXECUTE FUNCTION refuse_to_change_the_audit()"
             )
-            op.execute(f"CREATE TRIGGER {table}_no_{event} BEFORE {event} ON {table} {what}")
+
+
+def _refused_events() -> list[tuple[str, str, str]]:
+    events = [(table, event, "") for table in _ONLY_ADDED for event in ("update", "delete")]
+    return [
+        *events,
+        ("failed_logins", "update", f"WHEN ({_FEWER_FAILURES})"),
+        ("failed_logins", "delete", ""),
+    ]
 
 
 def _allow_all() -> None:
     sqlite = op.get_bind().dialect.name == "sqlite"
-    for table in _ONLY_ADDED:
-        for event in ("update", "delete"):
-            op.execute(f"DROP TRIGGER {table}_no_{event}" + ("" if sqlite else f" ON {table}"))
+    for table, event, _when in _refused_events():
+        op.execute(f"DROP TRIGGER {table}_no_{event}" + ("" if sqlite else f" ON {table}"))
     if not sqlite:
+        for table in (*_ONLY_ADDED, "failed_logins"):
+            op.execute(f"DROP TRIGGER {table}_no_truncate ON {table}")
         op.execute("DROP FUNCTION refuse_to_change_the_audit()")
 
 
@@ -48,11 +70,51 @@ def upgrade() -> None:
     """Bring the tables to this revision."""
     op.create_table(
         "dismissed_names",
+        sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("kind", sa.String(length=10), nullable=False),
         sa.Column("name", sa.String(length=255), nullable=False),
-        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("kind", "name", name=op.f("pk_dismissed_names")),
+        sa.Column("dismissed", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_dismissed_names")),
+        sa.UniqueConstraint("kind", "name", name=op.f("uq_dismissed_names_kind_name")),
     )
+    op.create_table(
+        "link_names",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("link_id", sa.Integer(), nullable=False),
+        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["link_id"], ["links.id"], name=op.f("fk_link_names_link_id_links")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_link_names")),
+        sa.UniqueConstraint("name", name=op.f("uq_link_names_name")),
+    )
+    with op.batch_alter_table("link_names", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_link_names_link_id"), ["link_id"], unique=False)
+
+    op.create_table(
+        "unknown_links",
+        sa.Column("ticket_number", sa.Integer(), nullable=False),
+        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("link_id", sa.Integer(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["link_id"], ["links.id"], name=op.f("fk_unknown_links_link_id_links")
+        ),
+        sa.ForeignKeyConstraint(
+            ["ticket_number"],
+            ["tickets.number"],
+            name=op.f("fk_unknown_links_ticket_number_tickets"),
+        ),
+        sa.PrimaryKeyConstraint("ticket_number", "name", name=op.f("pk_unknown_links")),
+    )
+    with op.batch_alter_table("unknown_links", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_unknown_links_name"), ["name", "ticket_number"], unique=False
+        )
+        batch_op.create_index(batch_op.f("ix_unknown_links_link_id"), ["link_id"], unique=False)
+
+    with op.batch_alter_table("tickets", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_tickets_unit"), ["unit", "number"], unique=False)
+
     op.create_table(
         "fact_sources",
         sa.Column("kind", sa.String(length=20), nullable=False),
@@ -93,9 +155,9 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("refusals", schema=None) as batch_op:
         batch_op.create_index(
-            batch_op.f("ix_refusals_actor_account"), ["actor_account"], unique=False
+            batch_op.f("ix_refusals_actor_account"), ["actor_account", "at", "id"], unique=False
         )
-        batch_op.create_index(batch_op.f("ix_refusals_at"), ["at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_refusals_at"), ["at", "id"], unique=False)
 
     op.create_table(
         "source_runs",
@@ -272,11 +334,10 @@ def upgrade() -> None:
         batch_op.add_column(
             sa.Column("remote", sa.String(length=45), nullable=False, server_default="")
         )
+        batch_op.create_index(batch_op.f("ix_changes_kind"), ["kind", "at", "id"], unique=False)
         batch_op.create_index(
-            batch_op.f("ix_changes_actor_account"), ["actor_account", "id"], unique=False
+            "ix_changes_kind_actor", ["kind", "actor_account", "at", "id"], unique=False
         )
-        batch_op.create_index(batch_op.f("ix_changes_at"), ["at", "id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_changes_kind"), ["kind", "id"], unique=False)
 
     with op.batch_alter_table("links", schema=None) as batch_op:
         batch_op.add_column(sa.Column("version", sa.Integer(), nullable=False, server_default="1"))
@@ -352,9 +413,8 @@ def downgrade() -> None:
         batch_op.drop_column("version")
 
     with op.batch_alter_table("changes", schema=None) as batch_op:
+        batch_op.drop_index("ix_changes_kind_actor")
         batch_op.drop_index(batch_op.f("ix_changes_kind"))
-        batch_op.drop_index(batch_op.f("ix_changes_at"))
-        batch_op.drop_index(batch_op.f("ix_changes_actor_account"))
         batch_op.drop_column("remote")
 
     with op.batch_alter_table("token_secrets", schema=None) as batch_op:
@@ -408,4 +468,9 @@ def downgrade() -> None:
 
     op.drop_table("failed_logins")
     op.drop_table("fact_sources")
+    with op.batch_alter_table("tickets", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_tickets_unit"))
+
+    op.drop_table("unknown_links")
+    op.drop_table("link_names")
     op.drop_table("dismissed_names")
