@@ -67,6 +67,22 @@ class Login(Base):
     user: Mapped[User] = relationship(lazy="joined")
 
 
+class PendingLogin(Base):
+    """A login whose password was right and whose second factor is still asked for."""
+
+    __tablename__ = "pending_logins"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    """Of the random id in the cookie, as for a login; it opens nothing but the second step."""
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    expires_at: Mapped[datetime] = mapped_column(UtcTime)
+    failures: Mapped[int] = mapped_column(default=0)
+    """Wrong codes so far."""
+
+    user: Mapped[User] = relationship(lazy="joined")
+
+
 class ResetLink(Base):
     """A link with which a person sets a password once; its secret is kept as a hash."""
 

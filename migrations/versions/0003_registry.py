@@ -141,6 +141,22 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_failed_logins_minute"), ["minute"], unique=False)
 
     op.create_table(
+        "pending_logins",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("token_hash", sa.String(length=64), nullable=False),
+        sa.Column("user_id", sa.Integer(), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], name=op.f("fk_pending_logins_user_id_users")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_pending_logins")),
+        sa.UniqueConstraint("token_hash", name=op.f("uq_pending_logins_token_hash")),
+    )
+    with op.batch_alter_table("pending_logins", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_pending_logins_user_id"), ["user_id"], unique=False)
+
+    op.create_table(
         "refusals",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
@@ -467,6 +483,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_failed_logins_minute"))
 
     op.drop_table("failed_logins")
+    with op.batch_alter_table("pending_logins", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_pending_logins_user_id"))
+
+    op.drop_table("pending_logins")
     op.drop_table("fact_sources")
     with op.batch_alter_table("tickets", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_tickets_unit"))
