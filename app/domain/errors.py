@@ -98,12 +98,14 @@ class Difference:
 
 
 class EditConflict(PortalError):
-    """The ticket was changed by somebody else since the form was opened."""
+    """The thing was changed by somebody else since the form was opened."""
 
     number = 341
 
-    def __init__(self, current_version: int, differences: tuple[Difference, ...]) -> None:
-        super().__init__("Somebody else changed this ticket meanwhile; choose per field")
+    def __init__(
+        self, current_version: int, differences: tuple[Difference, ...], thing: str = "ticket"
+    ) -> None:
+        super().__init__(f"Somebody else changed this {thing} meanwhile; choose per field")
         self.current_version = current_version
         self.differences = differences
 

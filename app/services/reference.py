@@ -16,11 +16,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.domain.access import Writer
+from app.domain.registry import SiteNameValue, logged, name_text
 from app.models import Link, Site, SiteName
 from app.services.changes import FieldChange, record_change
+from app.services.registry import LINK, SITE, set_source
 
-SITE = "site"
-LINK = "link"
 _FOLDER = Path(__file__).resolve().parent.parent / "reference"
 
 
@@ -48,12 +48,14 @@ def add_sites(session: Session, by: Writer, file: Path) -> int:
     for entry in content["sites"]:
         site = sites.get(entry["key"])
         fields: list[FieldChange] = []
+        new = site is None
         if site is None:
             if entry["key"] in bearer:
                 continue
             site = _new_site(entry, content["sources"])
             session.add(site)
             session.flush()
+            _say_sources(session, site, entry, content["sources"])
             fields = _logged(site, ("key", "country", "time_zone", "tier", *_TIER_DAYS))
         before = _names_text(site)
         held = {(name.system, name.name) for name in site.names}
@@ -66,8 +68,11 @@ def add_sites(session: Session, by: Writer, file: Path) -> int:
         if after != before:
             fields.append(FieldChange("names", before or None, after))
         if fields:
-            session.flush()
-            record_change(session, by, kind=SITE, thing_id=site.id, fields=fields)
+            if not new:
+                site.version += 1
+            record_change(
+                session, by, kind=SITE, thing_id=site.id, fields=fields, version=site.version
+            )
             changed += 1
     return changed
 
@@ -95,18 +100,20 @@ def add_links(session: Session, by: Writer, file: Path) -> int:
             bandwidth_gbps=entry["bandwidth_gbps"],
             source=_sources(content["sources"], entry["sources"]),
             sample=entry["sample"],
+            version=1,
         )
         session.add(link)
         session.flush()
         links[link.name] = link
         fields = [
             *_logged(link, ("name", "network")),
-            FieldChange("ends", None, f"{ends[0].key}; {ends[1].key}"),
+            FieldChange("end_a", None, ends[0].key),
+            FieldChange("end_b", None, ends[1].key),
             *_logged(link, ("role", "bandwidth_gbps")),
         ]
         if link.backs_up is not None:
             fields.append(FieldChange("backs_up", None, link.backs_up.name))
-        record_change(session, by, kind=LINK, thing_id=link.id, fields=fields)
+        record_change(session, by, kind=LINK, thing_id=link.id, fields=fields, version=1)
         changed += 1
     return changed
 
@@ -123,9 +130,20 @@ def _new_site(entry: Mapping[str, Any], sources: Mapping[str, str]) -> Site:
         tier=tier["tier"],
         tier_since=_day(tier["since"]),
         tier_until=_day(tier["until"]),
-        source=_sources(sources, [*entry["sources"], *tier["sources"]]),
-        sample=tier["sample"],
+        source=_sources(sources, entry["sources"]),
+        version=1,
     )
+
+
+def _say_sources(
+    session: Session, site: Site, entry: Mapping[str, Any], sources: Mapping[str, str]
+) -> None:
+    tier = entry["tier"]
+    of_tier = _sources(sources, tier["sources"])
+    set_source(session, SITE, site, "tier", of_tier, sample=tier["sample"])
+    of_names = dict.fromkeys(key for name in entry["names"] for key in name["sources"])
+    set_source(session, SITE, site, "names", _sources(sources, of_names))
+    set_source(session, SITE, site, "time_zone", "follows the place of the site")
 
 
 def _day(text: str | None) -> date | None:
@@ -138,8 +156,13 @@ def _sources(texts: Mapping[str, str], keys: Iterable[str]) -> str:
 
 def _logged(row: Site | Link, names: Iterable[str]) -> list[FieldChange]:
     values = ((name, getattr(row, name)) for name in names)
-    return [FieldChange(name, None, str(value)) for name, value in values if value is not None]
+    return [
+        FieldChange(name, None, logged(name, value)) for name, value in values if value is not None
+    ]
 
 
 def _names_text(site: Site) -> str:
-    return "; ".join(f"{name.system} {name.name}" for name in site.names)
+    return "; ".join(
+        name_text(SiteNameValue(name.system, name.name, name.valid_from, name.valid_until))
+        for name in site.names
+    )
