@@ -6,13 +6,14 @@ Nothing below may import this module.
 from __future__ import annotations
 
 from flask import Flask
-from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import cli, web
 from app.config import PROJECT, Settings, instance_folder
 from app.database import configure_engine
 from app.extensions import csrf, db, htmx, login_manager, migrate
 from app.log import configure_logging
+from app.proxies import behind_proxies
+from app.services.refusals import Refusals
 
 POOL = {"pool_size": 10, "max_overflow": 10, "pool_timeout": 10}
 """Connections per server process on PostgreSQL; SQLite opens files instead."""
@@ -48,7 +49,10 @@ def create_app(settings: Settings) -> Flask:
         # The token lives as long as its session; a page that was open for a day still works.
         WTF_CSRF_TIME_LIMIT=None,
     )
-    _trust_proxies(flask_app, settings.trusted_proxies)
+    flask_app.wsgi_app = behind_proxies(  # type: ignore[assignment, method-assign]
+        flask_app.wsgi_app, settings.trusted_proxies
+    )
+    flask_app.extensions["refusals"] = Refusals()
     db.init_app(flask_app)
     migrate.init_app(flask_app, db, directory=str(PROJECT / "migrations"))
     csrf.init_app(flask_app)
@@ -59,11 +63,3 @@ def create_app(settings: Settings) -> Flask:
     web.register(flask_app)
     cli.register(flask_app)
     return flask_app
-
-
-def _trust_proxies(flask_app: Flask, count: int) -> None:
-    """Believe ``count`` proxies about the client's address and scheme, never about the host."""
-    if count:
-        flask_app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
-            flask_app.wsgi_app, x_for=count, x_proto=count, x_host=0, x_port=0, x_prefix=0
-        )

@@ -19,10 +19,13 @@ from sqlalchemy.orm import Session
 from app.config import WORKERS, Settings
 from app.database import begin_read, read_connection, writing
 from app.domain.access import Actor, Kind
-from app.domain.errors import PortalError
+from app.domain.addresses import kept_address
+from app.domain.errors import Forbidden, PortalError
 from app.extensions import db
+from app.proxies import behind_proxies
 from app.services.credentials import attempt, record_attempt
 from app.services.partners import actor_of_account, remembered_actor
+from app.services.refusals import Refusals
 from app.write_groups import Writers
 from soap_service.addresses import (
     ARS_ENDPOINT,
@@ -70,10 +73,11 @@ class Mounted:
         assert isinstance(settings, Settings)
         self._portal = flask_app
         self._door = SoapDoor(flask_app, settings)
+        self._soap = behind_proxies(self._door, settings.trusted_proxies)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if is_ours(environ.get("PATH_INFO", "")):
-            return self._door(environ, start_response)
+            return self._soap(environ, start_response)
         return self._portal(environ, start_response)
 
     def close(self) -> None:
@@ -187,6 +191,8 @@ class SoapDoor:
             fault = error.with_traceback(None)  # which would keep the body until a collection
         except PortalError as error:
             fault = fault_of(error, service.element_of)
+            if isinstance(error, Forbidden) and outcome.actor is not None:
+                self._note_refusal(environ, service, outcome, error)
         except Exception:  # noqa: BLE001  # the door's last resort: a client must get a fault
             _log.exception("request failed", extra={"service": service.name})
             fault = internal_fault()
@@ -198,6 +204,22 @@ class SoapDoor:
         self.journal.note(outcome, fault.number, len(answer))
         return HTTPStatus.INTERNAL_SERVER_ERROR, answer
 
+    def _note_refusal(
+        self, environ: WSGIEnvironment, service: Served, outcome: Outcome, error: Forbidden
+    ) -> None:
+        assert outcome.actor is not None
+        refusals: Refusals = self._flask_app.extensions["refusals"]
+        with Session(self._engine) as session:
+            refusals.note(
+                session,
+                outcome.actor,
+                service.door,
+                what=f"{service.name} {outcome.operation}",
+                reason=error.message,
+                remote=environ.get("REMOTE_ADDR"),
+                now=outcome.at,
+            )
+
     def _call(
         self, environ: WSGIEnvironment, service: Served, body: bytes, outcome: Outcome
     ) -> bytes:
@@ -207,6 +229,7 @@ class SoapDoor:
             outcome.operation, outcome.account = fault.operation, fault.claimed_login
             raise
         outcome.operation, outcome.account = request.operation.name, request.user
+        remote = kept_address(environ.get("REMOTE_ADDR"))
         actor, kept = self._at_first_sight(request, outcome)
         if kept is not None:
             return kept
@@ -214,9 +237,16 @@ class SoapDoor:
             session = db.session()
             begin_read(session)
             if actor is None:
-                actor = self._verified(session, request)
+                actor = self._verified(session, request, remote)
                 self._admit(actor, request, outcome)
-            call = Call(actor, datetime.now(UTC), session, self._writers, self._settings.public_url)
+            call = Call(
+                actor,
+                datetime.now(UTC),
+                session,
+                self._writers,
+                self._settings.public_url,
+                remote=remote,
+            )
             if self._kept is None:
                 return service.answer(call, request)
             return self._kept.answer(call, request, lambda asked: service.answer(asked, request))
@@ -238,16 +268,16 @@ class SoapDoor:
 
     def _admit(self, actor: Actor, request: Request, outcome: Outcome) -> None:
         """Note who calls, and stop an account that loops."""
-        outcome.account = actor.account_id
+        outcome.account, outcome.actor = actor.account_id, actor
         self._throttle.admit((actor.account_id, request.content), monotonic())
 
-    def _verified(self, session: Session, request: Request) -> Actor:
+    def _verified(self, session: Session, request: Request, remote: str) -> Actor:
         """The account of these credentials; ``AuthenticationFailed`` for every other cause."""
         now = datetime.now(UTC)
         tried = attempt(session, Kind.PARTNER, request.user, request.password, now, self._key)
         if tried.needs_record:
             with writing(session):
-                tried = record_attempt(session, tried, now)
+                tried = record_attempt(session, tried, now, remote)
         return actor_of_account(session, tried.verified_account())
 
 

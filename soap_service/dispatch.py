@@ -44,6 +44,8 @@ class Call:
     public_url: str
     only: tuple[int, ...] = ()
     """Of a list, the rows of these tickets only: the others are kept (``answers``)."""
+    remote: str = ""
+    """The address that it came from."""
 
     def writing(self) -> AbstractContextManager[Session]:
         """The session in which the call's change is made, committed when the block has ended."""

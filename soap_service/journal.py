@@ -20,6 +20,7 @@ from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
 from app.database import writing
+from app.domain.access import Actor
 from app.domain.errors import TooManyCalls
 from app.services.calls import LONGEST_LOGIN, CallRecord, forget_calls, record_calls
 from soap_service.throttle import SameCallThrottle
@@ -47,6 +48,8 @@ class Outcome:
     operation: str = ""
     account: int | str | None = None
     """The account's key, or, until it is verified, the login that the caller claims."""
+    actor: Actor | None = None
+    """The account, once it is verified."""
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
     _started: int = field(default_factory=perf_counter_ns)
 

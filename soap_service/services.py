@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
+from app.domain.access import Door
 from soap_service import attachments, history, tickets
 from soap_service.dispatch import Call, Handler, from_table
 from soap_service.envelope import Request, read_request
@@ -41,6 +42,7 @@ class Served:
     ``AuthenticationFailed``."""
     answer: Callable[[Call, Any], bytes]
     """Carries such a request out and writes its answer; raises what the operation raises."""
+    door: Door
     element_of: Callable[[str], str]
     """What a ticket's field is called in its faults."""
 
@@ -49,7 +51,7 @@ def served(same_calls_per_minute: int) -> Mapping[str, Served]:
     """All services by name; ``same_calls_per_minute`` is what the native one tells of itself."""
     native = native_service(same_calls_per_minute)
     found = [_from_table(service, handlers) for service, handlers in _HANDLERS.items()]
-    found.append(Served(NAME, native.wsdl, native.read, native.answer, element_of))
+    found.append(Served(NAME, native.wsdl, native.read, native.answer, Door.NATIVE, element_of))
     return {service.name: service for service in found}
 
 
@@ -64,5 +66,6 @@ def _from_table(service: Service, handlers: Mapping[str, Handler]) -> Served:
         partial(write_wsdl, service),
         partial(read_request, service),
         answer,
+        Door.SOAP,
         ggus_element,
     )

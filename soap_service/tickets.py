@@ -57,6 +57,7 @@ def writer(
         author=checked_text(author, sent[author], SHORT_TEXT_LIMIT),
         claims={name: sent[name] for name in claims if sent.get(name)},
         request_digest=digest,
+        remote=call.remote,
     )
 
 

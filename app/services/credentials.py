@@ -17,7 +17,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -32,6 +32,7 @@ from app.domain.access import Kind
 from app.domain.errors import AuthenticationFailed, TooManyAttempts
 from app.models import (
     AccountSecret,
+    FailedLogins,
     LoginFailure,
     PartnerAccount,
     User,
@@ -108,12 +109,13 @@ class Attempt:
     account_id: int | None = None
     error: AuthenticationFailed | None = None
     verified_digest: str | None = None
-    failed: bool = False
+    failed_as: tuple[Kind, str] | None = None
+    """The kind and name that a wrong password was given for; None where none was looked at."""
 
     @property
     def needs_record(self) -> bool:
         """Whether ``record_attempt`` has anything to write."""
-        return self.failed or self.verified_digest is not None
+        return self.failed_as is not None or self.verified_digest is not None
 
     def verified_account(self) -> int:
         """The account's key, or raise what is wrong."""
@@ -157,7 +159,7 @@ def attempt(
         finally:
             _HASHING.release()
     if matching is None or account_id is None:
-        return Attempt(name_digest, error=AuthenticationFailed(), failed=True)
+        return Attempt(name_digest, error=AuthenticationFailed(), failed_as=(kind, name))
     return Attempt(name_digest, account_id, verified_digest=digests[matching])
 
 
@@ -191,10 +193,11 @@ def _without_hashing(
     return None
 
 
-def record_attempt(session: Session, tried: Attempt, now: datetime) -> Attempt:
+def record_attempt(session: Session, tried: Attempt, now: datetime, remote: str = "") -> Attempt:
     """Count a failure, or remember a verified credential. Returns the attempt as it counts now:
 
-    the failure that is the 21st within 10 s is answered "too many attempts" itself.
+    the failure that is the 21st within 10 s is answered "too many attempts" itself. ``remote`` is
+    the address that it came from, for the audit.
     """
     if tried.verified_digest is not None:
         sqlite = session.get_bind().dialect.name == "sqlite"
@@ -205,13 +208,43 @@ def record_attempt(session: Session, tried: Attempt, now: datetime) -> Attempt:
             .on_conflict_do_update(index_elements=[VerifiedCredential.digest], set_={"at": now})
         )
         _forget(session, VerifiedCredential.digest, VerifiedCredential.at < now - VERIFIED_FOR)
-    if tried.failed:
+    if tried.failed_as is not None:
         _forget(session, LoginFailure.id, LoginFailure.at < now - 6 * FAILURE_WINDOW)
         session.add(LoginFailure(account=tried.name_digest, at=now))
         session.flush()
+        count_failed_login(session, *tried.failed_as, now, remote)
         if _is_blocked(session, tried.name_digest, now):
-            return Attempt(tried.name_digest, error=TooManyAttempts(), failed=True)
+            return replace(tried, error=TooManyAttempts())
     return tried
+
+
+def count_failed_login(
+    session: Session, kind: Kind, name: str, now: datetime, remote: str = ""
+) -> None:
+    """Count one failed login in the audit: per account and minute (UTC).
+
+    Names that no account has are counted together, under "": they may be mistyped secrets.
+    """
+    known = (
+        select(User.id).where(User.name == name)
+        if kind is Kind.PERSON
+        else select(PartnerAccount.id).where(PartnerAccount.login == name)
+    )
+    account = name if session.scalar(known) is not None else ""
+    sqlite = session.get_bind().dialect.name == "sqlite"
+    counted = (sqlite_insert if sqlite else postgresql_insert)(FailedLogins).values(
+        kind=kind,
+        account=account,
+        minute=now.replace(second=0, microsecond=0),
+        failures=1,
+        remote=remote,
+    )
+    session.execute(
+        counted.on_conflict_do_update(
+            index_elements=[FailedLogins.kind, FailedLogins.account, FailedLogins.minute],
+            set_={"failures": FailedLogins.failures + 1, "remote": remote},
+        )
+    )
 
 
 def _forget(

@@ -10,12 +10,17 @@ from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, current_app, g, make_response, render_template, request, url_for
+from flask_login import current_user
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
+from app.domain.access import Door
 from app.domain.errors import Forbidden, Invalid, MoveNotAllowed, NotFound, PortalError, TooMuch
+from app.extensions import db
+from app.services.refusals import Refusals
 from app.web.htmx import wants_fragment
 from app.web.limits import too_much
+from app.web.times import now
 
 POLICY = "; ".join(
     (
@@ -103,9 +108,28 @@ def message_page(
 
 
 def _on_portal_error(error: PortalError) -> Response:
+    if isinstance(error, Forbidden):
+        _note_refusal(error)
     status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 400)
     typed = typed_values() if request.method == "POST" else ()
     return message_page(status, None if isinstance(error, NotFound) else error.message, typed)
+
+
+def _note_refusal(error: Forbidden) -> None:
+    """Into the audit, by the address's pattern: numbers and names in it are what was sent."""
+    if not current_user.is_authenticated:
+        return
+    refusals: Refusals = current_app.extensions["refusals"]
+    pattern = str(request.url_rule) if request.url_rule is not None else ""
+    refusals.note(
+        db.session(),
+        current_user.actor,
+        Door.PORTAL,
+        what=f"{request.method} {pattern}",
+        reason=error.message,
+        remote=request.remote_addr,
+        now=now(),
+    )
 
 
 def _on_http_error(error: HTTPException) -> Response:

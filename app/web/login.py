@@ -27,6 +27,7 @@ from werkzeug.exceptions import HTTPException
 
 from app.database import writing
 from app.domain.access import Actor, Door, Kind, Writer
+from app.domain.addresses import kept_address
 from app.domain.errors import AuthenticationFailed, TooManyAttempts
 from app.extensions import db, login_manager
 from app.services import credentials, people
@@ -72,7 +73,12 @@ def acting() -> Actor:
 
 def writer() -> Writer:
     """The person who is logged in, as the change log keeps it."""
-    return Writer(actor=acting(), door=Door.PORTAL, now=now())
+    return Writer(actor=acting(), door=Door.PORTAL, now=now(), remote=remote())
+
+
+def remote() -> str:
+    """The address that the request came from, as the trusted proxies say; "" = not known."""
+    return kept_address(request.remote_addr)
 
 
 def _load(token: str) -> Person | None:
@@ -152,7 +158,7 @@ def _begin(name: str, password: str) -> tuple[str, Actor]:
     tried = credentials.attempt(rows, Kind.PERSON, name, password, now(), key)
     if tried.needs_record:
         with writing(rows):
-            tried = credentials.record_attempt(rows, tried, now())
+            tried = credentials.record_attempt(rows, tried, now(), remote())
     account = tried.verified_account()
     with writing(rows):
         old = session.get("_user_id")

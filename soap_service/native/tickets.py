@@ -84,6 +84,7 @@ def writer(call: NativeCall, sent: Any, digest: str | None = None) -> Writer:
         now=call.now,
         author=sent.author or "",
         request_digest=digest,
+        remote=call.remote,
     )
 
 
