@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, cast
 
-from sqlalchemy import Table, bindparam, func, insert, select
+from sqlalchemy import JSON, Integer, Table, Text, bindparam, column, func, insert, select, true
+from sqlalchemy import cast as sql_cast
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
@@ -26,7 +27,8 @@ _counters = cast(Table, Counter.__table__)
 _changes = cast(Table, Change.__table__)
 # Made once, of tables: other writers wait for the counters' locks.
 _INSERT_CHANGE = insert(_changes)
-_INSERT_FIELDS = insert(cast(Table, ChangedField.__table__))
+_fields = cast(Table, ChangedField.__table__)
+_INSERT_FIELDS = insert(_fields)
 _TAKE: Final = {
     dialect: upsert(_counters)
     .values(name=bindparam("taken"), value=bindparam("count"))
@@ -36,16 +38,36 @@ _TAKE: Final = {
     .returning(_counters.c.value)
     for dialect, upsert in (("sqlite", sqlite_insert), ("postgresql", postgresql_insert))
 }
-_INSERT_NUMBERED_CHANGE = (
-    # PostgreSQL only. Number and row in one round trip: as long as it takes, all others wait.
+_taken = _TAKE["postgresql"].cte("taken")
+_added = (
     _INSERT_CHANGE.from_select(
         [column.name for column in _changes.c],
         select(
-            (taken := _TAKE["postgresql"].cte("taken")).c.value,
+            _taken.c.value,
             *(bindparam(item.name, type_=item.type) for item in _changes.c if item.name != "id"),
         ),
-    ).returning(_changes.c.id)
+    )
+    .returning(_changes.c.id)
+    .cte("added")
 )
+_given = (
+    func.json_to_recordset(sql_cast(bindparam("fields", type_=Text), JSON))
+    .table_valued(
+        column("position", Integer), *(column(name, Text) for name in ("field", "old", "new"))
+    )
+    .render_derived(with_types=True)
+)
+_logged = (
+    _INSERT_FIELDS.from_select(
+        ["change_id", "position", "field", "old", "new"],
+        select(_added.c.id, *_given.c).select_from(_added.join(_given, true())),
+    )
+    .returning(_fields.c.id)
+    .cte("logged")
+)
+_INSERT_ALL: Final = select(_added.c.id).add_cte(_logged)
+"""PostgreSQL only: number, change and fields in one round trip. From the number to the commit all
+other writers wait."""
 
 
 @dataclass(frozen=True)
@@ -104,26 +126,18 @@ def record_change(
         "remote": by.remote,
         "request_digest": by.request_digest,
     }
-    connection = session.connection()
-    if connection.dialect.name == "postgresql":
-        counted = {"taken": "change", "count": 1}
-        row = connection.execute(_INSERT_NUMBERED_CHANGE, {**change, **counted})
-        number = int(row.scalar_one())
-    else:
-        number = take_number(session, "change")
-        connection.execute(_INSERT_CHANGE, {"id": number, **change})
     rows = [
-        {
-            "change_id": number,
-            "position": position,
-            "field": item.field,
-            "old": item.old,
-            "new": item.new,
-        }
+        {"position": position, "field": item.field, "old": item.old, "new": item.new}
         for position, item in enumerate(fields)
     ]
+    connection = session.connection()
+    if connection.dialect.name == "postgresql":
+        given = {"taken": "change", "count": 1, "fields": json.dumps(rows), **change}
+        return int(connection.execute(_INSERT_ALL, given).scalar_one())
+    number = take_number(session, "change")
+    connection.execute(_INSERT_CHANGE, {"id": number, **change})
     if rows:
-        connection.execute(_INSERT_FIELDS, rows)
+        connection.execute(_INSERT_FIELDS, [{"change_id": number, **row} for row in rows])
     return number
 
 
