@@ -13,6 +13,7 @@ from wsgiref.types import WSGIApplication
 from flask import Flask
 
 from app import factory
+from app.api import limits as api
 from app.bridge import Bounds, Bridge
 from app.config import Settings
 from app.domain.errors import SettingError
@@ -29,7 +30,7 @@ def create_app() -> Flask:
 
 
 def build() -> WSGIApplication:
-    """The browser's and the partners' doors as one WSGI application."""
+    """All doors as one WSGI application."""
     doors = soap.mount(factory.create_app(_settings()))
     atexit.register(doors.close)
     return doors
@@ -62,7 +63,9 @@ def _settings() -> Settings:
 
 
 def _body_limit(path: str, query: str) -> int:
-    return soap.body_limit(path, query) if soap.is_ours(path) else limits.body_limit(path)
+    if soap.is_ours(path):
+        return soap.body_limit(path, query)
+    return api.BODY_LIMIT if api.is_ours(path) else limits.body_limit(path)
 
 
 def _is_heavy(path: str, query: str, body: bytes) -> bool:
@@ -70,4 +73,6 @@ def _is_heavy(path: str, query: str, body: bytes) -> bool:
 
 
 def _refusal(path: str, query: str, status: HTTPStatus) -> tuple[str, bytes]:
-    return soap.refusal(path, query, status) if soap.is_ours(path) else limits.refusal(path, status)
+    if soap.is_ours(path):
+        return soap.refusal(path, query, status)
+    return api.refusal(status) if api.is_ours(path) else limits.refusal(path, status)

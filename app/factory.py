@@ -6,8 +6,10 @@ Nothing below may import this module.
 from __future__ import annotations
 
 from flask import Flask
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
-from app import cli, web
+from app import api, cli, web
+from app.api.limits import PREFIX
 from app.config import PROJECT, Settings, instance_folder
 from app.database import configure_engine
 from app.extensions import csrf, db, htmx, login_manager, migrate
@@ -15,12 +17,14 @@ from app.log import configure_logging
 from app.proxies import behind_proxies
 from app.services.refusals import Refusals
 
+API = "portal_api"
+"""Where the application keeps the programs' door, for whoever wants to know its addresses."""
 POOL = {"pool_size": 10, "max_overflow": 10, "pool_timeout": 10}
 """Connections per server process on PostgreSQL; SQLite opens files instead."""
 
 
 def create_app(settings: Settings) -> Flask:
-    """The portal's Flask application: the browser's door and the commands.
+    """The portal's Flask application: the browsers' and the programs' doors and the commands.
 
     Without a secret in ``settings`` commands work and sessions do not; servers call
     ``settings.for_serving()`` before.
@@ -49,9 +53,6 @@ def create_app(settings: Settings) -> Flask:
         # The token lives as long as its session; a page that was open for a day still works.
         WTF_CSRF_TIME_LIMIT=None,
     )
-    flask_app.wsgi_app = behind_proxies(  # type: ignore[assignment, method-assign]
-        flask_app.wsgi_app, settings.trusted_proxies
-    )
     flask_app.extensions["refusals"] = Refusals()
     db.init_app(flask_app)
     migrate.init_app(flask_app, db, directory=str(PROJECT / "migrations"))
@@ -60,6 +61,18 @@ def create_app(settings: Settings) -> Flask:
     htmx.init_app(flask_app)
     with flask_app.app_context():
         configure_engine(db.engine)
+        _mount_api(flask_app, api.build(db.engine, flask_app.extensions["refusals"]))
+    flask_app.wsgi_app = behind_proxies(  # type: ignore[assignment, method-assign]
+        flask_app.wsgi_app, settings.trusted_proxies
+    )
     web.register(flask_app)
     cli.register(flask_app)
     return flask_app
+
+
+def _mount_api(flask_app: Flask, programs: Flask) -> None:
+    """Answer what is below /api by the programs' door."""
+    flask_app.extensions[API] = programs
+    flask_app.wsgi_app = DispatcherMiddleware(  # type: ignore[method-assign]
+        flask_app.wsgi_app, {PREFIX: programs}
+    )

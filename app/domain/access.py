@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from app.domain.errors import Forbidden, NotFound
+from app.domain.scopes import Scope
 
 
 class Role(StrEnum):
@@ -40,6 +41,8 @@ class Kind(StrEnum):
 
     PERSON = "person"
     PARTNER = "partner"
+    TOKEN = "token"  # noqa: S105  # the word, no secret
+    """A system's API token; a person's own acts as that person."""
     SYSTEM = "system"
 
 
@@ -71,6 +74,8 @@ class Actor:
     read_only: bool = False
     internal: bool = False
     contract_year: int = 2016
+    scopes: frozenset[Scope] | None = None
+    """What the API token is for with which it acts; None = it acts without one."""
 
     @property
     def is_operator(self) -> bool:
@@ -145,8 +150,18 @@ def may_read_internal(actor: Actor) -> bool:
     return actor.kind is Kind.SYSTEM or actor.is_operator or actor.internal
 
 
+def refusal_by_scope(actor: Actor, *enough: Scope) -> str | None:
+    """Why the token with which this account acts is not for that, or None. ``enough``: any of
+    these scopes will do."""
+    if actor.scopes is None or actor.scopes & set(enough):
+        return None
+    return f"This token lacks the scope {' or '.join(enough)}"
+
+
 def refusal_to_create(actor: Actor) -> str | None:
     """Why this account may not create tickets, or None."""
+    if (reason := refusal_by_scope(actor, Scope.TICKETS)) is not None:
+        return reason
     if actor.kind is Kind.PARTNER and actor.read_only:
         return "This account is read-only; creating tickets needs the right to write"
     if actor.role is Role.READER:
@@ -156,7 +171,9 @@ def refusal_to_create(actor: Actor) -> str | None:
 
 def refusal_to_write(actor: Actor, ticket: TicketFacts) -> str | None:
     """Why this account may not change this (readable) ticket, or None."""
-    if actor.kind is Kind.SYSTEM or actor.is_operator:
+    if (reason := refusal_by_scope(actor, Scope.TICKETS)) is not None:
+        return reason
+    if actor.kind in (Kind.SYSTEM, Kind.TOKEN) or actor.is_operator:
         return None
     if actor.kind is Kind.PARTNER:
         if actor.read_only:
@@ -195,14 +212,38 @@ def require_create(actor: Actor) -> None:
 
 def require_operator(actor: Actor, what: str) -> None:
     """Raise ``Forbidden`` unless the actor is an operator, an admin or the portal itself."""
+    _require_no_token(actor, what)
     if not (actor.is_operator or actor.kind is Kind.SYSTEM):
         raise Forbidden(f"Only operators may {what}")
 
 
 def require_admin(actor: Actor, what: str) -> None:
     """Raise ``Forbidden`` unless the actor is an admin or the portal itself."""
+    _require_no_token(actor, what)
     if not (actor.role is Role.ADMIN or actor.kind is Kind.SYSTEM):
         raise Forbidden(f"Only admins may {what}")
+
+
+def require_scope(actor: Actor, *enough: Scope) -> None:
+    """Raise ``Forbidden`` unless the actor's token, if it acts with one, has one of these scopes.
+
+    What the account itself may is another question.
+    """
+    reason = refusal_by_scope(actor, *enough)
+    if reason is not None:
+        raise Forbidden(reason)
+
+
+def may_read_contacts(actor: Actor) -> bool:
+    """People read the contacts of sites; a system's token only if it is for the registry."""
+    if actor.kind is Kind.TOKEN:
+        return actor.scopes is not None and Scope.REGISTRY in actor.scopes
+    return actor.kind in (Kind.PERSON, Kind.SYSTEM)
+
+
+def _require_no_token(actor: Actor, what: str) -> None:
+    if actor.scopes is not None:
+        raise Forbidden(f"No token may {what}; a person logs in for that")
 
 
 def require_internal(actor: Actor) -> None:
@@ -210,5 +251,5 @@ def require_internal(actor: Actor) -> None:
 
     Partners' internal text is always accepted; without the switch only their own comes back.
     """
-    if actor.kind is Kind.PERSON and not actor.is_operator:
+    if actor.kind in (Kind.PERSON, Kind.TOKEN) and not actor.is_operator:
         raise Forbidden("Only operators may write internal entries")

@@ -1,0 +1,47 @@
+"""The programs' door: find the token, parse, call one service, answer JSON.
+
+A Flask application of its own, mounted at /api: it has no session, no cookie and no page, so that
+nothing a browser sends by itself is ever taken for a right (``docs/adr/0015-api.md``). It must not
+hold business rules and must not know the other doors.
+"""
+
+from __future__ import annotations
+
+import json
+
+from flask import Flask, Response, request
+from sqlalchemy import Engine
+
+from app.api import links, problems, sites
+from app.api.caller import ENGINE, end_session
+from app.api.document import document
+from app.api.limits import BODY_LIMIT
+from app.api.operations import Operation
+from app.services.refusals import Refusals
+
+OPERATIONS: tuple[Operation, ...] = (*sites.OPERATIONS, *links.OPERATIONS)
+
+
+def build(engine: Engine, refusals: Refusals) -> Flask:
+    """The application on this database; its addresses are those below /api."""
+    api = Flask("app.api", static_folder=None)
+    api.extensions[ENGINE] = engine
+    api.extensions["refusals"] = refusals
+    api.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT
+    api.url_map.merge_slashes = False
+    api.teardown_appcontext(end_session)
+    problems.register(api)
+    for operation in OPERATIONS:
+        api.add_url_rule(operation.rule, operation.name, operation.respond, methods=["GET"])
+    text = json.dumps(document(OPERATIONS), ensure_ascii=False, indent=1)
+
+    def openapi() -> Response:
+        """The document; open to everybody: it holds no data."""
+        answer = Response(text, content_type="application/json")
+        answer.headers["Cache-Control"] = "public, max-age=3600"
+        answer.add_etag()
+        answer.make_conditional(request)
+        return answer
+
+    api.add_url_rule("/v1/openapi.json", "openapi", openapi, methods=["GET"])
+    return api

@@ -1,0 +1,85 @@
+"""Who calls: the token of the Authorization header and nothing else, no cookie; and what it may."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from flask import current_app, g, request
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from app.api.limits import PREFIX
+from app.database import begin_read, writing
+from app.domain.access import Actor, Door, refusal_by_scope
+from app.domain.errors import AuthenticationFailed, Forbidden
+from app.domain.scopes import Scope
+from app.services import tokens
+from app.services.refusals import Refusals
+
+class ScopeMissing(Forbidden):
+    """The token is none for this resource; ``scope`` says what would be enough (RFC 6750)."""
+
+    def __init__(self, message: str, scope: str) -> None:
+        super().__init__(message)
+        self.scope = scope
+
+
+ENGINE = "portal_engine"
+"""Where the application keeps the engine of the portal's database."""
+
+
+def session() -> Session:
+    """The session of this request."""
+    if "session" not in g:
+        engine = current_app.extensions[ENGINE]
+        assert isinstance(engine, Engine)
+        g.session = Session(engine)
+    found = g.session
+    assert isinstance(found, Session)
+    return found
+
+
+def end_session(_error: BaseException | None) -> None:
+    """Give the session back at the end of the request."""
+    opened = g.pop("session", None)
+    if opened is not None:
+        opened.close()
+
+
+def caller(*enough: Scope) -> Actor:
+    """The account behind the request's token, which has one of these scopes.
+
+    Raises ``AuthenticationFailed``, or ``Forbidden`` naming the scope that is missing.
+    """
+    scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        raise AuthenticationFailed
+    rows, now = session(), datetime.now(UTC)
+    begin_read(rows)
+    use = tokens.use_of_secret(rows, secret.strip(), now)
+    if use.is_due:
+        with writing(rows):
+            tokens.note_use(rows, use, now)
+        begin_read(rows)
+    g.actor = use.actor
+    reason = refusal_by_scope(use.actor, *enough)
+    if reason is not None:
+        raise ScopeMissing(reason, " ".join(enough))
+    return use.actor
+
+
+def note_refusal(error: Forbidden) -> None:
+    """Into the audit, by the address's pattern: what stands in the address was sent."""
+    actor = g.get("actor")
+    if actor is None:
+        return
+    refusals: Refusals = current_app.extensions["refusals"]
+    refusals.note(
+        session(),
+        actor,
+        Door.API,
+        what=f"{request.method} {PREFIX}{request.url_rule or ''}",
+        reason=error.message,
+        remote=request.remote_addr,
+        now=datetime.now(UTC),
+    )

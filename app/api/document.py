@@ -1,0 +1,92 @@
+"""The OpenAPI 3.1 document, written by apispec from the operations and the wire types."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from apispec import APISpec
+from apispec.ext.marshmallow import MarshmallowPlugin
+
+from app.api.limits import PREFIX, PROBLEM
+from app.api.operations import Operation
+from app.api.schemas import LONGEST_KEY, Problem
+from app.domain.scopes import MEANINGS
+
+VERSION = "1.0.0"
+"""Of the contract. A field or parameter that is added raises the second number."""
+_ABOUT = """\
+Sites and links of the registry, for programs. Send the header `Authorization: Bearer TOKEN`; an
+administrator makes tokens of systems, and everybody their own, on the pages of the portal. Errors
+are problem details (RFC 9457). Each answer has a strong ETag: ask again with `If-None-Match`. Days
+are UTC. Fields may be added to answers at any time; leave out what you do not know.
+
+Scopes of tokens:
+"""
+_PROBLEMS = {
+    "400": "A parameter is not allowed; `errors` names it.",
+    "401": "No token, or none that is live.",
+    "403": "The token lacks the scope.",
+    "404": "There is no such record, or it was not valid on that day.",
+}
+
+
+def document(operations: Iterable[Operation]) -> dict[str, Any]:
+    """The whole document."""
+    scopes = "".join(f"\n- `{scope}`: {meaning}" for scope, meaning in MEANINGS.items())
+    spec = APISpec(
+        title="LHCOPN portal",
+        version=VERSION,
+        openapi_version="3.1.0",
+        info={"description": _ABOUT + scopes},
+        servers=[{"url": PREFIX}],
+        plugins=[MarshmallowPlugin()],
+    )
+    spec.components.security_scheme("token", {"type": "http", "scheme": "bearer"})
+    for operation in operations:
+        spec.path(path=operation.path, operations={"get": _described(operation)})
+    return spec.to_dict()
+
+
+def _described(operation: Operation) -> dict[str, Any]:
+    parameters: list[dict[str, Any]] = [{"in": "query", "schema": operation.query}]
+    has_key = "{key}" in operation.path
+    if has_key:
+        parameters.insert(
+            0,
+            {
+                "in": "path",
+                "name": "key",
+                "required": True,
+                "description": "Its key, percent-encoded.",
+                "schema": {"type": "string", "maxLength": LONGEST_KEY},
+            },
+        )
+    etag = {
+        "description": "Strong; send it back in If-None-Match.",
+        "schema": {"type": "string"},
+    }
+    problems = {
+        status: {
+            "description": text,
+            "content": {PROBLEM: {"schema": Problem}},
+        }
+        for status, text in _PROBLEMS.items()
+        if status != "404" or has_key
+    }
+    return {
+        "operationId": operation.name,
+        "summary": operation.summary,
+        "description": f"Scope: {' or '.join(operation.scopes)}.",
+        "security": [{"token": []}],
+        "parameters": parameters,
+        "responses": {
+            "200": {
+                "description": operation.summary,
+                "headers": {"ETag": etag},
+                "content": {"application/json": {"schema": operation.answer}},
+            },
+            "304": {"description": "Nothing changed since the answer with this ETag."},
+            **problems,
+        },
+    }

@@ -1,0 +1,90 @@
+"""What one operation of the API is: its address, scope, query and answer. From the same entry the
+route is made and the OpenAPI document is written."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import Response, request
+from marshmallow import RAISE, Schema, ValidationError
+
+from app.api.caller import caller
+from app.domain.access import Actor
+from app.domain.errors import InvalidMany, NotFound
+from app.domain.scopes import Scope
+
+_ONCE = "This parameter is taken once only"
+Query = Mapping[str, Any]
+View = Callable[[Actor, Query, str], Mapping[str, Any]]
+"""Caller, query and key (empty for a list) to what the answer's schema writes."""
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One GET of a resource."""
+
+    name: str
+    """The operation's id in the document."""
+    path: str
+    """Below /api; ``{key}`` stands for the rest of the address."""
+    summary: str
+    scopes: tuple[Scope, ...]
+    """Any of these will do."""
+    query: type[Schema]
+    answer: type[Schema]
+    view: View
+
+    @property
+    def rule(self) -> str:
+        """The path as Flask writes it: a key may hold slashes."""
+        return self.path.replace("{key}", "<path:key>")
+
+    def respond(self, key: str = "") -> Response:
+        """Check the caller and the query, call the view, and answer with a strong ETag."""
+        actor = caller(*self.scopes)
+        if "\0" in key:  # which no name has, and PostgreSQL takes in no text
+            raise NotFound
+        content = self.view(actor, self._read_query(), key)
+        body = json.dumps(self.answer().dump(content), ensure_ascii=False).encode()
+        answer = Response(body, content_type="application/json")
+        answer.set_etag(hashlib.sha256(body).hexdigest()[:32])
+        answer.make_conditional(request)
+        return answer
+
+    def _read_query(self) -> Query:
+        """The parameters; ``InvalidMany`` names each that is unknown, repeated or not allowed."""
+        given = request.args.to_dict(flat=False)
+        known = self.query().fields
+        problems = {
+            name: _ONCE if name in known else f"Known parameters are {', '.join(sorted(known))}"
+            for name, values in given.items()
+            if name not in known or len(values) > 1
+        }
+        single = {name: values[0] for name, values in given.items() if name not in problems}
+        problems |= {
+            name: "The text holds a character that no name has"
+            for name, value in single.items()
+            if "\0" in value
+        }
+        try:
+            read = self.query(unknown=RAISE).load(
+                {name: value for name, value in single.items() if name not in problems}
+            )
+        except ValidationError as error:
+            problems |= {name: "; ".join(texts) for name, texts in error.messages_dict.items()}
+        if problems:
+            raise InvalidMany(problems)
+        return dict(read)
+
+
+def next_page(last: str | None) -> str | None:
+    """The address of the page behind ``last``, with the filters of this one."""
+    if last is None:
+        return None
+    filters = {name: value for name, value in request.args.items() if name != "after"}
+    return f"{request.script_root}{request.path}?{urlencode({**filters, 'after': last})}"

@@ -1,0 +1,112 @@
+"""``flask token create|list|rotate|revoke``: the tokens with which systems call the API.
+
+A secret is made by the portal and printed once.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import click
+
+from app.commands.arguments import TEXT, command_writer, print_table
+from app.commands.base import PortalCommand, PortalGroup
+from app.database import writing
+from app.domain.errors import Invalid
+from app.domain.scopes import LONGEST_DAYS, MEANINGS, Scope
+from app.extensions import db
+from app.models import ApiToken
+from app.services import tokens
+
+_ONCE = "Its secret, which is shown only now: "
+_DAYS = f"In how many days its secret expires, 1 to {LONGEST_DAYS}."
+
+
+@click.group("token", cls=PortalGroup)
+def token() -> None:
+    """Tokens with which programs call the API."""
+
+
+@token.command("create", cls=PortalCommand)
+@click.argument("name", type=TEXT)
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    required=True,
+    type=click.Choice([scope.value for scope in Scope]),
+    help="What it is for; may be repeated. "
+    + "; ".join(f"{scope}: {meaning}" for scope, meaning in MEANINGS.items())
+    + ".",
+)
+@click.option("--expires", "days", type=int, required=True, metavar="DAYS", help=_DAYS)
+def create(name: str, scopes: tuple[str, ...], days: int) -> None:
+    """Create the token NAME of a system, and print its secret once."""
+    session = db.session()
+    with writing(session):
+        made = tokens.create_token(session, command_writer(), name, scopes, days)
+    click.echo(f"Token {name} is created.")
+    click.echo(f"{_ONCE}{made.secret}")
+
+
+@token.command("list", cls=PortalCommand)
+def list_() -> None:
+    """List every token, those of systems first."""
+    now = datetime.now(UTC)
+    rows = [
+        (
+            found.name,
+            found.user.name if found.user is not None else "",
+            ", ".join(found.scopes.split()),
+            _state(found, now),
+            f"{found.used_at:%Y-%m-%d %H:%MZ}" if found.used_at else "never",
+        )
+        for found in tokens.all_tokens(db.session())
+    ]
+    print_table(("NAME", "PERSON", "SCOPES", "LIVE", "LAST USE"), rows)
+
+
+@token.command("rotate", cls=PortalCommand)
+@click.argument("name", type=TEXT)
+@click.option("--expires", "days", type=int, metavar="DAYS", help=f"{_DAYS} Default: as before.")
+@click.option("--end-old", is_flag=True, help="Add none; end the older of the two.")
+def rotate(name: str, days: int | None, *, end_old: bool) -> None:
+    """Give the token NAME a second live secret; once that is in use, --end-old ends the older."""
+    if end_old and days is not None:
+        raise Invalid("end_old", "--end-old takes no --expires; it adds no secret")
+    session = db.session()
+    secret = ""
+    with writing(session):
+        found = tokens.find_token(session, name)
+        if end_old:
+            tokens.end_older_secret(session, command_writer(), found)
+        else:
+            secret = tokens.rotate_token(session, command_writer(), found, days).secret
+    if end_old:
+        click.echo(f"The older secret of {name} has ended.")
+        return
+    click.echo(f"Token {name} has a new secret; an older one is live until --end-old or its end.")
+    click.echo(f"{_ONCE}{secret}")
+
+
+@token.command("revoke", cls=PortalCommand)
+@click.argument("name", type=TEXT)
+def revoke(name: str) -> None:
+    """End the token NAME with all its secrets at once."""
+    session = db.session()
+    with writing(session):
+        tokens.end_token(session, command_writer(), tokens.find_token(session, name))
+    click.echo(f"Token {name} has ended.")
+
+
+def _state(found: ApiToken, now: datetime) -> str:
+    if found.ended_at is not None:
+        return f"ended {found.ended_at:%Y-%m-%d %H:%MZ}"
+    live = tokens.live_secrets(found, now)
+    if not live:
+        return "expired"
+    untils = " and ".join(f"{one.expires_at:%Y-%m-%d %H:%MZ}" for one in live)
+    return f"until {untils}"
+
+
+COMMANDS: tuple[click.Command, ...] = (token,)

@@ -1,0 +1,64 @@
+"""Programs with tokens, in-process: the cast, and a caller with any token."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy.orm import Session
+from werkzeug.test import TestResponse
+
+from app.database import writing
+from app.domain.access import Actor
+from app.services.tokens import create_own_token, create_token
+from tests.cast import Cast, enter, writer
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program that sends its secret with each request."""
+
+    app: Flask
+    secret: str
+
+    def get(self, path: str, **headers: str) -> TestResponse:
+        """One answer; header names are written with underscores."""
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        bearer = {"Authorization": f"Bearer {self.secret}"} if self.secret else {}
+        return self.app.test_client().get(path, headers={**bearer, **given}, buffered=True)
+
+    def read(self, path: str) -> Any:
+        """The content of an answer that is 200."""
+        answer = self.get(path)
+        assert answer.status_code == 200, answer.text
+        return answer.json
+
+
+Calling = Callable[..., Program]
+
+
+@pytest.fixture
+def cast(session: Session) -> Cast:
+    return enter(session)
+
+
+@pytest.fixture
+def calling(app: Flask, session: Session, cast: Cast) -> Calling:
+    """A program with a new token of these scopes: a system's, or of the person ``of``."""
+    count = iter(range(100))
+
+    def program(*scopes: str, of: Actor | None = None, days: int = 30) -> Program:
+        now, name = datetime.now(UTC), f"program-{next(count)}"
+        with writing(session):
+            made = (
+                create_token(session, writer(cast.admin, now), name, scopes, days)
+                if of is None
+                else create_own_token(session, writer(of, now), name, scopes, days)
+            )
+        return Program(app, made.secret)
+
+    return program
