@@ -16,6 +16,7 @@ from app.domain.scopes import Scope
 from app.services import tokens
 from app.services.refusals import Refusals
 
+
 class ScopeMissing(Forbidden):
     """The token is none for this resource; ``scope`` says what would be enough (RFC 6750)."""
 
