@@ -140,6 +140,18 @@ def writing(session: Session) -> Iterator[None]:
             raise
 
 
+@contextmanager
+def trying(session: Session) -> Iterator[None]:
+    """One write transaction of which nothing stays: to see what a verb would do, or refuse."""
+    bind = session.get_bind()
+    with nullcontext() if isinstance(bind, Connection) else gate_of(bind):
+        begin_write(session)
+        try:
+            yield
+        finally:
+            session.rollback()
+
+
 def gate_of(engine: Engine) -> AbstractContextManager[None]:
     """Through which writers of this database come one after another; open on PostgreSQL."""
     return _gates.get(engine) or nullcontext()

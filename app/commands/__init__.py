@@ -11,7 +11,7 @@ from typing import Protocol
 
 import click
 
-from app.commands import partner, seed, serve, tickets, token, user
+from app.commands import links, partner, seed, serve, sites, tickets, token, user
 
 
 class CommandModule(Protocol):
@@ -20,4 +20,13 @@ class CommandModule(Protocol):
     COMMANDS: tuple[click.Command, ...]
 
 
-COMMAND_MODULES: tuple[CommandModule, ...] = (partner, seed, serve, tickets, token, user)
+COMMAND_MODULES: tuple[CommandModule, ...] = (
+    links,
+    partner,
+    seed,
+    serve,
+    sites,
+    tickets,
+    token,
+    user,
+)

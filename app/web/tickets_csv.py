@@ -11,6 +11,7 @@ from datetime import datetime
 from flask import Blueprint, Response, request, stream_with_context
 
 from app.domain.access import may_read_internal
+from app.domain.cells import safe_cell
 from app.domain.errors import Invalid
 from app.extensions import db
 from app.models import Ticket
@@ -47,13 +48,7 @@ COLUMNS = (
     "description",
     "solution",
 )
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
 _ROWS_AT_A_TIME = 200
-
-
-def safe_cell(text: str) -> str:
-    """A cell that no spreadsheet runs as a formula: such a text starts with ``'``."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def cells_of(ticket: Ticket) -> list[str]:

@@ -1,0 +1,137 @@
+"""What ``flask sites`` and ``flask links`` share: export to a file, import with a dry run."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+
+import click
+from sqlalchemy.orm import Session
+
+from app.commands.arguments import TEXT, command_writer
+from app.commands.base import PortalCommand
+from app.database import trying, writing
+from app.domain.errors import Invalid, SettingError
+from app.domain.registry_files import (
+    BadFile,
+    FileFormat,
+    RecordDifference,
+    Records,
+    What,
+    format_of,
+    written,
+)
+from app.extensions import db
+from app.services.registry_import import Imported, all_values, import_file
+
+MOST_BYTES = 64 * 1024 * 1024
+_STANDARD = "-"
+
+
+def add_file_commands(group: click.Group, kind: Records) -> None:
+    """Give a group its commands ``export`` and ``import``."""
+    one = kind.removesuffix("s")
+
+    @group.command("export", cls=PortalCommand, help=f"Write all {kind} to FILE, or - for output.")
+    @click.argument("file", type=click.Path(dir_okay=False, allow_dash=True))
+    @click.option(
+        "--format",
+        "form",
+        type=click.Choice([form.value for form in FileFormat]),
+        help="Instead of what the file's name ends with (CSV if it says nothing).",
+    )
+    def export(file: str, form: str | None) -> None:
+        session = db.session()
+        chosen = FileFormat(form) if form else _format_by_name(file)
+        pieces = written(kind, chosen, list(all_values(session, kind)))
+        if file == _STANDARD:
+            for piece in pieces:
+                click.echo(piece, nl=False)
+            return
+        try:
+            with Path(file).open("w", encoding="utf-8", newline="") as out:
+                out.writelines(pieces)
+        except OSError as error:
+            raise SettingError(f"{file} cannot be written: {error.strerror}") from None
+        click.echo(f"All {kind} are in {file}.")
+
+    @group.command(
+        "import",
+        cls=PortalCommand,
+        help=f"Take {kind} from FILE (CSV or JSON), all or nothing: new ones are added, fields that"
+        f" differ are changed, a {one} that the file does not name stays as it is.",
+    )
+    @click.argument("file", type=click.Path(dir_okay=False, allow_dash=True))
+    @click.option("--dry-run", is_flag=True, help="Only tell the difference; nothing is written.")
+    @click.option("--source", type=TEXT, default="", help="Where what changes is known from.")
+    @click.option("--why", type=TEXT, default="", help="The reason, for the history.")
+    def import_(file: str, source: str, why: str, *, dry_run: bool) -> None:
+        content = _content(file)
+        session = db.session()
+        transaction: Callable[[Session], Any] = trying if dry_run else writing
+        try:
+            with transaction(session):
+                imported = import_file(
+                    session,
+                    command_writer(),
+                    kind,
+                    content,
+                    format_of(content),
+                    source=source,
+                    why=why,
+                    progress=_tell,
+                )
+        except BadFile as error:
+            for problem in error.problems:
+                click.echo(str(problem), err=True)
+            raise Invalid("file", error.summary) from None
+        _tell_difference(kind, imported, dry_run=dry_run)
+
+
+def _format_by_name(file: str) -> FileFormat:
+    return FileFormat.JSON if file.lower().endswith(".json") else FileFormat.CSV
+
+
+def _content(file: str) -> bytes:
+    try:
+        if file == _STANDARD:
+            content = sys.stdin.buffer.read(MOST_BYTES + 1)
+        else:
+            with Path(file).open("rb") as source:
+                content = _read(source)
+    except OSError as error:
+        raise SettingError(f"{file} cannot be read: {error.strerror}") from None
+    if len(content) > MOST_BYTES:
+        raise SettingError(f"{file} is larger than {MOST_BYTES // 1024 // 1024} MiB")
+    return content
+
+
+def _read(source: IO[bytes]) -> bytes:
+    return source.read(MOST_BYTES + 1)
+
+
+def _tell(done: int, whole: int) -> None:
+    click.echo(f"{done} of {whole}", err=True)
+
+
+def _tell_difference(kind: Records, imported: Imported, *, dry_run: bool) -> None:
+    for record in imported.records:
+        if record.what is not What.UNCHANGED:
+            for line in lines_of(record):
+                click.echo(line)
+    counts = ", ".join(f"{imported.count(what)} {what}" for what in What)
+    done = "Nothing was written; it would be" if dry_run else "Done"
+    click.echo(f"{done}: {counts} ({kind}).")
+
+
+def lines_of(record: RecordDifference) -> list[str]:
+    """A record's difference: one line for each field."""
+    if record.what is What.NEW:
+        said = ", ".join(f"{item.field} {item.new}" for item in record.fields[1:])
+        return [f"{record.key}: new: {said}"]
+    return [
+        f"{record.key}: {item.field}: {item.old or '(nothing)'} -> {item.new or '(nothing)'}"
+        for item in record.fields
+    ]
