@@ -19,9 +19,9 @@ from sqlalchemy import Connection, Dialect, Engine, event
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.orm import Session
 
-from app.write_gate import WriteGate
+from app.write_gate import PATIENCE, WriteGate
 
-BUSY_TIMEOUT_MS = 20_000
+BUSY_TIMEOUT_MS = int(PATIENCE * 1000)
 ASKED_WHEN_IDLE = 1.0
 """Seconds after which a connection to PostgreSQL is asked whether it lives before it is used."""
 MAY_WRITE = "portal_may_write"
@@ -95,10 +95,16 @@ def begin_write(session: Session) -> None:
     if session.in_transaction():
         if _may_write(session.connection()):
             return
-        pending = [*session.new, *session.dirty, *session.deleted]
-        assert not pending, "written before begin_write"
-        session.rollback()
+        _end_reading(session)
     session.connection(execution_options={MAY_WRITE: True})
+
+
+def _end_reading(session: Session) -> None:
+    writes = session.in_transaction() and _may_write(session.connection())
+    assert not writes, "this session writes already"
+    pending = [*session.new, *session.dirty, *session.deleted]
+    assert not pending, "written before begin_write"
+    session.rollback()
 
 
 def _may_write(connection: Connection) -> bool:
@@ -128,9 +134,17 @@ def _reading_options(dialect: Dialect) -> dict[str, Any]:
 
 @contextmanager
 def writing(session: Session) -> Iterator[None]:
-    """One write transaction: begins, and commits at the end; any error rolls it back."""
+    """One write transaction: begins, and commits at the end; any error rolls it back.
+
+    Never inside another one of the same database, which would wait for itself.
+    """
     bind = session.get_bind()
-    with nullcontext() if isinstance(bind, Connection) else gate_of(bind):
+    gate: AbstractContextManager[None] = nullcontext()
+    if not isinstance(bind, Connection):
+        gate = gate_of(bind)
+        # who waits holds no connection: whoever is in may need one that is free
+        _end_reading(session)
+    with gate:
         begin_write(session)
         try:
             yield

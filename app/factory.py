@@ -20,7 +20,7 @@ from app.services.refusals import Refusals
 API = "portal_api"
 """Where the application keeps the programs' door, for whoever wants to know its addresses."""
 POOL = {"pool_size": 10, "max_overflow": 10, "pool_timeout": 10}
-"""Connections per server process on PostgreSQL; SQLite opens files instead."""
+"""Connections per server process: one for each thread that may need one (``app/bridge.py``)."""
 
 
 def create_app(settings: Settings) -> Flask:
@@ -44,7 +44,7 @@ def create_app(settings: Settings) -> Flask:
         SQLALCHEMY_DATABASE_URI=settings.database_url,
         SQLALCHEMY_ENGINE_OPTIONS=(
             # what a statement was given (addresses, texts, hashes) never stands in a log
-            {"hide_parameters": True} | ({} if settings.database_url.startswith("sqlite") else POOL)
+            {"hide_parameters": True} | POOL
         ),
         SESSION_COOKIE_NAME="portal",
         SESSION_COOKIE_HTTPONLY=True,

@@ -28,12 +28,22 @@ class Turns:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Run in a turn of one's own, or without one when that takes too long."""
+        """Run in a turn of one's own, or without one when that takes too long.
+
+        Inside of itself it is nothing more.
+        """
+        if self.is_mine():
+            yield
+            return
         self.take()
         try:
             yield
         finally:
             _give_back()
+
+    def is_mine(self) -> bool:
+        """Whether this thread has one of these turns now."""
+        return getattr(_mine, "held", None) is self
 
     def take(self) -> None:
         """Wait for a turn of this thread's own, but not for long."""

@@ -12,30 +12,45 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
+import weakref
+from pathlib import Path
 from typing import Final
+
+from app.turns import waiting
 
 SUFFIX: Final = "-writers"
 """Of the lock file's name, behind the database's, as SQLite names its own companions."""
+PATIENCE: Final = 20.0
+"""Seconds that a thread waits for the others of its process. The one that waits for another process
+waits as long as that one writes: the system's queue knows no end but its own."""
+
+
+class GateClosed(Exception):
+    """Nothing can be written now, and nothing was. The message says why, to administrators."""
 
 
 class WriteGate:
     """The gate of one database file, for one process. May be left by another thread than came."""
 
-    def __init__(self, database: str) -> None:
-        self._path = f"{database}{SUFFIX}"
+    def __init__(self, database: str, patience: float = PATIENCE) -> None:
+        self._database = Path(database).resolve()  # one gate, whatever links lead to the file
+        self._patience = patience
         self._threads = threading.Lock()
         self._file: int | None = None
 
     def enter(self) -> None:
-        """Wait until nobody else is in."""
-        self._threads.acquire()
-        try:
-            if self._file is None:
-                self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            fcntl.flock(self._file, fcntl.LOCK_EX)
-        except BaseException:
-            self._threads.release()
-            raise
+        """Wait until nobody else is in. Raises ``GateClosed``."""
+        with waiting():
+            if not self._threads.acquire(timeout=self._patience):
+                raise GateClosed("another writer of this process does not end")
+            try:
+                if self._file is None:
+                    self._file = _opened(self._database)
+                    weakref.finalize(self, os.close, self._file)
+                fcntl.flock(self._file, fcntl.LOCK_EX)
+            except BaseException:
+                self._threads.release()
+                raise
 
     def leave(self) -> None:
         """Let the next one in."""
@@ -43,8 +58,29 @@ class WriteGate:
         fcntl.flock(self._file, fcntl.LOCK_UN)
         self._threads.release()
 
+    @property
+    def is_taken(self) -> bool:
+        """Whether a thread of this process is in, or next."""
+        return self._threads.locked()
+
     def __enter__(self) -> None:
         self.enter()
 
     def __exit__(self, *_: object) -> None:
         self.leave()
+
+
+def _opened(database: Path) -> int:
+    """The lock file, made when missing: its owner's alone, so that no other user of the machine can
+    hold writers up."""
+    path = database.with_name(database.name + SUFFIX)
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        if os.geteuid() == 0 and database.exists():  # a command of root must not lock others out
+            stored = database.stat()
+            os.fchown(file, stored.st_uid, stored.st_gid)
+    except OSError as error:
+        raise GateClosed(
+            f"cannot open {path.name} beside the database for writing: {error.strerror}"
+        ) from error
+    return file

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from typing import Final
 
 from sqlalchemy import Engine
@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from app.database import MAY_WRITE, gate_of, writing
 from app.turns import waiting
+from app.write_gate import PATIENCE, GateClosed
 
 LARGEST_GROUP: Final = 16
 """Changes in one transaction, so that the writers of other processes never wait long."""
@@ -43,20 +44,29 @@ class _Group:
     @property
     def is_lost(self) -> bool:
         """Whether SQLite gave the whole transaction up, as it does when the disk is full."""
+        if self.connection.invalidated:
+            return True
         return not self.connection.connection.dbapi_connection.in_transaction  # type: ignore[union-attr]
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no further change may join."""
+        return self.turns >= LARGEST_GROUP or self.is_lost
 
     def end(self) -> None:
         """Commit for all."""
         try:
             if self.is_lost:
-                raise CommitFailed
+                raise CommitFailed("the database gave up the transaction")
             self.connection.commit()
         except BaseException as error:  # noqa: BLE001  # each writer of the group is told
             self._error = error
             self.connection.invalidate()
         finally:
-            self._leaving.close()
-            self._ended.set()
+            try:
+                self._leaving.close()
+            finally:
+                self._ended.set()
 
     def wait(self) -> None:
         """Return when what was written is on disk; else raise ``CommitFailed``."""
@@ -67,21 +77,31 @@ class _Group:
 
 
 class Writers:
-    """The writers of one database in this process."""
+    """The writers of one database in this process.
 
-    def __init__(self, engine: Engine) -> None:
+    ``patience`` is how many seconds a writer waits for the others of this process.
+    """
+
+    def __init__(self, engine: Engine, patience: float = PATIENCE) -> None:
         self._engine = engine
+        self._patience = patience
         self._turn = threading.Lock()
         self._counting = threading.Lock()
         self._waiting = 0
         self._group: _Group | None = None
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for their turn."""
+        return self._waiting
 
     @contextmanager
     def writing(self, session: Session) -> Iterator[Session]:
         """The session in which one change is made: ``session``, or on SQLite one of its own.
 
         The change is committed to disk when the block has ended without an error. An error takes
-        back this change alone, and is raised. What ``session`` has read is given up.
+        back this change alone, and is raised. What ``session`` has read is given up. Raises
+        ``CommitFailed``, and ``GateClosed`` where others do not end.
         """
         if self._engine.dialect.name != "sqlite":
             # it waits for the server, and for other writers there
@@ -104,36 +124,53 @@ class Writers:
                 session.commit()
         except BaseException as raised:  # noqa: BLE001  # raised again below
             error = raised
-        self._leave(group)
+        group.turns += 1
+        self._end_turn()
+        try:
+            group.wait()
+        except CommitFailed as failed:
+            # also for who has an error of its own: it may speak of what the others wrote
+            raise failed from error or failed.__cause__
         if error is not None:
-            with suppress(CommitFailed):  # what it read of the others is there before it is told
-                group.wait()
             raise error
-        group.wait()
 
     def _join(self) -> _Group:
         """Wait for a turn in the group that is writing, or in a new one."""
+        with waiting():
+            self._come()
+            try:
+                if self._group is None:
+                    self._group = _Group(self._engine)
+            except BaseException:
+                self._end_turn()
+                raise
+            return self._group
+
+    def _come(self) -> None:
+        """Wait for the turn. Raises ``GateClosed``."""
+        came = False
         with self._counting:
             self._waiting += 1
         try:
-            with waiting():
-                self._turn.acquire()
-                if self._group is None:
-                    self._group = _Group(self._engine)
-                return self._group
-        except BaseException:
-            self._turn.release()
-            raise
+            came = self._turn.acquire(timeout=self._patience)
         finally:
             with self._counting:
                 self._waiting -= 1
+                left_open = not came and self._turn.acquire(blocking=False)
+            if left_open:  # a group may have been left open for this one to come
+                self._end_turn()
+        if not came:
+            raise GateClosed("another writer of this process does not end")
 
-    def _leave(self, group: _Group) -> None:
-        """End the turn, and the group if nobody waits for a turn in it."""
-        group.turns += 1
+    def _end_turn(self) -> None:
+        """Give the turn on, and end the group if nobody waits for a turn in it."""
+        group = self._group
+        with self._counting:  # who stops waiting comes before this or after it
+            if group is None or (self._waiting and not group.is_full):
+                self._turn.release()
+                return
+        self._group = None
         try:
-            if not self._waiting or group.turns >= LARGEST_GROUP or group.is_lost:
-                self._group = None
-                group.end()
+            group.end()
         finally:
             self._turn.release()

@@ -12,6 +12,7 @@ from flask.cli import AppGroup, with_appcontext
 from sqlalchemy.exc import DatabaseError, IntegrityError, ProgrammingError
 
 from app.domain.errors import PortalError
+from app.write_gate import GateClosed
 
 
 class WrongUsage(click.ClickException):
@@ -38,6 +39,8 @@ def one_line_errors() -> Iterator[None]:
         raise click.ClickException(
             "somebody entered the same name at the same moment; list what is there now"
         ) from error
+    except GateClosed as error:
+        raise click.ClickException(f"DATABASE_URL: {_one_line(str(error))}") from error
     except DatabaseError as error:
         reason = _one_line(str(error.orig))
         if isinstance(error, ProgrammingError) or "no such table" in reason:

@@ -38,6 +38,7 @@ from app.models import (
     User,
     VerifiedCredential,
 )
+from app.turns import waiting
 
 FAILURES_ALLOWED = 20
 FAILURE_WINDOW = timedelta(seconds=10)
@@ -145,7 +146,7 @@ def attempt(
     if known is not None:
         return known
     session.rollback()  # hashing takes long, and so may waiting for it; no snapshot is held
-    with NAMES_HASHED.hold(name_digest) as admitted:
+    with waiting(), NAMES_HASHED.hold(name_digest) as admitted:
         if not admitted or not _HASHING.acquire(timeout=_HASHING_WAIT_SECONDS):
             return Attempt(name_digest, error=TooManyAttempts())
         try:

@@ -21,7 +21,7 @@ def insert_with_parts(session: Session, row: Base) -> None:
     """Insert ``row``, then the rows of its lists that belong to it alone, and theirs.
 
     All of them are new, refer only to rows that are stored, and are the session's afterwards, as
-    after a flush.
+    after a flush. Lists of rows that belong to others too (``Ticket.handed_to``) must be empty.
     """
     _insert(session.connection(), row)
     session.add(row)
@@ -38,12 +38,14 @@ class _Plan:
     """Relations to stored rows, with where their keys go."""
     parts: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
     """Lists of rows that belong to this one alone, with where its key goes."""
+    others: tuple[str, ...]
+    """Lists that are not written here."""
 
 
 @cache
 def _plan(kind: type[Base]) -> _Plan:
     mapper: Mapper[Any] = inspect(kind)
-    referred, parts = [], []
+    referred, parts, others = [], [], []
     for relation in mapper.relationships:
         pairs = tuple(
             (
@@ -57,23 +59,29 @@ def _plan(kind: type[Base]) -> _Plan:
             referred.append((relation.key, pairs))
         elif relation.cascade.delete_orphan:
             parts.append((relation.key, pairs))
+        else:
+            others.append(relation.key)
     return _Plan(
         insert(cast(Table, mapper.local_table)),
         tuple(item.key for item in mapper.column_attrs),
         tuple(mapper.get_property_by_column(column).key for column in mapper.primary_key),
         tuple(referred),
         tuple(parts),
+        tuple(others),
     )
 
 
 def _insert(connection: Connection, row: Base) -> None:
     plan = _plan(type(row))
     values = vars(row)
+    assert not any(values.get(name) for name in plan.others), "this would be lost"
     for relation, pairs in plan.referred:
         other = values.get(relation)
         if other is not None:
             for ours, theirs in pairs:
-                setattr(row, ours, getattr(other, theirs))
+                key = getattr(other, theirs)
+                assert key is not None, "refers to a row that is not stored"
+                setattr(row, ours, key)
     given = {name: values[name] for name in plan.columns if name in values}
     keys = connection.execute(plan.statement, given).inserted_primary_key
     assert keys is not None
