@@ -17,8 +17,10 @@ from app.domain.access import Role
 from app.extensions import db
 from app.models import PortalFact
 from app.web import (
+    admin,
     attachment_writing,  # noqa: F401  (its addresses are on the blueprint of attachments)
     attachments,
+    audit,
     encoding,
     errors,
     guide,
@@ -35,7 +37,7 @@ from app.web import (
 
 PLACES = (("Tickets", "tickets.listing"), ("Sites", "registry.sites"), ("Links", "registry.links"))
 """The places of the top bar; only what exists."""
-ADMIN = ("Admin", "partners.listing")
+ADMIN = ("Admin", "admin.index")
 """The place that only admins see."""
 THEMES = ("light", "dark")
 
@@ -46,7 +48,17 @@ def register(flask_app: Flask) -> None:
     encoding.register(flask_app)
     errors.register(flask_app)
     login.register(flask_app)
-    for module in (tickets, attachments, tickets_csv, registry, profile, partners, guide):
+    for module in (
+        tickets,
+        attachments,
+        tickets_csv,
+        registry,
+        profile,
+        partners,
+        guide,
+        admin,
+        audit,
+    ):
         flask_app.register_blueprint(module.blueprint)
     flask_app.add_url_rule("/", "start", _start)
     flask_app.context_processor(_surroundings)
@@ -77,6 +89,8 @@ def _surroundings() -> dict[str, Any]:
         "attachments": "Tickets",
         "registry": (request.endpoint or "").split(".")[-1].title(),
         "partners": "Admin",
+        "admin": "Admin",
+        "audit": "Admin",
     }
     is_admin = known and current_user.actor.role is Role.ADMIN
     return {

@@ -215,13 +215,18 @@ def _checked(name: str, value: str) -> str | date:
             raise Invalid(name, f"{label} has a value that does not exist; allowed are: {allowed}")
         return value
     if name in _DAYS:
-        try:
-            if not _DAY.fullmatch(value):  # ISO 8601 knows weeks, too
-                raise ValueError
-            return date.fromisoformat(value)
-        except ValueError:
-            raise Invalid(name, f"{label} is no day; write it as 2026-01-31") from None
+        return read_day(name, value, label)
     return checked_text(name, value, _FREE[name], label=label)
+
+
+def read_day(name: str, value: str, label: str) -> date:
+    """A day such as 2026-01-31; ``Invalid`` for anything else."""
+    try:
+        if not _DAY.fullmatch(value):  # ISO 8601 knows weeks, too
+            raise ValueError
+        return date.fromisoformat(value)
+    except ValueError:
+        raise Invalid(name, f"{label} is no day; write it as 2026-01-31") from None
 
 
 def write_position(after: tuple[Any, int]) -> str:

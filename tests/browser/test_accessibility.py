@@ -27,7 +27,7 @@ from tests.cast import NOON, Cast, writer
 from tests.harness.browser import AXE, strict_page
 from tests.harness.server import LiveServer
 
-NO_PAGES = {"static", "tickets_csv.download", "start", "attachments.download"}
+NO_PAGES = {"static", "tickets_csv.download", "audit.download", "start", "attachments.download"}
 """GET addresses that answer no page of their own: files, CSV, a redirection."""
 _GRAVE = ("serious", "critical")
 
@@ -162,6 +162,10 @@ def _states(scene: Scene) -> list[str]:
         "/tickets/999999",
         "/partners/accounts/1?operation=TicketGet&faults=yes",
         "/partners/accounts/1?operation=OpCreate&after=nonsense",
+        "/admin/audit?kind=ticket&kind=site",
+        "/admin/audit?list=refusals",
+        "/admin/audit?list=logins",
+        "/admin/audit?door=window&field=nothing+like+this",
     ]
 
 

@@ -1,0 +1,23 @@
+"""The list of what administrators manage."""
+
+from __future__ import annotations
+
+from flask import Blueprint, render_template
+
+from app.domain.access import require_admin
+from app.web.login import acting
+
+blueprint = Blueprint("admin", __name__, url_prefix="/admin")
+
+PLACES = (
+    ("Partners", "partners.listing", "The systems that call the SOAP services, and their accounts"),
+    ("Audit", "audit.listing", "Every change, every refused right, every failed login"),
+)
+"""Word, endpoint and one line of each place."""
+
+
+@blueprint.get("")
+def index() -> str:
+    """Every place of administration."""
+    require_admin(acting(), "see the pages of administration")
+    return render_template("admin/index.html", admin_places=PLACES, counts={})
