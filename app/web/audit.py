@@ -20,6 +20,7 @@ from flask import (
 from sqlalchemy.orm import Session
 
 from app.domain.access import Door, require_admin
+from app.domain.cells import safe_cell
 from app.domain.errors import Invalid
 from app.extensions import db
 from app.models import FailedLogins, Refusal
@@ -27,7 +28,6 @@ from app.services import audit as reading
 from app.services.audit import AuditChange, AuditPage, Thing
 from app.web.audit_query import CHANGES, LOGINS, REFUSALS, AuditListing, AuditQuery
 from app.web.login import acting
-from app.web.tickets_csv import safe_cell
 from app.web.times import iso
 
 blueprint = Blueprint("audit", __name__, url_prefix="/admin")

@@ -79,7 +79,8 @@ def test_only_admins_know_the_pages(cast: Cast, session: Session, visit: Enter, 
 
 def test_admins_find_them_in_the_top_bar(cast: Cast, visit: Enter) -> None:
     visitor = visit(cast.admin)
-    assert PARTNERS in [address for address, _ in visitor.read("/tickets").links]
+    assert "/admin" in [address for address, _ in visitor.read("/tickets").links]
+    assert PARTNERS in [address for address, _ in visitor.read("/admin").links]
     page = visitor.read(PARTNERS)
     for word in ("GGUS-TEST", "ggus", "nren_a", "all tickets, internal, 2016", "never"):
         assert word in page.text
