@@ -70,7 +70,9 @@ SITES = st.tuples(
     st.dictionaries(st.integers(0, 2), TEXTS, max_size=3),
 )
 LINKS = st.lists(
-    st.tuples(st.integers(0, 1), st.none() | st.booleans()), max_size=2, unique_by=lambda one: one[0]
+    st.tuples(st.integers(0, 1), st.none() | st.booleans()),
+    max_size=2,
+    unique_by=lambda one: one[0],
 )
 REFERENCES = st.tuples(TEXTS, st.none() | st.integers(0, 2), st.none() | TEXTS)
 TICKETS = st.fixed_dictionaries(

@@ -22,12 +22,14 @@ from werkzeug.test import Client
 from app import demo
 from app.database import writing
 from app.domain.access import SYSTEM, Actor, Door, Kind, TicketAccess, Writer
+from app.domain.errors import PortalError
 from app.domain.ticket_content import NewTicket
 from app.extensions import db
 from app.factory import create_app
 from app.models import (
     Partner,
     PartnerAccount,
+    PartnerCall,
     Site,
     SiteName,
     SiteSpelling,
@@ -46,7 +48,7 @@ from app.write_groups import Writers
 from soap_service.answers import KeptAnswers
 from soap_service.application import mount
 from soap_service.dispatch import Call
-from soap_service.envelope import read_request
+from soap_service.envelope import Request, read_request
 from soap_service.fields import GGUS
 from tests.harness.databases import KINDS, fresh_database, open_engine
 from tests.harness.server import test_settings
@@ -444,3 +446,107 @@ def test_no_read_after_a_commit_gives_an_older_answer(wire: Wire) -> None:
         writer = threads.submit(write)
         writer.result()
         assert all(reader.result() for reader in readers)
+
+
+def test_what_is_found_before_a_session_is_opened(session: Session) -> None:
+    """Only an answer about one ticket that was made, that may be read, and that is as it was."""
+    with writing(session):
+        by = Writer(SYSTEM, Door.COMMAND, NOW)
+        number = open_ticket(session, by, NewTicket(title="Kept")).number
+        create_partner_account(session, by, "OWN", "own", PASSWORD, access="own")
+        create_partner_account(session, by, "ALL", "all", PASSWORD, access="all")
+    every, own = _actor(session, "all"), _actor(session, "own")
+    kept = KeptAnswers()
+    writers = Writers(_engine(session))
+
+    def request(operation: str = "TicketGet", **sent: str) -> Request:
+        values = {"GHD_Request_ID": str(number), **sent}
+        return read_request(GGUS, envelope(operation, elements(values)).encode(), None)
+
+    def found(asked: Request, actor: Actor = every, url: str = "http://x") -> bytes | None:
+        return kept.found(session.connection(), actor, asked, url)
+
+    def make(asked: Request) -> None:
+        call = Call(every, NOW, session, writers, "http://x")
+        assert kept.answer(call, asked, lambda _: b"made") == b"made"
+
+    assert found(request()) is None
+    make(request())
+    assert found(request()) == b"made"
+    assert found(request(maxLimit="9")) == b"made"
+    assert found(request(startRecord="1")) is None  # behind the only one: a fault
+    assert found(request("OpGet")) is None  # other bytes, made by itself
+    make(request("OpGet"))
+    assert found(request("OpGet")) == b"made"
+    assert found(request(GHD_Request_ID=str(number + 1))) is None
+    assert found(request(), actor=own) is None  # may not read it
+    assert found(request(), actor=replace(every, contract_year=2012)) is None
+    assert found(request(), url="http://y") is None
+    lists = read_request(GGUS, envelope("TicketGetList", "").encode(), None)
+    assert found(lists) is None
+    for asked in (request(GHD_Request_ID="x"), request(maxLimit="0")):
+        with pytest.raises(PortalError):  # as without it
+            found(asked)
+    session.rollback()
+    with writing(session):
+        change_ticket(session, by, number, {"title": "Changed"})
+    assert found(request()) is None
+
+
+def test_an_answer_that_changed_while_it_was_made_is_not_kept(session: Session) -> None:
+    with writing(session):
+        by = Writer(SYSTEM, Door.COMMAND, NOW)
+        number = open_ticket(session, by, NewTicket(title="Kept")).number
+    every = Actor(kind=Kind.PARTNER, account="x", access=TicketAccess.ALL)
+    asked = envelope("TicketGet", elements({"GHD_Request_ID": str(number)}))
+    request = read_request(GGUS, asked.encode(), None)
+    kept = KeptAnswers()
+    call = Call(every, NOW, session, Writers(_engine(session)), "http://x")
+
+    def carry_out(_call: Call) -> bytes:
+        with Session(_engine(session)) as other, writing(other):
+            change_ticket(other, by, number, {"title": "Changed"})
+        return b"old or new"
+
+    assert kept.answer(call, request, carry_out) == b"old or new"
+    session.rollback()
+    assert kept.found(session.connection(), every, request, "http://x") is None
+
+
+@pytest.mark.parametrize("kept_answers", [True, False])
+def test_calls_are_counted_whether_their_answer_was_kept_or_not(
+    database: str, *, kept_answers: bool
+) -> None:
+    flask_app = create_app(replace(test_settings(database), kept_answers=kept_answers))
+    doors = mount(flask_app)
+    client = Client(doors)
+    reads: list[int] = []
+    with flask_app.app_context():
+        engine = db.engine
+    with Session(engine) as session, writing(session):
+        lay_accounts(session)
+        number = open_ticket(session, _by(session), NewTicket(title="Kept")).number
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def count(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if not statement.startswith("BEGIN") and current_thread() is main_thread():
+            reads[-1] += 1
+
+    body = envelope(
+        "TicketGet", elements({"GHD_Request_ID": str(number)}), header=login("nren-all")
+    )
+    answers = set()
+    for _ in range(4):
+        reads.append(0)
+        answer = client.post("/soap/GGUS", data=body, content_type="text/xml; charset=utf-8")
+        answers.add(answer.get_data())
+    assert len(answers) == 1
+    # the first one hashes and makes; with answers kept, the last two read account and version only
+    assert (reads[2:] == [2, 2]) if kept_answers else (min(reads) > MOST_READS)
+    doors.close()
+    with Session(engine) as session:
+        calls = session.scalars(select(PartnerCall).order_by(PartnerCall.id)).all()
+        assert [(call.operation, call.answer_bytes, call.fault) for call in calls] == [
+            ("TicketGet", len(answer.get_data()), None)
+        ] * 4
+    engine.dispose()
