@@ -1,0 +1,369 @@
+"""The picture of a network as pure geometry: where sites stand and how links run between them.
+
+One site may stand in the middle, all others stand around it on one ring, or on two where one would
+be too tight. Their order keeps links between them short and without crossings. The same sites and
+links always give the same picture. It knows neither dates nor states nor how anything is drawn.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil, cos, floor, hypot, pi, sin
+from typing import Final
+
+_TIGHT: Final = 28
+"""From so many sites on there are two rings."""
+_CROSSING: Final = 1000
+"""A crossing is as bad as passing by so many sites."""
+_ROUNDS: Final = 8
+_APART: Final = 11.0
+"""Between links of the same two sites."""
+_MARKS_APART: Final = 21.0
+"""Between the middles of two marks."""
+_CLEAR: Final = 62.0
+"""Links between two sites of the ring pass the middle at least so far away, in a full frame."""
+_CUT: Final = "…"
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Edge:
+    """A link between two different sites."""
+
+    name: str
+    a: str
+    b: str
+
+
+@dataclass(frozen=True)
+class Frame:
+    """How large the picture is; all in units of the picture."""
+
+    across: float = 330
+    """Half the width of the ring."""
+    down: float = 232
+    """Half its height."""
+    font: float = 14
+    longest: int = 18
+    """Letters of a label; longer ones are cut."""
+
+
+PAGE: Final = Frame()
+SMALL: Final = Frame(across=108, down=66, font=11, longest=14)
+
+
+@dataclass(frozen=True)
+class Spot:
+    """Where a site stands, and its label: a text of ``anchor`` at ``label_at``."""
+
+    key: str
+    x: float
+    y: float
+    label: str
+    label_x: float
+    label_y: float
+    anchor: str
+    """start, middle or end, as in SVG."""
+    central: bool = False
+
+    def label_box(self, font: float) -> tuple[float, float, float, float]:
+        """Left, top, right and bottom of the label, by the width of letters on average."""
+        width = _width(self.label, font)
+        left = self.label_x - {"start": 0.0, "middle": width / 2, "end": width}[self.anchor]
+        return (left, self.label_y - font * 0.8, left + width, self.label_y + font * 0.25)
+
+
+@dataclass(frozen=True)
+class Line:
+    """How a link runs: the path's data as in SVG, and where a mark on it stands."""
+
+    name: str
+    path: str
+    mark_x: float
+    mark_y: float
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The whole picture with its bounds; the middle is at 0, 0."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+    spots: tuple[Spot, ...]
+    lines: tuple[Line, ...]
+
+
+def lay_out(
+    keys: Iterable[str], edges: Sequence[Edge], centre: str | None = None, frame: Frame = PAGE
+) -> Layout:
+    """The picture of these sites and links; ``centre`` is the site in the middle, if there is one.
+
+    Every end of a link must be among ``keys``, else ``KeyError``.
+    """
+    others = sorted(set(keys) - {centre})
+    chords = [(edge.a, edge.b) for edge in edges if centre not in (edge.a, edge.b)]
+    ring = ring_order(others, chords)
+    places, growth = _places(ring, frame)
+    if centre is not None:
+        places[centre] = (0.0, 0.0)
+    spots = [_spot(key, places[key], frame, central=False) for key in ring]
+    if centre is not None:
+        spots.append(_spot(centre, places[centre], frame, central=True))
+    lines = _lines(edges, places, centre, frame.across / PAGE.across * growth)
+    return _framed(spots, lines, frame)
+
+
+# ---------- the order on the ring
+
+
+def crossings(order: Sequence[str], chords: Iterable[tuple[str, str]]) -> int:
+    """How many pairs of links between sites of a ring cross; those with a common end do not."""
+    at = {key: position for position, key in enumerate(order)}
+    spans = [tuple(sorted((at[a], at[b]))) for a, b in chords]
+    return sum(
+        first[0] < second[0] < first[1] < second[1] or second[0] < first[0] < second[1] < first[1]
+        for position, first in enumerate(spans)
+        for second in spans[position + 1 :]
+    )
+
+
+def ring_order(keys: Iterable[str], chords: Iterable[tuple[str, str]]) -> list[str]:
+    """The sites in the order of the ring: few crossings first, then short ways.
+
+    Circular sifting (Baur and Brandes 2004): each site in turn is moved once around the ring, by
+    changing places with its neighbour, and put where it was best.
+    """
+    order = sorted(keys)
+    ends: dict[str, list[str]] = defaultdict(list)
+    for a, b in chords:
+        if a != b:
+            ends[a].append(b)
+            ends[b].append(a)
+    movable = sorted((key for key in order if ends[key]), key=lambda key: (-len(ends[key]), key))
+    for _ in range(_ROUNDS):
+        before = list(order)
+        for key in movable:
+            order = _sifted(order, key, ends)
+        if order == before:
+            break
+    if order:  # the first by name at the top
+        top = order.index(min(order))
+        order = order[top:] + order[:top]
+        if len(order) > 2 and order[-1] < order[1]:
+            order = [order[0], *reversed(order[1:])]
+    return order
+
+
+def _sifted(order: list[str], key: str, ends: Mapping[str, Sequence[str]]) -> list[str]:
+    """The order with ``key`` where it is best."""
+    start = order.index(key)
+    order = order[start:] + order[:start]
+    at = {name: position for position, name in enumerate(order)}
+    size = len(order)
+    cost = best = 0
+    best_place = 0
+    for place in range(size - 1):
+        other = order[place + 1]
+        cost += _gain(key, other, at, ends, size)
+        order[place], order[place + 1] = other, key
+        at[other], at[key] = place, place + 1
+        if cost < best:
+            best, best_place = cost, place + 1
+    order.pop()
+    order.insert(best_place, key)
+    return order
+
+
+def _gain(
+    first: str, second: str, at: Mapping[str, int], ends: Mapping[str, Sequence[str]], size: int
+) -> int:
+    """By how much the cost changes when two neighbours change places."""
+    begin = at[first]
+    ways_1 = [(at[name] - begin) % size for name in ends[first] if name != second]
+    ways_2 = [(at[name] - begin) % size for name in ends[second] if name != first]
+    crossed = sum(
+        (two < one) - (one < two) for one in ways_1 for two in ways_2
+    )  # behind the change minus before it
+    longer = sum(min(way - 1, size - way + 1) - min(way, size - way) for way in ways_1) + sum(
+        min(way, size - way) - min(way - 1, size - way + 1) for way in ways_2
+    )
+    return crossed * _CROSSING + longer
+
+
+# ---------- places
+
+
+def _places(ring: Sequence[str], frame: Frame) -> tuple[dict[str, Point], float]:
+    """Where the sites of the ring stand, the middle at 0, 0; grown until labels are clear."""
+    growth = 1.0
+    while True:
+        places = _on_rings(ring, frame, growth)
+        spots = [_spot(key, places[key], frame, central=False) for key in ring]
+        if growth > 8 or not overlaps(spots, frame.font):
+            return places, growth
+        growth *= 1.12
+
+
+def _on_rings(ring: Sequence[str], frame: Frame, growth: float) -> dict[str, Point]:
+    count = len(ring)
+    places = {}
+    for position, key in enumerate(ring):
+        angle = 2 * pi * position / max(count, 1) - pi / 2
+        inner = 0.66 if count > _TIGHT and position % 2 else 1.0
+        places[key] = (
+            round(cos(angle) * frame.across * growth * inner, 1),
+            round(sin(angle) * frame.down * growth * inner, 1),
+        )
+    return places
+
+
+def _spot(key: str, place: Point, frame: Frame, *, central: bool) -> Spot:
+    label = key if len(key) <= frame.longest else key[: frame.longest - 1] + _CUT
+    x, y = place
+    if central:
+        return Spot(key, x, y, label, x, y + frame.font * 0.35, "middle", central=True)
+    gap = frame.font * 1.0
+    if abs(x) < frame.across * 0.06:  # at the top and at the bottom
+        label_y = y - gap if y < 0 else y + gap + frame.font * 0.7
+        return Spot(key, x, y, label, x, label_y, "middle")
+    side = 1 if x > 0 else -1
+    lifted = frame.font * 0.5 * (y / max(abs(y), frame.down))
+    anchor = "start" if x > 0 else "end"
+    return Spot(key, x, y, label, x + side * gap, y + frame.font * 0.35 + lifted, anchor)
+
+
+def overlaps(spots: Sequence[Spot], font: float) -> list[tuple[str, str]]:
+    """The pairs of sites whose labels lie on each other."""
+    boxes = sorted((spot.label_box(font), spot.key) for spot in spots)
+    found = []
+    for position, (box, key) in enumerate(boxes):
+        for other, name in boxes[position + 1 :]:
+            if other[0] >= box[2]:
+                break
+            if other[1] < box[3] and box[1] < other[3]:
+                found.append((key, name))
+    return found
+
+
+def _width(text: str, font: float) -> float:
+    return len(text) * font * 0.62
+
+
+# ---------- links
+
+
+def _lines(
+    edges: Sequence[Edge], places: Mapping[str, Point], centre: str | None, scale: float
+) -> list[Line]:
+    """Each link; those between the same two sites lie side by side, no mark lies on another."""
+    together: dict[tuple[str, str], list[Edge]] = defaultdict(list)
+    for edge in edges:
+        together[min(edge.a, edge.b), max(edge.a, edge.b)].append(edge)
+    clear = _CLEAR * scale if centre is not None else 0.0
+    curves: dict[str, _Curve] = {}
+    for (a, b), group in together.items():
+        if b == centre:  # out of the middle
+            a, b = b, a
+        for position, edge in enumerate(group):
+            aside = (position - (len(group) - 1) / 2) * _APART * min(scale, 1.0)
+            make = _spoke if a == centre else _arc
+            curves[edge.name] = make(places[a], places[b], aside, clear)
+    lines = {}
+    marks: list[Point] = []
+    for name in sorted(curves, key=lambda name: (not curves[name].straight, name)):
+        curve = curves[name]
+        mark = curve.clear_place(marks)
+        marks.append(mark)
+        lines[name] = Line(name, curve.path, *mark)
+    return [lines[edge.name] for edge in edges]
+
+
+@dataclass(frozen=True)
+class _Curve:
+    """A quadratic curve; straight where its control point lies between its ends."""
+
+    start: Point
+    control: Point
+    end: Point
+    straight: bool
+
+    @property
+    def path(self) -> str:
+        (x1, y1), (x2, y2), (x3, y3) = self.start, self.control, self.end
+        if self.straight:
+            return f"M{x1:.1f} {y1:.1f}L{x3:.1f} {y3:.1f}"
+        return f"M{x1:.1f} {y1:.1f}Q{x2:.1f} {y2:.1f} {x3:.1f} {y3:.1f}"
+
+    def at(self, along: float) -> Point:
+        rest = 1 - along
+        x, y = (
+            rest * rest * self.start[i]
+            + 2 * rest * along * self.control[i]
+            + along * along * self.end[i]
+            for i in (0, 1)
+        )
+        return (round(x, 1), round(y, 1))
+
+    def clear_place(self, taken: Sequence[Point]) -> Point:
+        """The first place on the curve that is clear of others; its usual one if none is."""
+        shares = (0.62, 0.7, 0.54, 0.78, 0.46) if self.straight else (0.5, 0.42, 0.58, 0.34, 0.66)
+        for share in shares:
+            place = self.at(share)
+            if all(hypot(place[0] - x, place[1] - y) >= _MARKS_APART for x, y in taken):
+                return place
+        return self.at(shares[0])
+
+
+def _spoke(start: Point, end: Point, aside: float, _clear: float) -> _Curve:
+    """A straight line, moved sideways by ``aside``."""
+    way = (end[0] - start[0], end[1] - start[1])
+    far = hypot(*way) or 1.0
+    shift = (-way[1] / far * aside, way[0] / far * aside)
+    begin = (start[0] + shift[0], start[1] + shift[1])
+    stop = (end[0] + shift[0], end[1] + shift[1])
+    return _Curve(begin, ((begin[0] + stop[0]) / 2, (begin[1] + stop[1]) / 2), stop, straight=True)
+
+
+def _arc(start: Point, end: Point, aside: float, clear: float) -> _Curve:
+    """A curve bent towards the middle, but never nearer to it than ``clear``."""
+    middle = ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2)
+    far = hypot(*middle)
+    if far > 1:
+        outwards = (middle[0] / far, middle[1] / far)
+    else:  # opposite each other: to the side
+        length = hypot(end[0] - start[0], end[1] - start[1]) or 1.0
+        outwards = ((start[1] - end[1]) / length, (end[0] - start[0]) / length)
+    distance = max(0.84 * far, clear) + aside
+    top = (outwards[0] * distance, outwards[1] * distance)
+    control = (2 * top[0] - middle[0], 2 * top[1] - middle[1])
+    return _Curve(start, control, end, straight=False)
+
+
+# ---------- the frame
+
+
+def _framed(spots: Sequence[Spot], lines: Sequence[Line], frame: Frame) -> Layout:
+    """The bounds of all, with a margin; the middle stays in the middle."""
+    boxes = [spot.label_box(frame.font) for spot in spots]
+    reach = frame.font * 1.3
+    across = max(
+        [-box[0] for box in boxes]
+        + [box[2] for box in boxes]
+        + [abs(spot.x) + reach for spot in spots],
+        default=1,
+    )
+    top = min([box[1] for box in boxes] + [spot.y - reach for spot in spots], default=0)
+    bottom = max([box[3] for box in boxes] + [spot.y + reach for spot in spots], default=1)
+    return Layout(
+        left=floor(-across) - 2,
+        top=floor(top) - 2,
+        width=2 * ceil(across) + 4,
+        height=ceil(bottom - top) + 5,
+        spots=tuple(spots),
+        lines=tuple(lines),
+    )
