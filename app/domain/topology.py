@@ -18,6 +18,7 @@ _TIGHT: Final = 28
 _CROSSING: Final = 1000
 """A crossing is as bad as passing by so many sites."""
 _ROUNDS: Final = 8
+_ROUNDS_OF_MANY: Final = 3
 _APART: Final = 11.0
 """Between links of the same two sites."""
 _MARKS_APART: Final = 21.0
@@ -145,7 +146,7 @@ def ring_order(keys: Iterable[str], chords: Iterable[tuple[str, str]]) -> list[s
             ends[a].append(b)
             ends[b].append(a)
     movable = sorted((key for key in order if ends[key]), key=lambda key: (-len(ends[key]), key))
-    for _ in range(_ROUNDS):
+    for _ in range(_ROUNDS if len(order) <= _TIGHT else _ROUNDS_OF_MANY):
         before = list(order)
         for key in movable:
             order = _sifted(order, key, ends)
