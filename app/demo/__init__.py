@@ -71,7 +71,8 @@ LOGINS: Sequence[DemoLogin] = (
 )
 """The demo's logins with their public passwords; demo mode listens on this machine only."""
 
-_LINKS = Path(__file__).parent / "links.json"
+LINKS = Path(__file__).parent / "links.json"
+"""Sample links; nothing attests them."""
 _SEED = 2013
 _BEGIN = datetime(2012, 1, 1, tzinfo=UTC)
 _PARTNERS_AUTHOR = "network support"
@@ -99,7 +100,7 @@ def seed_demo(session: Session, now: datetime) -> int:
     portal = Writer(actor=SYSTEM, door=Door.COMMAND, now=now)
     session.add(PortalFact(name=FACT, value=now.astimezone(UTC).isoformat(timespec="seconds")))
     seed_reference(session, portal)
-    add_links(session, portal, _LINKS)
+    add_links(session, portal, LINKS)
     actors = _enter_accounts(session, replace(portal, now=_BEGIN))
     rng = Random(_SEED)  # noqa: S311  # repeatable on purpose, nothing secret
     circuits = _circuits(session)
@@ -140,7 +141,14 @@ def demo_actors(session: Session) -> dict[str, Actor]:
 
 def _circuits(session: Session) -> list[Circuit]:
     return [
-        Circuit(link.name, Network(link.network), link.end_a.key, link.end_b.key)
+        Circuit(
+            link.name,
+            Network(link.network),
+            link.end_a.key,
+            link.end_b.key,
+            link.valid_from,
+            link.valid_until,
+        )
         for link in session.scalars(select(Link).order_by(Link.name))
     ]
 

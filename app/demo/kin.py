@@ -40,7 +40,7 @@ def kin_stories(circuits: Sequence[Circuit], now: datetime) -> Iterator[Story]:
     links = {
         circuit.site: circuit.name
         for circuit in reversed(circuits)
-        if circuit.network is Network.LHCOPN
+        if circuit.network is Network.LHCOPN and circuit.stands(now - 30 * _HOUR, now)
     }
     now = now.replace(second=0, microsecond=0)
     yield from _cut([(site, links[site]) for site in _SITES], now - 30 * _HOUR)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import Any
 
@@ -108,6 +108,14 @@ class Circuit:
     network: Network
     far: str
     site: str
+    valid_from: date | None = None
+    valid_until: date | None = None
+
+    def stands(self, begin: datetime, end: datetime) -> bool:
+        """Whether it is valid all the time between two moments (UTC)."""
+        return (self.valid_from is None or self.valid_from <= begin.date()) and (
+            self.valid_until is None or end.date() < self.valid_until
+        )
 
 
 @dataclass
@@ -127,6 +135,7 @@ class Times:
     sites: Sequence[str] = field(init=False)
 
     def __post_init__(self) -> None:
+        self.circuits = [one for one in self.circuits if one.stands(self.begin, self.end)]
         self.sites = sorted({circuit.site for circuit in self.circuits})
 
 
@@ -203,14 +212,12 @@ ENDINGS_OF_LATELY = (
 
 def usual_stories(rng: Random, circuits: Sequence[Circuit], now: datetime) -> list[Story]:
     """The stories, each on its own, of a demo that begins at ``now`` (UTC)."""
-    of_2013 = [circuit for circuit in circuits if circuit.site != "NRC-KI-T1"]
-    of_lately = [circuit for circuit in circuits if circuit.site != "TW-ASGC"]
     parts = (
         Times(
             datetime(2012, 1, 2, 6, tzinfo=UTC),
             datetime(2012, 12, 31, 18, tzinfo=UTC),
             KINDS_OF_2012,
-            of_2013,
+            circuits,
             lhcone=8,
             endings=(),
         ),
@@ -218,7 +225,7 @@ def usual_stories(rng: Random, circuits: Sequence[Circuit], now: datetime) -> li
             datetime(2013, 1, 3, 6, tzinfo=UTC),
             datetime(2013, 6, 28, 18, tzinfo=UTC),
             KINDS_OF_2013,
-            of_2013,
+            circuits,
             lhcone=2,
             endings=(),
         ),
@@ -226,7 +233,7 @@ def usual_stories(rng: Random, circuits: Sequence[Circuit], now: datetime) -> li
             now - 364 * _DAY,
             now - 2 * _HOUR,
             KINDS_OF_LATELY,
-            of_lately,
+            circuits,
             lhcone=26,
             endings=ENDINGS_OF_LATELY,
             long_standing=5,

@@ -23,7 +23,7 @@ _APART: Final = 11.0
 """Between links of the same two sites."""
 _MARKS_APART: Final = 21.0
 """Between the middles of two marks."""
-_CLEAR: Final = 62.0
+_CLEAR: Final = 80.0
 """Links between two sites of the ring pass the middle at least so far away, in a full frame."""
 _CUT: Final = "…"
 
@@ -53,6 +53,8 @@ class Frame:
 
 
 PAGE: Final = Frame()
+NARROW: Final = Frame(across=112, down=196, font=11)
+"""For a phone held upright."""
 SMALL: Final = Frame(across=108, down=66, font=11, longest=14)
 
 

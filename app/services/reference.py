@@ -104,12 +104,13 @@ def add_links(session: Session, by: Writer, file: Path) -> int:
         )
         session.add(link)
         session.flush()
+        _set_validity(session, link, entry.get("validity"), content["sources"])
         links[link.name] = link
         fields = [
             *_logged(link, ("name", "network")),
             FieldChange("end_a", None, ends[0].key),
             FieldChange("end_b", None, ends[1].key),
-            *_logged(link, ("role", "bandwidth_gbps")),
+            *_logged(link, ("role", "bandwidth_gbps", "valid_from", "valid_until")),
         ]
         if link.backs_up is not None:
             fields.append(FieldChange("backs_up", None, link.backs_up.name))
@@ -144,6 +145,19 @@ def _say_sources(
     of_names = dict.fromkeys(key for name in entry["names"] for key in name["sources"])
     set_source(session, SITE, site, "names", _sources(sources, of_names))
     set_source(session, SITE, site, "time_zone", "follows the place of the site")
+
+
+def _set_validity(
+    session: Session, link: Link, stated: Mapping[str, Any] | None, texts: Mapping[str, str]
+) -> None:
+    """The days of a link, each with its own source: a link may be attested, and its days not."""
+    if stated is None:
+        return
+    link.valid_from, link.valid_until = _day(stated["from"]), _day(stated["until"])
+    source = _sources(texts, stated["sources"])
+    for field in ("valid_from", "valid_until"):
+        if getattr(link, field) is not None:
+            set_source(session, LINK, link, field, source, sample=stated["sample"])
 
 
 def _day(text: str | None) -> date | None:

@@ -88,6 +88,8 @@ class Snapshot:
     """By id."""
     total: int
     """How many links there are in all; more than ``links`` holds when they are paged."""
+    more: bool = False
+    """Whether there are links behind the last one here."""
 
     @property
     def complete(self) -> bool:
@@ -131,8 +133,10 @@ def registry_on(
     total = session.scalar(select(func.count()).select_from(Link).where(wanted)) or 0
     query = _links().where(wanted).order_by(Link.name)
     if total > MOST_LINKS:
-        query = query.where(Link.name > after).limit(PAGE)
+        query = query.where(Link.name > after).limit(PAGE + 1)
     rows = session.execute(query).all()
+    more = total > MOST_LINKS and len(rows) > PAGE
+    rows = rows[:PAGE] if more else rows
     states = states_on(session, [row.id for row in rows], day, now)
     backups = _backups_of(session, [row.id for row in rows], day)
     links = tuple(_link(row, backups, states) for row in rows)
@@ -140,7 +144,12 @@ def registry_on(
     if site is not None:
         ends.add(site.id)
     alone = network == "LHCOPN" and site is None and total <= MOST_LINKS
-    return Snapshot(day, network, _sites(session, ends, day, with_t1s=alone), links, total)
+    return Snapshot(day, network, _sites(session, ends, day, with_t1s=alone), links, total, more)
+
+
+def site_keys(session: Session, day: date) -> Sequence[str]:
+    """The keys of all sites that are in the registry's world on that day."""
+    return session.scalars(select(Site.key).where(_valid(Site, day)).order_by(Site.key)).all()
 
 
 def outline_on(

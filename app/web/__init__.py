@@ -33,6 +33,7 @@ from app.web import (
     tickets,
     tickets_csv,
     times,
+    topology,
 )
 
 PLACES = (("Tickets", "tickets.listing"), ("Sites", "registry.sites"), ("Links", "registry.links"))
@@ -58,6 +59,7 @@ def register(flask_app: Flask) -> None:
         guide,
         admin,
         audit,
+        topology,
     ):
         flask_app.register_blueprint(module.blueprint)
     flask_app.add_url_rule("/", "start", _start)
@@ -88,6 +90,7 @@ def _surroundings() -> dict[str, Any]:
         "tickets": "Tickets",
         "attachments": "Tickets",
         "registry": (request.endpoint or "").split(".")[-1].title(),
+        "topology": "Sites",
         "partners": "Admin",
         "admin": "Admin",
         "audit": "Admin",

@@ -27,6 +27,7 @@ from app.web.ticket_list import back_to_list
 from app.web.ticket_span import span_of
 from app.web.timeline import entries_of
 from app.web.times import length
+from app.web.topology import topology_of
 
 NUMBER = "<int(max=2147483647):number>"
 
@@ -98,6 +99,7 @@ def ticket_page(
         length=length(start, end) if start and end and end >= start else "",
         facts=_facts(ticket, sees_internal=sees_internal),
         span=span_of(ticket),
+        topology=topology_of(ticket),
         **related_section(actor, ticket, relation_form),
         **acknowledgement_section(actor, ticket, answer_form),
         **attachment_section(actor, ticket, upload_problems),

@@ -295,6 +295,7 @@ def test_a_huge_network_is_given_in_pages_and_with_few_statements(
     assert len([one for one in statements if one.startswith("SELECT")]) == 6
     assert (first.total, len(first.links), first.complete) == (150, PAGE, False)
     rest = registry_on(session, TODAY, "LHCONE", NOON, after=first.links[-1].name)
+    assert (first.more, rest.more) == (True, False)
     assert names(first) + names(rest) == [f"L-{n:03d}" for n in range(150)]
     assert {one.name: one.state for one in rest.links if one.state != "ok"} == {"L-120": "trouble"}
     assert outline_on(session, TODAY, "LHCONE") is None
