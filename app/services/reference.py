@@ -150,14 +150,12 @@ def _say_sources(
 def _set_validity(
     session: Session, link: Link, stated: Mapping[str, Any] | None, texts: Mapping[str, str]
 ) -> None:
-    """The days of a link, each with its own source: a link may be attested, and its days not."""
+    """The days of a link, with a source of their own: a link may be attested, and its days not."""
     if stated is None:
         return
     link.valid_from, link.valid_until = _day(stated["from"]), _day(stated["until"])
     source = _sources(texts, stated["sources"])
-    for field in ("valid_from", "valid_until"):
-        if getattr(link, field) is not None:
-            set_source(session, LINK, link, field, source, sample=stated["sample"])
+    set_source(session, LINK, link, "validity", source, sample=stated["sample"])
 
 
 def _day(text: str | None) -> date | None:

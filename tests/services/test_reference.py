@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.database import writing
 from app.domain.access import SYSTEM, Door, Writer
-from app.models import Change, Link, Site, SiteName
+from app.models import Change, FactSource, Link, Site, SiteName
 from app.services.changes import changes_of
 from app.services.reference import add_links, seed_reference
 from app.services.registry import find_site
@@ -143,3 +143,16 @@ def test_a_link_without_its_end_is_left_out(session: Session, tmp_path: Path) ->
     )
     with writing(session):
         assert add_links(session, BY, file) == 0
+
+
+def test_days_of_an_attested_link_are_a_sample_of_their_own(session: Session) -> None:
+    _seed(session)
+    link = session.scalars(select(Link).where(Link.name == "CERN-RRCK1-LHCOPN-001")).one()
+    assert (link.valid_from, link.valid_until) == (date(2015, 3, 1), None)
+    assert not link.sample  # the link is attested, its first day is not
+    said = session.get_one(FactSource, {"kind": "link", "thing_id": link.id, "field": "validity"})
+    assert said.sample
+    assert "assumed" in said.source
+    fields = {item.field: item.new for item in changes_of(session, "link", link.id)[0].fields}
+    assert fields["valid_from"] == "2015-03-01"
+    assert "valid_until" not in fields
