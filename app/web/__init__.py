@@ -24,6 +24,7 @@ from app.web import (
     encoding,
     errors,
     guide,
+    imports,
     login,
     partners,
     profile,
@@ -62,6 +63,8 @@ def register(flask_app: Flask) -> None:
         topology,
     ):
         flask_app.register_blueprint(module.blueprint)
+    for blueprint in (imports.blueprint, imports.downloads):
+        flask_app.register_blueprint(blueprint)
     flask_app.add_url_rule("/", "start", _start)
     flask_app.context_processor(_surroundings)
     digests: dict[str, str] = {}
@@ -94,6 +97,7 @@ def _surroundings() -> dict[str, Any]:
         "partners": "Admin",
         "admin": "Admin",
         "audit": "Admin",
+        "imports": "Admin",
     }
     is_admin = known and current_user.actor.role is Role.ADMIN
     return {

@@ -15,7 +15,7 @@ FILES_LIMIT: Final = 8 * 1024 * 1024
 """Bytes of all files of one upload: four attachments of 2 MiB."""
 UPLOAD_LIMIT: Final = FILES_LIMIT + 512 * 1024
 """Bytes of the largest upload, with what the form adds."""
-UPLOADS: Final = re.compile(r"/tickets/[0-9]{1,10}/attachments")
+UPLOADS: Final = re.compile(r"/tickets/[0-9]{1,10}/attachments|/admin/(?:imports|cric)")
 """The addresses that take files."""
 
 
@@ -31,6 +31,11 @@ def body_limit(path: str) -> int:
 
 def too_much(path: str) -> str:
     """What a person reads whose request was larger."""
+    if path.startswith("/admin/"):
+        return (
+            "This is larger than a page takes. Nothing was stored; the commands"
+            " `flask sites import`, `flask links import` and `flask cric import` take larger files."
+        )
     if takes_files(path):
         return (
             "One upload takes at most 30 files, each of at most 2 MiB and together of 8 MiB."

@@ -162,7 +162,12 @@ def test_every_form_is_tried(app: Flask) -> None:
     posted = {str(rule) for rule in app.url_map.iter_rules() if "POST" in (rule.methods or ())}
     # what takes nothing but a button
     buttons = ("/logout", "/checked", "/add-secret", "/disable", "/enable", "/remove")
-    uploads = {"/tickets/<int(max=2147483647):number>/attachments"}  # test_attachments tries these
+    # test_attachments and test_imports try these
+    uploads = {
+        "/tickets/<int(max=2147483647):number>/attachments",
+        "/admin/imports",
+        "/admin/imports/confirm",
+    }
     assert {rule for rule in posted - paths - uploads if not rule.endswith(buttons)} == set()
 
 

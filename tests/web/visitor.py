@@ -197,3 +197,25 @@ class Visitor:
     def renew_token(self) -> None:
         """Forget the token: the session was emptied."""
         self._token = ""
+
+    def upload(
+        self, path: str, fields: Mapping[str, str], name: str, content: bytes
+    ) -> TestResponse:
+        """Post a form with one file, under the name ``file``, and a valid token."""
+        if not self._token:
+            self._token = self.token()
+        edge = "edge-of-the-parts"
+        heads = [
+            (f'name="{field}"', value.encode())
+            for field, value in {"csrf_token": self._token, **fields}.items()
+        ] + [(f'name="file"; filename="{name}"', content)]
+        body = b"".join(
+            f"--{edge}\r\nContent-Disposition: form-data; {head}\r\n\r\n".encode() + value + b"\r\n"
+            for head, value in heads
+        )
+        return self.client.post(
+            path,
+            data=body + f"--{edge}--\r\n".encode(),
+            content_type=f"multipart/form-data; boundary={edge}",
+            buffered=True,
+        )
