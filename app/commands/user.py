@@ -1,15 +1,28 @@
-"""``flask user create|password|disable|list``: the people who log in to the portal."""
+"""``flask user create|password|reset|role|disable|enable|second-factor-off|list``: the people who
+log in to the portal."""
 
 from __future__ import annotations
 
 import click
+from flask import current_app
 
 from app.commands.arguments import TEXT, command_writer, password_stdin, print_table, read_password
 from app.commands.base import PortalCommand, PortalGroup
 from app.database import writing
 from app.domain.access import Role
 from app.extensions import db
-from app.services import people
+from app.services import people, second_factor
+from app.services.reset_links import make_reset_link
+
+sites_option = click.option(
+    "--site",
+    "sites",
+    multiple=True,
+    type=TEXT,
+    metavar="KEY",
+    help="A site that a reporter reports for, under any of its names; may be repeated.",
+)
+why = click.option("--why", type=TEXT, default="", help="The reason, for the change log.")
 
 
 @click.group("user", cls=PortalGroup)
@@ -20,14 +33,7 @@ def user() -> None:
 @user.command("create", cls=PortalCommand)
 @click.argument("name", type=TEXT)
 @click.option("--role", type=click.Choice([role.value for role in Role]), required=True)
-@click.option(
-    "--site",
-    "sites",
-    multiple=True,
-    type=TEXT,
-    metavar="KEY",
-    help="A site that a reporter reports for, under any of its names; may be repeated.",
-)
+@sites_option
 @password_stdin
 def create(name: str, role: str, sites: tuple[str, ...], *, from_stdin: bool) -> None:
     """Create the person NAME."""
@@ -53,14 +59,61 @@ def password(name: str, *, from_stdin: bool) -> None:
     click.echo(f"The password of {name} is set; its logins are ended.")
 
 
+@user.command("reset", cls=PortalCommand)
+@click.argument("name", type=TEXT)
+@why
+def reset(name: str, why: str) -> None:
+    """Print a link with which NAME sets a password once, within 48 hours."""
+    session = db.session()
+    with writing(session):
+        token = make_reset_link(session, command_writer(), name, why=why)
+    click.echo(f"{current_app.config['PORTAL'].public_url}/reset/{token}")
+
+
+@user.command("role", cls=PortalCommand)
+@click.argument("name", type=TEXT)
+@click.argument("role", type=click.Choice([role.value for role in Role]))
+@sites_option
+@why
+def role(name: str, role: str, sites: tuple[str, ...], why: str) -> None:
+    """Give NAME another role, and a reporter its sites."""
+    session = db.session()
+    with writing(session):
+        changed = people.change_person(session, command_writer(), name, role, sites, why=why)
+    click.echo(f"User {name} {'has' if changed else 'had already'} the role {role}.")
+
+
 @user.command("disable", cls=PortalCommand)
 @click.argument("name", type=TEXT)
-def disable(name: str) -> None:
+@why
+def disable(name: str, why: str) -> None:
     """Disable NAME at once; what the person wrote stays."""
     session = db.session()
     with writing(session):
-        people.disable_user(session, command_writer(), people.find_user(session, name))
+        people.disable_user(session, command_writer(), people.find_user(session, name), why=why)
     click.echo(f"User {name} is disabled.")
+
+
+@user.command("enable", cls=PortalCommand)
+@click.argument("name", type=TEXT)
+@why
+def enable(name: str, why: str) -> None:
+    """Let NAME in again, with the password that was set."""
+    session = db.session()
+    with writing(session):
+        people.enable_user(session, command_writer(), people.find_user(session, name), why=why)
+    click.echo(f"User {name} is enabled.")
+
+
+@user.command("second-factor-off", cls=PortalCommand)
+@click.argument("name", type=TEXT)
+@why
+def second_factor_off(name: str, why: str) -> None:
+    """Take the second factor off NAME, who lost it."""
+    session = db.session()
+    with writing(session):
+        taken = second_factor.take_off(session, command_writer(), name, why=why)
+    click.echo(f"User {name} {'has no second factor now' if taken else 'had no second factor'}.")
 
 
 @user.command("list", cls=PortalCommand)
@@ -71,11 +124,12 @@ def list_() -> None:
             found.name,
             found.role,
             ", ".join(site.key for site in found.sites),
+            "on" if found.totp_since is not None else "",
             "yes" if found.disabled_at is None else f"disabled {found.disabled_at:%Y-%m-%d %H:%MZ}",
         )
         for found in people.all_users(db.session())
     ]
-    print_table(("NAME", "ROLE", "SITES", "ACTIVE"), rows)
+    print_table(("NAME", "ROLE", "SITES", "SECOND FACTOR", "ACTIVE"), rows)
 
 
 COMMANDS: tuple[click.Command, ...] = (user,)

@@ -153,6 +153,16 @@ def changes_of(
     ).all()
 
 
+def newest_changes_of(session: Session, kind: str, thing_id: int, limit: int) -> Sequence[Change]:
+    """The newest changes of one thing, newest first."""
+    return session.scalars(
+        select(Change)
+        .where(Change.kind == kind, Change.thing_id == thing_id)
+        .order_by(Change.version.desc())
+        .limit(limit)
+    ).all()
+
+
 def changes_after(session: Session, cursor: int, limit: int) -> Sequence[Change]:
     """Up to ``limit`` changes of all things behind ``cursor`` (a change's id, 0 = from the
     beginning), in order. Reading on from the last id that was seen misses nothing."""

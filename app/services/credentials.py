@@ -30,6 +30,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.domain.access import Kind
 from app.domain.errors import AuthenticationFailed, TooManyAttempts
+from app.domain.passwords import LONGEST_PASSWORD
 from app.models import (
     AccountSecret,
     FailedLogins,
@@ -48,7 +49,6 @@ VERIFIED_FOR = timedelta(minutes=5)
 every call. A new password, an ended secret or a disabled account is noticed at once all the same:
 the stored hash is part of what is remembered, and the account is read at each call."""
 REFRESH_AFTER = timedelta(minutes=1)
-LONGEST_PASSWORD = 1024
 
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 """argon2id with 19 MiB, t=2, p=1."""
@@ -137,7 +137,7 @@ def attempt(
 
     ``key`` is the portal's secret: it keys the digest of a remembered credential.
     """
-    name_digest = hashlib.sha256(f"{kind}:{name}".encode("utf-8", "replace")).hexdigest()
+    name_digest = _name_digest(kind, name)
     account_id, hashes = _stored(session, kind, name)
     if len(password) > LONGEST_PASSWORD:
         hashes = []  # nobody has such a password; it costs what any wrong one costs
@@ -162,6 +162,20 @@ def attempt(
     if matching is None or account_id is None:
         return Attempt(name_digest, error=AuthenticationFailed(), failed_as=(kind, name))
     return Attempt(name_digest, account_id, verified_digest=digests[matching])
+
+
+def attempt_without_password(
+    session: Session, name: str, now: datetime, *, purpose: str = Kind.PERSON
+) -> Attempt:
+    """A person's failed try of what is no password and costs no hashing: a second factor's code,
+    counted with the wrong passwords; for another ``purpose`` apart from them.
+
+    To be recorded, unless too many failed before it.
+    """
+    digest = _name_digest(purpose, name)
+    if _is_blocked(session, digest, now):
+        return Attempt(digest, error=TooManyAttempts())
+    return Attempt(digest, error=AuthenticationFailed(), failed_as=(Kind.PERSON, name))
 
 
 def remembered_by(
@@ -263,7 +277,9 @@ def _stored(session: Session, kind: Kind, name: str) -> tuple[int | None, list[s
         person = session.execute(
             select(User.id, User.password_hash).where(User.name == name, User.disabled_at.is_(None))
         ).first()
-        return (None, []) if person is None else (person.id, [person.password_hash])
+        if person is None or not person.password_hash:  # none was set yet
+            return None, []
+        return person.id, [person.password_hash]
     rows = session.execute(
         select(PartnerAccount.id, AccountSecret.password_hash)
         .join(AccountSecret, AccountSecret.account_id == PartnerAccount.id)
@@ -275,6 +291,10 @@ def _stored(session: Session, kind: Kind, name: str) -> tuple[int | None, list[s
         .order_by(AccountSecret.id)
     ).all()
     return (rows[0].id if rows else None), [row.password_hash for row in rows]
+
+
+def _name_digest(kind: str, name: str) -> str:
+    return hashlib.sha256(f"{kind}:{name}".encode("utf-8", "replace")).hexdigest()
 
 
 def _credential_digest(key: bytes, kind: Kind, name: str, stored: str, password: str) -> str:

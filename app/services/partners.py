@@ -22,17 +22,17 @@ from app.domain.access import (
     require_admin,
 )
 from app.domain.errors import AuthenticationFailed, Invalid, NotFound
+from app.domain.passwords import LONGEST_PASSWORD, checked_secret
 from app.domain.texts import SHORT_TEXT_LIMIT, checked_text
 from app.domain.tickets import checked_choice
 from app.models import AccountSecret, AccountSite, Change, Partner, PartnerAccount, Site
 from app.services.changes import FieldChange, record_change, take_number
 from app.services.credentials import (
-    LONGEST_PASSWORD,
     REMEMBERED,
     hash_password,
     remembered_by,
 )
-from app.services.people import check_name, check_password
+from app.services.people import check_name
 from app.services.registry import require_site
 
 LIVE_SECRETS = 2
@@ -70,7 +70,7 @@ def create_partner_account(
     if len(code) > LONGEST_CODE:
         raise Invalid("code", f"Code takes at most {LONGEST_CODE} characters")
     check_name("login", login, "Login")
-    check_password(password)
+    checked_secret(password)
     _check_switches(access, contract_year)
     found = _sites(session, sites)
     take_number(session, _LOCK)
@@ -176,7 +176,7 @@ def set_account_password(
 ) -> None:
     """Replace all live secrets of an account by this one."""
     require_admin(by.actor, _MANAGE)
-    check_password(password)
+    checked_secret(password)
     _lock(session, account)
     for secret in live_secrets(session, account):
         _end(session, by, secret)
@@ -186,7 +186,7 @@ def set_account_password(
 def add_secret(session: Session, by: Writer, account: PartnerAccount, password: str) -> None:
     """Give an account a second live secret, so that its client can change over without a gap."""
     require_admin(by.actor, _MANAGE)
-    check_password(password)
+    checked_secret(password)
     _lock(session, account)
     _add(session, by, account, password)
 

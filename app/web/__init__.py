@@ -27,8 +27,11 @@ from app.web import (
     imports,
     login,
     partners,
+    people,
     profile,
     registry,
+    reset,
+    second_factor,
     ticket_edit,  # noqa: F401  (its pages are on the blueprint of tickets)
     ticket_writing,  # noqa: F401  (likewise)
     tickets,
@@ -61,6 +64,9 @@ def register(flask_app: Flask) -> None:
         admin,
         audit,
         topology,
+        people,
+        second_factor,
+        reset,
     ):
         flask_app.register_blueprint(module.blueprint)
     for blueprint in (imports.blueprint, imports.downloads):
@@ -98,6 +104,7 @@ def _surroundings() -> dict[str, Any]:
         "admin": "Admin",
         "audit": "Admin",
         "imports": "Admin",
+        "people": "Admin",
     }
     is_admin = known and current_user.actor.role is Role.ADMIN
     return {

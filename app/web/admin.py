@@ -11,6 +11,7 @@ blueprint = Blueprint("admin", __name__, url_prefix="/admin")
 
 PLACES = (
     ("Partners", "partners.listing", "The systems that call the SOAP services, and their accounts"),
+    ("People", "people.listing", "Who may log in to these pages, as what and for which sites"),
     ("Imports", "imports.choose", "Sites and links as CSV or JSON, with a look at the difference"),
     ("Audit", "audit.listing", "Every change, every refused right, every failed login"),
 )

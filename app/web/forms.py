@@ -144,32 +144,6 @@ class ThemeForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     theme = Choice("Theme", choices=options("light", "dark", empty="system"))
 
 
-class PasswordForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
-    """The old and a new password."""
-
-    old = PasswordField(
-        "Present password",
-        required("Present password"),
-        render_kw={"autocomplete": "current-password"},
-    )
-    new = PasswordField(
-        "New password",
-        required("New password"),
-        description="At least 8 characters.",
-        render_kw={"autocomplete": "new-password"},
-    )
-    again = PasswordField(
-        "New password again",
-        required("New password again"),
-        render_kw={"autocomplete": "new-password"},
-    )
-
-    def validate_again(self, field: Field) -> None:
-        """Both must be the same."""
-        if field.data != self.new.data:
-            raise ValidationError("The two new passwords differ")
-
-
 class CommentForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """One entry at the end of the story. ``kind`` says who reads it and whether it solves."""
 

@@ -28,9 +28,11 @@ from werkzeug.exceptions import HTTPException
 from app.database import writing
 from app.domain.access import Actor, Door, Kind, Writer
 from app.domain.addresses import kept_address
-from app.domain.errors import AuthenticationFailed, TooManyAttempts
+from app.domain.errors import AuthenticationFailed, Forbidden, TooManyAttempts
 from app.extensions import db, login_manager
-from app.services import credentials, people
+from app.models import Login
+from app.services import credentials, logins, people, second_factor
+from app.web import browsers
 from app.web.errors import typed_values
 from app.web.forms import LoginForm
 from app.web.htmx import asking_page, go_to
@@ -40,6 +42,17 @@ blueprint = Blueprint("login", __name__)
 _PUBLIC = "public_page"
 _SAME_WORDS = "Name or password is wrong, or the account is disabled."
 _LONGEST_NAME = 100
+PENDING = "pending"
+"""Under which the cookie holds the random id of a login that waits for its second factor."""
+_SET_UP = frozenset(
+    {
+        "second_factor.show",
+        "second_factor.begin",
+        "second_factor.confirm",
+        "profile.theme",
+    }
+)
+"""All that an admin may do who still has to set up a second factor."""
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -53,12 +66,19 @@ def public(view: View) -> View:
 class Person(UserMixin):  # type: ignore[misc]  # flask-login is untyped
     """The person behind a live login."""
 
-    def __init__(self, token: str, actor: Actor) -> None:
+    def __init__(self, token: str, login: Login) -> None:
+        actor = people.actor_of_user(login.user)
         self.token = token
+        self.login_id = login.id
+        self.second_factor = login.second_factor
         self.actor = actor
         self.name = actor.account
         self.role = str(actor.role)
         self.time_zone = actor.time_zone
+        self.must_set_up = second_factor.must_set_up(db.session(), login.user)
+        """A second factor, before anything else."""
+        self.unseen = logins.needs_seen(login, now())
+        """For so long that the last use is to be written."""
 
     def get_id(self) -> str:
         """What the cookie carries."""
@@ -81,9 +101,20 @@ def remote() -> str:
     return kept_address(request.remote_addr)
 
 
+def browser() -> str:
+    """What the browser calls itself, as it is kept."""
+    return browsers.as_kept(request.user_agent.string)
+
+
+def secret_key() -> bytes:
+    """The portal's secret."""
+    key: str = current_app.config["SECRET_KEY"]
+    return key.encode()
+
+
 def _load(token: str) -> Person | None:
-    actor = people.actor_of_login(db.session(), token, now())
-    return Person(token, actor) if actor is not None else None
+    login = logins.live_login(db.session(), token, now())
+    return Person(token, login) if login is not None else None
 
 
 def local_path(path: str) -> str:
@@ -107,7 +138,7 @@ def _gate() -> Response | None:
     if view is None or request.endpoint == "static" or getattr(view, _PUBLIC, False):
         return None
     if current_user.is_authenticated:
-        return None
+        return _gate_of_the_known()
     if request.method not in ("GET", "HEAD"):
         back = urlsplit(asking_page() or request.headers.get("Referer", "")).path
         typed = typed_values()
@@ -126,6 +157,18 @@ def _gate() -> Response | None:
     return go_to(url_for("login.login", next=wanted if wanted != "/" else None))
 
 
+def _gate_of_the_known() -> Response | None:
+    if current_user.unseen:
+        rows = db.session()
+        with writing(rows):
+            logins.note_seen(rows, current_user.login_id, now())
+    if not current_user.must_set_up or request.endpoint in _SET_UP:
+        return None
+    if request.method not in ("GET", "HEAD"):
+        raise Forbidden("Admins need a second factor here: set one up, then send this again")
+    return go_to(url_for("second_factor.show"))
+
+
 @blueprint.route("/login", methods=["GET", "POST"])
 @public
 def login() -> Response:
@@ -139,23 +182,27 @@ def login() -> Response:
     if not form.validate():
         return make_response(render_template("login.html", form=form, problem=None), 422)
     try:
-        token, actor = _begin(form.name.data or "", form.password.data or "")
+        token, login = _begin(form.name.data or "", form.password.data or "")
     except AuthenticationFailed as error:
         many = isinstance(error, TooManyAttempts)
         problem = f"{error.message}." if many else _SAME_WORDS
         page = render_template("login.html", form=form, problem=problem)
         return make_response(page, 429 if many else 401)
     session.clear()
-    login_user(Person(token, actor))
+    if login is None:
+        session[PENDING] = token
+        wanted = local_path(form.next.data or "")
+        return go_to(url_for("second_factor.ask", next=wanted or None))
+    login_user(Person(token, login))
     return go_to(target)
 
 
-def _begin(name: str, password: str) -> tuple[str, Actor]:
+def _begin(name: str, password: str) -> tuple[str, Login | None]:
+    """The new login and its random id; or None, where the second factor is to be asked for."""
     if len(name) > _LONGEST_NAME or not name.isprintable():
         name = ""  # nobody has such a name; it costs what any unknown one costs
     rows = db.session()
-    key = current_app.config["SECRET_KEY"].encode()
-    tried = credentials.attempt(rows, Kind.PERSON, name, password, now(), key)
+    tried = credentials.attempt(rows, Kind.PERSON, name, password, now(), secret_key())
     if tried.needs_record:
         with writing(rows):
             tried = credentials.record_attempt(rows, tried, now(), remote())
@@ -164,11 +211,13 @@ def _begin(name: str, password: str) -> tuple[str, Actor]:
         old = session.get("_user_id")
         if isinstance(old, str):
             people.end_login(rows, old, now())
-        token = people.start_login(rows, account, now())
-    actor = people.actor_of_login(rows, token, now())
-    if actor is None:
+        if second_factor.is_on(rows, account):
+            return logins.begin_pending(rows, account, now()), None
+        token = people.start_login(rows, account, now(), remote=remote(), browser=browser())
+    login = logins.live_login(rows, token, now())
+    if login is None:
         raise AuthenticationFailed
-    return token, actor
+    return token, login
 
 
 @blueprint.post("/logout")

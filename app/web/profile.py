@@ -1,4 +1,4 @@
-"""One's own profile: password, time zone, theme."""
+"""One's own profile: password, time zone, mail, logins, theme."""
 
 from __future__ import annotations
 
@@ -17,12 +17,14 @@ from flask_login import current_user, login_user
 
 from app.database import writing
 from app.domain.access import Kind
-from app.domain.errors import AuthenticationFailed, Invalid, TooManyAttempts
+from app.domain.errors import AuthenticationFailed, Invalid, NotFound, TooManyAttempts
 from app.extensions import db
-from app.services import credentials, people
-from app.web.forms import PasswordForm, ThemeForm, ZoneForm, attach
+from app.services import credentials, logins, people
+from app.web import browsers
+from app.web.forms import ThemeForm, ZoneForm, attach
 from app.web.htmx import go_to
-from app.web.login import Person, acting, local_path, writer
+from app.web.login import Person, browser, local_path, remote, secret_key, writer
+from app.web.people_forms import EndLoginForm, MailForm, PasswordForm
 from app.web.times import now
 
 blueprint = Blueprint("profile", __name__, url_prefix="/profile")
@@ -30,15 +32,25 @@ _A_YEAR = 365 * 24 * 3600
 
 
 def _page(
-    zone_form: ZoneForm | None = None, password_form: PasswordForm | None = None, status: int = 200
+    *,
+    zone_form: ZoneForm | None = None,
+    mail_form: MailForm | None = None,
+    password_form: PasswordForm | None = None,
+    problem: str = "",
+    status: int = 200,
 ) -> Response:
-    user = people.find_user(db.session(), current_user.name)
+    rows = db.session()
+    user = people.find_user(rows, current_user.name)
     return make_response(
         render_template(
             "people/profile.html",
             zone_form=zone_form or ZoneForm(formdata=None, time_zone=user.time_zone),
+            mail_form=mail_form or MailForm(formdata=None, mail=user.mail),
             password_form=password_form or PasswordForm(formdata=None),
-            sites=user.sites,
+            user=user,
+            logins=logins.logins_of(rows, user, now()),
+            in_words=browsers.in_words,
+            problem=problem,
         ),
         status,
     )
@@ -68,6 +80,24 @@ def zone() -> Response:
     return _page(zone_form=form, status=422)
 
 
+@blueprint.post("/mail")
+def mail() -> Response:
+    """Set the address of one's mails."""
+    form = MailForm()
+    if form.validate():
+        rows = db.session()
+        try:
+            with writing(rows):
+                user = people.find_user(rows, current_user.name)
+                people.set_mail(rows, writer(), user, form.mail.data or "")
+        except Invalid as error:
+            attach(form, error)
+        else:
+            flash("The mail address is saved.", "ok")
+            return go_to(url_for("profile.show"))
+    return _page(mail_form=form, status=422)
+
+
 @blueprint.post("/password")
 def password() -> Response:
     """Set a new password: every login ends, and this browser gets a new one."""
@@ -75,19 +105,26 @@ def password() -> Response:
     if not form.validate():
         return _page(password_form=form, status=422)
     rows = db.session()
-    key = current_app.config["SECRET_KEY"].encode()
+    second_factor: bool = current_user.second_factor
     tried = credentials.attempt(
-        rows, Kind.PERSON, current_user.name, form.old.data or "", now(), key
+        rows, Kind.PERSON, current_user.name, form.old.data or "", now(), secret_key()
     )
     if tried.needs_record:
         with writing(rows):
-            tried = credentials.record_attempt(rows, tried, now())
+            tried = credentials.record_attempt(rows, tried, now(), remote())
     try:
         tried.verified_account()
         with writing(rows):
             user = people.find_user(rows, current_user.name)
             people.set_password(rows, writer(), user, form.new.data or "")
-            token = people.start_login(rows, user.id, now())
+            token = people.start_login(
+                rows,
+                user.id,
+                now(),
+                remote=remote(),
+                browser=browser(),
+                second_factor=second_factor,
+            )
     except TooManyAttempts as error:
         form.old.errors = [f"{error.message}"]
         return _page(password_form=form, status=429)
@@ -97,10 +134,39 @@ def password() -> Response:
     except Invalid as error:
         attach(form, error, renamed={"password": "new"})
         return _page(password_form=form, status=422)
-    actor = acting()
+    login = logins.live_login(rows, token, now())
     session.clear()
-    login_user(Person(token, actor))
+    if login is not None:  # else it was ended at this very moment
+        login_user(Person(token, login))
     flash("The password was changed. Other logins of yours were ended.", "ok")
+    return go_to(url_for("profile.show"))
+
+
+@blueprint.post("/end-login")
+def end_login() -> Response:
+    """End one of one's logins."""
+    key = EndLoginForm().login.data or ""
+    rows = db.session()
+    try:
+        if not (key.isascii() and key.isdigit() and len(key) < 10):
+            raise NotFound("Login takes one of those below")
+        with writing(rows):
+            user = people.find_user(rows, current_user.name)
+            logins.end_one_login(rows, writer(), user, int(key))
+    except NotFound as error:
+        return _page(problem=f"{error.message}.", status=422)
+    flash("That login is ended.", "ok")
+    return go_to(url_for("profile.show"))
+
+
+@blueprint.post("/end-other-logins")
+def end_other_logins() -> Response:
+    """End all of one's logins but this one."""
+    rows = db.session()
+    with writing(rows):
+        user = people.find_user(rows, current_user.name)
+        count = logins.end_other_logins(rows, writer(), user, current_user.token)
+    flash(f"{count} other login{' is' if count == 1 else 's are'} ended.", "ok")
     return go_to(url_for("profile.show"))
 
 

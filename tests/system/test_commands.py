@@ -134,7 +134,7 @@ def test_a_person_from_creation_to_disabling(registry: str) -> None:
         assert session.scalars(select(Login)).one().ended_at is not None
 
     listed = done(registry, "user", "list").splitlines()
-    assert listed[1].split() == ["noc-demo", "reporter", "DE-KIT,", "NL-T1", "yes"]
+    assert listed[1].split() == ["noc-demo", "reporter", "DE-KIT,", "NL-T1", "-", "yes"]
     done(registry, "user", "disable", "noc-demo")
     assert not verifies(registry, Kind.PERSON, "noc-demo", "quite another")
     assert "disabled 20" in done(registry, "user", "list")
@@ -223,7 +223,7 @@ CREATE_PARTNER = ("partner", "create", "NREN-DEMO", "--password-stdin", "--acces
         ((*CREATE_USER, "king"), PASSWORD, "--role"),
         ((*CREATE_USER, "reader"), "", "empty"),
         ((*CREATE_USER, "reader"), "\n", "empty"),
-        ((*CREATE_USER, "reader"), "short", "at least 8"),
+        ((*CREATE_USER, "reader"), "short", "at least 10"),
         ((*CREATE_USER, "reader"), "x" * 2000, "1024"),
         ((*CREATE_USER, "reader"), "with a \x07 bell", "Password"),
         ((*CREATE_USER, "reader"), b"\xff\xfe not utf-8", "UTF-8"),
@@ -241,7 +241,7 @@ CREATE_PARTNER = ("partner", "create", "NREN-DEMO", "--password-stdin", "--acces
         (("user", "create", "taken", "--role", "reader", "--password-stdin"), PASSWORD, "already"),
         (("user", "password", "nobody", "--password-stdin"), PASSWORD, "no user"),
         (("user", "password", "taken", "--password-stdin"), "", "empty"),
-        (("user", "password", "taken", "--password-stdin"), "short", "at least 8"),
+        (("user", "password", "taken", "--password-stdin"), "short", "at least 10"),
         (("user", "password", "taken"), PASSWORD, "--password-stdin"),
         (("user", "disable", "nobody"), "", "no user"),
         (("user", "disable", b"\xff"), "", "NAME"),
@@ -295,7 +295,7 @@ def test_wrong_arguments(
 def test_wrong_arguments_of_a_process(registry: str) -> None:
     assert "--role" in refused(registry, *CREATE_USER, "king", stdin=PASSWORD)
     assert "NAME" in refused(registry, "user", "disable", b"\xff")
-    assert "at least 8" in refused(registry, *CREATE_USER, "reader", stdin="short")
+    assert "at least 10" in refused(registry, *CREATE_USER, "reader", stdin="short")
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,14 @@ from tests.web.conftest import Enter, Open
 from tests.web.visitor import PageReader, Visitor, encoded
 
 OURS = {"Sec-Fetch-Site": "same-origin"}
-PUBLIC = {"static", "login.login", "login.logout"}
+PUBLIC = {
+    "static",
+    "login.login",
+    "login.logout",
+    "second_factor.ask",
+    "reset.take",
+    "reset.reset",
+}
 
 
 def log_in(visitor: Visitor, name: str, password: str, **more: str) -> TestResponse:

@@ -1,0 +1,159 @@
+"""A person's logins beside their beginning and end: listed, ended one by one, seen, and the step
+between password and second factor."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from app.domain.access import Writer
+from app.domain.errors import NotFound
+from app.models import Login, PendingLogin, User
+from app.services.changes import FieldChange, record_change
+from app.services.people import PERSON, locked_user, require_self_or_admin, token_hash, with_reason
+
+SEEN_EVERY = timedelta(minutes=1)
+"""A login's last use is written at most so often."""
+PENDING_FOR = timedelta(minutes=5)
+"""So long after the password the second factor may be given."""
+WRONG_CODES = 5
+"""After so many wrong codes the password is asked for again."""
+
+
+def live_login(session: Session, token: str, now: datetime) -> Login | None:
+    """The login of a cookie's random id, with its person, or None if it is not alive."""
+    login = session.scalars(
+        select(Login).where(
+            Login.token_hash == token_hash(token),
+            Login.ended_at.is_(None),
+            Login.expires_at > now,
+        )
+    ).first()
+    return None if login is None or login.user.disabled_at is not None else login
+
+
+def logins_of(session: Session, user: User, now: datetime) -> Sequence[Login]:
+    """The live logins of a person, the newest first."""
+    return session.scalars(
+        select(Login)
+        .where(Login.user_id == user.id, Login.ended_at.is_(None), Login.expires_at > now)
+        .order_by(Login.id.desc())
+    ).all()
+
+
+def last_logins(session: Session) -> dict[int, datetime]:
+    """When each person logged in last, by the person's key."""
+    newest = select(Login.user_id, func.max(Login.created_at)).group_by(Login.user_id)
+    return {row[0]: row[1] for row in session.execute(newest)}
+
+
+def needs_seen(login: Login, now: datetime) -> bool:
+    """Whether this login's last use is to be written again."""
+    return (login.seen_at or login.created_at) <= now - SEEN_EVERY
+
+
+def note_seen(session: Session, login_id: int, now: datetime) -> None:
+    """Write that a login was used; of several at once only the first writes."""
+    session.execute(
+        update(Login)
+        .where(
+            Login.id == login_id, or_(Login.seen_at.is_(None), Login.seen_at <= now - SEEN_EVERY)
+        )
+        .values(seen_at=now)
+    )
+
+
+def end_one_login(session: Session, by: Writer, user: User, login_id: int) -> None:
+    """End one login of a person. One's own, or an admin somebody's; ``NotFound`` if it is none."""
+    require_self_or_admin(by, user, "end logins of others")
+    user = locked_user(session, user.name)
+    ended = session.scalars(
+        update(Login)
+        .where(Login.id == login_id, Login.user_id == user.id, Login.ended_at.is_(None))
+        .values(ended_at=by.now)
+        .returning(Login.id)
+    ).all()
+    if not ended:
+        raise NotFound("There is no such login, or it has ended already")
+    _record(session, by, user, len(ended), "")
+
+
+def end_other_logins(
+    session: Session, by: Writer, user: User, keep: str = "", *, why: str = ""
+) -> int:
+    """End all logins of a person but that of the random id ``keep``; how many there were."""
+    require_self_or_admin(by, user, "end logins of others")
+    user = locked_user(session, user.name)
+    ended = session.scalars(
+        update(Login)
+        .where(
+            Login.user_id == user.id,
+            Login.ended_at.is_(None),
+            Login.expires_at > by.now,
+            Login.token_hash != token_hash(keep),
+        )
+        .values(ended_at=by.now)
+        .returning(Login.id)
+    ).all()
+    session.execute(delete(PendingLogin).where(PendingLogin.user_id == user.id))
+    if ended:
+        _record(session, by, user, len(ended), why)
+    return len(ended)
+
+
+def _record(session: Session, by: Writer, user: User, count: int, why: str) -> None:
+    fields = with_reason([FieldChange("logins", None, f"{count} ended")], why)
+    record_change(session, by, kind=PERSON, thing_id=user.id, fields=fields)
+
+
+def mark_second_factor(session: Session, token: str) -> None:
+    """Write that a second factor was given in this login, after it began."""
+    session.execute(
+        update(Login).where(Login.token_hash == token_hash(token)).values(second_factor=True)
+    )
+
+
+def begin_pending(session: Session, user_id: int, now: datetime) -> str:
+    """The password was right: the random id under which the second factor is asked for."""
+    session.execute(delete(PendingLogin).where(PendingLogin.expires_at <= now))
+    token = secrets.token_urlsafe(32)
+    session.add(
+        PendingLogin(
+            token_hash=token_hash(token), user_id=user_id, expires_at=now + PENDING_FOR, failures=0
+        )
+    )
+    session.flush()
+    return token
+
+
+def find_pending(session: Session, token: str, now: datetime) -> PendingLogin | None:
+    """The step that waits under this random id, or None: over, used up, or the person disabled."""
+    pending = session.scalars(
+        select(PendingLogin).where(
+            PendingLogin.token_hash == token_hash(token),
+            PendingLogin.expires_at > now,
+            PendingLogin.failures < WRONG_CODES,
+        )
+    ).first()
+    return None if pending is None or pending.user.disabled_at is not None else pending
+
+
+def count_wrong_code(session: Session, pending_id: int) -> None:
+    """One wrong code more under this step."""
+    session.execute(
+        update(PendingLogin)
+        .where(PendingLogin.id == pending_id)
+        .values(failures=PendingLogin.failures + 1)
+    )
+
+
+def take_pending(session: Session, pending_id: int) -> bool:
+    """Use the step up; False if it was used, or ended, meanwhile."""
+    taken = session.scalars(
+        delete(PendingLogin).where(PendingLogin.id == pending_id).returning(PendingLogin.id)
+    ).first()
+    return taken is not None

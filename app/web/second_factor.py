@@ -1,0 +1,263 @@
+"""The second step of a login, and setting a second factor up or turning it off.
+
+After the password the cookie holds only the random id of a waiting step; a login begins when the
+code was right. New recovery codes are in the answer to the request that made them, nowhere else.
+"""
+
+from __future__ import annotations
+
+import segno
+from flask import (
+    Blueprint,
+    Response,
+    flash,
+    make_response,
+    render_template,
+    request,
+    session,
+    url_for,
+)
+from flask_login import current_user, login_user
+from markupsafe import Markup
+
+from app.database import writing
+from app.domain.access import Door, Kind, Writer
+from app.domain.errors import AuthenticationFailed, Invalid, TooManyAttempts
+from app.extensions import db
+from app.models import PendingLogin, User
+from app.services import credentials, logins, people
+from app.services import second_factor as verbs
+from app.web.forms import attach
+from app.web.htmx import go_to
+from app.web.login import (
+    PENDING,
+    Person,
+    browser,
+    local_path,
+    public,
+    remote,
+    secret_key,
+    writer,
+)
+from app.web.people_forms import AskCodeForm, CodesForm, ConfirmForm, OffForm
+from app.web.times import now
+
+blueprint = Blueprint("second_factor", __name__)
+HERE = "/profile/second-factor"
+_FIELD = {"code": "one_time_code"}
+
+
+@blueprint.route("/login/code", methods=["GET", "POST"])
+@public
+def ask() -> Response:
+    """Ask for the code behind the password."""
+    form = AskCodeForm(next=request.args.get("next", ""))
+    target = local_path(form.next.data or "")
+    rows = db.session()
+    pending = logins.find_pending(rows, str(session.get(PENDING, "")), now())
+    if pending is None:
+        return _from_the_start(target)
+    if request.method == "GET":
+        return _ask_page(form, pending.user)
+    if not form.validate():
+        return _ask_page(form, pending.user, 422)
+    try:
+        token, tried = _try(pending, form.one_time_code.data or "")
+        if token is None:
+            tried.verified_account()
+            raise AuthenticationFailed  # the step was used or ended at this moment
+    except TooManyAttempts as error:
+        form.one_time_code.errors = [f"{error.message}."]
+        return _ask_page(form, pending.user, 429)
+    except AuthenticationFailed:
+        if logins.find_pending(rows, str(session.get(PENDING, "")), now()) is None:
+            return _from_the_start(target)
+        form.one_time_code.errors = [verbs.WRONG_CODE]
+        return _ask_page(form, pending.user, 401)
+    except Invalid as error:
+        attach(form, error, _FIELD)
+        return _ask_page(form, pending.user, 422)
+    login = logins.live_login(rows, token, now())
+    if login is None:
+        return _from_the_start(target)
+    session.clear()
+    login_user(Person(token, login))
+    return go_to(target or url_for("tickets.listing"))
+
+
+def _try(pending: PendingLogin, code: str) -> tuple[str | None, credentials.Attempt]:
+    """Try the code; the new login's random id if it was right."""
+    rows, key, user = db.session(), pending.id, pending.user
+    by = Writer(actor=people.actor_of_user(user), door=Door.PORTAL, now=now(), remote=remote())
+    with writing(rows):
+        tried = verbs.try_code(rows, by, user, code, secret_key())
+        if tried.account_id is None:
+            if tried.failed_as is not None:
+                logins.count_wrong_code(rows, key)
+            return None, tried
+        if not logins.take_pending(rows, key):
+            return None, tried
+        token = people.start_login(
+            rows,
+            tried.account_id,
+            now(),
+            remote=remote(),
+            browser=browser(),
+            second_factor=True,
+        )
+    return token, tried
+
+
+def _from_the_start(target: str) -> Response:
+    if session.pop(PENDING, None) is not None:
+        flash("Log in again: the time for the code is over, or it was wrong too often.", "waiting")
+    return go_to(url_for("login.login", next=target or None))
+
+
+def _ask_page(form: AskCodeForm, user: User, status: int = 200) -> Response:
+    return make_response(render_template("login_code.html", form=form, name=user.name), status)
+
+
+@blueprint.get(HERE)
+def show() -> Response:
+    """The second factor as it stands: off, being set up, or on."""
+    return _page()
+
+
+@blueprint.post(f"{HERE}/begin")
+def begin() -> Response:
+    """Make a secret, to be shown until its first code confirms it."""
+    rows = db.session()
+    try:
+        with writing(rows):
+            verbs.begin_setup(rows, writer(), current_user.name, secret_key())
+    except Invalid as error:
+        flash(f"{error.message}.", "trouble")
+    return go_to(url_for("second_factor.show"))
+
+
+@blueprint.post(f"{HERE}/confirm")
+def confirm() -> Response:
+    """Take it in use; ends the other logins, which were made without it."""
+    form = ConfirmForm()
+    if not form.validate():
+        return _page(confirm_form=form, status=422)
+    rows, code = db.session(), form.one_time_code.data or ""
+    try:
+        with writing(rows):
+            codes = verbs.confirm_setup(rows, writer(), current_user.name, code, secret_key())
+            user = people.find_user(rows, current_user.name)
+            logins.mark_second_factor(rows, current_user.token)
+            logins.end_other_logins(rows, writer(), user, current_user.token)
+    except Invalid as error:
+        attach(form, error, _FIELD)
+        return _page(confirm_form=form, status=422)
+    return _page(codes=codes)
+
+
+@blueprint.post(f"{HERE}/codes")
+def codes() -> Response:
+    """Make recovery codes anew."""
+    form = CodesForm()
+    if not form.validate():
+        return _page(codes_form=form, status=422)
+    rows, made = db.session(), []
+    try:
+        with writing(rows):
+            tried = _try_own(form.one_time_code.data or "")
+            if tried.account_id is not None:
+                made = verbs.new_recovery_codes(rows, writer(), current_user.name)
+        tried.verified_account()
+    except AuthenticationFailed as error:
+        return _page(codes_form=form, status=_refused(form.one_time_code, error))
+    except Invalid as error:
+        attach(form, error, _FIELD)
+        return _page(codes_form=form, status=422)
+    return _page(codes=made)
+
+
+@blueprint.post(f"{HERE}/off")
+def off() -> Response:
+    """Turn it off, by password and code."""
+    form = OffForm()
+    if not form.validate():
+        return _page(off_form=form, status=422)
+    rows, name = db.session(), current_user.name
+    tried = credentials.attempt(
+        rows, Kind.PERSON, name, form.password.data or "", now(), secret_key()
+    )
+    if tried.needs_record:
+        with writing(rows):
+            tried = credentials.record_attempt(rows, tried, now(), remote())
+    if tried.account_id is None:
+        error = tried.error or AuthenticationFailed()
+        status = _refused(form.password, error, "This is not your password")
+        return _page(off_form=form, status=status)
+    try:
+        with writing(rows):
+            tried = _try_own(form.one_time_code.data or "")
+            if tried.account_id is not None:
+                verbs.turn_off(rows, writer(), name)
+        tried.verified_account()
+    except AuthenticationFailed as error:
+        return _page(off_form=form, status=_refused(form.one_time_code, error))
+    except Invalid as error:
+        attach(form, error, _FIELD)
+        return _page(off_form=form, status=422)
+    flash("The second factor is off: from now on the password alone logs you in.", "ok")
+    return go_to(url_for("profile.show"))
+
+
+def _try_own(code: str) -> credentials.Attempt:
+    rows = db.session()
+    user = people.find_user(rows, current_user.name)
+    return verbs.try_code(rows, writer(), user, code, secret_key())
+
+
+def _refused(field: object, error: AuthenticationFailed, words: str = verbs.WRONG_CODE) -> int:
+    """Say at the field what was wrong; the answer's status."""
+    many = isinstance(error, TooManyAttempts)
+    setattr(field, "errors", [f"{error.message}." if many else words])  # noqa: B010  # untyped
+    return 429 if many else 422
+
+
+def _page(
+    *,
+    confirm_form: ConfirmForm | None = None,
+    codes_form: CodesForm | None = None,
+    off_form: OffForm | None = None,
+    codes: list[str] | None = None,
+    status: int = 200,
+) -> Response:
+    rows = db.session()
+    user = people.find_user(rows, current_user.name)
+    secret, picture, problem = "", "", ""
+    if user.totp_secret and user.totp_since is None:
+        try:
+            secret = verbs.secret_of(user, secret_key())
+            picture = _qr_code(verbs.address_of(user, secret_key()))
+        except Invalid as error:
+            problem = error.message
+    return make_response(
+        render_template(
+            "people/second_factor.html",
+            user=user,
+            secret=" ".join(secret[place : place + 4] for place in range(0, len(secret), 4)),
+            picture=picture,
+            problem=problem,
+            codes=codes or [],
+            left=verbs.codes_left(rows, user),
+            demanded=verbs.must_set_up(rows, user),
+            confirm_form=confirm_form or ConfirmForm(formdata=None),
+            codes_form=codes_form or CodesForm(formdata=None),
+            off_form=off_form or OffForm(formdata=None),
+        ),
+        status,
+    )
+
+
+def _qr_code(address: str) -> Markup:
+    """The address as a picture of paths: no script, no style, nothing to fetch."""
+    code = segno.make(address, error="m", micro=False)
+    drawing = code.svg_inline(dark="#000", light="#fff", border=4, omitsize=True, svgclass="qr")
+    return Markup(drawing)  # noqa: S704  # made of numbers by segno

@@ -1,0 +1,64 @@
+"""Which passwords may be set."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.domain.errors import Invalid
+from app.domain.passwords import checked_password, checked_secret
+
+
+def common(password: str) -> bool:
+    return password in {"qwertyuiop", "iloveyou12345"}
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "ten letter",
+        "aaaaaaaaab",
+        "käse 芝士 und brot",
+        "1" * 1024,
+        "operator-demo",
+        "noc of the operator",
+        "no digits needed",
+        "          ",
+    ],
+)
+def test_length_is_enough(password: str) -> None:
+    assert checked_password(password, "operator", common) == password
+
+
+@pytest.mark.parametrize(
+    ("password", "words"),
+    [
+        ("", "at least 10"),
+        ("nine char", "at least 10"),
+        ("1" * 1025, "at most 1024"),
+        ("with a \x07 bell inside", "control character"),
+        ("operator.one", "login name"),
+        ("OPERATOR.One", "login name"),
+        ("12operator.one!2026", "login name"),
+        ("qwertyuiop", "list of common ones"),
+        ("QwertyUiop", "list of common ones"),
+        ("iloveyou12345", "list of common ones"),
+    ],
+)
+def test_what_is_refused_is_said_and_never_quoted(password: str, words: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        checked_password(password, "operator.one", common, "new")
+    assert words in refused.value.message
+    assert refused.value.field == "new"
+    assert not password or password not in refused.value.message
+
+
+def test_a_name_without_letters_is_refused_as_it_stands() -> None:
+    with pytest.raises(Invalid):
+        checked_password("0123456789", "0123456789", common)
+    assert checked_password("9876543210", "0123456789", common)
+
+
+def test_a_partners_secret_may_be_shorter() -> None:
+    assert checked_secret("8 letter") == "8 letter"
+    with pytest.raises(Invalid):
+        checked_secret("7letter")
