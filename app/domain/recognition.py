@@ -11,6 +11,13 @@ import re
 from collections.abc import Iterable, Mapping
 
 _URL = re.compile(r"(?:[a-z][a-z0-9+.-]*://|www\.)\S+", re.IGNORECASE)
+_LINK_MARK = "-LHC"
+_LINK_WORD = re.compile(
+    r"(?<![\w-])[A-Z0-9_.]{1,30}(?:-[A-Z0-9_.]{1,30}){1,4}-LHC(?:OPN|ONE)-\d{1,4}(?![\w-])",
+    re.ASCII,
+)
+LONGEST_LINK_WORD = 100
+"""Characters of a link id; nothing longer is taken for one."""
 _SHORTEST_SITE_NAME = 4
 """Letters. Shorter names (``pic``) are words of other meanings."""
 
@@ -32,6 +39,20 @@ def recognised_links(texts: Iterable[str], link_names: Iterable[str]) -> tuple[s
     hits = (by_folded.get(hit.casefold()) for text in texts for hit in pattern.findall(text))
     # the dotless i matches an I here, but is no letter of any link id
     return tuple(dict.fromkeys(name for name in hits if name is not None))
+
+
+def link_words(texts: Iterable[str]) -> tuple[str, ...]:
+    """The words that have the form of a link id (``CERN-RAL-LHCOPN-001``), outside URLs.
+
+    In upper case and in order of appearance, each once; whether such a link exists is not asked.
+    """
+    found: dict[str, None] = {}
+    for text in texts:
+        upper = text.upper()
+        if _LINK_MARK in upper:
+            words = _LINK_WORD.findall(_URL.sub(" ", upper))
+            found |= dict.fromkeys(word for word in words if len(word) <= LONGEST_LINK_WORD)
+    return tuple(found)
 
 
 def holds_word(text: str, word: str) -> bool:

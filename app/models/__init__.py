@@ -19,11 +19,11 @@ from app.models.people import (
     VerifiedCredential,
 )
 from app.models.registry import (
-    DismissedName,
     FactSource,
     Link,
     LinkCircuit,
     LinkName,
+    NameDecision,
     Proposal,
     Site,
     SiteAsn,
@@ -59,7 +59,6 @@ __all__ = [
     "Change",
     "ChangedField",
     "Counter",
-    "DismissedName",
     "ExternalReference",
     "FactSource",
     "FailedLogins",
@@ -68,6 +67,7 @@ __all__ = [
     "LinkName",
     "Login",
     "LoginFailure",
+    "NameDecision",
     "OriginDifference",
     "OriginKey",
     "Partner",

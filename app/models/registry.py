@@ -192,6 +192,7 @@ class Unit(Base):
     """A responsible unit that is known by name; tickets may name others, which are unresolved."""
 
     __tablename__ = "units"
+    __table_args__ = ({"sqlite_autoincrement": True},)  # the audit names them by their keys
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(50), unique=True)
@@ -199,18 +200,19 @@ class Unit(Base):
     """Another spelling of that unit."""
 
 
-class DismissedName(Base):
-    """A name of tickets that an administrator has looked at and that is to stay unresolved."""
+class NameDecision(Base):
+    """What an administrator decided about a name of tickets that the registry does not know."""
 
-    __tablename__ = "dismissed_names"
+    __tablename__ = "name_decisions"
     __table_args__ = (UniqueConstraint("kind", "name"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(String(10))
     """site, link or unit."""
     name: Mapped[str] = mapped_column(String(255))
-    dismissed: Mapped[bool] = mapped_column(default=True)
-    """False when that was taken back."""
+    decision: Mapped[str] = mapped_column(String(10))
+    """alias (it is another name of a known thing), dismissed (it is to stay unresolved), or "" when
+    that was taken back."""
 
 
 class Proposal(Base):

@@ -8,7 +8,7 @@ looked for in the next ``EXAMINED`` rows, and the page says how far it looked.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final, Generic, TypeVar
@@ -30,9 +30,9 @@ from app.models import (
     ApiToken,
     Change,
     ChangedField,
-    DismissedName,
     FailedLogins,
     Link,
+    NameDecision,
     Partner,
     PartnerAccount,
     Refusal,
@@ -46,8 +46,9 @@ from app.services.changes import TICKET, FieldChange
 T = TypeVar("T")
 
 PAGE: Final = 50
-EXAMINED: Final = 5_000
+EXAMINED: Final = 2_000
 """Rows that one page looks at for what no index finds."""
+_MOST_OF_A_THING: Final = 100_000
 REASON: Final = "why"
 """The field of a change that holds its reason."""
 HIDDEN: Final = "not shown"
@@ -141,20 +142,20 @@ def changes_page(
 ) -> AuditPage[AuditChange]:
     """One page of the changes, behind ``after`` or, nearer to now, before ``before``."""
     require_admin(actor, "read the audit")
+    days = _between_days(Change.at, wanted), _beyond(Change, after, before)
     parts = [
-        _ordered(
-            select(Change.id, Change.at, Change.door).where(
-                condition, _between_days(Change.at, wanted), _beyond(Change, after, before)
-            ),
-            Change,
-            before,
-        )
+        select(Change.id, Change.at, Change.door).where(condition, *days)
         for condition in _driving(session, wanted)
     ]
     if not parts:
         return AuditPage((), None, None)
-    rest = wanted.door or wanted.field
-    found, reached = _merged(session, parts, wanted, before, EXAMINED if rest else limit + 1, limit)
+    examined = EXAMINED if wanted.door or wanted.field else limit + 1
+    if wanted.thing:
+        # all of its few changes: asked for the newest ones, SQLite would look through all things
+        parts = [part.limit(_MOST_OF_A_THING) for part in parts]
+    else:
+        parts = [_ordered(part, Change, before).limit(examined) for part in parts]
+    found, reached = _merged(session, parts, wanted, before, examined, limit)
     keys = [row.id for row in found[:limit]]
     changes = {
         change.id: change for change in session.scalars(select(Change).where(Change.id.in_(keys)))
@@ -191,36 +192,27 @@ def _merged(
 ) -> tuple[Sequence[Any], Position | None]:
     """The wanted rows nearest to the start, one more than ``limit``; and the place up to which all
     were looked at, None where that was everything."""
-    limited = [part.limit(examined).subquery() for part in parts]
-    every = union_all(*(select(part) for part in limited)).subquery()
+    every = union_all(*(select(part.subquery()) for part in parts)).subquery()
     order = _directions(every.c.at, every.c.id, before)
-    looked = select(every).order_by(*order).limit(examined).subquery()
-    condition: ColumnElement[bool] = true()
-    if wanted.door:
-        condition = and_(condition, looked.c.door == wanted.door)
+    looked = session.execute(select(every).order_by(*order).limit(examined)).all()
+    rows = [row for row in looked if wanted.door in ("", row.door)]
     if wanted.field:
-        condition = and_(condition, _has_field(looked.c.id, wanted.field))
-    rows = session.execute(
-        select(looked.c.id, looked.c.at)
-        .where(condition)
-        .order_by(*_directions(looked.c.at, looked.c.id, before))
-        .limit(limit + 1)
-    ).all()
-    reached = None
-    if (wanted.door or wanted.field) and len(rows) <= limit:
-        last = session.execute(
-            select(looked.c.at, looked.c.id)
-            .order_by(*_directions(looked.c.at, looked.c.id, before))
-            .offset(examined - 1)
-            .limit(1)
-        ).first()
-        reached = (last.at, last.id) if last is not None else None
-    return rows, reached
+        having = _with_field(session, [row.id for row in rows], wanted.field)
+        rows = [row for row in rows if row.id in having]
+    if len(looked) < examined or len(rows) > limit or not (wanted.door or wanted.field):
+        return rows, None
+    return rows, (looked[-1].at, looked[-1].id)
 
 
-def _has_field(change_id: ColumnElement[int], text: str) -> ColumnElement[bool]:
+def _with_field(session: Session, changes: Sequence[int], text: str) -> Collection[int]:
+    """Those of the changes that have a field whose name holds ``text``, in any case."""
+    # by their keys: as a condition on a join, PostgreSQL reads the fields of all changes
     named = func.lower(ChangedField.field).contains(text.lower(), autoescape=True)
-    return select(ChangedField.id).where(ChangedField.change_id == change_id, named).exists()
+    return set(
+        session.scalars(
+            select(ChangedField.change_id).where(ChangedField.change_id.in_(changes), named)
+        )
+    )
 
 
 def _shown(change: Change, names: Mapping[tuple[str, int], str]) -> AuditChange:
@@ -356,7 +348,7 @@ _NAMES: Final[Mapping[str, tuple[InstrumentedAttribute[int], InstrumentedAttribu
     "account": (PartnerAccount.id, PartnerAccount.login),
     "token": (ApiToken.id, ApiToken.name),
     "unit": (Unit.id, Unit.name),
-    "name": (DismissedName.id, DismissedName.name),
+    "name": (NameDecision.id, NameDecision.name),
 }
 """Key and name of the things of each kind; tickets are named by their numbers."""
 

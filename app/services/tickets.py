@@ -49,6 +49,7 @@ from app.domain.tickets import (
 from app.domain.working_time import add_working_days
 from app.models import Change, ChangedField, Partner, Ticket
 from app.services.changes import TICKET, FieldChange, record_change, take_number
+from app.services.link_words import links_by_alias, note_unknown_links
 from app.services.new_rows import insert_with_parts
 from app.services.registry import link_names, site_keys_by_name
 from app.services.ticket_fields import (
@@ -105,6 +106,7 @@ _ROW_FIELDS = tuple(
     if item.name
     not in {"links", "sites", "asked_sites", "responsible_site", "references", "network", *COMMENTS}
 )
+_READ_FOR_LINKS = frozenset({"title", "description"})
 _FOLLOWERS = ("responsible_site", "asked_sites")
 """What follows other fields unless it is set by hand."""
 _FOLLOWED = frozenset({"links", "sites", "category", *_FOLLOWERS})
@@ -180,6 +182,7 @@ def open_ticket(
         logged += [FieldChange(name, None, stated[name]) for name in COMMENTS if stated[name]]
         ticket.number = take_number(session, TICKET)
     insert_with_parts(session, ticket)
+    note_unknown_links(session, ticket)
     record_change(session, by, kind=TICKET, thing_id=ticket.number, fields=logged, version=1, at=at)
     return ticket
 
@@ -191,6 +194,7 @@ def _affect(session: Session, by: Writer, ticket: Ticket, new: NewTicket) -> Non
         set_links(session, ticket, new.links)
     else:
         found = recognised_links((new.title, new.description), names)
+        found += tuple(name for name in links_by_alias(session, new, names) if name not in found)
         set_links(session, ticket, found, recognised=True)
     if new.sites:
         for name, row in set_sites(session, ticket, new.sites).items():
@@ -333,6 +337,8 @@ def _apply(session: Session, by: Writer, ticket: Ticket, differing: Mapping[str,
         for name, value in differing.items():
             if name not in COMMENTS:
                 apply_value(session, by, ticket, name, value)
+        if not _READ_FOR_LINKS.isdisjoint(differing):
+            note_unknown_links(session, ticket)
         for name in differing.get("sites", ()):
             if name not in old_sites:
                 remember_spelling(session, by, ticket, name)

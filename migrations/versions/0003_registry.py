@@ -5,6 +5,8 @@ Revision: 0003, after: 0002
 
 from __future__ import annotations
 
+import re
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -16,6 +18,40 @@ depends_on = None
 
 _ONLY_ADDED = ("changes", "changed_fields", "refusals")
 """Tables of the audit: the database itself refuses to change or to delete their rows."""
+
+
+_LINK_WORD = re.compile(
+    r"(?<![\w-])[A-Z0-9_.]{1,30}(?:-[A-Z0-9_.]{1,30}){1,4}-LHC(?:OPN|ONE)-\d{1,4}(?![\w-])",
+    re.ASCII,
+)
+_URL = re.compile(r"(?:[A-Z][A-Z0-9+.-]*://|WWW\.)\S+")
+
+
+def _find_unknown_links() -> None:
+    """Note the words of old tickets that look like link ids and are none: in later ones they are
+    noted when the ticket is written."""
+    connection = op.get_bind()
+    known = {name.upper() for (name,) in connection.execute(sa.text("SELECT name FROM links"))}
+    tickets = connection.execute(
+        sa.text(
+            "SELECT number, title, description FROM tickets WHERE title LIKE '%-LHC%'"
+            " OR description LIKE '%-LHC%' OR title LIKE '%-lhc%' OR description LIKE '%-lhc%'"
+        ),
+        execution_options={"yield_per": 1000},
+    )
+    rows = []
+    for number, *texts in tickets:
+        words = {word for text in texts for word in _LINK_WORD.findall(_URL.sub(" ", text.upper()))}
+        rows += [
+            {"ticket_number": number, "name": word, "link_id": None}
+            for word in sorted(words - known)
+            if len(word) <= 100
+        ]
+    if rows:
+        table = sa.table(
+            "unknown_links", sa.column("ticket_number"), sa.column("name"), sa.column("link_id")
+        )
+        op.bulk_insert(table, rows)
 
 
 _FEWER_FAILURES = (
@@ -69,13 +105,13 @@ def _allow_all() -> None:
 def upgrade() -> None:
     """Bring the tables to this revision."""
     op.create_table(
-        "dismissed_names",
+        "name_decisions",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("kind", sa.String(length=10), nullable=False),
         sa.Column("name", sa.String(length=255), nullable=False),
-        sa.Column("dismissed", sa.Boolean(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_dismissed_names")),
-        sa.UniqueConstraint("kind", "name", name=op.f("uq_dismissed_names_kind_name")),
+        sa.Column("decision", sa.String(length=10), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_name_decisions")),
+        sa.UniqueConstraint("kind", "name", name=op.f("uq_name_decisions_kind_name")),
     )
     op.create_table(
         "link_names",
@@ -197,6 +233,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_units")),
         sa.UniqueConstraint("name", name=op.f("uq_units_name")),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "api_tokens",
@@ -399,6 +436,7 @@ def upgrade() -> None:
             f"UPDATE {table} SET version = COALESCE((SELECT MAX(changes.version) FROM changes"  # noqa: S608
             f" WHERE changes.kind = '{kind}' AND changes.thing_id = {table}.id), 1)"
         )
+    _find_unknown_links()
     _only_add()
 
 
@@ -493,4 +531,4 @@ def downgrade() -> None:
 
     op.drop_table("unknown_links")
     op.drop_table("link_names")
-    op.drop_table("dismissed_names")
+    op.drop_table("name_decisions")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.domain.recognition import recognised_links, recognised_sites
+from app.domain.recognition import link_words, recognised_links, recognised_sites
 
 LINKS = ("CERN-RAL-LHCOPN-001", "CERN-RAL-LHCOPN-002")
 SITES = {"CERN": "CH-CERN", "DE-KIT": "DE-KIT", "FZK-LCG2": "DE-KIT", "pic": "ES-PIC",
@@ -47,3 +47,24 @@ def test_site_names_are_whole_words_of_four_letters_in_exact_case(
 
 def test_a_letter_that_only_looks_like_an_i_is_no_link() -> None:
     assert recognised_links(["CERN-\u0131N2P3-LHCOPN-001"], ["CERN-IN2P3-LHCOPN-001"]) == ()
+
+
+@pytest.mark.parametrize(
+    ("texts", "words"),
+    [
+        (("CERN-RAL-LHCOPN-001 down",), ("CERN-RAL-LHCOPN-001",)),
+        (("cern-ral-lhcopn-1, again", "CERN-RAL-LHCOPN-1"), ("CERN-RAL-LHCOPN-1",)),
+        (("b then a: B-X-LHCONE-002 A-X-LHCOPN-003",), ("B-X-LHCONE-002", "A-X-LHCOPN-003")),
+        (("(CERN-NDGF-T1-LHCOPN-002)",), ("CERN-NDGF-T1-LHCOPN-002",)),
+        (("see https://x.example/CERN-RAL-LHCOPN-001",), ()),
+        (("CERN-RAL-LHCOPN-001-bis", "x-LHCOPN", "LHCOPN-001", "-A-LHCOPN-001"), ()),
+        (("CERN-RAL-LHCOPN-12345",), ()),
+        (("A" * 31 + "-LHCOPN-001",), ()),
+        (("A-" * 20_000 + "LHCOPN-001",), ()),
+        (("", "no link at all"), ()),
+    ],
+)
+def test_words_that_have_the_form_of_a_link_id(
+    texts: tuple[str, ...], words: tuple[str, ...]
+) -> None:
+    assert link_words(texts) == words
