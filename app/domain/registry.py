@@ -172,6 +172,7 @@ _COUNTRIES = (
     " ZW"
 )
 """ISO 3166-1 alpha-2, the codes that are assigned."""
+_RESERVED = ("new", ".", "..")
 _TWO_CAPITALS = re.compile("[A-Z]{2}")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
@@ -218,7 +219,15 @@ def _optional_word(field: str, value: str, limit: int, label: str) -> str:
 
 
 def _key(field: str, value: str) -> str:
-    return _word(field, value, _KEY_LIMIT if field == "key" else _NAME_LIMIT, LABELS[field])
+    """A name that stands in addresses: ``/sites/DE-KIT``."""
+    name = _word(field, value, _KEY_LIMIT if field == "key" else _NAME_LIMIT, LABELS[field])
+    if "/" in name or name in _RESERVED:
+        raise Invalid(
+            field,
+            f"{LABELS[field]} {quoted(name)} stands in addresses;"
+            f" none with a slash is allowed, nor {', '.join(_RESERVED)}",
+        )
+    return name
 
 
 def _country(field: str, value: str) -> str:

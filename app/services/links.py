@@ -23,13 +23,14 @@ from app.domain.tickets import OPEN_STATES
 from app.models import Link, LinkCircuit, Site, Ticket, TicketLink
 from app.services.changes import FieldChange
 from app.services.registry import (
+    EVERY_FACT,
     LINK,
     MOST_NAMED,
     SOURCE_OF,
     Lookup,
     checked_sources,
     checked_why,
-    edited_by,
+    entered_by,
     record,
     set_source,
     without_foreign_changes,
@@ -94,7 +95,7 @@ def create_link(
     lookup.lock()
     parts = _Parts(lookup, values)
     _check(lookup, None, values, parts)
-    link = Link(version=1, source=edited_by(by).replace("edited", "entered", 1))
+    link = Link(version=1, source=said.pop(EVERY_FACT, None) or entered_by(by))
     _apply(session, link, values, values, parts)
     session.add(link)
     session.flush()

@@ -22,6 +22,8 @@ LINK = "link"
 WHY = "why"
 """The field of a change that holds its reason, and the prefix of those that hold a source."""
 SOURCE_OF = "source:"
+EVERY_FACT = "*"
+"""Among sources: of all facts that are changed; to confirm: all facts that are samples."""
 MOST_NAMED = 20
 """How many tickets or links a refusal names."""
 _LOCK = "registry"
@@ -322,7 +324,7 @@ def checked_sources(sources: Mapping[str, str] | None) -> dict[str, str]:
     return {
         fact_of(field): text
         for field, source in (sources or {}).items()
-        if (text := checked_text(field, source, SHORT_TEXT_LIMIT, label="Source").strip())
+        if (text := checked_text("source", source, SHORT_TEXT_LIMIT, label="Source").strip())
     }
 
 
@@ -334,6 +336,11 @@ def checked_why(why: str) -> str:
 def edited_by(by: Writer) -> str:
     """The source of a fact that was changed without naming one."""
     return f"edited by {by.shown_author}"[:SHORT_TEXT_LIMIT]
+
+
+def entered_by(by: Writer) -> str:
+    """The source of a record that was made without naming one."""
+    return f"entered by {by.shown_author}"[:SHORT_TEXT_LIMIT]
 
 
 def without_foreign_changes(

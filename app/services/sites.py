@@ -46,6 +46,7 @@ from app.models import (
 )
 from app.services.changes import FieldChange
 from app.services.registry import (
+    EVERY_FACT,
     MOST_NAMED,
     SITE,
     SOURCE_OF,
@@ -53,6 +54,7 @@ from app.services.registry import (
     checked_sources,
     checked_why,
     edited_by,
+    entered_by,
     listed,
     record,
     set_source,
@@ -62,8 +64,6 @@ from app.services.registry import (
     without_foreign_changes,
 )
 
-EVERY_FACT = "*"
-"""Stands for all facts of a record that are samples, where one of them is confirmed."""
 _MANAGE = "change sites and links"
 _NEEDED = ("key", "country", "time_zone")
 _PLAIN = (
@@ -121,8 +121,10 @@ def create_site(
 ) -> Site:
     """Create a site of the stated fields (see ``SITE_FIELDS``); the others are empty.
 
-    ``sources`` says by field where a fact comes from. Its LHCOPN name is added to its names. Who
-    writes thousands gives a ``LoadedLookup``. Raises ``Forbidden``, ``Invalid``, ``InvalidMany``.
+    ``sources`` says by field where a fact comes from, under ``*`` where all others do. Its LHCOPN
+    name is added to its names. Who writes thousands gives a ``LoadedLookup``.
+
+    Raises ``Forbidden``, ``Invalid``, ``InvalidMany``.
     """
     require_admin(by.actor, _MANAGE)
     lookup = lookup or Lookup(session)
@@ -135,7 +137,7 @@ def create_site(
     check_site_days(values)
     lookup.lock()
     _check_names(lookup, None, values)
-    site = Site(version=1, source=edited_by(by).replace("edited", "entered", 1))
+    site = Site(version=1, source=said.pop(EVERY_FACT, None) or entered_by(by))
     _apply(session, site, values, values)
     session.add(site)
     session.flush()
@@ -166,9 +168,10 @@ def change_site(
     """Change a site's stated fields in one change; a field that is absent keeps its value.
 
     ``base_version`` is the version that the writer saw: a field that somebody else changed since,
-    to another value than is wanted now, raises ``EditConflict``. A changed fact for which
-    ``sources`` names nothing is no sample any more and was "edited by" the writer. What is equal
-    already is no change; if nothing is left, nothing is written.
+    to another value than is wanted now, raises ``EditConflict``. ``sources`` says by field where a
+    fact comes from, under ``*`` where all other changed ones do; a changed fact for which it names
+    nothing is no sample any more and was "edited by" the writer. What is equal already is no
+    change; if nothing is left, nothing is written.
 
     Raises ``NotFound``, ``Forbidden``, ``Invalid``, ``InvalidMany``; ending the site while open
     tickets or links stand on it is ``Invalid`` and names them.
@@ -268,13 +271,13 @@ def change_sources(
     That a changed fact was edited by its writer is not logged: the change itself says so.
     """
     facts = {fact_of(field) for field in changed}
-    if not facts and not said:
+    if not facts and not set(said) - {EVERY_FACT}:
         return []
     own = sources_of(session, kind, row)
     fields = []
-    for fact in sorted(facts | set(said)):
+    for fact in sorted(facts | (set(said) - {EVERY_FACT})):
         source, sample = source_of(row, fact, own)
-        text = said.get(fact)
+        text = said.get(fact) or said.get(EVERY_FACT)
         if text is None:
             set_source(session, kind, row, fact, edited_by(by))
         elif (text, False) != (source, sample):

@@ -25,13 +25,14 @@ from app.web import (
     errors,
     guide,
     imports,
+    links,
     login,
     partners,
     people,
     profile,
-    registry,
     reset,
     second_factor,
+    sites,
     ticket_edit,  # noqa: F401  (its pages are on the blueprint of tickets)
     ticket_writing,  # noqa: F401  (likewise)
     tickets,
@@ -40,7 +41,7 @@ from app.web import (
     topology,
 )
 
-PLACES = (("Tickets", "tickets.listing"), ("Sites", "registry.sites"), ("Links", "registry.links"))
+PLACES = (("Tickets", "tickets.listing"), ("Sites", "sites.listing"), ("Links", "links.listing"))
 """The places of the top bar; only what exists."""
 ADMIN = ("Admin", "admin.index")
 """The place that only admins see."""
@@ -57,7 +58,8 @@ def register(flask_app: Flask) -> None:
         tickets,
         attachments,
         tickets_csv,
-        registry,
+        sites,
+        links,
         profile,
         partners,
         guide,
@@ -98,8 +100,9 @@ def _surroundings() -> dict[str, Any]:
     here = {
         "tickets": "Tickets",
         "attachments": "Tickets",
-        "registry": (request.endpoint or "").split(".")[-1].title(),
         "topology": "Sites",
+        "sites": "Sites",
+        "links": "Links",
         "partners": "Admin",
         "admin": "Admin",
         "audit": "Admin",

@@ -36,6 +36,7 @@ NO_PAGES = {
     "downloads.download",
 }
 """GET addresses that answer no page of their own: files, CSV, a redirection."""
+LINK = "CERN-GRIDKA-LHCOPN-001"
 _GRAVE = ("serious", "critical")
 
 
@@ -143,6 +144,10 @@ def _pages(flask_app: Flask, scene: Scene) -> list[str]:
     for rule in flask_app.url_map.iter_rules():
         if "GET" not in (rule.methods or ()) or rule.endpoint in NO_PAGES:
             continue
+        if rule.endpoint.startswith(("sites.", "links.")) and rule.arguments:
+            record = {"key": "DE-KIT"} if "key" in rule.arguments else {"name": LINK}
+            found.append(urls.build(rule.endpoint, record))
+            continue
         if rule.arguments == {"key"}:  # an attachment: the text and the picture of the scene
             found += [urls.build(rule.endpoint, {"key": key}) for key in ("ATT1", "ATT2")]
             continue
@@ -173,6 +178,10 @@ def _states(scene: Scene) -> list[str]:
         "/admin/audit?list=refusals",
         "/admin/audit?list=logins",
         "/admin/audit?door=window&field=nothing+like+this",
+        "/sites?q=nothing&tier=T9",
+        "/sites/DE-KIT?on=2013-03-06",
+        "/sites/DE-KIT?on=yesterday",
+        f"/links/{LINK}?on=2013-03-06",
     ]
 
 

@@ -134,6 +134,16 @@ def test_no_name(name: str) -> None:
     assert _problem("names", (SiteNameValue("GOCDB", name),)) is not None
 
 
+@pytest.mark.parametrize("key", ["a/b", "/", "new", ".", "..", "a;b", "x" * 51, ""])
+def test_no_key(key: str) -> None:
+    assert _problem("key", key) is not None
+
+
+@pytest.mark.parametrize("key", ["DE-KIT", "new site", "ÜBER?#%&+\\", "x" * 50])
+def test_a_key(key: str) -> None:
+    assert checked_site({"key": f" {key} "}) == {"key": key}
+
+
 def test_names_stand_once_per_system_and_end_after_they_begin() -> None:
     twice = (SiteNameValue("GOCDB", "pic"), SiteNameValue("GOCDB", "pic", DAY))
     assert "stands twice" in (_problem("names", twice) or "")

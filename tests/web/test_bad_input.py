@@ -26,7 +26,8 @@ from wtforms import (
 
 from app.domain.ticket_content import TEXT_LIMITS
 from app.models import Change, Login, Ticket
-from app.web import forms, partner_forms, people_forms
+from app.web import forms, partner_forms, people_forms, registry_forms
+from app.web.rows_field import RowsField
 from tests.cast import PASSWORD, Cast
 from tests.web.conftest import Enter, Open
 from tests.web.visitor import Fields, Form, PageReader
@@ -34,6 +35,8 @@ from tests.web.visitor import Fields, Form, PageReader
 TICKET = "/tickets/1"
 ACCOUNT = "/partners/accounts/1"
 PERSON = "/admin/people/pic"
+SITE = "/sites/DE-KIT"
+LINK = "/links/CERN-GRIDKA-LHCOPN-001"
 PLACES: dict[type[FlaskForm], str] = {
     forms.TicketForm: "/tickets/new",
     forms.EditForm: f"{TICKET}/edit",
@@ -60,6 +63,12 @@ PLACES: dict[type[FlaskForm], str] = {
     people_forms.ConfirmForm: "/profile/second-factor/confirm",
     people_forms.CodesForm: "/profile/second-factor/codes",
     people_forms.OffForm: "/profile/second-factor/off",
+    registry_forms.SiteForm: "/sites/new",
+    registry_forms.SiteEditForm: f"{SITE}/edit",
+    registry_forms.LinkForm: "/links/new",
+    registry_forms.LinkEditForm: f"{LINK}/edit",
+    registry_forms.RetireForm: f"{SITE}/retire",
+    registry_forms.ConfirmForm: f"{SITE}/confirm",
 }
 WAITING = {people_forms.AskCodeForm, people_forms.ResetForm}
 """Open only to a login or a link that waits: tried in test_second_factor and test_reset."""
@@ -106,6 +115,12 @@ GOOD: dict[type[FlaskForm], dict[str, str]] = {
     people_forms.ConfirmForm: {"one_time_code": "123456"},
     people_forms.CodesForm: {"one_time_code": "123456"},
     people_forms.OffForm: {"password": PASSWORD, "one_time_code": "123456"},
+    registry_forms.SiteForm: {"key": "XX-LAB", "country": "CH", "time_zone": "Europe/Zurich"},
+    registry_forms.SiteEditForm: {"why": "Typed reason"},
+    registry_forms.LinkForm: {"name": "XX-1", "end_a": "CERN", "end_b": "pic"},
+    registry_forms.LinkEditForm: {"why": "Typed reason"},
+    registry_forms.RetireForm: {"on": "2026-01-31", "why": "Typed reason"},
+    registry_forms.ConfirmForm: {"field": "tier", "source": "Typed source"},
 }
 REFUSED: dict[tuple[type[FlaskForm], str], set[int]] = {
     (forms.UndoForm, "name"): {404},
@@ -135,7 +150,7 @@ TIMES = (
 def classes() -> list[type[FlaskForm]]:
     return [
         kind
-        for module in (forms, partner_forms, people_forms)
+        for module in (forms, partner_forms, people_forms, registry_forms)
         for _name, kind in inspect.getmembers(module, inspect.isclass)
         if issubclass(kind, FlaskForm) and kind is not FlaskForm
     ]
@@ -146,8 +161,50 @@ def fields(app: Flask, kind: type[FlaskForm]) -> list[Field]:
         return [field for field in kind() if field.name not in ("csrf_token", "next")]
 
 
-def bad_values(kind: type[FlaskForm], field: Field) -> Iterator[str]:
+ROWS: dict[str, dict[str, str]] = {
+    "names-system": {"names-name": "x"},
+    "names-name": {},
+    "names-from": {"names-name": "x"},
+    "names-until": {"names-name": "x"},
+    "asns-asn": {},
+    "prefixes-network": {"prefixes-prefix": "192.0.2.0/24"},
+    "prefixes-prefix": {},
+    "contacts-role": {"contacts-name": "x"},
+    "contacts-name": {},
+    "contacts-mail": {"contacts-name": "x"},
+    "contacts-phone": {"contacts-name": "x"},
+    "circuits-provider": {},
+    "circuits-circuit_id": {"circuits-provider": "x"},
+}
+"""What else a row holds, for each input of a row."""
+
+
+def bad_rows(field: RowsField) -> Iterator[dict[str, str]]:
+    """Rows that are refused for one of their inputs."""
+    for column in field.columns:
+        part = f"{field.name}-{column.name}"
+        presets = {
+            f"{field.name}-{other.name}": other.choices[0] if other.choices else ""
+            for other in field.columns
+        }
+        for bad in ("x" * 300, "a;b", *CONTROL, "x\ny"):
+            yield {**presets, **ROWS[part], part: bad}
+
+
+def bad_values(kind: type[FlaskForm], field: Field) -> Iterator[str | dict[str, str]]:
     """Values that this field must refuse, by what the field is."""
+    if isinstance(field, RowsField):
+        yield from bad_rows(field)
+    elif isinstance(field, registry_forms.DayField):
+        yield from (*TIMES, "2026-01-31 10:00", "3000-01-01")
+    elif isinstance(field, registry_forms.GbpsField):
+        yield from ("much", "-1", "0", "nan", "inf", "1e999", "1_0", "10,5", "\u0661", "9" * 5000)
+    else:
+        yield from bad_texts(kind, field)
+
+
+def bad_texts(kind: type[FlaskForm], field: Field) -> Iterator[str]:
+    """The same for a field of one text."""
     name = field.name
     if isinstance(field, forms.UtcTimeField):
         yield from TIMES
@@ -190,9 +247,13 @@ def stored(session: Session) -> Sequence[object]:
 def test_every_form_is_tried(app: Flask) -> None:
     assert set(classes()) - WAITING == set(PLACES) == set(GOOD)
     paths = {
-        path.replace("/1/", "/<int(max=2147483647):number>/").replace("/pic/", "/<person>/")
+        path.replace("/1/", "/<int(max=2147483647):number>/")
+        .replace("/pic/", "/<person>/")
+        .replace(SITE, "/sites/<key>")
+        .replace(LINK, "/links/<name>")
         for path in PLACES.values()
     }
+    paths |= {f"/links/<name>/{form}" for form in ("retire", "confirm")}  # those of sites
     posted = {str(rule) for rule in app.url_map.iter_rules() if "POST" in (rule.methods or ())}
     # what takes nothing but a button
     buttons = (
@@ -231,6 +292,8 @@ def test_every_field_refuses_what_it_cannot_take(
         people_forms.ConfirmForm,
         people_forms.CodesForm,
         people_forms.OffForm,
+        registry_forms.RetireForm,
+        registry_forms.ConfirmForm,
     )
     shown_at = {
         forms.CommentForm: TICKET,
@@ -251,13 +314,13 @@ def test_every_field_refuses_what_it_cannot_take(
     tried = 0
     for field in fields(app, kind):
         for bad in bad_values(kind, field):
-            sent = {**data, field.name: bad}
+            sent = {**data, **(bad if isinstance(bad, dict) else {field.name: bad})}
             if kind is forms.CommentForm and field.name == "solution":
                 sent["kind"] = "solve"
             if field.name == "asked_sites":  # no other category has it
                 sent |= {"category": "change", "sites": "DE-KIT"}
             answer = visitor.send(path, sent)
-            where = (field.name, bad[:40])
+            where = (field.name, str(bad)[:400])
             tried += 1
             assert answer.status_code in REFUSED.get((kind, field.name), {422}), where
             if kind is forms.ThemeForm:

@@ -1,0 +1,99 @@
+"""A form field of many rows, each of some columns, that can grow and shrink without a script.
+
+Each column is an input of its own, named ``field-column``, repeated for each row. A button "add"
+or "remove" sends the form; nothing is stored then. A row in which nothing stands is no row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Any
+
+from wtforms import Field
+
+ADD, REMOVE = "add", "remove"
+MOST_ROWS = 500
+"""Rows that are shown again; a record takes fewer."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One input of each row. With ``choices`` it is a select, whose first is preset."""
+
+    name: str
+    label: str
+    choices: tuple[str, ...] = ()
+    placeholder: str = ""
+    optional: bool = False
+
+
+class RowsField(Field):
+    """Rows of texts as they were typed; ``data`` is a list of texts by column."""
+
+    data: list[dict[str, str]]
+
+    def __init__(
+        self, label: str, columns: Sequence[Column], *, row: str, description: str = "", **more: Any
+    ) -> None:
+        super().__init__(label, description=description, **more)
+        self.columns = columns
+        self.row = row
+        """What one row is called."""
+
+    def process(self, formdata: Any, data: Any = None, extra_filters: Any = None) -> None:
+        """Take the rows that were sent, else those of the record."""
+        self.process_errors = []
+        self.errors: Sequence[Any] = []
+        self.object_data = data
+        given = [dict(row) for row in data] if isinstance(data, list) else []
+        if formdata is not None and any(self._part(column) in formdata for column in self.columns):
+            sent = (formdata.getlist(self._part(column)) for column in self.columns)
+            given = [
+                dict(zip((column.name for column in self.columns), row, strict=True))
+                for row in zip_longest(*sent, fillvalue="")
+            ]
+        self.data = given[:MOST_ROWS]
+
+    def _part(self, column: Column) -> str:
+        return f"{self.name}-{column.name}"
+
+    def is_empty(self, row: Mapping[str, str]) -> bool:
+        """Whether nothing was typed into a row."""
+        return not any(row[column.name].strip() for column in self.columns if not column.choices)
+
+    def rows(self) -> list[dict[str, str]]:
+        """The rows in which something stands, without blanks around it."""
+        return [
+            {name: text.strip() for name, text in row.items()}
+            for row in self.data
+            if not self.is_empty(row)
+        ]
+
+    def shown(self) -> list[dict[str, str]]:
+        """The rows to show: at least one, which may be empty."""
+        return self.data or [self._blank()]
+
+    def press(self, action: str) -> bool:
+        """Carry out a button of this field (``add-names``, ``remove-names-2``); whether it was."""
+        verb, _, rest = action.partition("-")
+        name, _, place = rest.partition("-")
+        if name != self.name:
+            return False
+        if verb == ADD:
+            self.data.append(self._blank())
+            return True
+        if verb == REMOVE and place.isascii() and place.isdigit() and len(place) < 4:
+            if int(place) < len(self.data):
+                del self.data[int(place)]
+            return True
+        return False
+
+    def _blank(self) -> dict[str, str]:
+        return {column.name: column.choices[0] if column.choices else "" for column in self.columns}
+
+
+def pressed(form: Any, action: str) -> bool:
+    """Whether a button of one of the form's rows was pressed; it is carried out."""
+    return any(field.press(action) for field in form if isinstance(field, RowsField))
