@@ -16,6 +16,8 @@ import weakref
 from pathlib import Path
 from typing import Final
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from app.turns import waiting
 
 SUFFIX: Final = "-writers"
@@ -25,8 +27,11 @@ PATIENCE: Final = 20.0
 waits as long as that one writes: the system's queue knows no end but its own."""
 
 
-class GateClosed(Exception):
-    """Nothing can be written now, and nothing was. The message says why, to administrators."""
+class GateClosed(SQLAlchemyError):
+    """An error of the database: nothing can be written now, and nothing was.
+
+    The message says why, to administrators.
+    """
 
 
 class WriteGate:

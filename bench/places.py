@@ -46,7 +46,7 @@ class Place:
 @contextmanager
 def filled(kind: str, tickets: int) -> Iterator[Place]:
     """A durable database with the demo, ``tickets`` bulk tickets and an account that may all."""
-    url = _sqlite() if kind == "sqlite" else _postgresql()
+    url = another(kind, "bench")
     migrate(url)
     engine = open_engine(url)
     now = datetime.now(UTC)
@@ -127,14 +127,19 @@ def _answers(port: int) -> bool:
     return True
 
 
-def _sqlite() -> str:
-    return f"sqlite:///{run.folder() / 'bench.db'}"
+def another(kind: str, name: str) -> str:
+    """The URL of an empty durable database of this name."""
+    return _sqlite(name) if kind == "sqlite" else _postgresql(name)
 
 
-def _postgresql() -> str:
+def _sqlite(name: str) -> str:
+    return f"sqlite:///{run.folder() / f'{name}.db'}"
+
+
+def _postgresql(name: str) -> str:
     home = postgres.ensure_started(durable=True)
     with psycopg.connect(
         host=str(home), user="portal", dbname="postgres", autocommit=True
     ) as connection:
-        connection.execute("CREATE DATABASE bench")
-    return postgres.url(home, "bench")
+        connection.execute(f"CREATE DATABASE {name}".encode())
+    return postgres.url(home, name)
