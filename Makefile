@@ -64,7 +64,7 @@ pictures: ## screenshots of every page into docs/pictures
 	@tools/test_programs.sh
 	@unset DEMO; $(BIN)/python tools/pictures.py
 
-bench: ## the partners' door against bare services (BENCH="get write list", BENCH=soak)
+bench: ## the partners' door against bare services (BENCH="get write list", soak, registry)
 	@tools/venv.sh dev
 	@tools/bench_programs.sh
 	@unset DEMO; $(BIN)/python -m bench $(BENCH)
