@@ -103,6 +103,22 @@ def _to_middle(page: Page, place: str) -> None:
     page.locator(place).evaluate("part => part.scrollIntoView({block: 'center'})")
 
 
+def _topology(page: Page, shown: Shown) -> None:
+    page.goto(f"{shown.server.url}/topology")
+
+
+def _topology_lhcone(page: Page, shown: Shown) -> None:
+    page.goto(f"{shown.server.url}/topology?network=LHCONE")
+
+
+def _topology_2013(page: Page, shown: Shown) -> None:
+    page.goto(f"{shown.server.url}/topology?on=2013-05-07")
+
+
+def _topology_site(page: Page, shown: Shown) -> None:
+    page.goto(f"{shown.server.url}/topology?site=DE-KIT")
+
+
 def _create(page: Page, shown: Shown) -> None:
     page.goto(f"{shown.server.url}/tickets/new")
     page.locator("[name=category][value=maintenance]").check()
@@ -203,6 +219,10 @@ PAGES: dict[str, Callable[[Page, Shown], None]] = {
     "ticket-change": _change,
     "ticket-children": _children,
     "ticket-attachments": _attachments,
+    "topology": _topology,
+    "topology-lhcone": _topology_lhcone,
+    "topology-2013": _topology_2013,
+    "topology-site": _topology_site,
     "create": _create,
     "create-refused": _refused,
     "conflict": _conflict,
