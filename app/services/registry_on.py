@@ -13,7 +13,19 @@ from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, union
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Row,
+    Select,
+    and_,
+    case,
+    func,
+    literal_column,
+    or_,
+    select,
+    union,
+)
 from sqlalchemy.orm import Session, aliased
 
 from app.domain.tickets import OPEN_STATES, Category, State
@@ -39,8 +51,17 @@ class LinkState(StrEnum):
 
 
 _Row = Row[*tuple[Any, ...]]
-_RANK: Final = {state: rank for rank, state in enumerate(LinkState)}
 _WORKS: Final = (Category.MAINTENANCE, Category.CHANGE)
+
+
+@dataclass(frozen=True)
+class Said:
+    """What tickets say of a link: the worst state, and of those that say so the first, the newest
+    and how many they are."""
+
+    state: LinkState
+    tickets: tuple[int, ...]
+    count: int
 
 
 @dataclass(frozen=True)
@@ -73,7 +94,8 @@ class LinkOn:
     sample: bool
     state: LinkState = LinkState.OK
     tickets: tuple[int, ...] = ()
-    """The tickets that make its state, the newest last."""
+    """Of the tickets that make its state the only one, or the first and the newest."""
+    ticket_count: int = 0
 
 
 @dataclass(frozen=True)
@@ -184,7 +206,7 @@ def outline_on(
 
 def states_on(
     session: Session, link_ids: Collection[int], day: date, now: datetime
-) -> dict[int, tuple[LinkState, tuple[int, ...]]]:
+) -> dict[int, Said]:
     """The state of each of these links on a day, and the tickets that make it; ``ok`` is left out.
 
     Tickets that inform or test say nothing of a link. A ticket's interval begins with its event,
@@ -193,80 +215,72 @@ def states_on(
     """
     if not link_ids:
         return {}
-    begin, end = _bounds(day)
     today = day == now.astimezone(UTC).date()
+    says, condition = _says_now(now) if today else _says_of(*_bounds(day))
+    rank = says.label("rank")  # told and counted by the database: there may be thousands of tickets
+    number = Ticket.number
     rows = session.execute(
-        select(
-            TicketLink.link_id,
-            Ticket.number,
-            Ticket.category,
-            Ticket.state,
-            Ticket.event_start,
-            Ticket.window_start,
-            Ticket.created_at,
-            Ticket.event_end,
-            Ticket.window_end,
-            Ticket.ended_at,
-        )
-        .join(Ticket, Ticket.number == TicketLink.ticket_number)
+        select(TicketLink.link_id, rank, func.min(number), func.max(number), func.count())
+        .join(Ticket, number == TicketLink.ticket_number)
         .where(
             TicketLink.link_id.in_(link_ids),
             Ticket.category.in_((Category.INCIDENT, *_WORKS)),
-            Ticket.state.in_(OPEN_STATES) if today else _touching(begin, end),
+            condition,
         )
-        .order_by(Ticket.number)
+        .group_by(TicketLink.link_id, rank)
     )
-    by_state: dict[int, dict[LinkState, list[int]]] = defaultdict(lambda: defaultdict(list))
-    for row in rows:
-        state = _state_now(row, now) if today else _state_then(row, begin, end)
-        if state is not LinkState.OK:
-            by_state[row.link_id][state].append(row.number)
-    return {
-        link_id: (worst := min(found, key=lambda state: _RANK[state]), tuple(found[worst]))
-        for link_id, found in by_state.items()
-    }
+    found: dict[int, Said] = {}
+    for link_id, place, first, newest, count in sorted(tuple(row) for row in rows):
+        state = list(LinkState)[place]
+        if state is not LinkState.OK:  # the worst of a link comes first
+            found.setdefault(link_id, Said(state, tuple(sorted({first, newest})), count))
+    return found
 
 
-def _touching(begin: datetime, end: datetime) -> ColumnElement[bool]:
-    """Tickets that may say something of that time; ``_state_then`` tells what."""
-    begun = func.coalesce(Ticket.event_start, Ticket.window_start)  # may be written down late
-    over = func.coalesce(Ticket.event_end, Ticket.window_end, Ticket.ended_at)
-    return and_(or_(Ticket.created_at < end, begun < end), or_(over.is_(None), over >= begin))
+_BEGUN: Final = func.coalesce(Ticket.event_start, Ticket.window_start)
+_OVER: Final = func.coalesce(Ticket.event_end, Ticket.window_end)
+_INCIDENT: Final = Ticket.category == Category.INCIDENT
 
 
-def _state_now(row: _Row, now: datetime) -> LinkState:
-    """What a ticket that is open now says."""
-    if row.category == Category.INCIDENT:
-        return LinkState.TROUBLE
-    start, stop = row.event_start or row.window_start, row.event_end or row.window_end
-    if start is None or start > now:  # a plan without a time is ahead as long as it is open
-        return LinkState.PLANNED
-    return LinkState.MAINTENANCE if stop is None or stop > now else LinkState.OK
+def _rank(state: LinkState) -> ColumnElement[int]:
+    # written into the statement: PostgreSQL groups only by what is the same to the letter
+    return literal_column(str(list(LinkState).index(state)), Integer)
 
 
-def _state_then(row: _Row, begin: datetime, end: datetime) -> LinkState:
-    """What a ticket says of the day from ``begin`` to ``end``."""
-    start = row.event_start or row.window_start
-    stop = row.event_end or row.window_end or row.ended_at
-    if row.category == Category.INCIDENT:
-        start = start or row.created_at
-        touches = start < end and (stop is None or stop >= begin)
-        return LinkState.TROUBLE if touches else LinkState.OK
-    if _cancelled(row, start) and row.ended_at < end:
-        return LinkState.OK
-    known = row.created_at < end and (row.ended_at is None or row.ended_at >= begin)
-    if start is None or start >= end:
-        return LinkState.PLANNED if known else LinkState.OK
-    if _cancelled(row, start):
-        return LinkState.OK
-    return LinkState.MAINTENANCE if stop is None or stop >= begin else LinkState.OK
+def _says_now(now: datetime) -> tuple[ColumnElement[int], ColumnElement[bool]]:
+    """What a ticket says at this moment, as the place of a state, and that it must be open."""
+    says = case(
+        (_INCIDENT, _rank(LinkState.TROUBLE)),
+        # a plan without a time is ahead as long as it is open
+        (or_(_BEGUN.is_(None), now < _BEGUN), _rank(LinkState.PLANNED)),
+        (or_(_OVER.is_(None), now < _OVER), _rank(LinkState.MAINTENANCE)),
+        else_=_rank(LinkState.OK),
+    )
+    return says, Ticket.state.in_(OPEN_STATES)
 
 
-def _cancelled(row: _Row, start: datetime | None) -> bool:
-    """Whether a planned work was given up: it documents nothing."""
-    if row.ended_at is None:
-        return False
-    return row.state == State.UNSOLVED or (start is not None and row.ended_at <= start)
+def _says_of(begin: datetime, end: datetime) -> tuple[ColumnElement[int], ColumnElement[bool]]:
+    """What a ticket says of the time from ``begin`` to ``end``, and which tickets may say it."""
+    over = func.coalesce(_OVER, Ticket.ended_at)
+    # what was written down late is of its own time all the same
+    touching = and_(or_(Ticket.created_at < end, end > _BEGUN), or_(over.is_(None), over >= begin))
+    given_up = and_(
+        Ticket.ended_at.is_not(None),
+        or_(Ticket.state == State.UNSOLVED, Ticket.ended_at <= _BEGUN),
+    )
+    known = and_(Ticket.created_at < end, or_(Ticket.ended_at.is_(None), Ticket.ended_at >= begin))
+    begun = func.coalesce(_BEGUN, Ticket.created_at) < end
+    says = case(
+        (and_(_INCIDENT, begun), _rank(LinkState.TROUBLE)),
+        (_INCIDENT, _rank(LinkState.OK)),
+        # a work that was given up documents nothing, but was planned until then
+        (and_(given_up, Ticket.ended_at < end), _rank(LinkState.OK)),
+        (and_(or_(_BEGUN.is_(None), end <= _BEGUN), known), _rank(LinkState.PLANNED)),
+        (or_(_BEGUN.is_(None), end <= _BEGUN), _rank(LinkState.OK)),
+        (given_up, _rank(LinkState.OK)),
+        else_=_rank(LinkState.MAINTENANCE),
+    )
+    return says, touching
 
 
 # ---------- rows of a day
@@ -327,9 +341,9 @@ def _links() -> Select[*tuple[Any, ...]]:
 def _link(
     row: _Row,
     backups: Mapping[int, tuple[str, ...]],
-    states: Mapping[int, tuple[LinkState, tuple[int, ...]]],
+    states: Mapping[int, Said],
 ) -> LinkOn:
-    state, tickets = states.get(row.id, (LinkState.OK, ()))
+    said = states.get(row.id, Said(LinkState.OK, (), 0))
     return LinkOn(
         id=row.id,
         name=row.name,
@@ -342,8 +356,9 @@ def _link(
         bandwidth_gbps=row.bandwidth_gbps,
         responsible=row.recorded or (row.key_b if row.tier_a == 0 else row.key_a),
         sample=row.sample,
-        state=state,
-        tickets=tickets,
+        state=said.state,
+        tickets=said.tickets,
+        ticket_count=said.count,
     )
 
 

@@ -228,8 +228,8 @@ def link_words(link: LinkOn) -> str:
         words.append(f"{link.bandwidth_gbps:g} Gb/s")
     words.append(str(link.state))
     if link.tickets:
-        numbers = ", ".join(str(number) for number in link.tickets[:5])
-        words.append(f"ticket{'s' if len(link.tickets) > 1 else ''} {numbers}")
+        more = link.ticket_count - 1
+        words.append(f"ticket {link.tickets[-1]}" + (f" and {more} more" if more else ""))
     return ", ".join(words)
 
 

@@ -162,9 +162,13 @@ def test_the_state_of_a_past_day_is_that_of_intervals(
 def test_the_worst_state_counts_and_names_its_tickets(session: Session, cast: Cast) -> None:
     ticket(session, cast, NOON - HOUR, category="maintenance", **WINDOW)
     first = ticket(session, cast, NOON - HOUR)
-    second = ticket(session, cast, NOON - HOUR)
     link = registry_on(session, TODAY, "LHCOPN", NOON).links[0]
-    assert (link.name, link.state, link.tickets) == (KIT, "trouble", (first, second))
+    assert (link.name, link.state, link.tickets, link.ticket_count) == (KIT, "trouble", (first,), 1)
+    ticket(session, cast, NOON - HOUR)
+    newest = ticket(session, cast, NOON - HOUR)
+    for day, now in ((TODAY, NOON), (TODAY, LATER)):
+        link = registry_on(session, day, "LHCOPN", now).links[0]
+        assert (link.state, link.tickets, link.ticket_count) == ("trouble", (first, newest), 3)
 
 
 def test_the_day_is_utc_wherever_now_was_stated(session: Session, cast: Cast) -> None:
