@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date
-from urllib.parse import quote, urlencode
+from functools import partial
+from urllib.parse import urlencode
 
 from flask import Blueprint, Response, make_response, render_template, request, url_for
 
@@ -94,6 +95,11 @@ class Question:
         """Whether nothing but the present is asked for."""
         return self.day == self.today
 
+    @property
+    def on(self) -> str | None:
+        """The day as an address holds it; None for today."""
+        return None if self.is_today else self.day.isoformat()
+
     def _network(self, text: str) -> str:
         if text in ("", *Network):
             return text or Network.LHCOPN
@@ -129,7 +135,7 @@ class Question:
         """The address of this picture with something changed; "" leaves it out."""
         values = {
             "network": self.network,
-            "on": "" if self.is_today else self.day.isoformat(),
+            "on": self.on or "",
             "site": self.site.key if self.site is not None else "",
         } | changed
         return _address(values)
@@ -140,16 +146,14 @@ def _address(values: Mapping[str, str]) -> str:
     return f"{url_for('topology.picture')}?{given}"
 
 
-@blueprint.app_template_filter()
-def site_url(key: str) -> str:
-    """The page of a site."""
-    return f"{request.script_root}/sites/{quote(key, safe='')}"
+def _site_url(key: str, asked: Question) -> str:
+    """The page of a site on that day."""
+    return url_for("sites.site", key=key, on=asked.on)
 
 
-@blueprint.app_template_filter()
-def link_url(name: str) -> str:
-    """The page of a link."""
-    return f"{request.script_root}/links/{quote(name, safe='')}"
+def _link_url(name: str, asked: Question) -> str:
+    """The page of a link on that day."""
+    return url_for("links.link", name=name, on=asked.on)
 
 
 @blueprint.get("/topology")
@@ -168,7 +172,7 @@ def picture() -> Response:
             Tab(word, asked.url(network=word), current=word == asked.network) for word in Network
         ],
         snapshot=snapshot,
-        pictures=_pictures(snapshot, asked.site),
+        pictures=_pictures(snapshot, asked),
         most=MOST_LINKS,
         counts=Counter(link.state for link in snapshot.links),
         tiers=Counter(site.tier for site in snapshot.sites),
@@ -176,25 +180,25 @@ def picture() -> Response:
         site_keys=site_keys(rows, asked.day),
         states=LinkState,
         more=more,
-        sites_url=f"{request.script_root}/sites",
-        links_url=f"{request.script_root}/links",
+        site_url=partial(_site_url, asked=asked),
+        link_url=partial(_link_url, asked=asked),
     )
     return make_response(page, 422 if asked.problems else 200)
 
 
-def _pictures(snapshot: Snapshot, asked_site: Site | None) -> list[Picture]:
+def _pictures(snapshot: Snapshot, asked: Question) -> list[Picture]:
     """For a screen, and for a phone; a large network only scrolls."""
     if not snapshot.complete or not snapshot.sites:
         return []
-    whole = _picture(snapshot, asked_site, PAGE, "page")
+    whole = _picture(snapshot, asked, PAGE, "page")
     if whole.layout.width > _WIDEST:
         return [replace(whole, kind="wide")]
-    return [whole, _picture(snapshot, asked_site, NARROW, "narrow")]
+    return [whole, _picture(snapshot, asked, NARROW, "narrow")]
 
 
-def _picture(snapshot: Snapshot, asked_site: Site | None, frame: Frame, kind: str) -> Picture:
+def _picture(snapshot: Snapshot, asked: Question, frame: Frame, kind: str) -> Picture:
     keys = [site.key for site in snapshot.sites]
-    centre = snapshot.centre or (asked_site.key if asked_site is not None else None)
+    centre = snapshot.centre or (asked.site.key if asked.site is not None else None)
     edges = [Edge(link.name, link.end_a, link.end_b) for link in snapshot.links]
     layout = lay_out(keys, edges, centre, frame)
     sites = {site.key: site for site in snapshot.sites}
@@ -202,11 +206,15 @@ def _picture(snapshot: Snapshot, asked_site: Site | None, frame: Frame, kind: st
     return Picture(
         layout,
         [
-            DrawnLink(line, links[line.name], link_url(line.name), link_words(links[line.name]))
+            DrawnLink(
+                line, links[line.name], _link_url(line.name, asked), link_words(links[line.name])
+            )
             for line in layout.lines
         ],
         [
-            DrawnSite(spot, sites[spot.key], site_url(spot.key), site_words(sites[spot.key]))
+            DrawnSite(
+                spot, sites[spot.key], _site_url(spot.key, asked), site_words(sites[spot.key])
+            )
             for spot in layout.spots
         ],
         frame.font,

@@ -75,7 +75,7 @@ def registry(session: Session, cast: Cast) -> None:
         backup.role, backup.backs_up, backup.valid_until = "backup", main, until
         second = Link(name="CERN-GRIDKA-LHCOPN-002", network="LHCOPN", end_a=cern, end_b=kit)
         second.role, second.bandwidth_gbps, second.valid_from = "backup", 100, date(2020, 1, 1)
-        path = Link(name="GRIDKA/PIC LHCONE?1", network="LHCONE", end_a=kit, end_b=pic)
+        path = Link(name="GRIDKA PIC LHCONE?1", network="LHCONE", end_a=kit, end_b=pic)
         session.add_all([asgc, main, backup, second, path])
 
 
@@ -108,12 +108,10 @@ def test_a_day_of_2013_has_the_sites_and_links_of_then(cast: Cast, visit: Enter)
     found = page(visit(cast.reader), "/topology?on=2013-05-07")
     assert "on 2013-05-07" in (found.findtext(".//h1") or "")
     assert list(drawn(found)) == [
-        "/links/ASGC-PIC-LHCOPN-001",
-        "/links/CERN-ASGC-LHCOPN-001",
-        f"/links/{KIT}",
-        f"/links/{PIC}",
+        f"/links/{name}?on=2013-05-07"  # the records as of that day
+        for name in ("ASGC-PIC-LHCOPN-001", "CERN-ASGC-LHCOPN-001", KIT, PIC)
     ]
-    assert drawn(found, "net-site")["/sites/TW-ASGC"] == "TW-ASGC, T1"
+    assert drawn(found, "net-site")["/sites/TW-ASGC?on=2013-05-07"] == "TW-ASGC, T1"
     rows = {row[0]: row for row in table(found, "h-links")}
     assert rows["ASGC-PIC-LHCOPN-001"][1:4] == [
         "ok",
@@ -135,7 +133,7 @@ def test_lhcone_has_only_the_ends_of_its_links_and_any_key_may_stand_in_an_addre
 ) -> None:
     found = page(visit(cast.reader), "/topology?network=LHCONE")
     assert drawn(found) == {
-        "/links/GRIDKA%2FPIC%20LHCONE%3F1": "GRIDKA/PIC LHCONE?1, DE-KIT to ES-PIC, primary, ok"
+        "/links/GRIDKA%20PIC%20LHCONE%3F1": "GRIDKA PIC LHCONE?1, DE-KIT to ES-PIC, primary, ok"
     }
     assert list(drawn(found, "net-site")) == ["/sites/DE-KIT", "/sites/ES-PIC"]
 
@@ -144,8 +142,8 @@ def test_lhcone_has_only_the_ends_of_its_links_and_any_key_may_stand_in_an_addre
 def test_one_site_under_any_of_its_names_with_its_neighbours(cast: Cast, visit: Enter) -> None:
     found = page(visit(cast.reader), "/topology?site=FZK-LCG2&on=2013-05-07")
     assert "around DE-KIT" in (found.findtext(".//h1") or "")
-    assert list(drawn(found)) == [f"/links/{KIT}"]
-    assert list(drawn(found, "net-site")) == ["/sites/DE-KIT", "/sites/CH-CERN"]
+    assert list(drawn(found)) == [f"/links/{KIT}?on=2013-05-07"]
+    assert list(drawn(found, "net-site").values()) == ["DE-KIT, T1", "CH-CERN, T0"]
 
 
 def test_states_come_from_tickets_and_say_which(cast: Cast, visit: Enter, opened: Open) -> None:
@@ -321,3 +319,22 @@ def test_the_demos_links_begin_and_end(session: Session, cast: Cast, visit: Ente
     )
     assert then - today == {"ASGC-SARA-LHCOPN-001", "CERN-ASGC-LHCOPN-001"}
     assert {"CERN-RRCK1-LHCOPN-001", "CERN-KISTI-LHCOPN-001"} <= today - then
+
+
+@pytest.mark.usefixtures("registry")
+def test_every_site_and_link_of_the_picture_leads_to_its_record_and_back(
+    cast: Cast, visit: Enter
+) -> None:
+    visitor = visit(cast.reader)
+    for path, back in (
+        ("/topology?on=2013-05-07", "on=2013-05-07"),
+        ("/topology?network=LHCONE", "site="),
+    ):
+        found = page(visitor, path)
+        for address in [*drawn(found), *drawn(found, "net-site")]:
+            record = page(visitor, address)
+            (topology,) = (one.get("href") for one in record.xpath("//a") if one.text == "Topology")
+            assert back in topology
+            assert visitor.get(topology).status_code == 200
+    for path in ("/sites", "/links"):
+        assert ("/topology", "Topology") in visitor.read(path).links
