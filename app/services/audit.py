@@ -144,7 +144,7 @@ def changes_page(
     require_admin(actor, "read the audit")
     days = _between_days(Change.at, wanted), _beyond(Change, after, before)
     parts = [
-        select(Change.id, Change.at, Change.door).where(condition, *days)
+        select(Change.id, Change.at).where(condition, *days)
         for condition in _driving(session, wanted)
     ]
     if not parts:
@@ -195,13 +195,23 @@ def _merged(
     every = union_all(*(select(part.subquery()) for part in parts)).subquery()
     order = _directions(every.c.at, every.c.id, before)
     looked = session.execute(select(every).order_by(*order).limit(examined)).all()
-    rows = [row for row in looked if wanted.door in ("", row.door)]
+    rows = list(looked)
+    if wanted.door:
+        through = _through(session, [row.id for row in rows], wanted.door)
+        rows = [row for row in rows if row.id in through]
     if wanted.field:
         having = _with_field(session, [row.id for row in rows], wanted.field)
         rows = [row for row in rows if row.id in having]
     if len(looked) < examined or len(rows) > limit or not (wanted.door or wanted.field):
         return rows, None
     return rows, (looked[-1].at, looked[-1].id)
+
+
+def _through(session: Session, changes: Sequence[int], door: str) -> Collection[int]:
+    """Those of the changes that came through this door."""
+    return set(
+        session.scalars(select(Change.id).where(Change.id.in_(changes), Change.door == door))
+    )
 
 
 def _with_field(session: Session, changes: Sequence[int], text: str) -> Collection[int]:

@@ -32,13 +32,13 @@ def links_by_alias(session: Session, new: NewTicket, names: Iterable[str]) -> tu
     return tuple(dict.fromkeys(meant[word] for word in unknown if word in meant))
 
 
-def note_unknown_links(session: Session, ticket: Ticket) -> None:
+def note_unknown_links(session: Session, ticket: Ticket, *, is_new: bool = False) -> None:
     """Keep the words of the ticket's texts that look like link ids and are none.
 
     A word that is an alias is kept with the link that it means, if the ticket affects that one.
     """
     words = link_words((ticket.title, ticket.description))
-    before = _noted(session, ticket.number) if ticket.version > 1 else {}
+    before = () if is_new else _noted(session, ticket.number)
     if not words and not before:
         return
     wanted = _unknown(session, words)

@@ -182,7 +182,7 @@ def open_ticket(
         logged += [FieldChange(name, None, stated[name]) for name in COMMENTS if stated[name]]
         ticket.number = take_number(session, TICKET)
     insert_with_parts(session, ticket)
-    note_unknown_links(session, ticket)
+    note_unknown_links(session, ticket, is_new=True)
     record_change(session, by, kind=TICKET, thing_id=ticket.number, fields=logged, version=1, at=at)
     return ticket
 
