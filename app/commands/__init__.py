@@ -11,7 +11,7 @@ from typing import Protocol
 
 import click
 
-from app.commands import links, partner, seed, serve, sites, tickets, token, user
+from app.commands import cric, links, partner, seed, serve, sites, tickets, token, user
 
 
 class CommandModule(Protocol):
@@ -21,6 +21,7 @@ class CommandModule(Protocol):
 
 
 COMMAND_MODULES: tuple[CommandModule, ...] = (
+    cric,
     links,
     partner,
     seed,

@@ -293,7 +293,7 @@ def _wanted(
         if new.digest not in decided.digests:
             yield new
     for name, items in _list_values(records, tier, findings):
-        missing = _missing(name, items, site.values[name], decided.items.get((site.number, name)))
+        missing = _missing(items, site.values[name], decided.items.get((site.number, name)))
         current = cell_of(name, site.values[name])
         # a name each: one may be right and the next one wrong
         for part in ([item] for item in missing) if name == "names" else [missing]:
@@ -303,18 +303,19 @@ def _wanted(
                 )
 
 
+def same_item(item: Any) -> Any:
+    """What two items of a list have in common that mean the same: case and days do not matter."""
+    if isinstance(item, SiteNameValue):
+        return item.system, item.name
+    return item.casefold() if isinstance(item, str) else item
+
+
 def _missing(
-    name: str, items: Iterable[Any], ours: Iterable[Any], decided: frozenset[Any] | None
+    items: Iterable[Any], ours: Iterable[Any], decided: frozenset[Any] | None
 ) -> list[Any]:
     """What we lack of CRIC's items, each once, in a fixed order."""
-
-    def same(item: Any) -> Any:
-        if isinstance(item, SiteNameValue):
-            return item.system, item.name  # whatever its days
-        return item.casefold() if isinstance(item, str) else item
-
-    have = {same(item) for item in (*ours, *(decided or ()))}
-    missing = {same(item): item for item in items if same(item) not in have}
+    have = {same_item(item) for item in (*ours, *(decided or ()))}
+    missing = {same_item(item): item for item in items if same_item(item) not in have}
     return [missing[key] for key in sorted(missing)]
 
 

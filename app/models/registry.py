@@ -259,3 +259,5 @@ class SourceRun(Base):
     """Records in it."""
     alarm: Mapped[str] = mapped_column(Text, default="")
     """Why it was not used: empty, or much smaller than the one before."""
+    findings: Mapped[str] = mapped_column(Text, default="")
+    """What is doubtful in it, one line each."""

@@ -206,8 +206,8 @@ class _Reader:
 
     def _netroutes(self) -> Iterator[NetRoute]:
         for name, row in self._named("netroutes"):
-            networks = row.get("networks") or {}
-            if not isinstance(networks, dict):
+            networks = row.get("networks")
+            if not isinstance(networks, dict | None):
                 raise _Unreadable(f"networks of NetRoute {_shown(name)} is no object")
             yield NetRoute(
                 name,
@@ -218,7 +218,7 @@ class _Reader:
                 tuple(
                     prefix
                     for family in ("ipv4", "ipv6")
-                    for prefix in self._texts(networks.get(family), family)
+                    for prefix in self._texts((networks or {}).get(family), family)
                 ),
             )
 
@@ -234,7 +234,9 @@ class _Reader:
         return tuple(sorted(set(found)))
 
     def _named(self, what: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        rows = self.record.get(what) or {}
+        rows = self.record.get(what)
+        if rows is None:
+            return
         if not isinstance(rows, dict) or len(rows) > _MOST_ROWS:
             raise _Unreadable(f"{what} is no object of at most {_MOST_ROWS} entries")
         for name, row in rows.items():

@@ -21,6 +21,7 @@ from app.web import (
     attachment_writing,  # noqa: F401  (its addresses are on the blueprint of attachments)
     attachments,
     audit,
+    cric,
     encoding,
     errors,
     guide,
@@ -71,7 +72,7 @@ def register(flask_app: Flask) -> None:
         reset,
     ):
         flask_app.register_blueprint(module.blueprint)
-    for blueprint in (imports.blueprint, imports.downloads):
+    for blueprint in (imports.blueprint, imports.downloads, cric.blueprint):
         flask_app.register_blueprint(blueprint)
     flask_app.add_url_rule("/", "start", _start)
     flask_app.context_processor(_surroundings)
@@ -108,6 +109,7 @@ def _surroundings() -> dict[str, Any]:
         "audit": "Admin",
         "imports": "Admin",
         "people": "Admin",
+        "cric": "Admin",
     }
     is_admin = known and current_user.actor.role is Role.ADMIN
     return {

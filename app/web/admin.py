@@ -13,6 +13,7 @@ PLACES = (
     ("Partners", "partners.listing", "The systems that call the SOAP services, and their accounts"),
     ("People", "people.listing", "Who may log in to these pages, as what and for which sites"),
     ("Imports", "imports.choose", "Sites and links as CSV or JSON, with a look at the difference"),
+    ("CRIC", "cric.listing", "What WLCG's site database proposes, to accept or refuse one by one"),
     ("Audit", "audit.listing", "Every change, every refused right, every failed login"),
 )
 """Word, endpoint and one line of each place."""

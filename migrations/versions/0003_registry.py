@@ -218,6 +218,7 @@ def upgrade() -> None:
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("records", sa.Integer(), nullable=False),
         sa.Column("alarm", sa.Text(), nullable=False),
+        sa.Column("findings", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_source_runs")),
     )
     with op.batch_alter_table("source_runs", schema=None) as batch_op:

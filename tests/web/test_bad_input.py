@@ -258,15 +258,17 @@ def test_every_form_is_tried(app: Flask) -> None:
     # what takes nothing but a button
     buttons = (
         *("/logout", "/checked", "/add-secret", "/disable", "/enable", "/remove"),
+        *("/accept", "/refuse", "/reopen"),
         *("/begin", "/end-other-logins"),
         *("/end-logins", "/take-off-second-factor", "/link"),  # a reason, as disabling does
         *("/login/code", "/reset"),  # see WAITING
     )
-    # test_attachments and test_imports try these
+    # test_attachments, test_imports and test_cric try these
     uploads = {
         "/tickets/<int(max=2147483647):number>/attachments",
         "/admin/imports",
         "/admin/imports/confirm",
+        "/admin/cric",
     }
     assert {rule for rule in posted - paths - uploads if not rule.endswith(buttons)} == set()
 

@@ -1,0 +1,76 @@
+"""``flask cric import``: WLCG's site database as a source that proposes changes of the registry."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from app.commands.arguments import command_writer
+from app.commands.base import PortalCommand, PortalGroup
+from app.database import writing
+from app.domain.cric import SINGLE_FIELDS, Comparison, Wanted
+from app.domain.errors import SettingError
+from app.extensions import db
+from app.partners.cric import is_address, parse, read_address, read_path
+from app.services.cric import check_size, compare_with_registry, read_source
+
+
+@click.group("cric", cls=PortalGroup)
+def cric() -> None:
+    """Reading CRIC, which proposes changes of sites."""
+
+
+@cric.command("import", cls=PortalCommand)
+@click.argument("source", metavar="FILE|URL")
+@click.option("--dry-run", is_flag=True, help="Only tell what is doubtful and what is proposed.")
+@click.option(
+    "--even-if-smaller",
+    "smaller",
+    is_flag=True,
+    help="Use it though it holds far fewer records than the last one (never if it is empty).",
+)
+def import_(source: str, *, dry_run: bool, smaller: bool) -> None:
+    """Read CRIC's rcsite JSON and propose what differs; people decide under Admin, CRIC.
+
+    Nothing of the registry is changed. A source that is empty, or much smaller than the last good
+    one, is an alarm: the exit code is not 0 and all proposals stay as they were.
+    """
+    content = parse(read_address(source) if is_address(source) else read_path(Path(source)))
+    session = db.session()
+    by = command_writer()
+    if dry_run:
+        alarm = check_size(session, content, smaller_is_right=smaller)
+        if alarm:
+            raise SettingError(alarm)
+        _tell(compare_with_registry(session, content, by.now.date()), content.count)
+        click.echo("Nothing was written.")
+        return
+    with writing(session):
+        reading = read_source(session, by, content, smaller_is_right=smaller)
+        alarm = reading.run.alarm
+    if alarm:
+        raise SettingError(alarm)
+    _tell(reading.comparison, content.count)
+    click.echo(f"{reading.new} new proposals, {reading.gone} no longer proposed.")
+
+
+def _tell(comparison: Comparison, count: int) -> None:
+    matched = sum(map(len, comparison.matched.values()))
+    click.echo(f"{count} records, {matched} of them of {len(comparison.matched)} known sites.")
+    click.echo(f"Doubtful in CRIC ({len(comparison.findings)}):")
+    for finding in comparison.findings:
+        click.echo(f"  {finding}")
+    click.echo(f"Proposed ({len(comparison.wanted)}):")
+    for item in comparison.wanted:
+        click.echo(f"  {_line(item)}")
+
+
+def _line(item: Wanted) -> str:
+    note = f" ({item.note})" if item.note else ""
+    if item.field in SINGLE_FIELDS:
+        return f"{item.key}: {item.field}: {item.current or '(nothing)'} -> {item.proposed}{note}"
+    return f"{item.key}: {item.field}: add {item.proposed}{note}"
+
+
+COMMANDS: tuple[click.Command, ...] = (cric,)
