@@ -22,6 +22,32 @@ _SHORTEST_SITE_NAME = 4
 """Letters. Shorter names (``pic``) are words of other meanings."""
 
 
+_RUN = re.compile(r"[\w-]+")
+_LOOK_ALIKES = str.maketrans("\u0131\u0130\u017f\u212a", "IISK")
+"""Letters that match an ASCII letter where case is ignored, and are none."""
+
+
+def first_word(name: str) -> str:
+    """The word by which a database finds a name in a text: its first, in capitals.
+
+    "" where there is none, or where the name is not of ASCII alone: such names are few, and each
+    text is searched for them. A word is of letters, digits, hyphens and low lines: what a hit of
+    the name cannot be parted from.
+    """
+    run = _RUN.search(name)
+    return run[0].upper() if run is not None and name.isascii() else ""
+
+
+def words_in(texts: Iterable[str]) -> set[str]:
+    """All words of the texts as ``first_word`` has them, and "": a name whose first word is not
+    among them cannot stand in the texts as a whole word, whatever the case of its letters."""
+    found = {""}
+    for text in texts:
+        runs = set(_RUN.findall(text.translate(_LOOK_ALIKES)))
+        found |= {run.upper() for run in runs if len(run) <= LONGEST_LINK_WORD and run.isascii()}
+    return found
+
+
 def _whole_words(names: Iterable[str], flags: int = 0) -> re.Pattern[str] | None:
     """A pattern for any of ``names`` as a whole word; a hyphen is part of a word."""
     ordered = sorted(names, key=len, reverse=True)
@@ -61,6 +87,13 @@ def holds_word(text: str, word: str) -> bool:
     return pattern is not None and pattern.search(text) is not None
 
 
+def bare_title(title: str, link_names: Iterable[str]) -> str:
+    """A title without its URLs and link ids: where names of sites are looked for."""
+    rest = _URL.sub(" ", title)
+    links = _whole_words(link_names, re.IGNORECASE)
+    return rest if links is None else links.sub(" ", rest)
+
+
 def recognised_sites(
     title: str, site_names: Mapping[str, str], link_names: Iterable[str]
 ) -> tuple[str, ...]:
@@ -69,10 +102,7 @@ def recognised_sites(
     ``site_names`` maps every name to its site's key; keys are returned. Exact case, four or more
     letters, outside link ids and URLs.
     """
-    rest = _URL.sub(" ", title)
-    links = _whole_words(link_names, re.IGNORECASE)
-    if links is not None:
-        rest = links.sub(" ", rest)
+    rest = bare_title(title, link_names)
     pattern = _whole_words(
         name for name in site_names if sum(map(str.isalpha, name)) >= _SHORTEST_SITE_NAME
     )

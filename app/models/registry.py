@@ -5,9 +5,16 @@ from __future__ import annotations
 from datetime import date, datetime
 
 from sqlalchemy import BigInteger, Float, ForeignKey, Index, String, Text, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.engine.default import DefaultExecutionContext
+from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
+from app.domain.recognition import first_word
 from app.models.base import Base, UtcTime
+
+
+def _word_of_name(context: DefaultExecutionContext) -> str:
+    values = context.get_current_parameters()  # type: ignore[no-untyped-call]  # SQLAlchemy's
+    return first_word(values["name"])
 
 
 class Site(Base):
@@ -70,10 +77,19 @@ class SiteName(Base):
     system: Mapped[str] = mapped_column(String(20))
     """LHCOPN, GOCDB, CRIC, NetSite or short (the form used in link ids)."""
     name: Mapped[str] = mapped_column(String(100), index=True)
+    word: Mapped[str] = mapped_column(
+        String(100), index=True, default=_word_of_name, server_default=""
+    )
+    """By which the name is found in a text (see ``first_word``); follows the name."""
     valid_from: Mapped[date | None]
     valid_until: Mapped[date | None]
 
     site: Mapped[Site] = relationship(back_populates="names")
+
+    @validates("name")
+    def _follow_name(self, _field: str, name: str) -> str:
+        self.word = first_word(name)
+        return name
 
 
 class SiteAsn(Base):
@@ -123,6 +139,10 @@ class Link(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(100), unique=True)
     """Its link id, an opaque text such as ``CERN-RAL-LHCOPN-001``."""
+    word: Mapped[str] = mapped_column(
+        String(100), index=True, default=_word_of_name, server_default=""
+    )
+    """As of a site's name."""
     network: Mapped[str] = mapped_column(String(10))
     end_a_id: Mapped[int] = mapped_column(ForeignKey("sites.id"), index=True)
     end_b_id: Mapped[int] = mapped_column(ForeignKey("sites.id"), index=True)
@@ -148,6 +168,11 @@ class Link(Base):
     end_b: Mapped[Site] = relationship(foreign_keys=[end_b_id], lazy="joined")
     backs_up: Mapped[Link | None] = relationship(remote_side="Link.id")
     recorded_responsible: Mapped[Site | None] = relationship(foreign_keys=[responsible_site_id])
+
+    @validates("name")
+    def _follow_name(self, _field: str, name: str) -> str:
+        self.word = first_word(name)
+        return name
 
 
 class LinkCircuit(Base):

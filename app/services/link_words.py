@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from app.domain.recognition import link_words
 from app.domain.ticket_content import NewTicket
 from app.models import Link, LinkName, Ticket, UnknownLink
+from app.services.registry import link_names_in
 
 
 def links_by_alias(session: Session, new: NewTicket, names: Iterable[str]) -> tuple[str, ...]:
-    """The links that a new ticket's texts name by an alias; ``names`` are all link ids."""
+    """The links that a new ticket's texts name by an alias; ``names`` are the link ids that may
+    stand there."""
     words = link_words((new.title, new.description))
     if not words:
         return ()
@@ -70,9 +72,7 @@ def _unknown(session: Session, words: Collection[str]) -> dict[str, int | None]:
     """Those that are no link's id, with the link of which each is an alias."""
     if not words:
         return {}
-    known = set(
-        session.scalars(select(func.upper(Link.name)).where(func.upper(Link.name).in_(words)))
-    )
+    known = {name.upper() for name in link_names_in(session, words)}
     aliases = {
         row.name: row.link_id
         for row in session.execute(

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from app.domain.access import Writer
 from app.domain.errors import Difference, EditConflict, Invalid
+from app.domain.recognition import first_word, words_in
 from app.domain.registry import fact_of, logged
 from app.domain.texts import SHORT_TEXT_LIMIT, checked_text
 from app.models import Change, ChangedField, FactSource, Link, Site, SiteName
@@ -51,7 +52,26 @@ _BY_NAME = (
     )
     .limit(1)
 )
-_LINK_NAMES = select(Link.__table__.c.name)
+_MOST_WORDS = 5_000
+"""Words asked for at once: databases limit the values of one statement."""
+# of tables, and made once: each creation of a ticket asks
+_links, _names, _sites = (row.__table__ for row in (Link, SiteName, Site))
+_LINKS_OF_WORDS = select(_links.c.name).where(_links.c.word.in_(bindparam("words", expanding=True)))
+_SITES_OF_WORDS = (
+    select(_names.c.name, _sites.c.key)
+    .join(_sites, _sites.c.id == _names.c.site_id)
+    .where(
+        _names.c.word.in_(bindparam("words", expanding=True)),
+        *(
+            condition
+            for table in (_names, _sites)
+            for condition in (
+                or_(table.c.valid_from.is_(None), table.c.valid_from <= bindparam("day")),
+                or_(table.c.valid_until.is_(None), table.c.valid_until > bindparam("day")),
+            )
+        ),
+    )
+)
 
 
 def valid_on(day: date) -> list[ColumnElement[bool]]:
@@ -91,15 +111,31 @@ def require_links(session: Session, names: Iterable[str], field: str = "links") 
     return [found[name] for name in wanted]
 
 
-def site_keys_by_name(session: Session, on: date) -> dict[str, str]:
-    """Every site name that is valid on a day, mapped to its site's key."""
-    rows = session.execute(select(SiteName.name, Site.key).join(Site).where(*valid_on(on)))
-    return {row.name: row.key for row in rows}
+def link_names_in(session: Session, texts: Iterable[str]) -> list[str]:
+    """The link ids that may stand in the texts, and no more than a few others: all ids of which
+    the first word is there. ``recognised_links`` tells which do stand there."""
+    connection = session.connection()
+    return [
+        name
+        for words in _some(words_in(texts))
+        for name in connection.scalars(_LINKS_OF_WORDS, {"words": words})
+    ]
 
 
-def link_names(session: Session) -> Sequence[str]:
-    """Every link id."""
-    return session.connection().scalars(_LINK_NAMES).all()
+def site_keys_in(session: Session, text: str, on: date) -> dict[str, str]:
+    """The site names valid on a day that may stand in a text, mapped to their sites' keys."""
+    connection = session.connection()
+    return {
+        row.name: row.key
+        for words in _some(words_in((text,)))
+        for row in connection.execute(_SITES_OF_WORDS, {"words": words, "day": on})
+    }
+
+
+def _some(words: Iterable[str]) -> Iterable[list[str]]:
+    every = sorted(words)
+    for start in range(0, len(every), _MOST_WORDS):
+        yield every[start : start + _MOST_WORDS]
 
 
 def responsible_site_of_link(link: Link) -> Site:
@@ -160,10 +196,12 @@ class Lookup:
 
     def link_taken(self, name: str) -> tuple[int, str] | None:
         """Database key and id of the link that has this id, whatever the case."""
-        row = self.session.execute(
-            select(Link.id, Link.name).where(func.lower(Link.name) == name.lower())
-        ).first()
-        return None if row is None else (row.id, row.name)
+        rows = self.session.execute(
+            select(Link.id, Link.name).where(Link.word == first_word(name)).order_by(Link.id)
+        )
+        return next(
+            ((row.id, row.name) for row in rows if row.name.casefold() == name.casefold()), None
+        )
 
     def note_site(self, site: Site) -> None:
         """Remember a site that was just written."""
@@ -211,7 +249,7 @@ class LoadedLookup(Lookup):
             self._note_names(site)
         links = session.scalars(select(Link).options(selectinload(Link.circuits))).all()
         self._links = {link.name: link for link in links}
-        self._link_ids = {link.name.lower(): link for link in links}
+        self._link_ids = {link.name.casefold(): link for link in links}
 
     def _note_names(self, site: Site) -> None:
         self._noted[site.id] = (site.key, [name.name for name in site.names])
@@ -256,7 +294,7 @@ class LoadedLookup(Lookup):
 
     def link_taken(self, name: str) -> tuple[int, str] | None:
         """Database key and id of the link that has this id, whatever the case."""
-        link = self._link_ids.get(name.lower())
+        link = self._link_ids.get(name.casefold())
         return None if link is None else (link.id, link.name)
 
     def note_site(self, site: Site) -> None:
@@ -273,9 +311,9 @@ class LoadedLookup(Lookup):
         """Remember a link that was just written; ``before`` is the id that it had."""
         if before:
             self._links.pop(before, None)
-            self._link_ids.pop(before.lower(), None)
+            self._link_ids.pop(before.casefold(), None)
         self._links[link.name] = link
-        self._link_ids[link.name.lower()] = link
+        self._link_ids[link.name.casefold()] = link
 
 
 # ---------------------------------------------------------------- what the verbs share

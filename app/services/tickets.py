@@ -25,7 +25,12 @@ from app.domain.errors import (
     NotFound,
     StaleVersion,
 )
-from app.domain.recognition import holds_word, recognised_links, recognised_sites
+from app.domain.recognition import (
+    bare_title,
+    holds_word,
+    recognised_links,
+    recognised_sites,
+)
 from app.domain.ticket_content import (
     FINAL_FIELDS,
     TIMES,
@@ -51,7 +56,7 @@ from app.models import Change, ChangedField, Partner, Ticket
 from app.services.changes import TICKET, FieldChange, record_change, take_number
 from app.services.link_words import links_by_alias, note_unknown_links
 from app.services.new_rows import insert_with_parts
-from app.services.registry import link_names, site_keys_by_name
+from app.services.registry import link_names_in, site_keys_in
 from app.services.ticket_fields import (
     apply_value,
     as_logged,
@@ -189,7 +194,7 @@ def open_ticket(
 
 def _affect(session: Session, by: Writer, ticket: Ticket, new: NewTicket) -> None:
     """Affect the stated links and sites, else those that the texts name."""
-    names = link_names(session)
+    names = link_names_in(session, (new.title, new.description))
     if new.links:
         set_links(session, ticket, new.links)
     else:
@@ -200,7 +205,7 @@ def _affect(session: Session, by: Writer, ticket: Ticket, new: NewTicket) -> Non
         for name, row in set_sites(session, ticket, new.sites).items():
             spell(by, row, name)
     else:
-        known = site_keys_by_name(session, by.now.date())
+        known = site_keys_in(session, bare_title(new.title, names), by.now.date())
         keys = recognised_sites(new.title, known, names)
         set_sites(session, ticket, keys, recognised=True)
 

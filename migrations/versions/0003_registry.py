@@ -54,6 +54,21 @@ def _find_unknown_links() -> None:
         op.bulk_insert(table, rows)
 
 
+def _note_words() -> None:
+    """The word by which each name is found in a text: its first in capitals, if it is of ASCII."""
+    connection = op.get_bind()
+    for table in ("links", "site_names"):
+        named = sa.table(table, sa.column("id"), sa.column("name"), sa.column("word"))
+        words = []
+        for key, name in connection.execute(sa.select(named.c.id, named.c.name)).all():
+            run = re.search(r"[\w-]+", name)
+            if run is not None and name.isascii():
+                words.append({"key": key, "first": run[0].upper()})
+        if words:
+            update = sa.update(named).where(named.c.id == sa.bindparam("key"))
+            connection.execute(update.values(word=sa.bindparam("first")), words)
+
+
 _FEWER_FAILURES = (
     "NEW.failures <= OLD.failures OR NEW.kind <> OLD.kind OR NEW.account <> OLD.account"
     " OR NEW.minute <> OLD.minute"
@@ -395,6 +410,12 @@ def upgrade() -> None:
 
     with op.batch_alter_table("links", schema=None) as batch_op:
         batch_op.add_column(sa.Column("version", sa.Integer(), nullable=False, server_default="1"))
+    for table in ("links", "site_names"):
+        with op.batch_alter_table(table, schema=None) as batch_op:
+            batch_op.add_column(
+                sa.Column("word", sa.String(length=100), nullable=False, server_default="")
+            )
+            batch_op.create_index(batch_op.f(f"ix_{table}_word"), ["word"], unique=False)
 
     with op.batch_alter_table("logins", schema=None) as batch_op:
         batch_op.add_column(
@@ -437,6 +458,7 @@ def upgrade() -> None:
             f"UPDATE {table} SET version = COALESCE((SELECT MAX(changes.version) FROM changes"  # noqa: S608
             f" WHERE changes.kind = '{kind}' AND changes.thing_id = {table}.id), 1)"
         )
+    _note_words()
     _find_unknown_links()
     _only_add()
 
@@ -464,6 +486,10 @@ def downgrade() -> None:
         batch_op.drop_column("remote")
         batch_op.drop_column("second_factor")
 
+    for table in ("links", "site_names"):
+        with op.batch_alter_table(table, schema=None) as batch_op:
+            batch_op.drop_index(batch_op.f(f"ix_{table}_word"))
+            batch_op.drop_column("word")
     with op.batch_alter_table("links", schema=None) as batch_op:
         batch_op.drop_column("version")
 

@@ -21,7 +21,7 @@ from app.services.registry import (
     LoadedLookup,
     Lookup,
     find_site,
-    site_keys_by_name,
+    site_keys_in,
     source_of,
     sources_of,
 )
@@ -181,7 +181,7 @@ def test_one_name_means_one_site_at_a_time(session: Session, cast: Cast) -> None
         site = find_site(session, "pic", day)
         assert site is not None
         assert site.key == key
-        assert site_keys_by_name(session, day)["pic"] == key
+        assert site_keys_in(session, "pic", day)["pic"] == key
     site = find_site(session, "pic")
     assert site is not None
     assert site.key == "DE-KIT", "without a day, the one that bears it now"
@@ -200,8 +200,8 @@ def test_a_retired_site_frees_its_names_from_that_day_on(session: Session, cast:
     names = (SiteNameValue("GOCDB", "LAB-A", DAY),)
     with writing(session):
         create_site(session, by, {**NEW, "key": "YY-LAB", "names": names})
-    assert site_keys_by_name(session, DAY)["LAB-A"] == "YY-LAB"
-    assert site_keys_by_name(session, date(2013, 2, 28))["LAB-A"] == "XX-LAB"
+    assert site_keys_in(session, "at LAB-A", DAY)["LAB-A"] == "YY-LAB"
+    assert site_keys_in(session, "at LAB-A", date(2013, 2, 28))["LAB-A"] == "XX-LAB"
 
 
 def test_what_stands_on_a_site_is_named_and_keeps_it(session: Session, cast: Cast) -> None:
