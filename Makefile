@@ -42,12 +42,14 @@ format: ## format the code and mend what can be mended
 venv: ## .venv with everything for development (PYTHON=python3.13 asks for one)
 	@PYTHON="$(PYTHON)" tools/venv.sh dev
 
-docs: ## write docs/fields.md and docs/native-service.md from what the services are made of
+docs: ## write docs/fields.md, native-service.md and permissions.md from what they tell of
 	@tools/venv.sh dev
 	@$(BIN)/python tools/field_table.py >docs/fields.md.new
 	@mv docs/fields.md.new docs/fields.md
 	@$(BIN)/python tools/native_reference.py >docs/native-service.md.new
 	@mv docs/native-service.md.new docs/native-service.md
+	@$(BIN)/python tools/permission_table.py >docs/permissions.md.new
+	@mv docs/permissions.md.new docs/permissions.md
 
 lock: ## write the pinned requirements from requirements*.in
 	@tools/venv.sh dev

@@ -41,6 +41,8 @@ def comment(number: int) -> Response:
     """Append an entry, or solve with a solution."""
     rows, by = db.session(), writer()
     ticket = verbs.find_ticket(rows, by.actor, number)
+    if request.form.get("kind") == "internal":  # which the form offers to operators only
+        access.require_internal(by.actor)
     form = comment_form_of(by.actor, verbs.moves_of(by.actor, ticket))
     if not form.validate():
         return ticket_page(number, comment_form=form, status=422)

@@ -1,0 +1,209 @@
+"""Who may do what, through which door: the expected table, written by hand.
+
+``docs/permissions.md`` is printed from it (``make docs``), and every cell is tried through its door
+by tests/web/test_permissions.py. A new address or operation needs a row here, or a test fails.
+
+A line is: what it is | method and address (* stands for a number, key or name), or operation | one
+cell per column. An address may stand several times, with a word behind it that tells the cases
+apart. Cells: ``yes``; what the door answers instead; ``-`` where the case cannot be.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True)
+class Row:
+    """One action through one door."""
+
+    action: str
+    how: str
+    cells: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Table:
+    """The rows of one door; ``columns`` map the short name of who acts to its meaning."""
+
+    title: str
+    about: str
+    columns: dict[str, str]
+    lines: str
+
+    @property
+    def rows(self) -> list[Row]:
+        """The lines, read."""
+        found = []
+        for line in self.lines.strip().splitlines():
+            if not line.strip() or line.startswith("#"):
+                continue
+            action, how, *cells = (part.strip() for part in line.split("|"))
+            assert len(cells) == len(self.columns), f"{len(cells)} cells: {line}"
+            found.append(Row(action, how, dict(zip(self.columns, cells, strict=True))))
+        return found
+
+
+PORTAL: Final = Table(
+    "Pages",
+    "A person in a browser. *own* and *other*: a reporter, where a site of its own is concerned"
+    " (affected, responsible, or an end of an affected link; or it wrote the ticket), and where"
+    " none is. `login` is the login page, after which one is led back; what was typed is kept."
+    " 403 tells the reason, 404 is the answer to what does not exist as well.",
+    {
+        "admin": "admin",
+        "operator": "operator",
+        "own": "reporter, own",
+        "other": "reporter, other",
+        "reader": "reader",
+        "nobody": "not logged in",
+    },
+    """
+# tickets
+Start page                      | GET /                                 | yes | yes | yes | yes | yes | login
+List tickets                    | GET /tickets                          | yes | yes | yes | yes | yes | login
+Download the list               | GET /tickets.csv                      | yes | yes | yes | yes | yes | login
+Read a ticket                   | GET /tickets/*                        | yes | yes | yes | yes | yes | login
+Read an unknown ticket          | GET /tickets/* unknown                | 404 | 404 | 404 | 404 | 404 | login
+Read internal entries           | GET /tickets/* internal               | yes | yes | no  | no  | no  | login
+Form of a new ticket            | GET /tickets/new                      | yes | yes | yes | yes | 403 | login
+Create a ticket                 | POST /tickets/new                     | yes | yes | yes | yes | 403 | login
+Form to edit a ticket           | GET /tickets/*/edit                   | yes | yes | yes | 403 | 403 | login
+Edit a ticket                   | POST /tickets/*/edit                  | yes | yes | yes | 403 | 403 | login
+Edit what one wrote oneself     | POST /tickets/*/edit written          | yes | yes | yes | yes | -   | -
+Comment                         | POST /tickets/*/comment               | yes | yes | yes | 403 | 403 | login
+Comment internally              | POST /tickets/*/comment internal      | yes | yes | 403 | 403 | 403 | login
+Move to another state           | POST /tickets/*/move                  | yes | yes | yes | 403 | 403 | login
+Undo what was recognised        | POST /tickets/*/undo                  | yes | yes | yes | 403 | 403 | login
+Relate two tickets              | POST /tickets/*/relate                | yes | yes | yes | 403 | 403 | login
+Take a relation off             | POST /tickets/*/unrelate              | yes | yes | yes | 403 | 403 | login
+Answer to a change              | POST /tickets/*/acknowledge           | yes | yes | yes | 403 | 403 | login
+Hand a ticket to a partner      | POST /tickets/*/hand                  | yes | yes | 403 | 403 | 403 | login
+Mark a ticket as checked        | POST /tickets/*/checked               | yes | yes | 403 | 403 | 403 | login
+Write on an unknown ticket      | POST /tickets/*/comment unknown       | 404 | 404 | 404 | 404 | 404 | login
+# attachments
+Attach a file                   | POST /tickets/*/attachments           | yes | yes | yes | 403 | 403 | login
+Download an attachment          | GET /attachments/*                    | yes | yes | yes | yes | yes | login
+Look at an attachment           | GET /attachments/*/preview            | yes | yes | yes | yes | yes | login
+Remove another's attachment     | POST /attachments/*/remove            | yes | yes | 403 | 403 | 403 | login
+Remove one's own attachment     | POST /attachments/*/remove added      | yes | yes | yes | -   | -   | -
+# registry
+List sites                      | GET /sites                            | yes | yes | yes | yes | yes | login
+List links                      | GET /links                            | yes | yes | yes | yes | yes | login
+# partners
+List partners' accounts         | GET /partners                         | yes | 403 | 403 | 403 | 403 | login
+Form of a new account           | GET /partners/new                     | yes | 403 | 403 | 403 | 403 | login
+Make an account                 | POST /partners/new                    | yes | 403 | 403 | 403 | 403 | login
+Look at an account              | GET /partners/accounts/*              | yes | 403 | 403 | 403 | 403 | login
+Set an account's switches       | POST /partners/accounts/*/switches    | yes | 403 | 403 | 403 | 403 | login
+Add a secret                    | POST /partners/accounts/*/add-secret  | yes | 403 | 403 | 403 | 403 | login
+End a secret                    | POST /partners/accounts/*/end-secret  | yes | 403 | 403 | 403 | 403 | login
+Disable an account              | POST /partners/accounts/*/disable     | yes | 403 | 403 | 403 | 403 | login
+Enable an account               | POST /partners/accounts/*/enable      | yes | 403 | 403 | 403 | 403 | login
+# oneself
+One's profile                   | GET /profile                          | yes | yes | yes | yes | yes | login
+Set one's time zone             | POST /profile/time-zone               | yes | yes | yes | yes | yes | login
+Set one's password              | POST /profile/password                | yes | yes | yes | yes | yes | login
+Set one's theme                 | POST /profile/theme                   | yes | yes | yes | yes | yes | login
+# open to everybody, or to everybody who is logged in
+Read the guide                  | GET /guide                            | yes | yes | yes | yes | yes | login
+Read the table of fields        | GET /guide/fields                     | yes | yes | yes | yes | yes | login
+Read the fault numbers          | GET /guide/faults                     | yes | yes | yes | yes | yes | login
+Read about the native service   | GET /guide/native                     | yes | yes | yes | yes | yes | login
+Style sheets and scripts        | GET /static/*                         | yes | yes | yes | yes | yes | yes
+Log out                         | POST /logout                          | yes | yes | yes | yes | yes | yes
+The login page                  | GET /login                            | yes | yes | yes | yes | yes | yes
+Log in                          | POST /login                           | yes | yes | yes | yes | yes | -
+""",
+)
+
+_PARTNERS: Final = {
+    "all": "access all",
+    "own": "access own, its own ticket",
+    "handed": "access own, handed to it",
+    "other": "access own, another's",
+    "reads": "access all, read-only",
+    "nobody": "wrong login or secret",
+}
+
+GGUS: Final = Table(
+    "GGUS services",
+    "A partner's account over SOAP. A number is that of the fault (HTTP 500): 302 as for an unknown"
+    " number, 330 names the right that is missing, 623 is the same for every cause.",
+    _PARTNERS,
+    """
+Create a ticket                 | GGUS TicketCreate                     | yes | yes | yes | yes | 330 | 623
+Create a ticket                 | GGUS OpCreate                         | yes | yes | yes | yes | 330 | 623
+Change a ticket                 | GGUS TicketModify                     | yes | yes | yes | 302 | 330 | 623
+Move a ticket                   | GGUS TicketModify move                | yes | yes | yes | 302 | 330 | 623
+Comment                         | GGUS TicketModify comment             | yes | yes | yes | 302 | 330 | 623
+Comment internally              | GGUS TicketModify internal            | yes | yes | yes | 302 | 330 | 623
+Change a ticket                 | GGUS OpModify                         | yes | yes | yes | 302 | 330 | 623
+Read a ticket                   | GGUS TicketGet                        | yes | yes | yes | 302 | yes | 623
+Read another's internal entries | GGUS TicketGet internal               | yes | no  | no  | 302 | no  | 623
+Read a ticket                   | GGUS OpGet                            | yes | yes | yes | 302 | yes | 623
+Find a ticket                   | GGUS TicketGetList                    | yes | yes | yes | 302 | yes | 623
+Find a ticket                   | GGUS OpGetList                        | yes | yes | yes | 302 | yes | 623
+Read a ticket's history         | GGUS_HISTORY OpGetTicketHist          | yes | yes | yes | 302 | yes | 623
+Attach a file                   | GGUS_ATTACH AddAttachment             | yes | yes | yes | 302 | 330 | 623
+List attachments                | GGUS_ATTACH GetAttachIDs              | yes | yes | yes | 302 | yes | 623
+Get all attachments             | GGUS_ATTACH GetAttachments            | yes | yes | yes | 302 | yes | 623
+Get an attachment               | GGUS_ATTACH GetOneAttachment          | yes | yes | yes | 302 | yes | 623
+""",
+)
+
+NATIVE: Final = Table(
+    "Native service",
+    "A partner's account over SOAP, as above. An account answers to changes only in the name of"
+    " sites that an administrator gave it.",
+    _PARTNERS,
+    """
+Create a ticket                 | LHCOPN CreateTicket                   | yes | yes | yes | yes | 330 | 623
+Change a ticket                 | LHCOPN UpdateTicket                   | yes | yes | yes | 302 | 330 | 623
+Comment                         | LHCOPN CommentTicket                  | yes | yes | yes | 302 | 330 | 623
+Comment internally              | LHCOPN CommentTicket internal         | yes | yes | yes | 302 | 330 | 623
+Read a ticket                   | LHCOPN GetTicket                      | yes | yes | yes | 302 | yes | 623
+Read another's internal entries | LHCOPN GetHistory internal            | yes | no  | no  | 302 | no  | 623
+Read a ticket's history         | LHCOPN GetHistory                     | yes | yes | yes | 302 | yes | 623
+Find a ticket                   | LHCOPN FindTickets                    | yes | yes | yes | no  | yes | 623
+Read changes since a cursor     | LHCOPN ListChanges                    | yes | yes | yes | no  | yes | 623
+Attach a file                   | LHCOPN AddAttachment                  | yes | yes | yes | 302 | 330 | 623
+Get an attachment               | LHCOPN GetAttachment                  | yes | yes | yes | 302 | yes | 623
+Relate two tickets              | LHCOPN RelateTickets                  | yes | yes | yes | 302 | 330 | 623
+Take a relation off             | LHCOPN UnrelateTickets                | yes | yes | yes | 302 | 330 | 623
+Answer for a site of its own    | LHCOPN AcknowledgeChange              | yes | yes | yes | 302 | 330 | 623
+Answer for another site         | LHCOPN AcknowledgeChange another      | 330 | 330 | 330 | 302 | 330 | 623
+List sites                      | LHCOPN ListSites                      | yes | yes | yes | yes | yes | 623
+List links                      | LHCOPN ListLinks                      | yes | yes | yes | yes | yes | 623
+Ask what one may                | LHCOPN GetAccount                     | yes | yes | yes | yes | yes | 623
+""",
+)
+
+API: Final = Table(
+    "REST",
+    "A program with a token, by its scopes. A system's token may what its scopes name, a person's"
+    " at most what the person may. Errors are problem details with this status; 401 is the same for"
+    " an unknown, expired and ended token and for that of a person who is disabled.",
+    {
+        "read": "system: read",
+        "registry": "system: registry",
+        "tickets": "system: tickets",
+        "events": "system: events",
+        "person": "a reader's own: read",
+        "admin": "an admin's own: tickets",
+        "nobody": "no live token",
+    },
+    """
+List sites                      | GET /api/v1/sites                     | yes | yes | 403 | 403 | yes | 403 | 401
+Read a site                     | GET /api/v1/sites/*                   | yes | yes | 403 | 403 | yes | 403 | 401
+Read a site's contacts          | GET /api/v1/sites/* contacts          | no  | yes | 403 | 403 | yes | 403 | 401
+Read an unknown site            | GET /api/v1/sites/* unknown           | 404 | 404 | 403 | 403 | 404 | 403 | 401
+List links                      | GET /api/v1/links                     | yes | yes | 403 | 403 | yes | 403 | 401
+Read a link                     | GET /api/v1/links/*                   | yes | yes | 403 | 403 | yes | 403 | 401
+Read an unknown link            | GET /api/v1/links/* unknown           | 404 | 404 | 403 | 403 | 404 | 403 | 401
+Read the OpenAPI document       | GET /api/v1/openapi.json              | yes | yes | yes | yes | yes | yes | yes
+""",
+)
+
+TABLES: Final = (PORTAL, GGUS, NATIVE, API)

@@ -1,0 +1,395 @@
+"""Every cell of the permission table's pages, tried with real logins on both databases.
+
+To add an address: a line in tests/permissions.py, and what is sent there in ``SENT`` below. What
+stands in braces is made when it is needed, by the method of ``Things`` of that name.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import pytest
+from flask import Flask
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+from werkzeug.test import TestResponse
+
+from app.config import PROJECT
+from app.database import writing
+from app.domain.access import Actor
+from app.domain.relations import RelationRole
+from app.domain.ticket_content import NewTicket
+from app.extensions import db
+from app.factory import create_app
+from app.models import AccountSecret, Change
+from app.services.attachments import add_attachment
+from app.services.partners import (
+    add_secret,
+    create_partner_account,
+    disable_account,
+    find_account,
+    live_secrets,
+)
+from app.services.relations import relate_tickets
+from app.services.tickets import note_difference, open_ticket
+from tests.cast import PASSWORD, SYSTEM, Cast, enter, writer
+from tests.harness.databases import open_engine
+from tests.harness.server import test_settings
+from tests.permissions import PORTAL, Row
+from tests.web.test_login import log_in
+from tests.web.visitor import PageReader, Visitor
+
+Sent = tuple[str, Mapping[str, str]]
+SECRET_WORD = "only for operators, this"
+_SWITCHES: Final = {
+    "access": "own",
+    "rights": "read and write",
+    "internal": "shown",
+    "contract_year": "2016",
+}
+SENT: Final[Mapping[str, Sent]] = {
+    "GET /tickets/* unknown": ("/tickets/999999", {}),
+    "GET /tickets/* internal": ("/tickets/{internal_ticket}", {}),
+    "POST /tickets/new": ("/tickets/new", {"title": "A new one"}),
+    "POST /tickets/*/checked": ("/tickets/{to_check}/checked", {}),
+    "POST /tickets/*/edit": ("/tickets/{ticket}/edit", {"title": "Other"}),
+    "POST /tickets/*/edit written": ("/tickets/{written}/edit", {"title": "Other"}),
+    "POST /tickets/*/comment": ("/tickets/{ticket}/comment", {"kind": "public", "text": "x"}),
+    "POST /tickets/*/comment internal": (
+        "/tickets/{ticket}/comment",
+        {"kind": "internal", "text": "x"},
+    ),
+    "POST /tickets/*/comment unknown": (
+        "/tickets/999999/comment",
+        {"kind": "public", "text": "x"},
+    ),
+    "POST /tickets/*/move": ("/tickets/{ticket}/move", {"state": "in progress"}),
+    "POST /tickets/*/undo": ("/tickets/{recognised}/undo", {"field": "links", "name": "{link}"}),
+    "POST /tickets/*/relate": ("/tickets/{ticket}/relate", {"role": "related", "other": "{other}"}),
+    "POST /tickets/*/unrelate": (
+        "/tickets/{ticket}/unrelate",
+        {"role": "related", "other": "{related}"},
+    ),
+    "POST /tickets/*/acknowledge": (
+        "/tickets/{change}/acknowledge",
+        {"site": "{site}", "answer": "accepted"},
+    ),
+    "POST /tickets/*/hand": ("/tickets/{ticket}/hand", {"partner": "NREN-A"}),
+    "POST /tickets/*/attachments": ("/tickets/{ticket}/attachments", {"file": "FILE"}),
+    "GET /attachments/*": ("/attachments/{attachment}", {}),
+    "GET /attachments/*/preview": ("/attachments/{attachment}/preview", {}),
+    "POST /attachments/*/remove": ("/attachments/{attachment}/remove", {}),
+    "POST /attachments/*/remove added": ("/attachments/{added}/remove", {}),
+    "POST /partners/new": ("/partners/new", {"code": "NEW", "login": "{new_name}", **_SWITCHES}),
+    "POST /partners/accounts/*/switches": ("/partners/accounts/{account}/switches", _SWITCHES),
+    "POST /partners/accounts/*/end-secret": (
+        "/partners/accounts/{account}/end-secret",
+        {"secret": "{secret}"},
+    ),
+    "POST /partners/accounts/*/enable": ("/partners/accounts/{disabled_account}/enable", {}),
+    "POST /profile/time-zone": ("/profile/time-zone", {"time_zone": "{new_zone}"}),
+    "POST /profile/password": (
+        "/profile/password",
+        {"old": "{password}", "new": "{new_password}", "again": "{new_password}"},
+    ),
+    "POST /profile/theme": ("/profile/theme", {"theme": "dark"}),
+    "GET /static/*": ("/static/portal.css", {}),
+    "POST /login": ("/login", {"name": "{name}", "password": "{password}"}),
+}
+"""Where and what is sent, if it is more than the address with the things that it names."""
+NAMED: Final = {
+    "/tickets/*": "{ticket}",
+    "/partners/accounts/*": "{account}",
+}
+"""What the star of other addresses stands for, by how they begin."""
+UNLOGGED: Final = {"/profile/theme", "/login", "/logout"}
+"""What is written there is no change of a record."""
+LEADS_TO_LOGIN: Final = {"/logout"}
+"""What is answered by the login page when it is carried out."""
+PREFILLED: Final = {"/tickets/new", "/tickets/*/edit"}
+"""Forms of pages of their own: what they hold is sent with what ``SENT`` says."""
+ALWAYS_SHOWN: Final = {"/login", "/static/*"}
+
+
+@dataclass
+class World:
+    """A portal with the cast, each of whom logs in through the form."""
+
+    app: Flask
+    session: Session
+    cast: Cast
+    passwords: dict[str, str] = field(default_factory=dict)
+    visitors: dict[str, Visitor] = field(default_factory=dict)
+    count: int = 0
+
+    def visitor(self, who: str) -> Visitor:
+        """A browser in which this person is logged in."""
+        if not who:
+            return Visitor(self.app)
+        found = self.visitors.get(who)
+        if found is None or found.get("/guide/faults").status_code != 200:
+            found = self.visitors[who] = Visitor(self.app)
+            password = self.passwords.setdefault(who, PASSWORD)
+            assert log_in(found, who, password).status_code == 303
+        found.renew_token()
+        return found
+
+    def changes(self) -> int:
+        """How many changes were written."""
+        self.session.rollback()
+        count = self.session.scalar(select(func.count()).select_from(Change)) or 0
+        self.session.rollback()
+        return count
+
+
+class Things(dict[str, str]):
+    """What one cell works on; each thing is made when it is first asked for."""
+
+    def __init__(self, world: World, column: str) -> None:
+        super().__init__()
+        self.world, self.column = world, column
+        self._making = False
+        self.person = {"own": "kit", "other": "kit", "nobody": ""}.get(column, column)
+        world.count += 1
+
+    def __missing__(self, name: str) -> str:
+        # what is made for another thing is made in that one's transaction
+        with nullcontext() if self._making else writing(self.world.session):
+            outermost, self._making = not self._making, True
+            try:
+                self[name] = str(getattr(self, f"make_{name}")())
+            finally:
+                self._making = not outermost
+        return self[name]
+
+    def _open(self, by: Actor | None = None, **fields: Any) -> int:
+        content = NewTicket(**{"title": "Link down", "sites": self._sites, **fields})
+        by = by or self.world.cast.operator
+        return open_ticket(self.world.session, writer(by), content).number
+
+    @property
+    def _sites(self) -> tuple[str, ...]:
+        return {"own": ("DE-KIT",), "other": ("ES-PIC",)}.get(self.column, ())
+
+    @property
+    def _actor(self) -> Actor:
+        actor = getattr(self.world.cast, self.person)
+        assert isinstance(actor, Actor)
+        return actor
+
+    def make_ticket(self) -> int:
+        """A ticket of somebody else."""
+        return self._open()
+
+    def make_written(self) -> int:
+        """A ticket that the person wrote."""
+        return self._open(self._actor)
+
+    def make_other(self) -> int:
+        """Another ticket."""
+        return self._open()
+
+    def make_to_check(self) -> int:
+        """A ticket that is to be checked: a repeated creation differed."""
+        number = self._open()
+        note_difference(self.world.session, writer(self.world.cast.ggus), number, "other title")
+        return number
+
+    def make_internal_ticket(self) -> int:
+        """A ticket with an internal entry."""
+        return self._open(internal_comment=SECRET_WORD)
+
+    def make_link(self) -> str:
+        """A link of the reporter's site, or of another."""
+        return f"CERN-{'PIC' if self.column == 'other' else 'GRIDKA'}-LHCOPN-001"
+
+    def make_recognised(self) -> int:
+        """A ticket on which that link was recognised."""
+        return self._open(description=f"{self['link']} is dark")
+
+    def make_related(self) -> int:
+        """A ticket to which that one is related."""
+        other = self._open()
+        ticket = int(self["ticket"])
+        relate_tickets(
+            self.world.session, writer(self.world.cast.operator), ticket, RelationRole.RELATED, other
+        )
+        return other
+
+    def make_change(self) -> int:
+        """A change to which a site is asked to answer."""
+        return self._open(category="change", sites=(self["site"],))
+
+    def make_site(self) -> str:
+        """A site: the reporter's, or another."""
+        return "ES-PIC" if self.column == "other" else "DE-KIT"
+
+    def _attach(self, by: Actor) -> str:
+        number = int(self["ticket"])
+        made = add_attachment(self.world.session, writer(by), number, "a.txt", b"text")
+        return f"ATT{made.id}"
+
+    def make_attachment(self) -> str:
+        """A file that somebody else attached."""
+        return self._attach(self.world.cast.ggus)
+
+    def make_added(self) -> str:
+        """A file that the person attached."""
+        return self._attach(self._actor)
+
+    def make_new_name(self) -> str:
+        """A name that nobody has."""
+        return f"new-{self.world.count}"
+
+    def make_account(self) -> int:
+        """A partner's account."""
+        return create_partner_account(
+            self.world.session, SYSTEM, "NREN-A", self["new_name"], PASSWORD, access="own"
+        ).id
+
+    def make_disabled_account(self) -> int:
+        """A partner's account that is disabled."""
+        number = int(self["account"])
+        account = find_account(self.world.session, self["new_name"])
+        disable_account(self.world.session, SYSTEM, account)
+        return number
+
+    def make_secret(self) -> int:
+        """The older one of two live secrets of the account."""
+        assert self["account"]
+        account = find_account(self.world.session, self["new_name"])
+        add_secret(self.world.session, SYSTEM, account, f"second {PASSWORD}")
+        older: AccountSecret = live_secrets(self.world.session, account)[0]
+        return older.id
+
+    def make_name(self) -> str:
+        """The person's own name."""
+        return self.person
+
+    def make_password(self) -> str:
+        """The person's password."""
+        return self.world.passwords.get(self.person, PASSWORD)
+
+    def make_new_password(self) -> str:
+        """Another password, which the person has from then on."""
+        new = f"another horse {self.world.count}"
+        self.world.passwords[self.person] = new
+        return new
+
+    def make_new_zone(self) -> str:
+        """A time zone other than the person's."""
+        return ("Europe/Zurich", "Europe/Berlin")[self.world.count % 2]
+
+
+@pytest.fixture(scope="module")
+def world(module_database: str) -> Iterator[World]:
+    app = create_app(test_settings(module_database))
+    app.config["TESTING"] = True
+    engine = open_engine(module_database)
+    with Session(engine) as session:
+        yield World(app, session, enter(session))
+    engine.dispose()
+    with app.app_context():
+        db.session.remove()
+        db.engine.dispose()
+
+
+def address_of(row: Row) -> tuple[str, str, str]:
+    """Method, address with its stars, and the word behind it."""
+    method, address, *word = row.how.split(" ")
+    return method, address, "".join(word)
+
+
+def sent_by(row: Row) -> Sent:
+    """Where and what is sent, with names in braces."""
+    method, address, _word = address_of(row)
+    path, fields = SENT.get(row.how) or SENT.get(f"{method} {address}") or (address, {})
+    for beginning, name in NAMED.items():
+        if path.startswith(beginning):
+            path = path.replace("*", name, 1)
+    assert "*" not in path, f"SENT does not say what {row.how} is sent to"
+    return path, fields
+
+
+def _send(
+    visitor: Visitor, method: str, path: str, fields: Mapping[str, str], *, prefilled: bool
+) -> TestResponse:
+    if method == "GET":
+        return visitor.get(path)
+    held: dict[str, list[str]] = {}
+    if prefilled and (page := visitor.get(path)).status_code == 200:
+        held = PageReader(page.text).form(path).data()
+    data: dict[str, Any] = {**held, "csrf_token": visitor.token(), **fields}
+    if "file" in data:
+        data["file"] = (io.BytesIO(b"content"), "line.log")
+    return visitor.client.post(path, data=data, buffered=True)
+
+
+def told(row: Row, answer: TestResponse) -> str:
+    """What the answer says, in the words of the table."""
+    _method, address, word = address_of(row)
+    page = PageReader(answer.text) if answer.mimetype == "text/html" else None
+    to_login = (answer.location or "").startswith("/login") and address not in LEADS_TO_LOGIN
+    asks_login = page is not None and any(form.action == "/login" for form in page.forms)
+    if to_login or (asks_login and address not in ALWAYS_SHOWN):
+        return "login"
+    if answer.status_code == 403:
+        assert page is not None
+        assert re.search(r"may|right|role", page.text), "403 tells the reason"
+    if answer.status_code >= 400:
+        return str(answer.status_code)
+    if word == "internal" and row.how.startswith("GET"):
+        return "yes" if SECRET_WORD in answer.text else "no"
+    return "yes"
+
+
+@pytest.mark.parametrize("row", PORTAL.rows, ids=lambda row: row.how.replace("/", "."))
+def test_every_cell_of_the_pages(world: World, row: Row) -> None:
+    method, address, _word = address_of(row)
+    path, fields = sent_by(row)
+    found = {}
+    for column, expected in row.cells.items():
+        if expected == "-":
+            found[column] = "-"
+            continue
+        things = Things(world, column)
+        visitor = world.visitor(things.person)
+        made_path = path.format_map(things)
+        made_fields = {name: text.format_map(things) for name, text in fields.items()}
+        before = world.changes()
+        answer = _send(visitor, method, made_path, made_fields, prefilled=address in PREFILLED)
+        found[column] = told(row, answer)
+        written = world.changes() - before
+        is_write = method == "POST" and address not in UNLOGGED
+        if is_write and found[column] == "yes":
+            assert written >= 1, f"{column}: told yes, and wrote nothing"
+        else:
+            assert written == 0, f"{column}: told {found[column]}, and wrote all the same"
+    assert found == row.cells
+
+
+def test_every_address_is_in_a_row(app: Flask) -> None:
+    known = {
+        f"{method} {re.sub('<[^>]*>', '*', rule.rule)}"
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+    told_of = {" ".join(address_of(row)[:2]) for row in PORTAL.rows}
+    assert known == told_of, "add the missing ones to tests/permissions.py"
+    unused = {how for how in SENT if how not in {row.how for row in PORTAL.rows}}
+    assert not unused
+
+
+def test_the_printed_table_is_this_one() -> None:
+    """``make docs`` writes it."""
+    printed = subprocess.run(
+        [sys.executable, "tools/permission_table.py"], cwd=PROJECT, capture_output=True, check=True
+    )
+    assert (PROJECT / "docs" / "permissions.md").read_bytes() == printed.stdout
