@@ -90,7 +90,44 @@ Remove another's attachment     | POST /attachments/*/remove            | yes | 
 Remove one's own attachment     | POST /attachments/*/remove added      | yes | yes | yes | -   | -   | -
 # registry
 List sites                      | GET /sites                            | yes | yes | yes | yes | yes | login
+Read a site                     | GET /sites/*                          | yes | yes | yes | yes | yes | login
+Read an unknown site            | GET /sites/* unknown                  | 404 | 404 | 404 | 404 | 404 | login
+Form of a new site              | GET /sites/new                        | yes | 403 | 403 | 403 | 403 | login
+Make a site                     | POST /sites/new                       | yes | 403 | 403 | 403 | 403 | login
+Form to change a site           | GET /sites/*/edit                     | yes | 403 | 403 | 403 | 403 | login
+Change a site                   | POST /sites/*/edit                    | yes | 403 | 403 | 403 | 403 | login
+Retire a site                   | POST /sites/*/retire                  | yes | 403 | 403 | 403 | 403 | login
+Confirm a fact of a site        | POST /sites/*/confirm                 | yes | 403 | 403 | 403 | 403 | login
 List links                      | GET /links                            | yes | yes | yes | yes | yes | login
+Read a link                     | GET /links/*                          | yes | yes | yes | yes | yes | login
+Read an unknown link            | GET /links/* unknown                  | 404 | 404 | 404 | 404 | 404 | login
+Form of a new link              | GET /links/new                        | yes | 403 | 403 | 403 | 403 | login
+Make a link                     | POST /links/new                       | yes | 403 | 403 | 403 | 403 | login
+Form to change a link           | GET /links/*/edit                     | yes | 403 | 403 | 403 | 403 | login
+Change a link                   | POST /links/*/edit                    | yes | 403 | 403 | 403 | 403 | login
+Retire a link                   | POST /links/*/retire                  | yes | 403 | 403 | 403 | 403 | login
+Confirm a link                  | POST /links/*/confirm                 | yes | 403 | 403 | 403 | 403 | login
+Look at the topology            | GET /topology                         | yes | yes | yes | yes | yes | login
+Download sites or links         | GET /*.*                              | yes | yes | yes | yes | yes | login
+Choose a file to import         | GET /admin/imports                    | yes | 403 | 403 | 403 | 403 | login
+See what a file would change    | POST /admin/imports                   | yes | 403 | 403 | 403 | 403 | login
+Import it                       | POST /admin/imports/confirm           | yes | 403 | 403 | 403 | 403 | login
+# administration
+List of what is managed         | GET /admin                            | yes | 403 | 403 | 403 | 403 | login
+Read the audit                  | GET /admin/audit                      | yes | 403 | 403 | 403 | 403 | login
+Download the audit              | GET /admin/audit.csv                  | yes | 403 | 403 | 403 | 403 | login
+# people
+List people                     | GET /admin/people                     | yes | 403 | 403 | 403 | 403 | login
+Look at a person                | GET /admin/people/*                   | yes | 403 | 403 | 403 | 403 | login
+Form of a new person            | GET /admin/new-person                 | yes | 403 | 403 | 403 | 403 | login
+Create a person                 | POST /admin/new-person                | yes | 403 | 403 | 403 | 403 | login
+Set role and sites              | POST /admin/people/*/role             | yes | 403 | 403 | 403 | 403 | login
+Disable a person                | POST /admin/people/*/disable          | yes | 403 | 403 | 403 | 403 | login
+Enable a person                 | POST /admin/people/*/enable           | yes | 403 | 403 | 403 | 403 | login
+End a person's logins           | POST /admin/people/*/end-logins       | yes | 403 | 403 | 403 | 403 | login
+Make a one-time link            | POST /admin/people/*/link             | yes | 403 | 403 | 403 | 403 | login
+Take a second factor off        | POST /admin/people/*/take-off-second-factor | yes | 403 | 403 | 403 | 403 | login
+Demand a second factor          | POST /admin/second-factor             | yes | 403 | 403 | 403 | 403 | login
 # partners
 List partners' accounts         | GET /partners                         | yes | 403 | 403 | 403 | 403 | login
 Form of a new account           | GET /partners/new                     | yes | 403 | 403 | 403 | 403 | login
@@ -106,6 +143,14 @@ One's profile                   | GET /profile                          | yes | 
 Set one's time zone             | POST /profile/time-zone               | yes | yes | yes | yes | yes | login
 Set one's password              | POST /profile/password                | yes | yes | yes | yes | yes | login
 Set one's theme                 | POST /profile/theme                   | yes | yes | yes | yes | yes | login
+Set one's mail address          | POST /profile/mail                    | yes | yes | yes | yes | yes | login
+End one of one's logins         | POST /profile/end-login               | yes | yes | yes | yes | yes | login
+End one's other logins          | POST /profile/end-other-logins        | yes | yes | yes | yes | yes | login
+One's second factor             | GET /profile/second-factor            | yes | yes | yes | yes | yes | login
+Begin to set it up              | POST /profile/second-factor/begin     | yes | yes | yes | yes | yes | login
+Confirm it                      | POST /profile/second-factor/confirm   | yes | yes | yes | yes | yes | login
+Make recovery codes anew        | POST /profile/second-factor/codes     | yes | yes | yes | yes | yes | login
+Turn it off                     | POST /profile/second-factor/off       | yes | yes | yes | yes | yes | login
 # open to everybody, or to everybody who is logged in
 Read the guide                  | GET /guide                            | yes | yes | yes | yes | yes | login
 Read the table of fields        | GET /guide/fields                     | yes | yes | yes | yes | yes | login
@@ -115,6 +160,13 @@ Style sheets and scripts        | GET /static/*                         | yes | 
 Log out                         | POST /logout                          | yes | yes | yes | yes | yes | yes
 The login page                  | GET /login                            | yes | yes | yes | yes | yes | yes
 Log in                          | POST /login                           | yes | yes | yes | yes | yes | -
+Second step without the first   | GET /login/code                       | login | login | login | login | login | login
+Second step without the first   | POST /login/code                      | login | login | login | login | login | login
+Open a one-time link            | GET /reset/*                          | yes | yes | yes | yes | yes | yes
+Its form                        | GET /reset                            | yes | yes | yes | yes | yes | yes
+Its form without a link         | GET /reset without                    | 404 | 404 | 404 | 404 | 404 | 404
+Set a password by it            | POST /reset                           | yes | yes | yes | yes | yes | yes
+Set one without a link          | POST /reset without                   | 404 | 404 | 404 | 404 | 404 | 404
 """,
 )
 

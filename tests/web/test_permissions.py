@@ -10,11 +10,13 @@ import io
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
 from typing import Any, Final
 
+import pyotp
 import pytest
 from flask import Flask
 from sqlalchemy import func, select
@@ -23,13 +25,15 @@ from werkzeug.test import TestResponse
 
 from app.config import PROJECT
 from app.database import writing
-from app.domain.access import Actor
+from app.domain.access import Actor, Writer
 from app.domain.relations import RelationRole
 from app.domain.ticket_content import NewTicket
 from app.extensions import db
 from app.factory import create_app
-from app.models import AccountSecret, Change
+from app.models import AccountSecret, Change, Login
+from app.services import second_factor
 from app.services.attachments import add_attachment
+from app.services.links import create_link
 from app.services.partners import (
     add_secret,
     create_partner_account,
@@ -37,11 +41,16 @@ from app.services.partners import (
     find_account,
     live_secrets,
 )
+from app.services.people import actor_of_user, create_user, disable_user, find_user, start_login
+from app.services.registry import find_site, require_links
 from app.services.relations import relate_tickets
+from app.services.reset_links import make_reset_link
+from app.services.sites import create_site
 from app.services.tickets import note_difference, open_ticket
-from tests.cast import PASSWORD, SYSTEM, Cast, enter, writer
+from app.web.imports import packed
+from tests.cast import NOON, PASSWORD, SYSTEM, Cast, enter, writer
 from tests.harness.databases import open_engine
-from tests.harness.server import test_settings
+from tests.harness.server import TEST_SECRET, test_settings
 from tests.permissions import PORTAL, Row
 from tests.web.test_login import log_in
 from tests.web.visitor import PageReader, Visitor
@@ -82,7 +91,7 @@ SENT: Final[Mapping[str, Sent]] = {
         {"site": "{site}", "answer": "accepted"},
     ),
     "POST /tickets/*/hand": ("/tickets/{ticket}/hand", {"partner": "NREN-A"}),
-    "POST /tickets/*/attachments": ("/tickets/{ticket}/attachments", {"file": "FILE"}),
+    "POST /tickets/*/attachments": ("/tickets/{ticket}/attachments", {"file": "text"}),
     "GET /attachments/*": ("/attachments/{attachment}", {}),
     "GET /attachments/*/preview": ("/attachments/{attachment}/preview", {}),
     "POST /attachments/*/remove": ("/attachments/{attachment}/remove", {}),
@@ -100,6 +109,55 @@ SENT: Final[Mapping[str, Sent]] = {
         {"old": "{password}", "new": "{new_password}", "again": "{new_password}"},
     ),
     "POST /profile/theme": ("/profile/theme", {"theme": "dark"}),
+    "POST /profile/mail": ("/profile/mail", {"mail": "{new_name}@people.example"}),
+    "POST /profile/end-login": ("/profile/end-login", {"login": "{other_login}"}),
+    "POST /profile/end-other-logins": ("/profile/end-other-logins", {"there": "{other_login}"}),
+    "POST /profile/second-factor/confirm": (
+        "/profile/second-factor/confirm",
+        {"one_time_code": "{first_code}"},
+    ),
+    "POST /profile/second-factor/codes": (
+        "/profile/second-factor/codes",
+        {"one_time_code": "{recovery_code}"},
+    ),
+    "POST /profile/second-factor/off": (
+        "/profile/second-factor/off",
+        {"one_time_code": "{recovery_code}", "password": "{password}"},
+    ),
+    "GET /sites/* unknown": ("/sites/NOWHERE", {}),
+    "POST /sites/new": (
+        "/sites/new",
+        {"key": "{new_name}", "country": "FR", "time_zone": "Europe/Paris", "do": "save"},
+    ),
+    "POST /sites/*/edit": ("/sites/{a_site}/edit", {"vos": "CMS", "do": "save"}),
+    "POST /sites/*/retire": ("/sites/{a_site}/retire", {"on": "2013-01-01", "why": "x"}),
+    "POST /sites/*/confirm": ("/sites/{sample_site}/confirm", {"field": "tier", "source": "MoU"}),
+    "GET /links/* unknown": ("/links/NOWHERE", {}),
+    "POST /links/new": (
+        "/links/new",
+        {"name": "{new_name}", "end_a": "DE-KIT", "end_b": "ES-PIC", "do": "save"},
+    ),
+    "POST /links/*/edit": ("/links/{a_link}/edit", {"bandwidth_gbps": "10", "do": "save"}),
+    "POST /links/*/retire": ("/links/{a_link}/retire", {"on": "2013-01-01", "why": "x"}),
+    "POST /links/*/confirm": ("/links/{sample_link}/confirm", {"field": "*", "source": "NOC"}),
+    "GET /*.*": ("/sites.csv", {}),
+    "POST /admin/imports": ("/admin/imports", {"kind": "sites", "file": "{site_file}"}),
+    "POST /admin/imports/confirm": (
+        "/admin/imports/confirm",
+        {"kind": "sites", "base": "{import_base}", "content": "{packed_file}"},
+    ),
+    "POST /admin/new-person": ("/admin/new-person", {"name": "{new_name}", "role": "reader"}),
+    "POST /admin/people/*/role": ("/admin/people/{someone}/role", {"role": "operator"}),
+    "POST /admin/people/*/enable": ("/admin/people/{disabled}/enable", {}),
+    "POST /admin/people/*/end-logins": ("/admin/people/{logged_in}/end-logins", {}),
+    "POST /admin/people/*/take-off-second-factor": (
+        "/admin/people/{with_factor}/take-off-second-factor",
+        {},
+    ),
+    "POST /admin/second-factor": ("/admin/second-factor", {"demand": "{demand}"}),
+    "GET /reset/*": ("/reset/{link_id}", {}),
+    "GET /reset": ("/reset", {}),
+    "POST /reset": ("/reset", {"new": "another horse 8", "again": "another horse 8"}),
     "GET /static/*": ("/static/portal.css", {}),
     "POST /login": ("/login", {"name": "{name}", "password": "{password}"}),
 }
@@ -107,13 +165,31 @@ SENT: Final[Mapping[str, Sent]] = {
 NAMED: Final = {
     "/tickets/*": "{ticket}",
     "/partners/accounts/*": "{account}",
+    "/admin/people/*": "{someone}",
+    "/sites/*": "{a_site}",
+    "/links/*": "{a_link}",
 }
 """What the star of other addresses stands for, by how they begin."""
-UNLOGGED: Final = {"/profile/theme", "/login", "/logout"}
+UNLOGGED: Final = {
+    "/profile/theme",
+    "/profile/second-factor/begin",
+    "/login",
+    "/logout",
+    "/admin/imports",
+}
 """What is written there is no change of a record."""
-LEADS_TO_LOGIN: Final = {"/logout"}
+FIRST: Final = {
+    "GET /reset": "/reset/{link_id}",
+    "GET /reset without": "/reset/{new_name}",
+    "POST /reset": "/reset/{link_id}",
+    "POST /reset without": "/reset/{new_name}",
+}
+"""Another address that the browser opens before."""
+LEADS_TO_LOGIN: Final = {"/logout", "/reset"}
 """What is answered by the login page when it is carried out."""
-PREFILLED: Final = {"/tickets/new", "/tickets/*/edit"}
+PREFILLED: Final = {
+    f"/{kind}/{do}" for kind in ("tickets", "sites", "links") for do in ("new", "*/edit")
+}
 """Forms of pages of their own: what they hold is sent with what ``SENT`` says."""
 ALWAYS_SHOWN: Final = {"/login", "/static/*"}
 
@@ -156,12 +232,14 @@ class Things(dict[str, str]):
         super().__init__()
         self.world, self.column = world, column
         self._making = False
+        self.afterwards: list[Callable[[], object]] = []
         self.person = {"own": "kit", "other": "kit", "nobody": ""}.get(column, column)
         world.count += 1
 
     def __missing__(self, name: str) -> str:
         # what is made for another thing is made in that one's transaction
-        with nullcontext() if self._making else writing(self.world.session):
+        through_a_page = name in ("import_base",)
+        with nullcontext() if self._making or through_a_page else writing(self.world.session):
             outermost, self._making = not self._making, True
             try:
                 self[name] = str(getattr(self, f"make_{name}")())
@@ -219,7 +297,11 @@ class Things(dict[str, str]):
         other = self._open()
         ticket = int(self["ticket"])
         relate_tickets(
-            self.world.session, writer(self.world.cast.operator), ticket, RelationRole.RELATED, other
+            self.world.session,
+            writer(self.world.cast.operator),
+            ticket,
+            RelationRole.RELATED,
+            other,
         )
         return other
 
@@ -283,6 +365,127 @@ class Things(dict[str, str]):
         self.world.passwords[self.person] = new
         return new
 
+    def make_a_site(self) -> str:
+        """A site that nothing refers to."""
+        stated = {"key": self["new_name"], "country": "FR", "time_zone": "Europe/Paris"}
+        return create_site(self.world.session, self._portal, stated).key
+
+    def make_a_link(self) -> str:
+        """A link that nothing refers to."""
+        stated = {
+            "name": self["new_name"],
+            "network": "LHCOPN",
+            "role": "primary",
+            "end_a": "DE-KIT",
+            "end_b": "ES-PIC",
+        }
+        return create_link(self.world.session, self._portal, stated).name
+
+    def make_sample_site(self) -> str:
+        """A site whose T1 dates are a sample."""
+        site = find_site(self.world.session, self["a_site"])
+        assert site is not None
+        site.tier, site.tier_since, site.sample = 1, date(2009, 2, 1), True
+        return site.key
+
+    def make_sample_link(self) -> str:
+        """A link that is a sample."""
+        (link,) = require_links(self.world.session, [self["a_link"]])
+        link.sample = True
+        return link.name
+
+    @property
+    def _portal(self) -> Writer:
+        """The portal itself, now."""
+        return replace(SYSTEM, now=datetime.now(UTC))
+
+    def make_someone(self) -> str:
+        """A person who may be changed."""
+        name = self["new_name"]
+        create_user(self.world.session, SYSTEM, name, "reader", PASSWORD)
+        return name
+
+    def make_disabled(self) -> str:
+        """A person who is disabled."""
+        user = find_user(self.world.session, self["someone"])
+        disable_user(self.world.session, SYSTEM, user)
+        return user.name
+
+    def make_logged_in(self) -> str:
+        """A person who is logged in somewhere."""
+        user = find_user(self.world.session, self["someone"])
+        start_login(self.world.session, user.id, datetime.now(UTC))
+        return user.name
+
+    def make_other_login(self) -> int:
+        """Another login of the person."""
+        user = find_user(self.world.session, self.person or "reader")
+        start_login(self.world.session, user.id, datetime.now(UTC))
+        newest = select(func.max(Login.id)).where(Login.user_id == user.id)
+        return self.world.session.scalar(newest) or 0
+
+    def _begin_factor(self, actor: Actor) -> pyotp.TOTP:
+        session, key = self.world.session, TEST_SECRET.encode()
+        by = writer(actor)
+        second_factor.begin_setup(session, by, actor.account, key)
+        self.afterwards.append(lambda: self._without_factor(actor.account))
+        return pyotp.TOTP(second_factor.secret_of(find_user(session, actor.account), key))
+
+    def _without_factor(self, name: str) -> None:
+        with writing(self.world.session):
+            second_factor.take_off(self.world.session, SYSTEM, name)
+
+    def _confirm_factor(self, actor: Actor) -> str:
+        code = self._begin_factor(actor).at(NOON)
+        codes = second_factor.confirm_setup(
+            self.world.session, writer(actor), actor.account, code, TEST_SECRET.encode()
+        )
+        return codes[0]
+
+    def make_first_code(self) -> str:
+        """The code that confirms a second factor which the person sets up."""
+        actor = self._actor if self.person else self.world.cast.reader
+        return self._begin_factor(actor).now()
+
+    def make_recovery_code(self) -> str:
+        """A recovery code of the person, who has a second factor."""
+        return self._confirm_factor(self._actor if self.person else self.world.cast.reader)
+
+    def make_with_factor(self) -> str:
+        """A person with a second factor."""
+        user = find_user(self.world.session, self["someone"])
+        self._confirm_factor(actor_of_user(user))
+        return user.name
+
+    def make_demand(self) -> str:
+        """That admins need a second factor; not for long."""
+
+        def no_more() -> None:
+            with writing(self.world.session):
+                second_factor.demand_of_admins(self.world.session, SYSTEM, on=False)
+
+        self.afterwards.append(no_more)
+        return "yes"
+
+    def make_link_id(self) -> str:
+        """The random id of a one-time link of somebody."""
+        return make_reset_link(self.world.session, self._portal, self["someone"])
+
+    def make_site_file(self) -> str:
+        """A file with a site that is new."""
+        return f"key,country,time_zone\n{self['new_name']},FR,Europe/Paris\n"
+
+    def make_packed_file(self) -> str:
+        """That file as the form carries it which confirms it."""
+        return packed(self["site_file"].encode())
+
+    def make_import_base(self) -> str:
+        """The state of the registry when an admin was shown what that file changes."""
+        shown = self.world.visitor("admin").upload(
+            "/admin/imports", {"kind": "sites"}, "sites.csv", self["site_file"].encode()
+        )
+        return PageReader(shown.text).form("/admin/imports/confirm").values("base")[0]
+
     def make_new_zone(self) -> str:
         """A time zone other than the person's."""
         return ("Europe/Zurich", "Europe/Berlin")[self.world.count % 2]
@@ -328,7 +531,7 @@ def _send(
         held = PageReader(page.text).form(path).data()
     data: dict[str, Any] = {**held, "csrf_token": visitor.token(), **fields}
     if "file" in data:
-        data["file"] = (io.BytesIO(b"content"), "line.log")
+        data["file"] = (io.BytesIO(data["file"].encode()), "file.csv")
     return visitor.client.post(path, data=data, buffered=True)
 
 
@@ -363,10 +566,14 @@ def test_every_cell_of_the_pages(world: World, row: Row) -> None:
         visitor = world.visitor(things.person)
         made_path = path.format_map(things)
         made_fields = {name: text.format_map(things) for name, text in fields.items()}
+        if row.how in FIRST:
+            visitor.get(FIRST[row.how].format_map(things))
         before = world.changes()
         answer = _send(visitor, method, made_path, made_fields, prefilled=address in PREFILLED)
         found[column] = told(row, answer)
         written = world.changes() - before
+        for undo in things.afterwards:
+            undo()
         is_write = method == "POST" and address not in UNLOGGED
         if is_write and found[column] == "yes":
             assert written >= 1, f"{column}: told yes, and wrote nothing"
