@@ -187,6 +187,7 @@ GGUS: Final = Table(
     """
 Create a ticket                 | GGUS TicketCreate                     | yes | yes | yes | yes | 330 | 623
 Create a ticket                 | GGUS OpCreate                         | yes | yes | yes | yes | 330 | 623
+Create one bound to a ticket    | GGUS OpCreateChild                    | yes | yes | yes | 302 | 330 | 623
 Change a ticket                 | GGUS TicketModify                     | yes | yes | yes | 302 | 330 | 623
 Move a ticket                   | GGUS TicketModify move                | yes | yes | yes | 302 | 330 | 623
 Comment                         | GGUS TicketModify comment             | yes | yes | yes | 302 | 330 | 623

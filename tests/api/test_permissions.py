@@ -1,0 +1,64 @@
+"""Every cell of the permission table's REST part, tried with real tokens on both databases."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from flask import Flask
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.database import writing
+from app.factory import API as APPLICATION
+from app.models import Site, SiteContact
+from tests.api.conftest import Calling, Program
+from tests.cast import Cast
+from tests.permissions import API, Row
+
+MAIL = "noc@kit.example"
+SENT: Final = {
+    "GET /api/v1/sites/*": "/api/v1/sites/DE-KIT",
+    "GET /api/v1/sites/* contacts": "/api/v1/sites/DE-KIT",
+    "GET /api/v1/sites/* unknown": "/api/v1/sites/NOWHERE",
+    "GET /api/v1/links/*": "/api/v1/links/CERN-PIC-LHCOPN-001",
+    "GET /api/v1/links/* unknown": "/api/v1/links/NOWHERE",
+}
+"""Where a row is sent, if there is a star in its address."""
+
+
+def told(row: Row, program: Program) -> str:
+    answer = program.get(SENT.get(row.how, row.how.removeprefix("GET ")))
+    if answer.status_code >= 400:
+        assert answer.content_type == "application/problem+json"
+        assert answer.json is not None
+        assert answer.json["status"] == answer.status_code
+        return str(answer.status_code)
+    if row.how.endswith(" contacts"):
+        return "yes" if MAIL in answer.text else "no"
+    return "yes"
+
+
+def test_every_cell_of_rest(app: Flask, session: Session, cast: Cast, calling: Calling) -> None:
+    with writing(session):
+        kit = session.scalars(select(Site).where(Site.key == "DE-KIT")).one()
+        kit.contacts = [SiteContact(role="network", name="Sample NOC", mail=MAIL)]
+    programs = {scope: calling(scope) for scope in ("read", "registry", "tickets", "events")} | {
+        "person": calling("read", of=cast.reader),
+        "admin": calling("tickets", of=cast.admin),
+        "nobody": Program(app, ""),
+    }
+    found = {
+        row.how: {column: told(row, program) for column, program in programs.items()}
+        for row in API.rows
+    }
+    assert found == {row.how: row.cells for row in API.rows}
+
+
+def test_every_address_is_in_a_row(app: Flask) -> None:
+    known = {
+        f"{method} /api{re.sub('<[^>]*>', '*', rule.rule)}"
+        for rule in app.extensions[APPLICATION].url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+    assert known == {" ".join(row.how.split(" ")[:2]) for row in API.rows}
