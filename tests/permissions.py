@@ -112,6 +112,11 @@ Download sites or links         | GET /*.*                              | yes | 
 Choose a file to import         | GET /admin/imports                    | yes | 403 | 403 | 403 | 403 | login
 See what a file would change    | POST /admin/imports                   | yes | 403 | 403 | 403 | 403 | login
 Import it                       | POST /admin/imports/confirm           | yes | 403 | 403 | 403 | 403 | login
+Look at what CRIC proposes      | GET /admin/cric                       | yes | 403 | 403 | 403 | 403 | login
+Read CRIC                       | POST /admin/cric                      | yes | 403 | 403 | 403 | 403 | login
+Accept a proposal               | POST /admin/cric/*/accept             | yes | 403 | 403 | 403 | 403 | login
+Refuse a proposal               | POST /admin/cric/*/refuse             | yes | 403 | 403 | 403 | 403 | login
+Take a refusal back             | POST /admin/cric/*/reopen             | yes | 403 | 403 | 403 | 403 | login
 # administration
 List of what is managed         | GET /admin                            | yes | 403 | 403 | 403 | 403 | login
 Read the audit                  | GET /admin/audit                      | yes | 403 | 403 | 403 | 403 | login

@@ -30,9 +30,10 @@ from app.domain.relations import RelationRole
 from app.domain.ticket_content import NewTicket
 from app.extensions import db
 from app.factory import create_app
-from app.models import AccountSecret, Change, Login
+from app.models import AccountSecret, Change, Login, Proposal
 from app.services import second_factor
 from app.services.attachments import add_attachment
+from app.services.cric import refuse_proposal
 from app.services.links import create_link
 from app.services.partners import (
     add_secret,
@@ -48,6 +49,7 @@ from app.services.reset_links import make_reset_link
 from app.services.sites import create_site
 from app.services.tickets import note_difference, open_ticket
 from app.web.imports import packed
+from tests import cric_sample
 from tests.cast import NOON, PASSWORD, SYSTEM, Cast, enter, writer
 from tests.harness.databases import open_engine
 from tests.harness.server import TEST_SECRET, test_settings
@@ -146,6 +148,8 @@ SENT: Final[Mapping[str, Sent]] = {
         "/admin/imports/confirm",
         {"kind": "sites", "base": "{import_base}", "content": "{packed_file}"},
     ),
+    "POST /admin/cric": ("/admin/cric", {"file": "{cric_file}"}),
+    "POST /admin/cric/*/reopen": ("/admin/cric/{refused}/reopen", {}),
     "POST /admin/new-person": ("/admin/new-person", {"name": "{new_name}", "role": "reader"}),
     "POST /admin/people/*/role": ("/admin/people/{someone}/role", {"role": "operator"}),
     "POST /admin/people/*/enable": ("/admin/people/{disabled}/enable", {}),
@@ -166,6 +170,7 @@ NAMED: Final = {
     "/tickets/*": "{ticket}",
     "/partners/accounts/*": "{account}",
     "/admin/people/*": "{someone}",
+    "/admin/cric/*": "{proposal}",
     "/sites/*": "{a_site}",
     "/links/*": "{a_link}",
 }
@@ -380,6 +385,35 @@ class Things(dict[str, str]):
             "end_b": "ES-PIC",
         }
         return create_link(self.world.session, self._portal, stated).name
+
+    def make_cric_file(self) -> str:
+        """What CRIC says."""
+        return cric_sample.CONTENT.decode()
+
+    def make_proposal(self) -> int:
+        """A proposal of CRIC's that is open."""
+        site = find_site(self.world.session, self["a_site"])
+        assert site is not None
+        proposal = Proposal(
+            source="CRIC",
+            digest=self["new_name"],
+            site_id=site.id,
+            subject="CRIC-SITE",
+            field="asns",
+            current="",
+            proposed="64512",
+            first_seen_at=NOON,
+            last_seen_at=NOON,
+        )
+        self.world.session.add(proposal)
+        self.world.session.flush()
+        return proposal.id
+
+    def make_refused(self) -> int:
+        """A proposal that was refused."""
+        number = int(self["proposal"])
+        refuse_proposal(self.world.session, self._portal, number)
+        return number
 
     def make_sample_site(self) -> str:
         """A site whose T1 dates are a sample."""
