@@ -63,7 +63,9 @@ def test_a_source_is_read_and_decided_on(session: Session, cast: Cast, visit: En
     page = visitor.read(CRIC)
     assert "CRIC is read: 8 records, 22 new proposals, 0 no longer proposed." in page.text
     assert "Proposed: 22" in page.text
-    assert "Bandwidth nothing 2100 NetSite CH-CERN 2100 Gb/s, NetRoute CERN-A 2000" in page.text
+    assert (
+        "Bandwidth Gb/s nothing 2100 NetSite CH-CERN 2100 Gb/s, NetRoute CERN-A 2000" in page.text
+    )
     assert "tier2.example: false lhcopn_active flag" in page.text
     right, wrong = (
         number_of(session, "CH-CERN", "bandwidth_gbps"),
