@@ -33,6 +33,7 @@ LOGIN_LASTS = timedelta(hours=12)
 PERSON = "person"
 MAIL_LIMIT = 254
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}")
+_NOBODY = "There is no user of this name"
 _LAST_ADMIN = (
     "This is the last admin who can log in; make another person admin, who has set a password,"
     " before"
@@ -96,14 +97,16 @@ def create_user(
 
 def find_user(session: Session, name: str) -> User:
     """The person of this login name, disabled or not; ``NotFound`` otherwise."""
+    _require_a_name(name)
     user = session.scalars(select(User).where(User.name == name)).first()
     if user is None:
-        raise NotFound("There is no user of this name")
+        raise NotFound(_NOBODY)
     return user
 
 
 def locked_user(session: Session, name: str) -> User:
     """The same, as it stands now, and nobody else changes it until the transaction ends."""
+    _require_a_name(name)
     user = session.scalars(
         select(User)
         .where(User.name == name)
@@ -111,7 +114,7 @@ def locked_user(session: Session, name: str) -> User:
         .execution_options(populate_existing=True)
     ).first()
     if user is None:
-        raise NotFound("There is no user of this name")
+        raise NotFound(_NOBODY)
     return user
 
 
@@ -322,6 +325,11 @@ def end_reset_links(session: Session, user: User, now: datetime) -> None:
         .where(ResetLink.user_id == user.id, ResetLink.ended_at.is_(None))
         .values(ended_at=now)
     )
+
+
+def _require_a_name(name: str) -> None:
+    if not _NAME.fullmatch(name):  # PostgreSQL would fault at some of these
+        raise NotFound(_NOBODY)
 
 
 def _locked_beside_admins(session: Session, name: str) -> User:

@@ -76,8 +76,15 @@ class DemandForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     why = _why()
 
 
-def _code(label: str = "Code", *, recovery: bool = True) -> StringField:
-    return StringField(
+class CodeField(StringField):
+    """A code as typed; never written into a page again."""
+
+    def _value(self) -> str:
+        return ""
+
+
+def _code(label: str = "Code", *, recovery: bool = True) -> CodeField:
+    return CodeField(
         label,
         required(label),
         filters=[one_line],
