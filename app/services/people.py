@@ -348,7 +348,8 @@ def _checked_role(session: Session, role: str, sites: Sequence[str]) -> list[Sit
         raise Invalid("sites", "A reporter reports for at least one site; name it")
     if role != Role.REPORTER and sites:
         raise Invalid("sites", "Only reporters report for sites")
-    found = {site.id: site for site in (require_site(session, key, "sites") for key in sites)}
+    names = [checked_text("sites", key, SHORT_TEXT_LIMIT, label="Sites") for key in sites]
+    found = {site.id: site for site in (require_site(session, key, "sites") for key in names)}
     return sorted(found.values(), key=lambda site: site.key)
 
 
