@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
 from flask import Flask
@@ -36,12 +36,16 @@ def alive(visitor: Visitor) -> bool:
     return visitor.get("/tickets").status_code == 200
 
 
+VALUES: Mapping[str, str | int] = {"number": 1, "kind": "sites", "form": "csv", "person": "kit"}
+"""What stands in an address by the name of the place; elsewhere the name of a file."""
+
+
 def own_addresses(app: Flask, method: str) -> Iterator[tuple[str, str]]:
     """Every address of the URL map that takes this method, with ticket 1 where one is named."""
     adapter = app.url_map.bind("localhost")
     for rule in app.url_map.iter_rules():
         if method in (rule.methods or ()):
-            values = {name: 1 if name == "number" else "icon.svg" for name in rule.arguments}
+            values = {name: VALUES.get(name, "icon.svg") for name in rule.arguments}
             yield rule.endpoint, adapter.build(rule.endpoint, values, method=method)
 
 
