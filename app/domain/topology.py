@@ -21,8 +21,8 @@ _ROUNDS: Final = 8
 _ROUNDS_OF_MANY: Final = 3
 _APART: Final = 11.0
 """Between links of the same two sites."""
-_MARKS_APART: Final = 21.0
-"""Between the middles of two marks."""
+_LEAST_SCALE: Final = 0.55
+"""Where all is smaller than that, links of the same two sites still lie apart."""
 _CLEAR: Final = 80.0
 """Links between two sites of the ring pass the middle at least so far away, in a full frame."""
 _CUT: Final = "…"
@@ -117,7 +117,7 @@ def lay_out(
     spots = [_spot(key, places[key], frame, central=False) for key in ring]
     if centre is not None:
         spots.append(_spot(centre, places[centre], frame, central=True))
-    lines = _lines(edges, places, centre, frame.across / PAGE.across * growth)
+    lines = _lines(edges, places, centre, frame.across / PAGE.across * growth, frame.font)
     return _framed(spots, lines, frame)
 
 
@@ -261,26 +261,31 @@ def _width(text: str, font: float) -> float:
 
 
 def _lines(
-    edges: Sequence[Edge], places: Mapping[str, Point], centre: str | None, scale: float
+    edges: Sequence[Edge],
+    places: Mapping[str, Point],
+    centre: str | None,
+    scale: float,
+    font: float,
 ) -> list[Line]:
     """Each link; those between the same two sites lie side by side, no mark lies on another."""
     together: dict[tuple[str, str], list[Edge]] = defaultdict(list)
     for edge in edges:
         together[min(edge.a, edge.b), max(edge.a, edge.b)].append(edge)
-    clear = _CLEAR * scale if centre is not None else 0.0
+    clear = max(_CLEAR * scale, font * 4) if centre is not None else 0.0
+    apart = _APART * min(max(scale, _LEAST_SCALE), 1.0)
     curves: dict[str, _Curve] = {}
     for (a, b), group in together.items():
         if b == centre:  # out of the middle
             a, b = b, a
         for position, edge in enumerate(group):
-            aside = (position - (len(group) - 1) / 2) * _APART * min(scale, 1.0)
+            aside = (position - (len(group) - 1) / 2) * apart
             make = _spoke if a == centre else _arc
             curves[edge.name] = make(places[a], places[b], aside, clear)
     lines = {}
     marks: list[Point] = []
     for name in sorted(curves, key=lambda name: (not curves[name].straight, name)):
         curve = curves[name]
-        mark = curve.clear_place(marks)
+        mark = curve.clear_place(marks, font * 1.5)
         marks.append(mark)
         lines[name] = Line(name, curve.path, *mark)
     return [lines[edge.name] for edge in edges]
@@ -312,14 +317,19 @@ class _Curve:
         )
         return (round(x, 1), round(y, 1))
 
-    def clear_place(self, taken: Sequence[Point]) -> Point:
-        """The first place on the curve that is clear of others; its usual one if none is."""
-        shares = (0.62, 0.7, 0.54, 0.78, 0.46) if self.straight else (0.5, 0.42, 0.58, 0.34, 0.66)
-        for share in shares:
-            place = self.at(share)
-            if all(hypot(place[0] - x, place[1] - y) >= _MARKS_APART for x, y in taken):
+    def clear_place(self, taken: Sequence[Point], apart: float) -> Point:
+        """The place on the curve nearest to its usual one that is so far from others; else the
+        one that is farthest from them."""
+        usual = 0.62 if self.straight else 0.5
+        best, room = self.at(usual), -1.0
+        for step in (0, 1, -1, 2, -2, 3, -3, 4, -4, 5, -5):
+            place = self.at(usual + step * 0.06)
+            nearest = min((hypot(place[0] - x, place[1] - y) for x, y in taken), default=apart)
+            if nearest >= apart:
                 return place
-        return self.at(shares[0])
+            if nearest > room:
+                best, room = place, nearest
+        return best
 
 
 def _spoke(start: Point, end: Point, aside: float, _clear: float) -> _Curve:

@@ -124,16 +124,6 @@ class Snapshot:
         return next((site.key for site in self.sites if site.tier == 0), None)
 
 
-def tier_on(site: Site, day: date) -> int | None:
-    """0 or 1 if the site was T0 or T1 on that day, else None."""
-    return _tier(site.tier, site.tier_since, site.tier_until, day)
-
-
-def link_valid_on(day: date) -> ColumnElement[bool]:
-    """The condition that a link was valid on that day."""
-    return _valid(Link, day)
-
-
 def registry_on(
     session: Session,
     day: date,

@@ -188,7 +188,8 @@ def picture() -> Response:
 
 def _pictures(snapshot: Snapshot, asked: Question) -> list[Picture]:
     """For a screen, and for a phone; a large network only scrolls."""
-    if not snapshot.complete or not snapshot.sites:
+    lonely = asked.site is not None and not snapshot.links
+    if not snapshot.complete or not snapshot.sites or lonely:
         return []
     whole = _picture(snapshot, asked, PAGE, "page")
     if whole.layout.width > _WIDEST:

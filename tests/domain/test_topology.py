@@ -7,7 +7,18 @@ from random import Random
 
 import pytest
 
-from app.domain.topology import PAGE, SMALL, Edge, Layout, crossings, lay_out, overlaps, ring_order
+from app.domain.topology import (
+    NARROW,
+    PAGE,
+    SMALL,
+    Edge,
+    Frame,
+    Layout,
+    crossings,
+    lay_out,
+    overlaps,
+    ring_order,
+)
 
 SIXTEEN = [
     *("CA-TRIUMF", "CN-IHEP", "DE-KIT", "ES-PIC", "FR-CCIN2P3", "IT-INFN-CNAF"),
@@ -151,15 +162,17 @@ def test_parallel_links_lie_side_by_side_and_their_marks_apart() -> None:
         assert ((x1 - x2) ** 2 + (y1 - y2) ** 2) ** 0.5 > 18
 
 
-def test_no_mark_lies_on_another() -> None:
+@pytest.mark.parametrize("frame", [PAGE, NARROW])
+def test_no_mark_lies_on_another(frame: Frame) -> None:
     edges = [*star(SIXTEEN, CHORDS), Edge("second", "CH-CERN", "DE-KIT")]
     marks = [
-        (one.mark_x, one.mark_y) for one in lay_out([*SIXTEEN, "CH-CERN"], edges, "CH-CERN").lines
+        (one.mark_x, one.mark_y)
+        for one in lay_out([*SIXTEEN, "CH-CERN"], edges, "CH-CERN", frame).lines
     ]
     assert len(set(marks)) == len(edges)
     for position, (x1, y1) in enumerate(marks):
         for x2, y2 in marks[position + 1 :]:
-            assert ((x1 - x2) ** 2 + (y1 - y2) ** 2) ** 0.5 >= 20
+            assert ((x1 - x2) ** 2 + (y1 - y2) ** 2) ** 0.5 >= frame.font * 1.2
 
 
 def test_an_arc_keeps_clear_of_the_site_in_the_middle() -> None:

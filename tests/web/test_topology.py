@@ -273,6 +273,7 @@ def test_an_empty_network_says_so_and_what_next(cast: Cast, visit: Enter) -> Non
     words = " ".join(around.text_content().split())
     assert "DE-KIT has no link of LHCONE today" in words
     assert "Show all sites" in words
+    assert not around.xpath("//figure")  # one site alone is no picture
 
 
 def test_a_huge_network_is_a_table_in_pages_until_a_site_is_chosen(
