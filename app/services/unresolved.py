@@ -45,8 +45,6 @@ from app.services.ticket_fields import as_logged, current_value, follow_responsi
 from app.services.tickets import record_on_ticket
 
 _MANAGE: Final = "decide what unresolved names mean"
-STEP: Final = 200
-"""Tickets that follow in one transaction, so that other writers never wait long."""
 PAGE: Final = 25
 DEFAULT_UNIT: Final = "TPM"
 LONGEST_UNIT: Final = 50
@@ -501,9 +499,7 @@ def _decide(
         record_change(session, by, kind="name", thing_id=row.id, fields=fields)
 
 
-def follow_tickets(
-    session: Session, by: Writer, kind: NameKind, name: str, limit: int = STEP
-) -> Followed:
+def follow_tickets(session: Session, by: Writer, kind: NameKind, name: str, limit: int) -> Followed:
     """Let up to ``limit`` tickets that bear a name affect what it means by now.
 
     One change in the log for each. A name that means nothing moves no ticket. Units need nothing:
@@ -535,7 +531,7 @@ def follow_tickets(
 
 
 def release_tickets(
-    session: Session, by: Writer, kind: NameKind, name: str, limit: int = STEP
+    session: Session, by: Writer, kind: NameKind, name: str, limit: int
 ) -> Followed:
     """The reverse after an alias was taken back: up to ``limit`` tickets bear the name unresolved
     again. While the name means something, nothing is released."""

@@ -40,6 +40,7 @@ from app.web import (
     tickets_csv,
     times,
     topology,
+    unresolved,
 )
 
 PLACES = (("Tickets", "tickets.listing"), ("Sites", "sites.listing"), ("Links", "links.listing"))
@@ -66,6 +67,7 @@ def register(flask_app: Flask) -> None:
         guide,
         admin,
         audit,
+        unresolved,
         topology,
         people,
         second_factor,
@@ -107,6 +109,7 @@ def _surroundings() -> dict[str, Any]:
         "partners": "Admin",
         "admin": "Admin",
         "audit": "Admin",
+        "unresolved": "Admin",
         "imports": "Admin",
         "people": "Admin",
         "cric": "Admin",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from flask import Blueprint, render_template
 
 from app.domain.access import require_admin
+from app.extensions import db
+from app.services.unresolved import count_unresolved
 from app.web.login import acting
 
 blueprint = Blueprint("admin", __name__, url_prefix="/admin")
@@ -14,6 +16,11 @@ PLACES = (
     ("People", "people.listing", "Who may log in to these pages, as what and for which sites"),
     ("Imports", "imports.choose", "Sites and links as CSV or JSON, with a look at the difference"),
     ("CRIC", "cric.listing", "What WLCG's site database proposes, to accept or refuse one by one"),
+    (
+        "Unresolved names",
+        "unresolved.listing",
+        "Sites, links and units that tickets name and the registry does not know",
+    ),
     ("Audit", "audit.listing", "Every change, every refused right, every failed login"),
 )
 """Word, endpoint and one line of each place."""
@@ -23,4 +30,5 @@ PLACES = (
 def index() -> str:
     """Every place of administration."""
     require_admin(acting(), "see the pages of administration")
-    return render_template("admin/index.html", admin_places=PLACES, counts={})
+    counts = {"unresolved.listing": count_unresolved(db.session(), acting())}
+    return render_template("admin/index.html", admin_places=PLACES, counts=counts)

@@ -60,9 +60,9 @@ COLUMNS: dict[str, Sequence[str]] = {
 """The columns of each list's CSV; of a change there is one line for each field."""
 _PAGES: dict[str, tuple[str, Callable[[Thing], dict[str, Any]]]] = {
     "ticket": ("tickets.detail", lambda thing: {"number": thing.key}),
-    "site": ("registry.site", lambda thing: {"key": thing.name}),
-    "link": ("registry.link", lambda thing: {"name": thing.name}),
-    "person": ("people.person", lambda thing: {"name": thing.name}),
+    "site": ("sites.site", lambda thing: {"key": thing.name}),
+    "link": ("links.link", lambda thing: {"name": thing.name}),
+    "person": ("people.show", lambda thing: {"person": thing.name}),
     "account": ("partners.account", lambda thing: {"number": thing.key}),
     "token": ("tokens.listing", lambda _thing: {}),
     "unit": ("unresolved.listing", lambda thing: {"kind": "unit", "name": thing.name}),

@@ -88,6 +88,7 @@ def new() -> Response:
     require_admin(acting(), _MANAGE)
     form = LinkForm()
     if request.method == "GET":
+        form.name.data = request.args.get("name", "")  # as the list of unresolved names asks
         return _form_page(form, None)
     if pressed(form, request.form.get("do", "")):
         return _form_page(form, None)

@@ -87,6 +87,7 @@ def new() -> Response:
     require_admin(acting(), _MANAGE)
     form = SiteForm()
     if request.method == "GET":
+        form.key.data = request.args.get("key", "")  # as the list of unresolved names asks
         return _form_page(form, None)
     if pressed(form, request.form.get("do", "")):
         return _form_page(form, None)

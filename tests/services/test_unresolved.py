@@ -139,10 +139,10 @@ def test_an_alias_of_a_site_and_its_tickets_follow(session: Session, cast: Cast)
     followed = decide(session, cast, follow_tickets, SITE, TYPO, 2)
     assert (followed.done, followed.left) == (2, 2)
     assert ticket_of(session, numbers[0]).responsible_site.key == "DE-KIT"  # type: ignore[union-attr]
-    followed = decide(session, cast, follow_tickets, SITE, TYPO)
+    followed = decide(session, cast, follow_tickets, SITE, TYPO, 9)
     assert (followed.done, followed.left) == (2, 0)
     assert listed(session, cast, SITE) == []
-    assert decide(session, cast, follow_tickets, SITE, TYPO).done == 0
+    assert decide(session, cast, follow_tickets, SITE, TYPO, 9).done == 0
 
     ticket = ticket_of(session, numbers[2])
     assert ticket.version == 2
@@ -159,10 +159,10 @@ def test_an_alias_of_a_site_is_taken_back(session: Session, cast: Cast) -> None:
     number = opened(session, cast.ggus, sites=(TYPO,))
     other = opened(session, cast.ggus, sites=("FZK-LCG2",))
     decide(session, cast, make_alias, SITE, TYPO, "DE-KIT")
-    decide(session, cast, follow_tickets, SITE, TYPO)
-    assert decide(session, cast, release_tickets, SITE, TYPO).done == 0, "it still means DE-KIT"
+    decide(session, cast, follow_tickets, SITE, TYPO, 9)
+    assert decide(session, cast, release_tickets, SITE, TYPO, 9).done == 0, "it still means DE-KIT"
     decide(session, cast, take_back, SITE, TYPO, "Was wrong")
-    followed = decide(session, cast, release_tickets, SITE, TYPO)
+    followed = decide(session, cast, release_tickets, SITE, TYPO, 9)
     assert (followed.done, followed.left) == (1, 0)
     assert listed(session, cast, SITE) == [(TYPO, 1, number)]
     ticket = ticket_of(session, number)
@@ -188,7 +188,7 @@ def test_an_alias_of_a_link_there_and_back(session: Session, cast: Cast) -> None
         ("aliases", None, SLIP),
         ("why", None, "A slip"),
     ]
-    decide(session, cast, follow_tickets, LINK, SLIP)
+    decide(session, cast, follow_tickets, LINK, SLIP, 9)
     ticket = ticket_of(session, number)
     assert [(row.link.name, row.recognised) for row in ticket.affected_links] == [
         ("CERN-GRIDKA-LHCOPN-001", True)
@@ -203,7 +203,7 @@ def test_an_alias_of_a_link_there_and_back(session: Session, cast: Cast) -> None
     assert listed(session, cast, LINK) == []
 
     decide(session, cast, take_back, LINK, SLIP)
-    decide(session, cast, release_tickets, LINK, SLIP)
+    decide(session, cast, release_tickets, LINK, SLIP, 9)
     assert current_value(ticket_of(session, number), "links") == ()
     assert current_value(ticket_of(session, later), "links") == ()
     assert current_value(ticket_of(session, named), "links") == ("CERN-GRIDKA-LHCOPN-001",)
@@ -218,8 +218,8 @@ def test_a_new_record_lets_its_tickets_follow_too(session: Session, cast: Cast) 
     decide(session, cast, create_link, {**link, "end_a": "CH-CERN", "end_b": "XX-NEW"})
     assert the(session, cast, SITE, "XX-NEW").means == "XX-NEW"
     assert the(session, cast, LINK, "CERN-NEW-LHCOPN-001").means == "CERN-NEW-LHCOPN-001"
-    decide(session, cast, follow_tickets, SITE, "XX-NEW")
-    decide(session, cast, follow_tickets, LINK, "CERN-NEW-LHCOPN-001")
+    decide(session, cast, follow_tickets, SITE, "XX-NEW", 9)
+    decide(session, cast, follow_tickets, LINK, "CERN-NEW-LHCOPN-001", 9)
     ticket = ticket_of(session, number)
     assert current_value(ticket, "links") == ("CERN-NEW-LHCOPN-001",)
     assert current_value(ticket, "responsible_site") == "XX-NEW"
@@ -233,7 +233,7 @@ def test_final_tickets_follow_as_well(session: Session, cast: Cast) -> None:
             wanted = {"state": state, "solution": "Done"} if state == "solved" else {"state": state}
             change_ticket(session, writer(cast.operator), number, wanted)
     decide(session, cast, make_alias, SITE, TYPO, "DE-KIT")
-    assert decide(session, cast, follow_tickets, SITE, TYPO).done == 1
+    assert decide(session, cast, follow_tickets, SITE, TYPO, 9).done == 1
     assert ticket_of(session, number).state == "verified"
 
 
@@ -288,8 +288,8 @@ def test_only_admins_may(session: Session, cast: Cast) -> None:
             (make_alias, (SITE, TYPO, "DE-KIT")),
             (dismiss_name, (SITE, TYPO)),
             (take_back, (SITE, TYPO)),
-            (follow_tickets, (SITE, TYPO)),
-            (release_tickets, (SITE, TYPO)),
+            (follow_tickets, (SITE, TYPO, 9)),
+            (release_tickets, (SITE, TYPO, 9)),
             (add_unit, ("A unit",)),
         ):
             session.rollback()
