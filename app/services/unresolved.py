@@ -135,11 +135,18 @@ def unresolved_names(
 def unresolved_name(session: Session, actor: Actor, kind: NameKind, name: str) -> UnresolvedName:
     """One name that some ticket bears unresolved, dismissed or not; else ``NotFound``."""
     require_admin(actor, _MANAGE)
+    _check_bearable(name)
     counted = _COUNTS[kind](_column(kind) == name)
     rows = [tuple(row) for row in session.execute(counted)]
     if not rows or (kind is NameKind.UNIT and name in _known_units(session)):
         raise NotFound
     return _told(session, kind, rows)[0]
+
+
+def _check_bearable(name: str) -> None:
+    """Raise ``NotFound`` for what no ticket can bear as a name."""
+    if len(name) > LONGEST_NAME or "\0" in name:
+        raise NotFound
 
 
 def _column(kind: NameKind) -> Any:
@@ -343,6 +350,7 @@ def make_alias(
     """
     unresolved_name(session, by.actor, kind, name)
     reason = checked_why(why)
+    target = checked_text("target", target, LONGEST_NAME, label="It means").strip()
     if kind is NameKind.SITE:
         checked_choice("system", system, NameSystem, "System")
         site = find_site(session, target) if target else None
@@ -441,6 +449,7 @@ def take_back(session: Session, by: Writer, kind: NameKind, name: str, why: str 
     nothing was decided, ``Invalid`` where the name cannot be taken off.
     """
     require_admin(by.actor, _MANAGE)
+    _check_bearable(name)
     reason = checked_why(why)
     row = session.scalars(
         select(NameDecision).where(
@@ -506,6 +515,7 @@ def follow_tickets(session: Session, by: Writer, kind: NameKind, name: str, limi
     a ticket keeps its unit as it was sent.
     """
     require_admin(by.actor, _MANAGE)
+    _check_bearable(name)
     means = _meanings(session, kind, [name]).get(name, "")
     if not means or kind is NameKind.UNIT:
         return Followed(0, 0)
@@ -536,6 +546,7 @@ def release_tickets(
     """The reverse after an alias was taken back: up to ``limit`` tickets bear the name unresolved
     again. While the name means something, nothing is released."""
     require_admin(by.actor, _MANAGE)
+    _check_bearable(name)
     if kind is NameKind.UNIT or name in _meanings(session, kind, [name]):
         return Followed(0, 0)
     if kind is NameKind.SITE:

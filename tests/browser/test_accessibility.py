@@ -31,6 +31,7 @@ NO_PAGES = {
     "static",
     "tickets_csv.download",
     "audit.download",
+    "unresolved.name",  # see _states
     "start",
     "attachments.download",
     "downloads.download",
@@ -180,6 +181,10 @@ def _states(scene: Scene) -> list[str]:
         "/admin/audit?kind=ticket&kind=site",
         "/admin/audit?list=refusals",
         "/admin/audit?list=logins",
+        "/admin/unresolved?kind=unit",
+        "/admin/unresolved?kind=link",
+        "/admin/unresolved?kind=decided",
+        "/admin/unresolved/name?kind=site&name=A+site+that+nobody+knows",
         "/admin/audit?door=window&field=nothing+like+this",
         "/sites?q=nothing&tier=T9",
         "/sites/DE-KIT?on=2013-03-06",

@@ -26,13 +26,14 @@ from wtforms import (
 
 from app.domain.ticket_content import TEXT_LIMITS
 from app.models import Change, Login, Ticket
-from app.web import forms, partner_forms, people_forms, registry_forms
+from app.web import forms, partner_forms, people_forms, registry_forms, unresolved_forms
 from app.web.rows_field import RowsField
 from tests.cast import PASSWORD, Cast
 from tests.web.conftest import Enter, Open
 from tests.web.visitor import Fields, Form, PageReader
 
 TICKET = "/tickets/1"
+UNKNOWN = "A site that nobody knows"
 ACCOUNT = "/partners/accounts/1"
 PERSON = "/admin/people/pic"
 SITE = "/sites/DE-KIT"
@@ -69,6 +70,9 @@ PLACES: dict[type[FlaskForm], str] = {
     registry_forms.LinkEditForm: f"{LINK}/edit",
     registry_forms.RetireForm: f"{SITE}/retire",
     registry_forms.ConfirmForm: f"{SITE}/confirm",
+    unresolved_forms.AliasForm: "/admin/unresolved/alias",
+    unresolved_forms.NameForm: "/admin/unresolved/dismiss",
+    unresolved_forms.UnitForm: "/admin/unresolved/unit",
 }
 WAITING = {people_forms.AskCodeForm, people_forms.ResetForm}
 """Open only to a login or a link that waits: tried in test_second_factor and test_reset."""
@@ -121,14 +125,35 @@ GOOD: dict[type[FlaskForm], dict[str, str]] = {
     registry_forms.LinkEditForm: {"why": "Typed reason"},
     registry_forms.RetireForm: {"on": "2026-01-31", "why": "Typed reason"},
     registry_forms.ConfirmForm: {"field": "tier", "source": "Typed source"},
+    unresolved_forms.AliasForm: {
+        "kind": "site",
+        "name": UNKNOWN,
+        "target": "DE-KIT",
+        "system": "GOCDB",
+        "why": "Typed reason",
+    },
+    unresolved_forms.NameForm: {"kind": "site", "name": UNKNOWN, "why": "Typed reason"},
+    unresolved_forms.UnitForm: {"unit": "Typed unit", "why": "Typed reason"},
 }
 REFUSED: dict[tuple[type[FlaskForm], str], set[int]] = {
     (forms.UndoForm, "name"): {404},
+    **{
+        (kind, name): {404}
+        for kind in (unresolved_forms.AliasForm, unresolved_forms.NameForm)
+        for name in ("kind", "name")
+    },
     (forms.ThemeForm, "theme"): {303},  # a button of every page: says so on the page it stands on
     (forms.LoginForm, "name"): {401, 422},
     (forms.LoginForm, "password"): {401, 422, 429},
 }
 """Answers other than 422 to bad values."""
+PLAIN = {
+    forms.UndoForm,
+    forms.UnrelateForm,
+    unresolved_forms.AliasForm,
+    unresolved_forms.NameForm,
+}
+"""Whose refusals may be a page that shows what was typed, to copy."""
 SECRET = {"old", "new", "again", "password", "one_time_code"}
 UNREADABLE = (b"bad \xff bytes", b"half a pair \xed\xa0\x80", b"overlong \xc0\xaf", b"cut \xe2\x82")
 CONTROL = ("a\x01b", "a\0b", "a\x0bb", "a\x7fb\x00c", "a\ufffeb")
@@ -150,7 +175,7 @@ TIMES = (
 def classes() -> list[type[FlaskForm]]:
     return [
         kind
-        for module in (forms, partner_forms, people_forms, registry_forms)
+        for module in (forms, partner_forms, people_forms, registry_forms, unresolved_forms)
         for _name, kind in inspect.getmembers(module, inspect.isclass)
         if issubclass(kind, FlaskForm) and kind is not FlaskForm
     ]
@@ -259,6 +284,7 @@ def test_every_form_is_tried(app: Flask) -> None:
     buttons = (
         *("/logout", "/checked", "/add-secret", "/disable", "/enable", "/remove"),
         *("/accept", "/refuse", "/reopen"),
+        *("/take-back", "/follow"),  # the name and a reason, as dismissing does
         *("/begin", "/end-other-logins"),
         *("/end-logins", "/take-off-second-factor", "/link"),  # a reason, as disabling does
         *("/login/code", "/reset"),  # see WAITING
@@ -277,7 +303,7 @@ def test_every_form_is_tried(app: Flask) -> None:
 def test_every_field_refuses_what_it_cannot_take(
     app: Flask, session: Session, cast: Cast, visit: Enter, opened: Open, kind: type[FlaskForm]
 ) -> None:
-    opened(title="CERN-GRIDKA-LHCOPN-001 moves", category="change", sites=("DE-KIT",))
+    opened(title="CERN-GRIDKA-LHCOPN-001 moves", category="change", sites=("DE-KIT", UNKNOWN))
     visitor = visit(cast.admin)
     path = PLACES[kind]
     shown = kind not in (
@@ -296,6 +322,8 @@ def test_every_field_refuses_what_it_cannot_take(
         people_forms.OffForm,
         registry_forms.RetireForm,
         registry_forms.ConfirmForm,
+        unresolved_forms.AliasForm,
+        unresolved_forms.NameForm,
     )
     shown_at = {
         forms.CommentForm: TICKET,
@@ -306,6 +334,7 @@ def test_every_field_refuses_what_it_cannot_take(
         people_forms.RoleForm: PERSON,
         people_forms.DemandForm: "/admin/people",
         partner_forms.SwitchesForm: ACCOUNT,
+        unresolved_forms.UnitForm: "/admin/unresolved?kind=unit",
     }
     data: dict[str, str | Sequence[str]] = {}
     if shown:
@@ -331,7 +360,7 @@ def test_every_field_refuses_what_it_cannot_take(
             page = PageReader(answer.text)
             words = " ".join("".join(page.alerts).split()) or page.text
             assert words, where
-            assert len(words) < 2000 or kind in (forms.UndoForm, forms.UnrelateForm), where
+            assert len(words) < 2000 or kind in PLAIN, where
             if not isinstance(field, HiddenField) and kind is not forms.LoginForm:
                 assert str(field.label.text).lower() in words.lower(), (where, words)
             for name in SECRET & set(sent):
