@@ -1,4 +1,4 @@
-"""Laying reference data: sites, their names and links that the registry does not hold yet.
+"""Laying reference data: sites, their facts and names, and links that the registry does not hold.
 
 What is in the registry already is never overwritten: it may have been put right since. It reads
 the files that ship with the release and knows nothing of tickets.
@@ -7,7 +7,7 @@ the files that ship with the release and knows nothing of tickets.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from app.domain.access import Writer
 from app.domain.registry import SiteNameValue, logged, name_text
-from app.models import Link, Site, SiteName
+from app.models import Change, ChangedField, Link, Site, SiteAsn, SiteName
 from app.services.changes import FieldChange, record_change
 from app.services.registry import LINK, SITE, set_source
 
@@ -35,7 +35,7 @@ def seed_reference(session: Session, by: Writer) -> int:
 
 
 def add_sites(session: Session, by: Writer, file: Path) -> int:
-    """Add the sites of a file, and to sites that are there the names that they lack.
+    """Add the sites of a file, and to sites that are there the names and facts that they lack.
 
     A name that another site bears already is left to that site.
     """
@@ -43,6 +43,15 @@ def add_sites(session: Session, by: Writer, file: Path) -> int:
     sites = {site.key: site for site in session.scalars(select(Site))}
     bearer = {
         row.name: row.site_id for row in session.execute(select(SiteName.name, SiteName.site_id))
+    }
+    ever_set = {
+        (row.thing_id, row.field)
+        for row in session.execute(
+            select(Change.thing_id, ChangedField.field)
+            .join(ChangedField.change)
+            .where(Change.kind == SITE, ChangedField.field.in_(_FACTS))
+            .distinct()
+        )
     }
     changed = 0
     for entry in content["sites"]:
@@ -57,6 +66,7 @@ def add_sites(session: Session, by: Writer, file: Path) -> int:
             session.flush()
             _say_sources(session, site, entry, content["sources"])
             fields = _logged(site, ("key", "country", "time_zone", "tier", *_TIER_DAYS))
+        fields += _add_facts(session, site, entry["facts"], content["sources"], ever_set)
         before = _names_text(site)
         held = {(name.system, name.name) for name in site.names}
         for name in entry["names"]:
@@ -119,6 +129,7 @@ def add_links(session: Session, by: Writer, file: Path) -> int:
     return changed
 
 
+_FACTS = ("asns", "bandwidth_gbps", "nrens", "vos")
 _TIER_DAYS = ("tier_since", "tier_until")
 
 
@@ -134,6 +145,29 @@ def _new_site(entry: Mapping[str, Any], sources: Mapping[str, str]) -> Site:
         source=_sources(sources, entry["sources"]),
         version=1,
     )
+
+
+def _add_facts(
+    session: Session,
+    site: Site,
+    stated: Mapping[str, Any],
+    texts: Mapping[str, str],
+    ever_set: Collection[tuple[int, str]],
+) -> list[FieldChange]:
+    """Lay the facts of a site that nobody ever set, or took off again."""
+    added = []
+    for field, value in stated["values"].items():
+        if (site.id, field) in ever_set:
+            continue
+        if field == "asns":
+            site.asns = [SiteAsn(asn=asn) for asn in value]
+            value = tuple(value)
+        else:
+            value = tuple(value) if isinstance(value, list) else value
+            setattr(site, field, "; ".join(value) if isinstance(value, tuple) else value)
+        set_source(session, SITE, site, field, _sources(texts, stated["sources"]))
+        added.append(FieldChange(field, None, logged(field, value)))
+    return added
 
 
 def _say_sources(

@@ -15,6 +15,7 @@ from app.models import Change, FactSource, Link, Site, SiteName
 from app.services.changes import changes_of
 from app.services.reference import add_links, seed_reference
 from app.services.registry import find_site
+from app.services.sites import change_site
 
 BY = Writer(actor=SYSTEM, door=Door.COMMAND, now=datetime(2026, 11, 25, 12, tzinfo=UTC))
 
@@ -156,3 +157,33 @@ def test_days_of_an_attested_link_are_a_sample_of_their_own(session: Session) ->
     fields = {item.field: item.new for item in changes_of(session, "link", link.id)[0].fields}
     assert fields["valid_from"] == "2015-03-01"
     assert "valid_until" not in fields
+
+
+def test_facts_are_laid_with_their_source_and_never_over_what_was_taken_off(
+    session: Session,
+) -> None:
+    _seed(session)
+    site = find_site(session, "DE-KIT")
+    assert site is not None
+    assert [row.asn for row in site.asns] == [58069]
+    assert (site.bandwidth_gbps, site.nrens) == (200, "DFN")
+    source = session.get(FactSource, ("site", site.id, "bandwidth_gbps"))
+    assert source is not None
+    assert source.source.startswith("CRIC rcsite snapshot")
+    with writing(session):
+        change_site(session, BY, "DE-KIT", {"bandwidth_gbps": None, "asns": (64512,)})
+    assert _seed(session) == 0
+    session.expire_all()
+    site = find_site(session, "DE-KIT")
+    assert site is not None
+    assert (site.bandwidth_gbps, [row.asn for row in site.asns]) == (None, [64512])
+
+
+def test_two_asns_of_one_site_and_no_bandwidth_where_the_source_disagrees_with_itself(
+    session: Session,
+) -> None:
+    _seed(session)
+    site = find_site(session, "SARA-MATRIX")
+    assert site is not None
+    assert [row.asn for row in site.asns] == [1104, 1162]
+    assert site.bandwidth_gbps is None
