@@ -20,6 +20,7 @@ from app.models import (
     SitePrefix,
 )
 from app.services.registry import LINK, SITE
+from app.services.registry_on import had_tier
 
 PAGE = 50
 IN_USE, RETIRED, EVERY = "in use", "retired", "all"
@@ -152,10 +153,7 @@ def _site_conditions(wanted: SiteFilter) -> list[ColumnElement[bool]]:
     parts = _shown(Site, wanted.show, wanted.day)
     for word in wanted.text.split():
         parts.append(_site_holds(word))
-    is_then = and_(
-        or_(Site.tier_since.is_(None), Site.tier_since <= wanted.day),
-        or_(Site.tier_until.is_(None), Site.tier_until > wanted.day),
-    )
+    is_then = had_tier(wanted.day)
     if wanted.tier in (T0, T1):
         parts += [Site.tier == int(wanted.tier[1]), is_then]
     elif wanted.tier == PAST_T1:

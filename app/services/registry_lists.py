@@ -16,6 +16,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, lazyload, load_only, 
 from app.domain.errors import NotFound
 from app.models import FactSource, Link, Site, SiteName
 from app.services.registry import find_site, responsible_site_of_link
+from app.services.registry_on import had_tier, tier_on
 
 
 @dataclass(frozen=True)
@@ -58,13 +59,6 @@ def is_valid_on(row: Site | SiteName | Link, day: date) -> bool:
     return begun and (row.valid_until is None or row.valid_until > day)
 
 
-def tier_on(site: Site, day: date) -> int | None:
-    """0 or 1 if the site was T0 or T1 on that day."""
-    begun = site.tier_since is not None and site.tier_since <= day
-    ended = site.tier_until is not None and site.tier_until <= day
-    return site.tier if begun and not ended else None
-
-
 def sites_wanted(session: Session, wanted: Wanted, tier: int | None = None) -> list[ListedSite]:
     """One page of sites by key. ``tier``: T0 or T1 on the day of ``on``, else ever."""
     query = _sites().order_by(Site.key).limit(wanted.limit).where(Site.key > wanted.after)
@@ -76,10 +70,7 @@ def sites_wanted(session: Session, wanted: Wanted, tier: int | None = None) -> l
     if tier is not None:
         query = query.where(Site.tier == tier)
         if wanted.on is not None:
-            query = query.where(
-                Site.tier_since <= wanted.on,
-                or_(Site.tier_until.is_(None), Site.tier_until > wanted.on),
-            )
+            query = query.where(had_tier(wanted.on))
     if wanted.network:
         links = select(Link).where(Link.network == wanted.network)
         if wanted.on is not None:

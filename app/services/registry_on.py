@@ -124,6 +124,20 @@ class Snapshot:
         return next((site.key for site in self.sites if site.tier == 0), None)
 
 
+def tier_on(site: Site, day: date) -> int | None:
+    """0 or 1 if the site was T0 or T1 on that day, else None. Without a first day: always."""
+    return _tier(site.tier, site.tier_since, site.tier_until, day)
+
+
+def had_tier(day: date) -> ColumnElement[bool]:
+    """The same as a condition: that a site was T0 or T1 on that day."""
+    return and_(
+        Site.tier.is_not(None),
+        or_(Site.tier_since.is_(None), Site.tier_since <= day),
+        or_(Site.tier_until.is_(None), Site.tier_until > day),
+    )
+
+
 def registry_on(
     session: Session,
     day: date,
@@ -185,7 +199,7 @@ def outline_on(
     keys = {key for row in rows for key in (row.key_a, row.key_b)}
     tiers = session.execute(
         select(Site.key, Site.tier, Site.tier_since, Site.tier_until).where(
-            or_(Site.key.in_(keys), and_(_of_tier(day), _valid(Site, day)))
+            or_(Site.key.in_(keys), and_(had_tier(day), _valid(Site, day)))
             if network == "LHCOPN"
             else Site.key.in_(keys)
         )
@@ -283,14 +297,6 @@ def _valid(kind: type[Link | Site | SiteName], day: date) -> ColumnElement[bool]
     )
 
 
-def _of_tier(day: date) -> ColumnElement[bool]:
-    return and_(
-        Site.tier.in_((0, 1)),
-        or_(Site.tier_since.is_(None), Site.tier_since <= day),
-        or_(Site.tier_until.is_(None), Site.tier_until > day),
-    )
-
-
 def _tier(tier: int | None, since: date | None, until: date | None, day: date) -> int | None:
     there = (since is None or since <= day) and (until is None or day < until)
     return tier if there else None
@@ -370,7 +376,7 @@ def _sites(
 ) -> tuple[SiteOn, ...]:
     wanted: ColumnElement[bool] = Site.id.in_(list(ids))
     if with_t1s:
-        wanted = or_(wanted, and_(_of_tier(day), _valid(Site, day)))
+        wanted = or_(wanted, and_(had_tier(day), _valid(Site, day)))
     rows = session.execute(
         select(*(Site.id, Site.key, Site.sample, Site.tier, Site.tier_since, Site.tier_until))
         .where(wanted)

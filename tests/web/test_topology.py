@@ -17,6 +17,7 @@ from app.extensions import db
 from app.models import Link, Site, SiteName
 from app.services.reference import add_links, seed_reference
 from app.services.registry import find_site
+from app.services.registry_lists import Wanted, sites_wanted
 from app.services.registry_on import MOST_LINKS
 from app.services.tickets import find_ticket
 from app.web.topology import topology_of
@@ -339,3 +340,16 @@ def test_every_site_and_link_of_the_picture_leads_to_its_record_and_back(
             assert visitor.get(topology).status_code == 200
     for path in ("/sites", "/links"):
         assert ("/topology", "Topology") in visitor.read(path).links
+
+
+def test_a_t1_since_nobody_knows_when_is_one_on_every_page(
+    session: Session, cast: Cast, visit: Enter
+) -> None:
+    with writing(session):
+        site(session, "ES-PIC").tier_since = None
+    visitor = visit(cast.reader)
+    tiers = {row[0]: row[1] for row in table(page(visitor, "/topology?on=2010-01-01"), "h-sites")}
+    assert tiers["ES-PIC"] == "T1"
+    assert "/sites/ES-PIC" in {link for link, _text in visitor.read("/sites?tier=T1").links}
+    listed = sites_wanted(session, Wanted(limit=10, on=date(2010, 1, 1)), 1)
+    assert [(one.row.key, one.tier) for one in listed] == [("DE-KIT", 1), ("ES-PIC", 1)]
