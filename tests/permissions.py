@@ -133,6 +133,19 @@ End a person's logins           | POST /admin/people/*/end-logins       | yes | 
 Make a one-time link            | POST /admin/people/*/link             | yes | 403 | 403 | 403 | 403 | login
 Take a second factor off        | POST /admin/people/*/take-off-second-factor | yes | 403 | 403 | 403 | 403 | login
 Demand a second factor          | POST /admin/second-factor             | yes | 403 | 403 | 403 | 403 | login
+# tokens
+List tokens                     | GET /admin/tokens                     | yes | 403 | 403 | 403 | 403 | login
+Make a system's token           | POST /admin/tokens                    | yes | 403 | 403 | 403 | 403 | login
+Add a secret to a token         | POST /admin/tokens/*/rotate           | yes | 403 | 403 | 403 | 403 | login
+End the older secret            | POST /admin/tokens/*/end-older        | yes | 403 | 403 | 403 | 403 | login
+End a token                     | POST /admin/tokens/*/end              | yes | 403 | 403 | 403 | 403 | login
+End a person's token            | POST /admin/tokens/*/end person       | yes | 403 | 403 | 403 | 403 | login
+List one's own tokens           | GET /profile/tokens                   | yes | yes | yes | yes | yes | login
+Make a token of one's own       | POST /profile/tokens                  | yes | yes | yes | yes | yes | login
+Add a secret to one's own       | POST /profile/tokens/*/rotate         | yes | yes | yes | yes | yes | login
+End its older secret            | POST /profile/tokens/*/end-older      | yes | yes | yes | yes | yes | login
+End one's own token             | POST /profile/tokens/*/end            | yes | yes | yes | yes | yes | login
+End another's as one's own      | POST /profile/tokens/*/end another    | 404 | 404 | 404 | 404 | 404 | login
 # partners
 List partners' accounts         | GET /partners                         | yes | 403 | 403 | 403 | 403 | login
 Form of a new account           | GET /partners/new                     | yes | 403 | 403 | 403 | 403 | login

@@ -39,6 +39,7 @@ from app.web import (
     tickets,
     tickets_csv,
     times,
+    tokens,
     topology,
     unresolved,
 )
@@ -76,6 +77,7 @@ def register(flask_app: Flask) -> None:
         flask_app.register_blueprint(module.blueprint)
     for blueprint in (imports.blueprint, imports.downloads, cric.blueprint):
         flask_app.register_blueprint(blueprint)
+    tokens.register(flask_app)
     flask_app.add_url_rule("/", "start", _start)
     flask_app.context_processor(_surroundings)
     digests: dict[str, str] = {}

@@ -14,6 +14,7 @@ blueprint = Blueprint("admin", __name__, url_prefix="/admin")
 PLACES = (
     ("Partners", "partners.listing", "The systems that call the SOAP services, and their accounts"),
     ("People", "people.listing", "Who may log in to these pages, as what and for which sites"),
+    ("Tokens", "tokens.listing", "Programs that call the API, what they may and how long"),
     ("Imports", "imports.choose", "Sites and links as CSV or JSON, with a look at the difference"),
     ("CRIC", "cric.listing", "What WLCG's site database proposes, to accept or refuse one by one"),
     (

@@ -26,7 +26,7 @@ from wtforms import (
 
 from app.domain.ticket_content import TEXT_LIMITS
 from app.models import Change, Login, Ticket
-from app.web import forms, partner_forms, people_forms, registry_forms, unresolved_forms
+from app.web import forms, partner_forms, people_forms, registry_forms, token_forms, unresolved_forms
 from app.web.rows_field import RowsField
 from tests.cast import PASSWORD, Cast
 from tests.web.conftest import Enter, Open
@@ -73,6 +73,8 @@ PLACES: dict[type[FlaskForm], str] = {
     unresolved_forms.AliasForm: "/admin/unresolved/alias",
     unresolved_forms.NameForm: "/admin/unresolved/dismiss",
     unresolved_forms.UnitForm: "/admin/unresolved/unit",
+    token_forms.TokenForm: "/admin/tokens",
+    token_forms.OwnTokenForm: "/profile/tokens",
 }
 WAITING = {people_forms.AskCodeForm, people_forms.ResetForm}
 """Open only to a login or a link that waits: tried in test_second_factor and test_reset."""
@@ -134,6 +136,8 @@ GOOD: dict[type[FlaskForm], dict[str, str]] = {
     },
     unresolved_forms.NameForm: {"kind": "site", "name": UNKNOWN, "why": "Typed reason"},
     unresolved_forms.UnitForm: {"unit": "Typed unit", "why": "Typed reason"},
+    token_forms.TokenForm: {"name": "nms", "scopes": "read", "days": "90"},
+    token_forms.OwnTokenForm: {"name": "laptop", "scopes": "read", "days": "90"},
 }
 REFUSED: dict[tuple[type[FlaskForm], str], set[int]] = {
     (forms.UndoForm, "name"): {404},
@@ -175,7 +179,7 @@ TIMES = (
 def classes() -> list[type[FlaskForm]]:
     return [
         kind
-        for module in (forms, partner_forms, people_forms, registry_forms, unresolved_forms)
+        for module in (forms, partner_forms, people_forms, registry_forms, token_forms, unresolved_forms)
         for _name, kind in inspect.getmembers(module, inspect.isclass)
         if issubclass(kind, FlaskForm) and kind is not FlaskForm
     ]
@@ -228,6 +232,15 @@ def bad_values(kind: type[FlaskForm], field: Field) -> Iterator[str | dict[str, 
         yield from bad_texts(kind, field)
 
 
+CHOSEN: dict[str, tuple[str, ...]] = {
+    "links": ("CERN-NOWHERE-LHCOPN-001", "x" * 5000),
+    "sites": ("x" * 256,),
+    "asked_sites": ("No Such Site", "x" * 256),
+    "scopes": ("nonsense", "x" * 5000, "READ"),
+}
+"""What is bad, beside control characters, where several are chosen."""
+
+
 def bad_texts(kind: type[FlaskForm], field: Field) -> Iterator[str]:
     """The same for a field of one text."""
     name = field.name
@@ -237,12 +250,8 @@ def bad_texts(kind: type[FlaskForm], field: Field) -> Iterator[str]:
         yield from ("nonsense", "x" * 5000, "a\0b", "<b>", "INCIDENT")
         if name not in ("network", "responsible_site", "theme"):
             yield ""
-    elif name == "links":
-        yield from ("CERN-NOWHERE-LHCOPN-001", "x" * 5000, *CONTROL)
-    elif name == "sites":
-        yield from ("x" * 256, *CONTROL)
-    elif name == "asked_sites":
-        yield from ("No Such Site", "x" * 256, *CONTROL)
+    elif name in CHOSEN:
+        yield from (*CHOSEN[name], *CONTROL)
     elif name == "references":
         yield from ("only one part", ";;", "a;b;c;d", f"p; {'x' * 256}", f"{'p' * 256}; 1")
         yield from (f"p; 1; http://example.org/{'u' * 256}", *(f"p; {bad}" for bad in CONTROL))
@@ -286,6 +295,7 @@ def test_every_form_is_tried(app: Flask) -> None:
         *("/accept", "/refuse", "/reopen"),
         *("/take-back", "/follow"),  # the name and a reason, as dismissing does
         *("/begin", "/end-other-logins"),
+        *("/rotate", "/end-older", "/end"),
         *("/end-logins", "/take-off-second-factor", "/link"),  # a reason, as disabling does
         *("/login/code", "/reset"),  # see WAITING
     )

@@ -30,7 +30,7 @@ from app.domain.relations import RelationRole
 from app.domain.ticket_content import NewTicket
 from app.extensions import db
 from app.factory import create_app
-from app.models import AccountSecret, Change, Login, Proposal
+from app.models import AccountSecret, ApiToken, Change, Login, Proposal
 from app.services import second_factor
 from app.services.attachments import add_attachment
 from app.services.cric import refuse_proposal
@@ -48,6 +48,13 @@ from app.services.relations import relate_tickets
 from app.services.reset_links import make_reset_link
 from app.services.sites import create_site
 from app.services.tickets import note_difference, open_ticket
+from app.services.tokens import (
+    create_own_token,
+    create_token,
+    end_token,
+    find_token,
+    rotate_token,
+)
 from app.web.imports import packed
 from tests import cric_sample
 from tests.cast import NOON, PASSWORD, SYSTEM, Cast, enter, writer
@@ -148,6 +155,18 @@ SENT: Final[Mapping[str, Sent]] = {
         "/admin/imports/confirm",
         {"kind": "sites", "base": "{import_base}", "content": "{packed_file}"},
     ),
+    "POST /admin/tokens": (
+        "/admin/tokens",
+        {"name": "{new_name}", "scopes": "read", "days": "90"},
+    ),
+    "POST /admin/tokens/*/end-older": ("/admin/tokens/{rotated}/end-older", {}),
+    "POST /admin/tokens/*/end person": ("/admin/tokens/{anothers}/end", {}),
+    "POST /profile/tokens": (
+        "/profile/tokens",
+        {"name": "{new_name}", "scopes": "read", "days": "90"},
+    ),
+    "POST /profile/tokens/*/end-older": ("/profile/tokens/{own_rotated}/end-older", {}),
+    "POST /profile/tokens/*/end another": ("/profile/tokens/{anothers}/end", {}),
     "POST /admin/cric": ("/admin/cric", {"file": "{cric_file}"}),
     "POST /admin/cric/*/reopen": ("/admin/cric/{refused}/reopen", {}),
     "POST /admin/new-person": ("/admin/new-person", {"name": "{new_name}", "role": "reader"}),
@@ -171,6 +190,8 @@ NAMED: Final = {
     "/partners/accounts/*": "{account}",
     "/admin/people/*": "{someone}",
     "/admin/cric/*": "{proposal}",
+    "/admin/tokens/*": "{token}",
+    "/profile/tokens/*": "{own_token}",
     "/sites/*": "{a_site}",
     "/links/*": "{a_link}",
 }
@@ -385,6 +406,43 @@ class Things(dict[str, str]):
             "end_b": "ES-PIC",
         }
         return create_link(self.world.session, self._portal, stated).name
+
+    def make_token(self) -> int:
+        """A system's token."""
+        return create_token(
+            self.world.session, self._portal, self["new_name"], ["read"], 90
+        ).token.id
+
+    def make_rotated(self) -> int:
+        """A system's token with two live secrets."""
+        number = int(self["token"])
+        token = find_token(self.world.session, self["new_name"])
+        rotate_token(self.world.session, self._portal, token)
+        return number
+
+    def _token_of(self, actor: Actor) -> ApiToken:
+        by = writer(actor, datetime.now(UTC))
+        made = create_own_token(self.world.session, by, self["new_name"], ["read"], 90)
+        self.afterwards.append(lambda: self._end_token(made.token.name))
+        return made.token
+
+    def _end_token(self, name: str) -> None:
+        with writing(self.world.session):
+            end_token(self.world.session, self._portal, find_token(self.world.session, name))
+
+    def make_own_token(self) -> int:
+        """A token of the person."""
+        return self._token_of(self._actor if self.person else self.world.cast.reader).id
+
+    def make_own_rotated(self) -> int:
+        """A token of the person with two live secrets."""
+        token = self._token_of(self._actor if self.person else self.world.cast.reader)
+        rotate_token(self.world.session, self._portal, token)
+        return token.id
+
+    def make_anothers(self) -> int:
+        """A token of another person."""
+        return self._token_of(self.world.cast.pic).id
 
     def make_cric_file(self) -> str:
         """What CRIC says."""

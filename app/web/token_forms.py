@@ -1,0 +1,49 @@
+"""The form of a new token: what is allowed is checked by the services."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_wtf import FlaskForm
+from wtforms import SelectMultipleField, StringField
+from wtforms.widgets import CheckboxInput, ListWidget
+
+from app.domain.scopes import LONGEST_DAYS, MEANINGS
+from app.web.forms import Choice, one_line, options, required
+
+_DAYS = (7, 30, 90, 180, 365, LONGEST_DAYS)
+_SCOPES: Any = {scope.value: f"{scope}: {meaning}" for scope, meaning in MEANINGS.items()}
+
+
+class TokenForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """A system's token."""
+
+    name = StringField(
+        "Name",
+        required("Name"),
+        filters=[one_line],
+        description="What uses it. Letters, digits and . _ @ + -, at most 100.",
+        render_kw={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"},
+    )
+    scopes = SelectMultipleField(
+        "Scopes",
+        choices=_SCOPES,
+        validate_choice=False,
+        widget=ListWidget(prefix_label=False),
+        option_widget=CheckboxInput(),
+        description="What it is for; no token may administer anything.",
+    )
+    days = Choice(
+        "Expires in (days)",
+        choices=options(*(str(days) for days in _DAYS)),
+        default="90",
+        description="Rotate it before: two secrets may live at a time.",
+    )
+
+    def wanted(self) -> tuple[str, list[str], int]:
+        """Name, scopes and days."""
+        return self.name.data or "", list(self.scopes.data or ()), int(self.days.data)
+
+
+class OwnTokenForm(TokenForm):
+    """One's own token, which may at most what one may oneself."""

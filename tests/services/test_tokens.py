@@ -1,0 +1,255 @@
+"""Tokens: made, rotated, ended; who acts with one; what the change log keeps of it."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.database import writing
+from app.domain import access
+from app.domain.access import Actor, Kind, Role
+from app.domain.errors import AuthenticationFailed, Forbidden, Invalid
+from app.domain.scopes import Scope
+from app.models import ApiToken, Change, ChangedField, TokenSecret
+from app.services import tokens
+from app.services.changes import changes_of
+from app.services.people import disable_user, enable_user, find_user
+from app.services.sites import change_site
+from tests.cast import NOON, SYSTEM, Cast, enter, writer
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def cast(session: Session) -> Cast:
+    return enter(session)
+
+
+def made(
+    session: Session, actor: Actor, *scopes: str, days: int = 90, own: bool = False
+) -> tuple[ApiToken, str]:
+    verb = tokens.create_own_token if own else tokens.create_token
+    with writing(session):
+        new = verb(session, writer(actor), "nms", scopes or ("read",), days)
+        return new.token, new.secret
+
+
+def acts(session: Session, secret: str, at: datetime = NOON) -> Actor | None:
+    session.rollback()
+    try:
+        return tokens.use_of_secret(session, secret, at).actor
+    except AuthenticationFailed:
+        return None
+    finally:
+        session.rollback()
+
+
+def test_a_systems_token_acts_by_its_scopes(session: Session, cast: Cast) -> None:
+    token, secret = made(session, cast.admin, "registry", "read")
+    assert re.fullmatch(r"lhcopn_[A-Za-z0-9_-]{43}", secret)
+    assert acts(session, secret) == Actor(
+        kind=Kind.TOKEN,
+        account="nms",
+        account_id=token.id,
+        scopes=frozenset({Scope.READ, Scope.REGISTRY}),
+    )
+    kept = session.scalars(select(TokenSecret.secret_hash)).one()
+    logged = repr(session.execute(select(ChangedField.old, ChangedField.new)).all())
+    assert secret not in kept + logged
+    assert kept not in logged
+    (change,) = changes_of(session, "token", token.id)
+    assert [(item.field, item.new) for item in change.fields] == [
+        ("name", "nms"),
+        ("scopes", "registry read"),
+        ("secret_until", "2013-06-04 12:00Z"),
+    ]
+
+
+def test_wrong_secrets_are_nobodys(session: Session, cast: Cast) -> None:
+    _token, secret = made(session, cast.admin)
+    for wrong in (
+        "",
+        "lhcopn_",
+        secret[:-1],
+        secret + "A",
+        secret.upper(),
+        secret.removeprefix("lhcopn_"),
+        "lhcopn_" + "\ud800",
+        "lhcopn_\0",
+        "x" * 100_000,
+    ):
+        assert acts(session, wrong) is None, wrong
+
+
+def test_it_ends_to_the_second_when_it_expires(session: Session, cast: Cast) -> None:
+    _token, secret = made(session, cast.admin, days=7)
+    assert acts(session, secret, NOON + 7 * DAY - timedelta(seconds=1)) is not None
+    assert acts(session, secret, NOON + 7 * DAY) is None
+
+
+def test_it_is_rotated_without_a_gap(session: Session, cast: Cast) -> None:
+    token, first = made(session, cast.admin, days=10)
+    later = writer(cast.admin, NOON + DAY)
+    with pytest.raises(Invalid, match="no second live secret"), writing(session):
+        tokens.end_older_secret(session, later, token)
+    with writing(session):
+        second = tokens.rotate_token(session, later, token).secret
+    assert acts(session, first, NOON + DAY)
+    assert acts(session, second, NOON + DAY)
+    with pytest.raises(Invalid, match="at most 2 live secrets"), writing(session):
+        tokens.rotate_token(session, later, token)
+    # the first expires after ten days, the second lives as long from its own making
+    assert acts(session, first, NOON + 10 * DAY) is None
+    assert acts(session, second, NOON + 11 * DAY - timedelta(seconds=1))
+    assert acts(session, second, NOON + 11 * DAY) is None
+    with writing(session):
+        tokens.end_older_secret(session, later, token)
+    assert acts(session, first, NOON + DAY) is None
+    assert acts(session, second, NOON + DAY)
+    with writing(session):
+        third = tokens.rotate_token(session, later, token, 400).secret
+        tokens.end_token(session, later, token)
+    assert [acts(session, one, NOON + DAY) for one in (first, second, third)] == [None] * 3
+    with pytest.raises(Invalid, match="has ended"), writing(session):
+        tokens.rotate_token(session, later, token)
+    with writing(session):
+        tokens.end_token(session, later, token)  # a second time is no change
+    assert [
+        [item.field for item in change.fields] for change in changes_of(session, "token", token.id)
+    ] == [
+        ["name", "scopes", "secret_until"],
+        ["secret_until"],
+        ["older_secret"],
+        ["secret_until"],
+        ["ended"],
+    ]
+
+
+def test_a_persons_token_dies_with_the_person(session: Session, cast: Cast) -> None:
+    token, secret = made(session, cast.kit, own=True)
+    assert token.name == "kit/nms"
+    actor = acts(session, secret)
+    assert actor is not None
+    assert (actor.kind, actor.account, actor.role) == (Kind.PERSON, "kit", Role.REPORTER)
+    assert actor.site_ids == cast.kit.site_ids
+    with writing(session):
+        disable_user(session, SYSTEM, find_user(session, "kit"))
+    assert acts(session, secret) is None
+    with writing(session):
+        enable_user(session, SYSTEM, find_user(session, "kit"))
+    assert acts(session, secret)
+
+
+@pytest.mark.parametrize(
+    ("scopes", "days", "field"),
+    [
+        ((), 90, "scope"),
+        (("read", "everything"), 90, "scope"),
+        (("read",), 0, "expires"),
+        (("read",), 401, "expires"),
+        (("read",), -1, "expires"),
+    ],
+)
+def test_what_is_not_allowed_is_said_at_the_field(
+    session: Session, cast: Cast, scopes: tuple[str, ...], days: int, field: str
+) -> None:
+    for verb in (tokens.create_token, tokens.create_own_token):
+        with pytest.raises(Invalid) as caught, writing(session):
+            verb(session, writer(cast.admin), "nms", scopes, days)
+        assert caught.value.field == field
+    assert session.scalars(select(ApiToken)).all() == []
+
+
+def test_a_name_is_taken_once_and_twenty_are_enough(session: Session, cast: Cast) -> None:
+    made(session, cast.admin)
+    with pytest.raises(Invalid, match="already"), writing(session):
+        tokens.create_token(session, writer(cast.admin), "nms", ["read"], 1)
+    for bad in ("kit/nms", "", "a b", "\u00fc"):
+        with pytest.raises(Invalid), writing(session):
+            tokens.create_token(session, writer(cast.admin), bad, ["read"], 1)
+    with writing(session):
+        for number in range(tokens.MOST_OWN):
+            tokens.create_own_token(session, writer(cast.kit), f"t{number}", ["read"], 1)
+    with pytest.raises(Invalid, match="20 live tokens"), writing(session):
+        tokens.create_own_token(session, writer(cast.kit), "more", ["read"], 1)
+    with writing(session):  # those that expired are not counted
+        by = writer(cast.kit, NOON + DAY)
+        tokens.create_own_token(session, by, "more", ["read"], 1)
+
+
+def test_only_admins_and_its_person_manage_a_token(session: Session, cast: Cast) -> None:
+    token, _secret = made(session, cast.kit, own=True)
+    of_system, _secret = made(session, cast.admin)
+    for actor in (cast.operator, cast.pic, cast.reader, cast.ggus):
+        for verb in (tokens.rotate_token, tokens.end_older_secret, tokens.end_token):
+            for one in (token, of_system):
+                with pytest.raises(Forbidden), writing(session):
+                    verb(session, writer(actor), one)
+        with pytest.raises(Forbidden), writing(session):
+            tokens.create_token(session, writer(actor), "x", ["read"], 1)
+    with pytest.raises(Forbidden), writing(session):
+        tokens.end_token(session, writer(cast.kit), of_system)
+    with writing(session):
+        tokens.rotate_token(session, writer(cast.kit), token)
+        tokens.end_token(session, writer(cast.admin), token)
+
+
+def test_no_token_makes_manages_or_administers_anything(session: Session, cast: Cast) -> None:
+    scopes = [scope.value for scope in Scope]
+    _own, own = made(session, cast.admin, *scopes, own=True)
+    of_system, secret = made(session, cast.admin, *scopes)
+    for actor in (acts(session, own), acts(session, secret)):
+        assert actor is not None
+        by = writer(actor)
+        with pytest.raises(Forbidden), writing(session):
+            tokens.create_own_token(session, by, "x", ["read"], 1)
+        with pytest.raises(Forbidden), writing(session):
+            tokens.create_token(session, by, "x", ["read"], 1)
+        with pytest.raises(Forbidden), writing(session):
+            tokens.rotate_token(session, by, of_system)
+        with pytest.raises(Forbidden, match="No token may"), writing(session):
+            change_site(session, by, "DE-KIT", {"vos": ("CMS",)})
+        with pytest.raises(Forbidden):
+            access.require_operator(actor, "do that")
+
+
+def test_tickets_need_the_scope_and_the_rights_of_the_person(session: Session, cast: Cast) -> None:
+    def refusal(actor: Actor | None) -> str | None:
+        assert actor is not None
+        return access.refusal_to_create(actor)
+
+    with writing(session):
+        made_by = {
+            (who, scope): tokens.create_own_token(
+                session, writer(getattr(cast, who)), scope, [scope], 9
+            ).secret
+            for who in ("operator", "reader")
+            for scope in ("tickets", "read")
+        }
+    assert refusal(acts(session, made_by["operator", "tickets"])) is None
+    assert refusal(acts(session, made_by["operator", "read"])) == (
+        "This token lacks the scope tickets"
+    )
+    assert "reader" in (refusal(acts(session, made_by["reader", "tickets"])) or "")
+
+
+def test_the_last_use_is_noted_once_a_minute(session: Session, cast: Cast) -> None:
+    token, secret = made(session, cast.admin)
+    changes = len(session.scalars(select(Change.id)).all())
+    noted = []
+    for seconds in (0, 30, 59, 60, 90, 121):
+        now = NOON + timedelta(seconds=seconds)
+        session.rollback()
+        use = tokens.use_of_secret(session, secret, now)
+        if use.is_due:
+            with writing(session):
+                tokens.note_use(session, use, now)
+            noted.append(seconds)
+    assert noted == [0, 60, 121]
+    session.refresh(token)
+    assert token.used_at == NOON + timedelta(seconds=121)
+    assert len(session.scalars(select(Change.id)).all()) == changes  # a use is no change
