@@ -117,6 +117,13 @@ Read CRIC                       | POST /admin/cric                      | yes | 
 Accept a proposal               | POST /admin/cric/*/accept             | yes | 403 | 403 | 403 | 403 | login
 Refuse a proposal               | POST /admin/cric/*/refuse             | yes | 403 | 403 | 403 | 403 | login
 Take a refusal back             | POST /admin/cric/*/reopen             | yes | 403 | 403 | 403 | 403 | login
+List unresolved names           | GET /admin/unresolved                 | yes | 403 | 403 | 403 | 403 | login
+Look at one of them             | GET /admin/unresolved/name            | yes | 403 | 403 | 403 | 403 | login
+Say what it means               | POST /admin/unresolved/alias          | yes | 403 | 403 | 403 | 403 | login
+Let its tickets follow          | POST /admin/unresolved/follow         | yes | 403 | 403 | 403 | 403 | login
+Leave it unresolved             | POST /admin/unresolved/dismiss        | yes | 403 | 403 | 403 | 403 | login
+Take a decision back            | POST /admin/unresolved/take-back      | yes | 403 | 403 | 403 | 403 | login
+Make a unit known               | POST /admin/unresolved/unit           | yes | 403 | 403 | 403 | 403 | login
 # administration
 List of what is managed         | GET /admin                            | yes | 403 | 403 | 403 | 403 | login
 Read the audit                  | GET /admin/audit                      | yes | 403 | 403 | 403 | 403 | login

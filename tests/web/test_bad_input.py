@@ -26,7 +26,14 @@ from wtforms import (
 
 from app.domain.ticket_content import TEXT_LIMITS
 from app.models import Change, Login, Ticket
-from app.web import forms, partner_forms, people_forms, registry_forms, token_forms, unresolved_forms
+from app.web import (
+    forms,
+    partner_forms,
+    people_forms,
+    registry_forms,
+    token_forms,
+    unresolved_forms,
+)
 from app.web.rows_field import RowsField
 from tests.cast import PASSWORD, Cast
 from tests.web.conftest import Enter, Open
@@ -179,7 +186,14 @@ TIMES = (
 def classes() -> list[type[FlaskForm]]:
     return [
         kind
-        for module in (forms, partner_forms, people_forms, registry_forms, token_forms, unresolved_forms)
+        for module in (
+            forms,
+            partner_forms,
+            people_forms,
+            registry_forms,
+            token_forms,
+            unresolved_forms,
+        )
         for _name, kind in inspect.getmembers(module, inspect.isclass)
         if issubclass(kind, FlaskForm) and kind is not FlaskForm
     ]

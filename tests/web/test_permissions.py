@@ -55,6 +55,7 @@ from app.services.tokens import (
     find_token,
     rotate_token,
 )
+from app.services.unresolved import NameKind, make_alias
 from app.web.imports import packed
 from tests import cric_sample
 from tests.cast import NOON, PASSWORD, SYSTEM, Cast, enter, writer
@@ -169,6 +170,24 @@ SENT: Final[Mapping[str, Sent]] = {
     "POST /profile/tokens/*/end another": ("/profile/tokens/{anothers}/end", {}),
     "POST /admin/cric": ("/admin/cric", {"file": "{cric_file}"}),
     "POST /admin/cric/*/reopen": ("/admin/cric/{refused}/reopen", {}),
+    "GET /admin/unresolved/name": ("/admin/unresolved/name?kind=site&name={unknown}", {}),
+    "POST /admin/unresolved/alias": (
+        "/admin/unresolved/alias",
+        {"kind": "site", "name": "{unknown}", "target": "DE-KIT", "system": "GOCDB"},
+    ),
+    "POST /admin/unresolved/follow": (
+        "/admin/unresolved/follow",
+        {"kind": "site", "name": "{aliased}"},
+    ),
+    "POST /admin/unresolved/dismiss": (
+        "/admin/unresolved/dismiss",
+        {"kind": "site", "name": "{unknown}"},
+    ),
+    "POST /admin/unresolved/take-back": (
+        "/admin/unresolved/take-back",
+        {"kind": "site", "name": "{aliased}"},
+    ),
+    "POST /admin/unresolved/unit": ("/admin/unresolved/unit", {"unit": "{new_name}"}),
     "POST /admin/new-person": ("/admin/new-person", {"name": "{new_name}", "role": "reader"}),
     "POST /admin/people/*/role": ("/admin/people/{someone}/role", {"role": "operator"}),
     "POST /admin/people/*/enable": ("/admin/people/{disabled}/enable", {}),
@@ -406,6 +425,17 @@ class Things(dict[str, str]):
             "end_b": "ES-PIC",
         }
         return create_link(self.world.session, self._portal, stated).name
+
+    def make_unknown(self) -> str:
+        """A name of a site that a ticket holds and nobody knows."""
+        self._open(sites=(self["new_name"],))
+        return self["new_name"]
+
+    def make_aliased(self) -> str:
+        """Such a name that means a site by now; its ticket has not followed yet."""
+        name, kind = self["unknown"], NameKind.SITE
+        make_alias(self.world.session, self._portal, kind, name, "DE-KIT", system="GOCDB")
+        return name
 
     def make_token(self) -> int:
         """A system's token."""
