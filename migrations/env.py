@@ -18,7 +18,9 @@ from flask import current_app
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import OperationalError
 
+from app.database import MAY_WRITE, gate_of
 from app.models import Base, UtcTime
+from app.write_gate import GateClosed
 
 _ADVISORY_LOCK = 0x1C0_9090
 
@@ -57,8 +59,13 @@ def _without_foreign_keys(connection: Connection) -> Iterator[None]:
 
 
 def _migrate() -> None:
-    with _engine().connect() as connection, _without_foreign_keys(connection):
-        connection.execution_options(portal_begin_immediate=True)  # app.database: one writer
+    engine = _engine()
+    with (
+        gate_of(engine),  # on SQLite: behind whoever writes, and other migrations
+        engine.connect() as connection,
+        _without_foreign_keys(connection),
+    ):
+        connection.execution_options(**{MAY_WRITE: True})
         context.configure(
             connection=connection,
             target_metadata=Base.metadata,
@@ -80,3 +87,5 @@ try:
 except OperationalError as error:
     reason = " ".join(str(error.orig).split())
     raise CommandError(f"DATABASE_URL: the database says: {reason}") from error
+except GateClosed as closed:
+    raise CommandError(f"DATABASE_URL: {closed}") from closed

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
+from multiprocessing.synchronize import Barrier
+
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -9,7 +12,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 
 from app.models import Base, UtcTime
-from tests.harness.databases import alembic_config, open_engine
+from tests.harness.databases import alembic_config, migrate, open_engine
+
+_processes = multiprocessing.get_context("spawn")
 
 
 def test_upgrade_from_empty_leaves_nothing_to_autogenerate(empty_database: str) -> None:
@@ -54,3 +59,27 @@ def test_migrations_name_no_type_of_the_portal() -> None:
         assert "from app" not in text
         assert "import app" not in text
         assert UtcTime.__name__ not in text
+
+
+def upgrade_at_once(url: str, together: Barrier) -> None:
+    together.wait(60)
+    migrate(url)
+
+
+def test_processes_that_upgrade_at_once_wait_for_each_other(empty_database: str) -> None:
+    """As two servers that are started on one new database."""
+    together = _processes.Barrier(3)
+    workers = [
+        _processes.Process(target=upgrade_at_once, args=(empty_database, together))
+        for _ in range(3)
+    ]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(200)
+    assert [worker.exitcode for worker in workers] == [0] * 3
+    engine = open_engine(empty_database)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+    engine.dispose()
