@@ -22,6 +22,7 @@ from app.domain.registry import (
 from app.domain.tickets import OPEN_STATES
 from app.models import Link, LinkCircuit, Site, Ticket, TicketLink
 from app.services.changes import FieldChange
+from app.services.new_rows import insert_with_parts
 from app.services.registry import (
     EVERY_FACT,
     LINK,
@@ -32,7 +33,6 @@ from app.services.registry import (
     checked_why,
     entered_by,
     record,
-    set_source,
     without_foreign_changes,
 )
 from app.services.sites import change_sources, refuse_while_used, replace_rows
@@ -97,10 +97,9 @@ def create_link(
     _check(lookup, None, values, parts)
     link = Link(version=1, source=said.pop(EVERY_FACT, None) or entered_by(by))
     _apply(session, link, values, values, parts)
-    session.add(link)
-    session.flush()
+    insert_with_parts(session, link)
     for fact, source in said.items():
-        set_source(session, LINK, link, fact, source)
+        lookup.set_source(LINK, link, fact, source)
     fields = [
         FieldChange(field, None, text)
         for field, value in values.items()
@@ -153,7 +152,7 @@ def change_link(
         FieldChange(field, logged(field, before[field]), logged(field, value))
         for field, value in differing.items()
     ]
-    fields += change_sources(session, by, LINK, link, differing, said)
+    fields += change_sources(lookup, by, LINK, link, differing, said)
     if fields:
         link.version += 1
         record(session, by, LINK, link, fields, reason)

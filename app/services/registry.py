@@ -203,6 +203,14 @@ class Lookup:
             ((row.id, row.name) for row in rows if row.name.casefold() == name.casefold()), None
         )
 
+    def sources_of(self, kind: str, row: Site | Link) -> Mapping[str, FactSource]:
+        """Where each fact of a record comes from, as far as it was said of that fact."""
+        return sources_of(self.session, kind, row)
+
+    def set_source(self, kind: str, row: Site | Link, fact: str, source: str) -> None:
+        """Say where one fact comes from; it is no sample any more."""
+        set_source(self.session, kind, row, fact, source)
+
     def note_site(self, site: Site) -> None:
         """Remember a site that was just written."""
 
@@ -248,6 +256,9 @@ class LoadedLookup(Lookup):
         for site in self._sites.values():
             self._note_names(site)
         links = session.scalars(select(Link).options(selectinload(Link.circuits))).all()
+        self._sources: dict[tuple[str, int], dict[str, FactSource]] = {}
+        for said in session.scalars(select(FactSource)):
+            self._sources.setdefault((said.kind, said.thing_id), {})[said.field] = said
         self._links = {link.name: link for link in links}
         self._link_ids = {link.name.casefold(): link for link in links}
 
@@ -296,6 +307,20 @@ class LoadedLookup(Lookup):
         """Database key and id of the link that has this id, whatever the case."""
         link = self._link_ids.get(name.casefold())
         return None if link is None else (link.id, link.name)
+
+    def sources_of(self, kind: str, row: Site | Link) -> Mapping[str, FactSource]:
+        """Where each fact of a record comes from, as far as it was said of that fact."""
+        return self._sources.get((kind, row.id), {})
+
+    def set_source(self, kind: str, row: Site | Link, fact: str, source: str) -> None:
+        """Say where one fact comes from; it is no sample any more."""
+        own = self._sources.setdefault((kind, row.id), {})
+        if fact not in own:
+            own[fact] = FactSource(kind=kind, thing_id=row.id, field=fact)
+            self.session.add(own[fact])
+        own[fact].source, own[fact].sample = source, False
+        if isinstance(row, Site) and fact == "tier":
+            row.sample = False
 
     def note_site(self, site: Site) -> None:
         """Remember a site that was just written."""

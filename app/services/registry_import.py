@@ -36,7 +36,7 @@ from app.domain.registry_files import (
 )
 from app.models import Change, Link, Site
 from app.services.links import change_link, create_link, link_values
-from app.services.registry import LINK, SITE, LoadedLookup
+from app.services.registry import EVERY_FACT, LINK, SITE, LoadedLookup
 from app.services.sites import change_site, create_site, site_values
 
 _SITE_NAMES: Final = ("end_a", "end_b", "responsible_site")
@@ -196,7 +196,7 @@ def _write(
     stated: Mapping[str, Any] = record.stated
     more: dict[str, Any] = {"why": why, "lookup": lookup}
     if source:
-        more["sources"] = dict.fromkeys(stated, source)
+        more["sources"] = {EVERY_FACT: source}
     if kind is Records.SITES:
         if record.what is What.NEW:
             create_site(session, by, stated, **more)

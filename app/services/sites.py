@@ -45,6 +45,7 @@ from app.models import (
     TicketSite,
 )
 from app.services.changes import FieldChange
+from app.services.new_rows import insert_with_parts
 from app.services.registry import (
     EVERY_FACT,
     MOST_NAMED,
@@ -57,7 +58,6 @@ from app.services.registry import (
     entered_by,
     listed,
     record,
-    set_source,
     source_of,
     source_text,
     sources_of,
@@ -139,10 +139,9 @@ def create_site(
     _check_names(lookup, None, values)
     site = Site(version=1, source=said.pop(EVERY_FACT, None) or entered_by(by))
     _apply(session, site, values, values)
-    session.add(site)
-    session.flush()
+    insert_with_parts(session, site)
     for fact, source in said.items():
-        set_source(session, SITE, site, fact, source)
+        lookup.set_source(SITE, site, fact, source)
     fields = [
         FieldChange(field, None, text)
         for field, value in values.items()
@@ -202,7 +201,7 @@ def change_site(
         FieldChange(field, logged(field, before[field]), logged(field, value))
         for field, value in differing.items()
     ]
-    fields += change_sources(session, by, SITE, site, differing, said)
+    fields += change_sources(lookup, by, SITE, site, differing, said)
     if fields:
         site.version += 1
         record(session, by, SITE, site, fields, reason)
@@ -234,7 +233,8 @@ def confirm_fact(
     if not text:
         raise Invalid("source", "Say where this is known from")
     reason = checked_why(why)
-    Lookup(session).lock()
+    lookup = Lookup(session)
+    lookup.lock()
     row = session.scalars(
         select(Site).where(Site.key == key).with_for_update(of=Site)
         if kind == SITE
@@ -250,7 +250,7 @@ def confirm_fact(
         asked = [fact_of(field)]
     else:
         raise Invalid("field", "This is no fact of the record")
-    fields = change_sources(session, by, kind, row, (), dict.fromkeys(asked, text))
+    fields = change_sources(lookup, by, kind, row, (), dict.fromkeys(asked, text))
     if not fields:
         return False
     row.version += 1
@@ -259,7 +259,7 @@ def confirm_fact(
 
 
 def change_sources(
-    session: Session,
+    lookup: Lookup,
     by: Writer,
     kind: str,
     row: Site | Link,
@@ -273,19 +273,18 @@ def change_sources(
     facts = {fact_of(field) for field in changed}
     if not facts and not set(said) - {EVERY_FACT}:
         return []
-    own = sources_of(session, kind, row)
+    own = lookup.sources_of(kind, row)
     fields = []
     for fact in sorted(facts | (set(said) - {EVERY_FACT})):
         source, sample = source_of(row, fact, own)
         text = said.get(fact) or said.get(EVERY_FACT)
         if text is None:
-            set_source(session, kind, row, fact, edited_by(by))
+            lookup.set_source(kind, row, fact, edited_by(by))
         elif (text, False) != (source, sample):
-            set_source(session, kind, row, fact, text)
+            lookup.set_source(kind, row, fact, text)
             fields.append(FieldChange(SOURCE_OF + fact, source_text(source, sample=sample), text))
     if isinstance(row, Link) and row.sample:
-        session.flush()
-        own = sources_of(session, kind, row)
+        own = lookup.sources_of(kind, row)
         row.sample = any(source_of(row, fact, own)[1] for fact in LINK_FACTS)
     return fields
 
