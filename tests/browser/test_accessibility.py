@@ -152,6 +152,9 @@ def _pages(flask_app: Flask, scene: Scene) -> list[str]:
         if rule.arguments == {"key"}:  # an attachment: the text and the picture of the scene
             found += [urls.build(rule.endpoint, {"key": key}) for key in ("ATT1", "ATT2")]
             continue
+        if rule.arguments == {"person"}:
+            found.append(urls.build(rule.endpoint, {"person": "kit"}))
+            continue
         assert rule.arguments <= {"number"}, f"say what {rule} takes"
         numbers = [scene.ticket, scene.final] if rule.arguments else [None]
         for number in numbers:
