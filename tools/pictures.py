@@ -159,6 +159,17 @@ def _as_admin(page: Page, shown: Shown) -> None:
     log_in(page, shown.server, "admin")
 
 
+def _tokens(page: Page, shown: Shown) -> None:
+    for name, scope in (("events-feeder", "events"), ("nms", "read")):
+        page.goto(f"{shown.server.url}/admin/tokens")
+        if not page.get_by_text(name, exact=True).count():  # the same server in each size
+            page.get_by_label("Name").fill(name)
+            page.get_by_label(f"{scope}:").check()
+            page.get_by_role("button", name="Make token").click()
+            page.get_by_role("heading", name="New secret").wait_for()
+    page.goto(f"{shown.server.url}/admin/tokens")
+
+
 def _partners(page: Page, shown: Shown) -> None:
     _as_admin(page, shown)
     page.goto(f"{shown.server.url}/partners")
@@ -229,6 +240,7 @@ PAGES: dict[str, Callable[[Page, Shown], None]] = {
     "error-404": _not_found,
     "error-400": _no_token,
     "partners": _partners,
+    "tokens": _tokens,
     "account-calls": _account_calls,
     "account-new-secret": _account_new_secret,
     "error-403": _forbidden,

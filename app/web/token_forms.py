@@ -15,16 +15,20 @@ _DAYS = (7, 30, 90, 180, 365, LONGEST_DAYS)
 _SCOPES: Any = {scope.value: f"{scope}: {meaning}" for scope, meaning in MEANINGS.items()}
 
 
-class TokenForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
-    """A system's token."""
-
-    name = StringField(
+def _name(more: str) -> StringField:
+    return StringField(
         "Name",
         required("Name"),
         filters=[one_line],
-        description="What uses it. Letters, digits and . _ @ + -, at most 100.",
+        description=f"What uses it. {more}",
         render_kw={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"},
     )
+
+
+class TokenForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """A system's token."""
+
+    name = _name("Letters, digits and . _ @ + -, at most 100.")
     scopes = SelectMultipleField(
         "Scopes",
         choices=_SCOPES,
@@ -47,3 +51,5 @@ class TokenForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
 
 class OwnTokenForm(TokenForm):
     """One's own token, which may at most what one may oneself."""
+
+    name = _name("Your own name and a stroke are put before it.")

@@ -25,6 +25,7 @@ from app.domain.ticket_content import NewTicket
 from app.extensions import db
 from app.factory import create_app
 from app.models import Change, Login, Partner, PartnerAccount, Site, Ticket, User
+from app.services import tokens
 from app.services.credentials import attempt
 from app.services.partners import create_partner_account
 from app.services.people import create_user, start_login
@@ -353,3 +354,50 @@ def test_a_database_without_tables_is_one_line(empty_database: str) -> None:
     assert ran.returncode == 1
     assert len(ran.stderr.decode().splitlines()) == 1
     assert b"Traceback" not in ran.stderr
+
+
+def acts(database: str, secret: str) -> bool:
+    with opened(database) as session:
+        try:
+            tokens.use_of_secret(session, secret, datetime.now(UTC))
+        except AuthenticationFailed:
+            return False
+    return True
+
+
+def test_a_token_from_creation_to_its_end(database: str) -> None:
+    told = done(
+        database, "token", "create", "nms", "--scope", "read", "--scope", "events", "--expires", "9"
+    )
+    first = told.split()[-1]
+    assert told == (f"Token nms is created.\nIts secret, which is shown only now: {first}\n")
+    assert acts(database, first)
+    until = f"{datetime.now(UTC) + timedelta(days=9):%Y-%m-%d}"
+    listed = done(database, "token", "list")
+    assert first not in listed
+    assert listed.splitlines()[1].startswith(f"nms   -       events, read  until {until}")
+    assert "never" in listed
+    second = done(database, "token", "rotate", "nms", "--expires", "400").split()[-1]
+    assert acts(database, first)
+    assert acts(database, second)
+    assert "at most 2 live secrets" in refused(database, "token", "rotate", "nms")
+    assert done(database, "token", "rotate", "nms", "--end-old") == (
+        "The older secret of nms has ended.\n"
+    )
+    assert (acts(database, first), acts(database, second)) == (False, True)
+    assert done(database, "token", "revoke", "nms") == "Token nms has ended.\n"
+    assert not acts(database, second)
+    assert "ended 20" in done(database, "token", "list")
+
+
+def test_tokens_that_cannot_be_are_refused(database: str) -> None:
+    for arguments, words in (
+        (("nms", "--scope", "read", "--expires", "401"), "1 to 400 days"),
+        (("nms", "--scope", "read", "--expires", "0"), "1 to 400 days"),
+        (("nms", "--scope", "all", "--expires", "9"), "'all' is not one of"),
+        (("nms", "--scope", "read"), "--expires"),
+        (("nms", "--expires", "9"), "--scope"),
+        (("a b", "--scope", "read", "--expires", "9"), "Name takes letters"),
+    ):
+        assert words in refused(database, "token", "create", *arguments)
+    assert "no token of this name" in refused(database, "token", "revoke", "nobody")
