@@ -40,7 +40,7 @@ def configure_engine(engine: Engine) -> None:
 
 def _configure_sqlite(engine: Engine) -> None:
     if engine.url.database not in (None, "", ":memory:"):
-        _gates[engine] = WriteGate(str(engine.url.database))
+        _gates[engine] = WriteGate.of(str(engine.url.database))
 
     @event.listens_for(engine, "connect")
     def set_pragmas(connection: Any, _record: object) -> None:

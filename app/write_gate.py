@@ -13,8 +13,10 @@ import fcntl
 import os
 import threading
 import weakref
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
+from weakref import WeakValueDictionary
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -35,13 +37,30 @@ class GateClosed(SQLAlchemyError):
 
 
 class WriteGate:
-    """The gate of one database file, for one process. May be left by another thread than came."""
+    """The gate of one database file, for one process. May be left by another thread than came.
+
+    ``of`` gives the one of a file; two of them would wait for each other without end.
+    """
+
+    _known: ClassVar[WeakValueDictionary[Path, WriteGate]] = WeakValueDictionary()
+    _looking: ClassVar = threading.Lock()
+
+    @classmethod
+    def of(cls, database: str) -> WriteGate:
+        """The gate of this file in this process, whatever links lead to the file."""
+        path = Path(database).resolve()
+        with cls._looking:
+            gate = cls._known.get(path)
+            if gate is None:
+                gate = cls._known[path] = cls(database)
+            return gate
 
     def __init__(self, database: str, patience: float = PATIENCE) -> None:
-        self._database = Path(database).resolve()  # one gate, whatever links lead to the file
+        self._database = Path(database).resolve()
         self._patience = patience
         self._threads = threading.Lock()
         self._file: int | None = None
+        self._close: Callable[[], object] = lambda: None
 
     def enter(self) -> None:
         """Wait until nobody else is in. Raises ``GateClosed``."""
@@ -49,9 +68,10 @@ class WriteGate:
             if not self._threads.acquire(timeout=self._patience):
                 raise GateClosed("another writer of this process does not end")
             try:
-                if self._file is None:
+                if self._file is None or not os.fstat(self._file).st_nlink:  # somebody deleted it
+                    self._close()
                     self._file = _opened(self._database)
-                    weakref.finalize(self, os.close, self._file)
+                    self._close = weakref.finalize(self, os.close, self._file)
                 fcntl.flock(self._file, fcntl.LOCK_EX)
             except BaseException:
                 self._threads.release()

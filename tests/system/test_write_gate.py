@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.orm import Session
 
-from app.database import configure_engine, writing
+from app.database import configure_engine, gate_of, writing
 from app.models import Counter
 from app.write_gate import SUFFIX, GateClosed, WriteGate
 from tests.harness.databases import fresh_database, open_engine
@@ -130,6 +130,37 @@ def test_links_to_the_database_lead_to_one_gate(tmp_path: Path) -> None:
     with WriteGate(str(tmp_path / "link.db")):
         pass
     assert [path.name for path in tmp_path.glob(f"*{SUFFIX}")] == [f"portal.db{SUFFIX}"]
+    gate = WriteGate.of(str(real))
+    assert WriteGate.of(str(tmp_path / "link.db")) is gate
+    assert WriteGate.of(str(tmp_path / "other.db")) is not gate
+
+
+@only_sqlite
+def test_engines_of_one_file_have_one_gate(database: str) -> None:
+    """Else one that writes inside of another's transaction would wait for itself without end."""
+    first, second = open_engine(database), open_engine(database)
+    assert gate_of(first) is gate_of(second)
+    first.dispose()
+    second.dispose()
+
+
+def test_a_lock_file_that_was_deleted_is_made_anew(tmp_path: Path) -> None:
+    database = str(tmp_path / "portal.db")
+    gate = WriteGate(database)
+    with gate:
+        pass
+    (tmp_path / f"portal.db{SUFFIX}").unlink()
+    inside = _processes.Event()
+    holder = _processes.Process(target=hold, args=(database, inside))
+    holder.start()
+    assert inside.wait(60)
+    with ThreadPoolExecutor(1) as threads:
+        entered = threads.submit(gate.enter)
+        until(lambda: gate.is_taken)
+        assert not entered.done()  # it waits for the one that is in
+        holder.kill()
+        entered.result(60)
+    gate.leave()
 
 
 @only_sqlite
