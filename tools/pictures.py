@@ -23,10 +23,12 @@ from sqlalchemy import func, select
 from app import demo
 from app.database import writing
 from app.domain.access import SYSTEM, Door, Writer
+from app.domain.ticket_content import NewTicket
 from app.models import AccountDay, Acknowledgement, Change, Ticket, TicketRelation, User
 from app.services import partners
 from app.services.people import actor_of_user
-from app.services.tickets import change_ticket
+from app.services.sites import change_site
+from app.services.tickets import change_ticket, open_ticket
 from tests.harness import browser as chromium
 from tests.harness import postgres, run
 from tests.harness.databases import fresh_database
@@ -170,6 +172,21 @@ def _tokens(page: Page, shown: Shown) -> None:
     page.goto(f"{shown.server.url}/admin/tokens")
 
 
+def _admin(page: Page, shown: Shown) -> None:
+    _as_admin(page, shown)
+    page.goto(f"{shown.server.url}/admin")
+
+
+def _audit(page: Page, shown: Shown) -> None:
+    _as_admin(page, shown)
+    page.goto(f"{shown.server.url}/admin/audit?kind=site&kind=person&kind=secret&kind=account")
+
+
+def _unresolved(page: Page, shown: Shown) -> None:
+    _as_admin(page, shown)
+    page.goto(f"{shown.server.url}/admin/unresolved")
+
+
 def _partners(page: Page, shown: Shown) -> None:
     _as_admin(page, shown)
     page.goto(f"{shown.server.url}/partners")
@@ -243,6 +260,9 @@ PAGES: dict[str, Callable[[Page, Shown], None]] = {
     "tokens": _tokens,
     "account-calls": _account_calls,
     "account-new-secret": _account_new_secret,
+    "admin": _admin,
+    "audit": _audit,
+    "unresolved-names": _unresolved,
     "error-403": _forbidden,
     "login": _login,
 }
@@ -281,6 +301,26 @@ def _let_partner_call(server: LiveServer, ticket: int) -> None:
             Event().wait(0.1)
 
 
+def _let_admin_work(server: LiveServer) -> None:
+    """Changes of sites with reasons, and tickets with names that nobody knows."""
+    with server.session() as session:
+        user = session.scalars(select(User).where(User.name == "admin")).one()
+        by = Writer(
+            actor=actor_of_user(user), door=Door.PORTAL, now=datetime.now(UTC), remote="192.0.2.17"
+        )
+        session.rollback()
+        for key, gbps in (("DE-KIT", 200), ("ES-PIC", 40), ("DE-KIT", 400)):
+            with writing(session):
+                change_site(
+                    session, by, key, {"bandwidth_gbps": gbps}, why="Upgrade, said by the site"
+                )
+        for site, count in (("FZK-LGC2", 3), ("UK-T1-RALL", 2), ("NDGF T1", 1)):
+            for _ in range(count):
+                with writing(session):
+                    content = NewTicket(title="No light on CERN-GRDKA-LHCOPN-001", sites=(site,))
+                    open_ticket(session, by, content)
+
+
 @contextmanager
 def demo_portal() -> Iterator[Shown]:
     """A server of its own with the demo as it stands now."""
@@ -315,6 +355,7 @@ def demo_portal() -> Iterator[Shown]:
                 assert change is not None
                 assert parent is not None
                 _let_partner_call(server, story)
+                _let_admin_work(server)
                 yield Shown(server, story, edited, change, parent)
     finally:
         postgres.stop(folder)

@@ -12,8 +12,9 @@ from app.database import writing
 from app.domain.access import require_admin
 from app.domain.errors import Invalid, NotFound
 from app.extensions import db
-from app.services import unresolved as verbs
-from app.services.unresolved import Decision, Followed, NameKind
+from app.services import name_decisions, unresolved
+from app.services.name_decisions import Followed
+from app.services.unresolved import Decision, NameKind
 from app.web.forms import attach
 from app.web.htmx import go_to
 from app.web.login import acting, writer
@@ -57,7 +58,7 @@ def alias() -> Response:
     rows, by = db.session(), writer()
     try:
         with writing(rows):
-            verbs.make_alias(
+            name_decisions.make_alias(
                 rows,
                 by,
                 kind,
@@ -69,7 +70,7 @@ def alias() -> Response:
     except Invalid as error:
         attach(form, error)
         return _name_page(kind, given, form)
-    followed = _step(verbs.follow_tickets, kind, given)
+    followed = _step(name_decisions.follow_tickets, kind, given)
     flash(f"{given} means {form.target.data} from now on.{_in_words(followed)}", "ok")
     return go_to(url_for("unresolved.listing", kind=kind))
 
@@ -78,7 +79,7 @@ def alias() -> Response:
 def follow() -> Response:
     """Let more tickets follow what a name means by now."""
     kind, given, _why = _named()
-    followed = _step(verbs.follow_tickets, kind, given)
+    followed = _step(name_decisions.follow_tickets, kind, given)
     flash(f"Tickets that name {given}:{_in_words(followed) or ' none had to follow.'}", "ok")
     return go_to(url_for("unresolved.listing", kind=kind))
 
@@ -89,7 +90,7 @@ def dismiss() -> Response:
     kind, given, why = _named()
     rows = db.session()
     with writing(rows):
-        verbs.dismiss_name(rows, writer(), kind, given, why)
+        name_decisions.dismiss_name(rows, writer(), kind, given, why)
     flash(f"{given} stays unresolved and is not listed any more.", "ok")
     return go_to(url_for("unresolved.listing", kind=kind))
 
@@ -100,8 +101,8 @@ def take_back() -> Response:
     kind, given, why = _named()
     rows = db.session()
     with writing(rows):
-        verbs.take_back(rows, writer(), kind, given, why)
-    followed = _step(verbs.release_tickets, kind, given)
+        name_decisions.take_back(rows, writer(), kind, given, why)
+    followed = _step(name_decisions.release_tickets, kind, given)
     flash(f"What was decided about {given} is taken back.{_in_words(followed)}", "ok")
     return go_to(url_for("unresolved.listing", kind=kind))
 
@@ -115,7 +116,7 @@ def unit() -> Response:
     if form.validate():
         try:
             with writing(rows):
-                verbs.add_unit(rows, writer(), given, why=form.why.data or "")
+                name_decisions.add_unit(rows, writer(), given, why=form.why.data or "")
         except Invalid as error:
             attach(form, error, {"name": "unit"})
         else:
@@ -167,15 +168,15 @@ def _list_page(kind_word: str, page_word: str, unit_form: UnitForm | None = None
     if not (page_word.isascii() and page_word.isdigit() and 0 < int(page_word[:6]) <= _LAST_PAGE):
         raise NotFound
     number = int(page_word[:6])
-    found = verbs.unresolved_names(rows, actor, kind, page=number)
+    found = unresolved.unresolved_names(rows, actor, kind, page=number)
     shown: dict[str, Any] = {
         "kind": DECIDED if decided else kind,
         "words": WORDS,
-        "counts": verbs.counts_by_kind(rows, actor),
+        "counts": unresolved.counts_by_kind(rows, actor),
         "found": None if decided else found,
-        "decided": verbs.decided_names(rows, actor),
+        "decided": unresolved.decided_names(rows, actor),
         "page": number,
-        "more": not decided and number * verbs.PAGE < found.total,
+        "more": not decided and number * unresolved.PAGE < found.total,
         "alias_form": AliasForm(formdata=None, why=AS_WRITTEN),
         "unit_form": unit_form or UnitForm(formdata=None),
     }
@@ -185,7 +186,7 @@ def _list_page(kind_word: str, page_word: str, unit_form: UnitForm | None = None
 
 def _name_page(kind: NameKind, given: str, form: AliasForm | None = None) -> Response:
     rows, actor = db.session(), acting()
-    found = verbs.unresolved_name(rows, actor, kind, given)
+    found = unresolved.unresolved_name(rows, actor, kind, given)
     if form is None:
         form = AliasForm(formdata=None, kind=kind, name=given, why=AS_WRITTEN)
     page = render_template(
@@ -194,10 +195,10 @@ def _name_page(kind: NameKind, given: str, form: AliasForm | None = None) -> Res
         kind=kind,
         words=WORDS,
         form=form,
-        known=sorted({key for _name, key in verbs.known_names(rows, kind)}),
+        known=sorted({key for _name, key in unresolved.known_names(rows, kind)}),
         dismissed=any(
             (row.kind, row.name, row.decision) == (kind, given, Decision.DISMISSED)
-            for row in verbs.decided_names(rows, actor)
+            for row in unresolved.decided_names(rows, actor)
         ),
     )
     return make_response(page, 422 if form.errors or form.form_errors else 200)

@@ -33,6 +33,7 @@ NO_PAGES = {
     "audit.download",
     "unresolved.name",  # see _states
     "start",
+    "reset.take",
     "attachments.download",
     "downloads.download",
 }

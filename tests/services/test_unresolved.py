@@ -16,6 +16,14 @@ from app.domain.ticket_content import NewTicket
 from app.models import Change, Link, Site, SiteName, Ticket
 from app.services.changes import changes_of
 from app.services.links import create_link
+from app.services.name_decisions import (
+    add_unit,
+    dismiss_name,
+    follow_tickets,
+    make_alias,
+    release_tickets,
+    take_back,
+)
 from app.services.nearest_names import NearestNames
 from app.services.sites import create_site
 from app.services.ticket_fields import current_value
@@ -23,14 +31,8 @@ from app.services.tickets import change_ticket, open_ticket
 from app.services.unresolved import (
     NameKind,
     UnresolvedName,
-    add_unit,
     count_unresolved,
     decided_names,
-    dismiss_name,
-    follow_tickets,
-    make_alias,
-    release_tickets,
-    take_back,
     unresolved_name,
     unresolved_names,
 )

@@ -35,6 +35,7 @@ from app.services import second_factor
 from app.services.attachments import add_attachment
 from app.services.cric import refuse_proposal
 from app.services.links import create_link
+from app.services.name_decisions import make_alias
 from app.services.partners import (
     add_secret,
     create_partner_account,
@@ -55,7 +56,7 @@ from app.services.tokens import (
     find_token,
     rotate_token,
 )
-from app.services.unresolved import NameKind, make_alias
+from app.services.unresolved import NameKind
 from app.web.imports import packed
 from tests import cric_sample
 from tests.cast import NOON, PASSWORD, SYSTEM, Cast, enter, writer
