@@ -121,6 +121,31 @@ def _topology_site(page: Page, shown: Shown) -> None:
     page.goto(f"{shown.server.url}/topology?site=DE-KIT")
 
 
+def _sites(page: Page, shown: Shown) -> None:
+    page.goto(f"{shown.server.url}/sites")
+
+
+def _site(page: Page, shown: Shown) -> None:
+    page.goto(f"{shown.server.url}/sites/NL-T1")
+
+
+def _site_of_2013(page: Page, shown: Shown) -> None:
+    page.goto(f"{shown.server.url}/sites/TW-ASGC?on=2013-05-07")
+
+
+def _links(page: Page, shown: Shown) -> None:
+    page.goto(f"{shown.server.url}/links")
+
+
+def _link(page: Page, shown: Shown) -> None:
+    page.goto(f"{shown.server.url}/links/CERN-GRIDKA-LHCOPN-001")
+
+
+def _site_edit(page: Page, shown: Shown) -> None:
+    _as_admin(page, shown)
+    page.goto(f"{shown.server.url}/sites/NL-T1/edit")
+
+
 def _create(page: Page, shown: Shown) -> None:
     page.goto(f"{shown.server.url}/tickets/new")
     page.locator("[name=category][value=maintenance]").check()
@@ -251,11 +276,17 @@ PAGES: dict[str, Callable[[Page, Shown], None]] = {
     "topology-lhcone": _topology_lhcone,
     "topology-2013": _topology_2013,
     "topology-site": _topology_site,
+    "sites": _sites,
+    "site": _site,
+    "site-2013": _site_of_2013,
+    "links": _links,
+    "link": _link,
     "create": _create,
     "create-refused": _refused,
     "conflict": _conflict,
     "error-404": _not_found,
     "error-400": _no_token,
+    "site-edit": _site_edit,
     "partners": _partners,
     "tokens": _tokens,
     "account-calls": _account_calls,
