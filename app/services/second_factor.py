@@ -13,7 +13,7 @@ import hmac
 import re
 import secrets
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pyotp
 from cryptography.exceptions import InvalidTag
@@ -25,7 +25,7 @@ from sqlalchemy.orm import Session
 
 from app.domain.access import Kind, Role, Writer, require_admin
 from app.domain.errors import Forbidden, Invalid
-from app.models import PortalFact, RecoveryCode, User
+from app.models import FailedLogins, PortalFact, RecoveryCode, User
 from app.services.changes import FieldChange, record_change
 from app.services.credentials import Attempt, attempt_without_password, record_attempt
 from app.services.people import PERSON, lock_admins, locked_user, with_reason
@@ -39,10 +39,17 @@ SETTING = "setting"
 DEMAND = "second_factor_of_admins"
 """The row of ``portal_facts`` that says that admins need a second factor."""
 _DEMAND_ID = 1
-_CODE = re.compile(r"[0-9]{6}")
+_DIGITS = re.compile(r"[0-9]+")
 _RECOVERY = re.compile(r"[A-Z2-7]{16}")
 _NONCE = 12
 WRONG_CODE = "This code is wrong, over or used; take the one that the app shows now"
+MANY_FAILURES = 100
+MANY_WITHIN = timedelta(days=1)
+"""From so many failed logins of a person within this time on, one code is not enough."""
+TWO_CODES = (
+    "Too many failed logins of this account today: type two codes, the one that the app shows now"
+    " and then the next"
+)
 
 
 def begin_setup(session: Session, by: Writer, name: str, key: bytes) -> None:
@@ -81,7 +88,7 @@ def confirm_setup(session: Session, by: Writer, name: str, code: str, key: bytes
     user = _own(session, by, name)
     if not user.totp_secret or user.totp_since is not None:
         raise Invalid("code", "There is nothing to confirm; begin the set-up anew")
-    if not _take_totp(session, user, _plain(code), by.now, key):
+    if not _take_totp(session, user, _plain(code), by.now, key, codes=1):
         raise Invalid("code", WRONG_CODE)
     user.totp_since = by.now
     _record(session, by, user, [FieldChange("second_factor", "off", "on")])
@@ -99,13 +106,34 @@ def try_code(session: Session, by: Writer, user: User, code: str, key: bytes) ->
     if refused.failed_as is None:
         return refused
     plain = _plain(code)
+    needed = 2 if needs_two_codes(session, user.name, by.now) else 1
     if user.totp_since is not None and (
         _take_recovery(session, by, user, plain)
         if _RECOVERY.fullmatch(plain)
-        else _take_totp(session, user, plain, by.now, key)
+        else _take_totp(session, user, plain, by.now, key, codes=needed)
     ):
         return Attempt(refused.name_digest, user.id)
     return record_attempt(session, refused, by.now, by.remote)
+
+
+def needs_two_codes(session: Session, name: str, now: datetime) -> bool:
+    """Whether so many logins of this person failed that one code is guessed too easily.
+
+    Two codes that follow each other are not guessed, and keep nobody out who has the app.
+    """
+    failures = session.scalar(
+        select(func.sum(FailedLogins.failures)).where(
+            FailedLogins.kind == Kind.PERSON,
+            FailedLogins.account == name,
+            FailedLogins.minute > now - MANY_WITHIN,
+        )
+    )
+    return (failures or 0) >= MANY_FAILURES
+
+
+def wrong_code(session: Session, name: str, now: datetime) -> str:
+    """What to say of a code that was not taken."""
+    return TWO_CODES if needs_two_codes(session, name, now) else WRONG_CODE
 
 
 def codes_left(session: Session, user: User) -> int:
@@ -197,17 +225,24 @@ def _plain(code: str) -> str:
     return re.sub(r"[\s-]", "", code).upper()
 
 
-def _take_totp(session: Session, user: User, code: str, now: datetime, key: bytes) -> bool:
-    """Use up a code of these 90 s; a step that was used, or is before one, is never taken again."""
+def _take_totp(
+    session: Session, user: User, code: str, now: datetime, key: bytes, *, codes: int
+) -> bool:
+    """Use up the code of one of these 90 s, or so many that follow each other and end there.
+
+    A step that was used, or is before one, is never taken again.
+    """
     totp = pyotp.TOTP(secret_of(user, key))
-    if not _CODE.fullmatch(code):
+    if not _DIGITS.fullmatch(code) or len(code) != codes * totp.digits:
         return False
     current = int(now.timestamp()) // totp.interval
     for step in range(current - STEPS_ASIDE, current + STEPS_ASIDE + 1):
-        if hmac.compare_digest(totp.generate_otp(step), code):
+        first = step - codes + 1
+        right = "".join(totp.generate_otp(one) for one in range(first, step + 1))
+        if hmac.compare_digest(right, code):
             taken = session.scalars(
                 update(User)
-                .where(User.id == user.id, User.totp_step < step)
+                .where(User.id == user.id, User.totp_step < first)
                 .values(totp_step=step)
                 .returning(User.id)
             ).first()

@@ -72,7 +72,7 @@ def ask() -> Response:
     except AuthenticationFailed:
         if logins.find_pending(rows, str(session.get(PENDING, "")), now()) is None:
             return _from_the_start(target)
-        form.one_time_code.errors = [verbs.WRONG_CODE]
+        form.one_time_code.errors = [verbs.wrong_code(rows, pending.user.name, now())]
         return _ask_page(form, pending.user, 401)
     except Invalid as error:
         attach(form, error, _FIELD)
@@ -115,7 +115,9 @@ def _from_the_start(target: str) -> Response:
 
 
 def _ask_page(form: AskCodeForm, user: User, status: int = 200) -> Response:
-    return make_response(render_template("login_code.html", form=form, name=user.name), status)
+    two = verbs.TWO_CODES if verbs.needs_two_codes(db.session(), user.name, now()) else ""
+    page = render_template("login_code.html", form=form, name=user.name, two=two)
+    return make_response(page, status)
 
 
 @blueprint.get(HERE)
@@ -214,9 +216,10 @@ def _try_own(code: str) -> credentials.Attempt:
     return verbs.try_code(rows, writer(), user, code, secret_key())
 
 
-def _refused(field: object, error: AuthenticationFailed, words: str = verbs.WRONG_CODE) -> int:
+def _refused(field: object, error: AuthenticationFailed, words: str = "") -> int:
     """Say at the field what was wrong; the answer's status."""
     many = isinstance(error, TooManyAttempts)
+    words = words or verbs.wrong_code(db.session(), current_user.name, now())
     setattr(field, "errors", [f"{error.message}." if many else words])  # noqa: B010  # untyped
     return 429 if many else 422
 

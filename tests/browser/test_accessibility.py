@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from flask import Flask
@@ -17,15 +18,18 @@ from app.domain.relations import RelationRole
 from app.domain.ticket_content import NewTicket, Reference
 from app.extensions import db
 from app.factory import create_app
+from app.services import people
 from app.services.acknowledgements import acknowledge_change
 from app.services.attachments import add_attachment
 from app.services.calls import CallRecord, record_calls
 from app.services.relations import relate_tickets
+from app.services.reset_links import make_reset_link
 from app.services.tickets import change_ticket
 from tests.browser.visit import change, lay, log_in, people_of, sideways
-from tests.cast import NOON, Cast, writer
+from tests.cast import NOON, PASSWORD, Cast, writer
 from tests.harness.browser import AXE, strict_page
 from tests.harness.server import LiveServer
+from tests.services.test_second_factor import code_of
 
 NO_PAGES = {
     "static",
@@ -36,6 +40,7 @@ NO_PAGES = {
     "reset.take",
     "attachments.download",
     "downloads.download",
+    "reset.take",
 }
 """GET addresses that answer no page of their own: files, CSV, a redirection."""
 LINK = "CERN-GRIDKA-LHCOPN-001"
@@ -84,6 +89,7 @@ def scene(sqlite_server: LiveServer) -> Scene:
     change(sqlite_server, cast.operator, ticket, internal_comment="Mind the contract.")
     change(sqlite_server, cast.operator, final, state="solved", solution="Repaired.")
     change(sqlite_server, cast.operator, final, state="verified")
+    _let_people_come_and_go(sqlite_server, cast)
     _let_call(sqlite_server)
     _attach(sqlite_server, cast, ticket)
     _bind(sqlite_server, cast, asked, ticket, final)
@@ -100,6 +106,18 @@ def _bind(server: LiveServer, cast: Cast, asked: int, ticket: int, final: int) -
         acknowledge_change(session, by, asked, "CH-CERN", "accepted")
         change_ticket(session, by, asked, {"window_start": NOON})
         acknowledge_change(session, by, asked, "DE-KIT", "refused", "No one is here then.")
+
+
+def _let_people_come_and_go(server: LiveServer, cast: Cast) -> None:
+    """Somebody disabled, somebody logged in with a link that waits."""
+    by, now = writer(cast.admin), datetime.now(UTC)
+    with server.session() as session, writing(session):
+        people.create_user(session, by, "gone", "reporter", PASSWORD, ("DE-KIT", "ES-PIC"))
+        people.disable_user(session, by, people.find_user(session, "gone"), why="left")
+        make_reset_link(session, writer(cast.admin, now), "kit", why="forgotten")
+        people.start_login(
+            session, cast.kit.account_id or 0, now, remote="2001:db8::1", second_factor=True
+        )
 
 
 def _attach(server: LiveServer, cast: Cast, ticket: int) -> None:
@@ -154,7 +172,7 @@ def _pages(flask_app: Flask, scene: Scene) -> list[str]:
             found += [urls.build(rule.endpoint, {"key": key}) for key in ("ATT1", "ATT2")]
             continue
         if rule.arguments == {"person"}:
-            found.append(urls.build(rule.endpoint, {"person": "kit"}))
+            found += [urls.build(rule.endpoint, {"person": name}) for name in ("kit", "gone")]
             continue
         assert rule.arguments <= {"number"}, f"say what {rule} takes"
         numbers = [scene.ticket, scene.final] if rule.arguments else [None]
@@ -266,6 +284,67 @@ def test_axe_finds_nothing_serious_where_two_edit(
     assert _grave(page) == []
     page.set_viewport_size({"width": 390, "height": 800})
     assert sideways(page) <= 0
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_axe_finds_nothing_serious_on_the_way_in(
+    width: int, browser_page: Page, expected_statuses: set[int], scene: Scene
+) -> None:
+    """From a one-time link to a login with a second factor, as a person goes."""
+    expected_statuses |= {401, 404, 422}
+    page, name, url = browser_page, f"new-{width}", scene.server.url
+    page.set_viewport_size({"width": width, "height": 844})
+    log_in(page, scene.server, "admin", "/admin/new-person")
+    found: list[str] = []
+
+    def look() -> None:
+        found.extend(_grave(page))
+        assert sideways(page) <= 0, page.url
+
+    page.get_by_label("Name").fill(name)
+    page.get_by_role("button", name="Create person").click()
+    link = page.locator("#new-link").input_value()
+    look()
+    page.context.clear_cookies()
+    page.goto(f"{url}/reset/nothing")
+    look()
+    page.goto(url + urlsplit(link).path)
+    page.get_by_label("New password", exact=True).fill("password123")
+    page.get_by_label("New password again").fill("password123")
+    page.get_by_role("button", name="Set password").click()
+    page.locator("#errors").wait_for()
+    look()
+    page.get_by_label("New password", exact=True).fill(PASSWORD)
+    page.get_by_label("New password again").fill(PASSWORD)
+    page.get_by_role("button", name="Set password").click()
+    page.get_by_text("The password is set").wait_for()
+    look()
+    log_in(page, scene.server, name, "/profile/second-factor")
+    look()
+    page.get_by_role("button", name="Set up a second factor").click()
+    secret = page.locator(".secret-text").inner_text().replace(" ", "")
+    look()
+    page.get_by_label("Code", exact=True).fill(code_of(secret, datetime.now(UTC)))
+    page.get_by_role("button", name="Confirm").click()
+    recovery = page.locator(".codes li").first.inner_text()
+    look()
+    page.get_by_role("link", name="I have kept them").click()
+    look()
+    page.goto(f"{url}/profile/second-factor")
+    look()
+    page.context.clear_cookies()
+    page.goto(f"{url}/tickets?q=fibre")
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    page.get_by_label("Code", exact=True).fill("123")
+    page.get_by_role("button", name="Log in").click()
+    page.locator("#errors").wait_for()
+    look()
+    page.get_by_label("Code", exact=True).fill(recovery)
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url("**/tickets?q=fibre")
+    assert found == []
 
 
 @pytest.mark.parametrize("javascript", [True, False], ids=["javascript", "plain"])

@@ -200,6 +200,36 @@ def test_wrong_codes_count_as_failed_logins_and_the_genuine_one_gets_in(
     assert taken(session, cast.pic, code_of(other, good), good) is None
 
 
+def test_after_many_failures_two_codes_are_needed_and_the_genuine_one_has_them(
+    session: Session, cast: Cast
+) -> None:
+    secret, codes = set_up(session, cast.kit)
+    begin = NOON + timedelta(hours=1)
+    for n in range(99):  # slowly, so that nothing is blocked
+        assert taken(session, cast.kit, "000", begin + timedelta(seconds=n)) is not None
+    now = begin + timedelta(minutes=5)
+    assert taken(session, cast.kit, code_of(secret, now), now) is None
+    assert taken(session, cast.kit, "000", now) is not None
+    now += timedelta(minutes=5)
+
+    def pair(first: int) -> str:
+        return " ".join(code_of(secret, now + timedelta(seconds=s)) for s in (first, first + 30))
+
+    for wrong in (code_of(secret, now), pair(-90), pair(60), pair(0)[::-1], pair(0) + "1"):
+        assert taken(session, cast.kit, wrong, now) is not None, wrong
+    assert taken(session, cast.kit, pair(-30), now) is None
+    assert taken(session, cast.kit, pair(-30), now) is not None
+    assert taken(session, cast.kit, pair(0), now) is not None  # its first was used
+    now += timedelta(minutes=1)
+    assert taken(session, cast.kit, pair(0), now) is None
+    assert taken(session, cast.kit, codes[0], now) is None
+    # a day later one is enough again, and it always was for others
+    now += timedelta(days=1)
+    assert taken(session, cast.kit, code_of(secret, now), now) is None
+    other, _codes = set_up(session, cast.pic)
+    assert taken(session, cast.pic, code_of(other, begin), begin) is None
+
+
 def test_an_admin_takes_it_off_who_lost_it(session: Session, cast: Cast) -> None:
     set_up(session, cast.kit)
     for actor in (cast.operator, cast.kit):

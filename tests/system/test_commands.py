@@ -146,6 +146,47 @@ def test_a_person_from_creation_to_disabling(registry: str) -> None:
         }
 
 
+def test_a_link_a_role_and_a_lost_second_factor(registry: str) -> None:
+    for name, role in (("boss", "admin"), ("noc", "reader")):
+        done(
+            registry, "user", "create", name, "--role", role, "--password-stdin", stdin=PASSWORD
+        )
+    said = done(registry, "user", "reset", "noc", "--why", "forgotten")
+    token = re.fullmatch(r"http://127\.0\.0\.1:8000/reset/([A-Za-z0-9_-]{43})\n", said)
+    assert token is not None
+    with opened(registry) as session:
+        link = find_reset_link(session, token[1], datetime.now(UTC))
+        assert link.user.name == "noc"
+        session.rollback()
+        with writing(session):
+            use_reset_link(
+                session,
+                Writer(actor_of_user(link.user), Door.PORTAL, datetime.now(UTC)),
+                token[1],
+                "quite another",
+            )
+    assert verifies(registry, Kind.PERSON, "noc", "quite another")
+    said = done(registry, "user", "role", "noc", "reporter", "--site", "FZK-LCG2")
+    assert said == "User noc has the role reporter.\n"
+    said = done(registry, "user", "role", "noc", "reporter", "--site", "DE-KIT")
+    assert said == "User noc had already the role reporter.\n"
+    assert "last admin" in refused(registry, "user", "disable", "boss")
+    assert "last admin" in refused(registry, "user", "role", "boss", "reader")
+    done(registry, "user", "disable", "noc")
+    assert "disabled" in refused(registry, "user", "reset", "noc")
+    assert done(registry, "user", "enable", "noc") == "User noc is enabled.\n"
+    assert verifies(registry, Kind.PERSON, "noc", "quite another")
+    said = done(registry, "user", "second-factor-off", "noc")
+    assert said == "User noc had no second factor.\n"
+    with opened(registry) as session, writing(session):
+        session.scalars(select(User).where(User.name == "noc")).one().totp_since = by(
+            datetime.now(UTC)
+        ).now
+    assert done(registry, "user", "list").splitlines()[2].split()[3:5] == ["on", "yes"]
+    said = done(registry, "user", "second-factor-off", "noc", "--why", "lost")
+    assert said == "User noc has no second factor now.\n"
+
+
 def test_a_partner_with_two_accounts(registry: str) -> None:
     create = ("partner", "create", "NREN-DEMO", "--password-stdin", "--access")
     done(registry, *create, "all", "--login", "nren-desk", "--internal", stdin=PASSWORD)
@@ -246,6 +287,13 @@ CREATE_PARTNER = ("partner", "create", "NREN-DEMO", "--password-stdin", "--acces
         (("user", "password", "taken"), PASSWORD, "--password-stdin"),
         (("user", "disable", "nobody"), "", "no user"),
         (("user", "disable", b"\xff"), "", "NAME"),
+        (("user", "reset", "nobody"), "", "no user"),
+        (("user", "reset", "taken", "--why", "x" * 300), "", "255"),
+        (("user", "role", "taken", "king"), "", "ROLE"),
+        (("user", "role", "taken", "reporter"), "", "at least one site"),
+        (("user", "role", "nobody", "reader"), "", "no user"),
+        (("user", "enable", "nobody"), "", "no user"),
+        (("user", "second-factor-off", "nobody"), "", "no user"),
         (("user", "bogus"), "", "bogus"),
         ((*CREATE_PARTNER, "some", "--login", "x"), PASSWORD, "--access"),
         ((*CREATE_PARTNER, "own"), PASSWORD, "--login"),

@@ -13,7 +13,7 @@ from werkzeug.test import TestResponse
 
 from app.database import writing
 from app.domain.access import Actor
-from app.models import Login, LoginFailure, PendingLogin, User
+from app.models import FailedLogins, Login, LoginFailure, PendingLogin, User
 from app.services import second_factor
 from app.services.people import find_user, set_password
 from tests.cast import PASSWORD, SYSTEM, Cast, writer
@@ -133,6 +133,25 @@ def test_wrong_codes_block_the_account_for_seconds_and_nobody_else(
         for failure in session.scalars(select(LoginFailure)):
             failure.at -= timedelta(seconds=5)
     assert give_code(visitor, now_code(secret)).status_code == 303
+
+
+def test_after_a_hundred_failures_of_a_day_the_page_asks_for_two_codes(
+    app: Flask, session: Session, cast: Cast
+) -> None:
+    secret, _codes = set_up(session, cast.kit)
+    now = datetime.now(UTC)
+    with writing(session):
+        session.add(FailedLogins(kind="person", account="kit", minute=now, failures=100, remote=""))
+    visitor = Visitor(app)
+    give_password(visitor, "kit")
+    assert "type two codes" in visitor.read("/login/code").text
+    answer = give_code(visitor, now_code(secret))
+    assert answer.status_code == 401
+    assert "type two codes" in " ".join(PageReader(answer.text).alerts)
+    now = datetime.now(UTC)
+    both = f"{code_of(secret, now)} {code_of(secret, now + timedelta(seconds=30))}"
+    assert give_code(visitor, both).status_code == 303
+    assert alive(visitor)
 
 
 def test_a_new_password_ends_the_step_and_so_does_time(
