@@ -237,6 +237,31 @@ def _account_new_secret(page: Page, shown: Shown) -> None:
     page.locator("#new-secret").wait_for()
 
 
+def _people(page: Page, shown: Shown) -> None:
+    _as_admin(page, shown)
+    page.goto(f"{shown.server.url}/admin/people")
+
+
+def _person(page: Page, shown: Shown) -> None:
+    _as_admin(page, shown)
+    page.goto(f"{shown.server.url}/admin/people/reporter")
+    page.get_by_text("New link…").click()
+    page.get_by_role("button", name="Make a link for reporter").click()
+    page.locator("#new-link").wait_for()
+
+
+def _second_factor(page: Page, shown: Shown) -> None:
+    _as_admin(page, shown)
+    page.goto(f"{shown.server.url}/profile/second-factor")
+    page.locator("form.begin button").click()
+    page.locator(".qr-frame").wait_for()
+
+
+def _profile(page: Page, shown: Shown) -> None:
+    _as_admin(page, shown)
+    page.goto(f"{shown.server.url}/profile")
+
+
 def _login(page: Page, shown: Shown) -> None:
     page.context.clear_cookies()
     page.goto(f"{shown.server.url}/login")
@@ -294,6 +319,10 @@ PAGES: dict[str, Callable[[Page, Shown], None]] = {
     "admin": _admin,
     "audit": _audit,
     "unresolved-names": _unresolved,
+    "people": _people,
+    "person": _person,
+    "profile": _profile,
+    "second-factor": _second_factor,
     "error-403": _forbidden,
     "login": _login,
 }

@@ -6,6 +6,7 @@ Each error is one line, the exit code is not 0, and nothing is stored.
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -28,8 +29,9 @@ from app.models import Change, Login, Partner, PartnerAccount, Site, Ticket, Use
 from app.services import tokens
 from app.services.credentials import attempt
 from app.services.partners import create_partner_account
-from app.services.people import create_user, start_login
+from app.services.people import actor_of_user, create_user, start_login
 from app.services.reference import seed_reference
+from app.services.reset_links import find_reset_link, use_reset_link
 from app.services.tickets import move_ticket, open_ticket
 from tests.harness.databases import fresh_database, open_engine
 from tests.harness.server import test_settings
