@@ -150,9 +150,7 @@ def test_a_person_from_creation_to_disabling(registry: str) -> None:
 
 def test_a_link_a_role_and_a_lost_second_factor(registry: str) -> None:
     for name, role in (("boss", "admin"), ("noc", "reader")):
-        done(
-            registry, "user", "create", name, "--role", role, "--password-stdin", stdin=PASSWORD
-        )
+        done(registry, "user", "create", name, "--role", role, "--password-stdin", stdin=PASSWORD)
     said = done(registry, "user", "reset", "noc", "--why", "forgotten")
     token = re.fullmatch(r"http://127\.0\.0\.1:8000/reset/([A-Za-z0-9_-]{43})\n", said)
     assert token is not None
@@ -291,7 +289,7 @@ CREATE_PARTNER = ("partner", "create", "NREN-DEMO", "--password-stdin", "--acces
         (("user", "disable", b"\xff"), "", "NAME"),
         (("user", "reset", "nobody"), "", "no user"),
         (("user", "reset", "taken", "--why", "x" * 300), "", "255"),
-        (("user", "role", "taken", "king"), "", "ROLE"),
+        (("user", "role", "taken", "king"), "", "king"),
         (("user", "role", "taken", "reporter"), "", "at least one site"),
         (("user", "role", "nobody", "reader"), "", "no user"),
         (("user", "enable", "nobody"), "", "no user"),
