@@ -40,7 +40,6 @@ NO_PAGES = {
     "reset.take",
     "attachments.download",
     "downloads.download",
-    "reset.take",
 }
 """GET addresses that answer no page of their own: files, CSV, a redirection."""
 LINK = "CERN-GRIDKA-LHCOPN-001"
