@@ -29,6 +29,7 @@ from app.services import partners
 from app.services.people import actor_of_user
 from app.services.sites import change_site
 from app.services.tickets import change_ticket, open_ticket
+from tests import cric_sample
 from tests.harness import browser as chromium
 from tests.harness import postgres, run
 from tests.harness.databases import fresh_database
@@ -262,6 +263,36 @@ def _profile(page: Page, shown: Shown) -> None:
     page.goto(f"{shown.server.url}/profile")
 
 
+_SITES = """key,country,time_zone,tier,nrens,names
+DE-KIT,DE,Europe/Berlin,1,DFN;GEANT,LHCOPN:DE-KIT;GOCDB:FZK-LCG2;short:GRIDKA
+XX-SAMPLE,CH,Europe/Zurich,,,GOCDB:SAMPLE-SITE
+ES-PIC,ES,Europe/Madrid,1,RedIRIS,
+"""
+
+
+def _import_difference(page: Page, shown: Shown) -> None:
+    _as_admin(page, shown)
+    page.goto(f"{shown.server.url}/admin/imports")
+    page.locator("#file").set_input_files(
+        {"name": "sites.csv", "mimeType": "text/csv", "buffer": _SITES.encode()}
+    )
+    page.get_by_role("button", name="Show the difference").click()
+    page.locator(".difference").wait_for()
+
+
+def _cric(page: Page, shown: Shown) -> None:
+    _as_admin(page, shown)
+    page.goto(f"{shown.server.url}/admin/cric")
+    closed = page.locator("details.source:not([open]) > summary")
+    if closed.count():
+        closed.click()
+    page.locator("#file").set_input_files(
+        {"name": "cric.json", "mimeType": "application/json", "buffer": cric_sample.CONTENT}
+    )
+    page.get_by_role("button", name="Read and compare").click()
+    page.locator("#notices .notice").wait_for()
+
+
 def _login(page: Page, shown: Shown) -> None:
     page.context.clear_cookies()
     page.goto(f"{shown.server.url}/login")
@@ -314,6 +345,8 @@ PAGES: dict[str, Callable[[Page, Shown], None]] = {
     "site-edit": _site_edit,
     "partners": _partners,
     "tokens": _tokens,
+    "import-difference": _import_difference,
+    "cric": _cric,
     "account-calls": _account_calls,
     "account-new-secret": _account_new_secret,
     "admin": _admin,

@@ -299,6 +299,11 @@ class LoadedLookup(Lookup):
         """The database key of the site that has this key."""
         return self._keys.get(key)
 
+    def site_of_key(self, key: str) -> Site | None:
+        """The site that has this key."""
+        number = self._keys.get(key)
+        return None if number is None else self._sites[number]
+
     def link(self, name: str) -> Link | None:
         """The link of this id, exact case."""
         return self._links.get(name)

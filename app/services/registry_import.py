@@ -123,10 +123,8 @@ def import_file(
     state = registry_state(session)
     if base is not None and base != state:
         raise RegistryChanged
-    current = {values[KEYS[kind]]: values for values in all_values(session, kind)}
     records = tuple(
-        compared(kind, _named(kind, lookup, read), current.get(read.values[KEYS[kind]]))
-        for read in reads
+        compared(kind, _named(kind, lookup, read), _current(kind, lookup, read)) for read in reads
     )
     work = _ordered(kind, [record for record in records if record.what is not What.UNCHANGED])
     done, problems = 0, dict[str, list[Problem]]()
@@ -150,6 +148,16 @@ def import_file(
         found = [problem for record in records for problem in problems.get(record.place, ())]
         raise BadFile(found)
     return Imported(records, state)
+
+
+def _current(kind: Records, lookup: LoadedLookup, read: Read) -> Values | None:
+    """The registry's record of this name."""
+    key = read.values[KEYS[kind]]
+    if kind is Records.SITES:
+        site = lookup.site_of_key(key)
+        return None if site is None else site_values(site)
+    link = lookup.link(key)
+    return None if link is None else link_values(link)
 
 
 def _named(kind: Records, lookup: LoadedLookup, read: Read) -> Read:
