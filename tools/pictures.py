@@ -188,6 +188,7 @@ def _as_admin(page: Page, shown: Shown) -> None:
 
 
 def _tokens(page: Page, shown: Shown) -> None:
+    _as_admin(page, shown)
     for name, scope in (("events-feeder", "events"), ("nms", "read")):
         page.goto(f"{shown.server.url}/admin/tokens")
         if not page.get_by_text(name, exact=True).count():  # the same server in each size
