@@ -17,7 +17,6 @@ from flask import (
     stream_with_context,
     url_for,
 )
-from sqlalchemy.orm import Session
 
 from app.domain.access import Door, require_admin
 from app.domain.cells import safe_cell
@@ -102,12 +101,13 @@ def download() -> Response:
     query = AuditQuery(request.args, reading.kinds_of_changes(rows))
     if query.problems:
         raise Invalid("filter", "; ".join(query.problems))
-    answer = Response(stream_with_context(_lines(rows, query)), mimetype="text/csv")
+    answer = Response(stream_with_context(_lines(query)), mimetype="text/csv")
     answer.headers["Content-Disposition"] = f'attachment; filename="audit-{query.list}.csv"'
     return answer
 
 
-def _lines(rows: Session, query: AuditQuery) -> Iterator[str]:
+def _lines(query: AuditQuery) -> Iterator[str]:
+    rows = db.session()  # of the streaming itself, and closed with it
     out = io.StringIO()
     table = csv.writer(out)
     table.writerow(COLUMNS[query.list])

@@ -9,10 +9,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from flask import Flask
+from sqlalchemy import QueuePool
 from sqlalchemy.orm import Session
 
 from app.database import writing
 from app.domain.access import Kind
+from app.extensions import db
 from app.services.credentials import count_failed_login
 from app.services.people import find_user, set_time_zone
 from app.services.sites import change_site
@@ -114,6 +116,15 @@ def test_csv_of_exactly_the_filter_that_no_spreadsheet_runs(
         "after": "'=DFN()",
         "reason": "Asked by <b>mail</b>",
     }
+
+
+def test_a_download_gives_its_connection_back(app: Flask, cast: Cast, visit: Enter) -> None:
+    for path in ("/admin/audit.csv", "/admin/audit.csv?list=refusals"):
+        assert visit(cast.admin).get(path).status_code == 200
+        with app.app_context():
+            pool = db.engine.pool
+            assert isinstance(pool, QueuePool)
+            assert pool.checkedout() == 0
 
 
 def test_csv_goes_on_behind_its_first_page(cast: Cast, session: Session, visit: Enter) -> None:
