@@ -7,6 +7,7 @@ from playwright.sync_api import FilePayload, Page, expect
 
 from app.services.sites import site_of_key, site_values
 from tests import cric_sample
+from tests.browser.test_accessibility import _grave
 from tests.browser.visit import log_in, mark, people_of, sideways, still_marked
 from tests.harness.server import LiveServer
 
@@ -38,6 +39,7 @@ def test_each_row_is_accepted_and_one_is_refused(browser_page: Page, server: Liv
     page.get_by_role("button", name="Read and compare").click()
     expect(page.get_by_role("heading", name="Proposed: 22")).to_be_visible()
     expect(page.get_by_text("tier2.example: false lhcopn_active flag")).to_be_visible()
+    assert _grave(page) == []
     mark(page)
     refused = page.get_by_role("button", name="Refuse Country of ES-PIC")
     row = page.locator("tr", has=refused)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
+from tests.browser.test_accessibility import _grave
 from tests.browser.visit import log_in, people_of, sideways
 from tests.harness.server import LiveServer
 
@@ -43,6 +44,8 @@ def test_from_a_wrong_file_to_an_import(
     import_(page, good)
     expect(page.get_by_text("1 new, 0 changed, 1 unchanged")).to_be_visible()
     expect(page.locator(".difference")).to_contain_text(key)
+    if javascript:
+        assert _grave(page) == []
     page.set_viewport_size({"width": 390, "height": 844})
     assert sideways(page) <= 0
     page.get_by_role("button", name="Import 1 site").click()
