@@ -199,6 +199,13 @@ def _check(lookup: Lookup, link: Link | None, values: Mapping[str, Any], parts: 
     taken = lookup.link_taken(values["name"])
     if taken is not None and (link is None or taken[0] != link.id):
         problems["name"] = f"There is a link {quoted(taken[1])} already; each id means one link"
+    elif link is None or link.name != values["name"]:
+        meant = lookup.link_of_alias(values["name"])
+        if meant is not None and meant is not link:
+            problems["name"] = (
+                f"Tickets that name {quoted(values['name'])} mean {meant.name}; each id means one"
+                " link, so take that back under Unresolved names first"
+            )
     first, second = parts.sites["end_a"], parts.sites["end_b"]
     if first.id == second.id:
         problems["end_b"] = f"Both ends are {first.key}; a link joins two sites"

@@ -35,7 +35,12 @@ from app.services.changes import FieldChange, record_change
 from app.services.links import link_of_name
 from app.services.registry import LINK, WHY, Lookup, checked_why, find_site, record
 from app.services.sites import change_site, site_values
-from app.services.ticket_fields import as_logged, current_value, follow_responsible_site
+from app.services.ticket_fields import (
+    as_logged,
+    current_value,
+    day_of,
+    follow_responsible_site,
+)
 from app.services.tickets import record_on_ticket
 from app.services.unresolved import (
     LONGEST_NAME,
@@ -78,6 +83,7 @@ def make_alias(
     unresolved_name(session, by.actor, kind, name)
     reason = checked_why(why)
     target = checked_text("target", target, LONGEST_NAME, label="It means").strip()
+    Lookup(session).lock()  # before the site's names are read: somebody may be adding one
     if kind is NameKind.SITE:
         checked_choice("system", system, NameSystem, "System")
         site = find_site(session, target) if target else None
@@ -96,7 +102,6 @@ def make_alias(
 
 
 def _make_link_alias(session: Session, by: Writer, name: str, target: str, reason: str) -> None:
-    Lookup(session).lock()
     try:
         link = link_of_name(session, target)
     except NotFound as error:
@@ -125,7 +130,6 @@ def _record_aliases(
 
 
 def _make_unit_alias(session: Session, by: Writer, name: str, target: str, reason: str) -> None:
-    Lookup(session).lock()
     if target not in known_units(session):
         raise Invalid("target", "No such unit is known; known are partners' codes and named units")
     target = same_units(session).get(target, target)
@@ -178,6 +182,7 @@ def take_back(session: Session, by: Writer, kind: NameKind, name: str, why: str 
     require_admin(by.actor, MANAGE)
     check_bearable(name)
     reason = checked_why(why)
+    Lookup(session).lock()
     row = session.scalars(
         select(NameDecision).where(
             NameDecision.kind == kind, NameDecision.name == name, NameDecision.decision != ""
@@ -194,7 +199,6 @@ def take_back(session: Session, by: Writer, kind: NameKind, name: str, why: str 
             names = tuple(item for item in site_values(site)["names"] if item.name != name)
             change_site(session, by, site.key, {"names": names}, why=reason)
     elif kind is NameKind.LINK:
-        Lookup(session).lock()
         alias = session.scalars(select(LinkName).where(LinkName.name == name)).first()
         if alias is not None:
             link, before = alias.link, _aliases(session, alias.link)
@@ -238,8 +242,9 @@ def _decide(
 def follow_tickets(session: Session, by: Writer, kind: NameKind, name: str, limit: int) -> Followed:
     """Let up to ``limit`` tickets that bear a name affect what it means by now.
 
-    One change in the log for each. A name that means nothing moves no ticket. Units need nothing:
-    a ticket keeps its unit as it was sent.
+    One change in the log for each. Where a name meant several sites one after another, a ticket
+    affects the one that bore it when the ticket's interval began. A name that means nothing moves
+    no ticket. Units need nothing: a ticket keeps its unit as it was sent.
     """
     require_admin(by.actor, MANAGE)
     check_bearable(name)
@@ -254,7 +259,7 @@ def follow_tickets(session: Session, by: Writer, kind: NameKind, name: str, limi
         assert site is not None
 
         def step(ticket: Ticket) -> None:
-            _resolve_site(ticket, name, site)
+            _resolve_site(ticket, name, find_site(session, name, day_of(ticket)) or site)
     else:
         bearing = select(UnknownLink.ticket_number).where(
             UnknownLink.name == name, UnknownLink.link_id.is_(None)

@@ -15,7 +15,7 @@ from app.domain.errors import Difference, EditConflict, Invalid
 from app.domain.recognition import first_word, words_in
 from app.domain.registry import fact_of, logged
 from app.domain.texts import SHORT_TEXT_LIMIT, checked_text
-from app.models import Change, ChangedField, FactSource, Link, Site, SiteName
+from app.models import Change, ChangedField, FactSource, Link, LinkName, Site, SiteName
 from app.services.changes import FieldChange, record_change, take_number
 
 SITE = "site"
@@ -203,6 +203,12 @@ class Lookup:
             ((row.id, row.name) for row in rows if row.name.casefold() == name.casefold()), None
         )
 
+    def link_of_alias(self, name: str) -> Link | None:
+        """The link that tickets call so, though it is not its id; whatever the case."""
+        return self.session.scalars(
+            select(Link).join(LinkName).where(LinkName.name == name.upper())
+        ).first()
+
     def sources_of(self, kind: str, row: Site | Link) -> Mapping[str, FactSource]:
         """Where each fact of a record comes from, as far as it was said of that fact."""
         return sources_of(self.session, kind, row)
@@ -261,6 +267,7 @@ class LoadedLookup(Lookup):
             self._sources.setdefault((said.kind, said.thing_id), {})[said.field] = said
         self._links = {link.name: link for link in links}
         self._link_ids = {link.name.casefold(): link for link in links}
+        self._aliases = {row.name: row.link for row in session.scalars(select(LinkName))}
 
     def _note_names(self, site: Site) -> None:
         self._noted[site.id] = (site.key, [name.name for name in site.names])
@@ -312,6 +319,10 @@ class LoadedLookup(Lookup):
         """Database key and id of the link that has this id, whatever the case."""
         link = self._link_ids.get(name.casefold())
         return None if link is None else (link.id, link.name)
+
+    def link_of_alias(self, name: str) -> Link | None:
+        """The link that tickets call so, though it is not its id; whatever the case."""
+        return self._aliases.get(name.upper())
 
     def sources_of(self, kind: str, row: Site | Link) -> Mapping[str, FactSource]:
         """Where each fact of a record comes from, as far as it was said of that fact."""

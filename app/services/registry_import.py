@@ -41,11 +41,12 @@ from app.services.sites import change_site, create_site, site_values
 
 _SITE_NAMES: Final = ("end_a", "end_b", "responsible_site")
 _ROUNDS: Final = 3
-"""How often what is refused is tried again after the rest: a name may be given up further down."""
+"""How often what is refused is tried, every other time from the end: a name may be given up, or a
+backup end, further down."""
 _TOLD_EACH: Final = 500
 
 Progress = Callable[[int, int], None]
-"""Is told how many of how many records are done."""
+"""Is told how many of the records that differ are written."""
 
 
 @dataclass(frozen=True)
@@ -126,9 +127,10 @@ def import_file(
     records = tuple(
         compared(kind, _named(kind, lookup, read), _current(kind, lookup, read)) for read in reads
     )
-    work = _ordered(kind, [record for record in records if record.what is not What.UNCHANGED])
+    changing = [record for record in records if record.what is not What.UNCHANGED]
+    work = _ordered(kind, changing)
     done, problems = 0, dict[str, list[Problem]]()
-    for turn in range(_ROUNDS):
+    for _ in range(_ROUNDS):
         refused = []
         for record in work:
             try:
@@ -139,11 +141,11 @@ def import_file(
             else:
                 problems.pop(record.place, None)
                 done += 1
-            if progress is not None and done % _TOLD_EACH == 0:
-                progress(done, len(records))
-        if not refused or (len(refused) == len(work) and turn):
+                if progress is not None and done % _TOLD_EACH == 0:
+                    progress(done, len(changing))
+        if not refused or len(refused) == len(work):
             break
-        work = refused
+        work = refused[::-1]
     if problems:
         found = [problem for record in records for problem in problems.get(record.place, ())]
         raise BadFile(found)

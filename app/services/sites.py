@@ -330,7 +330,7 @@ def _check_unused(session: Session, site: Site, until: date | None) -> None:
     links = session.scalars(
         select(Link.name)
         .where(
-            Link.id.in_(of_site),
+            or_(Link.id.in_(of_site), Link.responsible_site_id == site.id),
             or_(Link.valid_until.is_(None), Link.valid_until > until),
         )
         .order_by(Link.name)

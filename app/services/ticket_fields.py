@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -262,6 +262,12 @@ def with_own_references(
             result.append(Reference(code, number, url, item.kind))
     result += [Reference(code, number, kind=kind) for kind, number in left.items() if number]
     return tuple(result)
+
+
+def day_of(ticket: Ticket) -> date:
+    """The day (UTC) on which the ticket's interval began: of its event, window, or creation."""
+    begun = ticket.event_start or ticket.window_start or ticket.created_at
+    return begun.astimezone(UTC).date()
 
 
 def follow_responsible_site(ticket: Ticket) -> None:

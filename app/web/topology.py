@@ -27,6 +27,7 @@ from app.services.registry_on import (
     registry_on,
     site_keys,
 )
+from app.services.ticket_fields import day_of
 from app.web.times import now
 
 blueprint = Blueprint("topology", __name__)
@@ -284,8 +285,7 @@ class TicketTopology:
 
 def topology_of(ticket: Ticket) -> TicketTopology:
     """The network when the ticket's interval began; no picture where nothing known is affected."""
-    start = ticket.event_start or ticket.window_start or ticket.created_at
-    day = start.astimezone(UTC).date()
+    day = day_of(ticket)
     sites = [item.site.key for item in ticket.affected_sites if item.site is not None]
     links = [item.link for item in ticket.affected_links]
     about = ticket.responsible_site.key if ticket.responsible_site is not None else ""

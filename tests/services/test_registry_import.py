@@ -276,3 +276,19 @@ def test_each_change_says_what_is_new(session: Session, cast: Cast) -> None:
         (field, None) for field in ("key", "country", "time_zone", "names", "asns")
     }
     assert session.scalars(select(Change.at).where(Change.thing_id == new.id)).first() == NOON
+
+
+def test_a_chain_of_backups_ends_in_any_order(session: Session, cast: Cast) -> None:
+    """Each can end only after those that back it up, wherever they stand in the file."""
+    names = [f"L{number}" for number in range(6)]
+    head = "name,network,end_a,end_b,role,backs_up\n"
+    lines = [
+        f"{name},LHCOPN,CERN,GRIDKA,backup,{before}\n"
+        for name, before in zip(names, ("", *names), strict=False)
+    ]
+    imported(session, cast, Records.LINKS, head + "".join(lines))
+    ends = "name,valid_until\n" + "".join(f"{name},2013-01-01\n" for name in names)
+    told: list[tuple[int, int]] = []
+    done = imported(session, cast, Records.LINKS, ends, progress=lambda *step: told.append(step))
+    assert done.count(What.CHANGED) == 6
+    assert told == [], "nothing is told of what is refused at first"

@@ -15,7 +15,7 @@ from app.domain.registry import ContactValue, SiteNameValue
 from app.domain.ticket_content import NewTicket
 from app.models import Change, FactSource, Link, Site
 from app.services.changes import changes_of
-from app.services.links import create_link
+from app.services.links import change_link, create_link
 from app.services.reference import seed_reference
 from app.services.registry import (
     LoadedLookup,
@@ -362,3 +362,12 @@ def test_thousands_by_a_loaded_lookup_say_the_same(session: Session, cast: Cast)
             assert lookup.site(name) is Lookup(session).site(name)
     count = session.scalar(select(func.count()).select_from(Change).where(Change.kind == "site"))
     assert count == 5
+
+
+def test_a_site_that_answers_for_a_link_in_use_keeps_it(session: Session, cast: Cast) -> None:
+    by = writer(cast.admin)
+    with writing(session):
+        create_site(session, by, NEW)
+        change_link(session, by, "CERN-GRIDKA-LHCOPN-001", {"responsible_site": "XX-LAB"})
+    with pytest.raises(Invalid, match=r"links in use \(CERN-GRIDKA-LHCOPN-001\)"):
+        retire_site(session, by, "XX-LAB", DAY)

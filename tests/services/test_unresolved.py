@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from app.database import writing
-from app.domain.errors import Forbidden, Invalid, NotFound
+from app.domain.errors import Forbidden, Invalid, InvalidMany, NotFound
+from app.domain.registry import SiteNameValue
 from app.domain.ticket_content import NewTicket
 from app.models import Change, Link, Site, SiteName, Ticket
 from app.services.changes import changes_of
-from app.services.links import create_link
+from app.services.links import change_link, create_link
 from app.services.name_decisions import (
     add_unit,
     dismiss_name,
@@ -25,7 +27,8 @@ from app.services.name_decisions import (
     take_back,
 )
 from app.services.nearest_names import NearestNames
-from app.services.sites import create_site
+from app.services.registry import LoadedLookup, Lookup
+from app.services.sites import change_site, create_site, site_of_key, site_values
 from app.services.ticket_fields import current_value
 from app.services.tickets import change_ticket, open_ticket
 from app.services.unresolved import (
@@ -37,6 +40,8 @@ from app.services.unresolved import (
     unresolved_names,
 )
 from tests.cast import NOON, Cast, enter, writer
+from tests.harness.databases import open_engine
+from tests.harness.until import until
 
 SITE, LINK, UNIT = NameKind.SITE, NameKind.LINK, NameKind.UNIT
 TYPO = "FZK-LGC2"
@@ -324,3 +329,73 @@ def test_nearest_names(name: str, keys: list[str]) -> None:
         ]
     )
     assert [near.key for near in nearest.of(name)][: len(keys) or 1] == keys
+
+
+def test_an_alias_beside_somebody_who_names_the_same_site(
+    database: str, session: Session, cast: Cast
+) -> None:
+    """What the other one adds while this one waits for the lock stays."""
+    opened(session, cast.ggus, sites=(TYPO,))
+    session.rollback()
+    engine = open_engine(database)
+
+    def alias() -> None:
+        with Session(engine) as own, writing(own):
+            make_alias(own, writer(cast.admin), SITE, TYPO, "DE-KIT")
+
+    def waits() -> bool:
+        if engine.dialect.name == "sqlite":
+            return True  # its writers come one after another through a gate
+        with engine.connect() as own:
+            return bool(own.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
+
+    with ThreadPoolExecutor(1) as pool:
+        with writing(session):
+            names = site_values(site_of_key(session, "DE-KIT"))["names"]
+            more = {"names": (*names, SiteNameValue("NetSite", "KIT-NET"))}
+            change_site(session, writer(cast.admin), "DE-KIT", more)
+            other = pool.submit(alias)
+            until(waits)
+        other.result()
+    engine.dispose()
+    session.rollback()
+    named = {name.name for name in site_of_key(session, "DE-KIT").names}
+    assert {TYPO, "KIT-NET"} <= named
+
+
+def test_tickets_follow_to_the_site_that_bore_the_name_in_their_time(
+    session: Session, cast: Cast
+) -> None:
+    old = opened(session, cast.ggus, sites=(TYPO,), event_start=NOON - timedelta(days=900))
+    new = opened(session, cast.ggus, sites=(TYPO,))
+    handed_on = date(2012, 1, 1)
+    with writing(session):
+        for key, days in (("ES-PIC", (None, handed_on)), ("DE-KIT", (handed_on, None))):
+            names = site_values(site_of_key(session, key))["names"]
+            more = (*names, SiteNameValue("GOCDB", TYPO, *days))
+            change_site(session, writer(cast.admin), key, {"names": more})
+    decide(session, cast, follow_tickets, SITE, TYPO, 9)
+    sites = [ticket_of(session, number).affected_sites[0].site for number in (old, new)]
+    assert [site and site.key for site in sites] == ["ES-PIC", "DE-KIT"]
+
+
+def test_what_tickets_call_a_link_is_no_other_links_id(session: Session, cast: Cast) -> None:
+    opened(session, cast.ggus, title=f"{SLIP} down")
+    decide(session, cast, make_alias, LINK, SLIP, "CERN-GRIDKA-LHCOPN-001")
+    session.rollback()
+    stated = {"network": "LHCOPN", "end_a": "CH-CERN", "end_b": "DE-KIT"}
+    for lookup in (Lookup, LoadedLookup):
+        with pytest.raises(InvalidMany) as caught:
+            create_link(
+                session,
+                writer(cast.admin),
+                {**stated, "name": SLIP.lower()},
+                lookup=lookup(session),
+            )
+        assert "mean CERN-GRIDKA-LHCOPN-001" in caught.value.problems["name"]
+        session.rollback()
+    with pytest.raises(InvalidMany):
+        change_link(session, writer(cast.admin), "CERN-PIC-LHCOPN-001", {"name": SLIP})
+    session.rollback()
+    with writing(session):
+        change_link(session, writer(cast.admin), "CERN-GRIDKA-LHCOPN-001", {"name": SLIP})
