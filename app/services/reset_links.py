@@ -76,15 +76,13 @@ def use_reset_link(session: Session, by: Writer, token: str, password: str) -> N
     A password that may not be set raises ``Invalid`` and leaves the link as it was.
     """
     link = find_reset_link(session, token, by.now)
+    user = locked_user(session, link.user.name)  # before the link, as everybody who ends links does
     taken = session.scalars(
         update(ResetLink)
         .where(ResetLink.id == link.id, ResetLink.ended_at.is_(None))
         .values(ended_at=by.now)
         .returning(ResetLink.id)
     ).first()
-    if taken is None:
-        raise NotFound("This link does not work, or no longer")
-    user = locked_user(session, link.user.name)
-    if user.disabled_at is not None:
+    if taken is None or user.disabled_at is not None:
         raise NotFound("This link does not work, or no longer")
     replace_password(session, by, user, password, "set by the one-time link")

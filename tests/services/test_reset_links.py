@@ -7,7 +7,7 @@ from datetime import timedelta
 from threading import Barrier
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from app.database import writing
@@ -24,6 +24,7 @@ from app.services.reset_links import (
 )
 from tests.cast import NOON, PASSWORD, Cast, enter, writer
 from tests.harness.databases import open_engine
+from tests.harness.until import until
 
 KEY = b"a key of the tests"
 NEW = "another horse 8"
@@ -117,3 +118,36 @@ def test_of_two_at_once_one_sets_the_password(database: str, session: Session, c
     engine.dispose()
     assert len(set_ones) == 1
     assert logs_in(session, set_ones[0])
+
+
+def test_a_link_that_is_used_while_another_is_made_waits(
+    database: str, session: Session, cast: Cast
+) -> None:
+    """Both lock the person first: in another order each would wait for the other without end."""
+    token, engine = made(session, cast), open_engine(database)
+
+    def use() -> bool:
+        with Session(engine) as own:
+            try:
+                with writing(own):
+                    use_reset_link(own, writer(cast.kit), token, NEW)
+            except NotFound:
+                return False
+        return True
+
+    def is_held_up() -> bool:
+        with engine.connect() as connection:
+            waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            return bool(connection.scalar(waiting))
+
+    with ThreadPoolExecutor(1) as pool:
+        with writing(session):
+            people.locked_user(session, "kit")
+            used = pool.submit(use)
+            if engine.dialect.name == "postgresql":  # SQLite lets nobody write meanwhile
+                until(is_held_up)
+            newer = make_reset_link(session, writer(cast.admin), "kit")
+        assert not used.result(60)
+    engine.dispose()
+    assert works(session, newer)
+    assert logs_in(session, PASSWORD)
