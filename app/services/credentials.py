@@ -15,9 +15,9 @@ import hashlib
 import hmac
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -112,6 +112,8 @@ class Attempt:
     verified_digest: str | None = None
     failed_as: tuple[Kind, str] | None = None
     """The kind and name that a wrong password was given for; None where none was looked at."""
+    stored_hash: str = field(default="", repr=False)
+    """The hash that the password was found right by: by now there may be another one."""
 
     @property
     def needs_record(self) -> bool:
@@ -141,7 +143,7 @@ def attempt(
     account_id, hashes = _stored(session, kind, name)
     if len(password) > LONGEST_PASSWORD:
         hashes = []  # nobody has such a password; it costs what any wrong one costs
-    digests = [_credential_digest(key, kind, name, stored, password) for stored in hashes]
+    digests = {_credential_digest(key, kind, name, stored, password): stored for stored in hashes}
     known = _without_hashing(session, name_digest, account_id, digests, now)
     if known is not None:
         return known
@@ -161,14 +163,19 @@ def attempt(
             _HASHING.release()
     if matching is None or account_id is None:
         return Attempt(name_digest, error=AuthenticationFailed(), failed_as=(kind, name))
-    return Attempt(name_digest, account_id, verified_digest=digests[matching])
+    return Attempt(
+        name_digest,
+        account_id,
+        verified_digest=[*digests][matching],
+        stored_hash=hashes[matching],
+    )
 
 
 def attempt_without_password(
-    session: Session, name: str, now: datetime, *, purpose: str = Kind.PERSON
+    session: Session, name: str, now: datetime, *, purpose: str
 ) -> Attempt:
-    """A person's failed try of what is no password and costs no hashing: a second factor's code,
-    counted with the wrong passwords; for another ``purpose`` apart from them.
+    """A person's failed try of what is no password and costs no hashing, such as a second factor's
+    code. Too many of them block their ``purpose`` alone; the audit counts them as failed logins.
 
     To be recorded, unless too many failed before it.
     """
@@ -188,9 +195,14 @@ def remembered_by(
 
 
 def _without_hashing(
-    session: Session, name_digest: str, account_id: int | None, digests: list[str], now: datetime
+    session: Session,
+    name_digest: str,
+    account_id: int | None,
+    digests: Mapping[str, str],
+    now: datetime,
 ) -> Attempt | None:
-    """What can be said at once: verified shortly before, or too many attempts."""
+    """What can be said at once: verified shortly before, or too many attempts. ``digests`` map
+    what may be remembered to the stored hash that it belongs to."""
     if account_id is not None and digests:
         remembered = session.execute(
             select(VerifiedCredential.digest, VerifiedCredential.at).where(
@@ -201,7 +213,10 @@ def _without_hashing(
         if remembered is not None:
             stale = remembered.at < now - REFRESH_AFTER
             return Attempt(
-                name_digest, account_id, verified_digest=remembered.digest if stale else None
+                name_digest,
+                account_id,
+                verified_digest=remembered.digest if stale else None,
+                stored_hash=digests[remembered.digest],
             )
     if _is_blocked(session, name_digest, now):
         return Attempt(name_digest, error=TooManyAttempts())

@@ -11,9 +11,10 @@ from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.domain.access import Writer
-from app.domain.errors import NotFound
+from app.domain.errors import AuthenticationFailed, NotFound
 from app.models import Login, PendingLogin, User
 from app.services.changes import FieldChange, record_change
+from app.services.credentials import Attempt
 from app.services.people import PERSON, locked_user, require_self_or_admin, token_hash, with_reason
 
 SEEN_EVERY = timedelta(minutes=1)
@@ -34,6 +35,23 @@ def live_login(session: Session, token: str, now: datetime) -> Login | None:
         )
     ).first()
     return None if login is None or login.user.disabled_at is not None else login
+
+
+def verified_user(session: Session, tried: Attempt) -> User:
+    """The person whose password ``tried`` found right, locked until the transaction ends.
+
+    Raises what is wrong with it, and ``AuthenticationFailed`` where the person was disabled or
+    another password was set since: that ended all logins, and none begins by the old one.
+    """
+    user = session.scalars(
+        select(User)
+        .where(User.id == tried.verified_account())
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    ).one()
+    if user.disabled_at is not None or user.password_hash != tried.stored_hash:
+        raise AuthenticationFailed
+    return user
 
 
 def logins_of(session: Session, user: User, now: datetime) -> Sequence[Login]:

@@ -42,6 +42,9 @@ _DEMAND_ID = 1
 _DIGITS = re.compile(r"[0-9]+")
 _RECOVERY = re.compile(r"[A-Z2-7]{16}")
 _NONCE = 12
+_PURPOSE = "second factor"
+"""Wrong codes block codes only, and wrong passwords none of them: who does not know the password
+keeps nobody from giving the code."""
 WRONG_CODE = "This code is wrong, over or used; take the one that the app shows now"
 MANY_FAILURES = 100
 MANY_WITHIN = timedelta(days=1)
@@ -102,7 +105,7 @@ def try_code(session: Session, by: Writer, user: User, code: str, key: bytes) ->
     ``verified_account()``. Raises ``Invalid`` where the secret is unreadable.
     """
     user = locked_user(session, user.name)  # of several at once with one code the first counts
-    refused = attempt_without_password(session, user.name, by.now)
+    refused = attempt_without_password(session, user.name, by.now, purpose=_PURPOSE)
     if refused.failed_as is None:
         return refused
     plain = _plain(code)

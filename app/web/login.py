@@ -206,8 +206,9 @@ def _begin(name: str, password: str) -> tuple[str, Login | None]:
     if tried.needs_record:
         with writing(rows):
             tried = credentials.record_attempt(rows, tried, now(), remote())
-    account = tried.verified_account()
+    tried.verified_account()
     with writing(rows):
+        account = logins.verified_user(rows, tried).id
         old = session.get("_user_id")
         if isinstance(old, str):
             people.end_login(rows, old, now())

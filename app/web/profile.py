@@ -115,7 +115,7 @@ def password() -> Response:
     try:
         tried.verified_account()
         with writing(rows):
-            user = people.find_user(rows, current_user.name)
+            user = logins.verified_user(rows, tried)
             people.set_password(rows, writer(), user, form.new.data or "")
             token = people.start_login(
                 rows,

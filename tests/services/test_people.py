@@ -13,11 +13,11 @@ from sqlalchemy.orm import Session
 
 from app.database import writing
 from app.domain.access import Actor, Kind
-from app.domain.errors import Forbidden, Invalid, NotFound
+from app.domain.errors import AuthenticationFailed, Forbidden, Invalid, NotFound
 from app.models import Login, User
 from app.services import logins, people
 from app.services.changes import newest_changes_of
-from app.services.credentials import attempt
+from app.services.credentials import Attempt, attempt, record_attempt
 from app.services.reset_links import find_reset_link, make_reset_link
 from tests.cast import NOON, PASSWORD, SYSTEM, Cast, enter, writer
 from tests.harness.databases import open_engine
@@ -91,6 +91,7 @@ def test_only_admins_change_others(session: Session, cast: Cast) -> None:
         lambda actor: people.enable_user(session, writer(actor), kit),
         lambda actor: make_reset_link(session, writer(actor), "kit"),
         lambda actor: logins.end_other_logins(session, writer(actor), kit),
+        lambda actor: people.set_time_zone(session, writer(actor), kit, "Europe/Rome"),
         lambda actor: people.set_mail(session, writer(actor), kit, "a@example.org"),
         lambda actor: people.set_password(session, writer(actor), kit, NEW),
     )
@@ -199,6 +200,32 @@ def test_common_and_short_passwords_are_not_set(session: Session, cast: Cast) ->
             people.set_password(session, writer(cast.kit), kit, password)
         with pytest.raises(Invalid), writing(session):
             people.create_user(session, writer(cast.admin), "noc", "reader", password)
+
+
+def test_no_login_begins_by_a_password_that_was_replaced_while_it_was_checked(
+    session: Session, cast: Cast
+) -> None:
+    def tried(password: str) -> Attempt:
+        session.rollback()
+        found = attempt(session, Kind.PERSON, "kit", password, NOON, KEY)
+        with writing(session):
+            return record_attempt(session, found, NOON)
+
+    hashed, remembered = tried(PASSWORD), tried(PASSWORD)
+    assert remembered.verified_digest is None  # it was not hashed again
+    for before in (hashed, remembered):
+        with writing(session):
+            assert logins.verified_user(session, before).name == "kit"
+    with writing(session):
+        people.set_password(session, writer(cast.kit), people.find_user(session, "kit"), NEW)
+    for before in (hashed, remembered, tried("a guess of mine")):
+        with pytest.raises(AuthenticationFailed), writing(session):
+            logins.verified_user(session, before)
+    now_right = tried(NEW)
+    with writing(session):
+        people.disable_user(session, writer(cast.admin), people.find_user(session, "kit"))
+    with pytest.raises(AuthenticationFailed), writing(session):
+        logins.verified_user(session, now_right)
 
 
 def test_logins_are_listed_seen_and_ended_one_by_one(session: Session, cast: Cast) -> None:

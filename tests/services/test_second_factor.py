@@ -18,11 +18,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.database import writing
-from app.domain.access import Actor
+from app.domain.access import Actor, Kind
 from app.domain.errors import AuthenticationFailed, Forbidden, Invalid, TooManyAttempts
 from app.models import ChangedField, LoginFailure, RecoveryCode, User
 from app.services import people, second_factor
 from app.services.changes import newest_changes_of
+from app.services.credentials import attempt, record_attempt
 from tests.cast import NOON, Cast, enter, writer
 from tests.harness.databases import open_engine
 
@@ -135,13 +136,13 @@ def test_of_many_at_once_with_one_code_one_is_let_in(
     for code in (code_of(secret, later), codes[0]):
         start = Barrier(4)
 
-        def attempt(_number: int, code: str = code, start: Barrier = start) -> bool:
+        def enters(_number: int, code: str = code, start: Barrier = start) -> bool:
             with Session(engine) as own:
                 start.wait()
                 return taken(own, cast.kit, code, later) is None
 
         with ThreadPoolExecutor(4) as pool:
-            assert sorted(pool.map(attempt, range(4))) == [False, False, False, True]
+            assert sorted(pool.map(enters, range(4))) == [False, False, False, True]
     engine.dispose()
 
 
@@ -198,6 +199,21 @@ def test_wrong_codes_count_as_failed_logins_and_the_genuine_one_gets_in(
     # somebody else never suffered
     other, _codes = set_up(session, cast.pic)
     assert taken(session, cast.pic, code_of(other, good), good) is None
+
+
+def test_who_does_not_know_the_password_keeps_nobody_from_giving_the_code(
+    session: Session, cast: Cast
+) -> None:
+    secret, _codes = set_up(session, cast.kit)
+    begin = NOON + timedelta(minutes=5)
+    for n in range(21):
+        session.rollback()
+        tried = attempt(session, Kind.PERSON, "kit", f"guess {n}", begin, KEY)
+        with writing(session):
+            tried = record_attempt(session, tried, begin)
+    assert isinstance(tried.error, TooManyAttempts)
+    now = begin + timedelta(seconds=1)
+    assert taken(session, cast.kit, code_of(secret, now), now) is None
 
 
 def test_after_many_failures_two_codes_are_needed_and_the_genuine_one_has_them(
