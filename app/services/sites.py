@@ -196,6 +196,8 @@ def change_site(
         _check_names(lookup, site, after)
         if "valid_until" in differing:
             _check_unused(session, site, after["valid_until"])
+        if "valid_from" in differing:
+            _check_begins(session, site, after["valid_from"])
     _apply(session, site, after, differing)
     fields = [
         FieldChange(field, logged(field, before[field]), logged(field, value))
@@ -354,6 +356,23 @@ def _check_unused(session: Session, site: Site, until: date | None) -> None:
         .limit(MOST_NAMED + 1)
     ).all()
     refuse_while_used("The site", links, tickets)
+
+
+def _check_begins(session: Session, site: Site, first: date | None) -> None:
+    """Raise where the site would begin after links that end on it, and name these."""
+    if first is None:
+        return
+    links = session.scalars(
+        select(Link.name)
+        .where(or_(Link.end_a_id == site.id, Link.end_b_id == site.id), Link.valid_from < first)
+        .order_by(Link.name)
+        .limit(MOST_NAMED + 1)
+    ).all()
+    if links:
+        raise Invalid(
+            "valid_from",
+            f"The site cannot begin after its links ({listed(links)}): change these first",
+        )
 
 
 def refuse_while_used(what: str, links: Sequence[str], tickets: Sequence[int]) -> None:

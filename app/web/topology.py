@@ -101,6 +101,11 @@ class Question:
         """The day as an address holds it; None for today."""
         return None if self.is_today else self.day.isoformat()
 
+    @property
+    def past(self) -> str | None:
+        """The same for pages that know no days ahead: they show today instead."""
+        return self.on if self.day < self.today else None
+
     def _network(self, text: str) -> str:
         if text in ("", *Network):
             return text or Network.LHCOPN
@@ -148,13 +153,13 @@ def _address(values: Mapping[str, str]) -> str:
 
 
 def _site_url(key: str, asked: Question) -> str:
-    """The page of a site on that day."""
-    return url_for("sites.site", key=key, on=asked.on)
+    """The page of a site on that day, if it is past."""
+    return url_for("sites.site", key=key, on=asked.past)
 
 
 def _link_url(name: str, asked: Question) -> str:
-    """The page of a link on that day."""
-    return url_for("links.link", name=name, on=asked.on)
+    """The page of a link on that day, if it is past."""
+    return url_for("links.link", name=name, on=asked.past)
 
 
 @blueprint.get("/topology")

@@ -371,3 +371,16 @@ def test_a_site_that_answers_for_a_link_in_use_keeps_it(session: Session, cast: 
         change_link(session, by, "CERN-GRIDKA-LHCOPN-001", {"responsible_site": "XX-LAB"})
     with pytest.raises(Invalid, match=r"links in use \(CERN-GRIDKA-LHCOPN-001\)"):
         retire_site(session, by, "XX-LAB", DAY)
+
+
+def test_a_site_begins_before_its_links(session: Session, cast: Cast) -> None:
+    by = writer(cast.admin)
+    with writing(session):
+        change_link(session, by, "CERN-PIC-LHCOPN-001", {"valid_from": date(2010, 1, 1)})
+    with pytest.raises(Invalid, match=r"after its links \(CERN-PIC-LHCOPN-001\)") as caught:
+        change_site(session, by, "ES-PIC", {"valid_from": DAY, "tier_since": DAY})
+    assert caught.value.field == "valid_from"
+    session.rollback()
+    with writing(session):
+        begin = date(2010, 1, 1)
+        change_site(session, by, "ES-PIC", {"valid_from": begin, "tier_since": begin})

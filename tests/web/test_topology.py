@@ -331,6 +331,7 @@ def test_every_site_and_link_of_the_picture_leads_to_its_record_and_back(
     for path, back in (
         ("/topology?on=2013-05-07", "on=2013-05-07"),
         ("/topology?network=LHCONE", "site="),
+        ("/topology?on=2099-12-31", "site="),  # records know no days ahead: they are as of today
     ):
         found = page(visitor, path)
         for address in [*drawn(found), *drawn(found, "net-site")]:
