@@ -144,6 +144,7 @@ Demand a second factor          | POST /admin/second-factor             | yes | 
 List tokens                     | GET /admin/tokens                     | yes | 403 | 403 | 403 | 403 | login
 Make a system's token           | POST /admin/tokens                    | yes | 403 | 403 | 403 | 403 | login
 Add a secret to a token         | POST /admin/tokens/*/rotate           | yes | 403 | 403 | 403 | 403 | login
+Add one to a person's token     | POST /admin/tokens/*/rotate person    | 403 | 403 | 403 | 403 | 403 | login
 End the older secret            | POST /admin/tokens/*/end-older        | yes | 403 | 403 | 403 | 403 | login
 End a token                     | POST /admin/tokens/*/end              | yes | 403 | 403 | 403 | 403 | login
 End a person's token            | POST /admin/tokens/*/end person       | yes | 403 | 403 | 403 | 403 | login

@@ -115,9 +115,12 @@ def rotate_token(
 ) -> NewSecret:
     """Give a token a second live secret, so that its program can change over without a gap.
 
-    Without ``days`` it lives as long as the newest one did from its making.
+    Without ``days`` it lives as long as the newest one did from its making. A person's token gets
+    one from that person only: whoever has it acts as that person.
     """
     _require(by.actor, token)
+    if token.user_id is not None and not _is_own(by.actor, token):
+        raise Forbidden("Nobody adds a secret to another person's token: it acts as that person")
     _lock(session, token)
     if token.ended_at is not None:
         raise Invalid("token", "This token has ended; make a new one")
@@ -276,14 +279,19 @@ def _logged_in_person(session: Session, by: Writer) -> User:
 
 def _refusal(actor: Actor, token: ApiToken) -> str | None:
     """Why this account may not manage the token, or None: admins and its person may."""
-    logged_in = actor.kind is Kind.PERSON and actor.scopes is None
-    if logged_in and token.user_id is not None and actor.account_id == token.user_id:
+    if _is_own(actor, token):
         return None
     try:
         require_admin(actor, _MANAGE)
     except Forbidden as error:
         return error.message
     return None
+
+
+def _is_own(actor: Actor, token: ApiToken) -> bool:
+    """Whether it is a token of this person, who is logged in."""
+    logged_in = actor.kind is Kind.PERSON and actor.scopes is None
+    return logged_in and token.user_id is not None and actor.account_id == token.user_id
 
 
 def _require(actor: Actor, token: ApiToken) -> None:

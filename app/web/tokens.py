@@ -116,6 +116,7 @@ class TokenPages:
         page = render_template(
             "tokens/list.html",
             own=self.own,
+            me=acting().account_id,
             at=self.name,
             form=form or self._form(formdata=None),
             rows=[(one, verbs.live_secrets(one, now())) for one in found],

@@ -193,6 +193,9 @@ def test_only_admins_and_its_person_manage_a_token(session: Session, cast: Cast)
             tokens.create_token(session, writer(actor), "x", ["read"], 1)
     with pytest.raises(Forbidden), writing(session):
         tokens.end_token(session, writer(cast.kit), of_system)
+    for other in (writer(cast.admin), SYSTEM):  # whoever has a secret of it acts as that person
+        with pytest.raises(Forbidden, match="Nobody"), writing(session):
+            tokens.rotate_token(session, other, token)
     with writing(session):
         tokens.rotate_token(session, writer(cast.kit), token)
         tokens.end_token(session, writer(cast.admin), token)

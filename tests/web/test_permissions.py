@@ -162,6 +162,7 @@ SENT: Final[Mapping[str, Sent]] = {
         {"name": "{new_name}", "scopes": "read", "days": "90"},
     ),
     "POST /admin/tokens/*/end-older": ("/admin/tokens/{rotated}/end-older", {}),
+    "POST /admin/tokens/*/rotate person": ("/admin/tokens/{anothers}/rotate", {}),
     "POST /admin/tokens/*/end person": ("/admin/tokens/{anothers}/end", {}),
     "POST /profile/tokens": (
         "/profile/tokens",
@@ -467,8 +468,9 @@ class Things(dict[str, str]):
 
     def make_own_rotated(self) -> int:
         """A token of the person with two live secrets."""
-        token = self._token_of(self._actor if self.person else self.world.cast.reader)
-        rotate_token(self.world.session, self._portal, token)
+        owner = self._actor if self.person else self.world.cast.reader
+        token = self._token_of(owner)
+        rotate_token(self.world.session, writer(owner, datetime.now(UTC)), token)
         return token.id
 
     def make_anothers(self) -> int:

@@ -93,6 +93,9 @@ def test_ones_own_is_nobody_elses(cast: Cast, session: Session, visit: Enter) ->
             assert visitor.send(f"{OWN}/{number}/{do}", {}).status_code == 404
             assert visitor.send(f"{OWN}/999/{do}", {}).status_code == 404
     assert "kit/nms registry, read live" in visit(cast.admin).read(TOKENS).text
+    assert visit(cast.admin).send(f"{TOKENS}/{number}/rotate", {}).status_code == 403
+    assert "Add a secret to kit/nms" not in visit(cast.admin).get(TOKENS).text
+    assert "Add a secret to kit/nms" in visit(cast.kit).get(OWN).text
     assert visit(cast.admin).send(f"{TOKENS}/{number}/end", {}).status_code == 303
 
 
