@@ -206,7 +206,7 @@ def _time_zones() -> frozenset[str]:
 
 def _word(field: str, value: str, limit: int, label: str) -> str:
     """A text of one line that stands in lists separated by ``;``: trimmed, not empty."""
-    text = checked_text(field, value, limit, label=label).strip()
+    text = checked_text(field, value.strip(), limit, label=label)
     if not text:
         raise Invalid(field, f"{label} is empty; say one")
     if any(sign in text for sign in "\n\r\t;"):

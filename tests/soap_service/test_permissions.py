@@ -197,7 +197,9 @@ def _told(world: World, row: Row, column: str) -> str:
     service, operation, *word = row.how.split(" ")
     things = world.lay(column)
     template = INNER.get(row.how) or INNER[f"{service} {operation}"]
-    header = login(LOGINS[column], "wrong" if column == "nobody" else PASSWORD)
+    # a name of its own for each row: too many wrong ones of one name are another fault
+    name = f"nobody {row.how}" if column == "nobody" else LOGINS[column]
+    header = login(name, "wrong" if column == "nobody" else PASSWORD)
     before = world.changes()
     answer = world.client.post(
         f"/soap/{service}",
