@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -72,7 +74,7 @@ def add_file_commands(group: click.Group, kind: Records) -> None:
         session = db.session()
         transaction: Callable[[Session], Any] = trying if dry_run else writing
         try:
-            with transaction(session):
+            with _nothing_to_tidy(), transaction(session):
                 imported = import_file(
                     session,
                     command_writer(),
@@ -88,6 +90,17 @@ def add_file_commands(group: click.Group, kind: Records) -> None:
                 click.echo(str(problem), err=True)
             raise Invalid("file", error.summary) from None
         _tell_difference(kind, imported, dry_run=dry_run)
+
+
+@contextmanager
+def _nothing_to_tidy() -> Iterator[None]:
+    """Thousands of rows stay until the end: searching them for garbage is a fifth of the time, in
+    which all other writers wait."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _format_by_name(file: str) -> FileFormat:

@@ -7,16 +7,16 @@ the files that ship with the release and knows nothing of tickets.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Row, select, union
 from sqlalchemy.orm import Session
 
 from app.domain.access import Writer
-from app.domain.registry import SiteNameValue, logged, name_text
+from app.domain.registry import SiteNameValue, logged, name_text, names_from_text
 from app.models import Change, ChangedField, Link, Site, SiteAsn, SiteName
 from app.services.changes import FieldChange, record_change
 from app.services.registry import LINK, SITE, set_source
@@ -37,7 +37,8 @@ def seed_reference(session: Session, by: Writer) -> int:
 def add_sites(session: Session, by: Writer, file: Path) -> int:
     """Add the sites of a file, and to sites that are there the names and facts that they lack.
 
-    A name that another site bears already is left to that site.
+    A name that another site bears already is left to that site; one that somebody took off its
+    site stays off.
     """
     content = json.loads(file.read_text("utf-8"))
     sites = {site.key: site for site in session.scalars(select(Site))}
@@ -52,6 +53,11 @@ def add_sites(session: Session, by: Writer, file: Path) -> int:
             .where(Change.kind == SITE, ChangedField.field.in_(_FACTS))
             .distinct()
         )
+    }
+    ever_borne = {
+        (row.thing_id, name.system, name.name)
+        for row in _ever_logged(session, SITE, "names")
+        for name in names_from_text(row.text or "")
     }
     changed = 0
     for entry in content["sites"]:
@@ -70,7 +76,8 @@ def add_sites(session: Session, by: Writer, file: Path) -> int:
         before = _names_text(site)
         held = {(name.system, name.name) for name in site.names}
         for name in entry["names"]:
-            if (name["system"], name["name"]) in held:
+            borne = (name["system"], name["name"])
+            if borne in held or (site.id, *borne) in ever_borne:
                 continue
             if bearer.setdefault(name["name"], site.id) == site.id:
                 site.names.append(SiteName(system=name["system"], name=name["name"]))
@@ -90,15 +97,19 @@ def add_sites(session: Session, by: Writer, file: Path) -> int:
 def add_links(session: Session, by: Writer, file: Path) -> int:
     """Add the links of a file whose ids the registry does not hold.
 
-    A link whose end is not in the registry under the site's LHCOPN name is left out.
+    A link whose end is not in the registry under the site's LHCOPN name is left out, and so is one
+    that is called something else by now.
     """
     content = json.loads(file.read_text("utf-8"))
     sites = {site.key: site for site in session.scalars(select(Site))}
     links = {link.name: link for link in session.scalars(select(Link))}
+    ever_named = {row.text for row in _ever_logged(session, LINK, "name")}
     changed = 0
     for entry in content["links"]:
         ends = [sites.get(entry[end]) for end in ("end_a", "end_b")]
-        if entry["name"] in links or ends[0] is None or ends[1] is None:
+        if entry["name"] in links or entry["name"] in ever_named:
+            continue
+        if ends[0] is None or ends[1] is None:
             continue
         link = Link(
             name=entry["name"],
@@ -127,6 +138,20 @@ def add_links(session: Session, by: Writer, file: Path) -> int:
         record_change(session, by, kind=LINK, thing_id=link.id, fields=fields, version=1)
         changed += 1
     return changed
+
+
+def _ever_logged(session: Session, kind: str, field: str) -> Sequence[Row[int, str | None]]:
+    """All values that a field of these records ever had, as texts: ``thing_id`` and ``text``."""
+    return session.execute(
+        union(
+            *(
+                select(Change.thing_id, text.label("text"))
+                .join(ChangedField.change)
+                .where(Change.kind == kind, ChangedField.field == field, text.is_not(None))
+                for text in (ChangedField.old, ChangedField.new)
+            )
+        )
+    ).all()
 
 
 _FACTS = ("asns", "bandwidth_gbps", "nrens", "vos")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime
 from pathlib import Path
 from zoneinfo import available_timezones
@@ -12,11 +13,14 @@ from sqlalchemy.orm import Session
 from app.database import writing
 from app.domain.access import SYSTEM, Door, Writer
 from app.models import Change, FactSource, Link, Site, SiteName
+from app.services import reference
 from app.services.changes import changes_of
-from app.services.reference import add_links, seed_reference
+from app.services.links import change_link
+from app.services.reference import add_links, add_sites, seed_reference
 from app.services.registry import find_site
-from app.services.sites import change_site
+from app.services.sites import change_site, site_values
 
+REFERENCE = Path(reference.__file__).parent.parent / "reference"
 BY = Writer(actor=SYSTEM, door=Door.COMMAND, now=datetime(2026, 11, 25, 12, tzinfo=UTC))
 
 ELEVEN_OF_2013 = {
@@ -119,12 +123,18 @@ def test_what_somebody_put_right_stays(session: Session) -> None:
     assert moved.site.key == "NDGF"
 
 
-def test_a_missing_name_is_added_and_logged(session: Session) -> None:
-    _seed(session)
+def test_a_name_of_a_later_release_is_added_and_logged(session: Session, tmp_path: Path) -> None:
+    whole = REFERENCE / "sites.json"
+    content = json.loads(whole.read_text("utf-8"))
+    for entry in content["sites"]:
+        entry["names"] = [name for name in entry["names"] if name["name"] != "GRIDKA"]
+    earlier = tmp_path / "sites.json"
+    earlier.write_text(json.dumps(content), "utf-8")
     with writing(session):
-        session.delete(session.scalars(select(SiteName).where(SiteName.name == "GRIDKA")).one())
-    session.expire_all()
-    assert _seed(session) == 1
+        add_sites(session, BY, earlier)
+    assert find_site(session, "GRIDKA") is None
+    with writing(session):
+        assert add_sites(session, BY, whole) == 1
     site = find_site(session, "GRIDKA")
     assert site is not None
     assert site.key == "DE-KIT"
@@ -187,3 +197,20 @@ def test_two_asns_of_one_site_and_no_bandwidth_where_the_source_disagrees_with_i
     assert site is not None
     assert [row.asn for row in site.asns] == [1104, 1162]
     assert site.bandwidth_gbps is None
+
+
+def test_what_somebody_took_off_or_renamed_does_not_come_back(session: Session) -> None:
+    _seed(session)
+    link = session.scalars(select(Link.name).order_by(Link.id)).first()
+    site = find_site(session, "DE-KIT")
+    assert link is not None
+    assert site is not None
+    with writing(session):
+        names = site_values(site)["names"]
+        kept = tuple(name for name in names if name.name != "FZK-LCG2")
+        assert len(kept) < len(names)
+        change_site(session, BY, "DE-KIT", {"names": kept})
+        change_link(session, BY, link, {"name": "RENAMED-LHCOPN-001"})
+    assert _seed(session) == 0
+    assert find_site(session, "FZK-LCG2") is None
+    assert session.scalar(select(Link.id).where(Link.name == link)) is None
