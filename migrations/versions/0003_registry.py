@@ -34,8 +34,8 @@ def _find_unknown_links() -> None:
     known = {name.upper() for (name,) in connection.execute(sa.text("SELECT name FROM links"))}
     tickets = connection.execute(
         sa.text(
-            "SELECT number, title, description FROM tickets WHERE title LIKE '%-LHC%'"
-            " OR description LIKE '%-LHC%' OR title LIKE '%-lhc%' OR description LIKE '%-lhc%'"
+            "SELECT number, title, description FROM tickets"
+            " WHERE lower(title) LIKE '%-lhc%' OR lower(description) LIKE '%-lhc%'"
         ),
         execution_options={"yield_per": 1000},
     )
