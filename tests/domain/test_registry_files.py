@@ -126,13 +126,14 @@ WORD = st.text(
     min_size=1,
     max_size=12,
 )
+KEY = WORD.filter(lambda key: "/" not in key and key not in ("new", ".", ".."))
+"""It stands in addresses."""
 DAY = st.one_of(st.none(), st.dates(date(1900, 1, 1), date(2999, 12, 31)))
 NAMES = st.builds(SiteNameValue, st.sampled_from(["GOCDB", "short"]), WORD)
 SITES = st.fixed_dictionaries(
     {
         **{field: st.just(value) for field, value in SITE.items()},
-        # stands in addresses
-        "key": WORD.filter(lambda key: "/" not in key and key not in ("new", ".", "..")),
+        "key": KEY,
         "tier": st.sampled_from([None, 0, 1]),
         "tier_since": DAY,
         "bandwidth_gbps": st.one_of(st.none(), st.floats(1e-6, 1e6)),
@@ -149,7 +150,7 @@ SITES = st.fixed_dictionaries(
 LINKS = st.fixed_dictionaries(
     {
         **{field: st.just(value) for field, value in LINK.items()},
-        "name": WORD,
+        "name": KEY,
         "end_a": WORD,
         "circuits": st.lists(
             st.builds(CircuitValue, WORD, st.one_of(st.just(""), WORD)), max_size=3, unique=True
