@@ -138,6 +138,22 @@ def writing(session: Session) -> Iterator[None]:
 
     Never inside another one of the same database, which would wait for itself.
     """
+    with _write_transaction(session):
+        yield
+        session.commit()
+
+
+@contextmanager
+def trying(session: Session) -> Iterator[None]:
+    """One write transaction of which nothing stays: to see what a verb would do, or refuse."""
+    with _write_transaction(session):
+        yield
+        session.rollback()
+
+
+@contextmanager
+def _write_transaction(session: Session) -> Iterator[None]:
+    """Begin one in its turn; any error rolls it back."""
     bind = session.get_bind()
     gate: AbstractContextManager[None] = nullcontext()
     if not isinstance(bind, Connection):
@@ -148,22 +164,9 @@ def writing(session: Session) -> Iterator[None]:
         begin_write(session)
         try:
             yield
-            session.commit()
         except BaseException:
             session.rollback()
             raise
-
-
-@contextmanager
-def trying(session: Session) -> Iterator[None]:
-    """One write transaction of which nothing stays: to see what a verb would do, or refuse."""
-    bind = session.get_bind()
-    with nullcontext() if isinstance(bind, Connection) else gate_of(bind):
-        begin_write(session)
-        try:
-            yield
-        finally:
-            session.rollback()
 
 
 def gate_of(engine: Engine) -> AbstractContextManager[None]:

@@ -6,15 +6,19 @@ import multiprocessing
 import os
 import sqlite3
 import stat
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from multiprocessing.synchronize import Event
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import QueuePool
 
-from app.database import configure_engine, gate_of, writing
+from app.database import configure_engine, gate_of, trying, writing
 from app.models import Counter
 from app.write_gate import SUFFIX, GateClosed, WriteGate
 from tests.harness.databases import fresh_database, open_engine
@@ -224,7 +228,10 @@ def refusal_of_nobody(database: str) -> str:
     return "entered"
 
 
-def test_who_waits_at_the_gate_holds_no_connection() -> None:
+@pytest.mark.parametrize(("begin", "kept"), [(writing, 80), (trying, 0)])
+def test_who_waits_at_the_gate_holds_no_connection(
+    begin: Callable[[Session], AbstractContextManager[None]], kept: int
+) -> None:
     """Else those that wait hold all there are, and the one that is in waits for one of them."""
     with fresh_database("sqlite") as url:
         engine = create_engine(url, pool_size=2, max_overflow=0, pool_timeout=5)
@@ -233,13 +240,41 @@ def test_who_waits_at_the_gate_holds_no_connection() -> None:
         def write(turn: int) -> None:
             with Session(engine) as session:
                 session.scalar(text("SELECT count(*) FROM counters"))  # as a page does before
-                with writing(session):
+                with begin(session):
                     session.add(Counter(name=f"{turn}", value=turn))
+                    session.flush()
 
         with ThreadPoolExecutor(8) as threads:
             list(threads.map(write, range(80)))
         with Session(engine) as session:
-            assert session.scalar(text("SELECT count(*) FROM counters")) == 80
+            assert session.scalar(text("SELECT count(*) FROM counters")) == kept
+        engine.dispose()
+
+
+@pytest.mark.parametrize("begin", [writing, trying])
+def test_a_reader_gives_its_connection_back_before_it_waits(
+    begin: Callable[[Session], AbstractContextManager[None]],
+) -> None:
+    with fresh_database("sqlite") as url:
+        engine = open_engine(url)
+        pool = engine.pool
+        assert isinstance(pool, QueuePool)
+        has_read = Barrier(2)
+
+        def write() -> None:
+            with Session(engine) as session:
+                session.scalar(text("SELECT count(*) FROM counters"))
+                assert pool.checkedout() == 1
+                has_read.wait(timeout=20)
+                with begin(session):
+                    pass
+
+        with ThreadPoolExecutor(1) as threads:
+            with gate_of(engine):
+                writer = threads.submit(write)
+                has_read.wait(timeout=20)
+                until(lambda: pool.checkedout() == 0, seconds=10)
+            writer.result()
         engine.dispose()
 
 
