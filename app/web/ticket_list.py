@@ -293,6 +293,7 @@ class Listing:
         text = query.query_string()
         self.url = self._to()
         self.csv = f"{csv}?{text}" if text else csv
+        self.query_text = f"?{text}" if text else ""
         self.clear = self._to({name: () for name in LABELS if name not in ("state", "sort")})
         self.all_states = self._to({"state": ("open", "closed")})
         self.more = ""
