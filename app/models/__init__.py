@@ -46,8 +46,10 @@ from app.models.tickets import (
     TicketSite,
     UnknownLink,
 )
+from app.models.work import ENGINE_TABLES, Job, JobFailure, TimedWork, Worker
 
 __all__ = [
+    "ENGINE_TABLES",
     "AccountDay",
     "AccountSecret",
     "AccountSite",
@@ -62,6 +64,8 @@ __all__ = [
     "ExternalReference",
     "FactSource",
     "FailedLogins",
+    "Job",
+    "JobFailure",
     "Link",
     "LinkCircuit",
     "LinkName",
@@ -92,6 +96,7 @@ __all__ = [
     "TicketPartner",
     "TicketRelation",
     "TicketSite",
+    "TimedWork",
     "TokenSecret",
     "Unit",
     "UnknownLink",
@@ -99,4 +104,5 @@ __all__ = [
     "UserSite",
     "UtcTime",
     "VerifiedCredential",
+    "Worker",
 ]
