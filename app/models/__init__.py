@@ -36,6 +36,7 @@ from app.models.registry import (
 from app.models.relations import Acknowledgement, TicketRelation
 from app.models.tickets import (
     ExternalReference,
+    ImportedTicket,
     OriginDifference,
     OriginKey,
     RequestKey,
@@ -64,6 +65,7 @@ __all__ = [
     "ExternalReference",
     "FactSource",
     "FailedLogins",
+    "ImportedTicket",
     "Job",
     "JobFailure",
     "Link",

@@ -1,0 +1,472 @@
+"""Old tickets from a file: what each line would become, and writing the good ones.
+
+A line is known by its source and its number there, so the same file twice makes nothing twice, and
+neither do two people at once. What is stored is what the line says: nothing is recognised in texts,
+no site is asked to accept anything, and nobody is told (the door of the changes says why).
+
+Rows are inserted by the thousand: the lock of the tickets' numbers is held until the commit, and
+every other writer waits for it. It must not know where a file comes from.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from enum import StrEnum
+from itertools import islice
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import Table, insert, select
+from sqlalchemy.orm import Session
+
+from app.domain.access import Actor, Door, Writer, require_admin
+from app.domain.clock import to_milliseconds
+from app.domain.errors import Invalid
+from app.domain.recognition import link_words
+from app.domain.registry_files import MOST_PROBLEMS, BadFile, Problem
+from app.domain.texts import SHORT_TEXT_LIMIT, checked_text
+from app.domain.ticket_content import Reference
+from app.domain.ticket_file_reading import ReadTicket, decoded, read_tickets
+from app.domain.ticket_files import COLUMNS
+from app.domain.tickets import DEFAULT_TYPE_OF_PROBLEM, Network
+from app.models import (
+    Base,
+    Change,
+    ChangedField,
+    ExternalReference,
+    ImportedTicket,
+    Link,
+    LinkName,
+    Site,
+    SiteName,
+    Ticket,
+    TicketLink,
+    TicketSite,
+    UnknownLink,
+)
+from app.services.changes import TICKET, take_number
+from app.services.nearest_names import NearestNames
+from app.services.ticket_fields import as_logged
+
+AT_ONCE: Final = 1000
+"""Lines that are looked up and written together."""
+DEFAULT_SOURCE: Final = "imported"
+_LOCK: Final = "import"
+"""The counter whose lock lets one import at a time look which lines are known."""
+_OTHER: Final = "other"
+_TEXTS: Final = ("title", "description", "solution", "unit", "submitter_name")
+_ORIGIN: Final = ("origin_system", "origin_id")
+_WORDS: Final = ("state", "priority", "network", "category", "layer", "impact")
+_TIMES: Final = ("event_start", "event_detected", "event_end", "window_start", "window_end")
+_LOGGED: Final = (
+    *("title", "description", "solution", *_WORDS, "unit", *_TIMES, "submitter_name", *_ORIGIN),
+    *("links", "sites", "responsible_site", "references"),
+)
+_EMPTY: Final[Mapping[str, Any]] = {
+    "version": 1,
+    "type_of_problem": DEFAULT_TYPE_OF_PROBLEM,
+    "experiment_specific": False,
+    "to_check": False,
+    "repeats": 0,
+    "estimated_end": None,
+    "created_by_user_id": None,
+    "created_by_partner_id": None,
+    **dict.fromkeys(("description", "solution", "submitter_name", *_ORIGIN), ""),
+    **dict.fromkeys(("affected_vo", "related_issue", "person_in_charge"), ""),
+    **dict.fromkeys(("submitter_mail", "submitter_login", "submitter_phone", "carbon_copy"), ""),
+}
+"""What a ticket holds of which a file says nothing."""
+
+_T = TypeVar("_T")
+Progress = Callable[[int], None]
+"""Is told how many lines are done."""
+
+
+class Fate(StrEnum):
+    """What becomes of a line."""
+
+    NEW = "new"
+    KNOWN = "known"
+    """It was imported before, as it stands there."""
+    DIFFERS = "differs"
+    """Another content was imported under its number; the ticket stays as it is."""
+    WRONG = "wrong"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What becomes of one line of a file."""
+
+    line: int
+    number: str
+    """In the old system."""
+    fate: Fate
+    title: str = ""
+    ticket: int | None = None
+    """The ticket that it is, or was made."""
+    problems: tuple[Problem, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What is taken as it is, but may be meant otherwise."""
+    values: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a file is: its content, the system that it is from, and its encoding ("" = UTF)."""
+
+    content: bytes
+    name: str = DEFAULT_SOURCE
+    encoding: str = ""
+
+    def __post_init__(self) -> None:
+        checked_text("source", self.name, SHORT_TEXT_LIMIT, label="The name of the old system")
+        if not self.name.strip():
+            raise Invalid("source", "Name the old system: by it the same file is known again")
+
+
+class LinesLeft(BadFile):
+    """Some lines cannot be imported, and nobody said to leave them out: nothing was written."""
+
+
+def require_ticket_import(actor: Actor) -> None:
+    """Raise ``Forbidden`` unless the actor may import tickets."""
+    require_admin(actor, "import tickets")
+
+
+def examine_tickets(session: Session, by: Writer, source: Source) -> Iterator[Outcome]:
+    """What would become of each line, in the file's order; nothing is written.
+
+    Raises ``Forbidden``, and ``BadFile`` where the file as a whole cannot be used.
+    """
+    require_ticket_import(by.actor)
+    names = _Names(session)
+    reads = read_tickets(decoded(source.content, source.encoding), by.now)
+    for part in _parts(reads):
+        known = _known(session, source.name, part)
+        for read in part:
+            yield _outcome(read, names, known)
+
+
+def import_tickets(
+    session: Session,
+    by: Writer,
+    source: Source,
+    *,
+    only_good: bool = False,
+    progress: Progress | None = None,
+) -> Mapping[Fate, int]:
+    """Write the new lines, all or nothing within the caller's transaction; how many are what.
+
+    Wrong lines raise ``LinesLeft`` unless ``only_good`` leaves them out. Raises what
+    ``examine_tickets`` raises.
+    """
+    require_ticket_import(by.actor)
+    by = replace(by, door=Door.IMPORT)
+    take_number(session, _LOCK)
+    counts: Counter[Fate] = Counter()
+    problems: list[Problem] = []
+    for part in _parts(examine_tickets(session, by, source)):
+        counts.update(outcome.fate for outcome in part)
+        problems += [problem for outcome in part for problem in outcome.problems]
+        if problems and not only_good:
+            if len(problems) >= MOST_PROBLEMS:
+                break
+        else:
+            new = [outcome for outcome in part if outcome.fate is Fate.NEW]
+            _write(session, by, source.name, new)
+        if progress is not None:
+            progress(counts.total())
+    if problems and not only_good:
+        raise LinesLeft(problems)
+    return counts
+
+
+def _parts(items: Iterable[_T]) -> Iterator[list[_T]]:
+    iterator = iter(items)
+    return iter(lambda: list(islice(iterator, AT_ONCE)), [])
+
+
+# ---- what a line would become ----
+
+
+@dataclass(frozen=True)
+class _Site:
+    id: int
+    key: str
+
+
+@dataclass(frozen=True)
+class _Link:
+    id: int
+    name: str
+    network: str
+    responsible: int
+    """The site that answers for it."""
+
+
+class _Names:
+    """All names of sites and links, at once."""
+
+    def __init__(self, session: Session) -> None:
+        sites = session.execute(
+            select(Site.id, Site.key, Site.tier, Site.valid_until).order_by(Site.id)
+        ).all()
+        by_id = {row.id: _Site(row.id, row.key) for row in sites}
+        ended = {row.id: row.valid_until for row in sites}
+        tiers = {row.id: row.tier for row in sites}
+        uses: dict[str, tuple[tuple[date, date], _Site]] = {}
+        for row in session.execute(
+            select(SiteName.name, SiteName.site_id, SiteName.valid_from, SiteName.valid_until)
+        ):
+            # what bears the name still, before what bore it once
+            until = row.valid_until or ended[row.site_id] or date.max
+            use = ((until, row.valid_from or date.min), by_id[row.site_id])
+            if row.name not in uses or use[0] > uses[row.name][0]:
+                uses[row.name] = use
+        self.sites = {name: site for name, (_, site) in uses.items()}
+        self.keys = {site.id: site.key for site in by_id.values()}
+        self.links: dict[str, _Link] = {}
+        by_link: dict[int, _Link] = {}
+        for link in session.execute(
+            select(
+                Link.id,
+                Link.name,
+                Link.network,
+                Link.end_a_id,
+                Link.end_b_id,
+                Link.responsible_site_id,
+            )
+        ):
+            end = link.end_b_id if tiers[link.end_a_id] == 0 else link.end_a_id
+            responsible = link.responsible_site_id or end
+            made = _Link(link.id, link.name, link.network, responsible)
+            self.links[link.name] = by_link[link.id] = made
+        self.link_words = {name.upper() for name in self.links}
+        self.aliases = {
+            row.name: by_link[row.link_id]
+            for row in session.execute(select(LinkName.name, LinkName.link_id))
+        }
+        self._near_sites = NearestNames((name, site.key) for name, site in self.sites.items())
+        self._near_links = NearestNames((name, name) for name in self.links)
+        self._told: dict[tuple[str, str], str] = {}
+
+    def link(self, name: str) -> _Link | None:
+        """By its id, or by what an administrator said that it is called."""
+        return self.links.get(name) or self.aliases.get(name.upper())
+
+    def near(self, kind: str, name: str) -> str:
+        """The known names that are nearest to an unknown one, in words."""
+        if (kind, name) not in self._told:
+            nearest = self._near_sites if kind == "site" else self._near_links
+            found = ", ".join(near.name for near in nearest.of(name))
+            self._told[kind, name] = f"; nearest: {found}" if found else ""
+        return self._told[kind, name]
+
+
+def _known(
+    session: Session, source: str, part: Sequence[ReadTicket]
+) -> Mapping[str, tuple[int, str]]:
+    """Ticket and digest of the numbers that were imported from this source."""
+    table = _table(ImportedTicket)
+    rows = session.execute(
+        select(table.c.number, table.c.ticket_number, table.c.content_digest).where(
+            table.c.source == source, table.c.number.in_([read.number for read in part])
+        )
+    )
+    return {row.number: (row.ticket_number, row.content_digest) for row in rows}
+
+
+def _outcome(read: ReadTicket, names: _Names, known: Mapping[str, tuple[int, str]]) -> Outcome:
+    title = str(read.values.get("title", ""))
+    if read.problems:
+        return Outcome(read.line, read.number, Fate.WRONG, title, problems=read.problems)
+    digest = _digest(read.values)
+    if read.number in known:
+        ticket, before = known[read.number]
+        fate = Fate.KNOWN if before == digest else Fate.DIFFERS
+        return Outcome(read.line, read.number, fate, title, ticket)
+    values, problems, notes = _resolved(read, names)
+    if problems:
+        return Outcome(read.line, read.number, Fate.WRONG, title, problems=tuple(problems))
+    values["digest"] = digest
+    return Outcome(read.line, read.number, Fate.NEW, title, notes=tuple(notes), values=values)
+
+
+def _digest(values: Mapping[str, Any]) -> str:
+    text = json.dumps(values, default=str, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _resolved(read: ReadTicket, names: _Names) -> tuple[dict[str, Any], list[Problem], list[str]]:
+    """The values with the rows that names mean, what is wrong, and what is to be told."""
+    values = dict(read.values)
+    place = f"line {read.line}"
+    problems, notes = [], []
+    links: dict[int, _Link] = {}
+    for name in values["links"]:
+        link = names.link(name)
+        if link is None:
+            allowed = f"ids of links that are known here{names.near('link', name)}"
+            problems.append(Problem(place, "links", name, allowed))
+        else:
+            links[link.id] = link
+    sites: dict[tuple[int | None, str], str] = {}
+    for name in values["sites"]:
+        site = names.sites.get(name)
+        if site is None:
+            notes.append(f"site {name} is not known, and kept as a text{names.near('site', name)}")
+        sites.setdefault((site.id, "") if site else (None, name), name)
+    values["links"], values["sites"] = tuple(links.values()), tuple(sites.items())
+    first = next(iter(links.values()), None)
+    only = next(iter(sites))[0] if len(sites) == 1 else None
+    follows = first.responsible if first else only
+    stated = values.pop("responsible_site", "")
+    responsible = names.sites.get(stated)
+    if stated and responsible is None:
+        allowed = f"any name of a site that is known here{names.near('site', stated)}"
+        problems.append(Problem(place, "responsible_site", stated, allowed))
+    values["responsible_site_id"] = responsible.id if responsible else follows
+    values["responsible_set_by_hand"] = responsible is not None and responsible.id != follows
+    values["responsible_site"] = names.keys.get(values["responsible_site_id"], "")
+    if not values.get("network"):
+        values["network"] = first.network if first else str(Network.LHCOPN)
+    words = link_words((values["title"], values.get("description", "")))
+    values["unknown_links"] = [
+        (word, alias.id if (alias := names.aliases.get(word)) and alias.id in links else None)
+        for word in words
+        if word not in names.link_words
+    ]
+    return values, problems, notes
+
+
+# ---- writing ----
+
+
+def _table(kind: type[Base]) -> Table:
+    table = kind.__table__
+    assert isinstance(table, Table)
+    return table
+
+
+def _write(session: Session, by: Writer, source: str, outcomes: Sequence[Outcome]) -> None:
+    """Tickets, what belongs to them, and one change for each."""
+    if not outcomes:
+        return
+    count = len(outcomes)
+    first = take_number(session, TICKET, count) - count + 1
+    rows: dict[type[Base], list[dict[str, Any]]] = {
+        kind: []
+        for kind in (Ticket, TicketLink, TicketSite, ExternalReference, UnknownLink, ImportedTicket)
+    }
+    logs = []
+    for number, outcome in enumerate(outcomes, first):
+        values = outcome.values
+        reference = Reference(source, outcome.number)
+        rows[Ticket].append(_ticket_row(by, number, values))
+        of = {"ticket_number": number}
+        rows[TicketLink] += [
+            {**of, "position": place, "link_id": link.id, "recognised": False}
+            for place, link in enumerate(values["links"])
+        ]
+        rows[TicketSite] += [
+            {**of, "position": place, "site_id": key, "name": name, "recognised": False}
+            for place, ((key, _), name) in enumerate(values["sites"])
+        ]
+        rows[ExternalReference].append(
+            {**of, "kind": _OTHER, "provider": source, "reference": outcome.number, "url": ""}
+        )
+        rows[UnknownLink] += [
+            {**of, "name": word, "link_id": link} for word, link in values["unknown_links"]
+        ]
+        rows[ImportedTicket].append(
+            {
+                **of,
+                "source": source,
+                "number": outcome.number,
+                "content_digest": values["digest"],
+            }
+        )
+        logged = dict(values)
+        logged["links"] = tuple(link.name for link in values["links"])
+        logged["sites"] = tuple(name for _, name in values["sites"])
+        logged["references"] = (reference,)
+        logs.append(
+            [(name, text) for name in _LOGGED if (text := as_logged(logged.get(name))) is not None]
+        )
+    for kind, some in rows.items():
+        _insert(session, kind, some)
+    _log(session, by, first, logs)
+
+
+def _ticket_row(by: Writer, number: int, values: Mapping[str, Any]) -> dict[str, Any]:
+    names = (*_TEXTS, *_WORDS, *_ORIGIN, *_TIMES, "responsible_site_id", "responsible_set_by_hand")
+    return {
+        **_EMPTY,
+        **{name: values[name] for name in names if name in values},
+        "number": number,
+        "created_at": to_milliseconds(values["created"]),
+        "changed_at": to_milliseconds(values["changed"]),
+        "ended_at": _milliseconds(values["solved"]),
+        "last_author": by.shown_author,
+    }
+
+
+def _milliseconds(moment: datetime | None) -> datetime | None:
+    return None if moment is None else to_milliseconds(moment)
+
+
+def _log(
+    session: Session, by: Writer, first: int, logs: Sequence[Sequence[tuple[str, str]]]
+) -> None:
+    """One change for each of the tickets from ``first`` on, with the fields that it brought."""
+    start = take_number(session, "change", len(logs)) - len(logs) + 1
+    common = {
+        "kind": TICKET,
+        "version": 1,
+        "at": by.now,
+        "actor_kind": by.actor.kind,
+        "actor_account": by.actor.account,
+        "actor_id": by.actor.account_id,
+        "partner_id": None,
+        "author": by.shown_author,
+        "claims": "",
+        "door": by.door,
+        "remote": by.remote,
+        "request_digest": None,
+    }
+    _insert(
+        session,
+        Change,
+        [{"id": start + place, "thing_id": first + place, **common} for place in range(len(logs))],
+    )
+    _insert(
+        session,
+        ChangedField,
+        [
+            {"change_id": change, "position": place, "field": name, "old": None, "new": text}
+            for change, log in enumerate(logs, start)
+            for place, (name, text) in enumerate(log)
+        ],
+    )
+
+
+def _insert(session: Session, kind: type[Base], rows: list[dict[str, Any]]) -> None:
+    if rows:
+        session.execute(insert(_table(kind)), rows)
+
+
+__all__ = [
+    "COLUMNS",
+    "DEFAULT_SOURCE",
+    "Fate",
+    "LinesLeft",
+    "Outcome",
+    "Source",
+    "examine_tickets",
+    "import_tickets",
+    "require_ticket_import",
+]
