@@ -264,7 +264,7 @@ def test_axe_finds_nothing_serious(
     page.get_by_role("button", name="Add internal note").click()
     page.locator(".write .error-summary").wait_for()
     page.locator("summary", has_text="Solve…").click()
-    page.locator(".bar details.menu summary").click()
+    page.locator(".bar .person-menu summary").click()
     found += _grave(page)
     assert found == []
 

@@ -81,7 +81,7 @@ def test_search_menu_and_combo_box(
     page.wait_for_url("**q=wavelength*")
     expect(page.locator(".tickets .title")).to_have_text(["Wavelength lost"])
 
-    menu = page.locator(".bar details.menu")
+    menu = page.locator(".bar .person-menu")
     menu.locator("summary").focus()
     keys.press("Enter")
     expect(menu.get_by_role("button", name="Log out")).to_be_visible()
