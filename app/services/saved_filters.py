@@ -57,7 +57,9 @@ def may_change(actor: Actor, row: SavedFilter) -> bool:
     return row.owner_id == actor.account_id or (row.shared and actor.role is Role.ADMIN)
 
 
-def save_filter(session: Session, by: Writer, name: str, query: str, *, shared: bool) -> SavedFilter:
+def save_filter(
+    session: Session, by: Writer, name: str, query: str, *, shared: bool
+) -> SavedFilter:
     """Keep a filter under a name; raises ``Invalid``, or ``Forbidden`` to share without a right."""
     owner = _locked_owner(session, by.actor.account_id)
     _check_shared(by.actor, shared=shared)
@@ -78,7 +80,9 @@ def save_filter(session: Session, by: Writer, name: str, query: str, *, shared: 
     return row
 
 
-def change_filter(session: Session, by: Writer, key: int, name: str, *, shared: bool) -> SavedFilter:
+def change_filter(
+    session: Session, by: Writer, key: int, name: str, *, shared: bool
+) -> SavedFilter:
     """Give a filter another name, or share it or not."""
     row = _of_ones_own(session, by.actor, key)
     if shared is not row.shared:
@@ -121,7 +125,9 @@ def restore_filter(session: Session, by: Writer, key: int) -> SavedFilter:
 def _of_ones_own(session: Session, actor: Actor, key: int) -> SavedFilter:
     row = find_filter(session, actor, key)
     if not may_change(actor, row):
-        raise Forbidden("Only its owner and admins may change a shared filter; save one of your own")
+        raise Forbidden(
+            "Only its owner and admins may change a shared filter; save one of your own"
+        )
     return row
 
 
@@ -174,9 +180,7 @@ class Reading:
     notes: Sequence[str]
 
 
-def read_by_registry(
-    session: Session, values: Mapping[str, Sequence[str]], today: date
-) -> Reading:
+def read_by_registry(session: Session, values: Mapping[str, Sequence[str]], today: date) -> Reading:
     """What became of the sites and links that a filter names.
 
     A link that has another id now is looked for under that one; what nobody knows any more is left
@@ -197,7 +201,7 @@ def read_by_registry(
             elif field == "site":
                 read.setdefault(field, []).append(name)
                 notes.append(
-                    f"No site is called {name}; only tickets that name it in these letters are shown"
+                    f"No site is called {name}; only tickets that name it so as text are shown"
                 )
             else:
                 read.setdefault(field, [])

@@ -24,9 +24,11 @@ from app.web import (
     cric,
     encoding,
     errors,
+    filters,
     guide,
     imports,
     links,
+    list_columns,  # noqa: F401  (its address is on the blueprint of tickets)
     login,
     partners,
     people,
@@ -61,6 +63,7 @@ def register(flask_app: Flask) -> None:
         tickets,
         attachments,
         tickets_csv,
+        filters,
         sites,
         links,
         profile,
@@ -105,6 +108,7 @@ def _surroundings() -> dict[str, Any]:
     here = {
         "tickets": "Tickets",
         "attachments": "Tickets",
+        "filters": "Tickets",
         "topology": "Sites",
         "sites": "Sites",
         "links": "Links",

@@ -28,7 +28,9 @@ COLUMNS = {
     column.key: column
     for column in (
         ListColumn("state", "State", "state", width=138, usual=True),
-        ListColumn("number", "Number", "number", down_first=True, number=True, width=68, usual=True),
+        ListColumn(
+            "number", "Number", "number", down_first=True, number=True, width=68, usual=True
+        ),
         ListColumn("title", "Title", "title", width=280, usual=True),
         ListColumn("links", "Links and sites", width=220, usual=True),
         ListColumn("responsible", "Responsible", usual=True),
@@ -65,7 +67,7 @@ def shown_columns(asked: Sequence[str], remembered: str) -> tuple[str, ...]:
 def _usable(keys: Iterable[str]) -> tuple[str, ...]:
     known = tuple(dict.fromkeys(key for key in keys if key in COLUMNS))
     if known and "title" not in known:
-        at = sum(1 for key in known[:2] if key in ("state", "number"))
+        at = next((at for at, key in enumerate(known) if key not in ("state", "number")), len(known))
         known = (*known[:at], "title", *known[at:])
     return known
 

@@ -298,7 +298,7 @@ class Listing:
         self.url = self._to()
         self.csv = f"{csv}?{text}" if text else csv
         emptied = [name for name in LABELS if name not in ("state", *_LOOKS)]
-        self.clear = self._to({name: () for name in (*emptied, "filter")})
+        self.clear = self._to(dict.fromkeys((*emptied, "filter"), ()))
         self.all_states = self._to({"state": ("open", "closed")})
         self.more = ""
         self.kept = [
@@ -316,6 +316,10 @@ class Listing:
         self.tabs = self._tabs()
         self.chips = list(self._chips())
         self.columns = list(self._columns())
+
+    def shows(self, column: str) -> bool:
+        """Whether this column is among those shown."""
+        return any(one.key == column for one in self.shown)
 
     def set_more(self, after: tuple[Any, int] | None) -> None:
         """There is a next page behind this position."""
