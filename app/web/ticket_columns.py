@@ -67,7 +67,9 @@ def shown_columns(asked: Sequence[str], remembered: str) -> tuple[str, ...]:
 def _usable(keys: Iterable[str]) -> tuple[str, ...]:
     known = tuple(dict.fromkeys(key for key in keys if key in COLUMNS))
     if known and "title" not in known:
-        at = next((at for at, key in enumerate(known) if key not in ("state", "number")), len(known))
+        at = next(
+            (at for at, key in enumerate(known) if key not in ("state", "number")), len(known)
+        )
         known = (*known[:at], "title", *known[at:])
     return known
 

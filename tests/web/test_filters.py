@@ -163,7 +163,7 @@ def test_columns_are_remembered_and_the_address_goes_first(
     assert tuple(heads(visit(cast.kit))) == USUAL  # another person's list is as it was
     everything = "&".join(f"columns={key}" for key in COLUMNS)
     assert tuple(heads(visitor, f"/tickets?{everything}")) == tuple(COLUMNS)
-    assert "at-least-3200" in visitor.get(f"/tickets?{everything}").text
+    assert "at-least-3400" in visitor.get(f"/tickets?{everything}").text
     # a saved filter keeps them
     key = saved(visitor, "Units", "q=one", columns="keep")
     assert parse_qs(urlsplit(visitor.get(f"/filters/{key}").location).query)["columns"] == [
