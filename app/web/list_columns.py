@@ -7,7 +7,7 @@ from flask import Response, request, url_for
 from app.database import writing
 from app.domain.errors import Invalid
 from app.extensions import db
-from app.services.desks import remember_columns
+from app.services.list_settings import remember_columns
 from app.web.filter_forms import read_query
 from app.web.htmx import go_to
 from app.web.login import acting

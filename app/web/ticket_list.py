@@ -19,6 +19,7 @@ from urllib.parse import urlencode
 from flask import request, url_for
 from werkzeug.datastructures import MultiDict
 
+from app.domain.desk import Desk
 from app.domain.errors import Invalid
 from app.domain.texts import checked_text
 from app.domain.tickets import (
@@ -30,8 +31,11 @@ from app.domain.tickets import (
     Priority,
     State,
 )
+from app.services.desk import on_desk
 from app.services.ticket_lists import SORTS, TicketFilter
+from app.web.login import acting
 from app.web.ticket_columns import COLUMNS, shown_columns, width_class
+from app.web.times import now
 
 LABELS = {
     "q": "Text",
@@ -47,6 +51,7 @@ LABELS = {
     "from": "Created from",
     "to": "Created to",
     "check": "To check",
+    "desk": "Desk",
     "sort": "Sort",
     "columns": "Columns",
 }
@@ -59,6 +64,7 @@ _ALLOWED: dict[str, list[str]] = {
     "layer": list(Layer),
     "priority": list(Priority),
     "check": ["yes"],
+    "desk": list(Desk),
     "sort": [*SORTS, *(f"-{name}" for name in SORTS)],
     "columns": list(COLUMNS),
 }
@@ -186,6 +192,7 @@ class ListQuery:
             created_from=self.days.get("from"),
             created_to=self.days.get("to"),
             to_check=bool(self.given("check")),
+            desk=tuple(on_desk(Desk(word), now(), acting()) for word in self.given("desk")),
             sort=self.sort,
         )
 
@@ -302,7 +309,9 @@ class Listing:
         self.all_states = self._to({"state": ("open", "closed")})
         self.more = ""
         self.kept = [
-            (name, value) for name in ("state", "check", *_LOOKS) for value in self.given(name)
+            (name, value)
+            for name in ("state", "check", "desk", *_LOOKS)
+            for value in self.given(name)
         ]
         if query.saved:
             self.kept.append(("filter", str(query.saved)))

@@ -38,7 +38,6 @@ NO_PAGES = {
     "tickets_csv.download",
     "audit.download",
     "unresolved.name",  # see _states
-    "start",
     "filters.show",
     "reset.take",
     "attachments.download",

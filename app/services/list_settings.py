@@ -1,4 +1,4 @@
-"""A person's desk: the columns of its list, whether single keys do something."""
+"""How a person has its pages: the columns of the list, whether single keys do something."""
 
 from __future__ import annotations
 
