@@ -5,6 +5,8 @@ Revision: 0004, after: 0003
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -16,7 +18,7 @@ depends_on = None
 _NOT_DELETED = sa.text("deleted_at IS NULL")
 
 
-def _of_users() -> list[sa.Column]:
+def _of_users() -> list[sa.Column[Any]]:
     return [
         sa.Column("list_columns", sa.String(length=255), server_default="", nullable=False),
         sa.Column("shortcuts", sa.Boolean(), server_default=sa.true(), nullable=False),
