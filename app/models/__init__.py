@@ -47,8 +47,10 @@ from app.models.tickets import (
     TicketSite,
     UnknownLink,
 )
+from app.models.work import ENGINE_TABLES, Job, JobFailure, TimedWork, Worker
 
 __all__ = [
+    "ENGINE_TABLES",
     "AccountDay",
     "AccountSecret",
     "AccountSite",
@@ -65,6 +67,8 @@ __all__ = [
     "ExternalReference",
     "FactSource",
     "FailedLogins",
+    "Job",
+    "JobFailure",
     "Link",
     "LinkCircuit",
     "LinkName",
@@ -97,6 +101,7 @@ __all__ = [
     "TicketRelation",
     "TicketSite",
     "TicketVisit",
+    "TimedWork",
     "TokenSecret",
     "Unit",
     "UnknownLink",
@@ -104,4 +109,5 @@ __all__ = [
     "UserSite",
     "UtcTime",
     "VerifiedCredential",
+    "Worker",
 ]

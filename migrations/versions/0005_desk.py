@@ -1,6 +1,6 @@
 """The desk: saved filters, chosen columns, what a person saw, tickets changed at once
 
-Revision: 0004, after: 0003
+Revision: 0005, after: 0004
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0004"
-down_revision: str | None = "0003"
+revision = "0005"
+down_revision: str | None = "0004"
 branch_labels = None
 depends_on = None
 
