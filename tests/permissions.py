@@ -64,6 +64,7 @@ PORTAL: Final = Table(
 Start page                      | GET /                                 | yes | yes | yes | yes | yes | login
 List tickets                    | GET /tickets                          | yes | yes | yes | yes | yes | login
 Download the list               | GET /tickets.csv                      | yes | yes | yes | yes | yes | login
+Download it as a workbook       | GET /tickets.xlsx                     | yes | yes | yes | yes | yes | login
 Read a ticket                   | GET /tickets/*                        | yes | yes | yes | yes | yes | login
 Read an unknown ticket          | GET /tickets/* unknown                | 404 | 404 | 404 | 404 | 404 | login
 Read internal entries           | GET /tickets/* internal               | yes | yes | no  | no  | no  | login

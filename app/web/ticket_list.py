@@ -304,6 +304,7 @@ class Listing:
         text = query.query_string()
         self.url = self._to()
         self.csv = f"{csv}?{text}" if text else csv
+        self.query_text = f"?{text}" if text else ""
         emptied = [name for name in LABELS if name not in ("state", *_LOOKS)]
         self.clear = self._to(dict.fromkeys((*emptied, "filter"), ()))
         self.all_states = self._to({"state": ("open", "closed")})

@@ -36,6 +36,7 @@ from tests.services.test_second_factor import code_of
 NO_PAGES = {
     "static",
     "tickets_csv.download",
+    "tickets_csv.download_workbook",
     "audit.download",
     "unresolved.name",  # see _states
     "filters.show",
