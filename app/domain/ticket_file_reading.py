@@ -39,6 +39,8 @@ ENCODINGS: Final[Mapping[str, str]] = {
 }
 """What a person may say that a file is written in, and how it is read."""
 _SEPARATORS: Final = (",", ";", "\t")
+_WORKBOOK: Final = b"PK\x03\x04"
+"""How packed files begin, and a workbook is one."""
 _MARK_OF_SPREADSHEETS: Final = "sep="
 _DEFAULTS: Final[Mapping[str, str]] = {
     "category": Category.INCIDENT,
@@ -78,8 +80,13 @@ def decoded(content: bytes, encoding: str = "") -> str:
     if not encoding:
         utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
         encoding = "utf-16" if utf16 else "utf-8"
+    if content.startswith(_WORKBOOK):
+        raise BadFile([Problem("the file", "", "", "this is a workbook; save it as “CSV UTF-8”")])
+    if encoding != "utf-16" and b"\0" in content[:1000]:
+        wrong = "this looks like UTF-16 without its mark; save the file as “CSV UTF-8”"
+        raise BadFile([Problem("line 1", "", "", wrong)])
     try:
-        text = content.decode(ENCODINGS[encoding])
+        return content.decode(ENCODINGS[encoding])
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         if encoding == "utf-8":
@@ -90,10 +97,6 @@ def decoded(content: bytes, encoding: str = "") -> str:
         else:
             wrong = f"this is no {encoding}"
         raise BadFile([Problem(f"line {line}", "", "", wrong)]) from None
-    if "\0" in text[:1000]:
-        wrong = "this looks like UTF-16 without its mark; save the file as “CSV UTF-8”"
-        raise BadFile([Problem("line 1", "", "", wrong)])
-    return text
 
 
 def read_tickets(text: str, now: datetime) -> Iterator[ReadTicket]:
