@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import codecs
 import csv
+import hashlib
 import io
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -55,6 +57,7 @@ _CHOICES: Final = {
     name: {str(item).casefold(): str(item) for item in kind} for name, kind in CHOICES.items()
 }
 _TIME: Final = "an ISO 8601 time such as 2013-03-06T10:05:00Z (UTC where no zone is said)"
+_AS_EXPORTED: Final = re.compile(r"(?:19|20)\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 _CLOCKS_DIFFER: Final = timedelta(minutes=5)
 """How far a time may lie ahead: the other system had a clock of its own."""
 
@@ -70,6 +73,8 @@ class ReadTicket:
     """In the old system."""
     values: Mapping[str, Any]
     problems: tuple[Problem, ...] = ()
+    digest: str = ""
+    """SHA-256 of what it says, in whatever order its columns are."""
 
 
 def decoded(content: bytes, encoding: str = "") -> str:
@@ -190,7 +195,9 @@ def _ticket(
         _read(column, cell, values, wrong)
     if not problems:
         _check(values, cells, wrong, now)
-    return ReadTicket(line, number, values, tuple(problems))
+    said = "\x1f".join([number, *(cells.get(name, "") for name in COLUMNS)])
+    digest = hashlib.sha256(said.encode(errors="replace")).hexdigest()
+    return ReadTicket(line, number, values, tuple(problems), digest)
 
 
 _Wrong = Callable[[str, str, str], None]
@@ -201,7 +208,7 @@ def _read(column: str, cell: str, values: dict[str, Any], wrong: _Wrong) -> None
     if column in TIME_COLUMNS:
         if cell.strip():
             try:
-                values[column] = read_time(column, cell)
+                values[column] = _time(cell)
             except Invalid:
                 wrong(column, cell, _TIME)
     elif column in _CHOICES:
@@ -222,6 +229,15 @@ def _read(column: str, cell: str, values: dict[str, Any], wrong: _Wrong) -> None
         values[column] = cell.strip()
     elif cell.strip() or column not in _DEFAULTS:
         values[_FIELDS.get(column, column)] = cell
+
+
+def _time(cell: str) -> datetime:
+    if _AS_EXPORTED.fullmatch(cell):  # read_time takes ten times as long
+        try:
+            return datetime.fromisoformat(cell)
+        except ValueError:
+            pass
+    return read_time("time", cell)
 
 
 def _check(values: dict[str, Any], cells: Mapping[str, str], wrong: _Wrong, now: datetime) -> None:

@@ -10,8 +10,6 @@ every other writer waits for it. It must not know where a file comes from.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -31,7 +29,6 @@ from app.domain.registry_files import MOST_PROBLEMS, BadFile, Problem
 from app.domain.texts import SHORT_TEXT_LIMIT, checked_text
 from app.domain.ticket_content import Reference
 from app.domain.ticket_file_reading import ReadTicket, decoded, read_tickets
-from app.domain.ticket_files import COLUMNS
 from app.domain.tickets import DEFAULT_TYPE_OF_PROBLEM, Network
 from app.models import (
     Base,
@@ -62,6 +59,10 @@ _TEXTS: Final = ("title", "description", "solution", "unit", "submitter_name")
 _ORIGIN: Final = ("origin_system", "origin_id")
 _WORDS: Final = ("state", "priority", "network", "category", "layer", "impact")
 _TIMES: Final = ("event_start", "event_detected", "event_end", "window_start", "window_end")
+_LINK_COLUMNS: Final = ("ticket_number", "position", "link_id", "recognised")
+_SITE_COLUMNS: Final = ("ticket_number", "position", "site_id", "name", "recognised")
+_REFERENCE_COLUMNS: Final = ("ticket_number", "kind", "provider", "reference", "url")
+_KEY_COLUMNS: Final = ("source", "number", "ticket_number", "content_digest")
 _LOGGED: Final = (
     *("title", "description", "solution", *_WORDS, "unit", *_TIMES, "submitter_name", *_ORIGIN),
     *("links", "sites", "responsible_site", "references"),
@@ -82,6 +83,7 @@ _EMPTY: Final[Mapping[str, Any]] = {
 """What a ticket holds of which a file says nothing."""
 
 _T = TypeVar("_T")
+_Row = tuple[int | str | bool | None, ...]
 Progress = Callable[[int], None]
 """Is told how many lines are done."""
 
@@ -137,18 +139,45 @@ def require_ticket_import(actor: Actor) -> None:
     require_admin(actor, "import tickets")
 
 
+@dataclass(frozen=True)
+class Imported:
+    """What was written: how many lines of each fate, and the first and last number given."""
+
+    counts: Mapping[Fate, int]
+    first: int | None = None
+    last: int | None = None
+    wrong: tuple[Problem, ...] = ()
+    """What was left out, and why."""
+
+    def and_then(self, other: Imported) -> Imported:
+        """Both together, the other one later."""
+        return Imported(
+            Counter(self.counts) + Counter(other.counts),
+            self.first if self.first is not None else other.first,
+            other.last if other.last is not None else self.last,
+            self.wrong + other.wrong,
+        )
+
+    @property
+    def lines(self) -> int:
+        """How many lines that were."""
+        return sum(self.counts.values())
+
+
+def parts_of(source: Source, now: datetime) -> Iterator[list[ReadTicket]]:
+    """The lines of a file, a thousand at a time. Raises ``BadFile`` for what is no such file."""
+    return _parts(read_tickets(decoded(source.content, source.encoding), now))
+
+
 def examine_tickets(session: Session, by: Writer, source: Source) -> Iterator[Outcome]:
     """What would become of each line, in the file's order; nothing is written.
 
     Raises ``Forbidden``, and ``BadFile`` where the file as a whole cannot be used.
     """
     require_ticket_import(by.actor)
-    names = _Names(session)
-    reads = read_tickets(decoded(source.content, source.encoding), by.now)
-    for part in _parts(reads):
-        known = _known(session, source.name, part)
-        for read in part:
-            yield _outcome(read, names, known)
+    names = Names(session)
+    for part in parts_of(source, by.now):
+        yield from _outcomes(session, source.name, part, names)
 
 
 def import_tickets(
@@ -158,31 +187,45 @@ def import_tickets(
     *,
     only_good: bool = False,
     progress: Progress | None = None,
-) -> Mapping[Fate, int]:
-    """Write the new lines, all or nothing within the caller's transaction; how many are what.
+) -> Imported:
+    """Write the new lines, all or nothing within the caller's transaction.
 
     Wrong lines raise ``LinesLeft`` unless ``only_good`` leaves them out. Raises what
     ``examine_tickets`` raises.
     """
     require_ticket_import(by.actor)
-    by = replace(by, door=Door.IMPORT)
-    take_number(session, _LOCK)
-    counts: Counter[Fate] = Counter()
-    problems: list[Problem] = []
-    for part in _parts(examine_tickets(session, by, source)):
-        counts.update(outcome.fate for outcome in part)
-        problems += [problem for outcome in part for problem in outcome.problems]
-        if problems and not only_good:
-            if len(problems) >= MOST_PROBLEMS:
-                break
-        else:
-            new = [outcome for outcome in part if outcome.fate is Fate.NEW]
-            _write(session, by, source.name, new)
+    names = Names(session)
+    done = Imported({})
+    for part in parts_of(source, by.now):
+        done = done.and_then(import_lines(session, by, source.name, part, names))
+        if len(done.wrong) >= MOST_PROBLEMS and not only_good:
+            break
         if progress is not None:
-            progress(counts.total())
-    if problems and not only_good:
-        raise LinesLeft(problems)
-    return counts
+            progress(done.lines)
+    if done.wrong and not only_good:
+        raise LinesLeft(done.wrong)
+    return done
+
+
+def import_lines(
+    session: Session,
+    by: Writer,
+    source: str,
+    part: Sequence[ReadTicket],
+    names: Names | None = None,
+) -> Imported:
+    """Write what is new among these lines and good; what is wrong is told and left out."""
+    require_ticket_import(by.actor)
+    take_number(session, _LOCK)
+    outcomes = list(_outcomes(session, source, part, names or Names(session)))
+    new = [outcome for outcome in outcomes if outcome.fate is Fate.NEW]
+    first = _write(session, replace(by, door=Door.IMPORT), source, new)
+    return Imported(
+        Counter(outcome.fate for outcome in outcomes),
+        first,
+        None if first is None else first + len(new) - 1,
+        tuple(problem for outcome in outcomes for problem in outcome.problems),
+    )
 
 
 def _parts(items: Iterable[_T]) -> Iterator[list[_T]]:
@@ -208,8 +251,9 @@ class _Link:
     """The site that answers for it."""
 
 
-class _Names:
-    """All names of sites and links, at once."""
+class Names:
+    """All names of sites and links at once: looked up for each line, they would take most of the
+    time."""
 
     def __init__(self, session: Session) -> None:
         sites = session.execute(
@@ -280,11 +324,19 @@ def _known(
     return {row.number: (row.ticket_number, row.content_digest) for row in rows}
 
 
-def _outcome(read: ReadTicket, names: _Names, known: Mapping[str, tuple[int, str]]) -> Outcome:
+def _outcomes(
+    session: Session, source: str, part: Sequence[ReadTicket], names: Names
+) -> Iterator[Outcome]:
+    known = _known(session, source, part)
+    for read in part:
+        yield _outcome(read, names, known)
+
+
+def _outcome(read: ReadTicket, names: Names, known: Mapping[str, tuple[int, str]]) -> Outcome:
     title = str(read.values.get("title", ""))
     if read.problems:
         return Outcome(read.line, read.number, Fate.WRONG, title, problems=read.problems)
-    digest = _digest(read.values)
+    digest = read.digest
     if read.number in known:
         ticket, before = known[read.number]
         fate = Fate.KNOWN if before == digest else Fate.DIFFERS
@@ -296,12 +348,7 @@ def _outcome(read: ReadTicket, names: _Names, known: Mapping[str, tuple[int, str
     return Outcome(read.line, read.number, Fate.NEW, title, notes=tuple(notes), values=values)
 
 
-def _digest(values: Mapping[str, Any]) -> str:
-    text = json.dumps(values, default=str, sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _resolved(read: ReadTicket, names: _Names) -> tuple[dict[str, Any], list[Problem], list[str]]:
+def _resolved(read: ReadTicket, names: Names) -> tuple[dict[str, Any], list[Problem], list[str]]:
     """The values with the rows that names mean, what is wrong, and what is to be told."""
     values = dict(read.values)
     place = f"line {read.line}"
@@ -352,54 +399,45 @@ def _table(kind: type[Base]) -> Table:
     return table
 
 
-def _write(session: Session, by: Writer, source: str, outcomes: Sequence[Outcome]) -> None:
-    """Tickets, what belongs to them, and one change for each."""
+def _write(session: Session, by: Writer, source: str, outcomes: Sequence[Outcome]) -> int | None:
+    """Tickets, what belongs to them, and one change for each; the first one's number."""
     if not outcomes:
-        return
+        return None
     count = len(outcomes)
     first = take_number(session, TICKET, count) - count + 1
-    rows: dict[type[Base], list[dict[str, Any]]] = {
-        kind: []
-        for kind in (Ticket, TicketLink, TicketSite, ExternalReference, UnknownLink, ImportedTicket)
-    }
+    tickets = []
+    links: list[_Row] = []
+    sites: list[_Row] = []
+    words: list[_Row] = []
+    references: list[_Row] = []
+    keys: list[_Row] = []
     logs = []
     for number, outcome in enumerate(outcomes, first):
         values = outcome.values
-        reference = Reference(source, outcome.number)
-        rows[Ticket].append(_ticket_row(by, number, values))
-        of = {"ticket_number": number}
-        rows[TicketLink] += [
-            {**of, "position": place, "link_id": link.id, "recognised": False}
-            for place, link in enumerate(values["links"])
-        ]
-        rows[TicketSite] += [
-            {**of, "position": place, "site_id": key, "name": name, "recognised": False}
+        tickets.append(_ticket_row(by, number, values))
+        links += [(number, place, link.id, False) for place, link in enumerate(values["links"])]
+        sites += [
+            (number, place, key, name, False)
             for place, ((key, _), name) in enumerate(values["sites"])
         ]
-        rows[ExternalReference].append(
-            {**of, "kind": _OTHER, "provider": source, "reference": outcome.number, "url": ""}
-        )
-        rows[UnknownLink] += [
-            {**of, "name": word, "link_id": link} for word, link in values["unknown_links"]
-        ]
-        rows[ImportedTicket].append(
-            {
-                **of,
-                "source": source,
-                "number": outcome.number,
-                "content_digest": values["digest"],
-            }
-        )
+        words += [(number, word, link) for word, link in values["unknown_links"]]
+        references.append((number, _OTHER, source, outcome.number, ""))
+        keys.append((source, outcome.number, number, values["digest"]))
         logged = dict(values)
         logged["links"] = tuple(link.name for link in values["links"])
         logged["sites"] = tuple(name for _, name in values["sites"])
-        logged["references"] = (reference,)
+        logged["references"] = (Reference(source, outcome.number),)
         logs.append(
             [(name, text) for name in _LOGGED if (text := as_logged(logged.get(name))) is not None]
         )
-    for kind, some in rows.items():
-        _insert(session, kind, some)
+    session.execute(insert(_table(Ticket)), tickets)
+    _insert(session, TicketLink, _LINK_COLUMNS, links)
+    _insert(session, TicketSite, _SITE_COLUMNS, sites)
+    _insert(session, UnknownLink, ("ticket_number", "name", "link_id"), words)
+    _insert(session, ExternalReference, _REFERENCE_COLUMNS, references)
+    _insert(session, ImportedTicket, _KEY_COLUMNS, keys)
     _log(session, by, first, logs)
+    return first
 
 
 def _ticket_row(by: Writer, number: int, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -438,35 +476,41 @@ def _log(
         "remote": by.remote,
         "request_digest": None,
     }
-    _insert(
-        session,
-        Change,
-        [{"id": start + place, "thing_id": first + place, **common} for place in range(len(logs))],
-    )
-    _insert(
-        session,
-        ChangedField,
+    changes = range(start, start + len(logs))
+    session.execute(
+        insert(_table(Change)),
         [
-            {"change_id": change, "position": place, "field": name, "old": None, "new": text}
-            for change, log in enumerate(logs, start)
-            for place, (name, text) in enumerate(log)
+            {"id": change, "thing_id": number, **common}
+            for number, change in enumerate(changes, first)
         ],
     )
+    fields = [
+        (change, place, name, text)
+        for change, log in zip(changes, logs, strict=True)
+        for place, (name, text) in enumerate(log)
+    ]
+    _insert(session, ChangedField, ("change_id", "position", "field", "new"), fields)
 
 
-def _insert(session: Session, kind: type[Base], rows: list[dict[str, Any]]) -> None:
-    if rows:
-        session.execute(insert(_table(kind)), rows)
-
-
-__all__ = [
-    "COLUMNS",
-    "DEFAULT_SOURCE",
-    "Fate",
-    "LinesLeft",
-    "Outcome",
-    "Source",
-    "examine_tickets",
-    "import_tickets",
-    "require_ticket_import",
-]
+def _insert(
+    session: Session, kind: type[Base], columns: Sequence[str], rows: Sequence[_Row]
+) -> None:
+    """Insert rows of numbers and texts by the driver itself: a quarter of the time of doing it by
+    statements, and everybody who writes waits."""
+    if not rows:
+        return
+    connection = session.connection()
+    names = ", ".join(columns)
+    table = _table(kind).name
+    if connection.dialect.name == "sqlite":
+        marks = ", ".join("?" * len(columns))
+        connection.exec_driver_sql(
+            f"INSERT INTO {table} ({names}) VALUES ({marks})",  # noqa: S608  # names of ours
+            list(rows),
+        )
+        return
+    driver = connection.connection.driver_connection
+    assert driver is not None
+    with driver.cursor() as cursor, cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row(row)

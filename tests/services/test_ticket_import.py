@@ -60,7 +60,7 @@ def file(*lines: str, head: str = HEAD, name: str = "old") -> Source:
 
 def imported(session: Session, source: Source, *, only_good: bool = False) -> Mapping[Fate, int]:
     with writing(session):
-        return import_tickets(session, BY, source, only_good=only_good)
+        return import_tickets(session, BY, source, only_good=only_good).counts
 
 
 def wrong(session: Session, source: Source) -> list[str]:
@@ -98,8 +98,8 @@ def test_an_export_of_the_demo_comes_back_the_same(session: Session) -> None:
                 add_links(empty, by, demo.LINKS)
             source = Source(before.encode(), "the demo")
             with writing(empty):
-                counts = import_tickets(empty, by, source)
-            assert counts == {Fate.NEW: len(table(before))}
+                done = import_tickets(empty, by, source)
+            assert done.counts == {Fate.NEW: len(table(before))}
             rows = empty.execute(
                 select(ExternalReference.reference, ExternalReference.ticket_number).where(
                     ExternalReference.kind == "other", ExternalReference.provider == "the demo"
