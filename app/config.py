@@ -20,6 +20,8 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from app.domain.errors import SettingError
+from app.mail_settings import NAMES as MAIL_NAMES
+from app.mail_settings import MailSettings
 
 PROJECT = Path(__file__).resolve().parent.parent
 """The project's folder: where ``instance/``, ``migrations/`` and ``templates/`` lie."""
@@ -37,6 +39,7 @@ NAMES = (
     "CALLS_KEPT_DAYS",
     "DEMO",
     "KEPT_ANSWERS",
+    *MAIL_NAMES,
 )
 """Every setting there is."""
 
@@ -72,6 +75,7 @@ class Settings:
     calls_kept_days: int = 30
     demo: bool = False
     kept_answers: bool = True
+    mail: MailSettings = field(default_factory=MailSettings)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -90,11 +94,12 @@ class Settings:
                 "HOST must be a loopback address (127.0.0.1, ::1 or localhost) while DEMO=1:"
                 " the demo's passwords are public"
             )
+        public_url = _public_url(values.get("PUBLIC_URL"), host, port)
         return cls(
             database_url=_database_url(values.get("DATABASE_URL")),
             host=host,
             port=port,
-            public_url=_public_url(values.get("PUBLIC_URL"), host, port),
+            public_url=public_url,
             secret_key=_secret(values.get("SECRET_KEY"), values.get("SECRET_KEY_FILE")),
             ars_server=_ars_server(values.get("ARS_SERVER", "ggus")),
             trusted_proxies=_whole_number(
@@ -108,6 +113,7 @@ class Settings:
             ),
             demo=demo,
             kept_answers=_switch("KEPT_ANSWERS", values.get("KEPT_ANSWERS", "1")),
+            mail=MailSettings.of(values, public_url, _whole_number, PROJECT),
         )
 
     def for_serving(self) -> Settings:
@@ -151,6 +157,7 @@ def process_environment(settings: Settings) -> dict[str, str]:
         "CALLS_KEPT_DAYS": str(settings.calls_kept_days),
         "DEMO": "1" if settings.demo else "0",
         "KEPT_ANSWERS": "1" if settings.kept_answers else "0",
+        **settings.mail.as_environment(),
     }
     if settings.secret_key is not None:
         environ["SECRET_KEY"] = settings.secret_key

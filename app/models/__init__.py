@@ -4,6 +4,7 @@ from app.models.attachments import Attachment, AttachmentContent
 from app.models.base import Base, UtcTime
 from app.models.calls import AccountDay, PartnerCall
 from app.models.changes import Change, ChangedField, Counter, PortalFact, Refusal
+from app.models.mails import Mail, MailLetter, MailStop, TicketWatcher
 from app.models.partners import AccountSecret, AccountSite, Partner, PartnerAccount
 from app.models.people import (
     ApiToken,
@@ -67,6 +68,9 @@ __all__ = [
     "LinkName",
     "Login",
     "LoginFailure",
+    "Mail",
+    "MailLetter",
+    "MailStop",
     "NameDecision",
     "OriginDifference",
     "OriginKey",
@@ -92,6 +96,7 @@ __all__ = [
     "TicketPartner",
     "TicketRelation",
     "TicketSite",
+    "TicketWatcher",
     "TokenSecret",
     "Unit",
     "UnknownLink",

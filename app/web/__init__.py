@@ -28,6 +28,7 @@ from app.web import (
     imports,
     links,
     login,
+    mails,
     partners,
     people,
     profile,
@@ -75,6 +76,7 @@ def register(flask_app: Flask) -> None:
         reset,
     ):
         flask_app.register_blueprint(module.blueprint)
+    mails.register(flask_app)
     for blueprint in (imports.blueprint, imports.downloads, cric.blueprint):
         flask_app.register_blueprint(blueprint)
     tokens.register(flask_app)
