@@ -198,18 +198,25 @@ def put_together(sender: Sender, post: Post) -> bytes:
     message["To"] = Address(addr_spec=post.address)
     message["Subject"] = one_line(post.subject)
     message["Date"] = format_datetime(post.at)
-    message["Message-ID"] = f"<{message_key(post)}@{sender.domain}>"
-    if post.number is not None:
-        root = f"<ticket-{post.number}@{sender.domain}>"
-        message["In-Reply-To"] = root
-        message["References"] = root
-    message["List-Id"] = f"LHCOPN tickets <tickets.{sender.domain}>"
-    message["List-Unsubscribe"] = f"<{sender.stop_url(post.mail_id, post.address_key)}>"
-    message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(post.text, cte="quoted-printable")
     message.add_alternative(post.html, subtype="html", cte="quoted-printable")
-    return bytes(message)
+    return _plain_headers(sender, post) + bytes(message)
+
+
+def _plain_headers(sender: Sender, post: Post) -> bytes:
+    """Headers that clients read as they stand: ``email`` would encode those longer than a line."""
+    headers = {"Message-ID": f"<{message_key(post)}@{sender.domain}>"}
+    if post.number is not None:
+        root = f"<ticket-{post.number}@{sender.domain}>"
+        headers |= {"In-Reply-To": root, "References": root}
+    headers |= {
+        "List-Id": f"LHCOPN tickets <tickets.{sender.domain}>",
+        "List-Unsubscribe": f"<{sender.stop_url(post.mail_id, post.address_key)}>",
+        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+    }
+    assert all(one_line(value) == value for value in headers.values())
+    return "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode("ascii")
 
 
 def shortened(text: str, url: str) -> str:
