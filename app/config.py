@@ -39,6 +39,7 @@ NAMES = (
     "CALLS_KEPT_DAYS",
     "DEMO",
     "KEPT_ANSWERS",
+    "WORKER",
     *MAIL_NAMES,
 )
 """Every setting there is."""
@@ -75,6 +76,8 @@ class Settings:
     calls_kept_days: int = 30
     demo: bool = False
     kept_answers: bool = True
+    worker: bool = True
+    """Whether ``flask serve`` starts a worker beside the server."""
     mail: MailSettings = field(default_factory=MailSettings)
 
     @classmethod
@@ -113,6 +116,7 @@ class Settings:
             ),
             demo=demo,
             kept_answers=_switch("KEPT_ANSWERS", values.get("KEPT_ANSWERS", "1")),
+            worker=_switch("WORKER", values.get("WORKER", "1")),
             mail=MailSettings.of(values, public_url, _whole_number, PROJECT),
         )
 
@@ -157,6 +161,7 @@ def process_environment(settings: Settings) -> dict[str, str]:
         "CALLS_KEPT_DAYS": str(settings.calls_kept_days),
         "DEMO": "1" if settings.demo else "0",
         "KEPT_ANSWERS": "1" if settings.kept_answers else "0",
+        "WORKER": "1" if settings.worker else "0",
         **settings.mail.as_environment(),
     }
     if settings.secret_key is not None:

@@ -35,6 +35,11 @@ _ONLY_ROWS: Final[dict[str, Any]] = {"execution_options": {"synchronize_session"
 """Updates of rows of which no object is used afterwards."""
 
 
+def is_mail_due(session: Session, now: datetime) -> bool:
+    """Whether a mail is to be tried now."""
+    return session.scalar(select(Mail.id).where(Mail.due_at <= now).limit(1)) is not None
+
+
 def claim_mails(session: Session, now: datetime, until: datetime) -> dict[int, int]:
     """Take the mails that are due, some at once, so that nobody else sends them ``until`` then.
 

@@ -1,4 +1,4 @@
-"""Mails, as the worker sends them: planned from the change log, claimed, handed over, marked.
+"""Mails, as the worker makes and sends them: planned from the change log, claimed, handed over.
 
 Each step is a short transaction of its own; none is open while a mail server is talked to.
 """
@@ -6,21 +6,23 @@ Each step is a short transaction of its own; none is open while a mail server is
 from __future__ import annotations
 
 import logging
+import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from random import random
 
 from sqlalchemy.orm import Session
 
 from app.config import PROJECT, Settings
 from app.database import begin_read, writing
-from app.domain.letters import Sender, message_key, put_together
+from app.domain.errors import SettingError
+from app.domain.letters import message_key, put_together
 from app.domain.ports import Mailer, MailLater, MailRefused
 from app.partners.mail import FolderMailer, SmtpMailer, SmtpServer
 from app.services.mail_queue import (
     claim_mails,
     give_back,
+    is_mail_due,
     make_digests,
     mark_failed,
     mark_later,
@@ -29,12 +31,35 @@ from app.services.mail_queue import (
     wait_after,
 )
 from app.services.mails import draft_mails, put_mails
+from app.worker.context import Context
 
 LEASE_STEPS = 15
-"""So many times as long as one step with the server may take, a mail is nobody else's."""
+"""So many times as long as one step with the server may take, a claimed mail is nobody else's."""
 MAIL_STEPS = 12
 """Most steps that one mail takes, from the connection to the server's answer."""
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
+
+
+def plan_mails(context: Context) -> None:
+    """Plan the mails of all changes that are there (a listener)."""
+    with context.reading() as session:
+        while not context.is_ending():
+            begin_read(session)
+            plan = draft_mails(session, context.now(), context.settings.public_url)
+            session.rollback()
+            if plan is None:
+                return
+            with writing(session):
+                put_mails(session, plan)
+            if plan.too_old:
+                _log.warning("old changes told nobody", extra={"changes": plan.too_old})
+
+
+def send_digests(context: Context) -> str:
+    """Put what waits for a digest into one mail for each address (timed work)."""
+    with context.writing() as session:
+        made = make_digests(session, context.now())
+    return f"{made} digest{'' if made == 1 else 's'} made" if made else "Nobody waits for one"
 
 
 @dataclass
@@ -47,132 +72,121 @@ class Counts:
 
 
 class PostOffice:
-    """Plans and sends mails; one for each thread that does.
+    """Sends what is due: a part of the worker.
 
-    ``open_session`` opens a session on the portal's database, ``clock`` tells the time (UTC).
+    Without a secret nothing is sent: mails hold signed links.
     """
 
     def __init__(
         self,
-        open_session: Callable[[], Session],
-        clock: Callable[[], datetime],
-        mailer: Mailer,
-        sender: Sender,
-        *,
-        step: timedelta,
-        retry: timedelta,
-        chance: Callable[[], float] = random,  # spreads attempts, guards nothing
+        context: Context,
+        make_mailer: Callable[[Settings], Mailer] | None = None,
+        chance: Callable[[], float] = random.random,
     ) -> None:
-        self._open, self._clock = open_session, clock
-        self._mailer, self._sender = mailer, sender
-        self._step, self._retry, self._chance = step, retry, chance
+        self._context = context
+        self._make_mailer, self._chance = make_mailer or mailer_of, chance
+        self._settings: Settings | None = None
+        self._told = False
         self._in_vain = 0
         self._closed_until: datetime | None = None
 
-    def plan(self) -> int:
-        """Plan the mails of all changes that are there; how many mails that made."""
-        made = 0
-        with self._open() as session:
-            while True:
-                begin_read(session)
-                plan = draft_mails(session, self._clock(), self._sender.public_url)
-                session.rollback()
-                if plan is None:
-                    return made
-                with writing(session):
-                    if put_mails(session, plan):
-                        made += len(plan.mails)
-                if plan.too_old:
-                    log.warning("old changes told nobody", extra={"changes": plan.too_old})
-
-    def send(self, stopping: Callable[[], bool] = lambda: False) -> Counts:
-        """Send what is due until nothing is, the server takes none, or it is ``stopping``."""
-        counts = Counts()
-        if self._closed_until is not None and self._clock() < self._closed_until:
-            return counts
+    def step(self) -> bool:
+        """Send what is due until nothing is, or the server takes none; whether any was sent."""
+        now = self._context.now()
+        if self._closed_until is not None and now < self._closed_until:
+            return False
         self._closed_until = None
+        with self._context.reading() as session:
+            begin_read(session)
+            if not is_mail_due(session, now) or (settings := self._with_secret()) is None:
+                return False
+            session.rollback()
+            return self._send(session, settings).sent > 0
+
+    def _send(self, session: Session, settings: Settings) -> Counts:
+        counts, mailer = Counts(), self._make_mailer(settings)
         try:
-            with self._open() as session:
-                while not stopping() and self._closed_until is None:
-                    if not self._send_some(session, counts, stopping):
-                        break
+            while not self._context.is_ending() and self._closed_until is None:
+                if not self._send_some(session, settings, mailer, counts):
+                    break
         finally:
-            self._mailer.close()
-        if counts != Counts():
-            log.info("mails", extra=vars(counts))
+            mailer.close()
+        _log.info("mails were sent", extra=vars(counts))
         return counts
 
-    def _send_some(self, session: Session, counts: Counts, stopping: Callable[[], bool]) -> bool:
+    def _send_some(
+        self, session: Session, settings: Settings, mailer: Mailer, counts: Counts
+    ) -> bool:
         """Claim some mails and try them; whether there were any."""
-        now = self._clock()
-        until = now + LEASE_STEPS * self._step
+        step, now = timedelta(seconds=settings.mail.timeout), self._context.now()
+        until = now + LEASE_STEPS * step
         with writing(session):
             left = claim_mails(session, now, until)
         if not left:
             return False
         for number, attempts in list(left.items()):
-            late = self._clock() > until - MAIL_STEPS * self._step
-            if late or stopping() or self._closed_until is not None:
+            late = self._context.now() > until - MAIL_STEPS * step
+            if late or self._context.is_ending() or self._closed_until is not None:
                 break
             del left[number]
-            self._send_one(session, number, attempts, counts)
+            self._send_one(session, settings, mailer, number, attempts, counts)
         if left:
             with writing(session):
-                give_back(session, left, self._closed_until or self._clock())
+                give_back(session, left, self._closed_until or self._context.now())
         return True
 
-    def _send_one(self, session: Session, number: int, attempts: int, counts: Counts) -> None:
+    def _send_one(
+        self,
+        session: Session,
+        settings: Settings,
+        mailer: Mailer,
+        number: int,
+        attempts: int,
+        counts: Counts,
+    ) -> None:
+        assert settings.secret_key is not None, "mails are signed"
+        sender = settings.mail.sender(settings.public_url, settings.secret_key.encode())
         begin_read(session)
-        post = post_of(session, self._sender, number)
+        post = post_of(session, sender, number)
         session.rollback()
-        sender = self._sender.address
+        retry = timedelta(seconds=settings.mail.retry)
         try:
-            message = put_together(self._sender, post)
-            self._mailer.send(message, sender, post.address, message_key(post))
+            message = put_together(sender, post)
+            mailer.send(message, sender.address, post.address, message_key(post))
         except MailLater as error:
-            wait = wait_after(attempts + 1, self._retry, self._chance())
+            wait = wait_after(attempts + 1, retry, self._chance())
             if error.for_all:
                 self._in_vain += 1
-                wait = wait_after(self._in_vain, self._retry, self._chance())
-                self._closed_until = self._clock() + wait
+                wait = wait_after(self._in_vain, retry, self._chance())
+                self._closed_until = self._context.now() + wait
             with writing(session):
-                mark_later(session, number, error.reason, self._clock() + wait)
+                mark_later(session, number, error.reason, self._context.now() + wait)
             counts.later += 1
         except MailRefused as error:
+            self._in_vain = 0
             with writing(session):
                 mark_failed(session, number, error.reason)
             counts.failed += 1
         except ValueError as error:  # a mail that cannot be written must not hold up the others
-            log.exception("mail not written", extra={"mail": number})
+            _log.exception("a mail could not be written", extra={"mail": number})
             with writing(session):
                 mark_failed(session, number, f"The mail could not be written: {error}")
             counts.failed += 1
         else:
             self._in_vain = 0
             with writing(session):
-                mark_sent(session, number, self._clock())
+                mark_sent(session, number, self._context.now())
             counts.sent += 1
 
-    def digest(self) -> int:
-        """Put what waits for a digest into one mail for each address; how many were made."""
-        with self._open() as session, writing(session):
-            return make_digests(session, self._clock())
-
-
-def post_office(
-    settings: Settings, open_session: Callable[[], Session], clock: Callable[[], datetime]
-) -> PostOffice:
-    """The post office of these settings, which must hold a secret."""
-    assert settings.secret_key is not None, "mails are signed"
-    mail = settings.mail
-    return PostOffice(
-        open_session,
-        clock,
-        mailer_of(settings),
-        mail.sender(settings.public_url, settings.secret_key.encode()),
-        step=timedelta(seconds=mail.timeout),
-        retry=timedelta(seconds=mail.retry),
-    )
+    def _with_secret(self) -> Settings | None:
+        if self._settings is None:
+            try:
+                self._settings = self._context.settings.for_serving()
+            except SettingError as error:
+                if not self._told:
+                    _log.warning("no mail is sent", extra={"why": str(error)})
+                self._told = True
+        return self._settings
 
 
 def mailer_of(settings: Settings) -> Mailer:
