@@ -373,6 +373,7 @@ def test_every_field_refuses_what_it_cannot_take(
         forms.ZoneForm: "/profile",
         people_forms.PasswordForm: "/profile",
         people_forms.MailForm: "/profile",
+        people_forms.MailsForm: "/profile",
         people_forms.RoleForm: PERSON,
         people_forms.DemandForm: "/admin/people",
         partner_forms.SwitchesForm: ACCOUNT,
