@@ -82,6 +82,10 @@ Answer to a change              | POST /tickets/*/acknowledge           | yes | 
 Hand a ticket to a partner      | POST /tickets/*/hand                  | yes | yes | 403 | 403 | 403 | login
 Mark a ticket as checked        | POST /tickets/*/checked               | yes | yes | 403 | 403 | 403 | login
 Write on an unknown ticket      | POST /tickets/*/comment unknown       | 404 | 404 | 404 | 404 | 404 | login
+# calendar
+Look at the calendar            | GET /calendar                         | yes | yes | yes | yes | yes | login
+Look at it link by link         | GET /calendar/links                   | yes | yes | yes | yes | yes | login
+Read when the LHC runs          | GET /calendar/lhc                     | yes | yes | yes | yes | yes | login
 # attachments
 Attach a file                   | POST /tickets/*/attachments           | yes | yes | yes | 403 | 403 | login
 Download an attachment          | GET /attachments/*                    | yes | yes | yes | yes | yes | login

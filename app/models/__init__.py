@@ -4,6 +4,7 @@ from app.models.attachments import Attachment, AttachmentContent
 from app.models.base import Base, UtcTime
 from app.models.calls import AccountDay, PartnerCall
 from app.models.changes import Change, ChangedField, Counter, PortalFact, Refusal
+from app.models.lhc import LhcPeriod
 from app.models.partners import AccountSecret, AccountSite, Partner, PartnerAccount
 from app.models.people import (
     ApiToken,
@@ -62,6 +63,7 @@ __all__ = [
     "ExternalReference",
     "FactSource",
     "FailedLogins",
+    "LhcPeriod",
     "Link",
     "LinkCircuit",
     "LinkName",
