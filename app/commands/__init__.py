@@ -11,7 +11,7 @@ from typing import Protocol
 
 import click
 
-from app.commands import cric, links, partner, seed, serve, sites, tickets, token, user
+from app.commands import cric, links, partner, seed, serve, sites, tickets, token, user, worker
 
 
 class CommandModule(Protocol):
@@ -30,4 +30,5 @@ COMMAND_MODULES: tuple[CommandModule, ...] = (
     tickets,
     token,
     user,
+    worker,
 )
