@@ -23,6 +23,7 @@ from app.models import (
 )
 from app.services.desk import OnDesk, desk_condition
 from app.services.ticket_query import readable
+from app.services.visits import Unseen, unseen_condition
 
 PAGE = 50
 
@@ -60,6 +61,7 @@ class TicketFilter:
     created_from: date | None = None
     created_to: date | None = None
     to_check: bool = False
+    unseen: Unseen | None = None
     desk: tuple[OnDesk, ...] = ()
     sort: str = "-changed"
 
@@ -171,6 +173,8 @@ def condition_of(wanted: TicketFilter) -> ColumnElement[bool]:
         parts.append(Ticket.created_at < _midnight(wanted.created_to) + timedelta(days=1))
     if wanted.to_check:
         parts.append(Ticket.to_check.is_(True))
+    if wanted.unseen is not None:
+        parts.append(unseen_condition(wanted.unseen))
     parts += [desk_condition(part) for part in wanted.desk]
     return and_(*parts)
 

@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from flask import request, url_for
+from flask_login import current_user
 from werkzeug.datastructures import MultiDict
 
 from app.domain.desk import Desk
@@ -33,10 +34,12 @@ from app.domain.tickets import (
 )
 from app.services.desk import on_desk
 from app.services.ticket_lists import SORTS, TicketFilter
+from app.services.visits import Unseen
 from app.web.login import acting
 from app.web.ticket_columns import COLUMNS, shown_columns, width_class
 from app.web.times import now
 
+LAST_VISIT = "visit"
 LABELS = {
     "q": "Text",
     "state": "State",
@@ -52,6 +55,7 @@ LABELS = {
     "to": "Created to",
     "check": "To check",
     "desk": "Desk",
+    "since": "Changed since",
     "sort": "Sort",
     "columns": "Columns",
 }
@@ -65,6 +69,7 @@ _ALLOWED: dict[str, list[str]] = {
     "priority": list(Priority),
     "check": ["yes"],
     "desk": list(Desk),
+    "since": [LAST_VISIT],
     "sort": [*SORTS, *(f"-{name}" for name in SORTS)],
     "columns": list(COLUMNS),
 }
@@ -83,11 +88,15 @@ BACK_COOKIE = "list"
 """Holds the filter of the list that this browser showed last."""
 
 
-def back_to_list() -> str:
-    """The list as it was last shown to this browser."""
-    text = request.cookies.get(BACK_COOKIE, "")
+def address_of_list(text: str) -> str:
+    """The list with this query."""
     here = url_for("tickets.listing")
     return f"{here}?{text}" if text else here
+
+
+def back_to_list() -> str:
+    """The list as it was last shown to this browser."""
+    return address_of_list(request.cookies.get(BACK_COOKIE, ""))
 
 
 @dataclass(frozen=True)
@@ -192,6 +201,7 @@ class ListQuery:
             created_from=self.days.get("from"),
             created_to=self.days.get("to"),
             to_check=bool(self.given("check")),
+            unseen=_unseen() if self.given("since") else None,
             desk=tuple(on_desk(Desk(word), now(), acting()) for word in self.given("desk")),
             sort=self.sort,
         )
@@ -217,6 +227,12 @@ class ListQuery:
         except (ValueError, TypeError, OverflowError, binascii.Error, RecursionError):
             self.problems.append("The place in the list (after) cannot be read; this is its start")
             return None
+
+
+def _unseen() -> Unseen:
+    """What the person who is logged in has not seen."""
+    actor = acting()
+    return Unseen(actor.account_id or 0, actor.account, current_user.seen_until or now())
 
 
 def _read_key(text: str) -> int:
@@ -311,13 +327,14 @@ class Listing:
         self.more = ""
         self.kept = [
             (name, value)
-            for name in ("state", "check", "desk", *_LOOKS)
+            for name in ("state", "check", "desk", "since", *_LOOKS)
             for value in self.given(name)
         ]
         if query.saved:
             self.kept.append(("filter", str(query.saved)))
+        self.only_unseen = self._to({"since": (LAST_VISIT,)})
         self.own_query = query.own_query()
-        self.without_columns = query.query_string({"columns": ()})
+        self.whole_query = text
         shown = shown_columns(self.given("columns"), remembered)
         self.shown = [COLUMNS[key] for key in shown]
         self.not_shown = [column for column in COLUMNS.values() if column.key not in shown]
@@ -377,7 +394,8 @@ class Listing:
                 continue
             for value in self.given(name):
                 rest = [other for other in self.given(name) if other != value]
-                yield Chip(label, value, self._to({name: rest}))
+                word = "your last visit" if name == "since" else value
+                yield Chip(label, word, self._to({name: rest}))
         shown = self._query.filter().expanded_states()
         if len(self.given("state")) > 1 and not any(tab.current for tab in self.tabs):
             yield Chip("State", ", ".join(shown), self._to({"state": ()}))

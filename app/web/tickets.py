@@ -26,12 +26,16 @@ from app.services.ticket_lists import (
     list_tickets,
     references_of,
 )
+from app.services.tickets import find_ticket
+from app.services.visits import marks_of
 from app.web.choices import choices
 from app.web.htmx import fragment_target, page_or_fragment, wants_fragment
 from app.web.login import acting
 from app.web.saved_menu import saved_menu
 from app.web.ticket_list import BACK_COOKIE, Listing, ListQuery
 from app.web.ticket_page import NUMBER, ticket_page
+from app.web.times import now
+from app.web.visits import begin_reading, note_opened
 
 blueprint = Blueprint("tickets", __name__)
 _LONGEST_BACK = 1500
@@ -47,6 +51,7 @@ def listing() -> AnyResponse:
     canonical = query.query_string()
     if query.had_empty and not wants_fragment() and not query.problems:
         return redirect(f"{base}?{canonical}" if canonical else base)
+    since = begin_reading()
     saved = saved_menu(query)
     rows, wanted = db.session(), query.filter()
     page = list_tickets(rows, actor, wanted, after=query.after())
@@ -68,6 +73,7 @@ def listing() -> AnyResponse:
         "rows": page.tickets,
         "listing": shown,
         "sees_internal": sees_internal,
+        "marks": marks_of(rows, actor, page.tickets, since),
         "references": references_of(rows, page.tickets) if shown.shows("references") else {},
     }
     if fragment_target() == "more":
@@ -77,6 +83,8 @@ def listing() -> AnyResponse:
         "tickets/_list.html",
         422 if query.problems else 200,
         saved=saved,
+        since=since,
+        read_at=now(),
         may_create=access.refusal_to_create(actor) is None,
         **common,
         **choices(),
@@ -97,4 +105,6 @@ def listing() -> AnyResponse:
 @blueprint.get(f"/tickets/{NUMBER}")
 def detail(number: int) -> Response:
     """One ticket: facts, story, and what may be done with it."""
-    return ticket_page(number)
+    page = ticket_page(number)
+    note_opened(find_ticket(db.session(), acting(), number))
+    return page

@@ -40,11 +40,23 @@ GOOD: Mapping[str, tuple[str, ...]] = {
     "desk": tuple(Desk),
     "sort": tuple(f"{sign}{name}" for name in SORTS for sign in ("", "-")),
     "columns": ("title", *COLUMNS),
+    "since": ("visit",),
 }
 NONSENSE = ("nonsense", "x" * 1000, "a\0b", "a\x01b", "\ud800", "<script>", "-", "--changed", "٢")
 BAD: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(
-        ("state", "network", "category", "layer", "priority", "check", "desk", "sort", "columns"),
+        (
+            "state",
+            "network",
+            "category",
+            "layer",
+            "priority",
+            "check",
+            "desk",
+            "sort",
+            "columns",
+            "since",
+        ),
         NONSENSE,
     ),
     **dict.fromkeys(("q", "site", "link", "responsible", "unit"), ("x" * 256, "a\x00b", "a\x01b")),
