@@ -20,6 +20,7 @@ from sqlalchemy.exc import OperationalError
 
 from app.database import MAY_WRITE, gate_of
 from app.models import Base, UtcTime
+from app.models.search import is_compared
 from app.write_gate import GateClosed
 
 _ADVISORY_LOCK = 0x1C0_9090
@@ -72,6 +73,7 @@ def _migrate() -> None:
             compare_type=True,
             render_as_batch=True,
             render_item=_render,
+            include_object=is_compared,
             transactional_ddl=True,
         )
         with context.begin_transaction():

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import click
 
-from app.commands import cric, links, partner, seed, serve, sites, tickets, token, user
+from app.commands import cric, links, partner, search, seed, serve, sites, tickets, token, user
 
 
 class CommandModule(Protocol):
@@ -24,6 +24,7 @@ COMMAND_MODULES: tuple[CommandModule, ...] = (
     cric,
     links,
     partner,
+    search,
     seed,
     serve,
     sites,

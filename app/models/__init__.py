@@ -34,6 +34,7 @@ from app.models.registry import (
     Unit,
 )
 from app.models.relations import Acknowledgement, TicketRelation
+from app.models.search import TicketWords
 from app.models.tickets import (
     ExternalReference,
     OriginDifference,
@@ -92,6 +93,7 @@ __all__ = [
     "TicketPartner",
     "TicketRelation",
     "TicketSite",
+    "TicketWords",
     "TokenSecret",
     "Unit",
     "UnknownLink",

@@ -30,6 +30,7 @@ from app.domain.tickets import (
     Priority,
     State,
 )
+from app.domain.words import MOST_CHARACTERS, read_search
 from app.services.ticket_lists import SORTS, TicketFilter
 
 LABELS = {
@@ -59,7 +60,8 @@ _ALLOWED: dict[str, list[str]] = {
     "check": ["yes"],
     "sort": [*SORTS, *(f"-{name}" for name in SORTS)],
 }
-_FREE = {"q": 255, "site": 255, "link": 255, "responsible": 255, "unit": 50}
+_FREE = {"site": 255, "link": 255, "responsible": 255, "unit": 50}
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _DAYS = ("from", "to")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _ONE = ("q", "from", "to", "sort")
@@ -125,6 +127,8 @@ class ListQuery:
 
     def __init__(self, arguments: MultiDict[str, str], *, sees_internal: bool = True) -> None:
         self.values: dict[str, list[str]] = {}
+        self.notes: list[str] = []
+        """What of the search was not used."""
         self.problems: list[str] = []
         self.had_empty = False
         days: dict[str, date] = {}
@@ -134,6 +138,8 @@ class ListQuery:
             self.problems.append("Only operators see which tickets are to be checked")
         for name in LABELS:
             for value in dict.fromkeys(arguments.getlist(name)):
+                if name == "q":
+                    value = self._search_text(value)
                 if not value.strip():
                     self.had_empty = True
                     continue
@@ -153,6 +159,15 @@ class ListQuery:
             name: date.fromisoformat(self.values[name][0]) for name in _DAYS if name in self.values
         }
         self.after_text = arguments.get("after", "")
+
+    def _search_text(self, value: str) -> str:
+        """Any text is a search: what cannot be searched for is told, not refused."""
+        text = _CONTROL.sub(" ", value)
+        if len(text) > MOST_CHARACTERS:
+            self.notes.append(f"Only the first {MOST_CHARACTERS} characters were searched for")
+            text = text[:MOST_CHARACTERS]
+        self.notes += read_search(text).notes
+        return text
 
     @property
     def sort(self) -> str:
@@ -216,6 +231,8 @@ def _checked(name: str, value: str) -> str | date:
         return value
     if name in _DAYS:
         return read_day(name, value, label)
+    if name == "q":
+        return value
     return checked_text(name, value, _FREE[name], label=label)
 
 
@@ -277,6 +294,7 @@ class Listing:
         self._query = query
         self._base = base
         self.problems = query.problems
+        self.notes = query.notes
         self.given = query.given
         self.first = query.first
         self.counts = counts
