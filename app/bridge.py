@@ -4,7 +4,9 @@ A request takes one of the few worker threads only once all of it has arrived, w
 size and time, and the answer is given out after the thread is free again. Slow, half-sent, endless
 or oversized requests therefore cost a socket and a bounded buffer, never a thread: a server that
 hands threads the raw socket is stopped by as many half-sent requests as it has threads (measured
-in ``docs/adr/0002-wsgi-server.md``).
+in ``docs/adr/0002-wsgi-server.md``). An answer that the application marked as streamed
+(``app/streamed.py``) is given out piece by piece: its next one is made when the client took the
+last, and it breaks off, so that the client sees it, where one cannot be made.
 
 It speaks ASGI 3 on one side and PEP 3333 on the other, and knows nothing of tickets, SOAP or
 Flask: limits and the text of refusals come in as arguments.
@@ -20,15 +22,17 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote_to_bytes
 
+from app.streamed import Pieces, is_streamed
 from app.turns import Turns
 
 if TYPE_CHECKING:
     from types import TracebackType
     from wsgiref.types import WSGIApplication, WSGIEnvironment
 
+_T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 
 Scope = MutableMapping[str, Any]
@@ -45,6 +49,15 @@ class Answer:
     status: int
     headers: Headers
     body: bytes
+
+
+@dataclass(frozen=True)
+class StreamedAnswer:
+    """The beginning of an HTTP answer whose body is made while it is given out."""
+
+    status: int
+    headers: Headers
+    pieces: Pieces
 
 
 @dataclass(frozen=True)
@@ -72,6 +85,10 @@ class Bounds:
     """The same for large bodies: who sends them can only be in the way of others who do."""
     leaving: int = 64 * 1024 * 1024
     """All large answers that clients have not taken yet, together; above it new ones are 503."""
+    streams: int = 16
+    """Streamed answers that are given out at once, one piece of each in memory; more get 503."""
+    stream_threads: int = 2
+    """Threads that make their pieces: however many stream, nobody else waits for one."""
     drained: int = 4 * 1024 * 1024
     """What is read and thrown away of an oversized body, so that its sender sees the answer."""
 
@@ -82,6 +99,10 @@ class _Refused(Exception):
     def __init__(self, status: HTTPStatus) -> None:
         super().__init__(status)
         self.status = status
+
+
+class _NotMade(RuntimeError):
+    """A piece of a streamed answer could not be made: the cause says why."""
 
 
 class Bridge:
@@ -114,6 +135,10 @@ class Bridge:
         self._heavy_threads = ThreadPoolExecutor(
             self._bounds.heavy_threads, thread_name_prefix="heavy-request"
         )
+        self._stream_threads = ThreadPoolExecutor(
+            self._bounds.stream_threads, thread_name_prefix="stream"
+        )
+        self._streams = 0
         self._turns = Turns(self._bounds.at_once)
         self._buffered = {False: 0, True: 0}
         self._leaving = 0
@@ -138,6 +163,12 @@ class Bridge:
             answer = self._refused(path, query, refused.status)
         finally:
             received.release()
+        if isinstance(answer, StreamedAnswer):
+            if self._streams < self._bounds.streams:
+                await self._stream(answer, receive, send)
+                return
+            await self._in_stream_thread(answer.pieces.close)
+            answer = self._refused(path, query, HTTPStatus.SERVICE_UNAVAILABLE)
         size = len(answer.body) if len(answer.body) > self._bounds.small else 0
         if size and self._leaving and self._leaving + size > self._bounds.leaving:
             answer, size = self._refused(path, query, HTTPStatus.SERVICE_UNAVAILABLE), 0
@@ -147,10 +178,10 @@ class Bridge:
         finally:
             self._leaving -= size
 
-    def _run(self, environ: WSGIEnvironment) -> Answer:
+    def _run(self, environ: WSGIEnvironment) -> Answer | StreamedAnswer:
         return _run(self._application, environ)
 
-    def _run_in_turn(self, environ: WSGIEnvironment) -> Answer:
+    def _run_in_turn(self, environ: WSGIEnvironment) -> Answer | StreamedAnswer:
         with self._turns.running():
             return _run(self._application, environ)
 
@@ -229,6 +260,50 @@ class Bridge:
             # The client no longer takes what it asked for (granian raises RuntimeError then).
             _log.info("answer not taken by the client")
 
+    async def _stream(self, answer: StreamedAnswer, receive: Receive, send: Send) -> None:
+        """Give out one piece after another, for as long as the client takes them in time.
+
+        Only an answer that is whole is ended; the server closes the connection of any other.
+        """
+        self._streams += 1
+        gone = asyncio.ensure_future(_until_gone(receive))
+        try:
+            await send(
+                {
+                    "type": "http.response.start",
+                    "status": answer.status,
+                    "headers": answer.headers,
+                }
+            )
+            while (piece := await self._in_stream_thread(answer.pieces.next)) is not None:
+                if gone.done():
+                    raise ConnectionError
+                if piece:
+                    await self._send_piece(piece, send)
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        except (TimeoutError, OSError, RuntimeError) as error:
+            if isinstance(error, _NotMade):
+                _log.error("a streamed answer broke off", exc_info=error.__cause__)
+            else:
+                _log.info("streamed answer not taken by the client")
+        finally:
+            gone.cancel()
+            self._streams -= 1
+            await self._in_stream_thread(answer.pieces.close)
+
+    async def _send_piece(self, piece: bytes, send: Send) -> None:
+        async with asyncio.timeout(self._bounds.send_time):
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+
+    async def _in_stream_thread(self, act: Callable[[], _T]) -> _T:
+        def run() -> _T:
+            try:
+                return act()
+            except Exception as error:
+                raise _NotMade from error
+
+        return await asyncio.get_running_loop().run_in_executor(self._stream_threads, run)
+
     def reserve(self, size: int, *, large: bool) -> bool:
         """Count ``size`` more buffered bytes, unless that is above the bound of all requests."""
         bound = self._bounds.buffered_large if large else self._bounds.buffered
@@ -277,6 +352,12 @@ class _Body:
         for large, size in self._counted.items():
             self._bridge.give_back(size, large=large)
         self._counted.clear()
+
+
+async def _until_gone(receive: Receive) -> None:
+    """Return when the client closes its connection."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def _path(scope: Scope) -> str:
@@ -333,8 +414,8 @@ def _environ(scope: Scope, path: str, query: str, body: bytes) -> WSGIEnvironmen
     return environ
 
 
-def _run(application: WSGIApplication, environ: WSGIEnvironment) -> Answer:
-    """Call ``application`` in this thread and collect its whole answer."""
+def _run(application: WSGIApplication, environ: WSGIEnvironment) -> Answer | StreamedAnswer:
+    """Call ``application`` in this thread and collect its whole answer, unless it is streamed."""
     started: list[tuple[str, list[tuple[str, str]]]] = []
     parts: list[bytes] = []
 
@@ -351,6 +432,9 @@ def _run(application: WSGIApplication, environ: WSGIEnvironment) -> Answer:
         return parts.append
 
     result: Iterable[bytes] = application(environ, start_response)
+    if is_streamed(environ):
+        status, headers = started[0]
+        return StreamedAnswer(_code(status), _given(headers), Pieces(result))
     try:
         parts.extend(result)
     finally:
@@ -358,8 +442,16 @@ def _run(application: WSGIApplication, environ: WSGIEnvironment) -> Answer:
         if close is not None:
             close()
     status, headers = started[0]
-    given = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+    given = _given(headers)
     body = b"".join(parts)
     if not any(name == b"content-length" for name, _ in given):
         given.append((b"content-length", str(len(body)).encode("ascii")))
-    return Answer(int(status.split(" ", 1)[0]), given, body)
+    return Answer(_code(status), given, body)
+
+
+def _code(status: str) -> int:
+    return int(status.split(" ", 1)[0])
+
+
+def _given(headers: list[tuple[str, str]]) -> Headers:
+    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]

@@ -34,6 +34,8 @@ class Door(StrEnum):
     API = "api"
     COMMAND = "command"
     SYSTEM = "system"
+    IMPORT = "import"
+    """A file of old tickets, on a page or by a command: news to nobody."""
 
 
 class Kind(StrEnum):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
+"""How a text begins that a spreadsheet may run, or that ``plain_cell`` would change."""
 
 
 def safe_cell(text: str) -> str:
     """A cell that no spreadsheet runs as a formula: such a text starts with ``'``."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 
 def plain_cell(cell: str) -> str:

@@ -20,3 +20,18 @@ def add_working_days(start: datetime, days: int) -> datetime:
                 return moment + remaining
             remaining -= step
         moment = midnight
+
+
+def working_days_before(moment: datetime, days: int) -> datetime:
+    """The latest start (UTC) from which ``days`` times 24 h of working time have passed by then."""
+    remaining = days * _DAY
+    while True:
+        midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+        if midnight == moment:
+            midnight -= _DAY
+        if midnight.weekday() < _SATURDAY:
+            step = moment - midnight
+            if remaining <= step:
+                return moment - remaining
+            remaining -= step
+        moment = midnight

@@ -21,6 +21,7 @@ from app.models import (
     TicketLink,
     TicketSite,
 )
+from app.services.desk import OnDesk, desk_condition
 from app.services.ticket_query import readable
 from app.services.ticket_search import condition_of_search
 
@@ -60,6 +61,7 @@ class TicketFilter:
     created_from: date | None = None
     created_to: date | None = None
     to_check: bool = False
+    desk: tuple[OnDesk, ...] = ()
     sort: str = "-changed"
 
     def expanded_states(self) -> tuple[str, ...]:
@@ -155,6 +157,7 @@ def condition_of(wanted: TicketFilter, *, internal: bool = False) -> ColumnEleme
         parts.append(Ticket.created_at < _midnight(wanted.created_to) + timedelta(days=1))
     if wanted.to_check:
         parts.append(Ticket.to_check.is_(True))
+    parts += [desk_condition(part) for part in wanted.desk]
     return and_(*parts)
 
 

@@ -9,9 +9,8 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, g, redirect, request, url_for
+from flask import Flask, g, request, url_for
 from flask_login import current_user
-from werkzeug.wrappers import Response
 
 from app.domain.access import Role
 from app.extensions import db
@@ -25,6 +24,7 @@ from app.web import (
     encoding,
     errors,
     guide,
+    home,
     imports,
     links,
     login,
@@ -44,7 +44,12 @@ from app.web import (
     unresolved,
 )
 
-PLACES = (("Tickets", "tickets.listing"), ("Sites", "sites.listing"), ("Links", "links.listing"))
+PLACES = (
+    ("Home", "home.page"),
+    ("Tickets", "tickets.listing"),
+    ("Sites", "sites.listing"),
+    ("Links", "links.listing"),
+)
 """The places of the top bar; only what exists."""
 ADMIN = ("Admin", "admin.index")
 """The place that only admins see."""
@@ -58,6 +63,7 @@ def register(flask_app: Flask) -> None:
     errors.register(flask_app)
     login.register(flask_app)
     for module in (
+        home,
         tickets,
         attachments,
         tickets_csv,
@@ -78,7 +84,6 @@ def register(flask_app: Flask) -> None:
     for blueprint in (imports.blueprint, imports.downloads, cric.blueprint):
         flask_app.register_blueprint(blueprint)
     tokens.register(flask_app)
-    flask_app.add_url_rule("/", "start", _start)
     flask_app.context_processor(_surroundings)
     digests: dict[str, str] = {}
 
@@ -92,17 +97,13 @@ def register(flask_app: Flask) -> None:
     flask_app.add_template_global(asset)
 
 
-def _start() -> Response:
-    """The start page is the list of open tickets."""
-    return redirect(url_for("tickets.listing"))
-
-
 def _surroundings() -> dict[str, Any]:
     """What every page shows around its content."""
     known = not g.get("broken", False) and current_user.is_authenticated
     theme = request.cookies.get("theme", "")
     place = (request.endpoint or "").split(".")[0]
     here = {
+        "home": "Home",
         "tickets": "Tickets",
         "attachments": "Tickets",
         "topology": "Sites",

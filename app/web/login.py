@@ -174,7 +174,7 @@ def _gate_of_the_known() -> Response | None:
 def login() -> Response:
     """The login page, and the login itself."""
     form = LoginForm(next=request.args.get("next", ""))
-    target = local_path(form.next.data or "") or url_for("tickets.listing")
+    target = local_path(form.next.data or "") or url_for("home.page")
     if request.method == "GET":
         if current_user.is_authenticated:
             return go_to(target)

@@ -82,7 +82,7 @@ def ask() -> Response:
         return _from_the_start(target)
     session.clear()
     login_user(Person(token, login))
-    return go_to(target or url_for("tickets.listing"))
+    return go_to(target or url_for("home.page"))
 
 
 def _try(pending: PendingLogin, code: str) -> tuple[str | None, credentials.Attempt]:

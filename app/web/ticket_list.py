@@ -19,6 +19,7 @@ from urllib.parse import urlencode
 from flask import request, url_for
 from werkzeug.datastructures import MultiDict
 
+from app.domain.desk import Desk
 from app.domain.errors import Invalid
 from app.domain.texts import checked_text
 from app.domain.tickets import (
@@ -31,7 +32,10 @@ from app.domain.tickets import (
     State,
 )
 from app.domain.words import MOST_CHARACTERS, read_search
+from app.services.desk import on_desk
 from app.services.ticket_lists import SORTS, TicketFilter
+from app.web.login import acting
+from app.web.times import now
 
 LABELS = {
     "q": "Text",
@@ -47,6 +51,7 @@ LABELS = {
     "from": "Created from",
     "to": "Created to",
     "check": "To check",
+    "desk": "Desk",
     "sort": "Sort",
 }
 """Every parameter of the list, and what it is called."""
@@ -58,6 +63,7 @@ _ALLOWED: dict[str, list[str]] = {
     "layer": list(Layer),
     "priority": list(Priority),
     "check": ["yes"],
+    "desk": list(Desk),
     "sort": [*SORTS, *(f"-{name}" for name in SORTS)],
 }
 _FREE = {"site": 255, "link": 255, "responsible": 255, "unit": 50}
@@ -202,6 +208,7 @@ class ListQuery:
             created_from=self.days.get("from"),
             created_to=self.days.get("to"),
             to_check=bool(self.given("check")),
+            desk=tuple(on_desk(Desk(word), now(), acting()) for word in self.given("desk")),
             sort=self.sort,
         )
 
@@ -308,7 +315,9 @@ class Listing:
         self.all_states = self._to({"state": ("open", "closed")})
         self.more = ""
         self.kept = [
-            (name, value) for name in ("state", "check", "sort") for value in self.given(name)
+            (name, value)
+            for name in ("state", "check", "desk", "sort")
+            for value in self.given(name)
         ]
         self.ticks = [(name, LABELS[name], _ALLOWED[name]) for name in _TICKS]
         self.tabs = self._tabs()

@@ -23,6 +23,7 @@ _DOORS = {
     "api": "over the API",
     "command": "by command",
     "system": "by the portal itself",
+    "import": "by an import",
 }
 
 

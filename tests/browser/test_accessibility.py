@@ -36,7 +36,6 @@ NO_PAGES = {
     "tickets_csv.download",
     "audit.download",
     "unresolved.name",  # see _states
-    "start",
     "reset.take",
     "attachments.download",
     "downloads.download",

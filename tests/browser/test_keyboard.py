@@ -47,7 +47,7 @@ def test_login_open_and_comment(browser_page: Page, sqlite_server: LiveServer, c
     keys.press("Tab")
     keys.type(PASSWORD)
     keys.press("Enter")
-    page.wait_for_url("**/tickets")
+    page.wait_for_url(f"{sqlite_server.url}/")
 
     keys.press("Tab")
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
@@ -73,7 +73,7 @@ def test_search_menu_and_combo_box(
     keys.press("Tab")
     keys.type(PASSWORD)
     keys.press("Enter")
-    page.wait_for_url("**/tickets")
+    page.wait_for_url(f"{sqlite_server.url}/")
     keys.press("/")
     expect(page.get_by_role("searchbox")).to_be_focused()
     keys.type("wavelength")

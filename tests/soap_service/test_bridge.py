@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from app.bridge import Bounds, Bridge
+from app.streamed import mark_streamed
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -219,3 +220,108 @@ def test_a_request_does_not_wait_for_heavy_ones() -> None:
         return answered
 
     assert asyncio.run(conversation()) == [b"light!", *[b"heavy!"] * 5]
+
+
+class Streaming:
+    """Answers piece by piece, and notes what became of it."""
+
+    def __init__(self, pieces: Sequence[bytes], *, breaks: bool = False) -> None:
+        self.pieces = pieces
+        self.breaks = breaks
+        self.made = 0
+        self.closed = threading.Event()
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        mark_streamed(environ)
+        start_response("200 OK", [("X-Kind", "streamed")])
+        return self._body()
+
+    def _body(self) -> Iterator[bytes]:
+        try:
+            for piece in self.pieces:
+                self.made += 1
+                yield piece
+            if self.breaks:
+                raise ValueError("the database is gone")
+        finally:
+            self.closed.set()
+
+
+def stream(
+    application: Streaming,
+    *,
+    bounds: Bounds | None = None,
+    taken: int | None = None,
+    leaves: bool = False,
+) -> list[Any]:
+    """What is sent; the client takes ``taken`` messages and then no more, or leaves."""
+
+    async def conversation() -> list[Any]:
+        bridge = bridge_of(application, bounds)  # type: ignore[arg-type]
+        sent: list[Any] = []
+        left = asyncio.Event()
+        asked = False
+
+        async def receive() -> Any:
+            nonlocal asked
+            if not asked:
+                asked = True
+                return {"type": "http.request", "body": b"", "more_body": False}
+            await left.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:
+            if taken is not None and len(sent) >= taken:
+                if not leaves:
+                    await asyncio.get_running_loop().create_future()
+                left.set()  # a server drops what is sent to a client that left
+                return
+            sent.append(message)
+
+        await bridge(SCOPE, receive, send)
+        return sent
+
+    return asyncio.run(conversation())
+
+
+def test_a_streamed_answer_is_given_out_piece_by_piece() -> None:
+    application = Streaming([b"ab", b"", b"c"])
+    start, *body = stream(application)
+    assert start["status"] == HTTPStatus.OK
+    assert start["headers"] == [(b"x-kind", b"streamed")]
+    assert [(part["body"], part["more_body"]) for part in body] == [
+        (b"ab", True),
+        (b"c", True),
+        (b"", False),
+    ]
+    assert application.closed.is_set()
+
+
+def test_nothing_more_is_made_for_who_does_not_take_it() -> None:
+    application = Streaming([b"x"] * 1000)
+    sent = stream(application, bounds=Bounds(send_time=0.05), taken=3)
+    assert len(sent) == 3
+    assert application.made == 3  # the head and two were taken; the third waits
+    assert application.closed.is_set()
+
+
+def test_what_is_made_for_who_left_ends() -> None:
+    application = Streaming([b"x"] * 1000)
+    sent = stream(application, taken=3, leaves=True)
+    assert len(sent) == 3
+    assert application.made < 10
+    assert application.closed.is_set()
+
+
+def test_a_streamed_answer_that_cannot_be_made_is_not_ended() -> None:
+    application = Streaming([b"ab"], breaks=True)
+    _start, *body = stream(application)
+    assert [(part["body"], part["more_body"]) for part in body] == [(b"ab", True)]
+    assert application.closed.is_set()
+
+
+def test_streamed_answers_are_bounded() -> None:
+    application = Streaming([b"ab"])
+    start, body = stream(application, bounds=Bounds(streams=0))
+    assert (start["status"], body["body"]) == (HTTPStatus.SERVICE_UNAVAILABLE, b"503")
+    assert not application.made

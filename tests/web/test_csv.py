@@ -12,11 +12,13 @@ import pytest
 from flask import Flask
 from sqlalchemy import Engine, event
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import QueuePool
 
 from app.database import writing
 from app.domain.ticket_content import NewTicket
 from app.domain.tickets import State
 from app.extensions import db
+from app.services import ticket_export
 from app.services.tickets import change_ticket, move_ticket, open_ticket
 from tests.cast import NOON, Cast, writer
 from tests.web.conftest import Enter, Open
@@ -150,25 +152,66 @@ def test_the_filter_of_the_address_holds(
     assert "State has a value that does not exist" in answer.text
 
 
-def test_it_is_streamed_and_does_not_ask_once_per_ticket(
+def test_it_is_made_part_by_part_with_nothing_held_in_between(
     app: Flask, session: Session, cast: Cast, visit: Enter
 ) -> None:
+    long = "x" * (ticket_export.SHORT + 1)
     with writing(session):
         for turn in range(210):
-            new = NewTicket(f"t {turn}", links=LINKS, sites=("DE-KIT", f"site {turn}"))
+            new = NewTicket(f"t {turn}", links=LINKS, sites=("DE-KIT", "a;b\\c", f"site {turn}"))
             open_ticket(session, writer(cast.operator), new)
+        change_ticket(session, writer(cast.operator), 100, {"description": long})
     visitor = visit(cast.reader)
     with app.app_context():
         engine = db.engine
     with counted(engine) as seen:
         answer = visitor.client.get("/tickets.csv?sort=number")
-        pieces = list(answer.iter_encoded())
+        pieces = []
+        for piece in answer.iter_encoded():
+            pieces.append(piece)
+            assert checked_out(engine) == 0  # whoever reads slowly is in nobody's way
         answer.close()
-    assert len(pieces) == 2  # 200 rows at a time
-    text = b"".join(pieces).decode()
-    found = list(csv.DictReader(io.StringIO(text, newline="")))
+    assert len(seen) < 30, len(seen)  # and not one or more for each ticket
+    found = list(csv.DictReader(io.StringIO(b"".join(pieces).decode(), newline="")))
     assert [row["number"] for row in found] == [str(n) for n in range(1, 211)]
-    assert len(seen) < 30, len(seen)
+    assert len(pieces) == 1 + 3  # the head, before the long text, it alone, behind it
+    assert found[99]["description"] == long
+    assert found[98]["sites"] == "DE-KIT;a\\;b\\\\c;site 98"
     with counted(engine) as seen:
         assert visitor.get("/tickets").status_code == 200
     assert len(seen) < 25, "\n".join(seen)
+
+
+def checked_out(engine: Engine) -> int:
+    pool = engine.pool
+    assert isinstance(pool, QueuePool)
+    return pool.checkedout()
+
+
+def test_a_ticket_that_changes_meanwhile_is_neither_lost_nor_doubled(
+    app: Flask,
+    session: Session,
+    cast: Cast,
+    visit: Enter,
+    opened: Open,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ticket_export, "AT_ONCE", 2)
+    for title in ("one", "two", "three", "four"):
+        opened(title=title)
+    answer = visit(cast.reader).client.get("/tickets.csv?sort=-changed")
+    pieces = answer.iter_encoded()
+    text = next(pieces) + next(pieces)
+    with writing(session):  # both would be at the beginning of a new list
+        later = writer(cast.operator, NOON + timedelta(hours=1))
+        change_ticket(session, later, 4, {"priority": "urgent"})
+        change_ticket(session, later, 1, {"priority": "urgent"})
+    text += b"".join(pieces)
+    answer.close()
+    found = list(csv.DictReader(io.StringIO(text.decode(), newline="")))
+    assert [(row["number"], row["priority"]) for row in found] == [
+        ("4", "less urgent"),
+        ("3", "less urgent"),
+        ("2", "less urgent"),
+        ("1", "urgent"),
+    ]

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from app.database import writing
+from app.domain.desk import Desk
 from app.domain.ticket_content import NewTicket
 from app.domain.tickets import CLOSED_STATES, OPEN_STATES, State
 from app.services.ticket_lists import SORTS
@@ -59,12 +60,13 @@ GOOD: Mapping[str, tuple[str, ...]] = {
     "from": ("2013-03-06", "0001-01-01", "9999-12-30"),
     "to": ("2013-03-06", "0001-01-01", "9999-12-30", "9999-12-31"),
     "check": ("yes",),
+    "desk": tuple(Desk),
     "sort": tuple(f"{sign}{name}" for name in SORTS for sign in ("", "-")),
 }
 NONSENSE = ("nonsense", "x" * 1000, "a\0b", "a\x01b", "\ud800", "<script>", "-", "--changed", "٢")
 BAD: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(
-        ("state", "network", "category", "layer", "priority", "check", "sort"), NONSENSE
+        ("state", "network", "category", "layer", "priority", "check", "desk", "sort"), NONSENSE
     ),
     "q": ("\ud800",),
     **dict.fromkeys(("site", "link", "responsible", "unit"), ("x" * 256, "a\x00b", "a\x01b")),

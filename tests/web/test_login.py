@@ -49,7 +49,7 @@ def own_addresses(app: Flask, method: str) -> Iterator[tuple[str, str]]:
             yield rule.endpoint, adapter.build(rule.endpoint, values, method=method)
 
 
-def test_a_good_login_leads_to_the_tickets_and_empties_the_session(
+def test_a_good_login_leads_home_and_empties_the_session(
     app: Flask, session: Session, cast: Cast
 ) -> None:
     visitor = Visitor(app)
@@ -58,7 +58,7 @@ def test_a_good_login_leads_to_the_tickets_and_empties_the_session(
     visitor.token()
     before = visitor.cookie
     answer = log_in(visitor, "operator", PASSWORD)
-    assert (answer.status_code, answer.location) == (303, "/tickets")
+    assert (answer.status_code, answer.location) == (303, "/")
     assert alive(visitor)
     with visitor.client.session_transaction() as cookie:
         assert "planted" not in cookie
@@ -176,7 +176,7 @@ def test_next_leads_only_to_pages_of_this_portal(cast: Cast, visit: Enter) -> No
     ):
         answer = logged_in.get("/login?" + encoded({"next": bad}).decode())
         assert answer.status_code == 303
-        assert answer.location == "/tickets", bad
+        assert answer.location == "/", bad
 
 
 def test_a_theme_leads_back_to_a_page(cast: Cast, visit: Enter) -> None:
@@ -202,7 +202,7 @@ def test_next_of_the_form_is_checked_as_well(app: Flask, cast: Cast) -> None:
     assert answer.location == "/tickets/7?x=1"
     visitor.renew_token()
     answer = log_in(visitor, "operator", PASSWORD, next="//evil.example")
-    assert answer.location == "/tickets"
+    assert answer.location == "/"
 
 
 def test_nobody_sees_or_writes_anything_without_a_login(

@@ -128,7 +128,7 @@ def test_wrong_codes_block_the_account_for_seconds_and_nobody_else(
     assert answer.status_code == 429
     assert "wait a few seconds" in " ".join(PageReader(answer.text).alerts)
     other = Visitor(app)
-    assert give_password(other, "reader").location == "/tickets"
+    assert give_password(other, "reader").location == "/"
     with writing(session):  # five seconds later
         for failure in session.scalars(select(LoginFailure)):
             failure.at -= timedelta(seconds=5)
@@ -216,7 +216,7 @@ def test_setting_it_up_by_hand(
         assert words in " ".join(PageReader(answer.text).alerts)
     answer = visitor.send(f"{HERE}/off", {"password": PASSWORD, "one_time_code": anew[0]})
     assert (answer.status_code, answer.location) == (303, "/profile")
-    assert give_password(Visitor(app), "kit").location == "/tickets"
+    assert give_password(Visitor(app), "kit").location == "/"
 
 
 def test_an_admin_without_it_is_led_to_the_setup_and_nowhere_else(
@@ -245,7 +245,7 @@ def test_an_admin_without_it_is_led_to_the_setup_and_nowhere_else(
     with writing(session):
         second_factor.take_off(session, SYSTEM, "admin")
     fresh = Visitor(app)
-    assert give_password(fresh, "admin").location == "/tickets"
+    assert give_password(fresh, "admin").location == "/"
     assert fresh.get("/tickets").location == HERE
     fresh.renew_token()
     assert PageReader(fresh.get(HERE).text).form("/logout").action == "/logout"

@@ -1,0 +1,115 @@
+"""Tickets on somebody's desk, as conditions: what waits too long, whom nobody took, whose it is.
+
+The list of tickets and the home page ask the same conditions, so that a number and the rows behind
+it are the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import ColumnElement, and_, exists, or_, select
+
+from app.domain.access import Actor
+from app.domain.desk import DAYS_TO_REPLY, DAYS_TO_TAKE, Desk
+from app.domain.tickets import OPEN_STATES, Category, State
+from app.domain.working_time import working_days_before
+from app.models import Acknowledgement, Change, ChangedField, Link, Ticket, TicketLink, TicketSite
+from app.services.changes import TICKET
+
+
+@dataclass(frozen=True)
+class OnDesk:
+    """One of the desk's words, as asked at ``now`` (UTC) by this person."""
+
+    desk: Desk
+    now: datetime
+    person: int | None
+    sites: frozenset[int] = field(default_factory=frozenset)
+
+
+def on_desk(desk: Desk, now: datetime, actor: Actor) -> OnDesk:
+    """That word as this account means it."""
+    return OnDesk(desk, now, actor.account_id, actor.site_ids)
+
+
+def desk_condition(wanted: OnDesk) -> ColumnElement[bool]:
+    """Which tickets lie there. All are open."""
+    return {
+        Desk.WAITS_TOO_LONG: _waits_too_long,
+        Desk.NOT_TAKEN: _not_taken,
+        Desk.ANSWER_MISSING: _answer_missing,
+        Desk.MY_SITES: _mine,
+        Desk.WAITS_FOR_ME: _waits_for_me,
+        Desk.MY_ANSWER: _my_answer,
+    }[wanted.desk](wanted)
+
+
+_OPEN: Final = Ticket.state.in_(OPEN_STATES)
+
+
+def _waits_too_long(wanted: OnDesk) -> ColumnElement[bool]:
+    """In this state since that long: comments and other changes since do not count."""
+    limit = working_days_before(wanted.now, DAYS_TO_REPLY)
+    moved = exists(
+        select(Change.id)
+        .join(ChangedField, ChangedField.change_id == Change.id)
+        .where(
+            Change.kind == TICKET,
+            Change.thing_id == Ticket.number,
+            Change.at > limit,
+            ChangedField.field == "state",
+        )
+    )
+    return and_(Ticket.state == State.WAITING, or_(Ticket.changed_at <= limit, ~moved))
+
+
+def _not_taken(wanted: OnDesk) -> ColumnElement[bool]:
+    limit = working_days_before(wanted.now, DAYS_TO_TAKE)
+    return and_(Ticket.state == State.NEW, Ticket.created_at <= limit)
+
+
+def _answer_missing(_wanted: OnDesk) -> ColumnElement[bool]:
+    asked = exists().where(
+        Acknowledgement.ticket_number == Ticket.number, Acknowledgement.answer == ""
+    )
+    return and_(_OPEN, Ticket.category == Category.CHANGE, asked)
+
+
+def _concerns(wanted: OnDesk) -> ColumnElement[bool]:
+    site_is_affected = exists().where(
+        TicketSite.ticket_number == Ticket.number, TicketSite.site_id.in_(wanted.sites)
+    )
+    link_ends_there = exists(
+        select(TicketLink.id)
+        .join(Link, Link.id == TicketLink.link_id)
+        .where(
+            TicketLink.ticket_number == Ticket.number,
+            or_(Link.end_a_id.in_(wanted.sites), Link.end_b_id.in_(wanted.sites)),
+        )
+    )
+    return or_(
+        Ticket.created_by_user_id == wanted.person,
+        Ticket.responsible_site_id.in_(wanted.sites),
+        site_is_affected,
+        link_ends_there,
+    )
+
+
+def _mine(wanted: OnDesk) -> ColumnElement[bool]:
+    return and_(_OPEN, _concerns(wanted))
+
+
+def _waits_for_me(wanted: OnDesk) -> ColumnElement[bool]:
+    return and_(Ticket.state == State.WAITING, _concerns(wanted))
+
+
+def _my_answer(wanted: OnDesk) -> ColumnElement[bool]:
+    asked = exists().where(
+        Acknowledgement.ticket_number == Ticket.number,
+        Acknowledgement.site_id.in_(wanted.sites),
+        Acknowledgement.answer == "",
+    )
+    return and_(_OPEN, Ticket.category == Category.CHANGE, asked)

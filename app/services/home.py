@@ -1,0 +1,145 @@
+"""What the home page shows: numbers that stop at ``MOST``, and the first rows behind them.
+
+A page asks few statements however many groups it has: one for all numbers, one for the numbers of
+all tickets to show, and one for these tickets with what belongs to them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Select, and_, func, literal, select, union_all
+from sqlalchemy.orm import Session
+
+from app.domain.access import Actor, require_admin
+from app.models import PartnerCall, Proposal, Ticket
+from app.services.cric import ProposalState
+from app.services.ticket_lists import SORTS, TicketFilter, condition_of
+from app.services.ticket_query import readable
+from app.services.unresolved import count_unresolved
+
+MOST: Final = 10_000
+"""Counting stops behind it: nobody needs to know by how many more it is too many."""
+ROWS: Final = 5
+"""Tickets shown of a group, if it does not say otherwise."""
+
+
+@dataclass(frozen=True)
+class Count:
+    """How many; ``number`` is MOST + 1 where there are more than MOST."""
+
+    number: int
+
+    def __str__(self) -> str:
+        return f"{MOST:,}+" if self.number > MOST else f"{self.number:,}"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A group of tickets: its filter, with how it is sorted, and how many rows to show."""
+
+    filter: TicketFilter
+    rows: int = ROWS
+
+
+@dataclass(frozen=True)
+class Group:
+    """How many tickets a group holds, and the first of them in its order."""
+
+    count: Count
+    tickets: Sequence[Ticket]
+
+
+def count_tickets(
+    session: Session, actor: Actor, wanted: Mapping[str, TicketFilter]
+) -> Mapping[str, Count]:
+    """How many tickets each filter finds, in one statement."""
+    if not wanted:
+        return {}
+    numbers = [
+        _counted(select(Ticket.number).where(readable(actor), condition_of(one)))
+        for one in wanted.values()
+    ]
+    row = session.execute(select(*numbers)).one()
+    return {name: Count(number) for name, number in zip(wanted, row, strict=True)}
+
+
+def groups_of(session: Session, actor: Actor, asked: Mapping[str, Asked]) -> Mapping[str, Group]:
+    """Each group with its count and first tickets."""
+    counts = count_tickets(session, actor, {name: one.filter for name, one in asked.items()})
+    shown = {name: one for name, one in asked.items() if one.rows and counts[name].number}
+    if not shown:
+        return {name: Group(counts[name], ()) for name in asked}
+    parts = [select(_first_numbers(actor, one, name).subquery()) for name, one in shown.items()]
+    found: dict[str, list[int]] = {name: [] for name in shown}
+    for name, number in session.execute(union_all(*parts)):
+        found[name].append(number)
+    wanted = {number for numbers in found.values() for number in numbers}
+    tickets = {
+        ticket.number: ticket
+        for ticket in session.scalars(select(Ticket).where(Ticket.number.in_(wanted))).unique()
+    }
+    return {
+        name: Group(counts[name], _sorted([tickets[n] for n in found.get(name, ())], one.filter))
+        for name, one in asked.items()
+    }
+
+
+def _first_numbers(actor: Actor, asked: Asked, name: str) -> Select[str, int]:
+    column = SORTS[asked.filter.sort.removeprefix("-")]
+    downwards = asked.filter.sort.startswith("-")
+    order = (column.desc(), Ticket.number.desc()) if downwards else (column, Ticket.number)
+    return (
+        select(literal(name).label("name"), Ticket.number)
+        .where(readable(actor), condition_of(asked.filter))
+        .order_by(*order)
+        .limit(asked.rows)
+    )
+
+
+def _sorted(tickets: list[Ticket], wanted: TicketFilter) -> Sequence[Ticket]:
+    """The few tickets of a group in its order: a union does not keep it."""
+    field = {"created": "created_at", "changed": "changed_at"}.get(
+        wanted.sort.removeprefix("-"), "number"
+    )
+    return sorted(
+        tickets,
+        key=lambda one: (getattr(one, field), one.number),
+        reverse=wanted.sort.startswith("-"),
+    )
+
+
+def _counted(rows: Select[Any]) -> ColumnElement[int]:
+    return select(func.count()).select_from(rows.limit(MOST + 1).subquery()).scalar_subquery()
+
+
+def of_states(base: TicketFilter, states: Sequence[str]) -> Mapping[str, TicketFilter]:
+    """The same filter for each of these states."""
+    return {state: replace(base, states=(state,)) for state in states}
+
+
+@dataclass(frozen=True)
+class Duties:
+    """What waits for an administrator."""
+
+    accounts_with_faults: int
+    """Partners' accounts of which a call was answered with a fault in the last 24 hours."""
+    unresolved_names: int
+    proposals: int
+    """Open ones of CRIC."""
+
+
+def duties_of_admin(session: Session, actor: Actor, now: datetime) -> Duties:
+    """What waits for an administrator at ``now`` (UTC)."""
+    require_admin(actor, "see what waits for administrators")
+    faults = (
+        select(func.count(PartnerCall.account_id.distinct()))
+        .where(and_(PartnerCall.at > now - timedelta(hours=24), PartnerCall.fault.is_not(None)))
+        .scalar_subquery()
+    )
+    proposals = select(func.count()).where(Proposal.state == ProposalState.OPEN).scalar_subquery()
+    row = session.execute(select(faults, proposals)).one()
+    return Duties(row[0], count_unresolved(session, actor), row[1])

@@ -1,0 +1,202 @@
+"""The home page: what each role has to do first, with a link to exactly the rows of each number."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from flask import Blueprint, render_template, url_for
+
+from app.domain.access import Actor, Role, refusal_to_create
+from app.domain.desk import DAYS_TO_REPLY, DAYS_TO_TAKE, Desk
+from app.domain.tickets import OPEN_STATES, Network
+from app.extensions import db
+from app.services.desk import on_desk
+from app.services.home import Asked, Count, Group, count_tickets, duties_of_admin, groups_of
+from app.services.ticket_lists import TicketFilter
+from app.web.login import acting
+from app.web.times import now
+
+blueprint = Blueprint("home", __name__)
+_CHECK: Final = "check"
+_CHANGED: Final = "changed"
+
+
+@dataclass(frozen=True)
+class Part:
+    """A group of tickets as the page words it."""
+
+    key: str
+    title: str
+    about: str
+    nothing: str
+    """What an empty group says."""
+    sort: str
+    address: Mapping[str, str | list[str]]
+    """The parameters of the list that shows the same tickets."""
+    rows: int = 5
+
+    @property
+    def url(self) -> str:
+        """The list of exactly these tickets."""
+        return url_for("tickets.listing", **self.address, sort=self.sort)  # type: ignore[arg-type]
+
+    def asked(self, actor: Actor) -> Asked:
+        """The same as a question to the service."""
+        if self.key == _CHECK:
+            wanted = TicketFilter(to_check=True, sort=self.sort)
+        elif self.key == _CHANGED:
+            wanted = TicketFilter(sort=self.sort)
+        else:
+            desk = on_desk(Desk(self.key), now(), actor)
+            wanted = TicketFilter(states=("open",), desk=(desk,), sort=self.sort)
+        return Asked(wanted, self.rows)
+
+
+def _desk(
+    desk: Desk, title: str, about: str, nothing: str, sort: str = "changed", rows: int = 5
+) -> Part:
+    return Part(desk, title, about, nothing, sort, {"desk": desk}, rows)
+
+
+_ALL_STATES: Final = {"state": ["open", "closed"]}
+_OPERATOR: Final = (
+    _desk(
+        Desk.WAITS_TOO_LONG,
+        "Wait too long for a reply",
+        f"for more than {DAYS_TO_REPLY} working days, the longest unchanged first",
+        "Nothing waits too long for a reply.",
+    ),
+    _desk(
+        Desk.NOT_TAKEN,
+        "Not taken",
+        f"still new after more than {DAYS_TO_TAKE} working day, the oldest first",
+        "Every new ticket was taken within a working day.",
+        "created",
+    ),
+    _desk(
+        Desk.ANSWER_MISSING,
+        "Changes lacking an acknowledgement",
+        "a site that was asked has not answered, the oldest first",
+        "No change lacks an acknowledgement.",
+        "created",
+    ),
+    Part(
+        _CHECK,
+        "To check",
+        "a repeated creation brought other content",
+        "Nothing is to be checked.",
+        "-changed",
+        {**_ALL_STATES, "check": "yes"},
+    ),
+)
+_REPORTER: Final = (
+    _desk(
+        Desk.WAITS_FOR_ME,
+        "Wait for a reply",
+        "where your sites are concerned or you wrote it, the longest unchanged first",
+        "Nothing waits for your reply.",
+    ),
+    _desk(
+        Desk.MY_ANSWER,
+        "Changes that your sites have to answer",
+        "the oldest first",
+        "Your sites have answered to every change.",
+        "created",
+    ),
+    _desk(
+        Desk.MY_SITES,
+        "Open at your sites",
+        "affected, responsible, an end of an affected link, or written by you",
+        "Nothing is open at your sites.",
+        "-changed",
+        8,
+    ),
+)
+_READER: Final = (
+    Part(
+        _CHANGED,
+        "Changed lately",
+        "the newest first",
+        "No tickets yet. They appear here when people open one or a partner system sends one.",
+        "-changed",
+        _ALL_STATES,
+        12,
+    ),
+)
+_PARTS: Final[Mapping[Role, Sequence[Part]]] = {
+    Role.ADMIN: _OPERATOR,
+    Role.OPERATOR: _OPERATOR,
+    Role.REPORTER: _REPORTER,
+    Role.READER: _READER,
+}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number with its word, and the rows that it counts."""
+
+    word: str
+    count: Count | int
+    url: str
+    state: str = ""
+    """The state that it counts, to draw its sign."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A part with what was found for it."""
+
+    part: Part
+    group: Group
+
+
+@blueprint.get("/")
+def page() -> str:
+    """What the person's role has to do first."""
+    actor, rows = acting(), db.session()
+    role = actor.role or Role.READER
+    groups = groups_of(rows, actor, {part.key: part.asked(actor) for part in _PARTS[role]})
+    shown = [Shown(part, groups[part.key]) for part in _PARTS[role]]
+    return render_template(
+        "home/page.html",
+        parts=[one for one in shown if one.group.tickets],
+        nothing=[one.part.nothing for one in shown if not one.group.tickets],
+        figures=_figures(actor),
+        duties=_duties(actor) if role is Role.ADMIN else (),
+        may_create=refusal_to_create(actor) is None,
+    )
+
+
+def _figures(actor: Actor) -> Sequence[Figure]:
+    """The open tickets of all and of each state, and of each network."""
+    everything = TicketFilter(states=("open",))
+    wanted: dict[str, TicketFilter] = {
+        "open": everything,
+        **{state: TicketFilter(states=(state,)) for state in OPEN_STATES},
+        **{net: TicketFilter(states=("open",), networks=(net,)) for net in Network},
+    }
+    counts = count_tickets(db.session(), actor, wanted)
+    listing = "tickets.listing"
+    return [
+        Figure("open", counts["open"], url_for(listing)),
+        *(
+            Figure(state, counts[state], url_for(listing, state=state), state)
+            for state in OPEN_STATES
+        ),
+        *(Figure(f"open, {net}", counts[net], url_for(listing, network=net)) for net in Network),
+    ]
+
+
+def _duties(actor: Actor) -> Sequence[Figure]:
+    found = duties_of_admin(db.session(), actor, now())
+    return [
+        Figure(
+            "partners' accounts with faults in the last 24 h",
+            found.accounts_with_faults,
+            url_for("partners.listing"),
+        ),
+        Figure("unresolved names", found.unresolved_names, url_for("unresolved.listing")),
+        Figure("proposals of CRIC that wait", found.proposals, url_for("cric.listing")),
+    ]

@@ -1,0 +1,96 @@
+"""What lies on somebody's desk, on both databases, and that the home page counts the same rows."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy.orm import Session
+
+from app.database import writing
+from app.domain.access import Actor
+from app.domain.desk import Desk
+from app.domain.ticket_content import NewTicket
+from app.services import home
+from app.services.acknowledgements import acknowledge_change
+from app.services.desk import on_desk
+from app.services.home import Asked, groups_of
+from app.services.ticket_lists import TicketFilter, list_tickets
+from app.services.tickets import change_ticket, open_ticket
+from tests.cast import NOON, Cast, enter, writer
+
+GRIDKA, PIC = "CERN-GRIDKA-LHCOPN-001", "CERN-PIC-LHCOPN-001"
+LATER = NOON + timedelta(days=7, seconds=30)
+"""Five working days after NOON, which is a Wednesday, and half a minute."""
+
+
+@pytest.fixture
+def cast(session: Session) -> Cast:
+    cast = enter(session)
+    by, kit = cast.operator, cast.kit
+
+    def lay(actor: Actor, at: datetime, **fields: object) -> int:
+        new = NewTicket(**{"title": "Link down", **fields})  # type: ignore[arg-type]
+        return open_ticket(session, writer(actor, at), new).number
+
+    def move(number: int, at: datetime, state: str) -> None:
+        change_ticket(session, writer(by, at), number, {"state": state})
+
+    with writing(session):
+        lay(by, NOON, links=(GRIDKA,))  # 1 still new
+        lay(by, LATER - timedelta(hours=1), links=(PIC,))  # 2 new since an hour
+        lay(by, NOON, links=(PIC,))  # 3 waits, with a comment since
+        lay(by, NOON, sites=("DE-KIT",))  # 4 waits since a little less
+        lay(kit, NOON)  # 5 in progress, written by the reporter
+        lay(by, NOON, category="change", sites=("DE-KIT", "ES-PIC"))  # 6 DE-KIT answers
+        lay(by, NOON, category="change", sites=("ES-PIC",))  # 7 over before anybody answered
+        move(3, NOON, "waiting for reply")
+        move(4, NOON, "in progress")
+        move(4, NOON + timedelta(minutes=1), "waiting for reply")
+        move(5, NOON, "in progress")
+        move(6, NOON, "in progress")
+        move(7, NOON, "unsolved")
+        comment = {"public_comment": "Still nothing?"}
+        change_ticket(session, writer(cast.admin, LATER - timedelta(hours=2)), 3, comment)
+        acknowledge_change(session, writer(kit, NOON), 6, "DE-KIT", "accepted")
+    return cast
+
+
+@pytest.mark.parametrize(
+    ("desk", "who", "numbers"),
+    [
+        (Desk.WAITS_TOO_LONG, "operator", [3]),
+        (Desk.NOT_TAKEN, "operator", [1]),
+        (Desk.ANSWER_MISSING, "operator", [6]),
+        (Desk.MY_SITES, "kit", [1, 4, 5, 6]),
+        (Desk.WAITS_FOR_ME, "kit", [4]),
+        (Desk.WAITS_FOR_ME, "pic", [3]),
+        (Desk.MY_ANSWER, "kit", []),
+        (Desk.MY_ANSWER, "pic", [6]),
+        (Desk.MY_SITES, "reader", []),
+    ],
+)
+def test_each_word(session: Session, cast: Cast, desk: Desk, who: str, numbers: list[int]) -> None:
+    actor: Actor = getattr(cast, who)
+    wanted = TicketFilter(states=("open",), desk=(on_desk(desk, LATER, actor),), sort="number")
+    assert [one.number for one in list_tickets(session, actor, wanted).tickets] == numbers
+    group = groups_of(session, actor, {"it": Asked(wanted, rows=2)})["it"]
+    assert group.count.number == len(numbers)
+    assert [one.number for one in group.tickets] == numbers[:2]
+
+
+def test_waiting_is_too_long_from_the_minute_on(session: Session, cast: Cast) -> None:
+    def waiting(at: datetime) -> list[int]:
+        desk = (on_desk(Desk.WAITS_TOO_LONG, at, cast.operator),)
+        wanted = TicketFilter(desk=desk, sort="number")
+        return [one.number for one in list_tickets(session, cast.operator, wanted).tickets]
+
+    assert waiting(LATER - timedelta(minutes=1)) == []
+    assert waiting(LATER + timedelta(minutes=1)) == [3, 4]
+
+
+def test_counting_stops(session: Session, cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(home, "MOST", 3)
+    counts = home.count_tickets(session, cast.operator, {"all": TicketFilter()})
+    assert str(counts["all"]) == "3+"
+    assert home.count_tickets(session, cast.operator, {}) == {}
