@@ -37,6 +37,7 @@ NAMES = (
     "CALLS_KEPT_DAYS",
     "DEMO",
     "KEPT_ANSWERS",
+    "WORKER",
 )
 """Every setting there is."""
 
@@ -72,6 +73,8 @@ class Settings:
     calls_kept_days: int = 30
     demo: bool = False
     kept_answers: bool = True
+    worker: bool = True
+    """Whether ``flask serve`` starts a worker beside the server."""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -108,6 +111,7 @@ class Settings:
             ),
             demo=demo,
             kept_answers=_switch("KEPT_ANSWERS", values.get("KEPT_ANSWERS", "1")),
+            worker=_switch("WORKER", values.get("WORKER", "1")),
         )
 
     def for_serving(self) -> Settings:
@@ -151,6 +155,7 @@ def process_environment(settings: Settings) -> dict[str, str]:
         "CALLS_KEPT_DAYS": str(settings.calls_kept_days),
         "DEMO": "1" if settings.demo else "0",
         "KEPT_ANSWERS": "1" if settings.kept_answers else "0",
+        "WORKER": "1" if settings.worker else "0",
     }
     if settings.secret_key is not None:
         environ["SECRET_KEY"] = settings.secret_key

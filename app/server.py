@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import sys
 
@@ -30,6 +31,20 @@ def server_command(settings: Settings) -> list[str]:
         "--log-level=warning",
         "wsgi:build_server",
     ]
+
+
+def worker_command() -> list[str]:
+    """A worker process, to be run in the project's folder."""
+    return [sys.executable, "-m", "flask", "worker"]
+
+
+def serving_command(settings: Settings) -> list[str]:
+    """The server, with a worker beside it unless the settings say otherwise."""
+    server = server_command(settings)
+    if not settings.worker:
+        return server
+    both = json.dumps([server, worker_command()])
+    return [sys.executable, "-m", "app.supervisor", both]
 
 
 def need_free_port(settings: Settings) -> None:

@@ -11,7 +11,19 @@ from typing import Protocol
 
 import click
 
-from app.commands import cric, links, partner, search, seed, serve, sites, tickets, token, user
+from app.commands import (
+    cric,
+    links,
+    partner,
+    search,
+    seed,
+    serve,
+    sites,
+    tickets,
+    token,
+    user,
+    worker,
+)
 
 
 class CommandModule(Protocol):
@@ -31,4 +43,5 @@ COMMAND_MODULES: tuple[CommandModule, ...] = (
     tickets,
     token,
     user,
+    worker,
 )

@@ -19,7 +19,7 @@ from app.config import PROJECT, Settings, is_loopback, process_environment
 from app.database import writing
 from app.domain.errors import SettingError
 from app.extensions import db
-from app.server import need_free_port, server_command
+from app.server import need_free_port, serving_command
 from app.services.reference import seed_reference
 from soap_service.addresses import wsdl_urls
 
@@ -38,7 +38,7 @@ def serve() -> None:
     db.session.remove()
     db.engine.dispose()
     os.chdir(PROJECT)
-    command = server_command(settings)
+    command = serving_command(settings)
     os.execve(command[0], command, process_environment(settings))  # noqa: S606  # our own server
 
 

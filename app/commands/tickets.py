@@ -1,4 +1,4 @@
-"""``flask tickets close-due``: the timed work on tickets, to be run once a day."""
+"""``flask tickets close-due``: by hand what the worker does by itself."""
 
 from __future__ import annotations
 
@@ -8,14 +8,21 @@ import click
 
 from app.commands.arguments import TIME, command_writer
 from app.commands.base import PortalCommand, PortalGroup
+from app.commands.ticket_files import add_file_commands
 from app.database import writing
 from app.extensions import db
 from app.services.tickets import close_due_tickets
 
+STEP = 500
+"""Tickets closed in one transaction."""
+
 
 @click.group("tickets", cls=PortalGroup)
 def tickets() -> None:
-    """Timed work on tickets."""
+    """Tickets as files, and timed work on them."""
+
+
+add_file_commands(tickets)
 
 
 @tickets.command("close-due", cls=PortalCommand)
@@ -29,8 +36,13 @@ def close_due(as_of: datetime | None) -> None:
     """Close what has been solved or unsolved for 10 working days."""
     session = db.session()
     by = command_writer()
-    with writing(session):
-        closed = close_due_tickets(session, by, as_of or by.now)
+    closed: list[int] = []
+    while True:
+        with writing(session):
+            step = close_due_tickets(session, by, as_of or by.now, limit=STEP)
+        closed += step
+        if len(step) < STEP:
+            break
     if closed:
         click.echo(f"Closed: {', '.join(map(str, closed))}")
     else:

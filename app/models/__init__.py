@@ -4,6 +4,7 @@ from app.models.attachments import Attachment, AttachmentContent
 from app.models.base import Base, UtcTime
 from app.models.calls import AccountDay, PartnerCall
 from app.models.changes import Change, ChangedField, Counter, PortalFact, Refusal
+from app.models.desk import BulkChange, BulkChangeTicket, SavedFilter, TicketVisit
 from app.models.partners import AccountSecret, AccountSite, Partner, PartnerAccount
 from app.models.people import (
     ApiToken,
@@ -47,8 +48,10 @@ from app.models.tickets import (
     TicketSite,
     UnknownLink,
 )
+from app.models.work import ENGINE_TABLES, Job, JobFailure, TimedWork, Worker
 
 __all__ = [
+    "ENGINE_TABLES",
     "AccountDay",
     "AccountSecret",
     "AccountSite",
@@ -57,12 +60,16 @@ __all__ = [
     "Attachment",
     "AttachmentContent",
     "Base",
+    "BulkChange",
+    "BulkChangeTicket",
     "Change",
     "ChangedField",
     "Counter",
     "ExternalReference",
     "FactSource",
     "FailedLogins",
+    "Job",
+    "JobFailure",
     "Link",
     "LinkCircuit",
     "LinkName",
@@ -81,6 +88,7 @@ __all__ = [
     "Refusal",
     "RequestKey",
     "ResetLink",
+    "SavedFilter",
     "Site",
     "SiteAsn",
     "SiteContact",
@@ -93,7 +101,9 @@ __all__ = [
     "TicketPartner",
     "TicketRelation",
     "TicketSite",
+    "TicketVisit",
     "TicketWords",
+    "TimedWork",
     "TokenSecret",
     "Unit",
     "UnknownLink",
@@ -101,4 +111,5 @@ __all__ = [
     "UserSite",
     "UtcTime",
     "VerifiedCredential",
+    "Worker",
 ]

@@ -7,8 +7,6 @@ PostgreSQL two GIN indexes. Neither has a row of its own here; see ``docs/adr/00
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import ForeignKey, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -31,8 +29,3 @@ class TicketWords(Base):
     """Of its number, texts, names and public comments."""
     internal: Mapped[str] = mapped_column(Text)
     """Of its internal comments: only for those who may read them."""
-
-
-def is_compared(_thing: Any, name: str | None, *_rest: Any) -> bool:
-    """Whether autogenerate compares this: not what a database keeps for itself."""
-    return name is None or not name.startswith(INDEX)

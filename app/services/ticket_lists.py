@@ -14,6 +14,7 @@ from app.domain.access import Actor, may_read_internal
 from app.domain.tickets import CLOSED_STATES, OPEN_STATES, Priority, State
 from app.domain.words import read_search
 from app.models import (
+    ExternalReference,
     Link,
     Site,
     SiteName,
@@ -124,6 +125,23 @@ def count_by_state(session: Session, actor: Actor, wanted: TicketFilter) -> dict
 def count_to_check(session: Session) -> int:
     """How many tickets an operator has to look at because a repeated creation differed."""
     return session.scalar(select(func.count()).where(Ticket.to_check)) or 0
+
+
+def references_of(session: Session, tickets: Sequence[Ticket]) -> dict[int, list[str]]:
+    """The external references of these tickets in words, by the ticket's number."""
+    found: dict[int, list[str]] = {}
+    rows = session.execute(
+        select(
+            ExternalReference.ticket_number,
+            ExternalReference.provider,
+            ExternalReference.reference,
+        )
+        .where(ExternalReference.ticket_number.in_([ticket.number for ticket in tickets]))
+        .order_by(ExternalReference.id)
+    )
+    for number, provider, reference in rows:
+        found.setdefault(number, []).append(" ".join(filter(None, (provider, reference))))
+    return found
 
 
 def condition_of(wanted: TicketFilter, *, internal: bool = False) -> ColumnElement[bool]:

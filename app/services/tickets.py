@@ -586,23 +586,37 @@ def record_on_ticket(
     return ticket
 
 
-def close_due_tickets(session: Session, by: Writer, as_of: datetime) -> Sequence[int]:
+def close_due_tickets(
+    session: Session, by: Writer, as_of: datetime, limit: int | None = None
+) -> Sequence[int]:
     """Close what has been solved or unsolved for 10 working days at ``as_of``; their numbers.
 
     GGUS closes tickets that nobody verified. Counted from the newest move to solved or unsolved.
+    At most ``limit`` of them, the lowest numbers first.
     """
-    candidates = session.execute(
+    ended = session.execute(
         select(Ticket.number, Ticket.ended_at)
         .where(
             Ticket.state.in_(ENDED_STATES),
             Ticket.ended_at <= as_of - timedelta(days=WORKING_DAYS_TO_CLOSE),
         )
         .order_by(Ticket.number)
-        # all rows before the first change: the change counter's lock always comes last
+    ).all()
+    due = [
+        number
+        for number, ended_at in ended
+        if ended_at and add_working_days(ended_at, WORKING_DAYS_TO_CLOSE) <= as_of
+    ][:limit]
+    # all rows before the first change: the change counter's lock always comes last
+    locked = session.execute(
+        select(Ticket.number, Ticket.ended_at)
+        .where(Ticket.number.in_(due), Ticket.state.in_(ENDED_STATES))
+        .order_by(Ticket.number)
         .with_for_update(of=Ticket)
     ).all()
     closed = []
-    for number, ended_at in candidates:
+    for number, ended_at in locked:
+        # it may have been reopened and solved anew since
         if ended_at and add_working_days(ended_at, WORKING_DAYS_TO_CLOSE) <= as_of:
             change_ticket(session, by, number, {"state": State.CLOSED})
             closed.append(number)

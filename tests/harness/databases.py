@@ -11,11 +11,15 @@ from pathlib import Path
 
 import psycopg
 from alembic import command
+from alembic.autogenerate import compare_metadata
 from alembic.config import Config
-from sqlalchemy import Engine, create_engine
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, Engine, create_engine
 
 from app.config import PROJECT
 from app.database import configure_engine
+from app.models import ENGINE_TABLES, Base
+from app.models.search import INDEX
 from tests.harness import postgres, run
 
 KINDS = ("sqlite", "postgresql")
@@ -41,6 +45,18 @@ def migrate(url: str) -> None:
     engine = open_engine(url)
     command.upgrade(alembic_config(engine), "head")
     engine.dispose()
+
+
+def differences(connection: Connection) -> list[object]:
+    """What autogenerate would change, as ``migrations/env.py`` asks it."""
+
+    def is_ours(name: str | None, kind: str, _parents: object) -> bool:
+        return not (kind in ("table", "index") and (name or "").startswith((ENGINE_TABLES, INDEX)))
+
+    context = MigrationContext.configure(
+        connection, opts={"compare_type": True, "include_name": is_ours}
+    )
+    return list(compare_metadata(context, Base.metadata))
 
 
 @contextmanager

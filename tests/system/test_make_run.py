@@ -8,11 +8,12 @@ import secrets
 import shutil
 import signal
 import socket
+import sqlite3
 import stat
 import subprocess
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from time import monotonic
 
@@ -22,6 +23,7 @@ from app.config import NAMES, PROJECT
 from tests.harness import postgres
 from tests.harness.databases import fresh_database
 from tests.harness.server import end_group, free_port, wait_until_answering
+from tests.harness.until import until
 
 _PARTS = ("app", "soap_service", "migrations", "templates", "static", "tools")
 _FILES = ("wsgi.py", "Makefile", "requirements.txt", "requirements-dev.txt", "pyproject.toml")
@@ -108,6 +110,7 @@ def test_it_says_where_it_is_and_serves(clone: Path) -> None:
         status, text = _answer(f"{url}/")
         assert status == 200
         assert "<form" in text
+        until(lambda: len(_workers(clone)) == 1)  # some seconds later, beside the server
     secret = clone / "instance" / "demo-secret"
     assert stat.S_IMODE(secret.stat().st_mode) == 0o600
     begun = monotonic()
@@ -122,6 +125,8 @@ def test_it_ends_cleanly_with_all_its_processes(clone: Path, way: signal.Signals
     secret = "0123456789abcdef" * 2
     with _running(clone, DEMO="0", SECRET_KEY=secret) as (process, url, printed):
         assert "Demo login" not in printed
+        until(lambda: len(_workers(clone)) == 1)
+        (worker,) = _workers(clone)
         if way == signal.SIGINT:
             os.killpg(process.pid, way)  # as a terminal does it
         else:
@@ -131,7 +136,46 @@ def test_it_ends_cleanly_with_all_its_processes(clone: Path, way: signal.Signals
             os.killpg(process.pid, 0)
         with pytest.raises(OSError, match="refused"):
             _answer(url)
+        with pytest.raises(ProcessLookupError):
+            os.kill(worker, 0)
         assert "Traceback" not in (clone / "log").read_text()
+
+
+def _workers(clone: Path) -> list[int]:
+    """The process numbers of the workers that live."""
+    with closing(sqlite3.connect(clone / "instance" / "portal.db")) as database:
+        rows = database.execute("SELECT pid FROM workers WHERE ended_at IS NULL ORDER BY seen_at")
+        return [pid for (pid,) in rows]
+
+
+def test_a_worker_that_dies_is_replaced_and_none_outlives_the_portal(clone: Path) -> None:
+    with _running(clone) as (process, url, _printed):
+        until(lambda: len(_workers(clone)) == 1)
+        (first,) = _workers(clone)
+        os.kill(first, signal.SIGKILL)
+        until(lambda: _workers(clone)[-1] != first)
+        assert _answer(f"{url}/login")[0] == 200
+        second = _workers(clone)[-1]
+        supervisor = int(Path(f"/proc/{second}/stat").read_text().split()[3])
+        os.kill(supervisor, signal.SIGKILL)  # which can tell nobody
+        process.wait(20)
+        until(lambda: not _lives(second), 30)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"  # dead, but not yet buried
+
+
+def test_without_a_worker_the_server_runs_alone(clone: Path) -> None:
+    with _running(clone, WORKER="0") as (process, _, _):
+        (child,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        command = Path(f"/proc/{child}/cmdline").read_bytes()
+        assert b"granian" in command
+        assert b"supervisor" not in command
 
 
 def test_on_an_empty_postgresql(clone: Path) -> None:

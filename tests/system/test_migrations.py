@@ -9,22 +9,18 @@ from multiprocessing.synchronize import Barrier
 
 import pytest
 from alembic import command
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, inspect, select, text
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
 from app.domain.access import SYSTEM, Door, Role, Writer
-from app.models import Base, Change, Link, Site, UnknownLink, User, UtcTime
-from app.models.search import is_compared
+from app.models import Change, Link, Site, UnknownLink, User, UtcTime
 from app.services.links import change_link
 from app.services.people import change_person
 from app.services.sites import change_site
-from tests.harness.databases import alembic_config, migrate, open_engine
+from tests.harness.databases import alembic_config, differences, migrate, open_engine
 
-COMPARED = {"compare_type": True, "include_object": is_compared}
 _processes = multiprocessing.get_context("spawn")
 
 
@@ -33,8 +29,7 @@ def test_upgrade_from_empty_leaves_nothing_to_autogenerate(empty_database: str) 
     try:
         command.upgrade(alembic_config(engine), "head")
         with engine.connect() as connection:
-            context = MigrationContext.configure(connection, opts=COMPARED)
-            assert compare_metadata(context, Base.metadata) == []
+            assert differences(connection) == []
     finally:
         engine.dispose()
 
@@ -91,8 +86,7 @@ def test_processes_that_upgrade_at_once_wait_for_each_other(empty_database: str)
     assert [worker.exitcode for worker in workers] == [0] * 3
     engine = open_engine(empty_database)
     with engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts=COMPARED)
-        assert compare_metadata(context, Base.metadata) == []
+        assert differences(connection) == []
     engine.dispose()
 
 
@@ -162,8 +156,7 @@ def test_a_database_in_use_is_upgraded_with_all_that_it_holds(empty_database: st
             old_rows(connection)
         command.upgrade(alembic_config(engine), "head")
         with engine.connect() as connection:
-            context = MigrationContext.configure(connection, opts=COMPARED)
-            assert compare_metadata(context, Base.metadata) == []
+            assert differences(connection) == []
         with Session(engine) as session:
             sites = {site.key: site for site in session.scalars(select(Site))}
             assert {key: site.version for key, site in sites.items()} == {

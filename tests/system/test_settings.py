@@ -46,6 +46,7 @@ def test_an_empty_value_counts_as_not_set(project: Path) -> None:
     [
         *(("PORT", text) for text in ("abc", "0", "70000", "-1", "80.5", "٨٠٠٠", "1" * 5000)),
         *(("DEMO", text) for text in ("yes", "true", "2")),
+        *(("WORKER", text) for text in ("yes", "2", "-1")),
         *(("HOST", text) for text in ("a b", "999.1.1.1", "http://x", "-x", "x\ny")),
         *(("TRUSTED_PROXIES", text) for text in ("-1", "many", "10", "10.0.0.0/8")),
         *(("SAME_CALLS_PER_MINUTE", text) for text in ("-1", "many", "100001", "1.5")),

@@ -1,6 +1,6 @@
 """The words of tickets, and what finds them
 
-Revision: 0004, after: 0003
+Revision: 0006, after: 0005
 
 The words of tickets that are there already are written by ``flask search rebuild``; ``flask serve``
 does it at its start.
@@ -11,8 +11,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0004"
-down_revision: str | None = "0003"
+revision = "0006"
+down_revision: str | None = "0005"
 branch_labels = None
 depends_on = None
 

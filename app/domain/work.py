@@ -1,0 +1,78 @@
+"""Timed work: what the portal does by itself, and when. All times are UTC."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from typing import Final
+
+
+@dataclass(frozen=True)
+class Rhythm:
+    """How often something is done: every so long, or (``daily_at``) once a day at that time."""
+
+    every: timedelta = timedelta(days=1)
+    daily_at: time | None = None
+
+    def first(self, now: datetime) -> datetime:
+        """When it is due for the first time in a portal that is new at ``now``."""
+        return now if self.daily_at is None else self.next(now)
+
+    def next(self, now: datetime) -> datetime:
+        """When it is due again after a run that was due by ``now``.
+
+        Runs that were missed meanwhile are not made up one by one: the one of ``now`` did it all.
+        """
+        if self.daily_at is None:
+            return now + self.every
+        today = now.replace(
+            hour=self.daily_at.hour, minute=self.daily_at.minute, second=0, microsecond=0
+        )
+        return today if today > now else today + timedelta(days=1)
+
+    def __str__(self) -> str:
+        if self.daily_at is not None:
+            return f"daily at {self.daily_at:%H:%M} UTC"
+        minutes = int(self.every.total_seconds() // 60)
+        if minutes % 60 == 0:
+            return "hourly" if minutes == 60 else f"every {minutes // 60} hours"
+        return f"every {minutes} minutes"
+
+
+@dataclass(frozen=True)
+class Work:
+    """One kind of timed work. ``title`` and ``explanation`` are for people."""
+
+    name: str
+    title: str
+    explanation: str
+    rhythm: Rhythm
+
+
+CLOSE_DUE: Final = Work(
+    "close-due",
+    "Close finished tickets",
+    "Tickets that were solved or unsolved for 10 working days",
+    Rhythm(timedelta(minutes=10)),
+)
+REMINDERS: Final = Work(
+    "reminders",
+    "Remind of replies",
+    "Tickets that wait for a reply: a reminder after 5 and after 10 working days, unsolved 5 later",
+    Rhythm(timedelta(minutes=10)),
+)
+DIGESTS: Final = Work(
+    "digests",
+    "Send daily digests",
+    "One mail a day to those who chose it",
+    Rhythm(daily_at=time(6)),
+)
+TIDY: Final = Work(
+    "tidy",
+    "Tidy up",
+    "Logins that ended long ago, jobs that were given up three months ago",
+    Rhythm(daily_at=time(2, 30)),
+)
+EVERY_WORK: Final = (CLOSE_DUE, REMINDERS, DIGESTS, TIDY)
+"""In the order in which it is shown, and done where several are due."""
+WORK_NAMED: Final = {work.name: work for work in EVERY_WORK}

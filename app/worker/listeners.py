@@ -1,0 +1,17 @@
+"""What follows the change log: called within about a second after the log has grown.
+
+A listener reads on from a cursor of its own and moves it in the transaction in which it writes what
+follows: several workers may call it at once, and one that was killed has done nothing. It is also
+called once when a worker begins. A listener that fails is called again, with growing pauses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from app.worker.context import Context
+
+Listener: TypeAlias = Callable[[Context], None]
+
+LISTENERS: list[Listener] = []

@@ -1,0 +1,1 @@
+"""The worker: its queues, timed work, and its processes."""

@@ -1,0 +1,173 @@
+"""Timed work: each kind by one worker at a time, made up once, shown when it fails."""
+
+from __future__ import annotations
+
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy.orm import Session
+
+from app.database import writing
+from app.domain.errors import NotFound
+from app.domain.work import CLOSE_DUE, TIDY
+from app.models import TimedWork
+from app.services import timed_work as verbs
+from app.services.workers import worker_state
+from app.worker.context import Context
+from app.worker.pace import PACE
+from app.worker.parts import Life, Listening
+from app.worker.parts import TimedWork as TimedPart
+from app.worker.timed import TIMED
+from tests.cast import SYSTEM
+from tests.harness.databases import open_engine
+from tests.harness.until import until
+from tests.worker.conftest import StartWorker
+
+NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
+
+
+def lines(file: Path) -> list[str]:
+    return file.read_text().splitlines()
+
+
+def test_of_many_that_claim_one_gets_it(database: str, session: Session) -> None:
+    with writing(session):
+        verbs.know_timed_work(session, [CLOSE_DUE.name], NOW)
+    engine = open_engine(database)
+
+    def claim(number: int) -> bool:
+        with Session(engine) as own, writing(own):
+            until = NOW + timedelta(minutes=1)
+            return verbs.claim_work(own, CLOSE_DUE.name, f"worker {number}", NOW, until)
+
+    with ThreadPoolExecutor(4) as threads:
+        assert sorted(threads.map(claim, range(4))) == [False, False, False, True]
+    assert verbs.due_work(session, [CLOSE_DUE.name], NOW) == []
+    session.rollback()
+    # its worker was killed: when the lease is over it is due again
+    later = NOW + timedelta(minutes=1, seconds=1)
+    assert verbs.due_work(session, [CLOSE_DUE.name], later) == [CLOSE_DUE.name]
+    engine.dispose()
+
+
+def test_two_processes_do_it_once_and_a_killed_one_leaves_it(
+    session: Session, start_worker: StartWorker, notes: Path
+) -> None:
+    with writing(session):
+        verbs.know_timed_work(session, [TIDY.name], datetime.now(UTC))
+        verbs.run_soon(session, TIDY.name, datetime.now(UTC))
+    workers = [start_worker(lease=2.5), start_worker(lease=2.5)]
+    until(lambda: lines(notes) != [])
+    by_pid = {worker.pid: worker for worker in workers}
+    first = by_pid.pop(int(lines(notes)[0].split()[1]))
+    (second,) = by_pid.values()
+    with pytest.raises(subprocess.TimeoutExpired):
+        second.wait(3)  # longer than a lease, which the first one extends
+    assert lines(notes) == [f"begun {first.pid}"]
+    first.kill()
+    until(lambda: lines(notes)[1:] == [f"begun {second.pid}"])
+    Path(f"{notes}.go").touch()
+    until(lambda: _row(session).outcome == "Tidied")
+    row = _row(session)
+    assert row.due > datetime.now(UTC)
+    assert row.claimed_by is None
+    assert lines(notes)[2:] == [f"done {second.pid}"]
+
+
+def _row(session: Session) -> TimedWork:
+    session.rollback()
+    return session.get_one(TimedWork, TIDY.name)
+
+
+def test_what_was_missed_is_made_up_once_and_what_failed_is_tried_soon(
+    context: Context, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [NOW]
+    ran: list[datetime] = []
+    at_fault = [False]
+
+    def close(_context: Context) -> str:
+        ran.append(clock[0])
+        if at_fault[0]:
+            raise ValueError("no disk")
+        return "Closed 1 ticket: 7"
+
+    for name in list(TIMED):
+        monkeypatch.delitem(TIMED, name)
+    monkeypatch.setitem(TIMED, CLOSE_DUE.name, close)
+    context = Context(context.engine, context.settings, now=lambda: clock[0])
+    Life(context, "w", PACE).begin()
+    part = TimedPart(context, "w", PACE)
+
+    assert part.step()
+    assert not part.step()
+    clock[0] += timedelta(days=3)  # the portal was down
+    assert part.step()
+    assert not part.step()
+    assert ran == [NOW, NOW + timedelta(days=3)]
+    (row,) = verbs.timed_work(session)
+    assert (row.outcome, row.failure) == ("Closed 1 ticket: 7", "")
+    assert row.due == NOW + timedelta(days=3, minutes=10)
+    assert row.ended_at == NOW + timedelta(days=3)
+    session.rollback()
+
+    at_fault[0] = True
+    clock[0] += timedelta(minutes=10)
+    assert part.step()
+    session.expire_all()
+    (row,) = verbs.timed_work(session)
+    assert (row.failure, row.failures) == ("ValueError: no disk", 1)
+    assert row.outcome == "Closed 1 ticket: 7"
+    assert clock[0] + timedelta(seconds=8) <= row.due <= clock[0] + timedelta(seconds=16)
+    session.rollback()
+    at_fault[0] = False
+    with writing(session):
+        verbs.run_soon(session, CLOSE_DUE.name, clock[0])
+    assert part.step()
+    session.expire_all()
+    (row,) = verbs.timed_work(session)
+    assert (row.failure, row.failures) == ("", 0)
+    session.rollback()
+    with pytest.raises(NotFound), writing(session):
+        verbs.run_soon(session, "nothing of ours", NOW)
+
+
+def test_listeners_hear_of_each_change(
+    context: Context, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from app.domain.ticket_content import NewTicket
+    from app.services.tickets import open_ticket
+
+    heard: list[Context] = []
+    monkeypatch.setattr("app.worker.parts.LISTENERS", [heard.append])
+    listening = Listening(context)
+    assert listening.step()  # whatever was there before it began
+    assert not listening.step()
+    with writing(session):
+        open_ticket(session, SYSTEM, NewTicket(title="Down"))
+    assert listening.step()
+    assert not listening.step()
+    assert heard == [context, context]
+
+
+def test_a_silent_worker_is_told_of(context: Context, session: Session) -> None:
+    assert worker_state(session, NOW).last_seen is None
+    session.rollback()
+    clock = [NOW]
+    context = Context(context.engine, context.settings, now=lambda: clock[0])
+    life = Life(context, "w", PACE)
+    life.begin()
+    assert worker_state(session, NOW).living == 1
+    session.rollback()
+    clock[0] += timedelta(minutes=5)
+    assert worker_state(session, clock[0]).silent_minutes == 5
+    session.rollback()
+    life.step()
+    assert worker_state(session, clock[0]).silent_minutes is None
+    session.rollback()
+    life.end()
+    state = worker_state(session, clock[0] + timedelta(minutes=1))
+    assert (state.living, state.silent_minutes) == (0, 1)
