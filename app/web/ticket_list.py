@@ -32,6 +32,7 @@ from app.domain.tickets import (
     Priority,
     State,
 )
+from app.domain.words import MOST_CHARACTERS, read_search
 from app.services.desk import on_desk
 from app.services.ticket_lists import SORTS, TicketFilter
 from app.services.visits import Unseen
@@ -73,7 +74,8 @@ _ALLOWED: dict[str, list[str]] = {
     "sort": [*SORTS, *(f"-{name}" for name in SORTS)],
     "columns": list(COLUMNS),
 }
-_FREE = {"q": 255, "site": 255, "link": 255, "responsible": 255, "unit": 50}
+_FREE = {"site": 255, "link": 255, "responsible": 255, "unit": 50}
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _DAYS = ("from", "to")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _ONE = ("q", "from", "to", "sort")
@@ -135,6 +137,8 @@ class ListQuery:
 
     def __init__(self, arguments: MultiDict[str, str], *, sees_internal: bool = True) -> None:
         self.values: dict[str, list[str]] = {}
+        self.notes: list[str] = []
+        """What of the search was not used."""
         self.problems: list[str] = []
         self.had_empty = False
         days: dict[str, date] = {}
@@ -144,6 +148,8 @@ class ListQuery:
             self.problems.append("Only operators see which tickets are to be checked")
         for name in LABELS:
             for value in dict.fromkeys(arguments.getlist(name)):
+                if name == "q":
+                    value = self._search_text(value)
                 if not value.strip():
                     self.had_empty = True
                     continue
@@ -167,6 +173,15 @@ class ListQuery:
         """Key of the saved filter that the address names, 0 for none."""
         if not self.saved and arguments.get("filter"):
             self.problems.append(NO_FILTER)
+
+    def _search_text(self, value: str) -> str:
+        """Any text is a search: what cannot be searched for is told, not refused."""
+        text = _CONTROL.sub(" ", value)
+        if len(text) > MOST_CHARACTERS:
+            self.notes.append(f"Only the first {MOST_CHARACTERS} characters were searched for")
+            text = text[:MOST_CHARACTERS]
+        self.notes += read_search(text).notes
+        return text
 
     @property
     def sort(self) -> str:
@@ -249,6 +264,8 @@ def _checked(name: str, value: str) -> str | date:
         return value
     if name in _DAYS:
         return read_day(name, value, label)
+    if name == "q":
+        return value
     return checked_text(name, value, _FREE[name], label=label)
 
 
@@ -311,6 +328,7 @@ class Listing:
         self._query = query
         self._base = base
         self.problems = query.problems
+        self.notes = query.notes
         self.given = query.given
         self.first = query.first
         self.counts = counts

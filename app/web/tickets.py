@@ -18,7 +18,9 @@ from flask_login import current_user
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.domain import access
+from app.domain.words import read_search
 from app.extensions import db
+from app.services.ticket_contexts import contexts_of
 from app.services.ticket_lists import (
     TicketFilter,
     count_by_state,
@@ -70,6 +72,7 @@ def listing() -> AnyResponse:
     )
     shown.set_more(page.after)
     common = {
+        "found": contexts_of(rows, page.tickets, read_search(wanted.text), internal=sees_internal),
         "rows": page.tickets,
         "listing": shown,
         "sees_internal": sees_internal,
