@@ -36,6 +36,7 @@ from app.models.registry import (
     Unit,
 )
 from app.models.relations import Acknowledgement, TicketRelation
+from app.models.search import TicketWords
 from app.models.tickets import (
     ExternalReference,
     OriginDifference,
@@ -103,6 +104,7 @@ __all__ = [
     "TicketRelation",
     "TicketSite",
     "TicketVisit",
+    "TicketWords",
     "TimedWork",
     "TokenSecret",
     "Unit",

@@ -45,6 +45,7 @@ from app.web import (
     tokens,
     topology,
     unresolved,
+    visits,
 )
 
 PLACES = (
@@ -73,6 +74,7 @@ def register(flask_app: Flask) -> None:
         attachments,
         tickets_csv,
         filters,
+        visits,
         sites,
         links,
         profile,
