@@ -1,6 +1,6 @@
 """The LHC's calendar, and an index of the windows of maintenances and changes
 
-Revision: 0006, after: 0005
+Revision: 0007, after: 0006
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0006"
-down_revision: str | None = "0005"
+revision = "0007"
+down_revision: str | None = "0006"
 branch_labels = None
 depends_on = None
 
