@@ -85,6 +85,7 @@ Mark a ticket as checked        | POST /tickets/*/checked               | yes | 
 Watch a ticket                  | POST /tickets/*/watch                 | yes | yes | yes | yes | yes | login
 Write on an unknown ticket      | POST /tickets/*/comment unknown       | 404 | 404 | 404 | 404 | 404 | login
 Choose the list's columns       | POST /tickets/columns                 | yes | yes | yes | yes | yes | login
+Mark the list as seen           | POST /tickets/seen                    | yes | yes | yes | yes | yes | login
 # saved filters
 List saved filters              | GET /filters                          | yes | yes | yes | yes | yes | login
 Save a filter                   | POST /filters                         | yes | yes | yes | yes | yes | login
@@ -99,6 +100,10 @@ Delete one's own filter         | POST /filters/*/delete                | yes | 
 Delete a shared filter          | POST /filters/*/delete shared         | yes | 403 | 403 | 403 | 403 | login
 Put it back                     | POST /filters/*/restore               | yes | yes | yes | yes | yes | login
 Put another's back              | POST /filters/*/restore private       | 404 | 404 | 404 | 404 | 404 | login
+# calendar
+Look at the calendar            | GET /calendar                         | yes | yes | yes | yes | yes | login
+Look at it link by link         | GET /calendar/links                   | yes | yes | yes | yes | yes | login
+Read when the LHC runs          | GET /calendar/lhc                     | yes | yes | yes | yes | yes | login
 # attachments
 Attach a file                   | POST /tickets/*/attachments           | yes | yes | yes | 403 | 403 | login
 Download an attachment          | GET /attachments/*                    | yes | yes | yes | yes | yes | login

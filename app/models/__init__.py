@@ -5,6 +5,7 @@ from app.models.base import Base, UtcTime
 from app.models.calls import AccountDay, PartnerCall
 from app.models.changes import Change, ChangedField, Counter, PortalFact, Refusal
 from app.models.desk import BulkChange, BulkChangeTicket, SavedFilter, TicketVisit
+from app.models.lhc import LhcPeriod
 from app.models.mails import Mail, MailLetter, MailStop, TicketWatcher
 from app.models.partners import AccountSecret, AccountSite, Partner, PartnerAccount
 from app.models.people import (
@@ -36,6 +37,7 @@ from app.models.registry import (
     Unit,
 )
 from app.models.relations import Acknowledgement, TicketRelation
+from app.models.search import TicketWords
 from app.models.tickets import (
     ExternalReference,
     OriginDifference,
@@ -70,6 +72,7 @@ __all__ = [
     "FailedLogins",
     "Job",
     "JobFailure",
+    "LhcPeriod",
     "Link",
     "LinkCircuit",
     "LinkName",
@@ -106,6 +109,7 @@ __all__ = [
     "TicketSite",
     "TicketVisit",
     "TicketWatcher",
+    "TicketWords",
     "TimedWork",
     "TokenSecret",
     "Unit",

@@ -82,6 +82,7 @@ SENT: Final[Mapping[str, Sent]] = {
     "GET /tickets/* internal": ("/tickets/{internal_ticket}", {}),
     "POST /tickets/new": ("/tickets/new", {"title": "A new one"}),
     "POST /tickets/columns": ("/tickets/columns", {"columns": "title", "query": ""}),
+    "POST /tickets/seen": ("/tickets/seen", {"until": "2013-03-06", "query": ""}),
     "POST /filters": ("/filters", {"name": "{new_name}", "use": "private", "query": ""}),
     "POST /filters shared": ("/filters", {"name": "{new_name}", "use": "shared", "query": ""}),
     "GET /filters/*": ("/filters/{shared_filter}", {}),
@@ -251,6 +252,7 @@ NAMED: Final = {
 """What the star of other addresses stands for, by how they begin."""
 UNLOGGED: Final = {
     "/tickets/columns",
+    "/tickets/seen",
     "/filters",
     "/filters/*/change",
     "/filters/*/replace",
