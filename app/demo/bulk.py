@@ -35,8 +35,10 @@ from app.models import (
     TicketLink,
     TicketPartner,
     TicketSite,
+    TicketWords,
 )
 from app.services.changes import TICKET, take_number
+from app.services.mails import tell_nobody
 from app.services.origins import open_ticket_once
 from app.services.registry import all_links, all_sites
 from app.services.ticket_fields import as_logged
@@ -58,6 +60,7 @@ _OF_TICKETS: Final[tuple[type[Base], ...]] = (
     TicketPartner,
     Acknowledgement,
     OriginKey,
+    TicketWords,
 )
 """The rows that belong to a ticket and name it as ``ticket_number``."""
 _TIMES: Final = frozenset(
@@ -111,6 +114,7 @@ def write_patterns(
         stories.append(_story(rng, bulk.mark(position), at, links, sites))
     numbers = _tell(session, actors, stories)
     session.flush()
+    tell_nobody(session)
     return Bulk(bulk.first, apart, numbers, _rows_of(session, numbers))
 
 
@@ -126,9 +130,11 @@ def write_copies(session: Session, bulk: Bulk, first: int, count: int) -> None:
         for position in positions:
             again = _again(bulk, position)
             for row in rows.get(patterns[position], ()):
-                yield {name: again(value) for name, value in row.items()} | {
-                    "ticket_number": numbers[position]
-                }
+                copy = {name: again(value) for name, value in row.items()}
+                if table is _table(TicketWords):  # the first word is the number
+                    old, new = patterns[position], numbers[position]
+                    copy["public"] = copy["public"].replace(f" {old} ", f" {new} ", 1)
+                yield copy | {"ticket_number": numbers[position]}
 
     tickets = []
     for row in copies(_table(Ticket)):
@@ -139,6 +145,7 @@ def write_copies(session: Session, bulk: Bulk, first: int, count: int) -> None:
         _insert(session, kind, copies(_table(kind)))
     _copy_spellings(session, bulk, numbers, patterns)
     _copy_changes(session, bulk, numbers, patterns)
+    tell_nobody(session)
 
 
 # --- the patterns -------------------------------------------------------------------------------

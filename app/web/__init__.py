@@ -20,6 +20,7 @@ from app.web import (
     attachment_writing,  # noqa: F401  (its addresses are on the blueprint of attachments)
     attachments,
     audit,
+    calendar,
     cric,
     encoding,
     errors,
@@ -30,6 +31,7 @@ from app.web import (
     links,
     list_columns,  # noqa: F401  (its address is on the blueprint of tickets)
     login,
+    mails,
     partners,
     people,
     profile,
@@ -44,11 +46,13 @@ from app.web import (
     tokens,
     topology,
     unresolved,
+    visits,
 )
 
 PLACES = (
     ("Home", "home.page"),
     ("Tickets", "tickets.listing"),
+    ("Calendar", "calendar.month"),
     ("Sites", "sites.listing"),
     ("Links", "links.listing"),
 )
@@ -66,10 +70,12 @@ def register(flask_app: Flask) -> None:
     login.register(flask_app)
     for module in (
         home,
+        calendar,
         tickets,
         attachments,
         tickets_csv,
         filters,
+        visits,
         sites,
         links,
         profile,
@@ -84,6 +90,7 @@ def register(flask_app: Flask) -> None:
         reset,
     ):
         flask_app.register_blueprint(module.blueprint)
+    mails.register(flask_app)
     for blueprint in (imports.blueprint, imports.downloads, cric.blueprint):
         flask_app.register_blueprint(blueprint)
     tokens.register(flask_app)
@@ -107,6 +114,7 @@ def _surroundings() -> dict[str, Any]:
     place = (request.endpoint or "").split(".")[0]
     here = {
         "home": "Home",
+        "calendar": "Calendar",
         "tickets": "Tickets",
         "attachments": "Tickets",
         "filters": "Tickets",
