@@ -37,6 +37,10 @@ from app.services.ticket_workbook import MOST_ROWS, workbook_pieces
 
 MOST_BYTES = 1024 * 1024 * 1024
 _STANDARD = "-"
+_ANOTHER = (
+    "Tickets that were imported before with another content stay as they are."
+    " If these are of another system, give its name with --source."
+)
 
 
 def add_file_commands(group: click.Group) -> None:
@@ -128,6 +132,8 @@ def _import(
         _tell_wrong(error.problems)
         raise Invalid("file", error.summary) from None
     _tell_wrong(done.wrong)
+    if done.counts.get(Fate.DIFFERS):
+        click.echo(_ANOTHER, err=True)
     span = "" if done.first is None else f", tickets {done.first} to {done.last}"
     click.echo(f"Done: {_counted(Counter(done.counts))}{span}.")
 
@@ -176,6 +182,8 @@ def _tell_each(source: Source, *, only_good: bool) -> None:
     except BadFile as error:
         _tell_wrong(error.problems)
         raise Invalid("file", error.summary) from None
+    if counts[Fate.DIFFERS]:
+        click.echo(_ANOTHER, err=True)
     click.echo(f"Nothing was written; it would be: {_counted(counts)}.")
     if counts[Fate.WRONG] and not only_good:
         raise Invalid("file", "The file has wrong lines: all or none are imported (--only-good)")

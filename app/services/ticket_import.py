@@ -45,6 +45,7 @@ from app.models import (
     TicketSite,
     UnknownLink,
 )
+from app.services import ticket_words
 from app.services.changes import TICKET, take_number
 from app.services.nearest_names import NearestNames
 from app.services.ticket_fields import as_logged
@@ -437,6 +438,9 @@ def _write(session: Session, by: Writer, source: str, outcomes: Sequence[Outcome
     _insert(session, ExternalReference, _REFERENCE_COLUMNS, references)
     _insert(session, ImportedTicket, _KEY_COLUMNS, keys)
     _log(session, by, first, logs)
+    numbers = range(first, first + count)
+    for place in range(0, count, ticket_words.AT_ONCE):
+        ticket_words.keep_words(session, numbers[place : place + ticket_words.AT_ONCE])
     return first
 
 
