@@ -1,4 +1,4 @@
-"""``python -m bench [get] [write] [list] [soak] [registry]``: measure, print Markdown tables."""
+"""``python -m bench [get] [write] [list] [soak] [registry] [exports]``: print Markdown tables."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import sys
 from time import monotonic
 
-from bench import lists, load, places, reads, registry, soak, writes
+from bench import exports, lists, load, places, reads, registry, soak, writes
 from bench.tables import print_machine
 from tests.harness import postgres, run
 
@@ -15,21 +15,25 @@ def main() -> None:
     """Measure what is asked for on the databases that are there."""
     parser = argparse.ArgumentParser(prog="python -m bench")
     parser.add_argument(
-        "what", nargs="*", help="get, write, list, soak, registry; default: the first three"
+        "what",
+        nargs="*",
+        help="get, write, list, soak, registry, exports; default: the first three",
     )
     parser.add_argument("--database", choices=places.KINDS, help="default: both")
     parser.add_argument("--seconds", type=float, default=4, help="of each measurement")
     parser.add_argument("--minutes", type=float, default=10, help="of the soak")
-    parser.add_argument("--tickets", type=int, default=100_000, help="in the database for list")
+    parser.add_argument(
+        "--tickets", type=int, default=100_000, help="in the database for list and exports"
+    )
     parser.add_argument("--sites", type=int, default=registry.SITES, help="of registry")
     parser.add_argument("--links", type=int, default=registry.LINKS, help="of registry")
     parser.add_argument("--changes", type=int, default=registry.CHANGES, help="in its audit")
     parser.add_argument("--requests", type=int, default=100, help="of each of its pages")
     given = parser.parse_args()
     wanted = given.what or ["get", "write", "list"]
-    if unknown := set(wanted) - {"get", "write", "list", "soak", "registry"}:
+    if unknown := set(wanted) - {"get", "write", "list", "soak", "registry", "exports"}:
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
-    if set(wanted) - {"registry"} and not load.installed():
+    if set(wanted) - {"registry", "exports"} and not load.installed():
         sys.exit(f"bench: this needs {load.NEED}")
     kinds = [given.database] if given.database else list(places.KINDS)
     if postgres.programs() is None and "postgresql" in kinds:
@@ -39,7 +43,7 @@ def main() -> None:
     folder = run.begin()
     try:
         print_machine()
-        tickets = given.tickets if "list" in wanted else max(5000, reads.TICKETS)
+        tickets = given.tickets if {"list", "exports"} & set(wanted) else max(5000, reads.TICKETS)
         for kind in kinds:
             with places.filled(kind, tickets) as place:
                 if "get" in wanted:
@@ -50,6 +54,8 @@ def main() -> None:
                     writes.measure(place, given.seconds)
                 if "soak" in wanted:
                     soak.measure(place, given.minutes)
+                if "exports" in wanted:
+                    exports.measure(place)
                 if "registry" in wanted:
                     registry.measure(place, given.sites, given.links, given.changes, given.requests)
     finally:

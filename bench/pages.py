@@ -41,6 +41,11 @@ class Visitor:
         assert answer.status in (302, 303), f"not logged in: {answer.status}"
         assert self.get("/profile").status == 200, "not logged in"
 
+    @property
+    def cookie(self) -> str:
+        """By which the portal knows this person."""
+        return self._cookie
+
     def get(self, address: str) -> Got:
         """Get one page, whole."""
         return self._ask("GET", address)

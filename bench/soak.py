@@ -43,10 +43,10 @@ def measure(place: Place, minutes: float) -> None:
         for client in clients:
             client.start()
         sleep(minutes * 60 * WARM)
-        warm = _memory(server.pid)
+        warm = memory(server.pid)
         for client in clients:
             client.join()
-        end = _memory(server.pid)
+        end = memory(server.pid)
     print_table(
         f"Mixed load, {TITLES[place.kind]}: {CLIENTS} clients, {minutes:g} minutes, 2 processes",
         ("", "figure"),
@@ -108,7 +108,7 @@ def _call(rng: Random, place: Place, unique: str) -> tuple[str, str]:
     )
 
 
-def _memory(parent: int) -> list[int]:
+def memory(parent: int) -> list[int]:
     """Resident MiB of each server process under ``parent``."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):

@@ -64,6 +64,7 @@ PORTAL: Final = Table(
 Start page                      | GET /                                 | yes | yes | yes | yes | yes | login
 List tickets                    | GET /tickets                          | yes | yes | yes | yes | yes | login
 Download the list               | GET /tickets.csv                      | yes | yes | yes | yes | yes | login
+Download it as a workbook       | GET /tickets.xlsx                     | yes | yes | yes | yes | yes | login
 Read a ticket                   | GET /tickets/*                        | yes | yes | yes | yes | yes | login
 Read an unknown ticket          | GET /tickets/* unknown                | 404 | 404 | 404 | 404 | 404 | login
 Read internal entries           | GET /tickets/* internal               | yes | yes | no  | no  | no  | login
@@ -82,6 +83,21 @@ Answer to a change              | POST /tickets/*/acknowledge           | yes | 
 Hand a ticket to a partner      | POST /tickets/*/hand                  | yes | yes | 403 | 403 | 403 | login
 Mark a ticket as checked        | POST /tickets/*/checked               | yes | yes | 403 | 403 | 403 | login
 Write on an unknown ticket      | POST /tickets/*/comment unknown       | 404 | 404 | 404 | 404 | 404 | login
+Choose the list's columns       | POST /tickets/columns                 | yes | yes | yes | yes | yes | login
+# saved filters
+List saved filters              | GET /filters                          | yes | yes | yes | yes | yes | login
+Save a filter                   | POST /filters                         | yes | yes | yes | yes | yes | login
+Share a filter                  | POST /filters shared                  | yes | yes | 403 | 403 | 403 | login
+Use a shared filter             | GET /filters/*                        | yes | yes | yes | yes | yes | login
+Use another's private filter    | GET /filters/* private                | 404 | 404 | 404 | 404 | 404 | login
+Rename one's own filter         | POST /filters/*/change                | yes | yes | yes | yes | yes | login
+Rename a shared filter          | POST /filters/*/change shared         | yes | 403 | 403 | 403 | 403 | login
+Rename another's private filter | POST /filters/*/change private        | 404 | 404 | 404 | 404 | 404 | login
+Let it show something else      | POST /filters/*/replace               | yes | yes | yes | yes | yes | login
+Delete one's own filter         | POST /filters/*/delete                | yes | yes | yes | yes | yes | login
+Delete a shared filter          | POST /filters/*/delete shared         | yes | 403 | 403 | 403 | 403 | login
+Put it back                     | POST /filters/*/restore               | yes | yes | yes | yes | yes | login
+Put another's back              | POST /filters/*/restore private       | 404 | 404 | 404 | 404 | 404 | login
 # attachments
 Attach a file                   | POST /tickets/*/attachments           | yes | yes | yes | 403 | 403 | login
 Download an attachment          | GET /attachments/*                    | yes | yes | yes | yes | yes | login

@@ -8,6 +8,7 @@ import click
 
 from app.commands.arguments import TIME, command_writer
 from app.commands.base import PortalCommand, PortalGroup
+from app.commands.ticket_files import add_file_commands
 from app.database import writing
 from app.extensions import db
 from app.services.tickets import close_due_tickets
@@ -18,7 +19,10 @@ STEP = 500
 
 @click.group("tickets", cls=PortalGroup)
 def tickets() -> None:
-    """Timed work on tickets."""
+    """Tickets as files, and timed work on them."""
+
+
+add_file_commands(tickets)
 
 
 @tickets.command("close-due", cls=PortalCommand)

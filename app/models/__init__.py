@@ -4,6 +4,7 @@ from app.models.attachments import Attachment, AttachmentContent
 from app.models.base import Base, UtcTime
 from app.models.calls import AccountDay, PartnerCall
 from app.models.changes import Change, ChangedField, Counter, PortalFact, Refusal
+from app.models.desk import BulkChange, BulkChangeTicket, SavedFilter, TicketVisit
 from app.models.partners import AccountSecret, AccountSite, Partner, PartnerAccount
 from app.models.people import (
     ApiToken,
@@ -58,6 +59,8 @@ __all__ = [
     "Attachment",
     "AttachmentContent",
     "Base",
+    "BulkChange",
+    "BulkChangeTicket",
     "Change",
     "ChangedField",
     "Counter",
@@ -84,6 +87,7 @@ __all__ = [
     "Refusal",
     "RequestKey",
     "ResetLink",
+    "SavedFilter",
     "Site",
     "SiteAsn",
     "SiteContact",
@@ -96,6 +100,7 @@ __all__ = [
     "TicketPartner",
     "TicketRelation",
     "TicketSite",
+    "TicketVisit",
     "TimedWork",
     "TokenSecret",
     "Unit",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ForeignKey, String, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, String, UniqueConstraint, true
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.models.base import Base, UtcTime
@@ -31,6 +31,14 @@ class User(Base):
     """When the second factor was confirmed by a first code; None = not in use."""
     totp_step: Mapped[int] = mapped_column(BigInteger, default=0)
     """The time step of the last code that was taken: no code is taken twice."""
+    list_columns: Mapped[str] = mapped_column(String(255), default="", server_default="")
+    """The columns of the list of tickets that this person chose, separated by blanks; "" = ours."""
+    shortcuts: Mapped[bool] = mapped_column(default=True, server_default=true())
+    """Whether single keys do something on pages (WCAG 2.1.4: they can be switched off)."""
+    visited_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    """When the list of tickets was last read, to some minutes."""
+    seen_until: Mapped[datetime | None] = mapped_column(UtcTime)
+    """End of the visit before this one: what changed later is marked in the list."""
 
     sites: Mapped[list[Site]] = relationship(secondary="user_sites", order_by=Site.key)
 

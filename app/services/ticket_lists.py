@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, aliased
 from app.domain.access import Actor
 from app.domain.tickets import CLOSED_STATES, OPEN_STATES, Priority, State
 from app.models import (
+    ExternalReference,
     Link,
     Site,
     SiteName,
@@ -120,6 +121,23 @@ def count_by_state(session: Session, actor: Actor, wanted: TicketFilter) -> dict
 def count_to_check(session: Session) -> int:
     """How many tickets an operator has to look at because a repeated creation differed."""
     return session.scalar(select(func.count()).where(Ticket.to_check)) or 0
+
+
+def references_of(session: Session, tickets: Sequence[Ticket]) -> dict[int, list[str]]:
+    """The external references of these tickets in words, by the ticket's number."""
+    found: dict[int, list[str]] = {}
+    rows = session.execute(
+        select(
+            ExternalReference.ticket_number,
+            ExternalReference.provider,
+            ExternalReference.reference,
+        )
+        .where(ExternalReference.ticket_number.in_([ticket.number for ticket in tickets]))
+        .order_by(ExternalReference.id)
+    )
+    for number, provider, reference in rows:
+        found.setdefault(number, []).append(" ".join(filter(None, (provider, reference))))
+    return found
 
 
 def condition_of(wanted: TicketFilter) -> ColumnElement[bool]:

@@ -75,6 +75,8 @@ class Person(UserMixin):  # type: ignore[misc]  # flask-login is untyped
         self.name = actor.account
         self.role = str(actor.role)
         self.time_zone = actor.time_zone
+        self.list_columns = login.user.list_columns
+        self.shortcuts = login.user.shortcuts
         self.must_set_up = second_factor.must_set_up(db.session(), login.user)
         """A second factor, before anything else."""
         self.unseen = logins.needs_seen(login, now())

@@ -34,6 +34,7 @@ from app.domain.tickets import (
 from app.services.desk import on_desk
 from app.services.ticket_lists import SORTS, TicketFilter
 from app.web.login import acting
+from app.web.ticket_columns import COLUMNS, shown_columns, width_class
 from app.web.times import now
 
 LABELS = {
@@ -52,6 +53,7 @@ LABELS = {
     "check": "To check",
     "desk": "Desk",
     "sort": "Sort",
+    "columns": "Columns",
 }
 """Every parameter of the list, and what it is called."""
 
@@ -64,6 +66,7 @@ _ALLOWED: dict[str, list[str]] = {
     "check": ["yes"],
     "desk": list(Desk),
     "sort": [*SORTS, *(f"-{name}" for name in SORTS)],
+    "columns": list(COLUMNS),
 }
 _FREE = {"q": 255, "site": 255, "link": 255, "responsible": 255, "unit": 50}
 _DAYS = ("from", "to")
@@ -73,17 +76,9 @@ _TICKS = ("network", "category", "layer", "priority")
 DEFAULT_SORT = "-changed"
 _LARGEST = 2**31 - 1
 
-# key, word, sort name, whether the first click goes downwards, whether it is a number
-_COLUMNS = (
-    ("state", "State", "state", False, False),
-    ("number", "Number", "number", True, True),
-    ("title", "Title", "title", False, False),
-    ("links", "Links and sites", None, False, False),
-    ("responsible", "Responsible", None, False, False),
-    ("priority", "Priority", "priority", True, False),
-    ("age", "Age", "created", True, True),
-    ("changed", "Changed", "changed", True, True),
-)
+_LOOKS = ("sort", "columns")
+"""How the list looks, not what it shows."""
+NO_FILTER = "There is no such saved filter, or it is another person's"
 BACK_COOKIE = "list"
 """Holds the filter of the list that this browser showed last."""
 
@@ -159,6 +154,10 @@ class ListQuery:
             name: date.fromisoformat(self.values[name][0]) for name in _DAYS if name in self.values
         }
         self.after_text = arguments.get("after", "")
+        self.saved = _read_key(arguments.get("filter", ""))
+        """Key of the saved filter that the address names, 0 for none."""
+        if not self.saved and arguments.get("filter"):
+            self.problems.append(NO_FILTER)
 
     @property
     def sort(self) -> str:
@@ -198,10 +197,16 @@ class ListQuery:
         )
 
     def query_string(self, changed: Mapping[str, Sequence[str]] | None = None) -> str:
-        """The canonical query, with some parameters changed."""
+        """The canonical query, with some parameters changed; ``filter`` names the saved one."""
         values: dict[str, Sequence[str]] = {**self.values, **(changed or {})}
-        pairs = [(name, value) for name in LABELS for value in values.get(name, ())]
+        if self.saved:
+            values.setdefault("filter", (str(self.saved),))
+        pairs = [(name, value) for name in (*LABELS, "filter") for value in values.get(name, ())]
         return urlencode(pairs)
+
+    def own_query(self) -> str:
+        """The canonical query without the saved filter that it came from."""
+        return self.query_string({"filter": ()})
 
     def after(self) -> tuple[Any, int] | None:
         """The keyset position; one that cannot be read is a problem and the first page."""
@@ -212,6 +217,11 @@ class ListQuery:
         except (ValueError, TypeError, OverflowError, binascii.Error, RecursionError):
             self.problems.append("The place in the list (after) cannot be read; this is its start")
             return None
+
+
+def _read_key(text: str) -> int:
+    usable = text.isascii() and text.isdigit() and len(text) < 10
+    return int(text) if usable else 0
 
 
 def _checked(name: str, value: str) -> str | date:
@@ -280,6 +290,7 @@ class Listing:
         found: Mapping[str, int],
         to_check: int,
         anything: bool,
+        remembered: str = "",
     ) -> None:
         self._query = query
         self._base = base
@@ -293,18 +304,32 @@ class Listing:
         text = query.query_string()
         self.url = self._to()
         self.csv = f"{csv}?{text}" if text else csv
-        self.clear = self._to({name: () for name in LABELS if name not in ("state", "sort")})
+        self.query_text = f"?{text}" if text else ""
+        emptied = [name for name in LABELS if name not in ("state", *_LOOKS)]
+        self.clear = self._to(dict.fromkeys((*emptied, "filter"), ()))
         self.all_states = self._to({"state": ("open", "closed")})
         self.more = ""
         self.kept = [
             (name, value)
-            for name in ("state", "check", "desk", "sort")
+            for name in ("state", "check", "desk", *_LOOKS)
             for value in self.given(name)
         ]
+        if query.saved:
+            self.kept.append(("filter", str(query.saved)))
+        self.own_query = query.own_query()
+        self.without_columns = query.query_string({"columns": ()})
+        shown = shown_columns(self.given("columns"), remembered)
+        self.shown = [COLUMNS[key] for key in shown]
+        self.not_shown = [column for column in COLUMNS.values() if column.key not in shown]
+        self.width = width_class(shown)
         self.ticks = [(name, LABELS[name], _ALLOWED[name]) for name in _TICKS]
         self.tabs = self._tabs()
         self.chips = list(self._chips())
         self.columns = list(self._columns())
+
+    def shows(self, column: str) -> bool:
+        """Whether this column is among those shown."""
+        return any(one.key == column for one in self.shown)
 
     def set_more(self, after: tuple[Any, int] | None) -> None:
         """There is a next page behind this position."""
@@ -340,14 +365,15 @@ class Listing:
         ]
         tabs.append(tab("All", State, ("open", "closed"), gap=True))
         if self.to_check or checking:
-            only: dict[str, Sequence[str]] = dict.fromkeys(LABELS, ())
+            only: dict[str, Sequence[str]] = dict.fromkeys((*LABELS, "filter"), ())
+            only["columns"] = self.given("columns")
             url = self._to({**only, "state": ("open", "closed"), "check": ("yes",)})
             tabs.append(Tab("To check", url, self.to_check, checking, gap=True))
         return tabs
 
     def _chips(self) -> Iterable[Chip]:
         for name, label in LABELS.items():
-            if name in ("state", "check", "sort"):
+            if name in ("state", "check", *_LOOKS):
                 continue
             for value in self.given(name):
                 rest = [other for other in self.given(name) if other != value]
@@ -358,14 +384,15 @@ class Listing:
 
     def _columns(self) -> Iterable[Column]:
         sort = self._query.sort
-        for key, word, name, down_first, number in _COLUMNS:
+        for column in self.shown:
+            key, word, name, number = column.key, column.word, column.sort, column.number
             if name is None:
                 yield Column(key, word, "", "", number)
                 continue
             # "age" grows while the time of creation falls
             down = sort == f"-{name}"
             here = sort.removeprefix("-") == name
-            first = f"-{name}" if down_first else name
+            first = f"-{name}" if column.down_first else name
             other = name if down else f"-{name}"
             direction = ""
             if here:

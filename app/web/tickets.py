@@ -14,6 +14,7 @@ from flask import (
     request,
     url_for,
 )
+from flask_login import current_user
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.domain import access
@@ -23,10 +24,12 @@ from app.services.ticket_lists import (
     count_by_state,
     count_to_check,
     list_tickets,
+    references_of,
 )
 from app.web.choices import choices
 from app.web.htmx import fragment_target, page_or_fragment, wants_fragment
 from app.web.login import acting
+from app.web.saved_menu import saved_menu
 from app.web.ticket_list import BACK_COOKIE, Listing, ListQuery
 from app.web.ticket_page import NUMBER, ticket_page
 
@@ -44,6 +47,7 @@ def listing() -> AnyResponse:
     canonical = query.query_string()
     if query.had_empty and not wants_fragment() and not query.problems:
         return redirect(f"{base}?{canonical}" if canonical else base)
+    saved = saved_menu(query)
     rows, wanted = db.session(), query.filter()
     page = list_tickets(rows, actor, wanted, after=query.after())
     counts = count_by_state(rows, actor, replace(wanted, to_check=False))
@@ -57,12 +61,14 @@ def listing() -> AnyResponse:
         found=found,
         to_check=count_to_check(rows) if sees_internal else 0,
         anything=anything,
+        remembered=current_user.list_columns,
     )
     shown.set_more(page.after)
     common = {
         "rows": page.tickets,
         "listing": shown,
         "sees_internal": sees_internal,
+        "references": references_of(rows, page.tickets) if shown.shows("references") else {},
     }
     if fragment_target() == "more":
         return make_response(render_template("tickets/_rows.html", **common))
@@ -70,6 +76,7 @@ def listing() -> AnyResponse:
         "tickets/list.html",
         "tickets/_list.html",
         422 if query.problems else 200,
+        saved=saved,
         may_create=access.refusal_to_create(actor) is None,
         **common,
         **choices(),

@@ -1,4 +1,4 @@
-"""The list as CSV, of exactly the filter of its address, made while the reader takes it."""
+"""The list as a file, CSV or XLSX, of exactly the filter of its address, made while it is taken."""
 
 from __future__ import annotations
 
@@ -8,27 +8,46 @@ from flask import Blueprint, Response, request
 from sqlalchemy import Engine
 
 from app.domain.access import may_read_internal
-from app.domain.errors import Invalid
+from app.domain.errors import Invalid, TooMuch
 from app.domain.ticket_files import csv_head, csv_lines
 from app.extensions import db
 from app.services.ticket_export import exported_numbers, exported_rows
+from app.services.ticket_workbook import MOST_ROWS, workbook_pieces
 from app.streamed import mark_streamed
 from app.web.login import acting
 from app.web.ticket_list import ListQuery
 
 blueprint = Blueprint("tickets_csv", __name__)
+_WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 @blueprint.get("/tickets.csv")
 def download() -> Response:
     """All tickets of the filter, without any cap."""
-    answer = Response(_lines(db.engine, found_numbers()), mimetype="text/csv")
+    return _streamed(_lines(db.engine, _found_numbers()), "text/csv", "tickets.csv")
+
+
+@blueprint.get("/tickets.xlsx")
+def download_workbook() -> Response:
+    """The same as a workbook, up to as many as a sheet has lines."""
+    numbers = _found_numbers()
+    if len(numbers) > MOST_ROWS:
+        raise TooMuch(
+            f"These are {len(numbers):,} tickets, and a sheet holds {MOST_ROWS:,}; narrow the"
+            " filter, or take them as CSV"
+        )
+    pieces = workbook_pieces(exported_rows(db.engine, numbers), len(numbers))
+    return _streamed(pieces, _WORKBOOK, "tickets.xlsx")
+
+
+def _streamed(pieces: Iterator[str] | Iterator[bytes], mimetype: str, name: str) -> Response:
+    answer = Response(pieces, mimetype=mimetype)
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     mark_streamed(request.environ)
-    answer.headers["Content-Disposition"] = 'attachment; filename="tickets.csv"'
     return answer
 
 
-def found_numbers() -> Sequence[int]:
+def _found_numbers() -> Sequence[int]:
     """The numbers of the tickets that the filter of the address finds, in its order.
 
     Raises ``Invalid`` where the address cannot be used as it is: a file says nothing of a part that

@@ -60,6 +60,11 @@ def utc(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
+def utc_minutes(moment: datetime) -> str:
+    """``2026-01-31 09:05``, where a head or tooltip says that it is UTC."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
+
+
 def utc_seconds(moment: datetime) -> str:
     """``2026-01-31 09:05:07``, where a head says that it is UTC."""
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
@@ -164,6 +169,7 @@ def register(flask_app: Flask) -> None:
     """Make the filters known to the templates."""
     for filter_function in (
         utc,
+        utc_minutes,
         utc_seconds,
         local,
         both_zones,

@@ -24,7 +24,9 @@ from app.services.attachments import add_attachment
 from app.services.calls import CallRecord, record_calls
 from app.services.relations import relate_tickets
 from app.services.reset_links import make_reset_link
+from app.services.saved_filters import save_filter
 from app.services.tickets import change_ticket
+from app.web.ticket_columns import COLUMNS
 from tests.browser.visit import change, lay, log_in, people_of, sideways
 from tests.cast import NOON, PASSWORD, Cast, writer
 from tests.harness.browser import AXE, strict_page
@@ -34,8 +36,10 @@ from tests.services.test_second_factor import code_of
 NO_PAGES = {
     "static",
     "tickets_csv.download",
+    "tickets_csv.download_workbook",
     "audit.download",
     "unresolved.name",  # see _states
+    "filters.show",
     "reset.take",
     "attachments.download",
     "downloads.download",
@@ -87,6 +91,12 @@ def scene(sqlite_server: LiveServer) -> Scene:
     change(sqlite_server, cast.operator, ticket, internal_comment="Mind the contract.")
     change(sqlite_server, cast.operator, final, state="solved", solution="Repaired.")
     change(sqlite_server, cast.operator, final, state="verified")
+    with sqlite_server.session() as session, writing(session):
+        for by, name in (
+            (cast.admin, "Mine"),
+            (cast.operator, "What the night shift looks at" * 2),
+        ):
+            save_filter(session, writer(by), name, "link=GONE-001&q=work", shared=True)
     _let_people_come_and_go(sqlite_server, cast)
     _let_call(sqlite_server)
     _attach(sqlite_server, cast, ticket)
@@ -188,6 +198,7 @@ def _states(scene: Scene) -> list[str]:
         "/tickets?state=open&state=closed&category=maintenance&site=DE-KIT&sort=title",
         "/tickets?q=nothing+like+this&priority=urgent",
         "/tickets?state=gone&from=yesterday",
+        "/tickets?filter=1&" + "&".join(f"columns={key}" for key in COLUMNS),
         f"/tickets/{scene.final}/edit",
         f"/tickets/{scene.change}",
         f"/tickets/{scene.change}/edit",

@@ -27,6 +27,7 @@ from wtforms import (
 from app.domain.ticket_content import TEXT_LIMITS
 from app.models import Change, Login, Ticket
 from app.web import (
+    filter_forms,
     forms,
     partner_forms,
     people_forms,
@@ -82,6 +83,9 @@ PLACES: dict[type[FlaskForm], str] = {
     unresolved_forms.UnitForm: "/admin/unresolved/unit",
     token_forms.TokenForm: "/admin/tokens",
     token_forms.OwnTokenForm: "/profile/tokens",
+    filter_forms.SaveFilterForm: "/filters",
+    filter_forms.FilterForm: "/filters/1/change",
+    filter_forms.ReplaceFilterForm: "/filters/1/replace",
 }
 WAITING = {people_forms.AskCodeForm, people_forms.ResetForm}
 """Open only to a login or a link that waits: tried in test_second_factor and test_reset."""
@@ -145,6 +149,9 @@ GOOD: dict[type[FlaskForm], dict[str, str]] = {
     unresolved_forms.UnitForm: {"unit": "Typed unit", "why": "Typed reason"},
     token_forms.TokenForm: {"name": "nms", "scopes": "read", "days": "90"},
     token_forms.OwnTokenForm: {"name": "laptop", "scopes": "read", "days": "90"},
+    filter_forms.SaveFilterForm: {"name": "Typed name", "use": "private", "query": "q=x"},
+    filter_forms.FilterForm: {"name": "Typed name", "use": "shared"},
+    filter_forms.ReplaceFilterForm: {"query": "q=x"},
 }
 REFUSED: dict[tuple[type[FlaskForm], str], set[int]] = {
     (forms.UndoForm, "name"): {404},
@@ -163,6 +170,7 @@ PLAIN = {
     forms.UnrelateForm,
     unresolved_forms.AliasForm,
     unresolved_forms.NameForm,
+    filter_forms.ReplaceFilterForm,
 }
 """Whose refusals may be a page that shows what was typed, to copy."""
 SECRET = {"old", "new", "again", "password", "one_time_code"}
@@ -187,6 +195,7 @@ def classes() -> list[type[FlaskForm]]:
     return [
         kind
         for module in (
+            filter_forms,
             forms,
             partner_forms,
             people_forms,
@@ -307,6 +316,7 @@ def test_every_form_is_tried(app: Flask) -> None:
     buttons = (
         *("/logout", "/checked", "/add-secret", "/disable", "/enable", "/remove"),
         *("/accept", "/refuse", "/reopen"),
+        *("/delete", "/restore"),
         *("/take-back", "/follow"),  # the name and a reason, as dismissing does
         *("/begin", "/end-other-logins"),
         *("/rotate", "/end-older", "/end"),
@@ -319,6 +329,7 @@ def test_every_form_is_tried(app: Flask) -> None:
         "/admin/imports",
         "/admin/imports/confirm",
         "/admin/cric",
+        "/tickets/columns",  # test_filters tries this
     }
     assert {rule for rule in posted - paths - uploads if not rule.endswith(buttons)} == set()
 
@@ -329,6 +340,7 @@ def test_every_field_refuses_what_it_cannot_take(
 ) -> None:
     opened(title="CERN-GRIDKA-LHCOPN-001 moves", category="change", sites=("DE-KIT", UNKNOWN))
     visitor = visit(cast.admin)
+    visitor.send("/filters", {"name": "Mine", "use": "private", "query": ""})
     path = PLACES[kind]
     shown = kind not in (
         forms.HandForm,
@@ -348,8 +360,11 @@ def test_every_field_refuses_what_it_cannot_take(
         registry_forms.ConfirmForm,
         unresolved_forms.AliasForm,
         unresolved_forms.NameForm,
+        filter_forms.ReplaceFilterForm,
     )
     shown_at = {
+        filter_forms.SaveFilterForm: "/tickets",
+        filter_forms.FilterForm: "/filters",
         forms.CommentForm: TICKET,
         forms.RelationForm: TICKET,
         forms.ZoneForm: "/profile",

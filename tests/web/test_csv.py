@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from flask import Flask
+from openpyxl import load_workbook
 from sqlalchemy import Engine, event
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
@@ -20,6 +21,7 @@ from app.domain.tickets import State
 from app.extensions import db
 from app.services import ticket_export
 from app.services.tickets import change_ticket, move_ticket, open_ticket
+from app.web import tickets_csv
 from tests.cast import NOON, Cast, writer
 from tests.web.conftest import Enter, Open
 from tests.web.visitor import Visitor
@@ -150,6 +152,29 @@ def test_the_filter_of_the_address_holds(
     answer = visitor.get("/tickets.csv?state=nonsense")
     assert answer.status_code == 422
     assert "State has a value that does not exist" in answer.text
+
+
+def test_a_workbook_holds_the_same(cast: Cast, visit: Enter, opened: Open) -> None:
+    opened(title="=one", links=LINKS)
+    opened(title="two", priority="urgent")
+    answer = visit(cast.reader).get("/tickets.xlsx?priority=less+urgent")
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="tickets.xlsx"'
+    sheet = load_workbook(io.BytesIO(answer.data)).worksheets[0]
+    _head, line = sheet.iter_rows(values_only=True)
+    assert line[:2] == (1, "=one")
+    assert line[8] == ";".join(LINKS)
+    assert visit(cast.reader).get("/tickets.xlsx?state=nonsense").status_code == 422
+
+
+def test_a_list_that_is_longer_than_a_sheet_is_refused_in_words(
+    cast: Cast, visit: Enter, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tickets_csv, "MOST_ROWS", 1)
+    opened()
+    opened()
+    answer = visit(cast.reader).get("/tickets.xlsx")
+    assert answer.status_code == 413
+    assert "These are 2 tickets, and a sheet holds 1" in answer.text
 
 
 def test_it_is_made_part_by_part_with_nothing_held_in_between(

@@ -16,6 +16,7 @@ from app.domain.ticket_content import NewTicket
 from app.domain.tickets import CLOSED_STATES, OPEN_STATES, State
 from app.services.ticket_lists import SORTS
 from app.services.tickets import move_ticket, open_ticket
+from app.web.ticket_columns import COLUMNS
 from app.web.ticket_list import LABELS, write_position
 from tests.cast import NOON, Cast, writer
 from tests.web.conftest import Enter, Open
@@ -38,11 +39,13 @@ GOOD: Mapping[str, tuple[str, ...]] = {
     "check": ("yes",),
     "desk": tuple(Desk),
     "sort": tuple(f"{sign}{name}" for name in SORTS for sign in ("", "-")),
+    "columns": ("title", *COLUMNS),
 }
 NONSENSE = ("nonsense", "x" * 1000, "a\0b", "a\x01b", "\ud800", "<script>", "-", "--changed", "٢")
 BAD: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(
-        ("state", "network", "category", "layer", "priority", "check", "desk", "sort"), NONSENSE
+        ("state", "network", "category", "layer", "priority", "check", "desk", "sort", "columns"),
+        NONSENSE,
     ),
     **dict.fromkeys(("q", "site", "link", "responsible", "unit"), ("x" * 256, "a\x00b", "a\x01b")),
     **dict.fromkeys(

@@ -47,6 +47,7 @@ from app.services.people import actor_of_user, create_user, disable_user, find_u
 from app.services.registry import find_site, require_links
 from app.services.relations import relate_tickets
 from app.services.reset_links import make_reset_link
+from app.services.saved_filters import delete_filter, save_filter
 from app.services.sites import create_site
 from app.services.tickets import note_difference, open_ticket
 from app.services.tokens import (
@@ -78,6 +79,28 @@ SENT: Final[Mapping[str, Sent]] = {
     "GET /tickets/* unknown": ("/tickets/999999", {}),
     "GET /tickets/* internal": ("/tickets/{internal_ticket}", {}),
     "POST /tickets/new": ("/tickets/new", {"title": "A new one"}),
+    "POST /tickets/columns": ("/tickets/columns", {"columns": "title", "query": ""}),
+    "POST /filters": ("/filters", {"name": "{new_name}", "use": "private", "query": ""}),
+    "POST /filters shared": ("/filters", {"name": "{new_name}", "use": "shared", "query": ""}),
+    "GET /filters/*": ("/filters/{shared_filter}", {}),
+    "GET /filters/* private": ("/filters/{private_filter}", {}),
+    "POST /filters/*/change": (
+        "/filters/{own_filter}/change",
+        {"name": "{new_name}", "use": "private"},
+    ),
+    "POST /filters/*/change shared": (
+        "/filters/{shared_filter}/change",
+        {"name": "{new_name}", "use": "private"},
+    ),
+    "POST /filters/*/change private": (
+        "/filters/{private_filter}/change",
+        {"name": "{new_name}", "use": "private"},
+    ),
+    "POST /filters/*/replace": ("/filters/{own_filter}/replace", {"query": "state=closed"}),
+    "POST /filters/*/delete": ("/filters/{own_filter}/delete", {}),
+    "POST /filters/*/delete shared": ("/filters/{shared_filter}/delete", {}),
+    "POST /filters/*/restore": ("/filters/{deleted_filter}/restore", {}),
+    "POST /filters/*/restore private": ("/filters/{deleted_private_filter}/restore", {}),
     "POST /tickets/*/checked": ("/tickets/{to_check}/checked", {}),
     "POST /tickets/*/edit": ("/tickets/{ticket}/edit", {"title": "Other"}),
     "POST /tickets/*/edit written": ("/tickets/{written}/edit", {"title": "Other"}),
@@ -218,6 +241,12 @@ NAMED: Final = {
 }
 """What the star of other addresses stands for, by how they begin."""
 UNLOGGED: Final = {
+    "/tickets/columns",
+    "/filters",
+    "/filters/*/change",
+    "/filters/*/replace",
+    "/filters/*/delete",
+    "/filters/*/restore",
     "/profile/theme",
     "/profile/second-factor/begin",
     "/login",
@@ -316,6 +345,37 @@ class Things(dict[str, str]):
     def make_written(self) -> int:
         """A ticket that the person wrote."""
         return self._open(self._actor)
+
+    def _save_filter(self, by: Actor, *, shared: bool = False, deleted: bool = False) -> int:
+        session, name = self.world.session, f"filter {self.world.count}"
+        row = save_filter(session, writer(by), name, "", shared=shared)
+        return delete_filter(session, writer(by), row.id).id if deleted else row.id
+
+    def make_own_filter(self) -> int:
+        """A saved filter of the person."""
+        return self._save_filter(self._actor if self.person else self.world.cast.reader)
+
+    def make_shared_filter(self) -> int:
+        """A filter that somebody shares who is nobody of the table."""
+        return self._save_filter(self._another("operator"), shared=True)
+
+    def make_private_filter(self) -> int:
+        """A filter that this somebody does not share."""
+        return self._save_filter(self._another("operator"))
+
+    def make_deleted_filter(self) -> int:
+        """A filter that the person deleted."""
+        by = self._actor if self.person else self.world.cast.reader
+        return self._save_filter(by, deleted=True)
+
+    def make_deleted_private_filter(self) -> int:
+        """One that somebody else deleted."""
+        return self._save_filter(self._another("operator"), deleted=True)
+
+    def _another(self, role: str) -> Actor:
+        name = f"somebody-{self.world.count}"
+        user = create_user(self.world.session, SYSTEM, name, role, PASSWORD)
+        return actor_of_user(user)
 
     def make_other(self) -> int:
         """Another ticket."""
