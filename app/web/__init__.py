@@ -44,6 +44,7 @@ from app.web import (
     tokens,
     topology,
     unresolved,
+    work,
 )
 
 PLACES = (
@@ -82,6 +83,7 @@ def register(flask_app: Flask) -> None:
         people,
         second_factor,
         reset,
+        work,
     ):
         flask_app.register_blueprint(module.blueprint)
     for blueprint in (imports.blueprint, imports.downloads, cric.blueprint):
@@ -120,6 +122,7 @@ def _surroundings() -> dict[str, Any]:
         "imports": "Admin",
         "people": "Admin",
         "cric": "Admin",
+        "work": "Admin",
     }
     is_admin = known and current_user.actor.role is Role.ADMIN
     return {

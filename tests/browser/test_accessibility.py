@@ -32,6 +32,7 @@ from tests.cast import NOON, PASSWORD, Cast, writer
 from tests.harness.browser import AXE, strict_page
 from tests.harness.server import LiveServer
 from tests.services.test_second_factor import code_of
+from tests.worker.laid import lay_background_work
 
 NO_PAGES = {
     "static",
@@ -97,6 +98,8 @@ def scene(sqlite_server: LiveServer) -> Scene:
             (cast.operator, "What the night shift looks at" * 2),
         ):
             save_filter(session, writer(by), name, "link=GONE-001&q=work", shared=True)
+    with sqlite_server.session() as session, writing(session):
+        lay_background_work(session, datetime.now(UTC))
     _let_people_come_and_go(sqlite_server, cast)
     _let_call(sqlite_server)
     _attach(sqlite_server, cast, ticket)
