@@ -20,6 +20,7 @@ from sqlalchemy.exc import OperationalError
 
 from app.database import MAY_WRITE, gate_of
 from app.models import ENGINE_TABLES, Base, UtcTime
+from app.models.search import INDEX
 from app.write_gate import GateClosed
 
 _ADVISORY_LOCK = 0x1C0_9090
@@ -42,8 +43,9 @@ def _render(kind: str, thing: Any, _autogen: AutogenContext) -> str | Literal[Fa
 
 
 def _is_ours(name: str | None, kind: str, _parents: object) -> bool:
-    """The job engine's tables are brought by migrations too, but no rows describe them."""
-    return not (kind == "table" and (name or "").startswith(ENGINE_TABLES))
+    """The job engine's tables and the indexes of the search are brought by migrations too, but no
+    rows describe them."""
+    return not (kind in ("table", "index") and (name or "").startswith((ENGINE_TABLES, INDEX)))
 
 
 @contextmanager

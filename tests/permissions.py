@@ -84,6 +84,7 @@ Hand a ticket to a partner      | POST /tickets/*/hand                  | yes | 
 Mark a ticket as checked        | POST /tickets/*/checked               | yes | yes | 403 | 403 | 403 | login
 Write on an unknown ticket      | POST /tickets/*/comment unknown       | 404 | 404 | 404 | 404 | 404 | login
 Choose the list's columns       | POST /tickets/columns                 | yes | yes | yes | yes | yes | login
+Mark the list as seen           | POST /tickets/seen                    | yes | yes | yes | yes | yes | login
 # saved filters
 List saved filters              | GET /filters                          | yes | yes | yes | yes | yes | login
 Save a filter                   | POST /filters                         | yes | yes | yes | yes | yes | login

@@ -11,7 +11,19 @@ from typing import Protocol
 
 import click
 
-from app.commands import cric, links, partner, seed, serve, sites, tickets, token, user, worker
+from app.commands import (
+    cric,
+    links,
+    partner,
+    search,
+    seed,
+    serve,
+    sites,
+    tickets,
+    token,
+    user,
+    worker,
+)
 
 
 class CommandModule(Protocol):
@@ -24,6 +36,7 @@ COMMAND_MODULES: tuple[CommandModule, ...] = (
     cric,
     links,
     partner,
+    search,
     seed,
     serve,
     sites,

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from app import demo
 from app.commands.arguments import command_writer
 from app.commands.base import PortalCommand
+from app.commands.search import write_missing_words
 from app.config import PROJECT, Settings, is_loopback, process_environment
 from app.database import writing
 from app.domain.errors import SettingError
@@ -31,6 +32,7 @@ def serve() -> None:
     _upgrade()
     with writing(db.session()):
         _seed(db.session(), settings)
+    write_missing_words(db.session())
     click.echo("\n".join(greeting(settings)))
     sys.stdout.flush()
     db.session.remove()

@@ -35,6 +35,7 @@ from app.models import (
     TicketLink,
     TicketPartner,
     TicketSite,
+    TicketWords,
 )
 from app.services.changes import TICKET, take_number
 from app.services.origins import open_ticket_once
@@ -58,6 +59,7 @@ _OF_TICKETS: Final[tuple[type[Base], ...]] = (
     TicketPartner,
     Acknowledgement,
     OriginKey,
+    TicketWords,
 )
 """The rows that belong to a ticket and name it as ``ticket_number``."""
 _TIMES: Final = frozenset(
@@ -126,9 +128,11 @@ def write_copies(session: Session, bulk: Bulk, first: int, count: int) -> None:
         for position in positions:
             again = _again(bulk, position)
             for row in rows.get(patterns[position], ()):
-                yield {name: again(value) for name, value in row.items()} | {
-                    "ticket_number": numbers[position]
-                }
+                copy = {name: again(value) for name, value in row.items()}
+                if table is _table(TicketWords):  # the first word is the number
+                    old, new = patterns[position], numbers[position]
+                    copy["public"] = copy["public"].replace(f" {old} ", f" {new} ", 1)
+                yield copy | {"ticket_number": numbers[position]}
 
     tickets = []
     for row in copies(_table(Ticket)):

@@ -35,6 +35,7 @@ from app.models.registry import (
     Unit,
 )
 from app.models.relations import Acknowledgement, TicketRelation
+from app.models.search import TicketWords
 from app.models.tickets import (
     ExternalReference,
     OriginDifference,
@@ -101,6 +102,7 @@ __all__ = [
     "TicketRelation",
     "TicketSite",
     "TicketVisit",
+    "TicketWords",
     "TimedWork",
     "TokenSecret",
     "Unit",

@@ -29,7 +29,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from app.database import read_connection
-from app.domain.access import Actor
+from app.domain.access import Actor, may_read_internal
 from app.domain.cells import joined
 from app.domain.ticket_files import Row
 from app.models import Link, Partner, Site, Ticket, TicketLink, TicketSite
@@ -122,7 +122,8 @@ def exported_numbers(engine: Engine, actor: Actor, wanted: TicketFilter) -> Sequ
     order = (
         (column.desc(), Ticket.number.desc()) if downwards else (column, Ticket.number.expression)
     )
-    query = select(Ticket.number).where(readable(actor), condition_of(wanted)).order_by(*order)
+    condition = condition_of(wanted, internal=may_read_internal(actor))
+    query = select(Ticket.number).where(readable(actor), condition).order_by(*order)
     numbers = array("i")
     with engine.connect().execution_options(
         stream_results=True, max_row_buffer=_NUMBERS_AT_ONCE

@@ -10,8 +10,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, true
 from sqlalchemy.orm import Session, aliased
 
-from app.domain.access import Actor
+from app.domain.access import Actor, may_read_internal
 from app.domain.tickets import CLOSED_STATES, OPEN_STATES, Priority, State
+from app.domain.words import read_search
 from app.models import (
     ExternalReference,
     Link,
@@ -23,6 +24,8 @@ from app.models import (
 )
 from app.services.desk import OnDesk, desk_condition
 from app.services.ticket_query import readable
+from app.services.ticket_search import condition_of_search
+from app.services.visits import Unseen, unseen_condition
 
 PAGE = 50
 
@@ -60,6 +63,7 @@ class TicketFilter:
     created_from: date | None = None
     created_to: date | None = None
     to_check: bool = False
+    unseen: Unseen | None = None
     desk: tuple[OnDesk, ...] = ()
     sort: str = "-changed"
 
@@ -94,7 +98,9 @@ def list_tickets(
     name = wanted.sort.removeprefix("-")
     column = SORTS[name]
     downwards = wanted.sort.startswith("-")
-    query = select(Ticket, column).where(readable(actor), condition_of(wanted))
+    query = select(Ticket, column).where(
+        readable(actor), condition_of(wanted, internal=may_read_internal(actor))
+    )
     if after is not None:
         value, number = after
         if downwards:
@@ -111,7 +117,7 @@ def list_tickets(
 
 def count_by_state(session: Session, actor: Actor, wanted: TicketFilter) -> dict[str, int]:
     """How many tickets of each state the filter finds, its states left aside."""
-    rest = condition_of(replace(wanted, states=()))
+    rest = condition_of(replace(wanted, states=()), internal=may_read_internal(actor))
     rows = session.execute(
         select(Ticket.state, func.count()).where(readable(actor), rest).group_by(Ticket.state)
     )
@@ -140,8 +146,8 @@ def references_of(session: Session, tickets: Sequence[Ticket]) -> dict[int, list
     return found
 
 
-def condition_of(wanted: TicketFilter) -> ColumnElement[bool]:
-    """The filter as a condition on tickets."""
+def condition_of(wanted: TicketFilter, *, internal: bool = False) -> ColumnElement[bool]:
+    """The filter as a condition on tickets; ``internal``: found by internal words, too."""
     parts: list[ColumnElement[bool]] = [true()]
     for column, values in (
         (Ticket.state, wanted.expanded_states()),
@@ -153,8 +159,8 @@ def condition_of(wanted: TicketFilter) -> ColumnElement[bool]:
     ):
         if values:
             parts.append(column.in_(values))
-    for word in wanted.text.split():
-        parts.append(_title_or_number_holds(word))
+    if wanted.text.strip():
+        parts.append(condition_of_search(read_search(wanted.text), internal=internal))
     if wanted.links:
         parts.append(
             Ticket.number.in_(
@@ -171,6 +177,8 @@ def condition_of(wanted: TicketFilter) -> ColumnElement[bool]:
         parts.append(Ticket.created_at < _midnight(wanted.created_to) + timedelta(days=1))
     if wanted.to_check:
         parts.append(Ticket.to_check.is_(True))
+    if wanted.unseen is not None:
+        parts.append(unseen_condition(wanted.unseen))
     parts += [desk_condition(part) for part in wanted.desk]
     return and_(*parts)
 
@@ -180,15 +188,6 @@ def numbers_affecting(names: Sequence[str]) -> Select[int]:
     return select(TicketSite.ticket_number).where(
         or_(TicketSite.name.in_(names), TicketSite.site_id.in_(_site_ids(names)))
     )
-
-
-def _title_or_number_holds(word: str) -> ColumnElement[bool]:
-    escaped = word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    holds = func.lower(Ticket.title).like(f"%{escaped.lower()}%", escape="\\")
-    digits = word.removeprefix("#")
-    if digits.isascii() and digits.isdigit() and len(digits) < 10:
-        return or_(holds, Ticket.number == int(digits))
-    return holds
 
 
 def _site_ids(names: Sequence[str]) -> Select[int]:

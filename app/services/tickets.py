@@ -74,6 +74,7 @@ from app.services.ticket_fields import (
     spell,
     with_own_references,
 )
+from app.services.ticket_words import follow_change, keep_new_words
 
 REPEAT_WINDOW = timedelta(minutes=10)
 """Within this time an identical modification by the same account is a repeat, not a change."""
@@ -188,6 +189,7 @@ def open_ticket(
         ticket.number = take_number(session, TICKET)
     insert_with_parts(session, ticket)
     note_unknown_links(session, ticket, is_new=True)
+    keep_new_words(session, ticket, by.shown_author, {name: stated[name] for name in COMMENTS})
     record_change(session, by, kind=TICKET, thing_id=ticket.number, fields=logged, version=1, at=at)
     return ticket
 
@@ -571,6 +573,7 @@ def record_on_ticket(
     ticket.changed_at = at
     ticket.last_author = by.shown_author
     session.flush()
+    follow_change(session, ticket.number, by.shown_author, changed)
     record_change(
         session,
         by,

@@ -44,6 +44,7 @@ from app.web import (
     tokens,
     topology,
     unresolved,
+    visits,
     work,
 )
 
@@ -71,6 +72,7 @@ def register(flask_app: Flask) -> None:
         attachments,
         tickets_csv,
         filters,
+        visits,
         sites,
         links,
         profile,

@@ -55,7 +55,7 @@ def read_query(text: str) -> ListQuery:
         pairs = []
         if text:
             raise Invalid("query", "Filter cannot be read; go back to the list") from None
-    query = ListQuery(MultiDict([pair for pair in pairs if pair[0] != "filter"]))
+    query = ListQuery(MultiDict(pairs))
     if len(text) > QUERY_LIMIT or query.problems:
         raise Invalid("query", "; ".join(query.problems) or f"Filter is longer than {QUERY_LIMIT}")
     return query

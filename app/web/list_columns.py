@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Response, request, url_for
+from flask import Response, request
 
 from app.database import writing
 from app.domain.errors import Invalid
@@ -12,6 +12,7 @@ from app.web.filter_forms import read_query
 from app.web.htmx import go_to
 from app.web.login import acting
 from app.web.ticket_columns import COLUMNS, USUAL, in_order
+from app.web.ticket_list import address_of_list
 from app.web.tickets import blueprint
 
 
@@ -29,9 +30,4 @@ def columns() -> Response:
     rows = db.session()
     with writing(rows):
         remember_columns(rows, acting(), keys)
-    text = query.query_string({"columns": ()})
-    saved = request.form.get("filter", "")
-    if saved.isascii() and saved.isdigit():
-        text = "&".join(filter(None, (text, f"filter={saved[:9]}")))
-    here = url_for("tickets.listing")
-    return go_to(f"{here}?{text}" if text else here)
+    return go_to(address_of_list(query.query_string({"columns": ()})))

@@ -76,6 +76,8 @@ class Person(UserMixin):  # type: ignore[misc]  # flask-login is untyped
         self.role = str(actor.role)
         self.time_zone = actor.time_zone
         self.list_columns = login.user.list_columns
+        self.visited_at = login.user.visited_at
+        self.seen_until = login.user.seen_until
         self.shortcuts = login.user.shortcuts
         self.must_set_up = second_factor.must_set_up(db.session(), login.user)
         """A second factor, before anything else."""

@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from flask import request, url_for
+from flask_login import current_user
 from werkzeug.datastructures import MultiDict
 
 from app.domain.desk import Desk
@@ -31,12 +32,15 @@ from app.domain.tickets import (
     Priority,
     State,
 )
+from app.domain.words import MOST_CHARACTERS, read_search
 from app.services.desk import on_desk
 from app.services.ticket_lists import SORTS, TicketFilter
+from app.services.visits import Unseen
 from app.web.login import acting
 from app.web.ticket_columns import COLUMNS, shown_columns, width_class
 from app.web.times import now
 
+LAST_VISIT = "visit"
 LABELS = {
     "q": "Text",
     "state": "State",
@@ -52,6 +56,7 @@ LABELS = {
     "to": "Created to",
     "check": "To check",
     "desk": "Desk",
+    "since": "Changed since",
     "sort": "Sort",
     "columns": "Columns",
 }
@@ -65,10 +70,12 @@ _ALLOWED: dict[str, list[str]] = {
     "priority": list(Priority),
     "check": ["yes"],
     "desk": list(Desk),
+    "since": [LAST_VISIT],
     "sort": [*SORTS, *(f"-{name}" for name in SORTS)],
     "columns": list(COLUMNS),
 }
-_FREE = {"q": 255, "site": 255, "link": 255, "responsible": 255, "unit": 50}
+_FREE = {"site": 255, "link": 255, "responsible": 255, "unit": 50}
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _DAYS = ("from", "to")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _ONE = ("q", "from", "to", "sort")
@@ -83,11 +90,15 @@ BACK_COOKIE = "list"
 """Holds the filter of the list that this browser showed last."""
 
 
-def back_to_list() -> str:
-    """The list as it was last shown to this browser."""
-    text = request.cookies.get(BACK_COOKIE, "")
+def address_of_list(text: str) -> str:
+    """The list with this query."""
     here = url_for("tickets.listing")
     return f"{here}?{text}" if text else here
+
+
+def back_to_list() -> str:
+    """The list as it was last shown to this browser."""
+    return address_of_list(request.cookies.get(BACK_COOKIE, ""))
 
 
 @dataclass(frozen=True)
@@ -126,6 +137,8 @@ class ListQuery:
 
     def __init__(self, arguments: MultiDict[str, str], *, sees_internal: bool = True) -> None:
         self.values: dict[str, list[str]] = {}
+        self.notes: list[str] = []
+        """What of the search was not used."""
         self.problems: list[str] = []
         self.had_empty = False
         days: dict[str, date] = {}
@@ -135,6 +148,8 @@ class ListQuery:
             self.problems.append("Only operators see which tickets are to be checked")
         for name in LABELS:
             for value in dict.fromkeys(arguments.getlist(name)):
+                if name == "q":
+                    value = self._search_text(value)
                 if not value.strip():
                     self.had_empty = True
                     continue
@@ -158,6 +173,15 @@ class ListQuery:
         """Key of the saved filter that the address names, 0 for none."""
         if not self.saved and arguments.get("filter"):
             self.problems.append(NO_FILTER)
+
+    def _search_text(self, value: str) -> str:
+        """Any text is a search: what cannot be searched for is told, not refused."""
+        text = _CONTROL.sub(" ", value)
+        if len(text) > MOST_CHARACTERS:
+            self.notes.append(f"Only the first {MOST_CHARACTERS} characters were searched for")
+            text = text[:MOST_CHARACTERS]
+        self.notes += read_search(text).notes
+        return text
 
     @property
     def sort(self) -> str:
@@ -192,6 +216,7 @@ class ListQuery:
             created_from=self.days.get("from"),
             created_to=self.days.get("to"),
             to_check=bool(self.given("check")),
+            unseen=_unseen() if self.given("since") else None,
             desk=tuple(on_desk(Desk(word), now(), acting()) for word in self.given("desk")),
             sort=self.sort,
         )
@@ -219,6 +244,12 @@ class ListQuery:
             return None
 
 
+def _unseen() -> Unseen:
+    """What the person who is logged in has not seen."""
+    actor = acting()
+    return Unseen(actor.account_id or 0, actor.account, current_user.seen_until or now())
+
+
 def _read_key(text: str) -> int:
     usable = text.isascii() and text.isdigit() and len(text) < 10
     return int(text) if usable else 0
@@ -233,6 +264,8 @@ def _checked(name: str, value: str) -> str | date:
         return value
     if name in _DAYS:
         return read_day(name, value, label)
+    if name == "q":
+        return value
     return checked_text(name, value, _FREE[name], label=label)
 
 
@@ -295,6 +328,7 @@ class Listing:
         self._query = query
         self._base = base
         self.problems = query.problems
+        self.notes = query.notes
         self.given = query.given
         self.first = query.first
         self.counts = counts
@@ -311,13 +345,14 @@ class Listing:
         self.more = ""
         self.kept = [
             (name, value)
-            for name in ("state", "check", "desk", *_LOOKS)
+            for name in ("state", "check", "desk", "since", *_LOOKS)
             for value in self.given(name)
         ]
         if query.saved:
             self.kept.append(("filter", str(query.saved)))
+        self.only_unseen = self._to({"since": (LAST_VISIT,)})
         self.own_query = query.own_query()
-        self.without_columns = query.query_string({"columns": ()})
+        self.whole_query = text
         shown = shown_columns(self.given("columns"), remembered)
         self.shown = [COLUMNS[key] for key in shown]
         self.not_shown = [column for column in COLUMNS.values() if column.key not in shown]
@@ -377,7 +412,8 @@ class Listing:
                 continue
             for value in self.given(name):
                 rest = [other for other in self.given(name) if other != value]
-                yield Chip(label, value, self._to({name: rest}))
+                word = "your last visit" if name == "since" else value
+                yield Chip(label, word, self._to({name: rest}))
         shown = self._query.filter().expanded_states()
         if len(self.given("state")) > 1 and not any(tab.current for tab in self.tabs):
             yield Chip("State", ", ".join(shown), self._to({"state": ()}))

@@ -18,7 +18,9 @@ from flask_login import current_user
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.domain import access
+from app.domain.words import read_search
 from app.extensions import db
+from app.services.ticket_contexts import contexts_of
 from app.services.ticket_lists import (
     TicketFilter,
     count_by_state,
@@ -26,12 +28,16 @@ from app.services.ticket_lists import (
     list_tickets,
     references_of,
 )
+from app.services.tickets import find_ticket
+from app.services.visits import marks_of
 from app.web.choices import choices
 from app.web.htmx import fragment_target, page_or_fragment, wants_fragment
 from app.web.login import acting
 from app.web.saved_menu import saved_menu
 from app.web.ticket_list import BACK_COOKIE, Listing, ListQuery
 from app.web.ticket_page import NUMBER, ticket_page
+from app.web.times import now
+from app.web.visits import begin_reading, note_opened
 
 blueprint = Blueprint("tickets", __name__)
 _LONGEST_BACK = 1500
@@ -47,6 +53,7 @@ def listing() -> AnyResponse:
     canonical = query.query_string()
     if query.had_empty and not wants_fragment() and not query.problems:
         return redirect(f"{base}?{canonical}" if canonical else base)
+    since = begin_reading()
     saved = saved_menu(query)
     rows, wanted = db.session(), query.filter()
     page = list_tickets(rows, actor, wanted, after=query.after())
@@ -65,9 +72,11 @@ def listing() -> AnyResponse:
     )
     shown.set_more(page.after)
     common = {
+        "found": contexts_of(rows, page.tickets, read_search(wanted.text), internal=sees_internal),
         "rows": page.tickets,
         "listing": shown,
         "sees_internal": sees_internal,
+        "marks": marks_of(rows, actor, page.tickets, since),
         "references": references_of(rows, page.tickets) if shown.shows("references") else {},
     }
     if fragment_target() == "more":
@@ -77,6 +86,8 @@ def listing() -> AnyResponse:
         "tickets/_list.html",
         422 if query.problems else 200,
         saved=saved,
+        since=since,
+        read_at=now(),
         may_create=access.refusal_to_create(actor) is None,
         **common,
         **choices(),
@@ -97,4 +108,6 @@ def listing() -> AnyResponse:
 @blueprint.get(f"/tickets/{NUMBER}")
 def detail(number: int) -> Response:
     """One ticket: facts, story, and what may be done with it."""
-    return ticket_page(number)
+    page = ticket_page(number)
+    note_opened(find_ticket(db.session(), acting(), number))
+    return page

@@ -47,7 +47,7 @@ def test_filter_changes_the_list_and_the_address_without_a_load(
         "aria-sort", "ascending"
     )
     expect(rows.first).to_contain_text("Ticket 000")
-    expect(page.locator(".summary-line a")).to_have_attribute(
+    expect(page.locator(".summary-line a").first).to_have_attribute(
         "href", "/tickets.csv?priority=top+priority&sort=title"
     )
     page.get_by_label("Remove Priority top priority").click()

@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Engine, create_engine
 from app.config import PROJECT
 from app.database import configure_engine
 from app.models import ENGINE_TABLES, Base
+from app.models.search import INDEX
 from tests.harness import postgres, run
 
 KINDS = ("sqlite", "postgresql")
@@ -50,7 +51,7 @@ def differences(connection: Connection) -> list[object]:
     """What autogenerate would change, as ``migrations/env.py`` asks it."""
 
     def is_ours(name: str | None, kind: str, _parents: object) -> bool:
-        return not (kind == "table" and (name or "").startswith(ENGINE_TABLES))
+        return not (kind in ("table", "index") and (name or "").startswith((ENGINE_TABLES, INDEX)))
 
     context = MigrationContext.configure(
         connection, opts={"compare_type": True, "include_name": is_ours}

@@ -325,6 +325,7 @@ CREATE_PARTNER = ("partner", "create", "NREN-DEMO", "--password-stdin", "--acces
         (("tickets", "close-due", "--as-of", b"\xff"), "", "--as-of"),
         (("seed", "reference", "now"), "", "argument"),
         (("seed", "demo"), "", "empty database"),
+        (("search", "rebuild", "all"), "", "argument"),
     ],
 )
 def test_wrong_arguments(

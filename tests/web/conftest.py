@@ -14,7 +14,7 @@ from app.domain.access import Actor
 from app.domain.ticket_content import NewTicket
 from app.services.people import start_login
 from app.services.tickets import open_ticket
-from tests.cast import Cast, enter, writer
+from tests.cast import NOON, Cast, enter, writer
 from tests.web.visitor import Visitor
 
 Open = Callable[..., int]
@@ -43,11 +43,11 @@ def visit(app: Flask, session: Session) -> Enter:
 
 @pytest.fixture
 def opened(session: Session, cast: Cast) -> Open:
-    """Open a ticket with ``NewTicket``'s fields; by the operator unless ``by`` says otherwise."""
+    """Open a ticket with ``NewTicket``'s fields: by the operator, at noon, or as said."""
 
-    def one(by: Actor | None = None, **fields: object) -> int:
+    def one(by: Actor | None = None, now: datetime = NOON, **fields: object) -> int:
         content = NewTicket(**{"title": "Link down", **fields})  # type: ignore[arg-type]
         with writing(session):
-            return open_ticket(session, writer(by or cast.operator), content).number
+            return open_ticket(session, writer(by or cast.operator, now), content).number
 
     return one

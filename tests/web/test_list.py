@@ -23,8 +23,32 @@ from tests.web.conftest import Enter, Open
 from tests.web.visitor import PageReader, Visitor
 
 ONE = {"q", "from", "to", "sort"}
+ODD = (
+    "x" * 10_000,
+    "word " * 2000,
+    "a\0b",
+    "a\x01b",
+    '"',
+    '" " "',
+    "%",
+    "*",
+    "AND",
+    "光纤",
+    "\u200fשלום",
+)
+"""Searches that are none, or hardly any: they find nothing, and are no error."""
 GOOD: Mapping[str, tuple[str, ...]] = {
-    "q": ("down", "#1", "100%", "_", "\\", "a b c", "'; DROP TABLE tickets;--", "é\U0001f6a7"),
+    "q": (
+        "down",
+        "#1",
+        "100%",
+        "_",
+        "\\",
+        "a b c",
+        "'; DROP TABLE tickets;--",
+        "é\U0001f6a7",
+        *ODD,
+    ),
     "state": ("open", "closed", *State),
     "network": ("LHCOPN", "LHCONE"),
     "category": ("incident", "maintenance"),
@@ -40,14 +64,27 @@ GOOD: Mapping[str, tuple[str, ...]] = {
     "desk": tuple(Desk),
     "sort": tuple(f"{sign}{name}" for name in SORTS for sign in ("", "-")),
     "columns": ("title", *COLUMNS),
+    "since": ("visit",),
 }
 NONSENSE = ("nonsense", "x" * 1000, "a\0b", "a\x01b", "\ud800", "<script>", "-", "--changed", "٢")
 BAD: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(
-        ("state", "network", "category", "layer", "priority", "check", "desk", "sort", "columns"),
+        (
+            "state",
+            "network",
+            "category",
+            "layer",
+            "priority",
+            "check",
+            "desk",
+            "sort",
+            "columns",
+            "since",
+        ),
         NONSENSE,
     ),
-    **dict.fromkeys(("q", "site", "link", "responsible", "unit"), ("x" * 256, "a\x00b", "a\x01b")),
+    "q": ("\ud800",),
+    **dict.fromkeys(("site", "link", "responsible", "unit"), ("x" * 256, "a\x00b", "a\x01b")),
     **dict.fromkeys(
         ("from", "to"),
         (*NONSENSE, "2013-02-30", "2013-3-6", "20130306", "2013-W10-3", "2013-03-06T00:00"),
@@ -126,7 +163,7 @@ def test_every_parameter_takes_its_values_and_refuses_others(
         answer = visit(cast.reader).get(f"{page}?check=yes")
         assert answer.status_code == 422
         assert "Only operators see which tickets are to be checked" in answer.text
-    everything = {name: BAD[name][0] for name in LABELS}
+    everything = {name: BAD[name][0] for name in LABELS if name != "q"}
     answer = visitor.get(address("/tickets", **everything))
     assert answer.status_code == 422
     assert numbers(PageReader(answer.text)) == [number]
@@ -225,6 +262,37 @@ def test_heads_sort_and_turn_round(cast: Cast, visit: Enter, many: int) -> None:
         other = [value for _tag, name, value in back.attributes if name == "aria-sort"]
         assert {*directions, *other} == {"ascending", "descending"}, head
         assert numbers(page) != numbers(back)
+
+
+def test_a_search_shows_its_hits_and_says_what_it_left_out(
+    cast: Cast, visit: Enter, opened: Open
+) -> None:
+    number = opened(
+        title="<i>Outage</i> of the ring",
+        description="Seen by the <b>probe</b> in Geneva",
+        internal_comment="the carrier is bankrupt",
+    )
+    opened(title="Something else")
+    reader = visit(cast.reader)
+    answer = reader.get("/tickets?q=outage+probe")
+    assert "&lt;i&gt;<mark>Outage</mark>&lt;/i&gt; of the ring" in answer.text
+    assert "Seen by the &lt;b&gt;<mark>probe</mark>&lt;/b&gt; in Geneva" in answer.text
+    assert numbers(PageReader(answer.text)) == [number]
+    assert "No tickets match" in reader.read("/tickets?q=bankrupt").text
+    assert "bankrupt" not in reader.get("/tickets?q=outage").text
+    operator = visit(cast.operator).get("/tickets?q=bankrupt")
+    assert "the carrier is <mark>bankrupt</mark>" in operator.text
+    for search, note in {
+        "x" * 10_000: "Only the first 255 characters were searched for",
+        "%": "A search needs a letter or a digit",
+        "a " * 100: "Only the first 32 words were searched for",
+    }.items():
+        page = reader.read(address("/tickets", q=search))
+        assert note in page.text
+        assert "No tickets match this filter" in page.text
+    rows = reader.get("/tickets.csv?q=probe").text.splitlines()
+    assert len(rows) == 2
+    assert reader.get("/tickets.csv?q=bankrupt").text.splitlines() == rows[:1]
 
 
 def test_empty_lists_say_what_to_do(cast: Cast, visit: Enter, opened: Open) -> None:

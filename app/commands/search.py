@@ -1,0 +1,60 @@
+"""``flask search rebuild``: writes the words anew by which tickets are found."""
+
+from __future__ import annotations
+
+import click
+from sqlalchemy.orm import Session
+
+from app.commands.base import PortalCommand, PortalGroup
+from app.database import writing
+from app.extensions import db
+from app.services.ticket_words import count_missing, rebuild
+
+_TOLD_EACH = 10_000
+
+
+@click.group("search", cls=PortalGroup)
+def search() -> None:
+    """The index of the search."""
+
+
+@search.command("rebuild", cls=PortalCommand)
+@click.option("--missing", is_flag=True, help="Only tickets that have no words yet.")
+def rebuild_(missing: bool) -> None:
+    """Write the words of all tickets anew, beside the running portal.
+
+    Needed after a site or link got another name (its older tickets are found by it from then on),
+    and for tickets that something else than the portal wrote.
+    """
+    count = write_words(db.session(), only_missing=missing)
+    click.echo(f"The words of {count} tickets were written.")
+
+
+def write_words(session: Session, *, only_missing: bool) -> int:
+    """Write words in transactions of some hundred tickets each, and tell how far it is; how many.
+
+    Tickets that are written meanwhile keep their words by themselves.
+    """
+    count = told = after = 0
+    while True:
+        with writing(session):
+            done = rebuild(session, after, only_missing=only_missing)
+        if done is None:
+            return count
+        after, written = done
+        count += written
+        if count - told >= _TOLD_EACH:
+            told = count
+            click.echo(f"Words of {count} tickets are written, up to number {after}", err=True)
+
+
+def write_missing_words(session: Session) -> None:
+    """At a start: tickets of a portal that had no such search get their words."""
+    missing = count_missing(session)
+    session.rollback()
+    if missing:
+        click.echo(f"The search reads {missing} tickets for the first time")
+        write_words(session, only_missing=True)
+
+
+COMMANDS: tuple[click.Command, ...] = (search,)

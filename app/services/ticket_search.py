@@ -1,0 +1,161 @@
+"""Finds tickets by their words: one condition for both databases.
+
+Whether a ticket holds a term is defined by its kept words alone (see ``app.domain.words``): the
+term stands in them as a text. The databases' full-text indexes only spare looking at each ticket.
+Internal words are looked at for those alone who may read internal entries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, Self
+
+from sqlalchemy import (
+    BindParameter,
+    Boolean,
+    ColumnElement,
+    Integer,
+    and_,
+    bindparam,
+    exists,
+    false,
+    or_,
+)
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+
+from app.domain.words import Search, Term
+from app.models import Ticket, TicketWords
+from app.models.search import INDEX
+
+_BIGGEST: Final = 2**31 - 1
+
+
+def condition_of_search(search: Search, *, internal: bool) -> ColumnElement[bool]:
+    """Holds for the tickets that hold all terms; ``internal``: also by their internal words."""
+    if search.finds_nothing:
+        return false()
+    parts: list[ColumnElement[bool]] = [
+        Ticket.number == term.number if term.number <= _BIGGEST else false()
+        for term in search.terms
+        if term.number is not None
+    ]
+    terms = [term for term in search.terms if term.words]
+    if terms:
+        parts.append(_holds_words(terms, internal=internal))
+    parts += [holds(term, internal=internal) for term in terms if is_phrase(term)]
+    return and_(*parts)
+
+
+def holds(term: Term, *, internal: bool) -> ColumnElement[bool]:
+    """Whether the words of a ticket hold the term, looked up ticket by ticket."""
+    needle: BindParameter[str] = bindparam(None, term.needle)
+    inside: ColumnElement[bool] = _Place(TicketWords.public, needle) > 0
+    if internal:
+        inside = or_(inside, _Place(TicketWords.internal, needle) > 0)
+    return exists().where(TicketWords.ticket_number == Ticket.number, inside)
+
+
+def is_phrase(term: Term) -> bool:
+    """Whether the index alone cannot say that a ticket holds the term: it knows no order."""
+    return len(term.words) > 1
+
+
+def _holds_words(terms: Sequence[Term], *, internal: bool) -> ColumnElement[bool]:
+    """Whether the index finds a ticket by the words of all terms, in any order."""
+    kind = _FoundByAny if internal else _FoundByPublic
+    return kind(
+        Ticket.number,
+        bindparam(None, sqlite_match(terms, internal=internal)),
+        *(bindparam(None, _postgresql_query(term)) for term in terms),
+    )
+
+
+def sqlite_match(terms: Sequence[Term], *, internal: bool) -> str:
+    """All terms in the language of FTS5; words hold nothing that it would take for its own."""
+    match = " AND ".join(_sqlite_match(term) for term in terms)
+    return match if internal else f"{{public}} : ({match})"
+
+
+def _sqlite_match(term: Term) -> str:
+    quoted = [f'"{word}"' for word in term.words]
+    if term.begun:
+        quoted[-1] += " *"
+    return " AND ".join(quoted)
+
+
+def _postgresql_query(term: Term) -> str:
+    quoted = [f"'{word}'" for word in term.words]
+    if term.begun:
+        quoted[-1] += ":*"
+    return " & ".join(quoted)
+
+
+class _Place(FunctionElement[int]):
+    """Where in the first text the second begins, from 1; 0 if it is not in it."""
+
+    type = Integer()
+    inherit_cache = True
+    name = "place"
+
+
+@compiles(_Place)
+def _instr(element: _Place, compiler: SQLCompiler, **options: Any) -> str:
+    return f"instr({compiler.process(element.clauses, **options)})"
+
+
+@compiles(_Place, "postgresql")
+def _strpos(element: _Place, compiler: SQLCompiler, **options: Any) -> str:
+    return f"strpos({compiler.process(element.clauses, **options)})"
+
+
+class _FoundByPublic(FunctionElement[bool]):
+    """Whether the index finds a ticket; of: its number, the whole search as SQLite has it, then
+    each term as PostgreSQL has it."""
+
+    type = Boolean()
+    inherit_cache = True
+    name = "found_by_public_words"
+    columns_searched: tuple[str, ...] = ("public",)
+
+    def self_group(self, against: Any = None) -> Self:
+        """As it is: a comparison "= 1" would keep SQLite from beginning with the index."""
+        return self
+
+
+class _FoundByAny(_FoundByPublic):
+    """The same by public and internal words."""
+
+    inherit_cache = True
+    name = "found_by_any_words"
+    columns_searched = ("public", "internal")
+
+
+@compiles(_FoundByPublic)
+def _fts5(element: _FoundByPublic, compiler: SQLCompiler, **options: Any) -> str:
+    number, match = (compiler.process(one, **options) for one in list(element.clauses)[:2])
+    return f"{number} IN (SELECT rowid FROM {INDEX} WHERE {INDEX} MATCH {match})"  # noqa: S608  # a parameter
+
+
+@compiles(_FoundByPublic, "postgresql")
+def _gin(element: _FoundByPublic, compiler: SQLCompiler, **options: Any) -> str:
+    number, _, *terms = list(element.clauses)
+    where = gin_condition(
+        [compiler.process(term, **options) for term in terms], element.columns_searched
+    )
+    own = compiler.process(number, **options)
+    return f"{own} IN (SELECT ticket_number FROM ticket_words WHERE {where})"  # noqa: S608  # likewise
+
+
+def gin_condition(queries: Sequence[str], columns: Sequence[str]) -> str:
+    """The condition on ``ticket_words``, as its indexes can answer it; ``queries`` as SQL."""
+    return " AND ".join(
+        "("
+        + " OR ".join(
+            f"array_to_tsvector(string_to_array(btrim({column}), ' ')) @@ CAST({query} AS tsquery)"
+            for column in columns
+        )
+        + ")"
+        for query in queries
+    )
