@@ -99,6 +99,10 @@ Delete one's own filter         | POST /filters/*/delete                | yes | 
 Delete a shared filter          | POST /filters/*/delete shared         | yes | 403 | 403 | 403 | 403 | login
 Put it back                     | POST /filters/*/restore               | yes | yes | yes | yes | yes | login
 Put another's back              | POST /filters/*/restore private       | 404 | 404 | 404 | 404 | 404 | login
+# calendar
+Look at the calendar            | GET /calendar                         | yes | yes | yes | yes | yes | login
+Look at it link by link         | GET /calendar/links                   | yes | yes | yes | yes | yes | login
+Read when the LHC runs          | GET /calendar/lhc                     | yes | yes | yes | yes | yes | login
 # attachments
 Attach a file                   | POST /tickets/*/attachments           | yes | yes | yes | 403 | 403 | login
 Download an attachment          | GET /attachments/*                    | yes | yes | yes | yes | yes | login

@@ -5,6 +5,7 @@ from app.models.base import Base, UtcTime
 from app.models.calls import AccountDay, PartnerCall
 from app.models.changes import Change, ChangedField, Counter, PortalFact, Refusal
 from app.models.desk import BulkChange, BulkChangeTicket, SavedFilter, TicketVisit
+from app.models.lhc import LhcPeriod
 from app.models.partners import AccountSecret, AccountSite, Partner, PartnerAccount
 from app.models.people import (
     ApiToken,
@@ -70,6 +71,7 @@ __all__ = [
     "FailedLogins",
     "Job",
     "JobFailure",
+    "LhcPeriod",
     "Link",
     "LinkCircuit",
     "LinkName",

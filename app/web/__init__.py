@@ -20,6 +20,7 @@ from app.web import (
     attachment_writing,  # noqa: F401  (its addresses are on the blueprint of attachments)
     attachments,
     audit,
+    calendar,
     cric,
     encoding,
     errors,
@@ -51,6 +52,7 @@ from app.web import (
 PLACES = (
     ("Home", "home.page"),
     ("Tickets", "tickets.listing"),
+    ("Calendar", "calendar.month"),
     ("Sites", "sites.listing"),
     ("Links", "links.listing"),
 )
@@ -68,6 +70,7 @@ def register(flask_app: Flask) -> None:
     login.register(flask_app)
     for module in (
         home,
+        calendar,
         tickets,
         attachments,
         tickets_csv,
@@ -111,6 +114,7 @@ def _surroundings() -> dict[str, Any]:
     place = (request.endpoint or "").split(".")[0]
     here = {
         "home": "Home",
+        "calendar": "Calendar",
         "tickets": "Tickets",
         "attachments": "Tickets",
         "filters": "Tickets",
