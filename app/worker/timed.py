@@ -10,11 +10,12 @@ from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias
 
 from app.domain.reminders import Step
-from app.domain.work import CLOSE_DUE, REMINDERS, TIDY
+from app.domain.work import CLOSE_DUE, DIGESTS, REMINDERS, TIDY
 from app.services.reminders import overdue_replies, take_due_step
 from app.services.tickets import close_due_tickets
 from app.services.tidying import tidy
 from app.worker.context import Context
+from app.worker.mails import send_digests
 
 TimedFunction: TypeAlias = Callable[[Context], str]
 
@@ -80,5 +81,6 @@ def in_words(numbers: Sequence[int]) -> str:
 TIMED: Final[dict[str, TimedFunction]] = {
     CLOSE_DUE.name: close_due,
     REMINDERS.name: remind,
+    DIGESTS.name: send_digests,
     TIDY.name: tidy_up,
 }
