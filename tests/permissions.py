@@ -102,6 +102,11 @@ Put another's back              | POST /filters/*/restore private       | 404 | 
 # calendar
 Look at the calendar            | GET /calendar                         | yes | yes | yes | yes | yes | login
 Look at it link by link         | GET /calendar/links                   | yes | yes | yes | yes | yes | login
+One's feed of it                | GET /calendar/feed                    | yes | yes | yes | yes | yes | login
+Make or renew its address       | POST /calendar/feed/make              | yes | yes | yes | yes | yes | login
+End its address                 | POST /calendar/feed/end               | yes | yes | yes | yes | yes | login
+Read it by a private address    | GET /calendar/feed/*.ics              | yes | yes | yes | yes | yes | yes
+Read it by any other            | GET /calendar/feed/*.ics unknown      | 404 | 404 | 404 | 404 | 404 | 404
 Read when the LHC runs          | GET /calendar/lhc                     | yes | yes | yes | yes | yes | login
 # attachments
 Attach a file                   | POST /tickets/*/attachments           | yes | yes | yes | 403 | 403 | login

@@ -24,6 +24,7 @@ from app.web import (
     cric,
     encoding,
     errors,
+    feeds,
     filters,
     guide,
     home,
@@ -70,6 +71,7 @@ def register(flask_app: Flask) -> None:
     for module in (
         home,
         calendar,
+        feeds,
         tickets,
         attachments,
         tickets_csv,
@@ -113,6 +115,7 @@ def _surroundings() -> dict[str, Any]:
     here = {
         "home": "Home",
         "calendar": "Calendar",
+        "feeds": "Calendar",
         "tickets": "Tickets",
         "attachments": "Tickets",
         "filters": "Tickets",

@@ -35,6 +35,7 @@ from tests.services.test_second_factor import code_of
 
 NO_PAGES = {
     "static",
+    "feeds.download",
     "tickets_csv.download",
     "tickets_csv.download_workbook",
     "audit.download",

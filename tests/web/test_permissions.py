@@ -34,6 +34,7 @@ from app.models import AccountSecret, ApiToken, Change, Login, Proposal
 from app.services import second_factor
 from app.services.attachments import add_attachment
 from app.services.cric import refuse_proposal
+from app.services.feeds import make_feed
 from app.services.links import create_link
 from app.services.name_decisions import make_alias
 from app.services.partners import (
@@ -159,6 +160,9 @@ SENT: Final[Mapping[str, Sent]] = {
         "/profile/second-factor/off",
         {"one_time_code": "{recovery_code}", "password": "{password}"},
     ),
+    "GET /calendar/feed/*.ics": ("/calendar/feed/{feed}.ics", {}),
+    "GET /calendar/feed/*.ics unknown": ("/calendar/feed/{new_name}.ics", {}),
+    "POST /calendar/feed/end": ("/calendar/feed/end", {"there": "{feed}"}),
     "GET /sites/* unknown": ("/sites/NOWHERE", {}),
     "POST /sites/new": (
         "/sites/new",
@@ -269,7 +273,7 @@ PREFILLED: Final = {
     f"/{kind}/{do}" for kind in ("tickets", "sites", "links") for do in ("new", "*/edit")
 }
 """Forms of pages of their own: what they hold is sent with what ``SENT`` says."""
-ALWAYS_SHOWN: Final = {"/login", "/static/*"}
+ALWAYS_SHOWN: Final = {"/login", "/static/*", "/calendar/feed/*.ics"}
 
 
 @dataclass
@@ -567,6 +571,11 @@ class Things(dict[str, str]):
         number = int(self["proposal"])
         refuse_proposal(self.world.session, self._portal, number)
         return number
+
+    def make_feed(self) -> str:
+        """The secret of the person's feed of the calendar."""
+        actor = self._actor if self.person else self.world.cast.reader
+        return make_feed(self.world.session, writer(actor))
 
     def make_sample_site(self) -> str:
         """A site whose T1 dates are a sample."""
