@@ -7,6 +7,7 @@ from app.models.changes import Change, ChangedField, Counter, PortalFact, Refusa
 from app.models.desk import BulkChange, BulkChangeTicket, SavedFilter, TicketVisit
 from app.models.feeds import CalendarFeed
 from app.models.lhc import LhcPeriod
+from app.models.mails import Mail, MailLetter, MailStop, TicketWatcher
 from app.models.partners import AccountSecret, AccountSite, Partner, PartnerAccount
 from app.models.people import (
     ApiToken,
@@ -79,6 +80,9 @@ __all__ = [
     "LinkName",
     "Login",
     "LoginFailure",
+    "Mail",
+    "MailLetter",
+    "MailStop",
     "NameDecision",
     "OriginDifference",
     "OriginKey",
@@ -106,6 +110,7 @@ __all__ = [
     "TicketRelation",
     "TicketSite",
     "TicketVisit",
+    "TicketWatcher",
     "TicketWords",
     "TimedWork",
     "TokenSecret",

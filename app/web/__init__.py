@@ -32,6 +32,7 @@ from app.web import (
     links,
     list_columns,  # noqa: F401  (its address is on the blueprint of tickets)
     login,
+    mails,
     partners,
     people,
     profile,
@@ -91,6 +92,7 @@ def register(flask_app: Flask) -> None:
         reset,
     ):
         flask_app.register_blueprint(module.blueprint)
+    mails.register(flask_app)
     for blueprint in (imports.blueprint, imports.downloads, cric.blueprint):
         flask_app.register_blueprint(blueprint)
     tokens.register(flask_app)
