@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -32,6 +33,12 @@ def address_of(visitor: Visitor) -> str:
     found = _ADDRESS.search(answer.text)
     assert found is not None
     return found.group(1)
+
+
+def events_in(content: bytes) -> dict[str, Any]:
+    """The events of an iCalendar text by their UIDs."""
+    calendar: Any = Calendar.from_ical(content)
+    return {str(one["UID"]): one for one in calendar.walk("VEVENT")}
 
 
 @pytest.fixture
@@ -74,8 +81,7 @@ def test_a_program_reads_what_is_planned(
     assert answer.status_code == 200
     assert answer.content_type == "text/calendar; charset=utf-8"
     assert answer.headers["Cache-Control"] == "private, no-store"
-    read = Calendar.from_ical(answer.data)
-    events = {str(one["UID"]): one for one in read.walk("VEVENT")}
+    events = events_in(answer.data)
     assert set(events) == {f"ticket-{number}@127.0.0.1" for number in (work, change, off)}
     first = events[f"ticket-{work}@127.0.0.1"]
     assert str(first["SUMMARY"]) == "Maintenance: Fibre moved; 2 cuts, \\ and Größe"
@@ -92,19 +98,16 @@ def test_a_program_reads_what_is_planned(
     assert "DTEND" not in third
 
     def numbers(query: str) -> set[str]:
-        found = Calendar.from_ical(program.get(f"{path}?site={query}").data)
-        return {str(one["UID"]).split("@")[0] for one in found.walk("VEVENT")}
+        found = events_in(program.get(f"{path}?site={query}").data)
+        return {uid.split("@")[0] for uid in found}
 
     assert numbers("pic") == {f"ticket-{change}", f"ticket-{off}"}
     assert numbers("FZK-LCG2") == {f"ticket-{work}", f"ticket-{change}"}
     assert program.get(f"{path}?site=nobody").status_code == 404
     with writing(session):
-        accept = (session, writer(cast.pic), change, "ES-PIC", "accepted")
-        acknowledge_change(*accept)
+        acknowledge_change(session, writer(cast.pic), change, "ES-PIC", "accepted")
         change_ticket(session, writer(cast.operator), work, {"window_end": soon})
-    again = {
-        str(one["UID"]): one for one in Calendar.from_ical(program.get(path).data).walk("VEVENT")
-    }
+    again = events_in(program.get(path).data)
     assert set(again) == set(events)  # the same ones ...
     assert int(again[str(first["UID"])]["SEQUENCE"]) == 2  # ... of which one is newer
     assert str(again[str(second["UID"])]["STATUS"]) == "CONFIRMED"
