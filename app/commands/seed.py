@@ -15,16 +15,18 @@ from app.services.reference import seed_reference
 
 @click.group("seed", cls=PortalGroup)
 def seed() -> None:
-    """Reference data (sites, links) and demo tickets."""
+    """Reference data (sites, links, the LHC's calendar) and demo tickets."""
 
 
 @seed.command("reference", cls=PortalCommand)
 def reference_() -> None:
-    """Add what is missing of this release's sites and links; keeps what is there."""
+    """Add what is missing of this release's sites, links and LHC periods; keeps what is there."""
     session = db.session()
     with writing(session):
         count = seed_reference(session, command_writer())
-    click.echo(f"Reference data is in place ({count} sites and links added or amended).")
+    click.echo(
+        f"Reference data is in place ({count} sites, links and LHC periods added or amended)."
+    )
 
 
 @seed.command("demo", cls=PortalCommand)

@@ -5,6 +5,8 @@ from app.models.base import Base, UtcTime
 from app.models.calls import AccountDay, PartnerCall
 from app.models.changes import Change, ChangedField, Counter, PortalFact, Refusal
 from app.models.desk import BulkChange, BulkChangeTicket, SavedFilter, TicketVisit
+from app.models.lhc import LhcPeriod
+from app.models.mails import Mail, MailLetter, MailStop, TicketWatcher
 from app.models.partners import AccountSecret, AccountSite, Partner, PartnerAccount
 from app.models.people import (
     ApiToken,
@@ -70,11 +72,15 @@ __all__ = [
     "FailedLogins",
     "Job",
     "JobFailure",
+    "LhcPeriod",
     "Link",
     "LinkCircuit",
     "LinkName",
     "Login",
     "LoginFailure",
+    "Mail",
+    "MailLetter",
+    "MailStop",
     "NameDecision",
     "OriginDifference",
     "OriginKey",
@@ -102,6 +108,7 @@ __all__ = [
     "TicketRelation",
     "TicketSite",
     "TicketVisit",
+    "TicketWatcher",
     "TicketWords",
     "TimedWork",
     "TokenSecret",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.models.base import Base, UtcTime
@@ -22,6 +22,14 @@ class Ticket(Base):
         Index(None, "changed_at", "number"),
         Index(None, "created_at", "number"),
         Index(None, "unit", "number"),
+        # the calendar reads a month; most tickets have no window and are not in it
+        Index(
+            "ix_tickets_window",
+            "window_start",
+            "window_end",
+            sqlite_where=text("window_start IS NOT NULL"),
+            postgresql_where=text("window_start IS NOT NULL"),
+        ),
     )
 
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)

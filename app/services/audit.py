@@ -31,6 +31,7 @@ from app.models import (
     Change,
     ChangedField,
     FailedLogins,
+    LhcPeriod,
     Link,
     NameDecision,
     Partner,
@@ -353,6 +354,7 @@ def _paged(
 _NAMES: Final[Mapping[str, tuple[InstrumentedAttribute[int], InstrumentedAttribute[str]]]] = {
     "site": (Site.id, Site.key),
     "link": (Link.id, Link.name),
+    "lhc period": (LhcPeriod.id, LhcPeriod.name),
     "person": (User.id, User.name),
     "partner": (Partner.id, Partner.code),
     "account": (PartnerAccount.id, PartnerAccount.login),

@@ -6,6 +6,7 @@ it are the same.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -78,24 +79,24 @@ def _answer_missing(_wanted: OnDesk) -> ColumnElement[bool]:
     return and_(_OPEN, Ticket.category == Category.CHANGE, asked)
 
 
-def _concerns(wanted: OnDesk) -> ColumnElement[bool]:
+def concerns_sites(sites: Collection[int]) -> ColumnElement[bool]:
+    """One of these sites (keys) is affected, responsible, or an end of an affected link."""
     site_is_affected = exists().where(
-        TicketSite.ticket_number == Ticket.number, TicketSite.site_id.in_(wanted.sites)
+        TicketSite.ticket_number == Ticket.number, TicketSite.site_id.in_(sites)
     )
     link_ends_there = exists(
         select(TicketLink.id)
         .join(Link, Link.id == TicketLink.link_id)
         .where(
             TicketLink.ticket_number == Ticket.number,
-            or_(Link.end_a_id.in_(wanted.sites), Link.end_b_id.in_(wanted.sites)),
+            or_(Link.end_a_id.in_(sites), Link.end_b_id.in_(sites)),
         )
     )
-    return or_(
-        Ticket.created_by_user_id == wanted.person,
-        Ticket.responsible_site_id.in_(wanted.sites),
-        site_is_affected,
-        link_ends_there,
-    )
+    return or_(Ticket.responsible_site_id.in_(sites), site_is_affected, link_ends_there)
+
+
+def _concerns(wanted: OnDesk) -> ColumnElement[bool]:
+    return or_(Ticket.created_by_user_id == wanted.person, concerns_sites(wanted.sites))
 
 
 def _mine(wanted: OnDesk) -> ColumnElement[bool]:

@@ -1,4 +1,4 @@
-"""Laying reference data: sites, their facts and names, and links that the registry does not hold.
+"""Laying reference data: sites, their facts and names, links, and the calendar of the LHC.
 
 What is in the registry already is never overwritten: it may have been put right since. It reads
 the files that ship with the release and knows nothing of tickets.
@@ -16,21 +16,25 @@ from sqlalchemy import Row, select, union
 from sqlalchemy.orm import Session
 
 from app.domain.access import Writer
+from app.domain.lhc_calendar import PeriodKind, Standing, read_cern_time
 from app.domain.registry import SiteNameValue, logged, name_text, names_from_text
-from app.models import Change, ChangedField, Link, Site, SiteAsn, SiteName
+from app.models import Change, ChangedField, LhcPeriod, Link, Site, SiteAsn, SiteName
 from app.services.changes import FieldChange, record_change
+from app.services.lhc_calendar import LHC_PERIOD
 from app.services.registry import LINK, SITE, set_source
 
 _FOLDER = Path(__file__).resolve().parent.parent / "reference"
 
 
 def seed_reference(session: Session, by: Writer) -> int:
-    """Add what the registry lacks of this release's sites, names and links.
+    """Add what is missing of this release's sites, names, links and periods of the LHC.
 
     Returns how many things were added to or amended; 0 when everything is in place.
     """
-    return add_sites(session, by, _FOLDER / "sites.json") + add_links(
-        session, by, _FOLDER / "links.json"
+    return (
+        add_sites(session, by, _FOLDER / "sites.json")
+        + add_links(session, by, _FOLDER / "links.json")
+        + add_lhc_periods(session, by, _FOLDER / "lhc.json")
     )
 
 
@@ -136,6 +140,40 @@ def add_links(session: Session, by: Writer, file: Path) -> int:
         if link.backs_up is not None:
             fields.append(FieldChange("backs_up", None, link.backs_up.name))
         record_change(session, by, kind=LINK, thing_id=link.id, fields=fields, version=1)
+        changed += 1
+    return changed
+
+
+def add_lhc_periods(session: Session, by: Writer, file: Path) -> int:
+    """Add the periods of a file whose names the calendar never held."""
+    content = json.loads(file.read_text("utf-8"))
+    known = {
+        *session.scalars(select(LhcPeriod.name)),
+        *(row.text for row in _ever_logged(session, LHC_PERIOD, "name")),
+    }
+    changed = 0
+    for entry in content["periods"]:
+        if entry["name"] in known:
+            continue
+        begins_at, begin_precision = read_cern_time(entry["begin"], is_end=False)
+        ends_at, end_precision = read_cern_time(entry["end"], is_end=True)
+        period = LhcPeriod(
+            name=entry["name"],
+            kind=PeriodKind(entry["kind"]),
+            begins_at=begins_at,
+            begin_precision=begin_precision,
+            begin_standing=Standing(entry.get("begin_standing", Standing.ATTESTED)),
+            ends_at=ends_at,
+            end_precision=end_precision,
+            end_standing=Standing(entry.get("end_standing", Standing.ATTESTED)),
+            source=_sources(content["sources"], entry["sources"]),
+            note=entry.get("note", ""),
+            version=1,
+        )
+        session.add(period)
+        session.flush()
+        fields = [FieldChange(name, None, entry[name]) for name in ("name", "kind", "begin", "end")]
+        record_change(session, by, kind=LHC_PERIOD, thing_id=period.id, fields=fields, version=1)
         changed += 1
     return changed
 

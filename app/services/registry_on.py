@@ -126,7 +126,7 @@ class Snapshot:
 
 def tier_on(site: Site, day: date) -> int | None:
     """0 or 1 if the site was T0 or T1 on that day, else None. Without a first day: always."""
-    return _tier(site.tier, site.tier_since, site.tier_until, day)
+    return tier_of(site.tier, site.tier_since, site.tier_until, day)
 
 
 def had_tier(day: date) -> ColumnElement[bool]:
@@ -204,7 +204,7 @@ def outline_on(
             else Site.key.in_(keys)
         )
     )
-    found = {row.key: _tier(row.tier, row.tier_since, row.tier_until, day) for row in tiers}
+    found = {row.key: tier_of(row.tier, row.tier_since, row.tier_until, day) for row in tiers}
     return found, [(row.name, row.key_a, row.key_b, row.role) for row in rows]
 
 
@@ -297,7 +297,8 @@ def _valid(kind: type[Link | Site | SiteName], day: date) -> ColumnElement[bool]
     )
 
 
-def _tier(tier: int | None, since: date | None, until: date | None, day: date) -> int | None:
+def tier_of(tier: int | None, since: date | None, until: date | None, day: date) -> int | None:
+    """``tier`` if it held on that day, else None."""
     there = (since is None or since <= day) and (until is None or day < until)
     return tier if there else None
 
@@ -393,7 +394,7 @@ def _sites(
     return tuple(
         SiteOn(
             row.key,
-            _tier(row.tier, row.tier_since, row.tier_until, day),
+            tier_of(row.tier, row.tier_since, row.tier_until, day),
             row.sample,
             tuple(dict.fromkeys(name for name in names[row.id] if name != row.key)),
         )

@@ -21,6 +21,7 @@ from app.web import (
     attachments,
     audit,
     bulk,
+    calendar,
     cric,
     encoding,
     errors,
@@ -31,6 +32,7 @@ from app.web import (
     links,
     list_columns,  # noqa: F401  (its address is on the blueprint of tickets)
     login,
+    mails,
     partners,
     people,
     profile,
@@ -51,6 +53,7 @@ from app.web import (
 PLACES = (
     ("Home", "home.page"),
     ("Tickets", "tickets.listing"),
+    ("Calendar", "calendar.month"),
     ("Sites", "sites.listing"),
     ("Links", "links.listing"),
 )
@@ -68,6 +71,7 @@ def register(flask_app: Flask) -> None:
     login.register(flask_app)
     for module in (
         home,
+        calendar,
         tickets,
         attachments,
         tickets_csv,
@@ -88,6 +92,7 @@ def register(flask_app: Flask) -> None:
         reset,
     ):
         flask_app.register_blueprint(module.blueprint)
+    mails.register(flask_app)
     for blueprint in (imports.blueprint, imports.downloads, cric.blueprint):
         flask_app.register_blueprint(blueprint)
     tokens.register(flask_app)
@@ -111,6 +116,7 @@ def _surroundings() -> dict[str, Any]:
     place = (request.endpoint or "").split(".")[0]
     here = {
         "home": "Home",
+        "calendar": "Calendar",
         "tickets": "Tickets",
         "attachments": "Tickets",
         "filters": "Tickets",

@@ -25,6 +25,7 @@ LISTS = {CHANGES: "Changes", REFUSALS: "Refused rights", LOGINS: "Failed logins"
 KINDS = (
     "site",
     "link",
+    "lhc period",
     "person",
     "partner",
     "account",

@@ -385,8 +385,8 @@ def test_closing_what_is_due(database: str) -> None:
 
 
 def test_seeding(database: str) -> None:
-    assert "27 sites and links" in done(database, "seed", "reference")
-    assert "(0 sites and links" in done(database, "seed", "reference")
+    assert "50 sites, links and LHC periods" in done(database, "seed", "reference")
+    assert "(0 sites, links and LHC periods" in done(database, "seed", "reference")
     said = done(database, "seed", "demo")
     assert "249 tickets" in said
     assert "Demo login: operator / operator-demo (operator)" in said
