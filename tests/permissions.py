@@ -86,6 +86,11 @@ Watch a ticket                  | POST /tickets/*/watch                 | yes | 
 Write on an unknown ticket      | POST /tickets/*/comment unknown       | 404 | 404 | 404 | 404 | 404 | login
 Choose the list's columns       | POST /tickets/columns                 | yes | yes | yes | yes | yes | login
 Mark the list as seen           | POST /tickets/seen                    | yes | yes | yes | yes | yes | login
+Choose what to change at once   | GET /tickets/bulk                     | yes | yes | yes | yes | 403 | login
+See what would become of it     | POST /tickets/bulk/preview            | yes | yes | yes | yes | 403 | login
+Change several tickets          | POST /tickets/bulk                    | yes | yes | yes | 422 | 403 | login
+See what became of them         | GET /tickets/bulk/*                   | yes | yes | yes | 404 | 403 | login
+Take that back                  | POST /tickets/bulk/*/undo             | yes | yes | yes | 404 | 403 | login
 # saved filters
 List saved filters              | GET /filters                          | yes | yes | yes | yes | yes | login
 Save a filter                   | POST /filters                         | yes | yes | yes | yes | yes | login

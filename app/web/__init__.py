@@ -20,6 +20,7 @@ from app.web import (
     attachment_writing,  # noqa: F401  (its addresses are on the blueprint of attachments)
     attachments,
     audit,
+    bulk,
     calendar,
     cric,
     encoding,
@@ -78,6 +79,7 @@ def register(flask_app: Flask) -> None:
         tickets_csv,
         filters,
         visits,
+        bulk,
         sites,
         links,
         profile,
@@ -121,6 +123,7 @@ def _surroundings() -> dict[str, Any]:
         "tickets": "Tickets",
         "attachments": "Tickets",
         "filters": "Tickets",
+        "bulk": "Tickets",
         "topology": "Sites",
         "sites": "Sites",
         "links": "Links",
