@@ -23,6 +23,7 @@ from app.models import Mail
 from app.services import people
 from app.services.acknowledgements import acknowledge_change
 from app.services.attachments import add_attachment
+from app.services.bulk_changes import do_bulk_change
 from app.services.calls import CallRecord, record_calls
 from app.services.mail_queue import claim_mails, mark_failed
 from app.services.relations import relate_tickets
@@ -39,11 +40,13 @@ from tests.services.test_second_factor import code_of
 
 NO_PAGES = {
     "static",
+    "feeds.download",
     "tickets_csv.download",
     "tickets_csv.download_workbook",
     "audit.download",
     "unresolved.name",  # see _states
     "filters.show",
+    "bulk.result",  # see _states
     "reset.take",
     "attachments.download",
     "mails.html",  # as it is sent, alone: nothing of ours around it
@@ -103,6 +106,10 @@ def scene(sqlite_server: LiveServer) -> Scene:
             (cast.operator, "What the night shift looks at" * 2),
         ):
             save_filter(session, writer(by), name, "link=GONE-001&q=work", shared=True)
+        wanted = {"person_in_charge": "noc", "responsible_site": "DE-KIT"}
+        do_bulk_change(
+            session, writer(cast.operator), "k" * 32, {ticket: 3, final: 2, asked: 1}, wanted
+        )
     _let_people_come_and_go(sqlite_server, cast)
     _let_call(sqlite_server)
     _attach(sqlite_server, cast, ticket)
@@ -224,6 +231,8 @@ def _states(scene: Scene) -> list[str]:
         "/tickets?state=open&state=closed&category=maintenance&site=DE-KIT&sort=title",
         "/tickets?q=nothing+like+this&priority=urgent",
         "/tickets?state=gone&from=yesterday",
+        "/tickets/bulk?n=1&n=2",
+        "/tickets/bulk/1",
         "/tickets?filter=1&" + "&".join(f"columns={key}" for key in COLUMNS),
         f"/tickets/{scene.final}/edit",
         f"/tickets/{scene.change}",
@@ -284,6 +293,14 @@ def test_axe_finds_nothing_serious(
         page.goto(url + path)
         found += _grave(page)
     # what opens, and what a refused form looks like
+    page.goto(f"{url}/tickets/bulk?n=1&n=2&n=3")
+    page.get_by_label("State").select_option("solved")
+    page.get_by_role("button", name="Preview").click()
+    page.locator(".bulk-plan").wait_for()
+    found += _grave(page)
+    page.set_viewport_size({"width": 320, "height": 844})
+    assert sideways(page) <= 0
+    page.set_viewport_size({"width": 1280, "height": 844})
     page.goto(f"{url}/tickets")
     page.get_by_text("Add filter").click()
     page.get_by_role("combobox", name="Affected site").fill("GRID")

@@ -34,7 +34,9 @@ from app.factory import create_app
 from app.models import AccountSecret, ApiToken, Change, Login, Mail, MailLetter, Proposal
 from app.services import second_factor
 from app.services.attachments import add_attachment
+from app.services.bulk_changes import do_bulk_change
 from app.services.cric import refuse_proposal
+from app.services.feeds import make_feed
 from app.services.links import create_link
 from app.services.mail_choices import stop_mails
 from app.services.name_decisions import make_alias
@@ -82,6 +84,17 @@ SENT: Final[Mapping[str, Sent]] = {
     "GET /tickets/* internal": ("/tickets/{internal_ticket}", {}),
     "POST /tickets/new": ("/tickets/new", {"title": "A new one"}),
     "POST /tickets/columns": ("/tickets/columns", {"columns": "title", "query": ""}),
+    "GET /tickets/bulk": ("/tickets/bulk?n={ticket}", {}),
+    "POST /tickets/bulk/preview": (
+        "/tickets/bulk/preview",
+        {"n": "{ticket}", "priority": "urgent"},
+    ),
+    "POST /tickets/bulk": (
+        "/tickets/bulk",
+        {"n": "{ticket}:1", "key": "{bulk_key}", "priority": "urgent"},
+    ),
+    "GET /tickets/bulk/*": ("/tickets/bulk/{bulk}", {}),
+    "POST /tickets/bulk/*/undo": ("/tickets/bulk/{bulk}/undo", {"reason": "x"}),
     "POST /tickets/seen": ("/tickets/seen", {"until": "2013-03-06", "query": ""}),
     "POST /filters": ("/filters", {"name": "{new_name}", "use": "private", "query": ""}),
     "POST /filters shared": ("/filters", {"name": "{new_name}", "use": "shared", "query": ""}),
@@ -167,6 +180,9 @@ SENT: Final[Mapping[str, Sent]] = {
         "/profile/second-factor/off",
         {"one_time_code": "{recovery_code}", "password": "{password}"},
     ),
+    "GET /calendar/feed/*.ics": ("/calendar/feed/{feed}.ics", {}),
+    "GET /calendar/feed/*.ics unknown": ("/calendar/feed/{new_name}.ics", {}),
+    "POST /calendar/feed/end": ("/calendar/feed/end", {"there": "{feed}"}),
     "GET /sites/* unknown": ("/sites/NOWHERE", {}),
     "POST /sites/new": (
         "/sites/new",
@@ -253,6 +269,7 @@ NAMED: Final = {
 UNLOGGED: Final = {
     "/tickets/columns",
     "/tickets/seen",
+    "/tickets/bulk/preview",
     "/filters",
     "/filters/*/change",
     "/filters/*/replace",
@@ -279,7 +296,7 @@ PREFILLED: Final = {
     f"/{kind}/{do}" for kind in ("tickets", "sites", "links") for do in ("new", "*/edit")
 }
 """Forms of pages of their own: what they hold is sent with what ``SENT`` says."""
-ALWAYS_SHOWN: Final = {"/login", "/static/*"}
+ALWAYS_SHOWN: Final = {"/login", "/static/*", "/calendar/feed/*.ics"}
 
 
 @dataclass
@@ -357,6 +374,22 @@ class Things(dict[str, str]):
     def make_written(self) -> int:
         """A ticket that the person wrote."""
         return self._open(self._actor)
+
+    def make_bulk_key(self) -> str:
+        """A key as a preview holds it."""
+        return f"{self.world.count:032}"
+
+    def make_bulk(self) -> int:
+        """A change of several tickets: the person's, or of somebody else."""
+        cast = self.world.cast
+        by = {"other": cast.pic, "reader": cast.operator, "nobody": cast.operator}
+        return do_bulk_change(
+            self.world.session,
+            writer(by.get(self.column) or self._actor),
+            self["bulk_key"],
+            {int(self["ticket"]): 1},
+            {"priority": "urgent"},
+        ).id
 
     def _save_filter(self, by: Actor, *, shared: bool = False, deleted: bool = False) -> int:
         session, name = self.world.session, f"filter {self.world.count}"
@@ -612,6 +645,11 @@ class Things(dict[str, str]):
         number = int(self["proposal"])
         refuse_proposal(self.world.session, self._portal, number)
         return number
+
+    def make_feed(self) -> str:
+        """The secret of the person's feed of the calendar."""
+        actor = self._actor if self.person else self.world.cast.reader
+        return make_feed(self.world.session, writer(actor))
 
     def make_sample_site(self) -> str:
         """A site whose T1 dates are a sample."""
