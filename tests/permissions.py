@@ -156,6 +156,10 @@ Let its tickets follow          | POST /admin/unresolved/follow         | yes | 
 Leave it unresolved             | POST /admin/unresolved/dismiss        | yes | 403 | 403 | 403 | 403 | login
 Take a decision back            | POST /admin/unresolved/take-back      | yes | 403 | 403 | 403 | 403 | login
 Make a unit known               | POST /admin/unresolved/unit           | yes | 403 | 403 | 403 | 403 | login
+# background work
+Look at the background work     | GET /work                             | yes | yes | 403 | 403 | 403 | login
+Run timed work now              | POST /work/timed/*/run                | yes | yes | 403 | 403 | 403 | login
+Try a failed job again          | POST /work/jobs/*/again               | yes | yes | 403 | 403 | 403 | login
 # mails
 List mails                      | GET /mails                            | yes | yes | 403 | 403 | 403 | login
 Look at a mail                  | GET /mails/*                          | yes | yes | 403 | 403 | 403 | login

@@ -49,6 +49,7 @@ from app.web import (
     topology,
     unresolved,
     visits,
+    work,
 )
 
 PLACES = (
@@ -92,6 +93,7 @@ def register(flask_app: Flask) -> None:
         people,
         second_factor,
         reset,
+        work,
     ):
         flask_app.register_blueprint(module.blueprint)
     mails.register(flask_app)
@@ -134,6 +136,7 @@ def _surroundings() -> dict[str, Any]:
         "imports": "Admin",
         "people": "Admin",
         "cric": "Admin",
+        "work": "Admin",
     }
     is_admin = known and current_user.actor.role is Role.ADMIN
     return {

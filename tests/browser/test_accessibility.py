@@ -37,6 +37,7 @@ from tests.harness.browser import AXE, strict_page
 from tests.harness.server import TEST_SECRET, LiveServer
 from tests.mails import plan
 from tests.services.test_second_factor import code_of
+from tests.worker.laid import lay_background_work
 
 NO_PAGES = {
     "static",
@@ -110,6 +111,7 @@ def scene(sqlite_server: LiveServer) -> Scene:
         do_bulk_change(
             session, writer(cast.operator), "k" * 32, {ticket: 3, final: 2, asked: 1}, wanted
         )
+        lay_background_work(session, datetime.now(UTC))
     _let_people_come_and_go(sqlite_server, cast)
     _let_call(sqlite_server)
     _attach(sqlite_server, cast, ticket)
