@@ -94,6 +94,7 @@ SENT: Final[Mapping[str, Sent]] = {
     ),
     "GET /tickets/bulk/*": ("/tickets/bulk/{bulk}", {}),
     "POST /tickets/bulk/*/undo": ("/tickets/bulk/{bulk}/undo", {"reason": "x"}),
+    "POST /shortcuts": ("/shortcuts", {"on": "no"}),
     "POST /tickets/seen": ("/tickets/seen", {"until": "2013-03-06", "query": ""}),
     "POST /filters": ("/filters", {"name": "{new_name}", "use": "private", "query": ""}),
     "POST /filters shared": ("/filters", {"name": "{new_name}", "use": "shared", "query": ""}),
@@ -265,6 +266,7 @@ NAMED: Final = {
 UNLOGGED: Final = {
     "/tickets/columns",
     "/tickets/seen",
+    "/shortcuts",
     "/tickets/bulk/preview",
     "/filters",
     "/filters/*/change",
