@@ -25,6 +25,7 @@ from app.web import (
     cric,
     encoding,
     errors,
+    feeds,
     filters,
     guide,
     home,
@@ -49,6 +50,7 @@ from app.web import (
     topology,
     unresolved,
     visits,
+    work,
 )
 
 PLACES = (
@@ -73,6 +75,7 @@ def register(flask_app: Flask) -> None:
     for module in (
         home,
         calendar,
+        feeds,
         tickets,
         attachments,
         tickets_csv,
@@ -92,6 +95,7 @@ def register(flask_app: Flask) -> None:
         people,
         second_factor,
         reset,
+        work,
     ):
         flask_app.register_blueprint(module.blueprint)
     mails.register(flask_app)
@@ -119,6 +123,7 @@ def _surroundings() -> dict[str, Any]:
     here = {
         "home": "Home",
         "calendar": "Calendar",
+        "feeds": "Calendar",
         "tickets": "Tickets",
         "attachments": "Tickets",
         "filters": "Tickets",
@@ -133,6 +138,7 @@ def _surroundings() -> dict[str, Any]:
         "imports": "Admin",
         "people": "Admin",
         "cric": "Admin",
+        "work": "Admin",
     }
     is_admin = known and current_user.actor.role is Role.ADMIN
     return {

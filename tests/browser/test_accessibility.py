@@ -33,9 +33,11 @@ from tests.cast import NOON, PASSWORD, Cast, writer
 from tests.harness.browser import AXE, strict_page
 from tests.harness.server import LiveServer
 from tests.services.test_second_factor import code_of
+from tests.worker.laid import lay_background_work
 
 NO_PAGES = {
     "static",
+    "feeds.download",
     "tickets_csv.download",
     "tickets_csv.download_workbook",
     "audit.download",
@@ -103,6 +105,7 @@ def scene(sqlite_server: LiveServer) -> Scene:
         do_bulk_change(
             session, writer(cast.operator), "k" * 32, {ticket: 3, final: 2, asked: 1}, wanted
         )
+        lay_background_work(session, datetime.now(UTC))
     _let_people_come_and_go(sqlite_server, cast)
     _let_call(sqlite_server)
     _attach(sqlite_server, cast, ticket)
