@@ -156,6 +156,10 @@ Let its tickets follow          | POST /admin/unresolved/follow         | yes | 
 Leave it unresolved             | POST /admin/unresolved/dismiss        | yes | 403 | 403 | 403 | 403 | login
 Take a decision back            | POST /admin/unresolved/take-back      | yes | 403 | 403 | 403 | 403 | login
 Make a unit known               | POST /admin/unresolved/unit           | yes | 403 | 403 | 403 | 403 | login
+# background work
+Look at the background work     | GET /work                             | yes | yes | 403 | 403 | 403 | login
+Run timed work now              | POST /work/timed/*/run                | yes | yes | 403 | 403 | 403 | login
+Try a failed job again          | POST /work/jobs/*/again               | yes | yes | 403 | 403 | 403 | login
 # mails
 List mails                      | GET /mails                            | yes | yes | 403 | 403 | 403 | login
 Look at a mail                  | GET /mails/*                          | yes | yes | 403 | 403 | 403 | login
@@ -210,6 +214,8 @@ One's profile                   | GET /profile                          | yes | 
 Set one's time zone             | POST /profile/time-zone               | yes | yes | yes | yes | yes | login
 Set one's password              | POST /profile/password                | yes | yes | yes | yes | yes | login
 Set one's theme                 | POST /profile/theme                   | yes | yes | yes | yes | yes | login
+Look at the keys                | GET /shortcuts                        | yes | yes | yes | yes | yes | login
+Switch single keys on or off    | POST /shortcuts                       | yes | yes | yes | yes | yes | login
 Set one's mail address          | POST /profile/mail                    | yes | yes | yes | yes | yes | login
 Choose which mails one gets     | POST /profile/mails                   | yes | yes | yes | yes | yes | login
 End one of one's logins         | POST /profile/end-login               | yes | yes | yes | yes | yes | login

@@ -39,6 +39,7 @@ from app.web import (
     profile,
     reset,
     second_factor,
+    shortcuts,
     sites,
     ticket_edit,  # noqa: F401  (its pages are on the blueprint of tickets)
     ticket_writing,  # noqa: F401  (likewise)
@@ -49,6 +50,7 @@ from app.web import (
     topology,
     unresolved,
     visits,
+    work,
 )
 
 PLACES = (
@@ -80,6 +82,7 @@ def register(flask_app: Flask) -> None:
         filters,
         visits,
         bulk,
+        shortcuts,
         sites,
         links,
         profile,
@@ -92,6 +95,7 @@ def register(flask_app: Flask) -> None:
         people,
         second_factor,
         reset,
+        work,
     ):
         flask_app.register_blueprint(module.blueprint)
     mails.register(flask_app)
@@ -134,6 +138,7 @@ def _surroundings() -> dict[str, Any]:
         "imports": "Admin",
         "people": "Admin",
         "cric": "Admin",
+        "work": "Admin",
     }
     is_admin = known and current_user.actor.role is Role.ADMIN
     return {

@@ -29,6 +29,7 @@ from app.domain.access import Actor, Writer
 from app.domain.letters import Happened, Letter, stop_token
 from app.domain.relations import RelationRole
 from app.domain.ticket_content import NewTicket
+from app.domain.work import TIDY
 from app.extensions import db
 from app.factory import create_app
 from app.models import AccountSecret, ApiToken, Change, Login, Mail, MailLetter, Proposal
@@ -54,6 +55,7 @@ from app.services.reset_links import make_reset_link
 from app.services.saved_filters import delete_filter, save_filter
 from app.services.sites import create_site
 from app.services.tickets import note_difference, open_ticket
+from app.services.timed_work import know_timed_work
 from app.services.tokens import (
     create_own_token,
     create_token,
@@ -70,6 +72,7 @@ from tests.harness.server import TEST_SECRET, test_settings
 from tests.permissions import PORTAL, Row
 from tests.web.test_login import log_in
 from tests.web.visitor import PageReader, Visitor
+from tests.worker.laid import lay_failed_job
 
 Sent = tuple[str, Mapping[str, str]]
 SECRET_WORD = "only for operators, this"
@@ -95,6 +98,7 @@ SENT: Final[Mapping[str, Sent]] = {
     ),
     "GET /tickets/bulk/*": ("/tickets/bulk/{bulk}", {}),
     "POST /tickets/bulk/*/undo": ("/tickets/bulk/{bulk}/undo", {"reason": "x"}),
+    "POST /shortcuts": ("/shortcuts", {"on": "no"}),
     "POST /tickets/seen": ("/tickets/seen", {"until": "2013-03-06", "query": ""}),
     "POST /filters": ("/filters", {"name": "{new_name}", "use": "private", "query": ""}),
     "POST /filters shared": ("/filters", {"name": "{new_name}", "use": "shared", "query": ""}),
@@ -255,6 +259,8 @@ SENT: Final[Mapping[str, Sent]] = {
 }
 """Where and what is sent, if it is more than the address with the things that it names."""
 NAMED: Final = {
+    "/work/timed/*": "{timed_work}",
+    "/work/jobs/*": "{failed_job}",
     "/tickets/*": "{ticket}",
     "/mails/*": "{mail}",
     "/partners/accounts/*": "{account}",
@@ -267,8 +273,11 @@ NAMED: Final = {
 }
 """What the star of other addresses stands for, by how they begin."""
 UNLOGGED: Final = {
+    "/work/timed/*/run",
+    "/work/jobs/*/again",
     "/tickets/columns",
     "/tickets/seen",
+    "/shortcuts",
     "/tickets/bulk/preview",
     "/filters",
     "/filters/*/change",
@@ -578,6 +587,15 @@ class Things(dict[str, str]):
         name, kind = self["unknown"], NameKind.SITE
         make_alias(self.world.session, self._portal, kind, name, "DE-KIT", system="GOCDB")
         return name
+
+    def make_timed_work(self) -> str:
+        """A kind of timed work that a worker knows."""
+        know_timed_work(self.world.session, [TIDY.name], NOON)
+        return TIDY.name
+
+    def make_failed_job(self) -> int:
+        """A job that was given up."""
+        return lay_failed_job(self.world.session, "a job", datetime.now(UTC), "broken", {})
 
     def make_token(self) -> int:
         """A system's token."""
