@@ -35,7 +35,7 @@ from app.services.lhc_calendar import known_periods
 from app.services.registry_on import tier_of
 from app.services.ticket_query import readable
 
-MOST: Final = 300
+MOST: Final = 200
 """Windows of one answer; a month with more of them is to be asked for by site or link."""
 LONGEST: Final = timedelta(days=400)
 """A window that began longer before is not looked for: else each page read all the past."""

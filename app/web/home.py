@@ -16,7 +16,16 @@ from app.domain.tickets import OPEN_STATES, Network
 from app.extensions import db
 from app.services.calendar import agenda
 from app.services.desk import on_desk
-from app.services.home import Asked, Count, Group, count_tickets, duties_of_admin, groups_of
+from app.services.home import (
+    MOST_OF_A_GROUP,
+    Asked,
+    Count,
+    Group,
+    count_open,
+    count_tickets,
+    duties_of_admin,
+    groups_of,
+)
 from app.services.mails import FAILED, count_by_state
 from app.services.ticket_lists import TicketFilter
 from app.services.workers import worker_state
@@ -184,22 +193,19 @@ def page() -> str:
 
 
 def _figures(actor: Actor) -> Sequence[Figure]:
-    """The open tickets of all and of each state, and of each network."""
-    everything = TicketFilter(states=("open",))
-    wanted: dict[str, TicketFilter] = {
-        "open": everything,
-        **{state: TicketFilter(states=(state,)) for state in OPEN_STATES},
-        **{net: TicketFilter(states=("open",), networks=(net,)) for net in Network},
-    }
-    counts = count_tickets(db.session(), actor, wanted)
-    listing = "tickets.listing"
+    """The open tickets of all and of each state; for readers of each network, too."""
+    counts, listing = count_open(db.session(), actor), "tickets.listing"
+    networks: Mapping[str, Count] = {}
+    if actor.role is Role.READER:
+        of_networks = {str(net): TicketFilter(states=("open",), networks=(net,)) for net in Network}
+        networks = count_tickets(db.session(), actor, of_networks, MOST_OF_A_GROUP)
     return [
         Figure("open", counts["open"], url_for(listing)),
         *(
             Figure(state, counts[state], url_for(listing, state=state), state)
             for state in OPEN_STATES
         ),
-        *(Figure(f"open, {net}", counts[net], url_for(listing, network=net)) for net in Network),
+        *(Figure(f"open, {net}", networks[net], url_for(listing, network=net)) for net in networks),
     ]
 
 
