@@ -21,13 +21,8 @@ from app.domain import access
 from app.domain.words import read_search
 from app.extensions import db
 from app.services.ticket_contexts import contexts_of
-from app.services.ticket_lists import (
-    TicketFilter,
-    count_by_state,
-    count_to_check,
-    list_tickets,
-    references_of,
-)
+from app.services.ticket_lists import TicketFilter, count_to_check, references_of
+from app.services.ticket_pages import count_by_state, list_tickets
 from app.services.tickets import find_ticket
 from app.services.visits import marks_of
 from app.web.choices import choices

@@ -14,7 +14,8 @@ from app.database import writing
 from app.domain.ticket_content import NewTicket
 from app.domain.tickets import Priority, State
 from app.models import Ticket
-from app.services.ticket_lists import SORTS, TicketFilter, count_by_state, list_tickets
+from app.services.ticket_lists import SORTS, TicketFilter
+from app.services.ticket_pages import count_by_state, list_tickets
 from app.services.tickets import move_ticket, open_ticket
 from tests.cast import NOON, Cast, enter, writer
 
