@@ -20,6 +20,8 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from app.domain.errors import SettingError
+from app.mail_settings import NAMES as MAIL_NAMES
+from app.mail_settings import MailSettings
 
 PROJECT = Path(__file__).resolve().parent.parent
 """The project's folder: where ``instance/``, ``migrations/`` and ``templates/`` lie."""
@@ -38,6 +40,7 @@ NAMES = (
     "DEMO",
     "KEPT_ANSWERS",
     "WORKER",
+    *MAIL_NAMES,
 )
 """Every setting there is."""
 
@@ -75,6 +78,7 @@ class Settings:
     kept_answers: bool = True
     worker: bool = True
     """Whether ``flask serve`` starts a worker beside the server."""
+    mail: MailSettings = field(default_factory=MailSettings)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -93,11 +97,12 @@ class Settings:
                 "HOST must be a loopback address (127.0.0.1, ::1 or localhost) while DEMO=1:"
                 " the demo's passwords are public"
             )
+        public_url = _public_url(values.get("PUBLIC_URL"), host, port)
         return cls(
             database_url=_database_url(values.get("DATABASE_URL")),
             host=host,
             port=port,
-            public_url=_public_url(values.get("PUBLIC_URL"), host, port),
+            public_url=public_url,
             secret_key=_secret(values.get("SECRET_KEY"), values.get("SECRET_KEY_FILE")),
             ars_server=_ars_server(values.get("ARS_SERVER", "ggus")),
             trusted_proxies=_whole_number(
@@ -112,6 +117,7 @@ class Settings:
             demo=demo,
             kept_answers=_switch("KEPT_ANSWERS", values.get("KEPT_ANSWERS", "1")),
             worker=_switch("WORKER", values.get("WORKER", "1")),
+            mail=MailSettings.of(values, public_url, _whole_number, PROJECT),
         )
 
     def for_serving(self) -> Settings:
@@ -156,6 +162,7 @@ def process_environment(settings: Settings) -> dict[str, str]:
         "DEMO": "1" if settings.demo else "0",
         "KEPT_ANSWERS": "1" if settings.kept_answers else "0",
         "WORKER": "1" if settings.worker else "0",
+        **settings.mail.as_environment(),
     }
     if settings.secret_key is not None:
         environ["SECRET_KEY"] = settings.secret_key

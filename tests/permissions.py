@@ -82,6 +82,7 @@ Take a relation off             | POST /tickets/*/unrelate              | yes | 
 Answer to a change              | POST /tickets/*/acknowledge           | yes | yes | yes | 403 | 403 | login
 Hand a ticket to a partner      | POST /tickets/*/hand                  | yes | yes | 403 | 403 | 403 | login
 Mark a ticket as checked        | POST /tickets/*/checked               | yes | yes | 403 | 403 | 403 | login
+Watch a ticket                  | POST /tickets/*/watch                 | yes | yes | yes | yes | yes | login
 Write on an unknown ticket      | POST /tickets/*/comment unknown       | 404 | 404 | 404 | 404 | 404 | login
 Choose the list's columns       | POST /tickets/columns                 | yes | yes | yes | yes | yes | login
 Mark the list as seen           | POST /tickets/seen                    | yes | yes | yes | yes | yes | login
@@ -145,6 +146,15 @@ Let its tickets follow          | POST /admin/unresolved/follow         | yes | 
 Leave it unresolved             | POST /admin/unresolved/dismiss        | yes | 403 | 403 | 403 | 403 | login
 Take a decision back            | POST /admin/unresolved/take-back      | yes | 403 | 403 | 403 | 403 | login
 Make a unit known               | POST /admin/unresolved/unit           | yes | 403 | 403 | 403 | 403 | login
+# mails
+List mails                      | GET /mails                            | yes | yes | 403 | 403 | 403 | login
+Look at a mail                  | GET /mails/*                          | yes | yes | 403 | 403 | 403 | login
+Look at its HTML                | GET /mails/*/html                     | yes | yes | 403 | 403 | 403 | login
+Try a mail again                | POST /mails/*/again                   | yes | yes | 403 | 403 | 403 | login
+Page to stop mails              | GET /unsubscribe/*                    | yes | yes | yes | yes | yes | yes
+Stop mails                      | POST /unsubscribe/*                   | yes | yes | yes | yes | yes | yes
+Take it back                    | POST /unsubscribe/*/undo              | yes | yes | yes | yes | yes | yes
+Stop with a link of nobody      | POST /unsubscribe/* without           | 404 | 404 | 404 | 404 | 404 | 404
 # administration
 List of what is managed         | GET /admin                            | yes | 403 | 403 | 403 | 403 | login
 Read the audit                  | GET /admin/audit                      | yes | 403 | 403 | 403 | 403 | login
@@ -191,6 +201,7 @@ Set one's time zone             | POST /profile/time-zone               | yes | 
 Set one's password              | POST /profile/password                | yes | yes | yes | yes | yes | login
 Set one's theme                 | POST /profile/theme                   | yes | yes | yes | yes | yes | login
 Set one's mail address          | POST /profile/mail                    | yes | yes | yes | yes | yes | login
+Choose which mails one gets     | POST /profile/mails                   | yes | yes | yes | yes | yes | login
 End one of one's logins         | POST /profile/end-login               | yes | yes | yes | yes | yes | login
 End one's other logins          | POST /profile/end-other-logins        | yes | yes | yes | yes | yes | login
 One's second factor             | GET /profile/second-factor            | yes | yes | yes | yes | yes | login

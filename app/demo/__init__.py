@@ -40,6 +40,7 @@ from app.domain.working_time import add_working_days
 from app.models import Link, Partner, PortalFact, Ticket, User
 from app.services.acknowledgements import acknowledge_change
 from app.services.attachments import add_attachment
+from app.services.mails import tell_nobody
 from app.services.origins import open_ticket_once
 from app.services.partners import actor_of_account, create_partner_account, find_account
 from app.services.people import actor_of_user, create_user, find_user
@@ -106,6 +107,7 @@ def seed_demo(session: Session, now: datetime) -> int:
     circuits = _circuits(session)
     stories = [*usual_stories(rng, circuits, now), *kin_stories(circuits, now)]
     _Telling(session, actors, now).tell(stories)
+    tell_nobody(session)
     return len(stories)
 
 
@@ -115,7 +117,10 @@ def _enter_accounts(session: Session, by: Writer) -> dict[str, Actor]:
     for login in LOGINS:
         if login.role in list(Role):
             sites = (REPORTERS_SITE,) if login.role == Role.REPORTER else ()
-            user = create_user(session, by, login.name, login.role, login.password, sites)
+            mail = f"{login.name}-demo@example.org"
+            user = create_user(
+                session, by, login.name, login.role, login.password, sites, mail=mail
+            )
             actors[login.name] = actor_of_user(user)
         else:
             account = create_partner_account(

@@ -38,6 +38,7 @@ from app.models import (
     TicketWords,
 )
 from app.services.changes import TICKET, take_number
+from app.services.mails import tell_nobody
 from app.services.origins import open_ticket_once
 from app.services.registry import all_links, all_sites
 from app.services.ticket_fields import as_logged
@@ -113,6 +114,7 @@ def write_patterns(
         stories.append(_story(rng, bulk.mark(position), at, links, sites))
     numbers = _tell(session, actors, stories)
     session.flush()
+    tell_nobody(session)
     return Bulk(bulk.first, apart, numbers, _rows_of(session, numbers))
 
 
@@ -143,6 +145,7 @@ def write_copies(session: Session, bulk: Bulk, first: int, count: int) -> None:
         _insert(session, kind, copies(_table(kind)))
     _copy_spellings(session, bulk, numbers, patterns)
     _copy_changes(session, bulk, numbers, patterns)
+    tell_nobody(session)
 
 
 # --- the patterns -------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import re
 from datetime import UTC, datetime
 
 from app.domain.errors import Invalid
+from app.domain.mail_addresses import address_parts, mail_address
 
 TITLE_LIMIT = 255
 LONG_TEXT_LIMIT = 4000
@@ -92,13 +93,12 @@ def read_time(field: str, value: str, *, label: str | None = None, epoch: bool =
     )
 
 
-_MAIL = re.compile(r"[^\s@;,<>]+@[^\s@;,<>]+")
-
-
 def checked_addresses(field: str, value: str, *, label: str | None = None) -> str:
     """Return ``value`` if it is empty or mail addresses separated by ``;`` (or ``,``)."""
     name = label or field
-    for part in re.split(r"[;,]", value):
-        if part.strip() and not _MAIL.fullmatch(part.strip()):
-            raise Invalid(field, f"{name} takes mail addresses separated by semicolons")
+    if any(mail_address(part) is None for part in address_parts(value)):
+        raise Invalid(
+            field,
+            f"{name} takes mail addresses, such as noc@site.example, separated by semicolons",
+        )
     return value

@@ -6,6 +6,7 @@ from app.models.calls import AccountDay, PartnerCall
 from app.models.changes import Change, ChangedField, Counter, PortalFact, Refusal
 from app.models.desk import BulkChange, BulkChangeTicket, SavedFilter, TicketVisit
 from app.models.lhc import LhcPeriod
+from app.models.mails import Mail, MailLetter, MailStop, TicketWatcher
 from app.models.partners import AccountSecret, AccountSite, Partner, PartnerAccount
 from app.models.people import (
     ApiToken,
@@ -77,6 +78,9 @@ __all__ = [
     "LinkName",
     "Login",
     "LoginFailure",
+    "Mail",
+    "MailLetter",
+    "MailStop",
     "NameDecision",
     "OriginDifference",
     "OriginKey",
@@ -104,6 +108,7 @@ __all__ = [
     "TicketRelation",
     "TicketSite",
     "TicketVisit",
+    "TicketWatcher",
     "TicketWords",
     "TimedWork",
     "TokenSecret",

@@ -25,6 +25,8 @@ class User(Base):
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     disabled_at: Mapped[datetime | None] = mapped_column(UtcTime)
     mail: Mapped[str] = mapped_column(String(254), default="")
+    mail_choice: Mapped[str] = mapped_column(String(10), default="each", server_default="each")
+    """Which mails about tickets the person gets: each, digest or never."""
     totp_secret: Mapped[str] = mapped_column(String(255), default="")
     """Secret of the second factor, encrypted with a key from the portal's secret; "" = none."""
     totp_since: Mapped[datetime | None] = mapped_column(UtcTime)

@@ -31,6 +31,7 @@ from app.web import (
     links,
     list_columns,  # noqa: F401  (its address is on the blueprint of tickets)
     login,
+    mails,
     partners,
     people,
     profile,
@@ -89,6 +90,7 @@ def register(flask_app: Flask) -> None:
         reset,
     ):
         flask_app.register_blueprint(module.blueprint)
+    mails.register(flask_app)
     for blueprint in (imports.blueprint, imports.downloads, cric.blueprint):
         flask_app.register_blueprint(blueprint)
     tokens.register(flask_app)

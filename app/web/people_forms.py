@@ -15,6 +15,7 @@ from wtforms.validators import ValidationError
 
 from app.domain.access import Role
 from app.domain.passwords import SHORTEST_PASSWORD
+from app.services.mail_choices import CHOICES
 from app.web.forms import Radio, lines, one_line, options, required
 
 PASSWORD_HELP = (
@@ -167,6 +168,12 @@ class MailForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         description="At most 254 characters; empty for none.",
         render_kw={"autocomplete": "email", "inputmode": "email"},
     )
+
+
+class MailsForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """Which mails about tickets one gets."""
+
+    choice = Radio("Mails about tickets", choices=CHOICES)
 
 
 class EndLoginForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped

@@ -19,12 +19,12 @@ from app.database import writing
 from app.domain.access import Kind
 from app.domain.errors import AuthenticationFailed, Invalid, NotFound, TooManyAttempts
 from app.extensions import db
-from app.services import credentials, logins, people
+from app.services import credentials, logins, mail_choices, people
 from app.web import browsers
 from app.web.forms import ThemeForm, ZoneForm, attach
 from app.web.htmx import go_to
 from app.web.login import Person, browser, local_path, remote, secret_key, writer
-from app.web.people_forms import EndLoginForm, MailForm, PasswordForm
+from app.web.people_forms import EndLoginForm, MailForm, MailsForm, PasswordForm
 from app.web.times import now
 
 blueprint = Blueprint("profile", __name__, url_prefix="/profile")
@@ -35,6 +35,7 @@ def _page(
     *,
     zone_form: ZoneForm | None = None,
     mail_form: MailForm | None = None,
+    mails_form: MailsForm | None = None,
     password_form: PasswordForm | None = None,
     problem: str = "",
     status: int = 200,
@@ -46,6 +47,8 @@ def _page(
             "people/profile.html",
             zone_form=zone_form or ZoneForm(formdata=None, time_zone=user.time_zone),
             mail_form=mail_form or MailForm(formdata=None, mail=user.mail),
+            mails_form=mails_form or MailsForm(formdata=None, choice=user.mail_choice),
+            watched=mail_choices.watched_by(rows, user),
             password_form=password_form or PasswordForm(formdata=None),
             user=user,
             logins=logins.logins_of(rows, user, now()),
@@ -96,6 +99,20 @@ def mail() -> Response:
             flash("The mail address is saved.", "ok")
             return go_to(url_for("profile.show"))
     return _page(mail_form=form, status=422)
+
+
+@blueprint.post("/mails")
+def mails() -> Response:
+    """Choose which mails about tickets one gets."""
+    form = MailsForm()
+    if not form.validate():
+        return _page(mails_form=form, status=422)
+    rows, choice = db.session(), form.choice.data or ""
+    with writing(rows):
+        user = people.find_user(rows, current_user.name)
+        mail_choices.set_mail_choice(rows, writer(), user, choice)
+    flash(f"Saved: {mail_choices.CHOICES[choice].lower()}.", "ok")
+    return go_to(url_for("profile.show", _anchor="mails"))
 
 
 @blueprint.post("/password")

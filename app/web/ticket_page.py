@@ -22,6 +22,7 @@ from app.web.attachments import Problem, attachment_section
 from app.web.forms import AnswerForm, CommentForm, HandForm, MoveForm, RelationForm, options
 from app.web.htmx import go_to, page_or_fragment, wants_fragment
 from app.web.login import acting
+from app.web.mail_section import mail_section
 from app.web.relations import related_section
 from app.web.ticket_list import back_to_list
 from app.web.ticket_span import span_of
@@ -103,6 +104,7 @@ def ticket_page(
         **related_section(actor, ticket, relation_form),
         **acknowledgement_section(actor, ticket, answer_form),
         **attachment_section(actor, ticket, upload_problems),
+        **mail_section(actor, ticket),
         back=back_to_list(),
     )
 

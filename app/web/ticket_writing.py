@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from flask import Response, request
+from flask import Response, request, url_for
 
 from app.database import writing
 from app.domain import access
@@ -18,6 +18,7 @@ from app.models import Ticket
 from app.services import tickets as verbs
 from app.services.acknowledgements import acknowledge_change
 from app.services.changes import TICKET, changes_of
+from app.services.mail_choices import unwatch_ticket, watch_ticket
 from app.services.relations import relate_tickets, unrelate_tickets
 from app.web.forms import (
     AnswerForm,
@@ -30,6 +31,7 @@ from app.web.forms import (
     attach,
     keep_unchanged,
 )
+from app.web.htmx import go_to, wants_fragment
 from app.web.login import writer
 from app.web.relations import read_number
 from app.web.ticket_page import NUMBER, after_writing, comment_form_of, hand_form_of, ticket_page
@@ -49,6 +51,8 @@ def comment(number: int) -> Response:
     text = form.text.data or ""
 
     def write() -> Ticket:
+        if request.form.get("watch") == "yes":
+            watch_ticket(rows, by, number)
         version = seen_version(form, ticket)
         if form.kind.data != "solve":
             internal = form.kind.data == "internal"
@@ -128,6 +132,21 @@ def _meanwhile(conflict: EditConflict) -> str:
         for item in conflict.differences
     )
     return f"Somebody else changed this ticket meanwhile. {words}. Send yours again to replace it"
+
+
+@blueprint.post(f"/tickets/{NUMBER}/watch")
+def watch(number: int) -> Response:
+    """Get the mails of this ticket, or no more."""
+    rows, by = db.session(), writer()
+    verbs.find_ticket(rows, by.actor, number)
+    wanted = request.form.get("watch", "")
+    if wanted not in ("yes", "no"):
+        raise Invalid("watch", "Watch takes yes or no")
+    with writing(rows):
+        (watch_ticket if wanted == "yes" else unwatch_ticket)(rows, by, number)
+    if wants_fragment():
+        return ticket_page(number)
+    return go_to(url_for("tickets.detail", number=number, _anchor="h-mails"))
 
 
 @blueprint.post(f"/tickets/{NUMBER}/undo")

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from app.worker.context import Context
+from app.worker.mails import plan_mails
 
 Listener: TypeAlias = Callable[[Context], None]
 
-LISTENERS: list[Listener] = []
+LISTENERS: list[Listener] = [plan_mails]

@@ -17,6 +17,7 @@ from typing import Final, Protocol
 from app.domain.jobs import reason_of
 from app.worker.context import Context
 from app.worker.embedded import EmbeddedQueue
+from app.worker.mails import PostOffice
 from app.worker.pace import PACE, Pace
 from app.worker.parts import Life, Listening, TimedWork
 
@@ -45,6 +46,7 @@ class WorkerProcess:
         self._life = Life(self._context, self._id, pace)
         self._listening = Listening(self._context)
         self._timed = TimedWork(self._context, self._id, pace)
+        self._mails = PostOffice(self._context)
         self._embedded = context.engine.dialect.name == "sqlite"
 
     def end(self) -> None:
@@ -64,6 +66,7 @@ class WorkerProcess:
             self._thread("life", self._over_and_over(self._life, self._pace.beat)),
             self._thread("listening", self._over_and_over(self._listening, self._pace.look)),
             self._thread("timed-work", self._over_and_over(self._timed, self._pace.look)),
+            self._thread("mails", self._over_and_over(self._mails, self._pace.look)),
             self._thread("jobs", self._working_off()),
         ]
         while not self._ending.wait(0.5):
@@ -88,7 +91,8 @@ class WorkerProcess:
                 done = EmbeddedQueue(self._context, self._id, self._pace).step() if (
                     self._embedded
                 ) else self._empty_engine()  # fmt: skip
-                if self._ending.is_set() or not (heard or worked or done):
+                sent = self._mails.step()
+                if self._ending.is_set() or not (heard or worked or done or sent):
                     return
         finally:
             self._life.end()

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias
 
-from app.domain.work import CLOSE_DUE
+from app.domain.work import CLOSE_DUE, DIGESTS
 from app.services.tickets import close_due_tickets
 from app.worker.context import Context
+from app.worker.mails import send_digests
 
 TimedFunction: TypeAlias = Callable[[Context], str]
 
@@ -40,4 +41,4 @@ def in_words(numbers: Sequence[int]) -> str:
     return f"{len(numbers)} ticket{'' if len(numbers) == 1 else 's'}: {named}{more}"
 
 
-TIMED: Final[dict[str, TimedFunction]] = {CLOSE_DUE.name: close_due}
+TIMED: Final[dict[str, TimedFunction]] = {CLOSE_DUE.name: close_due, DIGESTS.name: send_digests}

@@ -16,6 +16,7 @@ from time import monotonic
 from sqlalchemy.orm import Session
 
 from app.config import PROJECT, Settings, process_environment
+from app.mail_settings import MailSettings
 from app.server import server_command
 from tests.harness import run
 from tests.harness.databases import open_engine
@@ -46,7 +47,8 @@ class LiveServer:
 
 def test_settings(database_url: str) -> Settings:
     """Settings as in production, on this database."""
-    return Settings(database_url=database_url, secret_key=TEST_SECRET)
+    mail = MailSettings(folder=str(run.folder() / "mails"))
+    return Settings(database_url=database_url, secret_key=TEST_SECRET, mail=mail)
 
 
 test_settings.__test__ = False  # type: ignore[attr-defined]  # no test, whatever its name

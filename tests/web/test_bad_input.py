@@ -68,6 +68,7 @@ PLACES: dict[type[FlaskForm], str] = {
     people_forms.WhyForm: f"{PERSON}/disable",
     people_forms.DemandForm: "/admin/second-factor",
     people_forms.MailForm: "/profile/mail",
+    people_forms.MailsForm: "/profile/mails",
     people_forms.EndLoginForm: "/profile/end-login",
     people_forms.ConfirmForm: "/profile/second-factor/confirm",
     people_forms.CodesForm: "/profile/second-factor/codes",
@@ -128,6 +129,7 @@ GOOD: dict[type[FlaskForm], dict[str, str]] = {
     people_forms.WhyForm: {"why": "Typed reason"},
     people_forms.DemandForm: {"demand": "yes", "why": "Typed reason"},
     people_forms.MailForm: {"mail": "noc@example.org"},
+    people_forms.MailsForm: {"choice": "digest"},
     people_forms.EndLoginForm: {"login": "1"},
     people_forms.ConfirmForm: {"one_time_code": "123456"},
     people_forms.CodesForm: {"one_time_code": "123456"},
@@ -317,6 +319,7 @@ def test_every_form_is_tried(app: Flask) -> None:
         *("/logout", "/checked", "/add-secret", "/disable", "/enable", "/remove"),
         *("/accept", "/refuse", "/reopen"),
         *("/delete", "/restore"),
+        *("/watch", "/again", "/undo", "/unsubscribe/<token>"),  # see test_mails
         *("/take-back", "/follow"),  # the name and a reason, as dismissing does
         *("/begin", "/end-other-logins"),
         *("/rotate", "/end-older", "/end"),
@@ -371,6 +374,7 @@ def test_every_field_refuses_what_it_cannot_take(
         forms.ZoneForm: "/profile",
         people_forms.PasswordForm: "/profile",
         people_forms.MailForm: "/profile",
+        people_forms.MailsForm: "/profile",
         people_forms.RoleForm: PERSON,
         people_forms.DemandForm: "/admin/people",
         partner_forms.SwitchesForm: ACCOUNT,

@@ -26,15 +26,17 @@ from werkzeug.test import TestResponse
 from app.config import PROJECT
 from app.database import writing
 from app.domain.access import Actor, Writer
+from app.domain.letters import Happened, Letter, stop_token
 from app.domain.relations import RelationRole
 from app.domain.ticket_content import NewTicket
 from app.extensions import db
 from app.factory import create_app
-from app.models import AccountSecret, ApiToken, Change, Login, Proposal
+from app.models import AccountSecret, ApiToken, Change, Login, Mail, MailLetter, Proposal
 from app.services import second_factor
 from app.services.attachments import add_attachment
 from app.services.cric import refuse_proposal
 from app.services.links import create_link
+from app.services.mail_choices import stop_mails
 from app.services.name_decisions import make_alias
 from app.services.partners import (
     add_secret,
@@ -126,6 +128,12 @@ SENT: Final[Mapping[str, Sent]] = {
         {"site": "{site}", "answer": "accepted"},
     ),
     "POST /tickets/*/hand": ("/tickets/{ticket}/hand", {"partner": "NREN-A"}),
+    "POST /tickets/*/watch": ("/tickets/{ticket}/watch", {"watch": "yes"}),
+    "GET /unsubscribe/*": ("/unsubscribe/{stop_token}", {}),
+    "POST /unsubscribe/*": ("/unsubscribe/{stop_token}", {"List-Unsubscribe": "One-Click"}),
+    "POST /unsubscribe/*/undo": ("/unsubscribe/{used_token}/undo", {}),
+    "POST /unsubscribe/* without": ("/unsubscribe/1-nothing", {}),
+    "POST /profile/mails": ("/profile/mails", {"choice": "{new_choice}"}),
     "POST /tickets/*/attachments": ("/tickets/{ticket}/attachments", {"file": "text"}),
     "GET /attachments/*": ("/attachments/{attachment}", {}),
     "GET /attachments/*/preview": ("/attachments/{attachment}/preview", {}),
@@ -232,6 +240,7 @@ SENT: Final[Mapping[str, Sent]] = {
 """Where and what is sent, if it is more than the address with the things that it names."""
 NAMED: Final = {
     "/tickets/*": "{ticket}",
+    "/mails/*": "{mail}",
     "/partners/accounts/*": "{account}",
     "/admin/people/*": "{someone}",
     "/admin/cric/*": "{proposal}",
@@ -249,6 +258,7 @@ UNLOGGED: Final = {
     "/filters/*/replace",
     "/filters/*/delete",
     "/filters/*/restore",
+    "/tickets/*/watch",
     "/profile/theme",
     "/profile/second-factor/begin",
     "/login",
@@ -392,6 +402,41 @@ class Things(dict[str, str]):
     def make_internal_ticket(self) -> int:
         """A ticket with an internal entry."""
         return self._open(internal_comment=SECRET_WORD)
+
+    def make_mail(self) -> int:
+        """A mail that a server refused."""
+        number = self._open()
+        change = self.world.session.scalar(select(func.max(Change.id)))
+        told = Letter(number, "Link down", Happened.CREATED, "operator", NOON.isoformat())
+        letter = MailLetter(change_id=change, content=told.as_text())
+        address = f"mail-{self.world.count}@cc.example"
+        mail = Mail(
+            letter=letter,
+            ticket_number=number,
+            address=address,
+            address_key=address,
+            why="in carbon copy",
+            state="failed",
+            created_at=NOON,
+        )
+        self.world.session.add(mail)
+        self.world.session.flush()
+        return mail.id
+
+    def make_stop_token(self) -> str:
+        """What proves that one got that mail."""
+        mail = self.world.session.get_one(Mail, int(self["mail"]))
+        return stop_token(TEST_SECRET.encode(), mail.id, mail.address_key)
+
+    def make_used_token(self) -> str:
+        """The same, after it stopped them."""
+        token = self["stop_token"]
+        stop_mails(self.world.session, TEST_SECRET.encode(), token, NOON, "")
+        return token
+
+    def make_new_choice(self) -> str:
+        """Which mails the person wants from now on."""
+        return ("digest", "never")[self.world.count % 2]
 
     def make_link(self) -> str:
         """A link of the reporter's site, or of another."""

@@ -1,0 +1,161 @@
+"""Which mails somebody gets: a person's choice, an address's stop, the tickets that one watches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import delete, select
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.orm import Session
+
+from app.domain.access import Actor, Door, Kind, Writer
+from app.domain.errors import Forbidden, Invalid, NotFound
+from app.domain.letters import is_stop_token
+from app.models import Mail, MailStop, Ticket, TicketWatcher, User
+from app.services.changes import FieldChange, record_change
+from app.services.mail_recipients import DIGEST, EACH, NEVER
+from app.services.people import PERSON, actor_of_user, locked_user, require_self_or_admin
+from app.services.tickets import find_ticket
+
+CHOICES: Final = {
+    EACH: "A mail for each change",
+    DIGEST: "One mail a day with all of them",
+    NEVER: "No mails",
+}
+"""What a person may choose, in words."""
+MAIL_STOP = "mail stop"
+"""The kind of an address that wants no mails, in the change log."""
+_INSERT: Final[Mapping[str, Any]] = {"sqlite": sqlite_insert, "postgresql": postgresql_insert}
+_LONGEST_TOKEN = 60
+
+
+def set_mail_choice(session: Session, by: Writer, user: User, choice: str) -> bool:
+    """Set which mails a person gets; False if it was so already. One's own, or an admin's."""
+    require_self_or_admin(by, user, "choose others' mails")
+    if choice not in CHOICES:
+        raise Invalid("choice", f"Mails take one of: {', '.join(CHOICES)}")
+    user = locked_user(session, user.name)
+    if choice == user.mail_choice:
+        return False
+    fields = [FieldChange("mails", user.mail_choice, choice)]
+    user.mail_choice = choice
+    record_change(session, by, kind=PERSON, thing_id=user.id, fields=fields)
+    return True
+
+
+@dataclass(frozen=True)
+class Stop:
+    """What a link out of a mail stops: the mails of a person, or of an address without one."""
+
+    address: str
+    user: User | None
+    stopped: bool
+
+
+def find_stop(session: Session, key: bytes, token: str) -> Stop:
+    """What this link is for; raises ``NotFound`` for one that the portal did not write."""
+    mail = _mail_of(session, key, token)
+    user = session.get(User, mail.user_id) if mail.user_id is not None else None
+    if user is not None:
+        return Stop(mail.address, user, user.mail_choice == NEVER)
+    row = session.scalar(select(MailStop.id).where(MailStop.address_key == mail.address_key))
+    return Stop(mail.address, None, row is not None)
+
+
+def stop_mails(session: Session, key: bytes, token: str, now: datetime, remote: str) -> Stop:
+    """Stop all mails to whoever got this one; a second time changes nothing."""
+    return _turn(session, key, token, now, remote, on=False)
+
+
+def allow_mails(session: Session, key: bytes, token: str, now: datetime, remote: str) -> Stop:
+    """Take the stop back: a person gets each mail again."""
+    return _turn(session, key, token, now, remote, on=True)
+
+
+def _turn(
+    session: Session, key: bytes, token: str, now: datetime, remote: str, *, on: bool
+) -> Stop:
+    found = find_stop(session, key, token)
+    if found.user is not None:
+        actor = actor_of_user(found.user)
+        by = Writer(actor=actor, door=Door.PORTAL, now=now, remote=remote)
+        wanted = EACH if on else NEVER
+        if found.stopped == on:
+            set_mail_choice(session, by, found.user, wanted)
+        return Stop(found.address, found.user, not on)
+    mail = _mail_of(session, key, token)
+    by = Writer(
+        actor=Actor(kind=Kind.SYSTEM, account="portal"),
+        door=Door.PORTAL,
+        now=now,
+        author=mail.address,
+        remote=remote,
+    )
+    if on:
+        gone = delete(MailStop).where(MailStop.address_key == mail.address_key)
+        changed = session.scalar(gone.returning(MailStop.id))
+    else:
+        new = _INSERT[session.get_bind().dialect.name](MailStop)
+        row = new.values(address_key=mail.address_key, since=now).on_conflict_do_nothing()
+        changed = session.scalar(row.returning(MailStop.id))
+    if changed is not None:
+        was, now_is = (mail.address, None) if on else (None, mail.address)
+        fields = [FieldChange("address", was, now_is)]
+        record_change(session, by, kind=MAIL_STOP, thing_id=changed, fields=fields)
+    return Stop(mail.address, None, not on)
+
+
+def _mail_of(session: Session, key: bytes, token: str) -> Mail:
+    number = token.partition("-")[0]
+    if len(token) > _LONGEST_TOKEN or not (number.isascii() and number.isdigit()):
+        raise NotFound
+    mail = session.get(Mail, int(number)) if len(number) < 10 else None
+    if mail is None or not is_stop_token(key, token, mail.id, mail.address_key):
+        raise NotFound
+    return mail
+
+
+def watch_ticket(session: Session, by: Writer, number: int) -> None:
+    """Get the mails of a ticket that one may read; a second time changes nothing."""
+    find_ticket(session, by.actor, number)
+    new = _INSERT[session.get_bind().dialect.name](TicketWatcher)
+    row = {"ticket_number": number, "user_id": _person(by.actor), "since": by.now}
+    session.execute(new.values(row).on_conflict_do_nothing())
+
+
+def unwatch_ticket(session: Session, by: Writer, number: int) -> None:
+    """Get them no more, as far as nothing else tells one of it."""
+    find_ticket(session, by.actor, number)
+    session.execute(
+        delete(TicketWatcher).where(
+            TicketWatcher.ticket_number == number, TicketWatcher.user_id == _person(by.actor)
+        )
+    )
+
+
+def is_watching(session: Session, actor: Actor, number: int) -> bool:
+    """Whether the person watches the ticket."""
+    if actor.kind is not Kind.PERSON:
+        return False
+    return session.get(TicketWatcher, (number, actor.account_id)) is not None
+
+
+def watched_by(session: Session, user: User, limit: int = 100) -> Sequence[Ticket]:
+    """The tickets that a person watches, the newest watched first."""
+    return session.scalars(
+        select(Ticket)
+        .join(TicketWatcher, TicketWatcher.ticket_number == Ticket.number)
+        .where(TicketWatcher.user_id == user.id)
+        .order_by(TicketWatcher.since.desc(), Ticket.number.desc())
+        .limit(limit)
+    ).all()
+
+
+def _person(actor: Actor) -> int:
+    if actor.kind is not Kind.PERSON or actor.account_id is None:
+        raise Forbidden("Only people watch tickets")
+    return actor.account_id

@@ -1,0 +1,95 @@
+"""What tests of mails need: the cast with addresses, planning, and mails read as a client does."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+from email.message import EmailMessage
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.database import writing
+from app.domain.access import Actor
+from app.domain.letters import Sender, put_together
+from app.domain.ticket_content import NewTicket
+from app.models import Mail, Site, SiteContact
+from app.services.mail_queue import post_of
+from app.services.mails import draft_mails, put_mails, tell_nobody
+from app.services.people import find_user, set_mail
+from app.services.tickets import change_ticket, open_ticket
+from tests.cast import NOON, SYSTEM, Cast, enter, writer
+
+KEY = b"only for tests, thirty-two bytes"
+SENDER = Sender("LHCOPN tickets", "tickets@portal.example", "https://portal.example", KEY)
+CONTACTS = {"noc@kit.example": "as contact of DE-KIT"}
+"""Who is told of any ticket of DE-KIT."""
+
+
+def enter_with_mails(session: Session) -> Cast:
+    """The cast with addresses; contacts of DE-KIT and ES-PIC; nothing is told of what was."""
+    cast = enter(session)
+    with writing(session):
+        for name in ("admin", "operator", "kit", "pic", "reader"):
+            set_mail(session, SYSTEM, find_user(session, name), f"{name}@people.example")
+        for key, role, mail in (
+            ("DE-KIT", "network", "noc@kit.example"),
+            ("DE-KIT", "management", "boss@kit.example"),
+            ("ES-PIC", "security", "csirt@pic.example"),
+        ):
+            site = session.scalars(select(Site).where(Site.key == key)).one()
+            site.contacts.append(SiteContact(role=role, name="NOC", mail=mail))
+        tell_nobody(session)
+    return cast
+
+
+def plan(session: Session) -> list[Mail]:
+    """Plan all that is due; the mails that this made."""
+    before = set(session.scalars(select(Mail.id)))
+    while (drafted := draft_mails(session, NOON, "https://portal.example")) is not None:
+        with writing(session):
+            assert put_mails(session, drafted)
+    return [
+        mail for mail in session.scalars(select(Mail).order_by(Mail.id)) if mail.id not in before
+    ]
+
+
+def told(session: Session) -> dict[str, str]:
+    """Who is told by what is due now, and why."""
+    mails = plan(session)
+    assert len({(mail.change_id, mail.address_key) for mail in mails}) == len(mails)
+    return {mail.address: mail.why for mail in mails}
+
+
+def opened(session: Session, by: Actor, **fields: Any) -> int:
+    claims = {name: fields.pop(name) for name in ("author",) if name in fields}
+    with writing(session):
+        new = NewTicket(**{"title": "Link down", **fields})
+        return open_ticket(session, writer(by, **claims), new).number
+
+
+def changed(session: Session, by: Actor, number: int, **fields: Any) -> None:
+    claims = {name: fields.pop(name) for name in ("author",) if name in fields}
+    with writing(session):
+        change_ticket(session, writer(by, **claims), number, fields)
+
+
+def message(session: Session, mail: Mail) -> EmailMessage:
+    raw = put_together(SENDER, post_of(session, SENDER, mail.id))
+    assert raw.isascii()
+    # mail clients read these as they stand
+    for name in (b"List-Unsubscribe: <https://", b"Message-ID: <"):
+        assert name in raw
+    assert max(len(line) for line in raw.split(b"\r\n")) <= 998
+    found = email.message_from_bytes(raw, policy=email.policy.default)
+    assert isinstance(found, EmailMessage)
+    return found
+
+
+def body(found: EmailMessage, kind: str) -> str:
+    part = found.get_body((kind,))
+    assert part is not None
+    text = part.get_content()
+    assert isinstance(text, str)
+    return text.replace("\r\n", "\n")

@@ -1,0 +1,116 @@
+"""The queue of mails on both databases: planned once, claimed by one, in one digest, stopped."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.database import writing
+from app.domain.access import Door, Writer
+from app.domain.ticket_content import NewTicket
+from app.models import Change, Mail
+from app.services.mail_choices import (
+    allow_mails,
+    find_stop,
+    set_mail_choice,
+    stop_mails,
+    watch_ticket,
+)
+from app.services.mail_queue import claim_mails, make_digests, mark_later, send_again
+from app.services.mails import AT_ONCE, draft_mails, put_mails
+from app.services.people import find_user
+from app.services.tickets import open_ticket
+from tests.cast import NOON, Cast, writer
+from tests.mails import KEY, SENDER, body, changed, enter_with_mails, message, opened, plan, told
+
+
+@pytest.fixture
+def cast(session: Session) -> Cast:
+    return enter_with_mails(session)
+
+
+def test_preferences_and_stops(session: Session, cast: Cast) -> None:
+    number = opened(session, cast.kit, sites=("DE-KIT",))
+    first = plan(session)[0]
+    token = SENDER.stop_url(first.id, first.address_key).rpartition("/")[2]
+    with writing(session):
+        watch_ticket(session, writer(cast.reader), number)
+        set_mail_choice(session, writer(cast.kit), find_user(session, "kit"), "never")
+        set_mail_choice(session, writer(cast.reader), find_user(session, "reader"), "digest")
+        assert stop_mails(session, KEY, token, NOON, "").stopped
+        assert stop_mails(session, KEY, token, NOON, "").stopped
+    assert find_stop(session, KEY, token).stopped
+    changed(session, cast.operator, number, public_comment="Seen.")
+    (mail,) = plan(session)
+    assert (mail.address, mail.state, mail.due_at) == ("reader@people.example", "digest", None)
+    with writing(session):
+        assert not allow_mails(session, KEY, token, NOON, "").stopped
+    changed(session, cast.operator, number, public_comment="Seen again.")
+    assert set(told(session)) == {"noc@kit.example", "reader@people.example"}
+    logged = session.scalars(select(Change.kind).order_by(Change.id.desc())).all()
+    assert logged.count("mail stop") == 2, "stopped once, allowed once"
+
+
+def test_one_digest_tells_all_once(session: Session, cast: Cast) -> None:
+    number = opened(session, cast.kit, title="Fibre cut")
+    with writing(session):
+        set_mail_choice(session, writer(cast.kit), find_user(session, "kit"), "digest")
+    changed(session, cast.operator, number, public_comment="We look.")
+    changed(session, cast.operator, number, state="solved", solution="Spliced.")
+    assert [mail.state for mail in plan(session)] == ["digest", "digest"]
+    with writing(session):
+        assert make_digests(session, NOON) == 1
+    with writing(session):
+        assert make_digests(session, NOON) == 0
+    (digest,) = session.scalars(select(Mail).where(Mail.change_id.is_(None)))
+    found = message(session, digest)
+    assert found["Subject"] == "LHCOPN tickets, 2013-03-06: news of 1 ticket"
+    text = body(found, "plain")
+    assert text.index("We look.") < text.index("Spliced.")
+    assert "We look." in body(found, "html")
+    with writing(session):
+        assert list(claim_mails(session, NOON, NOON + timedelta(minutes=1))) == [digest.id]
+
+
+def test_planning_twice_or_at_once_makes_nothing_twice(session: Session, cast: Cast) -> None:
+    opened(session, cast.operator, sites=("DE-KIT",))
+    one = draft_mails(session, NOON, "")
+    other = draft_mails(session, NOON, "")
+    assert one is not None
+    assert other is not None
+    with writing(session):
+        assert put_mails(session, one)
+    with writing(session):
+        assert not put_mails(session, other)
+    assert len(session.scalars(select(Mail)).all()) == 1
+    assert draft_mails(session, NOON, "") is None
+
+
+def test_a_mail_is_claimed_by_one_until_its_time_is_over(session: Session, cast: Cast) -> None:
+    opened(session, cast.operator, sites=("DE-KIT",))
+    (mail,) = plan(session)
+    number = mail.id
+    until = NOON + timedelta(minutes=5)
+    with writing(session):
+        assert claim_mails(session, NOON, until) == {number: 0}
+    with writing(session):
+        assert claim_mails(session, NOON + timedelta(minutes=4), until) == {}
+        assert claim_mails(session, until, until + timedelta(minutes=5)) == {number: 0}
+    with writing(session):
+        mark_later(session, number, "451 come back", until + timedelta(minutes=1))
+    with writing(session):
+        assert claim_mails(session, until, until) == {}
+        send_again(session, Writer(cast.operator, Door.PORTAL, until), number)
+        assert claim_mails(session, until, until) == {number: 1}
+
+
+def test_many_changes_are_planned_in_turns(session: Session, cast: Cast) -> None:
+    with writing(session):
+        for count in range(AT_ONCE + 3):
+            open_ticket(
+                session, writer(cast.operator), NewTicket(title=f"No {count}", sites=("DE-KIT",))
+            )
+    assert len(plan(session)) == AT_ONCE + 3
