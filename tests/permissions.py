@@ -86,6 +86,11 @@ Watch a ticket                  | POST /tickets/*/watch                 | yes | 
 Write on an unknown ticket      | POST /tickets/*/comment unknown       | 404 | 404 | 404 | 404 | 404 | login
 Choose the list's columns       | POST /tickets/columns                 | yes | yes | yes | yes | yes | login
 Mark the list as seen           | POST /tickets/seen                    | yes | yes | yes | yes | yes | login
+Choose what to change at once   | GET /tickets/bulk                     | yes | yes | yes | yes | 403 | login
+See what would become of it     | POST /tickets/bulk/preview            | yes | yes | yes | yes | 403 | login
+Change several tickets          | POST /tickets/bulk                    | yes | yes | yes | 422 | 403 | login
+See what became of them         | GET /tickets/bulk/*                   | yes | yes | yes | 404 | 403 | login
+Take that back                  | POST /tickets/bulk/*/undo             | yes | yes | yes | 404 | 403 | login
 # saved filters
 List saved filters              | GET /filters                          | yes | yes | yes | yes | yes | login
 Save a filter                   | POST /filters                         | yes | yes | yes | yes | yes | login
@@ -103,6 +108,11 @@ Put another's back              | POST /filters/*/restore private       | 404 | 
 # calendar
 Look at the calendar            | GET /calendar                         | yes | yes | yes | yes | yes | login
 Look at it link by link         | GET /calendar/links                   | yes | yes | yes | yes | yes | login
+One's feed of it                | GET /calendar/feed                    | yes | yes | yes | yes | yes | login
+Make or renew its address       | POST /calendar/feed/make              | yes | yes | yes | yes | yes | login
+End its address                 | POST /calendar/feed/end               | yes | yes | yes | yes | yes | login
+Read it by a private address    | GET /calendar/feed/*.ics              | yes | yes | yes | yes | yes | yes
+Read it by any other            | GET /calendar/feed/*.ics unknown      | 404 | 404 | 404 | 404 | 404 | 404
 Read when the LHC runs          | GET /calendar/lhc                     | yes | yes | yes | yes | yes | login
 # attachments
 Attach a file                   | POST /tickets/*/attachments           | yes | yes | yes | 403 | 403 | login
@@ -146,6 +156,10 @@ Let its tickets follow          | POST /admin/unresolved/follow         | yes | 
 Leave it unresolved             | POST /admin/unresolved/dismiss        | yes | 403 | 403 | 403 | 403 | login
 Take a decision back            | POST /admin/unresolved/take-back      | yes | 403 | 403 | 403 | 403 | login
 Make a unit known               | POST /admin/unresolved/unit           | yes | 403 | 403 | 403 | 403 | login
+# background work
+Look at the background work     | GET /work                             | yes | yes | 403 | 403 | 403 | login
+Run timed work now              | POST /work/timed/*/run                | yes | yes | 403 | 403 | 403 | login
+Try a failed job again          | POST /work/jobs/*/again               | yes | yes | 403 | 403 | 403 | login
 # mails
 List mails                      | GET /mails                            | yes | yes | 403 | 403 | 403 | login
 Look at a mail                  | GET /mails/*                          | yes | yes | 403 | 403 | 403 | login

@@ -151,6 +151,7 @@ LABELS: Mapping[str, str] = {
     "attachment": "Attachment",
     "to_check": "To check",
     "acknowledgement": "Acknowledgement",
+    "reminder": "Reminder",
     "parent": "Parent",
     "child": "Child",
     "duplicate_of": "Duplicate of",

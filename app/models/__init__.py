@@ -5,6 +5,7 @@ from app.models.base import Base, UtcTime
 from app.models.calls import AccountDay, PartnerCall
 from app.models.changes import Change, ChangedField, Counter, PortalFact, Refusal
 from app.models.desk import BulkChange, BulkChangeTicket, SavedFilter, TicketVisit
+from app.models.feeds import CalendarFeed
 from app.models.lhc import LhcPeriod
 from app.models.mails import Mail, MailLetter, MailStop, TicketWatcher
 from app.models.partners import AccountSecret, AccountSite, Partner, PartnerAccount
@@ -64,6 +65,7 @@ __all__ = [
     "Base",
     "BulkChange",
     "BulkChangeTicket",
+    "CalendarFeed",
     "Change",
     "ChangedField",
     "Counter",

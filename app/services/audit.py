@@ -354,6 +354,7 @@ def _paged(
 _NAMES: Final[Mapping[str, tuple[InstrumentedAttribute[int], InstrumentedAttribute[str]]]] = {
     "site": (Site.id, Site.key),
     "link": (Link.id, Link.name),
+    "feed": (User.id, User.name),
     "lhc period": (LhcPeriod.id, LhcPeriod.name),
     "person": (User.id, User.name),
     "partner": (Partner.id, Partner.code),

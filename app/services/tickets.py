@@ -267,11 +267,46 @@ def _change(
     check_needs: bool,
 ) -> Ticket:
     """Change a ticket that is locked, and that the actor may write."""
-    facts = facts_of(ticket)
     if _is_repeat(session, by, ticket.number):
         ticket.repeats += 1
         session.flush()
         return ticket
+    differing = _outcome(
+        session, by, ticket, wanted, base_version=base_version, check_needs=check_needs
+    )
+    return _apply(session, by, ticket, differing) if differing else ticket
+
+
+def planned_change(
+    session: Session, by: Writer, ticket: Ticket, wanted: Mapping[str, Any]
+) -> Sequence[FieldChange]:
+    """What ``change_ticket`` would change now, as the change log would keep it; writes nothing.
+
+    Raises what ``change_ticket`` would raise. What follows from it (a responsible site that follows
+    the links) is not told. Not for wishes that are relative to what the ticket holds.
+    """
+    access.require_write(by.actor, facts_of(ticket))
+    differing = _outcome(session, by, ticket, wanted, base_version=None, check_needs=False)
+    return [
+        FieldChange(
+            name,
+            None if name in COMMENTS else as_logged(current_value(ticket, name)),
+            as_logged(value),
+        )
+        for name, value in differing.items()
+    ]
+
+
+def _outcome(
+    session: Session,
+    by: Writer,
+    ticket: Ticket,
+    wanted: Mapping[str, Any],
+    *,
+    base_version: int | None,
+    check_needs: bool,
+) -> dict[str, Any]:
+    """The fields that would differ, with their new values; raises unless all that may be."""
     wanted = _made_absolute(session, by, ticket, wanted)
     check_values(wanted)
     if wanted.get("internal_comment"):
@@ -279,7 +314,7 @@ def _change(
     if "responsible_site" in wanted and _differs(session, ticket, "responsible_site", wanted):
         access.require_operator(by.actor, "set the responsible site")
 
-    submitter = access.is_submitter(by.actor, facts)
+    submitter = access.is_submitter(by.actor, facts_of(ticket))
     differing = {
         name: value for name, value in wanted.items() if _differs(session, ticket, name, wanted)
     }
@@ -292,10 +327,9 @@ def _change(
         and "state" not in differing
     ):
         differing["state"] = State.IN_PROGRESS
-    if not differing:
-        return ticket
-    _check_outcome(by, ticket, differing, is_submitter=submitter, check_needs=check_needs)
-    return _apply(session, by, ticket, differing)
+    if differing:
+        _check_outcome(by, ticket, differing, is_submitter=submitter, check_needs=check_needs)
+    return differing
 
 
 def _check_outcome(

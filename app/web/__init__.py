@@ -20,10 +20,12 @@ from app.web import (
     attachment_writing,  # noqa: F401  (its addresses are on the blueprint of attachments)
     attachments,
     audit,
+    bulk,
     calendar,
     cric,
     encoding,
     errors,
+    feeds,
     filters,
     guide,
     home,
@@ -47,6 +49,7 @@ from app.web import (
     topology,
     unresolved,
     visits,
+    work,
 )
 
 PLACES = (
@@ -71,11 +74,13 @@ def register(flask_app: Flask) -> None:
     for module in (
         home,
         calendar,
+        feeds,
         tickets,
         attachments,
         tickets_csv,
         filters,
         visits,
+        bulk,
         sites,
         links,
         profile,
@@ -88,6 +93,7 @@ def register(flask_app: Flask) -> None:
         people,
         second_factor,
         reset,
+        work,
     ):
         flask_app.register_blueprint(module.blueprint)
     mails.register(flask_app)
@@ -115,9 +121,11 @@ def _surroundings() -> dict[str, Any]:
     here = {
         "home": "Home",
         "calendar": "Calendar",
+        "feeds": "Calendar",
         "tickets": "Tickets",
         "attachments": "Tickets",
         "filters": "Tickets",
+        "bulk": "Tickets",
         "topology": "Sites",
         "sites": "Sites",
         "links": "Links",
@@ -128,6 +136,7 @@ def _surroundings() -> dict[str, Any]:
         "imports": "Admin",
         "people": "Admin",
         "cric": "Admin",
+        "work": "Admin",
     }
     is_admin = known and current_user.actor.role is Role.ADMIN
     return {

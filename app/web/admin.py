@@ -22,6 +22,8 @@ PLACES = (
         "unresolved.listing",
         "Sites, links and units that tickets name and the registry does not know",
     ),
+    ("Mails", "mails.listing", "What was sent, what waits, what a mail server refused, and why"),
+    ("Background work", "work.page", "What the portal does by itself: what ran, waits or failed"),
     ("Audit", "audit.listing", "Every change, every refused right, every failed login"),
 )
 """Word, endpoint and one line of each place."""

@@ -31,6 +31,7 @@ KINDS = (
     "account",
     "secret",
     "token",
+    "feed",
     "setting",
     "unit",
     "name",

@@ -70,6 +70,7 @@ def listing() -> AnyResponse:
         "found": contexts_of(rows, page.tickets, read_search(wanted.text), internal=sees_internal),
         "rows": page.tickets,
         "listing": shown,
+        "may_bulk": access.refusal_to_create(actor) is None,
         "sees_internal": sees_internal,
         "marks": marks_of(rows, actor, page.tickets, since),
         "references": references_of(rows, page.tickets) if shown.shows("references") else {},

@@ -12,6 +12,7 @@ from datetime import datetime
 from app.domain.acknowledgements import ACKNOWLEDGEMENT
 from app.domain.attachments import id_in_label
 from app.domain.relations import RELATION_FIELDS
+from app.domain.reminders import REMINDER
 from app.domain.ticket_content import LABELS
 from app.services.attachments import ATTACHMENT
 from app.services.timeline import Step
@@ -93,6 +94,8 @@ def _entry(step: Step, *, fresh: bool) -> Entry:
         what, icon = "wrote an internal note", "lock"
     elif ACKNOWLEDGEMENT in found:
         what, icon = "answered to the change", "ok"
+    elif REMINDER in found:
+        what, icon = "reminded that this waits for a reply", "waiting-for-reply"
     elif RELATION_FIELDS & set(found):
         what, icon = "changed related tickets", "portal"
     elif file is not None:

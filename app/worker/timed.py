@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias
 
-from app.domain.work import CLOSE_DUE, DIGESTS
+from app.domain.reminders import Step
+from app.domain.work import CLOSE_DUE, DIGESTS, REMINDERS, TIDY
+from app.services.reminders import overdue_replies, take_due_step
 from app.services.tickets import close_due_tickets
+from app.services.tidying import tidy
 from app.worker.context import Context
 from app.worker.mails import send_digests
 
@@ -34,6 +37,40 @@ def close_due(context: Context) -> str:
     return f"Closed {in_words(closed)}" if closed else "No ticket was due"
 
 
+def remind(context: Context) -> str:
+    """Remind of replies that are overdue, and give up those that were reminded of twice."""
+    done: dict[Step, list[int]] = {step: [] for step in Step}
+    after: int | None = 0
+    while after is not None and not context.is_ending():
+        with context.reading() as session:
+            due, after = overdue_replies(session, context.now(), after)
+        for number in due:
+            if context.is_ending():
+                break
+            with context.writing() as session:
+                step = take_due_step(session, context.writer(), number)
+            if step is not None:
+                done[step].append(number)
+    told = [
+        f"{words} {in_words(done[step])}"
+        for step, words in ((Step.REMIND, "Reminded of"), (Step.GIVE_UP, "Gave up"))
+        if done[step]
+    ]
+    return "; ".join(told) or "No reply was overdue"
+
+
+def tidy_up(context: Context) -> str:
+    """Delete what nobody needs any more."""
+    logins = jobs = 0
+    while not context.is_ending():
+        with context.writing() as session:
+            gone = tidy(session, context.now())
+        logins, jobs = logins + gone.logins, jobs + gone.jobs
+        if gone.is_all:
+            break
+    return f"Deleted {logins} old logins and {jobs} old jobs"
+
+
 def in_words(numbers: Sequence[int]) -> str:
     """How many tickets, and which."""
     named = ", ".join(map(str, numbers[:_NAMED_AT_MOST]))
@@ -41,4 +78,9 @@ def in_words(numbers: Sequence[int]) -> str:
     return f"{len(numbers)} ticket{'' if len(numbers) == 1 else 's'}: {named}{more}"
 
 
-TIMED: Final[dict[str, TimedFunction]] = {CLOSE_DUE.name: close_due, DIGESTS.name: send_digests}
+TIMED: Final[dict[str, TimedFunction]] = {
+    CLOSE_DUE.name: close_due,
+    REMINDERS.name: remind,
+    DIGESTS.name: send_digests,
+    TIDY.name: tidy_up,
+}

@@ -14,14 +14,18 @@ from playwright.sync_api import Browser, Page
 
 from app.database import writing
 from app.demo.files import traffic_picture
+from app.domain.letters import stop_token
 from app.domain.relations import RelationRole
 from app.domain.ticket_content import NewTicket, Reference
 from app.extensions import db
 from app.factory import create_app
+from app.models import Mail
 from app.services import people
 from app.services.acknowledgements import acknowledge_change
 from app.services.attachments import add_attachment
+from app.services.bulk_changes import do_bulk_change
 from app.services.calls import CallRecord, record_calls
+from app.services.mail_queue import claim_mails, mark_failed
 from app.services.relations import relate_tickets
 from app.services.reset_links import make_reset_link
 from app.services.saved_filters import save_filter
@@ -30,18 +34,23 @@ from app.web.ticket_columns import COLUMNS
 from tests.browser.visit import change, lay, log_in, people_of, sideways
 from tests.cast import NOON, PASSWORD, Cast, writer
 from tests.harness.browser import AXE, strict_page
-from tests.harness.server import LiveServer
+from tests.harness.server import TEST_SECRET, LiveServer
+from tests.mails import plan
 from tests.services.test_second_factor import code_of
+from tests.worker.laid import lay_background_work
 
 NO_PAGES = {
     "static",
+    "feeds.download",
     "tickets_csv.download",
     "tickets_csv.download_workbook",
     "audit.download",
     "unresolved.name",  # see _states
     "filters.show",
+    "bulk.result",  # see _states
     "reset.take",
     "attachments.download",
+    "mails.html",  # as it is sent, alone: nothing of ours around it
     "downloads.download",
 }
 """GET addresses that answer no page of their own: files, CSV, a redirection."""
@@ -76,6 +85,7 @@ def scene(sqlite_server: LiveServer) -> Scene:
             event_start=NOON,
             sites=("DE-KIT", "A site that nobody knows"),
             priority="top priority",
+            carbon_copy=f"noc@cc.example; {'n' * 60}@{'cc.' * 40}example; nowhere",
             related_issue="https://example.org/1",
             references=(Reference("GEANT", "4711", "https://example.org/4711"),),
         ),
@@ -97,9 +107,15 @@ def scene(sqlite_server: LiveServer) -> Scene:
             (cast.operator, "What the night shift looks at" * 2),
         ):
             save_filter(session, writer(by), name, "link=GONE-001&q=work", shared=True)
+        wanted = {"person_in_charge": "noc", "responsible_site": "DE-KIT"}
+        do_bulk_change(
+            session, writer(cast.operator), "k" * 32, {ticket: 3, final: 2, asked: 1}, wanted
+        )
+        lay_background_work(session, datetime.now(UTC))
     _let_people_come_and_go(sqlite_server, cast)
     _let_call(sqlite_server)
     _attach(sqlite_server, cast, ticket)
+    _refuse_mails(sqlite_server)
     _bind(sqlite_server, cast, asked, ticket, final)
     return Scene(sqlite_server, cast, ticket, final, asked)
 
@@ -134,6 +150,16 @@ def _attach(server: LiveServer, cast: Cast, ticket: int) -> None:
     with server.session() as session, writing(session):
         add_attachment(session, by, ticket, "line.log", b"12:00 loss of signal\n" * 1200)
         add_attachment(session, by, ticket, "traffic.png", traffic_picture((0.5, 0, 1)))
+
+
+def _refuse_mails(server: LiveServer) -> None:
+    """Mails of what happened; the server wants none of them."""
+    with server.session() as session:
+        mails = [mail.id for mail in plan(session)]
+        with writing(session):
+            claim_mails(session, NOON, NOON)
+            for number in mails:
+                mark_failed(session, number, f"550 no such user at {'example.' * 30}")
 
 
 def _let_call(server: LiveServer) -> None:
@@ -182,6 +208,15 @@ def _pages(flask_app: Flask, scene: Scene) -> list[str]:
         if rule.arguments == {"person"}:
             found += [urls.build(rule.endpoint, {"person": name}) for name in ("kit", "gone")]
             continue
+        if rule.arguments == {"mail"}:
+            found.append(urls.build(rule.endpoint, {"mail": 1}))
+            continue
+        if rule.arguments == {"token"}:
+            with scene.server.session() as session:
+                key = session.get_one(Mail, 1).address_key
+            token = stop_token(TEST_SECRET.encode(), 1, key)
+            found.append(urls.build(rule.endpoint, {"token": token}))
+            continue
         assert rule.arguments <= {"number"}, f"say what {rule} takes"
         numbers = [scene.ticket, scene.final] if rule.arguments else [None]
         for number in numbers:
@@ -198,12 +233,15 @@ def _states(scene: Scene) -> list[str]:
         "/tickets?state=open&state=closed&category=maintenance&site=DE-KIT&sort=title",
         "/tickets?q=nothing+like+this&priority=urgent",
         "/tickets?state=gone&from=yesterday",
+        "/tickets/bulk?n=1&n=2",
+        "/tickets/bulk/1",
         "/tickets?filter=1&" + "&".join(f"columns={key}" for key in COLUMNS),
         f"/tickets/{scene.final}/edit",
         f"/tickets/{scene.change}",
         f"/tickets/{scene.change}/edit",
         f"/tickets/new?parent={scene.change}",
         "/tickets/999999",
+        "/mails?state=digest&q=nobody",
         "/calendar?month=2013-03",
         "/calendar/links?month=2013-03&site=DE-KIT",
         "/calendar?month=soon&site=nobody&link=none&network=both",
@@ -257,6 +295,14 @@ def test_axe_finds_nothing_serious(
         page.goto(url + path)
         found += _grave(page)
     # what opens, and what a refused form looks like
+    page.goto(f"{url}/tickets/bulk?n=1&n=2&n=3")
+    page.get_by_label("State").select_option("solved")
+    page.get_by_role("button", name="Preview").click()
+    page.locator(".bulk-plan").wait_for()
+    found += _grave(page)
+    page.set_viewport_size({"width": 320, "height": 844})
+    assert sideways(page) <= 0
+    page.set_viewport_size({"width": 1280, "height": 844})
     page.goto(f"{url}/tickets")
     page.get_by_text("Add filter").click()
     page.get_by_role("combobox", name="Affected site").fill("GRID")

@@ -27,6 +27,7 @@ from wtforms import (
 from app.domain.ticket_content import TEXT_LIMITS
 from app.models import Change, Login, Ticket
 from app.web import (
+    bulk_forms,
     filter_forms,
     forms,
     partner_forms,
@@ -87,6 +88,8 @@ PLACES: dict[type[FlaskForm], str] = {
     filter_forms.SaveFilterForm: "/filters",
     filter_forms.FilterForm: "/filters/1/change",
     filter_forms.ReplaceFilterForm: "/filters/1/replace",
+    bulk_forms.BulkForm: "/tickets/bulk/preview",
+    bulk_forms.UndoBulkForm: "/tickets/bulk/1/undo",
 }
 WAITING = {people_forms.AskCodeForm, people_forms.ResetForm}
 """Open only to a login or a link that waits: tried in test_second_factor and test_reset."""
@@ -154,6 +157,8 @@ GOOD: dict[type[FlaskForm], dict[str, str]] = {
     filter_forms.SaveFilterForm: {"name": "Typed name", "use": "private", "query": "q=x"},
     filter_forms.FilterForm: {"name": "Typed name", "use": "shared"},
     filter_forms.ReplaceFilterForm: {"query": "q=x"},
+    bulk_forms.BulkForm: {"n": "1", "state": "in progress", "public_comment": "Typed text"},
+    bulk_forms.UndoBulkForm: {"reason": "Typed reason"},
 }
 REFUSED: dict[tuple[type[FlaskForm], str], set[int]] = {
     (forms.UndoForm, "name"): {404},
@@ -197,6 +202,7 @@ def classes() -> list[type[FlaskForm]]:
     return [
         kind
         for module in (
+            bulk_forms,
             filter_forms,
             forms,
             partner_forms,
@@ -273,7 +279,7 @@ def bad_texts(kind: type[FlaskForm], field: Field) -> Iterator[str]:
         yield from TIMES
     elif isinstance(field, RadioField | SelectField) and not isinstance(field, SelectMultipleField):
         yield from ("nonsense", "x" * 5000, "a\0b", "<b>", "INCIDENT")
-        if name not in ("network", "responsible_site", "theme"):
+        if name not in ("network", "responsible_site", "theme") and kind is not bulk_forms.BulkForm:
             yield ""
     elif name in CHOSEN:
         yield from (*CHOSEN[name], *CONTROL)
@@ -334,6 +340,7 @@ def test_every_form_is_tried(app: Flask) -> None:
         "/admin/cric",
         "/tickets/columns",  # test_filters tries this
         "/tickets/seen",  # test_visits tries this
+        "/tickets/bulk",  # test_bulk tries this
     }
     assert {rule for rule in posted - paths - uploads if not rule.endswith(buttons)} == set()
 
@@ -345,6 +352,7 @@ def test_every_field_refuses_what_it_cannot_take(
     opened(title="CERN-GRIDKA-LHCOPN-001 moves", category="change", sites=("DE-KIT", UNKNOWN))
     visitor = visit(cast.admin)
     visitor.send("/filters", {"name": "Mine", "use": "private", "query": ""})
+    visitor.send("/tickets/bulk", {"n": "1:1", "key": "k" * 32, "priority": "urgent"})
     path = PLACES[kind]
     shown = kind not in (
         forms.HandForm,
@@ -369,6 +377,8 @@ def test_every_field_refuses_what_it_cannot_take(
     shown_at = {
         filter_forms.SaveFilterForm: "/tickets",
         filter_forms.FilterForm: "/filters",
+        bulk_forms.BulkForm: "/tickets/bulk?n=1",
+        bulk_forms.UndoBulkForm: "/tickets/bulk/1",
         forms.CommentForm: TICKET,
         forms.RelationForm: TICKET,
         forms.ZoneForm: "/profile",

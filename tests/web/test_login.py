@@ -23,6 +23,7 @@ PUBLIC = {
     "login.login",
     "login.logout",
     "second_factor.ask",
+    "feeds.download",
     "reset.take",
     "reset.reset",
     "mails.stop",

@@ -29,12 +29,15 @@ from app.domain.access import Actor, Writer
 from app.domain.letters import Happened, Letter, stop_token
 from app.domain.relations import RelationRole
 from app.domain.ticket_content import NewTicket
+from app.domain.work import TIDY
 from app.extensions import db
 from app.factory import create_app
 from app.models import AccountSecret, ApiToken, Change, Login, Mail, MailLetter, Proposal
 from app.services import second_factor
 from app.services.attachments import add_attachment
+from app.services.bulk_changes import do_bulk_change
 from app.services.cric import refuse_proposal
+from app.services.feeds import make_feed
 from app.services.links import create_link
 from app.services.mail_choices import stop_mails
 from app.services.name_decisions import make_alias
@@ -52,6 +55,7 @@ from app.services.reset_links import make_reset_link
 from app.services.saved_filters import delete_filter, save_filter
 from app.services.sites import create_site
 from app.services.tickets import note_difference, open_ticket
+from app.services.timed_work import know_timed_work
 from app.services.tokens import (
     create_own_token,
     create_token,
@@ -68,6 +72,7 @@ from tests.harness.server import TEST_SECRET, test_settings
 from tests.permissions import PORTAL, Row
 from tests.web.test_login import log_in
 from tests.web.visitor import PageReader, Visitor
+from tests.worker.laid import lay_failed_job
 
 Sent = tuple[str, Mapping[str, str]]
 SECRET_WORD = "only for operators, this"
@@ -82,6 +87,17 @@ SENT: Final[Mapping[str, Sent]] = {
     "GET /tickets/* internal": ("/tickets/{internal_ticket}", {}),
     "POST /tickets/new": ("/tickets/new", {"title": "A new one"}),
     "POST /tickets/columns": ("/tickets/columns", {"columns": "title", "query": ""}),
+    "GET /tickets/bulk": ("/tickets/bulk?n={ticket}", {}),
+    "POST /tickets/bulk/preview": (
+        "/tickets/bulk/preview",
+        {"n": "{ticket}", "priority": "urgent"},
+    ),
+    "POST /tickets/bulk": (
+        "/tickets/bulk",
+        {"n": "{ticket}:1", "key": "{bulk_key}", "priority": "urgent"},
+    ),
+    "GET /tickets/bulk/*": ("/tickets/bulk/{bulk}", {}),
+    "POST /tickets/bulk/*/undo": ("/tickets/bulk/{bulk}/undo", {"reason": "x"}),
     "POST /tickets/seen": ("/tickets/seen", {"until": "2013-03-06", "query": ""}),
     "POST /filters": ("/filters", {"name": "{new_name}", "use": "private", "query": ""}),
     "POST /filters shared": ("/filters", {"name": "{new_name}", "use": "shared", "query": ""}),
@@ -167,6 +183,9 @@ SENT: Final[Mapping[str, Sent]] = {
         "/profile/second-factor/off",
         {"one_time_code": "{recovery_code}", "password": "{password}"},
     ),
+    "GET /calendar/feed/*.ics": ("/calendar/feed/{feed}.ics", {}),
+    "GET /calendar/feed/*.ics unknown": ("/calendar/feed/{new_name}.ics", {}),
+    "POST /calendar/feed/end": ("/calendar/feed/end", {"there": "{feed}"}),
     "GET /sites/* unknown": ("/sites/NOWHERE", {}),
     "POST /sites/new": (
         "/sites/new",
@@ -239,6 +258,8 @@ SENT: Final[Mapping[str, Sent]] = {
 }
 """Where and what is sent, if it is more than the address with the things that it names."""
 NAMED: Final = {
+    "/work/timed/*": "{timed_work}",
+    "/work/jobs/*": "{failed_job}",
     "/tickets/*": "{ticket}",
     "/mails/*": "{mail}",
     "/partners/accounts/*": "{account}",
@@ -251,8 +272,11 @@ NAMED: Final = {
 }
 """What the star of other addresses stands for, by how they begin."""
 UNLOGGED: Final = {
+    "/work/timed/*/run",
+    "/work/jobs/*/again",
     "/tickets/columns",
     "/tickets/seen",
+    "/tickets/bulk/preview",
     "/filters",
     "/filters/*/change",
     "/filters/*/replace",
@@ -279,7 +303,7 @@ PREFILLED: Final = {
     f"/{kind}/{do}" for kind in ("tickets", "sites", "links") for do in ("new", "*/edit")
 }
 """Forms of pages of their own: what they hold is sent with what ``SENT`` says."""
-ALWAYS_SHOWN: Final = {"/login", "/static/*"}
+ALWAYS_SHOWN: Final = {"/login", "/static/*", "/calendar/feed/*.ics"}
 
 
 @dataclass
@@ -357,6 +381,22 @@ class Things(dict[str, str]):
     def make_written(self) -> int:
         """A ticket that the person wrote."""
         return self._open(self._actor)
+
+    def make_bulk_key(self) -> str:
+        """A key as a preview holds it."""
+        return f"{self.world.count:032}"
+
+    def make_bulk(self) -> int:
+        """A change of several tickets: the person's, or of somebody else."""
+        cast = self.world.cast
+        by = {"other": cast.pic, "reader": cast.operator, "nobody": cast.operator}
+        return do_bulk_change(
+            self.world.session,
+            writer(by.get(self.column) or self._actor),
+            self["bulk_key"],
+            {int(self["ticket"]): 1},
+            {"priority": "urgent"},
+        ).id
 
     def _save_filter(self, by: Actor, *, shared: bool = False, deleted: bool = False) -> int:
         session, name = self.world.session, f"filter {self.world.count}"
@@ -546,6 +586,15 @@ class Things(dict[str, str]):
         make_alias(self.world.session, self._portal, kind, name, "DE-KIT", system="GOCDB")
         return name
 
+    def make_timed_work(self) -> str:
+        """A kind of timed work that a worker knows."""
+        know_timed_work(self.world.session, [TIDY.name], NOON)
+        return TIDY.name
+
+    def make_failed_job(self) -> int:
+        """A job that was given up."""
+        return lay_failed_job(self.world.session, "a job", datetime.now(UTC), "broken", {})
+
     def make_token(self) -> int:
         """A system's token."""
         return create_token(
@@ -612,6 +661,11 @@ class Things(dict[str, str]):
         number = int(self["proposal"])
         refuse_proposal(self.world.session, self._portal, number)
         return number
+
+    def make_feed(self) -> str:
+        """The secret of the person's feed of the calendar."""
+        actor = self._actor if self.person else self.world.cast.reader
+        return make_feed(self.world.session, writer(actor))
 
     def make_sample_site(self) -> str:
         """A site whose T1 dates are a sample."""

@@ -1,0 +1,64 @@
+"""The background work on its page: for operators; what failed is told with the reason."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from app.database import writing
+from app.domain.work import TIDY
+from app.models import TimedWork, Worker
+from app.services.job_queue import failed_jobs, queued_jobs
+from tests.cast import Cast
+from tests.web.conftest import Enter
+from tests.web.visitor import PageReader
+from tests.worker.laid import lay_background_work
+
+
+def test_an_operator_sees_what_ran_waits_and_failed_and_tries_again(
+    cast: Cast, session: Session, visit: Enter
+) -> None:
+    with writing(session):
+        number = lay_background_work(session, datetime.now(UTC))
+    page = PageReader(visit(cast.operator).get("/work").text)
+    assert "1 worker at work: portal-1.example" in page.text
+    assert "Closed 2 tickets: 17, 23" in page.text
+    assert "132 ms" in page.text
+    assert "OperationalError: the disk is full" in page.text
+    assert "Connection refused by mail.example:25" in page.text
+    assert "given up after 1 attempt" in page.text
+
+    visitor = visit(cast.operator)
+    visitor.get("/work")
+    answer = visitor.send(f"/work/jobs/{number}/again", {})
+    assert answer.status_code == 303
+    assert failed_jobs(session)[0].given_up is False
+    assert [row.name for row in queued_jobs(session) if row.retrying] == ["send-mails"]
+    session.rollback()
+    assert visitor.send(f"/work/timed/{TIDY.name}/run", {}).status_code == 303
+    assert session.get_one(TimedWork, TIDY.name).due <= datetime.now(UTC)
+    session.rollback()
+    assert visitor.send("/work/jobs/999999/again", {}).status_code == 404
+    assert visitor.send("/work/timed/nothing/run", {}).status_code == 404
+
+
+def test_others_do_not(cast: Cast, session: Session, visit: Enter) -> None:
+    with writing(session):
+        number = lay_background_work(session, datetime.now(UTC))
+    for actor in (cast.kit, cast.reader):
+        assert visit(actor).get("/work").status_code == 403
+        assert visit(actor).send(f"/work/jobs/{number}/again", {}).status_code == 403
+
+
+def test_a_missing_worker_is_told_in_plain_words(
+    cast: Cast, session: Session, visit: Enter
+) -> None:
+    page = PageReader(visit(cast.admin).get("/work").text)
+    assert "No worker was ever seen here." in page.text
+    now = datetime.now(UTC)
+    with writing(session):
+        seen = now - timedelta(minutes=12, seconds=5)
+        session.add(Worker(id="w", host="h", pid=1, begun_at=seen, seen_at=seen))
+    page = PageReader(visit(cast.admin).get("/work").text)
+    assert "No worker has been seen for 12 minutes" in page.text

@@ -1,0 +1,66 @@
+"""Background work as a worker leaves it, laid without one: for tests and pictures of its page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from app.domain.work import EVERY_WORK, TIDY
+from app.services import timed_work, workers
+from app.services.job_claims import claim_job, fail_job
+from app.services.job_queue import JSON, enqueue, note_failure
+
+
+def lay_failed_job(
+    session: Session, name: str, now: datetime, reason: str, arguments: Mapping[str, JSON]
+) -> int:
+    """A job that was tried once and given up, in a queue that holds no other; its number."""
+    enqueue(session, name, arguments)
+    if session.get_bind().dialect.name == "sqlite":
+        job = claim_job(session, "w", now, now + timedelta(minutes=1))
+        assert job is not None
+        fail_job(session, "w", job, now, reason, 0, for_good=True)
+        return job.id
+    number = session.execute(
+        text(
+            "UPDATE procrastinate_jobs SET status = 'doing' WHERE id ="
+            " (SELECT max(id) FROM procrastinate_jobs) RETURNING id"
+        )
+    ).scalar_one()
+    session.execute(
+        text("SELECT procrastinate_finish_job_v1(:id, 'failed', false)"), {"id": number}
+    )
+    note_failure(session, number, now, reason)
+    return int(number)
+
+
+def lay_background_work(session: Session, now: datetime) -> int:
+    """A worker that lives, every kind of timed work, of which one failed, a job that was given up
+    (its number is returned), and two that wait."""
+    workers.greet_worker(session, "w", "portal-1.example", 4711, now - timedelta(hours=3))
+    workers.note_worker_lives(session, "w", now)
+    names = [work.name for work in EVERY_WORK]
+    timed_work.know_timed_work(session, names, now - timedelta(days=1))
+    for work in EVERY_WORK[:2]:
+        begun = now - timedelta(minutes=4)
+        assert timed_work.claim_work(session, work.name, "w", begun, now)
+        timed_work.end_work(
+            session,
+            work.name,
+            "w",
+            begun,
+            took=timedelta(milliseconds=132),
+            outcome="Closed 2 tickets: 17, 23",
+        )
+    timed_work.run_soon(session, TIDY.name, now - timedelta(minutes=1))
+    assert timed_work.claim_work(session, TIDY.name, "w", now - timedelta(minutes=1), now)
+    failure = "OperationalError: the disk is full"
+    timed_work.end_work(session, TIDY.name, "w", now, took=timedelta(seconds=2), failure=failure)
+    reason = "ConnectionRefusedError: [Errno 111] Connection refused by mail.example:25"
+    number = lay_failed_job(session, "send-mails", now, reason, {"batch": 7})
+    enqueue(session, "send-mails", key="mails")
+    enqueue(session, "index", {"ticket": 12})
+    return number
