@@ -11,8 +11,6 @@ from collections.abc import Sequence
 from typing import Any, Final, Self
 
 from sqlalchemy import (
-    BindParameter, Boolean, ColumnElement, Integer, and_, bindparam, exists, false, or_, text,
-)
     BindParameter,
     Boolean,
     ColumnElement,
@@ -22,6 +20,7 @@ from sqlalchemy import (
     exists,
     false,
     or_,
+    text,
 )
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session

@@ -1,14 +1,14 @@
 """Indexes of the list of tickets: by each of its filters, and by its sorts
 
-Revision: 0009, after: 0008
+Revision: 0010, after: 0009
 """
 
 from __future__ import annotations
 
 from alembic import op
 
-revision = "0009"
-down_revision: str | None = "0008"
+revision = "0010"
+down_revision: str | None = "0009"
 branch_labels = None
 depends_on = None
 
