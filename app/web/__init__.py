@@ -39,6 +39,7 @@ from app.web import (
     profile,
     reset,
     second_factor,
+    shortcuts,
     sites,
     ticket_edit,  # noqa: F401  (its pages are on the blueprint of tickets)
     ticket_writing,  # noqa: F401  (likewise)
@@ -81,6 +82,7 @@ def register(flask_app: Flask) -> None:
         filters,
         visits,
         bulk,
+        shortcuts,
         sites,
         links,
         profile,
