@@ -1,14 +1,14 @@
 """Indexes of the list of tickets: by each of its filters, and by its sorts
 
-Revision: 0010, after: 0009
+Revision: 0011, after: 0010
 """
 
 from __future__ import annotations
 
 from alembic import op
 
-revision = "0010"
-down_revision: str | None = "0009"
+revision = "0011"
+down_revision: str | None = "0010"
 branch_labels = None
 depends_on = None
 
