@@ -1,17 +1,12 @@
-/* What htmx does not do: focus of the search, closing of panels, combo boxes for sites and links,
+/* What htmx does not do: closing of panels, combo boxes for sites and links,
    the computed length of a period, dropping of files, the progress of an upload, the keyboard's
    place in what is replaced, and the warning before typed text is lost. Every page works without this file. */
 (function () {
   "use strict";
 
-  /* ---- search focus with "/" ---- */
+  /* ---- closing of panels ---- */
   document.addEventListener("keydown", function (event) {
     const at = event.target;
-    const typing = at.closest("input, textarea, select, [contenteditable]");
-    if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
-      const search = document.getElementById("search");
-      if (search) { event.preventDefault(); search.focus(); search.select(); }
-    }
     if (event.key === "Escape") {
       const open = at.closest("details[data-closes][open]");
       if (open) { open.open = false; open.querySelector("summary").focus(); }

@@ -214,6 +214,8 @@ One's profile                   | GET /profile                          | yes | 
 Set one's time zone             | POST /profile/time-zone               | yes | yes | yes | yes | yes | login
 Set one's password              | POST /profile/password                | yes | yes | yes | yes | yes | login
 Set one's theme                 | POST /profile/theme                   | yes | yes | yes | yes | yes | login
+Look at the keys                | GET /shortcuts                        | yes | yes | yes | yes | yes | login
+Switch single keys on or off    | POST /shortcuts                       | yes | yes | yes | yes | yes | login
 Set one's mail address          | POST /profile/mail                    | yes | yes | yes | yes | yes | login
 Choose which mails one gets     | POST /profile/mails                   | yes | yes | yes | yes | yes | login
 End one of one's logins         | POST /profile/end-login               | yes | yes | yes | yes | yes | login
@@ -229,6 +231,7 @@ Read the table of fields        | GET /guide/fields                     | yes | 
 Read the fault numbers          | GET /guide/faults                     | yes | yes | yes | yes | yes | login
 Read about the native service   | GET /guide/native                     | yes | yes | yes | yes | yes | login
 Style sheets and scripts        | GET /static/*                         | yes | yes | yes | yes | yes | yes
+Our scripts                     | GET /scripts.js                       | yes | yes | yes | yes | yes | yes
 Log out                         | POST /logout                          | yes | yes | yes | yes | yes | yes
 The login page                  | GET /login                            | yes | yes | yes | yes | yes | yes
 Log in                          | POST /login                           | yes | yes | yes | yes | yes | -

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import click
 from sqlalchemy.orm import Session
@@ -70,11 +70,11 @@ def add_file_commands(group: click.Group, kind: Records) -> None:
     @click.option("--source", type=TEXT, default="", help="Where what changes is known from.")
     @click.option("--why", type=TEXT, default="", help="The reason, for the history.")
     def import_(file: str, source: str, why: str, *, dry_run: bool) -> None:
-        content = _content(file)
+        content = read_content(file)
         session = db.session()
         transaction: Callable[[Session], Any] = trying if dry_run else writing
         try:
-            with _nothing_to_tidy(), transaction(session):
+            with nothing_to_tidy(), transaction(session):
                 imported = import_file(
                     session,
                     command_writer(),
@@ -93,7 +93,7 @@ def add_file_commands(group: click.Group, kind: Records) -> None:
 
 
 @contextmanager
-def _nothing_to_tidy() -> Iterator[None]:
+def nothing_to_tidy() -> Iterator[None]:
     """Thousands of rows stay until the end: searching them for garbage is a fifth of the time, in
     which all other writers wait."""
     gc.disable()
@@ -107,22 +107,19 @@ def _format_by_name(file: str) -> FileFormat:
     return FileFormat.JSON if file.lower().endswith(".json") else FileFormat.CSV
 
 
-def _content(file: str) -> bytes:
+def read_content(file: str, most: int = MOST_BYTES) -> bytes:
+    """A file, or standard input for ``-``. Raises ``SettingError``."""
     try:
         if file == _STANDARD:
-            content = sys.stdin.buffer.read(MOST_BYTES + 1)
+            content = sys.stdin.buffer.read(most + 1)
         else:
             with Path(file).open("rb") as source:
-                content = _read(source)
+                content = source.read(most + 1)
     except OSError as error:
         raise SettingError(f"{file} cannot be read: {error.strerror}") from None
-    if len(content) > MOST_BYTES:
-        raise SettingError(f"{file} is larger than {MOST_BYTES // 1024 // 1024} MiB")
+    if len(content) > most:
+        raise SettingError(f"{file} is larger than {most // 1024 // 1024} MiB")
     return content
-
-
-def _read(source: IO[bytes]) -> bytes:
-    return source.read(MOST_BYTES + 1)
 
 
 def _tell(done: int, whole: int) -> None:

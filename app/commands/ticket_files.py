@@ -1,29 +1,52 @@
-"""``flask tickets export``: all tickets as a file."""
+"""``flask tickets export|import``: all tickets as a file, and old tickets from one."""
 
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
 from sqlalchemy import Engine
 
+from app.commands.arguments import TEXT, command_writer
 from app.commands.base import PortalCommand
+from app.commands.registry_files import nothing_to_tidy, read_content
+from app.database import writing
 from app.domain.access import SYSTEM
-from app.domain.errors import SettingError
+from app.domain.errors import Invalid, SettingError
+from app.domain.registry_files import BadFile, Problem
+from app.domain.ticket_file_reading import ENCODINGS
 from app.domain.ticket_files import csv_head, csv_lines
 from app.extensions import db
 from app.services.ticket_export import exported_numbers, exported_rows
+from app.services.ticket_import import (
+    DEFAULT_SOURCE,
+    Fate,
+    Imported,
+    Outcome,
+    Source,
+    examine_tickets,
+    import_lines,
+    import_tickets,
+    parts_of,
+)
 from app.services.ticket_lists import TicketFilter
 from app.services.ticket_workbook import MOST_ROWS, workbook_pieces
 
+MOST_BYTES = 1024 * 1024 * 1024
 _STANDARD = "-"
+_ANOTHER = (
+    "Tickets that were imported before with another content stay as they are."
+    " If these are of another system, give its name with --source."
+)
 
 
 def add_file_commands(group: click.Group) -> None:
-    """Give the group its command ``export``."""
+    """Give the group its commands ``export`` and ``import``."""
     group.add_command(_export)
+    group.add_command(_import)
 
 
 @click.command("export", cls=PortalCommand)
@@ -63,3 +86,133 @@ def _csv(engine: Engine, numbers: Sequence[int]) -> Iterator[bytes]:
     yield csv_head().encode()
     for rows in exported_rows(engine, numbers):
         yield csv_lines(rows).encode()
+
+
+@click.command("import", cls=PortalCommand)
+@click.argument("file", type=click.Path(dir_okay=False, allow_dash=True))
+@click.option("--dry-run", is_flag=True, help="Only tell what each line would become.")
+@click.option(
+    "--source",
+    "name",
+    type=TEXT,
+    default=DEFAULT_SOURCE,
+    show_default=True,
+    help="The system that the tickets were in: with their number there it makes each known again.",
+)
+@click.option(
+    "--encoding",
+    type=click.Choice(list(ENCODINGS)),
+    help="Instead of UTF-8, or UTF-16 if the file is marked as such.",
+)
+@click.option("--only-good", is_flag=True, help="Leave out the lines that are wrong.")
+@click.option(
+    "--in-parts",
+    is_flag=True,
+    help="A thousand lines are one transaction, so that others can write in between; if it is"
+    " broken off, the same command goes on where it ended.",
+)
+def _import(
+    file: str, name: str, encoding: str | None, *, dry_run: bool, only_good: bool, in_parts: bool
+) -> None:
+    """Take old tickets from FILE (CSV, the columns of an export), all or nothing.
+
+    Their times and states are kept, their old numbers become external references, and nobody gets a
+    mail. A ticket that was imported before stays as it is.
+    """
+    source = Source(read_content(file, MOST_BYTES), name, encoding or "")
+    if dry_run:
+        _tell_each(source, only_good=only_good)
+        return
+    try:
+        with nothing_to_tidy():
+            if not only_good:
+                _require_good(source)  # before anybody waits for it
+            done = _in_parts(source) if in_parts else _at_once(source, only_good=only_good)
+    except BadFile as error:
+        _tell_wrong(error.problems)
+        raise Invalid("file", error.summary) from None
+    _tell_wrong(done.wrong)
+    if done.counts.get(Fate.DIFFERS):
+        click.echo(_ANOTHER, err=True)
+    span = "" if done.first is None else f", tickets {done.first} to {done.last}"
+    click.echo(f"Done: {_counted(Counter(done.counts))}{span}.")
+
+
+def _at_once(source: Source, *, only_good: bool) -> Imported:
+    session = db.session()
+    with writing(session):
+        return import_tickets(
+            session, command_writer(), source, only_good=only_good, progress=_progress
+        )
+
+
+def _in_parts(source: Source) -> Imported:
+    session, by = db.session(), command_writer()
+    done = Imported({})
+    for part in parts_of(source, by.now):
+        with writing(session):
+            done = done.and_then(import_lines(session, by, source.name, part))
+        _progress(done.lines)
+    return done
+
+
+def _require_good(source: Source) -> None:
+    """Raise ``BadFile`` if a line is wrong."""
+    session = db.session()
+    outcomes = examine_tickets(session, command_writer(), source)
+    wrong = [problem for outcome in outcomes for problem in outcome.problems]
+    session.rollback()
+    if wrong:
+        raise BadFile(wrong)
+
+
+def _progress(lines: int) -> None:
+    if lines % 1000 == 0:
+        click.echo(f"{lines} lines", err=True)
+
+
+def _tell_each(source: Source, *, only_good: bool) -> None:
+    """Print what would become of each line."""
+    counts: Counter[Fate] = Counter()
+    try:
+        for outcome in examine_tickets(db.session(), command_writer(), source):
+            counts[outcome.fate] += 1
+            for line in _lines_of(outcome):
+                click.echo(line)
+    except BadFile as error:
+        _tell_wrong(error.problems)
+        raise Invalid("file", error.summary) from None
+    if counts[Fate.DIFFERS]:
+        click.echo(_ANOTHER, err=True)
+    click.echo(f"Nothing was written; it would be: {_counted(counts)}.")
+    if counts[Fate.WRONG] and not only_good:
+        raise Invalid("file", "The file has wrong lines: all or none are imported (--only-good)")
+
+
+def _lines_of(outcome: Outcome) -> list[str]:
+    begin = f"line {outcome.line}: {outcome.number}"
+    notes = "".join(f"; {note}" for note in outcome.notes)
+    return {
+        Fate.NEW: [f"{begin} would be created{notes}"],
+        Fate.KNOWN: [f"{begin} is ticket {outcome.ticket} already"],
+        Fate.DIFFERS: [
+            f"{begin} was imported with another content; ticket {outcome.ticket} stays as it is"
+        ],
+        Fate.WRONG: [str(problem) for problem in outcome.problems],
+    }[outcome.fate]
+
+
+def _tell_wrong(problems: Sequence[Problem]) -> None:
+    for problem in problems:
+        click.echo(str(problem), err=True)
+
+
+def _counted(counts: Counter[Fate]) -> str:
+    words = {
+        Fate.NEW: "new",
+        Fate.KNOWN: "imported before",
+        Fate.DIFFERS: "imported before with another content",
+        Fate.WRONG: "wrong",
+    }
+    some = [f"{counts[fate]} {word}" for fate, word in words.items() if counts[fate]]
+    return ", ".join(some) or "no tickets"

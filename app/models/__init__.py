@@ -41,6 +41,7 @@ from app.models.relations import Acknowledgement, TicketRelation
 from app.models.search import TicketWords
 from app.models.tickets import (
     ExternalReference,
+    ImportedTicket,
     OriginDifference,
     OriginKey,
     RequestKey,
@@ -72,6 +73,7 @@ __all__ = [
     "ExternalReference",
     "FactSource",
     "FailedLogins",
+    "ImportedTicket",
     "Job",
     "JobFailure",
     "LhcPeriod",

@@ -221,6 +221,20 @@ class OriginDifference(Base):
     at: Mapped[datetime] = mapped_column(UtcTime)
 
 
+class ImportedTicket(Base):
+    """A ticket that came in a file: the same number of the same source never comes twice."""
+
+    __tablename__ = "imported_tickets"
+
+    source: Mapped[str] = mapped_column(String(255), primary_key=True)
+    """The system that it was in, as the importer calls it."""
+    number: Mapped[str] = mapped_column(String(255), primary_key=True)
+    """Its number there."""
+    ticket_number: Mapped[int] = mapped_column(ForeignKey("tickets.number"), unique=True)
+    content_digest: Mapped[str] = mapped_column(String(64))
+    """SHA-256 of what its line said."""
+
+
 class RequestKey(Base):
     """The key of a creation through the native service: a repeat answers its ticket."""
 

@@ -38,7 +38,9 @@ from app.web import (
     people,
     profile,
     reset,
+    scripts,
     second_factor,
+    shortcuts,
     sites,
     ticket_edit,  # noqa: F401  (its pages are on the blueprint of tickets)
     ticket_writing,  # noqa: F401  (likewise)
@@ -81,6 +83,8 @@ def register(flask_app: Flask) -> None:
         filters,
         visits,
         bulk,
+        shortcuts,
+        scripts,
         sites,
         links,
         profile,

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from time import monotonic
 
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from app.domain.jobs import reason_of, retry_pause
 from app.models import Change
@@ -39,7 +40,7 @@ class Life:
         with self._context.writing() as session:
             workers.greet_worker(session, self._worker, socket.gethostname(), os.getpid(), now)
             timed_work.know_timed_work(session, TIMED, now)
-        self._free(now)
+            self._free_stalled(session, now)
 
     def step(self) -> bool:
         """One sign of life."""
@@ -47,16 +48,15 @@ class Life:
         with self._context.writing() as session:
             workers.note_worker_lives(session, self._worker, now)
             job_claims.extend_claims(session, self._worker, now + self._pace.lease_time)
-        self._free(now)
+            self._free_stalled(session, now)
         return False
 
-    def _free(self, now: datetime) -> None:
-        with self._context.writing() as session:
-            freed = (
-                job_claims.free_stalled(session, now)
-                if self._embedded
-                else free_stalled_jobs(session, now, self._pace.lease_time)
-            )
+    def _free_stalled(self, session: Session, now: datetime) -> None:
+        freed = (
+            job_claims.free_stalled(session, now)
+            if self._embedded
+            else free_stalled_jobs(session, now, self._pace.lease_time)
+        )
         if freed:
             _log.warning("jobs of a killed worker are begun anew", extra={"jobs": freed})
 
@@ -110,7 +110,7 @@ class TimedWork:
         """Do one kind of work that is due."""
         now = self._context.now()
         with self._context.reading() as session:
-            due = timed_work.due_work(session, TIMED, now)
+            due = timed_work.due_work(session, TIMED, self._worker, now)
         for name in due:
             with self._context.writing() as session:
                 until = now + self._pace.lease_time

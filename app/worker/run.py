@@ -8,11 +8,13 @@ import signal
 import threading
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from time import monotonic
 from types import FrameType
 from typing import Final, Protocol
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.domain.jobs import reason_of
 from app.worker.context import Context
@@ -85,17 +87,26 @@ class WorkerProcess:
     def work_once(self) -> None:
         """Do all that is due now, and what follows from it; then end."""
         self._life.begin()
+        done = threading.Event()
+        beating = self._thread("life", lambda: self._beat_until(done))
+        queue = EmbeddedQueue(self._context, self._id, self._pace)
         try:
             for _ in range(MOST_ROUNDS):
                 heard, worked = self._listening.step(), self._timed.step()
-                done = EmbeddedQueue(self._context, self._id, self._pace).step() if (
-                    self._embedded
-                ) else self._empty_engine()  # fmt: skip
+                tried = queue.step() if self._embedded else self._empty_engine()
                 sent = self._mails.step()
-                if self._ending.is_set() or not (heard or worked or done or sent):
+                if self._ending.is_set() or not (heard or worked or tried or sent):
                     return
         finally:
+            done.set()
+            beating.join()
             self._life.end()
+
+    def _beat_until(self, done: threading.Event) -> None:
+        """What this worker holds stays its own, however long it takes."""
+        while not done.wait(self._pace.beat):
+            with suppress(SQLAlchemyError):  # the next one may come through
+                self._life.step()
 
     def _begin(self) -> None:
         """Be known, as soon as the database can be used."""

@@ -6,7 +6,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from app.domain.ticket_content import NewTicket
-from tests.browser.visit import lay, people_of
+from app.services.ticket_lists import PAGE
+from tests.browser.visit import lay, log_in, people_of
 from tests.cast import PASSWORD, Cast
 from tests.harness.server import LiveServer
 
@@ -99,3 +100,96 @@ def test_search_menu_and_combo_box(
     expect(page.locator("#links")).to_have_values(["CERN-PIC-LHCOPN-001"])
     keys.press("Backspace")
     expect(page.locator("#links")).to_have_values([])
+
+
+def focused(page: Page) -> str:
+    return str(page.evaluate("document.activeElement.innerText"))
+
+
+def test_single_keys_walk_the_list_tick_and_change_tickets(
+    browser_page: Page, sqlite_server: LiveServer, cast: Cast
+) -> None:
+    numbers = lay(
+        sqlite_server,
+        cast.operator,
+        *(NewTicket(title=f"Storm {index}") for index in range(PAGE + 2)),
+    )
+    page, keys = browser_page, browser_page.keyboard
+    log_in(page, sqlite_server, "operator", "/tickets?q=storm&sort=number")
+    keys.press("j")
+    assert focused(page) == "Storm 0"
+    keys.press("x")
+    keys.press("j")
+    keys.press("j")
+    keys.press("x")
+    assert focused(page) == "Storm 2"
+    expect(page.locator("[data-picked]")).to_have_text("2 tickets ticked")
+    keys.press("k")
+    keys.press("o")
+    page.wait_for_url(f"**/tickets/{numbers[1]}")
+    keys.press("c")
+    expect(page.locator(".write textarea").first).to_be_focused()
+    keys.type("just gone, no key does anything: / ? j n")
+    expect(page.locator("dialog[open]")).to_have_count(0)
+    keys.press("Control+Enter")
+    expect(page.locator(".timeline .entry").last).to_have_text(
+        "just gone, no key does anything: / ? j n"
+    )
+    page.locator("h1").click()
+    keys.press("u")
+    page.wait_for_url("**/tickets?q=storm&sort=number")
+
+    # the last title of a page brings the next page
+    page.locator(".tickets .title").nth(PAGE - 1).focus()
+    keys.press("j")
+    expect(page.locator(".tickets .title")).to_have_count(PAGE + 2)
+    expect(page.get_by_role("link", name=f"Storm {PAGE}")).to_be_focused()
+
+    # what is ticked is changed without the mouse
+    page.get_by_label("Tick all on this page").check()
+    expect(page.locator("[data-picked]")).to_have_text(f"{PAGE + 2} tickets ticked")
+    page.get_by_label("Tick all on this page").uncheck()
+    page.get_by_role("link", name="Storm 0", exact=True).focus()
+    keys.press("x")
+    keys.press("b")
+    page.wait_for_url("**/tickets/bulk?*")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Change 1 ticket")
+    page.get_by_label("Priority").select_option("urgent")
+    page.get_by_role("button", name="Preview").click()
+    page.get_by_role("button", name="Change 1 ticket").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("1 ticket changed")
+    page.get_by_role("button", name="Take back the change of 1 ticket").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("1 ticket put back")
+
+
+def test_the_sheet_tells_the_keys_and_they_can_be_switched_off(
+    browser_page: Page, sqlite_server: LiveServer, cast: Cast
+) -> None:
+    page, keys = browser_page, browser_page.keyboard
+    log_in(page, sqlite_server, "reader", "/tickets")
+    keys.press("?")
+    sheet = page.get_by_role("dialog", name="Keyboard shortcuts")
+    expect(sheet).to_be_visible()
+    expect(sheet.get_by_role("button", name="Close")).to_be_focused()
+    keys.press("g")
+    keys.press("s")
+    expect(sheet).to_be_visible()  # under it nothing moves
+    keys.press("Escape")
+    expect(sheet).not_to_be_visible()
+    keys.press("n")  # a reader opens none
+    keys.press("g")
+    keys.press("s")
+    page.wait_for_url("**/sites")
+    keys.press("Control+j")
+    keys.press("?")
+    page.get_by_role("button", name="Switch them off").click()
+    page.wait_for_url("**/shortcuts")
+    keys.press("g")
+    keys.press("t")
+    keys.press("/")
+    expect(page.get_by_role("searchbox")).not_to_be_focused()
+    expect(page).to_have_url(f"{sqlite_server.url}/shortcuts")
+    page.get_by_role("button", name="Switch them on").click()
+    page.get_by_text("Keyboard shortcuts are on").wait_for()
+    keys.press("/")
+    expect(page.get_by_role("searchbox")).to_be_focused()

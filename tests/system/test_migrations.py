@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
+from importlib import resources
 from multiprocessing.synchronize import Barrier
 
 import pytest
@@ -14,6 +15,7 @@ from sqlalchemy import Connection, MetaData, inspect, select, text
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
+from app.config import PROJECT
 from app.domain.access import SYSTEM, Door, Role, Writer
 from app.models import Change, Link, Site, UnknownLink, User, UtcTime
 from app.services.links import change_link
@@ -52,6 +54,13 @@ def test_there_is_one_newest_revision(empty_database: str) -> None:
         assert len(ScriptDirectory.from_config(alembic_config(engine)).get_heads()) == 1
     finally:
         engine.dispose()
+
+
+def test_the_job_engine_brings_the_schema_that_a_migration_made() -> None:
+    """If not, its own migrations between the two versions belong into one of ours."""
+    ours = (PROJECT / "migrations" / "procrastinate-3.10.sql").read_text("utf-8")
+    theirs = resources.files("procrastinate.sql") / "schema.sql"
+    assert ours == theirs.read_text("utf-8")
 
 
 def test_migrations_name_no_type_of_the_portal() -> None:

@@ -341,6 +341,7 @@ def test_every_form_is_tried(app: Flask) -> None:
         "/tickets/columns",  # test_filters tries this
         "/tickets/seen",  # test_visits tries this
         "/tickets/bulk",  # test_bulk tries this
+        "/shortcuts",  # test_profile tries this
     }
     assert {rule for rule in posted - paths - uploads if not rule.endswith(buttons)} == set()
 

@@ -101,3 +101,16 @@ def test_the_mail_address_is_ones_own(session: Session, cast: Cast, visit: Enter
         assert page.form("/profile/mail").values("mail") == [bad]
     assert visitor.send("/profile/mail", {"mail": ""}).status_code == 303
     assert find_user(session, "reader").mail == ""
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_single_keys_can_be_switched_off(cast: Cast, visit: Enter) -> None:
+    visitor = visit(cast.reader)
+    assert 'data-shortcuts="on"' in visitor.get("/shortcuts").text
+    assert visitor.send("/shortcuts", {"on": "no"}).status_code == 303
+    assert 'data-shortcuts="off"' in visitor.get("/sites").text
+    assert 'data-shortcuts="on"' in visit(cast.kit).get("/sites").text  # of each for itself
+    assert "Single keys are off" in visitor.read("/shortcuts").text
+    answer = visitor.send("/shortcuts", {"on": "perhaps"})
+    assert answer.status_code == 422
+    assert "Shortcuts takes yes or no" in answer.text

@@ -1,0 +1,185 @@
+/* Single keys, the sheet that tells of them (templates/shortcuts), and ticking rows of the list.
+   No key does anything while one types, with a modifier, or for a person who switched them off
+   (WCAG 2.1.4); the place in the list is the focus itself, so that a screen reader goes along.
+   Every page works without this file. */
+(function () {
+  "use strict";
+  const PLACES = { h: "/", t: "/tickets", s: "/sites", l: "/links", c: "/calendar", m: "/mails", w: "/work", a: "/admin", f: "/filters", p: "/profile" };
+  const TEXTLESS = ["checkbox", "radio", "button", "submit", "reset", "file", "image"];
+  const WAIT = 1500;
+  let going = 0, sheet = null;
+
+  function one(selector, root) {
+    return (root || document).querySelector(selector);
+  }
+  function typing(at) {
+    const field = at.closest("input, textarea, select, [contenteditable]");
+    return Boolean(field) && !(field.matches("input") && TEXTLESS.includes(field.type));
+  }
+  function follow(selector) {
+    const found = one(selector);
+    if (found) found.click();
+    return Boolean(found);
+  }
+
+  /* ---- the list: the focus goes from title to title ---- */
+  function titles() {
+    return Array.from(document.querySelectorAll("#list a.title"));
+  }
+  function row() {
+    return document.activeElement.closest("#list tbody tr");
+  }
+  function step(by) {
+    const all = titles(), here = row();
+    if (!all.length) return false;
+    const at = here ? all.indexOf(one("a.title", here)) : (by > 0 ? -1 : all.length);
+    const next = all[at + by];
+    if (next) {
+      next.focus();
+      next.scrollIntoView({ block: "nearest" });
+    } else if (by > 0) {
+      const count = all.length, more = one("#more a");
+      if (!more) return true;
+      document.addEventListener("htmx:afterSettle", function () {
+        const now = titles();
+        if (now.length > count) now[count].focus();
+      }, { once: true });
+      more.click();
+    }
+    return true;
+  }
+  function tick() {
+    const box = row() && one('[name="n"]', row());
+    if (!box) return false;
+    box.checked = !box.checked;
+    box.dispatchEvent(new Event("change", { bubbles: true }));
+    return true;
+  }
+  function open() {
+    const title = row() && one("a.title", row());
+    if (title) title.click();
+    return Boolean(title);
+  }
+  function write(kind) {
+    const choice = one('.write [name="kind"][value="' + kind + '"]'), text = one(".write textarea");
+    if (!text || !choice) return false;
+    choice.checked = true;
+    choice.dispatchEvent(new Event("change", { bubbles: true }));
+    text.focus();
+    text.scrollIntoView({ block: "center" });
+    return true;
+  }
+  function filter() {
+    const menu = one("#list .filters details:has(.filter-panel)");
+    if (!menu) return false;
+    menu.open = true;
+    one("input:not([type=hidden])", one(".filter-panel", menu)).focus();
+    return true;
+  }
+  function search() {
+    const field = document.getElementById("search");
+    if (!field) return false;
+    field.focus();
+    field.select();
+    return true;
+  }
+
+  /* ---- the sheet ---- */
+  function show() {
+    if (!sheet) {
+      sheet = document.createElement("dialog");
+      sheet.className = "sheet";
+      sheet.setAttribute("aria-labelledby", "sheet-title");
+      document.body.append(sheet);
+      sheet.addEventListener("click", function (event) { if (event.target === sheet) sheet.close(); });
+    }
+    fetch("/shortcuts", { headers: { "HX-Request": "true" }, credentials: "same-origin" }).then(function (answer) {
+      if (answer.status !== 200) throw new Error("no sheet");
+      return answer.text();
+    }).then(function (text) {
+      sheet.innerHTML = text;
+      one("[data-close]", sheet).hidden = false;
+      one("[data-close]", sheet).addEventListener("click", function () { sheet.close(); });
+      if (!sheet.open) sheet.showModal();
+    }).catch(function () { window.location.assign("/shortcuts"); });
+    return true;
+  }
+
+  const KEYS = {
+    "?": show,
+    "/": search,
+    j: function () { return step(1); },
+    k: function () { return step(-1); },
+    o: open,
+    x: tick,
+    f: filter,
+    b: function () { return Boolean(one('#list [name="n"]:checked')) && follow("#bulk button"); },
+    n: function () { return follow('a[href="/tickets/new"]') || (document.body.dataset.writes === "yes" && go("/tickets/new")); },
+    c: function () { return write("public"); },
+    i: function () { return write("internal"); },
+    e: function () { return follow('#ticket a[href$="/edit"], .head a[href$="/edit"]'); },
+    u: function () { return follow(".crumbs a:last-of-type, .crumbs li:has(+ li:last-child) a"); },
+  };
+  function go(path) {
+    window.location.assign(path);
+    return true;
+  }
+  function place(key) {
+    const path = PLACES[key];
+    return Boolean(path) && (follow('.bar a[href="' + path + '"]') || (path === "/filters" && go(path)));
+  }
+
+  document.addEventListener("keydown", function (event) {
+    const at = event.target;
+    if ((event.ctrlKey || event.metaKey) && event.key === "Enter" && at.matches("textarea")) {
+      event.preventDefault();
+      at.form.requestSubmit();
+      return;
+    }
+    if (event.key === "Escape" && at.id === "search") at.blur();
+    if (document.body.dataset.shortcuts !== "on" || event.defaultPrevented || event.isComposing) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.repeat && event.key !== "j" && event.key !== "k") return;
+    if (typing(at) || one("dialog[open]")) return;
+    const goes = going && Date.now() - going < WAIT;
+    going = 0;
+    if (goes ? place(event.key) : KEYS[event.key] && KEYS[event.key]()) event.preventDefault();
+    else if (event.key === "g" && !goes) going = Date.now();
+  });
+
+  /* ---- ticking rows: all of the page, a range with Shift, how many ---- */
+  let last = null;
+  function boxes() {
+    return Array.from(document.querySelectorAll('#list [name="n"]'));
+  }
+  function count() {
+    const all = boxes(), ticked = all.filter(function (box) { return box.checked; }).length;
+    const head = one("[data-pick-all]"), words = one("[data-picked]");
+    if (head) { head.hidden = false; head.checked = ticked > 0 && ticked === all.length; head.indeterminate = ticked > 0 && ticked < all.length; }
+    if (words) words.textContent = ticked ? ticked + (ticked === 1 ? " ticket ticked" : " tickets ticked") : "";
+  }
+  document.addEventListener("change", function (event) {
+    if (event.target.matches("[data-pick-all]")) boxes().forEach(function (box) { box.checked = event.target.checked; });
+    if (event.target.matches('[data-pick-all], #list [name="n"]')) count();
+  });
+  document.addEventListener("click", function (event) {
+    if (!event.target.matches('#list [name="n"]')) return;
+    const all = boxes(), from = all.indexOf(last), to = all.indexOf(event.target);
+    if (event.shiftKey && from >= 0) {
+      all.slice(Math.min(from, to), Math.max(from, to) + 1).forEach(function (box) { box.checked = event.target.checked; });
+      count();
+    }
+    last = event.target;
+  });
+  document.addEventListener("htmx:afterSettle", count);
+  document.addEventListener("DOMContentLoaded", count);
+  window.addEventListener("pageshow", count);
+
+  /* ---- what takes a while says so, and is sent once ---- */
+  document.addEventListener("submit", function (event) {
+    const words = event.target.dataset.busy, button = event.submitter;
+    if (!words || !button) return;
+    button.setAttribute("aria-live", "polite");
+    button.textContent = words;
+    window.setTimeout(function () { button.disabled = true; }, 0);
+  });
+})();

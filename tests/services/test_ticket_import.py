@@ -1,0 +1,262 @@
+"""Old tickets from files: the round trip, the same file twice, wrong lines, and what is logged."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import Engine, func, select
+from sqlalchemy.orm import Session
+
+from app import demo
+from app.database import writing
+from app.domain.access import SYSTEM, Door, Writer
+from app.domain.errors import Forbidden
+from app.domain.ticket_content import NewTicket
+from app.domain.ticket_files import csv_head, csv_lines
+from app.models import Change, ExternalReference, Ticket, UnknownLink
+from app.services.changes import TICKET, changes_of
+from app.services.reference import add_links, seed_reference
+from app.services.ticket_export import exported_numbers, exported_rows
+from app.services.ticket_import import (
+    Fate,
+    LinesLeft,
+    Source,
+    examine_tickets,
+    import_tickets,
+)
+from app.services.ticket_lists import TicketFilter
+from app.services.tickets import change_ticket, open_ticket
+from tests.cast import NOON, Cast, enter, writer
+from tests.harness.databases import fresh_database, open_engine
+
+LATER = NOON + timedelta(days=1)
+BY = Writer(SYSTEM, Door.COMMAND, LATER)
+LINK = "CERN-GRIDKA-LHCOPN-001"
+HEAD = "number,title,state,created"
+
+
+@pytest.fixture
+def cast(session: Session) -> Cast:
+    return enter(session)
+
+
+def export(engine: Engine) -> str:
+    numbers = exported_numbers(engine, SYSTEM, TicketFilter(sort="number"))
+    return csv_head() + "".join(map(csv_lines, exported_rows(engine, numbers)))
+
+
+def table(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+def file(*lines: str, head: str = HEAD, name: str = "old") -> Source:
+    return Source("\n".join((head, *lines)).encode(), name)
+
+
+def imported(session: Session, source: Source, *, only_good: bool = False) -> Mapping[Fate, int]:
+    with writing(session):
+        return import_tickets(session, BY, source, only_good=only_good).counts
+
+
+def wrong(session: Session, source: Source) -> list[str]:
+    """What is told of the file, line by line."""
+    told = [
+        str(problem)
+        for outcome in examine_tickets(session, BY, source)
+        for problem in outcome.problems
+    ]
+    session.rollback()
+    return told
+
+
+def tickets(session: Session) -> int:
+    count = session.scalar(select(func.count()).select_from(Ticket)) or 0
+    session.rollback()
+    return count
+
+
+def test_an_export_of_the_demo_comes_back_the_same(session: Session) -> None:
+    """The demo's export, imported into a portal that only has the registry, and exported."""
+    now = datetime.now(UTC)
+    kind = session.get_bind().dialect.name
+    with writing(session):
+        demo.seed_demo(session, now)
+    engine = session.get_bind()
+    assert isinstance(engine, Engine)
+    before = export(engine)
+    with fresh_database(kind) as url:
+        other = open_engine(url)
+        by = Writer(SYSTEM, Door.COMMAND, now)
+        with Session(other) as empty:
+            with writing(empty):
+                seed_reference(empty, by)
+                add_links(empty, by, demo.LINKS)
+            source = Source(before.encode(), "the demo")
+            with writing(empty):
+                done = import_tickets(empty, by, source)
+            assert done.counts == {Fate.NEW: len(table(before))}
+            rows = empty.execute(
+                select(ExternalReference.reference, ExternalReference.ticket_number).where(
+                    ExternalReference.kind == "other", ExternalReference.provider == "the demo"
+                )
+            )
+            numbers = {row.reference: row.ticket_number for row in rows}
+        after = export(other)
+        other.dispose()
+    wanted = [row | {"number": str(numbers[row["number"]])} for row in table(before)]
+    assert len(wanted) > 200
+    assert sorted(table(after), key=lambda row: int(row["number"])) == sorted(
+        wanted, key=lambda row: int(row["number"])
+    )
+
+
+def test_the_same_file_twice_makes_nothing_twice(session: Session, cast: Cast) -> None:
+    source = file('7,"=down",closed,2011-01-02T03:04:05Z', "8,up,verified,2011-01-03")
+    assert imported(session, source) == {Fate.NEW: 2}
+    assert imported(session, source) == {Fate.KNOWN: 2}
+    # what people did since stays, and a line that says something else is told and left alone
+    with writing(session):
+        change_ticket(session, writer(cast.operator, LATER), 1, {"public_comment": "old"})
+    other = file("7,quite another,closed,2011-01-02T03:04:05Z", "8,up,verified,2011-01-03")
+    assert imported(session, other) == {Fate.DIFFERS: 1, Fate.KNOWN: 1}
+    fates = [(item.ticket, item.fate) for item in examine_tickets(session, BY, other)]
+    assert fates == [(1, Fate.DIFFERS), (2, Fate.KNOWN)]
+    session.rollback()
+    assert tickets(session) == 2
+    # the same numbers of another system are other tickets
+    assert imported(session, replace(source, name="another")) == {Fate.NEW: 2}
+
+
+def test_times_and_states_are_kept_and_defaults_are_the_usual(session: Session, cast: Cast) -> None:
+    head = f"{HEAD},changed,solved,links,sites,solution,priority,submitter,origin_system,origin_id"
+    source = file(
+        "A-1,one,Solved,2011-01-02T03:04:05+01:00,2011-02-01,2011-01-31 10:00,"
+        f"{LINK.lower()},GRIDKA;Nowhere,mended,URGENT,noc,Remedy,INC-7",
+        f"A-2,two,on hold,2011-01-02,,,{LINK},,,,,,",
+        "A-3,three,unsolved,2011-01-02,,,,pic,,,,,",
+        head=head,
+    )
+    (problem,) = wrong(session, source)  # ids of links are written in one way
+    assert problem.startswith(f'line 2, column links, "{LINK.lower()}": ids of links')
+    assert LINK in problem  # the nearest
+    source = replace(source, content=source.content.replace(LINK.lower().encode(), LINK.encode()))
+    outcomes = list(examine_tickets(session, BY, source))
+    assert outcomes[0].notes == ("site Nowhere is not known, and kept as a text",)
+    session.rollback()
+    assert imported(session, source) == {Fate.NEW: 3}
+    one, two, three = session.scalars(select(Ticket).order_by(Ticket.number))
+
+    def at(day: int, month: int = 1, hour: int = 0, minute: int = 0, second: int = 0) -> datetime:
+        return datetime(2011, month, day, hour, minute, second, tzinfo=UTC)
+
+    assert (one.created_at, one.changed_at) == (at(2, 1, 2, 4, 5), at(1, 2))
+    assert (one.ended_at, one.state, one.priority) == (at(31, 1, 10), "solved", "urgent")
+    assert [(item.site_id is None, item.name) for item in one.affected_sites] == [
+        (False, "GRIDKA"),
+        (True, "Nowhere"),
+    ]
+    assert (one.created_by_user_id, one.submitter_name) == (None, "noc")
+    assert (one.origin_system, one.origin_id) == ("Remedy", "INC-7")
+    assert [(r.kind, r.provider, r.reference) for r in one.references] == [("other", "old", "A-1")]
+    assert (two.state, two.ended_at, two.changed_at) == ("on hold", None, at(2))
+    assert (two.unit, two.category, two.layer) == ("TPM", "incident", "unknown")
+    assert (two.network, two.priority) == ("LHCOPN", "less urgent")
+    keys = [row.responsible_site.key for row in (one, two, three) if row.responsible_site]
+    assert keys == ["DE-KIT", "DE-KIT", "ES-PIC"]
+    assert not any(row.responsible_set_by_hand for row in (one, two, three))
+    assert three.ended_at == at(2)
+    # and people go on with them as with any other
+    with writing(session):
+        change_ticket(session, writer(cast.operator, LATER), 2, {"state": "in progress"})
+        change_ticket(session, writer(cast.operator, LATER), 1, {"state": "reopened"})
+
+
+def test_one_change_each_through_a_door_of_its_own(session: Session, cast: Cast) -> None:
+    text = "about XX-YY-LHCOPN-001 and " + LINK
+    with writing(session):
+        open_ticket(session, writer(cast.operator), NewTicket("here before"))
+    source = file(f"7,{text},closed,2011-01-02", f"8,{text},new,2011-01-02")
+    with writing(session):
+        import_tickets(session, writer(cast.admin, LATER, remote="192.0.2.7"), source)
+    for number in (2, 3):
+        (change,) = changes_of(session, TICKET, number)
+        assert (change.door, change.at, change.version) == ("import", LATER, 1)
+        assert (change.actor_account, change.remote) == ("admin", "192.0.2.7")
+        logged = {item.field: item.new for item in change.fields}
+        assert logged["title"] == text
+        assert logged["references"] == f"old {number + 5}"
+        assert "links" not in logged  # nothing is recognised in texts
+    newest = session.scalar(select(func.max(Change.id)))
+    assert newest == session.scalar(select(func.count()).select_from(Change))
+    names = session.scalars(select(UnknownLink.name)).all()
+    assert set(names) == {"XX-YY-LHCOPN-001"}
+
+
+def test_all_or_nothing_unless_the_good_lines_are_asked_for(session: Session, cast: Cast) -> None:
+    source = file("1,one,new,2011-01-02", "2,two,broken,2011-01-02", "3,three,new,2011-01-02")
+    with pytest.raises(LinesLeft) as caught:
+        imported(session, source)
+    assert [problem.place for problem in caught.value.problems] == ["line 3"]
+    assert tickets(session) == 0
+    assert imported(session, source, only_good=True) == {Fate.NEW: 2, Fate.WRONG: 1}
+    assert imported(session, source, only_good=True) == {Fate.KNOWN: 2, Fate.WRONG: 1}
+
+
+def test_every_wrong_cell_is_told(session: Session, cast: Cast) -> None:
+    head = f"{HEAD},changed,solved,window_start,window_end,responsible_site,solution,sites"
+    far = "2999-01-01"
+    told = wrong(
+        session,
+        file(
+            "1,one,foo,2011-01-02,,,,,,,",
+            ",two,new,2011-01-02,,,,,,,",
+            "1,,new,yesterday,,,,,,,",
+            "4,four,new,2011-01-02,2011-01-01,,,,,,",
+            "5,five,new,2011-01-02,,2011-01-03,,,,,",
+            "6,six,solved,2011-01-02,,,,,,,",
+            f"7,seven,new,{far},,,,,,,",
+            "8,eight,new,2011-01-02,,,2011-01-03,2011-01-02,,,",
+            "9,nine,new,2011-01-02,,,,,FZK-LCG3,,",
+            "10,ten,new",
+            "11,\x07,new,,,,,,,,",
+            "12,twelve,,2011-01-02,,,,,,,",
+            "13,thirteen,new,2011-01-02,,,,,,,a\\",
+            head=head,
+        ),
+    )
+    states = "new, assigned, in progress, waiting for reply, on hold, reopened, solved,"
+    expected = [
+        f'line 2, column state, "foo": one of {states} unsolved, verified, closed',
+        "line 3, column number: each ticket needs its number in the old system",
+        'line 4, column number, "1": line 2 is about this one already',
+        'line 4, column created, "yesterday": an ISO 8601 time such as 2013-03-06T10:05:00Z',
+        'line 5, column changed, "2011-01-01": no time before the ticket was created',
+        'line 6, column solved, "2011-01-03": no time in state new; only solved, unsolved,',
+        "line 7, column solution: a solved ticket needs its solution",
+        f'line 8, column created, "{far}": a time that has been; this one is still to come',
+        'line 9, column window_end, "2011-01-02": The window ends before it starts',
+        'line 10, column responsible_site, "FZK-LCG3": any name of a site that is known here;'
+        " nearest: FZK-LCG2",
+        "line 11: it has 3 cells, and the first line 11",
+        'line 12, column title, "\x07": Title holds a character',
+        "line 12, column created: when the ticket was opened",
+        f"line 13, column state: one of {states}",
+        'line 14, column sites, "a\\": names separated by ;',
+    ]
+    assert len(told) == len(expected), told
+    for line, beginning in zip(told, expected, strict=True):
+        assert line.startswith(beginning)
+
+
+def test_only_admins_import(session: Session, cast: Cast) -> None:
+    for actor in (cast.operator, cast.kit, cast.reader, cast.ggus):
+        with pytest.raises(Forbidden):
+            list(examine_tickets(session, writer(actor), file()))
+        with pytest.raises(Forbidden), writing(session):
+            import_tickets(session, writer(actor), file())
+    assert tickets(session) == 0
