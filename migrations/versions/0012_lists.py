@@ -1,14 +1,14 @@
 """Indexes of the list of tickets: by each of its filters, and by its sorts
 
-Revision: 0011, after: 0010
+Revision: 0012, after: 0011
 """
 
 from __future__ import annotations
 
 from alembic import op
 
-revision = "0011"
-down_revision: str | None = "0010"
+revision = "0012"
+down_revision: str | None = "0011"
 branch_labels = None
 depends_on = None
 
