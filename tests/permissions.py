@@ -234,6 +234,7 @@ Read the table of fields        | GET /guide/fields                     | yes | 
 Read the fault numbers          | GET /guide/faults                     | yes | yes | yes | yes | yes | login
 Read about the native service   | GET /guide/native                     | yes | yes | yes | yes | yes | login
 Style sheets and scripts        | GET /static/*                         | yes | yes | yes | yes | yes | yes
+Our scripts                     | GET /scripts.js                       | yes | yes | yes | yes | yes | yes
 Log out                         | POST /logout                          | yes | yes | yes | yes | yes | yes
 The login page                  | GET /login                            | yes | yes | yes | yes | yes | yes
 Log in                          | POST /login                           | yes | yes | yes | yes | yes | -

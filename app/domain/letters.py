@@ -14,6 +14,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from email.header import Header
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -33,6 +34,7 @@ LONGEST_TEXT = 20_000
 _NOT_IN_A_LINE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]+"
 )
+_LINE_END = "\r\n"
 _NOT_IN_A_HOST = re.compile(r"[^A-Za-z0-9.-]+")
 
 
@@ -196,12 +198,20 @@ def put_together(sender: Sender, post: Post) -> bytes:
     message = EmailMessage(policy=SMTP.clone(cte_type="7bit"))
     message["From"] = Address(display_name=one_line(sender.name), addr_spec=sender.address)
     message["To"] = Address(addr_spec=post.address)
-    message["Subject"] = one_line(post.subject)
     message["Date"] = format_datetime(post.at)
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(post.text, cte="quoted-printable")
     message.add_alternative(post.html, subtype="html", cte="quoted-printable")
-    return _plain_headers(sender, post) + bytes(message)
+    return _subject(post.subject) + _plain_headers(sender, post) + bytes(message)
+
+
+def _subject(text: str) -> bytes:
+    """The subject's header. Not by ``EmailMessage``: it would decode what looks encoded in the text
+    (``=?utf-8?q?=0D=0ABcc:...?=``), and write the line ends in it as they are."""
+    text = one_line(text)
+    plain = text.isascii() and "=?" not in text
+    header = Header(text, "us-ascii" if plain else "utf-8", header_name="Subject")
+    return f"Subject: {header.encode(linesep=_LINE_END)}{_LINE_END}".encode("ascii")
 
 
 def _plain_headers(sender: Sender, post: Post) -> bytes:

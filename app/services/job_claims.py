@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, exists, or_, select, update
+from sqlalchemy import and_, delete, exists, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from app.domain.jobs import MOST_ATTEMPTS, retry_pause
@@ -38,14 +38,17 @@ class Claimed:
     attempts: int
 
 
-def is_job_due(session: Session, now: datetime) -> bool:
+def is_job_due(session: Session, worker: str, now: datetime) -> bool:
     """Whether there is anything to claim; only reads."""
-    return session.scalar(_due(now)) is not None
+    return session.scalar(_due(worker, now)) is not None
 
 
 def claim_job(session: Session, worker: str, now: datetime, until: datetime) -> Claimed | None:
-    """Claim the oldest job that is due, until that time; None if none is."""
-    number = session.scalar(_due(now))
+    """Claim the oldest job that is due, until that time; None if none is.
+
+    ``worker`` runs none now: what it has claimed is a job whose end it could not note.
+    """
+    number = session.scalar(_due(worker, now))
     if number is None:
         return None
     row = session.execute(
@@ -57,12 +60,15 @@ def claim_job(session: Session, worker: str, now: datetime, until: datetime) -> 
     return Claimed(row.id, row.name, json.loads(row.arguments), row.attempts)
 
 
-def _due(now: datetime) -> Any:
+def _due(worker: str, now: datetime) -> Any:
     earlier = aliased(Job)
     return (
         select(Job.id)
         .where(
-            Job.state.in_((WAITING, RETRYING)),
+            or_(
+                Job.state.in_((WAITING, RETRYING)),
+                and_(Job.state == RUNNING, Job.claimed_by == worker),
+            ),
             or_(Job.due.is_(None), Job.due <= now),
             # jobs of one key come one after another, in their order
             ~exists().where(

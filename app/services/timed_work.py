@@ -29,10 +29,13 @@ def know_timed_work(session: Session, names: Collection[str], now: datetime) -> 
     session.flush()
 
 
-def due_work(session: Session, names: Collection[str], now: datetime) -> Sequence[str]:
-    """The kinds among ``names`` that are due and that nobody does; only reads."""
+def due_work(session: Session, names: Collection[str], worker: str, now: datetime) -> Sequence[str]:
+    """The kinds among ``names`` that are due and that nobody does; only reads.
+
+    ``worker`` asks, and does none now: what it has claimed is a run whose end it could not note.
+    """
     found = session.scalars(
-        select(TimedWork.name).where(TimedWork.name.in_(names), _is_free(now))
+        select(TimedWork.name).where(TimedWork.name.in_(names), _is_free(worker, now))
     ).all()
     return sorted(found, key=lambda name: _ORDER.get(name, len(_ORDER)))
 
@@ -41,15 +44,19 @@ def claim_work(session: Session, name: str, worker: str, now: datetime, until: d
     """Claim one kind until that time; False if it is not due any more, or somebody else's."""
     claimed = session.scalar(
         update(TimedWork)
-        .where(TimedWork.name == name, _is_free(now))
+        .where(TimedWork.name == name, _is_free(worker, now))
         .values(claimed_by=worker, claimed_until=until, begun_at=now)
         .returning(TimedWork.name)
     )
     return claimed is not None
 
 
-def _is_free(now: datetime) -> ColumnElement[bool]:
-    free = or_(TimedWork.claimed_until.is_(None), TimedWork.claimed_until < now)
+def _is_free(worker: str, now: datetime) -> ColumnElement[bool]:
+    free = or_(
+        TimedWork.claimed_until.is_(None),
+        TimedWork.claimed_until < now,
+        TimedWork.claimed_by == worker,
+    )
     return (TimedWork.due <= now) & free
 
 

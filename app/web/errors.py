@@ -190,7 +190,7 @@ def _secure(answer: Response) -> Response:
     headers.setdefault("X-Content-Type-Options", "nosniff")
     headers.setdefault("Referrer-Policy", "same-origin")
     headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
-    if request.endpoint == "static":
+    if request.endpoint in ("static", "scripts.joined"):
         headers["Cache-Control"] = "public, max-age=86400"
     else:
         headers["Cache-Control"] = "private, no-store"

@@ -25,7 +25,7 @@ class EmbeddedQueue:
         """Do one job that is due."""
         now = self._context.now()
         with self._context.reading() as session:
-            if not is_job_due(session, now):
+            if not is_job_due(session, self._worker, now):
                 return False
         with self._context.writing() as session:
             job = claim_job(session, self._worker, now, now + self._pace.lease_time)

@@ -110,7 +110,7 @@ class TimedWork:
         """Do one kind of work that is due."""
         now = self._context.now()
         with self._context.reading() as session:
-            due = timed_work.due_work(session, TIMED, now)
+            due = timed_work.due_work(session, TIMED, self._worker, now)
         for name in due:
             with self._context.writing() as session:
                 until = now + self._pace.lease_time

@@ -41,6 +41,7 @@ from tests.worker.laid import lay_background_work
 
 NO_PAGES = {
     "static",
+    "scripts.joined",
     "feeds.download",
     "tickets_csv.download",
     "tickets_csv.download_workbook",

@@ -350,3 +350,28 @@ def test_the_way_back_leads_to_the_list_as_it_was(cast: Cast, visit: Enter, open
         backs = [href for href, word in page.links if word == "Tickets"]
         assert all(href.startswith("/tickets") for href in backs)
         assert not page.inline_scripts
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_list_with_an_empty_cache_takes_five_requests(
+    cast: Cast, visit: Enter, opened: Open
+) -> None:
+    opened()
+    visitor = visit(cast.operator)
+    page = visitor.read("/tickets")
+    needed = {
+        value
+        for tag, name, value in page.attributes
+        if (tag, name) in {("script", "src"), ("link", "href"), ("img", "src")}
+    }
+    assert len(needed) <= 4  # and the page itself
+    for path in needed:
+        answer = visitor.get(path)
+        assert answer.status_code == 200, path
+        assert "max-age=86400" in answer.headers["Cache-Control"]
+    scripts = next(path for path in needed if path.startswith("/scripts.js"))
+    first = visitor.get(scripts)
+    assert first.mimetype == "text/javascript"
+    assert first.text.index("closing of panels") < first.text.index("Single keys")
+    again = visitor.get(scripts, {"If-None-Match": first.headers["ETag"]})
+    assert (again.status_code, again.text) == (304, "")

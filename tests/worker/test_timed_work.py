@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from app.database import writing
@@ -15,8 +19,11 @@ from app.domain.errors import NotFound
 from app.domain.work import CLOSE_DUE, TIDY
 from app.models import TimedWork
 from app.services import timed_work as verbs
+from app.services.job_queue import enqueue, queued_jobs
 from app.services.workers import worker_state
 from app.worker.context import Context
+from app.worker.embedded import EmbeddedQueue
+from app.worker.jobs import JOBS
 from app.worker.pace import PACE
 from app.worker.parts import Life, Listening
 from app.worker.parts import TimedWork as TimedPart
@@ -45,11 +52,11 @@ def test_of_many_that_claim_one_gets_it(database: str, session: Session) -> None
 
     with ThreadPoolExecutor(4) as threads:
         assert sorted(threads.map(claim, range(4))) == [False, False, False, True]
-    assert verbs.due_work(session, [CLOSE_DUE.name], NOW) == []
+    assert verbs.due_work(session, [CLOSE_DUE.name], "another", NOW) == []
     session.rollback()
     # its worker was killed: when the lease is over it is due again
     later = NOW + timedelta(minutes=1, seconds=1)
-    assert verbs.due_work(session, [CLOSE_DUE.name], later) == [CLOSE_DUE.name]
+    assert verbs.due_work(session, [CLOSE_DUE.name], "another", later) == [CLOSE_DUE.name]
     engine.dispose()
 
 
@@ -133,6 +140,60 @@ def test_what_was_missed_is_made_up_once_and_what_failed_is_tried_soon(
     session.rollback()
     with pytest.raises(NotFound), writing(session):
         verbs.run_soon(session, "nothing of ours", NOW)
+
+
+def test_what_ended_while_the_database_was_away_is_not_held_for_ever(
+    context: Context, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its worker lives, and says so for all that it has claimed."""
+    for name in list(TIMED):
+        monkeypatch.delitem(TIMED, name)
+    monkeypatch.setitem(TIMED, CLOSE_DUE.name, lambda _context: "Closed 1 ticket: 7")
+    life, part = Life(context, "w", PACE), TimedPart(context, "w", PACE)
+    life.begin()
+    with refused(context, "milliseconds="), pytest.raises(OperationalError):
+        part.step()
+    life.step()
+    assert not TimedPart(context, "another", PACE).step()
+    assert part.step()
+    (row,) = verbs.timed_work(session)
+    assert (row.outcome, row.claimed_by) == ("Closed 1 ticket: 7", None)
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_job_that_ended_while_the_database_was_away_is_not_held_for_ever(
+    context: Context, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On PostgreSQL procrastinate's worker begins anew, and what it had held goes to others."""
+    ran: list[Context] = []
+    monkeypatch.setitem(JOBS, "note", lambda context, _arguments: ran.append(context))
+    with writing(session):
+        enqueue(session, "note")
+    life, queue = Life(context, "w", PACE), EmbeddedQueue(context, "w", PACE)
+    life.begin()
+    with refused(context, "DELETE FROM jobs"), pytest.raises(OperationalError):
+        queue.step()
+    life.step()
+    assert not EmbeddedQueue(context, "another", PACE).step()
+    assert queue.step()
+    assert not queue.step()
+    assert ran == [context, context]
+    assert queued_jobs(session) == []
+
+
+@contextmanager
+def refused(context: Context, words: str) -> Iterator[None]:
+    """Statements with these words fail, as they do when the database goes away before them."""
+
+    def refuse(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        if words in statement:
+            raise OperationalError(statement, None, Exception("the database is away"))
+
+    event.listen(context.engine, "before_cursor_execute", refuse)
+    try:
+        yield
+    finally:
+        event.remove(context.engine, "before_cursor_execute", refuse)
 
 
 def test_listeners_hear_of_each_change(
