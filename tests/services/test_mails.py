@@ -185,7 +185,7 @@ def test_the_portals_own_work_on_imported_tickets_tells_nobody_until_somebody_to
     session: Session, cast: Cast
 ) -> None:
     lines = "number,title,state,sites,created,solved,solution\n" + "".join(
-        f"{number},Old {number},solved,DE-KIT,2012-05-01T12:00:00Z,2012-05-0{number + 1}T12:00:00Z,Done\n"
+        f"{number},Old,solved,DE-KIT,2012-05-01T12:00:00Z,2012-05-02T12:00:00Z,Done\n"
         for number in (1, 2)
     )
     with writing(session):
