@@ -32,6 +32,8 @@ _TRAFFIC = (0.7, 0.82, 0.76, 0.9, 0.85, 0.8, 0, 0, 0, 0, 0, 0, 0.3, 0.55, 0.72, 
 _TRANSFERS = (0.9, 0.95, 0.9, 0.3, 0, 0, 0.1, 0)
 """Shares of the usual, for the sample pictures."""
 _CUT, _FIRST = "cut", "first child"
+_BOTH = ("CERN-GRIDKA-LHCOPN-001", "CERN-GRIDKA-LHCOPN-002")
+"""A link and the one that backs it up."""
 _SITES = (REPORTERS_SITE, "NL-T1", "FR-CCIN2P3")
 
 
@@ -45,6 +47,8 @@ def kin_stories(circuits: Sequence[Circuit], now: datetime) -> Iterator[Story]:
     now = now.replace(second=0, microsecond=0)
     yield from _cut([(site, links[site]) for site in _SITES], now - 30 * _HOUR)
     yield _change(now - 70 * _HOUR)
+    names = [circuit.name for circuit in circuits]
+    yield from _clash([name for name in _BOTH if name in names], now)
 
 
 def _cut(affected: Sequence[tuple[str, str]], at: datetime) -> Iterator[Story]:
@@ -167,3 +171,30 @@ def _change(at: datetime) -> Story:
             ),
         ),
     )
+
+
+def _clash(links: Sequence[str], now: datetime) -> Iterator[Story]:
+    """Two carriers plan work on a link and on its backup, and overlap for two hours."""
+    begin = (now + 3 * 24 * _HOUR).replace(hour=6, minute=0)
+    plans = (
+        ("The carrier moves a cable", begin, begin + 6 * _HOUR),
+        ("An amplifier is replaced", begin + 4 * _HOUR, begin + 9 * _HOUR),
+    )
+    for position, (link, (what, start, end)) in enumerate(zip(links, plans, strict=False)):
+        at = now - (100 - 30 * position) * _HOUR
+        yield Story(
+            at,
+            OPERATOR,
+            NewTicket(
+                title=f"{what}, {link}",
+                description=f"{what}. The circuit will be down within the window.",
+                category=Category.MAINTENANCE,
+                state=State.ASSIGNED,
+                layer=Layer.L2,
+                impact=Impact.REDUCED,
+                links=(link,),
+                window_start=start,
+                window_end=end,
+            ),
+            (Step(at + _HOUR, OPERATOR, {"state": State.ON_HOLD}),),
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, Text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.models.base import Base, UtcTime
@@ -31,6 +31,16 @@ class Acknowledgement(Base):
     """A site that was asked to accept a change, and its newest answer."""
 
     __tablename__ = "acknowledgements"
+    __table_args__ = (
+        # what is still to be answered is asked for all day, and is little of all
+        Index(
+            "ix_acknowledgements_missing",
+            "site_id",
+            "ticket_number",
+            sqlite_where=text("answer = ''"),
+            postgresql_where=text("answer = ''"),
+        ),
+    )
 
     ticket_number: Mapped[int] = mapped_column(ForeignKey("tickets.number"), primary_key=True)
     site_id: Mapped[int] = mapped_column(ForeignKey("sites.id"), primary_key=True, index=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, case, exists, func, or_, select
+from sqlalchemy import ColumnElement, Row, and_, case, exists, func, or_, select, true
 from sqlalchemy.orm import Session, aliased
 
 from app.domain.access import Actor
@@ -35,7 +35,7 @@ from app.services.lhc_calendar import known_periods
 from app.services.registry_on import tier_of
 from app.services.ticket_query import readable
 
-MOST: Final = 300
+MOST: Final = 200
 """Windows of one answer; a month with more of them is to be asked for by site or link."""
 LONGEST: Final = timedelta(days=400)
 """A window that began longer before is not looked for: else each page read all the past."""
@@ -123,18 +123,25 @@ def agenda(
             Ticket.window_start,
             Ticket.window_end,
             _cancelled().label("cancelled"),
+            _is_wanted(wanted).label("shown"),
         )
         .where(
             Ticket.number.in_(_touching(first, last)),
             Ticket.category.in_(CATEGORIES),
             readable(actor),
-            *_conditions(wanted),
+            _may_matter(wanted),
         )
         .order_by(Ticket.window_start, Ticket.number)
         .limit(limit + 1)
     ).all()
     more = len(rows) > limit
-    return _filtered(_with_all(session, rows[:limit], more=more), wanted)
+    found = _with_all(session, rows[:limit], more=more)
+    shown = {row.number for row in rows if row.shown}
+    return replace(
+        found,
+        windows=[one for one in found.windows if one.ticket in shown],
+        conflicts=[one for one in found.conflicts if shown & set(one.tickets)],
+    )
 
 
 def windows_of(session: Session, actor: Actor, first: datetime, site: Site | None) -> Agenda:
@@ -179,46 +186,47 @@ def _cancelled() -> ColumnElement[bool]:
     )
 
 
-def _conditions(wanted: CalendarFilter) -> list[ColumnElement[bool]]:
-    """Which windows are read: those wanted, and for a link those of links that it may collide with:
-    its backups, what it backs up, and all links of its T1s."""
-    parts: list[ColumnElement[bool]] = []
+def _is_wanted(wanted: CalendarFilter) -> ColumnElement[bool]:
+    """Which windows are shown."""
+    parts: list[ColumnElement[bool]] = [true()]
     if wanted.site is not None:
         parts.append(concerns_sites((wanted.site.id,)))
+    if wanted.link is not None:
+        parts.append(_affects(Link.id == wanted.link.id))
+    if wanted.network:
+        parts.append(Ticket.network == wanted.network)
+    return and_(*parts)
+
+
+def _may_matter(wanted: CalendarFilter) -> ColumnElement[bool]:
+    """Which windows are read: those shown, and those of links with which they may collide: backups,
+    what is backed up, and all links of the same T1s. Of a network all: backups cross over."""
+    if wanted.site is None and wanted.link is None:
+        return true()
+    parts: list[ColumnElement[bool]] = [_is_wanted(replace(wanted, network=""))]
+    if (site := wanted.site) is not None:
+        parts.append(_affects(_close_to(or_(Link.end_a_id == site.id, Link.end_b_id == site.id))))
     if (link := wanted.link) is not None:
         t1s = [end.id for end in (link.end_a, link.end_b) if end.tier == 1]
-        parts.append(
-            exists(
-                select(TicketLink.id)
-                .join(Link, Link.id == TicketLink.link_id)
-                .where(
-                    TicketLink.ticket_number == Ticket.number,
-                    or_(
-                        Link.id.in_((link.id, link.backs_up_id or 0)),
-                        Link.backs_up_id == link.id,
-                        Link.end_a_id.in_(t1s),
-                        Link.end_b_id.in_(t1s),
-                    ),
-                )
-            )
-        )
-    return parts
+        at_t1s = or_(Link.end_a_id.in_(t1s), Link.end_b_id.in_(t1s))
+        parts.append(_affects(or_(at_t1s, _close_to(Link.id == link.id))))
+    return or_(*parts)
 
 
-def _filtered(found: Agenda, wanted: CalendarFilter) -> Agenda:
-    """What is wanted of it, with the collisions that this is part of."""
-    if wanted.link is None and not wanted.network:
-        return found
-    name = wanted.link.name if wanted.link is not None else ""
-    windows = [
-        one
-        for one in found.windows
-        if (not name or any(link.name == name for link in one.links))
-        and wanted.network in ("", one.network)
-    ]
-    numbers = {one.ticket for one in windows}
-    colliding = [one for one in found.conflicts if numbers & set(one.tickets)]
-    return replace(found, windows=windows, conflicts=colliding)
+def _affects(which: ColumnElement[bool]) -> ColumnElement[bool]:
+    """A ticket affects one of these links."""
+    return exists(
+        select(TicketLink.id)
+        .join(Link, Link.id == TicketLink.link_id)
+        .where(TicketLink.ticket_number == Ticket.number, which)
+    )
+
+
+def _close_to(which: ColumnElement[bool]) -> ColumnElement[bool]:
+    """These links, what they back up, and what backs them up."""
+    these = select(Link.id).where(which).correlate(None)
+    backed_up = select(Link.backs_up_id).where(which, Link.backs_up_id.is_not(None)).correlate(None)
+    return or_(Link.id.in_(these), Link.id.in_(backed_up), Link.backs_up_id.in_(these))
 
 
 def _with_all(session: Session, rows: Sequence[_Row], *, more: bool) -> Agenda:

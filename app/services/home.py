@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, literal, select, union
 from sqlalchemy.orm import Session
 
 from app.domain.access import Actor, require_admin
+from app.domain.tickets import OPEN_STATES
 from app.models import PartnerCall, Proposal, Ticket
 from app.services.cric import ProposalState
 from app.services.ticket_lists import SORTS, TicketFilter, condition_of
@@ -23,18 +24,21 @@ from app.services.unresolved import count_unresolved
 
 MOST: Final = 10_000
 """Counting stops behind it: nobody needs to know by how many more it is too many."""
+MOST_OF_A_GROUP: Final = 1_000
+"""The same for what is to be done: finding it costs more."""
 ROWS: Final = 5
 """Tickets shown of a group, if it does not say otherwise."""
 
 
 @dataclass(frozen=True)
 class Count:
-    """How many; ``number`` is MOST + 1 where there are more than MOST."""
+    """How many; ``number`` is ``most`` + 1 where there are more than ``most``."""
 
     number: int
+    most: int
 
     def __str__(self) -> str:
-        return f"{MOST:,}+" if self.number > MOST else f"{self.number:,}"
+        return f"{min(self.number, self.most):,}{'+' if self.number > self.most else ''}"
 
 
 @dataclass(frozen=True)
@@ -54,23 +58,28 @@ class Group:
 
 
 def count_tickets(
-    session: Session, actor: Actor, wanted: Mapping[str, TicketFilter]
+    session: Session, actor: Actor, wanted: Mapping[str, TicketFilter], most: int = MOST
 ) -> Mapping[str, Count]:
     """How many tickets each filter finds, in one statement."""
     if not wanted:
         return {}
     numbers = [
-        _counted(select(Ticket.number).where(readable(actor), condition_of(one)))
+        _counted(select(Ticket.number).where(readable(actor), condition_of(one)), most)
         for one in wanted.values()
     ]
     row = session.execute(select(*numbers)).one()
-    return {name: Count(number) for name, number in zip(wanted, row, strict=True)}
+    return {name: Count(number, most) for name, number in zip(wanted, row, strict=True)}
 
 
 def groups_of(session: Session, actor: Actor, asked: Mapping[str, Asked]) -> Mapping[str, Group]:
     """Each group with its count and first tickets."""
-    counts = count_tickets(session, actor, {name: one.filter for name, one in asked.items()})
-    shown = {name: one for name, one in asked.items() if one.rows and counts[name].number}
+    filters = {name: one.filter for name, one in asked.items()}
+    counts = count_tickets(session, actor, filters, MOST_OF_A_GROUP)
+    shown = {
+        name: _of_many(one) if counts[name].number > MOST_OF_A_GROUP else one
+        for name, one in asked.items()
+        if one.rows and counts[name].number
+    }
     if not shown:
         return {name: Group(counts[name], ()) for name in asked}
     parts = [select(_first_numbers(actor, one, name).subquery()) for name, one in shown.items()]
@@ -86,6 +95,15 @@ def groups_of(session: Session, actor: Actor, asked: Mapping[str, Asked]) -> Map
         name: Group(counts[name], _sorted([tickets[n] for n in found.get(name, ())], one.filter))
         for name, one in asked.items()
     }
+
+
+def _of_many(asked: Asked) -> Asked:
+    """The same question of a group that holds many tickets; what is on a desk is open anyway."""
+    wanted = asked.filter
+    if not wanted.desk:
+        return asked
+    desk = tuple(replace(part, often=True) for part in wanted.desk)
+    return replace(asked, filter=replace(wanted, states=(), desk=desk))
 
 
 def _first_numbers(actor: Actor, asked: Asked, name: str) -> Select[str, int]:
@@ -112,13 +130,15 @@ def _sorted(tickets: list[Ticket], wanted: TicketFilter) -> Sequence[Ticket]:
     )
 
 
-def _counted(rows: Select[Any]) -> ColumnElement[int]:
-    return select(func.count()).select_from(rows.limit(MOST + 1).subquery()).scalar_subquery()
+def _counted(rows: Select[Any], most: int) -> ColumnElement[int]:
+    return select(func.count()).select_from(rows.limit(most + 1).subquery()).scalar_subquery()
 
 
-def of_states(base: TicketFilter, states: Sequence[str]) -> Mapping[str, TicketFilter]:
-    """The same filter for each of these states."""
-    return {state: replace(base, states=(state,)) for state in states}
+def count_open(session: Session, actor: Actor) -> Mapping[str, Count]:
+    """The open tickets by state, and all of them as ``open``."""
+    of_states = {str(state): TicketFilter(states=(state,)) for state in OPEN_STATES}
+    counts = count_tickets(session, actor, of_states)
+    return {"open": Count(sum(one.number for one in counts.values()), MOST), **counts}
 
 
 @dataclass(frozen=True)

@@ -4,21 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, timedelta
 from typing import Final
 
 from flask import Blueprint, render_template, url_for
 
 from app.domain.access import Actor, Role, refusal_to_create
+from app.domain.calendar import midnight
 from app.domain.desk import DAYS_TO_REPLY, DAYS_TO_TAKE, Desk
 from app.domain.tickets import OPEN_STATES, Network
 from app.extensions import db
+from app.services.calendar import agenda
 from app.services.desk import on_desk
-from app.services.home import Asked, Count, Group, count_tickets, duties_of_admin, groups_of
+from app.services.home import (
+    MOST_OF_A_GROUP,
+    Asked,
+    Count,
+    Group,
+    count_open,
+    count_tickets,
+    duties_of_admin,
+    groups_of,
+)
+from app.services.mails import FAILED, count_by_state
 from app.services.ticket_lists import TicketFilter
+from app.services.workers import worker_state
+from app.web.calendar import lhc_now
 from app.web.login import acting
 from app.web.times import now
 
 blueprint = Blueprint("home", __name__)
+_AHEAD: Final = timedelta(days=8)
+"""Windows of today and of the next seven days are shown."""
 _CHECK: Final = "check"
 _CHANGED: Final = "changed"
 
@@ -158,6 +175,8 @@ def page() -> str:
     actor, rows = acting(), db.session()
     role = actor.role or Role.READER
     groups = groups_of(rows, actor, {part.key: part.asked(actor) for part in _PARTS[role]})
+    today = midnight(now().astimezone(UTC).date())
+    planned = agenda(rows, actor, today, today + _AHEAD)
     shown = [Shown(part, groups[part.key]) for part in _PARTS[role]]
     return render_template(
         "home/page.html",
@@ -165,28 +184,50 @@ def page() -> str:
         nothing=[one.part.nothing for one in shown if not one.group.tickets],
         figures=_figures(actor),
         duties=_duties(actor) if role is Role.ADMIN else (),
+        running=_running() if actor.is_operator else None,
+        planned=planned,
+        conflicts=len(planned.conflicts),
+        lhc=lhc_now(planned.periods),
         may_create=refusal_to_create(actor) is None,
     )
 
 
 def _figures(actor: Actor) -> Sequence[Figure]:
-    """The open tickets of all and of each state, and of each network."""
-    everything = TicketFilter(states=("open",))
-    wanted: dict[str, TicketFilter] = {
-        "open": everything,
-        **{state: TicketFilter(states=(state,)) for state in OPEN_STATES},
-        **{net: TicketFilter(states=("open",), networks=(net,)) for net in Network},
-    }
-    counts = count_tickets(db.session(), actor, wanted)
-    listing = "tickets.listing"
+    """The open tickets of all and of each state; for readers of each network, too."""
+    counts, listing = count_open(db.session(), actor), "tickets.listing"
+    networks: Mapping[str, Count] = {}
+    if actor.role is Role.READER:
+        of_networks = {str(net): TicketFilter(states=("open",), networks=(net,)) for net in Network}
+        networks = count_tickets(db.session(), actor, of_networks, MOST_OF_A_GROUP)
     return [
         Figure("open", counts["open"], url_for(listing)),
         *(
             Figure(state, counts[state], url_for(listing, state=state), state)
             for state in OPEN_STATES
         ),
-        *(Figure(f"open, {net}", counts[net], url_for(listing, network=net)) for net in Network),
+        *(Figure(f"open, {net}", networks[net], url_for(listing, network=net)) for net in networks),
     ]
+
+
+@dataclass(frozen=True)
+class Running:
+    """What keeps the portal's own work going: mails that failed, and workers."""
+
+    failed_mails: Figure
+    no_worker: str
+    """What to do about it where no worker lives, else ""."""
+
+
+def _running() -> Running:
+    failed = count_by_state(db.session(), (FAILED,)).get(FAILED, 0)
+    workers = worker_state(db.session(), now())
+    words = ""
+    if not workers.living:
+        words = "No worker runs: mails, reminders and closing wait"
+        if workers.silent_minutes is not None:
+            words += f", since {workers.silent_minutes} min"
+    figure = Figure("failed mails", failed, url_for("mails.listing", state="failed"))
+    return Running(figure, words)
 
 
 def _duties(actor: Actor) -> Sequence[Figure]:

@@ -15,7 +15,8 @@ from app.services import home
 from app.services.acknowledgements import acknowledge_change
 from app.services.desk import on_desk
 from app.services.home import Asked, groups_of
-from app.services.ticket_lists import TicketFilter, list_tickets
+from app.services.ticket_lists import TicketFilter
+from app.services.ticket_pages import list_tickets
 from app.services.tickets import change_ticket, open_ticket
 from tests.cast import NOON, Cast, enter, writer
 
@@ -89,8 +90,18 @@ def test_waiting_is_too_long_from_the_minute_on(session: Session, cast: Cast) ->
     assert waiting(LATER + timedelta(minutes=1)) == [3, 4]
 
 
-def test_counting_stops(session: Session, cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(home, "MOST", 3)
-    counts = home.count_tickets(session, cast.operator, {"all": TicketFilter()})
-    assert str(counts["all"]) == "3+"
+def test_counting_stops(session: Session, cast: Cast) -> None:
+    everything = {"all": TicketFilter()}
+    for most, words in ((3, "3+"), (6, "6+"), (7, "7"), (8, "7")):
+        counts = home.count_tickets(session, cast.operator, everything, most)
+        assert str(counts["all"]) == words
     assert home.count_tickets(session, cast.operator, {}) == {}
+    assert {name: one.number for name, one in home.count_open(session, cast.reader).items()} == {
+        "open": 6,
+        "new": 2,
+        "assigned": 0,
+        "in progress": 2,
+        "waiting for reply": 2,
+        "on hold": 0,
+        "reopened": 0,
+    }
