@@ -139,7 +139,7 @@ def test_a_password_that_cannot_be_sent_loses_no_mail(answers: Answers) -> None:
         hostname="127.0.0.1",
         port=port,
         auth_require_tls=False,
-        authenticator=lambda *_: None,  # type: ignore[arg-type]
+        authenticator=lambda *_: None,
     )
     controller.start()
     mailer = SmtpMailer(SmtpServer("127.0.0.1", port, user="portal", password="größer", timeout=5))
