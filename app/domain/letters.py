@@ -22,11 +22,11 @@ from email.utils import format_datetime
 from enum import StrEnum
 from urllib.parse import urlsplit
 
+from app.domain.reminders import REMINDER
 from app.domain.tickets import State
 
 COMMENT_FIELD = "public_comment"
 SOLUTION_FIELD = "solution"
-REMINDER_FIELD = "reminder"
 CONCERNING = ("sites", "responsible_site", "carbon_copy")
 """Fields by which a ticket comes to concern somebody."""
 LONGEST_TEXT = 20_000
@@ -68,6 +68,7 @@ class Letter:
     """The state before, where it changed."""
     state: str = ""
     reminder: str = ""
+    """Which of how many."""
     description: str = ""
     facts: tuple[tuple[str, str], ...] = ()
     """Label and value of each, in their order."""
@@ -79,7 +80,7 @@ class Letter:
         if self.happened is Happened.CREATED:
             return f"{who} opened this ticket."
         if self.happened is Happened.REMINDED:
-            return self.reminder or "This ticket is waiting for an answer."
+            return f"This ticket waits for a reply (reminder {self.reminder})."
         if self.happened is Happened.CONCERNED:
             return f"{who} changed this ticket, so that it concerns you from now on."
         if self.happened is Happened.COMMENTED:
@@ -110,7 +111,7 @@ def what_happened(version: int, fields: Mapping[str, str | None]) -> Happened | 
         return Happened.CREATED
     if fields.get("state") == State.SOLVED:
         return Happened.SOLVED
-    if fields.get(REMINDER_FIELD):
+    if fields.get(REMINDER):
         return Happened.REMINDED
     if fields.get("state"):
         return Happened.MOVED

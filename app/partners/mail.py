@@ -19,6 +19,8 @@ from app.domain.ports import MailLater, MailRefused
 _FOR_GOOD: Final = range(500, 600)
 _CLOSING: Final = 421
 """The server ends the connection (RFC 5321, 3.8)."""
+_TOO_LARGE: Final = 552
+"""The mail is too large; said of the sender, since its size is told there (RFC 1870)."""
 _LONGEST_WORDS = 400
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9-]")
 
@@ -53,6 +55,11 @@ class SmtpMailer:
             self._raise(*error.recipients[address])
         except smtplib.SMTPDataError as error:
             self._raise(error.smtp_code, error.smtp_error)
+        except smtplib.SMTPSenderRefused as error:
+            if error.smtp_code == _TOO_LARGE:
+                self._raise(error.smtp_code, error.smtp_error)
+            self.close()
+            raise MailLater(_words(error.smtp_code, error.smtp_error), for_all=True) from error
         except smtplib.SMTPResponseException as error:
             self.close()
             raise MailLater(_words(error.smtp_code, error.smtp_error), for_all=True) from error
@@ -92,7 +99,8 @@ class SmtpMailer:
         except smtplib.SMTPResponseException as error:
             self.close()
             raise MailLater(_words(error.smtp_code, error.smtp_error), for_all=True) from error
-        except (smtplib.SMTPException, OSError) as error:
+        # a host name or a password that cannot be sent as it was set is no fault of the mail
+        except (smtplib.SMTPException, OSError, UnicodeError) as error:
             self.close()
             raise MailLater(_problem(error), for_all=True) from error
         return connection

@@ -19,13 +19,13 @@ from sqlalchemy.orm import Session
 
 from app.domain.letters import (
     COMMENT_FIELD,
-    REMINDER_FIELD,
     SOLUTION_FIELD,
     Happened,
     Letter,
     shortened,
     what_happened,
 )
+from app.domain.reminders import REMINDER
 from app.domain.ticket_content import LABELS
 from app.models import Change, Mail, MailLetter, PortalFact, Ticket
 from app.services.changes import TICKET
@@ -191,7 +191,7 @@ def letter_of(change: Change, happened: Happened, ticket: Ticket, public_url: st
         solution=new(SOLUTION_FIELD) or solution,
         before=(changed["state"].old or "") if "state" in changed else "",
         state=new("state"),
-        reminder=new(REMINDER_FIELD),
+        reminder=new(REMINDER),
         description=shortened(ticket.description, url) if whole else "",
         facts=tuple(_facts(ticket)),
     )

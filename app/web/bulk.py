@@ -15,7 +15,7 @@ from app.extensions import db
 from app.models import BulkChange
 from app.services import bulk_changes as verbs
 from app.services.bulk_changes import MOST, Planned
-from app.services.ticket_lists import list_tickets
+from app.services.ticket_pages import list_tickets
 from app.web.bulk_forms import BulkForm, UndoBulkForm
 from app.web.filter_forms import read_query
 from app.web.forms import attach

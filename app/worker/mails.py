@@ -11,12 +11,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from app.config import PROJECT, Settings
 from app.database import begin_read, writing
 from app.domain.errors import SettingError
-from app.domain.letters import message_key, put_together
+from app.domain.jobs import reason_of
+from app.domain.letters import Post, Sender, message_key, put_together
 from app.domain.ports import Mailer, MailLater, MailRefused
 from app.partners.mail import FolderMailer, SmtpMailer, SmtpServer
 from app.services.mail_queue import (
@@ -88,6 +90,8 @@ class PostOffice:
         self._settings: Settings | None = None
         self._told = False
         self._in_vain = 0
+        self._taken: dict[int, datetime] = {}
+        """When the server took mails of which no record was made yet."""
         self._closed_until: datetime | None = None
 
     def step(self) -> bool:
@@ -97,6 +101,7 @@ class PostOffice:
             return False
         self._closed_until = None
         with self._context.reading() as session:
+            self._note_taken(session)
             begin_read(session)
             if not is_mail_due(session, now) or (settings := self._with_secret()) is None:
                 return False
@@ -146,12 +151,13 @@ class PostOffice:
     ) -> None:
         assert settings.secret_key is not None, "mails are signed"
         sender = settings.mail.sender(settings.public_url, settings.secret_key.encode())
-        begin_read(session)
-        post = post_of(session, sender, number)
-        session.rollback()
         retry = timedelta(seconds=settings.mail.retry)
+        written = self._written(session, sender, number)
+        if written is None:
+            counts.failed += 1
+            return
+        post, message = written
         try:
-            message = put_together(sender, post)
             mailer.send(message, sender.address, post.address, message_key(post))
         except MailLater as error:
             wait = wait_after(attempts + 1, retry, self._chance())
@@ -167,16 +173,39 @@ class PostOffice:
             with writing(session):
                 mark_failed(session, number, error.reason)
             counts.failed += 1
-        except ValueError as error:  # a mail that cannot be written must not hold up the others
-            _log.exception("a mail could not be written", extra={"mail": number})
-            with writing(session):
-                mark_failed(session, number, f"The mail could not be written: {error}")
-            counts.failed += 1
         else:
             self._in_vain = 0
-            with writing(session):
-                mark_sent(session, number, self._context.now())
+            self._taken[number] = self._context.now()
+            self._note_taken(session)
             counts.sent += 1
+
+    def _note_taken(self, session: Session) -> None:
+        """Record what the server took: at the next step, where the database is away just now."""
+        if not self._taken:
+            return
+        with writing(session):
+            for number, at in self._taken.items():
+                mark_sent(session, number, at)
+        self._taken.clear()
+
+    @staticmethod
+    def _written(session: Session, sender: Sender, number: int) -> tuple[Post, bytes] | None:
+        """The mail and its bytes. One that cannot be written has failed: none holds up the others,
+        whatever stands in it."""
+        begin_read(session)
+        try:
+            post = post_of(session, sender, number)
+            message = put_together(sender, post)
+        except SQLAlchemyError:
+            raise
+        except Exception as error:  # noqa: BLE001  # it is shown to operators, whatever it is
+            _log.exception("a mail could not be written", extra={"mail": number})
+            session.rollback()
+            with writing(session):
+                mark_failed(session, number, f"The mail could not be written: {reason_of(error)}")
+            return None
+        session.rollback()
+        return post, message
 
     def _with_secret(self) -> Settings | None:
         if self._settings is None:

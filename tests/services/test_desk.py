@@ -15,7 +15,8 @@ from app.services import home
 from app.services.acknowledgements import acknowledge_change
 from app.services.desk import on_desk
 from app.services.home import Asked, groups_of
-from app.services.ticket_lists import TicketFilter, list_tickets
+from app.services.ticket_lists import TicketFilter
+from app.services.ticket_pages import list_tickets
 from app.services.tickets import change_ticket, open_ticket
 from tests.cast import NOON, SYSTEM, Cast, enter, writer
 
