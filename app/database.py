@@ -16,6 +16,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Dialect, Engine, event
+from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.orm import Session
 
@@ -38,7 +39,16 @@ def configure_engine(engine: Engine) -> None:
         _leave_out_dead_connections(engine)
 
 
+class _SqliteCompiler(SQLiteCompiler):
+    """Writes the hints of a statement: ``INDEXED BY`` is part of SQLite's language."""
+
+    def get_from_hint_text(self, table: Any, text: str | None) -> str | None:
+        """What stands behind the table's name."""
+        return text
+
+
 def _configure_sqlite(engine: Engine) -> None:
+    engine.dialect.statement_compiler = _SqliteCompiler
     if engine.url.database not in (None, "", ":memory:"):
         _gates[engine] = WriteGate.of(str(engine.url.database))
 

@@ -144,6 +144,9 @@ Download sites or links         | GET /*.*                              | yes | 
 Choose a file to import         | GET /admin/imports                    | yes | 403 | 403 | 403 | 403 | login
 See what a file would change    | POST /admin/imports                   | yes | 403 | 403 | 403 | 403 | login
 Import it                       | POST /admin/imports/confirm           | yes | 403 | 403 | 403 | 403 | login
+Choose a file of old tickets    | GET /admin/imports/tickets            | yes | 403 | 403 | 403 | 403 | login
+See what its lines would become | POST /admin/imports/tickets           | yes | 403 | 403 | 403 | 403 | login
+Import old tickets              | POST /admin/imports/tickets/confirm   | yes | 403 | 403 | 403 | 403 | login
 Look at what CRIC proposes      | GET /admin/cric                       | yes | 403 | 403 | 403 | 403 | login
 Read CRIC                       | POST /admin/cric                      | yes | 403 | 403 | 403 | 403 | login
 Accept a proposal               | POST /admin/cric/*/accept             | yes | 403 | 403 | 403 | 403 | login

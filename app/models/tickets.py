@@ -22,6 +22,11 @@ class Ticket(Base):
         Index(None, "changed_at", "number"),
         Index(None, "created_at", "number"),
         Index(None, "unit", "number"),
+        Index(None, "title", "number"),
+        Index(None, "priority", "number"),
+        Index(None, "network", "number"),
+        Index(None, "category", "number"),
+        Index(None, "layer", "number"),
         # the calendar reads a month; most tickets have no window and are not in it
         Index(
             "ix_tickets_window",
@@ -36,7 +41,7 @@ class Ticket(Base):
     """One sequence for the whole portal; numbers become visible in their order."""
     version: Mapped[int]
     """Raised by one with each change; an edit states the version that it saw."""
-    title: Mapped[str] = mapped_column(String(255), index=True)
+    title: Mapped[str] = mapped_column(String(255))
     description: Mapped[str] = mapped_column(Text, default="")
     solution: Mapped[str] = mapped_column(Text, default="")
     state: Mapped[str] = mapped_column(String(20))
@@ -117,12 +122,15 @@ class TicketLink(Base):
     """A link that a ticket affects."""
 
     __tablename__ = "ticket_links"
-    __table_args__ = (UniqueConstraint("ticket_number", "link_id"),)
+    __table_args__ = (
+        UniqueConstraint("ticket_number", "link_id"),
+        Index(None, "link_id", "ticket_number"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     ticket_number: Mapped[int] = mapped_column(ForeignKey("tickets.number"), index=True)
     position: Mapped[int]
-    link_id: Mapped[int] = mapped_column(ForeignKey("links.id"), index=True)
+    link_id: Mapped[int] = mapped_column(ForeignKey("links.id"))
     recognised: Mapped[bool] = mapped_column(default=False)
     """Found in the ticket's texts, not chosen by anyone."""
 
@@ -134,11 +142,12 @@ class TicketSite(Base):
     """A site that a ticket affects; ``site_id`` is None while nobody knows the name."""
 
     __tablename__ = "ticket_sites"
+    __table_args__ = (Index(None, "site_id", "ticket_number"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     ticket_number: Mapped[int] = mapped_column(ForeignKey("tickets.number"), index=True)
     position: Mapped[int]
-    site_id: Mapped[int | None] = mapped_column(ForeignKey("sites.id"), index=True)
+    site_id: Mapped[int | None] = mapped_column(ForeignKey("sites.id"))
     name: Mapped[str] = mapped_column(String(255), index=True)
     """The name as it was sent or chosen."""
     recognised: Mapped[bool] = mapped_column(default=False)

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import func, select, tuple_
 from sqlalchemy.orm import Session
 
 from app.domain.access import Actor, Role, Writer
@@ -23,11 +23,12 @@ from app.models import BulkChange, BulkChangeTicket, Change, Ticket
 from app.services.changes import TICKET, FieldChange, changes_of
 from app.services.registry import require_site
 from app.services.ticket_query import readable
+from app.services.ticket_words import words_at_the_end
 from app.services.tickets import (
     COMMENTS,
     change_ticket,
     change_ticket_at,
-    find_ticket,
+    locked_ticket,
     planned_change,
 )
 
@@ -126,17 +127,20 @@ def do_bulk_change(
     if done is not None:
         return done
     bulk = _begin(session, by, key, wishes)
-    for number in known:
-        changed, note = None, ""
-        try:
-            ticket = change_ticket_at(session, by, number, wishes, versions[number])
-            changed = ticket.version if ticket.version != versions[number] else None
-            note = "" if changed else NO_CHANGE
-        except StaleVersion:
-            note = MEANWHILE
-        except PortalError as error:
-            note = error.message
-        bulk.tickets.append(BulkChangeTicket(ticket_number=number, version=changed, note=note))
+    done_of = []
+    with words_at_the_end(session):
+        for number in known:
+            changed, note = None, ""
+            try:
+                ticket = change_ticket_at(session, by, number, wishes, versions[number])
+                changed = ticket.version if ticket.version != versions[number] else None
+                note = "" if changed else NO_CHANGE
+            except StaleVersion:
+                note = MEANWHILE
+            except PortalError as error:
+                note = error.message
+            done_of.append(BulkChangeTicket(ticket_number=number, version=changed, note=note))
+    bulk.tickets = done_of
     session.flush()
     return bulk
 
@@ -181,6 +185,26 @@ def find_bulk_change(session: Session, actor: Actor, key: int) -> BulkChange:
     if bulk is None or not (bulk.user_id == actor.account_id or actor.is_operator):
         raise NotFound("There is no such change of several tickets")
     return bulk
+
+
+def newest_bulk_changes(
+    session: Session, actor: Actor, most: int
+) -> Sequence[tuple[BulkChange, int]]:
+    """One's own newest ones, each with how many tickets it changed."""
+    count = (
+        select(func.count())
+        .where(
+            BulkChangeTicket.bulk_change_id == BulkChange.id, BulkChangeTicket.version.is_not(None)
+        )
+        .scalar_subquery()
+    )
+    rows = session.execute(
+        select(BulkChange, count)
+        .where(BulkChange.user_id == actor.account_id)
+        .order_by(BulkChange.id.desc())
+        .limit(most)
+    )
+    return [(row[0], row[1]) for row in rows]
 
 
 def undone_by(session: Session, bulk: BulkChange) -> BulkChange | None:
@@ -230,36 +254,46 @@ def undo_bulk_change(session: Session, by: Writer, key: int, reason: str) -> Bul
         raise Invalid("reason", "This was taken back already")
     undo = _begin(session, by, f"undo-{bulk.id}", {"public_comment": reason})
     undo.undoes_id = bulk.id
-    for number, change in sorted(changes_in(session, bulk).items()):
-        before = change.version
-        changed: int | None = None
-        notes: list[str] = []
-        try:
-            find_ticket(session, by.actor, number)
-            wanted, notes = _what_to_put_back(session, number, change)
-            if wanted:
-                wanted["public_comment"] = reason
-                before = session.get_one(Ticket, number).version
-                ticket = change_ticket(session, by, number, wanted)
-                changed = ticket.version if ticket.version != before else None
-        except PortalError as error:
-            notes = [*notes, error.message]
-        if changed is None and not notes:
-            notes = [NO_CHANGE]
-        undo.tickets.append(
-            BulkChangeTicket(ticket_number=number, version=changed, note="; ".join(notes))
-        )
+    with words_at_the_end(session):
+        undo.tickets = [
+            _put_back(session, by, number, change, reason)
+            for number, change in sorted(changes_in(session, bulk).items())
+        ]
     session.flush()
     return undo
 
 
+def _put_back(
+    session: Session, by: Writer, number: int, change: Change, reason: str
+) -> BulkChangeTicket:
+    """Put one ticket's fields back as far as that is possible."""
+    changed: int | None = None
+    notes: list[str] = []
+    try:
+        ticket = locked_ticket(session, number)
+        before = ticket.version
+        wanted, notes = _what_to_put_back(session, ticket, change)
+        if wanted:
+            ticket = change_ticket(session, by, number, {**wanted, "public_comment": reason})
+            changed = ticket.version if ticket.version != before else None
+    except PortalError as error:
+        notes = [*notes, error.message]
+    if changed is None and not notes:
+        notes = [NO_CHANGE]
+    return BulkChangeTicket(ticket_number=number, version=changed, note="; ".join(notes))
+
+
 def _what_to_put_back(
-    session: Session, number: int, change: Change
+    session: Session, ticket: Ticket, change: Change
 ) -> tuple[dict[str, Any], list[str]]:
     """The old values that can be put back, and words about those that cannot."""
-    later = changes_of(session, TICKET, number, after=change.version)
+    later = (
+        changes_of(session, TICKET, ticket.number, after=change.version)
+        if ticket.version > change.version
+        else ()
+    )
     since = {item.field for one in later for item in one.fields} - set(COMMENTS)
-    state = session.get_one(Ticket, number).state
+    state = ticket.state
     wanted: dict[str, Any] = {}
     notes: list[str] = []
     for item in change.fields:

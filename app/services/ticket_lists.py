@@ -1,16 +1,15 @@
-"""Lists of tickets as people see them: the portal's filter, keyset pages, and counts."""
+"""The filter of lists of tickets as people see them, as a condition on tickets."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, true
 from sqlalchemy.orm import Session, aliased
 
-from app.domain.access import Actor, may_read_internal
 from app.domain.tickets import CLOSED_STATES, OPEN_STATES, Priority, State
 from app.domain.words import read_search
 from app.models import (
@@ -23,7 +22,6 @@ from app.models import (
     TicketSite,
 )
 from app.services.desk import OnDesk, desk_condition
-from app.services.ticket_query import readable
 from app.services.ticket_search import condition_of_search
 from app.services.visits import Unseen, unseen_condition
 
@@ -78,52 +76,6 @@ class TicketFilter:
         )
 
 
-@dataclass(frozen=True)
-class Page:
-    """One page of a list; ``after`` is the keyset position behind its last row, or None."""
-
-    tickets: Sequence[Ticket]
-    after: tuple[Any, int] | None
-
-
-def list_tickets(
-    session: Session,
-    actor: Actor,
-    wanted: TicketFilter,
-    *,
-    after: tuple[Any, int] | None = None,
-    limit: int = PAGE,
-) -> Page:
-    """One page of the filtered list, behind ``after`` (as given by the page before)."""
-    name = wanted.sort.removeprefix("-")
-    column = SORTS[name]
-    downwards = wanted.sort.startswith("-")
-    query = select(Ticket, column).where(
-        readable(actor), condition_of(wanted, internal=may_read_internal(actor))
-    )
-    if after is not None:
-        value, number = after
-        if downwards:
-            query = query.where(or_(column < value, and_(column == value, Ticket.number < number)))
-        else:
-            query = query.where(or_(column > value, and_(column == value, Ticket.number > number)))
-    order = (column.desc(), Ticket.number.desc()) if downwards else (column, Ticket.number)
-    rows = session.execute(query.order_by(*order).limit(limit + 1)).unique().all()
-    more = len(rows) > limit
-    rows = rows[:limit]
-    position = (rows[-1][1], rows[-1][0].number) if more else None
-    return Page([row[0] for row in rows], position)
-
-
-def count_by_state(session: Session, actor: Actor, wanted: TicketFilter) -> dict[str, int]:
-    """How many tickets of each state the filter finds, its states left aside."""
-    rest = condition_of(replace(wanted, states=()), internal=may_read_internal(actor))
-    rows = session.execute(
-        select(Ticket.state, func.count()).where(readable(actor), rest).group_by(Ticket.state)
-    )
-    return {row[0]: row[1] for row in rows}
-
-
 def count_to_check(session: Session) -> int:
     """How many tickets an operator has to look at because a repeated creation differed."""
     return session.scalar(select(func.count()).where(Ticket.to_check)) or 0
@@ -146,8 +98,13 @@ def references_of(session: Session, tickets: Sequence[Ticket]) -> dict[int, list
     return found
 
 
-def condition_of(wanted: TicketFilter, *, internal: bool = False) -> ColumnElement[bool]:
-    """The filter as a condition on tickets; ``internal``: found by internal words, too."""
+def condition_of(
+    wanted: TicketFilter, *, internal: bool = False, by_index: bool = True
+) -> ColumnElement[bool]:
+    """The filter as a condition on tickets; ``internal``: found by internal words, too.
+
+    ``by_index``: the search as the full-text index finds it, else as each ticket is looked at.
+    """
     parts: list[ColumnElement[bool]] = [true()]
     for column, values in (
         (Ticket.state, wanted.expanded_states()),
@@ -160,17 +117,14 @@ def condition_of(wanted: TicketFilter, *, internal: bool = False) -> ColumnEleme
         if values:
             parts.append(column.in_(values))
     if wanted.text.strip():
-        parts.append(condition_of_search(read_search(wanted.text), internal=internal))
+        search = read_search(wanted.text)
+        parts.append(condition_of_search(search, internal=internal, by_index=by_index))
     if wanted.links:
-        parts.append(
-            Ticket.number.in_(
-                select(TicketLink.ticket_number).join(Link).where(Link.name.in_(wanted.links))
-            )
-        )
+        parts.append(Ticket.number.in_(with_links(wanted.links)))
     if wanted.sites:
         parts.append(Ticket.number.in_(numbers_affecting(wanted.sites)))
     if wanted.responsible:
-        parts.append(Ticket.responsible_site_id.in_(_site_ids(wanted.responsible)))
+        parts.append(Ticket.responsible_site_id.in_(site_ids(wanted.responsible)))
     if wanted.created_from is not None:
         parts.append(Ticket.created_at >= _midnight(wanted.created_from))
     if wanted.created_to is not None and wanted.created_to < date.max:
@@ -183,14 +137,22 @@ def condition_of(wanted: TicketFilter, *, internal: bool = False) -> ColumnEleme
     return and_(*parts)
 
 
-def numbers_affecting(names: Sequence[str]) -> Select[int]:
-    """The numbers of tickets that affect any of these sites, under any of a site's names."""
-    return select(TicketSite.ticket_number).where(
-        or_(TicketSite.name.in_(names), TicketSite.site_id.in_(_site_ids(names)))
+def with_links(names: Sequence[str]) -> Select[int]:
+    """The numbers of tickets that affect any of these links."""
+    return select(TicketLink.ticket_number).where(
+        TicketLink.link_id.in_(select(Link.id).where(Link.name.in_(names)))
     )
 
 
-def _site_ids(names: Sequence[str]) -> Select[int]:
+def numbers_affecting(names: Sequence[str]) -> Select[int]:
+    """The numbers of tickets that affect any of these sites, under any of a site's names."""
+    return select(TicketSite.ticket_number).where(
+        or_(TicketSite.name.in_(names), TicketSite.site_id.in_(site_ids(names)))
+    )
+
+
+def site_ids(names: Sequence[str]) -> Select[int]:
+    """The keys of sites of these names."""
     named = aliased(SiteName)
     return select(Site.id).join(named, named.site_id == Site.id).where(named.name.in_(names))
 

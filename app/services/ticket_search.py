@@ -20,8 +20,10 @@ from sqlalchemy import (
     exists,
     false,
     or_,
+    text,
 )
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import Session
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -32,8 +34,13 @@ from app.models.search import INDEX
 _BIGGEST: Final = 2**31 - 1
 
 
-def condition_of_search(search: Search, *, internal: bool) -> ColumnElement[bool]:
-    """Holds for the tickets that hold all terms; ``internal``: also by their internal words."""
+def condition_of_search(
+    search: Search, *, internal: bool, by_index: bool = True
+) -> ColumnElement[bool]:
+    """Holds for the tickets that hold all terms; ``internal``: also by their internal words.
+
+    ``by_index`` asks the full-text index for all such tickets; without it each ticket is looked at.
+    """
     if search.finds_nothing:
         return false()
     parts: list[ColumnElement[bool]] = [
@@ -42,9 +49,9 @@ def condition_of_search(search: Search, *, internal: bool) -> ColumnElement[bool
         if term.number is not None
     ]
     terms = [term for term in search.terms if term.words]
-    if terms:
+    if terms and by_index:
         parts.append(_holds_words(terms, internal=internal))
-    parts += [holds(term, internal=internal) for term in terms if is_phrase(term)]
+    parts += [holds(term, internal=internal) for term in terms if not by_index or is_phrase(term)]
     return and_(*parts)
 
 
@@ -55,6 +62,21 @@ def holds(term: Term, *, internal: bool) -> ColumnElement[bool]:
     if internal:
         inside = or_(inside, _Place(TicketWords.internal, needle) > 0)
     return exists().where(TicketWords.ticket_number == Ticket.number, inside)
+
+
+def count_found(session: Session, terms: Sequence[Term], most: int, *, internal: bool) -> int:
+    """How many tickets the index finds by the words of all terms, at most ``most`` + 1."""
+    connection = session.connection()
+    if connection.dialect.name == "sqlite":
+        found = f"SELECT 1 FROM {INDEX} WHERE {INDEX} MATCH :w0"  # noqa: S608  # parameters
+        given = {"w0": sqlite_match(terms, internal=internal)}
+    else:
+        names = [f":w{at}" for at in range(len(terms))]
+        where = gin_condition(names, ("public", "internal") if internal else ("public",))
+        found = f"SELECT 1 FROM ticket_words WHERE {where}"  # noqa: S608  # parameters
+        given = {f"w{at}": _postgresql_query(term) for at, term in enumerate(terms)}
+    counted = f"SELECT count(*) FROM ({found} LIMIT {most + 1}) AS found"  # noqa: S608  # likewise
+    return int(connection.execute(text(counted), given).scalar_one())
 
 
 def is_phrase(term: Term) -> bool:

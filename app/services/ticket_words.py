@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Final, cast
 
 from sqlalchemy import Table, bindparam, case, delete, func, insert, select, union_all, update
@@ -32,6 +33,7 @@ from app.services.changes import TICKET, FieldChange
 LONGEST: Final = 250_000
 """Characters of a ticket's words; comments behind it are not found by the search. A full-text
 value of PostgreSQL holds 1 MiB: a diary without end must not stop a ticket from being written."""
+_LATER: Final = "words_at_the_end"
 AT_ONCE: Final = 500
 """Tickets that are read and written together when words are made anew."""
 
@@ -134,6 +136,21 @@ def keep_new_words(
     session.connection().execute(_INSERT, words.row(ticket.number))
 
 
+@contextmanager
+def words_at_the_end(session: Session) -> Iterator[None]:
+    """Inside, changes of several tickets are only noted; at the end the words of all are gathered
+    together, in the same transaction: ticket by ticket that took two thirds of the time."""
+    noted: set[int] = set()
+    session.info[_LATER] = noted
+    try:
+        yield
+    finally:
+        del session.info[_LATER]
+    numbers = sorted(noted)
+    for first in range(0, len(numbers), AT_ONCE):
+        keep_words(session, numbers[first : first + AT_ONCE])
+
+
 def follow_change(
     session: Session, number: int, author: str, changed: Sequence[FieldChange]
 ) -> None:
@@ -141,6 +158,9 @@ def follow_change(
 
     Its row and parts are written; from the log's counter on, others wait.
     """
+    if (noted := session.info.get(_LATER)) is not None:
+        noted.add(number)
+        return
     anew = any(item.field in _INDEXED for item in changed)
     more = _gathered(session, [number])[number] if anew else _Words()
     for item in changed:

@@ -43,6 +43,7 @@ from app.web import (
     shortcuts,
     sites,
     ticket_edit,  # noqa: F401  (its pages are on the blueprint of tickets)
+    ticket_imports,
     ticket_writing,  # noqa: F401  (likewise)
     tickets,
     tickets_csv,
@@ -101,7 +102,12 @@ def register(flask_app: Flask) -> None:
     ):
         flask_app.register_blueprint(module.blueprint)
     mails.register(flask_app)
-    for blueprint in (imports.blueprint, imports.downloads, cric.blueprint):
+    for blueprint in (
+        imports.blueprint,
+        ticket_imports.blueprint,
+        imports.downloads,
+        cric.blueprint,
+    ):
         flask_app.register_blueprint(blueprint)
     tokens.register(flask_app)
     flask_app.context_processor(_surroundings)
@@ -138,6 +144,7 @@ def _surroundings() -> dict[str, Any]:
         "audit": "Admin",
         "unresolved": "Admin",
         "imports": "Admin",
+        "ticket_imports": "Admin",
         "people": "Admin",
         "cric": "Admin",
         "work": "Admin",

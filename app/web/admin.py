@@ -16,6 +16,7 @@ PLACES = (
     ("People", "people.listing", "Who may log in to these pages, as what and for which sites"),
     ("Tokens", "tokens.listing", "Programs that call the API, what they may and how long"),
     ("Imports", "imports.choose", "Sites and links as CSV or JSON, with a look at the difference"),
+    ("Old tickets", "ticket_imports.choose", "Tickets of another system, from a file of CSV"),
     ("CRIC", "cric.listing", "What WLCG's site database proposes, to accept or refuse one by one"),
     (
         "Unresolved names",

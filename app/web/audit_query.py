@@ -169,7 +169,7 @@ class AuditListing:
                         **{key: () for key in _USED[CHANGES] if key not in _USED[name]},
                     },
                 ),
-                0,
+                "",
                 name == query.list,
             )
             for name, word in LISTS.items()

@@ -78,15 +78,7 @@ class ConfirmForm(ImportForm):
 
     def unpacked(self) -> bytes:
         """The file; ``Invalid`` where it is not what a preview packed."""
-        try:
-            packed = base64.urlsafe_b64decode((self.content.data or "").encode("ascii"))
-            unpacker = zlib.decompressobj()
-            content = unpacker.decompress(packed, FILE_LIMIT + 1)
-        except (UnicodeEncodeError, binascii.Error, zlib.error):
-            content = b""
-        if not content or not unpacker.eof or len(content) > FILE_LIMIT:
-            raise Invalid("file", "File is not the one that was shown; choose it again")
-        return content
+        return unpacked(self.content.data or "", FILE_LIMIT)
 
     def state(self) -> int:
         """The registry's state when the difference was shown."""
@@ -99,6 +91,18 @@ class ConfirmForm(ImportForm):
 def packed(content: bytes) -> str:
     """A file as letters that a form can carry."""
     return base64.urlsafe_b64encode(zlib.compress(content, 9)).decode("ascii")
+
+
+def unpacked(letters: str, limit: int) -> bytes:
+    """The file that ``packed`` wrote; ``Invalid`` where it is none, or larger than ``limit``."""
+    try:
+        unpacker = zlib.decompressobj()
+        content = unpacker.decompress(base64.urlsafe_b64decode(letters.encode("ascii")), limit + 1)
+    except (UnicodeEncodeError, binascii.Error, zlib.error):
+        content = b""
+    if not content or not unpacker.eof or len(content) > limit:
+        raise Invalid("file", "File is not the one that was shown; choose it again")
+    return content
 
 
 @blueprint.before_request

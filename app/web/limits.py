@@ -15,7 +15,9 @@ FILES_LIMIT: Final = 8 * 1024 * 1024
 """Bytes of all files of one upload: four attachments of 2 MiB."""
 UPLOAD_LIMIT: Final = FILES_LIMIT + 512 * 1024
 """Bytes of the largest upload, with what the form adds."""
-UPLOADS: Final = re.compile(r"/tickets/[0-9]{1,10}/attachments|/admin/(?:imports|cric)")
+UPLOADS: Final = re.compile(
+    r"/tickets/[0-9]{1,10}/attachments|/admin/(?:imports(?:/tickets)?|cric)"
+)
 """The addresses that take files."""
 
 
@@ -34,7 +36,8 @@ def too_much(path: str) -> str:
     if path.startswith("/admin/"):
         return (
             "This is larger than a page takes. Nothing was stored; the commands"
-            " `flask sites import`, `flask links import` and `flask cric import` take larger files."
+            " `flask sites import`, `flask links import`, `flask tickets import` and"
+            " `flask cric import` take larger files."
         )
     if takes_files(path):
         return (

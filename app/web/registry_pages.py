@@ -18,7 +18,8 @@ from app.models import Change, Link, Site
 from app.services.record_history import RecordedFacts, facts_now, facts_on
 from app.services.record_lists import EVERY, IN_USE, RETIRED
 from app.services.registry import LINK, SITE, SOURCE_OF, source_of, sources_of
-from app.services.ticket_lists import TicketFilter, count_by_state, list_tickets
+from app.services.ticket_lists import TicketFilter
+from app.services.ticket_pages import count_by_state, list_tickets
 from app.web.login import acting
 from app.web.registry_forms import (
     LinkEditForm,

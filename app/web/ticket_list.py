@@ -35,6 +35,7 @@ from app.domain.tickets import (
 from app.domain.words import MOST_CHARACTERS, read_search
 from app.services.desk import on_desk
 from app.services.ticket_lists import SORTS, TicketFilter
+from app.services.ticket_pages import MOST_COUNTED, Position
 from app.services.visits import Unseen
 from app.web.login import acting
 from app.web.ticket_columns import COLUMNS, shown_columns, width_class
@@ -103,11 +104,11 @@ def back_to_list() -> str:
 
 @dataclass(frozen=True)
 class Tab:
-    """A group of states with its count."""
+    """A group of states with its count in words, or "" while that is not known."""
 
     word: str
     url: str
-    count: int
+    count: str
     current: bool
     gap: bool = False
 
@@ -169,6 +170,8 @@ class ListQuery:
             name: date.fromisoformat(self.values[name][0]) for name in _DAYS if name in self.values
         }
         self.after_text = arguments.get("after", "")
+        self.before_text = arguments.get("before", "")
+        self.last = arguments.get("last") == "yes"
         self.saved = _read_key(arguments.get("filter", ""))
         """Key of the saved filter that the address names, 0 for none."""
         if not self.saved and arguments.get("filter"):
@@ -233,14 +236,23 @@ class ListQuery:
         """The canonical query without the saved filter that it came from."""
         return self.query_string({"filter": ()})
 
-    def after(self) -> tuple[Any, int] | None:
+    def after(self) -> Position | None:
         """The keyset position; one that cannot be read is a problem and the first page."""
-        if not self.after_text:
+        return self._position("after", self.after_text)
+
+    def before(self) -> Position | None:
+        """Likewise where the page is that before a position."""
+        return self._position("before", self.before_text)
+
+    def _position(self, name: str, text: str) -> Position | None:
+        if not text:
             return None
         try:
-            return read_position(self.after_text, self.sort)
+            return read_position(text, self.sort)
         except (ValueError, TypeError, OverflowError, binascii.Error, RecursionError):
-            self.problems.append("The place in the list (after) cannot be read; this is its start")
+            self.problems.append(
+                f"The place in the list ({name}) cannot be read; this is its start"
+            )
             return None
 
 
@@ -310,6 +322,14 @@ def read_position(word: str, sort: str) -> tuple[Any, int]:
     return value, number
 
 
+def _total(counts: Mapping[str, int] | None, states: Iterable[str]) -> str:
+    """How many tickets of these states, in words; "" where it is not known."""
+    if counts is None:
+        return ""
+    total = sum(counts.get(state, 0) for state in states)
+    return f"{MOST_COUNTED:,}+" if total > MOST_COUNTED else str(total)
+
+
 class Listing:
     """All that the list's template shows beside the rows."""
 
@@ -318,9 +338,9 @@ class Listing:
         query: ListQuery,
         base: str,
         csv: str,
-        counts: Mapping[str, int],
+        counts: Mapping[str, int] | None,
         *,
-        found: Mapping[str, int],
+        found: Mapping[str, int] | None,
         to_check: int,
         anything: bool,
         remembered: str = "",
@@ -334,15 +354,18 @@ class Listing:
         self.counts = counts
         self.to_check = to_check
         self.nothing_at_all = not anything
-        self.total = sum(found.get(state, 0) for state in query.filter().expanded_states())
+        self.total = _total(found, query.filter().expanded_states())
         text = query.query_string()
+        self.counts_url = ""
+        if counts is None:
+            self.counts_url = f"{base}?{text}{'&' if text else ''}counts=yes"
         self.url = self._to()
         self.csv = f"{csv}?{text}" if text else csv
         self.query_text = f"?{text}" if text else ""
         emptied = [name for name in LABELS if name not in ("state", *_LOOKS)]
         self.clear = self._to(dict.fromkeys((*emptied, "filter"), ()))
         self.all_states = self._to({"state": ("open", "closed")})
-        self.more = ""
+        self.more = self.earlier = self.last = ""
         self.kept = [
             (name, value)
             for name in ("state", "check", "desk", "since", *_LOOKS)
@@ -366,11 +389,17 @@ class Listing:
         """Whether this column is among those shown."""
         return any(one.key == column for one in self.shown)
 
-    def set_more(self, after: tuple[Any, int] | None) -> None:
-        """There is a next page behind this position."""
+    def set_pages(self, after: Position | None, before: Position | None) -> None:
+        """There is a next page behind ``after``, and an earlier one before ``before``."""
         if after is not None:
-            text = self._query.query_string()
-            self.more = f"{self._base}?{text}{'&' if text else ''}after={write_position(after)}"
+            self.more = self._at("after", write_position(after))
+            self.last = self._at("last", "yes")
+        if before is not None:
+            self.earlier = self._at("before", write_position(before))
+
+    def _at(self, name: str, value: str) -> str:
+        text = self._query.query_string()
+        return f"{self._base}?{text}{'&' if text else ''}{name}={value}"
 
     def _to(self, changed: Mapping[str, Sequence[str]] | None = None) -> str:
         text = self._query.query_string(changed)
@@ -382,28 +411,30 @@ class Listing:
 
         def tab(word: str, states: Iterable[State], given: Sequence[str], gap: bool) -> Tab:
             states = tuple(states)
-            count = sum(self.counts.get(state, 0) for state in states)
             current = shown == set(states) and not checking
-            return Tab(word, self._to({"state": given, "check": ()}), count, current, gap)
+            url = self._to({"state": given, "check": ()})
+            return Tab(word, url, _total(self.counts, states), current, gap)
+
+        known = self.counts or {}
 
         tabs = [tab("Open", OPEN_STATES, (), gap=False)]
         tabs += [
             tab(state.capitalize(), (state,), (state,), gap=False)
             for state in OPEN_STATES
-            if self.counts.get(state) or shown == {state}
+            if known.get(state) or shown == {state}
         ]
         tabs.append(tab("Closed", CLOSED_STATES, ("closed",), gap=True))
         tabs += [
             tab(state.capitalize(), (state,), (state,), gap=False)
             for state in (State.SOLVED, State.UNSOLVED, State.VERIFIED)
-            if self.counts.get(state) or shown == {state}
+            if known.get(state) or shown == {state}
         ]
         tabs.append(tab("All", State, ("open", "closed"), gap=True))
         if self.to_check or checking:
             only: dict[str, Sequence[str]] = dict.fromkeys((*LABELS, "filter"), ())
             only["columns"] = self.given("columns")
             url = self._to({**only, "state": ("open", "closed"), "check": ("yes",)})
-            tabs.append(Tab("To check", url, self.to_check, checking, gap=True))
+            tabs.append(Tab("To check", url, str(self.to_check), checking, gap=True))
         return tabs
 
     def _chips(self) -> Iterable[Chip]:

@@ -21,12 +21,12 @@ from app.domain import access
 from app.domain.words import read_search
 from app.extensions import db
 from app.services.ticket_contexts import contexts_of
-from app.services.ticket_lists import (
-    TicketFilter,
+from app.services.ticket_lists import TicketFilter, count_to_check, references_of
+from app.services.ticket_pages import (
+    MOST_COUNTED,
     count_by_state,
-    count_to_check,
+    is_costly_to_count,
     list_tickets,
-    references_of,
 )
 from app.services.tickets import find_ticket
 from app.services.visits import marks_of
@@ -41,6 +41,7 @@ from app.web.visits import begin_reading, note_opened
 
 blueprint = Blueprint("tickets", __name__)
 _LONGEST_BACK = 1500
+EVERYTHING = TicketFilter(sort="number")
 
 
 @blueprint.get("/tickets")
@@ -56,21 +57,16 @@ def listing() -> AnyResponse:
     since = begin_reading()
     saved = saved_menu(query)
     rows, wanted = db.session(), query.filter()
-    page = list_tickets(rows, actor, wanted, after=query.after())
-    counts = count_by_state(rows, actor, replace(wanted, to_check=False))
-    found = count_by_state(rows, actor, wanted) if wanted.to_check else counts
-    anything = bool(counts) or bool(count_by_state(rows, actor, TicketFilter()))
-    shown = Listing(
-        query,
-        base,
-        url_for("tickets_csv.download"),
-        counts,
-        found=found,
-        to_check=count_to_check(rows) if sees_internal else 0,
-        anything=anything,
-        remembered=current_user.list_columns,
+    if fragment_target() == "tabs":
+        return make_response(
+            render_template("tickets/_tabs.html", listing=_counted(query), counted_later=True)
+        )
+    page = list_tickets(
+        rows, actor, wanted, after=query.after(), before=query.before(), last=query.last
     )
-    shown.set_more(page.after)
+    shown = _counted(query, later=request.args.get("counts") != "yes")
+    fragment = fragment_target() == "more"
+    shown.set_pages(page.after, None if fragment else page.before)
     common = {
         "found": contexts_of(rows, page.tickets, read_search(wanted.text), internal=sees_internal),
         "rows": page.tickets,
@@ -80,7 +76,7 @@ def listing() -> AnyResponse:
         "marks": marks_of(rows, actor, page.tickets, since),
         "references": references_of(rows, page.tickets) if shown.shows("references") else {},
     }
-    if fragment_target() == "more":
+    if fragment:
         return make_response(render_template("tickets/_rows.html", **common))
     answer = page_or_fragment(
         "tickets/list.html",
@@ -104,6 +100,29 @@ def listing() -> AnyResponse:
             secure=current_app.config["SESSION_COOKIE_SECURE"],
         )
     return answer
+
+
+def _counted(query: ListQuery, *, later: bool = False) -> Listing:
+    """The list's surroundings; ``later``: without counts that cost more than the page itself."""
+    rows, actor, wanted = db.session(), acting(), query.filter()
+    base = url_for("tickets.listing")
+    sees_internal = access.may_read_internal(actor)
+    counts = found = None
+    if not (later and is_costly_to_count(rows, actor, wanted)):
+        everything = replace(wanted, to_check=False)
+        counts = found = count_by_state(rows, actor, everything, most=MOST_COUNTED)
+        if wanted.to_check:
+            found = count_by_state(rows, actor, wanted, most=MOST_COUNTED)
+    return Listing(
+        query,
+        base,
+        url_for("tickets_csv.download"),
+        counts,
+        found=found,
+        to_check=count_to_check(rows) if sees_internal else 0,
+        anything=bool(counts) or bool(list_tickets(rows, actor, EVERYTHING, limit=1).tickets),
+        remembered=current_user.list_columns,
+    )
 
 
 @blueprint.get(f"/tickets/{NUMBER}")

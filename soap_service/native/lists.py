@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from app.models import Ticket
-from app.services.ticket_lists import TicketFilter, list_tickets
+from app.services.ticket_lists import TicketFilter
+from app.services.ticket_pages import list_tickets
 from soap_service.native.answers import Values
 from soap_service.native.kinds import (
     BOOLEAN,

@@ -328,7 +328,7 @@ FILTER: Final = message(
     "Which tickets are found. Several values of one field are alternatives, fields are all"
     " required, and no field at all finds every ticket.",
     (
-        optional("text", TEXT, "words that the title holds, or a number"),
+        optional("text", TEXT, "words of its texts, comments and names, or a number"),
         many("states", FOUND_STATE, "states; open and closed stand for every open or closed one"),
         many("networks", NETWORK, "networks"),
         many("categories", CATEGORY, "categories"),

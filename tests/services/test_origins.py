@@ -10,7 +10,8 @@ from app.domain.errors import Forbidden
 from app.domain.ticket_content import NewTicket
 from app.services.changes import TICKET, changes_of
 from app.services.origins import CreationAnswer, open_ticket_once
-from app.services.ticket_lists import TicketFilter, list_tickets
+from app.services.ticket_lists import TicketFilter
+from app.services.ticket_pages import list_tickets
 from app.services.tickets import change_ticket, find_ticket, mark_checked, move_ticket
 from app.services.timeline import timeline_of
 from tests.cast import Cast, enter, writer

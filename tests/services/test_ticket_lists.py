@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -14,7 +15,8 @@ from app.database import writing
 from app.domain.ticket_content import NewTicket
 from app.domain.tickets import Priority, State
 from app.models import Ticket
-from app.services.ticket_lists import SORTS, TicketFilter, count_by_state, list_tickets
+from app.services.ticket_lists import SORTS, TicketFilter
+from app.services.ticket_pages import Effort, count_by_state, list_tickets
 from app.services.tickets import move_ticket, open_ticket
 from tests.cast import NOON, Cast, enter, writer
 
@@ -117,3 +119,96 @@ def test_pages_join_to_the_whole_list_in_order(session: Session, sort: str, dire
     if sort in keys:
         values = [keys[sort](ticket) for ticket in whole]
         assert values == sorted(values, reverse=direction == "-")
+
+
+EFFORTS = (Effort(), Effort(few=3, tried=2), Effort(few=0, tried=1), Effort(few=12, tried=30))
+"""As it is, and so little that also a small list is walked, tried and collected."""
+
+
+def test_every_way_to_a_page_finds_the_same(session: Session) -> None:
+    """Each filter, sort and direction, forwards and backwards, against sorting all in Python."""
+    cast = enter(session)
+    dice = random.Random(17)
+    with writing(session):
+        for turn in range(40):
+            now = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=dice.randrange(9))
+            new = NewTicket(
+                title=dice.choice(("alpha", "beta", "alpha beta")),
+                description="rare" if turn in (3, 31) else "frequent words",
+                priority=dice.choice(list(Priority)),
+                layer=dice.choice(("L3", "unknown")),
+                sites=dice.choice(((), ("pic",), ("GRIDKA", "nowhere"))),
+            )
+            number = open_ticket(session, writer(cast.operator, now), new).number
+            if dice.random() < 0.4:
+                move_ticket(session, writer(cast.operator, now), number, "on hold")
+    filters: list[dict[str, Any]] = [
+        {},
+        {"states": ("on hold",)},
+        {"text": "frequent"},
+        {"text": "rare"},
+        {"text": "alpha"},
+        {"text": '"alpha beta"', "layers": ("L3",)},
+        {"text": "nothing such"},
+        {"text": "#7"},
+        {"sites": ("pic",), "priorities": ("urgent", "top priority")},
+        {"responsible": ("FZK-LCG2",), "text": "frequent wor"},
+        {"created_from": date(2026, 1, 1), "layers": ("unknown",), "states": ("open",)},
+    ]
+    for given in filters:
+        # the sort by number of so few tickets is as simple as can be
+        plain = list_tickets(
+            session, cast.reader, TicketFilter(sort="number", **given), limit=100
+        ).tickets
+        for name, sort in KEYS.items():
+            for downwards in (False, True):
+                expected = sorted(plain, key=lambda one: (sort(one), one.number))
+                numbers = [ticket.number for ticket in expected[:: -1 if downwards else 1]]
+                wanted = TicketFilter(sort=f"{'-' if downwards else ''}{name}", **given)
+                for effort in EFFORTS:
+                    case = (given, wanted.sort, effort)
+                    assert walked(session, cast, wanted, effort) == numbers, case
+                    assert walked_back(session, cast, wanted, effort) == numbers, case
+        for effort in EFFORTS:
+            wanted = TicketFilter(**given)
+            counts = count_by_state(session, cast.reader, wanted, effort=effort)
+            everything = TicketFilter(sort="number", **{**given, "states": ()})
+            found = list_tickets(session, cast.reader, everything, limit=100).tickets
+            assert counts == Counter(ticket.state for ticket in found)
+            few = count_by_state(session, cast.reader, wanted, most=2, effort=effort)
+            assert few == {state: min(3, count) for state, count in counts.items()}
+
+
+KEYS: dict[str, Callable[[Ticket], Any]] = {
+    "number": lambda ticket: ticket.number,
+    "title": lambda ticket: ticket.title,
+    "state": lambda ticket: list(State).index(State(ticket.state)),
+    "priority": lambda ticket: list(Priority).index(Priority(ticket.priority)),
+    "changed": lambda ticket: ticket.changed_at,
+}
+
+
+def walked(session: Session, cast: Cast, wanted: TicketFilter, effort: Effort) -> list[int]:
+    """All pages, from the first on."""
+    page = list_tickets(session, cast.reader, wanted, limit=7, effort=effort)
+    assert page.before is None
+    found = [ticket.number for ticket in page.tickets]
+    while page.after is not None:
+        page = list_tickets(session, cast.reader, wanted, after=page.after, limit=7, effort=effort)
+        assert page.before is not None
+        found += [ticket.number for ticket in page.tickets]
+    return found
+
+
+def walked_back(session: Session, cast: Cast, wanted: TicketFilter, effort: Effort) -> list[int]:
+    """All pages, from the last one backwards."""
+    page = list_tickets(session, cast.reader, wanted, last=True, limit=7, effort=effort)
+    assert page.after is None
+    found = [ticket.number for ticket in page.tickets]
+    while page.before is not None:
+        page = list_tickets(
+            session, cast.reader, wanted, before=page.before, limit=7, effort=effort
+        )
+        assert page.after is not None
+        found = [ticket.number for ticket in page.tickets] + found
+    return found

@@ -16,7 +16,8 @@ from app.domain.words import read_search, words_of
 from app.models import LinkCircuit, SiteName, TicketWords
 from app.services.registry import require_links, require_site
 from app.services.ticket_contexts import contexts_of
-from app.services.ticket_lists import TicketFilter, list_tickets
+from app.services.ticket_lists import TicketFilter
+from app.services.ticket_pages import list_tickets
 from app.services.ticket_words import count_missing, keep_words, rebuild
 from app.services.tickets import change_ticket, comment_ticket, note_difference, open_ticket
 from tests.cast import NOON, Cast, enter, writer

@@ -332,11 +332,13 @@ def test_every_form_is_tried(app: Flask) -> None:
         *("/end-logins", "/take-off-second-factor", "/link"),  # a reason, as disabling does
         *("/login/code", "/reset"),  # see WAITING
     )
-    # test_attachments, test_imports and test_cric try these
+    # test_attachments, test_imports, test_ticket_imports and test_cric try these
     uploads = {
         "/tickets/<int(max=2147483647):number>/attachments",
         "/admin/imports",
         "/admin/imports/confirm",
+        "/admin/imports/tickets",
+        "/admin/imports/tickets/confirm",
         "/admin/cric",
         "/tickets/columns",  # test_filters tries this
         "/tickets/seen",  # test_visits tries this

@@ -220,6 +220,40 @@ def test_pages_give_each_ticket_once_whatever_the_order(
     assert len(list(pages(visitor, "/tickets?q=down"))) == 2  # 100 open ones, 50 a page
 
 
+def test_the_last_page_and_back(cast: Cast, visit: Enter, many: int) -> None:
+    visitor = visit(cast.reader)
+    wanted = "/tickets?state=open&state=closed&sort=number"
+
+    def go(page: PageReader, word: str) -> PageReader:
+        return visitor.read(next(href for href, text in page.links if text == word))
+
+    first = visitor.read(wanted)
+    last = go(first, "Last page")
+    assert numbers(last) == list(range(71, 121))
+    assert not {"Show more", "Last page"} & {word for _, word in last.links}
+    earlier = go(last, "Earlier")
+    assert numbers(earlier) == list(range(21, 71))
+    assert numbers(go(earlier, "Show more")) == list(range(71, 121))
+    assert numbers(go(earlier, "Earlier")) == list(range(1, 21))
+    assert numbers(go(earlier, "First page")) == list(range(1, 51))
+
+
+def test_costly_counts_come_in_a_second_request(
+    cast: Cast, visit: Enter, many: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.web.tickets.is_costly_to_count", lambda *_: True)
+    visitor = visit(cast.reader)
+    page = visitor.read("/tickets?q=down")
+    href = next(href for href, word in page.links if word == "Count them")
+    assert "100 tickets" not in page.text
+    assert len(numbers(page)) == 50
+    assert "100 tickets" in visitor.read(href).text  # without JavaScript
+    tabs = visitor.get(href, {"HX-Request": "true", "HX-Target": "tabs"}).text
+    assert tabs.lstrip().startswith('<nav class="tabs"')
+    assert '<span id="total" hx-swap-oob="true">100 tickets · </span>' in tabs
+    assert "<table" not in tabs
+
+
 def test_open_and_closed_and_their_counts(cast: Cast, visit: Enter, many: int) -> None:
     visitor = visit(cast.reader)
     groups = {

@@ -209,6 +209,14 @@ SENT: Final[Mapping[str, Sent]] = {
         "/admin/imports/confirm",
         {"kind": "sites", "base": "{import_base}", "content": "{packed_file}"},
     ),
+    "POST /admin/imports/tickets": (
+        "/admin/imports/tickets",
+        {"source": "old", "encoding": "", "file": "{ticket_file}"},
+    ),
+    "POST /admin/imports/tickets/confirm": (
+        "/admin/imports/tickets/confirm",
+        {"source": "old", "encoding": "", "content": "{packed_tickets}"},
+    ),
     "POST /admin/tokens": (
         "/admin/tokens",
         {"name": "{new_name}", "scopes": "read", "days": "90"},
@@ -290,6 +298,7 @@ UNLOGGED: Final = {
     "/login",
     "/logout",
     "/admin/imports",
+    "/admin/imports/tickets",
 }
 """What is written there is no change of a record."""
 FIRST: Final = {
@@ -762,6 +771,14 @@ class Things(dict[str, str]):
     def make_site_file(self) -> str:
         """A file with a site that is new."""
         return f"key,country,time_zone\n{self['new_name']},FR,Europe/Paris\n"
+
+    def make_ticket_file(self) -> str:
+        """A file with a ticket that is new."""
+        return f"number,title,state,created\n{self['new_name']},Old,closed,2011-01-02\n"
+
+    def make_packed_tickets(self) -> str:
+        """That file as the form carries it which confirms it."""
+        return packed(self["ticket_file"].encode())
 
     def make_packed_file(self) -> str:
         """That file as the form carries it which confirms it."""
