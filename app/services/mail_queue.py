@@ -30,6 +30,8 @@ CLAIMED_AT_ONCE = 10
 LONGEST_WAIT = timedelta(hours=1)
 """Between two attempts."""
 SHOWN_AT_ONCE = 50
+IN_ONE_STATEMENT = 10_000
+"""Numbers of rows in one statement; databases know a limit."""
 _LONGEST_REASON = 500
 _ONLY_ROWS: Final[dict[str, Any]] = {"execution_options": {"synchronize_session": False}}
 """Updates of rows of which no object is used afterwards."""
@@ -133,24 +135,35 @@ def wait_after(attempts: int, first: timedelta, chance: float) -> timedelta:
 def make_digests(session: Session, now: datetime) -> int:
     """Put what waits for a digest into one mail for each address; how many were made.
 
-    What a person does not want any more is dropped.
+    What a person does not want any more is dropped, and so is what waits for one who may not log in
+    any more.
     """
     rows = session.execute(
-        select(Mail.id, Mail.address, Mail.address_key, Mail.user_id, User.mail_choice)
+        select(
+            Mail.id,
+            Mail.address,
+            Mail.address_key,
+            Mail.user_id,
+            User.mail_choice,
+            User.disabled_at,
+        )
         .outerjoin(User, User.id == Mail.user_id)
         .where(Mail.state == IN_DIGEST)
         .order_by(Mail.id)
         .with_for_update(of=Mail, skip_locked=True)
     ).all()
+    by_key: dict[str, list[Any]] = {}
+    for row in rows:
+        by_key.setdefault(row.address_key, []).append(row)
     made = 0
-    for key in dict.fromkeys(row.address_key for row in rows):
-        mine = [row for row in rows if row.address_key == key]
+    for key, mine in by_key.items():
         told: dict[str, Any] = {"state": DROPPED, "digest_id": None}
-        if mine[-1].mail_choice != NEVER:
+        last = mine[-1]
+        if last.mail_choice != NEVER and last.disabled_at is None:
             digest = Mail(
-                address=mine[-1].address,
+                address=last.address,
                 address_key=key,
-                user_id=mine[-1].user_id,
+                user_id=last.user_id,
                 why="as you asked for one mail a day",
                 state=WAITING,
                 due_at=now,
@@ -160,7 +173,10 @@ def make_digests(session: Session, now: datetime) -> int:
             session.flush()
             told = {"state": DIGESTED, "digest_id": digest.id}
             made += 1
-        session.execute(update(Mail).where(Mail.id.in_([row.id for row in mine])).values(told))
+        numbers = [row.id for row in mine]
+        for begin in range(0, len(numbers), IN_ONE_STATEMENT):
+            part = numbers[begin : begin + IN_ONE_STATEMENT]
+            session.execute(update(Mail).where(Mail.id.in_(part)).values(told))
     return made
 
 

@@ -17,6 +17,7 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
+from app.domain.access import Door, Kind
 from app.domain.letters import (
     COMMENT_FIELD,
     SOLUTION_FIELD,
@@ -44,8 +45,6 @@ AT_ONCE = 200
 """Most changes that are planned in one transaction."""
 OLDEST = timedelta(days=7)
 """A change that is older when it is planned tells nobody: no worker ran for so long."""
-SILENT_DOORS = frozenset({"import"})
-"""What comes in here is history: it tells nobody."""
 WAITING, SENDING, SENT, FAILED = "waiting", "sending", "sent", "failed"
 IN_DIGEST, DIGESTED, DROPPED = "digest", "digested", "dropped"
 STATES: Final = (WAITING, SENDING, FAILED, SENT, IN_DIGEST, DIGESTED, DROPPED)
@@ -79,7 +78,7 @@ def draft_mails(session: Session, now: datetime, public_url: str) -> Plan | None
     ).all()
     ends = changes[-1].id if len(changes) == AT_ONCE else newest
     told = [change for change in changes if change.kind == TICKET]
-    told = [change for change in told if change.door not in SILENT_DOORS]
+    told = _news(session, told)
     fresh = [change for change in told if change.at > now - OLDEST]
     letters, mails = _drafts(session, fresh, now, public_url)
     return Plan(begins, ends, letters, mails, len(told) - len(fresh))
@@ -124,6 +123,33 @@ def _cursor() -> Any:
     return select(PortalFact.value).where(PortalFact.name == CURSOR)
 
 
+def _news(session: Session, changes: Sequence[Change]) -> list[Change]:
+    """Without what is history: what an import brings, and what the portal itself does to a ticket
+    that nobody touched since it was imported, such as closing what was solved years ago."""
+    news = [change for change in changes if change.door != Door.IMPORT]
+    by_portal = {change.thing_id for change in news if change.actor_kind == Kind.SYSTEM}
+    if not by_portal:
+        return news
+    ours = (Change.kind == TICKET, Change.thing_id.in_(by_portal))
+    history = set(
+        session.scalars(
+            select(Change.thing_id).where(*ours, Change.version == 1, Change.door == Door.IMPORT)
+        )
+    )
+    history -= set(
+        session.scalars(
+            select(Change.thing_id).where(
+                *ours, Change.door != Door.IMPORT, Change.actor_kind != Kind.SYSTEM
+            )
+        )
+    )
+    return [
+        change
+        for change in news
+        if change.thing_id not in history or change.actor_kind != Kind.SYSTEM
+    ]
+
+
 def _drafts(
     session: Session, changes: Sequence[Change], now: datetime, public_url: str
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -141,7 +167,12 @@ def _drafts(
     out = stopped(session, {one.key for *_rest, told in all_told for one in told})
     letters, mails = [], []
     for change, kind, ticket, told in all_told:
-        due = [one for one in told if one.choice != NEVER and one.key not in out]
+        # whoever has an account chooses there: what the address said before does not count
+        due = [
+            one
+            for one in told
+            if one.choice != NEVER and (one.user is not None or one.key not in out)
+        ]
         if not due:
             continue
         letter = letter_of(change, kind, ticket, public_url)

@@ -21,7 +21,7 @@ from app.services.mail_choices import (
 )
 from app.services.mail_queue import claim_mails, make_digests, mark_later, send_again
 from app.services.mails import AT_ONCE, draft_mails, put_mails
-from app.services.people import find_user
+from app.services.people import disable_user, find_user, set_mail
 from app.services.tickets import open_ticket
 from tests.cast import NOON, Cast, writer
 from tests.mails import KEY, SENDER, body, changed, enter_with_mails, message, opened, plan, told
@@ -52,6 +52,43 @@ def test_preferences_and_stops(session: Session, cast: Cast) -> None:
     assert set(told(session)) == {"noc@kit.example", "reader@people.example"}
     logged = session.scalars(select(Change.kind).order_by(Change.id.desc())).all()
     assert logged.count("mail stop") == 2, "stopped once, allowed once"
+
+
+def test_an_account_chooses_for_its_address_whatever_the_address_said_before(
+    session: Session, cast: Cast
+) -> None:
+    """Else the profile would say "a mail for each change" and none would come."""
+    opened(session, cast.operator, carbon_copy="new@people.example")
+    (mail,) = plan(session)
+    token = SENDER.stop_url(mail.id, mail.address_key).rpartition("/")[2]
+    with writing(session):
+        stop_mails(session, KEY, token, NOON, "")
+    opened(session, cast.operator, carbon_copy="new@people.example")
+    assert plan(session) == []
+    with writing(session):
+        set_mail(session, writer(cast.reader), find_user(session, "reader"), "New@people.example")
+    opened(session, cast.operator, carbon_copy="new@people.example")
+    assert told(session) == {"new@people.example": "in carbon copy"}
+
+
+def test_who_may_not_log_in_any_more_gets_no_digest(session: Session, cast: Cast) -> None:
+    number = opened(session, cast.kit)
+    assert plan(session) == []
+    for name, by in (("kit", cast.kit), ("reader", cast.reader)):
+        with writing(session):
+            watch_ticket(session, writer(by), number)
+            set_mail_choice(session, writer(by), find_user(session, name), "digest")
+    changed(session, cast.operator, number, public_comment="We look.")
+    assert [mail.state for mail in plan(session)] == ["digest", "digest"]
+    with writing(session):
+        disable_user(session, writer(cast.admin), find_user(session, "kit"))
+        assert make_digests(session, NOON) == 1
+    mails = session.scalars(select(Mail).order_by(Mail.id))
+    assert {(mail.address, mail.state) for mail in mails} == {
+        ("kit@people.example", "dropped"),
+        ("reader@people.example", "digested"),
+        ("reader@people.example", "waiting"),
+    }
 
 
 def test_one_digest_tells_all_once(session: Session, cast: Cast) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.database import writing
+from app.domain.access import Door, Writer
 from app.domain.errors import NotFound
 from app.domain.letters import Happened, Letter, put_together
 from app.domain.ticket_content import NewTicket
@@ -21,7 +22,8 @@ from app.services.mail_choices import find_stop, stop_mails, unwatch_ticket, wat
 from app.services.mail_queue import post_of
 from app.services.mails import tell_nobody
 from app.services.people import disable_user, find_user
-from app.services.tickets import comment_ticket, open_ticket
+from app.services.ticket_import import Source, import_tickets
+from app.services.tickets import close_due_tickets, comment_ticket, open_ticket
 from tests.cast import NOON, SYSTEM, Cast, writer
 from tests.harness.databases import fresh_database
 from tests.mails import (
@@ -170,7 +172,9 @@ def test_what_is_imported_or_old_tells_nobody(session: Session, cast: Cast) -> N
     number = opened(session, cast.operator, sites=("DE-KIT",))
     plan(session)
     week_ago = writer(cast.operator, NOON - timedelta(days=7))
+    imported = Writer(cast.admin, Door.IMPORT, NOON)
     with writing(session):
+        open_ticket(session, imported, NewTicket(title="Imported", sites=("DE-KIT",)))
         open_ticket(session, week_ago, NewTicket(title="Old", sites=("DE-KIT",)))
         comment_ticket(session, writer(cast.admin), number, "new")
     assert {mail.ticket_number for mail in plan(session)} == {number}
@@ -178,6 +182,26 @@ def test_what_is_imported_or_old_tells_nobody(session: Session, cast: Cast) -> N
         comment_ticket(session, writer(cast.admin), number, "seeded")
         tell_nobody(session)
     assert plan(session) == []
+
+
+def test_the_portals_own_work_on_imported_tickets_tells_nobody_until_somebody_touches_them(
+    session: Session, cast: Cast
+) -> None:
+    lines = "number,title,state,sites,created,solved,solution\n" + "".join(
+        f"{number},Old,solved,DE-KIT,2012-05-01T12:00:00Z,2012-05-02T12:00:00Z,Done\n"
+        for number in (1, 2)
+    )
+    with writing(session):
+        done = import_tickets(session, writer(cast.admin), Source(lines.encode()))
+    assert done.first is not None
+    assert plan(session) == []
+    changed(session, cast.operator, done.first + 1, public_comment="It is back.")
+    assert told(session) == CONTACTS
+    with writing(session):
+        assert close_due_tickets(session, SYSTEM, NOON) == [done.first, done.first + 1]
+    assert [mail.ticket_number for mail in plan(session)] == [done.first + 1]
+    changed(session, cast.operator, done.first, public_comment="Late, but.")
+    assert told(session) == CONTACTS
 
 
 def test_a_mail_as_it_is_sent(session: Session, cast: Cast) -> None:
