@@ -163,7 +163,7 @@ def see_maintenances(hands: Hands) -> None:
     """What is worked on today."""
     hands.press("g", "h")
     planned = hands.page.get_by_role("region", name="Planned work")
-    expect(planned.get_by_text("Router upgrade")).to_be_visible()
+    expect(planned.locator("a[title*='Router upgrade']")).to_have_text(re.compile(LINK))
 
 
 def keep_filter(hands: Hands) -> None:
