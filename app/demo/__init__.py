@@ -16,6 +16,7 @@ from random import Random
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
+from app.demo.desk import lay_desk
 from app.demo.kin import kin_stories
 from app.demo.stories import (
     OPERATOR,
@@ -108,6 +109,7 @@ def seed_demo(session: Session, now: datetime) -> int:
     stories = [*usual_stories(rng, circuits, now), *kin_stories(circuits, now)]
     _Telling(session, actors, now).tell(stories)
     tell_nobody(session)
+    lay_desk(session, actors, now)
     return len(stories)
 
 

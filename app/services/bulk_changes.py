@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import func, select, tuple_
 from sqlalchemy.orm import Session
 
 from app.domain.access import Actor, Role, Writer
@@ -185,6 +185,26 @@ def find_bulk_change(session: Session, actor: Actor, key: int) -> BulkChange:
     if bulk is None or not (bulk.user_id == actor.account_id or actor.is_operator):
         raise NotFound("There is no such change of several tickets")
     return bulk
+
+
+def newest_bulk_changes(
+    session: Session, actor: Actor, most: int
+) -> Sequence[tuple[BulkChange, int]]:
+    """One's own newest ones, each with how many tickets it changed."""
+    count = (
+        select(func.count())
+        .where(
+            BulkChangeTicket.bulk_change_id == BulkChange.id, BulkChangeTicket.version.is_not(None)
+        )
+        .scalar_subquery()
+    )
+    rows = session.execute(
+        select(BulkChange, count)
+        .where(BulkChange.user_id == actor.account_id)
+        .order_by(BulkChange.id.desc())
+        .limit(most)
+    )
+    return [(row[0], row[1]) for row in rows]
 
 
 def undone_by(session: Session, bulk: BulkChange) -> BulkChange | None:

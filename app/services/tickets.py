@@ -628,13 +628,16 @@ def close_due_tickets(
     GGUS closes tickets that nobody verified. Counted from the newest move to solved or unsolved.
     At most ``limit`` of them, the lowest numbers first.
     """
-    latest_end = working_days_before(as_of, WORKING_DAYS_TO_CLOSE)
-    due = session.scalars(
-        select(Ticket.number)
-        .where(Ticket.state.in_(ENDED_STATES), Ticket.ended_at <= latest_end)
-        .order_by(Ticket.number)
-        .limit(limit)
-    ).all()
+    latest = working_days_before(as_of, WORKING_DAYS_TO_CLOSE)
+    due: list[int] = []
+    for state in ENDED_STATES:  # one after the other: the index has their numbers in order
+        due += session.scalars(
+            select(Ticket.number)
+            .where(Ticket.state == state, Ticket.ended_at <= latest)
+            .order_by(Ticket.number)
+            .limit(limit)
+        )
+    due = sorted(due)[:limit]
     # all rows before the first change: the change counter's lock always comes last
     locked = session.execute(
         select(Ticket.number, Ticket.ended_at)
@@ -645,7 +648,7 @@ def close_due_tickets(
     closed = []
     for number, ended_at in locked:
         # it may have been reopened and solved anew since
-        if ended_at and ended_at <= latest_end:
+        if ended_at is not None and ended_at <= latest:
             change_ticket(session, by, number, {"state": State.CLOSED})
             closed.append(number)
     return closed

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from flask import Blueprint, Response, make_response, render_template, request, url_for
 
@@ -16,7 +18,7 @@ from app.models import BulkChange
 from app.services import bulk_changes as verbs
 from app.services.bulk_changes import MOST, Planned
 from app.services.ticket_pages import list_tickets
-from app.web.bulk_forms import BulkForm, UndoBulkForm
+from app.web.bulk_forms import FOLLOWS, BulkForm, UndoBulkForm
 from app.web.filter_forms import read_query
 from app.web.forms import attach
 from app.web.htmx import go_to
@@ -26,6 +28,8 @@ from app.web.ticket_list import back_to_list
 blueprint = Blueprint("bulk", __name__, url_prefix="/tickets/bulk")
 _KEY = "<int(max=2147483647):number>"
 _LARGEST = 2**31 - 1
+_EARLIER = 10
+"""One's earlier changes that the page lists."""
 
 
 @blueprint.before_request
@@ -159,9 +163,28 @@ def _page(
         disagreed=disagreed,
         key=secrets.token_hex(16),
         labels=LABELS,
+        earlier=_earlier() if not chosen.numbers else (),
         back=back_to_list(),
     )
     return make_response(page, status)
+
+
+def _earlier() -> Sequence[dict[str, Any]]:
+    """One's newest changes of several tickets, in words."""
+    rows = verbs.newest_bulk_changes(db.session(), acting(), _EARLIER)
+    return [
+        {
+            "bulk": bulk,
+            "count": count,
+            "words": ", ".join(
+                LABELS[name].lower()
+                if name in ("solution", "public_comment")
+                else f"{LABELS[name].lower()} {value or FOLLOWS}"
+                for name, value in json.loads(bulk.wanted).items()
+            ),
+        }
+        for bulk, count in rows
+    ]
 
 
 def _counts(plan: Sequence[Planned]) -> dict[str, int]:

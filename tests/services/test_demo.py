@@ -6,10 +6,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from random import Random
+from urllib.parse import parse_qsl
 
 import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
+from werkzeug.datastructures import MultiDict
 
 from app import demo
 from app.database import writing
@@ -23,6 +25,7 @@ from app.models import (
     ChangedField,
     Link,
     PortalFact,
+    SavedFilter,
     Ticket,
     TicketRelation,
     TicketSite,
@@ -31,6 +34,7 @@ from app.models import (
 from app.services.acknowledgements import answers_of
 from app.services.people import create_user
 from app.services.reference import seed_reference
+from app.web.ticket_list import ListQuery
 from tests.harness.databases import fresh_database, open_engine
 
 NOW = datetime(2026, 11, 25, 13, 37, 11, 123456, tzinfo=UTC)
@@ -195,6 +199,15 @@ def test_sample_files_are_attached(seeded: Session) -> None:
     assert {item.media_type for item in files} == {"image/png", "text/plain"}
     assert all(item.name.startswith("sample-") for item in files)
     assert {item.author for item in files} == {"operator", "network support"}
+
+
+def test_filters_are_saved_and_written_as_the_list_writes_them(seeded: Session) -> None:
+    rows = seeded.scalars(select(SavedFilter)).all()
+    assert {row.shared for row in rows} == {True, False}
+    assert {row.owner.name for row in rows} == {"operator", "reporter"}
+    for row in rows:
+        query = ListQuery(MultiDict(parse_qsl(row.query, strict_parsing=True)))
+        assert (query.problems, query.own_query()) == ([], row.query)
 
 
 def test_a_second_time_changes_nothing(seeded: Session) -> None:

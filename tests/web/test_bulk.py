@@ -223,6 +223,10 @@ def test_what_was_changed_at_once_is_found_by_its_words(
     numbers = [opened(title="Down"), opened(title="Down too")]
     visitor = visit(cast.operator)
     sent(visitor, previewed(visitor, numbers, state="solved", solution="Splice at Visp"))
+    earlier = visitor.read("/tickets/bulk")
+    assert "2 tickets changed state solved, solution" in earlier.text
+    assert "/tickets/bulk/1" in [href for href, _word in earlier.links]
+    assert "tickets changed" not in visit(cast.admin).read("/tickets/bulk").text
     for path in ("/tickets?q=visp&state=closed", "/tickets?q=visp&state=solved"):
         assert "2 tickets" in visitor.read(path).text
     changed_behind(session, cast.operator, numbers[0], public_comment="Basel agrees.")

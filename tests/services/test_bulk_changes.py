@@ -1,0 +1,82 @@
+"""Changes of several tickets beside other writers: nobody waits for each other, nothing is lost."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app.database import writing
+from app.domain.ticket_content import NewTicket
+from app.models import BulkChange, BulkChangeTicket, Ticket
+from app.services.bulk_changes import MEANWHILE, do_bulk_change
+from app.services.tickets import comment_ticket, open_ticket
+from tests.cast import Cast, enter, writer
+from tests.harness.databases import open_engine
+
+TICKETS = 12
+WRITERS = 4
+
+
+def lay(session: Session, cast: Cast) -> list[int]:
+    with writing(session):
+        return [
+            open_ticket(session, writer(cast.operator), NewTicket(title=f"T{index}")).number
+            for index in range(TICKETS)
+        ]
+
+
+def test_several_at_once_take_turns(database: str, session: Session) -> None:
+    cast = enter(session)
+    numbers = lay(session, cast)
+    engine = open_engine(database)
+
+    def work(position: int) -> None:
+        by = writer(cast.operator, datetime.now(UTC))
+        with Session(engine) as own, writing(own):
+            if position % 2:
+                chosen = numbers if position % 4 == 1 else numbers[::-1]
+                versions = dict.fromkeys(chosen, 1)
+                wanted = {"priority": "urgent", "unit": f"NOC {position}"}
+                do_bulk_change(own, by, f"key {position}", versions, wanted)
+            else:
+                for number in (numbers[position], numbers[-1 - position]):
+                    comment_ticket(own, by, number, f"{position}")
+
+    with ThreadPoolExecutor(2 * WRITERS) as pool:
+        list(pool.map(work, [position % TICKETS for position in range(2 * WRITERS)]))
+    engine.dispose()
+    session.rollback()
+    # every ticket was changed by at most one of them: the others saw another version
+    changed = session.execute(
+        select(BulkChangeTicket.ticket_number, func.count())
+        .where(BulkChangeTicket.version.is_not(None))
+        .group_by(BulkChangeTicket.ticket_number)
+    ).all()
+    assert all(count == 1 for _number, count in changed)
+    left = session.scalars(select(BulkChangeTicket.note).where(BulkChangeTicket.version.is_(None)))
+    assert set(left) == {MEANWHILE}
+    rows = session.scalar(select(func.count()).select_from(BulkChangeTicket))
+    assert rows == WRITERS * TICKETS
+    urgent = session.scalar(select(func.count()).where(Ticket.priority == "urgent"))
+    assert urgent == len(changed) >= TICKETS - 2 * WRITERS
+
+
+def test_the_same_form_sent_twice_at_once_changes_once(database: str, session: Session) -> None:
+    cast = enter(session)
+    versions = dict.fromkeys(lay(session, cast), 1)
+    engine = open_engine(database)
+
+    def send(_turn: int) -> int:
+        with Session(engine) as own, writing(own):
+            by = writer(cast.operator, datetime.now(UTC))
+            return do_bulk_change(own, by, "k" * 32, versions, {"priority": "urgent"}).id
+
+    with ThreadPoolExecutor(WRITERS) as pool:
+        assert len(set(pool.map(send, range(WRITERS)))) == 1
+    engine.dispose()
+    session.rollback()
+    assert session.scalar(select(func.count()).select_from(BulkChange)) == 1
+    assert set(session.scalars(select(Ticket.version))) == {2}
