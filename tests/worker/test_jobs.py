@@ -232,7 +232,7 @@ def _queued(session: Session) -> bool:
 
 
 def test_a_job_whose_end_was_not_noted_is_begun_anew() -> None:
-    """The database was away just then; procrastinate's worker lives, and would hold the job for ever."""
+    """The database was away just then; its worker lives, and would hold it for ever."""
     if postgres.programs() is None:
         pytest.skip(f"needs {postgres.NEED}")
     with fresh_database("postgresql") as url:
