@@ -10,7 +10,7 @@ class Desk(StrEnum):
     """Tickets for which somebody is to do something, or that concern whoever looks."""
 
     WAITS_TOO_LONG = "waits too long"
-    """Waiting for reply for more than ``DAYS_TO_REPLY`` working days."""
+    """Waiting for reply for as long as the portal reminds of (``app.domain.reminders``)."""
     NOT_TAKEN = "not taken"
     """Still new more than ``DAYS_TO_TAKE`` working day after its creation."""
     ANSWER_MISSING = "answer missing"
@@ -23,7 +23,5 @@ class Desk(StrEnum):
     """An open change that one's own site has not answered yet."""
 
 
-DAYS_TO_REPLY: Final = 5
-"""Working days after which GGUS reminds of a ticket that waits for a reply."""
 DAYS_TO_TAKE: Final = 1
 """Working days within which somebody should take a new ticket; this portal's own rule."""

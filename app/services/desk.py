@@ -13,12 +13,14 @@ from typing import Final
 
 from sqlalchemy import ColumnElement, Select, and_, exists, or_, select
 
-from app.domain.access import Actor
-from app.domain.desk import DAYS_TO_REPLY, DAYS_TO_TAKE, Desk
+from app.domain.access import Actor, Kind
+from app.domain.desk import DAYS_TO_TAKE, Desk
+from app.domain.reminders import DAYS_BETWEEN
 from app.domain.tickets import OPEN_STATES, Category, State
 from app.domain.working_time import working_days_before
 from app.models import Acknowledgement, Change, ChangedField, Link, Ticket, TicketLink, TicketSite
 from app.services.changes import TICKET
+from app.services.diaries import PUBLIC
 
 
 @dataclass(frozen=True)
@@ -56,19 +58,23 @@ _OPEN_BY_NO_INDEX: Final = Ticket.state.concat("").in_(OPEN_STATES)
 
 
 def _waits_too_long(wanted: OnDesk) -> ColumnElement[bool]:
-    """In this state since that long: comments and other changes since do not count."""
-    limit = working_days_before(wanted.now, DAYS_TO_REPLY)
-    moved = exists(
+    """By the rule of reminders: since the move to this state, or the newest public comment of
+    anybody but the portal. The log is asked only for tickets that were changed since."""
+    limit = working_days_before(wanted.now, DAYS_BETWEEN)
+    begun_anew = exists(
         select(Change.id)
         .join(ChangedField, ChangedField.change_id == Change.id)
         .where(
             Change.kind == TICKET,
             Change.thing_id == Ticket.number,
             Change.at > limit,
-            ChangedField.field == "state",
+            or_(
+                ChangedField.field == "state",
+                and_(ChangedField.field == PUBLIC, Change.actor_kind != Kind.SYSTEM),
+            ),
         )
     )
-    return and_(Ticket.state == State.WAITING, or_(Ticket.changed_at <= limit, ~moved))
+    return and_(Ticket.state == State.WAITING, or_(Ticket.changed_at <= limit, ~begun_anew))
 
 
 def _not_taken(wanted: OnDesk) -> ColumnElement[bool]:

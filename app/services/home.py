@@ -6,7 +6,7 @@ all tickets to show, and one for these tickets with what belongs to them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -15,9 +15,10 @@ from sqlalchemy import ColumnElement, Select, and_, func, literal, select, union
 from sqlalchemy.orm import Session
 
 from app.domain.access import Actor, require_admin
-from app.domain.tickets import OPEN_STATES
+from app.domain.tickets import OPEN_STATES, State
 from app.models import PartnerCall, Proposal, Ticket
 from app.services.cric import ProposalState
+from app.services.reminders import waits_of
 from app.services.ticket_lists import SORTS, TicketFilter, condition_of
 from app.services.ticket_query import readable
 from app.services.unresolved import count_unresolved
@@ -95,6 +96,14 @@ def groups_of(session: Session, actor: Actor, asked: Mapping[str, Asked]) -> Map
         name: Group(counts[name], _sorted([tickets[n] for n in found.get(name, ())], one.filter))
         for name, one in asked.items()
     }
+
+
+def waiting_since(session: Session, tickets: Iterable[Ticket]) -> Mapping[int, datetime]:
+    """Since when those of these tickets wait that wait for a reply, by number."""
+    numbers = {ticket.number for ticket in tickets if ticket.state == State.WAITING}
+    if not numbers:
+        return {}
+    return {number: wait.since for number, wait in waits_of(session, numbers).items()}
 
 
 def _of_many(asked: Asked) -> Asked:

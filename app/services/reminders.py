@@ -58,7 +58,7 @@ def overdue_replies(
         .limit(LOOKED_AT)
     ).all()
     changed = {row.number: row.changed_at for row in rows}
-    waits = _waits_of(session, changed)
+    waits = waits_of(session, changed)
     due = [
         number
         for number, changed_at in changed.items()
@@ -72,7 +72,7 @@ def take_due_step(session: Session, by: Writer, number: int) -> Step | None:
     ticket = locked_ticket(session, number)
     if ticket.state != State.WAITING:
         return None
-    wait = _waits_of(session, [number]).get(number)
+    wait = waits_of(session, [number]).get(number)
     step = _step(wait, ticket.changed_at, by.now)
     reminded = wait.reminded if wait is not None else []
     if step is Step.REMIND:
@@ -90,7 +90,7 @@ def _step(wait: Wait | None, changed_at: datetime, as_of: datetime) -> Step | No
     return due_step(wait.since, wait.reminded, as_of)
 
 
-def _waits_of(session: Session, numbers: Iterable[int]) -> dict[int, Wait]:
+def waits_of(session: Session, numbers: Iterable[int]) -> dict[int, Wait]:
     """How long tickets that wait have done so, by number, from their logs."""
     rows = session.execute(
         select(Change.thing_id, Change.at, Change.actor_kind, ChangedField.field, ChangedField.new)

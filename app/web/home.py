@@ -11,7 +11,8 @@ from flask import Blueprint, render_template, url_for
 
 from app.domain.access import Actor, Role, refusal_to_create
 from app.domain.calendar import midnight
-from app.domain.desk import DAYS_TO_REPLY, DAYS_TO_TAKE, Desk
+from app.domain.desk import DAYS_TO_TAKE, Desk
+from app.domain.reminders import DAYS_BETWEEN
 from app.domain.tickets import OPEN_STATES, Network
 from app.extensions import db
 from app.services.calendar import agenda
@@ -25,6 +26,7 @@ from app.services.home import (
     count_tickets,
     duties_of_admin,
     groups_of,
+    waiting_since,
 )
 from app.services.mails import FAILED, count_by_state
 from app.services.ticket_lists import TicketFilter
@@ -71,9 +73,7 @@ class Part:
         return Asked(wanted, self.rows)
 
 
-def _desk(
-    desk: Desk, title: str, about: str, nothing: str, sort: str = "changed", rows: int = 5
-) -> Part:
+def _desk(desk: Desk, title: str, about: str, nothing: str, sort: str, rows: int = 5) -> Part:
     return Part(desk, title, about, nothing, sort, {"desk": desk}, rows)
 
 
@@ -82,8 +82,9 @@ _OPERATOR: Final = (
     _desk(
         Desk.WAITS_TOO_LONG,
         "Wait too long for a reply",
-        f"for more than {DAYS_TO_REPLY} working days, the longest unchanged first",
+        f"for more than {DAYS_BETWEEN} working days, the oldest ticket first",
         "Nothing waits too long for a reply.",
+        "number",
     ),
     _desk(
         Desk.NOT_TAKEN,
@@ -112,8 +113,9 @@ _REPORTER: Final = (
     _desk(
         Desk.WAITS_FOR_ME,
         "Wait for a reply",
-        "where your sites are concerned or you wrote it, the longest unchanged first",
+        "where your sites are concerned or you wrote it, the oldest ticket first",
         "Nothing waits for your reply.",
+        "number",
     ),
     _desk(
         Desk.MY_ANSWER,
@@ -182,6 +184,10 @@ def page() -> str:
         "home/page.html",
         parts=[one for one in shown if one.group.tickets],
         nothing=[one.part.nothing for one in shown if not one.group.tickets],
+        since=waiting_since(
+            rows,
+            [one for part in shown if part.part.sort == "number" for one in part.group.tickets],
+        ),
         figures=_figures(actor),
         duties=_duties(actor) if role is Role.ADMIN else (),
         running=_running() if actor.is_operator else None,

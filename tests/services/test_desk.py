@@ -18,7 +18,7 @@ from app.services.home import Asked, groups_of
 from app.services.ticket_lists import TicketFilter
 from app.services.ticket_pages import list_tickets
 from app.services.tickets import change_ticket, open_ticket
-from tests.cast import NOON, Cast, enter, writer
+from tests.cast import NOON, SYSTEM, Cast, enter, writer
 
 GRIDKA, PIC = "CERN-GRIDKA-LHCOPN-001", "CERN-PIC-LHCOPN-001"
 LATER = NOON + timedelta(days=7, seconds=30)
@@ -40,7 +40,7 @@ def cast(session: Session) -> Cast:
     with writing(session):
         lay(by, NOON, links=(GRIDKA,))  # 1 still new
         lay(by, LATER - timedelta(hours=1), links=(PIC,))  # 2 new since an hour
-        lay(by, NOON, links=(PIC,))  # 3 waits, with a comment since
+        lay(by, NOON, links=(PIC,))  # 3 waits, changed since
         lay(by, NOON, sites=("DE-KIT",))  # 4 waits since a little less
         lay(kit, NOON)  # 5 in progress, written by the reporter
         lay(by, NOON, category="change", sites=("DE-KIT", "ES-PIC"))  # 6 DE-KIT answers
@@ -51,8 +51,8 @@ def cast(session: Session) -> Cast:
         move(5, NOON, "in progress")
         move(6, NOON, "in progress")
         move(7, NOON, "unsolved")
-        comment = {"public_comment": "Still nothing?"}
-        change_ticket(session, writer(cast.admin, LATER - timedelta(hours=2)), 3, comment)
+        lately = writer(cast.admin, LATER - timedelta(hours=2))
+        change_ticket(session, lately, 3, {"priority": "urgent", "internal_comment": "Hm."})
         acknowledge_change(session, writer(kit, NOON), 6, "DE-KIT", "accepted")
     return cast
 
@@ -88,6 +88,24 @@ def test_waiting_is_too_long_from_the_minute_on(session: Session, cast: Cast) ->
 
     assert waiting(LATER - timedelta(minutes=1)) == []
     assert waiting(LATER + timedelta(minutes=1)) == [3, 4]
+
+
+def test_a_persons_comment_begins_the_wait_anew_and_a_reminder_does_not(
+    session: Session, cast: Cast
+) -> None:
+    desk = (on_desk(Desk.WAITS_TOO_LONG, LATER, cast.operator),)
+
+    def waiting() -> list[int]:
+        found = list_tickets(session, cast.operator, TicketFilter(desk=desk))
+        return [one.number for one in found.tickets]
+
+    at, comment = LATER - timedelta(hours=1), {"public_comment": "Anything new?"}
+    with writing(session):
+        change_ticket(session, writer(SYSTEM.actor, at), 3, comment)
+    assert waiting() == [3]
+    with writing(session):
+        change_ticket(session, writer(cast.admin, at), 3, comment)
+    assert waiting() == []
 
 
 def test_counting_stops(session: Session, cast: Cast) -> None:
