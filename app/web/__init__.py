@@ -22,6 +22,7 @@ from app.web import (
     audit,
     bulk,
     calendar,
+    compression,
     cric,
     encoding,
     errors,
@@ -71,6 +72,7 @@ THEMES = ("light", "dark")
 def register(flask_app: Flask) -> None:
     """Add pages, filters, gate, errors and headers to the application."""
     times.register(flask_app)
+    compression.register(flask_app)
     encoding.register(flask_app)
     errors.register(flask_app)
     login.register(flask_app)
