@@ -1,72 +1,69 @@
-"""Pages, scripts and style sheets go over the wire compressed, where the browser takes that.
+"""Pages, scripts and style sheets go over the wire compressed, where the browser takes it.
 
-The length of a compressed page tells of secrets in it to who can let a browser ask for pages with
-guesses in their address (BREACH). Requests of another site's page are therefore answered as they
-are: browsers say where a request comes from. Streams stay streams.
+Streams and files for download go as they are. A page holds a token beside what the address may
+say, so its compressed length could tell of the token bit by bit (BREACH): as Django does, a name of
+random length in gzip's head blurs it. Session cookies are SameSite besides.
 """
 
 from __future__ import annotations
 
+import secrets
 import zlib
+from struct import pack
 from typing import Final
 
 from flask import Flask, Response, request
 
-_TEXT: Final = frozenset(
-    {"text/html", "text/css", "text/javascript", "image/svg+xml", "application/json"}
-)
-_SHORTEST: Final = 1024
-"""Bytes below which nothing is gained."""
-_FAST, _SMALL = 4, 9
-_GZIP: Final = 16 + zlib.MAX_WBITS
-_KEPT: Final = frozenset({"static", "scripts.joined"})
-"""Endpoints whose answers are the same for everybody: compressed once, and kept."""
-
-
-def _is_asked_for_elsewhere() -> bool:
-    """Whether a page of another site let the browser ask."""
-    return request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin")
-
-
-def _compressed(content: bytes, level: int) -> bytes:
-    packer = zlib.compressobj(level, zlib.DEFLATED, _GZIP)
-    return packer.compress(content) + packer.flush()
+_COMPRESSED: Final = frozenset({"text/html", "text/css", "text/javascript", "image/svg+xml"})
+_SHORTEST: Final = 1000
+"""Bytes below which it is not worth it."""
+_LEVEL: Final = 5
+_MOST_BLUR: Final = 100
+"""Bytes by which two equal pages may differ in length."""
 
 
 def register(flask_app: Flask) -> None:
-    """Compress what is answered from now on."""
-    kept: dict[tuple[str, str], bytes] = {}
+    """Compress what the application answers."""
+    files: dict[str, bytes] = {}
 
     def compress(answer: Response) -> Response:
-        is_kept = request.endpoint in _KEPT
-        if answer.mimetype not in _TEXT or (answer.is_streamed and not is_kept):
+        if answer.mimetype not in _COMPRESSED:
             return answer
         answer.vary.add("Accept-Encoding")
         if (
-            answer.status_code in (204, 206, 304)
-            or request.method == "HEAD"
+            not request.accept_encodings["gzip"]
             or "Content-Encoding" in answer.headers
-            or "Content-Range" in answer.headers
-            or request.accept_encodings["gzip"] <= 0
-            or (not is_kept and _is_asked_for_elsewhere())
+            or answer.status_code == 206
+            or (answer.is_streamed and not answer.direct_passthrough)
         ):
             return answer
-        answer.direct_passthrough = False
+        is_file = answer.direct_passthrough
+        answer.direct_passthrough = False  # a file from static/
         content = answer.get_data()
         if len(content) < _SHORTEST:
             return answer
-        key = (request.path, answer.get_etag()[0] or "") if is_kept else None
-        if key is None or not key[1]:
-            packed = _compressed(content, _FAST)
-        elif (found := kept.get(key)) is not None:
-            packed = found
+        tag, _ = answer.get_etag()
+        key = f"{request.path} {tag}"
+        if is_file or tag:  # the same for everybody, again and again
+            packed = files.get(key)
+            if packed is None:
+                packed = files[key] = _gzipped(content, 9, b"")
         else:
-            packed = kept[key] = _compressed(content, _SMALL)
-        etag, _weak = answer.get_etag()
+            blur = secrets.token_hex(_MOST_BLUR)[: secrets.randbelow(_MOST_BLUR)].encode()
+            packed = _gzipped(content, _LEVEL, blur)
         answer.set_data(packed)
         answer.headers["Content-Encoding"] = "gzip"
-        if etag is not None:
-            answer.set_etag(etag, weak=True)  # the bytes differ from those that are not compressed
+        if tag:
+            answer.set_etag(tag, weak=True)
         return answer
 
     flask_app.after_request(compress)
+
+
+def _gzipped(content: bytes, level: int, name: bytes) -> bytes:
+    """RFC 1952, with a file name in its head if there is one."""
+    flags = 8 if name else 0
+    head = b"\x1f\x8b\x08" + bytes([flags]) + b"\0\0\0\0\0\xff" + (name + b"\0" if name else b"")
+    packing = zlib.compressobj(level, zlib.DEFLATED, -zlib.MAX_WBITS)
+    body = packing.compress(content) + packing.flush()
+    return head + body + pack("<LL", zlib.crc32(content), len(content) & 0xFFFFFFFF)
