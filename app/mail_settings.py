@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from email.utils import parseaddr
+from email.utils import getaddresses
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -129,9 +129,9 @@ def _server(text: str | None) -> tuple[str, int]:
 def _sender(text: str | None, public_url: str) -> tuple[str, str]:
     if text is None:
         return DEFAULT_NAME, f"lhcopn-tickets@{_mail_host(public_url)}"
-    name, written = parseaddr(text)
-    address = mail_address(written)
-    if address is None or not text.isprintable():
+    written = getaddresses([text])
+    name, address = written[0][0], mail_address(written[0][1])
+    if address is None or len(written) > 1 or not text.isprintable():
         raise SettingError(
             "MAIL_FROM must be a mail address, or a name and one in angle brackets:"
             " LHCOPN tickets <tickets@site.example>"

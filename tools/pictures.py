@@ -35,6 +35,7 @@ from tests.harness import postgres, run
 from tests.harness.databases import fresh_database
 from tests.harness.server import LiveServer, live, test_settings
 from tests.soap_service.wire import CREATED, Wire, in_order
+from tests.worker.laid import lay_background_work
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "pictures"
 SIZES = ((1440, 900), (390, 844))
@@ -214,6 +215,10 @@ def _unresolved(page: Page, shown: Shown) -> None:
     page.goto(f"{shown.server.url}/admin/unresolved")
 
 
+def _work(page: Page, shown: Shown) -> None:
+    page.goto(f"{shown.server.url}/work")
+
+
 def _partners(page: Page, shown: Shown) -> None:
     _as_admin(page, shown)
     page.goto(f"{shown.server.url}/partners")
@@ -353,6 +358,7 @@ PAGES: dict[str, Callable[[Page, Shown], None]] = {
     "admin": _admin,
     "audit": _audit,
     "unresolved-names": _unresolved,
+    "work": _work,
     "people": _people,
     "person": _person,
     "profile": _profile,
@@ -450,6 +456,8 @@ def demo_portal() -> Iterator[Shown]:
                 assert parent is not None
                 _let_partner_call(server, story)
                 _let_admin_work(server)
+                with server.session() as session, writing(session):
+                    lay_background_work(session, datetime.now(UTC))
                 yield Shown(server, story, edited, change, parent)
     finally:
         postgres.stop(folder)

@@ -51,7 +51,7 @@ from app.domain.tickets import (
     check_creation_state,
     check_move,
 )
-from app.domain.working_time import add_working_days
+from app.domain.working_time import working_days_before
 from app.models import Change, ChangedField, Partner, Ticket
 from app.services.changes import TICKET, FieldChange, record_change, take_number
 from app.services.link_words import links_by_alias, note_unknown_links
@@ -628,19 +628,16 @@ def close_due_tickets(
     GGUS closes tickets that nobody verified. Counted from the newest move to solved or unsolved.
     At most ``limit`` of them, the lowest numbers first.
     """
-    ended = session.execute(
-        select(Ticket.number, Ticket.ended_at)
-        .where(
-            Ticket.state.in_(ENDED_STATES),
-            Ticket.ended_at <= as_of - timedelta(days=WORKING_DAYS_TO_CLOSE),
+    latest = working_days_before(as_of, WORKING_DAYS_TO_CLOSE)
+    due: list[int] = []
+    for state in ENDED_STATES:  # one after the other: the index has their numbers in order
+        due += session.scalars(
+            select(Ticket.number)
+            .where(Ticket.state == state, Ticket.ended_at <= latest)
+            .order_by(Ticket.number)
+            .limit(limit)
         )
-        .order_by(Ticket.number)
-    ).all()
-    due = [
-        number
-        for number, ended_at in ended
-        if ended_at and add_working_days(ended_at, WORKING_DAYS_TO_CLOSE) <= as_of
-    ][:limit]
+    due = sorted(due)[:limit]
     # all rows before the first change: the change counter's lock always comes last
     locked = session.execute(
         select(Ticket.number, Ticket.ended_at)
@@ -651,7 +648,7 @@ def close_due_tickets(
     closed = []
     for number, ended_at in locked:
         # it may have been reopened and solved anew since
-        if ended_at and add_working_days(ended_at, WORKING_DAYS_TO_CLOSE) <= as_of:
+        if ended_at is not None and ended_at <= latest:
             change_ticket(session, by, number, {"state": State.CLOSED})
             closed.append(number)
     return closed

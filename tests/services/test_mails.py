@@ -13,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.database import writing
+from app.domain.access import Door, Writer
 from app.domain.errors import NotFound
 from app.domain.letters import Happened, Letter, put_together
 from app.domain.ticket_content import NewTicket
@@ -171,7 +172,9 @@ def test_what_is_imported_or_old_tells_nobody(session: Session, cast: Cast) -> N
     number = opened(session, cast.operator, sites=("DE-KIT",))
     plan(session)
     week_ago = writer(cast.operator, NOON - timedelta(days=7))
+    imported = Writer(cast.admin, Door.IMPORT, NOON)
     with writing(session):
+        open_ticket(session, imported, NewTicket(title="Imported", sites=("DE-KIT",)))
         open_ticket(session, week_ago, NewTicket(title="Old", sites=("DE-KIT",)))
         comment_ticket(session, writer(cast.admin), number, "new")
     assert {mail.ticket_number for mail in plan(session)} == {number}

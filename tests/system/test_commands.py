@@ -25,7 +25,7 @@ from app.domain.errors import AuthenticationFailed
 from app.domain.ticket_content import NewTicket
 from app.extensions import db
 from app.factory import create_app
-from app.models import Change, Login, Partner, PartnerAccount, Site, Ticket, User
+from app.models import Change, ChangedField, Login, Partner, PartnerAccount, Site, Ticket, User
 from app.services import tokens
 from app.services.credentials import attempt
 from app.services.partners import create_partner_account
@@ -323,6 +323,7 @@ CREATE_PARTNER = ("partner", "create", "NREN-DEMO", "--password-stdin", "--acces
         (("tickets", "close-due", "--as-of", "yesterday"), "", "--as-of"),
         (("tickets", "close-due", "--as-of", "2013-02-30"), "", "--as-of"),
         (("tickets", "close-due", "--as-of", b"\xff"), "", "--as-of"),
+        (("worker", "--twice"), "", "--twice"),
         (("seed", "reference", "now"), "", "argument"),
         (("seed", "demo"), "", "empty database"),
         (("search", "rebuild", "all"), "", "argument"),
@@ -384,6 +385,24 @@ def test_closing_what_is_due(database: str) -> None:
         assert {ticket.state for ticket in session.scalars(select(Ticket))} == {"closed"}
 
 
+def test_a_worker_that_runs_once_does_what_is_due(database: str) -> None:
+    now = datetime.now(UTC)
+    with opened(database) as session, writing(session):
+        old = open_ticket(session, by(now - timedelta(days=40)), NewTicket(title="Old")).number
+        late = open_ticket(session, by(now - timedelta(days=40)), NewTicket(title="Late")).number
+        move_ticket(session, by(now - timedelta(days=30)), old, "unsolved")
+        move_ticket(session, by(now - timedelta(days=30)), late, "waiting for reply")
+    for _ in range(2):  # the second time nothing is due
+        ran = flask(database, "worker", "--once")
+        assert ran.returncode == 0, ran.stderr.decode()
+        assert b"Traceback" not in ran.stderr
+    with opened(database) as session:
+        assert session.get_one(Ticket, old).state == "closed"
+        assert session.get_one(Ticket, late).state == "waiting for reply"
+        reminded = select(ChangedField.new).where(ChangedField.field == "reminder")
+        assert session.scalars(reminded).all() == ["1 of 2"]
+
+
 def test_seeding(database: str) -> None:
     assert "50 sites, links and LHC periods" in done(database, "seed", "reference")
     assert "(0 sites, links and LHC periods" in done(database, "seed", "reference")
@@ -399,10 +418,11 @@ def test_seeding(database: str) -> None:
 
 
 def test_a_database_without_tables_is_one_line(empty_database: str) -> None:
-    ran = flask(empty_database, "user", "list")
-    assert ran.returncode == 1
-    assert len(ran.stderr.decode().splitlines()) == 1
-    assert b"Traceback" not in ran.stderr
+    for words in (("user", "list"), ("worker", "--once")):
+        ran = flask(empty_database, *words)
+        assert ran.returncode == 1
+        assert len(ran.stderr.decode().splitlines()) == 1
+        assert b"Traceback" not in ran.stderr
 
 
 def acts(database: str, secret: str) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from app import config
-from app.config import NAMES, PROJECT, Settings
+from app.config import NAMES, PROJECT, Settings, process_environment
 from app.domain.errors import SettingError
 
 RANDOM = "0123456789abcdef0123456789abcdef"
@@ -76,6 +76,13 @@ def test_an_empty_value_counts_as_not_set(project: Path) -> None:
         ),
         *(("SECRET_KEY", text) for text in ("changeme", "short", "x" * 64)),
         ("SECRET_KEY_FILE", "no-such-file"),
+        *(("MAIL_SMTP", text) for text in ("mail", "mail:0", "mail:smtp", "a b:25", "mail:70000")),
+        *(("MAIL_FROM", text) for text in ("nobody", "a@b\nBcc: c@d", "<>", "a@b, c@d")),
+        ("MAIL_TLS", "yes"),
+        ("MAIL_USER", "portal"),
+        ("MAIL_PASSWORD_FILE", "no-such-file"),
+        *(("MAIL_TIMEOUT_SECONDS", text) for text in ("0", "301", "soon")),
+        *(("MAIL_RETRY_SECONDS", text) for text in ("0", "3601")),
     ],
 )
 def test_a_bad_value_is_one_line_that_names_the_variable(
@@ -173,6 +180,32 @@ def test_secrets_do_not_show_in_a_settings_text(project: Path) -> None:
     text = repr(Settings.from_env(given))
     assert RANDOM not in text
     assert "hidden" not in text
+
+
+MAIL = {"MAIL_SMTP": "[::1]:587", "MAIL_FROM": '"Tickets, \\"LHCOPN\\" ü" <a@b.example>'}
+
+
+def test_a_process_is_given_the_mail_settings_as_they_are(project: Path) -> None:
+    login = {"MAIL_TLS": "starttls", "MAIL_USER": "portal", "MAIL_PASSWORD": "hidden words"}
+    settings = Settings.from_env(MAIL | login)
+    assert settings.mail.from_name == 'Tickets, "LHCOPN" ü'
+    assert Settings.from_env(process_environment(settings)).mail == settings.mail
+    assert "hidden words" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"MAIL_SMTP": "mail.example:25"}, "MAIL_FROM"),
+        (MAIL | {"MAIL_USER": "x", "MAIL_PASSWORD": "y", "MAIL_SMTP": "m.example:25"}, "MAIL_TLS"),
+        ({"MAIL_PASSWORD": "x", "MAIL_PASSWORD_FILE": "y"}, "MAIL_PASSWORD"),
+    ],
+)
+def test_mail_settings_that_do_not_go_together(
+    project: Path, given: dict[str, str], named: str
+) -> None:
+    with pytest.raises(SettingError, match=named):
+        Settings.from_env(given)
 
 
 def test_the_example_lists_every_setting_with_its_default(project: Path) -> None:
