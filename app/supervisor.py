@@ -103,6 +103,8 @@ def main() -> None:
     supervisor = Supervisor(server, worker)
     signal.signal(signal.SIGTERM, supervisor.end)
     signal.signal(signal.SIGINT, supervisor.end)
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as `nohup` has it
+        signal.signal(signal.SIGHUP, supervisor.end)
     sys.exit(supervisor.run())
 
 

@@ -1,4 +1,4 @@
-/* What htmx does not do: closing of panels, combo boxes for sites and links,
+/* What htmx does not do: closing of panels, the keyboard's place in what is opened, combo boxes for sites and links,
    the computed length of a period, dropping of files, the progress of an upload, the keyboard's
    place in what is replaced, and the warning before typed text is lost. Every page works without this file. */
 (function () {
@@ -15,6 +15,14 @@
   document.addEventListener("click", function (event) {
     document.querySelectorAll("details[data-closes][open]").forEach(function (panel) {
       if (!panel.contains(event.target)) panel.open = false;
+    });
+  });
+
+  /* ---- what is opened to write in has the keyboard at once ---- */
+  document.addEventListener("click", function (event) {
+    const summary = event.target.closest("[data-asks] > summary"), asks = summary && summary.parentNode;
+    if (asks && !asks.open) setTimeout(function () {
+      asks.querySelector("input:not([type=hidden]), textarea").focus();
     });
   });
 

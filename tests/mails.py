@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email
 import email.policy
+from datetime import datetime, timedelta
 from email.message import EmailMessage
 from typing import Any
 
@@ -11,14 +12,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.database import writing
-from app.domain.access import Actor
+from app.domain.access import Actor, Door, Writer
 from app.domain.letters import Sender, put_together
 from app.domain.ticket_content import NewTicket
 from app.models import Mail, Site, SiteContact
-from app.services.mail_queue import post_of
+from app.services.mail_queue import claim_mails, mark_failed, mark_later, mark_sent, post_of
 from app.services.mails import draft_mails, put_mails, tell_nobody
-from app.services.people import find_user, set_mail
-from app.services.tickets import change_ticket, open_ticket
+from app.services.people import actor_of_user, find_user, set_mail
+from app.services.tickets import change_ticket, comment_ticket, open_ticket
 from tests.cast import NOON, SYSTEM, Cast, enter, writer
 
 KEY = b"only for tests, thirty-two bytes"
@@ -47,12 +48,48 @@ def enter_with_mails(session: Session) -> Cast:
 def plan(session: Session) -> list[Mail]:
     """Plan all that is due; the mails that this made."""
     before = set(session.scalars(select(Mail.id)))
-    while (drafted := draft_mails(session, NOON, "https://portal.example")) is not None:
+    plan_at(session, NOON)
+    mails = session.scalars(select(Mail).order_by(Mail.id))
+    return [mail for mail in mails if mail.id not in before]
+
+
+def plan_at(session: Session, now: datetime) -> None:
+    """Plan all that was changed by now."""
+    while (drafted := draft_mails(session, now, "https://portal.example")) is not None:
         with writing(session):
             assert put_mails(session, drafted)
-    return [
-        mail for mail in session.scalars(select(Mail).order_by(Mail.id)) if mail.id not in before
-    ]
+
+
+def lay_mails(session: Session, now: datetime) -> None:
+    """A ticket of the demo with its mails, of which some wait and some were refused."""
+    by = {
+        name: Writer(actor_of_user(find_user(session, name)), Door.PORTAL, now)
+        for name in ("reporter", "operator")
+    }
+    copies = "noc-demo@example.org; gone-demo@example.org; busy-demo@example.org"
+    with writing(session):
+        tell_nobody(session)
+        content = NewTicket(
+            title="Errors on CERN-GRIDKA-LHCOPN-002, receive side only",
+            description="BFD goes down every few minutes. Traffic was moved to the backup by hand.",
+            carbon_copy=copies,
+        )
+        number = open_ticket(session, by["reporter"], content).number
+        comment_ticket(session, by["operator"], number, "The provider has opened a case.")
+        solution = "Cleaned and re-seated the patch cable; 3 dB better than before."
+        wanted = {"state": "solved", "solution": solution, "public_comment": "Back since 13:20."}
+        change_ticket(session, by["operator"], number, wanted)
+    plan_at(session, now)
+    with writing(session):
+        while claimed := claim_mails(session, now, now + timedelta(days=1)):
+            for mail in session.scalars(select(Mail).where(Mail.id.in_(claimed))).all():
+                if mail.address.startswith("gone"):
+                    mark_failed(session, mail.id, "550 5.1.1 User unknown in virtual mailbox table")
+                elif mail.address.startswith("busy"):
+                    later = now + timedelta(hours=1)
+                    mark_later(session, mail.id, "451 4.7.1 Greylisted, try again later", later)
+                else:
+                    mark_sent(session, mail.id, now)
 
 
 def told(session: Session) -> dict[str, str]:

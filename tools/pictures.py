@@ -24,6 +24,7 @@ from app import demo
 from app.database import writing
 from app.domain.access import SYSTEM, Door, Writer
 from app.domain.ticket_content import NewTicket
+from app.mail_settings import MailSettings
 from app.models import AccountDay, Acknowledgement, Change, Ticket, TicketRelation, User
 from app.services import partners
 from app.services.people import actor_of_user
@@ -34,6 +35,7 @@ from tests.harness import browser as chromium
 from tests.harness import postgres, run
 from tests.harness.databases import fresh_database
 from tests.harness.server import LiveServer, live, test_settings
+from tests.mails import lay_mails
 from tests.soap_service.wire import CREATED, Wire, in_order
 from tests.worker.laid import lay_background_work
 
@@ -242,6 +244,16 @@ def _work(page: Page, shown: Shown) -> None:
     page.goto(f"{shown.server.url}/work")
 
 
+def _mails(page: Page, shown: Shown) -> None:
+    page.goto(f"{shown.server.url}/mails")
+
+
+def _mail_as_html(page: Page, shown: Shown) -> None:
+    page.goto(f"{shown.server.url}/mails?state=sent")
+    page.locator(".mails .c-to a").first.click()
+    page.goto(f"{page.url}/html")
+
+
 def _partners(page: Page, shown: Shown) -> None:
     _as_admin(page, shown)
     page.goto(f"{shown.server.url}/partners")
@@ -389,6 +401,8 @@ PAGES: dict[str, Callable[[Page, Shown], None]] = {
     "audit": _audit,
     "unresolved-names": _unresolved,
     "work": _work,
+    "mails": _mails,
+    "mail-as-html": _mail_as_html,
     "people": _people,
     "person": _person,
     "profile": _profile,
@@ -401,11 +415,11 @@ PAGES: dict[str, Callable[[Page, Shown], None]] = {
 
 def log_in(page: Page, server: LiveServer, name: str) -> None:
     """Log in with one of the demo's logins."""
-    page.goto(f"{server.url}/login")
+    page.goto(f"{server.url}/login?next=/tickets")
     page.get_by_label("Name").fill(name)
     page.get_by_label("Password").fill(_PASSWORDS[name])
     page.get_by_role("button", name="Log in").click()
-    page.wait_for_url(f"{server.url}/")
+    page.locator(".person-menu").wait_for()
 
 
 def _let_partner_call(server: LiveServer, ticket: int) -> None:
@@ -457,7 +471,7 @@ def demo_portal() -> Iterator[Shown]:
     folder = run.begin()
     try:
         with fresh_database("sqlite") as url:
-            settings = replace(test_settings(url), demo=True)
+            settings = replace(test_settings(url), demo=True, mail=MailSettings())
             with live(settings) as server:
                 with server.session() as session:
                     with writing(session):
@@ -488,6 +502,8 @@ def demo_portal() -> Iterator[Shown]:
                 _let_admin_work(server)
                 with server.session() as session, writing(session):
                     lay_background_work(session, datetime.now(UTC))
+                with server.session() as session:
+                    lay_mails(session, datetime.now(UTC))
                 yield Shown(server, story, edited, change, parent)
     finally:
         postgres.stop(folder)

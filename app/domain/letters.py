@@ -208,10 +208,16 @@ def put_together(sender: Sender, post: Post) -> bytes:
 
 def _subject(text: str) -> bytes:
     """The subject's header. Not by ``EmailMessage``: it would decode what looks encoded in the text
-    (``=?utf-8?q?=0D=0ABcc:...?=``), and write the line ends in it as they are."""
-    text = one_line(text)
-    plain = text.isascii() and "=?" not in text
-    header = Header(text, "us-ascii" if plain else "utf-8", header_name="Subject")
+    (``=?utf-8?q?=0D=0ABcc:...?=``), and write the line ends in it as they are.
+
+    Encoded only from the first word on that needs it: filters that decode nothing see the number.
+    """
+    words = one_line(text).split(" ")
+    needs = (not word.isascii() or "=?" in word for word in words)
+    first = next((place for place, it_does in enumerate(needs) if it_does), len(words))
+    header = Header(" ".join(words[:first]), "us-ascii", header_name="Subject")
+    if first < len(words):
+        header.append(" ".join(words[first:]), "utf-8")
     return f"Subject: {header.encode(linesep=_LINE_END)}{_LINE_END}".encode("ascii")
 
 

@@ -6,6 +6,7 @@ another one is left to whoever uses it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -32,6 +33,10 @@ _END: Final = text(
 _WAITS: Final = text(
     "SELECT 1 FROM procrastinate_jobs WHERE queueing_lock = :key AND status = 'todo'"
 )
+_UNNOTED: Final = text(
+    "SELECT id, worker_id FROM procrastinate_jobs WHERE id = ANY(:ids) AND status = 'doing'"
+    " ORDER BY id FOR UPDATE"
+)
 _BEGUN: Final = text("UPDATE procrastinate_jobs SET queueing_lock = NULL WHERE id = :id")
 _PRUNE: Final = text("DELETE FROM procrastinate_workers WHERE last_heartbeat < now() - :silence")
 
@@ -52,6 +57,20 @@ def free_stalled_jobs(session: Session, now: datetime, silence: timedelta) -> in
         session.execute(_RETRY, {"id": job_id})
     session.execute(_PRUNE, {"silence": max(silence * 10, timedelta(minutes=10))})
     return len(stalled)
+
+
+def free_unnoted_jobs(session: Session, ended: Mapping[int, int | None]) -> int:
+    """Begin anew those of the jobs that ``ended`` (by their worker) and are noted as running still;
+    how many.
+
+    The database was away just when procrastinate noted their end. Its worker lives, so nobody else
+    would ever take them, nor any other job of their key.
+    """
+    found = session.execute(_UNNOTED, {"ids": list(ended)}).all()
+    held = [job_id for job_id, worker_id in found if ended[job_id] == worker_id]
+    for job_id in held:
+        session.execute(_RETRY, {"id": job_id})
+    return len(held)
 
 
 def note_begun(session: Session, job_id: int) -> None:

@@ -184,9 +184,7 @@ def register(flask_app: Flask) -> None:
 
 
 def _stop_page(found: Stop, token: str, done: str = "") -> Response:
-    answer = make_response(render_template("mails/stop.html", stop=found, token=token, done=done))
-    answer.headers["Referrer-Policy"] = "no-referrer"
-    return answer
+    return make_response(render_template("mails/stop.html", stop=found, token=token, done=done))
 
 
 def _told(mail: Mail) -> str:

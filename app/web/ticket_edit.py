@@ -72,6 +72,8 @@ def new() -> Response:
     form = TicketForm(**lent)
     _prepare(form, by.actor, all_sites(rows))
     status = 200
+    if request.method == "GET":
+        form.title.render_kw = {"autofocus": True}  # one opens this page to write
     if request.method == "POST":
         if request.form.get("do") == "propose":
             _propose_sites(form, all_links(rows))

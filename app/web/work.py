@@ -13,6 +13,8 @@ from app.domain.work import WORK_NAMED, Work
 from app.extensions import db
 from app.models import TimedWork
 from app.services import job_queue, timed_work
+from app.services.mail_queue import oldest_waiting
+from app.services.mails import FAILED, SENDING, WAITING, count_by_state, unplanned
 from app.services.workers import worker_state, workers_of
 from app.web.htmx import go_to
 from app.web.login import acting
@@ -68,6 +70,9 @@ def page() -> str:
         state=worker_state(rows, now()),
         workers=workers_of(rows, now()),
         lines=[Line(WORK_NAMED[row.name], row) for row in timed_work.timed_work(rows)],
+        mails=count_by_state(rows, (WAITING, SENDING, FAILED)),
+        oldest_mail=oldest_waiting(rows),
+        unplanned=unplanned(rows),
         queued=job_queue.queued_jobs(rows),
         failed=job_queue.failed_jobs(rows, FAILED_SHOWN),
         failed_shown=FAILED_SHOWN,

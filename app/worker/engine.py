@@ -12,6 +12,7 @@ import random
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from time import monotonic
 from typing import Any, Final
 
 from procrastinate import App, PsycopgConnector
@@ -19,10 +20,11 @@ from procrastinate.job_context import JobContext
 from procrastinate.jobs import Job
 from procrastinate.retry import BaseRetryStrategy, RetryDecision
 from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.domain.jobs import MOST_ATTEMPTS, reason_of, retry_pause
 from app.services.job_queue import forget_failure, note_failure
-from app.services.stalled_jobs import note_begun
+from app.services.stalled_jobs import free_unnoted_jobs, note_begun
 from app.worker.context import Context
 from app.worker.jobs import JOBS, JobFunction
 from app.worker.pace import Pace
@@ -58,8 +60,10 @@ async def _work(
             conninfo=_conninfo(context.engine), min_size=1, max_size=AT_ONCE + 2
         )
     )
+    ended = _Ended(context, pace)
     for name, function in JOBS.items():
-        app.task(name=name, pass_context=True, retry=_Pauses())(_task(context, name, function))
+        run = _task(context, name, function, ended)
+        app.task(name=name, pass_context=True, retry=_Pauses())(run)
     async with app.open_async():
         working = asyncio.create_task(
             app.run_worker_async(
@@ -73,8 +77,10 @@ async def _work(
             )
         )
         told = asyncio.create_task(_told(ending))
+        looking = asyncio.create_task(ended.look_over_and_over())
         await asyncio.wait((working, told), return_when=asyncio.FIRST_COMPLETED)
         told.cancel()
+        looking.cancel()
         working.cancel()  # which lets it finish what it is in the middle of
         with suppress(asyncio.CancelledError):
             await working
@@ -85,13 +91,63 @@ async def _told(ending: threading.Event) -> None:
         await asyncio.sleep(0.1)
 
 
-def _task(context: Context, name: str, function: JobFunction) -> Callable[..., None]:
+class _Ended:
+    """Jobs that ended here, until procrastinate must have noted it."""
+
+    def __init__(self, context: Context, pace: Pace) -> None:
+        self._context, self._pace = context, pace
+        self._jobs: dict[int, tuple[int | None, float]] = {}
+        """Its worker in procrastinate's table, and when it ended."""
+
+    def add(self, job: Job) -> None:
+        """It ended, in whatever way."""
+        assert job.id is not None
+        self._jobs[job.id] = (job.worker_id, monotonic())
+
+    def begin(self, job_id: int) -> None:
+        """It runs, perhaps once more."""
+        self._jobs.pop(job_id, None)
+
+    async def look_over_and_over(self) -> None:
+        """Now and then look for those of which it was not noted."""
+        while True:
+            await asyncio.sleep(self._pace.beat)
+            await asyncio.to_thread(self._look)
+
+    def _look(self) -> None:
+        before = monotonic() - max(self._pace.beat, 1.0)
+        ended = {
+            job_id: worker
+            for job_id, (worker, at) in list(self._jobs.items())
+            if at < before
+        }  # fmt: skip
+        if not ended:
+            return
+        try:
+            with self._context.writing() as session:
+                freed = free_unnoted_jobs(session, ended)
+        except SQLAlchemyError:
+            return  # the next look may come through
+        if freed:
+            _log.warning("jobs whose end was not noted are begun anew", extra={"jobs": freed})
+        for job_id in ended:
+            self._jobs.pop(job_id, None)
+
+
+def _task(context: Context, name: str, function: JobFunction, ended: _Ended) -> Callable[..., None]:
     """The job function as procrastinate calls it."""
 
     def run(running: JobContext, **arguments: Any) -> None:
         job_id = running.job.id
         assert job_id is not None
-        if running.job.queueing_lock is not None:
+        ended.begin(job_id)
+        try:
+            work(running.job, job_id, arguments)
+        finally:
+            ended.add(running.job)
+
+    def work(job: Job, job_id: int, arguments: dict[str, Any]) -> None:
+        if job.queueing_lock is not None:
             with context.writing() as session:
                 note_begun(session, job_id)
         try:
@@ -102,7 +158,7 @@ def _task(context: Context, name: str, function: JobFunction) -> Callable[..., N
             with context.writing() as session:
                 note_failure(session, job_id, context.now(), reason)
             raise
-        if running.job.attempts:
+        if job.attempts:
             with context.writing() as session:
                 forget_failure(session, job_id)
 

@@ -80,7 +80,8 @@ class WorkerProcess:
             thread.join(max(0.0, deadline - monotonic()))
         in_order = not any(thread.is_alive() for thread in threads)
         if in_order:
-            self._life.end()
+            with suppress(SQLAlchemyError):  # the database is away: its row tells that in time
+                self._life.end()
         _log.info("worker ended", extra={"worker": self._id, "in_order": in_order})
         return in_order
 

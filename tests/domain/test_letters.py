@@ -53,6 +53,8 @@ def test_a_title_is_the_subject_and_nothing_else(title: str) -> None:
     raw = put_together(SENDER, post)
     head = raw.partition(b"\r\n\r\n")[0]
     assert head.isascii()
+    unfolded = head.replace(b"\r\n ", b" ")
+    assert unfolded.startswith(b"Subject: GGUS-Ticket-ID: #7 "), "as filters look for it"
     assert b"\x00" not in head
     assert b"\n" not in head.replace(b"\r\n", b"")
     assert max(len(line) for line in head.split(b"\r\n")) <= 998

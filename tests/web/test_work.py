@@ -10,7 +10,9 @@ from app.database import writing
 from app.domain.work import TIDY
 from app.models import TimedWork, Worker
 from app.services.job_queue import failed_jobs, queued_jobs
-from tests.cast import Cast
+from app.services.mail_queue import claim_mails, mark_failed
+from tests.cast import NOON, Cast
+from tests.mails import enter_with_mails, opened, plan
 from tests.web.conftest import Enter
 from tests.web.visitor import PageReader
 from tests.worker.laid import lay_background_work
@@ -41,6 +43,22 @@ def test_an_operator_sees_what_ran_waits_and_failed_and_tries_again(
     session.rollback()
     assert visitor.send("/work/jobs/999999/again", {}).status_code == 404
     assert visitor.send("/work/timed/nothing/run", {}).status_code == 404
+
+
+def test_mails_that_wait_or_failed_are_told_too(session: Session, visit: Enter) -> None:
+    """They have a queue of their own: "nothing waits" would be wrong where they do."""
+    cast = enter_with_mails(session)
+    assert "Mails None waits." in PageReader(visit(cast.operator).get("/work").text).text
+    opened(session, cast.kit, carbon_copy="a@cc.example; b@cc.example")
+    page = PageReader(visit(cast.operator).get("/work").text)
+    assert "1 change of the log is still to be read for them." in page.text
+    first, _second = plan(session)
+    with writing(session):
+        claim_mails(session, NOON, NOON)
+        mark_failed(session, first.id, "550 no such user")
+    page = PageReader(visit(cast.operator).get("/work").text)
+    assert "1 waits , the oldest since" in page.text
+    assert "1 was refused" in page.text
 
 
 def test_others_do_not(cast: Cast, session: Session, visit: Enter) -> None:

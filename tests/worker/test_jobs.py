@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from app.database import trying, writing
@@ -26,10 +26,12 @@ from app.services.job_queue import (
     queued_jobs,
     try_again,
 )
+from app.services.stalled_jobs import free_unnoted_jobs
 from app.worker.context import Context
 from app.worker.jobs import JOBS
 from app.worker.run import WorkerProcess
-from tests.harness.databases import open_engine
+from tests.harness import postgres
+from tests.harness.databases import fresh_database, open_engine
 from tests.harness.until import until
 from tests.worker.conftest import StartWorker
 
@@ -227,3 +229,33 @@ def _queued(session: Session) -> bool:
     found = bool(queued_jobs(session))
     session.rollback()
     return found
+
+
+def test_a_job_whose_end_was_not_noted_is_begun_anew() -> None:
+    """The database was away just then; its worker lives, and would hold it for ever."""
+    if postgres.programs() is None:
+        pytest.skip(f"needs {postgres.NEED}")
+    with fresh_database("postgresql") as url:
+        engine = open_engine(url)
+        with Session(engine) as session, writing(session):
+            for key in ("lost", "still running", "another's"):
+                enqueue(session, "note", key=key)
+            living, other = session.scalars(
+                text("SELECT procrastinate_register_worker_v1() FROM generate_series(1, 2)")
+            ).all()
+            first, second, third = session.scalars(
+                text(
+                    "UPDATE procrastinate_jobs SET status = 'doing', worker_id = :id RETURNING id"
+                ),
+                {"id": living},
+            ).all()
+            assert free_unnoted_jobs(session, {first: living, third: other}) == 1
+            states = session.execute(
+                text("SELECT id, status::text FROM procrastinate_jobs ORDER BY id")
+            ).all()
+            assert [tuple(row) for row in states] == [
+                (first, "todo"),
+                (second, "doing"),
+                (third, "doing"),
+            ]
+        engine.dispose()
