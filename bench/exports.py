@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from app.demo import LOGINS
 from bench.pages import visitor
 from bench.places import TITLES, Place
-from bench.soak import memory
+from bench.soak import memory, processor_time
 from bench.tables import print_table
 from tests.harness.server import live, test_settings
 
@@ -46,8 +46,10 @@ def measure(place: Place) -> None:
             _take(server.url, person.cookie, f"{address}&link=CERN-PIC-LHCOPN-001")
         for name, address in _FILES.items():
             before = sum(memory(server.pid))
+            used = processor_time(server.pid)
             with _watched(server.pid) as highest:
                 took = [_take(server.url, person.cookie, address) for _ in range(TIMES)]
+            used = (processor_time(server.pid) - used) / TIMES
             size = took[0][1]
             first, whole = (min(some) for some in ([t[2] for t in took], [t[0] for t in took]))
             growth = max(highest) - before
@@ -57,12 +59,13 @@ def measure(place: Place) -> None:
                     f"{size / 2**20:,.1f} MiB",
                     f"{first:.2f} s",
                     f"{whole:.2f} s",
+                    f"{used:.2f} s",
                     f"{growth:+.0f} MiB",
                 )
             )
     print_table(
         f"The list as a file, {TITLES[place.kind]}: {place.last:,} tickets, best of {TIMES}",
-        ("file", "size", "first byte", "whole", "memory of both processes"),
+        ("file", "size", "first byte", "whole", "processor time", "memory of both processes"),
         rows,
     )
 

@@ -389,7 +389,7 @@ def log_in(page: Page, server: LiveServer, name: str) -> None:
     page.get_by_label("Name").fill(name)
     page.get_by_label("Password").fill(_PASSWORDS[name])
     page.get_by_role("button", name="Log in").click()
-    page.wait_for_url("**/tickets")
+    page.locator(".person-menu").wait_for()
 
 
 def _let_partner_call(server: LiveServer, ticket: int) -> None:
