@@ -1,4 +1,4 @@
-"""``python -m bench [get] [write] [list] [soak] [registry] [exports]``: print Markdown tables."""
+"""``python -m bench [get] [write] [list] [soak] [registry] [exports] [desk]``: print tables."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import sys
 from time import monotonic
 
-from bench import exports, lists, load, places, reads, registry, soak, writes
+from bench import desk, exports, lists, load, places, reads, registry, soak, writes
 from bench.tables import print_machine
 from tests.harness import postgres, run
 
@@ -17,7 +17,7 @@ def main() -> None:
     parser.add_argument(
         "what",
         nargs="*",
-        help="get, write, list, soak, registry, exports; default: the first three",
+        help="get, write, list, soak, registry, exports, desk; default: the first three",
     )
     parser.add_argument("--database", choices=places.KINDS, help="default: both")
     parser.add_argument("--seconds", type=float, default=4, help="of each measurement")
@@ -29,11 +29,15 @@ def main() -> None:
     parser.add_argument("--links", type=int, default=registry.LINKS, help="of registry")
     parser.add_argument("--changes", type=int, default=registry.CHANGES, help="in its audit")
     parser.add_argument("--requests", type=int, default=100, help="of each of its pages")
+    parser.add_argument(
+        "--sizes", default=",".join(map(str, desk.SIZES)), help="tickets of desk, by commas"
+    )
     given = parser.parse_args()
+    sizes = [int(size) for size in given.sizes.split(",")]
     wanted = given.what or ["get", "write", "list"]
-    if unknown := set(wanted) - {"get", "write", "list", "soak", "registry", "exports"}:
+    if unknown := set(wanted) - {"get", "write", "list", "soak", "registry", "exports", "desk"}:
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
-    if set(wanted) - {"registry", "exports"} and not load.installed():
+    if set(wanted) - {"registry", "exports", "desk"} and not load.installed():
         sys.exit(f"bench: this needs {load.NEED}")
     kinds = [given.database] if given.database else list(places.KINDS)
     if postgres.programs() is None and "postgresql" in kinds:
@@ -44,7 +48,9 @@ def main() -> None:
     try:
         print_machine()
         tickets = given.tickets if {"list", "exports"} & set(wanted) else max(5000, reads.TICKETS)
-        for kind in kinds:
+        for kind in kinds if "desk" in wanted else ():
+            desk.measure(kind, sizes)
+        for kind in kinds if set(wanted) - {"desk"} else ():
             with places.filled(kind, tickets) as place:
                 if "get" in wanted:
                     reads.measure(place, given.seconds)

@@ -44,9 +44,9 @@ class Place:
 
 
 @contextmanager
-def filled(kind: str, tickets: int) -> Iterator[Place]:
+def filled(kind: str, tickets: int, name: str = "bench") -> Iterator[Place]:
     """A durable database with the demo, ``tickets`` bulk tickets and an account that may all."""
-    url = another(kind, "bench")
+    url = another(kind, name)
     migrate(url)
     engine = open_engine(url)
     now = datetime.now(UTC)

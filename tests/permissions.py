@@ -63,6 +63,7 @@ PORTAL: Final = Table(
 # tickets
 Start page                      | GET /                                 | yes | yes | yes | yes | yes | login
 List tickets                    | GET /tickets                          | yes | yes | yes | yes | yes | login
+Suggestions                     | GET /suggest                          | yes | yes | yes | yes | yes | login
 Download the list               | GET /tickets.csv                      | yes | yes | yes | yes | yes | login
 Download it as a workbook       | GET /tickets.xlsx                     | yes | yes | yes | yes | yes | login
 Read a ticket                   | GET /tickets/*                        | yes | yes | yes | yes | yes | login

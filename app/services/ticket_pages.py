@@ -134,6 +134,13 @@ def list_tickets(
     return Page(tickets, end if more else None, first if after is not None else None)
 
 
+def first_numbers(session: Session, actor: Actor, wanted: TicketFilter, limit: int) -> list[int]:
+    """Only the numbers of the first tickets."""
+    return [
+        number for number, _ in _Finder(session, actor, wanted, effort=EFFORT).rows(None, limit)
+    ]
+
+
 def _tickets(session: Session, numbers: Sequence[int]) -> list[Ticket]:
     if not numbers:
         return []

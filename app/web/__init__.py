@@ -22,6 +22,7 @@ from app.web import (
     audit,
     bulk,
     calendar,
+    compression,
     cric,
     encoding,
     errors,
@@ -42,6 +43,7 @@ from app.web import (
     second_factor,
     shortcuts,
     sites,
+    suggest,
     ticket_edit,  # noqa: F401  (its pages are on the blueprint of tickets)
     ticket_imports,
     ticket_writing,  # noqa: F401  (likewise)
@@ -72,6 +74,7 @@ def register(flask_app: Flask) -> None:
     """Add pages, filters, gate, errors and headers to the application."""
     times.register(flask_app)
     encoding.register(flask_app)
+    compression.register(flask_app)
     errors.register(flask_app)
     login.register(flask_app)
     for module in (
@@ -86,6 +89,7 @@ def register(flask_app: Flask) -> None:
         bulk,
         shortcuts,
         scripts,
+        suggest,
         sites,
         links,
         profile,

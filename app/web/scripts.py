@@ -1,4 +1,4 @@
-"""Our own scripts as one file: each request more is a round trip more on a cold start.
+"""All scripts as one file: each request more is a round trip more on a cold start.
 
 The files stay apart in static/, each with one reason to exist; they are joined as they are, read
 once, and again while debugging.
@@ -16,7 +16,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from app.web.login import public
 
 blueprint = Blueprint("scripts", __name__)
-FILES: Final = ("portal.js", "keys.js")
+FILES: Final = ("vendor/htmx-2.0.11/htmx.min.js", "portal.js", "suggest.js", "keys.js")
 
 
 def _joined() -> tuple[bytes, str]:

@@ -134,6 +134,25 @@ def test_a_person_chooses_and_watches(session: Session, cast: Cast, visit: Enter
     assert session.scalars(select(TicketWatcher)).all() == []
 
 
+def test_who_watches_and_gets_no_mails_is_told_so(
+    session: Session, cast: Cast, visit: Enter
+) -> None:
+    number = opened(session, cast.operator)
+    visitor = visit(cast.reader)
+    visitor.read(f"/tickets/{number}")
+    visitor.send(f"/tickets/{number}/watch", {"watch": "yes"})
+    for choice, words in (
+        ("each", "You watch this ticket: you get its mails."),
+        ("digest", "You watch this ticket: its news are in your daily mail."),
+        ("never", "You watch this ticket, but chose to get no mails: choose anew ."),
+    ):
+        visitor.send("/profile/mails", {"choice": choice})
+        assert words in visitor.read(f"/tickets/{number}").text
+    visitor.send("/profile/mail", {"mail": ""})
+    words = "You watch this ticket, but there is no mail address of yours: add one ."
+    assert words in visitor.read(f"/tickets/{number}").text
+
+
 def test_who_comments_may_watch_at_once(session: Session, cast: Cast, visit: Enter) -> None:
     number = opened(session, cast.operator, sites=("DE-KIT",))
     visitor = visit(cast.kit)

@@ -1,0 +1,77 @@
+"""The search box with the keyboard: proposals are chosen by arrows, Enter alone searches."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from app.domain.ticket_content import NewTicket
+from tests.browser.visit import lay, log_in, people_of
+from tests.cast import Cast
+from tests.harness.server import LiveServer
+
+
+@pytest.fixture(scope="module")
+def cast(sqlite_server: LiveServer) -> Cast:
+    return people_of(sqlite_server)
+
+
+def test_proposals_are_chosen_and_never_steal_enter(
+    browser_page: Page, sqlite_server: LiveServer, cast: Cast
+) -> None:
+    (number,) = lay(sqlite_server, cast.operator, NewTicket(title="Gridlock in the tunnel"))
+    page, keys = browser_page, browser_page.keyboard
+    log_in(page, sqlite_server, "operator")
+    page.goto(f"{sqlite_server.url}/tickets")
+    keys.press("/")
+    box = page.get_by_role("combobox", name="Search all tickets")
+    expect(box).to_be_focused()
+    expect(box).to_have_attribute("aria-expanded", "false")
+    keys.type("grid")
+    options = page.locator("#suggestions [role=option]")
+    expect(options).to_have_count(3)
+    expect(options.nth(0)).to_contain_text("DE-KIT")
+    expect(options.nth(2)).to_contain_text("Gridlock")
+    expect(box).to_have_attribute("aria-expanded", "true")
+    keys.press("ArrowDown")
+    expect(options.nth(0)).to_have_attribute("aria-selected", "true")
+    expect(box).to_have_attribute("aria-activedescendant", "suggestion-1")
+    keys.press("ArrowUp")  # what was typed
+    expect(page.locator("[aria-selected=true]")).to_have_count(0)
+    keys.press("ArrowUp")  # and round to the last
+    expect(options.nth(2)).to_have_attribute("aria-selected", "true")
+    keys.press("Enter")
+    page.wait_for_url(f"**/tickets/{number}")
+
+    page.locator("#search").fill("grid")
+    expect(options).to_have_count(3)
+    keys.press("Escape")
+    expect(options.first).not_to_be_visible()
+    expect(page.locator("#search")).to_have_value("grid")
+    page.locator("#search").press("End")
+    keys.type("l")
+    expect(options).to_have_count(1)
+    keys.press("Enter")  # none is chosen
+    page.wait_for_url("**/tickets?state=open&state=closed&q=gridl")
+    expect(page.locator(".tickets mark")).to_have_text("Gridlock")
+
+
+def test_a_proposal_is_clicked(browser_page: Page, sqlite_server: LiveServer, cast: Cast) -> None:
+    page = browser_page
+    log_in(page, sqlite_server, "operator")
+    page.goto(f"{sqlite_server.url}/sites")
+    page.locator("#search").click()
+    page.keyboard.type("fzk")
+    page.locator("#suggestions [role=option]").click()
+    page.wait_for_url("**/sites/DE-KIT")
+
+
+def test_without_a_script_it_is_a_plain_search(
+    plain_page: Page, sqlite_server: LiveServer, cast: Cast
+) -> None:
+    page = plain_page
+    log_in(page, sqlite_server, "operator")
+    page.goto(f"{sqlite_server.url}/sites")
+    page.locator("#search").fill("tunnel")
+    page.locator("#search").press("Enter")
+    page.wait_for_url("**/tickets?state=open&state=closed&q=tunnel")
