@@ -34,8 +34,8 @@ def server_command(settings: Settings) -> list[str]:
 
 
 def worker_command() -> list[str]:
-    """A worker process, to be run in the project's folder."""
-    return [sys.executable, "-m", "flask", "worker"]
+    """A worker process, to be run in the project's folder; ends with whoever starts it."""
+    return [sys.executable, "-m", "flask", "worker", "--with-parent"]
 
 
 def serving_command(settings: Settings) -> list[str]:

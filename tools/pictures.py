@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event
 from time import monotonic
@@ -190,6 +190,29 @@ def _as_admin(page: Page, shown: Shown) -> None:
     log_in(page, shown.server, "admin")
 
 
+def _home(who: str) -> Callable[[Page, Shown], None]:
+    def show(page: Page, shown: Shown) -> None:
+        page.context.clear_cookies()
+        log_in(page, shown.server, who)
+        page.goto(shown.server.url)
+
+    return show
+
+
+def _in_month_of_conflict(path: str) -> Callable[[Page, Shown], None]:
+    """The demo's two works that collide are three days ahead."""
+
+    def show(page: Page, shown: Shown) -> None:
+        month = datetime.now(UTC) + timedelta(days=3)
+        page.goto(f"{shown.server.url}{path}?month={month:%Y-%m}")
+
+    return show
+
+
+def _lhc(page: Page, shown: Shown) -> None:
+    page.goto(f"{shown.server.url}/calendar/lhc")
+
+
 def _tokens(page: Page, shown: Shown) -> None:
     _as_admin(page, shown)
     for name, scope in (("events-feeder", "events"), ("nms", "read")):
@@ -339,6 +362,13 @@ def _no_token(page: Page, shown: Shown) -> None:
 
 PAGES: dict[str, Callable[[Page, Shown], None]] = {
     "list": _list,
+    "calendar": _in_month_of_conflict("/calendar"),
+    "calendar-links": _in_month_of_conflict("/calendar/links"),
+    "lhc": _lhc,
+    "home-reporter": _home("reporter"),
+    "home-reader": _home("reader"),
+    "home-admin": _home("admin"),
+    "home-operator": _home("operator"),
     "list-filtered": _filtered,
     "list-empty": _empty,
     "detail": _detail,
@@ -389,7 +419,7 @@ def log_in(page: Page, server: LiveServer, name: str) -> None:
     page.get_by_label("Name").fill(name)
     page.get_by_label("Password").fill(_PASSWORDS[name])
     page.get_by_role("button", name="Log in").click()
-    page.wait_for_url("**/tickets")
+    page.locator(".person-menu").wait_for()
 
 
 def _let_partner_call(server: LiveServer, ticket: int) -> None:

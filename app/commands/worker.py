@@ -17,11 +17,14 @@ from app.worker.run import WorkerProcess, ended_by_signals
 
 @click.command("worker", cls=PortalCommand)
 @click.option("--once", is_flag=True, help="Do all that is due now, then end.")
-def worker(once: bool) -> None:
+@click.option("--with-parent", is_flag=True, help="End when the process that started it is gone.")
+def worker(once: bool, with_parent: bool) -> None:
     """Do jobs and timed work until Ctrl-C or SIGTERM; any number of workers may run."""
     need_tables(db.session())
     db.session.remove()
-    process = WorkerProcess(Context(db.engine, current_app.config["PORTAL"]))
+    process = WorkerProcess(
+        Context(db.engine, current_app.config["PORTAL"]), with_parent=with_parent
+    )
     with ended_by_signals(process):
         if once:
             process.work_once()

@@ -33,6 +33,8 @@ from app.models import (
     FailedLogins,
     LhcPeriod,
     Link,
+    Mail,
+    MailStop,
     NameDecision,
     Partner,
     PartnerAccount,
@@ -362,6 +364,8 @@ _NAMES: Final[Mapping[str, tuple[InstrumentedAttribute[int], InstrumentedAttribu
     "token": (ApiToken.id, ApiToken.name),
     "unit": (Unit.id, Unit.name),
     "name": (NameDecision.id, NameDecision.name),
+    "mail": (Mail.id, Mail.address),
+    "mail stop": (MailStop.id, MailStop.address_key),
 }
 """Key and name of the things of each kind; tickets are named by their numbers."""
 

@@ -66,6 +66,7 @@ _PAGES: dict[str, tuple[str, Callable[[Thing], dict[str, Any]]]] = {
     "token": ("tokens.listing", lambda _thing: {}),
     "unit": ("unresolved.listing", lambda thing: {"kind": "unit", "name": thing.name}),
     "name": ("unresolved.listing", lambda thing: {"dismissed": "yes"}),
+    "mail": ("mails.mail", lambda thing: {"mail": thing.key}),
 }
 
 

@@ -35,6 +35,8 @@ KINDS = (
     "setting",
     "unit",
     "name",
+    "mail",
+    "mail stop",
     "ticket",
 )
 """Kinds of things that may be asked for though none was changed yet."""

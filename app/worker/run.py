@@ -40,8 +40,9 @@ class Part(Protocol):
 class WorkerProcess:
     """Does the portal's background work until it is told to end."""
 
-    def __init__(self, context: Context, pace: Pace = PACE) -> None:
+    def __init__(self, context: Context, pace: Pace = PACE, *, with_parent: bool = False) -> None:
         self._ending = threading.Event()
+        self._with_parent = with_parent
         self._context = replace(context, is_ending=self._ending.is_set)
         self._pace = pace
         self._id = str(uuid.uuid4())
@@ -56,7 +57,8 @@ class WorkerProcess:
         self._ending.set()
 
     def run(self) -> bool:
-        """Work until ``end`` is called, or whoever started this process is gone.
+        """Work until ``end`` is called; ``with_parent``, until whoever started this process is gone
+        too (not by itself: who starts one from a shell may leave that shell).
 
         Returns whether all parts ended within the grace; what did not is done by another worker
         when its lease ends.
@@ -72,7 +74,7 @@ class WorkerProcess:
             self._thread("jobs", self._working_off()),
         ]
         while not self._ending.wait(0.5):
-            if os.getppid() != parent:
+            if self._with_parent and os.getppid() != parent:
                 _log.info("whoever started this worker is gone")
                 self.end()
         deadline = monotonic() + self._pace.grace
