@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event
 from time import monotonic
@@ -190,6 +190,55 @@ def _as_admin(page: Page, shown: Shown) -> None:
     log_in(page, shown.server, "admin")
 
 
+def _home(who: str) -> Callable[[Page, Shown], None]:
+    def show(page: Page, shown: Shown) -> None:
+        page.context.clear_cookies()
+        log_in(page, shown.server, who)
+        page.goto(shown.server.url)
+
+    return show
+
+
+def _in_month_of_conflict(path: str) -> Callable[[Page, Shown], None]:
+    """The demo's two works that collide are three days ahead."""
+
+    def show(page: Page, shown: Shown) -> None:
+        month = datetime.now(UTC) + timedelta(days=3)
+        page.goto(f"{shown.server.url}{path}?month={month:%Y-%m}")
+
+    return show
+
+
+def _saved_filters(page: Page, shown: Shown) -> None:
+    page.goto(f"{shown.server.url}/filters/1")
+    page.locator(".saved > summary").click()
+
+
+def _columns(page: Page, shown: Shown) -> None:
+    keys = ("number", "title", "category", "layer", "impact", "unit", "window_start", "window_end")
+    query = "&".join(f"columns={key}" for key in keys)
+    page.goto(f"{shown.server.url}/tickets?category=maintenance&{query}")
+
+
+def _bulk_preview(page: Page, shown: Shown) -> None:
+    numbers = (shown.story, shown.change, shown.parent, 1)
+    page.goto(f"{shown.server.url}/tickets/bulk?" + "&".join(f"n={number}" for number in numbers))
+    page.get_by_label("State").select_option("waiting for reply")
+    page.get_by_label("Comment").fill("The storm is over; please say whether the circuit is clean.")
+    page.get_by_role("button", name="Preview").click()
+    page.locator(".bulk-plan").wait_for()
+
+
+def _shortcuts(page: Page, shown: Shown) -> None:
+    page.goto(f"{shown.server.url}/tickets")
+    page.keyboard.press("?")
+    page.get_by_role("dialog", name="Keyboard shortcuts").wait_for()
+
+
+def _lhc(page: Page, shown: Shown) -> None:
+    page.goto(f"{shown.server.url}/calendar/lhc")
+
+
 def _tokens(page: Page, shown: Shown) -> None:
     _as_admin(page, shown)
     for name, scope in (("events-feeder", "events"), ("nms", "read")):
@@ -339,8 +388,19 @@ def _no_token(page: Page, shown: Shown) -> None:
 
 PAGES: dict[str, Callable[[Page, Shown], None]] = {
     "list": _list,
+    "calendar": _in_month_of_conflict("/calendar"),
+    "calendar-links": _in_month_of_conflict("/calendar/links"),
+    "lhc": _lhc,
+    "home-reporter": _home("reporter"),
+    "home-reader": _home("reader"),
+    "home-admin": _home("admin"),
+    "home-operator": _home("operator"),
     "list-filtered": _filtered,
     "list-empty": _empty,
+    "list-saved-filters": _saved_filters,
+    "list-columns": _columns,
+    "bulk-preview": _bulk_preview,
+    "shortcuts": _shortcuts,
     "detail": _detail,
     "guide": _guide,
     "ticket-change": _change,

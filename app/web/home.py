@@ -69,7 +69,9 @@ class Part:
             wanted = TicketFilter(sort=self.sort)
         else:
             desk = on_desk(Desk(self.key), now(), actor)
-            wanted = TicketFilter(states=("open",), desk=(desk,), sort=self.sort)
+            wanted = TicketFilter(
+                states=(str(self.address.get("state", "open")),), desk=(desk,), sort=self.sort
+            )
         return Asked(wanted, self.rows)
 
 

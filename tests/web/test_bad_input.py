@@ -325,6 +325,7 @@ def test_every_form_is_tried(app: Flask) -> None:
         *("/logout", "/checked", "/add-secret", "/disable", "/enable", "/remove"),
         *("/accept", "/refuse", "/reopen"),
         *("/delete", "/restore"),
+        *("/make", "/run"),
         *("/watch", "/again", "/undo", "/unsubscribe/<token>"),  # see test_mails
         *("/take-back", "/follow"),  # the name and a reason, as dismissing does
         *("/begin", "/end-other-logins"),

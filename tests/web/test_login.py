@@ -24,6 +24,7 @@ PUBLIC = {
     "login.logout",
     "second_factor.ask",
     "feeds.download",
+    "scripts.joined",
     "reset.take",
     "reset.reset",
     "mails.stop",
