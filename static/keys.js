@@ -136,7 +136,7 @@
       at.form.requestSubmit();
       return;
     }
-    if (event.key === "Escape" && at.id === "search") at.blur();
+    if (event.key === "Escape" && at.id === "search" && !event.defaultPrevented) at.blur();
     if (document.body.dataset.shortcuts !== "on" || event.defaultPrevented || event.isComposing) return;
     if (event.ctrlKey || event.metaKey || event.altKey || event.repeat && event.key !== "j" && event.key !== "k") return;
     if (typing(at) || one("dialog[open]")) return;

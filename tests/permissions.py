@@ -169,6 +169,7 @@ List mails                      | GET /mails                            | yes | 
 Look at a mail                  | GET /mails/*                          | yes | yes | 403 | 403 | 403 | login
 Look at its HTML                | GET /mails/*/html                     | yes | yes | 403 | 403 | 403 | login
 Try a mail again                | POST /mails/*/again                   | yes | yes | 403 | 403 | 403 | login
+Try all refused mails again     | POST /mails/again                     | yes | yes | 403 | 403 | 403 | login
 Page to stop mails              | GET /unsubscribe/*                    | yes | yes | yes | yes | yes | yes
 Stop mails                      | POST /unsubscribe/*                   | yes | yes | yes | yes | yes | yes
 Take it back                    | POST /unsubscribe/*/undo              | yes | yes | yes | yes | yes | yes

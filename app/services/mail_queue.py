@@ -257,6 +257,24 @@ def send_again(session: Session, by: Writer, mail_id: int) -> None:
     record_change(session, by, kind=MAIL, thing_id=mail_id, fields=fields)
 
 
+def send_refused_again(session: Session, by: Writer) -> int:
+    """Try all mails at once that a server refused for good; how many.
+
+    As after a setting was wrong and the server refused whatever came. Operators only.
+    """
+    require_operator(by.actor, "see the portal's mails")
+    newest = session.scalar(select(func.max(Mail.id)).where(Mail.state == FAILED))
+    if newest is None:
+        return 0
+    tried = session.execute(
+        update(Mail).where(Mail.state == FAILED).values(state=WAITING, due_at=by.now), **_ONLY_ROWS
+    )
+    many = int(tried.rowcount)  # type: ignore[attr-defined]  # an update's result has it
+    fields = [FieldChange("state", FAILED, f"tried again, with {many - 1} others")]
+    record_change(session, by, kind=MAIL, thing_id=newest, fields=fields)
+    return many
+
+
 def oldest_waiting(session: Session) -> datetime | None:
     """Since when the oldest mail waits that is not sent yet."""
     waiting = select(func.min(Mail.created_at)).where(Mail.state.in_((WAITING, SENDING)))

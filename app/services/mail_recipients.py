@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.domain.access import Kind
+from app.domain.access import Kind, Role
 from app.domain.letters import Happened
 from app.domain.mail_addresses import address_key, address_parts, mail_address
 from app.domain.registry import ContactRole
@@ -46,6 +46,8 @@ class _Role:
     field: str = ""
     """The field of a change by which one comes into this role."""
     site: str = ""
+    contact_of: int | None = None
+    """The site, of its contacts."""
 
 
 @dataclass
@@ -94,6 +96,7 @@ def recipients_of(
     own = set(_own_addresses(people, ticket, change))
     whys: dict[str, list[str]] = {}
     addresses: dict[str, str] = {}
+    sites: dict[str, set[int]] = {}
     for role in _roles(people, ticket):
         address = mail_address(role.address)
         if address is None:
@@ -107,12 +110,28 @@ def recipients_of(
         reasons = whys.setdefault(key, [])
         if role.why not in reasons:
             reasons.append(role.why)
+        if role.contact_of is not None:
+            sites.setdefault(key, set()).add(role.contact_of)
     return [
         Recipient(
-            address, key, " and ".join(whys[key])[:SHORT_TEXT_LIMIT], people.by_address.get(key)
+            address,
+            key,
+            " and ".join(whys[key])[:SHORT_TEXT_LIMIT],
+            _who_chooses(people.by_address.get(key), sites.get(key)),
         )
         for key, address in addresses.items()
     ]
+
+
+def _who_chooses(user: User | None, contact_of: set[int] | None) -> User | None:
+    """The person whose choice counts for an address that is said to be that person's.
+
+    People write their addresses themselves: nobody silences the contacts of a site by that who does
+    not speak for the site.
+    """
+    if user is None or not contact_of or user.role in (Role.ADMIN, Role.OPERATOR):
+        return user
+    return user if contact_of & {site.id for site in user.sites} else None
 
 
 def bad_addresses(ticket: Ticket) -> Sequence[str]:
@@ -166,7 +185,7 @@ def _contacts(
     network = [contact for contact in all_of_site if contact.role == ContactRole.NETWORK]
     for contact in network or all_of_site:
         changed = "sites" if affected_as else "responsible_site"
-        yield _Role(contact.mail, f"as contact of {key}", changed, affected_as or key)
+        yield _Role(contact.mail, f"as contact of {key}", changed, affected_as or key, site_id)
 
 
 def _came_into(role: _Role, changed: Mapping[str, object]) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 from app.domain.access import Actor
 from app.extensions import db
 from app.models import Ticket
-from app.services.mail_choices import is_watching
+from app.services.mail_choices import watchers_choice
 from app.services.mail_queue import failed_mails
 from app.services.mail_recipients import bad_addresses
 
@@ -15,8 +15,10 @@ from app.services.mail_recipients import bad_addresses
 def mail_section(actor: Actor, ticket: Ticket) -> dict[str, Any]:
     """For the template; addresses that failed are for operators."""
     rows = db.session()
+    choice = watchers_choice(rows, actor, ticket.number)
     return {
-        "watching": is_watching(rows, actor, ticket.number),
+        "watching": choice is not None,
+        "watchers_choice": choice,
         "sees_mails": actor.is_operator,
         "failed_mails": failed_mails(rows, ticket.number) if actor.is_operator else [],
         "bad_addresses": bad_addresses(ticket) if actor.is_operator else [],

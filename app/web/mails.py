@@ -28,6 +28,7 @@ from app.services.mail_queue import (
     oldest_waiting,
     post_of,
     send_again,
+    send_refused_again,
 )
 from app.services.mails import (
     DIGESTED,
@@ -149,6 +150,19 @@ def again(mail: int) -> Response:
         send_again(rows, writer(), mail)
     flash("The mail is tried again.", "ok")
     return go_to(url_for("mails.mail", mail=mail))
+
+
+@blueprint.post("/mails/again")
+def again_all() -> Response:
+    """Try all mails that were refused once more."""
+    rows = db.session()
+    with writing(rows):
+        many = send_refused_again(rows, writer())
+    told = (
+        f"{many:,} mail{' is' if many == 1 else 's are'} tried again." if many else "None failed."
+    )
+    flash(told, "ok")
+    return go_to(url_for("mails.listing", state="waiting"))
 
 
 @blueprint.route("/unsubscribe/<token>", methods=["GET", "POST"])

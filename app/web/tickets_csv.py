@@ -57,8 +57,9 @@ def _found_numbers() -> Sequence[int]:
     query = ListQuery(request.args, sees_internal=may_read_internal(actor))
     if query.problems:
         raise Invalid("filter", "; ".join(query.problems))
-    db.session.rollback()  # the login was read; a long reading needs no second connection
-    return exported_numbers(db.engine, actor, query.filter())
+    wanted = query.filter()
+    db.session.rollback()  # all of it was read: a long reading needs no second connection
+    return exported_numbers(db.engine, actor, wanted)
 
 
 def _lines(engine: Engine, numbers: Sequence[int]) -> Iterator[str]:

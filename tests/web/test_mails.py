@@ -74,6 +74,28 @@ def test_operators_see_what_failed_and_try_it_again(
     assert "it is sent" in refused.text
 
 
+def test_all_that_a_server_refused_are_tried_again_at_once(
+    session: Session, cast: Cast, visit: Enter, failed: Mail
+) -> None:
+    """It may have refused whatever came, because a setting was wrong."""
+    opened(session, cast.kit, carbon_copy="other@cc.example")
+    visitor = visit(cast.operator)
+    assert "again" not in visitor.read("/mails?state=failed").text, "one has a button of its own"
+    (other,) = plan(session)
+    with writing(session):
+        claim_mails(session, NOON, NOON)
+        mark_failed(session, other.id, "554 Relay access denied")
+    page = visitor.read("/mails?state=failed")
+    assert "Try all 2 again" in page.text
+    answer = visitor.send("/mails/again", page.form("/mails/again").data())
+    assert answer.status_code == 303
+    assert "2 mails are tried again." in visitor.read("/mails?state=waiting").text
+    session.rollback()
+    session.expire_all()
+    assert [mail.state for mail in (failed, other)] == ["waiting", "waiting"]
+    assert visit(cast.kit).send("/mails/again", {}).status_code == 403
+
+
 def test_a_mails_html_runs_nothing_and_loads_nothing(
     cast: Cast, visit: Enter, failed: Mail
 ) -> None:
@@ -132,6 +154,25 @@ def test_a_person_chooses_and_watches(session: Session, cast: Cast, visit: Enter
     assert visitor.send(f"/tickets/{number}/watch", {"watch": "no"}).status_code == 303
     session.rollback()
     assert session.scalars(select(TicketWatcher)).all() == []
+
+
+def test_who_watches_and_gets_no_mails_is_told_so(
+    session: Session, cast: Cast, visit: Enter
+) -> None:
+    number = opened(session, cast.operator)
+    visitor = visit(cast.reader)
+    visitor.read(f"/tickets/{number}")
+    visitor.send(f"/tickets/{number}/watch", {"watch": "yes"})
+    for choice, words in (
+        ("each", "You watch this ticket: you get its mails."),
+        ("digest", "You watch this ticket: its news are in your daily mail."),
+        ("never", "You watch this ticket, but chose to get no mails: choose anew ."),
+    ):
+        visitor.send("/profile/mails", {"choice": choice})
+        assert words in visitor.read(f"/tickets/{number}").text
+    visitor.send("/profile/mail", {"mail": ""})
+    words = "You watch this ticket, but there is no mail address of yours: add one ."
+    assert words in visitor.read(f"/tickets/{number}").text
 
 
 def test_who_comments_may_watch_at_once(session: Session, cast: Cast, visit: Enter) -> None:

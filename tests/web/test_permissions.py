@@ -148,6 +148,7 @@ SENT: Final[Mapping[str, Sent]] = {
     "POST /tickets/*/watch": ("/tickets/{ticket}/watch", {"watch": "yes"}),
     "GET /unsubscribe/*": ("/unsubscribe/{stop_token}", {}),
     "POST /unsubscribe/*": ("/unsubscribe/{stop_token}", {"List-Unsubscribe": "One-Click"}),
+    "POST /mails/again": ("/mails/again", {"one": "{mail}"}),
     "POST /unsubscribe/*/undo": ("/unsubscribe/{used_token}/undo", {}),
     "POST /unsubscribe/* without": ("/unsubscribe/1-nothing", {}),
     "POST /profile/mails": ("/profile/mails", {"choice": "{new_choice}"}),
