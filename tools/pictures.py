@@ -209,6 +209,32 @@ def _in_month_of_conflict(path: str) -> Callable[[Page, Shown], None]:
     return show
 
 
+def _saved_filters(page: Page, shown: Shown) -> None:
+    page.goto(f"{shown.server.url}/filters/1")
+    page.locator(".saved > summary").click()
+
+
+def _columns(page: Page, shown: Shown) -> None:
+    keys = ("number", "title", "category", "layer", "impact", "unit", "window_start", "window_end")
+    query = "&".join(f"columns={key}" for key in keys)
+    page.goto(f"{shown.server.url}/tickets?category=maintenance&{query}")
+
+
+def _bulk_preview(page: Page, shown: Shown) -> None:
+    numbers = (shown.story, shown.change, shown.parent, 1)
+    page.goto(f"{shown.server.url}/tickets/bulk?" + "&".join(f"n={number}" for number in numbers))
+    page.get_by_label("State").select_option("waiting for reply")
+    page.get_by_label("Comment").fill("The storm is over; please say whether the circuit is clean.")
+    page.get_by_role("button", name="Preview").click()
+    page.locator(".bulk-plan").wait_for()
+
+
+def _shortcuts(page: Page, shown: Shown) -> None:
+    page.goto(f"{shown.server.url}/tickets")
+    page.keyboard.press("?")
+    page.get_by_role("dialog", name="Keyboard shortcuts").wait_for()
+
+
 def _lhc(page: Page, shown: Shown) -> None:
     page.goto(f"{shown.server.url}/calendar/lhc")
 
@@ -371,6 +397,10 @@ PAGES: dict[str, Callable[[Page, Shown], None]] = {
     "home-operator": _home("operator"),
     "list-filtered": _filtered,
     "list-empty": _empty,
+    "list-saved-filters": _saved_filters,
+    "list-columns": _columns,
+    "bulk-preview": _bulk_preview,
+    "shortcuts": _shortcuts,
     "detail": _detail,
     "guide": _guide,
     "ticket-change": _change,

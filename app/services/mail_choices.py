@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import delete, select
+from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
@@ -18,6 +18,7 @@ from app.domain.letters import is_stop_token
 from app.models import Mail, MailStop, Ticket, TicketWatcher, User
 from app.services.changes import FieldChange, record_change
 from app.services.mail_recipients import DIGEST, EACH, NEVER
+from app.services.mails import DROPPED, FAILED, IN_DIGEST, WAITING
 from app.services.people import PERSON, actor_of_user, locked_user, require_self_or_admin
 from app.services.tickets import find_ticket
 
@@ -43,6 +44,8 @@ def set_mail_choice(session: Session, by: Writer, user: User, choice: str) -> bo
         return False
     fields = [FieldChange("mails", user.mail_choice, choice)]
     user.mail_choice = choice
+    if choice == NEVER:
+        _drop_what_waits(session, Mail.user_id == user.id)
     record_change(session, by, kind=PERSON, thing_id=user.id, fields=fields)
     return True
 
@@ -102,11 +105,21 @@ def _turn(
         new = _INSERT[session.get_bind().dialect.name](MailStop)
         row = new.values(address_key=mail.address_key, since=now).on_conflict_do_nothing()
         changed = session.scalar(row.returning(MailStop.id))
+        _drop_what_waits(session, Mail.address_key == mail.address_key, Mail.user_id.is_(None))
     if changed is not None:
         was, now_is = (mail.address, None) if on else (None, mail.address)
         fields = [FieldChange("address", was, now_is)]
         record_change(session, by, kind=MAIL_STOP, thing_id=changed, fields=fields)
     return Stop(mail.address, None, not on)
+
+
+def _drop_what_waits(session: Session, *whose: ColumnElement[bool]) -> None:
+    """Who wants no more mails gets none that were made before either."""
+    session.execute(
+        update(Mail)
+        .where(Mail.state.in_((WAITING, FAILED, IN_DIGEST)), *whose)
+        .values(state=DROPPED, due_at=None)
+    )
 
 
 def _mail_of(session: Session, key: bytes, token: str) -> Mail:

@@ -73,12 +73,12 @@ def draft_mails(session: Session, now: datetime, public_url: str) -> Plan | None
     changes = session.scalars(
         select(Change)
         .where(Change.id > begins, Change.id <= newest)
+        .where(Change.kind == TICKET, Change.door != Door.IMPORT)
         .order_by(Change.id)
         .limit(AT_ONCE)
     ).all()
     ends = changes[-1].id if len(changes) == AT_ONCE else newest
-    told = [change for change in changes if change.kind == TICKET]
-    told = _news(session, told)
+    told = _news(session, changes)
     fresh = [change for change in told if change.at > now - OLDEST]
     letters, mails = _drafts(session, fresh, now, public_url)
     return Plan(begins, ends, letters, mails, len(told) - len(fresh))
@@ -124,12 +124,11 @@ def _cursor() -> Any:
 
 
 def _news(session: Session, changes: Sequence[Change]) -> list[Change]:
-    """Without what is history: what an import brings, and what the portal itself does to a ticket
-    that nobody touched since it was imported, such as closing what was solved years ago."""
-    news = [change for change in changes if change.door != Door.IMPORT]
-    by_portal = {change.thing_id for change in news if change.actor_kind == Kind.SYSTEM}
+    """Without what is history: what the portal itself does to a ticket that nobody touched since it
+    was imported, such as closing what was solved years ago."""
+    by_portal = {change.thing_id for change in changes if change.actor_kind == Kind.SYSTEM}
     if not by_portal:
-        return news
+        return [*changes]
     ours = (Change.kind == TICKET, Change.thing_id.in_(by_portal))
     history = set(
         session.scalars(
@@ -145,7 +144,7 @@ def _news(session: Session, changes: Sequence[Change]) -> list[Change]:
     )
     return [
         change
-        for change in news
+        for change in changes
         if change.thing_id not in history or change.actor_kind != Kind.SYSTEM
     ]
 

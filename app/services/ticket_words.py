@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, cast
 
-from sqlalchemy import Table, bindparam, case, delete, func, insert, select, union_all, update
+from sqlalchemy import Table, bindparam, case, delete, func, insert, select, union, update
 from sqlalchemy.orm import Session
 
 from app.domain.words import BREAK, joined, words_of
@@ -23,6 +23,7 @@ from app.models import (
     LinkCircuit,
     LinkName,
     SiteName,
+    SitePrefix,
     Ticket,
     TicketLink,
     TicketSite,
@@ -65,8 +66,12 @@ _ADD: Final = (
         }
     )
 )
-_NAMES_OF_SITE: Final = select(SiteName.name).where(SiteName.site_id == bindparam("key"))
-_NAMES_OF_LINK: Final = union_all(
+# a range that a site announces on both networks is one name
+_NAMES_OF_SITE: Final = union(
+    select(SiteName.name).where(SiteName.site_id == bindparam("key")),
+    select(SitePrefix.prefix).where(SitePrefix.site_id == bindparam("key")),
+)
+_NAMES_OF_LINK: Final = union(
     select(LinkName.name).where(LinkName.link_id == bindparam("key")),
     select(LinkCircuit.circuit_id).where(LinkCircuit.link_id == bindparam("key")),
 )
@@ -277,7 +282,11 @@ def _gather_names(session: Session, gathered: Mapping[int, _Words]) -> None:
     site_ids = set().union(*sites.values())
     link_ids = set().union(*links.values())
     names = _names_by(
-        session, select(SiteName.site_id, SiteName.name).where(SiteName.site_id.in_(site_ids))
+        session,
+        union(
+            select(SiteName.site_id, SiteName.name).where(SiteName.site_id.in_(site_ids)),
+            select(SitePrefix.site_id, SitePrefix.prefix).where(SitePrefix.site_id.in_(site_ids)),
+        ),
     )
     for number, ids in sites.items():
         gathered[number].add(*(name for key in sorted(ids) for name in names[key]))

@@ -93,7 +93,7 @@ class Decided:
 def count_unresolved(session: Session, actor: Actor) -> int:
     """How many names of all kinds wait for a decision, or for their tickets to follow."""
     require_admin(actor, MANAGE)
-    return sum(len(_waiting(session, kind)) for kind in NameKind)
+    return sum(len(_names_waiting(session, kind)) for kind in NameKind)
 
 
 def counts_by_kind(session: Session, actor: Actor) -> Mapping[NameKind, int]:
@@ -185,6 +185,35 @@ def _waiting(session: Session, kind: NameKind) -> list[Any]:
         if row[0] not in dismissed and row[0] not in known
     ]
     return sorted(rows, key=lambda row: (-row[1], row[0]))
+
+
+def _names_waiting(session: Session, kind: NameKind) -> set[str]:
+    """The names of ``_waiting`` without how many tickets bear each: what a count needs."""
+    if kind is NameKind.UNIT:
+        names = set(session.scalars(_DISTINCT_UNITS)) - known_units(session)
+    else:
+        names = {row[0] for row in session.execute(_COUNTS[kind]())}
+    if not names:
+        return names
+    return names - set(
+        session.scalars(
+            select(NameDecision.name).where(
+                NameDecision.kind == kind, NameDecision.decision == Decision.DISMISSED
+            )
+        )
+    )
+
+
+def _distinct_units() -> Select[str]:
+    """All units of tickets, each by one look into the index: they are few, and tickets many."""
+    first = select(func.min(Ticket.unit).label("unit")).where(Ticket.unit != "")
+    units = first.cte("units", recursive=True)
+    following = select(func.min(Ticket.unit)).where(Ticket.unit > units.c.unit).scalar_subquery()
+    units = units.union_all(select(following).where(units.c.unit.is_not(None)))
+    return select(units.c.unit).where(units.c.unit.is_not(None))
+
+
+_DISTINCT_UNITS: Final = _distinct_units()
 
 
 def known_units(session: Session) -> set[str]:

@@ -13,17 +13,16 @@ from app.domain.access import Actor, Role, refusal_to_create
 from app.domain.calendar import midnight
 from app.domain.desk import DAYS_TO_TAKE, Desk
 from app.domain.reminders import DAYS_BETWEEN
-from app.domain.tickets import OPEN_STATES, Network
+from app.domain.tickets import OPEN_STATES
 from app.extensions import db
 from app.services.calendar import agenda
 from app.services.desk import on_desk
 from app.services.home import (
-    MOST_OF_A_GROUP,
     Asked,
     Count,
     Group,
     count_open,
-    count_tickets,
+    count_open_of_networks,
     duties_of_admin,
     groups_of,
     waiting_since,
@@ -205,8 +204,7 @@ def _figures(actor: Actor) -> Sequence[Figure]:
     counts, listing = count_open(db.session(), actor), "tickets.listing"
     networks: Mapping[str, Count] = {}
     if actor.role is Role.READER:
-        of_networks = {str(net): TicketFilter(states=("open",), networks=(net,)) for net in Network}
-        networks = count_tickets(db.session(), actor, of_networks, MOST_OF_A_GROUP)
+        networks = count_open_of_networks(db.session(), actor)
     return [
         Figure("open", counts["open"], url_for(listing)),
         *(

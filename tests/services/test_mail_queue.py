@@ -89,6 +89,22 @@ def test_nobody_silences_a_contact_by_writing_its_address_as_an_own_one(
             set_mail(session, writer(by), find_user(session, person), "")
 
 
+def test_who_stops_mails_gets_none_that_waited_either(session: Session, cast: Cast) -> None:
+    """As while the mail server was down."""
+    number = opened(session, cast.kit, carbon_copy="cc@x.example")
+    changed(session, cast.operator, number, public_comment="Seen.")
+    first, *_ = mails = plan(session)
+    assert {mail.address for mail in mails} == {"cc@x.example", "kit@people.example"}
+    token = SENDER.stop_url(first.id, first.address_key).rpartition("/")[2]
+    with writing(session):
+        assert first.address == "cc@x.example"
+        stop_mails(session, KEY, token, NOON, "")
+        states = {mail.address: mail.state for mail in session.scalars(select(Mail))}
+        assert states == {"cc@x.example": "dropped", "kit@people.example": "waiting"}
+        set_mail_choice(session, writer(cast.kit), find_user(session, "kit"), "never")
+        assert claim_mails(session, NOON, NOON) == {}
+
+
 def test_who_may_not_log_in_any_more_gets_no_digest(session: Session, cast: Cast) -> None:
     number = opened(session, cast.kit)
     assert plan(session) == []

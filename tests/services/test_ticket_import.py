@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -130,6 +131,23 @@ def test_the_same_file_twice_makes_nothing_twice(session: Session, cast: Cast) -
     assert tickets(session) == 2
     # the same numbers of another system are other tickets
     assert imported(session, replace(source, name="another")) == {Fate.NEW: 2}
+
+
+def test_several_who_import_the_same_file_at_once_make_nothing_twice(
+    database: str, session: Session, cast: Cast
+) -> None:
+    source = file(*(f"{number},old,closed,2011-01-02" for number in range(200)))
+    engine = open_engine(database)
+
+    def import_once(_turn: int) -> Mapping[Fate, int]:
+        with Session(engine) as own:
+            return imported(own, source)
+
+    with ThreadPoolExecutor(4) as pool:
+        told = list(pool.map(import_once, range(4)))
+    engine.dispose()
+    assert sorted(told, key=str) == [{Fate.KNOWN: 200}] * 3 + [{Fate.NEW: 200}]
+    assert tickets(session) == 200
 
 
 def test_times_and_states_are_kept_and_defaults_are_the_usual(session: Session, cast: Cast) -> None:
