@@ -42,12 +42,13 @@ def visible_filters(session: Session, actor: Actor) -> Sequence[SavedFilter]:
 def find_filter(session: Session, actor: Actor, key: int, *, deleted: bool = False) -> SavedFilter:
     """A filter that this person may use; another's private one is ``NotFound`` as an unknown one.
 
-    ``deleted`` asks for one that its owner deleted.
+    ``deleted`` asks for a deleted one, which only those find who may put it back.
     """
     row = session.get(SavedFilter, key)
     if row is None or (row.deleted_at is not None) is not deleted:
         raise NotFound(_NOT_ONE)
-    if row.owner_id != actor.account_id and (deleted or not row.shared):
+    mine_or_shared = row.owner_id == actor.account_id or row.shared
+    if not (may_change(actor, row) if deleted else mine_or_shared):
         raise NotFound(_NOT_ONE)
     return row
 
@@ -112,9 +113,7 @@ def delete_filter(session: Session, by: Writer, key: int) -> SavedFilter:
 
 def restore_filter(session: Session, by: Writer, key: int) -> SavedFilter:
     """Put back what was deleted; ``Invalid`` if its name was given to another one since."""
-    row = session.get(SavedFilter, key)
-    if row is None or row.deleted_at is None or not may_change(by.actor, row):
-        raise NotFound(_NOT_ONE)
+    row = find_filter(session, by.actor, key, deleted=True)
     owner = _locked_owner(session, row.owner_id)
     row.name = _free_name(session, owner, row.name, besides=row.id)
     row.deleted_at = None

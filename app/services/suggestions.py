@@ -12,13 +12,14 @@ from sqlalchemy.orm import Session
 
 from app.domain.access import Actor
 from app.domain.words import MOST_CHARACTERS
-from app.models import Link, LinkName, Site, SiteName, Ticket
+from app.models import Link, LinkName, Site, SiteName, SitePrefix, Ticket
 from app.services.ticket_lists import TicketFilter
 from app.services.ticket_pages import first_numbers
 
 MOST: Final = 4
 """Proposals of each kind."""
 _BIGGEST: Final = 2**31 - 1
+_MARKS_OF_PREFIXES: Final = frozenset(".:/")
 
 
 class Proposed(StrEnum):
@@ -41,8 +42,8 @@ class Suggestion:
 
 
 def suggest(session: Session, actor: Actor, typed: str) -> Sequence[Suggestion]:
-    """Sites and links by a part of any name, best those that begin with it; and tickets, by the
-    number and by what the search finds, newest first."""
+    """Sites and links by a part of any name, best those that begin with it, sites also by a prefix
+    that they announce; and tickets, by the number and by what the search finds, newest first."""
     typed = typed.strip()[:MOST_CHARACTERS]
     if not typed or "\0" in typed:
         return ()
@@ -65,6 +66,16 @@ def _sites(session: Session, typed: str) -> list[Suggestion]:
         known = found.get(key)
         if known is None or name == key:
             found[key] = Suggestion(Proposed.SITE, key, key, "" if name == key else name)
+    if len(found) < MOST and not _MARKS_OF_PREFIXES.isdisjoint(typed):
+        others = session.execute(
+            select(Site.key, SitePrefix.prefix)
+            .join(SitePrefix, SitePrefix.site_id == Site.id)
+            .where(_holds(SitePrefix.prefix, typed))
+            .order_by(_begins_first(SitePrefix.prefix, typed), SitePrefix.prefix, Site.key)
+            .limit(4 * MOST)
+        )
+        for key, prefix in others:
+            found.setdefault(key, Suggestion(Proposed.SITE, key, key, prefix))
     return list(found.values())[:MOST]
 
 

@@ -20,6 +20,7 @@ from app.models import (
     LinkCircuit,
     LinkName,
     SiteName,
+    SitePrefix,
     Ticket,
 )
 from app.services.changes import TICKET
@@ -93,9 +94,10 @@ def _further_texts(
     """Comments, then names of what the tickets affect, by the ticket's number."""
     found: dict[int, list[_Text]] = defaultdict(list)
     numbers = [ticket.number for ticket in tickets]
-    words = {"public_comment": "Comment by"}
+    words = {"public_comment": "Comment"}
     if internal:
-        words["internal_comment"] = "Internal note by"
+        words["internal_comment"] = "Internal note"
+    authors: dict[int, dict[_Text, None]] = defaultdict(dict)
     comments = (
         select(Change.thing_id, Change.author, ChangedField.field, ChangedField.new)
         .join(ChangedField)
@@ -107,13 +109,16 @@ def _further_texts(
         .order_by(Change.thing_id, Change.version)
     )
     for number, author, field, text in session.execute(comments):
-        found[number].append((f"{words[field]} {author}", text or ""))
+        found[number].append((f"{words[field]} by {author}", text or ""))
+        authors[number][f"Author, {words[field].lower()}", author] = None
     for number, author in session.execute(
         select(Change.thing_id, Change.author).where(
             Change.kind == TICKET, Change.thing_id.in_(numbers), Change.version == 1
         )
     ):
         found[number].append(("Author", author))
+    for number, texts in authors.items():
+        found[number] += texts
     for number, provider, reference in session.execute(
         select(
             ExternalReference.ticket_number,
@@ -122,11 +127,15 @@ def _further_texts(
         ).where(ExternalReference.ticket_number.in_(numbers))
     ):
         found[number].append(("Reference", f"{provider} {reference}"))
-    sites, links = _names(session, tickets)
+    sites, prefixes, links = _names(session, tickets)
     for ticket in tickets:
         mine = {item.site_id for item in ticket.affected_sites} | {ticket.responsible_site_id}
-        lines = [sites[key] for key in mine if key is not None and key in sites]
-        found[ticket.number] += [("Site, by its names", ", ".join(names)) for names in lines]
+        for key in sorted(key for key in mine if key is not None):
+            found[ticket.number] += [
+                (f"Site, by its {what}", ", ".join(names[key]))
+                for what, names in (("names", sites), ("prefixes", prefixes))
+                if key in names
+            ]
         for item in ticket.affected_links:
             found[ticket.number] += [("Link", name) for name in links.get(item.link_id, ())]
     return found
@@ -134,7 +143,8 @@ def _further_texts(
 
 def _names(
     session: Session, tickets: Sequence[Ticket]
-) -> tuple[Mapping[int, list[str]], Mapping[int, list[str]]]:
+) -> tuple[Mapping[int, list[str]], Mapping[int, list[str]], Mapping[int, list[str]]]:
+    """Names of sites, their prefixes, and names of links in words, each by its key."""
     site_ids = {item.site_id for ticket in tickets for item in ticket.affected_sites}
     site_ids |= {ticket.responsible_site_id for ticket in tickets}
     link_ids = {item.link_id for ticket in tickets for item in ticket.affected_links}
@@ -146,6 +156,14 @@ def _names(
     ):
         if name not in sites[key]:
             sites[key].append(name)
+    prefixes: dict[int, list[str]] = defaultdict(list)
+    for key, prefix in session.execute(
+        select(SitePrefix.site_id, SitePrefix.prefix)
+        .where(SitePrefix.site_id.in_(site_ids - {None}))
+        .order_by(SitePrefix.id)
+    ):
+        if prefix not in prefixes[key]:
+            prefixes[key].append(prefix)
     links: dict[int, list[str]] = defaultdict(list)
     for key, name in session.execute(
         select(LinkName.link_id, LinkName.name).where(LinkName.link_id.in_(link_ids))
@@ -157,4 +175,4 @@ def _names(
         )
     ):
         links[key].append(f"circuit {circuit} of {provider}")
-    return sites, links
+    return sites, prefixes, links

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, cast
 
-from sqlalchemy import Table, bindparam, case, delete, func, insert, select, union_all, update
+from sqlalchemy import Table, bindparam, case, delete, func, insert, select, union, update
 from sqlalchemy.orm import Session
 
 from app.domain.words import BREAK, joined, words_of
@@ -23,6 +23,7 @@ from app.models import (
     LinkCircuit,
     LinkName,
     SiteName,
+    SitePrefix,
     Ticket,
     TicketLink,
     TicketSite,
@@ -66,12 +67,16 @@ _ADD: Final = (
     )
 )
 _site_names = select(SiteName.name).where(SiteName.site_id.in_(bindparam("sites", expanding=True)))
+_prefixes = select(SitePrefix.prefix).where(
+    SitePrefix.site_id.in_(bindparam("sites", expanding=True))
+)
 _link_names = select(LinkName.name).where(LinkName.link_id.in_(bindparam("links", expanding=True)))
 _circuits = select(LinkCircuit.circuit_id).where(
     LinkCircuit.link_id.in_(bindparam("links", expanding=True))
 )
-_NAMES_OF_SITES: Final = _site_names
-_NAMES: Final = union_all(_site_names, _link_names, _circuits)
+# a range that a site announces on both networks is one name
+_NAMES_OF_SITES: Final = union(_site_names, _prefixes)
+_NAMES: Final = union(_site_names, _prefixes, _link_names, _circuits)
 
 
 class _Words:
@@ -277,7 +282,11 @@ def _gather_names(session: Session, gathered: Mapping[int, _Words]) -> None:
     site_ids = set().union(*sites.values())
     link_ids = set().union(*links.values())
     names = _names_by(
-        session, select(SiteName.site_id, SiteName.name).where(SiteName.site_id.in_(site_ids))
+        session,
+        union(
+            select(SiteName.site_id, SiteName.name).where(SiteName.site_id.in_(site_ids)),
+            select(SitePrefix.site_id, SitePrefix.prefix).where(SitePrefix.site_id.in_(site_ids)),
+        ),
     )
     for number, ids in sites.items():
         gathered[number].add(*(name for key in sorted(ids) for name in names[key]))

@@ -113,7 +113,7 @@ def do() -> Response:
     key = request.form.get("key", "")
     if not (16 <= len(key) <= 64 and key.isascii() and key.isprintable()):
         raise Invalid("key", "The form is not one of this portal's; begin at the list")
-    plan = _plan(form, chosen)
+    plan = _plan(form, chosen) if versions else None
     if plan is None:
         return _page(form, chosen, status=422)
     fresh = [item for item in plan if item.version == versions[item.number]]

@@ -9,9 +9,11 @@ from flask_wtf import FlaskForm
 from werkzeug.datastructures import MultiDict
 from wtforms import HiddenField, StringField
 
+from app.domain.access import may_read_internal
 from app.domain.errors import Invalid
 from app.services.saved_filters import QUERY_LIMIT
 from app.web.forms import Radio, one_line, required
+from app.web.login import acting
 from app.web.ticket_list import ListQuery
 
 PRIVATE, SHARED = "private", "shared"
@@ -48,14 +50,15 @@ class ReplaceFilterForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untype
 
 
 def read_query(text: str) -> ListQuery:
-    """What a form sends as the query of a list's address; ``Invalid`` where it cannot be read."""
+    """What a form sends as the query of a list's address; ``Invalid`` where it cannot be read, or
+    asks for what only operators may know."""
     try:
         pairs = parse_qsl(text, strict_parsing=bool(text), errors="strict", max_num_fields=500)
     except ValueError:
         pairs = []
         if text:
             raise Invalid("query", "Filter cannot be read; go back to the list") from None
-    query = ListQuery(MultiDict(pairs))
+    query = ListQuery(MultiDict(pairs), sees_internal=may_read_internal(acting()))
     if len(text) > QUERY_LIMIT or query.problems:
         raise Invalid("query", "; ".join(query.problems) or f"Filter is longer than {QUERY_LIMIT}")
     return query

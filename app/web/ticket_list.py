@@ -80,6 +80,9 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _DAYS = ("from", "to")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _ONE = ("q", "from", "to", "sort")
+MOST_VALUES = 50
+"""Values of one parameter: each is a chip with an address that holds all others, so a page of
+thousands of them would have hundreds of megabytes."""
 _TICKS = ("network", "category", "layer", "priority")
 DEFAULT_SORT = "-changed"
 _LARGEST = 2**31 - 1
@@ -148,7 +151,7 @@ class ListQuery:
             arguments.setlist("check", [])
             self.problems.append("Only operators see which tickets are to be checked")
         for name in LABELS:
-            for value in dict.fromkeys(arguments.getlist(name)):
+            for value in self._not_too_many(name, arguments.getlist(name)):
                 if name == "q":
                     value = self._search_text(value)
                 if not value.strip():
@@ -176,6 +179,14 @@ class ListQuery:
         """Key of the saved filter that the address names, 0 for none."""
         if not self.saved and arguments.get("filter"):
             self.problems.append(NO_FILTER)
+
+    def _not_too_many(self, name: str, values: Sequence[str]) -> Sequence[str]:
+        found = list(dict.fromkeys(values))
+        if len(found) > MOST_VALUES:
+            self.problems.append(
+                f"{LABELS[name]} takes at most {MOST_VALUES} values; the first ones are used"
+            )
+        return found[:MOST_VALUES]
 
     def _search_text(self, value: str) -> str:
         """Any text is a search: what cannot be searched for is told, not refused."""

@@ -13,7 +13,7 @@ from app.database import writing
 from app.domain.access import Actor
 from app.domain.ticket_content import NewTicket, Reference
 from app.domain.words import read_search, words_of
-from app.models import LinkCircuit, SiteName, TicketWords
+from app.models import LinkCircuit, SiteName, SitePrefix, TicketWords
 from app.services.registry import require_links, require_site
 from app.services.ticket_contexts import contexts_of
 from app.services.ticket_lists import TicketFilter
@@ -39,6 +39,11 @@ def ticket(session: Session, cast: Cast) -> int:
     with writing(session):
         link = require_links(session, ["CERN-GRIDKA-LHCOPN-001"])[0]
         link.circuits = [LinkCircuit(provider="NREN", circuit_id="KIT/CERN-100G-7")]
+        pic = require_site(session, "ES-PIC")
+        pic.prefixes = [
+            SitePrefix(network=network, prefix="2001:db8:77::/48")
+            for network in ("LHCOPN", "LHCONE")
+        ]
         session.flush()
         new = NewTicket(
             "CERN-GRIDKA-LHCOPN-001 umbrella",
@@ -62,6 +67,7 @@ PUBLIC = (
     *("umbrella", "giraffe tunnel", '"giraffe in the tunnel"', "walrus zebra", "lemur"),
     *("CERN-GRIDKA-LHCOPN-001", "gridka-lhcopn", "001", "lhcop*", "ES-PIC", "pic", "Atlantis"),
     *("FZK-LCG2", "KIT/CERN-100G-7", "100g", "Ada", "orig-77", "GEANT TT-2044", "2044", "zeb"),
+    *("2001:db8:77::/48", "2001:db8:77"),
     *("#1", "1", "#1 umbrella"),
 )
 INTERNAL = ("walnut", '"secret quokka"', "quokka umbrella", "quok")
@@ -197,10 +203,22 @@ def test_a_hit_is_shown_in_its_context(session: Session, cast: Cast, ticket: int
         "Site, by its names",
         "DE-KIT, [FZK-LCG2], GRIDKA",
     )
+    assert shown("2001:db8:77::/48", internal=False)[1:] == (
+        "Site, by its prefixes",
+        "[2001:db8:77::/48]",
+    )
     where = f"Comment by {cast.operator.account}"
     assert shown("zebra", internal=False)[1:] == (where, "second [zebra]")
     assert shown("quokka", internal=True)[1] == f"Internal note by {cast.operator.account}"
     assert shown("quokka", internal=False)[1:] == ("", "")
+    # who wrote a comment is found, too; who wrote internal ones only by those who may read them
+    with writing(session):
+        comment_ticket(session, writer(cast.kit), ticket, "and an otter")
+        comment_ticket(session, writer(cast.admin), ticket, "kept quiet", internal=True)
+    kit, admin = cast.kit.account, cast.admin.account
+    assert shown(kit, internal=False)[1:] == ("Author, comment", f"[{kit}]")
+    assert shown(admin, internal=True)[1:] == ("Author, internal note", f"[{admin}]")
+    assert shown(admin, internal=False)[1:] == ("", "")
     assert shown("100g", internal=False)[2] == "circuit KIT/CERN-[100G]-7 of NREN"
 
 

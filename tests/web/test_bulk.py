@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.database import writing
 from app.domain.access import Actor
-from app.models import Change, Ticket
+from app.models import BulkChange, Change, Ticket
 from app.services.tickets import change_ticket
 from tests.cast import Cast, writer
 from tests.web.conftest import Enter, Open
@@ -194,6 +194,13 @@ def test_all_that_match_and_what_cannot_be_chosen(
     nothing = visitor.send("/tickets/bulk/preview", {"n": "1"})
     assert nothing.status_code == 422
     assert "fill at least one field" in PageReader(nothing.text).text
+    # which tickets are to be checked is for operators alone, on the way round the list, too
+    asked = visit(cast.kit).get("/tickets/bulk?all=yes&query=check%3Dyes")
+    assert asked.status_code == 422
+    assert "Only operators see which tickets are to be checked" in asked.text
+    empty = visitor.send("/tickets/bulk", {"key": "k" * 32, "unit": "NOC"})
+    assert empty.status_code == 422
+    assert session.scalar(select(func.count()).select_from(BulkChange)) == 0
     for key in ("", "short", "x" * 65, "\x01" * 20):
         assert (
             visitor.send("/tickets/bulk", {"n": "1:1", "key": key, "unit": "NOC"}).status_code

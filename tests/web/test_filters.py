@@ -112,6 +112,21 @@ def test_names_are_ones_own_and_harm_nobody(cast: Cast, visit: Enter, opened: Op
     assert "Name is that of another saved filter" in PageReader(back.text).text
 
 
+def test_an_admin_who_deletes_a_shared_filter_can_put_it_back(
+    cast: Cast, visit: Enter, opened: Open
+) -> None:
+    opened()
+    key = saved(visit(cast.operator), "Of all", QUERY, use="shared")
+    admin = visit(cast.admin)
+    gone = admin.send(f"/filters/{key}/delete", {})
+    page = admin.read(gone.location)
+    assert "The filter “Of all” is deleted" in page.text
+    assert "is deleted" not in visit(cast.kit).read(gone.location).text
+    assert visit(cast.kit).send(f"/filters/{key}/restore", {}).status_code == 404
+    admin.send(page.form(f"/filters/{key}/restore").action, {})
+    assert visit(cast.reader).get(f"/filters/{key}").status_code == 302
+
+
 def test_what_the_registry_does_not_know_any_more_is_said_and_the_rest_is_shown(
     session: Session, cast: Cast, visit: Enter, opened: Open
 ) -> None:

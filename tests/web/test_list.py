@@ -17,7 +17,7 @@ from app.domain.tickets import CLOSED_STATES, OPEN_STATES, State
 from app.services.ticket_lists import SORTS
 from app.services.tickets import move_ticket, open_ticket
 from app.web.ticket_columns import COLUMNS
-from app.web.ticket_list import LABELS, write_position
+from app.web.ticket_list import LABELS, MOST_VALUES, write_position
 from tests.cast import NOON, Cast, writer
 from tests.web.conftest import Enter, Open
 from tests.web.visitor import PageReader, Visitor
@@ -167,6 +167,23 @@ def test_every_parameter_takes_its_values_and_refuses_others(
     answer = visitor.get(address("/tickets", **everything))
     assert answer.status_code == 422
     assert numbers(PageReader(answer.text)) == [number]
+
+
+def test_a_parameter_takes_only_so_many_values(cast: Cast, visit: Enter, opened: Open) -> None:
+    opened(title="Of PIC", sites=("ES-PIC",))
+    visitor = visit(cast.reader)
+    many = [f"S{index}" for index in range(MOST_VALUES - 1)]
+    assert visitor.get(address("/tickets", site=["ES-PIC", *many])).status_code == 200
+    more = address("/tickets", site=["ES-PIC", *many, "one more"])
+    answer = visitor.get(more)
+    assert answer.status_code == 422
+    assert f"Site takes at most {MOST_VALUES} values" in "".join(PageReader(answer.text).alerts)
+    assert numbers(PageReader(answer.text)) == [1]
+    assert visitor.get(more.replace("/tickets", "/tickets.csv")).status_code == 422
+    # each chip holds the address without it: thousands were hundreds of megabytes
+    answer = visitor.get(address("/tickets", site=[f"S{index}" for index in range(1000)]))
+    assert answer.status_code == 422
+    assert len(answer.text) < 500_000
 
 
 def test_a_hostile_place_in_the_list_is_its_start(cast: Cast, visit: Enter, opened: Open) -> None:

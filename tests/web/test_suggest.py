@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import re
 
+from sqlalchemy.orm import Session
+
+from app.database import writing
+from app.models import SitePrefix
+from app.services.registry import require_site
 from tests.cast import Cast
 from tests.web.conftest import Enter, Open
 from tests.web.visitor import Visitor
@@ -42,6 +47,21 @@ def test_each_kind_is_proposed_by_what_one_knows_of_it(
     assert "&lt;b&gt;Umbrella&lt;/b&gt; lost" in proposed(reader, "lost")[0][1]
     assert leads(reader, "walnut") == []
     assert leads(visit(cast.operator), "walnut") == [f"/tickets/{first}"]
+
+
+def test_a_site_is_proposed_by_a_prefix_that_it_announces(
+    session: Session, cast: Cast, visit: Enter
+) -> None:
+    with writing(session):
+        kit = require_site(session, "DE-KIT")
+        kit.prefixes = [
+            SitePrefix(network=network, prefix="192.0.2.0/24") for network in ("LHCOPN", "LHCONE")
+        ]
+    reader = visit(cast.reader)
+    for typed in ("192.0.2.0/24", "192.0."):
+        assert leads(reader, typed) == ["/sites/DE-KIT"]
+        assert "also 192.0.2.0/24" in proposed(reader, typed)[0][1]
+    assert leads(reader, "192.0.3.") == []
 
 
 def test_nothing_that_is_typed_is_an_error(cast: Cast, visit: Enter, opened: Open) -> None:
