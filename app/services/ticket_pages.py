@@ -235,7 +235,7 @@ class _Finder:
     def is_costly(self) -> bool:
         """Whether counting looks at many tickets one by one."""
         plain = replace(self.wanted, states=(), sort="number") == TicketFilter(sort="number")
-        return self._is_large and not plain and self._beginning() is None
+        return self._is_large and not plain and self._beginning_without_text() is None
 
     def _values(self) -> Iterator[tuple[int, str]]:
         asked = {"state": self.wanted.expanded_states(), "priority": self.wanted.priorities}
