@@ -182,11 +182,12 @@ def _over_the_wire(place: Place) -> tuple[str, str, str]:
         live(test_settings(place.url)) as server,
         visitor(server.url, login.name, login.password) as person,
     ):
+        cookie = person.cookie  # a list sets another one
         text = person.get("/tickets").text
         addresses = ["/tickets", *(unescape(one) for one in _LINKED.findall(text))]
         if "Count them" in text:
             addresses.append("/tickets?counts=yes")
-        sizes = [_size(server.url, person.cookie, one) for one in addresses]
+        sizes = [_size(server.url, cookie, one) for one in addresses]
     return str(len(sizes)), f"{sizes[0] / 1000:.0f} kB", f"{sum(sizes) / 1000:.0f} kB"
 
 

@@ -41,7 +41,7 @@ from app.services.ticket_lists import (
     with_links,
 )
 from app.services.ticket_query import readable
-from app.services.ticket_search import count_found
+from app.services.ticket_search import condition_of_search, count_found
 
 Position = tuple[Any, int]
 """The value of the sort and the number of a row: where a page ends or begins."""
@@ -55,6 +55,11 @@ class Effort:
     """So many are collected and sorted."""
     tried: int = 300
     """Rows in which a search is looked for before the full-text index is asked."""
+    tried_on: int = 5000
+    """Rows in which it is looked for when the index finds more than ``few``."""
+    many: int = 50_000
+    """So many are collected and sorted rather than walked for without end: hits may all lie
+    together at the far end of the sort."""
 
 
 EFFORT: Final = Effort()
@@ -258,16 +263,18 @@ class _Finder:
         if begin is not None:  # few tickets, or few of the filter
             way = _Way(and_(*parts, self._condition(by_index=not begin)), begin)
             return self._read(way, column, limit)
-        walk = _INDEXES[sort]
+        walk = _Way(and_(*parts), _INDEXES[sort])
         if self._terms:
-            tried = self._try_walk(and_(*parts), walk, column, limit)
+            tried = self._try_walk(walk, column, limit, self.effort.tried)
+            if tried is None and not self._finds_at_most(self.effort.few):
+                tried = self._try_walk(walk, column, limit, self.effort.tried_on)
             if tried is not None:
                 return tried
-            begin = self._beginning()
-            if begin is not None:
-                way = _Way(and_(*parts, self._condition(by_index=True)), begin)
+            if self._finds_at_most(self.effort.many):
+                way = _Way(and_(*parts, self._condition(by_index=True)), _INDEXES["number"])
                 return self._read(way, column, limit)
-        return self._read(_Way(and_(*parts, self._condition(by_index=False)), walk), column, limit)
+        parts.append(self._condition(by_index=False))
+        return self._read(_Way(and_(*parts), walk.index), column, limit)
 
     def _condition(self, *, by_index: bool) -> ColumnElement[bool]:
         return condition_of(self.wanted, internal=self.internal, by_index=by_index)
@@ -292,36 +299,32 @@ class _Finder:
         return [(row[0], row[1]) for row in rows]
 
     def _try_walk(
-        self, parts: ColumnElement[bool], index: str, column: ColumnElement[Any], limit: int
+        self, way: _Way, column: ColumnElement[Any], limit: int, most: int
     ) -> list[tuple[int, Any]] | None:
-        """The page, if the first rows of the walk hold it; else None."""
+        """The page, if the first ``most`` rows of the walk fill it; else None."""
         rest = condition_of(replace(self.wanted, text=""), internal=self.internal)
-        rows = self._read(_Way(and_(parts, rest), index), column, self.effort.tried)
-        numbers = [number for number, _ in rows]
-        held = set(
-            self.session.scalars(
-                select(Ticket.number).where(
-                    Ticket.number.in_(numbers),
-                    condition_of(
-                        TicketFilter(text=self.wanted.text), internal=self.internal, by_index=False
-                    ),
-                )
-            )
+        rows = self._select(replace(way, condition=and_(way.condition, rest)), column)
+        walked = rows.limit(most).subquery("walked")
+        number, value = walked.c
+        held = condition_of_search(
+            read_search(self.wanted.text), internal=self.internal, by_index=False, number=number
         )
-        found = [row for row in rows if row[0] in held][:limit]
-        whole = len(found) == limit or len(rows) < self.effort.tried
-        return found if whole else None
+        order = (value.desc(), number.desc()) if self.downwards else (value, number)
+        query = select(number, value).where(held).order_by(*order).limit(limit)
+        found = [(row[0], row[1]) for row in self.session.execute(query)]
+        return found if len(found) == limit else None
+
+    def _finds_at_most(self, most: int) -> bool:
+        """Whether the full-text index finds no more tickets than that."""
+        return count_found(self.session, self._terms, most, internal=self.internal) <= most
 
     def _beginning(self) -> str | None:
         """The index to begin with where few tickets have to be looked at, or None."""
         if not self._is_large:
             return ""
         begin = self._beginning_without_text()
-        if begin is None and self._terms:
-            most = self.effort.few
-            found = count_found(self.session, self._terms, most, internal=self.internal)
-            if found <= most:
-                return _INDEXES["number"]
+        if begin is None and self._terms and self._finds_at_most(self.effort.few):
+            return _INDEXES["number"]
         return begin
 
     def _beginning_without_text(self) -> str | None:

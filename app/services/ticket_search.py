@@ -35,33 +35,40 @@ _BIGGEST: Final = 2**31 - 1
 
 
 def condition_of_search(
-    search: Search, *, internal: bool, by_index: bool = True
+    search: Search,
+    *,
+    internal: bool,
+    by_index: bool = True,
+    number: ColumnElement[int] = Ticket.number.expression,
 ) -> ColumnElement[bool]:
     """Holds for the tickets that hold all terms; ``internal``: also by their internal words.
 
-    ``by_index`` asks the full-text index for all such tickets; without it each ticket is looked at.
+    ``by_index`` asks the full-text index for all such tickets; without it each ticket is looked at,
+    by its ``number``.
     """
     if search.finds_nothing:
         return false()
     parts: list[ColumnElement[bool]] = [
-        Ticket.number == term.number if term.number <= _BIGGEST else false()
+        number == term.number if term.number <= _BIGGEST else false()
         for term in search.terms
         if term.number is not None
     ]
     terms = [term for term in search.terms if term.words]
     if terms and by_index:
         parts.append(_holds_words(terms, internal=internal))
-    parts += [holds(term, internal=internal) for term in terms if not by_index or is_phrase(term)]
+    parts += [
+        holds(term, number, internal=internal) for term in terms if not by_index or is_phrase(term)
+    ]
     return and_(*parts)
 
 
-def holds(term: Term, *, internal: bool) -> ColumnElement[bool]:
+def holds(term: Term, number: ColumnElement[int], *, internal: bool) -> ColumnElement[bool]:
     """Whether the words of a ticket hold the term, looked up ticket by ticket."""
     needle: BindParameter[str] = bindparam(None, term.needle)
     inside: ColumnElement[bool] = _Place(TicketWords.public, needle) > 0
     if internal:
         inside = or_(inside, _Place(TicketWords.internal, needle) > 0)
-    return exists().where(TicketWords.ticket_number == Ticket.number, inside)
+    return exists().where(TicketWords.ticket_number == number, inside)
 
 
 def count_found(session: Session, terms: Sequence[Term], most: int, *, internal: bool) -> int:

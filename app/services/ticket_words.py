@@ -66,17 +66,15 @@ _ADD: Final = (
         }
     )
 )
-_site_names = select(SiteName.name).where(SiteName.site_id.in_(bindparam("sites", expanding=True)))
-_prefixes = select(SitePrefix.prefix).where(
-    SitePrefix.site_id.in_(bindparam("sites", expanding=True))
-)
-_link_names = select(LinkName.name).where(LinkName.link_id.in_(bindparam("links", expanding=True)))
-_circuits = select(LinkCircuit.circuit_id).where(
-    LinkCircuit.link_id.in_(bindparam("links", expanding=True))
-)
 # a range that a site announces on both networks is one name
-_NAMES_OF_SITES: Final = union(_site_names, _prefixes)
-_NAMES: Final = union(_site_names, _prefixes, _link_names, _circuits)
+_NAMES_OF_SITE: Final = union(
+    select(SiteName.name).where(SiteName.site_id == bindparam("key")),
+    select(SitePrefix.prefix).where(SitePrefix.site_id == bindparam("key")),
+)
+_NAMES_OF_LINK: Final = union(
+    select(LinkName.name).where(LinkName.link_id == bindparam("key")),
+    select(LinkCircuit.circuit_id).where(LinkCircuit.link_id == bindparam("key")),
+)
 
 
 class _Words:
@@ -120,25 +118,27 @@ def keep_new_words(
     session: Session, ticket: Ticket, author: str, comments: Mapping[str, str]
 ) -> None:
     """Keep the words of a new ticket; ``comments`` by their field, of ``author``."""
+    # what was not set is not asked for: it would be looked for in the database
+    parts = vars(ticket)
+    references = parts.get("references", ())
+    links, sites = parts.get("affected_links", ()), parts.get("affected_sites", ())
+    connection = session.connection()
     words = _Words(ticket.number)
     words.add(ticket.title, ticket.description, ticket.solution)
     words.add(ticket.submitter_name, author, ticket.origin_id)
-    words.add(*(part for item in ticket.references for part in (item.provider, item.reference)))
-    words.add(*(item.link.name for item in ticket.affected_links))
-    words.add(*(item.name for item in ticket.affected_sites if item.site_id is None))
-    sites = {item.site_id for item in ticket.affected_sites if item.site_id is not None}
-    if ticket.responsible_site_id is not None:
-        sites.add(ticket.responsible_site_id)
-    links = [item.link_id for item in ticket.affected_links]
-    if links:
-        given = {"sites": list(sites), "links": links}
-        words.add(*sorted(session.connection().scalars(_NAMES, given)))
-    elif sites:
-        given = {"sites": list(sites)}
-        words.add(*sorted(session.connection().scalars(_NAMES_OF_SITES, given)))
+    words.add(*(part for item in references for part in (item.provider, item.reference)))
+    words.add(*(item.link.name for item in links))
+    words.add(*(item.name for item in sites if item.site_id is None))
+    keys = {item.site_id for item in sites} | {ticket.responsible_site_id}
+    names: list[str] = []
+    for key in keys - {None}:
+        names += connection.scalars(_NAMES_OF_SITE, {"key": key})
+    for item in links:
+        names += connection.scalars(_NAMES_OF_LINK, {"key": item.link_id})
+    words.add(*sorted(set(names)))
     words.add(comments.get(_PUBLIC))
     words.note(comments.get(_INTERNAL))
-    session.connection().execute(_INSERT, words.row(ticket.number))
+    connection.execute(_INSERT, words.row(ticket.number))
 
 
 @contextmanager

@@ -121,7 +121,12 @@ def test_pages_join_to_the_whole_list_in_order(session: Session, sort: str, dire
         assert values == sorted(values, reverse=direction == "-")
 
 
-EFFORTS = (Effort(), Effort(few=3, tried=2), Effort(few=0, tried=1), Effort(few=12, tried=30))
+EFFORTS = (
+    Effort(),
+    Effort(few=3, tried=2, tried_on=9, many=20),
+    Effort(few=0, tried=1, tried_on=2, many=2),
+    Effort(few=12, tried=30),
+)
 """As it is, and so little that also a small list is walked, tried and collected."""
 
 
