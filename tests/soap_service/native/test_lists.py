@@ -38,7 +38,7 @@ def numbers(native: Native) -> list[int]:
         ({}, [0, 1, 2]),
         ({"text": "SECOND"}, [1]),
         ({"text": "100%"}, [1]),
-        ({"text": "%"}, [1]),
+        ({"text": "%"}, []),
         ({"states": ["open"]}, [0, 1]),
         ({"states": ["closed"]}, [2]),
         ({"states": ["new", "unsolved"]}, [0, 1, 2]),
