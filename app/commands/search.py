@@ -23,8 +23,8 @@ def search() -> None:
 def rebuild_(missing: bool) -> None:
     """Write the words of all tickets anew, beside the running portal.
 
-    Needed after a site or link got another name, or a site other prefixes (its older tickets are
-    found by them from then on), and for tickets that something else than the portal wrote.
+    Needed for tickets that something else than the portal wrote. After a site or link got another
+    name, or a site other prefixes, the worker does this for its tickets by itself.
     """
     count = write_words(db.session(), only_missing=missing)
     click.echo(f"The words of {count} tickets were written.")

@@ -17,6 +17,7 @@ from app.domain.registry import fact_of, logged
 from app.domain.texts import SHORT_TEXT_LIMIT, checked_text
 from app.models import Change, ChangedField, FactSource, Link, LinkName, Site, SiteName
 from app.services.changes import FieldChange, record_change, take_number
+from app.services.names_in_search import let_words_follow, names_changed
 
 SITE = "site"
 LINK = "link"
@@ -459,11 +460,16 @@ def record(
     fields: Sequence[FieldChange],
     why: str,
 ) -> None:
-    """Write the one change of a record, of the version that the row has now."""
+    """Write the one change of a record, of the version that the row has now.
+
+    What its tickets are found by follows it in the worker.
+    """
     reason = [FieldChange(WHY, None, why)] if why else []
     record_change(
         session, by, kind=kind, thing_id=row.id, fields=[*fields, *reason], version=row.version
     )
+    if row.version > 1 and names_changed(kind, fields):
+        let_words_follow(session, kind, row.id)
 
 
 def listed(names: Sequence[str]) -> str:

@@ -187,7 +187,16 @@ def follow_change(
 
 
 def keep_words(session: Session, numbers: Sequence[int]) -> None:
-    """Write the words of these tickets (at most ``AT_ONCE``) anew."""
+    """Write the words of these tickets (at most ``AT_ONCE``) anew.
+
+    Their rows are locked, as by whoever changes one: no words are lost that come meanwhile.
+    """
+    session.execute(
+        select(Ticket.number)
+        .where(Ticket.number.in_(numbers))
+        .order_by(Ticket.number)
+        .with_for_update()
+    )
     _replace(session, _gathered(session, numbers))
 
 

@@ -9,8 +9,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
+from app.services.names_in_search import JOB as NAMES_IN_SEARCH
+from app.services.names_in_search import follow_names_of, let_words_follow
 from app.worker.context import Context
 
 JobFunction: TypeAlias = Callable[[Context, Mapping[str, Any]], None]
 
-JOBS: Final[dict[str, JobFunction]] = {}
+
+def follow_names(context: Context, arguments: Mapping[str, Any]) -> None:
+    """Write the words of the tickets of a site or link whose names changed."""
+    kind, record_id, after = arguments["kind"], arguments["id"], arguments.get("after", 0)
+    while after is not None:
+        with context.writing() as session:
+            if context.is_ending():
+                let_words_follow(session, kind, record_id, after)
+                return
+            after = follow_names_of(session, kind, record_id, after)
+
+
+JOBS: Final[dict[str, JobFunction]] = {NAMES_IN_SEARCH: follow_names}

@@ -1,0 +1,47 @@
+"""Old tickets are found by a new name of their site or link, once the worker has worked."""
+
+from __future__ import annotations
+
+from sqlalchemy.orm import Session
+
+from app.database import writing
+from app.domain.registry import CircuitValue, SiteNameValue
+from app.domain.ticket_content import NewTicket
+from app.services.links import change_link, link_of_name, link_values
+from app.services.sites import change_site, site_of_key, site_values
+from app.services.ticket_lists import TicketFilter
+from app.services.ticket_pages import list_tickets
+from app.services.tickets import open_ticket
+from app.worker.context import Context
+from app.worker.run import WorkerProcess
+from tests.cast import Cast, enter, writer
+
+LINK = "CERN-GRIDKA-LHCOPN-001"
+
+
+def found(session: Session, cast: Cast, text: str) -> list[int]:
+    wanted = TicketFilter(text=text, sort="number")
+    with writing(session):
+        return [ticket.number for ticket in list_tickets(session, cast.operator, wanted).tickets]
+
+
+def test_new_names_are_found(session: Session, context: Context) -> None:
+    cast = enter(session)
+    by = writer(cast.admin)
+    with writing(session):
+        affected = open_ticket(session, by, NewTicket("one", sites=("ES-PIC",))).number
+        on_link = open_ticket(session, by, NewTicket("two", links=(LINK,))).number
+        open_ticket(session, by, NewTicket("three"))
+    with writing(session):
+        names = (*site_values(site_of_key(session, "ES-PIC"))["names"],)
+        names += (SiteNameValue("NetSite", "PORTUS"),)
+        change_site(session, by, "ES-PIC", {"names": names})
+        circuits = link_values(link_of_name(session, LINK))["circuits"]
+        circuits += (CircuitValue("DFN", "X-4711"),)
+        change_link(session, by, LINK, {"circuits": circuits})
+        change_site(session, by, "CH-CERN", {"country": "FR"})  # no name: no work
+    assert found(session, cast, "portus") == []
+    WorkerProcess(context).work_once()
+    session.expire_all()
+    assert found(session, cast, "portus") == [affected]
+    assert found(session, cast, "x-4711") == [on_link]
