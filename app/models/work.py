@@ -97,3 +97,5 @@ class Worker(Base):
     seen_at: Mapped[datetime] = mapped_column(UtcTime, index=True)
     ended_at: Mapped[datetime | None] = mapped_column(UtcTime)
     """When it ended in order; None = it runs, or was killed."""
+    trouble: Mapped[str] = mapped_column(Text, default="")
+    """Why it cannot follow the change log; "" = it does."""

@@ -69,8 +69,8 @@ class Life:
 class Listening:
     """Notices that the change log has grown, and tells the listeners."""
 
-    def __init__(self, context: Context) -> None:
-        self._context = context
+    def __init__(self, context: Context, worker: str) -> None:
+        self._context, self._worker = context, worker
         self._heard: int | None = None
         self._failures = 0
         self._not_before = 0.0
@@ -94,10 +94,17 @@ class Listening:
                     "a listener failed and is called again",
                     extra={"listener": listener.__module__, "error": reason_of(error)},
                 )
+                self._note_trouble(reason_of(error))
                 return False
-        self._failures = 0
+        if self._failures:
+            self._failures = 0
+            self._note_trouble("")
         self._heard = newest
         return True
+
+    def _note_trouble(self, reason: str) -> None:
+        with self._context.writing() as session:
+            workers.note_trouble(session, self._worker, reason)
 
 
 class TimedWork:

@@ -47,7 +47,7 @@ class WorkerProcess:
         self._pace = pace
         self._id = str(uuid.uuid4())
         self._life = Life(self._context, self._id, pace)
-        self._listening = Listening(self._context)
+        self._listening = Listening(self._context, self._id)
         self._timed = TimedWork(self._context, self._id, pace)
         self._mails = PostOffice(self._context)
         self._embedded = context.engine.dialect.name == "sqlite"

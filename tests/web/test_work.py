@@ -11,6 +11,7 @@ from app.domain.work import TIDY
 from app.models import TimedWork, Worker
 from app.services.job_queue import failed_jobs, queued_jobs
 from app.services.mail_queue import claim_mails, mark_failed
+from app.services.workers import note_trouble
 from tests.cast import NOON, Cast
 from tests.mails import enter_with_mails, opened, plan
 from tests.web.conftest import Enter
@@ -59,6 +60,17 @@ def test_mails_that_wait_or_failed_are_told_too(session: Session, visit: Enter) 
     page = PageReader(visit(cast.operator).get("/work").text)
     assert "1 waits , the oldest since" in page.text
     assert "1 was refused" in page.text
+
+
+def test_a_worker_that_cannot_follow_the_log_is_told(
+    cast: Cast, session: Session, visit: Enter
+) -> None:
+    with writing(session):
+        lay_background_work(session, datetime.now(UTC))
+        note_trouble(session, "w", "ValueError: <no> such change")
+    page = PageReader(visit(cast.operator).get("/work").text)
+    assert "cannot follow the change log" in page.text
+    assert "ValueError: <no> such change" in page.text
 
 
 def test_others_do_not(cast: Cast, session: Session, visit: Enter) -> None:

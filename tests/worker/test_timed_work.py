@@ -20,7 +20,7 @@ from app.domain.work import CLOSE_DUE, TIDY
 from app.models import TimedWork
 from app.services import timed_work as verbs
 from app.services.job_queue import enqueue, queued_jobs
-from app.services.workers import worker_state
+from app.services.workers import worker_state, workers_of
 from app.worker.context import Context
 from app.worker.embedded import EmbeddedQueue
 from app.worker.jobs import JOBS
@@ -204,7 +204,7 @@ def test_listeners_hear_of_each_change(
 
     heard: list[Context] = []
     monkeypatch.setattr("app.worker.parts.LISTENERS", [heard.append])
-    listening = Listening(context)
+    listening = Listening(context, "w")
     assert listening.step()  # whatever was there before it began
     assert not listening.step()
     with writing(session):
@@ -212,6 +212,29 @@ def test_listeners_hear_of_each_change(
     assert listening.step()
     assert not listening.step()
     assert heard == [context, context]
+
+
+def test_a_listener_that_fails_is_told_of_until_it_does_not(
+    context: Context, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fails = [True]
+
+    def listener(_context: Context) -> None:
+        if fails[0]:
+            raise ValueError("this change cannot be read")
+
+    monkeypatch.setattr("app.worker.parts.LISTENERS", [listener])
+    monkeypatch.setattr("app.worker.parts.retry_pause", lambda *_: timedelta(0))
+    Life(context, "w", PACE).begin()
+    listening = Listening(context, "w")
+    listening.step()
+    assert [worker.trouble for worker in workers_of(session, datetime.now(UTC))] == [
+        "ValueError: this change cannot be read"
+    ]
+    session.rollback()
+    fails[0] = False
+    listening.step()
+    assert [worker.trouble for worker in workers_of(session, datetime.now(UTC))] == [""]
 
 
 def test_a_silent_worker_is_told_of(context: Context, session: Session) -> None:
