@@ -183,8 +183,7 @@ def gin_condition(queries: Sequence[str], columns: Sequence[str]) -> str:
     return " AND ".join(
         "("
         + " OR ".join(
-            f"array_to_tsvector(string_to_array(btrim({column}), ' ')) @@ CAST({query} AS tsquery)"
-            for column in columns
+            f"ticket_fts_words({column}) @@ CAST({query} AS tsquery)" for column in columns
         )
         + ")"
         for query in queries
