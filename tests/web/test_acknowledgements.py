@@ -69,7 +69,7 @@ def test_a_refusal_without_a_reason_is_asked_for_it_where_it_was_clicked(
     answer = visitor.send(ANSWER, {"site": "DE-KIT", "answer": "refused", "reason": " "})
     assert answer.status_code == 422
     assert "Reason is required" in "".join(PageReader(answer.text).alerts)
-    assert answer.text.count('class="ask" open') == 1
+    assert answer.text.count('class="ask" data-asks open') == 1
     typed = "x" * 4001
     answer = visitor.send(ANSWER, {"site": "DE-KIT", "answer": "refused", "reason": typed})
     assert answer.status_code == 422

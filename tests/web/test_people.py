@@ -93,7 +93,7 @@ def test_a_person_is_created_without_a_password_and_comes_in_by_the_link(
     answer = fresh.send("/reset", {"new": chosen, "again": chosen})
     assert answer.location == "/login"
     fresh.renew_token()
-    assert fresh.send("/login", {"name": "noc", "password": chosen}).location == "/tickets"
+    assert fresh.send("/login", {"name": "noc", "password": chosen}).location == "/"
     session.rollback()
     user = find_user(session, "noc")
     assert (user.role, [site.key for site in user.sites]) == ("reporter", ["DE-KIT"])
