@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 from http import HTTPStatus
 from wsgiref.types import WSGIApplication
 
@@ -40,6 +41,10 @@ def build_server() -> Bridge:
     """The same behind the bridge that lets only whole requests in."""
     settings = _settings()
     doors = soap.mount(factory.create_app(settings))
+    # What was made until here lives as long as the process: the collector of garbage went through
+    # all of it again and again, in the middle of requests.
+    gc.collect()
+    gc.freeze()
     return Bridge(
         doors,
         body_limit=_body_limit,
