@@ -7,6 +7,7 @@ the wire, and in how many requests, is counted at the real server.
 
 from __future__ import annotations
 
+import gc
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -149,6 +150,8 @@ def _operator(place: Place) -> Iterator[FlaskClient]:
             assert user is not None
             token = start_login(session, user.id, datetime.now(UTC))
         db.session.remove()
+    gc.collect()
+    gc.freeze()  # as the server's processes do
     client = app.test_client()
     with client.session_transaction() as carried:
         carried["_user_id"] = token
