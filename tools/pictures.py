@@ -68,6 +68,16 @@ def _filtered(page: Page, shown: Shown) -> None:
     page.goto(f"{shown.server.url}/tickets?category=maintenance&site=DE-KIT&state=closed")
 
 
+def _searched(page: Page, shown: Shown) -> None:
+    page.goto(f"{shown.server.url}/tickets?q=gridka+errors&state=open&state=closed")
+
+
+def _suggested(page: Page, shown: Shown) -> None:
+    page.goto(f"{shown.server.url}/tickets")
+    page.locator("#search").press_sequentially("gridka")
+    page.get_by_role("option").first.wait_for()
+
+
 def _empty(page: Page, shown: Shown) -> None:
     page.goto(f"{shown.server.url}/tickets?q=submarine&priority=top+priority&layer=L3")
 
@@ -337,6 +347,14 @@ ES-PIC,ES,Europe/Madrid,1,RedIRIS,
 """
 
 
+_OLD_TICKETS = """number,title,state,created,sites,links
+4811,CERN-PIC-LHCOPN-001 down,closed,2011-01-02,pic,CERN-PIC-LHCOPN-001
+4812,Slow transfers from FZK,done,2011-01-03,FZK-LCG2,
+4813,BGP session down,verified,2011-13-04,FZK-LCG3,
+4814,New prefix at PIC,verified,2011-02-04,pic,
+"""
+
+
 def _import_difference(page: Page, shown: Shown) -> None:
     _as_admin(page, shown)
     page.goto(f"{shown.server.url}/admin/imports")
@@ -345,6 +363,16 @@ def _import_difference(page: Page, shown: Shown) -> None:
     )
     page.get_by_role("button", name="Show the difference").click()
     page.locator(".difference").wait_for()
+
+
+def _import_tickets(page: Page, shown: Shown) -> None:
+    _as_admin(page, shown)
+    page.goto(f"{shown.server.url}/admin/imports/tickets")
+    page.locator("#file").set_input_files(
+        {"name": "old.csv", "mimeType": "text/csv", "buffer": _OLD_TICKETS.encode()}
+    )
+    page.get_by_role("button", name="Show what becomes of each line").click()
+    page.locator("form.confirm").wait_for()
 
 
 def _cric(page: Page, shown: Shown) -> None:
@@ -396,6 +424,8 @@ PAGES: dict[str, Callable[[Page, Shown], None]] = {
     "home-admin": _home("admin"),
     "home-operator": _home("operator"),
     "list-filtered": _filtered,
+    "list-searched": _searched,
+    "search-suggested": _suggested,
     "list-empty": _empty,
     "list-saved-filters": _saved_filters,
     "list-columns": _columns,
@@ -424,6 +454,7 @@ PAGES: dict[str, Callable[[Page, Shown], None]] = {
     "partners": _partners,
     "tokens": _tokens,
     "import-difference": _import_difference,
+    "import-tickets": _import_tickets,
     "cric": _cric,
     "account-calls": _account_calls,
     "account-new-secret": _account_new_secret,
