@@ -178,7 +178,7 @@ def pieces_of(text: str, hits: Sequence[tuple[int, int]]) -> list[Piece]:
 def context_of(text: str, hits: Sequence[tuple[int, int]], width: int = 140) -> list[Piece]:
     """The surroundings of the first hit, about ``width`` characters, hits apart."""
     first, end = hits[0]
-    start = max(0, first - width // 3)
+    start = max(0, first - width // 6)  # so near the beginning that a narrow column shows the hit
     stop = min(len(text), max(end, start + width))
     if start:  # begin with a whole word
         blank = text.find(" ", start, first)
