@@ -57,7 +57,7 @@ class Effort:
     """Rows in which a search is looked for before the full-text index is asked."""
     tried_on: int = 5000
     """Rows in which it is looked for when the index finds more than ``few``."""
-    many: int = 50_000
+    many: int = 200_000
     """So many are collected and sorted rather than walked for without end: hits may all lie
     together at the far end of the sort."""
 
