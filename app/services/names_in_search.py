@@ -18,8 +18,8 @@ from app.services.job_queue import enqueue
 from app.services.ticket_words import AT_ONCE, keep_words
 
 JOB: Final = "names in the search"
-"""The job's name; its arguments are ``kind`` (site, link), ``id``, and ``after``, the number of the
-ticket behind which it begins."""
+"""The job's name; its arguments are ``kind`` (site, link) and ``id``. It always begins with the
+first ticket: one that went on behind another would stand in the way of a later change's job."""
 _NAMES: Final[Mapping[str, frozenset[str]]] = {
     "site": frozenset({"key", "names", "prefixes"}),
     "link": frozenset({"name", "aliases", "circuits"}),
@@ -32,10 +32,10 @@ def names_changed(kind: str, changed: Iterable[FieldChange]) -> bool:
     return any(item.field in _NAMES[kind] for item in changed)
 
 
-def let_words_follow(session: Session, kind: str, record_id: int, after: int = 0) -> None:
-    """Leave it to the worker to write the words of a record's tickets behind a number."""
+def let_words_follow(session: Session, kind: str, record_id: int) -> None:
+    """Leave it to the worker to write the words of a record's tickets."""
     key = f"{JOB}: {kind} {record_id}"
-    enqueue(session, JOB, {"kind": kind, "id": record_id, "after": after}, key=key)
+    enqueue(session, JOB, {"kind": kind, "id": record_id}, key=key)
 
 
 def follow_names_of(session: Session, kind: str, record_id: int, after: int) -> int | None:

@@ -18,11 +18,12 @@ JobFunction: TypeAlias = Callable[[Context, Mapping[str, Any]], None]
 
 def follow_names(context: Context, arguments: Mapping[str, Any]) -> None:
     """Write the words of the tickets of a site or link whose names changed."""
-    kind, record_id, after = arguments["kind"], arguments["id"], arguments.get("after", 0)
+    kind, record_id = arguments["kind"], arguments["id"]
+    after: int | None = 0
     while after is not None:
         with context.writing() as session:
             if context.is_ending():
-                let_words_follow(session, kind, record_id, after)
+                let_words_follow(session, kind, record_id)
                 return
             after = follow_names_of(session, kind, record_id, after)
 

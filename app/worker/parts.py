@@ -86,7 +86,7 @@ class Listening:
         for listener in LISTENERS:
             try:
                 listener(self._context)
-            except Exception as error:  # noqa: BLE001  # the others are told, whatever it is
+            except Exception as error:  # noqa: BLE001  # it is called again, whatever it is
                 self._failures += 1
                 pause = retry_pause(self._failures, random.random())  # noqa: S311  # no secret
                 self._not_before = monotonic() + pause.total_seconds()

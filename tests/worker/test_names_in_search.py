@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sqlalchemy.orm import Session
 
 from app.database import writing
@@ -13,6 +15,7 @@ from app.services.ticket_lists import TicketFilter
 from app.services.ticket_pages import list_tickets
 from app.services.tickets import open_ticket
 from app.worker.context import Context
+from app.worker.jobs import follow_names
 from app.worker.run import WorkerProcess
 from tests.cast import Cast, enter, writer
 
@@ -40,6 +43,11 @@ def test_new_names_are_found(session: Session, context: Context) -> None:
         circuits += (CircuitValue("DFN", "X-4711"),)
         change_link(session, by, LINK, {"circuits": circuits})
         change_site(session, by, "CH-CERN", {"country": "FR"})  # no name: no work
+    assert found(session, cast, "portus") == []
+    # a worker that is told to end leaves all of it to the next one
+    with writing(session):
+        site = site_of_key(session, "ES-PIC").id
+    follow_names(replace(context, is_ending=lambda: True), {"kind": "site", "id": site})
     assert found(session, cast, "portus") == []
     WorkerProcess(context).work_once()
     session.expire_all()
