@@ -5,6 +5,7 @@ from app.models.base import Base, UtcTime
 from app.models.calls import AccountDay, PartnerCall
 from app.models.changes import Change, ChangedField, Counter, PortalFact, Refusal
 from app.models.desk import BulkChange, BulkChangeTicket, SavedFilter, TicketVisit
+from app.models.events import Event, EventSource
 from app.models.feeds import CalendarFeed
 from app.models.lhc import LhcPeriod
 from app.models.mails import Mail, MailLetter, MailStop, TicketWatcher
@@ -70,6 +71,8 @@ __all__ = [
     "Change",
     "ChangedField",
     "Counter",
+    "Event",
+    "EventSource",
     "ExternalReference",
     "FactSource",
     "FailedLogins",
