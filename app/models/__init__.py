@@ -5,9 +5,18 @@ from app.models.base import Base, UtcTime
 from app.models.calls import AccountDay, PartnerCall
 from app.models.changes import Change, ChangedField, Counter, PortalFact, Refusal
 from app.models.desk import BulkChange, BulkChangeTicket, SavedFilter, TicketVisit
+from app.models.events import Event, EventSource
 from app.models.feeds import CalendarFeed
 from app.models.lhc import LhcPeriod
 from app.models.mails import Mail, MailLetter, MailStop, TicketWatcher
+from app.models.matching import (
+    DetectedEvent,
+    EventOfDetected,
+    EventTicket,
+    HandMade,
+    MatchingRule,
+    StaleMatching,
+)
 from app.models.partners import AccountSecret, AccountSite, Partner, PartnerAccount
 from app.models.people import (
     ApiToken,
@@ -70,9 +79,15 @@ __all__ = [
     "Change",
     "ChangedField",
     "Counter",
+    "DetectedEvent",
+    "Event",
+    "EventOfDetected",
+    "EventSource",
+    "EventTicket",
     "ExternalReference",
     "FactSource",
     "FailedLogins",
+    "HandMade",
     "ImportedTicket",
     "Job",
     "JobFailure",
@@ -85,6 +100,7 @@ __all__ = [
     "Mail",
     "MailLetter",
     "MailStop",
+    "MatchingRule",
     "NameDecision",
     "OriginDifference",
     "OriginKey",
@@ -106,6 +122,7 @@ __all__ = [
     "SitePrefix",
     "SiteSpelling",
     "SourceRun",
+    "StaleMatching",
     "Ticket",
     "TicketLink",
     "TicketPartner",
