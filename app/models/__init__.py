@@ -9,6 +9,14 @@ from app.models.events import Event, EventSource
 from app.models.feeds import CalendarFeed
 from app.models.lhc import LhcPeriod
 from app.models.mails import Mail, MailLetter, MailStop, TicketWatcher
+from app.models.matching import (
+    DetectedEvent,
+    EventOfDetected,
+    EventTicket,
+    HandMade,
+    MatchingRule,
+    StaleMatching,
+)
 from app.models.partners import AccountSecret, AccountSite, Partner, PartnerAccount
 from app.models.people import (
     ApiToken,
@@ -71,11 +79,15 @@ __all__ = [
     "Change",
     "ChangedField",
     "Counter",
+    "DetectedEvent",
     "Event",
+    "EventOfDetected",
     "EventSource",
+    "EventTicket",
     "ExternalReference",
     "FactSource",
     "FailedLogins",
+    "HandMade",
     "ImportedTicket",
     "Job",
     "JobFailure",
@@ -88,6 +100,7 @@ __all__ = [
     "Mail",
     "MailLetter",
     "MailStop",
+    "MatchingRule",
     "NameDecision",
     "OriginDifference",
     "OriginKey",
@@ -109,6 +122,7 @@ __all__ = [
     "SitePrefix",
     "SiteSpelling",
     "SourceRun",
+    "StaleMatching",
     "Ticket",
     "TicketLink",
     "TicketPartner",
