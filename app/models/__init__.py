@@ -5,10 +5,20 @@ from app.models.base import Base, UtcTime
 from app.models.calls import AccountDay, PartnerCall
 from app.models.changes import Change, ChangedField, Counter, PortalFact, Refusal
 from app.models.desk import BulkChange, BulkChangeTicket, SavedFilter, TicketVisit
+from app.models.duty import Duty, DutyForce, DutyRule, DutyRuleVersion, DutySum
+from app.models.event_imports import EventImport, EventImportPart, EventsOfImport
 from app.models.events import Event, EventSource
 from app.models.feeds import CalendarFeed
 from app.models.lhc import LhcPeriod
 from app.models.mails import Mail, MailLetter, MailStop, TicketWatcher
+from app.models.matching import (
+    DetectedEvent,
+    EventOfDetected,
+    EventTicket,
+    HandMade,
+    MatchingRule,
+    StaleMatching,
+)
 from app.models.partners import AccountSecret, AccountSite, Partner, PartnerAccount
 from app.models.people import (
     ApiToken,
@@ -71,11 +81,23 @@ __all__ = [
     "Change",
     "ChangedField",
     "Counter",
+    "DetectedEvent",
+    "Duty",
+    "DutyForce",
+    "DutyRule",
+    "DutyRuleVersion",
+    "DutySum",
     "Event",
+    "EventImport",
+    "EventImportPart",
+    "EventOfDetected",
     "EventSource",
+    "EventTicket",
+    "EventsOfImport",
     "ExternalReference",
     "FactSource",
     "FailedLogins",
+    "HandMade",
     "ImportedTicket",
     "Job",
     "JobFailure",
@@ -88,6 +110,7 @@ __all__ = [
     "Mail",
     "MailLetter",
     "MailStop",
+    "MatchingRule",
     "NameDecision",
     "OriginDifference",
     "OriginKey",
@@ -109,6 +132,7 @@ __all__ = [
     "SitePrefix",
     "SiteSpelling",
     "SourceRun",
+    "StaleMatching",
     "Ticket",
     "TicketLink",
     "TicketPartner",

@@ -26,9 +26,10 @@ from app.domain.clock import to_milliseconds
 from app.domain.errors import Invalid
 from app.domain.recognition import link_words
 from app.domain.registry_files import MOST_PROBLEMS, BadFile, Problem
+from app.domain.spreadsheets import decoded
 from app.domain.texts import SHORT_TEXT_LIMIT, checked_text
 from app.domain.ticket_content import Reference
-from app.domain.ticket_file_reading import ReadTicket, decoded, read_tickets
+from app.domain.ticket_file_reading import ReadTicket, read_tickets
 from app.domain.tickets import DEFAULT_TYPE_OF_PROBLEM, Network
 from app.models import (
     Base,
