@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Final
 
 from app.domain.errors import Invalid
-from app.domain.tickets import CLOSED_STATES, Category, State
+from app.domain.tickets import CLOSED_STATES, Category
 
 SHIFTS: Final = tuple(timedelta(hours=hours) for hours in (1, -1, 2, -2))
 """By how much a time is off where a time zone was taken for another; the responsible site's UTC
@@ -133,13 +133,6 @@ def is_evidence(category: str, *, ended_unsolved: bool, is_duplicate: bool) -> b
     if category == Category.TEST:
         return False
     return not (category == Category.MAINTENANCE and ended_unsolved and not is_duplicate)
-
-
-def ended_unsolved(state: str, ended_as: str) -> bool:
-    """Whether a ticket ended unsolved; ``ended_as`` is its newest move to solved or unsolved."""
-    if state == State.UNSOLVED:
-        return True
-    return state in (State.VERIFIED, State.CLOSED) and ended_as == State.UNSOLVED
 
 
 def length_in_words(length: timedelta) -> str:

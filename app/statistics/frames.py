@@ -24,7 +24,7 @@ PAIRS          detected; ticket; how; documents; overlap; apart; within; shift (
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeAlias
 
@@ -88,3 +88,8 @@ def columns_of(table: pd.DataFrame, *names: str) -> Sequence[Times]:
 def made(columns: Mapping[str, npt.NDArray[Any]]) -> pd.DataFrame:
     """A frame of arrays that are equally long."""
     return pd.DataFrame(dict(columns), copy=False)
+
+
+def rows_of(table: pd.DataFrame) -> Iterable[Any]:
+    """The rows, with the columns as attributes, in Python's own whole numbers and flags."""
+    return table.itertuples(index=False)

@@ -35,7 +35,7 @@ lengths = st.integers(0, 60).map(lambda step: step * 5 * MINUTE)
 
 @st.composite
 def worlds(draw: st.DrawFn) -> tuple[list[Event], list[Said], list[Decided]]:
-    events = []
+    events: list[Event] = []
     for number in range(1, draw(st.integers(0, 12)) + 1):
         start = draw(times)
         end = FOREVER if draw(st.integers(0, 9)) == 0 else start + draw(lengths)
@@ -46,8 +46,8 @@ def worlds(draw: st.DrawFn) -> tuple[list[Event], list[Said], list[Decided]]:
     for _ in range(draw(st.integers(0, 10))):
         start = draw(times)
         end = FOREVER if draw(st.integers(0, 9)) == 0 else start + draw(lengths)
-        if events and draw(st.booleans()):
-            of = draw(st.sampled_from(events))
+        if len(events) > 0 and draw(st.booleans()):
+            of: Event = draw(st.sampled_from(events))
             shift = draw(st.sampled_from((HOUR, -2 * HOUR, 9 * HOUR, 5 * MINUTE)))
             start, end = of.start + shift, min(of.end + shift, FOREVER)
         since = draw(st.sampled_from((0, 10 * HOUR)))
@@ -57,7 +57,7 @@ def worlds(draw: st.DrawFn) -> tuple[list[Event], list[Said], list[Decided]]:
         said.append(
             Said(ticket, thing, start, end, how, 7, since, FOREVER, offset, maintenance=False)
         )
-    decided = []
+    decided: list[Decided] = []
     if events:
         for order in range(draw(st.integers(0, 4))):
             event = draw(st.sampled_from(events)).id
@@ -86,9 +86,9 @@ def told(found: Matched) -> dict[int, tuple[list[int], dict[int, bool]]]:
     result: dict[int, tuple[list[int], dict[int, bool]]] = {
         int(one): ([], {}) for one in found.detected["id"]
     }
-    for event, detected in found.members.itertuples(index=False):
+    for event, detected in frames.rows_of(found.members):
         result[detected][0].append(event)
-    for pair in found.pairs.itertuples(index=False):
+    for pair in frames.rows_of(found.pairs):
         result[pair.detected][1][pair.ticket] = bool(pair.documents)
     return result
 
@@ -146,8 +146,8 @@ def test_no_decision_by_hand_is_lost(
     events, said, decided = world
     newest = {one.ticket: one for one in sorted(decided, key=lambda one: one.order)}
     found = reckon(events, said, decided)
-    of = dict(found.members.itertuples(index=False))
-    pairs = {(p.detected, p.ticket): p for p in found.pairs.itertuples(index=False)}
+    of = dict(frames.rows_of(found.members))
+    pairs = {(p.detected, p.ticket): p for p in frames.rows_of(found.pairs)}
     for ticket, decision in newest.items():
         pair = pairs.get((of[decision.event], ticket))
         if decision.linked:
