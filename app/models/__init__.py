@@ -48,6 +48,7 @@ from app.models.registry import (
 )
 from app.models.relations import Acknowledgement, TicketRelation
 from app.models.search import TicketWords
+from app.models.statistics import FactBlock
 from app.models.tickets import (
     ExternalReference,
     ImportedTicket,
@@ -85,6 +86,7 @@ __all__ = [
     "EventSource",
     "EventTicket",
     "ExternalReference",
+    "FactBlock",
     "FactSource",
     "FailedLogins",
     "HandMade",
