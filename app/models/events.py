@@ -91,3 +91,6 @@ class Event(Base):
     """1 as it was first reported, raised by one with each correction."""
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     changed_at: Mapped[datetime] = mapped_column(UtcTime)
+    withdrawn_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    """When a person said that it never was, with a reason in its history. It stays to be seen, and
+    is left out of everything that counts, matches or asks for a ticket."""
