@@ -1,6 +1,6 @@
 """Kept facts of tickets and events, from which figures are made
 
-Revision: 0015, after: 0014
+Revision: 0017, after: 0016
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0015"
-down_revision: str | None = "0014"
+revision = "0017"
+down_revision: str | None = "0016"
 branch_labels = None
 depends_on = None
 
