@@ -5,7 +5,15 @@ from app.models.base import Base, UtcTime
 from app.models.calls import AccountDay, PartnerCall
 from app.models.changes import Change, ChangedField, Counter, PortalFact, Refusal
 from app.models.desk import BulkChange, BulkChangeTicket, SavedFilter, TicketVisit
-from app.models.duty import Duty, DutyForce, DutyRule, DutyRuleVersion, DutySum
+from app.models.duty import (
+    Duty,
+    DutyForce,
+    DutyRipening,
+    DutyRule,
+    DutyRuleVersion,
+    DutySum,
+    ServiceLoss,
+)
 from app.models.event_imports import EventImport, EventImportPart, EventsOfImport
 from app.models.events import Event, EventSource
 from app.models.feeds import CalendarFeed
@@ -85,6 +93,7 @@ __all__ = [
     "DetectedEvent",
     "Duty",
     "DutyForce",
+    "DutyRipening",
     "DutyRule",
     "DutyRuleVersion",
     "DutySum",
@@ -127,6 +136,7 @@ __all__ = [
     "RequestKey",
     "ResetLink",
     "SavedFilter",
+    "ServiceLoss",
     "Site",
     "SiteAsn",
     "SiteContact",
