@@ -17,7 +17,7 @@ from app.database import writing
 from app.domain.access import SYSTEM
 from app.domain.errors import Invalid, SettingError
 from app.domain.registry_files import BadFile, Problem
-from app.domain.ticket_file_reading import ENCODINGS
+from app.domain.spreadsheets import ENCODINGS
 from app.domain.ticket_files import csv_head, csv_lines
 from app.extensions import db
 from app.services.ticket_export import exported_numbers, exported_rows

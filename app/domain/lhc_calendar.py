@@ -97,6 +97,24 @@ def _runs_within(season: Period, start: datetime, end: datetime, halts: Sequence
     return _lies_within(moment, season) and (moment < end or moment == start)
 
 
+def running_spans(periods: Iterable[Period]) -> list[tuple[datetime, datetime | None]]:
+    """When the detectors run: spans that neither overlap nor touch, in order, without halts.
+
+    The same as ``running_between`` says of each moment, for those who ask of many.
+    """
+    known = list(periods)
+    edges = sorted({one.begin for one in known} | {one.end for one in known if one.end is not None})
+    found: list[tuple[datetime, datetime | None]] = []
+    for begin, end in zip(edges, [*edges[1:], None], strict=False):
+        if running_at(begin, known) is None:
+            continue
+        if found and found[-1][1] == begin:
+            found[-1] = (found[-1][0], end)
+        else:
+            found.append((begin, end))
+    return found
+
+
 def _lies_within(moment: datetime, period: Period) -> bool:
     return period.begin <= moment and (period.end is None or moment < period.end)
 

@@ -7,8 +7,6 @@ says nothing of the others.
 
 from __future__ import annotations
 
-import codecs
-import csv
 import hashlib
 import io
 import re
@@ -20,7 +18,8 @@ from typing import Any, Final
 from app.domain.cells import parted, plain_cell
 from app.domain.errors import Invalid, InvalidMany
 from app.domain.registry_files import BadFile, Problem
-from app.domain.texts import PORTAL_TEXT_LIMIT, SHORT_TEXT_LIMIT, checked_text, read_time
+from app.domain.spreadsheets import rows_of
+from app.domain.texts import SHORT_TEXT_LIMIT, checked_text, read_time
 from app.domain.ticket_content import CHOICES, LABELS, TEXT_LIMITS, check_times, check_values
 from app.domain.ticket_files import COLUMNS, TIME_COLUMNS
 from app.domain.tickets import (
@@ -34,16 +33,6 @@ from app.domain.tickets import (
 )
 
 NEEDED: Final = ("number", "title", "state", "created")
-ENCODINGS: Final[Mapping[str, str]] = {
-    "utf-8": "utf-8-sig",
-    "utf-16": "utf-16",
-    "windows-1252": "cp1252",
-}
-"""What a person may say that a file is written in, and how it is read."""
-_SEPARATORS: Final = (",", ";", "\t")
-_WORKBOOK: Final = b"PK\x03\x04"
-"""How packed files begin, and a workbook is one."""
-_MARK_OF_SPREADSHEETS: Final = "sep="
 _DEFAULTS: Final[Mapping[str, str]] = {
     "category": Category.INCIDENT,
     "layer": Layer.UNKNOWN,
@@ -61,8 +50,6 @@ _AS_EXPORTED: Final = re.compile(r"(?:19|20)\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.
 _CLOCKS_DIFFER: Final = timedelta(minutes=5)
 """How far a time may lie ahead: the other system had a clock of its own."""
 
-csv.field_size_limit(4 * PORTAL_TEXT_LIMIT)
-
 
 @dataclass(frozen=True)
 class ReadTicket:
@@ -77,71 +64,20 @@ class ReadTicket:
     """SHA-256 of what it says, in whatever order its columns are."""
 
 
-def decoded(content: bytes, encoding: str = "") -> str:
-    """The text of a file: UTF-8 or UTF-16 unless it is said to be something else.
-
-    Raises ``BadFile``: letters are never guessed, for a wrong guess is stored for good.
-    """
-    if not encoding:
-        utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-        encoding = "utf-16" if utf16 else "utf-8"
-    if content.startswith(_WORKBOOK):
-        raise BadFile([Problem("the file", "", "", "this is a workbook; save it as “CSV UTF-8”")])
-    if encoding != "utf-16" and b"\0" in content[:1000]:
-        wrong = "this looks like UTF-16 without its mark; save the file as “CSV UTF-8”"
-        raise BadFile([Problem("line 1", "", "", wrong)])
-    try:
-        return content.decode(ENCODINGS[encoding])
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        if encoding == "utf-8":
-            wrong = (
-                "this is no UTF-8. Save the file as “CSV UTF-8”, or say that it is windows-1252"
-                " (Latin-1), if it is"
-            )
-        else:
-            wrong = f"this is no {encoding}"
-        raise BadFile([Problem(f"line {line}", "", "", wrong)]) from None
-
-
 def read_tickets(text: str, now: datetime) -> Iterator[ReadTicket]:
     """The tickets of a file, line by line. ``now`` (UTC) is what lies in the past.
 
     Raises ``BadFile`` where the file as a whole cannot be used.
     """
-    separator, text = _separator(text)
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     columns: tuple[str, ...] = ()
     seen: dict[str, int] = {}
-    line = 1
-    try:
-        for row in rows:
-            place, line = line, rows.line_num + 1
-            if not any(cell.strip() for cell in row) or (len(row) == 1 and _is_mark(row[0])):
-                continue
-            if not columns:
-                columns = _head(place, row)
-                continue
-            yield _ticket(place, columns, row, seen, now)
-    except csv.Error as error:
-        wrong = f"this is no CSV: {error}"
-        raise BadFile([Problem(f"line {rows.line_num}", "", "", wrong)]) from None
+    for place, row in rows_of(io.StringIO(text, newline="")):
+        if not columns:
+            columns = _head(place, row)
+            continue
+        yield _ticket(place, columns, row, seen, now)
     if not columns:
         raise BadFile([Problem("the file", "", "", "it is empty")])
-
-
-def _is_mark(cell: str) -> bool:
-    return cell.strip().lower().startswith(_MARK_OF_SPREADSHEETS)
-
-
-def _separator(text: str) -> tuple[str, str]:
-    """What stands between two cells, by the first line, and the text without the mark of it."""
-    first, end, rest = text.partition("\n")
-    if _is_mark(first):
-        mark = first.strip()[len(_MARK_OF_SPREADSHEETS) :]
-        if mark in _SEPARATORS:
-            return mark, end + rest  # its line stays, so that the others keep their numbers
-    return max(_SEPARATORS, key=first.count), text
 
 
 def _head(line: int, row: list[str]) -> tuple[str, ...]:

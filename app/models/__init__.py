@@ -5,9 +5,28 @@ from app.models.base import Base, UtcTime
 from app.models.calls import AccountDay, PartnerCall
 from app.models.changes import Change, ChangedField, Counter, PortalFact, Refusal
 from app.models.desk import BulkChange, BulkChangeTicket, SavedFilter, TicketVisit
+from app.models.duty import (
+    Duty,
+    DutyForce,
+    DutyRipening,
+    DutyRule,
+    DutyRuleVersion,
+    DutySum,
+    ServiceLoss,
+)
+from app.models.event_imports import EventImport, EventImportPart, EventsOfImport
+from app.models.events import Event, EventSource
 from app.models.feeds import CalendarFeed
 from app.models.lhc import LhcPeriod
 from app.models.mails import Mail, MailLetter, MailStop, TicketWatcher
+from app.models.matching import (
+    DetectedEvent,
+    EventOfDetected,
+    EventTicket,
+    HandMade,
+    MatchingRule,
+    StaleMatching,
+)
 from app.models.partners import AccountSecret, AccountSite, Partner, PartnerAccount
 from app.models.people import (
     ApiToken,
@@ -39,6 +58,7 @@ from app.models.registry import (
 )
 from app.models.relations import Acknowledgement, TicketRelation
 from app.models.search import TicketWords
+from app.models.statistics import FactBlock
 from app.models.tickets import (
     ExternalReference,
     ImportedTicket,
@@ -70,9 +90,25 @@ __all__ = [
     "Change",
     "ChangedField",
     "Counter",
+    "DetectedEvent",
+    "Duty",
+    "DutyForce",
+    "DutyRipening",
+    "DutyRule",
+    "DutyRuleVersion",
+    "DutySum",
+    "Event",
+    "EventImport",
+    "EventImportPart",
+    "EventOfDetected",
+    "EventSource",
+    "EventTicket",
+    "EventsOfImport",
     "ExternalReference",
+    "FactBlock",
     "FactSource",
     "FailedLogins",
+    "HandMade",
     "ImportedTicket",
     "Job",
     "JobFailure",
@@ -85,6 +121,7 @@ __all__ = [
     "Mail",
     "MailLetter",
     "MailStop",
+    "MatchingRule",
     "NameDecision",
     "OriginDifference",
     "OriginKey",
@@ -99,6 +136,7 @@ __all__ = [
     "RequestKey",
     "ResetLink",
     "SavedFilter",
+    "ServiceLoss",
     "Site",
     "SiteAsn",
     "SiteContact",
@@ -106,6 +144,7 @@ __all__ = [
     "SitePrefix",
     "SiteSpelling",
     "SourceRun",
+    "StaleMatching",
     "Ticket",
     "TicketLink",
     "TicketPartner",

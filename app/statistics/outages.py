@@ -1,0 +1,215 @@
+"""Losses of service: when a T1 had no LHCOPN link and no recorded backup of it up.
+
+Only what was reported as down takes a link away: degraded is up, and what nobody monitors is up.
+Times are microseconds since 1970, UTC, as int64; a span ends before its end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+Times = npt.NDArray[np.int64]
+EVER: Final = np.int64(-(2**62))
+"""Before anything."""
+NEVER: Final = np.int64(2**62)
+"""After everything: the end of what goes on."""
+Spans = tuple[Times, Times]
+"""Beginnings and ends."""
+NO_TIMES: Final[Times] = np.array([], np.int64)
+
+
+@dataclass(frozen=True)
+class LinkFacts:
+    """What the sweep asks of a link; ``start`` and ``end`` are those of its validity."""
+
+    id: int
+    network: str
+    role: str
+    ends: tuple[int, int]
+    """The keys of its two sites."""
+    backs_up: int | None = None
+    start: int = int(EVER)
+    end: int = int(NEVER)
+
+
+@dataclass(frozen=True)
+class SiteFacts:
+    """When a site was T1, or that it is the T0."""
+
+    id: int
+    t1_from: int = int(EVER)
+    t1_until: int = int(EVER)
+    is_t0: bool = False
+
+
+@dataclass(frozen=True)
+class Downs:
+    """The periods of one link that were reported as down, each with its detected event."""
+
+    starts: Times
+    ends: Times
+    events: Times
+
+
+@dataclass(frozen=True)
+class Losses:
+    """Losses of service side by side: of which T1, and the event that has to answer."""
+
+    sites: Times
+    starts: Times
+    ends: Times
+    is_unsure: npt.NDArray[np.bool_]
+    events: Times
+
+
+def joined(starts: Times, ends: Times) -> Spans:
+    """Spans as those that neither overlap nor touch, in order; empty ones are left out."""
+    real = ends > starts
+    starts, ends = starts[real], ends[real]
+    if not len(starts):
+        return starts, ends
+    order = np.argsort(starts, kind="stable")
+    starts, ends = starts[order], ends[order]
+    reach = np.maximum.accumulate(ends)
+    begins = np.concatenate(([True], starts[1:] > reach[:-1]))
+    last = np.concatenate((np.flatnonzero(begins)[1:] - 1, [len(starts) - 1]))
+    return starts[begins], reach[last]
+
+
+def covered(spans: Sequence[Spans], times: int) -> Spans:
+    """When at least ``times`` of several sets of joined spans hold at once."""
+    if times <= 0:
+        return np.array([EVER]), np.array([NEVER])
+    starts = np.concatenate([one[0] for one in spans]) if spans else np.array([], np.int64)
+    ends = np.concatenate([one[1] for one in spans]) if spans else np.array([], np.int64)
+    moments = np.concatenate((starts, ends))
+    steps = np.concatenate((np.ones(len(starts), np.int64), -np.ones(len(ends), np.int64)))
+    order = np.argsort(moments, kind="stable")
+    moments, steps = moments[order], steps[order]
+    last = np.concatenate((moments[1:] != moments[:-1], [True])) if len(moments) else steps > 0
+    held = np.cumsum(steps)[last] >= times
+    moments = moments[last]
+    if not held.any():
+        return np.array([], np.int64), np.array([], np.int64)
+    until = np.concatenate((moments[1:], [NEVER]))
+    return joined(moments[held], until[held])
+
+
+def without(one: Spans, other: Spans) -> Spans:
+    """The spans of ``one`` with those of ``other`` taken off."""
+    return covered([one, complement(*other)], 2)
+
+
+def complement(starts: Times, ends: Times) -> Spans:
+    """All the time outside joined spans."""
+    return joined(np.concatenate(([EVER], ends)), np.concatenate((starts, [NEVER])))
+
+
+def losses_of(
+    links: Iterable[LinkFacts], sites: Iterable[SiteFacts], downs: Mapping[int, Downs]
+) -> Losses:
+    """The losses of service of these T1s; ``downs`` by link.
+
+    Unsure: no backup of a primary link to the T0 was recorded then. A loss is then what all primary
+    links to the T0 were down, whatever else was up. The event that answers is, of those that were
+    on when the loss began, one on a primary link to the T0 before others, and of these the one that
+    began last: with it the T1 was cut off. Of two that began together that with the lower number.
+    """
+    known, those = list(links), list(sites)
+    t0s = {one.id for one in those if one.is_t0}
+    real = {
+        link: Downs(one.starts, np.maximum(one.ends, one.starts + 1), one.events)
+        for link, one in downs.items()
+        if len(one.starts)
+    }
+    found = [_of_site(known, one, t0s, real) for one in those if one.t1_from < one.t1_until]
+    if not found:
+        return _NONE
+    return Losses(
+        np.concatenate([one.sites for one in found]),
+        np.concatenate([one.starts for one in found]),
+        np.concatenate([one.ends for one in found]),
+        np.concatenate([one.is_unsure for one in found]),
+        np.concatenate([one.events for one in found]),
+    )
+
+
+_NONE: Final = Losses(NO_TIMES, NO_TIMES, NO_TIMES, np.array([], np.bool_), NO_TIMES)
+
+
+def _of_site(
+    links: Sequence[LinkFacts], site: SiteFacts, t0s: set[int], downs: Mapping[int, Downs]
+) -> Losses:
+    own = [one for one in links if site.id in one.ends and one.network == "LHCOPN"]
+    to_t0 = [one for one in own if one.role == "primary" and t0s & set(one.ends)]
+    if not any(one.id in downs for one in to_t0):
+        return _NONE  # while a way to the T0 is up there is no loss
+    keys, first = {one.id for one in own}, {one.id for one in to_t0}
+    paths = own + [one for one in links if one.backs_up in keys and one.id not in keys]
+    status = np.array([site.t1_from]), np.array([site.t1_until])
+    there = covered([_validity(to_t0), status], 2)
+    recorded = _validity([one for one in links if one.backs_up in first])
+    sure = covered([there, recorded, _all_away(paths, downs)], 3)
+    unsure = without(covered([there, _all_away(to_t0, downs)], 2), recorded)
+    starts, ends = np.concatenate((sure[0], unsure[0])), np.concatenate((sure[1], unsure[1]))
+    events = _answering(starts, first, [one.id for one in paths], downs)
+    is_unsure = np.arange(len(starts)) >= len(sure[0])
+    sites = np.full(len(starts), site.id)
+    real = events >= 0
+    return Losses(sites[real], starts[real], ends[real], is_unsure[real], events[real])
+
+
+def _validity(links: Sequence[LinkFacts]) -> Spans:
+    """When at least one of these links was valid."""
+    return joined(
+        np.array([one.start for one in links], np.int64),
+        np.array([one.end for one in links], np.int64),
+    )
+
+
+def _all_away(links: Sequence[LinkFacts], downs: Mapping[int, Downs]) -> Spans:
+    """When each of these links was down, or was not there."""
+    away = []
+    for one in links:
+        starts, ends = np.array([EVER, one.end]), np.array([one.start, NEVER])
+        if (down := downs.get(one.id)) is not None:
+            starts, ends = np.concatenate((starts, down.starts)), np.concatenate((ends, down.ends))
+        away.append(joined(starts, ends))
+    return covered(away, len(away))
+
+
+def _answering(
+    begins: Times, first: set[int], paths: Sequence[int], downs: Mapping[int, Downs]
+) -> Times:
+    """The event that answers for the loss that begins then; -1 where none is on: a link ended."""
+    answers = np.full(len(begins), -1, np.int64)
+    for group in (sorted(first), [one for one in paths if one not in first]):
+        still_open = answers < 0
+        newest = np.full(len(begins), EVER, np.int64)
+        for link in group:
+            if link not in downs:
+                continue
+            starts, events = _on_at(downs[link], begins)
+            better = (starts > newest) | ((starts == newest) & (events < answers))
+            takes = still_open & (events >= 0) & better
+            answers, newest = np.where(takes, events, answers), np.where(takes, starts, newest)
+    return answers
+
+
+def _on_at(down: Downs, moments: Times) -> tuple[Times, Times]:
+    """Beginning and event of a period that is on at each moment, else -1 as the event."""
+    order = np.argsort(down.starts, kind="stable")
+    starts, ends, events = down.starts[order], down.ends[order], down.events[order]
+    reach = np.maximum.accumulate(ends)
+    grows = np.concatenate(([True], reach[1:] > reach[:-1]))
+    # of periods that overlap, the one that reaches farthest
+    farthest = np.maximum.accumulate(np.where(grows, np.arange(len(ends)), 0))
+    before = np.searchsorted(starts, moments, side="right") - 1
+    at = farthest[np.maximum(before, 0)]
+    is_on = (before >= 0) & (ends[at] > moments)
+    return np.where(is_on, starts[at], EVER), np.where(is_on, events[at], -1)

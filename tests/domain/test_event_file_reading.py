@@ -1,0 +1,234 @@
+"""Files of events as monitoring and spreadsheets write them, and what is none."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.domain.cells import plain_cell
+from app.domain.event_file_reading import ReadEvent, Reading, read_events
+from app.domain.event_files import COLUMNS, csv_head, csv_lines
+from app.domain.json_records import records_of
+from app.domain.registry_files import BadFile
+
+NOW = datetime(2013, 3, 6, 12, 0, tzinfo=UTC)
+PLAIN = Reading()
+TEXTS = ("source", "source_id", "link", "site", "detail")
+LINK = "CERN-GRIDKA-LHCOPN-001"
+HEAD = "source,source_id,link,site,state,start,end,layer,detail"
+ROW = f"psnr,7,{LINK},,down,2012-03-06T10:05:00Z,2012-03-06T11:05:00Z,L1/L2,Störung"
+FILE = f"{HEAD}\r\n{ROW}\r\n"
+
+
+def read(content: bytes | str, how: Reading = PLAIN) -> list[ReadEvent]:
+    content = content.encode() if isinstance(content, str) else content
+    return list(read_events(io.BytesIO(content), NOW, how))
+
+
+def told(content: bytes | str, how: Reading = PLAIN) -> list[str]:
+    return [str(problem) for event in read(content, how) for problem in event.problems]
+
+
+def line(**changed: str) -> str:
+    cells = dict(zip(COLUMNS, ROW.split(","), strict=True)) | changed
+    return f"{HEAD}\n{','.join(cells[name] for name in COLUMNS)}\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding"),
+    [
+        (FILE.encode(), ""),
+        (FILE.encode("utf-8-sig"), ""),
+        (FILE.encode("utf-16"), ""),
+        (FILE.encode("cp1252"), "windows-1252"),
+        (FILE.replace(",", ";").encode(), ""),
+        (FILE.replace(",", "\t").encode("utf-16"), ""),
+        (("sep=;\r\n" + FILE.replace(",", ";")).encode(), ""),
+        (FILE.replace("source_id", " 'Source_ID").replace("start", "start (UTC)").encode(), ""),
+        (f"{HEAD},,\r\n{ROW},,\r\n".encode(), ""),
+        (FILE.replace("down", "Down").encode(), ""),
+        (json.dumps([dict(zip(COLUMNS, ROW.split(","), strict=True))]).encode("utf-8-sig"), ""),
+        (json.dumps({"events": [dict(zip(COLUMNS, ROW.split(","), strict=True))]}).encode(), ""),
+    ],
+)
+def test_what_programs_write_is_read(content: bytes, encoding: str) -> None:
+    (event,) = read(content, Reading(encoding=encoding))
+    assert event == ReadEvent(
+        event.line,
+        "psnr",
+        "7",
+        LINK,
+        "",
+        "down",
+        datetime(2012, 3, 6, 10, 5, tzinfo=UTC),
+        datetime(2012, 3, 6, 11, 5, tzinfo=UTC),
+        "L1/L2",
+        "Störung",
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "wrong"),
+    [
+        (b"", "the file: it is empty"),
+        (b"\xef\xbb\xbf\r\n\r\n", "the file: it is empty"),
+        (FILE.encode("cp1252"), "line 2: this is no UTF-8. Save the file as “CSV UTF-8”"),
+        (FILE.encode("utf-16-le"), "line 1: this looks like UTF-16 without its mark"),
+        (b"\xff\xfea", "line 1: this is no utf-16"),
+        (b"PK\x03\x04\x14\x00", "the file: this is a workbook; save it as “CSV UTF-8”"),
+        (b"\xd0\xcf\x11\xe0\xa1", "the file: this is a workbook; save it as “CSV UTF-8”"),
+        (f"{HEAD},colour\n{ROW},red\n", 'line 1, "colour": the columns are source, source_id'),
+        (f"{HEAD},state\n", "line 1, column state: this column stands there twice"),
+        ("source,source_id,link,state\n", "line 1, column start: this column is needed"),
+        ("source_id,link,state,start\n", "line 1, column source: this column is needed"),
+        ("source,source_id,state,start\n", "line 1, column link: a column link or site is needed"),
+        (f'{FILE}psnr,8,"open\n', "line 3: this is no CSV: a quote opens a cell here and does not"),
+        (f'{FILE}psnr,"8"x,{LINK}\n', "line 3: this is no CSV: ',' expected after '\"'"),
+        ('{"event": []}', 'line 1: a JSON file is a list of objects, or {"events": [...]}'),
+        ('{"events": []', 'line 1: a JSON file is a list of objects, or {"events": [...]}'),
+        ("[\n{},\n{]", "line 3: this is no JSON: Expecting property name"),
+        ("[{}\n{}]", "line 2: this is no JSON: , or ] is missing here"),
+        ("[{}] []", "line 1: there is more behind the end of the list"),
+        ('[\n{"state": "down", "state": "up"}]', "line 2: the key 'state' stands there twice"),
+        ("[" * 100_000, "line 1: this is no JSON that is used here: too many brackets"),
+    ],
+)
+def test_what_is_no_file_of_events_is_refused(content: bytes | str, wrong: str) -> None:
+    with pytest.raises(BadFile) as caught:
+        read(content)
+    assert str(caught.value.problems[0]).startswith(wrong)
+
+
+@pytest.mark.parametrize("content", [HEAD, f"{HEAD}\n\n", "[]", '{"events": []}'])
+def test_a_file_may_hold_no_events(content: str) -> None:
+    assert read(content) == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "wrong"),
+    [
+        ({"state": "up"}, 'line 2, column state, "up": one of down, degraded, unmonitored'),
+        ({"layer": "L9"}, 'line 2, column layer, "L9": one of L1/L2, L3, performance, other'),
+        ({"source_id": ""}, "line 2, column source_id: each event needs its source, and the id"),
+        ({"source": ""}, "line 2, column source: each event needs its source, and the id"),
+        ({"link": ""}, "line 2, column link: an event names its link, or else its site"),
+        ({"source": "x" * 51}, "at most 50 characters are allowed"),
+        ({"source_id": "a\0b"}, "It holds a character that cannot be passed on to partners"),
+        ({"detail": "a,b"}, "line 2: it has 10 cells, and the first line 9; a cell that holds"),
+        ({"start": ""}, "line 2, column start: when it began: an ISO 8601 time with its zone"),
+        ({"start": "2013-03-06T12:06:00Z", "end": ""}, "a time that has been; this one is still"),
+        ({"end": "2013-03-06T12:06:00Z"}, "a time that has been, or nothing while it goes on"),
+        ({"end": "2012-03-06T10:04:59Z"}, "no time before the start, 2012-03-06T10:05:00Z"),
+        ({"start": "2012-03-06T10:05:00"}, "its zone is missing. Write Z or +01:00 behind it"),
+        ({"start": "2012-03-06 10:05 CET"}, "a zone is written as a difference, for its name"),
+        ({"start": "2012-03-06 10:05 Europe/Berlin"}, "a zone is written as a difference"),
+        ({"start": "2012-03-06T10:05:00+25:00"}, "an ISO 8601 time with its zone"),
+        ({"start": "2012-03-06"}, "a day alone does not say when"),
+        ({"start": "2012-02-30T10:05:00Z"}, "there is no such day or time of day"),
+        ({"start": "06.03.2012 10:05"}, "only if the year comes first"),
+        ({"start": "03/06/2012 10:05"}, "only if the year comes first"),
+        ({"start": '"40974,4201"'}, "this is a number, as spreadsheets keep days"),
+        ({"start": '"2012-03-06T10:05:00,5Z"'}, "a decimal comma is none here, write a point"),
+    ],
+)
+def test_a_wrong_line_says_where_and_what_is_allowed(changed: dict[str, str], wrong: str) -> None:
+    (only,) = told(line(**changed))
+    assert wrong in only
+
+
+def test_all_that_is_wrong_of_a_line_is_told_and_the_others_are_read() -> None:
+    rows = [ROW, "psnr,8,,,up,yesterday,,,", ROW.replace(",7,", ",9,")]
+    events = read("\n".join([HEAD, *rows]))
+    assert [(event.line, len(event.problems)) for event in events] == [(2, 0), (3, 3), (4, 0)]
+
+
+def test_the_same_id_twice_is_a_repeat_or_told() -> None:
+    other = ROW.replace("11:05", "11:06")
+    same = ROW.replace("2012-03-06T10:05:00Z", "2012-03-06T11:05:00+01:00")
+    elsewhere = other.replace("psnr", "e2emon")
+    events = read("\n".join([HEAD, ROW, same, other, elsewhere]))
+    assert [event.repeats for event in events] == [0, 2, 0, 0]
+    assert [len(event.problems) for event in events] == [0, 0, 1, 0]
+    wrong = 'line 4, column source_id, "7": line 2 says something else of this one'
+    assert str(events[2].problems[0]) == wrong
+
+
+@pytest.mark.parametrize(
+    ("zone", "text", "expected"),
+    [
+        ("UTC", "2012-07-06T10:05", "2012-07-06T10:05:00+00:00"),
+        ("Europe/Berlin", "2012-07-06T10:05", "2012-07-06T08:05:00+00:00"),
+        ("Europe/Berlin", "2012-01-06 10:05:30.5", "2012-01-06T09:05:30.500000+00:00"),
+        ("Europe/Berlin", "2012-07-06T10:05:00Z", "2012-07-06T10:05:00+00:00"),
+        ("Europe/Berlin", "2012-07-06T10:05:00-0500", "2012-07-06T15:05:00+00:00"),
+        ("Europe/Berlin", "2012-10-28T02:30", "in Europe/Berlin this hour was twice"),
+        ("Europe/Berlin", "2012-03-25T02:30", "in Europe/Berlin this hour never was"),
+    ],
+)
+def test_a_person_may_say_which_zone_is_meant(zone: str, text: str, expected: str) -> None:
+    (event,) = read(line(start=text, end=""), Reading(zone=zone))
+    if event.start is not None:
+        assert (event.start.isoformat(), event.problems) == (expected, ())
+    else:
+        assert expected in str(event.problems[0])
+
+
+def test_the_source_may_be_said_for_the_whole_file() -> None:
+    how = Reading(source="weathermap", zone="UTC")
+    content = f"source_id,link,state,start\n1,{LINK},down,2012-01-01 00:00\n"
+    assert [event.source for event in read(content, how)] == ["weathermap"]
+    assert [event.source for event in read(FILE, how)] == ["psnr"]
+
+
+@pytest.mark.parametrize(
+    ("record", "wrong"),
+    [
+        ("7", 'line 1, "7": an event is an object, its keys are source, source_id'),
+        ('{"colour": "red"}', 'line 1, "colour": the keys are source, source_id'),
+        ('{"source_id": 7}', 'line 1, column source_id, "7": a text in quotes, or null'),
+        ('{"start": 1331028300}', 'line 1, column start, "1331028300": a text in quotes, or null'),
+    ],
+)
+def test_a_wrong_record_says_what_is_allowed(record: str, wrong: str) -> None:
+    assert told(f"[{record}]")[0].startswith(wrong)
+
+
+@given(st.lists(st.tuples(*[st.text(st.characters(codec="utf-8"))] * len(TEXTS)), max_size=5))
+def test_no_cell_that_is_written_is_run_by_a_spreadsheet(rows: list[tuple[str, ...]]) -> None:
+    written = csv_head(TEXTS) + csv_lines(rows, TEXTS)
+    found = list(csv.reader(io.StringIO(written, newline=""), strict=True))
+    assert [[plain_cell(cell) for cell in row] for row in found[1:]] == [list(row) for row in rows]
+    assert not any(cell.startswith(("=", "+", "-", "@", "\t")) for row in found for cell in row)
+
+
+def test_a_formula_comes_back_as_it_was() -> None:
+    row = ["=SUM(1)", "-7", LINK, "", "down", "2012-01-01T00:00:00Z", "", "L3", "'quoted', \"x\""]
+    (event,) = read(csv_head() + csv_lines([row]))
+    assert (event.source, event.source_id, event.detail) == (row[0], row[1], row[8])
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)
+
+
+@given(st.lists(JSON), st.integers(1, 7), st.sampled_from([None, 1]))
+def test_records_are_those_of_the_list_however_it_is_cut(
+    values: list[object], step: int, indent: int | None
+) -> None:
+    class Slow(io.StringIO):
+        def read(self, size: int | None = -1, /) -> str:
+            return super().read(step)
+
+    text = json.dumps(values, indent=indent)
+    assert [value for _, value in records_of(Slow(text), "events")] == values
+    text = json.dumps({"events": values}, indent=indent)
+    assert [value for _, value in records_of(Slow(text), "events")] == values
