@@ -122,6 +122,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_duties_link_id", "duties", ["link_id", "event_id"])
     op.create_index("ix_duties_event_id", "duties", ["event_id"])
+    op.create_index("ix_duties_rule_version_id", "duties", ["rule_version_id", "start", "event_id"])
     missing, due = sa.text("is_due AND ticket_number IS NULL"), sa.text("is_due")
     op.create_index(
         "ix_duties_missing",
@@ -157,6 +158,28 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(["link_id"], ["links.id"], name="fk_duty_sums_link_id_links"),
     )
+    op.create_table(
+        "service_losses",
+        sa.Column("site_id", sa.Integer(), nullable=False),
+        sa.Column("start", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("end", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("is_unsure", sa.Boolean(), nullable=False),
+        sa.Column("event_id", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("site_id", "start", name="pk_service_losses"),
+        sa.ForeignKeyConstraint(["site_id"], ["sites.id"], name="fk_service_losses_site_id_sites"),
+        sa.ForeignKeyConstraint(
+            ["event_id"], ["events.id"], name="fk_service_losses_event_id_events"
+        ),
+    )
+    op.create_index("ix_service_losses_event_id", "service_losses", ["event_id"])
+    op.create_table(
+        "duty_ripenings",
+        sa.Column("link_id", sa.Integer(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("link_id", name="pk_duty_ripenings"),
+        sa.ForeignKeyConstraint(["link_id"], ["links.id"], name="fk_duty_ripenings_link_id_links"),
+    )
+    op.create_index("ix_duty_ripenings_at", "duty_ripenings", ["at"])
     op.bulk_insert(
         rules,
         [
@@ -215,5 +238,13 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for table in ("duty_sums", "duties", "duty_forces", "duty_rule_versions", "duty_rules"):
+    for table in (
+        "duty_ripenings",
+        "service_losses",
+        "duty_sums",
+        "duties",
+        "duty_forces",
+        "duty_rule_versions",
+        "duty_rules",
+    ):
         op.drop_table(table)
