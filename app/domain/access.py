@@ -191,6 +191,24 @@ def refusal_to_write(actor: Actor, ticket: TicketFacts) -> str | None:
     return "A reader may not change tickets; ask for the role reporter or operator"
 
 
+def refusal_to_report(actor: Actor) -> str | None:
+    """Why this account may not report network events, or None."""
+    if (reason := refusal_by_scope(actor, Scope.EVENTS)) is not None:
+        return reason
+    if actor.kind is Kind.PARTNER and actor.read_only:
+        return "This account is read-only; reporting events needs the right to write"
+    if actor.kind is Kind.PERSON and not actor.is_operator:
+        return "Only operators may report events"
+    return None
+
+
+def require_report(actor: Actor) -> None:
+    """Raise ``Forbidden`` unless the actor may report network events."""
+    reason = refusal_to_report(actor)
+    if reason is not None:
+        raise Forbidden(reason)
+
+
 def require_read(actor: Actor, ticket: TicketFacts) -> None:
     """Raise ``NotFound``, as for an unknown number, unless the actor may read the ticket."""
     if not may_read(actor, ticket):

@@ -5,6 +5,7 @@ from app.models.base import Base, UtcTime
 from app.models.calls import AccountDay, PartnerCall
 from app.models.changes import Change, ChangedField, Counter, PortalFact, Refusal
 from app.models.desk import BulkChange, BulkChangeTicket, SavedFilter, TicketVisit
+from app.models.duty import Duty, DutyForce, DutyRule, DutyRuleVersion, DutySum
 from app.models.event_imports import EventImport, EventImportPart, EventsOfImport
 from app.models.events import Event, EventSource
 from app.models.feeds import CalendarFeed
@@ -81,6 +82,11 @@ __all__ = [
     "ChangedField",
     "Counter",
     "DetectedEvent",
+    "Duty",
+    "DutyForce",
+    "DutyRule",
+    "DutyRuleVersion",
+    "DutySum",
     "Event",
     "EventImport",
     "EventImportPart",

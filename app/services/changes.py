@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 
 from app.domain.access import Writer
 from app.models import Change, ChangedField, Counter
+from app.services.bulk_rows import insert_rows
 
 TICKET = "ticket"
 _counters = cast(Table, Counter.__table__)
@@ -68,6 +69,13 @@ _logged = (
 _INSERT_ALL: Final = select(_added.c.id).add_cte(_logged)
 """PostgreSQL only: number, change and fields in one round trip. From the number to the commit all
 other writers wait."""
+
+
+_CHANGE_COLUMNS: Final = (
+    *("id", "kind", "thing_id", "version"),
+    *("at", "actor_kind", "actor_account", "actor_id", "partner_id"),
+    *("author", "claims", "door", "remote", "request_digest"),
+)
 
 
 @dataclass(frozen=True)
@@ -139,6 +147,50 @@ def record_change(
     if rows:
         connection.execute(_INSERT_FIELDS, [{"change_id": number, **row} for row in rows])
     return number
+
+
+def record_changes(
+    session: Session,
+    by: Writer,
+    kind: str,
+    changes: Sequence[tuple[int, int, Sequence[FieldChange]]],
+) -> int:
+    """Write one change for each thing of a kind, given by key, new version and fields, at the
+    writer's ``now``; the id of the last one, 0 where there is none.
+
+    Rows go in by the thousand: the log's lock is held until the commit, and all who write wait.
+    """
+    if not changes:
+        return 0
+    session.flush()
+    last = take_number(session, "change", len(changes))
+    claims = json.dumps(dict(by.claims), ensure_ascii=False) if by.claims else ""
+    actor = by.actor
+    common = (
+        *(by.now, actor.kind.value, actor.account, actor.account_id, actor.partner_id),
+        *(by.shown_author, claims, by.door.value, by.remote, by.request_digest),
+    )
+    numbers = range(last - len(changes) + 1, last + 1)
+    insert_rows(
+        session,
+        Change,
+        _CHANGE_COLUMNS,
+        [
+            (number, kind, thing_id, version, *common)
+            for number, (thing_id, version, _) in zip(numbers, changes, strict=True)
+        ],
+    )
+    insert_rows(
+        session,
+        ChangedField,
+        ("change_id", "position", "field", "old", "new"),
+        [
+            (number, position, item.field, item.old, item.new)
+            for number, (*_, fields) in zip(numbers, changes, strict=True)
+            for position, item in enumerate(fields)
+        ],
+    )
+    return last
 
 
 def changes_of(

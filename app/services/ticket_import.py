@@ -33,8 +33,6 @@ from app.domain.ticket_file_reading import ReadTicket, read_tickets
 from app.domain.tickets import DEFAULT_TYPE_OF_PROBLEM, Network
 from app.models import (
     Base,
-    Change,
-    ChangedField,
     ExternalReference,
     ImportedTicket,
     Link,
@@ -47,7 +45,8 @@ from app.models import (
     UnknownLink,
 )
 from app.services import ticket_words
-from app.services.changes import TICKET, take_number
+from app.services.bulk_rows import insert_rows
+from app.services.changes import TICKET, FieldChange, record_changes, take_number
 from app.services.nearest_names import NearestNames
 from app.services.ticket_fields import as_logged
 
@@ -433,11 +432,11 @@ def _write(session: Session, by: Writer, source: str, outcomes: Sequence[Outcome
             [(name, text) for name in _LOGGED if (text := as_logged(logged.get(name))) is not None]
         )
     session.execute(insert(_table(Ticket)), tickets)
-    _insert(session, TicketLink, _LINK_COLUMNS, links)
-    _insert(session, TicketSite, _SITE_COLUMNS, sites)
-    _insert(session, UnknownLink, ("ticket_number", "name", "link_id"), words)
-    _insert(session, ExternalReference, _REFERENCE_COLUMNS, references)
-    _insert(session, ImportedTicket, _KEY_COLUMNS, keys)
+    insert_rows(session, TicketLink, _LINK_COLUMNS, links)
+    insert_rows(session, TicketSite, _SITE_COLUMNS, sites)
+    insert_rows(session, UnknownLink, ("ticket_number", "name", "link_id"), words)
+    insert_rows(session, ExternalReference, _REFERENCE_COLUMNS, references)
+    insert_rows(session, ImportedTicket, _KEY_COLUMNS, keys)
     _log(session, by, first, logs)
     numbers = range(first, first + count)
     for place in range(0, count, ticket_words.AT_ONCE):
@@ -466,56 +465,12 @@ def _log(
     session: Session, by: Writer, first: int, logs: Sequence[Sequence[tuple[str, str]]]
 ) -> None:
     """One change for each of the tickets from ``first`` on, with the fields that it brought."""
-    start = take_number(session, "change", len(logs)) - len(logs) + 1
-    common = {
-        "kind": TICKET,
-        "version": 1,
-        "at": by.now,
-        "actor_kind": by.actor.kind,
-        "actor_account": by.actor.account,
-        "actor_id": by.actor.account_id,
-        "partner_id": None,
-        "author": by.shown_author,
-        "claims": "",
-        "door": by.door,
-        "remote": by.remote,
-        "request_digest": None,
-    }
-    changes = range(start, start + len(logs))
-    session.execute(
-        insert(_table(Change)),
+    record_changes(
+        session,
+        by,
+        TICKET,
         [
-            {"id": change, "thing_id": number, **common}
-            for number, change in enumerate(changes, first)
+            (number, 1, [FieldChange(name, None, text) for name, text in log])
+            for number, log in enumerate(logs, first)
         ],
     )
-    fields = [
-        (change, place, name, text)
-        for change, log in zip(changes, logs, strict=True)
-        for place, (name, text) in enumerate(log)
-    ]
-    _insert(session, ChangedField, ("change_id", "position", "field", "new"), fields)
-
-
-def _insert(
-    session: Session, kind: type[Base], columns: Sequence[str], rows: Sequence[_Row]
-) -> None:
-    """Insert rows of numbers and texts by the driver itself: a quarter of the time of doing it by
-    statements, and everybody who writes waits."""
-    if not rows:
-        return
-    connection = session.connection()
-    names = ", ".join(columns)
-    table = _table(kind).name
-    if connection.dialect.name == "sqlite":
-        marks = ", ".join("?" * len(columns))
-        connection.exec_driver_sql(
-            f"INSERT INTO {table} ({names}) VALUES ({marks})",  # noqa: S608  # names of ours
-            list(rows),
-        )
-        return
-    driver = connection.connection.driver_connection
-    assert driver is not None
-    with driver.cursor() as cursor, cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
-        for row in rows:
-            copy.write_row(row)
