@@ -5,7 +5,15 @@ from app.models.base import Base, UtcTime
 from app.models.calls import AccountDay, PartnerCall
 from app.models.changes import Change, ChangedField, Counter, PortalFact, Refusal
 from app.models.desk import BulkChange, BulkChangeTicket, SavedFilter, TicketVisit
-from app.models.duty import Duty, DutyForce, DutyRule, DutyRuleVersion, DutySum
+from app.models.duty import (
+    Duty,
+    DutyForce,
+    DutyRipening,
+    DutyRule,
+    DutyRuleVersion,
+    DutySum,
+    ServiceLoss,
+)
 from app.models.event_imports import EventImport, EventImportPart, EventsOfImport
 from app.models.events import Event, EventSource
 from app.models.feeds import CalendarFeed
@@ -50,6 +58,7 @@ from app.models.registry import (
 )
 from app.models.relations import Acknowledgement, TicketRelation
 from app.models.search import TicketWords
+from app.models.statistics import FactBlock
 from app.models.tickets import (
     ExternalReference,
     ImportedTicket,
@@ -84,6 +93,7 @@ __all__ = [
     "DetectedEvent",
     "Duty",
     "DutyForce",
+    "DutyRipening",
     "DutyRule",
     "DutyRuleVersion",
     "DutySum",
@@ -95,6 +105,7 @@ __all__ = [
     "EventTicket",
     "EventsOfImport",
     "ExternalReference",
+    "FactBlock",
     "FactSource",
     "FailedLogins",
     "HandMade",
@@ -125,6 +136,7 @@ __all__ = [
     "RequestKey",
     "ResetLink",
     "SavedFilter",
+    "ServiceLoss",
     "Site",
     "SiteAsn",
     "SiteContact",

@@ -1,7 +1,7 @@
 """Rows of the rules that say when a ticket is to be written, and of what they ask for.
 
-``Duty`` and ``DutySum`` are kept results: they can be thrown away and reckoned anew at any time.
-The others are people's own.
+``ServiceLoss``, ``Duty``, ``DutySum`` and ``DutyRipening`` are kept results: they can be thrown away
+and reckoned anew at any time. The others are people's own.
 """
 
 from __future__ import annotations
@@ -153,3 +153,28 @@ class DutySum(Base):
     unsure: Mapped[int]
     losses: Mapped[int]
     """Duties because a T1 was cut off."""
+
+
+class ServiceLoss(Base):
+    """A time in which a T1 had no LHCOPN link and no recorded backup of it up: kept."""
+
+    __tablename__ = "service_losses"
+
+    site_id: Mapped[int] = mapped_column(ForeignKey("sites.id"), primary_key=True)
+    start: Mapped[datetime] = mapped_column(UtcTime, primary_key=True)
+    end: Mapped[datetime | None] = mapped_column(UtcTime)
+    """None = it goes on."""
+    is_unsure: Mapped[bool]
+    """No backup of a primary link to the T0 was recorded then."""
+    event_id: Mapped[int] = mapped_column(ForeignKey("events.id"), index=True)
+    """The detected event that answers for it: a T1's loss is one duty."""
+
+
+class DutyRipening(Base):
+    """When the duties of a link with an event that goes on are to be looked at again: kept."""
+
+    __tablename__ = "duty_ripenings"
+
+    link_id: Mapped[int] = mapped_column(ForeignKey("links.id"), primary_key=True)
+    at: Mapped[datetime] = mapped_column(UtcTime, index=True)
+    """When the event will have lasted longer than a clause says, or the LHC begins or stops."""

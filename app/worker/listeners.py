@@ -12,7 +12,8 @@ from typing import TypeAlias
 
 from app.worker.context import Context
 from app.worker.mails import plan_mails
+from app.worker.statistics import keep_facts
 
 Listener: TypeAlias = Callable[[Context], None]
 
-LISTENERS: list[Listener] = [plan_mails]
+LISTENERS: list[Listener] = [plan_mails, keep_facts]

@@ -157,6 +157,28 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(["link_id"], ["links.id"], name="fk_duty_sums_link_id_links"),
     )
+    op.create_table(
+        "service_losses",
+        sa.Column("site_id", sa.Integer(), nullable=False),
+        sa.Column("start", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("end", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("is_unsure", sa.Boolean(), nullable=False),
+        sa.Column("event_id", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("site_id", "start", name="pk_service_losses"),
+        sa.ForeignKeyConstraint(["site_id"], ["sites.id"], name="fk_service_losses_site_id_sites"),
+        sa.ForeignKeyConstraint(
+            ["event_id"], ["events.id"], name="fk_service_losses_event_id_events"
+        ),
+    )
+    op.create_index("ix_service_losses_event_id", "service_losses", ["event_id"])
+    op.create_table(
+        "duty_ripenings",
+        sa.Column("link_id", sa.Integer(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("link_id", name="pk_duty_ripenings"),
+        sa.ForeignKeyConstraint(["link_id"], ["links.id"], name="fk_duty_ripenings_link_id_links"),
+    )
+    op.create_index("ix_duty_ripenings_at", "duty_ripenings", ["at"])
     op.bulk_insert(
         rules,
         [
@@ -215,5 +237,13 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for table in ("duty_sums", "duties", "duty_forces", "duty_rule_versions", "duty_rules"):
+    for table in (
+        "duty_ripenings",
+        "service_losses",
+        "duty_sums",
+        "duties",
+        "duty_forces",
+        "duty_rule_versions",
+        "duty_rules",
+    ):
         op.drop_table(table)
