@@ -177,7 +177,7 @@ class _Reader:
             repeats = self._repeats(message, found)
         if found:
             message = replace(message, problems=tuple(found))
-        return ReadEvent(message, repeats)
+        return ReadEvent(message, 0 if found else repeats)
 
     def _zoned(self, cell: str, where: str, column: str, problems: list[Problem]) -> str:
         """The time of a cell without a zone, with that which a person said; "" = told as wrong."""
