@@ -1,7 +1,7 @@
 """Rows of the rules that say when a ticket is to be written, and of what they ask for.
 
-``ServiceLoss``, ``Duty``, ``DutySum`` and ``DutyRipening`` are kept results: they can be thrown away
-and reckoned anew at any time. The others are people's own.
+``ServiceLoss``, ``Duty``, ``DutySum`` and ``DutyRipening`` are kept results: they can be thrown
+away and reckoned anew. The others are people's own.
 """
 
 from __future__ import annotations
