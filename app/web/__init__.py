@@ -35,6 +35,7 @@ from app.web import (
     list_columns,  # noqa: F401  (its address is on the blueprint of tickets)
     login,
     mails,
+    notices,
     partners,
     people,
     profile,
@@ -81,6 +82,7 @@ def register(flask_app: Flask) -> None:
         home,
         calendar,
         feeds,
+        notices,
         tickets,
         attachments,
         tickets_csv,
@@ -136,6 +138,7 @@ def _surroundings() -> dict[str, Any]:
         "home": "Home",
         "calendar": "Calendar",
         "feeds": "Calendar",
+        "notices": "Calendar",
         "tickets": "Tickets",
         "attachments": "Tickets",
         "filters": "Tickets",

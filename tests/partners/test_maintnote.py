@@ -19,8 +19,8 @@ SAMPLES = Path(__file__).parent.parent / "notices_sample"
 
 
 def sample(name: str) -> bytes:
-    """A file of the samples."""
-    return (SAMPLES / name).read_bytes()
+    """A file of the samples, with the line ends of mails and calendars."""
+    return (SAMPLES / name).read_bytes().replace(b"\n", b"\r\n")
 
 
 def changed(old: str, new: str, name: str = "new.ics") -> bytes:

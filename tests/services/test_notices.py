@@ -33,7 +33,7 @@ GRIDKA, PIC = "CERN-GRIDKA-LHCOPN-001", "CERN-PIC-LHCOPN-001"
 
 def sample(name: str, *changes: tuple[str, str]) -> bytes:
     """A file of the samples, with texts replaced by others."""
-    text = (SAMPLES / name).read_bytes().decode()
+    text = (SAMPLES / name).read_text(encoding="utf-8").replace("\n", "\r\n")
     for old, new in changes:
         assert old in text, old
         text = text.replace(old, new)
