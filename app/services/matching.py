@@ -42,6 +42,9 @@ class Figure(Protocol):
     """Something that is kept and follows what changed. Both calls are in the transaction that
     moves the cursor or keeps the result; neither commits."""
 
+    def has_work(self, session: Session, span: Span, now: datetime) -> bool:
+        """Whether these changes concern it beyond what ``follow`` is told; writes nothing."""
+
     def touch(self, session: Session, span: Span, now: datetime) -> None:
         """The changes of this span of the log are worked in: note what they concern."""
 
@@ -78,11 +81,18 @@ class Pending:
     span: Span
     things: frozenset[Thing]
     stale: int
+    others: bool = False
+    """Whether another figure has work of its own."""
 
     @property
     def is_empty(self) -> bool:
         """Whether the figures would stay as they are."""
-        return not self.things and not self.stale
+        return not (self.things or self.stale or self.others)
+
+    @property
+    def is_small(self) -> bool:
+        """Whether a page can do it on its way."""
+        return len(self.things) + self.stale <= AT_ONCE
 
 
 def freshness(session: Session) -> Freshness:
@@ -94,18 +104,27 @@ def freshness(session: Session) -> Freshness:
 def pending(session: Session, now: datetime) -> Pending:
     """What there is to work in."""
     span = _span(session)
-    return Pending(span, frozenset(touched_things(session, span, now)), _stale_count(session))
+    things = frozenset(touched_things(session, span, now))
+    others = any(figure.has_work(session, span, now) for figure in FIGURES)
+    return Pending(span, things, _stale_count(session), others)
 
 
 def bring_up_to_date(
-    session: Session, now: datetime, *, most: int = AT_ONCE, everything: bool = False
+    session: Session,
+    now: datetime,
+    *,
+    most: int = AT_ONCE,
+    everything: bool = False,
+    waits: bool = True,
 ) -> Freshness:
     """Work in what changed, and reckon up to ``most`` links anew; in the caller's transaction,
     which may write. Call again while it answers that something is stale.
 
-    ``everything`` notes all links as stale first.
+    ``everything`` notes all links as stale first. Without ``waits`` nothing is done while somebody
+    else does it.
     """
-    _lock(session)
+    if not _lock(session, waits=waits):
+        return freshness(session)
     span = _span(session)
     things = touched_things(session, span, now)
     if everything:
@@ -167,14 +186,15 @@ def _span(session: Session) -> Span:
     return Span(begins, max(begins, newest))
 
 
-def _lock(session: Session) -> None:
-    """Hold the cursor's row, which is made when missing."""
+def _lock(session: Session, *, waits: bool = True) -> bool:
+    """Hold the cursor's row, which is made when missing; False if another has it."""
     session.execute(
         _INSERT[session.get_bind().dialect.name](PortalFact)
         .values(name=CURSOR, value="0")
         .on_conflict_do_nothing(index_elements=["name"])
     )
-    session.execute(_fact(CURSOR).with_for_update())
+    held = session.execute(_fact(CURSOR).with_for_update(skip_locked=not waits))
+    return held.first() is not None
 
 
 def _fact(name: str) -> Any:
