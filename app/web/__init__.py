@@ -26,6 +26,7 @@ from app.web import (
     cric,
     encoding,
     errors,
+    event_matching,
     feeds,
     filters,
     guide,
@@ -35,6 +36,8 @@ from app.web import (
     list_columns,  # noqa: F401  (its address is on the blueprint of tickets)
     login,
     mails,
+    matching,
+    matching_rules,
     partners,
     people,
     profile,
@@ -103,6 +106,9 @@ def register(flask_app: Flask) -> None:
         second_factor,
         reset,
         work,
+        matching,
+        matching_rules,
+        event_matching,
     ):
         flask_app.register_blueprint(module.blueprint)
     mails.register(flask_app)
