@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 _DAY = timedelta(days=1)
 _SATURDAY = 5
+_WEEK = timedelta(days=7)
+_FIRST_MONDAY = datetime(1970, 1, 5, tzinfo=UTC)
 
 
 def add_working_days(start: datetime, days: int) -> datetime:
@@ -35,3 +37,14 @@ def working_days_before(moment: datetime, days: int) -> datetime:
                 return moment - remaining
             remaining -= step
         moment = midnight
+
+
+def working_time_between(start: datetime, end: datetime) -> timedelta:
+    """The working time that passes from ``start`` to ``end`` (UTC); nothing if it ends before."""
+    return max(_worked_until(end) - _worked_until(start), timedelta())
+
+
+def _worked_until(moment: datetime) -> timedelta:
+    """The working time since the first Monday of 1970."""
+    weeks, rest = divmod(moment - _FIRST_MONDAY, _WEEK)
+    return weeks * _SATURDAY * _DAY + min(rest, _SATURDAY * _DAY)

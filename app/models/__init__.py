@@ -58,6 +58,7 @@ from app.models.registry import (
 )
 from app.models.relations import Acknowledgement, TicketRelation
 from app.models.search import TicketWords
+from app.models.statistics import FactBlock
 from app.models.tickets import (
     ExternalReference,
     ImportedTicket,
@@ -104,6 +105,7 @@ __all__ = [
     "EventTicket",
     "EventsOfImport",
     "ExternalReference",
+    "FactBlock",
     "FactSource",
     "FailedLogins",
     "HandMade",

@@ -1,7 +1,7 @@
 """Rows of the rules that say when a ticket is to be written, and of what they ask for.
 
-``ServiceLoss``, ``Duty``, ``DutySum`` and ``DutyRipening`` are kept results: they can be thrown away
-and reckoned anew at any time. The others are people's own.
+``ServiceLoss``, ``Duty``, ``DutySum`` and ``DutyRipening`` are kept results: they can be thrown
+away and reckoned anew. The others are people's own.
 """
 
 from __future__ import annotations
@@ -103,6 +103,8 @@ class Duty(Base):
             postgresql_where=text("is_due"),
         ),
         Index(None, "event_id"),
+        # the rows behind what a rule would have asked for
+        Index(None, "rule_version_id", "start", "event_id"),
     )
 
     rule_version_id: Mapped[int] = mapped_column(

@@ -190,7 +190,7 @@ def _storming(clause: Clause, events: Events, beginnings: Beginnings, running: S
 
 # ---------- sums
 
-SUMS: Final = ("site", "quarter", "asked", "there", "late", "unsure", "losses")
+SUMS: Final = ("link", "site", "quarter", "asked", "there", "late", "unsure", "losses")
 """Columns of ``summed``; site 0 is the whole network, each duty once."""
 
 
@@ -198,6 +198,7 @@ SUMS: Final = ("site", "quarter", "asked", "there", "late", "unsure", "losses")
 class Judged:
     """The duties of one rule with what the sums are made by, side by side."""
 
+    links: Times
     starts: Times
     """Of the events."""
     there_at: Times
@@ -212,13 +213,14 @@ class Judged:
 
 
 def summed(duties: Judged) -> pd.DataFrame:
-    """How many tickets were asked for and were there, by site and quarter of the event's start.
+    """How many tickets were asked for and were there, by link, site and quarter of the event.
 
     A duty on a link between two T1s counts for both, and once in the whole (site 0).
     """
     there = duties.there_at < NEVER
     frame = pd.DataFrame(
         {
+            "link": duties.links,
             "quarter": quarters_of(duties.starts),
             "asked": 1,
             "there": there.astype(np.int64),
@@ -232,7 +234,8 @@ def summed(duties: Judged) -> pd.DataFrame:
         frame[sites >= 0].assign(site=sites[sites >= 0]) for sites in (duties.t1_a, duties.t1_b)
     ]
     every = pd.concat(parts, ignore_index=True)
-    return every.groupby(["site", "quarter"], as_index=False)[list(SUMS[2:])].sum()[list(SUMS)]
+    groups = every.groupby(["link", "site", "quarter"], as_index=False)
+    return groups[list(SUMS[3:])].sum()[list(SUMS)]
 
 
 def quarters_of(starts: Times) -> Times:

@@ -313,6 +313,7 @@ def test_many_links_storm_as_one_does(minutes: list[int], more_than: int) -> Non
 
 def test_a_duty_of_two_t1s_counts_for_both_and_once_in_the_whole() -> None:
     judged = Judged(
+        links=np.array([9, 9, 9]),
         starts=np.array([at("2012-03-31T23:59:59Z"), at("2012-04-01"), at("2012-04-02")]),
         there_at=np.array([at("2012-04-01"), at("2012-04-03"), int(NEVER)]),
         due_at=np.array([at("2012-04-02"), at("2012-04-02"), at("2012-04-03")]),
@@ -322,11 +323,11 @@ def test_a_duty_of_two_t1s_counts_for_both_and_once_in_the_whole() -> None:
         t1_b=np.array([-1, 3, -1]),
     )
     assert summed(judged).to_dict("split")["data"] == [
-        [0, 8048, 1, 1, 0, 0, 0],
-        [0, 8049, 2, 1, 1, 1, 1],
-        [2, 8048, 1, 1, 0, 0, 0],
-        [2, 8049, 2, 1, 1, 1, 1],
-        [3, 8049, 1, 1, 1, 1, 1],
+        [9, 0, 8048, 1, 1, 0, 0, 0],
+        [9, 0, 8049, 2, 1, 1, 1, 1],
+        [9, 2, 8048, 1, 1, 0, 0, 0],
+        [9, 2, 8049, 2, 1, 1, 1, 1],
+        [9, 3, 8049, 1, 1, 1, 1, 1],
     ]
 
 

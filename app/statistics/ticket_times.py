@@ -1,0 +1,95 @@
+"""GGUS's times of tickets: response, solution, waiting, lifetime; averages and medians.
+
+Response and solution are in working days (24 h between Monday 00:00 and Saturday 00:00 UTC),
+waiting and lifetime in calendar days of 24 h. A ticket of which a time is not known, or not over,
+does not count for it; only a wait that goes on counts as far as it has got.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from app.statistics.ticket_counts import Mask, Named, groups_of, periods_of
+from app.statistics.ticket_facts import NOT_SET, Table, TicketFacts
+
+DAY: Final = 86_400_000_000
+"""Microseconds."""
+_WEEK: Final = 7 * DAY
+_WORKED: Final = 5 * DAY
+_FIRST_MONDAY: Final = 4 * DAY
+"""1970-01-05."""
+MEASURES: Final = ("response", "solution", "waiting", "lifetime")
+WORKING: Final = frozenset({"response", "solution"})
+"""What is in working days."""
+Days = npt.NDArray[np.float64]
+
+
+def working_days(start: Table, end: Table) -> Days:
+    """The working days between two times, 0 where the second is the earlier."""
+    days: Days = np.maximum(_worked_until(end) - _worked_until(start), 0) / DAY
+    return days
+
+
+def _worked_until(times: Table) -> Table:
+    weeks, rest = np.divmod(times - _FIRST_MONDAY, _WEEK)
+    worked: Table = weeks * _WORKED + np.minimum(rest, _WORKED)
+    return worked
+
+
+def measured(tickets: Table, measure: str, now: int) -> Days:
+    """One time of each ticket in days; NaN where it does not count for it."""
+    if measure == "waiting":
+        goes_on = tickets["waiting_since"] != NOT_SET
+        whole = np.where(tickets["waited"] != NOT_SET, tickets["waited"], 0)
+        running = np.where(goes_on, np.maximum(now - tickets["waiting_since"], 0), 0)
+        ever = goes_on | (tickets["waited"] != NOT_SET)
+        return np.where(ever, (whole + running) / DAY, np.nan)
+    over = tickets["responded"] if measure == "response" else tickets["ended"]
+    known = over != NOT_SET
+    until = np.where(known, over, tickets["created"])
+    if measure in WORKING:
+        days = working_days(tickets["created"], until)
+    else:
+        days = np.maximum(until - tickets["created"], 0) / DAY
+    return np.where(known, days, np.nan)
+
+
+def summed_up(
+    facts: TicketFacts,
+    mask: Mask,
+    edges: Sequence[int],
+    now: int,
+    by: str = "",
+    named: Sequence[Named] = (),
+) -> pd.DataFrame:
+    """The times by period of creation, or by value of a property over all periods.
+
+    Without ``by`` a row for each period (0, 1, ...), else for each value that any ticket has, in
+    its order. Columns: ``tickets``, and of each measure its name with ``_count``, ``_mean`` and
+    ``_median`` in days (NaN where no ticket counts).
+    """
+    periods = periods_of(facts.tickets["created"], edges)
+    usable = mask & (periods >= 0)
+    if by:
+        groups = groups_of(facts, by, named)
+        kept = usable[groups.tickets]
+        rows, keys = groups.tickets[kept], groups.places[kept]
+        index: list[Any] = list(groups.values)
+    else:
+        rows = np.flatnonzero(usable)
+        keys = periods[rows]
+        index = list(range(len(edges) - 1))
+    tickets = facts.tickets[rows]
+    table = pd.DataFrame({"tickets": np.bincount(keys, minlength=len(index))})
+    for measure in MEASURES:
+        days = pd.Series(measured(tickets, measure, now)).groupby(keys)
+        for name in ("count", "mean", "median"):
+            table[f"{measure}_{name}"] = days.agg(name)
+        table[f"{measure}_count"] = table[f"{measure}_count"].fillna(0).astype(int)
+    table.index = pd.Index(index)
+    return table[table["tickets"] > 0] if by else table
