@@ -16,7 +16,7 @@ from app.extensions import db
 from app.models import Event
 from app.services.event_matches import matches_of
 from app.services.matching_by_hand import link_by_hand, undo_decision, unlink_by_hand
-from app.web.figures import fresh_figures
+from app.web.freshness import fresh_figures
 from app.web.htmx import go_to
 from app.web.login import acting, writer
 
