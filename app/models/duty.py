@@ -103,6 +103,8 @@ class Duty(Base):
             postgresql_where=text("is_due"),
         ),
         Index(None, "event_id"),
+        # the rows behind what a rule would have asked for
+        Index(None, "rule_version_id", "start", "event_id"),
     )
 
     rule_version_id: Mapped[int] = mapped_column(

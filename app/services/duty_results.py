@@ -295,8 +295,8 @@ class _Facts:
 
 def _settle_links(session: Session, judgement: _Judgement, links: Sequence[int]) -> None:
     facts = facts_of(session, judgement, DetectedEvent.link_id.in_(links))
-    beginnings = _beginnings(session, Event.link_id.in_(links))
-    losses = _kept_losses(session, facts, judgement.moment)
+    beginnings = beginnings_of(session, Event.link_id.in_(links))
+    losses = kept_losses(session, facts, judgement.now)
     taken: set[int] = set()
     rows: dict[tuple[int, int], tuple[Any, ...]] = {}
     sums: dict[tuple[int, int, int, str], tuple[int, ...]] = {}
@@ -393,7 +393,8 @@ def _first_tickets(session: Session, which: ColumnElement[bool]) -> Mapping[int,
     return found
 
 
-def _beginnings(session: Session, which: ColumnElement[bool]) -> Beginnings:
+def beginnings_of(session: Session, which: ColumnElement[bool]) -> Beginnings:
+    """The raw beginnings of the events for which this holds."""
     rows = session.execute(
         select(Event.link_id, _in_microseconds(session, Event.start), EventOfDetected.detected_id)
         .join(EventOfDetected, EventOfDetected.event_id == Event.id)
@@ -403,7 +404,8 @@ def _beginnings(session: Session, which: ColumnElement[bool]) -> Beginnings:
     return Beginnings(np.array(links, np.int64), _times(starts), np.array(events, np.int64))
 
 
-def _kept_losses(session: Session, facts: _Facts, now: int) -> Losses:
+def kept_losses(session: Session, facts: _Facts, now: datetime) -> Losses:
+    """The losses for which these events answer; one that goes on ends now."""
     rows: list[Any] = []
     for part in _parts(facts.events.ids.tolist()):
         rows += session.execute(
@@ -419,7 +421,7 @@ def _kept_losses(session: Session, facts: _Facts, now: int) -> Losses:
     return Losses(
         np.array(sites, np.int64),
         _times(starts),
-        _times(ends, otherwise=now),
+        _times(ends, otherwise=microseconds(now)),
         np.array([bool(one) for one in unsure], np.bool_),
         np.array(events, np.int64),
     )

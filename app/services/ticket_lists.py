@@ -7,7 +7,19 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, true
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Select,
+    and_,
+    case,
+    exists,
+    func,
+    or_,
+    select,
+    true,
+    union_all,
+)
 from sqlalchemy.orm import Session, aliased
 
 from app.domain.tickets import CLOSED_STATES, OPEN_STATES, Priority, State
@@ -39,6 +51,8 @@ SORTS: dict[str, ColumnElement[Any]] = {
     "changed": Ticket.changed_at.expression,
 }
 """What a list may be sorted by; a leading ``-`` turns it round."""
+_ALL: dict[str, set[str]] = {"state": set(State), "priority": set(Priority)}
+"""Where all values are asked, none need be looked at."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +120,8 @@ def condition_of(
 ) -> ColumnElement[bool]:
     """The filter as a condition on tickets; ``internal``: found by internal words, too.
 
-    ``by_index``: the search as the full-text index finds it, else as each ticket is looked at.
+    ``by_index``: words, links and sites as their indexes find all tickets that have them, else as
+    each ticket is looked at.
     """
     parts: list[ColumnElement[bool]] = [true()]
     for column, values in (
@@ -117,15 +132,17 @@ def condition_of(
         (Ticket.unit, wanted.units),
         (Ticket.priority, wanted.priorities),
     ):
-        if values:
+        if values and set(values) != _ALL.get(column.key):
             parts.append(column.in_(values))
     if wanted.text.strip():
         search = read_search(wanted.text)
         parts.append(condition_of_search(search, internal=internal, by_index=by_index))
     if wanted.links:
-        parts.append(Ticket.number.in_(with_links(wanted.links)))
+        links = with_links(wanted.links)
+        parts.append(Ticket.number.in_(links) if by_index else has_links(wanted.links))
     if wanted.sites:
-        parts.append(Ticket.number.in_(numbers_affecting(wanted.sites)))
+        sites = numbers_affecting(wanted.sites)
+        parts.append(Ticket.number.in_(sites) if by_index else affects(wanted.sites))
     if wanted.responsible:
         parts.append(Ticket.responsible_site_id.in_(site_ids(wanted.responsible)))
     if wanted.created_from is not None:
@@ -148,10 +165,34 @@ def with_links(names: Sequence[str]) -> Select[int]:
     )
 
 
-def numbers_affecting(names: Sequence[str]) -> Select[int]:
+def numbers_affecting(names: Sequence[str]) -> CompoundSelect[int]:
     """The numbers of tickets that affect any of these sites, under any of a site's names."""
-    return select(TicketSite.ticket_number).where(
-        or_(TicketSite.name.in_(names), TicketSite.site_id.in_(site_ids(names)))
+    ids = site_ids(names)
+    others = or_(TicketSite.site_id.is_(None), TicketSite.site_id.not_in(ids))
+    return union_all(  # two, each by its index
+        select(TicketSite.ticket_number).where(TicketSite.site_id.in_(ids)),
+        select(TicketSite.ticket_number).where(TicketSite.name.in_(names), others),
+    )
+
+
+def has_links(
+    names: Sequence[str], number: ColumnElement[int] = Ticket.number.expression
+) -> ColumnElement[bool]:
+    """Whether the ticket of this number affects any of these links, looked up for it alone."""
+    return exists().where(
+        TicketLink.ticket_number == number,
+        TicketLink.link_id.in_(select(Link.id).where(Link.name.in_(names))),
+    )
+
+
+def affects(
+    names: Sequence[str], number: ColumnElement[int] = Ticket.number.expression
+) -> ColumnElement[bool]:
+    """Whether the ticket of this number affects any of these sites, looked up for it alone."""
+    own = TicketSite.ticket_number == number
+    return or_(  # two, so that each is answered by an index
+        exists().where(own, TicketSite.site_id.in_(site_ids(names))),
+        exists().where(own, TicketSite.name.in_(names)),
     )
 
 

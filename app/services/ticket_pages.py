@@ -3,30 +3,36 @@
 A page is fifty rows of perhaps a million, and databases guess badly how to come by them: by the
 index of the sort, until fifty rows pass the filter, or by whatever the filter finds, which is then
 sorted. So it is not left to guessing. Where one part of the filter finds few tickets (counted in
-an index, at most ``Effort.few``), these are collected and sorted; else each part is frequent, and
-the sort's index is walked. A search is tried on the first rows of the walk before the full-text
-index is asked: a frequent word is found there, and a list of its million tickets never made.
+an index, at most ``Effort.few``), these are collected and sorted. Else each part is frequent, and
+the first rows of the sort's index are looked at, one by one: what is frequent fills a page there.
+Parts that are frequent alone may be rare together, or all their tickets lie at the far end of the
+sort: then the part that finds the fewest is collected from its index, what the other indexes do not
+find is left out before any ticket is read, and the rest is sorted. Words are such a part: the
+full-text index is asked only where the first rows do not suffice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 from sqlalchemy import (
     ColumnElement,
+    CompoundSelect,
     Select,
     and_,
     func,
     literal,
     literal_column,
     select,
+    true,
     tuple_,
 )
 from sqlalchemy.orm import Session, joinedload, lazyload, selectinload
 
-from app.domain.access import Actor, Kind, may_read_internal
+from app.domain.access import Actor, may_read_internal
 from app.domain.tickets import Priority, State
 from app.domain.words import read_search
 from app.models import Counter, Link, Ticket, TicketLink
@@ -35,7 +41,9 @@ from app.services.ticket_lists import (
     PAGE,
     SORTS,
     TicketFilter,
+    affects,
     condition_of,
+    has_links,
     numbers_affecting,
     site_ids,
     with_links,
@@ -52,11 +60,11 @@ class Effort:
     """Up to how many tickets something is tried; smaller in tests, so that all ways are gone."""
 
     few: int = 4000
-    """So many are collected and sorted."""
+    """So many are collected and sorted at once."""
     tried: int = 300
-    """Rows in which a search is looked for before the full-text index is asked."""
-    tried_on: int = 5000
-    """Rows in which it is looked for when the index finds more than ``few``."""
+    """Rows of the sort that are looked at before the full-text index is asked."""
+    tried_on: int = 3000
+    """Rows that are looked at before anything is collected that is not few."""
     many: int = 200_000
     """So many are collected and sorted rather than walked for without end: hits may all lie
     together at the far end of the sort."""
@@ -103,11 +111,15 @@ class Page:
 
 
 @dataclass(frozen=True)
-class _Way:
-    """How rows are come by: their condition, and the index to begin with."""
+class _Part:
+    """A part of the filter that an index answers."""
 
-    condition: ColumnElement[bool]
-    index: str
+    numbers: Select[Any] | CompoundSelect[Any]
+    """The numbers of all tickets that it finds."""
+    holds: Callable[[ColumnElement[int]], ColumnElement[bool]] | None = None
+    """Whether the ticket of a number is among them, as an index says without the ticket."""
+    field: str = ""
+    """The field of the filter that ``holds`` answers."""
 
 
 def list_tickets(
@@ -173,45 +185,51 @@ class _Finder:
         self.name = wanted.sort.removeprefix("-")
         self.downwards = wanted.sort.startswith("-") is not backwards
         self._readable = readable(actor)
-        self._all_readable = actor.kind is not Kind.PARTNER
         search = read_search(wanted.text) if wanted.text.strip() else None
         self._terms = [term for term in search.terms if term.words] if search else []
         self._is_large = self._count_tickets() > effort.few
-        self._begin: str | bool | None = False  # not asked yet
+        self._few: _Part | bool | None = False  # not asked yet
 
     def rows(self, start: Position | None, limit: int) -> list[tuple[int, Any]]:
         """(number, value of the sort) of the next ``limit`` rows behind ``start``."""
-        if self.name not in _RANKS:
-            return self._page(self.name, SORTS[self.name], start, limit)
-        found: list[tuple[int, Any]] = []
-        for rank, value in self._values():
-            if start is not None and rank != start[0]:
-                if (rank > start[0]) is self.downwards:
-                    continue
-                start = None
-            column = getattr(Ticket, self.name)
-            key = (start[1], start[1]) if start is not None else None
-            part = self._page(
-                self.name, Ticket.number.expression, key, limit - len(found), column == value
-            )
-            found += [(number, rank) for number, _ in part]
-            start = None
-            if len(found) == limit:
-                break
+        if not self._is_large:
+            return self._collect(self._condition(by_index=True), "", start, limit)
+        few = self._few_without_text()
+        if few is not None:
+            return self._collect_part(few, (few,), start, limit)
+        found = None
+        if not self._is_plain:
+            found = self._walk(start, limit, self.effort.tried)
+            if found is None and self._terms and self._finds_at_most(self.effort.few):
+                return self._collect_text(start, limit)
+            if found is None:
+                found = self._walk(start, limit, self.effort.tried_on)
+            if found is None:
+                found = self._collect_fewest(start, limit)
+        if found is None:
+            found = self._walk(start, limit)
+        assert found is not None  # without a limit it comes to the end
         return found
 
     def counts(self, most: int) -> dict[str, int]:
         """How many of each state, at most ``most`` + 1."""
-        begin = self._beginning()
-        if begin is not None or not self._is_large:
-            query = select(Ticket.state, func.count()).where(
-                self._readable, self._condition(by_index=True)
-            )
-            if begin:
-                query = query.with_hint(Ticket, begin, "sqlite")
+        hint = ""
+        condition: ColumnElement[bool] | None = None
+        if not self._is_large:
+            condition = self._condition(by_index=True)
+        elif (few := self._few_without_text()) is not None:
+            hint = _INDEXES["number"]
+            condition = and_(Ticket.number.in_(few.numbers), self._condition(by_index=False))
+        elif self._terms and self._finds_at_most(self.effort.few):
+            hint = _INDEXES["number"]
+            condition = self._condition(by_index=True)
+        if condition is not None:
+            query = select(Ticket.state, func.count()).where(self._readable, condition)
+            if hint:
+                query = query.with_hint(Ticket, hint, "sqlite")
             counted = self.session.execute(query.group_by(Ticket.state))
             return {state: min(count, most + 1) for state, count in counted}
-        condition = and_(self._readable, self._condition(by_index=False))
+        condition = and_(self._readable, self._condition_of_many())
         numbers = {
             str(state): select(literal_column("1"))
             .select_from(Ticket)
@@ -235,7 +253,14 @@ class _Finder:
     def is_costly(self) -> bool:
         """Whether counting looks at many tickets one by one."""
         plain = replace(self.wanted, states=(), sort="number") == TicketFilter(sort="number")
-        return self._is_large and not plain and self._beginning_without_text() is None
+        return self._is_large and not plain and self._few_without_text() is None
+
+    @property
+    def _is_plain(self) -> bool:
+        """Whether nothing is asked but a sort, and perhaps states that this sort begins with."""
+        sort = self.wanted.sort
+        states = self.wanted.states if self.name == "state" else ()
+        return self.wanted == TicketFilter(states=states, sort=sort)
 
     def _values(self) -> Iterator[tuple[int, str]]:
         asked = {"state": self.wanted.expanded_states(), "priority": self.wanted.priorities}
@@ -246,114 +271,187 @@ class _Finder:
         ]
         return iter(values[::-1] if self.downwards else values)
 
-    def _page(
+    def _walk(
+        self, start: Position | None, limit: int, most: int | None = None
+    ) -> list[tuple[int, Any]] | None:
+        """The page by the index of the sort; None if it looked at ``most`` rows and is not full."""
+        if self.name not in _RANKS:
+            key = self._behind(SORTS[self.name], start) if start is not None else true()
+            walk = and_(self._readable, key)
+            return self._walk_index(self.name, SORTS[self.name], walk, limit, most)
+        found: list[tuple[int, Any]] = []
+        column = getattr(Ticket, self.name)
+        for rank, value in self._values():
+            if start is not None and rank != start[0] and (rank > start[0]) is self.downwards:
+                continue
+            walk = and_(self._readable, column == value)
+            if start is not None and rank == start[0]:
+                own = Ticket.number
+                walk = and_(walk, own < start[1] if self.downwards else own > start[1])
+            left = limit - len(found)
+            part = self._walk_index(self.name, Ticket.number.expression, walk, left, most)
+            if part is None:
+                return None
+            found += [(number, rank) for number, _ in part]
+            if len(found) == limit:
+                break
+        return found
+
+    def _walk_index(
         self,
-        sort: str,
+        index: str,
         column: ColumnElement[Any],
+        walk: ColumnElement[bool],
+        limit: int,
+        most: int | None,
+    ) -> list[tuple[int, Any]] | None:
+        hint = _INDEXES[index]
+        if most is None:
+            rows = self._select(and_(walk, self._condition_of_many()), hint, column)
+            return self._read(rows.limit(limit))
+        condition = self._condition(by_index=False)
+        walked = self._select(walk, hint, column).limit(most).subquery("walked")
+        value = walked.c.sorted
+        order = (value.desc(), Ticket.number.desc()) if self.downwards else (value, Ticket.number)
+        query = (
+            select(Ticket.number, value)
+            .join(walked, walked.c.number == Ticket.number)
+            .where(condition)
+            .with_hint(Ticket, _INDEXES["number"], "sqlite")
+        )
+        found = self._read(query.order_by(*order).limit(limit))
+        if len(found) == limit:
+            return found
+        further = self._select(walk, hint, column).offset(most).limit(1)
+        return None if self._read(further) else found
+
+    def _collect_fewest(self, start: Position | None, limit: int) -> list[tuple[int, Any]] | None:
+        """By the part that finds the fewest tickets, unless even these are too many."""
+        most = self.effort.many
+        parts = list(self._parts())
+        counts = self._count_parts(parts, most)
+        fewest = min(range(len(parts)), key=lambda at: counts[at], default=None)
+        least = most if fewest is None else min(most, counts[fewest])
+        # counting words takes as long as looking at some thousand tickets
+        if self._terms and least > self.effort.few * 4 and self._finds_at_most(least):
+            return self._collect_text(start, limit)
+        if fewest is None or counts[fewest] > most:
+            return None
+        return self._collect_part(parts[fewest], parts, start, limit)
+
+    def _collect_text(self, start: Position | None, limit: int) -> list[tuple[int, Any]]:
+        """All that the full-text index finds, sorted."""
+        return self._collect(self._condition(by_index=True), _INDEXES["number"], start, limit)
+
+    def _collect_part(
+        self, part: _Part, parts: Sequence[_Part], start: Position | None, limit: int
+    ) -> list[tuple[int, Any]]:
+        """All that the part finds, sorted; other ``parts`` are asked of their indexes first."""
+        numbers = part.numbers.subquery("part")
+        own = numbers.c[0]
+        held = [one.holds(own) for one in parts if one is not part and one.holds is not None]
+        hits = select(own.label("number")).where(*held).distinct().cte("hits")
+        # made once and first, whatever the database believes of it
+        hits = hits.prefix_with("MATERIALIZED")
+        answered: Any = {one.field: () for one in (part, *parts) if one.field}
+        rest = replace(self.wanted, **answered)
+        found = Ticket.number.in_(select(hits.c.number))
+        if self._terms:  # words are looked at last, and not at those of all if they are frequent
+            tried = self._collect(
+                and_(found, condition_of(replace(rest, text=""), internal=self.internal)),
+                _INDEXES["number"],
+                start,
+                self.effort.tried_on,
+                text_in=limit,
+            )
+            if len(tried) == limit:
+                return tried
+        condition = condition_of(rest, internal=self.internal, by_index=False)
+        return self._collect(and_(found, condition), _INDEXES["number"], start, limit)
+
+    def _collect(
+        self,
+        condition: ColumnElement[bool],
+        hint: str,
         start: Position | None,
         limit: int,
-        only: ColumnElement[bool] | None = None,
+        *,
+        text_in: int | None = None,
     ) -> list[tuple[int, Any]]:
-        parts = [self._readable]
-        if only is not None:
-            parts.append(only)
+        """The first of those that the condition finds; ``text_in``: so many of them by words."""
+        column = SORTS[self.name]
+        parts = [self._readable, condition]
         if start is not None:
             parts.append(self._behind(column, start))
-        begin = self._beginning_without_text() if self._is_large else ""
-        if begin is not None:  # few tickets, or few of the filter
-            way = _Way(and_(*parts, self._condition(by_index=not begin)), begin)
-            return self._read(way, column, limit)
-        walk = _Way(and_(*parts), _INDEXES[sort])
-        if self._terms:
-            tried = self._try_walk(walk, column, limit, self.effort.tried)
-            if tried is None and not self._finds_at_most(self.effort.few):
-                tried = self._try_walk(walk, column, limit, self.effort.tried_on)
-            if tried is not None:
-                return tried
-            if self._finds_at_most(self.effort.many):
-                way = _Way(and_(*parts, self._condition(by_index=True)), _INDEXES["number"])
-                return self._read(way, column, limit)
-        parts.append(self._condition(by_index=False))
-        return self._read(_Way(and_(*parts), walk.index), column, limit)
+        query = self._select(and_(*parts), hint, column).limit(limit)
+        return self._read(query if text_in is None else self._by_words(query, text_in))
+
+    def _by_words(self, query: Select[Any], limit: int) -> Select[Any]:
+        """The first of these rows that hold the words, each looked at."""
+        number, value = query.subquery("looked_at").c
+        held = condition_of_search(
+            read_search(self.wanted.text), internal=self.internal, by_index=False, number=number
+        )
+        order = (value.desc(), number.desc()) if self.downwards else (value, number)
+        return select(number, value).where(held).order_by(*order).limit(limit)
 
     def _condition(self, *, by_index: bool) -> ColumnElement[bool]:
         return condition_of(self.wanted, internal=self.internal, by_index=by_index)
+
+    def _condition_of_many(self) -> ColumnElement[bool]:
+        """The condition where perhaps all tickets are looked at: only words one by one."""
+        rest = condition_of(replace(self.wanted, text=""), internal=self.internal)
+        words = TicketFilter(text=self.wanted.text)
+        return and_(rest, condition_of(words, internal=self.internal, by_index=False))
 
     def _behind(self, column: ColumnElement[Any], start: Position) -> ColumnElement[bool]:
         key = tuple_(column, Ticket.number)
         given = tuple_(literal(start[0], column.type), literal(start[1]))
         return key < given if self.downwards else key > given
 
-    def _select(self, way: _Way, column: ColumnElement[Any]) -> Select[Any]:
-        query = select(Ticket.number, column.label("sorted")).where(way.condition)
-        if way.index:
-            query = query.with_hint(Ticket, way.index, "sqlite")
+    def _select(
+        self, condition: ColumnElement[bool], hint: str, column: ColumnElement[Any]
+    ) -> Select[Any]:
+        query = select(Ticket.number, column.label("sorted")).where(condition)
+        if hint:
+            query = query.with_hint(Ticket, hint, "sqlite")
         if column is Ticket.number.expression or column.compare(Ticket.number.expression):
             return query.order_by(Ticket.number.desc() if self.downwards else Ticket.number)
         if self.downwards:
             return query.order_by(column.desc(), Ticket.number.desc())
         return query.order_by(column, Ticket.number)
 
-    def _read(self, way: _Way, column: ColumnElement[Any], limit: int) -> list[tuple[int, Any]]:
-        rows = self.session.execute(self._select(way, column).limit(limit))
-        return [(row[0], row[1]) for row in rows]
-
-    def _try_walk(
-        self, way: _Way, column: ColumnElement[Any], limit: int, most: int
-    ) -> list[tuple[int, Any]] | None:
-        """The page, if the first ``most`` rows of the walk fill it; else None."""
-        rest = condition_of(replace(self.wanted, text=""), internal=self.internal)
-        rows = self._select(replace(way, condition=and_(way.condition, rest)), column)
-        walked = rows.limit(most).subquery("walked")
-        number, value = walked.c
-        held = condition_of_search(
-            read_search(self.wanted.text), internal=self.internal, by_index=False, number=number
-        )
-        order = (value.desc(), number.desc()) if self.downwards else (value, number)
-        query = select(number, value).where(held).order_by(*order).limit(limit)
-        found = [(row[0], row[1]) for row in self.session.execute(query)]
-        return found if len(found) == limit else None
+    def _read(self, query: Select[Any]) -> list[tuple[int, Any]]:
+        return [(row[0], row[1]) for row in self.session.execute(query)]
 
     def _finds_at_most(self, most: int) -> bool:
         """Whether the full-text index finds no more tickets than that."""
         return count_found(self.session, self._terms, most, internal=self.internal) <= most
 
-    def _beginning(self) -> str | None:
-        """The index to begin with where few tickets have to be looked at, or None."""
-        if not self._is_large:
-            return ""
-        begin = self._beginning_without_text()
-        if begin is None and self._terms and self._finds_at_most(self.effort.few):
-            return _INDEXES["number"]
-        return begin
+    def _few_without_text(self) -> _Part | None:
+        """The part of the filter that finds few tickets, or None."""
+        if isinstance(self._few, bool):
+            parts = list(self._parts())
+            counts = self._count_parts(parts, self.effort.few)
+            fewest = min(range(len(parts)), key=lambda at: counts[at], default=None)
+            is_few = fewest is not None and counts[fewest] <= self.effort.few
+            self._few = parts[fewest] if fewest is not None and is_few else None
+        return self._few
 
-    def _beginning_without_text(self) -> str | None:
-        if self._begin is False:
-            self._begin = self._find_beginning()
-        assert not isinstance(self._begin, bool)
-        return self._begin
-
-    def _find_beginning(self) -> str | None:
-        """Count what each part of the filter finds, in its index."""
-        parts = list(self._parts())
+    def _count_parts(self, parts: Sequence[_Part], most: int) -> Sequence[int]:
+        """What each part finds, in its index, at most ``most`` + 1."""
         if not parts:
-            return None
-        most = self.effort.few
-        counts = self.session.execute(
-            select(
-                *(
-                    select(func.count())
-                    .select_from(numbers.limit(most + 1).subquery())
-                    .scalar_subquery()
-                    for _, numbers in parts
-                )
-            )
-        ).one()
-        fewest = min(range(len(parts)), key=lambda at: counts[at])
-        return _INDEXES[parts[fewest][0]] if counts[fewest] <= most else None
+            return ()
+        counts = (
+            select(func.count())
+            .select_from(part.numbers.limit(most + 1).subquery())
+            .scalar_subquery()
+            for part in parts
+        )
+        return tuple(self.session.execute(select(*counts)).one())
 
-    def _parts(self) -> Iterator[tuple[str, Select[Any]]]:
-        """The parts of the filter that an index answers, each as the numbers that it finds."""
+    def _parts(self) -> Iterator[_Part]:
+        """The parts of the filter that an index answers."""
         wanted = self.wanted
         columns = (
             ("state", Ticket.state, wanted.expanded_states()),
@@ -365,31 +463,29 @@ class _Finder:
         )
         for name, column, values in columns:
             if values and set(values) != set(_RANKS.get(name, ())):
-                yield (
-                    name,
+                yield _Part(
                     select(Ticket.number)
                     .where(column.in_(values))
-                    .with_hint(Ticket, _INDEXES[name], "sqlite"),
+                    .with_hint(Ticket, _INDEXES[name], "sqlite")
                 )
         if wanted.links:
-            yield "number", with_links(wanted.links)
+            yield _Part(with_links(wanted.links), partial(has_links, wanted.links), "links")
         if wanted.sites:
-            yield "number", numbers_affecting(wanted.sites)
+            yield _Part(numbers_affecting(wanted.sites), partial(affects, wanted.sites), "sites")
         if wanted.responsible:
-            yield (
-                "responsible",
+            yield _Part(
                 select(Ticket.number).where(
                     Ticket.responsible_site_id.in_(site_ids(wanted.responsible))
-                ),
+                )
             )
         if wanted.created_from is not None or wanted.created_to is not None:
             days = TicketFilter(created_from=wanted.created_from, created_to=wanted.created_to)
-            yield "created", select(Ticket.number).where(condition_of(days))
+            yield _Part(select(Ticket.number).where(condition_of(days)))
         if wanted.to_check:
-            yield "to_check", select(Ticket.number).where(Ticket.to_check)
+            yield _Part(select(Ticket.number).where(Ticket.to_check))
         for term in read_search(wanted.text).terms:
             if term.number is not None:
-                yield "number", select(Ticket.number).where(Ticket.number == term.number)
+                yield _Part(select(Ticket.number).where(Ticket.number == term.number))
 
     def _count_tickets(self) -> int:
         """As many as were ever opened: none goes away."""

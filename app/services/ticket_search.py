@@ -17,9 +17,9 @@ from sqlalchemy import (
     Integer,
     and_,
     bindparam,
-    exists,
     false,
     or_,
+    select,
     text,
 )
 from sqlalchemy.ext.compiler import compiles
@@ -68,7 +68,8 @@ def holds(term: Term, number: ColumnElement[int], *, internal: bool) -> ColumnEl
     inside: ColumnElement[bool] = _Place(TicketWords.public, needle) > 0
     if internal:
         inside = or_(inside, _Place(TicketWords.internal, needle) > 0)
-    return exists().where(TicketWords.ticket_number == number, inside)
+    # a value, not EXISTS: of that PostgreSQL would make a join and look at every ticket's words
+    return select(inside).where(TicketWords.ticket_number == number).scalar_subquery()
 
 
 def count_found(session: Session, terms: Sequence[Term], most: int, *, internal: bool) -> int:

@@ -122,6 +122,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_duties_link_id", "duties", ["link_id", "event_id"])
     op.create_index("ix_duties_event_id", "duties", ["event_id"])
+    op.create_index("ix_duties_rule_version_id", "duties", ["rule_version_id", "start", "event_id"])
     missing, due = sa.text("is_due AND ticket_number IS NULL"), sa.text("is_due")
     op.create_index(
         "ix_duties_missing",

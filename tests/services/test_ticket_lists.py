@@ -143,6 +143,7 @@ def test_every_way_to_a_page_finds_the_same(session: Session) -> None:
                 priority=dice.choice(list(Priority)),
                 layer=dice.choice(("L3", "unknown")),
                 sites=dice.choice(((), ("pic",), ("GRIDKA", "nowhere"))),
+                links=("CERN-PIC-LHCOPN-001",) if turn % 5 in (0, 3) else (),
             )
             number = open_ticket(session, writer(cast.operator, now), new).number
             if dice.random() < 0.4:
@@ -157,6 +158,10 @@ def test_every_way_to_a_page_finds_the_same(session: Session) -> None:
         {"text": "nothing such"},
         {"text": "#7"},
         {"sites": ("pic",), "priorities": ("urgent", "top priority")},
+        {"sites": ("pic",), "text": "alpha", "states": ("open", "closed")},
+        {"sites": ("nowhere",), "layers": ("L3",), "text": '"alpha beta"'},
+        {"sites": ("GRIDKA", "nowhere"), "links": ("CERN-PIC-LHCOPN-001",)},
+        {"links": ("CERN-PIC-LHCOPN-001",), "text": "beta", "layers": ("unknown",)},
         {"responsible": ("FZK-LCG2",), "text": "frequent wor"},
         {"created_from": date(2026, 1, 1), "layers": ("unknown",), "states": ("open",)},
     ]
