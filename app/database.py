@@ -153,6 +153,27 @@ def writing(session: Session) -> Iterator[None]:
         session.commit()
 
 
+class InTurn:
+    """One session for work in many short transactions, one after another."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """The session, to read with."""
+        try:
+            yield self._session
+        finally:
+            self._session.rollback()
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """The session in one write transaction, committed at its end."""
+        with writing(self._session):
+            yield self._session
+
+
 @contextmanager
 def trying(session: Session) -> Iterator[None]:
     """One write transaction of which nothing stays: to see what a verb would do, or refuse."""

@@ -13,6 +13,7 @@ import click
 
 from app.commands import (
     cric,
+    events,
     links,
     partner,
     search,
@@ -34,6 +35,7 @@ class CommandModule(Protocol):
 
 COMMAND_MODULES: tuple[CommandModule, ...] = (
     cric,
+    events,
     links,
     partner,
     search,

@@ -10,21 +10,9 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from app.domain.cells import safe_cell
+from app.domain.events import COLUMNS
 
-COLUMNS: Final = (
-    "source",
-    "source_id",
-    "link",
-    "site",
-    "state",
-    "start",
-    "end",
-    "layer",
-    "detail",
-)
 TIME_COLUMNS: Final = frozenset({"start", "end"})
-TEXT_COLUMNS: Final = frozenset({"source", "source_id", "link", "site", "detail"})
-"""Only these can begin like a formula: the others are times and words of closed lists."""
 _TO_QUOTE: Final = frozenset(',"\r\n')
 
 Row = Sequence[str]

@@ -34,8 +34,8 @@ class EventImport(Base):
     keeps_unknown: Mapped[bool] = mapped_column(default=False)
     """Events of unknown links and sites are kept as unresolved; else their lines are wrong."""
     state: Mapped[str] = mapped_column(String(10))
-    """reading, read, writing, done, refused (a line was wrong and all was asked for), broken (no
-    such file), dropped (by the person, before anything was written) or withdrawn."""
+    """reading, read, writing, done, stopped (a line was wrong by then and all was asked for),
+    broken (no such file), dropped (by the person, before anything was written) or withdrawn."""
     lines: Mapped[int] = mapped_column(default=0)
     """Lines gone through of the run that ``state`` names."""
     whole: Mapped[int] = mapped_column(default=0)
@@ -46,9 +46,9 @@ class EventImport(Base):
     """Known as they stand there."""
     wrong: Mapped[int] = mapped_column(default=0)
     unresolved: Mapped[int] = mapped_column(default=0)
-    """Of an unknown link or site."""
-    problems: Mapped[str] = mapped_column(Text, default="")
-    """The first wrong places, as JSON."""
+    """New ones and corrections that name a link or site that is not known."""
+    shown: Mapped[str] = mapped_column(Text, default="")
+    """What a person is to look at, as JSON: lines, and names that are not known."""
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     """The person who gave it; None = a command."""
     author: Mapped[str] = mapped_column(String(255))

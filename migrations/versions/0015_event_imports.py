@@ -32,7 +32,7 @@ def upgrade() -> None:
         sa.Column("keeps_unknown", sa.Boolean(), nullable=False),
         sa.Column("state", sa.String(length=10), nullable=False),
         *(sa.Column(name, sa.Integer(), nullable=False) for name in _COUNTS),
-        sa.Column("problems", sa.Text(), nullable=False),
+        sa.Column("shown", sa.Text(), nullable=False),
         sa.Column("user_id", sa.Integer(), nullable=True),
         sa.Column("author", sa.String(length=255), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),

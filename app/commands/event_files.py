@@ -1,0 +1,211 @@
+"""``flask events import``: events from a file, told line by line or written part by part."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+from zoneinfo import available_timezones
+
+import click
+
+from app.commands.arguments import TEXT, command_writer
+from app.commands.base import PortalCommand
+from app.database import InTurn, writing
+from app.domain.errors import Invalid, SettingError
+from app.domain.event_file_reading import Reading
+from app.domain.registry_files import MOST_PROBLEMS, BadFile, Problem
+from app.domain.spreadsheets import ENCODINGS
+from app.extensions import db
+from app.services import event_import_runs as runs
+from app.services.event_import import Totals, examine_lines, parts_of
+from app.services.events import Fate, Outcome
+
+_STANDARD = "-"
+_STEP = 10_000
+"""Lines after which progress is told."""
+_PIECE = 1024 * 1024
+
+
+def add_file_commands(group: click.Group) -> None:
+    """Give the group its command ``import``."""
+    group.add_command(_import)
+
+
+@click.command("import", cls=PortalCommand)
+@click.argument("file", type=click.Path(dir_okay=False, allow_dash=True))
+@click.option("--dry-run", is_flag=True, help="Only tell what each line would become.")
+@click.option(
+    "--source", type=TEXT, default="", help="Who reported the events whose lines do not say it."
+)
+@click.option(
+    "--encoding",
+    type=click.Choice(list(ENCODINGS)),
+    help="Instead of UTF-8, or UTF-16 if the file is marked as such.",
+)
+@click.option(
+    "--zone",
+    default="",
+    metavar="ZONE",
+    help="The zone of times that have none, such as UTC or Europe/Berlin; else they are wrong.",
+)
+@click.option("--only-good", is_flag=True, help="Leave out the lines that are wrong.")
+@click.option(
+    "--keep-unknown",
+    is_flag=True,
+    help="Keep events of links and sites that are not known as unresolved; else they are wrong.",
+)
+def _import(
+    file: str,
+    source: str,
+    encoding: str | None,
+    zone: str,
+    *,
+    dry_run: bool,
+    only_good: bool,
+    keep_unknown: bool,
+) -> None:
+    """Take network events from FILE (CSV or JSON), all or nothing.
+
+    An event is known by its source and its id there: the same file twice makes nothing twice, and
+    a line that says something else of a known one closes or corrects it. The file is gone through
+    before anything is written. If the command is broken off, the same one goes on where it ended.
+    """
+    if zone and zone not in available_timezones():
+        raise SettingError(f"--zone: {zone} is no zone; write UTC, or one such as Europe/Berlin")
+    how = Reading(source, encoding or "", zone)
+    with _opened(file) as stream:
+        try:
+            if dry_run:
+                _tell_each(stream, how, only_good=only_good, keep_unknown=keep_unknown)
+            else:
+                _write(file, stream, how, only_good=only_good, keep_unknown=keep_unknown)
+        except BadFile as error:
+            _tell_wrong(error.problems)
+            raise Invalid("file", error.summary) from None
+
+
+@contextmanager
+def _opened(file: str) -> Iterator[IO[bytes]]:
+    """The file, or standard input, which is kept on disk meanwhile: it is gone through twice."""
+    try:
+        if file == _STANDARD:
+            with tempfile.TemporaryFile() as kept:
+                shutil.copyfileobj(sys.stdin.buffer, kept)
+                kept.seek(0)
+                yield kept
+        else:
+            with Path(file).open("rb") as source:
+                yield source
+    except OSError as error:
+        raise SettingError(f"{file} cannot be read: {error.strerror}") from None
+
+
+def _write(
+    file: str, stream: IO[bytes], how: Reading, *, only_good: bool, keep_unknown: bool
+) -> None:
+    session, by = db.session(), command_writer()
+    transactions = InTurn(session)
+    with writing(session):
+        row = runs.begin_import(session, by, Path(file).name, how)
+        row.digest, row.size = _digest_and_size(stream)
+        number = row.id
+    read = runs.read_through(
+        transactions,
+        by,
+        stream,
+        number,
+        lambda _outcomes, totals: _progress("read", totals),
+        keep_unknown=keep_unknown,
+    )
+    wrong = read.counts[Fate.WRONG]
+    _tell_wrong(read.problems, wrong)
+    if (wrong and not only_good) or not read.counts[Fate.NEW] + read.counts[Fate.CHANGED]:
+        with writing(session):
+            runs.drop_import(session, by, number)
+        if wrong and not only_good:
+            raise Invalid(
+                "file", "The file has wrong lines; nothing was written (--only-good leaves them)"
+            )
+        click.echo(f"Done: {_counted(read.counts)}.")
+        return
+    with writing(session):
+        runs.begin_writing(session, by, number, only_good=only_good, keeps_unknown=keep_unknown)
+    last = Totals()
+
+    def written(_outcomes: Sequence[Outcome], totals: Totals) -> None:
+        nonlocal last
+        last = totals
+        _progress("written", totals, read.lines)
+
+    stream.seek(0)
+    runs.write_through(transactions, by, stream, number, written)
+    kept = f", {last.unresolved} of them unresolved" if last.unresolved else ""
+    click.echo(f"Done: {_counted(last.counts)}{kept} (import {number}).")
+
+
+def _digest_and_size(stream: IO[bytes]) -> tuple[str, int]:
+    digest = hashlib.sha256()
+    for piece in iter(lambda: stream.read(_PIECE), b""):
+        digest.update(piece)
+    size = stream.tell()
+    stream.seek(0)
+    return digest.hexdigest(), size
+
+
+def _tell_each(stream: IO[bytes], how: Reading, *, only_good: bool, keep_unknown: bool) -> None:
+    """Print what would become of each line."""
+    session, by, totals = db.session(), command_writer(), Totals()
+    for part in parts_of(stream, how):
+        outcomes = examine_lines(session, by.actor, by.now, part, keep_unknown=keep_unknown)
+        session.rollback()
+        totals.add(outcomes)
+        for outcome in outcomes:
+            for line in _lines_of(outcome):
+                click.echo(line)
+    click.echo(f"Nothing was written; it would be: {_counted(totals.counts)}.")
+    if totals.counts[Fate.WRONG] and not only_good:
+        raise Invalid("file", "The file has wrong lines: all or none are imported (--only-good)")
+
+
+def _lines_of(outcome: Outcome) -> list[str]:
+    message = outcome.message
+    begin = f"{message.where}: {message.source} {message.source_id}"
+    notes = "".join(f"; {note}" for note in outcome.notes)
+    return {
+        Fate.NEW: [f"{begin} would be new{notes}"],
+        Fate.CHANGED: [f"{begin} would correct event {outcome.event_id}{notes}"],
+        Fate.SAME: [f"{begin} is known{notes}"],
+        Fate.WRONG: [str(problem) for problem in outcome.problems],
+    }[outcome.fate]
+
+
+def _progress(what: str, totals: Totals, whole: int = 0) -> None:
+    if totals.lines % _STEP == 0:
+        of = f" of {whole}" if whole else ""
+        click.echo(f"{totals.lines}{of} lines {what}", err=True)
+
+
+def _tell_wrong(problems: Sequence[Problem], lines: int = 0) -> None:
+    """Print the first wrong places, and of how many lines they are some."""
+    for problem in problems[:MOST_PROBLEMS]:
+        click.echo(str(problem), err=True)
+    if len(problems) >= MOST_PROBLEMS and lines:
+        click.echo(f"These are the first; {lines} lines are wrong.", err=True)
+
+
+def _counted(counts: Counter[Fate]) -> str:
+    words = {
+        Fate.NEW: "new",
+        Fate.CHANGED: "corrected",
+        Fate.SAME: "known",
+        Fate.WRONG: "left out as wrong",
+    }
+    some = [f"{counts[fate]} {word}" for fate, word in words.items() if counts[fate]]
+    return ", ".join(some) or "no events"
