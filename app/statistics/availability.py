@@ -180,8 +180,33 @@ class Availability:
 
 def summed(frame: pd.DataFrame) -> Availability:
     """All rows of such a frame together; what has no data is left out."""
-    known = frame[frame["has_data"]]
-    length, down, degraded, unmonitored = (
-        int(known[name].sum()) for name in ("length", "down", "degraded", "unmonitored")
+    named = dict.fromkeys(frame["link"].tolist(), "")
+    return summed_by(frame, named, 1)[""][1] if len(frame) else Availability()
+
+
+def summed_by(
+    frame: pd.DataFrame, names: Mapping[int, str], count: int
+) -> dict[str, tuple[list[Availability], Availability]]:
+    """The rows of the links of each name together: of each of ``count`` periods, and of all."""
+    found: dict[str, tuple[list[Availability], Availability]] = {}
+    if frame.empty:
+        return found
+    known = frame.where(frame["has_data"], 0)
+    table = pd.DataFrame(
+        {
+            "name": frame["link"].map(names),
+            "period": frame["period"],
+            **{name: known[name].astype("int64") for name in ("length", *STATES)},
+            "whole": frame["length"],
+        }
     )
-    return Availability(length, down, degraded, unmonitored, int(frame["length"].sum()))
+    columns = ["length", *STATES, "whole"]
+    by_period = table.groupby(["name", "period"])[columns].sum()
+    for (name, period), values in zip(by_period.index, by_period.to_numpy().tolist(), strict=True):
+        cells, _ = found.setdefault(str(name), ([Availability()] * count, Availability()))
+        if int(period) < count:
+            cells[int(period)] = Availability(*values)
+    whole = table.groupby("name")[columns].sum()
+    for name, values in zip(whole.index, whole.to_numpy().tolist(), strict=True):
+        found[str(name)] = (found[str(name)][0], Availability(*values))
+    return found

@@ -118,6 +118,12 @@ class Question:
             start = last.after(1 - most)
         return range_touching(self.kind, start.begin, last.end)
 
+    def file(self, kind: str) -> str:
+        """The address of the same figures as a file."""
+        query = self.url().partition("?")[2]
+        base = url_for(request.endpoint or "", kind=kind)
+        return f"{base}?{query}" if query else base
+
     def url(self, endpoint: str = "", **changed: str | Sequence[str]) -> str:
         """The address of this page, or of another one, with some parameters changed."""
         values: dict[str, Sequence[str]] = {
