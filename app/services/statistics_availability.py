@@ -74,9 +74,7 @@ def availability_of(
     spans, current = link_spans(session)
     ends_a, ends_b = Site.__table__.alias(), Site.__table__.alias()
     query = (
-        select(
-            Link.id, Link.name, Link.valid_from, Link.valid_until, ends_a.c.key, ends_b.c.key
-        )
+        select(Link.id, Link.name, Link.valid_from, Link.valid_until, ends_a.c.key, ends_b.c.key)
         .join(ends_a, ends_a.c.id == Link.end_a_id)
         .join(ends_b, ends_b.c.id == Link.end_b_id)
         .order_by(Link.name)

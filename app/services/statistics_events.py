@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, case, func, select
 from sqlalchemy.orm import Session
 
 from app.models import Event
@@ -22,10 +22,12 @@ _AT_ONCE: Final = 1_000
 
 
 def read_event_facts(session: Session, numbers: Sequence[int]) -> Events:
-    """The facts of these events as their rows are now; numbers ascend."""
+    """The facts of these events as their rows are now; numbers ascend. What was withdrawn is of no
+    link: it never was."""
     table = Event.__table__
-    query = select(*(table.c[name] for name in ("id", "link_id", "source_id")))
-    query = query.add_columns(*(table.c[name] for name in ("state", "start", "end")))
+    link = case((table.c.withdrawn_at.is_(None), table.c.link_id))
+    more = [table.c[name] for name in ("source_id", "state", "start", "end")]
+    query = select(table.c.id, link, *more)
     connection = session.connection()
     if isinstance(numbers, range):
         within = [table.c.id.between(numbers.start, numbers.stop - 1)]

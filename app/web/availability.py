@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, timedelta
 from typing import Any, Final
+from urllib.parse import urlencode
 
-from flask import Blueprint, render_template, request, url_for
+from flask import Blueprint, render_template, request
 
 from app.domain.quarters import CalendarPeriod
 from app.domain.tickets import Network
@@ -95,9 +96,7 @@ def _periods(question: Question) -> Sequence[CalendarPeriod]:
     return [last.after(1 - _USUAL + step) for step in range(_USUAL)]
 
 
-def _shown(
-    row: AvailabilityRow, periods: Sequence[CalendarPeriod], where: dict[str, str]
-) -> Shown:
+def _shown(row: AvailabilityRow, periods: Sequence[CalendarPeriod], where: dict[str, str]) -> Shown:
     about = row.ends or (f"{row.links} link{'' if row.links == 1 else 's'}" if row.links else "")
     return Shown(
         row.name,
@@ -118,8 +117,8 @@ def _events_url(periods: Sequence[CalendarPeriod], where: dict[str, str]) -> str
         "from": f"{periods[0].begin:%Y-%m-%d}",
         "to": f"{periods[-1].end - timedelta(days=1):%Y-%m-%d}",
     }
-    given: dict[str, Any] = {name: value for name, value in where.items() if value}
-    return f"{url_for('events.listing', **given, **days)}"
+    given = {name: value for name, value in {**where, **days}.items() if value}
+    return f"/events?{urlencode(given)}"
 
 
 def percent(share: float | None) -> str:

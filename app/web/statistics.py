@@ -18,6 +18,7 @@ from app.services.statistics_figures import CountRow, TicketFigures, TimesRow
 from app.statistics.charts import ColumnChart, Value, column_chart, highest
 from app.statistics.tables import Cell, FigureTable
 from app.statistics.ticket_times import MEASURES, WORKING
+from app.web.statistics_definitions import DEFINITIONS as DEFINED
 from app.web.statistics_files import as_file
 from app.web.statistics_query import FILTERS, PER, Question
 from app.web.times import now
@@ -128,7 +129,7 @@ def tickets(kind: str = "") -> Any:
         return as_file(_counts_file(periods, whole, rows, question), kind, _notes(figures))
     shown = _in_order(rows, question.by)
     named = [(_name(row.value, question.by), row) for row in shown[:ROWS]]
-    top = highest(_values(periods, row) for row in shown[:SMALL]) if shown else 0.0
+    top = highest(one for row in shown[:SMALL] for one in _values(periods, row))
     return render_template(
         "statistics/tickets.html",
         question=question,
@@ -233,9 +234,7 @@ def standing(kind: str = "") -> Any:
             (
                 row.value or "no responsible site",
                 row.total,
-                question.rows_url(
-                    (), row.value, by="responsible", figures=[Counted.LONG_STANDING]
-                ),
+                question.rows_url((), row.value, by="responsible", figures=[Counted.LONG_STANDING]),
             )
             for row in found.by_site
         ],
@@ -247,7 +246,9 @@ def standing(kind: str = "") -> Any:
 @blueprint.get("/definitions")
 def definitions() -> str:
     """What each figure of the portal means: its formula, its source, its parameters."""
-    return render_template("statistics/definitions.html", **frame_of("Definitions"))
+    return render_template(
+        "statistics/definitions.html", definitions=DEFINED, **frame_of("Definitions")
+    )
 
 
 def frame_of(word: str) -> dict[str, Any]:
@@ -378,18 +379,14 @@ def days_in_words(days: float | None) -> str:
     return f"{days:,.{digits}f}"
 
 
-def _times_charts(
-    periods: Sequence[CalendarPeriod], rows: Sequence[TimesRow]
-) -> list[ColumnChart]:
+def _times_charts(periods: Sequence[CalendarPeriod], rows: Sequence[TimesRow]) -> list[ColumnChart]:
     """Medians as bars, averages as lines, all on one scale."""
     values = {
         measure: [
             Value(
                 str(period),
                 row.measures[measure].median,
-                days_in_words(row.measures[measure].median)
-                if row.measures[measure].count
-                else "–",
+                days_in_words(row.measures[measure].median) if row.measures[measure].count else "–",
                 marked=period.is_partial(now()),
                 also=row.measures[measure].mean,
             )
