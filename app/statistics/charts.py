@@ -53,6 +53,8 @@ class Bar:
     nothing: bool
     line: float | None
     """Height of the second value's line."""
+    words_y: float
+    """Where the words stand: above the bar and the line."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,7 @@ def column_chart(
     for at, one in enumerate(values):
         width = min(_WIDEST_BAR, band * 0.72)
         height = plot * (one.value or 0) / top
+        line = None if one.also is None else round(baseline - plot * one.also / top, 1)
         named = not small or at in (0, len(values) - 1)
         bars.append(
             Bar(
@@ -113,7 +116,8 @@ def column_chart(
                 name=one.name if named else "",
                 marked=one.marked,
                 nothing=one.value is None,
-                line=None if one.also is None else round(baseline - plot * one.also / top, 1),
+                line=line,
+                words_y=round(min(baseline - height, line or baseline), 1) - 4,
             )
         )
     about = "; ".join(f"{one.name}: {one.words}" for one in values)

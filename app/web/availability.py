@@ -47,7 +47,8 @@ class Shown:
 
 
 @blueprint.get("/availability")
-@blueprint.get("/availability.<any(csv, xlsx):kind>")
+@blueprint.get("/availability.csv", defaults={"kind": "csv"})
+@blueprint.get("/availability.xlsx", defaults={"kind": "xlsx"})
 def page(kind: str = "") -> Any:
     """Availability per link and per site."""
     question = Question(request.args, per=("quarter", "half-year", "year", "month"))

@@ -117,7 +117,8 @@ def page() -> str:
 
 
 @blueprint.get("/tickets")
-@blueprint.get("/tickets.<any(csv, xlsx):kind>")
+@blueprint.get("/tickets.csv", defaults={"kind": "csv"})
+@blueprint.get("/tickets.xlsx", defaults={"kind": "xlsx"})
 def tickets(kind: str = "") -> Any:
     """How many tickets were created in each period, by one of their properties."""
     question = Question(request.args, by=BY)
@@ -149,7 +150,8 @@ def tickets(kind: str = "") -> Any:
 
 
 @blueprint.get("/times")
-@blueprint.get("/times.<any(csv, xlsx):kind>")
+@blueprint.get("/times.csv", defaults={"kind": "csv"})
+@blueprint.get("/times.xlsx", defaults={"kind": "xlsx"})
 def times(kind: str = "") -> Any:
     """GGUS's times by period, or by category or site; and the priorities at submission."""
     question = Question(request.args, by=BY_TIMES)
@@ -202,7 +204,8 @@ def times(kind: str = "") -> Any:
 
 
 @blueprint.get("/long-standing")
-@blueprint.get("/long-standing.<any(csv, xlsx):kind>")
+@blueprint.get("/long-standing.csv", defaults={"kind": "csv"})
+@blueprint.get("/long-standing.xlsx", defaults={"kind": "xlsx"})
 def standing(kind: str = "") -> Any:
     """Open tickets that were created more than 30 days ago."""
     question = Question(request.args)
@@ -380,9 +383,11 @@ def days_in_words(days: float | None) -> str:
 
 
 def _times_charts(periods: Sequence[CalendarPeriod], rows: Sequence[TimesRow]) -> list[ColumnChart]:
-    """Medians as bars, averages as lines, all on one scale."""
-    values = {
-        measure: [
+    """Medians as bars, averages as lines. They stand below each other, each on its own scale: a
+    response takes hours where a wait takes months."""
+    charts = []
+    for measure in MEASURES:
+        values = [
             Value(
                 str(period),
                 row.measures[measure].median,
@@ -392,14 +397,11 @@ def _times_charts(periods: Sequence[CalendarPeriod], rows: Sequence[TimesRow]) -
             )
             for period, row in zip(periods, rows, strict=True)
         ]
-        for measure in MEASURES
-    }
-    top = highest(one for many in values.values() for one in many)
-    charts = []
-    for measure, many in values.items():
+        if all(one.value is None for one in values):
+            continue
         unit = "working days" if measure in WORKING else "days"
-        title = f"{_TIMES_TITLES[measure]}, {unit}: median as bar, average as line"
-        charts.append(column_chart(measure, title, many, top=top, plot=90, small=len(many) > 8))
+        title = f"{_TIMES_TITLES[measure]}, {unit}: the median as a bar, the average as a line"
+        charts.append(column_chart(measure, title, values, plot=64))
     return charts
 
 
