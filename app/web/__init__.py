@@ -20,6 +20,7 @@ from app.web import (
     attachment_writing,  # noqa: F401  (its addresses are on the blueprint of attachments)
     attachments,
     audit,
+    availability,
     bulk,
     calendar,
     compression,
@@ -47,6 +48,7 @@ from app.web import (
     second_factor,
     shortcuts,
     sites,
+    statistics,
     suggest,
     ticket_edit,  # noqa: F401  (its pages are on the blueprint of tickets)
     ticket_imports,
@@ -65,6 +67,7 @@ PLACES = (
     ("Home", "home.page"),
     ("Tickets", "tickets.listing"),
     ("Calendar", "calendar.month"),
+    ("Statistics", "statistics.page"),
     ("Sites", "sites.listing"),
     ("Links", "links.listing"),
 )
@@ -77,6 +80,8 @@ THEMES = ("light", "dark")
 def register(flask_app: Flask) -> None:
     """Add pages, filters, gate, errors and headers to the application."""
     times.register(flask_app)
+    flask_app.add_template_filter(statistics.days_in_words, "days")
+    flask_app.add_template_filter(availability.percent, "percent")
     encoding.register(flask_app)
     compression.register(flask_app)
     errors.register(flask_app)
@@ -110,6 +115,8 @@ def register(flask_app: Flask) -> None:
         matching,
         matching_rules,
         event_matching,
+        statistics,
+        availability,
     ):
         flask_app.register_blueprint(module.blueprint)
     mails.register(flask_app)
@@ -147,6 +154,8 @@ def _surroundings() -> dict[str, Any]:
         "attachments": "Tickets",
         "filters": "Tickets",
         "bulk": "Tickets",
+        "statistics": "Statistics",
+        "availability": "Statistics",
         "topology": "Sites",
         "sites": "Sites",
         "links": "Links",
