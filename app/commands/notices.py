@@ -1,4 +1,4 @@
-"""``flask notices import``: maintenance notices of providers from files, or from a mail server's pipe."""
+"""``flask notices import``: maintenance notices from files, or as a mail server hands them over."""
 
 from __future__ import annotations
 
