@@ -209,6 +209,25 @@ def require_report(actor: Actor) -> None:
         raise Forbidden(reason)
 
 
+def refusal_to_match(actor: Actor, site_ids: Collection[int]) -> str | None:
+    """Why this account may not decide by hand about an event, or None. ``site_ids``: the ends of
+    its link and its responsible site."""
+    if actor.scopes is not None:
+        return "No token may match events by hand; a person logs in for that"
+    if actor.is_operator or actor.kind is Kind.SYSTEM:
+        return None
+    if actor.role is Role.REPORTER and actor.site_ids & frozenset(site_ids):
+        return None
+    return "Only operators, and reporters of a site at the link's ends, may match events by hand"
+
+
+def require_match(actor: Actor, site_ids: Collection[int]) -> None:
+    """Raise ``Forbidden`` unless the actor may decide by hand about an event of these sites."""
+    reason = refusal_to_match(actor, site_ids)
+    if reason is not None:
+        raise Forbidden(reason)
+
+
 def require_read(actor: Actor, ticket: TicketFacts) -> None:
     """Raise ``NotFound``, as for an unknown number, unless the actor may read the ticket."""
     if not may_read(actor, ticket):

@@ -122,7 +122,7 @@ def agenda(
             Ticket.changed_at,
             Ticket.window_start,
             Ticket.window_end,
-            _cancelled().label("cancelled"),
+            is_cancelled().label("cancelled"),
             _is_wanted(wanted).label("shown"),
         )
         .where(
@@ -160,7 +160,7 @@ def _touching(first: datetime, last: datetime) -> Any:
     )
 
 
-def _cancelled() -> ColumnElement[bool]:
+def is_cancelled() -> ColumnElement[bool]:
     """Unsolved, or verified or closed after it; the log tells which of the two ends it was."""
     ended_as = (
         select(ChangedField.new)

@@ -12,8 +12,9 @@ from typing import TypeAlias
 
 from app.worker.context import Context
 from app.worker.mails import plan_mails
+from app.worker.matching import follow_matching
 from app.worker.statistics import keep_facts
 
 Listener: TypeAlias = Callable[[Context], None]
 
-LISTENERS: list[Listener] = [plan_mails, keep_facts]
+LISTENERS: list[Listener] = [plan_mails, keep_facts, follow_matching]

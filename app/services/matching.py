@@ -1,0 +1,206 @@
+"""Keeps what is reckoned from events and tickets up to date, behind a cursor on the change log.
+
+A ticket's or event's own transaction does nothing for the figures. Who brings them up to date
+reads on from the cursor: it moves it and notes the concerned links as stale in one transaction, and
+in the same or in later ones reckons them anew, each whole. So nothing is lost whenever somebody
+dies, and a million rows are reckoned in parts. One at a time does so (the cursor's row is its
+lock): a worker's listener within about a second, or a page that is about to show figures.
+
+Figures that others keep hook in by ``FIGURES``: see ``Figure``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, Protocol, cast
+
+from sqlalchemy import Table, delete, func, select, tuple_
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.orm import Session
+
+from app.models import Change, PortalFact, StaleMatching
+from app.services.matching_kept import Reckoned, reckon
+from app.services.matching_rules import rules_in_order
+from app.services.matching_touched import Span, Thing, all_things, touched_things
+
+CURSOR: Final = "matching_up_to"
+"""The row of ``portal_facts`` that holds the newest change whose concerned links are noted."""
+COMPUTED_AT: Final = "matching_computed_at"
+"""The row with the time up to which everything was reckoned, ISO 8601 UTC."""
+AT_ONCE: Final = 20
+"""Links that a page reckons itself; with more of them stale, it shows what stands."""
+MOST_PENDING: Final = 2_000
+"""Changes behind the cursor that a page looks through itself."""
+_INSERT: Final[Mapping[str, Any]] = {"sqlite": sqlite_insert, "postgresql": postgresql_insert}
+_stale = cast(Table, StaleMatching.__table__)
+
+
+class Figure(Protocol):
+    """Something that is kept and follows what changed. Both calls are in the transaction that
+    moves the cursor or keeps the result; neither commits."""
+
+    def touch(self, session: Session, span: Span, now: datetime) -> None:
+        """The changes of this span of the log are worked in: note what they concern."""
+
+    def follow(self, session: Session, thing: Thing, reckoned: Reckoned, now: datetime) -> None:
+        """The events of a link or site were matched anew: these detected events are new or differ,
+        those are gone."""
+
+
+FIGURES: Final[list[Figure]] = []
+"""What else follows, in this order."""
+
+
+@dataclass(frozen=True)
+class Freshness:
+    """How the figures stand."""
+
+    computed_at: datetime | None
+    """When everything was last worked in (UTC); None = never."""
+    pending: int = 0
+    """Changes of the log behind it; not each of them concerns the figures."""
+    stale: int = 0
+    """Links and sites that are noted and not reckoned yet."""
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether all that concerns the figures is in them."""
+        return not self.pending and not self.stale
+
+
+@dataclass(frozen=True)
+class Pending:
+    """What there is to work in, read without writing."""
+
+    span: Span
+    things: frozenset[Thing]
+    stale: int
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the figures would stay as they are."""
+        return not self.things and not self.stale
+
+
+def freshness(session: Session) -> Freshness:
+    """How the figures stand, without looking at what the pending changes concern."""
+    span = _span(session)
+    return Freshness(_computed_at(session), span.ends - span.begins, _stale_count(session))
+
+
+def pending(session: Session, now: datetime) -> Pending:
+    """What there is to work in."""
+    span = _span(session)
+    return Pending(span, frozenset(touched_things(session, span, now)), _stale_count(session))
+
+
+def bring_up_to_date(
+    session: Session, now: datetime, *, most: int = AT_ONCE, everything: bool = False
+) -> Freshness:
+    """Work in what changed, and reckon up to ``most`` links anew; in the caller's transaction,
+    which may write. Call again while it answers that something is stale.
+
+    ``everything`` notes all links as stale first.
+    """
+    _lock(session)
+    span = _span(session)
+    things = touched_things(session, span, now)
+    if everything:
+        things |= all_things(session)
+    _note_stale(session, things)
+    for figure in FIGURES:
+        figure.touch(session, span, now)
+    _put(session, CURSOR, str(span.ends))
+    left = _reckon_stale(session, now, most)
+    if not left:
+        _put(session, COMPUTED_AT, now.astimezone(UTC).isoformat())
+    return Freshness(_computed_at(session), 0, left)
+
+
+def reckon_now(session: Session, now: datetime, things: Collection[Thing]) -> None:
+    """Reckon these at once, in the caller's transaction: after a decision by hand.
+
+    Call ``hold_still`` before the decision is written.
+    """
+    rules = rules_in_order(session)
+    for kind, thing_id in sorted(things):
+        _reckon_one(session, (kind, thing_id), rules, now)
+
+
+def hold_still(session: Session) -> None:
+    """Let nobody else reckon until the transaction ends."""
+    _lock(session)
+
+
+def _reckon_stale(session: Session, now: datetime, most: int) -> int:
+    """Reckon up to ``most`` of what is stale; how many are left."""
+    things = session.execute(
+        select(_stale.c.kind, _stale.c.thing_id)
+        .order_by(_stale.c.kind, _stale.c.thing_id)
+        .limit(most)
+    ).all()
+    rules = rules_in_order(session)
+    for kind, thing_id in things:
+        _reckon_one(session, (kind, thing_id), rules, now)
+    if things:
+        session.execute(
+            delete(_stale).where(
+                tuple_(_stale.c.kind, _stale.c.thing_id).in_([tuple(row) for row in things])
+            )
+        )
+    return _stale_count(session)
+
+
+def _reckon_one(session: Session, thing: Thing, rules: Sequence[Any], now: datetime) -> None:
+    reckoned = reckon(session, *thing, rules, now)
+    for figure in FIGURES:
+        figure.follow(session, thing, reckoned, now)
+
+
+def _span(session: Session) -> Span:
+    begins = int(session.scalar(_fact(CURSOR)) or 0)
+    # first the newest id: what is behind it in the next query is visible by now
+    newest = session.scalar(select(func.max(Change.id))) or 0
+    return Span(begins, max(begins, newest))
+
+
+def _lock(session: Session) -> None:
+    """Hold the cursor's row, which is made when missing."""
+    session.execute(
+        _INSERT[session.get_bind().dialect.name](PortalFact)
+        .values(name=CURSOR, value="0")
+        .on_conflict_do_nothing(index_elements=["name"])
+    )
+    session.execute(_fact(CURSOR).with_for_update())
+
+
+def _fact(name: str) -> Any:
+    return select(PortalFact.value).where(PortalFact.name == name)
+
+
+def _put(session: Session, name: str, value: str) -> None:
+    session.execute(
+        _INSERT[session.get_bind().dialect.name](PortalFact)
+        .values(name=name, value=value)
+        .on_conflict_do_update(index_elements=["name"], set_={"value": value})
+    )
+
+
+def _computed_at(session: Session) -> datetime | None:
+    text = session.scalar(_fact(COMPUTED_AT))
+    return None if text is None else datetime.fromisoformat(text)
+
+
+def _note_stale(session: Session, things: Collection[Thing]) -> None:
+    if things:
+        session.execute(
+            _INSERT[session.get_bind().dialect.name](_stale).on_conflict_do_nothing(),
+            [{"kind": kind, "thing_id": thing_id} for kind, thing_id in sorted(things)],
+        )
+
+
+def _stale_count(session: Session) -> int:
+    return session.scalar(select(func.count()).select_from(_stale)) or 0

@@ -1,0 +1,315 @@
+"""Reckons the matching of one link (or site) anew and keeps the result: only what differs is
+written, so that what stands keeps its rows and the time at which it was reckoned."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final, cast
+
+from sqlalchemy import ColumnElement, Table, and_, bindparam, delete, or_, select, update
+from sqlalchemy.orm import Session
+
+from app.domain.matching import Decision, How, MatchingRule, why_in_words
+from app.domain.quarters import Quarter
+from app.models import (
+    DetectedEvent,
+    Event,
+    EventOfDetected,
+    EventTicket,
+    HandMade,
+    Site,
+)
+from app.services.bulk_rows import insert_rows
+from app.services.matching_evidence import Thing, evidence_of, sound_masters, thing_of
+from app.statistics import frames
+from app.statistics.matching import Matched, match_events
+
+_STATES: Final = {"degraded": frames.DEGRADED, "down": frames.DOWN}
+_STATE_NAMES: Final = {number: name for name, number in _STATES.items()}
+_HOWS: Final = {
+    frames.BY_LINK: How.LINK,
+    frames.BY_SITE: How.SITE,
+    frames.BY_HAND: How.HAND,
+    frames.BY_NONE: How.NONE,
+}
+_AT_ONCE: Final = 500
+_detected = cast(Table, DetectedEvent.__table__)
+_members = cast(Table, EventOfDetected.__table__)
+_pairs = cast(Table, EventTicket.__table__)
+_DETECTED: Final = tuple(column.name for column in _detected.c)
+_PAIRS: Final = tuple(column.name for column in _pairs.c)
+_RIPENS: Final = (_DETECTED.index("seconds"), _DETECTED.index("computed_at"))
+"""What the mere passing of time changes: it does not make a row differ."""
+
+
+@dataclass(frozen=True)
+class Reckoned:
+    """What one reckoning wrote: ids of detected events that are new, differ or have other tickets,
+    and of those that are no more."""
+
+    changed: frozenset[int]
+    gone: frozenset[int]
+
+
+def reckon(
+    session: Session,
+    kind: str,
+    thing_id: int,
+    rules: Sequence[MatchingRule],
+    now: datetime,
+) -> Reckoned:
+    """Match the events of a link (kind ``link``) or of a site alone (``site``) as they stand now.
+
+    In the caller's transaction, which holds the lock of ``app.services.matching``.
+    """
+    thing = thing_of(session, kind, thing_id)
+    events = _events(session, thing)
+    decided, reasons = _decisions(session, [row[0] for row in events])
+    found = match_events(
+        frames.frame(frames.EVENTS, events),
+        frames.frame(frames.THINGS, [thing.row]),
+        frames.frame(frames.EVIDENCE, evidence_of(session, thing) if events else ()),
+        frames.frame(frames.DECISIONS, decided),
+        frames.frame(frames.RULES, [_rule_row(rule) for rule in rules]),
+        frames.micros(now),
+    )
+    detected = _detected_rows(thing, found, rules, now)
+    members = [(row.event, row.detected) for row in frames.rows_of(found.members)]
+    pairs = _pair_rows(session, found, reasons)
+    return _keep(session, thing, detected, members, pairs)
+
+
+def _rule_row(rule: MatchingRule) -> tuple[int, ...]:
+    lengths = (rule.gap, rule.minimal, rule.tolerance)
+    return (
+        *(rule.version, frames.micros(rule.valid_from)),
+        *(length // timedelta(microseconds=1) for length in lengths),
+    )
+
+
+def _events(session: Session, thing: Thing) -> Sequence[tuple[int, ...]]:
+    """Rows of EVENTS: what was down or degraded, and was not withdrawn."""
+    which: ColumnElement[bool] = Event.link_id == thing.id
+    if thing.kind == "site":
+        # a link that was named and is not known leaves its site: it is not the site's own event
+        which = and_(Event.site_id == thing.id, Event.link_id.is_(None), Event.link_text == "")
+    rows = session.execute(
+        select(Event.id, Event.start, Event.end, Event.state).where(
+            which, Event.state.in_(_STATES), Event.withdrawn_at.is_(None)
+        )
+    )
+    return [
+        (row.id, thing.id, frames.micros(row.start), frames.micros(row.end), _STATES[row.state])
+        for row in rows
+    ]
+
+
+def _decisions(
+    session: Session, events: Sequence[int]
+) -> tuple[Sequence[tuple[Any, ...]], Sequence[HandMade]]:
+    """Rows of DECISIONS, and the decisions by their ``order``."""
+    found = [
+        row
+        for some in _parts(events)
+        for row in session.scalars(select(HandMade).where(HandMade.event_id.in_(some)))
+    ]
+    found.sort(key=lambda row: (row.at, row.event_id, row.ticket_number))
+    sound = sound_masters(session, {row.ticket_number for row in found})
+    rows = []
+    for order, row in enumerate(found):
+        master, maintenance = sound.get(row.ticket_number, (row.ticket_number, False))
+        linked = row.decision == Decision.LINKED
+        if linked and row.ticket_number not in sound:
+            continue  # it became a test, or was cancelled: it documents nothing
+        rows.append((row.event_id, master, linked, order, maintenance))
+    return rows, found
+
+
+def _detected_rows(
+    thing: Thing, found: Matched, rules: Sequence[MatchingRule], now: datetime
+) -> Mapping[int, tuple[Any, ...]]:
+    rows: dict[int, tuple[Any, ...]] = {}
+    at = frames.micros(now)
+    for one in frames.rows_of(found.detected):
+        start = frames.moment_of(one.start)
+        is_open = one.end >= frames.FOREVER
+        values = {
+            "id": int(one.id),
+            "link_id": thing.id if thing.kind == "link" else None,
+            "site_id": thing.id if thing.kind == "site" else None,
+            "start": start,
+            "end": None if is_open else frames.moment_of(one.end),
+            "is_open": is_open,
+            "seconds": max(0, int(min(one.end, at) if is_open else one.end) - int(one.start))
+            // 1_000_000,
+            "beginnings": int(one.beginnings),
+            "state": _STATE_NAMES[int(one.state)],
+            "quarter": str(Quarter.of(start)),
+            "network": thing.network,
+            "t1_id": _id(one.t1),
+            "other_t1_id": _id(one.other_t1),
+            "is_counted": bool(one.counted),
+            "counts_at": None
+            if one.counts_at >= frames.FOREVER
+            else frames.moment_of(one.counts_at),
+            "is_maintenance": bool(one.maintenance),
+            "is_documented": bool(one.documented),
+            "how": str(_HOWS[int(one.how)]),
+            "rule_version": rules[int(one.rule)].version,
+            "computed_at": now,
+        }
+        rows[int(one.id)] = tuple(values[name] for name in _DETECTED)
+    return rows
+
+
+def _id(value: int) -> int | None:
+    return None if value == frames.NOBODY else int(value)
+
+
+def _pair_rows(
+    session: Session, found: Matched, reasons: Sequence[HandMade]
+) -> Mapping[tuple[int, int], tuple[Any, ...]]:
+    sites = _site_names(session, set(found.pairs["site"].tolist()))
+    rows = {}
+    for one in frames.rows_of(found.pairs):
+        how = _HOWS[int(one.how)]
+        if how is How.HAND:
+            decision = reasons[int(one.decision)]
+            said = "by hand" if one.documents else "taken off by hand"
+            why = f"{said}: {decision.reason}"
+        else:
+            both_go_on = one.overlap >= frames.FOREVER
+            why = why_in_words(
+                how,
+                overlap=None if both_go_on else timedelta(microseconds=int(one.overlap)),
+                apart=timedelta(microseconds=int(one.apart)),
+                within=bool(one.within),
+                shift=timedelta(microseconds=int(one.shift)) if one.shift else None,
+                site=sites.get(int(one.site), ""),
+            )
+        values = {
+            "detected_id": int(one.detected),
+            "ticket_number": int(one.ticket),
+            "how": str(how),
+            "documents": bool(one.documents),
+            "seconds": 0 if one.overlap >= frames.FOREVER else int(one.overlap) // 1_000_000,
+            "why": why,
+            "suspected_shift": int(one.shift) // 1_000_000 if one.shift else None,
+        }
+        rows[int(one.detected), int(one.ticket)] = tuple(values[name] for name in _PAIRS)
+    return rows
+
+
+def _site_names(session: Session, ids: Collection[int]) -> Mapping[int, str]:
+    wanted = {site for site in ids if site != frames.NOBODY}
+    if not wanted:
+        return {}
+    rows = session.execute(select(Site.id, Site.key).where(Site.id.in_(wanted)))
+    return {row.id: row.key for row in rows}
+
+
+# ---- keeping ----
+
+
+def _keep(
+    session: Session,
+    thing: Thing,
+    detected: Mapping[int, tuple[Any, ...]],
+    members: Sequence[tuple[int, int]],
+    pairs: Mapping[tuple[int, int], tuple[Any, ...]],
+) -> Reckoned:
+    session.flush()
+    connection = session.connection()
+    ours = _detected.c.link_id == thing.id
+    if thing.kind == "site":
+        ours = _detected.c.site_id == thing.id
+    old = {row.id: row for row in connection.execute(select(_detected).where(ours))}
+    old_members = {
+        row.event_id: row.detected_id
+        for row in connection.execute(
+            select(_members).join(_detected, _detected.c.id == _members.c.detected_id).where(ours)
+        )
+    }
+    old_pairs = {
+        (row.detected_id, row.ticket_number): tuple(row)
+        for row in connection.execute(
+            select(_pairs).join(_detected, _detected.c.id == _pairs.c.detected_id).where(ours)
+        )
+    }
+    differs = {one for one in old if one in detected and _differs(tuple(old[one]), detected[one])}
+    new, gone = detected.keys() - old.keys(), old.keys() - detected.keys()
+    new_members = [row for row in members if old_members.get(row[0]) != row[1]]
+    kept = dict(members)
+    left = [one for one in old_members if one not in kept]
+    pairs_off = [key for key, row in old_pairs.items() if pairs.get(key) != row]
+    pairs_on = [row for key, row in pairs.items() if old_pairs.get(key) != row]
+
+    # an event that came from another link may still stand there under the same id
+    _forget(session, [one for one, _ in new_members] + left, new)
+    for some in _parts(pairs_off):
+        connection.execute(
+            delete(_pairs).where(
+                or_(
+                    *(
+                        and_(_pairs.c.detected_id == one, _pairs.c.ticket_number == ticket)
+                        for one, ticket in some
+                    )
+                )
+            )
+        )
+    _forget(session, (), gone)
+    if differs:
+        connection.execute(
+            update(_detected)
+            .where(_detected.c.id == bindparam("which"))
+            .values({name: bindparam(f"new_{name}") for name in _DETECTED if name != "id"}),
+            [
+                {
+                    "which": one,
+                    **{
+                        f"new_{name}": value
+                        for name, value in zip(_DETECTED, detected[one], strict=True)
+                        if name != "id"
+                    },
+                }
+                for one in differs
+            ],
+        )
+    insert_rows(session, DetectedEvent, _DETECTED, [detected[one] for one in sorted(new)])
+    insert_rows(session, EventOfDetected, ("event_id", "detected_id"), new_members)
+    insert_rows(session, EventTicket, _PAIRS, pairs_on)
+    touched = {key[0] for key in pairs_off} | {row[0] for row in pairs_on}
+    changed = new | differs | {one for _, one in new_members} | (touched - gone)
+    return Reckoned(frozenset(changed), frozenset(gone))
+
+
+def _differs(old: tuple[Any, ...], new: tuple[Any, ...]) -> bool:
+    if not new[_DETECTED.index("is_open")]:
+        return any(
+            one != other
+            for place, (one, other) in enumerate(zip(old, new, strict=True))
+            if place != _RIPENS[1]
+        )
+    return any(
+        one != other
+        for place, (one, other) in enumerate(zip(old, new, strict=True))
+        if place not in _RIPENS
+    )
+
+
+def _forget(session: Session, members: Iterable[int], detected: Iterable[int]) -> None:
+    """Delete members by their event, and detected events with all that hangs on them."""
+    connection = session.connection()
+    for some in _parts([*members]):
+        connection.execute(delete(_members).where(_members.c.event_id.in_(some)))
+    for some in _parts([*detected]):
+        connection.execute(delete(_pairs).where(_pairs.c.detected_id.in_(some)))
+        connection.execute(delete(_members).where(_members.c.detected_id.in_(some)))
+        connection.execute(delete(_detected).where(_detected.c.id.in_(some)))
+
+
+def _parts(values: Sequence[Any]) -> Iterable[Sequence[Any]]:
+    """Of a size that every database takes in one statement."""
+    return (values[place : place + _AT_ONCE] for place in range(0, len(values), _AT_ONCE))
