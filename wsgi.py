@@ -70,14 +70,16 @@ def _settings() -> Settings:
 def _body_limit(path: str, query: str) -> int:
     if soap.is_ours(path):
         return soap.body_limit(path, query)
-    return api.BODY_LIMIT if api.is_ours(path) else limits.body_limit(path)
+    return api.body_limit(path) if api.is_ours(path) else limits.body_limit(path)
 
 
 def _is_heavy(path: str, query: str, body: bytes) -> bool:
-    return soap.is_ours(path) and soap.is_heavy(path, query, body)
+    if soap.is_ours(path):
+        return soap.is_heavy(path, query, body)
+    return api.is_heavy(path, body)
 
 
 def _refusal(path: str, query: str, status: HTTPStatus) -> tuple[str, bytes]:
     if soap.is_ours(path):
         return soap.refusal(path, query, status)
-    return api.refusal(status) if api.is_ours(path) else limits.refusal(path, status)
+    return api.refusal(path, status) if api.is_ours(path) else limits.refusal(path, status)

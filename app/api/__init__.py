@@ -12,14 +12,18 @@ import json
 from flask import Flask, Response, request
 from sqlalchemy import Engine
 
-from app.api import links, problems, sites
+from app.api import events, links, problems, sites
 from app.api.caller import ENGINE, end_session
 from app.api.document import document
 from app.api.limits import BODY_LIMIT
 from app.api.operations import Operation
 from app.services.refusals import Refusals
 
-OPERATIONS: tuple[Operation, ...] = (*sites.OPERATIONS, *links.OPERATIONS)
+OPERATIONS: tuple[Operation, ...] = (
+    *sites.OPERATIONS,
+    *links.OPERATIONS,
+    *events.OPERATIONS,
+)
 
 
 def build(engine: Engine, refusals: Refusals) -> Flask:
@@ -32,7 +36,9 @@ def build(engine: Engine, refusals: Refusals) -> Flask:
     api.teardown_appcontext(end_session)
     problems.register(api)
     for operation in OPERATIONS:
-        api.add_url_rule(operation.rule, operation.name, operation.respond, methods=["GET"])
+        api.add_url_rule(
+            operation.rule, operation.name, operation.respond, methods=[operation.method]
+        )
     text = json.dumps(document(OPERATIONS), ensure_ascii=False, indent=1)
 
     def openapi() -> Response:

@@ -13,13 +13,14 @@ from app.api.operations import Operation
 from app.api.schemas import LONGEST_KEY, Problem
 from app.domain.scopes import MEANINGS
 
-VERSION = "1.0.0"
+VERSION = "1.1.0"
 """Of the contract. A field or parameter that is added raises the second number."""
 _ABOUT = """\
-Sites and links of the registry, for programs. Send the header `Authorization: Bearer TOKEN`; an
-administrator makes tokens of systems, and everybody their own, on the pages of the portal. Errors
-are problem details (RFC 9457). Each answer has a strong ETag: ask again with `If-None-Match`. Days
-are UTC. Fields may be added to answers at any time; leave out what you do not know.
+Sites and links of the registry, and network events, for programs. Send the header
+`Authorization: Bearer TOKEN`; an administrator makes tokens of systems, and everybody their own, on
+the pages of the portal. Errors are problem details (RFC 9457). Each answer to a GET has a strong
+ETag: ask again with `If-None-Match`. Days are UTC. Fields may be added to answers at any time;
+leave out what you do not know.
 
 Scopes of tokens:
 """
@@ -28,6 +29,12 @@ _PROBLEMS = {
     "401": "No token, or none that is live.",
     "403": "The token lacks the scope.",
     "404": "There is no such record, or it was not valid on that day.",
+}
+_BAD_BODY = "The body cannot be read as a whole, or a parameter is not allowed."
+_OF_BODIES = {
+    "413": "The body is larger than 8 MiB, or holds more events than one call takes.",
+    "415": "The body is not said to be JSON.",
+    "422": "Some events cannot be taken in; `errors` names them, and nothing was stored.",
 }
 
 
@@ -44,8 +51,18 @@ def document(operations: Iterable[Operation]) -> dict[str, Any]:
     )
     spec.components.security_scheme("token", {"type": "http", "scheme": "bearer"})
     for operation in operations:
-        spec.path(path=operation.path, operations={"get": _described(operation)})
+        method = operation.method.lower()
+        spec.path(path=operation.path, operations={method: _described(operation)})
     return spec.to_dict()
+
+
+def _problems_of(operation: Operation) -> dict[str, str]:
+    """What may be answered instead."""
+    left_out = set() if "{key}" in operation.path else {"404"}
+    if operation.takes is not None:
+        known = {**_PROBLEMS, **_OF_BODIES, "400": _BAD_BODY}
+        return {status: text for status, text in known.items() if status != "404"}
+    return {status: text for status, text in _PROBLEMS.items() if status not in left_out}
 
 
 def _described(operation: Operation) -> dict[str, Any]:
@@ -71,9 +88,27 @@ def _described(operation: Operation) -> dict[str, Any]:
             "description": text,
             "content": {PROBLEM: {"schema": Problem}},
         }
-        for status, text in _PROBLEMS.items()
-        if status != "404" or has_key
+        for status, text in _problems_of(operation).items()
     }
+    if operation.takes is not None:
+        return {
+            "operationId": operation.name,
+            "summary": operation.summary,
+            "description": f"Scope: {' or '.join(operation.scopes)}.",
+            "security": [{"token": []}],
+            "parameters": parameters,
+            "requestBody": {
+                "required": True,
+                "content": {"application/json": {"schema": dict(operation.takes())}},
+            },
+            "responses": {
+                "200": {
+                    "description": "All of it is stored.",
+                    "content": {"application/json": {"schema": operation.answer}},
+                },
+                **problems,
+            },
+        }
     return {
         "operationId": operation.name,
         "summary": operation.summary,

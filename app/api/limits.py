@@ -6,12 +6,19 @@ It must not know any resource but by its address.
 from __future__ import annotations
 
 import json
+import re
 from http import HTTPStatus
 from typing import Final
 
 PREFIX: Final = "/api"
 BODY_LIMIT: Final = 64 * 1024
 """Bytes of the largest request."""
+EVENTS: Final = re.compile(r"/api/v1/events(?:/alertmanager(?:/.*)?)?")
+"""Where events are sent to."""
+EVENTS_LIMIT: Final = 8 * 1024 * 1024
+"""Bytes of the largest report: 10,000 events of 800 bytes."""
+_HEAVY: Final = 128 * 1024
+"""A report above this size takes much longer than other requests."""
 PROBLEM: Final = "application/problem+json"
 
 
@@ -20,9 +27,24 @@ def is_ours(path: str) -> bool:
     return path == PREFIX or path.startswith(f"{PREFIX}/")
 
 
-def refusal(status: HTTPStatus) -> tuple[str, bytes]:
+def body_limit(path: str) -> int:
+    """Bytes that a request to this address may have."""
+    return EVENTS_LIMIT if EVENTS.fullmatch(path) else BODY_LIMIT
+
+
+def is_heavy(path: str, body: bytes) -> bool:
+    """Whether a request takes much longer than others."""
+    return len(body) > _HEAVY and EVENTS.fullmatch(path) is not None
+
+
+def too_large(path: str) -> str:
+    """What is answered to a larger one."""
+    return f"A request to this address takes at most {body_limit(path) // 1024} kB."
+
+
+def refusal(path: str, status: HTTPStatus) -> tuple[str, bytes]:
     """Content type and text of a refusal before the application is asked."""
-    detail = f"A request takes at most {BODY_LIMIT // 1024} kB."
+    detail = too_large(path)
     about = {"detail": detail} if status is HTTPStatus.REQUEST_ENTITY_TOO_LARGE else {}
     problem = {"type": "about:blank", "title": status.phrase, "status": status.value, **about}
     return PROBLEM, json.dumps(problem).encode()

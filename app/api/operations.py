@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 from flask import Response, request
 from marshmallow import RAISE, Schema, ValidationError
+from werkzeug.exceptions import UnsupportedMediaType
 
 from app.api.caller import caller
 from app.domain.access import Actor
@@ -26,7 +27,7 @@ View = Callable[[Actor, Query, str], Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Operation:
-    """One GET of a resource."""
+    """One operation on a resource: it reads, unless ``takes`` says what it is sent."""
 
     name: str
     """The operation's id in the document."""
@@ -38,6 +39,13 @@ class Operation:
     query: type[Schema]
     answer: type[Schema]
     view: View
+    takes: Callable[[], Mapping[str, Any]] | None = None
+    """The JSON schema of the body of a POST; None = this is a GET. The view reads the body."""
+
+    @property
+    def method(self) -> str:
+        """GET or POST."""
+        return "GET" if self.takes is None else "POST"
 
     @property
     def rule(self) -> str:
@@ -47,11 +55,15 @@ class Operation:
     def respond(self, key: str = "") -> Response:
         """Check the caller and the query, call the view, and answer with a strong ETag."""
         actor = caller(*self.scopes)
+        if self.takes is not None and not request.is_json:
+            raise UnsupportedMediaType
         if "\0" in key:  # which no name has, and PostgreSQL takes in no text
             raise NotFound
         content = self.view(actor, self._read_query(), key)
         body = json.dumps(self.answer().dump(content), ensure_ascii=False).encode()
         answer = Response(body, content_type="application/json")
+        if self.takes is not None:
+            return answer
         answer.set_etag(hashlib.sha256(body).hexdigest()[:32])
         answer.make_conditional(request)
         return answer
@@ -59,7 +71,7 @@ class Operation:
     def _read_query(self) -> Query:
         """The parameters; ``InvalidMany`` names each that is unknown, repeated or not allowed."""
         given = request.args.to_dict(flat=False)
-        known = self.query().fields
+        known = {field.data_key or name for name, field in self.query().fields.items()}
         problems = {
             name: _ONCE if name in known else f"Known parameters are {', '.join(sorted(known))}"
             for name, values in given.items()

@@ -7,15 +7,16 @@ the error, as in the partners' faults; ``errors`` names each field with what is 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
+from itertools import islice
 from typing import Any
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from app.api.caller import ScopeMissing, note_refusal
-from app.api.limits import BODY_LIMIT, PROBLEM
+from app.api.limits import PREFIX, PROBLEM, too_large
 from app.domain.errors import (
     AuthenticationFailed,
     Forbidden,
@@ -23,14 +24,18 @@ from app.domain.errors import (
     InvalidMany,
     NotFound,
     PortalError,
+    TooMuch,
 )
+from app.domain.registry_files import MOST_PROBLEMS
+from app.domain.texts import storable_text
+from app.services.events import EventsLeft, Fate, Reported
 
 REALM = "LHCOPN portal"
-_STATUS = {NotFound: 404, Forbidden: 403, Invalid: 400}
+_STATUS = {NotFound: 404, Forbidden: 403, TooMuch: 413, EventsLeft: 422, Invalid: 400}
 _WORDS = {
     404: "Nothing is known under this address.",
     405: "This address does not take that method.",
-    413: f"A request takes at most {BODY_LIMIT // 1024} kB.",
+    415: "A body is JSON: send the header Content-Type: application/json.",
     500: "The portal made an error. It was recorded.",
 }
 
@@ -40,10 +45,10 @@ def problem(
     detail: str | None = None,
     *,
     number: int | None = None,
-    errors: Mapping[str, str] | None = None,
+    errors: Sequence[Mapping[str, Any]] = (),
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """One problem. ``errors`` maps a parameter to what is wrong with it."""
+    """One problem. ``errors`` are those of parameters, or of a report's events."""
     content: dict[str, Any] = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
@@ -53,7 +58,7 @@ def problem(
     if number is not None:
         content["number"] = number
     if errors:
-        content["errors"] = [{"field": name, "detail": text} for name, text in errors.items()]
+        content["errors"] = list(errors)
     answer = Response(json.dumps(content, ensure_ascii=False), status, content_type=PROBLEM)
     answer.headers.update(headers or {})
     return answer
@@ -77,17 +82,54 @@ def _on_portal_error(error: PortalError) -> Response:
         headers["WWW-Authenticate"] = (
             f'Bearer realm="{REALM}", error="insufficient_scope", scope="{error.scope}"'
         )
-    errors = None
-    if isinstance(error, InvalidMany):
-        errors = error.problems
+    return problem(
+        status,
+        f"{_detail(error)}.",
+        number=error.number,
+        errors=[*_errors(error)],
+        headers=headers,
+    )
+
+
+def _detail(error: PortalError) -> str:
+    if isinstance(error, EventsLeft):
+        count = error.reported.counts[Fate.WRONG]
+        return (
+            f"{count} of {len(error.reported.outcomes)} events cannot be taken in, and nothing was"
+            f" stored; errors names at most {MOST_PROBLEMS} of what is wrong"
+        )
+    return error.message
+
+
+def _errors(error: PortalError) -> Iterable[Mapping[str, Any]]:
+    if isinstance(error, EventsLeft):
+        yield from event_errors(error.reported)
+    elif isinstance(error, InvalidMany):
+        for name, text in error.problems.items():
+            yield {"field": name, "detail": text}
     elif isinstance(error, Invalid):
-        errors = {error.field: error.message}
-    return problem(status, f"{error.message}.", number=error.number, errors=errors, headers=headers)
+        yield {"field": error.field, "detail": error.message}
+
+
+def event_errors(reported: Reported) -> list[Mapping[str, Any]]:
+    """What is wrong with events: the first hundred, each with its place in the list, from 0."""
+    found = (
+        {
+            "index": outcome.message.place,
+            "field": storable_text(problem.column, 100),
+            "value": storable_text(problem.value, 255),
+            "detail": problem.allowed,
+        }
+        for outcome in reported.outcomes
+        for problem in outcome.problems
+    )
+    return list(islice(found, MOST_PROBLEMS))
 
 
 def _on_http_error(error: HTTPException) -> Response:
     allow = {name: value for name, value in error.get_headers() if name == "Allow"}
-    return problem(error.code or 500, headers=allow)
+    detail = too_large(f"{PREFIX}{request.path}") if error.code == 413 else None
+    return problem(error.code or 500, detail, headers=allow)
 
 
 def _on_crash(_error: Exception) -> Response:

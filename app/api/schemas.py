@@ -10,6 +10,8 @@ from typing import Any
 
 from marshmallow import Schema, fields, validate
 
+from app.domain.events import LONGEST_KEY as LONGEST_EVENT_KEY
+from app.domain.events import LONGEST_SOURCE, EventState, as_text
 from app.domain.tickets import Network
 
 LONGEST_KEY = 100
@@ -38,6 +40,17 @@ class Words(fields.List[str]):
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> list[str]:
         return value.split("; ") if value else []
+
+
+class Moment(fields.String):
+    """A time of a row: UTC, ISO 8601 with Z."""
+
+    def __init__(self, text: str, **more: Any) -> None:
+        about = {**_about(text), "format": "date-time"}
+        super().__init__(required=True, metadata=about, **more)
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+        return as_text(value) or None
 
 
 class PageQuery(Schema):
@@ -214,6 +227,167 @@ class Link(_Record):
     circuits = fields.List(fields.Nested(Circuit), required=True, attribute="row.circuits")
 
 
+class EventsQuery(Schema):
+    """Filters of the list of events."""
+
+    source = fields.String(
+        validate=validate.Length(1, LONGEST_SOURCE, error="source takes 1 to {max} characters"),
+        metadata=_about("Only events of this source."),
+    )
+    source_id = fields.String(
+        validate=validate.Length(1, LONGEST_EVENT_KEY, error="source_id takes 1 to {max}"),
+        metadata=_about("Only the event with this id of its source."),
+    )
+    link = fields.String(
+        validate=validate.Length(1, LONGEST_KEY, error="link takes 1 to {max} characters"),
+        metadata=_about("Only events of this link."),
+    )
+    site = fields.String(
+        validate=validate.Length(1, LONGEST_KEY, error="site takes 1 to {max} characters"),
+        metadata=_about("Only events of this site, or of links that end there; any of its names."),
+    )
+    state = fields.String(
+        validate=validate.OneOf(
+            [state.value for state in EventState], error="state takes {choices}"
+        ),
+        metadata=_about("Only this state."),
+    )
+    from_ = fields.String(
+        data_key="from",
+        metadata=_about("Only events that touch the time from here on: a day or time, UTC."),
+    )
+    to = fields.String(metadata=_about("... and before here: a day or time, UTC."))
+    open = fields.String(
+        validate=validate.OneOf(["yes", "no"], error="open takes yes or no"),
+        metadata=_about("yes: only events that go on; no: only those that have ended."),
+    )
+    changed_from = fields.String(
+        metadata=_about("Only what was reported or corrected at this time or later, UTC."),
+    )
+    after = fields.Integer(
+        load_default=0,
+        validate=validate.Range(0, error="after takes the id of an event"),
+        error_messages={"invalid": "after takes the id of an event"},
+        metadata=_about(
+            "Begin behind this id. A lower id never becomes visible after a higher one: reading on"
+            " behind the last one misses no event."
+        ),
+    )
+    limit = fields.Integer(
+        load_default=PAGE,
+        validate=validate.Range(1, LARGEST_PAGE, error="limit takes 1 to {max}"),
+        error_messages={"invalid": f"limit takes 1 to {LARGEST_PAGE}"},
+        metadata=_about("How many of them one page holds at most."),
+    )
+
+
+class ReportQuery(Schema):
+    """How a report is taken in."""
+
+    only_good = fields.String(
+        load_default="no",
+        validate=validate.OneOf(["yes", "no"], error="only_good takes yes or no"),
+        metadata=_about("yes: what is wrong is left out and told; no: all or nothing."),
+    )
+    keep_unresolved = fields.String(
+        load_default="no",
+        validate=validate.OneOf(["yes", "no"], error="keep_unresolved takes yes or no"),
+        metadata=_about(
+            "yes: unknown links and sites are kept as they were sent, for an administrator to"
+            " settle; no: they are wrong."
+        ),
+    )
+
+
+class NoQuery(Schema):
+    """No parameters."""
+
+
+class EventRow(Schema):
+    """An event as it is known now. Times are UTC, ISO 8601 with Z."""
+
+    id = fields.Integer(required=True, attribute="row.id", metadata=_about("The portal's own id."))
+    source = _text("The source that reported it.")
+    source_id = _text("The source's own id.", attribute="row.source_key")
+    link = _text("The link's id, or empty; as it was sent where it is not known.")
+    site = _text("The site's LHCOPN name, or empty; as it was sent where it is not known.")
+    unresolved = fields.Boolean(
+        required=True, attribute="is_unresolved", metadata=_about("One of the two is not known.")
+    )
+    state = _text("down, degraded or unmonitored.", attribute="row.state")
+    start = Moment("When it began.", attribute="row.start")
+    end = Moment("When it ended; null = it goes on.", attribute="row.end", allow_none=True)
+    layer = _text("L1/L2, L3, performance, other or unknown.", attribute="row.layer")
+    detail = _text("What the source says of it.", attribute="row.detail")
+    withdrawn = Moment(
+        "When a person said that it never was; null = it stands.",
+        attribute="row.withdrawn_at",
+        allow_none=True,
+    )
+    version = fields.Integer(
+        required=True, attribute="row.version", metadata=_about("Raised with each correction.")
+    )
+    created = Moment("First report.", attribute="row.created_at")
+    changed = Moment("Newest change.", attribute="row.changed_at")
+
+
+class EventField(Schema):
+    """One field of a change."""
+
+    field = _text("The key.")
+    old = fields.String(required=True, allow_none=True, metadata=_about("Before; null = none."))
+    new = fields.String(required=True, allow_none=True, metadata=_about("After; null = none."))
+
+
+class EventChange(Schema):
+    """One change of an event: its first report, or a correction."""
+
+    version = fields.Integer(required=True, metadata=_about("1 is the first report."))
+    at = Moment("UTC.")
+    by = _text("The account.", attribute="actor_account")
+    fields_ = fields.List(
+        fields.Nested(EventField), required=True, attribute="fields", data_key="fields"
+    )
+
+
+class OneEvent(EventRow):
+    """An event with its history."""
+
+    history = fields.List(
+        fields.Nested(EventChange), required=True, metadata=_about("Oldest first.")
+    )
+
+
+class FieldProblem(Schema):
+    """One parameter, or one key of an event, that is not allowed."""
+
+    field = _text("The name of the parameter or key; empty = the event as a whole.")
+    detail = _text("What is allowed.")
+    index = fields.Integer(metadata=_about("Of an event: its place in the list, from 0."))
+    value = fields.String(metadata=_about("Of an event: what was sent there, its beginning."))
+
+
+class ReportAnswer(Schema):
+    """What became of a report."""
+
+    received = fields.Integer(required=True, metadata=_about("Events in it."))
+    new = fields.Integer(required=True, metadata=_about("Seen for the first time."))
+    changed = fields.Integer(required=True, metadata=_about("Closed or corrected."))
+    same = fields.Integer(required=True, metadata=_about("Known as they were sent."))
+    left_out = fields.Integer(required=True, metadata=_about("Wrong, and not stored."))
+    unresolved = fields.Integer(
+        required=True, metadata=_about("Stored with a name that is not known here.")
+    )
+    truncated = fields.Integer(
+        metadata=_about("Alerts that Alertmanager left out: its max_alerts is too low.")
+    )
+    errors = fields.List(
+        fields.Nested(FieldProblem),
+        required=True,
+        metadata=_about("What is wrong with those that were left out: the first hundred."),
+    )
+
+
 _NEXT = "Address of the next page; null = this is the last."
 
 
@@ -231,11 +405,11 @@ class LinkPage(Schema):
     next = fields.String(required=True, allow_none=True, metadata=_about(_NEXT))
 
 
-class FieldProblem(Schema):
-    """One parameter that is not allowed."""
+class EventPage(Schema):
+    """One page of events, by id."""
 
-    field = _text("The parameter's name.")
-    detail = _text("What is allowed.")
+    items = fields.List(fields.Nested(EventRow), required=True)
+    next = fields.String(required=True, allow_none=True, metadata=_about(_NEXT))
 
 
 class Problem(Schema):
@@ -246,4 +420,6 @@ class Problem(Schema):
     status = fields.Integer(required=True, metadata=_about("The HTTP status."))
     detail = _text("What is wrong, and what is allowed.")
     number = fields.Integer(metadata=_about("The portal's number of the error."))
-    errors = fields.List(fields.Nested(FieldProblem), metadata=_about("Parameters at fault."))
+    errors = fields.List(
+        fields.Nested(FieldProblem), metadata=_about("Parameters, or events, at fault.")
+    )

@@ -1,4 +1,4 @@
-"""``flask events ...``: network events as files."""
+"""``flask events ...``: network events as files, and the systems that report them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import click
 
 from app.commands.base import PortalGroup
 from app.commands.event_files import add_file_commands
+from app.commands.event_sources import source
 
 
 @click.group("events", cls=PortalGroup)
@@ -14,6 +15,7 @@ def events() -> None:
 
 
 add_file_commands(events)
+events.add_command(source)
 
 
 COMMANDS: tuple[click.Command, ...] = (events,)

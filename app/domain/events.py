@@ -76,6 +76,11 @@ _LAYERS: Final = {str(layer).casefold(): str(layer) for layer in Layer} | {
 }
 
 
+def layer_of(word: str) -> str:
+    """The layer that a word means, ``unknown`` where it means none."""
+    return _LAYERS.get(word.strip().casefold(), str(Layer.UNKNOWN))
+
+
 @dataclass(frozen=True, slots=True)
 class EventMessage:
     """What one message says of one event. None = it says nothing of that, and it stays."""
@@ -101,9 +106,10 @@ class EventMessage:
     detail: str | None = None
     problems: tuple[Problem, ...] = ()
     """What cannot be read; then the rest is as far as it could be."""
-    never_reopens: bool = False
-    """An event that has ended stays so, whatever this message says of its end: its source gives
-    each period an id of its own, and messages may overtake each other."""
+    retold: bool = False
+    """Its source tells the same event again and again, and each period under an id of its own: an
+    event that has ended stays so, for messages may overtake each other, and the detail stays that
+    of the first one."""
 
 
 def read_event(place: int, where: str, given: Mapping[str, str | None]) -> EventMessage:

@@ -46,6 +46,15 @@ def checked_text(field: str, value: str, limit: int, *, label: str | None = None
     return value
 
 
+def storable_text(value: str, limit: int) -> str:
+    """``value`` with a mark in place of what may not be stored, and cut at ``limit`` characters.
+
+    For what a program sends by itself, where nobody could mend it.
+    """
+    text = _NOT_IN_XML.sub("\N{REPLACEMENT CHARACTER}", value)
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
 def cut_with_pointer(text: str, limit: int, pointer: str) -> str:
     """Return ``text``, or its beginning followed by ``pointer``, within ``limit`` characters."""
     if len(text) <= limit:

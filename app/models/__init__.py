@@ -27,6 +27,12 @@ from app.models.matching import (
     MatchingRule,
     StaleMatching,
 )
+from app.models.notices import (
+    MaintenanceNotice,
+    NoticeCircuit,
+    NoticeFile,
+    ProviderMaintenance,
+)
 from app.models.partners import AccountSecret, AccountSite, Partner, PartnerAccount
 from app.models.people import (
     ApiToken,
@@ -121,8 +127,11 @@ __all__ = [
     "Mail",
     "MailLetter",
     "MailStop",
+    "MaintenanceNotice",
     "MatchingRule",
     "NameDecision",
+    "NoticeCircuit",
+    "NoticeFile",
     "OriginDifference",
     "OriginKey",
     "Partner",
@@ -131,6 +140,7 @@ __all__ = [
     "PendingLogin",
     "PortalFact",
     "Proposal",
+    "ProviderMaintenance",
     "RecoveryCode",
     "Refusal",
     "RequestKey",

@@ -30,6 +30,8 @@ from app.models import (
     ApiToken,
     Change,
     ChangedField,
+    Event,
+    EventSource,
     FailedLogins,
     LhcPeriod,
     Link,
@@ -45,6 +47,7 @@ from app.models import (
     User,
 )
 from app.services.changes import TICKET, FieldChange
+from app.services.events import EVENT
 
 T = TypeVar("T")
 
@@ -69,8 +72,8 @@ Position = tuple[datetime, int]
 class AuditFilter:
     """What is wanted. Values of ``kinds`` are alternatives; all else is required together.
 
-    Without kinds everything but tickets. ``thing`` is a name of a thing (a site's, a link's id, a
-    login, a ticket's number); ``who`` an account's name. Days are UTC, both included.
+    Without kinds everything but tickets and events. ``thing`` is a name of a thing (a site's, a
+    link's id, a login, a ticket's number); ``who`` an account's name. Days are UTC, both included.
     """
 
     kinds: tuple[str, ...] = ()
@@ -177,7 +180,7 @@ def changes_page(
 
 def _driving(session: Session, wanted: AuditFilter) -> list[ColumnElement[bool]]:
     """Conditions that together hold all wanted changes, each of which an index answers by time."""
-    kinds = wanted.kinds or [kind for kind in kinds_of_changes(session) if kind != TICKET]
+    kinds = wanted.kinds or [kind for kind in kinds_of_changes(session) if kind not in _MANY]
     who = Change.actor_account == wanted.who if wanted.who else true()
     if wanted.thing:
         things = things_named(session, wanted.thing, wanted.kinds)
@@ -366,8 +369,12 @@ _NAMES: Final[Mapping[str, tuple[InstrumentedAttribute[int], InstrumentedAttribu
     "name": (NameDecision.id, NameDecision.name),
     "mail": (Mail.id, Mail.address),
     "mail stop": (MailStop.id, MailStop.address_key),
+    "event source": (EventSource.id, EventSource.name),
 }
-"""Key and name of the things of each kind; tickets are named by their numbers."""
+"""Key and name of the things of each kind; tickets are named by their numbers, events by the ids
+that their sources gave them."""
+_MANY: Final = frozenset({TICKET, EVENT})
+"""Kinds that are shown only when they are asked for: there are so many."""
 
 
 def names_of(session: Session, things: Iterable[tuple[str, int]]) -> Mapping[tuple[str, int], str]:
@@ -386,6 +393,9 @@ def names_of(session: Session, things: Iterable[tuple[str, int]]) -> Mapping[tup
                 .where(AccountSecret.id.in_(keys))
             )
             found |= {(kind, row.id): row.login for row in rows}
+        elif kind == EVENT:
+            keyed = select(Event.id, Event.source_key).where(Event.id.in_(keys))
+            found |= {(kind, row.id): row.source_key for row in session.execute(keyed)}
         elif kind in _NAMES:
             key_of, name_of = _NAMES[kind]
             named = session.execute(select(key_of, name_of).where(key_of.in_(keys)))
@@ -404,6 +414,11 @@ def things_named(
     for kind, (key_of, name_of) in _NAMES.items():
         named = select(key_of).where(name_of == name)
         found |= {(kind, key): None for key in session.scalars(named)}
+    # by source and id, as the index has it
+    of_event = select(Event.id).where(
+        Event.source_id.in_(select(EventSource.id)), Event.source_key == name
+    )
+    found |= {(EVENT, key): None for key in session.scalars(of_event)}
     of_site = select(SiteName.site_id).where(SiteName.name == name)
     found |= {("site", key): None for key in session.scalars(of_site)}
     secrets = (

@@ -351,7 +351,7 @@ class _Looking:
             problems.append(Problem(message.where, "link", "", "a link, or else a site"))
         layer = message.layer or (old.layer if old is not None else str(Layer.UNKNOWN))
         detail = message.detail
-        if detail is None:
+        if detail is None or (message.retold and old is not None):
             detail = old.detail if old is not None else ""
         after = Content(link, site, link_text, site_text, state, start, end, layer, detail)
         return after, problems, notes
@@ -391,7 +391,7 @@ def _end_after(message: EventMessage, old: Content | None) -> datetime | None:
         return message.end
     if message.end is not None:
         return message.end
-    if message.is_open and not message.never_reopens:
+    if message.is_open and not message.retold:
         return None
     return old.end
 

@@ -37,6 +37,8 @@ KINDS = (
     "name",
     "mail",
     "mail stop",
+    "event source",
+    "event",
     "ticket",
 )
 """Kinds of things that may be asked for though none was changed yet."""

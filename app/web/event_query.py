@@ -25,7 +25,7 @@ from app.domain.quarters import HalfYear, Month, Quarter, Year
 from app.domain.texts import SHORT_TEXT_LIMIT, checked_text
 from app.domain.tickets import Network
 from app.services.duties import STATES as DUE
-from app.services.event_lists import EventFilter, Position
+from app.services.listed_events import EventFilter, Position
 from app.web.ticket_list import Chip, read_day
 
 DETECTED: Final = "detected"

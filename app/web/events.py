@@ -13,7 +13,7 @@ from app.domain.errors import Invalid
 from app.domain.event_files import csv_head, csv_lines
 from app.domain.events import COLUMNS, as_text
 from app.extensions import db
-from app.services.event_lists import (
+from app.services.listed_events import (
     MOST_COUNTED,
     Detected,
     DetectedRow,

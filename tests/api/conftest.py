@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -30,6 +31,16 @@ class Program:
         given = {name.replace("_", "-"): value for name, value in headers.items()}
         bearer = {"Authorization": f"Bearer {self.secret}"} if self.secret else {}
         return self.app.test_client().get(path, headers={**bearer, **given}, buffered=True)
+
+    def post(self, path: str, content: Any, **headers: str) -> TestResponse:
+        """One answer to a body: bytes as they are, anything else as JSON."""
+        given = {"Content-Type": "application/json"} | {
+            name.replace("_", "-"): value for name, value in headers.items()
+        }
+        bearer = {"Authorization": f"Bearer {self.secret}"} if self.secret else {}
+        body = content if isinstance(content, bytes) else json.dumps(content).encode()
+        client = self.app.test_client()
+        return client.post(path, data=body, headers={**bearer, **given}, buffered=True)
 
     def read(self, path: str) -> Any:
         """The content of an answer that is 200."""

@@ -18,6 +18,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from app.api import OPERATIONS
 from app.api.document import document
 from tests.api.conftest import Calling
+from tests.api.test_events import DOWN, EVENTS, alerts
 from tests.api.test_registry import LINKS, SITES
 from tests.api.test_registry import registry as registry  # the fixture
 
@@ -90,6 +91,59 @@ def test_answers_are_as_described(
         answer = program.get(path) if scope else program.app.test_client().get(path)
         assert answer.status_code == refused
         assert str(refused) in whole["paths"][described]["get"]["responses"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "described", "status"),
+    [
+        ("get", EVENTS, "/v1/events", 200),
+        ("get", f"{EVENTS}?limit=1", "/v1/events", 200),
+        ("get", f"{EVENTS}?state=up", "/v1/events", 400),
+        ("get", f"{EVENTS}/1", "/v1/events/{key}", 200),
+        ("get", f"{EVENTS}/9", "/v1/events/{key}", 404),
+        ("post", EVENTS, "/v1/events", 200),
+        ("post", f"{EVENTS}?only_good=yes", "/v1/events", 200),
+        ("post", f"{EVENTS}?x=1", "/v1/events", 400),
+        ("post", f"{EVENTS}/alertmanager", "/v1/events/alertmanager", 200),
+        ("post", f"{EVENTS}/alertmanager/noc", "/v1/events/alertmanager/{key}", 200),
+    ],
+)
+def test_answers_about_events_are_as_described(
+    calling: Calling, method: str, path: str, described: str, status: int
+) -> None:
+    whole = _closed(json.loads(GOLDEN.read_text("utf-8")))
+    program = calling("events")
+    good, bad = DOWN, {**DOWN, "source_id": "b", "state": "up"}
+    assert program.post(EVENTS, [good, {**good, "source_id": "c", "end": None}]).status_code == 200
+    if method == "get":
+        answer = program.get(path)
+    elif "alertmanager" in path:
+        answer = program.post(path, alerts("firing"))
+    else:
+        answer = program.post(path, [good, bad] if "only_good" in path else [good])
+    assert answer.status_code == status, answer.text
+    found = [(answer, whole["paths"][described][method]["responses"][str(status)])]
+    if method == "post" and status == 200:
+        responses = whole["paths"]["/v1/events"]["post"]["responses"]
+        found.append((program.post(EVENTS, [bad]), responses["422"]))
+    for told, response in found:
+        (content,) = response["content"].items()
+        assert content[0] == told.content_type
+        schema = {**content[1]["schema"], "components": whole["components"]}
+        Draft202012Validator.check_schema(schema)
+        Draft202012Validator(schema).validate(told.json)
+
+
+def test_what_is_sent_fits_the_published_schemas() -> None:
+    paths = json.loads(GOLDEN.read_text("utf-8"))["paths"]
+    for path, sent in (
+        ("/v1/events", [DOWN, {**DOWN, "end": None}]),
+        ("/v1/events", DOWN),
+        ("/v1/events/alertmanager", alerts("firing")),
+        ("/v1/events/alertmanager/{key}", alerts("resolved")),
+    ):
+        schema = paths[path]["post"]["requestBody"]["content"]["application/json"]["schema"]
+        Draft202012Validator(schema).validate(sent)
 
 
 if __name__ == "__main__":

@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 
 from app.database import writing
 from app.factory import API as APPLICATION
-from app.models import Site, SiteContact
+from app.models import Event, EventSource, Site, SiteContact
 from tests.api.conftest import Calling, Program
-from tests.cast import Cast
+from tests.cast import NOON, Cast
 from tests.permissions import API, Row
 
 MAIL = "noc@kit.example"
@@ -23,12 +23,22 @@ SENT: Final = {
     "GET /api/v1/sites/* unknown": "/api/v1/sites/NOWHERE",
     "GET /api/v1/links/*": "/api/v1/links/CERN-PIC-LHCOPN-001",
     "GET /api/v1/links/* unknown": "/api/v1/links/NOWHERE",
+    "GET /api/v1/events/*": "/api/v1/events/1",
+    "POST /api/v1/events/alertmanager/*": "/api/v1/events/alertmanager/noc",
 }
 """Where a row is sent, if there is a star in its address."""
+BODIES: Final = {
+    f"/api/v1/events/alertmanager{source}": {"version": "4", "alerts": []}
+    for source in ("", "/noc")
+}
 
 
 def told(row: Row, program: Program) -> str:
-    answer = program.get(SENT.get(row.how, row.how.removeprefix("GET ")))
+    method, _, path = SENT.get(row.how, row.how).rpartition(" ")
+    if (method or row.how.split(" ")[0]) == "POST":
+        answer = program.post(path, BODIES.get(path, []))
+    else:
+        answer = program.get(path)
     if answer.status_code >= 400:
         assert answer.content_type == "application/problem+json"
         assert answer.json is not None
@@ -43,6 +53,21 @@ def test_every_cell_of_rest(app: Flask, session: Session, cast: Cast, calling: C
     with writing(session):
         kit = session.scalars(select(Site).where(Site.key == "DE-KIT")).one()
         kit.contacts = [SiteContact(role="network", name="Sample NOC", mail=MAIL)]
+        source = EventSource(name="probe", kind="api", created_at=NOON)
+        session.add(source)
+        session.flush()
+        session.add(
+            Event(
+                id=1,
+                source_id=source.id,
+                source_key="a",
+                site_id=kit.id,
+                state="down",
+                start=NOON,
+                created_at=NOON,
+                changed_at=NOON,
+            )
+        )
     programs = {scope: calling(scope) for scope in ("read", "registry", "tickets", "events")} | {
         "person": calling("read", of=cast.reader),
         "admin": calling("tickets", of=cast.admin),

@@ -151,7 +151,7 @@ def test_an_end_that_is_sent_empty_opens_again_and_one_left_out_stays(
     report(session, down())
     silent = {name: text for name, text in DOWN.items() if name != "end"}
     assert report(session, message(0, **silent)) == {Fate.SAME: 1}
-    assert report(session, replace(down(end=""), never_reopens=True)) == {Fate.SAME: 1}
+    assert report(session, replace(down(end=""), retold=True)) == {Fate.SAME: 1}
     assert report(session, down(end="")) == {Fate.CHANGED: 1}
     assert events(session)[0].end is None
 

@@ -1,0 +1,229 @@
+"""Network events: reports of monitoring systems, Alertmanager's webhook, and reading them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from flask import request
+
+from app.api.caller import session
+from app.api.limits import EVENTS_LIMIT
+from app.api.operations import Operation, Query, next_page
+from app.api.problems import event_errors
+from app.api.schemas import (
+    EventPage,
+    EventsQuery,
+    NoQuery,
+    OneEvent,
+    ReportAnswer,
+    ReportQuery,
+)
+from app.database import writing
+from app.domain.access import Actor, Door, Writer, require_report
+from app.domain.alertmanager import DEFAULT_SOURCE, read_webhook
+from app.domain.errors import Invalid, NotFound, TooMuch
+from app.domain.event_json import read_events, read_json
+from app.domain.events import COLUMNS, LIMITS, LONGEST_SOURCE, MOST_AT_ONCE, EventState
+from app.domain.scopes import Scope
+from app.domain.texts import checked_text, read_time
+from app.domain.tickets import Layer
+from app.services.event_lists import WantedEvents, event_of_id, events_wanted, history_of
+from app.services.event_sources import labels_of
+from app.services.events import Fate, Reported, report_events
+
+
+def list_events(_actor: Actor, query: Query, _key: str) -> Mapping[str, Any]:
+    """One page of events."""
+    limit = query["limit"]
+    wanted = WantedEvents(
+        limit=limit + 1,
+        after=query["after"],
+        source=query.get("source", ""),
+        source_id=query.get("source_id", ""),
+        link=query.get("link", ""),
+        site=query.get("site", ""),
+        state=query.get("state", ""),
+        begins=_moment("from", query.get("from_")),
+        ends=_moment("to", query.get("to")),
+        is_open={"yes": True, "no": False}.get(query.get("open", "")),
+        changed_from=_moment("changed_from", query.get("changed_from")),
+    )
+    found = events_wanted(session(), wanted)
+    last = str(found[limit - 1].row.id) if len(found) > limit else None
+    return {"items": found[:limit], "next": next_page(last)}
+
+
+def _moment(name: str, text: str | None) -> datetime | None:
+    return None if text is None else read_time(name, text)
+
+
+def get_event(_actor: Actor, _query: Query, key: str) -> Mapping[str, Any]:
+    """One event with its history."""
+    if not (key.isascii() and key.isdigit() and len(key) < 11):
+        raise NotFound("There is no event of this id")
+    found = event_of_id(session(), int(key))
+    return {**vars(found), "history": history_of(session(), found.row.id)}
+
+
+def report(actor: Actor, query: Query, _key: str) -> Mapping[str, Any]:
+    """Take in a list of events, all or nothing unless the good ones are asked for."""
+    require_report(actor)
+    messages = read_events(_body())
+    with writing(session()):
+        done = report_events(
+            session(),
+            _writer(actor),
+            messages,
+            only_good=query["only_good"] == "yes",
+            keep_unresolved=query["keep_unresolved"] == "yes",
+        )
+    return _answer(done)
+
+
+def report_alerts(actor: Actor, _query: Query, key: str) -> Mapping[str, Any]:
+    """Take in a notification of Alertmanager.
+
+    Alertmanager sends again what was answered with 5xx, and leaves alone what was answered with
+    4xx: so whatever can be stored is stored, and 200 is answered only when it is.
+    """
+    require_report(actor)
+    source = checked_text("source", key or DEFAULT_SOURCE, LONGEST_SOURCE, label="The source")
+    if source != source.strip():
+        raise Invalid("source", "The source's name has no spaces around it")
+    content = read_json(_body())
+    by = _writer(actor)
+    with writing(session()):
+        webhook = read_webhook(content, source, labels_of(session(), source), by.now)
+        if len(webhook.messages) > MOST_AT_ONCE:
+            raise TooMuch(f"One call takes at most {MOST_AT_ONCE} alerts; set max_alerts")
+        done = report_events(
+            session(), by, webhook.messages, kind="alertmanager", keep_unresolved=True
+        )
+    return {**_answer(done), "truncated": webhook.truncated}
+
+
+def _body() -> bytes:
+    request.max_content_length = EVENTS_LIMIT
+    return request.get_data()
+
+
+def _writer(actor: Actor) -> Writer:
+    return Writer(actor, Door.API, datetime.now(UTC), remote=request.remote_addr or "")
+
+
+def _answer(done: Reported) -> Mapping[str, Any]:
+    return {
+        "received": len(done.outcomes),
+        **{fate.value: done.counts.get(fate, 0) for fate in (Fate.NEW, Fate.CHANGED, Fate.SAME)},
+        "left_out": done.counts.get(Fate.WRONG, 0),
+        "unresolved": done.unresolved,
+        "errors": event_errors(done),
+    }
+
+
+_MEANINGS: Final[Mapping[str, str]] = {
+    "source": "The system that reports; made when it is seen for the first time.",
+    "source_id": "Its own id of the event. The same id again closes or corrects the event.",
+    "link": "The link's id. A link or a site is needed.",
+    "site": "Any name of the site.",
+    "state": "What was wrong. Needed in the first message of an event.",
+    "start": "When it began: ISO 8601 with its zone. Needed in the first message.",
+    "end": "When it ended: ISO 8601 with its zone; null = it goes on. Left out, it stays.",
+    "layer": "Where in the network; default unknown.",
+    "detail": "What else there is to say.",
+}
+
+
+def _event_schema() -> Mapping[str, Any]:
+    properties: dict[str, dict[str, Any]] = {
+        name: {"type": ["string", "null"], "description": _MEANINGS[name]} for name in COLUMNS
+    }
+    for name, limit in LIMITS.items():
+        properties[name]["maxLength"] = limit
+    for name in ("source", "source_id"):
+        properties[name] |= {"type": "string", "minLength": 1}
+    properties["state"] |= {"type": "string", "enum": [state.value for state in EventState]}
+    properties["start"] |= {"type": "string", "format": "date-time"}
+    properties["end"] |= {"format": "date-time"}
+    properties["layer"]["examples"] = [layer.value for layer in Layer]
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": ["source", "source_id"],
+        "additionalProperties": False,
+    }
+
+
+def _report_schema() -> Mapping[str, Any]:
+    event = _event_schema()
+    several = {"type": "array", "items": event, "maxItems": MOST_AT_ONCE}
+    return {"oneOf": [several, event]}
+
+
+def _webhook_schema() -> Mapping[str, Any]:
+    alert = {
+        "type": "object",
+        "properties": {
+            "status": {"type": "string", "enum": ["firing", "resolved"]},
+            "labels": {"type": "object", "additionalProperties": {"type": "string"}},
+            "annotations": {"type": "object", "additionalProperties": {"type": "string"}},
+            "startsAt": {"type": "string", "format": "date-time"},
+            "endsAt": {"type": "string", "format": "date-time"},
+            "generatorURL": {"type": "string"},
+            "fingerprint": {"type": "string"},
+        },
+        "required": ["status", "startsAt"],
+    }
+    return {
+        "type": "object",
+        "description": "Alertmanager's own form, version 4.",
+        "properties": {
+            "version": {"type": "string", "const": "4"},
+            "truncatedAlerts": {"type": "integer"},
+            "alerts": {"type": "array", "items": alert, "maxItems": MOST_AT_ONCE},
+        },
+        "required": ["version", "alerts"],
+    }
+
+
+_READ = (Scope.EVENTS, Scope.READ)
+_WRITE = (Scope.EVENTS,)
+_HOOK = "/v1/events/alertmanager"
+OPERATIONS = (
+    Operation("listEvents", "/v1/events", "Events", _READ, EventsQuery, EventPage, list_events),
+    Operation(
+        "reportEvents",
+        "/v1/events",
+        f"Report up to {MOST_AT_ONCE:,} events; the same again changes nothing",
+        _WRITE,
+        ReportQuery,
+        ReportAnswer,
+        report,
+        _report_schema,
+    ),
+    Operation(
+        "getEvent", "/v1/events/{key}", "One event, by its id", _READ, NoQuery, OneEvent, get_event
+    ),
+    Operation(
+        "reportAlerts",
+        _HOOK,
+        "Alertmanager's webhook, of the source alertmanager",
+        _WRITE,
+        NoQuery,
+        ReportAnswer,
+        report_alerts,
+        _webhook_schema,
+    ),
+    Operation(
+        "reportAlertsOf",
+        f"{_HOOK}/{{key}}",
+        "Alertmanager's webhook, of the source with this name",
+        _WRITE,
+        NoQuery,
+        ReportAnswer,
+        report_alerts,
+        _webhook_schema,
+    ),
+)
