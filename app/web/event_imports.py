@@ -24,9 +24,9 @@ from app.models import EventImport
 from app.services import event_import as states
 from app.services import event_import_runs as runs
 from app.services.event_import import WHOLE_AT_ONCE, Totals, require_event_import
-from app.services.listed_events import source_names
 from app.services.event_withdrawal import leave_withdrawal, withdraw_import
 from app.services.events import Outcome
+from app.services.listed_events import source_names
 from app.services.nearest_names import NearestNames
 from app.services.unresolved import NameKind, known_names
 from app.web.event_forms import FileForm, ImportForm, ReasonForm
