@@ -35,6 +35,7 @@ from app.web import (
     guide,
     home,
     imports,
+    lhc_editing,  # noqa: F401  (its pages are on the blueprint of the calendar)
     links,
     list_columns,  # noqa: F401  (its address is on the blueprint of tickets)
     login,
