@@ -20,6 +20,7 @@ from app.web import (
     attachment_writing,  # noqa: F401  (its addresses are on the blueprint of attachments)
     attachments,
     audit,
+    availability,
     bulk,
     calendar,
     compression,
@@ -27,6 +28,7 @@ from app.web import (
     encoding,
     errors,
     event_imports,
+    event_matching,
     event_page,  # noqa: F401  (its pages are on the blueprint of events)
     event_sources,
     events,
@@ -40,6 +42,8 @@ from app.web import (
     list_columns,  # noqa: F401  (its address is on the blueprint of tickets)
     login,
     mails,
+    matching,
+    matching_rules,
     partners,
     people,
     profile,
@@ -48,6 +52,7 @@ from app.web import (
     second_factor,
     shortcuts,
     sites,
+    statistics,
     suggest,
     ticket_edit,  # noqa: F401  (its pages are on the blueprint of tickets)
     ticket_imports,
@@ -67,6 +72,7 @@ PLACES = (
     ("Tickets", "tickets.listing"),
     ("Events", "events.listing"),
     ("Calendar", "calendar.month"),
+    ("Statistics", "statistics.page"),
     ("Sites", "sites.listing"),
     ("Links", "links.listing"),
 )
@@ -79,6 +85,8 @@ THEMES = ("light", "dark")
 def register(flask_app: Flask) -> None:
     """Add pages, filters, gate, errors and headers to the application."""
     times.register(flask_app)
+    flask_app.add_template_filter(statistics.days_in_words, "days")
+    flask_app.add_template_filter(availability.percent, "percent")
     encoding.register(flask_app)
     compression.register(flask_app)
     errors.register(flask_app)
@@ -112,6 +120,11 @@ def register(flask_app: Flask) -> None:
         second_factor,
         reset,
         work,
+        matching,
+        matching_rules,
+        event_matching,
+        statistics,
+        availability,
     ):
         flask_app.register_blueprint(module.blueprint)
     mails.register(flask_app)
@@ -152,6 +165,8 @@ def _surroundings() -> dict[str, Any]:
         "events": "Events",
         "event_imports": "Events",
         "event_sources": "Events",
+        "statistics": "Statistics",
+        "availability": "Statistics",
         "topology": "Sites",
         "sites": "Sites",
         "links": "Links",

@@ -24,8 +24,8 @@ from app.web.event_history import history_entries
 from app.web.event_matching import matching_section
 from app.web.event_span import span_of_event
 from app.web.events import blueprint
-from app.web.figures import fresh_figures
 from app.web.forms import attach
+from app.web.freshness import fresh_figures
 from app.web.htmx import go_to
 from app.web.login import acting, writer
 from app.web.times import now

@@ -30,7 +30,7 @@ from app.services.listed_events import (
 from app.streamed import mark_streamed
 from app.web.choices import choices
 from app.web.event_query import ALLOWED, DETECTED, REPORTED, EventQuery, Tab
-from app.web.figures import fresh_figures
+from app.web.freshness import fresh_figures
 from app.web.htmx import fragment_target, page_or_fragment, wants_fragment
 from app.web.login import acting
 from app.web.times import now
