@@ -136,8 +136,8 @@ class Page:
 class EventList:
     """One kind of list: how its rows are read, filtered and ordered."""
 
-    start: Any
-    id: Any
+    row: Any
+    """The class whose start and id order it."""
 
     def query(
         self, session: Session, wanted: EventFilter, now: datetime
@@ -186,7 +186,9 @@ def count_events(
     session: Session, kind: EventList, wanted: EventFilter, now: datetime, most: int = MOST_COUNTED
 ) -> int:
     """How many there are; ``most`` + 1 where there are more than ``most``."""
-    found = kind.query(session, wanted, now).with_only_columns(kind.id).limit(most + 1).subquery()
+    found = (
+        kind.query(session, wanted, now).with_only_columns(kind.row.id).limit(most + 1).subquery()
+    )
     return session.scalar(select(func.count()).select_from(found)) or 0
 
 
@@ -217,15 +219,15 @@ def _in_order(
     backwards: bool = False,
 ) -> Select[*tuple[Any, ...]]:
     if wanted.oldest_first != backwards:
-        return query.order_by(kind.start, kind.id)
-    return query.order_by(kind.start.desc(), kind.id.desc())
+        return query.order_by(kind.row.start, kind.row.id)
+    return query.order_by(kind.row.start.desc(), kind.row.id.desc())
 
 
 def _behind(kind: EventList, at: Position, *, forwards: bool) -> ColumnElement[bool]:
     start, number = at
     if forwards:
-        return and_(kind.start >= start, or_(kind.start > start, kind.id > number))
-    return and_(kind.start <= start, or_(kind.start < start, kind.id < number))
+        return and_(kind.row.start >= start, or_(kind.row.start > start, kind.row.id > number))
+    return and_(kind.row.start <= start, or_(kind.row.start < start, kind.row.id < number))
 
 
 # ---- as they were reported ----
@@ -236,8 +238,7 @@ _site = aliased(Site)
 class Reported(EventList):
     """Events as sources reported them."""
 
-    start = Event.start
-    id = Event.id
+    row = Event
 
     def __init__(self, *, whole: bool = False) -> None:
         self._detail = Event.detail if whole else func.substr(Event.detail, 1, SHORT)
@@ -338,8 +339,7 @@ def _reported_conditions(
 class Detected(EventList):
     """Detected events."""
 
-    start = DetectedEvent.start
-    id = DetectedEvent.id
+    row = DetectedEvent
 
     def query(
         self, session: Session, wanted: EventFilter, now: datetime
