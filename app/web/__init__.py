@@ -27,6 +27,7 @@ from app.web import (
     cric,
     encoding,
     errors,
+    event_matching,
     feeds,
     filters,
     guide,
@@ -37,6 +38,8 @@ from app.web import (
     list_columns,  # noqa: F401  (its address is on the blueprint of tickets)
     login,
     mails,
+    matching,
+    matching_rules,
     partners,
     people,
     profile,
@@ -109,6 +112,9 @@ def register(flask_app: Flask) -> None:
         second_factor,
         reset,
         work,
+        matching,
+        matching_rules,
+        event_matching,
         statistics,
         availability,
     ):
