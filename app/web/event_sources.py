@@ -97,7 +97,7 @@ def listing() -> str:
         kinds=KINDS,
         admin=acting().role is Role.ADMIN,
         usual=USUAL_WORDS,
-        base=current_app.config.get("PUBLIC_URL", ""),
+        base=current_app.config["PORTAL"].public_url,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -44,6 +44,14 @@ def file(rows: Iterable[str]) -> bytes:
 
 def nobody(_outcomes: object, _totals: object) -> None:
     return
+
+
+def always() -> bool:
+    return True
+
+
+def never() -> bool:
+    return False
 
 
 def kept(session: Session, by: Writer, content: bytes, how: Reading = UTC_TIMES) -> int:
@@ -168,17 +176,15 @@ def test_a_large_file_is_written_in_parts_and_goes_on_where_it_was_broken_off(
         runs.begin_writing(session, by, number, only_good=False, keeps_unknown=False)
     told: list[int] = []
 
-    def note(_outcomes: list[Outcome], totals: Totals) -> None:
+    def note(_outcomes: Sequence[Outcome], totals: Totals) -> None:
         told.append(totals.lines)
 
-    for ends in (True, False):
+    for is_ending in (always, never):
         with runs.kept_file(session, number) as stream:
             session.rollback()
-            done = runs.write_through(
-                InTurn(session), by, stream, number, note, lambda ends=ends: ends
-            )
-        assert done is not ends
-        if ends:
+            done = runs.write_through(InTurn(session), by, stream, number, note, is_ending)
+        assert done is not is_ending()
+        if not done:
             assert counts(session, number)[:2] == ("writing", states.AT_ONCE)
     assert told[:2] == [states.AT_ONCE, 2 * states.AT_ONCE]
     assert counts(session, number) == ("done", lines, 0, 0, 0, 0)
@@ -220,7 +226,7 @@ def test_an_import_is_withdrawn_in_steps_and_one_event_comes_back(
     by = writer(cast.operator, NOON + timedelta(hours=1))
     number = kept(session, by, file(map(row, range(5))))
     write(session, by, number)
-    left = []
+    left: list[int] = []
     while not left or left[-1]:
         with writing(session):
             left.append(withdraw_import(session, by, number, "The probe was broken.", 2).left)
