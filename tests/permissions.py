@@ -115,6 +115,29 @@ End its address                 | POST /calendar/feed/end               | yes | 
 Read it by a private address    | GET /calendar/feed/*.ics              | yes | yes | yes | yes | yes | yes
 Read it by any other            | GET /calendar/feed/*.ics unknown      | 404 | 404 | 404 | 404 | 404 | 404
 Read when the LHC runs          | GET /calendar/lhc                     | yes | yes | yes | yes | yes | login
+# matching
+Events matching per T1          | GET /statistics/matching              | yes | yes | yes | yes | yes | login
+Download that                   | GET /statistics/matching.csv          | yes | yes | yes | yes | yes | login
+Read the rule of matching       | GET /statistics/matching/rules        | yes | yes | yes | yes | yes | login
+Add a version of it             | POST /statistics/matching/rules       | yes | 403 | 403 | 403 | 403 | login
+Link an event and a ticket      | POST /events/*/link                   | yes | yes | yes | 403 | 403 | login
+Take a ticket off an event      | POST /events/*/unlink                 | yes | yes | yes | 403 | 403 | login
+Take such a decision back       | POST /events/*/undo                   | yes | yes | yes | 403 | 403 | login
+# statistics
+Main figures                    | GET /statistics                       | yes | yes | yes | yes | yes | login
+Tickets per period              | GET /statistics/tickets               | yes | yes | yes | yes | yes | login
+The same as a file              | GET /statistics/tickets.csv           | yes | yes | yes | yes | yes | login
+... as a workbook               | GET /statistics/tickets.xlsx          | yes | yes | yes | yes | yes | login
+GGUS's times                    | GET /statistics/times                 | yes | yes | yes | yes | yes | login
+The same as a file              | GET /statistics/times.csv             | yes | yes | yes | yes | yes | login
+... as a workbook               | GET /statistics/times.xlsx            | yes | yes | yes | yes | yes | login
+Long-standing tickets           | GET /statistics/long-standing         | yes | yes | yes | yes | yes | login
+The same as a file              | GET /statistics/long-standing.csv     | yes | yes | yes | yes | yes | login
+... as a workbook               | GET /statistics/long-standing.xlsx    | yes | yes | yes | yes | yes | login
+Availability                    | GET /statistics/availability          | yes | yes | yes | yes | yes | login
+The same as a file              | GET /statistics/availability.csv      | yes | yes | yes | yes | yes | login
+... as a workbook               | GET /statistics/availability.xlsx     | yes | yes | yes | yes | yes | login
+What each figure means          | GET /statistics/definitions           | yes | yes | yes | yes | yes | login
 # attachments
 Attach a file                   | POST /tickets/*/attachments           | yes | yes | yes | 403 | 403 | login
 Download an attachment          | GET /attachments/*                    | yes | yes | yes | yes | yes | login
