@@ -54,6 +54,11 @@ class ShownVersion:
     """Tickets asked for in the last four quarters; None where that is not kept."""
 
     @property
+    def goes_on(self) -> bool:
+        """Whether it is in force, or is to be, until further notice."""
+        return any(one.withdrawn_at is None and one.ends_at is None for one in self.forces)
+
+    @property
     def in_force_now(self) -> bool:
         """Whether it decides of an event that begins now."""
         return any(

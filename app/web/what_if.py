@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Final
 from urllib.parse import urlencode
 
@@ -15,9 +16,11 @@ from werkzeug.datastructures import MultiDict
 from app.domain.cells import safe_cell
 from app.domain.errors import Invalid
 from app.domain.quarters import Quarter, period_range
+from app.domain.tickets import Network
 from app.extensions import db
 from app.models import Site
 from app.services.duties import WHOLE, Asked, JudgedRule, WhatIf, judged_rules, what_if
+from app.services.matching_tables import first_seen, has_no_data
 from app.services.registry import all_sites
 from app.web.freshness import fresh_figures
 from app.web.times import now
@@ -91,6 +94,8 @@ class Cell:
     asked_url: str
     there_url: str
     missing_url: str
+    has_data: bool = True
+    """Whether any source said something of the site's links up to the end of that time."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +121,7 @@ def page() -> Response:
             asked=asked,
             known=known,
             rows=_rows(asked, found),
-            total=_row(asked, found, None),
+            total=_row(asked, found, None, first_seen(db.session(), Network.LHCOPN)),
             by_quarter=len(asked.quarters) <= _COLUMNED,
             losses=[found.whole(one.version_id, WHOLE).losses for one in asked.rules],
             fresh=fresh,
@@ -129,7 +134,8 @@ def page() -> Response:
 
 @blueprint.get(".csv")
 def download() -> Response:
-    """The same numbers: a row per rule, site and quarter, and TOTAL per rule and quarter."""
+    """The same numbers: a row per rule, site and quarter, and TOTAL per rule and quarter; where
+    there is no data the numbers are empty."""
     fresh_figures()
     asked = Question(request.args, judged_rules(db.session(), now()))
     if asked.problems:
@@ -138,14 +144,17 @@ def download() -> Response:
     out = io.StringIO()
     table = csv.writer(out)
     table.writerow(CSV_COLUMNS)
-    places = [(site.key, site.id) for site in _sites(asked)]
+    seen = first_seen(db.session(), Network.LHCOPN)
+    places = [(site.key, site.id, seen.get(site.id)) for site in _sites(asked)]
+    places.append((TOTAL, WHOLE, min(seen.values(), default=None)))
     for rule in asked.rules:
-        for name, key in (*places, (TOTAL, WHOLE)):
+        for name, key, first in places:
             for quarter in asked.quarters:
                 one = found.at(rule.version_id, key, quarter)
                 cells = (rule.label, name, str(quarter))
                 numbers = (one.asked, one.there, one.missing, one.late, one.unsure, one.losses)
-                table.writerow([*map(safe_cell, cells), *numbers])
+                is_blank = has_no_data(quarter, first, now())
+                table.writerow([*map(safe_cell, cells), *("" if is_blank else n for n in numbers)])
     answer = make_response(out.getvalue())
     answer.mimetype = "text/csv"
     answer.headers["Content-Disposition"] = 'attachment; filename="what-if.csv"'
@@ -158,7 +167,7 @@ def _sums(asked: Question) -> WhatIf:
 
 
 def _sites(asked: Question) -> Sequence[Site]:
-    """The T0 and every T1 that was one at some time of the period; the T0 last."""
+    """The T0 and every T1 that was one at some time of the period; the T0 first."""
     begin, end = asked.first.begin.date(), asked.last.end.date()
     there = [
         site
@@ -167,24 +176,33 @@ def _sites(asked: Question) -> Sequence[Site]:
         and (site.tier_since is None or site.tier_since < end)
         and (site.tier_until is None or begin < site.tier_until)
     ]
-    return sorted(there, key=lambda site: (site.tier == 0, site.key))
+    return sorted(there, key=lambda site: (site.tier or 0, site.key))
 
 
 def _rows(asked: Question, found: WhatIf) -> list[Row]:
-    return [_row(asked, found, site) for site in _sites(asked)]
+    seen = first_seen(db.session(), Network.LHCOPN)
+    return [_row(asked, found, site, seen) for site in _sites(asked)]
 
 
-def _row(asked: Question, found: WhatIf, site: Site | None) -> Row:
+def _row(asked: Question, found: WhatIf, site: Site | None, seen: Mapping[int, datetime]) -> Row:
     key = WHOLE if site is None else site.id
+    first = min(seen.values(), default=None) if site is None else seen.get(site.id)
+    has_data = [not has_no_data(one, first, now()) for one in asked.quarters]
     cells = [
         [
-            _cell(rule, found.at(rule.version_id, key, quarter), site, quarter, quarter)
+            replace(
+                _cell(rule, found.at(rule.version_id, key, quarter), site, quarter, quarter),
+                has_data=known,
+            )
             for rule in asked.rules
         ]
-        for quarter in asked.quarters
+        for quarter, known in zip(asked.quarters, has_data, strict=True)
     ]
     whole = [
-        _cell(rule, found.whole(rule.version_id, key), site, asked.first, asked.last)
+        replace(
+            _cell(rule, found.whole(rule.version_id, key), site, asked.first, asked.last),
+            has_data=any(has_data),
+        )
         for rule in asked.rules
     ]
     return Row(
