@@ -203,3 +203,9 @@ def _write_transaction(session: Session) -> Iterator[None]:
 def gate_of(engine: Engine) -> AbstractContextManager[None]:
     """Through which writers of this database come one after another; open on PostgreSQL."""
     return _gates.get(engine) or nullcontext()
+
+
+def is_writing(engine: Engine) -> bool:
+    """Whether a thread of this process writes into this SQLite file, or is next to; else False."""
+    gate = _gates.get(engine)
+    return gate is not None and gate.is_taken

@@ -115,6 +115,21 @@ End its address                 | POST /calendar/feed/end               | yes | 
 Read it by a private address    | GET /calendar/feed/*.ics              | yes | yes | yes | yes | yes | yes
 Read it by any other            | GET /calendar/feed/*.ics unknown      | 404 | 404 | 404 | 404 | 404 | 404
 Read when the LHC runs          | GET /calendar/lhc                     | yes | yes | yes | yes | yes | login
+# statistics
+Main figures                    | GET /statistics                       | yes | yes | yes | yes | yes | login
+Tickets per period              | GET /statistics/tickets               | yes | yes | yes | yes | yes | login
+The same as a file              | GET /statistics/tickets.csv           | yes | yes | yes | yes | yes | login
+... as a workbook               | GET /statistics/tickets.xlsx          | yes | yes | yes | yes | yes | login
+GGUS's times                    | GET /statistics/times                 | yes | yes | yes | yes | yes | login
+The same as a file              | GET /statistics/times.csv             | yes | yes | yes | yes | yes | login
+... as a workbook               | GET /statistics/times.xlsx            | yes | yes | yes | yes | yes | login
+Long-standing tickets           | GET /statistics/long-standing         | yes | yes | yes | yes | yes | login
+The same as a file              | GET /statistics/long-standing.csv     | yes | yes | yes | yes | yes | login
+... as a workbook               | GET /statistics/long-standing.xlsx    | yes | yes | yes | yes | yes | login
+Availability                    | GET /statistics/availability          | yes | yes | yes | yes | yes | login
+The same as a file              | GET /statistics/availability.csv      | yes | yes | yes | yes | yes | login
+... as a workbook               | GET /statistics/availability.xlsx     | yes | yes | yes | yes | yes | login
+What each figure means          | GET /statistics/definitions           | yes | yes | yes | yes | yes | login
 # attachments
 Attach a file                   | POST /tickets/*/attachments           | yes | yes | yes | 403 | 403 | login
 Download an attachment          | GET /attachments/*                    | yes | yes | yes | yes | yes | login

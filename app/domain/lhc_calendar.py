@@ -7,14 +7,15 @@ and how well it stands is kept beside it, because "runs" decides duties (decisio
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from app.domain.errors import Invalid
+from app.domain.errors import Invalid, InvalidMany
+from app.domain.texts import checked_text
 
 CERN: Final = ZoneInfo("Europe/Zurich")
 """The clock of the sources."""
@@ -67,6 +68,98 @@ class Period:
     kind: PeriodKind
     begin: datetime
     end: datetime | None
+
+
+FIELDS: Final[Mapping[str, str]] = {
+    "name": "Name",
+    "kind": "Kind",
+    "begin": "Begins",
+    "begin_standing": "Its beginning is",
+    "end": "Ends",
+    "end_standing": "Its end is",
+    "source": "Source",
+    "note": "Note",
+}
+"""What people state of a period, and what it is called."""
+_NAME_LIMIT, _TEXT_LIMIT = 100, 1000
+
+
+@dataclass(frozen=True)
+class StatedPeriod:
+    """A period with what its two ends stand on. ``end`` None = it goes on."""
+
+    name: str
+    kind: str
+    begin: datetime
+    begin_precision: str
+    begin_standing: str
+    end: datetime | None
+    end_precision: str
+    end_standing: str
+    source: str
+    note: str
+
+    def texts(self) -> Mapping[str, str]:
+        """The fields as the change log keeps them; times are CERN's."""
+        end = "" if self.end is None else cern_words(self.end, self.end_precision, is_end=True)
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "begin": cern_words(self.begin, self.begin_precision, is_end=False),
+            "begin_standing": self.begin_standing,
+            "end": end,
+            "end_standing": self.end_standing,
+            "source": self.source,
+            "note": self.note,
+        }
+
+
+def checked_period(stated: Mapping[str, str]) -> StatedPeriod:
+    """A period of what a person stated (see ``FIELDS``); raises ``InvalidMany`` by field."""
+    values = {name: str(stated.get(name, "")).strip() for name in FIELDS}
+    problems: dict[str, str] = {}
+    for name, limit in (("name", _NAME_LIMIT), ("source", _TEXT_LIMIT), ("note", _TEXT_LIMIT)):
+        try:
+            checked_text(name, values[name], limit, label=FIELDS[name])
+        except Invalid as error:
+            problems[name] = error.message
+    if not values["name"]:
+        problems["name"] = "Name is required"
+    choices = {"kind": PeriodKind, "begin_standing": Standing, "end_standing": Standing}
+    for name, known in choices.items():
+        if values[name] not in list(known):
+            problems[name] = f"{FIELDS[name]} takes one of: {', '.join(known)}"
+    said = {values["begin_standing"], values["end_standing"]} & {
+        Standing.ATTESTED.value,
+        Standing.PLANNED.value,
+    }
+    if said and not values["source"]:
+        problems["source"] = "Say which source attests or plans it; without one it is a sample"
+    times: dict[str, tuple[datetime, str]] = {}
+    for name in ("begin", "end"):
+        if name == "end" and not values["end"]:
+            continue
+        try:
+            times[name] = read_cern_time(values[name], is_end=name == "end")
+        except Invalid as error:
+            problems[name] = error.message
+    if not problems and "end" in times and times["end"][0] <= times["begin"][0]:
+        problems["end"] = "It would end before it begins"
+    if problems:
+        raise InvalidMany(problems)
+    begin, end = times["begin"], times.get("end", (None, Precision.DAY))
+    return StatedPeriod(
+        values["name"],
+        values["kind"],
+        begin[0],
+        begin[1],
+        values["begin_standing"],
+        end[0],
+        end[1],
+        values["end_standing"],
+        values["source"],
+        values["note"],
+    )
 
 
 def running_at(moment: datetime, periods: Iterable[Period]) -> Period | None:

@@ -162,5 +162,5 @@ class StaleMatching(Base):
     __tablename__ = "stale_matchings"
 
     kind: Mapped[str] = mapped_column(String(4), primary_key=True)
-    """link or site."""
+    """link or site, or that of another figure: duty, of a link."""
     thing_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)

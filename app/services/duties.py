@@ -164,7 +164,7 @@ def conditions_of(
     """The same as conditions on ``Duty``."""
     parts: list[ColumnElement[bool]] = []
     if wanted.version_id is None:
-        parts.append(Duty.is_due.is_(True))
+        parts.append(and_(Duty.is_due))
     else:
         parts.append(Duty.rule_version_id == wanted.version_id)
     if wanted.site_ids:

@@ -22,6 +22,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
 from app.models import Change, PortalFact, StaleMatching
+from app.services.duty_figure import KeptDuties
 from app.services.matching_kept import Reckoned, reckon
 from app.services.matching_rules import rules_in_order
 from app.services.matching_touched import Span, Thing, all_things, touched_things
@@ -39,18 +40,22 @@ _stale = cast(Table, StaleMatching.__table__)
 
 
 class Figure(Protocol):
-    """Something that is kept and follows what changed. Both calls are in the transaction that
-    moves the cursor or keeps the result; neither commits."""
+    """Something that is kept and follows what changed. ``follow`` and ``settle`` are in the
+    transaction that keeps the result; neither commits."""
 
-    def touch(self, session: Session, span: Span, now: datetime) -> None:
-        """The changes of this span of the log are worked in: note what they concern."""
+    def touched(self, session: Session, span: Span, now: datetime) -> Collection[Thing]:
+        """What the changes of this span concern of this figure, as things of its own kind, which
+        are noted as stale beside the links. Writes nothing."""
 
     def follow(self, session: Session, thing: Thing, reckoned: Reckoned, now: datetime) -> None:
         """The events of a link or site were matched anew: these detected events are new or differ,
         those are gone."""
 
+    def settle(self, session: Session, now: datetime, most: int) -> None:
+        """Reckon up to ``most`` of its own stale things, and strike them off."""
 
-FIGURES: Final[list[Figure]] = []
+
+FIGURES: Final[Sequence[Figure]] = (KeptDuties(),)
 """What else follows, in this order."""
 
 
@@ -94,7 +99,7 @@ def freshness(session: Session) -> Freshness:
 def pending(session: Session, now: datetime) -> Pending:
     """What there is to work in."""
     span = _span(session)
-    return Pending(span, frozenset(touched_things(session, span, now)), _stale_count(session))
+    return Pending(span, frozenset(_touched(session, span, now)), _stale_count(session))
 
 
 def bring_up_to_date(
@@ -107,14 +112,15 @@ def bring_up_to_date(
     """
     _lock(session)
     span = _span(session)
-    things = touched_things(session, span, now)
+    things = _touched(session, span, now)
     if everything:
         things |= all_things(session)
     _note_stale(session, things)
-    for figure in FIGURES:
-        figure.touch(session, span, now)
     _put(session, CURSOR, str(span.ends))
-    left = _reckon_stale(session, now, most)
+    _reckon_stale(session, now, most)
+    for figure in FIGURES:
+        figure.settle(session, now, most)
+    left = _stale_count(session)
     if not left:
         _put(session, COMPUTED_AT, now.astimezone(UTC).isoformat())
     return Freshness(_computed_at(session), 0, left)
@@ -128,6 +134,15 @@ def reckon_now(session: Session, now: datetime, things: Collection[Thing]) -> No
     rules = rules_in_order(session)
     for kind, thing_id in sorted(things):
         _reckon_one(session, (kind, thing_id), rules, now)
+    for figure in FIGURES:
+        figure.settle(session, now, AT_ONCE)
+
+
+def _touched(session: Session, span: Span, now: datetime) -> set[Thing]:
+    found = touched_things(session, span, now)
+    for figure in FIGURES:
+        found |= set(figure.touched(session, span, now))
+    return found
 
 
 def hold_still(session: Session) -> None:
@@ -135,10 +150,11 @@ def hold_still(session: Session) -> None:
     _lock(session)
 
 
-def _reckon_stale(session: Session, now: datetime, most: int) -> int:
-    """Reckon up to ``most`` of what is stale; how many are left."""
+def _reckon_stale(session: Session, now: datetime, most: int) -> None:
+    """Reckon up to ``most`` links and sites that are stale."""
     things = session.execute(
         select(_stale.c.kind, _stale.c.thing_id)
+        .where(_stale.c.kind.in_(("link", "site")))
         .order_by(_stale.c.kind, _stale.c.thing_id)
         .limit(most)
     ).all()
@@ -151,7 +167,6 @@ def _reckon_stale(session: Session, now: datetime, most: int) -> int:
                 tuple_(_stale.c.kind, _stale.c.thing_id).in_([tuple(row) for row in things])
             )
         )
-    return _stale_count(session)
 
 
 def _reckon_one(session: Session, thing: Thing, rules: Sequence[Any], now: datetime) -> None:

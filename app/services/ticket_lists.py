@@ -34,6 +34,7 @@ from app.models import (
     TicketSite,
 )
 from app.services.desk import OnDesk, desk_condition
+from app.services.statistics_conditions import CountedAt, counted_condition
 from app.services.ticket_search import condition_of_search
 from app.services.visits import Unseen, unseen_condition
 
@@ -77,6 +78,8 @@ class TicketFilter:
     to_check: bool = False
     unseen: Unseen | None = None
     desk: tuple[OnDesk, ...] = ()
+    counted: tuple[CountedAt, ...] = ()
+    """Of what figures tell; all of them are required."""
     sort: str = "-changed"
 
     def expanded_states(self) -> tuple[str, ...]:
@@ -151,6 +154,7 @@ def condition_of(
     if wanted.unseen is not None:
         parts.append(unseen_condition(wanted.unseen))
     parts += [desk_condition(part) for part in wanted.desk]
+    parts += [counted_condition(part) for part in wanted.counted]
     return and_(*parts)
 
 

@@ -20,6 +20,7 @@ from app.web import (
     attachment_writing,  # noqa: F401  (its addresses are on the blueprint of attachments)
     attachments,
     audit,
+    availability,
     bulk,
     calendar,
     compression,
@@ -31,6 +32,7 @@ from app.web import (
     guide,
     home,
     imports,
+    lhc_editing,  # noqa: F401  (its pages are on the blueprint of the calendar)
     links,
     list_columns,  # noqa: F401  (its address is on the blueprint of tickets)
     login,
@@ -43,6 +45,7 @@ from app.web import (
     second_factor,
     shortcuts,
     sites,
+    statistics,
     suggest,
     ticket_edit,  # noqa: F401  (its pages are on the blueprint of tickets)
     ticket_imports,
@@ -61,6 +64,7 @@ PLACES = (
     ("Home", "home.page"),
     ("Tickets", "tickets.listing"),
     ("Calendar", "calendar.month"),
+    ("Statistics", "statistics.page"),
     ("Sites", "sites.listing"),
     ("Links", "links.listing"),
 )
@@ -73,6 +77,8 @@ THEMES = ("light", "dark")
 def register(flask_app: Flask) -> None:
     """Add pages, filters, gate, errors and headers to the application."""
     times.register(flask_app)
+    flask_app.add_template_filter(statistics.days_in_words, "days")
+    flask_app.add_template_filter(availability.percent, "percent")
     encoding.register(flask_app)
     compression.register(flask_app)
     errors.register(flask_app)
@@ -103,6 +109,8 @@ def register(flask_app: Flask) -> None:
         second_factor,
         reset,
         work,
+        statistics,
+        availability,
     ):
         flask_app.register_blueprint(module.blueprint)
     mails.register(flask_app)
@@ -140,6 +148,8 @@ def _surroundings() -> dict[str, Any]:
         "attachments": "Tickets",
         "filters": "Tickets",
         "bulk": "Tickets",
+        "statistics": "Statistics",
+        "availability": "Statistics",
         "topology": "Sites",
         "sites": "Sites",
         "links": "Links",

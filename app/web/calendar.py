@@ -12,9 +12,11 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, Response, make_response, render_template, request, url_for
 
+from app.domain.access import Role
 from app.domain.calendar import days_of, midnight, month_after, weeks_of
 from app.domain.errors import Invalid
 from app.domain.lhc_calendar import (
+    FIELDS,
     Period,
     PeriodKind,
     cern_words,
@@ -25,7 +27,7 @@ from app.domain.tickets import Network
 from app.extensions import db
 from app.models import LhcPeriod, Link, Site
 from app.services.calendar import MOST, Agenda, CalendarFilter, Planned, agenda
-from app.services.lhc_calendar import known_periods, lhc_periods, period_of
+from app.services.lhc_calendar import known_periods, lhc_periods, newest_changes, period_of
 from app.services.registry import find_site, require_links
 from app.web.login import acting
 from app.web.times import now
@@ -305,7 +307,10 @@ def lhc_now(periods: Sequence[Period] | None = None) -> LhcNow:
 
 # ---------- the LHC's own calendar
 
-_FIRST_YEAR, _LAST_YEAR = 2010, 2031
+_FIRST_YEAR: Final = 2010
+_YEARS_AHEAD: Final = 5
+_LAST_SHOWN: Final = 2060
+"""Years behind it are in the table, not in the picture."""
 _ROWS: Final = {
     PeriodKind.RUN: 0,
     PeriodKind.SHUTDOWN: 0,
@@ -332,28 +337,38 @@ class ShownPeriod:
 def lhc() -> str:
     """When the LHC ran, runs and is to run, with the source of each date."""
     rows = lhc_periods(db.session())
+    years = _years(rows)
     return render_template(
         "calendar/lhc.html",
-        periods=[_shown(row) for row in rows],
-        years=[(year, _place(datetime(year, 1, 1, tzinfo=UTC))) for year in _years()],
-        today=_place(now()),
+        periods=[_shown(row, years) for row in rows],
+        years=[(year, _place(datetime(year, 1, 1, tzinfo=UTC), years)) for year in years],
+        today=_place(now(), years),
         lhc=lhc_now([period_of(row) for row in rows]),
+        may_edit=acting().role is Role.ADMIN,
+        steps=newest_changes(db.session()),
+        labels={**FIELDS, "why": "Reason"},
     )
 
 
-def _years() -> range:
-    return range(_FIRST_YEAR, _LAST_YEAR)
+def _years(rows: Sequence[LhcPeriod]) -> range:
+    """The years of the picture: always some ahead, and all that the calendar knows of."""
+    known = [
+        one.astimezone(UTC).year for row in rows for one in (row.begins_at, row.ends_at) if one
+    ]
+    last = max([now().year + _YEARS_AHEAD, *(year for year in known if year < _LAST_SHOWN)])
+    first = min([_FIRST_YEAR, *(year for year in known if year > 2000)])
+    return range(first, last + 1)
 
 
-def _place(moment: datetime) -> float:
-    first = datetime(_FIRST_YEAR, 1, 1, tzinfo=UTC)
-    whole = datetime(_LAST_YEAR, 1, 1, tzinfo=UTC) - first
+def _place(moment: datetime, years: range) -> float:
+    first = datetime(years.start, 1, 1, tzinfo=UTC)
+    whole = datetime(years.stop, 1, 1, tzinfo=UTC) - first
     return round(min(max((moment - first) / whole, 0), 1) * 1000, 1)
 
 
-def _shown(row: LhcPeriod) -> ShownPeriod:
-    x = _place(row.begins_at)
-    width = (_place(row.ends_at) if row.ends_at is not None else 1000) - x
+def _shown(row: LhcPeriod, years: range) -> ShownPeriod:
+    x = _place(row.begins_at, years)
+    width = (_place(row.ends_at, years) if row.ends_at is not None else 1000) - x
     is_now = row.begins_at <= now() and (row.ends_at is None or now() < row.ends_at)
     return ShownPeriod(
         row,

@@ -22,6 +22,7 @@ from werkzeug.datastructures import MultiDict
 
 from app.domain.desk import Desk
 from app.domain.errors import Invalid
+from app.domain.figures import Counted
 from app.domain.texts import checked_text
 from app.domain.tickets import (
     CLOSED_STATES,
@@ -34,6 +35,7 @@ from app.domain.tickets import (
 )
 from app.domain.words import MOST_CHARACTERS, read_search
 from app.services.desk import on_desk
+from app.services.statistics_conditions import CountedAt
 from app.services.ticket_lists import SORTS, TicketFilter
 from app.services.ticket_pages import MOST_COUNTED, Position
 from app.services.visits import Unseen
@@ -57,6 +59,7 @@ LABELS = {
     "to": "Created to",
     "check": "To check",
     "desk": "Desk",
+    "figure": "Figure",
     "since": "Changed since",
     "sort": "Sort",
     "columns": "Columns",
@@ -71,6 +74,7 @@ _ALLOWED: dict[str, list[str]] = {
     "priority": list(Priority),
     "check": ["yes"],
     "desk": list(Desk),
+    "figure": list(Counted),
     "since": [LAST_VISIT],
     "sort": [*SORTS, *(f"-{name}" for name in SORTS)],
     "columns": list(COLUMNS),
@@ -232,6 +236,7 @@ class ListQuery:
             to_check=bool(self.given("check")),
             unseen=_unseen() if self.given("since") else None,
             desk=tuple(on_desk(Desk(word), now(), acting()) for word in self.given("desk")),
+            counted=tuple(CountedAt(Counted(word), now()) for word in self.given("figure")),
             sort=self.sort,
         )
 
@@ -379,7 +384,7 @@ class Listing:
         self.more = self.earlier = self.last = ""
         self.kept = [
             (name, value)
-            for name in ("state", "check", "desk", "since", *_LOOKS)
+            for name in ("state", "check", "desk", "figure", "since", *_LOOKS)
             for value in self.given(name)
         ]
         if query.saved:

@@ -11,14 +11,15 @@ from app.services.statistics_blocks import (
     drop_other_layouts,
     keep_blocks,
 )
+from app.services.statistics_events import EVENT_FACTS
 from app.services.statistics_tickets import TICKET_FACTS
 from app.worker.context import Context
 
 
 def keep_facts(context: Context) -> None:
     """Keep the facts of all that changed; at first of all that there is, block by block."""
-    for kind in (TICKET_FACTS,):
-        _keep(context, kind)
+    _keep(context, TICKET_FACTS)
+    _keep(context, EVENT_FACTS)
 
 
 def _keep(context: Context, kind: FactKind[Any]) -> None:

@@ -123,19 +123,21 @@ def upgrade() -> None:
     op.create_index("ix_duties_link_id", "duties", ["link_id", "event_id"])
     op.create_index("ix_duties_event_id", "duties", ["event_id"])
     op.create_index("ix_duties_rule_version_id", "duties", ["rule_version_id", "start", "event_id"])
+    # as each database is asked for it
     missing, due = sa.text("is_due AND ticket_number IS NULL"), sa.text("is_due")
+    missing_1, due_1 = sa.text("is_due = 1 AND ticket_number IS NULL"), sa.text("is_due = 1")
     op.create_index(
         "ix_duties_missing",
         "duties",
         ["site_id", "start"],
-        sqlite_where=missing,
+        sqlite_where=missing_1,
         postgresql_where=missing,
     )
     op.create_index(
         "ix_duties_due",
         "duties",
         ["start", "event_id"],
-        sqlite_where=due,
+        sqlite_where=due_1,
         postgresql_where=due,
     )
     op.create_table(

@@ -1,0 +1,83 @@
+"""How the kept duties follow what changed: a figure of ``app.services.matching``.
+
+Links whose duties are to be reckoned anew are noted beside those whose matching is, as things of
+kind ``duty``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import delete, exists, func, select
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.orm import Session
+
+from app.models import Change, Duty, Event, Link, StaleMatching
+from app.services.duty_results import reckon_duties, registry_facts, ripe_links
+from app.services.duty_rules import DUTY_RULE
+from app.services.lhc_calendar import LHC_PERIOD
+from app.services.matching_kept import Reckoned
+from app.services.matching_touched import Span, Thing
+from app.services.registry import LINK, SITE
+
+DUTY: Final = "duty"
+"""The kind of a link whose duties are stale."""
+_INSERT: Final[Mapping[str, Any]] = {"sqlite": sqlite_insert, "postgresql": postgresql_insert}
+_RIPE_AT_ONCE: Final = 100
+
+
+class KeptDuties:
+    """Losses of service, duties and their sums."""
+
+    def touched(self, session: Session, span: Span, now: datetime) -> set[Thing]:
+        """Links whose duties these changes may alter without altering their matching, and those on
+        which an event that goes on is due by now, or is so no more."""
+        everything = select(func.count()).where(span.of(DUTY_RULE, LHC_PERIOD))
+        if session.scalar(everything):
+            return {(DUTY, one) for one in _with_events(session, None)}
+        found = ripe_links(session, now, _RIPE_AT_ONCE)
+        links = set(session.scalars(select(Change.thing_id).where(span.of(LINK)).distinct()))
+        sites = set(session.scalars(select(Change.thing_id).where(span.of(SITE)).distinct()))
+        if links or sites:
+            # a link may take a T1's last way, or be another one, without an event of its own
+            registry = registry_facts(session)
+            for site in registry.t1s_at(links) | sites:
+                found |= registry.links_of_t1(site)
+            found |= links
+        return {(DUTY, one) for one in _with_events(session, found)} if found else set()
+
+    def follow(self, session: Session, thing: Thing, reckoned: Reckoned, now: datetime) -> None:
+        """The events of a link were matched anew: note its duties as stale."""
+        kind, link = thing
+        if kind == "link" and (reckoned.changed or reckoned.gone):
+            session.execute(
+                _INSERT[session.get_bind().dialect.name](StaleMatching)
+                .values(kind=DUTY, thing_id=link)
+                .on_conflict_do_nothing()
+            )
+
+    def settle(self, session: Session, now: datetime, most: int) -> None:
+        """Reckon the duties of up to ``most`` links that are noted."""
+        links = session.scalars(
+            select(StaleMatching.thing_id)
+            .where(StaleMatching.kind == DUTY)
+            .order_by(StaleMatching.thing_id)
+            .limit(most)
+        ).all()
+        if links:
+            reckon_duties(session, links, now)
+            session.execute(
+                delete(StaleMatching).where(
+                    StaleMatching.kind == DUTY, StaleMatching.thing_id.in_(links)
+                )
+            )
+
+
+def _with_events(session: Session, links: Collection[int] | None) -> Collection[int]:
+    """Those that have events or duties; None = of all."""
+    has = exists().where(Event.link_id == Link.id) | exists().where(Duty.link_id == Link.id)
+    query = select(Link.id).where(has)
+    return session.scalars(query if links is None else query.where(Link.id.in_(links))).all()

@@ -1,0 +1,123 @@
+"""Availability of links and sites, as the page of statistics shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from app.domain.quarters import CalendarPeriod
+from app.models import Link, Site
+from app.services.registry import find_site
+from app.services.statistics_blocks import Current
+from app.services.statistics_events import link_spans
+from app.services.statistics_figures import edges_of
+from app.statistics.availability import (
+    Availability,
+    LinkLife,
+    by_link_and_period,
+    summed_by,
+)
+from app.statistics.event_facts import FOREVER, Events
+from app.statistics.ticket_facts import microseconds
+
+
+@dataclass(frozen=True)
+class AvailabilityRow:
+    """A link or site: its availability in each period, and over all of them."""
+
+    name: str
+    cells: Sequence[Availability]
+    whole: Availability
+    ends: str = ""
+    """Of a link."""
+    links: int = 0
+    """Of a site: how many links it has."""
+
+
+@dataclass(frozen=True)
+class AvailabilityFigures:
+    """All rows, of one moment."""
+
+    links: Sequence[AvailabilityRow]
+    sites: Sequence[AvailabilityRow]
+    whole: AvailabilityRow
+    """All of these links together."""
+    current: Current[Events]
+
+
+def newest_event(session: Session) -> datetime | None:
+    """The begin of the newest event of any link; None where there is none."""
+    _, current = link_spans(session)
+    events = current.facts[current.facts["link"] > 0]
+    if not len(events):
+        return None
+    return datetime.fromtimestamp(int(events["start"].max()) / 1_000_000, UTC)
+
+
+def availability_of(
+    session: Session,
+    periods: Sequence[CalendarPeriod],
+    now: datetime,
+    *,
+    network: str = "",
+    site: str = "",
+) -> AvailabilityFigures:
+    """The availability of the links of a network, or of those that end at a site of any name.
+
+    A site's is that of all of its links together: down time and period are summed. Links that do
+    not exist in any of the periods are left out.
+    """
+    spans, current = link_spans(session)
+    ends_a, ends_b = Site.__table__.alias(), Site.__table__.alias()
+    query = (
+        select(Link.id, Link.name, Link.valid_from, Link.valid_until, ends_a.c.key, ends_b.c.key)
+        .join(ends_a, ends_a.c.id == Link.end_a_id)
+        .join(ends_b, ends_b.c.id == Link.end_b_id)
+        .order_by(Link.name)
+    )
+    if network:
+        query = query.where(Link.network == network)
+    if site:
+        found = find_site(session, site)
+        key = found.id if found is not None else 0
+        query = query.where(or_(Link.end_a_id == key, Link.end_b_id == key))
+    rows = session.execute(query).all()
+    lives = [LinkLife(row[0], _day(row[2], 0), _day(row[3], FOREVER)) for row in rows]
+    moment = microseconds(now.astimezone(UTC))
+    frame = by_link_and_period(spans, lives, edges_of(periods), moment)
+    count = len(periods)
+    names = {row[0]: str(row[1]) for row in rows}
+    of_link = summed_by(frame, names, count)
+    exists = {name for name, (_, whole) in of_link.items() if whole.whole}
+    at_site: dict[str, list[int]] = {}
+    for row in rows:
+        if row[1] in exists:
+            for end in {row[4], row[5]}:
+                at_site.setdefault(str(end), []).append(row[0])
+    sites = []
+    for name in sorted(at_site):
+        mine = frame[frame["link"].isin(at_site[name])]
+        cells, whole = summed_by(mine, dict.fromkeys(at_site[name], name), count)[name]
+        sites.append(AvailabilityRow(name, cells, whole, links=len(at_site[name])))
+    every = summed_by(frame, dict.fromkeys(names, ""), count)
+    cells, whole = every.get("", ([Availability()] * count, Availability()))
+    return AvailabilityFigures(
+        [
+            AvailabilityRow(str(row[1]), *of_link[row[1]], ends=f"{row[4]} to {row[5]}")
+            for row in rows
+            if row[1] in exists
+        ],
+        sites,
+        AvailabilityRow("All of these links", cells, whole),
+        current,
+    )
+
+
+def _day(day: date | None, otherwise: int) -> int:
+    if day is None:
+        return otherwise
+    return microseconds(datetime.combine(day, time(), UTC))

@@ -1,0 +1,177 @@
+"""How much of the time links and sites were available, by period: the page and its files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, timedelta
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from flask import Blueprint, render_template, request
+
+from app.domain.quarters import CalendarPeriod
+from app.domain.tickets import Network
+from app.extensions import db
+from app.services.statistics_availability import (
+    AvailabilityFigures,
+    AvailabilityRow,
+    availability_of,
+    newest_event,
+)
+from app.statistics.availability import Availability
+from app.statistics.charts import ColumnChart, Part, Value, column_chart, strip
+from app.statistics.tables import Cell, FigureTable
+from app.web.statistics import frame_of
+from app.web.statistics_files import as_file
+from app.web.statistics_query import Question
+from app.web.times import now
+
+blueprint = Blueprint("availability", __name__, url_prefix="/statistics")
+_HOUR: Final = 3_600_000_000
+_USUAL: Final = 4
+"""Periods shown where the address does not say which."""
+_ROWS: Final = 200
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A row of the page: per period and for the whole the words, and the events behind them."""
+
+    name: str
+    about: str
+    cells: Sequence[tuple[Availability, str]]
+    whole: Availability
+    url: str
+    parts: Sequence[Part]
+
+
+@blueprint.get("/availability")
+@blueprint.get("/availability.csv", defaults={"kind": "csv"})
+@blueprint.get("/availability.xlsx", defaults={"kind": "xlsx"})
+def page(kind: str = "") -> Any:
+    """Availability per link and per site."""
+    question = Question(request.args, per=("quarter", "half-year", "year", "month"))
+    network = request.args.get("network", Network.LHCOPN if "network" not in request.args else "")
+    if network not in ("", *Network):
+        network = Network.LHCOPN
+    periods = _periods(question)
+    site = (question.given("site") or [""])[0]
+    figures = availability_of(db.session(), periods, now(), network=network, site=site)
+    if kind:
+        return as_file(_file(figures, periods), kind, _notes(figures))
+    return render_template(
+        "statistics/availability.html",
+        question=question,
+        network=network,
+        networks=list(Network),
+        site=site,
+        current=figures.current,
+        figures=figures,
+        periods=periods,
+        whole=_shown(figures.whole, periods, {"network": network} if not site else {"site": site}),
+        sites_of=[_shown(row, periods, {"site": row.name}) for row in figures.sites],
+        links_of=[_shown(row, periods, {"link": row.name}) for row in figures.links[:_ROWS]],
+        left=len(figures.links) - _ROWS,
+        chart=_chart(figures.whole, periods),
+        file_arguments={
+            "per": question.per,
+            "from": str(periods[0]),
+            "to": str(periods[-1]),
+            "network": network,
+            "site": site,
+        },
+        **frame_of("Availability"),
+    )
+
+
+def _periods(question: Question) -> Sequence[CalendarPeriod]:
+    """Those of the address; else the newest ones up to now, or up to the newest event where it is
+    long ago."""
+    if question.typed["from"] or question.typed["to"]:
+        return question.periods(now())
+    newest = newest_event(db.session()) or now()
+    last = question.kind.of(now())
+    if last.after(1 - _USUAL).begin > newest:
+        last = question.kind.of(newest)
+    return [last.after(1 - _USUAL + step) for step in range(_USUAL)]
+
+
+def _shown(row: AvailabilityRow, periods: Sequence[CalendarPeriod], where: dict[str, str]) -> Shown:
+    about = row.ends or (f"{row.links} link{'' if row.links == 1 else 's'}" if row.links else "")
+    return Shown(
+        row.name,
+        about,
+        [
+            (cell, _events_url([period], where))
+            for period, cell in zip(periods, row.cells, strict=True)
+        ],
+        row.whole,
+        _events_url(periods, where),
+        strip(row.whole.shares),
+    )
+
+
+def _events_url(periods: Sequence[CalendarPeriod], where: dict[str, str]) -> str:
+    """The reported events that began in these periods."""
+    days = {
+        "from": f"{periods[0].begin:%Y-%m-%d}",
+        "to": f"{periods[-1].end - timedelta(days=1):%Y-%m-%d}",
+    }
+    given = {name: value for name, value in {**where, **days}.items() if value}
+    return f"/events?{urlencode(given)}"
+
+
+def percent(share: float | None) -> str:
+    """``99.95 %``; never rounded up to 100."""
+    if share is None:
+        return "unknown"
+    text = f"{100 * share:.2f}"
+    if text == "100.00":
+        return "100 %" if share >= 1 else "> 99.99 %"
+    return f"{text} %"
+
+
+def _chart(row: AvailabilityRow, periods: Sequence[CalendarPeriod]) -> ColumnChart:
+    values = [
+        Value(
+            str(period),
+            cell.down / _HOUR if cell.has_data else None,
+            f"{cell.down / _HOUR:,.0f} h" if cell.has_data else "no data",
+            marked=period.is_partial(now()),
+        )
+        for period, cell in zip(periods, row.cells, strict=True)
+    ]
+    hours = row.whole.down / _HOUR
+    title = f"Hours down, all links together: {hours:,.0f}" if row.whole.has_data else "No data"
+    return column_chart("down", title, values)
+
+
+def _file(figures: AvailabilityFigures, periods: Sequence[CalendarPeriod]) -> FigureTable:
+    """One row for each site, link and period; no data = empty cells."""
+    head = ("what", "name", "period", "availability", "hours", "down_hours", "degraded_hours")
+    rows: list[list[Cell]] = []
+    for what, many in (
+        ("site", figures.sites),
+        ("link", figures.links),
+        ("all", [figures.whole]),
+    ):
+        for row in many:
+            for period, cell in zip(periods, row.cells, strict=True):
+                if cell.has_data:
+                    lengths = (cell.length, cell.down, cell.degraded, cell.unmonitored)
+                    hours: list[Cell] = [length / _HOUR for length in lengths]
+                    rows.append([what, row.name, str(period), cell.share, *hours])
+                else:
+                    rows.append([what, row.name, str(period), *[None] * 5])
+    return FigureTable("availability", (*head, "unmonitored_hours"), rows)
+
+
+def _notes(figures: AvailabilityFigures) -> list[str]:
+    at = figures.current.as_of or now()
+    return [
+        f"As of {at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC.",
+        "Availability is 1 - down / (hours - unmonitored). Empty cells: no source has told anything"
+        " until the period's end.",
+        "A site is all of its links together.",
+    ]

@@ -1,0 +1,466 @@
+"""Statistics of tickets: how many, how long, what stands long; and what each figure means."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, timedelta
+from typing import Any, Final
+
+from flask import Blueprint, render_template, request, url_for
+
+from app.domain.figures import DAYS_STANDING, Counted
+from app.domain.quarters import CalendarPeriod, HalfYear, Year
+from app.domain.tickets import Category, Layer, Network, State
+from app.extensions import db
+from app.services.registry import all_links, all_sites
+from app.services.statistics_figures import CountRow, TicketFigures, TimesRow
+from app.statistics.charts import ColumnChart, Value, column_chart, highest
+from app.statistics.tables import Cell, FigureTable
+from app.statistics.ticket_times import MEASURES, WORKING
+from app.web.statistics_definitions import DEFINITIONS as DEFINED
+from app.web.statistics_files import as_file
+from app.web.statistics_query import FILTERS, PER, Question
+from app.web.times import now
+
+blueprint = Blueprint("statistics", __name__, url_prefix="/statistics")
+BY: Final = ("network", "category", "layer", "state", "site", "responsible", "link")
+BY_TIMES: Final = ("category", "site", "responsible")
+BY_WORDS: Final = {
+    "network": "network",
+    "category": "category",
+    "layer": "layer",
+    "state": "state",
+    "site": "affected site",
+    "responsible": "responsible site",
+    "link": "link",
+}
+NOTHING: Final = {"site": "no affected site", "responsible": "none", "link": "no link"}
+ROWS: Final = 100
+"""Rows of a table on a page; its files have all."""
+SMALL: Final = 8
+"""Charts beside each other."""
+STANDING: Final = 200
+"""Long-standing tickets on the page."""
+ANSWERS: Final = {
+    "response": Counted.ANSWERED,
+    "solution": Counted.ENDED,
+    "waiting": Counted.WAITED,
+    "lifetime": Counted.ENDED,
+}
+_CHOICES: Final = {
+    "network": list(Network),
+    "category": [one for one in Category if one is not Category.TEST],
+    "layer": list(Layer),
+    "state": ["open", "closed", *(one for one in State if one is not State.CLOSED)],
+}
+PAGES: Final = (
+    ("Overview", "statistics.page", "The main figures"),
+    ("Tickets", "statistics.tickets", "How many tickets were written, of what and where"),
+    ("Times", "statistics.times", "How long tickets took: response, solution, waiting, lifetime"),
+    ("Long-standing", "statistics.standing", "What has been open for more than 30 days"),
+    ("Availability", "availability.page", "How much of the time each link and site was up"),
+)
+"""The pages of this place: word, endpoint, and what one finds there."""
+MORE_PAGES: list[tuple[str, str, str]] = []
+"""Those of other modules, which add them when they are registered."""
+DEFINITIONS: Final = ("Definitions", "statistics.definitions", "What each figure means")
+
+
+@dataclass(frozen=True)
+class Cells:
+    """A row of a table of counts: its name, and per period the number and the rows behind it."""
+
+    name: str
+    cells: Sequence[tuple[int, str]]
+    total: tuple[int, str]
+    quiet: bool = False
+    """The row is of what has no value."""
+
+
+@blueprint.get("")
+def page() -> str:
+    """The main figures, and where the others are."""
+    question = Question(request.args, per=("year",))
+    figures = TicketFigures(db.session(), question.filter, now())
+    years = question.periods(figures.first())
+    told = [HalfYear(2013, 1)]
+    deck = [
+        (
+            "2012",
+            figures.counts([Year(2012)])[0].total,
+            question.rows_url([Year(2012)], by=""),
+        ),
+        (
+            "the first half of 2013",
+            figures.counts(told)[0].total,
+            question.rows_url(told, by=""),
+        ),
+    ]
+    row = figures.counts(years)[0]
+    this_year = [Year.of(now())]
+    return render_template(
+        "statistics/page.html",
+        question=question,
+        current=figures.current,
+        count=figures.count,
+        deck=deck,
+        chart=_chart("tickets", "Tickets per year", years, row),
+        table=_table_of([("Tickets", row)], years, question, ""),
+        periods=years,
+        standing=figures.standing(0).count,
+        standing_url=_standing_url(question),
+        times=figures.times(this_year)[0],
+        this_year=this_year[0],
+        **frame_of("Statistics"),
+    )
+
+
+@blueprint.get("/tickets")
+@blueprint.get("/tickets.csv", defaults={"kind": "csv"})
+@blueprint.get("/tickets.xlsx", defaults={"kind": "xlsx"})
+def tickets(kind: str = "") -> Any:
+    """How many tickets were created in each period, by one of their properties."""
+    question = Question(request.args, by=BY)
+    figures = TicketFigures(db.session(), question.filter, now())
+    periods = question.periods(figures.first())
+    whole = figures.counts(periods)[0]
+    rows = _restricted(figures.counts(periods, question.by), question) if question.by else []
+    if kind:
+        return as_file(_counts_file(periods, whole, rows, question), kind, _notes(figures))
+    shown = _in_order(rows, question.by)
+    named = [(_name(row.value, question.by), row) for row in shown[:ROWS]]
+    top = highest(one for row in shown[:SMALL] for one in _values(periods, row))
+    return render_template(
+        "statistics/tickets.html",
+        question=question,
+        current=figures.current,
+        periods=periods,
+        years=_years(periods, whole, question),
+        whole=_table_of([("All of them", whole)], periods, question, "")[0],
+        table=_table_of(named, periods, question, question.by),
+        left=len(shown) - len(named),
+        charts=[_chart("all", f"Tickets per {question.per}", periods, whole)],
+        small=[
+            _chart(f"by-{at}", name, periods, row, top=top, small=True)
+            for at, (name, row) in enumerate(named[:SMALL])
+        ],
+        **frame_of("Tickets"),
+    )
+
+
+@blueprint.get("/times")
+@blueprint.get("/times.csv", defaults={"kind": "csv"})
+@blueprint.get("/times.xlsx", defaults={"kind": "xlsx"})
+def times(kind: str = "") -> Any:
+    """GGUS's times by period, or by category or site; and the priorities at submission."""
+    question = Question(request.args, by=BY_TIMES)
+    figures = TicketFigures(db.session(), question.filter, now())
+    periods = question.periods(figures.first())
+    by_period = figures.times(periods)
+    by_value: list[TimesRow] = []
+    if question.by:
+        allowed = _allowed(question)
+        by_value = [
+            row
+            for row in figures.times(periods, question.by)
+            if allowed is None or row.value in allowed
+        ]
+    priorities = figures.counts(periods, "priority")
+    if kind:
+        return as_file(_times_file(by_period, by_value, question), kind, _notes(figures))
+    whole = sum(row.total for row in priorities)
+    return render_template(
+        "statistics/times.html",
+        question=question,
+        current=figures.current,
+        periods=periods,
+        measures=MEASURES,
+        working=WORKING,
+        by_period=[
+            (str(period), row, _times_urls(question, [period], None))
+            for period, row in zip(periods, by_period, strict=True)
+        ],
+        by_value=[
+            (
+                _name(row.value, question.by),
+                row,
+                _times_urls(question, periods, row.value),
+            )
+            for row in sorted(by_value, key=lambda row: -row.tickets)[:ROWS]
+        ],
+        priorities=[
+            (
+                row.value,
+                row.total,
+                question.rows_url(periods, row.value, by="priority"),
+            )
+            for row in priorities
+        ],
+        whole=whole,
+        charts=_times_charts(periods, by_period),
+        **frame_of("Times"),
+    )
+
+
+@blueprint.get("/long-standing")
+@blueprint.get("/long-standing.csv", defaults={"kind": "csv"})
+@blueprint.get("/long-standing.xlsx", defaults={"kind": "xlsx"})
+def standing(kind: str = "") -> Any:
+    """Open tickets that were created more than 30 days ago."""
+    question = Question(request.args)
+    figures = TicketFigures(db.session(), question.filter, now())
+    found = figures.standing(10_000 if kind else STANDING)
+    if kind:
+        head = ("number", "title", "state", "responsible_site", "created", "age_days", "changed")
+        rows: list[tuple[Cell, ...]] = [
+            (
+                ticket.number,
+                ticket.title,
+                ticket.state,
+                ticket.responsible_site.key if ticket.responsible_site else "",
+                ticket.created_at,
+                (now() - ticket.created_at) / timedelta(days=1),
+                ticket.changed_at,
+            )
+            for ticket in found.tickets
+        ]
+        return as_file(FigureTable("long-standing", head, rows), kind, _notes(figures))
+    return render_template(
+        "statistics/standing.html",
+        question=question,
+        current=figures.current,
+        found=found,
+        days=DAYS_STANDING,
+        url=_standing_url(question),
+        by_site=[
+            (
+                row.value or "no responsible site",
+                row.total,
+                question.rows_url((), row.value, by="responsible", figures=[Counted.LONG_STANDING]),
+            )
+            for row in found.by_site
+        ],
+        most=STANDING,
+        **frame_of("Long-standing"),
+    )
+
+
+@blueprint.get("/definitions")
+def definitions() -> str:
+    """What each figure of the portal means: its formula, its source, its parameters."""
+    return render_template(
+        "statistics/definitions.html", definitions=DEFINED, **frame_of("Definitions")
+    )
+
+
+def frame_of(word: str) -> dict[str, Any]:
+    """What every page of this place shows around its figures."""
+    sites, links = all_sites(db.session()), all_links(db.session())
+    return {
+        "pages": (*PAGES, *MORE_PAGES, DEFINITIONS),
+        "here_page": word,
+        "by_words": BY_WORDS,
+        "by_choices": BY if word == "Tickets" else BY_TIMES,
+        "per_choices": list(PER),
+        "filter_choices": _CHOICES,
+        "filter_names": FILTERS,
+        "sites": [site.key for site in sites],
+        "links": [link.name for link in links],
+        "moment": now(),
+    }
+
+
+def _standing_url(question: Question) -> str:
+    return question.rows_url((), by="", figures=[Counted.LONG_STANDING])
+
+
+def _restricted(rows: Sequence[CountRow], question: Question) -> list[CountRow]:
+    allowed = _allowed(question)
+    return [row for row in rows if allowed is None or row.value in allowed]
+
+
+def _allowed(question: Question) -> set[str] | None:
+    """Where it is by links or sites and some were chosen: only these. The list of tickets cannot be
+    asked for those that affect one of them and another one."""
+    given = question.given(question.by) if question.by in ("link", "site") else []
+    if not given:
+        return None
+    keys = {
+        site.key
+        for site in all_sites(db.session())
+        if {site.key, *(name.name for name in site.names)} & {*given}
+    }
+    return {*given, *keys}
+
+
+def _in_order(rows: Sequence[CountRow], by: str) -> list[CountRow]:
+    """Values of closed lists as they stand there; links and sites by their number, none last."""
+    if by in NOTHING:
+        return sorted(rows, key=lambda row: (not row.value, -row.total, row.value))
+    return list(rows)
+
+
+def _name(value: str, by: str) -> str:
+    return value or NOTHING.get(by, "")
+
+
+def _table_of(
+    rows: Sequence[tuple[str, CountRow]],
+    periods: Sequence[CalendarPeriod],
+    question: Question,
+    by: str,
+) -> list[Cells]:
+    found = []
+    for name, row in rows:
+        value = row.value if by else None
+        cells = [
+            (number, question.rows_url([period], value, by=by) if number else "")
+            for period, number in zip(periods, row.counts, strict=True)
+        ]
+        url = question.rows_url(periods, value, by=by) if row.total else ""
+        found.append(Cells(name, cells, (row.total, url), quiet=bool(by) and not row.value))
+    return found
+
+
+def _years(
+    periods: Sequence[CalendarPeriod], whole: CountRow, question: Question
+) -> list[tuple[int, int, int, str]]:
+    """Of each year: itself, its periods that are shown, the tickets in them, and their rows."""
+    if question.per == "year":
+        return []
+    found: list[tuple[int, int, int, str]] = []
+    for year in sorted({one.year for one in periods}):
+        mine = [one for one in periods if one.year == year]
+        count = sum(
+            number for one, number in zip(periods, whole.counts, strict=True) if one.year == year
+        )
+        found.append((year, len(mine), count, question.rows_url(mine, by="") if count else ""))
+    return found
+
+
+def _values(periods: Sequence[CalendarPeriod], row: CountRow) -> list[Value]:
+    return [
+        Value(str(period), number, f"{number:,}", marked=period.is_partial(now()))
+        for period, number in zip(periods, row.counts, strict=True)
+    ]
+
+
+def _chart(
+    key: str,
+    title: str,
+    periods: Sequence[CalendarPeriod],
+    row: CountRow,
+    *,
+    top: float | None = None,
+    small: bool = False,
+) -> ColumnChart:
+    values = _values(periods, row)
+    best = max(values, key=lambda one: one.value or 0)
+    if small:
+        words = f"{title}: {row.total:,}"
+    elif row.total:
+        words = f"{title}: {row.total:,} in all, most in {best.name} ({best.words})"
+    else:
+        words = f"{title}: none"
+    return column_chart(key, words, values, top=top, plot=64 if small else 120, small=small)
+
+
+_TIMES_TITLES: Final = {
+    "response": "Response",
+    "solution": "Solution",
+    "waiting": "Waiting for reply",
+    "lifetime": "Lifetime",
+}
+
+
+def days_in_words(days: float | None) -> str:
+    """``0.04``, ``1.5``, ``12``; "no data" where there is none."""
+    if days is None:
+        return "no data"
+    digits = 2 if days < 1 else 1 if days < 100 else 0
+    return f"{days:,.{digits}f}"
+
+
+def _times_charts(periods: Sequence[CalendarPeriod], rows: Sequence[TimesRow]) -> list[ColumnChart]:
+    """Medians as bars, averages as lines. They stand below each other, each on its own scale: a
+    response takes hours where a wait takes months."""
+    charts = []
+    for measure in MEASURES:
+        values = [
+            Value(
+                str(period),
+                row.measures[measure].median,
+                days_in_words(row.measures[measure].median) if row.measures[measure].count else "–",
+                marked=period.is_partial(now()),
+                also=row.measures[measure].mean,
+            )
+            for period, row in zip(periods, rows, strict=True)
+        ]
+        if all(one.value is None for one in values):
+            continue
+        unit = "working days" if measure in WORKING else "days"
+        title = f"{_TIMES_TITLES[measure]}, {unit}: the median as a bar, the average as a line"
+        charts.append(column_chart(measure, title, values, plot=64))
+    return charts
+
+
+def _times_urls(
+    question: Question, periods: Sequence[CalendarPeriod], value: str | None
+) -> dict[str, str]:
+    urls = {"tickets": question.rows_url(periods, value)}
+    for measure, figure in ANSWERS.items():
+        urls[measure] = question.rows_url(periods, value, figures=[figure])
+    return urls
+
+
+def _counts_file(
+    periods: Sequence[CalendarPeriod],
+    whole: CountRow,
+    rows: Sequence[CountRow],
+    question: Question,
+) -> FigureTable:
+    """One row for each period and value, zeros included, and one TOTAL per period."""
+    by = question.by
+    head = ["period", "begin", "end", *([by] if by else []), "tickets"]
+    found: list[list[Cell]] = []
+    for at, period in enumerate(periods):
+        where: list[Cell] = [str(period), *_days(period)]
+        for row in _in_order(rows, by):
+            found.append([*where, _name(row.value, by), row.counts[at]])
+        found.append([*where, *(["TOTAL"] if by else []), whole.counts[at]])
+    return FigureTable("tickets-per-period", head, found)
+
+
+def _days(period: CalendarPeriod) -> tuple[str, str]:
+    """Its first and last day."""
+    last = period.end - timedelta(days=1)
+    return f"{period.begin:%Y-%m-%d}", f"{last:%Y-%m-%d}"
+
+
+def _times_file(
+    by_period: Sequence[TimesRow], by_value: Sequence[TimesRow], question: Question
+) -> FigureTable:
+    """What the page shows: by value where a property was chosen, else by period."""
+    units = [f"{name}_{'working_' if name in WORKING else ''}days" for name in MEASURES]
+    columns = [f"{unit}_{part}" for unit in units for part in ("count", "average", "median")]
+    head = [question.by or "period", "tickets", *columns]
+    rows: list[list[Cell]] = []
+    for row in by_value if question.by else by_period:
+        cells: list[Cell] = [_name(row.value, question.by), row.tickets]
+        for name in MEASURES:
+            measure = row.measures[name]
+            cells += [measure.count, measure.mean, measure.median]
+        rows.append(cells)
+    return FigureTable("ticket-times", head, rows)
+
+
+def _notes(figures: TicketFigures) -> list[str]:
+    at = figures.current.as_of or now()
+    notes = [f"As of {at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC. Test tickets do not count."]
+    if figures.current.behind:
+        notes.append(f"{figures.current.behind} newer changes are not in it yet.")
+    if figures.current.missing:
+        notes.append(f"{figures.current.missing} tickets were not read yet.")
+    notes.append(f"What each figure means: {url_for('statistics.definitions')} in the portal.")
+    return notes
