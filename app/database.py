@@ -175,6 +175,28 @@ class InTurn:
 
 
 @contextmanager
+def writing_if_free(session: Session) -> Iterator[bool]:
+    """One write transaction as ``writing``, or none at all (False) where SQLite is being written:
+    for work that others do later if it is not done now. PostgreSQL is always free."""
+    bind = session.get_bind()
+    gate = None if isinstance(bind, Connection) else _gates.get(bind)
+    _end_reading(session)
+    if gate is not None and not gate.try_enter():
+        yield False
+        return
+    try:
+        begin_write(session)
+        yield True
+        session.commit()
+    except BaseException:
+        session.rollback()
+        raise
+    finally:
+        if gate is not None:
+            gate.leave()
+
+
+@contextmanager
 def trying(session: Session) -> Iterator[None]:
     """One write transaction of which nothing stays: to see what a verb would do, or refuse."""
     with _write_transaction(session):
@@ -203,9 +225,3 @@ def _write_transaction(session: Session) -> Iterator[None]:
 def gate_of(engine: Engine) -> AbstractContextManager[None]:
     """Through which writers of this database come one after another; open on PostgreSQL."""
     return _gates.get(engine) or nullcontext()
-
-
-def is_writing(engine: Engine) -> bool:
-    """Whether a thread of this process writes into this SQLite file, or is next to; else False."""
-    gate = _gates.get(engine)
-    return gate is not None and gate.is_taken

@@ -68,20 +68,41 @@ class WriteGate:
             if not self._threads.acquire(timeout=self._patience):
                 raise GateClosed("another writer of this process does not end")
             try:
-                if self._file is None or not os.fstat(self._file).st_nlink:  # somebody deleted it
-                    self._close()
-                    self._file = _opened(self._database)
-                    self._close = weakref.finalize(self, os.close, self._file)
+                self._open()
+                assert self._file is not None
                 fcntl.flock(self._file, fcntl.LOCK_EX)
             except BaseException:
                 self._threads.release()
                 raise
+
+    def try_enter(self) -> bool:
+        """Come in only if nobody is in or waits here: for work that can as well be done later."""
+        if not self._threads.acquire(blocking=False):
+            return False
+        try:
+            self._open()
+            assert self._file is not None
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._threads.release()
+            return False
+        except BaseException:
+            self._threads.release()
+            raise
+        return True
 
     def leave(self) -> None:
         """Let the next one in."""
         assert self._file is not None, "nobody is in"
         fcntl.flock(self._file, fcntl.LOCK_UN)
         self._threads.release()
+
+    def _open(self) -> None:
+        """Open the lock file, unless it is open and still there."""
+        if self._file is None or not os.fstat(self._file).st_nlink:  # somebody deleted it
+            self._close()
+            self._file = _opened(self._database)
+            self._close = weakref.finalize(self, os.close, self._file)
 
     @property
     def is_taken(self) -> bool:

@@ -115,6 +115,14 @@ End its address                 | POST /calendar/feed/end               | yes | 
 Read it by a private address    | GET /calendar/feed/*.ics              | yes | yes | yes | yes | yes | yes
 Read it by any other            | GET /calendar/feed/*.ics unknown      | 404 | 404 | 404 | 404 | 404 | 404
 Read when the LHC runs          | GET /calendar/lhc                     | yes | yes | yes | yes | yes | login
+# matching
+Events matching per T1          | GET /statistics/matching              | yes | yes | yes | yes | yes | login
+Download that                   | GET /statistics/matching.csv          | yes | yes | yes | yes | yes | login
+Read the rule of matching       | GET /statistics/matching/rules        | yes | yes | yes | yes | yes | login
+Add a version of it             | POST /statistics/matching/rules       | yes | 403 | 403 | 403 | 403 | login
+Link an event and a ticket      | POST /events/*/link                   | yes | yes | yes | 403 | 403 | login
+Take a ticket off an event      | POST /events/*/unlink                 | yes | yes | yes | 403 | 403 | login
+Take such a decision back       | POST /events/*/undo                   | yes | yes | yes | 403 | 403 | login
 # statistics
 Main figures                    | GET /statistics                       | yes | yes | yes | yes | yes | login
 Tickets per period              | GET /statistics/tickets               | yes | yes | yes | yes | yes | login

@@ -17,6 +17,7 @@ from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from app.demo.desk import lay_desk
+from app.demo.events import lay_events
 from app.demo.kin import kin_stories
 from app.demo.stories import (
     OPERATOR,
@@ -110,6 +111,7 @@ def seed_demo(session: Session, now: datetime) -> int:
     _Telling(session, actors, now).tell(stories)
     tell_nobody(session)
     lay_desk(session, actors, now)
+    lay_events(session, actors[OPERATOR], now)
     return len(stories)
 
 

@@ -87,7 +87,7 @@ class Pending:
     @property
     def is_empty(self) -> bool:
         """Whether the figures would stay as they are."""
-        return not self.things and not self.stale
+        return not (self.things or self.stale)
 
 
 def freshness(session: Session) -> Freshness:
@@ -103,14 +103,21 @@ def pending(session: Session, now: datetime) -> Pending:
 
 
 def bring_up_to_date(
-    session: Session, now: datetime, *, most: int = AT_ONCE, everything: bool = False
+    session: Session,
+    now: datetime,
+    *,
+    most: int = AT_ONCE,
+    everything: bool = False,
+    waits: bool = True,
 ) -> Freshness:
     """Work in what changed, and reckon up to ``most`` links anew; in the caller's transaction,
     which may write. Call again while it answers that something is stale.
 
-    ``everything`` notes all links as stale first.
+    ``everything`` notes all links as stale first. Without ``waits`` nothing is done while somebody
+    else does it.
     """
-    _lock(session)
+    if not _lock(session, waits=waits):
+        return freshness(session)
     span = _span(session)
     things = _touched(session, span, now)
     if everything:
@@ -182,14 +189,15 @@ def _span(session: Session) -> Span:
     return Span(begins, max(begins, newest))
 
 
-def _lock(session: Session) -> None:
-    """Hold the cursor's row, which is made when missing."""
+def _lock(session: Session, *, waits: bool = True) -> bool:
+    """Hold the cursor's row, which is made when missing; False if another has it."""
     session.execute(
         _INSERT[session.get_bind().dialect.name](PortalFact)
         .values(name=CURSOR, value="0")
         .on_conflict_do_nothing(index_elements=["name"])
     )
-    session.execute(_fact(CURSOR).with_for_update())
+    held = session.execute(_fact(CURSOR).with_for_update(skip_locked=not waits))
+    return held.first() is not None
 
 
 def _fact(name: str) -> Any:

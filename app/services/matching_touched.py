@@ -60,6 +60,9 @@ class Span:
 def touched_things(session: Session, span: Span, now: datetime) -> set[Thing]:
     """The links and sites, among those that have events, whose matching these changes may alter;
     and those of which an open event begins to count at ``now`` or did before."""
+    ripe = select(DetectedEvent.link_id).where(DetectedEvent.counts_at <= now).distinct()
+    if span.begins == span.ends:
+        return _links(session.scalars(ripe))
     everything = select(Change.id).where(span.of(MATCHING_RULE)).limit(1)
     if session.scalar(everything) is not None:
         return all_things(session)
@@ -69,7 +72,6 @@ def touched_things(session: Session, span: Span, now: datetime) -> set[Thing]:
     found |= _links(session.scalars(_named_links(span)))
     found |= _named_sites(session, span)
     found |= _of_registry(session, span)
-    ripe = select(DetectedEvent.link_id).where(DetectedEvent.counts_at <= now).distinct()
     found |= _links(session.scalars(ripe))
     return _with_events(session, found)
 

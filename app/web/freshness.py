@@ -10,10 +10,9 @@ from time import monotonic
 from typing import Final
 
 from flask import g
-from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from app.database import is_writing, writing
+from app.database import writing_if_free
 from app.extensions import db
 from app.services.matching import (
     AT_ONCE,
@@ -38,24 +37,21 @@ def fresh_figures() -> Freshness:
 
 
 def _brought_up(rows: Session) -> Freshness:
-    state = freshness(rows)
-    if state.is_fresh or state.pending > MOST_PENDING:
+    state, moment = freshness(rows), now()
+    if state.pending > MOST_PENDING:
         return state
-    wanted = pending(rows, now())
+    # also where nothing was written: an event that goes on begins to count by itself
+    wanted = pending(rows, moment)
     if wanted.is_empty and state.computed_at is not None:
         return Freshness(state.computed_at)
-    if len(wanted.things) + wanted.stale > 2 * AT_ONCE or _is_busy(rows):
+    if len(wanted.things) + wanted.stale > 2 * AT_ONCE:
         return state
     began = monotonic()
-    while not state.is_fresh:
-        with writing(rows):
-            state = bring_up_to_date(rows, now())
-        if monotonic() - began > _SECONDS:
+    while monotonic() - began < _SECONDS:
+        with writing_if_free(rows) as free:
+            if not free:  # a page does not wait for others
+                break
+            state = bring_up_to_date(rows, moment, waits=False)
+        if state.is_fresh:
             break
     return state
-
-
-def _is_busy(rows: Session) -> bool:
-    """Whether somebody writes into an SQLite file just now: a page does not wait for them."""
-    bind = rows.get_bind()
-    return isinstance(bind, Engine) and is_writing(bind)

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from flask import Flask, g
 from flask_login import current_user
 
+from app.domain.matching import length_in_words
 from app.domain.tickets import Priority, State
 from app.models import Ticket, TicketSite
 
@@ -160,6 +161,11 @@ def safe_url(url: str) -> bool:
     return parts.scheme in {"http", "https"} and bool(parts.netloc)
 
 
+def length_words(seconds: int) -> str:
+    """How long something lasted: ``2 h 5 min``."""
+    return length_in_words(timedelta(seconds=seconds))
+
+
 def drop_none(values: dict[str, object]) -> dict[str, object]:
     """Attributes that have a value."""
     return {name: value for name, value in values.items() if value is not None}
@@ -183,5 +189,6 @@ def register(flask_app: Flask) -> None:
         where_affected,
         safe_url,
         drop_none,
+        length_words,
     ):
         flask_app.add_template_filter(filter_function)

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
 import pyotp
@@ -26,6 +26,7 @@ from werkzeug.test import TestResponse
 from app.config import PROJECT
 from app.database import writing
 from app.domain.access import Actor, Writer
+from app.domain.events import EventMessage
 from app.domain.letters import Happened, Letter, stop_token
 from app.domain.relations import RelationRole
 from app.domain.ticket_content import NewTicket
@@ -37,9 +38,11 @@ from app.services import second_factor
 from app.services.attachments import add_attachment
 from app.services.bulk_changes import do_bulk_change
 from app.services.cric import refuse_proposal
+from app.services.events import report_events
 from app.services.feeds import make_feed
 from app.services.links import create_link
 from app.services.mail_choices import stop_mails
+from app.services.matching_by_hand import link_by_hand
 from app.services.name_decisions import make_alias
 from app.services.partners import (
     add_secret,
@@ -98,6 +101,19 @@ SENT: Final[Mapping[str, Sent]] = {
     ),
     "GET /tickets/bulk/*": ("/tickets/bulk/{bulk}", {}),
     "POST /tickets/bulk/*/undo": ("/tickets/bulk/{bulk}/undo", {"reason": "x"}),
+    "POST /statistics/matching/rules": (
+        "/statistics/matching/rules",
+        {
+            "valid_from": "{rule_day}",
+            "gap": "15",
+            "minimal": "60",
+            "tolerance": "60",
+            "note": "Tried out",
+        },
+    ),
+    "POST /events/*/link": ("/events/{event}/link", {"ticket": "{ticket}", "reason": "x"}),
+    "POST /events/*/unlink": ("/events/{event}/unlink", {"ticket": "{ticket}", "reason": "x"}),
+    "POST /events/*/undo": ("/events/{decided_event}/undo", {"ticket": "{ticket}"}),
     "POST /shortcuts": ("/shortcuts", {"on": "no"}),
     "POST /tickets/seen": ("/tickets/seen", {"until": "2013-03-06", "query": ""}),
     "POST /filters": ("/filters", {"name": "{new_name}", "use": "private", "query": ""}),
@@ -393,6 +409,32 @@ class Things(dict[str, str]):
     def make_written(self) -> int:
         """A ticket that the person wrote."""
         return self._open(self._actor)
+
+    def make_rule_day(self) -> date:
+        """The first day of a rule of matching: later than all before it."""
+        return date(2020, 1, 1) + timedelta(days=self.world.count)
+
+    def make_event(self) -> int:
+        """An event of a link of the reporter's site, or of another one."""
+        link = "CERN-PIC-LHCOPN-001" if self.column == "other" else "CERN-GRIDKA-LHCOPN-001"
+        message = EventMessage(
+            *(0, "event 0", "test", f"{self.world.count}"),
+            link=link,
+            state="down",
+            start=NOON,
+            end=NOON + timedelta(hours=1),
+        )
+        by = writer(self.world.cast.operator, NOON + timedelta(hours=2))
+        event_id = report_events(self.world.session, by, [message]).outcomes[0].event_id
+        assert event_id is not None
+        return event_id
+
+    def make_decided_event(self) -> int:
+        """An event about which an operator decided."""
+        event, ticket = int(self["event"]), int(self["ticket"])
+        by = writer(self.world.cast.operator)
+        link_by_hand(self.world.session, by, event, ticket, "It is the same fault")
+        return event
 
     def make_bulk_key(self) -> str:
         """A key as a preview holds it."""
