@@ -36,7 +36,7 @@ PER: Final[Mapping[str, type[CalendarPeriod]]] = {
     "quarter": Quarter,
     "month": Month,
 }
-SHOWN: Final = 24
+SHOWN: Final = 40
 """Periods shown where the address does not say from when."""
 MOST: Final = 60
 """Periods shown at all."""
