@@ -17,6 +17,7 @@ import click
 
 from app.commands.arguments import TEXT, command_writer
 from app.commands.base import PortalCommand
+from app.commands.registry_files import nothing_to_tidy
 from app.database import InTurn, writing
 from app.domain.errors import Invalid, SettingError
 from app.domain.event_file_reading import Reading
@@ -80,7 +81,7 @@ def _import(
     if zone and zone not in available_timezones():
         raise SettingError(f"--zone: {zone} is no zone; write UTC, or one such as Europe/Berlin")
     how = Reading(source, encoding or "", zone)
-    with _opened(file) as stream:
+    with nothing_to_tidy(), _opened(file) as stream:
         try:
             if dry_run:
                 _tell_each(stream, how, only_good=only_good, keep_unknown=keep_unknown)

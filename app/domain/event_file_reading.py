@@ -202,8 +202,11 @@ class _Reader:
     def _repeats(self, message: EventMessage, problems: list[Problem]) -> int:
         """The line with the same id and content, 0 for none; another content is told."""
         key = _as_number(message.source, message.source_id)
-        said = replace(message, place=0, where="", problems=())
-        first, before = self._seen.setdefault(key, (message.place, content := _as_number(said)))
+        content = _as_number(
+            *(message.link, message.site, message.state, message.layer, message.detail),
+            *(message.start, message.end, message.is_open),
+        )
+        first, before = self._seen.setdefault(key, (message.place, content))
         if first == message.place:
             return 0
         if before == content:

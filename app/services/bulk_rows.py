@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Table
 from sqlalchemy.orm import Session
 
-from app.models import Base
+from app.models import Base, UtcTime
 
 Value = int | str | bool | datetime | None
 
@@ -26,9 +26,10 @@ def insert_rows(
     names = ", ".join(f'"{name}"' for name in columns)
     if connection.dialect.name == "sqlite":
         marks = ", ".join("?" * len(columns))
+        times = [place for place, name in enumerate(columns) if _is_time(table, name)]
         connection.exec_driver_sql(
             f"INSERT INTO {table.name} ({names}) VALUES ({marks})",  # noqa: S608  # names of ours
-            [tuple(_for_sqlite(value) for value in row) for row in rows],
+            [_for_sqlite(row, times) for row in rows],
         )
         return
     driver = connection.connection.driver_connection
@@ -41,7 +42,16 @@ def insert_rows(
             copy.write_row(row)
 
 
-def _for_sqlite(value: Value) -> Value:
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
-    return value
+def _is_time(table: Table, column: str) -> bool:
+    return isinstance(table.c[column].type, UtcTime)
+
+
+def _for_sqlite(row: Sequence[Value], times: Sequence[int]) -> tuple[Value, ...]:
+    values = list(row)
+    for place in times:
+        value = values[place]
+        if isinstance(value, datetime):
+            values[place] = (
+                value.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
+            )
+    return tuple(values)

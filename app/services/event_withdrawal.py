@@ -22,6 +22,7 @@ from app.models import Event, EventImport, EventsOfImport
 from app.services import event_import as states
 from app.services.changes import FieldChange, record_changes
 from app.services.events import EVENT
+from app.services.job_queue import enqueue
 
 AT_ONCE: Final = 2_000
 """Events withdrawn in one transaction, so that other writers never wait long."""
@@ -120,3 +121,13 @@ def _withdraw(session: Session, by: Writer, ids: Sequence[int], reason: str) -> 
     said = [FieldChange("withdrawn", None, as_text(by.now)), FieldChange("reason", None, reason)]
     record_changes(session, by, EVENT, [(row.id, row.version, said) for row in sorted(versions)])
     session.expire_all()
+
+
+def leave_withdrawal(session: Session, by: Writer, import_id: int, reason: str) -> None:
+    """Let the worker withdraw what is left of an import."""
+    enqueue(
+        session,
+        JOB,
+        {"id": import_id, "reason": reason, "author": by.shown_author},
+        key=f"{JOB} {import_id}",
+    )

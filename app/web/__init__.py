@@ -25,9 +25,15 @@ from app.web import (
     calendar,
     compression,
     cric,
+    duty,
+    duty_rules,
     encoding,
     errors,
+    event_imports,
     event_matching,
+    event_page,  # noqa: F401  (its pages are on the blueprint of events)
+    event_sources,
+    events,
     feeds,
     filters,
     guide,
@@ -60,12 +66,14 @@ from app.web import (
     topology,
     unresolved,
     visits,
+    what_if,
     work,
 )
 
 PLACES = (
     ("Home", "home.page"),
     ("Tickets", "tickets.listing"),
+    ("Events", "events.listing"),
     ("Calendar", "calendar.month"),
     ("Statistics", "statistics.page"),
     ("Sites", "sites.listing"),
@@ -93,6 +101,9 @@ def register(flask_app: Flask) -> None:
         tickets,
         attachments,
         tickets_csv,
+        events,
+        event_imports,
+        event_sources,
         filters,
         visits,
         bulk,
@@ -120,6 +131,9 @@ def register(flask_app: Flask) -> None:
     ):
         flask_app.register_blueprint(module.blueprint)
     mails.register(flask_app)
+    duty.register(flask_app)
+    for figures in (duty_rules, what_if):
+        flask_app.register_blueprint(figures.blueprint)
     for blueprint in (
         imports.blueprint,
         ticket_imports.blueprint,
@@ -154,6 +168,9 @@ def _surroundings() -> dict[str, Any]:
         "attachments": "Tickets",
         "filters": "Tickets",
         "bulk": "Tickets",
+        "events": "Events",
+        "event_imports": "Events",
+        "event_sources": "Events",
         "statistics": "Statistics",
         "availability": "Statistics",
         "topology": "Sites",

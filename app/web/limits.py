@@ -16,7 +16,7 @@ FILES_LIMIT: Final = 8 * 1024 * 1024
 UPLOAD_LIMIT: Final = FILES_LIMIT + 512 * 1024
 """Bytes of the largest upload, with what the form adds."""
 UPLOADS: Final = re.compile(
-    r"/tickets/[0-9]{1,10}/attachments|/admin/(?:imports(?:/tickets)?|cric)"
+    r"/tickets/[0-9]{1,10}/attachments|/admin/(?:imports(?:/tickets)?|cric)|/events/import"
 )
 """The addresses that take files."""
 
@@ -38,6 +38,11 @@ def too_much(path: str) -> str:
             "This is larger than a page takes. Nothing was stored; the commands"
             " `flask sites import`, `flask links import`, `flask tickets import` and"
             " `flask cric import` take larger files."
+        )
+    if path == "/events/import":
+        return (
+            "This is larger than a page takes. Nothing was stored; pack the file (gzip), or let the"
+            " command `flask events import` take it."
         )
     if takes_files(path):
         return (

@@ -17,7 +17,7 @@ from app.domain.ticket_content import LABELS
 from app.services.attachments import ATTACHMENT
 from app.services.timeline import Step
 
-_DOORS = {
+DOORS = {
     "portal": "in the portal",
     "soap": "over SOAP",
     "native": "over SOAP, service LHCOPN",
@@ -107,7 +107,7 @@ def _entry(step: Step, *, fresh: bool) -> Entry:
         at=step.at,
         author=step.author,
         account=step.account,
-        door=_DOORS.get(step.door, step.door),
+        door=DOORS.get(step.door, step.door),
         what=what,
         icon=icon,
         comment=comment,

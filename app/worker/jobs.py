@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
+from app.services.event_import_runs import JOB as EVENT_IMPORT
+from app.services.event_withdrawal import JOB as EVENT_WITHDRAWAL
 from app.services.names_in_search import JOB as NAMES_IN_SEARCH
 from app.services.names_in_search import follow_names_of, let_words_follow
 from app.worker.context import Context
+from app.worker.event_imports import import_events, withdraw_events
 
 JobFunction: TypeAlias = Callable[[Context, Mapping[str, Any]], None]
 
@@ -28,4 +31,8 @@ def follow_names(context: Context, arguments: Mapping[str, Any]) -> None:
             after = follow_names_of(session, kind, record_id, after)
 
 
-JOBS: Final[dict[str, JobFunction]] = {NAMES_IN_SEARCH: follow_names}
+JOBS: Final[dict[str, JobFunction]] = {
+    NAMES_IN_SEARCH: follow_names,
+    EVENT_IMPORT: import_events,
+    EVENT_WITHDRAWAL: withdraw_events,
+}

@@ -1,0 +1,162 @@
+"""The list of events, detected or as they were reported, and the same as CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from flask import Blueprint, Response, make_response, redirect, render_template, request
+from sqlalchemy import Engine, Select
+from werkzeug.wrappers import Response as AnyResponse
+
+from app.domain.errors import Invalid
+from app.domain.event_files import csv_head, csv_lines
+from app.domain.events import COLUMNS, as_text
+from app.extensions import db
+from app.services.listed_events import (
+    MOST_COUNTED,
+    Detected,
+    DetectedRow,
+    EventFilter,
+    EventList,
+    Reported,
+    ReportedRow,
+    anything_reported,
+    chunks_of,
+    count_events,
+    list_events,
+    source_names,
+)
+from app.streamed import mark_streamed
+from app.web.choices import choices
+from app.web.event_query import ALLOWED, DETECTED, REPORTED, EventQuery, Tab
+from app.web.freshness import fresh_figures
+from app.web.htmx import fragment_target, page_or_fragment, wants_fragment
+from app.web.login import acting
+from app.web.times import now
+
+blueprint = Blueprint("events", __name__)
+DETECTED_COLUMNS: Final = (
+    *("event", "link", "site", "state", "start", "end", "seconds", "beginnings", "quarter"),
+    *("counted", "documented", "how", "maintenance", "tickets"),
+)
+"""Of the file of detected events; that of reports has the columns that an import takes."""
+_LISTS: Final[dict[str, EventList]] = {DETECTED: Detected(), REPORTED: Reported()}
+
+
+@blueprint.get("/events")
+def listing() -> AnyResponse:
+    """The list: detected events, the newest first, unless the address says otherwise."""
+    query = EventQuery(request.args)
+    if query.had_empty and not wants_fragment() and not query.problems:
+        return redirect(query.url())
+    figures = fresh_figures()
+    rows, wanted, kind = db.session(), query.filter(), _LISTS[query.view]
+    page = list_events(rows, kind, wanted, now(), after=query.after, before=query.before)
+    common = {
+        "query": query,
+        "rows": page.rows,
+        "detected": query.view == DETECTED,
+        "more": query.at("after", page.after),
+        "earlier": query.at("before", page.before) if fragment_target() != "more" else "",
+    }
+    if fragment_target() == "more":
+        return make_response(render_template("events/_rows.html", **common))
+    total = count_events(rows, kind, wanted, now())
+    answer = page_or_fragment(
+        "events/list.html",
+        "events/_list.html",
+        422 if query.problems else 200,
+        total=in_words(total),
+        is_one=total == 1,
+        tabs=_tabs(query, total),
+        figures=figures,
+        allowed=ALLOWED,
+        sources=source_names(rows),
+        nothing_at_all=not total and not query.chips and not anything_reported(rows),
+        is_operator=acting().is_operator,
+        **common,
+        **choices(),
+    )
+    if wants_fragment() and query.had_empty:
+        answer.headers["HX-Push-Url"] = query.url()
+    return answer
+
+
+def in_words(total: int) -> str:
+    """A count; beyond what is counted only that there are more."""
+    return f"more than {MOST_COUNTED:,}" if total > MOST_COUNTED else f"{total:,}"
+
+
+def _tabs(query: EventQuery, total: int) -> Sequence[Tab]:
+    """The two views, then what one looks for most."""
+    views = [
+        Tab(
+            word,
+            query.url({"view": (view,)}),
+            query.view == view,
+            in_words(total) if query.view == view else "",
+        )
+        for view, word in ((DETECTED, "Detected"), (REPORTED, "As reported"))
+    ]
+    wishes: tuple[tuple[str, dict[str, tuple[str, ...]]], ...] = (
+        ("Without a ticket", {"counted": ("yes",), "documented": ("no",)}),
+        ("Ticket due", {"due": ("open",)}),
+        ("Going on", {"ongoing": ("yes",)}),
+    )
+    if acting().is_operator:
+        wishes += (("Unresolved names", {"unresolved": ("yes",), "view": (REPORTED,)}),)
+    for place, (word, wish) in enumerate(wishes):
+        current = all(tuple(query.given(name)) == value for name, value in wish.items())
+        url = query.url(dict.fromkeys(wish, ()) if current else wish)
+        views.append(Tab(word, url, current, gap=place == 0))
+    return views
+
+
+@blueprint.get("/events.csv")
+def download() -> Response:
+    """All events of the filter, without any cap. Reports come as an import takes them.
+
+    Raises ``Invalid`` where the address cannot be used as it is: a file says nothing of a part that
+    was left out.
+    """
+    query = EventQuery(request.args)
+    if query.problems:
+        raise Invalid("filter", "; ".join(query.problems))
+    wanted = query.filter()
+    kind = _LISTS[DETECTED] if query.view == DETECTED else Reported(whole=True)
+    if query.view == DETECTED:
+        fresh_figures()
+    rows = db.session()
+    statement = kind.query(rows, wanted, now())
+    rows.rollback()  # a long reading needs no second connection
+    answer = Response(_lines(db.engine, kind, statement, wanted), mimetype="text/csv")
+    name = "detected-events.csv" if query.view == DETECTED else "events.csv"
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    mark_streamed(request.environ)
+    return answer
+
+
+def _lines(
+    engine: Engine, kind: EventList, statement: Select[*tuple[Any, ...]], wanted: EventFilter
+) -> Iterator[str]:
+    columns = DETECTED_COLUMNS if isinstance(kind, Detected) else COLUMNS
+    yield csv_head(columns)
+    for rows in chunks_of(engine, kind, statement, wanted):
+        yield csv_lines(map(_cells, rows), columns)
+
+
+def _cells(row: DetectedRow | ReportedRow) -> Sequence[str]:
+    times = (as_text(row.start), as_text(row.end))
+    if isinstance(row, ReportedRow):
+        names = (row.source, row.source_key, row.link, row.site, row.state)
+        return (*names, *times, row.layer, row.detail)
+    flags = [
+        "yes" if flag else "no" for flag in (row.is_counted, row.is_documented, row.is_maintenance)
+    ]
+    return (
+        *(str(row.id), row.link, row.site, row.state),
+        *times,
+        *(str(row.seconds), str(row.beginnings), row.quarter),
+        *(flags[0], flags[1], row.how, flags[2], ";".join(map(str, row.tickets))),
+    )
