@@ -115,6 +115,28 @@ End its address                 | POST /calendar/feed/end               | yes | 
 Read it by a private address    | GET /calendar/feed/*.ics              | yes | yes | yes | yes | yes | yes
 Read it by any other            | GET /calendar/feed/*.ics unknown      | 404 | 404 | 404 | 404 | 404 | 404
 Read when the LHC runs          | GET /calendar/lhc                     | yes | yes | yes | yes | yes | login
+# events
+List events                     | GET /events                           | yes | yes | yes | yes | yes | login
+Download that list              | GET /events.csv                       | yes | yes | yes | yes | yes | login
+Read an event                   | GET /events/*                         | yes | yes | yes | yes | yes | login
+Read an unknown event           | GET /events/* unknown                 | 404 | 404 | 404 | 404 | 404 | login
+Form of a new event             | GET /events/new                       | yes | yes | 403 | 403 | 403 | login
+Enter an event by hand          | POST /events/new                      | yes | yes | 403 | 403 | 403 | login
+Form to correct an event        | GET /events/*/edit                    | yes | yes | 403 | 403 | 403 | login
+Correct or close it             | POST /events/*/edit                   | yes | yes | 403 | 403 | 403 | login
+Withdraw an event               | POST /events/*/withdraw               | yes | yes | 403 | 403 | 403 | login
+Put it back                     | POST /events/*/restore                | yes | yes | 403 | 403 | 403 | login
+Choose a file of events         | GET /events/import                    | yes | yes | 403 | 403 | 403 | login
+See what its lines would become | POST /events/import                   | yes | yes | 403 | 403 | 403 | login
+Look at an import               | GET /events/imports/*                 | yes | yes | 403 | 403 | 403 | login
+Import it                       | POST /events/imports/*/write          | yes | yes | 403 | 403 | 403 | login
+Leave it                        | POST /events/imports/*/drop           | yes | yes | 403 | 403 | 403 | login
+Withdraw what it made           | POST /events/imports/*/withdraw       | yes | yes | 403 | 403 | 403 | login
+List the sources of events      | GET /events/sources                   | yes | yes | yes | yes | yes | login
+Form of a new source            | GET /events/sources/new               | yes | 403 | 403 | 403 | 403 | login
+Make a source                   | POST /events/sources/new              | yes | 403 | 403 | 403 | 403 | login
+Form to change a source         | GET /events/sources/*                 | yes | 403 | 403 | 403 | 403 | login
+Change a source                 | POST /events/sources/*                | yes | 403 | 403 | 403 | 403 | login
 # matching
 Events matching per T1          | GET /statistics/matching              | yes | yes | yes | yes | yes | login
 Download that                   | GET /statistics/matching.csv          | yes | yes | yes | yes | yes | login

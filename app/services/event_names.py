@@ -70,7 +70,9 @@ class EventNames:
         for row in self._session.execute(aliases):
             self._links[by_alias[row.said]] = _use(row)
             self._links.setdefault(row.said, _use(row))
-        for link in self._session.execute(select(*columns).where(Link.name.in_(names))):
+        # as ids are recognised in texts of tickets: also in small letters
+        every = [*dict.fromkeys((*names, *(name.upper() for name in names)))]
+        for link in self._session.execute(select(*columns).where(Link.name.in_(every))):
             self._links[link.name] = _use(link)
 
     def _load_sites(self, names: Sequence[str]) -> None:

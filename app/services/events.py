@@ -35,7 +35,7 @@ from app.domain.tickets import Layer
 from app.models import Event, EventSource
 from app.services.bulk_rows import insert_rows
 from app.services.changes import FieldChange, record_change, record_changes, take_number
-from app.services.event_names import EventNames, names_of_links, names_of_sites, some_of
+from app.services.event_names import SOME, EventNames, names_of_links, names_of_sites, some_of
 
 EVENT: Final = "event"
 """The kind in the change log; the thing is the event's id."""
@@ -46,6 +46,7 @@ _CONTENT: Final = (
     *("link_id", "site_id", "link_text", "site_text"),
     *("state", "start", "end", "layer", "detail"),
 )
+_KEY: Final = ("id", "version", "source_id", "source_key")
 _COLUMNS: Final = (
     *("id", "source_id", "source_key", *_CONTENT),
     *("version", "created_at", "changed_at"),
@@ -108,8 +109,9 @@ class EventsLeft(BadFile):
 class Seen:
     """What the parts of one file said so far, so that an id that comes twice is known."""
 
-    said: dict[tuple[str, str], tuple[str, EventMessage]] = field(default_factory=dict)
-    """Source and id to where it stood, and what was said there."""
+    said: dict[tuple[str, str], tuple[str, int, int]] = field(default_factory=dict)
+    """Source and id to where it stood, and the hash of what was said there: a file of a million
+    lines is not to be kept."""
 
 
 def examine_events(
@@ -161,6 +163,8 @@ def report_events(
     sources, made = _locked_sources(session, by, names, kind)
     looking = _Looking(session, by.actor, by.now, sources, keep_unresolved, seen or Seen())
     outcomes = looking.outcomes(messages)
+    if looking.lock(outcomes):
+        outcomes = looking.outcomes_again(messages)
     found = _reported(outcomes)
     if found.counts.get(Fate.WRONG) and not only_good:
         raise EventsLeft(found)
@@ -268,20 +272,39 @@ class _Looking:
             {message.site for message in messages if message.site},
         )
         self._known = self._events_of(messages)
+        return self.outcomes_again(messages)
+
+    def outcomes_again(self, messages: Sequence[EventMessage]) -> Sequence[Outcome]:
+        """The outcomes by what is known by now."""
         return [self._outcome(message) for message in messages]
+
+    def lock(self, outcomes: Sequence[Outcome]) -> bool:
+        """Lock the events that would change; whether a person changed some of them meanwhile, as
+        withdrawing one or settling a name does, so that it is to be looked at again."""
+        ids = {outcome.event_id for outcome in outcomes if outcome.fate is Fate.CHANGED}
+        every = sorted(number for number in ids if number is not None)
+        columns = [_events.c[name] for name in (*_KEY, *_CONTENT)]
+        differs = False
+        for start in range(0, len(every), SOME):
+            query = select(*columns).where(_events.c.id.in_(every[start : start + SOME]))
+            for row in self._session.execute(query.order_by(_events.c.id).with_for_update()):
+                known = (row[0], row[1], Content(*row[4:]))
+                differs = differs or self._known[row[2], row[3]] != known
+                self._known[row[2], row[3]] = known
+        return differs
 
     def _events_of(
         self, messages: Sequence[EventMessage]
-    ) -> Mapping[tuple[int, str], tuple[int, int, Content]]:
+    ) -> dict[tuple[int, str], tuple[int, int, Content]]:
         """Id, version and content of the events that are known, by source and its id."""
         keys: dict[int, set[str]] = {}
         for message in messages:
             source = self._sources.get(message.source)
             if source is not None:
                 keys.setdefault(source.id, set()).add(message.source_id)
-        columns = [_events.c[name] for name in ("id", "version", "source_key", *_CONTENT)]
+        columns = [_events.c[name] for name in (*_KEY, *_CONTENT)]
         return {
-            (source, row[2]): (row[0], row[1], Content(*row[3:]))
+            (row[2], row[3]): (row[0], row[1], Content(*row[4:]))
             for source, wanted in keys.items()
             for some in some_of(wanted)
             for row in self._session.execute(
@@ -294,11 +317,12 @@ class _Looking:
     def _outcome(self, message: EventMessage) -> Outcome:
         if message.problems:
             return Outcome(message, Fate.WRONG, problems=message.problems)
-        said = replace(message, place=0, where="")
-        where, before = self._seen.said.setdefault(
-            (message.source, message.source_id), (message.where, said)
+        said = hash(_said(message))
+        where, place, before = self._seen.said.setdefault(
+            (message.source, message.source_id), (message.where, message.place, said)
         )
-        if before is not said and before != said:
+        is_repeat = (where, place) != (message.where, message.place)
+        if is_repeat and before != said:
             allowed = f"an id that stands there once; {where} says something else of it"
             problem = Problem(message.where, "source_id", message.source_id, allowed)
             return Outcome(message, Fate.WRONG, problems=(problem,))
@@ -311,7 +335,7 @@ class _Looking:
         fate, event_id, version, old = Fate.NEW, None, 1, None
         if known is not None:
             event_id, version, old = known
-        elif before is not said:
+        elif is_repeat:
             fate = Fate.SAME  # the same as further up, where it is new
         after, problems, notes = self._after(message, old)
         if after is None or problems:
@@ -320,7 +344,7 @@ class _Looking:
             if after == old:
                 return Outcome(message, Fate.SAME, event_id, notes=tuple(notes))
             fate, version = Fate.CHANGED, version + 1
-            if before is not said:
+            if is_repeat:
                 fate = Fate.SAME  # as above: the first one corrects it
         return Outcome(message, fate, event_id, (), tuple(notes), old, after, version)
 
@@ -384,6 +408,12 @@ class _Looking:
             return None, name
         problems.append(Problem(message.where, kind, name, meant.why))
         return None, ""
+
+
+def _said(message: EventMessage) -> Sequence[object]:
+    """What a message says, wherever it stands."""
+    times = (message.start, message.end, message.is_open)
+    return (message.link, message.site, message.state, *times, message.layer, message.detail)
 
 
 def _end_after(message: EventMessage, old: Content | None) -> datetime | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
@@ -55,10 +55,12 @@ from app.services.unresolved import (
     unresolved_name,
 )
 
+_LONGEST_ALIAS: Final = 100
+
 
 @dataclass(frozen=True)
 class Followed:
-    """How many tickets followed now, and how many have not yet."""
+    """How many tickets, or events, followed now, and how many have not yet."""
 
     done: int
     left: int
@@ -106,6 +108,8 @@ def _make_link_alias(session: Session, by: Writer, name: str, target: str, reaso
         link = link_of_name(session, target)
     except NotFound as error:
         raise Invalid("target", "No link has this id; choose from the list of links") from error
+    if len(name) > _LONGEST_ALIAS:  # which an event's may be
+        raise Invalid("target", f"Another name of a link has at most {_LONGEST_ALIAS} characters")
     if name in meanings_of(session, NameKind.LINK, [name]):
         raise Invalid("target", "The name is known by now; let its tickets follow")
     before = _aliases(session, link)

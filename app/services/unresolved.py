@@ -1,4 +1,5 @@
-"""Names in tickets that the registry does not know: which, how often, by whom, what is near.
+"""Names in tickets and events that the registry does not know: which, how often, by whom, and what
+is near.
 
 A name that means something by now is listed while tickets bear it unresolved. What is made of names
 is in ``name_decisions``. Only admins may.
@@ -31,6 +32,7 @@ from app.models import (
     User,
 )
 from app.services.nearest_names import Near, NearestNames
+from app.services.unresolved_events import event_counts, reporting_sources
 
 MANAGE: Final = "decide what unresolved names mean"
 PAGE: Final = 25
@@ -59,7 +61,8 @@ class Decision(StrEnum):
 class UnresolvedName:
     """A name, how many tickets bear it, the newest of them, by whom, and the nearest known names.
 
-    ``means`` is the thing that bears the name by now, "" = none: then tickets have to follow.
+    Where no ticket bears it, ``newest`` is 0: then events do. ``means`` is the thing that bears the
+    name by now, "" = none: then tickets and events have to follow.
     """
 
     kind: NameKind
@@ -70,11 +73,16 @@ class UnresolvedName:
     more_writers: int
     near: Sequence[Near]
     means: str
+    events: int = 0
+    """How many reported events bear it."""
+    newest_event: int = 0
+    """The id of the newest of them."""
 
 
 @dataclass(frozen=True)
 class UnresolvedPage:
-    """Names, those of most tickets first; ``total`` of them, without those that are decided."""
+    """Names, those that most tickets and events bear first; ``total`` of them, without those that
+    are decided."""
 
     names: Sequence[UnresolvedName]
     total: int
@@ -113,18 +121,17 @@ def unresolved_names(
 
 
 def unresolved_name(session: Session, actor: Actor, kind: NameKind, name: str) -> UnresolvedName:
-    """One name that some ticket bears unresolved, dismissed or not; else ``NotFound``."""
+    """One name that a ticket or event bears unresolved, dismissed or not; else ``NotFound``."""
     require_admin(actor, MANAGE)
     check_bearable(name)
-    counted = _COUNTS[kind](_column(kind) == name)
-    rows = [tuple(row) for row in session.execute(counted)]
+    rows = _counted(session, kind, name)
     if not rows or (kind is NameKind.UNIT and name in known_units(session)):
         raise NotFound
     return _told(session, kind, rows)[0]
 
 
 def check_bearable(name: str) -> None:
-    """Raise ``NotFound`` for what no ticket can bear as a name."""
+    """Raise ``NotFound`` for what no ticket or event can bear as a name."""
     if len(name) > LONGEST_NAME or "\0" in name:
         raise NotFound
 
@@ -169,8 +176,23 @@ _COUNTS: Final[Mapping[NameKind, Callable[..., Select[Any]]]] = {
 """Name, number of tickets and newest ticket of the unresolved names of each kind."""
 
 
+def _counted(
+    session: Session, kind: NameKind, name: str | None = None
+) -> list[tuple[str, int, int, int, int]]:
+    """Name, number of tickets, newest one, number of events, newest one: of all names, or one."""
+    query = _COUNTS[kind]() if name is None else _COUNTS[kind](_column(kind) == name)
+    tickets = {row[0]: (row[1], row[2]) for row in session.execute(query)}
+    events = event_counts(session, kind, name)
+    nothing = (0, 0)
+    return [
+        (borne, *tickets.get(borne, nothing), *events.get(borne, nothing))
+        for borne in {**tickets, **events}
+    ]
+
+
 def _waiting(session: Session, kind: NameKind) -> list[Any]:
-    """Rows of ``_COUNTS`` that are not dismissed (nor known, for units), most tickets first."""
+    """Rows of ``_counted`` that are not dismissed (nor known, for units), those of most tickets and
+    events first."""
     dismissed = set(
         session.scalars(
             select(NameDecision.name).where(
@@ -180,11 +202,9 @@ def _waiting(session: Session, kind: NameKind) -> list[Any]:
     )
     known = known_units(session) if kind is NameKind.UNIT else set()
     rows = [
-        tuple(row)
-        for row in session.execute(_COUNTS[kind]())
-        if row[0] not in dismissed and row[0] not in known
+        row for row in _counted(session, kind) if row[0] not in dismissed and row[0] not in known
     ]
-    return sorted(rows, key=lambda row: (-row[1], row[0]))
+    return sorted(rows, key=lambda row: (-row[1] - row[3], row[0]))
 
 
 def _names_waiting(session: Session, kind: NameKind) -> set[str]:
@@ -192,7 +212,7 @@ def _names_waiting(session: Session, kind: NameKind) -> set[str]:
     if kind is NameKind.UNIT:
         names = set(session.scalars(_DISTINCT_UNITS)) - known_units(session)
     else:
-        names = {row[0] for row in session.execute(_COUNTS[kind]())}
+        names = {row[0] for row in _counted(session, kind)}
     if not names:
         return names
     return names - set(
@@ -241,8 +261,10 @@ def _told(session: Session, kind: NameKind, rows: Sequence[Any]) -> Sequence[Unr
             max(0, len(writers[name]) - _WRITERS_SHOWN),
             nearest.of(name),
             meanings.get(name, ""),
+            events,
+            newest_event,
         )
-        for name, count, newest in rows
+        for name, count, newest, events, newest_event in rows
     ]
 
 
@@ -276,19 +298,27 @@ def meanings_of(session: Session, kind: NameKind, names: Sequence[str]) -> Mappi
         )
         return {row[0]: row[1] for row in rows}
     if kind is NameKind.LINK:
+        # tickets bear them in capital letters, events as they were sent
+        given = [*dict.fromkeys((*names, *(name.upper() for name in names)))]
         upper = func.upper(Link.name)
-        ids = session.execute(select(upper, Link.name).where(upper.in_(names))).all()
+        ids = session.execute(select(upper, Link.name).where(upper.in_(given))).all()
         aliases = session.execute(
-            select(LinkName.name, Link.name).join(Link).where(LinkName.name.in_(names))
+            select(LinkName.name, Link.name).join(Link).where(LinkName.name.in_(given))
         ).all()
-        return {row[0]: row[1] for row in (*ids, *aliases)}
+        found = {row[0]: row[1] for row in (*ids, *aliases)}
+        return {
+            name: means
+            for name in names
+            if (means := found.get(name) or found.get(name.upper())) is not None
+        }
     return same_units(session)
 
 
 def _writers(
     session: Session, kind: NameKind, names: Sequence[str]
 ) -> Mapping[str, Sequence[tuple[str, int]]]:
-    """Who wrote the tickets that bear each name, with how many, most first."""
+    """Who wrote the tickets, and which sources reported the events, that bear each name, with how
+    many, most first."""
     column = _column(kind)
     query = (
         select(column, Partner.code, User.name, func.count())
@@ -309,6 +339,8 @@ def _writers(
     found: dict[str, list[tuple[str, int]]] = defaultdict(list)
     for name, code, person, count in session.execute(query):
         found[name].append((code or person or "the portal", count))
+    for name, sources in reporting_sources(session, kind, names).items():
+        found[name] += sources
     return defaultdict(
         list,
         {

@@ -1,4 +1,5 @@
-"""Names in tickets that the registry does not know: the list, and what an admin makes of each."""
+"""Names in tickets and events that the registry does not know: the list, and what an admin makes of
+each."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from app.database import writing
 from app.domain.access import require_admin
 from app.domain.errors import Invalid, NotFound
 from app.extensions import db
-from app.services import name_decisions, unresolved
+from app.services import event_name_decisions, name_decisions, unresolved
 from app.services.name_decisions import Followed
 from app.services.unresolved import Decision, NameKind
 from app.web.forms import attach
@@ -37,7 +38,7 @@ def _admins_only() -> None:
 
 @blueprint.get("")
 def listing() -> Response:
-    """The names of one kind, those of most tickets first, or what was decided."""
+    """The names of one kind, the most frequent first, or what was decided."""
     return _list_page(request.args.get("kind", "") or NameKind.SITE, request.args.get("page", "1"))
 
 
@@ -50,7 +51,7 @@ def name() -> Response:
 
 @blueprint.post("/alias")
 def alias() -> Response:
-    """Say what a name means, and let its tickets follow."""
+    """Say what a name means, and let its tickets and events follow."""
     form = AliasForm()
     kind, given = _kind(form.kind.data or ""), form.name.data or ""
     if not form.validate():
@@ -70,17 +71,17 @@ def alias() -> Response:
     except Invalid as error:
         attach(form, error)
         return _name_page(kind, given, form)
-    followed = _step(name_decisions.follow_tickets, kind, given)
-    flash(f"{given} means {form.target.data} from now on.{_in_words(followed)}", "ok")
+    followed = _follow(kind, given)
+    flash(f"{given} means {form.target.data} from now on.{_in_words(*followed)}", "ok")
     return go_to(url_for("unresolved.listing", kind=kind))
 
 
 @blueprint.post("/follow")
 def follow() -> Response:
-    """Let more tickets follow what a name means by now."""
+    """Let more tickets and events follow what a name means by now."""
     kind, given, _why = _named()
-    followed = _step(name_decisions.follow_tickets, kind, given)
-    flash(f"Tickets that name {given}:{_in_words(followed) or ' none had to follow.'}", "ok")
+    followed = _follow(kind, given)
+    flash(f"What names {given}:{_in_words(*followed) or ' nothing had to follow.'}", "ok")
     return go_to(url_for("unresolved.listing", kind=kind))
 
 
@@ -97,13 +98,16 @@ def dismiss() -> Response:
 
 @blueprint.post("/take-back")
 def take_back() -> Response:
-    """Undo a decision; the tickets of an alias go back."""
+    """Undo a decision; the tickets and events of an alias go back."""
     kind, given, why = _named()
     rows = db.session()
     with writing(rows):
         name_decisions.take_back(rows, writer(), kind, given, why)
-    followed = _step(name_decisions.release_tickets, kind, given)
-    flash(f"What was decided about {given} is taken back.{_in_words(followed)}", "ok")
+    followed = (
+        _step(name_decisions.release_tickets, kind, given, STEP),
+        _step(event_name_decisions.release_events, kind, given, event_name_decisions.AT_ONCE),
+    )
+    flash(f"What was decided about {given} is taken back.{_in_words(*followed)}", "ok")
     return go_to(url_for("unresolved.listing", kind=kind))
 
 
@@ -137,28 +141,35 @@ def _named() -> tuple[NameKind, str, str]:
     return _kind(form.kind.data or ""), form.name.data or "", form.why.data or ""
 
 
-def _step(verb: Callable[..., Followed], kind: NameKind, given: str) -> Followed:
+def _follow(kind: NameKind, given: str) -> tuple[Followed, Followed]:
+    """Tickets first, then events."""
+    return (
+        _step(name_decisions.follow_tickets, kind, given, STEP),
+        _step(event_name_decisions.follow_events, kind, given, event_name_decisions.AT_ONCE),
+    )
+
+
+def _step(verb: Callable[..., Followed], kind: NameKind, given: str, some: int) -> Followed:
     """Step by step, each its own transaction, until all followed or the time is over."""
     rows, done, ends = db.session(), 0, monotonic() + SECONDS
     while True:
         with writing(rows):
-            step = verb(rows, writer(), kind, given, STEP)
+            step = verb(rows, writer(), kind, given, some)
         done += step.done
         if not step.left or not step.done or monotonic() > ends:
             return Followed(done, step.left)
 
 
-def _in_words(followed: Followed) -> str:
-    if not followed.done and not followed.left:
+def _in_words(tickets: Followed, events: Followed) -> str:
+    parts = [
+        f"{found.done:,} {word}{'' if found.done == 1 else 's'}"
+        for found, word in ((tickets, "ticket"), (events, "event"))
+        if found.done or found.left
+    ]
+    if not parts:
         return ""
-    words = f" {_tickets(followed.done)} followed"
-    return (
-        f"{words}, {followed.left:,} have not yet: go on below." if followed.left else f"{words}."
-    )
-
-
-def _tickets(count: int) -> str:
-    return f"{count:,} ticket{'' if count == 1 else 's'}"
+    words, left = f" {' and '.join(parts)} followed", tickets.left + events.left
+    return f"{words}, {left:,} have not yet: go on below." if left else f"{words}."
 
 
 def _list_page(kind_word: str, page_word: str, unit_form: UnitForm | None = None) -> Response:

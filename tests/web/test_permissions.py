@@ -26,6 +26,7 @@ from werkzeug.test import TestResponse
 from app.config import PROJECT
 from app.database import writing
 from app.domain.access import Actor, Writer
+from app.domain.event_file_reading import Reading
 from app.domain.events import EventMessage
 from app.domain.letters import Happened, Letter, stop_token
 from app.domain.relations import RelationRole
@@ -33,11 +34,24 @@ from app.domain.ticket_content import NewTicket
 from app.domain.work import TIDY
 from app.extensions import db
 from app.factory import create_app
-from app.models import AccountSecret, ApiToken, Change, Login, Mail, MailLetter, Proposal
+from app.models import (
+    AccountSecret,
+    ApiToken,
+    Change,
+    EventImport,
+    EventsOfImport,
+    Login,
+    Mail,
+    MailLetter,
+    Proposal,
+)
 from app.services import second_factor
 from app.services.attachments import add_attachment
 from app.services.bulk_changes import do_bulk_change
 from app.services.cric import refuse_proposal
+from app.services.event_import_runs import keep_file
+from app.services.event_sources import set_source
+from app.services.event_withdrawal import withdraw_event
 from app.services.events import report_events
 from app.services.feeds import make_feed
 from app.services.links import create_link
@@ -111,6 +125,28 @@ SENT: Final[Mapping[str, Sent]] = {
             "note": "Tried out",
         },
     ),
+    "GET /events/* unknown": ("/events/999999", {}),
+    "POST /events/new": (
+        "/events/new",
+        {"link": "CERN-GRIDKA-LHCOPN-001", "start": "2013-03-01 10:00"},
+    ),
+    "POST /events/*/edit": ("/events/{event}/edit", {"detail": "x"}),
+    "POST /events/*/withdraw": ("/events/{event}/withdraw", {"reason": "x"}),
+    "POST /events/*/restore": ("/events/{withdrawn_event}/restore", {"reason": "x"}),
+    "POST /events/import": (
+        "/events/import",
+        {"source": "", "zone": "", "encoding": "", "file": "{event_file}"},
+    ),
+    "POST /events/imports/*/write": (
+        "/events/imports/{event_import}/write",
+        {"unknown": "wrong", "wrong": "all"},
+    ),
+    "POST /events/imports/*/withdraw": (
+        "/events/imports/{written_import}/withdraw",
+        {"reason": "x"},
+    ),
+    "POST /events/sources/new": ("/events/sources/new", {"name": "{new_name}"}),
+    "POST /events/sources/*": ("/events/sources/{event_source}", {"link_label": "circuit"}),
     "POST /events/*/link": ("/events/{event}/link", {"ticket": "{ticket}", "reason": "x"}),
     "POST /events/*/unlink": ("/events/{event}/unlink", {"ticket": "{ticket}", "reason": "x"}),
     "POST /events/*/undo": ("/events/{decided_event}/undo", {"ticket": "{ticket}"}),
@@ -293,6 +329,9 @@ NAMED: Final = {
     "/admin/cric/*": "{proposal}",
     "/admin/tokens/*": "{token}",
     "/profile/tokens/*": "{own_token}",
+    "/events/imports/*": "{event_import}",
+    "/events/sources/*": "{event_source}",
+    "/events/*": "{event}",
     "/sites/*": "{a_site}",
     "/links/*": "{a_link}",
 }
@@ -316,6 +355,8 @@ UNLOGGED: Final = {
     "/logout",
     "/admin/imports",
     "/admin/imports/tickets",
+    "/events/import",
+    "/events/imports/*/drop",
 }
 """What is written there is no change of a record."""
 FIRST: Final = {
@@ -328,8 +369,8 @@ FIRST: Final = {
 LEADS_TO_LOGIN: Final = {"/logout", "/reset"}
 """What is answered by the login page when it is carried out."""
 PREFILLED: Final = {
-    f"/{kind}/{do}" for kind in ("tickets", "sites", "links") for do in ("new", "*/edit")
-}
+    f"/{kind}/{do}" for kind in ("tickets", "sites", "links", "events") for do in ("new", "*/edit")
+} | {"/events/sources/new", "/events/sources/*"}
 """Forms of pages of their own: what they hold is sent with what ``SENT`` says."""
 ALWAYS_SHOWN: Final = {"/login", "/static/*", "/calendar/feed/*.ics"}
 
@@ -428,6 +469,38 @@ class Things(dict[str, str]):
         event_id = report_events(self.world.session, by, [message]).outcomes[0].event_id
         assert event_id is not None
         return event_id
+
+    def make_withdrawn_event(self) -> int:
+        """An event that was withdrawn."""
+        event = int(self["event"])
+        by = writer(self.world.cast.operator)
+        withdraw_event(self.world.session, by, event, "It never was.")
+        return event
+
+    def make_event_file(self) -> str:
+        """A file with one event."""
+        row = f"file,{self.world.count},CERN-PIC-LHCOPN-001,down,2013-03-01T10:00:00Z"
+        return f"source,source_id,link,state,start\n{row}\n"
+
+    def make_event_import(self) -> int:
+        """That file, gone through."""
+        by, content = writer(self.world.cast.operator), self["event_file"].encode()
+        row = keep_file(self.world.session, by, "events.csv", io.BytesIO(content), Reading())
+        row.state, row.whole, row.new = "read", 1, 1
+        return row.id
+
+    def make_written_import(self) -> int:
+        """An import that is done, with the event that it made."""
+        number, event = int(self["event_import"]), int(self["event"])
+        self.world.session.get_one(EventImport, number).state = "done"
+        made = EventsOfImport(import_id=number, first_id=event, last_id=event)
+        self.world.session.add(made)
+        return number
+
+    def make_event_source(self) -> str:
+        """A source of events."""
+        name, by = f"source-{self.world.count}", writer(self.world.cast.admin)
+        return set_source(self.world.session, by, name, {}).name
 
     def make_decided_event(self) -> int:
         """An event about which an operator decided."""

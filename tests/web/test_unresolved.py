@@ -9,9 +9,12 @@ from flask import Flask
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.models import Change, SiteName, TicketSite
+from app.database import writing
+from app.domain.events import read_event
+from app.models import Change, Event, SiteName, TicketSite
+from app.services.events import report_events
 from app.web import unresolved as pages
-from tests.cast import Cast
+from tests.cast import Cast, writer
 from tests.web.conftest import Enter, Open
 from tests.web.visitor import PageReader, Visitor
 
@@ -71,7 +74,7 @@ def test_one_click_makes_an_alias_and_the_tickets_follow(
     assert answer.status_code == 303
     shown = admin.read(answer.location)
     assert f"{TYPO} means DE-KIT from now on. 3 tickets followed." in shown.text
-    assert "Every site that tickets name is known" in shown.text
+    assert "Every site that tickets and events name is known" in shown.text
     kit = session.scalars(select(SiteName.site_id).where(SiteName.name == "DE-KIT")).one()
     assert affected(session, TYPO) == [kit, kit, kit]
     why = admin.read("/admin/audit?kind=site&thing=DE-KIT&field=names").text
@@ -151,7 +154,7 @@ def test_dismissed_and_taken_back(cast: Cast, visit: Enter, opened: Open) -> Non
     admin = visit(cast.admin)
     answer = admin.send(f"{HERE}/dismiss", {"kind": "site", "name": TYPO, "why": "A test"})
     page = admin.read(answer.location)
-    assert "Every site that tickets name is known" in page.text
+    assert "Every site that tickets and events name is known" in page.text
     assert "to look at" not in admin.read("/admin").text
     form = admin.read(f"{HERE}?kind=decided").form(f"{HERE}/take-back")
     admin.send(form.action, form.data())
@@ -198,6 +201,35 @@ def test_pages(cast: Cast, visit: Enter, opened: Open) -> None:
     first = admin.read(HERE)
     assert "Unknown 24" in first.text
     assert "Unknown 25" not in first.text
-    second = admin.read(next(href for href, word in first.links if word == "Fewer tickets"))
+    second = admin.read(next(href for href, word in first.links if word == "Less frequent"))
     assert "Unknown 25" in second.text
     assert "Unknown 24" not in second.text
+
+
+def test_events_are_settled_by_the_same_click(
+    cast: Cast, session: Session, visit: Enter, opened: Open
+) -> None:
+    opened(title=f"{SLIP} down")
+    by = writer(cast.operator)
+    texts = {"source": "probe", "state": "down", "start": "2013-03-06T10:00:00Z", "link": SLIP}
+    with writing(session):
+        messages = [
+            read_event(number, f"event {number}", {**texts, "source_id": str(number)})
+            for number in range(2)
+        ]
+        report_events(session, by, messages, keep_unresolved=True)
+    admin = visit(cast.admin)
+    page = admin.read(f"{HERE}?kind=link")
+    assert "2 events" in page.text
+    assert "probe" in page.text
+    assert "1 ticket and 2 events name" in admin.read(f"{HERE}/name?kind=link&name={SLIP}").text
+    form = page.form(f"{HERE}/alias")
+    answer = admin.send(form.action, {**form.data(), "target": "CERN-GRIDKA-LHCOPN-001"})
+    assert "1 ticket and 2 events followed." in admin.read(answer.location).text
+    session.rollback()
+    assert None not in session.scalars(select(Event.link_id)).all()
+    session.rollback()
+    form = admin.read(f"{HERE}?kind=decided").form(f"{HERE}/take-back")
+    back = admin.send(form.action, form.data())
+    assert "1 ticket and 2 events followed." in admin.read(back.location).text
+    assert set(session.scalars(select(Event.link_id))) == {None}
