@@ -163,7 +163,7 @@ What each figure means          | GET /statistics/definitions           | yes | 
 # maintenance notices
 List maintenance notices        | GET /notices                          | yes | yes | yes | yes | yes | login
 Read a notice                   | GET /notices/*                        | yes | yes | yes | yes | yes | login
-Read a notice's whole text      | GET /notices/* text                   | yes | yes | no  | no  | no  | login
+Read a notice's whole text      | GET /notices/* internal               | yes | yes | no  | no  | no  | login
 Read an unknown notice          | GET /notices/* unknown                | 404 | 404 | 404 | 404 | 404 | login
 See what becomes of a notice    | POST /notices                         | yes | yes | 403 | 403 | 403 | login
 Bring a notice in               | POST /notices/confirm                 | yes | yes | 403 | 403 | 403 | login
