@@ -25,6 +25,8 @@ from app.web import (
     calendar,
     compression,
     cric,
+    duty,
+    duty_rules,
     encoding,
     errors,
     event_imports,
@@ -64,6 +66,7 @@ from app.web import (
     topology,
     unresolved,
     visits,
+    what_if,
     work,
 )
 
@@ -128,6 +131,9 @@ def register(flask_app: Flask) -> None:
     ):
         flask_app.register_blueprint(module.blueprint)
     mails.register(flask_app)
+    duty.register(flask_app)
+    for figures in (duty_rules, what_if):
+        flask_app.register_blueprint(figures.blueprint)
     for blueprint in (
         imports.blueprint,
         ticket_imports.blueprint,
