@@ -62,8 +62,12 @@ PAGES: Final = (
     ("Availability", "availability.page", "How much of the time each link and site was up"),
 )
 """The pages of this place: word, endpoint, and what one finds there."""
-MORE_PAGES: list[tuple[str, str, str]] = []
-"""Those of other modules, which add them when they are registered."""
+MORE_PAGES: Final = (
+    ("Events per T1", "matching.page", "Detected events and those that tickets document"),
+    ("Tickets due", "duty.listing", "Events of which a rule asks for a ticket, and what is there"),
+    ("What if", "what_if.page", "What each rule for tickets would have asked for"),
+)
+"""Those of other modules."""
 DEFINITIONS: Final = ("Definitions", "statistics.definitions", "What each figure means")
 
 
