@@ -115,6 +115,24 @@ End its address                 | POST /calendar/feed/end               | yes | 
 Read it by a private address    | GET /calendar/feed/*.ics              | yes | yes | yes | yes | yes | yes
 Read it by any other            | GET /calendar/feed/*.ics unknown      | 404 | 404 | 404 | 404 | 404 | 404
 Read when the LHC runs          | GET /calendar/lhc                     | yes | yes | yes | yes | yes | login
+Form of a new period of it      | GET /calendar/lhc/new                 | yes | 403 | 403 | 403 | 403 | login
+Add a period                    | POST /calendar/lhc/new                | yes | 403 | 403 | 403 | 403 | login
+Form to edit one                | GET /calendar/lhc/*/edit              | yes | 403 | 403 | 403 | 403 | login
+Edit one                        | POST /calendar/lhc/*/edit             | yes | 403 | 403 | 403 | 403 | login
+Remove one                      | POST /calendar/lhc/*/remove           | yes | 403 | 403 | 403 | 403 | login
+# duties
+List tickets that are due       | GET /duty                             | yes | yes | yes | yes | yes | login
+Download the list               | GET /duty.csv                         | yes | yes | yes | yes | yes | login
+What rules would have asked for | GET /statistics/what-if               | yes | yes | yes | yes | yes | login
+Download that                   | GET /statistics/what-if.csv           | yes | yes | yes | yes | yes | login
+Read the rules                  | GET /duty/rules                       | yes | yes | yes | yes | yes | login
+Form of a new rule              | GET /duty/rules/new                   | yes | 403 | 403 | 403 | 403 | login
+Compose a rule                  | POST /duty/rules/new                  | yes | 403 | 403 | 403 | 403 | login
+Form of a new version           | GET /duty/rules/*/revise              | yes | 403 | 403 | 403 | 403 | login
+Make a version                  | POST /duty/rules/*/revise             | yes | 403 | 403 | 403 | 403 | login
+Put a version in force          | POST /duty/rules/versions/*/force     | yes | 403 | 403 | 403 | 403 | login
+Retire it                       | POST /duty/rules/forces/*/retire      | yes | 403 | 403 | 403 | 403 | login
+Undo the last step              | POST /duty/rules/forces/*/undo        | yes | 403 | 403 | 403 | 403 | login
 # events
 List events                     | GET /events                           | yes | yes | yes | yes | yes | login
 Download that list              | GET /events.csv                       | yes | yes | yes | yes | yes | login

@@ -28,7 +28,6 @@ from app.services.duties import (
     OPEN,
     DutyRow,
     count_duties,
-    duties_of_event,
     judged_rules,
     list_duties,
 )
@@ -38,7 +37,7 @@ from app.web.freshness import fresh_figures
 from app.web.login import acting
 from app.web.times import iso, length, now
 
-blueprint = Blueprint("duty", __name__, url_prefix="/duty")
+blueprint = Blueprint("duty", __name__)
 TONES = {
     Standing.MISSING: ("trouble", "alert"),
     Standing.DUE: ("waiting", "new"),
@@ -55,7 +54,7 @@ COLUMNS = (
 )
 
 
-@blueprint.get("")
+@blueprint.get("/duty")
 def listing() -> Response:
     """The list: what is still to be written, unless the address says otherwise."""
     fresh = fresh_figures()
@@ -82,7 +81,7 @@ def listing() -> Response:
     )
 
 
-@blueprint.get(".csv")
+@blueprint.get("/duty.csv")
 def download() -> Response:
     """The same as CSV, without any cap."""
     fresh_figures()
@@ -132,11 +131,6 @@ def measured(row: DutyRow) -> str:
     return length(row.start, row.start + timedelta(seconds=row.amount))
 
 
-def duties_shown(event_id: int) -> list[DutyRow]:
-    """What every rule says of a detected event: for the event's page."""
-    return list(duties_of_event(db.session(), event_id, now()))
-
-
 def new_ticket_url(event_id: int) -> str:
     """Where a ticket of an event is written, with all that is known of it filled in."""
     return url_for("tickets.new", event=event_id)
@@ -145,7 +139,6 @@ def new_ticket_url(event_id: int) -> str:
 def register(flask_app: Flask) -> None:
     """Bind the addresses, and what other pages show of duties."""
     flask_app.register_blueprint(blueprint)
-    flask_app.add_template_global(duties_shown)
     flask_app.add_template_global(new_ticket_url)
     flask_app.add_template_filter(measured)
     flask_app.jinja_env.globals["duty_tones"] = TONES

@@ -25,7 +25,7 @@ from app.services.registry import all_sites
 from app.web.freshness import fresh_figures
 from app.web.times import now
 
-blueprint = Blueprint("what_if", __name__, url_prefix="/statistics/what-if")
+blueprint = Blueprint("what_if", __name__)
 _MOST_QUARTERS: Final = 80
 _COLUMNED: Final = 8
 """Up to so many quarters stand side by side."""
@@ -108,7 +108,7 @@ class Row:
     quarters: Sequence[Sequence[Cell]]
 
 
-@blueprint.get("")
+@blueprint.get("/statistics/what-if")
 def page() -> Response:
     """The comparison, to read and to print on one sheet."""
     fresh = fresh_figures()
@@ -132,7 +132,7 @@ def page() -> Response:
     )
 
 
-@blueprint.get(".csv")
+@blueprint.get("/statistics/what-if.csv")
 def download() -> Response:
     """The same numbers: a row per rule, site and quarter, and TOTAL per rule and quarter; where
     there is no data the numbers are empty."""

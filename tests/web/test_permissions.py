@@ -26,6 +26,7 @@ from werkzeug.test import TestResponse
 from app.config import PROJECT
 from app.database import writing
 from app.domain.access import Actor, Writer
+from app.domain.duty import R2009
 from app.domain.event_file_reading import Reading
 from app.domain.events import EventMessage
 from app.domain.letters import Happened, Letter, stop_token
@@ -38,6 +39,7 @@ from app.models import (
     AccountSecret,
     ApiToken,
     Change,
+    DutyRule,
     EventImport,
     EventsOfImport,
     Login,
@@ -49,11 +51,13 @@ from app.services import second_factor
 from app.services.attachments import add_attachment
 from app.services.bulk_changes import do_bulk_change
 from app.services.cric import refuse_proposal
+from app.services.duty_rules import compose_rule, put_in_force
 from app.services.event_import_runs import keep_file
 from app.services.event_sources import set_source
 from app.services.event_withdrawal import withdraw_event
 from app.services.events import report_events
 from app.services.feeds import make_feed
+from app.services.lhc_calendar import add_period
 from app.services.links import create_link
 from app.services.mail_choices import stop_mails
 from app.services.matching_by_hand import link_by_hand
@@ -98,6 +102,19 @@ _SWITCHES: Final = {
     "rights": "read and write",
     "internal": "shown",
     "contract_year": "2016",
+}
+_PERIOD: Final = {"kind": "physics", "end": "", "end_standing": "sample", "version": "1"}
+_CLAUSE: Final = {
+    "do": "save",
+    "hours": "24",
+    "clauses-kind": "down",
+    "clauses-length": "at least",
+    "clauses-minutes": "90",
+    "clauses-flaps": "",
+    "clauses-role": "any",
+    "clauses-scope": "T1",
+    "clauses-lhc": "always",
+    "clauses-maintenance": "counts",
 }
 SENT: Final[Mapping[str, Sent]] = {
     "GET /tickets/* unknown": ("/tickets/999999", {}),
@@ -240,6 +257,28 @@ SENT: Final[Mapping[str, Sent]] = {
     "GET /calendar/feed/*.ics": ("/calendar/feed/{feed}.ics", {}),
     "GET /calendar/feed/*.ics unknown": ("/calendar/feed/{new_name}.ics", {}),
     "POST /calendar/feed/end": ("/calendar/feed/end", {"there": "{feed}"}),
+    "GET /calendar/lhc/*/edit": ("/calendar/lhc/{period}/edit", {}),
+    "POST /calendar/lhc/new": (
+        "/calendar/lhc/new",
+        {"name": "{new_name}", "begin": "2031-04", "begin_standing": "sample", **_PERIOD},
+    ),
+    "POST /calendar/lhc/*/edit": (
+        "/calendar/lhc/{period}/edit",
+        {"name": "{new_name}", "begin": "2031-04", "begin_standing": "sample", **_PERIOD},
+    ),
+    "POST /calendar/lhc/*/remove": ("/calendar/lhc/{period}/remove", {"why": "x"}),
+    "GET /duty/rules/*/revise": ("/duty/rules/{duty_rule}/revise", {}),
+    "POST /duty/rules/new": ("/duty/rules/new", {"name": "{new_name}", **_CLAUSE}),
+    "POST /duty/rules/*/revise": ("/duty/rules/{duty_rule}/revise", _CLAUSE),
+    "POST /duty/rules/versions/*/force": (
+        "/duty/rules/versions/{duty_version}/force",
+        {"at": "2013-01-01", "reason": "x"},
+    ),
+    "POST /duty/rules/forces/*/retire": (
+        "/duty/rules/forces/{duty_force}/retire",
+        {"at": "2014-01-01", "reason": "x"},
+    ),
+    "POST /duty/rules/forces/*/undo": ("/duty/rules/forces/{duty_force}/undo", {}),
     "GET /sites/* unknown": ("/sites/NOWHERE", {}),
     "POST /sites/new": (
         "/sites/new",
@@ -508,6 +547,27 @@ class Things(dict[str, str]):
         by = writer(self.world.cast.operator)
         link_by_hand(self.world.session, by, event, ticket, "It is the same fault")
         return event
+
+    def make_period(self) -> int:
+        """A period of the LHC."""
+        stated = {"name": f"Season {self.world.count}", "kind": "physics", "begin": "2031-03"}
+        stated |= {"begin_standing": "sample", "end_standing": "sample"}
+        return add_period(self.world.session, writer(self.world.cast.admin), stated).id
+
+    def make_duty_rule(self) -> int:
+        """A rule for when a ticket is to be written."""
+        by, name = writer(self.world.cast.admin), f"Rule {self.world.count}"
+        return compose_rule(self.world.session, by, name, "", R2009).id
+
+    def make_duty_version(self) -> int:
+        """Its version."""
+        rule = self.world.session.get_one(DutyRule, int(self["duty_rule"]))
+        return rule.versions[0].id
+
+    def make_duty_force(self) -> int:
+        """That it is in force."""
+        by, version = writer(self.world.cast.admin), int(self["duty_version"])
+        return put_in_force(self.world.session, by, version, NOON, "A try").id
 
     def make_bulk_key(self) -> str:
         """A key as a preview holds it."""
