@@ -65,9 +65,10 @@ PAGES: Final = (
     ("Tickets", "statistics.tickets", "How many tickets were written, of what and where"),
     ("Times", "statistics.times", "How long tickets took: response, solution, waiting, lifetime"),
     ("Long-standing", "statistics.standing", "What has been open for more than 30 days"),
-    ("Matching", "matching.page", "Detected events and the tickets that document them, per T1"),
+    ("Events per T1", "matching.page", "Detected events and those that tickets document"),
     ("Availability", "availability.page", "How much of the time each link and site was up"),
-    ("What if", "what_if.page", "How many tickets each rule would have asked for"),
+    ("Tickets due", "duty.listing", "Events of which a rule asks for a ticket, and what is there"),
+    ("What if", "what_if.page", "What each rule for tickets would have asked for"),
     ("Definitions", "statistics.definitions", "What each figure means"),
 )
 """The pages of this place, also those of other modules: word, endpoint, what one finds there."""
