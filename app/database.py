@@ -1,6 +1,7 @@
 """How the databases are opened and how a write transaction begins and ends.
 
-PostgreSQL: connections that died while nobody used them are left out.
+PostgreSQL: connections that died while nobody used them are left out; a statement has memory enough
+for the exact hits of a word in a million tickets.
 
 SQLite: write-ahead log, full synchronous writes, foreign keys, a busy timeout, and write
 transactions that begin immediate, so that a reader which turns into a writer never fails halfway.
@@ -27,6 +28,13 @@ ASKED_WHEN_IDLE = 1.0
 """Seconds after which a connection to PostgreSQL is asked whether it lives before it is used."""
 MAY_WRITE = "portal_may_write"
 """Option of a connection whose next transaction writes."""
+POSTGRESQL_SETTINGS = {"jit": "off", "max_parallel_workers_per_gather": "0"}
+"""Of every connection. Its statements are short; for many of them the server expects more rows than
+there are, and begins to compile them (30 ms) or to start processes (25 ms) for nothing."""
+WORK_MEMORY = "64MB"
+"""Of one step of a statement on PostgreSQL, unless the server gives more. With its own 4 MB it
+remembers only the pages of many hits, and makes the words of every ticket on them anew: 4.4 s
+instead of 0.4 s at a million tickets."""
 _IDLE_SINCE = "portal_idle_since"
 _gates: WeakKeyDictionary[Engine, WriteGate] = WeakKeyDictionary()
 
@@ -36,6 +44,7 @@ def configure_engine(engine: Engine) -> None:
     if engine.dialect.name == "sqlite":
         _configure_sqlite(engine)
     else:
+        _configure_postgresql(engine)
         _leave_out_dead_connections(engine)
 
 
@@ -66,6 +75,19 @@ def _configure_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if _may_write(connection) else "BEGIN")
+
+
+def _configure_postgresql(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def set_up(connection: Any, _record: object) -> None:
+        for name, value in POSTGRESQL_SETTINGS.items():
+            connection.execute("SELECT set_config(%s, %s, false)", (name, value))
+        connection.execute(
+            "SELECT set_config('work_mem', %s, false)"
+            " WHERE pg_size_bytes(current_setting('work_mem')) < pg_size_bytes(%s)",
+            (WORK_MEMORY, WORK_MEMORY),
+        )
+        connection.commit()
 
 
 def _leave_out_dead_connections(engine: Engine) -> None:

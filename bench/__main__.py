@@ -1,4 +1,4 @@
-"""``python -m bench [get] [write] [list] [soak] [registry] [exports] [desk]``: print tables."""
+"""``python -m bench [what ...]``: print tables."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import sys
 from time import monotonic
 
-from bench import desk, exports, lists, load, places, reads, registry, soak, writes
+from bench import desk, exports, figures, lists, load, places, reads, registry, soak, writes
 from bench.tables import print_machine
 from tests.harness import postgres, run
 
@@ -17,14 +17,15 @@ def main() -> None:
     parser.add_argument(
         "what",
         nargs="*",
-        help="get, write, list, soak, registry, exports, desk; default: the first three",
+        help="get, write, list, soak, registry, exports, desk, figures; default: the first three",
     )
     parser.add_argument("--database", choices=places.KINDS, help="default: both")
     parser.add_argument("--seconds", type=float, default=4, help="of each measurement")
     parser.add_argument("--minutes", type=float, default=10, help="of the soak")
     parser.add_argument(
-        "--tickets", type=int, default=100_000, help="in the database for list and exports"
+        "--tickets", type=int, default=100_000, help="in the database for list, exports, figures"
     )
+    parser.add_argument("--events", type=int, default=100_000, help="of figures")
     parser.add_argument("--sites", type=int, default=registry.SITES, help="of registry")
     parser.add_argument("--links", type=int, default=registry.LINKS, help="of registry")
     parser.add_argument("--changes", type=int, default=registry.CHANGES, help="in its audit")
@@ -35,9 +36,10 @@ def main() -> None:
     given = parser.parse_args()
     sizes = [int(size) for size in given.sizes.split(",")]
     wanted = given.what or ["get", "write", "list"]
-    if unknown := set(wanted) - {"get", "write", "list", "soak", "registry", "exports", "desk"}:
+    known = {"get", "write", "list", "soak", "registry", "exports", "desk", "figures"}
+    if unknown := set(wanted) - known:
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
-    if set(wanted) - {"registry", "exports", "desk"} and not load.installed():
+    if set(wanted) - {"registry", "exports", "desk", "figures"} and not load.installed():
         sys.exit(f"bench: this needs {load.NEED}")
     kinds = [given.database] if given.database else list(places.KINDS)
     if postgres.programs() is None and "postgresql" in kinds:
@@ -48,9 +50,8 @@ def main() -> None:
     try:
         print_machine()
         tickets = given.tickets if {"list", "exports"} & set(wanted) else max(5000, reads.TICKETS)
-        for kind in kinds if "desk" in wanted else ():
-            desk.measure(kind, sizes)
-        for kind in kinds if set(wanted) - {"desk"} else ():
+        _measure_by_size(wanted, kinds, sizes, given)
+        for kind in kinds if set(wanted) - {"desk", "figures"} else ():
             with places.filled(kind, tickets) as place:
                 if "get" in wanted:
                     reads.measure(place, given.seconds)
@@ -68,6 +69,16 @@ def main() -> None:
         postgres.stop(folder)
         run.end(folder)
     print(f"bench: took {(monotonic() - began) / 60:.1f} minutes", file=sys.stderr)
+
+
+def _measure_by_size(
+    wanted: list[str], kinds: list[str], sizes: list[int], given: argparse.Namespace
+) -> None:
+    """What fills databases of its own."""
+    for kind in kinds if "desk" in wanted else ():
+        desk.measure(kind, sizes)
+    for kind in kinds if "figures" in wanted else ():
+        figures.measure(kind, given.tickets, given.events)
 
 
 if __name__ == "__main__":

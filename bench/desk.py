@@ -104,7 +104,7 @@ def measure(kind: str, sizes: Sequence[int]) -> None:
     wire: list[Sequence[str]] = []
     for size in sizes:
         with places.filled(kind, size, f"desk{size}") as place:
-            with _operator(place) as client:
+            with operator_of(place) as client:
                 for name, addresses in operations(place).items():
                     times.setdefault(name, []).append(_ask(client, addresses))
             wire.append((f"{size:,}", *_over_the_wire(place)))
@@ -139,7 +139,7 @@ def _cell(times: Sequence[float], goal: float | None) -> str:
 
 
 @contextmanager
-def _operator(place: Place) -> Iterator[FlaskClient]:
+def operator_of(place: Place) -> Iterator[FlaskClient]:
     """A client of the application: an operator who is logged in."""
     app: Flask = create_app(test_settings(place.url))
     name = next(login.name for login in LOGINS if login.role == "operator")

@@ -115,6 +115,46 @@ End its address                 | POST /calendar/feed/end               | yes | 
 Read it by a private address    | GET /calendar/feed/*.ics              | yes | yes | yes | yes | yes | yes
 Read it by any other            | GET /calendar/feed/*.ics unknown      | 404 | 404 | 404 | 404 | 404 | 404
 Read when the LHC runs          | GET /calendar/lhc                     | yes | yes | yes | yes | yes | login
+Form of a new period of it      | GET /calendar/lhc/new                 | yes | 403 | 403 | 403 | 403 | login
+Add a period                    | POST /calendar/lhc/new                | yes | 403 | 403 | 403 | 403 | login
+Form to edit one                | GET /calendar/lhc/*/edit              | yes | 403 | 403 | 403 | 403 | login
+Edit one                        | POST /calendar/lhc/*/edit             | yes | 403 | 403 | 403 | 403 | login
+Remove one                      | POST /calendar/lhc/*/remove           | yes | 403 | 403 | 403 | 403 | login
+# duties
+List tickets that are due       | GET /duty                             | yes | yes | yes | yes | yes | login
+Download the list               | GET /duty.csv                         | yes | yes | yes | yes | yes | login
+What rules would have asked for | GET /statistics/what-if               | yes | yes | yes | yes | yes | login
+Download that                   | GET /statistics/what-if.csv           | yes | yes | yes | yes | yes | login
+Read the rules                  | GET /duty/rules                       | yes | yes | yes | yes | yes | login
+Form of a new rule              | GET /duty/rules/new                   | yes | 403 | 403 | 403 | 403 | login
+Compose a rule                  | POST /duty/rules/new                  | yes | 403 | 403 | 403 | 403 | login
+Form of a new version           | GET /duty/rules/*/revise              | yes | 403 | 403 | 403 | 403 | login
+Make a version                  | POST /duty/rules/*/revise             | yes | 403 | 403 | 403 | 403 | login
+Put a version in force          | POST /duty/rules/versions/*/force     | yes | 403 | 403 | 403 | 403 | login
+Retire it                       | POST /duty/rules/forces/*/retire      | yes | 403 | 403 | 403 | 403 | login
+Undo the last step              | POST /duty/rules/forces/*/undo        | yes | 403 | 403 | 403 | 403 | login
+# events
+List events                     | GET /events                           | yes | yes | yes | yes | yes | login
+Download that list              | GET /events.csv                       | yes | yes | yes | yes | yes | login
+Read an event                   | GET /events/*                         | yes | yes | yes | yes | yes | login
+Read an unknown event           | GET /events/* unknown                 | 404 | 404 | 404 | 404 | 404 | login
+Form of a new event             | GET /events/new                       | yes | yes | 403 | 403 | 403 | login
+Enter an event by hand          | POST /events/new                      | yes | yes | 403 | 403 | 403 | login
+Form to correct an event        | GET /events/*/edit                    | yes | yes | 403 | 403 | 403 | login
+Correct or close it             | POST /events/*/edit                   | yes | yes | 403 | 403 | 403 | login
+Withdraw an event               | POST /events/*/withdraw               | yes | yes | 403 | 403 | 403 | login
+Put it back                     | POST /events/*/restore                | yes | yes | 403 | 403 | 403 | login
+Choose a file of events         | GET /events/import                    | yes | yes | 403 | 403 | 403 | login
+See what its lines would become | POST /events/import                   | yes | yes | 403 | 403 | 403 | login
+Look at an import               | GET /events/imports/*                 | yes | yes | 403 | 403 | 403 | login
+Import it                       | POST /events/imports/*/write          | yes | yes | 403 | 403 | 403 | login
+Leave it                        | POST /events/imports/*/drop           | yes | yes | 403 | 403 | 403 | login
+Withdraw what it made           | POST /events/imports/*/withdraw       | yes | yes | 403 | 403 | 403 | login
+List the sources of events      | GET /events/sources                   | yes | yes | yes | yes | yes | login
+Form of a new source            | GET /events/sources/new               | yes | 403 | 403 | 403 | 403 | login
+Make a source                   | POST /events/sources/new              | yes | 403 | 403 | 403 | 403 | login
+Form to change a source         | GET /events/sources/*                 | yes | 403 | 403 | 403 | 403 | login
+Change a source                 | POST /events/sources/*                | yes | 403 | 403 | 403 | 403 | login
 # matching
 Events matching per T1          | GET /statistics/matching              | yes | yes | yes | yes | yes | login
 Download that                   | GET /statistics/matching.csv          | yes | yes | yes | yes | yes | login
@@ -138,6 +178,18 @@ Availability                    | GET /statistics/availability          | yes | 
 The same as a file              | GET /statistics/availability.csv      | yes | yes | yes | yes | yes | login
 ... as a workbook               | GET /statistics/availability.xlsx     | yes | yes | yes | yes | yes | login
 What each figure means          | GET /statistics/definitions           | yes | yes | yes | yes | yes | login
+# maintenance notices
+List maintenance notices        | GET /notices                          | yes | yes | yes | yes | yes | login
+Read a notice                   | GET /notices/*                        | yes | yes | yes | yes | yes | login
+Read a notice's whole text      | GET /notices/* internal               | yes | yes | no  | no  | no  | login
+Read an unknown notice          | GET /notices/* unknown                | 404 | 404 | 404 | 404 | 404 | login
+See what becomes of a notice    | POST /notices                         | yes | yes | 403 | 403 | 403 | login
+Bring a notice in               | POST /notices/confirm                 | yes | yes | 403 | 403 | 403 | login
+Make a ticket of a notice       | POST /notices/*/ticket                | yes | yes | 403 | 403 | 403 | login
+Dismiss a notice                | POST /notices/*/dismiss               | yes | yes | 403 | 403 | 403 | login
+Have it read again              | POST /notices/*/restore               | yes | yes | 403 | 403 | 403 | login
+Say which link a circuit is     | POST /notices/*/circuits              | yes | yes | 403 | 403 | 403 | login
+Remember it as a circuit id     | POST /notices/*/circuits remembered   | yes | 403 | 403 | 403 | 403 | login
 # attachments
 Attach a file                   | POST /tickets/*/attachments           | yes | yes | yes | 403 | 403 | login
 Download an attachment          | GET /attachments/*                    | yes | yes | yes | yes | yes | login
@@ -364,6 +416,7 @@ Read an event                   | GET /api/v1/events/*                  | yes | 
 Report events                   | POST /api/v1/events                   | 403 | 403 | 403 | yes | 403 | 403 | 401
 Report alerts                   | POST /api/v1/events/alertmanager      | 403 | 403 | 403 | yes | 403 | 403 | 401
 Report alerts of another source | POST /api/v1/events/alertmanager/*    | 403 | 403 | 403 | yes | 403 | 403 | 401
+Bring in maintenance notices    | POST /api/v1/notices                  | 403 | 403 | yes | 403 | 403 | yes | 401
 Read the OpenAPI document       | GET /api/v1/openapi.json              | yes | yes | yes | yes | yes | yes | yes
 """,
 )

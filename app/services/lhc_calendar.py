@@ -12,7 +12,7 @@ from typing import Any, Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.domain.access import Writer, require_admin
+from app.domain.access import Kind, Writer, require_admin
 from app.domain.errors import Invalid, NotFound
 from app.domain.lhc_calendar import Period, PeriodKind, StatedPeriod, checked_period
 from app.models import Change, LhcPeriod
@@ -130,10 +130,10 @@ def remove_period(session: Session, by: Writer, period_id: int, why: str) -> str
 
 
 def newest_changes(session: Session) -> Sequence[Change]:
-    """The newest changes of all periods, newest first."""
+    """The newest changes that people made to all periods, newest first."""
     return session.scalars(
         select(Change)
-        .where(Change.kind == LHC_PERIOD)
+        .where(Change.kind == LHC_PERIOD, Change.actor_kind == Kind.PERSON)
         .order_by(Change.at.desc(), Change.id.desc())
         .limit(_NEWEST)
     ).all()

@@ -25,7 +25,13 @@ from app.models import Change, PortalFact, StaleMatching
 from app.services.duty_figure import KeptDuties
 from app.services.matching_kept import Reckoned, reckon
 from app.services.matching_rules import rules_in_order
-from app.services.matching_touched import Span, Thing, all_things, touched_things
+from app.services.matching_touched import (
+    Span,
+    Thing,
+    all_things,
+    things_between,
+    touched_things,
+)
 
 CURSOR: Final = "matching_up_to"
 """The row of ``portal_facts`` that holds the newest change whose concerned links are noted."""
@@ -131,6 +137,15 @@ def bring_up_to_date(
     if not left:
         _put(session, COMPUTED_AT, now.astimezone(UTC).isoformat())
     return Freshness(_computed_at(session), 0, left)
+
+
+def note_between(session: Session, begin: datetime | None, end: datetime | None) -> int:
+    """Note as stale what has events that begin from ``begin`` until before ``end`` (None = however
+    early or late); how many links and sites that are."""
+    _lock(session)
+    things = all_things(session) if begin is end is None else things_between(session, begin, end)
+    _note_stale(session, things)
+    return len(things)
 
 
 def reckon_now(session: Session, now: datetime, things: Collection[Thing]) -> None:

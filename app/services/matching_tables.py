@@ -46,7 +46,7 @@ def matching_table(
 ) -> MatchingTable:
     """The table for these quarters, which follow each other, and one network."""
     counted = _counted(session, quarters, network)
-    seen = _first_seen(session, network)
+    seen = first_seen(session, network)
     rows = []
     for site in session.scalars(select(Site).where(Site.tier.is_not(None)).order_by(Site.key)):
         there = [_was_tier(site, quarter) for quarter in quarters]
@@ -57,7 +57,7 @@ def matching_table(
     rows.sort(key=lambda row: (row.tier, row.site))
     first = min(seen.values(), default=None)
     totals = [
-        None if _has_no_data(quarter, first, now) else counted.totals[place]
+        None if has_no_data(quarter, first, now) else counted.totals[place]
         for place, quarter in enumerate(quarters)
     ]
     return MatchingTable(quarters, network, rows, totals)
@@ -72,12 +72,13 @@ def _cells(
 ) -> Sequence[Cell | None]:
     row = NOBODY if site.tier == 0 else site.id
     return [
-        None if _has_no_data(quarter, seen, now) else counted.cells.get((row, place), Cell(0, 0))
+        None if has_no_data(quarter, seen, now) else counted.cells.get((row, place), Cell(0, 0))
         for place, quarter in enumerate(quarters)
     ]
 
 
-def _has_no_data(quarter: Quarter, seen: datetime | None, now: datetime) -> bool:
+def has_no_data(quarter: Quarter, seen: datetime | None, now: datetime) -> bool:
+    """Whether nothing can be told: no source was seen up to its end, or it has not begun."""
     return seen is None or seen >= quarter.end or quarter.is_future(now)
 
 
@@ -115,7 +116,7 @@ def _counted(session: Session, quarters: Sequence[Quarter], network: str) -> Per
     return per_t1(counts, len(quarters))
 
 
-def _first_seen(session: Session, network: str) -> Mapping[int, datetime]:
+def first_seen(session: Session, network: str) -> Mapping[int, datetime]:
     """By site, when a source first said something of one of its links, monitored or not."""
     first = (
         select(Event.start)

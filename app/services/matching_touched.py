@@ -85,6 +85,16 @@ def all_things(session: Session) -> set[Thing]:
     }
 
 
+def things_between(session: Session, begin: datetime | None, end: datetime | None) -> set[Thing]:
+    """Those with events that begin from ``begin`` until before ``end``."""
+    query = select(Event.link_id, Event.site_id).distinct()
+    if begin is not None:
+        query = query.where(Event.start >= begin)
+    if end is not None:
+        query = query.where(Event.start < end)
+    return _pairs(session.execute(query))
+
+
 def _own_events() -> Any:
     return exists().where(Event.site_id == Site.id, Event.link_id.is_(None))
 

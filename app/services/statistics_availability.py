@@ -19,7 +19,8 @@ from app.statistics.availability import (
     Availability,
     LinkLife,
     by_link_and_period,
-    summed_by,
+    summed,
+    summed_by_period,
 )
 from app.statistics.event_facts import FOREVER, Events
 from app.statistics.ticket_facts import microseconds
@@ -88,33 +89,30 @@ def availability_of(
     rows = session.execute(query).all()
     lives = [LinkLife(row[0], _day(row[2], 0), _day(row[3], FOREVER)) for row in rows]
     moment = microseconds(now.astimezone(UTC))
-    frame = by_link_and_period(spans, lives, edges_of(periods), moment)
-    count = len(periods)
-    names = {row[0]: str(row[1]) for row in rows}
-    of_link = summed_by(frame, names, count)
-    exists = {name for name, (_, whole) in of_link.items() if whole.whole}
+    table = by_link_and_period(spans, lives, edges_of(periods), moment)
+    every = [summed(part) for part in table]
+    links = [
+        AvailabilityRow(
+            str(row[1]), summed_by_period(part[None]), whole, ends=f"{row[4]} to {row[5]}"
+        )
+        for row, part, whole in zip(rows, table, every, strict=True)
+        if whole.whole
+    ]
     at_site: dict[str, list[int]] = {}
-    for row in rows:
-        if row[1] in exists:
-            for end in {row[4], row[5]}:
-                at_site.setdefault(str(end), []).append(row[0])
-    sites = []
-    for name in sorted(at_site):
-        mine = frame[frame["link"].isin(at_site[name])]
-        cells, whole = summed_by(mine, dict.fromkeys(at_site[name], name), count)[name]
-        sites.append(AvailabilityRow(name, cells, whole, links=len(at_site[name])))
-    every = summed_by(frame, dict.fromkeys(names, ""), count)
-    cells, whole = every.get("", ([Availability()] * count, Availability()))
-    return AvailabilityFigures(
-        [
-            AvailabilityRow(str(row[1]), *of_link[row[1]], ends=f"{row[4]} to {row[5]}")
-            for row in rows
-            if row[1] in exists
-        ],
-        sites,
-        AvailabilityRow("All of these links", cells, whole),
-        current,
-    )
+    for place, (row, whole) in enumerate(zip(rows, every, strict=True)):
+        for end in {str(row[4]), str(row[5])} if whole.whole else ():
+            at_site.setdefault(end, []).append(place)
+    sites = [
+        AvailabilityRow(
+            name,
+            summed_by_period(table[at_site[name]]),
+            summed(table[at_site[name]]),
+            links=len(at_site[name]),
+        )
+        for name in sorted(at_site)
+    ]
+    whole_row = AvailabilityRow("All of these links", summed_by_period(table), summed(table))
+    return AvailabilityFigures(links, sites, whole_row, current)
 
 
 def _day(day: date | None, otherwise: int) -> int:

@@ -7,7 +7,7 @@ Internal words are looked at for those alone who may read internal entries.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, Self
 
 from sqlalchemy import (
@@ -21,10 +21,12 @@ from sqlalchemy import (
     or_,
     select,
     text,
+    tuple_,
 )
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.elements import Tuple
 from sqlalchemy.sql.functions import FunctionElement
 
 from app.domain.words import Search, Term
@@ -55,10 +57,9 @@ def condition_of_search(
     ]
     terms = [term for term in search.terms if term.words]
     if terms and by_index:
-        parts.append(_holds_words(terms, internal=internal))
-    parts += [
-        holds(term, number, internal=internal) for term in terms if not by_index or is_phrase(term)
-    ]
+        parts.append(_found(terms, internal=internal))
+    elif terms:
+        parts += [holds(term, number, internal=internal) for term in terms]
     return and_(*parts)
 
 
@@ -92,13 +93,18 @@ def is_phrase(term: Term) -> bool:
     return len(term.words) > 1
 
 
-def _holds_words(terms: Sequence[Term], *, internal: bool) -> ColumnElement[bool]:
-    """Whether the index finds a ticket by the words of all terms, in any order."""
+def _found(terms: Sequence[Term], *, internal: bool) -> ColumnElement[bool]:
+    """Whether the index finds a ticket by the words of all terms, and phrases stand in them."""
     kind = _FoundByAny if internal else _FoundByPublic
     return kind(
         Ticket.number,
         bindparam(None, sqlite_match(terms, internal=internal)),
-        *(bindparam(None, _postgresql_query(term)) for term in terms),
+        *(
+            tuple_(bindparam(None, _postgresql_query(term)), bindparam(None, term.needle))
+            if is_phrase(term)
+            else bindparam(None, _postgresql_query(term))
+            for term in terms
+        ),
     )
 
 
@@ -142,7 +148,7 @@ def _strpos(element: _Place, compiler: SQLCompiler, **options: Any) -> str:
 
 class _FoundByPublic(FunctionElement[bool]):
     """Whether the index finds a ticket; of: its number, the whole search as SQLite has it, then
-    each term as PostgreSQL has it."""
+    each term as PostgreSQL has it, a phrase as a tuple with the text that has to stand there."""
 
     type = Boolean()
     inherit_cache = True
@@ -164,19 +170,52 @@ class _FoundByAny(_FoundByPublic):
 
 @compiles(_FoundByPublic)
 def _fts5(element: _FoundByPublic, compiler: SQLCompiler, **options: Any) -> str:
-    number, match = (compiler.process(one, **options) for one in list(element.clauses)[:2])
-    return f"{number} IN (SELECT rowid FROM {INDEX} WHERE {INDEX} MATCH {match})"  # noqa: S608  # a parameter
+    number, match, *terms = list(element.clauses)
+    own = compiler.process(number, **options)
+    found = f"SELECT rowid FROM {INDEX} WHERE {INDEX} MATCH {compiler.process(match, **options)}"  # noqa: S608  # a parameter
+    phrases = [
+        _stands("instr", compiler.process(needle, **options), element.columns_searched)
+        for _, needle in _parted(terms)
+        if needle is not None
+    ]
+    if phrases:
+        where = " AND ".join(phrases)
+        found = (
+            f"SELECT ticket_number FROM ticket_words WHERE ticket_number IN ({found}) AND {where}"  # noqa: S608  # likewise
+        )
+    return f"{own} IN ({found})"
 
 
 @compiles(_FoundByPublic, "postgresql")
 def _gin(element: _FoundByPublic, compiler: SQLCompiler, **options: Any) -> str:
     number, _, *terms = list(element.clauses)
-    where = gin_condition(
-        [compiler.process(term, **options) for term in terms], element.columns_searched
-    )
     own = compiler.process(number, **options)
+    queries, conditions = [], []
+    for query, needle in _parted(terms):
+        queries.append(compiler.process(query, **options))
+        if needle is not None:
+            place = compiler.process(needle, **options)
+            conditions.append(_stands("strpos", place, element.columns_searched))
+    where = " AND ".join((gin_condition(queries, element.columns_searched), *conditions))
     # an array: the index is asked first, whatever PostgreSQL believes of the word
     return f"{own} = ANY (ARRAY(SELECT ticket_number FROM ticket_words WHERE {where}))"  # noqa: S608  # likewise
+
+
+def _parted(
+    terms: Sequence[ColumnElement[Any]],
+) -> Iterator[tuple[ColumnElement[Any], ColumnElement[Any] | None]]:
+    """Each term's query, and the text of a phrase."""
+    for term in terms:
+        if isinstance(term, Tuple):
+            query, needle = list(term.clauses)
+            yield query, needle
+        else:
+            yield term, None
+
+
+def _stands(function: str, needle: str, columns: Sequence[str]) -> str:
+    """That a text stands in one of the columns; ``needle`` as SQL."""
+    return "(" + " OR ".join(f"{function}({column}, {needle}) > 0" for column in columns) + ")"
 
 
 def gin_condition(queries: Sequence[str], columns: Sequence[str]) -> str:

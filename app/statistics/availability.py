@@ -8,19 +8,20 @@ until a period's end there is no data.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from app.statistics.event_facts import FOREVER, NOWHERE, STATES, Events
 
 Times = npt.NDArray[np.int64]
-COLUMNS: Final = ("link", "period", "length", *STATES, "has_data")
-"""Of the frames here; lengths in microseconds."""
+Lengths = npt.NDArray[np.int64]
+"""By link, period and column; in microseconds."""
+COLUMNS: Final = ("length", *STATES, "whole")
+"""The length with data, what of it was in each state, and the length with what has no data."""
 
 
 @dataclass(frozen=True)
@@ -96,32 +97,29 @@ def followed(known: Mapping[int, LinkSpans], before: Events, now: Events) -> dic
 
 
 def by_link_and_period(
-    spans: Mapping[int, LinkSpans], lives: Iterable[LinkLife], edges: Sequence[int], now: int
-) -> pd.DataFrame:
-    """One row for each link and period, ``COLUMNS``; a period that goes on ends now.
+    spans: Mapping[int, LinkSpans], lives: Sequence[LinkLife], edges: Sequence[int], now: int
+) -> Lengths:
+    """For each link and each period the ``COLUMNS``; a period that goes on ends now.
 
-    ``edges``: the begins of the periods and the end of the last one. Periods in which a link does
-    not exist have the length 0 and no data.
+    ``edges``: the begins of the periods and the end of the last one. What has no data has only the
+    ``whole`` length, and that is 0 where the link does not exist.
     """
     bounds = np.asarray(edges, np.int64)
-    none = np.zeros(len(edges) - 1, np.int64)
-    columns: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in COLUMNS}
-    for life in lives:
+    table = np.zeros((len(lives), len(edges) - 1, len(COLUMNS)), np.int64)
+    for row, life in zip(table, lives, strict=True):
         limits = np.clip(bounds, life.begin, max(life.begin, min(life.end, now)))
-        length = np.diff(limits)
+        whole = np.diff(limits)
+        row[:, COLUMNS.index("whole")] = whole
         mine = spans.get(life.link)
-        has_data = none > 0 if mine is None else (length > 0) & (limits[1:] > mine.first)
-        columns["link"].append(np.full(len(none), life.link))
-        columns["period"].append(np.arange(len(none)))
-        columns["length"].append(length)
-        columns["has_data"].append(has_data)
+        if mine is None:
+            continue
+        has_data = (whole > 0) & (limits[1:] > mine.first)
+        row[:, COLUMNS.index("length")] = np.where(has_data, whole, 0)
         for state in STATES:
-            columns[state].append(
-                none if mine is None else np.diff(_covered_until(mine.spans[state], limits))
-            )
-    return pd.DataFrame(
-        {name: np.concatenate([none[:0], *parts]) for name, parts in columns.items()}
-    ).astype({"has_data": bool})
+            if len(mine.spans[state][0]):
+                lengths = np.diff(_covered_until(mine.spans[state], limits))
+                row[:, COLUMNS.index(state)] = np.where(has_data, lengths, 0)
+    return table
 
 
 def _covered_until(spans: tuple[Times, Times], moments: Times) -> Times:
@@ -178,35 +176,11 @@ class Availability:
         ]
 
 
-def summed(frame: pd.DataFrame) -> Availability:
-    """All rows of such a frame together; what has no data is left out."""
-    named = dict.fromkeys(frame["link"].tolist(), "")
-    return summed_by(frame, named, 1)[""][1] if len(frame) else Availability()
+def summed(table: Lengths) -> Availability:
+    """All links and periods of such a table together; what has no data is left out."""
+    return Availability(*table.reshape(-1, len(COLUMNS)).sum(axis=0).tolist())
 
 
-def summed_by(
-    frame: pd.DataFrame, names: Mapping[int, str], count: int
-) -> dict[str, tuple[list[Availability], Availability]]:
-    """The rows of the links of each name together: of each of ``count`` periods, and of all."""
-    found: dict[str, tuple[list[Availability], Availability]] = {}
-    if frame.empty:
-        return found
-    known = frame.where(frame["has_data"], 0)
-    table = pd.DataFrame(
-        {
-            "name": frame["link"].map(names),
-            "period": frame["period"],
-            **{name: known[name].astype("int64") for name in ("length", *STATES)},
-            "whole": frame["length"],
-        }
-    )
-    columns = ["length", *STATES, "whole"]
-    by_period = table.groupby(["name", "period"])[columns].sum()
-    for (name, period), values in zip(by_period.index, by_period.to_numpy().tolist(), strict=True):
-        cells, _ = found.setdefault(str(name), ([Availability()] * count, Availability()))
-        if int(period) < count:
-            cells[int(period)] = Availability(*values)
-    whole = table.groupby("name")[columns].sum()
-    for name, values in zip(whole.index, whole.to_numpy().tolist(), strict=True):
-        found[str(name)] = (found[str(name)][0], Availability(*values))
-    return found
+def summed_by_period(table: Lengths) -> list[Availability]:
+    """All links of such a table together, period by period."""
+    return [Availability(*row) for row in table.sum(axis=0).tolist()]

@@ -132,15 +132,13 @@ def groups_of(facts: TicketFacts, by: str, named: Sequence[Named] = ()) -> Group
         tickets, places = _matched(keys, every, named)
     else:
         pairs = facts.links if by == "link" else facts.sites
-        holders = np.searchsorted(facts.tickets["number"], pairs["number"])
-        tickets, places = _matched(pairs["id"], holders, named)
+        tickets, places = _matched(pairs["id"], places_of(facts, pairs["number"]), named)
         if by == "site" and facts.names:
             more = _by_text(facts, named)
             tickets = np.concatenate([tickets, more[0]])
             places = np.concatenate([places, more[1]])
-        # a ticket counts once for a site, by however many names it is meant
-        once = np.unique(tickets * len(values) + places)
-        tickets, places = once // len(values), once % len(values)
+        if any(len(one.keys) + len(one.texts) > 1 for one in named):
+            tickets, places = _once(tickets, places, len(values))
     left = np.ones(len(facts), bool)
     left[tickets] = False
     without = np.flatnonzero(left)
@@ -148,6 +146,28 @@ def groups_of(facts: TicketFacts, by: str, named: Sequence[Named] = ()) -> Group
         values,
         np.concatenate([tickets, without]),
         np.concatenate([places, np.full(len(without), len(named), np.intp)]),
+    )
+
+
+def places_of(facts: TicketFacts, numbers: Table) -> Places:
+    """Where in the facts the tickets of these numbers stand; all of them are there."""
+    known = facts.tickets["number"]
+    if not len(known):
+        return np.zeros(len(numbers), np.intp)
+    places = np.zeros(int(known[-1]) + 1, np.intp)
+    places[known] = np.arange(len(known))
+    return places[numbers]
+
+
+def _once(tickets: Places, places: Places, count: int) -> tuple[Places, Places]:
+    """Each pair once: a ticket counts once for a site, by however many names it is meant. Only
+    tickets that are there several times can be so."""
+    several = np.bincount(tickets) > 1
+    again = several[tickets]
+    pairs = np.unique(tickets[again] * count + places[again])
+    return (
+        np.concatenate([tickets[~again], pairs // count]),
+        np.concatenate([places[~again], pairs % count]),
     )
 
 
@@ -183,10 +203,11 @@ def _by_text(facts: TicketFacts, named: Sequence[Named]) -> tuple[Places, Places
         for text in one.texts:
             known.setdefault(text, []).append(place)
     found = [(number, place) for number, name in facts.names for place in known.get(name, ())]
-    holders = np.searchsorted(facts.tickets["number"], [number for number, _ in found])
-    return holders.astype(np.intp), np.array([place for _, place in found], np.intp)
+    numbers = np.array([number for number, _ in found], np.intp)
+    return places_of(facts, numbers), np.array([place for _, place in found], np.intp)
 
 
 def _having(facts: TicketFacts, pairs: Table, keys: Collection[int]) -> Mask:
-    numbers = pairs["number"][np.isin(pairs["id"], list(keys))]
-    return np.isin(facts.tickets["number"], numbers)
+    mask = np.zeros(len(facts), bool)
+    mask[places_of(facts, pairs["number"][np.isin(pairs["id"], list(keys))])] = True
+    return mask

@@ -204,8 +204,11 @@ def _by_number(tickets: Table) -> Table:
 
 
 def _replaced_pairs(pairs: Table, newer: Table, numbers: Table) -> Table:
-    kept = pairs[~np.isin(pairs["number"], numbers)]
-    return np.concatenate([kept, newer])
+    if not len(pairs):
+        return newer
+    gone = np.zeros(max(int(pairs["number"].max()), int(numbers.max())) + 1, bool)
+    gone[numbers] = True
+    return np.concatenate([pairs[~gone[pairs["number"]]], newer])
 
 
 def _pairs(pairs: Sequence[tuple[int, int]]) -> Table:

@@ -34,7 +34,7 @@ class EventForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         render_kw={"list": "known-sites", "autocomplete": "off", "autocapitalize": "none"},
     )
     state = Radio("What was wrong", choices=options(*EventState), default=EventState.DOWN)
-    start = UtcTimeField("Start", required("Start"), description=_TIME_HELP)
+    start = UtcTimeField("Start", description=_TIME_HELP)
     end = UtcTimeField("End", description="Nothing while it goes on.")
     layer = Choice("Layer", choices=options(*Layer), default=Layer.UNKNOWN)
     detail = TextAreaField(

@@ -12,7 +12,7 @@ from wtforms import SelectMultipleField
 
 from app.database import writing
 from app.domain import access
-from app.domain.errors import Difference, EditConflict, Invalid, MoveNotAllowed
+from app.domain.errors import Difference, EditConflict, Invalid, MoveNotAllowed, NotFound
 from app.domain.relations import RelationRole
 from app.domain.ticket_content import LABELS, NewTicket
 from app.domain.tickets import FINAL_STATES, Network
@@ -23,6 +23,7 @@ from app.services.changes import TICKET, changes_of
 from app.services.registry import all_links, all_sites
 from app.services.relations import open_related_ticket
 from app.services.ticket_fields import as_logged, current_value, facts_of
+from app.services.ticket_of_event import TicketOfEvent, ticket_of_event
 from app.web.choices import choices
 from app.web.forms import (
     EditForm,
@@ -40,6 +41,7 @@ from app.web.ticket_list import back_to_list
 from app.web.ticket_page import NUMBER
 from app.web.ticket_writing import seen_version, shown_before
 from app.web.tickets import blueprint
+from app.web.times import now
 
 
 def _prepare(form: TicketForm, actor: access.Actor, sites: Sequence[Site]) -> None:
@@ -68,7 +70,13 @@ def new() -> Response:
     access.require_create(by.actor)
     named = request.args.get("parent", "")
     parent = verbs.find_ticket(rows, by.actor, parent_number(named)) if named else None
-    lent = lent_to_child(parent) if parent is not None and request.method == "GET" else {}
+    of_event = _event_named(rows)
+    lent: dict[str, Any] = {}
+    if request.method == "GET":
+        if parent is not None:
+            lent = lent_to_child(parent)
+        elif of_event is not None:
+            lent = _lent_by_event(of_event)
     form = TicketForm(**lent)
     _prepare(form, by.actor, all_sites(rows))
     status = 200
@@ -89,7 +97,31 @@ def new() -> Response:
                 except Invalid as error:
                     attach(form, error)
             status = 422
-    return _form_page("tickets/new.html", form, status, parent=parent)
+    return _form_page("tickets/new.html", form, status, parent=parent, of_event=of_event)
+
+
+def _event_named(rows: Session) -> TicketOfEvent | None:
+    """The event of ``?event=``; ``NotFound`` where there is none of this number."""
+    text = request.args.get("event", "")
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise NotFound("There is no such event")
+    return ticket_of_event(rows, int(text), now())
+
+
+def _lent_by_event(event: TicketOfEvent) -> dict[str, Any]:
+    """What the form begins with: all that is known of the event."""
+    return {
+        "title": event.title,
+        "description": event.description,
+        "links": [*event.links],
+        "sites": [*event.sites],
+        "network": event.network,
+        "layer": event.layer,
+        "event_start": event.start,
+        "event_end": event.end,
+    }
 
 
 def _opened(rows: Session, by: access.Writer, new: NewTicket, parent: Ticket | None) -> Ticket:

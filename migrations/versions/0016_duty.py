@@ -189,7 +189,7 @@ def upgrade() -> None:
                 "name": "R2009",
                 "about": "The rule of the operational model: a ticket for what lasts long, and for"
                 " what comes and goes.",
-                "source": "Decisions of this product, section 9",
+                "source": "In force with the ticket system, as this product decided",
                 "version": 1,
             },
             {

@@ -18,6 +18,7 @@ from app.statistics.availability import (
     followed,
     spans_by_link,
     summed,
+    summed_by_period,
 )
 from app.statistics.event_facts import FOREVER, STATES, EventRow, Events, facts_of
 from app.statistics.ticket_facts import microseconds
@@ -40,10 +41,14 @@ def hours_of(
     rows: list[EventRow], now: int = LATER, life: LinkLife = ALWAYS
 ) -> list[tuple[Any, ...]]:
     """Length, down, degraded, unmonitored in hours, and whether there is data, per period."""
-    frame = by_link_and_period(spans_by_link(facts_of(rows)), [life], EDGES, now)
+    table = by_link_and_period(spans_by_link(facts_of(rows)), [life], EDGES, now)
     return [
-        (*(float(row[name]) / HOUR for name in ("length", *STATES)), bool(row["has_data"]))
-        for row in frame.to_dict("records")
+        (
+            one.whole / HOUR,
+            *(part / HOUR for part in (one.down, one.degraded, one.unmonitored)),
+            one.has_data,
+        )
+        for one in summed_by_period(table)
     ]
 
 
@@ -154,7 +159,7 @@ def test_it_is_as_counted_minute_by_minute(
         [LinkLife(link, 0, FOREVER) for link in (1, 2, 3)],
         edges,
         begin + now * minute,
-    ).set_index(["link", "period"])
+    )
     for link in (1, 2, 3):
         mine = [one for one in drawn if one[0] == link]
         for period, (first, last) in enumerate(((0, 100), (100, 350))):
@@ -167,8 +172,8 @@ def test_it_is_as_counted_minute_by_minute(
                 ]
                 if states:
                     counted[min(states, key=STATES.index)] += 1
-            found: Any = frame.xs((link, period))
-            assert {state: int(found[state]) // minute for state in STATES} == counted
+            found = summed(frame[link - 1 : link, period : period + 1])
+            assert {state: getattr(found, state) // minute for state in STATES} == counted
 
 
 @given(EVENTS, EVENTS, st.randoms(use_true_random=False))

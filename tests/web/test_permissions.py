@@ -26,6 +26,8 @@ from werkzeug.test import TestResponse
 from app.config import PROJECT
 from app.database import writing
 from app.domain.access import Actor, Writer
+from app.domain.duty import R2009
+from app.domain.event_file_reading import Reading
 from app.domain.events import EventMessage
 from app.domain.letters import Happened, Letter, stop_token
 from app.domain.relations import RelationRole
@@ -33,17 +35,36 @@ from app.domain.ticket_content import NewTicket
 from app.domain.work import TIDY
 from app.extensions import db
 from app.factory import create_app
-from app.models import AccountSecret, ApiToken, Change, Login, Mail, MailLetter, Proposal
+from app.models import (
+    AccountSecret,
+    ApiToken,
+    Change,
+    DutyRule,
+    EventImport,
+    EventsOfImport,
+    Login,
+    Mail,
+    MailLetter,
+    Proposal,
+)
+from app.partners.maintnote import read
 from app.services import second_factor
 from app.services.attachments import add_attachment
 from app.services.bulk_changes import do_bulk_change
 from app.services.cric import refuse_proposal
+from app.services.duty_rules import compose_rule, put_in_force
+from app.services.event_import_runs import keep_file
+from app.services.event_sources import set_source
+from app.services.event_withdrawal import withdraw_event
 from app.services.events import report_events
 from app.services.feeds import make_feed
+from app.services.lhc_calendar import add_period
 from app.services.links import create_link
 from app.services.mail_choices import stop_mails
 from app.services.matching_by_hand import link_by_hand
 from app.services.name_decisions import make_alias
+from app.services.notice_decisions import dismiss
+from app.services.notices import take_in
 from app.services.partners import (
     add_secret,
     create_partner_account,
@@ -78,6 +99,7 @@ from tests.web.visitor import PageReader, Visitor
 from tests.worker.laid import lay_failed_job
 
 Sent = tuple[str, Mapping[str, str]]
+NOTICES: Final = PROJECT / "tests/notices_sample"
 SECRET_WORD = "only for operators, this"
 _SWITCHES: Final = {
     "access": "own",
@@ -85,7 +107,45 @@ _SWITCHES: Final = {
     "internal": "shown",
     "contract_year": "2016",
 }
+_PERIOD: Final = {"kind": "physics", "end": "", "end_standing": "sample", "version": "1"}
+_CLAUSE: Final = {
+    "do": "save",
+    "hours": "24",
+    "clauses-kind": "down",
+    "clauses-length": "at least",
+    "clauses-minutes": "90",
+    "clauses-flaps": "",
+    "clauses-role": "any",
+    "clauses-scope": "T1",
+    "clauses-lhc": "always",
+    "clauses-maintenance": "counts",
+}
 SENT: Final[Mapping[str, Sent]] = {
+    "GET /notices/* unknown": ("/notices/999999", {}),
+    "POST /notices": ("/notices", {"file": "{notice_file}"}),
+    "POST /notices/confirm": (
+        "/notices/confirm",
+        {"name": "a.ics", "content": "{packed_notice}"},
+    ),
+    "POST /notices/*/ticket": (
+        "/notices/{unread_notice}/ticket",
+        {
+            "title": "Works",
+            "window_start": "2013-03-09 05:00",
+            "window_end": "2013-03-09 07:00",
+            "impact": "outage",
+        },
+    ),
+    "POST /notices/*/dismiss": ("/notices/{unread_notice}/dismiss", {"reason": "x"}),
+    "POST /notices/*/restore": ("/notices/{dismissed_notice}/restore", {}),
+    "POST /notices/*/circuits": (
+        "/notices/{notice}/circuits",
+        {"circuit": "EC-77001", "link": "CERN-PIC-LHCOPN-001"},
+    ),
+    "POST /notices/*/circuits remembered": (
+        "/notices/{notice}/circuits",
+        {"circuit": "EC-77001", "link": "{a_link}", "remember": "y"},
+    ),
     "GET /tickets/* unknown": ("/tickets/999999", {}),
     "GET /tickets/* internal": ("/tickets/{internal_ticket}", {}),
     "POST /tickets/new": ("/tickets/new", {"title": "A new one"}),
@@ -111,6 +171,28 @@ SENT: Final[Mapping[str, Sent]] = {
             "note": "Tried out",
         },
     ),
+    "GET /events/* unknown": ("/events/999999", {}),
+    "POST /events/new": (
+        "/events/new",
+        {"link": "CERN-GRIDKA-LHCOPN-001", "start": "2013-03-01 10:00"},
+    ),
+    "POST /events/*/edit": ("/events/{event}/edit", {"detail": "x"}),
+    "POST /events/*/withdraw": ("/events/{event}/withdraw", {"reason": "x"}),
+    "POST /events/*/restore": ("/events/{withdrawn_event}/restore", {"reason": "x"}),
+    "POST /events/import": (
+        "/events/import",
+        {"source": "", "zone": "", "encoding": "", "file": "{event_file}"},
+    ),
+    "POST /events/imports/*/write": (
+        "/events/imports/{event_import}/write",
+        {"unknown": "wrong", "wrong": "all"},
+    ),
+    "POST /events/imports/*/withdraw": (
+        "/events/imports/{written_import}/withdraw",
+        {"reason": "x"},
+    ),
+    "POST /events/sources/new": ("/events/sources/new", {"name": "{new_name}"}),
+    "POST /events/sources/*": ("/events/sources/{event_source}", {"link_label": "circuit"}),
     "POST /events/*/link": ("/events/{event}/link", {"ticket": "{ticket}", "reason": "x"}),
     "POST /events/*/unlink": ("/events/{event}/unlink", {"ticket": "{ticket}", "reason": "x"}),
     "POST /events/*/undo": ("/events/{decided_event}/undo", {"ticket": "{ticket}"}),
@@ -204,6 +286,28 @@ SENT: Final[Mapping[str, Sent]] = {
     "GET /calendar/feed/*.ics": ("/calendar/feed/{feed}.ics", {}),
     "GET /calendar/feed/*.ics unknown": ("/calendar/feed/{new_name}.ics", {}),
     "POST /calendar/feed/end": ("/calendar/feed/end", {"there": "{feed}"}),
+    "GET /calendar/lhc/*/edit": ("/calendar/lhc/{period}/edit", {}),
+    "POST /calendar/lhc/new": (
+        "/calendar/lhc/new",
+        {"name": "{new_name}", "begin": "2031-04", "begin_standing": "sample", **_PERIOD},
+    ),
+    "POST /calendar/lhc/*/edit": (
+        "/calendar/lhc/{period}/edit",
+        {"name": "{new_name}", "begin": "2031-04", "begin_standing": "sample", **_PERIOD},
+    ),
+    "POST /calendar/lhc/*/remove": ("/calendar/lhc/{period}/remove", {"why": "x"}),
+    "GET /duty/rules/*/revise": ("/duty/rules/{duty_rule}/revise", {}),
+    "POST /duty/rules/new": ("/duty/rules/new", {"name": "{new_name}", **_CLAUSE}),
+    "POST /duty/rules/*/revise": ("/duty/rules/{duty_rule}/revise", _CLAUSE),
+    "POST /duty/rules/versions/*/force": (
+        "/duty/rules/versions/{duty_version}/force",
+        {"at": "2013-01-01", "reason": "x"},
+    ),
+    "POST /duty/rules/forces/*/retire": (
+        "/duty/rules/forces/{duty_force}/retire",
+        {"at": "2014-01-01", "reason": "x"},
+    ),
+    "POST /duty/rules/forces/*/undo": ("/duty/rules/forces/{duty_force}/undo", {}),
     "GET /sites/* unknown": ("/sites/NOWHERE", {}),
     "POST /sites/new": (
         "/sites/new",
@@ -288,11 +392,15 @@ NAMED: Final = {
     "/work/jobs/*": "{failed_job}",
     "/tickets/*": "{ticket}",
     "/mails/*": "{mail}",
+    "/notices/*": "{notice}",
     "/partners/accounts/*": "{account}",
     "/admin/people/*": "{someone}",
     "/admin/cric/*": "{proposal}",
     "/admin/tokens/*": "{token}",
     "/profile/tokens/*": "{own_token}",
+    "/events/imports/*": "{event_import}",
+    "/events/sources/*": "{event_source}",
+    "/events/*": "{event}",
     "/sites/*": "{a_site}",
     "/links/*": "{a_link}",
 }
@@ -316,6 +424,9 @@ UNLOGGED: Final = {
     "/logout",
     "/admin/imports",
     "/admin/imports/tickets",
+    "/events/import",
+    "/events/imports/*/drop",
+    "/notices",
 }
 """What is written there is no change of a record."""
 FIRST: Final = {
@@ -328,8 +439,8 @@ FIRST: Final = {
 LEADS_TO_LOGIN: Final = {"/logout", "/reset"}
 """What is answered by the login page when it is carried out."""
 PREFILLED: Final = {
-    f"/{kind}/{do}" for kind in ("tickets", "sites", "links") for do in ("new", "*/edit")
-}
+    f"/{kind}/{do}" for kind in ("tickets", "sites", "links", "events") for do in ("new", "*/edit")
+} | {"/events/sources/new", "/events/sources/*"}
 """Forms of pages of their own: what they hold is sent with what ``SENT`` says."""
 ALWAYS_SHOWN: Final = {"/login", "/static/*", "/calendar/feed/*.ics"}
 
@@ -429,12 +540,65 @@ class Things(dict[str, str]):
         assert event_id is not None
         return event_id
 
+    def make_withdrawn_event(self) -> int:
+        """An event that was withdrawn."""
+        event = int(self["event"])
+        by = writer(self.world.cast.operator)
+        withdraw_event(self.world.session, by, event, "It never was.")
+        return event
+
+    def make_event_file(self) -> str:
+        """A file with one event."""
+        row = f"file,{self.world.count},CERN-PIC-LHCOPN-001,down,2013-03-01T10:00:00Z"
+        return f"source,source_id,link,state,start\n{row}\n"
+
+    def make_event_import(self) -> int:
+        """That file, gone through."""
+        by, content = writer(self.world.cast.operator), self["event_file"].encode()
+        row = keep_file(self.world.session, by, "events.csv", io.BytesIO(content), Reading())
+        row.state, row.whole, row.new = "read", 1, 1
+        return row.id
+
+    def make_written_import(self) -> int:
+        """An import that is done, with the event that it made."""
+        number, event = int(self["event_import"]), int(self["event"])
+        self.world.session.get_one(EventImport, number).state = "done"
+        made = EventsOfImport(import_id=number, first_id=event, last_id=event)
+        self.world.session.add(made)
+        return number
+
+    def make_event_source(self) -> str:
+        """A source of events."""
+        name, by = f"source-{self.world.count}", writer(self.world.cast.admin)
+        return set_source(self.world.session, by, name, {}).name
+
     def make_decided_event(self) -> int:
         """An event about which an operator decided."""
         event, ticket = int(self["event"]), int(self["ticket"])
         by = writer(self.world.cast.operator)
         link_by_hand(self.world.session, by, event, ticket, "It is the same fault")
         return event
+
+    def make_period(self) -> int:
+        """A period of the LHC."""
+        stated = {"name": f"Season {self.world.count}", "kind": "physics", "begin": "2031-03"}
+        stated |= {"begin_standing": "sample", "end_standing": "sample"}
+        return add_period(self.world.session, writer(self.world.cast.admin), stated).id
+
+    def make_duty_rule(self) -> int:
+        """A rule for when a ticket is to be written."""
+        by, name = writer(self.world.cast.admin), f"Rule {self.world.count}"
+        return compose_rule(self.world.session, by, name, "", R2009).id
+
+    def make_duty_version(self) -> int:
+        """Its version."""
+        rule = self.world.session.get_one(DutyRule, int(self["duty_rule"]))
+        return rule.versions[0].id
+
+    def make_duty_force(self) -> int:
+        """That it is in force."""
+        by, version = writer(self.world.cast.admin), int(self["duty_version"])
+        return put_in_force(self.world.session, by, version, NOON, "A try").id
 
     def make_bulk_key(self) -> str:
         """A key as a preview holds it."""
@@ -690,6 +854,33 @@ class Things(dict[str, str]):
     def make_cric_file(self) -> str:
         """What CRIC says."""
         return cric_sample.CONTENT.decode()
+
+    def make_notice_file(self) -> str:
+        """A maintenance notice that is new."""
+        text = (NOTICES / "new.ics").read_text("utf-8").replace("m-4711", self["new_name"])
+        return text.replace("Traffic is interrupted", SECRET_WORD)
+
+    def make_packed_notice(self) -> str:
+        """That file as the form carries it which confirms it."""
+        return packed(self["notice_file"].encode())
+
+    def _bring_in(self, content: bytes) -> int:
+        (result,) = take_in(self.world.session, writer(self.world.cast.operator), read(content))
+        assert result.notice is not None
+        return result.notice
+
+    def make_notice(self) -> int:
+        """A notice whose circuit nobody knows."""
+        return self._bring_in(self["notice_file"].encode())
+
+    def make_unread_notice(self) -> int:
+        """A notice that waits for a person."""
+        return self._bring_in(f"Subject: {self['new_name']}\r\n\r\nWorks.".encode())
+
+    def make_dismissed_notice(self) -> int:
+        """A notice that somebody put aside."""
+        by = writer(self.world.cast.operator)
+        return dismiss(self.world.session, by, int(self["unread_notice"]), "x").id
 
     def make_proposal(self) -> int:
         """A proposal of CRIC's that is open."""

@@ -1,0 +1,75 @@
+"""``flask events match``: matches events and tickets anew, all of them or those of a range."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import click
+
+from app.commands.arguments import command_writer
+from app.commands.base import PortalCommand
+from app.database import writing
+from app.domain.errors import Invalid
+from app.domain.quarters import Quarter
+from app.domain.texts import read_time
+from app.extensions import db
+from app.services.matched_events import DetectedFilter, count_detected
+from app.services.matching import bring_up_to_date, note_between
+
+_AT_ONCE = 5
+"""Links of one transaction, so that others write in between."""
+
+
+class EdgeArgument(click.ParamType[datetime]):
+    """A quarter (``2012-Q1``) or a time; ``is_end``: a quarter is meant to its last moment."""
+
+    name = "quarter or time"
+
+    def __init__(self, *, is_end: bool) -> None:
+        self._is_end = is_end
+
+    def convert(
+        self, value: str | datetime, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        """The moment, UTC."""
+        if isinstance(value, datetime):
+            return value
+        try:
+            if "Q" in value:
+                quarter = Quarter.parse(value)
+                return quarter.end if self._is_end else quarter.begin
+            return read_time("time", value, label="It")
+        except Invalid:
+            allowed = (
+                "write a quarter as 2012-Q1, or a time as 2012-01-31 or 2012-01-31 10:00 (UTC)"
+            )
+            self.fail(allowed, param, ctx)
+
+
+@click.command("match", cls=PortalCommand)
+@click.option("--from", "begin", type=EdgeArgument(is_end=False), help="2012-Q1, or a time (UTC)")
+@click.option("--to", "end", type=EdgeArgument(is_end=True), help="2013-Q2, or a time (UTC)")
+def match(begin: datetime | None, end: datetime | None) -> None:
+    """Match events and tickets anew.
+
+    Matching follows every change by itself; this does it now, for the links that have events in
+    the range (without one, for all), with all of their events. What people decided stays.
+    """
+    if begin is not None and end is not None and end <= begin:
+        raise click.UsageError("--to is not behind --from")
+    session, now = db.session(), command_writer().now
+    with writing(session):
+        things = note_between(session, begin, end)
+        state = bring_up_to_date(session, now, most=0)
+    whole = max(things, state.stale)
+    while not state.is_fresh:
+        with writing(session):
+            state = bring_up_to_date(session, now, most=_AT_ONCE)
+        click.echo(f"Matched {whole - min(state.stale, whole)} of {whole}", err=True)
+    wanted = DetectedFilter(begin, end)
+    counted = count_detected(session, DetectedFilter(begin, end, counted=True))
+    documented = count_detected(session, DetectedFilter(begin, end, counted=True, documented=True))
+    click.echo(
+        f"{things} links and sites; {count_detected(session, wanted)} detected events, of which"
+        f" {counted} count and {documented} of these are documented"
+    )

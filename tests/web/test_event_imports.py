@@ -1,0 +1,185 @@
+"""Files of events through the pages: every line first, then one choice, and the way back."""
+
+from __future__ import annotations
+
+import gzip
+
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+from werkzeug.test import TestResponse
+
+from app.models import Event, EventImport
+from app.services.event_import_runs import SMALL
+from app.worker.context import Context
+from app.worker.run import WorkerProcess
+from tests.cast import Cast
+from tests.harness.databases import open_engine
+from tests.harness.server import test_settings
+from tests.web.conftest import Enter
+from tests.web.visitor import PageReader, Visitor
+
+IMPORT = "/events/import"
+LINK = "CERN-GRIDKA-LHCOPN-001"
+HEAD = "source,source_id,link,state,start,end,detail"
+ROW = f"psnr,1,{LINK},down,2013-03-01T10:00:00Z,2013-03-01T12:00:00Z,<b>loss</b>"
+
+
+def upload(visitor: Visitor, content: bytes | str, **more: str) -> TestResponse:
+    fields = {"source": "", "zone": "", "encoding": "", **more}
+    content = content.encode() if isinstance(content, str) else content
+    return visitor.upload(IMPORT, fields, "events.csv", content)
+
+
+def looked_at(visitor: Visitor, content: bytes | str, **more: str) -> tuple[str, PageReader]:
+    answer = upload(visitor, content, **more)
+    assert answer.status_code == 303
+    return answer.location, visitor.read(answer.location)
+
+
+def stored(session: Session) -> int:
+    session.rollback()
+    count = session.scalar(select(func.count()).select_from(Event)) or 0
+    session.rollback()
+    return count
+
+
+def test_each_line_is_shown_before_and_the_person_chooses(
+    session: Session, cast: Cast, visit: Enter
+) -> None:
+    visitor = visit(cast.operator)
+    wrong = "psnr,2,X,up,2013-03-01T10:00:00,,"
+    unknown = "psnr,<i>3,CERN-GRIDKA-LHCOPN-01,down,2013-03-01T10:00:00Z,,"
+    url, page = looked_at(visitor, f"{HEAD}\n{ROW}\n{wrong}\n{unknown}\n{ROW}\n")
+    assert "4 lines: 2 new, 1 there already, 1 wrong; 1 of the new and correcting ones" in page.text
+    assert "Nothing has been written yet." in page.text
+    assert "line 3 psnr 2 wrong" in page.text
+    assert "start 2013-03-01T10:00:00 : an ISO 8601 time with its zone" in page.text
+    assert "line 2 says the same" in page.text
+    assert "CERN-GRIDKA-LHCOPN-01 link 1 CERN-GRIDKA-LHCOPN-001" in page.text
+    assert "<i>3" not in visitor.get(url).text
+    assert stored(session) == 0
+
+    form = page.form(f"{url}/write")
+    assert (form.values("unknown"), form.values("wrong")) == (["wrong"], ["all"])
+    refused = visitor.send(f"{url}/write", form.data())
+    assert refused.status_code == 422
+    assert "2 lines cannot be imported. Mend the file" in PageReader(refused.text).text
+    assert stored(session) == 0
+    done = visitor.send(f"{url}/write", {**form.data(), "unknown": "keep", "wrong": "good"})
+    assert (done.status_code, done.location) == (303, url)
+    assert stored(session) == 2
+    page = visitor.read(url)
+    assert "2 new, 0 corrected, 1 there already, 1 left out as wrong" in page.text
+    urls = [address for address, _ in page.links]
+    assert "/events?import=1&view=reported&withdrawn=all" in urls
+    listed = visitor.read("/events?import=1&view=reported&withdrawn=all")
+    assert "2 reports" in listed.text
+    assert visitor.send(f"{url}/write", form.data()).status_code == 422  # a second click
+
+    again, page = looked_at(visitor, f"{HEAD}\n{ROW}\n")
+    assert "Nothing to import" in page.text
+    assert visitor.send(f"{again}/drop", {}).status_code == 303
+    newest = visitor.read(IMPORT).text
+    assert "events.csv left operator" in newest
+    assert "events.csv imported operator" in newest
+    refused = visitor.send(f"{url}/withdraw", {"reason": " "})
+    assert "Reason is required" in PageReader(refused.text).text
+    assert visitor.send(f"{url}/withdraw", {"reason": "A test file"}).status_code == 303
+    assert "Withdrawn just now" in visitor.read(url).text
+    session.rollback()
+    assert session.scalar(select(func.count(Event.withdrawn_at))) == 2
+    session.rollback()
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "The file is empty"),
+        (b"\x1f\x8bbroken", "packed (gzip) and broken"),
+    ],
+)
+def test_what_cannot_be_kept_is_refused_in_words(
+    session: Session, cast: Cast, visit: Enter, content: bytes, told: str
+) -> None:
+    answer = upload(visit(cast.operator), content, source="old probe")
+    assert answer.status_code == 422
+    page = PageReader(answer.text)
+    assert told in page.text
+    assert page.form(IMPORT).values("source") == ["old probe"]  # what was typed is kept
+    assert session.scalar(select(func.count()).select_from(EventImport)) == 0
+    session.rollback()
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"\xef\xbb\xbf\n", "the file wrong it is empty"),
+        ((HEAD + ",colour\n").encode(), "the columns are source, source_id, link"),
+        (f"{HEAD}\n{ROW}\xe4\n".encode("cp1252"), "this is no UTF-8"),
+        (b"PK\x03\x04x", "this is a workbook; save it as"),
+        (f'{HEAD}\n"{ROW}\n'.encode(), "a quote opens a cell here and does not close it"),
+        (b'[{"source": "x"}', "this is no JSON: , or ] is missing here"),
+    ],
+)
+def test_what_is_no_file_of_events_says_where(
+    session: Session, cast: Cast, visit: Enter, content: bytes, told: str
+) -> None:
+    _url, page = looked_at(visit(cast.operator), content)
+    assert "This is no file of events that can be used" in page.text
+    assert told in page.text
+    assert stored(session) == 0
+
+
+def test_a_file_with_nothing_but_a_head_says_so(cast: Cast, visit: Enter) -> None:
+    _url, page = looked_at(visit(cast.operator), f"{HEAD}\n")
+    assert "0 lines: 0 new" in page.text
+    assert "Nothing to import" in page.text
+
+
+def test_a_person_says_zone_source_and_encoding_of_a_spreadsheet(
+    session: Session, cast: Cast, visit: Enter
+) -> None:
+    visitor = visit(cast.operator)
+    text = f"source_id;link;state;start;detail\n1;{LINK};down;2012-07-01 10:00;Störung\n"
+    more = {"zone": "Europe/Berlin", "source": "noc", "encoding": "windows-1252"}
+    url, page = looked_at(visitor, text.encode("cp1252"), **more)
+    assert "times without a zone are Europe/Berlin" in page.text
+    assert visitor.send(f"{url}/write", page.form(f"{url}/write").data()).status_code == 303
+    event = session.scalars(select(Event)).one()
+    assert (event.start.isoformat(), event.detail) == ("2012-07-01T08:00:00+00:00", "Störung")
+    session.rollback()
+    assert upload(visitor, text, zone="Europe/Atlantis").status_code == 422
+
+
+def test_a_large_file_is_the_workers_and_the_page_shows_how_far_it_is(
+    session: Session, cast: Cast, visit: Enter, database: str
+) -> None:
+    visitor, count = visit(cast.operator), 12_000
+    rows = (
+        f"psnr,{n},{LINK},unmonitored,2012-01-01T00:00:00Z,2012-01-02T00:00:00Z,{'x' * 20}"
+        for n in range(count)
+    )
+    content = "\n".join([HEAD, *rows, ""]).encode()
+    assert len(content) > SMALL
+    url, page = looked_at(visitor, gzip.compress(content))
+    assert "A worker does it; you may leave this page." in page.text
+    fragment = visitor.get(url, {"HX-Request": "true", "HX-Target": "import"}).text
+    assert 'hx-trigger="load' in fragment
+    assert "<html" not in fragment
+    engine = open_engine(database)
+    try:
+        context = Context(engine, test_settings(database))
+        WorkerProcess(context).work_once()
+        page = visitor.read(url)
+        assert "12,000 lines: 12,000 new" in page.text
+        assert visitor.send(f"{url}/write", page.form(f"{url}/write").data()).status_code == 303
+        assert "0 of 12,000 lines" in visitor.read(url).text
+        WorkerProcess(context).work_once()
+    finally:
+        engine.dispose()
+    assert stored(session) == count
+    page = visitor.read(url)
+    assert "12,000 new, 0 corrected" in page.text
+    assert "The 12,000 events that it made" in page.text
+    assert "operator reported it" in visitor.read("/events/1").text
