@@ -140,14 +140,14 @@ def list_duties(
     return DutyPage(_shown(session, found, now), more)
 
 
-def count_duties(session: Session, wanted: DutyFilter, now: datetime) -> int:
-    """How many there are."""
-    return (
-        session.scalar(
-            select(func.count()).select_from(Duty).where(*conditions_of(session, wanted, now))
-        )
-        or 0
-    )
+def count_duties(
+    session: Session, wanted: DutyFilter, now: datetime, *, most: int | None = None
+) -> int:
+    """How many there are; with ``most``, counting stops behind it."""
+    rows = select(Duty.event_id).where(*conditions_of(session, wanted, now))
+    if most is not None:
+        rows = rows.limit(most + 1)
+    return session.scalar(select(func.count()).select_from(rows.subquery())) or 0
 
 
 def duties_of_event(session: Session, event_id: int, now: datetime) -> Sequence[DutyRow]:

@@ -17,7 +17,9 @@ from app.domain.tickets import OPEN_STATES
 from app.extensions import db
 from app.services.calendar import agenda
 from app.services.desk import on_desk
+from app.services.duties import DutyFilter, DutyRow, count_duties, list_duties
 from app.services.home import (
+    MOST_OF_A_GROUP,
     Asked,
     Count,
     Group,
@@ -28,15 +30,19 @@ from app.services.home import (
     waiting_since,
 )
 from app.services.mails import FAILED, count_by_state
+from app.services.matching import Freshness
+from app.services.registry import all_sites
 from app.services.ticket_lists import TicketFilter
 from app.services.workers import worker_state
 from app.web.calendar import lhc_now
+from app.web.freshness import fresh_figures
 from app.web.login import acting
 from app.web.times import now
 
 blueprint = Blueprint("home", __name__)
 _AHEAD: Final = timedelta(days=8)
 """Windows of today and of the next seven days are shown."""
+_DUE_SHOWN: Final = 5
 _CHECK: Final = "check"
 _CHANGED: Final = "changed"
 
@@ -165,6 +171,18 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class DueTickets:
+    """Tickets that are due: of a reporter's sites, of all for who works on all tickets."""
+
+    count: Count
+    rows: Sequence[DutyRow]
+    url: str
+    about: str
+    nothing: str
+    fresh: Freshness
+
+
+@dataclass(frozen=True)
 class Shown:
     """A part with what was found for it."""
 
@@ -189,6 +207,7 @@ def page() -> str:
             rows,
             [one for part in shown if part.part.sort == "number" for one in part.group.tickets],
         ),
+        due=_due_tickets(actor),
         figures=_figures(actor),
         duties=_duties(actor) if role is Role.ADMIN else (),
         running=_running() if actor.is_operator else None,
@@ -196,6 +215,40 @@ def page() -> str:
         conflicts=len(planned.conflicts),
         lhc=lhc_now(planned.periods),
         may_create=refusal_to_create(actor) is None,
+    )
+
+
+def _due_tickets(actor: Actor) -> DueTickets | None:
+    """What is to be written, the newest event first; readers write none."""
+    if refusal_to_create(actor) is not None:
+        return None
+    fresh = fresh_figures()
+    rows, about, nothing = (
+        db.session(),
+        "events that lack one, the newest first",
+        "No ticket is due.",
+    )
+    sites: Mapping[int, str] = {}
+    if not actor.is_operator:
+        sites = {one.id: one.key for one in all_sites(rows) if one.id in actor.site_ids}
+        if not sites:
+            return None
+        about, nothing = (
+            "from your sites, the newest event first",
+            "No ticket is due from your sites.",
+        )
+    wanted = DutyFilter(site_ids=tuple(sites))
+    found = list_duties(rows, wanted, now(), limit=_DUE_SHOWN)
+    number = len(found.rows)
+    if found.more is not None:
+        number = count_duties(rows, wanted, now(), most=MOST_OF_A_GROUP)
+    return DueTickets(
+        Count(number, MOST_OF_A_GROUP),
+        found.rows,
+        url_for("duty.listing", site=[*sites.values()]),
+        about,
+        nothing,
+        fresh,
     )
 
 

@@ -173,11 +173,31 @@ DEFINITIONS: Final[Sequence[Definition]] = (
             "Loss of service at a T1: no LHCOPN link of it, and no recorded backup of one, is up."
             " Where backups are not known a primary link that is down counts, and is marked."
             " Degraded is up for this.",
+            "Of all that cut a T1 off only one event answers: one on a primary link to the T0, of"
+            " these the one that began last. So a T1's loss is one duty, and the T0's row shows it"
+            " without a second.",
+            "Flaps are raw beginnings on one link; six of them that begin within 60 minutes, both"
+            " ends included, are more than 5. A run of them is one storm, and the event in which it"
+            " begins answers for it.",
             "It is met by a ticket in time, late by one that was made after it was due, missing"
-            " without one.",
+            " without one. The ticket is asked for from the site that is responsible for the link.",
         ),
         "the seed's “new definition: when a ticket shall be written”; R2009 from the operational"
         " model of 2009",
         "24 h after the event's start; an administrator's rules; the LHC's calendar",
+        endpoint="duty.listing",
+    ),
+    Definition(
+        "what-if",
+        "What if",
+        (
+            "What each rule would have asked for if it had been in force all the time: each event"
+            " once per rule, whatever it is that asks. Of these, written are those that a ticket"
+            " documents, in time or late; missing are the others.",
+            "It is counted per T1 at the link's end and per quarter of the event's start, in UTC.",
+        ),
+        _RULES,
+        "the rules and the period",
+        endpoint="what_if.page",
     ),
 )
