@@ -375,6 +375,38 @@ def _import_tickets(page: Page, shown: Shown) -> None:
     page.locator("form.confirm").wait_for()
 
 
+_EVENTS = """source,source_id,link,site,state,start,end,layer,detail
+sample probe,1,CERN-PIC-LHCOPN-001,,down,2013-04-02T10:00:00Z,2013-04-02T12:30:00Z,L1/L2,Sample
+sample probe,2,CERN-PIC-LHCOPN-01,,down,2013-04-03T10:00:00Z,2013-04-03T11:30:00Z,L1/L2,Sample
+sample probe,3,CERN-PIC-LHCOPN-001,,up,2013-04-04T10:00:00,,L3,Sample
+sample probe,4,,pic,degraded,2013-04-05T10:00:00+02:00,,unknown,Sample
+"""
+
+
+def _events(page: Page, shown: Shown) -> None:
+    page.goto(f"{shown.server.url}/events")
+
+
+def _events_undocumented(page: Page, shown: Shown) -> None:
+    query = "network=LHCOPN&quarter=2013-Q1&counted=yes&documented=no"
+    page.goto(f"{shown.server.url}/events?{query}")
+
+
+def _event(page: Page, shown: Shown) -> None:
+    page.goto(f"{shown.server.url}/events?documented=yes&counted=yes")
+    page.locator(".events .c-where a").first.click()
+    page.locator(".event-lines").wait_for()
+
+
+def _import_events(page: Page, shown: Shown) -> None:
+    page.goto(f"{shown.server.url}/events/import")
+    page.locator("#file").set_input_files(
+        {"name": "events.csv", "mimeType": "text/csv", "buffer": _EVENTS.encode()}
+    )
+    page.get_by_role("button", name="Show what becomes of each line").click()
+    page.locator(".import-choice").wait_for()
+
+
 def _cric(page: Page, shown: Shown) -> None:
     _as_admin(page, shown)
     page.goto(f"{shown.server.url}/admin/cric")
@@ -437,6 +469,10 @@ PAGES: dict[str, Callable[[Page, Shown], None]] = {
     "home-reader": _home("reader"),
     "home-admin": _home("admin"),
     "home-operator": _home("operator"),
+    "events": _events,
+    "events-undocumented": _events_undocumented,
+    "event": _event,
+    "import-events": _import_events,
     "list-filtered": _filtered,
     "list-searched": _searched,
     "search-suggested": _suggested,
