@@ -414,7 +414,21 @@ def _no_token(page: Page, shown: Shown) -> None:
     page.get_by_role("button", name="Send again").wait_for()
 
 
+def _at(address: str) -> Callable[[Page, Shown], None]:
+    def show(page: Page, shown: Shown) -> None:
+        page.goto(f"{shown.server.url}{address}")
+
+    return show
+
+
 PAGES: dict[str, Callable[[Page, Shown], None]] = {
+    "statistics": _at("/statistics"),
+    "statistics-tickets": _at("/statistics/tickets?by=category&per=half-year&from=2012&to=2013"),
+    "statistics-tickets-by-link": _at("/statistics/tickets?by=link"),
+    "statistics-times": _at("/statistics/times?by=category"),
+    "statistics-long-standing": _at("/statistics/long-standing"),
+    "statistics-availability": _at("/statistics/availability?from=2012-Q1&to=2013-Q2"),
+    "statistics-definitions": _at("/statistics/definitions"),
     "list": _list,
     "calendar": _in_month_of_conflict("/calendar"),
     "calendar-links": _in_month_of_conflict("/calendar/links"),

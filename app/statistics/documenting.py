@@ -16,7 +16,7 @@ import pandas as pd
 
 from app.domain.matching import SHIFT_SLACK, SHIFTS
 from app.statistics.frames import BY_HAND, BY_NONE, FOREVER, NOBODY, Flags, Times, columns_of, made
-from app.statistics.overlaps import meeting, starting_within
+from app.statistics.overlaps import meeting, starting_near
 
 _SHIFTS: Final = tuple(int(shift.total_seconds()) * 1_000_000 for shift in SHIFTS)
 _SLACK: Final = int(SHIFT_SLACK.total_seconds()) * 1_000_000
@@ -161,17 +161,9 @@ def _shifted(detected: pd.DataFrame, evidence: pd.DataFrame) -> tuple[Times, Tim
     of, said, offset = (
         values[ended_tickets] for values in columns_of(evidence, "thing", "start", "offset")
     )
-    lefts, rights = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
-    for shift in _shifts(offset):
-        expected = said - shift
-        ticket, event = starting_within(of, expected - _SLACK, expected + _SLACK, things, starts)
-        lefts.append(ended_events[event])
-        rights.append(ended_tickets[ticket])
-    event, ticket = np.concatenate(lefts), np.concatenate(rights)
-    if not len(event):
-        return event, ticket
-    both = np.unique(np.stack([event, ticket]), axis=1)
-    event, ticket = both[0], both[1]
+    expected = [said - shift for shift in _shifts(offset)]
+    ticket, event = starting_near(of, expected, _SLACK, things, starts)
+    event, ticket = ended_events[event], ended_tickets[ticket]
     starts, ends = (values[event] for values in columns_of(detected, "start", "end"))
     said_start, said_end, offset = (
         values[ticket] for values in columns_of(evidence, "start", "end", "offset")

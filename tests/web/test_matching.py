@@ -157,3 +157,17 @@ def test_a_test_ticket_cannot_be_linked(session: Session, cast: Cast, visit: Ent
     )
     assert answer.status_code == 422
     assert "documents nothing" in PageReader(answer.text).text
+
+
+def test_every_number_is_the_count_of_its_list(
+    session: Session, cast: Cast, visit: Enter, told: None
+) -> None:
+    """Each address of the page, asked of the list as a file."""
+    report(session, cast, "3 10:00", "3 12:00", link=None, site="DE-KIT")  # listed, not counted
+    reader = visit(cast.reader)
+    page = PageReader(reader.get("/statistics/matching?from=2012-Q4&to=2013-Q1").text)
+    asked = [(url, text) for url, text in page.links if url.startswith("/events?")]
+    assert len(asked) > 10
+    for url, text in asked:
+        rows = rows_of(reader.get(url.replace("/events?", "/events.csv?view=detected&")).text)
+        assert len(rows) - 1 == int(text.split()[0]), url
