@@ -453,6 +453,16 @@ def _at(address: str) -> Callable[[Page, Shown], None]:
     return show
 
 
+def _printed(path: str) -> Callable[[Page, Shown], None]:
+    """The same as it is printed on A4 across."""
+
+    def show(page: Page, shown: Shown) -> None:
+        page.emulate_media(media="print")
+        page.goto(f"{shown.server.url}{path}")
+
+    return show
+
+
 PAGES: dict[str, Callable[[Page, Shown], None]] = {
     "statistics": _at("/statistics"),
     "statistics-tickets": _at("/statistics/tickets?by=category&per=half-year&from=2012&to=2013"),
@@ -465,6 +475,9 @@ PAGES: dict[str, Callable[[Page, Shown], None]] = {
     "calendar": _in_month_of_conflict("/calendar"),
     "calendar-links": _in_month_of_conflict("/calendar/links"),
     "lhc": _lhc,
+    "duty": _at("/duty"),
+    "duty-rules": _at("/duty/rules"),
+    "what-if": _at("/statistics/what-if?from=2012-Q1&to=2013-Q2"),
     "home-reporter": _home("reporter"),
     "home-reader": _home("reader"),
     "home-admin": _home("admin"),
@@ -520,6 +533,8 @@ PAGES: dict[str, Callable[[Page, Shown], None]] = {
     "second-factor": _second_factor,
     "error-403": _forbidden,
     "login": _login,
+    # the last one: what comes behind it would be printed, too
+    "what-if-print": _printed("/statistics/what-if?from=2012-Q1&to=2013-Q2"),
 }
 """What is shown under which name; those that log out stand last."""
 

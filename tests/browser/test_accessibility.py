@@ -35,6 +35,7 @@ from app.services.event_import_runs import (
 )
 from app.services.event_sources import set_source
 from app.services.event_withdrawal import withdraw_event
+from app.services.lhc_calendar import add_period
 from app.services.mail_queue import claim_mails, mark_failed
 from app.services.relations import relate_tickets
 from app.services.reset_links import make_reset_link
@@ -64,9 +65,12 @@ NO_PAGES = {
     "attachments.download",
     "mails.html",  # as it is sent, alone: nothing of ours around it
     "downloads.download",
+    "duty.download",
+    "what_if.download",
 }
 """GET addresses that answer no page of their own: files, CSV, a redirection."""
 LINK = "CERN-GRIDKA-LHCOPN-001"
+_PERIOD = {"begin": "2031-03", "begin_standing": "sample", "end_standing": "sample"}
 _GRAVE = ("serious", "critical")
 
 
@@ -124,6 +128,8 @@ def scene(sqlite_server: LiveServer) -> Scene:
             session, writer(cast.operator), "k" * 32, {ticket: 3, final: 2, asked: 1}, wanted
         )
         lay_background_work(session, datetime.now(UTC))
+        for name, kind in (("Run 4", "run"), ("Physics 2031", "physics")):
+            add_period(session, writer(cast.admin), {"name": name, "kind": kind, **_PERIOD})
     _let_people_come_and_go(sqlite_server, cast)
     _let_call(sqlite_server)
     _attach(sqlite_server, cast, ticket)
@@ -289,6 +295,10 @@ def _states(scene: Scene) -> list[str]:
         "/events/3",
         "/events/4",
         "/calendar?month=2013-03",
+        "/duty?state=all&site=DE-KIT&rule=R2013&from=2013-Q1&to=2013-Q2&losses=yes",
+        "/duty?state=gone&rule=none",
+        "/statistics/what-if?rule=R2009&from=2012-Q1&to=2013-Q2",
+        "/statistics/what-if?from=soon",
         "/calendar/links?month=2013-03&site=DE-KIT",
         "/calendar?month=soon&site=nobody&link=none&network=both",
         "/statistics/tickets?by=link&per=half-year&from=2012&to=2013",
