@@ -384,6 +384,7 @@ Answer for a site of its own    | LHCOPN AcknowledgeChange              | yes | 
 Answer for another site         | LHCOPN AcknowledgeChange another      | 330 | 330 | 330 | 302 | 330 | 623
 List sites                      | LHCOPN ListSites                      | yes | yes | yes | yes | yes | 623
 List links                      | LHCOPN ListLinks                      | yes | yes | yes | yes | yes | 623
+Report events                   | LHCOPN ReportEvents                   | yes | yes | yes | yes | 330 | 623
 Ask what one may                | LHCOPN GetAccount                     | yes | yes | yes | yes | yes | 623
 """,
 )
