@@ -53,7 +53,7 @@ def test_a_file_is_shown_and_then_brought_in(session: Session, cast: Cast, visit
     assert count(session, Ticket) == 1
     again = visitor.upload("/notices", {}, "new.ics", sample("new.ics"))
     assert "Bring it in" not in again.text
-    assert ("/notices/1", "1") in visitor.read("/notices").links
+    assert ("/notices/1", "Notice 1") in visitor.read("/notices").links
 
 
 def test_what_cannot_be_read_becomes_a_ticket_by_hand(
