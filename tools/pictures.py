@@ -414,11 +414,26 @@ def _no_token(page: Page, shown: Shown) -> None:
     page.get_by_role("button", name="Send again").wait_for()
 
 
+def _matching(address: str) -> Callable[[Page, Shown], None]:
+    """Detected events and their tickets."""
+
+    def show(page: Page, shown: Shown) -> None:
+        page.goto(f"{shown.server.url}{address}")
+
+    return show
+
+
 PAGES: dict[str, Callable[[Page, Shown], None]] = {
     "list": _list,
     "calendar": _in_month_of_conflict("/calendar"),
     "calendar-links": _in_month_of_conflict("/calendar/links"),
     "lhc": _lhc,
+    "matching": _matching("/statistics/matching"),
+    "matching-range": _matching("/statistics/matching?from=2012-Q1&to=2013-Q2"),
+    "matching-rules": _matching("/statistics/matching/rules"),
+    "matching-undocumented": _matching(
+        "/events?quarter=2013-Q2&t1=DE-KIT&network=LHCOPN&counted=yes&documented=no"
+    ),
     "home-reporter": _home("reporter"),
     "home-reader": _home("reader"),
     "home-admin": _home("admin"),
