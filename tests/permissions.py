@@ -178,6 +178,18 @@ Availability                    | GET /statistics/availability          | yes | 
 The same as a file              | GET /statistics/availability.csv      | yes | yes | yes | yes | yes | login
 ... as a workbook               | GET /statistics/availability.xlsx     | yes | yes | yes | yes | yes | login
 What each figure means          | GET /statistics/definitions           | yes | yes | yes | yes | yes | login
+# maintenance notices
+List maintenance notices        | GET /notices                          | yes | yes | yes | yes | yes | login
+Read a notice                   | GET /notices/*                        | yes | yes | yes | yes | yes | login
+Read a notice's whole text      | GET /notices/* internal               | yes | yes | no  | no  | no  | login
+Read an unknown notice          | GET /notices/* unknown                | 404 | 404 | 404 | 404 | 404 | login
+See what becomes of a notice    | POST /notices                         | yes | yes | 403 | 403 | 403 | login
+Bring a notice in               | POST /notices/confirm                 | yes | yes | 403 | 403 | 403 | login
+Make a ticket of a notice       | POST /notices/*/ticket                | yes | yes | 403 | 403 | 403 | login
+Dismiss a notice                | POST /notices/*/dismiss               | yes | yes | 403 | 403 | 403 | login
+Have it read again              | POST /notices/*/restore               | yes | yes | 403 | 403 | 403 | login
+Say which link a circuit is     | POST /notices/*/circuits              | yes | yes | 403 | 403 | 403 | login
+Remember it as a circuit id     | POST /notices/*/circuits remembered   | yes | 403 | 403 | 403 | 403 | login
 # attachments
 Attach a file                   | POST /tickets/*/attachments           | yes | yes | yes | 403 | 403 | login
 Download an attachment          | GET /attachments/*                    | yes | yes | yes | yes | yes | login
@@ -372,6 +384,7 @@ Answer for a site of its own    | LHCOPN AcknowledgeChange              | yes | 
 Answer for another site         | LHCOPN AcknowledgeChange another      | 330 | 330 | 330 | 302 | 330 | 623
 List sites                      | LHCOPN ListSites                      | yes | yes | yes | yes | yes | 623
 List links                      | LHCOPN ListLinks                      | yes | yes | yes | yes | yes | 623
+Report events                   | LHCOPN ReportEvents                   | yes | yes | yes | yes | 330 | 623
 Ask what one may                | LHCOPN GetAccount                     | yes | yes | yes | yes | yes | 623
 """,
 )
@@ -403,6 +416,7 @@ Read an event                   | GET /api/v1/events/*                  | yes | 
 Report events                   | POST /api/v1/events                   | 403 | 403 | 403 | yes | 403 | 403 | 401
 Report alerts                   | POST /api/v1/events/alertmanager      | 403 | 403 | 403 | yes | 403 | 403 | 401
 Report alerts of another source | POST /api/v1/events/alertmanager/*    | 403 | 403 | 403 | yes | 403 | 403 | 401
+Bring in maintenance notices    | POST /api/v1/notices                  | 403 | 403 | yes | 403 | 403 | yes | 401
 Read the OpenAPI document       | GET /api/v1/openapi.json              | yes | yes | yes | yes | yes | yes | yes
 """,
 )

@@ -12,7 +12,7 @@ import json
 from flask import Flask, Response, request
 from sqlalchemy import Engine
 
-from app.api import events, links, problems, sites
+from app.api import events, links, notices, problems, sites
 from app.api.caller import ENGINE, end_session
 from app.api.document import document
 from app.api.limits import BODY_LIMIT
@@ -23,6 +23,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *sites.OPERATIONS,
     *links.OPERATIONS,
     *events.OPERATIONS,
+    *notices.OPERATIONS,
 )
 
 

@@ -9,18 +9,18 @@ from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 
 from app.api.limits import PREFIX, PROBLEM
-from app.api.operations import Operation
+from app.api.operations import JSON, Operation
 from app.api.schemas import LONGEST_KEY, Problem
 from app.domain.scopes import MEANINGS
 
-VERSION = "1.1.0"
+VERSION = "1.2.0"
 """Of the contract. A field or parameter that is added raises the second number."""
 _ABOUT = """\
-Sites and links of the registry, and network events, for programs. Send the header
-`Authorization: Bearer TOKEN`; an administrator makes tokens of systems, and everybody their own, on
-the pages of the portal. Errors are problem details (RFC 9457). Each answer to a GET has a strong
-ETag: ask again with `If-None-Match`. Days are UTC. Fields may be added to answers at any time;
-leave out what you do not know.
+Sites and links of the registry, network events and maintenance notices, for programs. Send the
+header `Authorization: Bearer TOKEN`; an administrator makes tokens of systems, and everybody their
+own, on the pages of the portal. Errors are problem details (RFC 9457). Each answer to a GET has a
+strong ETag: ask again with `If-None-Match`. Days are UTC. Fields may be added to answers at any
+time; leave out what you do not know.
 
 Scopes of tokens:
 """
@@ -35,6 +35,10 @@ _OF_BODIES = {
     "413": "The body is larger than 8 MiB, or holds more events than one call takes.",
     "415": "The body is not said to be JSON.",
     "422": "Some events cannot be taken in; `errors` names them, and nothing was stored.",
+}
+_OF_FILES = {
+    "413": "The body is larger than 4 MiB.",
+    "415": "The body is of another type than those named here.",
 }
 
 
@@ -61,6 +65,9 @@ def _problems_of(operation: Operation) -> dict[str, str]:
     left_out = set() if "{key}" in operation.path else {"404"}
     if operation.takes is not None:
         known = {**_PROBLEMS, **_OF_BODIES, "400": _BAD_BODY}
+        if JSON not in operation.media:
+            known |= _OF_FILES
+            del known["422"]
         return {status: text for status, text in known.items() if status != "404"}
     return {status: text for status, text in _PROBLEMS.items() if status not in left_out}
 
@@ -99,7 +106,9 @@ def _described(operation: Operation) -> dict[str, Any]:
             "parameters": parameters,
             "requestBody": {
                 "required": True,
-                "content": {"application/json": {"schema": dict(operation.takes())}},
+                "content": {
+                    media: {"schema": dict(operation.takes())} for media in operation.media
+                },
             },
             "responses": {
                 "200": {

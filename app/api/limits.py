@@ -17,6 +17,10 @@ EVENTS: Final = re.compile(r"/api/v1/events(?:/alertmanager(?:/.*)?)?")
 """Where events are sent to."""
 EVENTS_LIMIT: Final = 8 * 1024 * 1024
 """Bytes of the largest report: 10,000 events of 800 bytes."""
+NOTICES: Final = "/api/v1/notices"
+"""Where maintenance notices are sent to."""
+NOTICES_LIMIT: Final = 4 * 1024 * 1024
+"""Bytes of the largest mail."""
 _HEAVY: Final = 128 * 1024
 """A report above this size takes much longer than other requests."""
 PROBLEM: Final = "application/problem+json"
@@ -29,12 +33,14 @@ def is_ours(path: str) -> bool:
 
 def body_limit(path: str) -> int:
     """Bytes that a request to this address may have."""
+    if path == NOTICES:
+        return NOTICES_LIMIT
     return EVENTS_LIMIT if EVENTS.fullmatch(path) else BODY_LIMIT
 
 
 def is_heavy(path: str, body: bytes) -> bool:
     """Whether a request takes much longer than others."""
-    return len(body) > _HEAVY and EVENTS.fullmatch(path) is not None
+    return len(body) > _HEAVY and body_limit(path) > BODY_LIMIT
 
 
 def too_large(path: str) -> str:

@@ -19,6 +19,7 @@ from app.domain.access import Actor
 from app.domain.errors import InvalidMany, NotFound
 from app.domain.scopes import Scope
 
+JSON = "application/json"
 _ONCE = "This parameter is taken once only"
 Query = Mapping[str, Any]
 View = Callable[[Actor, Query, str], Mapping[str, Any]]
@@ -41,6 +42,8 @@ class Operation:
     view: View
     takes: Callable[[], Mapping[str, Any]] | None = None
     """The JSON schema of the body of a POST; None = this is a GET. The view reads the body."""
+    media: tuple[str, ...] = (JSON,)
+    """Media types of the body, of which one must be said."""
 
     @property
     def method(self) -> str:
@@ -55,8 +58,12 @@ class Operation:
     def respond(self, key: str = "") -> Response:
         """Check the caller and the query, call the view, and answer with a strong ETag."""
         actor = caller(*self.scopes)
-        if self.takes is not None and not request.is_json:
-            raise UnsupportedMediaType
+        if self.takes is not None and not self._takes_media():
+            raise UnsupportedMediaType(
+                "A body is JSON: send the header Content-Type: application/json."
+                if self.media == (JSON,)
+                else f"A body is {' or '.join(self.media)}: send that as Content-Type."
+            )
         if "\0" in key:  # which no name has, and PostgreSQL takes in no text
             raise NotFound
         content = self.view(actor, self._read_query(), key)
@@ -67,6 +74,9 @@ class Operation:
         answer.set_etag(hashlib.sha256(body).hexdigest()[:32])
         answer.make_conditional(request)
         return answer
+
+    def _takes_media(self) -> bool:
+        return request.mimetype in self.media or (JSON in self.media and request.is_json)
 
     def _read_query(self) -> Query:
         """The parameters; ``InvalidMany`` names each that is unknown, repeated or not allowed."""

@@ -35,7 +35,6 @@ _STATUS = {NotFound: 404, Forbidden: 403, TooMuch: 413, EventsLeft: 422, Invalid
 _WORDS = {
     404: "Nothing is known under this address.",
     405: "This address does not take that method.",
-    415: "A body is JSON: send the header Content-Type: application/json.",
     500: "The portal made an error. It was recorded.",
 }
 
@@ -129,6 +128,8 @@ def event_errors(reported: Reported) -> list[Mapping[str, Any]]:
 def _on_http_error(error: HTTPException) -> Response:
     allow = {name: value for name, value in error.get_headers() if name == "Allow"}
     detail = too_large(f"{PREFIX}{request.path}") if error.code == 413 else None
+    if error.code == 415:
+        detail = error.description  # it names the types
     return problem(error.code or 500, detail, headers=allow)
 
 

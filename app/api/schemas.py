@@ -12,6 +12,7 @@ from marshmallow import Schema, fields, validate
 
 from app.domain.events import LONGEST_KEY as LONGEST_EVENT_KEY
 from app.domain.events import LONGEST_SOURCE, EventState, as_text
+from app.domain.notices import Outcome
 from app.domain.tickets import Network
 
 LONGEST_KEY = 100
@@ -386,6 +387,36 @@ class ReportAnswer(Schema):
         required=True,
         metadata=_about("What is wrong with those that were left out: the first hundred."),
     )
+
+
+class NoticeResult(Schema):
+    """What became of one notice."""
+
+    outcome = _text(
+        "made, updated, cancelled, completed (its ticket); same (it is here already); ignored"
+        " (older than what is known); to read (kept for a person).",
+        validate=validate.OneOf([one.value for one in Outcome if one is not Outcome.DISMISSED]),
+    )
+    why = _text("The same in words.")
+    title = _text("What it announces.")
+    provider = _text("Who announces it; empty where that could not be read.")
+    notice = fields.Integer(
+        required=True, allow_none=True, metadata=_about("Its number in the portal.")
+    )
+    ticket = fields.Integer(
+        required=True, allow_none=True, metadata=_about("Number of its ticket.")
+    )
+    unresolved = fields.List(
+        fields.String(),
+        required=True,
+        metadata=_about("Circuits that are not known here; a person settles them."),
+    )
+
+
+class NoticesAnswer(Schema):
+    """What became of a file: one entry for each of its notices."""
+
+    items = fields.List(fields.Nested(NoticeResult), required=True)
 
 
 _NEXT = "Address of the next page; null = this is the last."

@@ -243,7 +243,7 @@ def wrong_times(start: datetime, end: datetime | None, now: datetime) -> Iterato
     if start > latest:
         yield "start", f"a time that has been (clocks may differ by {minutes} minutes)"
     if end is not None and end < start:
-        yield "end", f"no time before the start, {as_text(start)}"
+        yield "end", "no time before the event's start"
     elif end is not None and end > latest:
         yield "end", f"a time that has been (clocks may differ by {minutes} minutes), or empty"
 

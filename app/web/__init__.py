@@ -46,6 +46,7 @@ from app.web import (
     mails,
     matching,
     matching_rules,
+    notices,
     partners,
     people,
     profile,
@@ -90,6 +91,7 @@ def register(flask_app: Flask) -> None:
     times.register(flask_app)
     flask_app.add_template_filter(statistics.days_in_words, "days")
     flask_app.add_template_filter(availability.percent, "percent")
+    flask_app.jinja_env.globals["statistics_pages"] = statistics.PAGES
     encoding.register(flask_app)
     compression.register(flask_app)
     errors.register(flask_app)
@@ -98,6 +100,7 @@ def register(flask_app: Flask) -> None:
         home,
         calendar,
         feeds,
+        notices,
         tickets,
         attachments,
         tickets_csv,
@@ -164,6 +167,7 @@ def _surroundings() -> dict[str, Any]:
         "home": "Home",
         "calendar": "Calendar",
         "feeds": "Calendar",
+        "notices": "Calendar",
         "tickets": "Tickets",
         "attachments": "Tickets",
         "filters": "Tickets",
@@ -176,6 +180,9 @@ def _surroundings() -> dict[str, Any]:
         "availability": "Statistics",
         "matching": "Statistics",
         "matching_rules": "Statistics",
+        "what_if": "Statistics",
+        "duty_rules": "Statistics",
+        "duty": "Events",
         "topology": "Sites",
         "sites": "Sites",
         "links": "Links",

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, timedelta
+from datetime import UTC
 from typing import Any, Final
-from urllib.parse import urlencode
 
 from flask import Blueprint, render_template, request
 
@@ -22,6 +21,7 @@ from app.services.statistics_availability import (
 from app.statistics.availability import Availability
 from app.statistics.charts import ColumnChart, Part, Value, column_chart, strip
 from app.statistics.tables import Cell, FigureTable
+from app.web.event_links import events_url
 from app.web.statistics import frame_of
 from app.web.statistics_files import as_file
 from app.web.statistics_query import Question
@@ -44,6 +44,7 @@ class Shown:
     whole: Availability
     url: str
     parts: Sequence[Part]
+    """The time that was not up, on a scale that all rows share."""
 
 
 @blueprint.get("/availability")
@@ -60,6 +61,9 @@ def page(kind: str = "") -> Any:
     figures = availability_of(db.session(), periods, now(), network=network, site=site)
     if kind:
         return as_file(_file(figures, periods), kind, _notes(figures))
+    many = [figures.whole, *figures.sites, *figures.links]
+    top = max((sum(share for _, share in _not_up(row.whole)) for row in many), default=0) or 1
+    over: dict[str, str] = {"site": site} if site else {"network": network}
     return render_template(
         "statistics/availability.html",
         question=question,
@@ -69,9 +73,10 @@ def page(kind: str = "") -> Any:
         current=figures.current,
         figures=figures,
         periods=periods,
-        whole=_shown(figures.whole, periods, {"network": network} if not site else {"site": site}),
-        sites_of=[_shown(row, periods, {"site": row.name}) for row in figures.sites],
-        links_of=[_shown(row, periods, {"link": row.name}) for row in figures.links[:_ROWS]],
+        whole=_shown(figures.whole, periods, over, top),
+        sites_of=[_shown(row, periods, {"site": row.name}, top) for row in figures.sites],
+        links_of=[_shown(row, periods, {"link": row.name}, top) for row in figures.links[:_ROWS]],
+        widest=top,
         left=len(figures.links) - _ROWS,
         chart=_chart(figures.whole, periods),
         file_arguments={
@@ -97,7 +102,15 @@ def _periods(question: Question) -> Sequence[CalendarPeriod]:
     return [last.after(1 - _USUAL + step) for step in range(_USUAL)]
 
 
-def _shown(row: AvailabilityRow, periods: Sequence[CalendarPeriod], where: dict[str, str]) -> Shown:
+def _not_up(whole: Availability) -> Sequence[tuple[str, float]]:
+    """What was not up, worst first, as shares of the time."""
+    shares = dict(whole.shares)
+    return [(name, shares.get(name, 0.0)) for name in ("down", "degraded", "unmonitored")]
+
+
+def _shown(
+    row: AvailabilityRow, periods: Sequence[CalendarPeriod], where: dict[str, str], top: float
+) -> Shown:
     about = row.ends or (f"{row.links} link{'' if row.links == 1 else 's'}" if row.links else "")
     return Shown(
         row.name,
@@ -108,18 +121,13 @@ def _shown(row: AvailabilityRow, periods: Sequence[CalendarPeriod], where: dict[
         ],
         row.whole,
         _events_url(periods, where),
-        strip(row.whole.shares),
+        strip([(name, share / top) for name, share in _not_up(row.whole)]),
     )
 
 
 def _events_url(periods: Sequence[CalendarPeriod], where: dict[str, str]) -> str:
     """The reported events that began in these periods."""
-    days = {
-        "from": f"{periods[0].begin:%Y-%m-%d}",
-        "to": f"{periods[-1].end - timedelta(days=1):%Y-%m-%d}",
-    }
-    given = {name: value for name, value in {**where, **days}.items() if value}
-    return f"/events?{urlencode(given)}"
+    return events_url(view="reported", **where, **{"from": str(periods[0]), "to": str(periods[-1])})
 
 
 def percent(share: float | None) -> str:

@@ -16,7 +16,8 @@ FILES_LIMIT: Final = 8 * 1024 * 1024
 UPLOAD_LIMIT: Final = FILES_LIMIT + 512 * 1024
 """Bytes of the largest upload, with what the form adds."""
 UPLOADS: Final = re.compile(
-    r"/tickets/[0-9]{1,10}/attachments|/admin/(?:imports(?:/tickets)?|cric)|/events/import"
+    r"/tickets/[0-9]{1,10}/attachments|/admin/(?:imports(?:/tickets)?|cric)"
+    r"|/events/import|/notices"
 )
 """The addresses that take files."""
 

@@ -10,14 +10,20 @@ from typing import Any, Final
 from flask import Blueprint, render_template, request, url_for
 
 from app.domain.figures import DAYS_STANDING, Counted
-from app.domain.quarters import CalendarPeriod, HalfYear, Year
+from app.domain.quarters import CalendarPeriod, HalfYear, Quarter, Year
 from app.domain.tickets import Category, Layer, Network, State
 from app.extensions import db
+from app.services.matching_tables import matching_table
 from app.services.registry import all_links, all_sites
 from app.services.statistics_figures import CountRow, TicketFigures, TimesRow
 from app.statistics.charts import ColumnChart, Value, column_chart, highest
-from app.statistics.tables import Cell, FigureTable
+from app.statistics.per_t1 import Cell
+from app.statistics.tables import Cell as FileCell
+from app.statistics.tables import FigureTable
 from app.statistics.ticket_times import MEASURES, WORKING
+from app.web.event_links import events_url
+from app.web.freshness import fresh_figures
+from app.web.matching import SLIDES
 from app.web.statistics_definitions import DEFINITIONS as DEFINED
 from app.web.statistics_files import as_file
 from app.web.statistics_query import FILTERS, PER, Question
@@ -59,16 +65,13 @@ PAGES: Final = (
     ("Tickets", "statistics.tickets", "How many tickets were written, of what and where"),
     ("Times", "statistics.times", "How long tickets took: response, solution, waiting, lifetime"),
     ("Long-standing", "statistics.standing", "What has been open for more than 30 days"),
-    ("Availability", "availability.page", "How much of the time each link and site was up"),
-)
-"""The pages of this place: word, endpoint, and what one finds there."""
-MORE_PAGES: Final = (
     ("Events per T1", "matching.page", "Detected events and those that tickets document"),
+    ("Availability", "availability.page", "How much of the time each link and site was up"),
     ("Tickets due", "duty.listing", "Events of which a rule asks for a ticket, and what is there"),
     ("What if", "what_if.page", "What each rule for tickets would have asked for"),
+    ("Definitions", "statistics.definitions", "What each figure means"),
 )
-"""Those of other modules."""
-DEFINITIONS: Final = ("Definitions", "statistics.definitions", "What each figure means")
+"""The pages of this place, also those of other modules: word, endpoint, what one finds there."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,31 @@ class Cells:
     total: tuple[int, str]
     quiet: bool = False
     """The row is of what has no value."""
+
+
+@dataclass(frozen=True)
+class Documented:
+    """Of one quarter, how many events were detected and documented, and which."""
+
+    quarter: Quarter
+    cell: Cell | None
+    """None = no data."""
+    detected_url: str
+    documented_url: str
+
+
+def _matching() -> list[Documented]:
+    """The quarters of the slides, all links of LHCOPN together."""
+    fresh_figures()
+    network = str(Network.LHCOPN)
+    found = []
+    for quarters in SLIDES:
+        totals = matching_table(db.session(), quarters, network, now()).totals
+        for quarter, cell in zip(quarters, totals, strict=True):
+            both = {"quarter": str(quarter), "network": network, "counted": "yes"}
+            documented = events_url(**both, documented="yes")
+            found.append(Documented(quarter, cell, events_url(**both), documented))
+    return found
 
 
 @blueprint.get("")
@@ -116,6 +144,8 @@ def page() -> str:
         standing_url=_standing_url(question),
         times=figures.times(this_year)[0],
         this_year=this_year[0],
+        matching=_matching(),
+        stand=fresh_figures(),
         **frame_of("Statistics"),
     )
 
@@ -217,7 +247,7 @@ def standing(kind: str = "") -> Any:
     found = figures.standing(10_000 if kind else STANDING)
     if kind:
         head = ("number", "title", "state", "responsible_site", "created", "age_days", "changed")
-        rows: list[tuple[Cell, ...]] = [
+        rows: list[tuple[FileCell, ...]] = [
             (
                 ticket.number,
                 ticket.title,
@@ -262,7 +292,6 @@ def frame_of(word: str) -> dict[str, Any]:
     """What every page of this place shows around its figures."""
     sites, links = all_sites(db.session()), all_links(db.session())
     return {
-        "pages": (*PAGES, *MORE_PAGES, DEFINITIONS),
         "here_page": word,
         "by_words": BY_WORDS,
         "by_choices": BY if word == "Tickets" else BY_TIMES,
@@ -427,9 +456,9 @@ def _counts_file(
     """One row for each period and value, zeros included, and one TOTAL per period."""
     by = question.by
     head = ["period", "begin", "end", *([by] if by else []), "tickets"]
-    found: list[list[Cell]] = []
+    found: list[list[FileCell]] = []
     for at, period in enumerate(periods):
-        where: list[Cell] = [str(period), *_days(period)]
+        where: list[FileCell] = [str(period), *_days(period)]
         for row in _in_order(rows, by):
             found.append([*where, _name(row.value, by), row.counts[at]])
         found.append([*where, *(["TOTAL"] if by else []), whole.counts[at]])
@@ -449,9 +478,9 @@ def _times_file(
     units = [f"{name}_{'working_' if name in WORKING else ''}days" for name in MEASURES]
     columns = [f"{unit}_{part}" for unit in units for part in ("count", "average", "median")]
     head = [question.by or "period", "tickets", *columns]
-    rows: list[list[Cell]] = []
+    rows: list[list[FileCell]] = []
     for row in by_value if question.by else by_period:
-        cells: list[Cell] = [_name(row.value, question.by), row.tickets]
+        cells: list[FileCell] = [_name(row.value, question.by), row.tickets]
         for name in MEASURES:
             measure = row.measures[name]
             cells += [measure.count, measure.mean, measure.median]

@@ -172,6 +172,10 @@ INT: Final = Kind("int", Integer32)
 LONG: Final = Kind("long", Integer64)
 BOOLEAN: Final = Kind("boolean", Boolean)
 TIME: Final = Kind("dateTime", DateTime)
+ZONED_TIME: Final = Kind(
+    "ZonedTime", _named(DateTime, "ZonedTime", pattern=r"[^Tt]+[Tt].+(Z|[+\-][0-9]{2}:[0-9]{2})")
+)
+"""A time that says its zone: what a program measured is never guessed at."""
 DATE: Final = Kind("date", Date)
 DOUBLE: Final = Kind("double", Double)
 BYTES: Final = Kind("base64Binary", ByteArray)

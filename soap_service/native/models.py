@@ -12,6 +12,8 @@ from typing import Final
 
 from app.domain.access import Door, TicketAccess
 from app.domain.acknowledgements import Answer
+from app.domain.events import LIMITS as EVENT_LIMITS
+from app.domain.events import EventState
 from app.domain.relations import RelationRole
 from app.domain.ticket_content import TEXT_LIMITS
 from app.domain.tickets import (
@@ -29,9 +31,11 @@ from soap_service.native.kinds import (
     DOUBLE,
     INT,
     LONG,
+    LONG_TEXT,
     STRING,
     TEXT,
     TIME,
+    ZONED_TIME,
     Member,
     Occurs,
     choice,
@@ -55,6 +59,7 @@ IMPACT: Final = choice("Impact", Impact)
 ROLE: Final = choice("RelationRole", (wire_name(role) for role in RelationRole))
 DOOR: Final = choice("Door", Door)
 ANSWER: Final = choice("Answer", Answer)
+EVENT_STATE: Final = choice("EventState", EventState)
 ACCESS: Final = choice("Access", TicketAccess)
 
 
@@ -477,6 +482,38 @@ ACCOUNT: Final = message(
         many("sites", STRING, "keys of the sites in whose name it answers to changes"),
         once("limits", LIMITS, "what requests and answers may hold"),
     ),
+)
+
+EVENT_REPORT: Final = message(
+    "EventReport",
+    "What is told of one network event. The first report of it needs a link or site, a state and a"
+    " start; a later one closes or corrects it, and what it leaves out stays.",
+    (
+        once("source", text_of(EVENT_LIMITS["source"]), "the system that reports; one of its own"),
+        once("sourceId", TEXT, "that system's own id of the event"),
+        optional("link", TEXT, "the link's id"),
+        optional("site", TEXT, "any name of the site"),
+        optional("state", EVENT_STATE, "down, degraded or unmonitored"),
+        optional("start", ZONED_TIME, "when it began, with the zone"),
+        optional("end", ZONED_TIME, "when it ended, with the zone; of a new event: default open"),
+        optional("goesOn", BOOLEAN, "true: it has not ended, also where an end was reported"),
+        optional("layer", LAYER, "where in the network; default unknown"),
+        optional("detail", LONG_TEXT, "what else there is to say"),
+    ),
+)
+EVENT_PROBLEM: Final = message(
+    "EventProblem",
+    "What is wrong with one of the events.",
+    (
+        once("index", INT, "its place in the request, from 0"),
+        once("field", STRING, "the field at fault"),
+        once("allowed", STRING, "what is allowed there"),
+    ),
+)
+EVENT_PROBLEMS: Final = message(
+    "EventProblems",
+    "The detail of fault 310 of ReportEvents: nothing was stored.",
+    (many("problems", EVENT_PROBLEM, "all that is wrong"),),
 )
 
 ID: Final = once("number", INT, "the ticket's number")

@@ -170,6 +170,8 @@ def _wrong_value(name: str, kind: str, message: str) -> tuple[str, str]:
         return f"{name} is too long", f"at most {longest[1]} characters are allowed"
     if kind in _RANGES and (bound := _RANGE.search(message)):
         return what, f"the {bound[1]} is {bound[2]}"
+    if kind == "SCHEMAV_CVC_PATTERN_VALID":  # the only type with a pattern
+        return what, "a time has its zone here: Z at the end, or +01:00"
     typed = _TYPE.search(message)
     return what, f"it is of the type {typed[1]}" if typed is not None else "see the WSDL"
 

@@ -18,6 +18,7 @@ from soap_service.native import (
     acknowledgements,
     attachments,
     changes,
+    events,
     lists,
     registry,
     relations,
@@ -57,6 +58,7 @@ def native_service(same_calls_per_minute: int) -> NativeService:
             *lists.OPERATIONS,
             *changes.OPERATIONS,
             *registry.OPERATIONS,
+            *events.OPERATIONS,
             *account.operations(same_calls_per_minute),
         )
     )

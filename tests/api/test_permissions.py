@@ -30,13 +30,15 @@ SENT: Final = {
 BODIES: Final = {
     f"/api/v1/events/alertmanager{source}": {"version": "4", "alerts": []}
     for source in ("", "/noc")
-}
+} | {"/api/v1/notices": b"Subject: works\r\n\r\nOn Monday."}
+MEDIA: Final = {"/api/v1/notices": "message/rfc822"}
 
 
 def told(row: Row, program: Program) -> str:
     method, _, path = SENT.get(row.how, row.how).rpartition(" ")
     if (method or row.how.split(" ")[0]) == "POST":
-        answer = program.post(path, BODIES.get(path, []))
+        media = MEDIA.get(path, "application/json")
+        answer = program.post(path, BODIES.get(path, []), Content_Type=media)
     else:
         answer = program.get(path)
     if answer.status_code >= 400:

@@ -49,7 +49,7 @@ _FILE: Final = base64.b64encode(b"text").decode()
 _QUERY: Final = {"Qualification": "'GHD_Request ID'={ticket}", "startRecord": "0", "maxLimit": "9"}
 _AUTHOR: Final = "<n:author>noc</n:author>"
 _NUMBER: Final = "<n:number>{ticket}</n:number>"
-WRITES: Final = re.compile("Create|Modify|Update|Comment|Add|Relate|Unrelate|Acknowledge")
+WRITES: Final = re.compile("Create|Modify|Update|Comment|Add|Relate|Unrelate|Acknowledge|Report")
 
 
 def _modify(**values: str) -> str:
@@ -115,6 +115,9 @@ INNER: Final = {
     "LHCOPN ListSites": "",
     "LHCOPN ListLinks": "",
     "LHCOPN GetAccount": "",
+    "LHCOPN ReportEvents": "<n:events><n:source>of {ticket}</n:source><n:sourceId>a</n:sourceId>"
+    "<n:site>DE-KIT</n:site><n:state>down</n:state><n:start>2013-03-06T10:00:00Z</n:start>"
+    "</n:events>",
 }
 """The body of each row; names in braces are what the cell works on."""
 

@@ -47,6 +47,7 @@ from app.models import (
     MailLetter,
     Proposal,
 )
+from app.partners.maintnote import read
 from app.services import second_factor
 from app.services.attachments import add_attachment
 from app.services.bulk_changes import do_bulk_change
@@ -62,6 +63,8 @@ from app.services.links import create_link
 from app.services.mail_choices import stop_mails
 from app.services.matching_by_hand import link_by_hand
 from app.services.name_decisions import make_alias
+from app.services.notice_decisions import dismiss
+from app.services.notices import take_in
 from app.services.partners import (
     add_secret,
     create_partner_account,
@@ -96,6 +99,7 @@ from tests.web.visitor import PageReader, Visitor
 from tests.worker.laid import lay_failed_job
 
 Sent = tuple[str, Mapping[str, str]]
+NOTICES: Final = PROJECT / "tests/notices_sample"
 SECRET_WORD = "only for operators, this"
 _SWITCHES: Final = {
     "access": "own",
@@ -117,6 +121,31 @@ _CLAUSE: Final = {
     "clauses-maintenance": "counts",
 }
 SENT: Final[Mapping[str, Sent]] = {
+    "GET /notices/* unknown": ("/notices/999999", {}),
+    "POST /notices": ("/notices", {"file": "{notice_file}"}),
+    "POST /notices/confirm": (
+        "/notices/confirm",
+        {"name": "a.ics", "content": "{packed_notice}"},
+    ),
+    "POST /notices/*/ticket": (
+        "/notices/{unread_notice}/ticket",
+        {
+            "title": "Works",
+            "window_start": "2013-03-09 05:00",
+            "window_end": "2013-03-09 07:00",
+            "impact": "outage",
+        },
+    ),
+    "POST /notices/*/dismiss": ("/notices/{unread_notice}/dismiss", {"reason": "x"}),
+    "POST /notices/*/restore": ("/notices/{dismissed_notice}/restore", {}),
+    "POST /notices/*/circuits": (
+        "/notices/{notice}/circuits",
+        {"circuit": "EC-77001", "link": "CERN-PIC-LHCOPN-001"},
+    ),
+    "POST /notices/*/circuits remembered": (
+        "/notices/{notice}/circuits",
+        {"circuit": "EC-77001", "link": "{a_link}", "remember": "y"},
+    ),
     "GET /tickets/* unknown": ("/tickets/999999", {}),
     "GET /tickets/* internal": ("/tickets/{internal_ticket}", {}),
     "POST /tickets/new": ("/tickets/new", {"title": "A new one"}),
@@ -363,6 +392,7 @@ NAMED: Final = {
     "/work/jobs/*": "{failed_job}",
     "/tickets/*": "{ticket}",
     "/mails/*": "{mail}",
+    "/notices/*": "{notice}",
     "/partners/accounts/*": "{account}",
     "/admin/people/*": "{someone}",
     "/admin/cric/*": "{proposal}",
@@ -396,6 +426,7 @@ UNLOGGED: Final = {
     "/admin/imports/tickets",
     "/events/import",
     "/events/imports/*/drop",
+    "/notices",
 }
 """What is written there is no change of a record."""
 FIRST: Final = {
@@ -823,6 +854,33 @@ class Things(dict[str, str]):
     def make_cric_file(self) -> str:
         """What CRIC says."""
         return cric_sample.CONTENT.decode()
+
+    def make_notice_file(self) -> str:
+        """A maintenance notice that is new."""
+        text = (NOTICES / "new.ics").read_text("utf-8").replace("m-4711", self["new_name"])
+        return text.replace("Traffic is interrupted", SECRET_WORD)
+
+    def make_packed_notice(self) -> str:
+        """That file as the form carries it which confirms it."""
+        return packed(self["notice_file"].encode())
+
+    def _bring_in(self, content: bytes) -> int:
+        (result,) = take_in(self.world.session, writer(self.world.cast.operator), read(content))
+        assert result.notice is not None
+        return result.notice
+
+    def make_notice(self) -> int:
+        """A notice whose circuit nobody knows."""
+        return self._bring_in(self["notice_file"].encode())
+
+    def make_unread_notice(self) -> int:
+        """A notice that waits for a person."""
+        return self._bring_in(f"Subject: {self['new_name']}\r\n\r\nWorks.".encode())
+
+    def make_dismissed_notice(self) -> int:
+        """A notice that somebody put aside."""
+        by = writer(self.world.cast.operator)
+        return dismiss(self.world.session, by, int(self["unread_notice"]), "x").id
 
     def make_proposal(self) -> int:
         """A proposal of CRIC's that is open."""

@@ -65,7 +65,7 @@ def test_parts_are_named_as_clients_need_them(wsdl: etree._Element) -> None:
 def test_each_operation_has_its_action_and_the_header(wsdl: etree._Element) -> None:
     (binding,) = wsdl.iterfind(f"{WSDL}binding")
     operations = binding.findall(f"{WSDL}operation")
-    assert len(operations) == 15
+    assert len(operations) == 16
     for operation in operations:
         (action,) = operation.iterfind(f"{SOAP}operation")
         assert action.get("soapAction") == f"{NAMESPACE}/{operation.get('name')}"
@@ -73,7 +73,10 @@ def test_each_operation_has_its_action_and_the_header(wsdl: etree._Element) -> N
         assert header.get("part") == "AuthenticationInfo"
         assert [body.get("parts") for body in operation.iter(f"{SOAP}body")] == ["parameters"] * 2
     faults = [item.getparent() for item in binding.iter(f"{SOAP}fault")]
-    assert [str(item.get("name")) for item in faults if item is not None] == ["StaleTicketFault"]
+    assert [str(item.get("name")) for item in faults if item is not None] == [
+        "StaleTicketFault",
+        "EventProblemsFault",
+    ]
 
 
 def test_one_service_with_one_port(wsdl: etree._Element) -> None:

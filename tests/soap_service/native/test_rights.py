@@ -27,6 +27,7 @@ OF_NO_TICKET: Final[dict[str, dict[str, Any]]] = {
     "ListSites": {},
     "ListLinks": {},
     "GetAccount": {},
+    "ReportEvents": {"events": []},
 }
 
 

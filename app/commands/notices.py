@@ -1,0 +1,73 @@
+"""``flask notices import``: maintenance notices from files, or as a mail server hands them over."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from app.commands.arguments import command_writer
+from app.commands.base import PortalCommand, PortalGroup
+from app.database import trying, writing
+from app.domain.errors import Invalid
+from app.domain.notices import Outcome
+from app.extensions import db
+from app.partners.maintnote import MOST_BYTES, read
+from app.services.notices import Result, take_in
+
+
+@click.group("notices", cls=PortalGroup)
+def notices() -> None:
+    """Maintenance notices of providers."""
+
+
+@notices.command("import", cls=PortalCommand)
+@click.argument("file", metavar="FILE|-")
+@click.option("--dry-run", is_flag=True, help="Only tell what would become of each notice.")
+def import_(file: str, *, dry_run: bool) -> None:
+    """Bring in a mail (.eml) or calendar (.ics); - reads standard input, as a mail server gives it.
+
+    The same notice twice is nothing. What cannot be read is kept for a person at /notices, which is
+    no error: the exit code is 0 wherever nothing is lost.
+    """
+    content = sys.stdin.buffer.read(MOST_BYTES + 1) if file == "-" else _content(Path(file))
+    reading = read(content, "" if file == "-" else Path(file).name)
+    session = db.session()
+    if dry_run:
+        with trying(session):
+            results = take_in(session, command_writer(), reading)
+    else:
+        with writing(session):
+            results = take_in(session, command_writer(), reading)
+    for result in results:
+        click.echo(_line(result, dry_run=dry_run))
+    if dry_run:
+        click.echo("Nothing was written.")
+
+
+def _content(path: Path) -> bytes:
+    try:
+        with path.open("rb") as opened:
+            return opened.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise Invalid("file", f"The file cannot be read: {error.strerror}") from None
+
+
+def _line(result: Result, *, dry_run: bool) -> str:
+    made = result.is_new_ticket and dry_run
+    what = "a new ticket" if made else result.why
+    unknown = ""
+    if result.unresolved:
+        some = ", ".join(result.unresolved[:5])
+        more = f" and {len(result.unresolved) - 5} more" if len(result.unresolved) > 5 else ""
+        unknown = f"; unknown circuits: {some}{more}"
+    number = (
+        ""
+        if result.notice is None or (dry_run and result.outcome is not Outcome.SAME)
+        else f"notice {result.notice}: "
+    )
+    return f"{number}{result.outcome}: {result.title or '(without a title)'}: {what}{unknown}"
+
+
+COMMANDS: tuple[click.Command, ...] = (notices,)

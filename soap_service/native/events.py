@@ -1,0 +1,126 @@
+"""The operation that reports network events."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from app.domain.access import Door, Writer
+from app.domain.errors import Invalid, TooMuch
+from app.domain.events import EventMessage, as_text, read_event
+from app.services.events import EventsLeft, Fate, Reported, report_events
+from soap_service.faults import fault_of
+from soap_service.native.answers import Values
+from soap_service.native.kinds import BOOLEAN, INT, many, once, optional, wire_name
+from soap_service.native.models import (
+    AUTHOR,
+    EVENT_PROBLEM,
+    EVENT_PROBLEMS,
+    EVENT_REPORT,
+)
+from soap_service.native.operations import NativeCall, Operation
+from soap_service.native.protocol import element_of
+
+MOST: Final = 50
+"""Events of one call: as many as fit into the elements of a request."""
+_TEXTS: Final = ("source_id", "link", "site", "state", "layer", "detail")
+
+
+def _report(call: NativeCall, sent: Any) -> Values:
+    reports = sent.events or ()
+    if len(reports) > MOST:
+        raise TooMuch(f"These are {len(reports)} events; one call takes at most {MOST}")
+    messages = [_message(place, event) for place, event in enumerate(reports)]
+    by = Writer(call.actor, Door.NATIVE, call.now, author=sent.author or "", remote=call.remote)
+    try:
+        with call.writing() as session:
+            done = report_events(
+                session,
+                by,
+                messages,
+                kind="soap",
+                only_good=bool(sent.onlyGood),
+                keep_unresolved=bool(sent.keepUnresolved),
+            )
+    except EventsLeft as left:
+        count = left.reported.counts[Fate.WRONG]
+        what = (
+            f"{count} of {len(messages)} events cannot be taken in; the detail says what is wrong"
+        )
+        fault = fault_of(Invalid("events", what))
+        fault.detail = element_of(EVENT_PROBLEMS, {"problems": _problems(left.reported)})
+        raise fault from left
+    return {
+        "new": done.counts.get(Fate.NEW, 0),
+        "changed": done.counts.get(Fate.CHANGED, 0),
+        "same": done.counts.get(Fate.SAME, 0),
+        "leftOut": done.counts.get(Fate.WRONG, 0),
+        "unresolved": done.unresolved,
+        "problems": _problems(done),
+    }
+
+
+def _message(place: int, event: Any) -> EventMessage:
+    given: dict[str, str | None] = {"source": event.source}
+    for name in _TEXTS:
+        value = getattr(event, wire_name(name))
+        if value is not None:
+            given[name] = value
+    for name in ("start", "end"):
+        moment = getattr(event, name)
+        if moment is not None:
+            given[name] = _as_text(moment)
+    if event.goesOn:
+        if event.end is not None:
+            raise Invalid("goes_on", "goesOn and end exclude each other; send one of them")
+        given["end"] = None
+    return read_event(place, f"event {place}", given)
+
+
+def _as_text(moment: datetime) -> str:
+    return as_text(moment.astimezone(UTC))
+
+
+def _problems(done: Reported) -> list[Values]:
+    """Without the values: they are never repeated here."""
+    return [
+        {
+            "index": outcome.message.place,
+            "field": wire_name(problem.column),
+            "allowed": problem.allowed,
+        }
+        for outcome in done.outcomes
+        for problem in outcome.problems
+    ]
+
+
+OPERATIONS: Final = (
+    Operation(
+        "ReportEvents",
+        "Reports network events, at most 50 in one call; more go by REST. The same call again"
+        " changes nothing: an event is known by its source and sourceId. A partner reports under"
+        " sources of its own, which are made when they are seen for the first time.",
+        (
+            AUTHOR,
+            many("events", EVENT_REPORT, "what is told of each event"),
+            optional(
+                "onlyGood", BOOLEAN, "true: what is wrong is left out; default all or nothing"
+            ),
+            optional(
+                "keepUnresolved",
+                BOOLEAN,
+                "true: unknown links and sites are kept as sent, to be settled; default a fault",
+            ),
+        ),
+        (
+            once("new", INT, "events seen for the first time"),
+            once("changed", INT, "events closed or corrected"),
+            once("same", INT, "events that are known as they were sent"),
+            once("leftOut", INT, "events that are wrong and were not stored"),
+            once("unresolved", INT, "events stored with a name that is not known"),
+            many("problems", EVENT_PROBLEM, "what is wrong with those that were left out"),
+        ),
+        _report,
+        fault=EVENT_PROBLEMS,
+    ),
+)
