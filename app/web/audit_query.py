@@ -26,6 +26,7 @@ KINDS = (
     "site",
     "link",
     "lhc period",
+    "duty rule",
     "person",
     "partner",
     "account",
