@@ -312,7 +312,8 @@ def test_an_alert_that_cannot_be_read_takes_no_other_with_it(
     sent["alerts"].insert(1, {"status": "firing", "startsAt": "soon"})
     answer = probe.post(HOOK, sent)
     assert counted(answer) == {"received": 4, "new": 3, "left_out": 1, "unresolved": 1}
-    (wrong,) = answer.json["errors"]
+    body: Any = answer.json
+    (wrong,) = body["errors"]
     assert (wrong["index"], wrong["field"], wrong["value"]) == (1, "startsAt", "soon")
     assert len(rows(session)) == 3
 
