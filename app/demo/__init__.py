@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from app.demo.desk import lay_desk
 from app.demo.events import lay_events
 from app.demo.kin import kin_stories
+from app.demo.rules import lay_rules
 from app.demo.stories import (
     OPERATOR,
     PARTNER,
@@ -112,6 +113,7 @@ def seed_demo(session: Session, now: datetime) -> int:
     tell_nobody(session)
     lay_desk(session, actors, now)
     lay_events(session, actors[OPERATOR], now)
+    lay_rules(session, portal)
     return len(stories)
 
 
