@@ -13,6 +13,7 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Browser, Page
 
+from app.config import PROJECT
 from app.database import InTurn, writing
 from app.demo.files import traffic_picture
 from app.domain.event_file_reading import Reading
@@ -22,6 +23,7 @@ from app.domain.ticket_content import NewTicket, Reference
 from app.extensions import db
 from app.factory import create_app
 from app.models import Mail
+from app.partners.maintnote import read
 from app.services import people
 from app.services.acknowledgements import acknowledge_change
 from app.services.attachments import add_attachment
@@ -37,6 +39,7 @@ from app.services.event_sources import set_source
 from app.services.event_withdrawal import withdraw_event
 from app.services.lhc_calendar import add_period
 from app.services.mail_queue import claim_mails, mark_failed
+from app.services.notices import take_in
 from app.services.relations import relate_tickets
 from app.services.reset_links import make_reset_link
 from app.services.saved_filters import save_filter
@@ -136,6 +139,7 @@ def scene(sqlite_server: LiveServer) -> Scene:
     _refuse_mails(sqlite_server)
     _bind(sqlite_server, cast, asked, ticket, final)
     _report(sqlite_server, cast)
+    _announce(sqlite_server, cast)
     return Scene(sqlite_server, cast, ticket, final, asked)
 
 
@@ -174,6 +178,17 @@ def _report(server: LiveServer, cast: Cast) -> None:
         with writing(session):
             withdraw_event(session, by, 4, "It never was.")
             set_source(session, writer(cast.admin), "prometheus", {}, {"bad": "down"})
+
+
+def _announce(server: LiveServer, cast: Cast) -> None:
+    """Maintenance notices: one whose circuit nobody knows, one that nobody has read, and another
+    that follows the first."""
+    by = writer(cast.operator, NOON + timedelta(days=2))
+    with server.session() as session:
+        for name in ("new.ics", "plain.eml", "update.ics"):
+            content = (PROJECT / "tests/notices_sample" / name).read_bytes()
+            with writing(session):
+                take_in(session, by, read(content, name))
 
 
 def _let_people_come_and_go(server: LiveServer, cast: Cast) -> None:
@@ -301,10 +316,14 @@ def _states(scene: Scene) -> list[str]:
         "/statistics/what-if?from=soon",
         "/calendar/links?month=2013-03&site=DE-KIT",
         "/calendar?month=soon&site=nobody&link=none&network=both",
+        "/notices?state=to+read",
+        "/notices/3",
         "/statistics/tickets?by=link&per=half-year&from=2012&to=2013",
         "/statistics/tickets?by=nothing&per=week&from=soon&site=nobody",
         "/statistics/times?by=category",
         "/statistics/availability?from=2012-Q1&to=2013-Q2",
+        "/statistics/matching?from=2012-Q1&to=2013-Q2",
+        "/statistics/matching?from=2098-Q1&network=GEANT",
         "/topology?network=LHCONE",
         "/topology?on=2013-03-06&site=DE-KIT",
         "/topology?on=yesterday&site=nobody",

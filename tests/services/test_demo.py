@@ -244,7 +244,7 @@ def test_every_state_is_shown_whenever_it_is_made(now: datetime) -> None:
             # Reference data alone counts as empty: a start lays it before the demo.
             seed_reference(session, Writer(actor=SYSTEM, door=Door.COMMAND, now=now))
         with writing(session):
-            assert demo.seed_demo(session, now) == 251
+            assert demo.seed_demo(session, now) == 252
         assert {ticket.state for ticket in _tickets(session)} == set(State)
         assert _count(session, "2012-01-01", "2013-01-01") == 111
         assert _count(session, "2013-01-01", "2014-01-01") == 14
