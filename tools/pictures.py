@@ -475,6 +475,12 @@ PAGES: dict[str, Callable[[Page, Shown], None]] = {
     "calendar": _in_month_of_conflict("/calendar"),
     "calendar-links": _in_month_of_conflict("/calendar/links"),
     "lhc": _lhc,
+    "matching": _at("/statistics/matching"),
+    "matching-range": _at("/statistics/matching?from=2012-Q1&to=2013-Q2"),
+    "matching-rules": _at("/statistics/matching/rules"),
+    "matching-undocumented": _at(
+        "/events?quarter=2013-Q2&t1=DE-KIT&network=LHCOPN&counted=yes&documented=no"
+    ),
     "duty": _at("/duty"),
     "duty-rules": _at("/duty/rules"),
     "what-if": _at("/statistics/what-if?from=2012-Q1&to=2013-Q2"),

@@ -322,6 +322,8 @@ def _states(scene: Scene) -> list[str]:
         "/statistics/tickets?by=nothing&per=week&from=soon&site=nobody",
         "/statistics/times?by=category",
         "/statistics/availability?from=2012-Q1&to=2013-Q2",
+        "/statistics/matching?from=2012-Q1&to=2013-Q2",
+        "/statistics/matching?from=2098-Q1&network=GEANT",
         "/topology?network=LHCONE",
         "/topology?on=2013-03-06&site=DE-KIT",
         "/topology?on=yesterday&site=nobody",
