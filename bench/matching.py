@@ -14,7 +14,6 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from math import log
 from pathlib import Path
-from resource import RUSAGE_CHILDREN, getrusage
 from time import perf_counter
 from typing import Final
 
@@ -56,6 +55,12 @@ _YEARS: Final = 3650 * _DAY
 _BEGIN: Final = 1_325_376_000_000_000
 """2012-01-01, in microseconds since 1970."""
 _SEED: Final = 2013
+_MEASURED: Final = """
+import resource, subprocess, sys
+subprocess.run([sys.executable, "-m", "flask", *sys.argv[1:]], check=True)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+"""A process between: a child's memory begins with what its parent had, and this one has little."""
 Numbers = npt.NDArray[np.int64]
 Lot = tuple[Numbers, Numbers, Numbers]
 """Link, start and end of each interval."""
@@ -205,17 +210,17 @@ def measure_database(kind: str, tickets: int, events: int) -> None:
         file = run.folder() / "events.csv"
         write_events(file, events, links, datetime.now(UTC))
         began = perf_counter()
-        subprocess.run(
-            [sys.executable, "-m", "flask", "events", "import", str(file)],
+        done = subprocess.run(
+            [sys.executable, "-c", _MEASURED, "events", "import", str(file)],
             cwd=PROJECT,
             env={**os.environ, **process_environment(test_settings(place.url))},
-            stdout=subprocess.DEVNULL,
+            capture_output=True,
             check=True,
         )
         took = perf_counter() - began
         shown = f"{took:.1f} s" if took <= IMPORT_GOAL * events / 100_000 else f"**{took:.1f} s**"
         rows.append((f"import of {events:,} events by the command", shown))
-        memory = getrusage(RUSAGE_CHILDREN).ru_maxrss / 1024
+        memory = int(done.stdout.split()[-1]) / 1024
         rows.append(("most memory of the command", f"{memory:,.0f} MiB"))
         with Session(engine) as session:
             rows.append(("matching of all of them", f"{work_in(session):.1f} s"))
