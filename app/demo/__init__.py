@@ -20,6 +20,7 @@ from app.demo.desk import lay_desk
 from app.demo.events import lay_events
 from app.demo.kin import kin_stories
 from app.demo.notices import MADE, notices_to_come
+from app.demo.rules import lay_rules
 from app.demo.stories import (
     OPERATOR,
     PARTNER,
@@ -114,6 +115,7 @@ def seed_demo(session: Session, now: datetime) -> int:
     tell_nobody(session)
     lay_desk(session, actors, now)
     lay_events(session, actors[OPERATOR], now)
+    lay_rules(session, portal)
     return len(stories) + MADE
 
 
