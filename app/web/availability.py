@@ -47,9 +47,9 @@ class Shown:
     """The time that was not up, on a scale that all rows share."""
 
 
-@blueprint.get("/availability")
 @blueprint.get("/availability.csv", defaults={"kind": "csv"})
 @blueprint.get("/availability.xlsx", defaults={"kind": "xlsx"})
+@blueprint.get("/availability", defaults={"kind": ""})
 def page(kind: str = "") -> Any:
     """Availability per link and per site."""
     question = Question(request.args, per=("quarter", "half-year", "year", "month"))

@@ -150,9 +150,9 @@ def page() -> str:
     )
 
 
-@blueprint.get("/tickets")
 @blueprint.get("/tickets.csv", defaults={"kind": "csv"})
 @blueprint.get("/tickets.xlsx", defaults={"kind": "xlsx"})
+@blueprint.get("/tickets", defaults={"kind": ""})
 def tickets(kind: str = "") -> Any:
     """How many tickets were created in each period, by one of their properties."""
     question = Question(request.args, by=BY)
@@ -183,9 +183,9 @@ def tickets(kind: str = "") -> Any:
     )
 
 
-@blueprint.get("/times")
 @blueprint.get("/times.csv", defaults={"kind": "csv"})
 @blueprint.get("/times.xlsx", defaults={"kind": "xlsx"})
+@blueprint.get("/times", defaults={"kind": ""})
 def times(kind: str = "") -> Any:
     """GGUS's times by period, or by category or site; and the priorities at submission."""
     question = Question(request.args, by=BY_TIMES)
@@ -237,9 +237,9 @@ def times(kind: str = "") -> Any:
     )
 
 
-@blueprint.get("/long-standing")
 @blueprint.get("/long-standing.csv", defaults={"kind": "csv"})
 @blueprint.get("/long-standing.xlsx", defaults={"kind": "xlsx"})
+@blueprint.get("/long-standing", defaults={"kind": ""})
 def standing(kind: str = "") -> Any:
     """Open tickets that were created more than 30 days ago."""
     question = Question(request.args)
