@@ -161,6 +161,7 @@ def tickets(kind: str = "") -> Any:
     whole = figures.counts(periods)[0]
     rows = _restricted(figures.counts(periods, question.by), question) if question.by else []
     if kind:
+        question.require_whole()
         return as_file(_counts_file(periods, whole, rows, question), kind, _notes(figures))
     shown = _in_order(rows, question.by)
     named = [(_name(row.value, question.by), row) for row in shown[:ROWS]]
@@ -202,6 +203,7 @@ def times(kind: str = "") -> Any:
         ]
     priorities = figures.counts(periods, "priority")
     if kind:
+        question.require_whole()
         return as_file(_times_file(by_period, by_value, question), kind, _notes(figures))
     whole = sum(row.total for row in priorities)
     return render_template(
@@ -246,6 +248,7 @@ def standing(kind: str = "") -> Any:
     figures = TicketFigures(db.session(), question.filter, now())
     found = figures.standing(10_000 if kind else STANDING)
     if kind:
+        question.require_whole()
         head = ("number", "title", "state", "responsible_site", "created", "age_days", "changed")
         rows: list[tuple[FileCell, ...]] = [
             (
