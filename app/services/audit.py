@@ -38,6 +38,7 @@ from app.models import (
     Link,
     Mail,
     MailStop,
+    MaintenanceNotice,
     NameDecision,
     Partner,
     PartnerAccount,
@@ -374,6 +375,7 @@ _NAMES: Final[Mapping[str, tuple[InstrumentedAttribute[int], InstrumentedAttribu
     "mail": (Mail.id, Mail.address),
     "mail stop": (MailStop.id, MailStop.address_key),
     "event source": (EventSource.id, EventSource.name),
+    "notice": (MaintenanceNotice.id, MaintenanceNotice.title),
 }
 """Key and name of the things of each kind; tickets and events are named by their numbers."""
 _MANY: Final = frozenset({TICKET, EVENT})
