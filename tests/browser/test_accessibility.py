@@ -281,8 +281,8 @@ def _pages(flask_app: Flask, scene: Scene) -> list[str]:
             token = stop_token(TEST_SECRET.encode(), 1, key)
             found.append(urls.build(rule.endpoint, {"token": token}))
             continue
-        assert rule.arguments <= {"number"}, f"say what {rule} takes"
-        numbers = [scene.ticket, scene.final] if rule.arguments else [None]
+        assert rule.arguments <= {"number", "kind"}, f"say what {rule} takes"
+        numbers = [scene.ticket, scene.final] if "number" in rule.arguments else [None]
         for number in numbers:
             if number == scene.final and rule.endpoint == "tickets.edit":
                 continue  # refused; looked at below
