@@ -375,6 +375,38 @@ def _import_tickets(page: Page, shown: Shown) -> None:
     page.locator("form.confirm").wait_for()
 
 
+_EVENTS = """source,source_id,link,site,state,start,end,layer,detail
+sample probe,1,CERN-PIC-LHCOPN-001,,down,2013-04-02T10:00:00Z,2013-04-02T12:30:00Z,L1/L2,Sample
+sample probe,2,CERN-PIC-LHCOPN-01,,down,2013-04-03T10:00:00Z,2013-04-03T11:30:00Z,L1/L2,Sample
+sample probe,3,CERN-PIC-LHCOPN-001,,up,2013-04-04T10:00:00,,L3,Sample
+sample probe,4,,pic,degraded,2013-04-05T10:00:00+02:00,,unknown,Sample
+"""
+
+
+def _events(page: Page, shown: Shown) -> None:
+    page.goto(f"{shown.server.url}/events")
+
+
+def _events_undocumented(page: Page, shown: Shown) -> None:
+    query = "network=LHCOPN&quarter=2013-Q1&counted=yes&documented=no"
+    page.goto(f"{shown.server.url}/events?{query}")
+
+
+def _event(page: Page, shown: Shown) -> None:
+    page.goto(f"{shown.server.url}/events?documented=yes&counted=yes")
+    page.locator(".events .c-where a").first.click()
+    page.locator(".event-lines").wait_for()
+
+
+def _import_events(page: Page, shown: Shown) -> None:
+    page.goto(f"{shown.server.url}/events/import")
+    page.locator("#file").set_input_files(
+        {"name": "events.csv", "mimeType": "text/csv", "buffer": _EVENTS.encode()}
+    )
+    page.get_by_role("button", name="Show what becomes of each line").click()
+    page.locator(".import-choice").wait_for()
+
+
 def _cric(page: Page, shown: Shown) -> None:
     _as_admin(page, shown)
     page.goto(f"{shown.server.url}/admin/cric")
@@ -443,6 +475,12 @@ PAGES: dict[str, Callable[[Page, Shown], None]] = {
     "calendar": _in_month_of_conflict("/calendar"),
     "calendar-links": _in_month_of_conflict("/calendar/links"),
     "lhc": _lhc,
+    "matching": _at("/statistics/matching"),
+    "matching-range": _at("/statistics/matching?from=2012-Q1&to=2013-Q2"),
+    "matching-rules": _at("/statistics/matching/rules"),
+    "matching-undocumented": _at(
+        "/events?quarter=2013-Q2&t1=DE-KIT&network=LHCOPN&counted=yes&documented=no"
+    ),
     "duty": _at("/duty"),
     "duty-rules": _at("/duty/rules"),
     "what-if": _at("/statistics/what-if?from=2012-Q1&to=2013-Q2"),
@@ -450,6 +488,13 @@ PAGES: dict[str, Callable[[Page, Shown], None]] = {
     "home-reader": _home("reader"),
     "home-admin": _home("admin"),
     "home-operator": _home("operator"),
+    "events": _events,
+    "events-undocumented": _events_undocumented,
+    "event": _event,
+    "import-events": _import_events,
+    "notices": _at("/notices"),
+    "notice": _at("/notices/2"),
+    "notice-to-read": _at("/notices/4"),
     "list-filtered": _filtered,
     "list-searched": _searched,
     "search-suggested": _suggested,

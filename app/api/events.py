@@ -31,7 +31,7 @@ from app.domain.texts import checked_text, read_time
 from app.domain.tickets import Layer
 from app.services.event_lists import WantedEvents, event_of_id, events_wanted, history_of
 from app.services.event_sources import labels_of
-from app.services.events import Fate, Reported, report_events
+from app.services.events import EventsLeft, Fate, Reported, report_events
 
 
 def list_events(_actor: Actor, query: Query, _key: str) -> Mapping[str, Any]:
@@ -86,7 +86,8 @@ def report_alerts(actor: Actor, _query: Query, key: str) -> Mapping[str, Any]:
     """Take in a notification of Alertmanager.
 
     Alertmanager sends again what was answered with 5xx, and leaves alone what was answered with
-    4xx: so whatever can be stored is stored, and 200 is answered only when it is.
+    4xx: so whatever can be stored is stored, and what cannot is named beside it; 422 is answered
+    where nothing can.
     """
     require_report(actor)
     source = checked_text("source", key or DEFAULT_SOURCE, LONGEST_SOURCE, label="The source")
@@ -99,8 +100,15 @@ def report_alerts(actor: Actor, _query: Query, key: str) -> Mapping[str, Any]:
         if len(webhook.messages) > MOST_AT_ONCE:
             raise TooMuch(f"One call takes at most {MOST_AT_ONCE} alerts; set max_alerts")
         done = report_events(
-            session(), by, webhook.messages, kind="alertmanager", keep_unresolved=True
+            session(),
+            by,
+            webhook.messages,
+            kind="alertmanager",
+            only_good=True,
+            keep_unresolved=True,
         )
+        if done.outcomes and done.counts.get(Fate.WRONG) == len(done.outcomes):
+            raise EventsLeft(done)
     return {**_answer(done), "truncated": webhook.truncated}
 
 

@@ -1,7 +1,8 @@
-"""``flask events import``: events from a file, told line by line or written part by part."""
+"""``flask events import|export``: events from a file, part by part, and all reports as a file."""
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import shutil
 import sys
@@ -10,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 from zoneinfo import available_timezones
 
 import click
@@ -20,13 +21,21 @@ from app.commands.base import PortalCommand
 from app.commands.registry_files import nothing_to_tidy
 from app.database import InTurn, writing
 from app.domain.errors import Invalid, SettingError
-from app.domain.event_file_reading import Reading
+from app.domain.event_file_reading import PACKED, Reading
+from app.domain.event_files import csv_head, csv_lines
 from app.domain.registry_files import MOST_PROBLEMS, BadFile, Problem
 from app.domain.spreadsheets import ENCODINGS
 from app.extensions import db
 from app.services import event_import_runs as runs
 from app.services.event_import import Totals, examine_lines, parts_of
 from app.services.events import Fate, Outcome
+from app.services.listed_events import (
+    EventFilter,
+    Reported,
+    ReportedRow,
+    cells_of_report,
+    chunks_of,
+)
 
 _STANDARD = "-"
 _STEP = 10_000
@@ -35,8 +44,39 @@ _PIECE = 1024 * 1024
 
 
 def add_file_commands(group: click.Group) -> None:
-    """Give the group its command ``import``."""
+    """Give the group its commands ``import`` and ``export``."""
     group.add_command(_import)
+    group.add_command(_export)
+
+
+@click.command("export", cls=PortalCommand)
+@click.argument("file", type=click.Path(dir_okay=False, allow_dash=True))
+def _export(file: str) -> None:
+    """Write all reported events as CSV to FILE, or - for output, the oldest first.
+
+    Withdrawn ones are left out. An import of the file into another portal makes the same events.
+    """
+    session, wanted, kind = db.session(), EventFilter(oldest_first=True), Reported(whole=True)
+    query = kind.query(session, wanted, command_writer().now)
+    session.rollback()
+    chunks = chunks_of(db.engine, kind, query, wanted)
+    if file == _STANDARD:
+        for piece in _csv(chunks):
+            sys.stdout.buffer.write(piece)
+        sys.stdout.buffer.flush()
+        return
+    try:
+        with Path(file).open("wb") as out:
+            out.writelines(_csv(chunks))
+    except OSError as error:
+        raise SettingError(f"{file} cannot be written: {error.strerror}") from None
+    click.echo(f"The reported events are in {file}.")
+
+
+def _csv(chunks: Iterator[Sequence[ReportedRow]]) -> Iterator[bytes]:
+    yield csv_head().encode()
+    for rows in chunks:
+        yield csv_lines(map(cells_of_report, rows)).encode()
 
 
 @click.command("import", cls=PortalCommand)
@@ -72,7 +112,7 @@ def _import(
     only_good: bool,
     keep_unknown: bool,
 ) -> None:
-    """Take network events from FILE (CSV or JSON), all or nothing.
+    """Take network events from FILE (CSV or JSON, packed with gzip or not), all or nothing.
 
     An event is known by its source and its id there: the same file twice makes nothing twice, and
     a line that says something else of a known one closes or corrects it. The file is gone through
@@ -103,7 +143,15 @@ def _opened(file: str) -> Iterator[IO[bytes]]:
                 yield kept
         else:
             with Path(file).open("rb") as source:
-                yield source
+                packed = source.read(len(PACKED)) == PACKED
+                source.seek(0)
+                if not packed:
+                    yield source
+                    return
+                with gzip.GzipFile(fileobj=source) as content:
+                    yield cast("IO[bytes]", content)
+    except (EOFError, gzip.BadGzipFile):
+        raise SettingError(f"{file} is packed (gzip) and broken; pack it again") from None
     except OSError as error:
         raise SettingError(f"{file} cannot be read: {error.strerror}") from None
 
@@ -206,7 +254,7 @@ def _counted(counts: Counter[Fate]) -> str:
         Fate.NEW: "new",
         Fate.CHANGED: "corrected",
         Fate.SAME: "known",
-        Fate.WRONG: "left out as wrong",
+        Fate.WRONG: "wrong",
     }
     some = [f"{counts[fate]} {word}" for fate, word in words.items() if counts[fate]]
     return ", ".join(some) or "no events"

@@ -19,6 +19,8 @@ from sqlalchemy.orm import Session
 from app.demo.desk import lay_desk
 from app.demo.events import lay_events
 from app.demo.kin import kin_stories
+from app.demo.notices import MADE, notices_to_come
+from app.demo.rules import lay_rules
 from app.demo.stories import (
     OPERATOR,
     PARTNER,
@@ -108,11 +110,13 @@ def seed_demo(session: Session, now: datetime) -> int:
     rng = Random(_SEED)  # noqa: S311  # repeatable on purpose, nothing secret
     circuits = _circuits(session)
     stories = [*usual_stories(rng, circuits, now), *kin_stories(circuits, now)]
-    _Telling(session, actors, now).tell(stories)
+    notices = notices_to_come(session, actors[OPERATOR], now)
+    _Telling(session, actors, now).tell(stories, notices)
     tell_nobody(session)
     lay_desk(session, actors, now)
     lay_events(session, actors[OPERATOR], now)
-    return len(stories)
+    lay_rules(session, portal)
+    return len(stories) + MADE
 
 
 def _enter_accounts(session: Session, by: Writer) -> dict[str, Actor]:
@@ -174,9 +178,15 @@ class _Telling:
         self.closing: set[datetime] = set()
         self.numbers: dict[str, int] = {}
 
-    def tell(self, stories: Sequence[Story]) -> None:
+    def tell(
+        self,
+        stories: Sequence[Story],
+        others: Sequence[tuple[datetime, Callable[[datetime], None]]] = (),
+    ) -> None:
         for story in stories:
             self._plan(story.at, self._beginning(story))
+        for at, happen in others:
+            self._plan(at, happen)
         while self.events:
             at, _, happen = heapq.heappop(self.events)
             happen(at)

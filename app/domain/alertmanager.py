@@ -76,8 +76,10 @@ def read_webhook(content: Any, source: str, labels: Labels, now: datetime) -> We
     messages: dict[str, EventMessage] = {}
     for place, alert in enumerate(alerts):
         message = _message(place, alert, content.get("status"), source, labels, now)
-        # the same alert twice: what is said last, for it may have ended meanwhile
-        messages[message.source_id or str(place)] = message
+        # the same alert twice: what is said last, but what has ended stays so
+        key = message.source_id or str(place)
+        if not (message.is_open and key in messages and not messages[key].is_open):
+            messages[key] = message
     left_out = content.get("truncatedAlerts")
     return Webhook([*messages.values()], left_out if isinstance(left_out, int) else 0)
 

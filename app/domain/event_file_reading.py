@@ -24,6 +24,8 @@ from app.domain.spreadsheets import opened, rows_of, wrong_line
 
 KEY: Final = "events"
 """Under which a JSON file may hold its list."""
+PACKED: Final = b"\x1f\x8b"
+"""How gzip begins; whoever opens a file unpacks it."""
 NEEDED: Final = ("source_id",)
 """The rest may be left out of a file that only closes or corrects events."""
 _WITHOUT_ZONE: Final = re.compile(

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from app.domain.errors import Invalid, TooMuch
 from app.domain.events import COLUMNS, MOST_AT_ONCE, EventMessage, read_event
+from app.domain.json_records import KeyTwice, object_of
 from app.domain.registry_files import Problem
 
 BODY: Final = "body"
@@ -44,7 +45,11 @@ def read_json(body: bytes) -> Any:
     if not text.strip():
         raise Invalid(BODY, "The body is empty; a list of events is needed")
     try:
-        return json.loads(text, parse_constant=_no_number)
+        return json.loads(text, parse_constant=_no_number, object_pairs_hook=object_of)
+    except KeyTwice as error:
+        raise Invalid(
+            BODY, f"The key {str(error)[:60]!r} stands there twice in one object"
+        ) from None
     except RecursionError:
         raise Invalid(BODY, "The body is nested too deeply") from None
     except json.JSONDecodeError as error:

@@ -108,8 +108,8 @@ class EventMessage:
     """What cannot be read; then the rest is as far as it could be."""
     retold: bool = False
     """Its source tells the same event again and again, and each period under an id of its own: an
-    event that has ended stays so, for messages may overtake each other, and the detail stays that
-    of the first one."""
+    event that has ended stays so, for messages may overtake each other, and the start and the
+    detail stay those of the first one."""
 
 
 def read_event(place: int, where: str, given: Mapping[str, str | None]) -> EventMessage:

@@ -20,15 +20,16 @@ _NO_BLANK: Final = re.compile(r"[^ \t\r\n]")
 _NO_LIST: Final = 'a JSON file is a list of objects, or {"events": [...]}'
 
 
-class _Twice(ValueError):
+class KeyTwice(ValueError):
     """A key stands twice in one object; its name."""
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object of these keys and values; ``KeyTwice`` where one of them would be lost."""
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
-        raise _Twice(next(name for name in names if names.count(name) > 1))
+        raise KeyTwice(next(name for name in names if names.count(name) > 1))
     return found
 
 
@@ -36,7 +37,7 @@ def _no_number(word: str) -> float:
     raise ValueError(word)  # NaN and Infinity are no JSON
 
 
-_DECODER: Final = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_number)
+_DECODER: Final = json.JSONDecoder(object_pairs_hook=object_of, parse_constant=_no_number)
 
 
 class _Text:
@@ -117,7 +118,7 @@ def _value(text: _Text) -> Any:
             if end < len(text.text) or text.ended:  # a number may go on
                 text.use(end)
                 return value
-        except _Twice as error:
+        except KeyTwice as error:
             raise text.wrong(f"the key {str(error)[:60]!r} stands there twice") from None
         except RecursionError:
             raise text.wrong("this is no JSON that is used here: too many brackets") from None

@@ -9,7 +9,6 @@ Rows are read as plain values and compared with what is kept; only what differs 
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -47,6 +46,7 @@ from app.models import (
     Site,
     Ticket,
 )
+from app.services.bulk_rows import insert_rows
 from app.services.duty_rules import InForce, content_of, forces_of, judged_versions
 from app.services.lhc_calendar import known_periods
 from app.statistics.duties import (
@@ -211,11 +211,10 @@ def _settle_losses(session: Session, judgement: _Judgement, t1s: Collection[int]
     if not t1s:
         return set()
     registry = judgement.registry
-    links = set().union(*(registry.links_of_t1(site) for site in t1s))
     found = losses_of(
         registry.links.values(),
         [one for key, one in registry.sites.items() if key in t1s or one.is_t0],
-        _downs(session, links, judgement.moment),
+        lambda link: _downs(session, link, judgement.moment),
     )
     after = {
         (int(site), int(start)): (
@@ -271,26 +270,19 @@ def _settle_losses(session: Session, judgement: _Judgement, t1s: Collection[int]
     return {key for key in found_links if key in registry.links}
 
 
-def _downs(session: Session, links: Collection[int], now: int) -> dict[int, Downs]:
-    """What was reported as down on these links, by link; what goes on ends now."""
-    rows: dict[int, list[tuple[int, Any, Any]]] = defaultdict(list)
-    for part in _parts(sorted(links)):
-        for link, event, start, end in session.execute(
-            select(
-                Event.link_id,
-                EventOfDetected.detected_id,
-                _in_microseconds(session, Event.start),
-                _in_microseconds(session, Event.end),
-            )
-            .join(EventOfDetected, EventOfDetected.event_id == Event.id)
-            .where(Event.link_id.in_(part), Event.state == "down", Event.withdrawn_at.is_(None))
-        ):
-            rows[link or 0].append((event, start, end))
-    found = {}
-    for link, those in rows.items():
-        events, starts, ends = zip(*those, strict=True)
-        found[link] = Downs(_times(starts), _times(ends, otherwise=now), np.array(events, np.int64))
-    return found
+def _downs(session: Session, link: int, now: int) -> Downs:
+    """What was reported as down on a link; what goes on ends now."""
+    rows = session.execute(
+        select(
+            EventOfDetected.detected_id,
+            _in_microseconds(session, Event.start),
+            _in_microseconds(session, Event.end),
+        )
+        .join(EventOfDetected, EventOfDetected.event_id == Event.id)
+        .where(Event.link_id == link, Event.state == "down", Event.withdrawn_at.is_(None))
+    ).all()
+    events, starts, ends = _columns(rows, 3)
+    return Downs(_times(starts), _times(ends, otherwise=now), np.array(events, np.int64))
 
 
 # ---------- duties of links
@@ -509,14 +501,22 @@ def _write_duties(
         _in_microseconds(session, getattr(Duty, name)) if name in _MOMENTS else getattr(Duty, name)
         for name in _DUTY_FIELDS
     ]
-    before = {}
-    for version, event, *values in session.execute(
+    rows = session.execute(
         select(Duty.rule_version_id, Duty.event_id, *columns).where(Duty.link_id.in_(links))
-    ):
-        before[version, event] = tuple(
-            _number(value, None) if name in _MOMENTS else bool(value) if name in _FLAGS else value
-            for name, value in zip(_DUTY_FIELDS, values, strict=True)
-        )
+    ).all()
+    kept = dict(
+        zip(("version", "event", *_DUTY_FIELDS), _columns(rows, len(columns) + 2), strict=True)
+    )
+    values = [
+        [None if one == NEVER else one for one in _times(kept[name]).tolist()]
+        if name in _MOMENTS
+        else [bool(one) for one in kept[name]]
+        if name in _FLAGS
+        else kept[name]
+        for name in _DUTY_FIELDS
+    ]
+    keys = zip(kept["version"], kept["event"], strict=True)
+    before = dict(zip(keys, zip(*values, strict=True), strict=True))
     gone = [key for key, value in before.items() if after.get(key) != value]
     new = [key for key, value in after.items() if before.get(key) != value]
     connection = session.connection()
@@ -530,21 +530,21 @@ def _write_duties(
             ),
             [{"of_version": version, "of_event": event} for version, event in [*gone, *moved]],
         )
-    if new:
-        connection.execute(
-            insert(cast(Table, Duty.__table__)),
-            [
-                {
-                    "rule_version_id": key[0],
-                    "event_id": key[1],
-                    **{
-                        name: _moment(value) if name in _MOMENTS else value
-                        for name, value in zip(_DUTY_FIELDS, after[key], strict=True)
-                    },
-                }
-                for key in new
-            ],
-        )
+    insert_rows(
+        session,
+        Duty,
+        ("rule_version_id", "event_id", *_DUTY_FIELDS),
+        [
+            (
+                *key,
+                *(
+                    _moment(value) if name in _MOMENTS else value
+                    for name, value in zip(_DUTY_FIELDS, after[key], strict=True)
+                ),
+            )
+            for key in new
+        ],
+    )
 
 
 def _write_sums(
@@ -571,11 +571,7 @@ def _write_sums(
             ),
             [{f"of_{n}": v for n, v in zip(names, key, strict=True)} for key in gone],
         )
-    if new:
-        session.connection().execute(
-            insert(cast(Table, DutySum.__table__)),
-            [dict(zip((*names, *_SUM_FIELDS), (*key, *after[key]), strict=True)) for key in new],
-        )
+    insert_rows(session, DutySum, (*names, *_SUM_FIELDS), [(*key, *after[key]) for key in new])
 
 
 def _write_ripenings(

@@ -354,7 +354,9 @@ class _Looking:
         """What is known after a message: what it says, and of the rest what was known."""
         problems: list[Problem] = []
         notes: list[str] = []
-        start = message.start or (old.start if old is not None else None)
+        start = message.start
+        if old is not None and (start is None or message.retold):
+            start = old.start
         state = message.state or (old.state if old is not None else None)
         for column, value, allowed in (
             ("state", state, "down, degraded or unmonitored"),

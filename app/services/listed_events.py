@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Engine, Select, and_, exists, func, or_, s
 from sqlalchemy.orm import Session, aliased
 
 from app.database import read_connection
+from app.domain.events import as_text
 from app.domain.quarters import Quarter
 from app.models import (
     DetectedEvent,
@@ -286,6 +287,12 @@ class Reported(EventList):
             )
             for row in found
         ]
+
+
+def cells_of_report(row: ReportedRow) -> Sequence[str]:
+    """The cells of a file, in the order of its columns."""
+    names = (row.source, row.source_key, row.link, row.site, row.state)
+    return (*names, as_text(row.start), as_text(row.end), row.layer, row.detail)
 
 
 def is_unresolved_row(row: Any) -> bool:

@@ -25,9 +25,11 @@ from app.models import Change, PortalFact, StaleMatching
 from app.services.duty_figure import KeptDuties
 from app.services.matching_kept import Reckoned, reckon
 from app.services.matching_rules import rules_in_order
+from app.services.matching_tickets import reckon_tickets
 from app.services.matching_touched import (
     Span,
     Thing,
+    Touched,
     all_things,
     things_between,
     touched_things,
@@ -88,6 +90,7 @@ class Pending:
 
     span: Span
     things: frozenset[Thing]
+    """What is to be reckoned, whole or for some tickets only."""
     stale: int
 
     @property
@@ -105,7 +108,9 @@ def freshness(session: Session) -> Freshness:
 def pending(session: Session, now: datetime) -> Pending:
     """What there is to work in."""
     span = _span(session)
-    return Pending(span, frozenset(_touched(session, span, now)), _stale_count(session))
+    touched = _touched(session, span, now)
+    things = frozenset(touched.things | touched.of_tickets)
+    return Pending(span, things, _stale_count(session))
 
 
 def bring_up_to_date(
@@ -125,11 +130,12 @@ def bring_up_to_date(
     if not _lock(session, waits=waits):
         return freshness(session)
     span = _span(session)
-    things = _touched(session, span, now)
+    touched = _touched(session, span, now)
     if everything:
-        things |= all_things(session)
-    _note_stale(session, things)
+        touched.things.update(all_things(session))
+    _note_stale(session, touched.things)
     _put(session, CURSOR, str(span.ends))
+    _reckon_tickets(session, touched, now)
     _reckon_stale(session, now, most)
     for figure in FIGURES:
         figure.settle(session, now, most)
@@ -160,11 +166,23 @@ def reckon_now(session: Session, now: datetime, things: Collection[Thing]) -> No
         figure.settle(session, now, AT_ONCE)
 
 
-def _touched(session: Session, span: Span, now: datetime) -> set[Thing]:
+def _touched(session: Session, span: Span, now: datetime) -> Touched:
     found = touched_things(session, span, now)
     for figure in FIGURES:
-        found |= set(figure.touched(session, span, now))
+        found.things.update(figure.touched(session, span, now))
     return found
+
+
+def _reckon_tickets(session: Session, touched: Touched, now: datetime) -> None:
+    """Reckon the matches of a few changed tickets; what is reckoned whole has them anyway."""
+    things = touched.of_tickets - touched.things
+    if not things:
+        return
+    rules = rules_in_order(session)
+    for thing in sorted(things):
+        reckoned = reckon_tickets(session, *thing, touched.tickets, rules, now)
+        for figure in FIGURES:
+            figure.follow(session, thing, reckoned, now)
 
 
 def hold_still(session: Session) -> None:

@@ -121,16 +121,19 @@ def _midnight(day: date | None, missing: int) -> int:
     return missing if day is None else micros(datetime.combine(day, time(), UTC))
 
 
-def evidence_of(session: Session, thing: Thing) -> Sequence[tuple[Any, ...]]:
-    """Rows of EVIDENCE for this thing."""
+def evidence_of(
+    session: Session, thing: Thing, only: Collection[int] | None = None
+) -> Sequence[tuple[Any, ...]]:
+    """Rows of EVIDENCE for this thing; of these tickets only, where some are named (a master with
+    all of its duplicates)."""
     found: list[tuple[Any, ...]] = []
     if thing.kind == "link":
-        found += _said(session, thing, _naming_link(thing.id), BY_LINK, {})
+        found += _said(session, thing, _naming_link(thing.id, only), BY_LINK, {})
         named = {end.id: end for end in thing.ends if end.since < FOREVER}
     else:
         named = {thing.id: End(thing.id, NEVER, FOREVER)}
     if named:
-        found += _said(session, thing, _naming_sites(named), BY_SITE, named)
+        found += _said(session, thing, _naming_sites(named, only), BY_SITE, named)
     return found
 
 
@@ -141,9 +144,9 @@ def _of_duplicate(number: Any) -> ColumnElement[bool]:
     return and_(_bond.kind == BondKind.DUPLICATE, _bond.ticket_number == number)
 
 
-def _naming_link(link: int) -> Select[int, int]:
+def _naming_link(link: int, only: Collection[int] | None) -> Select[int, int]:
     """The masters of the tickets that name a link; ``site`` is none."""
-    return (
+    query = (
         select(
             func.coalesce(_bond.other_number, TicketLink.ticket_number).label("master"),
             TicketLink.link_id.label("site"),
@@ -152,11 +155,12 @@ def _naming_link(link: int) -> Select[int, int]:
         .where(TicketLink.link_id == link)
         .distinct()
     )
+    return query if only is None else query.where(TicketLink.ticket_number.in_(only))
 
 
-def _naming_sites(sites: Collection[int]) -> Select[int, int]:
+def _naming_sites(sites: Collection[int], only: Collection[int] | None) -> Select[int, int]:
     """The masters of tickets that name one of these sites, and no link all together."""
-    named = (
+    naming = (
         select(
             func.coalesce(_bond.other_number, TicketSite.ticket_number).label("master"),
             TicketSite.site_id.label("site"),
@@ -164,8 +168,10 @@ def _naming_sites(sites: Collection[int]) -> Select[int, int]:
         .outerjoin(_bond, _of_duplicate(TicketSite.ticket_number))
         .where(TicketSite.site_id.in_(sites))
         .distinct()
-        .subquery("named")
     )
+    if only is not None:
+        naming = naming.where(TicketSite.ticket_number.in_(only))
+    named = naming.subquery("named")
     own = aliased(TicketLink)
     lent, lent_link = aliased(TicketRelation), aliased(TicketLink)
     return select(named.c.master, named.c.site).where(

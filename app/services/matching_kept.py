@@ -28,7 +28,7 @@ from app.statistics.matching import Matched, match_events
 
 _STATES: Final = {"degraded": frames.DEGRADED, "down": frames.DOWN}
 _STATE_NAMES: Final = {number: name for name, number in _STATES.items()}
-_HOWS: Final = {
+HOWS: Final = {
     frames.BY_LINK: How.LINK,
     frames.BY_SITE: How.SITE,
     frames.BY_HAND: How.HAND,
@@ -39,7 +39,7 @@ _detected = cast(Table, DetectedEvent.__table__)
 _members = cast(Table, EventOfDetected.__table__)
 _pairs = cast(Table, EventTicket.__table__)
 _DETECTED: Final = tuple(column.name for column in _detected.c)
-_PAIRS: Final = tuple(column.name for column in _pairs.c)
+PAIR_COLUMNS: Final = tuple(column.name for column in _pairs.c)
 _RIPENS: Final = (_DETECTED.index("seconds"), _DETECTED.index("computed_at"))
 """What the mere passing of time changes: it does not make a row differ."""
 
@@ -69,22 +69,28 @@ def reckon(
     """
     thing = thing_of(session, kind, thing_id)
     events = _events(session, thing)
-    decided, reasons = _decisions(session, [row[0] for row in events])
+    hand = [
+        row
+        for some in parts_of([row[0] for row in events])
+        for row in session.scalars(select(HandMade).where(HandMade.event_id.in_(some)))
+    ]
+    decided, reasons = decisions(session, hand)
     found = match_events(
         frames.frame(frames.EVENTS, events),
         frames.frame(frames.THINGS, [thing.row]),
         frames.frame(frames.EVIDENCE, evidence_of(session, thing) if events else ()),
         frames.frame(frames.DECISIONS, decided),
-        frames.frame(frames.RULES, [_rule_row(rule) for rule in rules]),
+        frames.frame(frames.RULES, [rule_row(rule) for rule in rules]),
         frames.micros(now),
     )
     detected = _detected_rows(thing, found, rules, now)
     members = [(row.event, row.detected) for row in frames.rows_of(found.members)]
-    pairs = _pair_rows(session, found, reasons)
+    pairs = pair_rows(session, found.pairs, reasons)
     return _keep(session, thing, detected, members, pairs)
 
 
-def _rule_row(rule: MatchingRule) -> tuple[int, ...]:
+def rule_row(rule: MatchingRule) -> tuple[int, ...]:
+    """A row of RULES."""
     lengths = (rule.gap, rule.minimal, rule.tolerance)
     return (
         *(rule.version, frames.micros(rule.valid_from)),
@@ -109,15 +115,10 @@ def _events(session: Session, thing: Thing) -> Sequence[tuple[int, ...]]:
     ]
 
 
-def _decisions(
-    session: Session, events: Sequence[int]
+def decisions(
+    session: Session, found: list[HandMade]
 ) -> tuple[Sequence[tuple[Any, ...]], Sequence[HandMade]]:
     """Rows of DECISIONS, and the decisions by their ``order``."""
-    found = [
-        row
-        for some in _parts(events)
-        for row in session.scalars(select(HandMade).where(HandMade.event_id.in_(some)))
-    ]
     found.sort(key=lambda row: (row.at, row.event_id, row.ticket_number))
     sound = sound_masters(session, {row.ticket_number for row in found})
     rows = []
@@ -159,7 +160,7 @@ def _detected_rows(
             else frames.moment_of(one.counts_at),
             "is_maintenance": bool(one.maintenance),
             "is_documented": bool(one.documented),
-            "how": str(_HOWS[int(one.how)]),
+            "how": str(HOWS[int(one.how)]),
             "rule_version": rules[int(one.rule)].version,
             "computed_at": now,
         }
@@ -171,13 +172,14 @@ def _id(value: int) -> int | None:
     return None if value == frames.NOBODY else int(value)
 
 
-def _pair_rows(
-    session: Session, found: Matched, reasons: Sequence[HandMade]
+def pair_rows(
+    session: Session, pairs: Any, reasons: Sequence[HandMade]
 ) -> Mapping[tuple[int, int], tuple[Any, ...]]:
-    sites = _site_names(session, set(found.pairs["site"].tolist()))
+    """Rows of ``event_tickets`` by event and ticket, of the frame PAIRS."""
+    sites = _site_names(session, set(pairs["site"].tolist()))
     rows = {}
-    for one in frames.rows_of(found.pairs):
-        how = _HOWS[int(one.how)]
+    for one in frames.rows_of(pairs):
+        how = HOWS[int(one.how)]
         if how is How.HAND:
             decision = reasons[int(one.decision)]
             said = "by hand" if one.documents else "taken off by hand"
@@ -201,7 +203,7 @@ def _pair_rows(
             "why": why,
             "suspected_shift": int(one.shift) // 1_000_000 if one.shift else None,
         }
-        rows[int(one.detected), int(one.ticket)] = tuple(values[name] for name in _PAIRS)
+        rows[int(one.detected), int(one.ticket)] = tuple(values[name] for name in PAIR_COLUMNS)
     return rows
 
 
@@ -252,17 +254,7 @@ def _keep(
     # an event that came from another link may still stand there under the same id
     taken_from = _links_of(session, new)
     _forget(session, [one for one, _ in new_members] + left, new)
-    for some in _parts(pairs_off):
-        connection.execute(
-            delete(_pairs).where(
-                or_(
-                    *(
-                        and_(_pairs.c.detected_id == one, _pairs.c.ticket_number == ticket)
-                        for one, ticket in some
-                    )
-                )
-            )
-        )
+    delete_pairs(session, pairs_off)
     _forget(session, (), gone)
     if differs:
         connection.execute(
@@ -283,7 +275,7 @@ def _keep(
         )
     insert_rows(session, DetectedEvent, _DETECTED, [detected[one] for one in sorted(new)])
     insert_rows(session, EventOfDetected, ("event_id", "detected_id"), new_members)
-    insert_rows(session, EventTicket, _PAIRS, pairs_on)
+    insert_rows(session, EventTicket, PAIR_COLUMNS, pairs_on)
     touched = {key[0] for key in pairs_off} | {row[0] for row in pairs_on}
     changed = new | differs | {one for _, one in new_members} | (touched - gone)
     return Reckoned(frozenset(changed), frozenset(gone), taken_from)
@@ -315,17 +307,32 @@ def _differs(old: tuple[Any, ...], new: tuple[Any, ...]) -> bool:
     )
 
 
+def delete_pairs(session: Session, keys: Sequence[tuple[int, int]]) -> None:
+    """Delete tickets beside events, by event and ticket."""
+    for some in parts_of(keys):
+        session.connection().execute(
+            delete(_pairs).where(
+                or_(
+                    *(
+                        and_(_pairs.c.detected_id == one, _pairs.c.ticket_number == ticket)
+                        for one, ticket in some
+                    )
+                )
+            )
+        )
+
+
 def _forget(session: Session, members: Iterable[int], detected: Iterable[int]) -> None:
     """Delete members by their event, and detected events with all that hangs on them."""
     connection = session.connection()
-    for some in _parts([*members]):
+    for some in parts_of([*members]):
         connection.execute(delete(_members).where(_members.c.event_id.in_(some)))
-    for some in _parts([*detected]):
+    for some in parts_of([*detected]):
         connection.execute(delete(_pairs).where(_pairs.c.detected_id.in_(some)))
         connection.execute(delete(_members).where(_members.c.detected_id.in_(some)))
         connection.execute(delete(_detected).where(_detected.c.id.in_(some)))
 
 
-def _parts(values: Sequence[Any]) -> Iterable[Sequence[Any]]:
+def parts_of(values: Sequence[Any]) -> Iterable[Sequence[Any]]:
     """Of a size that every database takes in one statement."""
     return (values[place : place + _AT_ONCE] for place in range(0, len(values), _AT_ONCE))

@@ -6,8 +6,8 @@ the kept results, and what it documents now by its links and sites.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ from app.models import (
     Event,
     EventOfDetected,
     EventTicket,
+    HandMade,
     Link,
     Site,
     TicketLink,
@@ -33,6 +34,8 @@ from app.services.events import EVENT
 from app.services.matching_rules import MATCHING_RULE
 from app.services.registry import LINK, SITE
 
+MOST_TICKETS: Final = 50
+"""Changed tickets of which only their own matches are reckoned, and not their links whole."""
 Thing = tuple[str, int]
 """link or site, and its id."""
 _OF_TICKET: Final = frozenset(
@@ -57,23 +60,126 @@ class Span:
         return and_(Change.kind.in_(kinds), Change.id > self.begins, Change.id <= self.ends)
 
 
-def touched_things(session: Session, span: Span, now: datetime) -> set[Thing]:
+@dataclass(frozen=True)
+class Touched:
+    """What some changes concern."""
+
+    things: set[Thing] = field(default_factory=set)
+    """Links and sites that are to be reckoned whole."""
+    tickets: frozenset[int] = frozenset()
+    """Tickets, with their masters and duplicates, where only these few changed ..."""
+    of_tickets: set[Thing] = field(default_factory=set)
+    """... and the links and sites of which only their matches are to be reckoned."""
+
+
+def touched_things(session: Session, span: Span, now: datetime) -> Touched:
     """The links and sites, among those that have events, whose matching these changes may alter;
     and those of which an open event begins to count at ``now`` or did before."""
     ripe = select(DetectedEvent.link_id).where(DetectedEvent.counts_at <= now).distinct()
     if span.begins == span.ends:
-        return _links(session.scalars(ripe))
+        return Touched(_links(session.scalars(ripe)))
     everything = select(Change.id).where(span.of(MATCHING_RULE)).limit(1)
     if session.scalar(everything) is not None:
-        return all_things(session)
+        return Touched(all_things(session))
     found: set[Thing] = set()
     found |= _pairs(session.execute(_of_events(span)))
-    found |= _pairs(session.execute(_kept(_tickets(span))))
-    found |= _links(session.scalars(_named_links(span)))
-    found |= _named_sites(session, span)
     found |= _of_registry(session, span)
     found |= _links(session.scalars(ripe))
-    return _with_events(session, found)
+    tickets = _changed_tickets(session, span)
+    if tickets is None:
+        return Touched(_with_events(session, found | _of_many_tickets(session, span)))
+    group = _group(session, tickets)
+    things = _with_events(session, found)
+    of_group = _with_events(session, _of_group(session, group)) if group else set()
+    return Touched(things, group, of_group - things)
+
+
+def _of_many_tickets(session: Session, span: Span) -> set[Thing]:
+    found = _pairs(session.execute(_kept(_tickets(span))))
+    found |= _links(session.scalars(_named_links(span)))
+    tickets = _tickets(span)
+    sites = session.scalars(
+        select(TicketSite.site_id)
+        .join(tickets, tickets.c.number == TicketSite.ticket_number)
+        .where(
+            TicketSite.site_id.is_not(None),
+            ~exists().where(TicketLink.ticket_number == tickets.c.number),
+        )
+        .distinct()
+    )
+    return found | _at_sites(session, sites)
+
+
+def _changed_tickets(session: Session, span: Span) -> Collection[int] | None:
+    """The tickets of which something changed that says what they document; None = many."""
+    found = session.scalars(
+        select(Change.thing_id).where(_says(span)).distinct().limit(MOST_TICKETS + 1)
+    ).all()
+    return None if len(found) > MOST_TICKETS else found
+
+
+def _group(session: Session, tickets: Collection[int]) -> frozenset[int]:
+    """These tickets with their masters and all duplicates of them."""
+    if not tickets:
+        return frozenset()
+    duplicate = TicketRelation.kind == BondKind.DUPLICATE
+    masters = set(tickets) | set(
+        session.scalars(
+            select(TicketRelation.other_number).where(
+                duplicate, TicketRelation.ticket_number.in_(tickets)
+            )
+        )
+    )
+    return frozenset(masters) | frozenset(
+        session.scalars(
+            select(TicketRelation.ticket_number).where(
+                duplicate, TicketRelation.other_number.in_(masters)
+            )
+        )
+    )
+
+
+def _of_group(session: Session, group: Collection[int]) -> set[Thing]:
+    """What these tickets documented when it was last reckoned, and what they may document now."""
+    found = _pairs(
+        session.execute(
+            select(DetectedEvent.link_id, DetectedEvent.site_id)
+            .join(EventTicket, EventTicket.detected_id == DetectedEvent.id)
+            .where(EventTicket.ticket_number.in_(group))
+            .distinct()
+        )
+    )
+    # a decision of people holds on whatever link its event lies now
+    found |= _pairs(
+        session.execute(
+            select(DetectedEvent.link_id, DetectedEvent.site_id)
+            .join(EventOfDetected, EventOfDetected.detected_id == DetectedEvent.id)
+            .join(HandMade, HandMade.event_id == EventOfDetected.event_id)
+            .where(HandMade.ticket_number.in_(group))
+            .distinct()
+        )
+    )
+    named = select(TicketLink.link_id).where(TicketLink.ticket_number.in_(group)).distinct()
+    found |= _links(session.scalars(named))
+    sites = session.scalars(
+        select(TicketSite.site_id)
+        .where(
+            TicketSite.ticket_number.in_(group),
+            TicketSite.site_id.is_not(None),
+            ~exists().where(TicketLink.ticket_number == TicketSite.ticket_number),
+        )
+        .distinct()
+    )
+    return found | _at_sites(session, sites)
+
+
+def _at_sites(session: Session, found: Iterable[int | None]) -> set[Thing]:
+    """Sites, and the links of those that are or were T1."""
+    sites = {one for one in found if one is not None}
+    if not sites:
+        return set()
+    t1s = session.scalars(select(Site.id).where(Site.id.in_(sites), Site.tier == 1)).all()
+    return {("site", one) for one in sites} | _links(session.scalars(_ending_at(t1s)))
 
 
 def all_things(session: Session) -> set[Thing]:
@@ -129,22 +235,16 @@ def _of_events(span: Span) -> CompoundSelect[Any, Any]:
     return union(now, before)
 
 
+def _says(span: Span) -> Any:
+    """The condition that a change alters what a ticket documents."""
+    said = exists().where(ChangedField.change_id == Change.id, ChangedField.field.in_(_OF_TICKET))
+    return and_(span.of(TICKET), or_(Change.version == 1, said))
+
+
 def _tickets(span: Span) -> Any:
     """Numbers of the tickets of which something changed that says what they document, of their
     masters and of their duplicates."""
-    changed = (
-        select(Change.thing_id.label("number"))
-        .where(
-            span.of(TICKET),
-            or_(
-                Change.version == 1,
-                exists().where(
-                    ChangedField.change_id == Change.id, ChangedField.field.in_(_OF_TICKET)
-                ),
-            ),
-        )
-        .cte("changed")
-    )
+    changed = select(Change.thing_id.label("number")).where(_says(span)).cte("changed")
     up, own_up, down = aliased(TicketRelation), aliased(TicketRelation), aliased(TicketRelation)
     duplicate = BondKind.DUPLICATE
     return union(
@@ -179,28 +279,6 @@ def _named_links(span: Span) -> Select[int]:
         .join(tickets, tickets.c.number == TicketLink.ticket_number)
         .distinct()
     )
-
-
-def _named_sites(session: Session, span: Span) -> set[Thing]:
-    """Sites that tickets without links name, and the links of those that are or were T1."""
-    tickets = _tickets(span)
-    sites = {
-        one
-        for one in session.scalars(
-            select(TicketSite.site_id)
-            .join(tickets, tickets.c.number == TicketSite.ticket_number)
-            .where(
-                TicketSite.site_id.is_not(None),
-                ~exists().where(TicketLink.ticket_number == tickets.c.number),
-            )
-            .distinct()
-        )
-        if one is not None
-    }
-    if not sites:
-        return set()
-    t1s = session.scalars(select(Site.id).where(Site.id.in_(sites), Site.tier == 1)).all()
-    return {("site", one) for one in sites} | _links(session.scalars(_ending_at(t1s)))
 
 
 def _ending_at(sites: Iterable[int]) -> Select[int]:

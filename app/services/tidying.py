@@ -10,6 +10,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from app.models import Login, PendingLogin, ResetLink
+from app.services.event_import_runs import forget_old_files
 from app.services.job_queue import forget_failed_jobs
 
 LOGINS_KEPT: Final = timedelta(days=30)
@@ -33,11 +34,13 @@ class Tidied:
 
 
 def tidy(session: Session, now: datetime) -> Tidied:
-    """Delete logins and one-time links that ended long ago, and jobs given up long ago."""
+    """Delete logins and one-time links that ended long ago, jobs given up long ago, and files of
+    events for which nobody came back."""
     session.execute(delete(PendingLogin).where(PendingLogin.expires_at < now - LOGINS_KEPT))
     session.execute(delete(ResetLink).where(ResetLink.expires_at < now - LOGINS_KEPT))
     ended = func.coalesce(Login.ended_at, Login.expires_at, type_=Login.expires_at.type)
     old = select(Login.id).where(ended < now - LOGINS_KEPT).limit(AT_ONCE)
     logins = session.scalars(delete(Login).where(Login.id.in_(old)).returning(Login.id)).all()
     jobs = forget_failed_jobs(session, now - FAILED_JOBS_KEPT)
+    forget_old_files(session, now)
     return Tidied(len(logins), jobs)

@@ -6,7 +6,7 @@ Times are microseconds since 1970, UTC, as int64; a span ends before its end.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -111,23 +111,22 @@ def complement(starts: Times, ends: Times) -> Spans:
 
 
 def losses_of(
-    links: Iterable[LinkFacts], sites: Iterable[SiteFacts], downs: Mapping[int, Downs]
+    links: Iterable[LinkFacts],
+    sites: Iterable[SiteFacts],
+    downs_of: Callable[[int], Downs | None],
 ) -> Losses:
-    """The losses of service of these T1s; ``downs`` by link.
+    """The losses of service of these T1s; ``downs_of`` says what was down on a link.
 
     Unsure: no backup of a primary link to the T0 was recorded then. A loss is then what all primary
     links to the T0 were down, whatever else was up. The event that answers is, of those that were
     on when the loss began, one on a primary link to the T0 before others, and of these the one that
     began last: with it the T1 was cut off. Of two that began together that with the lower number.
+
+    It asks for the downs of one link after the other, and for no more once a way is always up.
     """
     known, those = list(links), list(sites)
     t0s = {one.id for one in those if one.is_t0}
-    real = {
-        link: Downs(one.starts, np.maximum(one.ends, one.starts + 1), one.events)
-        for link, one in downs.items()
-        if len(one.starts)
-    }
-    found = [_of_site(known, one, t0s, real) for one in those if one.t1_from < one.t1_until]
+    found = [_of_site(known, one, t0s, downs_of) for one in those if one.t1_from < one.t1_until]
     if not found:
         return _NONE
     return Losses(
@@ -143,21 +142,30 @@ _NONE: Final = Losses(NO_TIMES, NO_TIMES, NO_TIMES, np.array([], np.bool_), NO_T
 
 
 def _of_site(
-    links: Sequence[LinkFacts], site: SiteFacts, t0s: set[int], downs: Mapping[int, Downs]
+    links: Sequence[LinkFacts],
+    site: SiteFacts,
+    t0s: set[int],
+    downs_of: Callable[[int], Downs | None],
 ) -> Losses:
     own = [one for one in links if site.id in one.ends and one.network == "LHCOPN"]
     to_t0 = [one for one in own if one.role == "primary" and t0s & set(one.ends)]
-    if not any(one.id in downs for one in to_t0):
-        return _NONE  # while a way to the T0 is up there is no loss
     keys, first = {one.id for one in own}, {one.id for one in to_t0}
-    paths = own + [one for one in links if one.backs_up in keys and one.id not in keys]
+    rest = [one for one in own if one.id not in first]
+    rest += [one for one in links if one.backs_up in keys and one.id not in keys]
     status = np.array([site.t1_from]), np.array([site.t1_until])
-    there = covered([_validity(to_t0), status], 2)
+    cut = covered([_validity(to_t0), status], 2)
+    downs: dict[int, Downs] = {}
+    for one in to_t0:
+        cut = covered([cut, _away(one, downs, downs_of)], 2)
+        if not len(cut[0]):
+            return _NONE
     recorded = _validity([one for one in links if one.backs_up in first])
-    sure = covered([there, recorded, _all_away(paths, downs)], 3)
-    unsure = without(covered([there, _all_away(to_t0, downs)], 2), recorded)
+    sure, unsure = covered([cut, recorded], 2), without(cut, recorded)
+    for one in rest if len(sure[0]) else ():
+        sure = covered([sure, _away(one, downs, downs_of)], 2)
     starts, ends = np.concatenate((sure[0], unsure[0])), np.concatenate((sure[1], unsure[1]))
-    events = _answering(starts, first, [one.id for one in paths], downs)
+    paths = [one.id for one in (*to_t0, *rest)]
+    events = _answering(starts, first, paths, downs)
     is_unsure = np.arange(len(starts)) >= len(sure[0])
     sites = np.full(len(starts), site.id)
     real = events >= 0
@@ -172,15 +180,18 @@ def _validity(links: Sequence[LinkFacts]) -> Spans:
     )
 
 
-def _all_away(links: Sequence[LinkFacts], downs: Mapping[int, Downs]) -> Spans:
-    """When each of these links was down, or was not there."""
-    away = []
-    for one in links:
-        starts, ends = np.array([EVER, one.end]), np.array([one.start, NEVER])
-        if (down := downs.get(one.id)) is not None:
-            starts, ends = np.concatenate((starts, down.starts)), np.concatenate((ends, down.ends))
-        away.append(joined(starts, ends))
-    return covered(away, len(away))
+def _away(
+    link: LinkFacts, downs: dict[int, Downs], downs_of: Callable[[int], Downs | None]
+) -> Spans:
+    """When a link was down, or was not there; what was down is put to ``downs``."""
+    starts, ends = np.array([EVER, link.end]), np.array([link.start, NEVER])
+    down = downs_of(link.id)
+    if down is not None and len(down.starts):
+        # what is reported without a length was down, if only for a moment
+        down = Downs(down.starts, np.maximum(down.ends, down.starts + 1), down.events)
+        downs[link.id] = down
+        starts, ends = np.concatenate((starts, down.starts)), np.concatenate((ends, down.ends))
+    return joined(starts, ends)
 
 
 def _answering(

@@ -66,6 +66,8 @@ _PAGES: dict[str, tuple[str, Callable[[Thing], dict[str, Any]]]] = {
     "token": ("tokens.listing", lambda _thing: {}),
     "unit": ("unresolved.listing", lambda thing: {"kind": "unit", "name": thing.name}),
     "name": ("unresolved.listing", lambda thing: {"dismissed": "yes"}),
+    "event": ("events.detail", lambda thing: {"number": thing.key}),
+    "event source": ("event_sources.listing", lambda _thing: {}),
     "mail": ("mails.mail", lambda thing: {"mail": thing.key}),
 }
 

@@ -16,7 +16,7 @@ from flask import Blueprint, Response, flash, make_response, render_template, re
 
 from app.database import InTurn, writing
 from app.domain.errors import Invalid
-from app.domain.event_file_reading import Reading
+from app.domain.event_file_reading import PACKED, Reading
 from app.domain.events import COLUMNS
 from app.domain.registry_files import BadFile
 from app.extensions import db
@@ -41,8 +41,6 @@ _NEWEST: Final = 20
 _SHOWN_LINES: Final = 200
 _SECONDS: Final = 3.0
 """How long one request withdraws events; the worker does the rest."""
-_PACKED: Final = b"\x1f\x8b"
-"""How gzip begins."""
 _ORDER: Final = ("wrong", "unresolved", "changed", "new", "same")
 """What somebody has to mend or to decide comes first."""
 
@@ -94,7 +92,7 @@ def upload() -> Response:
 def _unpacked(stream: IO[bytes]) -> IO[bytes]:
     """The file; one that is packed is unpacked as it is read."""
     content = BytesIO(stream.read())
-    packed = content.read(len(_PACKED)) == _PACKED
+    packed = content.read(len(PACKED)) == PACKED
     content.seek(0)
     return gzip.GzipFile(fileobj=content) if packed else content  # type: ignore[return-value]
 

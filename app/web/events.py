@@ -22,6 +22,7 @@ from app.services.listed_events import (
     Reported,
     ReportedRow,
     anything_reported,
+    cells_of_report,
     chunks_of,
     count_events,
     list_events,
@@ -147,16 +148,14 @@ def _lines(
 
 
 def _cells(row: DetectedRow | ReportedRow) -> Sequence[str]:
-    times = (as_text(row.start), as_text(row.end))
     if isinstance(row, ReportedRow):
-        names = (row.source, row.source_key, row.link, row.site, row.state)
-        return (*names, *times, row.layer, row.detail)
+        return cells_of_report(row)
     flags = [
         "yes" if flag else "no" for flag in (row.is_counted, row.is_documented, row.is_maintenance)
     ]
     return (
         *(str(row.id), row.link, row.site, row.state),
-        *times,
+        *(as_text(row.start), as_text(row.end)),
         *(str(row.seconds), str(row.beginnings), row.quarter),
         *(flags[0], flags[1], row.how, flags[2], ";".join(map(str, row.tickets))),
     )

@@ -10,10 +10,11 @@ from flask import Response, request, url_for
 
 from app.domain import access
 from app.domain.ticket_content import LABELS
-from app.domain.tickets import FINAL_STATES, State
+from app.domain.tickets import FINAL_STATES, Category, State
 from app.extensions import db
 from app.models import Ticket
 from app.services import tickets as verbs
+from app.services.notice_lists import notices_of_ticket
 from app.services.partners import all_partners
 from app.services.ticket_fields import facts_of
 from app.services.timeline import timeline_of
@@ -101,6 +102,7 @@ def ticket_page(
         facts=_facts(ticket, sees_internal=sees_internal),
         span=span_of(ticket),
         topology=topology_of(ticket),
+        notices=notices_of_ticket(rows, number) if ticket.category == Category.MAINTENANCE else (),
         **related_section(actor, ticket, relation_form),
         **acknowledgement_section(actor, ticket, answer_form),
         **attachment_section(actor, ticket, upload_problems),

@@ -150,6 +150,10 @@ def test_ten_thousand_of_which_one_is_bad_and_one_too_many(
         (b"[NaN]", "no JSON"),
         (b"7", "A list of events"),
         (b"[" * 100_000, "nested too deeply"),
+        (
+            b'[{"source": "probe", "state": "down", "state": "degraded"}]',
+            "'state' stands there twice",
+        ),
     ],
 )
 def test_bodies_that_are_no_reports(probe: Program, body: bytes, told: str) -> None:
@@ -298,6 +302,36 @@ def test_what_alertmanager_sends_is_stored_whatever_it_holds(
     assert len(second.detail) == 4000
     assert third.end is not None
     assert third.link_text == "alert a7f1c0de11223344"
+
+
+def test_an_alert_that_cannot_be_read_takes_no_other_with_it(
+    probe: Program, session: Session
+) -> None:
+    # Alertmanager sends nothing again that was answered with 4xx
+    sent = alerts("firing")
+    sent["alerts"].insert(1, {"status": "firing", "startsAt": "soon"})
+    answer = probe.post(HOOK, sent)
+    assert counted(answer) == {"received": 4, "new": 3, "left_out": 1, "unresolved": 1}
+    body: Any = answer.json
+    (wrong,) = body["errors"]
+    assert (wrong["index"], wrong["field"], wrong["value"]) == (1, "startsAt", "soon")
+    assert len(rows(session)) == 3
+
+
+def test_an_alert_of_a_clock_ahead_begins_once(probe: Program, session: Session) -> None:
+    sent = alerts("firing")
+    sent["alerts"][0]["startsAt"] = (datetime.now(UTC) + timedelta(hours=2)).isoformat()
+    assert counted(probe.post(HOOK, sent))["new"] == 3
+    begun = rows(session)[0].start
+    assert counted(probe.post(HOOK, sent)) == {"received": 3, "same": 3, "unresolved": 1}
+    assert rows(session)[0].start == begun
+
+
+def test_an_alert_twice_in_one_notification_stays_ended(probe: Program, session: Session) -> None:
+    sent = alerts("resolved")
+    sent["alerts"] = [sent["alerts"][0], alerts("firing")["alerts"][0]]
+    assert counted(probe.post(HOOK, sent))["new"] == 1
+    assert rows(session)[0].end == datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(

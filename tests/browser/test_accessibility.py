@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,21 +13,33 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Browser, Page
 
-from app.database import writing
+from app.config import PROJECT
+from app.database import InTurn, writing
 from app.demo.files import traffic_picture
+from app.domain.event_file_reading import Reading
 from app.domain.letters import stop_token
 from app.domain.relations import RelationRole
 from app.domain.ticket_content import NewTicket, Reference
 from app.extensions import db
 from app.factory import create_app
 from app.models import Mail
+from app.partners.maintnote import read
 from app.services import people
 from app.services.acknowledgements import acknowledge_change
 from app.services.attachments import add_attachment
 from app.services.bulk_changes import do_bulk_change
 from app.services.calls import CallRecord, record_calls
+from app.services.event_import_runs import (
+    begin_writing,
+    keep_file,
+    read_through,
+    write_through,
+)
+from app.services.event_sources import set_source
+from app.services.event_withdrawal import withdraw_event
 from app.services.lhc_calendar import add_period
 from app.services.mail_queue import claim_mails, mark_failed
+from app.services.notices import take_in
 from app.services.relations import relate_tickets
 from app.services.reset_links import make_reset_link
 from app.services.saved_filters import save_filter
@@ -46,6 +59,7 @@ NO_PAGES = {
     "feeds.download",
     "tickets_csv.download",
     "tickets_csv.download_workbook",
+    "events.download",
     "audit.download",
     "unresolved.name",  # see _states
     "filters.show",
@@ -124,6 +138,8 @@ def scene(sqlite_server: LiveServer) -> Scene:
     _attach(sqlite_server, cast, ticket)
     _refuse_mails(sqlite_server)
     _bind(sqlite_server, cast, asked, ticket, final)
+    _report(sqlite_server, cast)
+    _announce(sqlite_server, cast)
     return Scene(sqlite_server, cast, ticket, final, asked)
 
 
@@ -137,6 +153,42 @@ def _bind(server: LiveServer, cast: Cast, asked: int, ticket: int, final: int) -
         acknowledge_change(session, by, asked, "CH-CERN", "accepted")
         change_ticket(session, by, asked, {"window_start": NOON})
         acknowledge_change(session, by, asked, "DE-KIT", "refused", "No one is here then.")
+
+
+def _report(server: LiveServer, cast: Cast) -> None:
+    """Events of every look, a source with labels, and a file that has wrong lines."""
+    by, link = writer(cast.operator, NOON + timedelta(days=1)), LINK
+    rows = (
+        f"psnr,1,{link},,down,2013-03-06T12:00:00Z,2013-03-06T14:00:00Z",
+        f"psnr,2,{link},,degraded,2013-03-06T14:05:00Z,",
+        "psnr,3,A-LINK-THAT-NOBODY-KNOWS,,down,2013-03-01T12:00:00Z,2013-03-01T14:00:00Z",
+        "psnr,4,,ES-PIC,down,2013-03-02T12:00:00Z,2013-03-02T14:00:00Z",
+        "psnr,5,,ES-PIC,up,2013-03-02T12:00:00,",
+    )
+    content = "\n".join(["source,source_id,link,site,state,start,end", *rows]).encode()
+    with server.session() as session:
+        for write in (True, False):
+            with writing(session):
+                number = keep_file(session, by, "events.csv", io.BytesIO(content), Reading()).id
+            read_through(InTurn(session), by, io.BytesIO(content), number, lambda *_: None)
+            if write:
+                with writing(session):
+                    begin_writing(session, by, number, only_good=True, keeps_unknown=True)
+                write_through(InTurn(session), by, io.BytesIO(content), number, lambda *_: None)
+        with writing(session):
+            withdraw_event(session, by, 4, "It never was.")
+            set_source(session, writer(cast.admin), "prometheus", {}, {"bad": "down"})
+
+
+def _announce(server: LiveServer, cast: Cast) -> None:
+    """Maintenance notices: one whose circuit nobody knows, one that nobody has read, and another
+    that follows the first."""
+    by = writer(cast.operator, NOON + timedelta(days=2))
+    with server.session() as session:
+        for name in ("new.ics", "plain.eml", "update.ics"):
+            content = (PROJECT / "tests/notices_sample" / name).read_bytes()
+            with writing(session):
+                take_in(session, by, read(content, name))
 
 
 def _let_people_come_and_go(server: LiveServer, cast: Cast) -> None:
@@ -212,6 +264,9 @@ def _pages(flask_app: Flask, scene: Scene) -> list[str]:
         if rule.arguments == {"key"}:  # an attachment: the text and the picture of the scene
             found += [urls.build(rule.endpoint, {"key": key}) for key in ("ATT1", "ATT2")]
             continue
+        if rule.endpoint == "event_sources.edit":
+            found.append(urls.build(rule.endpoint, {"name": "prometheus"}))
+            continue
         if rule.arguments == {"person"}:
             found += [urls.build(rule.endpoint, {"person": name}) for name in ("kit", "gone")]
             continue
@@ -249,6 +304,11 @@ def _states(scene: Scene) -> list[str]:
         f"/tickets/new?parent={scene.change}",
         "/tickets/999999",
         "/mails?state=digest&q=nobody",
+        "/events?view=reported&withdrawn=all",
+        "/events?state=gone&from=yesterday",
+        "/events?due=open&site=DE-KIT&network=LHCONE",
+        "/events/3",
+        "/events/4",
         "/calendar?month=2013-03",
         "/duty?state=all&site=DE-KIT&rule=R2013&from=2013-Q1&to=2013-Q2&losses=yes",
         "/duty?state=gone&rule=none",
@@ -256,10 +316,14 @@ def _states(scene: Scene) -> list[str]:
         "/statistics/what-if?from=soon",
         "/calendar/links?month=2013-03&site=DE-KIT",
         "/calendar?month=soon&site=nobody&link=none&network=both",
+        "/notices?state=to+read",
+        "/notices/3",
         "/statistics/tickets?by=link&per=half-year&from=2012&to=2013",
         "/statistics/tickets?by=nothing&per=week&from=soon&site=nobody",
         "/statistics/times?by=category",
         "/statistics/availability?from=2012-Q1&to=2013-Q2",
+        "/statistics/matching?from=2012-Q1&to=2013-Q2",
+        "/statistics/matching?from=2098-Q1&network=GEANT",
         "/topology?network=LHCONE",
         "/topology?on=2013-03-06&site=DE-KIT",
         "/topology?on=yesterday&site=nobody",

@@ -18,6 +18,7 @@ from app.database import writing
 from app.demo.stories import Circuit, usual_stories
 from app.domain.access import SYSTEM, Door, Kind, Writer
 from app.domain.errors import SettingError
+from app.domain.quarters import HalfYear, Year
 from app.domain.tickets import CLOSED_STATES, MOVES, OPEN_STATES, Category, Layer, Network, State
 from app.models import (
     Attachment,
@@ -34,6 +35,8 @@ from app.models import (
 from app.services.acknowledgements import answers_of
 from app.services.people import create_user
 from app.services.reference import seed_reference
+from app.services.statistics_figures import TicketFigures
+from app.services.ticket_lists import TicketFilter
 from app.web.ticket_list import ListQuery
 from tests.harness.databases import fresh_database, open_engine
 
@@ -75,6 +78,12 @@ def test_tickets_of_each_period(seeded: Session) -> None:
     lately = [ticket for ticket in _tickets(seeded) if ticket.created_at > NOW - timedelta(365)]
     assert 100 <= len(lately) <= 130
     assert len(_tickets(seeded)) == 111 + 14 + len(lately)
+
+
+def test_the_deck_s_two_numbers_are_those_of_the_statistics(seeded: Session) -> None:
+    figures = TicketFigures(seeded, TicketFilter(states=("open", "closed")), NOW)
+    for period, expected in ((Year(2012), 111), (HalfYear(2013, 1), 14)):
+        assert figures.counts([period])[0].total == expected
 
 
 def test_most_tickets_of_2012_are_of_the_circuit_layer(seeded: Session) -> None:
@@ -235,7 +244,7 @@ def test_every_state_is_shown_whenever_it_is_made(now: datetime) -> None:
             # Reference data alone counts as empty: a start lays it before the demo.
             seed_reference(session, Writer(actor=SYSTEM, door=Door.COMMAND, now=now))
         with writing(session):
-            assert demo.seed_demo(session, now) == 251
+            assert demo.seed_demo(session, now) == 252
         assert {ticket.state for ticket in _tickets(session)} == set(State)
         assert _count(session, "2012-01-01", "2013-01-01") == 111
         assert _count(session, "2013-01-01", "2014-01-01") == 14

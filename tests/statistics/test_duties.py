@@ -82,7 +82,7 @@ class Laid:
                 for name, rule in case.get("composed", {}).items()
             },
         }
-        self.losses = losses_of(self._links(), self._sites(), self._downs())
+        self.losses = losses_of(self._links(), self._sites(), self._downs().get)
 
     def _links(self) -> list[LinkFacts]:
         return [

@@ -407,11 +407,11 @@ def test_seeding(database: str) -> None:
     assert "50 sites, links and LHC periods" in done(database, "seed", "reference")
     assert "(0 sites, links and LHC periods" in done(database, "seed", "reference")
     said = done(database, "seed", "demo")
-    assert "251 tickets" in said
+    assert "252 tickets" in said
     assert "Demo login: operator / operator-demo (operator)" in said
     assert done(database, "seed", "demo") == "The demo is in this database already.\n"
     with opened(database) as session:
-        assert session.scalar(select(func.count()).select_from(Ticket)) == 251
+        assert session.scalar(select(func.count()).select_from(Ticket)) == 252
         assert session.scalar(select(func.count()).select_from(Site)) == 17
     assert verifies(database, Kind.PERSON, "reporter", "reporter-demo")
     assert verifies(database, Kind.PARTNER, "ggus-demo", "partner-demo")

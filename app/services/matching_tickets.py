@@ -1,0 +1,180 @@
+"""Reckons only what a few changed tickets stand beside: their links keep everything else.
+
+The detected events are taken as they are kept. It gives the same as reckoning the links whole
+(``app.services.matching_kept``); a link whose events changed too is reckoned whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy.orm import Session
+
+from app.domain.matching import SHIFT_SLACK, SHIFTS, How, MatchingRule
+from app.domain.tickets import Category
+from app.models import DetectedEvent, EventOfDetected, EventTicket, HandMade, Ticket
+from app.services.bulk_rows import insert_rows
+from app.services.matching_evidence import evidence_of, thing_of
+from app.services.matching_kept import (
+    PAIR_COLUMNS,
+    Reckoned,
+    decisions,
+    delete_pairs,
+    pair_rows,
+    parts_of,
+    rule_row,
+)
+from app.statistics import frames
+from app.statistics.documenting import decide, pairs_of
+
+_DETECTED: Final = ("id", "thing", "start", "end", "rule")
+_MEMBERS: Final = ("event", "detected")
+_STRENGTH: Final = tuple(How)
+_START, _END, _OFFSET = (frames.EVIDENCE.index(name) for name in ("start", "end", "offset"))
+
+
+def reckon_tickets(
+    session: Session,
+    kind: str,
+    thing_id: int,
+    tickets: Collection[int],
+    rules: Sequence[MatchingRule],
+    now: datetime,
+) -> Reckoned:
+    """Match these tickets (masters with all of their duplicates) with the events of one link or
+    site anew, in the caller's transaction, as ``matching_kept.reckon`` does with all."""
+    session.flush()
+    thing = thing_of(session, kind, thing_id)
+    ours = (DetectedEvent.link_id if kind == "link" else DetectedEvent.site_id) == thing_id
+    evidence = evidence_of(session, thing, tickets)
+    old = _old_pairs(session, ours, tickets)
+    hand, members = _by_hand(session, ours, tickets)
+    named = {one for one, _ in old} | {detected for _, detected in members}
+    detected = _detected(session, thing_id, ours, evidence, named, rules)
+    if not detected:
+        return Reckoned(frozenset(), frozenset())
+    decided, reasons = decisions(session, hand)
+    in_order = frames.frame(frames.RULES, [rule_row(rule) for rule in rules])
+    pairs = decide(
+        pairs_of(
+            frames.frame(_DETECTED, detected),
+            frames.frame(frames.EVIDENCE, evidence),
+            in_order,
+            frames.micros(now),
+        ),
+        frames.frame(_MEMBERS, members),
+        frames.frame(frames.DECISIONS, decided),
+    )
+    new = pair_rows(session, pairs, reasons)
+    off = [key for key, row in old.items() if new.get(key) != row]
+    on = [row for key, row in new.items() if old.get(key) != row]
+    delete_pairs(session, off)
+    insert_rows(session, EventTicket, PAIR_COLUMNS, on)
+    changed = {key[0] for key in off} | {row[0] for row in on}
+    # a ticket that became a maintenance marks its events, and stands beside them as before
+    changed |= _mark(session, {key[0] for key in (*old, *new)}, now)
+    return Reckoned(frozenset(changed), frozenset())
+
+
+def _old_pairs(
+    session: Session, ours: ColumnElement[bool], tickets: Collection[int]
+) -> Mapping[tuple[int, int], tuple[Any, ...]]:
+    rows = session.execute(
+        select(*(getattr(EventTicket, name) for name in PAIR_COLUMNS))
+        .join(DetectedEvent, DetectedEvent.id == EventTicket.detected_id)
+        .where(ours, EventTicket.ticket_number.in_(tickets))
+    )
+    return {(row.detected_id, row.ticket_number): tuple(row) for row in rows}
+
+
+def _by_hand(
+    session: Session, ours: ColumnElement[bool], tickets: Collection[int]
+) -> tuple[list[HandMade], Sequence[tuple[int, int]]]:
+    """The decisions about these tickets and events of this thing, and where the events belong."""
+    rows = session.execute(
+        select(HandMade, EventOfDetected.detected_id)
+        .join(EventOfDetected, EventOfDetected.event_id == HandMade.event_id)
+        .join(DetectedEvent, DetectedEvent.id == EventOfDetected.detected_id)
+        .where(ours, HandMade.ticket_number.in_(tickets))
+    ).all()
+    members = {(row.event_id, detected) for row, detected in rows}
+    return [row for row, _ in rows], sorted(members)
+
+
+def _detected(
+    session: Session,
+    thing_id: int,
+    ours: ColumnElement[bool],
+    evidence: Sequence[tuple[Any, ...]],
+    named: Collection[int],
+    rules: Sequence[MatchingRule],
+) -> Sequence[tuple[int, ...]]:
+    """The kept events that lie where this evidence may reach, and those that are named."""
+    wanted: list[ColumnElement[bool]] = []
+    if named:
+        wanted.append(DetectedEvent.id.in_(named))
+    if evidence:
+        reach = max(
+            *(rule.tolerance for rule in rules),
+            *(abs(shift) for shift in SHIFTS),
+            *(timedelta(microseconds=abs(row[_OFFSET])) for row in evidence),
+        )
+        reach += SHIFT_SLACK
+        first = frames.moment_of(min(row[_START] for row in evidence)) - reach
+        last = max(row[_END] for row in evidence)
+        near = or_(DetectedEvent.end.is_(None), DetectedEvent.end >= first)
+        if last < frames.FOREVER:
+            near = and_(near, DetectedEvent.start <= frames.moment_of(last) + reach)
+        wanted.append(near)
+    if not wanted:
+        return []
+    places = {rule.version: place for place, rule in enumerate(rules)}
+    columns = (DetectedEvent.id, DetectedEvent.start, DetectedEvent.end)
+    return [
+        (number, thing_id, frames.micros(start), frames.micros(end), places[version])
+        for number, start, end, version in session.execute(
+            select(*columns, DetectedEvent.rule_version).where(ours, or_(*wanted))
+        )
+    ]
+
+
+def _mark(session: Session, ids: Collection[int], now: datetime) -> set[int]:
+    """Say of these events anew whether and how they are documented; those of which it differs."""
+    differs = set()
+    for some in parts_of(sorted(ids)):
+        found: dict[int, tuple[bool, bool, str]] = dict.fromkeys(some, (False, False, How.NONE))
+        rows = session.execute(
+            select(EventTicket.detected_id, EventTicket.how, Ticket.category)
+            .join(Ticket, Ticket.number == EventTicket.ticket_number)
+            .where(EventTicket.detected_id.in_(some), EventTicket.documents.is_(True))
+        )
+        for one, how, category in rows:
+            _, maintenance, best = found[one]
+            strongest = min(How(how), How(best), key=_STRENGTH.index)
+            found[one] = (True, maintenance or category == Category.MAINTENANCE, strongest)
+        kept = session.execute(
+            select(
+                DetectedEvent.id,
+                DetectedEvent.is_documented,
+                DetectedEvent.is_maintenance,
+                DetectedEvent.how,
+            ).where(DetectedEvent.id.in_(some))
+        ).all()
+        for number, *was in kept:
+            documented, maintenance, how = found[number]
+            if was != [documented, maintenance, how]:
+                differs.add(number)
+                session.execute(
+                    update(DetectedEvent)
+                    .where(DetectedEvent.id == number)
+                    .values(
+                        is_documented=documented,
+                        is_maintenance=maintenance,
+                        how=str(how),
+                        computed_at=now,
+                    )
+                )
+    return differs

@@ -1,0 +1,113 @@
+"""What a few changed tickets alter is the same as when everything is reckoned anew."""
+
+from __future__ import annotations
+
+import random
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.database import writing
+from app.domain.errors import PortalError
+from app.domain.relations import RelationRole
+from app.models import DetectedEvent, EventOfDetected, EventTicket
+from app.services.matching import bring_up_to_date, pending
+from app.services.matching_by_hand import link_by_hand, undo_decision, unlink_by_hand
+from app.services.relations import relate_tickets, unrelate_tickets
+from app.services.tickets import change_ticket
+from tests.cast import NOON, Cast, enter, writer
+from tests.services.matching_world import LINK, report, ticket, worked_in
+
+PIC = "CERN-PIC-LHCOPN-001"
+HOUR = timedelta(hours=1)
+BEGIN = NOON - timedelta(days=3)
+
+
+def stored(session: Session) -> list[list[tuple[Any, ...]]]:
+    """All kept results but the time at which they were reckoned."""
+    session.rollback()
+    found = []
+    for kind in (DetectedEvent, EventOfDetected, EventTicket):
+        columns = [one for one in kind.__table__.columns if one.name != "computed_at"]
+        found.append(sorted(tuple(row) for row in session.execute(select(*columns))))
+    session.rollback()
+    return found
+
+
+def step(
+    session: Session, cast: Cast, rng: random.Random, numbers: list[int], events: list[int]
+) -> None:
+    """One thing that somebody does; what is refused changes nothing."""
+    number, other = rng.choice(numbers), rng.choice(numbers)
+    start = BEGIN + rng.randrange(60) * HOUR
+    by = writer(cast.operator)
+    change: dict[str, Any] | None = rng.choice(
+        [
+            {"event_start": start, "event_end": start + rng.randrange(1, 9) * HOUR},
+            {"event_start": start, "event_end": None},
+            {"links": (rng.choice((LINK, PIC)),)},
+            {"links": (), "sites": (rng.choice(("DE-KIT", "ES-PIC", "CH-CERN")),)},
+            {"category": rng.choice(("incident", "maintenance", "test"))},
+            {
+                "state": rng.choice(("solved", "unsolved", "reopened", "in progress")),
+                "solution": "x",
+            },
+            None,
+        ]
+    )
+    try:
+        with writing(session):
+            if change is not None:
+                change_ticket(session, by, number, change)
+            elif rng.random() < 0.4:
+                relate_tickets(session, by, number, RelationRole.DUPLICATE_OF, other)
+            elif rng.random() < 0.3:
+                unrelate_tickets(session, by, number, RelationRole.DUPLICATE_OF, other)
+            else:
+                event = rng.choice(events)
+                if rng.random() < 0.3:
+                    undo_decision(session, by, event, number)
+                else:
+                    verb = rng.choice((link_by_hand, unlink_by_hand))
+                    verb(session, by, event, number, "because")
+    except PortalError:
+        session.rollback()
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_the_short_way_gives_the_same_as_the_long_one(session: Session, seed: int) -> None:
+    rng = random.Random(seed)
+    cast = enter(session)
+    events = []
+    for _ in range(12):
+        start = BEGIN + rng.randrange(60) * HOUR
+        end = (start + rng.randrange(1, 6) * HOUR).isoformat()[:19]
+        link = rng.choice((LINK, PIC))
+        events.append(report(session, cast, start.isoformat()[:19], end, link=link))
+    events.append(report(session, cast, "5 10:00", "5 12:00", link=None, site="DE-KIT"))
+    events.append(report(session, cast, "6 10:00", None))
+    numbers = [ticket(session, cast, links=(LINK,)) for _ in range(5)]
+    worked_in(session)
+    for turn in range(25):
+        step(session, cast, rng, numbers, events)
+        with writing(session):
+            bring_up_to_date(session, NOON)
+        short = stored(session)
+        with writing(session):
+            bring_up_to_date(session, NOON, everything=True)
+        assert short == stored(session), f"step {turn}"
+
+
+def test_one_ticket_does_not_make_its_links_stale(session: Session) -> None:
+    cast = enter(session)
+    report(session, cast, "5 10:00", "5 12:00")
+    worked_in(session)
+    ticket(session, cast, sites=("DE-KIT",), event_start="5 10:00", event_end="5 12:00")
+    assert pending(session, NOON).things == {("link", 1)}
+    session.rollback()
+    with writing(session):
+        assert bring_up_to_date(session, NOON, most=1).is_fresh
+    assert session.scalars(select(DetectedEvent.is_documented)).all() == [True]
