@@ -49,6 +49,7 @@ from app.models import (
 )
 from app.services.changes import TICKET, FieldChange
 from app.services.events import EVENT
+from app.services.matching_rules import MATCHING_RULE
 
 T = TypeVar("T")
 
@@ -395,6 +396,8 @@ def names_of(session: Session, things: Iterable[tuple[str, int]]) -> Mapping[tup
                 .where(AccountSecret.id.in_(keys))
             )
             found |= {(kind, row.id): row.login for row in rows}
+        elif kind == MATCHING_RULE:
+            found |= {(kind, key): f"version {key}" for key in keys}
         elif kind == EVENT:
             keyed = select(Event.id, Event.source_key).where(Event.id.in_(keys))
             found |= {(kind, row.id): row.source_key for row in session.execute(keyed)}

@@ -22,7 +22,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
 from app.models import Change, PortalFact, StaleMatching
-from app.services.duty_figure import KeptDuties
+from app.services.duty_figure import DUTY, KeptDuties
 from app.services.matching_kept import Reckoned, reckon
 from app.services.matching_rules import rules_in_order
 from app.services.matching_tickets import reckon_tickets
@@ -132,7 +132,7 @@ def bring_up_to_date(
     span = _span(session)
     touched = _touched(session, span, now)
     if everything:
-        touched.things.update(all_things(session))
+        touched.things.update(_with_duties(all_things(session)))
     _note_stale(session, touched.things)
     _put(session, CURSOR, str(span.ends))
     _reckon_tickets(session, touched, now)
@@ -150,8 +150,13 @@ def note_between(session: Session, begin: datetime | None, end: datetime | None)
     early or late); how many links and sites that are."""
     _lock(session)
     things = all_things(session) if begin is end is None else things_between(session, begin, end)
-    _note_stale(session, things)
+    _note_stale(session, _with_duties(things))
     return len(things)
+
+
+def _with_duties(things: Collection[Thing]) -> set[Thing]:
+    """The same and their duties, which else follow only what differs."""
+    return {*things, *((DUTY, thing_id) for kind, thing_id in things if kind == "link")}
 
 
 def reckon_now(session: Session, now: datetime, things: Collection[Thing]) -> None:

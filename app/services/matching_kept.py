@@ -284,7 +284,7 @@ def _keep(
 def _links_of(session: Session, detected: Iterable[int]) -> frozenset[int]:
     """The links at which these detected events stand."""
     found: set[int] = set()
-    for some in _parts([*detected]):
+    for some in parts_of([*detected]):
         found |= {
             link
             for link in session.scalars(select(_detected.c.link_id).where(_detected.c.id.in_(some)))

@@ -115,7 +115,6 @@ class _Kept(Generic[F]):
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     versions: dict[int, int] = field(default_factory=dict)
-    parts: dict[int, F] = field(default_factory=dict)
     whole: F | None = None
     newest: int = -1
     current: Current[F] | None = None
@@ -251,12 +250,18 @@ def _take_in(session: Session, kind: FactKind[F], kept: _Kept[F], place: Place) 
     versions = dict(session.execute(select(FactBlock.block, FactBlock.version).where(*mine)).all())
     if versions == kept.versions and kept.whole is not None:
         return
-    for block, version in versions.items():
-        if kept.versions.get(block) != version:
-            kept.parts[block] = _block(session, kind, block)
-    kept.parts = {block: kept.parts[block] for block in sorted(versions)}
+    if kept.whole is None or kept.versions.keys() - versions.keys():
+        kept.versions = {}
+    changed = sorted(
+        block for block, version in versions.items() if kept.versions.get(block) != version
+    )
+    fresh = kind.join([_block(session, kind, block) for block in changed])
+    # nothing that a block held ever vanishes: what is newer takes its place
+    if kept.whole is None or not kept.versions:
+        kept.whole = fresh
+    else:
+        kept.whole = kind.replace(kept.whole, fresh)
     kept.versions = versions
-    kept.whole = kind.join(list(kept.parts.values()))
 
 
 def _block(session: Session, kind: FactKind[F], block: int) -> F:

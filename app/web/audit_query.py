@@ -27,6 +27,7 @@ KINDS = (
     "link",
     "lhc period",
     "duty rule",
+    "matching rule",
     "person",
     "partner",
     "account",

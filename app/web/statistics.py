@@ -46,7 +46,7 @@ ROWS: Final = 100
 """Rows of a table on a page; its files have all."""
 SMALL: Final = 8
 """Charts beside each other."""
-STANDING: Final = 200
+STANDING: Final = 100
 """Long-standing tickets on the page."""
 ANSWERS: Final = {
     "response": Counted.ANSWERED,

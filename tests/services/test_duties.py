@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from random import Random
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from app.database import writing
 from app.domain.duty import R2009, R2013, Clause, Kind, Rule, Standing
 from app.domain.errors import Forbidden, Invalid
 from app.domain.quarters import Quarter
-from app.models import Duty, DutyRule, DutySum, Link, ServiceLoss, Site
+from app.models import Duty, DutyRule, DutySum, LhcPeriod, Link, ServiceLoss, Site
 from app.services.duties import (
     ALL,
     OPEN,
@@ -40,7 +41,7 @@ from app.services.duty_rules import (
 )
 from app.services.lhc_calendar import add_period, change_period, remove_period
 from app.services.links import change_link, create_link
-from app.services.matching import bring_up_to_date
+from app.services.matching import bring_up_to_date, note_between
 from app.services.matching_by_hand import link_by_hand
 from app.services.sites import change_site
 from tests.cast import NOON, Cast, enter, writer
@@ -316,6 +317,21 @@ def test_a_moved_and_a_withdrawn_event_leave_nothing(session: Session) -> None:
     assert not session.scalars(select(DutySum)).all()
 
 
+def test_matching_anew_judges_anew(session: Session) -> None:
+    cast = enter(session)
+    report(session, cast, "5 10:00", "5 12:00")
+    worked_in(session)
+    with writing(session):
+        for kept in (Duty, DutySum, ServiceLoss):
+            session.execute(delete(kept))
+    assert not due(session)
+    with writing(session):
+        assert note_between(session, None, None) == 1
+    worked_in(session)
+    assert len(due(session)) == 1
+    assert session.scalars(select(DutySum.asked)).all() == [1, 1]
+
+
 def test_a_rule_that_is_composed_says_what_it_would_ask(session: Session) -> None:
     cast = enter(session)
     for day in (1, 2, 3):
@@ -383,3 +399,85 @@ def test_a_link_that_ends_elsewhere_now_cuts_off_the_t1_that_it_left(session: Se
         change_link(session, writer(cast.admin), second, {"end_b": "ES-PIC"})
     worked_in(session)
     assert len(session.scalars(select(ServiceLoss)).all()) == 1
+
+
+def kept(session: Session) -> tuple[list[Any], ...]:
+    """All kept results, as plain rows."""
+    session.rollback()
+    return tuple(
+        sorted(map(tuple, session.execute(select(*table.__table__.c))), key=str)
+        for table in (Duty, DutySum, ServiceLoss)
+    )
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_what_follows_step_by_step_is_what_is_reckoned_from_nothing(
+    session: Session, seed: int
+) -> None:
+    chance = Random(seed)
+    cast = enter(session)
+    by = writer(cast.admin)
+    backup = {"name": "CERN-GRIDKA-LHCOPN-002", "network": "LHCOPN", "role": "backup"}
+    with writing(session):
+        create_link(
+            session, by, {**backup, "end_a": "CH-CERN", "end_b": "DE-KIT", "backs_up": LINK}
+        )
+        create_link(
+            session,
+            by,
+            {
+                "name": "GRIDKA-PIC-LHCOPN-001",
+                "network": "LHCOPN",
+                "end_a": "DE-KIT",
+                "end_b": "ES-PIC",
+            },
+        )
+        season = add_period(session, by, SEASON).id
+    links = [LINK, backup["name"], "GRIDKA-PIC-LHCOPN-001", "CERN-PIC-LHCOPN-001"]
+
+    def an_event() -> None:
+        begin = at("1 00:00") + timedelta(minutes=chance.randrange(0, 2880, 7))
+        end = begin + timedelta(minutes=chance.choice((1, 30, 60, 61, 400)))
+        report(
+            session,
+            cast,
+            f"{begin:%Y-%m-%d %H:%M}",
+            f"{end:%Y-%m-%d %H:%M}",
+            link=chance.choice(links),
+            state=chance.choice(("down", "down", "degraded")),
+            source_id=str(chance.randrange(30)),
+        )
+
+    def a_ticket() -> None:
+        begin = at("1 00:00") + timedelta(hours=chance.randrange(48))
+        ticket(
+            session,
+            cast,
+            now=begin,
+            links=(chance.choice(links),),
+            event_start=f"{begin:%Y-%m-%d %H:%M}",
+            event_end=f"{begin + timedelta(hours=1):%Y-%m-%d %H:%M}",
+        )
+
+    def a_link() -> None:
+        with writing(session):
+            change_link(session, by, backup["name"], {"role": chance.choice(("primary", "backup"))})
+
+    def a_season() -> None:
+        stated = {**SEASON, "begin": f"2013-03-{chance.randrange(1, 3):02}"}
+        with writing(session):
+            version = session.get_one(LhcPeriod, season).version
+            change_period(session, by, season, stated, seen_version=version)
+
+    for _ in range(8):
+        for _ in range(4):
+            chance.choice((an_event, an_event, an_event, a_ticket, a_link, a_season))()
+        worked_in(session)
+    followed = kept(session)
+    assert followed[0], "something is due"
+    with writing(session):
+        for table in (Duty, DutySum, ServiceLoss):
+            session.execute(delete(table))
+        note_between(session, None, None)
+    worked_in(session)
+    assert kept(session) == followed

@@ -10,7 +10,7 @@ from itertools import count
 from typing import Any, Final
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, delete, select
 from sqlalchemy.orm import Session
@@ -395,7 +395,12 @@ def told(seed: int, steps: int, engine: Engine) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(
+    max_examples=4,
+    deadline=None,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],  # a seed is not made simpler by less
+    suppress_health_check=[HealthCheck.too_slow],
+)
 def test_what_is_kept_is_what_would_be_reckoned_from_nothing(kind: str, seed: int) -> None:
     if kind == "postgresql" and postgres.programs() is None:
         pytest.skip(f"needs {postgres.NEED}")
