@@ -161,9 +161,11 @@ def _write(
 ) -> None:
     session, by = db.session(), command_writer()
     transactions = InTurn(session)
+    digest, size = _digest_and_size(stream)
     with writing(session):
+        runs.end_broken_off(session, by.now, digest=digest)
         row = runs.begin_import(session, by, Path(file).name, how)
-        row.digest, row.size = _digest_and_size(stream)
+        row.digest, row.size = digest, size
         number = row.id
     read = runs.read_through(
         transactions,

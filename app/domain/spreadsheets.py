@@ -28,6 +28,9 @@ _WORKBOOKS: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 _MARK: Final = "sep="
 _BEGINNING: Final = 1000
 """Bytes by which the kind of a file is known."""
+_PIECE: Final = 64 * 1024
+LONGEST_ROW: Final = 1_000_000
+"""Characters of one row: a packed file of some kilobytes may hold a line of gigabytes."""
 
 csv.field_size_limit(4 * PORTAL_TEXT_LIMIT)
 
@@ -63,11 +66,13 @@ def wrong_line(stream: IO[bytes], encoding: str = "") -> BadFile:
     stream.seek(0)
     if encoding == "utf-16":
         return _undecodable(1, encoding)
-    number = 0
-    for line in stream:
-        number += 1
+    number, begins_line = 0, True
+    decoder = codecs.getincrementaldecoder(ENCODINGS[encoding])()
+    while piece := stream.readline(_PIECE):
+        number += begins_line
+        begins_line = piece.endswith(b"\n")
         try:
-            line.decode(ENCODINGS[encoding])
+            decoder.decode(piece)
         except UnicodeDecodeError:
             break
     return _undecodable(number, encoding)
@@ -102,21 +107,43 @@ def rows_of(text: IO[str]) -> Iterator[tuple[int, list[str]]]:
 
     What stands between two cells is known by the first line. Raises ``BadFile`` where it is no CSV.
     """
-    first = text.readline()
-    skipped = 0
-    separator = max(_SEPARATORS, key=first.count)
-    if is_mark(first) and (mark := first.strip("\r\n ")[len(_MARK) :]) in _SEPARATORS:
-        separator, first, skipped = mark, "", 1
-    rows = csv.reader(chain([first] if first else [], text), delimiter=separator, strict=True)
-    line = skipped + 1
+    lines, line = _Lines(text), 1
     try:
+        first = next(lines, "")
+        skipped = 0
+        separator = max(_SEPARATORS, key=first.count)
+        if is_mark(first) and (mark := first.strip("\r\n ")[len(_MARK) :]) in _SEPARATORS:
+            separator, first, skipped, line = mark, "", 1, 2
+        rows = csv.reader(chain([first] if first else [], lines), delimiter=separator, strict=True)
         for row in rows:
             place, line = line, rows.line_num + skipped + 1
+            lines.since = 0
             if any(cell.strip() for cell in row) and not (len(row) == 1 and is_mark(row[0])):
                 yield place, row
     except csv.Error as error:
         wrong = f"this is no CSV: {_told(error)}"
         raise BadFile([Problem(f"line {line}", "", "", wrong)]) from None
+
+
+class _Lines:
+    """The lines of a text; more than ``LONGEST_ROW`` characters in one row are no CSV."""
+
+    def __init__(self, text: IO[str]) -> None:
+        self._text = text
+        self.since = 0
+        """Characters read since a row was complete."""
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> str:
+        line = self._text.readline(LONGEST_ROW + 1)
+        if not line:
+            raise StopIteration
+        self.since += len(line)
+        if self.since > LONGEST_ROW:
+            raise csv.Error(f"this row is longer than {LONGEST_ROW:,} characters")
+        return line
 
 
 def _told(error: csv.Error) -> str:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import IO, Any, Final, Protocol
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import ColumnElement, delete, func, insert, select
 from sqlalchemy.orm import Session
 
 from app.domain.access import Actor, Door, Writer
@@ -42,6 +42,8 @@ SHOWN: Final = 200
 """Lines of each kind that are kept to be shown."""
 MOST_UNKNOWN: Final = 50
 """Unknown names that are kept to be shown, those of most lines."""
+LONGEST_COMMAND: Final = timedelta(days=1)
+"""How long a command may take for its file; what is not done then was broken off."""
 KEPT: Final = timedelta(days=7)
 """How long a file waits for its person; then it goes, and its import with it."""
 _PIECE: Final = 1024 * 1024
@@ -459,8 +461,36 @@ def import_of(session: Session, event_id: int) -> EventImport | None:
     return found
 
 
+def end_broken_off(session: Session, now: datetime, *, digest: str) -> int:
+    """End what a command broke off that took in the same file: this one goes on; how many.
+
+    What was written stays and can be withdrawn. A file that a page kept is the worker's to go on.
+    """
+    same = EventImport.digest == digest
+    return _end_commands(session, now, same)
+
+
+def _end_commands(session: Session, now: datetime, which: ColumnElement[bool]) -> int:
+    kept = select(EventImportPart.import_id).where(EventImportPart.import_id == EventImport.id)
+    broken = session.scalars(
+        select(EventImport)
+        .where(
+            EventImport.state.in_((lines.READING, lines.READ, lines.WRITING)),
+            ~kept.exists(),
+            which,
+        )
+        .with_for_update()
+    ).all()
+    for row in broken:
+        row.state = lines.STOPPED if row.state == lines.WRITING else lines.DROPPED
+        row.ended_at = now
+    session.flush()
+    return len(broken)
+
+
 def forget_old_files(session: Session, now: datetime) -> int:
-    """Leave imports for which nobody came back; how many."""
+    """Leave imports for which nobody came back, and end those whose command is gone; how many."""
+    gone = _end_commands(session, now, EventImport.created_at < now - LONGEST_COMMAND)
     old = session.scalars(
         select(EventImport).where(
             EventImport.state.in_((lines.READING, lines.READ)),
@@ -471,7 +501,7 @@ def forget_old_files(session: Session, now: datetime) -> int:
         row.state, row.ended_at = lines.DROPPED, now
         _drop_file(session, row.id)
     session.flush()
-    return len(old)
+    return gone + len(old)
 
 
 def _drop_file(session: Session, import_id: int) -> None:

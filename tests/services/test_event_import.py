@@ -278,3 +278,38 @@ def test_a_forgotten_file_goes(session: Session, cast: Cast) -> None:
     assert session.scalar(select(func.count()).select_from(EventImportPart)) == 0
     with writing(session), pytest.raises(Invalid, match="only one that was read can be written"):
         runs.begin_writing(session, by, number, only_good=True, keeps_unknown=True)
+
+
+def test_a_command_that_was_killed_leaves_an_import_that_is_ended_and_can_be_withdrawn(
+    session: Session, cast: Cast
+) -> None:
+    by = writer(cast.operator)
+    content = file(row(one) for one in range(states.WHOLE_AT_ONCE + 500))
+
+    def begun() -> int:
+        """An import whose command writes the first part, and is no more."""
+        with writing(session):
+            one = runs.begin_import(session, by, "events.csv", UTC_TIMES)
+            one.digest, number = "same", one.id
+        runs.read_through(InTurn(session), by, io.BytesIO(content), number, nobody)
+        with writing(session):
+            runs.begin_writing(session, by, number, only_good=False, keeps_unknown=False)
+        runs.write_through(InTurn(session), by, io.BytesIO(content), number, nobody, always)
+        return number
+
+    first = begun()
+    assert counts(session, first)[:2] == ("writing", states.AT_ONCE)
+    on_page = kept(session, by, content)
+    with writing(session):
+        runs.begin_writing(session, by, on_page, only_good=False, keeps_unknown=False)
+        assert runs.end_broken_off(session, NOON, digest="other") == 0
+        assert runs.end_broken_off(session, NOON, digest="same") == 1
+    assert counts(session, first)[:2] == ("stopped", states.AT_ONCE)
+    second = begun()
+    with writing(session):
+        assert runs.forget_old_files(session, NOON + timedelta(hours=23)) == 0
+        assert runs.forget_old_files(session, NOON + timedelta(hours=25)) == 1
+    assert counts(session, second)[0] == "stopped"
+    assert counts(session, on_page)[0] == "writing"  # the worker goes on with it
+    with writing(session):
+        withdraw_import(session, by, first, "A wrong file")
