@@ -6,7 +6,19 @@ import argparse
 import sys
 from time import monotonic
 
-from bench import desk, exports, figures, lists, load, places, reads, registry, soak, writes
+from bench import (
+    desk,
+    exports,
+    figures,
+    lists,
+    load,
+    matching,
+    places,
+    reads,
+    registry,
+    soak,
+    writes,
+)
 from bench.tables import print_machine
 from tests.harness import postgres, run
 
@@ -17,29 +29,36 @@ def main() -> None:
     parser.add_argument(
         "what",
         nargs="*",
-        help="get, write, list, soak, registry, exports, desk, figures; default: the first three",
+        help="get, write, list, soak, registry, exports, desk, figures, matching;"
+        " default: the first three",
     )
     parser.add_argument("--database", choices=places.KINDS, help="default: both")
     parser.add_argument("--seconds", type=float, default=4, help="of each measurement")
     parser.add_argument("--minutes", type=float, default=10, help="of the soak")
     parser.add_argument(
-        "--tickets", type=int, default=100_000, help="in the database for list, exports, figures"
+        "--tickets",
+        type=int,
+        default=100_000,
+        help="in the database for list, exports, figures, matching",
     )
-    parser.add_argument("--events", type=int, default=100_000, help="of figures")
+    parser.add_argument("--events", type=int, default=100_000, help="of figures, matching")
     parser.add_argument("--sites", type=int, default=registry.SITES, help="of registry")
     parser.add_argument("--links", type=int, default=registry.LINKS, help="of registry")
     parser.add_argument("--changes", type=int, default=registry.CHANGES, help="in its audit")
     parser.add_argument("--requests", type=int, default=100, help="of each of its pages")
     parser.add_argument(
-        "--sizes", default=",".join(map(str, desk.SIZES)), help="tickets of desk, by commas"
+        "--sizes", default=",".join(map(str, desk.SIZES)), help="of desk, matching, by commas"
     )
     given = parser.parse_args()
     sizes = [int(size) for size in given.sizes.split(",")]
     wanted = given.what or ["get", "write", "list"]
-    known = {"get", "write", "list", "soak", "registry", "exports", "desk", "figures"}
+    known = {"get", "write", "list", "soak", "registry", "exports", "desk", "figures", "matching"}
     if unknown := set(wanted) - known:
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
-    if set(wanted) - {"registry", "exports", "desk", "figures"} and not load.installed():
+    if (
+        set(wanted) - {"registry", "exports", "desk", "figures", "matching"}
+        and not load.installed()
+    ):
         sys.exit(f"bench: this needs {load.NEED}")
     kinds = [given.database] if given.database else list(places.KINDS)
     if postgres.programs() is None and "postgresql" in kinds:
@@ -51,7 +70,7 @@ def main() -> None:
         print_machine()
         tickets = given.tickets if {"list", "exports"} & set(wanted) else max(5000, reads.TICKETS)
         _measure_by_size(wanted, kinds, sizes, given)
-        for kind in kinds if set(wanted) - {"desk", "figures"} else ():
+        for kind in kinds if set(wanted) - {"desk", "figures", "matching"} else ():
             with places.filled(kind, tickets) as place:
                 if "get" in wanted:
                     reads.measure(place, given.seconds)
@@ -79,6 +98,10 @@ def _measure_by_size(
         desk.measure(kind, sizes)
     for kind in kinds if "figures" in wanted else ():
         figures.measure(kind, given.tickets, given.events)
+    if "matching" in wanted:
+        matching.measure_arrays(sizes)
+    for kind in kinds if "matching" in wanted else ():
+        matching.measure_database(kind, given.tickets, given.events)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import codecs
 import hashlib
+import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from email.errors import MessageError
@@ -52,6 +53,11 @@ _MOST_PARTS: Final = 100
 _MOST_EVENTS: Final = 100
 _MOST_COMPONENTS: Final = 300
 _LONGEST_HEADER: Final = 2000
+_CONTENT_HEADER: Final = re.compile(rb"^content-[a-z-]+:[^\n]*(?:\n[ \t][^\n]*)*", re.I | re.M)
+"""Headers of parts: the library takes the square of their length to read them."""
+_NO_CHARSETS: Final = frozenset({"punycode", "idna", "unicode_escape", "raw_unicode_escape"})
+"""What Python decodes as well, but no mail is written in; punycode takes the square of the
+length."""
 _SHOWN_HEADERS: Final = ("From", "Date", "Subject", "Message-ID")
 _CUT: Final = "\n[Here the portal cut the text: it is longer than it keeps.]"
 
@@ -79,6 +85,8 @@ def _decoded(content: bytes, charset: str) -> str:
     """The text, in its own charset if it is that, else as it was probably meant."""
     for one in (charset, "utf-8-sig"):
         try:
+            if codecs.lookup(one).name.replace("-", "_") in _NO_CHARSETS:
+                continue
             return content.decode(one).lstrip("\N{ZERO WIDTH NO-BREAK SPACE}")
         except (LookupError, UnicodeError, ValueError, TypeError):
             continue  # a charset that is unknown, no charset of texts, or not the true one
@@ -90,8 +98,11 @@ def _decoded(content: bytes, charset: str) -> str:
 
 def _mail(content: bytes, name: str, digest: str) -> Reading:
     raw = _kept(clean(_decoded(content, "utf-8")))
-    if content.lower().count(b"boundary=") > _MOST_PARTS:
+    if content.lower().count(b"boundary") > _MOST_PARTS:
         return Reading(name, digest, raw, (Unread("The mail has too many parts to be read"),))
+    lines = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    if any(len(found[0]) > _LONGEST_HEADER for found in _CONTENT_HEADER.finditer(lines)):
+        return Reading(name, digest, raw, (Unread("A header of the mail is too long to be read"),))
     try:
         mail = BytesParser(policy=compat32).parsebytes(content)
         parts = list(_parts(mail))

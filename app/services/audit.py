@@ -38,6 +38,7 @@ from app.models import (
     Link,
     Mail,
     MailStop,
+    MaintenanceNotice,
     NameDecision,
     Partner,
     PartnerAccount,
@@ -75,7 +76,8 @@ class AuditFilter:
     """What is wanted. Values of ``kinds`` are alternatives; all else is required together.
 
     Without kinds everything but tickets and events. ``thing`` is a name of a thing (a site's, a
-    link's id, a login, a ticket's number); ``who`` an account's name. Days are UTC, both included.
+    link's id, a login, the number of a ticket or event); ``who`` an account's name. Days are UTC,
+    both included.
     """
 
     kinds: tuple[str, ...] = ()
@@ -373,9 +375,9 @@ _NAMES: Final[Mapping[str, tuple[InstrumentedAttribute[int], InstrumentedAttribu
     "mail": (Mail.id, Mail.address),
     "mail stop": (MailStop.id, MailStop.address_key),
     "event source": (EventSource.id, EventSource.name),
+    "notice": (MaintenanceNotice.id, MaintenanceNotice.title),
 }
-"""Key and name of the things of each kind; tickets are named by their numbers, events by the ids
-that their sources gave them."""
+"""Key and name of the things of each kind; tickets and events are named by their numbers."""
 _MANY: Final = frozenset({TICKET, EVENT})
 """Kinds that are shown only when they are asked for: there are so many."""
 
@@ -387,7 +389,7 @@ def names_of(session: Session, things: Iterable[tuple[str, int]]) -> Mapping[tup
         wanted.setdefault(kind, set()).add(key)
     found: dict[tuple[str, int], str] = {}
     for kind, keys in wanted.items():
-        if kind == TICKET:
+        if kind in _MANY:
             found |= {(kind, key): str(key) for key in keys}
         elif kind == "secret":
             rows = session.execute(
@@ -398,9 +400,6 @@ def names_of(session: Session, things: Iterable[tuple[str, int]]) -> Mapping[tup
             found |= {(kind, row.id): row.login for row in rows}
         elif kind == MATCHING_RULE:
             found |= {(kind, key): f"version {key}" for key in keys}
-        elif kind == EVENT:
-            keyed = select(Event.id, Event.source_key).where(Event.id.in_(keys))
-            found |= {(kind, row.id): row.source_key for row in session.execute(keyed)}
         elif kind in _NAMES:
             key_of, name_of = _NAMES[kind]
             named = session.execute(select(key_of, name_of).where(key_of.in_(keys)))
@@ -416,10 +415,11 @@ def things_named(
     number = name.removeprefix("#")
     if number.isascii() and number.isdigit() and len(number) < 10:
         found[TICKET, int(number)] = None
+        found[EVENT, int(number)] = None
     for kind, (key_of, name_of) in _NAMES.items():
         named = select(key_of).where(name_of == name)
         found |= {(kind, key): None for key in session.scalars(named)}
-    # by source and id, as the index has it
+    # also by the source's own id; by source and id, as the index has it
     of_event = select(Event.id).where(
         Event.source_id.in_(select(EventSource.id)), Event.source_key == name
     )

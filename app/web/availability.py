@@ -47,19 +47,21 @@ class Shown:
     """The time that was not up, on a scale that all rows share."""
 
 
-@blueprint.get("/availability")
 @blueprint.get("/availability.csv", defaults={"kind": "csv"})
 @blueprint.get("/availability.xlsx", defaults={"kind": "xlsx"})
+@blueprint.get("/availability", defaults={"kind": ""})
 def page(kind: str = "") -> Any:
     """Availability per link and per site."""
     question = Question(request.args, per=("quarter", "half-year", "year", "month"))
     network = request.args.get("network", Network.LHCOPN if "network" not in request.args else "")
     if network not in ("", *Network):
+        question.problems.append(f"Network: choose {' or '.join(Network)}; shown is LHCOPN")
         network = Network.LHCOPN
     periods = _periods(question)
     site = (question.given("site") or [""])[0]
     figures = availability_of(db.session(), periods, now(), network=network, site=site)
     if kind:
+        question.require_whole()
         return as_file(_file(figures, periods), kind, _notes(figures))
     many = [figures.whole, *figures.sites, *figures.links]
     top = max((sum(share for _, share in _not_up(row.whole)) for row in many), default=0) or 1

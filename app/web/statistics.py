@@ -150,9 +150,9 @@ def page() -> str:
     )
 
 
-@blueprint.get("/tickets")
 @blueprint.get("/tickets.csv", defaults={"kind": "csv"})
 @blueprint.get("/tickets.xlsx", defaults={"kind": "xlsx"})
+@blueprint.get("/tickets", defaults={"kind": ""})
 def tickets(kind: str = "") -> Any:
     """How many tickets were created in each period, by one of their properties."""
     question = Question(request.args, by=BY)
@@ -161,6 +161,7 @@ def tickets(kind: str = "") -> Any:
     whole = figures.counts(periods)[0]
     rows = _restricted(figures.counts(periods, question.by), question) if question.by else []
     if kind:
+        question.require_whole()
         return as_file(_counts_file(periods, whole, rows, question), kind, _notes(figures))
     shown = _in_order(rows, question.by)
     named = [(_name(row.value, question.by), row) for row in shown[:ROWS]]
@@ -183,9 +184,9 @@ def tickets(kind: str = "") -> Any:
     )
 
 
-@blueprint.get("/times")
 @blueprint.get("/times.csv", defaults={"kind": "csv"})
 @blueprint.get("/times.xlsx", defaults={"kind": "xlsx"})
+@blueprint.get("/times", defaults={"kind": ""})
 def times(kind: str = "") -> Any:
     """GGUS's times by period, or by category or site; and the priorities at submission."""
     question = Question(request.args, by=BY_TIMES)
@@ -202,6 +203,7 @@ def times(kind: str = "") -> Any:
         ]
     priorities = figures.counts(periods, "priority")
     if kind:
+        question.require_whole()
         return as_file(_times_file(by_period, by_value, question), kind, _notes(figures))
     whole = sum(row.total for row in priorities)
     return render_template(
@@ -237,15 +239,16 @@ def times(kind: str = "") -> Any:
     )
 
 
-@blueprint.get("/long-standing")
 @blueprint.get("/long-standing.csv", defaults={"kind": "csv"})
 @blueprint.get("/long-standing.xlsx", defaults={"kind": "xlsx"})
+@blueprint.get("/long-standing", defaults={"kind": ""})
 def standing(kind: str = "") -> Any:
     """Open tickets that were created more than 30 days ago."""
     question = Question(request.args)
     figures = TicketFigures(db.session(), question.filter, now())
     found = figures.standing(10_000 if kind else STANDING)
     if kind:
+        question.require_whole()
         head = ("number", "title", "state", "responsible_site", "created", "age_days", "changed")
         rows: list[tuple[FileCell, ...]] = [
             (

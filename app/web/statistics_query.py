@@ -118,6 +118,11 @@ class Question:
             start = last.after(1 - most)
         return range_touching(self.kind, start.begin, last.end)
 
+    def require_whole(self) -> None:
+        """Raise ``Invalid`` where a part of the address was left out: a file does not say so."""
+        if self.problems:
+            raise Invalid("filter", "; ".join(self.problems))
+
     def file(self, kind: str) -> str:
         """The address of the same figures as a file."""
         query = self.url().partition("?")[2]

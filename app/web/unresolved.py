@@ -19,7 +19,7 @@ from app.services.unresolved import Decision, NameKind
 from app.web.forms import attach
 from app.web.htmx import go_to
 from app.web.login import acting, writer
-from app.web.unresolved_forms import AS_WRITTEN, AliasForm, NameForm, UnitForm
+from app.web.unresolved_forms import AS_REPORTED, AS_WRITTEN, AliasForm, NameForm, UnitForm
 
 blueprint = Blueprint("unresolved", __name__, url_prefix="/admin/unresolved")
 STEP: Final = 200
@@ -189,6 +189,7 @@ def _list_page(kind_word: str, page_word: str, unit_form: UnitForm | None = None
         "page": number,
         "more": not decided and number * unresolved.PAGE < found.total,
         "alias_form": AliasForm(formdata=None, why=AS_WRITTEN),
+        "as_reported": AS_REPORTED,
         "unit_form": unit_form or UnitForm(formdata=None),
     }
     status = 422 if unit_form is not None else 200
@@ -199,7 +200,8 @@ def _name_page(kind: NameKind, given: str, form: AliasForm | None = None) -> Res
     rows, actor = db.session(), acting()
     found = unresolved.unresolved_name(rows, actor, kind, given)
     if form is None:
-        form = AliasForm(formdata=None, kind=kind, name=given, why=AS_WRITTEN)
+        why = AS_WRITTEN if found.count else AS_REPORTED
+        form = AliasForm(formdata=None, kind=kind, name=given, why=why)
     page = render_template(
         "unresolved/name.html",
         item=found,

@@ -11,7 +11,8 @@ from app.services.unresolved import LONGEST_UNIT
 from app.web.forms import Choice, one_line, options, required
 
 AS_WRITTEN = "As written in tickets"
-"""The reason that is offered."""
+AS_REPORTED = "As reported in events"
+"""The reasons that are offered."""
 
 
 class NameForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped

@@ -257,6 +257,8 @@ def _pages(flask_app: Flask, scene: Scene) -> list[str]:
     for rule in flask_app.url_map.iter_rules():
         if "GET" not in (rule.methods or ()) or rule.endpoint in NO_PAGES:
             continue
+        if rule.rule.endswith((".csv", ".xlsx")):  # a file
+            continue
         if rule.endpoint.startswith(("sites.", "links.")) and rule.arguments:
             record = {"key": "DE-KIT"} if "key" in rule.arguments else {"name": LINK}
             found.append(urls.build(rule.endpoint, record))
@@ -279,8 +281,8 @@ def _pages(flask_app: Flask, scene: Scene) -> list[str]:
             token = stop_token(TEST_SECRET.encode(), 1, key)
             found.append(urls.build(rule.endpoint, {"token": token}))
             continue
-        assert rule.arguments <= {"number"}, f"say what {rule} takes"
-        numbers = [scene.ticket, scene.final] if rule.arguments else [None]
+        assert rule.arguments <= {"number", "kind"}, f"say what {rule} takes"
+        numbers = [scene.ticket, scene.final] if "number" in rule.arguments else [None]
         for number in numbers:
             if number == scene.final and rule.endpoint == "tickets.edit":
                 continue  # refused; looked at below

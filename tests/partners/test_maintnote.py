@@ -200,6 +200,10 @@ def deep(levels: int) -> bytes:
         b"Content-Type: message/rfc822\r\n\r\n" * 500,
         b"Subject: =?utf-8?b?!!!?=\r\nFrom: \xff\r\n\r\n\0\0",
         b"A" * MOST_BYTES,
+        b"Content-Type: text/plain; charset=punycode\r\n\r\nx-" + b"a" * 200_000,
+        b"Content-Type: text/plain" + b";a=b" * 200_000 + b"\r\n\r\nx",
+        b"Content-Type: text/plain" + b";\r\n a=b" * 200_000 + b"\r\n\r\nx",
+        b"Content-Disposition: attachment; filename*=punycode''x-" + b"a" * 90_000 + b"\r\n\r\nx",
     ],
     ids=lambda content: str(content[:30]),
 )

@@ -14,12 +14,14 @@ from sqlalchemy.orm import Session
 from app.database import writing
 from app.domain.access import Door, Kind, Writer
 from app.domain.errors import Forbidden
+from app.domain.events import read_event
 from app.domain.ticket_content import NewTicket
 from app.models import Change, ChangedField, FailedLogins, Refusal
 from app.services import audit
 from app.services.audit import AuditFilter, AuditPage, Position
 from app.services.changes import FieldChange, record_change
 from app.services.credentials import count_failed_login
+from app.services.events import EVENT, report_events
 from app.services.people import find_user, set_password, set_time_zone
 from app.services.refusals import Refusals
 from app.services.sites import change_site
@@ -239,3 +241,20 @@ def test_postgresql_refuses_to_empty_the_tables_as_well(session: Session, story:
     for table in ("changed_fields", "refusals", "failed_logins"):
         with pytest.raises(DatabaseError, match="only added"), writing(session):
             session.execute(text(f"TRUNCATE {table}"))
+
+
+def test_events_are_shown_when_they_are_asked_for(session: Session, cast: Cast) -> None:
+    texts = {"source": "probe", "source_id": "id of theirs", "site": "DE-KIT", "state": "down"}
+    with writing(session):
+        message = read_event(0, "event 0", {**texts, "start": "2013-03-06T10:00:00Z"})
+        report_events(session, writer(cast.operator), [message])
+    every = audit.changes_page(session, cast.admin, AuditFilter())
+    assert EVENT not in {row.thing.kind for row in every.rows}
+    assert ("event source", "probe") in {(row.thing.kind, row.thing.name) for row in every.rows}
+    for wanted in (
+        AuditFilter(kinds=(EVENT,)),
+        AuditFilter(kinds=(EVENT,), thing="1"),
+        AuditFilter(thing="id of theirs"),
+    ):
+        (row,) = audit.changes_page(session, cast.admin, wanted).rows
+        assert (row.thing.kind, row.thing.key, row.thing.name) == (EVENT, 1, "1")

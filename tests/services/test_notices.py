@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from app.services.notices import Result, take_in
 from app.services.ticket_fields import current_value
 from app.services.tickets import change_ticket, find_ticket, move_ticket
 from tests.cast import NOON, Cast, enter, writer
+from tests.harness.databases import open_engine
 
 SAMPLES = Path(__file__).parent.parent / "notices_sample"
 GRIDKA, PIC = "CERN-GRIDKA-LHCOPN-001", "CERN-PIC-LHCOPN-001"
@@ -332,3 +334,27 @@ def test_hostile_texts_are_texts(session: Session) -> None:
     ticket = the_ticket(session, cast)
     assert ticket.title.startswith("<script>alert(1)</script> =cmd()x")
     assert (len(ticket.title), ticket.title[-1]) == (255, "…")
+
+
+@pytest.mark.parametrize("order", ["as sent", "newest first"])
+def test_brought_in_by_many_at_once(database: str, session: Session, order: str) -> None:
+    """Each notice ten times from ten threads: one ticket, and the newest notice decides."""
+    cast = world(session)
+    contents = [sample(name) for name in ("new.ics", "new.eml", "update.ics", "done.ics")] * 10
+    if order == "newest first":
+        contents.reverse()
+    engine = open_engine(database)
+
+    def once(content: bytes) -> int | None:
+        with Session(engine) as own, writing(own):
+            (result,) = take_in(own, writer(cast.operator), read(content))
+            return result.ticket
+
+    with ThreadPoolExecutor(10) as pool:
+        numbers = set(pool.map(once, contents))
+    engine.dispose()
+    assert numbers == {1}
+    ticket = the_ticket(session, cast)
+    assert ticket.state == "solved"
+    assert ticket.window_start == datetime(2013, 3, 12, 22, tzinfo=UTC)
+    assert sum(counts_of(session).values()) == 3

@@ -180,6 +180,8 @@ def test_what_cannot_be_used_is_named_and_left_out(
     )
     for word in ("By:", "Per:", "From:", "To:", "State"):
         assert any(word in text for text in page.alerts), word
+    for file in ("tickets.csv?per=week", "times.xlsx?from=soon", "availability.csv?network=x"):
+        assert visit(cast.reader).get(f"/statistics/{file}").status_code in (400, 422)
     backwards = visit(cast.reader).get("/statistics/tickets?from=2013&to=2012").text
     assert "To is before From" in backwards
 

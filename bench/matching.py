@@ -1,0 +1,265 @@
+"""Matching: events with tickets, arrays in and pairs out, beside the plain search that it stands
+on; the database's part; and bringing in many events.
+
+The floor is a sort and a search (numpy's ``searchsorted``) for each of the two ends. It finds how
+many tickets of its link meet each event, and not which: what no join of intervals can do without.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from math import log
+from pathlib import Path
+from time import perf_counter
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.config import PROJECT, process_environment
+from app.database import writing
+from app.demo import demo_actors
+from app.domain.access import Door, Writer
+from app.domain.ticket_content import NewTicket
+from app.models import Link
+from app.services.matching import bring_up_to_date
+from app.services.tickets import open_ticket
+from app.statistics.frames import BY_LINK, DOWN, NOBODY, made
+from app.statistics.matching import match_events
+from app.statistics.overlaps import meeting
+from bench import places
+from bench.places import TITLES
+from bench.tables import print_table
+from tests.harness import run
+from tests.harness.databases import open_engine
+from tests.harness.server import test_settings
+
+SIZES: Final = (10_000, 100_000, 1_000_000)
+LINKS: Final = 500
+REPEATS: Final = 3
+GOAL: Final = 5.0
+"""Times of the floor that the join may take."""
+EXPONENT: Final = 1.2
+IMPORT_GOAL: Final = 20.0
+"""Seconds of bringing in 100,000 events."""
+_MINUTE: Final = 60_000_000
+_DAY: Final = 1440 * _MINUTE
+_YEARS: Final = 3650 * _DAY
+_BEGIN: Final = 1_325_376_000_000_000
+"""2012-01-01, in microseconds since 1970."""
+_SEED: Final = 2013
+_MEASURED: Final = """
+import resource, subprocess, sys
+subprocess.run([sys.executable, "-m", "flask", *sys.argv[1:]], check=True)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+"""A process between: a child's memory begins with what its parent had, and this one has little."""
+Numbers = npt.NDArray[np.int64]
+Lot = tuple[Numbers, Numbers, Numbers]
+"""Link, start and end of each interval."""
+
+
+def intervals(count: int, *, long_ones: bool) -> tuple[Lot, Lot]:
+    """As many events as tickets, over ten years on all links; of the tickets perhaps 1 % are open
+    for 60 days."""
+    rng = np.random.default_rng(_SEED)
+
+    def lot(longest: int) -> Lot:
+        start = _BEGIN + rng.integers(0, _YEARS, count)
+        return rng.integers(0, LINKS, count), start, start + rng.integers(_MINUTE, longest, count)
+
+    events, tickets = lot(12 * 60 * _MINUTE), lot(2 * _DAY)
+    if long_ones:
+        at = rng.choice(count, count // 100, replace=False)
+        tickets[2][at] = tickets[1][at] + 60 * _DAY
+    return events, tickets
+
+
+def measure_arrays(sizes: Sequence[int]) -> None:
+    """Print the join and the whole matching of several sizes, with the floor beside them."""
+    rows = []
+    for long_ones in (False, True):
+        joins: list[float] = []
+        for size in sizes:
+            events, tickets = intervals(size, long_ones=long_ones)
+            floor = _best(lambda e=events, t=tickets: _floor(e, t))  # type: ignore[misc]
+            join = _best(lambda e=events, t=tickets: meeting(*e, *t))  # type: ignore[misc]
+            frames = _frames(events, tickets)
+            whole = _best(lambda f=frames: match_events(*f, now=_BEGIN + _YEARS))  # type: ignore[misc]
+            pairs = len(meeting(*events, *tickets)[0])
+            joins.append(join)
+            times = f"{join / floor:.1f}"
+            rows.append(
+                (
+                    f"{size:,}" + (", 1 % open 60 days" if long_ones else ""),
+                    f"{floor * 1000:,.0f}",
+                    f"{join * 1000:,.0f}",
+                    times if join / floor <= GOAL else f"**{times}**",
+                    f"{whole * 1000:,.0f}",
+                    f"{pairs:,}",
+                )
+            )
+        if len(sizes) > 1:
+            grown = log(joins[-1] / joins[0]) / log(sizes[-1] / sizes[0])
+            shown = f"{grown:.2f}" if grown <= EXPONENT else f"**{grown:.2f}**"
+            rows.append(("exponent of the join", "", shown, "", "", ""))
+    print_table(
+        f"Matching on {LINKS} links, milliseconds, best of {REPEATS} (bold: over {GOAL:.0f} times"
+        f" the floor, or an exponent over {EXPONENT})",
+        ("events and tickets", "floor", "join", "times", "whole matching", "pairs"),
+        rows,
+    )
+
+
+def _best(work: Callable[[], object]) -> float:
+    times = []
+    for _ in range(REPEATS):
+        began = perf_counter()
+        work()
+        times.append(perf_counter() - began)
+    return min(times)
+
+
+def _floor(events: Lot, tickets: Lot) -> int:
+    """How many tickets meet the events: those that began before each ends, less those that ended
+    before it began."""
+    room = _YEARS + 400 * _DAY
+    low = [group * room + start - _BEGIN for group, start, _ in (events, tickets)]
+    high = [group * room + end - _BEGIN for group, _, end in (events, tickets)]
+    begun = np.searchsorted(np.sort(low[1]), high[0], "right")
+    ended = np.searchsorted(np.sort(high[1]), low[0], "left")
+    return int((begun - ended).sum())
+
+
+def _frames(events: Lot, tickets: Lot) -> tuple[pd.DataFrame, ...]:
+    """The same as what the whole matching takes, with one rule and no decisions by hand."""
+    count, zeros = len(events[0]), np.zeros(LINKS, np.int64)
+    things = made(
+        {
+            "thing": np.arange(LINKS),
+            "is_link": np.ones(LINKS, np.bool_),
+            "valid_from": zeros,
+            "valid_until": zeros + 2**62,
+            **{name: zeros + at for at, name in enumerate(("a", "b"))},
+            **dict.fromkeys(("a_from", "b_from"), zeros),
+            **dict.fromkeys(("a_until", "b_until"), zeros + 2**62),
+        }
+    )
+    reported = made(
+        {
+            "id": np.arange(count),
+            "thing": events[0],
+            "start": events[1],
+            "end": events[2],
+            "state": np.full(count, DOWN),
+        }
+    )
+    own = np.zeros(count, np.int64)
+    evidence = made(
+        {
+            "ticket": np.arange(count),
+            "thing": tickets[0],
+            "start": tickets[1],
+            "end": tickets[2],
+            "how": own + BY_LINK,
+            "site": own + NOBODY,
+            "from": own,
+            "until": own + 2**62,
+            "offset": own,
+            "maintenance": np.zeros(count, np.bool_),
+        }
+    )
+    rules = made(
+        {
+            "version": np.array([1]),
+            "valid_from": np.array([0]),
+            "gap": np.array([10 * _MINUTE]),
+            "minimal": np.array([60 * _MINUTE]),
+            "tolerance": np.array([60 * _MINUTE]),
+        }
+    )
+    nothing = np.zeros(0, np.int64)
+    decisions = made(
+        {
+            "event": nothing,
+            "ticket": nothing,
+            "linked": np.zeros(0, np.bool_),
+            "order": nothing,
+            "maintenance": np.zeros(0, np.bool_),
+        }
+    )
+    return reported, things, evidence, decisions, rules
+
+
+def measure_database(kind: str, tickets: int, events: int) -> None:
+    """Print how long a file of events takes to come in, and its matching with what is there."""
+    rows = []
+    with places.filled(kind, tickets, f"matching{tickets}") as place:
+        engine = open_engine(place.url)
+        with Session(engine) as session:
+            always = select(Link.name).where(Link.valid_from.is_(None), Link.valid_until.is_(None))
+            links = list(session.scalars(always.order_by(Link.name)))
+            session.rollback()
+        file = run.folder() / "events.csv"
+        write_events(file, events, links, datetime.now(UTC))
+        began = perf_counter()
+        done = subprocess.run(
+            [sys.executable, "-c", _MEASURED, "events", "import", str(file)],
+            cwd=PROJECT,
+            env={**os.environ, **process_environment(test_settings(place.url))},
+            capture_output=True,
+            check=True,
+        )
+        took = perf_counter() - began
+        shown = f"{took:.1f} s" if took <= IMPORT_GOAL * events / 100_000 else f"**{took:.1f} s**"
+        rows.append((f"import of {events:,} events by the command", shown))
+        memory = int(done.stdout.split()[-1]) / 1024
+        rows.append(("most memory of the command", f"{memory:,.0f} MiB"))
+        with Session(engine) as session:
+            rows.append(("matching of all of them", f"{work_in(session):.1f} s"))
+            by = Writer(demo_actors(session)["operator"], Door.PORTAL, datetime.now(UTC))
+            session.rollback()
+            with writing(session):
+                open_ticket(session, by, NewTicket(title="Measured", links=(links[0],)))
+            rows.append(("after one new ticket", f"{work_in(session) * 1000:,.0f} ms"))
+        engine.dispose()
+        file.unlink()
+    print_table(
+        f"{TITLES[kind]}, {tickets:,} tickets, {len(links)} links (bold: over the goal)",
+        ("what", "time"),
+        rows,
+    )
+
+
+def write_events(file: Path, count: int, links: Sequence[str], now: datetime) -> None:
+    """A CSV of events over the last ten years, each of its own id."""
+    rng = np.random.default_rng(_SEED)
+    starts = rng.integers(2 * 1440, 3650 * 1440, count)
+    lengths = np.minimum(rng.exponential(90, count).astype(np.int64) + 1, 1440)
+    which = rng.integers(0, len(links), count)
+    with file.open("w", encoding="utf-8") as out:
+        out.write("source,source_id,link,state,start,end\n")
+        for at in range(count):
+            start = now - timedelta(minutes=int(starts[at]))
+            end = start + timedelta(minutes=int(lengths[at]))
+            out.write(
+                f"bench,{at},{links[which[at]]},down,{start:%Y-%m-%dT%H:%M:%SZ},"
+                f"{end:%Y-%m-%dT%H:%M:%SZ}\n"
+            )
+
+
+def work_in(session: Session) -> float:
+    """Seconds until nothing is stale."""
+    began = perf_counter()
+    while True:
+        with writing(session):
+            left = bring_up_to_date(session, datetime.now(UTC))
+        if not left.stale and not left.pending:
+            return perf_counter() - began

@@ -1,0 +1,69 @@
+"""``flask events source``: what a person types, what is stored, and how it fails."""
+
+from __future__ import annotations
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.models import EventSource
+from app.services.changes import changes_of
+from app.services.event_sources import labels_of
+from app.services.events import SOURCE
+
+SET = ["events", "source", "set", "noc"]
+
+
+def ran(app: Flask, *arguments: str) -> tuple[int, str]:
+    result = app.test_cli_runner().invoke(args=list(arguments))
+    return result.exit_code, result.output
+
+
+def test_a_source_is_made_changed_and_listed(app: Flask, session: Session) -> None:
+    assert ran(app, *SET, "--link-label", "circuit", "--state", "Flapping=degraded")[0] == 0
+    assert ran(app, *SET, "--site-label", "ort")[0] == 0
+    assert ran(app, *SET, "--site-label", "ort")[0] == 0
+    labels = labels_of(session, "noc")
+    assert (labels.link, labels.site, labels.state) == ("circuit", "ort", "state")
+    assert labels.words == {"flapping": "degraded"}
+    source = session.scalars(select(EventSource)).one()
+    assert source.version == 2
+    assert [
+        [(item.field, item.old, item.new) for item in change.fields]
+        for change in changes_of(session, SOURCE, source.id)
+    ] == [
+        [
+            ("name", None, "noc"),
+            ("kind", None, "alertmanager"),
+            ("link_label", "link", "circuit"),
+            ("state_words", None, "flapping=degraded"),
+        ],
+        [("site_label", "site", "ort")],
+    ]
+    session.rollback()
+    code, listed = ran(app, "events", "source", "list")
+    assert code == 0
+    for word in ("noc", "alertmanager", "circuit, ort, state, layer", "flapping=degraded", "never"):
+        assert word in listed
+    assert ran(app, *SET, "--usual-states")[0] == 0
+    assert labels_of(session, "noc").words == {}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--state", "down"], "WORD=STATE"),
+        (["--state", "x=up"], "down, degraded, unmonitored"),
+        (["--state", "x=down", "--usual-states"], "not both"),
+        (["--link-label", " "], "A label has a name"),
+    ],
+)
+def test_what_cannot_be_set_is_one_line(
+    app: Flask, session: Session, arguments: list[str], told: str
+) -> None:
+    code, output = ran(app, *SET, *arguments)
+    assert code != 0
+    assert told in output
+    assert len(output.strip().splitlines()) == 1
+    assert session.scalars(select(EventSource)).all() == []
