@@ -33,7 +33,7 @@ from app.services.duties import (
 )
 from app.services.registry import all_sites
 from app.web.duty_query import STATE_WORDS, DutyQuery
-from app.web.freshness import fresh_figures
+from app.web.freshness import FILE, fresh_figures
 from app.web.login import acting
 from app.web.times import iso, length, now
 
@@ -84,7 +84,7 @@ def listing() -> Response:
 @blueprint.get("/duty.csv")
 def download() -> Response:
     """The same as CSV, without any cap."""
-    fresh_figures()
+    fresh_figures(FILE)
     rows = db.session()
     query = DutyQuery(rows, request.args, judged_rules(rows, now()))
     if query.problems:

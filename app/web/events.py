@@ -31,7 +31,7 @@ from app.services.listed_events import (
 from app.streamed import mark_streamed
 from app.web.choices import choices
 from app.web.event_query import ALLOWED, DETECTED, REPORTED, EventQuery, Tab
-from app.web.freshness import fresh_figures
+from app.web.freshness import FILE, fresh_figures
 from app.web.htmx import fragment_target, page_or_fragment, wants_fragment
 from app.web.login import acting
 from app.web.times import now
@@ -127,7 +127,7 @@ def download() -> Response:
     wanted = query.filter()
     kind = _LISTS[DETECTED] if query.view == DETECTED else Reported(whole=True)
     if query.view == DETECTED:
-        fresh_figures()
+        fresh_figures(FILE)
     rows = db.session()
     statement = kind.query(rows, wanted, now())
     rows.rollback()  # a long reading needs no second connection

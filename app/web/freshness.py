@@ -6,7 +6,7 @@ changed that a worker has to do it. The page then tells of when its figures are.
 
 from __future__ import annotations
 
-from time import monotonic
+from time import monotonic, sleep
 from typing import Final
 
 from flask import g
@@ -24,34 +24,41 @@ from app.services.matching import (
 )
 from app.web.times import now
 
-_SECONDS: Final = 0.3
-"""How long a page works before it shows what stands."""
+PAGE: Final = 0.3
+"""Seconds that a page works, or waits for who works already, before it shows what stands."""
+FILE: Final = 3.0
+"""The same for a file: what reads it asks once, and no note in it tells that it is behind."""
+_LOOK: Final = 0.02
 
 
-def fresh_figures() -> Freshness:
+def fresh_figures(patience: float = PAGE) -> Freshness:
     """Bring the figures up to date where that is little work; how they stand. Once a request."""
     if "figures" not in g:
-        g.figures = _brought_up(db.session())
+        g.figures = _brought_up(db.session(), patience)
     found: Freshness = g.figures
     return found
 
 
-def _brought_up(rows: Session) -> Freshness:
+def _brought_up(rows: Session, patience: float) -> Freshness:
     state, moment = freshness(rows), now()
-    if state.pending > MOST_PENDING:
+    is_much = state.pending > MOST_PENDING
+    if not is_much:
+        # also where nothing was written: an event that goes on begins to count by itself
+        wanted = pending(rows, moment)
+        if wanted.is_empty and state.computed_at is not None:
+            return Freshness(state.computed_at)
+        is_much = len(wanted.things) + wanted.stale > 2 * AT_ONCE
+    if is_much and patience <= PAGE:
         return state
-    # also where nothing was written: an event that goes on begins to count by itself
-    wanted = pending(rows, moment)
-    if wanted.is_empty and state.computed_at is not None:
-        return Freshness(state.computed_at)
-    if len(wanted.things) + wanted.stale > 2 * AT_ONCE:
-        return state
-    began = monotonic()
-    while monotonic() - began < _SECONDS:
-        with writing_if_free(rows) as free:
-            if not free:  # a page does not wait for others
-                break
-            state = bring_up_to_date(rows, moment, waits=False)
-        if state.is_fresh:
-            break
-    return state
+    began, free = monotonic(), False
+    while True:
+        if not is_much:  # else a worker does it
+            with writing_if_free(rows) as free:
+                if free:
+                    state = bring_up_to_date(rows, moment, waits=False)
+        if state.is_fresh or monotonic() - began >= patience:
+            return state
+        if not free or state.pending:  # another works at it, or writes: it is soon done
+            sleep(_LOOK)
+            rows.rollback()
+            state = freshness(rows)

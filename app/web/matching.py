@@ -21,7 +21,7 @@ from app.services.matching_rules import rules_in_order
 from app.services.matching_tables import MatchingTable, TableRow, matching_table
 from app.statistics.per_t1 import Cell
 from app.web.event_links import NO_T1, events_url
-from app.web.freshness import fresh_figures
+from app.web.freshness import FILE, fresh_figures
 from app.web.times import now
 
 blueprint = Blueprint("matching", __name__, url_prefix="/statistics")
@@ -157,7 +157,7 @@ def download() -> Response:
     asked, moment = Question(request.args), now()
     if asked.problems:
         raise Invalid("filter", "; ".join(asked.problems))
-    fresh_figures()
+    fresh_figures(FILE)
     written = io.StringIO()
     lines = csv.writer(written)
     lines.writerow(COLUMNS)

@@ -22,7 +22,7 @@ from app.models import Site
 from app.services.duties import WHOLE, Asked, JudgedRule, WhatIf, judged_rules, what_if
 from app.services.matching_tables import first_seen, has_no_data
 from app.services.registry import all_sites
-from app.web.freshness import fresh_figures
+from app.web.freshness import FILE, fresh_figures
 from app.web.times import now
 
 blueprint = Blueprint("what_if", __name__)
@@ -136,7 +136,7 @@ def page() -> Response:
 def download() -> Response:
     """The same numbers: a row per rule, site and quarter, and TOTAL per rule and quarter; where
     there is no data the numbers are empty."""
-    fresh_figures()
+    fresh_figures(FILE)
     asked = Question(request.args, judged_rules(db.session(), now()))
     if asked.problems:
         raise Invalid("filter", "; ".join(asked.problems))

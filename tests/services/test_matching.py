@@ -206,3 +206,10 @@ def test_the_work_is_done_in_parts_and_only_once(session: Session) -> None:
     with writing(session):
         bring_up_to_date(session, NOON + timedelta(hours=1), everything=True)
     assert [one.computed_at for one in detected(session)] == before, "what stands is kept"
+
+
+def test_an_end_by_a_clock_that_is_ahead_counts(session: Session) -> None:
+    cast = enter(session)
+    report(session, cast, "6 11:02", "6 12:02", now=NOON)
+    worked_in(session, NOON)
+    assert detected(session)[0].is_counted, "exactly 60 minutes, and it never changes again"

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
+import threading
 
 import pytest
 from sqlalchemy.orm import Session
 
-from app.services.matching import freshness
+from app.database import writing
+from app.services.matching import freshness, hold_still
 from tests.cast import Cast
+from tests.harness.databases import open_engine
 from tests.services.matching_world import LINK, report, ticket, why
 from tests.web.conftest import Enter
 from tests.web.visitor import PageReader
@@ -51,6 +54,29 @@ def test_the_file_holds_what_was_counted(
         ["ES-PIC", "2013-Q1", "0", "0"],
         ["TOTAL", "2013-Q1", "2", "1"],
     ]
+
+
+def test_the_file_waits_a_moment_for_who_works_already(
+    session: Session, database: str, cast: Cast, visit: Enter, told: None
+) -> None:
+    held, release = threading.Event(), threading.Event()
+
+    def work() -> None:
+        engine = open_engine(database)
+        with Session(engine) as own, writing(own):
+            hold_still(own)
+            held.set()
+            release.wait(10)
+        engine.dispose()
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    assert held.wait(10)
+    session.rollback()
+    threading.Timer(0.6, release.set).start()
+    answer = visit(cast.reader).get("/statistics/matching.csv?from=2013-Q1&to=2013-Q1")
+    worker.join()
+    assert rows_of(answer.text)[-1] == ["TOTAL", "2013-Q1", "2", "1"]
 
 
 def test_the_page_shows_the_same_and_leads_to_the_rows(
