@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, cast
 
-from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy import ColumnElement, Table, and_, bindparam, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.domain.matching import SHIFT_SLACK, SHIFTS, How, MatchingRule
@@ -33,6 +33,17 @@ from app.statistics.documenting import decide, pairs_of
 _DETECTED: Final = ("id", "thing", "start", "end", "rule")
 _MEMBERS: Final = ("event", "detected")
 _STRENGTH: Final = tuple(How)
+_table = cast(Table, DetectedEvent.__table__)
+_MARK: Final = (
+    update(_table)
+    .where(_table.c.id == bindparam("which"))
+    .values(
+        is_documented=bindparam("is"),
+        is_maintenance=bindparam("as"),
+        how=bindparam("so"),
+        computed_at=bindparam("now"),
+    )
+)
 _START, _END, _OFFSET = (frames.EVIDENCE.index(name) for name in ("start", "end", "offset"))
 
 
@@ -143,7 +154,7 @@ def _detected(
 
 def _mark(session: Session, ids: Collection[int], now: datetime) -> set[int]:
     """Say of these events anew whether and how they are documented; those of which it differs."""
-    differs = set()
+    differs: set[int] = set()
     for some in parts_of(sorted(ids)):
         found: dict[int, tuple[bool, bool, str]] = dict.fromkeys(some, (False, False, How.NONE))
         rows = session.execute(
@@ -163,18 +174,14 @@ def _mark(session: Session, ids: Collection[int], now: datetime) -> set[int]:
                 DetectedEvent.how,
             ).where(DetectedEvent.id.in_(some))
         ).all()
-        for number, *was in kept:
-            documented, maintenance, how = found[number]
-            if was != [documented, maintenance, how]:
-                differs.add(number)
-                session.execute(
-                    update(DetectedEvent)
-                    .where(DetectedEvent.id == number)
-                    .values(
-                        is_documented=documented,
-                        is_maintenance=maintenance,
-                        how=str(how),
-                        computed_at=now,
-                    )
-                )
+        new = {row.id: found[row.id] for row in kept if tuple(row[1:]) != found[row.id]}
+        if new:
+            session.connection().execute(
+                _MARK,
+                [
+                    {"which": one, "is": flag, "as": maintenance, "so": str(how), "now": now}
+                    for one, (flag, maintenance, how) in new.items()
+                ],
+            )
+        differs |= new.keys()
     return differs

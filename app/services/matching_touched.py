@@ -56,8 +56,13 @@ class Span:
     ends: int
 
     def of(self, *kinds: str) -> Any:
-        """The condition that a change is one of them."""
-        return and_(Change.kind.in_(kinds), Change.id > self.begins, Change.id <= self.ends)
+        """The condition that a change is one of them.
+
+        By its id, of which there are few: an index of kinds holds all changes that ever were, and
+        SQLite would walk through it. An expression is in no index.
+        """
+        kind = Change.kind + ""
+        return and_(kind.in_(kinds), Change.id > self.begins, Change.id <= self.ends)
 
 
 @dataclass(frozen=True)
@@ -75,7 +80,10 @@ class Touched:
 def touched_things(session: Session, span: Span, now: datetime) -> Touched:
     """The links and sites, among those that have events, whose matching these changes may alter;
     and those of which an open event begins to count at ``now`` or did before."""
-    ripe = select(DetectedEvent.link_id).where(DetectedEvent.counts_at <= now).distinct()
+    # not distinct: SQLite would walk through an index of all links for that
+    ripe = select(DetectedEvent.link_id).where(
+        DetectedEvent.counts_at.is_not(None), DetectedEvent.counts_at <= now
+    )
     if span.begins == span.ends:
         return Touched(_links(session.scalars(ripe)))
     everything = select(Change.id).where(span.of(MATCHING_RULE)).limit(1)
