@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
-from app.models import Change, Duty, Event, Link, StaleMatching
+from app.models import Change, ChangedField, Duty, Event, Link, StaleMatching
 from app.services.duty_results import reckon_duties, registry_facts, ripe_links
 from app.services.duty_rules import DUTY_RULE
 from app.services.lhc_calendar import LHC_PERIOD
@@ -27,6 +27,8 @@ DUTY: Final = "duty"
 """The kind of a link whose duties are stale."""
 _INSERT: Final[Mapping[str, Any]] = {"sqlite": sqlite_insert, "postgresql": postgresql_insert}
 _RIPE_AT_ONCE: Final = 100
+_WHERE: Final = frozenset({"end_a", "end_b", "backs_up"})
+"""Fields of a link, as the change log names them, that say of which T1s it is a way."""
 
 
 class KeptDuties:
@@ -37,6 +39,14 @@ class KeptDuties:
         which an event that goes on is due by now, or is so no more."""
         everything = select(func.count()).where(span.of(DUTY_RULE, LHC_PERIOD))
         if session.scalar(everything):
+            return {(DUTY, one) for one in _with_events(session, None)}
+        moved = (
+            select(Change.id)
+            .join(ChangedField, ChangedField.change_id == Change.id)
+            .where(span.of(LINK), Change.version > 1, ChangedField.field.in_(_WHERE))
+        )
+        if session.scalar(moved.limit(1)) is not None:
+            # the T1 that it left may be cut off without it; the registry knows it no more
             return {(DUTY, one) for one in _with_events(session, None)}
         found = ripe_links(session, now, _RIPE_AT_ONCE)
         links = set(session.scalars(select(Change.thing_id).where(span.of(LINK)).distinct()))
@@ -50,13 +60,16 @@ class KeptDuties:
         return {(DUTY, one) for one in _with_events(session, found)} if found else set()
 
     def follow(self, session: Session, thing: Thing, reckoned: Reckoned, now: datetime) -> None:
-        """The events of a link were matched anew: note its duties as stale."""
+        """The events of a link were matched anew: note its duties as stale, and those of the links
+        that its events left."""
         kind, link = thing
+        links = set(reckoned.taken_from)
         if kind == "link" and (reckoned.changed or reckoned.gone):
+            links.add(link)
+        if links:
             session.execute(
-                _INSERT[session.get_bind().dialect.name](StaleMatching)
-                .values(kind=DUTY, thing_id=link)
-                .on_conflict_do_nothing()
+                _INSERT[session.get_bind().dialect.name](StaleMatching).on_conflict_do_nothing(),
+                [{"kind": DUTY, "thing_id": one} for one in sorted(links)],
             )
 
     def settle(self, session: Session, now: datetime, most: int) -> None:

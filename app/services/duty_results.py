@@ -170,9 +170,25 @@ def reckon_duties(session: Session, links: Collection[int], now: datetime) -> No
     judgement = judgement_at(session, now)
     registry = judgement.registry
     wanted = {key for key in links if key in registry.links}
-    wanted |= _settle_losses(session, judgement, registry.t1s_at(wanted))
+    t1s = registry.t1s_at(wanted) | _cut_off_with(session, wanted)
+    wanted |= _settle_losses(session, judgement, t1s)
     for part in _parts(sorted(wanted), LINKS_AT_ONCE):
         _settle_links(session, judgement, part)
+
+
+def _cut_off_with(session: Session, links: Collection[int]) -> set[int]:
+    """The sites of which a loss is kept for which events of these links answer: also those that are
+    no T1 any more, or that no link reaches."""
+    found: set[int] = set()
+    for part in _parts(sorted(links)):
+        found |= set(
+            session.scalars(
+                select(ServiceLoss.site_id)
+                .join(Event, Event.id == ServiceLoss.event_id)
+                .where(Event.link_id.in_(part))
+            )
+        )
+    return found
 
 
 def judgement_at(session: Session, now: datetime) -> _Judgement:

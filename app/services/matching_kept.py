@@ -51,6 +51,9 @@ class Reckoned:
 
     changed: frozenset[int]
     gone: frozenset[int]
+    taken_from: frozenset[int] = frozenset()
+    """Links from which it took events that stood there until now: nothing of them is left there for
+    a later reckoning to find gone."""
 
 
 def reckon(
@@ -249,6 +252,7 @@ def _keep(
     pairs_on = [row for key, row in pairs.items() if old_pairs.get(key) != row]
 
     # an event that came from another link may still stand there under the same id
+    taken_from = _links_of(session, new)
     _forget(session, [one for one, _ in new_members] + left, new)
     delete_pairs(session, pairs_off)
     _forget(session, (), gone)
@@ -274,7 +278,19 @@ def _keep(
     insert_rows(session, EventTicket, PAIR_COLUMNS, pairs_on)
     touched = {key[0] for key in pairs_off} | {row[0] for row in pairs_on}
     changed = new | differs | {one for _, one in new_members} | (touched - gone)
-    return Reckoned(frozenset(changed), frozenset(gone))
+    return Reckoned(frozenset(changed), frozenset(gone), taken_from)
+
+
+def _links_of(session: Session, detected: Iterable[int]) -> frozenset[int]:
+    """The links at which these detected events stand."""
+    found: set[int] = set()
+    for some in parts_of([*detected]):
+        found |= {
+            link
+            for link in session.scalars(select(_detected.c.link_id).where(_detected.c.id.in_(some)))
+            if link is not None
+        }
+    return frozenset(found)
 
 
 def _differs(old: tuple[Any, ...], new: tuple[Any, ...]) -> bool:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from app.domain.access import Actor
 from app.domain.errors import NotFound
+from app.domain.notices import Outcome
 from app.models import MaintenanceNotice
 
 PAGE: Final = 50
@@ -21,6 +22,12 @@ def counts_of(session: Session) -> Mapping[str, int]:
         select(MaintenanceNotice.state, func.count()).group_by(MaintenanceNotice.state)
     )
     return {row[0]: row[1] for row in rows}
+
+
+def count_to_read(session: Session) -> int:
+    """How many wait for a person."""
+    query = select(func.count()).where(MaintenanceNotice.state == Outcome.TO_READ)
+    return session.scalar(query) or 0
 
 
 def list_notices(

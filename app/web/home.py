@@ -12,6 +12,7 @@ from flask import Blueprint, render_template, url_for
 from app.domain.access import Actor, Role, refusal_to_create
 from app.domain.calendar import midnight
 from app.domain.desk import DAYS_TO_TAKE, Desk
+from app.domain.notices import Outcome
 from app.domain.reminders import DAYS_BETWEEN
 from app.domain.tickets import OPEN_STATES
 from app.extensions import db
@@ -31,6 +32,7 @@ from app.services.home import (
 )
 from app.services.mails import FAILED, count_by_state
 from app.services.matching import Freshness
+from app.services.notice_lists import count_to_read
 from app.services.registry import all_sites
 from app.services.ticket_lists import TicketFilter
 from app.services.workers import worker_state
@@ -270,9 +272,11 @@ def _figures(actor: Actor) -> Sequence[Figure]:
 
 @dataclass(frozen=True)
 class Running:
-    """What keeps the portal's own work going: mails that failed, and workers."""
+    """What keeps the portal's own work going: mails that failed, notices that it could not read,
+    and workers."""
 
     failed_mails: Figure
+    notices: Figure
     no_worker: str
     """What to do about it where no worker lives, else ""."""
 
@@ -286,7 +290,13 @@ def _running() -> Running:
         if workers.silent_minutes is not None:
             words += f", since {workers.silent_minutes} min"
     figure = Figure("failed mails", failed, url_for("mails.listing", state="failed"))
-    return Running(figure, words)
+    number = count_to_read(db.session())
+    notices = Figure(
+        f"maintenance notice{'' if number == 1 else 's'} to read",
+        number,
+        url_for("notices.listing", state=Outcome.TO_READ),
+    )
+    return Running(figure, notices, words)
 
 
 def _duties(actor: Actor) -> Sequence[Figure]:

@@ -11,6 +11,7 @@ import random
 import socket
 from datetime import datetime, timedelta
 from time import monotonic
+from typing import Final
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -66,22 +67,30 @@ class Life:
             workers.dismiss_worker(session, self._worker, self._context.now())
 
 
+_AGAIN: Final = timedelta(seconds=20)
+"""After so long listeners are called without a change: what an event that goes on means for figures
+changes with the time alone, and what a command that was killed left is done."""
+
+
 class Listening:
     """Notices that the change log has grown, and tells the listeners."""
 
     def __init__(self, context: Context, worker: str) -> None:
         self._context, self._worker = context, worker
         self._heard: int | None = None
+        self._called_at: datetime | None = None
         self._failures = 0
         self._not_before = 0.0
 
     def step(self) -> bool:
-        """Call each listener if there is a change that they were not told of."""
+        """Call each listener if there is a change that they were not told of, or it is long ago."""
         if monotonic() < self._not_before:
             return False
+        now = self._context.now()
         with self._context.reading() as session:
             newest = session.scalar(select(func.max(Change.id))) or 0
-        if newest == self._heard:
+        is_late = self._called_at is None or now - self._called_at >= _AGAIN
+        if newest == self._heard and not is_late:
             return False
         for listener in LISTENERS:
             try:
@@ -99,7 +108,7 @@ class Listening:
         if self._failures:
             self._failures = 0
             self._note_trouble("")
-        self._heard = newest
+        self._heard, self._called_at = newest, now
         return True
 
     def _note_trouble(self, reason: str) -> None:

@@ -41,8 +41,9 @@ from app.services.duty_rules import (
 )
 from app.services.lhc_calendar import add_period, change_period, remove_period
 from app.services.links import change_link, create_link
-from app.services.matching import note_between
+from app.services.matching import bring_up_to_date, note_between
 from app.services.matching_by_hand import link_by_hand
+from app.services.sites import change_site
 from tests.cast import NOON, Cast, enter, writer
 from tests.services.matching_world import LINK, at, report, ticket, worked_in
 
@@ -348,6 +349,56 @@ def test_only_admins_change_rules_and_the_calendar(session: Session) -> None:
             compose_rule(session, writer(actor), "Mine", "", R2009)
         with pytest.raises(Forbidden), writing(session):
             add_period(session, writer(actor), SEASON)
+
+
+def test_an_event_that_moves_leaves_nothing_though_its_new_link_is_reckoned_first(
+    session: Session,
+) -> None:
+    cast = enter(session)
+    report(session, cast, "5 10:00", "5 12:00", source_id="x", link="CERN-PIC-LHCOPN-001")
+    worked_in(session)
+    report(session, cast, "5 10:00", "5 12:00", source_id="x", link=LINK)
+    for _ in range(4):  # link by link, as a worker does it
+        with writing(session):
+            bring_up_to_date(session, NOON, most=1)
+    assert [row.responsible for row in due(session)] == ["DE-KIT"]
+    of_kit = session.scalars(select(Link.id).where(Link.name == LINK)).one()
+    assert set(session.scalars(select(DutySum.link_id))) == {of_kit}
+
+
+def test_a_site_that_is_no_t1_any_more_was_never_cut_off(session: Session) -> None:
+    cast = enter(session)
+    report(session, cast, "5 10:00", "5 12:00")
+    worked_in(session)
+    assert len(session.scalars(select(ServiceLoss)).all()) == 1
+    with writing(session):
+        change_site(
+            session,
+            writer(cast.admin),
+            "DE-KIT",
+            {"tier": None, "tier_since": None},
+            why="So it is",
+        )
+    worked_in(session)
+    assert not session.scalars(select(ServiceLoss)).all()
+
+
+def test_a_link_that_ends_elsewhere_now_cuts_off_the_t1_that_it_left(session: Session) -> None:
+    cast = enter(session)
+    second = "CERN-GRIDKA-LHCOPN-002"
+    with writing(session):
+        create_link(
+            session,
+            writer(cast.admin),
+            {"name": second, "network": "LHCOPN", "end_a": "CH-CERN", "end_b": "DE-KIT"},
+        )
+    report(session, cast, "5 10:00", "5 12:00")
+    worked_in(session)
+    assert not session.scalars(select(ServiceLoss)).all(), "the second one was up"
+    with writing(session):
+        change_link(session, writer(cast.admin), second, {"end_b": "ES-PIC"})
+    worked_in(session)
+    assert len(session.scalars(select(ServiceLoss)).all()) == 1
 
 
 def kept(session: Session) -> tuple[list[Any], ...]:

@@ -63,6 +63,9 @@ def test_what_cannot_be_read_becomes_a_ticket_by_hand(
     visitor = visit(cast.operator)
     page = visitor.read("/notices/1")
     assert "Loss of connectivity for up to 30 minutes" in page.text
+    told = ("/notices?state=to+read", "1 maintenance notice to read")
+    assert told in visitor.read("/").links
+    assert told not in visit(cast.kit).read("/").links
     form = page.form("/notices/1/ticket")
     assert form.values("title") == ["Scheduled maintenance: PIC access line"]
     assert form.values("window_start") == ["2013-03-09 05:00"]
@@ -71,6 +74,7 @@ def test_what_cannot_be_read_becomes_a_ticket_by_hand(
     assert "The window ends before it starts" in wrong.text
     made = visitor.send("/notices/1/ticket", {**form.data(), "sites": "pic"})
     assert made.location == "/tickets/1"
+    assert "to read" not in visitor.read("/").text
     ticket = visitor.read("/tickets/1").text
     assert "Scheduled maintenance: PIC access line" in ticket
     assert "20130304-7" in ticket
