@@ -70,6 +70,6 @@ def match(begin: datetime | None, end: datetime | None) -> None:
     counted = count_detected(session, DetectedFilter(begin, end, counted=True))
     documented = count_detected(session, DetectedFilter(begin, end, counted=True, documented=True))
     click.echo(
-        f"{things} links and sites; {count_detected(session, wanted)} detected events, of which"
-        f" {counted} count and {documented} of these are documented"
+        f"Links and sites: {things}. Detected events: {count_detected(session, wanted)};"
+        f" counted: {counted}; of these documented: {documented}"
     )

@@ -263,7 +263,7 @@ class _Taking:
             row.why = f"Its ticket {number} is {ticket.state} for good; make another one"
             return
         told = _differences(notice, newest)
-        told = f"{notice.provider} sent notice {notice.sequence} of this maintenance: {told}."
+        told = f"{notice.provider} sent sequence {notice.sequence} of this maintenance: {told}."
         if ticket.state in FINAL_STATES:
             change_ticket(self.session, self.by, number, {"public_comment": told})
             row.state = _OUTCOME_OF.get(notice.status, Outcome.UPDATED)
@@ -383,7 +383,7 @@ def _steps(state: str, notice: Notice) -> Sequence[Mapping[str, Any]]:
 
 
 def _solution(notice: Notice) -> str:
-    return f"{notice.provider} reports this maintenance as completed (notice {notice.sequence})."
+    return f"{notice.provider} reports this maintenance as completed (sequence {notice.sequence})."
 
 
 def _description(notice: Notice, row: MaintenanceNotice) -> str:

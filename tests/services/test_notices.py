@@ -99,8 +99,8 @@ def test_new_update_cancel(session: Session) -> None:
     assert (ticket.impact, current_value(ticket, "links")) == ("degraded", (GRIDKA, PIC))
     told = [one.new for one in changes_of(session, TICKET, 1)[-1].fields if "comment" in one.field]
     assert told == [
-        "carrier.example sent notice 2 of this maintenance: the window is now 2013-03-12 22:00 UTC"
-        " to 2013-03-13 04:00 UTC, it was 2013-03-10 22:00 UTC to 2013-03-11 04:00 UTC; impact"
+        "carrier.example sent sequence 2 of this maintenance: the window is now 2013-03-12 22:00"
+        " UTC to 2013-03-13 04:00 UTC, it was 2013-03-10 22:00 UTC to 2013-03-11 04:00 UTC; impact"
         " DEGRADED, it was OUTAGE; circuits added: CERN-PIC-LHCOPN-001."
     ]
     cancelled = bring(session, cast.operator, sample("cancel.ics"), 2)
@@ -121,7 +121,9 @@ def test_completed_work_solves_the_ticket(session: Session) -> None:
     assert done.outcome is Outcome.COMPLETED
     ticket = the_ticket(session, cast)
     assert ticket.state == "solved"
-    assert ticket.solution == ("carrier.example reports this maintenance as completed (notice 3).")
+    assert ticket.solution == (
+        "carrier.example reports this maintenance as completed (sequence 3)."
+    )
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(("new", "update", "cancel"))))
