@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.database import writing
 from app.domain.desk import Desk
+from app.domain.figures import Counted
 from app.domain.ticket_content import NewTicket
 from app.domain.tickets import CLOSED_STATES, OPEN_STATES, State
 from app.services.ticket_lists import SORTS
@@ -59,6 +60,7 @@ GOOD: Mapping[str, tuple[str, ...]] = {
     "unit": ("TPM", "somebody"),
     "priority": ("less urgent", "top priority"),
     "from": ("2013-03-06", "0001-01-01", "9999-12-30"),
+    "figure": tuple(Counted),
     "to": ("2013-03-06", "0001-01-01", "9999-12-30", "9999-12-31"),
     "check": ("yes",),
     "desk": tuple(Desk),
@@ -77,6 +79,7 @@ BAD: Mapping[str, tuple[str, ...]] = {
             "priority",
             "check",
             "desk",
+            "figure",
             "sort",
             "columns",
             "since",
