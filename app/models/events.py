@@ -51,6 +51,14 @@ class Event(Base):
         Index(None, "link_id", "start"),
         Index(None, "site_id", "start"),
         Index(None, "start", "id"),
+        # few go on
+        Index(
+            "ix_events_open",
+            "start",
+            "id",
+            sqlite_where=text('"end" IS NULL'),
+            postgresql_where=text('"end" IS NULL'),
+        ),
         # few bear a name that the registry does not know
         Index(
             "ix_events_link_text",

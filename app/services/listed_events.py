@@ -11,7 +11,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Engine, Select, and_, exists, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Engine,
+    Select,
+    and_,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+    union_all,
+)
 from sqlalchemy.orm import Session, aliased
 
 from app.database import read_connection
@@ -234,6 +246,7 @@ def _behind(kind: EventList, at: Position, *, forwards: bool) -> ColumnElement[b
 # ---- as they were reported ----
 
 _site = aliased(Site)
+_named = aliased(Event)
 
 
 class Reported(EventList):
@@ -300,6 +313,18 @@ def is_unresolved_row(row: Any) -> bool:
     return bool((row.link_text and row.link_id is None) or (row.site_text and row.site_id is None))
 
 
+def _with_names() -> CompoundSelect[tuple[int]]:
+    """The events that bear the name of a link or site as it was sent, of which there are indexes.
+
+    Literally, as in these: a parameter would do without them.
+    """
+    none: ColumnElement[str] = literal_column("''")
+    return union_all(
+        select(_named.id).where(_named.link_text != none),
+        select(_named.id).where(_named.site_text != none),
+    )
+
+
 def _reported_conditions(
     session: Session, wanted: EventFilter, now: datetime
 ) -> list[ColumnElement[bool]]:
@@ -323,10 +348,14 @@ def _reported_conditions(
         parts.append(Event.end.is_(None) if wanted.ongoing else Event.end.is_not(None))
     if wanted.unresolved is not None:
         unresolved = or_(
-            and_(Event.link_text != "", Event.link_id.is_(None)),
-            and_(Event.site_text != "", Event.site_id.is_(None)),
+            and_(Event.link_text != "", func.coalesce(Event.link_id, 0) == 0),
+            and_(Event.site_text != "", func.coalesce(Event.site_id, 0) == 0),
         )
-        parts.append(unresolved if wanted.unresolved else ~unresolved)
+        if wanted.unresolved:
+            # by the few that bear a name as it was sent; the rows without a link are most of all
+            parts += [Event.id.in_(_with_names()), unresolved]
+        else:
+            parts.append(~unresolved)
     if wanted.withdrawn is not None:
         gone = Event.withdrawn_at
         parts.append(gone.is_not(None) if wanted.withdrawn else gone.is_(None))

@@ -191,9 +191,11 @@ def _at_sites(session: Session, found: Iterable[int | None]) -> set[Thing]:
 
 
 def all_things(session: Session) -> set[Thing]:
-    """All links and sites that have events of their own."""
-    links = select(Link.id).where(exists().where(Event.link_id == Link.id))
-    sites = select(Site.id).where(_own_events())
+    """All links and sites that have events of their own, or had some when it was last reckoned."""
+    had = exists().where(DetectedEvent.link_id == Link.id)
+    links = select(Link.id).where(or_(exists().where(Event.link_id == Link.id), had))
+    had = exists().where(DetectedEvent.site_id == Site.id)
+    sites = select(Site.id).where(or_(_own_events(), had))
     return {("link", one) for one in session.scalars(links)} | {
         ("site", one) for one in session.scalars(sites)
     }

@@ -7,9 +7,11 @@ from datetime import timedelta
 from sqlalchemy.orm import Session
 
 from app.database import writing
+from app.domain.matching import MatchingRule
 from app.domain.relations import RelationRole
 from app.services.matching import bring_up_to_date, freshness, pending
 from app.services.matching_by_hand import link_by_hand, undo_decision, unlink_by_hand
+from app.services.matching_rules import add_rule
 from app.services.relations import relate_tickets, unrelate_tickets
 from app.services.tickets import change_ticket, comment_ticket
 from tests.cast import NOON, enter, writer
@@ -213,3 +215,15 @@ def test_an_end_by_a_clock_that_is_ahead_counts(session: Session) -> None:
     report(session, cast, "6 11:02", "6 12:02", now=NOON)
     worked_in(session, NOON)
     assert detected(session)[0].is_counted, "exactly 60 minutes, and it never changes again"
+
+
+def test_a_new_rule_forgets_what_left_a_link_at_the_same_time(session: Session) -> None:
+    cast = enter(session)
+    report(session, cast, "5 10:00", "5 11:30", source_id="x")
+    worked_in(session)
+    with writing(session):
+        rule = MatchingRule(0, at("1 00:00"))
+        add_rule(session, writer(cast.admin), rule, "The same from now on")
+    report(session, cast, "5 10:00", "5 11:30", source_id="x", link="NOT-KNOWN")
+    worked_in(session)
+    assert not detected(session), "no link of this name is known"

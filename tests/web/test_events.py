@@ -257,7 +257,7 @@ def test_a_person_enters_corrects_and_closes_an_event(
     assert held["end"] != [""]
     closing = {**held, "end": "2013-03-06 12:00"}
     wrong = visitor.send("/events/1/edit", {**closing, "end": "2013-03-06 08:00"})
-    assert "End: no time before the start" in PageReader(wrong.text).text
+    assert "End: no time before the event's start" in PageReader(wrong.text).text
     assert visitor.send("/events/1/edit", closing).status_code == 303
     late = visitor.send("/events/1/edit", {**closing, "detail": "Other"})
     assert late.status_code == 409
