@@ -9,6 +9,7 @@ from flask import Blueprint, Response, make_response, redirect, render_template,
 from sqlalchemy import Engine, Select
 from werkzeug.wrappers import Response as AnyResponse
 
+from app.domain.access import Role
 from app.domain.errors import Invalid
 from app.domain.event_files import csv_head, csv_lines
 from app.domain.events import COLUMNS, as_text
@@ -76,6 +77,7 @@ def listing() -> AnyResponse:
         sources=source_names(rows),
         nothing_at_all=not total and not query.chips and not anything_reported(rows),
         is_operator=acting().is_operator,
+        is_admin=acting().role is Role.ADMIN,
         **common,
         **choices(),
     )

@@ -122,6 +122,14 @@ def _start(number: str, reported: list[int]) -> float:
     return datetime.fromisoformat(ROWS[reported.index(int(number))][5]).timestamp()
 
 
+def test_an_admin_is_led_to_where_names_are_settled(
+    cast: Cast, visit: Enter, reported: list[int]
+) -> None:
+    for actor, leads in ((cast.admin, True), (cast.operator, False)):
+        page = visit(actor).read("/events?view=reported&unresolved=yes")
+        assert ("Say what these names mean" in page.text) is leads
+
+
 def test_what_cannot_be_used_of_an_address_is_told(
     cast: Cast, visit: Enter, reported: list[int]
 ) -> None:

@@ -83,7 +83,7 @@ def test_the_page_shows_the_same_and_leads_to_the_rows(
     session: Session, cast: Cast, visit: Enter, told: None
 ) -> None:
     page = PageReader(visit(cast.reader).get("/statistics/matching").text)
-    for words in ("2012-Q1 to 2012-Q2", "2013-Q1 to 2013-Q2", "no data", "contradict", "Reckoned"):
+    for words in ("2012-Q1 to 2012-Q2", "2013-Q1 to 2013-Q2", "no data", "contradict", "Computed"):
         assert words in page.text
     found = dict(page.links)
     listed = "/events?quarter=2013-Q1&t1=DE-KIT&network=LHCOPN&counted=yes"
