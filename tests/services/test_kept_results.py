@@ -396,7 +396,7 @@ def told(seed: int, steps: int, engine: Engine) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 @given(seed=st.integers(0, 2**32))
 @settings(
-    max_examples=4,
+    max_examples=3,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],  # a seed is not made simpler by less
     suppress_health_check=[HealthCheck.too_slow],
@@ -407,6 +407,6 @@ def test_what_is_kept_is_what_would_be_reckoned_from_nothing(kind: str, seed: in
     with fresh_database(kind) as url:
         engine = open_engine(url)
         try:
-            told(seed, 40, engine)
+            told(seed, 30, engine)
         finally:
             engine.dispose()
