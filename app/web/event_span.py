@@ -13,8 +13,10 @@ from app.web.times import now
 
 WIDTH = 1000
 MOST_REPORTS = 12
-_LONGEST = timedelta(days=60)
-"""A ticket that was open for long does not make its event a dot: what lies further off is cut."""
+_REACH = 3
+"""Lengths of the event that are shown before and after it, at least ``_LEAST_REACH``: a ticket that
+was open for long does not make its event a dot."""
+_LEAST_REACH = timedelta(hours=6)
 
 
 @dataclass(frozen=True)
@@ -49,14 +51,15 @@ def span_of_event(
     moment = now()
     first, last = detected.start, detected.end or moment
     margin = max((last - first) / 2, timedelta(minutes=30))
-    begins = max(min([first, *(item.start for item in tickets)]), first - _LONGEST) - margin / 4
-    ends = min(max([last, *(item.end or moment for item in tickets)]), last + _LONGEST) + margin / 4
+    reach = max((last - first) * _REACH, _LEAST_REACH)
+    begins = max(min([first, *(item.start for item in tickets)]), first - reach) - margin / 4
+    ends = min(max([last, *(item.end or moment for item in tickets)]), last + reach) + margin / 4
     whole = max((ends - begins).total_seconds(), 1.0)
 
     def bar(
         kind: str, number: int, start: datetime, end: datetime | None, *, sure: bool = True
     ) -> Bar:
-        left = max((start - begins).total_seconds(), 0.0) / whole * WIDTH
+        left = min(max((start - begins).total_seconds(), 0.0) / whole * WIDTH, WIDTH - 4.0)
         right = min(((end or moment) - begins).total_seconds(), whole) / whole * WIDTH
         width = max(right - left, 4.0)
         return Bar(kind, number, start, end, round(left, 1), round(width, 1), sure)
