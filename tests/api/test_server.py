@@ -64,7 +64,12 @@ def test_the_api_on_the_wire(sqlite_server: LiveServer) -> None:
     large, body = ask(sqlite_server, "/api/v1/sites", bearer, "POST", b"x" * (64 * 1024 + 1))
     assert large.status == 413
     assert large.headers["Content-Type"] == "application/problem+json"
-    assert json.loads(body)["detail"] == "A request takes at most 64 kB."
+    assert json.loads(body)["detail"] == "A request to this address takes at most 64 kB."
+    for path, kilobytes in (("/api/v1/events", 8192), ("/api/v1/notices", 4096)):  # of files
+        announced = {**bearer, "Content-Length": str(kilobytes * 1024 + 1)}
+        large, body = ask(sqlite_server, path, announced, "POST", b"x")
+        assert large.status == 413
+        assert json.loads(body)["detail"].endswith(f" at most {kilobytes} kB.")
     wrong, body = ask(sqlite_server, "/api/v1/sites", bearer, "POST", b"x" * 64 * 1024)
     assert (wrong.status, json.loads(body)["status"]) == (405, 405)
     for odd in ("/apix", "/apix/v1/sites"):  # no address of this door
