@@ -17,6 +17,7 @@ from app.domain.errors import Invalid, NotFound
 from app.domain.lhc_calendar import Period, PeriodKind, StatedPeriod, checked_period
 from app.models import Change, LhcPeriod
 from app.services.changes import FieldChange, next_version, record_change
+from app.services.registry import checked_why
 
 LHC_PERIOD: Final = "lhc period"
 """The kind of thing in the change log."""
@@ -116,7 +117,7 @@ def change_period(
 def remove_period(session: Session, by: Writer, period_id: int, why: str) -> str:
     """Take a period off the calendar, with a reason; its name. The log keeps what it was."""
     require_admin(by.actor, _MANAGE)
-    if not why.strip():
+    if not checked_why(why):
         raise Invalid("why", "Say why it is removed")
     row = _locked(session, period_id)
     name = row.name
@@ -180,7 +181,8 @@ def _record(
     fields: Sequence[FieldChange],
     why: str,
 ) -> None:
-    reason = [FieldChange("why", None, why.strip())] if why.strip() else []
+    said = checked_why(why)
+    reason = [FieldChange("why", None, said)] if said else []
     record_change(
         session,
         by,

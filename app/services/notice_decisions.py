@@ -9,7 +9,7 @@ from app.domain.access import Writer
 from app.domain.errors import Invalid, MoveNotAllowed, NotFound
 from app.domain.notices import WHY_LIMIT, Outcome, cut_line
 from app.domain.registry import CircuitValue
-from app.domain.texts import SHORT_TEXT_LIMIT
+from app.domain.texts import SHORT_TEXT_LIMIT, checked_text
 from app.domain.ticket_content import MOST_THINGS, NewTicket
 from app.domain.tickets import FINAL_STATES
 from app.models import Link, MaintenanceNotice, ProviderMaintenance, Ticket
@@ -40,7 +40,7 @@ def make_ticket(session: Session, by: Writer, number: int, new: NewTicket) -> Ti
 def dismiss(session: Session, by: Writer, number: int, reason: str) -> MaintenanceNotice:
     """Put a notice aside that asks for nothing. Without a reason ``Invalid``."""
     row = _to_decide(session, by, number)
-    text = cut_line(reason, SHORT_TEXT_LIMIT)
+    text = checked_text("reason", reason.strip(), SHORT_TEXT_LIMIT, label="Reason")
     if not text:
         raise Invalid("reason", "Reason is required: why does this notice ask for nothing?")
     _decide(session, by, row, Outcome.DISMISSED, f"{by.shown_author}: {text}")

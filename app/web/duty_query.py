@@ -16,6 +16,7 @@ from werkzeug.datastructures import MultiDict
 from app.domain.duty import Standing
 from app.domain.errors import Invalid
 from app.domain.quarters import Quarter
+from app.domain.texts import checked_text
 from app.models import Link
 from app.services.duties import ALL, OPEN, STATES, THERE, DutyFilter, JudgedRule
 from app.services.registry import find_site
@@ -85,7 +86,8 @@ class DutyQuery:
 
     def _take(self, name: str, value: str, rules: Sequence[JudgedRule]) -> None:
         try:
-            shown = self._read(name, value[:_LONGEST], rules)
+            text = checked_text(name, value[:_LONGEST], _LONGEST, label=_LABELS[name])
+            shown = self._read(name, text, rules)
         except Invalid as error:
             self.problems.append(error.message)
             return

@@ -21,6 +21,7 @@ from app.web.htmx import go_to
 from app.web.login import acting, writer
 
 blueprint = Blueprint("event_matching", __name__, url_prefix="/events")
+_KEY = "<int(max=2147483647):number>"
 _LONGEST_NUMBER = 12
 
 
@@ -30,19 +31,19 @@ def matching_section(event: Event, **refused: str) -> Mapping[str, Any]:
     return {"matching": matches_of(db.session(), acting(), event), "refused": refused}
 
 
-@blueprint.post("/<int:number>/link")
+@blueprint.post(f"/{_KEY}/link")
 def link(number: int) -> Response:
     """A ticket documents this event, a person says."""
     return _decide(number, "link")
 
 
-@blueprint.post("/<int:number>/unlink")
+@blueprint.post(f"/{_KEY}/unlink")
 def unlink(number: int) -> Response:
     """A ticket does not document it, a person says."""
     return _decide(number, "unlink")
 
 
-@blueprint.post("/<int:number>/undo")
+@blueprint.post(f"/{_KEY}/undo")
 def undo(number: int) -> Response:
     """Take a decision back: the rules speak again."""
     rows = db.session()

@@ -83,7 +83,7 @@ class SourceForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
             if line.strip():
                 word, sign, state = line.rpartition("=")
                 if not sign:
-                    raise Invalid("state_words", f"“{line.strip()}” is not value=state")
+                    raise Invalid("state_words", f"“{line.strip()[:50]}” is not value=state")
                 found[word.strip()] = state.strip()
         return found
 

@@ -91,7 +91,7 @@ def run(name: str) -> Response:
     return go_to(url_for("work.page"))
 
 
-@blueprint.post("/jobs/<int:number>/again")
+@blueprint.post("/jobs/<int(max=2147483647):number>/again")
 def again(number: int) -> Response:
     """Let a job that failed be tried at once."""
     rows = db.session()

@@ -55,7 +55,8 @@ def own_addresses(app: Flask, method: str) -> Iterator[tuple[str, str]]:
     adapter = app.url_map.bind("localhost")
     for rule in app.url_map.iter_rules():
         if method in (rule.methods or ()):
-            values = {name: VALUES.get(name, "icon.svg") for name in rule.arguments}
+            known = {**VALUES, **(rule.defaults or {})}
+            values = {name: known.get(name, "icon.svg") for name in rule.arguments}
             yield rule.endpoint, adapter.build(rule.endpoint, values, method=method)
 
 
