@@ -484,6 +484,7 @@ PAGES: dict[str, Callable[[Page, Shown], None]] = {
     "duty": _at("/duty"),
     "duty-rules": _at("/duty/rules"),
     "what-if": _at("/statistics/what-if?from=2012-Q1&to=2013-Q2"),
+    "what-if-print": _printed("/statistics/what-if?from=2012-Q1&to=2013-Q2"),
     "home-reporter": _home("reporter"),
     "home-reader": _home("reader"),
     "home-admin": _home("admin"),
@@ -542,8 +543,6 @@ PAGES: dict[str, Callable[[Page, Shown], None]] = {
     "second-factor": _second_factor,
     "error-403": _forbidden,
     "login": _login,
-    # the last one: what comes behind it would be printed, too
-    "what-if-print": _printed("/statistics/what-if?from=2012-Q1&to=2013-Q2"),
 }
 """What is shown under which name; those that log out stand last."""
 
@@ -679,6 +678,7 @@ def main(names: list[str]) -> None:
                     for name, show in PAGES.items():
                         if names and name not in names:
                             continue
+                        page.emulate_media(media="screen")
                         show(page, shown)
                         path = FOLDER / f"{name}-{width}-{scheme}.png"
                         page.screenshot(path=path)
