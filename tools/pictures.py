@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from playwright.sync_api import Browser, FilePayload, Page
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from app import demo
 from app.database import writing
@@ -27,6 +28,7 @@ from app.domain.ticket_content import NewTicket
 from app.mail_settings import MailSettings
 from app.models import AccountDay, Acknowledgement, Change, Ticket, TicketRelation, User
 from app.services import partners
+from app.services.matching import bring_up_to_date
 from app.services.people import actor_of_user
 from app.services.sites import change_site
 from app.services.tickets import change_ticket, open_ticket
@@ -599,6 +601,15 @@ def _let_admin_work(server: LiveServer) -> None:
                     open_ticket(session, by, content)
 
 
+def _work_in(session: Session) -> None:
+    """Work all changes into the figures, as the worker does a moment later."""
+    while True:
+        with writing(session):
+            left = bring_up_to_date(session, datetime.now(UTC))
+        if not left.stale:
+            return
+
+
 @contextmanager
 def demo_portal() -> Iterator[Shown]:
     """A server of its own with the demo as it stands now."""
@@ -638,6 +649,8 @@ def demo_portal() -> Iterator[Shown]:
                     lay_background_work(session, datetime.now(UTC))
                 with server.session() as session:
                     lay_mails(session, datetime.now(UTC))
+                with server.session() as session:
+                    _work_in(session)
                 yield Shown(server, story, edited, change, parent)
     finally:
         postgres.stop(folder)
