@@ -6,6 +6,7 @@ is the figure. Everything is read as plain rows: a list may have a million. Time
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -146,21 +147,21 @@ class Page:
     before: Position | None = None
 
 
-class EventList:
+class EventList(ABC):
     """One kind of list: how its rows are read, filtered and ordered."""
 
     row: Any
     """The class whose start and id order it."""
 
+    @abstractmethod
     def query(
         self, session: Session, wanted: EventFilter, now: datetime
     ) -> Select[*tuple[Any, ...]]:
         """The rows that are wanted, in no order."""
-        raise NotImplementedError
 
+    @abstractmethod
     def rows_of(self, connection: Any, found: Sequence[Any]) -> Sequence[Any]:
         """What is shown of rows of the query."""
-        raise NotImplementedError
 
 
 # ---- pages, counts, chunks ----

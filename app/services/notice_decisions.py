@@ -73,7 +73,8 @@ def settle_circuit(
         raise Invalid("link", "Link is not known; choose one of the list")
     if remember:
         circuits = link_values(found)["circuits"]
-        values = {"circuits": (*circuits, CircuitValue(row.provider[:100], object_id))}
+        # a name that is too long is refused there, not cut
+        values = {"circuits": (*circuits, CircuitValue(row.provider, object_id))}
         change_link(session, by, link, values, why=f"Maintenance notice {row.id}")
     before = circuit.link
     circuit.link, circuit.link_id, circuit.by_hand = found, found.id, True
@@ -81,7 +82,11 @@ def settle_circuit(
         ticket = locked_ticket(session, row.ticket_number)
         if ticket.state not in FINAL_STATES:
             links = current_value(ticket, "links")
-            wanted = tuple(dict.fromkeys((*links, found.name)))[:MOST_THINGS]
+            wanted = tuple(dict.fromkeys((*links, found.name)))
+            if len(wanted) > MOST_THINGS:
+                raise Invalid(
+                    "link", f"Ticket {ticket.number} names {MOST_THINGS} links, and takes no more"
+                )
             change_ticket(session, by, row.ticket_number, {"links": wanted})
     old = None if before is None else before.name
     record_notice(
