@@ -63,6 +63,13 @@ from app.models.registry import (
     Unit,
 )
 from app.models.relations import Acknowledgement, TicketRelation
+from app.models.reports import (
+    Report,
+    ReportComment,
+    ReportField,
+    ReportForm,
+    ReportVersion,
+)
 from app.models.search import TicketWords
 from app.models.statistics import FactBlock
 from app.models.tickets import (
@@ -143,6 +150,11 @@ __all__ = [
     "ProviderMaintenance",
     "RecoveryCode",
     "Refusal",
+    "Report",
+    "ReportComment",
+    "ReportField",
+    "ReportForm",
+    "ReportVersion",
     "RequestKey",
     "ResetLink",
     "SavedFilter",
