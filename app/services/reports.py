@@ -8,7 +8,6 @@ verb locks the report's row first, and writes one change of the report.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -296,10 +295,10 @@ def submit_report(
 ) -> ReportVersion:
     """Sign the report with name and time, and freeze it with these numbers of now.
 
-    ``seen_version`` is the report's version that the signer saw, 0 = none was begun; ``EditConflict``
-    if it is another by now: nobody signs what they have not read. ``InvalidMany`` names each field
-    that is still to be written (``open_questions``). Raises ``NotFound``, ``Forbidden`` and
-    ``MoveNotAllowed`` (it is submitted already, or the quarter goes on).
+    ``seen_version`` is the report's version that the signer saw, 0 = none was begun. Raises
+    ``EditConflict`` if it is another by now: nobody signs what they have not read. ``InvalidMany``
+    names each field that is still to be written (``open_questions``). Raises also ``NotFound``,
+    ``Forbidden`` and ``MoveNotAllowed`` (it is submitted already, or the quarter goes on).
     """
     assert (numbers.site, numbers.quarter) == (site.key, str(quarter)), "numbers of another report"
     report = _locked(session, site.id, str(quarter))
@@ -358,7 +357,7 @@ def accept_report(
 ) -> Report:
     """Accept what was submitted; only the chair may.
 
-    ``seen_version`` is the report's version that was read: ``EditConflict`` if it is another by now,
+    ``seen_version`` is the report's version that was read. ``EditConflict`` if it is another now,
     as it was reopened and signed again meanwhile. None = whatever is signed now. Raises
     ``NotFound``, ``Forbidden``, ``MoveNotAllowed``.
     """
@@ -376,7 +375,8 @@ def accept_report(
 
 
 def locked_report(session: Session, actor: Actor, report: Report) -> Report:
-    """The report as it is now, locked until the transaction ends; ``NotFound`` as ``require_see``."""
+    """The report as it is now, locked until the transaction ends. ``NotFound`` for those who may
+    not know of it (``require_see``)."""
     found = _locked(session, report.site_id, report.quarter)
     if found is None:
         raise NotFound
