@@ -17,6 +17,7 @@ from sqlalchemy import Table, or_, select
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import set_committed_value
 
 from app.domain.access import Actor, Writer
 from app.domain.errors import (
@@ -262,7 +263,7 @@ def _save(
         elif row.version != seen:
             conflicts[name] = FieldConflict(
                 name,
-                theirs=old,
+                value=old,
                 mine=value,
                 version=row.version,
                 changed_at=row.changed_at,
@@ -423,8 +424,14 @@ def _locked(session: Session, site_id: int, quarter: str) -> Report | None:
         .execution_options(populate_existing=True)
     ).first()
     if report is not None:  # what was read before the lock may be older than it
-        session.expire(report, ("fields", "versions", "comments"))
+        session.expire(report, ("versions", "comments"))
+        set_committed_value(report, "fields", _fields(session, report.id))
     return report
+
+
+def _fields(session: Session, report_id: int) -> list[ReportField]:
+    found = select(ReportField).where(ReportField.report_id == report_id).order_by(ReportField.name)
+    return list(session.scalars(found.execution_options(populate_existing=True)))
 
 
 def _begun(session: Session, by: Writer, site: Site, quarter: Quarter) -> Report:

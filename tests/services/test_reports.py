@@ -148,7 +148,7 @@ def test_who_saw_an_older_version_is_told_what_stands_there_now(
     with pytest.raises(FieldConflict) as caught:
         save(session, second_of_site(cast), "answer.issues", "yours", 0)
     error = caught.value
-    assert (error.field, error.theirs, error.mine) == ("answer.issues", "mine", "yours")
+    assert (error.field, error.value, error.mine) == ("answer.issues", "mine", "yours")
     assert (error.version, error.changed_by, error.changed_at) == (1, "kit", DURING)
     assert fields_of(stored(session)) == {"answer.issues": "mine"}
 
@@ -195,7 +195,7 @@ def test_saving_many_keeps_what_fits_and_tells_the_rest(session: Session, cast: 
         "answer.plans": 1,
         "answer.remarks": 0,
     }
-    assert {name: one.theirs for name, one in done.conflicts.items()} == {"answer.issues": "theirs"}
+    assert {name: one.value for name, one in done.conflicts.items()} == {"answer.issues": "theirs"}
     assert set(done.problems) == {"answer.backup_test", "colour"}
     assert done.report_version == 2
     assert fields_of(stored(session)) == {"answer.issues": "theirs", "answer.plans": "a new link"}
