@@ -50,6 +50,8 @@ from app.web import (
     partners,
     people,
     profile,
+    reports_form,
+    reports_form_autosave,  # noqa: F401  (its addresses are on the blueprint of the report)
     reset,
     scripts,
     second_factor,
@@ -131,6 +133,7 @@ def register(flask_app: Flask) -> None:
         event_matching,
         statistics,
         availability,
+        reports_form,
     ):
         flask_app.register_blueprint(module.blueprint)
     mails.register(flask_app)
@@ -183,6 +186,7 @@ def _surroundings() -> dict[str, Any]:
         "what_if": "Statistics",
         "duty_rules": "Statistics",
         "duty": "Events",
+        "report_form": "Reports",
         "topology": "Sites",
         "sites": "Sites",
         "links": "Links",
