@@ -5,12 +5,12 @@ Few statements, however large the grid: the sites, and the reports of its quarte
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Final
+from datetime import datetime
+from typing import Final
 
-from sqlalchemy import Row, func, select, union_all
+from sqlalchemy import Row, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.domain.access import Actor
@@ -28,7 +28,6 @@ from app.services.registry_on import had_tier_in
 
 DONE: Final = (Shown.SUBMITTED, Shown.ACCEPTED)
 """What counts as submitted. A report that was reopened does not until it is submitted again."""
-_NOBODY_ASKED: Final = (Shown.NOT_REQUIRED, Shown.NOT_YET)
 
 
 @dataclass(frozen=True)
@@ -45,12 +44,26 @@ class Count:
 
 
 @dataclass(frozen=True)
+class GridCell:
+    """A site's report about a quarter. ``is_counted``: it is asked for, and the quarter ended."""
+
+    quarter: Quarter
+    standing: Standing
+    is_counted: bool
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it counts as submitted."""
+        return self.is_counted and self.standing.shown in DONE
+
+
+@dataclass(frozen=True)
 class GridRow:
     """A site that was T1 in one of the quarters, or wrote a report all the same."""
 
     site: str
     site_id: int
-    standings: Sequence[Standing]
+    cells: Sequence[GridCell]
     """One for each quarter."""
     count: Count
     is_own: bool
@@ -92,24 +105,62 @@ def report_grid(
     """The grid of these quarters as this account sees it: a draft is shown to those who may read
     it, to others it is a report that is missing."""
     reports = _reports(session, quarters)
+    writers = {site_id for site_id, _quarter in reports}
     rows = []
-    for site in _sites(session, reports):
+    for site in session.scalars(
+        select(Site).where(or_(Site.tier == 1, Site.id.in_(writers))).order_by(Site.key)
+    ):
         asked = [is_asked(site, quarter) for quarter in quarters]
-        mine = [reports.get((site.id, str(quarter))) for quarter in quarters]
-        if not any(asked) and not any(mine):
+        if not (any(asked) or site.id in writers):
             continue
-        standings = [
-            _standing(actor, site, quarter, report, now, is_required, due_days)
-            for quarter, report, is_required in zip(quarters, mine, asked, strict=True)
+        cells = [
+            _cell(actor, site.id, quarter, reports, now, is_required, due_days)
+            for quarter, is_required in zip(quarters, asked, strict=True)
         ]
-        count = _count(zip(standings, asked, quarters, strict=True), now)
-        rows.append(GridRow(site.key, site.id, standings, count, is_of_site(actor, site.id)))
-    counts = []
-    for place in range(len(quarters)):
-        column = [row.standings[place] for row in rows]
-        done = sum(one.is_required and one.shown in DONE for one in column)
-        counts.append(Count(done, sum(one.is_required for one in column)))
+        own = is_of_site(actor, site.id)
+        rows.append(GridRow(site.key, site.id, cells, _count(cells), own))
+    counts = [_count([row.cells[place] for row in rows]) for place in range(len(quarters))]
     return ReportGrid(quarters, rows, counts)
+
+
+def _reports(
+    session: Session, quarters: Sequence[Quarter]
+) -> Mapping[tuple[int, str], Row[int, str, str, datetime | None]]:
+    """State and first submission of each report of these quarters."""
+    rows = session.execute(
+        select(Report.site_id, Report.quarter, Report.state, Report.first_submitted_at).where(
+            Report.quarter.in_([str(quarter) for quarter in quarters])
+        )
+    )
+    return {(row.site_id, row.quarter): row for row in rows}
+
+
+def _cell(
+    actor: Actor,
+    site_id: int,
+    quarter: Quarter,
+    reports: Mapping[tuple[int, str], Row[int, str, str, datetime | None]],
+    now: datetime,
+    is_required: bool,
+    due_days: int,
+) -> GridCell:
+    report = reports.get((site_id, str(quarter)))
+    state = None if report is None else ReportState(report.state)
+    if state is ReportState.DRAFT and not may_read_fields(actor, site_id):
+        state = None
+    standing = standing_of(
+        quarter,
+        state,
+        None if report is None else report.first_submitted_at,
+        now,
+        is_required=is_required,
+        due_days=due_days,
+    )
+    return GridCell(quarter, standing, is_required and quarter.end <= now)
+
+
+def _count(cells: Sequence[GridCell]) -> Count:
+    return Count(sum(one.is_done for one in cells), sum(one.is_counted for one in cells))
 
 
 def quarters_with_data(session: Session, now: datetime, most: int) -> Sequence[Quarter]:
@@ -117,34 +168,45 @@ def quarters_with_data(session: Session, now: datetime, most: int) -> Sequence[Q
     that goes on and the one that ended last are always among them."""
     this = Quarter.of(now)
     found = {this, this.previous}
-    stored = {Quarter.parse(one) for one in session.scalars(select(Report.quarter).distinct())}
-    begin = this.previous.begin
-    while len(found) < most:
-        before = union_all(
-            select(func.max(Ticket.created_at).label("at")).where(Ticket.created_at < begin),
-            select(func.max(DetectedEvent.start)).where(DetectedEvent.start < begin),
-        ).subquery()
-        newest = session.scalar(select(func.max(before.c.at)))
-        older = [one for one in stored if one.begin < begin]
+    stored = _stored_quarters(session)
+    begin: datetime | None = this.previous.begin
+    while begin is not None and len(found) < most:
+        newest = _newest_before(session, stored, begin)
+        begin = None
         if newest is not None:
-            older.append(Quarter.of(newest.replace(tzinfo=newest.tzinfo or UTC)))
-        if not older:
-            break
-        found.add(max(older))
-        begin = max(older).begin
+            found.add(newest)
+            begin = newest.begin
     return sorted(found)
+
+
+def _stored_quarters(session: Session) -> Sequence[Quarter]:
+    return [Quarter.parse(one) for one in session.scalars(select(Report.quarter).distinct())]
+
+
+def _newest_before(session: Session, stored: Sequence[Quarter], begin: datetime) -> Quarter | None:
+    """The newest quarter before a moment that holds anything; ``stored`` are those with reports."""
+    moments = (
+        session.scalar(select(func.max(Ticket.created_at)).where(Ticket.created_at < begin)),
+        session.scalar(select(func.max(DetectedEvent.start)).where(DetectedEvent.start < begin)),
+    )
+    older = [one for one in stored if one.begin < begin]
+    older += [Quarter.of(moment) for moment in moments if moment is not None]
+    return max(older, default=None)
 
 
 def completeness(session: Session, now: datetime) -> Completeness | None:
     """Reports by site and year, from the year of the first one on; None where there is none.
 
-    A year's number of reports grows with its quarters: of one that goes on, those that ended.
+    Years in which the portal holds nothing at all are left out: nobody was asked there. A year's
+    number of reports grows with its quarters: of one that goes on, those that ended.
     """
-    first = session.scalar(select(func.min(Report.quarter)))
-    if first is None:
+    stored = _stored_quarters(session)
+    if not stored:
         return None
-    begin, this = Quarter.parse(first), Quarter.of(now)
-    years = [Year(year) for year in range(begin.year, max(this.year, begin.year) + 1)]
+    begin, this = min(stored), Quarter.of(now)
+    years = [Year(max(this, *stored).year)]
+    while (newest := _newest_before(session, stored, years[0].begin)) and newest >= begin:
+        years.insert(0, Year(newest.year))
     done = {
         (row.site_id, row.quarter)
         for row in session.execute(

@@ -10,8 +10,8 @@ from app.domain.quarters import Quarter, period_range
 
 def read_quarters(typed_from: str, typed_to: str, most: int) -> Sequence[Quarter]:
     """The quarters; ``Invalid`` on from or to for what cannot be used, or more than ``most``."""
-    first = Quarter.parse(typed_from or typed_to, "from")
-    last = Quarter.parse(typed_to or typed_from, "to")
+    first = Quarter.parse(typed_from or typed_to, "from" if typed_from else "to")
+    last = Quarter.parse(typed_to or typed_from, "to" if typed_to else "from")
     for field, one in (("from", first), ("to", last)):
         if not 1990 <= one.year <= 2099:
             raise Invalid(field, "Choose a quarter from 1990-Q1 to 2099-Q4")
