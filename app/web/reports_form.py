@@ -30,9 +30,10 @@ from app.extensions import db
 from app.services import reports as verbs
 from app.services.matching_by_hand import link_by_hand
 from app.services.report_forms import carried_answers
-from app.services.report_numbers import asked_sites
+from app.services.report_grid import is_asked
 from app.web.htmx import go_to
 from app.web.login import acting, writer
+from app.web.reports import SIGNS, due_days
 from app.web.reports_form_fields import Fields, FieldView, Theirs, fields_of, with_rows
 from app.web.reports_form_place import (
     PLACE,
@@ -250,6 +251,7 @@ def report_page(place: Place, typed: Typed | None = None, status: int = 200) -> 
         place=place,
         report=place.report,
         standing=standing(place),
+        signs=SIGNS,
         fields=fields,
         numbers=numbers,
         signed=signed,
@@ -267,11 +269,6 @@ def report_page(place: Place, typed: Typed | None = None, status: int = 200) -> 
     return make_response(page, status)
 
 
-def _is_asked(place: Place) -> bool:
-    """Whether the site is asked for a report of the quarter."""
-    return place.site in asked_sites(db.session(), place.quarter)
-
-
 def standing(place: Place) -> Standing:
     """How the report stands, as the grid shows it."""
     return standing_of(
@@ -279,7 +276,8 @@ def standing(place: Place) -> Standing:
         place.state,
         None if place.report is None else place.report.first_submitted_at,
         now(),
-        is_required=_is_asked(place),
+        is_required=is_asked(place.site, place.quarter),
+        due_days=due_days(),
     )
 
 

@@ -16,7 +16,14 @@ from werkzeug.wrappers import Response as AnyResponse
 from app.web.login import public
 
 blueprint = Blueprint("scripts", __name__)
-FILES: Final = ("vendor/htmx-2.0.11/htmx.min.js", "portal.js", "suggest.js", "keys.js", "report.js")
+FILES: Final = (
+    "vendor/htmx-2.0.11/htmx.min.js",
+    "portal.js",
+    "suggest.js",
+    "keys.js",
+    "grid-keys.js",
+    "report.js",
+)
 
 
 def _joined() -> tuple[bytes, str]:
