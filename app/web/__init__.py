@@ -50,12 +50,9 @@ from app.web import (
     partners,
     people,
     profile,
-<<<<<<< HEAD
+    reports,
     reports_form,
     reports_form_autosave,  # noqa: F401  (its addresses are on the blueprint of the report)
-=======
-    reports,
->>>>>>> origin/main
     reset,
     scripts,
     second_factor,
@@ -138,11 +135,8 @@ def register(flask_app: Flask) -> None:
         event_matching,
         statistics,
         availability,
-<<<<<<< HEAD
         reports_form,
-=======
         reports,
->>>>>>> origin/main
     ):
         flask_app.register_blueprint(module.blueprint)
     mails.register(flask_app)
@@ -195,11 +189,8 @@ def _surroundings() -> dict[str, Any]:
         "what_if": "Statistics",
         "duty_rules": "Statistics",
         "duty": "Events",
-<<<<<<< HEAD
         "report_form": "Reports",
-=======
         "reports": "Reports",
->>>>>>> origin/main
         "topology": "Sites",
         "sites": "Sites",
         "links": "Links",
