@@ -13,7 +13,6 @@ from app.domain.errors import Invalid, NotFound
 from app.domain.quarters import Quarter
 from app.domain.report_documents import QUARTER_COLUMNS, QuarterDocument, ReportDocument
 from app.domain.report_twiki import twiki_of_quarter, twiki_of_report
-from app.domain.reports import USUAL_DUE_DAYS
 from app.extensions import db
 from app.models import Site
 from app.services.registry import find_site
@@ -23,6 +22,7 @@ from app.web.freshness import FILE, PAGE, fresh_figures
 from app.web.login import acting
 from app.web.report_files import sheets_of_quarter, table_of_quarter, table_of_report
 from app.web.report_rows import figure_url
+from app.web.reports import SIGNS, due_days
 from app.web.times import now
 
 blueprint = Blueprint("report_documents", __name__, url_prefix="/reports")
@@ -55,6 +55,7 @@ def quarter_page(quarter: str) -> str:
         "reports/quarter.html",
         document=document,
         columns=QUARTER_COLUMNS,
+        signs=SIGNS,
         stand=stand,
         previous=document.quarter.previous if document.quarter.year > _YEARS[0] else None,
         next=document.quarter.next if document.quarter.end <= now() else None,
@@ -69,6 +70,7 @@ def quarter_print(quarter: str) -> str:
         "reports/quarter_print.html",
         document=_quarter(quarter),
         columns=QUARTER_COLUMNS,
+        signs=SIGNS,
         stand=stand,
     )
 
@@ -126,7 +128,10 @@ def report_print(site: str, quarter: str) -> AnyResponse | str:
         return _to_key(found, quarter)
     stand = fresh_figures()
     return render_template(
-        "reports/report_print.html", document=_report(found, quarter), stand=stand
+        "reports/report_print.html",
+        document=_report(found, quarter),
+        signs=SIGNS,
+        stand=stand,
     )
 
 
@@ -217,11 +222,6 @@ def report_url(site: str, quarter: str) -> str:
     return f"/reports/{quote(site, safe='')}/{quarter}"
 
 
-def due_days() -> int:
-    """Days from a quarter's end until its reports are due: a setting."""
-    return int(current_app.config.get("REPORT_DUE_DAYS", USUAL_DUE_DAYS))
-
-
 def _read_quarter(text: str) -> Quarter:
     try:
         quarter = Quarter.parse(text)
@@ -233,7 +233,7 @@ def _read_quarter(text: str) -> Quarter:
 
 
 def _public(path: str) -> str:
-    return f"{current_app.config['PUBLIC_URL']}{path}"
+    return f"{current_app.config['PORTAL'].public_url}{path}"
 
 
 def _file(content: str | bytes, kind: str, name: str) -> Response:
