@@ -50,6 +50,7 @@ from app.web import (
     partners,
     people,
     profile,
+    report_documents,
     reports,
     reports_form,
     reports_form_autosave,  # noqa: F401  (its addresses are on the blueprint of the report)
@@ -136,6 +137,7 @@ def register(flask_app: Flask) -> None:
         statistics,
         availability,
         reports_form,
+        report_documents,
         reports,
     ):
         flask_app.register_blueprint(module.blueprint)
