@@ -119,7 +119,7 @@ def measure_arrays(sizes: Sequence[int]) -> None:
         if len(sizes) > 1:
             grown = log(joins[-1] / joins[0]) / log(sizes[-1] / sizes[0])
             shown = f"{grown:.2f}" if grown <= EXPONENT else f"**{grown:.2f}**"
-            rows.append(("exponent of the join", "", shown, *[""] * 4))
+            rows.append(("exponent of the join", "", shown, "", "", "", ""))
     print_table(
         f"Matching on {LINKS} links, milliseconds, best of {REPEATS} (bold: over {GOAL:.0f} times"
         f" the floor, or an exponent over {EXPONENT})",
@@ -131,7 +131,7 @@ def measure_arrays(sizes: Sequence[int]) -> None:
 def _join(events: Lot, evidence: pd.DataFrame) -> int:
     """How many pairs are kept, of which each is made."""
     thing, start, end = events
-    nobody = made({name: thing[:0] for name in ("detected", "ticket", "linked")})
+    nobody = made(dict.fromkeys(("detected", "ticket", "linked"), thing[:0]))
     detected = made({"id": np.arange(len(thing)), "thing": thing, "start": start})
     asked = Events(detected, start, end, nobody, MOST_KEPT)
     return len(beside(asked, joined(evidence), (thing[:0], thing[:0]))[0])

@@ -91,8 +91,9 @@ class Events:
 
 
 def last_of_each(events: Events, pairs: pd.DataFrame, kinds: list[str]) -> pd.DataFrame:
-    """Of pairs (columns ``event``, ``ticket``, ``start``, ``end``, ``site`` and the kinds) those of the tickets that are kept: of each kind those that begin last, and all that a person
-    decided about. Of several rows of a ticket the last speaks for it."""
+    """Of pairs (columns ``event``, ``ticket``, ``start``, ``end``, ``site`` and the kinds) those
+    that are kept: of each kind those of the tickets that begin last, and all that a person decided
+    about. Of several rows of a ticket the last speaks for it."""
     order = np.lexsort(
         (
             *(pairs["site"], -pairs["end"]),
@@ -142,7 +143,8 @@ def _of_crowded(
     asked = made({"event": crowded, "thing": events.things[crowded]})
     stretches["at"] = np.arange(len(stretches))
     asked = asked.merge(stretches[["thing", "stretch", "at"]], on="thing")
-    asked = asked[events.valid(*columns_of(asked, "event"), stretches, asked["at"].to_numpy())]
+    event, at = columns_of(asked, "event", "at")
+    asked = asked[events.valid(event, stretches, at)]
     event, stretch = columns_of(asked, "event", "stretch")
     queries = (stretch, events.low[event], events.high[event])
 
@@ -200,11 +202,10 @@ def _all_rows(events: Events, pairs: pd.DataFrame, rows: pd.DataFrame) -> tuple[
     asked = pairs.assign(thing=events.things[pairs["event"].to_numpy()]).merge(
         groups[["thing", "ticket", "group", "at"]], on=["thing", "ticket"]
     )
-    asked = asked[events.valid(*columns_of(asked, "event"), groups, asked["at"].to_numpy())]
+    event, at = columns_of(asked, "event", "at")
+    asked = asked[events.valid(event, groups, at)]
     event, group = columns_of(asked, "event", "group")
-    one, row = Meeting(
-        (group, events.low[event], events.high[event]), _lot(rows, "group")
-    ).pairs()
+    one, row = Meeting((group, events.low[event], events.high[event]), _lot(rows, "group")).pairs()
     return event[one], row
 
 

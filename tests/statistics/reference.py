@@ -136,7 +136,9 @@ def matched(
             one for one in said if one.thing == group[0].thing and one.since <= start < one.until
         ]
 
-        def meets(one: Said, start: int = start, end: int = end, tolerance: int = tolerance) -> bool:
+        def meets(
+            one: Said, start: int = start, end: int = end, tolerance: int = tolerance
+        ) -> bool:
             return one.start - tolerance <= end and start <= one.end + tolerance
 
         shifted = [one for one in there if shift_between(start, end, one)]
@@ -153,8 +155,7 @@ def matched(
         ]
         kept |= {ticket for _, ticket in sorted(created)[:1]}
         tickets = {
-            ticket: ticket in met
-            for ticket in kept & (met | {one.ticket for one in shifted})
+            ticket: ticket in met for ticket in kept & (met | {one.ticket for one in shifted})
         }
         for ticket, decision in newest.items():
             if decision.linked or ticket in tickets:

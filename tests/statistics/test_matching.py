@@ -194,7 +194,9 @@ def test_of_each_kind_those_that_begin_last_are_kept_and_the_first_that_was_crea
     ]
     kept = told(reckon([event], said, [], most=2))[1][1]
     assert kept == dict.fromkeys((101, 103, 105, 106), True)
-    off = [Decided(1, 106, False, 1, False), Decided(1, 101, False, 2, False)]
+    off = [
+        Decided(1, number, linked=False, order=number, maintenance=False) for number in (101, 106)
+    ]
     kept = told(reckon([event], said, off, most=2))[1][1]
     # what was taken off takes no place, and is not the first: that is 100, before 105
     assert kept == {100: True, 101: False, 102: True, 103: True, 105: True, 106: False}
