@@ -14,13 +14,14 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from math import log
 from pathlib import Path
+from resource import RUSAGE_SELF, getrusage
 from time import perf_counter
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.config import PROJECT, process_environment
@@ -29,7 +30,7 @@ from app.demo import demo_actors
 from app.domain.access import Door, Writer
 from app.domain.matching import MOST_KEPT
 from app.domain.ticket_content import NewTicket
-from app.models import Link
+from app.models import EventTicket, Link
 from app.services.matching import bring_up_to_date
 from app.services.tickets import open_ticket
 from app.statistics.frames import BY_LINK, DOWN, NOBODY, made
@@ -244,6 +245,11 @@ def measure_database(kind: str, tickets: int, events: int) -> None:
         rows.append(("most memory of the command", f"{memory:,.0f} MiB"))
         with Session(engine) as session:
             rows.append(("matching of all of them", f"{work_in(session):.1f} s"))
+            own = getrusage(RUSAGE_SELF).ru_maxrss / 1024
+            rows.append(("most memory of this process until then", f"{own:,.0f} MiB"))
+            kept = session.scalar(select(func.count()).select_from(EventTicket)) or 0
+            session.rollback()
+            rows.append(("tickets kept beside events", f"{kept:,}"))
             by = Writer(demo_actors(session)["operator"], Door.PORTAL, datetime.now(UTC))
             session.rollback()
             with writing(session):
