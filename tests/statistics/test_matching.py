@@ -200,3 +200,25 @@ def test_of_each_kind_those_that_begin_last_are_kept_and_the_first_that_was_crea
     kept = told(reckon([event], said, off, most=2))[1][1]
     # what was taken off takes no place, and is not the first: that is 100, before 105
     assert kept == {100: True, 101: False, 102: True, 103: True, 105: True, 106: False}
+
+
+def test_several_intervals_of_a_ticket_take_one_place() -> None:
+    event = Event(1, 1, 10 * HOUR, 12 * HOUR, 2)
+
+    def said_of(number: int, begin: int, end: int) -> Said:
+        times = (begin * MINUTE, end * MINUTE)
+        return Said(number, 1, *times, 0, 7, 0, FOREVER, 0, maintenance=False, created=number)
+
+    said = [
+        said_of(100, 610, 620),
+        said_of(100, 640, 650),
+        said_of(100, 645, 655),
+        said_of(100, 690, 695),
+        said_of(101, 600, 620),
+        said_of(102, 590, 900),
+    ]
+    found = reckon([event], said, [], most=2)
+    assert told(found)[1][1] == {100: True, 101: True}
+    overlaps = dict(zip(found.pairs["ticket"], found.pairs["overlap"] // MINUTE, strict=True))
+    # 640 to 655 is one interval, and the longest of the three
+    assert overlaps == {100: 15, 101: 20}
