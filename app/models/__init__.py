@@ -18,7 +18,7 @@ from app.models.event_imports import EventImport, EventImportPart, EventsOfImpor
 from app.models.events import Event, EventSource
 from app.models.feeds import CalendarFeed
 from app.models.lhc import LhcPeriod
-from app.models.mails import Mail, MailLetter, MailStop, TicketWatcher
+from app.models.mails import Mail, MailLetter, MailMessage, MailStop, TicketWatcher
 from app.models.matching import (
     DetectedEvent,
     EventOfDetected,
@@ -63,6 +63,13 @@ from app.models.registry import (
     Unit,
 )
 from app.models.relations import Acknowledgement, TicketRelation
+from app.models.reports import (
+    Report,
+    ReportComment,
+    ReportField,
+    ReportForm,
+    ReportVersion,
+)
 from app.models.search import TicketWords
 from app.models.statistics import FactBlock
 from app.models.tickets import (
@@ -126,6 +133,7 @@ __all__ = [
     "LoginFailure",
     "Mail",
     "MailLetter",
+    "MailMessage",
     "MailStop",
     "MaintenanceNotice",
     "MatchingRule",
@@ -143,6 +151,11 @@ __all__ = [
     "ProviderMaintenance",
     "RecoveryCode",
     "Refusal",
+    "Report",
+    "ReportComment",
+    "ReportField",
+    "ReportForm",
+    "ReportVersion",
     "RequestKey",
     "ResetLink",
     "SavedFilter",
