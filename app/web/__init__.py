@@ -50,6 +50,8 @@ from app.web import (
     partners,
     people,
     profile,
+    report_documents,
+    reports,
     reset,
     scripts,
     second_factor,
@@ -77,6 +79,7 @@ PLACES = (
     ("Events", "events.listing"),
     ("Calendar", "calendar.month"),
     ("Statistics", "statistics.page"),
+    ("Reports", "reports.page"),
     ("Sites", "sites.listing"),
     ("Links", "links.listing"),
 )
@@ -131,6 +134,8 @@ def register(flask_app: Flask) -> None:
         event_matching,
         statistics,
         availability,
+        report_documents,
+        reports,
     ):
         flask_app.register_blueprint(module.blueprint)
     mails.register(flask_app)
@@ -183,6 +188,7 @@ def _surroundings() -> dict[str, Any]:
         "what_if": "Statistics",
         "duty_rules": "Statistics",
         "duty": "Events",
+        "reports": "Reports",
         "topology": "Sites",
         "sites": "Sites",
         "links": "Links",
