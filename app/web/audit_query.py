@@ -42,6 +42,8 @@ KINDS = (
     "event source",
     "report",
     "report form",
+    "report quiet",
+    "report reminder",
     "event",
     "ticket",
 )
