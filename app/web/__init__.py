@@ -53,6 +53,8 @@ from app.web import (
     report_documents,
     report_forms,
     reports,
+    reports_form,
+    reports_form_autosave,  # noqa: F401  (its addresses are on the blueprint of the report)
     reset,
     scripts,
     second_factor,
@@ -135,6 +137,7 @@ def register(flask_app: Flask) -> None:
         event_matching,
         statistics,
         availability,
+        reports_form,
         report_documents,
         reports,
     ):
@@ -191,6 +194,7 @@ def _surroundings() -> dict[str, Any]:
         "duty_rules": "Statistics",
         "duty": "Events",
         "report_forms": "Reports",
+        "report_form": "Reports",
         "reports": "Reports",
         "topology": "Sites",
         "sites": "Sites",

@@ -47,6 +47,7 @@ from app.models import (
     Mail,
     MailLetter,
     Proposal,
+    Report,
 )
 from app.partners.maintnote import read
 from app.services import report_form_drafts, second_factor
@@ -76,6 +77,8 @@ from app.services.partners import (
 from app.services.people import actor_of_user, create_user, disable_user, find_user, start_login
 from app.services.registry import find_site, require_links
 from app.services.relations import relate_tickets
+from app.services.report_numbers import numbers_of
+from app.services.reports import accept_report, find_report, save_fields, submit_report
 from app.services.reset_links import make_reset_link
 from app.services.saved_filters import delete_filter, save_filter
 from app.services.sites import create_site
@@ -130,6 +133,7 @@ _QUESTION: Final = {
     "version": "1",
 }
 _OF_DRAFT: Final = "/reports/forms/{report_draft}"
+_TYPED: Final = {"answer.issues": "Typed", "seen.answer.issues": "1"}
 SENT: Final[Mapping[str, Sent]] = {
     "GET /reports/forms/* draft": (_OF_DRAFT, {}),
     "GET /reports/forms/* unknown": ("/reports/forms/999999", {}),
@@ -162,6 +166,21 @@ SENT: Final[Mapping[str, Sent]] = {
         {"version": "2"},
     ),
     "POST /reports/forms/*/delete": (f"{_OF_DRAFT}/delete", {"version": "1"}),
+    "GET /reports/*/*": ("/reports/{site}/{draft}", {}),
+    "GET /reports/*/* signed": ("/reports/{site}/{signed}", {}),
+    "GET /reports/*/*/versions/*": ("/reports/{site}/{signed}/versions/1", {}),
+    "GET /reports/*/*/difference": ("/reports/{site}/{signed}/difference?from=1&to=1", {}),
+    "GET /reports/*/*/fields/*": ("/reports/{site}/{draft}/fields/answer.issues", {}),
+    "GET /reports/*/*/changes": ("/reports/{site}/{draft}/changes", {}),
+    "POST /reports/*/*/fields/*": ("/reports/{site}/{draft}/fields/answer.issues", _TYPED),
+    "POST /reports/*/*": ("/reports/{site}/{draft}", _TYPED),
+    "POST /reports/*/*/submit": ("/reports/{site}/{draft}/submit", {"version": "1"}),
+    "POST /reports/*/*/reopen": ("/reports/{site}/{signed}/reopen", {"reason": "x"}),
+    "POST /reports/*/*/reopen accepted": (
+        "/reports/{site}/{accepted}/reopen",
+        {"reason": "x"},
+    ),
+    "POST /reports/*/*/accept": ("/reports/{site}/{signed}/accept", {"version": "2"}),
     "GET /notices/* unknown": ("/notices/999999", {}),
     "POST /notices": ("/notices", {"file": "{notice_file}"}),
     "POST /notices/confirm": (
@@ -807,6 +826,48 @@ class Things(dict[str, str]):
     def make_added(self) -> str:
         """A file that the person attached."""
         return self._attach(self._actor)
+
+    def make_draft(self) -> str:
+        """The quarter of a report of the reporter's site, or of another, that can be signed."""
+        session, quarter = self.world.session, Quarter(2014, 1).after(self.world.count % 40)
+        site = find_site(session, self["site"])
+        assert site is not None
+        old = find_report(session, site.id, quarter)
+        if old is not None:
+            session.delete(old)
+            session.flush()
+        answers = {"issues": "x", "backup_test": "Not tested"}
+        answers |= {"contacts_reviewed": "yes", "routing_reviewed": "yes"}
+        fields = {f"answer.{key}": (value, 0) for key, value in answers.items()}
+        save_fields(session, self._of_site, site, quarter, fields)
+        return str(quarter)
+
+    @property
+    def _of_site(self) -> Writer:
+        cast = self.world.cast
+        actor = cast.pic if self["site"] == "ES-PIC" else cast.kit
+        return writer(actor, datetime.now(UTC))
+
+    def _report(self, quarter: str) -> Report:
+        site = find_site(self.world.session, self["site"])
+        assert site is not None
+        report = find_report(self.world.session, site.id, Quarter.parse(quarter))
+        assert report is not None
+        return report
+
+    def make_signed(self) -> str:
+        """The quarter of such a report that was submitted."""
+        report, by = self._report(self["draft"]), self._of_site
+        session, quarter = self.world.session, Quarter.parse(report.quarter)
+        numbers = numbers_of(session, report.site, quarter, by.now)
+        submit_report(session, by, report.site, quarter, numbers, report.version)
+        return report.quarter
+
+    def make_accepted(self) -> str:
+        """The quarter of such a report that the chair accepted."""
+        report = self._report(self["signed"])
+        accept_report(self.world.session, writer(self.world.cast.operator), report)
+        return report.quarter
 
     def make_new_name(self) -> str:
         """A name that nobody has."""
