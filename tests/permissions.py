@@ -165,6 +165,17 @@ Take a ticket off an event      | POST /events/*/unlink                 | yes | 
 Take such a decision back       | POST /events/*/undo                   | yes | yes | yes | 403 | 403 | login
 # reports
 Reports by site and quarter      | GET /reports                          | yes | yes | yes | yes | yes | login
+The quarter that ended last      | GET /reports/quarters                 | yes | yes | yes | yes | yes | login
+A quarter's reports              | GET /reports/quarters/*               | yes | yes | yes | yes | yes | login
+The same to print                | GET /reports/quarters/*/print         | yes | yes | yes | yes | yes | login
+... as TWiki markup              | GET /reports/quarters/*/twiki         | yes | yes | yes | yes | yes | login
+... as a file                    | GET /reports/quarters/*.*             | yes | yes | yes | yes | yes | login
+Print a signed report            | GET /reports/*/*/print                | yes | yes | yes | yes | yes | login
+... a draft                      | GET /reports/*/*/print draft          | yes | yes | yes | 404 | 404 | login
+A signed report as TWiki markup  | GET /reports/*/*/twiki                | yes | yes | yes | yes | yes | login
+... a draft                      | GET /reports/*/*/twiki draft          | yes | yes | yes | 404 | 404 | login
+A signed report as a file        | GET /reports/*/*.*                    | yes | yes | yes | yes | yes | login
+... a draft                      | GET /reports/*/*.* draft              | yes | yes | yes | 404 | 404 | login
 # statistics
 Main figures                    | GET /statistics                       | yes | yes | yes | yes | yes | login
 Tickets per period              | GET /statistics/tickets               | yes | yes | yes | yes | yes | login

@@ -30,6 +30,7 @@ from app.domain.duty import R2009
 from app.domain.event_file_reading import Reading
 from app.domain.events import EventMessage
 from app.domain.letters import Happened, Letter, stop_token
+from app.domain.quarters import Quarter
 from app.domain.relations import RelationRole
 from app.domain.ticket_content import NewTicket
 from app.domain.work import TIDY
@@ -75,9 +76,11 @@ from app.services.partners import (
 from app.services.people import actor_of_user, create_user, disable_user, find_user, start_login
 from app.services.registry import find_site, require_links
 from app.services.relations import relate_tickets
+from app.services.report_numbers import numbers_of
+from app.services.reports import find_report, save_fields, submit_report
 from app.services.reset_links import make_reset_link
 from app.services.saved_filters import delete_filter, save_filter
-from app.services.sites import create_site
+from app.services.sites import create_site, site_of_key
 from app.services.tickets import note_difference, open_ticket
 from app.services.timed_work import know_timed_work
 from app.services.tokens import (
@@ -385,6 +388,16 @@ SENT: Final[Mapping[str, Sent]] = {
     "POST /reset": ("/reset", {"new": "another horse 8", "again": "another horse 8"}),
     "GET /static/*": ("/static/portal.css", {}),
     "POST /login": ("/login", {"name": "{name}", "password": "{password}"}),
+    "GET /reports/quarters/*": ("/reports/quarters/2013-Q1", {}),
+    "GET /reports/quarters/*/print": ("/reports/quarters/2013-Q1/print", {}),
+    "GET /reports/quarters/*/twiki": ("/reports/quarters/2013-Q1/twiki", {}),
+    "GET /reports/quarters/*.*": ("/reports/quarters/2013-Q1.csv", {}),
+    "GET /reports/*/*/print": ("/reports/{signed_report}/print", {}),
+    "GET /reports/*/*/print draft": ("/reports/{draft_report}/print", {}),
+    "GET /reports/*/*/twiki": ("/reports/{signed_report}/twiki", {}),
+    "GET /reports/*/*/twiki draft": ("/reports/{draft_report}/twiki", {}),
+    "GET /reports/*/*.*": ("/reports/{signed_report}.csv", {}),
+    "GET /reports/*/*.* draft": ("/reports/{draft_report}.csv", {}),
 }
 """Where and what is sent, if it is more than the address with the things that it names."""
 NAMED: Final = {
@@ -455,6 +468,7 @@ class World:
     passwords: dict[str, str] = field(default_factory=dict)
     visitors: dict[str, Visitor] = field(default_factory=dict)
     count: int = 0
+    reports: int = 0
 
     def visitor(self, who: str) -> Visitor:
         """A browser in which this person is logged in."""
@@ -881,6 +895,30 @@ class Things(dict[str, str]):
         """A notice that somebody put aside."""
         by = writer(self.world.cast.operator)
         return dismiss(self.world.session, by, int(self["unread_notice"]), "x").id
+
+    def make_draft_report(self) -> str:
+        """A report of the reporter's site, or of another one, that is being written: its site and
+        quarter, as its address has them."""
+        by = self.world.cast.pic if self.column == "other" else self.world.cast.kit
+        site = site_of_key(self.world.session, self["site"])
+        self.world.reports += 1
+        quarter = Quarter.of(self._portal.now).after(-self.world.reports)
+        answers = {"backup_test": "Tested", "contacts_reviewed": "yes", "routing_reviewed": "yes"}
+        values = {f"answer.{key}": (value, 0) for key, value in answers.items()}
+        save_fields(self.world.session, writer(by, self._portal.now), site, quarter, values)
+        return f"{site.key}/{quarter}"
+
+    def make_signed_report(self) -> str:
+        """The same, submitted."""
+        key, _, quarter = self["draft_report"].partition("/")
+        by = self.world.cast.pic if self.column == "other" else self.world.cast.kit
+        site, of = site_of_key(self.world.session, key), Quarter.parse(quarter)
+        row = find_report(self.world.session, site.id, of)
+        assert row is not None
+        now = self._portal.now
+        numbers = numbers_of(self.world.session, site, of, now)
+        submit_report(self.world.session, writer(by, now), site, of, numbers, row.version)
+        return f"{key}/{quarter}"
 
     def make_proposal(self) -> int:
         """A proposal of CRIC's that is open."""
