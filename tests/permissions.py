@@ -176,6 +176,18 @@ A signed report as TWiki markup  | GET /reports/*/*/twiki                | yes |
 ... a draft                      | GET /reports/*/*/twiki draft          | yes | yes | yes | 404 | 404 | login
 A signed report as a file        | GET /reports/*/*.*                    | yes | yes | yes | yes | yes | login
 ... a draft                      | GET /reports/*/*.* draft              | yes | yes | yes | 404 | 404 | login
+Read a report that is written    | GET /reports/*/*                      | yes | yes | yes | 404 | 404 | login
+Read a report that was signed    | GET /reports/*/* signed               | yes | yes | yes | yes | yes | login
+Read a version of it             | GET /reports/*/*/versions/*           | yes | yes | yes | yes | yes | login
+Compare its versions             | GET /reports/*/*/difference           | yes | yes | yes | yes | yes | login
+See one of its fields            | GET /reports/*/*/fields/*             | yes | yes | yes | 404 | 404 | login
+See what others write in it      | GET /reports/*/*/changes              | yes | yes | yes | 404 | 404 | login
+Write in one of its fields       | POST /reports/*/*/fields/*            | yes | yes | yes | 404 | 404 | login
+Write in all of them             | POST /reports/*/*                     | yes | yes | yes | 404 | 404 | login
+Sign and submit it               | POST /reports/*/*/submit              | yes | yes | yes | 404 | 404 | login
+Reopen it                        | POST /reports/*/*/reopen              | yes | yes | yes | 403 | 403 | login
+Reopen an accepted one           | POST /reports/*/*/reopen accepted     | yes | yes | 403 | 403 | 403 | login
+Accept it                        | POST /reports/*/*/accept              | yes | yes | 403 | 403 | 403 | login
 # statistics
 Main figures                    | GET /statistics                       | yes | yes | yes | yes | yes | login
 Tickets per period              | GET /statistics/tickets               | yes | yes | yes | yes | yes | login

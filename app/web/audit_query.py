@@ -41,6 +41,8 @@ KINDS = (
     "mail stop",
     "event source",
     "report",
+    "report quiet",
+    "report reminder",
     "event",
     "ticket",
 )

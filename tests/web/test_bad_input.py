@@ -374,6 +374,8 @@ def test_every_form_is_tried(app: Flask) -> None:
         "/events/import",  # test_event_imports
         *(f"/events/imports/{key}/{what}" for what in ("drop", "withdraw", "write")),
         "/events/sources/<name>",  # the form is that of a new one
+        # test_report_form
+        *(f"/reports/<site>/<quarter>{what}" for what in ("", "/fields/<name>", "/submit")),
         "/notices",  # test_notices
         "/notices/confirm",
         *(f"/notices/{key}/{what}" for what in ("circuits", "dismiss", "ticket")),

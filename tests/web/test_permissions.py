@@ -47,6 +47,7 @@ from app.models import (
     Mail,
     MailLetter,
     Proposal,
+    Report,
 )
 from app.partners.maintnote import read
 from app.services import second_factor
@@ -77,10 +78,10 @@ from app.services.people import actor_of_user, create_user, disable_user, find_u
 from app.services.registry import find_site, require_links
 from app.services.relations import relate_tickets
 from app.services.report_numbers import numbers_of
-from app.services.reports import find_report, save_fields, submit_report
+from app.services.reports import accept_report, find_report, save_fields, submit_report
 from app.services.reset_links import make_reset_link
 from app.services.saved_filters import delete_filter, save_filter
-from app.services.sites import create_site, site_of_key
+from app.services.sites import create_site
 from app.services.tickets import note_difference, open_ticket
 from app.services.timed_work import know_timed_work
 from app.services.tokens import (
@@ -123,7 +124,33 @@ _CLAUSE: Final = {
     "clauses-lhc": "always",
     "clauses-maintenance": "counts",
 }
+_TYPED: Final = {"answer.issues": "Typed", "seen.answer.issues": "1"}
 SENT: Final[Mapping[str, Sent]] = {
+    "GET /reports/quarters/*": ("/reports/quarters/2013-Q1", {}),
+    "GET /reports/quarters/*/print": ("/reports/quarters/2013-Q1/print", {}),
+    "GET /reports/quarters/*/twiki": ("/reports/quarters/2013-Q1/twiki", {}),
+    "GET /reports/quarters/*.*": ("/reports/quarters/2013-Q1.csv", {}),
+    "GET /reports/*/*/print": ("/reports/{site}/{signed}/print", {}),
+    "GET /reports/*/*/print draft": ("/reports/{site}/{draft}/print", {}),
+    "GET /reports/*/*/twiki": ("/reports/{site}/{signed}/twiki", {}),
+    "GET /reports/*/*/twiki draft": ("/reports/{site}/{draft}/twiki", {}),
+    "GET /reports/*/*.*": ("/reports/{site}/{signed}.csv", {}),
+    "GET /reports/*/*.* draft": ("/reports/{site}/{draft}.csv", {}),
+    "GET /reports/*/*": ("/reports/{site}/{draft}", {}),
+    "GET /reports/*/* signed": ("/reports/{site}/{signed}", {}),
+    "GET /reports/*/*/versions/*": ("/reports/{site}/{signed}/versions/1", {}),
+    "GET /reports/*/*/difference": ("/reports/{site}/{signed}/difference?from=1&to=1", {}),
+    "GET /reports/*/*/fields/*": ("/reports/{site}/{draft}/fields/answer.issues", {}),
+    "GET /reports/*/*/changes": ("/reports/{site}/{draft}/changes", {}),
+    "POST /reports/*/*/fields/*": ("/reports/{site}/{draft}/fields/answer.issues", _TYPED),
+    "POST /reports/*/*": ("/reports/{site}/{draft}", _TYPED),
+    "POST /reports/*/*/submit": ("/reports/{site}/{draft}/submit", {"version": "1"}),
+    "POST /reports/*/*/reopen": ("/reports/{site}/{signed}/reopen", {"reason": "x"}),
+    "POST /reports/*/*/reopen accepted": (
+        "/reports/{site}/{accepted}/reopen",
+        {"reason": "x"},
+    ),
+    "POST /reports/*/*/accept": ("/reports/{site}/{signed}/accept", {"version": "2"}),
     "GET /notices/* unknown": ("/notices/999999", {}),
     "POST /notices": ("/notices", {"file": "{notice_file}"}),
     "POST /notices/confirm": (
@@ -388,16 +415,6 @@ SENT: Final[Mapping[str, Sent]] = {
     "POST /reset": ("/reset", {"new": "another horse 8", "again": "another horse 8"}),
     "GET /static/*": ("/static/portal.css", {}),
     "POST /login": ("/login", {"name": "{name}", "password": "{password}"}),
-    "GET /reports/quarters/*": ("/reports/quarters/2013-Q1", {}),
-    "GET /reports/quarters/*/print": ("/reports/quarters/2013-Q1/print", {}),
-    "GET /reports/quarters/*/twiki": ("/reports/quarters/2013-Q1/twiki", {}),
-    "GET /reports/quarters/*.*": ("/reports/quarters/2013-Q1.csv", {}),
-    "GET /reports/*/*/print": ("/reports/{signed_report}/print", {}),
-    "GET /reports/*/*/print draft": ("/reports/{draft_report}/print", {}),
-    "GET /reports/*/*/twiki": ("/reports/{signed_report}/twiki", {}),
-    "GET /reports/*/*/twiki draft": ("/reports/{draft_report}/twiki", {}),
-    "GET /reports/*/*.*": ("/reports/{signed_report}.csv", {}),
-    "GET /reports/*/*.* draft": ("/reports/{draft_report}.csv", {}),
 }
 """Where and what is sent, if it is more than the address with the things that it names."""
 NAMED: Final = {
@@ -468,7 +485,6 @@ class World:
     passwords: dict[str, str] = field(default_factory=dict)
     visitors: dict[str, Visitor] = field(default_factory=dict)
     count: int = 0
-    reports: int = 0
 
     def visitor(self, who: str) -> Visitor:
         """A browser in which this person is logged in."""
@@ -752,6 +768,48 @@ class Things(dict[str, str]):
         """A file that the person attached."""
         return self._attach(self._actor)
 
+    def make_draft(self) -> str:
+        """The quarter of a report of the reporter's site, or of another, that can be signed."""
+        session, quarter = self.world.session, Quarter(2014, 1).after(self.world.count % 40)
+        site = find_site(session, self["site"])
+        assert site is not None
+        old = find_report(session, site.id, quarter)
+        if old is not None:
+            session.delete(old)
+            session.flush()
+        answers = {"issues": "x", "backup_test": "Not tested"}
+        answers |= {"contacts_reviewed": "yes", "routing_reviewed": "yes"}
+        fields = {f"answer.{key}": (value, 0) for key, value in answers.items()}
+        save_fields(session, self._of_site, site, quarter, fields)
+        return str(quarter)
+
+    @property
+    def _of_site(self) -> Writer:
+        cast = self.world.cast
+        actor = cast.pic if self["site"] == "ES-PIC" else cast.kit
+        return writer(actor, datetime.now(UTC))
+
+    def _report(self, quarter: str) -> Report:
+        site = find_site(self.world.session, self["site"])
+        assert site is not None
+        report = find_report(self.world.session, site.id, Quarter.parse(quarter))
+        assert report is not None
+        return report
+
+    def make_signed(self) -> str:
+        """The quarter of such a report that was submitted."""
+        report, by = self._report(self["draft"]), self._of_site
+        session, quarter = self.world.session, Quarter.parse(report.quarter)
+        numbers = numbers_of(session, report.site, quarter, by.now)
+        submit_report(session, by, report.site, quarter, numbers, report.version)
+        return report.quarter
+
+    def make_accepted(self) -> str:
+        """The quarter of such a report that the chair accepted."""
+        report = self._report(self["signed"])
+        accept_report(self.world.session, writer(self.world.cast.operator), report)
+        return report.quarter
+
     def make_new_name(self) -> str:
         """A name that nobody has."""
         return f"new-{self.world.count}"
@@ -895,30 +953,6 @@ class Things(dict[str, str]):
         """A notice that somebody put aside."""
         by = writer(self.world.cast.operator)
         return dismiss(self.world.session, by, int(self["unread_notice"]), "x").id
-
-    def make_draft_report(self) -> str:
-        """A report of the reporter's site, or of another one, that is being written: its site and
-        quarter, as its address has them."""
-        by = self.world.cast.pic if self.column == "other" else self.world.cast.kit
-        site = site_of_key(self.world.session, self["site"])
-        self.world.reports += 1
-        quarter = Quarter.of(self._portal.now).after(-self.world.reports)
-        answers = {"backup_test": "Tested", "contacts_reviewed": "yes", "routing_reviewed": "yes"}
-        values = {f"answer.{key}": (value, 0) for key, value in answers.items()}
-        save_fields(self.world.session, writer(by, self._portal.now), site, quarter, values)
-        return f"{site.key}/{quarter}"
-
-    def make_signed_report(self) -> str:
-        """The same, submitted."""
-        key, _, quarter = self["draft_report"].partition("/")
-        by = self.world.cast.pic if self.column == "other" else self.world.cast.kit
-        site, of = site_of_key(self.world.session, key), Quarter.parse(quarter)
-        row = find_report(self.world.session, site.id, of)
-        assert row is not None
-        now = self._portal.now
-        numbers = numbers_of(self.world.session, site, of, now)
-        submit_report(self.world.session, writer(by, now), site, of, numbers, row.version)
-        return f"{key}/{quarter}"
 
     def make_proposal(self) -> int:
         """A proposal of CRIC's that is open."""
