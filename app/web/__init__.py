@@ -51,6 +51,7 @@ from app.web import (
     people,
     profile,
     report_documents,
+    report_forms,
     reports,
     reports_form,
     reports_form_autosave,  # noqa: F401  (its addresses are on the blueprint of the report)
@@ -145,6 +146,7 @@ def register(flask_app: Flask) -> None:
     duty.register(flask_app)
     for figures in (duty_rules, what_if):
         flask_app.register_blueprint(figures.blueprint)
+    flask_app.register_blueprint(report_forms.blueprint)
     for blueprint in (
         imports.blueprint,
         ticket_imports.blueprint,
@@ -191,6 +193,7 @@ def _surroundings() -> dict[str, Any]:
         "what_if": "Statistics",
         "duty_rules": "Statistics",
         "duty": "Events",
+        "report_forms": "Reports",
         "report_form": "Reports",
         "reports": "Reports",
         "topology": "Sites",

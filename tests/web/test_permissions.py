@@ -50,7 +50,7 @@ from app.models import (
     Report,
 )
 from app.partners.maintnote import read
-from app.services import second_factor
+from app.services import report_form_drafts, second_factor
 from app.services.attachments import add_attachment
 from app.services.bulk_changes import do_bulk_change
 from app.services.cric import refuse_proposal
@@ -124,6 +124,15 @@ _CLAUSE: Final = {
     "clauses-lhc": "always",
     "clauses-maintenance": "counts",
 }
+_QUESTION: Final = {
+    "label": "{new_name}",
+    "kind": "text",
+    "choices": "",
+    "help": "",
+    "group": "",
+    "version": "1",
+}
+_OF_DRAFT: Final = "/reports/forms/{report_draft}"
 _TYPED: Final = {"answer.issues": "Typed", "seen.answer.issues": "1"}
 SENT: Final[Mapping[str, Sent]] = {
     "GET /reports/quarters/*": ("/reports/quarters/2013-Q1", {}),
@@ -136,6 +145,37 @@ SENT: Final[Mapping[str, Sent]] = {
     "GET /reports/*/*/twiki draft": ("/reports/{site}/{draft}/twiki", {}),
     "GET /reports/*/*.*": ("/reports/{site}/{signed}.csv", {}),
     "GET /reports/*/*.* draft": ("/reports/{site}/{draft}.csv", {}),
+    "GET /reports/forms/* draft": (_OF_DRAFT, {}),
+    "GET /reports/forms/* unknown": ("/reports/forms/999999", {}),
+    "GET /reports/forms/*/questions/new": (f"{_OF_DRAFT}/questions/new", {}),
+    "POST /reports/forms/*/questions/new": (f"{_OF_DRAFT}/questions/new", _QUESTION),
+    "GET /reports/forms/*/questions/*": (f"{_OF_DRAFT}/questions/plans", {}),
+    "POST /reports/forms/*/questions/*": (f"{_OF_DRAFT}/questions/plans", _QUESTION),
+    "POST /reports/forms/*/questions/*/move": (
+        f"{_OF_DRAFT}/questions/plans/move",
+        {"step": "up", "version": "1"},
+    ),
+    "POST /reports/forms/*/questions/*/retire": (
+        f"{_OF_DRAFT}/questions/plans/retire",
+        {"version": "1"},
+    ),
+    "POST /reports/forms/*/questions/*/restore": (
+        f"{_OF_DRAFT}/questions/{{retired_question}}/restore",
+        {"version": "2"},
+    ),
+    "POST /reports/forms/*/questions/*/remove": (
+        f"{_OF_DRAFT}/questions/{{new_question}}/remove",
+        {"version": "2"},
+    ),
+    "POST /reports/forms/*/publish": (
+        f"{_OF_DRAFT}/publish",
+        {"first_quarter": "{coming_quarter}", "note": "x", "version": "1"},
+    ),
+    "POST /reports/forms/*/take-out": (
+        "/reports/forms/{published_form}/take-out",
+        {"version": "2"},
+    ),
+    "POST /reports/forms/*/delete": (f"{_OF_DRAFT}/delete", {"version": "1"}),
     "GET /reports/*/*": ("/reports/{site}/{draft}", {}),
     "GET /reports/*/* signed": ("/reports/{site}/{signed}", {}),
     "GET /reports/*/*/versions/*": ("/reports/{site}/{signed}/versions/1", {}),
@@ -422,6 +462,7 @@ NAMED: Final = {
     "/work/jobs/*": "{failed_job}",
     "/tickets/*": "{ticket}",
     "/mails/*": "{mail}",
+    "/reports/forms/*": "1",
     "/notices/*": "{notice}",
     "/partners/accounts/*": "{account}",
     "/admin/people/*": "{someone}",
@@ -629,6 +670,34 @@ class Things(dict[str, str]):
         """That it is in force."""
         by, version = writer(self.world.cast.admin), int(self["duty_version"])
         return put_in_force(self.world.session, by, version, NOON, "A try").id
+
+    def make_report_draft(self) -> int:
+        """A draft of the questions of quarterly reports."""
+        return report_form_drafts.make_draft(self.world.session, self._portal).number
+
+    def make_new_question(self) -> str:
+        """The key of a question that only this draft asks."""
+        number, by = int(self["report_draft"]), self._portal
+        stated: dict[str, Any] = {**_QUESTION, "label": self["new_name"], "choices": ()}
+        stated |= {"is_required": False, "is_carried": False}
+        return report_form_drafts.add_question(self.world.session, by, number, stated)[1].key
+
+    def make_retired_question(self) -> str:
+        """The key of a question that this draft asks no more."""
+        number = int(self["report_draft"])
+        report_form_drafts.retire_question(self.world.session, self._portal, number, "plans", 1)
+        return "plans"
+
+    def make_coming_quarter(self) -> str:
+        """The quarter behind the running one."""
+        return str(Quarter.of(datetime.now(UTC)).next)
+
+    def make_published_form(self) -> int:
+        """A form that is in use and that no report has."""
+        number, first = int(self["report_draft"]), self["coming_quarter"]
+        return report_form_drafts.publish(
+            self.world.session, self._portal, number, first, "x", 1
+        ).number
 
     def make_bulk_key(self) -> str:
         """A key as a preview holds it."""
