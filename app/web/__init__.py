@@ -52,6 +52,8 @@ from app.web import (
     profile,
     report_documents,
     reports,
+    reports_form,
+    reports_form_autosave,  # noqa: F401  (its addresses are on the blueprint of the report)
     reset,
     scripts,
     second_factor,
@@ -134,6 +136,7 @@ def register(flask_app: Flask) -> None:
         event_matching,
         statistics,
         availability,
+        reports_form,
         report_documents,
         reports,
     ):
@@ -188,6 +191,7 @@ def _surroundings() -> dict[str, Any]:
         "what_if": "Statistics",
         "duty_rules": "Statistics",
         "duty": "Events",
+        "report_form": "Reports",
         "reports": "Reports",
         "topology": "Sites",
         "sites": "Sites",
