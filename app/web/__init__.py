@@ -50,7 +50,9 @@ from app.web import (
     partners,
     people,
     profile,
+    report_attachments,
     report_documents,
+    report_writing,  # noqa: F401  (its addresses are on the blueprint of the files)
     reports,
     reports_form,
     reports_form_autosave,  # noqa: F401  (its addresses are on the blueprint of the report)
@@ -137,6 +139,7 @@ def register(flask_app: Flask) -> None:
         statistics,
         availability,
         reports_form,
+        report_attachments,
         report_documents,
         reports,
     ):
@@ -192,6 +195,7 @@ def _surroundings() -> dict[str, Any]:
         "duty_rules": "Statistics",
         "duty": "Events",
         "report_form": "Reports",
+        "report_attachments": "Reports",
         "reports": "Reports",
         "topology": "Sites",
         "sites": "Sites",
