@@ -52,6 +52,7 @@ from app.web import (
     profile,
     report_attachments,
     report_documents,
+    report_forms,
     report_writing,  # noqa: F401  (its addresses are on the blueprint of the files)
     reports,
     reports_form,
@@ -148,6 +149,7 @@ def register(flask_app: Flask) -> None:
     duty.register(flask_app)
     for figures in (duty_rules, what_if):
         flask_app.register_blueprint(figures.blueprint)
+    flask_app.register_blueprint(report_forms.blueprint)
     for blueprint in (
         imports.blueprint,
         ticket_imports.blueprint,
@@ -194,6 +196,7 @@ def _surroundings() -> dict[str, Any]:
         "what_if": "Statistics",
         "duty_rules": "Statistics",
         "duty": "Events",
+        "report_forms": "Reports",
         "report_form": "Reports",
         "report_attachments": "Reports",
         "reports": "Reports",

@@ -155,7 +155,7 @@ def _linked(place: Place, event: str) -> Response:
     return go_to(place.address)
 
 
-def _asked_to_sign(place: Place) -> Response:
+def _asked_to_sign(place: Place, status: int = 200) -> Response:
     """What is still open, or the page that asks to sign."""
     reason = refusal_to_submit(acting(), place.site.id, place.state, place.quarter, now())
     if reason is not None:
@@ -172,7 +172,7 @@ def _asked_to_sign(place: Place) -> Response:
         version=0 if report is None else report.version,
         number=1 if report is None else len(report.versions) + 1,
     )
-    return make_response(page)
+    return make_response(page, status)
 
 
 @blueprint.post(f"{PLACE}/submit")
@@ -189,7 +189,7 @@ def submit(site: str, quarter: str) -> Response:
             flash(
                 "Somebody changed the report meanwhile: read it again before you sign.", "waiting"
             )
-        return _asked_to_sign(place_of(site, quarter))
+        return _asked_to_sign(place_of(site, quarter), 409)
     flash(f"Version {number} of the report is signed and submitted.", "ok")
     return go_to(place.address)
 

@@ -96,7 +96,7 @@ def changes(site: str, quarter: str) -> Response:
         place=place,
         since=int(now().timestamp()),
         may_write=may_write(place),
-        fields=[with_row(view, row) for view, row in views if view is not None],
+        news=[with_row(view, row) for view, row in views if view is not None],
     )
     return make_response(page)
 
