@@ -99,7 +99,7 @@ def page_of(number: int) -> str:
 
 
 def require_asking(actor: Actor) -> None:
-    """Raise ``Forbidden`` unless this is a person who is logged in: all of them may ask and join."""
+    """Raise ``Forbidden`` unless a person is logged in: all of them may ask and join."""
     if actor.kind is not Kind.PERSON or actor.scopes is not None:
         raise Forbidden("Only a person who is logged in may ask for a TC, join or leave one")
 

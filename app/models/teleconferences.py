@@ -91,7 +91,7 @@ class TeleconferenceTicket(Base):
 
 
 class TeleconferencePerson(Base):
-    """A person whom a TC concerns, or who joined; who left stays, so that nobody is put in again."""
+    """Whom a TC concerns, or who joined; who left stays here, and is not put in again."""
 
     __tablename__ = "teleconference_people"
 

@@ -57,6 +57,7 @@ from app.web import (
     sites,
     statistics,
     suggest,
+    teleconferences,
     ticket_edit,  # noqa: F401  (its pages are on the blueprint of tickets)
     ticket_imports,
     ticket_writing,  # noqa: F401  (likewise)
@@ -131,6 +132,7 @@ def register(flask_app: Flask) -> None:
         event_matching,
         statistics,
         availability,
+        teleconferences,
     ):
         flask_app.register_blueprint(module.blueprint)
     mails.register(flask_app)
@@ -183,6 +185,7 @@ def _surroundings() -> dict[str, Any]:
         "what_if": "Statistics",
         "duty_rules": "Statistics",
         "duty": "Events",
+        "teleconferences": "Reports",
         "topology": "Sites",
         "sites": "Sites",
         "links": "Links",
