@@ -108,6 +108,12 @@ def may_read_fields(actor: Actor, site_id: int) -> bool:
     return is_chair(actor) or is_of_site(actor, site_id)
 
 
+def sees_report(actor: Actor, site_id: int, *, was_submitted: bool) -> bool:
+    """Whether this account may know that a report is written: a draft is its site's and the
+    chair's; once submitted it is known to all people, also while it is reopened."""
+    return may_read_fields(actor, site_id) or (was_submitted and may_read_signed(actor))
+
+
 def may_read_signed(actor: Actor) -> bool:
     """Whether this account sees submitted reports: all people do."""
     return actor.kind in (Kind.PERSON, Kind.SYSTEM)
@@ -140,10 +146,10 @@ def refusal_to_submit(
 def refusal_to_reopen(actor: Actor, site_id: int, state: ReportState | None) -> str | None:
     """Why this account may not reopen this report, or None: until it is accepted the site or the
     chair, then only the chair."""
-    if state is ReportState.SUBMITTED:
-        if may_read_fields(actor, site_id):
-            return None
+    if not may_read_fields(actor, site_id):
         return "Only reporters of the site, operators and admins may reopen its report"
+    if state is ReportState.SUBMITTED:
+        return None
     if state is ReportState.ACCEPTED:
         return None if is_chair(actor) else "An accepted report is reopened by the chair only"
     return "Only a submitted report is reopened" if state is None else f"The report is {state}"
@@ -156,3 +162,32 @@ def refusal_to_accept(actor: Actor, state: ReportState | None) -> str | None:
     if state is not ReportState.SUBMITTED:
         return "Only a submitted report is accepted"
     return None
+
+
+def refusal_to_remove_attachment(
+    actor: Actor,
+    site_id: int,
+    state: ReportState,
+    quarter: Quarter,
+    now: datetime,
+    *,
+    is_signed: bool,
+) -> str | None:
+    """Why this account may not take a file off this report, or None.
+
+    Who writes the report may, until a version is signed that holds the file (``is_signed``); the
+    chair always may, as with files of tickets that are final.
+    """
+    if is_chair(actor):
+        return None
+    reason = refusal_to_write_report(actor, site_id, state, quarter, now)
+    if reason is None and is_signed:
+        return "A signed version holds this file; only operators and admins may remove it"
+    return reason
+
+
+def refusal_to_comment(actor: Actor, site_id: int) -> str | None:
+    """Why this account may not comment on this report, or None: site and chair speak there."""
+    if may_read_fields(actor, site_id):
+        return None
+    return "Only reporters of the site, operators and admins may comment on its report"

@@ -65,6 +65,8 @@ from app.models.registry import (
 from app.models.relations import Acknowledgement, TicketRelation
 from app.models.reports import (
     Report,
+    ReportAttachment,
+    ReportAttachmentContent,
     ReportComment,
     ReportField,
     ReportForm,
@@ -160,6 +162,8 @@ __all__ = [
     "RecoveryCode",
     "Refusal",
     "Report",
+    "ReportAttachment",
+    "ReportAttachmentContent",
     "ReportComment",
     "ReportField",
     "ReportForm",

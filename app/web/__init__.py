@@ -50,6 +50,8 @@ from app.web import (
     partners,
     people,
     profile,
+    report_documents,
+    reports,
     reset,
     scripts,
     second_factor,
@@ -78,6 +80,7 @@ PLACES = (
     ("Events", "events.listing"),
     ("Calendar", "calendar.month"),
     ("Statistics", "statistics.page"),
+    ("Reports", "reports.page"),
     ("Sites", "sites.listing"),
     ("Links", "links.listing"),
 )
@@ -132,7 +135,12 @@ def register(flask_app: Flask) -> None:
         event_matching,
         statistics,
         availability,
+<<<<<<< HEAD
         teleconferences,
+=======
+        report_documents,
+        reports,
+>>>>>>> origin/main
     ):
         flask_app.register_blueprint(module.blueprint)
     mails.register(flask_app)
@@ -185,7 +193,11 @@ def _surroundings() -> dict[str, Any]:
         "what_if": "Statistics",
         "duty_rules": "Statistics",
         "duty": "Events",
+<<<<<<< HEAD
         "teleconferences": "Reports",
+=======
+        "reports": "Reports",
+>>>>>>> origin/main
         "topology": "Sites",
         "sites": "Sites",
         "links": "Links",
