@@ -278,7 +278,9 @@ def add_people(
     known = {one.user_id for one in _those_in(row)}
     new = [user for user in users if user.id not in known]
     if new:
-        _put_in(session, by, row, new, f"as {by.shown_author} added you", secretary)
+        _put_in(
+            session, by, row, new, f"as you were added to this TC by {by.shown_author}", secretary
+        )
     return [user.name for user in new]
 
 

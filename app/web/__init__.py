@@ -135,12 +135,9 @@ def register(flask_app: Flask) -> None:
         event_matching,
         statistics,
         availability,
-<<<<<<< HEAD
         teleconferences,
-=======
         report_documents,
         reports,
->>>>>>> origin/main
     ):
         flask_app.register_blueprint(module.blueprint)
     mails.register(flask_app)
@@ -193,11 +190,8 @@ def _surroundings() -> dict[str, Any]:
         "what_if": "Statistics",
         "duty_rules": "Statistics",
         "duty": "Events",
-<<<<<<< HEAD
         "teleconferences": "Reports",
-=======
         "reports": "Reports",
->>>>>>> origin/main
         "topology": "Sites",
         "sites": "Sites",
         "links": "Links",

@@ -69,6 +69,8 @@ _PAGES: dict[str, tuple[str, Callable[[Thing], dict[str, Any]]]] = {
     "event": ("events.detail", lambda thing: {"number": thing.key}),
     "event source": ("event_sources.listing", lambda _thing: {}),
     "mail": ("mails.mail", lambda thing: {"mail": thing.key}),
+    "teleconference": ("teleconferences.show", lambda thing: {"number": thing.key}),
+    "TC series": ("teleconferences.listing", lambda _thing: {}),
 }
 
 

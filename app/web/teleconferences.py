@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, Final
-from urllib.parse import quote
 
 from flask import (
     Blueprint,
@@ -25,6 +24,7 @@ from app.domain.reports import is_chair
 from app.domain.teleconferences import (
     TELECONFERENCE,
     AgendaPoint,
+    Invitation,
     Method,
     PointKind,
     TcState,
@@ -46,6 +46,7 @@ from app.services.teleconference_mails import Secretary, invitation_of, topic_of
 from app.web.forms import attach
 from app.web.htmx import go_to
 from app.web.login import acting, writer
+from app.web.reports import report_url
 from app.web.teleconference_forms import (
     NO_QUARTER,
     AskForm,
@@ -86,6 +87,12 @@ def secretary() -> Secretary:
     settings: Settings = current_app.config["PORTAL"]
     mail = settings.mail
     return Secretary(mail.from_address, mail.from_name, settings.public_url, write_invitation)
+
+
+def published(row: Teleconference) -> Invitation:
+    """A TC that has a time, as anybody's calendar shows it."""
+    stamp = row.decided_at or row.requested_at
+    return invitation_of(row, secretary(), Method.PUBLISH, stamp)
 
 
 # ---------- the list
@@ -209,8 +216,7 @@ def download(number: int) -> Response:
     row = verbs.find_teleconference(db.session(), number)
     if row.starts_at is None:
         raise NotFound
-    stamp = row.decided_at or row.requested_at
-    content = write_invitation(invitation_of(row, secretary(), Method.PUBLISH, stamp))
+    content = write_invitation(published(row))
     answer = Response(content, content_type="text/calendar; charset=utf-8; method=PUBLISH")
     answer.headers["Content-Disposition"] = f'attachment; filename="lhcopn-tc-{number}.ics"'
     return answer
@@ -442,5 +448,5 @@ def _address(point: AgendaPoint) -> str:
             documented="no",
         )
     if point.site:
-        return f"/reports/{quote(point.site, safe='')}/{point.quarter}"
-    return f"/reports/quarters/{point.quarter}"
+        return report_url(point.site, point.quarter)
+    return url_for("report_documents.quarter_page", quarter=point.quarter)
