@@ -63,6 +63,7 @@ from app.models.registry import (
     Unit,
 )
 from app.models.relations import Acknowledgement, TicketRelation
+from app.models.report_reminders import ReportQuiet, ReportReminder
 from app.models.reports import (
     Report,
     ReportAttachment,
@@ -167,6 +168,8 @@ __all__ = [
     "ReportComment",
     "ReportField",
     "ReportForm",
+    "ReportQuiet",
+    "ReportReminder",
     "ReportVersion",
     "RequestKey",
     "ResetLink",

@@ -51,7 +51,10 @@ from app.web import (
     people,
     profile,
     report_documents,
+    report_forms,
     reports,
+    reports_form,
+    reports_form_autosave,  # noqa: F401  (its addresses are on the blueprint of the report)
     reset,
     scripts,
     second_factor,
@@ -136,6 +139,7 @@ def register(flask_app: Flask) -> None:
         statistics,
         availability,
         teleconferences,
+        reports_form,
         report_documents,
         reports,
     ):
@@ -144,6 +148,7 @@ def register(flask_app: Flask) -> None:
     duty.register(flask_app)
     for figures in (duty_rules, what_if):
         flask_app.register_blueprint(figures.blueprint)
+    flask_app.register_blueprint(report_forms.blueprint)
     for blueprint in (
         imports.blueprint,
         ticket_imports.blueprint,
@@ -191,6 +196,8 @@ def _surroundings() -> dict[str, Any]:
         "duty_rules": "Statistics",
         "duty": "Events",
         "teleconferences": "Reports",
+        "report_forms": "Reports",
+        "report_form": "Reports",
         "reports": "Reports",
         "topology": "Sites",
         "sites": "Sites",
