@@ -165,6 +165,25 @@ Take a ticket off an event      | POST /events/*/unlink                 | yes | 
 Take such a decision back       | POST /events/*/undo                   | yes | yes | yes | 403 | 403 | login
 # reports
 Reports by site and quarter      | GET /reports                          | yes | yes | yes | yes | yes | login
+# teleconferences
+List teleconferences            | GET /reports/teleconferences          | yes | yes | yes | yes | yes | login
+Form to ask for a TC            | GET /reports/teleconferences/new      | yes | yes | yes | yes | yes | login
+Ask for a TC                    | POST /reports/teleconferences/new     | yes | yes | yes | yes | yes | login
+Read a TC                       | GET /reports/teleconferences/*        | yes | yes | yes | yes | yes | login
+Read an unknown TC              | GET /reports/teleconferences/* unknown | 404 | 404 | 404 | 404 | 404 | login
+A TC for a calendar             | GET /reports/teleconferences/*.ics    | yes | yes | yes | yes | yes | login
+Set or move a TC                | POST /reports/teleconferences/*/set   | yes | yes | 403 | 403 | 403 | login
+Decline a TC                    | POST /reports/teleconferences/*/decline | yes | yes | 403 | 403 | 403 | login
+Cancel a TC                     | POST /reports/teleconferences/*/cancel | yes | yes | 403 | 403 | 403 | login
+Withdraw one's own request      | POST /reports/teleconferences/*/cancel own | yes | yes | yes | yes | yes | -
+Mark a TC as held               | POST /reports/teleconferences/*/held  | yes | yes | 403 | 403 | 403 | login
+Join a TC                       | POST /reports/teleconferences/*/join  | yes | yes | yes | yes | yes | login
+Leave a TC                      | POST /reports/teleconferences/*/leave | yes | yes | yes | yes | yes | login
+Add people to a TC              | POST /reports/teleconferences/*/people | yes | yes | 403 | 403 | 403 | login
+Add a point to its agenda       | POST /reports/teleconferences/*/points | yes | yes | 403 | 403 | 403 | login
+Take a point off                | POST /reports/teleconferences/*/points/*/remove | yes | yes | 403 | 403 | 403 | login
+Cancel the regular TCs          | POST /reports/teleconferences/series/cancel | yes | yes | 403 | 403 | 403 | login
+Take them up again              | POST /reports/teleconferences/series/resume | yes | yes | 403 | 403 | 403 | login
 List the forms of their questions | GET /reports/forms                  | yes | yes | yes | yes | yes | login
 Read a form                     | GET /reports/forms/*                  | yes | yes | yes | yes | yes | login
 Look at it as a reporter does   | GET /reports/forms/*/preview          | yes | yes | yes | yes | yes | login

@@ -64,6 +64,7 @@ from app.web import (
     sites,
     statistics,
     suggest,
+    teleconferences,
     ticket_edit,  # noqa: F401  (its pages are on the blueprint of tickets)
     ticket_imports,
     ticket_writing,  # noqa: F401  (likewise)
@@ -139,6 +140,7 @@ def register(flask_app: Flask) -> None:
         event_matching,
         statistics,
         availability,
+        teleconferences,
         reports_form,
         report_attachments,
         report_documents,
@@ -196,6 +198,7 @@ def _surroundings() -> dict[str, Any]:
         "what_if": "Statistics",
         "duty_rules": "Statistics",
         "duty": "Events",
+        "teleconferences": "Reports",
         "report_forms": "Reports",
         "report_form": "Reports",
         "report_attachments": "Reports",

@@ -383,6 +383,12 @@ def test_every_form_is_tried(app: Flask) -> None:
         "/notices",  # test_notices
         "/notices/confirm",
         *(f"/notices/{key}/{what}" for what in ("circuits", "dismiss", "ticket")),
+        "/reports/teleconferences/new",  # test_teleconferences
+        *(f"/reports/teleconferences/series/{what}" for what in ("cancel", "resume")),
+        *(
+            f"/reports/teleconferences/{key}/{what}"
+            for what in ("set", "decline", "cancel", "held", "join", "leave", "people", "points")
+        ),
         "/statistics/matching/rules",  # test_matching
         f"/calendar/lhc/{key}/edit",  # the form is that of a new one
         "/reports/forms/new",  # a button
