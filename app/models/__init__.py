@@ -75,6 +75,14 @@ from app.models.reports import (
 )
 from app.models.search import TicketWords
 from app.models.statistics import FactBlock
+from app.models.teleconferences import (
+    Teleconference,
+    TeleconferencePause,
+    TeleconferencePerson,
+    TeleconferencePoint,
+    TeleconferenceTicket,
+    TeleconferenceTime,
+)
 from app.models.tickets import (
     ExternalReference,
     ImportedTicket,
@@ -175,6 +183,12 @@ __all__ = [
     "SiteSpelling",
     "SourceRun",
     "StaleMatching",
+    "Teleconference",
+    "TeleconferencePause",
+    "TeleconferencePerson",
+    "TeleconferencePoint",
+    "TeleconferenceTicket",
+    "TeleconferenceTime",
     "Ticket",
     "TicketLink",
     "TicketPartner",

@@ -375,11 +375,20 @@ def test_every_form_is_tried(app: Flask) -> None:
         "/events/import",  # test_event_imports
         *(f"/events/imports/{key}/{what}" for what in ("drop", "withdraw", "write")),
         "/events/sources/<name>",  # the form is that of a new one
+        *(
+            f"/reports/<site>/<quarter>/{what}" for what in ("attachments", "comment")
+        ),  # test_report_writing
         # test_report_form
         *(f"/reports/<site>/<quarter>{what}" for what in ("", "/fields/<name>", "/submit")),
         "/notices",  # test_notices
         "/notices/confirm",
         *(f"/notices/{key}/{what}" for what in ("circuits", "dismiss", "ticket")),
+        "/reports/teleconferences/new",  # test_teleconferences
+        *(f"/reports/teleconferences/series/{what}" for what in ("cancel", "resume")),
+        *(
+            f"/reports/teleconferences/{key}/{what}"
+            for what in ("set", "decline", "cancel", "held", "join", "leave", "people", "points")
+        ),
         "/statistics/matching/rules",  # test_matching
         f"/calendar/lhc/{key}/edit",  # the form is that of a new one
         "/reports/forms/new",  # a button
