@@ -26,7 +26,7 @@ from app.services.reports import (
 ANSWERS = {
     "answer.backup_test": "Tested",
     "answer.backup_test_day": "2012-11-14",
-    "answer.backup_test_result": "Traffic moved to the second link for two hours; no loss was seen.",
+    "answer.backup_test_result": "Traffic moved to the second link for two hours; no loss.",
     "answer.contacts_reviewed": "yes",
     "answer.routing_reviewed": "yes",
     "answer.issues": "The optics of the first link are old: sample text.",
