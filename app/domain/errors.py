@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 
 class PortalError(Exception):
@@ -108,6 +109,28 @@ class EditConflict(PortalError):
         super().__init__(f"Somebody else changed this {thing} meanwhile; choose per field")
         self.current_version = current_version
         self.differences = differences
+
+
+class FieldConflict(EditConflict):
+    """Somebody else saved this field of a report since it was read: what stands there by now."""
+
+    def __init__(
+        self,
+        field: str,
+        *,
+        theirs: str,
+        mine: str,
+        version: int,
+        changed_at: datetime,
+        changed_by: str,
+    ) -> None:
+        super().__init__(version, (Difference(field, None, theirs, mine),), "field")
+        self.field = field
+        self.theirs = theirs
+        self.mine = mine
+        self.version = version
+        self.changed_at = changed_at
+        self.changed_by = changed_by
 
 
 class StaleVersion(PortalError):

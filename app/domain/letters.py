@@ -31,6 +31,8 @@ CONCERNING = ("sites", "responsible_site", "carbon_copy")
 """Fields by which a ticket comes to concern somebody."""
 LONGEST_TEXT = 20_000
 """Characters of a text that a mail carries; the page holds all of it."""
+CALENDAR_FILE = "invitation.ics"
+"""How the calendar's object is named where it is attached."""
 _NOT_IN_A_LINE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]+"
 )
@@ -182,7 +184,11 @@ class Post:
     text: str
     html: str
     number: int | None
-    """The ticket; None for a digest."""
+    """The ticket; None for a digest and for a message."""
+    calendar: str = ""
+    """An iCalendar object that goes with it; "" = none."""
+    calendar_method: str = ""
+    """Its METHOD, without which no client takes it as an invitation."""
 
 
 def message_key(post: Post) -> str:
@@ -203,7 +209,21 @@ def put_together(sender: Sender, post: Post) -> bytes:
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(post.text, cte="quoted-printable")
     message.add_alternative(post.html, subtype="html", cte="quoted-printable")
+    if post.calendar:
+        _add_calendar(message, post)
     return _subject(post.subject) + _plain_headers(sender, post) + bytes(message)
+
+
+def _add_calendar(message: EmailMessage, post: Post) -> None:
+    """As calendars expect an invitation (RFC 6047): the last of the alternatives, whose method is
+    in its type, and a file for programs that show none of it.
+
+    Its bytes are kept: lines of iCalendar end with CR LF and are folded already.
+    """
+    content = post.calendar.encode()
+    method = {"charset": "utf-8", "method": post.calendar_method}
+    message.add_alternative(content, "text", "calendar", cte="base64", params=method)
+    message.add_attachment(content, "application", "ics", cte="base64", filename=CALENDAR_FILE)
 
 
 def _subject(text: str) -> bytes:

@@ -10,7 +10,11 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
+
+PERCENT: Final = "%"
+DAYS: Final = "days"
+WORKING_DAYS: Final = "working days"
 
 
 @dataclass(frozen=True)
@@ -21,22 +25,46 @@ class Figure:
     """``incidents``, ``maintenances``, ``changes``, ``events``, ``documented``, ``undocumented``,
     ``availability``, ``median_response``, ``median_solution``, ``duties_missed``, ..."""
     label: str
+    """It says what is counted also where it stands alone."""
     value: float | None
     of: float | None = None
     """The whole of which it is a part (``15 of 19``)."""
     unit: str = ""
-    """"" = a count; ``%``, ``h``."""
+    """"" = a count; ``%``, ``working days``."""
+    told_by: int | None = None
+    """Of what is no count: of how many tickets or links it is told."""
+    group: str = ""
+    """The title under which it stands with its neighbours."""
 
     @property
     def words(self) -> str:
         """As it is read: ``15 of 19``, ``99.87 %``, ``no data``."""
         if self.value is None:
             return "no data"
+        if self.unit == PERCENT:
+            return _percent(self.value)
         digits = 0 if self.value == int(self.value) and not self.unit else 2
         text = f"{self.value:.{digits}f}"
         if self.unit:
             text += f" {self.unit}"
         return text if self.of is None else f"{text} of {self.of:.0f}"
+
+    @property
+    def rows(self) -> int | None:
+        """How many rows its address leads to; None where it leads to no list."""
+        if self.unit == PERCENT:
+            return None
+        if self.unit:
+            return self.told_by
+        return None if self.value is None else int(self.value)
+
+
+def _percent(value: float) -> str:
+    """Never rounded up to 100."""
+    text = f"{value:.2f}"
+    if text == "100.00":
+        return "100 %" if value >= 100 else "> 99.99 %"
+    return f"{text} %"
 
 
 @dataclass(frozen=True)
@@ -61,6 +89,9 @@ class ReportNumbers:
     counted_at: datetime
     figures: Sequence[Figure]
     undocumented: Sequence[UndocumentedEvent]
+    """Oldest first."""
+    is_behind: bool = False
+    """So much had just changed that not all of it was worked in."""
 
     def figure(self, key: str) -> Figure | None:
         """One of them."""
@@ -72,7 +103,7 @@ class ReportNumbers:
 
     @classmethod
     def from_text(cls, text: str) -> ReportNumbers:
-        """What ``as_text`` made."""
+        """What ``as_text`` made, also an older version of it."""
         values: dict[str, Any] = json.loads(text)
         return cls(
             site=values["site"],
@@ -89,4 +120,37 @@ class ReportNumbers:
                 )
                 for one in values["undocumented"]
             ],
+            is_behind=values.get("is_behind", False),
         )
+
+
+@dataclass(frozen=True)
+class ChangedFigure:
+    """A figure that was frozen, and what the portal counts today."""
+
+    key: str
+    label: str
+    frozen: Figure | None
+    """None = it was not counted then."""
+    now: Figure | None
+    """None = it is not counted any more."""
+
+    @property
+    def words(self) -> str:
+        """What there is now, in words."""
+        return "not counted any more" if self.now is None else f"now {self.now.words}"
+
+
+def changed_since(frozen: ReportNumbers, now: ReportNumbers) -> Sequence[ChangedFigure]:
+    """The figures that read otherwise now than when they were frozen, in their order."""
+    before = {one.key: one for one in frozen.figures}
+    today = {one.key: one for one in now.figures}
+    return [
+        ChangedFigure(key, (today.get(key) or before[key]).label, before.get(key), today.get(key))
+        for key in dict.fromkeys((*before, *today))
+        if _said(before.get(key)) != _said(today.get(key))
+    ]
+
+
+def _said(figure: Figure | None) -> tuple[str, int | None] | None:
+    return None if figure is None else (figure.words, figure.told_by)

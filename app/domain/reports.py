@@ -108,6 +108,12 @@ def may_read_fields(actor: Actor, site_id: int) -> bool:
     return is_chair(actor) or is_of_site(actor, site_id)
 
 
+def sees_report(actor: Actor, site_id: int, *, was_submitted: bool) -> bool:
+    """Whether this account may know that a report is written: a draft is its site's and the
+    chair's; once submitted it is known to all people, also while it is reopened."""
+    return may_read_fields(actor, site_id) or (was_submitted and may_read_signed(actor))
+
+
 def may_read_signed(actor: Actor) -> bool:
     """Whether this account sees submitted reports: all people do."""
     return actor.kind in (Kind.PERSON, Kind.SYSTEM)
@@ -140,10 +146,10 @@ def refusal_to_submit(
 def refusal_to_reopen(actor: Actor, site_id: int, state: ReportState | None) -> str | None:
     """Why this account may not reopen this report, or None: until it is accepted the site or the
     chair, then only the chair."""
-    if state is ReportState.SUBMITTED:
-        if may_read_fields(actor, site_id):
-            return None
+    if not may_read_fields(actor, site_id):
         return "Only reporters of the site, operators and admins may reopen its report"
+    if state is ReportState.SUBMITTED:
+        return None
     if state is ReportState.ACCEPTED:
         return None if is_chair(actor) else "An accepted report is reopened by the chair only"
     return "Only a submitted report is reopened" if state is None else f"The report is {state}"

@@ -18,7 +18,7 @@ from app.models.event_imports import EventImport, EventImportPart, EventsOfImpor
 from app.models.events import Event, EventSource
 from app.models.feeds import CalendarFeed
 from app.models.lhc import LhcPeriod
-from app.models.mails import Mail, MailLetter, MailStop, TicketWatcher
+from app.models.mails import Mail, MailLetter, MailMessage, MailStop, TicketWatcher
 from app.models.matching import (
     DetectedEvent,
     EventOfDetected,
@@ -133,6 +133,7 @@ __all__ = [
     "LoginFailure",
     "Mail",
     "MailLetter",
+    "MailMessage",
     "MailStop",
     "MaintenanceNotice",
     "MatchingRule",

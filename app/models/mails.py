@@ -22,12 +22,33 @@ class MailLetter(Base):
     """A ``Letter`` as JSON; nothing internal."""
 
 
+class MailMessage(Base):
+    """A mail that is written at once, not from the log of tickets: reminders, invitations."""
+
+    __tablename__ = "mail_messages"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(String(200), unique=True)
+    """What it is for; each is queued once, however many want to."""
+    subject: Mapped[str] = mapped_column(String(255))
+    text: Mapped[str] = mapped_column(Text)
+    """Plain text; paragraphs are separated by an empty line."""
+    url: Mapped[str] = mapped_column(String(500))
+    """The page that it is about, from the portal's root: ``/reports/DE-KIT/2013-Q1``."""
+    calendar: Mapped[str] = mapped_column(Text, default="")
+    """An iCalendar object that goes with it; "" = none."""
+    calendar_method: Mapped[str] = mapped_column(String(20), default="")
+    """Its METHOD (RFC 5546): REQUEST, CANCEL, PUBLISH."""
+    created_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
 class Mail(Base):
     """One mail to one address, or one line of its next digest."""
 
     __tablename__ = "mails"
     __table_args__ = (
         UniqueConstraint("change_id", "address_key"),
+        UniqueConstraint("message_id", "address_key"),
         Index(None, "due_at", "id"),
         Index(None, "state", "id"),
         # to find again what an old link to stop mails stands for
@@ -36,9 +57,11 @@ class Mail(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     change_id: Mapped[int | None] = mapped_column(ForeignKey("mail_letters.change_id"))
-    """What is told; None for a digest."""
+    """What is told of a ticket; None for a digest and for a message."""
+    message_id: Mapped[int | None] = mapped_column(ForeignKey("mail_messages.id"))
+    """What was written at once; None for a digest and for what tells of a ticket."""
     ticket_number: Mapped[int | None] = mapped_column(ForeignKey("tickets.number"), index=True)
-    """None for a digest."""
+    """None for a digest and for a message."""
     address: Mapped[str] = mapped_column(String(254))
     address_key: Mapped[str] = mapped_column(String(254))
     """By which addresses are compared."""
@@ -59,6 +82,7 @@ class Mail(Base):
     """The digest that told it."""
 
     letter: Mapped[MailLetter | None] = relationship(lazy="joined")
+    message: Mapped[MailMessage | None] = relationship(lazy="joined")
 
 
 class MailStop(Base):

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.domain.letters import Letter, Sender
-from app.models import Mail, MailLetter
+from app.models import Mail, MailLetter, MailMessage
 
 _FOLDER = Path(__file__).resolve().parent.parent.parent / "templates" / "mails"
 
@@ -46,6 +46,15 @@ def digest_texts(
         for number, news in groupby(ordered, key=lambda letter: letter.number)
     ]
     return _both("digest", tickets=tickets, why=why, stop_url=stop_url)
+
+
+def message_texts(sender: Sender, message: MailMessage, why: str, stop_url: str) -> tuple[str, str]:
+    """The plain and the HTML text of what was written at once."""
+    url = f"{sender.public_url}{message.url}"
+    paragraphs = [part for part in message.text.split("\n\n") if part.strip()]
+    return _both(
+        "message", message=message, paragraphs=paragraphs, url=url, why=why, stop_url=stop_url
+    )
 
 
 def letters_of_digest(session: Session, mail_id: int) -> list[Letter]:

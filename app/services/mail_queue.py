@@ -20,7 +20,12 @@ from app.domain.errors import Invalid, NotFound
 from app.domain.letters import Letter, Post, Sender, digest_subject, ticket_subject
 from app.models import Mail, User
 from app.services.changes import FieldChange, record_change
-from app.services.letter_texts import digest_texts, letters_of_digest, ticket_texts
+from app.services.letter_texts import (
+    digest_texts,
+    letters_of_digest,
+    message_texts,
+    ticket_texts,
+)
 from app.services.mail_recipients import NEVER
 from app.services.mails import DIGESTED, DROPPED, FAILED, IN_DIGEST, SENDING, SENT, WAITING
 
@@ -69,7 +74,13 @@ def post_of(session: Session, sender: Sender, mail_id: int, *, to_show: bool = F
     stop = sender.stop_url(mail.id, mail.address_key)
     if to_show:
         stop = f"{sender.public_url}/unsubscribe/..."
-    if mail.letter is None:
+    calendar = method = ""
+    if mail.message is not None:
+        message = mail.message
+        calendar, method = message.calendar, message.calendar_method
+        subject = message.subject
+        text, html = message_texts(sender, message, mail.why, stop)
+    elif mail.letter is None:
         letters = letters_of_digest(session, mail.id)
         subject = digest_subject(letters, mail.created_at)
         text, html = digest_texts(sender, letters, mail.why, stop)
@@ -86,6 +97,8 @@ def post_of(session: Session, sender: Sender, mail_id: int, *, to_show: bool = F
         text=text,
         html=html,
         number=mail.ticket_number,
+        calendar=calendar,
+        calendar_method=method,
     )
 
 

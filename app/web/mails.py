@@ -203,6 +203,8 @@ def _stop_page(found: Stop, token: str, done: str = "") -> Response:
 
 def _told(mail: Mail) -> str:
     """What a mail tells, in one line."""
+    if mail.message is not None:
+        return mail.message.subject
     if mail.letter is None:
         return "Daily digest"
     return Letter.from_text(mail.letter.content).headline

@@ -1,0 +1,186 @@
+"""What an answer of a quarterly report may be, and which numbers ask for a reason."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from app.domain.errors import Invalid
+from app.domain.report_form import (
+    Form,
+    Question,
+    QuestionKind,
+    checked_answer,
+    checked_field,
+    contradictions,
+)
+from app.domain.report_numbers import Figure, ReportNumbers
+
+CHOICE = Question("backup", QuestionKind.CHOICE, "Backup", choices=("Tested", "Not tested"))
+REVIEWED = Question("reviewed", QuestionKind.YES_NO, "Reviewed")
+DAY = Question("day", QuestionKind.DATE, "Day of the test")
+LINE = Question("line", QuestionKind.LINE, "In one line")
+TEXT = Question("plans", QuestionKind.TEXT, "Plans")
+GONE = Question("gone", QuestionKind.LINE, "Gone", is_retired=True)
+FORM = Form([CHOICE, REVIEWED, DAY, LINE, TEXT, GONE])
+
+
+@pytest.mark.parametrize(
+    ("question", "value", "stored"),
+    [
+        (CHOICE, "Tested", "Tested"),
+        (CHOICE, " Not tested ", "Not tested"),
+        (CHOICE, "", ""),
+        (REVIEWED, "yes", "yes"),
+        (REVIEWED, "no", "no"),
+        (DAY, "2012-02-29", "2012-02-29"),
+        (DAY, "  ", ""),
+        (LINE, " | %ok% = 中文 ", "| %ok% = 中文"),
+        (LINE, "x" * 255, "x" * 255),
+        (TEXT, "a\r\nb\rc\n", "a\nb\nc\n"),
+        (TEXT, "\n \n", ""),
+        (TEXT, "  indented", "  indented"),
+        (TEXT, "x" * 10_000, "x" * 10_000),
+    ],
+)
+def test_an_answer_is_stored(question: Question, value: str, stored: str) -> None:
+    assert checked_answer(question, value) == stored
+
+
+@pytest.mark.parametrize(
+    ("question", "value", "words"),
+    [
+        (CHOICE, "tested", "takes one of: Tested, Not tested"),
+        (REVIEWED, "true", "takes one of: yes, no"),
+        (DAY, "2013-02-29", "takes a day that exists, as 2013-03-31"),
+        (DAY, "20130331", "takes a day that exists"),
+        (DAY, "2013-W13-7", "takes a day that exists"),
+        (DAY, "٢٠١٣-٠٣-٣١", "takes a day that exists"),
+        (LINE, "a\nb", "takes one line"),
+        (LINE, "x" * 256, "has 256 characters; at most 255"),
+        (LINE, "a\x00b", "cannot be passed on"),
+        (TEXT, "x" * 10_001, "has 10001 characters; at most 10000"),
+        (TEXT, "a\x00b", "cannot be passed on"),
+    ],
+)
+def test_an_answer_is_refused_in_words(question: Question, value: str, words: str) -> None:
+    with pytest.raises(Invalid, match=words) as caught:
+        checked_answer(question, value)
+    assert caught.value.field == f"answer.{question.key}"
+    assert caught.value.message.startswith(question.label)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "stored"),
+    [
+        ("answer.backup", "Tested", "Tested"),
+        ("event.17", "a\r\nb", "a\nb"),
+        ("event.17", " ", ""),
+        ("number.incidents", " 12 ", "12"),
+        ("number.availability", "99.87", "99.87"),
+        ("number.incidents", "", ""),
+        ("reason.incidents", "Two are of another network", "Two are of another network"),
+    ],
+)
+def test_a_field_is_stored(name: str, value: str, stored: str) -> None:
+    assert checked_field(FORM, name, value) == stored
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("answer.unknown", "x"),
+        ("answer.gone", "x"),
+        ("answer.backup", "x"),
+        ("event.0", "x"),
+        ("event.x", "x"),
+        ("event.17", "a\x00b"),
+        ("event.17", "x" * 10_001),
+        ("number.incidents", "-1"),
+        ("number.incidents", "1e3"),
+        ("number.incidents", "99,5"),
+        ("number.incidents", "nan"),
+        ("number.incidents", "1234567890"),
+        ("number.In cidents", "1"),
+        ("reason.", "x"),
+        ("reason.incidents", "a\x00b"),
+        ("", "x"),
+        ("version", "1"),
+    ],
+)
+def test_a_field_is_refused(name: str, value: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        checked_field(FORM, name, value)
+    assert caught.value.field == name
+
+
+def numbers() -> ReportNumbers:
+    """15 incidents, 99.8712 % available, and no data on response times."""
+    return ReportNumbers(
+        site="DE-KIT",
+        quarter="2013-Q1",
+        counted_at=datetime(2013, 4, 2, tzinfo=UTC),
+        figures=[
+            Figure("incidents", "Incidents", 15.0),
+            Figure("documented", "Documented", 4.0, of=6.0),
+            Figure("availability", "Availability", 99.8712, unit="%"),
+            Figure("median_response", "Median response", None, unit="h"),
+        ],
+        undocumented=[],
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "stated", "counted"),
+    [
+        ("incidents", "15", None),
+        ("incidents", "15.0", None),
+        ("incidents", "", None),
+        ("incidents", "14", "15"),
+        ("incidents", "15.5", "15"),
+        ("documented", "4", None),
+        ("documented", "6", "4 of 6"),
+        ("availability", "99.87", None),
+        ("availability", "99.8712", None),
+        ("availability", "99.88", "99.87 %"),
+        ("median_response", "0", "no data"),
+        ("no_figure", "1", None),
+    ],
+)
+def test_a_number_that_is_not_the_portals_asks_for_a_reason(
+    key: str, stated: str, counted: str | None
+) -> None:
+    found = contradictions({f"number.{key}": stated}, numbers())
+    assert [(one.field, one.stated, one.counted, one.is_open) for one in found] == (
+        [] if counted is None else [(f"reason.{key}", stated, counted, True)]
+    )
+
+
+def test_a_contradiction_with_its_reason_is_no_more_open() -> None:
+    (found,) = contradictions(
+        {"number.incidents": "14", "reason.incidents": " One is a test \n"}, numbers()
+    )
+    assert (found.label, found.reason, found.is_open) == ("Incidents", "One is a test", False)
+    (blank,) = contradictions({"number.incidents": "14", "reason.incidents": " "}, numbers())
+    assert blank.is_open
+
+
+def test_a_reason_without_another_number_is_no_contradiction() -> None:
+    assert contradictions({"reason.incidents": "Why"}, numbers()) == []
+
+
+def test_a_form_goes_to_text_and_back_and_stands_in_groups() -> None:
+    form = Form(
+        [
+            Question("a", QuestionKind.LINE, "A", group="Checks", is_required=True),
+            Question("b", QuestionKind.CHOICE, "B", group="Checks", choices=("x", "y")),
+            GONE,
+            Question("c", QuestionKind.TEXT, "Ü 中", group="In words", is_carried=True),
+        ]
+    )
+    assert Form.from_text(form.as_text()) == form
+    assert [(title, [one.key for one in asked]) for title, asked in form.groups] == [
+        ("Checks", ["a", "b"]),
+        ("In words", ["c"]),
+    ]
