@@ -1,7 +1,7 @@
 """The slides of a meeting pack as plain values: what stands on them, not how it is drawn.
 
-Whoever counts makes them (``app.services.pack_slides``), whoever draws them (``app.rendering``) adds
-nothing: so the slides as PPTX and as PDF say the same as the pages that they name as their source.
+Whoever counts makes them (``app.services.pack_slides``), whoever draws them (``app.rendering``)
+adds nothing: so the slides, as PPTX and as PDF, say the same as the pages that are their source.
 """
 
 from __future__ import annotations
@@ -10,13 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, TypeAlias
-
-from app.domain.errors import Invalid
-from app.domain.quarters import Quarter, period_range
-
-MOST_QUARTERS: Final = 20
-"""Of one pack: five years."""
-LONGEST_TITLE: Final = 120
 
 
 class SlideKind(StrEnum):
@@ -151,37 +144,3 @@ class Deck:
     subtitle: str
     facts: Sequence[str]
     slides: Sequence[Slide]
-
-
-def slides_as_text(kinds: Sequence[SlideKind]) -> str:
-    """The chosen slides in their order, as they are stored."""
-    return " ".join(kinds)
-
-
-def slides_from_text(text: str) -> Sequence[SlideKind]:
-    """What ``slides_as_text`` made."""
-    return [SlideKind(word) for word in text.split()]
-
-
-def checked_slides(kinds: Sequence[str]) -> Sequence[SlideKind]:
-    """The slides of a pack in their order. Raises ``Invalid`` for none, doubles and unknown ones."""
-    if not kinds:
-        raise Invalid("slides", "Slides: choose at least one; give it a place")
-    if len(set(kinds)) != len(kinds):
-        raise Invalid("slides", "Slides: each stands once")
-    try:
-        return [SlideKind(kind) for kind in kinds]
-    except ValueError:
-        raise Invalid("slides", f"Slides takes of: {', '.join(SlideKind)}") from None
-
-
-def checked_range(first: str, last: str) -> Sequence[Quarter]:
-    """The quarters of a pack. Raises ``Invalid`` on ``first`` or ``last`` for what cannot be."""
-    begin, end = Quarter.parse(first.strip(), "first"), Quarter.parse(last.strip(), "last")
-    for name, one in (("first", begin), ("last", end)):
-        if not 1990 <= one.year <= 2099:
-            raise Invalid(name, "Choose a quarter from 1990-Q1 to 2099-Q4")
-    found = period_range(begin, end, "last")
-    if len(found) > MOST_QUARTERS:
-        raise Invalid("last", f"{begin} to {end} is too long; a pack has {MOST_QUARTERS} quarters")
-    return found

@@ -11,9 +11,15 @@ from io import BytesIO
 from typing import Any, Final
 
 from pptx import Presentation
-from pptx.chart.data import CategoryChartData
+from pptx.chart.data import ChartData
 from pptx.dml.color import RGBColor
-from pptx.enum.chart import XL_CHART_TYPE, XL_LABEL_POSITION, XL_LEGEND_POSITION, XL_TICK_LABEL_POSITION
+from pptx.enum.chart import (
+    XL_CHART_TYPE,
+    XL_LABEL_POSITION,
+    XL_LEGEND_POSITION,
+    XL_TICK_LABEL_POSITION,
+)
+from pptx.enum.shapes import MSO_SHAPE
 from pptx.enum.text import MSO_ANCHOR, MSO_AUTO_SIZE, PP_ALIGN
 from pptx.oxml.ns import qn
 from pptx.oxml.xmlchemy import OxmlElement
@@ -28,6 +34,8 @@ from app.rendering.letters import cut_to, lines_of
 
 _NO_STYLE: Final = "{2D5ABB26-0587-4C30-8999-92F81FD0307C}"
 """PowerPoint's id of a table without style and grid."""
+_FONT: Final = "Arial"
+"""Or what stands for it: everywhere there, and narrower than the fonts by which texts are cut."""
 _TITLE_ONLY: Final = 5
 """Place of that layout in the library's own template."""
 _TEMPLATE_WIDTH: Final = 720
@@ -36,15 +44,19 @@ _LONGEST_NAME: Final = 60
 """Characters of a category or row of bars in a chart; the workbook behind it has them whole."""
 
 
-class _Data(CategoryChartData):  # type: ignore[misc]  # its types are partly unknown
+class _Data(ChartData):
     """A chart's data whose workbook holds every text as text, and never as a formula."""
 
     def __init__(self, chart: Chart) -> None:
-        super().__init__(number_format="#,##0")
+        super().__init__(  # type: ignore[no-untyped-call]  # as all of its charts
+            number_format="#,##0"
+        )
         self._chart = chart
         self.categories = [cut_name(name) for name in chart.categories]
         for series in chart.series:
-            self.add_series(cut_name(series.name), series.values)
+            self.add_series(  # type: ignore[no-untyped-call]  # likewise
+                cut_name(series.name), series.values
+            )
 
     @property
     def xlsx_blob(self) -> bytes:
@@ -175,16 +187,14 @@ def _run(
 ) -> None:
     run = paragraph.add_run()
     run.text = text
-    run.font.size, run.font.bold = Pt(size), bold
-    run.font.color.rgb = RGBColor(*colour)
+    run.font.name, run.font.size, run.font.bold = _FONT, Pt(size), bold
+    run.font.color.rgb = _rgb(colour)
 
 
 def _bar(slide: PptxSlide, box: Box) -> None:
-    from pptx.enum.shapes import MSO_SHAPE
-
     shape = slide.shapes.add_shape(MSO_SHAPE.RECTANGLE, *_place(box))
     shape.fill.solid()
-    shape.fill.fore_color.rgb = RGBColor(*layout.ACCENT)
+    shape.fill.fore_color.rgb = _rgb(layout.ACCENT)
     shape.line.fill.background()
     shape.shadow.inherit = False
 
@@ -192,8 +202,8 @@ def _bar(slide: PptxSlide, box: Box) -> None:
 def _chart(slide: PptxSlide, box: Box, what: Chart) -> None:
     graphic = slide.shapes.add_chart(XL_CHART_TYPE.COLUMN_CLUSTERED, *_place(box), _Data(what))
     chart: Any = graphic.chart  # type: ignore[attr-defined]  # a graphic frame with a chart has it
-    chart.font.size = Pt(layout.CHART_SIZE)
-    chart.font.color.rgb = RGBColor(*layout.INK)
+    chart.font.name, chart.font.size = _FONT, Pt(layout.CHART_SIZE)
+    chart.font.color.rgb = _rgb(layout.INK)
     chart.has_title = False
     several = len(what.series) > 1
     chart.has_legend = several
@@ -206,12 +216,12 @@ def _chart(slide: PptxSlide, box: Box, what: Chart) -> None:
     values.minimum_scale, values.maximum_scale = 0, top
     values.major_unit = layout.step_of(top)
     values.has_minor_gridlines = False
-    values.major_gridlines.format.line.color.rgb = RGBColor(*layout.LINE)
+    values.major_gridlines.format.line.color.rgb = _rgb(layout.LINE)
     values.major_gridlines.format.line.width = Pt(0.5)
     values.format.line.fill.background()
     values.tick_labels.number_format, values.tick_labels.number_format_is_linked = "#,##0", False
     names = chart.category_axis
-    names.format.line.color.rgb = RGBColor(*layout.LINE_STRONG)
+    names.format.line.color.rgb = _rgb(layout.LINE_STRONG)
     names.tick_label_position = XL_TICK_LABEL_POSITION.LOW
     names.has_major_gridlines = False
     plot = chart.plots[0]
@@ -225,7 +235,7 @@ def _chart(slide: PptxSlide, box: Box, what: Chart) -> None:
         labels.number_format, labels.number_format_is_linked = "#,##0", False
     for series, colour in zip(plot.series, layout.SERIES * 4, strict=False):
         series.format.fill.solid()
-        series.format.fill.fore_color.rgb = RGBColor(*colour)
+        series.format.fill.fore_color.rgb = _rgb(colour)
         series.invert_if_negative = False
 
 
@@ -247,7 +257,14 @@ def _table(slide: PptxSlide, box: Box, what: Table) -> None:
     for at in range(rows):
         table.rows[at].height = Pt(layout.ROW)
     for at, column in enumerate(what.columns):
-        _cell(table.cell(0, at), column.head, widths[at], layout.GREY, right=column.is_number, head=True)
+        _cell(
+            table.cell(0, at),
+            column.head,
+            widths[at],
+            layout.GREY,
+            right=column.is_number,
+            head=True,
+        )
     for place, row in enumerate(what.rows, 1):
         for at, cell in enumerate(row.cells):
             text = layout.words_of(cell)
@@ -284,7 +301,7 @@ def _cell(
     line = OxmlElement("a:lnB")
     line.set("w", str(Pt(1 if head else 0.5)))
     fill, tint = OxmlElement("a:solidFill"), OxmlElement("a:srgbClr")
-    tint.set("val", str(RGBColor(*(layout.LINE_STRONG if head else layout.LINE))))
+    tint.set("val", str(_rgb(layout.LINE_STRONG if head else layout.LINE)))
     fill.append(tint)
     line.append(fill)
     cell._tc.get_or_add_tcPr().insert(0, line)  # nor for a cell's lines
@@ -294,5 +311,9 @@ def _put(shape: Any, box: Box) -> None:
     shape.left, shape.top, shape.width, shape.height = _place(box)
 
 
-def _place(box: Box) -> tuple[Emu, Emu, Emu, Emu]:
+def _place(box: Box) -> tuple[Pt, Pt, Pt, Pt]:
     return Pt(box.x), Pt(box.y), Pt(box.width), Pt(box.height)
+
+
+def _rgb(colour: tuple[int, int, int]) -> RGBColor:
+    return RGBColor(*colour)  # type: ignore[no-untyped-call]  # as all of its colours

@@ -111,9 +111,7 @@ def _pages(slide: Slide) -> list[Placed]:
             part = replace(part, chart=None)
         place = beside if at == 0 or chart is None else figures
         height = ROW * (len(rows) + 1)
-        found.append(
-            Placed(part, None if at else chart, _with_height(place, height), below)
-        )
+        found.append(Placed(part, None if at else chart, _with_height(place, height), below))
     return found
 
 
