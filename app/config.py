@@ -20,6 +20,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from app.domain.errors import SettingError
+from app.domain.reports import USUAL_DUE_DAYS
 from app.mail_settings import NAMES as MAIL_NAMES
 from app.mail_settings import MailSettings
 
@@ -40,6 +41,7 @@ NAMES = (
     "DEMO",
     "KEPT_ANSWERS",
     "WORKER",
+    "REPORT_DUE_DAYS",
     *MAIL_NAMES,
 )
 """Every setting there is."""
@@ -78,6 +80,8 @@ class Settings:
     kept_answers: bool = True
     worker: bool = True
     """Whether ``flask serve`` starts a worker beside the server."""
+    report_due_days: int = USUAL_DUE_DAYS
+    """Days from a quarter's end to the day by which its reports are due."""
     mail: MailSettings = field(default_factory=MailSettings)
 
     @classmethod
@@ -117,6 +121,9 @@ class Settings:
             demo=demo,
             kept_answers=_switch("KEPT_ANSWERS", values.get("KEPT_ANSWERS", "1")),
             worker=_switch("WORKER", values.get("WORKER", "1")),
+            report_due_days=_whole_number(
+                "REPORT_DUE_DAYS", values.get("REPORT_DUE_DAYS", str(USUAL_DUE_DAYS)), 1, 365
+            ),
             mail=MailSettings.of(values, public_url, _whole_number, PROJECT),
         )
 
@@ -162,6 +169,7 @@ def process_environment(settings: Settings) -> dict[str, str]:
         "DEMO": "1" if settings.demo else "0",
         "KEPT_ANSWERS": "1" if settings.kept_answers else "0",
         "WORKER": "1" if settings.worker else "0",
+        "REPORT_DUE_DAYS": str(settings.report_due_days),
         **settings.mail.as_environment(),
     }
     if settings.secret_key is not None:

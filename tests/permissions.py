@@ -163,6 +163,8 @@ Add a version of it             | POST /statistics/matching/rules       | yes | 
 Link an event and a ticket      | POST /events/*/link                   | yes | yes | yes | 403 | 403 | login
 Take a ticket off an event      | POST /events/*/unlink                 | yes | yes | yes | 403 | 403 | login
 Take such a decision back       | POST /events/*/undo                   | yes | yes | yes | 403 | 403 | login
+# reports
+Reports by site and quarter      | GET /reports                          | yes | yes | yes | yes | yes | login
 # statistics
 Main figures                    | GET /statistics                       | yes | yes | yes | yes | yes | login
 Tickets per period              | GET /statistics/tickets               | yes | yes | yes | yes | yes | login

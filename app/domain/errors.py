@@ -118,15 +118,15 @@ class FieldConflict(EditConflict):
         self,
         field: str,
         *,
-        theirs: str,
+        value: str,
         mine: str,
         version: int,
         changed_at: datetime,
         changed_by: str,
     ) -> None:
-        super().__init__(version, (Difference(field, None, theirs, mine),), "field")
+        super().__init__(version, (Difference(field, None, value, mine),), "field")
         self.field = field
-        self.theirs = theirs
+        self.value = value
         self.mine = mine
         self.version = version
         self.changed_at = changed_at

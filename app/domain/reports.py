@@ -162,3 +162,32 @@ def refusal_to_accept(actor: Actor, state: ReportState | None) -> str | None:
     if state is not ReportState.SUBMITTED:
         return "Only a submitted report is accepted"
     return None
+
+
+def refusal_to_remove_attachment(
+    actor: Actor,
+    site_id: int,
+    state: ReportState,
+    quarter: Quarter,
+    now: datetime,
+    *,
+    is_signed: bool,
+) -> str | None:
+    """Why this account may not take a file off this report, or None.
+
+    Who writes the report may, until a version is signed that holds the file (``is_signed``); the
+    chair always may, as with files of tickets that are final.
+    """
+    if is_chair(actor):
+        return None
+    reason = refusal_to_write_report(actor, site_id, state, quarter, now)
+    if reason is None and is_signed:
+        return "A signed version holds this file; only operators and admins may remove it"
+    return reason
+
+
+def refusal_to_comment(actor: Actor, site_id: int) -> str | None:
+    """Why this account may not comment on this report, or None: site and chair speak there."""
+    if may_read_fields(actor, site_id):
+        return None
+    return "Only reporters of the site, operators and admins may comment on its report"

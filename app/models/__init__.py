@@ -66,6 +66,8 @@ from app.models.registry import (
 from app.models.relations import Acknowledgement, TicketRelation
 from app.models.reports import (
     Report,
+    ReportAttachment,
+    ReportAttachmentContent,
     ReportComment,
     ReportField,
     ReportForm,
@@ -155,6 +157,8 @@ __all__ = [
     "RecoveryCode",
     "Refusal",
     "Report",
+    "ReportAttachment",
+    "ReportAttachmentContent",
     "ReportComment",
     "ReportField",
     "ReportForm",

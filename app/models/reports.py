@@ -8,7 +8,15 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import (
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    LargeBinary,
+    String,
+    Text,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.models.base import Base, UtcTime
@@ -135,3 +143,47 @@ class ReportComment(Base):
     at: Mapped[datetime] = mapped_column(UtcTime)
     author: Mapped[str] = mapped_column(String(255))
     author_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+
+
+class ReportAttachment(Base):
+    """A file at a report: what is known of it."""
+
+    __tablename__ = "report_attachments"
+
+    report_id: Mapped[int] = mapped_column(
+        ForeignKey("reports.id", ondelete="CASCADE"), primary_key=True
+    )
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    """Counted from 1 within its report; that of a removed one is not given again."""
+    first_version: Mapped[int]
+    """The first signed version that holds it, or will: what was signed before does not."""
+    name: Mapped[str] = mapped_column(String(255))
+    """The file's name, cleaned: no folder, no control characters."""
+    size: Mapped[int]
+    """Bytes of its content."""
+    media_type: Mapped[str] = mapped_column(String(30))
+    """What its content is, told from the bytes; decides what may be shown of it."""
+    digest: Mapped[str] = mapped_column(String(64))
+    """SHA-256 of its content."""
+    created_at: Mapped[datetime] = mapped_column(UtcTime)
+    author: Mapped[str] = mapped_column(String(255))
+    removed_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    """Its content was deleted then; the row says that it was there."""
+    removed_by: Mapped[str] = mapped_column(String(255), default="")
+
+
+class ReportAttachmentContent(Base):
+    """The bytes of a report's attachment, in a table of their own: lists never load them."""
+
+    __tablename__ = "report_attachment_contents"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["report_id", "number"],
+            ["report_attachments.report_id", "report_attachments.number"],
+            ondelete="CASCADE",
+        ),
+    )
+
+    report_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    content: Mapped[bytes] = mapped_column(LargeBinary)

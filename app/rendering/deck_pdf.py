@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
@@ -12,7 +13,8 @@ from app.rendering.letters import cut_to, lines_of, width_of
 from app.rendering.page_pdf import Paper
 
 _LEGEND: Final = 20.0
-_MARK: Final = 28.0
+_LEGEND_SIZE: Final = 9.0
+_MARK: Final = 24.0
 """Room of a legend's mark, and between two of them."""
 _NAMES: Final = 18.0
 """Room under the baseline where the names stand level."""
@@ -58,7 +60,7 @@ def _page(paper: Paper, page: Placed, number: int) -> None:
     if page.chart is not None and what.chart is not None:
         draw_chart(paper, page.chart, what.chart)
     if page.table is not None and what.table is not None:
-        draw_table(paper, page.table, what.table)
+        draw_table(paper, page.table, what.table, page.columns)
     if page.words is not None:
         y = page.words.y
         for said in what.words:
@@ -85,9 +87,8 @@ def _line(
     )
 
 
-def draw_table(paper: Paper, box: Box, table: Table) -> None:
+def draw_table(paper: Paper, box: Box, table: Table, widths: Sequence[float]) -> None:
     """A table, a line under each row."""
-    widths = layout.column_widths(table, box.width)
     y = box.y
     _row(
         paper,
@@ -153,8 +154,8 @@ def draw_chart(paper: Paper, box: Box, chart: Chart) -> None:
         paper.write_line(
             box.x, y - 7, _SCALE - 6, 14, f"{number:,}", layout.CHART_SIZE, layout.GREY, align="R"
         )
-    gap = band * (0.25 if several else 0.38)
-    wide = (band - gap) / len(chart.series)
+    wide = layout.bar_width(band, len(chart.series))
+    gap = band - wide * len(chart.series)
     size = _label_size(chart, wide)
     for at, name in enumerate(chart.categories):
         begin = left + at * band + gap / 2
@@ -195,7 +196,7 @@ def _name(
 
 def _legend(paper: Paper, box: Box, chart: Chart) -> None:
     x = box.x + _SCALE
-    size = layout.CHART_SIZE
+    size = _LEGEND_SIZE
     wanted = [width_of(series.name, size) for series in chart.series]
     room = box.width - _SCALE - _MARK * len(wanted)
     part = min(1.0, room / max(sum(wanted), 1))

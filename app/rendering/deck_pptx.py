@@ -129,7 +129,7 @@ def _slide(book: Any, page: Placed, number: int) -> None:
     if page.chart is not None and what.chart is not None:
         _chart(slide, page.chart, what.chart)
     if page.table is not None and what.table is not None:
-        _table(slide, page.table, what.table)
+        _table(slide, page.table, what.table, page.columns)
     if page.words is not None:
         words = [
             line
@@ -225,13 +225,16 @@ def _chart(slide: PptxSlide, box: Box, what: Chart) -> None:
     names.tick_label_position = XL_TICK_LABEL_POSITION.LOW
     names.has_major_gridlines = False
     plot = chart.plots[0]
-    plot.gap_width, plot.overlap = (40 if several else 60), 0
-    if bars_of(what) <= 48:
+    band = box.width / len(what.categories)
+    bars = layout.bar_width(band, len(what.series)) * len(what.series)
+    plot.gap_width = min(500, round(100 * (band - bars) * len(what.series) / bars))
+    plot.overlap = 0
+    if _bars_of(what) <= 48:
         plot.has_data_labels = True
         labels = plot.data_labels
         labels.show_value = True
         labels.position = XL_LABEL_POSITION.OUTSIDE_END
-        labels.font.size = Pt(8 if bars_of(what) > 24 else layout.CHART_SIZE)
+        labels.font.size = Pt(7 if _bars_of(what) > 24 else layout.CHART_SIZE)
         labels.number_format, labels.number_format_is_linked = "#,##0", False
     for series, colour in zip(plot.series, layout.SERIES * 4, strict=False):
         series.format.fill.solid()
@@ -239,19 +242,18 @@ def _chart(slide: PptxSlide, box: Box, what: Chart) -> None:
         series.invert_if_negative = False
 
 
-def bars_of(chart: Chart) -> int:
+def _bars_of(chart: Chart) -> int:
     """How many bars a chart has."""
     return len(chart.categories) * len(chart.series)
 
 
-def _table(slide: PptxSlide, box: Box, what: Table) -> None:
+def _table(slide: PptxSlide, box: Box, what: Table, widths: Sequence[float]) -> None:
     rows, columns = len(what.rows) + 1, len(what.columns)
     graphic = slide.shapes.add_table(rows, columns, *_place(box))
     table: Any = graphic.table
     properties = table._tbl.tblPr  # the library has no word for a table's style
     properties.find(qn("a:tableStyleId")).text = _NO_STYLE
     table.first_row, table.horz_banding = True, False
-    widths = layout.column_widths(what, box.width)
     for at, width in enumerate(widths):
         table.columns[at].width = Pt(width)
     for at in range(rows):
@@ -298,6 +300,8 @@ def _cell(
     cell.text_frame.word_wrap = False
     paragraph.alignment = PP_ALIGN.RIGHT if right else PP_ALIGN.LEFT
     _run(paragraph, shown, layout.CELL_SIZE, colour, bold=bold)
+    # an empty cell is as high as the letters that it would hold
+    paragraph._p.get_or_add_endParaRPr().set("sz", f"{layout.CELL_SIZE * 100:.0f}")
     line = OxmlElement("a:lnB")
     line.set("w", str(Pt(1 if head else 0.5)))
     fill, tint = OxmlElement("a:solidFill"), OxmlElement("a:srgbClr")

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from app.domain.slides import Cell, Slide, Table, Tone
+from app.rendering.letters import width_of
 
 WIDTH: Final = 960.0
 HEIGHT: Final = 540.0
@@ -64,7 +65,10 @@ CONTENT: Final = Box(LEFT, 98, INNER, 400)
 FOOT: Final = Box(LEFT, 512, INNER - 60, 16)
 NUMBER: Final = Box(LEFT + INNER - 60, 512, 60, 16)
 _GAP: Final = 24.0
-_CHART_SHARE: Final = 0.6
+_NARROWEST_TABLE: Final = 0.3
+_WIDEST_TABLE: Final = 0.5
+"""Of the width, beside a chart."""
+_WIDEST_BAR: Final = 64.0
 _WORDS: Final = 22.0
 """Height of a paragraph below figures."""
 
@@ -77,6 +81,8 @@ class Placed:
     chart: Box | None
     table: Box | None
     words: Box | None
+    columns: Sequence[float] = ()
+    """The widths of the table's columns."""
 
 
 def placed(slides: Sequence[Slide]) -> Sequence[Placed]:
@@ -97,9 +103,10 @@ def _pages(slide: Slide) -> list[Placed]:
     if slide.chart is None:
         chart, beside = None, figures
     else:
-        wide = INNER * _CHART_SHARE - _GAP / 2
-        chart = Box(LEFT, figures.y, wide, figures.height)
-        beside = Box(LEFT + wide + _GAP, figures.y, INNER - wide - _GAP, figures.height)
+        wanted = sum(_needed_widths(table))
+        wide = min(max(wanted, INNER * _NARROWEST_TABLE), INNER * _WIDEST_TABLE)
+        chart = Box(LEFT, figures.y, INNER - wide - _GAP, figures.height)
+        beside = Box(LEFT + INNER - wide, figures.y, wide, figures.height)
     most = int(beside.height // ROW) - 1
     parts = [table.rows[at : at + most] for at in range(0, max(len(table.rows), 1), most)]
     found = []
@@ -110,8 +117,9 @@ def _pages(slide: Slide) -> list[Placed]:
         if at and chart is not None:
             part = replace(part, chart=None)
         place = beside if at == 0 or chart is None else figures
-        height = ROW * (len(rows) + 1)
-        found.append(Placed(part, None if at else chart, _with_height(place, height), below))
+        columns = _column_widths(table, place.width, beside_chart=chart is not None)
+        box = _with_height(place, ROW * (len(rows) + 1))
+        found.append(Placed(part, None if at else chart, box, below, columns))
     return found
 
 
@@ -120,10 +128,31 @@ def _with_height(box: Box, height: float) -> Box:
     return replace(box, height=height)
 
 
-def column_widths(table: Table, width: float) -> Sequence[float]:
-    """The widths of a table's columns, by their shares."""
-    whole = sum(column.share for column in table.columns)
-    return [width * column.share / whole for column in table.columns]
+def _column_widths(table: Table, width: float, *, beside_chart: bool) -> Sequence[float]:
+    """By what stands in them where the table is narrow, else by the columns' shares."""
+    parts = _needed_widths(table) if beside_chart else [column.share for column in table.columns]
+    return [width * part / sum(parts) for part in parts]
+
+
+def _needed_widths(table: Table) -> Sequence[float]:
+    """How wide each column has to be so that nothing of it is cut."""
+    return [
+        2 * PAD
+        + 2
+        + max(
+            width_of(column.head, CELL_SIZE, bold=True),
+            *(
+                width_of(words_of(row.cells[at]), CELL_SIZE, bold=row.is_total)
+                for row in table.rows
+            ),
+        )
+        for at, column in enumerate(table.columns)
+    ]
+
+
+def bar_width(band: float, series: int) -> float:
+    """How wide a bar is where each category has so much room."""
+    return min(_WIDEST_BAR, band * (0.75 if series > 1 else 0.62) / series)
 
 
 def words_of(cell: Cell) -> str:

@@ -26,6 +26,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.domain.access import Actor, require_admin
 from app.domain.meeting_packs import PACK
+from app.domain.reports import REPORT
 from app.models import (
     AccountSecret,
     ApiToken,
@@ -45,6 +46,7 @@ from app.models import (
     Partner,
     PartnerAccount,
     Refusal,
+    Report,
     Site,
     SiteName,
     Unit,
@@ -403,6 +405,10 @@ def names_of(session: Session, things: Iterable[tuple[str, int]]) -> Mapping[tup
             found |= {(kind, row.id): row.login for row in rows}
         elif kind == MATCHING_RULE:
             found |= {(kind, key): f"version {key}" for key in keys}
+        elif kind == REPORT:
+            reports = select(Report.id, Site.key, Report.quarter).join(Report.site)
+            for row in session.execute(reports.where(Report.id.in_(keys))):
+                found[kind, row.id] = f"{row.key} {row.quarter}"
         elif kind in _NAMES:
             key_of, name_of = _NAMES[kind]
             named = session.execute(select(key_of, name_of).where(key_of.in_(keys)))
@@ -429,6 +435,13 @@ def things_named(
     found |= {(EVENT, key): None for key in session.scalars(of_event)}
     of_site = select(SiteName.site_id).where(SiteName.name == name)
     found |= {("site", key): None for key in session.scalars(of_site)}
+    site, _, quarter = name.rpartition(" ")
+    reports = (
+        select(Report.id)
+        .join(SiteName, SiteName.site_id == Report.site_id)
+        .where(SiteName.name == site, Report.quarter == quarter)
+    )
+    found |= {(REPORT, key): None for key in session.scalars(reports)}
     secrets = (
         select(AccountSecret.id)
         .join(PartnerAccount, PartnerAccount.id == AccountSecret.account_id)

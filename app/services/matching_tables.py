@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.domain.quarters import Quarter
 from app.models import DetectedEvent, Event, Link, Site
-from app.services.registry_on import tier_of
+from app.services.registry_on import had_tier_in
 from app.statistics.frames import NOBODY
 from app.statistics.per_t1 import Cell, PerT1, per_t1
 
@@ -49,7 +49,7 @@ def matching_table(
     seen = first_seen(session, network)
     rows = []
     for site in session.scalars(select(Site).where(Site.tier.is_not(None)).order_by(Site.key)):
-        there = [_was_tier(site, quarter) for quarter in quarters]
+        there = [had_tier_in(site, quarter) for quarter in quarters]
         if site.tier is None or not any(there):
             continue
         cells = _cells(site, quarters, counted, seen.get(site.id), now)
@@ -80,15 +80,6 @@ def _cells(
 def has_no_data(quarter: Quarter, seen: datetime | None, now: datetime) -> bool:
     """Whether nothing can be told: no source was seen up to its end, or it has not begun."""
     return seen is None or seen >= quarter.end or quarter.is_future(now)
-
-
-def _was_tier(site: Site, quarter: Quarter) -> bool:
-    """Whether it was T0 or T1 on a day of the quarter."""
-    last = (quarter.end - timedelta(days=1)).date()
-    day = quarter.begin.date()
-    if site.tier_since is not None:
-        day = max(day, site.tier_since)
-    return day <= last and tier_of(site.tier, site.tier_since, site.tier_until, day) is not None
 
 
 def _counted(session: Session, quarters: Sequence[Quarter], network: str) -> PerT1:

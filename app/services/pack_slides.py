@@ -14,10 +14,13 @@ from urllib.parse import urlencode
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from app.domain.access import Actor, Kind, Role
 from app.domain.duty import Standing
 from app.domain.figures import DAYS_STANDING
 from app.domain.matching import length_in_words
 from app.domain.quarters import CalendarPeriod, Month, Quarter, period_range
+from app.domain.reports import Shown
+from app.domain.reports import Standing as ReportStanding
 from app.domain.slides import (
     SLIDE_WORDS,
     Cell,
@@ -44,6 +47,7 @@ from app.services.duties import (
 from app.services.duties import what_if as asked_by_rules
 from app.services.listed_events import Detected, EventFilter, count_events, list_events
 from app.services.matching_tables import MatchingTable, first_seen, has_no_data, matching_table
+from app.services.report_grid import ReportGrid, report_grid
 from app.services.statistics_figures import CountRow, TicketFigures
 from app.services.ticket_lists import TicketFilter
 from app.statistics.per_t1 import Cell as EventCell
@@ -53,6 +57,20 @@ TOTAL: Final = "TOTAL"
 MOST_ROWS: Final = 54
 """Rows of a list of events or tickets: three slides."""
 _RULES_AT_ONCE: Final = 2
+_QUARTERS_AT_ONCE: Final = 8
+"""Columns of the grid of reports on one slide."""
+_NAMES_AT_ONCE: Final = 7
+"""Sites of one line."""
+_READER: Final = Actor(Kind.PERSON, "", role=Role.READER)
+"""As whom the grid is read: everybody may fetch a pack, so no draft stands in it."""
+_NOT_REQUIRED: Final = "–"
+_LATE: Final = ", late"
+_REPORT_TONES: Final = {
+    Shown.MISSING: Tone.TROUBLE,
+    Shown.REOPENED: Tone.WAITING,
+    Shown.ACCEPTED: Tone.OK,
+    Shown.NOT_YET: Tone.QUIET,
+}
 _CATEGORIES: Final = (
     (Category.INCIDENT, "Incidents"),
     (Category.MAINTENANCE, "Maintenances"),
@@ -71,9 +89,19 @@ Base = str
 
 
 def slides_of(
-    session: Session, kind: SlideKind, quarters: Sequence[Quarter], now: datetime, base: Base
+    session: Session,
+    kind: SlideKind,
+    quarters: Sequence[Quarter],
+    now: datetime,
+    base: Base,
+    due_days: int,
 ) -> Sequence[Slide]:
-    """The slides of one kind for these quarters, which follow each other. Only reads."""
+    """The slides of one kind for these quarters, which follow each other. Only reads.
+
+    ``due_days``: days from a quarter's end to the day by which its reports are due.
+    """
+    if kind is SlideKind.REPORTS:
+        return _reports(session, quarters, now, base, due_days)
     return _MAKERS[kind](session, quarters, now, base)
 
 
@@ -443,6 +471,78 @@ def _what_if_of(
 
 def _there_of_asked(cells: Sequence[Asked | None]) -> list[Cell]:
     return [None if one is None else f"{one.there:,} of {one.asked:,}" for one in cells]
+
+
+# ---- reports ----
+
+
+def _reports(
+    session: Session, quarters: Sequence[Quarter], now: datetime, base: Base, due_days: int
+) -> Sequence[Slide]:
+    parts = [
+        quarters[at : at + _QUARTERS_AT_ONCE] for at in range(0, len(quarters), _QUARTERS_AT_ONCE)
+    ]
+    found = [_reports_of(session, part, now, base, due_days) for part in parts]
+    return [slide for slides in found for slide in slides]
+
+
+def _reports_of(
+    session: Session, quarters: Sequence[Quarter], now: datetime, base: Base, due_days: int
+) -> Sequence[Slide]:
+    grid = report_grid(session, _READER, quarters, now, due_days)
+    words = {
+        f"{shown}{late}": tone for shown, tone in _REPORT_TONES.items() for late in ("", _LATE)
+    }
+    rows = [
+        Row([row.site, *(_standing_words(cell.standing) for cell in row.cells)])
+        for row in grid.rows
+    ]
+    rows.append(
+        Row(["Submitted", *(f"{one.done} of {one.asked}" for one in grid.counts)], is_total=True)
+    )
+    done, asked = (sum(getattr(one, name) for one in grid.counts) for name in ("done", "asked"))
+    source = _url(base, "/reports", **{"from": str(quarters[0]), "to": str(quarters[-1])})
+    title, subtitle = (
+        _title(SlideKind.REPORTS),
+        f"{range_in_words(quarters)}: {done} of {asked} reports are submitted",
+    )
+    head = [Column("Site", 1.6), *(Column(str(quarter), 1.2) for quarter in quarters)]
+    return [
+        Slide(title, subtitle, source, table=Table(head, rows, words)),
+        Slide(
+            "Missing reports",
+            f"{range_in_words(quarters)}: sites that were asked and have not submitted,"
+            f" {now:%Y-%m-%d} UTC",
+            source,
+            table=Table(
+                [Column("Quarter", 1), Column("Missing", 1), Column("Sites", 9)],
+                _missing(grid, now),
+            ),
+        ),
+    ]
+
+
+def _standing_words(standing: ReportStanding) -> str:
+    if standing.shown is Shown.NOT_REQUIRED:
+        return _NOT_REQUIRED
+    return f"{standing.shown}{_LATE if standing.is_late else ''}"
+
+
+def _missing(grid: ReportGrid, now: datetime) -> Sequence[Row]:
+    found = []
+    for place, quarter in enumerate(grid.quarters):
+        cells = [(row.site, row.cells[place]) for row in grid.rows]
+        names = [site for site, cell in cells if cell.is_counted and not cell.is_done]
+        if now < quarter.end:
+            found.append(Row([str(quarter), "", "the quarter has not ended"]))
+            continue
+        lines = [
+            ", ".join(names[at : at + _NAMES_AT_ONCE])
+            for at in range(0, len(names), _NAMES_AT_ONCE)
+        ]
+        found.append(Row([str(quarter), f"{len(names)}", lines[0] if lines else "none"]))
+        found += [Row(["", "", line]) for line in lines[1:]]
+    return found
 
 
 _Maker = Callable[[Session, Sequence[Quarter], datetime, Base], Sequence[Slide]]

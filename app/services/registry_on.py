@@ -28,6 +28,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session, aliased
 
+from app.domain.quarters import Quarter
 from app.domain.tickets import OPEN_STATES, Category, State
 from app.models import Link, Site, SiteName, Ticket, TicketLink
 
@@ -301,6 +302,15 @@ def tier_of(tier: int | None, since: date | None, until: date | None, day: date)
     """``tier`` if it held on that day, else None."""
     there = (since is None or since <= day) and (until is None or day < until)
     return tier if there else None
+
+
+def had_tier_in(site: Site, quarter: Quarter) -> bool:
+    """Whether the site was T0 or T1 on a day of the quarter."""
+    last = (quarter.end - timedelta(days=1)).date()
+    day = quarter.begin.date()
+    if site.tier_since is not None:
+        day = max(day, site.tier_since)
+    return day <= last and tier_of(site.tier, site.tier_since, site.tier_until, day) is not None
 
 
 def _bounds(day: date) -> tuple[datetime, datetime]:

@@ -1,11 +1,11 @@
-"""Verbs on the questions of quarterly reports: which form is used, what earlier answers it offers.
+"""The questions of quarterly reports: which form is used, what earlier answers it offers.
 
 A form that is in use never changes: reports keep the one with which they were begun.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -35,6 +35,50 @@ def form_for(session: Session, quarter: Quarter | str) -> ReportForm:
     ).first()
     if found is None:
         raise NotFound(f"There are no questions for reports of {quarter}")
+    return found
+
+
+def all_forms(session: Session) -> Sequence[ReportForm]:
+    """Every form by its number, drafts among them."""
+    return session.scalars(select(ReportForm).order_by(ReportForm.number)).all()
+
+
+def form_of_number(session: Session, number: int) -> ReportForm:
+    """The form of this number; ``NotFound`` otherwise."""
+    found = session.get(ReportForm, number)
+    if found is None:
+        raise NotFound("There is no such form")
+    return found
+
+
+def is_published(row: ReportForm) -> bool:
+    """Whether it is in use, or was until a newer one came; else it is a draft."""
+    return row.published_at is not None
+
+
+@dataclass(frozen=True)
+class Used:
+    """For which quarters' reports a form is taken when they are begun."""
+
+    first: str
+    last: str | None
+    """None = until further notice."""
+
+
+def uses_of(rows: Sequence[ReportForm]) -> Mapping[int, Used]:
+    """By number; drafts are left out, and what was replaced before its first quarter came."""
+    published = sorted(
+        (row for row in rows if row.published_at is not None and row.first_quarter is not None),
+        key=lambda row: (row.published_at, row.number),
+    )
+    found: dict[int, Used] = {}
+    until: str | None = None
+    for row in reversed(published):
+        assert row.first_quarter is not None
+        if until is None or row.first_quarter < until:
+            last = None if until is None else str(Quarter.parse(until).previous)
+            found[row.number] = Used(row.first_quarter, last)
+            until = row.first_quarter
     return found
 
 

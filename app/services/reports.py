@@ -17,6 +17,7 @@ from sqlalchemy import Table, or_, select
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import set_committed_value
 
 from app.domain.access import Actor, Writer
 from app.domain.errors import (
@@ -233,8 +234,7 @@ def save_fields(
         if not any(value for value, _ in fitting.values()):
             nothing = Saved(0, by.now, by.shown_author, "", 0)
             return SavedMany(dict.fromkeys(fitting, nothing), {}, problems, 0)
-        report = _begun(session, by, site, quarter)
-        _require_write(by, site.id, report, quarter)  # somebody else may have begun it
+        report = report_to_write(session, by, site, quarter)
     return _save(session, by, report, fitting, problems)
 
 
@@ -262,7 +262,7 @@ def _save(
         elif row.version != seen:
             conflicts[name] = FieldConflict(
                 name,
-                theirs=old,
+                value=old,
                 mine=value,
                 version=row.version,
                 changed_at=row.changed_at,
@@ -274,8 +274,7 @@ def _save(
         row.changed_at, row.changed_by = by.now, by.shown_author
         changes.append(FieldChange(name, old or None, value or None))
     if changes:
-        _changed(by, report)
-        record_on_report(session, by, report, changes)
+        change_written(session, by, report, changes)
     nothing = Saved(0, by.now, by.shown_author, "", report.version)
     saved = {
         name: _saved(rows[name], report) if name in rows else nothing
@@ -308,7 +307,7 @@ def submit_report(
         raise MoveNotAllowed(reason)
     if report is None:
         report = _begun(session, by, site, quarter)
-    elif report.version != seen_version:
+    if report.version != seen_version:
         raise EditConflict(report.version, (), "report")
     missing = open_questions(report, form_of(report), numbers)
     if missing:
@@ -384,6 +383,28 @@ def locked_report(session: Session, actor: Actor, report: Report) -> Report:
     return found
 
 
+def report_to_write(session: Session, by: Writer, site: Site, quarter: Quarter) -> Report:
+    """The report locked, begun where it was not: call ``change_written`` then.
+
+    Raises ``NotFound``, ``Forbidden``, and ``MoveNotAllowed`` where it is not to be written now.
+    """
+    report = _locked(session, site.id, str(quarter))
+    _require_write(by, site.id, report, quarter)
+    if report is None:
+        report = _begun(session, by, site, quarter)
+        _require_write(by, site.id, report, quarter)  # somebody else may have begun it
+    return report
+
+
+def change_written(
+    session: Session, by: Writer, report: Report, fields: Sequence[FieldChange]
+) -> None:
+    """Make a new version of a locked report, with one change in the log."""
+    report.version += 1
+    report.changed_at, report.changed_by = by.now, by.shown_author
+    record_on_report(session, by, report, fields)
+
+
 def record_on_report(
     session: Session, by: Writer, report: Report, fields: Sequence[FieldChange]
 ) -> None:
@@ -423,8 +444,14 @@ def _locked(session: Session, site_id: int, quarter: str) -> Report | None:
         .execution_options(populate_existing=True)
     ).first()
     if report is not None:  # what was read before the lock may be older than it
-        session.expire(report, ("fields", "versions", "comments"))
+        session.expire(report, ("versions", "comments"))
+        set_committed_value(report, "fields", _fields(session, report.id))
     return report
+
+
+def _fields(session: Session, report_id: int) -> list[ReportField]:
+    found = select(ReportField).where(ReportField.report_id == report_id).order_by(ReportField.name)
+    return list(session.scalars(found.execution_options(populate_existing=True)))
 
 
 def _begun(session: Session, by: Writer, site: Site, quarter: Quarter) -> Report:
@@ -504,10 +531,4 @@ def _move(
 ) -> None:
     before = report.state
     report.state = to.value
-    _changed(by, report)
-    record_on_report(session, by, report, [FieldChange("state", before, to.value), *more])
-
-
-def _changed(by: Writer, report: Report) -> None:
-    report.version += 1
-    report.changed_at, report.changed_by = by.now, by.shown_author
+    change_written(session, by, report, [FieldChange("state", before, to.value), *more])

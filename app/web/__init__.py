@@ -50,6 +50,7 @@ from app.web import (
     partners,
     people,
     profile,
+    reports,
     reset,
     scripts,
     second_factor,
@@ -77,6 +78,7 @@ PLACES = (
     ("Events", "events.listing"),
     ("Calendar", "calendar.month"),
     ("Statistics", "statistics.page"),
+    ("Reports", "reports.page"),
     ("Sites", "sites.listing"),
     ("Links", "links.listing"),
 )
@@ -131,6 +133,7 @@ def register(flask_app: Flask) -> None:
         event_matching,
         statistics,
         availability,
+        reports,
     ):
         flask_app.register_blueprint(module.blueprint)
     mails.register(flask_app)
@@ -183,6 +186,7 @@ def _surroundings() -> dict[str, Any]:
         "what_if": "Statistics",
         "duty_rules": "Statistics",
         "duty": "Events",
+        "reports": "Reports",
         "topology": "Sites",
         "sites": "Sites",
         "links": "Links",

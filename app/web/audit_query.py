@@ -40,6 +40,7 @@ KINDS = (
     "mail",
     "mail stop",
     "event source",
+    "report",
     "event",
     "ticket",
 )

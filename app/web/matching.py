@@ -14,7 +14,7 @@ from flask import Blueprint, Response, make_response, render_template, request, 
 
 from app.domain.cells import safe_cell
 from app.domain.errors import Invalid
-from app.domain.quarters import Quarter, period_range
+from app.domain.quarters import Quarter
 from app.domain.tickets import Network
 from app.extensions import db
 from app.services.matching_rules import rules_in_order
@@ -22,6 +22,7 @@ from app.services.matching_tables import MatchingTable, TableRow, matching_table
 from app.statistics.per_t1 import Cell
 from app.web.event_links import NO_T1, events_url
 from app.web.freshness import FILE, fresh_figures
+from app.web.quarter_range import read_quarters
 from app.web.times import now
 
 blueprint = Blueprint("matching", __name__, url_prefix="/statistics")
@@ -47,7 +48,7 @@ class Question:
         self.ranges: Sequence[Sequence[Quarter]] = SLIDES
         if not self.is_slides:
             try:
-                self.ranges = [self._range()]
+                self.ranges = [read_quarters(self.typed_from, self.typed_to, MOST_QUARTERS)]
             except Invalid as error:
                 word = {"from": "From", "to": "To"}.get(error.field, "Quarters")
                 self.problems.append(f"{word}: {error.message}")
@@ -72,17 +73,6 @@ class Question:
             "network": "" if self.network == Network.LHCOPN else self.network,
         }
         return _address("matching.download", values)
-
-    def _range(self) -> Sequence[Quarter]:
-        first = Quarter.parse(self.typed_from or self.typed_to, "from")
-        last = Quarter.parse(self.typed_to or self.typed_from, "to")
-        for field, one in (("from", first), ("to", last)):
-            if not 1990 <= one.year <= 2099:
-                raise Invalid(field, "Choose a quarter from 1990-Q1 to 2099-Q4")
-        found = period_range(first, last)
-        if len(found) > MOST_QUARTERS:
-            raise Invalid("to", f"At most {MOST_QUARTERS} quarters are told at once")
-        return found
 
 
 def _address(endpoint: str, values: Mapping[str, str]) -> str:

@@ -16,7 +16,13 @@ from werkzeug.wrappers import Response as AnyResponse
 from app.web.login import public
 
 blueprint = Blueprint("scripts", __name__)
-FILES: Final = ("vendor/htmx-2.0.11/htmx.min.js", "portal.js", "suggest.js", "keys.js")
+FILES: Final = (
+    "vendor/htmx-2.0.11/htmx.min.js",
+    "portal.js",
+    "suggest.js",
+    "keys.js",
+    "grid-keys.js",
+)
 
 
 def _joined() -> tuple[bytes, str]:

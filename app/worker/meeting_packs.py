@@ -73,6 +73,7 @@ def _make(context: Context, pack_id: int, order: Order) -> None:
     keep_facts(context)
     follow_matching(context)
     now, base = context.now(), context.settings.public_url.rstrip("/")
+    due_days = context.settings.report_due_days
     slides: list[Slide] = []
     with context.reading() as session:
         _see_one_moment(session)
@@ -80,7 +81,7 @@ def _make(context: Context, pack_id: int, order: Order) -> None:
         is_sample = session.get(PortalFact, "demo") is not None
         for kind in order.kinds:
             progress.next(f"Counting: {SLIDE_WORDS[kind][0]}")
-            slides += slides_of(session, kind, order.quarters, now, base)
+            slides += slides_of(session, kind, order.quarters, now, base, due_days)
     deck = Deck(
         order.title,
         range_in_words(order.quarters),

@@ -23,7 +23,16 @@ from app.domain.errors import (
 from app.domain.quarters import Quarter
 from app.domain.report_numbers import Figure, ReportNumbers, UndocumentedEvent
 from app.models import Report, ReportVersion, Site
+from app.services.audit import names_of, things_named
 from app.services.changes import changes_of
+from app.services.report_attachments import (
+    attach_to_report,
+    attachments_of_report,
+    content_of_report_attachment,
+    find_report_attachment,
+    remove_report_attachment,
+)
+from app.services.report_comments import comment_on_report, comments_on_report
 from app.services.reports import (
     Saved,
     accept_report,
@@ -148,7 +157,7 @@ def test_who_saw_an_older_version_is_told_what_stands_there_now(
     with pytest.raises(FieldConflict) as caught:
         save(session, second_of_site(cast), "answer.issues", "yours", 0)
     error = caught.value
-    assert (error.field, error.theirs, error.mine) == ("answer.issues", "mine", "yours")
+    assert (error.field, error.value, error.mine) == ("answer.issues", "mine", "yours")
     assert (error.version, error.changed_by, error.changed_at) == (1, "kit", DURING)
     assert fields_of(stored(session)) == {"answer.issues": "mine"}
 
@@ -195,7 +204,7 @@ def test_saving_many_keeps_what_fits_and_tells_the_rest(session: Session, cast: 
         "answer.plans": 1,
         "answer.remarks": 0,
     }
-    assert {name: one.theirs for name, one in done.conflicts.items()} == {"answer.issues": "theirs"}
+    assert {name: one.value for name, one in done.conflicts.items()} == {"answer.issues": "theirs"}
     assert set(done.problems) == {"answer.backup_test", "colour"}
     assert done.report_version == 2
     assert fields_of(stored(session)) == {"answer.issues": "theirs", "answer.plans": "a new link"}
@@ -352,3 +361,136 @@ def test_the_chair_accepts_and_only_the_chair_reopens_then(session: Session, cas
     assert found.versions[0].accepted_at == AFTER
     with writing(session), pytest.raises(MoveNotAllowed):
         reopen_report(session, writer(cast.admin, AFTER), stored_in(session), "again")
+
+
+# ---- comments ----
+
+
+def test_site_and_chair_speak_about_a_report_and_nobody_else_reads_it(
+    session: Session, cast: Cast
+) -> None:
+    answered(session, cast.kit)
+    with writing(session):
+        comment_on_report(
+            session, writer(cast.operator, AFTER), stored_in(session), " Which\r\none? "
+        )
+    with writing(session):
+        comment_on_report(session, writer(cast.kit, AFTER), stored_in(session), "The second")
+    found = stored(session)
+    said = [(one.author, one.text) for one in comments_on_report(cast.kit, found)]
+    assert said == [("operator", "Which\none?"), ("kit", "The second")]
+    assert steps(session, found)[-1] == [("comment", None, "The second")]
+    assert found.version == 1  # nothing else is written by it
+    for text in (" ", "a\0b", "x" * 10_001):
+        with writing(session), pytest.raises(Invalid):
+            comment_on_report(session, writer(cast.kit, AFTER), stored_in(session), text)
+    with writing(session), pytest.raises(NotFound):
+        comment_on_report(session, writer(cast.pic, AFTER), stored_in(session), "x")
+    submit(session, cast.kit)
+    with writing(session), pytest.raises(Forbidden):
+        comment_on_report(session, writer(cast.reader, AFTER), stored_in(session), "x")
+    found = stored(session)
+    assert comments_on_report(cast.reader, found) == ()
+    assert len(comments_on_report(cast.admin, found)) == 2
+
+
+# ---- files ----
+
+
+def attach(session: Session, actor: Actor, name: str, content: bytes = b"text") -> int:
+    with writing(session):
+        site = site_of_key(session, "DE-KIT")
+        made = attach_to_report(session, writer(actor, AFTER), site, Q1, name, content)
+        return made.number
+
+
+def names(session: Session, actor: Actor, version: int | None = None) -> list[str]:
+    found = attachments_of_report(session, actor, stored(session), version)
+    return [one.name for one in found]
+
+
+def take_off(session: Session, actor: Actor, number: int) -> None:
+    with writing(session):
+        remove_report_attachment(session, writer(actor, AFTER), stored_in(session), number)
+
+
+def test_a_file_begins_a_report_and_is_of_the_version_that_is_signed_next(
+    session: Session, cast: Cast
+) -> None:
+    assert attach(session, cast.kit, "../backup test.log", b"moved at 10:00") == 1
+    assert (stored(session).version, stored(session).created_by) == (1, "kit")
+    answered(session, cast.kit)
+    assert names(session, cast.kit) == ["backup test.log"]
+    assert names(session, cast.pic) == []
+    submit(session, cast.kit)
+    assert names(session, cast.reader) == ["backup test.log"]
+    with pytest.raises(MoveNotAllowed):
+        attach(session, cast.kit, "late.log")
+    with writing(session):
+        reopen_report(session, writer(cast.kit, AFTER), stored_in(session), "more")
+    assert attach(session, cast.operator, "second.log") == 2
+    assert names(session, cast.kit) == ["backup test.log", "second.log"]
+    assert names(session, cast.kit, 1) == ["backup test.log"]
+    assert names(session, cast.reader) == ["backup test.log"]
+    assert names(session, cast.reader, 2) == ["backup test.log"]
+    assert names(session, cast.ggus) == []
+    with pytest.raises(NotFound):
+        find_report_attachment(session, cast.reader, stored(session), 2)
+    second = find_report_attachment(session, cast.kit, stored(session), 2)
+    assert content_of_report_attachment(session, second) == b"text"
+    assert (second.media_type, second.size, second.author) == ("text/plain", 4, "operator")
+
+
+def test_what_is_signed_is_taken_off_by_the_chair_only(session: Session, cast: Cast) -> None:
+    answered(session, cast.kit)
+    attach(session, cast.kit, "signed.log")
+    submit(session, cast.kit)
+    with pytest.raises(Forbidden):
+        take_off(session, cast.kit, 1)
+    with writing(session):
+        reopen_report(session, writer(cast.kit, AFTER), stored_in(session), "more")
+    attach(session, cast.kit, "new.log")
+    with pytest.raises(Forbidden, match="signed version holds this file"):
+        take_off(session, cast.kit, 1)
+    for actor in (cast.pic, cast.reader):
+        with pytest.raises(Forbidden):
+            take_off(session, actor, 1)
+        with pytest.raises(NotFound):
+            take_off(session, actor, 2)
+    first = find_report_attachment(session, cast.kit, stored(session), 1)
+    session.rollback()
+    take_off(session, second_of_site(cast), 2)
+    take_off(session, cast.admin, 1)
+    assert names(session, cast.kit) == []
+    with pytest.raises(NotFound):
+        content_of_report_attachment(session, first)
+    found = stored(session)
+    assert steps(session, found)[-2:] == [
+        [("attachment", "2 new.log", None)],
+        [("attachment", "1 signed.log", None)],
+    ]
+    assert attach(session, cast.kit, "third.log") == 3  # numbers are not given again
+    with pytest.raises(NotFound):
+        take_off(session, cast.kit, 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("a.txt", b""), ("a.txt", bytes(2 * 1024 * 1024 + 1)), ("x" * 256, b"a")]
+)
+def test_files_are_refused_as_those_of_tickets(
+    session: Session, cast: Cast, name: str, content: bytes
+) -> None:
+    with pytest.raises(Invalid):
+        attach(session, cast.kit, name, content)
+    assert session.scalar(select(func.count()).select_from(Report)) == 0
+
+
+# ---- the audit ----
+
+
+def test_the_audit_names_reports_by_site_and_quarter(session: Session, cast: Cast) -> None:
+    found = answered(session, cast.kit)
+    assert names_of(session, [("report", found.id)]) == {("report", found.id): "DE-KIT 2013-Q1"}
+    for name in ("DE-KIT 2013-Q1", "FZK-LCG2 2013-Q1"):
+        assert things_named(session, name) == [("report", found.id)]
+    assert things_named(session, "DE-KIT 2013-Q2") == []

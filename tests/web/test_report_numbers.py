@@ -182,7 +182,8 @@ def test_the_events_are_those_of_the_table_per_t1(
         (cell,) = row.cells
         numbers = every.get(row.site_id) or counted(session, row.site)
         detected, documented = numbers.figure("events"), numbers.figure("documented")
-        assert cell is not None and detected is not None
+        assert cell is not None
+        assert detected is not None
         assert documented is not None
         assert (detected.value, documented.value) == (cell.detected, cell.documented)
         assert numbers == counted(session, row.site), "alone it is the same"

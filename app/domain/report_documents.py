@@ -1,0 +1,280 @@
+"""What any output of a quarterly report shows: of one site, and of the whole quarter.
+
+Plain values, and the same as plain tables of words. A page, a print, a PDF, a workbook and TWiki
+markup are made of these, so all of them say the same. Times are UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from app.domain.quarters import Quarter
+from app.domain.report_numbers import ChangedFigure, Figure, ReportNumbers, UndocumentedEvent
+from app.domain.reports import Shown
+
+QUARTER_COLUMNS: Final[Mapping[str, str]] = {
+    "incidents": "Incidents",
+    "maintenances": "Maintenances",
+    "changes": "Changes",
+    "events": "Events",
+    "documented": "Documented",
+    "availability": "Availability",
+    "median_response": "Median response",
+    "median_solution": "Median solution",
+    "duties_missed": "Due tickets missing",
+}
+"""The figures of the quarter's table, and how its head calls them."""
+NO_ANSWER: Final = "no answer"
+_SIGNED: Final = (Shown.SUBMITTED, Shown.ACCEPTED)
+
+
+@dataclass(frozen=True)
+class FigureLine:
+    """A figure as it stands in the report."""
+
+    figure: Figure
+    """As it was when the report was signed; of a draft as it is now."""
+    now: ChangedFigure | None
+    """What the portal counts today where that reads otherwise."""
+    stated: str = ""
+    """The number that the site states instead; "" = none."""
+    reason: str = ""
+    """Why it does."""
+
+    @property
+    def words(self) -> str:
+        """The figure, and what changed since."""
+        return self.figure.words if self.now is None else f"{self.figure.words} ({self.now.words})"
+
+
+@dataclass(frozen=True)
+class EventLine:
+    """An event that no ticket documented, and what the site says of it."""
+
+    event: UndocumentedEvent
+    words: str
+    is_documented_now: bool
+    """It no longer is without a ticket, or no longer counts."""
+
+
+@dataclass(frozen=True)
+class AnswerLine:
+    """A question and its answer; "" = none."""
+
+    key: str
+    group: str
+    label: str
+    text: str
+
+
+@dataclass(frozen=True)
+class ReportDocument:
+    """One site's report."""
+
+    site: str
+    quarter: Quarter
+    shown: Shown
+    is_late: bool
+    due_at: datetime
+    made_at: datetime
+    """When this was read."""
+    version: int | None
+    """The signed version that it shows; None = a draft, or nothing at all."""
+    signed_by: str
+    signed_at: datetime | None
+    accepted_by: str
+    accepted_at: datetime | None
+    counted_at: datetime
+    """When its numbers were counted."""
+    is_t0: bool
+    figures: Sequence[FigureLine]
+    events: Sequence[EventLine]
+    answers: Sequence[AnswerLine]
+
+    @property
+    def title(self) -> str:
+        """What it is."""
+        return f"Quarterly report of {self.site}, {self.quarter}"
+
+    @property
+    def has_changed(self) -> bool:
+        """Whether the portal counts something else today."""
+        return any(one.now is not None for one in self.figures)
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """How it stands, in sentences."""
+        if self.version is None:
+            what = "This is a draft" if self.shown in (Shown.DRAFT, Shown.REOPENED) else "No report"
+            said = [f"{what}: nobody has signed it. Its numbers are those of now."]
+        else:
+            said = [f"Version {self.version}, signed by {self.signed_by}, {_time(self.signed_at)}."]
+            if self.accepted_at is not None:
+                said.append(f"Accepted by {self.accepted_by}, {_time(self.accepted_at)}.")
+            if self.shown is Shown.REOPENED:
+                said.append("The report was reopened since; this is what was signed.")
+        if self.is_late:
+            said.append(f"It was due on {self.due_at:%Y-%m-%d} and is late.")
+        said.append(f"Counted {_time(self.counted_at)}.")
+        return said
+
+
+@dataclass(frozen=True)
+class SiteLine:
+    """How one site stands in the quarter, and its numbers."""
+
+    site: str
+    shown: Shown
+    is_late: bool
+    is_required: bool
+    signed_by: str
+    signed_at: datetime | None
+    accepted_at: datetime | None
+    numbers: ReportNumbers
+    """Frozen ones of the newest signed version, else those of now."""
+    is_frozen: bool
+    changed: Mapping[str, ChangedFigure]
+    """Of frozen ones: what the portal counts today where that reads otherwise, by key."""
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether the group waits for it: asked for, and not submitted."""
+        return self.is_required and self.shown not in _SIGNED
+
+    @property
+    def standing(self) -> str:
+        """In words."""
+        return f"{self.shown}, late" if self.is_late else str(self.shown)
+
+    def words(self, key: str) -> str:
+        """A figure, and what changed since; "" where it was not counted."""
+        figure = self.numbers.figure(key)
+        if figure is None:
+            return ""
+        return (
+            figure.words
+            if key not in self.changed
+            else (f"{figure.words} ({self.changed[key].words})")
+        )
+
+
+@dataclass(frozen=True)
+class QuarterDocument:
+    """All sites' reports of one quarter."""
+
+    quarter: Quarter
+    due_at: datetime
+    made_at: datetime
+    sites: Sequence[SiteLine]
+    """Those that are asked for a report, and those that wrote one, by name."""
+    detected: int | None
+    """Events of all of them, each once, as counted now; None = no data."""
+    documented: int | None
+    reports: Sequence[ReportDocument]
+    """What was signed, each in its newest version."""
+
+    @property
+    def title(self) -> str:
+        """What it is."""
+        return f"LHCOPN quarterly reports, {self.quarter}"
+
+    @property
+    def missing(self) -> Sequence[SiteLine]:
+        """The sites that are asked and have not submitted."""
+        return [one for one in self.sites if one.is_missing]
+
+    @property
+    def submitted(self) -> int:
+        """How many of the asked sites have."""
+        return sum(one.is_required for one in self.sites) - len(self.missing)
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """How it stands, in sentences."""
+        asked = sum(one.is_required for one in self.sites)
+        said = [f"{self.submitted} of {asked} reports are submitted; due {self.due_at:%Y-%m-%d}."]
+        if self.missing and self.made_at >= self.quarter.end:
+            said.append(f"Missing: {', '.join(one.site for one in self.missing)}.")
+        if self.detected is not None:
+            said.append(
+                f"{self.detected} events of at least one hour on the LHCOPN,"
+                f" {self.documented} of them documented by a ticket (as counted now)."
+            )
+        said.append(f"Read {_time(self.made_at)}.")
+        return said
+
+
+@dataclass(frozen=True)
+class DocumentTable:
+    """A table in words, as every output can show it."""
+
+    title: str
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    empty: str = "None."
+    """What is said where it has no rows."""
+
+
+def tables_of_report(document: ReportDocument) -> Sequence[DocumentTable]:
+    """Its numbers, its events and its answers."""
+    stated = any(one.stated for one in document.figures)
+    head = ["Figure", "Number", *(["The site's own", "Why"] if stated else [])]
+    numbers = [
+        [one.figure.label, one.words, *([one.stated, one.reason] if stated else [])]
+        for one in document.figures
+    ]
+    events = [
+        [
+            one.event.link,
+            one.event.state,
+            _time(one.event.start),
+            _time(one.event.end) if one.event.end is not None else "went on",
+            one.words or "no word",
+            "documented since" if one.is_documented_now else "no",
+        ]
+        for one in document.events
+    ]
+    answers = [[one.label, one.text or NO_ANSWER] for one in document.answers]
+    return [
+        DocumentTable("Numbers", head, numbers),
+        DocumentTable(
+            "Events without a ticket",
+            ["Link", "State", "From", "To", "What it was", "Ticket"],
+            events,
+            "Every event of at least one hour is documented.",
+        ),
+        DocumentTable("Answers", ["Question", "Answer"], answers, "Nothing was asked."),
+    ]
+
+
+def tables_of_quarter(document: QuarterDocument) -> Sequence[DocumentTable]:
+    """How each site stands, the numbers, and who is missing."""
+    return [
+        DocumentTable(
+            "Sites",
+            ["Site", "Report", "Signed", *QUARTER_COLUMNS.values()],
+            [
+                [
+                    one.site,
+                    one.standing,
+                    f"{one.signed_by}, {_time(one.signed_at)}" if one.signed_at else "",
+                    *(one.words(key) for key in QUARTER_COLUMNS),
+                ]
+                for one in document.sites
+            ],
+            "No site was a T1 in this quarter.",
+        ),
+        DocumentTable(
+            "Missing reports",
+            ["Site", "Report"],
+            [[one.site, one.standing] for one in document.missing],
+            "No report is missing.",
+        ),
+    ]
+
+
+def _time(moment: datetime | None) -> str:
+    return "" if moment is None else f"{moment:%Y-%m-%d %H:%M} UTC"

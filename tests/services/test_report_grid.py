@@ -1,0 +1,176 @@
+"""The grid: who is asked, how each report stands, what is counted; few statements."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+
+import pytest
+from sqlalchemy import event, select
+from sqlalchemy.orm import Session
+
+from app.database import writing
+from app.domain.access import Actor
+from app.domain.quarters import Quarter, period_range
+from app.domain.ticket_content import NewTicket
+from app.models import Report, Site, SiteName
+from app.services.report_grid import (
+    Count,
+    ReportGrid,
+    completeness,
+    quarters_with_data,
+    report_grid,
+)
+from app.services.tickets import open_ticket
+from tests.cast import Cast, enter, writer
+
+Q4, Q1, Q2 = Quarter(2012, 4), Quarter(2013, 1), Quarter(2013, 2)
+NOW = datetime(2013, 5, 6, 12, tzinfo=UTC)
+"""2012-Q4 and 2013-Q1 have ended and their due days have passed; 2013-Q2 goes on."""
+
+
+@pytest.fixture
+def cast(session: Session) -> Cast:
+    return enter(session)
+
+
+def lay(
+    session: Session, site: str, quarter: Quarter, state: str, submitted: datetime | None = None
+) -> None:
+    with writing(session):
+        found = session.scalars(select(Site).where(Site.key == site)).one()
+        session.add(
+            Report(
+                site_id=found.id,
+                quarter=str(quarter),
+                state=state,
+                form_number=1,
+                created_at=quarter.begin,
+                created_by="kit",
+                changed_at=submitted or quarter.begin,
+                changed_by="kit",
+                first_submitted_at=submitted,
+                submitted_at=submitted,
+            )
+        )
+
+
+def words(grid: ReportGrid) -> dict[str, list[str]]:
+    return {
+        row.site: [
+            f"{cell.standing.shown}{' late' if cell.standing.is_late else ''}" for cell in row.cells
+        ]
+        for row in grid.rows
+    }
+
+
+def grid_of(
+    session: Session, actor: Actor, quarters: Sequence[Quarter] = (Q4, Q1, Q2), days: int = 30
+) -> ReportGrid:
+    return report_grid(session, actor, quarters, NOW, days)
+
+
+def test_who_is_asked_and_how_each_report_stands(session: Session, cast: Cast) -> None:
+    lay(session, "DE-KIT", Q4, "accepted", datetime(2013, 1, 20, tzinfo=UTC))
+    lay(session, "DE-KIT", Q1, "submitted", datetime(2013, 5, 2, tzinfo=UTC))
+    lay(session, "ES-PIC", Q4, "draft")
+    lay(session, "ES-PIC", Q1, "reopened", datetime(2013, 4, 2, tzinfo=UTC))
+    with writing(session):
+        pic = session.scalars(select(Site).where(Site.key == "ES-PIC")).one()
+        pic.tier_until = date(2013, 4, 1)  # no T1 any more from the second quarter on
+    grid = grid_of(session, cast.operator)
+    assert words(grid) == {
+        "DE-KIT": ["accepted", "submitted late", "not yet"],
+        "ES-PIC": ["draft late", "reopened", "not required"],
+    }, "the T0 is not asked"
+    assert [row.count for row in grid.rows] == [Count(2, 2), Count(0, 2)]
+    assert list(grid.counts) == [Count(1, 2), Count(1, 2), Count(0, 0)]
+
+
+def test_a_draft_is_shown_to_its_site_and_the_chair_only(session: Session, cast: Cast) -> None:
+    lay(session, "ES-PIC", Q1, "draft")
+    lay(session, "ES-PIC", Q2, "draft")
+    shown = {
+        name: words(grid_of(session, actor))["ES-PIC"][1:]
+        for name, actor in vars(cast).items()
+        if name in ("admin", "operator", "kit", "pic", "reader")
+    }
+    hidden = ["missing late", "not yet"]
+    assert shown == {
+        "admin": ["draft late", "draft"],
+        "operator": ["draft late", "draft"],
+        "pic": ["draft late", "draft"],
+        "kit": hidden,
+        "reader": hidden,
+    }
+    own = [row.site for row in grid_of(session, cast.pic).rows if row.is_own]
+    assert own == ["ES-PIC"]
+
+
+def test_the_due_day_is_a_setting(session: Session, cast: Cast) -> None:
+    assert words(grid_of(session, cast.reader, [Q1], 30)) == {
+        "DE-KIT": ["missing late"],
+        "ES-PIC": ["missing late"],
+    }
+    assert words(grid_of(session, cast.reader, [Q1], 40))["DE-KIT"] == ["missing"]
+
+
+def test_a_site_that_is_not_asked_and_wrote_is_shown_and_not_counted(
+    session: Session, cast: Cast
+) -> None:
+    lay(session, "CH-CERN", Q1, "submitted", datetime(2013, 5, 2, tzinfo=UTC))
+    grid = grid_of(session, cast.reader, [Q1])
+    assert words(grid)["CH-CERN"] == ["submitted"]
+    assert list(grid.counts) == [Count(0, 2)]
+
+
+def test_the_usual_quarters_are_those_that_hold_anything(session: Session, cast: Cast) -> None:
+    def usual(now: datetime = NOW, most: int = 8) -> list[str]:
+        return [str(quarter) for quarter in quarters_with_data(session, now, most)]
+
+    assert usual() == ["2013-Q1", "2013-Q2"], "the one that goes on and the one before"
+    lay(session, "DE-KIT", Quarter(2010, 3), "draft")
+    with writing(session):
+        at = datetime(2011, 12, 31, 23, 59, tzinfo=UTC)
+        open_ticket(session, writer(cast.operator, at), NewTicket(title="Link down"))
+    assert usual() == ["2010-Q3", "2011-Q4", "2013-Q1", "2013-Q2"]
+    assert usual(most=3) == ["2011-Q4", "2013-Q1", "2013-Q2"]
+    later = datetime(2026, 11, 26, tzinfo=UTC)
+    assert usual(later) == ["2010-Q3", "2011-Q4", "2026-Q3", "2026-Q4"]
+
+
+def test_completeness_over_the_years(session: Session, cast: Cast) -> None:
+    assert completeness(session, NOW) is None
+    lay(session, "DE-KIT", Quarter(2011, 3), "accepted", datetime(2011, 10, 2, tzinfo=UTC))
+    lay(session, "DE-KIT", Quarter(2012, 1), "submitted", datetime(2012, 4, 2, tzinfo=UTC))
+    lay(session, "ES-PIC", Quarter(2012, 1), "draft")
+    with writing(session):
+        pic = session.scalars(select(Site).where(Site.key == "ES-PIC")).one()
+        pic.tier_since = date(2012, 4, 15)
+    found = completeness(session, NOW)
+    assert found is not None
+    assert [str(year) for year in found.years] == ["2011", "2012", "2013"]
+    assert dict(found.rows) == {
+        "DE-KIT": [Count(1, 2), Count(1, 4), Count(0, 1)],
+        "ES-PIC": [Count(0, 0), Count(0, 3), Count(0, 1)],
+    }
+    assert list(found.totals) == [Count(1, 2), Count(1, 7), Count(0, 2)]
+    later = completeness(session, datetime(2026, 11, 26, tzinfo=UTC))
+    assert later is not None
+    assert [str(year) for year in later.years] == ["2011", "2012", "2026"], "nothing was between"
+
+
+def test_twenty_sites_and_sixty_quarters_take_two_statements(session: Session, cast: Cast) -> None:
+    with writing(session):
+        for number in range(18):
+            site = Site(key=f"T1-{number:02}", country="DE", time_zone="UTC", tier=1)
+            site.names = [SiteName(system="LHCOPN", name=site.key)]
+            session.add(site)
+    quarters = period_range(Quarter(1999, 1), Quarter(2013, 4))
+    session.expunge_all()
+    statements: list[str] = []
+    engine = session.get_bind()
+    event.listen(engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
+    grid = grid_of(session, cast.reader, quarters)
+    assert (len(grid.rows), len(grid.rows[0].cells)) == (20, 60)
+    assert len([one for one in statements if one.startswith("SELECT")]) == 2
