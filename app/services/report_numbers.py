@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final
 
 from sqlalchemy import func, or_, select
@@ -32,7 +32,7 @@ from app.domain.tickets import Category, Network
 from app.models import DetectedEvent, Duty, Link, Site
 from app.services.duties import ALL, DutyFilter, conditions_of
 from app.services.matching_tables import first_seen, has_no_data
-from app.services.registry_on import tier_of
+from app.services.report_grid import is_asked
 from app.services.statistics_availability import AvailabilityRow, availability_of
 from app.services.statistics_blocks import current_facts
 from app.services.statistics_figures import site_keys
@@ -88,14 +88,8 @@ def numbers_of_quarter(
 
 def asked_sites(session: Session, quarter: Quarter) -> Sequence[Site]:
     """The sites that were T1 on a day of the quarter, by name."""
-    first, last = quarter.begin.date(), (quarter.end - timedelta(days=1)).date()
     sites = session.scalars(select(Site).where(Site.tier == 1).order_by(Site.key))
-    return [site for site in sites if _was_t1(site, first, last)]
-
-
-def _was_t1(site: Site, first: date, last: date) -> bool:
-    day = first if site.tier_since is None else max(first, site.tier_since)
-    return day <= last and tier_of(site.tier, site.tier_since, site.tier_until, day) == 1
+    return [site for site in sites if is_asked(site, quarter)]
 
 
 def _numbers(

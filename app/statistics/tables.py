@@ -42,6 +42,11 @@ def as_csv(table: FigureTable) -> str:
 
 def as_workbook(table: FigureTable, notes: Iterable[str] = ()) -> bytes:
     """The table as a workbook of one sheet; ``notes`` stand on a second one."""
+    return as_workbook_of([table], notes)
+
+
+def as_workbook_of(tables: Iterable[FigureTable], notes: Iterable[str] = ()) -> bytes:
+    """A workbook with a sheet for each table, named by it; ``notes`` stand on a last one."""
     file = io.BytesIO()
     options = {
         "in_memory": True,
@@ -50,26 +55,8 @@ def as_workbook(table: FigureTable, notes: Iterable[str] = ()) -> bytes:
         "strings_to_numbers": False,
     }
     with Workbook(file, options) as book:
-        bold = book.add_format({"bold": True})
-        time = book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
-        sheet = book.add_worksheet(table.name[:31])
-        for place, word in enumerate(table.head):
-            cells = [_text(row[place]) for row in table.rows[:200]]
-            width = max(len(text) for text in [word, *cells]) + 2
-            sheet.set_column(place, place, min(width, _WIDEST))
-            sheet.write_string(0, place, word, bold)
-        for line, row in enumerate(table.rows, 1):
-            for place, cell in enumerate(row):
-                if isinstance(cell, datetime):
-                    naive = cell.astimezone(UTC).replace(tzinfo=None)
-                    sheet.write_datetime(line, place, naive, time)
-                elif isinstance(cell, str):
-                    sheet.write_string(line, place, cell)
-                elif cell is not None:
-                    sheet.write_number(line, place, round(cell, DIGITS))
-        sheet.freeze_panes(1, 0)
-        if table.rows:
-            sheet.autofilter(0, 0, len(table.rows), len(table.head) - 1)
+        for table in tables:
+            _add_sheet(book, table)
         said = list(notes)
         if said:
             about = book.add_worksheet("About")
@@ -77,6 +64,29 @@ def as_workbook(table: FigureTable, notes: Iterable[str] = ()) -> bytes:
             for line, text in enumerate(said):
                 about.write_string(line, 0, text)
     return file.getvalue()
+
+
+def _add_sheet(book: Workbook, table: FigureTable) -> None:
+    bold = book.add_format({"bold": True})
+    time = book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
+    sheet = book.add_worksheet(table.name[:31])
+    for place, word in enumerate(table.head):
+        cells = [_text(row[place]) for row in table.rows[:200]]
+        width = max(len(text) for text in [word, *cells]) + 2
+        sheet.set_column(place, place, min(width, _WIDEST))
+        sheet.write_string(0, place, word, bold)
+    for line, row in enumerate(table.rows, 1):
+        for place, cell in enumerate(row):
+            if isinstance(cell, datetime):
+                naive = cell.astimezone(UTC).replace(tzinfo=None)
+                sheet.write_datetime(line, place, naive, time)
+            elif isinstance(cell, str):
+                sheet.write_string(line, place, cell)
+            elif cell is not None:
+                sheet.write_number(line, place, round(cell, DIGITS))
+    sheet.freeze_panes(1, 0)
+    if table.rows:
+        sheet.autofilter(0, 0, len(table.rows), len(table.head) - 1)
 
 
 def _text(cell: Cell) -> str:

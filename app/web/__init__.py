@@ -50,6 +50,7 @@ from app.web import (
     partners,
     people,
     profile,
+    report_documents,
     reports,
     reset,
     scripts,
@@ -133,6 +134,7 @@ def register(flask_app: Flask) -> None:
         event_matching,
         statistics,
         availability,
+        report_documents,
         reports,
     ):
         flask_app.register_blueprint(module.blueprint)

@@ -1,0 +1,94 @@
+"""Quarterly reports as files: tables for CSV and workbooks, with numbers as numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from app.domain.report_documents import QuarterDocument, ReportDocument, SiteLine
+from app.domain.report_numbers import ChangedFigure, Figure
+from app.statistics.tables import Cell, FigureTable
+
+_COLUMNS = (
+    *("site", "quarter", "part", "key", "label", "value", "of", "unit", "start", "end"),
+    *("now", "said", "why"),
+)
+
+
+def table_of_report(document: ReportDocument) -> FigureTable:
+    """All of one report in one table: its numbers, its events, its answers.
+
+    ``now`` is what the portal counts today where that is another number; ``said`` the number that
+    the site states, its words to an event, or its answer.
+    """
+    where: list[Cell] = [document.site, str(document.quarter)]
+    rows: list[list[Cell]] = []
+    for line in document.figures:
+        one = line.figure
+        rows.append(
+            [
+                *(*where, "number", one.key, one.label, one.value, one.of, one.unit),
+                *(None, None, _now(line.now), line.stated or None, line.reason or None),
+            ]
+        )
+    for line_of in document.events:
+        event = line_of.event
+        rows.append(
+            [
+                *(*where, "event", str(event.id), f"{event.link} {event.state}"),
+                *(None, None, None, event.start, event.end),
+                *("documented" if line_of.is_documented_now else None, line_of.words or None, None),
+            ]
+        )
+    for answer in document.answers:
+        rows.append(
+            [
+                *(*where, "answer", answer.key, answer.label),
+                *([None] * 6),
+                *(answer.text or None, None),
+            ]
+        )
+    return FigureTable("Report", _COLUMNS, rows)
+
+
+def table_of_quarter(document: QuarterDocument) -> FigureTable:
+    """How each site stands, and its figures, a line for each site."""
+    known = {one.key: one for line in document.sites for one in line.numbers.figures}
+    head = ("site", "quarter", "report", "late", "asked", "signed_by", "signed_at", "numbers")
+    rows: list[list[Cell]] = [
+        [
+            *(line.site, str(document.quarter), str(line.shown)),
+            *("yes" if flag else "no" for flag in (line.is_late, line.is_required)),
+            *(line.signed_by or None, line.signed_at, "signed" if line.is_frozen else "now"),
+            *(_value(line.numbers.figure(key)) for key in known),
+        ]
+        for line in document.sites
+    ]
+    return FigureTable("Sites", (*head, *known), rows)
+
+
+def sheets_of_quarter(document: QuarterDocument) -> Sequence[FigureTable]:
+    """The sites, who is missing, what changed since it was signed, and every signed report."""
+    missing: list[list[Cell]] = [[one.site, one.standing] for one in document.missing]
+    changed = [row for line in document.sites for row in _changes(line)]
+    reports = [row for one in document.reports for row in table_of_report(one).rows]
+    return [
+        table_of_quarter(document),
+        FigureTable("Missing", ("site", "report"), missing),
+        FigureTable("Changed since", ("site", "key", "label", "signed", "now"), changed),
+        FigureTable("Reports", _COLUMNS, reports),
+    ]
+
+
+def _changes(line: SiteLine) -> list[list[Cell]]:
+    return [
+        [line.site, one.key, one.label, _value(one.frozen), _now(one)]
+        for one in line.changed.values()
+    ]
+
+
+def _value(figure: Figure | None) -> float | None:
+    return None if figure is None else figure.value
+
+
+def _now(changed: ChangedFigure | None) -> float | None:
+    return None if changed is None else _value(changed.now)

@@ -1,0 +1,181 @@
+"""Many people write reports at once: no error, no lost field, no words overwritten unseen."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import given, settings
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app.database import writing
+from app.domain.access import Actor, Kind, Role
+from app.domain.errors import FieldConflict
+from app.domain.quarters import Quarter
+from app.models import Change, Report, ReportField, Site
+from app.services.changes import changes_of
+from app.services.reports import find_report, save_field, save_fields
+from app.services.sites import create_site, site_of_key
+from tests.cast import SYSTEM, enter, writer
+from tests.harness.databases import open_engine
+
+Q1 = Quarter(2013, 1)
+AFTER = datetime(2013, 4, 10, 9, tzinfo=UTC)
+FIELDS = ("answer.issues", "answer.plans", "answer.remarks")
+PROCESSES, THREADS, SAVES = 4, 10, 4
+_processes = multiprocessing.get_context("spawn")
+
+
+def reporter(name: str, site_id: int) -> Actor:
+    return Actor(Kind.PERSON, name, role=Role.REPORTER, site_ids=frozenset({site_id}))
+
+
+# ---- forty people ----
+
+
+@dataclass(frozen=True)
+class Job:
+    """One process's people: two of each of its sites."""
+
+    url: str
+    sites: Sequence[str]
+
+
+def write_drafts(job: Job) -> list[str]:
+    """Each person saves a field of its own again and again, and adds a line to one that both of the
+    site write; who meets the other's words takes them up. The errors of all, in words."""
+    engine = open_engine(job.url)
+
+    def write(place: tuple[str, int]) -> list[str]:
+        key, person = place
+        try:
+            for turn in range(SAVES):
+                _save_own(key, person, turn)
+                _add_line(key, person, turn)
+        except Exception as error:  # noqa: BLE001  # whatever it is, the test tells it
+            return [f"{key} {person}: {error!r}"]
+        return []
+
+    def _save_own(key: str, person: int, turn: int) -> None:
+        with Session(engine) as session, writing(session):
+            site = site_of_key(session, key)
+            by = writer(reporter(f"{key} {person}", site.id), AFTER)
+            name = ("answer.plans", "answer.remarks")[person]
+            saved = save_field(session, by, site, Q1, name, f"{person} {turn}", turn)
+            assert saved.version == turn + 1
+
+    def _add_line(key: str, person: int, turn: int) -> None:
+        text, seen = "", 0
+        while True:
+            try:
+                with Session(engine) as session, writing(session):
+                    site = site_of_key(session, key)
+                    by = writer(reporter(f"{key} {person}", site.id), AFTER)
+                    line = f"{text}{person} {turn}\n"
+                    save_field(session, by, site, Q1, "answer.issues", line, seen)
+            except FieldConflict as conflict:
+                text, seen = conflict.value, conflict.version
+            else:
+                return
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        places = [(key, person) for key in job.sites for person in range(2)]
+        errors = [error for part in pool.map(write, places) for error in part]
+    engine.dispose()
+    return errors
+
+
+@pytest.mark.timeout(300)
+def test_forty_people_save_drafts_at_once(database: str, session: Session) -> None:
+    enter(session)
+    keys = [f"XX-SITE-{number:02}" for number in range(PROCESSES * THREADS // 2)]
+    with writing(session):
+        for key in keys:
+            create_site(session, SYSTEM, {"key": key, "country": "DE", "time_zone": "UTC"})
+    per_process = THREADS // 2
+    jobs = [
+        Job(database, keys[first : first + per_process])
+        for first in range(0, len(keys), per_process)
+    ]
+    with _processes.Pool(PROCESSES) as pool:
+        assert [error for part in pool.map(write_drafts, jobs, chunksize=1) for error in part] == []
+    session.rollback()
+    assert session.scalar(select(func.count()).select_from(Report)) == len(keys)
+    for key in keys:
+        report = find_report(session, site_of_key(session, key).id, Q1)
+        assert report is not None
+        stored = {one.name: one for one in report.fields}
+        assert stored["answer.plans"].value == f"0 {SAVES - 1}"
+        assert stored["answer.remarks"].value == f"1 {SAVES - 1}"
+        lines = stored["answer.issues"].value.splitlines()
+        assert sorted(lines) == sorted(f"{who} {turn}" for who in range(2) for turn in range(SAVES))
+        # each save is one version and one change, and none is left out
+        assert report.version == 4 * SAVES
+        versions = [one.version for one in changes_of(session, "report", report.id)]
+        assert versions == list(range(1, 4 * SAVES + 1))
+    ids = session.scalars(select(Change.id).order_by(Change.id)).all()
+    assert list(ids) == list(range(1, len(ids) + 1))
+
+
+# ---- any order of saves ----
+
+_values = st.sampled_from(["", "a", "b", "two\nlines", "中文 | % ="])
+_forms = st.dictionaries(st.sampled_from(FIELDS), _values, min_size=1)
+_steps = st.lists(st.tuples(st.integers(0, 2), st.none() | _forms), max_size=25)
+"""Who, and what is sent from the page; None = the page is loaded anew."""
+
+
+def test_in_any_order_a_save_replaces_only_what_its_page_showed(
+    database: str, session: Session
+) -> None:
+    """Three pages of one report. What is written is told by a list of each field's values: a save
+    is taken exactly where its page had seen the last of them, or says the same."""
+    enter(session)
+    site_id = site_of_key(session, "DE-KIT").id
+    session.rollback()
+
+    @given(_steps)
+    @settings(max_examples=40, deadline=None)
+    def play(steps: list[tuple[int, dict[str, str] | None]]) -> None:
+        with writing(session):
+            if (old := find_report(session, site_id, Q1)) is not None:
+                session.delete(old)
+        written = {name: [""] for name in FIELDS}
+        pages = [dict.fromkeys(FIELDS, 0) for _ in range(3)]
+        changes = 0
+        for who, form in steps:
+            if form is None:
+                pages[who] = {name: len(past) - 1 for name, past in written.items()}
+                continue
+            sent = {name: (value, pages[who][name]) for name, value in form.items()}
+            with writing(session):
+                site = session.get_one(Site, site_id)
+                by = writer(reporter(f"person {who}", site_id), AFTER)
+                done = save_fields(session, by, site, Q1, sent)
+            differing = {name for name, value in form.items() if written[name][-1] != value}
+            stale = {name for name in differing if pages[who][name] != len(written[name]) - 1}
+            assert done.problems == {}
+            assert {name: one.value for name, one in done.conflicts.items()} == {
+                name: written[name][-1] for name in stale
+            }
+            for name in differing - stale:
+                written[name].append(form[name])
+            changes += bool(differing - stale)
+            assert {name: (one.value, one.version) for name, one in done.saved.items()} == {
+                name: (form[name], len(written[name]) - 1) for name in form.keys() - stale
+            }
+            pages[who] |= {name: one.version for name, one in done.saved.items()}
+            assert done.report_version == changes
+        session.rollback()
+        rows = session.scalars(select(ReportField)).all()
+        assert {one.name: (one.value, one.version) for one in rows} == {
+            name: (past[-1], len(past) - 1) for name, past in written.items() if len(past) > 1
+        }
+
+    play()
