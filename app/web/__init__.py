@@ -46,6 +46,7 @@ from app.web import (
     mails,
     matching,
     matching_rules,
+    meeting_packs,
     notices,
     partners,
     people,
@@ -134,6 +135,7 @@ def register(flask_app: Flask) -> None:
         event_matching,
         statistics,
         availability,
+        meeting_packs,
         report_documents,
         reports,
     ):
@@ -189,6 +191,7 @@ def _surroundings() -> dict[str, Any]:
         "duty_rules": "Statistics",
         "duty": "Events",
         "reports": "Reports",
+        "meeting_packs": "Reports",
         "topology": "Sites",
         "sites": "Sites",
         "links": "Links",
