@@ -6,8 +6,9 @@ have other fonts than these; most are narrower.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -73,27 +74,32 @@ def cut_to(text: str, width: float, size: float, *, bold: bool = False) -> str:
     return line + CUT
 
 
-def lines_of(text: str, width: float, size: float, most: int, *, bold: bool = False) -> list[str]:
-    """The text in lines that are at most so wide, broken between words where there are any.
+def wrapped(text: str, width: float, size: float, *, bold: bool = False) -> Iterator[str]:
+    """The whole text in lines that are at most so wide, broken between words where there are any.
 
-    Beyond ``most`` lines it is cut with a visible mark.
+    Its own line ends are kept; nothing is left out.
     """
-    found: list[str] = []
-    rest = one_line(text[: most * _LONGEST_CUT])
-    if len(text) > most * _LONGEST_CUT:
-        rest += CUT
-    while rest and len(found) < most - 1:
-        room, end = width, 0
-        for at, sign in enumerate(rest):
-            room -= size * _advance(sign, bold=bold)
-            if room < 0:
-                break
-            end = at + 1
-        if end < len(rest):
-            blank = rest.rfind(" ", 0, end + 1)
-            end = blank if blank > 0 else max(end, 1)
-        found.append(rest[:end].rstrip())
-        rest = rest[end:].lstrip()
-    if rest:
-        found.append(cut_to(rest, width, size, bold=bold))
-    return found
+    for paragraph in text.splitlines() or [""]:
+        rest = one_line(paragraph)
+        if not rest:
+            yield ""
+        while rest:
+            room, end = width, 0
+            for sign in rest:
+                room -= size * _advance(sign, bold=bold)
+                if room < 0:
+                    break
+                end += 1
+            if end < len(rest):
+                blank = rest.rfind(" ", 0, end + 1)
+                end = blank if blank > 0 else max(end, 1)
+            yield rest[:end].rstrip()
+            rest = rest[end:].lstrip()
+
+
+def lines_of(text: str, width: float, size: float, most: int, *, bold: bool = False) -> list[str]:
+    """The text without its line ends in up to ``most`` lines, cut with a visible mark beyond."""
+    found = list(islice(wrapped(one_line(text), width, size, bold=bold), most + 1))
+    if len(found) <= most:
+        return found
+    return [*found[: most - 1], cut_to(" ".join(found[most - 1 :]), width, size, bold=bold)]

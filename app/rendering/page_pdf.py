@@ -50,6 +50,8 @@ class Paper(FPDF):
         shown = drawable(text)
         self._know_letters(shown)
         self.set_font(FAMILY, "B" if bold else "", size)
+        # the library forgets that a line of the other font took its font along (fpdf2 2.8.9)
+        self.current_font_is_set_on_page = False
         self.set_text_color(*colour)
         self.set_xy(x, y)
         self.cell(width, height, shown, align=align)
