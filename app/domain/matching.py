@@ -23,6 +23,10 @@ SHIFT_SLACK: Final = timedelta(minutes=10)
 MOST_GAP: Final = timedelta(days=1)
 MOST_MINIMAL: Final = timedelta(days=7)
 MOST_TOLERANCE: Final = timedelta(days=7)
+MOST_KEPT: Final = 10
+"""Tickets of each kind (by link or by site; a maintenance or not) that are kept beside an event:
+those that begin last. One event has one to three in practice; where tickets stay open for years,
+thousands meet each event, which nobody could read and no database should hold. An assumption."""
 REASON_LIMIT: Final = 1000
 """Characters of the reason of a decision by hand."""
 

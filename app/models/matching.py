@@ -110,7 +110,10 @@ class EventOfDetected(Base):
 
 
 class EventTicket(Base):
-    """A ticket beside a detected event: kept. Not each of them documents it."""
+    """A ticket beside a detected event: kept. Not each of them documents it.
+
+    Of each kind only those that begin last are kept (``app.statistics.keeping``).
+    """
 
     __tablename__ = "event_tickets"
 

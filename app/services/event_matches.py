@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.domain.access import Actor, refusal_to_match
+from app.domain.matching import MOST_KEPT
 from app.models import DetectedEvent, Event, EventOfDetected, EventTicket, HandMade, Ticket
 from app.services.matched_events import detected_of
 from app.services.matching_by_hand import in_words, sites_of_event
@@ -59,6 +60,9 @@ class EventMatches:
     """The raw events of the detected one, by start; at most ``MOST_SIBLINGS``."""
     matches: Sequence[Match]
     """Those that document it first."""
+    most_of_kind: int | None
+    """How many tickets of a kind are kept beside an event, where more may meet it than are shown;
+    None = all are shown."""
     decisions: Sequence[Made]
     refusal: str | None
     """Why this person may not decide by hand; None = it may."""
@@ -93,6 +97,8 @@ def matches_of(session: Session, actor: Actor, event: Event) -> EventMatches:
         detected,
         siblings,
         matches,
+        # kinds are not told apart: what was decided by hand no longer says of which it is
+        MOST_KEPT if len(matches) >= MOST_KEPT else None,
         [
             Made(
                 one.event_id,

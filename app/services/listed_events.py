@@ -29,6 +29,7 @@ from sqlalchemy.orm import Session, aliased
 
 from app.database import read_connection
 from app.domain.events import as_text
+from app.domain.matching import MOST_KEPT
 from app.domain.quarters import Quarter
 from app.models import (
     DetectedEvent,
@@ -136,6 +137,11 @@ class DetectedRow:
     how: str
     tickets: Sequence[int] = ()
     """Those that document it."""
+
+    @property
+    def may_be_more(self) -> bool:
+        """Whether there may be more than are kept."""
+        return len(self.tickets) >= MOST_KEPT
 
 
 @dataclass(frozen=True)

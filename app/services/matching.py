@@ -43,6 +43,8 @@ AT_ONCE: Final = 20
 """Links that a page reckons itself; with more of them stale, it shows what stands."""
 MOST_PENDING: Final = 2_000
 """Changes behind the cursor that a page looks through itself."""
+MOST_CHANGES: Final = 20_000
+"""Changes that are worked in together: where more are behind the cursor, it moves on in parts."""
 _INSERT: Final[Mapping[str, Any]] = {"sqlite": sqlite_insert, "postgresql": postgresql_insert}
 _stale = cast(Table, StaleMatching.__table__)
 
@@ -86,31 +88,35 @@ class Freshness:
 
 @dataclass(frozen=True)
 class Pending:
-    """What there is to work in, read without writing."""
+    """What there is to work in next, read without writing."""
 
     span: Span
+    """The next changes behind the cursor, and not always all."""
     things: frozenset[Thing]
     """What is to be reckoned, whole or for some tickets only."""
     stale: int
+    later: int = 0
+    """Changes behind the span, at which nobody looked."""
 
     @property
     def is_empty(self) -> bool:
         """Whether the figures would stay as they are."""
-        return not (self.things or self.stale)
+        return not (self.things or self.stale or self.later)
 
 
 def freshness(session: Session) -> Freshness:
     """How the figures stand, without looking at what the pending changes concern."""
-    span = _span(session)
-    return Freshness(_computed_at(session), span.ends - span.begins, _stale_count(session))
+    span, later = _span(session)
+    behind = span.ends - span.begins + later
+    return Freshness(_computed_at(session), behind, _stale_count(session))
 
 
 def pending(session: Session, now: datetime) -> Pending:
-    """What there is to work in."""
-    span = _span(session)
+    """What there is to work in next."""
+    span, later = _span(session)
     touched = _touched(session, span, now)
     things = frozenset(touched.things | touched.of_tickets)
-    return Pending(span, things, _stale_count(session))
+    return Pending(span, things, _stale_count(session), later)
 
 
 def bring_up_to_date(
@@ -122,27 +128,29 @@ def bring_up_to_date(
     waits: bool = True,
 ) -> Freshness:
     """Work in what changed, and reckon up to ``most`` links anew; in the caller's transaction,
-    which may write. Call again while it answers that something is stale.
+    which may write. Call again while it answers that something is pending or stale: of very many
+    changes only the next ones are looked through, and links are reckoned when all were.
 
     ``everything`` notes all links as stale first. Without ``waits`` nothing is done while somebody
     else does it.
     """
     if not _lock(session, waits=waits):
         return freshness(session)
-    span = _span(session)
+    span, later = _span(session)
     touched = _touched(session, span, now)
     if everything:
         touched.things.update(_with_duties(all_things(session)))
     _note_stale(session, touched.things)
     _put(session, CURSOR, str(span.ends))
     _reckon_tickets(session, touched, now)
-    _reckon_stale(session, now, most)
-    for figure in FIGURES:
-        figure.settle(session, now, most)
+    if not later:  # else the same links would be reckoned again and again
+        _reckon_stale(session, now, most)
+        for figure in FIGURES:
+            figure.settle(session, now, most)
     left = _stale_count(session)
-    if not left:
+    if not (left or later):
         _put(session, COMPUTED_AT, now.astimezone(UTC).isoformat())
-    return Freshness(_computed_at(session), 0, left)
+    return Freshness(_computed_at(session), later, left)
 
 
 def note_between(session: Session, begin: datetime | None, end: datetime | None) -> int:
@@ -220,11 +228,13 @@ def _reckon_one(session: Session, thing: Thing, rules: Sequence[Any], now: datet
         figure.follow(session, thing, reckoned, now)
 
 
-def _span(session: Session) -> Span:
+def _span(session: Session) -> tuple[Span, int]:
+    """The next changes behind the cursor, and how many are behind these."""
     begins = int(session.scalar(_fact(CURSOR)) or 0)
     # first the newest id: what is behind it in the next query is visible by now
     newest = session.scalar(select(func.max(Change.id))) or 0
-    return Span(begins, max(begins, newest))
+    ends = max(begins, min(newest, begins + MOST_CHANGES))
+    return Span(begins, ends), max(0, newest - ends)
 
 
 def _lock(session: Session, *, waits: bool = True) -> bool:

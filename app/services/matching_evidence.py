@@ -234,6 +234,7 @@ def _said(
             *((NEVER, FOREVER) if site is None else (site.since, site.until)),
             0 if offset is None else int(offset.total_seconds()) * 1_000_000,
             heads[row.master].category == Category.MAINTENANCE,
+            micros(heads[row.master].created_at),
         )
 
 

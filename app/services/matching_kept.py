@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
-from sqlalchemy import ColumnElement, Table, and_, bindparam, delete, or_, select, update
+from sqlalchemy import ColumnElement, Table, and_, bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
-from app.domain.matching import Decision, How, MatchingRule, why_in_words
+from app.domain.matching import MOST_KEPT, Decision, How, MatchingRule, why_in_words
 from app.domain.quarters import Quarter
 from app.models import (
     DetectedEvent,
@@ -82,6 +82,7 @@ def reckon(
         frames.frame(frames.DECISIONS, decided),
         frames.frame(frames.RULES, [rule_row(rule) for rule in rules]),
         frames.micros(now),
+        MOST_KEPT,
     )
     detected = _detected_rows(thing, found, rules, now)
     members = [(row.event, row.detected) for row in frames.rows_of(found.members)]
@@ -309,16 +310,13 @@ def _differs(old: tuple[Any, ...], new: tuple[Any, ...]) -> bool:
 
 def delete_pairs(session: Session, keys: Sequence[tuple[int, int]]) -> None:
     """Delete tickets beside events, by event and ticket."""
-    for some in parts_of(keys):
+    if keys:
         session.connection().execute(
             delete(_pairs).where(
-                or_(
-                    *(
-                        and_(_pairs.c.detected_id == one, _pairs.c.ticket_number == ticket)
-                        for one, ticket in some
-                    )
-                )
-            )
+                _pairs.c.detected_id == bindparam("one"),
+                _pairs.c.ticket_number == bindparam("with"),
+            ),
+            [{"one": detected, "with": ticket} for detected, ticket in keys],
         )
 
 

@@ -1,19 +1,21 @@
 """Reckons only what a few changed tickets stand beside: their links keep everything else.
 
 The detected events are taken as they are kept. It gives the same as reckoning the links whole
-(``app.services.matching_kept``); a link whose events changed too is reckoned whole.
+(``app.services.matching_kept``); a link whose events changed too is reckoned whole. Events beside
+which there are as many tickets as are kept are reckoned with the tickets of the whole link.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
-from sqlalchemy import ColumnElement, Table, and_, bindparam, or_, select, update
+from sqlalchemy import ColumnElement, Table, and_, bindparam, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from app.domain.matching import SHIFT_SLACK, SHIFTS, How, MatchingRule
+from app.domain.matching import MOST_KEPT, SHIFT_SLACK, SHIFTS, How, MatchingRule
 from app.domain.tickets import Category
 from app.models import DetectedEvent, EventOfDetected, EventTicket, HandMade, Ticket
 from app.services.bulk_rows import insert_rows
@@ -28,7 +30,7 @@ from app.services.matching_kept import (
     rule_row,
 )
 from app.statistics import frames
-from app.statistics.documenting import decide, pairs_of
+from app.statistics.documenting import decide, in_force, pairs_of
 
 _DETECTED: Final = ("id", "thing", "start", "end", "rule")
 _MEMBERS: Final = ("event", "detected")
@@ -61,25 +63,24 @@ def reckon_tickets(
     thing = thing_of(session, kind, thing_id)
     ours = (DetectedEvent.link_id if kind == "link" else DetectedEvent.site_id) == thing_id
     evidence = evidence_of(session, thing, tickets)
-    old = _old_pairs(session, ours, tickets)
-    hand, members = _by_hand(session, ours, tickets)
+    old = _old_pairs(session, and_(ours, EventTicket.ticket_number.in_(tickets)))
+    hand, members = _by_hand(session, and_(ours, HandMade.ticket_number.in_(tickets)))
     named = {one for one, _ in old} | {detected for _, detected in members}
     detected = _detected(session, thing_id, ours, evidence, named, rules)
     if not detected:
         return Reckoned(frozenset(), frozenset())
-    decided, reasons = decisions(session, hand)
-    in_order = frames.frame(frames.RULES, [rule_row(rule) for rule in rules])
-    pairs = decide(
-        pairs_of(
-            frames.frame(_DETECTED, detected),
-            frames.frame(frames.EVIDENCE, evidence),
-            in_order,
-            frames.micros(now),
-        ),
-        frames.frame(_MEMBERS, members),
-        frames.frame(frames.DECISIONS, decided),
-    )
-    new = pair_rows(session, pairs, reasons)
+    new = _matched(session, detected, evidence, hand, members, rules, now)
+    crowded = _crowded(session, [row[0] for row in detected], old, new)
+    if crowded:
+        # a ticket that leaves lets the next one in, and one that comes may drive another out
+        old = {key: row for key, row in old.items() if key[0] not in crowded}
+        new = {key: row for key, row in new.items() if key[0] not in crowded}
+        every = evidence_of(session, thing)
+        for some in parts_of(sorted(crowded)):
+            of_some = [row for row in detected if row[0] in set(some)]
+            old |= _old_pairs(session, DetectedEvent.id.in_(some))
+            hand, members = _by_hand(session, DetectedEvent.id.in_(some))
+            new |= _matched(session, of_some, every, hand, members, rules, now)
     off = [key for key, row in old.items() if new.get(key) != row]
     on = [row for key, row in new.items() if old.get(key) != row]
     delete_pairs(session, off)
@@ -90,26 +91,71 @@ def reckon_tickets(
     return Reckoned(frozenset(changed), frozenset())
 
 
+def _matched(
+    session: Session,
+    detected: Sequence[tuple[int, ...]],
+    evidence: Sequence[tuple[Any, ...]],
+    hand: list[HandMade],
+    members: Sequence[tuple[int, int]],
+    rules: Sequence[MatchingRule],
+    now: datetime,
+) -> dict[tuple[int, int], tuple[Any, ...]]:
+    """Rows of ``event_tickets`` of these events and this evidence alone, by event and ticket."""
+    decided, reasons = decisions(session, hand)
+    held = in_force(frames.frame(_MEMBERS, members), frames.frame(frames.DECISIONS, decided))
+    pairs = pairs_of(
+        frames.frame(_DETECTED, detected),
+        frames.frame(frames.EVIDENCE, evidence),
+        frames.frame(frames.RULES, [rule_row(rule) for rule in rules]),
+        frames.micros(now),
+        held,
+        MOST_KEPT,
+    )
+    return dict(pair_rows(session, decide(pairs, held), reasons))
+
+
+def _crowded(
+    session: Session,
+    detected: Sequence[int],
+    old: Collection[tuple[int, int]],
+    new: Collection[tuple[int, int]],
+) -> set[int]:
+    """Events beside which not all tickets may be kept, before or now: only as many of a kind are,
+    and where there are fewer of all kinds together nothing was left out."""
+    kept: Counter[int] = Counter()
+    for some in parts_of(detected):
+        rows = session.execute(
+            select(EventTicket.detected_id, func.count())
+            .where(EventTicket.detected_id.in_(some))
+            .group_by(EventTicket.detected_id)
+        )
+        kept.update({row[0]: row[1] for row in rows})
+    after = kept + Counter(one for one, _ in new)
+    after.subtract(one for one, _ in old)
+    return {one for one in detected if kept[one] >= MOST_KEPT or after[one] > MOST_KEPT}
+
+
 def _old_pairs(
-    session: Session, ours: ColumnElement[bool], tickets: Collection[int]
-) -> Mapping[tuple[int, int], tuple[Any, ...]]:
+    session: Session, which: ColumnElement[bool]
+) -> dict[tuple[int, int], tuple[Any, ...]]:
+    """The kept rows for which this holds, by event and ticket."""
     rows = session.execute(
         select(*(getattr(EventTicket, name) for name in PAIR_COLUMNS))
         .join(DetectedEvent, DetectedEvent.id == EventTicket.detected_id)
-        .where(ours, EventTicket.ticket_number.in_(tickets))
+        .where(which)
     )
     return {(row.detected_id, row.ticket_number): tuple(row) for row in rows}
 
 
 def _by_hand(
-    session: Session, ours: ColumnElement[bool], tickets: Collection[int]
+    session: Session, which: ColumnElement[bool]
 ) -> tuple[list[HandMade], Sequence[tuple[int, int]]]:
-    """The decisions about these tickets and events of this thing, and where the events belong."""
+    """The decisions for which this holds, and where their events belong."""
     rows = session.execute(
         select(HandMade, EventOfDetected.detected_id)
         .join(EventOfDetected, EventOfDetected.event_id == HandMade.event_id)
         .join(DetectedEvent, DetectedEvent.id == EventOfDetected.detected_id)
-        .where(ours, HandMade.ticket_number.in_(tickets))
+        .where(which)
     ).all()
     members = {(row.event_id, detected) for row, detected in rows}
     return [row for row, _ in rows], sorted(members)

@@ -16,7 +16,8 @@ import pandas as pd
 
 from app.domain.matching import SHIFT_SLACK, SHIFTS
 from app.statistics.frames import BY_HAND, BY_NONE, FOREVER, NOBODY, Flags, Times, columns_of, made
-from app.statistics.overlaps import meeting, starting_near
+from app.statistics.keeping import Events, beside, joined, last_of_each
+from app.statistics.overlaps import starting_near
 
 _SHIFTS: Final = tuple(int(shift.total_seconds()) * 1_000_000 for shift in SHIFTS)
 _SLACK: Final = int(SHIFT_SLACK.total_seconds()) * 1_000_000
@@ -27,63 +28,98 @@ COLUMNS: Final = (
 
 
 def pairs_of(
-    detected: pd.DataFrame, evidence: pd.DataFrame, rules: pd.DataFrame, now: int
+    detected: pd.DataFrame,
+    evidence: pd.DataFrame,
+    rules: pd.DataFrame,
+    now: int,
+    held: pd.DataFrame,
+    most: int,
 ) -> pd.DataFrame:
     """PAIRS without decisions by hand: each detected event and ticket once, ordered by both.
 
-    Of several intervals of a ticket (its own, and those of its duplicates) the best one speaks:
-    one that documents, else the one that overlaps most.
+    Of each kind at most ``most`` tickets are kept beside an event (``app.statistics.keeping``);
+    ``held`` are the decisions that hold, whose tickets are kept anyway. Of several intervals of a
+    ticket (its own, and those of its duplicates) the best one speaks: one that documents, else the
+    one that overlaps most.
     """
-    near = _near(detected, evidence, rules)
-    shifted = _shifted(detected, evidence)
-    event = np.concatenate([near[0], shifted[0]])
-    beside = np.concatenate([near[1], shifted[1]])
-    if not len(event):
+    starts, ends = columns_of(detected, "start", "end")
+    tolerance = rules["tolerance"].to_numpy()[detected["rule"].to_numpy()]
+    high = np.minimum(ends + tolerance, FOREVER)
+    events = Events(detected, starts - tolerance, high, held, most)
+    suspected = _suspected(detected, evidence, events)
+    event, row, ticket = columns_of(suspected, "event", "row", "ticket")
+    one_each = joined(evidence)
+    parts = [
+        _told(detected, one_each, *beside(events, one_each, (event, ticket)), tolerance, now),
+        _told(detected, evidence, event, row, tolerance, now),
+    ]
+    found = pd.concat(parts) if len(parts[1]) else parts[0]
+    if not len(found):
         return _empty()
-    starts, ends = (values[event] for values in columns_of(detected, "start", "end"))
-    columns = ("start", "end", "from", "until", "offset")
-    said_start, said_end, since, until, offset = (
-        values[beside] for values in columns_of(evidence, *columns)
-    )
-    tolerance = rules["tolerance"].to_numpy()[detected["rule"].to_numpy()[event]]
-    apart = np.maximum(np.maximum(said_start - ends, starts - said_end), 0)
-    overlap = np.minimum(np.minimum(ends, said_end), now) - np.maximum(starts, said_start)
-    both_go_on = (ends == FOREVER) & (said_end == FOREVER)
-    within: Flags = apart <= tolerance
-    found = made(
-        {
-            "detected": detected["id"].to_numpy()[event],
-            "ticket": evidence["ticket"].to_numpy()[beside],
-            "how": evidence["how"].to_numpy()[beside],
-            "documents": within,
-            "overlap": np.where(both_go_on, FOREVER, np.maximum(overlap, 0)),
-            "apart": apart,
-            "within": within,
-            "shift": _shift_of(starts, ends, said_start, said_end, offset),
-            "site": evidence["site"].to_numpy()[beside],
-            "maintenance": evidence["maintenance"].to_numpy()[beside],
-        }
-    )
-    found = found[(since <= starts) & (starts < until)]
     order = np.lexsort(
         (
             *(found["site"], -found["shift"].abs(), found["apart"], -found["overlap"]),
             *(found["how"], ~found["documents"], found["ticket"], found["detected"]),
         )
     )
-    best: pd.DataFrame = found.iloc[order].drop_duplicates(["detected", "ticket"])
-    return best.reset_index(drop=True)
+    keys = ["detected", "ticket"]
+    found = found.iloc[order]
+    best: pd.DataFrame = found.drop_duplicates(keys).reset_index(drop=True)
+    # one of its intervals is off by a shift, and another one speaks
+    marks = found[found["shift"].to_numpy() != 0].drop_duplicates(keys)
+    shift = best[keys].merge(marks[[*keys, "shift"]], on=keys, how="left")["shift"]
+    return best.assign(shift=shift.fillna(0).to_numpy().astype(np.int64))
 
 
-def decide(pairs: pd.DataFrame, members: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:
+def _told(
+    detected: pd.DataFrame,
+    evidence: pd.DataFrame,
+    event: Times,
+    row: Times,
+    tolerance: Times,
+    now: int,
+) -> pd.DataFrame:
+    """PAIRS of these positions of events and evidence."""
+    starts, ends = (values[event] for values in columns_of(detected, "start", "end"))
+    said_start, said_end, offset = (
+        values[row] for values in columns_of(evidence, "start", "end", "offset")
+    )
+    apart = np.maximum(np.maximum(said_start - ends, starts - said_end), 0)
+    overlap = np.minimum(np.minimum(ends, said_end), now) - np.maximum(starts, said_start)
+    both_go_on = (ends == FOREVER) & (said_end == FOREVER)
+    within: Flags = apart <= tolerance[event]
+    return made(
+        {
+            "detected": detected["id"].to_numpy()[event],
+            "ticket": evidence["ticket"].to_numpy()[row],
+            "how": evidence["how"].to_numpy()[row],
+            "documents": within,
+            "overlap": np.where(both_go_on, FOREVER, np.maximum(overlap, 0)),
+            "apart": apart,
+            "within": within,
+            "shift": _shift_of(starts, ends, said_start, said_end, offset),
+            "site": evidence["site"].to_numpy()[row],
+            "maintenance": evidence["maintenance"].to_numpy()[row],
+        }
+    )
+
+
+def in_force(members: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:
+    """People's decisions that hold, by detected event and ticket.
+
+    A decision about a raw event speaks for its detected event; of several about one ticket the
+    newest holds.
+    """
+    held = decisions.merge(members, on="event", how="inner").sort_values("order")
+    return held.drop_duplicates(["detected", "ticket"], keep="last")
+
+
+def decide(pairs: pd.DataFrame, held: pd.DataFrame) -> pd.DataFrame:
     """PAIRS with people's decisions in them; ``decision`` is the ``order`` of the one that holds,
     else ``NOBODY``.
 
-    A decision about a raw event speaks for its detected event; of several about one ticket the
-    newest holds. A ticket that was taken off stays beside the event, and documents nothing.
+    A ticket that was taken off stays beside the event, and documents nothing.
     """
-    held = decisions.merge(members, on="event", how="inner").sort_values("order")
-    held = held.drop_duplicates(["detected", "ticket"], keep="last")
     if held.empty:
         return pairs.assign(decision=np.full(len(pairs), NOBODY, np.int64))
     keys = ["detected", "ticket"]
@@ -139,37 +175,40 @@ def summary(detected: pd.DataFrame, pairs: pd.DataFrame) -> tuple[Flags, Flags, 
     return documented, maintenance, how
 
 
-def _near(
-    detected: pd.DataFrame, evidence: pd.DataFrame, rules: pd.DataFrame
-) -> tuple[Times, Times]:
-    """Positions of events and evidence within the tolerance, which is that of the event's rule."""
-    things, starts, ends = columns_of(detected, "thing", "start", "end")
-    tolerance = rules["tolerance"].to_numpy()[detected["rule"].to_numpy()]
-    return meeting(
-        things,
-        starts - tolerance,
-        np.minimum(ends + tolerance, FOREVER),
-        *columns_of(evidence, "thing", "start", "end"),
-    )
-
-
-def _shifted(detected: pd.DataFrame, evidence: pd.DataFrame) -> tuple[Times, Times]:
-    """Positions of pairs whose ends are both off by a suspected shift, wherever they lie."""
+def _suspected(detected: pd.DataFrame, evidence: pd.DataFrame, events: Events) -> pd.DataFrame:
+    """Pairs whose ends are both off by a suspected shift: ``event`` and ``row``, their positions,
+    and ``ticket``. Those that meet and those that do not are kinds of their own: of each those
+    that begin last are kept."""
+    columns = ("thing", "start", "end", "offset", "ticket", "how", "maintenance", "site")
     ended_events = np.flatnonzero(detected["end"].to_numpy() < FOREVER)
     ended_tickets = np.flatnonzero(evidence["end"].to_numpy() < FOREVER)
-    things, starts = (values[ended_events] for values in columns_of(detected, "thing", "start"))
-    of, said, offset = (
-        values[ended_tickets] for values in columns_of(evidence, "thing", "start", "offset")
+    things, starts, ends = (
+        values[ended_events] for values in columns_of(detected, "thing", "start", "end")
+    )
+    of, said, said_end, offset, *told = (
+        values[ended_tickets] for values in columns_of(evidence, *columns)
     )
     expected = [said - shift for shift in _shifts(offset)]
-    ticket, event = starting_near(of, expected, _SLACK, things, starts)
-    event, ticket = ended_events[event], ended_tickets[ticket]
-    starts, ends = (values[event] for values in columns_of(detected, "start", "end"))
-    said_start, said_end, offset = (
-        values[ticket] for values in columns_of(evidence, "start", "end", "offset")
-    )
-    is_shifted = _shift_of(starts, ends, said_start, said_end, offset) != 0
-    return event[is_shifted], ticket[is_shifted]
+    kinds = ["how", "maintenance", "meets"]
+    kept: pd.DataFrame | None = None
+    for at, event in starting_near(of, expected, _SLACK, things, starts):
+        off = _shift_of(starts[event], ends[event], said[at], said_end[at], offset[at]) != 0
+        event, at = ended_events[event[off]], at[off]
+        valid = events.valid(event, evidence, ended_tickets[at])
+        event, at = event[valid], at[valid]
+        found = made(
+            {
+                "event": event,
+                "row": ended_tickets[at],
+                "start": said[at],
+                "end": said_end[at],
+                **{name: values[at] for name, values in zip(columns[4:], told, strict=True)},
+                "meets": (said[at] <= events.high[event]) & (said_end[at] >= events.low[event]),
+            }
+        )
+        kept = last_of_each(events, found if kept is None else pd.concat([kept, found]), kinds)
+    nothing = np.zeros(0, np.int64)
+    return made(dict.fromkeys(("event", "row", "ticket"), nothing)) if kept is None else kept
 
 
 def _shifts(offset: Times) -> Sequence[Times]:

@@ -10,7 +10,7 @@ THINGS         thing; is_link; valid_from, valid_until (when the link was in use
 EVIDENCE       ticket (never a duplicate: its master); thing; start; end; how (``BY_LINK``,
                ``BY_SITE``); site (that it names, else ``NOBODY``); from, until: when an event must
                begin for it to count (while the site was a T1); offset: of the responsible site
-               from UTC, microseconds; maintenance
+               from UTC, microseconds; maintenance; created (when the ticket was)
 RULES          version; valid_from; gap; minimal; tolerance (lengths in microseconds)
 DECISIONS      event (a raw one); ticket; linked; order (a later one has a higher number);
                maintenance
@@ -52,7 +52,7 @@ THINGS: Final = (
 )
 EVIDENCE: Final = (
     *("ticket", "thing", "start", "end", "how", "site"),
-    *("from", "until", "offset", "maintenance"),
+    *("from", "until", "offset", "maintenance", "created"),
 )
 RULES: Final = ("version", "valid_from", "gap", "minimal", "tolerance")
 DECISIONS: Final = ("event", "ticket", "linked", "order", "maintenance")

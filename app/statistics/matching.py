@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from app.statistics.detecting import coalesce, judge
-from app.statistics.documenting import decide, pairs_of, summary
+from app.statistics.documenting import decide, in_force, pairs_of, summary
 
 
 @dataclass(frozen=True)
@@ -29,15 +29,18 @@ def match_events(
     decisions: pd.DataFrame,
     rules: pd.DataFrame,
     now: int,
+    most: int,
 ) -> Matched:
     """Match all events of these things as they stand at ``now``.
 
     Every thing of an event is in ``things``; ``rules`` holds at least one, ordered by
-    ``valid_from``.
+    ``valid_from``. Of each kind at most ``most`` tickets are kept beside an event
+    (``app.statistics.keeping``).
     """
     detected, members = coalesce(events, rules)
     detected = judge(detected, things, rules, now)
-    pairs = decide(pairs_of(detected, evidence, rules, now), members, decisions)
+    held = in_force(members, decisions)
+    pairs = decide(pairs_of(detected, evidence, rules, now, held, most), held)
     documented, maintenance, how = summary(detected, pairs)
     detected = detected.assign(documented=documented, maintenance=maintenance, how=how)
     return Matched(detected, members, pairs)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from app.domain.figures import DAYS_STANDING
+from app.domain.matching import MOST_KEPT
 
 _RULES: Final = "the portal's rules for figures, agreed where no source says more"
 _GGUS: Final = (
@@ -146,6 +147,11 @@ DEFINITIONS: Final[Sequence[Definition]] = (
             " links, sites and time to its master.",
             "An event counts once, however many tickets cover it. What a person linked or unlinked"
             " holds, whatever is computed later.",
+            f"Where many tickets meet an event, of each kind (by link or by site; a maintenance or"
+            f" not) the {MOST_KEPT} that begin last are kept beside it, of the same beginning those"
+            " with the higher number, and the one that was created first of all. What only a time"
+            " zone seems to keep apart is a kind of its own. Tickets that a person linked or took"
+            " off are always kept. No count depends on it.",
         ),
         f"{_RULES}; how the seed matched is not known",
         "tolerance 1 h (by version of the matching rule)",

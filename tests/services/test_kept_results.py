@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from typing import Any, Final
@@ -19,7 +19,7 @@ from app.database import writing
 from app.domain.duty import Clause, Kind, Lhc, Role, Rule, Scope
 from app.domain.errors import PortalError
 from app.domain.events import EventMessage
-from app.domain.matching import MatchingRule
+from app.domain.matching import MOST_KEPT, MatchingRule
 from app.domain.relations import RelationRole
 from app.domain.ticket_content import NewTicket
 from app.models import (
@@ -41,6 +41,7 @@ from app.models import (
     Ticket,
     TicketRelation,
 )
+from app.services import matching, matching_kept, matching_tickets
 from app.services.duty_rules import compose_rule, put_in_force, retire, revise_rule, undo
 from app.services.event_withdrawal import restore_event, withdraw_event
 from app.services.events import report_events
@@ -393,20 +394,37 @@ def told(seed: int, steps: int, engine: Engine) -> None:
                     assert old == new, (table, old - new, new - old, story.log[-10:])
 
 
+@contextmanager
+def bounds(kept: int, changes: int) -> Iterator[None]:
+    """So few tickets of a kind are kept, and so few changes are worked in together."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (matching_kept, matching_tickets):
+            patch.setattr(module, "MOST_KEPT", kept)
+        patch.setattr(matching, "MOST_CHANGES", changes)
+        yield
+
+
 @pytest.mark.parametrize("kind", KINDS)
-@given(seed=st.integers(0, 2**32))
+@given(
+    seed=st.integers(0, 2**32),
+    most=st.sampled_from((1, 2, MOST_KEPT)),
+    changes=st.sampled_from((3, matching.MOST_CHANGES)),
+)
 @settings(
-    max_examples=3,
+    max_examples=5,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],  # a seed is not made simpler by less
     suppress_health_check=[HealthCheck.too_slow],
 )
-def test_what_is_kept_is_what_would_be_reckoned_from_nothing(kind: str, seed: int) -> None:
+def test_what_is_kept_is_what_would_be_reckoned_from_nothing(
+    kind: str, seed: int, most: int, changes: int
+) -> None:
     if kind == "postgresql" and postgres.programs() is None:
         pytest.skip(f"needs {postgres.NEED}")
     with fresh_database(kind) as url:
         engine = open_engine(url)
         try:
-            told(seed, 30, engine)
+            with bounds(most, changes):
+                told(seed, 30, engine)
         finally:
             engine.dispose()

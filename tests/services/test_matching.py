@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.database import writing
 from app.domain.matching import MatchingRule
 from app.domain.relations import RelationRole
+from app.models import EventTicket
+from app.services import matching
 from app.services.matching import bring_up_to_date, freshness, pending
 from app.services.matching_by_hand import link_by_hand, undo_decision, unlink_by_hand
 from app.services.matching_rules import add_rule
@@ -227,3 +231,27 @@ def test_a_new_rule_forgets_what_left_a_link_at_the_same_time(session: Session) 
     report(session, cast, "5 10:00", "5 11:30", source_id="x", link="NOT-KNOWN")
     worked_in(session)
     assert not detected(session), "no link of this name is known"
+
+
+def test_many_changes_are_worked_in_in_parts(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cast = enter(session)
+    report(session, cast, "5 10:00", "5 12:00")
+    for _ in range(4):
+        ticket(session, cast, links=(LINK,), event_start="5 10:00", event_end="5 12:00")
+    worked_in(session)
+    for _ in range(3):
+        ticket(session, cast, links=(LINK,), event_start="5 10:00", event_end="5 12:00")
+    behind = freshness(session).pending
+    monkeypatch.setattr(matching, "MOST_CHANGES", 2)
+    assert pending(session, NOON).later == behind - 2
+    session.rollback()
+    left, later = [behind], NOON + timedelta(hours=1)
+    while left[-1]:
+        with writing(session):
+            state = bring_up_to_date(session, later)
+        left.append(state.pending)
+        assert state.computed_at == (NOON if state.pending else later)
+    assert left == [*range(behind, 0, -2), 0]
+    assert len(session.scalars(select(EventTicket)).all()) == 7

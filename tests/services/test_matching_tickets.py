@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -12,14 +13,16 @@ from sqlalchemy.orm import Session
 
 from app.database import writing
 from app.domain.errors import PortalError
+from app.domain.matching import MOST_KEPT
 from app.domain.relations import RelationRole
-from app.models import DetectedEvent, EventOfDetected, EventTicket
+from app.models import DetectedEvent, Duty, EventOfDetected, EventTicket
+from app.services import matching_kept, matching_tickets
 from app.services.matching import bring_up_to_date, pending
 from app.services.matching_by_hand import link_by_hand, undo_decision, unlink_by_hand
 from app.services.relations import relate_tickets, unrelate_tickets
 from app.services.tickets import change_ticket
 from tests.cast import NOON, Cast, enter, writer
-from tests.services.matching_world import LINK, report, ticket, worked_in
+from tests.services.matching_world import LINK, at, report, ticket, worked_in
 
 PIC = "CERN-PIC-LHCOPN-001"
 HOUR = timedelta(hours=1)
@@ -77,8 +80,22 @@ def step(
         session.rollback()
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_the_short_way_gives_the_same_as_the_long_one(session: Session, seed: int) -> None:
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """So few tickets of a kind are kept beside an event."""
+
+    def set_to(number: int) -> None:
+        for module in (matching_kept, matching_tickets):
+            monkeypatch.setattr(module, "MOST_KEPT", number)
+
+    return set_to
+
+
+@pytest.mark.parametrize(("seed", "most"), [(0, MOST_KEPT), (1, 1), (2, 2)])
+def test_the_short_way_gives_the_same_as_the_long_one(
+    session: Session, few: Callable[[int], None], seed: int, most: int
+) -> None:
+    few(most)
     rng = random.Random(seed)
     cast = enter(session)
     events = []
@@ -99,6 +116,53 @@ def test_the_short_way_gives_the_same_as_the_long_one(session: Session, seed: in
         with writing(session):
             bring_up_to_date(session, NOON, everything=True)
         assert short == stored(session), f"step {turn}"
+
+
+def test_a_ticket_that_leaves_lets_the_next_one_in(
+    session: Session, few: Callable[[int], None]
+) -> None:
+    few(2)
+    cast = enter(session)
+    report(session, cast, "5 10:00", "5 12:00")
+    first, second, third, last = (
+        ticket(session, cast, links=(LINK,), event_start=f"{day} 10:00", event_end="6 10:00")
+        for day in (3, 1, 4, 5)
+    )
+
+    def beside() -> list[int]:
+        worked_in(session)
+        found = session.scalars(select(EventTicket.ticket_number)).all()
+        session.rollback()
+        return sorted(found)
+
+    # the two that begin last, and the one that was written first
+    assert beside() == [first, third, last]
+    with writing(session):
+        change_ticket(session, writer(cast.operator), last, {"links": (PIC,)})
+    assert beside() == [first, third], "the first is one of the two"
+    with writing(session):
+        change_ticket(session, writer(cast.operator), first, {"links": (PIC,)})
+    assert beside() == [second, third]
+    with writing(session):
+        change_ticket(session, writer(cast.operator), last, {"links": (LINK,)})
+    assert beside() == [second, third, last], "the second is the first that is left"
+
+
+def test_the_first_ticket_says_when_a_duty_was_met_however_many_came_later(
+    session: Session, few: Callable[[int], None]
+) -> None:
+    few(1)
+    cast = enter(session)
+    report(session, cast, "1 10:00", "5 12:00")
+    # written in time, and two when it was late
+    in_time = at("1 11:00")
+    first = ticket(session, cast, now=in_time, links=(LINK,), event_start="1 10:00")
+    for day in (3, 4):
+        ticket(session, cast, now=at(f"{day} 10:00"), links=(LINK,), event_start=f"{day} 10:00")
+    worked_in(session)
+    duties = session.execute(select(Duty.ticket_number, Duty.there_at)).all()
+    assert duties
+    assert set(duties) == {(first, in_time)}
 
 
 def test_one_ticket_does_not_make_its_links_stale(session: Session) -> None:

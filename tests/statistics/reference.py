@@ -32,6 +32,7 @@ class Said(NamedTuple):
     until: int
     offset: int
     maintenance: bool
+    created: int
 
 
 class Rule(NamedTuple):
@@ -82,32 +83,82 @@ def shift_between(start: int, end: int, said: Said) -> int:
     return shift if off <= 10 * MINUTE else 0
 
 
+def whole(said: Sequence[Said]) -> list[Said]:
+    """Intervals of a ticket that meet are one."""
+    found: list[Said] = []
+    for one in sorted(said, key=lambda one: one.start):
+        same = [
+            place
+            for place, other in enumerate(found)
+            if other._replace(start=0, end=0, offset=0) == one._replace(start=0, end=0, offset=0)
+            and other.end >= one.start
+        ]
+        if same:
+            other = found[same[-1]]
+            found[same[-1]] = other._replace(end=max(other.end, one.end))
+        else:
+            found.append(one)
+    return found
+
+
+def last_of(rows: Sequence[Said], most: int) -> set[int]:
+    """The tickets of these rows that are kept: by kind, those that begin last."""
+    kept: set[int] = set()
+    for kind in {(row.how, row.maintenance) for row in rows}:
+        begin: dict[int, int] = {}
+        for row in rows:
+            if (row.how, row.maintenance) == kind:
+                begin[row.ticket] = max(row.start, begin.get(row.ticket, row.start))
+        in_order = sorted(begin, key=lambda ticket: (begin[ticket], ticket), reverse=True)
+        kept |= set(in_order[:most])
+    return kept
+
+
 def matched(
     events: Sequence[Event],
     said: Sequence[Said],
     decided: Sequence[Decided],
     rules: Sequence[Rule],
+    most: int,
 ) -> dict[int, tuple[list[int], dict[int, bool]]]:
-    """By the first event's id: the ids of its events, and its tickets; True if one documents it."""
+    """By the first event's id: the ids of its events, and its tickets; True if one documents it.
+    Of each kind ``most`` tickets are kept."""
     found: dict[int, tuple[list[int], dict[int, bool]]] = {}
     for group in groups(events, rules):
         start, end = group[0].start, max(one.end for one in group)
         tolerance = rule_for(rules, start).tolerance
-        tickets: dict[int, bool] = {}
-        for one in said:
-            if one.thing != group[0].thing or not one.since <= start < one.until:
-                continue
-            touches = one.start - tolerance <= end and start <= one.end + tolerance
-            if touches or shift_between(start, end, one):
-                tickets[one.ticket] = tickets.get(one.ticket, False) or touches
         ids = [one.id for one in group]
+        newest: dict[int, Decided] = {}
         for decision in sorted(decided, key=lambda one: one.order):
             if decision.event in ids:
-                newest = max(
-                    (one for one in decided if one.event in ids and one.ticket == decision.ticket),
-                    key=lambda one: one.order,
-                )
-                if newest.linked or decision.ticket in tickets:
-                    tickets[decision.ticket] = newest.linked
+                newest[decision.ticket] = decision
+        there = [
+            one for one in said if one.thing == group[0].thing and one.since <= start < one.until
+        ]
+
+        def meets(
+            one: Said, start: int = start, end: int = end, tolerance: int = tolerance
+        ) -> bool:
+            return one.start - tolerance <= end and start <= one.end + tolerance
+
+        shifted = [one for one in there if shift_between(start, end, one)]
+        met = {one.ticket for one in there if meets(one)}
+        free = [one for one in there if one.ticket not in newest]
+        kept = {one.ticket for one in (*shifted, *there) if one.ticket in newest}
+        kept |= last_of([one for one in whole(free) if meets(one)], most)
+        kept |= last_of([one for one in free if one in shifted and meets(one)], most)
+        kept |= last_of([one for one in free if one in shifted and not meets(one)], most)
+        created = [
+            (one.created, one.ticket)
+            for one in there
+            if meets(one) and (one.ticket not in newest or newest[one.ticket].linked)
+        ]
+        kept |= {ticket for _, ticket in sorted(created)[:1]}
+        tickets = {
+            ticket: ticket in met for ticket in kept & (met | {one.ticket for one in shifted})
+        }
+        for ticket, decision in newest.items():
+            if decision.linked or ticket in tickets:
+                tickets[ticket] = decision.linked
         found[ids[0]] = (ids, tickets)
     return found

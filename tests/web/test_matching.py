@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from app.database import writing
+from app.services import event_matches, listed_events, matching_kept, matching_tickets
 from app.services.matching import freshness, hold_still
 from tests.cast import Cast
 from tests.harness.databases import open_engine
@@ -197,3 +198,28 @@ def test_every_number_is_the_count_of_its_list(
     for url, text in asked:
         rows = rows_of(reader.get(url.replace("/events?", "/events.csv?view=detected&")).text)
         assert len(rows) - 1 == int(text.split()[0]), url
+
+
+def test_pages_say_that_there_may_be_more_tickets_than_are_kept(
+    session: Session, cast: Cast, visit: Enter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (event_matches, listed_events, matching_kept, matching_tickets):
+        monkeypatch.setattr(module, "MOST_KEPT", 5)
+    event = report(session, cast, "5 10:00", "5 12:00")
+    for _ in range(4):
+        ticket(session, cast, links=(LINK,), event_start="5 10:00", event_end="5 12:00")
+    reader = visit(cast.reader)
+    assert "1 more" in PageReader(reader.get("/events?view=detected").text).text
+    assert "begin last" not in reader.get(f"/events/{event}").text
+    for _ in range(3):
+        ticket(session, cast, links=(LINK,), event_start="5 10:10", event_end="5 12:00")
+    page = PageReader(reader.get(f"/events/{event}").text)
+    assert "There may be more: of each kind" in page.text
+    assert "the 5 that begin last are shown" in page.text
+    # those of number 3 to 7, and the first one
+    shown = {link for link, _ in page.links if link.startswith("/tickets/")}
+    assert shown >= {f"/tickets/{number}" for number in (1, 3, 4, 5, 6, 7)}
+    assert "/tickets/2" not in shown
+    assert "and at least 3 more" in PageReader(reader.get("/events?view=detected").text).text
+    # what the page of an event links to
+    assert 'id="documented"' in reader.get("/statistics/definitions").text

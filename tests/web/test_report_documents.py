@@ -1,0 +1,348 @@
+"""Reports as pages, prints, files and TWiki markup: all say the same, and text stays text."""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+import zipfile
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from xml.etree import ElementTree
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.database import writing
+from app.domain.access import Actor
+from app.domain.quarters import Quarter
+from app.domain.report_documents import QUARTER_COLUMNS
+from app.models import Report, Site
+from app.services.report_numbers import numbers_of
+from app.services.reports import accept_report, reopen_report, save_fields, submit_report
+from tests.cast import Cast, writer
+from tests.services.matching_world import LINK, report, worked_in
+from tests.web.conftest import Enter, Open
+from tests.web.visitor import PageReader, Visitor
+
+Q1 = Quarter(2013, 1)
+AFTER = datetime(2013, 4, 10, 9, tzinfo=UTC)
+LATER = datetime(2013, 6, 1, tzinfo=UTC)
+PIC = "CERN-PIC-LHCOPN-001"
+QUARTER = "/reports/quarters/2013-Q1"
+REPORT = "/reports/DE-KIT/2013-Q1"
+WORDS = (
+    '=HYPERLINK("http://evil.example") | %INCLUDE{x}% <script>alert(1)</script>'
+    "\n---+ LinkName 链路 [[x]]"
+)
+ANSWERS = {
+    "answer.backup_test": "Tested",
+    "answer.contacts_reviewed": "yes",
+    "answer.routing_reviewed": "no",
+    "answer.issues": WORDS,
+}
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def site_of(session: Session, key: str) -> Site:
+    return session.scalars(select(Site).where(Site.key == key)).one()
+
+
+def save(
+    session: Session, who: Actor, key: str, fields: Mapping[str, str], when: datetime = AFTER
+) -> None:
+    session.rollback()
+    with writing(session):
+        values = {name: (value, 0) for name, value in fields.items()}
+        done = save_fields(session, writer(who, when), site_of(session, key), Q1, values)
+        assert not done.problems, done.problems
+        assert not done.conflicts
+
+
+def submit(session: Session, who: Actor, key: str, when: datetime = AFTER) -> None:
+    session.rollback()
+    with writing(session):
+        site = site_of(session, key)
+        row = report_of(session, key)
+        numbers = numbers_of(session, site, Q1, when)
+        submit_report(session, writer(who, when), site, Q1, numbers, row.version)
+
+
+def report_of(session: Session, key: str) -> Report:
+    return session.scalars(
+        select(Report).join(Site, Site.id == Report.site_id).where(Site.key == key)
+    ).one()
+
+
+@pytest.fixture
+def event(session: Session, cast: Cast, opened: Open) -> int:
+    """Of DE-KIT an incident and an event without a ticket; of ES-PIC nothing but a test of its
+    link."""
+    opened(
+        now=at("2013-02-04"),
+        sites=("DE-KIT",),
+        event_start=at("2013-01-10T08:00"),
+        event_end=at("2013-01-10T09:00"),
+    )
+    found = report(session, cast, "5 10:00", "5 12:00", now=AFTER)
+    report(session, cast, "6 10:00", "6 10:05", link=PIC, now=AFTER)
+    worked_in(session, AFTER)
+    return found
+
+
+@pytest.fixture
+def signed(session: Session, cast: Cast, event: int) -> int:
+    """DE-KIT has submitted, with words that nobody should write."""
+    own = {"number.incidents": "2", "reason.incidents": f"One came by phone. {WORDS}"}
+    save(session, cast.kit, "DE-KIT", {**ANSWERS, f"event.{event}": WORDS, **own})
+    submit(session, cast.kit, "DE-KIT")
+    return event
+
+
+def cells_of_twiki(markup: str) -> list[list[str]]:
+    """The rows of all tables of a topic, each cell as a reader sees it."""
+    return [
+        [html.unescape(cell.strip().replace("<br />", "\n")) for cell in line[1:-1].split("|")]
+        for line in markup.splitlines()
+        if line.startswith("|")
+    ]
+
+
+def figures_of_page(page: PageReader) -> list[str]:
+    return [
+        words for href, words in page.links if href.startswith(("/tickets?", "/events?", "/duty?"))
+    ]
+
+
+def column_of(reference: str) -> int:
+    """The place of a cell's column, from 0: ``B7`` is 1."""
+    place = 0
+    for letter in reference.rstrip("0123456789"):
+        place = 26 * place + ord(letter) - 64
+    return place - 1
+
+
+def sheets_of(content: bytes) -> dict[str, list[list[str | float | None]]]:
+    """The cells of a workbook by sheet: texts as texts, numbers as numbers, formulas refused."""
+    with zipfile.ZipFile(io.BytesIO(content)) as packed:
+        space = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+        shared = [
+            "".join(part.text or "" for part in item.iter(f"{space}t"))
+            for item in ElementTree.fromstring(packed.read("xl/sharedStrings.xml"))
+        ]
+        book = ElementTree.fromstring(packed.read("xl/workbook.xml"))
+        names = [sheet.attrib["name"] for sheet in book.iter(f"{space}sheet")]
+        found: dict[str, list[list[str | float | None]]] = {}
+        for place, name in enumerate(names, 1):
+            sheet = ElementTree.fromstring(packed.read(f"xl/worksheets/sheet{place}.xml"))
+            assert not list(sheet.iter(f"{space}f")), "a formula"
+            assert not list(sheet.iter(f"{space}hyperlink"))
+            found[name] = []
+            for row in sheet.iter(f"{space}row"):
+                cells: list[str | float | None] = [None] * len(
+                    found[name][0] if found[name] else row
+                )
+                for cell in row:
+                    value = cell.find(f"{space}v")
+                    if value is None or value.text is None:
+                        continue
+                    at_column = column_of(cell.attrib["r"])
+                    is_text = cell.attrib.get("t") == "s"
+                    cells[at_column] = shared[int(value.text)] if is_text else float(value.text)
+                found[name].append(cells)
+        return found
+
+
+def test_the_quarter_tells_who_is_missing(
+    session: Session, cast: Cast, visit: Enter, signed: int
+) -> None:
+    page = visit(cast.reader).read(QUARTER)
+    assert "1 of 2 reports are submitted; due 2013-05-01. Missing: ES-PIC." in page.text
+    assert ("/reports/ES-PIC/2013-Q1", "ES-PIC") in page.links
+    assert "signed 2013-04-10 09:00 by kit" in page.text
+    save(session, cast.pic, "ES-PIC", {"answer.issues": "Nothing much"})
+    assert "ES-PIC : missing, late" in visit(cast.reader).read(QUARTER).text, (
+        "a draft is its site's"
+    )
+    assert "ES-PIC : draft, late" in visit(cast.pic).read(QUARTER).text
+    assert "ES-PIC : draft, late" in visit(cast.operator).read(QUARTER).text
+    for kind in ("csv", "twiki"):
+        assert "draft" not in visit(cast.kit).get(f"{QUARTER}.{kind}").text
+        assert "Nothing much" not in visit(cast.operator).get(f"{QUARTER}.{kind}").text
+    with writing(session):
+        accept_report(session, writer(cast.operator, LATER), report_of(session, "DE-KIT"))
+    text = visit(cast.reader).read(f"{QUARTER}/print").text
+    assert "Accepted by operator, 2013-06-01 00:00 UTC." in text
+
+
+def test_what_was_signed_stays_and_what_changed_since_stands_beside_it(
+    session: Session, cast: Cast, visit: Enter, opened: Open, signed: int
+) -> None:
+    reader = visit(cast.reader)
+    before = reader.read(QUARTER)
+    opened(
+        now=at("2013-03-20"),
+        links=(LINK,),
+        sites=("DE-KIT",),
+        event_start=at("2013-03-05T10:00"),
+        event_end=at("2013-03-05T12:00"),
+    )
+    worked_in(session, LATER)
+    page = reader.read(QUARTER)
+    for words, since in (("1", "now 2"), ("0 of 1", "now 1 of 1"), ("1 of 1", "now 0 of 1")):
+        assert words in figures_of_page(before), words
+        assert f"{words} {since}" in page.text, words
+    text = reader.read(f"{REPORT}/print").text
+    assert "documented since" in text
+    rows = {row[0]: row for row in cells_of_twiki(reader.get(f"{REPORT}.twiki").text)}
+    assert rows["Incidents that affect it"][1] == "1 (now 2)"
+    lines = list(csv.DictReader(io.StringIO(reader.get(f"{REPORT}.csv").text)))
+    (incidents,) = [line for line in lines if line["key"] == "incidents"]
+    assert (incidents["value"], incidents["now"], incidents["said"]) == ("1", "2", "2")
+
+
+def test_twiki_says_what_the_pages_say(cast: Cast, visit: Enter, signed: int) -> None:
+    reader = visit(cast.reader)
+    markup = reader.get(f"{QUARTER}.twiki").text
+    rows = cells_of_twiki(markup)
+    head = rows[0]
+    assert head[3:] == [f"*{word}*" for word in QUARTER_COLUMNS.values()]
+    page = reader.read(QUARTER)
+    words = " ".join(page.text.split("Due tickets missing", 1)[1].split())
+    for row, site, standing in (
+        (rows[1], "DE-KIT", "submitted signed 2013-04-10 09:00 by kit"),
+        (rows[2], "ES-PIC", "missing late numbers of now"),
+    ):
+        assert row[0] == site
+        assert f"{site} {standing} {' '.join(row[3:])}" in words, "the same numbers, in order"
+    assert rows[1][3:7] == ["1", "0", "0", "1"]
+    assert ["ES-PIC", "missing, late"] in rows
+    printed = reader.read(f"{REPORT}/print")
+    of_report = cells_of_twiki(reader.get(f"{REPORT}.twiki").text)
+    numbers = of_report[
+        1 : of_report.index(["*Link*", "*State*", "*From*", "*To*", "*What it was*", "*Ticket*"])
+    ]
+    assert len(numbers) == 16
+    for label, number, stated, _reason in numbers:
+        assert f"{label} {number}" in printed.text.replace(" of 0 ", " "), label
+        assert stated == ("2" if label.startswith("Incidents that") else "")
+    assert markup.count("\n---++ ") == 3, "no text made a heading"
+    assert "[[http://127.0.0.1:8000/reports/DE-KIT/2013-Q1][" in markup
+
+
+def test_text_is_text_in_every_output(cast: Cast, visit: Enter, signed: int) -> None:
+    reader = visit(cast.reader)
+    markup = reader.get(f"{QUARTER}.twiki").text
+    assert ["Open issues", WORDS] in cells_of_twiki(markup)
+    for danger in ("%INCLUDE", "<script", "=HYPER", " LinkName", "[[x"):
+        assert danger not in markup, danger
+    for path in (f"{QUARTER}/print", f"{REPORT}/print", f"{QUARTER}/twiki", f"{REPORT}/twiki"):
+        answer = reader.get(path)
+        assert "<script>alert" not in answer.text, path
+    assert WORDS in "".join(reader.read(f"{REPORT}/print").texts)
+    (field,) = [
+        value
+        for form in [html.unescape(reader.get(f"{QUARTER}/twiki").text)]
+        for value in [form.split('wrap="off">\n', 1)[1].split("</textarea>", 1)[0]]
+    ]
+    assert html.unescape(markup.replace("\r", "")).strip() in html.unescape(field)
+    lines = list(csv.DictReader(io.StringIO(reader.get(f"{REPORT}.csv").text)))
+    said = {line["key"]: line["said"] for line in lines}
+    assert said["issues"] == f"'{WORDS}", "no spreadsheet runs it"
+    assert said[str(signed)] == f"'{WORDS}"
+    sheets = sheets_of(reader.get(f"{QUARTER}.xlsx").data)
+    assert list(sheets) == ["Sites", "Missing", "Changed since", "Reports", "About"]
+    assert any(WORDS in row for row in sheets["Reports"])
+    kit = dict(zip(sheets["Sites"][0], sheets["Sites"][1], strict=True))
+    assert (kit["site"], kit["incidents"], kit["undocumented"]) == ("DE-KIT", 1.0, 1.0)
+    assert sheets["Missing"][1:] == [["ES-PIC", "missing, late"]]
+    alone = sheets_of(reader.get(f"{REPORT}.xlsx").data)
+    assert ["DE-KIT", "2013-Q1", "answer", "issues", "Open issues", WORDS] in [
+        [cell for cell in row if cell is not None] for row in alone["Report"]
+    ]
+
+
+def test_csv_of_the_quarter_has_numbers(cast: Cast, visit: Enter, signed: int) -> None:
+    lines = list(csv.DictReader(io.StringIO(visit(cast.reader).get(f"{QUARTER}.csv").text)))
+    assert [(one["site"], one["report"], one["late"], one["numbers"]) for one in lines] == [
+        ("DE-KIT", "submitted", "no", "signed"),
+        ("ES-PIC", "missing", "yes", "now"),
+    ]
+    assert [one["events"] for one in lines] == ["1", "0"]
+    # 2 h down of 90 days
+    assert float(lines[0]["availability"]) == pytest.approx(100 * (1 - 2 / 2160), abs=1e-3)
+
+
+def test_drafts_are_for_their_site_and_the_chair(
+    session: Session, cast: Cast, visit: Enter, event: int
+) -> None:
+    paths = [
+        f"{REPORT}/print",
+        f"{REPORT}/twiki",
+        *(f"{REPORT}.{kind}" for kind in ("csv", "twiki", "xlsx")),
+    ]
+    save(session, cast.kit, "DE-KIT", ANSWERS)
+    for path in paths:
+        for who in (cast.pic, cast.reader):
+            assert visit(who).get(path).status_code == 404, path
+        for who in (cast.kit, cast.operator, cast.admin):
+            assert visit(who).get(path).status_code == 200, path
+    text = visit(cast.kit).read(f"{REPORT}/print").text
+    assert "This is a draft: nobody has signed it." in text
+    save(session, cast.kit, "DE-KIT", {f"event.{event}": "A cut"})
+    submit(session, cast.kit, "DE-KIT")
+    with writing(session):
+        reopen_report(session, writer(cast.kit, LATER), report_of(session, "DE-KIT"), "A slip")
+    with writing(session):
+        row = report_of(session, "DE-KIT")
+        (field,) = [one for one in row.fields if one.name == f"event.{event}"]
+        by = writer(cast.kit, LATER)
+        save_fields(session, by, row.site, Q1, {field.name: ("Two cuts", field.version)})
+    for path in paths[:2]:
+        assert "Two cuts" in visit(cast.operator).get(path).text
+        seen = visit(cast.reader).get(path).text
+        assert "A cut" in seen
+        assert "Two cuts" not in seen, "only what was signed"
+        assert "The report was reopened since; this is what was signed." in seen
+    assert "A cut" in visit(cast.operator).get(f"{REPORT}/print?version=1").text
+    for wrong in ("2", "0", "-1", "x", "99999999999"):
+        assert visit(cast.operator).get(f"{REPORT}/print?version={wrong}").status_code == 404, wrong
+
+
+def test_addresses(cast: Cast, visit: Enter, signed: int) -> None:
+    reader = visit(cast.reader)
+    moved = reader.get("/reports/FZK-LCG2/2013-Q1/print?version=1")
+    assert (moved.status_code, moved.headers["Location"]) == (302, f"{REPORT}/print?version=1")
+    moved = reader.get("/reports/GRIDKA/2013-Q1.csv")
+    assert (moved.status_code, moved.headers["Location"]) == (302, f"{REPORT}.csv")
+    this = Quarter.of(datetime.now(UTC)).previous
+    assert reader.get("/reports/quarters").headers["Location"] == f"/reports/quarters/{this}"
+    for path in (
+        "/reports/quarters/2013-Q5",
+        "/reports/quarters/0001-Q1",
+        "/reports/quarters/2013-Q1.doc",
+        "/reports/NOWHERE/2013-Q1/print",
+        "/reports/DE-KIT/2013-Q5/print",
+        "/reports/DE%00KIT/2013-Q1/print",
+        f"/reports/{'x' * 3000}/2013-Q1/print",
+    ):
+        assert reader.get(path).status_code == 404, path
+    for kind, form in (("csv", "text/csv"), ("twiki", "text/plain")):
+        answer = reader.get(f"{REPORT}.{kind}")
+        assert answer.mimetype == form
+        assert answer.headers["Content-Disposition"].startswith("attachment; ")
+    empty = reader.read("/reports/quarters/1995-Q1")
+    assert "No site was a T1 in this quarter" in empty.text
+
+
+def test_not_logged_in_gets_the_login_page(app: Flask) -> None:
+    app_visitor = Visitor(app)
+    for path in (QUARTER, f"{REPORT}/print", f"{QUARTER}.twiki"):
+        answer = app_visitor.get(path)
+        assert answer.status_code == 303
+        assert answer.headers["Location"].startswith("/login")
