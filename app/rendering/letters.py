@@ -29,9 +29,9 @@ _LONGEST_CUT: Final = 600
 @cache
 def _advances(path: Path) -> Mapping[int, float]:
     """By code point, how wide a sign is as a part of the font's size."""
-    font = TTFont(path, lazy=True)
-    units, metrics = font["head"].unitsPerEm, font["hmtx"]
-    return {code: metrics[name][0] / units for code, name in font.getBestCmap().items()}
+    with TTFont(path, lazy=True) as font:
+        units, metrics = font["head"].unitsPerEm, font["hmtx"]
+        return {code: metrics[name][0] / units for code, name in font.getBestCmap().items()}
 
 
 def _advance(sign: str, *, bold: bool) -> float:
