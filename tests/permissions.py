@@ -171,6 +171,64 @@ Look at a meeting pack          | GET /reports/packs/*                  | yes | 
 Look at an unknown one          | GET /reports/packs/* unknown          | 404 | 404 | 404 | 404 | 404 | login
 Fetch a meeting pack            | GET /reports/packs/*.*                | yes | yes | yes | yes | yes | login
 Delete a meeting pack           | POST /reports/packs/*/delete          | yes | yes | 403 | 403 | 403 | login
+# teleconferences
+List teleconferences            | GET /reports/teleconferences          | yes | yes | yes | yes | yes | login
+Form to ask for a TC            | GET /reports/teleconferences/new      | yes | yes | yes | yes | yes | login
+Ask for a TC                    | POST /reports/teleconferences/new     | yes | yes | yes | yes | yes | login
+Read a TC                       | GET /reports/teleconferences/*        | yes | yes | yes | yes | yes | login
+Read an unknown TC              | GET /reports/teleconferences/* unknown | 404 | 404 | 404 | 404 | 404 | login
+A TC for a calendar             | GET /reports/teleconferences/*.ics    | yes | yes | yes | yes | yes | login
+Set or move a TC                | POST /reports/teleconferences/*/set   | yes | yes | 403 | 403 | 403 | login
+Decline a TC                    | POST /reports/teleconferences/*/decline | yes | yes | 403 | 403 | 403 | login
+Cancel a TC                     | POST /reports/teleconferences/*/cancel | yes | yes | 403 | 403 | 403 | login
+Withdraw one's own request      | POST /reports/teleconferences/*/cancel own | yes | yes | yes | yes | yes | -
+Mark a TC as held               | POST /reports/teleconferences/*/held  | yes | yes | 403 | 403 | 403 | login
+Join a TC                       | POST /reports/teleconferences/*/join  | yes | yes | yes | yes | yes | login
+Leave a TC                      | POST /reports/teleconferences/*/leave | yes | yes | yes | yes | yes | login
+Add people to a TC              | POST /reports/teleconferences/*/people | yes | yes | 403 | 403 | 403 | login
+Add a point to its agenda       | POST /reports/teleconferences/*/points | yes | yes | 403 | 403 | 403 | login
+Take a point off                | POST /reports/teleconferences/*/points/*/remove | yes | yes | 403 | 403 | 403 | login
+Cancel the regular TCs          | POST /reports/teleconferences/series/cancel | yes | yes | 403 | 403 | 403 | login
+Take them up again              | POST /reports/teleconferences/series/resume | yes | yes | 403 | 403 | 403 | login
+List the forms of their questions | GET /reports/forms                  | yes | yes | yes | yes | yes | login
+Read a form                     | GET /reports/forms/*                  | yes | yes | yes | yes | yes | login
+Look at it as a reporter does   | GET /reports/forms/*/preview          | yes | yes | yes | yes | yes | login
+Compare it with another         | GET /reports/forms/*/differences      | yes | yes | yes | yes | yes | login
+Read a draft                    | GET /reports/forms/* draft            | yes | yes | 403 | 403 | 403 | login
+Read an unknown form            | GET /reports/forms/* unknown          | 404 | 404 | 404 | 404 | 404 | login
+Make a draft                    | POST /reports/forms/new               | yes | 403 | 403 | 403 | 403 | login
+Form of a new question          | GET /reports/forms/*/questions/new    | yes | 403 | 403 | 403 | 403 | login
+Add a question                  | POST /reports/forms/*/questions/new   | yes | 403 | 403 | 403 | 403 | login
+Form to word one                | GET /reports/forms/*/questions/*      | yes | 403 | 403 | 403 | 403 | login
+Word one                        | POST /reports/forms/*/questions/*     | yes | 403 | 403 | 403 | 403 | login
+Move one                        | POST /reports/forms/*/questions/*/move | yes | 403 | 403 | 403 | 403 | login
+Retire one                      | POST /reports/forms/*/questions/*/retire | yes | 403 | 403 | 403 | 403 | login
+Ask it again                    | POST /reports/forms/*/questions/*/restore | yes | 403 | 403 | 403 | 403 | login
+Remove one                      | POST /reports/forms/*/questions/*/remove | yes | 403 | 403 | 403 | 403 | login
+Put a draft in use              | POST /reports/forms/*/publish         | yes | 403 | 403 | 403 | 403 | login
+Take a form out of use          | POST /reports/forms/*/take-out        | yes | 403 | 403 | 403 | 403 | login
+Delete a draft                  | POST /reports/forms/*/delete          | yes | 403 | 403 | 403 | 403 | login
+Read a report that is written    | GET /reports/*/*                      | yes | yes | yes | 404 | 404 | login
+Read a report that was signed    | GET /reports/*/* signed               | yes | yes | yes | yes | yes | login
+Read a version of it             | GET /reports/*/*/versions/*           | yes | yes | yes | yes | yes | login
+Compare its versions             | GET /reports/*/*/difference           | yes | yes | yes | yes | yes | login
+See one of its fields            | GET /reports/*/*/fields/*             | yes | yes | yes | 404 | 404 | login
+See what others write in it      | GET /reports/*/*/changes              | yes | yes | yes | 404 | 404 | login
+Write in one of its fields       | POST /reports/*/*/fields/*            | yes | yes | yes | 404 | 404 | login
+Write in all of them             | POST /reports/*/*                     | yes | yes | yes | 404 | 404 | login
+Sign and submit it               | POST /reports/*/*/submit              | yes | yes | yes | 404 | 404 | login
+Reopen it                        | POST /reports/*/*/reopen              | yes | yes | yes | 403 | 403 | login
+Reopen an accepted one           | POST /reports/*/*/reopen accepted     | yes | yes | 403 | 403 | 403 | login
+Accept it                        | POST /reports/*/*/accept              | yes | yes | 403 | 403 | 403 | login
+Comment on a draft               | POST /reports/*/*/comment             | yes | yes | yes | 404 | 404 | login
+Comment on a signed report       | POST /reports/*/*/comment signed      | yes | yes | yes | 403 | 403 | login
+Attach files to a draft          | POST /reports/*/*/attachments         | yes | yes | yes | 404 | 404 | login
+Attach files to a reopened one   | POST /reports/*/*/attachments reopened | yes | yes | yes | 403 | 403 | login
+Download a draft's file          | GET /reports/*/*/attachments/*        | yes | yes | yes | 404 | 404 | login
+Download a signed report's file  | GET /reports/*/*/attachments/* signed | yes | yes | yes | yes | yes | login
+Preview a signed report's file   | GET /reports/*/*/attachments/*/preview | yes | yes | yes | yes | yes | login
+Take a file off a draft          | POST /reports/*/*/attachments/*/remove | yes | yes | yes | 404 | 404 | login
+Take a file off a signed report  | POST /reports/*/*/attachments/*/remove signed | yes | yes | 403 | 403 | 403 | login
 # statistics
 Main figures                    | GET /statistics                       | yes | yes | yes | yes | yes | login
 Tickets per period              | GET /statistics/tickets               | yes | yes | yes | yes | yes | login

@@ -73,6 +73,13 @@ TIDY: Final = Work(
     "Logins that ended long ago, jobs that were given up three months ago",
     Rhythm(daily_at=time(2, 30)),
 )
-EVERY_WORK: Final = (CLOSE_DUE, REMINDERS, DIGESTS, TIDY)
+REPORT_REMINDERS: Final = Work(
+    "report-reminders",
+    "Remind of quarterly reports",
+    "Reports that are not submitted: a week before the due day, on it, a week after, then every"
+    " two weeks three times",
+    Rhythm(daily_at=time(7)),
+)
+EVERY_WORK: Final = (CLOSE_DUE, REMINDERS, DIGESTS, REPORT_REMINDERS, TIDY)
 """In the order in which it is shown, and done where several are due."""
 WORK_NAMED: Final = {work.name: work for work in EVERY_WORK}

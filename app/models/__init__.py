@@ -64,6 +64,7 @@ from app.models.registry import (
     Unit,
 )
 from app.models.relations import Acknowledgement, TicketRelation
+from app.models.report_reminders import ReportQuiet, ReportReminder
 from app.models.reports import (
     Report,
     ReportAttachment,
@@ -75,6 +76,14 @@ from app.models.reports import (
 )
 from app.models.search import TicketWords
 from app.models.statistics import FactBlock
+from app.models.teleconferences import (
+    Teleconference,
+    TeleconferencePause,
+    TeleconferencePerson,
+    TeleconferencePoint,
+    TeleconferenceTicket,
+    TeleconferenceTime,
+)
 from app.models.tickets import (
     ExternalReference,
     ImportedTicket,
@@ -162,6 +171,8 @@ __all__ = [
     "ReportComment",
     "ReportField",
     "ReportForm",
+    "ReportQuiet",
+    "ReportReminder",
     "ReportVersion",
     "RequestKey",
     "ResetLink",
@@ -175,6 +186,12 @@ __all__ = [
     "SiteSpelling",
     "SourceRun",
     "StaleMatching",
+    "Teleconference",
+    "TeleconferencePause",
+    "TeleconferencePerson",
+    "TeleconferencePoint",
+    "TeleconferenceTicket",
+    "TeleconferenceTime",
     "Ticket",
     "TicketLink",
     "TicketPartner",

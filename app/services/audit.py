@@ -27,6 +27,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from app.domain.access import Actor, require_admin
 from app.domain.meeting_packs import PACK
 from app.domain.reports import REPORT
+from app.domain.teleconferences import SERIES, TELECONFERENCE
 from app.models import (
     AccountSecret,
     ApiToken,
@@ -47,6 +48,7 @@ from app.models import (
     PartnerAccount,
     Refusal,
     Report,
+    ReportForm,
     Site,
     SiteName,
     Unit,
@@ -55,6 +57,7 @@ from app.models import (
 from app.services.changes import TICKET, FieldChange
 from app.services.events import EVENT
 from app.services.matching_rules import MATCHING_RULE
+from app.services.report_form_drafts import REPORT_FORM
 
 T = TypeVar("T")
 
@@ -383,6 +386,8 @@ _NAMES: Final[Mapping[str, tuple[InstrumentedAttribute[int], InstrumentedAttribu
     PACK: (MeetingPack.id, MeetingPack.title),
 }
 """Key and name of the things of each kind; tickets and events are named by their numbers."""
+_NUMBERED: Final = {MATCHING_RULE: "version", TELECONFERENCE: "TC", SERIES: "pause"}
+"""Things that have no name but a number, behind this word."""
 _MANY: Final = frozenset({TICKET, EVENT})
 """Kinds that are shown only when they are asked for: there are so many."""
 
@@ -403,12 +408,15 @@ def names_of(session: Session, things: Iterable[tuple[str, int]]) -> Mapping[tup
                 .where(AccountSecret.id.in_(keys))
             )
             found |= {(kind, row.id): row.login for row in rows}
-        elif kind == MATCHING_RULE:
-            found |= {(kind, key): f"version {key}" for key in keys}
+        elif kind in _NUMBERED:
+            found |= {(kind, key): f"{_NUMBERED[kind]} {key}" for key in keys}
         elif kind == REPORT:
             reports = select(Report.id, Site.key, Report.quarter).join(Report.site)
             for row in session.execute(reports.where(Report.id.in_(keys))):
                 found[kind, row.id] = f"{row.key} {row.quarter}"
+        elif kind == REPORT_FORM:
+            there = session.scalars(select(ReportForm.number).where(ReportForm.number.in_(keys)))
+            found |= {(kind, number): f"form {number}" for number in there}
         elif kind in _NAMES:
             key_of, name_of = _NAMES[kind]
             named = session.execute(select(key_of, name_of).where(key_of.in_(keys)))
@@ -425,6 +433,9 @@ def things_named(
     if number.isascii() and number.isdigit() and len(number) < 10:
         found[TICKET, int(number)] = None
         found[EVENT, int(number)] = None
+    word, _, counted = name.rpartition(" ")
+    if counted.isascii() and counted.isdigit() and len(counted) < 10:
+        found |= {(kind, int(counted)): None for kind, said in _NUMBERED.items() if said == word}
     for kind, (key_of, name_of) in _NAMES.items():
         named = select(key_of).where(name_of == name)
         found |= {(kind, key): None for key in session.scalars(named)}
@@ -442,6 +453,9 @@ def things_named(
         .where(SiteName.name == site, Report.quarter == quarter)
     )
     found |= {(REPORT, key): None for key in session.scalars(reports)}
+    word, _, number = name.rpartition(" ")
+    if word == "form" and number.isascii() and number.isdigit() and len(number) < 10:
+        found[REPORT_FORM, int(number)] = None
     secrets = (
         select(AccountSecret.id)
         .join(PartnerAccount, PartnerAccount.id == AccountSecret.account_id)

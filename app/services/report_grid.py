@@ -20,7 +20,7 @@ from app.domain.reports import (
     Shown,
     Standing,
     is_of_site,
-    may_read_fields,
+    sees_report,
     standing_of,
 )
 from app.models import DetectedEvent, Report, Site, Ticket
@@ -146,7 +146,8 @@ def _cell(
 ) -> GridCell:
     report = reports.get((site_id, str(quarter)))
     state = None if report is None else ReportState(report.state)
-    if state is ReportState.DRAFT and not may_read_fields(actor, site_id):
+    was_submitted = report is not None and report.first_submitted_at is not None
+    if not sees_report(actor, site_id, was_submitted=was_submitted):
         state = None
     standing = standing_of(
         quarter,

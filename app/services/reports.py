@@ -55,6 +55,7 @@ from app.domain.texts import checked_text
 from app.models import DetectedEvent, Link, Report, ReportField, ReportVersion, Site
 from app.services.changes import FieldChange, record_change
 from app.services.report_forms import form_for
+from app.services.report_mails import tell_of_report
 
 MOST_FIELDS: Final = 1000
 """Fields of one report: far more than there are questions, figures and events."""
@@ -409,8 +410,10 @@ def record_on_report(
     session: Session, by: Writer, report: Report, fields: Sequence[FieldChange]
 ) -> None:
     """Write one change of a report. The log counts a report's changes by itself: a comment is one
-    too, and does not make a new version of what is written."""
-    record_change(session, by, kind=REPORT, thing_id=report.id, fields=fields)
+    too, and does not make a new version of what is written. Who is told of it is told in the same
+    transaction."""
+    change_id = record_change(session, by, kind=REPORT, thing_id=report.id, fields=fields)
+    tell_of_report(session, by, report, fields, change_id)
 
 
 def one_kind_of_line(text: str) -> str:

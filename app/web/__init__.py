@@ -51,8 +51,13 @@ from app.web import (
     partners,
     people,
     profile,
+    report_attachments,
     report_documents,
+    report_forms,
+    report_writing,  # noqa: F401  (its addresses are on the blueprint of the files)
     reports,
+    reports_form,
+    reports_form_autosave,  # noqa: F401  (its addresses are on the blueprint of the report)
     reset,
     scripts,
     second_factor,
@@ -60,6 +65,7 @@ from app.web import (
     sites,
     statistics,
     suggest,
+    teleconferences,
     ticket_edit,  # noqa: F401  (its pages are on the blueprint of tickets)
     ticket_imports,
     ticket_writing,  # noqa: F401  (likewise)
@@ -136,6 +142,9 @@ def register(flask_app: Flask) -> None:
         statistics,
         availability,
         meeting_packs,
+        teleconferences,
+        reports_form,
+        report_attachments,
         report_documents,
         reports,
     ):
@@ -144,6 +153,7 @@ def register(flask_app: Flask) -> None:
     duty.register(flask_app)
     for figures in (duty_rules, what_if):
         flask_app.register_blueprint(figures.blueprint)
+    flask_app.register_blueprint(report_forms.blueprint)
     for blueprint in (
         imports.blueprint,
         ticket_imports.blueprint,
@@ -190,6 +200,10 @@ def _surroundings() -> dict[str, Any]:
         "what_if": "Statistics",
         "duty_rules": "Statistics",
         "duty": "Events",
+        "teleconferences": "Reports",
+        "report_forms": "Reports",
+        "report_form": "Reports",
+        "report_attachments": "Reports",
         "reports": "Reports",
         "meeting_packs": "Reports",
         "topology": "Sites",

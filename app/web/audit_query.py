@@ -41,6 +41,9 @@ KINDS = (
     "mail stop",
     "event source",
     "report",
+    "report form",
+    "report quiet",
+    "report reminder",
     "event",
     "ticket",
 )

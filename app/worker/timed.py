@@ -10,12 +10,13 @@ from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias
 
 from app.domain.reminders import Step
-from app.domain.work import CLOSE_DUE, DIGESTS, REMINDERS, TIDY
+from app.domain.work import CLOSE_DUE, DIGESTS, REMINDERS, REPORT_REMINDERS, TIDY
 from app.services.reminders import overdue_replies, take_due_step
 from app.services.tickets import close_due_tickets
 from app.services.tidying import tidy
 from app.worker.context import Context
 from app.worker.mails import send_digests
+from app.worker.report_reminders import remind_of_reports
 
 TimedFunction: TypeAlias = Callable[[Context], str]
 
@@ -82,5 +83,6 @@ TIMED: Final[dict[str, TimedFunction]] = {
     CLOSE_DUE.name: close_due,
     REMINDERS.name: remind,
     DIGESTS.name: send_digests,
+    REPORT_REMINDERS.name: remind_of_reports,
     TIDY.name: tidy_up,
 }

@@ -55,6 +55,12 @@ def charts_in(slide: Any) -> list[Any]:
     return [shape.chart for shape in slide.shapes if shape.has_chart]
 
 
+def sheet_of(chart: Any) -> Any:
+    """The workbook behind a chart."""
+    book = openpyxl.load_workbook(BytesIO(chart.part.chart_workbook.xlsx_part.blob))
+    return book["Sheet1"]
+
+
 def pdf_texts(content: bytes) -> list[str]:
     document = pypdfium2.PdfDocument(content)
     return [" ".join(page.get_textpage().get_text_range().split()) for page in document]
@@ -70,8 +76,8 @@ def test_charts_are_native_and_hold_their_numbers() -> None:
         ("detected", (12, None)),
         ("there", (3, 0)),
     ]
-    book = openpyxl.load_workbook(BytesIO(found.part.chart_workbook.xlsx_part.blob))
-    assert [[cell.value for cell in row] for row in book.active.rows] == [
+    sheet = sheet_of(found)
+    assert [[cell.value for cell in row] for row in sheet.rows] == [
         [None, "detected", "there"],
         ["DE-KIT", 12, 3],
         ["ES-PIC", None, 0],
@@ -101,8 +107,8 @@ def test_any_text_stays_text() -> None:
         assert rows[1] == ["0", text]
         (found,) = charts_in(drawn)
         assert list(found.plots[0].categories) == [text]
-        book = openpyxl.load_workbook(BytesIO(found.part.chart_workbook.xlsx_part.blob))
-        cells = [book.active["A2"], book.active["B1"]]
+        sheet = sheet_of(found)
+        cells = [sheet["A2"], sheet["B1"]]
         assert [(cell.value, cell.data_type, cell.hyperlink) for cell in cells] == [
             (text, "s", None),
             (text, "s", None),

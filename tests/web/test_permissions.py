@@ -31,6 +31,7 @@ from app.domain.event_file_reading import Reading
 from app.domain.events import EventMessage
 from app.domain.letters import Happened, Letter, stop_token
 from app.domain.meeting_packs import PackFile
+from app.domain.quarters import Quarter
 from app.domain.relations import RelationRole
 from app.domain.ticket_content import NewTicket
 from app.domain.work import TIDY
@@ -47,9 +48,11 @@ from app.models import (
     Mail,
     MailLetter,
     Proposal,
+    Report,
+    Teleconference,
 )
 from app.partners.maintnote import read
-from app.services import second_factor
+from app.services import report_form_drafts, second_factor
 from app.services.attachments import add_attachment
 from app.services.bulk_changes import do_bulk_change
 from app.services.cric import refuse_proposal
@@ -77,9 +80,20 @@ from app.services.partners import (
 from app.services.people import actor_of_user, create_user, disable_user, find_user, start_login
 from app.services.registry import find_site, require_links
 from app.services.relations import relate_tickets
+from app.services.report_attachments import attach_to_report
+from app.services.report_numbers import numbers_of
+from app.services.reports import (
+    accept_report,
+    find_report,
+    reopen_report,
+    save_fields,
+    submit_report,
+)
 from app.services.reset_links import make_reset_link
 from app.services.saved_filters import delete_filter, save_filter
 from app.services.sites import create_site
+from app.services.teleconference_series import cancel_series, pause_of_now, resume_series
+from app.services.teleconferences import Asked, Setting, add_point, ask, join, leave, set_time
 from app.services.tickets import note_difference, open_ticket
 from app.services.timed_work import know_timed_work
 from app.services.tokens import (
@@ -95,6 +109,7 @@ from tests import cric_sample
 from tests.cast import NOON, PASSWORD, SYSTEM, Cast, enter, writer
 from tests.harness.databases import open_engine
 from tests.harness.server import TEST_SECRET, test_settings
+from tests.mails import SECRETARY
 from tests.permissions import PORTAL, Row
 from tests.web.test_login import log_in
 from tests.web.visitor import PageReader, Visitor
@@ -122,6 +137,16 @@ _CLAUSE: Final = {
     "clauses-lhc": "always",
     "clauses-maintenance": "counts",
 }
+_QUESTION: Final = {
+    "label": "{new_name}",
+    "kind": "text",
+    "choices": "",
+    "help": "",
+    "group": "",
+    "version": "1",
+}
+_OF_DRAFT: Final = "/reports/forms/{report_draft}"
+_TYPED: Final = {"answer.issues": "Typed", "seen.answer.issues": "1"}
 SENT: Final[Mapping[str, Sent]] = {
     "POST /reports/packs": (
         "/reports/packs",
@@ -129,6 +154,121 @@ SENT: Final[Mapping[str, Sent]] = {
     ),
     "GET /reports/packs/* unknown": ("/reports/packs/999999", {}),
     "GET /reports/packs/*.*": ("/reports/packs/{pack}.pdf", {}),
+    "GET /reports/teleconferences/* unknown": ("/reports/teleconferences/999999", {}),
+    "GET /reports/teleconferences/*.ics": ("/reports/teleconferences/{tc_set}.ics", {}),
+    "POST /reports/teleconferences/new": (
+        "/reports/teleconferences/new",
+        {"reason": "x", "quarter": "2013-Q1", "time_1": "{soon}"},
+    ),
+    "POST /reports/teleconferences/*/set": (
+        "/reports/teleconferences/{tc}/set",
+        {"version": "1", "start": "{soon}", "length": "60", "place": "R1"},
+    ),
+    "POST /reports/teleconferences/*/decline": (
+        "/reports/teleconferences/{tc}/decline",
+        {"reason": "x"},
+    ),
+    "POST /reports/teleconferences/*/cancel": (
+        "/reports/teleconferences/{tc_set}/cancel",
+        {"reason": "x"},
+    ),
+    "POST /reports/teleconferences/*/cancel own": (
+        "/reports/teleconferences/{own_tc}/cancel",
+        {"reason": "x"},
+    ),
+    "POST /reports/teleconferences/*/held": (
+        "/reports/teleconferences/{tc_over}/held",
+        {"minutes": "x"},
+    ),
+    "POST /reports/teleconferences/*/join": ("/reports/teleconferences/{tc_left}/join", {}),
+    "POST /reports/teleconferences/*/leave": ("/reports/teleconferences/{tc_joined}/leave", {}),
+    "POST /reports/teleconferences/*/people": (
+        "/reports/teleconferences/{tc}/people",
+        {"people": "{stranger}"},
+    ),
+    "POST /reports/teleconferences/*/points": (
+        "/reports/teleconferences/{tc}/points",
+        {"text": "x"},
+    ),
+    "POST /reports/teleconferences/*/points/*/remove": (
+        "/reports/teleconferences/{tc}/points/{tc_point}/remove",
+        {},
+    ),
+    "POST /reports/teleconferences/series/cancel": (
+        "/reports/teleconferences/series/cancel",
+        {"series_reason": "{series_goes_on}"},
+    ),
+    "POST /reports/teleconferences/series/resume": (
+        "/reports/teleconferences/series/resume",
+        {"series_reason": "{series_cancelled}"},
+    ),
+    "GET /reports/forms/* draft": (_OF_DRAFT, {}),
+    "GET /reports/forms/* unknown": ("/reports/forms/999999", {}),
+    "GET /reports/forms/*/questions/new": (f"{_OF_DRAFT}/questions/new", {}),
+    "POST /reports/forms/*/questions/new": (f"{_OF_DRAFT}/questions/new", _QUESTION),
+    "GET /reports/forms/*/questions/*": (f"{_OF_DRAFT}/questions/plans", {}),
+    "POST /reports/forms/*/questions/*": (f"{_OF_DRAFT}/questions/plans", _QUESTION),
+    "POST /reports/forms/*/questions/*/move": (
+        f"{_OF_DRAFT}/questions/plans/move",
+        {"step": "up", "version": "1"},
+    ),
+    "POST /reports/forms/*/questions/*/retire": (
+        f"{_OF_DRAFT}/questions/plans/retire",
+        {"version": "1"},
+    ),
+    "POST /reports/forms/*/questions/*/restore": (
+        f"{_OF_DRAFT}/questions/{{retired_question}}/restore",
+        {"version": "2"},
+    ),
+    "POST /reports/forms/*/questions/*/remove": (
+        f"{_OF_DRAFT}/questions/{{new_question}}/remove",
+        {"version": "2"},
+    ),
+    "POST /reports/forms/*/publish": (
+        f"{_OF_DRAFT}/publish",
+        {"first_quarter": "{coming_quarter}", "note": "x", "version": "1"},
+    ),
+    "POST /reports/forms/*/take-out": (
+        "/reports/forms/{published_form}/take-out",
+        {"version": "2"},
+    ),
+    "POST /reports/forms/*/delete": (f"{_OF_DRAFT}/delete", {"version": "1"}),
+    "GET /reports/*/*": ("/reports/{site}/{draft}", {}),
+    "GET /reports/*/* signed": ("/reports/{site}/{signed}", {}),
+    "GET /reports/*/*/versions/*": ("/reports/{site}/{signed}/versions/1", {}),
+    "GET /reports/*/*/difference": ("/reports/{site}/{signed}/difference?from=1&to=1", {}),
+    "GET /reports/*/*/fields/*": ("/reports/{site}/{draft}/fields/answer.issues", {}),
+    "GET /reports/*/*/changes": ("/reports/{site}/{draft}/changes", {}),
+    "POST /reports/*/*/fields/*": ("/reports/{site}/{draft}/fields/answer.issues", _TYPED),
+    "POST /reports/*/*": ("/reports/{site}/{draft}", _TYPED),
+    "POST /reports/*/*/submit": ("/reports/{site}/{draft}/submit", {"version": "1"}),
+    "POST /reports/*/*/reopen": ("/reports/{site}/{signed}/reopen", {"reason": "x"}),
+    "POST /reports/*/*/reopen accepted": (
+        "/reports/{site}/{accepted}/reopen",
+        {"reason": "x"},
+    ),
+    "POST /reports/*/*/accept": ("/reports/{site}/{signed}/accept", {"version": "2"}),
+    "POST /reports/*/*/comment": ("/reports/{site}/{draft}/comment", {"text": "x"}),
+    "POST /reports/*/*/comment signed": ("/reports/{site}/{signed}/comment", {"text": "x"}),
+    "POST /reports/*/*/attachments": ("/reports/{site}/{draft}/attachments", {"file": "text"}),
+    "POST /reports/*/*/attachments reopened": (
+        "/reports/{site}/{reopened}/attachments",
+        {"file": "text"},
+    ),
+    "GET /reports/*/*/attachments/*": ("/reports/{site}/{draft_file}/attachments/1", {}),
+    "GET /reports/*/*/attachments/* signed": ("/reports/{site}/{signed_file}/attachments/1", {}),
+    "GET /reports/*/*/attachments/*/preview": (
+        "/reports/{site}/{signed_file}/attachments/1/preview",
+        {},
+    ),
+    "POST /reports/*/*/attachments/*/remove": (
+        "/reports/{site}/{draft_file}/attachments/1/remove",
+        {},
+    ),
+    "POST /reports/*/*/attachments/*/remove signed": (
+        "/reports/{site}/{signed_file}/attachments/1/remove",
+        {},
+    ),
     "GET /notices/* unknown": ("/notices/999999", {}),
     "POST /notices": ("/notices", {"file": "{notice_file}"}),
     "POST /notices/confirm": (
@@ -400,8 +540,10 @@ NAMED: Final = {
     "/work/jobs/*": "{failed_job}",
     "/tickets/*": "{ticket}",
     "/mails/*": "{mail}",
+    "/reports/forms/*": "1",
     "/notices/*": "{notice}",
     "/reports/packs/*": "{pack}",
+    "/reports/teleconferences/*": "{tc}",
     "/partners/accounts/*": "{account}",
     "/admin/people/*": "{someone}",
     "/admin/cric/*": "{proposal}",
@@ -617,6 +759,34 @@ class Things(dict[str, str]):
         by, version = writer(self.world.cast.admin), int(self["duty_version"])
         return put_in_force(self.world.session, by, version, NOON, "A try").id
 
+    def make_report_draft(self) -> int:
+        """A draft of the questions of quarterly reports."""
+        return report_form_drafts.make_draft(self.world.session, self._portal).number
+
+    def make_new_question(self) -> str:
+        """The key of a question that only this draft asks."""
+        number, by = int(self["report_draft"]), self._portal
+        stated: dict[str, Any] = {**_QUESTION, "label": self["new_name"], "choices": ()}
+        stated |= {"is_required": False, "is_carried": False}
+        return report_form_drafts.add_question(self.world.session, by, number, stated)[1].key
+
+    def make_retired_question(self) -> str:
+        """The key of a question that this draft asks no more."""
+        number = int(self["report_draft"])
+        report_form_drafts.retire_question(self.world.session, self._portal, number, "plans", 1)
+        return "plans"
+
+    def make_coming_quarter(self) -> str:
+        """The quarter behind the running one."""
+        return str(Quarter.of(datetime.now(UTC)).next)
+
+    def make_published_form(self) -> int:
+        """A form that is in use and that no report has."""
+        number, first = int(self["report_draft"]), self["coming_quarter"]
+        return report_form_drafts.publish(
+            self.world.session, self._portal, number, first, "x", 1
+        ).number
+
     def make_bulk_key(self) -> str:
         """A key as a preview holds it."""
         return f"{self.world.count:032}"
@@ -755,6 +925,66 @@ class Things(dict[str, str]):
         """A file that the person attached."""
         return self._attach(self._actor)
 
+    def make_draft(self) -> str:
+        """The quarter of a report of the reporter's site, or of another, that can be signed."""
+        session, quarter = self.world.session, Quarter(2014, 1).after(self.world.count % 40)
+        site = find_site(session, self["site"])
+        assert site is not None
+        old = find_report(session, site.id, quarter)
+        if old is not None:
+            session.delete(old)
+            session.flush()
+        answers = {"issues": "x", "backup_test": "Not tested"}
+        answers |= {"contacts_reviewed": "yes", "routing_reviewed": "yes"}
+        fields = {f"answer.{key}": (value, 0) for key, value in answers.items()}
+        save_fields(session, self._of_site, site, quarter, fields)
+        return str(quarter)
+
+    @property
+    def _of_site(self) -> Writer:
+        cast = self.world.cast
+        actor = cast.pic if self["site"] == "ES-PIC" else cast.kit
+        return writer(actor, datetime.now(UTC))
+
+    def _report(self, quarter: str) -> Report:
+        site = find_site(self.world.session, self["site"])
+        assert site is not None
+        report = find_report(self.world.session, site.id, Quarter.parse(quarter))
+        assert report is not None
+        return report
+
+    def make_signed(self) -> str:
+        """The quarter of such a report that was submitted."""
+        report, by = self._report(self["draft"]), self._of_site
+        session, quarter = self.world.session, Quarter.parse(report.quarter)
+        numbers = numbers_of(session, report.site, quarter, by.now)
+        submit_report(session, by, report.site, quarter, numbers, report.version)
+        return report.quarter
+
+    def make_draft_file(self) -> str:
+        """The quarter of such a report with a file."""
+        report, session = self._report(self["draft"]), self.world.session
+        quarter = Quarter.parse(report.quarter)
+        attach_to_report(session, self._of_site, report.site, quarter, "a.txt", b"text")
+        return report.quarter
+
+    def make_signed_file(self) -> str:
+        """The quarter of a submitted report with a file."""
+        assert self["draft_file"] == self["signed"]
+        return self["signed"]
+
+    def make_reopened(self) -> str:
+        """The quarter of a report that was reopened."""
+        report = self._report(self["signed"])
+        reopen_report(self.world.session, self._of_site, report, "x")
+        return report.quarter
+
+    def make_accepted(self) -> str:
+        """The quarter of such a report that the chair accepted."""
+        report = self._report(self["signed"])
+        accept_report(self.world.session, writer(self.world.cast.operator), report)
+        return report.quarter
+
     def make_new_name(self) -> str:
         """A name that nobody has."""
         return f"new-{self.world.count}"
@@ -867,6 +1097,77 @@ class Things(dict[str, str]):
     def make_anothers(self) -> int:
         """A token of another person."""
         return self._token_of(self.world.cast.pic).id
+
+    def make_soon(self) -> str:
+        """A time that lies ahead, as one types it."""
+        return f"{datetime.now(UTC) + timedelta(days=9):%Y-%m-%d %H:%M}"
+
+    def make_somebody(self) -> str:
+        """A person of whom nobody knows anything."""
+        return self._another("reader").account
+
+    def make_stranger(self) -> str:
+        """A person whom no TC concerns."""
+        name = f"stranger-{self.world.count}"
+        return create_user(self.world.session, SYSTEM, name, "reader", PASSWORD).name
+
+    def _ask_for_tc(self, by: Actor) -> int:
+        now = datetime.now(UTC)
+        asked = Asked("x", [now + timedelta(days=8)], "2013-Q1")
+        return ask(self.world.session, writer(by, now), asked).id
+
+    def make_tc(self) -> int:
+        """A TC for which somebody asked."""
+        return self._ask_for_tc(actor_of_user(find_user(self.world.session, self["somebody"])))
+
+    def make_own_tc(self) -> int:
+        """A TC for which the person asked."""
+        return self._ask_for_tc(self._actor)
+
+    def make_tc_set(self) -> int:
+        """That TC, set."""
+        now, number = datetime.now(UTC), int(self["tc"])
+        wanted = Setting(now + timedelta(days=8), 60, "R1")
+        by = writer(self.world.cast.operator, now)
+        set_time(self.world.session, by, number, wanted, SECRETARY, 1)
+        return number
+
+    def make_tc_over(self) -> int:
+        """That TC, when it is over."""
+        row = self.world.session.get_one(Teleconference, int(self["tc_set"]))
+        row.starts_at = datetime.now(UTC) - timedelta(days=1)
+        return row.id
+
+    def make_tc_joined(self) -> int:
+        """That TC, which the person has joined."""
+        number = int(self["tc_set"])
+        if self.person:
+            join(self.world.session, writer(self._actor, datetime.now(UTC)), number, SECRETARY)
+        return number
+
+    def make_tc_left(self) -> int:
+        """That TC, which the person has left."""
+        number = int(self["tc_joined"])
+        if self.person:
+            leave(self.world.session, writer(self._actor, datetime.now(UTC)), number, SECRETARY)
+        return number
+
+    def make_tc_point(self) -> int:
+        """A point on its agenda."""
+        by, number = writer(self.world.cast.operator), int(self["tc"])
+        return add_point(self.world.session, by, number, "x").id
+
+    def make_series_cancelled(self) -> str:
+        """A reason, while the series is cancelled."""
+        if pause_of_now(self.world.session) is None:
+            cancel_series(self.world.session, writer(self.world.cast.operator), "x")
+        return "x"
+
+    def make_series_goes_on(self) -> str:
+        """A reason, while it is not."""
+        if pause_of_now(self.world.session) is not None:
+            resume_series(self.world.session, writer(self.world.cast.operator), "x")
+        return "x"
 
     def make_cric_file(self) -> str:
         """What CRIC says."""

@@ -1,6 +1,6 @@
 """Meeting packs: what was ordered, how far it is, and the files that came of it
 
-Revision: 0023, after: 0022
+Revision: 0025, after: 0024
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0023"
-down_revision: str | None = "0022"
+revision = "0025"
+down_revision: str | None = "0024"
 branch_labels = None
 depends_on = None
 
