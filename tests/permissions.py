@@ -171,6 +171,17 @@ Look at a meeting pack          | GET /reports/packs/*                  | yes | 
 Look at an unknown one          | GET /reports/packs/* unknown          | 404 | 404 | 404 | 404 | 404 | login
 Fetch a meeting pack            | GET /reports/packs/*.*                | yes | yes | yes | yes | yes | login
 Delete a meeting pack           | POST /reports/packs/*/delete          | yes | yes | 403 | 403 | 403 | login
+The quarter that ended last      | GET /reports/quarters                 | yes | yes | yes | yes | yes | login
+A quarter's reports              | GET /reports/quarters/*               | yes | yes | yes | yes | yes | login
+The same to print                | GET /reports/quarters/*/print         | yes | yes | yes | yes | yes | login
+... as TWiki markup              | GET /reports/quarters/*/twiki         | yes | yes | yes | yes | yes | login
+... as a file                    | GET /reports/quarters/*.*             | yes | yes | yes | yes | yes | login
+Print a signed report            | GET /reports/*/*/print                | yes | yes | yes | yes | yes | login
+... a draft                      | GET /reports/*/*/print draft          | yes | yes | yes | 404 | 404 | login
+A signed report as TWiki markup  | GET /reports/*/*/twiki                | yes | yes | yes | yes | yes | login
+... a draft                      | GET /reports/*/*/twiki draft          | yes | yes | yes | 404 | 404 | login
+A signed report as a file        | GET /reports/*/*.*                    | yes | yes | yes | yes | yes | login
+... a draft                      | GET /reports/*/*.* draft              | yes | yes | yes | 404 | 404 | login
 # teleconferences
 List teleconferences            | GET /reports/teleconferences          | yes | yes | yes | yes | yes | login
 Form to ask for a TC            | GET /reports/teleconferences/new      | yes | yes | yes | yes | yes | login
