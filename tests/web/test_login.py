@@ -58,7 +58,8 @@ def own_addresses(app: Flask, method: str) -> Iterator[tuple[str, str]]:
     adapter = app.url_map.bind("localhost")
     for rule in app.url_map.iter_rules():
         if method in (rule.methods or ()):
-            kind = {"kind": "csv"} if re.search(r"any\(csv[^)]*\):kind", rule.rule) else {}
+            kinds = re.search(r"any\((\w+)[^)]*\):kind", rule.rule)
+            kind = {"kind": kinds[1]} if kinds else {}
             known = {**VALUES, **kind, **(rule.defaults or {})}
             values = {name: known.get(name, "icon.svg") for name in rule.arguments}
             yield rule.endpoint, adapter.build(rule.endpoint, values, method=method)
