@@ -165,6 +165,36 @@ Take a ticket off an event      | POST /events/*/unlink                 | yes | 
 Take such a decision back       | POST /events/*/undo                   | yes | yes | yes | 403 | 403 | login
 # reports
 Reports by site and quarter      | GET /reports                          | yes | yes | yes | yes | yes | login
+List the forms of their questions | GET /reports/forms                  | yes | yes | yes | yes | yes | login
+Read a form                     | GET /reports/forms/*                  | yes | yes | yes | yes | yes | login
+Look at it as a reporter does   | GET /reports/forms/*/preview          | yes | yes | yes | yes | yes | login
+Compare it with another         | GET /reports/forms/*/differences      | yes | yes | yes | yes | yes | login
+Read a draft                    | GET /reports/forms/* draft            | yes | yes | 403 | 403 | 403 | login
+Read an unknown form            | GET /reports/forms/* unknown          | 404 | 404 | 404 | 404 | 404 | login
+Make a draft                    | POST /reports/forms/new               | yes | 403 | 403 | 403 | 403 | login
+Form of a new question          | GET /reports/forms/*/questions/new    | yes | 403 | 403 | 403 | 403 | login
+Add a question                  | POST /reports/forms/*/questions/new   | yes | 403 | 403 | 403 | 403 | login
+Form to word one                | GET /reports/forms/*/questions/*      | yes | 403 | 403 | 403 | 403 | login
+Word one                        | POST /reports/forms/*/questions/*     | yes | 403 | 403 | 403 | 403 | login
+Move one                        | POST /reports/forms/*/questions/*/move | yes | 403 | 403 | 403 | 403 | login
+Retire one                      | POST /reports/forms/*/questions/*/retire | yes | 403 | 403 | 403 | 403 | login
+Ask it again                    | POST /reports/forms/*/questions/*/restore | yes | 403 | 403 | 403 | 403 | login
+Remove one                      | POST /reports/forms/*/questions/*/remove | yes | 403 | 403 | 403 | 403 | login
+Put a draft in use              | POST /reports/forms/*/publish         | yes | 403 | 403 | 403 | 403 | login
+Take a form out of use          | POST /reports/forms/*/take-out        | yes | 403 | 403 | 403 | 403 | login
+Delete a draft                  | POST /reports/forms/*/delete          | yes | 403 | 403 | 403 | 403 | login
+Read a report that is written    | GET /reports/*/*                      | yes | yes | yes | 404 | 404 | login
+Read a report that was signed    | GET /reports/*/* signed               | yes | yes | yes | yes | yes | login
+Read a version of it             | GET /reports/*/*/versions/*           | yes | yes | yes | yes | yes | login
+Compare its versions             | GET /reports/*/*/difference           | yes | yes | yes | yes | yes | login
+See one of its fields            | GET /reports/*/*/fields/*             | yes | yes | yes | 404 | 404 | login
+See what others write in it      | GET /reports/*/*/changes              | yes | yes | yes | 404 | 404 | login
+Write in one of its fields       | POST /reports/*/*/fields/*            | yes | yes | yes | 404 | 404 | login
+Write in all of them             | POST /reports/*/*                     | yes | yes | yes | 404 | 404 | login
+Sign and submit it               | POST /reports/*/*/submit              | yes | yes | yes | 404 | 404 | login
+Reopen it                        | POST /reports/*/*/reopen              | yes | yes | yes | 403 | 403 | login
+Reopen an accepted one           | POST /reports/*/*/reopen accepted     | yes | yes | 403 | 403 | 403 | login
+Accept it                        | POST /reports/*/*/accept              | yes | yes | 403 | 403 | 403 | login
 # statistics
 Main figures                    | GET /statistics                       | yes | yes | yes | yes | yes | login
 Tickets per period              | GET /statistics/tickets               | yes | yes | yes | yes | yes | login

@@ -45,6 +45,7 @@ from app.models import (
     PartnerAccount,
     Refusal,
     Report,
+    ReportForm,
     Site,
     SiteName,
     Unit,
@@ -53,6 +54,7 @@ from app.models import (
 from app.services.changes import TICKET, FieldChange
 from app.services.events import EVENT
 from app.services.matching_rules import MATCHING_RULE
+from app.services.report_form_drafts import REPORT_FORM
 
 T = TypeVar("T")
 
@@ -406,6 +408,9 @@ def names_of(session: Session, things: Iterable[tuple[str, int]]) -> Mapping[tup
             reports = select(Report.id, Site.key, Report.quarter).join(Report.site)
             for row in session.execute(reports.where(Report.id.in_(keys))):
                 found[kind, row.id] = f"{row.key} {row.quarter}"
+        elif kind == REPORT_FORM:
+            there = session.scalars(select(ReportForm.number).where(ReportForm.number.in_(keys)))
+            found |= {(kind, number): f"form {number}" for number in there}
         elif kind in _NAMES:
             key_of, name_of = _NAMES[kind]
             named = session.execute(select(key_of, name_of).where(key_of.in_(keys)))
@@ -439,6 +444,9 @@ def things_named(
         .where(SiteName.name == site, Report.quarter == quarter)
     )
     found |= {(REPORT, key): None for key in session.scalars(reports)}
+    word, _, number = name.rpartition(" ")
+    if word == "form" and number.isascii() and number.isdigit() and len(number) < 10:
+        found[REPORT_FORM, int(number)] = None
     secrets = (
         select(AccountSecret.id)
         .join(PartnerAccount, PartnerAccount.id == AccountSecret.account_id)

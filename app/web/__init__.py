@@ -51,7 +51,10 @@ from app.web import (
     people,
     profile,
     report_documents,
+    report_forms,
     reports,
+    reports_form,
+    reports_form_autosave,  # noqa: F401  (its addresses are on the blueprint of the report)
     reset,
     scripts,
     second_factor,
@@ -134,6 +137,7 @@ def register(flask_app: Flask) -> None:
         event_matching,
         statistics,
         availability,
+        reports_form,
         report_documents,
         reports,
     ):
@@ -142,6 +146,7 @@ def register(flask_app: Flask) -> None:
     duty.register(flask_app)
     for figures in (duty_rules, what_if):
         flask_app.register_blueprint(figures.blueprint)
+    flask_app.register_blueprint(report_forms.blueprint)
     for blueprint in (
         imports.blueprint,
         ticket_imports.blueprint,
@@ -188,6 +193,8 @@ def _surroundings() -> dict[str, Any]:
         "what_if": "Statistics",
         "duty_rules": "Statistics",
         "duty": "Events",
+        "report_forms": "Reports",
+        "report_form": "Reports",
         "reports": "Reports",
         "topology": "Sites",
         "sites": "Sites",

@@ -68,6 +68,7 @@ _PAGES: dict[str, tuple[str, Callable[[Thing], dict[str, Any]]]] = {
     "name": ("unresolved.listing", lambda thing: {"dismissed": "yes"}),
     "event": ("events.detail", lambda thing: {"number": thing.key}),
     "event source": ("event_sources.listing", lambda _thing: {}),
+    "report form": ("report_forms.form", lambda thing: {"number": thing.key}),
     "mail": ("mails.mail", lambda thing: {"mail": thing.key}),
 }
 

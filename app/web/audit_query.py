@@ -41,6 +41,7 @@ KINDS = (
     "mail stop",
     "event source",
     "report",
+    "report form",
     "report quiet",
     "report reminder",
     "event",

@@ -16,6 +16,7 @@ from flask import (
     Response,
     current_app,
     flash,
+    g,
     make_response,
     render_template,
     request,
@@ -33,7 +34,7 @@ from app.extensions import db, login_manager
 from app.models import Login
 from app.services import credentials, logins, people, second_factor
 from app.web import browsers
-from app.web.errors import typed_values
+from app.web.errors import SECRET_FIELDS, from_our_own_page, sent_values, typed_values
 from app.web.forms import LoginForm
 from app.web.htmx import asking_page, go_to
 from app.web.times import now
@@ -44,6 +45,10 @@ _SAME_WORDS = "Name or password is wrong, or the account is disabled."
 _LONGEST_NAME = 100
 PENDING = "pending"
 """Under which the cookie holds the random id of a login that waits for its second factor."""
+SEND_TO = "send-to"
+"""The field of the login's form that holds the address to which a form was sent without a login."""
+KEPT = "kept."
+"""Before the names of that form's fields."""
 _SET_UP = frozenset(
     {
         "second_factor.show",
@@ -121,7 +126,7 @@ def _load(token: str) -> Person | None:
     return Person(token, login) if login is not None else None
 
 
-def local_path(path: str) -> str:
+def local_path(path: str, method: str = "GET") -> str:
     """``path`` if a page of this portal answers there, else "": no other site, no other scheme."""
     if not path.startswith("/") or path.startswith("//") or "\\" in path:
         return ""
@@ -131,7 +136,7 @@ def local_path(path: str) -> str:
     if parts.scheme or parts.netloc:
         return ""
     try:
-        current_app.url_map.bind("").match(parts.path, method="GET")
+        current_app.url_map.bind("").match(parts.path, method=method)
     except HTTPException:  # such as the address that a form was sent to
         return ""
     return path
@@ -149,8 +154,11 @@ def _gate() -> Response | None:
         if asking_page() or not typed:
             return go_to(url_for("login.login", next=local_path(back) or None))
         form = LoginForm(formdata=None, next=local_path(back))
-        problem = "Your login has ended. Nothing was stored; what you typed is below, to copy."
-        page = render_template("login.html", form=form, problem=problem, typed=typed)
+        kept = _to_send_again()
+        problem = "Your login has ended. Nothing was stored; what you typed is below, to " + (
+            "send again after the login." if kept else "copy."
+        )
+        page = render_template("login.html", form=form, problem=problem, typed=typed, kept=kept)
         return make_response(page, 401)
     if asking_page():
         parts = urlsplit(asking_page())
@@ -159,6 +167,26 @@ def _gate() -> Response | None:
         path = request.full_path.rstrip("?")
     wanted = local_path(path)
     return go_to(url_for("login.login", next=wanted if wanted != "/" else None))
+
+
+def _to_send_again() -> list[tuple[str, str]]:
+    """What was sent, and where to, as fields of the login's own form; none of what came from
+    another site, or holds files or secrets."""
+    if (
+        not from_our_own_page()
+        or request.files
+        or SECRET_FIELDS & ({*request.form} - {"csrf_token"})
+    ):
+        return []
+    fields = [(KEPT + name, value) for name, value in sent_values()]
+    return [(SEND_TO, request.full_path.rstrip("?")), *fields]
+
+
+def _kept() -> list[tuple[str, str]]:
+    """What the login's form carries of that."""
+    named = [one for one in request.form.items(multi=True) if one[0].startswith(KEPT)]
+    to = local_path(request.form.get(SEND_TO, ""), "POST")
+    return [(SEND_TO, to), *named] if to else []
 
 
 def _gate_of_the_known() -> Response | None:
@@ -183,14 +211,16 @@ def login() -> Response:
         if current_user.is_authenticated:
             return go_to(target)
         return make_response(render_template("login.html", form=form, problem=None))
+    kept = _kept()
     if not form.validate():
-        return make_response(render_template("login.html", form=form, problem=None), 422)
+        page = render_template("login.html", form=form, problem=None, kept=kept)
+        return make_response(page, 422)
     try:
         token, login = _begin(form.name.data or "", form.password.data or "")
     except AuthenticationFailed as error:
         many = isinstance(error, TooManyAttempts)
         problem = f"{error.message}." if many else _SAME_WORDS
-        page = render_template("login.html", form=form, problem=problem)
+        page = render_template("login.html", form=form, problem=problem, kept=kept)
         return make_response(page, 429 if many else 401)
     session.clear()
     if login is None:
@@ -198,6 +228,12 @@ def login() -> Response:
         wanted = local_path(form.next.data or "")
         return go_to(url_for("second_factor.ask", next=wanted or None))
     login_user(Person(token, login))
+    if kept:
+        g.pop("csrf_token", None)  # flask-wtf's of the emptied session
+        (_, send_to), *fields = kept
+        carried = [(name.removeprefix(KEPT), value) for name, value in fields]
+        page = render_template("login_again.html", send_to=send_to, carried=carried, home=target)
+        return make_response(page)
     return go_to(target)
 
 

@@ -22,6 +22,7 @@ FILES: Final = (
     "suggest.js",
     "keys.js",
     "grid-keys.js",
+    "report.js",
 )
 
 

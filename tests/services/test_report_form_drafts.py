@@ -146,7 +146,7 @@ def test_only_admins_change_the_questions(session: Session, cast: Cast) -> None:
             (verbs.discard_draft, (2, 1)),
         ):
             with pytest.raises(Forbidden, match="Only admins"):
-                verb(session, by, *given)  # type: ignore[operator]
+                verb(session, by, *given)
     session.expire_all()
     assert [(row.number, row.version) for row in all_forms(session)] == [(1, 1), (2, 1)]
 

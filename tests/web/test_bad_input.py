@@ -349,6 +349,7 @@ def test_every_form_is_tried(app: Flask) -> None:
         *("/accept", "/refuse", "/reopen"),
         *("/delete", "/restore"),
         *("/make", "/run"),
+        "/take-out",
         *("/watch", "/again", "/undo", "/unsubscribe/<token>"),  # see test_mails
         *("/take-back", "/follow"),  # the name and a reason, as dismissing does
         *("/begin", "/end-other-logins"),
@@ -374,11 +375,17 @@ def test_every_form_is_tried(app: Flask) -> None:
         "/events/import",  # test_event_imports
         *(f"/events/imports/{key}/{what}" for what in ("drop", "withdraw", "write")),
         "/events/sources/<name>",  # the form is that of a new one
+        # test_report_form
+        *(f"/reports/<site>/<quarter>{what}" for what in ("", "/fields/<name>", "/submit")),
         "/notices",  # test_notices
         "/notices/confirm",
         *(f"/notices/{key}/{what}" for what in ("circuits", "dismiss", "ticket")),
         "/statistics/matching/rules",  # test_matching
         f"/calendar/lhc/{key}/edit",  # the form is that of a new one
+        "/reports/forms/new",  # a button
+        f"/reports/forms/{key}/publish",  # test_report_forms, as questions
+        *(f"/reports/forms/{key}/questions/{what}" for what in ("new", "<key>")),
+        *(f"/reports/forms/{key}/questions/<key>/{what}" for what in ("move", "retire")),
         "/duty/rules/new",  # test_duty
         f"/duty/rules/{key}/revise",
         f"/duty/rules/forces/{key}/retire",

@@ -30,6 +30,7 @@ from app.domain.duty import R2009
 from app.domain.event_file_reading import Reading
 from app.domain.events import EventMessage
 from app.domain.letters import Happened, Letter, stop_token
+from app.domain.quarters import Quarter
 from app.domain.relations import RelationRole
 from app.domain.ticket_content import NewTicket
 from app.domain.work import TIDY
@@ -46,9 +47,10 @@ from app.models import (
     Mail,
     MailLetter,
     Proposal,
+    Report,
 )
 from app.partners.maintnote import read
-from app.services import second_factor
+from app.services import report_form_drafts, second_factor
 from app.services.attachments import add_attachment
 from app.services.bulk_changes import do_bulk_change
 from app.services.cric import refuse_proposal
@@ -75,6 +77,8 @@ from app.services.partners import (
 from app.services.people import actor_of_user, create_user, disable_user, find_user, start_login
 from app.services.registry import find_site, require_links
 from app.services.relations import relate_tickets
+from app.services.report_numbers import numbers_of
+from app.services.reports import accept_report, find_report, save_fields, submit_report
 from app.services.reset_links import make_reset_link
 from app.services.saved_filters import delete_filter, save_filter
 from app.services.sites import create_site
@@ -120,7 +124,63 @@ _CLAUSE: Final = {
     "clauses-lhc": "always",
     "clauses-maintenance": "counts",
 }
+_QUESTION: Final = {
+    "label": "{new_name}",
+    "kind": "text",
+    "choices": "",
+    "help": "",
+    "group": "",
+    "version": "1",
+}
+_OF_DRAFT: Final = "/reports/forms/{report_draft}"
+_TYPED: Final = {"answer.issues": "Typed", "seen.answer.issues": "1"}
 SENT: Final[Mapping[str, Sent]] = {
+    "GET /reports/forms/* draft": (_OF_DRAFT, {}),
+    "GET /reports/forms/* unknown": ("/reports/forms/999999", {}),
+    "GET /reports/forms/*/questions/new": (f"{_OF_DRAFT}/questions/new", {}),
+    "POST /reports/forms/*/questions/new": (f"{_OF_DRAFT}/questions/new", _QUESTION),
+    "GET /reports/forms/*/questions/*": (f"{_OF_DRAFT}/questions/plans", {}),
+    "POST /reports/forms/*/questions/*": (f"{_OF_DRAFT}/questions/plans", _QUESTION),
+    "POST /reports/forms/*/questions/*/move": (
+        f"{_OF_DRAFT}/questions/plans/move",
+        {"step": "up", "version": "1"},
+    ),
+    "POST /reports/forms/*/questions/*/retire": (
+        f"{_OF_DRAFT}/questions/plans/retire",
+        {"version": "1"},
+    ),
+    "POST /reports/forms/*/questions/*/restore": (
+        f"{_OF_DRAFT}/questions/{{retired_question}}/restore",
+        {"version": "2"},
+    ),
+    "POST /reports/forms/*/questions/*/remove": (
+        f"{_OF_DRAFT}/questions/{{new_question}}/remove",
+        {"version": "2"},
+    ),
+    "POST /reports/forms/*/publish": (
+        f"{_OF_DRAFT}/publish",
+        {"first_quarter": "{coming_quarter}", "note": "x", "version": "1"},
+    ),
+    "POST /reports/forms/*/take-out": (
+        "/reports/forms/{published_form}/take-out",
+        {"version": "2"},
+    ),
+    "POST /reports/forms/*/delete": (f"{_OF_DRAFT}/delete", {"version": "1"}),
+    "GET /reports/*/*": ("/reports/{site}/{draft}", {}),
+    "GET /reports/*/* signed": ("/reports/{site}/{signed}", {}),
+    "GET /reports/*/*/versions/*": ("/reports/{site}/{signed}/versions/1", {}),
+    "GET /reports/*/*/difference": ("/reports/{site}/{signed}/difference?from=1&to=1", {}),
+    "GET /reports/*/*/fields/*": ("/reports/{site}/{draft}/fields/answer.issues", {}),
+    "GET /reports/*/*/changes": ("/reports/{site}/{draft}/changes", {}),
+    "POST /reports/*/*/fields/*": ("/reports/{site}/{draft}/fields/answer.issues", _TYPED),
+    "POST /reports/*/*": ("/reports/{site}/{draft}", _TYPED),
+    "POST /reports/*/*/submit": ("/reports/{site}/{draft}/submit", {"version": "1"}),
+    "POST /reports/*/*/reopen": ("/reports/{site}/{signed}/reopen", {"reason": "x"}),
+    "POST /reports/*/*/reopen accepted": (
+        "/reports/{site}/{accepted}/reopen",
+        {"reason": "x"},
+    ),
+    "POST /reports/*/*/accept": ("/reports/{site}/{signed}/accept", {"version": "2"}),
     "GET /notices/* unknown": ("/notices/999999", {}),
     "POST /notices": ("/notices", {"file": "{notice_file}"}),
     "POST /notices/confirm": (
@@ -392,6 +452,7 @@ NAMED: Final = {
     "/work/jobs/*": "{failed_job}",
     "/tickets/*": "{ticket}",
     "/mails/*": "{mail}",
+    "/reports/forms/*": "1",
     "/notices/*": "{notice}",
     "/partners/accounts/*": "{account}",
     "/admin/people/*": "{someone}",
@@ -600,6 +661,34 @@ class Things(dict[str, str]):
         by, version = writer(self.world.cast.admin), int(self["duty_version"])
         return put_in_force(self.world.session, by, version, NOON, "A try").id
 
+    def make_report_draft(self) -> int:
+        """A draft of the questions of quarterly reports."""
+        return report_form_drafts.make_draft(self.world.session, self._portal).number
+
+    def make_new_question(self) -> str:
+        """The key of a question that only this draft asks."""
+        number, by = int(self["report_draft"]), self._portal
+        stated: dict[str, Any] = {**_QUESTION, "label": self["new_name"], "choices": ()}
+        stated |= {"is_required": False, "is_carried": False}
+        return report_form_drafts.add_question(self.world.session, by, number, stated)[1].key
+
+    def make_retired_question(self) -> str:
+        """The key of a question that this draft asks no more."""
+        number = int(self["report_draft"])
+        report_form_drafts.retire_question(self.world.session, self._portal, number, "plans", 1)
+        return "plans"
+
+    def make_coming_quarter(self) -> str:
+        """The quarter behind the running one."""
+        return str(Quarter.of(datetime.now(UTC)).next)
+
+    def make_published_form(self) -> int:
+        """A form that is in use and that no report has."""
+        number, first = int(self["report_draft"]), self["coming_quarter"]
+        return report_form_drafts.publish(
+            self.world.session, self._portal, number, first, "x", 1
+        ).number
+
     def make_bulk_key(self) -> str:
         """A key as a preview holds it."""
         return f"{self.world.count:032}"
@@ -737,6 +826,48 @@ class Things(dict[str, str]):
     def make_added(self) -> str:
         """A file that the person attached."""
         return self._attach(self._actor)
+
+    def make_draft(self) -> str:
+        """The quarter of a report of the reporter's site, or of another, that can be signed."""
+        session, quarter = self.world.session, Quarter(2014, 1).after(self.world.count % 40)
+        site = find_site(session, self["site"])
+        assert site is not None
+        old = find_report(session, site.id, quarter)
+        if old is not None:
+            session.delete(old)
+            session.flush()
+        answers = {"issues": "x", "backup_test": "Not tested"}
+        answers |= {"contacts_reviewed": "yes", "routing_reviewed": "yes"}
+        fields = {f"answer.{key}": (value, 0) for key, value in answers.items()}
+        save_fields(session, self._of_site, site, quarter, fields)
+        return str(quarter)
+
+    @property
+    def _of_site(self) -> Writer:
+        cast = self.world.cast
+        actor = cast.pic if self["site"] == "ES-PIC" else cast.kit
+        return writer(actor, datetime.now(UTC))
+
+    def _report(self, quarter: str) -> Report:
+        site = find_site(self.world.session, self["site"])
+        assert site is not None
+        report = find_report(self.world.session, site.id, Quarter.parse(quarter))
+        assert report is not None
+        return report
+
+    def make_signed(self) -> str:
+        """The quarter of such a report that was submitted."""
+        report, by = self._report(self["draft"]), self._of_site
+        session, quarter = self.world.session, Quarter.parse(report.quarter)
+        numbers = numbers_of(session, report.site, quarter, by.now)
+        submit_report(session, by, report.site, quarter, numbers, report.version)
+        return report.quarter
+
+    def make_accepted(self) -> str:
+        """The quarter of such a report that the chair accepted."""
+        report = self._report(self["signed"])
+        accept_report(self.world.session, writer(self.world.cast.operator), report)
+        return report.quarter
 
     def make_new_name(self) -> str:
         """A name that nobody has."""

@@ -1,0 +1,307 @@
+"""The page of one site's report of one quarter: where it is written, signed and read.
+
+Without a script its one form is saved by a button, whichever button that is: what was typed is
+stored before anything else is done. With a script each field saves itself
+(``reports_form_autosave``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from flask import Response, flash, make_response, render_template, request
+
+from app.database import writing
+from app.domain.access import refusal_to_create
+from app.domain.errors import EditConflict, FieldConflict, Invalid, InvalidMany, NotFound
+from app.domain.report_form import ANSWER
+from app.domain.report_numbers import ReportNumbers
+from app.domain.reports import (
+    Standing,
+    refusal_to_accept,
+    refusal_to_reopen,
+    refusal_to_submit,
+    refusal_to_write_report,
+    standing_of,
+)
+from app.extensions import db
+from app.services import reports as verbs
+from app.services.matching_by_hand import link_by_hand
+from app.services.report_forms import carried_answers
+from app.services.report_grid import is_asked
+from app.web.htmx import go_to
+from app.web.login import acting, writer
+from app.web.reports import SIGNS, due_days
+from app.web.reports_form_fields import Fields, FieldView, Theirs, fields_of, with_rows
+from app.web.reports_form_place import (
+    PLACE,
+    SEEN,
+    THEIRS,
+    WAS,
+    Place,
+    Sent,
+    blueprint,
+    place_of,
+    sent_version,
+    touched_fields,
+)
+from app.web.reports_form_versions import signed_view
+from app.web.times import now
+
+_LINK_REASON: Final = "Linked from the site's quarterly report"
+
+
+@dataclass(frozen=True)
+class Typed:
+    """What a person sent, and what became of it, where not all of it could be done."""
+
+    fields: Mapping[str, Sent] = field(default_factory=dict)
+    """Fields that were not stored."""
+    errors: Mapping[str, str] = field(default_factory=dict)
+    """By the field's name; ``reason`` is that of reopening, ``link.ID`` the ticket of an event."""
+    theirs: Mapping[str, Theirs] = field(default_factory=dict)
+    words: Mapping[str, str] = field(default_factory=dict)
+    """What else was typed, by the names of ``errors``."""
+    still_open: Sequence[verbs.OpenQuestion] = ()
+    """What has to be answered before the report can be submitted."""
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing was refused."""
+        return not (self.errors or self.theirs)
+
+
+@blueprint.get(PLACE)
+def page(site: str, quarter: str) -> Response:
+    """The form for those who write, the signed report for everybody."""
+    place = place_of(site, quarter)
+    if site != place.site.key:
+        return go_to(place.address)
+    return report_page(place)
+
+
+@blueprint.post(PLACE)
+def save(site: str, quarter: str) -> Response:
+    """Save all fields, then do what the button says (``do``)."""
+    place = place_of(site, quarter)
+    what, _, about = request.form.get("do", "save").partition(".")
+    typed = _saved(place, what, about)
+    if not typed.is_done:
+        return report_page(place_of(site, quarter), typed, 409 if typed.theirs else 422)
+    if what == "submit":
+        return _asked_to_sign(place_of(site, quarter))
+    if what == "link":
+        return _linked(place, about)
+    flash("The draft is saved.", "ok")
+    return go_to(place.address)
+
+
+def _saved(place: Place, what: str, about: str) -> Typed:
+    """Store what was touched. ``theirs.NAME``: this field is to stay as somebody else wrote it;
+    ``mine.NAME``: what was typed replaces that; ``carry.NAME``: the answer of an earlier quarter
+    is taken over."""
+    rows = db.session()
+    touched = touched_fields()
+    if what == "theirs":
+        touched.pop(about, None)
+    elif what == "mine" and about in touched:
+        touched[about] = replace(touched[about], version=sent_version(THEIRS + about))
+    elif what == "carry":
+        key = about.removeprefix(ANSWER)
+        earlier = carried_answers(rows, place.site.id, place.quarter, place.form).get(key)
+        if earlier is not None:
+            seen = sent_version(SEEN + about)
+            touched[about] = Sent(earlier.value, seen, request.form.get(WAS + about, ""))
+    with writing(rows):
+        done = verbs.save_fields(
+            rows,
+            writer(),
+            place.site,
+            place.quarter,
+            {name: (one.value, one.version) for name, one in touched.items()},
+        )
+    return Typed(
+        {name: touched[name] for name in (*done.problems, *done.conflicts)},
+        dict(done.problems),
+        {name: theirs_of(one) for name, one in done.conflicts.items()},
+    )
+
+
+def theirs_of(conflict: FieldConflict) -> Theirs:
+    """What a conflict tells of the other's words."""
+    return Theirs(conflict.value, conflict.version, conflict.changed_by, conflict.changed_at)
+
+
+def _linked(place: Place, event: str) -> Response:
+    """A ticket documents an event of the report, the site says."""
+    rows = db.session()
+    if not (event.isascii() and event.isdigit() and len(event) < 10):
+        raise NotFound("There is no event of this number")
+    ticket = request.form.get(f"ticket.{event}", "").strip().removeprefix("#")
+    reason = request.form.get(f"why.{event}", "").strip() or _LINK_REASON
+    try:
+        if not (ticket.isascii() and ticket.isdigit() and len(ticket) <= 12):
+            raise Invalid("ticket", "Write the number of a ticket")
+        with writing(rows):
+            link_by_hand(rows, writer(), int(event), int(ticket), reason)
+    except Invalid as error:
+        name = f"link.{event}"
+        typed = Typed(errors={name: error.message}, words={name: ticket})
+        return report_page(place, typed, 422)
+    flash(f"Ticket {ticket} documents event {event}.", "ok")
+    return go_to(place.address)
+
+
+def _asked_to_sign(place: Place, status: int = 200) -> Response:
+    """What is still open, or the page that asks to sign."""
+    reason = refusal_to_submit(acting(), place.site.id, place.state, place.quarter, now())
+    if reason is not None:
+        return report_page(place, Typed(errors={"submit": reason}), 409)
+    numbers = place.numbers()
+    still_open = verbs.open_questions(place.report, place.form, numbers)
+    if still_open:
+        return report_page(place, Typed(still_open=still_open), 422)
+    report = place.report
+    page = render_template(
+        "reports/report_sign.html",
+        place=place,
+        fields=form_fields(place, numbers),
+        version=0 if report is None else report.version,
+        number=1 if report is None else len(report.versions) + 1,
+    )
+    return make_response(page, status)
+
+
+@blueprint.post(f"{PLACE}/submit")
+def submit(site: str, quarter: str) -> Response:
+    """Sign the report as it was shown; the numbers of this moment are frozen with it."""
+    place, rows = place_of(site, quarter), db.session()
+    numbers, seen = place.numbers(), sent_version("version")
+    try:
+        with writing(rows):
+            signed = verbs.submit_report(rows, writer(), place.site, place.quarter, numbers, seen)
+            number = signed.number
+    except (EditConflict, InvalidMany) as error:
+        if isinstance(error, EditConflict):
+            flash(
+                "Somebody changed the report meanwhile: read it again before you sign.", "waiting"
+            )
+        return _asked_to_sign(place_of(site, quarter), 409)
+    flash(f"Version {number} of the report is signed and submitted.", "ok")
+    return go_to(place.address)
+
+
+@blueprint.post(f"{PLACE}/reopen")
+def reopen(site: str, quarter: str) -> Response:
+    """Let the report be written in again; what was signed is kept."""
+    place, rows = place_of(site, quarter), db.session()
+    reason = request.form.get("reason", "").replace("\r\n", "\n").strip()
+    try:
+        with writing(rows):
+            verbs.reopen_report(rows, writer(), place.stored, reason)
+    except Invalid as error:
+        typed = Typed(errors={"reason": error.message}, words={"reason": reason})
+        return report_page(place_of(site, quarter), typed, 422)
+    flash("The report is reopened.", "ok")
+    return go_to(place.address)
+
+
+@blueprint.post(f"{PLACE}/accept")
+def accept(site: str, quarter: str) -> Response:
+    """The chair has read it, and takes it."""
+    place, rows = place_of(site, quarter), db.session()
+    try:
+        with writing(rows):
+            verbs.accept_report(rows, writer(), place.stored, sent_version("version"))
+    except EditConflict:
+        flash("The report was signed anew meanwhile: read it before you accept it.", "waiting")
+        return report_page(place_of(site, quarter), status=409)
+    flash("The report is accepted.", "ok")
+    return go_to(place.address)
+
+
+# ---- the page ----
+
+
+def may_write(place: Place) -> bool:
+    """Whether this person may write in the report now."""
+    return _refusal_to_write(place) is None
+
+
+def _refusal_to_write(place: Place) -> str | None:
+    return refusal_to_write_report(acting(), place.site.id, place.state, place.quarter, now())
+
+
+def report_page(place: Place, typed: Typed | None = None, status: int = 200) -> Response:
+    """The form where this person may write now, else what was signed last."""
+    actor, typed = acting(), typed or Typed()
+    verbs.require_see(actor, place.site.id, place.report)
+    writes = may_write(place)
+    versions = () if place.report is None else place.report.versions
+    numbers = place.numbers() if writes or versions else None
+    fields = signed = None
+    if writes and numbers is not None:
+        fields = marked(form_fields(place, numbers), typed)
+    elif versions and numbers is not None:
+        signed = signed_view(place, versions[-1], numbers)
+    page = render_template(
+        "reports/report.html",
+        place=place,
+        report=place.report,
+        standing=standing(place),
+        signs=SIGNS,
+        fields=fields,
+        numbers=numbers,
+        signed=signed,
+        versions=versions,
+        typed=typed,
+        refusal=_refusal_to_write(place),
+        refusal_to_submit=refusal_to_submit(
+            actor, place.site.id, place.state, place.quarter, now()
+        ),
+        may_reopen=refusal_to_reopen(actor, place.site.id, place.state) is None,
+        may_accept=refusal_to_accept(actor, place.state) is None,
+        may_open_ticket=refusal_to_create(actor) is None,
+        since=int(now().timestamp()),
+    )
+    return make_response(page, status)
+
+
+def standing(place: Place) -> Standing:
+    """How the report stands, as the grid shows it."""
+    return standing_of(
+        place.quarter,
+        place.state,
+        None if place.report is None else place.report.first_submitted_at,
+        now(),
+        is_required=is_asked(place.site, place.quarter),
+        due_days=due_days(),
+    )
+
+
+def form_fields(place: Place, numbers: ReportNumbers) -> Fields:
+    """All fields as they are stored, with what earlier quarters offer."""
+    carried = carried_answers(db.session(), place.site.id, place.quarter, place.form)
+    fields = fields_of(place.form, numbers, place.rows_behind(numbers), carried)
+    return with_rows(fields, {one.name: one for one in place.fields})
+
+
+def marked(fields: Fields, typed: Typed) -> Fields:
+    """With what was typed and could not be stored, what is wrong with it, and what is open."""
+    wanting = {one.name: one.why for one in typed.still_open}
+    first = next((one.name for one in fields if one.name in wanting), "")
+
+    def mark(one: FieldView) -> FieldView:
+        sent = typed.fields.get(one.name)
+        if sent is not None:
+            one = replace(one, value=sent.value, version=sent.version, was=sent.was)
+        return replace(
+            one,
+            error=typed.errors.get(one.name, wanting.get(one.name, "")),
+            theirs=typed.theirs.get(one.name),
+            is_first_open=one.name == first,
+        )
+
+    return fields.changed(mark)

@@ -1,0 +1,141 @@
+/* A quarterly report that is being written: what is not saved yet, what others wrote, an ended
+   login. htmx saves the fields; without this file the form's own button does. */
+(function () {
+  "use strict";
+  let leaving = false;
+
+  function fieldOf(element) {
+    return element && element.closest ? element.closest("[data-report] [data-field]") : null;
+  }
+  function inputsOf(field) {
+    return Array.from(field.querySelectorAll("[name]")).filter(function (one) { return one.name === field.dataset.field; });
+  }
+  function valueOf(field) {
+    const inputs = inputsOf(field);
+    const radio = inputs.find(function (one) { return one.type === "radio"; });
+    const checked = inputs.find(function (one) { return one.checked; });
+    return radio ? (checked ? checked.value : "") : inputs.length ? inputs[0].value : "";
+  }
+  function setValue(field, text) {
+    inputsOf(field).forEach(function (one) {
+      if (one.type === "radio") one.checked = one.value === text;
+      else one.value = text;
+    });
+  }
+  function seen(field) {
+    const version = field.querySelector('[name="seen.' + field.dataset.field + '"]');
+    return version ? Number(version.value) : 0;
+  }
+  /* words under the field, beside the version that it keeps */
+  function tell(field, kind, text, link) {
+    const place = field.querySelector(".field-standing");
+    place.querySelectorAll("p, .report-conflict").forEach(function (one) { one.remove(); });
+    const line = document.createElement("p");
+    line.className = kind;
+    line.textContent = text;
+    if (link) {
+      const there = document.createElement("a");
+      there.href = link;
+      there.target = "_blank";
+      there.textContent = "Log in in another tab";
+      line.append(" ", there, "; it is saved when you come back.");
+    }
+    place.append(line);
+  }
+
+  /* ---- saving ---- */
+  ["input", "change"].forEach(function (kind) {
+    document.addEventListener(kind, function (event) {
+      const field = fieldOf(event.target);
+      if (field && event.target.name === field.dataset.field) field.dataset.unsaved = "yes";
+    }, true);
+  });
+  document.addEventListener("htmx:beforeSend", function (event) {
+    const field = fieldOf(event.detail.elt);
+    if (field && event.detail.requestConfig.verb === "post") field.dataset.sent = valueOf(field);
+  });
+  document.addEventListener("htmx:afterRequest", function (event) {
+    const field = fieldOf(event.detail.elt);
+    if (!field || event.detail.requestConfig.verb !== "post") return;
+    const status = event.detail.xhr.status;
+    if (status === 200) {
+      delete field.dataset.failed;
+      if (valueOf(field) === field.dataset.sent) settle(field);
+    } else if (status !== 204 && status !== 409 && status !== 422) {
+      field.dataset.failed = "yes";
+      tell(field, "error", status
+        ? "Not saved: the portal answered " + status + ". What you typed stays here; it is tried again."
+        : "Not saved: the portal cannot be reached. What you typed stays here; it is tried again.");
+    }
+  });
+  function settle(field) {
+    delete field.dataset.unsaved;
+    const offered = field.querySelector(".carried");
+    if (offered && valueOf(field)) offered.remove();
+  }
+
+  /* ---- a login that ended: nothing is left, nothing is lost ---- */
+  document.addEventListener("htmx:beforeOnLoad", function (event) {
+    const to = event.detail.xhr.getResponseHeader("HX-Redirect") || "";
+    const form = document.querySelector("[data-report]");
+    if (!form || to.split("?")[0] !== "/login") return;
+    event.preventDefault();
+    const field = fieldOf(event.detail.elt);
+    if (!field) return;
+    field.dataset.failed = "yes";
+    tell(field, "error", "Not saved: your login has ended. What you typed stays here.", to);
+  });
+
+  /* ---- an answer of an earlier quarter ---- */
+  document.addEventListener("click", function (event) {
+    const button = event.target.closest("[data-carries]");
+    if (!button) return;
+    event.preventDefault();
+    const field = document.getElementById(button.dataset.carries);
+    setValue(field, button.parentNode.querySelector(".earlier").textContent);
+    const first = inputsOf(field).find(function (one) { return one.type !== "radio" || one.checked; });
+    first.dispatchEvent(new Event("change", { bubbles: true }));
+    first.focus();
+  });
+
+  /* ---- what others wrote, and what could not be saved before ---- */
+  document.addEventListener("htmx:confirm", function (event) {
+    if (event.detail.elt.id === "report-changes" && document.hidden) event.preventDefault();
+  });
+  document.addEventListener("htmx:load", function (event) {
+    if (event.detail.elt.id !== "report-changes") return;
+    event.detail.elt.querySelectorAll("template").forEach(function (news) {
+      const field = document.getElementById(news.dataset.for);
+      if (!field || seen(field) >= Number(news.dataset.version)) return;
+      const writes = field.dataset.unsaved || field.contains(document.activeElement);
+      if (writes) {
+        if (!field.querySelector(".report-conflict"))
+          tell(field, "waiting", news.dataset.by + " wrote here at " + news.dataset.at + " UTC; yours is compared with it when it is saved.");
+        return;
+      }
+      const made = news.content.firstElementChild.cloneNode(true);
+      made.classList.add("fresh");
+      field.replaceWith(made);
+      window.htmx.process(made);
+      const line = made.querySelector(".field-standing p");
+      if (line) line.textContent = news.dataset.by + " wrote this at " + news.dataset.at + " UTC";
+    });
+    document.querySelectorAll("[data-report] [data-failed]").forEach(function (field) {
+      delete field.dataset.failed;
+      window.htmx.trigger(field, "change");
+    });
+  });
+  function ask() {
+    const changes = document.getElementById("report-changes");
+    if (changes && !document.hidden) window.htmx.trigger(changes, "report-ask");
+  }
+  window.addEventListener("focus", ask);
+  document.addEventListener("visibilitychange", ask);
+
+  /* ---- leaving with something that is not saved ---- */
+  document.addEventListener("submit", function () { leaving = true; });
+  window.addEventListener("beforeunload", function (event) {
+    const waits = document.querySelector("[data-report] [data-unsaved]");
+    if (waits && !leaving) event.preventDefault();
+  });
+})();
