@@ -91,7 +91,7 @@ def lay_reports(session: Session, actors: Mapping[str, Actor], now: datetime) ->
         laying.quarter(Quarter(2012, number), {})
     laying.quarter(Quarter(2013, 2), _MIXED)
     if last > Quarter(2013, 4):
-        for quarter in (last.previous.previous, last.previous):
+        for quarter in (last.after(-3), last.after(-2), last.after(-1)):
             laying.quarter(quarter, {})
         laying.quarter(last, _NEWEST)
         laying.remind(last)
