@@ -16,14 +16,17 @@ from app.domain.access import Actor, Door, Writer
 from app.domain.letters import Sender, put_together
 from app.domain.ticket_content import NewTicket
 from app.models import Mail, Site, SiteContact
+from app.partners.invitations import write_invitation
 from app.services.mail_queue import claim_mails, mark_failed, mark_later, mark_sent, post_of
 from app.services.mails import draft_mails, put_mails, tell_nobody
 from app.services.people import actor_of_user, find_user, set_mail
+from app.services.teleconference_mails import Secretary
 from app.services.tickets import change_ticket, comment_ticket, open_ticket
 from tests.cast import NOON, SYSTEM, Cast, enter, writer
 
 KEY = b"only for tests, thirty-two bytes"
 SENDER = Sender("LHCOPN tickets", "tickets@portal.example", "https://portal.example", KEY)
+SECRETARY = Secretary(SENDER.address, SENDER.name, SENDER.public_url, write_invitation)
 CONTACTS = {"noc@kit.example": "as contact of DE-KIT"}
 """Who is told of any ticket of DE-KIT."""
 

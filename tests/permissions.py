@@ -165,6 +165,42 @@ Take a ticket off an event      | POST /events/*/unlink                 | yes | 
 Take such a decision back       | POST /events/*/undo                   | yes | yes | yes | 403 | 403 | login
 # reports
 Reports by site and quarter      | GET /reports                          | yes | yes | yes | yes | yes | login
+List meeting packs              | GET /reports/packs                    | yes | yes | yes | yes | yes | login
+Order a meeting pack            | POST /reports/packs                   | yes | yes | 403 | 403 | 403 | login
+Look at a meeting pack          | GET /reports/packs/*                  | yes | yes | yes | yes | yes | login
+Look at an unknown one          | GET /reports/packs/* unknown          | 404 | 404 | 404 | 404 | 404 | login
+Fetch a meeting pack            | GET /reports/packs/*.*                | yes | yes | yes | yes | yes | login
+Delete a meeting pack           | POST /reports/packs/*/delete          | yes | yes | 403 | 403 | 403 | login
+The quarter that ended last      | GET /reports/quarters                 | yes | yes | yes | yes | yes | login
+A quarter's reports              | GET /reports/quarters/*               | yes | yes | yes | yes | yes | login
+The same to print                | GET /reports/quarters/*/print         | yes | yes | yes | yes | yes | login
+... as TWiki markup              | GET /reports/quarters/*/twiki         | yes | yes | yes | yes | yes | login
+... as a file                    | GET /reports/quarters/*.*             | yes | yes | yes | yes | yes | login
+Print a signed report            | GET /reports/*/*/print                | yes | yes | yes | yes | yes | login
+... a draft                      | GET /reports/*/*/print draft          | yes | yes | yes | 404 | 404 | login
+A signed report as TWiki markup  | GET /reports/*/*/twiki                | yes | yes | yes | yes | yes | login
+... a draft                      | GET /reports/*/*/twiki draft          | yes | yes | yes | 404 | 404 | login
+A signed report as a file        | GET /reports/*/*.*                    | yes | yes | yes | yes | yes | login
+... a draft                      | GET /reports/*/*.* draft              | yes | yes | yes | 404 | 404 | login
+# teleconferences
+List teleconferences            | GET /reports/teleconferences          | yes | yes | yes | yes | yes | login
+Form to ask for a TC            | GET /reports/teleconferences/new      | yes | yes | yes | yes | yes | login
+Ask for a TC                    | POST /reports/teleconferences/new     | yes | yes | yes | yes | yes | login
+Read a TC                       | GET /reports/teleconferences/*        | yes | yes | yes | yes | yes | login
+Read an unknown TC              | GET /reports/teleconferences/* unknown | 404 | 404 | 404 | 404 | 404 | login
+A TC for a calendar             | GET /reports/teleconferences/*.ics    | yes | yes | yes | yes | yes | login
+Set or move a TC                | POST /reports/teleconferences/*/set   | yes | yes | 403 | 403 | 403 | login
+Decline a TC                    | POST /reports/teleconferences/*/decline | yes | yes | 403 | 403 | 403 | login
+Cancel a TC                     | POST /reports/teleconferences/*/cancel | yes | yes | 403 | 403 | 403 | login
+Withdraw one's own request      | POST /reports/teleconferences/*/cancel own | yes | yes | yes | yes | yes | -
+Mark a TC as held               | POST /reports/teleconferences/*/held  | yes | yes | 403 | 403 | 403 | login
+Join a TC                       | POST /reports/teleconferences/*/join  | yes | yes | yes | yes | yes | login
+Leave a TC                      | POST /reports/teleconferences/*/leave | yes | yes | yes | yes | yes | login
+Add people to a TC              | POST /reports/teleconferences/*/people | yes | yes | 403 | 403 | 403 | login
+Add a point to its agenda       | POST /reports/teleconferences/*/points | yes | yes | 403 | 403 | 403 | login
+Take a point off                | POST /reports/teleconferences/*/points/*/remove | yes | yes | 403 | 403 | 403 | login
+Cancel the regular TCs          | POST /reports/teleconferences/series/cancel | yes | yes | 403 | 403 | 403 | login
+Take them up again              | POST /reports/teleconferences/series/resume | yes | yes | 403 | 403 | 403 | login
 List the forms of their questions | GET /reports/forms                  | yes | yes | yes | yes | yes | login
 Read a form                     | GET /reports/forms/*                  | yes | yes | yes | yes | yes | login
 Look at it as a reporter does   | GET /reports/forms/*/preview          | yes | yes | yes | yes | yes | login
@@ -195,6 +231,15 @@ Sign and submit it               | POST /reports/*/*/submit              | yes |
 Reopen it                        | POST /reports/*/*/reopen              | yes | yes | yes | 403 | 403 | login
 Reopen an accepted one           | POST /reports/*/*/reopen accepted     | yes | yes | 403 | 403 | 403 | login
 Accept it                        | POST /reports/*/*/accept              | yes | yes | 403 | 403 | 403 | login
+Comment on a draft               | POST /reports/*/*/comment             | yes | yes | yes | 404 | 404 | login
+Comment on a signed report       | POST /reports/*/*/comment signed      | yes | yes | yes | 403 | 403 | login
+Attach files to a draft          | POST /reports/*/*/attachments         | yes | yes | yes | 404 | 404 | login
+Attach files to a reopened one   | POST /reports/*/*/attachments reopened | yes | yes | yes | 403 | 403 | login
+Download a draft's file          | GET /reports/*/*/attachments/*        | yes | yes | yes | 404 | 404 | login
+Download a signed report's file  | GET /reports/*/*/attachments/* signed | yes | yes | yes | yes | yes | login
+Preview a signed report's file   | GET /reports/*/*/attachments/*/preview | yes | yes | yes | yes | yes | login
+Take a file off a draft          | POST /reports/*/*/attachments/*/remove | yes | yes | yes | 404 | 404 | login
+Take a file off a signed report  | POST /reports/*/*/attachments/*/remove signed | yes | yes | 403 | 403 | 403 | login
 # statistics
 Main figures                    | GET /statistics                       | yes | yes | yes | yes | yes | login
 Tickets per period              | GET /statistics/tickets               | yes | yes | yes | yes | yes | login
@@ -449,6 +494,9 @@ Report events                   | POST /api/v1/events                   | 403 | 
 Report alerts                   | POST /api/v1/events/alertmanager      | 403 | 403 | 403 | yes | 403 | 403 | 401
 Report alerts of another source | POST /api/v1/events/alertmanager/*    | 403 | 403 | 403 | yes | 403 | 403 | 401
 Bring in maintenance notices    | POST /api/v1/notices                  | 403 | 403 | yes | 403 | 403 | yes | 401
+How reports of quarters stand   | GET /api/v1/reports                   | yes | 403 | 403 | 403 | yes | 403 | 401
+Read a signed report            | GET /api/v1/reports/*                 | yes | 403 | 403 | 403 | yes | 403 | 401
+Read a report that is a draft   | GET /api/v1/reports/* draft           | 404 | 403 | 403 | 403 | 404 | 403 | 401
 Read the OpenAPI document       | GET /api/v1/openapi.json              | yes | yes | yes | yes | yes | yes | yes
 """,
 )

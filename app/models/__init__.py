@@ -27,6 +27,7 @@ from app.models.matching import (
     MatchingRule,
     StaleMatching,
 )
+from app.models.meeting_packs import MeetingPack, MeetingPackFile
 from app.models.notices import (
     MaintenanceNotice,
     NoticeCircuit,
@@ -75,6 +76,14 @@ from app.models.reports import (
 )
 from app.models.search import TicketWords
 from app.models.statistics import FactBlock
+from app.models.teleconferences import (
+    Teleconference,
+    TeleconferencePause,
+    TeleconferencePerson,
+    TeleconferencePoint,
+    TeleconferenceTicket,
+    TeleconferenceTime,
+)
 from app.models.tickets import (
     ExternalReference,
     ImportedTicket,
@@ -140,6 +149,8 @@ __all__ = [
     "MailStop",
     "MaintenanceNotice",
     "MatchingRule",
+    "MeetingPack",
+    "MeetingPackFile",
     "NameDecision",
     "NoticeCircuit",
     "NoticeFile",
@@ -175,6 +186,12 @@ __all__ = [
     "SiteSpelling",
     "SourceRun",
     "StaleMatching",
+    "Teleconference",
+    "TeleconferencePause",
+    "TeleconferencePerson",
+    "TeleconferencePoint",
+    "TeleconferenceTicket",
+    "TeleconferenceTime",
     "Ticket",
     "TicketLink",
     "TicketPartner",

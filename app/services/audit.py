@@ -25,7 +25,9 @@ from sqlalchemy import (
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.domain.access import Actor, require_admin
+from app.domain.meeting_packs import PACK
 from app.domain.reports import REPORT
+from app.domain.teleconferences import SERIES, TELECONFERENCE
 from app.models import (
     AccountSecret,
     ApiToken,
@@ -40,6 +42,7 @@ from app.models import (
     Mail,
     MailStop,
     MaintenanceNotice,
+    MeetingPack,
     NameDecision,
     Partner,
     PartnerAccount,
@@ -380,8 +383,11 @@ _NAMES: Final[Mapping[str, tuple[InstrumentedAttribute[int], InstrumentedAttribu
     "mail stop": (MailStop.id, MailStop.address_key),
     "event source": (EventSource.id, EventSource.name),
     "notice": (MaintenanceNotice.id, MaintenanceNotice.title),
+    PACK: (MeetingPack.id, MeetingPack.title),
 }
 """Key and name of the things of each kind; tickets and events are named by their numbers."""
+_NUMBERED: Final = {MATCHING_RULE: "version", TELECONFERENCE: "TC", SERIES: "pause"}
+"""Things that have no name but a number, behind this word."""
 _MANY: Final = frozenset({TICKET, EVENT})
 """Kinds that are shown only when they are asked for: there are so many."""
 
@@ -402,8 +408,8 @@ def names_of(session: Session, things: Iterable[tuple[str, int]]) -> Mapping[tup
                 .where(AccountSecret.id.in_(keys))
             )
             found |= {(kind, row.id): row.login for row in rows}
-        elif kind == MATCHING_RULE:
-            found |= {(kind, key): f"version {key}" for key in keys}
+        elif kind in _NUMBERED:
+            found |= {(kind, key): f"{_NUMBERED[kind]} {key}" for key in keys}
         elif kind == REPORT:
             reports = select(Report.id, Site.key, Report.quarter).join(Report.site)
             for row in session.execute(reports.where(Report.id.in_(keys))):
@@ -427,6 +433,9 @@ def things_named(
     if number.isascii() and number.isdigit() and len(number) < 10:
         found[TICKET, int(number)] = None
         found[EVENT, int(number)] = None
+    word, _, counted = name.rpartition(" ")
+    if counted.isascii() and counted.isdigit() and len(counted) < 10:
+        found |= {(kind, int(counted)): None for kind, said in _NUMBERED.items() if said == word}
     for kind, (key_of, name_of) in _NAMES.items():
         named = select(key_of).where(name_of == name)
         found |= {(kind, key): None for key in session.scalars(named)}

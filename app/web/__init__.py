@@ -46,12 +46,15 @@ from app.web import (
     mails,
     matching,
     matching_rules,
+    meeting_packs,
     notices,
     partners,
     people,
     profile,
+    report_attachments,
     report_documents,
     report_forms,
+    report_writing,  # noqa: F401  (its addresses are on the blueprint of the files)
     reports,
     reports_form,
     reports_form_autosave,  # noqa: F401  (its addresses are on the blueprint of the report)
@@ -62,6 +65,7 @@ from app.web import (
     sites,
     statistics,
     suggest,
+    teleconferences,
     ticket_edit,  # noqa: F401  (its pages are on the blueprint of tickets)
     ticket_imports,
     ticket_writing,  # noqa: F401  (likewise)
@@ -137,7 +141,10 @@ def register(flask_app: Flask) -> None:
         event_matching,
         statistics,
         availability,
+        meeting_packs,
+        teleconferences,
         reports_form,
+        report_attachments,
         report_documents,
         reports,
     ):
@@ -193,9 +200,12 @@ def _surroundings() -> dict[str, Any]:
         "what_if": "Statistics",
         "duty_rules": "Statistics",
         "duty": "Events",
+        "teleconferences": "Reports",
         "report_forms": "Reports",
         "report_form": "Reports",
+        "report_attachments": "Reports",
         "reports": "Reports",
+        "meeting_packs": "Reports",
         "topology": "Sites",
         "sites": "Sites",
         "links": "Links",

@@ -6,7 +6,7 @@ of somebody who is disabled.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -28,19 +28,21 @@ from app.database import writing
 from app.domain.errors import Invalid, NotFound
 from app.domain.tickets import Category
 from app.extensions import db
-from app.models import Site, User
+from app.models import Site, Teleconference, User
+from app.partners.invitations import PRODUCT, event_of
 from app.services import feeds as verbs
 from app.services.calendar import Planned, windows_of
 from app.services.registry import find_site
+from app.services.teleconference_lists import in_calendars
 from app.web.htmx import go_to
 from app.web.login import acting, public, writer
+from app.web.teleconferences import published
 from app.web.times import now
 
 blueprint = Blueprint("feeds", __name__, url_prefix="/calendar/feed")
 _LONGEST: Final = 100
 _BACK: Final = timedelta(days=62)
 """How long a window is still in the feed after it: programs drop what a feed no longer tells."""
-_PRODUCT: Final = "-//LHCOPN//portal//EN"
 
 
 @blueprint.get("")
@@ -74,12 +76,13 @@ def end() -> Response:
 @blueprint.get("/<secret>.ics")
 @public
 def download(secret: str) -> Response:
-    """The windows as iCalendar; with ``?site=`` only those that concern a site."""
+    """The windows and TCs as iCalendar; with ``?site=`` only the windows that concern a site."""
     rows = db.session()
     reader = verbs.reader_of_feed(rows, secret)
     site = _site(request.args.get("site", "").strip())
     found = windows_of(rows, reader, now() - _BACK, site)
-    content = _calendar(found.windows, site)
+    teleconferences = () if site is not None else in_calendars(rows, now() - _BACK)
+    content = _calendar(found.windows, site, teleconferences)
     if verbs.is_use_due(rows, reader, now()):
         with writing(rows):
             verbs.note_use(rows, reader, now())
@@ -117,9 +120,11 @@ def _settings() -> Settings:
     return settings
 
 
-def _calendar(windows: Sequence[Planned], site: Site | None) -> bytes:
+def _calendar(
+    windows: Sequence[Planned], site: Site | None, teleconferences: Iterable[Teleconference]
+) -> bytes:
     calendar = Calendar()
-    calendar.add("prodid", _PRODUCT)
+    calendar.add("prodid", PRODUCT)
     calendar.add("version", "2.0")
     calendar.add("x-wr-calname", f"LHCOPN work, {site.key}" if site is not None else "LHCOPN work")
     calendar.add("refresh-interval", timedelta(hours=1), parameters={"value": "DURATION"})
@@ -127,6 +132,8 @@ def _calendar(windows: Sequence[Planned], site: Site | None) -> bytes:
     host = urlsplit(_settings().public_url).hostname or "localhost"
     for window in windows:
         calendar.add_component(_event(window, host))
+    for one in teleconferences:
+        calendar.add_component(event_of(published(one)))
     content: bytes = calendar.to_ical()
     return content
 

@@ -30,6 +30,7 @@ from app.domain.duty import R2009
 from app.domain.event_file_reading import Reading
 from app.domain.events import EventMessage
 from app.domain.letters import Happened, Letter, stop_token
+from app.domain.meeting_packs import PackFile
 from app.domain.quarters import Quarter
 from app.domain.relations import RelationRole
 from app.domain.ticket_content import NewTicket
@@ -48,6 +49,7 @@ from app.models import (
     MailLetter,
     Proposal,
     Report,
+    Teleconference,
 )
 from app.partners.maintnote import read
 from app.services import report_form_drafts, second_factor
@@ -64,6 +66,7 @@ from app.services.lhc_calendar import add_period
 from app.services.links import create_link
 from app.services.mail_choices import stop_mails
 from app.services.matching_by_hand import link_by_hand
+from app.services.meeting_packs import keep_pack, order_pack
 from app.services.name_decisions import make_alias
 from app.services.notice_decisions import dismiss
 from app.services.notices import take_in
@@ -77,11 +80,20 @@ from app.services.partners import (
 from app.services.people import actor_of_user, create_user, disable_user, find_user, start_login
 from app.services.registry import find_site, require_links
 from app.services.relations import relate_tickets
+from app.services.report_attachments import attach_to_report
 from app.services.report_numbers import numbers_of
-from app.services.reports import accept_report, find_report, save_fields, submit_report
+from app.services.reports import (
+    accept_report,
+    find_report,
+    reopen_report,
+    save_fields,
+    submit_report,
+)
 from app.services.reset_links import make_reset_link
 from app.services.saved_filters import delete_filter, save_filter
 from app.services.sites import create_site
+from app.services.teleconference_series import cancel_series, pause_of_now, resume_series
+from app.services.teleconferences import Asked, Setting, add_point, ask, join, leave, set_time
 from app.services.tickets import note_difference, open_ticket
 from app.services.timed_work import know_timed_work
 from app.services.tokens import (
@@ -97,6 +109,7 @@ from tests import cric_sample
 from tests.cast import NOON, PASSWORD, SYSTEM, Cast, enter, writer
 from tests.harness.databases import open_engine
 from tests.harness.server import TEST_SECRET, test_settings
+from tests.mails import SECRETARY
 from tests.permissions import PORTAL, Row
 from tests.web.test_login import log_in
 from tests.web.visitor import PageReader, Visitor
@@ -135,6 +148,70 @@ _QUESTION: Final = {
 _OF_DRAFT: Final = "/reports/forms/{report_draft}"
 _TYPED: Final = {"answer.issues": "Typed", "seen.answer.issues": "1"}
 SENT: Final[Mapping[str, Sent]] = {
+    "POST /reports/packs": (
+        "/reports/packs",
+        {"title": "Pack", "first": "2012-Q1", "last": "2012-Q2", "place_matching": "1"},
+    ),
+    "GET /reports/packs/* unknown": ("/reports/packs/999999", {}),
+    "GET /reports/packs/*.*": ("/reports/packs/{pack}.pdf", {}),
+    "GET /reports/quarters/*": ("/reports/quarters/2013-Q1", {}),
+    "GET /reports/quarters/*/print": ("/reports/quarters/2013-Q1/print", {}),
+    "GET /reports/quarters/*/twiki": ("/reports/quarters/2013-Q1/twiki", {}),
+    "GET /reports/quarters/*.*": ("/reports/quarters/2013-Q1.csv", {}),
+    "GET /reports/*/*/print": ("/reports/{site}/{signed}/print", {}),
+    "GET /reports/*/*/print draft": ("/reports/{site}/{draft}/print", {}),
+    "GET /reports/*/*/twiki": ("/reports/{site}/{signed}/twiki", {}),
+    "GET /reports/*/*/twiki draft": ("/reports/{site}/{draft}/twiki", {}),
+    "GET /reports/*/*.*": ("/reports/{site}/{signed}.csv", {}),
+    "GET /reports/*/*.* draft": ("/reports/{site}/{draft}.csv", {}),
+    "GET /reports/teleconferences/* unknown": ("/reports/teleconferences/999999", {}),
+    "GET /reports/teleconferences/*.ics": ("/reports/teleconferences/{tc_set}.ics", {}),
+    "POST /reports/teleconferences/new": (
+        "/reports/teleconferences/new",
+        {"reason": "x", "quarter": "2013-Q1", "time_1": "{soon}"},
+    ),
+    "POST /reports/teleconferences/*/set": (
+        "/reports/teleconferences/{tc}/set",
+        {"version": "1", "start": "{soon}", "length": "60", "place": "R1"},
+    ),
+    "POST /reports/teleconferences/*/decline": (
+        "/reports/teleconferences/{tc}/decline",
+        {"reason": "x"},
+    ),
+    "POST /reports/teleconferences/*/cancel": (
+        "/reports/teleconferences/{tc_set}/cancel",
+        {"reason": "x"},
+    ),
+    "POST /reports/teleconferences/*/cancel own": (
+        "/reports/teleconferences/{own_tc}/cancel",
+        {"reason": "x"},
+    ),
+    "POST /reports/teleconferences/*/held": (
+        "/reports/teleconferences/{tc_over}/held",
+        {"minutes": "x"},
+    ),
+    "POST /reports/teleconferences/*/join": ("/reports/teleconferences/{tc_left}/join", {}),
+    "POST /reports/teleconferences/*/leave": ("/reports/teleconferences/{tc_joined}/leave", {}),
+    "POST /reports/teleconferences/*/people": (
+        "/reports/teleconferences/{tc}/people",
+        {"people": "{stranger}"},
+    ),
+    "POST /reports/teleconferences/*/points": (
+        "/reports/teleconferences/{tc}/points",
+        {"text": "x"},
+    ),
+    "POST /reports/teleconferences/*/points/*/remove": (
+        "/reports/teleconferences/{tc}/points/{tc_point}/remove",
+        {},
+    ),
+    "POST /reports/teleconferences/series/cancel": (
+        "/reports/teleconferences/series/cancel",
+        {"series_reason": "{series_goes_on}"},
+    ),
+    "POST /reports/teleconferences/series/resume": (
+        "/reports/teleconferences/series/resume",
+        {"series_reason": "{series_cancelled}"},
+    ),
     "GET /reports/forms/* draft": (_OF_DRAFT, {}),
     "GET /reports/forms/* unknown": ("/reports/forms/999999", {}),
     "GET /reports/forms/*/questions/new": (f"{_OF_DRAFT}/questions/new", {}),
@@ -181,6 +258,27 @@ SENT: Final[Mapping[str, Sent]] = {
         {"reason": "x"},
     ),
     "POST /reports/*/*/accept": ("/reports/{site}/{signed}/accept", {"version": "2"}),
+    "POST /reports/*/*/comment": ("/reports/{site}/{draft}/comment", {"text": "x"}),
+    "POST /reports/*/*/comment signed": ("/reports/{site}/{signed}/comment", {"text": "x"}),
+    "POST /reports/*/*/attachments": ("/reports/{site}/{draft}/attachments", {"file": "text"}),
+    "POST /reports/*/*/attachments reopened": (
+        "/reports/{site}/{reopened}/attachments",
+        {"file": "text"},
+    ),
+    "GET /reports/*/*/attachments/*": ("/reports/{site}/{draft_file}/attachments/1", {}),
+    "GET /reports/*/*/attachments/* signed": ("/reports/{site}/{signed_file}/attachments/1", {}),
+    "GET /reports/*/*/attachments/*/preview": (
+        "/reports/{site}/{signed_file}/attachments/1/preview",
+        {},
+    ),
+    "POST /reports/*/*/attachments/*/remove": (
+        "/reports/{site}/{draft_file}/attachments/1/remove",
+        {},
+    ),
+    "POST /reports/*/*/attachments/*/remove signed": (
+        "/reports/{site}/{signed_file}/attachments/1/remove",
+        {},
+    ),
     "GET /notices/* unknown": ("/notices/999999", {}),
     "POST /notices": ("/notices", {"file": "{notice_file}"}),
     "POST /notices/confirm": (
@@ -454,6 +552,8 @@ NAMED: Final = {
     "/mails/*": "{mail}",
     "/reports/forms/*": "1",
     "/notices/*": "{notice}",
+    "/reports/packs/*": "{pack}",
+    "/reports/teleconferences/*": "{tc}",
     "/partners/accounts/*": "{account}",
     "/admin/people/*": "{someone}",
     "/admin/cric/*": "{proposal}",
@@ -626,6 +726,14 @@ class Things(dict[str, str]):
         self.world.session.get_one(EventImport, number).state = "done"
         made = EventsOfImport(import_id=number, first_id=event, last_id=event)
         self.world.session.add(made)
+        return number
+
+    def make_pack(self) -> int:
+        """A meeting pack that is made."""
+        session, by = self.world.session, writer(self.world.cast.operator)
+        given: dict[str, Any] = {"title": "Pack", "first": "2012-Q1", "last": "2012-Q2"}
+        number = order_pack(session, by, slides=["matching"], **given).id
+        keep_pack(session, by, number, {PackFile.PDF: b"%PDF-"}, pages=1, computed_at=None)
         return number
 
     def make_event_source(self) -> str:
@@ -863,6 +971,24 @@ class Things(dict[str, str]):
         submit_report(session, by, report.site, quarter, numbers, report.version)
         return report.quarter
 
+    def make_draft_file(self) -> str:
+        """The quarter of such a report with a file."""
+        report, session = self._report(self["draft"]), self.world.session
+        quarter = Quarter.parse(report.quarter)
+        attach_to_report(session, self._of_site, report.site, quarter, "a.txt", b"text")
+        return report.quarter
+
+    def make_signed_file(self) -> str:
+        """The quarter of a submitted report with a file."""
+        assert self["draft_file"] == self["signed"]
+        return self["signed"]
+
+    def make_reopened(self) -> str:
+        """The quarter of a report that was reopened."""
+        report = self._report(self["signed"])
+        reopen_report(self.world.session, self._of_site, report, "x")
+        return report.quarter
+
     def make_accepted(self) -> str:
         """The quarter of such a report that the chair accepted."""
         report = self._report(self["signed"])
@@ -981,6 +1107,77 @@ class Things(dict[str, str]):
     def make_anothers(self) -> int:
         """A token of another person."""
         return self._token_of(self.world.cast.pic).id
+
+    def make_soon(self) -> str:
+        """A time that lies ahead, as one types it."""
+        return f"{datetime.now(UTC) + timedelta(days=9):%Y-%m-%d %H:%M}"
+
+    def make_somebody(self) -> str:
+        """A person of whom nobody knows anything."""
+        return self._another("reader").account
+
+    def make_stranger(self) -> str:
+        """A person whom no TC concerns."""
+        name = f"stranger-{self.world.count}"
+        return create_user(self.world.session, SYSTEM, name, "reader", PASSWORD).name
+
+    def _ask_for_tc(self, by: Actor) -> int:
+        now = datetime.now(UTC)
+        asked = Asked("x", [now + timedelta(days=8)], "2013-Q1")
+        return ask(self.world.session, writer(by, now), asked).id
+
+    def make_tc(self) -> int:
+        """A TC for which somebody asked."""
+        return self._ask_for_tc(actor_of_user(find_user(self.world.session, self["somebody"])))
+
+    def make_own_tc(self) -> int:
+        """A TC for which the person asked."""
+        return self._ask_for_tc(self._actor)
+
+    def make_tc_set(self) -> int:
+        """That TC, set."""
+        now, number = datetime.now(UTC), int(self["tc"])
+        wanted = Setting(now + timedelta(days=8), 60, "R1")
+        by = writer(self.world.cast.operator, now)
+        set_time(self.world.session, by, number, wanted, SECRETARY, 1)
+        return number
+
+    def make_tc_over(self) -> int:
+        """That TC, when it is over."""
+        row = self.world.session.get_one(Teleconference, int(self["tc_set"]))
+        row.starts_at = datetime.now(UTC) - timedelta(days=1)
+        return row.id
+
+    def make_tc_joined(self) -> int:
+        """That TC, which the person has joined."""
+        number = int(self["tc_set"])
+        if self.person:
+            join(self.world.session, writer(self._actor, datetime.now(UTC)), number, SECRETARY)
+        return number
+
+    def make_tc_left(self) -> int:
+        """That TC, which the person has left."""
+        number = int(self["tc_joined"])
+        if self.person:
+            leave(self.world.session, writer(self._actor, datetime.now(UTC)), number, SECRETARY)
+        return number
+
+    def make_tc_point(self) -> int:
+        """A point on its agenda."""
+        by, number = writer(self.world.cast.operator), int(self["tc"])
+        return add_point(self.world.session, by, number, "x").id
+
+    def make_series_cancelled(self) -> str:
+        """A reason, while the series is cancelled."""
+        if pause_of_now(self.world.session) is None:
+            cancel_series(self.world.session, writer(self.world.cast.operator), "x")
+        return "x"
+
+    def make_series_goes_on(self) -> str:
+        """A reason, while it is not."""
+        if pause_of_now(self.world.session) is not None:
+            resume_series(self.world.session, writer(self.world.cast.operator), "x")
+        return "x"
 
     def make_cric_file(self) -> str:
         """What CRIC says."""
