@@ -165,6 +165,12 @@ Take a ticket off an event      | POST /events/*/unlink                 | yes | 
 Take such a decision back       | POST /events/*/undo                   | yes | yes | yes | 403 | 403 | login
 # reports
 Reports by site and quarter      | GET /reports                          | yes | yes | yes | yes | yes | login
+List meeting packs              | GET /reports/packs                    | yes | yes | yes | yes | yes | login
+Order a meeting pack            | POST /reports/packs                   | yes | yes | 403 | 403 | 403 | login
+Look at a meeting pack          | GET /reports/packs/*                  | yes | yes | yes | yes | yes | login
+Look at an unknown one          | GET /reports/packs/* unknown          | 404 | 404 | 404 | 404 | 404 | login
+Fetch a meeting pack            | GET /reports/packs/*.*                | yes | yes | yes | yes | yes | login
+Delete a meeting pack           | POST /reports/packs/*/delete          | yes | yes | 403 | 403 | 403 | login
 The quarter that ended last      | GET /reports/quarters                 | yes | yes | yes | yes | yes | login
 A quarter's reports              | GET /reports/quarters/*               | yes | yes | yes | yes | yes | login
 The same to print                | GET /reports/quarters/*/print         | yes | yes | yes | yes | yes | login
@@ -488,6 +494,9 @@ Report events                   | POST /api/v1/events                   | 403 | 
 Report alerts                   | POST /api/v1/events/alertmanager      | 403 | 403 | 403 | yes | 403 | 403 | 401
 Report alerts of another source | POST /api/v1/events/alertmanager/*    | 403 | 403 | 403 | yes | 403 | 403 | 401
 Bring in maintenance notices    | POST /api/v1/notices                  | 403 | 403 | yes | 403 | 403 | yes | 401
+How reports of quarters stand   | GET /api/v1/reports                   | yes | 403 | 403 | 403 | yes | 403 | 401
+Read a signed report            | GET /api/v1/reports/*                 | yes | 403 | 403 | 403 | yes | 403 | 401
+Read a report that is a draft   | GET /api/v1/reports/* draft           | 404 | 403 | 403 | 403 | 404 | 403 | 401
 Read the OpenAPI document       | GET /api/v1/openapi.json              | yes | yes | yes | yes | yes | yes | yes
 """,
 )

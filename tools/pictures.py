@@ -37,6 +37,7 @@ from tests.harness import browser as chromium
 from tests.harness import postgres, run
 from tests.harness.databases import fresh_database
 from tests.harness.server import LiveServer, live, test_settings
+from tests.laid_reports import lay_half, lay_two_versions
 from tests.mails import lay_mails
 from tests.soap_service.wire import CREATED, Wire, in_order
 from tests.worker.laid import lay_background_work
@@ -422,6 +423,60 @@ def _cric(page: Page, shown: Shown) -> None:
     page.locator("#notices .notice").wait_for()
 
 
+def _report(page: Page, shown: Shown) -> None:
+    page.goto(f"{shown.server.url}/reports/DE-KIT/2013-Q1")
+
+
+def _report_half(page: Page, shown: Shown) -> None:
+    with shown.server.session() as session:
+        lay_half(session, "ES-PIC", "2013-Q1")
+    page.goto(f"{shown.server.url}/reports/ES-PIC/2013-Q1")
+    field = page.locator("#f-answer-issues")
+    # as if somebody else had saved since the page was loaded
+    field.locator("[name^='seen.']").evaluate("seen => { seen.value = '0' }")
+    field.locator("textarea").fill("The first link flaps in the night.")
+    page.get_by_label("Remarks").fill("More comes when the provider has answered.")
+    page.keyboard.press("Tab")
+    field.locator(".report-conflict").wait_for()
+    page.locator("#f-answer-remarks .saved").wait_for()
+    _to_middle(page, "#f-answer-issues")
+
+
+def _report_signed(page: Page, shown: Shown) -> None:
+    with shown.server.session() as session:
+        lay_two_versions(session, "UK-T1-RAL", "2012-Q4")
+    page.goto(f"{shown.server.url}/reports/UK-T1-RAL/2012-Q4")
+
+
+def _report_difference(page: Page, shown: Shown) -> None:
+    _report_signed(page, shown)
+    page.goto(f"{shown.server.url}/reports/UK-T1-RAL/2012-Q4/difference")
+
+
+def _report_draft(page: Page, shown: Shown) -> None:
+    """A draft of the questions, with one that is new; made once."""
+    _as_admin(page, shown)
+    page.goto(f"{shown.server.url}/reports/forms/2")
+    if page.get_by_role("heading", name="Form 2").count() == 0:
+        page.goto(f"{shown.server.url}/reports/forms")
+        page.get_by_role("button", name="Make a draft").click()
+        page.get_by_role("link", name="Add a question").click()
+        page.get_by_label("Question").fill("Power cuts that hit the site's router")
+        page.locator("#kind").select_option("choice")
+        page.locator("#choices").fill("None\nOne\nSeveral")
+        page.locator("#group").fill("Checks")
+        page.get_by_role("button", name="Add to the form").click()
+        page.get_by_role("link", name="Differences").wait_for()
+
+
+def _of_draft(path: str) -> Callable[[Page, Shown], None]:
+    def show(page: Page, shown: Shown) -> None:
+        _report_draft(page, shown)
+        page.goto(f"{shown.server.url}/reports/forms{path}")
+
+    return show
+
+
 def _login(page: Page, shown: Shown) -> None:
     page.context.clear_cookies()
     page.goto(f"{shown.server.url}/login")
@@ -495,9 +550,17 @@ PAGES: dict[str, Callable[[Page, Shown], None]] = {
     "events-undocumented": _events_undocumented,
     "event": _event,
     "import-events": _import_events,
+    "report-forms": _of_draft(""),
+    "report-form-draft": _report_draft,
+    "report-form-preview": _of_draft("/2/preview"),
+    "report-form-differences": _of_draft("/2/differences"),
     "notices": _at("/notices"),
     "notice": _at("/notices/2"),
     "notice-to-read": _at("/notices/4"),
+    "report": _report,
+    "report-half": _report_half,
+    "report-signed": _report_signed,
+    "report-difference": _report_difference,
     "list-filtered": _filtered,
     "list-searched": _searched,
     "search-suggested": _suggested,

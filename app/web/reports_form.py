@@ -161,14 +161,16 @@ def _asked_to_sign(place: Place, status: int = 200) -> Response:
     if reason is not None:
         return report_page(place, Typed(errors={"submit": reason}), 409)
     numbers = place.numbers()
-    still_open = verbs.open_questions(place.report, place.form, numbers)
+    fields, report = form_fields(place, numbers), place.report
+    still_open = verbs.open_questions(report, place.form, numbers)
     if still_open:
+        order = {one.name: at for at, one in enumerate(fields)}
+        still_open = sorted(still_open, key=lambda one: order.get(one.name, len(order)))
         return report_page(place, Typed(still_open=still_open), 422)
-    report = place.report
     page = render_template(
         "reports/report_sign.html",
         place=place,
-        fields=form_fields(place, numbers),
+        fields=fields,
         version=0 if report is None else report.version,
         number=1 if report is None else len(report.versions) + 1,
     )

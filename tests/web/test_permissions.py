@@ -30,6 +30,7 @@ from app.domain.duty import R2009
 from app.domain.event_file_reading import Reading
 from app.domain.events import EventMessage
 from app.domain.letters import Happened, Letter, stop_token
+from app.domain.meeting_packs import PackFile
 from app.domain.quarters import Quarter
 from app.domain.relations import RelationRole
 from app.domain.ticket_content import NewTicket
@@ -65,6 +66,7 @@ from app.services.lhc_calendar import add_period
 from app.services.links import create_link
 from app.services.mail_choices import stop_mails
 from app.services.matching_by_hand import link_by_hand
+from app.services.meeting_packs import keep_pack, order_pack
 from app.services.name_decisions import make_alias
 from app.services.notice_decisions import dismiss
 from app.services.notices import take_in
@@ -146,6 +148,12 @@ _QUESTION: Final = {
 _OF_DRAFT: Final = "/reports/forms/{report_draft}"
 _TYPED: Final = {"answer.issues": "Typed", "seen.answer.issues": "1"}
 SENT: Final[Mapping[str, Sent]] = {
+    "POST /reports/packs": (
+        "/reports/packs",
+        {"title": "Pack", "first": "2012-Q1", "last": "2012-Q2", "place_matching": "1"},
+    ),
+    "GET /reports/packs/* unknown": ("/reports/packs/999999", {}),
+    "GET /reports/packs/*.*": ("/reports/packs/{pack}.pdf", {}),
     "GET /reports/quarters/*": ("/reports/quarters/2013-Q1", {}),
     "GET /reports/quarters/*/print": ("/reports/quarters/2013-Q1/print", {}),
     "GET /reports/quarters/*/twiki": ("/reports/quarters/2013-Q1/twiki", {}),
@@ -544,6 +552,7 @@ NAMED: Final = {
     "/mails/*": "{mail}",
     "/reports/forms/*": "1",
     "/notices/*": "{notice}",
+    "/reports/packs/*": "{pack}",
     "/reports/teleconferences/*": "{tc}",
     "/partners/accounts/*": "{account}",
     "/admin/people/*": "{someone}",
@@ -717,6 +726,14 @@ class Things(dict[str, str]):
         self.world.session.get_one(EventImport, number).state = "done"
         made = EventsOfImport(import_id=number, first_id=event, last_id=event)
         self.world.session.add(made)
+        return number
+
+    def make_pack(self) -> int:
+        """A meeting pack that is made."""
+        session, by = self.world.session, writer(self.world.cast.operator)
+        given: dict[str, Any] = {"title": "Pack", "first": "2012-Q1", "last": "2012-Q2"}
+        number = order_pack(session, by, slides=["matching"], **given).id
+        keep_pack(session, by, number, {PackFile.PDF: b"%PDF-"}, pages=1, computed_at=None)
         return number
 
     def make_event_source(self) -> str:
