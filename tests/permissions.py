@@ -165,6 +165,23 @@ Take a ticket off an event      | POST /events/*/unlink                 | yes | 
 Take such a decision back       | POST /events/*/undo                   | yes | yes | yes | 403 | 403 | login
 # reports
 Reports by site and quarter      | GET /reports                          | yes | yes | yes | yes | yes | login
+List meeting packs              | GET /reports/packs                    | yes | yes | yes | yes | yes | login
+Order a meeting pack            | POST /reports/packs                   | yes | yes | 403 | 403 | 403 | login
+Look at a meeting pack          | GET /reports/packs/*                  | yes | yes | yes | yes | yes | login
+Look at an unknown one          | GET /reports/packs/* unknown          | 404 | 404 | 404 | 404 | 404 | login
+Fetch a meeting pack            | GET /reports/packs/*.*                | yes | yes | yes | yes | yes | login
+Delete a meeting pack           | POST /reports/packs/*/delete          | yes | yes | 403 | 403 | 403 | login
+The quarter that ended last      | GET /reports/quarters                 | yes | yes | yes | yes | yes | login
+A quarter's reports              | GET /reports/quarters/*               | yes | yes | yes | yes | yes | login
+The same to print                | GET /reports/quarters/*/print         | yes | yes | yes | yes | yes | login
+... as TWiki markup              | GET /reports/quarters/*/twiki         | yes | yes | yes | yes | yes | login
+... as a file                    | GET /reports/quarters/*.*             | yes | yes | yes | yes | yes | login
+Print a signed report            | GET /reports/*/*/print                | yes | yes | yes | yes | yes | login
+... a draft                      | GET /reports/*/*/print draft          | yes | yes | yes | 404 | 404 | login
+A signed report as TWiki markup  | GET /reports/*/*/twiki                | yes | yes | yes | yes | yes | login
+... a draft                      | GET /reports/*/*/twiki draft          | yes | yes | yes | 404 | 404 | login
+A signed report as a file        | GET /reports/*/*.*                    | yes | yes | yes | yes | yes | login
+... a draft                      | GET /reports/*/*.* draft              | yes | yes | yes | 404 | 404 | login
 # teleconferences
 List teleconferences            | GET /reports/teleconferences          | yes | yes | yes | yes | yes | login
 Form to ask for a TC            | GET /reports/teleconferences/new      | yes | yes | yes | yes | yes | login
@@ -215,6 +232,15 @@ Sign and submit it               | POST /reports/*/*/submit              | yes |
 Reopen it                        | POST /reports/*/*/reopen              | yes | yes | yes | 403 | 403 | login
 Reopen an accepted one           | POST /reports/*/*/reopen accepted     | yes | yes | 403 | 403 | 403 | login
 Accept it                        | POST /reports/*/*/accept              | yes | yes | 403 | 403 | 403 | login
+Comment on a draft               | POST /reports/*/*/comment             | yes | yes | yes | 404 | 404 | login
+Comment on a signed report       | POST /reports/*/*/comment signed      | yes | yes | yes | 403 | 403 | login
+Attach files to a draft          | POST /reports/*/*/attachments         | yes | yes | yes | 404 | 404 | login
+Attach files to a reopened one   | POST /reports/*/*/attachments reopened | yes | yes | yes | 403 | 403 | login
+Download a draft's file          | GET /reports/*/*/attachments/*        | yes | yes | yes | 404 | 404 | login
+Download a signed report's file  | GET /reports/*/*/attachments/* signed | yes | yes | yes | yes | yes | login
+Preview a signed report's file   | GET /reports/*/*/attachments/*/preview | yes | yes | yes | yes | yes | login
+Take a file off a draft          | POST /reports/*/*/attachments/*/remove | yes | yes | yes | 404 | 404 | login
+Take a file off a signed report  | POST /reports/*/*/attachments/*/remove signed | yes | yes | 403 | 403 | 403 | login
 # statistics
 Main figures                    | GET /statistics                       | yes | yes | yes | yes | yes | login
 Tickets per period              | GET /statistics/tickets               | yes | yes | yes | yes | yes | login

@@ -37,6 +37,7 @@ from tests.harness import browser as chromium
 from tests.harness import postgres, run
 from tests.harness.databases import fresh_database
 from tests.harness.server import LiveServer, live, test_settings
+from tests.laid_reports import lay_half, lay_two_versions
 from tests.mails import lay_mails
 from tests.soap_service.wire import CREATED, Wire, in_order
 from tests.worker.laid import lay_background_work
@@ -422,6 +423,36 @@ def _cric(page: Page, shown: Shown) -> None:
     page.locator("#notices .notice").wait_for()
 
 
+def _report(page: Page, shown: Shown) -> None:
+    page.goto(f"{shown.server.url}/reports/DE-KIT/2013-Q1")
+
+
+def _report_half(page: Page, shown: Shown) -> None:
+    with shown.server.session() as session:
+        lay_half(session, "ES-PIC", "2013-Q1")
+    page.goto(f"{shown.server.url}/reports/ES-PIC/2013-Q1")
+    field = page.locator("#f-answer-issues")
+    # as if somebody else had saved since the page was loaded
+    field.locator("[name^='seen.']").evaluate("seen => { seen.value = '0' }")
+    field.locator("textarea").fill("The first link flaps in the night.")
+    page.get_by_label("Remarks").fill("More comes when the provider has answered.")
+    page.keyboard.press("Tab")
+    field.locator(".report-conflict").wait_for()
+    page.locator("#f-answer-remarks .saved").wait_for()
+    _to_middle(page, "#f-answer-issues")
+
+
+def _report_signed(page: Page, shown: Shown) -> None:
+    with shown.server.session() as session:
+        lay_two_versions(session, "UK-T1-RAL", "2012-Q4")
+    page.goto(f"{shown.server.url}/reports/UK-T1-RAL/2012-Q4")
+
+
+def _report_difference(page: Page, shown: Shown) -> None:
+    _report_signed(page, shown)
+    page.goto(f"{shown.server.url}/reports/UK-T1-RAL/2012-Q4/difference")
+
+
 def _login(page: Page, shown: Shown) -> None:
     page.context.clear_cookies()
     page.goto(f"{shown.server.url}/login")
@@ -498,6 +529,10 @@ PAGES: dict[str, Callable[[Page, Shown], None]] = {
     "notices": _at("/notices"),
     "notice": _at("/notices/2"),
     "notice-to-read": _at("/notices/4"),
+    "report": _report,
+    "report-half": _report_half,
+    "report-signed": _report_signed,
+    "report-difference": _report_difference,
     "list-filtered": _filtered,
     "list-searched": _searched,
     "search-suggested": _suggested,

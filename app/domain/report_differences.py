@@ -17,7 +17,7 @@ from app.domain.report_numbers import ReportNumbers, UndocumentedEvent
 
 MOST_WORDS: Final = 2_000
 """Words of a text up to which single words are compared: the time grows with their square."""
-_WORDS: Final = re.compile(r"\s+|[^\s]+")
+_WORDS: Final = re.compile(r"\s+|\w+|[^\w\s]")
 
 
 class Part(StrEnum):

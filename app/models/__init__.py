@@ -27,6 +27,7 @@ from app.models.matching import (
     MatchingRule,
     StaleMatching,
 )
+from app.models.meeting_packs import MeetingPack, MeetingPackFile
 from app.models.notices import (
     MaintenanceNotice,
     NoticeCircuit,
@@ -148,6 +149,8 @@ __all__ = [
     "MailStop",
     "MaintenanceNotice",
     "MatchingRule",
+    "MeetingPack",
+    "MeetingPackFile",
     "NameDecision",
     "NoticeCircuit",
     "NoticeFile",

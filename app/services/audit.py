@@ -25,6 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.domain.access import Actor, require_admin
+from app.domain.meeting_packs import PACK
 from app.domain.reports import REPORT
 from app.domain.teleconferences import SERIES, TELECONFERENCE
 from app.models import (
@@ -41,6 +42,7 @@ from app.models import (
     Mail,
     MailStop,
     MaintenanceNotice,
+    MeetingPack,
     NameDecision,
     Partner,
     PartnerAccount,
@@ -381,6 +383,7 @@ _NAMES: Final[Mapping[str, tuple[InstrumentedAttribute[int], InstrumentedAttribu
     "mail stop": (MailStop.id, MailStop.address_key),
     "event source": (EventSource.id, EventSource.name),
     "notice": (MaintenanceNotice.id, MaintenanceNotice.title),
+    PACK: (MeetingPack.id, MeetingPack.title),
 }
 """Key and name of the things of each kind; tickets and events are named by their numbers."""
 _NUMBERED: Final = {MATCHING_RULE: "version", TELECONFERENCE: "TC", SERIES: "pause"}

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from flask import Response, request
-from werkzeug.datastructures import FileStorage
 
 from app.database import writing
 from app.domain import access
@@ -26,8 +25,8 @@ def attach(number: int) -> Response:
     rows, by = db.session(), writer()
     ticket = verbs.find_ticket(rows, by.actor, number)
     access.require_write(by.actor, facts_of(ticket))
-    files = [(file.filename or "", file.read()) for file in _chosen()]
-    problems = list(_problems(files))
+    files = chosen_files()
+    problems = list(problems_of(files))
     if problems:
         return ticket_page(number, upload_problems=problems, status=422)
     with writing(rows):
@@ -36,12 +35,15 @@ def attach(number: int) -> Response:
     return after_writing(number, verbs.find_ticket(rows, by.actor, number).version)
 
 
-def _chosen() -> list[FileStorage]:
-    """The files of the form; a browser sends one without a name where none was chosen."""
-    return [file for file in request.files.getlist("file") if file.filename]
+def chosen_files() -> list[tuple[str, bytes]]:
+    """Names and contents of the files of the form; a browser sends one without a name where none
+    was chosen."""
+    sent = request.files.getlist("file")
+    return [(file.filename, file.read()) for file in sent if file.filename]
 
 
-def _problems(files: list[tuple[str, bytes]]) -> Iterator[Problem]:
+def problems_of(files: Sequence[tuple[str, bytes]]) -> Iterator[Problem]:
+    """Why these files are not taken."""
     if not files:
         yield Problem("", "Choose at least one file")
     for name, content in files:

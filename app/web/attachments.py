@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from datetime import datetime
+from typing import Any, Final, Protocol
 from urllib.parse import quote
 
-from flask import Blueprint, Response, render_template
+from flask import Blueprint, Response, render_template, url_for
 
 from app.domain.access import Actor
 from app.domain.attachments import (
@@ -28,7 +29,7 @@ from app.domain.attachments import (
     public_id,
 )
 from app.extensions import db
-from app.models import Attachment, Ticket
+from app.models import Ticket
 from app.services.attachments import attachments_of, content_of, find_attachment, may_remove
 from app.web.limits import FILES_LIMIT
 from app.web.login import acting
@@ -45,14 +46,63 @@ _POLICY: Final = "default-src 'none'; sandbox; frame-ancestors 'none'"
 
 @dataclass(frozen=True)
 class Row:
-    """One attachment as the list shows it."""
+    """One file as a list shows it: that of a ticket, or of a report."""
 
-    attachment: Attachment
     key: str
+    name: str
+    author: str
+    created_at: datetime
     size: str
     thumb: bool
     previewed: bool
     removable: bool
+    address: str
+    preview: str
+    removal: str
+    """The address that takes it off."""
+
+
+class File(Protocol):
+    """What is known of a file, wherever it was attached."""
+
+    @property
+    def name(self) -> str:
+        """As it was cleaned."""
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+
+    @property
+    def media_type(self) -> str:
+        """Told from its content."""
+
+    @property
+    def author(self) -> str:
+        """Who added it."""
+
+    @property
+    def created_at(self) -> datetime:
+        """When, UTC."""
+
+
+def row_of(
+    file: File, key: str, address: str, preview: str, removal: str, *, removable: bool
+) -> Row:
+    """A file as it is listed, with its addresses."""
+    return Row(
+        key=key,
+        name=file.name,
+        author=file.author,
+        created_at=file.created_at,
+        size=size_in_words(file.size),
+        thumb=is_picture(file.media_type) and file.size <= THUMB_LIMIT,
+        previewed=is_previewed(file.media_type),
+        removable=removable,
+        address=address,
+        preview=preview,
+        removal=removal,
+    )
 
 
 @dataclass(frozen=True)
@@ -67,21 +117,20 @@ def attachment_section(
     actor: Actor, ticket: Ticket, problems: Sequence[Problem] = ()
 ) -> Mapping[str, Any]:
     """What the list of a ticket's attachments and the form below it show."""
-    found = attachments_of(db.session(), actor, ticket.number)
-    rows = [
-        Row(
-            attachment=item,
-            key=public_id(item.id),
-            size=size_in_words(item.size),
-            thumb=is_picture(item.media_type) and item.size <= THUMB_LIMIT,
-            previewed=is_previewed(item.media_type),
-            removable=may_remove(actor, ticket, item),
+    rows = []
+    for item in attachments_of(db.session(), actor, ticket.number):
+        key = public_id(item.id)
+        places = (
+            url_for(f"attachments.{name}", key=key) for name in ("download", "preview", "remove")
         )
-        for item in found
-    ]
+        rows.append(row_of(item, key, *places, removable=may_remove(actor, ticket, item)))
+    return {"attachment_keys": {row.key for row in rows}, **listed_files(rows, problems)}
+
+
+def listed_files(rows: Sequence[Row], problems: Sequence[Problem]) -> Mapping[str, Any]:
+    """What a list of files and the form below it show."""
     return {
         "attachments": rows,
-        "attachment_keys": {row.key for row in rows},
         "upload_problems": problems,
         "file_limit": SIZE_LIMIT,
         "upload_limit": FILES_LIMIT,
@@ -111,9 +160,14 @@ def disposition(name: str) -> str:
 def download(key: str) -> Response:
     """The bytes, to be kept as a file; pictures of the previews come from here as well."""
     attachment = find_attachment(db.session(), acting(), attachment_id(key))
-    answer = Response(content_of(db.session(), attachment))
-    answer.headers["Content-Type"] = _given_type(attachment.media_type)
-    answer.headers["Content-Disposition"] = disposition(attachment.name)
+    return given_out(attachment, content_of(db.session(), attachment))
+
+
+def given_out(file: File, content: bytes) -> Response:
+    """A file's bytes, under its name, so that no browser makes a page of them."""
+    answer = Response(content)
+    answer.headers["Content-Type"] = _given_type(file.media_type)
+    answer.headers["Content-Disposition"] = disposition(file.name)
     answer.headers["Content-Security-Policy"] = _POLICY
     answer.headers["Cross-Origin-Resource-Policy"] = "same-origin"
     return answer
@@ -129,23 +183,30 @@ def _given_type(media_type: str) -> str:
 def preview(key: str) -> str:
     """A picture, the beginning of a text, or words where there is nothing to be shown."""
     attachment = find_attachment(db.session(), acting(), attachment_id(key))
-    whole = ""
-    if attachment.media_type == TEXT:
-        whole = content_of(db.session(), attachment).decode("utf-8").removeprefix("\ufeff")
-    text = beginning(whole)
     return render_template(
         "tickets/preview.html",
         attachment=attachment,
         key=key,
-        size=size_in_words(attachment.size),
-        picture=is_picture(attachment.media_type),
-        is_text=attachment.media_type == TEXT,
-        text=text,
-        cut=len(text) < len(whole),
-        shown=len(text.splitlines()),
-        lines=len(whole.splitlines()),
         back=back_to_list(),
+        shown=previewed(attachment, lambda: content_of(db.session(), attachment)),
     )
+
+
+def previewed(file: File, content: Callable[[], bytes]) -> Mapping[str, Any]:
+    """What a page of its preview shows of a file; ``content`` is asked for only of a text."""
+    whole = ""
+    if file.media_type == TEXT:
+        whole = content().decode("utf-8").removeprefix("\ufeff")
+    text = beginning(whole)
+    return {
+        "size": size_in_words(file.size),
+        "picture": is_picture(file.media_type),
+        "is_text": file.media_type == TEXT,
+        "text": text,
+        "cut": len(text) < len(whole),
+        "shown": len(text.splitlines()),
+        "lines": len(whole.splitlines()),
+    }
 
 
 def beginning(text: str) -> str:

@@ -57,6 +57,13 @@ COLUMNS: dict[str, Sequence[str]] = {
     LOGINS: ("minute", "account", "account_kind", "failures", "from"),
 }
 """The columns of each list's CSV; of a change there is one line for each field."""
+
+
+def _site_and_quarter(name: str) -> dict[str, Any]:
+    site, _, quarter = name.rpartition(" ")
+    return {"site": site, "quarter": quarter}
+
+
 _PAGES: dict[str, tuple[str, Callable[[Thing], dict[str, Any]]]] = {
     "ticket": ("tickets.detail", lambda thing: {"number": thing.key}),
     "site": ("sites.site", lambda thing: {"key": thing.name}),
@@ -68,6 +75,7 @@ _PAGES: dict[str, tuple[str, Callable[[Thing], dict[str, Any]]]] = {
     "name": ("unresolved.listing", lambda thing: {"dismissed": "yes"}),
     "event": ("events.detail", lambda thing: {"number": thing.key}),
     "event source": ("event_sources.listing", lambda _thing: {}),
+    "report": ("report_form.page", lambda thing: _site_and_quarter(thing.name)),
     "report form": ("report_forms.form", lambda thing: {"number": thing.key}),
     "mail": ("mails.mail", lambda thing: {"mail": thing.key}),
     "teleconference": ("teleconferences.show", lambda thing: {"number": thing.key}),

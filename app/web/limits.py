@@ -17,7 +17,7 @@ UPLOAD_LIMIT: Final = FILES_LIMIT + 512 * 1024
 """Bytes of the largest upload, with what the form adds."""
 UPLOADS: Final = re.compile(
     r"/tickets/[0-9]{1,10}/attachments|/admin/(?:imports(?:/tickets)?|cric)"
-    r"|/events/import|/notices"
+    r"|/events/import|/notices|/reports/[^/]+/[^/]+/attachments"
 )
 """The addresses that take files."""
 

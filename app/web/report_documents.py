@@ -28,6 +28,7 @@ from app.web.times import now
 blueprint = Blueprint("report_documents", __name__, url_prefix="/reports")
 _TYPES: Final = {
     "csv": "text/csv",
+    "pdf": "application/pdf",
     "twiki": "text/plain",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
@@ -89,7 +90,7 @@ def quarter_twiki(quarter: str) -> str:
     )
 
 
-@blueprint.get(f"{_OF_QUARTER}.<any(csv, xlsx, twiki):kind>")
+@blueprint.get(f"{_OF_QUARTER}.<any(csv, xlsx, pdf, twiki):kind>")
 def quarter_file(quarter: str, kind: str) -> Response:
     """The quarter as a file."""
     fresh_figures(FILE)
@@ -97,6 +98,11 @@ def quarter_file(quarter: str, kind: str) -> Response:
     name = f"lhcopn-reports-{quarter}"
     if kind == "twiki":
         return _file(_markup_of_quarter(document), kind, name)
+    if kind == "pdf":
+        from app.rendering.report_pdf import quarter_as_pdf  # a second to load; few ask for it
+
+        address = url_for("report_documents.quarter_page", quarter=quarter)
+        return _file(quarter_as_pdf(document, _public(address)), kind, name)
     if kind == "csv":
         return _file(as_csv(table_of_quarter(document)), kind, name)
     return _file(as_workbook_of(sheets_of_quarter(document), document.notes), kind, name)
@@ -157,7 +163,7 @@ def report_twiki(site: str, quarter: str) -> AnyResponse | str:
     )
 
 
-@blueprint.get(f"{_OF_REPORT}.<any(csv, xlsx, twiki):kind>")
+@blueprint.get(f"{_OF_REPORT}.<any(csv, xlsx, pdf, twiki):kind>")
 def report_file(site: str, quarter: str, kind: str) -> AnyResponse:
     """A report as a file."""
     found = _site(site)
@@ -168,6 +174,11 @@ def report_file(site: str, quarter: str, kind: str) -> AnyResponse:
     name = f"lhcopn-report-{found.key}-{quarter}"
     if kind == "twiki":
         return _file(_markup_of_report(document), kind, name)
+    if kind == "pdf":
+        from app.rendering.report_pdf import report_as_pdf  # likewise
+
+        address = report_url(document.site, str(document.quarter))
+        return _file(report_as_pdf(document, _public(address)), kind, name)
     table = table_of_report(document)
     if kind == "csv":
         return _file(as_csv(table), kind, name)

@@ -33,6 +33,7 @@ from app.services.report_forms import carried_answers
 from app.services.report_grid import is_asked
 from app.web.htmx import go_to
 from app.web.login import acting, writer
+from app.web.report_below import Below, below_report
 from app.web.reports import SIGNS, due_days
 from app.web.reports_form_fields import Fields, FieldView, Theirs, fields_of, with_rows
 from app.web.reports_form_place import (
@@ -160,14 +161,16 @@ def _asked_to_sign(place: Place, status: int = 200) -> Response:
     if reason is not None:
         return report_page(place, Typed(errors={"submit": reason}), 409)
     numbers = place.numbers()
-    still_open = verbs.open_questions(place.report, place.form, numbers)
+    fields, report = form_fields(place, numbers), place.report
+    still_open = verbs.open_questions(report, place.form, numbers)
     if still_open:
+        order = {one.name: at for at, one in enumerate(fields)}
+        still_open = sorted(still_open, key=lambda one: order.get(one.name, len(order)))
         return report_page(place, Typed(still_open=still_open), 422)
-    report = place.report
     page = render_template(
         "reports/report_sign.html",
         place=place,
-        fields=form_fields(place, numbers),
+        fields=fields,
         version=0 if report is None else report.version,
         number=1 if report is None else len(report.versions) + 1,
     )
@@ -234,7 +237,9 @@ def _refusal_to_write(place: Place) -> str | None:
     return refusal_to_write_report(acting(), place.site.id, place.state, place.quarter, now())
 
 
-def report_page(place: Place, typed: Typed | None = None, status: int = 200) -> Response:
+def report_page(
+    place: Place, typed: Typed | None = None, status: int = 200, *, below: Below | None = None
+) -> Response:
     """The form where this person may write now, else what was signed last."""
     actor, typed = acting(), typed or Typed()
     verbs.require_see(actor, place.site.id, place.report)
@@ -265,6 +270,7 @@ def report_page(place: Place, typed: Typed | None = None, status: int = 200) -> 
         may_accept=refusal_to_accept(actor, place.state) is None,
         may_open_ticket=refusal_to_create(actor) is None,
         since=int(now().timestamp()),
+        **below_report(place, below),
     )
     return make_response(page, status)
 

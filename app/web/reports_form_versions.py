@@ -21,6 +21,7 @@ from app.models import ReportForm, ReportVersion
 from app.services.report_forms import content_of
 from app.services.reports import fields_of_version, numbers_of_version, require_see
 from app.web.login import acting
+from app.web.report_below import files_of_version
 from app.web.reports_form_fields import Fields, fields_of, with_values
 from app.web.reports_form_place import PLACE, Place, blueprint, place_of
 
@@ -62,6 +63,7 @@ def version(site: str, quarter: str, number: int) -> Response:
         report=place.stored,
         versions=place.stored.versions,
         signed=signed_view(place, found, place.numbers()),
+        **files_of_version(place, number),
     )
     return make_response(page)
 

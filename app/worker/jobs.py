@@ -11,10 +11,12 @@ from typing import Any, Final, TypeAlias
 
 from app.services.event_import_runs import JOB as EVENT_IMPORT
 from app.services.event_withdrawal import JOB as EVENT_WITHDRAWAL
+from app.services.meeting_packs import JOB as MEETING_PACK
 from app.services.names_in_search import JOB as NAMES_IN_SEARCH
 from app.services.names_in_search import follow_names_of, let_words_follow
 from app.worker.context import Context
 from app.worker.event_imports import import_events, withdraw_events
+from app.worker.meeting_packs import make_pack
 
 JobFunction: TypeAlias = Callable[[Context, Mapping[str, Any]], None]
 
@@ -35,4 +37,5 @@ JOBS: Final[dict[str, JobFunction]] = {
     NAMES_IN_SEARCH: follow_names,
     EVENT_IMPORT: import_events,
     EVENT_WITHDRAWAL: withdraw_events,
+    MEETING_PACK: make_pack,
 }

@@ -20,6 +20,7 @@ from app.domain.notices import Outcome
 from app.domain.ticket_content import NewTicket
 from app.models import Link, LinkCircuit, MaintenanceNotice, Ticket
 from app.partners.maintnote import read
+from app.services import notice_decisions
 from app.services.changes import TICKET, changes_of
 from app.services.notice_decisions import dismiss, make_ticket, settle_circuit, take_back
 from app.services.notice_lists import counts_of, find_notice, list_notices, siblings_of
@@ -254,6 +255,47 @@ def test_circuits_that_nobody_knows_are_settled_by_a_person(session: Session) ->
     assert bring(session, cast.operator, third).unresolved == ()
     with pytest.raises(Invalid, match="not known"), writing(session):
         settle_circuit(session, writer(cast.operator), 1, "EC-5", "NO-SUCH-LINK")
+
+
+def test_a_long_name_of_a_provider_is_refused_as_a_circuit_of_a_link(session: Session) -> None:
+    cast = world(session)
+    name = "carrier." * 13 + "example"
+    assert len(name) == 111, "a link takes 100"
+    unknown = (
+        ("PROVIDER:carrier.example", f"PROVIDER:{name}"),
+        ("OBJECT-ID:EC-77001", "OBJECT-ID:E"),
+    )
+    number = bring(session, cast.operator, sample("new.ics", *unknown)).notice
+    assert number is not None
+    with pytest.raises(Invalid) as refused, writing(session):
+        settle_circuit(session, writer(cast.admin), number, "E", PIC, remember=True)
+    assert "100" in str(refused.value)
+    session.rollback()
+    pic = session.scalars(select(Link).where(Link.name == PIC)).one()
+    assert name[:100] not in [one.provider for one in pic.circuits]
+    assert current_value(the_ticket(session, cast), "links") == ()
+    session.rollback()
+    with writing(session):  # once, for this notice, it may be said
+        settle_circuit(session, writer(cast.admin), number, "E", PIC)
+    assert current_value(the_ticket(session, cast), "links") == (PIC,)
+
+
+def test_a_ticket_that_names_as_many_links_as_it_may_takes_no_more(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cast = world(session)
+    monkeypatch.setattr(notice_decisions, "MOST_THINGS", 1)
+    circuits = ("OBJECT-ID:EC-77001", "OBJECT-ID:EC-77001\nX-MAINTNOTE-OBJECT-ID:EC-5")
+    result = bring(session, cast.operator, sample("new.ics", circuits))
+    assert result.unresolved == ("EC-5",)
+    assert current_value(the_ticket(session, cast), "links") == (GRIDKA,)
+    session.rollback()
+    with pytest.raises(Invalid, match="names 1 links, and takes no more"), writing(session):
+        settle_circuit(session, writer(cast.operator), 1, "EC-5", PIC)
+    assert current_value(the_ticket(session, cast), "links") == (GRIDKA,)
+    session.rollback()
+    with writing(session):  # what it names already is no more
+        settle_circuit(session, writer(cast.operator), 1, "EC-5", GRIDKA)
 
 
 def test_a_circuit_id_of_several_links_is_its_own_providers(session: Session) -> None:

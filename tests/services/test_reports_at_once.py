@@ -16,17 +16,29 @@ from sqlalchemy.orm import Session
 
 from app.database import writing
 from app.domain.access import Actor, Kind, Role
-from app.domain.errors import FieldConflict
+from app.domain.errors import EditConflict, FieldConflict, MoveNotAllowed
 from app.domain.quarters import Quarter
+from app.domain.report_numbers import ReportNumbers
 from app.models import Change, Report, ReportField, Site
 from app.services.changes import changes_of
-from app.services.reports import find_report, save_field, save_fields
+from app.services.reports import (
+    fields_of_version,
+    find_report,
+    save_field,
+    save_fields,
+    submit_report,
+)
 from app.services.sites import create_site, site_of_key
 from tests.cast import SYSTEM, enter, writer
 from tests.harness.databases import open_engine
 
 Q1 = Quarter(2013, 1)
 AFTER = datetime(2013, 4, 10, 9, tzinfo=UTC)
+ANSWERS = {
+    "answer.backup_test": ("Tested", 0),
+    "answer.contacts_reviewed": ("yes", 0),
+    "answer.routing_reviewed": ("no", 0),
+}
 FIELDS = ("answer.issues", "answer.plans", "answer.remarks")
 PROCESSES, THREADS, SAVES = 4, 10, 4
 _processes = multiprocessing.get_context("spawn")
@@ -179,3 +191,61 @@ def test_in_any_order_a_save_replaces_only_what_its_page_showed(
         }
 
     play()
+
+
+# ---- signing beside writing ----
+
+
+def test_what_is_signed_is_what_its_signer_read(database: str, session: Session) -> None:
+    """Three write and five sign, each what they read just before: who comes in between makes the
+    signer look again, exactly one signature is taken, and nothing is written behind it."""
+    enter(session)
+    with writing(session):
+        site = site_of_key(session, "DE-KIT")
+        save_fields(session, writer(reporter("first", site.id), AFTER), site, Q1, ANSWERS)
+    engine = open_engine(database)
+
+    def write(person: int) -> list[int]:
+        taken = []
+        for turn in range(4):
+            with Session(engine) as own:
+                try:
+                    with writing(own):
+                        site = site_of_key(own, "DE-KIT")
+                        by = writer(reporter(f"writer {person}", site.id), AFTER)
+                        saved = save_field(own, by, site, Q1, FIELDS[person], f"{turn}", turn)
+                        taken.append(saved.report_version)
+                except MoveNotAllowed:
+                    break
+        return taken
+
+    def sign(person: int) -> int | None:
+        while True:
+            with Session(engine) as own:
+                site = site_of_key(own, "DE-KIT")
+                report = find_report(own, site.id, Q1)
+                assert report is not None
+                seen = report.version
+                numbers = ReportNumbers("DE-KIT", str(Q1), AFTER, [], [])
+                try:
+                    with writing(own):
+                        by = writer(reporter(f"signer {person}", site.id), AFTER)
+                        submit_report(own, by, site, Q1, numbers, seen)
+                except EditConflict:
+                    continue
+                except MoveNotAllowed:
+                    return None
+                return seen
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        signing = [pool.submit(sign, person) for person in range(5)]
+        saving = [pool.submit(write, person) for person in range(len(FIELDS))]
+        (signed,) = [seen for one in signing if (seen := one.result()) is not None]
+        taken = [version for one in saving for version in one.result()]
+    engine.dispose()
+    session.rollback()
+    report = session.scalars(select(Report)).one()
+    assert max([1, *taken]) == signed
+    assert report.version == signed + 1
+    (version,) = report.versions
+    assert fields_of_version(version) == {one.name: one.value for one in report.fields}

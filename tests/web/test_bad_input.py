@@ -33,6 +33,7 @@ from app.web import (
     filter_forms,
     forms,
     lhc_editing,
+    meeting_packs,
     partner_forms,
     people_forms,
     registry_forms,
@@ -96,6 +97,7 @@ PLACES: dict[type[FlaskForm], str] = {
     lhc_editing.PeriodForm: "/calendar/lhc/new",
     bulk_forms.BulkForm: "/tickets/bulk/preview",
     bulk_forms.UndoBulkForm: "/tickets/bulk/1/undo",
+    meeting_packs.PackForm: "/reports/packs",
 }
 WAITING = {people_forms.AskCodeForm, people_forms.ResetForm}
 """Open only to a login or a link that waits: tried in test_second_factor and test_reset."""
@@ -124,6 +126,12 @@ GOOD: dict[type[FlaskForm], dict[str, str]] = {
         "again": "another horse 8",
     },
     forms.LoginForm: {"name": "operator", "password": PASSWORD},
+    meeting_packs.PackForm: {
+        "title": "Typed title",
+        "first": "2012-Q1",
+        "last": "2012-Q2",
+        "place_matching": "1",
+    },
     partner_forms.NewAccountForm: {"code": "NREN-C", "login": "nren_c", **SWITCHES},
     partner_forms.SwitchesForm: SWITCHES,
     partner_forms.EndSecretForm: {"secret": "1"},
@@ -228,7 +236,12 @@ def classes() -> list[type[FlaskForm]]:
         )
         for _name, kind in inspect.getmembers(module, inspect.isclass)
         if issubclass(kind, FlaskForm) and kind is not FlaskForm
-    ] + [event_forms.EventForm, event_sources.SourceForm, lhc_editing.PeriodForm]
+    ] + [
+        event_forms.EventForm,
+        event_sources.SourceForm,
+        lhc_editing.PeriodForm,
+        meeting_packs.PackForm,
+    ]
 
 
 OF_EDITING = {(event_forms.EventForm, "version"), (lhc_editing.PeriodForm, "version")}
@@ -375,6 +388,9 @@ def test_every_form_is_tried(app: Flask) -> None:
         "/events/import",  # test_event_imports
         *(f"/events/imports/{key}/{what}" for what in ("drop", "withdraw", "write")),
         "/events/sources/<name>",  # the form is that of a new one
+        *(
+            f"/reports/<site>/<quarter>/{what}" for what in ("attachments", "comment")
+        ),  # test_report_writing
         # test_report_form
         *(f"/reports/<site>/<quarter>{what}" for what in ("", "/fields/<name>", "/submit")),
         "/notices",  # test_notices

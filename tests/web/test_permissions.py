@@ -30,6 +30,7 @@ from app.domain.duty import R2009
 from app.domain.event_file_reading import Reading
 from app.domain.events import EventMessage
 from app.domain.letters import Happened, Letter, stop_token
+from app.domain.meeting_packs import PackFile
 from app.domain.quarters import Quarter
 from app.domain.relations import RelationRole
 from app.domain.ticket_content import NewTicket
@@ -65,6 +66,7 @@ from app.services.lhc_calendar import add_period
 from app.services.links import create_link
 from app.services.mail_choices import stop_mails
 from app.services.matching_by_hand import link_by_hand
+from app.services.meeting_packs import keep_pack, order_pack
 from app.services.name_decisions import make_alias
 from app.services.notice_decisions import dismiss
 from app.services.notices import take_in
@@ -78,8 +80,15 @@ from app.services.partners import (
 from app.services.people import actor_of_user, create_user, disable_user, find_user, start_login
 from app.services.registry import find_site, require_links
 from app.services.relations import relate_tickets
+from app.services.report_attachments import attach_to_report
 from app.services.report_numbers import numbers_of
-from app.services.reports import accept_report, find_report, save_fields, submit_report
+from app.services.reports import (
+    accept_report,
+    find_report,
+    reopen_report,
+    save_fields,
+    submit_report,
+)
 from app.services.reset_links import make_reset_link
 from app.services.saved_filters import delete_filter, save_filter
 from app.services.sites import create_site
@@ -139,6 +148,22 @@ _QUESTION: Final = {
 _OF_DRAFT: Final = "/reports/forms/{report_draft}"
 _TYPED: Final = {"answer.issues": "Typed", "seen.answer.issues": "1"}
 SENT: Final[Mapping[str, Sent]] = {
+    "POST /reports/packs": (
+        "/reports/packs",
+        {"title": "Pack", "first": "2012-Q1", "last": "2012-Q2", "place_matching": "1"},
+    ),
+    "GET /reports/packs/* unknown": ("/reports/packs/999999", {}),
+    "GET /reports/packs/*.*": ("/reports/packs/{pack}.pdf", {}),
+    "GET /reports/quarters/*": ("/reports/quarters/2013-Q1", {}),
+    "GET /reports/quarters/*/print": ("/reports/quarters/2013-Q1/print", {}),
+    "GET /reports/quarters/*/twiki": ("/reports/quarters/2013-Q1/twiki", {}),
+    "GET /reports/quarters/*.*": ("/reports/quarters/2013-Q1.csv", {}),
+    "GET /reports/*/*/print": ("/reports/{site}/{signed}/print", {}),
+    "GET /reports/*/*/print draft": ("/reports/{site}/{draft}/print", {}),
+    "GET /reports/*/*/twiki": ("/reports/{site}/{signed}/twiki", {}),
+    "GET /reports/*/*/twiki draft": ("/reports/{site}/{draft}/twiki", {}),
+    "GET /reports/*/*.*": ("/reports/{site}/{signed}.csv", {}),
+    "GET /reports/*/*.* draft": ("/reports/{site}/{draft}.csv", {}),
     "GET /reports/teleconferences/* unknown": ("/reports/teleconferences/999999", {}),
     "GET /reports/teleconferences/*.ics": ("/reports/teleconferences/{tc_set}.ics", {}),
     "POST /reports/teleconferences/new": (
@@ -233,6 +258,27 @@ SENT: Final[Mapping[str, Sent]] = {
         {"reason": "x"},
     ),
     "POST /reports/*/*/accept": ("/reports/{site}/{signed}/accept", {"version": "2"}),
+    "POST /reports/*/*/comment": ("/reports/{site}/{draft}/comment", {"text": "x"}),
+    "POST /reports/*/*/comment signed": ("/reports/{site}/{signed}/comment", {"text": "x"}),
+    "POST /reports/*/*/attachments": ("/reports/{site}/{draft}/attachments", {"file": "text"}),
+    "POST /reports/*/*/attachments reopened": (
+        "/reports/{site}/{reopened}/attachments",
+        {"file": "text"},
+    ),
+    "GET /reports/*/*/attachments/*": ("/reports/{site}/{draft_file}/attachments/1", {}),
+    "GET /reports/*/*/attachments/* signed": ("/reports/{site}/{signed_file}/attachments/1", {}),
+    "GET /reports/*/*/attachments/*/preview": (
+        "/reports/{site}/{signed_file}/attachments/1/preview",
+        {},
+    ),
+    "POST /reports/*/*/attachments/*/remove": (
+        "/reports/{site}/{draft_file}/attachments/1/remove",
+        {},
+    ),
+    "POST /reports/*/*/attachments/*/remove signed": (
+        "/reports/{site}/{signed_file}/attachments/1/remove",
+        {},
+    ),
     "GET /notices/* unknown": ("/notices/999999", {}),
     "POST /notices": ("/notices", {"file": "{notice_file}"}),
     "POST /notices/confirm": (
@@ -506,6 +552,7 @@ NAMED: Final = {
     "/mails/*": "{mail}",
     "/reports/forms/*": "1",
     "/notices/*": "{notice}",
+    "/reports/packs/*": "{pack}",
     "/reports/teleconferences/*": "{tc}",
     "/partners/accounts/*": "{account}",
     "/admin/people/*": "{someone}",
@@ -679,6 +726,14 @@ class Things(dict[str, str]):
         self.world.session.get_one(EventImport, number).state = "done"
         made = EventsOfImport(import_id=number, first_id=event, last_id=event)
         self.world.session.add(made)
+        return number
+
+    def make_pack(self) -> int:
+        """A meeting pack that is made."""
+        session, by = self.world.session, writer(self.world.cast.operator)
+        given: dict[str, Any] = {"title": "Pack", "first": "2012-Q1", "last": "2012-Q2"}
+        number = order_pack(session, by, slides=["matching"], **given).id
+        keep_pack(session, by, number, {PackFile.PDF: b"%PDF-"}, pages=1, computed_at=None)
         return number
 
     def make_event_source(self) -> str:
@@ -914,6 +969,24 @@ class Things(dict[str, str]):
         session, quarter = self.world.session, Quarter.parse(report.quarter)
         numbers = numbers_of(session, report.site, quarter, by.now)
         submit_report(session, by, report.site, quarter, numbers, report.version)
+        return report.quarter
+
+    def make_draft_file(self) -> str:
+        """The quarter of such a report with a file."""
+        report, session = self._report(self["draft"]), self.world.session
+        quarter = Quarter.parse(report.quarter)
+        attach_to_report(session, self._of_site, report.site, quarter, "a.txt", b"text")
+        return report.quarter
+
+    def make_signed_file(self) -> str:
+        """The quarter of a submitted report with a file."""
+        assert self["draft_file"] == self["signed"]
+        return self["signed"]
+
+    def make_reopened(self) -> str:
+        """The quarter of a report that was reopened."""
+        report = self._report(self["signed"])
+        reopen_report(self.world.session, self._of_site, report, "x")
         return report.quarter
 
     def make_accepted(self) -> str:

@@ -1,0 +1,61 @@
+"""What stands below a report on its page: its files, and what site and chair say to each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flask import url_for
+
+from app.domain.reports import may_read_fields, refusal_to_write_report
+from app.extensions import db
+from app.models import ReportAttachment
+from app.services.report_attachments import attachments_of_report, refusal_to_remove
+from app.services.report_comments import comments_on_report
+from app.web.attachments import Problem, Row, listed_files, row_of
+from app.web.login import acting, writer
+from app.web.reports_form_place import Place
+from app.web.times import now
+
+
+@dataclass(frozen=True)
+class Below:
+    """What was sent from there and not taken."""
+
+    problems: Sequence[Problem] = ()
+    """With the files."""
+    comment: str = ""
+    comment_error: str = ""
+
+
+def below_report(place: Place, sent: Below | None = None) -> Mapping[str, Any]:
+    """What both parts show to this person."""
+    actor, sent = acting(), sent or Below()
+    refusal = refusal_to_write_report(actor, place.site.id, place.state, place.quarter, now())
+    files = attachments_of_report(db.session(), actor, place.report)
+    return {
+        "may_attach": refusal is None,
+        "comments": comments_on_report(actor, place.report),
+        "may_comment": place.report is not None and may_read_fields(actor, place.site.id),
+        "comment_text": sent.comment,
+        "comment_error": sent.comment_error,
+        **listed_files([_row(place, one) for one in files], sent.problems),
+    }
+
+
+def files_of_version(place: Place, number: int) -> Mapping[str, Any]:
+    """The files that a signed version holds; none is added or taken off there."""
+    files = attachments_of_report(db.session(), acting(), place.report, number)
+    rows = [_row(place, one, is_listed=True) for one in files]
+    return {"may_attach": False, **listed_files(rows, ())}
+
+
+def _row(place: Place, file: ReportAttachment, *, is_listed: bool = False) -> Row:
+    site, quarter = place.site.key, str(place.quarter)
+    places = (
+        url_for(f"report_attachments.{name}", site=site, quarter=quarter, number=file.number)
+        for name in ("download", "preview", "remove")
+    )
+    removable = not is_listed and refusal_to_remove(writer(), place.stored, file) is None
+    return row_of(file, f"File {file.number}", *places, removable=removable)

@@ -1,0 +1,83 @@
+"""Attaching files to a report, removing one, and commenting on it."""
+
+from __future__ import annotations
+
+from flask import Response, flash, request
+
+from app.database import writing
+from app.domain.errors import Forbidden, Invalid, MoveNotAllowed
+from app.domain.reports import (
+    may_read_fields,
+    refusal_to_comment,
+    refusal_to_write_report,
+)
+from app.extensions import db
+from app.services.report_attachments import attach_to_report, remove_report_attachment
+from app.services.report_comments import comment_on_report
+from app.services.reports import require_see
+from app.web.attachment_writing import chosen_files, problems_of
+from app.web.htmx import go_to, wants_fragment
+from app.web.login import acting, writer
+from app.web.report_attachments import FILE, FILES, blueprint
+from app.web.report_below import Below
+from app.web.reports_form import report_page
+from app.web.reports_form_place import PLACE, Place, place_of
+from app.web.times import now
+
+
+@blueprint.post(FILES)
+def attach(site: str, quarter: str) -> Response:
+    """Attach all files that were sent, or none of them."""
+    place, rows = _seen(site, quarter), db.session()
+    refusal = refusal_to_write_report(acting(), place.site.id, place.state, place.quarter, now())
+    if refusal is not None:  # before the files are looked at
+        raise (MoveNotAllowed if may_read_fields(acting(), place.site.id) else Forbidden)(refusal)
+    files = chosen_files()
+    problems = list(problems_of(files))
+    if problems:
+        return report_page(place, status=422, below=Below(problems=problems))
+    with writing(rows):
+        for name, content in files:
+            attach_to_report(rows, writer(), place.site, place.quarter, name, content)
+    return _after(place, "attachments", f"{len(files)} file{'s' * (len(files) > 1)} attached.")
+
+
+@blueprint.post(f"{FILE}/remove")
+def remove(site: str, quarter: str, number: int) -> Response:
+    """Delete a file's content."""
+    place, rows = _seen(site, quarter), db.session()
+    with writing(rows):
+        remove_report_attachment(rows, writer(), place.stored, number)
+    return _after(place, "attachments", f"File {number} is removed.")
+
+
+@blueprint.post(f"{PLACE}/comment")
+def comment(site: str, quarter: str) -> Response:
+    """Say something about the report."""
+    place, rows = _seen(site, quarter), db.session()
+    text = request.form.get("text", "")
+    refusal = refusal_to_comment(acting(), place.site.id)
+    if refusal is not None:
+        raise Forbidden(refusal)
+    try:
+        with writing(rows):
+            comment_on_report(rows, writer(), place.stored, text)
+    except Invalid as error:
+        below = Below(comment=text, comment_error=error.message)
+        return report_page(place_of(site, quarter), status=422, below=below)
+    return _after(place, "comments", "The comment is sent.")
+
+
+def _seen(site: str, quarter: str) -> Place:
+    """The report that the address names, to those who may know of it."""
+    place = place_of(site, quarter)
+    require_see(acting(), place.site.id, place.report)
+    return place
+
+
+def _after(place: Place, part: str, words: str) -> Response:
+    """The part of the page as it is now."""
+    if wants_fragment():
+        return report_page(place_of(place.site.key, str(place.quarter)))
+    flash(words, "ok")
+    return go_to(f"{place.address}#{part}")

@@ -1,0 +1,97 @@
+"""Quarterly reports as PDF: all that was written stands there, on as many pages as it takes."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pypdfium2
+
+from app.domain.quarters import Quarter
+from app.domain.report_documents import (
+    AnswerLine,
+    EventLine,
+    FigureLine,
+    QuarterDocument,
+    ReportDocument,
+)
+from app.domain.report_numbers import Figure, UndocumentedEvent
+from app.domain.reports import Shown
+from app.rendering.report_pdf import quarter_as_pdf, report_as_pdf
+
+NOW = datetime(2026, 11, 26, 9, tzinfo=UTC)
+ADDRESS = "http://127.0.0.1:8000/reports/DE-KIT/2013-Q1"
+
+
+def report(*answers: str) -> ReportDocument:
+    event = UndocumentedEvent(7, "CERN-GRIDKA-LHCOPN-001", NOW, None, "down")
+    return ReportDocument(
+        site="DE-KIT",
+        quarter=Quarter(2013, 1),
+        shown=Shown.SUBMITTED,
+        is_late=False,
+        due_at=NOW,
+        made_at=NOW,
+        version=1,
+        signed_by="kit",
+        signed_at=NOW,
+        accepted_by="",
+        accepted_at=None,
+        counted_at=NOW,
+        is_t0=False,
+        figures=[FigureLine(Figure("incidents", "Incidents", 17), None, "18", "One by phone")],
+        events=[EventLine(event, "The fibre was cut", is_documented_now=False)],
+        answers=[
+            AnswerLine(str(at), "", f"Question {at}", text) for at, text in enumerate(answers)
+        ],
+    )
+
+
+def pages(content: bytes) -> list[str]:
+    return [page.get_textpage().get_text_range() for page in pypdfium2.PdfDocument(content)]
+
+
+def whole(content: bytes) -> str:
+    return " ".join("\n".join(pages(content)).split())
+
+
+def test_everything_stands_there() -> None:
+    found = whole(report_as_pdf(report("Tested", ""), ADDRESS))
+    for text in (
+        "Quarterly report of DE-KIT, 2013-Q1",
+        "Version 1, signed by kit, 2026-11-26 09:00 UTC.",
+        "Incidents 17 18 One by phone",
+        "The fibre was cut",
+        "went on",
+        "Question 0 Tested",
+        "Question 1 no answer",
+        ADDRESS,
+    ):
+        assert text in found
+
+
+def test_a_long_answer_goes_on_and_is_never_cut() -> None:
+    words = [f"word{number}" for number in range(1500)]
+    content = report_as_pdf(report(" ".join(words), "last"), ADDRESS)
+    found = whole(content)
+    assert "…" not in found
+    assert all(f"{word} " in found for word in words)
+    assert len(pages(content)) >= 3
+    assert all("Question" in page for page in pages(content)[1:]), "the head stands on each"
+
+
+def test_any_text_stays_text() -> None:
+    hostile = "=1+1\n<script>alert(1)</script>\n| a | %TOC% |\n网络中断"
+    found = whole(report_as_pdf(report(hostile, "x" * 4000), ADDRESS))
+    for text in ("=1+1", "<script>alert(1)</script>", "| a | %TOC% |"):
+        assert text in found
+    assert "网络中断" in found.replace(" ", "")
+    assert found.count("x") >= 4000
+
+
+def test_the_quarter_has_the_signed_reports_behind_it() -> None:
+    document = QuarterDocument(Quarter(2013, 1), NOW, NOW, [], 5, 2, [report("Tested")])
+    found = pages(quarter_as_pdf(document, ADDRESS))
+    assert len(found) == 2
+    assert "LHCOPN quarterly reports, 2013-Q1" in found[0]
+    assert "5 events of at least one hour" in " ".join(found[0].split())
+    assert "Quarterly report of DE-KIT, 2013-Q1" in found[1]
