@@ -20,6 +20,7 @@ from app.demo.desk import lay_desk
 from app.demo.events import lay_events
 from app.demo.kin import kin_stories
 from app.demo.notices import MADE, notices_to_come
+from app.demo.reports import lay_reports
 from app.demo.rules import lay_rules
 from app.demo.stories import (
     OPERATOR,
@@ -35,6 +36,7 @@ from app.demo.stories import (
     Story,
     usual_stories,
 )
+from app.demo.teleconferences import lay_teleconferences
 from app.domain.access import SYSTEM, Actor, Door, Kind, Role, TicketAccess, Writer
 from app.domain.errors import SettingError
 from app.domain.relations import RelationRole
@@ -116,6 +118,8 @@ def seed_demo(session: Session, now: datetime) -> int:
     lay_desk(session, actors, now)
     lay_events(session, actors[OPERATOR], now)
     lay_rules(session, portal)
+    lay_reports(session, actors, now)
+    lay_teleconferences(session, actors, now)
     return len(stories) + MADE
 
 
