@@ -61,7 +61,10 @@ def create_app(settings: Settings) -> Flask:
     htmx.init_app(flask_app)
     with flask_app.app_context():
         configure_engine(db.engine)
-        _mount_api(flask_app, api.build(db.engine, flask_app.extensions["refusals"]))
+        _mount_api(
+            flask_app,
+            api.build(db.engine, flask_app.extensions["refusals"], settings.report_due_days),
+        )
     flask_app.wsgi_app = behind_proxies(  # type: ignore[assignment, method-assign]
         flask_app.wsgi_app, settings.trusted_proxies
     )

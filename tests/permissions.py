@@ -494,6 +494,9 @@ Report events                   | POST /api/v1/events                   | 403 | 
 Report alerts                   | POST /api/v1/events/alertmanager      | 403 | 403 | 403 | yes | 403 | 403 | 401
 Report alerts of another source | POST /api/v1/events/alertmanager/*    | 403 | 403 | 403 | yes | 403 | 403 | 401
 Bring in maintenance notices    | POST /api/v1/notices                  | 403 | 403 | yes | 403 | 403 | yes | 401
+How reports of quarters stand   | GET /api/v1/reports                   | yes | 403 | 403 | 403 | yes | 403 | 401
+Read a signed report            | GET /api/v1/reports/*                 | yes | 403 | 403 | 403 | yes | 403 | 401
+Read a report that is a draft   | GET /api/v1/reports/* draft           | 404 | 403 | 403 | 403 | 404 | 403 | 401
 Read the OpenAPI document       | GET /api/v1/openapi.json              | yes | yes | yes | yes | yes | yes | yes
 """,
 )

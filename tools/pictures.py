@@ -453,6 +453,30 @@ def _report_difference(page: Page, shown: Shown) -> None:
     page.goto(f"{shown.server.url}/reports/UK-T1-RAL/2012-Q4/difference")
 
 
+def _report_draft(page: Page, shown: Shown) -> None:
+    """A draft of the questions, with one that is new; made once."""
+    _as_admin(page, shown)
+    page.goto(f"{shown.server.url}/reports/forms/2")
+    if page.get_by_role("heading", name="Form 2").count() == 0:
+        page.goto(f"{shown.server.url}/reports/forms")
+        page.get_by_role("button", name="Make a draft").click()
+        page.get_by_role("link", name="Add a question").click()
+        page.get_by_label("Question").fill("Power cuts that hit the site's router")
+        page.locator("#kind").select_option("choice")
+        page.locator("#choices").fill("None\nOne\nSeveral")
+        page.locator("#group").fill("Checks")
+        page.get_by_role("button", name="Add to the form").click()
+        page.get_by_role("link", name="Differences").wait_for()
+
+
+def _of_draft(path: str) -> Callable[[Page, Shown], None]:
+    def show(page: Page, shown: Shown) -> None:
+        _report_draft(page, shown)
+        page.goto(f"{shown.server.url}/reports/forms{path}")
+
+    return show
+
+
 def _login(page: Page, shown: Shown) -> None:
     page.context.clear_cookies()
     page.goto(f"{shown.server.url}/login")
@@ -526,6 +550,10 @@ PAGES: dict[str, Callable[[Page, Shown], None]] = {
     "events-undocumented": _events_undocumented,
     "event": _event,
     "import-events": _import_events,
+    "report-forms": _of_draft(""),
+    "report-form-draft": _report_draft,
+    "report-form-preview": _of_draft("/2/preview"),
+    "report-form-differences": _of_draft("/2/differences"),
     "notices": _at("/notices"),
     "notice": _at("/notices/2"),
     "notice-to-read": _at("/notices/4"),

@@ -12,7 +12,7 @@ import json
 from flask import Flask, Response, request
 from sqlalchemy import Engine
 
-from app.api import events, links, notices, problems, sites
+from app.api import events, links, notices, problems, reports, sites
 from app.api.caller import ENGINE, end_session
 from app.api.document import document
 from app.api.limits import BODY_LIMIT
@@ -24,14 +24,16 @@ OPERATIONS: tuple[Operation, ...] = (
     *links.OPERATIONS,
     *events.OPERATIONS,
     *notices.OPERATIONS,
+    *reports.OPERATIONS,
 )
 
 
-def build(engine: Engine, refusals: Refusals) -> Flask:
+def build(engine: Engine, refusals: Refusals, report_due_days: int) -> Flask:
     """The application on this database; its addresses are those below /api."""
     api = Flask("app.api", static_folder=None)
     api.extensions[ENGINE] = engine
     api.extensions["refusals"] = refusals
+    api.extensions[reports.DUE_DAYS] = report_due_days
     api.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT
     api.url_map.merge_slashes = False
     api.teardown_appcontext(end_session)

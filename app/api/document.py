@@ -13,14 +13,14 @@ from app.api.operations import JSON, Operation
 from app.api.schemas import LONGEST_KEY, Problem
 from app.domain.scopes import MEANINGS
 
-VERSION = "1.2.0"
+VERSION = "1.3.0"
 """Of the contract. A field or parameter that is added raises the second number."""
 _ABOUT = """\
-Sites and links of the registry, network events and maintenance notices, for programs. Send the
-header `Authorization: Bearer TOKEN`; an administrator makes tokens of systems, and everybody their
-own, on the pages of the portal. Errors are problem details (RFC 9457). Each answer to a GET has a
-strong ETag: ask again with `If-None-Match`. Days are UTC. Fields may be added to answers at any
-time; leave out what you do not know.
+Sites and links of the registry, network events, maintenance notices and quarterly reports, for
+programs. Send the header `Authorization: Bearer TOKEN`; an administrator makes tokens of systems,
+and everybody their own, on the pages of the portal. Errors are problem details (RFC 9457). Each
+answer to a GET has a strong ETag: ask again with `If-None-Match`. Days are UTC. Fields may be
+added to answers at any time; leave out what you do not know.
 
 Scopes of tokens:
 """

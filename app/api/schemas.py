@@ -21,16 +21,18 @@ LARGEST_PAGE = 1000
 _NETWORKS = validate.OneOf([network.value for network in Network])
 
 
-def _about(text: str) -> dict[str, str]:
+def about(text: str) -> dict[str, str]:
+    """What the document says of a field."""
     return {"description": text}
 
 
-def _text(text: str, **more: Any) -> fields.String:
-    return fields.String(required=True, metadata=_about(text), **more)
+def a_text(text: str, **more: Any) -> fields.String:
+    """A field that always holds a text."""
+    return fields.String(required=True, metadata=about(text), **more)
 
 
 def _day(text: str, **more: Any) -> fields.Date:
-    return fields.Date(required=True, allow_none=True, metadata=_about(text), **more)
+    return fields.Date(required=True, allow_none=True, metadata=about(text), **more)
 
 
 class Words(fields.List[str]):
@@ -47,8 +49,8 @@ class Moment(fields.String):
     """A time of a row: UTC, ISO 8601 with Z."""
 
     def __init__(self, text: str, **more: Any) -> None:
-        about = {**_about(text), "format": "date-time"}
-        super().__init__(required=True, metadata=about, **more)
+        metadata = {**about(text), "format": "date-time"}
+        super().__init__(required=True, metadata=metadata, **more)
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
         return as_text(value) or None
@@ -59,25 +61,25 @@ class PageQuery(Schema):
 
     q = fields.String(
         validate=validate.Length(1, LONGEST_KEY, error="q takes 1 to {max} characters"),
-        metadata=_about("Part of a name, in capital or small letters."),
+        metadata=about("Part of a name, in capital or small letters."),
     )
     on = fields.Date(
         error_messages={"invalid": "on takes a day as YYYY-MM-DD"},
-        metadata=_about("Only what was valid on this day, as it was then. Absent: everything."),
+        metadata=about("Only what was valid on this day, as it was then. Absent: everything."),
     )
     network = fields.String(
         validate=validate.OneOf(_NETWORKS.choices, error="network takes LHCOPN or LHCONE"),
-        metadata=_about("Only this network."),
+        metadata=about("Only this network."),
     )
     after = fields.String(
         validate=validate.Length(1, LONGEST_KEY, error="after takes 1 to {max} characters"),
-        metadata=_about("Begin behind this key: the last one of the page before."),
+        metadata=about("Begin behind this key: the last one of the page before."),
     )
     limit = fields.Integer(
         load_default=PAGE,
         validate=validate.Range(1, LARGEST_PAGE, error="limit takes 1 to {max}"),
         error_messages={"invalid": f"limit takes 1 to {LARGEST_PAGE}"},
-        metadata=_about("How many of them one page holds at most."),
+        metadata=about("How many of them one page holds at most."),
     )
 
 
@@ -87,7 +89,7 @@ class SitesQuery(PageQuery):
     tier = fields.Integer(
         validate=validate.OneOf([0, 1], error="tier takes 0 or 1"),
         error_messages={"invalid": "tier takes 0 or 1"},
-        metadata=_about("Only T0 (0) or T1 (1): on the day of `on`, else ever."),
+        metadata=about("Only T0 (0) or T1 (1): on the day of `on`, else ever."),
     )
 
 
@@ -96,7 +98,7 @@ class LinksQuery(PageQuery):
 
     site = fields.String(
         validate=validate.Length(1, LONGEST_KEY, error="site takes 1 to {max} characters"),
-        metadata=_about("Only links that end at this site; any of its names will do."),
+        metadata=about("Only links that end at this site; any of its names will do."),
     )
 
 
@@ -105,15 +107,15 @@ class OneQuery(Schema):
 
     on = fields.Date(
         error_messages={"invalid": "on takes a day as YYYY-MM-DD"},
-        metadata=_about("The record as it was on this day; 404 if it was not valid then."),
+        metadata=about("The record as it was on this day; 404 if it was not valid then."),
     )
 
 
 class SiteName(Schema):
     """A name of a site in one system."""
 
-    system = _text("LHCOPN, GOCDB, CRIC, NetSite or short (the form used in link ids).")
-    name = _text("The name, exact.")
+    system = a_text("LHCOPN, GOCDB, CRIC, NetSite or short (the form used in link ids).")
+    name = a_text("The name, exact.")
     valid_from = _day("First day of the name; null = since ever.")
     valid_until = _day("First day on which it no longer was the name; null = still.")
 
@@ -121,46 +123,46 @@ class SiteName(Schema):
 class Prefix(Schema):
     """An address range that a site announces."""
 
-    network = _text("LHCOPN or LHCONE.", validate=_NETWORKS)
-    prefix = _text("IPv4 or IPv6, canonical, with length.")
+    network = a_text("LHCOPN or LHCONE.", validate=_NETWORKS)
+    prefix = a_text("IPv4 or IPv6, canonical, with length.")
 
 
 class Contact(Schema):
     """Who answers for a site."""
 
-    role = _text("network, security, reports or management.")
-    name = _text("A function or a person.")
-    mail = _text("Mail address, or empty.")
-    phone = _text("Phone number, or empty.")
+    role = a_text("network, security, reports or management.")
+    name = a_text("A function or a person.")
+    mail = a_text("Mail address, or empty.")
+    phone = a_text("Phone number, or empty.")
 
 
 class Fact(Schema):
     """Where one field of a record comes from."""
 
-    field = _text("The field's name.")
-    source = _text("The source, or empty.")
+    field = a_text("The field's name.")
+    source = a_text("The source, or empty.")
     sample = fields.Boolean(
-        required=True, metadata=_about("A guess that nobody confirmed: sample data.")
+        required=True, metadata=about("A guess that nobody confirmed: sample data.")
     )
 
 
 class _Record(Schema):
     """What sites and links have alike."""
 
-    source = _text("Where the fields come from that stand not in `facts`.", attribute="row.source")
+    source = a_text("Where the fields come from that stand not in `facts`.", attribute="row.source")
     sample = fields.Boolean(
         required=True,
         attribute="row.sample",
-        metadata=_about("Sample data that no source confirms: of a site its T0/T1 dates."),
+        metadata=about("Sample data that no source confirms: of a site its T0/T1 dates."),
     )
     facts = fields.List(
-        fields.Nested(Fact), required=True, metadata=_about("Fields with a source of their own.")
+        fields.Nested(Fact), required=True, metadata=about("Fields with a source of their own.")
     )
     version = fields.Integer(
-        required=True, attribute="row.version", metadata=_about("Raised with each change.")
+        required=True, attribute="row.version", metadata=about("Raised with each change.")
     )
     bandwidth_gbps = fields.Float(
-        required=True, allow_none=True, attribute="row.bandwidth_gbps", metadata=_about("Gb/s.")
+        required=True, allow_none=True, attribute="row.bandwidth_gbps", metadata=about("Gb/s.")
     )
     valid_from = _day("First day of the record; null = since ever.", attribute="row.valid_from")
     valid_until = _day(
@@ -171,59 +173,59 @@ class _Record(Schema):
 class Site(_Record):
     """A site of the LHCOPN/MoU: the unit of "per T1"."""
 
-    key = _text("Its LHCOPN name.", attribute="row.key")
-    country = _text("ISO 3166-1 alpha-2.", attribute="row.country")
-    time_zone = _text("IANA name.", attribute="row.time_zone")
+    key = a_text("Its LHCOPN name.", attribute="row.key")
+    country = a_text("ISO 3166-1 alpha-2.", attribute="row.country")
+    time_zone = a_text("IANA name.", attribute="row.time_zone")
     tier = fields.Integer(
         required=True,
         allow_none=True,
         validate=validate.OneOf([0, 1, None]),
-        metadata=_about("0 or 1 in this registry's own sense, or null; with `on`: on that day."),
+        metadata=about("0 or 1 in this registry's own sense, or null; with `on`: on that day."),
     )
     tier_since = _day("First day as T0/T1.", attribute="row.tier_since")
     tier_until = _day("First day on which it no longer was.", attribute="row.tier_until")
-    nrens = Words(attribute="row.nrens", metadata=_about("Research networks that connect it."))
-    vos = Words(attribute="row.vos", metadata=_about("Experiments for which it is T0 or T1."))
+    nrens = Words(attribute="row.nrens", metadata=about("Research networks that connect it."))
+    vos = Words(attribute="row.vos", metadata=about("Experiments for which it is T0 or T1."))
     names = fields.List(
         fields.Nested(SiteName),
         required=True,
-        metadata=_about("All its names; with `on`: those of that day."),
+        metadata=about("All its names; with `on`: those of that day."),
     )
     asns = fields.List(
-        fields.Integer(), required=True, metadata=_about("Autonomous system numbers.")
+        fields.Integer(), required=True, metadata=about("Autonomous system numbers.")
     )
     prefixes = fields.List(fields.Nested(Prefix), required=True, attribute="row.prefixes")
     contacts = fields.List(
         fields.Nested(Contact),
-        metadata=_about("Absent for a system's token without the scope registry."),
+        metadata=about("Absent for a system's token without the scope registry."),
     )
 
 
 class Circuit(Schema):
     """A provider's part of a link."""
 
-    provider = _text("The provider.")
-    circuit_id = _text("The provider's own id, or empty.")
+    provider = a_text("The provider.")
+    circuit_id = a_text("The provider's own id, or empty.")
 
 
 class Link(_Record):
     """A circuit of LHCOPN or LHCONE between two sites."""
 
-    name = _text("Its link id.", attribute="row.name")
-    network = _text("LHCOPN or LHCONE.", attribute="row.network", validate=_NETWORKS)
-    end_a = _text("Key of the site at one end.", attribute="row.end_a.key")
-    end_b = _text("Key of the site at the other end.", attribute="row.end_b.key")
-    role = _text("primary or backup.", attribute="row.role")
+    name = a_text("Its link id.", attribute="row.name")
+    network = a_text("LHCOPN or LHCONE.", attribute="row.network", validate=_NETWORKS)
+    end_a = a_text("Key of the site at one end.", attribute="row.end_a.key")
+    end_b = a_text("Key of the site at the other end.", attribute="row.end_b.key")
+    role = a_text("primary or backup.", attribute="row.role")
     backs_up = fields.String(
         required=True,
         allow_none=True,
         attribute="backs_up",
-        metadata=_about("The link that it backs up, or null."),
+        metadata=about("The link that it backs up, or null."),
     )
-    responsible_site = _text("Key of the site that is responsible.", attribute="responsible.key")
+    responsible_site = a_text("Key of the site that is responsible.", attribute="responsible.key")
     responsible_recorded = fields.Boolean(
         required=True,
-        metadata=_about("Whether that is recorded; false = the rule says so: the T1 end."),
+        metadata=about("Whether that is recorded; false = the rule says so: the T1 end."),
     )
     circuits = fields.List(fields.Nested(Circuit), required=True, attribute="row.circuits")
 
@@ -233,43 +235,43 @@ class EventsQuery(Schema):
 
     source = fields.String(
         validate=validate.Length(1, LONGEST_SOURCE, error="source takes 1 to {max} characters"),
-        metadata=_about("Only events of this source."),
+        metadata=about("Only events of this source."),
     )
     source_id = fields.String(
         validate=validate.Length(1, LONGEST_EVENT_KEY, error="source_id takes 1 to {max}"),
-        metadata=_about("Only the event with this id of its source."),
+        metadata=about("Only the event with this id of its source."),
     )
     link = fields.String(
         validate=validate.Length(1, LONGEST_KEY, error="link takes 1 to {max} characters"),
-        metadata=_about("Only events of this link."),
+        metadata=about("Only events of this link."),
     )
     site = fields.String(
         validate=validate.Length(1, LONGEST_KEY, error="site takes 1 to {max} characters"),
-        metadata=_about("Only events of this site, or of links that end there; any of its names."),
+        metadata=about("Only events of this site, or of links that end there; any of its names."),
     )
     state = fields.String(
         validate=validate.OneOf(
             [state.value for state in EventState], error="state takes {choices}"
         ),
-        metadata=_about("Only this state."),
+        metadata=about("Only this state."),
     )
     from_ = fields.String(
         data_key="from",
-        metadata=_about("Only events that touch the time from here on: a day or time, UTC."),
+        metadata=about("Only events that touch the time from here on: a day or time, UTC."),
     )
-    to = fields.String(metadata=_about("... and before here: a day or time, UTC."))
+    to = fields.String(metadata=about("... and before here: a day or time, UTC."))
     open = fields.String(
         validate=validate.OneOf(["yes", "no"], error="open takes yes or no"),
-        metadata=_about("yes: only events that go on; no: only those that have ended."),
+        metadata=about("yes: only events that go on; no: only those that have ended."),
     )
     changed_from = fields.String(
-        metadata=_about("Only what was reported or corrected at this time or later, UTC."),
+        metadata=about("Only what was reported or corrected at this time or later, UTC."),
     )
     after = fields.Integer(
         load_default=0,
         validate=validate.Range(0, error="after takes the id of an event"),
         error_messages={"invalid": "after takes the id of an event"},
-        metadata=_about(
+        metadata=about(
             "Begin behind this id. A lower id never becomes visible after a higher one: reading on"
             " behind the last one misses no event."
         ),
@@ -278,7 +280,7 @@ class EventsQuery(Schema):
         load_default=PAGE,
         validate=validate.Range(1, LARGEST_PAGE, error="limit takes 1 to {max}"),
         error_messages={"invalid": f"limit takes 1 to {LARGEST_PAGE}"},
-        metadata=_about("How many of them one page holds at most."),
+        metadata=about("How many of them one page holds at most."),
     )
 
 
@@ -288,12 +290,12 @@ class ReportQuery(Schema):
     only_good = fields.String(
         load_default="no",
         validate=validate.OneOf(["yes", "no"], error="only_good takes yes or no"),
-        metadata=_about("yes: what is wrong is left out and told; no: all or nothing."),
+        metadata=about("yes: what is wrong is left out and told; no: all or nothing."),
     )
     keep_unresolved = fields.String(
         load_default="no",
         validate=validate.OneOf(["yes", "no"], error="keep_unresolved takes yes or no"),
-        metadata=_about(
+        metadata=about(
             "yes: unknown links and sites are kept as they were sent, for an administrator to"
             " settle; no: they are wrong."
         ),
@@ -307,26 +309,26 @@ class NoQuery(Schema):
 class EventRow(Schema):
     """An event as it is known now. Times are UTC, ISO 8601 with Z."""
 
-    id = fields.Integer(required=True, attribute="row.id", metadata=_about("The portal's own id."))
-    source = _text("The source that reported it.")
-    source_id = _text("The source's own id.", attribute="row.source_key")
-    link = _text("The link's id, or empty; as it was sent where it is not known.")
-    site = _text("The site's LHCOPN name, or empty; as it was sent where it is not known.")
+    id = fields.Integer(required=True, attribute="row.id", metadata=about("The portal's own id."))
+    source = a_text("The source that reported it.")
+    source_id = a_text("The source's own id.", attribute="row.source_key")
+    link = a_text("The link's id, or empty; as it was sent where it is not known.")
+    site = a_text("The site's LHCOPN name, or empty; as it was sent where it is not known.")
     unresolved = fields.Boolean(
-        required=True, attribute="is_unresolved", metadata=_about("One of the two is not known.")
+        required=True, attribute="is_unresolved", metadata=about("One of the two is not known.")
     )
-    state = _text("down, degraded or unmonitored.", attribute="row.state")
+    state = a_text("down, degraded or unmonitored.", attribute="row.state")
     start = Moment("When it began.", attribute="row.start")
     end = Moment("When it ended; null = it goes on.", attribute="row.end", allow_none=True)
-    layer = _text("L1/L2, L3, performance, other or unknown.", attribute="row.layer")
-    detail = _text("What the source says of it.", attribute="row.detail")
+    layer = a_text("L1/L2, L3, performance, other or unknown.", attribute="row.layer")
+    detail = a_text("What the source says of it.", attribute="row.detail")
     withdrawn = Moment(
         "When a person said that it never was; null = it stands.",
         attribute="row.withdrawn_at",
         allow_none=True,
     )
     version = fields.Integer(
-        required=True, attribute="row.version", metadata=_about("Raised with each correction.")
+        required=True, attribute="row.version", metadata=about("Raised with each correction.")
     )
     created = Moment("First report.", attribute="row.created_at")
     changed = Moment("Newest change.", attribute="row.changed_at")
@@ -335,17 +337,17 @@ class EventRow(Schema):
 class EventField(Schema):
     """One field of a change."""
 
-    field = _text("The key.")
-    old = fields.String(required=True, allow_none=True, metadata=_about("Before; null = none."))
-    new = fields.String(required=True, allow_none=True, metadata=_about("After; null = none."))
+    field = a_text("The key.")
+    old = fields.String(required=True, allow_none=True, metadata=about("Before; null = none."))
+    new = fields.String(required=True, allow_none=True, metadata=about("After; null = none."))
 
 
 class EventChange(Schema):
     """One change of an event: its first report, or a correction."""
 
-    version = fields.Integer(required=True, metadata=_about("1 is the first report."))
+    version = fields.Integer(required=True, metadata=about("1 is the first report."))
     at = Moment("UTC.")
-    by = _text("The account.", attribute="actor_account")
+    by = a_text("The account.", attribute="actor_account")
     fields_ = fields.List(
         fields.Nested(EventField), required=True, attribute="fields", data_key="fields"
     )
@@ -355,61 +357,59 @@ class OneEvent(EventRow):
     """An event with its history."""
 
     history = fields.List(
-        fields.Nested(EventChange), required=True, metadata=_about("Oldest first.")
+        fields.Nested(EventChange), required=True, metadata=about("Oldest first.")
     )
 
 
 class FieldProblem(Schema):
     """One parameter, or one key of an event, that is not allowed."""
 
-    field = _text("The name of the parameter or key; empty = the event as a whole.")
-    detail = _text("What is allowed.")
-    index = fields.Integer(metadata=_about("Of an event: its place in the list, from 0."))
-    value = fields.String(metadata=_about("Of an event: what was sent there, its beginning."))
+    field = a_text("The name of the parameter or key; empty = the event as a whole.")
+    detail = a_text("What is allowed.")
+    index = fields.Integer(metadata=about("Of an event: its place in the list, from 0."))
+    value = fields.String(metadata=about("Of an event: what was sent there, its beginning."))
 
 
 class ReportAnswer(Schema):
     """What became of a report."""
 
-    received = fields.Integer(required=True, metadata=_about("Events in it."))
-    new = fields.Integer(required=True, metadata=_about("Seen for the first time."))
-    changed = fields.Integer(required=True, metadata=_about("Closed or corrected."))
-    same = fields.Integer(required=True, metadata=_about("Known as they were sent."))
-    left_out = fields.Integer(required=True, metadata=_about("Wrong, and not stored."))
+    received = fields.Integer(required=True, metadata=about("Events in it."))
+    new = fields.Integer(required=True, metadata=about("Seen for the first time."))
+    changed = fields.Integer(required=True, metadata=about("Closed or corrected."))
+    same = fields.Integer(required=True, metadata=about("Known as they were sent."))
+    left_out = fields.Integer(required=True, metadata=about("Wrong, and not stored."))
     unresolved = fields.Integer(
-        required=True, metadata=_about("Stored with a name that is not known here.")
+        required=True, metadata=about("Stored with a name that is not known here.")
     )
     truncated = fields.Integer(
-        metadata=_about("Alerts that Alertmanager left out: its max_alerts is too low.")
+        metadata=about("Alerts that Alertmanager left out: its max_alerts is too low.")
     )
     errors = fields.List(
         fields.Nested(FieldProblem),
         required=True,
-        metadata=_about("What is wrong with those that were left out: the first hundred."),
+        metadata=about("What is wrong with those that were left out: the first hundred."),
     )
 
 
 class NoticeResult(Schema):
     """What became of one notice."""
 
-    outcome = _text(
+    outcome = a_text(
         "made, updated, cancelled, completed (its ticket); same (it is here already); ignored"
         " (older than what is known); to read (kept for a person).",
         validate=validate.OneOf([one.value for one in Outcome if one is not Outcome.DISMISSED]),
     )
-    why = _text("The same in words.")
-    title = _text("What it announces.")
-    provider = _text("Who announces it; empty where that could not be read.")
+    why = a_text("The same in words.")
+    title = a_text("What it announces.")
+    provider = a_text("Who announces it; empty where that could not be read.")
     notice = fields.Integer(
-        required=True, allow_none=True, metadata=_about("Its number in the portal.")
+        required=True, allow_none=True, metadata=about("Its number in the portal.")
     )
-    ticket = fields.Integer(
-        required=True, allow_none=True, metadata=_about("Number of its ticket.")
-    )
+    ticket = fields.Integer(required=True, allow_none=True, metadata=about("Number of its ticket."))
     unresolved = fields.List(
         fields.String(),
         required=True,
-        metadata=_about("Circuits that are not known here; a person settles them."),
+        metadata=about("Circuits that are not known here; a person settles them."),
     )
 
 
@@ -426,31 +426,31 @@ class SitePage(Schema):
     """One page of sites, by key."""
 
     items = fields.List(fields.Nested(Site), required=True)
-    next = fields.String(required=True, allow_none=True, metadata=_about(_NEXT))
+    next = fields.String(required=True, allow_none=True, metadata=about(_NEXT))
 
 
 class LinkPage(Schema):
     """One page of links, by name."""
 
     items = fields.List(fields.Nested(Link), required=True)
-    next = fields.String(required=True, allow_none=True, metadata=_about(_NEXT))
+    next = fields.String(required=True, allow_none=True, metadata=about(_NEXT))
 
 
 class EventPage(Schema):
     """One page of events, by id."""
 
     items = fields.List(fields.Nested(EventRow), required=True)
-    next = fields.String(required=True, allow_none=True, metadata=_about(_NEXT))
+    next = fields.String(required=True, allow_none=True, metadata=about(_NEXT))
 
 
 class Problem(Schema):
     """Problem details (RFC 9457)."""
 
-    type = _text("about:blank: the status says what it is.")
-    title = _text("The status in words.")
-    status = fields.Integer(required=True, metadata=_about("The HTTP status."))
-    detail = _text("What is wrong, and what is allowed.")
-    number = fields.Integer(metadata=_about("The portal's number of the error."))
+    type = a_text("about:blank: the status says what it is.")
+    title = a_text("The status in words.")
+    status = fields.Integer(required=True, metadata=about("The HTTP status."))
+    detail = a_text("What is wrong, and what is allowed.")
+    number = fields.Integer(metadata=about("The portal's number of the error."))
     errors = fields.List(
-        fields.Nested(FieldProblem), metadata=_about("Parameters, or events, at fault.")
+        fields.Nested(FieldProblem), metadata=about("Parameters, or events, at fault.")
     )

@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from app.domain.errors import Invalid
-from app.domain.report_numbers import Figure, ReportNumbers
+from app.domain.report_numbers import PERCENT, Figure, ReportNumbers
 from app.domain.texts import SHORT_TEXT_LIMIT, checked_text
 
 MOST_QUESTIONS: Final = 40
@@ -209,7 +209,8 @@ def contradictions(fields: Mapping[str, str], numbers: ReportNumbers) -> Sequenc
     """Where the site's numbers are not the portal's, in the order of the figures.
 
     Two numbers are the same if they are read alike: with two decimals where there is a unit. A
-    number of a figure for which the portal has no data is one as well: nothing bears it out.
+    number of a figure for which the portal has no data is one as well: nothing bears it out. So is
+    100 % where the portal counts a little less.
     """
     found = []
     for figure in numbers.figures:
@@ -222,4 +223,8 @@ def contradictions(fields: Mapping[str, str], numbers: ReportNumbers) -> Sequenc
 
 
 def _reads_alike(figure: Figure, stated: str) -> bool:
-    return figure.value is not None and round(float(stated), 2) == round(figure.value, 2)
+    if figure.value is None:
+        return False
+    number = float(stated)
+    never_down = figure.unit != PERCENT or (number >= 100) == (figure.value >= 100)
+    return never_down and round(number, 2) == round(figure.value, 2)

@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from app.domain.access import Actor, Kind, Role
+from app.domain.access import Actor, Kind, Role, refusal_by_scope
 from app.domain.quarters import Quarter
+from app.domain.scopes import Scope
 
 REPORT: Final = "report"
 """The kind of a report in the change log."""
@@ -115,7 +116,9 @@ def sees_report(actor: Actor, site_id: int, *, was_submitted: bool) -> bool:
 
 
 def may_read_signed(actor: Actor) -> bool:
-    """Whether this account sees submitted reports: all people do."""
+    """Whether this account sees submitted reports: all people do, and systems' tokens to read."""
+    if actor.kind is Kind.TOKEN:
+        return refusal_by_scope(actor, Scope.READ) is None
     return actor.kind in (Kind.PERSON, Kind.SYSTEM)
 
 

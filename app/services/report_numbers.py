@@ -143,7 +143,7 @@ def _of_tickets(tickets: SiteTickets) -> Sequence[Figure]:
         *(
             Figure(
                 key,
-                f"Median {words[key]} time of tickets it is responsible for",
+                f"Median {words[key]} time",
                 tickets.times[measure].days,
                 unit=WORKING_DAYS,
                 told_by=tickets.times[measure].count,

@@ -367,6 +367,10 @@ def _question_page(
     clashes: Sequence[Clash] = (),
 ) -> Response:
     content = content_of(form_of_number(db.session(), number))
+    if key in verbs.used_keys(db.session()):
+        typed.kind.description = (
+            "It stays: a form in use asks this, and answers of past quarters are read with it."
+        )
     return make_response(
         render_template(
             "reports/question_form.html",
@@ -374,7 +378,6 @@ def _question_page(
             number=number,
             key=key,
             stored=content.question(key) if key else None,
-            is_used=bool(key) and key in verbs.used_keys(db.session()),
             groups=[title for title, _asked in content.groups if title],
             clashes=clashes,
         ),

@@ -10,8 +10,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.database import writing
+from app.domain.report_numbers import ReportNumbers
 from app.factory import API as APPLICATION
-from app.models import Event, EventSource, Site, SiteContact
+from app.models import Event, EventSource, Report, ReportVersion, Site, SiteContact
 from tests.api.conftest import Calling, Program
 from tests.cast import NOON, Cast
 from tests.permissions import API, Row
@@ -24,6 +25,8 @@ SENT: Final = {
     "GET /api/v1/links/*": "/api/v1/links/CERN-PIC-LHCOPN-001",
     "GET /api/v1/links/* unknown": "/api/v1/links/NOWHERE",
     "GET /api/v1/events/*": "/api/v1/events/1",
+    "GET /api/v1/reports/*": "/api/v1/reports/DE-KIT/2012-Q4",
+    "GET /api/v1/reports/* draft": "/api/v1/reports/DE-KIT/2013-Q1",
     "POST /api/v1/events/alertmanager/*": "/api/v1/events/alertmanager/noc",
 }
 """Where a row is sent, if there is a star in its address."""
@@ -51,6 +54,32 @@ def told(row: Row, program: Program) -> str:
     return "yes"
 
 
+def _report(site: Site, quarter: str, versions: int) -> Report:
+    numbers = ReportNumbers(site.key, quarter, NOON, [], [])
+    return Report(
+        site_id=site.id,
+        quarter=quarter,
+        state="submitted" if versions else "draft",
+        form_number=1,
+        created_at=NOON,
+        created_by="kit",
+        changed_at=NOON,
+        changed_by="kit",
+        first_submitted_at=NOON if versions else None,
+        versions=[
+            ReportVersion(
+                number=number,
+                form_number=1,
+                numbers=numbers.as_text(),
+                fields="{}",
+                submitted_at=NOON,
+                submitted_by="kit",
+            )
+            for number in range(1, versions + 1)
+        ],
+    )
+
+
 def test_every_cell_of_rest(app: Flask, session: Session, cast: Cast, calling: Calling) -> None:
     with writing(session):
         kit = session.scalars(select(Site).where(Site.key == "DE-KIT")).one()
@@ -70,6 +99,8 @@ def test_every_cell_of_rest(app: Flask, session: Session, cast: Cast, calling: C
                 changed_at=NOON,
             )
         )
+        for quarter, versions in (("2012-Q4", 1), ("2013-Q1", 0)):
+            session.add(_report(kit, quarter, versions))
     programs = {scope: calling(scope) for scope in ("read", "registry", "tickets", "events")} | {
         "person": calling("read", of=cast.reader),
         "admin": calling("tickets", of=cast.admin),

@@ -1,0 +1,122 @@
+"""Quarterly reports: how each stands, and what was signed. Drafts are for people on the pages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from flask import current_app
+
+from app.api.caller import session
+from app.api.operations import Operation, Query, next_page
+from app.api.report_schemas import OneReportQuery, ReportPage, ReportsQuery, SignedReport
+from app.domain.access import Actor
+from app.domain.errors import Invalid, NotFound
+from app.domain.quarters import Quarter, period_range
+from app.domain.reports import Shown
+from app.domain.scopes import Scope
+from app.services.registry import require_site
+from app.services.report_grid import report_grid
+from app.services.signed_reports import signed_report
+
+DUE_DAYS: Final = "report_due_days"
+"""Where the application keeps that setting."""
+_USUAL: Final = 4
+_MOST: Final = 60
+
+
+def list_reports(actor: Actor, query: Query, _key: str) -> Mapping[str, Any]:
+    """One page of the grid: a row for each site and quarter, by quarter and site."""
+    rows, now = session(), datetime.now(UTC)
+    quarters = _quarters(query, now)
+    site = require_site(rows, query["site"]).key if "site" in query else ""
+    due_days: int = current_app.extensions[DUE_DAYS]
+    grid = report_grid(rows, actor, quarters, now, due_days)
+    wanted, after = query.get("state", ""), query.get("after", "")
+    found = sorted(
+        (
+            _row(line.site, cell)
+            for line in grid.rows
+            if not site or line.site == site
+            for cell in line.cells
+            if (cell.standing.shown == wanted if wanted else cell.standing.shown != _LEFT_OUT)
+        ),
+        key=lambda row: (row["quarter"], row["site"]),
+    )
+    if after:
+        place = _place(after)
+        found = [row for row in found if (row["quarter"], row["site"]) > place]
+    limit = query["limit"]
+    last = found[limit - 1] if len(found) > limit else None
+    return {
+        "items": found[:limit],
+        "next": next_page(None if last is None else f"{last['site']}/{last['quarter']}"),
+    }
+
+
+_LEFT_OUT: Final = Shown.NOT_REQUIRED
+
+
+def get_report(actor: Actor, query: Query, key: str) -> Mapping[str, Any]:
+    """One signed version, the newest unless ``version`` says which."""
+    name, _, text = key.rpartition("/")
+    try:
+        quarter = Quarter.parse(text)
+    except Invalid:
+        raise NotFound from None
+    found = signed_report(session(), actor, name, quarter, query.get("version"))
+    return {**vars(found), "key": f"{found.report.site.key}/{quarter}"}
+
+
+def _row(site: str, cell: Any) -> dict[str, Any]:
+    return {
+        "key": f"{site}/{cell.quarter}",
+        "site": site,
+        "quarter": str(cell.quarter),
+        "state": str(cell.standing.shown),
+        "late": cell.standing.is_late,
+        "due": cell.standing.due_at,
+    }
+
+
+def _quarters(query: Query, now: datetime) -> Sequence[Quarter]:
+    """Those of ``quarter``, or of ``from`` and ``to``; else the last four that have ended."""
+    if "quarter" in query:
+        if "from_" in query or "to" in query:
+            raise Invalid("quarter", "quarter takes the place of from and to; send one of them")
+        return [Quarter.parse(query["quarter"], "quarter")]
+    last = Quarter.parse(query["to"], "to") if "to" in query else Quarter.of(now).previous
+    first = Quarter.parse(query["from_"], "from") if "from_" in query else last.after(1 - _USUAL)
+    found = period_range(first, last)
+    if len(found) > _MOST:
+        raise Invalid("to", f"At most {_MOST} quarters are listed at once")
+    return found
+
+
+def _place(after: str) -> tuple[str, str]:
+    site, _, quarter = after.rpartition("/")
+    return str(Quarter.parse(quarter, "after")), site
+
+
+_SCOPES = (Scope.READ,)
+OPERATIONS = (
+    Operation(
+        "listReports",
+        "/v1/reports",
+        "Quarterly reports: how each site's stands",
+        _SCOPES,
+        ReportsQuery,
+        ReportPage,
+        list_reports,
+    ),
+    Operation(
+        "getReport",
+        "/v1/reports/{key}",
+        "One signed report",
+        _SCOPES,
+        OneReportQuery,
+        SignedReport,
+        get_report,
+    ),
+)
