@@ -20,6 +20,7 @@ from app.demo.desk import lay_desk
 from app.demo.events import lay_events
 from app.demo.kin import kin_stories
 from app.demo.notices import MADE, notices_to_come
+from app.demo.reports import lay_reports
 from app.demo.rules import lay_rules
 from app.demo.stories import (
     OPERATOR,
@@ -116,6 +117,7 @@ def seed_demo(session: Session, now: datetime) -> int:
     lay_desk(session, actors, now)
     lay_events(session, actors[OPERATOR], now)
     lay_rules(session, portal)
+    lay_reports(session, actors, now)
     return len(stories) + MADE
 
 

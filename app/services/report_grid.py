@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Row, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Row, exists, literal, or_, select, union_all
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.domain.access import Actor
-from app.domain.quarters import Quarter, Year
+from app.domain.quarters import Quarter, Year, period_range
 from app.domain.reports import (
     ReportState,
     Shown,
@@ -24,10 +24,14 @@ from app.domain.reports import (
     standing_of,
 )
 from app.models import DetectedEvent, Report, Site, Ticket
+from app.models.base import UtcTime
 from app.services.registry_on import had_tier_in
 
 DONE: Final = (Shown.SUBMITTED, Shown.ACCEPTED)
 """What counts as submitted. A report that was reopened does not until it is submitted again."""
+FIRST_QUARTER: Final = Quarter(2009, 1)
+"""The first one of the LHCOPN's operation with rules and tickets; before it only reports that were
+written all the same are looked for."""
 
 
 @dataclass(frozen=True)
@@ -168,46 +172,55 @@ def quarters_with_data(session: Session, now: datetime, most: int) -> Sequence[Q
     """The newest quarters that hold tickets, detected events or reports, in their order; the one
     that goes on and the one that ended last are always among them."""
     this = Quarter.of(now)
-    found = {this, this.previous}
-    stored = _stored_quarters(session)
-    begin: datetime | None = this.previous.begin
-    while begin is not None and len(found) < most:
-        newest = _newest_before(session, stored, begin)
-        begin = None
-        if newest is not None:
-            found.add(newest)
-            begin = newest.begin
-    return sorted(found)
+    holding = _quarters_that_hold(session, _stored_quarters(session), now)
+    return sorted({this, this.previous, *holding})[-most:]
 
 
 def _stored_quarters(session: Session) -> Sequence[Quarter]:
     return [Quarter.parse(one) for one in session.scalars(select(Report.quarter).distinct())]
 
 
-def _newest_before(session: Session, stored: Sequence[Quarter], begin: datetime) -> Quarter | None:
-    """The newest quarter before a moment that holds anything; ``stored`` are those with reports."""
-    moments = (
-        session.scalar(select(func.max(Ticket.created_at)).where(Ticket.created_at < begin)),
-        session.scalar(select(func.max(DetectedEvent.start)).where(DetectedEvent.start < begin)),
+def _quarters_that_hold(
+    session: Session, stored: Sequence[Quarter], now: datetime
+) -> Sequence[Quarter]:
+    """The quarters up to now that hold anything, in their order; ``stored`` are those with
+    reports. One statement, which looks into each quarter at most twice."""
+    span = period_range(min([FIRST_QUARTER, *stored]), max(Quarter.of(now), FIRST_QUARTER))
+    of = union_all(
+        *(
+            select(
+                literal(place).label("place"),
+                literal(one.begin, UtcTime).label("begin"),
+                literal(one.end, UtcTime).label("end"),
+            )
+            for place, one in enumerate(span)
+        )
+    ).cte("of")
+
+    def within(moment: InstrumentedAttribute[datetime]) -> ColumnElement[bool]:
+        return exists().where(moment >= of.c.begin, moment < of.c.end)
+
+    holding = session.scalars(
+        select(of.c.place).where(or_(within(Ticket.created_at), within(DetectedEvent.start)))
     )
-    older = [one for one in stored if one.begin < begin]
-    older += [Quarter.of(moment) for moment in moments if moment is not None]
-    return max(older, default=None)
+    return sorted({*(span[place] for place in holding), *stored})
 
 
 def completeness(session: Session, now: datetime) -> Completeness | None:
-    """Reports by site and year, from the year of the first one on; None where there is none.
+    """Reports by site and year, from the first one on; None where there is none.
 
-    Years in which the portal holds nothing at all are left out: nobody was asked there. A year's
-    number of reports grows with its quarters: of one that goes on, those that ended.
+    A year's number of reports is that of its quarters that have ended and of which the portal holds
+    anything: of the others nobody was asked.
     """
     stored = _stored_quarters(session)
     if not stored:
         return None
-    begin, this = min(stored), Quarter.of(now)
-    years = [Year(max(this, *stored).year)]
-    while (newest := _newest_before(session, stored, years[0].begin)) and newest >= begin:
-        years.insert(0, Year(newest.year))
+    quarters = [
+        one
+        for one in _quarters_that_hold(session, stored, now)
+        if one >= min(stored) and one.end <= now
+    ]
+    years = sorted({Year(one.year) for one in quarters})
     done = {
         (row.site_id, row.quarter)
         for row in session.execute(
@@ -218,7 +231,7 @@ def completeness(session: Session, now: datetime) -> Completeness | None:
     }
     rows = []
     for site in session.scalars(select(Site).where(Site.tier == 1).order_by(Site.key)):
-        counts = [_of_year(site, year, done, begin, now) for year in years]
+        counts = [_of_year(site, year, done, quarters) for year in years]
         if any(one.asked for one in counts):
             rows.append((site.key, counts))
     totals = [
@@ -229,11 +242,7 @@ def completeness(session: Session, now: datetime) -> Completeness | None:
 
 
 def _of_year(
-    site: Site, year: Year, done: set[tuple[int, str]], begin: Quarter, now: datetime
+    site: Site, year: Year, done: set[tuple[int, str]], quarters: Sequence[Quarter]
 ) -> Count:
-    asked = [
-        quarter
-        for quarter in (Quarter(year.year, number) for number in range(1, 5))
-        if quarter >= begin and quarter.end <= now and is_asked(site, quarter)
-    ]
-    return Count(sum((site.id, str(quarter)) in done for quarter in asked), len(asked))
+    asked = [one for one in quarters if one.year == year.year and is_asked(site, one)]
+    return Count(sum((site.id, str(one)) in done for one in asked), len(asked))

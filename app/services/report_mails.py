@@ -37,6 +37,8 @@ def tell_of_report(
     told = [
         one for one in people if one.user_id != _writer(by) and address_key(one.address) not in own
     ]
+    if not told:
+        return
     letter = news_letter(news, site.key, Quarter.parse(report.quarter), by.shown_author, changed)
     queue_message(
         session,

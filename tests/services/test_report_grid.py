@@ -147,17 +147,19 @@ def test_completeness_over_the_years(session: Session, cast: Cast) -> None:
     with writing(session):
         pic = session.scalars(select(Site).where(Site.key == "ES-PIC")).one()
         pic.tier_since = date(2012, 4, 15)
+        for at in (datetime(2012, 9, 30, 23, tzinfo=UTC), datetime(2013, 2, 1, tzinfo=UTC)):
+            open_ticket(session, writer(cast.operator, at), NewTicket(title="Link down"))
     found = completeness(session, NOW)
     assert found is not None
     assert [str(year) for year in found.years] == ["2011", "2012", "2013"]
     assert dict(found.rows) == {
-        "DE-KIT": [Count(1, 2), Count(1, 4), Count(0, 1)],
-        "ES-PIC": [Count(0, 0), Count(0, 3), Count(0, 1)],
-    }
-    assert list(found.totals) == [Count(1, 2), Count(1, 7), Count(0, 2)]
+        "DE-KIT": [Count(1, 1), Count(1, 2), Count(0, 1)],
+        "ES-PIC": [Count(0, 0), Count(0, 1), Count(0, 1)],
+    }, "of 2012 only two quarters hold anything, of 2011 one"
+    assert list(found.totals) == [Count(1, 1), Count(1, 3), Count(0, 2)]
     later = completeness(session, datetime(2026, 11, 26, tzinfo=UTC))
     assert later is not None
-    assert [str(year) for year in later.years] == ["2011", "2012", "2026"], "nothing was between"
+    assert [str(year) for year in later.years] == ["2011", "2012", "2013"], "nothing came later"
 
 
 def test_twenty_sites_and_sixty_quarters_take_two_statements(session: Session, cast: Cast) -> None:

@@ -199,3 +199,8 @@ def test_writing_needs_a_token(cast: Cast, visit: Enter, begun: None) -> None:
     visitor = visit(cast.kit)
     assert visitor.send_raw(f"{PAGE}/comment", b"text=x").status_code == 400
     assert visitor.send_raw(f"{FILES}/1/remove", b"").status_code == 400
+
+
+def test_the_audit_leads_to_the_report(cast: Cast, visit: Enter, begun: None) -> None:
+    page = visit(cast.admin).read("/admin/audit?kind=report&thing=FZK-LCG2+2013-Q1")
+    assert (PAGE, "DE-KIT 2013-Q1") in page.links

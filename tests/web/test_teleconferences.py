@@ -100,7 +100,7 @@ def test_the_agenda_leads_to_its_rows(cast: Cast, visit: Visit, opened: Open) ->
     chair.send(f"{TCS}/{number}/points", {"text": "LS1", "address": "/calendar/lhc"})
     links = dict(chair.read(f"{TCS}/{number}").links)
     assert links["/reports/quarters/2013-Q1"] == "2 of 2 reports of 2013-Q1 are not handed in"
-    assert links["/reports/DE-KIT/2013-Q1"] == "DE-KIT: nothing written"
+    assert links["/reports/DE-KIT/2013-Q1"] == "DE-KIT: missing"
     assert links[f"/tickets/{ticket}"].startswith(f"#{ticket} Fibre cut")
     assert links["/calendar/lhc"] == "LS1"
     assert links["/statistics/long-standing"].startswith("1 ticket")
