@@ -186,6 +186,7 @@ A signed report as a file        | GET /reports/*/*.*                    | yes |
 List teleconferences            | GET /reports/teleconferences          | yes | yes | yes | yes | yes | login
 Form to ask for a TC            | GET /reports/teleconferences/new      | yes | yes | yes | yes | yes | login
 Ask for a TC                    | POST /reports/teleconferences/new     | yes | yes | yes | yes | yes | login
+A time in UTC while it is typed | GET /reports/teleconferences/time     | yes | yes | yes | yes | yes | login
 Read a TC                       | GET /reports/teleconferences/*        | yes | yes | yes | yes | yes | login
 Read an unknown TC              | GET /reports/teleconferences/* unknown | 404 | 404 | 404 | 404 | 404 | login
 A TC for a calendar             | GET /reports/teleconferences/*.ics    | yes | yes | yes | yes | yes | login

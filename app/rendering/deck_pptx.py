@@ -77,7 +77,9 @@ class _Data(ChartData):
 
 def cut_name(name: str) -> str:
     """A name as it stands at a bar."""
-    return cut_to(storable_text(name, 2 * _LONGEST_NAME), _LONGEST_NAME * layout.CHART_SIZE, layout.CHART_SIZE)
+    return cut_to(
+        storable_text(name, 2 * _LONGEST_NAME), _LONGEST_NAME * layout.CHART_SIZE, layout.CHART_SIZE
+    )
 
 
 def deck_as_pptx(deck: Deck, made_at: datetime) -> bytes:
