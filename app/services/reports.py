@@ -54,7 +54,7 @@ from app.domain.reports import (
 from app.domain.texts import checked_text
 from app.models import DetectedEvent, Link, Report, ReportField, ReportVersion, Site
 from app.services.changes import FieldChange, record_change
-from app.services.report_forms import form_for
+from app.services.report_forms import form_for, form_to_begin
 from app.services.report_mails import tell_of_report
 
 MOST_FIELDS: Final = 1000
@@ -119,8 +119,13 @@ def find_report(session: Session, site_id: int, quarter: Quarter) -> Report | No
 def require_see(actor: Actor, site_id: int, report: Report | None) -> None:
     """Raise ``NotFound`` where this account may not know what is written: a report that is not
     begun, or was never submitted, of a site that is not its own."""
-    if not sees_report(actor, site_id, was_submitted=_was_submitted(report)):
+    if not sees(actor, site_id, report):
         raise NotFound
+
+
+def sees(actor: Actor, site_id: int, report: Report | None) -> bool:
+    """Whether this account may know what is written."""
+    return sees_report(actor, site_id, was_submitted=_was_submitted(report))
 
 
 def fields_of(report: Report | None) -> dict[str, str]:
@@ -465,7 +470,7 @@ def _begun(session: Session, by: Writer, site: Site, quarter: Quarter) -> Report
             "site_id": site.id,
             "quarter": str(quarter),
             "state": ReportState.DRAFT.value,
-            "form_number": form_for(session, quarter).number,
+            "form_number": form_to_begin(session, quarter).number,
             "version": 0,
             "created_at": by.now,
             "created_by": by.shown_author,

@@ -18,6 +18,7 @@ from app.database import InTurn, writing
 from app.demo.files import traffic_picture
 from app.domain.event_file_reading import Reading
 from app.domain.letters import stop_token
+from app.domain.meeting_packs import PackFile
 from app.domain.relations import RelationRole
 from app.domain.ticket_content import NewTicket, Reference
 from app.extensions import db
@@ -39,8 +40,10 @@ from app.services.event_sources import set_source
 from app.services.event_withdrawal import withdraw_event
 from app.services.lhc_calendar import add_period
 from app.services.mail_queue import claim_mails, mark_failed
+from app.services.meeting_packs import begin_pack, keep_pack, note_trouble, order_pack
 from app.services.notices import take_in
 from app.services.relations import relate_tickets
+from app.services.report_form_drafts import make_draft
 from app.services.reset_links import make_reset_link
 from app.services.saved_filters import save_filter
 from app.services.tickets import change_ticket
@@ -49,6 +52,7 @@ from tests.browser.visit import change, lay, log_in, people_of, sideways
 from tests.cast import NOON, PASSWORD, Cast, writer
 from tests.harness.browser import AXE, strict_page
 from tests.harness.server import TEST_SECRET, LiveServer
+from tests.laid_reports import lay_half, lay_two_versions
 from tests.mails import plan
 from tests.services.test_second_factor import code_of
 from tests.worker.laid import lay_background_work
@@ -70,10 +74,28 @@ NO_PAGES = {
     "downloads.download",
     "duty.download",
     "what_if.download",
+    "meeting_packs.show",  # see _states
+    "report_form.one",
+    "report_form.changes",
+    "report_attachments.download",
+    "report_attachments.preview",
+    "report_documents.newest",
+    "report_documents.quarter_file",
+    "report_documents.report_file",
+    "meeting_packs.fetch",
+    "teleconferences.download",
 }
-"""GET addresses that answer no page of their own: files, CSV, a redirection."""
+"""GET addresses that answer no page of their own: files, parts of a page, a redirection."""
 LINK = "CERN-GRIDKA-LHCOPN-001"
 _PERIOD = {"begin": "2031-03", "begin_standing": "sample", "end_standing": "sample"}
+_REPORT: dict[str, Any] = {"site": "DE-KIT", "quarter": "2012-Q4", "number": 1}
+"""A report that was signed, and its first version."""
+_LOOKED_AT: dict[str, dict[str, Any]] = {
+    "event_sources.edit": {"name": "prometheus"},
+    "mails.mail": {"mail": 1},
+    "report_forms.question": {"number": 2, "key": "plans"},
+}
+"""What the address of such a page says."""
 _GRAVE = ("serious", "critical")
 
 
@@ -140,6 +162,8 @@ def scene(sqlite_server: LiveServer) -> Scene:
     _bind(sqlite_server, cast, asked, ticket, final)
     _report(sqlite_server, cast)
     _announce(sqlite_server, cast)
+    _order_packs(sqlite_server, cast)
+    _write_reports(sqlite_server, cast)
     return Scene(sqlite_server, cast, ticket, final, asked)
 
 
@@ -180,6 +204,15 @@ def _report(server: LiveServer, cast: Cast) -> None:
             set_source(session, writer(cast.admin), "prometheus", {}, {"bad": "down"})
 
 
+def _write_reports(server: LiveServer, cast: Cast) -> None:
+    """A report that was signed twice, one that is being written, and a draft of the questions."""
+    with server.session() as session:
+        lay_two_versions(session, _REPORT["site"], _REPORT["quarter"])
+        lay_half(session, "ES-PIC", "2013-Q1")
+        with writing(session):
+            make_draft(session, writer(cast.admin))
+
+
 def _announce(server: LiveServer, cast: Cast) -> None:
     """Maintenance notices: one whose circuit nobody knows, one that nobody has read, and another
     that follows the first."""
@@ -189,6 +222,19 @@ def _announce(server: LiveServer, cast: Cast) -> None:
             content = (PROJECT / "tests/notices_sample" / name).read_bytes()
             with writing(session):
                 take_in(session, by, read(content, name))
+
+
+def _order_packs(server: LiveServer, cast: Cast) -> None:
+    """A meeting pack that is made, and one whose first try failed."""
+    by = writer(cast.operator, datetime.now(UTC))
+    given = {"title": "Pack", "first": "2013-Q1", "last": "2013-Q2"}
+    with server.session() as session, writing(session):
+        made, failed = (
+            order_pack(session, by, slides=["matching", "reports"], **given).id for _ in range(2)
+        )
+        keep_pack(session, by, made, {PackFile.PDF: b"%PDF-"}, pages=3, computed_at=NOON)
+        begin_pack(session, failed, 3)
+        note_trouble(session, failed, "OSError: no room")
 
 
 def _let_people_come_and_go(server: LiveServer, cast: Cast) -> None:
@@ -263,17 +309,18 @@ def _pages(flask_app: Flask, scene: Scene) -> list[str]:
             record = {"key": "DE-KIT"} if "key" in rule.arguments else {"name": LINK}
             found.append(urls.build(rule.endpoint, record))
             continue
+        if "quarter" in rule.arguments:
+            values = {name: _REPORT[name] for name in rule.arguments}
+            found.append(urls.build(rule.endpoint, values))
+            continue
         if rule.arguments == {"key"}:  # an attachment: the text and the picture of the scene
             found += [urls.build(rule.endpoint, {"key": key}) for key in ("ATT1", "ATT2")]
             continue
-        if rule.endpoint == "event_sources.edit":
-            found.append(urls.build(rule.endpoint, {"name": "prometheus"}))
+        if rule.endpoint in _LOOKED_AT:
+            found.append(urls.build(rule.endpoint, _LOOKED_AT[rule.endpoint]))
             continue
         if rule.arguments == {"person"}:
             found += [urls.build(rule.endpoint, {"person": name}) for name in ("kit", "gone")]
-            continue
-        if rule.arguments == {"mail"}:
-            found.append(urls.build(rule.endpoint, {"mail": 1}))
             continue
         if rule.arguments == {"token"}:
             with scene.server.session() as session:
@@ -305,6 +352,10 @@ def _states(scene: Scene) -> list[str]:
         f"/tickets/{scene.change}/edit",
         f"/tickets/new?parent={scene.change}",
         "/tickets/999999",
+        "/reports?from=soon",
+        "/reports/ES-PIC/2013-Q1",
+        "/reports/DE-KIT/2013-Q1",
+        "/reports/forms/2/differences?with=nothing",
         "/mails?state=digest&q=nobody",
         "/events?view=reported&withdrawn=all",
         "/events?state=gone&from=yesterday",
@@ -318,6 +369,9 @@ def _states(scene: Scene) -> list[str]:
         "/statistics/what-if?from=soon",
         "/calendar/links?month=2013-03&site=DE-KIT",
         "/calendar?month=soon&site=nobody&link=none&network=both",
+        "/reports/packs/1",
+        "/reports/packs/2",
+        "/reports/packs/999999",
         "/notices?state=to+read",
         "/notices/3",
         "/statistics/tickets?by=link&per=half-year&from=2012&to=2013",

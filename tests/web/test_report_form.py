@@ -17,6 +17,7 @@ from app.database import writing
 from app.domain.access import Actor
 from app.domain.quarters import Quarter
 from app.domain.report_numbers import ReportNumbers
+from app.extensions import db
 from app.models import Report, ReportField, ReportVersion
 from app.services import report_numbers
 from app.services.people import actor_of_user, create_user
@@ -26,6 +27,7 @@ from tests.cast import PASSWORD, SYSTEM, Cast, writer
 from tests.services.matching_world import report as reported
 from tests.services.matching_world import ticket, worked_in
 from tests.web.conftest import Enter
+from tests.web.test_csv import counted
 from tests.web.test_login import log_in
 from tests.web.visitor import Form, PageReader, Visitor
 
@@ -132,7 +134,12 @@ def test_who_may_open_it(cast: Cast, app: Flask, visit: Enter, session: Session)
         assert "Words of a draft" in visit(actor).get(PAGE).text
     for actor in (cast.pic, cast.reader):
         visitor = visit(actor)
-        for path in (PAGE, f"{PAGE}/changes", f"{PAGE}/fields/answer.issues", f"{PAGE}/difference"):
+        nobody = visitor.read("/reports/DE-KIT/2012-Q4").text
+        assert visitor.read(PAGE).text == nobody.replace("2012-Q4", "2013-Q1").replace(
+            "2013-01-31", "2013-05-01"
+        )
+        assert "Nothing is signed yet" in nobody
+        for path in (f"{PAGE}/changes", f"{PAGE}/fields/answer.issues", f"{PAGE}/difference"):
             assert visitor.get(path, HTMX).status_code == 404, path
         assert save(visitor, "answer.issues", "Mine").status_code == 404
         assert visitor.send(PAGE, {"do": "save"}).status_code == 404
@@ -578,3 +585,27 @@ def test_a_field_that_saves_itself_is_told_of_the_login(app: Flask, cast: Cast) 
     answer = save(Visitor(app), "answer.issues", "Typed")
     assert answer.status_code == 204
     assert answer.headers["HX-Redirect"] == f"/login?next={PAGE}"
+
+
+def test_a_page_of_many_events_takes_few_statements(
+    app: Flask, session: Session, cast: Cast, visit: Enter, event: int
+) -> None:
+    visitor = visit(cast.kit)
+
+    def statements(path: str) -> int:
+        visitor.read(path)  # what is kept is fresh from here on
+        with app.app_context():
+            engine = db.engine
+        with counted(engine) as made:
+            visitor.read(path)
+        return len(made)
+
+    written(session, cast.kit, issues="x")
+    few = statements(PAGE)
+    for day in range(7, 27):
+        reported(session, cast, f"2013-01-{day:02} 10:00", f"2013-01-{day:02} 12:00", now=LATE)
+    worked_in(session, LATE)
+    for key in ("plans", "remarks", "backup_test_result"):
+        written(session, cast.kit, **{key: "x"})
+    assert statements(PAGE) == few
+    assert few < 50

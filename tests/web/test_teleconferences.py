@@ -160,6 +160,21 @@ def test_a_time_that_is_none(text: str, words: str) -> None:
         read_own_time(text, "Europe/Berlin", "Start")
 
 
+def test_a_time_is_told_in_utc_while_it_is_typed(
+    session: Session, cast: Cast, visit: Visit
+) -> None:
+    with writing(session):
+        session.scalars(select(User).where(User.name == "kit")).one().time_zone = "Europe/Berlin"
+    visitor = visit(cast.kit)
+    told = visitor.read(f"{TCS}/time?time_1=2013-07-01+14:00").text
+    assert told == "= 2013-07-01 12:00 UTC (14:00 CEST)"
+    assert visitor.read(f"{TCS}/time?time_1=").text == ""
+    hostile = visitor.get(f"{TCS}/time?time_1=%00<script>")
+    assert hostile.status_code == 200
+    assert "needs the time of day" in hostile.text
+    assert "script" not in hostile.text
+
+
 def test_hostile_fields_are_refused_in_words_and_kept(
     session: Session, cast: Cast, visit: Visit
 ) -> None:
