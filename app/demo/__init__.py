@@ -36,6 +36,7 @@ from app.demo.stories import (
     Story,
     usual_stories,
 )
+from app.demo.teleconferences import lay_teleconferences
 from app.domain.access import SYSTEM, Actor, Door, Kind, Role, TicketAccess, Writer
 from app.domain.errors import SettingError
 from app.domain.relations import RelationRole
@@ -118,6 +119,7 @@ def seed_demo(session: Session, now: datetime) -> int:
     lay_events(session, actors[OPERATOR], now)
     lay_rules(session, portal)
     lay_reports(session, actors, now)
+    lay_teleconferences(session, actors, now)
     return len(stories) + MADE
 
 

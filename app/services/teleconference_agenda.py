@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from app.domain.figures import DAYS_STANDING
 from app.domain.quarters import Quarter
-from app.domain.reports import ReportState
+from app.domain.reports import ReportState, Shown
 from app.domain.teleconferences import AgendaPoint, PointKind, agenda_from_text
 from app.domain.tickets import Network
 from app.models import Report, Teleconference, Ticket
@@ -52,12 +52,14 @@ def _of_quarter(session: Session, quarter: Quarter, now: datetime) -> Sequence[A
 
 
 def _missing(session: Session, quarter: Quarter, t1s: Sequence[TableRow]) -> AgendaPoint:
+    """All people read the agenda, so a draft is missing like what nobody began; one that was
+    signed before is known to be reopened."""
     stored = select(Report).where(Report.quarter == str(quarter))
     states = {one.site_id: one.state for one in session.scalars(stored)}
     parts = tuple(
         AgendaPoint(
             PointKind.MISSING,
-            f"{one.site}: {states.get(one.site_id, 'nothing written')}",
+            f"{one.site}: {_word(states.get(one.site_id))}",
             quarter=str(quarter),
             site=one.site,
         )
@@ -68,6 +70,10 @@ def _missing(session: Session, quarter: Quarter, t1s: Sequence[TableRow]) -> Age
     if not parts:
         text = f"All {len(t1s)} reports of {quarter} are handed in"
     return AgendaPoint(PointKind.MISSING, text, quarter=str(quarter), parts=parts)
+
+
+def _word(state: str | None) -> Shown:
+    return Shown.REOPENED if state == ReportState.REOPENED else Shown.MISSING
 
 
 def _undocumented(quarter: Quarter, t1s: Sequence[TableRow]) -> AgendaPoint:

@@ -57,6 +57,7 @@ from app.web.teleconference_forms import (
     SeriesForm,
     SetForm,
     own_zone,
+    read_own_time,
 )
 from app.web.times import now
 
@@ -194,6 +195,19 @@ def ask() -> Response:
             )
             return go_to(url_for("teleconferences.show", number=number))
     return _ask_page(form, 422)
+
+
+@blueprint.get("/time")
+def in_utc() -> str:
+    """What a time that is being typed is in UTC, beside the field."""
+    typed = [*request.args.values(), ""][0]
+    moment, problem = None, ""
+    if typed.strip():
+        try:
+            moment = read_own_time(typed, own_zone(), "It")
+        except Invalid as error:
+            problem = error.message
+    return render_template("teleconferences/_time.html", moment=moment, problem=problem)
 
 
 def _ask_page(form: AskForm, status: int = 200) -> Response:

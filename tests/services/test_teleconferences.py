@@ -487,17 +487,20 @@ def test_the_agenda_fills_itself(session: Session) -> None:
             for one in verbs.find_teleconference(session, number).people
             if one.user.name == "kit"
         )
-        session.add(
+        pic = find_site(session, "ES-PIC")
+        assert pic is not None
+        session.add_all(
             Report(
-                site_id=site.id,
+                site_id=key,
                 quarter="2013-Q1",
-                state="submitted",
+                state=state,
                 form_number=1,
                 created_at=NOON,
                 created_by="kit",
                 changed_at=NOON,
                 changed_by="kit",
             )
+            for key, state in ((site.id, "submitted"), (pic.id, "draft"))
         )
     row = verbs.find_teleconference(session, number)
     points = agenda_of(session, row, now)
@@ -509,9 +512,9 @@ def test_the_agenda_fills_itself(session: Session) -> None:
     ]
     missing, undocumented, standing, ticket = points
     assert missing.text == "1 of 2 reports of 2013-Q1 are not handed in"
-    assert [(one.site, one.text) for one in missing.parts] == [
-        ("ES-PIC", "ES-PIC: nothing written")
-    ]
+    assert [(one.site, one.text) for one in missing.parts] == [("ES-PIC", "ES-PIC: missing")], (
+        "all people read it, and a draft is its site's and the chair's"
+    )
     assert [one.text for one in undocumented.parts] == ["DE-KIT: 3 of 3"]
     assert standing.text == "2 tickets have been open for more than 30 days"
     assert [one.ticket for one in standing.parts] == [old, new]

@@ -100,7 +100,7 @@ def test_the_agenda_leads_to_its_rows(cast: Cast, visit: Visit, opened: Open) ->
     chair.send(f"{TCS}/{number}/points", {"text": "LS1", "address": "/calendar/lhc"})
     links = dict(chair.read(f"{TCS}/{number}").links)
     assert links["/reports/quarters/2013-Q1"] == "2 of 2 reports of 2013-Q1 are not handed in"
-    assert links["/reports/DE-KIT/2013-Q1"] == "DE-KIT: nothing written"
+    assert links["/reports/DE-KIT/2013-Q1"] == "DE-KIT: missing"
     assert links[f"/tickets/{ticket}"].startswith(f"#{ticket} Fibre cut")
     assert links["/calendar/lhc"] == "LS1"
     assert links["/statistics/long-standing"].startswith("1 ticket")
@@ -158,6 +158,21 @@ def test_a_time_is_read(text: str, utc: str) -> None:
 def test_a_time_that_is_none(text: str, words: str) -> None:
     with pytest.raises(Invalid, match=words):
         read_own_time(text, "Europe/Berlin", "Start")
+
+
+def test_a_time_is_told_in_utc_while_it_is_typed(
+    session: Session, cast: Cast, visit: Visit
+) -> None:
+    with writing(session):
+        session.scalars(select(User).where(User.name == "kit")).one().time_zone = "Europe/Berlin"
+    visitor = visit(cast.kit)
+    told = visitor.read(f"{TCS}/time?time_1=2013-07-01+14:00").text
+    assert told == "= 2013-07-01 12:00 UTC (14:00 CEST)"
+    assert visitor.read(f"{TCS}/time?time_1=").text == ""
+    hostile = visitor.get(f"{TCS}/time?time_1=%00<script>")
+    assert hostile.status_code == 200
+    assert "needs the time of day" in hostile.text
+    assert "script" not in hostile.text
 
 
 def test_hostile_fields_are_refused_in_words_and_kept(
