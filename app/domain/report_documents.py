@@ -22,8 +22,8 @@ QUARTER_COLUMNS: Final[Mapping[str, str]] = {
     "events": "Events",
     "documented": "Documented",
     "availability": "Availability",
-    "median_response": "Median response",
-    "median_solution": "Median solution",
+    "median_response": "Median response, working days",
+    "median_solution": "Median solution, working days",
     "duties_missed": "Due tickets missing",
 }
 """The figures of the quarter's table, and how its head calls them."""
@@ -93,6 +93,8 @@ class ReportDocument:
     figures: Sequence[FigureLine]
     events: Sequence[EventLine]
     answers: Sequence[AnswerLine]
+    is_behind: bool = False
+    """When its numbers were counted, so much had just changed that not all was worked in."""
 
     @property
     def title(self) -> str:
@@ -117,8 +119,11 @@ class ReportDocument:
             if self.shown is Shown.REOPENED:
                 said.append("The report was reopened since; this is what was signed.")
         if self.is_late:
-            said.append(f"It was due on {self.due_at:%Y-%m-%d} and is late.")
+            how = "is late" if self.version is None else "came late"
+            said.append(f"It was due on {self.due_at:%Y-%m-%d} and {how}.")
         said.append(f"Counted {_time(self.counted_at)}.")
+        if self.is_behind:
+            said.append("So much had just changed that not all of it was counted.")
         return said
 
 
@@ -138,6 +143,8 @@ class SiteLine:
     is_frozen: bool
     changed: Mapping[str, ChangedFigure]
     """Of frozen ones: what the portal counts today where that reads otherwise, by key."""
+    is_t0: bool = False
+    """Its events are those without a T1 end."""
 
     @property
     def is_missing(self) -> bool:
@@ -154,11 +161,8 @@ class SiteLine:
         figure = self.numbers.figure(key)
         if figure is None:
             return ""
-        return (
-            figure.words
-            if key not in self.changed
-            else (f"{figure.words} ({self.changed[key].words})")
-        )
+        changed = self.changed.get(key)
+        return figure.bare if changed is None else f"{figure.bare} ({changed.bare})"
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from hashlib import sha256
 from typing import Any, Final
 
 PERCENT: Final = "%"
-DAYS: Final = "days"
 WORKING_DAYS: Final = "working days"
 
 
@@ -48,6 +48,11 @@ class Figure:
         if self.unit:
             text += f" {self.unit}"
         return text if self.of is None else f"{text} of {self.of:.0f}"
+
+    @property
+    def bare(self) -> str:
+        """The same without a unit of time, where the head of its column says it."""
+        return self.words.removesuffix(f" {WORKING_DAYS}")
 
     @property
     def rows(self) -> int | None:
@@ -97,6 +102,13 @@ class ReportNumbers:
         """One of them."""
         return next((one for one in self.figures if one.key == key), None)
 
+    @property
+    def read_as(self) -> str:
+        """Digest of what a person reads of them, whenever it was counted: who signs has read it."""
+        said = [[one.key, *(_said(one) or ())] for one in self.figures]
+        read = json.dumps([said, [asdict(one) for one in self.undocumented]], default=str)
+        return sha256(read.encode()).hexdigest()[:16]
+
     def as_text(self) -> str:
         """As it is frozen."""
         return json.dumps(asdict(self), ensure_ascii=False, default=datetime.isoformat)
@@ -139,6 +151,11 @@ class ChangedFigure:
     def words(self) -> str:
         """What there is now, in words."""
         return "not counted any more" if self.now is None else f"now {self.now.words}"
+
+    @property
+    def bare(self) -> str:
+        """The same without a unit of time."""
+        return self.words if self.now is None else f"now {self.now.bare}"
 
 
 def changed_since(frozen: ReportNumbers, now: ReportNumbers) -> Sequence[ChangedFigure]:
