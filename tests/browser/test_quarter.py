@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from threading import Thread
 
 from playwright.sync_api import Browser, Page, expect
 from pptx import Presentation
@@ -230,7 +231,10 @@ def _pack(scene: Scene, chair: Page) -> None:
     chair.get_by_role("button", name="Make the pack").click()
     expect(chair.get_by_text("A worker makes it")).to_be_visible()
     with worker(scene.server) as context:
-        WorkerProcess(context).work_once()
+        # in a thread of its own: this one has Playwright's event loop
+        work = Thread(target=WorkerProcess(context).work_once)
+        work.start()
+        work.join()
     made = chair.get_by_role("link", name=re.compile("^PPTX"))
     expect(made).to_be_visible(timeout=20_000)
     with chair.expect_download() as download:
