@@ -315,6 +315,19 @@ def test_drafts_are_for_their_site_and_the_chair(
         assert visit(cast.operator).get(f"{REPORT}/print?version={wrong}").status_code == 404, wrong
 
 
+def test_who_is_not_asked_may_write_all_the_same(
+    session: Session, cast: Cast, visit: Enter, event: int
+) -> None:
+    save(session, cast.operator, "CH-CERN", ANSWERS)
+    submit(session, cast.operator, "CH-CERN")
+    page = visit(cast.reader).read(QUARTER)
+    assert "0 of 2 reports are submitted" in page.text, "the T0 is not asked"
+    assert "CH-CERN submitted signed 2013-04-10 09:00 by operator" in page.text
+    (events,) = [href for href, _ in page.links if "t1=none" in href and "documented" not in href]
+    assert events == "/events?quarter=2013-Q1&t1=none&network=LHCOPN&counted=yes"
+    assert "CH-CERN" not in page.text.split("Missing reports")[1].split("Sites and their")[0]
+
+
 def test_addresses(cast: Cast, visit: Enter, signed: int) -> None:
     reader = visit(cast.reader)
     moved = reader.get("/reports/FZK-LCG2/2013-Q1/print?version=1")
