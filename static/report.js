@@ -47,7 +47,10 @@
   ["input", "change"].forEach(function (kind) {
     document.addEventListener(kind, function (event) {
       const field = fieldOf(event.target);
-      if (field && event.target.name === field.dataset.field) field.dataset.unsaved = "yes";
+      if (!field || event.target.name !== field.dataset.field) return;
+      field.dataset.unsaved = "yes";
+      const mine = field.querySelector("[data-mine]");
+      if (mine) mine.textContent = valueOf(field) || "nothing";
     }, true);
   });
   document.addEventListener("htmx:beforeSend", function (event) {
@@ -100,7 +103,10 @@
 
   /* ---- what others wrote, and what could not be saved before ---- */
   document.addEventListener("htmx:confirm", function (event) {
-    if (event.detail.elt.id === "report-changes" && document.hidden) event.preventDefault();
+    const asks = event.detail.elt;
+    if (asks.id === "report-changes" && document.hidden) event.preventDefault();
+    /* while two texts stand there to be chosen from, only the choice is sent */
+    if (asks.matches("[data-report] [data-field]") && asks.querySelector(".report-conflict")) event.preventDefault();
   });
   document.addEventListener("htmx:load", function (event) {
     if (event.detail.elt.id !== "report-changes") return;

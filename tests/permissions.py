@@ -220,7 +220,8 @@ Remove one                      | POST /reports/forms/*/questions/*/remove | yes
 Put a draft in use              | POST /reports/forms/*/publish         | yes | 403 | 403 | 403 | 403 | login
 Take a form out of use          | POST /reports/forms/*/take-out        | yes | 403 | 403 | 403 | 403 | login
 Delete a draft                  | POST /reports/forms/*/delete          | yes | 403 | 403 | 403 | 403 | login
-Read a report that is written    | GET /reports/*/*                      | yes | yes | yes | 404 | 404 | login
+The page of a report             | GET /reports/*/*                      | yes | yes | yes | yes | yes | login
+Read a report that is written    | GET /reports/*/* internal             | yes | yes | yes | no  | no  | login
 Read a report that was signed    | GET /reports/*/* signed               | yes | yes | yes | yes | yes | login
 Read a version of it             | GET /reports/*/*/versions/*           | yes | yes | yes | yes | yes | login
 Compare its versions             | GET /reports/*/*/difference           | yes | yes | yes | yes | yes | login

@@ -22,8 +22,8 @@ QUARTER_COLUMNS: Final[Mapping[str, str]] = {
     "events": "Events",
     "documented": "Documented",
     "availability": "Availability",
-    "median_response": "Median response",
-    "median_solution": "Median solution",
+    "median_response": "Median response, working days",
+    "median_solution": "Median solution, working days",
     "duties_missed": "Due tickets missing",
 }
 """The figures of the quarter's table, and how its head calls them."""
@@ -117,7 +117,8 @@ class ReportDocument:
             if self.shown is Shown.REOPENED:
                 said.append("The report was reopened since; this is what was signed.")
         if self.is_late:
-            said.append(f"It was due on {self.due_at:%Y-%m-%d} and is late.")
+            how = "is late" if self.version is None else "came late"
+            said.append(f"It was due on {self.due_at:%Y-%m-%d} and {how}.")
         said.append(f"Counted {_time(self.counted_at)}.")
         return said
 
@@ -154,11 +155,8 @@ class SiteLine:
         figure = self.numbers.figure(key)
         if figure is None:
             return ""
-        return (
-            figure.words
-            if key not in self.changed
-            else (f"{figure.words} ({self.changed[key].words})")
-        )
+        changed = self.changed.get(key)
+        return figure.bare if changed is None else f"{figure.bare} ({changed.bare})"
 
 
 @dataclass(frozen=True)

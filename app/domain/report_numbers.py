@@ -13,7 +13,6 @@ from datetime import datetime
 from typing import Any, Final
 
 PERCENT: Final = "%"
-DAYS: Final = "days"
 WORKING_DAYS: Final = "working days"
 
 
@@ -48,6 +47,11 @@ class Figure:
         if self.unit:
             text += f" {self.unit}"
         return text if self.of is None else f"{text} of {self.of:.0f}"
+
+    @property
+    def bare(self) -> str:
+        """The same without a unit of time, where the head of its column says it."""
+        return self.words.removesuffix(f" {WORKING_DAYS}")
 
     @property
     def rows(self) -> int | None:
@@ -139,6 +143,11 @@ class ChangedFigure:
     def words(self) -> str:
         """What there is now, in words."""
         return "not counted any more" if self.now is None else f"now {self.now.words}"
+
+    @property
+    def bare(self) -> str:
+        """The same without a unit of time."""
+        return self.words if self.now is None else f"now {self.now.bare}"
 
 
 def changed_since(frozen: ReportNumbers, now: ReportNumbers) -> Sequence[ChangedFigure]:

@@ -119,8 +119,13 @@ def find_report(session: Session, site_id: int, quarter: Quarter) -> Report | No
 def require_see(actor: Actor, site_id: int, report: Report | None) -> None:
     """Raise ``NotFound`` where this account may not know what is written: a report that is not
     begun, or was never submitted, of a site that is not its own."""
-    if not sees_report(actor, site_id, was_submitted=_was_submitted(report)):
+    if not sees(actor, site_id, report):
         raise NotFound
+
+
+def sees(actor: Actor, site_id: int, report: Report | None) -> bool:
+    """Whether this account may know what is written."""
+    return sees_report(actor, site_id, was_submitted=_was_submitted(report))
 
 
 def fields_of(report: Report | None) -> dict[str, str]:

@@ -41,6 +41,7 @@ from app.services.lhc_calendar import add_period
 from app.services.mail_queue import claim_mails, mark_failed
 from app.services.notices import take_in
 from app.services.relations import relate_tickets
+from app.services.report_form_drafts import make_draft
 from app.services.reset_links import make_reset_link
 from app.services.saved_filters import save_filter
 from app.services.tickets import change_ticket
@@ -49,6 +50,7 @@ from tests.browser.visit import change, lay, log_in, people_of, sideways
 from tests.cast import NOON, PASSWORD, Cast, writer
 from tests.harness.browser import AXE, strict_page
 from tests.harness.server import TEST_SECRET, LiveServer
+from tests.laid_reports import lay_half, lay_two_versions
 from tests.mails import plan
 from tests.services.test_second_factor import code_of
 from tests.worker.laid import lay_background_work
@@ -70,10 +72,27 @@ NO_PAGES = {
     "downloads.download",
     "duty.download",
     "what_if.download",
+    "report_form.one",
+    "report_form.changes",
+    "report_attachments.download",
+    "report_attachments.preview",
+    "report_documents.newest",
+    "report_documents.quarter_file",
+    "report_documents.report_file",
+    "meeting_packs.fetch",
+    "teleconferences.download",
 }
-"""GET addresses that answer no page of their own: files, CSV, a redirection."""
+"""GET addresses that answer no page of their own: files, parts of a page, a redirection."""
 LINK = "CERN-GRIDKA-LHCOPN-001"
 _PERIOD = {"begin": "2031-03", "begin_standing": "sample", "end_standing": "sample"}
+_REPORT: dict[str, Any] = {"site": "DE-KIT", "quarter": "2012-Q4", "number": 1}
+"""A report that was signed, and its first version."""
+_LOOKED_AT: dict[str, dict[str, Any]] = {
+    "event_sources.edit": {"name": "prometheus"},
+    "mails.mail": {"mail": 1},
+    "report_forms.question": {"number": 2, "key": "plans"},
+}
+"""What the address of such a page says."""
 _GRAVE = ("serious", "critical")
 
 
@@ -140,6 +159,7 @@ def scene(sqlite_server: LiveServer) -> Scene:
     _bind(sqlite_server, cast, asked, ticket, final)
     _report(sqlite_server, cast)
     _announce(sqlite_server, cast)
+    _write_reports(sqlite_server, cast)
     return Scene(sqlite_server, cast, ticket, final, asked)
 
 
@@ -178,6 +198,15 @@ def _report(server: LiveServer, cast: Cast) -> None:
         with writing(session):
             withdraw_event(session, by, 4, "It never was.")
             set_source(session, writer(cast.admin), "prometheus", {}, {"bad": "down"})
+
+
+def _write_reports(server: LiveServer, cast: Cast) -> None:
+    """A report that was signed twice, one that is being written, and a draft of the questions."""
+    with server.session() as session:
+        lay_two_versions(session, _REPORT["site"], _REPORT["quarter"])
+        lay_half(session, "ES-PIC", "2013-Q1")
+        with writing(session):
+            make_draft(session, writer(cast.admin))
 
 
 def _announce(server: LiveServer, cast: Cast) -> None:
@@ -263,17 +292,18 @@ def _pages(flask_app: Flask, scene: Scene) -> list[str]:
             record = {"key": "DE-KIT"} if "key" in rule.arguments else {"name": LINK}
             found.append(urls.build(rule.endpoint, record))
             continue
+        if "quarter" in rule.arguments:
+            values = {name: _REPORT[name] for name in rule.arguments}
+            found.append(urls.build(rule.endpoint, values))
+            continue
         if rule.arguments == {"key"}:  # an attachment: the text and the picture of the scene
             found += [urls.build(rule.endpoint, {"key": key}) for key in ("ATT1", "ATT2")]
             continue
-        if rule.endpoint == "event_sources.edit":
-            found.append(urls.build(rule.endpoint, {"name": "prometheus"}))
+        if rule.endpoint in _LOOKED_AT:
+            found.append(urls.build(rule.endpoint, _LOOKED_AT[rule.endpoint]))
             continue
         if rule.arguments == {"person"}:
             found += [urls.build(rule.endpoint, {"person": name}) for name in ("kit", "gone")]
-            continue
-        if rule.arguments == {"mail"}:
-            found.append(urls.build(rule.endpoint, {"mail": 1}))
             continue
         if rule.arguments == {"token"}:
             with scene.server.session() as session:
@@ -305,6 +335,10 @@ def _states(scene: Scene) -> list[str]:
         f"/tickets/{scene.change}/edit",
         f"/tickets/new?parent={scene.change}",
         "/tickets/999999",
+        "/reports?from=soon",
+        "/reports/ES-PIC/2013-Q1",
+        "/reports/DE-KIT/2013-Q1",
+        "/reports/forms/2/differences?with=nothing",
         "/mails?state=digest&q=nobody",
         "/events?view=reported&withdrawn=all",
         "/events?state=gone&from=yesterday",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
@@ -46,6 +47,8 @@ VALUES: Mapping[str, str | int] = {
     "kind": "sites",
     "form": "csv",
     "person": "kit",
+    "quarter": "2013-Q1",
+    "point": 1,
 }
 """What stands in an address by the name of the place; elsewhere the name of a file."""
 
@@ -55,7 +58,9 @@ def own_addresses(app: Flask, method: str) -> Iterator[tuple[str, str]]:
     adapter = app.url_map.bind("localhost")
     for rule in app.url_map.iter_rules():
         if method in (rule.methods or ()):
-            known = {**VALUES, **(rule.defaults or {})}
+            kinds = re.search(r"any\((\w+)[^)]*\):kind", rule.rule)
+            kind = {"kind": kinds[1]} if kinds else {}
+            known = {**VALUES, **kind, **(rule.defaults or {})}
             values = {name: known.get(name, "icon.svg") for name in rule.arguments}
             yield rule.endpoint, adapter.build(rule.endpoint, values, method=method)
 

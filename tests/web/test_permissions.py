@@ -244,6 +244,7 @@ SENT: Final[Mapping[str, Sent]] = {
     ),
     "POST /reports/forms/*/delete": (f"{_OF_DRAFT}/delete", {"version": "1"}),
     "GET /reports/*/*": ("/reports/{site}/{draft}", {}),
+    "GET /reports/*/* internal": ("/reports/{site}/{draft}", {}),
     "GET /reports/*/* signed": ("/reports/{site}/{signed}", {}),
     "GET /reports/*/*/versions/*": ("/reports/{site}/{signed}/versions/1", {}),
     "GET /reports/*/*/difference": ("/reports/{site}/{signed}/difference?from=1&to=1", {}),
@@ -944,7 +945,7 @@ class Things(dict[str, str]):
         if old is not None:
             session.delete(old)
             session.flush()
-        answers = {"issues": "x", "backup_test": "Not tested"}
+        answers = {"issues": SECRET_WORD, "backup_test": "Not tested"}
         answers |= {"contacts_reviewed": "yes", "routing_reviewed": "yes"}
         fields = {f"answer.{key}": (value, 0) for key, value in answers.items()}
         save_fields(session, self._of_site, site, quarter, fields)

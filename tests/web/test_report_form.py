@@ -128,7 +128,12 @@ def test_who_may_open_it(cast: Cast, app: Flask, visit: Enter, session: Session)
         assert "Words of a draft" in visit(actor).get(PAGE).text
     for actor in (cast.pic, cast.reader):
         visitor = visit(actor)
-        for path in (PAGE, f"{PAGE}/changes", f"{PAGE}/fields/answer.issues", f"{PAGE}/difference"):
+        nobody = visitor.read("/reports/DE-KIT/2012-Q4").text
+        assert visitor.read(PAGE).text == nobody.replace("2012-Q4", "2013-Q1").replace(
+            "2013-01-31", "2013-05-01"
+        )
+        assert "Nothing is signed yet" in nobody
+        for path in (f"{PAGE}/changes", f"{PAGE}/fields/answer.issues", f"{PAGE}/difference"):
             assert visitor.get(path, HTMX).status_code == 404, path
         assert save(visitor, "answer.issues", "Mine").status_code == 404
         assert visitor.send(PAGE, {"do": "save"}).status_code == 404

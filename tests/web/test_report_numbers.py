@@ -29,6 +29,7 @@ LATE = datetime(2013, 7, 1, tzinfo=UTC)
 PIC = "CERN-PIC-LHCOPN-001"
 BETWEEN = "GRIDKA-PIC-LHCOPN-001"
 OTHER = "CERN-GRIDKA-LHCONE-001"
+SMALL = "CERN-SMALL-LHCOPN-001"
 
 
 def at(text: str) -> datetime:
@@ -65,6 +66,8 @@ def told(session: Session, cast: Cast, opened: Open) -> dict[str, int]:
         cern, kit, pic = (site_of(session, key) for key in ("CH-CERN", "DE-KIT", "ES-PIC"))
         session.add(Link(name=BETWEEN, network="LHCOPN", end_a=kit, end_b=pic))
         session.add(Link(name=OTHER, network="LHCONE", end_a=cern, end_b=kit))
+        small = Site(key="CH-SMALL", country="CH", time_zone="Europe/Zurich")
+        session.add(Link(name=SMALL, network="LHCOPN", end_a=cern, end_b=small))
 
     def hours(start: str, end: str) -> dict[str, datetime]:
         return {"event_start": at(start), "event_end": at(end)}
@@ -111,6 +114,7 @@ def told(session: Session, cast: Cast, opened: Open) -> dict[str, int]:
         ("2013-03-20T10:00", "2013-03-20T13:00", PIC),
         ("2013-03-25T10:00", "2013-03-25T12:00", BETWEEN),  # of both T1s
         ("2013-03-26T10:00", "2013-03-26T12:00", OTHER),  # not of the LHCOPN
+        ("2013-03-27T10:00", "2013-03-27T12:00", SMALL),  # no end is a T1: the T0's
     ):
         report(session, cast, start, end, link=link, now=LATE)
     worked_in(session, LATE)
@@ -149,6 +153,9 @@ def test_the_numbers_of_a_site_reckoned_by_hand(
     assert [pic[key] for key in wanted] == ["1", "1", "1", "0"]
     assert (pic["events"], pic["undocumented"], pic["duties_missed"]) == ("2", "2 of 2", "1 of 1")
     assert not kit.is_behind
+    cern = counted(session, "CH-CERN")
+    assert [one.link for one in cern.undocumented] == [SMALL]
+    assert said(cern)["events"] == "1"
 
 
 def test_each_number_leads_to_exactly_so_many_rows(
