@@ -49,4 +49,6 @@ def configure_logging() -> None:
     root.addHandler(handler)
     root.setLevel(logging.INFO)
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    for name in ("fontTools", "fpdf"):  # they log each table of a font, and texts without a glyph
+        logging.getLogger(name).setLevel(logging.ERROR)
     logging.getLogger("procrastinate").setLevel(logging.WARNING)  # it logs what jobs are given

@@ -43,14 +43,16 @@ def lay_half(session: Session, name: str, quarter: str) -> None:
 
 
 def lay_two_versions(session: Session, name: str, quarter: str) -> None:
-    """Signed, reopened, signed anew and accepted; once."""
+    """Signed (if it is not), reopened, signed anew and accepted; once."""
     site, at = require_site(session, name), Quarter.parse(quarter)
     report = find_report(session, site.id, at)
-    if report is not None and report.versions:
+    if report is not None and len(report.versions) > 1:
         return
-    numbers = numbers_of(session, site, at, datetime.now(UTC))
-    events = {f"event.{one.id}": "Known to the site, and forgotten" for one in numbers.undocumented}
-    report = _signed(session, site, at, {**ANSWERS, **events})
+    if report is None or not report.versions:
+        numbers = numbers_of(session, site, at, datetime.now(UTC))
+        known = "Known to the site, and forgotten"
+        events = {f"event.{one.id}": known for one in numbers.undocumented}
+        report = _signed(session, site, at, {**ANSWERS, **events})
     with writing(session):
         reopen_report(session, _chair(session), report, "Which optics, and when will they come?")
     later = "The optics of the first link are old: they are ordered, and come in May: sample text."

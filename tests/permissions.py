@@ -242,6 +242,11 @@ Download a signed report's file  | GET /reports/*/*/attachments/* signed | yes |
 Preview a signed report's file   | GET /reports/*/*/attachments/*/preview | yes | yes | yes | yes | yes | login
 Take a file off a draft          | POST /reports/*/*/attachments/*/remove | yes | yes | yes | 404 | 404 | login
 Take a file off a signed report  | POST /reports/*/*/attachments/*/remove signed | yes | yes | 403 | 403 | 403 | login
+See reminders of reports        | GET /reports/reminders                | yes | yes | 403 | 403 | 403 | login
+Remind a site of a report       | POST /reports/reminders               | yes | yes | 403 | 403 | 403 | login
+See who is not reminded         | GET /reports/quiet                    | yes | yes | 403 | 403 | 403 | login
+Remind no more                  | POST /reports/quiet                   | yes | yes | 403 | 403 | 403 | login
+Remind again                    | POST /reports/quiet/*/end             | yes | yes | 403 | 403 | 403 | login
 # statistics
 Main figures                    | GET /statistics                       | yes | yes | yes | yes | yes | login
 Tickets per period              | GET /statistics/tickets               | yes | yes | yes | yes | yes | login

@@ -18,20 +18,32 @@ from time import monotonic
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from playwright.sync_api import Browser, FilePayload, Page
-from sqlalchemy import func, select
+from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
 from app import demo
 from app.database import writing
 from app.domain.access import SYSTEM, Door, Writer
+from app.domain.slides import SlideKind
 from app.domain.ticket_content import NewTicket
 from app.mail_settings import MailSettings
-from app.models import AccountDay, Acknowledgement, Change, Ticket, TicketRelation, User
+from app.models import (
+    AccountDay,
+    Acknowledgement,
+    Change,
+    MeetingPack,
+    Ticket,
+    TicketRelation,
+    User,
+)
 from app.services import partners
 from app.services.matching import bring_up_to_date
+from app.services.meeting_packs import order_pack
 from app.services.people import actor_of_user
 from app.services.sites import change_site
 from app.services.tickets import change_ticket, open_ticket
+from app.worker.context import Context
+from app.worker.meeting_packs import make_pack
 from tests import cric_sample
 from tests.harness import browser as chromium
 from tests.harness import postgres, run
@@ -423,6 +435,31 @@ def _cric(page: Page, shown: Shown) -> None:
     page.locator("#notices .notice").wait_for()
 
 
+def _packs(page: Page, shown: Shown) -> None:
+    _make_pack(shown)
+    page.goto(f"{shown.server.url}/reports/packs?first=2013-Q1&last=2013-Q2")
+
+
+def _pack(page: Page, shown: Shown) -> None:
+    page.goto(f"{shown.server.url}/reports/packs/{_make_pack(shown)}")
+
+
+def _make_pack(shown: Shown) -> int:
+    """A meeting pack of the slides' quarters, made once, as the worker does it."""
+    with shown.server.session() as session:
+        number = session.scalar(select(func.max(MeetingPack.id)))
+        if number is None:
+            user = session.scalars(select(User).where(User.name == "operator")).one()
+            by = Writer(actor_of_user(user), Door.PORTAL, datetime.now(UTC))
+            given = {"title": "LHCOPN operations", "first": "2013-Q1", "last": "2013-Q2"}
+            with writing(session):
+                number = order_pack(session, by, slides=list(SlideKind), **given).id
+            engine = session.get_bind()
+            assert isinstance(engine, Engine)
+            make_pack(Context(engine, shown.server.settings), {"id": number})
+    return number
+
+
 def _report(page: Page, shown: Shown) -> None:
     page.goto(f"{shown.server.url}/reports/DE-KIT/2013-Q1")
 
@@ -561,6 +598,8 @@ PAGES: dict[str, Callable[[Page, Shown], None]] = {
     "notices": _at("/notices"),
     "notice": _at("/notices/2"),
     "notice-to-read": _at("/notices/4"),
+    "packs": _packs,
+    "pack": _pack,
     "reports-quarter": _at("/reports/quarters/2012-Q4"),
     "reports-quarter-print": _printed("/reports/quarters/2012-Q4/print"),
     "reports-twiki": _at("/reports/quarters/2012-Q4/twiki"),

@@ -93,6 +93,8 @@ class ReportDocument:
     figures: Sequence[FigureLine]
     events: Sequence[EventLine]
     answers: Sequence[AnswerLine]
+    is_behind: bool = False
+    """When its numbers were counted, so much had just changed that not all was worked in."""
 
     @property
     def title(self) -> str:
@@ -120,6 +122,8 @@ class ReportDocument:
             how = "is late" if self.version is None else "came late"
             said.append(f"It was due on {self.due_at:%Y-%m-%d} and {how}.")
         said.append(f"Counted {_time(self.counted_at)}.")
+        if self.is_behind:
+            said.append("So much had just changed that not all of it was counted.")
         return said
 
 
@@ -139,6 +143,8 @@ class SiteLine:
     is_frozen: bool
     changed: Mapping[str, ChangedFigure]
     """Of frozen ones: what the portal counts today where that reads otherwise, by key."""
+    is_t0: bool = False
+    """Its events are those without a T1 end."""
 
     @property
     def is_missing(self) -> bool:

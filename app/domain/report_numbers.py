@@ -10,6 +10,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from hashlib import sha256
 from typing import Any, Final
 
 PERCENT: Final = "%"
@@ -100,6 +101,13 @@ class ReportNumbers:
     def figure(self, key: str) -> Figure | None:
         """One of them."""
         return next((one for one in self.figures if one.key == key), None)
+
+    @property
+    def read_as(self) -> str:
+        """Digest of what a person reads of them, whenever it was counted: who signs has read it."""
+        said = [[one.key, *(_said(one) or ())] for one in self.figures]
+        read = json.dumps([said, [asdict(one) for one in self.undocumented]], default=str)
+        return sha256(read.encode()).hexdigest()[:16]
 
     def as_text(self) -> str:
         """As it is frozen."""

@@ -28,6 +28,7 @@ from pptx.util import Emu, Pt
 from xlsxwriter import Workbook
 
 from app.domain.slides import Chart, Deck, Table
+from app.domain.texts import storable_text
 from app.rendering import layout
 from app.rendering.layout import Box, Placed
 from app.rendering.letters import cut_to, lines_of
@@ -76,7 +77,9 @@ class _Data(ChartData):
 
 def cut_name(name: str) -> str:
     """A name as it stands at a bar."""
-    return cut_to(name, _LONGEST_NAME * layout.CHART_SIZE, layout.CHART_SIZE)
+    return cut_to(
+        storable_text(name, 2 * _LONGEST_NAME), _LONGEST_NAME * layout.CHART_SIZE, layout.CHART_SIZE
+    )
 
 
 def deck_as_pptx(deck: Deck, made_at: datetime) -> bytes:

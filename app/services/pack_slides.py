@@ -433,7 +433,7 @@ def _what_if_of(
     cells = [(row.site, numbers(row.site_id, seen.get(row.site_id))) for row in sites]
     whole = numbers(WHOLE, min(seen.values(), default=None))
     words = [
-        f"{rule.label} is {'in force' if rule.in_force_now else 'not in force'}"
+        f"{rule.label} is {'in force' if rule.in_force_now else 'not in force'} today"
         + ("." if one is None else f": {one.asked:,} asked for, {one.there:,} of them there.")
         for rule, one in zip(rules, whole, strict=True)
     ]

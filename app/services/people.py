@@ -123,6 +123,15 @@ def all_users(session: Session) -> Sequence[User]:
     return session.scalars(select(User).order_by(User.name).options(selectinload(User.sites))).all()
 
 
+def reporters(session: Session) -> Sequence[User]:
+    """The reporters of sites who may log in, by name."""
+    return session.scalars(
+        select(User)
+        .where(User.role == Role.REPORTER, User.disabled_at.is_(None))
+        .order_by(User.name)
+    ).all()
+
+
 def change_person(
     session: Session, by: Writer, name: str, role: str, sites: Sequence[str] = (), *, why: str = ""
 ) -> bool:

@@ -162,6 +162,7 @@ def _line(
         live if frozen is None else frozen,
         frozen is not None,
         {one.key: one for one in changed},
+        is_t0=site.tier == 0,
     )
 
 
@@ -229,6 +230,7 @@ def _document(
             for one in numbers.undocumented
         ],
         answers=_answers(form, fields),
+        is_behind=numbers.is_behind,
     )
 
 

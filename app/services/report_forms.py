@@ -56,6 +56,22 @@ def is_published(row: ReportForm) -> bool:
     return row.published_at is not None
 
 
+def form_to_begin(session: Session, quarter: Quarter | str) -> ReportForm:
+    """``form_for``, locked until the transaction ends: nobody takes it out of use before the report
+    that is begun with it is known."""
+    while True:
+        number = form_for(session, quarter).number
+        row = session.scalars(
+            select(ReportForm)
+            .where(ReportForm.number == number)
+            .with_for_update(read=True)
+            .execution_options(populate_existing=True)
+        ).first()
+        if row is not None and is_published(row):
+            return row
+        session.expire_all()  # it was taken out of use while this waited: another one is used
+
+
 @dataclass(frozen=True)
 class Used:
     """For which quarters' reports a form is taken when they are begun."""

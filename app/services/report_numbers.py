@@ -31,6 +31,7 @@ from app.domain.report_numbers import (
 from app.domain.tickets import Category, Network
 from app.models import DetectedEvent, Duty, Link, Site
 from app.services.duties import ALL, DutyFilter, conditions_of
+from app.services.matching import MOST_PENDING, freshness
 from app.services.matching_tables import first_seen, has_no_data
 from app.services.report_grid import is_asked
 from app.services.statistics_availability import AvailabilityRow, availability_of
@@ -105,8 +106,13 @@ def _numbers(
     only = sites[0].key if len(sites) == 1 else ""
     available = availability_of(session, [quarter], now, network=NETWORK, site=only)
     by_name = {row.name: row for row in available.sites}
-    behind = current.behind + current.missing + available.current.behind
-    is_behind = bool(behind + available.current.missing)
+    is_behind = any(
+        (
+            *(current.behind, current.missing),
+            *(available.current.behind, available.current.missing),
+            not _is_matched(session),
+        )
+    )
     found = {}
     for site in sites:
         tickets = tickets_of_site(
@@ -127,6 +133,13 @@ def _numbers(
             is_behind,
         )
     return found
+
+
+def _is_matched(session: Session) -> bool:
+    """Whether events, documented or not, and duties are worked in, but for a few changes of the log
+    that hardly concern them: a page looks through so many itself."""
+    stand = freshness(session)
+    return not stand.stale and stand.pending <= MOST_PENDING
 
 
 def _of_tickets(tickets: SiteTickets) -> Sequence[Figure]:

@@ -54,7 +54,7 @@ from app.domain.reports import (
 from app.domain.texts import checked_text
 from app.models import DetectedEvent, Link, Report, ReportField, ReportVersion, Site
 from app.services.changes import FieldChange, record_change
-from app.services.report_forms import form_for
+from app.services.report_forms import form_for, form_to_begin
 from app.services.report_mails import tell_of_report
 
 MOST_FIELDS: Final = 1000
@@ -470,7 +470,7 @@ def _begun(session: Session, by: Writer, site: Site, quarter: Quarter) -> Report
             "site_id": site.id,
             "quarter": str(quarter),
             "state": ReportState.DRAFT.value,
-            "form_number": form_for(session, quarter).number,
+            "form_number": form_to_begin(session, quarter).number,
             "version": 0,
             "created_at": by.now,
             "created_by": by.shown_author,

@@ -54,6 +54,7 @@ from app.web import (
     report_attachments,
     report_documents,
     report_forms,
+    report_reminders,
     report_writing,  # noqa: F401  (its addresses are on the blueprint of the files)
     reports,
     reports_form,
@@ -146,6 +147,7 @@ def register(flask_app: Flask) -> None:
         reports_form,
         report_attachments,
         report_documents,
+        report_reminders,
         reports,
     ):
         flask_app.register_blueprint(module.blueprint)
@@ -205,6 +207,7 @@ def _surroundings() -> dict[str, Any]:
         "report_form": "Reports",
         "report_attachments": "Reports",
         "reports": "Reports",
+        "report_reminders": "Reports",
         "meeting_packs": "Reports",
         "topology": "Sites",
         "sites": "Sites",

@@ -171,6 +171,7 @@ def _asked_to_sign(place: Place, status: int = 200) -> Response:
         "reports/report_sign.html",
         place=place,
         fields=fields,
+        numbers=numbers,
         version=0 if report is None else report.version,
         number=1 if report is None else len(report.versions) + 1,
     )
@@ -179,9 +180,13 @@ def _asked_to_sign(place: Place, status: int = 200) -> Response:
 
 @blueprint.post(f"{PLACE}/submit")
 def submit(site: str, quarter: str) -> Response:
-    """Sign the report as it was shown; the numbers of this moment are frozen with it."""
+    """Sign the report as it was shown, with the numbers that were shown."""
     place, rows = place_of(site, quarter), db.session()
     numbers, seen = place.numbers(), sent_version("version")
+    refusal = refusal_to_submit(acting(), place.site.id, place.state, place.quarter, now())
+    if refusal is None and request.form.get("numbers", "") != numbers.read_as:
+        flash("The numbers changed meanwhile: read them again before you sign.", "waiting")
+        return _asked_to_sign(place, 409)
     try:
         with writing(rows):
             signed = verbs.submit_report(rows, writer(), place.site, place.quarter, numbers, seen)

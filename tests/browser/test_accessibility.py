@@ -18,6 +18,7 @@ from app.database import InTurn, writing
 from app.demo.files import traffic_picture
 from app.domain.event_file_reading import Reading
 from app.domain.letters import stop_token
+from app.domain.meeting_packs import PackFile
 from app.domain.relations import RelationRole
 from app.domain.ticket_content import NewTicket, Reference
 from app.extensions import db
@@ -39,6 +40,7 @@ from app.services.event_sources import set_source
 from app.services.event_withdrawal import withdraw_event
 from app.services.lhc_calendar import add_period
 from app.services.mail_queue import claim_mails, mark_failed
+from app.services.meeting_packs import begin_pack, keep_pack, note_trouble, order_pack
 from app.services.notices import take_in
 from app.services.relations import relate_tickets
 from app.services.report_form_drafts import make_draft
@@ -77,6 +79,7 @@ NO_PAGES = {
     "what_if.download",
     "teleconferences.download",
     "teleconferences.in_utc",  # a line beside a field
+    "meeting_packs.show",  # see _states
     "report_form.one",
     "report_form.changes",
     "report_attachments.download",
@@ -164,6 +167,7 @@ def scene(sqlite_server: LiveServer) -> Scene:
     _report(sqlite_server, cast)
     _announce(sqlite_server, cast)
     _talk(sqlite_server, cast)
+    _order_packs(sqlite_server, cast)
     _write_reports(sqlite_server, cast)
     return Scene(sqlite_server, cast, ticket, final, asked)
 
@@ -242,6 +246,19 @@ def _talk(server: LiveServer, cast: Cast) -> None:
         row.starts_at = now - timedelta(days=1)
         mark_held(session, by, 2, "Said.\nDone.", agenda_of(session, row, now))
         cancel_series(session, by, "Few come")
+
+
+def _order_packs(server: LiveServer, cast: Cast) -> None:
+    """A meeting pack that is made, and one whose first try failed."""
+    by = writer(cast.operator, datetime.now(UTC))
+    given = {"title": "Pack", "first": "2013-Q1", "last": "2013-Q2"}
+    with server.session() as session, writing(session):
+        made, failed = (
+            order_pack(session, by, slides=["matching", "reports"], **given).id for _ in range(2)
+        )
+        keep_pack(session, by, made, {PackFile.PDF: b"%PDF-"}, pages=3, computed_at=NOON)
+        begin_pack(session, failed, 3)
+        note_trouble(session, failed, "OSError: no room")
 
 
 def _let_people_come_and_go(server: LiveServer, cast: Cast) -> None:
@@ -376,6 +393,9 @@ def _states(scene: Scene) -> list[str]:
         "/statistics/what-if?from=soon",
         "/calendar/links?month=2013-03&site=DE-KIT",
         "/calendar?month=soon&site=nobody&link=none&network=both",
+        "/reports/packs/1",
+        "/reports/packs/2",
+        "/reports/packs/999999",
         "/notices?state=to+read",
         "/notices/3",
         "/reports/teleconferences/3",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from app.database import writing
@@ -19,11 +20,16 @@ from app.domain.errors import (
     MoveNotAllowed,
     NotFound,
 )
+from app.domain.quarters import Quarter
 from app.models import Report, ReportForm, ReportVersion, Site
 from app.services import report_form_drafts as verbs
 from app.services.changes import changes_of
 from app.services.report_forms import Used, all_forms, content_of, form_for, uses_of
+from app.services.reports import save_field
+from app.services.sites import site_of_key
 from tests.cast import NOON, Cast, enter, writer
+from tests.harness.databases import open_engine
+from tests.harness.until import until
 
 PLANS = {
     "label": "Plans for the next quarter",
@@ -287,3 +293,34 @@ def test_a_form_that_asks_nothing_is_not_published(session: Session, cast: Cast)
         do(session, verbs.retire_question, cast, 2, key, version)
     with pytest.raises(Invalid, match="asks nothing"):
         do(session, verbs.publish, cast, 2, "2013-Q2", "x", 9)
+
+
+def test_a_report_is_not_begun_with_a_form_that_is_just_taken_out_of_use(
+    session: Session, database: str, cast: Cast
+) -> None:
+    do(session, verbs.make_draft, cast)
+    do(session, verbs.publish, cast, 2, "2013-Q1", "x", 1)
+    engine = open_engine(database)
+
+    def begin() -> None:
+        with Session(engine) as other, writing(other):
+            site = site_of_key(other, "DE-KIT")
+            save_field(other, writer(cast.kit), site, Quarter(2013, 1), "answer.issues", "None", 0)
+
+    def waits() -> bool:
+        if engine.dialect.name == "sqlite":  # one writes at a time
+            return True
+        with engine.connect() as looking:
+            count = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+            return bool(looking.execute(text(count)).scalar())
+
+    with ThreadPoolExecutor(1) as pool:
+        with writing(session):
+            verbs.take_out_of_use(session, writer(cast.admin), 2, 2)
+            session.flush()
+            begun = pool.submit(begin)
+            until(waits)
+        begun.result()
+    session.expire_all()
+    assert session.scalars(select(Report.form_number)).all() == [1]
+    engine.dispose()

@@ -37,6 +37,7 @@ from app.web import (
     partner_forms,
     people_forms,
     registry_forms,
+    report_reminders,
     token_forms,
     unresolved_forms,
 )
@@ -98,6 +99,7 @@ PLACES: dict[type[FlaskForm], str] = {
     bulk_forms.BulkForm: "/tickets/bulk/preview",
     bulk_forms.UndoBulkForm: "/tickets/bulk/1/undo",
     meeting_packs.PackForm: "/reports/packs",
+    report_reminders.QuietForm: "/reports/quiet",
 }
 WAITING = {people_forms.AskCodeForm, people_forms.ResetForm}
 """Open only to a login or a link that waits: tried in test_second_factor and test_reset."""
@@ -126,6 +128,7 @@ GOOD: dict[type[FlaskForm], dict[str, str]] = {
         "again": "another horse 8",
     },
     forms.LoginForm: {"name": "operator", "password": PASSWORD},
+    report_reminders.QuietForm: {"who": "site DE-KIT", "reason": "Typed reason"},
     meeting_packs.PackForm: {
         "title": "Typed title",
         "first": "2012-Q1",
@@ -241,6 +244,7 @@ def classes() -> list[type[FlaskForm]]:
         event_sources.SourceForm,
         lhc_editing.PeriodForm,
         meeting_packs.PackForm,
+        report_reminders.QuietForm,
     ]
 
 
@@ -402,6 +406,7 @@ def test_every_form_is_tried(app: Flask) -> None:
             f"/reports/teleconferences/{key}/{what}"
             for what in ("set", "decline", "cancel", "held", "join", "leave", "people", "points")
         ),
+        "/reports/reminders",  # test_report_reminders
         "/statistics/matching/rules",  # test_matching
         f"/calendar/lhc/{key}/edit",  # the form is that of a new one
         "/reports/forms/new",  # a button

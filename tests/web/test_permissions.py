@@ -49,6 +49,9 @@ from app.models import (
     MailLetter,
     Proposal,
     Report,
+    Site,
+    SiteContact,
+    SiteName,
     Teleconference,
 )
 from app.partners.maintnote import read
@@ -82,6 +85,7 @@ from app.services.registry import find_site, require_links
 from app.services.relations import relate_tickets
 from app.services.report_attachments import attach_to_report
 from app.services.report_numbers import numbers_of
+from app.services.report_quiet import keep_quiet
 from app.services.reports import (
     accept_report,
     find_report,
@@ -91,7 +95,7 @@ from app.services.reports import (
 )
 from app.services.reset_links import make_reset_link
 from app.services.saved_filters import delete_filter, save_filter
-from app.services.sites import create_site
+from app.services.sites import create_site, site_of_key
 from app.services.teleconference_series import cancel_series, pause_of_now, resume_series
 from app.services.teleconferences import Asked, Setting, add_point, ask, join, leave, set_time
 from app.services.tickets import note_difference, open_ticket
@@ -468,6 +472,11 @@ SENT: Final[Mapping[str, Sent]] = {
     ),
     "POST /duty/rules/forces/*/undo": ("/duty/rules/forces/{duty_force}/undo", {}),
     "GET /sites/* unknown": ("/sites/NOWHERE", {}),
+    "POST /reports/reminders": (
+        "/reports/reminders",
+        {"site": "{t1_site}", "quarter": str(Quarter.of(datetime.now(UTC)).previous)},
+    ),
+    "POST /reports/quiet": ("/reports/quiet", {"who": "site {t1_site}", "reason": "x"}),
     "POST /sites/new": (
         "/sites/new",
         {"key": "{new_name}", "country": "FR", "time_zone": "Europe/Paris", "do": "save"},
@@ -554,6 +563,7 @@ NAMED: Final = {
     "/reports/forms/*": "1",
     "/notices/*": "{notice}",
     "/reports/packs/*": "{pack}",
+    "/reports/quiet/*": "{quiet}",
     "/reports/teleconferences/*": "{tc}",
     "/partners/accounts/*": "{account}",
     "/admin/people/*": "{someone}",
@@ -736,6 +746,20 @@ class Things(dict[str, str]):
         number = order_pack(session, by, slides=["matching"], **given).id
         keep_pack(session, by, number, {PackFile.PDF: b"%PDF-"}, pages=1, computed_at=None)
         return number
+
+    def make_t1_site(self) -> str:
+        """A T1 whose contact for reports has an address."""
+        site = Site(key=f"T1-{self.world.count}", country="DE", time_zone="UTC", tier=1)
+        site.names = [SiteName(system="LHCOPN", name=site.key)]
+        site.contacts = [SiteContact(role="reports", name="x", mail="reports@t1.example")]
+        self.world.session.add(site)
+        self.world.session.flush()
+        return site.key
+
+    def make_quiet(self) -> int:
+        """An entry of the quiet list."""
+        session, by = self.world.session, writer(self.world.cast.operator)
+        return keep_quiet(session, by, site=site_of_key(session, self["t1_site"]), reason="x").id
 
     def make_event_source(self) -> str:
         """A source of events."""

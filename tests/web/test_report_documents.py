@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from xml.etree import ElementTree
 
+import pypdfium2
 import pytest
 from flask import Flask
 from sqlalchemy import select
@@ -314,6 +315,19 @@ def test_drafts_are_for_their_site_and_the_chair(
         assert visit(cast.operator).get(f"{REPORT}/print?version={wrong}").status_code == 404, wrong
 
 
+def test_who_is_not_asked_may_write_all_the_same(
+    session: Session, cast: Cast, visit: Enter, event: int
+) -> None:
+    save(session, cast.operator, "CH-CERN", ANSWERS)
+    submit(session, cast.operator, "CH-CERN")
+    page = visit(cast.reader).read(QUARTER)
+    assert "0 of 2 reports are submitted" in page.text, "the T0 is not asked"
+    assert "CH-CERN submitted signed 2013-04-10 09:00 by operator" in page.text
+    (events,) = [href for href, _ in page.links if "t1=none" in href and "documented" not in href]
+    assert events == "/events?quarter=2013-Q1&t1=none&network=LHCOPN&counted=yes"
+    assert "CH-CERN" not in page.text.split("Missing reports")[1].split("Sites and their")[0]
+
+
 def test_addresses(cast: Cast, visit: Enter, signed: int) -> None:
     reader = visit(cast.reader)
     moved = reader.get("/reports/FZK-LCG2/2013-Q1/print?version=1")
@@ -346,3 +360,31 @@ def test_not_logged_in_gets_the_login_page(app: Flask) -> None:
         answer = app_visitor.get(path)
         assert answer.status_code == 303
         assert answer.headers["Location"].startswith("/login")
+
+
+def text_of_pdf(content: bytes) -> str:
+    """All that is to be read, without blanks: lines are broken where there is room for them."""
+    document = pypdfium2.PdfDocument(content)
+    return "".join("".join(page.get_textpage().get_text_range().split()) for page in document)
+
+
+def test_the_pdf_has_every_cell_and_any_text(
+    session: Session, cast: Cast, visit: Enter, signed: int
+) -> None:
+    reader = visit(cast.reader)
+    for address, title in ((REPORT, "Quarterly report of DE-KIT, 2013-Q1"), (QUARTER, "Missing")):
+        answer = reader.get(f"{address}.pdf")
+        assert answer.mimetype == "application/pdf"
+        assert answer.headers["Content-Disposition"].endswith('.pdf"')
+        text = text_of_pdf(answer.data)
+        assert "".join(title.split()) in text
+        assert "".join(WORDS.split()) in text
+        rows = cells_of_twiki(reader.get(f"{address}.twiki").text)
+        assert len(rows) > 5
+        for word in (word for row in rows for cell in row for word in cell.strip("* ").split()):
+            assert word in text, word  # cells beside each other are read line by line
+    draft = visit(cast.pic).get("/reports/ES-PIC/2013-Q1.pdf")
+    assert "Noreport" in text_of_pdf(draft.data)
+    assert reader.get("/reports/NOBODY/2013-Q1.pdf").status_code == 404
+    by_name = reader.get("/reports/FZK-LCG2/2013-Q1.pdf")
+    assert by_name.location == f"{REPORT}.pdf"

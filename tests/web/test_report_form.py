@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -14,14 +16,18 @@ from werkzeug.test import TestResponse
 from app.database import writing
 from app.domain.access import Actor
 from app.domain.quarters import Quarter
-from app.models import Report, ReportField
+from app.domain.report_numbers import ReportNumbers
+from app.extensions import db
+from app.models import Report, ReportField, ReportVersion
+from app.services import report_numbers
 from app.services.people import actor_of_user, create_user
 from app.services.registry import find_site
-from app.services.reports import save_fields
+from app.services.reports import numbers_of_version, save_fields
 from tests.cast import PASSWORD, SYSTEM, Cast, writer
 from tests.services.matching_world import report as reported
 from tests.services.matching_world import ticket, worked_in
 from tests.web.conftest import Enter
+from tests.web.test_csv import counted
 from tests.web.test_login import log_in
 from tests.web.visitor import Form, PageReader, Visitor
 
@@ -423,6 +429,44 @@ def test_who_signs_has_read_it(
     assert state(session) == "submitted"
 
 
+def test_no_other_numbers_are_signed_than_were_read(
+    session: Session, cast: Cast, visit: Enter
+) -> None:
+    visitor = visit(cast.kit)
+    answer = sent(visitor, form_of(visitor), "submit", **ANSWERS)
+    confirm = PageReader(answer.text).form(f"{PAGE}/submit")
+    ticket(session, cast, now=LATE.replace(month=3), sites=("DE-KIT",), category="incident")
+    again = visitor.send(f"{PAGE}/submit", confirm.data())
+    assert again.status_code == 409
+    assert "The numbers changed meanwhile" in again.text
+    assert state(session) == "draft"
+    confirm = PageReader(again.text).form(f"{PAGE}/submit")
+    assert visitor.send(f"{PAGE}/submit", confirm.data()).status_code == 303
+    session.rollback()
+    (version,) = session.scalars(select(ReportVersion))
+    assert [one.value for one in numbers_of_version(version).figures if one.key == "incidents"] == [
+        1
+    ]
+
+
+def test_numbers_that_are_behind_say_so_where_they_are_signed(
+    session: Session, cast: Cast, visit: Enter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted = report_numbers.numbers_of
+
+    def behind(*asked: Any) -> ReportNumbers:
+        return replace(counted(*asked), is_behind=True)
+
+    monkeypatch.setattr("app.web.reports_form_place.numbers_of", behind)
+    visitor = visit(cast.kit)
+    answer = sent(visitor, form_of(visitor), "submit", **ANSWERS)
+    assert "Newer changes are being worked in" in answer.text
+    confirm = PageReader(answer.text).form(f"{PAGE}/submit")
+    assert visitor.send(f"{PAGE}/submit", confirm.data()).status_code == 303
+    monkeypatch.undo()
+    assert "Changes of that moment may be missing in them" in visit(cast.reader).get(PAGE).text
+
+
 def test_reopened_with_a_reason_signed_anew_and_compared(
     session: Session, cast: Cast, visit: Enter, event: int
 ) -> None:
@@ -541,3 +585,27 @@ def test_a_field_that_saves_itself_is_told_of_the_login(app: Flask, cast: Cast) 
     answer = save(Visitor(app), "answer.issues", "Typed")
     assert answer.status_code == 204
     assert answer.headers["HX-Redirect"] == f"/login?next={PAGE}"
+
+
+def test_a_page_of_many_events_takes_few_statements(
+    app: Flask, session: Session, cast: Cast, visit: Enter, event: int
+) -> None:
+    visitor = visit(cast.kit)
+
+    def statements(path: str) -> int:
+        visitor.read(path)  # what is kept is fresh from here on
+        with app.app_context():
+            engine = db.engine
+        with counted(engine) as made:
+            visitor.read(path)
+        return len(made)
+
+    written(session, cast.kit, issues="x")
+    few = statements(PAGE)
+    for day in range(7, 27):
+        reported(session, cast, f"2013-01-{day:02} 10:00", f"2013-01-{day:02} 12:00", now=LATE)
+    worked_in(session, LATE)
+    for key in ("plans", "remarks", "backup_test_result"):
+        written(session, cast.kit, **{key: "x"})
+    assert statements(PAGE) == few
+    assert few < 50

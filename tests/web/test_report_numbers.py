@@ -15,6 +15,7 @@ from app.database import writing
 from app.domain.quarters import Quarter
 from app.domain.report_numbers import PERCENT, ReportNumbers, changed_since
 from app.models import Link, Site
+from app.services.matching import note_between
 from app.services.matching_tables import matching_table
 from app.services.report_numbers import numbers_of, numbers_of_quarter
 from app.services.tickets import change_ticket
@@ -241,3 +242,16 @@ def test_frozen_numbers_stay_and_what_changed_since_is_told(
         ("duties_late", "1 of 3", "now 2 of 3"),
     ]
     assert frozen == ReportNumbers.from_text(text)
+
+
+def test_numbers_say_that_they_are_behind(
+    session: Session, cast: Cast, told: dict[str, int]
+) -> None:
+    assert not counted(session, "DE-KIT").is_behind
+    with writing(session):
+        note_between(session, None, None)
+    found = counted(session, "DE-KIT")
+    assert found.is_behind
+    assert ReportNumbers.from_text(found.as_text()).is_behind
+    worked_in(session, LATE)
+    assert not counted(session, "DE-KIT").is_behind

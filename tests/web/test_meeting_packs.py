@@ -1,0 +1,187 @@
+"""The pages of meeting packs: ordered by the chair, watched, fetched by everybody, deleted."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.database import writing
+from app.domain.meeting_packs import MOST_WAITING, PackFile
+from app.models import Change, MeetingPack
+from app.services.job_queue import queued_jobs
+from app.services.meeting_packs import begin_pack, keep_pack, note_progress, note_trouble
+from tests.cast import Cast, writer
+from tests.web.conftest import Enter
+from tests.web.visitor import PageReader, Visitor
+
+PACKS = "/reports/packs"
+GOOD = {
+    "title": "For the meeting",
+    "first": "2013-Q1",
+    "last": "2013-Q2",
+    "place_reports": "1",
+    "place_matching": "3",
+    "place_what_if": "2",
+}
+HTMX = {"HX-Request": "true", "HX-Target": "pack"}
+
+
+def order(visitor: Visitor, **changed: str) -> str:
+    """Where one is led after ordering it."""
+    answer = visitor.send(PACKS, {**GOOD, **changed})
+    assert answer.status_code == 303
+    return answer.location or ""
+
+
+def only(session: Session) -> MeetingPack:
+    session.rollback()
+    session.expire_all()
+    return session.scalars(select(MeetingPack)).one()
+
+
+def keep(session: Session, cast: Cast, number: int) -> None:
+    files = {PackFile.PPTX: b"PK-slides", PackFile.PDF: b"%PDF-slides"}
+    with writing(session):
+        keep_pack(session, writer(cast.operator), number, files, pages=7, computed_at=None)
+
+
+def test_the_form_offers_the_two_quarters_that_ended_and_all_slides(
+    session: Session, cast: Cast, visit: Enter
+) -> None:
+    page = visit(cast.operator).read(PACKS)
+    assert "No pack was made yet" in page.text
+    form = page.form(PACKS)
+    (first,), (last,) = form.values("first"), form.values("last")
+    assert first < last
+    assert form.values("place_tickets_by_quarter") == ["1"]
+    assert form.values("place_reports") == ["8"]
+    asked = visit(cast.operator).read(f"{PACKS}?first=2013-Q1&last=2013-Q2").form(PACKS)
+    assert (asked.values("first"), asked.values("last")) == (["2013-Q1"], ["2013-Q2"])
+
+
+def test_a_pack_is_ordered_watched_fetched_and_deleted(
+    session: Session, cast: Cast, visit: Enter
+) -> None:
+    operator, reader = visit(cast.operator), visit(cast.reader)
+    address = order(operator)
+    pack = only(session)
+    assert (pack.title, pack.first_quarter, pack.last_quarter) == (
+        "For the meeting",
+        "2013-Q1",
+        "2013-Q2",
+    )
+    assert pack.slides == "reports what-if matching"
+    assert [(one.name, one.waiting) for one in queued_jobs(session)] == [("meeting_pack", 1)]
+    number = pack.id
+    assert address == f"{PACKS}/{number}"
+    assert "It waits for a worker" in reader.read(address).text
+    for kind in ("pptx", "pdf"):
+        assert reader.get(f"{address}.{kind}").status_code == 404
+
+    with writing(session):
+        begin_pack(session, number, 3)
+        note_progress(session, number, 2, "Counting: What if")
+    fragment = reader.get(address, headers=HTMX).text
+    assert fragment.lstrip().startswith('<div id="pack" hx-get=')
+    assert "2 of 6 steps" in PageReader(fragment).text
+    with writing(session):
+        note_trouble(session, number, "RuntimeError: <b>no</b> room")
+    assert "RuntimeError: <b>no</b> room" in reader.read(address).text
+
+    keep(session, cast, number)
+    page = reader.read(address)
+    assert "7 slides" in page.text
+    assert "hx-get" not in reader.get(address, headers=HTMX).text
+    assert f"{address}/delete" not in [form.action for form in page.forms]
+    pptx, pdf = reader.get(f"{address}.pptx"), reader.get(f"{address}.pdf")
+    assert (pptx.data, pdf.data) == (b"PK-slides", b"%PDF-slides")
+    assert pdf.mimetype == "application/pdf"
+    assert pptx.headers["Content-Disposition"] == (
+        f'attachment; filename="lhcopn-2013-Q1-2013-Q2-pack-{number}.pptx"'
+    )
+    assert (f"{address}.pptx", "PPTX") in reader.read(PACKS).links
+
+    assert operator.send(f"{address}/delete", {}).location == PACKS
+    assert reader.get(address).status_code == 404
+    assert reader.get(f"{address}.pdf").status_code == 404
+    kinds = select(Change.actor_account).where(Change.kind == "meeting pack").order_by(Change.id)
+    assert session.scalars(kinds).all() == ["operator", "operator", "operator"]
+
+
+def test_only_the_chair_orders_and_deletes(session: Session, cast: Cast, visit: Enter) -> None:
+    address = order(visit(cast.admin))
+    for person in (cast.kit, cast.reader):
+        visitor = visit(person)
+        page = visitor.read(PACKS)
+        assert PACKS not in [form.action for form in page.forms]
+        refused = visitor.send(PACKS, GOOD)
+        assert refused.status_code == 403
+        assert "Only operators and admins may make meeting packs" in refused.text
+        assert visitor.send(f"{address}/delete", {}).status_code == 403
+    assert only(session).author == "admin"
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("title", " ", "Title is required"),
+        ("title", "x" * 121, "at most 120 characters"),
+        ("title", "a\0b", "character that cannot be passed on"),
+        ("first", "2013", "Write a quarter as 2012-Q1"),
+        ("first", "2013-Q3", "2013-Q2 is before 2013-Q3"),
+        ("first", "2000-Q1", "a pack has 20 quarters"),
+        ("last", "2013-Q1'; DROP", "Write a quarter as 2012-Q1"),
+        ("last", "2098-Q1", "is too long"),
+        ("place_matching", "first", "a whole number from 0 to 99"),
+        ("place_matching", "-1", "a whole number from 0 to 99"),
+        ("place_matching", "٣", "a whole number from 0 to 99"),
+        ("place_matching", "1" * 500, "a whole number from 0 to 99"),
+    ],
+)
+def test_what_cannot_be_is_told_and_kept(
+    session: Session, cast: Cast, visit: Enter, field: str, value: str, said: str
+) -> None:
+    answer = visit(cast.operator).send(PACKS, {**GOOD, field: value})
+    page = PageReader(answer.text)
+    assert answer.status_code == 422
+    assert said in " ".join(" ".join(page.alerts).split())
+    (kept,) = page.form(PACKS).values(field)
+    assert kept.strip() == value.strip()
+    session.rollback()
+    assert session.scalars(select(MeetingPack)).all() == []
+
+
+def test_a_quarter_that_has_not_begun_and_no_slides_are_refused(
+    session: Session, cast: Cast, visit: Enter
+) -> None:
+    visitor = visit(cast.operator)
+    ahead = visitor.send(PACKS, {**GOOD, "first": "2098-Q1", "last": "2098-Q1"})
+    assert "2098-Q1 has not begun" in ahead.text
+    nothing = {name: value for name, value in GOOD.items() if not name.startswith("place")}
+    assert "choose at least one" in visitor.send(PACKS, nothing).text
+
+
+def test_too_many_at_once_are_refused(session: Session, cast: Cast, visit: Enter) -> None:
+    visitor = visit(cast.operator)
+    for _ in range(MOST_WAITING):
+        order(visitor)
+    refused = visitor.send(PACKS, GOOD)
+    assert refused.status_code == 422
+    assert f"{MOST_WAITING} packs wait already" in refused.text
+
+
+def test_addresses_that_are_none(session: Session, cast: Cast, visit: Enter) -> None:
+    visitor = visit(cast.reader)
+    for path in ("/999999", "/0", "/1.exe", "/1.pdf", "?before=x", "?before=9999999999"):
+        assert visitor.get(f"{PACKS}{path}").status_code == 404
+    assert visitor.get(f"{PACKS}?before=5").status_code == 200
+
+
+def test_a_title_is_text(session: Session, cast: Cast, visit: Enter) -> None:
+    title = '<script>alert(1)</script> "=1+1" 网络'
+    address = order(visit(cast.operator), title=title)
+    for path in (PACKS, address):
+        page = visit(cast.reader).read(path)
+        assert title in page.text
+        assert page.inline_scripts == []

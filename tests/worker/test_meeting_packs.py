@@ -1,0 +1,339 @@
+"""Meeting packs: the slides tell what the pages tell, also after a worker was killed."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pypdfium2
+import pytest
+from flask import Flask
+from pptx import Presentation
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.database import writing
+from app.domain.meeting_packs import PackFile
+from app.domain.slides import SlideKind
+from app.models import Change, MeetingPack, MeetingPackFile
+from app.services import meeting_packs as packs
+from app.services.job_queue import queued_jobs
+from app.worker import meeting_packs as making
+from app.worker.context import Context
+from app.worker.meeting_packs import make_pack
+from tests.cast import NOON, Cast, enter, writer
+from tests.harness.databases import open_engine
+from tests.harness.server import test_settings
+from tests.harness.until import until
+from tests.services.matching_world import LINK, report, ticket
+from tests.web.visitor import Visitor
+from tests.worker.conftest import StartWorker
+
+PIC = "CERN-PIC-LHCOPN-001"
+ALL = [str(kind) for kind in SlideKind]
+HOSTILE = "=1+1 <script>alert(1)</script> 网络中断 | %TOC% |"
+
+
+@pytest.fixture
+def cast(session: Session) -> Cast:
+    """Of DE-KIT two events in 2013-Q1, one of them documented; of ES-PIC one in 2012-Q4."""
+    found = enter(session)
+    report(session, found, "5 10:00", "5 11:00")
+    report(session, found, "4 10:00", "4 10:59:59")  # too short
+    report(session, found, "2013-02-01 10:00", "2013-02-01 12:00")
+    ticket(session, found, links=(LINK,), event_start="5 10:30", event_end="5 10:40")
+    report(session, found, "2012-12-31 23:30", "2013-01-01 02:00", link=PIC)
+    ticket(session, found, title=HOSTILE, now=NOON.replace(month=1), category="maintenance")
+    return found
+
+
+def order(session: Session, cast: Cast, slides: Sequence[str] = ALL, **more: str) -> int:
+    given = {"title": "LHCOPN operations", "first": "2012-Q4", "last": "2013-Q1", **more}
+    with writing(session):
+        return packs.order_pack(session, writer(cast.operator), slides=slides, **given).id
+
+
+def made(session: Session, cast: Cast, number: int) -> tuple[Any, list[str]]:
+    """The PPTX, and the text of each page of the PDF."""
+    session.rollback()
+    pptx = packs.content_of(session, cast.reader, number, PackFile.PPTX)
+    pdf = pypdfium2.PdfDocument(packs.content_of(session, cast.reader, number, PackFile.PDF))
+    session.rollback()
+    texts = [" ".join(page.get_textpage().get_text_range().split()) for page in pdf]
+    return Presentation(io.BytesIO(pptx)), texts
+
+
+def title_of(slide: Any) -> str:
+    return str(slide.shapes.title.text)
+
+
+def titled(file: Any, start: str) -> Any:
+    return next(slide for slide in file.slides if title_of(slide).startswith(start))
+
+
+def table_of(slide: Any) -> list[list[str]]:
+    (found,) = [shape.table for shape in slide.shapes if shape.has_table]
+    return [[cell.text for cell in row.cells] for row in found.rows]
+
+
+def chart_of(slide: Any) -> Mapping[str, Mapping[str, float | None]]:
+    """By series and category."""
+    (plot,) = [shape.chart.plots[0] for shape in slide.shapes if shape.has_chart]
+    names = list(plot.categories)
+    return {one.name: dict(zip(names, one.values, strict=True)) for one in plot.series}
+
+
+def sources_of(file: Any) -> list[str]:
+    notes = [slide.notes_slide.notes_text_frame.text for slide in file.slides]
+    return [text.rsplit("Source: ", 1)[1] for text in notes[1:]]
+
+
+def logged_in(app: Flask, session: Session, cast: Cast) -> Visitor:
+    from datetime import UTC, datetime
+
+    from app.services.people import start_login
+
+    assert cast.reader.account_id is not None
+    with writing(session):
+        token = start_login(session, cast.reader.account_id, datetime.now(UTC))
+    visitor = Visitor(app)
+    visitor.carry(token)
+    return visitor
+
+
+def test_every_number_is_that_of_the_pages(
+    app: Flask, session: Session, cast: Cast, context: Context
+) -> None:
+    number = order(session, cast)
+    make_pack(context, {"id": number})
+    file, texts = made(session, cast, number)
+    reader = logged_in(app, session, cast)
+
+    slide = titled(file, "Events matching per T1")
+    answer = reader.get("/statistics/matching.csv?from=2012-Q4&to=2013-Q1").text
+    rows = list(csv.DictReader(io.StringIO(answer)))
+    charted = chart_of(slide)
+    assert set(charted) == {
+        f"{quarter} {word}"
+        for quarter in ("2012-Q4", "2013-Q1")
+        for word in ("detected", "documented")
+    }
+    tabled = {row[0]: row[1:] for row in table_of(slide)}
+    assert tabled["Site"] == ["2012-Q4", "2013-Q1"]
+    assert tabled["DE-KIT"] == ["no data", "1 of 2"]
+    for row in rows:
+        at = tabled["Site"].index(row["quarter"])
+        words = f"{row['documented']} of {row['detected']}" if row["detected"] else "no data"
+        assert tabled[row["site"]][at] == words
+        if row["site"] == "TOTAL":
+            continue
+        for word in ("detected", "documented"):
+            value = charted[f"{row['quarter']} {word}"][row["site"]]
+            assert value == (int(row[word]) if row[word] else None)
+
+    slide = titled(file, "Tickets per month")
+    answer = reader.get("/statistics/tickets.csv?per=month&from=2012-10&to=2013-03").text
+    counted = {row[0]: row for row in csv.reader(io.StringIO(answer))}
+    assert chart_of(slide) == {
+        "Tickets": {"2012-10": 0, "2012-11": 0, "2012-12": 0, "2013-01": 1, "2013-02": 0}
+        | {"2013-03": 1}
+    }
+    assert counted, "the page's file is there"
+    assert table_of(slide)[-1] == ["TOTAL", "1", "1", "0", "0", "2"]
+    assert chart_of(titled(file, "Tickets per quarter")) == {
+        "Tickets": {"2012-Q4": 0, "2013-Q1": 2}
+    }
+
+    slide = titled(file, "Events without a ticket")
+    assert [row[1] for row in table_of(slide)[1:]] == [PIC, LINK]
+    assert "2 events of at least one hour without a ticket" in texts[list(file.slides).index(slide)]
+
+    answer = reader.get("/statistics/what-if.csv?from=2012-Q4&to=2013-Q1").text
+    sums: dict[tuple[str, str], list[int]] = {}
+    for row in csv.DictReader(io.StringIO(answer)):
+        if row["asked"]:
+            both = sums.setdefault((row["rule"], row["site"]), [0, 0])
+            both[0] += int(row["asked"])
+            both[1] += int(row["there"])
+    told: dict[tuple[str, str], str] = {}
+    for slide in file.slides:
+        if title_of(slide).startswith("What if"):
+            head, *lines = table_of(slide)
+            told |= {
+                (rule, line[0]): line[at]
+                for line in lines
+                for at, rule in enumerate(head[1:], 1)
+                if line[at] != "no data"
+            }
+            for name, values in chart_of(slide).items():
+                rule, word = name.split(" ", 1)
+                for site, value in values.items():
+                    if value is not None:
+                        assert value == sums[rule, site][word == "there"]
+    assert told == {key: f"{there} of {asked}" for key, (asked, there) in sums.items()}
+    assert sums["R2009", "TOTAL"] == [2, 0], "the documented one was of exactly an hour"
+
+    assert table_of(titled(file, "Missing reports"))[1:] == [
+        ["2012-Q4", "2", "DE-KIT, ES-PIC"],
+        ["2013-Q1", "2", "DE-KIT, ES-PIC"],
+    ]
+    for address in sources_of(file):
+        path = address.removeprefix(context.settings.public_url)
+        assert path != address
+        assert reader.get(path).status_code == 200, path
+
+
+def test_the_title_tells_of_when_the_figures_are(
+    session: Session, cast: Cast, database: str
+) -> None:
+    engine = open_engine(database)
+    context = Context(engine, test_settings(database), now=lambda: NOON)
+    number = order(session, cast, ["matching"])
+    make_pack(context, {"id": number})
+    _, texts = made(session, cast, number)
+    assert "LHCOPN operations 2012-Q4 to 2013-Q1" in texts[0]
+    assert f"Figures computed {NOON:%Y-%m-%d %H:%M} UTC" in texts[0]
+    assert f"Made {NOON:%Y-%m-%d %H:%M} UTC for operator" in texts[0]
+    pack = session.get_one(MeetingPack, number)
+    assert (pack.state, pack.pages, pack.computed_at) == ("made", 2, NOON)
+    engine.dispose()
+
+
+def test_slides_stand_in_the_order_of_the_chair(
+    session: Session, cast: Cast, context: Context
+) -> None:
+    number = order(session, cast, ["long-standing", "matching", "tickets-by-quarter"])
+    make_pack(context, {"id": number})
+    file, _ = made(session, cast, number)
+    assert [title_of(slide) for slide in file.slides] == [
+        "LHCOPN operations",
+        "Long-standing tickets",
+        "Events matching per T1, 2012-Q4 to 2013-Q1",
+        "Tickets per quarter",
+    ]
+    row = next(row for row in table_of(file.slides[1]) if row[1].startswith("=1+1"))
+    assert row[1] == HOSTILE
+
+
+def test_a_draft_of_a_report_is_nobody_elses_to_see(
+    session: Session, cast: Cast, context: Context
+) -> None:
+    from app.domain.quarters import Quarter
+    from app.services.registry import require_site
+    from app.services.reports import save_field
+
+    with writing(session):
+        site = require_site(session, "DE-KIT")
+        kit = writer(cast.kit)
+        save_field(session, kit, site, Quarter(2012, 4), "answer.issues", "secret words", 0)
+    number = order(session, cast, ["reports"])
+    make_pack(context, {"id": number})
+    file, texts = made(session, cast, number)
+    rows = {row[0]: row[1:] for row in table_of(file.slides[1])}
+    assert rows["DE-KIT"][0] == rows["ES-PIC"][0] == "missing, late"
+    assert "draft" not in " ".join(texts)
+
+
+class Killed(BaseException):
+    """What ends a worker in the middle."""
+
+
+def test_what_was_broken_off_is_made_from_its_beginning(
+    session: Session, cast: Cast, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = order(session, cast, ["matching", "reports"])
+
+    def broken(*_given: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(making, "keep_pack", broken)
+        patched.setattr("app.rendering.deck_pdf.deck_as_pdf", broken)
+        with pytest.raises(Killed):
+            make_pack(context, {"id": number})
+    session.rollback()
+    pack = session.get_one(MeetingPack, number)
+    assert (pack.state, pack.done, pack.whole) == ("making", 4, 5)
+    assert pack.doing == "Drawing the PDF"
+    session.rollback()
+    make_pack(context, {"id": number})
+    make_pack(context, {"id": number})  # a job is done at least once
+    session.expire_all()
+    files = session.scalars(select(MeetingPackFile.kind).order_by(MeetingPackFile.kind)).all()
+    assert files == ["pdf", "pptx"]
+    changes = select(Change).where(Change.kind == "meeting pack")
+    assert [one.actor_account for one in session.scalars(changes)] == ["operator", "portal"]
+
+
+def test_a_failure_is_told_and_the_next_try_begins_anew(
+    session: Session, cast: Cast, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = order(session, cast, ["matching"])
+
+    def failing(*_given: object) -> None:
+        raise RuntimeError("the disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(making, "slides_of", failing)
+        with pytest.raises(RuntimeError):
+            make_pack(context, {"id": number})
+    session.rollback()
+    pack = session.get_one(MeetingPack, number)
+    assert (pack.state, pack.trouble) == ("waiting", "RuntimeError: the disk is full")
+    session.rollback()
+    make_pack(context, {"id": number})
+    session.expire_all()
+    pack = session.get_one(MeetingPack, number)
+    assert (pack.state, pack.trouble) == ("made", "")
+
+
+def test_a_pack_that_is_deleted_meanwhile_is_made_no_more(
+    session: Session, cast: Cast, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = order(session, cast, ["matching"])
+
+    def deleting(*_given: object) -> list[object]:
+        with writing(session):
+            packs.delete_pack(session, writer(cast.operator), number)
+        return []
+
+    monkeypatch.setattr(making, "slides_of", deleting)
+    make_pack(context, {"id": number})
+    make_pack(context, {"id": number})
+    assert session.scalars(select(MeetingPackFile)).all() == []
+    assert session.get(MeetingPack, number) is None
+
+
+def test_a_worker_that_ends_leaves_it_to_the_next(
+    session: Session, cast: Cast, database: str
+) -> None:
+    engine = open_engine(database)
+    number = order(session, cast, ["matching"])
+    ending = Context(engine, test_settings(database), is_ending=lambda: True)
+    make_pack(ending, {"id": number})
+    session.rollback()
+    assert session.get_one(MeetingPack, number).state == "making"
+    assert [one.name for one in queued_jobs(session)] == ["meeting_pack"]
+    engine.dispose()
+
+
+def test_a_killed_process_loses_no_pack(
+    session: Session, cast: Cast, start_worker: StartWorker
+) -> None:
+    first = start_worker(lease=1.0)
+    number = order(session, cast)
+
+    def state() -> str:
+        session.rollback()
+        session.expire_all()
+        return session.get_one(MeetingPack, number).state
+
+    until(lambda: state() != "waiting")
+    first.kill()
+    first.wait()
+    start_worker(lease=1.0)
+    until(lambda: state() == "made")
+    file, texts = made(session, cast, number)
+    assert len(file.slides) == len(texts) == session.get_one(MeetingPack, number).pages
