@@ -133,10 +133,22 @@ def _words(text: str) -> Sequence[str]:
     return [word.removeprefix("#") for word in _NUMBERS.split(text) if word]
 
 
-class SetForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
-    """When and where a TC is."""
+class SeenForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """A change of what one looked at."""
 
     version = HiddenField("Version")
+
+    @property
+    def seen_version(self) -> int:
+        """The version that was looked at; 0 = none that can be read."""
+        typed = self.version.data or ""
+        is_number = typed.isascii() and typed.isdigit() and len(typed) <= _MOST_DIGITS
+        return int(typed) if is_number else 0
+
+
+class SetForm(SeenForm):
+    """When and where a TC is."""
+
     chosen = RadioField("Time", validate_choice=False)
     start = OwnTimeField("Start")
     length = StringField(
@@ -172,13 +184,6 @@ class SetForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         is_number = typed.isascii() and typed.isdigit() and len(typed) <= _MOST_DIGITS
         return Setting(start, int(typed) if is_number else None, self.place.data or "")
 
-    @property
-    def seen_version(self) -> int:
-        """The version that was looked at; 0 = none that can be read."""
-        typed = self.version.data or ""
-        is_number = typed.isascii() and typed.isdigit() and len(typed) <= _MOST_DIGITS
-        return int(typed) if is_number else 0
-
 
 class ReasonForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """Why a TC is declined or cancelled."""
@@ -186,7 +191,7 @@ class ReasonForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     reason = TextAreaField("Reason", filters=[lines])
 
 
-class MinutesForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+class MinutesForm(SeenForm):
     """What was said and decided."""
 
     minutes = TextAreaField(
