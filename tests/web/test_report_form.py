@@ -483,6 +483,8 @@ def test_reopened_with_a_reason_signed_anew_and_compared(
     assert "Reopened by operator" in page.text
     assert "Which optics?" in page.text
     assert visit(cast.reader).read(PAGE).text.count("Version 1, signed by kit") == 1
+    assert "Changed by" in page.text
+    assert "Changed by" not in visit(cast.reader).read(PAGE).text, "who writes is not told"
     form = page.form(PAGE)
     sent(visitor, form, **{"answer.issues": "The new optics of the first link"})
     signed(visitor)
