@@ -297,7 +297,8 @@
     return of.closest("section, details.group");
   }
   document.addEventListener("htmx:beforeSwap", function (event) {
-    const at = part(event.detail.requestConfig.elt);
+    const by = event.detail.requestConfig.elt;
+    const at = !by.closest("[data-field]") && part(by); /* a field that saves itself replaces nothing that is used */
     used = at && at.querySelector("h2[id]") ? at.querySelector("h2[id]").id : "";
   });
   document.addEventListener("htmx:afterSettle", function () {

@@ -58,7 +58,8 @@
     if (field && event.detail.requestConfig.verb === "post") field.dataset.sent = valueOf(field);
   });
   document.addEventListener("htmx:afterRequest", function (event) {
-    const field = fieldOf(event.detail.elt);
+    /* a button of a choice is gone by now; what it stood in is told instead */
+    const field = fieldOf(event.detail.elt) || fieldOf(event.target);
     if (!field || event.detail.requestConfig.verb !== "post") return;
     const status = event.detail.xhr.status;
     if (status === 200) {
@@ -76,6 +77,18 @@
     const offered = field.querySelector(".carried");
     if (offered && valueOf(field)) offered.remove();
   }
+
+  /* after a choice one goes on writing where one was */
+  let chosen = "";
+  document.addEventListener("htmx:beforeRequest", function (event) {
+    const field = event.detail.elt.matches("button") && fieldOf(event.detail.elt);
+    if (field) chosen = field.id;
+  });
+  document.addEventListener("htmx:afterSettle", function () {
+    const field = chosen && document.getElementById(chosen);
+    chosen = "";
+    if (field && document.activeElement === document.body) inputsOf(field)[0].focus();
+  });
 
   /* ---- a login that ended: nothing is left, nothing is lost ---- */
   document.addEventListener("htmx:beforeOnLoad", function (event) {

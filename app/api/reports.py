@@ -17,12 +17,13 @@ from app.domain.quarters import Quarter, period_range
 from app.domain.reports import Shown
 from app.domain.scopes import Scope
 from app.services.registry import require_site
-from app.services.report_grid import report_grid
+from app.services.report_grid import GridCell, report_grid
 from app.services.signed_reports import signed_report
 
 DUE_DAYS: Final = "report_due_days"
 """Where the application keeps that setting."""
 _USUAL: Final = 4
+"""Quarters that are listed where none are named."""
 _MOST: Final = 60
 
 
@@ -40,7 +41,7 @@ def list_reports(actor: Actor, query: Query, _key: str) -> Mapping[str, Any]:
             for line in grid.rows
             if not site or line.site == site
             for cell in line.cells
-            if (cell.standing.shown == wanted if wanted else cell.standing.shown != _LEFT_OUT)
+            if _is_wanted(cell.standing.shown, wanted)
         ),
         key=lambda row: (row["quarter"], row["site"]),
     )
@@ -55,9 +56,6 @@ def list_reports(actor: Actor, query: Query, _key: str) -> Mapping[str, Any]:
     }
 
 
-_LEFT_OUT: Final = Shown.NOT_REQUIRED
-
-
 def get_report(actor: Actor, query: Query, key: str) -> Mapping[str, Any]:
     """One signed version, the newest unless ``version`` says which."""
     name, _, text = key.rpartition("/")
@@ -69,7 +67,11 @@ def get_report(actor: Actor, query: Query, key: str) -> Mapping[str, Any]:
     return {**vars(found), "key": f"{found.report.site.key}/{quarter}"}
 
 
-def _row(site: str, cell: Any) -> dict[str, Any]:
+def _is_wanted(shown: Shown, wanted: str) -> bool:
+    return shown == wanted if wanted else shown is not Shown.NOT_REQUIRED
+
+
+def _row(site: str, cell: GridCell) -> dict[str, Any]:
     return {
         "key": f"{site}/{cell.quarter}",
         "site": site,

@@ -12,7 +12,7 @@ from difflib import SequenceMatcher
 from enum import StrEnum
 from typing import Final
 
-from app.domain.report_form import Form
+from app.domain.report_form import ANSWER, EVENT, NUMBER, REASON, Form
 from app.domain.report_numbers import ReportNumbers, UndocumentedEvent
 
 MOST_WORDS: Final = 2_000
@@ -93,10 +93,15 @@ def answers_that_differ(
     without a label stands last, by its name."""
     names = [*labels, *sorted((old.keys() | new.keys()) - labels.keys())]
     return [
-        ValueDifference(labels.get(name, name), old.get(name, ""), new.get(name, ""))
+        ValueDifference(labels.get(name) or _named(name), old.get(name, ""), new.get(name, ""))
         for name in names
         if old.get(name, "") != new.get(name, "")
     ]
+
+
+def _named(name: str) -> str:
+    """An event that has its ticket in both states is in neither one's list."""
+    return f"Event {name.removeprefix(EVENT)}" if name.startswith(EVENT) else name
 
 
 def labels_of(forms: Sequence[Form], numbers: Sequence[ReportNumbers]) -> Mapping[str, str]:
@@ -104,12 +109,12 @@ def labels_of(forms: Sequence[Form], numbers: Sequence[ReportNumbers]) -> Mappin
     labels = {}
     for one in numbers:
         for figure in one.figures:
-            labels[f"number.{figure.key}"] = f"{figure.label}, as the site counts"
-            labels[f"reason.{figure.key}"] = f"{figure.label}, why another number"
+            labels[NUMBER + figure.key] = f"{figure.label}, as the site counts"
+            labels[REASON + figure.key] = f"{figure.label}, why another number"
     for one in numbers:
         for event in sorted(one.undocumented, key=lambda each: (each.start, each.id)):
-            labels[f"event.{event.id}"] = f"Event {event.id} on {event.link}"
+            labels[f"{EVENT}{event.id}"] = f"Event {event.id} on {event.link}"
     for form in forms:
         for question in form.questions:
-            labels[f"answer.{question.key}"] = question.label
+            labels[ANSWER + question.key] = question.label
     return labels

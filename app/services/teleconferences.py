@@ -211,11 +211,17 @@ def cancel(
 
 
 def mark_held(
-    session: Session, by: Writer, number: int, minutes: str, agenda: Sequence[AgendaPoint]
+    session: Session,
+    by: Writer,
+    number: int,
+    minutes: str,
+    agenda: Sequence[AgendaPoint],
+    seen_version: int | None = None,
 ) -> Teleconference:
     """Mark a TC as held once it has begun, with its minutes; the agenda is kept as it stands.
 
-    Of one that was held, the minutes are written anew.
+    Of one that was held, the minutes are written anew: ``Invalid`` where somebody else wrote them
+    since ``seen_version`` (None = whatever stands).
     """
     require_chair(by.actor, "write the minutes of TCs")
     row = _locked(session, number)
@@ -229,6 +235,8 @@ def mark_held(
         row.agenda = agenda_text(agenda)
     elif row.minutes == text:
         return row
+    elif seen_version is not None:
+        _require_seen(row, seen_version)
     row.state, row.minutes = TcState.HELD, text
     _change(session, by, row, fields)
     return row

@@ -23,6 +23,11 @@ PLACES = (
         "unresolved.listing",
         "Sites, links and units that tickets name and the registry does not know",
     ),
+    (
+        "Questions of the reports",
+        "report_forms.listing",
+        "What sites are asked each quarter: drafts, previews, and from when on they are used",
+    ),
     ("Mails", "mails.listing", "What was sent, what waits, what a mail server refused, and why"),
     ("Background work", "work.page", "What the portal does by itself: what ran, waits or failed"),
     ("Audit", "audit.listing", "Every change, every refused right, every failed login"),

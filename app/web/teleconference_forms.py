@@ -133,10 +133,26 @@ def _words(text: str) -> Sequence[str]:
     return [word.removeprefix("#") for word in _NUMBERS.split(text) if word]
 
 
-class SetForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
-    """When and where a TC is."""
+class SeenForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """A change of what one looked at."""
 
     version = HiddenField("Version")
+
+    @property
+    def _offered(self) -> Sequence[str]:
+        return [value for value, *_ in self.chosen.iter_choices()]
+
+    @property
+    def seen_version(self) -> int:
+        """The version that was looked at; 0 = none that can be read."""
+        typed = self.version.data or ""
+        is_number = typed.isascii() and typed.isdigit() and len(typed) <= _MOST_DIGITS
+        return int(typed) if is_number else 0
+
+
+class SetForm(SeenForm):
+    """When and where a TC is."""
+
     chosen = RadioField("Time", validate_choice=False)
     start = OwnTimeField("Start")
     length = StringField(
@@ -159,25 +175,17 @@ class SetForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
 
     def validate_chosen(self, field: RadioField) -> None:
         """One of those that were proposed."""
-        allowed = [value for value, *_ in field.iter_choices()]
-        if allowed and field.data not in allowed and self.start.data is None:
+        if self._offered and field.data not in self._offered and self.start.data is None:
             raise ValidationError("Choose one of the proposed times, or write another one")
 
     def wanted(self) -> Setting:
         """What is stated, for the service."""
         start = self.start.data
-        if start is None and self.chosen.data:
+        if start is None and self.chosen.data in self._offered:
             start = datetime.fromisoformat(self.chosen.data)
         typed = self.length.data or ""
         is_number = typed.isascii() and typed.isdigit() and len(typed) <= _MOST_DIGITS
         return Setting(start, int(typed) if is_number else None, self.place.data or "")
-
-    @property
-    def seen_version(self) -> int:
-        """The version that was looked at; 0 = none that can be read."""
-        typed = self.version.data or ""
-        is_number = typed.isascii() and typed.isdigit() and len(typed) <= _MOST_DIGITS
-        return int(typed) if is_number else 0
 
 
 class ReasonForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
@@ -186,7 +194,7 @@ class ReasonForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     reason = TextAreaField("Reason", filters=[lines])
 
 
-class MinutesForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+class MinutesForm(SeenForm):
     """What was said and decided."""
 
     minutes = TextAreaField(

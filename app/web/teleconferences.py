@@ -301,9 +301,11 @@ def mark_held(number: int) -> Response:
         agenda = agenda_of(rows, row, now())
         try:
             with writing(rows):
-                verbs.mark_held(rows, writer(), number, form.minutes.data or "", agenda)
+                verbs.mark_held(
+                    rows, writer(), number, form.minutes.data or "", agenda, form.seen_version
+                )
         except Invalid as error:
-            attach(form, error)
+            attach(form, error, {"version": "whole form"})
         else:
             return _done(number, "The minutes are kept.")
     return _page(row, status=422, minutes_form=form)
@@ -416,8 +418,9 @@ def _page(
     rows, actor = db.session(), acting()
     chair, over = is_chair(actor), lists.is_over(row, now())
     is_open = row.state in (TcState.ASKED, TcState.SET)
-    if set_form is not None and set_form.form_errors:
-        set_form.version.data = str(row.version)  # it was changed meanwhile, and is shown as it is
+    for typed in (set_form, minutes_form):
+        if typed is not None and typed.form_errors:
+            typed.version.data = str(row.version)  # it was changed meanwhile, and is shown as it is
     page = render_template(
         "teleconferences/page.html",
         tc=row,
@@ -437,7 +440,8 @@ def _page(
         zone=own_zone(),
         set_form=set_form or _set_form(row),
         reason_form=reason_form or ReasonForm(formdata=None),
-        minutes_form=minutes_form or MinutesForm(formdata=None, data={"minutes": row.minutes}),
+        minutes_form=minutes_form
+        or MinutesForm(formdata=None, data={"minutes": row.minutes, "version": str(row.version)}),
         people_form=people_form or PeopleForm(formdata=None),
         point_form=point_form or PointForm(formdata=None),
     )

@@ -105,6 +105,8 @@ def test_two_people_see_each_other_and_choose(browser: Browser, sqlite_server: L
         # keep mine
         clash.get_by_role("button", name="Keep mine").click()
         expect(two.locator(standing(two))).to_have_text(SAVED)
+        expect(two.locator("[data-unsaved]")).to_have_count(0)
+        expect(two.get_by_label("Open issues")).to_be_focused()
         mine = two.get_by_label("Open issues").input_value()
         assert stored(sqlite_server)[-1] == mine
         # and the other takes it
@@ -112,6 +114,7 @@ def test_two_people_see_each_other_and_choose(browser: Browser, sqlite_server: L
         clash = one.locator(f"{standing(one)} .report-conflict")
         clash.get_by_role("button", name="Take theirs").click()
         expect(one.get_by_label("Open issues")).to_have_value(mine)
+        expect(one.get_by_label("Open issues")).to_be_focused()
         expect(clash).to_have_count(0)
         write(one, "From here on")
         expect(one.locator(standing(one))).to_have_text(SAVED)

@@ -73,12 +73,19 @@ def test_answers_in_the_order_of_the_page_with_their_labels() -> None:
         [Question("plans", QuestionKind.TEXT, "Plans"), Question("a", QuestionKind.LINE, "A")]
     )
     labels = labels_of([form], [numbers(4)])
-    old = {"answer.plans": "x", "number.incidents": "4", "gone.field": "z", "answer.a": "same"}
+    old = {
+        "answer.plans": "x",
+        "number.incidents": "4",
+        "gone.field": "z",
+        "event.7": "w",
+        "answer.a": "same",
+    }
     new = {"answer.plans": "y", "event.4": "Power", "answer.a": "same"}
     found = [(one.label, one.old, one.new) for one in answers_that_differ(old, new, labels)]
     assert found == [
         ("Incidents, as the site counts", "4", ""),
         ("Event 4 on CERN-GRIDKA-LHCOPN-001", "", "Power"),
         ("Plans", "x", "y"),
+        ("Event 7", "w", ""),
         ("gone.field", "z", ""),
     ]

@@ -47,6 +47,7 @@ VALUES: Mapping[str, str | int] = {
     "kind": "sites",
     "form": "csv",
     "person": "kit",
+    "site": "DE-KIT",
     "quarter": "2013-Q1",
     "point": 1,
 }

@@ -92,6 +92,41 @@ def test_from_the_request_to_the_minutes(session: Session, cast: Cast, visit: Vi
     assert "As it stood when the TC was marked as held" in page.text
 
 
+def test_two_of_the_chair_never_overwrite_each_others_minutes(
+    session: Session, cast: Cast, visit: Visit
+) -> None:
+    first, second = visit(cast.operator), visit(cast.admin)
+    number = asked(first)
+    path = f"{TCS}/{number}"
+    was_set(first, number)
+    with writing(session):
+        row = session.get_one(Teleconference, number)
+        row.starts_at = datetime.now(UTC) - timedelta(hours=3)
+    forms = [one.read(path).form(f"{path}/held").data() for one in (first, second)]
+    sent = {**forms[0], "minutes": "The long ones"}
+    assert first.send(f"{path}/held", sent).status_code == 303
+    refused = second.send(f"{path}/held", {**forms[1], "minutes": "Mine"})
+    assert refused.status_code == 422
+    assert "Somebody else changed this TC meanwhile" in refused.text
+    page = PageReader(refused.text)
+    assert "The long ones" in page.text, "what stands"
+    form = page.form(f"{path}/held")
+    assert form.values("minutes") == ["Mine"], "what was typed"
+    assert second.send(f"{path}/held", form.data()).status_code == 303, "it was looked at"
+
+
+def test_a_tc_that_is_set_takes_no_proposed_time(cast: Cast, visit: Visit) -> None:
+    chair = visit(cast.operator)
+    number = asked(chair)
+    was_set(chair, number)
+    form = chair.read(f"{TCS}/{number}").form(f"{TCS}/{number}/set")
+    for chosen in ("garbage", f"{DAY:%Y-%m-%dT%H:%M:%SZ}"):
+        sent = {**form.data(), "start": "", "chosen": chosen}
+        answer = chair.send(f"{TCS}/{number}/set", sent)
+        assert answer.status_code == 422
+        assert "A time is required" in answer.text
+
+
 def test_the_agenda_leads_to_its_rows(cast: Cast, visit: Visit, opened: Open) -> None:
     ticket = opened(sites=("DE-KIT",), title="Fibre cut")
     visitor = visit(cast.kit)
