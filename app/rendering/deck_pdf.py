@@ -121,7 +121,7 @@ def _row(
 ) -> None:
     for text, width, is_number, colour in cells:
         room = width - 2 * layout.PAD
-        shown = cut_to(text, room, layout.CELL_SIZE, bold=bold)
+        shown = cut_to(text, layout.room_in(width), layout.CELL_SIZE, bold=bold)
         paper.write_line(
             x + layout.PAD,
             y,

@@ -298,11 +298,12 @@ def _cell(
     cell.margin_top = cell.margin_bottom = Pt(1)
     cell.vertical_anchor = MSO_ANCHOR.MIDDLE
     bold = bold or head
-    shown = cut_to(text, width - 2 * layout.PAD, layout.CELL_SIZE, bold=bold)
+    shown = cut_to(text, layout.room_in(width), layout.CELL_SIZE, bold=bold)
     paragraph = cell.text_frame.paragraphs[0]
     cell.text_frame.word_wrap = False
     paragraph.alignment = PP_ALIGN.RIGHT if right else PP_ALIGN.LEFT
-    _run(paragraph, shown, layout.CELL_SIZE, colour, bold=bold)
+    if shown:
+        _run(paragraph, shown, layout.CELL_SIZE, colour, bold=bold)
     # an empty cell is as high as the letters that it would hold
     paragraph._p.get_or_add_endParaRPr().set("sz", f"{layout.CELL_SIZE * 100:.0f}")
     line = OxmlElement("a:lnB")

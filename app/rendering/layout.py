@@ -27,6 +27,8 @@ ROW: Final = 19.5
 """Height of a table's row."""
 PAD: Final = 5.0
 """Room beside a cell's text."""
+_SLACK: Final = 1.08
+"""So much wider may a text be in the letters of who opens slides: capitals of Arial are."""
 
 INK: Final = (0x1B, 0x20, 0x25)
 GREY: Final = (0x59, 0x62, 0x6C)
@@ -139,7 +141,8 @@ def _needed_widths(table: Table) -> Sequence[float]:
     return [
         2 * PAD
         + 2
-        + max(
+        + _SLACK
+        * max(
             width_of(column.head, CELL_SIZE, bold=True),
             *(
                 width_of(words_of(row.cells[at]), CELL_SIZE, bold=row.is_total)
@@ -148,6 +151,11 @@ def _needed_widths(table: Table) -> Sequence[float]:
         )
         for at, column in enumerate(table.columns)
     ]
+
+
+def room_in(width: float) -> float:
+    """How wide the text of a cell may be."""
+    return (width - 2 * PAD) / _SLACK
 
 
 def bar_width(band: float, series: int) -> float:

@@ -59,7 +59,7 @@ MOST_ROWS: Final = 54
 _RULES_AT_ONCE: Final = 2
 _QUARTERS_AT_ONCE: Final = 8
 """Columns of the grid of reports on one slide."""
-_NAMES_AT_ONCE: Final = 7
+_NAMES_AT_ONCE: Final = 8
 """Sites of one line."""
 _READER: Final = Actor(Kind.PERSON, "", role=Role.READER)
 """As whom the grid is read: everybody may fetch a pack, so no draft stands in it."""

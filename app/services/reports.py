@@ -128,6 +128,15 @@ def sees(actor: Actor, site_id: int, report: Report | None) -> bool:
     return sees_report(actor, site_id, was_submitted=_was_submitted(report))
 
 
+def require_write(by: Writer, site_id: int, report: Report | None, quarter: Quarter) -> None:
+    """Raise ``NotFound`` as ``require_see``, ``Forbidden`` where this account never writes, and
+    ``MoveNotAllowed`` where the report is not to be written now."""
+    require_see(by.actor, site_id, report)
+    reason = refusal_to_write_report(by.actor, site_id, _state(report), quarter, by.now)
+    if reason is not None:
+        raise (MoveNotAllowed if may_read_fields(by.actor, site_id) else Forbidden)(reason)
+
+
 def fields_of(report: Report | None) -> dict[str, str]:
     """What is written in a report now, by the field's name; emptied fields are left out."""
     if report is None:
@@ -223,7 +232,7 @@ def save_fields(
     stands and told field by field. Raises ``NotFound``, ``Forbidden`` and ``MoveNotAllowed``.
     """
     report = _locked(session, site.id, str(quarter))
-    _require_write(by, site.id, report, quarter)
+    require_write(by, site.id, report, quarter)
     form = form_of(report) if report else Form.from_text(form_for(session, quarter).content)
     written = set() if report is None else {one.name for one in report.fields}
     fitting: dict[str, tuple[str, int]] = {}
@@ -307,7 +316,7 @@ def submit_report(
     """
     assert (numbers.site, numbers.quarter) == (site.key, str(quarter)), "numbers of another report"
     report = _locked(session, site.id, str(quarter))
-    _require_write(by, site.id, report, quarter)
+    require_write(by, site.id, report, quarter)
     reason = refusal_to_submit(by.actor, site.id, _state(report), quarter, by.now)
     if reason is not None:
         raise MoveNotAllowed(reason)
@@ -395,10 +404,10 @@ def report_to_write(session: Session, by: Writer, site: Site, quarter: Quarter) 
     Raises ``NotFound``, ``Forbidden``, and ``MoveNotAllowed`` where it is not to be written now.
     """
     report = _locked(session, site.id, str(quarter))
-    _require_write(by, site.id, report, quarter)
+    require_write(by, site.id, report, quarter)
     if report is None:
         report = _begun(session, by, site, quarter)
-        _require_write(by, site.id, report, quarter)  # somebody else may have begun it
+        require_write(by, site.id, report, quarter)  # somebody else may have begun it
     return report
 
 
@@ -435,13 +444,6 @@ def _state(report: Report | None) -> ReportState | None:
 
 def _was_submitted(report: Report | None) -> bool:
     return report is not None and report.first_submitted_at is not None
-
-
-def _require_write(by: Writer, site_id: int, report: Report | None, quarter: Quarter) -> None:
-    require_see(by.actor, site_id, report)
-    reason = refusal_to_write_report(by.actor, site_id, _state(report), quarter, by.now)
-    if reason is not None:
-        raise (MoveNotAllowed if may_read_fields(by.actor, site_id) else Forbidden)(reason)
 
 
 def _locked(session: Session, site_id: int, quarter: str) -> Report | None:

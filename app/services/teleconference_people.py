@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from sqlalchemy import Select, or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.domain.access import Role
 from app.domain.quarters import Quarter
 from app.domain.texts import SHORT_TEXT_LIMIT
 from app.models import Site, Teleconference, TeleconferencePerson, Ticket, User, UserSite
+from app.services.report_numbers import asked_sites
 from app.services.ticket_fields import facts_of
 
 
@@ -34,16 +35,8 @@ def concerned_sites(session: Session, row: Teleconference) -> Collection[int]:
     for ticket in session.scalars(select(Ticket).where(Ticket.number.in_(numbers))).unique():
         found |= facts_of(ticket).site_ids
     if row.quarter:
-        found |= set(session.scalars(_t1s_of(Quarter.parse(row.quarter))))
+        found |= {site.id for site in asked_sites(session, Quarter.parse(row.quarter))}
     return found
-
-
-def _t1s_of(quarter: Quarter) -> Select[int]:
-    return select(Site.id).where(
-        Site.tier == 1,
-        or_(Site.tier_since.is_(None), Site.tier_since < quarter.end.date()),
-        or_(Site.tier_until.is_(None), Site.tier_until > quarter.begin.date()),
-    )
 
 
 def concern_people(session: Session, row: Teleconference) -> Sequence[TeleconferencePerson]:

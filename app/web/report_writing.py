@@ -5,16 +5,11 @@ from __future__ import annotations
 from flask import Response, flash, request
 
 from app.database import writing
-from app.domain.errors import Forbidden, Invalid, MoveNotAllowed
-from app.domain.reports import (
-    may_read_fields,
-    refusal_to_comment,
-    refusal_to_write_report,
-)
+from app.domain.errors import Invalid
 from app.extensions import db
 from app.services.report_attachments import attach_to_report, remove_report_attachment
 from app.services.report_comments import comment_on_report
-from app.services.reports import require_see
+from app.services.reports import require_see, require_write
 from app.web.attachment_writing import chosen_files, problems_of
 from app.web.htmx import go_to, wants_fragment
 from app.web.login import acting, writer
@@ -22,16 +17,14 @@ from app.web.report_attachments import FILE, FILES, blueprint
 from app.web.report_below import Below
 from app.web.reports_form import report_page
 from app.web.reports_form_place import PLACE, Place, place_of
-from app.web.times import now
 
 
 @blueprint.post(FILES)
 def attach(site: str, quarter: str) -> Response:
     """Attach all files that were sent, or none of them."""
-    place, rows = _seen(site, quarter), db.session()
-    refusal = refusal_to_write_report(acting(), place.site.id, place.state, place.quarter, now())
-    if refusal is not None:  # before the files are looked at
-        raise (MoveNotAllowed if may_read_fields(acting(), place.site.id) else Forbidden)(refusal)
+    place, rows = place_of(site, quarter), db.session()
+    # before the files are looked at
+    require_write(writer(), place.site.id, place.report, place.quarter)
     files = chosen_files()
     problems = list(problems_of(files))
     if problems:
@@ -56,9 +49,6 @@ def comment(site: str, quarter: str) -> Response:
     """Say something about the report."""
     place, rows = _seen(site, quarter), db.session()
     text = request.form.get("text", "")
-    refusal = refusal_to_comment(acting(), place.site.id)
-    if refusal is not None:
-        raise Forbidden(refusal)
     try:
         with writing(rows):
             comment_on_report(rows, writer(), place.stored, text)

@@ -139,6 +139,10 @@ class SeenForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     version = HiddenField("Version")
 
     @property
+    def _offered(self) -> Sequence[str]:
+        return [value for value, *_ in self.chosen.iter_choices()]
+
+    @property
     def seen_version(self) -> int:
         """The version that was looked at; 0 = none that can be read."""
         typed = self.version.data or ""
@@ -171,14 +175,13 @@ class SetForm(SeenForm):
 
     def validate_chosen(self, field: RadioField) -> None:
         """One of those that were proposed."""
-        allowed = [value for value, *_ in field.iter_choices()]
-        if allowed and field.data not in allowed and self.start.data is None:
+        if self._offered and field.data not in self._offered and self.start.data is None:
             raise ValidationError("Choose one of the proposed times, or write another one")
 
     def wanted(self) -> Setting:
         """What is stated, for the service."""
         start = self.start.data
-        if start is None and self.chosen.data:
+        if start is None and self.chosen.data in self._offered:
             start = datetime.fromisoformat(self.chosen.data)
         typed = self.length.data or ""
         is_number = typed.isascii() and typed.isdigit() and len(typed) <= _MOST_DIGITS

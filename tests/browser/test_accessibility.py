@@ -23,7 +23,7 @@ from app.domain.relations import RelationRole
 from app.domain.ticket_content import NewTicket, Reference
 from app.extensions import db
 from app.factory import create_app
-from app.models import Mail
+from app.models import Mail, Teleconference
 from app.partners.maintnote import read
 from app.services import people
 from app.services.acknowledgements import acknowledge_change
@@ -46,6 +46,9 @@ from app.services.relations import relate_tickets
 from app.services.report_form_drafts import make_draft
 from app.services.reset_links import make_reset_link
 from app.services.saved_filters import save_filter
+from app.services.teleconference_agenda import agenda_of
+from app.services.teleconference_series import cancel_series
+from app.services.teleconferences import Asked, Setting, add_point, ask, mark_held, set_time
 from app.services.tickets import change_ticket
 from app.web.ticket_columns import COLUMNS
 from tests.browser.visit import change, lay, log_in, people_of, sideways
@@ -53,7 +56,7 @@ from tests.cast import NOON, PASSWORD, Cast, writer
 from tests.harness.browser import AXE, strict_page
 from tests.harness.server import TEST_SECRET, LiveServer
 from tests.laid_reports import lay_half, lay_two_versions
-from tests.mails import plan
+from tests.mails import SECRETARY, plan
 from tests.services.test_second_factor import code_of
 from tests.worker.laid import lay_background_work
 
@@ -74,6 +77,8 @@ NO_PAGES = {
     "downloads.download",
     "duty.download",
     "what_if.download",
+    "teleconferences.download",
+    "teleconferences.in_utc",  # a line beside a field
     "meeting_packs.show",  # see _states
     "report_form.one",
     "report_form.changes",
@@ -83,7 +88,6 @@ NO_PAGES = {
     "report_documents.quarter_file",
     "report_documents.report_file",
     "meeting_packs.fetch",
-    "teleconferences.download",
 }
 """GET addresses that answer no page of their own: files, parts of a page, a redirection."""
 LINK = "CERN-GRIDKA-LHCOPN-001"
@@ -162,6 +166,7 @@ def scene(sqlite_server: LiveServer) -> Scene:
     _bind(sqlite_server, cast, asked, ticket, final)
     _report(sqlite_server, cast)
     _announce(sqlite_server, cast)
+    _talk(sqlite_server, cast)
     _order_packs(sqlite_server, cast)
     _write_reports(sqlite_server, cast)
     return Scene(sqlite_server, cast, ticket, final, asked)
@@ -222,6 +227,25 @@ def _announce(server: LiveServer, cast: Cast) -> None:
             content = (PROJECT / "tests/notices_sample" / name).read_bytes()
             with writing(session):
                 take_in(session, by, read(content, name))
+
+
+def _talk(server: LiveServer, cast: Cast) -> None:
+    """Teleconferences: one that is set, one that was held, and one that is asked for, while the
+    regular ones are cancelled."""
+    now = datetime.now(UTC)
+    with server.session() as session, writing(session):
+        by = writer(cast.operator, now)
+        for _ in range(3):
+            asked = Asked("Who writes?\nAnd why?", [now + timedelta(days=7)], "2013-Q1", [1])
+            number = ask(session, by, asked).id
+            if number < 3:
+                setting = Setting(now + timedelta(days=7), 60, f"https://{'rooms.' * 20}example")
+                set_time(session, by, number, setting, SECRETARY, 1)
+                add_point(session, by, number, "Plans " * 30, "/calendar/lhc")
+        row = session.get_one(Teleconference, 2)
+        row.starts_at = now - timedelta(days=1)
+        mark_held(session, by, 2, "Said.\nDone.", agenda_of(session, row, now))
+        cancel_series(session, by, "Few come")
 
 
 def _order_packs(server: LiveServer, cast: Cast) -> None:
@@ -374,6 +398,8 @@ def _states(scene: Scene) -> list[str]:
         "/reports/packs/999999",
         "/notices?state=to+read",
         "/notices/3",
+        "/reports/teleconferences/3",
+        "/reports/teleconferences/new?quarter=2013-Q1&ticket=1",
         "/statistics/tickets?by=link&per=half-year&from=2012&to=2013",
         "/statistics/tickets?by=nothing&per=week&from=soon&site=nobody",
         "/statistics/times?by=category",

@@ -9,7 +9,7 @@ from random import Random
 from urllib.parse import parse_qsl
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
@@ -18,14 +18,17 @@ from app.database import writing
 from app.demo.stories import Circuit, usual_stories
 from app.domain.access import SYSTEM, Door, Kind, Writer
 from app.domain.errors import SettingError
-from app.domain.quarters import HalfYear, Year
+from app.domain.quarters import HalfYear, Quarter, Year
+from app.domain.reports import Shown
 from app.domain.tickets import CLOSED_STATES, MOVES, OPEN_STATES, Category, Layer, Network, State
 from app.models import (
     Attachment,
     Change,
     ChangedField,
     Link,
+    Mail,
     PortalFact,
+    ReportField,
     SavedFilter,
     Ticket,
     TicketRelation,
@@ -33,8 +36,10 @@ from app.models import (
     User,
 )
 from app.services.acknowledgements import answers_of
-from app.services.people import create_user
+from app.services.people import actor_of_user, create_user, find_user
 from app.services.reference import seed_reference
+from app.services.report_grid import report_grid
+from app.services.report_reminders import reminders_sent
 from app.services.statistics_figures import TicketFigures
 from app.services.ticket_lists import TicketFilter
 from app.web.ticket_list import ListQuery
@@ -217,6 +222,30 @@ def test_filters_are_saved_and_written_as_the_list_writes_them(seeded: Session) 
     for row in rows:
         query = ListQuery(MultiDict(parse_qsl(row.query, strict_parsing=True)))
         assert (query.problems, query.own_query()) == ([], row.query)
+
+
+def test_reports_stand_as_the_slides_say(seeded: Session) -> None:
+    reader = actor_of_user(find_user(seeded, "operator"))
+    quarters = [Quarter(2012, 4), Quarter(2013, 1), Quarter(2013, 2), Quarter(2026, 3)]
+    grid = report_grid(seeded, reader, quarters, NOW, 30)
+    assert [(one.done, one.asked) for one in grid.counts] == [(10, 11), (0, 11), (3, 11), (6, 15)]
+    shown = {cell.standing.shown for row in grid.rows for cell in row.cells}
+    assert shown == set(Shown) - {Shown.NOT_YET}, "each state is there"
+    assert [one.reminder.step for one in reminders_sent(seeded)[0]] == [
+        "21 days after it",
+        "7 days after it",
+        "on the due day",
+        "7 days before it",
+    ]
+    written = seeded.scalars(
+        select(ReportField.value).where(
+            or_(*(ReportField.name.startswith(part) for part in ("event.", "reason.")))
+        )
+    ).all()
+    assert written
+    assert all(text.startswith("Sample: ") for text in written)
+    waiting = select(func.count()).where(Mail.message_id.is_not(None), Mail.state != "sent")
+    assert seeded.scalar(waiting) == 0, "no mail of long ago goes out"
 
 
 def test_a_second_time_changes_nothing(seeded: Session) -> None:

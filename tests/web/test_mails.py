@@ -195,7 +195,10 @@ def test_a_mail_client_stops_mails_with_one_post(
     client = Visitor(nobody).client
     asked = client.get(path)
     assert asked.status_code == 200
-    assert "Mails about tickets go to gone@cc.example" in PageReader(asked.text).text
+    assert (
+        "Mails about tickets, reports and teleconferences go to gone@cc.example"
+        in PageReader(asked.text).text
+    )
     assert session.scalars(select(MailStop)).all() == [], "looking stops nothing"
     session.rollback()
     # RFC 8058: no cookie, no token of ours, no login

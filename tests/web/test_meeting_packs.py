@@ -87,7 +87,10 @@ def test_a_pack_is_ordered_watched_fetched_and_deleted(
     assert "2 of 6 steps" in PageReader(fragment).text
     with writing(session):
         note_trouble(session, number, "RuntimeError: <b>no</b> room")
-    assert "RuntimeError: <b>no</b> room" in reader.read(address).text
+    assert "RuntimeError: <b>no</b> room" in operator.read(address).text
+    told = reader.read(address).text
+    assert "The last try failed" in told
+    assert "RuntimeError" not in told, "what is inside is for the chair"
 
     keep(session, cast, number)
     page = reader.read(address)

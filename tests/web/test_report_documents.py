@@ -295,6 +295,8 @@ def test_drafts_are_for_their_site_and_the_chair(
             assert visit(who).get(path).status_code == 200, path
     text = visit(cast.kit).read(f"{REPORT}/print").text
     assert "This is a draft: nobody has signed it." in text
+    assert "no word" in text
+    assert "| no word |" in visit(cast.kit).get(f"{REPORT}.twiki").text
     save(session, cast.kit, "DE-KIT", {f"event.{event}": "A cut"})
     submit(session, cast.kit, "DE-KIT")
     with writing(session):

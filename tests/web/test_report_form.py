@@ -139,6 +139,8 @@ def test_who_may_open_it(cast: Cast, app: Flask, visit: Enter, session: Session)
             "2013-01-31", "2013-05-01"
         )
         assert "Nothing is signed yet" in nobody
+        below = [link for link, _ in visitor.read(PAGE).links if link.startswith(f"{PAGE}")]
+        assert below == [], "no link to a document that is not given out"
         for path in (f"{PAGE}/changes", f"{PAGE}/fields/answer.issues", f"{PAGE}/difference"):
             assert visitor.get(path, HTMX).status_code == 404, path
         assert save(visitor, "answer.issues", "Mine").status_code == 404
@@ -481,6 +483,8 @@ def test_reopened_with_a_reason_signed_anew_and_compared(
     assert "Reopened by operator" in page.text
     assert "Which optics?" in page.text
     assert visit(cast.reader).read(PAGE).text.count("Version 1, signed by kit") == 1
+    assert "Changed by" in page.text
+    assert "Changed by" not in visit(cast.reader).read(PAGE).text, "who writes is not told"
     form = page.form(PAGE)
     sent(visitor, form, **{"answer.issues": "The new optics of the first link"})
     signed(visitor)

@@ -104,6 +104,7 @@ def told(session: Session, cast: Cast, opened: Open) -> dict[str, int]:
             change_ticket(session, by, numbers[name], {"state": state, **more})
 
         move("first moment", "2013-01-03", "in progress")  # two working days
+        move("test", "2013-02-05", "in progress")
         move("both", "2013-02-04T12:00", "in progress")  # half of one
         move("both", "2013-02-05", "solved", solution="Spliced.")
     for start, end, link in (

@@ -115,6 +115,18 @@ def test_two_of_the_chair_never_overwrite_each_others_minutes(
     assert second.send(f"{path}/held", form.data()).status_code == 303, "it was looked at"
 
 
+def test_a_tc_that_is_set_takes_no_proposed_time(cast: Cast, visit: Visit) -> None:
+    chair = visit(cast.operator)
+    number = asked(chair)
+    was_set(chair, number)
+    form = chair.read(f"{TCS}/{number}").form(f"{TCS}/{number}/set")
+    for chosen in ("garbage", f"{DAY:%Y-%m-%dT%H:%M:%SZ}"):
+        sent = {**form.data(), "start": "", "chosen": chosen}
+        answer = chair.send(f"{TCS}/{number}/set", sent)
+        assert answer.status_code == 422
+        assert "A time is required" in answer.text
+
+
 def test_the_agenda_leads_to_its_rows(cast: Cast, visit: Visit, opened: Open) -> None:
     ticket = opened(sites=("DE-KIT",), title="Fibre cut")
     visitor = visit(cast.kit)

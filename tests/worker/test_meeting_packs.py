@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pypdfium2
@@ -16,10 +17,14 @@ from sqlalchemy.orm import Session
 
 from app.database import writing
 from app.domain.meeting_packs import PackFile
+from app.domain.quarters import Quarter
 from app.domain.slides import SlideKind
 from app.models import Change, MeetingPack, MeetingPackFile
 from app.services import meeting_packs as packs
 from app.services.job_queue import queued_jobs
+from app.services.people import start_login
+from app.services.registry import require_site
+from app.services.reports import save_field
 from app.worker import meeting_packs as making
 from app.worker.context import Context
 from app.worker.meeting_packs import make_pack
@@ -91,10 +96,6 @@ def sources_of(file: Any) -> list[str]:
 
 
 def logged_in(app: Flask, session: Session, cast: Cast) -> Visitor:
-    from datetime import UTC, datetime
-
-    from app.services.people import start_login
-
     assert cast.reader.account_id is not None
     with writing(session):
         token = start_login(session, cast.reader.account_id, datetime.now(UTC))
@@ -220,10 +221,6 @@ def test_slides_stand_in_the_order_of_the_chair(
 def test_a_draft_of_a_report_is_nobody_elses_to_see(
     session: Session, cast: Cast, context: Context
 ) -> None:
-    from app.domain.quarters import Quarter
-    from app.services.registry import require_site
-    from app.services.reports import save_field
-
     with writing(session):
         site = require_site(session, "DE-KIT")
         kit = writer(cast.kit)
