@@ -93,6 +93,8 @@ def placed(slides: Sequence[Slide]) -> Sequence[Placed]:
 
 
 def _pages(slide: Slide) -> list[Placed]:
+    if slide.chart is not None and not slide.chart.categories:  # a portal without sites
+        slide = replace(slide, chart=None)
     words = len(slide.words) * _WORDS
     has_figures = slide.chart is not None or slide.table is not None
     figures = _with_height(CONTENT, CONTENT.height - (words + 8 if slide.words else 0))

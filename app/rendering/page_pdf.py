@@ -24,6 +24,7 @@ class Paper(FPDF):
         self.set_auto_page_break(False)
         self.set_margin(0)
         self.c_margin = 0
+        self.alias_nb_pages("")  # else "{nb}" in a text is replaced by the number of pages
         self.add_font(FAMILY, "", REGULAR)
         self.add_font(FAMILY, "B", BOLD)
         self._has_chinese = False

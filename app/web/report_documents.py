@@ -219,8 +219,9 @@ def _site(name: str) -> Site:
 
 
 def _to_key(site: Site, quarter: str, **more: str) -> AnyResponse:
-    """Any name of a site serves."""
-    given: dict[str, Any] = {**request.args.to_dict(), **more}
+    """Any name of a site serves. Of what is asked only the version goes along: other words would be
+    taken for parts of the address."""
+    given: dict[str, Any] = {"version": request.args.get("version"), **more}
     address = url_for(request.endpoint or "", site=site.key, quarter=quarter, **given)
     return redirect(address)
 

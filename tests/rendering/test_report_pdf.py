@@ -80,9 +80,9 @@ def test_a_long_answer_goes_on_and_is_never_cut() -> None:
 
 
 def test_any_text_stays_text() -> None:
-    hostile = "=1+1\n<script>alert(1)</script>\n| a | %TOC% |\n网络中断"
+    hostile = "=1+1\n<script>alert(1)</script>\n| a | %TOC% |\n{nb} **bold**\n网络中断"
     found = whole(report_as_pdf(report(hostile, "x" * 4000), ADDRESS))
-    for text in ("=1+1", "<script>alert(1)</script>", "| a | %TOC% |"):
+    for text in ("=1+1", "<script>alert(1)</script>", "| a | %TOC% |", "{nb} **bold**"):
         assert text in found
     assert "网络中断" in found.replace(" ", "")
     assert found.count("x") >= 4000

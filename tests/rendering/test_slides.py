@@ -84,6 +84,14 @@ def test_charts_are_native_and_hold_their_numbers() -> None:
     ]
 
 
+def test_a_chart_without_a_site_is_drawn_all_the_same() -> None:
+    nothing = Slide("Matching", "No T1 yet", "/x", Chart([], [Series("detected", [])]), table(1))
+    presented = opened(deck_as_pptx(deck(nothing), NOW))
+    assert [len(rows) for rows in tables_in(presented.slides[1])] == [2]
+    assert charts_in(presented.slides[1]) == []
+    assert len(pdf_texts(deck_as_pdf(deck(nothing), NOW))) == 2
+
+
 def test_the_notes_name_the_page() -> None:
     address = "http://127.0.0.1:8000/statistics/matching?from=2013-Q1&to=2013-Q2"
     file = opened(deck_as_pptx(deck(Slide("Events", "Of a quarter", address)), NOW))

@@ -336,6 +336,13 @@ def test_addresses(cast: Cast, visit: Enter, signed: int) -> None:
     assert (moved.status_code, moved.headers["Location"]) == (302, f"{REPORT}/print?version=1")
     moved = reader.get("/reports/GRIDKA/2013-Q1.csv")
     assert (moved.status_code, moved.headers["Location"]) == (302, f"{REPORT}.csv")
+    for asked in ("site=x", "quarter=x", "_anchor=x", "_scheme=x", "_external=1", "kind=x"):
+        for name in ("print", "twiki"):
+            moved = reader.get(f"/reports/GRIDKA/2013-Q1/{name}?{asked}")
+            assert moved.headers["Location"] == f"{REPORT}/{name}", asked
+        assert reader.get(f"/reports/GRIDKA/2013-Q1.csv?{asked}").headers["Location"] == (
+            f"{REPORT}.csv"
+        ), asked
     this = Quarter.of(datetime.now(UTC)).previous
     assert reader.get("/reports/quarters").headers["Location"] == f"/reports/quarters/{this}"
     for path in (
