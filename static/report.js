@@ -152,7 +152,9 @@
   document.addEventListener("visibilitychange", ask);
 
   /* ---- leaving with something that is not saved ---- */
-  document.addEventListener("submit", function () { leaving = true; });
+  document.addEventListener("submit", function (event) {
+    if (!event.defaultPrevented) leaving = true;  // what htmx sends leaves nowhere
+  });
   window.addEventListener("beforeunload", function (event) {
     const waits = document.querySelector("[data-report] [data-unsaved]");
     if (waits && !leaving) event.preventDefault();

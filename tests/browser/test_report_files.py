@@ -47,6 +47,13 @@ def test_files_and_comments_come_and_go_beside_what_is_typed(
     expect(page.locator("#comments .entry")).to_have_text("The log is of the second test")
     expect(page.get_by_label("Comment", exact=True)).to_have_value("")
     assert still_marked(page)
+    # what is not saved is asked about still: a comment leaves nowhere
+    asks = """plans => {
+        plans.value = "Not saved yet";
+        plans.dispatchEvent(new Event("input", {bubbles: true}));
+        return !window.dispatchEvent(new Event("beforeunload", {cancelable: true}));
+    }"""
+    assert plans.evaluate(asks)
     page.set_viewport_size({"width": 390, "height": 844})
     assert not sideways(page)
 
