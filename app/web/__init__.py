@@ -206,6 +206,7 @@ def _surroundings() -> dict[str, Any]:
         "report_forms": "Reports",
         "report_form": "Reports",
         "report_attachments": "Reports",
+        "report_documents": "Reports",
         "reports": "Reports",
         "report_reminders": "Reports",
         "meeting_packs": "Reports",
