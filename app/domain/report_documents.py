@@ -248,7 +248,11 @@ def tables_of_report(document: ReportDocument) -> Sequence[DocumentTable]:
             "Events without a ticket",
             ["Link", "State", "From", "To", "What it was", "Ticket"],
             events,
-            "Every event of at least one hour is documented.",
+            "No source told anything of its links."
+            if any(
+                one.figure.key == "events" and one.figure.value is None for one in document.figures
+            )
+            else "Every event of at least one hour is documented.",
         ),
         DocumentTable("Answers", ["Question", "Answer"], answers, "Nothing was asked."),
     ]

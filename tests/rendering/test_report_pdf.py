@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pypdfium2
@@ -95,3 +96,13 @@ def test_the_quarter_has_the_signed_reports_behind_it() -> None:
     assert "LHCOPN quarterly reports, 2013-Q1" in found[0]
     assert "5 events of at least one hour" in " ".join(found[0].split())
     assert "Quarterly report of DE-KIT, 2013-Q1" in found[1]
+
+
+def test_no_data_is_not_said_to_be_documented() -> None:
+    told = report("Tested")
+    nothing = replace(told, events=[], figures=[FigureLine(Figure("events", "Events", None), None)])
+    found = whole(report_as_pdf(nothing, ADDRESS))
+    assert "No source told anything of its links." in found
+    assert "is documented" not in found
+    none = replace(told, events=[], figures=[FigureLine(Figure("events", "Events", 0), None)])
+    assert "Every event of at least one hour is documented." in whole(report_as_pdf(none, ADDRESS))
