@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Final
 
 from app.domain.quarters import Quarter
 from app.domain.report_numbers import ChangedFigure, Figure, ReportNumbers, UndocumentedEvent
-from app.domain.reports import Shown
+from app.domain.reports import Shown, last_day_of
 
 QUARTER_COLUMNS: Final[Mapping[str, str]] = {
     "incidents": "Incidents",
@@ -50,14 +51,22 @@ class FigureLine:
         return self.figure.words if self.now is None else f"{self.figure.words} ({self.now.words})"
 
 
+class Since(StrEnum):
+    """What became of an event that was without a ticket when its report was signed."""
+
+    DOCUMENTED = "documented since"
+    COUNTS_NO_MORE = "counts no more"
+    """It was corrected, withdrawn or became part of another, or no longer is the site's."""
+
+
 @dataclass(frozen=True)
 class EventLine:
     """An event that no ticket documented, and what the site says of it."""
 
     event: UndocumentedEvent
     words: str
-    is_documented_now: bool
-    """It no longer is without a ticket, or no longer counts."""
+    since: Since | None = None
+    """What became of it after its report was signed; None = it still is without a ticket."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +129,7 @@ class ReportDocument:
                 said.append("The report was reopened since; this is what was signed.")
         if self.is_late:
             how = "is late" if self.version is None else "came late"
-            said.append(f"It was due on {self.due_at:%Y-%m-%d} and {how}.")
+            said.append(f"It was due on {last_day_of(self.due_at)} and {how}.")
         said.append(f"Counted {_time(self.counted_at)}.")
         if self.is_behind:
             said.append("So much had just changed that not all of it was counted.")
@@ -199,7 +208,9 @@ class QuarterDocument:
     def notes(self) -> Sequence[str]:
         """How it stands, in sentences."""
         asked = sum(one.is_required for one in self.sites)
-        said = [f"{self.submitted} of {asked} reports are submitted; due {self.due_at:%Y-%m-%d}."]
+        said = [
+            f"{self.submitted} of {asked} reports are submitted; due {last_day_of(self.due_at)}."
+        ]
         if self.missing and self.made_at >= self.quarter.end:
             said.append(f"Missing: {', '.join(one.site for one in self.missing)}.")
         if self.detected is not None:
@@ -237,7 +248,7 @@ def tables_of_report(document: ReportDocument) -> Sequence[DocumentTable]:
             _time(one.event.start),
             _time(one.event.end) if one.event.end is not None else "went on",
             one.words or "no word",
-            "documented since" if one.is_documented_now else "no",
+            one.since or "no",
         ]
         for one in document.events
     ]

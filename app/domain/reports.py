@@ -6,7 +6,7 @@ States and rights are those of the decisions, section 10. Times are UTC.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -59,6 +59,11 @@ class Standing:
 def due_at(quarter: Quarter, due_days: int = USUAL_DUE_DAYS) -> datetime:
     """By when reports of a quarter are to be submitted."""
     return quarter.end + timedelta(days=due_days)
+
+
+def last_day_of(due: datetime) -> date:
+    """The last day, UTC, on which what is due by a moment is in time: how people are told of it."""
+    return (due - timedelta(microseconds=1)).date()
 
 
 def standing_of(

@@ -6,7 +6,7 @@ A draft is shown to its site and to the chair only; to others there is none. Onl
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import select
@@ -21,6 +21,7 @@ from app.domain.report_documents import (
     FigureLine,
     QuarterDocument,
     ReportDocument,
+    Since,
     SiteLine,
 )
 from app.domain.report_form import ANSWER, EVENT, NUMBER, REASON, Form
@@ -33,7 +34,7 @@ from app.domain.reports import (
     sees_report,
     standing_of,
 )
-from app.models import Report, ReportForm, ReportVersion, Site
+from app.models import DetectedEvent, Report, ReportForm, ReportVersion, Site
 from app.services.matching_tables import matching_table
 from app.services.report_forms import content_of, form_for
 from app.services.report_numbers import NETWORK, asked_sites, numbers_of, numbers_of_quarter
@@ -78,7 +79,15 @@ def document_of_report(
             return _signed(session, report, report.versions[-1], standing, live, now)
     form = form_of(report) if report is not None else _form_for(session, quarter)
     return _document(
-        site, quarter, standing, now, form=form, fields=fields_of(report), numbers=live, live=live
+        session,
+        site,
+        quarter,
+        standing,
+        now,
+        form=form,
+        fields=fields_of(report),
+        numbers=live,
+        live=live,
     )
 
 
@@ -176,6 +185,7 @@ def _signed(
 ) -> ReportDocument:
     row = session.get_one(ReportForm, version.form_number)
     return _document(
+        session,
         report.site,
         Quarter.parse(report.quarter),
         standing,
@@ -189,6 +199,7 @@ def _signed(
 
 
 def _document(
+    session: Session,
     site: Site,
     quarter: Quarter,
     standing: Standing,
@@ -201,7 +212,8 @@ def _document(
     version: ReportVersion | None = None,
 ) -> ReportDocument:
     changed = {one.key: one for one in changed_since(numbers, live)}
-    missing = {one.id for one in live.undocumented}
+    gone = {one.id for one in numbers.undocumented} - {one.id for one in live.undocumented}
+    since = _since(session, gone)
     return ReportDocument(
         site=site.key,
         quarter=quarter,
@@ -226,12 +238,26 @@ def _document(
             for one in numbers.figures
         ],
         events=[
-            EventLine(one, fields.get(f"{EVENT}{one.id}", ""), one.id not in missing)
+            EventLine(one, fields.get(f"{EVENT}{one.id}", ""), since.get(one.id))
             for one in numbers.undocumented
         ],
         answers=_answers(form, fields),
         is_behind=numbers.is_behind,
     )
+
+
+def _since(session: Session, events: Collection[int]) -> Mapping[int, Since]:
+    """What became of these, which are not among the site's events without a ticket any more."""
+    if not events:
+        return {}
+    documented = session.scalars(
+        select(DetectedEvent.id).where(
+            DetectedEvent.id.in_(events),
+            DetectedEvent.is_counted.is_(True),
+            DetectedEvent.is_documented.is_(True),
+        )
+    )
+    return dict.fromkeys(events, Since.COUNTS_NO_MORE) | dict.fromkeys(documented, Since.DOCUMENTED)
 
 
 def _answers(form: Form, fields: Mapping[str, str]) -> Sequence[AnswerLine]:

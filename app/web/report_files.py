@@ -36,7 +36,7 @@ def table_of_report(document: ReportDocument) -> FigureTable:
             [
                 *(*where, "event", str(event.id), f"{event.link} {event.state}"),
                 *(None, None, None, event.start, event.end),
-                *("documented" if line_of.is_documented_now else None, line_of.words or None, None),
+                *(line_of.since, line_of.words or None, None),
             ]
         )
     for answer in document.answers:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Final
 from urllib.parse import quote, urlencode
 
@@ -12,7 +12,7 @@ from flask import Blueprint, Response, current_app, make_response, render_templa
 
 from app.domain.errors import Invalid
 from app.domain.quarters import Quarter
-from app.domain.reports import Shown, due_at, is_chair
+from app.domain.reports import Shown, due_at, is_chair, last_day_of
 from app.extensions import db
 from app.services.report_grid import (
     DONE,
@@ -128,7 +128,7 @@ def page() -> Response:
 
 def last_day(quarter: Quarter) -> date:
     """The last day, UTC, on which a report of the quarter is not late."""
-    return (due_at(quarter, due_days()) - timedelta(microseconds=1)).date()
+    return last_day_of(due_at(quarter, due_days()))
 
 
 def _legend(grid: ReportGrid) -> Sequence[tuple[Shown, str]]:

@@ -40,7 +40,7 @@ def report(*answers: str) -> ReportDocument:
         counted_at=NOW,
         is_t0=False,
         figures=[FigureLine(Figure("incidents", "Incidents", 17), None, "18", "One by phone")],
-        events=[EventLine(event, "The fibre was cut", is_documented_now=False)],
+        events=[EventLine(event, "The fibre was cut")],
         answers=[
             AnswerLine(str(at), "", f"Question {at}", text) for at, text in enumerate(answers)
         ],

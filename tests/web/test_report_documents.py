@@ -20,7 +20,7 @@ from app.database import writing
 from app.domain.access import Actor
 from app.domain.quarters import Quarter
 from app.domain.report_documents import QUARTER_COLUMNS
-from app.models import Report, Site
+from app.models import Event, Report, Site
 from app.services.report_numbers import numbers_of
 from app.services.reports import accept_report, reopen_report, save_fields, submit_report
 from tests.cast import Cast, writer
@@ -163,7 +163,7 @@ def test_the_quarter_tells_who_is_missing(
     session: Session, cast: Cast, visit: Enter, signed: int
 ) -> None:
     page = visit(cast.reader).read(QUARTER)
-    assert "1 of 2 reports are submitted; due 2013-05-01. Missing: ES-PIC." in page.text
+    assert "1 of 2 reports are submitted; due 2013-04-30. Missing: ES-PIC." in page.text
     assert ("/reports/ES-PIC/2013-Q1", "ES-PIC") in page.links
     assert "signed 2013-04-10 09:00 by kit" in page.text
     save(session, cast.pic, "ES-PIC", {"answer.issues": "Nothing much"})
@@ -205,6 +205,20 @@ def test_what_was_signed_stays_and_what_changed_since_stands_beside_it(
     lines = list(csv.DictReader(io.StringIO(reader.get(f"{REPORT}.csv").text)))
     (incidents,) = [line for line in lines if line["key"] == "incidents"]
     assert (incidents["value"], incidents["now"], incidents["said"]) == ("1", "2", "2")
+
+
+def test_a_signed_event_that_counts_no_more_is_not_called_documented(
+    session: Session, cast: Cast, visit: Enter, signed: int
+) -> None:
+    key = session.get_one(Event, signed).source_key
+    # its source corrects it: it was over after ten minutes
+    report(session, cast, "5 10:00", "5 10:10", now=LATER, source_id=key)
+    worked_in(session, LATER)
+    reader = visit(cast.reader)
+    for address in (f"{REPORT}/print", f"{REPORT}.twiki", f"{REPORT}.csv"):
+        text = reader.get(address).text
+        assert "counts no more" in text, address
+        assert "documented since" not in text, address
 
 
 def test_twiki_says_what_the_pages_say(cast: Cast, visit: Enter, signed: int) -> None:
