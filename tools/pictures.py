@@ -503,7 +503,7 @@ def _report_draft(page: Page, shown: Shown) -> None:
         page.locator("#choices").fill("None\nOne\nSeveral")
         page.locator("#group").fill("Checks")
         page.get_by_role("button", name="Add to the form").click()
-        page.get_by_role("link", name="Differences").wait_for()
+        page.get_by_role("link", name="Differences", exact=True).wait_for()
 
 
 def _of_draft(path: str) -> Callable[[Page, Shown], None]:
