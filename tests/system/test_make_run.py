@@ -15,7 +15,6 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
-from time import monotonic
 
 import pytest
 
@@ -113,11 +112,9 @@ def test_it_says_where_it_is_and_serves(clone: Path) -> None:
         until(lambda: len(_workers(clone)) == 1)  # some seconds later, beside the server
     secret = clone / "instance" / "demo-secret"
     assert stat.S_IMODE(secret.stat().st_mode) == 0o600
-    begun = monotonic()
     with _running(clone) as (_, _, printed):
         assert "Demo login: operator / " in printed
-        # Alone on two cores it takes one second; other tests run beside this one.
-        assert monotonic() - begun < 15
+        assert "installing" not in printed, "what is there is not installed again"
 
 
 @pytest.mark.parametrize("way", [signal.SIGINT, signal.SIGTERM])

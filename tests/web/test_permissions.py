@@ -256,7 +256,10 @@ SENT: Final[Mapping[str, Sent]] = {
     "GET /reports/*/*/changes": ("/reports/{site}/{draft}/changes", {}),
     "POST /reports/*/*/fields/*": ("/reports/{site}/{draft}/fields/answer.issues", _TYPED),
     "POST /reports/*/*": ("/reports/{site}/{draft}", _TYPED),
-    "POST /reports/*/*/submit": ("/reports/{site}/{draft}/submit", {"version": "1"}),
+    "POST /reports/*/*/submit": (
+        "/reports/{site}/{draft}/submit",
+        {"version": "1", "numbers": "{read}"},
+    ),
     "POST /reports/*/*/reopen": ("/reports/{site}/{signed}/reopen", {"reason": "x"}),
     "POST /reports/*/*/reopen accepted": (
         "/reports/{site}/{accepted}/reopen",
@@ -974,6 +977,12 @@ class Things(dict[str, str]):
         fields = {f"answer.{key}": (value, 0) for key, value in answers.items()}
         save_fields(session, self._of_site, site, quarter, fields)
         return str(quarter)
+
+    def make_read(self) -> str:
+        """What marks the numbers that the signer has read."""
+        report = self._report(self["draft"])
+        quarter, now = Quarter.parse(report.quarter), datetime.now(UTC)
+        return numbers_of(self.world.session, report.site, quarter, now).read_as
 
     @property
     def _of_site(self) -> Writer:
