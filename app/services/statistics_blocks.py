@@ -25,6 +25,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
 from app.models import Change, FactBlock, PortalFact
+from app.services.changes import of_kind
 
 SIZE: Final = 5_000
 """Numbers of one block."""
@@ -288,16 +289,15 @@ def _touched(
     """The next changes of a kind of things, with the number of the thing."""
     return session.execute(
         select(Change.id, Change.thing_id)
-        .where(Change.id > after, Change.id <= newest, Change.kind == kind.name)
+        .where(Change.id > after, Change.id <= newest, of_kind(kind.name))
         .order_by(Change.id)
         .limit(most)
     ).all()
 
 
 def _count_touched(session: Session, kind: FactKind[F], after: int) -> int:
-    return (
-        session.scalar(select(func.count()).where(Change.id > after, Change.kind == kind.name)) or 0
-    )
+    count = select(func.count()).where(Change.id > after, of_kind(kind.name))
+    return session.scalar(count) or 0
 
 
 def _newest_change(session: Session) -> int:
