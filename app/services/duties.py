@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -29,7 +29,14 @@ ALL: Final = "all"
 STATES: Final = (OPEN, *Standing, THERE, ALL)
 WHOLE: Final = 0
 """The key of the whole network among the sums."""
+RECENT_QUARTERS: Final = 4
+"""Of so many, the running one with them, tickets are still worth writing: what lists show first."""
 _PAGE: Final = 100
+
+
+def recent_from(now: datetime) -> Quarter:
+    """The first of the recent quarters."""
+    return Quarter.of(now).after(1 - RECENT_QUARTERS)
 
 
 @dataclass(frozen=True)
@@ -145,7 +152,7 @@ def count_duties(
 ) -> int:
     """How many there are; with ``most``, counting stops behind it."""
     rows = select(Duty.event_id).where(*conditions_of(session, wanted, now))
-    if wanted == DutyFilter():
+    if replace(wanted, last=None) == DutyFilter():
         # of all that are missing SQLite would read each row
         rows = rows.with_hint(Duty, "INDEXED BY ix_duties_missing", "sqlite")
     if most is not None:
