@@ -14,10 +14,10 @@ from app.demo.rules import lay_rules
 from app.domain.access import SYSTEM, Door, Writer
 from app.services.reference import seed_reference
 from tests.browser.visit import log_in, people_of
-from tests.conftest import test_settings as settings_of
 from tests.harness.browser import strict_page
 from tests.harness.databases import fresh_database
 from tests.harness.server import LiveServer, live
+from tests.harness.server import test_settings as settings_of
 
 
 def test_it_is_printed_on_one_sheet(browser: Browser, sqlite_server: LiveServer) -> None:
