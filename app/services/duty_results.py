@@ -363,9 +363,10 @@ def facts_of(session: Session, judgement: _Judgement, which: ColumnElement[bool]
     t1_a = np.array(
         [t0_end if t1 is None else t1 for t1, t0_end in zip(t1s, t0, strict=True)], np.int64
     )
+    begins = _times(starts)
     events = Events(
         np.array(ids, np.int64),
-        _times(starts),
+        begins,
         _times(ends, otherwise=judgement.moment),
         np.array([state == "down" for state in states], np.bool_),
         np.array([one.network == "LHCOPN" for one in links], np.bool_),
@@ -373,6 +374,13 @@ def facts_of(session: Session, judgement: _Judgement, which: ColumnElement[bool]
         np.array([one >= 0 for one in t0], np.bool_),
         np.array([t1 is not None for t1 in t1s], np.bool_),
         np.array([bool(one) for one in maintenance], np.bool_),
+        np.array(
+            [
+                one.start <= start < one.end
+                for one, start in zip(links, begins.tolist(), strict=True)
+            ],
+            np.bool_,
+        ),
     )
     return _Facts(
         events,
