@@ -226,8 +226,10 @@ def current_facts(session: Session, kind: FactKind[F]) -> Current[F]:
         place = place_of(session, kind)
         _take_in(session, kind, kept, place)
         whole = kept.whole if kept.whole is not None else kind.join([])
-        touched = _touched(session, kind, place.changes, newest, MOST_PENDING + 1)
-        behind = _count_touched(session, kind, place.changes) if len(touched) > MOST_PENDING else 0
+        # before anything is kept all is read from the rows: no older change is left out of that
+        since = place.changes if place.filled else newest
+        touched = _touched(session, kind, since, newest, MOST_PENDING + 1)
+        behind = _count_touched(session, kind, since) if len(touched) > MOST_PENDING else 0
         first, highest = place.filled * SIZE, kind.highest(session)
         unread = max(0, highest + 1 - max(first, 1))
         missing = unread if unread > SIZE else 0

@@ -144,6 +144,15 @@ def test_a_page_says_how_far_it_goes_where_much_is_pending(
     assert_true(session)
 
 
+def test_nothing_is_behind_what_is_read_from_the_rows(
+    session: Session, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many changes are not looked through: before anything is kept all rows are read."""
+    monkeypatch.setattr(blocks, "MOST_PENDING", 2)
+    opened(session, cast, 3)
+    assert_true(session)
+
+
 def test_a_page_says_how_much_was_never_read(session: Session, cast: Cast) -> None:
     opened(session, cast, 5)
     assert blocks.current_facts(session, TICKET_FACTS).missing == 5
