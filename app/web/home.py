@@ -38,6 +38,7 @@ from app.services.ticket_lists import TicketFilter
 from app.services.workers import worker_state
 from app.web.calendar import lhc_now
 from app.web.freshness import fresh_figures
+from app.web.home_reports import home_reports
 from app.web.login import acting
 from app.web.times import now
 
@@ -217,6 +218,7 @@ def page() -> str:
         conflicts=len(planned.conflicts),
         lhc=lhc_now(planned.periods),
         may_create=refusal_to_create(actor) is None,
+        reports=home_reports(actor),
     )
 
 
