@@ -42,7 +42,7 @@ COMPUTED_AT: Final = "matching_computed_at"
 AT_ONCE: Final = 20
 """Links that a page reckons itself; with more of them stale, it shows what stands."""
 MOST_ROWS: Final = 2_000
-"""Events, and tickets that name a link, that a page takes in again; links of more are a worker's."""
+"""Events, and tickets of links, that a page takes in again; links of more are left to a worker."""
 MOST_PENDING: Final = 2_000
 """Changes behind the cursor that a page looks through itself."""
 MOST_CHANGES: Final = 20_000
