@@ -17,8 +17,9 @@ from sqlalchemy.orm import Session, aliased
 from app.domain.duty import Rule, Standing, standing_of
 from app.domain.quarters import Quarter
 from app.models import DetectedEvent, Duty, DutyRuleVersion, DutySum, Event, Link, Site
-from app.services.duty_results import beginnings_of, facts_of, judgement_at, kept_losses
+from app.services.duty_results import beginnings_of, facts_of, judgement_at
 from app.services.duty_rules import content_of, judged_versions, label_of
+from app.services.service_losses import kept_losses
 from app.statistics.duties import judge
 
 OPEN: Final = "open"
@@ -360,5 +361,5 @@ def would_ask(session: Session, rule: Rule, now: datetime, first: Quarter) -> in
     judgement = judgement_at(session, now)
     facts = facts_of(session, judgement, DetectedEvent.start >= first.begin)
     beginnings = beginnings_of(session, Event.start >= first.begin)
-    losses = kept_losses(session, facts, now)
+    losses = kept_losses(session, facts.events.ids.tolist(), judgement.moment)
     return len(judge(rule, facts.events, beginnings, losses, judgement.running).events)
