@@ -79,17 +79,18 @@ def measure(kind: str, tickets: int, events: int) -> None:
 
 
 def _page(client: FlaskClient, context: Context, place: Place, page: str) -> tuple[str, ...]:
-    first, again = _ask(client, page), _ask(client, page)
+    first, again = page_in_milliseconds(client, page), page_in_milliseconds(client, page)
     pending, kept = [], []
     for turn in range(REPEATS):
         change_one(context.engine, place, turn)
-        pending.append(_ask(client, page))
+        pending.append(page_in_milliseconds(client, page))
         keep_facts(context)
-        kept.append(_ask(client, page))
+        kept.append(page_in_milliseconds(client, page))
     return page, f"{first:,.0f}", f"{again:,.0f}", _cell(pending), _cell(kept)
 
 
-def _ask(client: FlaskClient, page: str) -> float:
+def page_in_milliseconds(client: FlaskClient, page: str) -> float:
+    """How long a page takes that answers 200."""
     began = perf_counter()
     answer = client.get(page)
     assert answer.status_code == 200, (page, answer.status_code)
