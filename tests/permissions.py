@@ -170,6 +170,7 @@ Order a meeting pack            | POST /reports/packs                   | yes | 
 Look at a meeting pack          | GET /reports/packs/*                  | yes | yes | yes | yes | yes | login
 Look at an unknown one          | GET /reports/packs/* unknown          | 404 | 404 | 404 | 404 | 404 | login
 Fetch a meeting pack            | GET /reports/packs/*.*                | yes | yes | yes | yes | yes | login
+Have a failed pack made again   | POST /reports/packs/*/again           | yes | yes | 403 | 403 | 403 | login
 Delete a meeting pack           | POST /reports/packs/*/delete          | yes | yes | 403 | 403 | 403 | login
 The quarter that ended last      | GET /reports/quarters                 | yes | yes | yes | yes | yes | login
 A quarter's reports              | GET /reports/quarters/*               | yes | yes | yes | yes | yes | login

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from marshmallow import Schema, fields, validate
 
-from app.api.schemas import LARGEST_PAGE, LONGEST_KEY, PAGE, Moment, a_text, about
+from app.api.schemas import LONGEST_KEY, Moment, a_text, about, behind_key, page_limit
 from app.domain.reports import ReportState, Shown
 
 _STATES = [state.value for state in Shown]
@@ -27,16 +27,8 @@ class ReportsQuery(Schema):
         validate=validate.OneOf(_STATES, error="state takes {choices}"),
         metadata=about("Only this state. Absent: all but `not required`."),
     )
-    after = fields.String(
-        validate=validate.Length(1, LONGEST_KEY, error="after takes 1 to {max} characters"),
-        metadata=about("Begin behind this key: the last one of the page before."),
-    )
-    limit = fields.Integer(
-        load_default=PAGE,
-        validate=validate.Range(1, LARGEST_PAGE, error="limit takes 1 to {max}"),
-        error_messages={"invalid": f"limit takes 1 to {LARGEST_PAGE}"},
-        metadata=about("How many of them one page holds at most."),
-    )
+    after = behind_key()
+    limit = page_limit()
 
 
 class OneReportQuery(Schema):

@@ -56,6 +56,24 @@ class Moment(fields.String):
         return as_text(value) or None
 
 
+def behind_key() -> fields.String:
+    """Where a page of a list begins, of lists that are ordered by key."""
+    return fields.String(
+        validate=validate.Length(1, LONGEST_KEY, error="after takes 1 to {max} characters"),
+        metadata=about("Begin behind this key: the last one of the page before."),
+    )
+
+
+def page_limit() -> fields.Integer:
+    """How long a page of a list is."""
+    return fields.Integer(
+        load_default=PAGE,
+        validate=validate.Range(1, LARGEST_PAGE, error="limit takes 1 to {max}"),
+        error_messages={"invalid": f"limit takes 1 to {LARGEST_PAGE}"},
+        metadata=about("How many of them one page holds at most."),
+    )
+
+
 class PageQuery(Schema):
     """What every list takes."""
 
@@ -71,16 +89,8 @@ class PageQuery(Schema):
         validate=validate.OneOf(_NETWORKS.choices, error="network takes LHCOPN or LHCONE"),
         metadata=about("Only this network."),
     )
-    after = fields.String(
-        validate=validate.Length(1, LONGEST_KEY, error="after takes 1 to {max} characters"),
-        metadata=about("Begin behind this key: the last one of the page before."),
-    )
-    limit = fields.Integer(
-        load_default=PAGE,
-        validate=validate.Range(1, LARGEST_PAGE, error="limit takes 1 to {max}"),
-        error_messages={"invalid": f"limit takes 1 to {LARGEST_PAGE}"},
-        metadata=about("How many of them one page holds at most."),
-    )
+    after = behind_key()
+    limit = page_limit()
 
 
 class SitesQuery(PageQuery):
@@ -276,12 +286,7 @@ class EventsQuery(Schema):
             " behind the last one misses no event."
         ),
     )
-    limit = fields.Integer(
-        load_default=PAGE,
-        validate=validate.Range(1, LARGEST_PAGE, error="limit takes 1 to {max}"),
-        error_messages={"invalid": f"limit takes 1 to {LARGEST_PAGE}"},
-        metadata=about("How many of them one page holds at most."),
-    )
+    limit = page_limit()
 
 
 class ReportQuery(Schema):

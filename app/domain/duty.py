@@ -179,6 +179,9 @@ class Occurrence:
     """Whether an end of the link was the T0 when the event began."""
     at_t1: bool = True
     is_maintenance: bool = False
+    in_use: bool = True
+    """Whether its link was in use when the event began; else no figure counts it, and no rule asks
+    a ticket of it."""
     beginnings: Sequence[datetime] = field(default_factory=tuple)
     """Of the raw periods of this event, in order."""
     beginnings_of_link: Sequence[datetime] | None = None
@@ -197,7 +200,7 @@ def clause_asking(rule: Rule, event: Occurrence, periods: Iterable[Period]) -> i
 
 
 def _asks(clause: Clause, event: Occurrence, periods: Sequence[Period]) -> bool:
-    if event.is_maintenance and not clause.maintenance:
+    if not event.in_use or (event.is_maintenance and not clause.maintenance):
         return False
     if clause.role not in (Role.ANY, event.role):
         return False

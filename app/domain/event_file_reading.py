@@ -2,12 +2,11 @@
 
 CSV with the columns of an export, or JSON with their names as keys. What is wrong is told by line,
 column, value and what is allowed; a line that is wrong says nothing of the others. A file is read
-as it goes: of each line only what tells two of one id apart is kept.
+as it goes: of each line only what tells two of one id apart is kept, and not in memory.
 """
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -15,12 +14,13 @@ from datetime import UTC, datetime
 from typing import IO, Any, Final
 from zoneinfo import ZoneInfo
 
-from app.domain.cells import plain_cell
 from app.domain.event_files import TIME_COLUMNS
 from app.domain.events import A_TIME, COLUMNS, EventMessage, read_event
 from app.domain.json_records import records_of
+from app.domain.lines_seen import LinesSeen
 from app.domain.registry_files import BadFile, Problem
 from app.domain.spreadsheets import opened, rows_of, wrong_line
+from app.domain.table_heads import cells_below, columns_of
 
 KEY: Final = "events"
 """Under which a JSON file may hold its list."""
@@ -63,13 +63,12 @@ def read_events(stream: IO[bytes], how: Reading) -> Iterator[ReadEvent]:
     ``stream`` can be gone through twice. Raises ``BadFile`` where the file as a whole cannot be
     used, at once or further on.
     """
-    text = opened(stream, how.encoding)
+    text, reader = opened(stream, how.encoding), _Reader(how)
     try:
         beginning = ""
         while not beginning.strip() and (piece := text.read(100)):
             beginning = piece
         text.seek(0)
-        reader = _Reader(how)
         if beginning.lstrip().startswith(("[", "{")):
             yield from reader.json(text)
         else:
@@ -77,6 +76,7 @@ def read_events(stream: IO[bytes], how: Reading) -> Iterator[ReadEvent]:
     except UnicodeDecodeError:
         raise wrong_line(stream, how.encoding) from None
     finally:
+        reader.close()
         text.detach()  # whoever opened the file closes it
 
 
@@ -86,16 +86,19 @@ class _Reader:
     def __init__(self, how: Reading) -> None:
         self._how = how
         self._zone = ZoneInfo(how.zone) if how.zone else None
-        self._seen: dict[int, tuple[int, int]] = {}
-        """Line and content of each id, both ids and contents as numbers: of a million lines their
-        texts would be hundreds of megabytes."""
+        self._seen = LinesSeen()
+
+    def close(self) -> None:
+        """The file was read, or is left."""
+        self._seen.close()
 
     def csv(self, text: IO[str]) -> Iterator[ReadEvent]:
         """The events of a table."""
         columns: tuple[str, ...] = ()
         for line, row in rows_of(text):
             if not columns:
-                columns = self._head(line, row)
+                needed = NEEDED if self._how.source else ("source", *NEEDED)
+                columns = columns_of(line, row, COLUMNS, needed)
                 continue
             yield self._of_row(line, columns, row)
         if not columns:
@@ -106,43 +109,11 @@ class _Reader:
         for line, value in records_of(text, KEY):
             yield self._of_object(line, value)
 
-    def _head(self, line: int, row: Sequence[str]) -> tuple[str, ...]:
-        """The columns; ``BadFile`` where they are not those of events."""
-        names = [plain_cell(cell.strip()).casefold().removesuffix(" (utc)") for cell in row]
-        while names and not names[-1]:
-            names.pop()  # spreadsheets keep columns that were emptied
-        place = f"line {line}"
-        allowed = f"the columns are {', '.join(COLUMNS)}"
-        problems = [
-            Problem(place, "", name or "(empty)", allowed)
-            for name in dict.fromkeys(names)
-            if name not in COLUMNS
-        ]
-        problems += [
-            Problem(place, name, "", "this column stands there twice")
-            for name in COLUMNS
-            if names.count(name) > 1
-        ]
-        needed = NEEDED if self._how.source else ("source", *NEEDED)
-        problems += [
-            Problem(place, name, "", "this column is needed")
-            for name in needed
-            if name not in names
-        ]
-        if problems:
-            raise BadFile(problems)
-        return tuple(names)
-
     def _of_row(self, line: int, columns: Sequence[str], row: Sequence[str]) -> ReadEvent:
-        row = list(row)
-        while len(row) > len(columns) and not row[-1].strip():
-            row.pop()
-        if len(row) != len(columns):
-            why = f"it has {len(row)} cells, and the first line {len(columns)}"
-            if len(row) > len(columns):
-                why += "; a cell that holds what stands between cells needs quotes around it"
-            return _unread(line, "", why)
-        cells: dict[str, str | None] = dict(zip(columns, map(plain_cell, row), strict=True))
+        try:
+            cells: dict[str, str | None] = {**cells_below(columns, row)}
+        except ValueError as error:
+            return _unread(line, "", str(error))
         return self._event(line, cells, [])
 
     def _of_object(self, line: int, value: Any) -> ReadEvent:
@@ -203,17 +174,19 @@ class _Reader:
 
     def _repeats(self, message: EventMessage, problems: list[Problem]) -> int:
         """The line with the same id and content, 0 for none; another content is told."""
-        key = _as_number(message.source, message.source_id)
-        content = _as_number(
-            *(message.link, message.site, message.state, message.layer, message.detail),
-            *(message.start, message.end, message.is_open),
+        before = self._seen.add(
+            message.place,
+            (message.source, message.source_id),
+            (
+                *(message.link, message.site, message.state, message.layer, message.detail),
+                *(message.start, message.end, message.is_open),
+            ),
         )
-        first, before = self._seen.setdefault(key, (message.place, content))
-        if first == message.place:
+        if before is None:
             return 0
-        if before == content:
-            return first
-        allowed = f"an id that stands there once; line {first} says something else of it"
+        if before.same:
+            return before.line
+        allowed = f"an id that stands there once; line {before.line} says something else of it"
         problems.append(Problem(message.where, "source_id", message.source_id, allowed))
         return 0
 
@@ -221,11 +194,6 @@ class _Reader:
 def _unread(line: int, value: str, why: str) -> ReadEvent:
     where = f"line {line}"
     return ReadEvent(EventMessage(line, where, "", "", problems=(Problem(where, "", value, why),)))
-
-
-def _as_number(*said: object) -> int:
-    text = "\x1f".join(map(str, said)).encode(errors="replace")
-    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest())
 
 
 def _with_hint(problem: Problem) -> Problem:

@@ -31,6 +31,12 @@ class PackState(StrEnum):
     WAITING = "waiting"
     MAKING = "making"
     MADE = "made"
+    FAILED = "failed"
+    """It was tried as often as background work is; the chair may have it made again."""
+
+
+TO_COME: Final = (PackState.WAITING, PackState.MAKING)
+"""In these states a worker has it, or will."""
 
 
 class PackFile(StrEnum):
@@ -38,6 +44,22 @@ class PackFile(StrEnum):
 
     PPTX = "pptx"
     PDF = "pdf"
+
+
+_LOOKS: Final = ((20, 1), (40, 3), (60, 10))
+"""Looks of a page at a pack, and the seconds between them up to there."""
+_SLOWEST_LOOK: Final = 30
+"""Seconds; who forgets the page in a tab over a weekend costs next to nothing."""
+
+
+def pause_before_look(looks: int) -> int:
+    """Seconds that an open page waits before it looks once more, after so many looks."""
+    return next((pause for most, pause in _LOOKS if looks < most), _SLOWEST_LOOK)
+
+
+def trouble_in_words(doing: str, why: str) -> str:
+    """What the chair reads of a try that failed: at which step, and why."""
+    return f"At the step “{doing}”: {why}" if doing else f"Before its first step: {why}"
 
 
 def require_chair(actor: Actor, what: str) -> None:

@@ -114,6 +114,17 @@ class ReportDocument:
         return f"Quarterly report of {self.site}, {self.quarter}"
 
     @property
+    def state(self) -> str:
+        """What this is, in a few words: a draft is never taken for what was signed."""
+        if self.version is not None:
+            word = "accepted" if self.accepted_at is not None else "signed"
+            which = f"{word}, version {self.version}"
+            return which if self.shown is not Shown.REOPENED else f"{which}; reopened since"
+        if self.shown in (Shown.DRAFT, Shown.REOPENED):
+            return f"{self.shown}, signed by nobody"
+        return f"{self.shown}, nothing is written"
+
+    @property
     def has_changed(self) -> bool:
         """Whether the portal counts something else today."""
         return any(one.now is not None for one in self.figures)
@@ -147,6 +158,9 @@ class SiteLine:
     shown: Shown
     is_late: bool
     is_required: bool
+    due_at: datetime
+    is_over: bool
+    """Whether the quarter has ended: before that no report is missing."""
     signed_by: str
     signed_at: datetime | None
     accepted_at: datetime | None
@@ -160,13 +174,26 @@ class SiteLine:
 
     @property
     def is_missing(self) -> bool:
-        """Whether the group waits for it: asked for, and not submitted."""
+        """Whether the group waits for it: asked for, the quarter has ended, and not submitted."""
+        return self.is_awaited and self.is_over
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether it is asked for and not submitted, also while its quarter goes on."""
         return self.is_required and self.shown not in _SIGNED
+
+    @property
+    def due(self) -> str:
+        """By when, of what is awaited and not late; else ""."""
+        return f"due by {last_day_of(self.due_at)}" if self.is_awaited and not self.is_late else ""
 
     @property
     def standing(self) -> str:
         """In words."""
-        return f"{self.shown}, late" if self.is_late else str(self.shown)
+        if self.is_late:
+            return f"{self.shown}, late"
+        word = "not yet due" if self.shown is Shown.NOT_YET else str(self.shown)
+        return f"{word} ({self.due})" if self.due else word
 
     def words(self, key: str) -> str:
         """A figure, and what changed since; "" where it was not counted."""
@@ -203,9 +230,24 @@ class QuarterDocument:
         return [one for one in self.sites if one.is_missing]
 
     @property
+    def is_over(self) -> bool:
+        """Whether the quarter has ended: before that no report is missing."""
+        return self.made_at >= self.quarter.end
+
+    @property
+    def none_missing(self) -> str:
+        """What is said where none is."""
+        if not any(one.is_required for one in self.sites):
+            return "Nobody was asked for one."
+        if self.is_over:
+            return "No report is missing."
+        due = last_day_of(self.due_at)
+        return f"None is due yet: {self.quarter} goes on, its reports are due by {due}."
+
+    @property
     def submitted(self) -> int:
         """How many of the asked sites have."""
-        return sum(one.is_required for one in self.sites) - len(self.missing)
+        return sum(one.is_required and not one.is_awaited for one in self.sites)
 
     @property
     def notes(self) -> Sequence[str]:
@@ -214,7 +256,9 @@ class QuarterDocument:
         said = [
             f"{self.submitted} of {asked} reports are submitted; due {last_day_of(self.due_at)}."
         ]
-        if self.missing and self.made_at >= self.quarter.end:
+        if not self.is_over:
+            said.append(f"{self.quarter} goes on; its numbers are those up to now.")
+        if self.missing:
             said.append(f"Missing: {', '.join(one.site for one in self.missing)}.")
         if self.detected is not None:
             said.append(
@@ -315,7 +359,7 @@ def tables_of_quarter(document: QuarterDocument) -> Sequence[DocumentTable]:
             "Missing reports",
             ["Site", "Report"],
             [[one.site, one.standing] for one in document.missing],
-            "No report is missing.",
+            document.none_missing,
         ),
     ]
 

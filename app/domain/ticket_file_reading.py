@@ -19,6 +19,7 @@ from app.domain.cells import parted, plain_cell
 from app.domain.errors import Invalid, InvalidMany
 from app.domain.registry_files import BadFile, Problem
 from app.domain.spreadsheets import rows_of
+from app.domain.table_heads import cells_below, columns_of
 from app.domain.texts import SHORT_TEXT_LIMIT, checked_text, read_time
 from app.domain.ticket_content import CHOICES, LABELS, TEXT_LIMITS, check_times, check_values
 from app.domain.ticket_files import COLUMNS, TIME_COLUMNS
@@ -73,34 +74,11 @@ def read_tickets(text: str, now: datetime) -> Iterator[ReadTicket]:
     seen: dict[str, int] = {}
     for place, row in rows_of(io.StringIO(text, newline="")):
         if not columns:
-            columns = _head(place, row)
+            columns = columns_of(place, row, COLUMNS, NEEDED)
             continue
         yield _ticket(place, columns, row, seen, now)
     if not columns:
         raise BadFile([Problem("the file", "", "", "it is empty")])
-
-
-def _head(line: int, row: list[str]) -> tuple[str, ...]:
-    """The columns; ``BadFile`` where they are not those of tickets."""
-    columns = tuple(plain_cell(cell).strip().casefold().removesuffix(" (utc)") for cell in row)
-    place = f"line {line}"
-    allowed = f"the columns are {', '.join(COLUMNS)}"
-    problems = [
-        Problem(place, "", name or "(empty)", allowed)
-        for name in dict.fromkeys(columns)
-        if name not in COLUMNS
-    ]
-    problems += [
-        Problem(place, name, "", "this column stands there twice")
-        for name in COLUMNS
-        if columns.count(name) > 1
-    ]
-    problems += [
-        Problem(place, name, "", "this column is needed") for name in NEEDED if name not in columns
-    ]
-    if problems:
-        raise BadFile(problems)
-    return columns
 
 
 def _ticket(
@@ -111,10 +89,11 @@ def _ticket(
     def wrong(column: str, value: str, allowed: str) -> None:
         problems.append(Problem(f"line {line}", column, value, allowed))
 
-    if len(row) != len(columns):
-        wrong("", "", f"it has {len(row)} cells, and the first line {len(columns)}")
+    try:
+        cells = cells_below(columns, row)
+    except ValueError as error:
+        wrong("", "", str(error))
         return ReadTicket(line, plain_cell(row[0]).strip()[:SHORT_TEXT_LIMIT], {}, tuple(problems))
-    cells = {name: plain_cell(cell) for name, cell in zip(columns, row, strict=True)}
     number = cells.pop("number").strip()
     if not number:
         wrong("number", "", "each ticket needs its number in the old system")

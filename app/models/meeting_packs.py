@@ -24,7 +24,7 @@ class MeetingPack(Base):
     slides: Mapped[str] = mapped_column(Text)
     """The kinds of slides in their order, separated by blanks."""
     state: Mapped[str] = mapped_column(String(10))
-    """waiting, making or made."""
+    """waiting, making, made or failed."""
     done: Mapped[int] = mapped_column(default=0)
     """Steps that are done, of the try that runs."""
     whole: Mapped[int] = mapped_column(default=0)
@@ -32,7 +32,7 @@ class MeetingPack(Base):
     doing: Mapped[str] = mapped_column(String(255), default="")
     """The step that runs, in words."""
     trouble: Mapped[str] = mapped_column(Text, default="")
-    """Why the last try failed; "" = none did."""
+    """At which step the last try failed and why; "" = none did."""
     pages: Mapped[int] = mapped_column(default=0)
     """Slides that it became, the title's included."""
     computed_at: Mapped[datetime | None] = mapped_column(UtcTime)

@@ -89,32 +89,34 @@ def _line(
 
 def draw_table(paper: Paper, box: Box, table: Table, widths: Sequence[float]) -> None:
     """A table, a line under each row."""
-    y = box.y
+    y, high = box.y, layout.row_height(box, table)
     _row(
         paper,
         box.x,
         y,
+        high,
         [
             (column.head, width, column.is_number, layout.GREY)
             for column, width in zip(table.columns, widths, strict=True)
         ],
         bold=True,
     )
-    paper.ruled(box.x, y + layout.ROW, box.width, layout.LINE_STRONG, 1)
+    paper.ruled(box.x, y + high, box.width, layout.LINE_STRONG, 1)
     for row in table.rows:
-        y += layout.ROW
+        y += high
         cells = [
             (layout.words_of(cell), width, column.is_number, layout.tone_of(table, cell))
             for cell, column, width in zip(row.cells, table.columns, widths, strict=True)
         ]
-        _row(paper, box.x, y, cells, bold=row.is_total)
-        paper.ruled(box.x, y + layout.ROW, box.width, layout.LINE)
+        _row(paper, box.x, y, high, cells, bold=row.is_total)
+        paper.ruled(box.x, y + high, box.width, layout.LINE)
 
 
 def _row(
     paper: Paper,
     x: float,
     y: float,
+    high: float,
     cells: list[tuple[str, float, bool, tuple[int, int, int]]],
     *,
     bold: bool,
@@ -126,7 +128,7 @@ def _row(
             x + layout.PAD,
             y,
             room,
-            layout.ROW,
+            high,
             shown,
             layout.CELL_SIZE,
             colour,

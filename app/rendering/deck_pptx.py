@@ -260,7 +260,7 @@ def _table(slide: PptxSlide, box: Box, what: Table, widths: Sequence[float]) -> 
     for at, width in enumerate(widths):
         table.columns[at].width = Pt(width)
     for at in range(rows):
-        table.rows[at].height = Pt(layout.ROW)
+        table.rows[at].height = Pt(layout.row_height(box, what))
     for at, column in enumerate(what.columns):
         _cell(
             table.cell(0, at),

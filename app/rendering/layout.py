@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from app.domain.slides import Cell, Slide, Table, Tone
+from app.domain.slides import Cell, Row, Slide, Table, Tone
 from app.rendering.letters import width_of
 
 WIDTH: Final = 960.0
@@ -25,6 +25,10 @@ FOOT_SIZE: Final = 9.0
 CHART_SIZE: Final = 10.0
 ROW: Final = 19.5
 """Height of a table's row."""
+_LOWEST_ROW: Final = 17.5
+"""The same where a table just fits on one slide with it."""
+_FEWEST_ROWS: Final = 3
+"""Rows of the last slide of a long table: a total alone says nothing."""
 PAD: Final = 5.0
 """Room beside a cell's text."""
 _SLACK: Final = 1.08
@@ -111,8 +115,7 @@ def _pages(slide: Slide) -> list[Placed]:
         wide = min(max(wanted, INNER * _NARROWEST_TABLE), INNER * _WIDEST_TABLE)
         chart = Box(LEFT, figures.y, INNER - wide - _GAP, figures.height)
         beside = Box(LEFT + INNER - wide, figures.y, wide, figures.height)
-    most = int(beside.height // ROW) - 1
-    parts = [table.rows[at : at + most] for at in range(0, max(len(table.rows), 1), most)]
+    parts = _parts(table.rows, beside.height)
     found = []
     for at, rows in enumerate(parts):
         part = replace(slide, table=replace(table, rows=rows))
@@ -122,9 +125,26 @@ def _pages(slide: Slide) -> list[Placed]:
             part = replace(part, chart=None)
         place = beside if at == 0 or chart is None else figures
         columns = _column_widths(table, place.width, beside_chart=chart is not None)
-        box = _with_height(place, ROW * (len(rows) + 1))
+        box = _with_height(place, min(ROW * (len(rows) + 1), place.height))
         found.append(Placed(part, None if at else chart, box, below, columns))
     return found
+
+
+def _parts(rows: Sequence[Row], height: float) -> Sequence[Sequence[Row]]:
+    """The rows of each slide. A table is as high as its box, with its head: what is a little too
+    long for usual rows has lower ones."""
+    if len(rows) + 1 <= height // _LOWEST_ROW:
+        return [rows]
+    most = int(height // ROW) - 1
+    ends = [*range(most, len(rows), most), len(rows)]
+    if ends[-1] - ends[-2] < _FEWEST_ROWS:
+        ends[-2] = ends[-1] - _FEWEST_ROWS
+    return [rows[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
+
+
+def row_height(box: Box, table: Table) -> float:
+    """The height of each row of a table in its box, its head among them."""
+    return box.height / (len(table.rows) + 1)
 
 
 def _with_height(box: Box, height: float) -> Box:

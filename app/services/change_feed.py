@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from app.domain.access import Actor
 from app.domain.errors import Invalid
 from app.models import Change, Ticket
-from app.services.changes import TICKET
+from app.services.changes import TICKET, of_kind
 from app.services.ticket_query import readable
 from app.services.timeline import Step, steps_of
 
@@ -59,7 +59,7 @@ def read_feed(session: Session, actor: Actor, cursor: int, limit: int) -> FeedPa
     changes = session.scalars(
         select(Change)
         .join(Ticket, Ticket.number == Change.thing_id)
-        .where(Change.kind == TICKET, Change.id > cursor, Change.id <= last, readable(actor))
+        .where(of_kind(TICKET), Change.id > cursor, Change.id <= last, readable(actor))
         .order_by(Change.id)
         .limit(limit)
     ).all()

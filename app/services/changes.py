@@ -13,7 +13,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, cast
 
-from sqlalchemy import JSON, Integer, Table, Text, bindparam, column, func, insert, select, true
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    Integer,
+    Table,
+    Text,
+    bindparam,
+    column,
+    func,
+    insert,
+    select,
+    true,
+)
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
@@ -191,6 +203,15 @@ def record_changes(
         ],
     )
     return last
+
+
+def of_kind(*kinds: str) -> ColumnElement[bool]:
+    """The condition that a change is of one of these kinds, for who reads on from an id.
+
+    By ids there are few behind it: an index of kinds holds all changes that ever were, and SQLite,
+    which has no counts of its tables, would walk through it. An expression is in no index.
+    """
+    return (Change.kind + "").in_(kinds)
 
 
 def changes_of(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -17,8 +17,9 @@ from sqlalchemy.orm import Session, aliased
 from app.domain.duty import Rule, Standing, standing_of
 from app.domain.quarters import Quarter
 from app.models import DetectedEvent, Duty, DutyRuleVersion, DutySum, Event, Link, Site
-from app.services.duty_results import beginnings_of, facts_of, judgement_at, kept_losses
+from app.services.duty_results import beginnings_of, facts_of, judgement_at
 from app.services.duty_rules import content_of, judged_versions, label_of
+from app.services.service_losses import kept_losses
 from app.statistics.duties import judge
 
 OPEN: Final = "open"
@@ -29,7 +30,14 @@ ALL: Final = "all"
 STATES: Final = (OPEN, *Standing, THERE, ALL)
 WHOLE: Final = 0
 """The key of the whole network among the sums."""
+RECENT_QUARTERS: Final = 4
+"""Of so many, the running one with them, tickets are still worth writing: what lists show first."""
 _PAGE: Final = 100
+
+
+def recent_from(now: datetime) -> Quarter:
+    """The first of the recent quarters."""
+    return Quarter.of(now).after(1 - RECENT_QUARTERS)
 
 
 @dataclass(frozen=True)
@@ -145,7 +153,7 @@ def count_duties(
 ) -> int:
     """How many there are; with ``most``, counting stops behind it."""
     rows = select(Duty.event_id).where(*conditions_of(session, wanted, now))
-    if wanted == DutyFilter():
+    if replace(wanted, last=None) == DutyFilter():
         # of all that are missing SQLite would read each row
         rows = rows.with_hint(Duty, "INDEXED BY ix_duties_missing", "sqlite")
     if most is not None:
@@ -353,5 +361,5 @@ def would_ask(session: Session, rule: Rule, now: datetime, first: Quarter) -> in
     judgement = judgement_at(session, now)
     facts = facts_of(session, judgement, DetectedEvent.start >= first.begin)
     beginnings = beginnings_of(session, Event.start >= first.begin)
-    losses = kept_losses(session, facts, now)
+    losses = kept_losses(session, facts.events.ids.tolist(), judgement.moment)
     return len(judge(rule, facts.events, beginnings, losses, judgement.running).events)

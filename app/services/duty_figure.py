@@ -16,7 +16,8 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
 from app.models import Change, ChangedField, Duty, Event, Link, StaleMatching
-from app.services.duty_results import reckon_duties, registry_facts, ripe_links
+from app.services.duty_registry import registry_facts
+from app.services.duty_results import reckon_duties, ripe_links
 from app.services.duty_rules import DUTY_RULE
 from app.services.lhc_calendar import LHC_PERIOD
 from app.services.matching_kept import Reckoned

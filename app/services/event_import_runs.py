@@ -419,6 +419,12 @@ def find_import(
     return row
 
 
+def is_kept(session: Session, row: EventImport) -> bool:
+    """Whether its file lies in the database: a page brought it, else a command reads it itself."""
+    part = select(EventImportPart.position).where(EventImportPart.import_id == row.id).limit(1)
+    return session.scalar(part) is not None
+
+
 def newest_imports(session: Session, actor: Actor, limit: int) -> Sequence[EventImport]:
     """The newest imports first."""
     require_event_import(actor)

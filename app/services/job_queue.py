@@ -229,6 +229,41 @@ def try_again(session: Session, job_id: int) -> str:
     return name
 
 
+def is_to_be_done(session: Session, job: str, key: str) -> bool:
+    """Whether a job of this name and key waits, runs, or is tried again some time."""
+    if _is_postgresql(session):
+        row = session.execute(
+            text(
+                "SELECT 1 FROM procrastinate_jobs WHERE task_name = :job AND lock = :key"
+                " AND status IN ('todo', 'doing') LIMIT 1"
+            ),
+            {"job": job, "key": key},
+        ).first()
+        return row is not None
+    found = select(Job.id).where(Job.name == job, Job.key == key, Job.state != FAILED).limit(1)
+    return session.scalar(found) is not None
+
+
+def forget_given_up(session: Session, job: str, key: str) -> None:
+    """Delete the jobs of this name and key that were given up: nobody needs to try them again."""
+    if _is_postgresql(session):
+        gone = session.execute(
+            text(
+                "DELETE FROM procrastinate_jobs WHERE task_name = :job AND lock = :key"
+                " AND status = 'failed' RETURNING id"
+            ),
+            {"job": job, "key": key},
+        )
+    else:
+        gone = session.execute(
+            delete(Job)
+            .where(Job.name == job, Job.key == key, Job.state == FAILED)
+            .returning(Job.id)
+        )
+    ids = [row.id for row in gone]
+    session.execute(delete(JobFailure).where(JobFailure.job_id.in_(ids)))
+
+
 def note_failure(session: Session, job_id: int, at: datetime, reason: str) -> None:
     """Keep why a job failed, in place of what was kept of it before."""
     row = session.get(JobFailure, job_id)

@@ -29,7 +29,7 @@ from app.domain.letters import (
 from app.domain.reminders import REMINDER
 from app.domain.ticket_content import LABELS
 from app.models import Change, Mail, MailLetter, PortalFact, Ticket
-from app.services.changes import TICKET
+from app.services.changes import TICKET, of_kind
 from app.services.mail_recipients import (
     DIGEST,
     NEVER,
@@ -73,7 +73,7 @@ def draft_mails(session: Session, now: datetime, public_url: str) -> Plan | None
     changes = session.scalars(
         select(Change)
         .where(Change.id > begins, Change.id <= newest)
-        .where(Change.kind == TICKET, Change.door != Door.IMPORT)
+        .where(of_kind(TICKET), Change.door != Door.IMPORT)
         .order_by(Change.id)
         .limit(AT_ONCE)
     ).all()

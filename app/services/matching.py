@@ -21,7 +21,7 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
-from app.models import Change, PortalFact, StaleMatching
+from app.models import Change, Event, PortalFact, StaleMatching, TicketLink
 from app.services.duty_figure import DUTY, KeptDuties
 from app.services.matching_kept import Reckoned, reckon
 from app.services.matching_rules import rules_in_order
@@ -41,6 +41,8 @@ COMPUTED_AT: Final = "matching_computed_at"
 """The row with the time up to which everything was reckoned, ISO 8601 UTC."""
 AT_ONCE: Final = 20
 """Links that a page reckons itself; with more of them stale, it shows what stands."""
+MOST_ROWS: Final = 2_000
+"""Events, and tickets of links, that a page takes in again; links of more are left to a worker."""
 MOST_PENDING: Final = 2_000
 """Changes behind the cursor that a page looks through itself."""
 MOST_CHANGES: Final = 20_000
@@ -97,6 +99,14 @@ class Pending:
     stale: int
     later: int = 0
     """Changes behind the span, at which nobody looked."""
+    rows: int = 0
+    """Events and tickets of what is to be reckoned whole; few more than ``MOST_ROWS`` are counted.
+    """
+
+    @property
+    def is_much(self) -> bool:
+        """Whether it is too much for a page."""
+        return len(self.things) + self.stale > 2 * AT_ONCE or self.rows > MOST_ROWS
 
     @property
     def is_empty(self) -> bool:
@@ -116,7 +126,25 @@ def pending(session: Session, now: datetime) -> Pending:
     span, later = _span(session)
     touched = _touched(session, span, now)
     things = frozenset(touched.things | touched.of_tickets)
-    return Pending(span, things, _stale_count(session), later)
+    stale = session.execute(select(_stale.c.kind, _stale.c.thing_id).limit(2 * AT_ONCE)).all()
+    rows = _count_rows(session, touched.things | {(kind, key) for kind, key in stale})
+    return Pending(span, things, _stale_count(session), later, rows)
+
+
+def _count_rows(session: Session, things: Collection[Thing]) -> int:
+    """The events of these things, and their tickets; not many more than ``MOST_ROWS``."""
+    sites = {key for kind, key in things if kind == "site"}
+    links = {key for kind, key in things if kind != "site"}
+    counted = 0
+    for column, keys in (
+        (Event.link_id, links),
+        (TicketLink.link_id, links),
+        (Event.site_id, sites),
+    ):
+        if keys and counted <= MOST_ROWS:
+            some = select(column).where(column.in_(keys)).limit(MOST_ROWS + 1).subquery()
+            counted += session.scalar(select(func.count()).select_from(some)) or 0
+    return counted
 
 
 def bring_up_to_date(

@@ -29,7 +29,7 @@ from app.models import (
     TicketRelation,
     TicketSite,
 )
-from app.services.changes import TICKET
+from app.services.changes import TICKET, of_kind
 from app.services.events import EVENT
 from app.services.matching_rules import MATCHING_RULE
 from app.services.registry import LINK, SITE
@@ -56,13 +56,8 @@ class Span:
     ends: int
 
     def of(self, *kinds: str) -> Any:
-        """The condition that a change is one of them.
-
-        By its id, of which there are few: an index of kinds holds all changes that ever were, and
-        SQLite would walk through it. An expression is in no index.
-        """
-        kind = Change.kind + ""
-        return and_(kind.in_(kinds), Change.id > self.begins, Change.id <= self.ends)
+        """The condition that a change is one of them."""
+        return and_(of_kind(*kinds), Change.id > self.begins, Change.id <= self.ends)
 
 
 @dataclass(frozen=True)

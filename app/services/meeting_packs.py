@@ -1,7 +1,8 @@
-"""Verbs of meeting packs: order one, make it step by step, fetch its files, delete it.
+"""Verbs of meeting packs: order one, make it step by step or again, fetch its files, delete it.
 
 The worker makes them (``app.worker.meeting_packs``); what stands on the slides is counted by
 ``app.services.pack_slides``. A pack whose making was broken off is made anew from its beginning.
+One whose job was given up has failed, and waits for the chair's word.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from app.domain.access import Actor, Kind, Writer
-from app.domain.errors import Forbidden, Invalid, InvalidMany, NotFound
+from app.domain.errors import Forbidden, Invalid, InvalidMany, MoveNotAllowed, NotFound
 from app.domain.meeting_packs import (
     LONGEST_TITLE,
     MOST_WAITING,
     PACK,
+    TO_COME,
     PackFile,
     PackState,
     checked_range,
@@ -27,13 +29,14 @@ from app.domain.meeting_packs import (
     require_chair,
     slides_as_text,
     slides_from_text,
+    trouble_in_words,
 )
 from app.domain.quarters import Quarter, period_range
 from app.domain.slides import SlideKind
 from app.domain.texts import checked_text
 from app.models import MeetingPack, MeetingPackFile
 from app.services.changes import FieldChange, record_change
-from app.services.job_queue import enqueue
+from app.services.job_queue import enqueue, forget_given_up, is_to_be_done
 
 JOB: Final = "meeting_pack"
 SHOWN: Final = 50
@@ -67,9 +70,7 @@ def order_pack(
         problems[error.field] = error.message
     if problems:
         raise InvalidMany(problems)
-    waiting = select(func.count()).where(MeetingPack.state != PackState.MADE)
-    if (session.scalar(waiting) or 0) >= MOST_WAITING:
-        raise Invalid("title", f"{MOST_WAITING} packs wait already; delete one, or wait for them")
+    _require_room(session)
     pack = MeetingPack(
         title=title,
         first_quarter=str(quarters[0]),
@@ -84,7 +85,46 @@ def order_pack(
     session.flush()
     fields = [FieldChange(name, None, value) for name, value in _facts(pack).items()]
     record_change(session, by, kind=PACK, thing_id=pack.id, fields=fields)
-    enqueue(session, JOB, {"id": pack.id}, key=f"{JOB} {pack.id}")
+    enqueue(session, JOB, {"id": pack.id}, key=key_of(pack.id))
+    return pack
+
+
+def key_of(pack_id: int) -> str:
+    """The key of a pack's jobs: it is never made twice at the same time."""
+    return f"{JOB} {pack_id}"
+
+
+def _require_room(session: Session) -> None:
+    waiting = select(func.count()).where(MeetingPack.state.in_(TO_COME))
+    if (session.scalar(waiting) or 0) >= MOST_WAITING:
+        raise Invalid("title", f"{MOST_WAITING} packs wait already; delete one, or wait for them")
+
+
+def make_again(session: Session, by: Writer, pack_id: int) -> MeetingPack:
+    """Leave a pack that failed to the worker once more, with all its tries.
+
+    Raises ``Forbidden``, ``NotFound``, ``MoveNotAllowed`` where it did not fail, and ``Invalid``
+    where too many wait.
+    """
+    require_chair(by.actor, "make meeting packs again")
+    pack = _locked(session, pack_id)
+    if pack is None:
+        raise NotFound
+    if pack.state != PackState.FAILED:
+        raise MoveNotAllowed(f"Pack {pack_id} is {pack.state}; only a failed one is made again")
+    _require_room(session)
+    record_change(
+        session,
+        by,
+        kind=PACK,
+        thing_id=pack.id,
+        fields=[FieldChange("state", pack.state, PackState.WAITING)],
+    )
+    pack.state, pack.done, pack.whole = PackState.WAITING, 0, 0
+    pack.doing = pack.trouble = ""
+    forget_given_up(session, JOB, key_of(pack_id))
+    enqueue(session, JOB, {"id": pack_id}, key=key_of(pack_id))
+    session.flush()
     return pack
 
 
@@ -100,13 +140,14 @@ def _facts(pack: MeetingPack) -> Mapping[str, str]:
 def delete_pack(session: Session, by: Writer, pack_id: int) -> str:
     """Delete a pack and its files, made or not; its title. Raises ``Forbidden``, ``NotFound``."""
     require_chair(by.actor, "delete meeting packs")
-    pack = session.get(MeetingPack, pack_id, with_for_update=True, populate_existing=True)
+    pack = _locked(session, pack_id)
     if pack is None:
         raise NotFound
     title, fields = pack.title, [FieldChange(name, old, None) for name, old in _facts(pack).items()]
     record_change(session, by, kind=PACK, thing_id=pack.id, fields=fields)
     session.execute(delete(MeetingPackFile).where(MeetingPackFile.pack_id == pack_id))
     session.delete(pack)
+    forget_given_up(session, JOB, key_of(pack_id))
     session.flush()
     return title
 
@@ -125,6 +166,16 @@ class ShownPack:
     def is_made(self) -> bool:
         """Whether it can be fetched."""
         return self.pack.state == PackState.MADE
+
+    @property
+    def is_to_come(self) -> bool:
+        """Whether a worker makes it, or will."""
+        return self.pack.state in TO_COME
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it was given up."""
+        return self.pack.state == PackState.FAILED
 
     @property
     def kinds(self) -> Sequence[SlideKind]:
@@ -215,12 +266,41 @@ def note_progress(session: Session, pack_id: int, done: int, doing: str) -> bool
     return True
 
 
-def note_trouble(session: Session, pack_id: int, reason: str) -> None:
-    """Keep why a try failed; the next one begins anew."""
+def note_trouble(session: Session, pack_id: int, why: str) -> None:
+    """Keep at which step a try failed, and why; the next one begins anew."""
     pack = _to_make(session, pack_id)
     if pack is not None:
-        pack.state, pack.done, pack.doing, pack.trouble = PackState.WAITING, 0, "", reason
+        pack.trouble = trouble_in_words(pack.doing, why)
+        pack.state, pack.done, pack.doing = PackState.WAITING, 0, ""
         session.flush()
+
+
+def packs_to_come(session: Session) -> Sequence[int]:
+    """The packs that a worker makes or will make."""
+    return session.scalars(select(MeetingPack.id).where(MeetingPack.state.in_(TO_COME))).all()
+
+
+def fail_if_given_up(session: Session, by: Writer, pack_id: int) -> bool:
+    """A pack that is to come and has no job (any more) has failed; whether it was so.
+
+    Whoever finishes a pack writes it before its job goes, and needs the row that is locked here.
+    """
+    pack = _locked(session, pack_id)
+    if pack is None or pack.state not in TO_COME or is_to_be_done(session, JOB, key_of(pack_id)):
+        return False
+    if pack.state == PackState.MAKING or not pack.trouble:  # else the last try has told why
+        pack.trouble = trouble_in_words(pack.doing, _ENDED)
+    fields = [FieldChange("state", pack.state, PackState.FAILED)]
+    pack.state, pack.done, pack.whole, pack.doing = PackState.FAILED, 0, 0, ""
+    record_change(session, by, kind=PACK, thing_id=pack.id, fields=fields)
+    session.flush()
+    return True
+
+
+_ENDED: Final = (
+    "the worker ended in the middle of it, as it does for want of memory;"
+    " fewer quarters or slides need less"
+)
 
 
 def keep_pack(
@@ -249,5 +329,9 @@ def keep_pack(
 
 
 def _to_make(session: Session, pack_id: int) -> MeetingPack | None:
-    pack = session.get(MeetingPack, pack_id, with_for_update=True, populate_existing=True)
+    pack = _locked(session, pack_id)
     return None if pack is None or pack.state == PackState.MADE else pack
+
+
+def _locked(session: Session, pack_id: int) -> MeetingPack | None:
+    return session.get(MeetingPack, pack_id, with_for_update=True, populate_existing=True)

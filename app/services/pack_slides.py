@@ -19,7 +19,7 @@ from app.domain.duty import Standing
 from app.domain.figures import DAYS_STANDING
 from app.domain.matching import length_in_words
 from app.domain.quarters import CalendarPeriod, Month, Quarter, period_range
-from app.domain.reports import Shown
+from app.domain.reports import Shown, due_at, last_day_of
 from app.domain.reports import Standing as ReportStanding
 from app.domain.slides import (
     SLIDE_WORDS,
@@ -516,7 +516,7 @@ def _reports_of(
             source,
             table=Table(
                 [Column("Quarter", 1), Column("Missing", 1), Column("Sites", 9)],
-                _missing(grid, now),
+                _missing(grid, now, due_days),
             ),
         ),
     ]
@@ -528,13 +528,14 @@ def _standing_words(standing: ReportStanding) -> str:
     return f"{standing.shown}{_LATE if standing.is_late else ''}"
 
 
-def _missing(grid: ReportGrid, now: datetime) -> Sequence[Row]:
+def _missing(grid: ReportGrid, now: datetime, due_days: int) -> Sequence[Row]:
     found = []
     for place, quarter in enumerate(grid.quarters):
         cells = [(row.site, row.cells[place]) for row in grid.rows]
         names = [site for site, cell in cells if cell.is_counted and not cell.is_done]
         if now < quarter.end:
-            found.append(Row([str(quarter), "", "the quarter has not ended"]))
+            due = last_day_of(due_at(quarter, due_days))
+            found.append(Row([str(quarter), "", f"not yet due (due by {due})"]))
             continue
         lines = [
             ", ".join(names[at : at + _NAMES_AT_ONCE])

@@ -123,7 +123,16 @@ def document_of_quarter(
         required = site.id in asked
         standing = _standing(found, quarter, now, due_days, is_required=required)
         newest = found.versions[-1] if found is not None and found.versions else None
-        lines.append(_line(site, newest, standing, live, is_required=required))
+        lines.append(
+            _line(
+                site,
+                newest,
+                standing,
+                live,
+                is_required=required,
+                is_over=quarter.end <= now,
+            )
+        )
         if found is not None and newest is not None:
             documents.append(_signed(session, found, newest, standing, live, now))
     (total,) = matching_table(session, [quarter], NETWORK, now).totals
@@ -158,6 +167,7 @@ def _line(
     live: ReportNumbers,
     *,
     is_required: bool,
+    is_over: bool,
 ) -> SiteLine:
     frozen = None if newest is None else numbers_of_version(newest)
     changed = () if frozen is None else changed_since(frozen, live)
@@ -166,6 +176,8 @@ def _line(
         standing.shown,
         standing.is_late,
         is_required,
+        standing.due_at,
+        is_over,
         "" if newest is None else newest.submitted_by,
         None if newest is None else newest.submitted_at,
         None if newest is None else newest.accepted_at,

@@ -27,7 +27,7 @@ from app.domain.report_reminders import (
     step_at,
     step_due,
 )
-from app.domain.reports import ReportState, is_chair
+from app.domain.reports import ReportState, Standing, is_chair, standing_of
 from app.models import Mail, MailMessage, Report, ReportQuiet, ReportReminder, Site
 from app.services.changes import FieldChange, record_change
 from app.services.messages import MessageRecipient, queue_message
@@ -47,6 +47,7 @@ class Owing:
     site: Site
     quarter: Quarter
     report: Report | None
+    standing: Standing
     people: Sequence[MessageRecipient]
     """Whom a reminder goes to, without those that are left in peace."""
     quiet: str
@@ -98,6 +99,7 @@ def owing(
                     site,
                     quarter,
                     report,
+                    _standing(quarter, report, now, due_days),
                     people[site.id],
                     quiet.get(site.id, ""),
                     last.get(site.id),
@@ -106,6 +108,14 @@ def owing(
                 )
             )
     return found
+
+
+def _standing(quarter: Quarter, report: Report | None, now: datetime, due_days: int) -> Standing:
+    """Of a site that is asked: as the grid shows it."""
+    state, first = (
+        (None, None) if report is None else (ReportState(report.state), report.first_submitted_at)
+    )
+    return standing_of(quarter, state, first, now, is_required=True, due_days=due_days)
 
 
 def reminders_due(

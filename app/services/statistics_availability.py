@@ -53,10 +53,10 @@ class AvailabilityFigures:
 def newest_event(session: Session) -> datetime | None:
     """The begin of the newest event of any link; None where there is none."""
     _, current = link_spans(session)
-    events = current.facts[current.facts["link"] > 0]
-    if not len(events):
+    starts = current.facts["start"][current.facts["link"] > 0]
+    if not len(starts):
         return None
-    return datetime.fromtimestamp(int(events["start"].max()) / 1_000_000, UTC)
+    return datetime.fromtimestamp(int(starts.max()) / 1_000_000, UTC)
 
 
 def availability_of(

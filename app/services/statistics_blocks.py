@@ -25,6 +25,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
 from app.models import Change, FactBlock, PortalFact
+from app.services.changes import of_kind
 
 SIZE: Final = 5_000
 """Numbers of one block."""
@@ -225,8 +226,10 @@ def current_facts(session: Session, kind: FactKind[F]) -> Current[F]:
         place = place_of(session, kind)
         _take_in(session, kind, kept, place)
         whole = kept.whole if kept.whole is not None else kind.join([])
-        touched = _touched(session, kind, place.changes, newest, MOST_PENDING + 1)
-        behind = _count_touched(session, kind, place.changes) if len(touched) > MOST_PENDING else 0
+        # before anything is kept all is read from the rows: no older change is left out of that
+        since = place.changes if place.filled else newest
+        touched = _touched(session, kind, since, newest, MOST_PENDING + 1)
+        behind = _count_touched(session, kind, since) if len(touched) > MOST_PENDING else 0
         first, highest = place.filled * SIZE, kind.highest(session)
         unread = max(0, highest + 1 - max(first, 1))
         missing = unread if unread > SIZE else 0
@@ -288,16 +291,15 @@ def _touched(
     """The next changes of a kind of things, with the number of the thing."""
     return session.execute(
         select(Change.id, Change.thing_id)
-        .where(Change.id > after, Change.id <= newest, Change.kind == kind.name)
+        .where(Change.id > after, Change.id <= newest, of_kind(kind.name))
         .order_by(Change.id)
         .limit(most)
     ).all()
 
 
 def _count_touched(session: Session, kind: FactKind[F], after: int) -> int:
-    return (
-        session.scalar(select(func.count()).where(Change.id > after, Change.kind == kind.name)) or 0
-    )
+    count = select(func.count()).where(Change.id > after, of_kind(kind.name))
+    return session.scalar(count) or 0
 
 
 def _newest_change(session: Session) -> int:

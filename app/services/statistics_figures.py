@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -23,7 +24,7 @@ from app.services.statistics_tickets import TICKET_FACTS
 from app.services.ticket_lists import TicketFilter
 from app.statistics.ticket_counts import Chosen, Named, counted, counting
 from app.statistics.ticket_facts import NOT_SET, WORDS, TicketFacts, microseconds
-from app.statistics.ticket_times import MEASURES, summed_up
+from app.statistics.ticket_times import MEASURES, Days, measured_all, summed_up
 
 _SECOND: Final = 1_000_000
 
@@ -99,8 +100,8 @@ class TicketFigures:
 
     def times(self, periods: Sequence[CalendarPeriod], by: str = "") -> list[TimesRow]:
         """GGUS's times by period of creation, or by value over all periods."""
-        now = microseconds(self._now.astimezone(UTC))
-        frame = summed_up(self._facts, self._mask, edges_of(periods), now, by, self._named(by))
+        edges = edges_of(periods)
+        frame = summed_up(self._facts, self._mask, edges, self._days, by, self._named(by))
         return [
             TimesRow(
                 str(value) if by else str(periods[int(value)]),
@@ -117,6 +118,15 @@ class TicketFigures:
             for value, row in zip(frame.index, frame.to_dict("records"), strict=True)
         ]
 
+    @cached_property
+    def _days(self) -> Days:
+        return measured_all(self._facts.tickets, microseconds(self._now.astimezone(UTC)))
+
+    @property
+    def standing_count(self) -> int:
+        """How many of them are long-standing."""
+        return int((self._mask & self._standing()).sum())
+
     def standing(self, most: int) -> Standing:
         """The long-standing tickets, the oldest ones with their rows."""
         mask = self._mask & self._standing()
@@ -128,9 +138,10 @@ class TicketFigures:
             CountRow(str(value), [int(row[0])], int(row[0]))
             for value, row in zip(frame.index, frame.to_numpy().tolist(), strict=True)
         ]
-        tickets = self._facts.tickets[mask]
-        oldest = tickets[np.lexsort((tickets["number"], tickets["created"]))][:most]
-        numbers = oldest["number"].tolist()
+        standing = np.flatnonzero(mask)
+        # numbers ascend already: of the same time they stay in their order
+        order = np.argsort(self._facts.tickets["created"][standing], kind="stable")[:most]
+        numbers = self._facts.tickets["number"][standing[order]].tolist()
         rows = {
             row.number: row
             for row in self._session.scalars(
@@ -146,8 +157,8 @@ class TicketFigures:
     def _standing(self) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
         tickets = self._facts.tickets
         limit = microseconds((self._now - timedelta(days=DAYS_STANDING)).astimezone(UTC))
-        states = [WORDS["state"].index(state) for state in OPEN_STATES]
-        return np.asarray(np.isin(tickets["state"], states) & (tickets["created"] < limit))
+        is_open = np.array([state in OPEN_STATES for state in WORDS["state"]])
+        return np.asarray(is_open[tickets["state"]] & (tickets["created"] < limit))
 
     def _chosen(self, wanted: TicketFilter) -> Chosen:
         words = {

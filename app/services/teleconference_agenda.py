@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from app.domain.figures import DAYS_STANDING
 from app.domain.quarters import Quarter
-from app.domain.reports import ReportState, Shown
+from app.domain.reports import ReportState, Shown, last_day_of
 from app.domain.teleconferences import AgendaPoint, PointKind, agenda_from_text
 from app.domain.tickets import Network
 from app.models import Report, Teleconference, Ticket
@@ -45,7 +45,7 @@ def _of_quarter(session: Session, quarter: Quarter, now: datetime) -> Sequence[A
     table = matching_table(session, [quarter], Network.LHCOPN, now)
     t1s = [one for one in table.rows if one.tier == 1]
     return [
-        _missing(session, quarter, t1s),
+        _missing(session, quarter, t1s) if quarter.end <= now else _not_owed(quarter),
         _undocumented(quarter, t1s),
         _standing(session, now),
     ]
@@ -70,6 +70,11 @@ def _missing(session: Session, quarter: Quarter, t1s: Sequence[TableRow]) -> Age
     if not parts:
         text = f"All {len(t1s)} reports of {quarter} are handed in"
     return AgendaPoint(PointKind.MISSING, text, quarter=str(quarter), parts=parts)
+
+
+def _not_owed(quarter: Quarter) -> AgendaPoint:
+    text = f"{quarter} goes on until {last_day_of(quarter.end)}: none of its reports is owed yet"
+    return AgendaPoint(PointKind.MISSING, text, quarter=str(quarter))
 
 
 def _word(state: str | None) -> Shown:

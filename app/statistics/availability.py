@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from app.statistics.event_facts import FOREVER, NOWHERE, STATES, Events
+from app.statistics.event_facts import FOREVER, NOWHERE, STATES, Events, differing
 
 Times = npt.NDArray[np.int64]
 Lengths = npt.NDArray[np.int64]
@@ -84,9 +84,9 @@ def followed(known: Mapping[int, LinkSpans], before: Events, now: Events) -> dic
     if before is now:
         return dict(known)
     count = min(len(before), len(now))
-    if len(before) > len(now) or (before["id"][:count] != now["id"][:count]).any():
+    changed = differing(before[:count], now[:count])
+    if len(before) > len(now) or (before["id"][changed] != now["id"][changed]).any():
         return spans_by_link(now)
-    changed = np.flatnonzero(before[:count] != now[:count])
     touched = {
         *before["link"][changed].tolist(),
         *now["link"][changed].tolist(),

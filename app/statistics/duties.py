@@ -35,6 +35,8 @@ class Events:
     at_t0: Flags
     at_t1: Flags
     is_maintenance: Flags
+    in_use: Flags
+    """Whether the link was in use when the event began."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ class _Found:
 
 def _fits(clause: Clause, events: Events) -> Flags:
     """Whether the event's own facts allow the clause."""
-    fits = np.ones(len(events.ids), np.bool_)
+    fits = events.in_use.copy()
     if not clause.maintenance:
         fits &= ~events.is_maintenance
     if clause.kind == Kind.LOSS:

@@ -30,6 +30,7 @@ EVENT: Final = np.dtype(
         ("end", "<i8"),
     ]
 )
+_PART: Final = 8_192 * EVENT.itemsize
 Events: TypeAlias = npt.NDArray[Any]
 """Rows of ``EVENT``, ordered by id."""
 
@@ -72,8 +73,24 @@ def replaced(events: Events, newer: Events) -> Events:
     """The events, with what is newer of some; those that were not there are added."""
     if not len(newer):
         return events
-    kept = events[~np.isin(events["id"], newer["id"])]
-    return _by_id(np.concatenate([kept, newer]))
+    # what lies before the first and behind the last of them stays as it is
+    begin, end = np.searchsorted(events["id"], newer["id"][[0, -1]])
+    end += end < len(events) and events["id"][end] == newer["id"][-1]
+    stays = events[begin:end][~np.isin(events["id"][begin:end], newer["id"])]
+    between = _by_id(np.concatenate([stays, newer]))
+    return np.concatenate([events[:begin], between, events[end:]])
+
+
+def differing(before: Events, now: Events) -> npt.NDArray[np.intp]:
+    """The places at which two equally long ones differ, ascending."""
+    one, other = (np.ascontiguousarray(events).view(np.uint8) for events in (before, now))
+    found = [np.zeros(0, np.intp)]
+    # by parts that a processor's cache holds
+    for begin in range(0, len(one), _PART):
+        differs = one[begin : begin + _PART] != other[begin : begin + _PART]
+        if differs.any():
+            found.append(np.unique((np.flatnonzero(differs) + begin) // EVENT.itemsize))
+    return np.concatenate(found)
 
 
 def unpack(rows: bytes) -> Events:

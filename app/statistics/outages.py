@@ -189,7 +189,9 @@ def _away(
     if down is not None and len(down.starts):
         # what is reported without a length was down, if only for a moment
         down = Downs(down.starts, np.maximum(down.ends, down.starts + 1), down.events)
-        downs[link.id] = down
+        # no ticket is asked of what began while the link was not in use: it answers for nothing
+        in_use = (link.start <= down.starts) & (down.starts < link.end)
+        downs[link.id] = Downs(down.starts[in_use], down.ends[in_use], down.events[in_use])
         starts, ends = np.concatenate((starts, down.starts)), np.concatenate((ends, down.ends))
     return joined(starts, ends)
 
@@ -203,7 +205,7 @@ def _answering(
         still_open = answers < 0
         newest = np.full(len(begins), EVER, np.int64)
         for link in group:
-            if link not in downs:
+            if link not in downs or not len(downs[link].starts):
                 continue
             starts, events = _on_at(downs[link], begins)
             better = (starts > newest) | ((starts == newest) & (events < answers))

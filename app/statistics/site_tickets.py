@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from app.statistics.columns import Columns
 from app.statistics.ticket_counts import Chosen, Mask, Named, counting
-from app.statistics.ticket_facts import WORDS, Table, TicketFacts
+from app.statistics.ticket_facts import WORDS, TicketFacts
 from app.statistics.ticket_times import measured
 
 
@@ -39,15 +40,16 @@ class SiteTickets:
 def created_between(facts: TicketFacts, begin: int, end: int) -> TicketFacts:
     """The facts of what was created from ``begin`` until before ``end`` (microseconds)."""
     created = facts.tickets["created"]
-    tickets = facts.tickets[(created >= begin) & (created < end)]
+    tickets = facts.tickets.at((created >= begin) & (created < end))
     if not len(tickets):
-        return TicketFacts(tickets, facts.links[:0], facts.sites[:0])
+        nothing = slice(0)
+        return TicketFacts(tickets, facts.links.at(nothing), facts.sites.at(nothing))
     chosen = np.zeros(int(facts.tickets["number"][-1]) + 1, bool)
     chosen[tickets["number"]] = True
     return TicketFacts(
         tickets,
-        facts.links[chosen[facts.links["number"]]],
-        facts.sites[chosen[facts.sites["number"]]],
+        facts.links.at(chosen[facts.links["number"]]),
+        facts.sites.at(chosen[facts.sites["number"]]),
         tuple(pair for pair in facts.names if chosen[pair[0]]),
     )
 
@@ -59,7 +61,7 @@ def tickets_of_site(
     it."""
     affected = counting(facts, Chosen({}, sites=Named(name, frozenset(keys), frozenset((name,)))))
     mine = counting(facts, Chosen({}, responsible=keys))
-    tickets = facts.tickets[mine]
+    tickets = facts.tickets.at(mine)
     return SiteTickets(
         _by_category(facts, affected),
         _by_category(facts, mine),
@@ -73,7 +75,7 @@ def _by_category(facts: TicketFacts, mask: Mask) -> Mapping[str, int]:
     return {word: int(count) for word, count in zip(words, counts, strict=True)}
 
 
-def _median(tickets: Table, measure: str, now: int) -> MedianTime:
-    days = measured({name: tickets[name] for name in tickets.dtype.names or ()}, measure, now)
+def _median(tickets: Columns, measure: str, now: int) -> MedianTime:
+    days = measured(tickets, measure, now)
     known = days[~np.isnan(days)]
     return MedianTime(len(known), float(np.median(known)) if len(known) else None)

@@ -15,7 +15,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from app.domain.tickets import Category
-from app.statistics.ticket_facts import NO_SITE, WORDS, Table, TicketFacts
+from app.statistics.columns import Columns
+from app.statistics.ticket_facts import WORDS, Table, TicketFacts
 
 NOTHING: Final = ""
 """The value of tickets that name no link or no site."""
@@ -62,8 +63,13 @@ class Groups:
     value in ``values``."""
 
     values: Sequence[str]
-    tickets: Places
+    tickets: Places | None
+    """None = each ticket once, in their order."""
     places: Places
+
+    def of(self, column: Table) -> Table:
+        """What a column tells of these tickets."""
+        return column if self.tickets is None else column[self.tickets]
 
 
 def counting(facts: TicketFacts, chosen: Chosen | None = None) -> Mask:
@@ -74,8 +80,8 @@ def counting(facts: TicketFacts, chosen: Chosen | None = None) -> Mask:
         return mask
     for name, words in chosen.words.items():
         if words:
-            wanted = [at for at, word in enumerate(WORDS[name]) if word in words]
-            mask &= np.isin(tickets[name], wanted)
+            wanted = np.array([word in words for word in WORDS[name]])
+            mask &= wanted[tickets[name]]
     if chosen.links is not None:
         mask &= _having(facts, facts.links, chosen.links)
     if chosen.responsible is not None:
@@ -109,36 +115,39 @@ def counted(
     """
     count = len(edges) - 1
     periods = periods_of(facts.tickets["created"], edges)
-    usable = mask & (periods >= 0)
+    # what does not count is in a period of its own behind the others
+    periods = np.where(mask & (periods >= 0), periods, count)
     groups = groups_of(facts, by, named)
-    kept = usable[groups.tickets]
-    at = groups.places[kept] * count + periods[groups.tickets[kept]]
-    table = np.bincount(at, minlength=len(groups.values) * count)
-    shape = len(groups.values), count
-    frame = pd.DataFrame(table.reshape(shape), index=list(groups.values))
+    at = groups.places * (count + 1) + groups.of(periods)
+    table = np.bincount(at, minlength=len(groups.values) * (count + 1))
+    shape = len(groups.values), count + 1
+    frame = pd.DataFrame(table.reshape(shape)[:, :count], index=list(groups.values))
     return frame if not by else frame[frame.sum(axis=1) > 0]
 
 
 def groups_of(facts: TicketFacts, by: str, named: Sequence[Named] = ()) -> Groups:
     """Which tickets belong to which value of a property."""
-    every: Places = np.arange(len(facts), dtype=np.intp)
     if not by:
-        return Groups([NOTHING], every, np.zeros(len(facts), np.intp))
+        return Groups([NOTHING], None, np.zeros(len(facts), np.intp))
     if by in WORDS:
-        return Groups(WORDS[by], every, facts.tickets[by].astype(np.intp))
+        return Groups(WORDS[by], None, facts.tickets[by].astype(np.intp))
     values = [*(one.name for one in named), NOTHING]
     if by == "responsible":
-        keys = facts.tickets["responsible"]
-        tickets, places = _matched(keys, every, named)
+        every: Places = np.arange(len(facts), dtype=np.intp)
+        tickets, places = _matched(facts.tickets["responsible"], every, named)
     else:
         pairs = facts.links if by == "link" else facts.sites
         tickets, places = _matched(pairs["id"], places_of(facts, pairs["number"]), named)
+        again = np.array([len(one.keys) > 1 for one in named] + [False])[places]
         if by == "site" and facts.names:
             more = _by_text(facts, named)
+            has_text = np.zeros(len(facts), bool)
+            has_text[more[0]] = True
             tickets = np.concatenate([tickets, more[0]])
             places = np.concatenate([places, more[1]])
-        if any(len(one.keys) + len(one.texts) > 1 for one in named):
-            tickets, places = _once(tickets, places, len(values))
+            again = np.concatenate([again, np.zeros(len(more[0]), bool)]) | has_text[tickets]
+        if again.any():
+            tickets, places = _once(tickets, places, again, len(values))
     left = np.ones(len(facts), bool)
     left[tickets] = False
     without = np.flatnonzero(left)
@@ -154,16 +163,17 @@ def places_of(facts: TicketFacts, numbers: Table) -> Places:
     known = facts.tickets["number"]
     if not len(known):
         return np.zeros(len(numbers), np.intp)
-    places = np.zeros(int(known[-1]) + 1, np.intp)
+    first, last = int(known[0]), int(known[-1])
+    if last - first == len(known) - 1:
+        return numbers.astype(np.intp) - first
+    places = np.zeros(last + 1, np.intp)
     places[known] = np.arange(len(known))
     return places[numbers]
 
 
-def _once(tickets: Places, places: Places, count: int) -> tuple[Places, Places]:
-    """Each pair once: a ticket counts once for a site, by however many names it is meant. Only
-    tickets that are there several times can be so."""
-    several = np.bincount(tickets) > 1
-    again = several[tickets]
+def _once(tickets: Places, places: Places, again: Mask, count: int) -> tuple[Places, Places]:
+    """Each pair once: a ticket counts once for a site, by however many names it is meant.
+    ``again``: the pairs that may be there several times."""
     pairs = np.unique(tickets[again] * count + places[again])
     return (
         np.concatenate([tickets[~again], pairs // count]),
@@ -173,7 +183,7 @@ def _once(tickets: Places, places: Places, count: int) -> tuple[Places, Places]:
 
 def _matched(keys: Table, holders: Places, named: Sequence[Named]) -> tuple[Places, Places]:
     """Which holders have which of the named things; a key may stand for several of them."""
-    highest = max((key for one in named for key in one.keys), default=0)
+    above = max((key for one in named for key in one.keys), default=0) + 1
     layers: list[npt.NDArray[np.intp]] = []
     for place, one in enumerate(named):
         for key in one.keys:
@@ -182,15 +192,15 @@ def _matched(keys: Table, holders: Places, named: Sequence[Named]) -> tuple[Plac
                     layer[key] = place
                     break
             else:
-                layer = np.full(highest + 1, -1, np.intp)
+                layer = np.full(above + 1, -1, np.intp)
                 layer[key] = place
                 layers.append(layer)
     tickets: list[Places] = []
     places: list[Places] = []
-    inside = (keys > NO_SITE) & (keys <= highest)
+    within = np.minimum(keys, above)
     for layer in layers:
-        found = layer[np.where(inside, keys, 0)]
-        hit = inside & (found >= 0)
+        found = layer[within]
+        hit = found >= 0
         tickets.append(holders[hit])
         places.append(found[hit])
     none: Places = np.zeros(0, np.intp)
@@ -207,7 +217,7 @@ def _by_text(facts: TicketFacts, named: Sequence[Named]) -> tuple[Places, Places
     return places_of(facts, numbers), np.array([place for _, place in found], np.intp)
 
 
-def _having(facts: TicketFacts, pairs: Table, keys: Collection[int]) -> Mask:
+def _having(facts: TicketFacts, pairs: Columns, keys: Collection[int]) -> Mask:
     mask = np.zeros(len(facts), bool)
     mask[places_of(facts, pairs["number"][np.isin(pairs["id"], list(keys))])] = True
     return mask

@@ -2,7 +2,7 @@
 
 Times are int64 microseconds since 1970, UTC; ``NOT_SET`` where there is none. Words of closed lists
 are kept as their place in the list. The facts of a block of numbers are kept in the database as
-bytes; a block that was packed is unpacked without a copy.
+bytes, ticket by ticket; a process has them column by column.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ import numpy.typing as npt
 
 from app.domain.ticket_times import TicketTimes
 from app.domain.tickets import Category, Layer, Network, Priority, State
+from app.statistics.columns import Columns
+from app.statistics.columns import joined as joined_columns
 
 NOT_SET: Final = -(2**63)
 """A time or a length that is not there."""
@@ -34,6 +36,7 @@ WORDS: Final[dict[str, tuple[str, ...]]] = {
 
 Times: TypeAlias = npt.NDArray[np.int64]
 Table: TypeAlias = npt.NDArray[Any]
+"""A column."""
 TICKET: Final = np.dtype(
     [
         ("number", "<i4"),
@@ -58,9 +61,11 @@ _EPOCH_DAY: Final = datetime(1970, 1, 1).toordinal()  # noqa: DTZ001  # only its
 class TicketFacts:
     """The facts of some tickets, ordered by number; of pairs each stands once."""
 
-    tickets: Table
-    links: Table
-    sites: Table
+    tickets: Columns
+    """Those of ``TICKET``."""
+    links: Columns
+    """Those of ``PAIR``."""
+    sites: Columns
     names: tuple[tuple[int, str], ...] = ()
     """Affected sites that nobody knows, as they were sent: number and name."""
 
@@ -131,7 +136,7 @@ def facts_of(
     ]
     tickets = np.array(records, dtype=TICKET)
     return TicketFacts(
-        _by_number(tickets),
+        Columns.of(tickets[np.argsort(tickets["number"], kind="stable")]),
         _pairs(links),
         _pairs(sites),
         tuple(sorted(set(names))),
@@ -141,20 +146,20 @@ def facts_of(
 def pack(facts: TicketFacts) -> PackedFacts:
     """The facts as bytes."""
     return PackedFacts(
-        facts.tickets.tobytes(),
-        facts.links.tobytes(),
-        facts.sites.tobytes(),
+        facts.tickets.rows().tobytes(),
+        facts.links.rows().tobytes(),
+        facts.sites.rows().tobytes(),
         json.dumps(facts.names, ensure_ascii=False) if facts.names else "",
     )
 
 
 def unpack(packed: PackedFacts) -> TicketFacts:
-    """The facts that ``pack`` wrote; they cannot be written to."""
+    """The facts that ``pack`` wrote."""
     names = json.loads(packed.names) if packed.names else []
     return TicketFacts(
-        np.frombuffer(packed.tickets, TICKET),
-        np.frombuffer(packed.links, PAIR),
-        np.frombuffer(packed.sites, PAIR),
+        Columns.of(np.frombuffer(packed.tickets, TICKET)),
+        Columns.of(np.frombuffer(packed.links, PAIR)),
+        Columns.of(np.frombuffer(packed.sites, PAIR)),
         tuple((int(number), str(name)) for number, name in names),
     )
 
@@ -164,9 +169,9 @@ def joined(parts: Sequence[TicketFacts]) -> TicketFacts:
     if not parts:
         return nothing()
     return TicketFacts(
-        np.concatenate([part.tickets for part in parts]),
-        np.concatenate([part.links for part in parts]),
-        np.concatenate([part.sites for part in parts]),
+        joined_columns([part.tickets for part in parts]),
+        joined_columns([part.links for part in parts]),
+        joined_columns([part.sites for part in parts]),
         tuple(pair for part in parts for pair in part.names),
     )
 
@@ -181,38 +186,21 @@ def replaced(facts: TicketFacts, newer: TicketFacts) -> TicketFacts:
     if not len(newer):
         return facts
     numbers = newer.tickets["number"]
-    tickets = facts.tickets
-    places = np.searchsorted(tickets["number"], numbers)
-    inside = places < len(tickets)
-    known = np.zeros(len(numbers), bool)
-    known[inside] = tickets["number"][places[inside]] == numbers[inside]
-    tickets = tickets.copy()
-    tickets[places[known]] = newer.tickets[known]
-    if not known.all():
-        tickets = _by_number(np.concatenate([tickets, newer.tickets[~known]]))
-    of_newer = frozenset(numbers.tolist())
+    names = facts.names
+    if names or newer.names:
+        of_newer = frozenset(numbers.tolist())
+        kept = (pair for pair in names if pair[0] not in of_newer)
+        names = tuple(sorted((*kept, *newer.names)))
     return TicketFacts(
-        tickets,
-        _replaced_pairs(facts.links, newer.links, numbers),
-        _replaced_pairs(facts.sites, newer.sites, numbers),
-        tuple(sorted((*(pair for pair in facts.names if pair[0] not in of_newer), *newer.names))),
+        facts.tickets.replaced(numbers, newer.tickets),
+        facts.links.replaced(numbers, newer.links),
+        facts.sites.replaced(numbers, newer.sites),
+        names,
     )
 
 
-def _by_number(tickets: Table) -> Table:
-    return tickets[np.argsort(tickets["number"], kind="stable")]
-
-
-def _replaced_pairs(pairs: Table, newer: Table, numbers: Table) -> Table:
-    if not len(pairs):
-        return newer
-    gone = np.zeros(max(int(pairs["number"].max()), int(numbers.max())) + 1, bool)
-    gone[numbers] = True
-    return np.concatenate([pairs[~gone[pairs["number"]]], newer])
-
-
-def _pairs(pairs: Sequence[tuple[int, int]]) -> Table:
-    return np.unique(np.array(list(pairs), dtype=PAIR)) if pairs else np.zeros(0, PAIR)
+def _pairs(pairs: Sequence[tuple[int, int]]) -> Columns:
+    return Columns.of(np.unique(np.array(list(pairs), dtype=PAIR)) if pairs else np.zeros(0, PAIR))
 
 
 def _length(span: timedelta) -> int:

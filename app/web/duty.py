@@ -60,7 +60,7 @@ def listing() -> Response:
     fresh = fresh_figures()
     rows, actor = db.session(), acting()
     rules = judged_rules(rows, now())
-    query = DutyQuery(rows, request.args, rules)
+    query = DutyQuery(rows, request.args, rules, now())
     page = list_duties(rows, query.filter, now(), after=query.after)
     own = {site.key for site in all_sites(rows) if site.id in actor.site_ids}
     return make_response(
@@ -70,6 +70,7 @@ def listing() -> Response:
             rows=page.rows,
             next_url=query.next_url(page.more) if page.more is not None else "",
             total=count_duties(rows, query.filter, now()),
+            older=count_duties(rows, query.older, now()) if query.is_recent else 0,
             tabs=[(STATE_WORDS[one], query.url(state=one), one == query.state) for one in _TABS],
             rules=rules,
             sites=[site.key for site in all_sites(rows) if site.tier is not None],
@@ -86,7 +87,7 @@ def download() -> Response:
     """The same as CSV, without any cap."""
     fresh_figures(FILE)
     rows = db.session()
-    query = DutyQuery(rows, request.args, judged_rules(rows, now()))
+    query = DutyQuery(rows, request.args, judged_rules(rows, now()), now())
     if query.problems:
         raise Invalid("filter", "; ".join(query.problems))
     answer = Response(stream_with_context(_lines(query)), mimetype="text/csv")

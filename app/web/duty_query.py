@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlencode
@@ -18,7 +18,15 @@ from app.domain.errors import Invalid
 from app.domain.quarters import Quarter
 from app.domain.texts import checked_text
 from app.models import Link
-from app.services.duties import ALL, OPEN, STATES, THERE, DutyFilter, JudgedRule
+from app.services.duties import (
+    ALL,
+    OPEN,
+    STATES,
+    THERE,
+    DutyFilter,
+    JudgedRule,
+    recent_from,
+)
 from app.services.registry import find_site
 
 STATE_WORDS: Final[Mapping[str, str]] = {
@@ -41,6 +49,8 @@ _LABELS: Final = {
     "losses": "Cut off",
 }
 _LONGEST: Final = 100
+_EVER: Final = "all"
+"""As the first quarter: from the beginning on."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +63,14 @@ class Chip:
 
 
 class DutyQuery:
-    """The filter of an address."""
+    """The filter of an address. One that names no quarter asks for the recent ones."""
 
     def __init__(
-        self, rows: Session, arguments: MultiDict[str, str], rules: Sequence[JudgedRule]
+        self,
+        rows: Session,
+        arguments: MultiDict[str, str],
+        rules: Sequence[JudgedRule],
+        now: datetime,
     ) -> None:
         self.problems: list[str] = []
         self.values: dict[str, list[str]] = {}
@@ -70,11 +84,16 @@ class DutyQuery:
         if self.state not in STATES:
             self.problems.append(f"State takes one of: {', '.join(STATES)}")
             self.state = OPEN
+        self._recent = recent_from(now)
+        if not any(name in arguments for name in ("from", "to", "quarter")):
+            self._take("from", str(self._recent), rules)
         if quarter := arguments.get("quarter", "").strip():
             self._take("from", quarter, rules)
             self._take("to", quarter, rules)
         for name in _LABELS:
             given = [one.strip() for one in arguments.getlist(name) if one.strip()]
+            if name == "from":
+                given = [one for one in given if one != _EVER]
             for value in given[:_LONGEST] if name == "site" else given[:1]:
                 self._take(name, value, rules)
         if len(self._quarters) == 2 and self._quarters["to"] < self._quarters["from"]:
@@ -149,6 +168,21 @@ class DutyQuery:
         )
 
     @property
+    def is_recent(self) -> bool:
+        """Whether it asks for the recent quarters, and so leaves older ones out."""
+        return self.first("from") == str(self._recent) and not self.first("to")
+
+    @property
+    def older(self) -> DutyFilter:
+        """The same of all quarters before the recent ones."""
+        return replace(self.filter, first=None, last=self._recent.previous)
+
+    @property
+    def older_url(self) -> str:
+        """The list of these."""
+        return self.url(**{"from": "", "to": str(self._recent.previous)})
+
+    @property
     def rule(self) -> str:
         """The rule that is asked for, or "" for what is in force."""
         return self.first("rule")
@@ -165,6 +199,9 @@ class DutyQuery:
         values: dict[str, str | Sequence[str]] = {**self.values, "state": self.state, **other}
         if values["state"] == OPEN:
             values.pop("state")
+        if not values.get("to"):
+            first = values.get("from") or [_EVER]
+            values["from"] = "" if first in ([str(self._recent)], str(self._recent)) else first
         given = urlencode({name: value for name, value in values.items() if value}, doseq=True)
         base = url_for(endpoint)
         return f"{base}?{given}" if given else base

@@ -36,6 +36,9 @@ POLICY = "; ".join(
 )
 SECRET_FIELDS = frozenset({"csrf_token", "password", "old", "new", "again", "one_time_code"})
 """Fields whose values are never written into a page."""
+_UNSEEN = frozenset({"do", "version", "next", "numbers"})
+_BESIDE_A_FIELD = ("seen.", "was.", "theirs.")
+"""What a page sends along by itself: nobody typed it."""
 
 _STATUS = {NotFound: 404, Forbidden: 403, MoveNotAllowed: 409, Invalid: 422, TooMuch: 413}
 _HEADINGS = {
@@ -75,6 +78,15 @@ def typed_values() -> list[tuple[str, str]]:
     return [(name, value) for name, value in sent_values() if value]
 
 
+def _shown(typed: Sequence[tuple[str, str]]) -> Sequence[tuple[str, str]]:
+    """Of what was sent, what a person knows again."""
+    return [
+        (name, value)
+        for name, value in typed
+        if name not in _UNSEEN and not name.startswith(_BESIDE_A_FIELD)
+    ]
+
+
 def from_our_own_page() -> bool:
     """Whether the browser says that the request came from a page of this portal."""
     site = request.headers.get("Sec-Fetch-Site")
@@ -101,7 +113,7 @@ def message_page(
     home = url_for("tickets.listing")
     return make_response(
         render_template(
-            template, code=status, heading=heading, message=words, home=home, typed=typed
+            template, code=status, heading=heading, message=words, home=home, typed=_shown(typed)
         ),
         status,
     )
@@ -158,7 +170,6 @@ def _on_missing_token(_error: CSRFError) -> Response:
             ),
             400,
         )
-    typed = typed_values()
     # files cannot be offered again: they have to be chosen on their own page
     own = from_our_own_page() and request.method == "POST" and not request.files
     secret = bool((SECRET_FIELDS - {"csrf_token"}) & set(request.form))
@@ -169,7 +180,7 @@ def _on_missing_token(_error: CSRFError) -> Response:
             code=400,
             heading="The form could not be checked",
             message=message,
-            typed=typed,
+            typed=_shown(typed_values()),
             carried=sent_values(),
             resend=request.full_path.rstrip("?") if own and (login or not secret) else None,
             ask_password=login,

@@ -205,6 +205,7 @@ def _import_page(
         status,
         row=row,
         runs_now=row.state in (states.READING, states.WRITING),
+        doer=_doer(row),
         lines=lines[:_SHOWN_LINES],
         left=max(0, (row.whole or row.lines) - min(len(lines), _SHOWN_LINES)),
         unknown=_with_nearest(shown.unknown),
@@ -215,6 +216,14 @@ def _import_page(
         reason_form=reason_form or ReasonForm(formdata=None),
         fresh=_fresh(row),
     )
+
+
+def _doer(row: EventImport) -> str:
+    """Who goes through a file, or writes it, as long as somebody does."""
+    if not runs.is_kept(db.session(), row):
+        return "command"
+    small = row.whole <= WHOLE_AT_ONCE if row.state == states.WRITING else row.size <= runs.SMALL
+    return "request" if small else "worker"
 
 
 def _fresh(row: EventImport) -> dict[str, int]:

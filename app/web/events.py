@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request
@@ -92,27 +92,32 @@ def in_words(total: int) -> str:
 
 
 def _tabs(query: EventQuery, total: int) -> Sequence[Tab]:
-    """The two views, then what one looks for most."""
-    views = [
-        Tab(
-            word,
-            query.url({"view": (view,)}),
-            query.view == view,
-            in_words(total) if query.view == view else "",
-        )
-        for view, word in ((DETECTED, "Detected"), (REPORTED, "As reported"))
-    ]
-    wishes: tuple[tuple[str, dict[str, tuple[str, ...]]], ...] = (
-        ("Without a ticket", {"counted": ("yes",), "documented": ("no",)}),
-        ("Ticket due", {"due": ("open",)}),
-        ("Going on", {"ongoing": ("yes",)}),
-    )
+    """The two views, then what one looks for most in one of them; exactly one is current.
+
+    Each leaves out what the others ask, and keeps the rest of the filter.
+    """
+    wishes: Mapping[str, tuple[str, Mapping[str, str]]] = {
+        "Without a ticket": (DETECTED, {"counted": "yes", "documented": "no"}),
+        "Ticket due": (DETECTED, {"due": "open"}),
+        "Going on": (DETECTED, {"ongoing": "yes"}),
+    }
     if acting().is_operator:
-        wishes += (("Unresolved names", {"unresolved": ("yes",), "view": (REPORTED,)}),)
-    for place, (word, wish) in enumerate(wishes):
-        current = all(tuple(query.given(name)) == value for name, value in wish.items())
-        url = query.url(dict.fromkeys(wish, ()) if current else wish)
-        views.append(Tab(word, url, current, gap=place == 0))
+        wishes = {**wishes, "Unresolved names": (REPORTED, {"unresolved": "yes"})}
+    asked = {name for _view, wish in wishes.values() for name in wish}
+    given = {name: query.first(name) for name in asked if query.given(name)}
+    of_wish = next((word for word, wish in wishes.items() if wish == (query.view, given)), "")
+    # where no tab is of this filter, it is a person's own: another view keeps it
+    left_out: Mapping[str, Sequence[str]] = dict.fromkeys(asked, ()) if of_wish else {}
+    count = in_words(total)
+    views = []
+    for view, word in ((DETECTED, "Detected"), (REPORTED, "As reported")):
+        current = query.view == view and not of_wish
+        url = query.url({**left_out, "view": (view,)})
+        views.append(Tab(word, url, current, count if current else ""))
+    for place, (word, (view, wish)) in enumerate(wishes.items()):
+        current, own = word == of_wish, {name: (value,) for name, value in wish.items()}
+        url = query.url({**dict.fromkeys(asked, ()), **own, "view": (view,)})
+        views.append(Tab(word, url, current, count if current else "", gap=place == 0))
     return views
 
 

@@ -15,7 +15,6 @@ from sqlalchemy.orm import Session
 from app.database import writing_if_free
 from app.extensions import db
 from app.services.matching import (
-    AT_ONCE,
     MOST_PENDING,
     Freshness,
     bring_up_to_date,
@@ -47,7 +46,7 @@ def _brought_up(rows: Session, patience: float) -> Freshness:
         wanted = pending(rows, moment)
         if wanted.is_empty and state.computed_at is not None:
             return Freshness(state.computed_at)
-        is_much = len(wanted.things) + wanted.stale > 2 * AT_ONCE
+        is_much = wanted.is_much
     if is_much and patience <= PAGE:
         return state
     began, free = monotonic(), False

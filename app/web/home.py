@@ -18,7 +18,7 @@ from app.domain.tickets import OPEN_STATES
 from app.extensions import db
 from app.services.calendar import agenda
 from app.services.desk import on_desk
-from app.services.duties import DutyFilter, DutyRow, count_duties, list_duties
+from app.services.duties import DutyFilter, DutyRow, count_duties, list_duties, recent_from
 from app.services.home import (
     MOST_OF_A_GROUP,
     Asked,
@@ -38,6 +38,7 @@ from app.services.ticket_lists import TicketFilter
 from app.services.workers import worker_state
 from app.web.calendar import lhc_now
 from app.web.freshness import fresh_figures
+from app.web.home_reports import home_reports
 from app.web.login import acting
 from app.web.times import now
 
@@ -217,6 +218,7 @@ def page() -> str:
         conflicts=len(planned.conflicts),
         lhc=lhc_now(planned.periods),
         may_create=refusal_to_create(actor) is None,
+        reports=home_reports(actor),
     )
 
 
@@ -227,8 +229,8 @@ def _due_tickets(actor: Actor) -> DueTickets | None:
     fresh = fresh_figures()
     rows, about, nothing = (
         db.session(),
-        "events that lack one, the newest first",
-        "No ticket is due.",
+        "events of the last four quarters that lack one, the newest first",
+        "No ticket is due of the last four quarters.",
     )
     sites: Mapping[int, str] = {}
     if not actor.is_operator:
@@ -236,10 +238,10 @@ def _due_tickets(actor: Actor) -> DueTickets | None:
         if not sites:
             return None
         about, nothing = (
-            "from your sites, the newest event first",
-            "No ticket is due from your sites.",
+            "from your sites of the last four quarters, the newest event first",
+            "No ticket of the last four quarters is due from your sites.",
         )
-    wanted = DutyFilter(site_ids=tuple(sites))
+    wanted = DutyFilter(site_ids=tuple(sites), first=recent_from(now()))
     found = list_duties(rows, wanted, now(), limit=_DUE_SHOWN)
     number = len(found.rows)
     if found.more is not None:

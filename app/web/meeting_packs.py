@@ -1,4 +1,5 @@
-"""Meeting packs: what was ordered and is there, ordering one, fetching it, deleting it.
+"""Meeting packs: what was ordered and is there, ordering one, fetching it, making it again,
+deleting it.
 
 The worker makes a pack; its page shows how far it is. Everybody logged in fetches what is made.
 """
@@ -14,11 +15,13 @@ from wtforms.validators import ValidationError
 
 from app.database import writing
 from app.domain.errors import Invalid, NotFound
+from app.domain.jobs import MOST_ATTEMPTS
 from app.domain.meeting_packs import (
     LONGEST_TITLE,
     MOST_QUARTERS,
     USUAL_TITLE,
     PackFile,
+    pause_before_look,
     require_chair,
 )
 from app.domain.quarters import Quarter
@@ -140,14 +143,31 @@ def order() -> Response:
 
 @blueprint.get(f"/{_NUMBER}")
 def show(number: int) -> Response:
-    """A pack: how far it is, or its files and its slides."""
+    """A pack: how far it is, its files, or why it failed; and its slides.
+
+    ``looks`` = how often this open page has looked: it looks ever less often.
+    """
+    looks = _number(request.args.get("looks", "")) or 0
     return page_or_fragment(
         "reports/pack.html",
         "reports/_pack.html",
         one=packs.find_pack(db.session(), acting(), number),
         words=SLIDE_WORDS,
         may_change=is_chair(acting()),
+        most_attempts=MOST_ATTEMPTS,
+        looks=looks,
+        pause=pause_before_look(looks),
     )
+
+
+@blueprint.post(f"/{_NUMBER}/again")
+def again(number: int) -> Response:
+    """Have a pack made again that failed."""
+    rows = db.session()
+    with writing(rows):
+        packs.make_again(rows, writer(), number)
+    flash(f"Pack {number} is made again.", "ok")
+    return go_to(url_for("meeting_packs.show", number=number))
 
 
 @blueprint.get(f"/{_NUMBER}.<any(pptx, pdf):kind>")
@@ -186,7 +206,11 @@ def _listing(form: PackForm, status: int) -> Response:
 
 
 def _before() -> int | None:
-    text = request.args.get("before", "")
+    return _number(request.args.get("before", ""))
+
+
+def _number(text: str) -> int | None:
+    """Of the address; None where it is not there."""
     if not text:
         return None
     if not (text.isascii() and text.isdigit() and len(text) < 10):

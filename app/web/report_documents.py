@@ -171,7 +171,8 @@ def report_file(site: str, quarter: str, kind: str) -> AnyResponse:
         return _to_key(found, quarter, kind=kind)
     fresh_figures(FILE)
     document = _report(found, quarter)
-    name = f"lhcopn-report-{found.key}-{quarter}"
+    what = "unsigned" if document.version is None else f"v{document.version}"
+    name = f"lhcopn-report-{found.key}-{quarter}-{what}"
     if kind == "twiki":
         return _file(_markup_of_report(document), kind, name)
     if kind == "pdf":

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from app.domain.report_documents import QuarterDocument, ReportDocument, SiteLine
 from app.domain.report_numbers import ChangedFigure, Figure
+from app.domain.reports import last_day_of
 from app.statistics.tables import Cell, FigureTable
 
 _COLUMNS = (
@@ -15,13 +16,17 @@ _COLUMNS = (
 
 
 def table_of_report(document: ReportDocument) -> FigureTable:
-    """All of one report in one table: its numbers, its events, its answers.
+    """All of one report in one table: how it stands, its numbers, its events, its answers.
 
+    The rows of the part "report" say whether it was signed, by whom, when and in which version;
     ``now`` is what the portal counts today where that is another number; ``said`` the number that
     the site states, its words to an event, or its answer.
     """
     where: list[Cell] = [document.site, str(document.quarter)]
-    rows: list[list[Cell]] = []
+    rows: list[list[Cell]] = [
+        [*(*where, "report", key, label, value), *([None] * 5), *(said, None)]
+        for key, label, value, said in _standing(document)
+    ]
     for line in document.figures:
         one = line.figure
         rows.append(
@@ -58,14 +63,34 @@ def table_of_report(document: ReportDocument) -> FigureTable:
     return FigureTable("Report", _COLUMNS, rows)
 
 
+def _standing(document: ReportDocument) -> Sequence[tuple[str, str, int | None, Cell]]:
+    """Key, label, number and words of how it stands; the same keys for every report."""
+    return [
+        ("state", "How the report stands", None, document.state),
+        ("late", "Late", None, "yes" if document.is_late else "no"),
+        ("due_by", "Due by", None, last_day_of(document.due_at).isoformat()),
+        ("version", "Signed version", document.version, None),
+        ("signed_by", "Signed by", None, document.signed_by or None),
+        ("signed_at", "Signed", None, document.signed_at),
+        ("accepted_by", "Accepted by", None, document.accepted_by or None),
+        ("accepted_at", "Accepted", None, document.accepted_at),
+        ("counted_at", "Numbers counted", None, document.counted_at),
+        ("read_at", "Read", None, document.made_at),
+    ]
+
+
 def table_of_quarter(document: QuarterDocument) -> FigureTable:
     """How each site stands, and its figures, a line for each site."""
     known = {one.key: one for line in document.sites for one in line.numbers.figures}
-    head = ("site", "quarter", "report", "late", "asked", "signed_by", "signed_at", "numbers")
+    head = (
+        *("site", "quarter", "report", "late", "asked", "due_by"),
+        *("signed_by", "signed_at", "numbers"),
+    )
     rows: list[list[Cell]] = [
         [
             *(line.site, str(document.quarter), str(line.shown)),
             *("yes" if flag else "no" for flag in (line.is_late, line.is_required)),
+            last_day_of(line.due_at).isoformat(),
             *(line.signed_by or None, line.signed_at, "signed" if line.is_frozen else "now"),
             *(_value(line.numbers.figure(key)) for key in known),
         ]
@@ -77,6 +102,8 @@ def table_of_quarter(document: QuarterDocument) -> FigureTable:
 def sheets_of_quarter(document: QuarterDocument) -> Sequence[FigureTable]:
     """The sites, who is missing, what changed since it was signed, and every signed report."""
     missing: list[list[Cell]] = [[one.site, one.standing] for one in document.missing]
+    if not missing:
+        missing = [[None, document.none_missing]]
     changed = [row for line in document.sites for row in _changes(line)]
     reports = [row for one in document.reports for row in table_of_report(one).rows]
     return [

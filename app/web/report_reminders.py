@@ -135,7 +135,6 @@ def _page(before: int | None) -> str:
         is_first=before is None,
         signs=SIGNS,
         last_day=last_day,
-        today=moment.date(),
         due_days=days,
         steps=STEPS,
         yesterday=moment - timedelta(days=1),

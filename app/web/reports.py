@@ -46,7 +46,7 @@ _MEANINGS: Final[Mapping[Shown, str]] = {
     Shown.SUBMITTED: "signed by the site, its numbers are frozen",
     Shown.ACCEPTED: "accepted by the chair",
     Shown.REOPENED: "signed before, being written again",
-    Shown.NOT_YET: "the quarter goes on",
+    Shown.NOT_YET: "not yet due, the quarter goes on",
     Shown.NOT_REQUIRED: "the site was no T1 then",
 }
 

@@ -140,7 +140,7 @@ def page() -> str:
         chart=_chart("tickets", "Tickets per year", years, row),
         table=_table_of([("Tickets", row)], years, question, ""),
         periods=years,
-        standing=figures.standing(0).count,
+        standing=figures.standing_count,
         standing_url=_standing_url(question),
         times=figures.times(this_year)[0],
         this_year=this_year[0],

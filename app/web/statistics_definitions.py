@@ -173,6 +173,7 @@ DEFINITIONS: Final[Sequence[Definition]] = (
         "Tickets due",
         (
             "A ticket is due for an event if a rule that was in force at its start asks for one."
+            " None does if its link was not in use then: such an event counts for no T1 either."
             " R2009: more than 60 minutes, or more than 5 flaps within any 60 minutes. R2013, the"
             " seed's proposal: any loss of service at a T1 while the detectors run, and any trouble"
             " of a backup link.",

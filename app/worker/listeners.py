@@ -2,7 +2,8 @@
 
 A listener reads on from a cursor of its own and moves it in the transaction in which it writes what
 follows: several workers may call it at once, and one that was killed has done nothing. It is also
-called once when a worker begins. A listener that fails is called again, with growing pauses.
+called once when a worker begins, and now and then without a change. A listener that fails is called
+again, with growing pauses.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from typing import TypeAlias
 from app.worker.context import Context
 from app.worker.mails import plan_mails
 from app.worker.matching import follow_matching
+from app.worker.meeting_packs import fail_given_up_packs
 from app.worker.statistics import keep_facts
 
 Listener: TypeAlias = Callable[[Context], None]
 
-LISTENERS: list[Listener] = [plan_mails, keep_facts, follow_matching]
+LISTENERS: list[Listener] = [plan_mails, keep_facts, follow_matching, fail_given_up_packs]

@@ -9,27 +9,33 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from app.domain.jobs import reason_of
 from app.domain.meeting_packs import PackFile
 from app.domain.slides import SLIDE_WORDS, Deck, Slide
 from app.models import PortalFact
-from app.services.job_queue import enqueue
+from app.services.job_queue import enqueue, is_to_be_done
 from app.services.matching import Freshness, freshness
 from app.services.meeting_packs import (
     JOB,
     Order,
     begin_pack,
+    fail_if_given_up,
     keep_pack,
+    key_of,
     note_progress,
     note_trouble,
+    packs_to_come,
 )
 from app.services.pack_slides import range_in_words, slides_of
 from app.worker.context import Context
 from app.worker.matching import follow_matching
 from app.worker.statistics import keep_facts
 
+_LONGEST_WHY: Final = 200
+"""Characters of an error's own text; all of it stands in the log and under Background work."""
 _STEPS: Final = 3
 """Beside one for each chosen slide: what changed is worked in, and two files are drawn."""
 
@@ -45,21 +51,51 @@ class _Ending(Exception):
 def make_pack(context: Context, arguments: Mapping[str, Any]) -> None:
     """Make one pack, if it is still wanted."""
     pack_id: int = arguments["id"]
-    with context.writing() as session:
-        order = begin_pack(session, pack_id, _STEPS)
-    if order is None:
-        return
     try:
-        _make(context, pack_id, order)
+        with context.writing() as session:
+            order = begin_pack(session, pack_id, _STEPS)
+        if order is not None:
+            _make(context, pack_id, order)
     except _Gone:
         return
     except _Ending:
         with context.writing() as session:
-            enqueue(session, JOB, arguments, key=f"{JOB} {pack_id}")
+            enqueue(session, JOB, arguments, key=key_of(pack_id))
     except Exception as error:
         with context.writing() as session:
-            note_trouble(session, pack_id, reason_of(error))
+            note_trouble(session, pack_id, _why(error))
         raise
+
+
+def fail_given_up_packs(context: Context) -> None:
+    """Packs whose job was given up have failed (a listener): their pages say so, and ask no more.
+
+    A job is given up after its last try, or when the last of its workers was killed in the middle:
+    then nobody else is there who could tell.
+    """
+    with context.reading() as session:
+        to_come = packs_to_come(session)
+    for pack_id in to_come:
+        with context.reading() as session:
+            goes_on = is_to_be_done(session, JOB, key_of(pack_id))
+        if not goes_on:
+            with context.writing() as session:
+                fail_if_given_up(session, context.writer(), pack_id)
+
+
+def _why(error: Exception) -> str:
+    """For the chair, who knows the portal but not how it is made."""
+    if isinstance(error, SQLAlchemyError):
+        what = "the database could not be read or written"
+    elif isinstance(error, MemoryError):
+        what = "there was too little memory; fewer quarters or slides need less"
+    elif isinstance(error, OSError):
+        what = "the machine refused a file or a connection"
+    else:
+        what = "the portal made a mistake, which who runs it should hear of"
+    inner = error.orig if isinstance(error, DBAPIError) else None
+    said = reason_of(error if inner is None else inner)  # without the statement
+    return f"{what} ({said[:_LONGEST_WHY]})"
 
 
 def _make(context: Context, pack_id: int, order: Order) -> None:

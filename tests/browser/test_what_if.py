@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
 
+import pytest
 from playwright.sync_api import Browser
 
+from app.database import writing
+from app.demo.rules import lay_rules
+from app.domain.access import SYSTEM, Door, Writer
+from app.services.reference import seed_reference
 from tests.browser.visit import log_in, people_of
 from tests.harness.browser import strict_page
-from tests.harness.server import LiveServer
+from tests.harness.databases import fresh_database
+from tests.harness.server import LiveServer, live
+from tests.harness.server import test_settings as settings_of
 
 
 def test_it_is_printed_on_one_sheet(browser: Browser, sqlite_server: LiveServer) -> None:
@@ -27,3 +36,28 @@ def test_it_is_printed_on_one_sheet(browser: Browser, sqlite_server: LiveServer)
             page.locator("nav"),
         ):
             assert not any(one.is_visible() for one in gone.all())
+
+
+@pytest.mark.parametrize("asked", ["from=2012-Q1&to=2013-Q2", "from=2025-Q1&to=2026-Q4"])
+def test_three_rules_of_all_sites_are_one_sheet(
+    browser: Browser, full_server: LiveServer, asked: str
+) -> None:
+    with strict_page(browser, set()) as page:
+        log_in(page, full_server, "reader")
+        page.goto(f"{full_server.url}/statistics/what-if?{asked}")
+        assert page.locator(".what-if-form input:checked").count() == 3
+        assert page.locator(".what-if tbody tr").count() > 11
+        sheets = re.findall(rb"/MediaBox ", page.pdf(prefer_css_page_size=True))
+        assert len(sheets) == 1
+
+
+@pytest.fixture(scope="module")
+def full_server() -> Iterator[LiveServer]:
+    """A portal with all sites and a third rule, whose words are long."""
+    with fresh_database("sqlite") as url, live(settings_of(url)) as server:
+        people_of(server)
+        by = Writer(actor=SYSTEM, door=Door.COMMAND, now=datetime.now(UTC))
+        with server.session() as session, writing(session):
+            seed_reference(session, by)
+            lay_rules(session, by)
+        yield server

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import tracemalloc
 from datetime import UTC, datetime
 
 import pytest
@@ -160,6 +161,28 @@ def test_the_same_id_twice_is_a_repeat_or_told() -> None:
     assert [len(event.message.problems) for event in events] == [0, 0, 1, 0]
     wrong = 'line 4, column source_id, "7": an id that stands there once; line 2 says'
     assert str(events[2].message.problems[0]).startswith(wrong)
+
+
+def test_the_same_id_twice_is_told_also_within_one_line() -> None:
+    first = dict(zip(COLUMNS, ROW.split(","), strict=True))
+    events = read(json.dumps([first, first, {**first, "state": "degraded"}]))
+    assert [event.repeats for event in events] == [0, 1, 0]
+    assert "line 1 says something else of it" in str(events[2].message.problems[0])
+
+
+def test_the_memory_that_a_file_takes_does_not_grow_with_its_lines() -> None:
+    def peak(lines: int) -> int:
+        rows = (ROW.replace(",7,", f",{number},") for number in range(lines))
+        content = io.BytesIO("\n".join([HEAD, *rows]).encode())
+        tracemalloc.start()
+        try:
+            assert sum(not event.repeats for event in read_events(content, PLAIN)) == lines
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    few, many = peak(2_000), peak(30_000)
+    assert many - few < 512 * 1024, "28,000 ids and what they say would be 6 megabytes"
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,8 @@ LINES = 'number;title;state;created;sites\r\n7;Störung – „aus“;new;2011-0
         (LINES.encode("cp1252"), "windows-1252"),
         (LINES.replace(";", "\t").replace("DE-KIT\tx", "DE-KIT;x").encode(), ""),
         (LINES.replace("number", "'Number").replace("state", " STATE ").encode(), ""),
+        (LINES.replace("number", " 'Number").encode(), ""),
+        (LINES.replace("\r\n", ";;\r\n").encode(), ""),
     ],
 )
 def test_what_spreadsheets_write_is_read(content: bytes, encoding: str) -> None:

@@ -153,11 +153,27 @@ def test_no_row_of_a_long_table_is_lost() -> None:
     assert "46 CERN-RAL-LHCOPN-001" in texts[3]
 
 
+def test_a_total_never_stands_on_a_slide_alone() -> None:
+    chart = Chart([f"SITE-{at}" for at in range(16)], [Series("a", list(range(16)))])
+    sites = Table(
+        [Column("Site"), Column("Asked", is_number=True)],
+        [*(Row([f"SITE-{at}", at]) for at in range(16)), Row(["TOTAL", 120], is_total=True)],
+    )
+    whole = Slide("Sites", "x", "/x", chart, sites, ["One", "Two", "Three"])
+    many = Slide("Long", "x", "/x", None, table(39))
+    file = opened(deck_as_pptx(deck(whole, many), NOW))
+    pages = [rows for one in file.slides for rows in tables_in(one)]
+    assert [len(rows) - 1 for rows in pages] == [17, 19, 17, 3]
+    assert [len(charts_in(one)) for one in file.slides][1] == 1
+    assert "TOTAL 120" in pdf_texts(deck_as_pdf(deck(whole), NOW))[1]
+
+
 def test_nothing_lies_on_anything_else() -> None:
     chart = Chart([f"SITE-{at}" for at in range(14)], [Series("a", list(range(14)))])
     slides = [
         Slide("Both", "x", "/x", chart, table(15), ["One", "Two", "Three"]),
         Slide("A table", "x", "/x", None, table(60), ["One"]),
+        Slide("Narrow rows", "x", "/x", chart, table(17), ["One", "Two", "Three"]),
         Slide("A chart", "x", "/x", chart),
         Slide("Words", "x", "/x", words=["Nothing"]),
     ]

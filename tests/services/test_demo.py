@@ -29,6 +29,7 @@ from app.models import (
     Mail,
     PortalFact,
     ReportField,
+    ReportVersion,
     SavedFilter,
     Ticket,
     TicketRelation,
@@ -40,6 +41,7 @@ from app.services.people import actor_of_user, create_user, find_user
 from app.services.reference import seed_reference
 from app.services.report_grid import report_grid
 from app.services.report_reminders import reminders_sent
+from app.services.reports import numbers_of_version
 from app.services.statistics_figures import TicketFigures
 from app.services.ticket_lists import TicketFilter
 from app.web.ticket_list import ListQuery
@@ -246,6 +248,12 @@ def test_reports_stand_as_the_slides_say(seeded: Session) -> None:
     assert all(text.startswith("Sample: ") for text in written)
     waiting = select(func.count()).where(Mail.message_id.is_not(None), Mail.state != "sent")
     assert seeded.scalar(waiting) == 0, "no mail of long ago goes out"
+
+
+def test_signed_reports_lack_nothing(seeded: Session) -> None:
+    signed = seeded.scalars(select(ReportVersion)).all()
+    assert len(signed) > 90
+    assert not [one for one in signed if numbers_of_version(one).is_behind]
 
 
 def test_a_second_time_changes_nothing(seeded: Session) -> None:

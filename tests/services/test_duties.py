@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import Any
 
@@ -15,7 +15,7 @@ from app.database import writing
 from app.domain.duty import R2009, R2013, Clause, Kind, Rule, Standing
 from app.domain.errors import Forbidden, Invalid
 from app.domain.quarters import Quarter
-from app.models import Duty, DutyRule, DutySum, LhcPeriod, Link, ServiceLoss, Site
+from app.models import DetectedEvent, Duty, DutyRule, DutySum, LhcPeriod, Link, ServiceLoss, Site
 from app.services.duties import (
     ALL,
     OPEN,
@@ -108,6 +108,34 @@ def test_a_due_ticket_is_missing_then_there(session: Session) -> None:
     assert (row.ticket, row.standing, row.there_at) == (early, Standing.MET, at("5 12:00"))
     assert not due(session, state=OPEN)
     assert count_duties(session, DutyFilter(state=Standing.MET), NOON) == 1
+
+
+def test_no_ticket_is_due_of_what_counts_for_no_t1_as_its_link_was_not_in_use(
+    session: Session,
+) -> None:
+    cast = enter(session)
+    before = report(session, cast, "5 10:00", "5 12:00")
+    over = report(session, cast, "5 23:00", "6 02:00")
+    behind = report(session, cast, "6 05:00", "6 07:00")
+    worked_in(session)
+    assert [row.event_id for row in due(session)] == [behind, over, before]
+    with writing(session):
+        change_link(session, writer(cast.admin), LINK, {"valid_until": date(2013, 3, 6)})
+    worked_in(session)
+    assert [row.event_id for row in due(session)] == [over, before]
+    counted = select(DetectedEvent.id).where(DetectedEvent.is_counted).order_by(DetectedEvent.id)
+    assert list(session.scalars(counted)) == [before, over]
+    version = version_of(session, "R2009")
+    (row,) = (
+        row
+        for row in session.scalars(select(DutySum))
+        if row.rule_version_id == version and row.site_id == WHOLE
+    )
+    assert row.asked == 2
+    with writing(session):
+        change_link(session, writer(cast.admin), LINK, {"valid_until": None})
+    worked_in(session)
+    assert [row.event_id for row in due(session)] == [behind, over, before]
 
 
 def test_sums_are_the_rows(session: Session) -> None:

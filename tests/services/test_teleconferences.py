@@ -521,6 +521,16 @@ def test_the_agenda_fills_itself(session: Session) -> None:
     assert (ticket.ticket, ticket.text) == (new, f"#{new} New one (new)")
 
 
+def test_no_report_is_missing_of_a_quarter_that_goes_on(session: Session) -> None:
+    cast = enter_with_mails(session)
+    row = verbs.find_teleconference(session, ask(session, cast.kit))
+    ended = datetime(2013, 4, 1, tzinfo=UTC)
+    before = agenda_of(session, row, ended - timedelta(seconds=1))[0]
+    assert before.text == "2013-Q1 goes on until 2013-03-31: none of its reports is owed yet"
+    assert not before.parts
+    assert agenda_of(session, row, ended)[0].text == ("2 of 2 reports of 2013-Q1 are not handed in")
+
+
 def test_the_series_is_cancelled_and_taken_up_again(session: Session) -> None:
     cast = enter_with_mails(session)
     number = ask(session, cast.kit)

@@ -20,7 +20,15 @@ from app.statistics.availability import (
     summed,
     summed_by_period,
 )
-from app.statistics.event_facts import FOREVER, STATES, EventRow, Events, facts_of
+from app.statistics.event_facts import (
+    FOREVER,
+    STATES,
+    EventRow,
+    Events,
+    differing,
+    facts_of,
+    replaced,
+)
 from app.statistics.ticket_facts import microseconds
 
 Q1, Q2 = Quarter.parse("2012-Q1"), Quarter.parse("2012-Q2")
@@ -192,3 +200,22 @@ def test_following_changes_is_the_same_as_beginning_anew(
         assert found[link].first == spans.first
         for state in STATES:
             np.testing.assert_array_equal(found[link].spans[state], spans.spans[state])
+
+
+@given(EVENTS, EVENTS, st.lists(st.integers(1, 30), unique=True), st.randoms(use_true_random=False))
+def test_what_is_newer_of_an_event_takes_its_place(
+    before: list[tuple[int, str, int, int | None]],
+    after: list[tuple[int, str, int, int | None]],
+    ids: list[int],
+    rng: random.Random,
+) -> None:
+    old, new = made(before), made(after)
+    old["id"] *= 2  # with gaps, into which others come
+    new = new[: len(ids)]
+    new["id"] = sorted(rng.sample(ids, len(new)))
+    whole = {row[0]: row for row in (*old.tolist(), *new.tolist())}
+    found = replaced(old, new)
+    assert found.tolist() == [whole[key] for key in sorted(whole)]
+    if len(old) == len(found):
+        differ = [at for at in range(len(old)) if old[at] != found[at]]
+        assert differing(old, found).tolist() == differ

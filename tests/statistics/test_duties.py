@@ -93,9 +93,15 @@ class Laid:
                 (self.sites[one["ends"][0]], self.sites[one["ends"][1]]),
                 self.links.get(one.get("backs_up", "")),
                 at(one["from"]) if "from" in one else int(EVER),
+                at(one["until"]) if "until" in one else int(NEVER),
             )
             for name, one in self.case["links"].items()
         ]
+
+    def in_use(self, one: Case) -> bool:
+        link, start = self.case["links"][one["link"]], at(min(p[1] for p in one["periods"]))
+        begins = at(link["from"]) if "from" in link else EVER
+        return bool(begins <= start < (at(link["until"]) if "until" in link else NEVER))
 
     def _sites(self) -> list[SiteFacts]:
         days = self.case.get("t1_days", {})
@@ -131,6 +137,7 @@ class Laid:
             np.array(["T0" in link["ends"] for link in links]),
             np.array([any(end != "T0" for end in link["ends"]) for link in links]),
             np.array([one.get("maintenance", False) for one in rows]),
+            np.array([self.in_use(one) for one in rows]),
         )
 
     def beginnings(self) -> Beginnings:
@@ -156,6 +163,7 @@ class Laid:
             at_t0="T0" in link["ends"],
             at_t1=any(end != "T0" for end in link["ends"]),
             is_maintenance=one.get("maintenance", False),
+            in_use=self.in_use(one),
             beginnings=sorted(moment(p[1]) for p in one["periods"]),
             beginnings_of_link=sorted(
                 moment(p[1])
@@ -292,7 +300,15 @@ def test_many_links_storm_as_one_does(minutes: list[int], more_than: int) -> Non
     ids = np.arange(1, len(starts) + 1)
     facts = {
         name: np.ones(len(ids), np.bool_)
-        for name in ("is_down", "is_lhcopn", "is_backup", "at_t0", "at_t1", "is_maintenance")
+        for name in (
+            "is_down",
+            "is_lhcopn",
+            "is_backup",
+            "at_t0",
+            "at_t1",
+            "is_maintenance",
+            "in_use",
+        )
     }
     events = Events(ids, starts, starts, **facts)
     rule = Rule((Clause(Kind.FLAPS, minutes=10, flaps=more_than, role=Role.BACKUP),))

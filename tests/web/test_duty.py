@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.domain.quarters import Quarter
 from app.models import DutyForce, DutyRuleVersion
 from tests.cast import Cast
 from tests.services.matching_world import LINK, report
@@ -71,6 +72,48 @@ def test_a_due_ticket_is_one_click_away_and_then_is_there(
         "a person reads own writes"
     )
     assert "1 event" in visitor.read("/duty?quarter=2013-Q1&state=late").text
+
+
+def test_the_list_begins_with_the_last_four_quarters_and_counts_the_older_ones(
+    cast: Cast, visit: Enter, session: Session, events: tuple[int, int]
+) -> None:
+    now = datetime.now(UTC)
+    first = Quarter.of(now).after(-3)
+
+    def reported(begin: datetime) -> int:
+        begin = begin.replace(tzinfo=None)
+        end = begin + timedelta(hours=2)
+        return report(session, cast, begin.isoformat(), end.isoformat(), now=now)
+
+    oldest = reported(first.begin)
+    before = reported(first.begin - timedelta(hours=5))
+    visitor = visit(cast.kit)
+
+    def listed(url: str) -> tuple[PageReader, list[str]]:
+        page = visitor.read(url)
+        return page, [one.removeprefix("/events/") for one in hrefs(page) if "/events/" in one]
+
+    page, rows = listed("/duty")
+    assert rows == [str(oldest)]
+    assert f"From quarter {first}" in page.text, "what is left out is said"
+    older = f"/duty?to={first.previous}"
+    assert (older, "3 older ones") in page.links
+    page, rows = listed(older)
+    assert rows == [*map(str, (before, *reversed(events)))]
+    assert "older ones" not in page.text
+    page, rows = listed("/duty?from=all")
+    assert rows == [*map(str, (oldest, before, *reversed(events)))]
+    assert "From quarter" not in page.text.partition("Add filter")[0]
+    assert listed("/duty?from=&to=")[1] == rows, "as the form sends what was emptied"
+    assert len(read_csv(visitor.get("/duty.csv").text)) == 1, "the file is the list"
+    assert len(read_csv(visitor.get("/duty.csv?from=all").text)) == 4
+    for visitor in (visit(cast.kit), visit(cast.operator)):
+        home = visitor.read("/")
+        assert "Tickets due 1" in home.text
+        place = next(url for url, words in home.links if words == "Tickets due" and "duty" in url)
+        assert [url for url in hrefs(visitor.read(place)) if "/events/" in url] == [
+            f"/events/{oldest}"
+        ]
 
 
 def test_what_if_its_csv_and_its_rows_say_the_same(

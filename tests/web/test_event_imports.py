@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import gzip
+from io import BytesIO
 
 import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
+from app.database import InTurn, writing
+from app.domain.event_file_reading import Reading
 from app.models import Event, EventImport
+from app.services import event_import_runs as runs
 from app.services.event_import_runs import SMALL
 from app.worker.context import Context
 from app.worker.run import WorkerProcess
-from tests.cast import Cast
+from tests.cast import Cast, writer
 from tests.harness.databases import open_engine
 from tests.harness.server import test_settings
 from tests.web.conftest import Enter
@@ -183,3 +187,23 @@ def test_a_large_file_is_the_workers_and_the_page_shows_how_far_it_is(
     assert "12,000 new, 0 corrected" in page.text
     assert "The 12,000 events that it made" in page.text
     assert "operator reported it" in visitor.read("/events/1").text
+
+
+def test_of_a_file_that_a_command_takes_the_page_does_not_say_that_a_worker_does_it(
+    session: Session, cast: Cast, visit: Enter
+) -> None:
+    by = writer(cast.operator)
+    content = f"{HEAD}\n{ROW}\n".encode()
+    with writing(session):
+        number = runs.begin_import(session, by, "events.csv", Reading()).id
+    visitor = visit(cast.operator)
+    said = "The command that was given the file does it, not the portal"
+    page = visitor.read(f"/events/imports/{number}").text
+    assert said in page
+    assert "worker" not in page
+    runs.read_through(InTurn(session), by, BytesIO(content), number, lambda *_: None)
+    with writing(session):
+        runs.begin_writing(session, by, number, only_good=False, keeps_unknown=False)
+    page = visitor.read(f"/events/imports/{number}").text
+    assert "Writing 0 of 1 lines" in page
+    assert said in page

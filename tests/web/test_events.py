@@ -122,6 +122,40 @@ def _start(number: str, reported: list[int]) -> float:
     return datetime.fromisoformat(ROWS[reported.index(int(number))][5]).timestamp()
 
 
+@pytest.mark.parametrize(
+    ("query", "current"),
+    [
+        ("", "Detected 5"),
+        ("view=reported", "As reported 8"),
+        ("counted=yes&documented=no", "Without a ticket 2"),
+        ("view=reported&unresolved=yes", "Unresolved names 1"),
+        ("unresolved=yes", "Unresolved names 1"),
+        ("view=reported&ongoing=yes", "As reported 1"),
+        ("ongoing=yes&site=ES-PIC", "Going on 1"),
+        ("ongoing=yes&counted=yes&documented=no", "Detected 1"),
+    ],
+)
+def test_one_tab_is_current_and_each_leads_to_where_it_is(
+    cast: Cast, visit: Enter, reported: list[int], query: str, current: str
+) -> None:
+    visitor = visit(cast.operator)
+
+    def tabs(url: str) -> list[tuple[str, bool, str]]:
+        part = visitor.get(url).text.partition('<nav class="tabs"')[2].partition("</nav>")[0]
+        marked = ["aria-current" in one for one in part.split("<a ")[1:]]
+        links = PageReader(part).links
+        return [(word, mark, url) for (url, word), mark in zip(links, marked, strict=True)]
+
+    found = tabs(f"/events?{query}")
+    assert [word for word, mark, _ in found if mark] == [current]
+    for word, _mark, url in found:
+        name = word.rstrip(" 0123456789")
+        if "ongoing" in query and name in ("Detected", "As reported"):
+            continue  # a filter of one's own goes along, and may be that of a tab
+        (led_to,) = [there for there, mark, _ in tabs(url) if mark]
+        assert led_to.rstrip(" 0123456789") == name
+
+
 def test_an_admin_is_led_to_where_names_are_settled(
     cast: Cast, visit: Enter, reported: list[int]
 ) -> None:

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 import pytest
 from sqlalchemy.orm import Session
 
 from app.database import writing
+from app.domain.quarters import Quarter
+from app.domain.reports import due_at, last_day_of
+from app.services.registry import require_site
+from app.services.report_numbers import numbers_of
+from app.services.reports import (
+    accept_report,
+    find_report,
+    save_field,
+    save_fields,
+    submit_report,
+)
 from app.services.tickets import change_ticket
 from tests.cast import Cast, writer
 from tests.web.conftest import Enter, Open
@@ -89,3 +101,74 @@ def test_home_needs_a_login(visit: Enter, cast: Cast) -> None:
     visitor.client.delete_cookie("portal")
     answer = visitor.get("/")
     assert (answer.status_code, answer.location) == (303, "/login")
+
+
+def test_the_chair_is_told_what_waits_for_it(session: Session, cast: Cast, visit: Enter) -> None:
+    quarter = Quarter.of(datetime.now(UTC)).previous
+    report = f"/reports/DE-KIT/{quarter}"
+    assert "Reports to accept" not in visit(cast.operator).read("/").text
+    with writing(session):
+        site = require_site(session, "DE-KIT")
+        by = writer(cast.kit, datetime.now(UTC))
+        answers = {
+            "answer.backup_test": ("Tested", 0),
+            "answer.contacts_reviewed": ("yes", 0),
+            "answer.routing_reviewed": ("yes", 0),
+        }
+        assert not save_fields(session, by, site, quarter, answers).problems
+        row = find_report(session, site.id, quarter)
+        assert row is not None
+        numbers = numbers_of(session, site, quarter, by.now)
+        submit_report(session, by, site, quarter, numbers, row.version)
+    asked = visit(cast.kit).send(
+        "/reports/teleconferences/new",
+        {
+            "reason": "The <b>fibre</b>",
+            "quarter": str(quarter),
+            "time_1": f"{datetime.now(UTC) + timedelta(days=20):%Y-%m-%d %H:%M} UTC",
+        },
+    )
+    assert asked.status_code == 303
+    for chair in (cast.operator, cast.admin):
+        page = visit(chair).read("/")
+        assert "1 teleconference to decide on 1 report to accept" in page.text
+        assert "Reports to accept 1" in page.text
+        assert (report, f"DE-KIT {quarter}") in page.links
+        assert "Teleconferences asked for 1" in page.text
+        assert (asked.location, "The <b>fibre</b>") in page.links
+        assert "Reports to submit" not in page.text
+    for other in (cast.kit, cast.reader):
+        text = visit(other).read("/").text
+        assert "Reports to accept" not in text
+        assert "Teleconferences asked for" not in text
+    with writing(session):
+        accept_report(session, writer(cast.operator), row)
+    assert "Reports to accept" not in visit(cast.operator).read("/").text
+
+
+def test_a_reporter_is_told_which_reports_the_sites_owe(
+    session: Session, cast: Cast, visit: Enter
+) -> None:
+    quarter = Quarter.of(datetime.now(UTC)).previous
+    due = last_day_of(due_at(quarter))
+    page = visit(cast.kit).read("/")
+    assert "Reports to submit 4" in page.text
+    addresses = [to for to, _word in page.links if to.startswith("/reports/DE-KIT/")]
+    assert addresses == [f"/reports/DE-KIT/{quarter.after(-back)}" for back in range(4)]
+    assert f"due {due}" in page.text.replace("due by", "due")
+    assert "ES-PIC" not in page.text
+    with writing(session):
+        site = require_site(session, "DE-KIT")
+        by = writer(cast.kit, datetime.now(UTC))
+        save_field(session, by, site, quarter, "answer.issues", "None", 0)
+    assert f"draft DE-KIT {quarter}" in visit(cast.kit).read("/").text
+    with writing(session):
+        for back in range(4):
+            one = quarter.after(-back)
+            save_field(session, by, site, one, "answer.issues", "Few", int(back == 0))
+            row = find_report(session, site.id, one)
+            assert row is not None
+            row.state = "submitted"
+    told = visit(cast.kit).read("/").text
+    assert "Reports to submit" not in told
+    assert "Your sites have submitted every report that is asked for." in told

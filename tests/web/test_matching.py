@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy.orm import Session
 
 from app.database import writing
-from app.services import event_matches, listed_events, matching_kept, matching_tickets
+from app.services import event_matches, listed_events, matching, matching_kept, matching_tickets
 from app.services.matching import freshness, hold_still
-from tests.cast import Cast
+from tests.cast import NOON, Cast
 from tests.harness.databases import open_engine
 from tests.services.matching_world import LINK, report, ticket, why
 from tests.web.conftest import Enter
@@ -110,6 +110,30 @@ def test_a_write_is_in_the_next_page(
         event_end="2013-02-01 11:00",
     )
     assert rows_of(reader.get(address).text)[-1] == ["TOTAL", "2013-Q1", "2", "2"]
+
+
+def test_a_page_leaves_a_link_of_very_many_rows_to_a_worker(
+    session: Session, cast: Cast, visit: Enter, told: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = visit(cast.reader)
+    address = "/statistics/matching?from=2013-Q1&to=2013-Q1"
+    listed = "/events?quarter=2013-Q1&t1=DE-KIT&network=LHCOPN&counted=yes"
+    assert dict(PageReader(reader.get(address).text).links)[listed] == "2"
+    monkeypatch.setattr(matching, "MOST_ROWS", 3)
+    report(session, cast, "2013-01-08 10:00", "2013-01-08 12:00")
+    page = PageReader(reader.get(address).text)
+    assert dict(page.links)[listed] == "2"
+    assert "Newer changes are being worked in" in page.text
+    assert not freshness(session).is_fresh
+    with writing(session):
+        assert matching.bring_up_to_date(session, NOON).is_fresh
+    page = PageReader(reader.get(address).text)
+    assert dict(page.links)[listed] == "3"
+    assert "Newer changes" not in page.text
+    # of a link with few of them it does so itself
+    report(session, cast, "2013-01-08 10:00", "2013-01-08 12:00", link=PIC)
+    text = reader.get(address).text
+    assert dict(PageReader(text).links)[listed.replace("DE-KIT", "ES-PIC")] == "1"
 
 
 @pytest.mark.parametrize(

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select, text
 from sqlalchemy.orm import Session
 
 from app.database import writing
 from app.domain.meeting_packs import MOST_WAITING, PackFile
-from app.models import Change, MeetingPack
+from app.models import Change, Job, MeetingPack
 from app.services.job_queue import queued_jobs
-from app.services.meeting_packs import begin_pack, keep_pack, note_progress, note_trouble
+from app.services.meeting_packs import (
+    begin_pack,
+    fail_if_given_up,
+    keep_pack,
+    note_progress,
+    note_trouble,
+)
 from tests.cast import Cast, writer
 from tests.web.conftest import Enter
 from tests.web.visitor import PageReader, Visitor
@@ -87,7 +95,10 @@ def test_a_pack_is_ordered_watched_fetched_and_deleted(
     assert "2 of 6 steps" in PageReader(fragment).text
     with writing(session):
         note_trouble(session, number, "RuntimeError: <b>no</b> room")
-    assert "RuntimeError: <b>no</b> room" in operator.read(address).text
+    assert (
+        "At the step “Counting: What if”: RuntimeError: <b>no</b> room"
+        in operator.read(address).text
+    )
     told = reader.read(address).text
     assert "The last try failed" in told
     assert "RuntimeError" not in told, "what is inside is for the chair"
@@ -188,3 +199,51 @@ def test_a_title_is_text(session: Session, cast: Cast, visit: Enter) -> None:
         page = visit(cast.reader).read(path)
         assert title in page.text
         assert page.inline_scripts == []
+
+
+def test_an_open_page_looks_ever_less_often(session: Session, cast: Cast, visit: Enter) -> None:
+    operator = visit(cast.operator)
+    address = order(operator)
+    pauses = []
+    for looks in (0, 19, 20, 50, 500):
+        shown = operator.get(f"{address}?looks={looks}", headers=HTMX).text
+        assert f'hx-get="{address}?looks={looks + 1}"' in shown
+        pauses.append(re.findall(r"load delay:(\d+)s", shown))
+    assert pauses == [["1"], ["1"], ["3"], ["10"], ["30"]]
+    assert operator.get(f"{address}?looks=x").status_code == 404
+
+
+def fail(session: Session, cast: Cast, number: int) -> None:
+    """Its job is gone, as if it had been given up."""
+    with writing(session):
+        session.execute(delete(Job))
+        if session.get_bind().dialect.name == "postgresql":
+            session.execute(text("DELETE FROM procrastinate_jobs"))
+        note_trouble(session, number, "no room on the disk")
+        assert fail_if_given_up(session, writer(cast.operator), number)
+
+
+def test_a_failed_pack_is_made_again_and_takes_no_place(
+    session: Session, cast: Cast, visit: Enter
+) -> None:
+    operator = visit(cast.operator)
+    for _ in range(MOST_WAITING):
+        address = order(operator)
+    number = int(address.rsplit("/", 1)[1])
+    refused = operator.send(f"{address}/again", {})
+    assert refused.status_code == 409
+    assert f"Pack {number} is waiting; only a failed one is made again" in refused.text
+    fail(session, cast, number)
+    page = operator.read(address)
+    assert "Before its first step: no room on the disk." in page.text
+    other = order(operator)
+    full = operator.send(f"{address}/again", {})
+    assert full.status_code == 422
+    assert "packs wait already" in full.text
+    operator.send(f"{other}/delete", {})
+    assert operator.send(f"{address}/again", {}).location == address
+    session.rollback()
+    assert [one.waiting for one in queued_jobs(session)] == [2], (
+        "that of the deleted one does nothing"
+    )
+    assert "It waits for a worker" in operator.read(address).text

@@ -156,6 +156,7 @@ SENT: Final[Mapping[str, Sent]] = {
         "/reports/packs",
         {"title": "Pack", "first": "2012-Q1", "last": "2012-Q2", "place_matching": "1"},
     ),
+    "POST /reports/packs/*/again": ("/reports/packs/{failed_pack}/again", {}),
     "GET /reports/packs/* unknown": ("/reports/packs/999999", {}),
     "GET /reports/packs/*.*": ("/reports/packs/{pack}.pdf", {}),
     "GET /reports/quarters/*": ("/reports/quarters/2013-Q1", {}),
@@ -749,6 +750,14 @@ class Things(dict[str, str]):
         number = order_pack(session, by, slides=["matching"], **given).id
         keep_pack(session, by, number, {PackFile.PDF: b"%PDF-"}, pages=1, computed_at=None)
         return number
+
+    def make_failed_pack(self) -> int:
+        """A meeting pack whose making was given up."""
+        session, by = self.world.session, writer(self.world.cast.operator)
+        given: dict[str, Any] = {"title": "Pack", "first": "2012-Q1", "last": "2012-Q2"}
+        pack = order_pack(session, by, slides=["matching"], **given)
+        pack.state = "failed"
+        return pack.id
 
     def make_t1_site(self) -> str:
         """A T1 whose contact for reports has an address."""

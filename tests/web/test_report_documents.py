@@ -7,7 +7,7 @@ import html
 import io
 import zipfile
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from xml.etree import ElementTree
 
 import pypdfium2
@@ -179,6 +179,83 @@ def test_the_quarter_tells_who_is_missing(
         accept_report(session, writer(cast.operator, LATER), report_of(session, "DE-KIT"))
     text = visit(cast.reader).read(f"{QUARTER}/print").text
     assert "Accepted by operator, 2013-06-01 00:00 UTC." in text
+
+
+def test_what_is_not_yet_due_is_not_missing(session: Session, cast: Cast, visit: Enter) -> None:
+    quarter = Quarter.of(datetime.now(UTC))
+    due = (quarter.end + timedelta(days=29)).date()
+    address, said = f"/reports/quarters/{quarter}", f"not yet due (due by {due})"
+    none = f"None is due yet: {quarter} goes on, its reports are due by {due}."
+    reader = visit(cast.reader)
+    grid = reader.read("/reports")
+    assert "= not yet due, the quarter goes on" in grid.text
+    for path in (address, f"{address}/print"):
+        page = reader.read(path)
+        assert none in page.text, path
+        assert f"DE-KIT not yet due by {due}" in page.text, path
+        assert "Missing: " not in page.text, path
+    markup = reader.get(f"{address}.twiki").text
+    rows = cells_of_twiki(markup)
+    assert [row[:2] for row in rows[1:]] == [["DE-KIT", said], ["ES-PIC", said]]
+    assert none in html.unescape(markup)
+    pdf = text_of_pdf(reader.get(f"{address}.pdf").data)
+    assert none.replace(" ", "") in pdf
+    assert "Missing:" not in pdf
+    sheets = sheets_of(reader.get(f"{address}.xlsx").data)
+    assert sheets["Missing"][1:] == [[None, none]]
+    lines = list(csv.DictReader(io.StringIO(reader.get(f"{address}.csv").text)))
+    assert [(one["site"], one["report"], one["due_by"]) for one in lines] == [
+        ("DE-KIT", "not yet", f"{due}"),
+        ("ES-PIC", "not yet", f"{due}"),
+    ]
+
+
+def stand_of(visitor: Visitor, address: str) -> dict[str, str]:
+    """What the CSV of one report says of the report itself."""
+    lines = csv.DictReader(io.StringIO(visitor.get(address).text))
+    return {one["key"]: one["value"] or one["said"] for one in lines if one["part"] == "report"}
+
+
+def test_a_file_of_one_report_says_what_was_signed_by_whom(
+    session: Session, cast: Cast, visit: Enter, event: int
+) -> None:
+    kit, reader = visit(cast.kit), visit(cast.reader)
+    assert stand_of(kit, f"{REPORT}.csv")["state"] == "missing, nothing is written"
+    save(session, cast.kit, "DE-KIT", {**ANSWERS, f"event.{event}": "A cut"})
+    told = stand_of(kit, f"{REPORT}.csv")
+    assert told["state"] == "draft, signed by nobody"
+    assert [told[key] for key in ("version", "signed_by", "signed_at")] == ["", "", ""]
+    assert "-unsigned.csv" in kit.get(f"{REPORT}.csv").headers["Content-Disposition"]
+    submit(session, cast.kit, "DE-KIT")
+    with writing(session):
+        accept_report(session, writer(cast.operator, LATER), report_of(session, "DE-KIT"))
+    told = stand_of(reader, f"{REPORT}.csv")
+    assert {key: told[key] for key in list(told)[:-1]} == {
+        "state": "accepted, version 1",
+        "late": "no",
+        "due_by": "2013-04-30",
+        "version": "1",
+        "signed_by": "kit",
+        "signed_at": "2013-04-10T09:00:00Z",
+        "accepted_by": "operator",
+        "accepted_at": "2013-06-01T00:00:00Z",
+        "counted_at": "2013-04-10T09:00:00Z",
+    }
+    with writing(session):
+        reopen_report(session, writer(cast.operator, LATER), report_of(session, "DE-KIT"), "Why")
+    assert stand_of(kit, f"{REPORT}.csv")["state"] == "reopened, signed by nobody"
+    old = reader.get(f"{REPORT}.csv?version=1")
+    assert stand_of(reader, f"{REPORT}.csv?version=1")["state"] == (
+        "accepted, version 1; reopened since"
+    )
+    assert "-v1.csv" in old.headers["Content-Disposition"]
+    sheet = sheets_of(reader.get(f"{REPORT}.xlsx?version=1").data)["Report"]
+    said = {row[3]: row[5] or row[11] for row in sheet if row[2] == "report"}
+    assert (said["version"], said["signed_by"]) == (1.0, "kit")
+    both = sheets_of(reader.get(f"{QUARTER}.xlsx").data)["Reports"]
+    assert ["DE-KIT", "2013-Q1", "report", "signed_by", "Signed by", "kit"] in [
+        [cell for cell in row if cell is not None] for row in both
+    ]
 
 
 def test_what_was_signed_stays_and_what_changed_since_stands_beside_it(

@@ -519,6 +519,31 @@ def test_the_chair_accepts_and_then_only_the_chair_reopens(
     assert state(session) == "reopened"
 
 
+def test_who_comes_second_is_not_told_of_what_nobody_typed(
+    session: Session, cast: Cast, visit: Enter
+) -> None:
+    visitor, chair = visit(cast.kit), visit(cast.operator)
+    before = form_of(visitor)
+    signed(visitor)
+    late = sent(visitor, before, **{"answer.issues": "My words"})
+    assert late.status_code == 409
+    page = PageReader(late.text).text
+    assert "My words" in page
+    assert "seen." not in page
+    assert "was." not in page
+    form = chair.read(PAGE).form(f"{PAGE}/accept")
+    assert chair.send(f"{PAGE}/accept", form.data()).status_code == 303
+    again = chair.send(f"{PAGE}/accept", form.data())
+    assert again.status_code == 409
+    assert "What you typed" not in PageReader(again.text).text
+    typed = {"csrf_token": "none", "answer.issues": "My words", "do": "save"}
+    lost = visitor.send(PAGE, {**before.data(), **typed})
+    assert lost.status_code == 400
+    page = PageReader(lost.text).text
+    assert "My words" in page
+    assert "seen." not in page
+
+
 def test_no_quarter_is_signed_before_it_ended(cast: Cast, visit: Enter, session: Session) -> None:
     quarter = Quarter.of(datetime.now(UTC))
     address = f"/reports/DE-KIT/{quarter}"

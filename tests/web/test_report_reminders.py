@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import select
@@ -53,6 +53,24 @@ def test_the_chair_sees_what_is_owed_and_reminds(
     assert again.status_code == 409
     assert "today already" in PageReader(again.text).text
     assert f"DE-KIT of {LAST} now" in chair.get("/reports/reminders").text
+
+
+def test_a_report_that_came_in_time_and_is_reopened_is_not_called_late(
+    session: Session, cast: Cast, visit: Enter
+) -> None:
+    ended = LAST.previous
+    lay(session, "DE-KIT", ended, "reopened", ended.end + timedelta(days=9))
+    lay(session, "ES-PIC", ended, "reopened", ended.end + timedelta(days=40))
+    owed = visit(cast.operator).get("/reports/reminders").text.partition("Owed now")[2]
+    stands = {
+        site: " ".join(PageReader(row).text.split())
+        for site in ("DE-KIT", "ES-PIC")
+        for row in owed.split("<tr>")
+        if f"/{site}/{ended}" in row
+    }
+    assert "reopened late" in stands["ES-PIC"]
+    assert "reopened" in stands["DE-KIT"]
+    assert "late" not in stands["DE-KIT"], "the grid does not call it late either"
 
 
 @pytest.mark.parametrize(

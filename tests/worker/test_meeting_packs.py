@@ -12,16 +12,18 @@ import pypdfium2
 import pytest
 from flask import Flask
 from pptx import Presentation
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from app.database import writing
+from app.domain.access import Actor
+from app.domain.jobs import MOST_ATTEMPTS
 from app.domain.meeting_packs import PackFile
 from app.domain.quarters import Quarter
 from app.domain.slides import SlideKind
 from app.models import Change, MeetingPack, MeetingPackFile
 from app.services import meeting_packs as packs
-from app.services.job_queue import queued_jobs
+from app.services.job_queue import failed_jobs, queued_jobs
 from app.services.people import start_login
 from app.services.registry import require_site
 from app.services.reports import save_field
@@ -38,6 +40,7 @@ from tests.worker.conftest import StartWorker
 
 PIC = "CERN-PIC-LHCOPN-001"
 ALL = [str(kind) for kind in SlideKind]
+FRAGMENT = {"HX-Request": "true", "HX-Target": "pack"}
 HOSTILE = "=1+1 <script>alert(1)</script> 网络中断 | %TOC% |"
 
 
@@ -95,10 +98,12 @@ def sources_of(file: Any) -> list[str]:
     return [text.rsplit("Source: ", 1)[1] for text in notes[1:]]
 
 
-def logged_in(app: Flask, session: Session, cast: Cast) -> Visitor:
-    assert cast.reader.account_id is not None
+def logged_in(app: Flask, session: Session, cast: Cast, who: Actor | None = None) -> Visitor:
+    """The reader, or somebody else."""
+    account = (who or cast.reader).account_id
+    assert account is not None
     with writing(session):
-        token = start_login(session, cast.reader.account_id, datetime.now(UTC))
+        token = start_login(session, account, datetime.now(UTC))
     visitor = Visitor(app)
     visitor.carry(token)
     return visitor
@@ -278,7 +283,9 @@ def test_a_failure_is_told_and_the_next_try_begins_anew(
             make_pack(context, {"id": number})
     session.rollback()
     pack = session.get_one(MeetingPack, number)
-    assert (pack.state, pack.trouble) == ("waiting", "RuntimeError: the disk is full")
+    assert pack.state == "waiting"
+    assert "At the step “Counting: Events matching per T1”: the portal made" in pack.trouble
+    assert pack.trouble.endswith("(RuntimeError: the disk is full)")
     session.rollback()
     make_pack(context, {"id": number})
     session.expire_all()
@@ -334,3 +341,103 @@ def test_a_killed_process_loses_no_pack(
     until(lambda: state() == "made")
     file, texts = made(session, cast, number)
     assert len(file.slides) == len(texts) == session.get_one(MeetingPack, number).pages
+
+
+def break_files(session: Session) -> None:
+    """The database refuses every file, as it does on a full disk."""
+    if session.get_bind().dialect.name == "sqlite":
+        breaking = (
+            "CREATE TRIGGER full BEFORE INSERT ON meeting_pack_files"
+            " BEGIN SELECT RAISE(ABORT, 'the disk is full'); END"
+        )
+    else:
+        breaking = "ALTER TABLE meeting_pack_files ADD CONSTRAINT disk_is_full CHECK (size < 0)"
+    with writing(session):
+        session.execute(text(breaking))
+
+
+def mend_files(session: Session) -> None:
+    mending = "DROP TRIGGER full"
+    if session.get_bind().dialect.name == "postgresql":
+        mending = "ALTER TABLE meeting_pack_files DROP CONSTRAINT disk_is_full"
+    with writing(session):
+        session.execute(text(mending))
+
+
+def leave_one_try(session: Session) -> None:
+    """All jobs of the queue have failed so often that the next try is the last one."""
+    table = "jobs" if session.get_bind().dialect.name == "sqlite" else "procrastinate_jobs"
+    with writing(session):
+        session.execute(text(f"UPDATE {table} SET attempts = {MOST_ATTEMPTS - 1}"))
+
+
+def stands(session: Session, number: int) -> str:
+    session.rollback()
+    session.expire_all()
+    return session.get_one(MeetingPack, number).state
+
+
+def test_a_pack_that_was_given_up_says_so_and_is_made_again(
+    app: Flask, session: Session, cast: Cast, start_worker: StartWorker
+) -> None:
+    break_files(session)
+    number = order(session, cast, ["matching"])
+    leave_one_try(session)
+    start_worker()
+    until(lambda: stands(session, number) == "failed")
+    pack = session.get_one(MeetingPack, number)
+    assert "At the step “Drawing the PDF”: the database could not be read or written" in (
+        pack.trouble
+    )
+    assert "full" in pack.trouble
+    assert "INSERT" not in pack.trouble, "the statement is for who reads the log"
+
+    address, chair = f"/reports/packs/{number}", logged_in(app, session, cast, cast.operator)
+    page = chair.read(address)
+    assert "This pack could not be made" in page.text
+    assert "the database could not be read or written" in page.text
+    assert "hx-trigger" not in chair.get(address, headers=FRAGMENT).text, "it asks no more"
+    assert "failed" in chair.read("/reports/packs").text
+    told = logged_in(app, session, cast).read(address)
+    assert "This pack could not be made" in told.text
+    assert "database" not in told.text, "what is inside is for the chair"
+    assert f"{address}/again" not in [form.action for form in told.forms]
+
+    mend_files(session)
+    assert chair.send(f"{address}/again", {}).status_code == 303
+    until(lambda: stands(session, number) == "made")
+    session.rollback()
+    assert failed_jobs(session) == []
+    assert session.get_one(MeetingPack, number).trouble == ""
+    states = [
+        (one.actor_account, field.old, field.new)
+        for one in session.scalars(
+            select(Change).where(Change.kind == "meeting pack").order_by(Change.id)
+        )
+        for field in one.fields
+        if field.field == "state"
+    ]
+    assert states == [
+        ("portal", "waiting", "failed"),
+        ("operator", "failed", "waiting"),
+        ("portal", None, "made"),
+    ]
+
+
+def test_a_pack_whose_last_worker_was_killed_has_failed(
+    session: Session, cast: Cast, start_worker: StartWorker
+) -> None:
+    number = order(session, cast)
+    leave_one_try(session)
+    first = start_worker(lease=1.0)
+    until(lambda: stands(session, number) != "waiting")
+    first.kill()
+    first.wait()
+    assert stands(session, number) == "making"
+    start_worker(lease=1.0)
+    until(lambda: stands(session, number) == "failed")
+    pack = session.get_one(MeetingPack, number)
+    assert "the worker ended in the middle of it" in pack.trouble
+    with writing(session):
+        packs.make_again(session, writer(cast.operator), number)
+    until(lambda: stands(session, number) == "made")

@@ -1,0 +1,111 @@
+"""Writes what was reckoned of duties and their sums: only what differs from what is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from sqlalchemy import and_, bindparam, delete, select
+from sqlalchemy.orm import Session
+
+from app.models import Duty, DutySum
+from app.services.bulk_rows import insert_rows
+from app.services.row_times import columns_of, in_microseconds, moment_of, times_of
+from app.statistics.outages import NEVER
+
+_DUTY_FIELDS: Final = (
+    "link_id",
+    "site_id",
+    "start",
+    "due_at",
+    "clause",
+    "amount",
+    "is_unsure",
+    "lost_site_id",
+    "ticket_number",
+    "there_at",
+    "is_due",
+)
+_MOMENTS: Final = frozenset({"start", "due_at", "there_at"})
+_FLAGS: Final = frozenset({"is_unsure", "is_due"})
+_SUM_FIELDS: Final = ("asked", "there", "late", "unsure", "losses")
+
+
+def write_duties(
+    session: Session, links: Sequence[int], after: Mapping[tuple[int, int], tuple[Any, ...]]
+) -> None:
+    columns = [
+        in_microseconds(session, getattr(Duty, name)) if name in _MOMENTS else getattr(Duty, name)
+        for name in _DUTY_FIELDS
+    ]
+    rows = session.execute(
+        select(Duty.rule_version_id, Duty.event_id, *columns).where(Duty.link_id.in_(links))
+    ).all()
+    kept = dict(
+        zip(("version", "event", *_DUTY_FIELDS), columns_of(rows, len(columns) + 2), strict=True)
+    )
+    values = [
+        [None if one == NEVER else one for one in times_of(kept[name]).tolist()]
+        if name in _MOMENTS
+        else [bool(one) for one in kept[name]]
+        if name in _FLAGS
+        else kept[name]
+        for name in _DUTY_FIELDS
+    ]
+    keys = zip(kept["version"], kept["event"], strict=True)
+    before = dict(zip(keys, zip(*values, strict=True), strict=True))
+    gone = [key for key, value in before.items() if after.get(key) != value]
+    new = [key for key, value in after.items() if before.get(key) != value]
+    connection = session.connection()
+    # an event may have moved from another link: its row there is gone with it or not yet
+    moved = [key for key in new if key not in before]
+    if gone or moved:
+        connection.execute(
+            delete(Duty).where(
+                Duty.rule_version_id == bindparam("of_version"),
+                Duty.event_id == bindparam("of_event"),
+            ),
+            [{"of_version": version, "of_event": event} for version, event in [*gone, *moved]],
+        )
+    insert_rows(
+        session,
+        Duty,
+        ("rule_version_id", "event_id", *_DUTY_FIELDS),
+        [
+            (
+                *key,
+                *(
+                    moment_of(value) if name in _MOMENTS else value
+                    for name, value in zip(_DUTY_FIELDS, after[key], strict=True)
+                ),
+            )
+            for key in new
+        ],
+    )
+
+
+def write_sums(
+    session: Session,
+    links: Sequence[int],
+    after: Mapping[tuple[int, int, int, str], tuple[int, ...]],
+) -> None:
+    keys = (DutySum.rule_version_id, DutySum.link_id, DutySum.site_id, DutySum.quarter)
+    before = {
+        tuple(row[:4]): tuple(row[4:])
+        for row in session.execute(
+            select(*keys, *(getattr(DutySum, name) for name in _SUM_FIELDS)).where(
+                DutySum.link_id.in_(links)
+            )
+        )
+    }
+    gone = [key for key, value in before.items() if after.get(key) != value]
+    new = [key for key, value in after.items() if before.get(key) != value]
+    names = ("rule_version_id", "link_id", "site_id", "quarter")
+    if gone:
+        session.connection().execute(
+            delete(DutySum).where(
+                and_(*(key == bindparam(f"of_{n}") for key, n in zip(keys, names, strict=True)))
+            ),
+            [{f"of_{n}": v for n, v in zip(names, key, strict=True)} for key in gone],
+        )
+    insert_rows(session, DutySum, (*names, *_SUM_FIELDS), [(*key, *after[key]) for key in new])
