@@ -39,13 +39,13 @@ def begun(session: Session, cast: Cast) -> None:
         save_fields(session, writer(cast.kit, LATE), site, Q1, ANSWERS)
 
 
-def sign(session: Session, actor: Actor) -> None:
+def sign(session: Session, actor: Actor, at: datetime = LATE) -> None:
     with writing(session):
         site = site_of_key(session, "DE-KIT")
         found = find_report(session, site.id, Q1)
         numbers = ReportNumbers("DE-KIT", "2013-Q1", LATE, [], [])
         seen = found.version if found else 0
-        submit_report(session, writer(actor, LATE), site, Q1, numbers, seen)
+        submit_report(session, writer(actor, at), site, Q1, numbers, seen)
 
 
 def reopen(session: Session, actor: Actor) -> None:
@@ -149,7 +149,7 @@ def test_a_signed_version_names_the_files_that_were_removed_since(
     assert kit.send(f"{FILES}/1/remove", {}).status_code == 303
     assert upload(kit, "kept.log", b"2") == 303
     assert upload(kit, "wrong.log", b"3") == 303
-    sign(session, cast.kit)
+    sign(session, cast.kit, datetime.now(UTC))
     assert "removed by" not in reader.read(PAGE).text
     reopen(session, cast.operator)
     assert chair.send(f"{FILES}/3/remove", {}).status_code == 303
@@ -161,7 +161,7 @@ def test_a_signed_version_names_the_files_that_were_removed_since(
         assert (f"{FILES}/2", "kept.log") in page.links
         assert f"{FILES}/3" not in dict(page.links)
     assert reader.get(f"{FILES}/3").status_code == 404
-    sign(session, cast.kit)
+    sign(session, cast.kit, datetime.now(UTC))
     assert "wrong.log" not in reader.read(PAGE).text
     assert "wrong.log" in reader.read(f"{PAGE}/versions/1").text
 
