@@ -44,6 +44,7 @@ def main() -> None:
         help="in the database for list, exports, figures, matching, reports",
     )
     parser.add_argument("--events", type=int, default=100_000, help="of figures, matching, reports")
+    parser.add_argument("--at", help="URL of a database that was filled before: of figures")
     parser.add_argument("--sites", type=int, default=registry.SITES, help="of registry")
     parser.add_argument("--links", type=int, default=registry.LINKS, help="of registry")
     parser.add_argument("--changes", type=int, default=registry.CHANGES, help="in its audit")
@@ -96,7 +97,9 @@ def _measure_by_size(
     """What fills databases of its own."""
     for kind in kinds if "desk" in wanted else ():
         desk.measure(kind, sizes)
-    for kind in kinds if "figures" in wanted else ():
+    if "figures" in wanted and given.at:
+        figures.measure_again(given.at)
+    for kind in kinds if "figures" in wanted and not given.at else ():
         figures.measure(kind, given.tickets, given.events)
     for kind in kinds if "reports" in wanted else ():
         reports.measure(kind, given.tickets, given.events)

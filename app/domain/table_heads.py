@@ -17,13 +17,17 @@ def columns_of(
     """The columns in the order of the file, whatever their case; ``(UTC)`` behind one is left out.
 
     Raises ``BadFile`` with all that is wrong: unknown ones, those that stand there twice, and
-    ``needed`` ones that are missing.
+    ``needed`` ones that are missing; or that this line names no columns at all.
     """
     names = [plain_cell(cell.strip()).strip().casefold().removesuffix(" (utc)") for cell in row]
     while names and not names[-1]:
         names.pop()  # spreadsheets keep columns that were emptied
     place = f"line {line}"
     allowed = f"the columns are {', '.join(known)}"
+    if not set(names) & set(known):
+        # each cell of a file without its first line would be told as a column that is unknown
+        first = next((cell.strip() for cell in row if cell.strip()), "")
+        raise BadFile([Problem(place, "", first, f"the first line names the columns; {allowed}")])
     problems = [
         Problem(place, "", name or "(empty)", allowed)
         for name in dict.fromkeys(names)

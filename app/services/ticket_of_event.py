@@ -10,7 +10,16 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.domain.errors import NotFound
-from app.models import DetectedEvent, Event, EventOfDetected, EventSource, Link, Site
+from app.models import (
+    DetectedEvent,
+    Event,
+    EventOfDetected,
+    EventSource,
+    EventTicket,
+    Link,
+    Site,
+    Ticket,
+)
 from app.services.duties import duties_of_event
 
 
@@ -27,6 +36,8 @@ class TicketOfEvent:
     layer: str
     start: datetime
     end: datetime | None
+    tickets: Sequence[Ticket]
+    """Those that document it as the figures stand, by number: another one is hardly needed."""
 
 
 def ticket_of_event(session: Session, event_id: int, now: datetime) -> TicketOfEvent:
@@ -63,7 +74,19 @@ def ticket_of_event(session: Session, event_id: int, now: datetime) -> TicketOfE
         layer=event.layer,
         start=whole.start,
         end=whole.end,
+        tickets=_documenting(session, detected),
     )
+
+
+def _documenting(session: Session, detected: DetectedEvent | None) -> Sequence[Ticket]:
+    if detected is None:
+        return []
+    return session.scalars(
+        select(Ticket)
+        .join(EventTicket, EventTicket.ticket_number == Ticket.number)
+        .where(EventTicket.detected_id == detected.id, EventTicket.documents)
+        .order_by(Ticket.number)
+    ).all()
 
 
 def _description(

@@ -11,6 +11,7 @@ from app.domain.access import Actor, Role
 from app.domain.reports import last_day_of
 from app.extensions import db
 from app.services.home_reports import (
+    QUARTERS,
     ROWS,
     OwedReport,
     Waiting,
@@ -51,7 +52,8 @@ class HomeReports:
     owed_url: str
     """The grid of the quarters that were looked at."""
     nothing_owed: bool
-    """Whether this is a reporter whose sites owe nothing."""
+    """Whether this is a reporter whose sites owe nothing of the last ``quarters``."""
+    quarters: int = QUARTERS
 
 
 def home_reports(actor: Actor) -> HomeReports:

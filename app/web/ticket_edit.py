@@ -34,6 +34,7 @@ from app.web.forms import (
     keep_unchanged,
     options,
 )
+from app.web.freshness import fresh_figures
 from app.web.htmx import go_to
 from app.web.login import writer
 from app.web.relations import lent_to_child, parent_number
@@ -85,6 +86,8 @@ def new() -> Response:
     if request.method == "POST":
         if request.form.get("do") == "propose":
             _propose_sites(form, all_links(rows))
+        elif of_event is not None and _unseen(of_event):
+            status = 409  # somebody wrote its ticket meanwhile: the person looks at it first
         else:
             if form.validate():
                 try:
@@ -97,7 +100,14 @@ def new() -> Response:
                 except Invalid as error:
                     attach(form, error)
             status = 422
-    return _form_page("tickets/new.html", form, status, parent=parent, of_event=of_event)
+    return _form_page(
+        "tickets/new.html",
+        form,
+        status,
+        parent=parent,
+        of_event=of_event,
+        meanwhile=status == 409,
+    )
 
 
 def _event_named(rows: Session) -> TicketOfEvent | None:
@@ -107,7 +117,14 @@ def _event_named(rows: Session) -> TicketOfEvent | None:
         return None
     if not (text.isascii() and text.isdigit() and len(text) < 10):
         raise NotFound("There is no such event")
+    fresh_figures()  # so that a ticket that was written a moment ago is known
     return ticket_of_event(rows, int(text), now())
+
+
+def _unseen(event: TicketOfEvent) -> bool:
+    """Whether a ticket documents the event of which the form that was sent did not tell."""
+    seen = request.form.get("beside", "").split()
+    return any(str(ticket.number) not in seen for ticket in event.tickets)
 
 
 def _lent_by_event(event: TicketOfEvent) -> dict[str, Any]:

@@ -87,6 +87,7 @@ def test_what_programs_write_is_read(content: bytes, encoding: str) -> None:
         (b"PK\x03\x04\x14\x00", "the file: this is a workbook; save it as “CSV UTF-8”"),
         (b"\xd0\xcf\x11\xe0\xa1", "the file: this is a workbook; save it as “CSV UTF-8”"),
         (f"{HEAD},colour\n{ROW},red\n", 'line 1, "colour": the columns are source, source_id'),
+        (f"{ROW}\n", 'line 1, "psnr": the first line names the columns; the columns are source'),
         (f"{HEAD},state\n", "line 1, column state: this column stands there twice"),
         ("source_id,link,state,start\n", "line 1, column source: this column is needed"),
         ("source,link,state,start\n", "line 1, column source_id: this column is needed"),

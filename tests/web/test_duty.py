@@ -74,6 +74,32 @@ def test_a_due_ticket_is_one_click_away_and_then_is_there(
     assert "1 event" in visitor.read("/duty?quarter=2013-Q1&state=late").text
 
 
+def test_two_people_do_not_write_the_ticket_of_one_event_unknowingly(
+    cast: Cast, visit: Enter, events: tuple[int, int]
+) -> None:
+    place = f"/tickets/new?event={events[0]}"
+    first, second = visit(cast.kit), visit(cast.operator)
+    forms = [
+        next(one for one in each.read(place).forms if "tickets/new" in one.action)
+        for each in (first, second)
+    ]
+    written = first.send(forms[0].action, {**forms[0].data(), "do": "save"})
+    assert written.status_code == 303, written.text
+    number = written.headers["Location"].rsplit("/", 1)[1]
+
+    answer = second.send(forms[1].action, {**forms[1].data(), "do": "save"})
+    assert answer.status_code == 409
+    page = PageReader(answer.text)
+    assert "A ticket documents this event already" in " ".join(page.alerts)
+    assert f"/tickets/{number}" in hrefs(page)
+    again = next(one for one in page.forms if "tickets/new" in one.action)
+    assert again.values("title") == [f"{LINK} down"], "what was typed is kept"
+    assert second.send(again.action, {**again.data(), "do": "save"}).status_code == 303
+
+    third = first.read(place)
+    assert "Tickets document this event already" in " ".join(third.alerts)
+
+
 def test_the_list_begins_with_the_last_four_quarters_and_counts_the_older_ones(
     cast: Cast, visit: Enter, session: Session, events: tuple[int, int]
 ) -> None:

@@ -120,6 +120,7 @@ def test_what_cannot_be_kept_is_refused_in_words(
     [
         (b"\xef\xbb\xbf\n", "the file wrong it is empty"),
         ((HEAD + ",colour\n").encode(), "the columns are source, source_id, link"),
+        (f"{ROW}\n".encode(), "line 1 wrong psnr : the first line names the columns; the columns"),
         (f"{HEAD}\n{ROW}\xe4\n".encode("cp1252"), "this is no UTF-8"),
         (b"PK\x03\x04x", "this is a workbook; save it as"),
         (f'{HEAD}\n"{ROW}\n'.encode(), "a quote opens a cell here and does not close it"),
@@ -137,8 +138,9 @@ def test_what_is_no_file_of_events_says_where(
 
 def test_a_file_with_nothing_but_a_head_says_so(cast: Cast, visit: Enter) -> None:
     _url, page = looked_at(visit(cast.operator), f"{HEAD}\n")
+    assert f"{len(HEAD) + 1} bytes" in page.text
     assert "0 lines: 0 new" in page.text
-    assert "Nothing to import" in page.text
+    assert "Nothing to import The file holds no event." in page.text
 
 
 def test_a_person_says_zone_source_and_encoding_of_a_spreadsheet(

@@ -171,4 +171,4 @@ def test_a_reporter_is_told_which_reports_the_sites_owe(
             row.state = "submitted"
     told = visit(cast.kit).read("/").text
     assert "Reports to submit" not in told
-    assert "Your sites have submitted every report that is asked for." in told
+    assert "Your sites have submitted the reports of the last 4 quarters." in told
