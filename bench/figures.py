@@ -9,6 +9,7 @@ one of an event, *kept* both, which a worker kept meanwhile. *Processor* is what
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -23,7 +24,7 @@ from sqlalchemy.orm import Session
 from app.database import writing
 from app.demo import demo_actors
 from app.domain.access import Actor, Door, Writer
-from app.models import Event, EventSource, Link
+from app.models import Event, EventSource, Link, Ticket
 from app.services.event_withdrawal import restore_event, withdraw_event
 from app.services.matching import note_between
 from app.services.tickets import comment_ticket, move_ticket
@@ -85,12 +86,30 @@ def measure(kind: str, tickets: int, events: int) -> None:
                 note_between(session, None, None)
             matched = work_in(session)
         print(f"All events were matched, and duties reckoned, in {matched:,.0f} s")
-        with operator_of(place) as client:
-            rows = [_page(client, context, place, page) for page in PAGES]
+        _print_pages(context, place, tickets, events)
         engine.dispose()
+
+
+def measure_again(url: str) -> None:
+    """Print the pages' table of a database that was filled before, as it is."""
+    engine = open_engine(url)
+    with Session(engine) as session:
+        last = session.scalar(select(func.max(Ticket.number))) or 0
+        tickets = session.scalar(select(func.count()).select_from(Ticket)) or 0
+        events = session.scalar(select(func.count()).select_from(Event)) or 0
+    context = Context(engine, test_settings(url))
+    keep_facts(context)
+    kind = engine.dialect.name
+    _print_pages(context, Place(kind, url, last - tickets + 1, last), tickets, events)
+    engine.dispose()
+
+
+def _print_pages(context: Context, place: Place, tickets: int, events: int) -> None:
+    with operator_of(place) as client:
+        rows = [_page(client, context, place, page) for page in PAGES]
     print_table(
-        f"Statistics on {TITLES[kind]}, {tickets:,} tickets and {events:,} events, milliseconds"
-        f" (bold: over {GOAL:.0f})",
+        f"Statistics on {TITLES[place.kind]}, {tickets:,} tickets and {events:,} events,"
+        f" milliseconds (bold: over {GOAL:.0f}), load {os.getloadavg()[0]:.0f}",
         (
             *("page", "first", "again", "a ticket changed: p50, max", "processor: p50"),
             *("an event changed: p50, max", "processor: p50", "kept: p50, max"),

@@ -21,12 +21,16 @@ _DASHES: Final = re.compile(r"(?<![^\W_])-|-(?![^\W_])")
 _COLON: Final = re.compile(r"(?<!\d):|:(?!\d)")
 """All but those of a time: links to other wikis, addresses and smilies are made with them."""
 _WORD: Final = re.compile(r"[^\W_]+")
+_TURNING: Final = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""Signs without a picture that turn the order of what follows, the rest of the line included."""
 _BLANK: Final = re.compile(r"[^\S\n]+")
 
 
 def text(given: str) -> str:
-    """The text as it is to be read, in one line: line ends are breaks."""
-    lines = [_escaped(_BLANK.sub(" ", line).strip()) for line in given.strip().splitlines()]
+    """The text as it is to be read, in one line: line ends are breaks. Of signs that would turn the
+    order of the letters behind them their names are read."""
+    shown = _TURNING.sub(lambda found: f"<U+{ord(found[0]):04X}>", given)
+    lines = [_escaped(_BLANK.sub(" ", line).strip()) for line in shown.strip().splitlines()]
     return BREAK.join(lines)
 
 

@@ -22,6 +22,8 @@ _SLANTED: Final = 62.0
 """Where they do not fit: they are turned."""
 _SCALE: Final = 34.0
 """Room for the scale's numbers."""
+_BETWEEN: Final = 3.0
+"""Points between the values of two bars that touch each other."""
 _LEAST_LABEL: Final = 6.0
 """Values that had to be smaller are not written at the bars: the table beside them has them."""
 
@@ -175,10 +177,12 @@ def draw_chart(paper: Paper, box: Box, chart: Chart) -> None:
 
 
 def _label_size(chart: Chart, wide: float) -> float:
-    """The size in which the widest of the values fits its bar: one for all of them."""
+    """The size in which the widest of the values fits its bar: one for all of them. Values of bars
+    that touch each other stand apart, else 1 and 1 would read as 11."""
     values = [value for series in chart.series for value in series.values if value is not None]
     widest = max((width_of(f"{value:,}", 1) for value in values), default=1)
-    return min(layout.CHART_SIZE, wide / widest)
+    room = wide if len(chart.series) == 1 else wide - _BETWEEN
+    return min(layout.CHART_SIZE, room / widest)
 
 
 def _name(

@@ -91,3 +91,9 @@ def test_headings_and_links() -> None:
 def test_words_that_mean_nothing_stay_readable() -> None:
     assert text("2013-03-05 10:00 UTC, 1 of 2") == "2013-03-05 10:00 &#85;TC, 1 of 2"
     assert text("Spliced; traffic-free since 3 h.") == "Spliced; traffic-free since 3 h."
+
+
+def test_signs_that_turn_the_order_are_named() -> None:
+    markup = table(["Head"], [["a\u202eb\u2067c", "next"]])
+    assert not re.search("[\u200e\u200f\u202a-\u202e\u2066-\u2069]", html.unescape(markup))
+    assert "a<U+202E>b<U+2067>c" in html.unescape(markup)

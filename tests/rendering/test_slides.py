@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from io import BytesIO
+from itertools import pairwise
 from typing import Any
 
 import openpyxl
@@ -90,6 +91,24 @@ def test_a_chart_without_a_site_is_drawn_all_the_same() -> None:
     assert [len(rows) for rows in tables_in(presented.slides[1])] == [2]
     assert charts_in(presented.slides[1]) == []
     assert len(pdf_texts(deck_as_pdf(deck(nothing), NOW))) == 2
+
+
+def test_values_of_bars_side_by_side_stand_apart() -> None:
+    """Else 2, 2, 2 and 2 would read as 2222."""
+    names = [f"Site {letter}" for letter in "abcdefghijkl"]
+    chart = Chart(names, [Series(word, [7] * 12) for word in "abcd"])
+    beside = Table([Column("Site"), Column("Q", is_number=True)], [Row(["Site a", 1])])
+    slide = Slide("Events", "", "", chart, beside)
+    page = pypdfium2.PdfDocument(deck_as_pdf(deck(slide), NOW))[1]
+    text = page.get_textpage()
+    labels = sorted(
+        text.get_charbox(at)
+        for at in range(text.count_chars())
+        if text.get_text_range(at, 1) == "7"
+    )
+    assert len(labels) == 4 * len(names)
+    gaps = [after[0] - before[2] for before, after in pairwise(labels)]
+    assert min(gaps) > 2.5
 
 
 def test_the_notes_name_the_page() -> None:
