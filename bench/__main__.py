@@ -16,6 +16,7 @@ from bench import (
     places,
     reads,
     registry,
+    reports,
     soak,
     writes,
 )
@@ -29,7 +30,8 @@ def main() -> None:
     parser.add_argument(
         "what",
         nargs="*",
-        help="get, write, list, soak, registry, exports, desk, figures, matching;"
+        help="get, write, list, soak, registry, exports, desk, figures, matching,"
+        " reports;"
         " default: the first three",
     )
     parser.add_argument("--database", choices=places.KINDS, help="default: both")
@@ -39,9 +41,9 @@ def main() -> None:
         "--tickets",
         type=int,
         default=100_000,
-        help="in the database for list, exports, figures, matching",
+        help="in the database for list, exports, figures, matching, reports",
     )
-    parser.add_argument("--events", type=int, default=100_000, help="of figures, matching")
+    parser.add_argument("--events", type=int, default=100_000, help="of figures, matching, reports")
     parser.add_argument("--at", help="URL of a database that was filled before: of figures")
     parser.add_argument("--sites", type=int, default=registry.SITES, help="of registry")
     parser.add_argument("--links", type=int, default=registry.LINKS, help="of registry")
@@ -53,13 +55,11 @@ def main() -> None:
     given = parser.parse_args()
     sizes = [int(size) for size in given.sizes.split(",")]
     wanted = given.what or ["get", "write", "list"]
-    known = {"get", "write", "list", "soak", "registry", "exports", "desk", "figures", "matching"}
+    by_size = {"desk", "figures", "matching", "reports"}
+    known = {"get", "write", "list", "soak", "registry", "exports", *by_size}
     if unknown := set(wanted) - known:
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
-    if (
-        set(wanted) - {"registry", "exports", "desk", "figures", "matching"}
-        and not load.installed()
-    ):
+    if set(wanted) - {"registry", "exports", *by_size} and not load.installed():
         sys.exit(f"bench: this needs {load.NEED}")
     kinds = [given.database] if given.database else list(places.KINDS)
     if postgres.programs() is None and "postgresql" in kinds:
@@ -71,7 +71,7 @@ def main() -> None:
         print_machine()
         tickets = given.tickets if {"list", "exports"} & set(wanted) else max(5000, reads.TICKETS)
         _measure_by_size(wanted, kinds, sizes, given)
-        for kind in kinds if set(wanted) - {"desk", "figures", "matching"} else ():
+        for kind in kinds if set(wanted) - by_size else ():
             with places.filled(kind, tickets) as place:
                 if "get" in wanted:
                     reads.measure(place, given.seconds)
@@ -101,6 +101,8 @@ def _measure_by_size(
         figures.measure_again(given.at)
     for kind in kinds if "figures" in wanted and not given.at else ():
         figures.measure(kind, given.tickets, given.events)
+    for kind in kinds if "reports" in wanted else ():
+        reports.measure(kind, given.tickets, given.events)
     if "matching" in wanted:
         matching.measure_arrays(sizes)
     for kind in kinds if "matching" in wanted else ():

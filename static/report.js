@@ -43,6 +43,15 @@
     place.append(line);
   }
 
+  /* ---- what is tied to the report's form where no script runs goes on its own way here ---- */
+  function untie(root) {
+    root.querySelectorAll("[data-tied]").forEach(function (one) {
+      ["form", "formaction", "formenctype", "formnovalidate", "data-tied"].forEach(function (name) { one.removeAttribute(name); });
+    });
+  }
+  untie(document);
+  document.addEventListener("htmx:load", function (event) { untie(event.detail.elt); });
+
   /* ---- saving ---- */
   ["input", "change"].forEach(function (kind) {
     document.addEventListener(kind, function (event) {

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Final
 
 from app.domain.quarters import Quarter
+from app.domain.report_event_words import OtherWords
 from app.domain.report_numbers import ChangedFigure, Figure, ReportNumbers, UndocumentedEvent
 from app.domain.reports import Shown, last_day_of
 
@@ -104,6 +105,8 @@ class ReportDocument:
     answers: Sequence[AnswerLine]
     is_behind: bool = False
     """When its numbers were counted, so much had just changed that not all was worked in."""
+    others: Sequence[OtherWords] = ()
+    """Words about events that had their ticket then, or were none."""
 
     @property
     def title(self) -> str:
@@ -297,6 +300,17 @@ def tables_of_report(document: ReportDocument) -> Sequence[DocumentTable]:
         for one in document.events
     ]
     answers = [[one.label, one.text or NO_ANSWER] for one in document.answers]
+    others = [
+        [
+            one.link,
+            one.state,
+            _time(one.start),
+            _time(one.end) if one.end is not None or one.start is None else "went on",
+            one.words,
+            one.fate,
+        ]
+        for one in document.others
+    ]
     return [
         DocumentTable("Numbers", head, numbers),
         DocumentTable(
@@ -308,6 +322,17 @@ def tables_of_report(document: ReportDocument) -> Sequence[DocumentTable]:
                 one.figure.key == "events" and one.figure.value is None for one in document.figures
             )
             else "Every event of at least one hour is documented.",
+        ),
+        *(
+            [
+                DocumentTable(
+                    "Words about other events",
+                    ["Link", "State", "From", "To", "What it was", "What became of it"],
+                    others,
+                )
+            ]
+            if others
+            else []
         ),
         DocumentTable("Answers", ["Question", "Answer"], answers, "Nothing was asked."),
     ]

@@ -55,6 +55,12 @@ class Figure:
         return self.words.removesuffix(f" {WORKING_DAYS}")
 
     @property
+    def told_of(self) -> str:
+        """Of what it is told, where it is no count: ``of 3 tickets``, ``of 1 link``."""
+        what = "link" if self.unit == PERCENT else "ticket"
+        return f"of {self.told_by or 0} {what}{'' if self.told_by == 1 else 's'}"
+
+    @property
     def rows(self) -> int | None:
         """How many rows its address leads to; None where it leads to no list."""
         if self.unit == PERCENT:
@@ -149,13 +155,17 @@ class ChangedFigure:
 
     @property
     def words(self) -> str:
-        """What there is now, in words."""
-        return "not counted any more" if self.now is None else f"now {self.now.words}"
+        """What there is now, in words; of how many it is told where only that differs."""
+        if self.now is None:
+            return "not counted any more"
+        if self.frozen is not None and self.frozen.words == self.now.words:
+            return f"now {self.now.told_of}"
+        return f"now {self.now.words}"
 
     @property
     def bare(self) -> str:
         """The same without a unit of time."""
-        return self.words if self.now is None else f"now {self.now.bare}"
+        return self.words.removesuffix(f" {WORKING_DAYS}")
 
 
 def changed_since(frozen: ReportNumbers, now: ReportNumbers) -> Sequence[ChangedFigure]:

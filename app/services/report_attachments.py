@@ -89,6 +89,24 @@ def attachments_of_report(
     return session.scalars(query.order_by(ReportAttachment.number)).all()
 
 
+def removed_from_version(
+    session: Session, actor: Actor, report: Report | None, version: int
+) -> Sequence[ReportAttachment]:
+    """The files that this signed version held and that were removed since, oldest first: their
+    names, and who removed them when, are kept."""
+    if report is None or not may_read_signed(actor) or not 1 <= version <= len(report.versions):
+        return ()
+    return session.scalars(
+        select(ReportAttachment)
+        .where(
+            ReportAttachment.report_id == report.id,
+            ReportAttachment.first_version <= version,
+            ReportAttachment.removed_at >= report.versions[version - 1].submitted_at,
+        )
+        .order_by(ReportAttachment.number)
+    ).all()
+
+
 def find_report_attachment(
     session: Session, actor: Actor, report: Report | None, number: int
 ) -> ReportAttachment:

@@ -36,6 +36,7 @@ from app.domain.reports import (
 )
 from app.models import DetectedEvent, Report, ReportForm, ReportVersion, Site
 from app.services.matching_tables import matching_table
+from app.services.report_event_words import other_words
 from app.services.report_forms import content_of, form_for
 from app.services.report_numbers import NETWORK, asked_sites, numbers_of, numbers_of_quarter
 from app.services.reports import (
@@ -255,6 +256,7 @@ def _document(
         ],
         answers=_answers(form, fields),
         is_behind=numbers.is_behind,
+        others=other_words(session, fields, numbers),
     )
 
 

@@ -53,6 +53,16 @@ CATEGORIES: Final[Mapping[str, tuple[str, str]]] = {
 RESPONSIBLE: Final = "responsible_"
 """How the keys begin of what is counted by the responsible site."""
 MEASURES: Final = {"median_response": "response", "median_solution": "solution"}
+FIGURE_KEYS: Final = frozenset(
+    {
+        *CATEGORIES,
+        *(RESPONSIBLE + one for one in CATEGORIES),
+        *MEASURES,
+        *("events", "documented", "undocumented"),
+        *("availability", "duties_missed", "duties_late"),
+    }
+)
+"""Those of all figures that a report has."""
 _AFFECTED, _RESPONSIBLE = "Tickets that affect the site", "Tickets the site is responsible for"
 _EVENTS, _AVAILABILITY = "Detected events of at least one hour", "Availability"
 _DUTIES: Final = "Tickets due"

@@ -34,6 +34,7 @@ from app.domain.report_form import (
     ANSWER,
     ANSWER_LIMIT,
     EVENT,
+    NUMBER,
     REASON,
     Form,
     checked_field,
@@ -54,8 +55,10 @@ from app.domain.reports import (
 from app.domain.texts import checked_text
 from app.models import DetectedEvent, Link, Report, ReportField, ReportVersion, Site
 from app.services.changes import FieldChange, record_change
+from app.services.report_event_words import moved_words
 from app.services.report_forms import form_for, form_to_begin
 from app.services.report_mails import tell_of_report
+from app.services.report_numbers import FIGURE_KEYS
 
 MOST_FIELDS: Final = 1000
 """Fields of one report: far more than there are questions, figures and events."""
@@ -288,6 +291,7 @@ def _save(
         row.version += 1
         row.changed_at, row.changed_by = by.now, by.shown_author
         changes.append(FieldChange(name, old or None, value or None))
+    changes += _words_gone_along(session, by, report)
     if changes:
         change_written(session, by, report, changes)
     nothing = Saved(0, by.now, by.shown_author, "", report.version)
@@ -324,6 +328,9 @@ def submit_report(
         report = _begun(session, by, site, quarter)
     if report.version != seen_version:
         raise EditConflict(report.version, (), "report")
+    went = _words_gone_along(session, by, report)
+    if went:
+        change_written(session, by, report, went)
     missing = open_questions(report, form_of(report), numbers)
     if missing:
         raise InvalidMany({one.name: f"{one.label}: {one.why}" for one in missing})
@@ -502,7 +509,12 @@ def _checked(
     An event that vanished keeps what is written of it, which may still be changed.
     """
     value = checked_field(form, name, sent)
-    if not value or is_known or not name.startswith(EVENT):
+    if is_known:
+        return value
+    prefix, _, key = name.partition(".")
+    if f"{prefix}." in (NUMBER, REASON) and key not in FIGURE_KEYS:
+        raise Invalid(name, "The portal counts no such number")
+    if not value or not name.startswith(EVENT):
         return value
     if not _is_event_of(session, name, site, quarter):
         raise Invalid(name, "There is no such event of this site in the quarter")
@@ -530,6 +542,26 @@ def _is_event_of(session: Session, name: str, site: Site, quarter: Quarter) -> b
         .where(DetectedEvent.id == event_id, DetectedEvent.quarter == str(quarter), at_site)
     )
     return session.scalar(found) is not None
+
+
+def _words_gone_along(session: Session, by: Writer, report: Report) -> list[FieldChange]:
+    """Words about an event that became a part of another one go to that one's field, unless
+    somebody wrote there: then they stay where they are, to be seen and decided on."""
+    rows = {one.name: one for one in report.fields}
+    changes = []
+    for name, target in moved_words(session, fields_of(report)).items():
+        row, into = rows[name], rows.get(target)
+        words = row.value
+        if into is None and len(rows) < MOST_FIELDS:
+            into = rows[target] = ReportField(name=target, version=1, value=words)
+            into.changed_at, into.changed_by = row.changed_at, row.changed_by
+            report.fields.append(into)
+            changes.append(FieldChange(target, None, words))
+        if into is not None and words in into.value:
+            row.value, row.version = "", row.version + 1
+            row.changed_at, row.changed_by = by.now, by.shown_author
+            changes.append(FieldChange(name, words, None))
+    return changes
 
 
 def _saved(row: ReportField, report: Report) -> Saved:

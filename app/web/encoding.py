@@ -17,12 +17,10 @@ from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMe
 from werkzeug.formparser import FormDataParser
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 
-from app.web.limits import FORM_LIMIT, body_limit, takes_files
+from app.web.limits import FORM_LIMIT, MOST_PARTS, body_limit, most_parts, takes_files
 
 _FORM = "application/x-www-form-urlencoded"
 _FORM_WITH_FILES = "multipart/form-data"
-MOST_PARTS: Final = 32
-"""Files and fields of one form with files."""
 LONGEST_FIELD: Final = 64 * 1024
 """Bytes of a field beside the files."""
 LONGEST_HEAD: Final = 16 * 1024
@@ -49,14 +47,14 @@ class _BoundedHeads(MultipartDecoder):
         return super()._parse_headers(data)
 
 
-def read_multipart(body: bytes, boundary: str) -> tuple[Fields, Files]:
+def read_multipart(body: bytes, boundary: str, parts: int = MOST_PARTS) -> tuple[Fields, Files]:
     """The fields and files of a whole multipart body.
 
     Raises 400 for what is not whole, or is no UTF-8 in a name or a field; 413 for more parts, or
     longer fields or names of parts, than any form has.
     """
     fields, files = Fields(), Files()
-    decoder = _BoundedHeads(boundary.encode("utf-8"), max_parts=MOST_PARTS)
+    decoder = _BoundedHeads(boundary.encode("utf-8"), max_parts=parts)
     decoder.receive_data(body)
     decoder.receive_data(None)
     try:
@@ -91,6 +89,7 @@ class Utf8FormParser(FormDataParser):
     """Reads urlencoded forms of UTF-8, and forms with files where they are taken."""
 
     takes_files = False
+    most_parts = MOST_PARTS
 
     def parse(
         self,
@@ -101,7 +100,8 @@ class Utf8FormParser(FormDataParser):
     ) -> tuple[IO[bytes], Fields, Files]:
         """Raise 415 for another kind of form, 400 for bytes that are no text."""
         if mimetype == _FORM_WITH_FILES and self.takes_files:
-            return BytesIO(), *read_multipart(stream.read(), (options or {}).get("boundary", ""))
+            edge = (options or {}).get("boundary", "")
+            return BytesIO(), *read_multipart(stream.read(), edge, self.most_parts)
         if mimetype == _FORM:
             body = stream.read(FORM_LIMIT + 1)
             if len(body) > FORM_LIMIT:
@@ -127,6 +127,7 @@ class PortalRequest(HtmxAwareRequest):  # type: ignore[misc]  # htmx-flask is un
         parser: FormDataParser = super().make_form_data_parser()
         assert isinstance(parser, Utf8FormParser)
         parser.takes_files = takes_files(self.path)
+        parser.most_parts = most_parts(self.path)
         return parser
 
 

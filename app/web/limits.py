@@ -20,6 +20,12 @@ UPLOADS: Final = re.compile(
     r"|/events/import|/notices|/reports/[^/]+/[^/]+/attachments"
 )
 """The addresses that take files."""
+_REPORT_FILES: Final = re.compile(r"/reports/[^/]+/[^/]+/attachments")
+MOST_PARTS: Final = 32
+"""Files and fields of one form with files."""
+MOST_PARTS_OF_REPORT: Final = 6_000
+"""The same where a report's files are sent without a script: all of its fields come with them, each
+with its version and what it was."""
 
 
 def takes_files(path: str) -> bool:
@@ -30,6 +36,11 @@ def takes_files(path: str) -> bool:
 def body_limit(path: str) -> int:
     """Bytes that a request to this page may have."""
     return UPLOAD_LIMIT if takes_files(path) else FORM_LIMIT
+
+
+def most_parts(path: str) -> int:
+    """Files and fields that one form with files may have at this address."""
+    return MOST_PARTS_OF_REPORT if _REPORT_FILES.fullmatch(path) else MOST_PARTS
 
 
 def too_much(path: str) -> str:

@@ -6,7 +6,7 @@ login and logout, so that nobody can be given a session beforehand.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -31,12 +31,13 @@ from app.domain.access import Actor, Door, Kind, Writer
 from app.domain.addresses import kept_address
 from app.domain.errors import AuthenticationFailed, Forbidden, TooManyAttempts
 from app.extensions import db, login_manager
-from app.models import Login
+from app.models import Login, User
 from app.services import credentials, logins, people, second_factor
 from app.web import browsers
 from app.web.errors import SECRET_FIELDS, from_our_own_page, sent_values, typed_values
 from app.web.forms import LoginForm
 from app.web.htmx import asking_page, go_to
+from app.web.people_forms import AskCodeForm
 from app.web.times import now
 
 blueprint = Blueprint("login", __name__)
@@ -182,7 +183,7 @@ def _to_send_again() -> list[tuple[str, str]]:
     return [(SEND_TO, request.full_path.rstrip("?")), *fields]
 
 
-def _kept() -> list[tuple[str, str]]:
+def kept_fields() -> list[tuple[str, str]]:
     """What the login's form carries of that."""
     named = [one for one in request.form.items(multi=True) if one[0].startswith(KEPT)]
     to = local_path(request.form.get(SEND_TO, ""), "POST")
@@ -211,7 +212,7 @@ def login() -> Response:
         if current_user.is_authenticated:
             return go_to(target)
         return make_response(render_template("login.html", form=form, problem=None))
-    kept = _kept()
+    kept = kept_fields()
     if not form.validate():
         page = render_template("login.html", form=form, problem=None, kept=kept)
         return make_response(page, 422)
@@ -226,15 +227,35 @@ def login() -> Response:
     if login is None:
         session[PENDING] = token
         wanted = local_path(form.next.data or "")
+        pending = logins.find_pending(db.session(), token, now()) if kept else None
+        if pending is not None:
+            g.pop("csrf_token", None)  # flask-wtf's of the emptied session
+            return code_page(AskCodeForm(formdata=None, next=wanted), pending.user, kept=kept)
         return go_to(url_for("second_factor.ask", next=wanted or None))
     login_user(Person(token, login))
-    if kept:
-        g.pop("csrf_token", None)  # flask-wtf's of the emptied session
-        (_, send_to), *fields = kept
-        carried = [(name.removeprefix(KEPT), value) for name, value in fields]
-        page = render_template("login_again.html", send_to=send_to, carried=carried, home=target)
-        return make_response(page)
-    return go_to(target)
+    return gone_on(target, kept)
+
+
+def gone_on(target: str, kept: Sequence[tuple[str, str]]) -> Response:
+    """Where a person goes who is logged in now: to send again what was sent without a login, else
+    to the page that was wanted."""
+    if not kept:
+        return go_to(target)
+    g.pop("csrf_token", None)  # flask-wtf's of the emptied session
+    (_, send_to), *fields = kept
+    carried = [(name.removeprefix(KEPT), value) for name, value in fields]
+    page = render_template("login_again.html", send_to=send_to, carried=carried, home=target)
+    return make_response(page)
+
+
+def code_page(
+    form: AskCodeForm, user: User, status: int = 200, kept: Sequence[tuple[str, str]] = ()
+) -> Response:
+    """The page that asks for the code behind the password; it carries what was ``kept``."""
+    many = second_factor.needs_two_codes(db.session(), user.name, now())
+    two = second_factor.TWO_CODES if many else ""
+    page = render_template("login_code.html", form=form, name=user.name, two=two, kept=kept)
+    return make_response(page, status)
 
 
 def _begin(name: str, password: str) -> tuple[str, Login | None]:

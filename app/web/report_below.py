@@ -11,7 +11,11 @@ from flask import url_for
 from app.domain.reports import may_read_fields, refusal_to_write_report
 from app.extensions import db
 from app.models import ReportAttachment
-from app.services.report_attachments import attachments_of_report, refusal_to_remove
+from app.services.report_attachments import (
+    attachments_of_report,
+    refusal_to_remove,
+    removed_from_version,
+)
 from app.services.report_comments import comments_on_report
 from app.web.attachments import Problem, Row, listed_files, row_of
 from app.web.login import acting, writer
@@ -29,8 +33,8 @@ class Below:
     comment_error: str = ""
 
 
-def below_report(place: Place, sent: Below | None = None) -> Mapping[str, Any]:
-    """What both parts show to this person."""
+def below_report(place: Place, sent: Below | None = None, version: int = 0) -> Mapping[str, Any]:
+    """What both parts show to this person; ``version``: the signed one above them, 0 = none."""
     actor, sent = acting(), sent or Below()
     refusal = refusal_to_write_report(actor, place.site.id, place.state, place.quarter, now())
     files = attachments_of_report(db.session(), actor, place.report)
@@ -40,6 +44,7 @@ def below_report(place: Place, sent: Below | None = None) -> Mapping[str, Any]:
         "may_comment": place.report is not None and may_read_fields(actor, place.site.id),
         "comment_text": sent.comment,
         "comment_error": sent.comment_error,
+        "removed_files": removed_from_version(db.session(), actor, place.report, version),
         **listed_files([_row(place, one) for one in files], sent.problems),
     }
 
@@ -48,7 +53,8 @@ def files_of_version(place: Place, number: int) -> Mapping[str, Any]:
     """The files that a signed version holds; none is added or taken off there."""
     files = attachments_of_report(db.session(), acting(), place.report, number)
     rows = [_row(place, one, is_listed=True) for one in files]
-    return {"may_attach": False, **listed_files(rows, ())}
+    removed = removed_from_version(db.session(), acting(), place.report, number)
+    return {"may_attach": False, "removed_files": removed, **listed_files(rows, ())}
 
 
 def _row(place: Place, file: ReportAttachment, *, is_listed: bool = False) -> Row:

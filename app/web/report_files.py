@@ -44,6 +44,14 @@ def table_of_report(document: ReportDocument) -> FigureTable:
                 *(line_of.since, line_of.words or None, None),
             ]
         )
+    for other in document.others:
+        rows.append(
+            [
+                *(*where, "event", str(other.id), f"{other.link} {other.state}".strip()),
+                *(None, None, None, other.start, other.end),
+                *(str(other.fate), other.words, None),
+            ]
+        )
     for answer in document.answers:
         rows.append(
             [

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from flask import Response, flash, request
+from dataclasses import replace
+
+from flask import Response, request
 
 from app.database import writing
 from app.domain.errors import Invalid
@@ -11,51 +13,64 @@ from app.services.report_attachments import attach_to_report, remove_report_atta
 from app.services.report_comments import comment_on_report
 from app.services.reports import require_see, require_write
 from app.web.attachment_writing import chosen_files, problems_of
-from app.web.htmx import go_to, wants_fragment
+from app.web.htmx import wants_fragment
 from app.web.login import acting, writer
 from app.web.report_attachments import FILE, FILES, blueprint
 from app.web.report_below import Below
-from app.web.reports_form import report_page
+from app.web.reports_form import after, report_page
 from app.web.reports_form_place import PLACE, Place, place_of
+from app.web.reports_form_saving import (
+    COMMENT,
+    Typed,
+    saved,
+    tell_of_chosen_files,
+    without,
+)
 
 
 @blueprint.post(FILES)
 def attach(site: str, quarter: str) -> Response:
     """Attach all files that were sent, or none of them."""
     place, rows = place_of(site, quarter), db.session()
-    # before the files are looked at
-    require_write(writer(), place.site.id, place.report, place.quarter)
+    typed = saved(place)
+    if not typed.refusal:
+        # before the files are looked at
+        require_write(writer(), place.site.id, place.report, place.quarter)
     files = chosen_files()
     problems = list(problems_of(files))
-    if problems:
-        return report_page(place, status=422, below=Below(problems=problems))
+    if problems or typed.refusal:
+        status = 409 if typed.refusal else 422
+        return report_page(place_of(site, quarter), typed, status, below=Below(problems=problems))
     with writing(rows):
         for name, content in files:
             attach_to_report(rows, writer(), place.site, place.quarter, name, content)
-    return _after(place, "attachments", f"{len(files)} file{'s' * (len(files) > 1)} attached.")
+    words = f"{len(files)} file{'s' * (len(files) > 1)} attached."
+    return _after(place, typed, "attachments", words)
 
 
 @blueprint.post(f"{FILE}/remove")
 def remove(site: str, quarter: str, number: int) -> Response:
     """Delete a file's content."""
     place, rows = _seen(site, quarter), db.session()
+    typed = saved(place)
     with writing(rows):
-        remove_report_attachment(rows, writer(), place.stored, number)
-    return _after(place, "attachments", f"File {number} is removed.")
+        remove_report_attachment(rows, writer(), place_of(site, quarter).stored, number)
+    return _after(place, typed, "attachments", f"File {number} is removed.")
 
 
 @blueprint.post(f"{PLACE}/comment")
 def comment(site: str, quarter: str) -> Response:
     """Say something about the report."""
     place, rows = _seen(site, quarter), db.session()
-    text = request.form.get("text", "")
+    text, typed = request.form.get(COMMENT, ""), saved(place)
     try:
         with writing(rows):
-            comment_on_report(rows, writer(), place.stored, text)
+            comment_on_report(rows, writer(), place_of(site, quarter).stored, text)
     except Invalid as error:
-        below = Below(comment=text, comment_error=error.message)
-        return report_page(place_of(site, quarter), status=422, below=below)
-    return _after(place, "comments", "The comment is sent.")
+        typed = replace(typed, words={**typed.words, COMMENT: text})
+        below = Below(comment_error=error.message)
+        return report_page(place_of(site, quarter), typed, 422, below=below)
+    return _after(place, without(typed, COMMENT), "comments", "The comment is sent.")
 
 
 def _seen(site: str, quarter: str) -> Place:
@@ -65,9 +80,9 @@ def _seen(site: str, quarter: str) -> Place:
     return place
 
 
-def _after(place: Place, part: str, words: str) -> Response:
-    """The part of the page as it is now."""
+def _after(place: Place, typed: Typed, part: str, words: str) -> Response:
+    """The part of the page as it is now; without a script the page."""
+    tell_of_chosen_files()
     if wants_fragment():
         return report_page(place_of(place.site.key, str(place.quarter)))
-    flash(words, "ok")
-    return go_to(f"{place.address}#{part}")
+    return after(place, typed, words, part)

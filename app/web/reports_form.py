@@ -1,22 +1,21 @@
 """The page of one site's report of one quarter: where it is written, signed and read.
 
 Without a script its one form is saved by a button, whichever button that is: what was typed is
-stored before anything else is done. With a script each field saves itself
+stored before anything else is done (``reports_form_saving``). With a script each field saves itself
 (``reports_form_autosave``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final
 
 from flask import Response, flash, make_response, render_template, request
 
 from app.database import writing
 from app.domain.access import refusal_to_create
-from app.domain.errors import EditConflict, FieldConflict, Invalid, InvalidMany, NotFound
-from app.domain.report_form import ANSWER
+from app.domain.errors import EditConflict, Invalid, InvalidMany, NotFound
+from app.domain.report_event_words import carried_words
 from app.domain.report_numbers import ReportNumbers
 from app.domain.reports import (
     Standing,
@@ -29,49 +28,30 @@ from app.domain.reports import (
 from app.extensions import db
 from app.services import reports as verbs
 from app.services.matching_by_hand import link_by_hand
+from app.services.report_event_words import other_words
 from app.services.report_forms import carried_answers
 from app.services.report_grid import is_asked
 from app.web.htmx import go_to
 from app.web.login import acting, writer
 from app.web.report_below import Below, below_report
 from app.web.reports import SIGNS, due_days
-from app.web.reports_form_fields import Fields, FieldView, Theirs, fields_of, with_rows
-from app.web.reports_form_place import (
-    PLACE,
-    SEEN,
-    THEIRS,
-    WAS,
-    Place,
-    Sent,
-    blueprint,
-    place_of,
-    sent_version,
-    touched_fields,
+from app.web.reports_form_fields import Fields, FieldView, fields_of, with_carried_words, with_rows
+from app.web.reports_form_place import PLACE, Place, blueprint, place_of, sent_version
+from app.web.reports_form_saving import (
+    COMMENT,
+    REASON_TO_REOPEN,
+    Typed,
+    saved,
+    tell_of_chosen_files,
+    typed_beside,
+    without,
 )
 from app.web.reports_form_versions import signed_view
 from app.web.times import now
 
 _LINK_REASON: Final = "Linked from the site's quarterly report"
-
-
-@dataclass(frozen=True)
-class Typed:
-    """What a person sent, and what became of it, where not all of it could be done."""
-
-    fields: Mapping[str, Sent] = field(default_factory=dict)
-    """Fields that were not stored."""
-    errors: Mapping[str, str] = field(default_factory=dict)
-    """By the field's name; ``reason`` is that of reopening, ``link.ID`` the ticket of an event."""
-    theirs: Mapping[str, Theirs] = field(default_factory=dict)
-    words: Mapping[str, str] = field(default_factory=dict)
-    """What else was typed, by the names of ``errors``."""
-    still_open: Sequence[verbs.OpenQuestion] = ()
-    """What has to be answered before the report can be submitted."""
-
-    @property
-    def is_done(self) -> bool:
-        """Whether nothing was refused."""
-        return not (self.errors or self.theirs)
+_UNSENT: Final = "A comment is written and not sent: send it or empty it, then submit"
+_UNLINKED: Final = "This ticket is not linked yet: link it or empty the field, then submit"
 
 
 @blueprint.get(PLACE)
@@ -88,54 +68,27 @@ def save(site: str, quarter: str) -> Response:
     """Save all fields, then do what the button says (``do``)."""
     place = place_of(site, quarter)
     what, _, about = request.form.get("do", "save").partition(".")
-    typed = _saved(place, what, about)
+    typed = saved(place, what, about, is_asked=True)
+    tell_of_chosen_files()
     if not typed.is_done:
-        return report_page(place_of(site, quarter), typed, 409 if typed.theirs else 422)
+        return report_page(place_of(site, quarter), typed)
     if what == "submit":
-        return _asked_to_sign(place_of(site, quarter))
+        return _asked_to_sign(place_of(site, quarter), typed=typed)
     if what == "link":
-        return _linked(place, about)
-    flash("The draft is saved.", "ok")
-    return go_to(place.address)
+        return _linked(place, about, typed)
+    return after(place, typed, "The draft is saved.")
 
 
-def _saved(place: Place, what: str, about: str) -> Typed:
-    """Store what was touched. ``theirs.NAME``: this field is to stay as somebody else wrote it;
-    ``mine.NAME``: what was typed replaces that; ``carry.NAME``: the answer of an earlier quarter
-    is taken over."""
-    rows = db.session()
-    touched = touched_fields()
-    if what == "theirs":
-        touched.pop(about, None)
-    elif what == "mine" and about in touched:
-        touched[about] = replace(touched[about], version=sent_version(THEIRS + about))
-    elif what == "carry":
-        key = about.removeprefix(ANSWER)
-        earlier = carried_answers(rows, place.site.id, place.quarter, place.form).get(key)
-        if earlier is not None:
-            seen = sent_version(SEEN + about)
-            touched[about] = Sent(earlier.value, seen, request.form.get(WAS + about, ""))
-    with writing(rows):
-        done = verbs.save_fields(
-            rows,
-            writer(),
-            place.site,
-            place.quarter,
-            {name: (one.value, one.version) for name, one in touched.items()},
-        )
-    return Typed(
-        {name: touched[name] for name in (*done.problems, *done.conflicts)},
-        dict(done.problems),
-        {name: theirs_of(one) for name, one in done.conflicts.items()},
-    )
+def after(place: Place, typed: Typed, words: str, part: str = "") -> Response:
+    """Something is done: the page anew, at one of its parts. Where not all that came with it could
+    be stored, or sent, the page is answered with the rest in it: nothing typed is lost."""
+    flash(words, "ok")
+    if typed.is_done and not typed.words:
+        return go_to(place.address + (f"#{part}" if part else ""))
+    return report_page(place_of(place.site.key, str(place.quarter)), typed)
 
 
-def theirs_of(conflict: FieldConflict) -> Theirs:
-    """What a conflict tells of the other's words."""
-    return Theirs(conflict.value, conflict.version, conflict.changed_by, conflict.changed_at)
-
-
-def _linked(place: Place, event: str) -> Response:
+def _linked(place: Place, event: str, typed: Typed) -> Response:
     """A ticket documents an event of the report, the site says."""
     rows = db.session()
     if not (event.isascii() and event.isdigit() and len(event) < 10):
@@ -148,25 +101,31 @@ def _linked(place: Place, event: str) -> Response:
         with writing(rows):
             link_by_hand(rows, writer(), int(event), int(ticket), reason)
     except Invalid as error:
-        name = f"link.{event}"
-        typed = Typed(errors={name: error.message}, words={name: ticket})
-        return report_page(place, typed, 422)
-    flash(f"Ticket {ticket} documents event {event}.", "ok")
-    return go_to(place.address)
+        return report_page(place, replace(typed, errors={f"link.{event}": error.message}))
+    typed = without(typed, f"link.{event}", f"why.{event}")
+    return after(place, typed, f"Ticket {ticket} documents event {event}.")
 
 
-def _asked_to_sign(place: Place, status: int = 200) -> Response:
+def _asked_to_sign(place: Place, status: int = 200, *, typed: Typed | None = None) -> Response:
     """What is still open, or the page that asks to sign."""
+    typed = typed or Typed()
     reason = refusal_to_submit(acting(), place.site.id, place.state, place.quarter, now())
     if reason is not None:
-        return report_page(place, Typed(errors={"submit": reason}), 409)
+        return report_page(place, replace(typed, errors={"submit": reason}), 409)
     numbers = place.numbers()
     fields, report = form_fields(place, numbers), place.report
     still_open = verbs.open_questions(report, place.form, numbers)
     if still_open:
         order = {one.name: at for at, one in enumerate(fields)}
         still_open = sorted(still_open, key=lambda one: order.get(one.name, len(order)))
-        return report_page(place, Typed(still_open=still_open), 422)
+        return report_page(place, replace(typed, still_open=still_open), 422)
+    unsent = {
+        name: _UNSENT if name == COMMENT else _UNLINKED
+        for name in typed.words
+        if name == COMMENT or name.startswith("link.")
+    }
+    if unsent:
+        return report_page(place, replace(typed, errors=unsent))
     page = render_template(
         "reports/report_sign.html",
         place=place,
@@ -205,15 +164,15 @@ def submit(site: str, quarter: str) -> Response:
 def reopen(site: str, quarter: str) -> Response:
     """Let the report be written in again; what was signed is kept."""
     place, rows = place_of(site, quarter), db.session()
-    reason = request.form.get("reason", "").replace("\r\n", "\n").strip()
+    reason = request.form.get(REASON_TO_REOPEN, "").replace("\r\n", "\n").strip()
+    typed = Typed(words=typed_beside())
     try:
         with writing(rows):
             verbs.reopen_report(rows, writer(), place.stored, reason)
     except Invalid as error:
-        typed = Typed(errors={"reason": error.message}, words={"reason": reason})
-        return report_page(place_of(site, quarter), typed, 422)
-    flash("The report is reopened.", "ok")
-    return go_to(place.address)
+        typed = replace(typed, errors={REASON_TO_REOPEN: error.message})
+        return report_page(place_of(site, quarter), typed)
+    return after(place, without(typed, REASON_TO_REOPEN), "The report is reopened.")
 
 
 @blueprint.post(f"{PLACE}/accept")
@@ -225,9 +184,8 @@ def accept(site: str, quarter: str) -> Response:
             verbs.accept_report(rows, writer(), place.stored, sent_version("version"))
     except EditConflict:
         flash("The report was signed anew meanwhile: read it before you accept it.", "waiting")
-        return report_page(place_of(site, quarter), status=409)
-    flash("The report is accepted.", "ok")
-    return go_to(place.address)
+        return report_page(place_of(site, quarter), Typed(words=typed_beside()), 409)
+    return after(place, Typed(words=typed_beside()), "The report is accepted.")
 
 
 # ---- the page ----
@@ -243,11 +201,13 @@ def _refusal_to_write(place: Place) -> str | None:
 
 
 def report_page(
-    place: Place, typed: Typed | None = None, status: int = 200, *, below: Below | None = None
+    place: Place, typed: Typed | None = None, status: int = 0, *, below: Below | None = None
 ) -> Response:
     """The form where this person may write now, else what was signed last. A draft of others looks
-    like a report that nobody began, as it does in the grid."""
+    like a report that nobody began, as it does in the grid. ``status`` 0 = as what was typed asks
+    for."""
     actor, typed = acting(), typed or Typed()
+    below = replace(below or Below(), comment=typed.words.get(COMMENT, ""))
     if not verbs.sees(actor, place.site.id, place.report):
         place = replace(place, report=None)
     writes = may_write(place)
@@ -277,9 +237,9 @@ def report_page(
         may_accept=refusal_to_accept(actor, place.state) is None,
         may_open_ticket=refusal_to_create(actor) is None,
         since=int(now().timestamp()),
-        **below_report(place, below),
+        **below_report(place, below, signed.version.number if signed else 0),
     )
-    return make_response(page, status)
+    return make_response(page, status or typed.status)
 
 
 def standing(place: Place) -> Standing:
@@ -297,8 +257,11 @@ def standing(place: Place) -> Standing:
 def form_fields(place: Place, numbers: ReportNumbers) -> Fields:
     """All fields as they are stored, with what earlier quarters offer."""
     carried = carried_answers(db.session(), place.site.id, place.quarter, place.form)
-    fields = fields_of(place.form, numbers, place.rows_behind(numbers), carried)
-    return with_rows(fields, {one.name: one for one in place.fields})
+    rows = {one.name: one for one in place.fields}
+    others = other_words(db.session(), verbs.fields_of(place.report), numbers)
+    fields = fields_of(place.form, numbers, place.rows_behind(numbers), carried, others)
+    along = carried_words(others, rows, {one.id for one in numbers.undocumented})
+    return with_carried_words(with_rows(fields, rows), along)
 
 
 def marked(fields: Fields, typed: Typed) -> Fields:

@@ -18,9 +18,10 @@ from app.extensions import db
 from app.services.reports import save_field
 from app.web.htmx import go_to, wants_fragment
 from app.web.login import acting, writer
-from app.web.reports_form import may_write, theirs_of
+from app.web.reports_form import may_write
 from app.web.reports_form_fields import FieldView, digest, field_of, with_row
 from app.web.reports_form_place import PLACE, SEEN, WAS, Place, blueprint, place_of, sent_version
+from app.web.reports_form_saving import theirs_of
 from app.web.times import now
 
 FIELD: Final = f"{PLACE}/fields/<name>"

@@ -11,6 +11,7 @@ from datetime import datetime
 from hashlib import sha256
 from itertools import groupby
 
+from app.domain.report_event_words import OtherWords, joined
 from app.domain.report_form import ANSWER, EVENT, NUMBER, REASON, Form, Question, QuestionKind
 from app.domain.report_numbers import Figure, ReportNumbers, UndocumentedEvent
 from app.models import ReportField
@@ -48,6 +49,8 @@ class FieldView:
     carried: Carried | None = None
     is_first_open: bool = False
     """The page goes to it."""
+    came_along: bool = False
+    """Its words were written about an event that is a part of this one now; not saved here yet."""
 
     @property
     def id(self) -> str:
@@ -85,6 +88,14 @@ class EventView:
 
 
 @dataclass(frozen=True)
+class OtherView:
+    """Words about an event that is not, or no more, one without a ticket."""
+
+    other: OtherWords
+    words: FieldView
+
+
+@dataclass(frozen=True)
 class Group:
     """Questions under one title."""
 
@@ -99,6 +110,7 @@ class Fields:
     figures: Sequence[FigureView]
     events: Sequence[EventView]
     groups: Sequence[Group]
+    others: Sequence[OtherView] = ()
 
     @property
     def figure_groups(self) -> Sequence[tuple[str, Sequence[FigureView]]]:
@@ -114,6 +126,8 @@ class Fields:
             yield figure.reason
         for event in self.events:
             yield event.words
+        for other in self.others:
+            yield other.words
         for group in self.groups:
             yield from group.fields
 
@@ -126,6 +140,7 @@ class Fields:
             ],
             [replace(one, words=change(one.words)) for one in self.events],
             [Group(one.title, [change(field) for field in one.fields]) for one in self.groups],
+            [replace(one, words=change(one.words)) for one in self.others],
         )
 
 
@@ -149,9 +164,11 @@ def fields_of(
     numbers: ReportNumbers,
     rows_behind: Mapping[str, str] | None = None,
     carried: Mapping[str, Carried] | None = None,
+    others: Sequence[OtherWords] = (),
 ) -> Fields:
     """All fields that these questions and numbers ask for, empty. ``rows_behind``: addresses by the
-    figures' keys; ``carried``: earlier answers by the questions' keys."""
+    figures' keys; ``carried``: earlier answers by the questions' keys; ``others``: words about
+    events that the numbers do not list."""
 
     def made(name: str) -> FieldView:
         found = field_of(form, name)
@@ -176,6 +193,7 @@ def fields_of(
             )
             for title, questions in form.groups
         ],
+        [OtherView(one, replace(made(one.field), label="What it was")) for one in others],
     )
 
 
@@ -187,6 +205,25 @@ def with_rows(fields: Fields, rows: Mapping[str, ReportField]) -> Fields:
     """With what stands in the report; an earlier answer is offered only where nothing does."""
 
     return fields.changed(lambda one: with_row(one, rows.get(one.name)))
+
+
+def with_carried_words(fields: Fields, along: Mapping[int, Sequence[OtherWords]]) -> Fields:
+    """Words stand in the field of the event that covers theirs now (``carried_words``); with the
+    next save they are stored there."""
+
+    def carry(view: EventView) -> EventView:
+        came = along.get(view.event.id)
+        if not came:
+            return view
+        text = joined([one.words for one in came])
+        return replace(view, words=replace(view.words, value=text, came_along=True))
+
+    went = {one.id for came in along.values() for one in came}
+    return replace(
+        fields,
+        events=[carry(one) for one in fields.events],
+        others=[one for one in fields.others if one.other.id not in went],
+    )
 
 
 def with_row(field: FieldView, row: ReportField | None) -> FieldView:

@@ -18,6 +18,7 @@ from app.domain.report_form import Form
 from app.domain.report_numbers import ChangedFigure, ReportNumbers, changed_since
 from app.extensions import db
 from app.models import ReportForm, ReportVersion
+from app.services.report_event_words import other_words
 from app.services.report_forms import content_of
 from app.services.reports import fields_of_version, numbers_of_version, require_see
 from app.web.login import acting
@@ -42,11 +43,13 @@ class SignedView:
 def signed_view(place: Place, version: ReportVersion, now: ReportNumbers) -> SignedView:
     """``now``: what the portal counts today."""
     frozen = numbers_of_version(version)
-    fields = fields_of(_form_of(version), frozen, place.rows_behind(frozen))
+    values = fields_of_version(version)
+    others = other_words(db.session(), values, frozen)
+    fields = fields_of(_form_of(version), frozen, place.rows_behind(frozen), others=others)
     return SignedView(
         version,
         frozen,
-        with_values(fields, fields_of_version(version)),
+        with_values(fields, values),
         {one.key: one for one in changed_since(frozen, now)},
         events_that_differ(frozen, now),
     )

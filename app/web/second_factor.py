@@ -6,6 +6,8 @@ code was right. New recovery codes are in the answer to the request that made th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import segno
 from flask import (
     Blueprint,
@@ -24,15 +26,18 @@ from app.database import writing
 from app.domain.access import Door, Kind, Writer
 from app.domain.errors import AuthenticationFailed, Invalid, TooManyAttempts
 from app.extensions import db
-from app.models import PendingLogin, User
+from app.models import PendingLogin
 from app.services import credentials, logins, people
 from app.services import second_factor as verbs
-from app.web.forms import attach
+from app.web.forms import LoginForm, attach
 from app.web.htmx import go_to
 from app.web.login import (
     PENDING,
     Person,
     browser,
+    code_page,
+    gone_on,
+    kept_fields,
     local_path,
     public,
     remote,
@@ -53,14 +58,14 @@ def ask() -> Response:
     """Ask for the code behind the password."""
     form = AskCodeForm(next=request.args.get("next", ""))
     target = local_path(form.next.data or "")
-    rows = db.session()
+    rows, kept = db.session(), kept_fields()
     pending = logins.find_pending(rows, str(session.get(PENDING, "")), now())
     if pending is None:
-        return _from_the_start(target)
+        return _from_the_start(target, kept)
     if request.method == "GET":
-        return _ask_page(form, pending.user)
+        return code_page(form, pending.user)
     if not form.validate():
-        return _ask_page(form, pending.user, 422)
+        return code_page(form, pending.user, 422, kept)
     try:
         token, tried = _try(pending, form.one_time_code.data or "")
         if token is None:
@@ -68,21 +73,21 @@ def ask() -> Response:
             raise AuthenticationFailed  # the step was used or ended at this moment
     except TooManyAttempts as error:
         form.one_time_code.errors = [f"{error.message}."]
-        return _ask_page(form, pending.user, 429)
+        return code_page(form, pending.user, 429, kept)
     except AuthenticationFailed:
         if logins.find_pending(rows, str(session.get(PENDING, "")), now()) is None:
-            return _from_the_start(target)
+            return _from_the_start(target, kept)
         form.one_time_code.errors = [verbs.wrong_code(rows, pending.user.name, now())]
-        return _ask_page(form, pending.user, 401)
+        return code_page(form, pending.user, 401, kept)
     except Invalid as error:
         attach(form, error, _FIELD)
-        return _ask_page(form, pending.user, 422)
+        return code_page(form, pending.user, 422, kept)
     login = logins.live_login(rows, token, now())
     if login is None:
-        return _from_the_start(target)
+        return _from_the_start(target, kept)
     session.clear()
     login_user(Person(token, login))
-    return go_to(target or url_for("home.page"))
+    return gone_on(target or url_for("home.page"), kept)
 
 
 def _try(pending: PendingLogin, code: str) -> tuple[str | None, credentials.Attempt]:
@@ -108,16 +113,13 @@ def _try(pending: PendingLogin, code: str) -> tuple[str | None, credentials.Atte
     return token, tried
 
 
-def _from_the_start(target: str) -> Response:
+def _from_the_start(target: str, kept: Sequence[tuple[str, str]]) -> Response:
     if session.pop(PENDING, None) is not None:
         flash("Log in again: the time for the code is over, or it was wrong too often.", "waiting")
+    if kept:
+        form = LoginForm(formdata=None, next=target)
+        return make_response(render_template("login.html", form=form, problem=None, kept=kept), 401)
     return go_to(url_for("login.login", next=target or None))
-
-
-def _ask_page(form: AskCodeForm, user: User, status: int = 200) -> Response:
-    two = verbs.TWO_CODES if verbs.needs_two_codes(db.session(), user.name, now()) else ""
-    page = render_template("login_code.html", form=form, name=user.name, two=two)
-    return make_response(page, status)
 
 
 @blueprint.get(HERE)

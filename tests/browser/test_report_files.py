@@ -75,3 +75,30 @@ def test_without_a_script(
     expect(page.locator("#comments .entry")).to_have_text("Here it is")
     page.locator(".files").get_by_role("link", name="Preview File 1 a.log").click()
     expect(page.locator("pre.shown")).to_have_text("a")
+
+
+def test_without_a_script_nothing_typed_is_lost_by_another_button(
+    plain_page: Page, sqlite_server: LiveServer, cast: Cast
+) -> None:
+    page = plain_page
+    log_in(page, sqlite_server, cast.kit.account, "/reports/DE-KIT/2012-Q4")
+    plans, note = page.get_by_label("Plans for the next quarter"), page.get_by_label("Remarks")
+    plans.fill("Typed before the file")
+    page.get_by_label("Attach files").set_input_files([file("a.log", b"a")])
+    page.get_by_role("button", name="Attach", exact=True).click()
+    expect(page.locator(".files > li")).to_have_count(1)
+    expect(plans).to_have_value("Typed before the file")
+    plans.fill("Typed before the comment")
+    page.get_by_label("Comment", exact=True).fill("Here it is")
+    page.get_by_role("button", name="Save the draft").click()
+    expect(page.get_by_label("Comment", exact=True)).to_have_value("Here it is")
+    plans.fill("Typed after saving")
+    page.get_by_role("button", name="Send the comment").click()
+    expect(page.locator("#comments .entry")).to_have_text("Here it is")
+    expect(plans).to_have_value("Typed after saving")
+    plans.fill("Typed before the removal")
+    page.locator(".files").get_by_text("Remove…").click()
+    page.get_by_role("button", name="Remove File 1 a.log").click()
+    expect(page.locator(".files > li")).to_have_count(0)
+    expect(plans).to_have_value("Typed before the removal")
+    expect(note).to_have_value("")

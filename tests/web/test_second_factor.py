@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from flask import Flask
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
@@ -20,7 +20,7 @@ from tests.cast import PASSWORD, SYSTEM, Cast, writer
 from tests.harness.server import TEST_SECRET
 from tests.services.test_second_factor import code_of
 from tests.web.conftest import Enter
-from tests.web.visitor import PageReader, Visitor
+from tests.web.visitor import PageReader, Visitor, encoded
 
 KEY = TEST_SECRET.encode()
 HERE = "/profile/second-factor"
@@ -284,3 +284,45 @@ def test_the_second_step_refuses_what_it_cannot_take(
     assert visitor.send_raw("/login/code", b"one_time_code=123456").status_code == 400
     assert session.scalar(select(func.count()).select_from(Login)) == 0
     assert session.scalar(select(User.totp_step).where(User.name == "kit")) is not None
+
+
+def test_what_was_sent_without_a_login_goes_through_the_code_as_well(
+    app: Flask, session: Session, cast: Cast
+) -> None:
+    secret, _codes = set_up(session, cast.kit)
+    visitor = Visitor(app)
+    path = "/reports/DE-KIT/2013-Q1"
+    typed = {"answer.issues": "Two lines\n& <more>", "seen.answer.issues": "0", "do": "save"}
+    refused = visitor.send(path, typed, {"Sec-Fetch-Site": "same-origin"})
+    login = PageReader(refused.text).form("/login").data()
+    asked = visitor.send("/login", {**login, "name": ["kit"], "password": [PASSWORD]})
+    assert asked.status_code == 200
+    assert not alive(visitor)
+    code = PageReader(asked.text).form("/login/code").data()
+    assert code["kept.answer.issues"] == ["Two lines\n& <more>"]
+    wrong = visitor.send_raw("/login/code", encoded({**code, "one_time_code": "000000"}))
+    assert wrong.status_code == 401
+    code = PageReader(wrong.text).form("/login/code").data()
+    # a code that comes too late begins anew, and loses nothing
+    with writing(session):
+        session.execute(delete(PendingLogin))
+    again = visitor.send_raw("/login/code", encoded({**code, "one_time_code": "000000"}))
+    login = PageReader(again.text).form("/login").data()
+    asked = visitor.send_raw("/login", encoded({**login, "name": ["kit"], "password": [PASSWORD]}))
+    code = PageReader(asked.text).form("/login/code").data()
+    done = visitor.send_raw("/login/code", encoded({**code, "one_time_code": now_code(secret)}))
+    assert done.status_code == 200
+    resent = PageReader(done.text).form(path).data()
+    assert visitor.send_raw(path, encoded(resent)).status_code == 303
+    assert "Two lines\n&amp; &lt;more&gt;" in visitor.get(path).text
+
+
+def test_the_code_carries_nothing_to_elsewhere(app: Flask, session: Session, cast: Cast) -> None:
+    set_up(session, cast.kit)
+    for target in ("//elsewhere.example/", "https://elsewhere.example/", "/nowhere"):
+        visitor = Visitor(app)
+        more = {"send-to": target, "kept.title": "x"}
+        assert give_password(visitor, "kit", **more).status_code == 303
+        answer = give_code(visitor, "000000", **more)
+        assert answer.status_code == 401
+        assert "send-to" not in answer.text

@@ -43,6 +43,9 @@ class PageReader(HTMLParser):
         self.texts: list[str] = []
         self.alerts: list[str] = []
         self._form: Form | None = None
+        self._owner = ""
+        self._ids: dict[str, Form] = {}
+        self._tied: list[tuple[str, str, str | None]] = []
         self._select = ""
         self._radios: set[str] = set()
         self._textarea: str | None = None
@@ -51,6 +54,10 @@ class PageReader(HTMLParser):
         self._alert_depth = 0
         self.feed(page)
         self.close()
+        for owner, name, value in self._tied:
+            self._ids[owner].names.add(name)
+            if value is not None:
+                self._ids[owner].fields.append((name, value))
 
     @property
     def text(self) -> str:
@@ -64,6 +71,8 @@ class PageReader(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
         self.attributes += [(tag, name, value) for name, value in given.items()]
+        if tag in ("textarea", "select", "input"):
+            self._owner = given.get("form", "")
         if self._alert_depth and tag not in _VOID:
             self._alert_depth += 1
         elif given.get("role") == "alert" or given.get("class") == "error":
@@ -71,6 +80,7 @@ class PageReader(HTMLParser):
         if tag == "form":
             self._form = Form(given.get("action", ""), given.get("method", "get"))
             self.forms.append(self._form)
+            self._ids[given.get("id", "")] = self._form
         elif tag == "a":
             self.links.append((given.get("href", ""), ""))
             self._link = ""
@@ -118,11 +128,15 @@ class PageReader(HTMLParser):
             self.alerts.append(data)
 
     def _name(self, name: str) -> None:
-        if self._form is not None and name:
+        if self._owner and name:
+            self._tied.append((self._owner, name, None))
+        elif self._form is not None and name:
             self._form.names.add(name)
 
     def _field(self, name: str, value: str) -> None:
-        if self._form is not None and name:
+        if self._owner and name:
+            self._tied.append((self._owner, name, value))
+        elif self._form is not None and name:
             self._form.fields.append((name, value))
 
 
