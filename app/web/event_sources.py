@@ -108,7 +108,7 @@ def new() -> Response:
     return _edited(SourceForm(data=_usual()), None)
 
 
-@blueprint.route("/<name>", methods=["GET", "POST"])
+@blueprint.route("/<path:name>", methods=["GET", "POST"])
 def edit(name: str) -> Response:
     """Change what a source's labels are called."""
     require_admin(acting(), MANAGE)

@@ -363,3 +363,8 @@ def test_an_admin_says_what_the_labels_of_alerts_are_called(
     form = visitor.read("/events/sources/prom").form("/events/sources/prom").data()
     assert form["state_words"] == ["bad=down"]
     assert visitor.get("/events/sources/nobody").status_code == 404
+    assert visitor.send("/events/sources/new", {**good, "name": "team/prom"}).status_code == 303
+    place = next(
+        href for href, text in visitor.read("/events/sources").links if text == "team/prom"
+    )
+    assert visitor.get(place).status_code == 200, "a name may hold a slash"
