@@ -18,7 +18,7 @@ import click
 
 from app.commands.arguments import TEXT, command_writer
 from app.commands.base import PortalCommand
-from app.commands.registry_files import nothing_to_tidy
+from app.commands.registry_files import nothing_to_tidy, tidy_new
 from app.database import InTurn, writing
 from app.domain.errors import Invalid, SettingError
 from app.domain.event_file_reading import PACKED, Reading
@@ -216,6 +216,7 @@ def _tell_each(stream: IO[bytes], how: Reading, *, only_good: bool, keep_unknown
     for part in parts_of(stream, how):
         outcomes = examine_lines(session, by.actor, by.now, part, keep_unknown=keep_unknown)
         session.rollback()
+        tidy_new()
         totals.add(outcomes)
         for outcome in outcomes:
             for line in _lines_of(outcome):
@@ -238,6 +239,7 @@ def _lines_of(outcome: Outcome) -> list[str]:
 
 
 def _progress(what: str, totals: Totals, whole: int = 0) -> None:
+    tidy_new()
     if totals.lines % _STEP == 0:
         of = f" of {whole}" if whole else ""
         click.echo(f"{totals.lines}{of} lines {what}", err=True)

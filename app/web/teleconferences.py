@@ -243,16 +243,20 @@ def set_time(number: int) -> Response:
     rows, form = db.session(), SetForm()
     row = verbs.find_teleconference(rows, number)
     form.offer(_proposed(row))
+    seen, is_set = form.seen_version, row.state == TcState.SET
     if form.validate():
         try:
             with writing(rows):
-                verbs.set_time(
-                    rows, writer(), number, form.wanted(), secretary(), form.seen_version
-                )
+                wanted = form.wanted()
+                row = verbs.set_time(rows, writer(), number, wanted, secretary(), seen)
+                is_changed = row.version != seen
         except Invalid as error:
             attach(form, error, {"version": "whole form"})
         else:
-            return _done(number, "The TC is set. All who are in are told by mail.")
+            done = f"The TC is {'changed' if is_set else 'set'}. All who are in are told by mail."
+            return _done(
+                number, done if is_changed else "Nothing was changed, and nobody is mailed."
+            )
     return _page(verbs.find_teleconference(rows, number), status=422, set_form=form)
 
 

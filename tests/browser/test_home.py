@@ -60,6 +60,7 @@ HEADINGS: Mapping[str, tuple[str, ...]] = {
         "Planned work",
     ),
     "kit": (
+        "Reports to submit 4",
         "Wait for a reply 1",
         "Changes that your sites have to answer 1",
         "Open at your sites 4",
@@ -85,7 +86,7 @@ def test_home_of_each_role(
         f"{GRIDKA} and its backup {PIC} at the same time: #4 and #5"
     )
     if who != "reader":
-        page.get_by_role("heading", level=2).first.get_by_role("link").click()
+        page.get_by_role("heading", level=2, name="for a reply").get_by_role("link").click()
         expect(page.locator(".tickets .title")).to_have_text(["A reply is due"])
         page.go_back()
     page.get_by_role("link", name="Planned work").click()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import gzip
+import weakref
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from app.commands.registry_files import nothing_to_tidy, tidy_new
 from app.database import writing
 from app.services.reference import seed_reference
 from tests.harness.databases import fresh_database
@@ -109,3 +111,19 @@ def test_files_that_cannot_be_used_are_refused_in_one_line(portal: str, tmp_path
     assert "line 2: this is no UTF-8" in ran.stderr.decode()
     assert done(portal, "events", "import", str(file), "--encoding", "windows-1252")
     assert "is no zone" in refused(portal, "events", "import", str(file), "--zone", "Berlin")
+
+
+def test_what_a_part_of_a_long_file_left_behind_is_given_back_while_it_goes_on() -> None:
+    class Part:
+        itself: Part
+
+    def left() -> weakref.ref[Part]:
+        part = Part()
+        part.itself = part
+        return weakref.ref(part)
+
+    with nothing_to_tidy():
+        parts = [left() for _ in range(2_000)]
+        assert all(part() is not None for part in parts), "nobody searches for it"
+        tidy_new()
+        assert not any(part() is not None for part in parts)

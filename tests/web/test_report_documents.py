@@ -192,7 +192,7 @@ def test_what_is_not_yet_due_is_not_missing(session: Session, cast: Cast, visit:
     for path in (address, f"{address}/print"):
         page = reader.read(path)
         assert none in page.text, path
-        assert f"DE-KIT not yet due by {due}" in page.text, path
+        assert f"DE-KIT not yet (due by {due})" in page.text, path
         assert "Missing: " not in page.text, path
     markup = reader.get(f"{address}.twiki").text
     rows = cells_of_twiki(markup)

@@ -55,6 +55,18 @@ def rows_of(session: Session) -> list[tuple[str, int, str]]:
     return [(*row,) for row in found]
 
 
+def test_setting_says_what_it_did(cast: Cast, visit: Visit) -> None:
+    chair = visit(cast.operator)
+    number = asked(visit(cast.kit))
+    was_set(chair, number)
+    told = "All who are in are told by mail."
+    assert f"The TC is set. {told}" in chair.read(f"{TCS}/{number}").text
+    was_set(chair, number)
+    assert "Nothing was changed, and nobody is mailed." in chair.read(f"{TCS}/{number}").text
+    was_set(chair, number, place="R2")
+    assert f"The TC is changed. {told}" in chair.read(f"{TCS}/{number}").text
+
+
 def test_from_the_request_to_the_minutes(session: Session, cast: Cast, visit: Visit) -> None:
     reader, chair = visit(cast.reader), visit(cast.operator)
     with writing(session):
