@@ -69,6 +69,8 @@ class EventFilter:
     """The event starts at this moment or later ..."""
     ends: datetime | None = None
     """... and before this one."""
+    lasting: bool | None = None
+    """True: also what began before ``begins`` and went on then."""
     quarters: tuple[str, ...] = ()
     """Of the start: ``2012-Q1``."""
     sites: tuple[str, ...] = ()
@@ -510,7 +512,9 @@ def _common(
 ) -> list[ColumnElement[bool]]:
     parts: list[ColumnElement[bool]] = []
     if wanted.begins is not None:
-        parts.append(row.start >= wanted.begins)
+        begun = row.start >= wanted.begins
+        goes_on = or_(row.end.is_(None), row.end > wanted.begins)
+        parts.append(or_(begun, goes_on) if wanted.lasting else begun)
     if wanted.ends is not None:
         parts.append(row.start < wanted.ends)
     if quarters:

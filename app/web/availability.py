@@ -128,8 +128,9 @@ def _shown(
 
 
 def _events_url(periods: Sequence[CalendarPeriod], where: dict[str, str]) -> str:
-    """The reported events that began in these periods."""
-    return events_url(view="reported", **where, **{"from": str(periods[0]), "to": str(periods[-1])})
+    """The reported events that were on in these periods, whenever they began."""
+    span = {"from": str(periods[0]), "to": str(periods[-1]), "lasting": "yes"}
+    return events_url(view="reported", **where, **span)
 
 
 def percent(share: float | None) -> str:

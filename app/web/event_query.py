@@ -34,6 +34,7 @@ LABELS: Final[Mapping[str, str]] = {
     "view": "View",
     "from": "From",
     "to": "To",
+    "lasting": "Also begun before",
     "quarter": "Quarter",
     "t1": "T1",
     "site": "Site",
@@ -62,7 +63,9 @@ ALLOWED: Final[Mapping[str, Sequence[str]]] = {
     "due": tuple(DUE),
     "withdrawn": ("yes", "no", "all"),
     "sort": ("-start", "start"),
-    **dict.fromkeys(("counted", "documented", "maintenance", "ongoing", "unresolved"), _YES_NO),
+    **dict.fromkeys(
+        ("counted", "documented", "maintenance", "ongoing", "unresolved", "lasting"), _YES_NO
+    ),
 }
 _FREE: Final = {
     "t1": SHORT_TEXT_LIMIT,
@@ -186,6 +189,7 @@ class EventQuery:
         return EventFilter(
             begins=self._times.get("from"),
             ends=self._times.get("to"),
+            lasting=either("lasting"),
             quarters=many("quarter"),
             sites=many("site"),
             t1s=many("t1"),
@@ -253,7 +257,11 @@ class EventQuery:
     @property
     def kept(self) -> Sequence[tuple[str, str]]:
         """What the form of filters sends along."""
-        return [(name, value) for name in (*_LOOKS, "import", "t1") for value in self.given(name)]
+        return [
+            (name, value)
+            for name in (*_LOOKS, "import", "t1", "lasting")
+            for value in self.given(name)
+        ]
 
     @property
     def start_url(self) -> str:

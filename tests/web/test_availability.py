@@ -71,6 +71,21 @@ def test_the_page_says_no_data_and_leads_to_the_events(
     assert "2012-04-02" not in shown
 
 
+def test_a_number_leads_to_what_was_on_then_though_it_began_before(
+    session: Session, cast: Cast, visit: Enter
+) -> None:
+    report(session, cast, "2012-01-10 00:00", "2012-01-10 20:50")
+    report(session, cast, "2012-03-30 00:00", "2012-04-02 00:00")
+    report(session, cast, "2012-03-31 23:00", "2012-04-01 00:00")
+    reader = visit(cast.reader)
+    page = reader.read("/statistics/availability?from=2012-Q2&to=2012-Q2")
+    found = [href for href, text in page.links if text == "98.90 %" and "link=" in href]
+    shown = reader.read(found[0]).text
+    assert "2012-03-30 00:00" in shown
+    assert "2012-01-10" not in shown
+    assert "2012-03-31 23:00" not in shown, "it ended as the quarter began"
+
+
 def test_what_was_withdrawn_never_was(
     session: Session, cast: Cast, visit: Enter, told: None
 ) -> None:
