@@ -44,7 +44,9 @@ def main() -> None:
         help="in the database for list, exports, figures, matching, reports",
     )
     parser.add_argument("--events", type=int, default=100_000, help="of figures, matching, reports")
-    parser.add_argument("--at", help="URL of a database that was filled before: of figures")
+    parser.add_argument(
+        "--at", help="URL of a database that was filled before: of figures, reports"
+    )
     parser.add_argument("--sites", type=int, default=registry.SITES, help="of registry")
     parser.add_argument("--links", type=int, default=registry.LINKS, help="of registry")
     parser.add_argument("--changes", type=int, default=registry.CHANGES, help="in its audit")
@@ -101,7 +103,9 @@ def _measure_by_size(
         figures.measure_again(given.at)
     for kind in kinds if "figures" in wanted and not given.at else ():
         figures.measure(kind, given.tickets, given.events)
-    for kind in kinds if "reports" in wanted else ():
+    if "reports" in wanted and given.at:
+        reports.measure_again(given.at)
+    for kind in kinds if "reports" in wanted and not given.at else ():
         reports.measure(kind, given.tickets, given.events)
     if "matching" in wanted:
         matching.measure_arrays(sizes)
