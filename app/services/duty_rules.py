@@ -79,8 +79,10 @@ def compose_rule(
     require_admin(by.actor, _MANAGE)
     name = _checked_name(name)
     about = checked_text("about", about.strip(), _TEXT_LIMIT, label="What it is for")
-    if session.scalar(select(DutyRule.id).where(DutyRule.name == name)) is not None:
-        raise Invalid("name", "There is a rule of this name already")
+    # few rules: compared here, for no database folds letters of all languages alike
+    for known in session.scalars(select(DutyRule.name)):
+        if known.casefold() == name.casefold():
+            raise Invalid("name", f"There is a rule of this name already: {known}")
     made = DutyRule(name=name, about=about, source=f"Entered by {by.shown_author}", version=0)
     session.add(made)
     session.flush()

@@ -100,7 +100,9 @@ class Radio(RadioField):
         """Raise unless the value is one of the choices."""
         allowed = [str(value) for value, *_ in self.iter_choices()]
         if self.data not in allowed:
-            raise ValidationError(f"{self.label.text} takes one of: {', '.join(allowed)}")
+            raise ValidationError(
+                f"{self.label.text} takes one of: {', '.join(filter(None, allowed))}"
+            )
 
 
 _RELATIONS: Any = {

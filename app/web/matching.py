@@ -28,8 +28,6 @@ from app.web.times import now
 blueprint = Blueprint("matching", __name__, url_prefix="/statistics")
 SLIDES: Final = ((Quarter(2012, 1), Quarter(2012, 2)), (Quarter(2013, 1), Quarter(2013, 2)))
 """The two tables of the deck."""
-MOST_QUARTERS: Final = 40
-"""Of one page or file: ten years."""
 COLUMNS: Final = ("site", "quarter", "detected", "documented")
 
 
@@ -48,7 +46,7 @@ class Question:
         self.ranges: Sequence[Sequence[Quarter]] = SLIDES
         if not self.is_slides:
             try:
-                self.ranges = [read_quarters(self.typed_from, self.typed_to, MOST_QUARTERS)]
+                self.ranges = [read_quarters(self.typed_from, self.typed_to)]
             except Invalid as error:
                 word = {"from": "From", "to": "To"}.get(error.field, "Quarters")
                 self.problems.append(f"{word}: {error.message}")

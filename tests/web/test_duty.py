@@ -206,6 +206,12 @@ def test_a_rule_is_composed_looked_at_put_in_force_and_undone(
     assert "This was undone already" in again.text
 
 
+def test_two_rules_do_not_differ_by_capital_letters_alone(cast: Cast, visit: Enter) -> None:
+    answer = visit(cast.admin).send("/duty/rules/new", {"name": "r2009", "do": "save", **CLAUSE})
+    assert answer.status_code == 422
+    assert "There is a rule of this name already: R2009" in PageReader(answer.text).text
+
+
 def test_what_is_wrong_with_a_rule_is_said_and_what_was_typed_stays(
     cast: Cast, visit: Enter
 ) -> None:
