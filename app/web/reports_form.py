@@ -14,7 +14,7 @@ from flask import Response, flash, make_response, render_template, request
 
 from app.database import writing
 from app.domain.access import refusal_to_create
-from app.domain.errors import EditConflict, Invalid, InvalidMany, NotFound
+from app.domain.errors import EditConflict, Invalid, InvalidMany, MoveNotAllowed, NotFound
 from app.domain.report_event_words import carried_words
 from app.domain.report_numbers import ReportNumbers
 from app.domain.reports import (
@@ -41,6 +41,7 @@ from app.web.reports_form_saving import (
     COMMENT,
     REASON_TO_REOPEN,
     Typed,
+    Unstored,
     saved,
     tell_of_chosen_files,
     typed_beside,
@@ -172,6 +173,10 @@ def reopen(site: str, quarter: str) -> Response:
     except Invalid as error:
         typed = replace(typed, errors={REASON_TO_REOPEN: error.message})
         return report_page(place_of(site, quarter), typed)
+    except MoveNotAllowed as error:
+        unstored = [Unstored("Why it is reopened", reason)] if reason else []
+        typed = replace(typed, refusal=error.message, unstored=unstored)
+        return report_page(place_of(site, quarter), typed)
     return after(place, without(typed, REASON_TO_REOPEN), "The report is reopened.")
 
 
@@ -185,6 +190,9 @@ def accept(site: str, quarter: str) -> Response:
     except EditConflict:
         flash("The report was signed anew meanwhile: read it before you accept it.", "waiting")
         return report_page(place_of(site, quarter), Typed(words=typed_beside()), 409)
+    except MoveNotAllowed as error:
+        typed = Typed(words=typed_beside(), refusal=error.message)
+        return report_page(place_of(site, quarter), typed)
     return after(place, Typed(words=typed_beside()), "The report is accepted.")
 
 

@@ -537,13 +537,28 @@ def test_who_comes_second_is_not_told_of_what_nobody_typed(
     assert chair.send(f"{PAGE}/accept", form.data()).status_code == 303
     again = chair.send(f"{PAGE}/accept", form.data())
     assert again.status_code == 409
-    assert "What you typed" not in PageReader(again.text).text
+    text = PageReader(again.text).text
+    assert "accepted by operator" in text
+    assert "What you typed" not in text
     typed = {"csrf_token": "none", "answer.issues": "My words", "do": "save"}
     lost = visitor.send(PAGE, {**before.data(), **typed})
     assert lost.status_code == 400
     page = PageReader(lost.text).text
     assert "My words" in page
     assert "seen." not in page
+
+
+def test_who_reopens_second_keeps_the_reason_and_sees_the_report(cast: Cast, visit: Enter) -> None:
+    visitor, chair = visit(cast.kit), visit(cast.operator)
+    signed(visitor)
+    assert visitor.send(f"{PAGE}/reopen", {"reason": "A wrong number"}).status_code == 303
+    second = chair.send(f"{PAGE}/reopen", {"reason": "The contacts are old"})
+    assert second.status_code == 409
+    text = PageReader(second.text).text
+    assert "Reopened by" in text
+    assert "A wrong number" in text
+    assert "It stands here to be copied" in text
+    assert "The contacts are old" in text
 
 
 def test_no_quarter_is_signed_before_it_ended(cast: Cast, visit: Enter, session: Session) -> None:
