@@ -5,6 +5,7 @@ from __future__ import annotations
 from marshmallow import Schema, fields, validate
 
 from app.api.schemas import LONGEST_KEY, Moment, a_text, about, behind_key, page_limit
+from app.domain.report_event_words import Fate
 from app.domain.reports import ReportState, Shown
 
 _STATES = [state.value for state in Shown]
@@ -117,6 +118,25 @@ class ReportEvent(Schema):
     explanation = a_text("The site's words; empty = none.")
 
 
+class ReportOtherEvent(Schema):
+    """An event with signed words that is not among those without a ticket."""
+
+    id = fields.Integer(
+        required=True, metadata=about("Of the detected event when the words were written.")
+    )
+    link = a_text("The link's id.")
+    state = a_text("down or degraded; empty = not known any more.")
+    start = Moment("When it began; null = not known any more.", allow_none=True)
+    end = Moment("When it ended; null = it goes on, or is not known any more.", allow_none=True)
+    explanation = a_text("The site's words.", attribute="words")
+    fate = a_text("What became of it by now.", validate=validate.OneOf([one.value for one in Fate]))
+    part_of = fields.Integer(
+        required=True,
+        allow_none=True,
+        metadata=about("The detected event that covers its time now, or null."),
+    )
+
+
 class ReportSignature(Schema):
     """When and by whom a version was signed, and what became of it."""
 
@@ -162,3 +182,4 @@ class SignedReport(Schema):
     )
     answers = fields.List(fields.Nested(AnsweredQuestion), required=True)
     events = fields.List(fields.Nested(ReportEvent), required=True)
+    other_events = fields.List(fields.Nested(ReportOtherEvent), required=True)

@@ -10,10 +10,12 @@ from sqlalchemy.orm import Session
 from app.domain.access import Actor
 from app.domain.errors import NotFound
 from app.domain.quarters import Quarter
+from app.domain.report_event_words import OtherWords
 from app.domain.report_form import ANSWER, EVENT, Contradiction, Question, contradictions
 from app.domain.report_numbers import ReportNumbers, UndocumentedEvent
 from app.models import Report, ReportVersion
 from app.services.registry import find_site
+from app.services.report_event_words import other_words
 from app.services.report_forms import content_of, form_of_number
 from app.services.reports import (
     fields_of_version,
@@ -51,6 +53,8 @@ class SignedReport:
     answers: Sequence[Answer]
     """In the order of the form."""
     events: Sequence[ExplainedEvent]
+    other_events: Sequence[OtherWords]
+    """Signed words about events that these numbers do not list, with what became of them by now."""
 
 
 def signed_report(
@@ -78,6 +82,7 @@ def signed_report(
         contradictions(fields, numbers),
         [Answer(one, fields.get(ANSWER + one.key, "")) for one in form.asked],
         _explained(fields, numbers),
+        other_words(session, fields, numbers),
     )
 
 

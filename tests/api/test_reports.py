@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -171,6 +172,31 @@ def test_a_signed_report_is_given_with_its_numbers_and_answers(
             "start": "2013-03-05T10:00:00Z",
             "end": "2013-03-05T12:00:00Z",
             "explanation": "A test of the carrier",
+        }
+    ]
+    assert found["other_events"] == []
+
+
+def test_signed_words_about_an_event_that_got_its_ticket_are_given(
+    session: Session, cast: Cast, signed: UndocumentedEvent, calling: Calling
+) -> None:
+    with writing(session):
+        found = find_report(session, site_of_key(session, "DE-KIT").id, Q1)
+        assert found is not None
+        reopen_report(session, writer(cast.operator, SIGNED), found, "It has a ticket")
+    sign(session, cast, replace(numbers(signed, 4), undocumented=[]), SIGNED + timedelta(days=31))
+    report = calling("read").read(f"{REPORTS}/DE-KIT/2013-Q1")
+    assert report["events"] == []
+    assert report["other_events"] == [
+        {
+            "id": signed.id,
+            "link": "CERN-GRIDKA-LHCOPN-001",
+            "state": "down",
+            "start": "2013-03-05T10:00:00Z",
+            "end": "2013-03-05T12:00:00Z",
+            "explanation": "A test of the carrier",
+            "fate": "explained before it got its ticket",
+            "part_of": None,
         }
     ]
 
