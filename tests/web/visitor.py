@@ -55,9 +55,14 @@ class PageReader(HTMLParser):
         self.feed(page)
         self.close()
         for owner, name, value in self._tied:
-            self._ids[owner].names.add(name)
+            form = self._ids.get(owner)
+            if form is None:
+                # a part of a page: the form is in the rest of it
+                assert "<html" not in page, f"no form has the id {owner}"
+                continue
+            form.names.add(name)
             if value is not None:
-                self._ids[owner].fields.append((name, value))
+                form.fields.append((name, value))
 
     @property
     def text(self) -> str:
