@@ -99,6 +99,7 @@ def test_two_workers_remind_each_site_once(
         with writing(session):
             know_timed_work(session, [REPORT_REMINDERS.name], datetime.now(UTC))
             run_soon(session, REPORT_REMINDERS.name, datetime.now(UTC))
+        # both take it; how many sites fall to each is chance, and may be none
         wait_for(lambda: all(b'work="report' in log.read_bytes() for log in logs))
         with writing(session):  # and once more, when nothing is left to do
             run_soon(session, REPORT_REMINDERS.name, datetime.now(UTC))
@@ -115,7 +116,6 @@ def test_two_workers_remind_each_site_once(
     outcomes = [log.read_text() for log in logs]
     told = [sum(text.count(f"T1-{number:02} ") for text in outcomes) for number in range(SITES)]
     assert set(told) == {quarters}, "each was reminded by one of the two"
-    assert all("Reminded" in text for text in outcomes), "both had a part in it"
     assert set(handler.addresses.values()) == {quarters}, "and got one mail"
     session.rollback()
     rows = session.execute(
