@@ -41,7 +41,7 @@ def test_a_reporter_answers_by_keyboard_alone(
     for _step in ("CH-CERN", "DE-KIT", "Refuse…"):
         page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    page.keyboard.press("Tab")  # the reason
+    expect(section.get_by_label("Reason")).to_be_focused()
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     expect(section.get_by_role("alert")).to_contain_text("Reason is required")
