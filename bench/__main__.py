@@ -12,6 +12,7 @@ from bench import (
     figures,
     lists,
     load,
+    locks,
     matching,
     places,
     reads,
@@ -31,7 +32,7 @@ def main() -> None:
         "what",
         nargs="*",
         help="get, write, list, soak, registry, exports, desk, figures, matching,"
-        " reports;"
+        " reports, locks;"
         " default: the first three",
     )
     parser.add_argument("--database", choices=places.KINDS, help="default: both")
@@ -41,9 +42,11 @@ def main() -> None:
         "--tickets",
         type=int,
         default=100_000,
-        help="in the database for list, exports, figures, matching, reports",
+        help="in the database for list, exports, figures, matching, reports, locks",
     )
-    parser.add_argument("--events", type=int, default=100_000, help="of figures, matching, reports")
+    parser.add_argument(
+        "--events", type=int, default=100_000, help="of figures, matching, reports, locks"
+    )
     parser.add_argument(
         "--at", help="URL of a database that was filled before: of figures, reports"
     )
@@ -57,7 +60,7 @@ def main() -> None:
     given = parser.parse_args()
     sizes = [int(size) for size in given.sizes.split(",")]
     wanted = given.what or ["get", "write", "list"]
-    by_size = {"desk", "figures", "matching", "reports"}
+    by_size = {"desk", "figures", "locks", "matching", "reports"}
     known = {"get", "write", "list", "soak", "registry", "exports", *by_size}
     if unknown := set(wanted) - known:
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
@@ -107,6 +110,8 @@ def _measure_by_size(
         reports.measure_again(given.at)
     for kind in kinds if "reports" in wanted and not given.at else ():
         reports.measure(kind, given.tickets, given.events)
+    for kind in kinds if "locks" in wanted else ():
+        locks.measure(kind, given.tickets, given.events)
     if "matching" in wanted:
         matching.measure_arrays(sizes)
     for kind in kinds if "matching" in wanted else ():

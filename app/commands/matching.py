@@ -8,16 +8,14 @@ import click
 
 from app.commands.arguments import command_writer
 from app.commands.base import PortalCommand
-from app.database import writing
+from app.database import InTurn, writing
 from app.domain.errors import Invalid
 from app.domain.quarters import Quarter
 from app.domain.texts import read_time
 from app.extensions import db
 from app.services.matched_events import DetectedFilter, count_detected
-from app.services.matching import bring_up_to_date, note_between
-
-_AT_ONCE = 5
-"""Links of one transaction, so that others write in between."""
+from app.services.matching import Freshness, freshness, note_between
+from app.services.matching_follow import follow
 
 
 class EdgeArgument(click.ParamType[datetime]):
@@ -60,12 +58,12 @@ def match(begin: datetime | None, end: datetime | None) -> None:
     session, now = db.session(), command_writer().now
     with writing(session):
         things = note_between(session, begin, end)
-        state = bring_up_to_date(session, now, most=0)
-    whole = max(things, state.stale)
-    while not state.is_fresh:
-        with writing(session):
-            state = bring_up_to_date(session, now, most=_AT_ONCE)
+        whole = max(things, freshness(session).stale)
+
+    def tell(state: Freshness) -> None:
         click.echo(f"Matched {whole - min(state.stale, whole)} of {whole}", err=True)
+
+    follow(InTurn(session), lambda: now, tell=tell)
     wanted = DetectedFilter(begin, end)
     counted = count_detected(session, DetectedFilter(begin, end, counted=True))
     documented = count_detected(session, DetectedFilter(begin, end, counted=True, documented=True))

@@ -20,7 +20,7 @@ from app.services.duty_registry import registry_facts
 from app.services.duty_results import reckon_duties, ripe_links
 from app.services.duty_rules import DUTY_RULE
 from app.services.lhc_calendar import LHC_PERIOD
-from app.services.matching_kept import Reckoned
+from app.services.matching_differences import Reckoned
 from app.services.matching_touched import Span, Thing
 from app.services.registry import LINK, SITE
 

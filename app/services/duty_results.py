@@ -33,11 +33,18 @@ from app.models import (
     Ticket,
 )
 from app.services.duty_registry import Registry, registry_facts
-from app.services.duty_rows import write_duties, write_sums
+from app.services.duty_rows import Difference as DutiesDifference
+from app.services.duty_rows import difference_of_duties, write_duties, write_sums
 from app.services.duty_rules import InForce, content_of, forces_of, judged_versions
 from app.services.lhc_calendar import known_periods
 from app.services.row_times import columns_of, in_microseconds, moment_of, parts_of, times_of
-from app.services.service_losses import cut_off_with, kept_losses, settle_losses
+from app.services.service_losses import Difference as LossesDifference
+from app.services.service_losses import (
+    cut_off_with,
+    difference_of_losses,
+    kept_losses,
+    write_losses,
+)
 from app.statistics.duties import (
     Beginnings,
     Duties,
@@ -60,7 +67,7 @@ LINKS_AT_ONCE: Final = 20
 
 
 @dataclass(frozen=True)
-class _Judgement:
+class Judgement:
     """What every link is judged by."""
 
     registry: Registry
@@ -83,18 +90,28 @@ def reckon_duties(session: Session, links: Collection[int], now: datetime) -> No
     if not links:
         return
     judgement = judgement_at(session, now)
+    losses = losses_of_links(session, judgement, links)
+    write_losses(session, losses)
+    wanted = {key for key in links if key in judgement.registry.links} | losses.links
+    for part in parts_of(sorted(wanted), LINKS_AT_ONCE):
+        keep(session, draft(session, judgement, part))
+
+
+def losses_of_links(
+    session: Session, judgement: Judgement, links: Collection[int]
+) -> LossesDifference:
+    """By what the losses of the T1s of these links differ from what is kept; writes nothing. They
+    are written before the duties are drafted."""
     registry = judgement.registry
     wanted = {key for key in links if key in registry.links}
     t1s = registry.t1s_at(wanted) | cut_off_with(session, wanted)
-    wanted |= settle_losses(session, registry, t1s, judgement.moment)
-    for part in parts_of(sorted(wanted), LINKS_AT_ONCE):
-        _settle_links(session, judgement, part)
+    return difference_of_losses(session, registry, t1s, judgement.moment)
 
 
-def judgement_at(session: Session, now: datetime) -> _Judgement:
+def judgement_at(session: Session, now: datetime) -> Judgement:
     """Rules, registry and calendar as they stand."""
     versions = judged_versions(session)
-    return _Judgement(
+    return Judgement(
         registry_facts(session),
         {one.id: content_of(one) for one in versions},
         forces_of(versions),
@@ -116,7 +133,19 @@ class _Facts:
     """Number and creation (microseconds) of the first ticket that documents an event."""
 
 
-def _settle_links(session: Session, judgement: _Judgement, links: Sequence[int]) -> None:
+@dataclass(frozen=True)
+class Draft:
+    """What was reckoned of the duties of some links, and is to be written."""
+
+    links: Sequence[int]
+    duties: DutiesDifference
+    sums: Mapping[tuple[int, int, int, str], tuple[int, ...]]
+    ripenings: Mapping[int, datetime]
+    """When what goes on is to be looked at again, of each link with such an event."""
+
+
+def draft(session: Session, judgement: Judgement, links: Sequence[int]) -> Draft:
+    """Judge the events of these links; writes nothing."""
     facts = facts_of(session, judgement, DetectedEvent.link_id.in_(links))
     beginnings = beginnings_of(session, Event.link_id.in_(links))
     losses = kept_losses(session, facts.events.ids.tolist(), judgement.moment)
@@ -149,12 +178,28 @@ def _settle_links(session: Session, judgement: _Judgement, links: Sequence[int])
             if is_due:
                 taken.add(event)
         sums.update(_sums(version, judged))
-    write_duties(session, links, rows)
-    write_sums(session, links, sums)
-    _write_ripenings(session, judgement, links, facts, losses)
+    ripenings = _ripenings(judgement, facts, losses)
+    return Draft(links, difference_of_duties(session, links, rows), sums, ripenings)
 
 
-def facts_of(session: Session, judgement: _Judgement, which: ColumnElement[bool]) -> _Facts:
+def keep(session: Session, drafted: Draft) -> None:
+    """Write it whole, in the caller's transaction."""
+    write_duties(session, drafted.duties)
+    keep_sums(session, drafted)
+
+
+def keep_sums(session: Session, drafted: Draft) -> None:
+    """Write it without the duties themselves."""
+    write_sums(session, drafted.links, drafted.sums)
+    session.execute(delete(DutyRipening).where(DutyRipening.link_id.in_(drafted.links)))
+    if drafted.ripenings:
+        session.connection().execute(
+            insert(cast(Table, DutyRipening.__table__)),
+            [{"link_id": link, "at": at} for link, at in sorted(drafted.ripenings.items())],
+        )
+
+
+def facts_of(session: Session, judgement: Judgement, which: ColumnElement[bool]) -> _Facts:
     """The detected events of links for which this holds."""
     rows = session.execute(
         select(
@@ -276,13 +321,7 @@ def quarter_words(number: int) -> str:
     return f"{number // 4:04}-Q{number % 4 + 1}"
 
 
-def _write_ripenings(
-    session: Session,
-    judgement: _Judgement,
-    links: Sequence[int],
-    facts: _Facts,
-    losses: Losses,
-) -> None:
+def _ripenings(judgement: Judgement, facts: _Facts, losses: Losses) -> Mapping[int, datetime]:
     """When what goes on will be judged otherwise: by its length, or as the LHC begins or stops."""
     edges = sorted(
         {int(one) for span in judgement.running for one in span if judgement.moment < one < NEVER}
@@ -306,12 +345,8 @@ def _write_ripenings(
         if later:
             link = link_of[int(event)]
             found[link] = min(found.get(link, int(NEVER)), *later)
-    session.execute(delete(DutyRipening).where(DutyRipening.link_id.in_(links)))
-    if found:
-        session.connection().execute(
-            insert(cast(Table, DutyRipening.__table__)),
-            [{"link_id": link, "at": moment_of(at)} for link, at in sorted(found.items())],
-        )
+    moments = {link: moment_of(at) for link, at in found.items()}
+    return {link: at for link, at in moments.items() if at is not None}
 
 
 def ripe_links(session: Session, now: datetime, limit: int) -> set[int]:

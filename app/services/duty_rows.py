@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import and_, bindparam, delete, select
@@ -31,9 +33,48 @@ _FLAGS: Final = frozenset({"is_unsure", "is_due"})
 _SUM_FIELDS: Final = ("asked", "there", "late", "unsure", "losses")
 
 
-def write_duties(
+@dataclass(frozen=True)
+class Difference:
+    """Duties that are to be written, by version and event: those that are no more or differ, and
+    the rows of those that are new or differ."""
+
+    off: Sequence[tuple[int, int]] = ()
+    on: Sequence[tuple[Any, ...]] = ()
+
+    @property
+    def size(self) -> int:
+        """How many rows."""
+        return len(self.off) + len(self.on)
+
+    @property
+    def events(self) -> set[int]:
+        """The events that it is about."""
+        return {row[1] for rows in (self.off, self.on) for row in rows}
+
+    def parts(self, most: int) -> Iterator[Difference]:
+        """The same as differences of at most so many events, each as it was or as it will be after
+        each of them."""
+        events = sorted(self.events)
+        off, on = _by_event(self.off), _by_event(self.on)
+        for place in range(0, len(events), most):
+            some = events[place : place + most]
+            yield Difference(
+                [row for one in some for row in off.get(one, ())],
+                [row for one in some for row in on.get(one, ())],
+            )
+
+
+def _by_event(rows: Sequence[tuple[Any, ...]]) -> Mapping[int, Sequence[tuple[Any, ...]]]:
+    found: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
+    for row in rows:
+        found[row[1]].append(row)
+    return found
+
+
+def difference_of_duties(
     session: Session, links: Sequence[int], after: Mapping[tuple[int, int], tuple[Any, ...]]
-) -> None:
+) -> Difference:
+    """By what the duties of these links differ from what is kept; writes nothing."""
     columns = [
         in_microseconds(session, getattr(Duty, name)) if name in _MOMENTS else getattr(Duty, name)
         for name in _DUTY_FIELDS
@@ -56,32 +97,32 @@ def write_duties(
     before = dict(zip(keys, zip(*values, strict=True), strict=True))
     gone = [key for key, value in before.items() if after.get(key) != value]
     new = [key for key, value in after.items() if before.get(key) != value]
-    connection = session.connection()
     # an event may have moved from another link: its row there is gone with it or not yet
     moved = [key for key in new if key not in before]
-    if gone or moved:
-        connection.execute(
+    written = [
+        (
+            *key,
+            *(
+                moment_of(value) if name in _MOMENTS else value
+                for name, value in zip(_DUTY_FIELDS, after[key], strict=True)
+            ),
+        )
+        for key in new
+    ]
+    return Difference([*gone, *moved], written)
+
+
+def write_duties(session: Session, difference: Difference) -> None:
+    """Write them, in the caller's transaction."""
+    if difference.off:
+        session.connection().execute(
             delete(Duty).where(
                 Duty.rule_version_id == bindparam("of_version"),
                 Duty.event_id == bindparam("of_event"),
             ),
-            [{"of_version": version, "of_event": event} for version, event in [*gone, *moved]],
+            [{"of_version": version, "of_event": event} for version, event in difference.off],
         )
-    insert_rows(
-        session,
-        Duty,
-        ("rule_version_id", "event_id", *_DUTY_FIELDS),
-        [
-            (
-                *key,
-                *(
-                    moment_of(value) if name in _MOMENTS else value
-                    for name, value in zip(_DUTY_FIELDS, after[key], strict=True)
-                ),
-            )
-            for key in new
-        ],
-    )
+    insert_rows(session, Duty, ("rule_version_id", "event_id", *_DUTY_FIELDS), difference.on)
 
 
 def write_sums(
@@ -89,6 +130,7 @@ def write_sums(
     links: Sequence[int],
     after: Mapping[tuple[int, int, int, str], tuple[int, ...]],
 ) -> None:
+    """Write the sums of these links: only what differs from what is kept."""
     keys = (DutySum.rule_version_id, DutySum.link_id, DutySum.site_id, DutySum.quarter)
     before = {
         tuple(row[:4]): tuple(row[4:])

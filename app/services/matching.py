@@ -21,22 +21,27 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
-from app.models import Change, Event, PortalFact, StaleMatching, TicketLink
+from app.models import Change, Event, EventOfDetected, PortalFact, StaleMatching, TicketLink
 from app.services.duty_figure import DUTY, KeptDuties
-from app.services.matching_kept import Reckoned, reckon
+from app.services.matching_differences import Reckoned, write
+from app.services.matching_kept import reckon
 from app.services.matching_rules import rules_in_order
-from app.services.matching_tickets import reckon_tickets
+from app.services.matching_tickets import count_rows, difference_of_tickets, reckon_tickets
 from app.services.matching_touched import (
     Span,
     Thing,
     Touched,
     all_things,
+    group_of,
     things_between,
     touched_things,
 )
 
 CURSOR: Final = "matching_up_to"
 """The row of ``portal_facts`` that holds the newest change whose concerned links are noted."""
+TURN: Final = "matching_turn"
+"""The row that counts who wrote kept results, or noted what is stale: what was reckoned by reading
+alone holds as long as it stands."""
 COMPUTED_AT: Final = "matching_computed_at"
 """The row with the time up to which everything was reckoned, ISO 8601 UTC."""
 AT_ONCE: Final = 20
@@ -100,8 +105,8 @@ class Pending:
     later: int = 0
     """Changes behind the span, at which nobody looked."""
     rows: int = 0
-    """Events and tickets of what is to be reckoned whole; few more than ``MOST_ROWS`` are counted.
-    """
+    """Events and tickets of what is to be reckoned whole, and events that changed tickets concern;
+    few more than ``MOST_ROWS`` are counted."""
 
     @property
     def is_much(self) -> bool:
@@ -116,18 +121,23 @@ class Pending:
 
 def freshness(session: Session) -> Freshness:
     """How the figures stand, without looking at what the pending changes concern."""
-    span, later = _span(session)
+    span, later = next_span(session)
     behind = span.ends - span.begins + later
     return Freshness(_computed_at(session), behind, _stale_count(session))
 
 
 def pending(session: Session, now: datetime) -> Pending:
     """What there is to work in next."""
-    span, later = _span(session)
-    touched = _touched(session, span, now)
+    span, later = next_span(session)
+    touched = touched_by(session, span, now)
     things = frozenset(touched.things | touched.of_tickets)
     stale = session.execute(select(_stale.c.kind, _stale.c.thing_id).limit(2 * AT_ONCE)).all()
     rows = _count_rows(session, touched.things | {(kind, key) for kind, key in stale})
+    of_tickets = touched.of_tickets - touched.things
+    rules = rules_in_order(session) if of_tickets else ()
+    for thing in of_tickets:
+        if rows <= MOST_ROWS:
+            rows += count_rows(session, *thing, touched.tickets, rules, MOST_ROWS)
     return Pending(span, things, _stale_count(session), later, rows)
 
 
@@ -164,21 +174,28 @@ def bring_up_to_date(
     """
     if not _lock(session, waits=waits):
         return freshness(session)
-    span, later = _span(session)
-    touched = _touched(session, span, now)
+    span, later = next_span(session)
+    touched = touched_by(session, span, now)
     if everything:
         touched.things.update(_with_duties(all_things(session)))
-    _note_stale(session, touched.things)
-    _put(session, CURSOR, str(span.ends))
+    note_stale(session, touched.things)
+    move_cursor(session, span)
     _reckon_tickets(session, touched, now)
     if not later:  # else the same links would be reckoned again and again
         _reckon_stale(session, now, most)
         for figure in FIGURES:
             figure.settle(session, now, most)
+    left = finish(session, now, later)
+    return Freshness(_computed_at(session), later, left)
+
+
+def finish(session: Session, now: datetime, later: int) -> int:
+    """Keep that everything is reckoned up to ``now``, if nothing is stale any more and no change is
+    ``later``; how many things are stale."""
     left = _stale_count(session)
     if not (left or later):
         _put(session, COMPUTED_AT, now.astimezone(UTC).isoformat())
-    return Freshness(_computed_at(session), later, left)
+    return left
 
 
 def note_between(session: Session, begin: datetime | None, end: datetime | None) -> int:
@@ -186,7 +203,7 @@ def note_between(session: Session, begin: datetime | None, end: datetime | None)
     early or late); how many links and sites that are."""
     _lock(session)
     things = all_things(session) if begin is end is None else things_between(session, begin, end)
-    _note_stale(session, _with_duties(things))
+    note_stale(session, _with_duties(things))
     return len(things)
 
 
@@ -195,19 +212,33 @@ def _with_duties(things: Collection[Thing]) -> set[Thing]:
     return {*things, *((DUTY, thing_id) for kind, thing_id in things if kind == "link")}
 
 
-def reckon_now(session: Session, now: datetime, things: Collection[Thing]) -> None:
-    """Reckon these at once, in the caller's transaction: after a decision by hand.
+def reckon_now(session: Session, now: datetime, thing: Thing, event_id: int, number: int) -> None:
+    """Reckon a link or site at once, in the caller's transaction: after a decision by hand about
+    this raw event and ticket.
 
-    Call ``hold_still`` before the decision is written.
+    Where it has very many events and tickets, only this event's match with this ticket is: the
+    rest, and what the rules ask for, is left to a worker. Call ``hold_still`` before the decision
+    is written.
     """
     rules = rules_in_order(session)
-    for kind, thing_id in sorted(things):
-        _reckon_one(session, (kind, thing_id), rules, now)
-    for figure in FIGURES:
-        figure.settle(session, now, AT_ONCE)
+    if _count_rows(session, {thing}) <= MOST_ROWS:
+        _reckon_one(session, thing, rules, now)
+        for figure in FIGURES:
+            figure.settle(session, now, AT_ONCE)
+        return
+    session.flush()
+    belongs = select(EventOfDetected.detected_id).where(EventOfDetected.event_id == event_id)
+    detected = session.scalar(belongs)
+    if detected is not None:
+        group = group_of(session, [number])
+        difference = difference_of_tickets(session, *thing, group, rules, now, only=detected)
+        reckoned = write(session, difference)
+        for figure in FIGURES:
+            figure.follow(session, thing, reckoned, now)
 
 
-def _touched(session: Session, span: Span, now: datetime) -> Touched:
+def touched_by(session: Session, span: Span, now: datetime) -> Touched:
+    """What these changes concern, and what time alone changed; writes nothing."""
     found = touched_things(session, span, now)
     for figure in FIGURES:
         found.things.update(figure.touched(session, span, now))
@@ -233,21 +264,11 @@ def hold_still(session: Session) -> None:
 
 def _reckon_stale(session: Session, now: datetime, most: int) -> None:
     """Reckon up to ``most`` links and sites that are stale."""
-    things = session.execute(
-        select(_stale.c.kind, _stale.c.thing_id)
-        .where(_stale.c.kind.in_(("link", "site")))
-        .order_by(_stale.c.kind, _stale.c.thing_id)
-        .limit(most)
-    ).all()
+    things = stale_things(session, ("link", "site"), most)
     rules = rules_in_order(session)
-    for kind, thing_id in things:
-        _reckon_one(session, (kind, thing_id), rules, now)
-    if things:
-        session.execute(
-            delete(_stale).where(
-                tuple_(_stale.c.kind, _stale.c.thing_id).in_([tuple(row) for row in things])
-            )
-        )
+    for thing in things:
+        _reckon_one(session, thing, rules, now)
+    strike_off(session, things)
 
 
 def _reckon_one(session: Session, thing: Thing, rules: Sequence[Any], now: datetime) -> None:
@@ -256,7 +277,7 @@ def _reckon_one(session: Session, thing: Thing, rules: Sequence[Any], now: datet
         figure.follow(session, thing, reckoned, now)
 
 
-def _span(session: Session) -> tuple[Span, int]:
+def next_span(session: Session) -> tuple[Span, int]:
     """The next changes behind the cursor, and how many are behind these."""
     begins = int(session.scalar(_fact(CURSOR)) or 0)
     # first the newest id: what is behind it in the next query is visible by now
@@ -265,15 +286,35 @@ def _span(session: Session) -> tuple[Span, int]:
     return Span(begins, ends), max(0, newest - ends)
 
 
+def move_cursor(session: Session, span: Span) -> None:
+    """Keep that these changes were looked through; what they concern is noted or written."""
+    _put(session, CURSOR, str(span.ends))
+
+
+def turn_now(session: Session) -> int:
+    """Whose turn it is to write kept results: another number after each who did."""
+    return int(session.scalar(_fact(TURN)) or 0)
+
+
+def take_turn(session: Session) -> int:
+    """Let nobody else write kept results until the transaction ends; the new turn."""
+    _lock(session)
+    return turn_now(session)
+
+
 def _lock(session: Session, *, waits: bool = True) -> bool:
-    """Hold the cursor's row, which is made when missing; False if another has it."""
+    """Hold the cursor's row, which is made when missing, and begin a new turn; False if another
+    has it."""
     session.execute(
         _INSERT[session.get_bind().dialect.name](PortalFact)
         .values(name=CURSOR, value="0")
         .on_conflict_do_nothing(index_elements=["name"])
     )
     held = session.execute(_fact(CURSOR).with_for_update(skip_locked=not waits))
-    return held.first() is not None
+    if held.first() is None:
+        return False
+    _put(session, TURN, str(turn_now(session) + 1))
+    return True
 
 
 def _fact(name: str) -> Any:
@@ -293,11 +334,30 @@ def _computed_at(session: Session) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)
 
 
-def _note_stale(session: Session, things: Collection[Thing]) -> None:
+def note_stale(session: Session, things: Collection[Thing]) -> None:
+    """Note that these are to be reckoned whole."""
     if things:
         session.execute(
             _INSERT[session.get_bind().dialect.name](_stale).on_conflict_do_nothing(),
             [{"kind": kind, "thing_id": thing_id} for kind, thing_id in sorted(things)],
+        )
+
+
+def stale_things(
+    session: Session, kinds: Collection[str] | None = None, most: int | None = None
+) -> Sequence[Thing]:
+    """What is noted as stale, in order; None = of all kinds, and all of them."""
+    query = select(_stale.c.kind, _stale.c.thing_id).order_by(_stale.c.kind, _stale.c.thing_id)
+    if kinds is not None:
+        query = query.where(_stale.c.kind.in_(kinds))
+    return [(kind, thing_id) for kind, thing_id in session.execute(query.limit(most))]
+
+
+def strike_off(session: Session, things: Collection[Thing]) -> None:
+    """Note that these were reckoned."""
+    if things:
+        session.execute(
+            delete(_stale).where(tuple_(_stale.c.kind, _stale.c.thing_id).in_(sorted(things)))
         )
 
 

@@ -46,7 +46,7 @@ def undo_decision(session: Session, by: Writer, event_id: int, number: int) -> N
         return
     old = in_words(row.decision, number)
     session.delete(row)
-    _record(session, by, event, [FieldChange("match", old, None)])
+    _record(session, by, event, number, [FieldChange("match", old, None)])
 
 
 def in_words(decision: str, number: int) -> str:
@@ -97,7 +97,7 @@ def _decide(
         FieldChange("match", old, in_words(decision, number)),
         FieldChange("reason", None, reason),
     ]
-    _record(session, by, event, changed)
+    _record(session, by, event, number, changed)
 
 
 def _locked(session: Session, by: Writer, event_id: int) -> Event:
@@ -119,11 +119,13 @@ def _ticket(session: Session, by: Writer, number: int) -> Ticket:
         raise Invalid("ticket", "There is no ticket of this number") from None
 
 
-def _record(session: Session, by: Writer, event: Event, fields: list[FieldChange]) -> None:
+def _record(
+    session: Session, by: Writer, event: Event, number: int, fields: list[FieldChange]
+) -> None:
     event.version += 1
     event.changed_at = by.now
     record_change(session, by, kind=EVENT, thing_id=event.id, version=event.version, fields=fields)
     if event.link_id is not None:
-        reckon_now(session, by.now, [("link", event.link_id)])
+        reckon_now(session, by.now, ("link", event.link_id), event.id, number)
     elif event.site_id is not None:
-        reckon_now(session, by.now, [("site", event.site_id)])
+        reckon_now(session, by.now, ("site", event.site_id), event.id, number)

@@ -3,12 +3,11 @@ written, so that what stands keeps its rows and the time at which it was reckone
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
-from sqlalchemy import ColumnElement, Table, and_, bindparam, delete, select, update
+from sqlalchemy import ColumnElement, Table, and_, select
 from sqlalchemy.orm import Session
 
 from app.domain.matching import MOST_KEPT, Decision, How, MatchingRule, why_in_words
@@ -21,7 +20,14 @@ from app.models import (
     HandMade,
     Site,
 )
-from app.services.bulk_rows import insert_rows
+from app.services.matching_differences import (
+    DETECTED_COLUMNS,
+    PAIR_COLUMNS,
+    Difference,
+    Reckoned,
+    parts_of,
+    write,
+)
 from app.services.matching_evidence import Thing, evidence_of, sound_masters, thing_of
 from app.statistics import frames
 from app.statistics.matching import Matched, match_events
@@ -34,26 +40,11 @@ HOWS: Final = {
     frames.BY_HAND: How.HAND,
     frames.BY_NONE: How.NONE,
 }
-_AT_ONCE: Final = 500
 _detected = cast(Table, DetectedEvent.__table__)
 _members = cast(Table, EventOfDetected.__table__)
 _pairs = cast(Table, EventTicket.__table__)
-_DETECTED: Final = tuple(column.name for column in _detected.c)
-PAIR_COLUMNS: Final = tuple(column.name for column in _pairs.c)
-_RIPENS: Final = (_DETECTED.index("seconds"), _DETECTED.index("computed_at"))
+_RIPENS: Final = (DETECTED_COLUMNS.index("seconds"), DETECTED_COLUMNS.index("computed_at"))
 """What the mere passing of time changes: it does not make a row differ."""
-
-
-@dataclass(frozen=True)
-class Reckoned:
-    """What one reckoning wrote: ids of detected events that are new, differ or have other tickets,
-    and of those that are no more."""
-
-    changed: frozenset[int]
-    gone: frozenset[int]
-    taken_from: frozenset[int] = frozenset()
-    """Links from which it took events that stood there until now: nothing of them is left there for
-    a later reckoning to find gone."""
 
 
 def reckon(
@@ -63,10 +54,23 @@ def reckon(
     rules: Sequence[MatchingRule],
     now: datetime,
 ) -> Reckoned:
-    """Match the events of a link (kind ``link``) or of a site alone (``site``) as they stand now.
+    """Match the events of a link (kind ``link``) or of a site alone (``site``) as they stand now,
+    and keep it.
 
     In the caller's transaction, which holds the lock of ``app.services.matching``.
     """
+    session.flush()
+    return write(session, difference_of(session, kind, thing_id, rules, now))
+
+
+def difference_of(
+    session: Session,
+    kind: str,
+    thing_id: int,
+    rules: Sequence[MatchingRule],
+    now: datetime,
+) -> Difference:
+    """The same, and by what it differs from what is kept; writes nothing."""
     thing = thing_of(session, kind, thing_id)
     events = _events(session, thing)
     hand = [
@@ -87,7 +91,7 @@ def reckon(
     detected = _detected_rows(thing, found, rules, now)
     members = [(row.event, row.detected) for row in frames.rows_of(found.members)]
     pairs = pair_rows(session, found.pairs, reasons)
-    return _keep(session, thing, detected, members, pairs)
+    return _difference(session, thing, detected, members, pairs)
 
 
 def rule_row(rule: MatchingRule) -> tuple[int, ...]:
@@ -165,7 +169,7 @@ def _detected_rows(
             "rule_version": rules[int(one.rule)].version,
             "computed_at": now,
         }
-        rows[int(one.id)] = tuple(values[name] for name in _DETECTED)
+        rows[int(one.id)] = tuple(values[name] for name in DETECTED_COLUMNS)
     return rows
 
 
@@ -216,86 +220,50 @@ def _site_names(session: Session, ids: Collection[int]) -> Mapping[int, str]:
     return {row.id: row.key for row in rows}
 
 
-# ---- keeping ----
+# ---- what is kept ----
 
 
-def _keep(
+def _difference(
     session: Session,
     thing: Thing,
     detected: Mapping[int, tuple[Any, ...]],
     members: Sequence[tuple[int, int]],
     pairs: Mapping[tuple[int, int], tuple[Any, ...]],
-) -> Reckoned:
-    session.flush()
-    connection = session.connection()
+) -> Difference:
     ours = _detected.c.link_id == thing.id
     if thing.kind == "site":
         ours = _detected.c.site_id == thing.id
-    old = {row.id: row for row in connection.execute(select(_detected).where(ours))}
+    old = {row.id: tuple(row) for row in session.execute(select(_detected).where(ours))}
     old_members = {
         row.event_id: row.detected_id
-        for row in connection.execute(
+        for row in session.execute(
             select(_members).join(_detected, _detected.c.id == _members.c.detected_id).where(ours)
         )
     }
     old_pairs = {
         (row.detected_id, row.ticket_number): tuple(row)
-        for row in connection.execute(
+        for row in session.execute(
             select(_pairs).join(_detected, _detected.c.id == _pairs.c.detected_id).where(ours)
         )
     }
-    differs = {one for one in old if one in detected and _differs(tuple(old[one]), detected[one])}
-    new, gone = detected.keys() - old.keys(), old.keys() - detected.keys()
-    new_members = [row for row in members if old_members.get(row[0]) != row[1]]
     kept = dict(members)
-    left = [one for one in old_members if one not in kept]
-    pairs_off = [key for key, row in old_pairs.items() if pairs.get(key) != row]
-    pairs_on = [row for key, row in pairs.items() if old_pairs.get(key) != row]
-
-    # an event that came from another link may still stand there under the same id
-    taken_from = _links_of(session, new)
-    _forget(session, [one for one, _ in new_members] + left, new)
-    delete_pairs(session, pairs_off)
-    _forget(session, (), gone)
-    if differs:
-        connection.execute(
-            update(_detected)
-            .where(_detected.c.id == bindparam("which"))
-            .values({name: bindparam(f"new_{name}") for name in _DETECTED if name != "id"}),
-            [
-                {
-                    "which": one,
-                    **{
-                        f"new_{name}": value
-                        for name, value in zip(_DETECTED, detected[one], strict=True)
-                        if name != "id"
-                    },
-                }
-                for one in differs
-            ],
-        )
-    insert_rows(session, DetectedEvent, _DETECTED, [detected[one] for one in sorted(new)])
-    insert_rows(session, EventOfDetected, ("event_id", "detected_id"), new_members)
-    insert_rows(session, EventTicket, PAIR_COLUMNS, pairs_on)
-    touched = {key[0] for key in pairs_off} | {row[0] for row in pairs_on}
-    changed = new | differs | {one for _, one in new_members} | (touched - gone)
-    return Reckoned(frozenset(changed), frozenset(gone), taken_from)
-
-
-def _links_of(session: Session, detected: Iterable[int]) -> frozenset[int]:
-    """The links at which these detected events stand."""
-    found: set[int] = set()
-    for some in parts_of([*detected]):
-        found |= {
-            link
-            for link in session.scalars(select(_detected.c.link_id).where(_detected.c.id.in_(some)))
-            if link is not None
-        }
-    return frozenset(found)
+    return Difference(
+        left=[row for row in old_members.items() if row[0] not in kept],
+        members=[
+            (detected_id, event)
+            for event, detected_id in members
+            if old_members.get(event) != detected_id
+        ],
+        pairs_off=[key for key, row in old_pairs.items() if pairs.get(key) != row],
+        gone=[(one,) for one in sorted(old.keys() - detected.keys())],
+        differs=[row for one, row in detected.items() if one in old and _differs(old[one], row)],
+        new=[detected[one] for one in sorted(detected.keys() - old.keys())],
+        pairs_on=[row for key, row in pairs.items() if old_pairs.get(key) != row],
+    )
 
 
 def _differs(old: tuple[Any, ...], new: tuple[Any, ...]) -> bool:
-    if not new[_DETECTED.index("is_open")]:
+    if not new[DETECTED_COLUMNS.index("is_open")]:
         return any(
             one != other
             for place, (one, other) in enumerate(zip(old, new, strict=True))
@@ -306,31 +274,3 @@ def _differs(old: tuple[Any, ...], new: tuple[Any, ...]) -> bool:
         for place, (one, other) in enumerate(zip(old, new, strict=True))
         if place not in _RIPENS
     )
-
-
-def delete_pairs(session: Session, keys: Sequence[tuple[int, int]]) -> None:
-    """Delete tickets beside events, by event and ticket."""
-    if keys:
-        session.connection().execute(
-            delete(_pairs).where(
-                _pairs.c.detected_id == bindparam("one"),
-                _pairs.c.ticket_number == bindparam("with"),
-            ),
-            [{"one": detected, "with": ticket} for detected, ticket in keys],
-        )
-
-
-def _forget(session: Session, members: Iterable[int], detected: Iterable[int]) -> None:
-    """Delete members by their event, and detected events with all that hangs on them."""
-    connection = session.connection()
-    for some in parts_of([*members]):
-        connection.execute(delete(_members).where(_members.c.event_id.in_(some)))
-    for some in parts_of([*detected]):
-        connection.execute(delete(_pairs).where(_pairs.c.detected_id.in_(some)))
-        connection.execute(delete(_members).where(_members.c.detected_id.in_(some)))
-        connection.execute(delete(_detected).where(_detected.c.id.in_(some)))
-
-
-def parts_of(values: Sequence[Any]) -> Iterable[Sequence[Any]]:
-    """Of a size that every database takes in one statement."""
-    return (values[place : place + _AT_ONCE] for place in range(0, len(values), _AT_ONCE))

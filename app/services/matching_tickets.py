@@ -10,41 +10,33 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final, cast
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Table, and_, bindparam, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.domain.matching import MOST_KEPT, SHIFT_SLACK, SHIFTS, How, MatchingRule
 from app.domain.tickets import Category
-from app.models import DetectedEvent, EventOfDetected, EventTicket, HandMade, Ticket
-from app.services.bulk_rows import insert_rows
-from app.services.matching_evidence import evidence_of, thing_of
-from app.services.matching_kept import (
+from app.models import DetectedEvent, EventOfDetected, EventTicket, HandMade, Ticket, TicketLink
+from app.services.matching_differences import (
     PAIR_COLUMNS,
+    Difference,
     Reckoned,
-    decisions,
-    delete_pairs,
-    pair_rows,
     parts_of,
-    rule_row,
+    write,
 )
+from app.services.matching_evidence import evidence_of, thing_of
+from app.services.matching_kept import decisions, pair_rows, rule_row
 from app.statistics import frames
 from app.statistics.documenting import decide, in_force, pairs_of
 
+_CROWDED_AT_ONCE: Final = 10_000
+"""Events that are matched together with all tickets of their link, which are read only once."""
 _DETECTED: Final = ("id", "thing", "start", "end", "rule")
 _MEMBERS: Final = ("event", "detected")
 _STRENGTH: Final = tuple(How)
-_table = cast(Table, DetectedEvent.__table__)
-_MARK: Final = (
-    update(_table)
-    .where(_table.c.id == bindparam("which"))
-    .values(
-        is_documented=bindparam("is"),
-        is_maintenance=bindparam("as"),
-        how=bindparam("so"),
-        computed_at=bindparam("now"),
-    )
+_TICKET, _HOW, _DOCUMENTS = (
+    PAIR_COLUMNS.index(name) for name in ("ticket_number", "how", "documents")
 )
 _START, _END, _OFFSET = (frames.EVIDENCE.index(name) for name in ("start", "end", "offset"))
 
@@ -60,35 +52,54 @@ def reckon_tickets(
     """Match these tickets (masters with all of their duplicates) with the events of one link or
     site anew, in the caller's transaction, as ``matching_kept.reckon`` does with all."""
     session.flush()
+    return write(session, difference_of_tickets(session, kind, thing_id, tickets, rules, now))
+
+
+def difference_of_tickets(
+    session: Session,
+    kind: str,
+    thing_id: int,
+    tickets: Collection[int],
+    rules: Sequence[MatchingRule],
+    now: datetime,
+    only: int | None = None,
+) -> Difference:
+    """The same, and by what it differs from what is kept; writes nothing.
+
+    Of ``only`` one detected event, whatever other tickets are to be beside it then.
+    """
     thing = thing_of(session, kind, thing_id)
     ours = (DetectedEvent.link_id if kind == "link" else DetectedEvent.site_id) == thing_id
+    if only is not None:
+        ours = and_(ours, DetectedEvent.id == only)
     evidence = evidence_of(session, thing, tickets)
     old = _old_pairs(session, and_(ours, EventTicket.ticket_number.in_(tickets)))
     hand, members = _by_hand(session, and_(ours, HandMade.ticket_number.in_(tickets)))
-    named = {one for one, _ in old} | {detected for _, detected in members}
-    detected = _detected(session, thing_id, ours, evidence, named, rules)
+    detected = _detected(session, thing_id, ours, evidence, tickets, rules)
     if not detected:
-        return Reckoned(frozenset(), frozenset())
+        return Difference()
     new = _matched(session, detected, evidence, hand, members, rules, now)
     crowded = _crowded(session, [row[0] for row in detected], old, new)
-    if crowded:
+    if crowded and only is None:
         # a ticket that leaves lets the next one in, and one that comes may drive another out
         old = {key: row for key, row in old.items() if key[0] not in crowded}
         new = {key: row for key, row in new.items() if key[0] not in crowded}
         every = evidence_of(session, thing)
-        for some in parts_of(sorted(crowded)):
-            of_some = [row for row in detected if row[0] in set(some)]
-            old |= _old_pairs(session, DetectedEvent.id.in_(some))
-            hand, members = _by_hand(session, DetectedEvent.id.in_(some))
+        for some in parts_of(sorted(crowded), _CROWDED_AT_ONCE):
+            among = set(some)
+            of_some = [row for row in detected if row[0] in among]
+            hand, members = [], []
+            for few in parts_of(some):
+                old |= _old_pairs(session, DetectedEvent.id.in_(few))
+                decided, belong = _by_hand(session, DetectedEvent.id.in_(few))
+                hand += decided
+                members += belong
             new |= _matched(session, of_some, every, hand, members, rules, now)
     off = [key for key, row in old.items() if new.get(key) != row]
     on = [row for key, row in new.items() if old.get(key) != row]
-    delete_pairs(session, off)
-    insert_rows(session, EventTicket, PAIR_COLUMNS, on)
-    changed = {key[0] for key in off} | {row[0] for row in on}
     # a ticket that became a maintenance marks its events, and stands beside them as before
-    changed |= _mark(session, {key[0] for key in (*old, *new)}, now)
-    return Reckoned(frozenset(changed), frozenset())
+    marks = _marks(session, {key[0] for key in (*old, *new)}, off, on, now)
+    return Difference(pairs_off=off, pairs_on=on, marks=marks)
 
 
 def _matched(
@@ -166,13 +177,37 @@ def _detected(
     thing_id: int,
     ours: ColumnElement[bool],
     evidence: Sequence[tuple[Any, ...]],
-    named: Collection[int],
+    tickets: Collection[int],
     rules: Sequence[MatchingRule],
 ) -> Sequence[tuple[int, ...]]:
-    """The kept events that lie where this evidence may reach, and those that are named."""
-    wanted: list[ColumnElement[bool]] = []
-    if named:
-        wanted.append(DetectedEvent.id.in_(named))
+    """The kept events that lie where this evidence may reach, and those beside which these tickets
+    stand or are to stand by a decision."""
+    near = _near(evidence, tickets, rules)
+    places = {rule.version: place for place, rule in enumerate(rules)}
+    columns = (DetectedEvent.id, DetectedEvent.start, DetectedEvent.end)
+    return [
+        (number, thing_id, frames.micros(start), frames.micros(end), places[version])
+        for number, start, end, version in session.execute(
+            select(*columns, DetectedEvent.rule_version).where(ours, near)
+        )
+    ]
+
+
+def _near(
+    evidence: Sequence[tuple[Any, ...]], tickets: Collection[int], rules: Sequence[MatchingRule]
+) -> ColumnElement[bool]:
+    """The condition that an event is one of these."""
+    # not by their ids, which may be more than a statement takes
+    beside = select(EventTicket.detected_id).where(EventTicket.ticket_number.in_(tickets))
+    decided = (
+        select(EventOfDetected.detected_id)
+        .join(HandMade, HandMade.event_id == EventOfDetected.event_id)
+        .where(HandMade.ticket_number.in_(tickets))
+    )
+    wanted: list[ColumnElement[bool]] = [
+        DetectedEvent.id.in_(beside),
+        DetectedEvent.id.in_(decided),
+    ]
     if evidence:
         reach = max(
             *(rule.tolerance for rule in rules),
@@ -186,32 +221,66 @@ def _detected(
         if last < frames.FOREVER:
             near = and_(near, DetectedEvent.start <= frames.moment_of(last) + reach)
         wanted.append(near)
-    if not wanted:
-        return []
-    places = {rule.version: place for place, rule in enumerate(rules)}
-    columns = (DetectedEvent.id, DetectedEvent.start, DetectedEvent.end)
-    return [
-        (number, thing_id, frames.micros(start), frames.micros(end), places[version])
-        for number, start, end, version in session.execute(
-            select(*columns, DetectedEvent.rule_version).where(ours, or_(*wanted))
+    return or_(*wanted)
+
+
+def count_rows(
+    session: Session,
+    kind: str,
+    thing_id: int,
+    tickets: Collection[int],
+    rules: Sequence[MatchingRule],
+    most: int,
+) -> int:
+    """How many events of this link or site these tickets may concern, and the tickets of the link
+    where all of them are to be looked at; few more than ``most`` are counted."""
+    ours = (DetectedEvent.link_id if kind == "link" else DetectedEvent.site_id) == thing_id
+    evidence = evidence_of(session, thing_of(session, kind, thing_id), tickets)
+    which = select(DetectedEvent.id).where(ours, _near(evidence, tickets, rules))
+    ids = session.scalars(which.limit(most + 1)).all()
+    if len(ids) > most or kind != "link":
+        return len(ids)
+    for some in parts_of(ids):
+        crowded = (
+            select(EventTicket.detected_id)
+            .where(EventTicket.detected_id.in_(some))
+            .group_by(EventTicket.detected_id)
+            .having(func.count() >= MOST_KEPT)
         )
-    ]
+        if session.scalar(crowded.limit(1)) is not None:
+            all_of_link = select(TicketLink.id).where(TicketLink.link_id == thing_id)
+            return len(ids) + len(session.scalars(all_of_link.limit(most + 1)).all())
+    return len(ids)
 
 
-def _mark(session: Session, ids: Collection[int], now: datetime) -> set[int]:
-    """Say of these events anew whether and how they are documented; those of which it differs."""
-    differs: set[int] = set()
+def _marks(
+    session: Session,
+    ids: Collection[int],
+    off: Collection[tuple[int, int]],
+    on: Sequence[tuple[Any, ...]],
+    now: datetime,
+) -> list[tuple[Any, ...]]:
+    """Whether and how these events are documented once these tickets are off and on; only of those
+    of which it differs."""
+    beside: dict[tuple[int, int], str] = {}
     for some in parts_of(sorted(ids)):
-        found: dict[int, tuple[bool, bool, str]] = dict.fromkeys(some, (False, False, How.NONE))
         rows = session.execute(
-            select(EventTicket.detected_id, EventTicket.how, Ticket.category)
-            .join(Ticket, Ticket.number == EventTicket.ticket_number)
-            .where(EventTicket.detected_id.in_(some), EventTicket.documents.is_(True))
+            select(EventTicket.detected_id, EventTicket.ticket_number, EventTicket.how).where(
+                EventTicket.detected_id.in_(some), EventTicket.documents.is_(True)
+            )
         )
-        for one, how, category in rows:
-            _, maintenance, best = found[one]
-            strongest = min(How(how), How(best), key=_STRENGTH.index)
-            found[one] = (True, maintenance or category == Category.MAINTENANCE, strongest)
+        beside |= {(one, number): how for one, number, how in rows}
+    for key in off:
+        beside.pop(key, None)
+    beside |= {(row[0], row[_TICKET]): row[_HOW] for row in on if row[_DOCUMENTS]}
+    maintenances = _maintenances(session, {number for _, number in beside})
+    found: dict[int, tuple[bool, bool, str]] = dict.fromkeys(ids, (False, False, How.NONE))
+    for (one, number), how in beside.items():
+        _, maintenance, best = found[one]
+        strongest = min(How(how), How(best), key=_STRENGTH.index)
+        found[one] = (True, maintenance or number in maintenances, strongest)
+    marks: list[tuple[Any, ...]] = []
+    for some in parts_of(sorted(ids)):
         kept = session.execute(
             select(
                 DetectedEvent.id,
@@ -220,14 +289,21 @@ def _mark(session: Session, ids: Collection[int], now: datetime) -> set[int]:
                 DetectedEvent.how,
             ).where(DetectedEvent.id.in_(some))
         ).all()
-        new = {row.id: found[row.id] for row in kept if tuple(row[1:]) != found[row.id]}
-        if new:
-            session.connection().execute(
-                _MARK,
-                [
-                    {"which": one, "is": flag, "as": maintenance, "so": str(how), "now": now}
-                    for one, (flag, maintenance, how) in new.items()
-                ],
+        for row in kept:
+            documented, maintenance, best = found[row.id]
+            if tuple(row[1:]) != found[row.id]:
+                marks.append((row.id, documented, maintenance, str(best), now))
+    return marks
+
+
+def _maintenances(session: Session, tickets: Collection[int]) -> set[int]:
+    found: set[int] = set()
+    for some in parts_of(sorted(tickets)):
+        found |= set(
+            session.scalars(
+                select(Ticket.number).where(
+                    Ticket.number.in_(some), Ticket.category == Category.MAINTENANCE
+                )
             )
-        differs |= new.keys()
-    return differs
+        )
+    return found

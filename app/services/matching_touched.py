@@ -91,7 +91,7 @@ def touched_things(session: Session, span: Span, now: datetime) -> Touched:
     tickets = _changed_tickets(session, span)
     if tickets is None:
         return Touched(_with_events(session, found | _of_many_tickets(session, span)))
-    group = _group(session, tickets)
+    group = group_of(session, tickets)
     things = _with_events(session, found)
     of_group = _with_events(session, _of_group(session, group)) if group else set()
     return Touched(things, group, of_group - things)
@@ -121,7 +121,7 @@ def _changed_tickets(session: Session, span: Span) -> Collection[int] | None:
     return None if len(found) > MOST_TICKETS else found
 
 
-def _group(session: Session, tickets: Collection[int]) -> frozenset[int]:
+def group_of(session: Session, tickets: Collection[int]) -> frozenset[int]:
     """These tickets with their masters and all duplicates of them."""
     if not tickets:
         return frozenset()

@@ -6,7 +6,9 @@ another. Whoever reckons duties settles the losses first.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, cast
 
 import numpy as np
@@ -26,13 +28,42 @@ from app.services.row_times import (
 from app.statistics.outages import Downs, Losses, losses_of
 
 
-def settle_losses(session: Session, registry: Registry, t1s: Collection[int], now: int) -> set[int]:
-    """Keep the losses of these T1s; the links whose events answer otherwise than before.
+@dataclass(frozen=True)
+class Difference:
+    """Losses that are to be written, by site and start: those that are no more or differ, and the
+    rows of those that are new or differ."""
+
+    off: Sequence[tuple[int, datetime]] = ()
+    on: Sequence[Mapping[str, Any]] = ()
+    links: frozenset[int] = frozenset()
+    """Those whose events answer otherwise than before."""
+
+    @property
+    def size(self) -> int:
+        """How many rows."""
+        return len(self.off) + len(self.on)
+
+    def parts(self, most: int) -> Iterator[Difference]:
+        """The same as differences of few more than ``most`` rows: those of one moment together."""
+        keys = sorted({*self.off, *((row["site_id"], row["start"]) for row in self.on)})
+        for place in range(0, len(keys), most):
+            some = {*keys[place : place + most]}
+            yield Difference(
+                [key for key in self.off if key in some],
+                [row for row in self.on if (row["site_id"], row["start"]) in some],
+                self.links,
+            )
+
+
+def difference_of_losses(
+    session: Session, registry: Registry, t1s: Collection[int], now: int
+) -> Difference:
+    """By what the losses of these T1s differ from what is kept; writes nothing.
 
     What goes on ends ``now`` (microseconds).
     """
     if not t1s:
-        return set()
+        return Difference()
     found = losses_of(
         registry.links.values(),
         [one for key, one in registry.sites.items() if key in t1s or one.is_t0],
@@ -63,33 +94,46 @@ def settle_losses(session: Session, registry: Registry, t1s: Collection[int], no
     }
     gone = [key for key, value in before.items() if after.get(key) != value]
     new = [key for key, value in after.items() if before.get(key) != value]
-    if gone:
+    changed = {before[key][2] for key in gone} | {after[key][2] for key in new}
+    found_links: set[int] = set()
+    for part in parts_of(sorted(changed)):
+        found_links |= set(session.scalars(select(Event.link_id).where(Event.id.in_(part))))
+    return Difference(
+        [(site, _moment(at)) for site, at in gone],
+        [
+            {
+                "site_id": site,
+                "start": _moment(at),
+                "end": moment_of(after[site, at][0]),
+                "is_unsure": after[site, at][1],
+                "event_id": after[site, at][2],
+            }
+            for site, at in new
+        ],
+        frozenset(key for key in found_links if key in registry.links),
+    )
+
+
+def _moment(at: int) -> datetime:
+    moment = moment_of(at)
+    assert moment is not None
+    return moment
+
+
+def write_losses(session: Session, difference: Difference) -> None:
+    """Write them, in the caller's transaction."""
+    if difference.off:
         session.connection().execute(
             delete(ServiceLoss).where(
                 ServiceLoss.site_id == bindparam("of_site"),
                 ServiceLoss.start == bindparam("at", type_=ServiceLoss.start.type),
             ),
-            [{"of_site": site, "at": moment_of(at)} for site, at in gone],
+            [{"of_site": site, "at": at} for site, at in difference.off],
         )
-    if new:
+    if difference.on:
         session.connection().execute(
-            insert(cast(Table, ServiceLoss.__table__)),
-            [
-                {
-                    "site_id": site,
-                    "start": moment_of(at),
-                    "end": moment_of(after[site, at][0]),
-                    "is_unsure": after[site, at][1],
-                    "event_id": after[site, at][2],
-                }
-                for site, at in new
-            ],
+            insert(cast(Table, ServiceLoss.__table__)), [dict(row) for row in difference.on]
         )
-    changed = {before[key][2] for key in gone} | {after[key][2] for key in new}
-    found_links: set[int] = set()
-    for part in parts_of(sorted(changed)):
-        found_links |= set(session.scalars(select(Event.link_id).where(Event.id.in_(part))))
-    return {key for key in found_links if key in registry.links}
 
 
 def _downs(session: Session, link: int, now: int) -> Downs:

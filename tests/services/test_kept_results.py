@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, delete, select
 from sqlalchemy.orm import Session
 
-from app.database import writing
+from app.database import InTurn, writing
 from app.domain.duty import Clause, Kind, Lhc, Role, Rule, Scope
 from app.domain.errors import PortalError
 from app.domain.events import EventMessage
@@ -41,14 +41,15 @@ from app.models import (
     Ticket,
     TicketRelation,
 )
-from app.services import matching, matching_kept, matching_tickets
+from app.services import matching, matching_follow, matching_kept, matching_tickets
 from app.services.duty_rules import compose_rule, put_in_force, retire, revise_rule, undo
 from app.services.event_withdrawal import restore_event, withdraw_event
 from app.services.events import report_events
 from app.services.lhc_calendar import add_period, change_period, remove_period, stated_of
 from app.services.links import change_link, create_link
-from app.services.matching import bring_up_to_date
+from app.services.matching import bring_up_to_date, freshness
 from app.services.matching_by_hand import link_by_hand, undo_decision, unlink_by_hand
+from app.services.matching_follow import follow
 from app.services.matching_rules import add_rule
 from app.services.relations import relate_tickets, unrelate_tickets
 from app.services.sites import change_site
@@ -94,8 +95,11 @@ class History:
         self.now += timedelta(seconds=self.dice.choice((1, 60, 1800, 4000)))
         deed = self.dice.choice(DEEDS)
         self.log.append(deed.__name__)
-        with suppress(PortalError), writing(self.session):
+        if deed is _follow:
             deed(self)
+        else:
+            with suppress(PortalError), writing(self.session):
+                deed(self)
         self.session.expire_all()
 
     def moment(self) -> datetime:
@@ -338,11 +342,17 @@ def _work_in(story: History) -> None:
     bring_up_to_date(story.session, story.now, most=story.dice.choice((0, 1, 2, 20)))
 
 
+def _follow(story: History) -> None:
+    """A worker that dies after some of its transactions."""
+    left = iter(range(story.dice.choice((0, 1, 2, 3, 5, 8, 100))))
+    follow(InTurn(story.session), lambda: story.now, is_ending=lambda: next(left, None) is None)
+
+
 DEEDS: Final[tuple[Callable[[History], None], ...]] = (
     *(_report,) * 6,
     *(_open,) * 4,
     *(_change,) * 4,
-    *(_work_in,) * 4,
+    *(_work_in, _follow) * 3,
     *(_bind, _part, _decide, _undecide) * 2,
     *(_withdraw, _alter_link, _alter_site, _rule_of_matching, _calendar, _rules_of_duty, _wait),
 )
@@ -362,10 +372,8 @@ def kept(session: Session) -> dict[str, list[tuple[Any, ...]]]:
 
 def brought_up(session: Session, now: datetime) -> None:
     """All is worked in, as a worker does it."""
-    fresh = False
-    while not fresh:
-        with writing(session):
-            fresh = bring_up_to_date(session, now, most=2).is_fresh
+    follow(InTurn(session), lambda: now)
+    assert freshness(session).is_fresh
 
 
 def reckoned_from_nothing(session: Session, now: datetime) -> dict[str, list[tuple[Any, ...]]]:
@@ -375,7 +383,10 @@ def reckoned_from_nothing(session: Session, now: datetime) -> dict[str, list[tup
         for model in kept_models:
             session.execute(delete(model))
         bring_up_to_date(session, now, most=0, everything=True)
-    brought_up(session, now)
+    fresh = False
+    while not fresh:
+        with writing(session):
+            fresh = bring_up_to_date(session, now, most=2).is_fresh
     return kept(session)
 
 
@@ -395,12 +406,14 @@ def told(seed: int, steps: int, engine: Engine) -> None:
 
 
 @contextmanager
-def bounds(kept: int, changes: int) -> Iterator[None]:
-    """So few tickets of a kind are kept, and so few changes are worked in together."""
+def bounds(kept: int, changes: int, written: int) -> Iterator[None]:
+    """So few tickets of a kind are kept, so few changes are worked in together, and so few rows are
+    written together."""
     with pytest.MonkeyPatch.context() as patch:
         for module in (matching_kept, matching_tickets):
             patch.setattr(module, "MOST_KEPT", kept)
         patch.setattr(matching, "MOST_CHANGES", changes)
+        patch.setattr(matching_follow, "MOST_WRITTEN", written)
         yield
 
 
@@ -409,6 +422,7 @@ def bounds(kept: int, changes: int) -> Iterator[None]:
     seed=st.integers(0, 2**32),
     most=st.sampled_from((1, 2, MOST_KEPT)),
     changes=st.sampled_from((3, matching.MOST_CHANGES)),
+    written=st.sampled_from((1, 4, matching_follow.MOST_WRITTEN)),
 )
 @settings(
     max_examples=5,
@@ -417,14 +431,14 @@ def bounds(kept: int, changes: int) -> Iterator[None]:
     suppress_health_check=[HealthCheck.too_slow],
 )
 def test_what_is_kept_is_what_would_be_reckoned_from_nothing(
-    kind: str, seed: int, most: int, changes: int
+    kind: str, seed: int, most: int, changes: int, written: int
 ) -> None:
     if kind == "postgresql" and postgres.programs() is None:
         pytest.skip(f"needs {postgres.NEED}")
     with fresh_database(kind) as url:
         engine = open_engine(url)
         try:
-            with bounds(most, changes):
+            with bounds(most, changes, written):
                 told(seed, 30, engine)
         finally:
             engine.dispose()

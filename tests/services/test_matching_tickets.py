@@ -16,13 +16,13 @@ from app.domain.errors import PortalError
 from app.domain.matching import MOST_KEPT
 from app.domain.relations import RelationRole
 from app.models import DetectedEvent, Duty, EventOfDetected, EventTicket
-from app.services import matching_kept, matching_tickets
-from app.services.matching import bring_up_to_date, pending
+from app.services import matching, matching_kept, matching_tickets
+from app.services.matching import bring_up_to_date, freshness, pending
 from app.services.matching_by_hand import link_by_hand, undo_decision, unlink_by_hand
 from app.services.relations import relate_tickets, unrelate_tickets
 from app.services.tickets import change_ticket
 from tests.cast import NOON, Cast, enter, writer
-from tests.services.matching_world import LINK, at, report, ticket, worked_in
+from tests.services.matching_world import LINK, at, detected, report, ticket, why, worked_in
 
 PIC = "CERN-PIC-LHCOPN-001"
 HOUR = timedelta(hours=1)
@@ -175,3 +175,59 @@ def test_one_ticket_does_not_make_its_links_stale(session: Session) -> None:
     with writing(session):
         assert bring_up_to_date(session, NOON, most=1).is_fresh
     assert session.scalars(select(DetectedEvent.is_documented)).all() == [True]
+
+
+@pytest.mark.parametrize("first", ["link", "take off"])
+def test_a_decision_on_a_link_of_very_many_rows_shows_at_once_and_the_rest_follows(
+    session: Session, monkeypatch: pytest.MonkeyPatch, first: str
+) -> None:
+    """What is written with the decision is this event's match; nothing else of the link."""
+    cast = enter(session)
+    events = [report(session, cast, f"{day} 10:00", f"{day} 12:00") for day in (5, 6)]
+    near = ticket(session, cast, links=(LINK,), event_start="5 10:00", event_end="5 12:00")
+    far = ticket(session, cast, event_start="1 10:00", event_end="1 12:00")
+    worked_in(session)
+    monkeypatch.setattr(matching, "MOST_ROWS", 1)
+    monkeypatch.setattr(matching, "_reckon_one", None)
+    with writing(session):
+        if first == "link":
+            link_by_hand(session, writer(cast.operator), events[1], far, "It was this one")
+        else:
+            unlink_by_hand(session, writer(cast.operator), events[0], near, "It was another")
+    assert {one.id: one.is_documented for one in detected(session)} == {
+        events[0]: first == "link",
+        events[1]: first == "link",
+    }
+    if first == "link":
+        assert why(session)[events[1], far] == "by hand: It was this one*"
+    with writing(session):
+        undo_decision(
+            session,
+            writer(cast.operator),
+            *((events[1], far) if first == "link" else (events[0], near)),
+        )
+    assert {one.id: one.is_documented for one in detected(session)} == {
+        events[0]: True,
+        events[1]: False,
+    }
+    session.rollback()
+    assert not freshness(session).is_fresh
+    monkeypatch.undo()
+    before = [(one.id, one.is_documented, one.how) for one in detected(session)]
+    worked_in(session)
+    assert [(one.id, one.is_documented, one.how) for one in detected(session)] == before
+
+
+def test_a_page_leaves_a_ticket_that_concerns_very_many_events_to_a_worker(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cast = enter(session)
+    for day in (4, 5, 6):
+        report(session, cast, f"{day} 10:00", f"{day} 12:00")
+    worked_in(session)
+    monkeypatch.setattr(matching, "MOST_ROWS", 2)
+    ticket(session, cast, links=(LINK,), event_start="4 10:00", event_end="4 12:00")
+    assert not pending(session, NOON).is_much
+    session.rollback()
+    ticket(session, cast, links=(LINK,), event_start="4 10:00")
+    assert pending(session, NOON).is_much

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
+from itertools import pairwise, product
+from typing import Any, Final
 
-from sqlalchemy import select, text
+import pytest
+from sqlalchemy import Engine, select, text
 from sqlalchemy.orm import Session
 
 from app.database import writing
-from app.models import DetectedEvent, Duty, EventOfDetected, EventTicket, HandMade
+from app.models import DetectedEvent, Duty, EventOfDetected, EventTicket, HandMade, ServiceLoss
+from app.services import matching_follow
 from app.services.matching import bring_up_to_date, freshness
 from app.services.matching_by_hand import link_by_hand
 from app.worker.context import Context
@@ -21,6 +26,9 @@ from tests.harness.databases import open_engine
 from tests.harness.server import test_settings
 from tests.harness.until import until
 from tests.services.matching_world import LINK, at, report, ticket
+
+MOST: Final = 30
+"""Rows that are written together, for these tests; beside each event are a dozen at most."""
 
 
 def test_the_listener_matches_and_does_nothing_twice(session: Session, database: str) -> None:
@@ -109,6 +117,151 @@ def test_two_that_bring_up_to_date_at_once_neither_lose_nor_double(
     assert _kept(session) == kept, "what is reckoned from nothing is the same"
     for engine in engines:
         engine.dispose()
+
+
+class Watched(Context):
+    """A worker that is looked at after each of its transactions."""
+
+    look: Callable[[], None]
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """A session with one write transaction, and a look when it ended."""
+        with super().writing() as session:
+            yield session
+        self.look()
+
+
+def watched(engine: Engine, database: str, look: Callable[[], None]) -> Watched:
+    context = Watched(engine, test_settings(database), now=lambda: NOON)
+    object.__setattr__(context, "look", look)
+    return context
+
+
+def _rows(session: Session) -> dict[Any, set[tuple[Any, ...]]]:
+    kinds = (DetectedEvent, EventOfDetected, EventTicket, ServiceLoss, Duty)
+    found = {
+        kind: {tuple(row) for row in session.execute(select(kind.__table__))} for kind in kinds
+    }
+    session.rollback()
+    return found
+
+
+def _written(before: dict[Any, set[Any]], after: dict[Any, set[Any]]) -> int:
+    return sum(len(before[kind] ^ rows) for kind, rows in after.items())
+
+
+@pytest.mark.parametrize("occasion", ["everything", "one ticket"])
+def test_a_link_is_written_in_parts_and_others_write_between_them(
+    session: Session, database: str, monkeypatch: pytest.MonkeyPatch, occasion: str
+) -> None:
+    """After each part: few rows differ, a ticket can be written, an event is as before or as
+    after, and nobody is told that the figures are of now."""
+    monkeypatch.setattr(matching_follow, "MOST_WRITTEN", MOST)
+    cast = enter(session)
+    engine, other = open_engine(database), open_engine(database)
+    for day, hour in product((4, 5), range(20)):
+        report(session, cast, f"{day} {hour:02}:00", f"{day} {hour:02}:40")
+    if occasion == "one ticket":
+        follow_matching(Context(engine, test_settings(database), now=lambda: NOON))
+    ticket(session, cast, links=(LINK,), event_start="4 00:00", event_end="6 00:00")
+    old = _rows(session)
+    states: list[dict[Any, set[Any]]] = []
+    fresh: list[bool] = []
+
+    def look() -> None:
+        with Session(other) as own:
+            fresh.append(not freshness(own).stale)
+            own.rollback()
+            states.append(_rows(own))
+            ticket(own, cast, title="Of nothing that matters")
+
+    follow_matching(watched(engine, database, look))
+    new = states[-1]
+    writes = [_written(one, two) for one, two in pairwise([old, *states])]
+    assert sum(writes) > 3 * MOST
+    assert max(writes) <= 2 * MOST, "a row that differs is told twice: as it was and as it is"
+    assert True not in fresh[: max(at for at, rows in enumerate(writes) if rows)]
+    assert fresh[-1]
+    for kind in (DetectedEvent, EventTicket):
+        for state in states:
+            for event in {row[0] for row in old[kind] | new[kind]}:
+                mine = [{row for row in one[kind] if row[0] == event} for one in (old, state, new)]
+                assert mine[1] in (mine[0], mine[2])
+    with writing(session):
+        bring_up_to_date(session, NOON, everything=True)
+    assert _rows(session) == new, "what is reckoned from nothing is the same"
+    for one in (engine, other):
+        one.dispose()
+
+
+def test_whoever_dies_between_two_parts_is_followed_by_another(
+    session: Session, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(matching_follow, "MOST_WRITTEN", MOST)
+    cast = enter(session)
+    engine = open_engine(database)
+    for hour in range(20):
+        report(session, cast, f"5 {hour:02}:00", f"5 {hour:02}:40")
+        ticket(session, cast, links=(LINK,), event_start=f"5 {hour:02}:00", event_end="5 23:00")
+    deaths, begun = 0, 0
+
+    class Killed(Exception):
+        pass
+
+    def die() -> None:
+        nonlocal begun
+        begun += 1
+        if begun == 3:
+            raise Killed
+
+    while True:
+        begun = 0
+        try:
+            follow_matching(watched(engine, database, die))
+            break
+        except Killed:
+            deaths += 1
+            stand = freshness(session)
+            assert stand.stale or begun < 3
+            session.rollback()
+    assert deaths >= 3
+    assert freshness(session).is_fresh
+    kept = _rows(session)
+    with writing(session):
+        bring_up_to_date(session, NOON, everything=True)
+    assert _rows(session) == kept
+    engine.dispose()
+
+
+def test_a_decision_between_two_parts_stays(
+    session: Session, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(matching_follow, "MOST_WRITTEN", MOST)
+    cast = enter(session)
+    engine, other = open_engine(database), open_engine(database)
+    events = [report(session, cast, f"5 {hour:02}:00", f"5 {hour:02}:40") for hour in range(20)]
+    for hour in range(20):
+        ticket(session, cast, links=(LINK,), event_start=f"5 {hour:02}:00", event_end="5 23:00")
+    number = ticket(session, cast, event_start="2013-01-01 00:00", event_end="2013-01-01 01:00")
+    left = [events[0], events[-1]]
+
+    def decide() -> None:
+        if left:
+            with Session(other) as own, writing(own):
+                link_by_hand(own, writer(cast.operator), left.pop(), number, "It was this one")
+
+    follow_matching(watched(engine, database, decide))
+    assert freshness(session).is_fresh
+    by_hand = select(EventTicket.detected_id).where(EventTicket.ticket_number == number)
+    assert set(session.scalars(by_hand)) == {events[0], events[-1]}
+    session.rollback()
+    kept = _rows(session)
+    with writing(session):
+        bring_up_to_date(session, NOON, everything=True)
+    assert _rows(session) == kept
+    for one in (engine, other):
+        one.dispose()
 
 
 def _waiting(session: Session) -> bool:
