@@ -199,7 +199,11 @@ def test_a_field_saves_itself_and_says_so(session: Session, cast: Cast, visit: E
         ("answer.backup_test_day", "2013-02-30", 422, "a day that exists"),
         ("answer.issues", "x" * 10_001, 422, "at most 10000 characters"),
         ("answer.issues", "a\x00b", 422, "a character that cannot be passed on"),
+        ("answer.backup_test_day", "2999-01-01", 422, "2999-01-01 has not come yet"),
         ("number.incidents", "many", 422, "Write a number"),
+        ("number.incidents", "-1", 422, "Write a number from 0 on"),
+        ("number.incidents", "0.5", 422, "0.5 cannot be; write a whole number"),
+        ("number.availability", "101", 422, "101 % cannot be; an availability goes from 0 to 100"),
         ("event.999", "What is this", 422, "no such event"),
         ("answer.nothing", "x", 404, ""),
         ("nothing", "x", 404, ""),
@@ -342,6 +346,42 @@ def test_another_number_needs_a_reason(session: Session, cast: Cast, visit: Ente
     signed(visitor)
     page = visitor.read(PAGE)
     assert "The site counts 4 : Three came by phone" in page.text
+
+
+def test_what_cannot_be_stays_where_it_was_typed(
+    session: Session, cast: Cast, visit: Enter
+) -> None:
+    wrong = {
+        "number.availability": "250",
+        "number.incidents": "-3",
+        "answer.backup_test_day": "2999-01-01",
+    }
+    visitor = visit(cast.kit)
+    typed = {**ANSWERS, "reason.availability": "We counted it", **wrong}
+    answer = sent(visitor, form_of(visitor), "submit", **typed)
+    assert answer.status_code == 422
+    page = PageReader(answer.text)
+    for name, value in wrong.items():
+        assert page.form(PAGE).values(name) == [value]
+        assert any(there == f"#f-{name.replace('.', '-')}" for there, _ in page.links)
+    assert not stored(session).keys() & wrong.keys()
+    assert stored(session)["reason.availability"] == ("We counted it", 1)
+
+
+def test_a_day_outside_of_the_quarter_is_told_and_can_be_signed(
+    session: Session, cast: Cast, visit: Enter
+) -> None:
+    words = "2012-12-31 is not in 2013-Q1: is it right?"
+    visitor = visit(cast.kit)
+    answer = save(visitor, "answer.backup_test_day", "2012-12-31")
+    assert answer.status_code == 200
+    assert words in PageReader(answer.text).text
+    assert words in visitor.read(PAGE).text
+    answer = sent(visitor, form_of(visitor), "submit", **ANSWERS)
+    assert answer.status_code == 200
+    assert words in PageReader(answer.text).text
+    signed(visitor)
+    assert words in visit(cast.operator).read(PAGE).text
 
 
 def test_a_ticket_is_linked_to_an_event_from_here(
