@@ -105,7 +105,7 @@ def quarter_file(quarter: str, kind: str) -> Response:
         return _file(quarter_as_pdf(document, _public(address)), kind, name)
     if kind == "csv":
         return _file(as_csv(table_of_quarter(document)), kind, name)
-    return _file(as_workbook_of(sheets_of_quarter(document), document.notes), kind, name)
+    return _file(as_workbook_of(sheets_of_quarter(document), document.notes_of_file), kind, name)
 
 
 def _quarter(text: str) -> QuarterDocument:
@@ -183,7 +183,7 @@ def report_file(site: str, quarter: str, kind: str) -> AnyResponse:
     table = table_of_report(document)
     if kind == "csv":
         return _file(as_csv(table), kind, name)
-    return _file(as_workbook_of([table], document.notes), kind, name)
+    return _file(as_workbook_of([table], document.notes_of_file), kind, name)
 
 
 def _report(site: Site, quarter: str) -> ReportDocument:

@@ -20,7 +20,7 @@ from app.database import writing
 from app.domain.access import Actor
 from app.domain.quarters import Quarter
 from app.domain.report_documents import QUARTER_COLUMNS
-from app.models import Event, Report, Site
+from app.models import Event, PortalFact, Report, Site
 from app.services.report_numbers import numbers_of
 from app.services.reports import accept_report, reopen_report, save_fields, submit_report
 from tests.cast import Cast, writer
@@ -325,6 +325,28 @@ def test_twiki_says_what_the_pages_say(cast: Cast, visit: Enter, signed: int) ->
         assert stated == ("2" if label.startswith("Incidents that") else "")
     assert markup.count("\n---++ ") == 3, "no text made a heading"
     assert "[[http://127.0.0.1:8000/reports/DE-KIT/2013-Q1][" in markup
+
+
+def test_every_output_of_sample_data_says_so(
+    session: Session, cast: Cast, visit: Enter, signed: int
+) -> None:
+    reader, said = visit(cast.reader), "of the demonstration are made up."
+    texts = [f"{place}{end}" for place in (QUARTER, REPORT) for end in ("/print", ".twiki")]
+    for address in texts:
+        assert said not in html.unescape(reader.get(address).text), address
+    assert "sample" not in reader.get(f"{QUARTER}.csv").text
+    assert "data" not in stand_of(reader, f"{REPORT}.csv")
+    with writing(session):
+        session.add(PortalFact(name="demo", value="yes"))
+    for address in texts:
+        assert said in html.unescape(reader.get(address).text), address
+    for place in (QUARTER, REPORT):
+        assert said.replace(" ", "") in text_of_pdf(reader.get(f"{place}.pdf").data)
+        (first, *_) = sheets_of(reader.get(f"{place}.xlsx").data)["About"]
+        assert str(first[0]).endswith(said)
+    lines = csv.DictReader(io.StringIO(reader.get(f"{QUARTER}.csv").text))
+    assert {one["data"] for one in lines} == {"sample"}
+    assert stand_of(reader, f"{REPORT}.csv")["data"].endswith(said)
 
 
 def test_text_is_text_in_every_output(cast: Cast, visit: Enter, signed: int) -> None:
