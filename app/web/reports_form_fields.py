@@ -70,6 +70,11 @@ class FieldView:
         return "f-" + self.name.replace(".", "-")
 
     @property
+    def is_unsaved(self) -> bool:
+        """Whether it holds what was typed and is not stored: it is lost if the page is left."""
+        return digest(self.value) != self.was and not self.came_along
+
+    @property
     def is_wrong(self) -> bool:
         """Whether a person has to do something about it."""
         return bool(self.error) or self.theirs is not None
