@@ -26,7 +26,7 @@ def log_in(page: Page, server: LiveServer, name: str, path: str = "/tickets") ->
     page.get_by_label("Name").fill(name)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
-    page.wait_for_url(f"**{path}")
+    page.wait_for_url(f"{server.url}{path}")  # all of it: the login's own address ends like it
 
 
 def lay(server: LiveServer, by: Actor, *tickets: NewTicket) -> Sequence[int]:
@@ -52,7 +52,8 @@ def still_marked(page: Page) -> bool:
 
 
 def sideways(page: Page) -> int:
-    """By how many pixels the page is wider than the screen."""
+    """By how many pixels the page is wider than the screen, once all of it is there."""
+    page.wait_for_load_state()
     return int(
         page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     )

@@ -87,7 +87,10 @@ def strict_page(
     def on_error(error: Error) -> None:
         problems.append(str(error))
 
-    context = browser.new_context(java_script_enabled=javascript, locale="en-GB")
+    # what fades in is half-transparent to who looks at its colours meanwhile
+    context = browser.new_context(
+        java_script_enabled=javascript, locale="en-GB", reduced_motion="reduce"
+    )
     page = context.new_page()
     page.set_default_timeout(_DONE_WITHIN)
     if SLOW > 1:
