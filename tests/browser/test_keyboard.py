@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from app.domain.ticket_content import NewTicket
 from app.services.ticket_lists import PAGE
-from tests.browser.visit import lay, log_in, people_of
+from tests.browser.visit import lay, log_in, people_of, without_haste
 from tests.cast import PASSWORD, Cast
 from tests.harness.server import LiveServer
 
@@ -168,6 +168,7 @@ def test_the_sheet_tells_the_keys_and_they_can_be_switched_off(
     browser_page: Page, sqlite_server: LiveServer, cast: Cast
 ) -> None:
     page, keys = browser_page, browser_page.keyboard
+    without_haste(page)
     log_in(page, sqlite_server, "reader", "/tickets")
     keys.press("?")
     sheet = page.get_by_role("dialog", name="Keyboard shortcuts")

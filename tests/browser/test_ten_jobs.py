@@ -20,7 +20,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from app.config import PROJECT
 from app.domain.ticket_content import NewTicket
-from tests.browser.visit import lay, log_in, people_of
+from tests.browser.visit import lay, log_in, people_of, without_haste
 from tests.cast import Cast
 from tests.harness.browser import strict_page
 from tests.harness.server import LiveServer
@@ -254,6 +254,7 @@ def person(browser: Browser, scene: Scene) -> Iterator[Page]:
     with strict_page(browser, set()) as page:
         page.add_init_script(_COUNTER)
         page.set_viewport_size({"width": 1440, "height": 900})
+        without_haste(page)
         log_in(page, scene.server, "operator")
         yield page
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from playwright.sync_api import Page
 
@@ -49,6 +50,11 @@ def mark(page: Page) -> None:
 def still_marked(page: Page) -> bool:
     """Whether the page was only updated since ``mark``."""
     return bool(page.evaluate("window.notReloaded === true"))
+
+
+def without_haste(page: Page) -> None:
+    """Let no time pass in the page: of two keys that belong together the second may come late."""
+    page.clock.set_fixed_time(datetime.now(UTC))
 
 
 def sideways(page: Page) -> int:
