@@ -115,6 +115,7 @@ def test_the_page_is_filled_in_already(
 ) -> None:
     ticket(session, cast, now=LATE.replace(month=3), sites=("DE-KIT",), category="incident")
     page = visit(cast.kit).read(PAGE)
+    assert "Due by 2013-04-30 " in page.text, "the last day, as the grid tells it"
     rows = [link for link, text in page.links if text == "1 of 1"]
     assert any("/events?" in link and "documented=no" in link for link in rows)
     assert (f"/events/{event}", "CERN-GRIDKA-LHCOPN-001") in page.links
@@ -136,7 +137,7 @@ def test_who_may_open_it(cast: Cast, app: Flask, visit: Enter, session: Session)
         visitor = visit(actor)
         nobody = visitor.read("/reports/DE-KIT/2012-Q4").text
         assert visitor.read(PAGE).text == nobody.replace("2012-Q4", "2013-Q1").replace(
-            "2013-01-31", "2013-05-01"
+            "2013-01-30", "2013-04-30"
         )
         assert "Nothing is signed yet" in nobody
         below = [link for link, _ in visitor.read(PAGE).links if link.startswith(f"{PAGE}")]
