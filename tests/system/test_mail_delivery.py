@@ -151,7 +151,7 @@ def test_each_of_a_thousand_mails_is_delivered_once(database: str) -> None:
 
 def wait_for(came: Callable[[], bool]) -> None:
     """As ``until``, with pauses in which the server of this process can answer."""
-    deadline, pause = monotonic() + 120, threading.Event()
+    deadline, pause = monotonic() + 200, threading.Event()
     while not came():
         assert monotonic() < deadline, "what was waited for did not come"
         pause.wait(0.1)
