@@ -21,9 +21,10 @@
   /* ---- what is opened to write in has the keyboard at once ---- */
   document.addEventListener("click", function (event) {
     const summary = event.target.closest("[data-asks] > summary"), asks = summary && summary.parentNode;
-    if (asks && !asks.open) setTimeout(function () {
-      asks.querySelector("input:not([type=hidden]), textarea").focus();
-    });
+    if (!asks || asks.open || event.defaultPrevented) return;
+    event.preventDefault(); /* opened here: the browser does it later, and a key may come between */
+    asks.open = true;
+    asks.querySelector("input:not([type=hidden]), textarea").focus();
   });
 
   /* ---- copying a secret that is shown once ---- */

@@ -1,4 +1,4 @@
-"""What is typed on a ticket's page while an answer is on its way is never lost."""
+"""What is typed on a ticket's page is never lost: while an answer comes, or a part opens."""
 
 from __future__ import annotations
 
@@ -101,3 +101,16 @@ def test_a_comment_that_did_not_arrive_can_be_sent_again(
     assert page.evaluate(_ASKS), "it is not sent yet"
     page.get_by_role("button", name="Comment", exact=True).click()
     expect(page.locator(".timeline .entry").last).to_have_text("Seen.")
+
+
+def test_what_is_opened_to_write_in_has_the_keyboard_at_once(page: Page) -> None:
+    """Not a moment later, in which a key would go elsewhere."""
+    solve = page.locator("summary", has_text="Solve…")
+    solution = page.locator("#move-solved").get_by_label("Solution")
+    assert solve.evaluate("at => { at.click(); return document.activeElement.name; }") == "solution"
+    solve.click()
+    expect(solution).to_be_hidden()
+    solve.focus()
+    for key in ("Enter", "S", "o", "Enter", "."):
+        page.keyboard.press(key)
+    expect(solution).to_have_value("So\n.")
