@@ -102,6 +102,9 @@ _LOOKED_AT: dict[str, dict[str, Any]] = {
 """What the address of such a page says."""
 _GRAVE = ("serious", "critical")
 
+# Many pages in one test: on a busy machine that takes longer than any other test may.
+_ALL_PAGES = pytest.mark.timeout(1200)
+
 
 @dataclass(frozen=True)
 class Scene:
@@ -438,6 +441,7 @@ def _grave(page: Page) -> list[str]:
     ]
 
 
+@_ALL_PAGES
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_serious(
     scheme: str, browser_page: Page, expected_statuses: set[int], scene: Scene, flask_app: Flask
@@ -568,6 +572,7 @@ def test_axe_finds_nothing_serious_on_the_way_in(
     assert found == []
 
 
+@_ALL_PAGES
 @pytest.mark.parametrize("javascript", [True, False], ids=["javascript", "plain"])
 @pytest.mark.parametrize("width", [320, 390, 1024])
 def test_no_page_scrolls_sideways(
