@@ -187,7 +187,7 @@ def _as_shown(outcome: Outcome) -> dict[str, Any]:
             [problem.column, problem.value[:100], problem.allowed]
             for problem in outcome.problems[:10]
         ],
-        "notes": list(outcome.notes),
+        "notes": list(outcome.remarks),
     }
 
 
