@@ -120,8 +120,7 @@ def read_event(place: int, where: str, given: Mapping[str, str | None]) -> Event
     """The message that these texts make, by column; a column that is not there says nothing.
 
     None or an empty text is "none" (an end: it goes on, unless it has ended by then). Unknown
-    columns are for the reader to
-    refuse. What is wrong is in ``problems``; nothing is raised.
+    columns are for the reader to refuse. What is wrong is in ``problems``; nothing is raised.
     """
     problems: list[Problem] = []
 
