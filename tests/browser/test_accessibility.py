@@ -427,6 +427,7 @@ def _states(scene: Scene) -> list[str]:
 
 
 def _grave(page: Page) -> list[str]:
+    page.wait_for_load_state()
     page.evaluate(AXE.read_text())
     result: dict[str, Any] = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
     return [
@@ -548,6 +549,7 @@ def test_axe_finds_nothing_serious_on_the_way_in(
     recovery = page.locator(".codes li").first.inner_text()
     look()
     page.get_by_role("link", name="I have kept them").click()
+    page.wait_for_url("**/profile")
     look()
     page.goto(f"{url}/profile/second-factor")
     look()

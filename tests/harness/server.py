@@ -86,7 +86,7 @@ def live(settings: Settings) -> Iterator[LiveServer]:
 
 
 def wait_until_answering(
-    process: subprocess.Popen[bytes], port: int, log: Path, seconds: float = 30
+    process: subprocess.Popen[bytes], port: int, log: Path, seconds: float = 120
 ) -> None:
     """Return when the port answers a request; raise with the log when the process ends."""
     deadline = monotonic() + seconds
