@@ -70,6 +70,9 @@ def test_by_quarter_begins_with_the_newest_beside_the_names_of_the_sites(
         assert "2026-Q4" in newest.inner_text()
         oldest = table.locator("thead tr:first-child th").nth(1).bounding_box()
         assert oldest is not None
+        below = table.locator("thead tr + tr th").first.bounding_box()
+        assert below is not None
+        assert below["x"] == oldest["x"], "nothing covers the head of the sites"
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         if width == 390:
             assert oldest["x"] < 0, "they are there, a scroll away"
