@@ -379,7 +379,9 @@ def test_ten_thousand_events_are_one_call(session: Session, cast: Cast) -> None:
 
 
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(data=st.data())
 def test_any_split_of_a_list_gives_the_same(
