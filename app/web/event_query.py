@@ -248,7 +248,7 @@ class EventQuery:
             "link": given.get("link"),
             "end": given.get("t1"),
         }
-        period = {name: given[name] for name in _PERIOD if name in given}
+        period: dict[str, str] = {name: given[name] for name in _PERIOD if name in given}
         if values["end"] == NO_T1 or ("quarter" in period and len(period) > 1):
             return ""
         try:
