@@ -95,7 +95,7 @@ _PERIOD = {"begin": "2031-03", "begin_standing": "sample", "end_standing": "samp
 _REPORT: dict[str, Any] = {"site": "DE-KIT", "quarter": "2012-Q4", "number": 1}
 """A report that was signed, and its first version."""
 _LOOKED_AT: dict[str, dict[str, Any]] = {
-    "event_sources.edit": {"name": "prometheus"},
+    "event_sources.edit": {"number": 1},
     "mails.mail": {"mail": 1},
     "report_forms.question": {"number": 2, "key": "plans"},
 }
