@@ -21,9 +21,10 @@
   /* ---- what is opened to write in has the keyboard at once ---- */
   document.addEventListener("click", function (event) {
     const summary = event.target.closest("[data-asks] > summary"), asks = summary && summary.parentNode;
-    if (asks && !asks.open) setTimeout(function () {
-      asks.querySelector("input:not([type=hidden]), textarea").focus();
-    });
+    if (!asks || asks.open || event.defaultPrevented) return;
+    event.preventDefault(); /* opened here: the browser does it later, and a key may come between */
+    asks.open = true;
+    asks.querySelector("input:not([type=hidden]), textarea").focus();
   });
 
   /* ---- copying a secret that is shown once ---- */
@@ -255,6 +256,49 @@
         return;
       }
     }
+  });
+
+  /* ---- what is typed while an answer is on its way ---- */
+  /* a form that is being sent takes nothing more: the answer would replace it */
+  function guarded(sender) {
+    return sender.matches("form[data-guard]") ? Array.from(sender.elements).filter(function (one) { return one.matches("textarea, input"); }) : [];
+  }
+  document.addEventListener("htmx:beforeSend", function (event) {
+    guarded(event.detail.elt).forEach(function (one) { one.readOnly = true; });
+  });
+  document.addEventListener("htmx:afterRequest", function (event) {
+    const form = event.detail.elt, fields = guarded(form);
+    fields.forEach(function (one) { one.readOnly = false; });
+    if (fields.length && form.isConnected && !event.detail.successful) dirty.add(form);
+  });
+  /* what is begun in another form goes along into what replaces it */
+  let begun = [];
+  function around(field) {
+    const known = field.parentNode.closest("[id]");
+    return known ? "#" + CSS.escape(known.id) + " " : "";
+  }
+  document.addEventListener("htmx:beforeSwap", function (event) {
+    const target = event.detail.target, sender = event.detail.requestConfig.elt;
+    begun = [];
+    dirty.forEach(function (form) {
+      if (!event.detail.shouldSwap || form === sender || !target || !target.contains(form)) return;
+      guarded(form).forEach(function (field) {
+        if (!field.id || field.value === field.defaultValue && field.checked === field.defaultChecked) return;
+        const place = field === document.activeElement && field.matches("textarea") ? [field.selectionStart, field.selectionEnd] : null;
+        begun.push({ at: around(field) + "#" + CSS.escape(field.id), value: field.value, checked: field.checked, place: place });
+      });
+    });
+  });
+  document.addEventListener("htmx:afterSettle", function () {
+    begun.splice(0).forEach(function (was) {
+      const field = document.querySelector(was.at);
+      if (!field || !field.form) return;
+      field.value = was.value;
+      field.checked = was.checked;
+      for (let panel = field.closest("details"); panel; panel = panel.parentNode.closest("details")) panel.open = true;
+      if (was.place && field === document.activeElement) field.setSelectionRange(was.place[0], was.place[1]);
+      field.dispatchEvent(new Event("input", { bubbles: true }));
+    });
   });
 
   /* ---- the way back to a list that "Show more" made longer: as many rows, the same place ---- */

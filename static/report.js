@@ -58,10 +58,15 @@
       const field = fieldOf(event.target);
       if (!field || event.target.name !== field.dataset.field) return;
       field.dataset.unsaved = "yes";
-      const mine = field.querySelector("[data-mine]");
-      if (mine) mine.textContent = valueOf(field) || "nothing";
+      showMine(field);
     }, true);
   });
+  /* of two texts to choose from, mine is what the field holds by now */
+  function showMine(field) {
+    const mine = field && field.querySelector("[data-mine]");
+    if (mine) mine.textContent = valueOf(field) || "nothing";
+  }
+  document.addEventListener("htmx:load", function (event) { showMine(fieldOf(event.detail.elt)); });
   document.addEventListener("htmx:beforeSend", function (event) {
     const field = fieldOf(event.detail.elt);
     if (field && event.detail.requestConfig.verb === "post") field.dataset.sent = valueOf(field);
@@ -165,7 +170,7 @@
     if (!event.defaultPrevented) leaving = true;  // what htmx sends leaves nowhere
   });
   window.addEventListener("beforeunload", function (event) {
-    const waits = document.querySelector("[data-report] [data-unsaved]");
+    const waits = document.querySelector("[data-report] [data-unsaved], .typed[data-unsaved]");
     if (waits && !leaving) event.preventDefault();
   });
 })();

@@ -23,6 +23,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from hypothesis import HealthCheck, settings
 from playwright.sync_api import Browser, Page
 from sqlalchemy.orm import Session
 
@@ -32,6 +33,12 @@ from tests.harness.databases import KINDS, fresh_database, open_engine
 from tests.harness.server import LiveServer, live, test_settings
 from tests.stacks.programs import STACKS
 from tests.stacks.table import table
+
+# How long an example takes is the machine's affair. The examples are the same in each run, so that
+# what one finds by chance stops nobody else's change; --hypothesis-profile=search looks for more.
+settings.register_profile("search", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("same", settings.get_profile("search"), derandomize=True)
+settings.load_profile("same")
 
 _RUN = pytest.StashKey[Path]()
 _SKIPPED: list[tuple[str, str]] = []

@@ -24,7 +24,7 @@ def ask(
     method: str = "GET",
     body: bytes | None = None,
 ) -> tuple[HTTPResponse, bytes]:
-    connection = HTTPConnection("127.0.0.1", server.port, timeout=20)
+    connection = HTTPConnection("127.0.0.1", server.port, timeout=60)
     try:
         connection.request(method, path, body=body, headers=dict(headers))
         answer = connection.getresponse()

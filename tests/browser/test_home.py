@@ -17,6 +17,8 @@ from tests.cast import Cast
 from tests.harness.browser import strict_page
 from tests.harness.server import LiveServer
 
+SOON = (datetime.now(UTC) + timedelta(days=2)).replace(hour=6, minute=0, second=0)
+"""When work is planned: asked once, so that no midnight comes between."""
 GRIDKA, PIC = "CERN-GRIDKA-LHCOPN-001", "CERN-PIC-LHCOPN-001"
 
 
@@ -24,20 +26,19 @@ GRIDKA, PIC = "CERN-GRIDKA-LHCOPN-001", "CERN-PIC-LHCOPN-001"
 def cast(sqlite_server: LiveServer) -> Cast:
     """Something on every desk; PIC's link backs up the other one."""
     cast = people_of(sqlite_server)
-    soon = (datetime.now(UTC) + timedelta(days=2)).replace(hour=6, minute=0, second=0)
     with sqlite_server.session() as session, writing(session):
         first, second = require_links(session, (GRIDKA, PIC))
         assert isinstance(second, Link)
         second.backs_up = first
-    windows = {"category": "maintenance", "window_start": soon}
+    windows = {"category": "maintenance", "window_start": SOON}
     numbers = lay(
         sqlite_server,
         cast.operator,
         NewTicket("Nobody looks", links=(GRIDKA,)),
         NewTicket("Prefixes", category="change", sites=("DE-KIT",)),
         NewTicket("A reply is due", links=(GRIDKA,)),
-        NewTicket("One way", links=(GRIDKA,), window_end=soon + timedelta(hours=4), **windows),  # type: ignore[arg-type]
-        NewTicket("The other", links=(PIC,), window_end=soon + timedelta(hours=2), **windows),  # type: ignore[arg-type]
+        NewTicket("One way", links=(GRIDKA,), window_end=SOON + timedelta(hours=4), **windows),  # type: ignore[arg-type]
+        NewTicket("The other", links=(PIC,), window_end=SOON + timedelta(hours=2), **windows),  # type: ignore[arg-type]
     )
     change(sqlite_server, cast.operator, numbers[2], state="waiting for reply")
     for number in numbers[3:]:
@@ -97,8 +98,7 @@ def test_home_of_each_role(
 def test_from_a_month_to_the_links_and_a_ticket(
     javascript: bool, browser: Browser, sqlite_server: LiveServer, cast: Cast
 ) -> None:
-    soon = datetime.now(UTC) + timedelta(days=2)
-    month = f"month={soon:%Y-%m}"
+    month = f"month={SOON:%Y-%m}"
     with strict_page(browser, set(), javascript=javascript) as page:
         log_in(page, sqlite_server, "reader", f"/calendar?{month}")
         expect(page.locator(".day li.clash")).to_have_count(2)

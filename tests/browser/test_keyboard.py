@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from app.domain.ticket_content import NewTicket
 from app.services.ticket_lists import PAGE
-from tests.browser.visit import lay, log_in, people_of
+from tests.browser.visit import lay, log_in, people_of, without_haste
 from tests.cast import PASSWORD, Cast
 from tests.harness.server import LiveServer
 
@@ -53,6 +53,7 @@ def test_login_open_and_comment(browser_page: Page, sqlite_server: LiveServer, c
     keys.press("Tab")
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
     keys.press("Enter")
+    page.wait_for_url(f"{sqlite_server.url}/#main")
     _tab_to(page, "Reached by keyboard")
     keys.press("Enter")
     page.wait_for_url(f"**/tickets/{number}")
@@ -70,6 +71,7 @@ def test_search_menu_and_combo_box(
     lay(sqlite_server, cast.operator, NewTicket(title="Wavelength lost"))
     page, keys = browser_page, browser_page.keyboard
     page.goto(f"{sqlite_server.url}/login")
+    expect(page.get_by_label("Name")).to_be_focused()
     keys.type("operator")
     keys.press("Tab")
     keys.type(PASSWORD)
@@ -166,6 +168,7 @@ def test_the_sheet_tells_the_keys_and_they_can_be_switched_off(
     browser_page: Page, sqlite_server: LiveServer, cast: Cast
 ) -> None:
     page, keys = browser_page, browser_page.keyboard
+    without_haste(page)
     log_in(page, sqlite_server, "reader", "/tickets")
     keys.press("?")
     sheet = page.get_by_role("dialog", name="Keyboard shortcuts")
@@ -191,5 +194,6 @@ def test_the_sheet_tells_the_keys_and_they_can_be_switched_off(
     expect(page).to_have_url(f"{sqlite_server.url}/shortcuts")
     page.get_by_role("button", name="Switch them on").click()
     page.get_by_text("Keyboard shortcuts are on").wait_for()
+    page.wait_for_load_state()  # the keys' script with it
     keys.press("/")
     expect(page.locator("#search")).to_be_focused()

@@ -26,6 +26,7 @@ from app.services.people import create_user
 from app.worker.context import Context
 from app.worker.run import WorkerProcess
 from app.worker.timed import TIMED
+from tests.browser.report_page import SAVED, looks_again, saved, standing, write
 from tests.browser.visit import log_in
 from tests.cast import PASSWORD, SYSTEM, Cast
 from tests.harness.browser import strict_page
@@ -34,7 +35,6 @@ from tests.harness.server import LiveServer
 from tests.mails import enter_with_mails
 from tests.services.matching_world import report, worked_in
 
-SAVED = re.compile(r"Saved \d\d:\d\d:\d\d UTC")
 LINK = "CERN-GRIDKA-LHCOPN-001"
 
 
@@ -101,22 +101,6 @@ def reminded(scene: Scene) -> str:
         return message.url
 
 
-def standing(page: Page, name: str):  # type: ignore[no-untyped-def]  # playwright's Locator
-    """What stands below a field."""
-    return page.locator(f"#f-{name.replace('.', '-')}-standing")
-
-
-def write(page: Page, label: str, text: str) -> None:
-    """Write, and go on to the next field."""
-    page.get_by_label(label).fill(text)
-    page.keyboard.press("Tab")
-
-
-def looks_again(page: Page) -> None:
-    """The person comes back to the window."""
-    page.evaluate("window.dispatchEvent(new Event('focus'))")
-
-
 def test_a_quarter_from_reminder_to_pack(browser: Browser, live_server: LiveServer) -> None:
     scene = laid(live_server)
     address = reminded(scene)
@@ -144,7 +128,7 @@ def _draft(scene: Scene, kit: Page, kit2: Page) -> None:
     first = f"event.{scene.forgotten}"
     kit.locator(f"#f-{first.replace('.', '-')} textarea").fill("Known to the NOC, told by phone")
     kit.keyboard.press("Tab")
-    expect(standing(kit, first)).to_have_text(SAVED)
+    saved(kit, first)
     # for the other the ticket is written that was missing
     other = kit.locator(f"#event-{scene.unwritten}")
     other.get_by_role("link", name="Write its ticket").click()
@@ -159,10 +143,11 @@ def _draft(scene: Scene, kit: Page, kit2: Page) -> None:
     expect(kit2.locator(f"#f-event-{scene.forgotten} textarea")).to_have_value(
         "Known to the NOC, told by phone"
     )
-    write(kit, "Open issues", "The optics are old")
-    expect(standing(kit, "answer.issues")).to_have_text(SAVED)
-    write(kit2, "Open issues", "The router is old")
-    clash = standing(kit2, "answer.issues")
+    kit2.get_by_label("Open issues").focus()  # who writes there is not written over
+    write(kit, "The optics are old")
+    saved(kit)
+    write(kit2, "The router is old")
+    clash = standing(kit2)
     expect(clash).to_contain_text("kit wrote here meanwhile")
     expect(clash).to_contain_text("The optics are old")
     kit2.get_by_label("Open issues").fill("The optics and the router are old")
@@ -197,10 +182,11 @@ def _reopened_and_accepted(scene: Scene, kit2: Page, chair: Page) -> None:
     expect(chair.get_by_text("The report is reopened.")).to_be_visible()
     kit2.goto(f"{scene.server.url}{scene.address}")
     expect(kit2.get_by_text("When do the new optics come?").first).to_be_visible()
-    write(kit2, "Open issues", "The optics and the router are old; new optics come in spring")
-    expect(standing(kit2, "answer.issues")).to_have_text(SAVED)
+    write(kit2, "The optics and the router are old; new optics come in spring")
+    saved(kit2)
     kit2.get_by_role("button", name="Submit…").click()
     kit2.get_by_role("button", name="Sign and submit").click()
+    expect(kit2.get_by_text("Version 2, signed by kit2")).to_be_visible()
     chair.goto(f"{scene.server.url}{scene.address}")
     chair.get_by_role("link", name="difference to 1").click()
     expect(chair.locator("ins")).to_have_text("; new optics come in spring")

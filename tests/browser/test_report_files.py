@@ -39,6 +39,7 @@ def test_files_and_comments_come_and_go_beside_what_is_typed(
     expect(files).to_have_count(1)
     assert still_marked(page)
 
+    expect(page.locator(".report-field", has=plans).locator(".saved")).to_be_visible()
     page.reload()  # a report that is begun can be commented on
     expect(plans).to_have_value("A second link")
     mark(page)
@@ -90,7 +91,8 @@ def test_without_a_script_nothing_typed_is_lost_by_another_button(
     expect(plans).to_have_value("Typed before the file")
     plans.fill("Typed before the comment")
     page.get_by_label("Comment", exact=True).fill("Here it is")
-    page.get_by_role("button", name="Save the draft").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Save the draft").click()
     expect(page.get_by_label("Comment", exact=True)).to_have_value("Here it is")
     plans.fill("Typed after saving")
     page.get_by_role("button", name="Send the comment").click()

@@ -5,19 +5,26 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 from sqlalchemy import select, update
 
 from app.database import writing
 from app.models import Login, ReportField
 from app.services.people import create_user
+from tests.browser.report_page import (
+    FIELDS,
+    ISSUES,
+    SAVED,
+    looks_again,
+    saved,
+    slow_way,
+    standing,
+    write,
+)
 from tests.browser.visit import log_in, mark, people_of, sideways, still_marked
 from tests.cast import PASSWORD, SYSTEM
 from tests.harness.browser import strict_page
 from tests.harness.server import LiveServer
-
-SAVED = re.compile(r"Saved \d\d:\d\d:\d\d UTC")
-ISSUES = "answer.issues"
 
 
 def site_of_two(server: LiveServer) -> None:
@@ -37,16 +44,6 @@ def stored(server: LiveServer, name: str = ISSUES) -> list[str]:
         return list(session.scalars(rows.order_by(ReportField.report_id)))
 
 
-def standing(page: Page, name: str = ISSUES) -> str:
-    return f"#f-{name.replace('.', '-')}-standing"
-
-
-def write(page: Page, text: str, label: str = "Open issues") -> None:
-    """Write and go on to the next field."""
-    page.get_by_label(label).fill(text)
-    page.keyboard.press("Tab")
-
-
 def test_each_field_saves_itself(browser: Browser, sqlite_server: LiveServer) -> None:
     site_of_two(sqlite_server)
     address = "/reports/DE-KIT/2012-Q1"
@@ -54,16 +51,16 @@ def test_each_field_saves_itself(browser: Browser, sqlite_server: LiveServer) ->
         log_in(page, sqlite_server, "kit", address)
         mark(page)
         write(page, "A fibre <b>near</b>\nBasel")
-        expect(page.locator(standing(page))).to_have_text(SAVED)
+        saved(page)
         page.get_by_role("group", name="Backup path tested").get_by_label("Not tested").check()
-        expect(page.locator(standing(page, "answer.backup_test"))).to_have_text(SAVED)
+        saved(page, "answer.backup_test")
         # also without leaving the field
         page.get_by_label("Remarks").press_sequentially("half a word")
-        expect(page.locator(standing(page, "answer.remarks"))).to_have_text(SAVED)
+        saved(page, "answer.remarks")
         expect(page.get_by_label("Remarks")).to_be_focused()
         # what is refused stays where it was typed
         write(page, "the 30th", "Day of the test")
-        day = page.locator(standing(page, "answer.backup_test_day"))
+        day = standing(page, "answer.backup_test_day")
         expect(day).to_contain_text("Not saved. Day of the test takes a day that exists")
         expect(page.get_by_label("Day of the test")).to_have_value("the 30th")
         assert still_marked(page)
@@ -85,39 +82,42 @@ def test_two_people_see_each_other_and_choose(browser: Browser, sqlite_server: L
         log_in(two, sqlite_server, "kit2", address)
         # what the other wrote comes by itself where one is not writing
         write(one, "From kit")
-        expect(one.locator(standing(one))).to_have_text(SAVED)
+        saved(one)
         two.get_by_label("Remarks").focus()
-        two.evaluate("window.dispatchEvent(new Event('focus'))")
+        looks_again(two)
         expect(two.get_by_label("Open issues")).to_have_value("From kit")
-        expect(two.locator(standing(two))).to_contain_text("kit wrote this at")
+        expect(standing(two)).to_contain_text("kit wrote this at")
         expect(two.get_by_label("Remarks")).to_be_focused()
-        # where one is writing, nothing is replaced
-        two.get_by_label("Open issues").press_sequentially(" and mo")
-        write(one, "From kit, anew")
-        expect(one.locator(standing(one))).to_have_text(SAVED)
-        two.get_by_label("Open issues").press_sequentially("re of two")
-        two.keyboard.press("Tab")
-        clash = two.locator(f"{standing(two)} .report-conflict")
+        # where one is writing, nothing is replaced; what is typed while the answer is on its way
+        # is in the text that one may keep
+        with slow_way(two):
+            with two.expect_request(FIELDS):
+                two.get_by_label("Open issues").press_sequentially(" and mo")
+            write(one, "From kit, anew")
+            saved(one)
+            two.get_by_label("Open issues").press_sequentially("re of two")
+            two.keyboard.press("Tab")
+        clash = standing(two).locator(".report-conflict")
         expect(clash).to_contain_text("kit wrote here meanwhile")
         expect(clash).to_contain_text("From kit, anew")
         expect(clash).to_contain_text("and more of two")
         expect(two.get_by_label("Open issues")).to_have_value(re.compile("and more of two"))
         # keep mine
         clash.get_by_role("button", name="Keep mine").click()
-        expect(two.locator(standing(two))).to_have_text(SAVED)
+        expect(standing(two)).to_have_text(SAVED)
         expect(two.locator("[data-unsaved]")).to_have_count(0)
         expect(two.get_by_label("Open issues")).to_be_focused()
         mine = two.get_by_label("Open issues").input_value()
         assert stored(sqlite_server)[-1] == mine
         # and the other takes it
         write(one, "Once more")
-        clash = one.locator(f"{standing(one)} .report-conflict")
+        clash = standing(one).locator(".report-conflict")
         clash.get_by_role("button", name="Take theirs").click()
         expect(one.get_by_label("Open issues")).to_have_value(mine)
         expect(one.get_by_label("Open issues")).to_be_focused()
         expect(clash).to_have_count(0)
         write(one, "From here on")
-        expect(one.locator(standing(one))).to_have_text(SAVED)
+        saved(one)
         assert stored(sqlite_server)[-1] == "From here on"
 
 
@@ -130,9 +130,9 @@ def test_a_login_that_ends_loses_nothing(browser: Browser, sqlite_server: LiveSe
         with sqlite_server.session() as session, writing(session):
             session.execute(update(Login).values(ended_at=datetime.now(UTC)))
         write(page, "Written after the end")
-        told = page.locator(standing(page))
+        told = standing(page)
         expect(told).to_contain_text("your login has ended. What you typed stays here")
-        page.evaluate("window.dispatchEvent(new Event('focus'))")  # asking leads nowhere either
+        looks_again(page)  # asking leads nowhere either
         with page.expect_popup() as opened:
             told.get_by_role("link", name="Log in in another tab").click()
         other = opened.value
@@ -142,7 +142,7 @@ def test_a_login_that_ends_loses_nothing(browser: Browser, sqlite_server: LiveSe
         other.wait_for_url(f"**{address}")
         other.close()
         page.bring_to_front()
-        page.evaluate("window.dispatchEvent(new Event('focus'))")
+        looks_again(page)
         expect(told).to_have_text(SAVED)
         assert still_marked(page)
         assert stored(sqlite_server)[-1] == "Written after the end"
@@ -156,10 +156,10 @@ def test_a_portal_that_cannot_be_reached_is_tried_again(
         log_in(page, sqlite_server, "kit", "/reports/DE-KIT/2012-Q4")
         page.route("**/fields/*", lambda route: route.fulfill(status=503, body=""))
         write(page, "Into the void")
-        told = page.locator(standing(page))
+        told = standing(page)
         expect(told).to_contain_text("Not saved: the portal answered 503")
         page.unroute("**/fields/*")
-        page.evaluate("window.dispatchEvent(new Event('focus'))")
+        looks_again(page)
         expect(told).to_have_text(SAVED)
 
 
@@ -202,11 +202,11 @@ def test_the_answer_of_last_quarter_is_one_click(
     with strict_page(browser, set()) as page:
         log_in(page, sqlite_server, "kit", "/reports/DE-KIT/2010-Q3")
         write(page, "Old optics")
-        expect(page.locator(standing(page))).to_have_text(SAVED)
+        saved(page)
         page.goto(f"{sqlite_server.url}/reports/DE-KIT/2010-Q4")
         offered = page.locator("#f-answer-issues-carried")
         expect(offered).to_contain_text("2010-Q3 said:")
         offered.get_by_role("button", name="Take this over").click()
-        expect(page.locator(standing(page))).to_have_text(SAVED)
+        saved(page)
         expect(page.get_by_label("Open issues")).to_have_value("Old optics")
         expect(offered).to_have_count(0)

@@ -20,7 +20,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from app.config import PROJECT
 from app.domain.ticket_content import NewTicket
-from tests.browser.visit import lay, log_in, people_of
+from tests.browser.visit import lay, log_in, people_of, without_haste
 from tests.cast import Cast
 from tests.harness.browser import strict_page
 from tests.harness.server import LiveServer
@@ -51,12 +51,22 @@ class Scene:
 
 
 class Hands:
-    """A person's hands: what they do is counted by the page itself."""
+    """A person's hands: what they do is counted by the page itself.
+
+    They do nothing before the page is there, its scripts with it: a key that no script hears yet
+    is lost, and counted. Whoever goes to another page says so with ``expect`` first.
+    """
 
     def __init__(self, page: Page, scene: Scene) -> None:
-        self.page = page
+        self._page = page
         self.numbers = scene.numbers
         self.said = 0
+
+    @property
+    def page(self) -> Page:
+        """The page that is there, once all of it is."""
+        self._page.wait_for_load_state()
+        return self._page
 
     def press(self, *keys: str) -> None:
         """Press these keys one after another."""
@@ -77,6 +87,10 @@ class Hands:
         """The focus is on the title of this ticket in the list."""
         expect(self.page.locator("#list a.title:focus")).to_have_text(re.compile(text))
 
+    def on_found(self) -> None:
+        """The page shows what was searched for."""
+        self._page.wait_for_url("**/tickets?*q=*")
+
     def on_ticket(self, title: str) -> None:
         """The page shows this ticket."""
         expect(self.page.get_by_role("heading", level=1)).to_have_text(title)
@@ -87,6 +101,7 @@ def find_by_number(hands: Hands) -> None:
     hands.press("/")
     hands.say(str(hands.numbers["Loss of light"]))
     hands.press("Enter")
+    hands.on_found()
     expect(hands.page.locator("#list a.title").first).to_have_text("Loss of light")
     hands.press("j", "Enter")
     hands.on_ticket("Loss of light")
@@ -97,6 +112,7 @@ def find_by_words(hands: Hands) -> None:
     hands.press("/")
     hands.say("excavator Meyrin")
     hands.press("Enter")
+    hands.on_found()
     expect(hands.page.locator("#list a.title")).to_have_count(1)
     hands.press("j", "Enter")
     hands.on_ticket("Loss of light")
@@ -107,6 +123,7 @@ def find_by_link(hands: Hands) -> None:
     hands.press("/")
     hands.say(OTHER_LINK)
     hands.press("Enter")
+    hands.on_found()
     expect(hands.page.locator("#list a.title")).to_have_count(2)
 
 
@@ -140,6 +157,7 @@ def comment(hands: Hands) -> None:
 def solve(hands: Hands) -> None:
     """The same one, with how it was mended."""
     hands.press("j", "Enter")
+    expect(hands.page.locator(".state-now")).to_be_visible()
     hands.page.locator("summary", has_text="Solve…").click()
     expect(hands.page.locator("#move-solved").get_by_label("Solution")).to_be_focused()
     hands.say("Splice repaired.")
@@ -156,7 +174,7 @@ def change_several(hands: Hands) -> None:
     expect(hands.page.get_by_label("Priority")).to_have_value("urgent")
     hands.click("button", "Preview")
     hands.click("button", "Change 3 tickets")
-    expect(hands.page.get_by_text("3 tickets").first).to_be_visible()
+    expect(hands.page.get_by_role("heading", level=1)).to_have_text("3 tickets changed")
 
 
 def see_maintenances(hands: Hands) -> None:
@@ -171,6 +189,7 @@ def keep_filter(hands: Hands) -> None:
     hands.press("/")
     hands.say("excavator")
     hands.press("Enter")
+    hands.on_found()
     expect(hands.page.locator("#list a.title")).to_have_count(1)
     hands.page.locator(".saved summary").first.click()
     hands.page.get_by_text("Save this filter…").click()
@@ -235,6 +254,7 @@ def person(browser: Browser, scene: Scene) -> Iterator[Page]:
     with strict_page(browser, set()) as page:
         page.add_init_script(_COUNTER)
         page.set_viewport_size({"width": 1440, "height": 900})
+        without_haste(page)
         log_in(page, scene.server, "operator")
         yield page
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from playwright.sync_api import Page
 
@@ -26,7 +27,7 @@ def log_in(page: Page, server: LiveServer, name: str, path: str = "/tickets") ->
     page.get_by_label("Name").fill(name)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
-    page.wait_for_url(f"**{path}")
+    page.wait_for_url(f"{server.url}{path}")  # all of it: the login's own address ends like it
 
 
 def lay(server: LiveServer, by: Actor, *tickets: NewTicket) -> Sequence[int]:
@@ -51,8 +52,14 @@ def still_marked(page: Page) -> bool:
     return bool(page.evaluate("window.notReloaded === true"))
 
 
+def without_haste(page: Page) -> None:
+    """Let no time pass in the page: of two keys that belong together the second may come late."""
+    page.clock.set_fixed_time(datetime.now(UTC))
+
+
 def sideways(page: Page) -> int:
-    """By how many pixels the page is wider than the screen."""
+    """By how many pixels the page is wider than the screen, once all of it is there."""
+    page.wait_for_load_state()
     return int(
         page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     )

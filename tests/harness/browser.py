@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, ConsoleMessage, Error, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page, expect, sync_playwright
 
 NEED = "Chromium (apt-get install chromium)"
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
@@ -21,6 +22,16 @@ _FLAGS = [
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
 
+# How long a test waits for what it asks of a page, in milliseconds: only a failing test waits so
+# long, and a machine that has many other things to do answers late without being wrong.
+_SEEN_WITHIN = 20_000
+_DONE_WITHIN = 30_000
+
+# PORTAL_TEST_SLOW=4 shows tests that ask too early: pages compute four times as slowly, and each
+# answer comes 4 x 50 ms later.
+SLOW = float(os.environ.get("PORTAL_TEST_SLOW") or 1)
+_LATER_BY = 50
+
 
 def program() -> str | None:
     """Where Chromium is."""
@@ -30,12 +41,28 @@ def program() -> str | None:
 @contextmanager
 def launched() -> Iterator[Browser]:
     """One browser for many tests."""
+    expect.set_options(timeout=_SEEN_WITHIN)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program(), headless=True, args=_FLAGS)
         try:
             yield browser
         finally:
             browser.close()
+
+
+def _slow_down(page: Page) -> None:
+    developer = page.context.new_cdp_session(page)
+    developer.send("Emulation.setCPUThrottlingRate", {"rate": SLOW})
+    developer.send("Network.enable")
+    developer.send(
+        "Network.emulateNetworkConditions",
+        {
+            "offline": False,
+            "latency": SLOW * _LATER_BY,
+            "downloadThroughput": -1,
+            "uploadThroughput": -1,
+        },
+    )
 
 
 @contextmanager
@@ -60,9 +87,14 @@ def strict_page(
     def on_error(error: Error) -> None:
         problems.append(str(error))
 
-    context = browser.new_context(java_script_enabled=javascript, locale="en-GB")
+    # what fades in is half-transparent to who looks at its colours meanwhile
+    context = browser.new_context(
+        java_script_enabled=javascript, locale="en-GB", reduced_motion="reduce"
+    )
     page = context.new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(_DONE_WITHIN)
+    if SLOW > 1:
+        _slow_down(page)
     page.on("console", on_console)
     page.on("pageerror", on_error)
     try:

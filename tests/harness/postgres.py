@@ -115,7 +115,7 @@ def _call(command: list[object], *, check: bool = True) -> None:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,  # the server inherits it: a pipe would never end
         stderr=subprocess.DEVNULL,
-        timeout=60,
+        timeout=200,
     )
     if check and done.returncode:
         raise RuntimeError(f"{words[-1]} ended with {done.returncode}: {' '.join(words)}")

@@ -46,6 +46,17 @@ def abandoned() -> list[Path]:
     return found
 
 
+def take(name: str) -> bool:
+    """Whether nobody in this run took what has this name; outside of a run nobody is in the way."""
+    if _VARIABLE not in os.environ:
+        return True
+    try:
+        (folder() / f"{name}.taken").touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
+
+
 @contextmanager
 def alone(name: str) -> Iterator[None]:
     """Only one worker process at a time is inside."""

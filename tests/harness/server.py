@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -12,6 +13,7 @@ from dataclasses import dataclass, replace
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from time import monotonic
+from typing import Final
 
 from sqlalchemy.orm import Session
 
@@ -54,12 +56,23 @@ def test_settings(database_url: str) -> Settings:
 test_settings.__test__ = False  # type: ignore[attr-defined]  # no test, whatever its name
 
 
+PORTS: Final = range(20_000, 32_000)
+"""Below those that Linux gives to outgoing connections (from 32768), and above all that Chromium
+refuses: a port of the system's own choice may be another connection's before the server has it."""
+
+
 def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that nobody listens on now, and that this run gives to nobody else."""
+    while True:
+        port = random.SystemRandom().choice(PORTS)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        if run.take(f"port-{port}"):
+            return port
 
 
 @contextmanager
@@ -86,7 +99,7 @@ def live(settings: Settings) -> Iterator[LiveServer]:
 
 
 def wait_until_answering(
-    process: subprocess.Popen[bytes], port: int, log: Path, seconds: float = 30
+    process: subprocess.Popen[bytes], port: int, log: Path, seconds: float = 120
 ) -> None:
     """Return when the port answers a request; raise with the log when the process ends."""
     deadline = monotonic() + seconds
@@ -114,7 +127,7 @@ def end_group(process: subprocess.Popen[bytes]) -> None:
     """
     try:
         process.send_signal(signal.SIGTERM)
-        process.wait(timeout=15)
+        process.wait(timeout=30)
         os.killpg(process.pid, signal.SIGKILL)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from time import monotonic
 
 
-def until(came: Callable[[], bool], seconds: float = 60) -> None:
+def until(came: Callable[[], bool], seconds: float = 200) -> None:
     """Return when ``came()``; fail when it takes too long."""
     deadline = monotonic() + seconds
     pause = threading.Event()

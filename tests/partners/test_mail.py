@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
 
 from app.domain.ports import MailLater, MailRefused
 from app.partners.mail import SmtpMailer, SmtpServer
+from tests.harness.server import free_port
+from tests.harness.smtp import PATIENCE, smtp_server
 
 SENDER, ADDRESS = "tickets@portal.example", "noc@kit.example"
 MAIL = b"Subject: x\r\n\r\n.\r\ntext\r\n"
@@ -48,13 +48,6 @@ class Answers:
         return self.to_mail or "250 Taken"
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @pytest.fixture
 def answers() -> Answers:
     return Answers()
@@ -62,13 +55,10 @@ def answers() -> Answers:
 
 @pytest.fixture
 def mailer(answers: Answers) -> Iterator[SmtpMailer]:
-    port = free_port()
-    controller = Controller(answers, hostname="127.0.0.1", port=port)
-    controller.start()
-    mailer = SmtpMailer(SmtpServer("127.0.0.1", port, timeout=5))
-    yield mailer
-    mailer.close()
-    controller.stop()
+    with smtp_server(answers) as port:
+        mailer = SmtpMailer(SmtpServer("127.0.0.1", port, timeout=PATIENCE))
+        yield mailer
+        mailer.close()
 
 
 def send(mailer: SmtpMailer) -> None:
@@ -127,26 +117,18 @@ def test_what_is_refused_for_good_holds_nobody_up(
 @pytest.mark.parametrize("host", ["127.0.0.1", "smtp..site.example", "x" * 64 + ".example"])
 def test_a_server_that_is_not_there_takes_none_just_now(host: str) -> None:
     with pytest.raises(MailLater) as told:
-        send(SmtpMailer(SmtpServer(host, free_port(), timeout=5)))
+        send(SmtpMailer(SmtpServer(host, free_port(), timeout=PATIENCE)))
     assert told.value.for_all
     assert told.value.reason.startswith("The mail server cannot be reached: ")
 
 
 def test_a_password_that_cannot_be_sent_loses_no_mail(answers: Answers) -> None:
-    port = free_port()
-    controller = Controller(
-        answers,
-        hostname="127.0.0.1",
-        port=port,
-        auth_require_tls=False,
-        authenticator=lambda *_: None,
-    )
-    controller.start()
-    mailer = SmtpMailer(SmtpServer("127.0.0.1", port, user="portal", password="größer", timeout=5))
-    try:
+    login: dict[str, Any] = {"auth_require_tls": False, "authenticator": lambda *_: None}
+    with smtp_server(answers, **login) as port:
+        mailer = SmtpMailer(
+            SmtpServer("127.0.0.1", port, user="portal", password="größer", timeout=PATIENCE)
+        )
         with pytest.raises(MailLater) as told:
             send(mailer)
         assert told.value.for_all
-    finally:
         mailer.close()
-        controller.stop()

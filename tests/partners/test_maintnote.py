@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from time import perf_counter
+from time import thread_time
 
 import pytest
 from hypothesis import given
@@ -95,10 +95,10 @@ def test_a_known_zone_is_computed_and_a_zone_of_its_own_is_not() -> None:
         "END:VTIMEZONE\r\nBEGIN:VEVENT"
     )
     text = changed("DTSTART:20130310T220000Z", "DTSTART;TZID=Europe/Paris:20130310T230000")
-    began = perf_counter()
+    began = thread_time()
     notice = the_notice(read(text.replace(b"BEGIN:VEVENT", own.encode())))
     assert notice.start == datetime(2013, 3, 10, 22, tzinfo=UTC)
-    assert perf_counter() - began < 2
+    assert thread_time() - began < 2
 
 
 @pytest.mark.parametrize(
@@ -208,9 +208,9 @@ def deep(levels: int) -> bytes:
     ids=lambda content: str(content[:30]),
 )
 def test_hostile_files_are_kept_for_a_person_and_soon(content: bytes) -> None:
-    began = perf_counter()
+    began = thread_time()
     reading = read(content)
-    assert perf_counter() - began < 5
+    assert thread_time() - began < 5
     assert all(isinstance(one, Unread) for one in reading.found)
     assert reading.found
     assert "\0" not in reading.text

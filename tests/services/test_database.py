@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from tests.harness.databases import open_engine
 
 _END_OTHERS = text(
-    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+    "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity"
     " WHERE datname = current_database() AND pid <> pg_backend_pid()"
 )
 
@@ -26,7 +26,7 @@ def test_ended_connections_cost_no_caller_an_error(database: str) -> None:
     def call() -> object:
         with Session(engine) as session:
             answer = session.scalar(text("SELECT 1"))
-            at_once.wait(20)
+            at_once.wait(60)
         return answer
 
     with ThreadPoolExecutor(3) as callers:

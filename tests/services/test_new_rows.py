@@ -185,7 +185,9 @@ _last = [0]
 
 
 @settings(
-    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=80,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(asked=TICKETS)
 def test_both_ways_store_the_same(engine: Engine, asked: Asked) -> None:

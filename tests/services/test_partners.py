@@ -122,7 +122,7 @@ def test_an_account_that_two_make_at_once_is_made_once(database: str, session: S
     def make(login: str) -> str:
         try:
             with Session(engine) as mine:
-                both.wait(10)
+                both.wait(60)
                 with writing(mine):
                     partners.create_partner_account(
                         mine, SYSTEM, "NREN-N", login, PASSWORD, access="own"

@@ -347,7 +347,9 @@ CONDITIONS: st.SearchStrategy[Condition] = st.recursive(comparisons(), several, 
 
 
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(asked=CONDITIONS, name=st.sampled_from(sorted(ACTORS)))
 def test_any_query_finds_what_the_rules_say(stocked: Session, asked: Condition, name: str) -> None:

@@ -132,7 +132,7 @@ class Wire:
 
     server: LiveServer
 
-    def raw(self, request: bytes, *, seconds: float = 20) -> bytes:
+    def raw(self, request: bytes, *, seconds: float = 60) -> bytes:
         """Send bytes, and read until the server closes."""
         with socket.create_connection(("127.0.0.1", self.server.port), timeout=seconds) as peer:
             # refused before all was sent; the answer may be there all the same
@@ -295,7 +295,7 @@ def half_sent(wire: Wire, count: int) -> Iterator[None]:
     peers = []
     try:
         for _ in range(count):
-            peer = socket.create_connection(("127.0.0.1", wire.server.port), timeout=10)
+            peer = socket.create_connection(("127.0.0.1", wire.server.port), timeout=60)
             peer.sendall(
                 b"POST /soap/GGUS HTTP/1.1\r\nHost: x\r\nContent-Type: text/xml\r\n"
                 b"Content-Length: 900\r\n\r\n<half"

@@ -1,14 +1,17 @@
-"""A real worker that nobody believes to live: ``python -m tests.system.hasty_worker URL PORT``.
+"""A real worker that nobody believes to live.
+
+``python -m tests.system.hasty_worker URL PORT SHIFT`` starts it.
 
 What it claims is its own for a moment only, shorter than its work takes, as that of a worker that
 was stopped for a minute and goes on: so another one does the same work at the same time. It sends
-mails to the SMTP server at PORT.
+mails to the SMTP server at PORT. Its clock goes SHIFT seconds before the machine's.
 """
 
 from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 from app.domain.work import REPORT_REMINDERS
 from app.log import configure_logging
@@ -19,19 +22,23 @@ from app.worker.run import WorkerProcess, ended_by_signals
 from app.worker.timed import TIMED
 from tests.harness.databases import open_engine
 from tests.harness.server import test_settings
+from tests.harness.smtp import PATIENCE
 
 HASTY = Pace(look=0.01, beat=30, lease=0.02)
 
 
 def main() -> None:
     """Work until a signal."""
-    url, port = sys.argv[1:]
+    url, port, shift = sys.argv[1:]
     configure_logging()
     for name in set(TIMED) - {REPORT_REMINDERS.name}:
         del TIMED[name]
-    mail = MailSettings(host="127.0.0.1", port=int(port), timeout=5)
-    engine = open_engine(url)
-    worker = WorkerProcess(Context(engine, replace(test_settings(url), mail=mail)), HASTY)
+    mail = MailSettings(host="127.0.0.1", port=int(port), timeout=PATIENCE)
+    engine, ahead = open_engine(url), timedelta(seconds=float(shift))
+    context = Context(
+        engine, replace(test_settings(url), mail=mail), now=lambda: datetime.now(UTC) + ahead
+    )
+    worker = WorkerProcess(context, HASTY)
     with ended_by_signals(worker):
         worker.run()
     engine.dispose()

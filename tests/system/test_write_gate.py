@@ -234,7 +234,7 @@ def test_who_waits_at_the_gate_holds_no_connection(
 ) -> None:
     """Else those that wait hold all there are, and the one that is in waits for one of them."""
     with fresh_database("sqlite") as url:
-        engine = create_engine(url, pool_size=2, max_overflow=0, pool_timeout=5)
+        engine = create_engine(url, pool_size=2, max_overflow=0, pool_timeout=60)
         configure_engine(engine)
 
         def write(turn: int) -> None:
@@ -265,15 +265,15 @@ def test_a_reader_gives_its_connection_back_before_it_waits(
             with Session(engine) as session:
                 session.scalar(text("SELECT count(*) FROM counters"))
                 assert pool.checkedout() == 1
-                has_read.wait(timeout=20)
+                has_read.wait(timeout=60)
                 with begin(session):
                     pass
 
         with ThreadPoolExecutor(1) as threads:
             with gate_of(engine):
                 writer = threads.submit(write)
-                has_read.wait(timeout=20)
-                until(lambda: pool.checkedout() == 0, seconds=10)
+                has_read.wait(timeout=60)
+                until(lambda: pool.checkedout() == 0)
             writer.result()
         engine.dispose()
 

@@ -67,12 +67,12 @@ def test_the_file_waits_a_moment_for_who_works_already(
         with Session(engine) as own, writing(own):
             hold_still(own)
             held.set()
-            release.wait(10)
+            release.wait(60)
         engine.dispose()
 
     worker = threading.Thread(target=work)
     worker.start()
-    assert held.wait(10)
+    assert held.wait(60)
     session.rollback()
     threading.Timer(0.6, release.set).start()
     answer = visit(cast.reader).get("/statistics/matching.csv?from=2013-Q1&to=2013-Q1")

@@ -76,7 +76,7 @@ def test_the_same_key_at_the_same_time_spoils_no_transaction(database: str) -> N
 
     def write(name: str) -> None:
         with Session(engine) as session:
-            together.wait(30)
+            together.wait(60)
             with writing(session):
                 session.add(PortalFact(name=name, value="written"))
                 session.flush()
@@ -139,7 +139,7 @@ def test_sigterm_lets_a_worker_finish_what_it_holds(
 ) -> None:
     with writing(session):
         enqueue(session, "slow", {"file": str(notes)})
-    worker = start_worker()
+    worker = start_worker(grace=120)
     until(lambda: lines(notes) == [f"begun {worker.pid}"])
     worker.send_signal(signal.SIGTERM)
     with pytest.raises(subprocess.TimeoutExpired):
@@ -147,7 +147,7 @@ def test_sigterm_lets_a_worker_finish_what_it_holds(
     with writing(session):
         enqueue(session, "note", {"file": str(notes), "word": "next"})
     Path(f"{notes}.go").touch()
-    assert worker.wait(10) == 0
+    assert worker.wait(120) == 0
     assert lines(notes) == [f"begun {worker.pid}", f"done {worker.pid}"]
     assert waiting(session) == 1
 
@@ -160,7 +160,7 @@ def test_a_worker_ends_though_a_job_does_not(
     worker = start_worker(grace=0.5)
     until(lambda: lines(notes) == [f"begun {worker.pid}"])
     worker.send_signal(signal.SIGTERM)
-    assert worker.wait(10) == 3
+    assert worker.wait(120) == 3
 
 
 def test_a_job_that_fails_is_tried_again_and_given_up_in_the_end(

@@ -53,7 +53,7 @@ def test_a_worker_outlives_the_shell_that_started_it(
         session.rollback()
         assert shell.stdin is not None
         shell.stdin.close()
-        shell.wait(20)
+        shell.wait(60)
         if with_parent:
             until(lambda: not _lives(pid))
             return

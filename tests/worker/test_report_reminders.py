@@ -11,7 +11,6 @@ from email.message import EmailMessage
 from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
 from sqlalchemy.orm import Session
 
 from app.database import writing
@@ -25,9 +24,9 @@ from app.worker.context import Context
 from app.worker.mails import PostOffice
 from app.worker.timed import TIMED
 from tests.cast import Cast, writer
+from tests.harness.smtp import PATIENCE, smtp_server
 from tests.mails import enter_with_mails
 from tests.services.test_reports import answered
-from tests.system.test_mail_delivery import free_port
 
 Q1 = Quarter(2013, 1)
 AT = datetime(2013, 5, 7, 7, tzinfo=UTC)
@@ -50,11 +49,9 @@ class Inbox:
 
 @pytest.fixture
 def inbox() -> Iterator[tuple[Inbox, int]]:
-    handler, port = Inbox(), free_port()
-    controller = Controller(handler, hostname="127.0.0.1", port=port)
-    controller.start()
-    yield handler, port
-    controller.stop()
+    handler = Inbox()
+    with smtp_server(handler) as port:
+        yield handler, port
 
 
 @pytest.fixture
@@ -69,7 +66,7 @@ def test_a_reminder_and_a_comment_arrive_once(
     settings = replace(
         context.settings,
         public_url="https://portal.example",
-        mail=MailSettings(host="127.0.0.1", port=port, timeout=5),
+        mail=MailSettings(host="127.0.0.1", port=port, timeout=PATIENCE),
     )
     worker = replace(context, settings=settings, now=lambda: AT)
     report = answered(session, cast.kit)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import email
 import email.policy
-import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
 from icalendar import Calendar, Event
 from sqlalchemy.orm import Session
 
@@ -23,6 +21,7 @@ from app.services.teleconferences import Asked, Setting
 from app.worker.context import Context
 from app.worker.mails import PostOffice
 from tests.cast import NOON, writer
+from tests.harness.smtp import PATIENCE, smtp_server
 from tests.mails import SECRETARY, enter_with_mails
 
 SOON, LATER = NOON + timedelta(days=9), NOON + timedelta(days=11)
@@ -73,15 +72,10 @@ def letterbox() -> Letterbox:
 
 @pytest.fixture
 def office(context: Context, letterbox: Letterbox) -> Iterator[PostOffice]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    controller = Controller(letterbox, hostname="127.0.0.1", port=port)
-    controller.start()
-    mail = MailSettings(host="127.0.0.1", port=port, timeout=5)
-    settings = replace(context.settings, mail=mail)
-    yield PostOffice(Context(context.engine, settings, now=lambda: NOON + timedelta(hours=1)))
-    controller.stop()
+    with smtp_server(letterbox) as port:
+        mail = MailSettings(host="127.0.0.1", port=port, timeout=PATIENCE)
+        settings = replace(context.settings, mail=mail)
+        yield PostOffice(Context(context.engine, settings, now=lambda: NOON + timedelta(hours=1)))
 
 
 def set_it(session: Session, by: Actor, number: int, setting: Setting) -> None:

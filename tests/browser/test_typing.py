@@ -1,0 +1,116 @@
+"""What is typed on a ticket's page is never lost: while an answer comes, or a part opens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from app.domain.ticket_content import NewTicket
+from tests.browser.visit import lay, log_in, mark, people_of, still_marked
+from tests.cast import Cast
+from tests.harness.server import LiveServer
+
+_ASKS = "!window.dispatchEvent(new Event('beforeunload', {cancelable: true}))"
+"""Whether the page would ask before it is left."""
+
+
+@pytest.fixture(scope="module")
+def cast(sqlite_server: LiveServer) -> Cast:
+    return people_of(sqlite_server)
+
+
+@pytest.fixture
+def page(browser_page: Page, sqlite_server: LiveServer, cast: Cast) -> Page:
+    """An operator before a new ticket."""
+    (number,) = lay(sqlite_server, cast.operator, NewTicket(title="Loss of light"))
+    log_in(browser_page, sqlite_server, "operator", f"/tickets/{number}")
+    mark(browser_page)
+    return browser_page
+
+
+@contextmanager
+def on_its_way(page: Page, button: str, *, refused: int | None = None) -> Iterator[None]:
+    """What is done while the request of a button is under way, and what status it is refused with
+    without having come to the portal."""
+    held: list[Route] = []
+    page.route("**/tickets/*/*", lambda route: held.append(route))
+    with page.expect_request("**/tickets/*/*"):
+        page.get_by_role("button", name=button, exact=True).click()
+    yield
+    (route,) = held
+    if refused:
+        route.fulfill(status=refused)
+    else:
+        route.continue_()
+    page.unroute("**/tickets/*/*")
+
+
+def test_a_comment_that_is_begun_meanwhile_goes_along(page: Page) -> None:
+    text = page.get_by_label("Text")
+    with on_its_way(page, "Start work"):
+        page.get_by_label("Internal note").check()
+        text.fill("The carrier was called")
+        text.press("Home")
+    expect(page.locator(".state-now")).to_have_text("in progress")
+    expect(text).to_have_value("The carrier was called")
+    expect(page.get_by_label("Internal note")).to_be_checked()
+    expect(text).to_be_focused()
+    page.keyboard.type("12:00 ")
+    expect(text).to_have_value("12:00 The carrier was called")
+    assert page.evaluate(_ASKS), "it is not sent yet"
+    page.get_by_role("button", name="Add internal note").click()
+    expect(page.locator(".timeline .entry").last).to_contain_text("12:00 The carrier was called")
+    expect(text).to_have_value("")
+    assert not page.evaluate(_ASKS)
+    assert still_marked(page)
+
+
+def test_a_solution_that_is_begun_meanwhile_goes_along(page: Page) -> None:
+    solution = page.locator("#move-solved").get_by_label("Solution")
+    with on_its_way(page, "Start work"):
+        page.locator("summary", has_text="Solve…").click()
+        solution.fill("Splice repaired.")
+    expect(page.locator(".state-now")).to_have_text("in progress")
+    expect(solution).to_be_visible()
+    expect(solution).to_have_value("Splice repaired.")
+
+
+def test_a_comment_that_is_being_sent_takes_nothing_more(page: Page) -> None:
+    text = page.get_by_label("Text")
+    text.fill("Seen.")
+    with on_its_way(page, "Comment"):
+        expect(text).not_to_be_editable()
+    expect(page.locator(".timeline .entry").last).to_have_text("Seen.")
+    expect(text).to_be_editable()
+    expect(text).to_have_value("")
+
+
+def test_a_comment_that_did_not_arrive_can_be_sent_again(
+    page: Page, expected_statuses: set[int]
+) -> None:
+    expected_statuses.add(503)
+    text = page.get_by_label("Text")
+    text.fill("Seen.")
+    with on_its_way(page, "Comment", refused=503):
+        expect(text).not_to_be_editable()
+    expect(text).to_be_editable()
+    expect(text).to_have_value("Seen.")
+    assert page.evaluate(_ASKS), "it is not sent yet"
+    page.get_by_role("button", name="Comment", exact=True).click()
+    expect(page.locator(".timeline .entry").last).to_have_text("Seen.")
+
+
+def test_what_is_opened_to_write_in_has_the_keyboard_at_once(page: Page) -> None:
+    """Not a moment later, in which a key would go elsewhere."""
+    solve = page.locator("summary", has_text="Solve…")
+    solution = page.locator("#move-solved").get_by_label("Solution")
+    assert solve.evaluate("at => { at.click(); return document.activeElement.name; }") == "solution"
+    solve.click()
+    expect(solution).to_be_hidden()
+    solve.focus()
+    for key in ("Enter", "S", "o", "Enter", "."):
+        page.keyboard.press(key)
+    expect(solution).to_have_value("So\n.")
