@@ -170,7 +170,7 @@
     if (!event.defaultPrevented) leaving = true;  // what htmx sends leaves nowhere
   });
   window.addEventListener("beforeunload", function (event) {
-    const waits = document.querySelector("[data-report] [data-unsaved]");
+    const waits = document.querySelector("[data-report] [data-unsaved], .typed[data-unsaved]");
     if (waits && !leaving) event.preventDefault();
   });
 })();

@@ -138,7 +138,8 @@ _MEANINGS: Final[Mapping[str, str]] = {
     "site": "Any name of the site.",
     "state": "What was wrong. Needed in the first message of an event.",
     "start": "When it began: ISO 8601 with its zone. Needed in the first message.",
-    "end": "When it ended: ISO 8601 with its zone; null = it goes on. Left out, it stays.",
+    "end": "When it ended: ISO 8601 with its zone; null = it goes on, which opens"
+    " no event again that has ended. Left out, it stays.",
     "layer": "Where in the network; default unknown.",
     "detail": "What else there is to say.",
 }

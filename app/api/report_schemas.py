@@ -100,7 +100,7 @@ class AnsweredQuestion(Schema):
     key = a_text("The question's, the same in all forms.", attribute="question.key")
     group = a_text("The title under which it was asked, or empty.", attribute="question.group")
     question = a_text("Its words.", attribute="question.label")
-    kind = a_text("choice, yes or no, day, line or text.", attribute="question.kind")
+    kind = a_text("choice, yes or no, day, planned day, line or text.", attribute="question.kind")
     required = fields.Boolean(required=True, attribute="question.is_required")
     answer = a_text("What the site answered; empty = nothing.", attribute="value")
 

@@ -229,7 +229,7 @@ def _tell_each(stream: IO[bytes], how: Reading, *, only_good: bool, keep_unknown
 def _lines_of(outcome: Outcome) -> list[str]:
     message = outcome.message
     begin = f"{message.where}: {message.source} {message.source_id}"
-    notes = "".join(f"; {note}" for note in outcome.notes)
+    notes = "".join(f"; {note}" for note in outcome.remarks)
     return {
         Fate.NEW: [f"{begin} would be new{notes}"],
         Fate.CHANGED: [f"{begin} would correct event {outcome.event_id}{notes}"],

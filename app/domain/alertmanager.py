@@ -2,9 +2,12 @@
 
 https://prometheus.io/docs/alerting/latest/configuration/#webhook_config describes the body. One
 alert that fires for one period is one event: its id is the alert's fingerprint and its start, for
-the fingerprint alone is the same again at the next outage. Nobody is there to mend what a program
-sends by itself, so all that can be stored is: an alert without a link or site is kept under what it
-calls itself, and what cannot be a text here is made one. It must not know rows or names.
+the fingerprint alone is the same again at the next outage. What fires again with the start of an
+alert that was resolved may have been overtaken, or fire on after Prometheus was silent for a while:
+neither opens the event again, and what resolves the latter moves the end. Nobody is there to mend
+what a program sends by itself, so all that can be stored is: an alert without a link or site is
+kept under what it calls itself, and what cannot be a text here is made one. It must not know rows
+or names.
 """
 
 from __future__ import annotations

@@ -69,6 +69,10 @@ class NotFound(PortalError):
         super().__init__(message)
 
 
+class NoSuchPeriod(NotFound):
+    """Of this period there is nothing for anybody, so ``message`` may be told to all."""
+
+
 class Forbidden(PortalError):
     """Known, but not allowed; ``message`` names the right that is missing."""
 

@@ -101,7 +101,9 @@ class EventMessage:
     end: datetime | None = None
     """UTC. None: see ``is_open``."""
     is_open: bool = False
-    """Whether it says that the event goes on; else ``end`` None says nothing."""
+    """Whether it says that the event goes on; else ``end`` None says nothing. Of an event that has
+    ended since it began it is taken as a message that was overtaken, and changes nothing: one that
+    is sent late or again must not make an outage of months."""
     layer: str | None = None
     detail: str | None = None
     problems: tuple[Problem, ...] = ()
@@ -110,13 +112,15 @@ class EventMessage:
     """Its source tells the same event again and again, and each period under an id of its own: an
     event that has ended stays so, for messages may overtake each other, and the start and the
     detail stay those of the first one."""
+    reopens: bool = False
+    """Somebody says on purpose that it goes on, also where an end was told."""
 
 
 def read_event(place: int, where: str, given: Mapping[str, str | None]) -> EventMessage:
     """The message that these texts make, by column; a column that is not there says nothing.
 
-    None or an empty text is "none" (an end: it goes on). Unknown columns are for the reader to
-    refuse. What is wrong is in ``problems``; nothing is raised.
+    None or an empty text is "none" (an end: it goes on, unless it has ended by then). Unknown
+    columns are for the reader to refuse. What is wrong is in ``problems``; nothing is raised.
     """
     problems: list[Problem] = []
 

@@ -6,7 +6,7 @@ markup are made of these, so all of them say the same. Times are UTC.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -30,6 +30,8 @@ QUARTER_COLUMNS: Final[Mapping[str, str]] = {
 }
 """The figures of the quarter's table, and how its head calls them."""
 NO_ANSWER: Final = "no answer"
+SAMPLE: Final = "Sample data: reports, tickets and events of the demonstration are made up."
+"""What files say where pages have their mark "sample"."""
 _SIGNED: Final = (Shown.SUBMITTED, Shown.ACCEPTED)
 
 
@@ -107,6 +109,8 @@ class ReportDocument:
     """When its numbers were counted, so much had just changed that not all was worked in."""
     others: Sequence[OtherWords] = ()
     """Words about events that had their ticket then, or were none."""
+    is_sample: bool = False
+    """Whether the portal holds the demonstration's data."""
 
     @property
     def title(self) -> str:
@@ -123,6 +127,11 @@ class ReportDocument:
         if self.shown in (Shown.DRAFT, Shown.REOPENED):
             return f"{self.shown}, signed by nobody"
         return f"{self.shown}, nothing is written"
+
+    @property
+    def notes_of_file(self) -> Sequence[str]:
+        """The notes, and first of all that it is no real data: a file leaves the portal."""
+        return [SAMPLE, *self.notes] if self.is_sample else self.notes
 
     @property
     def has_changed(self) -> bool:
@@ -218,6 +227,13 @@ class QuarterDocument:
     documented: int | None
     reports: Sequence[ReportDocument]
     """What was signed, each in its newest version."""
+    is_sample: bool = False
+    """Whether the portal holds the demonstration's data."""
+
+    @property
+    def notes_of_file(self) -> Sequence[str]:
+        """The notes, and first of all that it is no real data: a file leaves the portal."""
+        return [SAMPLE, *self.notes] if self.is_sample else self.notes
 
     @property
     def title(self) -> str:
@@ -278,6 +294,8 @@ class DocumentTable:
     rows: Sequence[Sequence[str]]
     empty: str = "None."
     """What is said where it has no rows."""
+    numbers: Collection[int] = ()
+    """The places of the columns that hold numbers, from 0: these stand right, as on the pages."""
 
 
 def tables_of_report(document: ReportDocument) -> Sequence[DocumentTable]:
@@ -312,7 +330,7 @@ def tables_of_report(document: ReportDocument) -> Sequence[DocumentTable]:
         for one in document.others
     ]
     return [
-        DocumentTable("Numbers", head, numbers),
+        DocumentTable("Numbers", head, numbers, numbers=(1, 2) if stated else (1,)),
         DocumentTable(
             "Events without a ticket",
             ["Link", "State", "From", "To", "What it was", "Ticket"],
@@ -354,6 +372,7 @@ def tables_of_quarter(document: QuarterDocument) -> Sequence[DocumentTable]:
                 for one in document.sites
             ],
             "No site was a T1 in this quarter.",
+            range(3, 3 + len(QUARTER_COLUMNS)),
         ),
         DocumentTable(
             "Missing reports",

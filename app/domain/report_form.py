@@ -15,7 +15,8 @@ from enum import StrEnum
 from typing import Any, Final
 
 from app.domain.errors import Invalid
-from app.domain.report_numbers import PERCENT, Figure, ReportNumbers
+from app.domain.quarters import Quarter
+from app.domain.report_numbers import PERCENT, UNITS, Figure, ReportNumbers
 from app.domain.texts import SHORT_TEXT_LIMIT, checked_text
 
 MOST_QUESTIONS: Final = 40
@@ -34,7 +35,9 @@ class QuestionKind(StrEnum):
     """One of the question's choices."""
     YES_NO = "yes or no"
     DATE = "day"
-    """``2013-03-31``."""
+    """``2013-03-31``, of something that was: it is never later than today."""
+    PLANNED = "planned day"
+    """Any day, as of something that is to be."""
     LINE = "line"
     """A line of text."""
     TEXT = "text"
@@ -130,7 +133,7 @@ def checked_answer(question: Question, value: str) -> str:
             if len(value.splitlines()) > 1:
                 raise Invalid(field, f"{question.label} takes one line")
             return checked_text(field, value, SHORT_TEXT_LIMIT, label=question.label)
-        case QuestionKind.DATE:
+        case QuestionKind.DATE | QuestionKind.PLANNED:
             if _DAY.fullmatch(value):
                 try:
                     return date.fromisoformat(value).isoformat()
@@ -176,6 +179,45 @@ def _checked_words(name: str, value: str, label: str) -> str:
 def _as_lines(value: str) -> str:
     """With the line ends that are stored: browsers send CR LF for each."""
     return value.replace("\r\n", "\n").replace("\r", "\n")
+
+
+# ---- what cannot be, and what is hardly so ----
+
+
+def why_it_cannot_be(form: Form, name: str, value: str, today: date) -> str:
+    """Why a field's value, though it is well written, can be true of no site; "" = it may be.
+
+    No reason makes such a value right, so it is refused. ``today`` is UTC.
+    """
+    if name.startswith(NUMBER) and _COUNT.fullmatch(value):
+        unit, number = UNITS.get(name.removeprefix(NUMBER), ""), float(value)
+        if unit == PERCENT and number > 100:
+            return f"{value} % cannot be; an availability goes from 0 to 100"
+        if not unit and not number.is_integer():
+            return f"{value} cannot be; write a whole number, as 12"
+    if name.startswith(ANSWER):
+        question = form.question(name.removeprefix(ANSWER))
+        if question is not None and question.kind is QuestionKind.DATE:
+            day = _day_of(value)
+            if day is not None and day > today:
+                return f"{question.label}: {day} has not come yet; today is {today}, UTC"
+    return ""
+
+
+def day_outside(question: Question, value: str, quarter: Quarter) -> str:
+    """What is said to a day on which something was that does not lie in the report's quarter; ""
+    where nothing is to be said. It may be right."""
+    day = _day_of(value) if question.kind is QuestionKind.DATE else None
+    if day is None or quarter.begin.date() <= day < quarter.end.date():
+        return ""
+    return f"{day} is not in {quarter}: is it right?"
+
+
+def _day_of(value: str) -> date | None:
+    try:
+        return date.fromisoformat(value) if _DAY.fullmatch(value) else None
+    except ValueError:
+        return None
 
 
 # ---- numbers that contradict what the portal counts ----

@@ -7,7 +7,7 @@ Who counts them is ``app.services.report_numbers``; what addresses their rows ha
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -15,6 +15,12 @@ from typing import Any, Final
 
 PERCENT: Final = "%"
 WORKING_DAYS: Final = "working days"
+UNITS: Final[Mapping[str, str]] = {
+    "availability": PERCENT,
+    "median_response": WORKING_DAYS,
+    "median_solution": WORKING_DAYS,
+}
+"""The figures that are no counts, with their units."""
 
 
 @dataclass(frozen=True)

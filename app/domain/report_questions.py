@@ -101,12 +101,13 @@ def _checked_choices(question: Question) -> tuple[str, ...]:
 
 
 def key_for(label: str, taken: Collection[str]) -> str:
-    """A key for a new question, made of its words; none that any form has had."""
+    """A key for a new question, made of its words; none that any form has had, nor ``new``, which
+    in an address is the page of the next question."""
     plain = unicodedata.normalize("NFKD", label).encode("ascii", "ignore").decode().lower()
     words = re.sub(r"[^a-z0-9]+", "_", plain).strip("_")[: KEY_LIMIT - 4].strip("_")
     stem = words if words[:1].isalpha() else f"question_{words}".strip("_")[: KEY_LIMIT - 4]
     key, number = stem, 1
-    while key in taken:
+    while key in taken or key == "new":
         number += 1
         key = f"{stem}_{number}"
     return key

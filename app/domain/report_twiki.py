@@ -26,7 +26,7 @@ def twiki_of_quarter(document: QuarterDocument, address: str, reports: Sequence[
     """
     parts = [
         twiki.heading(1, document.title),
-        _notes(document.notes),
+        _notes(document.notes_of_file),
         twiki.link(address, "The quarter in the portal"),
         *_tables(tables_of_quarter(document), 2),
     ]
@@ -38,7 +38,7 @@ def twiki_of_quarter(document: QuarterDocument, address: str, reports: Sequence[
 def _report(document: ReportDocument, level: int, address: str) -> list[str]:
     return [
         twiki.heading(level, document.title),
-        _notes(document.notes),
+        _notes(document.notes_of_file),
         twiki.link(address, "The report in the portal"),
         *_tables(tables_of_report(document), level + 1),
     ]

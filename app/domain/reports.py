@@ -55,6 +55,11 @@ class Standing:
     is_late: bool
     due_at: datetime
 
+    @property
+    def last_day(self) -> date:
+        """The last day, UTC, on which it is not late, as the grid tells it."""
+        return last_day_of(self.due_at)
+
 
 def due_at(quarter: Quarter, due_days: int = USUAL_DUE_DAYS) -> datetime:
     """By when reports of a quarter are to be submitted."""

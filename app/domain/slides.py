@@ -128,12 +128,20 @@ class Slide:
     table: Table | None = None
     words: Sequence[str] = ()
     """What is said below, or instead of figures: a paragraph each."""
+    is_sample: bool = False
+    """Whether its figures are of the demonstration's data."""
+
+    @property
+    def foot(self) -> str:
+        """What stands below: a slide is copied into others' decks, and says what it is there."""
+        said = f"Source: {self.source}"
+        return f"Sample data. {said}" if self.is_sample else said
 
     @property
     def notes(self) -> str:
         """What stands in the speaker's notes."""
         said = "\n".join((self.subtitle, *self.words))
-        return f"{self.title}\n{said}\n\nSource: {self.source}"
+        return f"{self.title}\n{said}\n\n{self.foot}"
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,8 @@ class EventImport(Base):
     """Events of unknown links and sites are kept as unresolved; else their lines are wrong."""
     state: Mapped[str] = mapped_column(String(10))
     """reading, read, writing, done, stopped (a line was wrong by then and all was asked for),
-    broken (no such file), dropped (by the person, before anything was written) or withdrawn."""
+    broken (no such file), dropped (by the person, before anything was written), failed (nobody
+    could work on it to its end, and nothing was written) or withdrawn."""
     lines: Mapped[int] = mapped_column(default=0)
     """Lines gone through of the run that ``state`` names."""
     whole: Mapped[int] = mapped_column(default=0)

@@ -69,7 +69,7 @@ def _page(paper: Paper, page: Placed, number: int) -> None:
             for line in lines_of(said, page.words.width, layout.WORDS_SIZE, 1):
                 paper.write_line(page.words.x, y, page.words.width, 22, line, layout.WORDS_SIZE)
                 y += 22
-    _line(paper, layout.FOOT, f"Source: {what.source}", layout.FOOT_SIZE, layout.GREY)
+    _line(paper, layout.FOOT, what.foot, layout.FOOT_SIZE, layout.GREY)
     _line(paper, layout.NUMBER, str(number), layout.FOOT_SIZE, layout.GREY, align="R")
 
 

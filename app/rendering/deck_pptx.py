@@ -140,7 +140,7 @@ def _slide(book: Any, page: Placed, number: int) -> None:
             for line in lines_of(said, page.words.width, layout.WORDS_SIZE, 1)
         ]
         _text(slide, page.words, words, layout.WORDS_SIZE, layout.INK)
-    foot = cut_to(f"Source: {what.source}", layout.FOOT.width, layout.FOOT_SIZE)
+    foot = cut_to(what.foot, layout.FOOT.width, layout.FOOT_SIZE)
     _text(slide, layout.FOOT, [foot], layout.FOOT_SIZE, layout.GREY)
     _text(slide, layout.NUMBER, [str(number)], layout.FOOT_SIZE, layout.GREY, right=True)
     slide.notes_slide.notes_text_frame.text = what.notes

@@ -5,7 +5,8 @@ The same tables as in the other files of reports (``app.domain.report_documents`
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -33,15 +34,15 @@ _PAD: Final = 4.0
 
 def report_as_pdf(document: ReportDocument, source: str) -> bytes:
     """One site's report; ``source`` is the address of its page."""
-    flow = _Flow((_SHORT, _LONG), document.title, document.made_at, source)
+    flow = _Flow((_SHORT, _LONG), document.title, document.made_at, _foot(document, source))
     _report(flow, document)
     return flow.finished()
 
 
 def quarter_as_pdf(document: QuarterDocument, source: str) -> bytes:
     """The whole quarter, and each signed report on pages of its own behind it."""
-    flow = _Flow((_LONG, _SHORT), document.title, document.made_at, source)
-    flow.title(document.title, document.notes)
+    flow = _Flow((_LONG, _SHORT), document.title, document.made_at, _foot(document, source))
+    flow.title(document.title, document.notes_of_file)
     for table in tables_of_quarter(document):
         flow.table(table)
     for report in document.reports:
@@ -51,19 +52,30 @@ def quarter_as_pdf(document: QuarterDocument, source: str) -> bytes:
 
 
 def _report(flow: _Flow, document: ReportDocument) -> None:
-    flow.title(document.title, document.notes)
+    flow.title(document.title, document.notes_of_file)
     for table in tables_of_report(document):
         flow.table(table)
+
+
+def _foot(document: ReportDocument | QuarterDocument, source: str) -> str:
+    """What stands at the foot of each page: one of them may be alone."""
+    return f"Sample data. {source}" if document.is_sample else source
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """Of one table: their widths, and the places of those that hold numbers."""
+
+    widths: Sequence[float]
+    numbers: Collection[int]
 
 
 class _Flow:
     """Writes downwards, and goes on on a new page where there is no room left."""
 
-    def __init__(
-        self, size: tuple[float, float], title: str, made_at: datetime, source: str
-    ) -> None:
+    def __init__(self, size: tuple[float, float], title: str, made_at: datetime, foot: str) -> None:
         self._paper = Paper(size, title, made_at)
-        self._source = source
+        self._foot = foot
         self._wide = size[0] - 2 * _EDGE
         self._bottom = size[1] - _EDGE - _FOOT
         self._height = size[1]
@@ -76,7 +88,7 @@ class _Flow:
         self._y = _EDGE
         foot = self._height - _EDGE
         number = str(self._paper.page_no())
-        shown = cut_to(self._source, self._wide - 40, layout.FOOT_SIZE)
+        shown = cut_to(self._foot, self._wide - 40, layout.FOOT_SIZE)
         write = self._paper.write_line
         write(_EDGE, foot, self._wide - 40, 12, shown, layout.FOOT_SIZE, layout.GREY)
         write(_EDGE, foot, self._wide, 12, number, layout.FOOT_SIZE, layout.GREY, align="R")
@@ -100,10 +112,10 @@ class _Flow:
         if not table.rows:
             self._line(table.empty, _TEXT, layout.GREY)
             return
-        widths = _widths(table, self._wide)
-        self._head(head, widths)
+        columns = _columns(table, self._wide)
+        self._head(head, columns)
         for row in table.rows:
-            self._row(row, head, widths)
+            self._row(row, head, columns)
 
     def finished(self) -> bytes:
         """The file."""
@@ -126,58 +138,66 @@ class _Flow:
         self._paper.write_line(_EDGE, self._y, self._wide, height, text, size, colour, bold=bold)
         self._y += height
 
-    def _head(self, head: Sequence[str], widths: Sequence[float]) -> None:
+    def _head(self, head: Sequence[str], columns: _Columns) -> None:
         cells = [
             list(wrapped(cell, width - 2 * _PAD, _CELL, bold=True))
-            for cell, width in zip(head, widths, strict=True)
+            for cell, width in zip(head, columns.widths, strict=True)
         ]
         for at in range(max(map(len, cells))):
-            self._cells(cells, at, widths, layout.GREY, bold=True)
-        self._paper.ruled(_EDGE, self._y, self._wide, layout.LINE_STRONG, 1)
+            self._cells(cells, at, columns, layout.GREY, bold=True)
+        self._paper.ruled(_EDGE, self._y, sum(columns.widths), layout.LINE_STRONG, 1)
 
-    def _row(self, row: Sequence[str], head: Sequence[str], widths: Sequence[float]) -> None:
+    def _row(self, row: Sequence[str], head: Sequence[str], columns: _Columns) -> None:
         cells = [
             list(wrapped(cell, width - 2 * _PAD, _CELL))
-            for cell, width in zip(row, widths, strict=True)
+            for cell, width in zip(row, columns.widths, strict=True)
         ]
         count = max(map(len, cells))
         height = count * _CELL * _LINE
         if height < self._bottom - _EDGE - 60:  # else it begins here, and goes on
-            self._break(height + 3, head, widths)
+            self._break(height + 3, head, columns)
         self._y += 1.5
         for at in range(count):
-            self._break(_CELL * _LINE, head, widths)
-            self._cells(cells, at, widths, layout.INK)
+            self._break(_CELL * _LINE, head, columns)
+            self._cells(cells, at, columns, layout.INK)
         self._y += 1.5
-        self._paper.ruled(_EDGE, self._y, self._wide, layout.LINE)
+        self._paper.ruled(_EDGE, self._y, sum(columns.widths), layout.LINE)
 
-    def _break(self, height: float, head: Sequence[str], widths: Sequence[float]) -> None:
+    def _break(self, height: float, head: Sequence[str], columns: _Columns) -> None:
         """A new page, with the table's head again, where there is no room."""
         if self._y + height > self._bottom:
             self.new_page()
-            self._head(head, widths)
+            self._head(head, columns)
 
     def _cells(
         self,
         cells: Sequence[Sequence[str]],
         at: int,
-        widths: Sequence[float],
+        columns: _Columns,
         colour: tuple[int, int, int],
         *,
         bold: bool = False,
     ) -> None:
         x, height = _EDGE, _CELL * _LINE
-        for lines, width in zip(cells, widths, strict=True):
+        for place, (lines, width) in enumerate(zip(cells, columns.widths, strict=True)):
             if at < len(lines) and lines[at]:
+                align = "R" if place in columns.numbers else "L"
                 self._paper.write_line(
-                    x + _PAD, self._y, width - 2 * _PAD, height, lines[at], _CELL, colour, bold=bold
+                    *(x + _PAD, self._y, width - 2 * _PAD, height, lines[at], _CELL, colour),
+                    bold=bold,
+                    align=align,
                 )
             x += width
         self._y += height
 
 
+def _columns(table: DocumentTable, width: float) -> _Columns:
+    return _Columns(_widths(table, width), table.numbers)
+
+
 def _widths(table: DocumentTable, width: float) -> Sequence[float]:
-    """The columns' widths: as much as they want, or at least their longest word."""
+    """The columns' widths: as much as they want, or at least their longest word. A table of numbers
+    is not stretched: a number stands near to what it is of."""
     columns = range(len(table.head))
     texts = [[table.head[at], *(row[at] for row in table.rows)] for at in columns]
     most = width / 2
@@ -186,6 +206,8 @@ def _widths(table: DocumentTable, width: float) -> Sequence[float]:
         for column in texts
     ]
     if sum(wanted) <= width:
+        if table.numbers:
+            return wanted
         return [one * width / sum(wanted) for one in wanted]
     least = [
         2 * _PAD + 2 + max(min(most / 2, _widest(text.split())) for text in column)

@@ -110,6 +110,7 @@ def _report(session: Session, by: Writer, source: str, key: str, stated: Stated)
         stated.start,
         stated.end,
         is_open=stated.end is None,
+        reopens=True,
         layer=stated.layer,
         detail=stated.detail,
     )

@@ -36,6 +36,7 @@ STOPPED: Final = "stopped"
 BROKEN: Final = "broken"
 DROPPED: Final = "dropped"
 WITHDRAWN: Final = "withdrawn"
+FAILED: Final = "failed"
 """The states of an import; see ``EventImport.state``."""
 
 

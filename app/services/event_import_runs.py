@@ -2,6 +2,10 @@
 
 A page, a command or the worker drives one in many short transactions, and shows how far it is. One
 that was broken off is begun anew and goes on where it was. Callers give the transactions.
+
+Of an import whose file is kept there is always a job as long as it is read or written, also where a
+request does it: if the request is gone in the middle, the worker takes it up. One without a job has
+failed, for nobody can be working on it.
 """
 
 from __future__ import annotations
@@ -31,7 +35,7 @@ from app.models import EventImport, EventImportPart, EventsOfImport
 from app.services import event_import as lines
 from app.services.event_import import Totals, is_unresolved, require_event_import
 from app.services.events import Outcome
-from app.services.job_queue import enqueue
+from app.services.job_queue import enqueue, is_to_be_done
 
 JOB: Final = "event_import"
 MOST_BYTES: Final = 256 * 1024 * 1024
@@ -46,6 +50,8 @@ LONGEST_COMMAND: Final = timedelta(days=1)
 """How long a command may take for its file; what is not done then was broken off."""
 KEPT: Final = timedelta(days=7)
 """How long a file waits for its person; then it goes, and its import with it."""
+REQUEST_TIME: Final = timedelta(seconds=30)
+"""So long a request has for a small file; then the worker does what it has left."""
 _PIECE: Final = 1024 * 1024
 _COUNTED_NAMES: Final = 10_000
 
@@ -187,7 +193,7 @@ def _as_shown(outcome: Outcome) -> dict[str, Any]:
             [problem.column, problem.value[:100], problem.allowed]
             for problem in outcome.problems[:10]
         ],
-        "notes": list(outcome.notes),
+        "notes": list(outcome.remarks),
     }
 
 
@@ -257,18 +263,23 @@ def read_through(
             told(outcomes, totals)
             if len(part) == lines.AT_ONCE:
                 with transactions.writing() as session:
-                    find_import(session, by.actor, import_id).lines = totals.lines
+                    row = find_import(session, by.actor, import_id, lock=True)
+                    if row.state != lines.READING:
+                        return totals
+                    row.lines = totals.lines
     except BadFile as error:
         with transactions.writing() as session:
-            row = find_import(session, by.actor, import_id)
-            row.state, row.ended_at = lines.BROKEN, by.now
-            row.shown = problems_as_shown(error.problems)
-            _drop_file(session, import_id)
+            row = find_import(session, by.actor, import_id, lock=True)
+            if row.state == lines.READING:
+                row.state, row.ended_at = lines.BROKEN, by.now
+                row.shown = problems_as_shown(error.problems)
+                _drop_file(session, import_id)
         raise
     with transactions.writing() as session:
-        row = find_import(session, by.actor, import_id)
-        totals.keep_in(row)
-        row.state, row.whole, row.shown = lines.READ, totals.lines, shown.as_json()
+        row = find_import(session, by.actor, import_id, lock=True)
+        if row.state == lines.READING:  # else somebody left it, or was faster
+            totals.keep_in(row)
+            row.state, row.whole, row.shown = lines.READ, totals.lines, shown.as_json()
     return totals
 
 
@@ -371,7 +382,23 @@ def _some(parts: Iterator[Any], *, all_of_them: bool) -> Iterator[Any]:
 
 def leave_to_worker(session: Session, import_id: int) -> None:
     """Let the worker read an import through, or write it: what its state asks for."""
-    enqueue(session, JOB, {"id": import_id}, key=f"{JOB} {import_id}")
+    enqueue(session, JOB, {"id": import_id}, key=_key_of(import_id))
+
+
+def leave_rest_to_worker(session: Session, by: Writer, import_id: int, state: str) -> None:
+    """The caller's request reads an import through, or writes it; the worker goes on with that if
+    it is not done in time, as where the server was killed."""
+    enqueue(
+        session,
+        JOB,
+        {"id": import_id, "state": state},
+        key=_key_of(import_id, state),
+        due=by.now + REQUEST_TIME,
+    )
+
+
+def _key_of(import_id: int, state: str = "") -> str:
+    return f"{JOB} {import_id} {state}".rstrip()
 
 
 def go_on(
@@ -379,12 +406,14 @@ def go_on(
     writer_of: Callable[[EventImport], Writer],
     import_id: int,
     is_ending: Callable[[], bool],
+    *,
+    state: str | None = None,
 ) -> None:
-    """Do what an import's state asks for, if it asks for anything. What is left as the caller ends
-    is another job."""
+    """Do what an import's state asks for, if it asks for anything, and only in this ``state`` if
+    one is given. What is left as the caller ends is another job."""
     with transactions.reading() as session:
         row = session.get(EventImport, import_id)
-        if row is None or row.state not in (lines.READING, lines.WRITING):
+        if row is None or row.state not in (_TO_COME if state is None else (state,)):
             return
         by, state = writer_of(row), row.state
         with kept_file(session, import_id) as file:
@@ -399,6 +428,38 @@ def go_on(
     if not done:
         with transactions.writing() as session:
             leave_to_worker(session, import_id)
+
+
+_TO_COME: Final = (lines.READING, lines.WRITING)
+
+
+def imports_to_come(session: Session) -> Sequence[int]:
+    """The imports of kept files that somebody reads through or writes, or will."""
+    kept = select(EventImportPart.import_id).where(EventImportPart.import_id == EventImport.id)
+    return session.scalars(
+        select(EventImport.id).where(EventImport.state.in_(_TO_COME), kept.exists())
+    ).all()
+
+
+def has_job(session: Session, import_id: int) -> bool:
+    """Whether a worker does what the import's state asks for, or will."""
+    keys = (_key_of(import_id), *(_key_of(import_id, state) for state in _TO_COME))
+    return any(is_to_be_done(session, JOB, key) for key in keys)
+
+
+def fail_if_given_up(session: Session, now: datetime, import_id: int) -> bool:
+    """An import of a kept file that is to be done and has no job (any more) has failed; whether it
+    was so. What was written of it stays, and can be withdrawn."""
+    row = session.get(EventImport, import_id, with_for_update=True, populate_existing=True)
+    if row is None or row.state not in _TO_COME or not is_kept(session, row):
+        return False
+    if has_job(session, import_id):
+        return False
+    is_written = row.state == lines.WRITING and row.lines > 0
+    row.state, row.ended_at = lines.STOPPED if is_written else lines.FAILED, now
+    _drop_file(session, import_id)
+    session.flush()
+    return True
 
 
 def _nobody(_outcomes: Sequence[Outcome], _totals: Totals) -> None:

@@ -23,6 +23,8 @@ MANAGE: Final = "manage the sources of events"
 LABELS: Final = ("link_label", "site_label", "state_label", "layer_label")
 LONGEST_LABEL: Final = 100
 _MOST_WORDS: Final = 100
+_NOT_IN_ADDRESSES: Final = frozenset(("", ".", ".."))
+"""Parts of an address that programs take out of it before they send it."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +38,11 @@ class ListedSource:
     newest: datetime | None
 
 
-def source_of_name(session: Session, name: str) -> EventSource:
-    """The source of this name; ``NotFound`` otherwise."""
-    found = session.scalars(select(EventSource).where(EventSource.name == name)).first()
+def source_of_id(session: Session, source_id: int) -> EventSource:
+    """The source of this id; ``NotFound`` otherwise."""
+    found = session.get(EventSource, source_id)
     if found is None:
-        raise NotFound("There is no source of this name")
+        raise NotFound("There is no such source")
     return found
 
 
@@ -92,7 +94,8 @@ def set_source(
     """Make a source, or change what its labels are called; only what is stated changes.
 
     ``labels`` are keys of ``LABELS`` to names of labels; ``words`` are values of the state's label
-    to states, all of them, or None. Raises ``Forbidden`` and ``Invalid``.
+    to states, all of them, or None. A new one's name stands in the address of its webhook. Raises
+    ``Forbidden`` and ``Invalid``.
     """
     require_admin(by.actor, MANAGE)
     checked_text("name", name, LONGEST_SOURCE, label="The source's name")
@@ -107,6 +110,12 @@ def set_source(
     if words is not None:
         stated["state_words"] = _checked_words(words)
     new_id = insert_missing_source(session, by, name, "alertmanager")
+    if new_id is not None and not _NOT_IN_ADDRESSES.isdisjoint(name.split("/")):
+        raise Invalid(
+            "name",
+            "The source's name stands in the address of its webhook, where no part of it between"
+            " slashes can be empty, “.” or “..”",
+        )
     source = session.scalars(
         select(EventSource)
         .where(EventSource.name == name)

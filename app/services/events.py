@@ -81,6 +81,15 @@ class Outcome:
     after: Content | None = None
     version: int = 0
     """The version that it brings."""
+    overtaken: bool = False
+    """It says that the event goes on, which has ended by now: it is late, and changes nothing."""
+
+    @property
+    def remarks(self) -> Sequence[str]:
+        """What a person is to know of it beside its fate, in words."""
+        if self.overtaken:
+            return (*self.notes, "it says that the event goes on, which has ended: it stays so")
+        return self.notes
 
 
 @dataclass(frozen=True)
@@ -332,6 +341,8 @@ class _Looking:
         fate, event_id, version, old = Fate.NEW, None, 1, None
         if known is not None:
             event_id, version, old = known
+            if _is_overtaken(message, old):
+                return Outcome(message, Fate.SAME, event_id, overtaken=True)
         elif is_repeat:
             fate = Fate.SAME  # the same as further up, where it is new
         after, problems, notes = self._after(message, old)
@@ -413,6 +424,19 @@ def _said(message: EventMessage) -> Sequence[object]:
     """What a message says, wherever it stands."""
     times = (message.start, message.end, message.is_open)
     return (message.link, message.site, message.state, *times, message.layer, message.detail)
+
+
+def _is_overtaken(message: EventMessage, old: Content) -> bool:
+    """Whether a message that an event goes on was sent before the one that ended it.
+
+    Messages bear no time of their own, so one that opens again cannot be told from one that comes
+    late or twice; a false end is put right by the next one, a false opening by nobody. A start
+    after the end cannot have been told before: that is a correction. What is told again and again
+    has a rule of its own (``EventMessage.retold``).
+    """
+    if old.end is None or not message.is_open or message.reopens or message.retold:
+        return False
+    return message.start is None or message.start <= old.end
 
 
 def _end_after(message: EventMessage, old: Content | None) -> datetime | None:

@@ -34,7 +34,7 @@ from app.domain.reports import (
     sees_report,
     standing_of,
 )
-from app.models import DetectedEvent, Report, ReportForm, ReportVersion, Site
+from app.models import DetectedEvent, PortalFact, Report, ReportForm, ReportVersion, Site
 from app.services.matching_tables import matching_table
 from app.services.report_event_words import other_words
 from app.services.report_forms import content_of, form_for
@@ -144,6 +144,7 @@ def document_of_quarter(
         None if total is None else total.detected,
         None if total is None else total.documented,
         documents,
+        _is_sample(session),
     )
 
 
@@ -257,7 +258,13 @@ def _document(
         answers=_answers(form, fields),
         is_behind=numbers.is_behind,
         others=other_words(session, fields, numbers),
+        is_sample=_is_sample(session),
     )
+
+
+def _is_sample(session: Session) -> bool:
+    """Whether the portal holds the demonstration's data."""
+    return session.get(PortalFact, "demo") is not None
 
 
 def _since(session: Session, events: Collection[int]) -> Mapping[int, Since]:

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import ColumnElement, Row, exists, literal, or_, select, union_all
+from sqlalchemy import ColumnElement, Row, exists, func, literal, or_, select, union_all
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.domain.access import Actor
+from app.domain.errors import NoSuchPeriod
 from app.domain.quarters import Quarter, Year, period_range
 from app.domain.reports import (
     ReportState,
@@ -166,6 +167,18 @@ def _cell(
 
 def _count(cells: Sequence[GridCell]) -> Count:
     return Count(sum(one.is_done for one in cells), sum(one.is_counted for one in cells))
+
+
+def require_quarter_of_reports(session: Session, quarter: Quarter, now: datetime) -> None:
+    """Raise ``NoSuchPeriod`` for a quarter of which no report can be: one before the first
+    of operation (or the first that a report was written of), or behind the next one."""
+    last = Quarter.of(now).next
+    if FIRST_QUARTER <= quarter <= last:
+        return
+    stored = session.scalar(select(func.min(Report.quarter)))
+    first = FIRST_QUARTER if stored is None else min(FIRST_QUARTER, Quarter.parse(stored))
+    if not first <= quarter <= last:
+        raise NoSuchPeriod(f"There is no report of {quarter}: they are of {first} to {last}")
 
 
 def quarters_with_data(session: Session, now: datetime, most: int) -> Sequence[Quarter]:

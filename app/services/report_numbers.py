@@ -22,8 +22,7 @@ from sqlalchemy.orm import Session
 from app.domain.duty import Standing
 from app.domain.quarters import Quarter
 from app.domain.report_numbers import (
-    PERCENT,
-    WORKING_DAYS,
+    UNITS,
     Figure,
     ReportNumbers,
     UndocumentedEvent,
@@ -168,7 +167,7 @@ def _of_tickets(tickets: SiteTickets) -> Sequence[Figure]:
                 key,
                 f"Median {words[key]} time",
                 tickets.times[measure].days,
-                unit=WORKING_DAYS,
+                unit=UNITS[key],
                 told_by=tickets.times[measure].count,
                 group=_RESPONSIBLE,
             )
@@ -194,7 +193,7 @@ def _of_availability(row: AvailabilityRow | None) -> Figure:
         "availability",
         "Availability of its links",
         None if share is None else 100 * share,
-        unit=PERCENT,
+        unit=UNITS["availability"],
         told_by=0 if row is None else row.links,
         group=_AVAILABILITY,
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final, cast
 
 from sqlalchemy import Table, or_, select
@@ -39,6 +39,7 @@ from app.domain.report_form import (
     Form,
     checked_field,
     contradictions,
+    why_it_cannot_be,
 )
 from app.domain.report_numbers import ReportNumbers
 from app.domain.reports import (
@@ -169,10 +170,21 @@ def open_questions(
 
     A mandatory question without an answer; an undocumented event without a word about it (with a
     ticket that documents it, it is none any more); a number that differs from the portal's without
-    a reason.
+    a reason; a number or a day that cannot be, saved before such were refused.
     """
     fields = fields_of(report)
+    today = numbers.counted_at.astimezone(UTC).date()
+    labels = {
+        **{NUMBER + one.key: one.label for one in numbers.figures},
+        **{ANSWER + one.key: one.label for one in form.asked},
+    }
+    impossible = {
+        name: why
+        for name in labels
+        if (why := why_it_cannot_be(form, name, fields.get(name, ""), today))
+    }
     return [
+        *(OpenQuestion(name, labels[name], why) for name, why in impossible.items()),
         *(
             OpenQuestion(f"{EVENT}{one.id}", f"{one.link}, {one.start:%Y-%m-%d %H:%M}", _NO_WORD)
             for one in numbers.undocumented
@@ -185,7 +197,7 @@ def open_questions(
                 f"Say why it is {one.stated} and not {one.counted}, as the portal counts",
             )
             for one in contradictions(fields, numbers)
-            if one.is_open
+            if one.is_open and NUMBER + one.key not in impossible
         ),
         *(
             OpenQuestion(ANSWER + one.key, one.label, "This question needs an answer")
@@ -244,6 +256,9 @@ def save_fields(
         try:
             known = name in written
             value = _checked(session, site, quarter, form, name, sent, is_known=known)
+            why = why_it_cannot_be(form, name, value, by.now.astimezone(UTC).date())
+            if why:
+                raise Invalid(name, why)
         except Invalid as error:
             problems[name] = error.message
         else:

@@ -49,7 +49,7 @@ _LABELS: Final = {
     "losses": "Cut off",
 }
 _LONGEST: Final = 100
-_EVER: Final = "all"
+EVER: Final = "all"
 """As the first quarter: from the beginning on."""
 
 
@@ -93,7 +93,7 @@ class DutyQuery:
         for name in _LABELS:
             given = [one.strip() for one in arguments.getlist(name) if one.strip()]
             if name == "from":
-                given = [one for one in given if one != _EVER]
+                given = [one for one in given if one != EVER]
             for value in given[:_LONGEST] if name == "site" else given[:1]:
                 self._take(name, value, rules)
         if len(self._quarters) == 2 and self._quarters["to"] < self._quarters["from"]:
@@ -200,7 +200,7 @@ class DutyQuery:
         if values["state"] == OPEN:
             values.pop("state")
         if not values.get("to"):
-            first = values.get("from") or [_EVER]
+            first = values.get("from") or [EVER]
             values["from"] = "" if first in ([str(self._recent)], str(self._recent)) else first
         given = urlencode({name: value for name, value in values.items() if value}, doseq=True)
         base = url_for(endpoint)

@@ -15,7 +15,15 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
 from app.domain.access import Door
-from app.domain.errors import Forbidden, Invalid, MoveNotAllowed, NotFound, PortalError, TooMuch
+from app.domain.errors import (
+    Forbidden,
+    Invalid,
+    MoveNotAllowed,
+    NoSuchPeriod,
+    NotFound,
+    PortalError,
+    TooMuch,
+)
 from app.extensions import db
 from app.services.refusals import Refusals
 from app.web.htmx import wants_fragment
@@ -124,7 +132,8 @@ def _on_portal_error(error: PortalError) -> Response:
         _note_refusal(error)
     status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 400)
     typed = typed_values() if request.method == "POST" else ()
-    return message_page(status, None if isinstance(error, NotFound) else error.message, typed)
+    is_told = isinstance(error, NoSuchPeriod) or not isinstance(error, NotFound)
+    return message_page(status, error.message if is_told else None, typed)
 
 
 def _note_refusal(error: Forbidden) -> None:

@@ -1,7 +1,8 @@
 """Files of events: choose one, see what becomes of each line, write it, see what came with which.
 
 A file is kept in the database until its import has ended. A small one is gone through and written
-at once, a large one by the worker, whose progress the page shows.
+at once, a large one by the worker, whose progress the page shows; the worker also goes on with what
+a request has left.
 """
 
 from __future__ import annotations
@@ -72,7 +73,9 @@ def upload() -> Response:
         with writing(rows):
             row = runs.keep_file(rows, by, file.filename or "", content, how)
             number, small = row.id, row.size <= runs.SMALL
-            if not small:
+            if small:
+                runs.leave_rest_to_worker(rows, by, number, states.READING)
+            else:
                 runs.leave_to_worker(rows, number)
     except (EOFError, OSError):
         form.form_errors.append("The file is packed (gzip) and broken; pack it again")
@@ -124,7 +127,9 @@ def write(number: int) -> Response:
                 keeps_unknown=form.unknown.data == "keep",
             )
             small = row.whole <= WHOLE_AT_ONCE
-            if not small:
+            if small:
+                runs.leave_rest_to_worker(rows, by, number, states.WRITING)
+            else:
                 runs.leave_to_worker(rows, number)
     except Invalid as error:
         attach(form, error, {"only_good": "wrong"})

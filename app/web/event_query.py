@@ -10,7 +10,7 @@ import base64
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from urllib.parse import urlencode
@@ -25,7 +25,9 @@ from app.domain.quarters import HalfYear, Month, Quarter, Year
 from app.domain.texts import SHORT_TEXT_LIMIT, checked_text
 from app.domain.tickets import Network
 from app.services.duties import STATES as DUE
-from app.services.listed_events import EventFilter, Position
+from app.services.duties import recent_from
+from app.services.listed_events import NO_T1, EventFilter, Position
+from app.web.duty_query import EVER, STATE_WORDS
 from app.web.ticket_list import Chip, read_day
 
 DETECTED: Final = "detected"
@@ -80,6 +82,9 @@ _LOOKS: Final = ("view", "sort")
 """How the list looks, not what it shows."""
 _OF_REPORTS: Final = ("unresolved", "withdrawn")
 """What only a report can be asked."""
+_PERIOD: Final = ("from", "to", "quarter")
+_OF_DUTIES: Final = frozenset({*_LOOKS, *_PERIOD, "due", "link", "t1"})
+"""What the list of due tickets can be asked, too."""
 _KINDS: Final = (Quarter, HalfYear, Month, Year)
 _NUMBER: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
 _LARGEST: Final = 2**31 - 1
@@ -209,6 +214,54 @@ class EventQuery:
             oldest_first=self.first("sort") == "start",
         )
 
+    # ---- due tickets ----
+
+    def recent(self, now: datetime) -> Mapping[str, Sequence[str]]:
+        """The recent quarters, with which the list of due tickets begins as well; nothing where
+        the address names a time."""
+        if any(self.given(name) for name in _PERIOD):
+            return {}
+        return {"from": (str(recent_from(now)),)}
+
+    def is_recent(self, now: datetime) -> bool:
+        """Whether it asks for due tickets of the recent quarters, as its tab does."""
+        period = {name: list(self.given(name)) for name in _PERIOD if self.given(name)}
+        return bool(self.given("due")) and period == {"from": [str(recent_from(now))]}
+
+    def older(self, now: datetime) -> EventFilter:
+        """The same of all quarters before the recent ones."""
+        return replace(self.filter(), begins=None, ends=recent_from(now).begin)
+
+    def older_url(self, now: datetime) -> str:
+        """The list of these."""
+        return self.url({"from": (), "to": (str(recent_from(now).previous),)})
+
+    @property
+    def duty_url(self) -> str:
+        """The same as a list of due tickets; "" where that cannot be asked the same."""
+        given = {name: self.first(name) for name in LABELS if self.given(name)}
+        several = any(len(values) > 1 for values in self.values.values())
+        if not given.get("due") or several or not _OF_DUTIES.issuperset(given):
+            return ""
+        values: dict[str, str | None] = {
+            "state": given["due"],
+            "link": given.get("link"),
+            "end": given.get("t1"),
+        }
+        period: dict[str, str] = {name: given[name] for name in _PERIOD if name in given}
+        if values["end"] == NO_T1 or ("quarter" in period and len(period) > 1):
+            return ""
+        try:
+            for text in period.values():
+                _read_quarter(text)
+        except Invalid:
+            return ""
+        values.update(period or {"from": EVER})
+        return _with(
+            url_for("duty.listing"),
+            urlencode({name: text for name, text in values.items() if text}),
+        )
+
     # ---- addresses ----
 
     def text(self, changed: Mapping[str, Sequence[str]] | None = None) -> str:
@@ -246,7 +299,7 @@ class EventQuery:
         return [
             Chip(
                 LABELS[name],
-                value if (name, value) != ("t1", "none") else "no T1 at an end",
+                _in_words(name, value),
                 self.url({name: [other for other in values if other != value]}),
             )
             for name, values in self.values.items()
@@ -271,6 +324,13 @@ class EventQuery:
 
 def _with(base: str, text: str) -> str:
     return f"{base}?{text}" if text else base
+
+
+def _in_words(name: str, value: str) -> str:
+    """A value as a chip shows it."""
+    if (name, value) == ("t1", NO_T1):
+        return "no T1 at an end"
+    return STATE_WORDS[value].lower() if name == "due" else value
 
 
 def _edge(name: str, value: str) -> datetime:

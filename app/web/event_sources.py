@@ -22,7 +22,7 @@ from app.services.event_sources import (
     all_sources,
     parsed_words,
     set_source,
-    source_of_name,
+    source_of_id,
 )
 from app.web.forms import attach, lines, one_line, required
 from app.web.htmx import go_to
@@ -108,15 +108,16 @@ def new() -> Response:
     return _edited(SourceForm(data=_usual()), None)
 
 
-@blueprint.route("/<path:name>", methods=["GET", "POST"])
-def edit(name: str) -> Response:
-    """Change what a source's labels are called."""
+@blueprint.route("/<int(max=2147483647):number>", methods=["GET", "POST"])
+def edit(number: int) -> Response:
+    """Change what a source's labels are called. By its number: what reports calls itself as it
+    likes, also as no address can (``..``) or as another page is (``new``)."""
     require_admin(acting(), MANAGE)
-    source = source_of_name(db.session(), name)
+    source = source_of_id(db.session(), number)
     data = {label: str(getattr(source, label)) for label in LABELS}
     words = parsed_words(source.state_words)
     data["state_words"] = "\n".join(f"{word}={state}" for word, state in words.items())
-    return _edited(SourceForm(data={"name": name, **data}), source)
+    return _edited(SourceForm(data={"name": source.name, **data}), source)
 
 
 def _usual() -> dict[str, str]:
@@ -141,7 +142,7 @@ def _edited(form: SourceForm, source: EventSource | None) -> Response:
             else:
                 flash(f"The source {form.name.data} is set.", "ok")
                 return go_to(url_for("event_sources.listing"))
-    page = render_template("events/source_form.html", form=form, name=name)
+    page = render_template("events/source_form.html", form=form, name=name, source=source)
     return make_response(page, status)
 
 

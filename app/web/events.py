@@ -31,6 +31,7 @@ from app.services.listed_events import (
 )
 from app.streamed import mark_streamed
 from app.web.choices import choices
+from app.web.duty_query import STATE_WORDS
 from app.web.event_query import ALLOWED, DETECTED, REPORTED, EventQuery, Tab
 from app.web.freshness import FILE, fresh_figures
 from app.web.htmx import fragment_target, page_or_fragment, wants_fragment
@@ -43,6 +44,7 @@ DETECTED_COLUMNS: Final = (
     *("counted", "documented", "how", "maintenance", "tickets"),
 )
 """Of the file of detected events; that of reports has the columns that an import takes."""
+_DUE: Final = "Ticket due"
 _LISTS: Final[dict[str, EventList]] = {DETECTED: Detected(), REPORTED: Reported()}
 
 
@@ -65,6 +67,7 @@ def listing() -> AnyResponse:
     if fragment_target() == "more":
         return make_response(render_template("events/_rows.html", **common))
     total = count_events(rows, kind, wanted, now())
+    older = count_events(rows, kind, query.older(now()), now()) if query.is_recent(now()) else 0
     answer = page_or_fragment(
         "events/list.html",
         "events/_list.html",
@@ -72,6 +75,9 @@ def listing() -> AnyResponse:
         total=in_words(total),
         is_one=total == 1,
         tabs=_tabs(query, total),
+        older=in_words(older) if older else "",
+        older_url=query.older_url(now()),
+        due_words=STATE_WORDS,
         figures=figures,
         allowed=ALLOWED,
         sources=source_names(rows),
@@ -94,11 +100,12 @@ def in_words(total: int) -> str:
 def _tabs(query: EventQuery, total: int) -> Sequence[Tab]:
     """The two views, then what one looks for most in one of them; exactly one is current.
 
-    Each leaves out what the others ask, and keeps the rest of the filter.
+    The one of due tickets begins with the recent quarters, as their own list does. Each leaves out
+    what the others ask, and keeps the rest of the filter.
     """
     wishes: Mapping[str, tuple[str, Mapping[str, str]]] = {
         "Without a ticket": (DETECTED, {"counted": "yes", "documented": "no"}),
-        "Ticket due": (DETECTED, {"due": "open"}),
+        _DUE: (DETECTED, {"due": "open"}),
         "Going on": (DETECTED, {"ongoing": "yes"}),
     }
     if acting().is_operator:
@@ -108,15 +115,18 @@ def _tabs(query: EventQuery, total: int) -> Sequence[Tab]:
     of_wish = next((word for word, wish in wishes.items() if wish == (query.view, given)), "")
     # where no tab is of this filter, it is a person's own: another view keeps it
     left_out: Mapping[str, Sequence[str]] = dict.fromkeys(asked, ()) if of_wish else {}
+    # its quarters come and go with the tab
+    recent = {"from": ()} if of_wish == _DUE and query.is_recent(now()) else {}
     count = in_words(total)
     views = []
     for view, word in ((DETECTED, "Detected"), (REPORTED, "As reported")):
         current = query.view == view and not of_wish
-        url = query.url({**left_out, "view": (view,)})
+        url = query.url({**left_out, **recent, "view": (view,)})
         views.append(Tab(word, url, current, count if current else ""))
     for place, (word, (view, wish)) in enumerate(wishes.items()):
         current, own = word == of_wish, {name: (value,) for name, value in wish.items()}
-        url = query.url({**dict.fromkeys(asked, ()), **own, "view": (view,)})
+        period = query.recent(now()) if word == _DUE else recent
+        url = query.url({**dict.fromkeys(asked, ()), **period, **own, "view": (view,)})
         views.append(Tab(word, url, current, count if current else "", gap=place == 0))
     return views
 

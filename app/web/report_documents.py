@@ -9,7 +9,7 @@ from flask import Blueprint, Response, current_app, redirect, render_template, r
 from werkzeug.exceptions import NotFound as NoPage
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.domain.errors import Invalid, NotFound
+from app.domain.errors import Invalid, NoSuchPeriod, NotFound
 from app.domain.quarters import Quarter
 from app.domain.report_documents import QUARTER_COLUMNS, QuarterDocument, ReportDocument
 from app.domain.report_twiki import twiki_of_quarter, twiki_of_report
@@ -17,6 +17,7 @@ from app.extensions import db
 from app.models import Site
 from app.services.registry import find_site
 from app.services.report_documents import document_of_quarter, document_of_report
+from app.services.report_grid import FIRST_QUARTER, require_quarter_of_reports
 from app.statistics.tables import as_csv, as_workbook_of
 from app.web.freshness import FILE, PAGE, fresh_figures
 from app.web.login import acting
@@ -34,7 +35,6 @@ _TYPES: Final = {
 }
 _OF_QUARTER: Final = "/quarters/<string(length=7):quarter>"
 _OF_REPORT: Final = "/<site>/<string(length=7):quarter>"
-_YEARS: Final = (1990, 2099)
 
 
 # ---- the quarter ----
@@ -58,7 +58,7 @@ def quarter_page(quarter: str) -> str:
         columns=QUARTER_COLUMNS,
         signs=SIGNS,
         stand=stand,
-        previous=document.quarter.previous if document.quarter.year > _YEARS[0] else None,
+        previous=document.quarter.previous if document.quarter > FIRST_QUARTER else None,
         next=document.quarter.next if document.quarter.end <= now() else None,
     )
 
@@ -105,7 +105,7 @@ def quarter_file(quarter: str, kind: str) -> Response:
         return _file(quarter_as_pdf(document, _public(address)), kind, name)
     if kind == "csv":
         return _file(as_csv(table_of_quarter(document)), kind, name)
-    return _file(as_workbook_of(sheets_of_quarter(document), document.notes), kind, name)
+    return _file(as_workbook_of(sheets_of_quarter(document), document.notes_of_file), kind, name)
 
 
 def _quarter(text: str) -> QuarterDocument:
@@ -183,7 +183,7 @@ def report_file(site: str, quarter: str, kind: str) -> AnyResponse:
     table = table_of_report(document)
     if kind == "csv":
         return _file(as_csv(table), kind, name)
-    return _file(as_workbook_of([table], document.notes), kind, name)
+    return _file(as_workbook_of([table], document.notes_of_file), kind, name)
 
 
 def _report(site: Site, quarter: str) -> ReportDocument:
@@ -238,10 +238,9 @@ def report_url(site: str, quarter: str) -> str:
 def _read_quarter(text: str) -> Quarter:
     try:
         quarter = Quarter.parse(text)
-    except Invalid:
-        raise NoPage from None
-    if not _YEARS[0] <= quarter.year <= _YEARS[1]:
-        raise NoPage
+    except Invalid as error:
+        raise NoSuchPeriod(error.message) from None
+    require_quarter_of_reports(db.session(), quarter, now())
     return quarter
 
 

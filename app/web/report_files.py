@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from app.domain.report_documents import QuarterDocument, ReportDocument, SiteLine
+from app.domain.report_documents import SAMPLE, QuarterDocument, ReportDocument, SiteLine
 from app.domain.report_numbers import ChangedFigure, Figure
 from app.domain.reports import last_day_of
 from app.statistics.tables import Cell, FigureTable
@@ -64,8 +64,13 @@ def table_of_report(document: ReportDocument) -> FigureTable:
 
 
 def _standing(document: ReportDocument) -> Sequence[tuple[str, str, int | None, Cell]]:
-    """Key, label, number and words of how it stands; the same keys for every report."""
+    """Key, label, number and words of how it stands; the same keys for every report, and
+    one more where its data is a sample."""
+    sample: Sequence[tuple[str, str, int | None, Cell]] = (
+        [("data", "Data", None, SAMPLE)] if document.is_sample else ()
+    )
     return [
+        *sample,
         ("state", "How the report stands", None, document.state),
         ("late", "Late", None, "yes" if document.is_late else "no"),
         ("due_by", "Due by", None, last_day_of(document.due_at).isoformat()),
@@ -84,7 +89,7 @@ def table_of_quarter(document: QuarterDocument) -> FigureTable:
     known = {one.key: one for line in document.sites for one in line.numbers.figures}
     head = (
         *("site", "quarter", "report", "late", "asked", "due_by"),
-        *("signed_by", "signed_at", "numbers"),
+        *("signed_by", "signed_at", "numbers", "data"),
     )
     rows: list[list[Cell]] = [
         [
@@ -92,6 +97,7 @@ def table_of_quarter(document: QuarterDocument) -> FigureTable:
             *("yes" if flag else "no" for flag in (line.is_late, line.is_required)),
             last_day_of(line.due_at).isoformat(),
             *(line.signed_by or None, line.signed_at, "signed" if line.is_frozen else "now"),
+            "sample" if document.is_sample else None,
             *(_value(line.numbers.figure(key)) for key in known),
         ]
         for line in document.sites

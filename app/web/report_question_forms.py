@@ -24,7 +24,12 @@ class QuestionForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         description="As the site reads it above its answer; at most 200 characters.",
         render_kw={"autocomplete": "off"},
     )
-    kind = Choice(PARTS["kind"], choices=options(*QuestionKind), default=QuestionKind.TEXT)
+    kind = Choice(
+        PARTS["kind"],
+        choices=options(*QuestionKind),
+        default=QuestionKind.TEXT,
+        description="“day” is of something that was, never later than today; “planned day” any.",
+    )
     choices = TextAreaField(
         PARTS["choices"],
         filters=[lines],

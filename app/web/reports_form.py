@@ -35,7 +35,14 @@ from app.web.htmx import go_to
 from app.web.login import acting, writer
 from app.web.report_below import Below, below_report
 from app.web.reports import SIGNS, due_days
-from app.web.reports_form_fields import Fields, FieldView, fields_of, with_carried_words, with_rows
+from app.web.reports_form_fields import (
+    Fields,
+    FieldView,
+    fields_of,
+    with_carried_words,
+    with_notice,
+    with_rows,
+)
 from app.web.reports_form_place import PLACE, Place, blueprint, place_of, sent_version
 from app.web.reports_form_saving import (
     COMMENT,
@@ -269,7 +276,8 @@ def form_fields(place: Place, numbers: ReportNumbers) -> Fields:
     others = other_words(db.session(), verbs.fields_of(place.report), numbers)
     fields = fields_of(place.form, numbers, place.rows_behind(numbers), carried, others)
     along = carried_words(others, rows, {one.id for one in numbers.undocumented})
-    return with_carried_words(with_rows(fields, rows), along)
+    shown = with_carried_words(with_rows(fields, rows), along)
+    return shown.changed(lambda one: with_notice(one, place.quarter))
 
 
 def marked(fields: Fields, typed: Typed) -> Fields:

@@ -19,7 +19,7 @@ from app.services.reports import save_field
 from app.web.htmx import go_to, wants_fragment
 from app.web.login import acting, writer
 from app.web.reports_form import may_write
-from app.web.reports_form_fields import FieldView, digest, field_of, with_row
+from app.web.reports_form_fields import FieldView, digest, field_of, with_notice, with_row
 from app.web.reports_form_place import PLACE, SEEN, WAS, Place, blueprint, place_of, sent_version
 from app.web.reports_form_saving import theirs_of
 from app.web.times import now
@@ -49,7 +49,7 @@ def save_one(site: str, quarter: str, name: str) -> Response:
             changed_by=done.changed_by,
             changed_at=done.changed_at,
         )
-        saved = True
+        view, saved = with_notice(view, place.quarter), True
     except FieldConflict as conflict:
         status, view = 409, replace(view, theirs=theirs_of(conflict))
     except MoveNotAllowed as error:
@@ -69,7 +69,7 @@ def one(site: str, quarter: str, name: str) -> Response:
     if not wants_fragment():
         return go_to(place.address)
     row = next((row for row in place.fields if row.name == name), None)
-    view = with_row(_empty(place, name), row)
+    view = with_notice(with_row(_empty(place, name), row), place.quarter)
     page = render_template("reports/_one_field.html", f=view, address=place.address)
     return make_response(page)
 
@@ -97,7 +97,11 @@ def changes(site: str, quarter: str) -> Response:
         place=place,
         since=int(now().timestamp()),
         may_write=may_write(place),
-        news=[with_row(view, row) for view, row in views if view is not None],
+        news=[
+            with_notice(with_row(view, row), place.quarter)
+            for view, row in views
+            if view is not None
+        ],
     )
     return make_response(page)
 

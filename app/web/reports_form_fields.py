@@ -11,8 +11,18 @@ from datetime import datetime
 from hashlib import sha256
 from itertools import groupby
 
+from app.domain.quarters import Quarter
 from app.domain.report_event_words import OtherWords, joined
-from app.domain.report_form import ANSWER, EVENT, NUMBER, REASON, Form, Question, QuestionKind
+from app.domain.report_form import (
+    ANSWER,
+    EVENT,
+    NUMBER,
+    REASON,
+    Form,
+    Question,
+    QuestionKind,
+    day_outside,
+)
 from app.domain.report_numbers import Figure, ReportNumbers, UndocumentedEvent
 from app.models import ReportField
 from app.services.report_forms import Carried
@@ -45,6 +55,8 @@ class FieldView:
     question: Question | None = None
     """None = a figure's or an event's field."""
     error: str = ""
+    notice: str = ""
+    """What is to be looked at again, though it may be right."""
     theirs: Theirs | None = None
     carried: Carried | None = None
     is_first_open: bool = False
@@ -56,6 +68,11 @@ class FieldView:
     def id(self) -> str:
         """Of its element in the page."""
         return "f-" + self.name.replace(".", "-")
+
+    @property
+    def is_unsaved(self) -> bool:
+        """Whether it holds what was typed and is not stored: it is lost if the page is left."""
+        return digest(self.value) != self.was and not self.came_along
 
     @property
     def is_wrong(self) -> bool:
@@ -239,6 +256,13 @@ def with_row(field: FieldView, row: ReportField | None) -> FieldView:
         changed_at=row.changed_at,
         carried=None if row.value else field.carried,
     )
+
+
+def with_notice(field: FieldView, quarter: Quarter) -> FieldView:
+    """With what is said to its value in a report of this quarter."""
+    if field.question is None:
+        return field
+    return replace(field, notice=day_outside(field.question, field.value, quarter))
 
 
 def with_values(fields: Fields, values: Mapping[str, str]) -> Fields:

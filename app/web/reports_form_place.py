@@ -9,7 +9,7 @@ from typing import Final
 
 from flask import Blueprint, request, url_for
 
-from app.domain.errors import Invalid, NotFound
+from app.domain.errors import Invalid, NoSuchPeriod, NotFound
 from app.domain.quarters import Quarter
 from app.domain.report_form import Form
 from app.domain.report_numbers import ReportNumbers
@@ -18,6 +18,7 @@ from app.extensions import db
 from app.models import Report, ReportField, Site
 from app.services.registry import find_site
 from app.services.report_forms import content_of, form_for
+from app.services.report_grid import require_quarter_of_reports
 from app.services.report_numbers import numbers_of
 from app.services.reports import find_report
 from app.web.freshness import fresh_figures
@@ -88,12 +89,13 @@ class Place:
 
 
 def place_of(site: str, quarter: str) -> Place:
-    """``NotFound`` where no site has this name, or no quarter is written so."""
+    """``NotFound`` where no site has this name, or no report can be of such a quarter."""
     rows = db.session()
     try:
         found = Quarter.parse(quarter)
     except Invalid as error:
-        raise NotFound(error.message) from None
+        raise NoSuchPeriod(error.message) from None
+    require_quarter_of_reports(rows, found, now())
     named = find_site(rows, site) if site.isprintable() else None
     if named is None:
         raise NotFound("No site has this name")

@@ -23,7 +23,7 @@ from app.services.report_forms import content_of
 from app.services.reports import fields_of_version, numbers_of_version, require_see
 from app.web.login import acting
 from app.web.report_below import files_of_version
-from app.web.reports_form_fields import Fields, fields_of, with_values
+from app.web.reports_form_fields import Fields, fields_of, with_notice, with_values
 from app.web.reports_form_place import PLACE, Place, blueprint, place_of
 
 
@@ -49,7 +49,7 @@ def signed_view(place: Place, version: ReportVersion, now: ReportNumbers) -> Sig
     return SignedView(
         version,
         frozen,
-        with_values(fields, values),
+        with_values(fields, values).changed(lambda one: with_notice(one, place.quarter)),
         {one.key: one for one in changed_since(frozen, now)},
         events_that_differ(frozen, now),
     )

@@ -8,7 +8,12 @@ from typing import Any
 
 from app.domain.access import Door, Writer
 from app.models import EventImport
-from app.services.event_import_runs import go_on
+from app.services.event_import_runs import (
+    fail_if_given_up,
+    go_on,
+    has_job,
+    imports_to_come,
+)
 from app.services.event_withdrawal import JOB, withdraw_import
 from app.services.job_queue import enqueue
 from app.worker.context import Context
@@ -20,7 +25,20 @@ def import_events(context: Context, arguments: Mapping[str, Any]) -> None:
     def writer_of(row: EventImport) -> Writer:
         return replace(context.writer(), door=Door.IMPORT, author=row.author)
 
-    go_on(context, writer_of, arguments["id"], context.is_ending)
+    go_on(context, writer_of, arguments["id"], context.is_ending, state=arguments.get("state"))
+
+
+def fail_given_up_imports(context: Context) -> None:
+    """Imports that nobody works on any more have failed (a listener): their pages say so, and ask
+    no more. Their job was given up, or they come from before there was one for small files."""
+    with context.reading() as session:
+        to_come = imports_to_come(session)
+    for import_id in to_come:
+        with context.reading() as session:
+            goes_on = has_job(session, import_id)
+        if not goes_on:
+            with context.writing() as session:
+                fail_if_given_up(session, context.now(), import_id)
 
 
 def withdraw_events(context: Context, arguments: Mapping[str, Any]) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from app.worker.context import Context
+from app.worker.event_imports import fail_given_up_imports
 from app.worker.mails import plan_mails
 from app.worker.matching import follow_matching
 from app.worker.meeting_packs import fail_given_up_packs
@@ -19,4 +20,10 @@ from app.worker.statistics import keep_facts
 
 Listener: TypeAlias = Callable[[Context], None]
 
-LISTENERS: list[Listener] = [plan_mails, keep_facts, follow_matching, fail_given_up_packs]
+LISTENERS: list[Listener] = [
+    plan_mails,
+    keep_facts,
+    follow_matching,
+    fail_given_up_packs,
+    fail_given_up_imports,
+]

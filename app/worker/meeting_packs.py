@@ -6,6 +6,7 @@ A worker that is killed in the middle leaves a pack that the next one makes from
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -122,7 +123,7 @@ def _make(context: Context, pack_id: int, order: Order) -> None:
         order.title,
         range_in_words(order.quarters),
         _facts(order, state, now, base, is_sample=is_sample),
-        slides,
+        [replace(one, is_sample=is_sample) for one in slides],
     )
     progress.next("Drawing the PPTX")
     pptx = deck_as_pptx(deck, now)

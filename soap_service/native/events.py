@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -74,7 +75,7 @@ def _message(place: int, event: Any) -> EventMessage:
         if event.end is not None:
             raise Invalid("goes_on", "goesOn and end exclude each other; send one of them")
         given["end"] = None
-    return read_event(place, f"event {place}", given)
+    return replace(read_event(place, f"event {place}", given), reopens=bool(event.goesOn))
 
 
 def _as_text(moment: datetime) -> str:

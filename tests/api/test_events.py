@@ -94,6 +94,9 @@ def test_a_later_message_closes_and_its_history_is_read(probe: Program) -> None:
     assert found["history"][1]["fields"] == [
         {"field": "end", "old": None, "new": "2013-03-06T11:00:00Z"}
     ]
+    # the message that opened it, late or sent again, opens nothing
+    assert counted(probe.post(EVENTS, {**DOWN, "end": None})) == {"received": 1, "same": 1}
+    assert probe.read(f"{EVENTS}/1")["version"] == 2
     assert probe.get(f"{EVENTS}/2").status_code == 404
     assert probe.get(f"{EVENTS}/99999999999").status_code == 404
 
@@ -257,6 +260,13 @@ def test_alertmanager_fires_and_resolves(probe: Program, session: Session) -> No
     assert {event.end for event in rows(session)} == {datetime(2026, 3, 2, 9, 30, tzinfo=UTC)}
     # one that was overtaken opens nothing
     assert counted(probe.post(HOOK, firing)) == {"received": 3, "same": 3, "unresolved": 1}
+
+    # nor can it be told from one that fires on, as after a pause of Prometheus, with the start of
+    # before: what ends that one moves the end
+    resolved["alerts"][0]["endsAt"] = "2026-03-02T10:15:00Z"
+    ended = counted(probe.post(HOOK, resolved))
+    assert ended == {"received": 3, "changed": 1, "same": 2, "unresolved": 1}
+    assert rows(session)[0].end == datetime(2026, 3, 2, 10, 15, tzinfo=UTC)
 
     # the next outage of the same alert is another event
     again = deepcopy(firing)

@@ -95,12 +95,15 @@ _PERIOD = {"begin": "2031-03", "begin_standing": "sample", "end_standing": "samp
 _REPORT: dict[str, Any] = {"site": "DE-KIT", "quarter": "2012-Q4", "number": 1}
 """A report that was signed, and its first version."""
 _LOOKED_AT: dict[str, dict[str, Any]] = {
-    "event_sources.edit": {"name": "prometheus"},
+    "event_sources.edit": {"number": 1},
     "mails.mail": {"mail": 1},
     "report_forms.question": {"number": 2, "key": "plans"},
 }
 """What the address of such a page says."""
 _GRAVE = ("serious", "critical")
+
+# Many pages in one test: on a busy machine that takes longer than any other test may.
+_ALL_PAGES = pytest.mark.timeout(1200)
 
 
 @dataclass(frozen=True)
@@ -438,6 +441,7 @@ def _grave(page: Page) -> list[str]:
     ]
 
 
+@_ALL_PAGES
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_serious(
     scheme: str, browser_page: Page, expected_statuses: set[int], scene: Scene, flask_app: Flask
@@ -568,6 +572,7 @@ def test_axe_finds_nothing_serious_on_the_way_in(
     assert found == []
 
 
+@_ALL_PAGES
 @pytest.mark.parametrize("javascript", [True, False], ids=["javascript", "plain"])
 @pytest.mark.parametrize("width", [320, 390, 1024])
 def test_no_page_scrolls_sideways(

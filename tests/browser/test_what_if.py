@@ -51,6 +51,33 @@ def test_three_rules_of_all_sites_are_one_sheet(
         assert len(sheets) == 1
 
 
+@pytest.mark.parametrize("width", [390, 1440])
+def test_by_quarter_begins_with_the_newest_beside_the_names_of_the_sites(
+    browser: Browser, full_server: LiveServer, width: int
+) -> None:
+    with strict_page(browser, set()) as page:
+        page.set_viewport_size({"width": width, "height": 900})
+        log_in(page, full_server, "reader")
+        page.goto(f"{full_server.url}/statistics/what-if?from=2025-Q1&to=2026-Q4")
+        table = page.locator(".what-if-quarters")
+        newest = table.locator("thead tr:first-child th").last
+        site = table.locator("tbody th").first
+        for seen in (newest, site):
+            box = seen.bounding_box()
+            assert box is not None
+            assert box["x"] >= 0
+            assert box["x"] + box["width"] <= width
+        assert "2026-Q4" in newest.inner_text()
+        oldest = table.locator("thead tr:first-child th").nth(1).bounding_box()
+        assert oldest is not None
+        below = table.locator("thead tr + tr th").first.bounding_box()
+        assert below is not None
+        assert below["x"] == oldest["x"], "nothing covers the head of the sites"
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        if width == 390:
+            assert oldest["x"] < 0, "they are there, a scroll away"
+
+
 @pytest.fixture(scope="module")
 def full_server() -> Iterator[LiveServer]:
     """A portal with all sites and a third rule, whose words are long."""

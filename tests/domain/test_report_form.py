@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 
 from app.domain.errors import Invalid
+from app.domain.quarters import Quarter
 from app.domain.report_form import (
     Form,
     Question,
@@ -14,16 +15,20 @@ from app.domain.report_form import (
     checked_answer,
     checked_field,
     contradictions,
+    day_outside,
+    why_it_cannot_be,
 )
 from app.domain.report_numbers import Figure, ReportNumbers
 
 CHOICE = Question("backup", QuestionKind.CHOICE, "Backup", choices=("Tested", "Not tested"))
 REVIEWED = Question("reviewed", QuestionKind.YES_NO, "Reviewed")
 DAY = Question("day", QuestionKind.DATE, "Day of the test")
+PLANNED = Question("planned", QuestionKind.PLANNED, "Day of the next test")
 LINE = Question("line", QuestionKind.LINE, "In one line")
 TEXT = Question("plans", QuestionKind.TEXT, "Plans")
 GONE = Question("gone", QuestionKind.LINE, "Gone", is_retired=True)
-FORM = Form([CHOICE, REVIEWED, DAY, LINE, TEXT, GONE])
+FORM = Form([CHOICE, REVIEWED, DAY, PLANNED, LINE, TEXT, GONE])
+TODAY = date(2013, 4, 2)
 
 
 @pytest.mark.parametrize(
@@ -53,6 +58,7 @@ def test_an_answer_is_stored(question: Question, value: str, stored: str) -> Non
     [
         (CHOICE, "tested", "takes one of: Tested, Not tested"),
         (REVIEWED, "true", "takes one of: yes, no"),
+        (PLANNED, "2013-02-29", "takes a day that exists"),
         (DAY, "2013-02-29", "takes a day that exists, as 2013-03-31"),
         (DAY, "20130331", "takes a day that exists"),
         (DAY, "2013-W13-7", "takes a day that exists"),
@@ -113,6 +119,61 @@ def test_a_field_is_refused(name: str, value: str) -> None:
     with pytest.raises(Invalid) as caught:
         checked_field(FORM, name, value)
     assert caught.value.field == name
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("number.availability", "100.01", "100.01 % cannot be; an availability goes from 0 to 100"),
+        ("number.availability", "250", "250 % cannot be"),
+        ("number.incidents", "2.5", "2.5 cannot be; write a whole number"),
+        ("answer.day", "2013-04-03", "2013-04-03 has not come yet; today is 2013-04-02, UTC"),
+    ],
+)
+def test_what_cannot_be_is_told(name: str, value: str, words: str) -> None:
+    assert words in why_it_cannot_be(FORM, name, value, TODAY)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("number.availability", "100"),
+        ("number.availability", "0"),
+        ("number.availability", ""),
+        ("number.median_response", "1000.25"),
+        ("number.incidents", "999999999"),
+        ("number.incidents", "3.0"),
+        ("reason.availability", "250"),
+        ("answer.day", "2013-04-02"),
+        ("answer.day", "1999-01-01"),
+        ("answer.day", ""),
+        ("answer.planned", "2013-09-30"),
+        ("answer.line", "2099-01-01"),
+        ("answer.unknown", "2099-01-01"),
+    ],
+)
+def test_what_may_be_is_left(name: str, value: str) -> None:
+    assert why_it_cannot_be(FORM, name, value, TODAY) == ""
+
+
+@pytest.mark.parametrize(
+    ("question", "value", "is_told"),
+    [
+        (DAY, "2012-12-31", True),
+        (DAY, "2013-01-01", False),
+        (DAY, "2013-03-31", False),
+        (DAY, "2013-04-01", True),
+        (DAY, "", False),
+        (DAY, "soon", False),
+        (PLANNED, "2013-04-01", False),
+        (LINE, "2012-12-31", False),
+    ],
+)
+def test_a_day_outside_of_the_quarter_is_told(
+    question: Question, value: str, is_told: bool
+) -> None:
+    words = day_outside(question, value, Quarter(2013, 1))
+    assert words == (f"{value} is not in 2013-Q1: is it right?" if is_told else "")
 
 
 def numbers() -> ReportNumbers:

@@ -88,6 +88,7 @@ def test_a_form_asks_at_most_forty_questions() -> None:
         ("中文", "question"),
         ("2nd line", "question_2nd_line"),
         ("x" * 200, "x" * 26),
+        ("New!", "new_2"),  # /questions/new is where one is written
     ],
 )
 def test_a_key_is_made_of_the_words_and_is_new(label: str, key: str) -> None:

@@ -106,3 +106,40 @@ def test_no_data_is_not_said_to_be_documented() -> None:
     assert "is documented" not in found
     none = replace(told, events=[], figures=[FigureLine(Figure("events", "Events", 0), None)])
     assert "Every event of at least one hour is documented." in whole(report_as_pdf(none, ADDRESS))
+
+
+def ends_of(content: bytes, *words: str) -> list[float]:
+    """How far to the right each of these texts reaches on the first page, in points."""
+    text = pypdfium2.PdfDocument(content)[0].get_textpage()
+    ends = []
+    for word in words:
+        found = text.search(word, match_whole_word=True).get_next()
+        assert found is not None, word
+        at, count = found
+        ends.append(text.get_charbox(at + count - 1)[2])
+    return ends
+
+
+def test_numbers_stand_right_one_below_the_other() -> None:
+    figures = [
+        FigureLine(Figure("incidents", "Incidents", 17), None, "18", "One by phone"),
+        FigureLine(Figure("availability", "Availability", 98.765, unit="%"), None, "99.1", "Ours"),
+        FigureLine(Figure("changes", "Changes", 123456), None),
+    ]
+    content = report_as_pdf(replace(report(), figures=figures), ADDRESS)
+    head, *numbers = ends_of(content, "Number", "17", "98.77 %", "123456")
+    assert max(numbers) - min(numbers) < 2.5
+    assert abs(head - max(numbers)) < 2.5
+    own, *stated = ends_of(content, "own", "18", "99.1")
+    assert max(own, *stated) - min(own, *stated) < 2.5
+
+
+def test_each_page_of_sample_data_says_so() -> None:
+    sample = replace(report("word " * 3000), is_sample=True)
+    for page in pages(report_as_pdf(sample, ADDRESS)):
+        assert f"Sample data. {ADDRESS}" in " ".join(page.split())
+    assert "the demonstration are made up" in whole(report_as_pdf(sample, ADDRESS))
+    quarter = QuarterDocument(Quarter(2013, 1), NOW, NOW, [], 5, 2, [sample], is_sample=True)
+    for page in pages(quarter_as_pdf(quarter, ADDRESS)):
+        assert "Sample data." in page
+    assert "ample" not in whole(report_as_pdf(report(), ADDRESS))

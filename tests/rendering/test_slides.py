@@ -121,6 +121,19 @@ def test_the_notes_name_the_page() -> None:
     assert file.core_properties.title == "LHCOPN 网络"
 
 
+def test_each_slide_of_sample_data_says_so() -> None:
+    slide = Slide("Events", "Of a quarter", "/x", None, table(47), is_sample=True)
+    file = opened(deck_as_pptx(deck(slide), NOW))
+    for one in list(file.slides)[1:]:
+        texts = [shape.text_frame.text for shape in one.shapes if shape.has_text_frame]
+        assert "Sample data. Source: /x" in texts
+        assert "Sample data." in one.notes_slide.notes_text_frame.text
+    for page in pdf_texts(deck_as_pdf(deck(slide), NOW))[1:]:
+        assert "Sample data. Source: /x" in page
+    real = Slide("Events", "Of a quarter", "/x", None, table(1))
+    assert "Sample" not in pdf_texts(deck_as_pdf(deck(real), NOW))[1]
+
+
 def test_any_text_stays_text() -> None:
     slides = [
         Slide(text, text, "/x", Chart([text], [Series(text, [7])]), table(1, text=text), [text])

@@ -313,3 +313,17 @@ def test_a_command_that_was_killed_leaves_an_import_that_is_ended_and_can_be_wit
     assert counts(session, on_page)[0] == "writing"  # the worker goes on with it
     with writing(session):
         withdraw_import(session, by, first, "A wrong file")
+
+
+def test_what_a_person_leaves_while_it_is_read_stays_left(session: Session, cast: Cast) -> None:
+    by = writer(cast.operator)
+    content = file([row(1)])
+    with writing(session):
+        number = runs.keep_file(session, by, "events.csv", io.BytesIO(content), UTC_TIMES).id
+
+    def leave(_outcomes: Sequence[Outcome], _totals: Totals) -> None:
+        with writing(session):
+            runs.drop_import(session, by, number)
+
+    runs.read_through(InTurn(session), by, io.BytesIO(content), number, leave)
+    assert counts(session, number)[0] == "dropped"

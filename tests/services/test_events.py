@@ -145,15 +145,44 @@ def test_a_later_message_closes_and_corrects_with_history(session: Session, cast
     assert history(session)[1:] == [[("end", None, END)], [("state", "down", "degraded")]]
 
 
-def test_an_end_that_is_sent_empty_opens_again_and_one_left_out_stays(
+def test_an_event_that_has_ended_is_opened_again_on_purpose_only(
     session: Session, cast: Cast
 ) -> None:
-    report(session, down())
+    report(session, down(detail="cut"))
     silent = {name: text for name, text in DOWN.items() if name != "end"}
     assert report(session, message(0, **silent)) == {Fate.SAME: 1}
     assert report(session, replace(down(end=""), retold=True)) == {Fate.SAME: 1}
-    assert report(session, down(end="")) == {Fate.CHANGED: 1}
+    # what was sent before the end and comes late, whatever was known then
+    late = down(end="", state="degraded", detail="flaps", start="2013-03-06T09:58:00Z")
+    for one in (down(end=""), late, message(0, source="probe", source_id="a", end="")):
+        assert report(session, one) == {Fate.SAME: 1}
+    (event,) = events(session)
+    assert (event.end is None, event.state, event.detail, event.version) == (
+        *(False, "down", "cut"),
+        1,
+    )
+    with writing(session):
+        (outcome,) = report_events(session, BY, [late]).outcomes
+    assert (outcome.event_id, *outcome.remarks) == (
+        1,
+        "it says that the event goes on, which has ended: it stays so",
+    )
+    # what nobody can have sent before the end is a correction
+    assert report(session, down(start="2013-03-06T11:30:00Z", end="")) == {Fate.CHANGED: 1}
+    report(session, down())
+    assert report(session, replace(down(end=""), reopens=True)) == {Fate.CHANGED: 1}
     assert events(session)[0].end is None
+
+
+def test_an_opening_and_a_closing_message_are_one_event_in_either_order(
+    session: Session, cast: Cast
+) -> None:
+    opening, closing = down(end="", detail="no light"), down(detail="no light")
+    for key, order in (("x", (opening, closing)), ("y", (closing, opening, closing, opening))):
+        for one in order:
+            report(session, replace(one, source_id=key))
+    found = [(row.start, row.end, row.detail) for row in events(session)]
+    assert found == [(datetime(2013, 3, 6, 10, tzinfo=UTC), NOON.replace(hour=11), "no light")] * 2
 
 
 def test_sites_are_found_under_any_name_and_a_site_alone_is_enough(

@@ -274,6 +274,35 @@ def test_what_is_wanting_is_named_field_by_field(session: Session, cast: Cast) -
     assert len(open_questions(found, form_of(found), numbers(incidents=5))) == 2
 
 
+def test_what_cannot_be_is_not_saved_whatever_the_reason(session: Session, cast: Cast) -> None:
+    save(session, cast.kit, "reason.availability", "We counted it", 0)
+    for name, value in (
+        ("number.availability", "250"),
+        ("number.incidents", "2.5"),
+        ("answer.backup_test_day", "2013-04-11"),
+    ):
+        with pytest.raises(Invalid, match=r"cannot be|has not come yet") as caught:
+            save(session, cast.kit, name, value, 0)
+        assert caught.value.field == name
+    assert fields_of(stored(session)) == {"reason.availability": "We counted it"}
+    save(session, cast.kit, "answer.backup_test_day", "2013-04-10", 0)
+
+
+def test_what_cannot_be_and_was_saved_before_is_not_signed(session: Session, cast: Cast) -> None:
+    answered(session, cast.kit)
+    for name in ("reason.availability", "number.availability", "answer.backup_test_day"):
+        save(session, cast.kit, name, "2013-01-01" if "day" in name else "9", 0)
+    with writing(session):
+        for one in stored(session).fields:
+            if one.name == "number.availability":
+                one.value = "250"
+            elif one.name == "answer.backup_test_day":
+                one.value = "2031-01-01"
+    with pytest.raises(InvalidMany) as caught:
+        submit(session, cast.kit)
+    assert list(caught.value.problems) == ["number.availability", "answer.backup_test_day"]
+
+
 def test_submitting_signs_and_freezes(session: Session, cast: Cast) -> None:
     answered(session, cast.kit)
     submit(session, cast.kit)

@@ -67,3 +67,13 @@ def test_what_cannot_be_set_is_one_line(
     assert told in output
     assert len(output.strip().splitlines()) == 1
     assert session.scalars(select(EventSource)).all() == []
+
+
+def test_a_name_that_the_address_of_a_webhook_cannot_hold_is_refused(
+    app: Flask, session: Session
+) -> None:
+    for name in ("..", "noc/../x", "noc/"):
+        code, output = ran(app, "events", "source", "set", name)
+        assert code != 0
+        assert "stands in the address of its webhook" in output
+    assert session.scalars(select(EventSource)).all() == []

@@ -391,7 +391,7 @@ def test_every_form_is_tried(app: Flask) -> None:
         f"/events/{key}/unlink",  # test_matching, as link and undo
         "/events/import",  # test_event_imports
         *(f"/events/imports/{key}/{what}" for what in ("drop", "withdraw", "write")),
-        "/events/sources/<path:name>",  # the form is that of a new one
+        f"/events/sources/{key}",  # the form is that of a new one
         *(
             f"/reports/<site>/<quarter>/{what}" for what in ("attachments", "comment")
         ),  # test_report_writing

@@ -117,7 +117,8 @@ def test_the_list_begins_with_the_last_four_quarters_and_counts_the_older_ones(
 
     def listed(url: str) -> tuple[PageReader, list[str]]:
         page = visitor.read(url)
-        return page, [one.removeprefix("/events/") for one in hrefs(page) if "/events/" in one]
+        found = [one.removeprefix("/events/") for one in hrefs(page) if "/events/" in one]
+        return page, [one for one in found if one.isdigit()]
 
     page, rows = listed("/duty")
     assert rows == [str(oldest)]
@@ -133,6 +134,26 @@ def test_the_list_begins_with_the_last_four_quarters_and_counts_the_older_ones(
     assert listed("/duty?from=&to=")[1] == rows, "as the form sends what was emptied"
     assert len(read_csv(visitor.get("/duty.csv").text)) == 1, "the file is the list"
     assert len(read_csv(visitor.get("/duty.csv?from=all").text)) == 4
+
+    # the tab of the list of events asks, and tells, the same
+    def tab(word: str, page: PageReader) -> str:
+        return next(href for href, text in page.links if text.partition(" 1")[0] == word)
+
+    page, rows = listed(tab("Ticket due", visitor.read("/events")))
+    assert rows == [str(oldest)]
+    assert f"From {first} Ticket due to be written" in page.text
+    assert (f"/events?view=detected&to={first.previous}&due=open", "3 older ones") in page.links
+    same = next(href for href in hrefs(page) if href.startswith("/duty?"))
+    assert listed(same)[1] == rows
+    assert tab("Detected", page) == "/events?view=detected", "its quarters go with the tab"
+    page, rows = listed(f"/events?to={first.previous}&due=open")
+    assert rows == [*map(str, (before, *reversed(events)))]
+    assert "older ones" not in page.text
+    assert f"/duty?state=open&to={first.previous}" in hrefs(page)
+    assert "/duty?state=missing&from=all" in hrefs(visitor.read("/events?due=missing"))
+    assert tab("Ticket due", visitor.read("/events?quarter=2013-Q1")) == (
+        "/events?view=detected&quarter=2013-Q1&due=open"
+    ), "a time that somebody chose stays"
     for visitor in (visit(cast.kit), visit(cast.operator)):
         home = visitor.read("/")
         assert "Tickets due 1" in home.text

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Callable, Iterator
 from io import BytesIO
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from app.database import InTurn, writing
 from app.domain.event_file_reading import Reading
-from app.models import Event, EventImport
+from app.models import Event, EventImport, EventImportPart
 from app.services import event_import_runs as runs
 from app.services.event_import_runs import SMALL
 from app.worker.context import Context
@@ -147,15 +149,15 @@ def test_a_person_says_zone_source_and_encoding_of_a_spreadsheet(
     session: Session, cast: Cast, visit: Enter
 ) -> None:
     visitor = visit(cast.operator)
-    text = f"source_id;link;state;start;detail\n1;{LINK};down;2012-07-01 10:00;Störung\n"
+    sheet = f"source_id;link;state;start;detail\n1;{LINK};down;2012-07-01 10:00;Störung\n"
     more = {"zone": "Europe/Berlin", "source": "noc", "encoding": "windows-1252"}
-    url, page = looked_at(visitor, text.encode("cp1252"), **more)
+    url, page = looked_at(visitor, sheet.encode("cp1252"), **more)
     assert "times without a zone are Europe/Berlin" in page.text
     assert visitor.send(f"{url}/write", page.form(f"{url}/write").data()).status_code == 303
     event = session.scalars(select(Event)).one()
     assert (event.start.isoformat(), event.detail) == ("2012-07-01T08:00:00+00:00", "Störung")
     session.rollback()
-    assert upload(visitor, text, zone="Europe/Atlantis").status_code == 422
+    assert upload(visitor, sheet, zone="Europe/Atlantis").status_code == 422
 
 
 def test_a_large_file_is_the_workers_and_the_page_shows_how_far_it_is(
@@ -209,3 +211,98 @@ def test_of_a_file_that_a_command_takes_the_page_does_not_say_that_a_worker_does
     page = visitor.read(f"/events/imports/{number}").text
     assert "Writing 0 of 1 lines" in page
     assert said in page
+
+
+def break_imports(session: Session) -> None:
+    """The database refuses that an import comes to its end, as where the server is killed."""
+    ends = "state IN ('read', 'done')"
+    if session.get_bind().dialect.name == "sqlite":
+        breaking = (
+            f"CREATE TRIGGER killed BEFORE UPDATE ON event_imports WHEN NEW.{ends}"
+            " BEGIN SELECT RAISE(ABORT, 'killed'); END"
+        )
+    else:
+        breaking = f"ALTER TABLE event_imports ADD CONSTRAINT killed CHECK (NOT {ends}) NOT VALID"
+    with writing(session):
+        session.execute(text(breaking))
+
+
+def mend_imports(session: Session) -> None:
+    mending = "DROP TRIGGER killed"
+    if session.get_bind().dialect.name == "postgresql":
+        mending = "ALTER TABLE event_imports DROP CONSTRAINT killed"
+    with writing(session):
+        session.execute(text(mending))
+
+
+def let_time_pass(session: Session) -> None:
+    """What waits for its time is due."""
+    is_sqlite = session.get_bind().dialect.name == "sqlite"
+    passing = (
+        "UPDATE jobs SET due = NULL"
+        if is_sqlite
+        else "UPDATE procrastinate_jobs SET scheduled_at = now() WHERE status = 'todo'"
+    )
+    with writing(session):
+        session.execute(text(passing))
+
+
+@pytest.fixture
+def work(database: str) -> Iterator[Callable[[], None]]:
+    """Lets a worker do once what there is to do."""
+    engine = open_engine(database)
+    yield lambda: WorkerProcess(Context(engine, test_settings(database))).work_once()
+    engine.dispose()
+
+
+def test_what_a_request_leaves_in_the_middle_a_worker_goes_on_with(
+    session: Session, cast: Cast, visit: Enter, work: Callable[[], None]
+) -> None:
+    visitor, url = visit(cast.operator), "/events/imports/1"
+    break_imports(session)
+    with pytest.raises(DBAPIError, match="killed"):
+        upload(visitor, f"{HEAD}\n{ROW}\n")
+    assert "If that was broken off, a worker goes on with it" in visitor.read(url).text
+    mend_imports(session)
+    work()
+    assert "Reading 0 lines" in visitor.read(url).text  # the request has its time
+    let_time_pass(session)
+    work()
+    page = visitor.read(url)
+    assert "1 line: 1 new" in page.text
+
+    break_imports(session)
+    with pytest.raises(DBAPIError, match="killed"):
+        visitor.send(f"{url}/write", page.form(f"{url}/write").data())
+    assert stored(session) == 0
+    mend_imports(session)
+    let_time_pass(session)
+    work()
+    assert "1 new, 0 corrected" in visitor.read(url).text
+    assert stored(session) == 1
+    assert "operator reported it" in visitor.read("/events/1").text
+
+
+def test_an_import_that_nobody_works_on_any_more_has_failed_and_says_what_to_do(
+    session: Session, cast: Cast, visit: Enter, work: Callable[[], None]
+) -> None:
+    visitor, url = visit(cast.operator), "/events/imports/1"
+    break_imports(session)
+    with pytest.raises(DBAPIError, match="killed"):
+        upload(visitor, f"{HEAD}\n{ROW}\n")
+    mend_imports(session)
+    table = "jobs" if session.get_bind().dialect.name == "sqlite" else "procrastinate_jobs"
+    with writing(session):
+        session.execute(text(f"DELETE FROM {table}"))  # given up, or never there
+    work()
+    page = visitor.read(url)
+    assert "This import failed. Whoever worked on it was ended in the middle" in page.text
+    assert IMPORT in [address for address, _ in page.links]
+    fragment = visitor.get(url, {"HX-Request": "true", "HX-Target": "import"}).text
+    assert "hx-trigger" not in fragment
+    assert "events.csv failed operator" in visitor.read(IMPORT).text
+    assert visitor.send(f"{url}/drop", {}).status_code == 422
+    assert session.scalar(select(func.count()).select_from(EventImportPart)) == 0
+    session.rollback()
+    _url, page = looked_at(visitor, f"{HEAD}\n{ROW}\n")
+    assert "1 line: 1 new" in page.text

@@ -7,12 +7,13 @@ import io
 from datetime import datetime, timedelta
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.database import writing
 from app.domain.event_file_reading import Reading, read_events
 from app.domain.events import read_event
-from app.models import Event
+from app.models import Event, EventSource
 from app.services.changes import changes_of
 from app.services.events import EVENT, report_events
 from tests.cast import Cast, writer
@@ -360,11 +361,36 @@ def test_an_admin_says_what_the_labels_of_alerts_are_called(
     assert "prom Alertmanager" in page.text
     assert "circuit" in page.text
     assert "bad=down" in page.text
-    form = visitor.read("/events/sources/prom").form("/events/sources/prom").data()
+    place = next(href for href, text in page.links if text == "prom")
+    form = visitor.read(place).form(place).data()
     assert form["state_words"] == ["bad=down"]
-    assert visitor.get("/events/sources/nobody").status_code == 404
+    assert visitor.get(f"{place}0").status_code == 404
     assert visitor.send("/events/sources/new", {**good, "name": "team/prom"}).status_code == 303
-    place = next(
-        href for href, text in visitor.read("/events/sources").links if text == "team/prom"
-    )
-    assert visitor.get(place).status_code == 200, "a name may hold a slash"
+    for name in ("..", "team/./prom", "/prom"):
+        refused = visitor.send("/events/sources/new", {**good, "name": name})
+        assert refused.status_code == 422
+        assert "stands in the address of its webhook" in PageReader(refused.text).text
+
+
+def test_a_source_is_opened_whatever_it_calls_itself(
+    session: Session, cast: Cast, visit: Enter
+) -> None:
+    names = ("new", "..", ".", "a/../b", "team//prom", "?x=1#y", "7")
+    event = {"link": KIT, "state": "down", "start": "2013-03-01T10:00:00Z"}
+    with writing(session):
+        messages = [
+            read_event(place, "", {"source": name, "source_id": "1", **event})
+            for place, name in enumerate(names)
+        ]
+        report_events(session, writer(cast.operator), messages)
+    visitor = visit(cast.admin)
+    places = {text: href for href, text in visitor.read("/events/sources").links}
+    for name in names:
+        page = visitor.read(places[name])
+        assert f"Sources {name} " in page.text
+        form = page.form(places[name])
+        sent = visitor.send(places[name], {**form.data(), "link_label": f"of {name}"})
+        assert sent.status_code == 303
+    session.rollback()
+    labels = {row.name: row.link_label for row in session.scalars(select(EventSource))}
+    assert labels == {name: f"of {name}" for name in names}

@@ -773,10 +773,10 @@ class Things(dict[str, str]):
         session, by = self.world.session, writer(self.world.cast.operator)
         return keep_quiet(session, by, site=site_of_key(session, self["t1_site"]), reason="x").id
 
-    def make_event_source(self) -> str:
+    def make_event_source(self) -> int:
         """A source of events."""
         name, by = f"source-{self.world.count}", writer(self.world.cast.admin)
-        return set_source(self.world.session, by, name, {}).name
+        return set_source(self.world.session, by, name, {}).id
 
     def make_decided_event(self) -> int:
         """An event about which an operator decided."""

@@ -20,7 +20,7 @@ from app.database import writing
 from app.domain.access import Actor
 from app.domain.quarters import Quarter
 from app.domain.report_documents import QUARTER_COLUMNS
-from app.models import Event, Report, Site
+from app.models import Event, PortalFact, Report, Site
 from app.services.report_numbers import numbers_of
 from app.services.reports import accept_report, reopen_report, save_fields, submit_report
 from tests.cast import Cast, writer
@@ -327,6 +327,28 @@ def test_twiki_says_what_the_pages_say(cast: Cast, visit: Enter, signed: int) ->
     assert "[[http://127.0.0.1:8000/reports/DE-KIT/2013-Q1][" in markup
 
 
+def test_every_output_of_sample_data_says_so(
+    session: Session, cast: Cast, visit: Enter, signed: int
+) -> None:
+    reader, said = visit(cast.reader), "of the demonstration are made up."
+    texts = [f"{place}{end}" for place in (QUARTER, REPORT) for end in ("/print", ".twiki")]
+    for address in texts:
+        assert said not in html.unescape(reader.get(address).text), address
+    assert "sample" not in reader.get(f"{QUARTER}.csv").text
+    assert "data" not in stand_of(reader, f"{REPORT}.csv")
+    with writing(session):
+        session.add(PortalFact(name="demo", value="yes"))
+    for address in texts:
+        assert said in html.unescape(reader.get(address).text), address
+    for place in (QUARTER, REPORT):
+        assert said.replace(" ", "") in text_of_pdf(reader.get(f"{place}.pdf").data)
+        (first, *_) = sheets_of(reader.get(f"{place}.xlsx").data)["About"]
+        assert str(first[0]).endswith(said)
+    lines = csv.DictReader(io.StringIO(reader.get(f"{QUARTER}.csv").text))
+    assert {one["data"] for one in lines} == {"sample"}
+    assert stand_of(reader, f"{REPORT}.csv")["data"].endswith(said)
+
+
 def test_text_is_text_in_every_output(cast: Cast, visit: Enter, signed: int) -> None:
     reader = visit(cast.reader)
     markup = reader.get(f"{QUARTER}.twiki").text
@@ -450,8 +472,37 @@ def test_addresses(cast: Cast, visit: Enter, signed: int) -> None:
         answer = reader.get(f"{REPORT}.{kind}")
         assert answer.mimetype == form
         assert answer.headers["Content-Disposition"].startswith("attachment; ")
-    empty = reader.read("/reports/quarters/1995-Q1")
-    assert "No site was a T1 in this quarter" in empty.text
+
+
+def test_a_quarter_of_which_no_report_can_be_is_answered_alike(
+    session: Session, cast: Cast, visit: Enter
+) -> None:
+    last = Quarter.of(datetime.now(UTC)).next
+    for who in (cast.kit, cast.pic, cast.reader, cast.operator, cast.admin):
+        visitor = visit(who)
+        for quarter in ("0001-Q1", "2008-Q4", str(last.next), "9998-Q4"):
+            said = f"There is no report of {quarter}: they are of 2009-Q1 to {last}"
+            for path in (
+                *(f"/reports/DE-KIT/{quarter}{end}" for end in ("", "/print", ".csv", "/twiki")),
+                *(f"/reports/quarters/{quarter}{end}" for end in ("", "/print", ".pdf")),
+            ):
+                answer = visitor.get(path)
+                assert answer.status_code == 404, path
+                assert said in PageReader(answer.text).text, path
+        for quarter in ("2009-Q1", str(last)):
+            assert visitor.get(f"/reports/DE-KIT/{quarter}").status_code == 200, quarter
+    assert "← 2008-Q4" not in visit(cast.reader).read("/reports/quarters/2009-Q1").text
+
+
+def test_a_report_of_an_early_quarter_is_found_where_one_was_written(
+    session: Session, cast: Cast, visit: Enter
+) -> None:
+    save(session, cast.kit, "DE-KIT", ANSWERS)
+    with writing(session):
+        report_of(session, "DE-KIT").quarter = "2008-Q4"
+    assert visit(cast.kit).get("/reports/DE-KIT/2008-Q4").status_code == 200
+    answer = visit(cast.kit).get("/reports/DE-KIT/2008-Q3")
+    assert "they are of 2008-Q4 to" in PageReader(answer.text).text
 
 
 def test_not_logged_in_gets_the_login_page(app: Flask) -> None:

@@ -115,6 +115,7 @@ def test_the_page_is_filled_in_already(
 ) -> None:
     ticket(session, cast, now=LATE.replace(month=3), sites=("DE-KIT",), category="incident")
     page = visit(cast.kit).read(PAGE)
+    assert "Due by 2013-04-30 " in page.text, "the last day, as the grid tells it"
     rows = [link for link, text in page.links if text == "1 of 1"]
     assert any("/events?" in link and "documented=no" in link for link in rows)
     assert (f"/events/{event}", "CERN-GRIDKA-LHCOPN-001") in page.links
@@ -136,7 +137,7 @@ def test_who_may_open_it(cast: Cast, app: Flask, visit: Enter, session: Session)
         visitor = visit(actor)
         nobody = visitor.read("/reports/DE-KIT/2012-Q4").text
         assert visitor.read(PAGE).text == nobody.replace("2012-Q4", "2013-Q1").replace(
-            "2013-01-31", "2013-05-01"
+            "2013-01-30", "2013-04-30"
         )
         assert "Nothing is signed yet" in nobody
         below = [link for link, _ in visitor.read(PAGE).links if link.startswith(f"{PAGE}")]
@@ -169,12 +170,12 @@ def test_addresses(cast: Cast, visit: Enter, path: str, status: int) -> None:
 
 
 def test_a_quarter_to_come_says_so(cast: Cast, visit: Enter) -> None:
-    page = visit(cast.kit).read("/reports/DE-KIT/2031-Q1")
-    assert "2031-Q1 has not begun" in page.text
+    quarter = Quarter.of(datetime.now(UTC)).next
+    address = f"/reports/DE-KIT/{quarter}"
+    page = visit(cast.kit).read(address)
+    assert f"{quarter} has not begun" in page.text
     assert "answer.issues" not in [name for form in page.forms for name in form.names]
-    answer = visit(cast.kit).send(
-        "/reports/DE-KIT/2031-Q1", {"answer.issues": "x", "seen.answer.issues": "0"}
-    )
+    answer = visit(cast.kit).send(address, {"answer.issues": "x", "seen.answer.issues": "0"})
     assert answer.status_code == 409
 
 
@@ -199,7 +200,11 @@ def test_a_field_saves_itself_and_says_so(session: Session, cast: Cast, visit: E
         ("answer.backup_test_day", "2013-02-30", 422, "a day that exists"),
         ("answer.issues", "x" * 10_001, 422, "at most 10000 characters"),
         ("answer.issues", "a\x00b", 422, "a character that cannot be passed on"),
+        ("answer.backup_test_day", "2999-01-01", 422, "2999-01-01 has not come yet"),
         ("number.incidents", "many", 422, "Write a number"),
+        ("number.incidents", "-1", 422, "Write a number from 0 on"),
+        ("number.incidents", "0.5", 422, "0.5 cannot be; write a whole number"),
+        ("number.availability", "101", 422, "101 % cannot be; an availability goes from 0 to 100"),
         ("event.999", "What is this", 422, "no such event"),
         ("answer.nothing", "x", 404, ""),
         ("nothing", "x", 404, ""),
@@ -342,6 +347,42 @@ def test_another_number_needs_a_reason(session: Session, cast: Cast, visit: Ente
     signed(visitor)
     page = visitor.read(PAGE)
     assert "The site counts 4 : Three came by phone" in page.text
+
+
+def test_what_cannot_be_stays_where_it_was_typed(
+    session: Session, cast: Cast, visit: Enter
+) -> None:
+    wrong = {
+        "number.availability": "250",
+        "number.incidents": "-3",
+        "answer.backup_test_day": "2999-01-01",
+    }
+    visitor = visit(cast.kit)
+    typed = {**ANSWERS, "reason.availability": "We counted it", **wrong}
+    answer = sent(visitor, form_of(visitor), "submit", **typed)
+    assert answer.status_code == 422
+    page = PageReader(answer.text)
+    for name, value in wrong.items():
+        assert page.form(PAGE).values(name) == [value]
+        assert any(there == f"#f-{name.replace('.', '-')}" for there, _ in page.links)
+    assert not stored(session).keys() & wrong.keys()
+    assert stored(session)["reason.availability"] == ("We counted it", 1)
+
+
+def test_a_day_outside_of_the_quarter_is_told_and_can_be_signed(
+    session: Session, cast: Cast, visit: Enter
+) -> None:
+    words = "2012-12-31 is not in 2013-Q1: is it right?"
+    visitor = visit(cast.kit)
+    answer = save(visitor, "answer.backup_test_day", "2012-12-31")
+    assert answer.status_code == 200
+    assert words in PageReader(answer.text).text
+    assert words in visitor.read(PAGE).text
+    answer = sent(visitor, form_of(visitor), "submit", **ANSWERS)
+    assert answer.status_code == 200
+    assert words in PageReader(answer.text).text
+    signed(visitor)
+    assert words in visit(cast.operator).read(PAGE).text
 
 
 def test_a_ticket_is_linked_to_an_event_from_here(
