@@ -187,7 +187,7 @@ WRONG_QUESTIONS: list[tuple[dict[str, str], str]] = [
     ({"label": "x" * 201}, "Question has 201 characters; at most 200"),
     ({"label": "backup PATH tested"}, "the form asks this already"),
     ({"label": "a\0b"}, "Question holds a character"),
-    ({"kind": "nonsense"}, "Answer takes one of: choice, yes or no, day, line, text"),
+    ({"kind": "nonsense"}, "Answer takes one of: choice, yes or no, day, planned day, line, text"),
     ({"kind": "text"}, "Choices are for the answer “choice” only"),
     ({"choices": "One"}, "Choices: write 2 to 30 of them"),
     ({"choices": "One\r\none"}, "Choices: two of them are the same"),

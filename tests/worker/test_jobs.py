@@ -123,11 +123,11 @@ def test_what_a_killed_worker_had_begun_is_done_by_another(
 ) -> None:
     with writing(session):
         enqueue(session, "slow", {"file": str(notes)}, key="k")
-    first = start_worker(lease=1.0)
+    first = start_worker(lease=3.0)
     until(lambda: lines(notes) == [f"begun {first.pid}"])
     first.kill()
     first.wait()
-    second = start_worker(lease=1.0)
+    second = start_worker(lease=3.0)
     until(lambda: f"begun {second.pid}" in lines(notes))
     Path(f"{notes}.go").touch()
     until(lambda: lines(notes)[-1] == f"done {second.pid}" and not _queued(session))

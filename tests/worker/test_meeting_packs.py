@@ -326,7 +326,7 @@ def test_a_worker_that_ends_leaves_it_to_the_next(
 def test_a_killed_process_loses_no_pack(
     session: Session, cast: Cast, start_worker: StartWorker
 ) -> None:
-    first = start_worker(lease=1.0)
+    first = start_worker(lease=3.0)
     number = order(session, cast)
 
     def state() -> str:
@@ -337,7 +337,7 @@ def test_a_killed_process_loses_no_pack(
     until(lambda: state() != "waiting")
     first.kill()
     first.wait()
-    start_worker(lease=1.0)
+    start_worker(lease=3.0)
     until(lambda: state() == "made")
     file, texts = made(session, cast, number)
     assert len(file.slides) == len(texts) == session.get_one(MeetingPack, number).pages
@@ -429,12 +429,12 @@ def test_a_pack_whose_last_worker_was_killed_has_failed(
 ) -> None:
     number = order(session, cast)
     leave_one_try(session)
-    first = start_worker(lease=1.0)
+    first = start_worker(lease=3.0)
     until(lambda: stands(session, number) != "waiting")
     first.kill()
     first.wait()
     assert stands(session, number) == "making"
-    start_worker(lease=1.0)
+    start_worker(lease=3.0)
     until(lambda: stands(session, number) == "failed")
     pack = session.get_one(MeetingPack, number)
     assert "the worker ended in the middle of it" in pack.trouble
