@@ -64,7 +64,7 @@ class KeptDuties:
         """The events of a link were matched anew: note its duties as stale, and those of the links
         that its events left."""
         kind, link = thing
-        links = set(reckoned.taken_from)
+        links = {key for where, key in reckoned.taken_from if where == "link"}
         if kind == "link" and (reckoned.changed or reckoned.gone):
             links.add(link)
         if links:

@@ -232,9 +232,7 @@ def reckon_now(session: Session, now: datetime, thing: Thing, event_id: int, num
     if detected is not None:
         group = group_of(session, [number])
         difference = difference_of_tickets(session, *thing, group, rules, now, only=detected)
-        reckoned = write(session, difference)
-        for figure in FIGURES:
-            figure.follow(session, thing, reckoned, now)
+        tell_figures(session, thing, write(session, thing, difference), now)
 
 
 def touched_by(session: Session, span: Span, now: datetime) -> Touched:
@@ -253,8 +251,7 @@ def _reckon_tickets(session: Session, touched: Touched, now: datetime) -> None:
     rules = rules_in_order(session)
     for thing in sorted(things):
         reckoned = reckon_tickets(session, *thing, touched.tickets, rules, now)
-        for figure in FIGURES:
-            figure.follow(session, thing, reckoned, now)
+        tell_figures(session, thing, reckoned, now)
 
 
 def hold_still(session: Session) -> None:
@@ -267,12 +264,18 @@ def _reckon_stale(session: Session, now: datetime, most: int) -> None:
     things = stale_things(session, ("link", "site"), most)
     rules = rules_in_order(session)
     for thing in things:
+        # before: one of these may take events from another that was reckoned already
+        strike_off(session, {thing})
         _reckon_one(session, thing, rules, now)
-    strike_off(session, things)
 
 
 def _reckon_one(session: Session, thing: Thing, rules: Sequence[Any], now: datetime) -> None:
-    reckoned = reckon(session, *thing, rules, now)
+    tell_figures(session, thing, reckon(session, *thing, rules, now), now)
+
+
+def tell_figures(session: Session, thing: Thing, reckoned: Reckoned, now: datetime) -> None:
+    """Note what hangs on what was written of this link or site."""
+    note_stale(session, reckoned.taken_from)
     for figure in FIGURES:
         figure.follow(session, thing, reckoned, now)
 

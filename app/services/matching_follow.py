@@ -33,7 +33,6 @@ from app.services.duty_results import (
 from app.services.duty_rows import Difference as DutiesDifference
 from app.services.duty_rows import write_duties
 from app.services.matching import (
-    FIGURES,
     Freshness,
     finish,
     freshness,
@@ -43,6 +42,7 @@ from app.services.matching import (
     stale_things,
     strike_off,
     take_turn,
+    tell_figures,
     touched_by,
     turn_now,
 )
@@ -192,9 +192,7 @@ class _Step:
             yield _Chunk(0, partial(_strike_off, {thing}))
 
     def _write(self, thing: Thing, difference: Difference, session: Session) -> None:
-        reckoned = write(session, difference)
-        for figure in FIGURES:
-            figure.follow(session, thing, reckoned, self._now)
+        tell_figures(session, thing, write(session, thing, difference), self._now)
 
     # ---- duties
 

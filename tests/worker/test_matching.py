@@ -27,6 +27,7 @@ from tests.harness.server import test_settings
 from tests.harness.until import until
 from tests.services.matching_world import LINK, at, report, ticket
 
+OTHER: Final = "CERN-PIC-LHCOPN-001"
 MOST: Final = 30
 """Rows that are written together, for these tests; beside each event are a dozen at most."""
 
@@ -232,6 +233,47 @@ def test_whoever_dies_between_two_parts_is_followed_by_another(
         bring_up_to_date(session, NOON, everything=True)
     assert _rows(session) == kept
     engine.dispose()
+
+
+@pytest.mark.parametrize("there", ["a period of another's outage", "an outage with another's"])
+@pytest.mark.parametrize("way", ["a worker", "a person"])
+def test_what_another_link_takes_before_the_change_is_looked_at_leaves_its_old_one_right(
+    session: Session, database: str, there: str, way: str
+) -> None:
+    """An event moves to a link that is reckoned at once, before anybody looked which links the move
+    concerns: afterwards the kept results no longer tell where it was."""
+    cast = enter(session)
+    engine, other = open_engine(database), open_engine(database)
+    number = ticket(session, cast, event_start="2013-01-01 00:00", event_end="2013-01-01 01:00")
+    first = there == "an outage with another's"
+    stays = ("5 10:30", "5 12:00") if first else ("5 10:00", "5 11:00")
+    goes = ("5 10:00", "5 11:00") if first else ("5 10:30", "5 12:00")
+    report(session, cast, *stays)
+    report(session, cast, *goes, source_id="moves")
+    context = Context(engine, test_settings(database), now=lambda: NOON)
+    follow_matching(context)
+    there_too = report(session, cast, "4 10:00", "4 11:00", link=OTHER)
+    left = [True]
+
+    def move() -> None:
+        if left and left.pop():
+            with Session(other) as own:
+                report(own, cast, *goes, source_id="moves", link=OTHER)
+
+    if way == "a worker":
+        follow_matching(watched(engine, database, move))
+    else:
+        move()
+        with writing(session):
+            link_by_hand(session, writer(cast.operator), there_too, number, "It was this one")
+    follow_matching(context)
+    assert freshness(session).is_fresh
+    kept = _kept(session)
+    with writing(session):
+        bring_up_to_date(session, NOON, everything=True)
+    assert _kept(session) == kept, "what is reckoned from nothing is the same"
+    for one in (engine, other):
+        one.dispose()
 
 
 def test_a_decision_between_two_parts_stays(
