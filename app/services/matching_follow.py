@@ -16,7 +16,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from time import sleep
+from random import random
+from time import monotonic, sleep
 from typing import Final, Protocol
 
 from sqlalchemy.orm import Session
@@ -56,6 +57,8 @@ from app.services.service_losses import write_losses
 
 MOST_WRITTEN: Final = 2_000
 """Rows that one transaction writes."""
+MOST_PATIENCE: Final = 30.0
+"""Seconds for which somebody who was overtaken gives way at most."""
 BREATH: Final = 0.01
 """Seconds between two transactions: who waits for SQLite's gate has to wake up first, and would
 find it closed again by who asks at once."""
@@ -106,14 +109,24 @@ def follow(
     """
     state: Freshness | None = None
     while (state is None or not state.is_fresh) and not is_ending():
+        began = monotonic()
         try:
             state = _Step(turns, clock(), is_ending).work()
         except _Overtaken:
+            _give_way(monotonic() - began, is_ending)
             continue
         except _Ended:
             return
         if tell is not None:
             tell(state)
+
+
+def _give_way(seconds: float, is_ending: Callable[[], bool]) -> None:
+    """Wait for as long as the other may need who began meanwhile: two that began again at once
+    would overtake each other for ever."""
+    until = monotonic() + min(seconds * (1 + random()), MOST_PATIENCE)  # noqa: S311  # no secret
+    while (left := until - monotonic()) > 0 and not is_ending():
+        sleep(min(left, 0.1))
 
 
 class _Step:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise, product
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from app.database import writing
 from app.models import DetectedEvent, Duty, EventOfDetected, EventTicket, HandMade, ServiceLoss
 from app.services import matching_follow
-from app.services.matching import bring_up_to_date, freshness
+from app.services.matching import bring_up_to_date, freshness, take_turn, turn_now
 from app.services.matching_by_hand import link_by_hand
 from app.worker.context import Context
 from app.worker.listeners import LISTENERS
@@ -272,6 +272,61 @@ def test_what_another_link_takes_before_the_change_is_looked_at_leaves_its_old_o
     with writing(session):
         bring_up_to_date(session, NOON, everything=True)
     assert _kept(session) == kept, "what is reckoned from nothing is the same"
+    for one in (engine, other):
+        one.dispose()
+
+
+def test_two_workers_that_overtake_each_other_come_to_an_end(
+    session: Session, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reading takes long, and there is always a change to begin with: whoever was overtaken waits
+    until the other had the time, or neither would ever write. By a clock of the test's own."""
+    cast = enter(session)
+    engine, other = open_engine(database), open_engine(database)
+    report(session, cast, "5 10:00", "5 11:00")
+    passed, begins, held = 0.0, 5.0, 0
+
+    def pass_by(seconds: float) -> None:
+        nonlocal passed
+        passed += seconds
+
+    def work_beside() -> None:
+        """The other worker: works in a change, then reads for 10 seconds."""
+        nonlocal begins, held
+        while held >= 0 and begins <= passed:
+            with Session(other) as own, writing(own):
+                if held and turn_now(own) == held:
+                    held = -1  # it wrote, and is at its end
+                else:
+                    held = take_turn(own)
+                    begins += 10
+
+    class Slow(Context):
+        @contextmanager
+        def reading(self) -> Iterator[Session]:
+            """A session to read with, for 5 seconds."""
+            with super().reading() as own:
+                yield own
+            pass_by(5)
+
+        @contextmanager
+        def writing(self) -> Iterator[Session]:
+            """A session to write with, after what the other one wrote."""
+            work_beside()
+            with super().writing() as own:
+                yield own
+
+    def clock() -> datetime:
+        assert passed < 300, "neither writes"
+        with Session(other) as own:
+            ticket(own, cast, title="Of nothing that matters")
+        return NOON
+
+    monkeypatch.setattr(matching_follow, "sleep", pass_by)
+    monkeypatch.setattr(matching_follow, "monotonic", lambda: passed)
+    matching_follow.follow(Slow(engine, test_settings(database)), clock)
+    assert freshness(session).is_fresh
+    session.rollback()
     for one in (engine, other):
         one.dispose()
 
