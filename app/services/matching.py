@@ -170,7 +170,7 @@ def bring_up_to_date(
     changes only the next ones are looked through, and links are reckoned when all were.
 
     ``everything`` notes all links as stale first. Without ``waits`` nothing is done while somebody
-    else does it.
+    else does it, and duties of links of very many rows are left to a worker.
     """
     if not _lock(session, waits=waits):
         return freshness(session)
@@ -183,8 +183,8 @@ def bring_up_to_date(
     _reckon_tickets(session, touched, now)
     if not later:  # else the same links would be reckoned again and again
         _reckon_stale(session, now, most)
-        for figure in FIGURES:
-            figure.settle(session, now, most)
+        if waits or _duties_are_few(session):
+            _settle(session, now, most)
     left = finish(session, now, later)
     return Freshness(_computed_at(session), later, left)
 
@@ -223,8 +223,8 @@ def reckon_now(session: Session, now: datetime, thing: Thing, event_id: int, num
     rules = rules_in_order(session)
     if _count_rows(session, {thing}) <= MOST_ROWS:
         _reckon_one(session, thing, rules, now)
-        for figure in FIGURES:
-            figure.settle(session, now, AT_ONCE)
+        if _duties_are_few(session):
+            _settle(session, now, AT_ONCE)
         return
     session.flush()
     belongs = select(EventOfDetected.detected_id).where(EventOfDetected.event_id == event_id)
@@ -233,6 +233,17 @@ def reckon_now(session: Session, now: datetime, thing: Thing, event_id: int, num
         group = group_of(session, [number])
         difference = difference_of_tickets(session, *thing, group, rules, now, only=detected)
         tell_figures(session, thing, write(session, thing, difference), now)
+
+
+def _duties_are_few(session: Session) -> bool:
+    """Whether the links whose duties are to be reckoned next have few events and tickets: one
+    ticket has those of its whole link reckoned."""
+    return _count_rows(session, {*stale_things(session, (DUTY,), AT_ONCE)}) <= MOST_ROWS
+
+
+def _settle(session: Session, now: datetime, most: int) -> None:
+    for figure in FIGURES:
+        figure.settle(session, now, most)
 
 
 def touched_by(session: Session, span: Span, now: datetime) -> Touched:
