@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from sqlalchemy import and_, bindparam, delete, select
 from sqlalchemy.orm import Session
@@ -31,6 +31,7 @@ _DUTY_FIELDS: Final = (
 _MOMENTS: Final = frozenset({"start", "due_at", "there_at"})
 _FLAGS: Final = frozenset({"is_unsure", "is_due"})
 _SUM_FIELDS: Final = ("asked", "there", "late", "unsure", "losses")
+_Rows: TypeAlias = Mapping[int, Sequence[tuple[Any, ...]]]
 
 
 @dataclass(frozen=True)
@@ -52,19 +53,30 @@ class Difference:
         return {row[1] for rows in (self.off, self.on) for row in rows}
 
     def parts(self, most: int) -> Iterator[Difference]:
-        """The same as differences of at most so many events, each as it was or as it will be after
-        each of them."""
-        events = sorted(self.events)
+        """The same as differences of at most ``most`` rows, or of one event, which is as it was or
+        as it will be after each of them."""
         off, on = _by_event(self.off), _by_event(self.on)
-        for place in range(0, len(events), most):
-            some = events[place : place + most]
-            yield Difference(
-                [row for one in some for row in off.get(one, ())],
-                [row for one in some for row in on.get(one, ())],
-            )
+        some: list[int] = []
+        rows = 0
+        for event in sorted(self.events):
+            more = len(off.get(event, ())) + len(on.get(event, ()))
+            if some and rows + more > most:
+                yield self._of(some, off, on)
+                some, rows = [], 0
+            some.append(event)
+            rows += more
+        if some:
+            yield self._of(some, off, on)
+
+    @staticmethod
+    def _of(events: Sequence[int], off: _Rows, on: _Rows) -> Difference:
+        return Difference(
+            [row for one in events for row in off.get(one, ())],
+            [row for one in events for row in on.get(one, ())],
+        )
 
 
-def _by_event(rows: Sequence[tuple[Any, ...]]) -> Mapping[int, Sequence[tuple[Any, ...]]]:
+def _by_event(rows: Sequence[tuple[Any, ...]]) -> _Rows:
     found: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
     for row in rows:
         found[row[1]].append(row)

@@ -44,10 +44,11 @@ class Difference:
         return len(self.off) + len(self.on)
 
     def parts(self, most: int) -> Iterator[Difference]:
-        """The same as differences of few more than ``most`` rows: those of one moment together."""
+        """The same as differences of at most ``most`` rows, or of one moment."""
         keys = sorted({*self.off, *((row["site_id"], row["start"]) for row in self.on)})
-        for place in range(0, len(keys), most):
-            some = {*keys[place : place + most]}
+        at_once = max(1, most // 2)  # one may be written off and on
+        for place in range(0, len(keys), at_once):
+            some = {*keys[place : place + at_once]}
             yield Difference(
                 [key for key in self.off if key in some],
                 [row for row in self.on if (row["site_id"], row["start"]) in some],

@@ -30,6 +30,7 @@ from app.services.duties import (
     what_if,
     would_ask,
 )
+from app.services.duty_rows import Difference
 from app.services.duty_rules import (
     all_rules,
     compose_rule,
@@ -325,6 +326,18 @@ def test_a_loss_of_a_t1_is_one_duty(session: Session) -> None:
     version = version_of(session, "R2013")
     found = what_if(session, [version], Q1, Q1)
     assert found.at(version, WHOLE, Q1) == Asked(asked=1, unsure=1, losses=1)
+
+
+@pytest.mark.parametrize("most", [1, 4, 5, 1000])
+def test_duties_are_written_in_parts_of_few_rows_by_whole_events(most: int) -> None:
+    """Each version of the rules has a row of an event, one that differs is written off and on."""
+    off = [(version, event) for version in (1, 2) for event in range(10)]
+    on = [(*key, f"of {key[1]}") for key in off]
+    parts = [*Difference(off, on).parts(most)]
+    assert sorted(key for part in parts for key in part.off) == sorted(off)
+    assert sorted(row for part in parts for row in part.on) == sorted(on)
+    assert sum(len(part.events) for part in parts) == 10
+    assert all(part.size <= max(most, 4) for part in parts)
 
 
 def test_a_loss_grows_with_an_event_within_a_longer_outage(session: Session) -> None:

@@ -93,7 +93,10 @@ class History:
     def step(self) -> None:
         """One thing that somebody does; what may not be is refused, and is no step."""
         self.now += timedelta(seconds=self.dice.choice((1, 60, 1800, 4000)))
-        deed = self.dice.choice(DEEDS)
+        self.do(self.dice.choice(DEEDS))
+
+    def do(self, deed: Callable[[History], None]) -> None:
+        """Do it, as one transaction or as many."""
         self.log.append(deed.__name__)
         if deed is _follow:
             deed(self)
@@ -343,9 +346,16 @@ def _work_in(story: History) -> None:
 
 
 def _follow(story: History) -> None:
-    """A worker that dies after some of its transactions."""
+    """A worker that dies after some of its transactions; others do things between what it reads and
+    what it writes."""
     left = iter(range(story.dice.choice((0, 1, 2, 3, 5, 8, 100))))
-    follow(InTurn(story.session), lambda: story.now, is_ending=lambda: next(left, None) is None)
+
+    def is_ending() -> bool:
+        if story.dice.random() < 0.3:
+            story.do(story.dice.choice([deed for deed in DEEDS if deed is not _follow]))
+        return next(left, None) is None
+
+    follow(InTurn(story.session), lambda: story.now, is_ending=is_ending)
 
 
 DEEDS: Final[tuple[Callable[[History], None], ...]] = (
