@@ -19,6 +19,7 @@ from app.models import Change, ChangedField, Duty, Event, Link, StaleMatching
 from app.services.duty_registry import registry_facts
 from app.services.duty_results import reckon_duties, ripe_links
 from app.services.duty_rules import DUTY_RULE
+from app.services.events import EVENT
 from app.services.lhc_calendar import LHC_PERIOD
 from app.services.matching_differences import Reckoned
 from app.services.matching_touched import Span, Thing
@@ -30,6 +31,9 @@ _INSERT: Final[Mapping[str, Any]] = {"sqlite": sqlite_insert, "postgresql": post
 _RIPE_AT_ONCE: Final = 100
 _WHERE: Final = frozenset({"end_a", "end_b", "backs_up"})
 """Fields of a link, as the change log names them, that say of which T1s it is a way."""
+_WHAT: Final = frozenset({"state", "start", "end"})
+"""Fields of an event, as the change log names them, that losses and storms of flaps are reckoned
+of: an outage to which it belongs may stay as it was."""
 
 
 class KeptDuties:
@@ -50,6 +54,13 @@ class KeptDuties:
             # the T1 that it left may be cut off without it; the registry knows it no more
             return {(DUTY, one) for one in _with_events(session, None)}
         found = ripe_links(session, now, _RIPE_AT_ONCE)
+        altered = (
+            select(Event.link_id)
+            .join(Change, Change.thing_id == Event.id)
+            .join(ChangedField, ChangedField.change_id == Change.id)
+            .where(span.of(EVENT), Change.version > 1, ChangedField.field.in_(_WHAT))
+        )
+        found |= {link for link in session.scalars(altered.distinct()) if link is not None}
         links = set(session.scalars(select(Change.thing_id).where(span.of(LINK)).distinct()))
         sites = set(session.scalars(select(Change.thing_id).where(span.of(SITE)).distinct()))
         if links or sites:
@@ -64,7 +75,7 @@ class KeptDuties:
         """The events of a link were matched anew: note its duties as stale, and those of the links
         that its events left."""
         kind, link = thing
-        links = set(reckoned.taken_from)
+        links = {key for where, key in reckoned.taken_from if where == "link"}
         if kind == "link" and (reckoned.changed or reckoned.gone):
             links.add(link)
         if links:

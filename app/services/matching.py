@@ -170,7 +170,7 @@ def bring_up_to_date(
     changes only the next ones are looked through, and links are reckoned when all were.
 
     ``everything`` notes all links as stale first. Without ``waits`` nothing is done while somebody
-    else does it.
+    else does it, and duties of links of very many rows are left to a worker.
     """
     if not _lock(session, waits=waits):
         return freshness(session)
@@ -183,8 +183,8 @@ def bring_up_to_date(
     _reckon_tickets(session, touched, now)
     if not later:  # else the same links would be reckoned again and again
         _reckon_stale(session, now, most)
-        for figure in FIGURES:
-            figure.settle(session, now, most)
+        if waits or _duties_are_few(session):
+            _settle(session, now, most)
     left = finish(session, now, later)
     return Freshness(_computed_at(session), later, left)
 
@@ -223,8 +223,8 @@ def reckon_now(session: Session, now: datetime, thing: Thing, event_id: int, num
     rules = rules_in_order(session)
     if _count_rows(session, {thing}) <= MOST_ROWS:
         _reckon_one(session, thing, rules, now)
-        for figure in FIGURES:
-            figure.settle(session, now, AT_ONCE)
+        if _duties_are_few(session):
+            _settle(session, now, AT_ONCE)
         return
     session.flush()
     belongs = select(EventOfDetected.detected_id).where(EventOfDetected.event_id == event_id)
@@ -232,9 +232,18 @@ def reckon_now(session: Session, now: datetime, thing: Thing, event_id: int, num
     if detected is not None:
         group = group_of(session, [number])
         difference = difference_of_tickets(session, *thing, group, rules, now, only=detected)
-        reckoned = write(session, difference)
-        for figure in FIGURES:
-            figure.follow(session, thing, reckoned, now)
+        tell_figures(session, thing, write(session, thing, difference), now)
+
+
+def _duties_are_few(session: Session) -> bool:
+    """Whether the links whose duties are to be reckoned next have few events and tickets: one
+    ticket has those of its whole link reckoned."""
+    return _count_rows(session, {*stale_things(session, (DUTY,), AT_ONCE)}) <= MOST_ROWS
+
+
+def _settle(session: Session, now: datetime, most: int) -> None:
+    for figure in FIGURES:
+        figure.settle(session, now, most)
 
 
 def touched_by(session: Session, span: Span, now: datetime) -> Touched:
@@ -253,8 +262,7 @@ def _reckon_tickets(session: Session, touched: Touched, now: datetime) -> None:
     rules = rules_in_order(session)
     for thing in sorted(things):
         reckoned = reckon_tickets(session, *thing, touched.tickets, rules, now)
-        for figure in FIGURES:
-            figure.follow(session, thing, reckoned, now)
+        tell_figures(session, thing, reckoned, now)
 
 
 def hold_still(session: Session) -> None:
@@ -267,12 +275,18 @@ def _reckon_stale(session: Session, now: datetime, most: int) -> None:
     things = stale_things(session, ("link", "site"), most)
     rules = rules_in_order(session)
     for thing in things:
+        # before: one of these may take events from another that was reckoned already
+        strike_off(session, {thing})
         _reckon_one(session, thing, rules, now)
-    strike_off(session, things)
 
 
 def _reckon_one(session: Session, thing: Thing, rules: Sequence[Any], now: datetime) -> None:
-    reckoned = reckon(session, *thing, rules, now)
+    tell_figures(session, thing, reckon(session, *thing, rules, now), now)
+
+
+def tell_figures(session: Session, thing: Thing, reckoned: Reckoned, now: datetime) -> None:
+    """Note what hangs on what was written of this link or site."""
+    note_stale(session, reckoned.taken_from)
     for figure in FIGURES:
         figure.follow(session, thing, reckoned, now)
 

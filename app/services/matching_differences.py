@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from app.models import DetectedEvent, EventOfDetected, EventTicket
 from app.services.bulk_rows import insert_rows
+from app.services.matching_touched import Thing
 
 _AT_ONCE: Final = 500
 _detected = cast(Table, DetectedEvent.__table__)
@@ -45,9 +46,9 @@ class Reckoned:
 
     changed: frozenset[int]
     gone: frozenset[int]
-    taken_from: frozenset[int] = frozenset()
-    """Links from which it took events that stood there until now: nothing of them is left there for
-    a later reckoning to find gone."""
+    taken_from: frozenset[Thing] = frozenset()
+    """Links and sites from which it took events that stood there until now. Nothing tells any more
+    that they did, when the change is looked at: these are to be reckoned, too."""
 
 
 @dataclass(frozen=True)
@@ -119,13 +120,14 @@ def _of(rows: Iterable[tuple[str, Any]]) -> Difference:
     return Difference(**by_name)
 
 
-def write(session: Session, difference: Difference) -> Reckoned:
-    """Write it, in the caller's transaction."""
+def write(session: Session, thing: Thing, difference: Difference) -> Reckoned:
+    """Write what differs of a link or site, in the caller's transaction."""
     new = {row[0] for row in difference.new}
     gone = {row[0] for row in difference.gone}
-    # an event that came from another link may still stand there under the same id
-    taken_from = _links_of(session, new)
-    moved = [event for _, event in difference.members] + [event for event, _ in difference.left]
+    # what came from another link may still stand there, and others that belong to it
+    came = [event for _, event in difference.members]
+    taken_from = _where(session, new, came) - {thing}
+    moved = came + [event for event, _ in difference.left]
     _forget(session, moved, new)
     _delete_pairs(session, difference.pairs_off)
     _forget(session, (), gone)
@@ -159,16 +161,18 @@ def write(session: Session, difference: Difference) -> Reckoned:
     return Reckoned(frozenset(changed), frozenset(gone), taken_from)
 
 
-def _links_of(session: Session, detected: Iterable[int]) -> frozenset[int]:
-    """The links at which these detected events stand."""
-    found: set[int] = set()
-    for some in parts_of([*detected]):
-        found |= {
-            link
-            for link in session.scalars(select(_detected.c.link_id).where(_detected.c.id.in_(some)))
-            if link is not None
-        }
-    return frozenset(found)
+def _where(session: Session, detected: Iterable[int], members: Sequence[int]) -> frozenset[Thing]:
+    """The links and sites at which these detected events stand, and those to which these raw events
+    belong."""
+    at = select(_detected.c.link_id, _detected.c.site_id).distinct()
+    belonging = at.join(_members, _members.c.detected_id == _detected.c.id)
+    queries = [at.where(_detected.c.id.in_(some)) for some in parts_of([*detected])]
+    queries += [belonging.where(_members.c.event_id.in_(some)) for some in parts_of(members)]
+    return frozenset(
+        ("site", site) if link is None else ("link", link)
+        for query in queries
+        for link, site in session.execute(query)
+    )
 
 
 def _delete_pairs(session: Session, keys: Sequence[tuple[int, int]]) -> None:

@@ -16,7 +16,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from time import sleep
+from random import random
+from time import monotonic, sleep
 from typing import Final, Protocol
 
 from sqlalchemy.orm import Session
@@ -33,7 +34,6 @@ from app.services.duty_results import (
 from app.services.duty_rows import Difference as DutiesDifference
 from app.services.duty_rows import write_duties
 from app.services.matching import (
-    FIGURES,
     Freshness,
     finish,
     freshness,
@@ -43,6 +43,7 @@ from app.services.matching import (
     stale_things,
     strike_off,
     take_turn,
+    tell_figures,
     touched_by,
     turn_now,
 )
@@ -56,6 +57,8 @@ from app.services.service_losses import write_losses
 
 MOST_WRITTEN: Final = 2_000
 """Rows that one transaction writes."""
+MOST_PATIENCE: Final = 30.0
+"""Seconds for which somebody who was overtaken gives way at most."""
 BREATH: Final = 0.01
 """Seconds between two transactions: who waits for SQLite's gate has to wake up first, and would
 find it closed again by who asks at once."""
@@ -106,14 +109,24 @@ def follow(
     """
     state: Freshness | None = None
     while (state is None or not state.is_fresh) and not is_ending():
+        began = monotonic()
         try:
             state = _Step(turns, clock(), is_ending).work()
         except _Overtaken:
+            _give_way(monotonic() - began, is_ending)
             continue
         except _Ended:
             return
         if tell is not None:
             tell(state)
+
+
+def _give_way(seconds: float, is_ending: Callable[[], bool]) -> None:
+    """Wait for as long as the other may need who began meanwhile: two that began again at once
+    would overtake each other for ever."""
+    until = monotonic() + min(seconds * (1 + random()), MOST_PATIENCE)  # noqa: S311  # no secret
+    while (left := until - monotonic()) > 0 and not is_ending():
+        sleep(min(left, 0.1))
 
 
 class _Step:
@@ -192,9 +205,7 @@ class _Step:
             yield _Chunk(0, partial(_strike_off, {thing}))
 
     def _write(self, thing: Thing, difference: Difference, session: Session) -> None:
-        reckoned = write(session, difference)
-        for figure in FIGURES:
-            figure.follow(session, thing, reckoned, self._now)
+        tell_figures(session, thing, write(session, thing, difference), self._now)
 
     # ---- duties
 

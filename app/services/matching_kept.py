@@ -60,7 +60,8 @@ def reckon(
     In the caller's transaction, which holds the lock of ``app.services.matching``.
     """
     session.flush()
-    return write(session, difference_of(session, kind, thing_id, rules, now))
+    difference = difference_of(session, kind, thing_id, rules, now)
+    return write(session, (kind, thing_id), difference)
 
 
 def difference_of(

@@ -52,7 +52,8 @@ def reckon_tickets(
     """Match these tickets (masters with all of their duplicates) with the events of one link or
     site anew, in the caller's transaction, as ``matching_kept.reckon`` does with all."""
     session.flush()
-    return write(session, difference_of_tickets(session, kind, thing_id, tickets, rules, now))
+    difference = difference_of_tickets(session, kind, thing_id, tickets, rules, now)
+    return write(session, (kind, thing_id), difference)
 
 
 def difference_of_tickets(

@@ -55,9 +55,10 @@ def _brought_up(rows: Session, patience: float) -> Freshness:
             with writing_if_free(rows) as free:
                 if free:
                     state = bring_up_to_date(rows, moment, waits=False)
+            is_much = free and not state.is_fresh and pending(rows, moment).is_much
         if state.is_fresh or monotonic() - began >= patience:
             return state
-        if not free or state.pending:  # another works at it, or writes: it is soon done
+        if is_much or not free or state.pending:  # another works at it, or writes: soon it is done
             sleep(_LOOK)
             rows.rollback()
             state = freshness(rows)

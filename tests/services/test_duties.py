@@ -327,6 +327,19 @@ def test_a_loss_of_a_t1_is_one_duty(session: Session) -> None:
     assert found.at(version, WHOLE, Q1) == Asked(asked=1, unsure=1, losses=1)
 
 
+def test_a_loss_grows_with_an_event_within_a_longer_outage(session: Session) -> None:
+    """The outage itself stays as it was: only the time without any way is another."""
+    cast = enter(session)
+    report(session, cast, "5 10:00", "5 14:00", state="degraded")
+    report(session, cast, "5 10:30", "5 10:40", source_id="x")
+    worked_in(session)
+    ends = select(ServiceLoss.end)
+    assert session.scalars(ends).all() == [at("5 10:40")]
+    report(session, cast, "5 10:30", "5 12:40", source_id="x")
+    worked_in(session)
+    assert session.scalars(ends).all() == [at("5 12:40")]
+
+
 def test_a_moved_and_a_withdrawn_event_leave_nothing(session: Session) -> None:
     cast = enter(session)
     report(session, cast, "5 10:00", "5 12:00", source_id="x")

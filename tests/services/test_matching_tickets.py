@@ -218,6 +218,38 @@ def test_a_decision_on_a_link_of_very_many_rows_shows_at_once_and_the_rest_follo
     assert [(one.id, one.is_documented, one.how) for one in detected(session)] == before
 
 
+@pytest.mark.parametrize("occasion", ["a page", "a decision on another link"])
+def test_the_duties_of_a_link_of_very_many_rows_are_left_to_a_worker(
+    session: Session, monkeypatch: pytest.MonkeyPatch, occasion: str
+) -> None:
+    """A ticket concerns one event, and so few rows; what the rules ask for is reckoned of all."""
+    cast = enter(session)
+    for day in (3, 4, 5):
+        report(session, cast, f"{day} 10:00", f"{day} 12:00")
+    elsewhere = report(session, cast, "5 10:00", "5 12:00", link=PIC)
+    worked_in(session)
+    monkeypatch.setattr(matching, "MOST_ROWS", 2)
+    number = ticket(session, cast, links=(LINK,), event_start="4 10:00", event_end="4 12:00")
+    wanted = pending(session, NOON)
+    assert wanted.things
+    assert not wanted.is_much
+    session.rollback()
+    if occasion == "a page":
+        with writing(session):
+            assert not bring_up_to_date(session, NOON, waits=False).is_fresh
+    else:
+        with writing(session):
+            bring_up_to_date(session, NOON, waits=False)
+            link_by_hand(session, writer(cast.operator), elsewhere, number, "It was this one")
+    assert len([one for one in detected(session) if one.is_documented]) >= 1
+    there = select(Duty.event_id).where(Duty.ticket_number.is_not(None), Duty.event_id != elsewhere)
+    assert not session.scalars(there).all()
+    assert pending(session, NOON).is_much
+    session.rollback()
+    worked_in(session)
+    assert session.scalars(there).all()
+
+
 def test_a_page_leaves_a_ticket_that_concerns_very_many_events_to_a_worker(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:

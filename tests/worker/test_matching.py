@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise, product
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from app.database import writing
 from app.models import DetectedEvent, Duty, EventOfDetected, EventTicket, HandMade, ServiceLoss
 from app.services import matching_follow
-from app.services.matching import bring_up_to_date, freshness
+from app.services.matching import bring_up_to_date, freshness, take_turn, turn_now
 from app.services.matching_by_hand import link_by_hand
 from app.worker.context import Context
 from app.worker.listeners import LISTENERS
@@ -27,6 +27,7 @@ from tests.harness.server import test_settings
 from tests.harness.until import until
 from tests.services.matching_world import LINK, at, report, ticket
 
+OTHER: Final = "CERN-PIC-LHCOPN-001"
 MOST: Final = 30
 """Rows that are written together, for these tests; beside each event are a dozen at most."""
 
@@ -232,6 +233,102 @@ def test_whoever_dies_between_two_parts_is_followed_by_another(
         bring_up_to_date(session, NOON, everything=True)
     assert _rows(session) == kept
     engine.dispose()
+
+
+@pytest.mark.parametrize("there", ["a period of another's outage", "an outage with another's"])
+@pytest.mark.parametrize("way", ["a worker", "a person"])
+def test_what_another_link_takes_before_the_change_is_looked_at_leaves_its_old_one_right(
+    session: Session, database: str, there: str, way: str
+) -> None:
+    """An event moves to a link that is reckoned at once, before anybody looked which links the move
+    concerns: afterwards the kept results no longer tell where it was."""
+    cast = enter(session)
+    engine, other = open_engine(database), open_engine(database)
+    number = ticket(session, cast, event_start="2013-01-01 00:00", event_end="2013-01-01 01:00")
+    first = there == "an outage with another's"
+    stays = ("5 10:30", "5 12:00") if first else ("5 10:00", "5 11:00")
+    goes = ("5 10:00", "5 11:00") if first else ("5 10:30", "5 12:00")
+    report(session, cast, *stays)
+    report(session, cast, *goes, source_id="moves")
+    context = Context(engine, test_settings(database), now=lambda: NOON)
+    follow_matching(context)
+    there_too = report(session, cast, "4 10:00", "4 11:00", link=OTHER)
+    left = [True]
+
+    def move() -> None:
+        if left and left.pop():
+            with Session(other) as own:
+                report(own, cast, *goes, source_id="moves", link=OTHER)
+
+    if way == "a worker":
+        follow_matching(watched(engine, database, move))
+    else:
+        move()
+        with writing(session):
+            link_by_hand(session, writer(cast.operator), there_too, number, "It was this one")
+    follow_matching(context)
+    assert freshness(session).is_fresh
+    kept = _kept(session)
+    with writing(session):
+        bring_up_to_date(session, NOON, everything=True)
+    assert _kept(session) == kept, "what is reckoned from nothing is the same"
+    for one in (engine, other):
+        one.dispose()
+
+
+def test_two_workers_that_overtake_each_other_come_to_an_end(
+    session: Session, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reading takes long, and there is always a change to begin with: whoever was overtaken waits
+    until the other had the time, or neither would ever write. By a clock of the test's own."""
+    cast = enter(session)
+    engine, other = open_engine(database), open_engine(database)
+    report(session, cast, "5 10:00", "5 11:00")
+    passed, begins, held = 0.0, 5.0, 0
+
+    def pass_by(seconds: float) -> None:
+        nonlocal passed
+        passed += seconds
+
+    def work_beside() -> None:
+        """The other worker: works in a change, then reads for 10 seconds."""
+        nonlocal begins, held
+        while held >= 0 and begins <= passed:
+            with Session(other) as own, writing(own):
+                if held and turn_now(own) == held:
+                    held = -1  # it wrote, and is at its end
+                else:
+                    held = take_turn(own)
+                    begins += 10
+
+    class Slow(Context):
+        @contextmanager
+        def reading(self) -> Iterator[Session]:
+            """A session to read with, for 5 seconds."""
+            with super().reading() as own:
+                yield own
+            pass_by(5)
+
+        @contextmanager
+        def writing(self) -> Iterator[Session]:
+            """A session to write with, after what the other one wrote."""
+            work_beside()
+            with super().writing() as own:
+                yield own
+
+    def clock() -> datetime:
+        assert passed < 300, "neither writes"
+        with Session(other) as own:
+            ticket(own, cast, title="Of nothing that matters")
+        return NOON
+
+    monkeypatch.setattr(matching_follow, "sleep", pass_by)
+    monkeypatch.setattr(matching_follow, "monotonic", lambda: passed)
+    matching_follow.follow(Slow(engine, test_settings(database)), clock)
+    assert freshness(session).is_fresh
+    session.rollback()
+    for one in (engine, other):
+        one.dispose()
 
 
 def test_a_decision_between_two_parts_stays(
