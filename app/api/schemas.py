@@ -381,7 +381,10 @@ class ReportAnswer(Schema):
     received = fields.Integer(required=True, metadata=about("Events in it."))
     new = fields.Integer(required=True, metadata=about("Seen for the first time."))
     changed = fields.Integer(required=True, metadata=about("Closed or corrected."))
-    same = fields.Integer(required=True, metadata=about("Known as they were sent."))
+    same = fields.Integer(
+        required=True,
+        metadata=about("Known as they were sent; or said to go on, late, and ended since."),
+    )
     left_out = fields.Integer(required=True, metadata=about("Wrong, and not stored."))
     unresolved = fields.Integer(
         required=True, metadata=about("Stored with a name that is not known here.")
