@@ -3,8 +3,9 @@
 A ticket's or event's own transaction does nothing for the figures. Who brings them up to date
 reads on from the cursor: it moves it and notes the concerned links as stale in one transaction, and
 in the same or in later ones reckons them anew, each whole. So nothing is lost whenever somebody
-dies, and a million rows are reckoned in parts. One at a time does so (the cursor's row is its
-lock): a worker's listener within about a second, or a page that is about to show figures.
+dies, and a million rows are reckoned in parts. One at a time writes (the cursor's row is its lock):
+a page that is about to show figures, or within about a second a worker's listener, which reckons
+beside all others (``app.services.matching_follow``).
 
 Figures that others keep hook in by ``FIGURES``: see ``Figure``.
 """
