@@ -270,7 +270,15 @@
     const form = event.detail.elt, fields = guarded(form);
     fields.forEach(function (one) { one.readOnly = false; });
     if (fields.length && form.isConnected && !event.detail.successful) dirty.add(form);
+    const sent = event.detail.requestConfig.elt, status = event.detail.xhr.status;
+    /* refused, it stands in the form that the answer brought: it is stored no more than before */
+    if (guarded(sent).length && (status === 409 || status === 422)) document.querySelectorAll("form[data-guard]").forEach(function (one) {
+      if (one.getAttribute("action") === sent.getAttribute("action") && guarded(one).some(holdsText)) dirty.add(one);
+    });
   });
+  function holdsText(field) {
+    return field.matches("textarea, input:not([type]), input[type=text]") && field.value.trim() !== "";
+  }
   /* what is begun in another form goes along into what replaces it */
   let begun = [];
   function around(field) {
@@ -282,24 +290,43 @@
     begun = [];
     dirty.forEach(function (form) {
       if (!event.detail.shouldSwap || form === sender || !target || !target.contains(form)) return;
+      const version = form.querySelector("input[name=version]");
       guarded(form).forEach(function (field) {
         if (!field.id || field.value === field.defaultValue && field.checked === field.defaultChecked) return;
-        const place = field === document.activeElement && field.matches("textarea") ? [field.selectionStart, field.selectionEnd] : null;
-        begun.push({ at: around(field) + "#" + CSS.escape(field.id), value: field.value, checked: field.checked, place: place });
+        begun.push({
+          at: around(field) + "#" + CSS.escape(field.id), value: field.value, checked: field.checked,
+          over: field.defaultValue, version: version && version.value, text: holdsText(field) && field.value,
+          used: field === document.activeElement, place: field.matches("textarea") && [field.selectionStart, field.selectionEnd],
+        });
       });
     });
   });
   document.addEventListener("htmx:afterSettle", function () {
     begun.splice(0).forEach(function (was) {
       const field = document.querySelector(was.at);
-      if (!field || !field.form) return;
+      if (!field || !field.form) {
+        if (was.text) keepShown(was.text);
+        return;
+      }
+      const version = field.form.querySelector("input[name=version]");
+      /* somebody else wrote there meanwhile: what was begun over the text of before is a conflict */
+      if (was.version && version && field.defaultValue !== was.over) version.value = was.version;
       field.value = was.value;
       field.checked = was.checked;
       for (let panel = field.closest("details"); panel; panel = panel.parentNode.closest("details")) panel.open = true;
-      if (was.place && field === document.activeElement) field.setSelectionRange(was.place[0], was.place[1]);
+      if (was.used) { /* in a panel that came closed nothing could have the keyboard */
+        field.focus({ preventScroll: true });
+        if (was.place) field.setSelectionRange(was.place[0], was.place[1]);
+      }
       field.dispatchEvent(new Event("input", { bubbles: true }));
     });
   });
+  function keepShown(text) {
+    const notice = element("div", { class: "notice waiting", role: "alert" }), body = element("div");
+    body.append(element("p", {}, "What you were writing has no place here any more. It stands here to be copied:"), element("div", { class: "prose" }, text));
+    notice.append(body);
+    document.getElementById("notices").append(notice);
+  }
 
   /* ---- the way back to a list that "Show more" made longer: as many rows, the same place ---- */
   const back = history.state || {};

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from app.domain.ticket_content import NewTicket
-from tests.browser.visit import lay, log_in, mark, people_of, still_marked
+from tests.browser.visit import change, lay, log_in, mark, people_of, still_marked
 from tests.cast import Cast
 from tests.harness.server import LiveServer
 
@@ -76,6 +76,50 @@ def test_a_solution_that_is_begun_meanwhile_goes_along(page: Page) -> None:
     expect(page.locator(".state-now")).to_have_text("in progress")
     expect(solution).to_be_visible()
     expect(solution).to_have_value("Splice repaired.")
+    expect(solution).to_be_focused()
+
+
+def test_what_is_begun_over_a_text_of_somebody_else_is_a_conflict(
+    page: Page, expected_statuses: set[int], sqlite_server: LiveServer, cast: Cast
+) -> None:
+    expected_statuses.add(409)
+    solution = page.locator("#move-solved").get_by_label("Solution")
+    with on_its_way(page, "Start work"):
+        page.locator("summary", has_text="Solve…").click()
+        solution.fill("Splice repaired.")
+        number = int(page.url.rpartition("/")[2])
+        change(sqlite_server, cast.admin, number, solution="Fibre moved.")
+    expect(page.locator(".state-now")).to_have_text("in progress")
+    expect(solution).to_have_value("Splice repaired.")
+    page.get_by_role("button", name="Move to solved").click()
+    expect(page.get_by_role("alert")).to_contain_text("Solution is now: Fibre moved.")
+    expect(solution).to_have_value("Splice repaired.")
+    assert page.evaluate(_ASKS), "it is not stored yet"
+
+
+def test_what_is_begun_and_has_no_place_any_more_stands_there_to_be_copied(
+    page: Page, expected_statuses: set[int], sqlite_server: LiveServer, cast: Cast
+) -> None:
+    expected_statuses.add(409)
+    with on_its_way(page, "Start work"):
+        page.locator("summary", has_text="Solve…").click()
+        page.locator("#move-solved").get_by_label("Solution").fill("Splice repaired.")
+        number = int(page.url.rpartition("/")[2])
+        change(sqlite_server, cast.admin, number, state="solved", solution="Fibre moved.")
+    expect(page.locator(".state-now")).to_have_text("solved")
+    expect(page.locator("#notices")).to_contain_text("Splice repaired.")
+
+
+def test_a_comment_that_was_refused_is_asked_for_before_the_page_is_left(
+    page: Page, expected_statuses: set[int]
+) -> None:
+    expected_statuses.add(422)
+    page.get_by_label("Comment and solve").check()
+    page.get_by_label("Text").fill("The carrier was called")
+    page.get_by_role("button", name="Comment and solve").click()
+    expect(page.locator("#errors")).to_be_focused()
+    expect(page.get_by_label("Text")).to_have_value("The carrier was called")
+    assert page.evaluate(_ASKS), "it is not stored yet"
 
 
 def test_a_comment_that_is_being_sent_takes_nothing_more(page: Page) -> None:
