@@ -54,6 +54,7 @@ REQUEST_TIME: Final = timedelta(seconds=30)
 """So long a request has for a small file; then the worker does what it has left."""
 _PIECE: Final = 1024 * 1024
 _COUNTED_NAMES: Final = 10_000
+_TO_COME: Final = (lines.READING, lines.WRITING)
 
 
 class Transactions(Protocol):
@@ -428,9 +429,6 @@ def go_on(
     if not done:
         with transactions.writing() as session:
             leave_to_worker(session, import_id)
-
-
-_TO_COME: Final = (lines.READING, lines.WRITING)
 
 
 def imports_to_come(session: Session) -> Sequence[int]:
