@@ -114,7 +114,8 @@ def fill(engine: Engine, url: str, events: int) -> str:
                 end = _LATER[engine.dialect.name].format(ends)
                 connection.exec_driver_sql(
                     f"UPDATE tickets SET event_start = created_at, event_end = {end}"
-                    f" WHERE number % {EACH} {which} 0"
+                    # without "%", which PostgreSQL's driver takes for a parameter
+                    f" WHERE number - number / {EACH} * {EACH} {which} 0"
                 )
     return name
 
