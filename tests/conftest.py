@@ -28,7 +28,7 @@ from playwright.sync_api import Browser, Page
 from sqlalchemy.orm import Session
 
 from tests.harness import browser as chromium
-from tests.harness import postgres, run
+from tests.harness import hashing, postgres, run
 from tests.harness.databases import KINDS, fresh_database, open_engine
 from tests.harness.server import LiveServer, live, test_settings
 from tests.stacks.programs import STACKS
@@ -39,6 +39,8 @@ from tests.stacks.table import table
 settings.register_profile("search", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("same", settings.get_profile("search"), derandomize=True)
 settings.load_profile("same")
+
+hashing.make_cheap()
 
 _RUN = pytest.StashKey[Path]()
 _SKIPPED: list[tuple[str, str]] = []

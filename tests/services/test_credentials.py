@@ -29,6 +29,7 @@ from app.services.people import (
     start_login,
 )
 from tests.cast import NOON, PASSWORD, SYSTEM, Cast, enter, writer
+from tests.harness import hashing
 
 KEY = b"a key of the tests"
 
@@ -173,3 +174,8 @@ def test_a_login_ends_by_logout_expiry_password_and_disabling(session: Session, 
     with writing(session):
         disable_user(session, writer(cast.admin), find_user(session, "kit"))
     assert not alive(token)
+
+
+def test_passwords_are_hashed_as_decided() -> None:
+    """decisions, section 5; the tests themselves hash cheaper (tests/harness/hashing.py)."""
+    assert hashing.REAL.hash("correct horse 9").startswith("$argon2id$v=19$m=19456,t=2,p=1$")
