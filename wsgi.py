@@ -18,6 +18,7 @@ from app.api import limits as api
 from app.bridge import Bounds, Bridge
 from app.config import Settings
 from app.domain.errors import SettingError
+from app.security_headers import security_headers
 from app.web import limits
 from soap_service import application as soap
 
@@ -39,12 +40,18 @@ def build() -> WSGIApplication:
 
 def build_server() -> Bridge:
     """The same behind the bridge that lets only whole requests in."""
-    settings = _settings()
-    doors = soap.mount(factory.create_app(settings))
+    bridge = bridge_of(factory.create_app(_settings()))
     # What was made until here lives as long as the process: the collector of garbage went through
     # all of it again and again, in the middle of requests.
     gc.collect()
     gc.freeze()
+    return bridge
+
+
+def bridge_of(flask_app: Flask) -> Bridge:
+    """The portal and the SOAP services behind the bridge."""
+    settings: Settings = flask_app.config["PORTAL"]
+    doors = soap.mount(flask_app)
     return Bridge(
         doors,
         body_limit=_body_limit,
@@ -52,6 +59,7 @@ def build_server() -> Bridge:
         is_heavy=_is_heavy,
         at_end=doors.close,
         bounds=bounds(settings.database_url),
+        headers=security_headers(settings.public_url),
     )
 
 

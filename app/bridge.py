@@ -18,7 +18,7 @@ import asyncio
 import io
 import logging
 import sys
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -110,9 +110,9 @@ class Bridge:
 
     ``body_limit(path, query)`` gives the largest body in bytes for an address; ``refusal(path,
     query, status)`` the content type and the text with which a request is refused before the
-    application sees it. ``is_heavy(path, query, body)`` tells of a whole request whether it takes
-    much more work than others. ``at_end()`` is called when the server ends this process in order,
-    after the last request.
+    application sees it, ``headers`` what such an answer carries besides. ``is_heavy(path, query,
+    body)`` tells of a whole request whether it takes much more work than others. ``at_end()`` is
+    called when the server ends this process in order, after the last request.
     """
 
     def __init__(
@@ -124,11 +124,13 @@ class Bridge:
         is_heavy: Callable[[str, str, bytes], bool] = lambda _path, _query, _body: False,
         bounds: Bounds | None = None,
         at_end: Callable[[], None] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         self._at_end = at_end
         self._application = application
         self._body_limit = body_limit
         self._refusal = refusal
+        self._headers = _given([*(headers or {}).items()])
         self._is_heavy = is_heavy
         self._bounds = bounds or Bounds()
         self._threads = ThreadPoolExecutor(self._bounds.threads, thread_name_prefix="request")
@@ -191,6 +193,8 @@ class Bridge:
             (b"content-type", content_type.encode("latin-1")),
             (b"content-length", str(len(text)).encode("ascii")),
             (b"connection", b"close"),
+            (b"cache-control", b"no-store"),
+            *self._headers,
         ]
         return Answer(status, headers, text)
 

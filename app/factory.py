@@ -63,7 +63,12 @@ def create_app(settings: Settings) -> Flask:
         configure_engine(db.engine)
         _mount_api(
             flask_app,
-            api.build(db.engine, flask_app.extensions["refusals"], settings.report_due_days),
+            api.build(
+                db.engine,
+                flask_app.extensions["refusals"],
+                settings.report_due_days,
+                settings.public_url,
+            ),
         )
     flask_app.wsgi_app = behind_proxies(  # type: ignore[assignment, method-assign]
         flask_app.wsgi_app, settings.trusted_proxies

@@ -23,6 +23,7 @@ from app.domain.addresses import kept_address
 from app.domain.errors import Forbidden, PortalError
 from app.extensions import db
 from app.proxies import behind_proxies
+from app.security_headers import security_headers
 from app.services.credentials import attempt, record_attempt
 from app.services.partners import actor_of_account, remembered_actor
 from app.services.refusals import Refusals
@@ -134,6 +135,7 @@ class SoapDoor:
         with flask_app.app_context():
             engine = self._engine = db.engine
         self._key = (settings.secret_key or "").encode()
+        self._headers = [*security_headers(settings.public_url).items()]
         self._writers = Writers(engine)
         self.journal = Journal(lambda: Session(engine), timedelta(days=settings.calls_kept_days))
         limit = settings.same_calls_per_minute
@@ -148,17 +150,36 @@ class SoapDoor:
                 allow = "GET, HEAD"
                 if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
                     raise HttpRefusal(HTTPStatus.METHOD_NOT_ALLOWED)
-                return _respond(start_response, HTTPStatus.OK, wsdl)
+                return self._respond(start_response, HTTPStatus.OK, wsdl)
             assert service is not None
             body = read_body(environ, limit)
         except HttpRefusal as refused:
             _log_refusal(environ, refused.status.value, None)
             more = [("Allow", allow)] if refused.status is HTTPStatus.METHOD_NOT_ALLOWED else []
-            return _respond(
+            return self._respond(
                 start_response, refused.status, http_refusal(refused.status, limit), more
             )
         status, answer = self._answer(environ, service, body)
-        return _respond(start_response, status, answer)
+        return self._respond(start_response, status, answer)
+
+    def _respond(
+        self,
+        start_response: StartResponse,
+        status: HTTPStatus,
+        body: bytes,
+        more: Iterable[tuple[str, str]] = (),
+    ) -> Iterable[bytes]:
+        start_response(
+            f"{status.value} {status.phrase}",
+            [
+                ("Content-Type", CONTENT_TYPE),
+                ("Content-Length", str(len(body))),
+                ("Cache-Control", "no-store"),
+                *self._headers,
+                *more,
+            ],
+        )
+        return [body]
 
     def _target(self, environ: WSGIEnvironment) -> tuple[bytes | None, Served | None]:
         """The WSDL or the service that the address names. Raises ``HttpRefusal`` (404)."""
@@ -286,25 +307,6 @@ def _known(things: Mapping[str, _T], name: str | None) -> _T:
     if found is None:
         raise HttpRefusal(HTTPStatus.NOT_FOUND)
     return found
-
-
-def _respond(
-    start_response: StartResponse,
-    status: HTTPStatus,
-    body: bytes,
-    more: Iterable[tuple[str, str]] = (),
-) -> Iterable[bytes]:
-    start_response(
-        f"{status.value} {status.phrase}",
-        [
-            ("Content-Type", CONTENT_TYPE),
-            ("Content-Length", str(len(body))),
-            ("X-Content-Type-Options", "nosniff"),
-            ("Cache-Control", "no-store"),
-            *more,
-        ],
-    )
-    return [body]
 
 
 def _log_refusal(environ: WSGIEnvironment, status: int, fault: SoapFault | None) -> None:

@@ -28,7 +28,7 @@ OPERATIONS: tuple[Operation, ...] = (
 )
 
 
-def build(engine: Engine, refusals: Refusals, report_due_days: int) -> Flask:
+def build(engine: Engine, refusals: Refusals, report_due_days: int, public_url: str) -> Flask:
     """The application on this database; its addresses are those below /api."""
     api = Flask("app.api", static_folder=None)
     api.extensions[ENGINE] = engine
@@ -37,7 +37,7 @@ def build(engine: Engine, refusals: Refusals, report_due_days: int) -> Flask:
     api.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT
     api.url_map.merge_slashes = False
     api.teardown_appcontext(end_session)
-    problems.register(api)
+    problems.register(api, public_url)
     for operation in OPERATIONS:
         api.add_url_rule(
             operation.rule, operation.name, operation.respond, methods=[operation.method]

@@ -28,6 +28,7 @@ from app.domain.errors import (
 )
 from app.domain.registry_files import MOST_PROBLEMS
 from app.domain.texts import storable_text
+from app.security_headers import security_headers
 from app.services.events import EventsLeft, Fate, Reported
 
 REALM = "LHCOPN portal"
@@ -137,22 +138,17 @@ def _on_crash(_error: Exception) -> Response:
     return problem(500)  # Flask has logged it
 
 
-def _secure(answer: Response) -> Response:
-    headers = answer.headers
-    headers["Content-Security-Policy"] = (
-        "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
-    )
-    headers["X-Content-Type-Options"] = "nosniff"
-    headers["Referrer-Policy"] = "no-referrer"
-    headers["Cross-Origin-Resource-Policy"] = "same-origin"
-    headers.setdefault("Cache-Control", "private, no-cache")
-    answer.vary.add("Authorization")
-    return answer
-
-
-def register(api: Flask) -> None:
+def register(api: Flask, public_url: str) -> None:
     """Bind the translator and the headers."""
+    secure = security_headers(public_url)
+
+    def add_headers(answer: Response) -> Response:
+        answer.headers.update(secure)
+        answer.headers.setdefault("Cache-Control", "private, no-cache")
+        answer.vary.add("Authorization")
+        return answer
+
     api.register_error_handler(PortalError, _on_portal_error)
     api.register_error_handler(HTTPException, _on_http_error)
     api.register_error_handler(500, _on_crash)
-    api.after_request(_secure)
+    api.after_request(add_headers)

@@ -1,4 +1,4 @@
-"""What the portal answers when something is wrong, and the security headers of every answer.
+"""What the portal answers when something is wrong, and the headers of every page.
 
 The one translator of the vocabulary of errors into pages. A refused write keeps what was typed.
 """
@@ -25,23 +25,12 @@ from app.domain.errors import (
     TooMuch,
 )
 from app.extensions import db
+from app.security_headers import security_headers
 from app.services.refusals import Refusals
 from app.web.htmx import wants_fragment
 from app.web.limits import too_much
 from app.web.times import now
 
-POLICY = "; ".join(
-    (
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self'",
-        "connect-src 'self'",
-        "form-action 'self'",
-        "base-uri 'none'",
-        "frame-ancestors 'none'",
-    )
-)
 SECRET_FIELDS = frozenset({"csrf_token", "password", "old", "new", "again", "one_time_code"})
 """Fields whose values are never written into a page."""
 _UNSEEN = frozenset({"do", "version", "next", "numbers"})
@@ -206,11 +195,10 @@ def _on_crash(_error: Exception) -> Response:
 
 def _secure(answer: Response) -> Response:
     headers = answer.headers
-    headers.setdefault("Content-Security-Policy", POLICY)
-    headers.setdefault("X-Content-Type-Options", "nosniff")
-    headers.setdefault("Referrer-Policy", "same-origin")
-    headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
-    if request.endpoint in ("static", "scripts.joined"):
+    public_url = current_app.config["PORTAL"].public_url
+    for name, value in security_headers(public_url, of_page=True).items():
+        headers.setdefault(name, value)
+    if request.endpoint in ("static", "scripts.joined") and answer.status_code < 400:
         headers["Cache-Control"] = "public, max-age=86400"
     else:
         headers["Cache-Control"] = "private, no-store"
