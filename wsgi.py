@@ -8,39 +8,49 @@ from __future__ import annotations
 
 import atexit
 import gc
+import logging
 from http import HTTPStatus
 from wsgiref.types import WSGIApplication
 
 from flask import Flask
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
 
 from app import factory
 from app.api import limits as api
 from app.bridge import Bounds, Bridge
-from app.config import Settings
+from app.config import PROJECT, Settings
 from app.domain.errors import SettingError
+from app.extensions import db
+from app.private_files import keep_files_private
+from app.schema import need_fitting_schema
 from app.security_headers import security_headers
 from app.web import limits
 from soap_service import application as soap
+
+_log = logging.getLogger(__name__)
 
 
 def create_app() -> Flask:
     """The Flask application with the commands; needs no secret."""
     try:
-        return factory.create_app(Settings.from_env())
+        settings = Settings.from_env()
+        _keep_files_private(settings)
+        return factory.create_app(settings)
     except SettingError as error:
         raise SystemExit(f"Error: {error}") from None
 
 
 def build() -> WSGIApplication:
     """All doors as one WSGI application."""
-    doors = soap.mount(factory.create_app(_settings()))
+    doors = soap.mount(_application(_settings()))
     atexit.register(doors.close)
     return doors
 
 
 def build_server() -> Bridge:
     """The same behind the bridge that lets only whole requests in."""
-    bridge = bridge_of(factory.create_app(_settings()))
+    bridge = bridge_of(_application(_settings()))
     # What was made until here lives as long as the process: the collector of garbage went through
     # all of it again and again, in the middle of requests.
     gc.collect()
@@ -66,6 +76,28 @@ def bridge_of(flask_app: Flask) -> Bridge:
 def bounds(database_url: str) -> Bounds:
     """What the server may take on, beside this database."""
     return Bounds(at_once=1 if database_url.startswith("sqlite") else 3)
+
+
+def _application(settings: Settings) -> Flask:
+    """The Flask application of a server, on a database whose schema fits."""
+    _keep_files_private(settings)
+    flask_app = factory.create_app(settings)
+    with flask_app.app_context():
+        try:
+            need_fitting_schema(db.engine)
+        except SettingError as error:
+            db.engine.dispose()
+            raise SystemExit(f"Error: {error}") from None
+        except SQLAlchemyError as error:  # it is away: pages say so until it is back
+            _log.warning("schema not checked", extra={"error": type(error).__name__})
+    return flask_app
+
+
+def _keep_files_private(settings: Settings) -> None:
+    url = make_url(settings.database_url)
+    keep_files_private(
+        url.database if url.drivername == "sqlite" else None, PROJECT / settings.mail.folder
+    )
 
 
 def _settings() -> Settings:

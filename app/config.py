@@ -7,11 +7,12 @@ is wrong with one.
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
 import os
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -92,6 +93,7 @@ class Settings:
         secret is no error here: commands need none, see ``for_serving``.
         """
         given = os.environ if environ is None else environ
+        _refuse_misspelt(given)
         values = {name: value for name in NAMES if (value := given.get(name, "").strip())}
         host = _host(values.get("HOST", "127.0.0.1"))
         port = _whole_number("PORT", values.get("PORT", "8000"), 1, 65535)
@@ -175,6 +177,29 @@ def process_environment(settings: Settings) -> dict[str, str]:
     if settings.secret_key is not None:
         environ["SECRET_KEY"] = settings.secret_key
     return environ
+
+
+_NEARLY = 0.87
+"""How alike a name and a setting's are (difflib's ratio) where one is taken for a slip of the
+other: one wrong, missing or additional character in five. The usual names of systemd, CI and shells
+stay below (a test lists them)."""
+_SHORTEST_SLIP = 5
+"""Characters: what is shorter is near many words."""
+
+
+def _refuse_misspelt(names: Iterable[str]) -> None:
+    """Raise SettingError where a name nearly is a setting: it would be passed over in silence."""
+    for name in sorted(names):
+        upper = name.upper()
+        if len(name) < _SHORTEST_SLIP or name in NAMES:
+            continue
+        for meant in difflib.get_close_matches(upper, NAMES, n=1, cutoff=_NEARLY):
+            # with a word of its own before or behind it is the name of something else
+            if not upper.startswith(f"{meant}_") and not upper.endswith(f"_{meant}"):
+                raise SettingError(
+                    f"{name} is no setting of the portal; {meant} is: set that, or take {name} out"
+                    " of the environment"
+                )
 
 
 def _host(text: str) -> str:

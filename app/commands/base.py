@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from typing import Any
 
 import click
 from alembic.util import CommandError
 from flask.cli import AppGroup, with_appcontext
-from sqlalchemy.exc import DatabaseError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import DatabaseError, IntegrityError
 
 from app.domain.errors import PortalError
+from app.extensions import db
+from app.schema import need_fitting_schema
 from app.write_gate import GateClosed
 
 
@@ -43,20 +46,35 @@ def one_line_errors() -> Iterator[None]:
         raise click.ClickException(f"DATABASE_URL: {_one_line(str(error))}") from error
     except DatabaseError as error:
         reason = _one_line(str(error.orig))
-        if isinstance(error, ProgrammingError) or "no such table" in reason:
-            reason += " (`flask db upgrade` brings the tables up to date)"
         raise click.ClickException(f"DATABASE_URL: the database says: {reason}") from error
 
 
+def _on_fitting_schema(callback: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(callback)
+    def checked(*args: Any, **values: Any) -> Any:
+        need_fitting_schema(db.engine)
+        return callback(*args, **values)
+
+    return checked
+
+
 class PortalCommand(click.Command):
-    """A command with an application context and one-line errors."""
+    """A command with an application context and one-line errors.
+
+    It begins only on a database whose schema fits, unless it looks for itself (``any_schema``).
+    """
 
     def __init__(
-        self, name: str | None, callback: Callable[..., Any] | None = None, **more: Any
+        self,
+        name: str | None,
+        callback: Callable[..., Any] | None = None,
+        *,
+        any_schema: bool = False,
+        **more: Any,
     ) -> None:
-        super().__init__(
-            name, callback=None if callback is None else with_appcontext(callback), **more
-        )
+        if callback is not None:
+            callback = with_appcontext(callback if any_schema else _on_fitting_schema(callback))
+        super().__init__(name, callback=callback, **more)
 
     def make_context(self, *args: Any, **more: Any) -> click.Context:
         with one_line_errors():

@@ -19,16 +19,18 @@ from app.config import PROJECT, Settings, is_loopback, process_environment
 from app.database import writing
 from app.domain.errors import SettingError
 from app.extensions import db
+from app.schema import need_fitting_schema
 from app.server import need_free_port, serving_command
 from app.services.reference import seed_reference
 from soap_service.addresses import wsdl_urls
 
 
-@click.command("serve", cls=PortalCommand)
+@click.command("serve", cls=PortalCommand, any_schema=True)
 def serve() -> None:
     """Upgrade the database, seed it, and serve the portal until Ctrl-C."""
     settings = _settings().for_serving()
     need_free_port(settings)
+    need_fitting_schema(db.engine, older_fits=True)
     _upgrade()
     with writing(db.session()):
         _seed(db.session(), settings)

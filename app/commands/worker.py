@@ -10,7 +10,6 @@ from flask import current_app
 
 from app.commands.base import PortalCommand
 from app.extensions import db
-from app.services.workers import need_tables
 from app.worker.context import Context
 from app.worker.run import WorkerProcess, ended_by_signals
 
@@ -20,8 +19,6 @@ from app.worker.run import WorkerProcess, ended_by_signals
 @click.option("--with-parent", is_flag=True, help="End when the process that started it is gone.")
 def worker(once: bool, with_parent: bool) -> None:
     """Do jobs and timed work until Ctrl-C or SIGTERM; any number of workers may run."""
-    need_tables(db.session())
-    db.session.remove()
     process = WorkerProcess(
         Context(db.engine, current_app.config["PORTAL"]), with_parent=with_parent
     )

@@ -76,9 +76,3 @@ def worker_state(session: Session, now: datetime) -> WorkerState:
     if not living and last_seen is not None:
         silent = max(0, int((now - last_seen).total_seconds() // 60))
     return WorkerState(living, last_seen, silent)
-
-
-def need_tables(session: Session) -> None:
-    """Fail as the database does where this portal's tables are missing or old."""
-    session.execute(select(Worker.id).limit(1))
-    session.rollback()
