@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import gc
 import logging
+from functools import partial
 from http import HTTPStatus
 from wsgiref.types import WSGIApplication
 
@@ -22,6 +23,7 @@ from app.bridge import Bounds, Bridge
 from app.config import PROJECT, Settings
 from app.domain.errors import SettingError
 from app.extensions import db
+from app.hosts import ANY_HOST, NOT_OURS, is_known
 from app.private_files import keep_files_private
 from app.schema import need_fitting_schema
 from app.security_headers import security_headers
@@ -66,6 +68,7 @@ def bridge_of(flask_app: Flask) -> Bridge:
         doors,
         body_limit=_body_limit,
         refusal=_refusal,
+        host_problem=partial(_host_problem, settings),
         is_heavy=_is_heavy,
         at_end=doors.close,
         bounds=bounds(settings.database_url),
@@ -119,7 +122,13 @@ def _is_heavy(path: str, query: str, body: bytes) -> bool:
     return api.is_heavy(path, body)
 
 
-def _refusal(path: str, query: str, status: HTTPStatus) -> tuple[str, bytes]:
+def _host_problem(settings: Settings, path: str, host: str) -> str:
+    return "" if path in ANY_HOST or is_known(settings, host) else NOT_OURS
+
+
+def _refusal(path: str, query: str, status: HTTPStatus, why: str) -> tuple[str, bytes]:
     if soap.is_ours(path):
-        return soap.refusal(path, query, status)
-    return api.refusal(path, status) if api.is_ours(path) else limits.refusal(path, status)
+        return soap.refusal(path, query, status, why)
+    if api.is_ours(path):
+        return api.refusal(path, status, why)
+    return limits.refusal(path, status, why)

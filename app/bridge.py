@@ -22,7 +22,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMappi
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import unquote_to_bytes
 
 from app.streamed import Pieces, is_streamed
@@ -40,6 +40,9 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
+
+HEADERS_LIMIT: Final = 64 * 1024
+"""Bytes of all header lines of one request, with their line ends."""
 
 
 @dataclass(frozen=True)
@@ -94,11 +97,12 @@ class Bounds:
 
 
 class _Refused(Exception):
-    """The request ends here with this HTTP status."""
+    """The request ends here with this HTTP status; ``why``: what the status does not say."""
 
-    def __init__(self, status: HTTPStatus) -> None:
+    def __init__(self, status: HTTPStatus, why: str = "") -> None:
         super().__init__(status)
         self.status = status
+        self.why = why
 
 
 class _NotMade(RuntimeError):
@@ -109,10 +113,12 @@ class Bridge:
     """An ASGI application around a WSGI one.
 
     ``body_limit(path, query)`` gives the largest body in bytes for an address; ``refusal(path,
-    query, status)`` the content type and the text with which a request is refused before the
-    application sees it, ``headers`` what such an answer carries besides. ``is_heavy(path, query,
-    body)`` tells of a whole request whether it takes much more work than others. ``at_end()`` is
-    called when the server ends this process in order, after the last request.
+    query, status, why)`` the content type and the text with which a request is refused before the
+    application sees it, ``headers`` what such an answer carries besides. ``host_problem(path,
+    host)`` says in words why a request with this Host header is refused (400), or "".
+    ``is_heavy(path, query, body)`` tells of a whole request whether it takes much more work than
+    others. ``at_end()`` is called when the server ends this process in order, after the last
+    request.
     """
 
     def __init__(
@@ -120,7 +126,8 @@ class Bridge:
         application: WSGIApplication,
         *,
         body_limit: Callable[[str, str], int],
-        refusal: Callable[[str, str, HTTPStatus], tuple[str, bytes]],
+        refusal: Callable[[str, str, HTTPStatus, str], tuple[str, bytes]],
+        host_problem: Callable[[str, str], str] = lambda _path, _host: "",
         is_heavy: Callable[[str, str, bytes], bool] = lambda _path, _query, _body: False,
         bounds: Bounds | None = None,
         at_end: Callable[[], None] | None = None,
@@ -130,6 +137,7 @@ class Bridge:
         self._application = application
         self._body_limit = body_limit
         self._refusal = refusal
+        self._host_problem = host_problem
         self._headers = _given([*(headers or {}).items()])
         self._is_heavy = is_heavy
         self._bounds = bounds or Bounds()
@@ -154,6 +162,7 @@ class Bridge:
         path, query = _path(scope), scope["query_string"].decode("latin-1")
         received = _Body(self, self._body_limit(path, query), self._bounds.small)
         try:
+            await self._check_head(scope, path, receive)
             body = await self._read(scope, receive, received)
             environ = _environ(scope, path, query, body)
             heavy = self._is_heavy(path, query, body)
@@ -162,7 +171,7 @@ class Bridge:
             )
             answer = await asyncio.get_running_loop().run_in_executor(threads, run, environ)
         except _Refused as refused:
-            answer = self._refused(path, query, refused.status)
+            answer = self._refused(path, query, refused.status, refused.why)
         finally:
             received.release()
         if isinstance(answer, StreamedAnswer):
@@ -187,8 +196,8 @@ class Bridge:
         with self._turns.running():
             return _run(self._application, environ)
 
-    def _refused(self, path: str, query: str, status: HTTPStatus) -> Answer:
-        content_type, text = self._refusal(path, query, status)
+    def _refused(self, path: str, query: str, status: HTTPStatus, why: str = "") -> Answer:
+        content_type, text = self._refusal(path, query, status, why)
         headers = [
             (b"content-type", content_type.encode("latin-1")),
             (b"content-length", str(len(text)).encode("ascii")),
@@ -208,6 +217,17 @@ class Bridge:
                 await asyncio.get_running_loop().run_in_executor(None, self._at_end)
             await send({"type": "lifespan.shutdown.complete"})
             return
+
+    async def _check_head(self, scope: Scope, path: str, receive: Receive) -> None:
+        """Raise ``_Refused`` for header lines that no honest client sends."""
+        try:
+            host = _checked_host(scope)
+            if host and (why := self._host_problem(path, host)):
+                raise _Refused(HTTPStatus.BAD_REQUEST, why)
+        except _Refused:
+            if (declared := _declared_length(scope)) is not None:
+                await self._drain(receive, declared)
+            raise
 
     async def _read(self, scope: Scope, receive: Receive, received: _Body) -> bytes:
         """The whole body, or ``_Refused``."""
@@ -372,6 +392,26 @@ def _path(scope: Scope) -> str:
     else:
         raw = unquote_to_bytes(raw.split(b"?", 1)[0])
     return raw.decode("latin-1")
+
+
+def _checked_host(scope: Scope) -> str:
+    """What the Host header says, "" where HTTP/1.0 has none. Raises ``_Refused``.
+
+    RFC 9112: sections 3.2 (exactly one Host) and 6.1 (no Content-Length beside Transfer-Encoding;
+    granian takes that header away by itself, and closes the connection after the answer).
+    """
+    headers = scope["headers"]
+    if sum(len(name) + len(value) + 4 for name, value in headers) > HEADERS_LIMIT:
+        raise _Refused(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+    names = [name for name, _ in headers]
+    hosts = [value for name, value in headers if name == b"host" and value]  # granian adds an empty
+    if len(hosts) > 1 or (not hosts and scope["http_version"] != "1.0"):
+        raise _Refused(HTTPStatus.BAD_REQUEST, "A request needs exactly one Host header.")
+    if b"transfer-encoding" in names and b"content-length" in names:
+        raise _Refused(
+            HTTPStatus.BAD_REQUEST, "Content-Length and Transfer-Encoding exclude each other."
+        )
+    return hosts[0].decode("latin-1") if hosts else ""
 
 
 def _declared_length(scope: Scope) -> int | None:

@@ -33,6 +33,7 @@ NAMES = (
     "HOST",
     "PORT",
     "PUBLIC_URL",
+    "ALLOWED_HOSTS",
     "SECRET_KEY",
     "SECRET_KEY_FILE",
     "ARS_SERVER",
@@ -71,6 +72,8 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8000
     public_url: str = "http://127.0.0.1:8000"
+    allowed_hosts: tuple[str, ...] = ()
+    """Names and addresses, in small letters, to which it answers besides that of ``public_url``."""
     secret_key: str | None = field(default=None, repr=False)
     ars_server: str = "ggus"
     trusted_proxies: int = 0
@@ -109,6 +112,7 @@ class Settings:
             host=host,
             port=port,
             public_url=public_url,
+            allowed_hosts=_allowed_hosts(values.get("ALLOWED_HOSTS", "")),
             secret_key=_secret(values.get("SECRET_KEY"), values.get("SECRET_KEY_FILE")),
             ars_server=_ars_server(values.get("ARS_SERVER", "ggus")),
             trusted_proxies=_whole_number(
@@ -164,6 +168,7 @@ def process_environment(settings: Settings) -> dict[str, str]:
         "HOST": settings.host,
         "PORT": str(settings.port),
         "PUBLIC_URL": settings.public_url,
+        "ALLOWED_HOSTS": ",".join(settings.allowed_hosts),
         "ARS_SERVER": settings.ars_server,
         "TRUSTED_PROXIES": str(settings.trusted_proxies),
         "SAME_CALLS_PER_MINUTE": str(settings.same_calls_per_minute),
@@ -272,6 +277,15 @@ def _public_url(text: str | None, host: str, port: int) -> str:
         raise problem from None
     host = f"[{host}]" if ":" in host else host
     return f"{parts.scheme}://{host}" + (f":{number}" if number else "")
+
+
+def _allowed_hosts(text: str) -> tuple[str, ...]:
+    try:
+        return tuple(_host(name.strip()).lower() for name in text.split(",") if name.strip())
+    except SettingError:
+        raise SettingError(
+            "ALLOWED_HOSTS must be host names or IP addresses, separated by commas, without ports"
+        ) from None
 
 
 def _database_url(text: str | None) -> str:

@@ -6,6 +6,7 @@ import json
 import socket
 import sys
 
+from app.bridge import HEADERS_LIMIT
 from app.config import WORKERS, Settings
 from app.domain.errors import SettingError
 
@@ -23,6 +24,9 @@ def server_command(settings: Settings) -> list[str]:
         "--factory",
         "--http=1",
         "--no-ws",
+        # The bridge refuses in the door's own form what is above its limit; what is far above it
+        # is not even held (an empty 431).
+        f"--http1-buffer-size={2 * HEADERS_LIMIT}",
         f"--host={listening_address(settings)}",
         f"--port={settings.port}",
         f"--workers={WORKERS}",

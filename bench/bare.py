@@ -53,7 +53,7 @@ def build_server() -> Bridge:
     )
 
 
-def _refusal(_path: str, _query: str, status: HTTPStatus) -> tuple[str, bytes]:
+def _refusal(_path: str, _query: str, status: HTTPStatus, _why: str) -> tuple[str, bytes]:
     return "text/plain", status.phrase.encode()
 
 

@@ -108,10 +108,10 @@ def is_heavy(path: str, query: str, body: bytes) -> bool:
     return named_service(path, query) == GGUS_ATTACH.name or _READS_A_FILE in body
 
 
-def refusal(path: str, query: str, status: HTTPStatus) -> tuple[str, bytes]:
+def refusal(path: str, query: str, status: HTTPStatus, why: str = "") -> tuple[str, bytes]:
     """Content type and text of a refusal before this door is asked; logs it."""
     _log.info("request refused", extra={"status": status.value})
-    return CONTENT_TYPE, http_refusal(status, body_limit(path, query))
+    return CONTENT_TYPE, http_refusal(status, body_limit(path, query), why)
 
 
 class SoapDoor:

@@ -135,18 +135,22 @@ _HTTP_TEXTS: Final = {
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: (
         "The content type or encoding is not accepted; send text/xml in UTF-8, not compressed"
     ),
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: (
+        "The header lines are too large; at most 64 kB are accepted"
+    ),
     HTTPStatus.SERVICE_UNAVAILABLE: "The portal is busy; send the request again later",
 }
 
 
-def http_refusal(status: HTTPStatus, limit: int) -> bytes:
+def http_refusal(status: HTTPStatus, limit: int, why: str = "") -> bytes:
     """The short fault for a request that is refused before SOAP begins.
 
-    ``limit`` is what a body at that address may have, in bytes.
+    ``limit`` is what a body at that address may have, in bytes; ``why`` says more than the status.
     """
     code = FaultCode.SERVER if status >= HTTPStatus.INTERNAL_SERVER_ERROR else FaultCode.CLIENT
     text = _HTTP_TEXTS.get(status, "The request is refused; see docs/fault-numbers.md")
-    return fault_body(code, f"ERROR ({status.value}): {text.format(limit=_size(limit))}")
+    text = why or text.format(limit=_size(limit))
+    return fault_body(code, f"ERROR ({status.value}): {text}")
 
 
 def _size(limit: int) -> str:

@@ -48,9 +48,10 @@ def too_large(path: str) -> str:
     return f"A request to this address takes at most {body_limit(path) // 1024} kB."
 
 
-def refusal(path: str, status: HTTPStatus) -> tuple[str, bytes]:
+def refusal(path: str, status: HTTPStatus, why: str = "") -> tuple[str, bytes]:
     """Content type and text of a refusal before the application is asked."""
-    detail = too_large(path)
-    about = {"detail": detail} if status is HTTPStatus.REQUEST_ENTITY_TOO_LARGE else {}
+    if status is HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        why = why or too_large(path)
+    about = {"detail": why} if why else {}
     problem = {"type": "about:blank", "title": status.phrase, "status": status.value, **about}
     return PROBLEM, json.dumps(problem).encode()

@@ -9,10 +9,22 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, current_app, g, make_response, render_template, request, url_for
+from flask import (
+    Flask,
+    Response,
+    current_app,
+    g,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from flask_login import current_user
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
+from werkzeug.routing import RequestRedirect
+from werkzeug.wrappers import Response as AnyResponse
 
 from app.domain.access import Door
 from app.domain.errors import (
@@ -206,8 +218,20 @@ def _secure(answer: Response) -> Response:
     return answer
 
 
+def _redirect_here() -> AnyResponse | None:
+    """Doubled slashes lead to the address without them; by itself the framework would write the
+    request's own Host before it."""
+    wrong = request.routing_exception
+    if not isinstance(wrong, RequestRedirect):
+        return None
+    parts = urlsplit(wrong.new_url)
+    path = "/" + parts.path.lstrip("/")
+    return redirect(path + (f"?{parts.query}" if parts.query else ""), wrong.code)
+
+
 def register(flask_app: Flask) -> None:
     """Bind the translator and the headers."""
+    flask_app.before_request(_redirect_here)
     flask_app.register_error_handler(PortalError, _on_portal_error)
     flask_app.register_error_handler(CSRFError, _on_missing_token)
     flask_app.register_error_handler(HTTPException, _on_http_error)

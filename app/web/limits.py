@@ -67,9 +67,11 @@ def too_much(path: str) -> str:
     )
 
 
-def refusal(path: str, status: HTTPStatus) -> tuple[str, bytes]:
+def refusal(path: str, status: HTTPStatus, why: str = "") -> tuple[str, bytes]:
     """Content type and text of a refusal before the application is asked."""
     text = f"{status.value} {status.phrase}\n"
     if status is HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-        text += too_much(path) + "\n"
+        why = why or too_much(path)
+    if why:
+        text += why + "\n"
     return "text/plain; charset=utf-8", text.encode()

@@ -55,9 +55,13 @@ def test_the_api_on_the_wire(sqlite_server: LiveServer) -> None:
     with sqlite_server.session() as session:
         assert session.query(ApiToken).one().used_at is not None
 
-    page, body = ask(sqlite_server, "/api/v1/links?limit=1", {**bearer, "Host": "evil.example"})
-    assert page.status == 200
+    forged, body = ask(sqlite_server, "/api/v1/links?limit=1", {**bearer, "Host": "evil.example"})
+    assert forged.status == 400
+    assert forged.headers["Content-Type"] == "application/problem+json"
     assert b"evil.example" not in body
+    page, body = ask(sqlite_server, "/api/v1/links?limit=1", {**bearer, "Host": "localhost:1"})
+    assert page.status == 200
+    assert b"localhost" not in body
     following, body = ask(sqlite_server, json.loads(body)["next"], bearer)
     assert following.status == 200
 

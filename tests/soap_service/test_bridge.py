@@ -32,6 +32,7 @@ class Application:
         return [environ["wsgi.input"].read(), b"!"]
 
 
+HOST = [(b"host", b"localhost")]
 SCOPE = {
     "type": "http",
     "method": "POST",
@@ -39,7 +40,7 @@ SCOPE = {
     "path": "/",
     "raw_path": b"/x%C3%A9",
     "query_string": b"a=b",
-    "headers": [],
+    "headers": HOST,
     "client": ("192.0.2.1", 1),
     "server": ("127.0.0.1", 80),
 }
@@ -50,7 +51,7 @@ def bridge_of(application: Application, bounds: Bounds | None) -> Bridge:
     return Bridge(
         application,
         body_limit=lambda _path, query: LIMIT if query == "a=b" else 0,
-        refusal=lambda _path, _query, status: ("text/xml", str(status.value).encode()),
+        refusal=lambda _path, _query, status, _why: ("text/xml", str(status.value).encode()),
         is_heavy=lambda _path, _query, body: body == HEAVY,
         bounds=bounds,
     )
@@ -66,7 +67,7 @@ def talk(
 ) -> tuple[int, bytes, list[tuple[bytes, bytes]]]:
     """Send a body in parts (None: the sender leaves); ``ends``: the last part is its end."""
     bridge = bridge_of(application, bounds)
-    scope = {**SCOPE, "headers": list(headers)}
+    scope = {**SCOPE, "headers": [*HOST, *headers]}
     coming = [
         {"type": "http.disconnect"}
         if part is None

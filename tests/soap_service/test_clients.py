@@ -307,7 +307,7 @@ def test_zeep_creates_reads_changes_and_lists(wire: Wire, address: str) -> None:
 def test_http_1_0_keep_alive_chunks_and_close(sqlite_wire: Wire) -> None:
     number = sqlite_wire.create()
     body = envelope("TicketGet", f"<n:GHD_Request_ID>{number}</n:GHD_Request_ID>").encode()
-    common = "Host: x\r\nContent-Type: text/xml; charset=utf-8\r\n"
+    common = "Host: localhost\r\nContent-Type: text/xml; charset=utf-8\r\n"
     length = f"Content-Length: {len(body)}\r\n"
     old = f"POST /soap/GGUS HTTP/1.0\r\n{common}{length}\r\n".encode() + body
     assert b" 200 " in sqlite_wire.raw(old).split(b"\r\n")[0]

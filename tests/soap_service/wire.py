@@ -297,7 +297,7 @@ def half_sent(wire: Wire, count: int) -> Iterator[None]:
         for _ in range(count):
             peer = socket.create_connection(("127.0.0.1", wire.server.port), timeout=60)
             peer.sendall(
-                b"POST /soap/GGUS HTTP/1.1\r\nHost: x\r\nContent-Type: text/xml\r\n"
+                b"POST /soap/GGUS HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/xml\r\n"
                 b"Content-Length: 900\r\n\r\n<half"
             )
             peers.append(peer)

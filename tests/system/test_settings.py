@@ -48,6 +48,7 @@ def test_an_empty_value_counts_as_not_set(project: Path) -> None:
         *(("DEMO", text) for text in ("yes", "true", "2")),
         *(("WORKER", text) for text in ("yes", "2", "-1")),
         *(("HOST", text) for text in ("a b", "999.1.1.1", "http://x", "-x", "x\ny")),
+        *(("ALLOWED_HOSTS", text) for text in ("*", "a b", "a:80", "http://a", "a,-b", "a/b")),
         *(("TRUSTED_PROXIES", text) for text in ("-1", "many", "10", "10.0.0.0/8")),
         *(("SAME_CALLS_PER_MINUTE", text) for text in ("-1", "many", "100001", "1.5")),
         *(("CALLS_KEPT_DAYS", text) for text in ("0", "-1", "for ever", "3651")),
@@ -180,6 +181,14 @@ def test_the_usual_names_of_an_environment_are_no_slips(project: Path) -> None:
 )
 def test_public_url(project: Path, value: str, expected: str) -> None:
     assert Settings.from_env({"PUBLIC_URL": value}).public_url == expected
+
+
+def test_allowed_hosts(project: Path) -> None:
+    text = "Portal.example, 192.0.2.7,,[2001:DB8::1] "
+    found = Settings.from_env({"ALLOWED_HOSTS": text})
+    assert found.allowed_hosts == ("portal.example", "192.0.2.7", "2001:db8::1")
+    again = Settings.from_env(process_environment(found))
+    assert again.allowed_hosts == found.allowed_hosts
 
 
 def test_public_url_follows_host_and_port(project: Path) -> None:
