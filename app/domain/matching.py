@@ -37,7 +37,8 @@ class How(StrEnum):
     LINK = "link"
     """It names the link."""
     SITE = "site"
-    """It names no link, and names a T1 end of it as affected site."""
+    """It names no link, and names a T1 end of it as affected site, and is an incident or a
+    maintenance of the link's network."""
     HAND = "hand"
     """A person said so."""
     NONE = "none"
@@ -137,6 +138,15 @@ def is_evidence(category: str, *, ended_unsolved: bool, is_duplicate: bool) -> b
     if category == Category.TEST:
         return False
     return not (category == Category.MAINTENANCE and ended_unsolved and not is_duplicate)
+
+
+def documents_by_site(category: str, network: str, of_link: str) -> bool:
+    """Whether a ticket that names no link can document events by the sites that it names.
+
+    Only an incident or a maintenance, and only of the link's own network (decisions, section 9);
+    ``of_link`` is empty for events that name a site alone and so no network.
+    """
+    return category in (Category.INCIDENT, Category.MAINTENANCE) and of_link in ("", network)
 
 
 def length_in_words(length: timedelta) -> str:

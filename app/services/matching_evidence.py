@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session, aliased
 
-from app.domain.matching import TicketTimes, is_evidence, ticket_interval
+from app.domain.matching import TicketTimes, documents_by_site, is_evidence, ticket_interval
 from app.domain.relations import BondKind
 from app.domain.tickets import Category
 from app.models import Link, Site, Ticket, TicketLink, TicketRelation, TicketSite
@@ -212,6 +212,7 @@ def _said(
             members.c.site,
             Ticket.number,
             Ticket.category,
+            Ticket.network,
             responsible.time_zone,
             or_(Ticket.category != Category.MAINTENANCE, ~is_cancelled()).label("took_place"),
             *(getattr(Ticket, name) for name in _TIMES),
@@ -220,7 +221,12 @@ def _said(
         .outerjoin(responsible, responsible.id == Ticket.responsible_site_id)
     ).all()
     heads = {row.master: row for row in rows if row.master == row.number}
-    sound = {number for number, row in heads.items() if _is_sound(row)}
+    sound = {
+        number
+        for number, row in heads.items()
+        if _is_sound(row)
+        and (how != BY_SITE or documents_by_site(row.category, row.network, thing.network))
+    }
     for row in rows:
         if row.master not in sound or not _is_sound(row):
             continue

@@ -40,7 +40,7 @@ Thing = tuple[str, int]
 """link or site, and its id."""
 _OF_TICKET: Final = frozenset(
     {
-        *("state", "category", "links", "sites", "responsible_site"),
+        *("state", "category", "network", "links", "sites", "responsible_site"),
         *("event_start", "event_end", "window_start", "window_end"),
         *(RelationRole.DUPLICATE, RelationRole.DUPLICATE_OF),
     }

@@ -138,9 +138,11 @@ DEFINITIONS: Final[Sequence[Definition]] = (
         "documented",
         "Documented events: n of N",
         (
-            "An event is documented if a ticket names its link, or names no link and an end of it"
-            " that is a T1 as affected site (“by site”), and the two times overlap or touch after"
-            " the ticket's was widened by the tolerance on each side.",
+            "An event is documented if a ticket names its link, and the two times overlap or touch"
+            " after the ticket's was widened by the tolerance on each side.",
+            "A ticket that names no link documents it alike if it names an end of the link that is"
+            " a T1 as affected site, is an incident or a maintenance, and is of the link's network"
+            " (“by site”): a change, an informational ticket and one of the other network do not.",
             "A ticket's time goes from the event's start, else the window's, else its creation, to"
             " the event's end, else the window's, else the newest move to solved or unsolved, else"
             " now. Test tickets and cancelled maintenance document nothing; a duplicate lends its"

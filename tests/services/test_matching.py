@@ -75,6 +75,35 @@ def test_each_change_of_a_ticket_is_followed(session: Session) -> None:
     assert change(event_start=at("5 12:31")) == {}
 
 
+def test_by_site_documents_an_incident_or_a_maintenance_of_the_links_network(
+    session: Session,
+) -> None:
+    """A linkless change of LHCONE made a due ticket of CERN-BNL-LHCOPN-001 vanish."""
+    cast = enter(session)
+    report(session, cast, "5 10:00", "5 11:30")
+    number = ticket(session, cast, sites=("DE-KIT",), event_start="5 10:00", event_end="5 11:30")
+
+    def documented() -> bool:
+        worked_in(session)
+        (found,) = detected(session)
+        return found.is_documented
+
+    def change(**fields: object) -> bool:
+        with writing(session):
+            change_ticket(session, writer(cast.operator), number, fields)
+        return documented()
+
+    assert documented()
+    assert not change(network="LHCONE"), "of the other network"
+    assert change(network="LHCOPN")
+    assert not change(category="change")
+    assert not change(category="informational")
+    assert change(category="maintenance")
+    assert not change(network="LHCONE")
+    # whoever names the link documents it, whatever the ticket's network and category
+    assert change(category="change", links=(LINK,))
+
+
 def test_a_cancelled_maintenance_documents_nothing(session: Session) -> None:
     cast = enter(session)
     report(session, cast, "5 10:00", "5 11:30")

@@ -53,7 +53,8 @@ def step(
             {"event_start": start, "event_end": None},
             {"links": (rng.choice((LINK, PIC)),)},
             {"links": (), "sites": (rng.choice(("DE-KIT", "ES-PIC", "CH-CERN")),)},
-            {"category": rng.choice(("incident", "maintenance", "test"))},
+            {"category": rng.choice(("incident", "maintenance", "change", "test"))},
+            {"network": rng.choice(("LHCOPN", "LHCONE"))},
             {
                 "state": rng.choice(("solved", "unsolved", "reopened", "in progress")),
                 "solution": "x",

@@ -137,7 +137,7 @@ class World:
                 fields[name] = at(value)
             elif name in ("links", "sites"):
                 fields[name] = tuple(value)
-            elif name == "category":
+            elif name in ("category", "network"):
                 fields[name] = value
         created = at(told.get("created", NOW))
         with writing(self.session):
