@@ -19,7 +19,7 @@ from app.services.event_names import names_of_links, names_of_sites
 from app.services.events import EVENT
 from app.services.links import link_of_name
 from app.services.name_decisions import Followed
-from app.services.registry import find_site
+from app.services.registry import site_meant
 from app.services.unresolved import MANAGE, NameKind, check_bearable, meanings_of
 from app.services.unresolved_events import borne_name, is_unsettled
 
@@ -49,11 +49,11 @@ def follow_events(
         def meant(event: Event) -> int:
             return link.id
     else:
-        site = find_site(session, name)
-        assert site is not None
 
         def meant(event: Event) -> int:
-            return (find_site(session, name, event.start.date()) or site).id
+            site = site_meant(session, name, event.start.date())
+            assert site is not None, "somebody bears the name"
+            return site.id
 
     bearing = is_unsettled(kind) & (_name_column(kind) == name)
     return _step_through(session, by, kind, name, bearing, meant, limit)

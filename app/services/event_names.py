@@ -13,6 +13,7 @@ from typing import Any, Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.domain.site_names import NamePeriod, bearer_on, name_period
 from app.models import Link, LinkName, Site, SiteName
 from app.services.nearest_names import NearestNames
 
@@ -39,7 +40,6 @@ class Meant:
 class _Use:
     id: int
     key: str
-    begins: date
     ends: date
     """First day on which it no longer is."""
 
@@ -50,7 +50,7 @@ class EventNames:
     def __init__(self, session: Session, links: Collection[str], sites: Collection[str]) -> None:
         self._session = session
         self._links: dict[str, _Use] = {}
-        self._sites: dict[str, list[_Use]] = {}
+        self._sites: dict[str, list[NamePeriod]] = {}
         for names in some_of(links):
             self._load_links(names)
         for names in some_of(sites):
@@ -89,9 +89,10 @@ class EventNames:
             .where(SiteName.name.in_(names))
         )
         for row in self._session.execute(query):
-            self._sites.setdefault(row.said, []).append(_use(row, row.ended))
-        for uses in self._sites.values():
-            uses.sort(key=lambda use: (use.begins, use.ends))
+            days = (row.valid_from, row.valid_until)
+            self._sites.setdefault(row.said, []).append(
+                name_period(row.id, row.name, days, row.ended)
+            )
 
     def link(self, name: str, on: date) -> Meant:
         """The link of this id, or that is called so. A link that ended before ``on`` is none; one
@@ -105,17 +106,17 @@ class EventNames:
 
     def site(self, name: str, on: date) -> Meant:
         """The site that bore this name on that day, else that bears it later, as of a link."""
-        uses = self._sites.get(name)
-        if not uses:
+        periods = self._sites.get(name)
+        if not periods:
             allowed = "any name of a site that is known here"
             return Meant(None, f"{allowed}{self._proposed('site', name)}")
-        left = [use for use in uses if use.ends > on]
-        if not left:
+        found = bearer_on(periods, on)
+        if found is None:
+            last = max(periods, key=lambda one: one.ends)
             return Meant(
-                None,
-                f"a name that a site had then; {uses[-1].key} bore this one until {uses[-1].ends}",
+                None, f"a name that a site had then; {last.key} bore this one until {last.ends}"
             )
-        return Meant(next((use for use in left if use.begins <= on), left[0]).id)
+        return Meant(found.site_id)
 
     def _proposed(self, kind: str, name: str) -> str:
         """The nearest known names in words. All of them are read when the first is asked for."""
@@ -133,9 +134,8 @@ class EventNames:
         return [(row[0], row[1]) for row in rows]
 
 
-def _use(row: Any, ended: date | None = None) -> _Use:
-    ends = min(row.valid_until or date.max, ended or date.max)
-    return _Use(row.id, row.name, row.valid_from or date.min, ends)
+def _use(row: Any) -> _Use:
+    return _Use(row.id, row.name, row.valid_until or date.max)
 
 
 def names_of_links(session: Session, ids: Collection[int]) -> Mapping[int, str]:

@@ -33,7 +33,7 @@ from app.models import (
 )
 from app.services.changes import FieldChange, record_change
 from app.services.links import link_of_name
-from app.services.registry import LINK, WHY, Lookup, checked_why, find_site, record
+from app.services.registry import LINK, WHY, Lookup, checked_why, find_site, record, site_meant
 from app.services.sites import change_site, site_values
 from app.services.ticket_fields import (
     as_logged,
@@ -259,11 +259,11 @@ def follow_tickets(session: Session, by: Writer, kind: NameKind, name: str, limi
         bearing = select(TicketSite.ticket_number).where(
             TicketSite.name == name, TicketSite.site_id.is_(None)
         )
-        site = find_site(session, name)
-        assert site is not None
 
         def step(ticket: Ticket) -> None:
-            _resolve_site(ticket, name, find_site(session, name, day_of(ticket)) or site)
+            site = site_meant(session, name, day_of(ticket))
+            assert site is not None, "somebody bears the name"
+            _resolve_site(ticket, name, site)
     else:
         bearing = select(UnknownLink.ticket_number).where(
             UnknownLink.name == name, UnknownLink.link_id.is_(None)

@@ -14,6 +14,7 @@ from app.domain.access import Writer
 from app.domain.errors import Difference, EditConflict, Invalid
 from app.domain.recognition import first_word, words_in
 from app.domain.registry import fact_of, logged
+from app.domain.site_names import bearer_or_last, name_period
 from app.domain.texts import SHORT_TEXT_LIMIT, checked_text
 from app.models import Change, ChangedField, FactSource, Link, LinkName, Site, SiteName
 from app.services.changes import FieldChange, record_change, take_number
@@ -93,9 +94,29 @@ def find_site(session: Session, name: str, on: date | None = None) -> Site | Non
     return session.scalars(query, {"name": name}).first()
 
 
-def require_site(session: Session, name: str, field: str = "site") -> Site:
-    """Like ``find_site``, but an unknown name raises ``Invalid`` on ``field``."""
-    site = find_site(session, name)
+_BEARERS = (
+    select(SiteName.valid_from, SiteName.valid_until, Site)
+    .join(Site, Site.id == SiteName.site_id)
+    .where(SiteName.name == bindparam("name"))
+)
+
+
+def site_meant(session: Session, name: str, on: date) -> Site | None:
+    """The site that a ticket means by this name if ``on`` is its day (see ``bearer_or_last``)."""
+    sites: dict[int, Site] = {}
+    periods = []
+    for valid_from, valid_until, site in session.execute(_BEARERS, {"name": name}):
+        sites[site.id] = site
+        days = (valid_from, valid_until)
+        periods.append(name_period(site.id, site.key, days, site.valid_until))
+    found = bearer_or_last(periods, on)
+    return None if found is None else sites[found.site_id]
+
+
+def require_site(session: Session, name: str, field: str = "site", on: date | None = None) -> Site:
+    """Like ``find_site``, or ``site_meant`` with a day, but an unknown name raises ``Invalid`` on
+    ``field``."""
+    site = find_site(session, name) if on is None else site_meant(session, name, on)
     if site is None:
         raise Invalid(field, "No site has this name; any name of a known site is allowed")
     return site

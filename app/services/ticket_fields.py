@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -23,7 +24,7 @@ from app.models import (
     TicketLink,
     TicketSite,
 )
-from app.services.registry import find_site, require_links, require_site, responsible_site_of_link
+from app.services.registry import require_links, require_site, responsible_site_of_link, site_meant
 
 SEPARATOR = "; "
 """Between the values of a field that has several, in the change log."""
@@ -105,7 +106,7 @@ def apply_value(session: Session, by: Writer, ticket: Ticket, field: str, value:
     elif field == "asked_sites":
         ask_sites(ticket, [require_site(session, name, field) for name in value])
     elif field == "responsible_site":
-        site = require_site(session, value, field) if value else None
+        site = require_site(session, value, field, day_of(ticket)) if value else None
         ticket.responsible_site = site
         ticket.responsible_set_by_hand = site is not None
     elif field == "references":
@@ -131,7 +132,8 @@ def set_links(
 def set_sites(
     session: Session, ticket: Ticket, names: Sequence[str], *, recognised: bool = False
 ) -> Mapping[str, TicketSite]:
-    """Affect exactly these sites, under any of their names; an unknown name is kept as text.
+    """Affect exactly these sites, under any name that they bore on the ticket's day (``day_of``);
+    an unknown name is kept as text.
 
     Two names of one site are one; a site that stays keeps its row and its spellings. Gives the row
     of each name.
@@ -142,7 +144,7 @@ def set_sites(
     }
     rows: dict[tuple[int | None, str], TicketSite] = {}
     named = {}
-    for key, name, site in _resolved(session, names):
+    for key, name, site in _resolved(session, names, day_of(ticket)):
         if key in rows:
             named[name] = rows[key]
             continue
@@ -180,9 +182,9 @@ def concerned_sites(ticket: Ticket) -> list[Site]:
     return sites
 
 
-def same_sites(session: Session, ticket: Ticket, names: Sequence[str]) -> bool:
-    """Whether these names mean just the sites that are affected now, in this order."""
-    wanted = dict.fromkeys(key for key, _, _ in _resolved(session, names))
+def same_sites(session: Session, ticket: Ticket, names: Sequence[str], day: date) -> bool:
+    """Whether these names mean on that day just the sites that are affected now, in this order."""
+    wanted = dict.fromkeys(key for key, _, _ in _resolved(session, names, day))
     now = (
         (item.site_id, item.name if item.site_id is None else "") for item in ticket.affected_sites
     )
@@ -190,9 +192,9 @@ def same_sites(session: Session, ticket: Ticket, names: Sequence[str]) -> bool:
 
 
 def _resolved(
-    session: Session, names: Sequence[str]
+    session: Session, names: Sequence[str], day: date
 ) -> list[tuple[tuple[int | None, str], str, Site | None]]:
-    found = [(name, find_site(session, name)) for name in names]
+    found = [(name, site_meant(session, name, day)) for name in names]
     return [
         ((site.id, "") if site is not None else (None, name), name, site) for name, site in found
     ]
@@ -202,7 +204,7 @@ def remember_spelling(session: Session, by: Writer, ticket: Ticket, name: str) -
     """Keep how a partner spells an affected site: it gets it back as it sent it last."""
     if by.actor.kind is not Kind.PARTNER:
         return
-    site = find_site(session, name)
+    site = site_meant(session, name, day_of(ticket))
     for row in ticket.affected_sites:
         if row.site_id == (site.id if site else None) and (site is not None or row.name == name):
             spell(by, row, name)
@@ -264,10 +266,19 @@ def with_own_references(
     return tuple(result)
 
 
-def day_of(ticket: Ticket) -> date:
-    """The day (UTC) on which the ticket's interval began: of its event, window, or creation."""
-    begun = ticket.event_start or ticket.window_start or ticket.created_at
-    return begun.astimezone(UTC).date()
+def day_of(ticket: Ticket, wanted: Mapping[str, Any] = MappingProxyType({})) -> date:
+    """The day (UTC) on which the ticket's interval began: of its event, window, or creation; with
+    the times that are ``wanted`` instead, where some are."""
+    start, window = (
+        wanted.get(name, getattr(ticket, name)) for name in ("event_start", "window_start")
+    )
+    return day_begun(start, window, ticket.created_at)
+
+
+def day_begun(start: datetime | None, window: datetime | None, created: datetime) -> date:
+    """The day (UTC) of an event's start, else its window's, else its creation. By it the names of
+    sites are resolved, of tickets as of events."""
+    return (start or window or created).astimezone(UTC).date()
 
 
 def follow_responsible_site(ticket: Ticket) -> None:

@@ -26,6 +26,7 @@ from app.domain.clock import to_milliseconds
 from app.domain.errors import Invalid
 from app.domain.recognition import link_words
 from app.domain.registry_files import MOST_PROBLEMS, BadFile, Problem
+from app.domain.site_names import NamePeriod, bearer_or_last, name_period
 from app.domain.spreadsheets import decoded
 from app.domain.texts import SHORT_TEXT_LIMIT, checked_text
 from app.domain.ticket_content import Reference
@@ -48,7 +49,7 @@ from app.services import ticket_words
 from app.services.bulk_rows import insert_rows
 from app.services.changes import TICKET, FieldChange, record_changes, take_number
 from app.services.nearest_names import NearestNames
-from app.services.ticket_fields import as_logged
+from app.services.ticket_fields import as_logged, day_begun
 
 AT_ONCE: Final = 1000
 """Lines that are looked up and written together."""
@@ -238,12 +239,6 @@ def _parts(items: Iterable[_T]) -> Iterator[list[_T]]:
 
 
 @dataclass(frozen=True)
-class _Site:
-    id: int
-    key: str
-
-
-@dataclass(frozen=True)
 class _Link:
     id: int
     name: str
@@ -260,20 +255,16 @@ class Names:
         sites = session.execute(
             select(Site.id, Site.key, Site.tier, Site.valid_until).order_by(Site.id)
         ).all()
-        by_id = {row.id: _Site(row.id, row.key) for row in sites}
+        self.keys = {row.id: row.key for row in sites}
         ended = {row.id: row.valid_until for row in sites}
         tiers = {row.id: row.tier for row in sites}
-        uses: dict[str, tuple[tuple[date, date], _Site]] = {}
+        self._bearers: dict[str, list[NamePeriod]] = {}
         for row in session.execute(
             select(SiteName.name, SiteName.site_id, SiteName.valid_from, SiteName.valid_until)
         ):
-            # what bears the name still, before what bore it once
-            until = row.valid_until or ended[row.site_id] or date.max
-            use = ((until, row.valid_from or date.min), by_id[row.site_id])
-            if row.name not in uses or use[0] > uses[row.name][0]:
-                uses[row.name] = use
-        self.sites = {name: site for name, (_, site) in uses.items()}
-        self.keys = {site.id: site.key for site in by_id.values()}
+            days, key = (row.valid_from, row.valid_until), self.keys[row.site_id]
+            period = name_period(row.site_id, key, days, ended[row.site_id])
+            self._bearers.setdefault(row.name, []).append(period)
         self.links: dict[str, _Link] = {}
         by_link: dict[int, _Link] = {}
         for link in session.execute(
@@ -295,9 +286,16 @@ class Names:
             row.name: by_link[row.link_id]
             for row in session.execute(select(LinkName.name, LinkName.link_id))
         }
-        self._near_sites = NearestNames((name, site.key) for name, site in self.sites.items())
+        self._near_sites = NearestNames(
+            (name, max(periods).key) for name, periods in self._bearers.items()
+        )
         self._near_links = NearestNames((name, name) for name in self.links)
         self._told: dict[tuple[str, str], str] = {}
+
+    def site(self, name: str, on: date) -> int | None:
+        """The key of the site that this name meant on that day, as of an event."""
+        found = bearer_or_last(self._bearers.get(name, ()), on)
+        return None if found is None else found.site_id
 
     def link(self, name: str) -> _Link | None:
         """By its id, or by what an administrator said that it is called."""
@@ -354,6 +352,7 @@ def _resolved(read: ReadTicket, names: Names) -> tuple[dict[str, Any], list[Prob
     values = dict(read.values)
     place = f"line {read.line}"
     problems, notes = [], []
+    day = day_begun(values["event_start"], values["window_start"], values["created"])
     links: dict[int, _Link] = {}
     for name in values["links"]:
         link = names.link(name)
@@ -364,21 +363,21 @@ def _resolved(read: ReadTicket, names: Names) -> tuple[dict[str, Any], list[Prob
             links[link.id] = link
     sites: dict[tuple[int | None, str], str] = {}
     for name in values["sites"]:
-        site = names.sites.get(name)
+        site = names.site(name, day)
         if site is None:
             notes.append(f"site {name} is not known, and kept as a text{names.near('site', name)}")
-        sites.setdefault((site.id, "") if site else (None, name), name)
+        sites.setdefault((site, "") if site is not None else (None, name), name)
     values["links"], values["sites"] = tuple(links.values()), tuple(sites.items())
     first = next(iter(links.values()), None)
     only = next(iter(sites))[0] if len(sites) == 1 else None
     follows = first.responsible if first else only
     stated = values.pop("responsible_site", "")
-    responsible = names.sites.get(stated)
+    responsible = names.site(stated, day)
     if stated and responsible is None:
         allowed = f"any name of a site that is known here{names.near('site', stated)}"
         problems.append(Problem(place, "responsible_site", stated, allowed))
-    values["responsible_site_id"] = responsible.id if responsible else follows
-    values["responsible_set_by_hand"] = responsible is not None and responsible.id != follows
+    values["responsible_site_id"] = follows if responsible is None else responsible
+    values["responsible_set_by_hand"] = responsible is not None and responsible != follows
     values["responsible_site"] = names.keys.get(values["responsible_site_id"], "")
     if not values.get("network"):
         values["network"] = first.network if first else str(Network.LHCOPN)

@@ -64,6 +64,7 @@ from app.services.ticket_fields import (
     asked_keys,
     concerned_sites,
     current_value,
+    day_of,
     facts_of,
     follow_responsible_site,
     remember_spelling,
@@ -207,7 +208,7 @@ def _affect(session: Session, by: Writer, ticket: Ticket, new: NewTicket) -> Non
         for name, row in set_sites(session, ticket, new.sites).items():
             spell(by, row, name)
     else:
-        known = site_keys_in(session, bare_title(new.title, names), by.now.date())
+        known = site_keys_in(session, bare_title(new.title, names), day_of(ticket))
         keys = recognised_sites(new.title, known, names)
         set_sites(session, ticket, keys, recognised=True)
 
@@ -375,7 +376,8 @@ def _apply(session: Session, by: Writer, ticket: Ticket, differing: Mapping[str,
     old_category = ticket.category
     at = strictly_after(by.now, ticket.changed_at)
     with session.no_autoflush:
-        for name, value in differing.items():
+        # the times first: names of sites mean what they did on the ticket's day
+        for name, value in sorted(differing.items(), key=lambda item: item[0] not in TIMES):
             if name not in COMMENTS:
                 apply_value(session, by, ticket, name, value)
         if not _READ_FOR_LINKS.isdisjoint(differing):
@@ -425,7 +427,8 @@ def _made_absolute(
         check_values({"sites": (first,) if first else ()})
         rest = current_value(ticket, "sites")[1:]
         absolute["sites"] = (first, *rest) if first else rest
-        if first and same_sites(session, ticket, absolute["sites"]):
+        day = day_of(ticket, absolute)
+        if first and same_sites(session, ticket, absolute["sites"], day):
             remember_spelling(session, by, ticket, first)
     if "asked_sites" in absolute:
         check_values({"asked_sites": absolute["asked_sites"]})
@@ -440,7 +443,7 @@ def _differs(session: Session, ticket: Ticket, name: str, wanted: Mapping[str, A
     if name in COMMENTS:
         return bool(str(wanted[name]).strip())
     if name == "sites":
-        return not same_sites(session, ticket, wanted[name])
+        return not same_sites(session, ticket, wanted[name], day_of(ticket, wanted))
     return as_logged(wanted[name]) != as_logged(current_value(ticket, name))
 
 

@@ -7,7 +7,7 @@ import io
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from sqlalchemy import Engine, func, select
@@ -17,11 +17,16 @@ from app import demo
 from app.database import writing
 from app.domain.access import SYSTEM, Door, Writer
 from app.domain.errors import Forbidden
+from app.domain.event_file_reading import Reading, read_events
+from app.domain.registry import SiteNameValue
 from app.domain.ticket_content import NewTicket
 from app.domain.ticket_files import csv_head, csv_lines
-from app.models import Change, ExternalReference, Ticket, UnknownLink
+from app.models import Change, Event, EventTicket, ExternalReference, Ticket, UnknownLink
 from app.services.changes import TICKET, changes_of
+from app.services.events import report_events
+from app.services.matching import bring_up_to_date
 from app.services.reference import add_links, seed_reference
+from app.services.sites import change_site, site_of_key, site_values
 from app.services.ticket_export import exported_numbers, exported_rows
 from app.services.ticket_import import (
     Fate,
@@ -192,6 +197,72 @@ def test_times_and_states_are_kept_and_defaults_are_the_usual(session: Session, 
     with writing(session):
         change_ticket(session, writer(cast.operator, LATER), 2, {"state": "in progress"})
         change_ticket(session, writer(cast.operator, LATER), 1, {"state": "reopened"})
+
+
+def test_names_mean_who_bore_them_on_the_day_for_tickets_and_events_alike(
+    session: Session, cast: Cast
+) -> None:
+    """An import of 2012 over a name that changed its owner: matched by site to the one of the day.
+
+    NET-1 was DE-KIT's until 2012-07-01, and is ES-PIC's since.
+    """
+    turn = date(2012, 7, 1)
+    with writing(session):
+        for key, days in (("DE-KIT", (None, turn)), ("ES-PIC", (turn, None))):
+            names = (*site_values(site_of_key(session, key))["names"],)
+            moved = SiteNameValue("NetSite", "NET-1", *days)
+            change_site(session, writer(cast.admin), key, {"names": (*names, moved)})
+    pic = "CERN-PIC-LHCOPN-001"
+    events = "source,source_id,link,site,state,start,end\n" + "".join(
+        f"nagios,{key},{link},{site},down,{day}T10:00:00Z,{day}T12:00:00Z\n"
+        for key, link, site, day in (
+            ("march-kit", LINK, "", "2012-03-05"),
+            ("march-pic", pic, "", "2012-03-05"),
+            ("august-kit", LINK, "", "2012-08-06"),
+            ("august-pic", pic, "", "2012-08-06"),
+            ("march-site", "", "NET-1", "2012-03-05"),
+            ("august-site", "", "NET-1", "2012-08-06"),
+        )
+    )
+    read = [*read_events(io.BytesIO(events.encode()), Reading())]
+    with writing(session):
+        found = report_events(session, BY, [one.message for one in read])
+    assert not found.problems
+    source = file(
+        # by event start, whatever window and creation say
+        "1,one,closed,2012-08-06,2012-03-05T10:00:00Z,2012-03-05T11:00:00Z,2012-08-06,NET-1,NET-1",
+        # by window start where there is none
+        "2,two,closed,2012-03-05,,,2012-08-06T10:00:00Z,NET-1,",
+        # by creation where there is neither
+        "3,three,closed,2012-03-05T09:30:00Z,,,,NET-1,",
+        "4,four,closed,2012-07-01T00:00:00Z,,,,NET-1,",
+        head=f"{HEAD},event_start,event_end,window_start,sites,responsible_site",
+    )
+    assert imported(session, source) == {Fate.NEW: 4}
+    rows = session.scalars(select(Ticket).order_by(Ticket.number)).all()
+    assert [
+        (row.affected_sites[0].site.key, row.responsible_site.key)
+        for row in rows
+        if row.affected_sites[0].site and row.responsible_site
+    ] == [("DE-KIT",) * 2, ("ES-PIC",) * 2, ("DE-KIT",) * 2, ("ES-PIC",) * 2]
+    session.rollback()
+    with writing(session):
+        assert bring_up_to_date(session, LATER).is_fresh
+    keys = {row.id: row.source_key for row in session.execute(select(Event.id, Event.source_key))}
+    beside: dict[str, set[int]] = {}
+    for event, number in session.execute(
+        select(EventTicket.detected_id, EventTicket.ticket_number).where(
+            EventTicket.documents.is_(True)
+        )
+    ):
+        beside.setdefault(keys[event], set()).add(number)
+    # 1 and 3 the ones of March at DE-KIT, 2 those of August at ES-PIC; 4 lies between them
+    assert beside == {
+        "march-kit": {1, 3},
+        "march-site": {1, 3},
+        "august-pic": {2},
+        "august-site": {2},
+    }
 
 
 def test_one_change_each_through_a_door_of_its_own(session: Session, cast: Cast) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from sqlalchemy.orm import Session
@@ -15,9 +15,11 @@ from app.domain.errors import (
     MoveNotAllowed,
     NotFound,
 )
+from app.domain.registry import SiteNameValue
 from app.domain.ticket_content import NewTicket, Reference
 from app.models import Ticket
 from app.services.changes import TICKET, changes_of
+from app.services.sites import change_site, site_of_key, site_values
 from app.services.ticket_fields import current_value
 from app.services.tickets import (
     change_ticket,
@@ -76,6 +78,39 @@ def test_opening_recognises_links_and_sites_and_follows_the_responsible_site(
     with writing(session):
         undo_recognition(session, writer(cast.operator), number, "sites", "DE-KIT")
     assert log(session, number)[1] == {"sites": ("DE-KIT", None)}
+
+
+def test_a_name_of_a_site_means_who_bore_it_on_the_tickets_day(
+    session: Session, cast: Cast
+) -> None:
+    """NETLAB was DE-KIT's until 2013-03-01, and is ES-PIC's since: as of events of that day."""
+    turn = date(2013, 3, 1)
+    with writing(session):
+        for key, days in (("DE-KIT", (None, turn)), ("ES-PIC", (turn, None))):
+            names = site_values(site_of_key(session, key))["names"]
+            moved = SiteNameValue("NetSite", "NETLAB", *days)
+            change_site(session, writer(cast.admin), key, {"names": (*names, moved)})
+    before, after = (datetime(2013, month, 5, 10, tzinfo=UTC) for month in (2, 3))
+
+    def site(number: int) -> str | None:
+        session.rollback()
+        (row,) = find_ticket(session, cast.operator, number).affected_sites
+        return row.site.key if row.site else None
+
+    assert site(opened(session, writer(cast.ggus), sites=("NETLAB",))) == "ES-PIC"
+    number = opened(session, writer(cast.ggus), sites=("NETLAB",), event_start=before)
+    assert site(number) == "DE-KIT"
+    named = opened(session, writer(cast.ggus), title="NETLAB is down", window_start=before)
+    assert site(named) == "DE-KIT", "recognised alike"
+    # the same name again, as a form sends it back, is no change
+    with writing(session):
+        change_ticket(session, writer(cast.operator), number, {"sites": ("NETLAB",), "title": "u"})
+    assert list(log(session, number)[1]) == ["title"]
+    # with another day it means another site, also in one and the same change
+    with writing(session):
+        change = {"sites": ("NETLAB",), "event_start": after}
+        change_ticket(session, writer(cast.operator), number, change)
+    assert site(number) == "ES-PIC"
 
 
 def test_a_sent_site_keeps_its_spelling_and_an_unknown_one_its_text(
