@@ -476,6 +476,8 @@ def check_site_days(values: Mapping[str, Any]) -> None:
         check_order("tier_until", values["tier_since"], values["tier_until"], "The tier")
     except Invalid as error:
         note(error.field, error.message)
+    if values["tier"] is not None and values["tier_since"] is None:
+        note("tier_since", f"Since when is it T{values['tier']}? Before that day it owes nothing")
     if values["tier"] is None:
         for field in ("tier_since", "tier_until"):
             if values[field] is not None:

@@ -126,7 +126,7 @@ class Snapshot:
 
 
 def tier_on(site: Site, day: date) -> int | None:
-    """0 or 1 if the site was T0 or T1 on that day, else None. Without a first day: always."""
+    """0 or 1 if the site was T0 or T1 on that day, else None."""
     return tier_of(site.tier, site.tier_since, site.tier_until, day)
 
 

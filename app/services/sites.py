@@ -7,7 +7,7 @@ row in the change log. Only admins and the portal itself may write.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from datetime import UTC, date
 from typing import Any, TypeVar
 
 from sqlalchemy import exists, or_, select
@@ -124,6 +124,8 @@ def create_site(
     ``sources`` says by field where a fact comes from, under ``*`` where all others do. Its LHCOPN
     name is added to its names. Who writes thousands gives a ``LoadedLookup``.
 
+    Who is made T0 or T1 without ``tier_since`` is one from today on.
+
     Raises ``Forbidden``, ``Invalid``, ``InvalidMany``.
     """
     require_admin(by.actor, _MANAGE)
@@ -134,6 +136,7 @@ def create_site(
     values = {**_EMPTY, **checked_site(stated)}
     said, reason = checked_sources(sources), checked_why(why)
     _bear_own_key(values)
+    _begin_tier(by, _EMPTY, values)
     check_site_days(values)
     lookup.lock()
     _check_names(lookup, None, values)
@@ -190,6 +193,7 @@ def change_site(
         if not after[field]:
             raise Invalid(field, "This is needed; say it")
     _bear_own_key(after)
+    _begin_tier(by, before, after)
     differing = {field: after[field] for field in after if after[field] != before[field]}
     if differing:
         check_site_days(after)
@@ -303,6 +307,16 @@ def _bear_own_key(values: dict[str, Any]) -> None:
     own = NameSystem.LHCOPN.value, values["key"]
     if own not in {(name.system, name.name) for name in values["names"]}:
         values["names"] = (SiteNameValue(*own), *values["names"])
+
+
+def _begin_tier(by: Writer, before: Mapping[str, Any], after: dict[str, Any]) -> None:
+    """Who is made T0 or T1 without a day is such from today (UTC) on, or from its own first day."""
+    if after["tier"] is None or after["tier_since"] is not None or before["tier"] is not None:
+        return
+    today = by.now.astimezone(UTC).date()
+    day = max(today, after["valid_from"] or today)
+    if all(after[end] is None or day < after[end] for end in ("tier_until", "valid_until")):
+        after["tier_since"] = day  # else it was one once, and only the writer knows since when
 
 
 def _check_names(lookup: Lookup, site: Site | None, values: Mapping[str, Any]) -> None:

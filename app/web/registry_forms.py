@@ -129,7 +129,11 @@ class SiteForm(ChangeFields, FlaskForm):  # type: ignore[misc]  # flask-wtf is u
         default=_NO_TIER,
         description="In the sense of the LHCOPN; CRIC's tier does not say it.",
     )
-    tier_since = _day("tier_since", "First day on which it was T0 or T1.")
+    tier_since = _day(
+        "tier_since",
+        "First day on which it was T0 or T1: before it, it owes nothing and counts for nothing."
+        " Left empty for a new T0 or T1: today.",
+    )
     tier_until = _day("tier_until", "First day on which it no longer was.")
     valid_from = _day("valid_from", "First day of the site; empty where nobody asked.")
     valid_until = _day("valid_until", "First day on which it no longer is: this retires it.")

@@ -181,7 +181,8 @@ _NO_DAYS = dict.fromkeys(("valid_from", "valid_until", "tier", "tier_since", "ti
         ({"tier": 1, "tier_since": NEXT, "tier_until": DAY}, {"tier_until"}),
         ({"tier": 1, "tier_since": NEXT, "valid_until": NEXT}, {"tier_since"}),
         ({"tier_since": DAY}, {"tier_since"}),
-        ({"tier": 1, "tier_until": DAY, "valid_from": NEXT}, {"tier_until"}),
+        ({"tier": 1}, {"tier_since"}),
+        ({"tier": 1, "tier_until": DAY, "valid_from": NEXT}, {"tier_since", "tier_until"}),
     ],
 )
 def test_days_of_a_site(values: dict[str, Any], wrong: set[str]) -> None:

@@ -60,6 +60,14 @@ SITES = (
 )
 
 
+def test_a_new_t1_of_a_file_without_its_day_is_one_from_today_on(
+    session: Session, cast: Cast
+) -> None:
+    text = "key,country,time_zone,tier\nXX-NEW,CH,UTC,1\n"
+    imported(session, cast, Records.SITES, text)
+    assert site_of_key(session, "XX-NEW").tier_since == NOON.date()
+
+
 def test_new_and_changed_sites_each_leave_one_change(session: Session, cast: Cast) -> None:
     before = changes(session)
     done = imported(session, cast, Records.SITES, SITES, why="Yearly check")

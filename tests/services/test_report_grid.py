@@ -21,6 +21,7 @@ from app.services.report_grid import (
     quarters_with_data,
     report_grid,
 )
+from app.services.sites import create_site
 from app.services.tickets import open_ticket
 from tests.cast import Cast, enter, writer
 
@@ -85,6 +86,18 @@ def test_who_is_asked_and_how_each_report_stands(session: Session, cast: Cast) -
     }, "the T0 is not asked"
     assert [row.count for row in grid.rows] == [Count(2, 2), Count(0, 2)]
     assert list(grid.counts) == [Count(1, 2), Count(1, 2), Count(0, 0)]
+
+
+def test_a_new_t1_owes_nothing_of_before_its_day(session: Session, cast: Cast) -> None:
+    """Without "Tier since" it was "missing, late" since 2012."""
+    with writing(session):
+        new = {"key": "XX-NEW", "country": "CH", "time_zone": "UTC", "tier": 1}
+        create_site(session, writer(cast.admin, NOW), new)
+    grid = grid_of(session, cast.operator)
+    assert words(grid)["XX-NEW"] == ["not required", "not required", "not yet"]
+    assert list(grid.counts) == [Count(0, 2), Count(0, 2), Count(0, 0)]
+    (row,) = [row for row in grid.rows if row.site == "XX-NEW"]
+    assert row.count == Count(0, 0)
 
 
 def test_a_draft_is_shown_to_its_site_and_the_chair_only(session: Session, cast: Cast) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -34,7 +35,7 @@ from app.services.sites import (
     site_values,
 )
 from app.services.tickets import change_ticket, open_ticket
-from tests.cast import SYSTEM, Cast, enter, writer
+from tests.cast import NOON, SYSTEM, Cast, enter, writer
 
 NEW: dict[str, Any] = {"key": "XX-LAB", "country": "CH", "time_zone": "Europe/Zurich"}
 DAY = date(2013, 3, 1)
@@ -98,6 +99,35 @@ def test_a_site_with_everything(session: Session, cast: Cast) -> None:
     own = sources_of(session, "site", site)
     assert source_of(site, "asns", own) == ("RIPE, 2013-03", False)
     assert source_of(site, "nrens", own) == ("entered by admin", False)
+
+
+def test_a_new_t1_without_a_day_is_one_from_today_on(session: Session, cast: Cast) -> None:
+    by, today = writer(cast.admin), NOON.date()
+    with writing(session):
+        made = create_site(session, by, {**NEW, "tier": 1})
+        later = {"key": "XX-LATER", "tier": 0, "valid_from": date(2014, 1, 1)}
+        assert create_site(session, by, {**NEW, **later}).tier_since == date(2014, 1, 1)
+        plain = create_site(session, by, {**NEW, "key": "XX-PLAIN"})
+    assert (made.tier_since, plain.tier_since) == (today, None)
+    assert _log(session, made)[0]["tier_since"] == (None, "2013-03-06")
+    # a form sends the day as empty
+    with writing(session):
+        change_site(session, by, "XX-PLAIN", {"tier": 1, "tier_since": None})
+    assert _log(session, plain)[1] == {"tier": (None, "1"), "tier_since": (None, "2013-03-06")}
+    # it is never taken off again, nor guessed for who is no T1 any more
+    wrong: Sequence[tuple[str, dict[str, Any]]] = (
+        ("XX-LAB", {"tier_since": None}),
+        ("DE-KIT", {"tier_since": None, "country": "FR"}),
+    )
+    for key, change in wrong:
+        with pytest.raises(InvalidMany) as caught, writing(session):
+            change_site(session, by, key, change)
+        assert list(caught.value.problems) == ["tier_since"]
+    with pytest.raises(InvalidMany) as caught, writing(session):
+        create_site(session, by, {**NEW, "key": "XX", "tier": 1, "tier_until": date(2012, 1, 1)})
+    assert caught.value.problems == {
+        "tier_since": "Since when is it T1? Before that day it owes nothing"
+    }
 
 
 @pytest.mark.parametrize("who", ["operator", "kit", "reader", "ggus"])

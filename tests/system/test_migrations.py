@@ -102,9 +102,8 @@ def test_processes_that_upgrade_at_once_wait_for_each_other(empty_database: str)
 THEN = datetime(2014, 3, 4, 5, 6, tzinfo=UTC)
 
 
-def old_rows(connection: Connection) -> None:
-    """What a portal of revision 0002 may hold: three sites, of which one was changed since, two
-    links, a reporter and an admin, a ticket, and the log of it."""
+def adder(connection: Connection) -> Callable[..., None]:
+    """Adds a row to a table as it is in this database; what is not stated and is needed is made."""
     tables = MetaData()
     tables.reflect(connection)
 
@@ -118,6 +117,13 @@ def old_rows(connection: Connection) -> None:
         }
         connection.execute(tables.tables[table].insert().values({**missing, **values}))
 
+    return add
+
+
+def old_rows(connection: Connection) -> None:
+    """What a portal of revision 0002 may hold: three sites, of which one was changed since, two
+    links, a reporter and an admin, a ticket, and the log of it."""
+    add = adder(connection)
     site = {"time_zone": "UTC", "source": "a sample", "sample": True}
     add("sites", id=1, key="CH-CERN", country="CH", tier=0, **site)
     add("sites", id=2, key="DE-KIT", country="DE", tier=1, tier_since=date(2009, 2, 1), **site)
@@ -253,5 +259,79 @@ def test_an_upgrade_can_be_taken_back_with_all_that_was_there_before(empty_datab
                 count = text(f"SELECT count(*) FROM {table}")
                 assert connection.scalar(count) == rows
             assert connection.scalar(text("SELECT count(*) FROM user_sites")) == 1
+    finally:
+        engine.dispose()
+
+
+def test_sites_get_their_day_and_what_is_kept_is_computed_again(empty_database: str) -> None:
+    """Revision 0027: NET-1 was DE-KIT's until 2012-07-01, and is XX-NEW's since."""
+    engine = open_engine(empty_database)
+    turn, march = date(2012, 7, 1), datetime(2012, 3, 5, 10, tzinfo=UTC)
+    try:
+        command.upgrade(alembic_config(engine), "0026")
+        with engine.begin() as connection:
+            add = adder(connection)
+            for key, name, more in (
+                (1, "DE-KIT", {"tier": 1}),
+                (2, "XX-NEW", {"tier": 1}),
+                (3, "XX-PAST", {"tier": 1, "tier_until": date(2012, 1, 1)}),
+                (4, "XX-NONE", {}),
+                (5, "ES-PIC", {"tier": 1, "tier_since": date(2010, 1, 1)}),
+            ):
+                add("sites", id=key, key=name, version=1, **more)
+                add("changes", id=key, kind="site", thing_id=key, version=1, actor_id=None)
+            add("site_names", id=1, site_id=1, name="NET-1", valid_until=turn)
+            add("site_names", id=2, site_id=2, name="NET-1", valid_from=turn)
+            add("links", id=1, name="A", network="LHCOPN", end_a_id=1, end_b_id=2)
+            for number, imported, by_hand in ((1, 1, 0), (2, 1, 1), (3, 0, 0)):
+                add(
+                    "tickets",
+                    number=number,
+                    event_start=march,
+                    responsible_site_id=2,
+                    responsible_set_by_hand=bool(by_hand),
+                )
+                add("ticket_sites", id=number, ticket_number=number, name="NET-1", site_id=2)
+                if imported:
+                    add("imported_tickets", source="old", number=f"{number}", ticket_number=number)
+            add("event_sources", id=1, name="nagios")
+            for number, thing in ((1, {"link_id": 1}), (2, {"site_id": 1})):
+                add("events", id=number, source_id=1, source_key=f"{number}", **thing)
+                add("detected_events", id=number, **thing)
+            add("fact_blocks", kind="ticket.1", block=0, rows=b"", links=b"", sites=b"")
+            add("portal_facts", name="facts_kept:ticket.1", value="1 1")
+        command.upgrade(alembic_config(engine), "0027")
+        with engine.connect() as connection:
+
+            def rows(query: str) -> list[tuple[object, ...]]:
+                return [tuple(row) for row in connection.execute(text(query))]
+
+            days = rows("SELECT key, tier_since FROM sites ORDER BY id")
+            assert [(key, str(day)) for key, day in days] == [
+                ("DE-KIT", "2009-02-01"),
+                ("XX-NEW", "2014-03-04"),
+                ("XX-PAST", "2009-02-01"),
+                ("XX-NONE", "None"),
+                ("ES-PIC", "2010-01-01"),
+            ]
+            # imported ones that nobody set by hand; what people entered stays
+            assert rows("SELECT ticket_number, site_id FROM ticket_sites ORDER BY id") == [
+                (1, 1),
+                (2, 1),
+                (3, 2),
+            ]
+            assert rows("SELECT number, responsible_site_id FROM tickets ORDER BY number") == [
+                (1, 1),
+                (2, 2),
+                (3, 2),
+            ]
+            assert sorted(rows("SELECT kind, thing_id FROM stale_matchings")) == [
+                ("duty", 1),
+                ("link", 1),
+                ("site", 1),
+            ]
+            assert rows("SELECT kind FROM fact_blocks") == []
+            kept = "SELECT name FROM portal_facts WHERE name LIKE 'facts_kept:%'"
+            assert rows(kept) == []
     finally:
         engine.dispose()

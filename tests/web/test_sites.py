@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 from sqlalchemy import func, select
@@ -270,6 +270,7 @@ def test_a_site_is_made_by_rows_without_a_script(
     assert data["asns-asn"] == ["64513"]
     assert session.scalars(select(Site).where(Site.key == "XX-LAB")).first() is None
     session.rollback()
+    began = datetime.now(UTC).date()
     answer = visitor.send(
         "/sites/new", {**data, "do": "save", "why": "joined", "source": "MoU", "nrens": "A; B;"}
     )
@@ -281,6 +282,7 @@ def test_a_site_is_made_by_rows_without_a_script(
         SiteNameValue("CRIC", "LAB-B"),
     )
     assert (values["asns"], values["tier"], values["nrens"]) == ((64513,), 1, ("A", "B"))
+    assert began <= values["tier_since"] <= datetime.now(UTC).date(), "nobody said since when"
     page = visitor.read("/sites/XX-LAB")
     assert "Site XX-LAB is made" in page.text
     assert "64513 MoU" in page.text
