@@ -19,10 +19,10 @@ from app.models import Mail, Site, SiteContact
 from app.partners.invitations import write_invitation
 from app.services.mail_queue import claim_mails, mark_failed, mark_later, mark_sent, post_of
 from app.services.mails import draft_mails, put_mails, tell_nobody
-from app.services.people import actor_of_user, find_user, set_mail
+from app.services.people import actor_of_user, find_user
 from app.services.teleconference_mails import Secretary
 from app.services.tickets import change_ticket, comment_ticket, open_ticket
-from tests.cast import NOON, SYSTEM, Cast, enter, writer
+from tests.cast import NOON, Cast, enter, writer
 
 KEY = b"only for tests, thirty-two bytes"
 SENDER = Sender("LHCOPN tickets", "tickets@portal.example", "https://portal.example", KEY)
@@ -36,7 +36,7 @@ def enter_with_mails(session: Session) -> Cast:
     cast = enter(session)
     with writing(session):
         for name in ("admin", "operator", "kit", "pic", "reader"):
-            set_mail(session, SYSTEM, find_user(session, name), f"{name}@people.example")
+            find_user(session, name).mail = f"{name}@people.example"
         for key, role, mail in (
             ("DE-KIT", "network", "noc@kit.example"),
             ("DE-KIT", "management", "boss@kit.example"),

@@ -189,6 +189,8 @@ class Post:
     """An iCalendar object that goes with it; "" = none."""
     calendar_method: str = ""
     """Its METHOD, without which no client takes it as an invitation."""
+    is_stoppable: bool = True
+    """Whether whoever gets it can stop mails like it; not those on the security of an account."""
 
 
 def message_key(post: Post) -> str:
@@ -247,11 +249,12 @@ def _plain_headers(sender: Sender, post: Post) -> bytes:
     if post.number is not None:
         root = f"<ticket-{post.number}@{sender.domain}>"
         headers |= {"In-Reply-To": root, "References": root}
-    headers |= {
-        "List-Id": f"LHCOPN tickets <tickets.{sender.domain}>",
-        "List-Unsubscribe": f"<{sender.stop_url(post.mail_id, post.address_key)}>",
-        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
-    }
+    headers["List-Id"] = f"LHCOPN tickets <tickets.{sender.domain}>"
+    if post.is_stoppable:
+        headers |= {
+            "List-Unsubscribe": f"<{sender.stop_url(post.mail_id, post.address_key)}>",
+            "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+        }
     assert all(one_line(value) == value for value in headers.values())
     return "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode("ascii")
 

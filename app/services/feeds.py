@@ -20,9 +20,10 @@ from app.domain.errors import Forbidden, Invalid, NotFound
 from app.models import CalendarFeed, User
 from app.services.changes import FieldChange, record_change
 from app.services.people import actor_of_user
+from app.services.personal_secrets import FEED
+from app.services.security_log import note_change
+from app.services.security_mails import tell_person
 
-FEED: Final = "feed"
-"""The kind of thing in the change log; its key is the person's."""
 USE_NOTED_AFTER: Final = timedelta(hours=1)
 _SECRET: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 
@@ -45,17 +46,18 @@ def make_feed(session: Session, by: Writer) -> str:
         feed = CalendarFeed(user_id=person.id)
         session.add(feed)
     feed.secret_hash, feed.created_at, feed.used_at = _digest(secret), by.now, None
-    _record(session, by, old, "set")
+    _record(session, by, person, old, "set")
     return secret
 
 
 def end_feed(session: Session, by: Writer) -> None:
     """End the person's feed at once. Raises ``Invalid`` when there is none."""
-    feed = session.get(CalendarFeed, _person(session, by).id)
+    person = _person(session, by)
+    feed = session.get(CalendarFeed, person.id)
     if feed is None:
         raise Invalid("feed", "Your calendar has no address; nothing was ended")
     session.delete(feed)
-    _record(session, by, "set", None)
+    _record(session, by, person, "set", None)
 
 
 def reader_of_feed(session: Session, secret: str) -> Actor:
@@ -96,13 +98,19 @@ def _person(session: Session, by: Writer) -> User:
         raise Forbidden("Only a person who is logged in has a calendar of their own")
     # two at once wait for each other here
     return session.scalars(
-        select(User).where(User.id == by.actor.account_id).with_for_update()
+        select(User).where(User.id == by.actor.account_id).with_for_update(key_share=True)
     ).one()
 
 
-def _record(session: Session, by: Writer, old: str | None, new: str | None) -> None:
+def _record(session: Session, by: Writer, person: User, old: str | None, new: str | None) -> None:
     fields = [FieldChange("secret", old, new)]
-    record_change(session, by, kind=FEED, thing_id=by.actor.account_id or 0, fields=fields)
+    change = record_change(session, by, kind=FEED, thing_id=person.id, fields=fields)
+    done = "made" if new else "ended"
+    note_change(session, by, f"calendar address {done}", FEED, person.id)
+    text = f"A private address of your calendar was {done}"
+    if old and new:
+        text += "; the one before it works no more"
+    tell_person(session, by, person, change, "The address of your calendar was changed", text)
 
 
 def _digest(secret: str) -> str:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.orm import Session
@@ -16,6 +17,9 @@ from app.models import Login, PendingLogin, User
 from app.services.changes import FieldChange, record_change
 from app.services.credentials import Attempt
 from app.services.people import PERSON, locked_user, require_self_or_admin, token_hash, with_reason
+from app.services.personal_secrets import end_personal_secrets
+from app.services.security_log import note_change
+from app.services.security_mails import tell_person
 
 SEEN_EVERY = timedelta(minutes=1)
 """A login's last use is written at most so often."""
@@ -100,12 +104,39 @@ def end_one_login(session: Session, by: Writer, user: User, login_id: int) -> No
     _record(session, by, user, len(ended), "")
 
 
+class Ended(NamedTuple):
+    """What "end logins" ended: how many logins, and in words the secrets of programs, or ""."""
+
+    logins: int
+    secrets: str
+
+
 def end_other_logins(
     session: Session, by: Writer, user: User, keep: str = "", *, why: str = ""
-) -> int:
-    """End all logins of a person but that of the random id ``keep``; how many there were."""
+) -> Ended:
+    """End all logins of a person but that of the random id ``keep``, and with them the person's API
+    tokens and calendar address, which the person is told by mail."""
     require_self_or_admin(by, user, "end logins of others")
     user = locked_user(session, user.name)
+    count = _end_logins_but(session, by, user, keep)
+    secrets = end_personal_secrets(session, by, user)
+    if count or secrets:
+        change = _record(session, by, user, count, why, secrets)
+        if secrets:
+            text = f"Your other logins were ended, and with them {secrets}"
+            tell_person(session, by, user, change, "Your API tokens and logins were ended", text)
+    return Ended(count, secrets)
+
+
+def end_logins_without_factor(session: Session, by: Writer, user: User, keep: str) -> None:
+    """End the logins that began before the second factor was set up in that of ``keep``."""
+    user = locked_user(session, user.name)
+    count = _end_logins_but(session, by, user, keep)
+    if count:
+        _record(session, by, user, count, "")
+
+
+def _end_logins_but(session: Session, by: Writer, user: User, keep: str) -> int:
     ended = session.scalars(
         update(Login)
         .where(
@@ -118,14 +149,16 @@ def end_other_logins(
         .returning(Login.id)
     ).all()
     session.execute(delete(PendingLogin).where(PendingLogin.user_id == user.id))
-    if ended:
-        _record(session, by, user, len(ended), why)
     return len(ended)
 
 
-def _record(session: Session, by: Writer, user: User, count: int, why: str) -> None:
-    fields = with_reason([FieldChange("logins", None, f"{count} ended")], why)
-    record_change(session, by, kind=PERSON, thing_id=user.id, fields=fields)
+def _record(
+    session: Session, by: Writer, user: User, count: int, why: str, secrets: str = ""
+) -> int:
+    words = f"{count} ended" + (f", and {secrets}" if secrets else "")
+    fields = with_reason([FieldChange("logins", None, words)], why)
+    note_change(session, by, "logins ended", PERSON, user.id, how=words)
+    return record_change(session, by, kind=PERSON, thing_id=user.id, fields=fields)
 
 
 def mark_second_factor(session: Session, token: str) -> None:

@@ -15,10 +15,11 @@ from sqlalchemy.orm import Session
 from app.domain.access import Actor, Door, Kind, Writer
 from app.domain.errors import Forbidden, Invalid, NotFound
 from app.domain.letters import is_stop_token
-from app.models import Mail, MailStop, Ticket, TicketWatcher, User
+from app.models import Mail, MailMessage, MailStop, Ticket, TicketWatcher, User
 from app.services.changes import FieldChange, record_change
 from app.services.mail_recipients import DIGEST, EACH, NEVER
 from app.services.mails import DROPPED, FAILED, IN_DIGEST, WAITING
+from app.services.messages import SECURITY
 from app.services.people import PERSON, actor_of_user, locked_user, require_self_or_admin
 from app.services.tickets import find_ticket
 
@@ -114,10 +115,16 @@ def _turn(
 
 
 def _drop_what_waits(session: Session, *whose: ColumnElement[bool]) -> None:
-    """Who wants no more mails gets none that were made before either."""
+    """Who wants no more mails gets none that were made before either, but those on security: a
+    choice of theirs does not stop them."""
+    on_security = (
+        select(MailMessage.id)
+        .where(MailMessage.id == Mail.message_id, MailMessage.key.startswith(SECURITY))
+        .exists()
+    )
     session.execute(
         update(Mail)
-        .where(Mail.state.in_((WAITING, FAILED, IN_DIGEST)), *whose)
+        .where(Mail.state.in_((WAITING, FAILED, IN_DIGEST)), ~on_security, *whose)
         .values(state=DROPPED, due_at=None)
     )
 

@@ -28,6 +28,7 @@ from app.services.letter_texts import (
 )
 from app.services.mail_recipients import NEVER
 from app.services.mails import DIGESTED, DROPPED, FAILED, IN_DIGEST, SENDING, SENT, WAITING
+from app.services.messages import SECURITY
 
 MAIL = "mail"
 """The kind of a mail in the change log."""
@@ -71,8 +72,10 @@ def claim_mails(session: Session, now: datetime, until: datetime) -> dict[int, i
 def post_of(session: Session, sender: Sender, mail_id: int, *, to_show: bool = False) -> Post:
     """The mail as it is sent; ``to_show`` leaves out what proves that one got it."""
     mail = session.get_one(Mail, mail_id)
-    stop = sender.stop_url(mail.id, mail.address_key)
-    if to_show:
+    on_security = mail.message is not None and mail.message.key.startswith(SECURITY)
+    is_stoppable = not on_security or mail.user_id is None  # a person's choice does not count
+    stop = sender.stop_url(mail.id, mail.address_key) if is_stoppable else ""
+    if to_show and is_stoppable:
         stop = f"{sender.public_url}/unsubscribe/..."
     calendar = method = ""
     if mail.message is not None:
@@ -99,6 +102,7 @@ def post_of(session: Session, sender: Sender, mail_id: int, *, to_show: bool = F
         number=mail.ticket_number,
         calendar=calendar,
         calendar_method=method,
+        is_stoppable=is_stoppable,
     )
 
 

@@ -24,6 +24,9 @@ from app.models import Mail, MailMessage, User
 from app.services.mail_recipients import NEVER, stopped
 from app.services.mails import WAITING
 
+SECURITY: Final = "security "
+"""Before the keys of messages on the security of a person's account (``security_mails``): a person
+gets those whatever mails it chose."""
 _INSERT: Final[dict[str, Any]] = {"sqlite": sqlite_insert, "postgresql": postgresql_insert}
 
 
@@ -53,9 +56,9 @@ def queue_message(
     there already: then nothing is done.
 
     ``url`` is the page, from the portal's root (``/reports/DE-KIT/2013-Q1``). ``calendar`` is an
-    iCalendar object with the METHOD ``calendar_method``. People who want no mails, those who may
-    not log in, addresses that were stopped, and what is no address get none. A message does not
-    wait for the digest, which tells of tickets only.
+    iCalendar object with the METHOD ``calendar_method``. People who want no mails (but of
+    ``SECURITY``), those who may not log in, addresses that were stopped, and what is no address get
+    none. A message does not wait for the digest, which tells of tickets only.
 
     Two that race for a key: the second waits until the first one's transaction ends.
     """
@@ -75,7 +78,7 @@ def queue_message(
     ).scalar()
     if made is None:
         return None
-    wanting = _wanting(session, recipients)
+    wanting = _wanting(session, recipients, security=key.startswith(SECURITY))
     session.add_all(
         Mail(
             message_id=made,
@@ -94,12 +97,12 @@ def queue_message(
 
 
 def _wanting(
-    session: Session, recipients: Sequence[MessageRecipient]
+    session: Session, recipients: Sequence[MessageRecipient], *, security: bool
 ) -> list[tuple[str, MessageRecipient]]:
     """Those that get it, each address once: as it stands in an envelope, for the first reason."""
     numbers = {one.user_id for one in recipients if one.user_id is not None}
     wants = {
-        number: choice != NEVER and disabled is None
+        number: (choice != NEVER or security) and disabled is None
         for number, choice, disabled in session.execute(
             select(User.id, User.mail_choice, User.disabled_at).where(User.id.in_(numbers))
         )
@@ -109,5 +112,6 @@ def _wanting(
         address = mail_address(one.address)
         if address is not None and (one.user_id is None or wants.get(one.user_id, False)):
             found.setdefault(address_key(address), (address, one))
-    out = stopped(session, [key for key, (_, one) in found.items() if one.user_id is None])
+    chosen = {key for key, (_, one) in found.items() if one.user_id is not None and not security}
+    out = stopped(session, found.keys() - chosen)
     return [told for key, told in found.items() if key not in out]

@@ -1,7 +1,8 @@
 """Verbs on people: create, role and sites, disable and enable, password, time zone, mail.
 
 And their logins: a login is a row; the cookie carries its random id, of which only the hash is
-kept here. Logging out, disabling a person and setting a password end it at once.
+kept here. Logging out, disabling a person and setting a password end it at once; the latter two end
+API tokens and the calendar's address as well.
 
 Nothing here can leave the portal without an admin who can log in.
 """
@@ -27,7 +28,10 @@ from app.domain.tickets import checked_choice
 from app.models import Login, PendingLogin, ResetLink, Site, User
 from app.services.changes import FieldChange, record_change
 from app.services.credentials import hash_password
+from app.services.personal_secrets import end_personal_secrets
 from app.services.registry import require_site
+from app.services.security_log import note_change
+from app.services.security_mails import tell_person
 
 LOGIN_LASTS = timedelta(hours=12)
 PERSON = "person"
@@ -158,12 +162,20 @@ def change_person(
 
 
 def replace_password(session: Session, by: Writer, user: User, password: str, how: str) -> None:
-    """Set a checked password, end all logins and links, and say in the log ``how`` it was set."""
+    """Set a checked password and end all logins, links, API tokens and the calendar's address.
+
+    ``how`` it was set stands in the log. The person is told by mail.
+    """
     checked_password(password, user.name, is_bad_password)
     user.password_hash = hash_password(password)
     end_all_logins(session, user, by.now)
     end_reset_links(session, user, by.now)
-    _record(session, by, user, [FieldChange("password", None, how)], "")
+    ended = end_personal_secrets(session, by, user)
+    change = _record(session, by, user, [FieldChange("password", None, how)], "")
+    note_change(session, by, "password changed", PERSON, user.id, how=how)
+    more = f", and {ended}" if ended else ""
+    text = f"Your password was {how}. Every login ended{more}"
+    tell_person(session, by, user, change, "Your password was changed", text)
 
 
 def set_password(session: Session, by: Writer, user: User, password: str) -> None:
@@ -187,16 +199,21 @@ def disable_user(session: Session, by: Writer, user: User, *, why: str = "") -> 
     user.disabled_at = by.now
     end_all_logins(session, user, by.now)
     end_reset_links(session, user, by.now)
+    end_personal_secrets(session, by, user)
     _record(session, by, user, [FieldChange("disabled", "no", "yes")], why)
 
 
 def enable_user(session: Session, by: Writer, user: User, *, why: str = "") -> None:
-    """Let a disabled person in again, with the password that was set; twice changes nothing."""
+    """Let a disabled person in again, with the password that was set; twice changes nothing.
+
+    Nothing that ended by disabling comes back.
+    """
     require_admin(by.actor, "enable people")
     user = locked_user(session, user.name)
     if user.disabled_at is None:
         return
     user.disabled_at = None
+    end_personal_secrets(session, by, user)  # of whoever was disabled when they did not end yet
     _record(session, by, user, [FieldChange("disabled", "yes", "no")], why)
 
 
@@ -222,8 +239,18 @@ def set_mail(session: Session, by: Writer, user: User, mail: str) -> None:
     if mail == user.mail:
         return
     fields = [FieldChange("mail", user.mail or None, mail or None)]
-    user.mail = mail
-    _record(session, by, user, fields, "")
+    old, user.mail = user.mail, mail
+    change = _record(session, by, user, fields, "")
+    note_change(session, by, "mail address changed", PERSON, user.id)
+    tell_person(
+        session,
+        by,
+        user,
+        change,
+        "Your mail address was changed",
+        f"The address for your mails was changed from {old or 'none'} to {mail or 'none'}",
+        also_to=old,
+    )
 
 
 def require_self_or_admin(by: Writer, user: User, what: str) -> None:
@@ -381,6 +408,6 @@ def _keys(sites: Iterable[Site]) -> str:
 
 def _record(
     session: Session, by: Writer, user: User, fields: Iterable[FieldChange], why: str
-) -> None:
+) -> int:
     fields = with_reason(fields, why)
-    record_change(session, by, kind=PERSON, thing_id=user.id, fields=fields)
+    return record_change(session, by, kind=PERSON, thing_id=user.id, fields=fields)

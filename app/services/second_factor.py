@@ -29,6 +29,8 @@ from app.models import FailedLogins, PortalFact, RecoveryCode, User
 from app.services.changes import FieldChange, record_change
 from app.services.credentials import Attempt, attempt_without_password, record_attempt
 from app.services.people import PERSON, lock_admins, locked_user, with_reason
+from app.services.security_log import note_change
+from app.services.security_mails import tell_person
 
 ISSUER = "LHCOPN tickets"
 """What an authenticator app shows above the account."""
@@ -94,7 +96,10 @@ def confirm_setup(session: Session, by: Writer, name: str, code: str, key: bytes
     if not _take_totp(session, user, _plain(code), by.now, key, codes=1):
         raise Invalid("code", WRONG_CODE)
     user.totp_since = by.now
-    _record(session, by, user, [FieldChange("second_factor", "off", "on")])
+    change = _record(session, by, user, [FieldChange("second_factor", "off", "on")])
+    note_change(session, by, "second factor on", PERSON, user.id)
+    text = "A second factor was set up: after your password a code is asked for"
+    tell_person(session, by, user, change, "Your second factor was set up", text)
     return _make_codes(session, user)
 
 
@@ -152,11 +157,14 @@ def codes_left(session: Session, user: User) -> int:
 
 
 def new_recovery_codes(session: Session, by: Writer, name: str) -> list[str]:
-    """Replace one's recovery codes; to be shown once. The door has asked for a code before."""
+    """Replace one's recovery codes; to be shown once. The door asked for password and code."""
     user = _own(session, by, name)
     if user.totp_since is None:
         raise Invalid("code", "The second factor is off")
-    _record(session, by, user, [FieldChange("recovery_codes", None, "made anew")])
+    change = _record(session, by, user, [FieldChange("recovery_codes", None, "made anew")])
+    note_change(session, by, "recovery codes made", PERSON, user.id)
+    text = "New recovery codes for your second factor were made; the ones before work no more"
+    tell_person(session, by, user, change, "Your recovery codes were changed", text)
     return _make_codes(session, user)
 
 
@@ -220,7 +228,11 @@ def _clear(session: Session, by: Writer, user: User, why: str) -> None:
     user.totp_since = None
     user.totp_step = 0
     session.execute(delete(RecoveryCode).where(RecoveryCode.user_id == user.id))
-    _record(session, by, user, with_reason([FieldChange("second_factor", was, "off")], why))
+    fields = with_reason([FieldChange("second_factor", was, "off")], why)
+    change = _record(session, by, user, fields)
+    note_change(session, by, "second factor off", PERSON, user.id)
+    text = "Your second factor was turned off: your password alone logs in"
+    tell_person(session, by, user, change, "Your second factor was turned off", text)
 
 
 def _plain(code: str) -> str:
@@ -283,8 +295,8 @@ def _code_hash(code: str) -> str:
     return hashlib.sha256(code.encode()).hexdigest()  # 80 random bits: nothing to guess
 
 
-def _record(session: Session, by: Writer, user: User, fields: Sequence[FieldChange]) -> None:
-    record_change(session, by, kind=PERSON, thing_id=user.id, fields=fields)
+def _record(session: Session, by: Writer, user: User, fields: Sequence[FieldChange]) -> int:
+    return record_change(session, by, kind=PERSON, thing_id=user.id, fields=fields)
 
 
 def _cipher(key: bytes) -> AESGCM:

@@ -24,8 +24,10 @@ from app.domain.scopes import LIVE_SECRETS, PREFIX, Scope, checked_lifetime, che
 from app.models import ApiToken, TokenSecret, User
 from app.services.changes import FieldChange, record_change, take_number
 from app.services.people import actor_of_user, check_name
+from app.services.personal_secrets import TOKENS
+from app.services.security_log import note_change
+from app.services.security_mails import tell_person
 
-KIND = "token"
 MOST_OWN = 20
 """Live tokens that one person may have."""
 USE_NOTED_AFTER = timedelta(minutes=1)
@@ -144,7 +146,9 @@ def end_older_secret(session: Session, by: Writer, token: ApiToken) -> None:
     if len(live) < LIVE_SECRETS:
         raise Invalid("token", "This token has no second live secret; rotate it first, or end it")
     live[0].ended_at = by.now
-    _record(session, by, token, [FieldChange("older_secret", "live", "ended")])
+    changed = [FieldChange("older_secret", "live", "ended")]
+    _record(session, by, token, changed, "The older secret of your API token {} was ended")
+    note_change(session, by, "token ended", TOKENS, token.name, how="the older secret")
 
 
 def end_token(session: Session, by: Writer, token: ApiToken) -> None:
@@ -154,7 +158,9 @@ def end_token(session: Session, by: Writer, token: ApiToken) -> None:
     if token.ended_at is not None:
         return
     token.ended_at = by.now
-    _record(session, by, token, [FieldChange("ended", "no", "yes")])
+    changed = [FieldChange("ended", "no", "yes")]
+    _record(session, by, token, changed, "Your API token {} was ended")
+    note_change(session, by, "token ended", TOKENS, token.name)
 
 
 @dataclass(frozen=True)
@@ -262,12 +268,22 @@ def _add_secret(
     )
     session.flush()
     until = FieldChange("secret_until", None, f"{expires:%Y-%m-%d %H:%M}Z")
-    _record(session, by, token, [*fields, until])
+    words = (
+        "Your API token {} was made" if fields else "A second secret of your API token {} was made"
+    )
+    _record(session, by, token, [*fields, until], words)
+    note_change(session, by, "token made", TOKENS, token.name)
     return secret
 
 
-def _record(session: Session, by: Writer, token: ApiToken, fields: Sequence[FieldChange]) -> None:
-    record_change(session, by, kind=KIND, thing_id=token.id, fields=fields)
+def _record(
+    session: Session, by: Writer, token: ApiToken, fields: Sequence[FieldChange], words: str
+) -> None:
+    """Into the change log; and the person whose token it is is told in these words."""
+    change = record_change(session, by, kind=TOKENS, thing_id=token.id, fields=fields)
+    if token.user is not None:
+        text = words.format(token.name)
+        tell_person(session, by, token.user, change, "An API token of yours was changed", text)
 
 
 def _logged_in_person(session: Session, by: Writer) -> User:

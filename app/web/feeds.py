@@ -32,10 +32,13 @@ from app.models import Site, Teleconference, User
 from app.partners.invitations import PRODUCT, event_of
 from app.services import feeds as verbs
 from app.services.calendar import Planned, windows_of
+from app.services.logins import verified_user
 from app.services.registry import find_site
 from app.services.teleconference_lists import in_calendars
 from app.web.htmx import go_to
 from app.web.login import acting, public, writer
+from app.web.own_password import ask_password
+from app.web.people_forms import AskPasswordForm
 from app.web.teleconferences import published
 from app.web.times import now
 
@@ -53,9 +56,16 @@ def show() -> Response:
 
 @blueprint.post("/make")
 def make() -> Response:
-    """Make an address, or a new one in its place; it is shown once."""
+    """Make an address, or a new one in its place, by the password; it is shown once."""
+    form = AskPasswordForm()
+    if not form.validate():
+        return _page(form=form, status=422)
+    asked = ask_password(form.password)
+    if asked.attempt is None:
+        return _page(form=form, status=asked.status)
     rows = db.session()
     with writing(rows):
+        verified_user(rows, asked.attempt)
         secret = verbs.make_feed(rows, writer())
     return _page(secret=secret)
 
@@ -91,12 +101,15 @@ def download(secret: str) -> Response:
     return answer
 
 
-def _page(*, secret: str = "", problem: str = "", status: int = 200) -> Response:
+def _page(
+    *, form: AskPasswordForm | None = None, secret: str = "", problem: str = "", status: int = 200
+) -> Response:
     rows, base = db.session(), _settings().public_url
     path = url_for("feeds.download", secret=secret) if secret else ""
     own = rows.get_one(User, acting().account_id).sites
     page = render_template(
         "calendar/feed.html",
+        form=form or AskPasswordForm(formdata=None),
         feed=verbs.feed_of(rows, acting().account_id or 0),
         address=f"{base}{path}" if secret else "",
         own_sites=[site.key for site in own],

@@ -71,6 +71,13 @@ def required(name: str) -> list[Any]:
     return [DataRequired(f"{name} is required")]
 
 
+def own_password() -> PasswordField:
+    """The field in which the person who is logged in types the password again."""
+    return PasswordField(
+        "Your password", required("Your password"), render_kw={"autocomplete": "current-password"}
+    )
+
+
 def options(*words: str, empty: str | None = None) -> Any:
     """Choices whose value is what is shown; ``empty`` is the word for none of them.
 

@@ -124,7 +124,7 @@ def disable(person: str) -> Response:
     def verb(why: str) -> str:
         rows = db.session()
         verbs.disable_user(rows, writer(), verbs.find_user(rows, person), why=why)
-        return f"{person} is disabled; every login of this person has ended."
+        return f"{person} is disabled; every login and API token of this person has ended."
 
     return _with_reason(person, verb)
 
@@ -143,13 +143,15 @@ def enable(person: str) -> Response:
 
 @blueprint.post(f"{PERSON}/end-logins")
 def end_logins(person: str) -> Response:
-    """End all logins of a person."""
+    """End all logins of a person, the API tokens and the calendar address."""
 
     def verb(why: str) -> str:
         rows = db.session()
         found = verbs.find_user(rows, person)
-        count = logins.end_other_logins(rows, writer(), found, why=why)
-        return f"{count} login{' of ' if count == 1 else 's of '}{person} ended."
+        ended = logins.end_other_logins(rows, writer(), found, why=why)
+        more = f", and {ended.secrets}" if ended.secrets else ""
+        plural = "" if ended.logins == 1 else "s"
+        return f"{ended.logins} login{plural} of {person} ended{more}."
 
     return _with_reason(person, verb)
 

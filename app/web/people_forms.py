@@ -16,7 +16,7 @@ from wtforms.validators import ValidationError
 from app.domain.access import Role
 from app.domain.passwords import SHORTEST_PASSWORD
 from app.services.mail_choices import CHOICES
-from app.web.forms import Radio, lines, one_line, options, required
+from app.web.forms import Radio, lines, one_line, options, own_password, required
 
 PASSWORD_HELP = (
     f"At least {SHORTEST_PASSWORD} characters and not a common one. Any characters and blanks:"
@@ -107,24 +107,27 @@ class AskCodeForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     next = HiddenField()
 
 
+class AskPasswordForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """A step for which the password is asked again."""
+
+    password = own_password()
+
+
 class ConfirmForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """The first code of a new second factor."""
 
     one_time_code = _code(recovery=False)
 
 
-class CodesForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+class CodesForm(AskPasswordForm):
     """Recovery codes made anew."""
 
     one_time_code = _code()
 
 
-class OffForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+class OffForm(AskPasswordForm):
     """Turning the second factor off."""
 
-    password = PasswordField(
-        "Password", required("Password"), render_kw={"autocomplete": "current-password"}
-    )
     one_time_code = _code()
 
 

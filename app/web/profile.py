@@ -16,14 +16,14 @@ from flask import (
 from flask_login import current_user, login_user
 
 from app.database import writing
-from app.domain.access import Kind
-from app.domain.errors import AuthenticationFailed, Invalid, NotFound, TooManyAttempts
+from app.domain.errors import AuthenticationFailed, Invalid, NotFound
 from app.extensions import db
-from app.services import credentials, logins, mail_choices, people
+from app.services import logins, mail_choices, people
 from app.web import browsers
 from app.web.forms import ThemeForm, ZoneForm, attach
 from app.web.htmx import go_to
-from app.web.login import Person, browser, local_path, remote, secret_key, writer
+from app.web.login import Person, browser, local_path, remote, writer
+from app.web.own_password import WRONG, ask_password
 from app.web.people_forms import EndLoginForm, MailForm, MailsForm, PasswordForm
 from app.web.times import now
 
@@ -123,16 +123,12 @@ def password() -> Response:
         return _page(password_form=form, status=422)
     rows = db.session()
     second_factor: bool = current_user.second_factor
-    tried = credentials.attempt(
-        rows, Kind.PERSON, current_user.name, form.old.data or "", now(), secret_key()
-    )
-    if tried.needs_record:
-        with writing(rows):
-            tried = credentials.record_attempt(rows, tried, now(), remote())
+    asked = ask_password(form.old)
+    if asked.attempt is None:
+        return _page(password_form=form, status=asked.status)
     try:
-        tried.verified_account()
         with writing(rows):
-            user = logins.verified_user(rows, tried)
+            user = logins.verified_user(rows, asked.attempt)
             people.set_password(rows, writer(), user, form.new.data or "")
             token = people.start_login(
                 rows,
@@ -142,11 +138,8 @@ def password() -> Response:
                 browser=browser(),
                 second_factor=second_factor,
             )
-    except TooManyAttempts as error:
-        form.old.errors = [f"{error.message}"]
-        return _page(password_form=form, status=429)
-    except AuthenticationFailed:
-        form.old.errors = ["This is not your password"]
+    except AuthenticationFailed:  # it was changed, or the person disabled, at this moment
+        form.old.errors = [WRONG]
         return _page(password_form=form, status=422)
     except Invalid as error:
         attach(form, error, renamed={"password": "new"})
@@ -155,7 +148,11 @@ def password() -> Response:
     session.clear()
     if login is not None:  # else it was ended at this very moment
         login_user(Person(token, login))
-    flash("The password was changed. Other logins of yours were ended.", "ok")
+    flash(
+        "The password was changed. Your other logins, API tokens and the address of your calendar"
+        " were ended.",
+        "ok",
+    )
     return go_to(url_for("profile.show"))
 
 
@@ -178,12 +175,14 @@ def end_login() -> Response:
 
 @blueprint.post("/end-other-logins")
 def end_other_logins() -> Response:
-    """End all of one's logins but this one."""
+    """End all of one's logins but this one, one's API tokens and calendar address."""
     rows = db.session()
     with writing(rows):
         user = people.find_user(rows, current_user.name)
-        count = logins.end_other_logins(rows, writer(), user, current_user.token)
-    flash(f"{count} other login{' is' if count == 1 else 's are'} ended.", "ok")
+        ended = logins.end_other_logins(rows, writer(), user, current_user.token)
+    words = "login is" if ended.logins == 1 else "logins are"
+    more = f", and {ended.secrets}" if ended.secrets else ""
+    flash(f"{ended.logins} other {words} ended{more}.", "ok")
     return go_to(url_for("profile.show"))
 
 

@@ -1,7 +1,8 @@
 """The second step of a login, and setting a second factor up or turning it off.
 
 After the password the cookie holds only the random id of a waiting step; a login begins when the
-code was right. New recovery codes are in the answer to the request that made them, nowhere else.
+code was right. A new secret and new recovery codes are in the answer to the request that made them,
+nowhere else: a stolen cookie cannot read them afterwards.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from flask_login import current_user, login_user
 from markupsafe import Markup
 
 from app.database import writing
-from app.domain.access import Door, Kind, Writer
+from app.domain.access import Door, Writer
 from app.domain.errors import AuthenticationFailed, Invalid, TooManyAttempts
 from app.extensions import db
 from app.models import PendingLogin
@@ -44,7 +45,14 @@ from app.web.login import (
     secret_key,
     writer,
 )
-from app.web.people_forms import AskCodeForm, CodesForm, ConfirmForm, OffForm
+from app.web.own_password import ask_password
+from app.web.people_forms import (
+    AskCodeForm,
+    AskPasswordForm,
+    CodesForm,
+    ConfirmForm,
+    OffForm,
+)
 from app.web.times import now
 
 blueprint = Blueprint("second_factor", __name__)
@@ -130,14 +138,22 @@ def show() -> Response:
 
 @blueprint.post(f"{HERE}/begin")
 def begin() -> Response:
-    """Make a secret, to be shown until its first code confirms it."""
+    """Make a secret, by the password; it is in this answer and nowhere else."""
+    form = AskPasswordForm()
+    if not form.validate():
+        return _page(begin_form=form, status=422)
+    asked = ask_password(form.password)
+    if asked.attempt is None:
+        return _page(begin_form=form, status=asked.status)
     rows = db.session()
     try:
         with writing(rows):
+            logins.verified_user(rows, asked.attempt)
             verbs.begin_setup(rows, writer(), current_user.name, secret_key())
     except Invalid as error:
         flash(f"{error.message}.", "trouble")
-    return go_to(url_for("second_factor.show"))
+        return go_to(url_for("second_factor.show"))
+    return _page(is_new=True)
 
 
 @blueprint.post(f"{HERE}/confirm")
@@ -152,7 +168,7 @@ def confirm() -> Response:
             codes = verbs.confirm_setup(rows, writer(), current_user.name, code, secret_key())
             user = people.find_user(rows, current_user.name)
             logins.mark_second_factor(rows, current_user.token)
-            logins.end_other_logins(rows, writer(), user, current_user.token)
+            logins.end_logins_without_factor(rows, writer(), user, current_user.token)
     except Invalid as error:
         attach(form, error, _FIELD)
         return _page(confirm_form=form, status=422)
@@ -161,10 +177,13 @@ def confirm() -> Response:
 
 @blueprint.post(f"{HERE}/codes")
 def codes() -> Response:
-    """Make recovery codes anew."""
+    """Make recovery codes anew, by password and code."""
     form = CodesForm()
     if not form.validate():
         return _page(codes_form=form, status=422)
+    asked = ask_password(form.password)
+    if asked.attempt is None:
+        return _page(codes_form=form, status=asked.status)
     rows, made = db.session(), []
     try:
         with writing(rows):
@@ -186,17 +205,10 @@ def off() -> Response:
     form = OffForm()
     if not form.validate():
         return _page(off_form=form, status=422)
+    asked = ask_password(form.password)
+    if asked.attempt is None:
+        return _page(off_form=form, status=asked.status)
     rows, name = db.session(), current_user.name
-    tried = credentials.attempt(
-        rows, Kind.PERSON, name, form.password.data or "", now(), secret_key()
-    )
-    if tried.needs_record:
-        with writing(rows):
-            tried = credentials.record_attempt(rows, tried, now(), remote())
-    if tried.account_id is None:
-        error = tried.error or AuthenticationFailed()
-        status = _refused(form.password, error, "This is not your password")
-        return _page(off_form=form, status=status)
     try:
         with writing(rows):
             tried = _try_own(form.one_time_code.data or "")
@@ -218,16 +230,18 @@ def _try_own(code: str) -> credentials.Attempt:
     return verbs.try_code(rows, writer(), user, code, secret_key())
 
 
-def _refused(field: object, error: AuthenticationFailed, words: str = "") -> int:
+def _refused(field: object, error: AuthenticationFailed) -> int:
     """Say at the field what was wrong; the answer's status."""
     many = isinstance(error, TooManyAttempts)
-    words = words or verbs.wrong_code(db.session(), current_user.name, now())
+    words = verbs.wrong_code(db.session(), current_user.name, now())
     setattr(field, "errors", [f"{error.message}." if many else words])  # noqa: B010  # untyped
     return 429 if many else 422
 
 
 def _page(
     *,
+    is_new: bool = False,
+    begin_form: AskPasswordForm | None = None,
     confirm_form: ConfirmForm | None = None,
     codes_form: CodesForm | None = None,
     off_form: OffForm | None = None,
@@ -237,7 +251,7 @@ def _page(
     rows = db.session()
     user = people.find_user(rows, current_user.name)
     secret, picture, problem = "", "", ""
-    if user.totp_secret and user.totp_since is None:
+    if is_new:
         try:
             secret = verbs.secret_of(user, secret_key())
             picture = _qr_code(verbs.address_of(user, secret_key()))
@@ -247,12 +261,14 @@ def _page(
         render_template(
             "people/second_factor.html",
             user=user,
+            pending=bool(user.totp_secret) and user.totp_since is None,
             secret=" ".join(secret[place : place + 4] for place in range(0, len(secret), 4)),
             picture=picture,
             problem=problem,
             codes=codes or [],
             left=verbs.codes_left(rows, user),
             demanded=verbs.must_set_up(rows, user),
+            begin_form=begin_form or AskPasswordForm(formdata=None),
             confirm_form=confirm_form or ConfirmForm(formdata=None),
             codes_form=codes_form or CodesForm(formdata=None),
             off_form=off_form or OffForm(formdata=None),

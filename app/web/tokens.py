@@ -1,7 +1,7 @@
 """Pages of API tokens: those of systems for admins, and for everybody their own.
 
-Both are the same pages at two addresses. A new secret is in the answer to the one request that made
-it, and nowhere else.
+Both are the same pages at two addresses. Who makes a secret types the password again. A new secret
+is in the answer to the one request that made it, and nowhere else.
 """
 
 from __future__ import annotations
@@ -18,10 +18,13 @@ from app.domain.scopes import MEANINGS
 from app.extensions import db
 from app.models import ApiToken
 from app.services import tokens as verbs
+from app.services.logins import verified_user
 from app.services.tokens import NewSecret
 from app.web.forms import attach
 from app.web.htmx import go_to
 from app.web.login import acting, writer
+from app.web.own_password import ask_password
+from app.web.people_forms import AskPasswordForm
 from app.web.times import now
 from app.web.token_forms import OwnTokenForm, TokenForm
 
@@ -54,10 +57,14 @@ class TokenPages:
         form = self._form()
         if not form.validate():
             return self._page(form=form, status=422)
+        asked = ask_password(form.password)
+        if asked.attempt is None:
+            return self._page(form=form, status=asked.status)
         rows = db.session()
         verb = verbs.create_own_token if self.own else verbs.create_token
         try:
             with writing(rows):
+                verified_user(rows, asked.attempt)
                 made = verb(rows, writer(), *form.wanted())
         except Invalid as error:
             attach(form, error, _RENAMED)
@@ -66,9 +73,18 @@ class TokenPages:
 
     def rotate(self, number: int) -> Response:
         """Add a second live secret and show it once."""
+        self._found(number)
+        form = AskPasswordForm()
+        if not form.validate():
+            return self._page(problem=form.password.errors[0], status=422)
+        asked = ask_password(form.password)
+        if asked.attempt is None:
+            problem = form.password.errors[0].rstrip(".")
+            return self._page(problem=problem, status=asked.status)
         rows = db.session()
         try:
             with writing(rows):
+                verified_user(rows, asked.attempt)
                 made = verbs.rotate_token(rows, writer(), self._found(number))
         except Invalid as error:
             return self._page(problem=error.message, status=422)

@@ -252,12 +252,12 @@ def test_logins_are_listed_seen_and_ended_one_by_one(session: Session, cast: Cas
     assert newest(session, "kit") == [("logins", None, "1 ended")]
     with writing(session):
         third = people.start_login(session, key, now)
-        assert logins.end_other_logins(session, writer(cast.kit, now), kit, third) == 1
+        assert logins.end_other_logins(session, writer(cast.kit, now), kit, third) == (1, "")
     assert [login.id for login in logins.logins_of(session, kit, now)] != [newest_login.id]
     assert people.actor_of_login(session, third, now) is not None
     with writing(session):
-        assert logins.end_other_logins(session, writer(cast.admin, now), kit, why="lost") == 1
-        assert logins.end_other_logins(session, writer(cast.admin, now), kit, why="lost") == 0
+        assert logins.end_other_logins(session, writer(cast.admin, now), kit, why="lost") == (1, "")
+        assert logins.end_other_logins(session, writer(cast.admin, now), kit, why="lost") == (0, "")
     assert people.actor_of_login(session, third, now) is None
 
 

@@ -17,7 +17,7 @@ from app.models import CalendarFeed, Change, ChangedField
 from app.services.acknowledgements import acknowledge_change
 from app.services.people import disable_user, enable_user, find_user
 from app.services.tickets import change_ticket
-from tests.cast import SYSTEM, Cast, writer
+from tests.cast import PASSWORD, SYSTEM, Cast, writer
 from tests.web.conftest import Enter, Open
 from tests.web.visitor import PageReader, Visitor
 
@@ -28,7 +28,7 @@ _ADDRESS = re.compile(r'value="http://[^/"]*(/calendar/feed/[A-Za-z0-9_-]{43}\.i
 def address_of(visitor: Visitor) -> str:
     """Make an address by the page's own form; the path that it shows."""
     assert visitor.read("/calendar/feed").form("/calendar/feed/make").method == "post"
-    answer = visitor.send("/calendar/feed/make", {})
+    answer = visitor.send("/calendar/feed/make", {"password": PASSWORD})
     assert answer.status_code == 200
     found = _ADDRESS.search(answer.text)
     assert found is not None
@@ -146,11 +146,13 @@ def test_every_other_address_is_404(app: Flask, session: Session, cast: Cast, vi
     assert program.get(second).status_code == 404
     with writing(session):
         enable_user(session, SYSTEM, find_user(session, "reader"))
-    assert program.get(second).status_code == 200
+    assert program.get(second).status_code == 404  # it has ended for good
     owner = visit(cast.reader)
+    third = address_of(owner)
+    assert program.get(third).status_code == 200
     answer = owner.send("/calendar/feed/end", {})
     assert (answer.status_code, answer.location) == (303, "/calendar/feed")
-    assert program.get(second).status_code == 404
+    assert program.get(third).status_code == 404
     refused = owner.send("/calendar/feed/end", {})
     assert refused.status_code == 422
     assert "nothing was ended" in "".join(PageReader(refused.text).alerts)
@@ -161,4 +163,6 @@ def test_two_people_have_addresses_of_their_own(app: Flask, cast: Cast, visit: E
     assert one != other
     program = Visitor(app)
     assert [program.get(path).status_code for path in (one, other)] == [200, 200]
-    assert "?site=DE-KIT" in visit(cast.kit).send("/calendar/feed/make", {}).text
+    assert (
+        "?site=DE-KIT" in visit(cast.kit).send("/calendar/feed/make", {"password": PASSWORD}).text
+    )

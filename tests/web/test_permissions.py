@@ -438,13 +438,17 @@ SENT: Final[Mapping[str, Sent]] = {
     "POST /profile/mail": ("/profile/mail", {"mail": "{new_name}@people.example"}),
     "POST /profile/end-login": ("/profile/end-login", {"login": "{other_login}"}),
     "POST /profile/end-other-logins": ("/profile/end-other-logins", {"there": "{other_login}"}),
+    "POST /profile/second-factor/begin": (
+        "/profile/second-factor/begin",
+        {"password": "{password}"},
+    ),
     "POST /profile/second-factor/confirm": (
         "/profile/second-factor/confirm",
         {"one_time_code": "{first_code}"},
     ),
     "POST /profile/second-factor/codes": (
         "/profile/second-factor/codes",
-        {"one_time_code": "{recovery_code}"},
+        {"one_time_code": "{recovery_code}", "password": "{password}"},
     ),
     "POST /profile/second-factor/off": (
         "/profile/second-factor/off",
@@ -452,6 +456,7 @@ SENT: Final[Mapping[str, Sent]] = {
     ),
     "GET /calendar/feed/*.ics": ("/calendar/feed/{feed}.ics", {}),
     "GET /calendar/feed/*.ics unknown": ("/calendar/feed/{new_name}.ics", {}),
+    "POST /calendar/feed/make": ("/calendar/feed/make", {"password": "{password}"}),
     "POST /calendar/feed/end": ("/calendar/feed/end", {"there": "{feed}"}),
     "GET /calendar/lhc/*/edit": ("/calendar/lhc/{period}/edit", {}),
     "POST /calendar/lhc/new": (
@@ -512,14 +517,22 @@ SENT: Final[Mapping[str, Sent]] = {
     ),
     "POST /admin/tokens": (
         "/admin/tokens",
-        {"name": "{new_name}", "scopes": "read", "days": "90"},
+        {"name": "{new_name}", "scopes": "read", "days": "90", "password": "{password}"},
     ),
     "POST /admin/tokens/*/end-older": ("/admin/tokens/{rotated}/end-older", {}),
-    "POST /admin/tokens/*/rotate person": ("/admin/tokens/{anothers}/rotate", {}),
+    "POST /admin/tokens/*/rotate": ("/admin/tokens/{token}/rotate", {"password": "{password}"}),
+    "POST /admin/tokens/*/rotate person": (
+        "/admin/tokens/{anothers}/rotate",
+        {"password": "{password}"},
+    ),
     "POST /admin/tokens/*/end person": ("/admin/tokens/{anothers}/end", {}),
     "POST /profile/tokens": (
         "/profile/tokens",
-        {"name": "{new_name}", "scopes": "read", "days": "90"},
+        {"name": "{new_name}", "scopes": "read", "days": "90", "password": "{password}"},
+    ),
+    "POST /profile/tokens/*/rotate": (
+        "/profile/tokens/{own_token}/rotate",
+        {"password": "{password}"},
     ),
     "POST /profile/tokens/*/end-older": ("/profile/tokens/{own_rotated}/end-older", {}),
     "POST /profile/tokens/*/end another": ("/profile/tokens/{anothers}/end", {}),

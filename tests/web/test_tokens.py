@@ -10,12 +10,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.models import ApiToken, Change, ChangedField
-from tests.cast import Cast
+from tests.cast import PASSWORD, Cast
 from tests.web.conftest import Enter
 from tests.web.visitor import PageReader, Visitor
 
 TOKENS, OWN = "/admin/tokens", "/profile/tokens"
-GOOD = {"name": "nms", "scopes": ["read", "registry"], "days": "90"}
+GOOD = {"name": "nms", "scopes": ["read", "registry"], "days": "90", "password": PASSWORD}
 
 
 def secret_in(page: str) -> str:
@@ -57,10 +57,10 @@ def test_a_token_from_its_making_to_its_end(
     assert again.status_code == 422
     assert "There is a token of this name already" in PageReader(again.text).text
     place = f"{base}/{row.id}"
-    second = secret_in(visitor.send(f"{place}/rotate", {}).text)
+    second = secret_in(visitor.send(f"{place}/rotate", {"password": PASSWORD}).text)
     assert works(app, first)
     assert works(app, second)
-    third = visitor.send(f"{place}/rotate", {})
+    third = visitor.send(f"{place}/rotate", {"password": PASSWORD})
     assert third.status_code == 422
     assert "at most 2 live secrets" in PageReader(third.text).text
     ended = visitor.send(f"{place}/end-older", {})
@@ -93,7 +93,10 @@ def test_ones_own_is_nobody_elses(cast: Cast, session: Session, visit: Enter) ->
             assert visitor.send(f"{OWN}/{number}/{do}", {}).status_code == 404
             assert visitor.send(f"{OWN}/999/{do}", {}).status_code == 404
     assert "kit/nms registry, read live" in visit(cast.admin).read(TOKENS).text
-    assert visit(cast.admin).send(f"{TOKENS}/{number}/rotate", {}).status_code == 403
+    assert (
+        visit(cast.admin).send(f"{TOKENS}/{number}/rotate", {"password": PASSWORD}).status_code
+        == 403
+    )
     assert "Add a secret to kit/nms" not in visit(cast.admin).get(TOKENS).text
     assert "Add a secret to kit/nms" in visit(cast.kit).get(OWN).text
     assert visit(cast.admin).send(f"{TOKENS}/{number}/end", {}).status_code == 303

@@ -1,0 +1,52 @@
+"""Asking the person who is logged in for the password again, before what a stolen cookie alone must
+not do: a new token or calendar address, a second factor, its recovery codes, another password."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from flask_login import current_user
+
+from app.database import writing
+from app.domain.access import Door, Kind
+from app.domain.errors import TooManyAttempts
+from app.extensions import db
+from app.services import credentials
+from app.services.security_log import log_event
+from app.web.login import remote, secret_key
+from app.web.times import now
+
+WRONG = "This is not your password"
+
+
+class Asked(NamedTuple):
+    """What came of it: ``attempt`` if the password is right, else the answer's ``status``."""
+
+    attempt: credentials.Attempt | None
+    status: int = 200
+
+
+def ask_password(field: Any) -> Asked:
+    """Try what was typed into a form's password field; what is wrong is said at the field.
+
+    Whoever goes on takes ``logins.verified_user`` with the attempt in its own transaction.
+    """
+    rows, name = db.session(), current_user.name
+    tried = credentials.attempt(rows, Kind.PERSON, name, field.data or "", now(), secret_key())
+    if tried.needs_record:
+        with writing(rows):
+            tried = credentials.record_attempt(rows, tried, now(), remote())
+    if tried.account_id is not None:
+        return Asked(tried)
+    many = isinstance(tried.error, TooManyAttempts)
+    log_event(
+        "failed login",
+        door=Door.PORTAL,
+        account=name,
+        remote=remote(),
+        kind="person",
+        thing=current_user.actor.account_id,
+        how="password asked again",
+    )
+    field.errors = [f"{tried.error.message}." if many and tried.error else WRONG]
+    return Asked(None, 429 if many else 422)
