@@ -19,7 +19,9 @@ _LINK_WORD = re.compile(
 LONGEST_LINK_WORD = 100
 """Characters of a link id; nothing longer is taken for one."""
 _SHORTEST_SITE_NAME = 4
-"""Letters. Shorter names (``pic``) are words of other meanings."""
+"""Characters. Shorter names (``pic``) are words of other meanings, unless they hold a hyphen or a
+digit (``NL-T1`` is no word of any language). Source: decisions, section 1."""
+_HYPHEN_OR_DIGIT = re.compile(r"[-0-9]")
 
 
 _RUN = re.compile(r"[\w-]+")
@@ -82,8 +84,8 @@ def link_words(texts: Iterable[str]) -> tuple[str, ...]:
 
 
 def holds_word(text: str, word: str) -> bool:
-    """Whether ``word`` stands in ``text`` as a whole word, in exact case."""
-    pattern = _whole_words([word])
+    """Whether ``word`` stands in ``text`` as a whole word, in any case."""
+    pattern = _whole_words([word], re.IGNORECASE)
     return pattern is not None and pattern.search(text) is not None
 
 
@@ -94,18 +96,20 @@ def bare_title(title: str, link_names: Iterable[str]) -> str:
     return rest if links is None else links.sub(" ", rest)
 
 
+def _is_recognisable(name: str) -> bool:
+    return len(name) >= _SHORTEST_SITE_NAME or _HYPHEN_OR_DIGIT.search(name) is not None
+
+
 def recognised_sites(
     title: str, site_names: Mapping[str, str], link_names: Iterable[str]
 ) -> tuple[str, ...]:
     """The sites whose names stand in ``title``, in order of appearance, each once.
 
     ``site_names`` maps every name to its site's key; keys are returned. Exact case, four or more
-    letters, outside link ids and URLs.
+    characters or holding a hyphen or a digit, outside link ids and URLs.
     """
     rest = bare_title(title, link_names)
-    pattern = _whole_words(
-        name for name in site_names if sum(map(str.isalpha, name)) >= _SHORTEST_SITE_NAME
-    )
+    pattern = _whole_words(filter(_is_recognisable, site_names))
     if pattern is None:
         return ()
     return tuple(dict.fromkeys(site_names[hit] for hit in pattern.findall(rest)))

@@ -21,7 +21,8 @@ from app.domain.recognition import (
 
 LINKS = ("CERN-RAL-LHCOPN-001", "CERN-RAL-LHCOPN-002")
 SITES = {"CERN": "CH-CERN", "DE-KIT": "DE-KIT", "FZK-LCG2": "DE-KIT", "pic": "ES-PIC",
-         "PIC": "ES-PIC", "ES-PIC": "ES-PIC", "NDGF": "NDGF", "NDGF-T1": "NDGF"}  # fmt: skip
+         "PIC": "ES-PIC", "ES-PIC": "ES-PIC", "NDGF": "NDGF", "NDGF-T1": "NDGF", "NL-T1": "NL-T1",
+         "A-B": "HYPHEN", "T1X": "DIGIT", "abc": "SHORT", "a b.": "FOUR"}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -50,9 +51,13 @@ def test_link_ids_are_whole_words(text: str, found: tuple[str, ...]) -> None:
         ("CERN-RAL-LHCOPN-001 down", ()),
         ("see https://example.org/DE-KIT/CERN", ()),
         ("DE-KIT-2 down", ()),
+        ("NL-T1: router down", ("NL-T1",)),
+        ("nl-t1 and NL-T10", ()),
+        ("A-B, T1X and abc", ("HYPHEN", "DIGIT")),
+        ("(a b.) is four characters long", ("FOUR",)),
     ],
 )
-def test_site_names_are_whole_words_of_four_letters_in_exact_case(
+def test_site_names_are_whole_words_of_four_characters_or_with_hyphen_or_digit_in_exact_case(
     title: str, found: tuple[str, ...]
 ) -> None:
     assert recognised_sites(title, SITES, LINKS) == found

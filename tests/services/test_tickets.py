@@ -390,7 +390,9 @@ def test_a_solved_ticket_keeps_a_solution(session: Session, cast: Cast) -> None:
         ("LHCONE: no route", "LHCONE"),
         ("no route (LHCONE)", "LHCONE"),
         ("x LHCONE, y", "LHCONE"),
-        ("LHCONES and lhcone", "LHCOPN"),
+        ("LHCONES and xlhcone", "LHCOPN"),
+        ("lhcone: no route", "LHCONE"),
+        ("no route (LhcOne)", "LHCONE"),
     ],
 )
 def test_the_word_of_the_network(session: Session, cast: Cast, title: str, network: str) -> None:
