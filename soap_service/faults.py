@@ -86,6 +86,7 @@ _ELEMENTS: Final = {
     "unit": "GHD_Responsible_Unit",
     "type_of_problem": "GHD_Type_Of_Problem",
     "solution": "GHD_Detailed_Solution",
+    "related_issue": "GHD_Related_Issue",
     "attachment": "GAT_Attachment_Data",
     "attachment_name": "GAT_Attachment_Name",
 }

@@ -64,7 +64,8 @@ TICKET_MEANINGS: Mapping[str, str] = {
     "GHD_Date_Time_Of_Problem": "When the event began: YYYY-MM-DD, with hh:mm:ss, or ISO 8601;"
     " without zone it is UTC.",
     "GHD_ETA": "Estimated end of the event. Only answered, from contract year 2013 on.",
-    "GHD_Related_Issue": "Address of a related page. Answered from contract year 2016 on.",
+    "GHD_Related_Issue": "URL of a related page or mail: http, https or mailto. Answered from"
+    " contract year 2016 on.",
     "GHD_Origin_ID": "The ticket's id in your system. With GHD_Origin_SG it is the key of a"
     " repeated creation; empty is no key.",
     "GHD_Origin_SG": "Name of your system. Answered as the code of the partner that created the"

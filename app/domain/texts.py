@@ -46,6 +46,24 @@ def checked_text(field: str, value: str, limit: int, *, label: str | None = None
     return value
 
 
+_LINK = re.compile(r"(?:https?://[^\s/?#]\S*|mailto:[^\s@]+@\S+)", re.IGNORECASE)
+
+
+def checked_link(field: str, value: str, *, label: str | None = None) -> str:
+    """Return ``value`` if it is empty or an http, https or mailto URL, else raise ``Invalid``.
+
+    Source: decisions, section 7. Any other scheme (``javascript:``) would be run by whoever makes a
+    link of it.
+    """
+    if value and not (value.isprintable() and _LINK.fullmatch(value)):
+        raise Invalid(
+            field,
+            f"{label or field} is no URL; it begins with http://, https:// or mailto: and holds no"
+            " blanks",
+        )
+    return value
+
+
 def storable_text(value: str, limit: int) -> str:
     """``value`` with a mark in place of what may not be stored, and cut at ``limit`` characters.
 

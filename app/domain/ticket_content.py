@@ -15,6 +15,7 @@ from app.domain.texts import (
     SHORT_TEXT_LIMIT,
     TITLE_LIMIT,
     UNIT_LIMIT,
+    checked_link,
     checked_text,
 )
 from app.domain.tickets import (
@@ -203,6 +204,8 @@ def check_values(values: Mapping[str, Any]) -> None:
                 checked_text(name, value, TEXT_LIMITS[name], label=label)
                 if name in REQUIRED_TEXTS and not value.strip():
                     raise Invalid(name, f"{label} is required")
+                if name == "related_issue":
+                    checked_link(name, value, label=label)
             elif name in CHOICES and value is not None:
                 checked_choice(name, value, CHOICES[name], label)
             elif name in ("links", "sites", "asked_sites"):

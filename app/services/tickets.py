@@ -309,7 +309,9 @@ def _outcome(
 ) -> dict[str, Any]:
     """The fields that would differ, with their new values; raises unless all that may be."""
     wanted = _made_absolute(session, by, ticket, wanted)
-    check_values(wanted)
+    # what was stored before only URLs were taken may be sent back with the rest
+    kept_issue = wanted.get("related_issue") == ticket.related_issue
+    check_values({k: v for k, v in wanted.items() if not (kept_issue and k == "related_issue")})
     if wanted.get("internal_comment"):
         access.require_internal(by.actor)
     if "responsible_site" in wanted and _differs(session, ticket, "responsible_site", wanted):

@@ -263,7 +263,9 @@ class TicketForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     carbon_copy = _text(
         "carbon_copy", description="Mail addresses that get this ticket's mails, separated by ;"
     )
-    related_issue = _text("related_issue", description="An address, at most 125 characters.")
+    related_issue = _text(
+        "related_issue", description="A URL that begins with https://, http:// or mailto:"
+    )
     references = TextAreaField(
         LABELS["references"],
         filters=[lines],

@@ -179,7 +179,7 @@ def _content(*, change: bool) -> list[Member]:
             Occurs.OPTIONAL,
         ),
         text("affectedVo", "the affected experiment"),
-        text("relatedIssue", "a URL"),
+        text("relatedIssue", "an http, https or mailto URL"),
         text("personInCharge", "who works on it"),
         optional(
             "experimentSpecific",
@@ -298,7 +298,7 @@ TICKET: Final = message(
         once("unit", STRING, "support unit in charge"),
         once("typeOfProblem", STRING, "GGUS's type of problem"),
         optional("affectedVo", STRING, "the affected experiment"),
-        optional("relatedIssue", STRING, "a URL"),
+        optional("relatedIssue", STRING, "a URL; old tickets may hold any text"),
         optional("personInCharge", STRING, "who works on it"),
         once("experimentSpecific", BOOLEAN, "a problem of one experiment only"),
         optional("eventStart", TIME, "when the event began"),

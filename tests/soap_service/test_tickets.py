@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from app.database import writing
+from app.models import Ticket
 from tests.soap_service.wire import CREATED, Wire, in_order, modify
 
 NO_SUCH_ENTRY = "ERROR (302): Entry does not exist in database; "
@@ -188,7 +190,9 @@ def test_a17_another_partner_cannot_touch_what_is_not_its_own(wire: Wire) -> Non
         ("GHD_Description", "x" * 4001),
         ("GHD_Public_Diary", "𝒳" * 4001),
         ("GHD_Responsible_Unit", "x" * 51),
-        ("GHD_Related_Issue", "x" * 126),
+        ("GHD_Related_Issue", "https://" + "x" * 118),
+        ("GHD_Related_Issue", "javascript:alert(1)"),
+        ("GHD_Related_Issue", "RT 4711 at the provider"),
         ("GHD_Name", "x" * 256),
         ("GHD_Status", "solved"),
         ("GHD_Status", "nonsense"),
@@ -206,6 +210,20 @@ def test_a_value_that_is_not_allowed_is_a_fault(
     assert answer.fault_code == "Client"
     assert value.strip() == "" or value not in answer.fault
     assert sqlite_wire.count() == before
+
+
+def test_an_old_related_issue_is_answered_and_may_be_sent_back(sqlite_wire: Wire) -> None:
+    number = sqlite_wire.create()
+    with sqlite_wire.server.session() as session, writing(session):
+        session.get_one(Ticket, int(number)).related_issue = "RT 7"
+    assert sqlite_wire.get(number)["GHD_Related_Issue"] == "RT 7"
+    for sent, kept in (("RT 7", "RT 7"), ("RT 8", "RT 7"), ("HTTPS://rt.example/8", None)):
+        answer = modify(sqlite_wire, number, {"GHD_Related_Issue": sent})
+        if sent == "RT 8":
+            assert answer.fault.startswith(
+                "ERROR (310): GHD_Related_Issue: Related issue is no URL"
+            )
+        assert sqlite_wire.get(number)["GHD_Related_Issue"] == (kept or sent)
 
 
 def test_a_long_text_of_four_byte_letters_is_kept(wire: Wire) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from app.database import writing
 from app.domain.access import Actor
 from app.domain.ticket_content import NewTicket
+from app.models import Ticket
 from app.services.people import start_login
 from app.services.tickets import open_ticket
 from tests.cast import NOON, Cast, enter, writer
@@ -39,6 +40,12 @@ def visit(app: Flask, session: Session) -> Enter:
         return visitor
 
     return logged_in
+
+
+def store_issue(session: Session, number: int, text: str) -> None:
+    """Give a ticket a related issue that no door takes any more, as old ones have it."""
+    with writing(session):
+        session.get_one(Ticket, number).related_issue = text
 
 
 @pytest.fixture

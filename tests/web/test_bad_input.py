@@ -596,7 +596,7 @@ def test_the_longest_texts_are_stored_exactly(session: Session, cast: Cast, visi
         "description": "\U0001d7d9" * 4000,
         "unit": "\u202e" + "u" * 49,
         "person_in_charge": "p" * 254,
-        "related_issue": "r" * 125,
+        "related_issue": "https://" + "r" * 117,
     }
     answer = visitor.send("/tickets/new", {**data, **longest})
     assert answer.status_code == 303

@@ -17,7 +17,7 @@ from app.services.origins import open_ticket_once
 from app.services.ticket_fields import current_value
 from app.services.tickets import change_ticket, comment_ticket, move_ticket
 from tests.cast import NOON, Cast, writer
-from tests.web.conftest import Enter, Open
+from tests.web.conftest import Enter, Open, store_issue
 from tests.web.visitor import PageReader, Visitor
 
 LINK = "CERN-GRIDKA-LHCOPN-001"
@@ -268,6 +268,25 @@ def test_only_operators_set_the_responsible_site_and_write_internally(
     assert (ticket.version, current_value(ticket, "responsible_site")) == (1, "DE-KIT")
 
 
+@pytest.mark.parametrize("text", ["javascript:alert(1)", "RT 7", "https://", "https://a b", "//x"])
+def test_a_related_issue_is_a_url(
+    session: Session, cast: Cast, visit: Enter, opened: Open, text: str
+) -> None:
+    number = opened(related_issue="mailto:noc@example.org?subject=7")
+    visitor = visit(cast.operator)
+    path = f"/tickets/{number}/edit"
+    answer = visitor.send(path, form_of(visitor, path) | {"related_issue": text})
+    assert answer.status_code == 422
+    assert "Related issue is no URL; it begins with http://, https:// or mailto:" in answer.text
+    assert text in PageReader(answer.text).form(path).values("related_issue")
+    store_issue(session, number, text)  # an old ticket: the rest of it can be edited
+    answer = visitor.send(path, form_of(visitor, path) | {"title": "mended"})
+    assert answer.status_code == 303
+    session.rollback()
+    ticket = session.get_one(Ticket, number)
+    assert (ticket.title, ticket.related_issue) == ("mended", text)
+
+
 def test_internal_entries_and_the_submitters_mail_are_for_operators(
     session: Session, cast: Cast, visit: Enter, opened: Open
 ) -> None:
@@ -461,7 +480,8 @@ def test_a_solution_written_meanwhile_is_not_overwritten_silently(
 def test_texts_are_shown_as_they_are(
     session: Session, cast: Cast, visit: Enter, opened: Open, text: str
 ) -> None:
-    number = opened(title=text, description=text, related_issue=text)
+    number = opened(title=text, description=text)
+    store_issue(session, number, text)
     page = visit(cast.reader).read(f"/tickets/{number}")
     assert page.text.count(text) >= 3
     assert not [href for href, _word in page.links if re.match(r"(?i)\s*(javascript|data):", href)]

@@ -277,6 +277,7 @@ def test_an_update_without_difference_changes_nothing(native: Native) -> None:
         ({"links": ["NO-SUCH-LINK"]}, 310),
         ({"eventStart": END, "eventEnd": START}, 310),
         ({"askedSites": ["DE-KIT"]}, 310),
+        ({"relatedIssue": "javascript:alert(1)"}, 310),
     ],
 )
 def test_an_update_that_is_not_allowed(
@@ -288,10 +289,10 @@ def test_an_update_that_is_not_allowed(
     assert sqlite_native.get(ticket)["version"] == 1
 
 
-def test_a_maintenance_needs_its_window_and_a_change_its_sites(sqlite_native: Native) -> None:
+def test_a_creation_that_is_not_allowed(sqlite_native: Native) -> None:
     before = sqlite_native.wire.count()
-    for category in ("maintenance", "change"):
-        fault = refused(sqlite_native.create, category=category)
+    for more in ({"category": "maintenance"}, {"category": "change"}, {"relatedIssue": "RT 7"}):
+        fault = refused(sqlite_native.create, **more)
         assert number_of(fault) == 310
     assert sqlite_native.wire.count() == before
 
