@@ -214,15 +214,19 @@ class ListQuery:
         """Its first value, or ""."""
         return self.given(name)[0] if self.given(name) else ""
 
-    def filter(self) -> TicketFilter:
-        """The filter in the words of the service; without a state the open tickets."""
+    def filter(self, *, without_state: tuple[str, ...] = ("open",)) -> TicketFilter:
+        """The filter in the words of the service.
+
+        ``without_state`` is what an address means that names no state: a page the open ones, a file
+        all (``()``).
+        """
 
         def many(name: str) -> tuple[str, ...]:
             return tuple(self.given(name))
 
         return TicketFilter(
             text=self.first("q"),
-            states=many("state") or ("open",),
+            states=many("state") or without_state,
             networks=many("network"),
             categories=many("category"),
             layers=many("layer"),
@@ -354,6 +358,7 @@ class Listing:
         query: ListQuery,
         base: str,
         csv: str,
+        workbook: str,
         counts: Mapping[str, int] | None,
         *,
         found: Mapping[str, int] | None,
@@ -376,8 +381,10 @@ class Listing:
         if counts is None:
             self.counts_url = f"{base}?{text}{'&' if text else ''}counts=yes"
         self.url = self._to()
-        self.csv = f"{csv}?{text}" if text else csv
-        self.query_text = f"?{text}" if text else ""
+        shown_here = {} if self.given("state") else {"state": ("open",)}
+        of_files = query.query_string(shown_here)
+        self.csv = f"{csv}?{of_files}"
+        self.workbook = f"{workbook}?{of_files}"
         emptied = [name for name in LABELS if name not in ("state", *_LOOKS)]
         self.clear = self._to(dict.fromkeys((*emptied, "filter"), ()))
         self.all_states = self._to({"state": ("open", "closed")})

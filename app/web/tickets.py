@@ -117,6 +117,7 @@ def _counted(query: ListQuery, *, later: bool = False) -> Listing:
         query,
         base,
         url_for("tickets_csv.download"),
+        url_for("tickets_csv.download_workbook"),
         counts,
         found=found,
         to_check=count_to_check(rows) if sees_internal else 0,

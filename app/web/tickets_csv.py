@@ -1,4 +1,7 @@
-"""The list as a file, CSV or XLSX, of exactly the filter of its address, made while it is taken."""
+"""The list as a file, CSV or XLSX, of exactly the filter of its address, made while it is taken.
+
+Without ``state`` a file holds all states (decisions, section 11).
+"""
 
 from __future__ import annotations
 
@@ -57,7 +60,7 @@ def _found_numbers() -> Sequence[int]:
     query = ListQuery(request.args, sees_internal=may_read_internal(actor))
     if query.problems:
         raise Invalid("filter", "; ".join(query.problems))
-    wanted = query.filter()
+    wanted = query.filter(without_state=())
     db.session.rollback()  # all of it was read: a long reading needs no second connection
     return exported_numbers(db.engine, actor, wanted)
 

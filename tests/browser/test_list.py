@@ -48,7 +48,7 @@ def test_filter_changes_the_list_and_the_address_without_a_load(
     )
     expect(rows.first).to_contain_text("Ticket 000")
     expect(page.locator(".summary-line a").first).to_have_attribute(
-        "href", "/tickets.csv?priority=top+priority&sort=title"
+        "href", "/tickets.csv?state=open&priority=top+priority&sort=title"
     )
     page.get_by_label("Remove Priority top priority").click()
     expect(page.locator(".summary-line")).to_contain_text(f"{COUNT} tickets")

@@ -138,7 +138,8 @@ def test_the_filter_of_the_address_holds(
         change_ticket(session, writer(cast.operator), 3, {"state": "unsolved"})
     visitor = visit(cast.reader)
     for query, expected in (
-        ("", ["1", "2"]),
+        ("", ["1", "2", "3"]),
+        ("?state=open", ["1", "2"]),
         ("?state=open&state=closed&sort=number", ["1", "2", "3"]),
         ("?state=closed", ["3"]),
         ("?priority=urgent", ["2"]),
@@ -164,6 +165,28 @@ def test_a_workbook_holds_the_same(cast: Cast, visit: Enter, opened: Open) -> No
     assert line[:2] == (1, "=one")
     assert line[8] == ";".join(LINKS)
     assert visit(cast.reader).get("/tickets.xlsx?state=nonsense").status_code == 422
+
+
+def test_a_file_holds_all_states_and_the_pages_links_what_the_page_shows(
+    session: Session, cast: Cast, visit: Enter, opened: Open
+) -> None:
+    opened(title="of 2012, solved", now=NOON.replace(year=2012))
+    opened(title="of 2013, open")
+    with writing(session):
+        move_ticket(session, writer(cast.operator), 1, State.SOLVED, solution="spliced")
+    visitor = visit(cast.reader)
+    of_2012 = "?from=2012-01-01&to=2012-12-31"
+    assert [row["number"] for row in rows(visitor, of_2012)] == ["1"]
+    sheet = load_workbook(io.BytesIO(visitor.get(f"/tickets.xlsx{of_2012}").data)).worksheets[0]
+    assert [line[0] for line in sheet.iter_rows(values_only=True)] == ["number", 1]
+    for query, found in (("", ["2"]), (of_2012, []), ("?state=closed", ["1"])):
+        links = [href for href, _word in visitor.read(f"/tickets{query}").links]
+        (as_csv,) = [href for href in links if href.startswith("/tickets.csv")]
+        (as_workbook,) = [href for href in links if href.startswith("/tickets.xlsx")]
+        assert as_csv.replace(".csv", ".xlsx") == as_workbook
+        assert [
+            row["number"] for row in rows(visitor, as_csv.removeprefix("/tickets.csv"))
+        ] == found
 
 
 def test_a_list_that_is_longer_than_a_sheet_is_refused_in_words(
