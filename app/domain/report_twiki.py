@@ -16,7 +16,7 @@ from app.domain.report_documents import (
 
 def twiki_of_report(document: ReportDocument, address: str) -> str:
     """One site's report; ``address`` is that of its page in the portal."""
-    return _page(_report(document, 1, address))
+    return twiki.page(_report(document, 1, address))
 
 
 def twiki_of_quarter(document: QuarterDocument, address: str, reports: Sequence[str]) -> str:
@@ -32,7 +32,7 @@ def twiki_of_quarter(document: QuarterDocument, address: str, reports: Sequence[
     ]
     for one, where in zip(document.reports, reports, strict=True):
         parts += _report(one, 2, where)
-    return _page(parts)
+    return twiki.page(parts)
 
 
 def _report(document: ReportDocument, level: int, address: str) -> list[str]:
@@ -55,7 +55,3 @@ def _tables(tables: Sequence[DocumentTable], level: int) -> list[str]:
 def _notes(sentences: Sequence[str]) -> str:
     """Each begins with the portal's own word, so none of them is taken for a mark."""
     return twiki.text(" ".join(sentences))
-
-
-def _page(parts: Sequence[str]) -> str:
-    return "\n\n".join(parts) + "\n"

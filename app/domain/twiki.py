@@ -1,10 +1,12 @@
 """TWiki markup: headings, tables and links; any text of people stays text in it.
 
 TWiki renders what it reads: variables (``%X%``), HTML, macros' ``$percnt``, bold and verbatim
-marks, links in brackets, and every WikiWord by itself. So each letter with a meaning is written as
-its number, and of a word with several capitals the first one: a reader sees the text, the wiki does
-not. Text stands only inside of cells and headings, never at the begin of a line, where more letters
-have a meaning. Source: TWiki's TextFormattingRules and the patterns of its renderer.
+marks, links in brackets, and every WikiWord by itself. A page is written between ``<noautolink>``
+marks, so words with several capitals stay words, and no text can close them: ``<`` is written as
+its name. A letter is written as its number only where it has a meaning, so that the raw page can
+be read and edited. Text stands only inside of cells and headings, never at the begin of a line,
+where more letters have a meaning. Source: TWiki's TextFormattingRules, the patterns of its
+renderer and those of its SmiliesPlugin.
 """
 
 from __future__ import annotations
@@ -15,12 +17,21 @@ from typing import Final
 from urllib.parse import quote
 
 BREAK: Final = "<br />"
-_MARKS: Final = re.compile(r"""[&<>|%=*_!\[\]~"'#$@(){}\\^`+]""")
-_DASHES: Final = re.compile(r"(?<![^\W_])-|-(?![^\W_])")
-"""Those that are not inside of a word or a date: lines and headings are made of them."""
-_COLON: Final = re.compile(r"(?<!\d):|:(?!\d)")
-"""All but those of a time: links to other wikis, addresses and smilies are made with them."""
-_WORD: Final = re.compile(r"[^\W_]+")
+_MARKS: Final = re.compile(
+    r"""
+      [<>|*\[\]@^\\]       # tags, cells, bold, links, addresses, spans of rows, continued lines
+    | &(?=[\w\#])          # what would be read as a letter's name or number
+    | %(?=[^\s.,;)])       # variables
+    | \$(?=\w)             # macros' letters
+    | !(?=\S)              # the mark that takes a meaning away
+    | (?<![^\W_])[_=](?=\S)      # italic and fixed: where no word is in front
+    | -(?=[-()]) | (?<=-)-         # lines, headings, smilies
+    | (?<!\d):(?=\S) | :(?=[^\s\d])   # addresses, other wikis, smilies; not times
+    | (?<=;)\)              # a smiley
+    """,
+    re.VERBOSE,
+)
+_NAMES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _TURNING: Final = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 """Signs without a picture that turn the order of what follows, the rest of the line included."""
 _BLANK: Final = re.compile(r"[^\S\n]+")
@@ -35,16 +46,7 @@ def text(given: str) -> str:
 
 
 def _escaped(line: str) -> str:
-    marked = {
-        found.start() for marks in (_MARKS, _DASHES, _COLON) for found in marks.finditer(line)
-    }
-    for word in _WORD.finditer(line):
-        capitals = [place for place in range(*word.span()) if line[place].isupper()]
-        if len(capitals) > 1:  # a WikiWord, or the name of a page in capitals
-            marked.add(capitals[0])
-    return "".join(
-        f"&#{ord(letter)};" if place in marked else letter for place, letter in enumerate(line)
-    )
+    return _MARKS.sub(lambda found: _NAMES.get(found[0], f"&#{ord(found[0])};"), line)
 
 
 def heading(level: int, given: str) -> str:
@@ -56,6 +58,11 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A table with a head in bold; each row is a line."""
     lines = [[f"*{text(word)}*" for word in head], *([text(cell) for cell in row] for row in rows)]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+
+
+def page(parts: Sequence[str]) -> str:
+    """A page of such parts, in which no word becomes a link by itself."""
+    return "\n\n".join(("<noautolink>", *parts, "</noautolink>")) + "\n"
 
 
 def link(address: str, word: str) -> str:
