@@ -44,6 +44,7 @@ NAMES = (
     "KEPT_ANSWERS",
     "WORKER",
     "REPORT_DUE_DAYS",
+    "OUTBOUND_PRIVATE_HOSTS",
     *MAIL_NAMES,
 )
 """Every setting there is."""
@@ -86,6 +87,8 @@ class Settings:
     """Whether ``flask serve`` starts a worker beside the server."""
     report_due_days: int = USUAL_DUE_DAYS
     """Days from a quarter's end to the day by which its reports are due."""
+    outbound_private_hosts: frozenset[str] = frozenset()
+    """Hosts that calls out may reach at addresses that are not public, in small letters."""
     mail: MailSettings = field(default_factory=MailSettings)
 
     @classmethod
@@ -129,6 +132,9 @@ class Settings:
             worker=_switch("WORKER", values.get("WORKER", "1")),
             report_due_days=_whole_number(
                 "REPORT_DUE_DAYS", values.get("REPORT_DUE_DAYS", str(USUAL_DUE_DAYS)), 1, 365
+            ),
+            outbound_private_hosts=_host_names(
+                "OUTBOUND_PRIVATE_HOSTS", values.get("OUTBOUND_PRIVATE_HOSTS", "")
             ),
             mail=MailSettings.of(values, public_url, _whole_number, PROJECT),
         )
@@ -177,6 +183,7 @@ def process_environment(settings: Settings) -> dict[str, str]:
         "KEPT_ANSWERS": "1" if settings.kept_answers else "0",
         "WORKER": "1" if settings.worker else "0",
         "REPORT_DUE_DAYS": str(settings.report_due_days),
+        "OUTBOUND_PRIVATE_HOSTS": ",".join(sorted(settings.outbound_private_hosts)),
         **settings.mail.as_environment(),
     }
     if settings.secret_key is not None:
@@ -231,6 +238,15 @@ def _whole_number(name: str, text: str, least: int, most: int) -> int:
     if not re.fullmatch(r"[0-9]{1,6}", text) or not least <= int(text) <= most:
         raise SettingError(f"{name} must be a whole number from {least} to {most}")
     return int(text)
+
+
+def _host_names(name: str, text: str) -> frozenset[str]:
+    """Host names, or addresses, between commas; in small letters."""
+    hosts = [part.strip() for part in text.split(",") if part.strip()]
+    try:
+        return frozenset(_host(host).lower() for host in hosts)
+    except SettingError:
+        raise SettingError(f"{name} must be host names with commas between them") from None
 
 
 def _switch(name: str, text: str) -> bool:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+from flask import current_app
 
 from app.commands.arguments import command_writer
 from app.commands.base import PortalCommand, PortalGroup
+from app.config import Settings
 from app.database import writing
 from app.domain.cric import SINGLE_FIELDS, Comparison, Wanted
 from app.domain.errors import SettingError
 from app.extensions import db
-from app.partners.cric import is_address, parse, read_address, read_path
+from app.partners.cric import is_address, parse, parse_address, read_path
 from app.services.cric import check_size, compare_with_registry, read_source
 
 
@@ -36,7 +38,11 @@ def import_(source: str, *, dry_run: bool, smaller: bool) -> None:
     Nothing of the registry is changed. A source that is empty, or much smaller than the last good
     one, is an alarm: the exit code is not 0 and all proposals stay as they were.
     """
-    content = parse(read_address(source) if is_address(source) else read_path(Path(source)))
+    if is_address(source):
+        settings: Settings = current_app.config["PORTAL"]
+        content = parse_address(source, settings.outbound_private_hosts)
+    else:
+        content = parse(read_path(Path(source)))
     session = db.session()
     by = command_writer()
     if dry_run:

@@ -7,28 +7,19 @@ a source that is none raises ``Invalid``. Standard library only.
 from __future__ import annotations
 
 import json
+import logging
 import math
-from collections.abc import Iterator, Mapping
-from http.client import HTTPException
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from time import monotonic
-from typing import IO, Any, Final
-from urllib.error import HTTPError, URLError
+from typing import Any, Final
 from urllib.parse import urlsplit
-from urllib.request import (
-    HTTPDefaultErrorHandler,
-    HTTPErrorProcessor,
-    HTTPHandler,
-    HTTPRedirectHandler,
-    HTTPSHandler,
-    OpenerDirector,
-    ProxyHandler,
-    Request,
-)
 
 from app.domain.cric import CricContent, CricSite, NetRoute, NetSite
 from app.domain.errors import Invalid
 from app.domain.texts import checked_text
+from app.partners.outbound import Limits, OutboundError, check_url, get
+
+_log = logging.getLogger(__name__)
 
 MOST_BYTES: Final = 20 * 1024 * 1024
 TIME_OUT: Final = 20.0
@@ -37,9 +28,10 @@ _MOST_RECORDS: Final = 20_000
 _MOST_ROWS: Final = 200
 """NetSites, NetRoutes, prefixes ... of one record."""
 _LONGEST: Final = 100
-_CHUNK: Final = 64 * 1024
 _MOST_GBPS: Final = 1_000_000
-_SCHEMES: Final = ("http", "https")
+_LIMITS: Final = Limits(MOST_BYTES, TIME_OUT)
+_HEADERS: Final = {"Accept": "application/json", "User-Agent": "lhcopn-portal"}
+NOT_READ: Final = "No records of CRIC could be read from this address; the portal's log says why"
 _TOO_LARGE = f"CRIC's source is larger than {MOST_BYTES // 1024 // 1024} MiB; nothing was read"
 
 
@@ -48,69 +40,21 @@ def is_address(source: str) -> bool:
     return "://" in source
 
 
-def read_address(url: str) -> bytes:
-    """What ``url`` answers; ``Invalid`` where it is no http(s) address or does not answer well.
+def parse_address(url: str, private_hosts: Collection[str]) -> CricContent:
+    """The records that ``url`` answers, as ``parse``.
 
-    Redirections are followed on the same host only, never from https to http.
+    Raises ``Invalid`` in the same words whatever failed: others would tell whoever gave the address
+    what answers inside of the network. The log has the cause.
     """
-    _check_address(url)
-    ends = monotonic() + TIME_OUT
-    opener = OpenerDirector()
-    for handler in (
-        ProxyHandler(),
-        HTTPHandler(),
-        HTTPSHandler(),
-        HTTPDefaultErrorHandler(),
-        HTTPErrorProcessor(),
-        _SameHost(),
-    ):
-        opener.add_handler(handler)
-    headers = {"Accept": "application/json", "User-Agent": "lhcopn-portal"}
-    request = Request(url, headers=headers)  # noqa: S310  # its scheme is checked above
+    if problem := check_url(url):
+        raise Invalid("url", problem)
     try:
-        with opener.open(request, timeout=TIME_OUT) as answer:
-            return _bounded(answer, ends)
-    except HTTPError as error:
-        raise Invalid("url", f"The address answers {error.code}; it must answer 200") from None
-    except (URLError, HTTPException, OSError, ValueError) as error:
-        reason = getattr(error, "reason", error)
-        raise Invalid("url", f"The address cannot be read: {str(reason)[:_LONGEST]}") from None
-
-
-def _check_address(url: str) -> None:
-    try:
-        parts = urlsplit(url)
-        host, _port = parts.hostname, parts.port
-    except ValueError:
-        host = None
-    if not host or parts.scheme not in _SCHEMES or parts.username is not None:
-        raise Invalid("url", "The address must begin with http:// or https:// and name a host")
-    if not url.isascii() or any(letter <= " " for letter in url):
-        raise Invalid("url", "The address may hold only ASCII letters, without blanks")
-
-
-class _SameHost(HTTPRedirectHandler):
-    max_redirections = 3
-
-    def redirect_request(
-        self, req: Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
-    ) -> Request | None:
-        old, new = urlsplit(req.full_url), urlsplit(newurl)
-        same = old.hostname == new.hostname and (old.scheme, new.scheme) != ("https", "http")
-        if not same or new.scheme not in _SCHEMES:
-            raise URLError("it redirects to another host or scheme; type that address itself")
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
-
-
-def _bounded(answer: IO[bytes], ends: float) -> bytes:
-    content = bytearray()
-    while chunk := answer.read1(_CHUNK):  # type: ignore[attr-defined]  # http.client has it
-        content += chunk
-        if len(content) > MOST_BYTES:
-            raise Invalid("file", _TOO_LARGE)
-        if monotonic() > ends:
-            raise Invalid("url", f"The address took longer than {TIME_OUT:g} s; nothing was read")
-    return bytes(content)
+        return parse(get(url, _LIMITS, private_hosts, _HEADERS))
+    except (OutboundError, Invalid) as error:
+        _log.warning(
+            "CRIC could not be read", extra={"host": urlsplit(url).netloc, "cause": str(error)}
+        )
+        raise Invalid("url", NOT_READ) from None
 
 
 def read_path(path: Path) -> bytes:

@@ -6,15 +6,26 @@ from collections.abc import Callable
 from itertools import groupby
 from typing import Any, Final
 
-from flask import Blueprint, Response, flash, make_response, render_template, request, url_for
+from flask import (
+    Blueprint,
+    Response,
+    current_app,
+    flash,
+    make_response,
+    render_template,
+    request,
+    url_for,
+)
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, HiddenField, StringField
 
+from app.config import Settings
 from app.database import writing
+from app.domain.cric import CricContent
 from app.domain.errors import Invalid, MoveNotAllowed
 from app.domain.registry import LABELS
 from app.extensions import db
-from app.partners.cric import parse, read_address
+from app.partners.cric import parse, parse_address
 from app.services import cric as verbs
 from app.web.forms import attach, one_line
 from app.web.htmx import fragment_target, go_to
@@ -33,7 +44,8 @@ class SourceForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     url = StringField(
         "Address",
         filters=[one_line],
-        description="http:// or https://; the portal reads it itself, within 20 s.",
+        description="http:// or https://; the portal reads it itself, within 20 s. Of hosts inside"
+        " of the network only those in OUTBOUND_PRIVATE_HOSTS.",
         render_kw={"inputmode": "url", "autocomplete": "off", "spellcheck": "false"},
     )
     smaller = BooleanField("Use it even if it holds far fewer records than the last one")
@@ -62,7 +74,7 @@ def read() -> Response:
     form = SourceForm()
     rows = db.session()
     try:
-        content = parse(_content(form))
+        content = _content(form)
         with writing(rows):
             reading = verbs.read_source(
                 rows, writer(), content, smaller_is_right=bool(form.smaller.data)
@@ -80,12 +92,13 @@ def read() -> Response:
     return go_to(url_for("cric.listing"))
 
 
-def _content(form: SourceForm) -> bytes:
+def _content(form: SourceForm) -> CricContent:
     file = request.files.get("file")
     if file is not None and file.filename:
-        return bytes(file.read(UPLOAD_LIMIT))
+        return parse(file.read(UPLOAD_LIMIT))
     if form.url.data:
-        return read_address(form.url.data)
+        settings: Settings = current_app.config["PORTAL"]
+        return parse_address(form.url.data, settings.outbound_private_hosts)
     raise Invalid("url", "Choose a file, or say an address")
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
 from pathlib import Path
+from socket import AF_INET, SOCK_STREAM
 from typing import Any
 
 import pytest
@@ -15,7 +16,8 @@ import pytest
 from app.domain.cric import CricSite, NetRoute, NetSite
 from app.domain.errors import Invalid
 from app.partners import cric
-from app.partners.cric import is_address, parse, read_address, read_path
+from app.partners.cric import NOT_READ, is_address, parse, parse_address, read_path
+from app.partners.outbound import Limits, is_public
 from tests import cric_sample
 
 
@@ -104,13 +106,14 @@ def test_an_empty_object_is_a_source_of_nothing() -> None:
 
 class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
+        self.server.seen.append((self.path, self.headers["Host"]))  # type: ignore[attr-defined]
         place = self.path
         if place == "/file":
             self.send_response(302)
             self.send_header("Location", "file:///etc/hostname")
-        elif place == "/elsewhere":
-            self.send_response(302)
-            self.send_header("Location", f"http://localhost:{self.server.server_port}/good")  # type: ignore[attr-defined]
+        elif place.startswith("/to?"):
+            self.send_response(307)
+            self.send_header("Location", place.removeprefix("/to?"))
         elif place == "/round":
             self.send_response(302)
             self.send_header("Location", "/round")
@@ -127,48 +130,156 @@ class _Handler(BaseHTTPRequestHandler):
         elif place == "/large":
             for _ in range(22):
                 self.wfile.write(b" " * 1024 * 1024)
+        elif place == "/inside":
+            self.wfile.write(b'{"a-key-of-somebody": 5}')
+        elif place == "/silent":
+            self.rfile.read(1)  # until the other side ends it
 
     def log_message(self, *_given: object) -> None:
         pass
 
 
+class Inside(ThreadingHTTPServer):
+    """A server at a loopback address, as those inside of a network are."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.seen: list[tuple[str, str]] = []
+        """Path and Host of each request."""
+        self.url = f"http://127.0.0.1:{self.server_port}"
+
+
 @pytest.fixture
-def server() -> Iterator[str]:
-    with _serving() as url:
-        yield url
-
-
-@contextmanager
-def _serving() -> Iterator[str]:
-    server = HTTPServer(("127.0.0.1", 0), _Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
+def server() -> Iterator[Inside]:
+    with Inside() as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+        thread.start()
+        yield server
         server.shutdown()
         thread.join()
-        server.server_close()
 
 
-def test_an_address_is_read_also_where_it_moved_on_its_host(server: str) -> None:
-    assert read_address(f"{server}/good") == cric_sample.CONTENT
-    assert read_address(f"{server}/moved") == cric_sample.CONTENT
+ALLOWED = frozenset({"127.0.0.1"})
+
+
+def refused(url: str, allowed: frozenset[str] = frozenset()) -> str:
+    """What whoever gave an address is told."""
+    with pytest.raises(Invalid) as caught:
+        parse_address(url, allowed)
+    return caught.value.message
+
+
+def test_an_address_is_read_also_where_it_moved_on_its_host(server: Inside) -> None:
+    wanted = parse(cric_sample.CONTENT)
+    for path in ("/good", "/moved", f"/to?{server.url}/good"):
+        assert parse_address(server.url + path, ALLOWED) == wanted
 
 
 @pytest.mark.parametrize(
-    ("path", "words"),
+    "path",
     [
-        ("/file", "answers 302"),
-        ("/elsewhere", "redirects to another host or scheme"),
-        ("/round", "answers 302"),
-        ("/gone", "answers 404"),
-        ("/large", "larger than 20 MiB"),
+        "/file",
+        "/round",
+        "/gone",
+        "/large",
+        "/inside",
+        "/empty",
+        "/to?http://localhost:{port}/good",
+        "/to?http://127.0.0.1:1/",
+        "/to?https://127.0.0.1:{port}/good",
+        "/to?//127.0.0.2/",
+        "/to?http://a@127.0.0.1:{port}/good",
     ],
 )
-def test_an_address_that_leads_elsewhere_is_refused(server: str, path: str, words: str) -> None:
-    with pytest.raises(Invalid, match=words):
-        read_address(server + path)
+def test_every_failure_is_told_in_the_same_words(
+    server: Inside, path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = path.replace("{port}", str(server.server_port))
+    assert refused(server.url + path, ALLOWED) == NOT_READ
+    assert [record.message for record in caplog.records] == ["CRIC could not be read"]
+    assert "/good" not in [seen for seen, _host in server.seen]
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("127.0.0.1", "localhost", "LOCALHOST.", "2130706433", "0x7f.1", "0177.0.0.1", "127.1"),
+        *("0.0.0.0", "[::1]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[::]"),
+        *("10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "224.0.0.1"),
+        *(
+            "[fe80::1]",
+            "[fc00::1]",
+            "[ff02::1]",
+            "[64:ff9b::7f00:1]",
+            "[2002:7f00:1::]",
+            "240.0.0.1",
+        ),
+    ],
+)
+def test_nothing_inside_of_the_network_is_asked(
+    server: Inside, host: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert refused(f"http://{host}:{server.server_port}/good") == NOT_READ
+    assert "is not public" in caplog.records[0].cause  # type: ignore[attr-defined]
+    assert server.seen == []
+
+
+def test_open_ports_and_closed_ones_are_told_alike(server: Inside) -> None:
+    for allowed in (frozenset[str](), ALLOWED):
+        assert refused(f"{server.url}/inside", allowed) == NOT_READ
+        assert refused("http://127.0.0.1:1/", allowed) == NOT_READ
+    assert refused("http://no-such-host.invalid/") == NOT_READ
+
+
+def test_a_name_is_resolved_once_and_asked_by_its_name(
+    server: Inside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The resolver answers something else from the second time on, as who rebinds a name does."""
+    answers: list[list[str]] = [["127.0.0.1"], ["192.0.2.1"]]
+    resolved: list[str] = []
+
+    def resolve(host: str, port: int, **_given: object) -> list[Any]:
+        resolved.append(host)
+        return [(AF_INET, SOCK_STREAM, 6, "", (one, port)) for one in answers.pop(0)]
+
+    monkeypatch.setattr("socket.getaddrinfo", resolve)
+    name = f"cric.example:{server.server_port}"
+    content = parse_address(f"http://CRIC.example:{server.server_port}/moved", {"cric.example"})
+    assert content.count == cric_sample.RECORDS
+    assert server.seen == [("/moved", name), ("/good", name)]
+    assert resolved == ["cric.example"]
+    # one public address does not make the other one good
+    answers[:] = [["192.0.2.1", "127.0.0.1"]]
+    assert refused(f"http://{name}/good") == NOT_READ
+    assert len(server.seen) == 2
+
+
+def test_who_sends_nothing_more_is_left(server: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cric, "_LIMITS", Limits(1000, 0.05))
+    assert refused(f"{server.url}/silent", ALLOWED) == NOT_READ
+
+
+def test_a_certificate_is_checked(server: Inside) -> None:
+    assert refused(f"https://127.0.0.1:{server.server_port}/good", ALLOWED) == NOT_READ
+
+
+@pytest.mark.parametrize(
+    ("address", "public"),
+    [
+        ("192.0.2.1", False),
+        ("188.184.1.1", True),
+        ("::ffff:188.184.1.1", True),
+        ("2001:1458::1", True),
+        ("2001:db8::1", False),
+        ("64:ff9b::a00:1", False),
+        ("fec0::1", False),
+        ("255.255.255.255", False),
+    ],
+)
+def test_which_addresses_are_public(address: str, *, public: bool) -> None:
+    assert is_public(ip_address(address)) is public
 
 
 @pytest.mark.parametrize(
@@ -187,13 +298,7 @@ def test_an_address_that_leads_elsewhere_is_refused(server: str, path: str, word
     ],
 )
 def test_only_plain_http_addresses_are_taken(url: str) -> None:
-    with pytest.raises(Invalid, match="The address m"):
-        read_address(url)
-
-
-def test_who_does_not_answer_is_told(server: str) -> None:
-    with pytest.raises(Invalid, match="cannot be read"):
-        read_address("http://127.0.0.1:1/")
+    assert refused(url).startswith("The address m")
 
 
 def test_files_are_read_up_to_the_limit(tmp_path: Path) -> None:

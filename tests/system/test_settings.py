@@ -77,6 +77,7 @@ def test_an_empty_value_counts_as_not_set(project: Path) -> None:
         ),
         *(("SECRET_KEY", text) for text in ("changeme", "short", "x" * 64)),
         ("SECRET_KEY_FILE", "no-such-file"),
+        *(("OUTBOUND_PRIVATE_HOSTS", text) for text in ("a b", "http://x", "x;y", "-x", "x:80")),
         *(("MAIL_SMTP", text) for text in ("mail", "mail:0", "mail:smtp", "a b:25", "mail:70000")),
         *(("MAIL_FROM", text) for text in ("nobody", "a@b\nBcc: c@d", "<>", "a@b, c@d")),
         ("MAIL_TLS", "yes"),

@@ -10,6 +10,7 @@ from werkzeug.test import TestResponse
 
 from app.database import writing
 from app.models import Change, Proposal
+from app.partners.cric import NOT_READ
 from app.services.cric import open_proposals
 from app.services.sites import change_site, site_of_key
 from tests import cric_sample
@@ -172,6 +173,17 @@ def test_an_address_that_cannot_be_read_is_told(cast: Cast, visit: Enter, url: s
     page = PageReader(answer.text)
     assert " ".join(page.alerts)
     assert page.form(CRIC).values("url") == [url]
+
+
+def test_what_is_inside_of_the_network_is_not_told(
+    cast: Cast, visit: Enter, caplog: pytest.LogCaptureFixture
+) -> None:
+    told = {
+        " ".join(PageReader(visit(cast.admin).send(CRIC, {"url": url}).text).alerts)
+        for url in ("http://127.0.0.1:1/", "http://2130706433/", "http://no-such.invalid/")
+    }
+    assert told == {NOT_READ}
+    assert len(caplog.records) >= 3
 
 
 def test_too_large_a_file_is_refused(cast: Cast, visit: Enter) -> None:
