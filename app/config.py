@@ -40,6 +40,8 @@ NAMES = (
     "TRUSTED_PROXIES",
     "SAME_CALLS_PER_MINUTE",
     "CALLS_KEPT_DAYS",
+    "MAILS_KEPT_DAYS",
+    "REFUSALS_KEPT_DAYS",
     "DEMO",
     "KEPT_ANSWERS",
     "WORKER",
@@ -51,6 +53,10 @@ NAMES = (
 
 WORKERS = 2
 """Server processes."""
+
+KEPT_DAYS = 365
+"""For which mails, calls and refusals are kept by default; tickets, their history and signed
+reports are for ever."""
 
 SHORTEST_SECRET = 32
 """Characters that a secret must have: 16 random bytes written in hexadecimal."""
@@ -80,7 +86,9 @@ class Settings:
     trusted_proxies: int = 0
     same_calls_per_minute: int = 600
     """Of all server processes together; 0 = no limit."""
-    calls_kept_days: int = 30
+    calls_kept_days: int = KEPT_DAYS
+    mails_kept_days: int = KEPT_DAYS
+    refusals_kept_days: int = KEPT_DAYS
     demo: bool = False
     kept_answers: bool = True
     worker: bool = True
@@ -124,9 +132,9 @@ class Settings:
             same_calls_per_minute=_whole_number(
                 "SAME_CALLS_PER_MINUTE", values.get("SAME_CALLS_PER_MINUTE", "600"), 0, 100_000
             ),
-            calls_kept_days=_whole_number(
-                "CALLS_KEPT_DAYS", values.get("CALLS_KEPT_DAYS", "30"), 1, 3650
-            ),
+            calls_kept_days=_kept_days("CALLS_KEPT_DAYS", values),
+            mails_kept_days=_kept_days("MAILS_KEPT_DAYS", values),
+            refusals_kept_days=_kept_days("REFUSALS_KEPT_DAYS", values),
             demo=demo,
             kept_answers=_switch("KEPT_ANSWERS", values.get("KEPT_ANSWERS", "1")),
             worker=_switch("WORKER", values.get("WORKER", "1")),
@@ -179,6 +187,8 @@ def process_environment(settings: Settings) -> dict[str, str]:
         "TRUSTED_PROXIES": str(settings.trusted_proxies),
         "SAME_CALLS_PER_MINUTE": str(settings.same_calls_per_minute),
         "CALLS_KEPT_DAYS": str(settings.calls_kept_days),
+        "MAILS_KEPT_DAYS": str(settings.mails_kept_days),
+        "REFUSALS_KEPT_DAYS": str(settings.refusals_kept_days),
         "DEMO": "1" if settings.demo else "0",
         "KEPT_ANSWERS": "1" if settings.kept_answers else "0",
         "WORKER": "1" if settings.worker else "0",
@@ -247,6 +257,10 @@ def _host_names(name: str, text: str) -> frozenset[str]:
         return frozenset(_host(host).lower() for host in hosts)
     except SettingError:
         raise SettingError(f"{name} must be host names with commas between them") from None
+
+
+def _kept_days(name: str, values: Mapping[str, str]) -> int:
+    return _whole_number(name, values.get(name, str(KEPT_DAYS)), 1, 3650)
 
 
 def _switch(name: str, text: str) -> bool:

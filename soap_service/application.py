@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from http import HTTPStatus
 from time import monotonic
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -137,7 +137,7 @@ class SoapDoor:
         self._key = (settings.secret_key or "").encode()
         self._headers = [*security_headers(settings.public_url).items()]
         self._writers = Writers(engine)
-        self.journal = Journal(lambda: Session(engine), timedelta(days=settings.calls_kept_days))
+        self.journal = Journal(lambda: Session(engine))
         limit = settings.same_calls_per_minute
         self._throttle = SameCallThrottle(max(1, limit // WORKERS) if limit else 0)
 

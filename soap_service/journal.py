@@ -12,7 +12,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from time import monotonic, perf_counter_ns
 from typing import Final
 
@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 from app.database import writing
 from app.domain.access import Actor
 from app.domain.errors import TooManyCalls
-from app.services.calls import LONGEST_LOGIN, CallRecord, forget_calls, record_calls
+from app.services.calls import LONGEST_LOGIN, CallRecord, record_calls
 from soap_service.throttle import SameCallThrottle
 
 _log = logging.getLogger(__name__)
@@ -33,7 +33,6 @@ LARGEST_BATCH: Final = 1000
 """Calls written in one transaction, so that writers of tickets never wait long."""
 MOST_WAITING: Final = 20_000
 """Calls in memory; while the database cannot take them, those above it are dropped and counted."""
-TRIMMED_EVERY: Final = 3600.0
 BOUNDED_PER_MINUTE: Final = 60
 """Calls kept of a login whose secret was not verified, as whoever knows it could fill the disk, and
 of an account's calls that were refused because it loops: it does not stop when it is slowed."""
@@ -77,19 +76,16 @@ class Journal:
     def __init__(
         self,
         open_session: Callable[[], Session],
-        kept: timedelta,
         *,
         every: float = WRITTEN_EVERY,
         most_waiting: int = MOST_WAITING,
     ) -> None:
         self._open_session = open_session
-        self._kept = kept
         self._every = every
         self._most_waiting = most_waiting
         self._bounded = SameCallThrottle(BOUNDED_PER_MINUTE)
         self._waiting: deque[CallRecord] = deque()
         self._dropped = 0
-        self._trimmed_at: float | None = None
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
         self._ending = threading.Event()
@@ -132,7 +128,6 @@ class Journal:
     def _work(self) -> None:
         while not self._ending.wait(self._every):
             self._write_all()
-            self._trim()
         self._write_all()
 
     def _write_all(self) -> None:
@@ -163,18 +158,3 @@ class Journal:
         for _ in batch:
             self._waiting.popleft()
         return True
-
-    def _trim(self) -> None:
-        """Forget what is older than the kept time; hourly, and soon after a start."""
-        if self._trimmed_at is not None and monotonic() - self._trimmed_at < TRIMMED_EVERY:
-            return
-        before = datetime.now(UTC) - self._kept
-        try:
-            more = True
-            while more and not self._ending.is_set():
-                with self._open_session() as session, writing(session):
-                    more = forget_calls(session, before) > 0
-        except Exception as error:  # noqa: BLE001  # likewise
-            _log.warning("old calls not deleted yet", extra={"error": type(error).__name__})
-            return
-        self._trimmed_at = monotonic()

@@ -70,7 +70,8 @@ DIGESTS: Final = Work(
 TIDY: Final = Work(
     "tidy",
     "Tidy up",
-    "Logins that ended long ago, jobs that were given up three months ago",
+    "Deletes logins 30 days after their end, jobs 90 days after they were given up, and mails,"
+    " calls and refusals after the days below",
     Rhythm(daily_at=time(2, 30)),
 )
 REPORT_REMINDERS: Final = Work(

@@ -18,9 +18,6 @@ from sqlalchemy.orm import Session
 from app.models import AccountDay, PartnerAccount, PartnerCall
 
 LONGEST_LOGIN = 100
-FORGOTTEN_AT_ONCE = 1000
-"""Rows deleted in one transaction, so that writers of tickets never wait long."""
-
 LOOKED_THROUGH = 10_000
 """Of an account's calls, when asked what kinds there are."""
 
@@ -189,15 +186,15 @@ def use_of(session: Session, account_ids: Collection[int], now: datetime) -> Map
     }
 
 
-def forget_calls(session: Session, before: datetime) -> int:
-    """Delete up to ``FORGOTTEN_AT_ONCE`` single calls made before a time; how many went.
+def forget_calls(session: Session, before: datetime, limit: int) -> int:
+    """Delete up to ``limit`` single calls made before a time; how many went.
 
     The sums per day stay. Rows that another process is deleting are passed over.
     """
     outdated = (
         select(PartnerCall.id)
         .where(PartnerCall.at < before)
-        .limit(FORGOTTEN_AT_ONCE)
+        .limit(limit)
         .with_for_update(skip_locked=True)
     )
     gone = session.execute(delete(PartnerCall).where(PartnerCall.id.in_(outdated)))

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Final
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from app.domain.access import Actor, Kind, Writer
 from app.domain.errors import Forbidden, Invalid, MoveNotAllowed
@@ -192,7 +192,12 @@ def reminders_sent(
     session: Session, before: int | None = None
 ) -> tuple[Sequence[SentReminder], int | None]:
     """What was sent, newest first, and where the next page goes on (None = there is none)."""
-    query = select(ReportReminder).order_by(ReportReminder.id.desc()).limit(SHOWN_AT_ONCE + 1)
+    query = (
+        select(ReportReminder)
+        .options(joinedload(ReportReminder.message))
+        .order_by(ReportReminder.id.desc())
+        .limit(SHOWN_AT_ONCE + 1)
+    )
     if before is not None:
         query = query.where(ReportReminder.id < before)
     rows = session.scalars(query).all()

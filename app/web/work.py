@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flask import Blueprint, Response, flash, render_template, url_for
+from flask import Blueprint, Response, current_app, flash, render_template, url_for
 
 from app.database import writing
 from app.domain.access import require_operator
@@ -76,6 +76,7 @@ def page() -> str:
         queued=job_queue.queued_jobs(rows),
         failed=job_queue.failed_jobs(rows, FAILED_SHOWN),
         failed_shown=FAILED_SHOWN,
+        settings=current_app.config["PORTAL"],
     )
 
 

@@ -6,14 +6,16 @@ repeat, and asks ``context.is_ending()`` between two steps where there may be ma
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Final, TypeAlias
 
 from app.domain.reminders import Step
 from app.domain.work import CLOSE_DUE, DIGESTS, REMINDERS, REPORT_REMINDERS, TIDY
 from app.services.reminders import overdue_replies, take_due_step
 from app.services.tickets import close_due_tickets
-from app.services.tidying import tidy
+from app.services.tidying import Retention, tidy
 from app.worker.context import Context
 from app.worker.mails import send_digests
 from app.worker.report_reminders import remind_of_reports
@@ -61,15 +63,26 @@ def remind(context: Context) -> str:
 
 
 def tidy_up(context: Context) -> str:
-    """Delete what nobody needs any more."""
-    logins = jobs = 0
+    """Delete what nobody needs any more, and what was kept for as long as the settings say."""
+    settings = context.settings
+    retention = Retention(
+        mails=timedelta(days=settings.mails_kept_days),
+        calls=timedelta(days=settings.calls_kept_days),
+        refusals=timedelta(days=settings.refusals_kept_days),
+    )
+    gone: Counter[str] = Counter()
     while not context.is_ending():
         with context.writing() as session:
-            gone = tidy(session, context.now())
-        logins, jobs = logins + gone.logins, jobs + gone.jobs
-        if gone.is_all:
+            step = tidy(session, context.now(), retention)
+        gone.update(step.rows)
+        if step.is_all:
             break
-    return f"Deleted {logins} old logins and {jobs} old jobs"
+    deleted = [
+        f"{count:,} old {kind.removesuffix('s') if count == 1 else kind}"
+        for kind, count in gone.items()
+        if count
+    ]
+    return f"Deleted {', '.join(deleted)}" if deleted else "Nothing was old enough"
 
 
 def in_words(numbers: Sequence[int]) -> str:

@@ -15,7 +15,6 @@ from app.domain.ticket_content import NewTicket
 from app.models import Ticket
 from app.services.reminders import overdue_replies, take_due_step
 from app.services.tickets import comment_ticket, move_ticket, open_ticket
-from app.services.tidying import tidy
 from app.services.timeline import timeline_of
 from app.worker.context import Context
 from app.worker.timed import TIMED
@@ -132,9 +131,3 @@ def test_workers_at_once_remind_once(database: str, session: Session) -> None:
         assert found == ["1 of 2"]
     reminded = [word for word in words if word.startswith("Reminded of")]
     assert sum(int(word.split()[2]) for word in reminded) == 5
-
-
-def test_tidying_keeps_what_is_young(session: Session) -> None:
-    with writing(session):
-        gone = tidy(session, NOON)
-    assert (gone.logins, gone.jobs) == (0, 0)

@@ -7,7 +7,7 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from threading import Event
 from time import monotonic
 
@@ -167,7 +167,7 @@ def test_while_the_database_refuses_calls_wait_and_the_rest_is_counted(
             raise OSError("the disk is gone")
 
     caplog.set_level(logging.INFO)
-    journal = Journal(lambda: Session(engine), timedelta(days=30), every=0.02, most_waiting=10)
+    journal = Journal(lambda: Session(engine), every=0.02, most_waiting=10)
     for _ in range(14):
         journal.note(outcome(), None, 50)
     assert failures.wait(STALLED)
@@ -186,7 +186,7 @@ def test_while_the_database_refuses_calls_wait_and_the_rest_is_counted(
 def test_what_can_never_be_stored_does_not_hold_up_the_rest(
     engine: Engine, caplog: pytest.LogCaptureFixture
 ) -> None:
-    journal = Journal(lambda: Session(engine), timedelta(days=30), every=0.02)
+    journal = Journal(lambda: Session(engine), every=0.02)
     journal.note(outcome(account=999_999), None, 50)  # no such account
     assert until(lambda: "the database refuses them" in caplog.text)
     journal.note(outcome(), None, 50)
@@ -196,7 +196,7 @@ def test_what_can_never_be_stored_does_not_hold_up_the_rest(
 
 
 def test_of_unverified_calls_only_some_are_kept(engine: Engine) -> None:
-    journal = Journal(lambda: Session(engine), timedelta(days=30))
+    journal = Journal(lambda: Session(engine))
     for _ in range(BOUNDED_PER_MINUTE + 20):
         journal.note(outcome(account="nren_a"), 623, 50)
         journal.note(outcome(account=1), None, 50)
@@ -211,7 +211,7 @@ def test_of_unverified_calls_only_some_are_kept(engine: Engine) -> None:
 
 
 def test_of_a_loop_s_refused_calls_only_some_are_kept_and_every_other_one(engine: Engine) -> None:
-    journal = Journal(lambda: Session(engine), timedelta(days=30))
+    journal = Journal(lambda: Session(engine))
     for _ in range(BOUNDED_PER_MINUTE + 20):
         journal.note(outcome(account=1), 626, 50)
         journal.note(outcome(account=1), 310, 50)
@@ -229,21 +229,8 @@ def test_of_a_loop_s_refused_calls_only_some_are_kept_and_every_other_one(engine
     engine.dispose()
 
 
-def test_old_calls_are_forgotten_by_the_same_thread(engine: Engine) -> None:
-    old = outcome()
-    old.at = datetime.now(UTC) - timedelta(days=2, seconds=5)
-    journal = Journal(lambda: Session(engine), timedelta(days=2), every=0.02)
-    journal.note(old, None, 50)
-    journal.note(outcome(), None, 50)
-    assert until(lambda: stored(engine) == 1)
-    journal.close()
-    with Session(engine) as session:
-        assert sum(session.scalars(select(AccountDay.calls))) == 2
-    engine.dispose()
-
-
 def test_a_closed_journal_takes_no_more_threads(engine: Engine) -> None:
-    journal = Journal(lambda: Session(engine), timedelta(days=2))
+    journal = Journal(lambda: Session(engine))
     journal.close()
     journal.note(outcome(), None, 50)
     journal.note(outcome(None), None, 50)

@@ -32,7 +32,9 @@ def test_defaults(project: Path) -> None:
         ars_server="ggus",
         trusted_proxies=0,
         same_calls_per_minute=600,
-        calls_kept_days=30,
+        calls_kept_days=365,
+        mails_kept_days=365,
+        refusals_kept_days=365,
         demo=False,
     )
 
@@ -51,7 +53,11 @@ def test_an_empty_value_counts_as_not_set(project: Path) -> None:
         *(("ALLOWED_HOSTS", text) for text in ("*", "a b", "a:80", "http://a", "a,-b", "a/b")),
         *(("TRUSTED_PROXIES", text) for text in ("-1", "many", "10", "10.0.0.0/8")),
         *(("SAME_CALLS_PER_MINUTE", text) for text in ("-1", "many", "100001", "1.5")),
-        *(("CALLS_KEPT_DAYS", text) for text in ("0", "-1", "for ever", "3651")),
+        *(
+            (name, text)
+            for name in ("CALLS_KEPT_DAYS", "MAILS_KEPT_DAYS", "REFUSALS_KEPT_DAYS")
+            for text in ("0", "-1", "for ever", "3651")
+        ),
         *(("ARS_SERVER", text) for text in ("a b", "a/b", "<x>", "x" * 65)),
         *(
             ("PUBLIC_URL", text)

@@ -92,3 +92,8 @@ def test_a_missing_worker_is_told_in_plain_words(
         session.add(Worker(id="w", host="h", pid=1, begun_at=seen, seen_at=seen))
     page = PageReader(visit(cast.admin).get("/work").text)
     assert "No worker has been seen for 12 minutes" in page.text
+
+
+def test_how_long_things_are_kept_is_told(cast: Cast, visit: Enter) -> None:
+    page = PageReader(visit(cast.operator).get("/work").text)
+    assert "Retention: mails 365 days, partners' calls 365 days, refusals 365 days" in page.text
