@@ -28,6 +28,7 @@ from app.private_files import keep_files_private
 from app.schema import need_fitting_schema
 from app.security_headers import security_headers
 from app.web import limits
+from app.web.session_cookie import holds_login
 from soap_service import application as soap
 
 _log = logging.getLogger(__name__)
@@ -66,7 +67,7 @@ def bridge_of(flask_app: Flask) -> Bridge:
     doors = soap.mount(flask_app)
     return Bridge(
         doors,
-        body_limit=_body_limit,
+        body_limit=partial(_body_limit, flask_app),
         refusal=_refusal,
         host_problem=partial(_host_problem, settings),
         is_heavy=_is_heavy,
@@ -110,10 +111,12 @@ def _settings() -> Settings:
         raise SystemExit(f"Error: {error}") from None
 
 
-def _body_limit(path: str, query: str) -> int:
+def _body_limit(flask_app: Flask, path: str, query: str, cookies: str) -> int:
     if soap.is_ours(path):
         return soap.body_limit(path, query)
-    return api.body_limit(path) if api.is_ours(path) else limits.body_limit(path)
+    if api.is_ours(path):
+        return api.body_limit(path)
+    return limits.body_limit(path, of_login=holds_login(flask_app, cookies))
 
 
 def _is_heavy(path: str, query: str, body: bytes) -> bool:

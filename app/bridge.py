@@ -112,7 +112,8 @@ class _NotMade(RuntimeError):
 class Bridge:
     """An ASGI application around a WSGI one.
 
-    ``body_limit(path, query)`` gives the largest body in bytes for an address; ``refusal(path,
+    ``body_limit(path, query, cookies)`` gives the largest body in bytes for an address and what
+    the Cookie header says; ``refusal(path,
     query, status, why)`` the content type and the text with which a request is refused before the
     application sees it, ``headers`` what such an answer carries besides. ``host_problem(path,
     host)`` says in words why a request with this Host header is refused (400), or "".
@@ -125,7 +126,7 @@ class Bridge:
         self,
         application: WSGIApplication,
         *,
-        body_limit: Callable[[str, str], int],
+        body_limit: Callable[[str, str, str], int],
         refusal: Callable[[str, str, HTTPStatus, str], tuple[str, bytes]],
         host_problem: Callable[[str, str], str] = lambda _path, _host: "",
         is_heavy: Callable[[str, str, bytes], bool] = lambda _path, _query, _body: False,
@@ -160,9 +161,10 @@ class Bridge:
         if scope["type"] != "http":  # no web sockets here
             return
         path, query = _path(scope), scope["query_string"].decode("latin-1")
-        received = _Body(self, self._body_limit(path, query), self._bounds.small)
+        received = _Body(self, 0, self._bounds.small)
         try:
             await self._check_head(scope, path, receive)
+            received.limit = self._body_limit(path, query, _cookies(scope))
             body = await self._read(scope, receive, received)
             environ = _environ(scope, path, query, body)
             heavy = self._is_heavy(path, query, body)
@@ -405,13 +407,20 @@ def _checked_host(scope: Scope) -> str:
         raise _Refused(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
     names = [name for name, _ in headers]
     hosts = [value for name, value in headers if name == b"host" and value]  # granian adds an empty
-    if len(hosts) > 1 or (not hosts and scope["http_version"] != "1.0"):
+    is_old = scope["http_version"] in ("1.0", "1")  # HTTP/1.0, as ASGI and as granian write it
+    if len(hosts) > 1 or not (hosts or is_old):
         raise _Refused(HTTPStatus.BAD_REQUEST, "A request needs exactly one Host header.")
     if b"transfer-encoding" in names and b"content-length" in names:
         raise _Refused(
             HTTPStatus.BAD_REQUEST, "Content-Length and Transfer-Encoding exclude each other."
         )
     return hosts[0].decode("latin-1") if hosts else ""
+
+
+def _cookies(scope: Scope) -> str:
+    return "; ".join(
+        value.decode("latin-1") for name, value in scope["headers"] if name == b"cookie"
+    )
 
 
 def _declared_length(scope: Scope) -> int | None:

@@ -47,7 +47,7 @@ def build_server() -> Bridge:
     )
     return Bridge(
         WsgiApplication(application),
-        body_limit=lambda _path, _query: 256 * 1024,
+        body_limit=lambda _path, _query, _cookies: 256 * 1024,
         refusal=_refusal,
         bounds=bounds(Settings.from_env().database_url),
     )

@@ -95,7 +95,7 @@ def bridged() -> Bridge:
 
     return Bridge(
         application,
-        body_limit=lambda _path, _query: BODY_LIMIT,
+        body_limit=lambda _path, _query, _cookies: BODY_LIMIT,
         refusal=lambda _path, _query, status, _: ("text/xml", http_refusal(status, BODY_LIMIT)),
         bounds=Bounds(threads=8),  # as many as the others have
     )

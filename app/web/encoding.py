@@ -7,17 +7,26 @@ in whatever encoding it names. Browsers do not send them. It must not know any p
 from __future__ import annotations
 
 from io import BytesIO
-from typing import IO, Any, Final
+from typing import IO, Final
 from urllib.parse import unquote_to_bytes
 
-from flask import Flask, request
+from flask import Flask, current_app, request
 from htmx_flask.requests import HtmxAwareRequest
 from werkzeug.datastructures import FileStorage, Headers, MultiDict
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 from werkzeug.formparser import FormDataParser
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 
-from app.web.limits import FORM_LIMIT, MOST_PARTS, body_limit, most_parts, takes_files
+from app.web.limits import (
+    FORM_LIMIT,
+    MOST_FIELDS,
+    MOST_PARTS,
+    body_limit,
+    most_fields,
+    most_parts,
+    takes_files,
+)
+from app.web.session_cookie import holds_login
 
 _FORM = "application/x-www-form-urlencoded"
 _FORM_WITH_FILES = "multipart/form-data"
@@ -90,6 +99,7 @@ class Utf8FormParser(FormDataParser):
 
     takes_files = False
     most_parts = MOST_PARTS
+    most_fields = MOST_FIELDS
 
     def parse(
         self,
@@ -98,13 +108,14 @@ class Utf8FormParser(FormDataParser):
         content_length: int | None,
         options: dict[str, str] | None = None,
     ) -> tuple[IO[bytes], Fields, Files]:
-        """Raise 415 for another kind of form, 400 for bytes that are no text."""
+        """Raise 415 for another kind of form, 400 for bytes that are no text, 413 for more fields
+        than any form has: each costs memory many times its length once it is parsed."""
         if mimetype == _FORM_WITH_FILES and self.takes_files:
             edge = (options or {}).get("boundary", "")
             return BytesIO(), *read_multipart(stream.read(), edge, self.most_parts)
         if mimetype == _FORM:
             body = stream.read(FORM_LIMIT + 1)
-            if len(body) > FORM_LIMIT:
+            if len(body) > FORM_LIMIT or body.count(b"&") >= self.most_fields:
                 raise RequestEntityTooLarge
             require_utf8(body)
             stream = BytesIO(body)
@@ -118,9 +129,14 @@ class PortalRequest(HtmxAwareRequest):  # type: ignore[misc]  # htmx-flask is un
 
     form_data_parser_class = Utf8FormParser
 
-    def __init__(self, *args: Any, **more: Any) -> None:
-        super().__init__(*args, **more)
-        self.max_content_length = body_limit(self.path)
+    @property
+    def max_content_length(self) -> int:
+        """Bytes that its body may have."""
+        return body_limit(self.path, of_login=self._of_login)
+
+    @property
+    def _of_login(self) -> bool:
+        return holds_login(current_app, self.headers.get("Cookie", ""))
 
     def make_form_data_parser(self) -> FormDataParser:
         """A parser that takes files where this address does."""
@@ -128,6 +144,7 @@ class PortalRequest(HtmxAwareRequest):  # type: ignore[misc]  # htmx-flask is un
         assert isinstance(parser, Utf8FormParser)
         parser.takes_files = takes_files(self.path)
         parser.most_parts = most_parts(self.path)
+        parser.most_fields = most_fields(self.path, of_login=self._of_login)
         return parser
 
 

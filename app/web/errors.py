@@ -6,6 +6,7 @@ The one translator of the vocabulary of errors into pages. A refused write keeps
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
@@ -41,10 +42,15 @@ from app.security_headers import security_headers
 from app.services.refusals import Refusals
 from app.web.htmx import wants_fragment
 from app.web.limits import too_much
+from app.web.session_cookie import sender_held_login
 from app.web.times import now
 
 SECRET_FIELDS = frozenset({"csrf_token", "password", "old", "new", "again", "one_time_code"})
 """Fields whose values are never written into a page."""
+MOST_ECHOED = 50
+"""Fields of a form that an error page shows."""
+LONGEST_ECHO = 64 * 1024
+"""Bytes of all that it shows of them."""
 _UNSEEN = frozenset({"do", "version", "next", "numbers"})
 _BESIDE_A_FIELD = ("seen.", "was.", "theirs.")
 """What a page sends along by itself: nobody typed it."""
@@ -87,13 +93,50 @@ def typed_values() -> list[tuple[str, str]]:
     return [(name, value) for name, value in sent_values() if value]
 
 
-def _shown(typed: Sequence[tuple[str, str]]) -> Sequence[tuple[str, str]]:
-    """Of what was sent, what a person knows again."""
-    return [
+@dataclass(frozen=True)
+class Echo:
+    """What was typed, as far as an error page shows it; ``left_out`` says what it does not."""
+
+    fields: Sequence[tuple[str, str]] = ()
+    left_out: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.fields)
+
+
+def echoed(typed: Sequence[tuple[str, str]]) -> Echo:
+    """Of what was typed, what a person knows again: at most ``MOST_ECHOED`` fields and
+    ``LONGEST_ECHO`` bytes in all."""
+    seen = [
         (name, value)
         for name, value in typed
         if name not in _UNSEEN and not name.startswith(_BESIDE_A_FIELD)
     ]
+    fields, left, cut = [], LONGEST_ECHO, ""
+    for name, value in seen[:MOST_ECHOED]:
+        left -= len(name.encode())
+        if left <= 0:
+            break
+        content = value.encode()
+        fields.append((name, content[:left].decode(errors="ignore")))
+        left -= len(content)
+        if left < 0:
+            cut = f'the end of "{name}"'
+            break
+    more = len(seen) - len(fields)
+    parts = [cut] * bool(cut) + [f"{more} more field{'s' * (more > 1)}"] * bool(more)
+    return Echo(fields, f"Not shown here: {' and '.join(parts)}." if parts else "")
+
+
+def carried(sent: Sequence[tuple[str, str]]) -> Sequence[tuple[str, str]]:
+    """What an error page carries, unseen, to be sent again: all of it or nothing.
+
+    All where the sender is or was logged in, so that nothing typed is lost; of anybody else only
+    what is small.
+    """
+    size = sum(len(name.encode()) + len(value.encode()) for name, value in sent)
+    small = len(sent) <= MOST_ECHOED and size <= LONGEST_ECHO
+    return sent if small or sender_held_login() else []
 
 
 def from_our_own_page() -> bool:
@@ -122,7 +165,7 @@ def message_page(
     home = url_for("tickets.listing")
     return make_response(
         render_template(
-            template, code=status, heading=heading, message=words, home=home, typed=_shown(typed)
+            template, code=status, heading=heading, message=words, home=home, typed=echoed(typed)
         ),
         status,
     )
@@ -183,6 +226,7 @@ def _on_missing_token(_error: CSRFError) -> Response:
     # files cannot be offered again: they have to be chosen on their own page
     own = from_our_own_page() and request.method == "POST" and not request.files
     secret = bool((SECRET_FIELDS - {"csrf_token"}) & set(request.form))
+    again = carried(sent_values())
     login = request.endpoint == "login.login"
     return make_response(
         render_template(
@@ -190,9 +234,11 @@ def _on_missing_token(_error: CSRFError) -> Response:
             code=400,
             heading="The form could not be checked",
             message=message,
-            typed=_shown(typed_values()),
-            carried=sent_values(),
-            resend=request.full_path.rstrip("?") if own and (login or not secret) else None,
+            typed=echoed(typed_values()),
+            carried=again,
+            resend=request.full_path.rstrip("?")
+            if own and (login or not secret) and (again or not sent_values())
+            else None,
             ask_password=login,
             home=url_for("tickets.listing"),
         ),

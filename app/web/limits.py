@@ -9,8 +9,12 @@ import re
 from http import HTTPStatus
 from typing import Final
 
+STRANGERS_LIMIT: Final = 64 * 1024
+"""Bytes of the largest request of whoever never logged in: the login's form takes a few hundred."""
 FORM_LIMIT: Final = 4 * 1024 * 1024
 """Bytes of the largest form without files."""
+MOST_FIELDS: Final = 1_000
+"""Fields of one form without files."""
 FILES_LIMIT: Final = 8 * 1024 * 1024
 """Bytes of all files of one upload: four attachments of 2 MiB."""
 UPLOAD_LIMIT: Final = FILES_LIMIT + 512 * 1024
@@ -24,8 +28,11 @@ _REPORT_FILES: Final = re.compile(r"/reports/[^/]+/[^/]+/attachments")
 MOST_PARTS: Final = 32
 """Files and fields of one form with files."""
 MOST_PARTS_OF_REPORT: Final = 6_000
-"""The same where a report's files are sent without a script: all of its fields come with them, each
-with its version and what it was."""
+"""Fields of a quarterly report's form, each with its version and what it was; also where a report's
+files are sent without a script, with all of its fields."""
+_REPORT: Final = re.compile(r"/reports/[^/]+/[^/]+(?:/.*)?")
+_LOGIN: Final = re.compile(r"/login(?:/code)?")
+"""Whose form carries the fields of a form that was sent when the login had expired."""
 
 
 def takes_files(path: str) -> bool:
@@ -33,8 +40,10 @@ def takes_files(path: str) -> bool:
     return UPLOADS.fullmatch(path) is not None
 
 
-def body_limit(path: str) -> int:
-    """Bytes that a request to this page may have."""
+def body_limit(path: str, *, of_login: bool) -> int:
+    """Bytes that a request to this page may have; ``of_login``: its cookie is or was a login."""
+    if not of_login:
+        return STRANGERS_LIMIT
     return UPLOAD_LIMIT if takes_files(path) else FORM_LIMIT
 
 
@@ -43,9 +52,20 @@ def most_parts(path: str) -> int:
     return MOST_PARTS_OF_REPORT if _REPORT_FILES.fullmatch(path) else MOST_PARTS
 
 
+def most_fields(path: str, *, of_login: bool) -> int:
+    """Fields that one form without files may have at this address."""
+    if _REPORT.fullmatch(path) or (of_login and _LOGIN.fullmatch(path)):
+        return MOST_PARTS_OF_REPORT
+    return MOST_FIELDS
+
+
 def too_much(path: str) -> str:
     """What a person reads whose request was larger."""
-    if path.startswith("/admin/"):
+    return f"{_too_much(path)} Whoever is not logged in may send 64 kB."
+
+
+def _too_much(path: str) -> str:
+    if path.startswith("/admin/") and takes_files(path):
         return (
             "This is larger than a page takes. Nothing was stored; the commands"
             " `flask sites import`, `flask links import`, `flask tickets import` and"
@@ -62,8 +82,8 @@ def too_much(path: str) -> str:
             " Nothing was stored; go back and attach fewer or smaller ones at once."
         )
     return (
-        "A form takes at most 4 MiB. Nothing was stored; go back, shorten the text and send it"
-        " again."
+        f"A form takes at most {most_fields(path, of_login=False):,} fields and 4 MiB."
+        " Nothing was stored; go back, shorten the text and send it again."
     )
 
 

@@ -34,18 +34,24 @@ from app.extensions import db, login_manager
 from app.models import Login, User
 from app.services import credentials, logins, people, second_factor
 from app.web import browsers
-from app.web.errors import SECRET_FIELDS, from_our_own_page, sent_values, typed_values
+from app.web.errors import (
+    SECRET_FIELDS,
+    carried,
+    echoed,
+    from_our_own_page,
+    sent_values,
+    typed_values,
+)
 from app.web.forms import LoginForm
 from app.web.htmx import asking_page, go_to
 from app.web.people_forms import AskCodeForm
+from app.web.session_cookie import PENDING
 from app.web.times import now
 
 blueprint = Blueprint("login", __name__)
 _PUBLIC = "public_page"
 _SAME_WORDS = "Name or password is wrong, or the account is disabled."
 _LONGEST_NAME = 100
-PENDING = "pending"
-"""Under which the cookie holds the random id of a login that waits for its second factor."""
 SEND_TO = "send-to"
 """The field of the login's form that holds the address to which a form was sent without a login."""
 KEPT = "kept."
@@ -159,7 +165,9 @@ def _gate() -> Response | None:
         problem = "Your login has ended. Nothing was stored; what you typed is below, to " + (
             "send again after the login." if kept else "copy."
         )
-        page = render_template("login.html", form=form, problem=problem, typed=typed, kept=kept)
+        page = render_template(
+            "login.html", form=form, problem=problem, typed=echoed(typed), kept=kept
+        )
         return make_response(page, 401)
     if asking_page():
         parts = urlsplit(asking_page())
@@ -179,13 +187,14 @@ def _to_send_again() -> list[tuple[str, str]]:
         or SECRET_FIELDS & ({*request.form} - {"csrf_token"})
     ):
         return []
-    fields = [(KEPT + name, value) for name, value in sent_values()]
-    return [(SEND_TO, request.full_path.rstrip("?")), *fields]
+    fields = [(KEPT + name, value) for name, value in carried(sent_values())]
+    return [(SEND_TO, request.full_path.rstrip("?")), *fields] if fields else []
 
 
 def kept_fields() -> list[tuple[str, str]]:
     """What the login's form carries of that."""
-    named = [one for one in request.form.items(multi=True) if one[0].startswith(KEPT)]
+    sent = request.form.items(multi=True)
+    named = carried([(name, value) for name, value in sent if name.startswith(KEPT)])
     to = local_path(request.form.get(SEND_TO, ""), "POST")
     return [(SEND_TO, to), *named] if to else []
 
@@ -243,8 +252,11 @@ def gone_on(target: str, kept: Sequence[tuple[str, str]]) -> Response:
         return go_to(target)
     g.pop("csrf_token", None)  # flask-wtf's of the emptied session
     (_, send_to), *fields = kept
-    carried = [(name.removeprefix(KEPT), value) for name, value in fields]
-    page = render_template("login_again.html", send_to=send_to, carried=carried, home=target)
+    again = [(name.removeprefix(KEPT), value) for name, value in fields]
+    typed = echoed([(name, value) for name, value in again if value])
+    page = render_template(
+        "login_again.html", send_to=send_to, carried=again, typed=typed, home=target
+    )
     return make_response(page)
 
 

@@ -33,7 +33,6 @@ from app.services import second_factor as verbs
 from app.web.forms import LoginForm, attach
 from app.web.htmx import go_to
 from app.web.login import (
-    PENDING,
     Person,
     browser,
     code_page,
@@ -53,6 +52,7 @@ from app.web.people_forms import (
     ConfirmForm,
     OffForm,
 )
+from app.web.session_cookie import PENDING
 from app.web.times import now
 
 blueprint = Blueprint("second_factor", __name__)
@@ -122,11 +122,12 @@ def _try(pending: PendingLogin, code: str) -> tuple[str | None, credentials.Atte
 
 
 def _from_the_start(target: str, kept: Sequence[tuple[str, str]]) -> Response:
-    if session.pop(PENDING, None) is not None:
+    if PENDING in session:
         flash("Log in again: the time for the code is over, or it was wrong too often.", "waiting")
-    if kept:
+    if kept:  # the cookie stays what it is: it is why so large a form is taken
         form = LoginForm(formdata=None, next=target)
         return make_response(render_template("login.html", form=form, problem=None, kept=kept), 401)
+    session.pop(PENDING, None)
     return go_to(url_for("login.login", next=target or None))
 
 

@@ -50,7 +50,7 @@ def bridge_of(application: Application, bounds: Bounds | None) -> Bridge:
     """Takes ``LIMIT`` bytes where the address has the query a=b, else none."""
     return Bridge(
         application,
-        body_limit=lambda _path, query: LIMIT if query == "a=b" else 0,
+        body_limit=lambda _path, query, _cookies: LIMIT if query == "a=b" else 0,
         refusal=lambda _path, _query, status, _why: ("text/xml", str(status.value).encode()),
         is_heavy=lambda _path, _query, body: body == HEAVY,
         bounds=bounds,

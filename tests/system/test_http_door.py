@@ -5,12 +5,21 @@ All doors of one process behind the bridge, and where only a socket can tell, th
 
 from __future__ import annotations
 
+import re
+import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from time import monotonic
 
 import pytest
+from flask import Flask
+from flask.sessions import SecureCookieSessionInterface
 
 from tests.harness.asgi import HOST, Answer, Door, doors
 from tests.harness.databases import fresh_database
+from tests.harness.server import TEST_SECRET, LiveServer
 
 ARS = "/arsys/services/ARService?server=ggus&webService=GGUS"
 FORM = ("content-type", "application/x-www-form-urlencoded")
@@ -154,7 +163,7 @@ def test_a_request_has_one_host_and_one_length(door: Door, path: str) -> None:
         answer = door.ask(path, headers=headers)
         assert answer.status == 400
         in_the_doors_form(path, answer)
-    assert door.ask(path, headers=(), version="1.0").status != 400
+    assert door.ask(path, headers=(), version="1").status != 400
     assert door.ask(path, headers=(HOST, HOST), version="1.0").status == 400
 
 
@@ -188,3 +197,115 @@ def test_doubled_slashes_lead_to_this_portal(door: Door, path: str, there: str) 
     assert (answer.status, answer.headers["location"]) == (308, there)
     assert "localhost" not in answer.text
     is_secured(answer)
+
+
+def cookie_of(login: str) -> tuple[str, str]:
+    """A browser's cookie that holds this login's random id; signed as the portal does."""
+    app = Flask("signs")
+    app.secret_key = TEST_SECRET
+    serializer = SecureCookieSessionInterface().get_signing_serializer(app)
+    assert serializer is not None
+    return "cookie", f"theme=dark; portal={serializer.dumps({'_user_id': login})}; list=x"
+
+
+def test_only_who_logged_in_once_sends_much(door: Door) -> None:
+    held = cookie_of("one that expired long ago")
+    broken = (held[0], held[1].replace("; list", "x; list"))
+    large, huge = b"name=" + b"x" * (64 * 1024), b"name=" + b"x" * (4 * 1024 * 1024)
+    for path in ("/login", "/tickets/new", "/tickets/1/attachments", "/nothing"):
+        for headers in ((HOST, FORM), (HOST, FORM, broken)):
+            for more in ((), (("transfer-encoding", "chunked"),)):
+                answer = door.ask(path, "POST", (*headers, *more), large)
+                assert answer.status == 413
+                in_the_doors_form(path, answer)
+                assert "not logged in" in answer.text
+        assert door.ask(path, "POST", (HOST, FORM, held), large).status != 413
+    assert door.ask("/login", "POST", (HOST, FORM, held), huge).status == 413
+    # programs and partners bring no cookie: their bounds are what they were
+    assert door.ask("/api/v1/events", "POST", (HOST,), huge).status == 401
+    assert door.ask("/soap/GGUS_ATTACH", "POST", (HOST, XML), large).status == 500
+    assert door.ask("/soap/GGUS", "POST", (HOST, XML), large).status == 500
+
+
+def resident(group: int) -> int:
+    """Resident kB of all processes of a group."""
+    total = 0
+    for status in Path("/proc").glob("[0-9]*/status"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            text = status.read_text()
+            stat = (status.parent / "stat").read_text()
+            if int(stat.rpartition(")")[2].split()[2]) == group:
+                found = re.search(r"VmRSS:\s+(\d+)", text)
+                total += int(found[1]) if found else 0
+    return total
+
+
+def on_the_wire(server: LiveServer, head: str, body: bytes = b"") -> bytes:
+    """Send one request, and read until the server closes."""
+    raw = b""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as peer:
+        with suppress(BrokenPipeError, ConnectionResetError):
+            peer.sendall(head.replace("\n", "\r\n").encode() + b"\r\n" + body)
+        with suppress(ConnectionResetError):
+            while more := peer.recv(65536):
+                raw += more
+    return raw
+
+
+def test_eight_forms_of_300000_fields_cost_nothing(sqlite_server: LiveServer) -> None:
+    head = "POST /login HTTP/1.1\nHost: localhost\nConnection: close\n"
+    form = b"&".join(b"f%06d=x" % number for number in range(300_000))
+    head += f"Content-Type: {FORM[1]}\nContent-Length: {len(form)}\n"
+    logged = head + "Cookie: {}\n".format(cookie_of("expired")[1])
+    page = "GET /login HTTP/1.1\nHost: localhost\nConnection: close\n"
+    for _ in range(4):  # until both processes are warm
+        assert b" 200 " in on_the_wire(sqlite_server, page)[:20]
+    before = most = resident(sqlite_server.pid)
+    with ThreadPoolExecutor(8) as senders:
+        for sent in (head, logged):
+            pending = [senders.submit(on_the_wire, sqlite_server, sent, form) for _ in range(8)]
+            while not all(one.done() for one in pending):
+                most = max(most, resident(sqlite_server.pid))
+            began = monotonic()
+            assert b" 200 " in on_the_wire(sqlite_server, page)[:20]
+            assert monotonic() - began < 1
+            for one in pending:
+                raw = one.result()
+                assert b" 413 " in raw[:20]
+                assert b"content-security-policy" in raw
+                assert len(raw) < 64 * 1024
+    assert most - before < 64 * 1024, f"grew by {most - before} kB"
+
+
+def test_the_server_itself_refuses_odd_heads(sqlite_server: LiveServer) -> None:
+    get = "GET /login HTTP/1.1\nConnection: close\n"
+    host = "Host: localhost\n"
+    for head, status in (
+        (get, 400),
+        (get + host + host, 400),
+        (get + "Host: evil.example\n", 400),
+        (get + host + f"X-Filler: {'x' * 65_536}\n", 431),
+        (get + host + f"X-Filler: {'x' * 3_000_000}\n", 431),
+        (get + host + "Cookie: " + "; ".join(f"c{n}=1" for n in range(100_000)) + "\n", 431),
+        (get + host + f"X-Filler: {'x' * 63_000}\n", 200),
+        ("GET /login HTTP/1.0\n", 200),
+    ):
+        assert int(on_the_wire(sqlite_server, head).split()[1]) == status, head[:100]
+    # the server hides Content-Length where both are sent: what follows is never read as a request
+    both = "POST /login HTTP/1.1\n" + host + "{}\n{}\n"
+    lines = ("Content-Length: 5", "Transfer-Encoding: chunked")
+    for first, second in (lines, lines[::-1]):
+        second_request = (get + host).replace("\n", "\r\n").encode() + b"\r\n"
+        raw = on_the_wire(sqlite_server, both.format(first, second), b"0\r\n\r\n" + second_request)
+        assert raw.count(b"HTTP/1.1 ") == 1
+
+
+def test_a_head_without_end_is_given_up(sqlite_server: LiveServer) -> None:
+    with socket.create_connection(("127.0.0.1", sqlite_server.port), timeout=60) as peer:
+        peer.sendall(b"GET /login HTTP/1.1\r\nHost: localhost\r\nX-Filler: ")
+        sent = 0
+        with suppress(BrokenPipeError, ConnectionResetError):
+            while sent < 64 << 20:
+                peer.sendall(b"x" * 65_536)
+                sent += 65_536
+        assert sent < 64 << 20
