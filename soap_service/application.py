@@ -211,7 +211,7 @@ class SoapDoor:
         except SoapFault as error:
             fault = error.with_traceback(None)  # which would keep the body until a collection
         except PortalError as error:
-            fault = fault_of(error, service.element_of)
+            fault = fault_of(error, service.element_of, public_url=self._settings.public_url)
             if isinstance(error, Forbidden) and outcome.actor is not None:
                 self._note_refusal(environ, service, outcome, error)
         except Exception:  # noqa: BLE001  # the door's last resort: a client must get a fault

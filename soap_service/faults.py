@@ -98,14 +98,23 @@ def ggus_element(field: str) -> str:
     return _ELEMENTS.get(field, "")
 
 
-def fault_of(error: PortalError, element_of: Callable[[str], str] = ggus_element) -> SoapFault:
-    """The fault for an error of the rules or services, in the element names of a service."""
+def fault_of(
+    error: PortalError,
+    element_of: Callable[[str], str] = ggus_element,
+    *,
+    public_url: str,
+) -> SoapFault:
+    """The fault for an error of the rules or services, in the element names of a service.
+
+    ``public_url`` is the portal's own: where the rules do not say what is allowed, the fault names
+    the page of fault numbers, which everybody may read.
+    """
     what, _, allowed = error.message.partition("; ")
     if isinstance(error, Invalid) and (element := element_of(error.field)) not in what:
         what = f"{element}: {what}"
     if isinstance(error, NotFound):
         what, allowed = "Entry does not exist in database", ""
-    fault = SoapFault(error.number, what, allowed or "see docs/fault-numbers.md")
+    fault = SoapFault(error.number, what, allowed or f"see {public_url}/guide/faults")
     if isinstance(error, NotFound):
         fault.code = FaultCode.SERVER
         fault.text = NO_SUCH_ENTRY
@@ -149,7 +158,7 @@ def http_refusal(status: HTTPStatus, limit: int, why: str = "") -> bytes:
     ``limit`` is what a body at that address may have, in bytes; ``why`` says more than the status.
     """
     code = FaultCode.SERVER if status >= HTTPStatus.INTERNAL_SERVER_ERROR else FaultCode.CLIENT
-    text = _HTTP_TEXTS.get(status, "The request is refused; see docs/fault-numbers.md")
+    text = _HTTP_TEXTS.get(status, "The request is refused; see /guide/faults of the portal")
     text = why or text.format(limit=_size(limit))
     return fault_body(code, f"ERROR ({status.value}): {text}")
 

@@ -391,10 +391,10 @@ Confirm it                      | POST /profile/second-factor/confirm   | yes | 
 Make recovery codes anew        | POST /profile/second-factor/codes     | yes | yes | yes | yes | yes | login
 Turn it off                     | POST /profile/second-factor/off       | yes | yes | yes | yes | yes | login
 # open to everybody, or to everybody who is logged in
-Read the guide                  | GET /guide                            | yes | yes | yes | yes | yes | login
-Read the table of fields        | GET /guide/fields                     | yes | yes | yes | yes | yes | login
-Read the fault numbers          | GET /guide/faults                     | yes | yes | yes | yes | yes | login
-Read about the native service   | GET /guide/native                     | yes | yes | yes | yes | yes | login
+Read the guide                  | GET /guide                            | yes | yes | yes | yes | yes | yes
+Read the table of fields        | GET /guide/fields                     | yes | yes | yes | yes | yes | yes
+Read the fault numbers          | GET /guide/faults                     | yes | yes | yes | yes | yes | yes
+Read about the native service   | GET /guide/native                     | yes | yes | yes | yes | yes | yes
 Style sheets and scripts        | GET /static/*                         | yes | yes | yes | yes | yes | yes
 Our scripts                     | GET /scripts.js                       | yes | yes | yes | yes | yes | yes
 Log out                         | POST /logout                          | yes | yes | yes | yes | yes | yes

@@ -131,7 +131,9 @@ def meanings_of(numbers: Iterable[int | None]) -> Mapping[int, str]:
     """What these faults mean, by number, in the words of the documentation."""
     known = _meanings()
     wanted = {number for number in numbers if number is not None}
-    return {number: known.get(number, "see docs/fault-numbers.md") for number in sorted(wanted)}
+    return {
+        number: known.get(number, "see the fault numbers of the guide") for number in sorted(wanted)
+    }
 
 
 @cache

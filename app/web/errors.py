@@ -258,6 +258,13 @@ def _secure(answer: Response) -> Response:
         headers.setdefault(name, value)
     if request.endpoint in ("static", "scripts.joined") and answer.status_code < 400:
         headers["Cache-Control"] = "public, max-age=86400"
+    elif (
+        request.blueprint == "guide"
+        and answer.status_code == 200
+        and not current_user.is_authenticated
+    ):
+        headers["Cache-Control"] = "public, max-age=300"
+        answer.vary.update(("Cookie", "HX-Request"))
     else:
         headers["Cache-Control"] = "private, no-store"
         answer.vary.add("HX-Request")

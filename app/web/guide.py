@@ -1,7 +1,7 @@
 """The documents for partners' developers, as pages: the files in ``docs/`` are their one source.
 
-Each is read and rendered once per process. They hold no HTML of their own, and what they become
-has no inline style or script (ADR 0006).
+Everybody may read them, also without a login. Each is read and rendered once per process. They hold
+no HTML of their own, and what they become has no inline style or script (ADR 0006).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from markdown_it.token import Token
 from markupsafe import Markup
 
 from app.config import PROJECT
+from app.web.login import public
 
 blueprint = Blueprint("guide", __name__)
 
@@ -71,6 +72,7 @@ class _Renderer(RendererHTML):
 
 
 def _view(file: File) -> Callable[[], str]:
+    @public  # it holds nothing of an account, and partners' developers have no login here
     def show() -> str:
         document = _document(file.name)
         return render_template("guide/page.html", file=file, files=FILES, document=document)

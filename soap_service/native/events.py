@@ -48,7 +48,7 @@ def _report(call: NativeCall, sent: Any) -> Values:
         what = (
             f"{count} of {len(messages)} events cannot be taken in; the detail says what is wrong"
         )
-        fault = fault_of(Invalid("events", what))
+        fault = fault_of(Invalid("events", what), public_url=call.public_url)
         fault.detail = element_of(EVENT_PROBLEMS, {"problems": _problems(left.reported)})
         raise fault from left
     return {

@@ -135,7 +135,7 @@ def _update(call: NativeCall, sent: Any) -> Values:
             return written(ticket)
     except StaleVersion as stale:
         now = ticket_values(call, find_ticket(call.session, call.actor, sent.number))
-        fault = fault_of(stale)
+        fault = fault_of(stale, public_url=call.public_url)
         fault.detail = element_of(STALE_TICKET, {"currentVersion": now["version"], "ticket": now})
         raise fault from stale
 

@@ -29,7 +29,7 @@ AGES = {
     "stale": -timedelta(hours=1),
     "future": timedelta(hours=1),
 }
-REFUSED = "ERROR (623): Authentication failed; see docs/fault-numbers.md"
+REFUSED = "ERROR (623): Authentication failed; see {}/guide/faults"
 
 
 def _digest(created: str) -> str:
@@ -66,7 +66,7 @@ def test_a_token_alone_is_no_login(sqlite_wire: Wire, service: str, age: str, ki
     request = elements({element: sqlite_wire.create()})
     text = envelope(operation, request, header=token(kind, AGES[age]), service=service)
     replayed = [sqlite_wire.post(text, service=service) for _ in range(2)]
-    assert [answer.fault for answer in replayed] == [REFUSED, REFUSED]
+    assert [answer.fault for answer in replayed] == [REFUSED.format(sqlite_wire.server.url)] * 2
     assert replayed[0].body == replayed[1].body
 
 
@@ -89,4 +89,5 @@ def test_a_token_does_not_lend_its_name_to_other_credentials(sqlite_wire: Wire) 
     """Beside an AuthenticationInfo with a wrong password a right token changes nothing."""
     request = elements({"GHD_Request_ID": sqlite_wire.create()})
     header = login(password=PASSWORD + "x") + token("Text", timedelta())
-    assert sqlite_wire.post(envelope("TicketGet", request, header=header)).fault == REFUSED
+    fault = sqlite_wire.post(envelope("TicketGet", request, header=header)).fault
+    assert fault == REFUSED.format(sqlite_wire.server.url)

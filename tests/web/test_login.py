@@ -30,6 +30,7 @@ PUBLIC = {
     "reset.reset",
     "mails.stop",
     "mails.undo_stop",
+    *("guide.guide", "guide.fields", "guide.faults", "guide.native"),
 }
 
 

@@ -650,7 +650,7 @@ class World:
         if not who:
             return Visitor(self.app)
         found = self.visitors.get(who)
-        if found is None or found.get("/guide/faults").status_code != 200:
+        if found is None or found.get("/shortcuts").status_code != 200:
             found = self.visitors[who] = Visitor(self.app)
             password = self.passwords.setdefault(who, PASSWORD)
             assert log_in(found, who, password).status_code == 303
