@@ -174,6 +174,7 @@ def _write(
         number,
         lambda _outcomes, totals: _progress("read", totals),
         keep_unknown=keep_unknown,
+        bounded=False,
     )
     wrong = read.counts[Fate.WRONG]
     _tell_wrong(read.problems, wrong)

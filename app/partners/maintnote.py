@@ -18,6 +18,7 @@ from email.header import decode_header, make_header
 from email.message import Message
 from email.parser import BytesParser
 from email.policy import compat32
+from itertools import islice
 from typing import Any, Final
 
 from icalendar import Calendar, Component
@@ -55,6 +56,12 @@ _MOST_COMPONENTS: Final = 300
 _LONGEST_HEADER: Final = 2000
 _CONTENT_HEADER: Final = re.compile(rb"^content-[a-z-]+:[^\n]*(?:\n[ \t][^\n]*)*", re.I | re.M)
 """Headers of parts: the library takes the square of their length to read them."""
+_HEADER: Final = re.compile(rb"^[!-9;-~]+:", re.M)
+"""How a header begins (RFC 5322); lines of texts may, too."""
+_MOST_HEADERS: Final = 10_000
+"""Lines of a mail that may be headers: the library takes its time for each of them."""
+_MOST_HEAD: Final = 256 * 1024
+"""Bytes before the first empty line."""
 _NO_CHARSETS: Final = frozenset({"punycode", "idna", "unicode_escape", "raw_unicode_escape"})
 """What Python decodes as well, but no mail is written in; punycode takes the square of the
 length."""
@@ -101,6 +108,16 @@ def _mail(content: bytes, name: str, digest: str) -> Reading:
     if content.lower().count(b"boundary") > _MOST_PARTS:
         return Reading(name, digest, raw, (Unread("The mail has too many parts to be read"),))
     lines = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    if (
+        next(islice(_HEADER.finditer(lines), _MOST_HEADERS, None), None) is not None
+        or len(lines.partition(b"\n\n")[0]) > _MOST_HEAD
+    ):
+        why = (
+            f"The headers of the mail are too many or too long to be read; at most"
+            f" {_MOST_HEADERS} lines of a mail may begin as a header does, and"
+            f" {_MOST_HEAD // 1024} kB stand before its text"
+        )
+        return Reading(name, digest, raw, (Unread(why),))
     if any(len(found[0]) > _LONGEST_HEADER for found in _CONTENT_HEADER.finditer(lines)):
         return Reading(name, digest, raw, (Unread("A header of the mail is too long to be read"),))
     try:

@@ -34,12 +34,17 @@ from app.domain.texts import SHORT_TEXT_LIMIT, checked_text
 from app.models import EventImport, EventImportPart, EventsOfImport
 from app.services import event_import as lines
 from app.services.event_import import Totals, is_unresolved, require_event_import
-from app.services.events import Outcome
+from app.services.events import Fate, Outcome
 from app.services.job_queue import enqueue, is_to_be_done
 
 JOB: Final = "event_import"
-MOST_BYTES: Final = 256 * 1024 * 1024
-"""Bytes of a file that is kept: about two million lines."""
+MOST_BYTES: Final = 16 * 1024 * 1024
+"""Bytes of a file that is kept, unpacked: each is unpacked and packed again within a request."""
+MOST_LINES: Final = 50_000
+"""Lines of a file that is kept (decisions, section 12)."""
+MOST_WRONG: Final = 1_000
+"""Wrong lines of a file that is kept; with more of them it is read no further."""
+_LARGER: Final = "split it, or have `flask events import` read it"
 SMALL: Final = 512 * 1024
 """Bytes of a file that is read through at once; a larger one is the worker's."""
 SHOWN: Final = 200
@@ -88,7 +93,9 @@ def keep_file(
     for position, piece in enumerate(iter(lambda: stream.read(_PIECE), b"")):
         size += len(piece)
         if size > MOST_BYTES:
-            raise Invalid("file", f"The file is larger than {MOST_BYTES // _PIECE} MiB; divide it")
+            raise Invalid(
+                "file", f"The file is larger than {MOST_BYTES // _PIECE} MiB unpacked; {_LARGER}"
+            )
         digest.update(piece)
         session.execute(
             insert(EventImportPart),
@@ -244,11 +251,13 @@ def read_through(
     told: Told,
     *,
     keep_unknown: bool = True,
+    bounded: bool = True,
 ) -> Totals:
     """Go through a file, and keep what would become of its lines.
 
-    ``keep_unknown``: unknown names are not wrong; who looks at the lines then decides. Raises
-    ``BadFile`` for what is no file of events, which is kept as well.
+    ``keep_unknown``: unknown names are not wrong; who looks at the lines then decides. ``bounded``:
+    not more than ``MOST_LINES`` and ``MOST_WRONG`` are read. Raises ``BadFile`` for what is no file
+    of events, or is beyond these, which is kept as well.
     """
     with transactions.reading() as session:
         how = reading_of(find_import(session, by.actor, import_id))
@@ -262,6 +271,8 @@ def read_through(
             totals.add(outcomes)
             shown.add(outcomes)
             told(outcomes, totals)
+            if bounded:
+                _check_bounds(totals)
             if len(part) == lines.AT_ONCE:
                 with transactions.writing() as session:
                     row = find_import(session, by.actor, import_id, lock=True)
@@ -282,6 +293,19 @@ def read_through(
             totals.keep_in(row)
             row.state, row.whole, row.shown = lines.READ, totals.lines, shown.as_json()
     return totals
+
+
+def _check_bounds(totals: Totals) -> None:
+    if totals.lines > MOST_LINES:
+        why = f"it holds more than {MOST_LINES:,} events; {_LARGER}"
+    elif (wrong := totals.counts[Fate.WRONG]) > MOST_WRONG:
+        why = (
+            f"{wrong:,} of its first {totals.lines:,} events are wrong, and it was read no further;"
+            " the first of them are told here. Mend the file, or have `flask events import` read it"
+        )
+    else:
+        return
+    raise BadFile([Problem("the file", "", "", why), *totals.problems])
 
 
 # ---- writing ----

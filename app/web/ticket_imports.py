@@ -16,7 +16,7 @@ from wtforms.validators import Length
 
 from app.database import writing
 from app.domain.errors import Invalid
-from app.domain.registry_files import BadFile
+from app.domain.registry_files import MOST_PROBLEMS, BadFile, Problem
 from app.domain.texts import SHORT_TEXT_LIMIT
 from app.domain.ticket_files import COLUMNS
 from app.extensions import db
@@ -39,6 +39,10 @@ blueprint = Blueprint("ticket_imports", __name__, url_prefix="/admin/imports/tic
 FILE_LIMIT: Final = 8 * 1024 * 1024
 PACKED_LIMIT: Final = 3 * 1024 * 1024
 """Letters that a form carries, beside its other fields."""
+MOST_LINES: Final = 50_000
+"""Lines that a page takes (decisions, section 12)."""
+MOST_WRONG: Final = 1_000
+"""Wrong lines of a file; with more of them it is read no further."""
 SHOWN_LINES: Final = 500
 """Lines that a page shows; the command tells of all."""
 _AUTOMATIC: Final = ""
@@ -104,7 +108,7 @@ def preview() -> Response:
         return _choose_page(form, problem=problem)
     source = Source(content, form.source.data or "", form.encoding.data or "")
     try:
-        outcomes = list(examine_tickets(db.session(), writer(), source))
+        outcomes = _examined(source)
     except BadFile as error:
         return _choose_page(form, wrong=error)
     if not outcomes:
@@ -112,6 +116,29 @@ def preview() -> Response:
             form, problem="The file holds no tickets, only the names of its columns"
         )
     return _preview_page(form, carried, outcomes)
+
+
+def _examined(source: Source) -> list[Outcome]:
+    """What each line would become; ``BadFile`` where more lines are wrong than anybody mends by a
+    page, or there are more lines than a page takes: it is read no further."""
+    outcomes: list[Outcome] = []
+    problems: list[Problem] = []
+    wrong = 0
+    for outcome in examine_tickets(db.session(), writer(), source):
+        outcomes.append(outcome)
+        if outcome.fate is Fate.WRONG:
+            wrong += 1
+            problems += outcome.problems[: MOST_PROBLEMS - len(problems)]
+        if wrong > MOST_WRONG:
+            why = (
+                f"{wrong:,} of its first {len(outcomes):,} tickets are wrong, and it was read no"
+                f" further; the first of them are told here. Mend the file, or {_COMMAND}"
+            )
+            raise BadFile([Problem("the file", "", "", why), *problems])
+        if len(outcomes) > MOST_LINES:
+            why = f"it holds more than {MOST_LINES:,} tickets; {_COMMAND}"
+            raise BadFile([Problem("the file", "", "", why)])
+    return outcomes
 
 
 def _preview_page(form: TicketFileForm, carried: str, outcomes: list[Outcome]) -> Response:

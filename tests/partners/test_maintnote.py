@@ -216,6 +216,26 @@ def test_hostile_files_are_kept_for_a_person_and_soon(content: bytes) -> None:
     assert "\0" not in reading.text
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"".join(b"X-%d: a\r\n" % number for number in range(300_000)) + b"\r\nbody",
+        b"Content-Type: message/rfc822\r\n\r\n" + b"a:\n" * 400_000 + b"\r\nbody",
+        b"Subject: " + b"a\r\n " * 200_000 + b"\r\nbody",
+    ],
+    ids=("many", "inside", "long"),
+)
+def test_a_mail_of_too_many_headers_is_not_taken_apart(content: bytes) -> None:
+    began = thread_time()
+    assert "headers of the mail are too many or too long to be read" in the_reason(content)
+    assert thread_time() - began < 1  # 400,000 of them took a request 7.4 s
+
+
+def test_a_mail_with_as_many_lines_as_people_write_is_read() -> None:
+    many = "".join(f"Circuit-{number}: EC-{number}\r\n" for number in range(9_000))
+    assert the_reason(b"Subject: x\r\n\r\n" + many.encode()).startswith("It holds no calendar")
+
+
 @pytest.mark.parametrize("content", [b"", b" \r\n", b"x" * (MOST_BYTES + 1)])
 def test_empty_and_too_large_files_are_refused(content: bytes) -> None:
     with pytest.raises(Invalid):

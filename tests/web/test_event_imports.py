@@ -138,6 +138,32 @@ def test_what_is_no_file_of_events_says_where(
     assert stored(session) == 0
 
 
+def test_a_packed_file_is_unpacked_up_to_a_bound(
+    session: Session, cast: Cast, visit: Enter
+) -> None:
+    """250 MiB of events, packed, took a request 12 s."""
+    packed = gzip.compress(b" " * (runs.MOST_BYTES + 1), 1)
+    answer = upload(visit(cast.operator), packed)
+    assert answer.status_code == 422
+    told = "larger than 16 MiB unpacked; split it, or have `flask events import` read it"
+    assert told in PageReader(answer.text).text
+    assert session.scalar(select(func.count()).select_from(EventImport)) == 0
+    session.rollback()
+
+
+def test_a_file_of_wrong_lines_is_read_no_further(
+    session: Session, cast: Cast, visit: Enter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visitor = visit(cast.operator)
+    _url, page = looked_at(visitor, f"{HEAD}\n" + "x\n" * 60_000)
+    assert "2,000 of its first 2,000 events are wrong, and it was read no further" in page.text
+    assert len(page.text) < 50_000
+    monkeypatch.setattr(runs, "MOST_LINES", 1)
+    _url, page = looked_at(visitor, f"{HEAD}\n{ROW}\n{ROW.replace(',1,', ',2,')}\n")
+    assert "it holds more than 1 events; split it" in page.text
+    assert stored(session) == 0
+
+
 def test_a_file_with_nothing_but_a_head_says_so(cast: Cast, visit: Enter) -> None:
     _url, page = looked_at(visit(cast.operator), f"{HEAD}\n")
     assert f"{len(HEAD) + 1} bytes" in page.text

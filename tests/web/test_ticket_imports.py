@@ -9,6 +9,7 @@ from werkzeug.test import TestResponse
 
 from app.models import Ticket
 from app.services.changes import TICKET, changes_of
+from app.web import ticket_imports
 from app.web.imports import packed
 from app.web.ticket_imports import FILE_LIMIT
 from tests.cast import Cast
@@ -64,6 +65,22 @@ def test_lines_are_shown_and_only_the_good_ones_written_if_asked(
     again = visitor.send(CONFIRM, form)  # as a reload would
     assert again.status_code == 303
     assert titles(session) == ["<b>Old</b>"]
+
+
+def test_a_file_of_wrong_lines_is_read_no_further(
+    cast: Cast, visit: Enter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visitor = visit(cast.admin)
+    head = b"number,title,state,created\n"
+    answer = upload(visitor, head + b"x\n" * 60_000)
+    assert answer.status_code == 422
+    page = PageReader(answer.text).text
+    assert "1,001 of its first 1,001 tickets are wrong, and it was read no further" in page
+    assert "line 2" in page
+    assert len(answer.text) < 200_000
+    monkeypatch.setattr(ticket_imports, "MOST_LINES", 2)
+    three = b"".join(b"%d,x,new,2011-01-02\n" % number for number in range(3))
+    assert "it holds more than 2 tickets" in PageReader(upload(visitor, head + three).text).text
 
 
 def test_what_was_imported_before_is_told_with_its_ticket(cast: Cast, visit: Enter) -> None:
