@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from app.domain.access import USUAL_COPIES_PER_DAY
 from app.domain.errors import SettingError
 from app.domain.reports import USUAL_DUE_DAYS
 from app.mail_settings import NAMES as MAIL_NAMES
@@ -47,6 +48,8 @@ NAMES = (
     "WORKER",
     "REPORT_DUE_DAYS",
     "OUTBOUND_PRIVATE_HOSTS",
+    "LOGIN_IDLE_HOURS",
+    "COPIES_PER_DAY",
     *MAIL_NAMES,
 )
 """Every setting there is."""
@@ -97,6 +100,10 @@ class Settings:
     """Days from a quarter's end to the day by which its reports are due."""
     outbound_private_hosts: frozenset[str] = frozenset()
     """Hosts that calls out may reach at addresses that are not public, in small letters."""
+    login_idle_hours: int = 4
+    """After so many hours without use a person's login ends; 0 = it may lie unused."""
+    copies_per_day: int = USUAL_COPIES_PER_DAY
+    """Outside addresses that an account may name for carbon copies on one day (UTC)."""
     mail: MailSettings = field(default_factory=MailSettings)
 
     @classmethod
@@ -143,6 +150,15 @@ class Settings:
             ),
             outbound_private_hosts=_host_names(
                 "OUTBOUND_PRIVATE_HOSTS", values.get("OUTBOUND_PRIVATE_HOSTS", "")
+            ),
+            login_idle_hours=_whole_number(
+                "LOGIN_IDLE_HOURS", values.get("LOGIN_IDLE_HOURS", "4"), 0, 12
+            ),
+            copies_per_day=_whole_number(
+                "COPIES_PER_DAY",
+                values.get("COPIES_PER_DAY", str(USUAL_COPIES_PER_DAY)),
+                0,
+                100_000,
             ),
             mail=MailSettings.of(values, public_url, _whole_number, PROJECT),
         )
@@ -194,6 +210,8 @@ def process_environment(settings: Settings) -> dict[str, str]:
         "WORKER": "1" if settings.worker else "0",
         "REPORT_DUE_DAYS": str(settings.report_due_days),
         "OUTBOUND_PRIVATE_HOSTS": ",".join(sorted(settings.outbound_private_hosts)),
+        "LOGIN_IDLE_HOURS": str(settings.login_idle_hours),
+        "COPIES_PER_DAY": str(settings.copies_per_day),
         **settings.mail.as_environment(),
     }
     if settings.secret_key is not None:

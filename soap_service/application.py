@@ -20,13 +20,14 @@ from app.config import WORKERS, Settings
 from app.database import begin_read, read_connection, writing
 from app.domain.access import Actor, Kind
 from app.domain.addresses import kept_address
-from app.domain.errors import Forbidden, PortalError
+from app.domain.errors import AuthenticationFailed, Forbidden, PortalError
 from app.extensions import db
 from app.proxies import behind_proxies
 from app.security_headers import security_headers
-from app.services.credentials import attempt, record_attempt
+from app.services.credentials import attempt, known_name, record_attempt
 from app.services.partners import actor_of_account, remembered_actor
 from app.services.refusals import Refusals
+from app.services.security_log import log_event
 from app.write_groups import Writers
 from soap_service.addresses import (
     ARS_ENDPOINT,
@@ -214,6 +215,8 @@ class SoapDoor:
             fault = fault_of(error, service.element_of, public_url=self._settings.public_url)
             if isinstance(error, Forbidden) and outcome.actor is not None:
                 self._note_refusal(environ, service, outcome, error)
+            if isinstance(error, AuthenticationFailed):
+                self._log_failed_login(environ, service, outcome)
         except Exception:  # noqa: BLE001  # the door's last resort: a client must get a fault
             _log.exception("request failed", extra={"service": service.name})
             fault = internal_fault()
@@ -241,6 +244,24 @@ class SoapDoor:
                 now=outcome.at,
             )
 
+    def _log_failed_login(
+        self, environ: WSGIEnvironment, service: Served, outcome: Outcome
+    ) -> None:
+        """One line in the security log, with the login if an account has it."""
+        login = outcome.account if isinstance(outcome.account, str) else ""
+        if login:
+            with Session(self._engine) as session:
+                login = known_name(session, Kind.PARTNER, login)
+        remote = kept_address(environ.get("REMOTE_ADDR"))
+        log_event(
+            "failed login",
+            door=service.door,
+            account=login,
+            remote=remote,
+            kind="account",
+            how=f"{service.name} {outcome.operation}",
+        )
+
     def _call(
         self, environ: WSGIEnvironment, service: Served, body: bytes, outcome: Outcome
     ) -> bytes:
@@ -267,6 +288,7 @@ class SoapDoor:
                 self._writers,
                 self._settings.public_url,
                 remote=remote,
+                copies_per_day=self._settings.copies_per_day,
             )
             if self._kept is None:
                 return service.answer(call, request)

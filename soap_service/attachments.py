@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from app.domain.access import Door
 from app.domain.attachments import attachment_id, public_id, without_double_encoding
 from app.domain.errors import NotFound, TooMuch
 from app.domain.query import read_page
@@ -75,6 +76,8 @@ def _all(call: Call, sent: Mapping[str, str]) -> Sequence[Values]:
             "The attachments asked for have more than 8 MiB together; ask for fewer at once with"
             " startRecord and maxLimit, or for one at a time with GetOneAttachment"
         )
+    for attachment in wanted:
+        call.log_download(Door.SOAP, public_id(attachment.id))
     return [
         {
             "GAT_Last_Modifier": mapping.sendable(attachment.author),
@@ -90,6 +93,7 @@ def _all(call: Call, sent: Mapping[str, str]) -> Sequence[Values]:
 def _one(call: Call, sent: Mapping[str, str]) -> Values:
     wanted = attachment_id(sent["GAT_Attachment_ID"].strip())
     attachment = find_attachment(call.session, call.actor, wanted)
+    call.log_download(Door.SOAP, public_id(attachment.id))
     return {
         "GAT_Create_Date": attachment.created_at,
         "GAT_Request-ID": str(attachment.ticket_number),

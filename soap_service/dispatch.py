@@ -17,7 +17,8 @@ from typing import Any, Final
 from lxml import etree
 from sqlalchemy.orm import Session
 
-from app.domain.access import Actor
+from app.domain.access import USUAL_COPIES_PER_DAY, Actor, Door
+from app.services.security_log import log_event
 from app.write_groups import Writers
 from soap_service import compat  # noqa: F401  (must be imported before spyne)
 from soap_service.faults import SOAP_NS
@@ -46,10 +47,23 @@ class Call:
     """Of a list, the rows of these tickets only: the others are kept (``answers``)."""
     remote: str = ""
     """The address that it came from."""
+    copies_per_day: int = USUAL_COPIES_PER_DAY
+    """Outside addresses that an account may name for carbon copies a day."""
 
     def writing(self) -> AbstractContextManager[Session]:
         """The session in which the call's change is made, committed when the block has ended."""
         return self.writers.writing(self.session)
+
+    def log_download(self, door: Door, attachment: str) -> None:
+        """One line in the security log for an attachment whose content is answered."""
+        log_event(
+            "download",
+            door=door,
+            account=self.actor.account,
+            remote=self.remote,
+            kind="attachment",
+            thing=attachment,
+        )
 
 
 Handler = Callable[[Call, Mapping[str, Any]], Values | Sequence[Values]]

@@ -87,6 +87,7 @@ _ELEMENTS: Final = {
     "type_of_problem": "GHD_Type_Of_Problem",
     "solution": "GHD_Detailed_Solution",
     "related_issue": "GHD_Related_Issue",
+    "carbon_copy": "GHD_CarbonCopy",
     "attachment": "GAT_Attachment_Data",
     "attachment_name": "GAT_Attachment_Name",
 }

@@ -58,6 +58,7 @@ def writer(
         claims={name: sent[name] for name in claims if sent.get(name)},
         request_digest=digest,
         remote=call.remote,
+        copies_per_day=call.copies_per_day,
     )
 
 

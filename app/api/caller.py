@@ -11,10 +11,12 @@ from sqlalchemy.orm import Session
 from app.api.limits import PREFIX
 from app.database import begin_read, writing
 from app.domain.access import Actor, Door, refusal_by_scope
+from app.domain.addresses import kept_address
 from app.domain.errors import AuthenticationFailed, Forbidden
 from app.domain.scopes import Scope
 from app.services import tokens
 from app.services.refusals import Refusals
+from app.services.security_log import log_event
 
 
 class ScopeMissing(Forbidden):
@@ -83,4 +85,17 @@ def note_refusal(error: Forbidden) -> None:
         reason=error.message,
         remote=request.remote_addr,
         now=datetime.now(UTC),
+        thing=" ".join(str(part) for part in (request.view_args or {}).values()),
+    )
+
+
+def note_failed_login() -> None:
+    """One line in the security log for a token that is none, or none any more."""
+    log_event(
+        "failed login",
+        door=Door.API,
+        account="",
+        remote=kept_address(request.remote_addr),
+        kind="token",
+        how="bearer",
     )

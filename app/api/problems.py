@@ -15,7 +15,7 @@ from typing import Any
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from app.api.caller import ScopeMissing, note_refusal
+from app.api.caller import ScopeMissing, note_failed_login, note_refusal
 from app.api.limits import PREFIX, PROBLEM, too_large
 from app.domain.errors import (
     AuthenticationFailed,
@@ -67,6 +67,8 @@ def problem(
 def _on_portal_error(error: PortalError) -> Response:
     if isinstance(error, AuthenticationFailed):
         sent = "Authorization" in request.headers
+        if sent:
+            note_failed_login()
         challenge = f'Bearer realm="{REALM}"' + (', error="invalid_token"' if sent else "")
         detail = (
             "The Authorization header holds no token that is live."

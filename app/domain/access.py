@@ -25,6 +25,10 @@ class Role(StrEnum):
     READER = "reader"
 
 
+USUAL_COPIES_PER_DAY = 200
+"""Decisions, section 5 (issue 16): outside addresses in carbon copies, a day and account."""
+
+
 class Door(StrEnum):
     """Through which door a change came in."""
 
@@ -104,6 +108,8 @@ class Writer:
     """Digest of a partner's whole request, by which an identical repeat is known."""
     remote: str = ""
     """The address that it came from, where it came over the network."""
+    copies_per_day: int = USUAL_COPIES_PER_DAY
+    """How many outside addresses this account may name for carbon copies on one day (UTC)."""
 
     @property
     def shown_author(self) -> str:

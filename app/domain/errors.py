@@ -193,6 +193,19 @@ class TooManyCalls(PortalError):
         )
 
 
+class TooManyCopies(Invalid):
+    """More outside addresses in carbon copies than an account may name on one day (UTC)."""
+
+    number = 627
+
+    def __init__(self, allowed: int, named: int, more: int) -> None:
+        super().__init__(
+            "carbon_copy",
+            f"Carbon copy names {more} more addresses outside the portal, and this account named"
+            f" {named} today; at most {allowed} are allowed a day, which ends at 00:00 UTC",
+        )
+
+
 class SettingError(PortalError):
     """A setting or a command's argument that cannot be used; ends a command with one line."""
 

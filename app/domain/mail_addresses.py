@@ -1,7 +1,8 @@
 """Mail addresses: what is one, and how two are compared.
 
 Only what every mail server takes (RFC 5321 without quoted local parts and address literals, ASCII
-before the ``@``); a host name in other letters is written in its ASCII form (IDNA).
+before the ``@``); a host name in other letters is written in its ASCII form (IDNA). None begins
+with a dash: a program to which it is handed as an argument would take it for an option.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ MAIL_LIMIT = 254
 """Longest address (RFC 5321, errata 1690)."""
 _LOCAL_LIMIT = 64
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
-_LOCAL = re.compile(rf"{_ATOM}(\.{_ATOM})*")
+_LOCAL = re.compile(rf"(?!-){_ATOM}(\.{_ATOM})*")
 _LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 _SEPARATOR = re.compile(r"[;,]")

@@ -4,6 +4,7 @@ from app.models.attachments import Attachment, AttachmentContent
 from app.models.base import Base, UtcTime
 from app.models.calls import AccountDay, PartnerCall
 from app.models.changes import Change, ChangedField, Counter, PortalFact, Refusal
+from app.models.copies import CopiesOfDay
 from app.models.desk import BulkChange, BulkChangeTicket, SavedFilter, TicketVisit
 from app.models.duty import (
     Duty,
@@ -114,6 +115,7 @@ __all__ = [
     "CalendarFeed",
     "Change",
     "ChangedField",
+    "CopiesOfDay",
     "Counter",
     "DetectedEvent",
     "Duty",

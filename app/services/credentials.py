@@ -248,6 +248,17 @@ def record_attempt(session: Session, tried: Attempt, now: datetime, remote: str 
     return tried
 
 
+def known_name(session: Session, kind: Kind, name: str) -> str:
+    """The name if an account has it, disabled or not, else "": it may be a mistyped secret, which
+    neither the audit nor the security log keeps."""
+    known = (
+        select(User.id).where(User.name == name)
+        if kind is Kind.PERSON
+        else select(PartnerAccount.id).where(PartnerAccount.login == name)
+    )
+    return name if session.scalar(known) is not None else ""
+
+
 def count_failed_login(
     session: Session, kind: Kind, name: str, now: datetime, remote: str = ""
 ) -> None:
@@ -255,12 +266,7 @@ def count_failed_login(
 
     Names that no account has are counted together, under "": they may be mistyped secrets.
     """
-    known = (
-        select(User.id).where(User.name == name)
-        if kind is Kind.PERSON
-        else select(PartnerAccount.id).where(PartnerAccount.login == name)
-    )
-    account = name if session.scalar(known) is not None else ""
+    account = known_name(session, kind, name)
     sqlite = session.get_bind().dialect.name == "sqlite"
     counted = (sqlite_insert if sqlite else postgresql_insert)(FailedLogins).values(
         kind=kind,

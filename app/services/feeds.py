@@ -21,8 +21,8 @@ from app.models import CalendarFeed, User
 from app.services.changes import FieldChange, record_change
 from app.services.people import actor_of_user
 from app.services.personal_secrets import FEED
-from app.services.security_log import note_change
-from app.services.security_mails import tell_person
+from app.services.security_log import log_on_commit
+from app.services.security_notices import notify_person
 
 USE_NOTED_AFTER: Final = timedelta(hours=1)
 _SECRET: Final = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -105,12 +105,12 @@ def _person(session: Session, by: Writer) -> User:
 def _record(session: Session, by: Writer, person: User, old: str | None, new: str | None) -> None:
     fields = [FieldChange("secret", old, new)]
     change = record_change(session, by, kind=FEED, thing_id=person.id, fields=fields)
-    done = "made" if new else "ended"
-    note_change(session, by, f"calendar address {done}", FEED, person.id)
+    done = "created" if new else "ended"
+    log_on_commit(session, by, f"calendar address {done}", FEED, person.id)
     text = f"A private address of your calendar was {done}"
     if old and new:
         text += "; the one before it works no more"
-    tell_person(session, by, person, change, "The address of your calendar was changed", text)
+    notify_person(session, by, person, change, "The address of your calendar was changed", text)
 
 
 def _digest(secret: str) -> str:

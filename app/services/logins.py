@@ -18,8 +18,8 @@ from app.services.changes import FieldChange, record_change
 from app.services.credentials import Attempt
 from app.services.people import PERSON, locked_user, require_self_or_admin, token_hash, with_reason
 from app.services.personal_secrets import end_personal_secrets
-from app.services.security_log import note_change
-from app.services.security_mails import tell_person
+from app.services.security_log import log_on_commit
+from app.services.security_notices import notify_person
 
 SEEN_EVERY = timedelta(minutes=1)
 """A login's last use is written at most so often."""
@@ -27,6 +27,11 @@ PENDING_FOR = timedelta(minutes=5)
 """So long after the password the second factor may be given."""
 WRONG_CODES = 5
 """After so many wrong codes the password is asked for again."""
+
+
+def is_idle(login: Login, now: datetime, most: timedelta) -> bool:
+    """Whether a login was not used for ``most``, to a minute or so; zero = no limit."""
+    return bool(most) and (login.seen_at or login.created_at) <= now - most
 
 
 def live_login(session: Session, token: str, now: datetime) -> Login | None:
@@ -124,7 +129,7 @@ def end_other_logins(
         change = _record(session, by, user, count, why, secrets)
         if secrets:
             text = f"Your other logins were ended, and with them {secrets}"
-            tell_person(session, by, user, change, "Your API tokens and logins were ended", text)
+            notify_person(session, by, user, change, "Your API tokens and logins were ended", text)
     return Ended(count, secrets)
 
 
@@ -157,7 +162,7 @@ def _record(
 ) -> int:
     words = f"{count} ended" + (f", and {secrets}" if secrets else "")
     fields = with_reason([FieldChange("logins", None, words)], why)
-    note_change(session, by, "logins ended", PERSON, user.id, how=words)
+    log_on_commit(session, by, "logins ended", PERSON, user.id, how=words)
     return record_change(session, by, kind=PERSON, thing_id=user.id, fields=fields)
 
 

@@ -25,8 +25,8 @@ from app.services.mail_recipients import NEVER, stopped
 from app.services.mails import WAITING
 
 SECURITY: Final = "security "
-"""Before the keys of messages on the security of a person's account (``security_mails``): a person
-gets those whatever mails it chose."""
+"""Before the keys of messages on the security of a person's account (``security_notices``): people
+get those whatever mails they chose."""
 _INSERT: Final[dict[str, Any]] = {"sqlite": sqlite_insert, "postgresql": postgresql_insert}
 
 

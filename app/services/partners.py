@@ -34,6 +34,7 @@ from app.services.credentials import (
 )
 from app.services.people import check_name
 from app.services.registry import require_site
+from app.services.security_log import log_on_commit
 
 LIVE_SECRETS = 2
 """An account may have two live secrets, so that it can be rotated without a gap."""
@@ -410,6 +411,7 @@ def _add(session: Session, by: Writer, account: PartnerAccount, password: str) -
         thing_id=secret.id,
         fields=[FieldChange("account", None, account.login)],
     )
+    log_on_commit(session, by, "partner secret created", "account", account.login)
 
 
 def _end(session: Session, by: Writer, secret: AccountSecret) -> None:
@@ -417,3 +419,4 @@ def _end(session: Session, by: Writer, secret: AccountSecret) -> None:
     record_change(
         session, by, kind="secret", thing_id=secret.id, fields=[FieldChange("ended", "no", "yes")]
     )
+    log_on_commit(session, by, "partner secret ended", "account", secret.account.login)

@@ -30,8 +30,8 @@ from app.services.changes import FieldChange, record_change
 from app.services.credentials import hash_password
 from app.services.personal_secrets import end_personal_secrets
 from app.services.registry import require_site
-from app.services.security_log import note_change
-from app.services.security_mails import tell_person
+from app.services.security_log import log_on_commit
+from app.services.security_notices import notify_person
 
 LOGIN_LASTS = timedelta(hours=12)
 PERSON = "person"
@@ -172,10 +172,10 @@ def replace_password(session: Session, by: Writer, user: User, password: str, ho
     end_reset_links(session, user, by.now)
     ended = end_personal_secrets(session, by, user)
     change = _record(session, by, user, [FieldChange("password", None, how)], "")
-    note_change(session, by, "password changed", PERSON, user.id, how=how)
+    log_on_commit(session, by, "password changed", PERSON, user.id, how=how)
     more = f", and {ended}" if ended else ""
     text = f"Your password was {how}. Every login ended{more}"
-    tell_person(session, by, user, change, "Your password was changed", text)
+    notify_person(session, by, user, change, "Your password was changed", text)
 
 
 def set_password(session: Session, by: Writer, user: User, password: str) -> None:
@@ -241,8 +241,8 @@ def set_mail(session: Session, by: Writer, user: User, mail: str) -> None:
     fields = [FieldChange("mail", user.mail or None, mail or None)]
     old, user.mail = user.mail, mail
     change = _record(session, by, user, fields, "")
-    note_change(session, by, "mail address changed", PERSON, user.id)
-    tell_person(
+    log_on_commit(session, by, "mail address changed", PERSON, user.id)
+    notify_person(
         session,
         by,
         user,

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from app.domain.access import Writer
 from app.models import ApiToken, CalendarFeed, User
 from app.services.changes import FieldChange, record_change
-from app.services.security_log import note_change
+from app.services.security_log import log_on_commit
 
 TOKENS: Final = "token"
 """The kind of an API token in the change log."""
@@ -37,11 +37,11 @@ def end_personal_secrets(session: Session, by: Writer, user: User) -> str:
         record_change(
             session, by, kind=TOKENS, thing_id=key, fields=[FieldChange("ended", "no", "yes")]
         )
-        note_change(session, by, "token ended", TOKENS, name)
+        log_on_commit(session, by, "token ended", TOKENS, name)
     for key in feeds:
         fields = [FieldChange("secret", "set", None)]
         record_change(session, by, kind=FEED, thing_id=key, fields=fields)
-        note_change(session, by, "calendar address ended", FEED, key)
+        log_on_commit(session, by, "calendar address ended", FEED, key)
     words = []
     if tokens:
         words.append(f"{len(tokens)} API token{'' if len(tokens) == 1 else 's'}")

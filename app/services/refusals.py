@@ -19,6 +19,7 @@ from app.database import writing
 from app.domain.access import Actor, Door
 from app.domain.addresses import kept_address
 from app.models import Refusal
+from app.services.security_log import log_event
 
 KEPT_PER_MINUTE: Final = 60
 """Refusals of one account that one process writes down within a minute; the log counts the rest."""
@@ -45,14 +46,25 @@ class Refusals:
         reason: str,
         remote: str | None,
         now: datetime,
+        thing: str = "",
     ) -> None:
-        """Write one refusal down; what ``session`` has read is given up. Never raises.
+        """Write one refusal down, and log it; what ``session`` has read is given up. Never raises.
 
         ``what`` is the operation or address without any value that was sent, ``reason`` is what the
-        account was told, ``remote`` the address it came from. ``now`` is aware UTC.
+        account was told, ``remote`` the address it came from. ``now`` is aware UTC. ``thing`` is
+        what it was about, as it stood in the address, for the security log only.
         """
         if not self._is_kept(actor, now):
             return
+        log_event(
+            "refused",
+            door=door,
+            account=actor.account,
+            remote=kept_address(remote),
+            kind=what[:_LONGEST],
+            thing=thing,
+            reason=reason[:_LONGEST],
+        )
         try:
             session.rollback()
             with writing(session):

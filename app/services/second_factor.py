@@ -29,8 +29,8 @@ from app.models import FailedLogins, PortalFact, RecoveryCode, User
 from app.services.changes import FieldChange, record_change
 from app.services.credentials import Attempt, attempt_without_password, record_attempt
 from app.services.people import PERSON, lock_admins, locked_user, with_reason
-from app.services.security_log import note_change
-from app.services.security_mails import tell_person
+from app.services.security_log import log_on_commit
+from app.services.security_notices import notify_person
 
 ISSUER = "LHCOPN tickets"
 """What an authenticator app shows above the account."""
@@ -97,9 +97,9 @@ def confirm_setup(session: Session, by: Writer, name: str, code: str, key: bytes
         raise Invalid("code", WRONG_CODE)
     user.totp_since = by.now
     change = _record(session, by, user, [FieldChange("second_factor", "off", "on")])
-    note_change(session, by, "second factor on", PERSON, user.id)
+    log_on_commit(session, by, "second factor on", PERSON, user.id)
     text = "A second factor was set up: after your password a code is asked for"
-    tell_person(session, by, user, change, "Your second factor was set up", text)
+    notify_person(session, by, user, change, "Your second factor was set up", text)
     return _make_codes(session, user)
 
 
@@ -162,9 +162,9 @@ def new_recovery_codes(session: Session, by: Writer, name: str) -> list[str]:
     if user.totp_since is None:
         raise Invalid("code", "The second factor is off")
     change = _record(session, by, user, [FieldChange("recovery_codes", None, "made anew")])
-    note_change(session, by, "recovery codes made", PERSON, user.id)
-    text = "New recovery codes for your second factor were made; the ones before work no more"
-    tell_person(session, by, user, change, "Your recovery codes were changed", text)
+    log_on_commit(session, by, "recovery codes created", PERSON, user.id)
+    text = "New recovery codes for your second factor were created; the ones before work no more"
+    notify_person(session, by, user, change, "Your recovery codes were changed", text)
     return _make_codes(session, user)
 
 
@@ -230,9 +230,9 @@ def _clear(session: Session, by: Writer, user: User, why: str) -> None:
     session.execute(delete(RecoveryCode).where(RecoveryCode.user_id == user.id))
     fields = with_reason([FieldChange("second_factor", was, "off")], why)
     change = _record(session, by, user, fields)
-    note_change(session, by, "second factor off", PERSON, user.id)
+    log_on_commit(session, by, "second factor off", PERSON, user.id)
     text = "Your second factor was turned off: your password alone logs in"
-    tell_person(session, by, user, change, "Your second factor was turned off", text)
+    notify_person(session, by, user, change, "Your second factor was turned off", text)
 
 
 def _plain(code: str) -> str:

@@ -46,7 +46,7 @@ def log_event(
     _log.info(what, extra=extra)
 
 
-def note_change(
+def log_on_commit(
     session: Session, by: Writer, what: str, kind: str, thing: object, **more: str
 ) -> None:
     """Log this when the session's transaction is committed.

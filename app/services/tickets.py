@@ -54,6 +54,7 @@ from app.domain.tickets import (
 from app.domain.working_time import working_days_before
 from app.models import Change, ChangedField, Partner, Ticket
 from app.services.changes import TICKET, FieldChange, record_change, take_number
+from app.services.copies import count_copies
 from app.services.link_words import links_by_alias, note_unknown_links
 from app.services.new_rows import insert_with_parts
 from app.services.registry import link_names_in, site_keys_in
@@ -158,6 +159,8 @@ def open_ticket(
     if new.internal_comment:
         access.require_internal(by.actor)
 
+    if new.carbon_copy:
+        count_copies(session, by, new.carbon_copy)
     at = to_milliseconds(by.now)
     ticket = Ticket(
         version=1,
@@ -376,6 +379,8 @@ def _apply(session: Session, by: Writer, ticket: Ticket, differing: Mapping[str,
     old = {name: as_logged(current_value(ticket, name)) for name in watched}
     old_sites = current_value(ticket, "sites") if "sites" in differing else ()
     old_category = ticket.category
+    if differing.get("carbon_copy"):
+        count_copies(session, by, differing["carbon_copy"], ticket.carbon_copy)
     at = strictly_after(by.now, ticket.changed_at)
     with session.no_autoflush:
         # the times first: names of sites mean what they did on the ticket's day

@@ -25,8 +25,8 @@ from app.models import ApiToken, TokenSecret, User
 from app.services.changes import FieldChange, record_change, take_number
 from app.services.people import actor_of_user, check_name
 from app.services.personal_secrets import TOKENS
-from app.services.security_log import note_change
-from app.services.security_mails import tell_person
+from app.services.security_log import log_on_commit
+from app.services.security_notices import notify_person
 
 MOST_OWN = 20
 """Live tokens that one person may have."""
@@ -148,7 +148,7 @@ def end_older_secret(session: Session, by: Writer, token: ApiToken) -> None:
     live[0].ended_at = by.now
     changed = [FieldChange("older_secret", "live", "ended")]
     _record(session, by, token, changed, "The older secret of your API token {} was ended")
-    note_change(session, by, "token ended", TOKENS, token.name, how="the older secret")
+    log_on_commit(session, by, "token ended", TOKENS, token.name, how="the older secret")
 
 
 def end_token(session: Session, by: Writer, token: ApiToken) -> None:
@@ -160,7 +160,7 @@ def end_token(session: Session, by: Writer, token: ApiToken) -> None:
     token.ended_at = by.now
     changed = [FieldChange("ended", "no", "yes")]
     _record(session, by, token, changed, "Your API token {} was ended")
-    note_change(session, by, "token ended", TOKENS, token.name)
+    log_on_commit(session, by, "token ended", TOKENS, token.name)
 
 
 @dataclass(frozen=True)
@@ -269,10 +269,12 @@ def _add_secret(
     session.flush()
     until = FieldChange("secret_until", None, f"{expires:%Y-%m-%d %H:%M}Z")
     words = (
-        "Your API token {} was made" if fields else "A second secret of your API token {} was made"
+        "Your API token {} was created"
+        if fields
+        else "A second secret of your API token {} was created"
     )
     _record(session, by, token, [*fields, until], words)
-    note_change(session, by, "token made", TOKENS, token.name)
+    log_on_commit(session, by, "token created", TOKENS, token.name)
     return secret
 
 
@@ -283,7 +285,7 @@ def _record(
     change = record_change(session, by, kind=TOKENS, thing_id=token.id, fields=fields)
     if token.user is not None:
         text = words.format(token.name)
-        tell_person(session, by, token.user, change, "An API token of yours was changed", text)
+        notify_person(session, by, token.user, change, "An API token of yours was changed", text)
 
 
 def _logged_in_person(session: Session, by: Writer) -> User:

@@ -25,6 +25,7 @@ from app.web import (
     calendar,
     compression,
     cric,
+    download_log,
     duty,
     duty_rules,
     encoding,
@@ -107,6 +108,7 @@ def register(flask_app: Flask) -> None:
     compression.register(flask_app)
     errors.register(flask_app)
     login.register(flask_app)
+    download_log.register(flask_app)
     for module in (
         home,
         calendar,

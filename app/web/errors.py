@@ -194,6 +194,7 @@ def _note_refusal(error: Forbidden) -> None:
         reason=error.message,
         remote=request.remote_addr,
         now=now(),
+        thing=" ".join(str(part) for part in (request.view_args or {}).values()),
     )
 
 

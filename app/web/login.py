@@ -7,6 +7,7 @@ login and logout, so that nobody can be given a session beforehand.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -26,6 +27,7 @@ from flask import (
 from flask_login import UserMixin, current_user, login_user, logout_user
 from werkzeug.exceptions import HTTPException
 
+from app.config import Settings
 from app.database import writing
 from app.domain.access import Actor, Door, Kind, Writer
 from app.domain.addresses import kept_address
@@ -33,6 +35,7 @@ from app.domain.errors import AuthenticationFailed, Forbidden, TooManyAttempts
 from app.extensions import db, login_manager
 from app.models import Login, User
 from app.services import credentials, logins, people, second_factor
+from app.services.security_log import log_event
 from app.web import browsers
 from app.web.errors import (
     SECRET_FIELDS,
@@ -109,7 +112,14 @@ def acting() -> Actor:
 
 def writer() -> Writer:
     """The person who is logged in, as the change log keeps it."""
-    return Writer(actor=acting(), door=Door.PORTAL, now=now(), remote=remote())
+    settings: Settings = current_app.config["PORTAL"]
+    return Writer(
+        actor=acting(),
+        door=Door.PORTAL,
+        now=now(),
+        remote=remote(),
+        copies_per_day=settings.copies_per_day,
+    )
 
 
 def remote() -> str:
@@ -130,7 +140,28 @@ def secret_key() -> bytes:
 
 def _load(token: str) -> Person | None:
     login = logins.live_login(db.session(), token, now())
+    if login is not None and logins.is_idle(login, now(), timedelta(hours=_idle_hours())):
+        g.idle_login = (token, login.id, login.user.name)
+        return None
     return Person(token, login) if login is not None else None
+
+
+def _idle_hours() -> int:
+    hours: int = current_app.config["PORTAL"].login_idle_hours
+    return hours
+
+
+def _end_idle_login() -> str:
+    """End the login of this request if it was not used for too long, and say so; else ""."""
+    idle = g.pop("idle_login", None)
+    if idle is None:
+        return ""
+    token, number, name = idle
+    rows, hours = db.session(), _idle_hours()
+    with writing(rows):
+        people.end_login(rows, token, now())
+    log_here("logout", name, "login", number, how="not used for too long")
+    return f"Your login has ended, as it was not used for {hours} hour{'' if hours == 1 else 's'}."
 
 
 def local_path(path: str, method: str = "GET") -> str:
@@ -155,15 +186,18 @@ def _gate() -> Response | None:
         return None
     if current_user.is_authenticated:
         return _gate_of_the_known()
+    ended = _end_idle_login()
     if request.method not in ("GET", "HEAD"):
         back = urlsplit(asking_page() or request.headers.get("Referer", "")).path
         typed = typed_values()
         if asking_page() or not typed:
+            _flash_ended(ended)
             return go_to(url_for("login.login", next=local_path(back) or None))
         form = LoginForm(formdata=None, next=local_path(back))
         kept = _to_send_again()
-        problem = "Your login has ended. Nothing was stored; what you typed is below, to " + (
-            "send again after the login." if kept else "copy."
+        problem = (
+            f"{ended or 'Your login has ended.'} Nothing was stored; what you typed is below, to "
+            + ("send again after the login." if kept else "copy.")
         )
         page = render_template(
             "login.html", form=form, problem=problem, typed=echoed(typed), kept=kept
@@ -175,7 +209,13 @@ def _gate() -> Response | None:
     else:
         path = request.full_path.rstrip("?")
     wanted = local_path(path)
+    _flash_ended(ended)
     return go_to(url_for("login.login", next=wanted if wanted != "/" else None))
+
+
+def _flash_ended(ended: str) -> None:
+    if ended:
+        flash(f"{ended} Log in to continue.", "waiting")
 
 
 def _to_send_again() -> list[tuple[str, str]]:
@@ -229,6 +269,7 @@ def login() -> Response:
         token, login = _begin(form.name.data or "", form.password.data or "")
     except AuthenticationFailed as error:
         many = isinstance(error, TooManyAttempts)
+        log_failed_login(form.name.data or "", "too many attempts" if many else "password")
         problem = f"{error.message}." if many else _SAME_WORDS
         page = render_template("login.html", form=form, problem=problem, kept=kept)
         return make_response(page, 429 if many else 401)
@@ -236,13 +277,35 @@ def login() -> Response:
     if login is None:
         session[PENDING] = token
         wanted = local_path(form.next.data or "")
-        pending = logins.find_pending(db.session(), token, now()) if kept else None
+        pending = logins.find_pending(db.session(), token, now())
         if pending is not None:
+            log_here("second factor asked", pending.user.name, "person", pending.user_id)
+        if pending is not None and kept:
             g.pop("csrf_token", None)  # flask-wtf's of the emptied session
             return code_page(AskCodeForm(formdata=None, next=wanted), pending.user, kept=kept)
         return go_to(url_for("second_factor.ask", next=wanted or None))
-    login_user(Person(token, login))
+    log_in(token, login)
     return gone_on(target, kept)
+
+
+def log_in(token: str, login: Login, how: str = "password") -> None:
+    """Give this browser a login that has begun."""
+    login_user(Person(token, login))
+    log_here("login", login.user.name, "login", login.id, how=how)
+
+
+def log_here(what: str, account: str, kind: str, thing: object, **more: str) -> None:
+    """One line in the security log, from where this request came."""
+    log_event(
+        what, door=Door.PORTAL, account=account, remote=remote(), kind=kind, thing=thing, **more
+    )
+
+
+def log_failed_login(name: str, how: str) -> None:
+    """The same for a login that failed, with the account's name if there is one of this name."""
+    readable = len(name) <= _LONGEST_NAME and name.isprintable()
+    known = credentials.known_name(db.session(), Kind.PERSON, name) if readable else ""
+    log_here("failed login", known, "person", "", how=how)
 
 
 def gone_on(target: str, kept: Sequence[tuple[str, str]]) -> Response:
@@ -302,6 +365,7 @@ def logout() -> Response:
         rows = db.session()
         with writing(rows):
             people.end_login(rows, current_user.token, now())
+        log_here("logout", current_user.name, "login", current_user.login_id)
         logout_user()
     session.clear()
     flash("You are logged out.", "ok")

@@ -8,12 +8,11 @@ from typing import Any, NamedTuple
 from flask_login import current_user
 
 from app.database import writing
-from app.domain.access import Door, Kind
+from app.domain.access import Kind
 from app.domain.errors import TooManyAttempts
 from app.extensions import db
 from app.services import credentials
-from app.services.security_log import log_event
-from app.web.login import remote, secret_key
+from app.web.login import log_failed_login, remote, secret_key
 from app.web.times import now
 
 WRONG = "This is not your password"
@@ -39,14 +38,6 @@ def ask_password(field: Any) -> Asked:
     if tried.account_id is not None:
         return Asked(tried)
     many = isinstance(tried.error, TooManyAttempts)
-    log_event(
-        "failed login",
-        door=Door.PORTAL,
-        account=name,
-        remote=remote(),
-        kind="person",
-        thing=current_user.actor.account_id,
-        how="password asked again",
-    )
+    log_failed_login(name, "password asked again")
     field.errors = [f"{tried.error.message}." if many and tried.error else WRONG]
     return Asked(None, 429 if many else 422)

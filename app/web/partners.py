@@ -8,15 +8,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from flask import Blueprint, Response, flash, make_response, render_template, request, url_for
+from flask import (
+    Blueprint,
+    Response,
+    current_app,
+    flash,
+    make_response,
+    render_template,
+    request,
+    url_for,
+)
 
 from app.database import writing
-from app.domain.access import require_admin
+from app.domain.access import Kind, require_admin
 from app.domain.errors import Invalid
 from app.extensions import db
 from app.models import PartnerAccount
 from app.services import partners as verbs
 from app.services.calls import days_of, use_of
+from app.services.copies import copies_today
 from app.web.account_calls import CallList, calls_chart, faults_chart
 from app.web.choices import choices
 from app.web.forms import attach
@@ -192,6 +202,8 @@ def _account_page(
         "switches_form": switches_form or switches_of(found),
         "new_secret": new_secret,
         "problem": problem,
+        "copies": copies_today(rows, Kind.PARTNER, number, now().date()),
+        "copies_per_day": current_app.config["PORTAL"].copies_per_day,
     }
     if calls.problems and status == 200:
         status = 422

@@ -19,12 +19,13 @@ from flask import (
 )
 
 from app.database import writing
-from app.domain.access import require_admin
+from app.domain.access import Kind, require_admin
 from app.domain.errors import Invalid
 from app.extensions import db
 from app.services import logins, reset_links, second_factor
 from app.services import people as verbs
 from app.services.changes import newest_changes_of
+from app.services.copies import copies_today
 from app.web import browsers
 from app.web.choices import choices
 from app.web.forms import attach
@@ -247,6 +248,8 @@ def _person_page(
         new_link=link,
         problem=problem,
         why=why,
+        copies=copies_today(rows, Kind.PERSON, user.id, now().date()),
+        copies_per_day=current_app.config["PORTAL"].copies_per_day,
         **choices(),
     )
     return make_response(page, status)

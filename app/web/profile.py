@@ -16,9 +16,11 @@ from flask import (
 from flask_login import current_user, login_user
 
 from app.database import writing
+from app.domain.access import Kind
 from app.domain.errors import AuthenticationFailed, Invalid, NotFound
 from app.extensions import db
 from app.services import logins, mail_choices, people
+from app.services.copies import copies_today
 from app.web import browsers
 from app.web.forms import ThemeForm, ZoneForm, attach
 from app.web.htmx import go_to
@@ -40,7 +42,7 @@ def _page(
     problem: str = "",
     status: int = 200,
 ) -> Response:
-    rows = db.session()
+    rows, settings = db.session(), current_app.config["PORTAL"]
     user = people.find_user(rows, current_user.name)
     return make_response(
         render_template(
@@ -54,6 +56,9 @@ def _page(
             logins=logins.logins_of(rows, user, now()),
             in_words=browsers.in_words,
             problem=problem,
+            idle_hours=settings.login_idle_hours,
+            copies=copies_today(rows, Kind.PERSON, user.id, now().date()),
+            copies_per_day=settings.copies_per_day,
         ),
         status,
     )

@@ -19,7 +19,7 @@ from app.services.credentials import attempt_without_password, record_attempt
 from app.services.reset_links import find_reset_link, use_reset_link
 from app.web.forms import attach
 from app.web.htmx import go_to
-from app.web.login import public, remote
+from app.web.login import log_failed_login, public, remote
 from app.web.people_forms import ResetForm
 from app.web.times import now
 
@@ -80,6 +80,7 @@ def _no_link(token: str) -> Response:
             if tried.needs_record:
                 tried = record_attempt(rows, tried, now(), remote())
         status = 429 if isinstance(tried.error, TooManyAttempts) else 404
+        log_failed_login("", "one-time link")
     return make_response(render_template("reset.html", form=None, many=status == 429), status)
 
 

@@ -20,7 +20,7 @@ from flask import (
     session,
     url_for,
 )
-from flask_login import current_user, login_user
+from flask_login import current_user
 from markupsafe import Markup
 
 from app.database import writing
@@ -33,12 +33,14 @@ from app.services import second_factor as verbs
 from app.web.forms import LoginForm, attach
 from app.web.htmx import go_to
 from app.web.login import (
-    Person,
+    acting,
     browser,
     code_page,
     gone_on,
     kept_fields,
     local_path,
+    log_here,
+    log_in,
     public,
     remote,
     secret_key,
@@ -74,15 +76,18 @@ def ask() -> Response:
         return code_page(form, pending.user)
     if not form.validate():
         return code_page(form, pending.user, 422, kept)
+    name, person = pending.user.name, pending.user_id
     try:
         token, tried = _try(pending, form.one_time_code.data or "")
         if token is None:
             tried.verified_account()
             raise AuthenticationFailed  # the step was used or ended at this moment
     except TooManyAttempts as error:
+        log_here("second factor wrong", name, "person", person, how="too many attempts")
         form.one_time_code.errors = [f"{error.message}."]
         return code_page(form, pending.user, 429, kept)
     except AuthenticationFailed:
+        log_here("second factor wrong", name, "person", person, how="code")
         if logins.find_pending(rows, str(session.get(PENDING, "")), now()) is None:
             return _from_the_start(target, kept)
         form.one_time_code.errors = [verbs.wrong_code(rows, pending.user.name, now())]
@@ -94,7 +99,7 @@ def ask() -> Response:
     if login is None:
         return _from_the_start(target, kept)
     session.clear()
-    login_user(Person(token, login))
+    log_in(token, login, "second factor")
     return gone_on(target or url_for("home.page"), kept)
 
 
@@ -232,7 +237,8 @@ def _try_own(code: str) -> credentials.Attempt:
 
 
 def _refused(field: object, error: AuthenticationFailed) -> int:
-    """Say at the field what was wrong; the answer's status."""
+    """Say at the code's field what was wrong; the answer's status."""
+    log_here("second factor wrong", current_user.name, "person", acting().account_id)
     many = isinstance(error, TooManyAttempts)
     words = verbs.wrong_code(db.session(), current_user.name, now())
     setattr(field, "errors", [f"{error.message}." if many else words])  # noqa: B010  # untyped

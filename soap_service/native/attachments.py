@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from app.domain.access import Door
 from app.domain.attachments import LIMIT_IN_WORDS, attachment_id, public_id
 from app.services.attachments import add_attachment, content_of, find_attachment
 from app.services.tickets import find_ticket
@@ -35,6 +36,7 @@ def _add(call: NativeCall, sent: Any) -> Values:
 
 def _get(call: NativeCall, sent: Any) -> Values:
     found = find_attachment(call.session, call.actor, attachment_id(sent.id))
+    call.log_download(Door.NATIVE, public_id(found.id))
     return {
         "number": found.ticket_number,
         "attachment": attachment_values(found),

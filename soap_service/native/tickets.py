@@ -85,6 +85,7 @@ def writer(call: NativeCall, sent: Any, digest: str | None = None) -> Writer:
         author=sent.author or "",
         request_digest=digest,
         remote=call.remote,
+        copies_per_day=call.copies_per_day,
     )
 
 

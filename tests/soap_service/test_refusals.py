@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -14,7 +16,9 @@ from app.database import writing
 from app.domain.ticket_content import NewTicket
 from app.extensions import db
 from app.factory import create_app
+from app.log import LineFormatter
 from app.models import Change, FailedLogins, Refusal
+from app.services.attachments import add_attachment
 from app.services.partners import change_account, find_account
 from app.services.tickets import open_ticket
 from soap_service.application import mount
@@ -50,7 +54,8 @@ def cast(session: Session) -> Cast:
 
 @pytest.fixture
 def caller(database: str, cast: Cast) -> Iterator[Caller]:
-    flask_app = create_app(replace(test_settings(database), trusted_proxies=1))
+    settings = replace(test_settings(database), trusted_proxies=1, copies_per_day=2)
+    flask_app = create_app(settings)
     mounted = mount(flask_app)
     yield Caller(Client(mounted))
     mounted.close()
@@ -138,3 +143,69 @@ def test_failed_logins_of_accounts_are_counted(
         assert (row.kind, row.remote) == ("partner", "192.0.2.44")
         counts[row.account] = counts.get(row.account, 0) + row.failures
     assert counts == {"ggus": 2, "nren_b": 1, "": 1}
+
+
+def security_lines(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """The security log's lines since they were last read, without their times."""
+    found = [
+        LineFormatter().format(record).partition(" info portal.security ")[2]
+        for record in caplog.records
+        if record.name == "portal.security"
+    ]
+    caplog.clear()
+    return found
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_the_security_log_has_failed_logins_downloads_and_refusals(
+    session: Session, cast: Cast, caller: Caller, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    for user, shown in (("ggus", "ggus"), ("my own pass phrase", ""), ("x" * 5000, "")):
+        inner = elements({"GHD_Request_ID": "1"})
+        caller.call("GGUS", "TicketGet", inner, user=user, password="guessed")
+        (line,) = security_lines(caplog)
+        assert line == (
+            f'event="failed login" account="{shown}" remote="192.0.2.44" door="soap"'
+            ' kind="account" thing="" how="GGUS TicketGet"'
+        )
+    with writing(session):
+        number = open_ticket(session, writer(cast.ggus), NewTicket(title="down")).number
+        key = add_attachment(session, writer(cast.ggus), number, "a.txt", b"text").id
+    page = {"startRecord": "0", "maxLimit": "9"}
+    for operation, sent in (
+        ("GetOneAttachment", {"GAT_Attachment_ID": f"ATT{key}"}),
+        ("GetAttachments", {"GAT_Request_ID": str(number), **page}),
+        ("GetAttachIDs", {**page, "GAT_Request_ID": str(number)}),
+    ):
+        inner = elements(sent)
+        assert caller.call("GGUS_ATTACH", operation, inner, user="ggus").status_code == 200
+    told = security_lines(caplog)
+    assert len(told) == 2  # the ids alone are no download
+    for line in told:
+        assert line.startswith('event="download" account="ggus" remote="192.0.2.44" door="soap"')
+        assert line.endswith(f'kind="attachment" thing="ATT{key}"')
+    make_read_only(session)
+    caller.ggus("OpCreate", CREATED, user="ggus")
+    (line,) = security_lines(caplog)
+    assert line.startswith('event="refused" account="ggus" remote="192.0.2.44" door="soap"')
+    assert 'kind="GGUS OpCreate"' in line
+
+
+def test_more_copies_than_allowed_are_fault_627(
+    session: Session, cast: Cast, caller: Caller
+) -> None:
+    copies = "a@out.example;b@out.example"
+    sent = {**CREATED, "GHD_CarbonCopy": copies, "GHD_Origin_ID": "4711"}
+    for _each in range(2):  # a repeat of the same request counts nothing
+        assert caller.ggus("OpCreate", sent, user="nren_a").status_code == 200
+    refused = caller.ggus("OpCreate", {**sent, "GHD_Origin_ID": "4712"}, user="nren_a")
+    assert refused.status_code == 500
+    (words,) = re.findall(r"<faultstring>(.*)</faultstring>", refused.text)
+    assert words == (
+        "ERROR (627): GHD_CarbonCopy: Carbon copy names 2 more addresses outside the portal, and"
+        " this account named 2 today; at most 2 are allowed a day, which ends at 00:00 UTC"
+    )
+    dashed = {**CREATED, "GHD_CarbonCopy": "-oQ@out.example"}
+    refused = caller.ggus("OpCreate", dashed, user="nren_b")
+    assert "ERROR (310): GHD_CarbonCopy: Carbon copy takes no address that begins" in refused.text

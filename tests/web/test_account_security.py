@@ -15,16 +15,18 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from app.database import writing
+from app.factory import create_app
 from app.models import ApiToken, CalendarFeed, Change, Mail, MailStop
 from app.services.mail_choices import set_mail_choice
 from app.services.mail_queue import post_of
-from app.services.people import find_user
+from app.services.people import find_user, start_login
 from app.services.reset_links import make_reset_link
 from tests.cast import PASSWORD, SYSTEM, Cast, writer
+from tests.harness.server import test_settings
 from tests.mails import SENDER
 from tests.web.conftest import Enter
 from tests.web.test_second_factor import now_code
-from tests.web.visitor import Visitor
+from tests.web.visitor import PageReader, Visitor
 
 TOKEN = {"name": "laptop", "scopes": ["read"], "days": "90", "password": PASSWORD}
 NEW = "another horse 8"
@@ -259,7 +261,7 @@ def test_each_change_of_what_opens_an_account_is_mailed(
         assert hidden not in texts
     first = sent[0][2]
     assert f"When: {datetime.now(UTC):%Y-%m-%d}" in first
-    assert "kit/laptop was made (account kit)" in first
+    assert "kit/laptop was created (account kit)" in first
     assert "By: kit, which is your own account" in first
     assert "From: the address 127.0.0.1" in first
     assert "If it was not you: set a new password" in first
@@ -325,3 +327,30 @@ def test_the_old_password_makes_no_token_beside_a_new_one(
     mine.renew_token()
     assert mine.send("/profile/tokens", TOKEN).status_code == 422
     assert session.scalars(select(ApiToken)).all() == []
+
+
+def test_carbon_copies_are_bounded_and_shown(
+    database: str, session: Session, cast: Cast, visit: Enter
+) -> None:
+    portal = create_app(replace(test_settings(database), copies_per_day=2))
+    with writing(session):
+        token = start_login(session, cast.operator.account_id or 0, datetime.now(UTC))
+        other = start_login(session, cast.admin.account_id or 0, datetime.now(UTC))
+    visitor, admin = Visitor(portal), Visitor(portal)
+    visitor.carry(token)
+    admin.carry(other)
+    sent = visitor.read("/tickets/new").form("/tickets/new").data()
+    sent |= {"title": ["Down"], "carbon_copy": ["a@out.example; b@out.example"]}
+    sent.pop("csrf_token")
+    assert visitor.send("/tickets/new", sent).status_code == 303
+    refused = visitor.send("/tickets/new", {**sent, "title": ["Down again"]})
+    assert refused.status_code == 422
+    page = PageReader(refused.text)
+    assert "this account named 2 today; at most 2 are allowed" in " ".join(page.alerts)
+    assert page.form("/tickets/new").values("title") == ["Down again"]
+    dashed = visitor.send("/tickets/new", {**sent, "carbon_copy": ["-oQ@out.example"]})
+    assert dashed.status_code == 422
+    words = "2 of 2 outside addresses named today"
+    assert words in visitor.read("/profile").text
+    assert words in admin.read("/admin/people/operator").text
+    assert "0 of 2 outside addresses named today" in admin.read("/partners/accounts/1").text

@@ -23,7 +23,7 @@ _WHAT_TO_DO: Final = (
 )
 
 
-def tell_person(
+def notify_person(
     session: Session,
     by: Writer,
     user: User,
@@ -38,6 +38,8 @@ def tell_person(
     ``change`` is the number of the change in the log. ``also_to`` is an address that was the
     person's until now. Somebody without an address gets none.
     """
+    if not user.mail and not also_to:
+        return
     recipients = [MessageRecipient(user.mail, user.id, _WHY)]
     if also_to:
         recipients.append(MessageRecipient(also_to, None, _WHY))
