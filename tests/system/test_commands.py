@@ -1,4 +1,4 @@
-"""The administrators' commands, run as they are: ``flask ...`` in a process of its own.
+"""The administrators' commands; how they are run says ``tests/harness/commands.py``.
 
 Each error is one line, the exit code is not 0, and nothing is stored.
 """
@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -18,7 +16,6 @@ from flask import Flask
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.config import PROJECT, process_environment
 from app.database import writing
 from app.domain.access import SYSTEM, Door, Kind, Writer
 from app.domain.errors import AuthenticationFailed
@@ -33,6 +30,7 @@ from app.services.people import actor_of_user, create_user, start_login
 from app.services.reference import seed_reference
 from app.services.reset_links import find_reset_link, use_reset_link
 from app.services.tickets import move_ticket, open_ticket
+from tests.harness.commands import flask
 from tests.harness.databases import fresh_database, open_engine
 from tests.harness.server import test_settings
 
@@ -40,26 +38,9 @@ PASSWORD = "a long enough password"
 KEY = b"only for tests, thirty-two bytes"
 
 
-def flask(
-    database: str, *arguments: str | bytes, stdin: str | bytes = b""
-) -> subprocess.CompletedProcess[bytes]:
-    """Run one command on a database, without any secret in the environment."""
-    environment = process_environment(test_settings(database))
-    del environment["SECRET_KEY"]
-    return subprocess.run(
-        [sys.executable, "-m", "flask", *arguments],
-        cwd=PROJECT,
-        env=environment,
-        input=stdin.encode() if isinstance(stdin, str) else stdin,
-        capture_output=True,
-        check=False,
-        timeout=100,
-    )
-
-
-def done(database: str, *arguments: str, stdin: str = "") -> str:
+def done(database: str, *arguments: str, stdin: str = "", own_process: bool = False) -> str:
     """Run a command that must succeed; what it printed."""
-    ran = flask(database, *arguments, stdin=stdin)
+    ran = flask(database, *arguments, stdin=stdin, own_process=own_process)
     assert ran.returncode == 0, ran.stderr.decode()
     assert ran.stderr == b""
     return ran.stdout.decode()
@@ -122,6 +103,7 @@ def test_a_person_from_creation_to_disabling(registry: str) -> None:
         *("--site", "FZK-LCG2", "--site", "NIKHEF-ELPROD", "--site", "GRIDKA"),
         "--password-stdin",
         stdin=PASSWORD + "\n",
+        own_process=True,
     )
     assert said == "User noc-demo is created, role reporter, for DE-KIT, NL-T1.\n"
     assert verifies(registry, Kind.PERSON, "noc-demo", PASSWORD)
@@ -136,7 +118,7 @@ def test_a_person_from_creation_to_disabling(registry: str) -> None:
     with opened(registry) as session:
         assert session.scalars(select(Login)).one().ended_at is not None
 
-    listed = done(registry, "user", "list").splitlines()
+    listed = done(registry, "user", "list", own_process=True).splitlines()
     assert listed[1].split() == ["noc-demo", "reporter", "DE-KIT,", "NL-T1", "-", "yes"]
     done(registry, "user", "disable", "noc-demo")
     assert not verifies(registry, Kind.PERSON, "noc-demo", "quite another")
@@ -404,7 +386,9 @@ def test_a_worker_that_runs_once_does_what_is_due(database: str) -> None:
 
 
 def test_seeding(database: str) -> None:
-    assert "50 sites, links and LHC periods" in done(database, "seed", "reference")
+    assert "50 sites, links and LHC periods" in done(
+        database, "seed", "reference", own_process=True
+    )
     assert "(0 sites, links and LHC periods" in done(database, "seed", "reference")
     said = done(database, "seed", "demo")
     assert "252 tickets" in said

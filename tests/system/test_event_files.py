@@ -1,4 +1,4 @@
-"""``flask events import|export``, each in a process of its own."""
+"""``flask events import|export``."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ import pytest
 from app.commands.registry_files import nothing_to_tidy, tidy_new
 from app.database import writing
 from app.services.reference import seed_reference
+from tests.harness.commands import flask
 from tests.harness.databases import fresh_database
-from tests.system.test_commands import by, changes, done, flask, opened, refused
+from tests.system.test_commands import by, changes, done, opened, refused
 
 LINK = "CERN-GRIDKA-LHCOPN-001"
 HEAD = "source;source_id;link;state;start;end;detail\n"

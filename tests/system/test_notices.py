@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy.orm import Session
 
 from tests.cast import enter
+from tests.harness.commands import flask
 from tests.harness.databases import fresh_database, open_engine
-from tests.system.test_commands import changes, done, flask, refused
+from tests.system.test_commands import changes, done, refused
 
 SAMPLES = Path(__file__).parent.parent / "notices_sample"
 

@@ -1,4 +1,4 @@
-"""``flask sites``, ``flask links`` and ``flask cric``, each in a process of its own."""
+"""``flask sites``, ``flask links`` and ``flask cric``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from sqlalchemy import select
 
 from app.models import Site, SourceRun
 from tests import cric_sample
-from tests.system.test_commands import changes, done, flask, opened, refused, registry
+from tests.harness.commands import flask
+from tests.system.test_commands import changes, done, opened, refused, registry
 
 __all__ = ["registry"]
 

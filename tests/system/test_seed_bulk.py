@@ -27,8 +27,9 @@ from app.services.changes import TICKET, changes_after, changes_of
 from app.services.people import create_user
 from app.services.ticket_query import query_tickets
 from app.services.tickets import change_ticket, open_ticket
+from tests.harness.commands import flask
 from tests.harness.databases import KINDS, fresh_database, open_engine
-from tests.system.test_commands import PASSWORD, done, flask, refused
+from tests.system.test_commands import PASSWORD, done, refused
 
 NOW = datetime(2026, 11, 25, 13, 37, 11, 123456, tzinfo=UTC)
 TICKETS = bulk.PATTERNS + 30

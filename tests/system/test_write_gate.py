@@ -21,11 +21,12 @@ from sqlalchemy.pool import QueuePool
 from app.database import configure_engine, gate_of, trying, writing
 from app.models import Counter
 from app.write_gate import SUFFIX, GateClosed, WriteGate
+from tests.harness.commands import flask
 from tests.harness.databases import fresh_database, open_engine
 from tests.harness.server import LiveServer
 from tests.harness.until import until
 from tests.soap_service.wire import Wire, lay_accounts
-from tests.system.test_commands import done, flask
+from tests.system.test_commands import done
 
 TIMES = 200
 _processes = multiprocessing.get_context("spawn")
