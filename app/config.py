@@ -21,7 +21,8 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from app.domain.access import USUAL_COPIES_PER_DAY
-from app.domain.errors import SettingError
+from app.domain.errors import Invalid, SettingError
+from app.domain.quarters import Quarter
 from app.domain.reports import USUAL_DUE_DAYS
 from app.mail_settings import NAMES as MAIL_NAMES
 from app.mail_settings import MailSettings
@@ -50,6 +51,7 @@ NAMES = (
     "OUTBOUND_PRIVATE_HOSTS",
     "LOGIN_IDLE_HOURS",
     "COPIES_PER_DAY",
+    "REPORTS_FROM",
     *MAIL_NAMES,
 )
 """Every setting there is."""
@@ -104,6 +106,8 @@ class Settings:
     """After so many hours without use a person's login ends; 0 = it may lie unused."""
     copies_per_day: int = USUAL_COPIES_PER_DAY
     """Outside addresses that an account may name for carbon copies on one day (UTC)."""
+    reports_from: Quarter | None = None
+    """The first quarter of which reports are asked; None = the one fixed at the first start."""
     mail: MailSettings = field(default_factory=MailSettings)
 
     @classmethod
@@ -160,6 +164,7 @@ class Settings:
                 0,
                 100_000,
             ),
+            reports_from=_quarter("REPORTS_FROM", values.get("REPORTS_FROM")),
             mail=MailSettings.of(values, public_url, _whole_number, PROJECT),
         )
 
@@ -214,6 +219,8 @@ def process_environment(settings: Settings) -> dict[str, str]:
         "COPIES_PER_DAY": str(settings.copies_per_day),
         **settings.mail.as_environment(),
     }
+    if settings.reports_from is not None:
+        environ["REPORTS_FROM"] = str(settings.reports_from)
     if settings.secret_key is not None:
         environ["SECRET_KEY"] = settings.secret_key
     return environ
@@ -279,6 +286,13 @@ def _host_names(name: str, text: str) -> frozenset[str]:
 
 def _kept_days(name: str, values: Mapping[str, str]) -> int:
     return _whole_number(name, values.get(name, str(KEPT_DAYS)), 1, 3650)
+
+
+def _quarter(name: str, text: str | None) -> Quarter | None:
+    try:
+        return None if text is None else Quarter.parse(text)
+    except Invalid:
+        raise SettingError(f"{name} must be a quarter such as 2012-Q4") from None
 
 
 def _switch(name: str, text: str) -> bool:

@@ -18,6 +18,7 @@ from app.domain.access import Actor, Door, Kind, Writer
 from app.models import Link, Site, SiteName, User
 from app.services.partners import actor_of_account, create_partner_account
 from app.services.people import actor_of_user, create_user
+from app.services.reports_from import FIRST_QUARTER, ask_reports_from
 
 NOON = datetime(2013, 3, 6, 12, 0, tzinfo=UTC)
 """A Wednesday."""
@@ -48,6 +49,7 @@ def writer(actor: Actor, now: datetime = NOON, **more: Any) -> Writer:
 def enter(session: Session) -> Cast:
     """Write the cast, three sites and two links into an empty database and commit."""
     with writing(session):
+        ask_reports_from(session, FIRST_QUARTER)
         sites = {
             key: _site(session, key, country, zone, tier, names)
             for key, country, zone, tier, names in (

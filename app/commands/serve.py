@@ -22,6 +22,7 @@ from app.extensions import db
 from app.schema import need_fitting_schema
 from app.server import need_free_port, serving_command
 from app.services.reference import seed_reference
+from app.services.reports_from import ask_reports_from
 from soap_service.addresses import wsdl_urls
 
 
@@ -33,7 +34,7 @@ def serve() -> None:
     need_fitting_schema(db.engine, older_fits=True)
     _upgrade()
     with writing(db.session()):
-        _seed(db.session(), settings)
+        seed_first(db.session(), settings)
     write_missing_words(db.session())
     click.echo("\n".join(greeting(settings)))
     sys.stdout.flush()
@@ -61,7 +62,9 @@ def _upgrade() -> None:
     alembic.command.upgrade(current_app.extensions["migrate"].migrate.get_config(), "head")
 
 
-def _seed(session: Session, settings: Settings) -> None:
+def seed_first(session: Session, settings: Settings) -> None:
+    """Write what a start brings: reference data, in demo mode the demo, and REPORTS_FROM if it is
+    set. Raises ``SettingError`` where a demo's public logins would be served to others."""
     by = command_writer()
     seed_reference(session, by)
     if settings.demo:
@@ -71,6 +74,8 @@ def _seed(session: Session, settings: Settings) -> None:
             "DATABASE_URL: this database holds demo logins, whose passwords are public;"
             " only a loopback HOST may serve it"
         )
+    if settings.reports_from is not None:
+        ask_reports_from(session, settings.reports_from)
 
 
 def _settings() -> Settings:

@@ -25,7 +25,7 @@ from app.domain.reports import USUAL_DUE_DAYS
 from app.models import Mail, Site
 from app.services.mails import SENT
 from app.services.report_comments import comment_on_report
-from app.services.report_numbers import asked_sites, numbers_of_quarter
+from app.services.report_numbers import numbers_of_sites, t1s_of
 from app.services.report_quiet import keep_quiet
 from app.services.report_reminders import send_reminder
 from app.services.reports import (
@@ -36,6 +36,7 @@ from app.services.reports import (
     save_fields,
     submit_report,
 )
+from app.services.reports_from import ask_reports_from
 
 MISSED: Final = Quarter(2013, 1)
 """No report of it was written: "missed 2013 Q1" (the group's slides of 2013)."""
@@ -83,8 +84,14 @@ _TESTS: Final = ("Tested", "Not tested", "Tested", "The site has no backup path"
 _Doing = tuple[datetime, Callable[[datetime], None]]
 
 
+ASKED_FROM: Final = Quarter(2012, 4)
+"""The demo asks for reports from then on (decisions, section 10); those of 2012 of before were
+written all the same."""
+
+
 def lay_reports(session: Session, actors: Mapping[str, Actor], now: datetime) -> int:
     """Write them as they stand at ``now``; how many."""
+    ask_reports_from(session, ASKED_FROM)
     last = Quarter.of(now).previous
     laying = _Laying(session, actors, now)
     for number in range(1, 5):
@@ -122,8 +129,9 @@ class _Laying:
         """The reports of a quarter; without ``standing`` nearly all were accepted."""
         if quarter.end > self.now:
             return
-        counted = numbers_of_quarter(self.session, quarter, min(quarter.end, self.now))
-        for place, site in enumerate(asked_sites(self.session, quarter)):
+        sites = t1s_of(self.session, quarter)
+        counted = numbers_of_sites(self.session, sites, quarter, min(quarter.end, self.now))
+        for place, site in enumerate(sites):
             usual = "late" if (quarter, site.key) in _LATE else "accepted"
             if not standing and (quarter, site.key) in _MISSING:
                 usual = ""
@@ -134,14 +142,14 @@ class _Laying:
     def remind(self, quarter: Quarter) -> None:
         """What the portal sent by itself of the newest quarter, and who is left in peace."""
         for step in steps_of(quarter, USUAL_DUE_DAYS):
-            for site in asked_sites(self.session, quarter):
+            for site in t1s_of(self.session, quarter):
                 if site.key == REPORTERS_SITE:
                     at = step_at(quarter, USUAL_DUE_DAYS, step) + timedelta(hours=7)
                     self._plan(at, self._reminding(site, quarter, step))
 
         def quiet(at: datetime) -> None:
             site = next(
-                (one for one in asked_sites(self.session, quarter) if one.key == _QUIET_SITE), None
+                (one for one in t1s_of(self.session, quarter) if one.key == _QUIET_SITE), None
             )
             if site is not None:
                 reason = "Sample: its reports wait for a new reporter, as agreed in the group."

@@ -8,6 +8,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
+from app.domain.quarters import Quarter
+
 
 class Counted(StrEnum):
     """Of which tickets a figure tells."""
@@ -38,5 +40,9 @@ class Counted(StrEnum):
 
 SUBMITTED: Final = "submitted "
 """How the words of priorities at submission begin."""
+SLIDES: Final = ((Quarter(2012, 1), Quarter(2012, 2)), (Quarter(2013, 1), Quarter(2013, 2)))
+"""The quarters of the two tables "Events matching per T1" of the group's slides of 2013."""
+SLIDES_RANGE: Final = (SLIDES[0][0], SLIDES[-1][-1])
+"""The first and the last of them."""
 DAYS_STANDING: Final = 30
 """Days (of 24 h) after which an open ticket is long-standing (decisions, section 9)."""

@@ -173,3 +173,10 @@ def range_touching(kind: type[P], begin: datetime, end: datetime) -> Sequence[P]
     if last.begin == end and end > begin:
         last = last.previous
     return period_range(kind.of(begin), last)
+
+
+def present(kind: type[P], now: datetime, before: int = 4) -> Sequence[P]:
+    """The running period of a kind and the ``before`` last ones: what pages of figures show where
+    nobody asks for other periods."""
+    this = kind.of(now)
+    return period_range(this.after(-before), this)

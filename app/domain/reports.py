@@ -37,7 +37,7 @@ class Shown(StrEnum):
     """What is shown of a site and a quarter: a stored state, or why none is stored."""
 
     NOT_REQUIRED = "not required"
-    """The site was no T1 on any day of the quarter, or is the T0."""
+    """The site was no T1 on any day of the quarter, or is the T0, or reports were not asked yet."""
     NOT_YET = "not yet"
     """The quarter has not ended, and nothing is stored."""
     MISSING = "missing"

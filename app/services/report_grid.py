@@ -15,7 +15,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.domain.access import Actor
 from app.domain.errors import NoSuchPeriod
-from app.domain.quarters import Quarter, Year, period_range
+from app.domain.quarters import Quarter, Year, period_range, present
 from app.domain.reports import (
     ReportState,
     Shown,
@@ -27,12 +27,10 @@ from app.domain.reports import (
 from app.models import DetectedEvent, Report, Site, Ticket
 from app.models.base import UtcTime
 from app.services.registry_on import had_tier_in
+from app.services.reports_from import FIRST_QUARTER, reports_from
 
 DONE: Final = (Shown.SUBMITTED, Shown.ACCEPTED)
 """What counts as submitted. A report that was reopened does not until it is submitted again."""
-FIRST_QUARTER: Final = Quarter(2009, 1)
-"""The first one of the LHCOPN's operation with rules and tickets; before it only reports that were
-written all the same are looked for."""
 
 
 @dataclass(frozen=True)
@@ -95,9 +93,15 @@ class Completeness:
     totals: Sequence[Count]
 
 
-def is_asked(site: Site, quarter: Quarter) -> bool:
-    """Whether the site owes a report about the quarter: it was T1 on a day of it."""
+def was_t1(site: Site, quarter: Quarter) -> bool:
+    """Whether the site was T1 on a day of the quarter."""
     return site.tier == 1 and had_tier_in(site, quarter)
+
+
+def is_asked(site: Site, quarter: Quarter, first: Quarter) -> bool:
+    """Whether the site owes a report about the quarter: it was T1 on a day of it, and reports are
+    asked from ``first`` on."""
+    return quarter >= first and was_t1(site, quarter)
 
 
 def report_grid(
@@ -111,11 +115,12 @@ def report_grid(
     it, to others it is a report that is missing."""
     reports = _reports(session, quarters)
     writers = {site_id for site_id, _quarter in reports}
+    first = reports_from(session)
     rows = []
     for site in session.scalars(
         select(Site).where(or_(Site.tier == 1, Site.id.in_(writers))).order_by(Site.key)
     ):
-        asked = [is_asked(site, quarter) for quarter in quarters]
+        asked = [is_asked(site, quarter, first) for quarter in quarters]
         if not (any(asked) or site.id in writers):
             continue
         cells = [
@@ -181,12 +186,11 @@ def require_quarter_of_reports(session: Session, quarter: Quarter, now: datetime
         raise NoSuchPeriod(f"There is no report of {quarter}: they are of {first} to {last}")
 
 
-def quarters_with_data(session: Session, now: datetime, most: int) -> Sequence[Quarter]:
-    """The newest quarters that hold tickets, detected events or reports, in their order; the one
-    that goes on and the one that ended last are always among them."""
-    this = Quarter.of(now)
-    holding = _quarters_that_hold(session, _stored_quarters(session), now)
-    return sorted({this, this.previous, *holding})[-most:]
+def usual_quarters(session: Session, now: datetime) -> Sequence[Quarter]:
+    """The last four quarters and the running one, as far as reports of them are asked."""
+    first, *_, this = quarters = present(Quarter, now)
+    first = min(max(first, reports_from(session)), this)
+    return [quarter for quarter in quarters if quarter >= first]
 
 
 def _stored_quarters(session: Session) -> Sequence[Quarter]:
@@ -220,18 +224,18 @@ def _quarters_that_hold(
 
 
 def completeness(session: Session, now: datetime) -> Completeness | None:
-    """Reports by site and year, from the first one on; None where there is none.
+    """Reports by site and year, from the first one that is asked for on; None where there is none.
 
     A year's number of reports is that of its quarters that have ended and of which the portal holds
     anything: of the others nobody was asked.
     """
-    stored = _stored_quarters(session)
-    if not stored:
+    stored, first = _stored_quarters(session), reports_from(session)
+    if not stored or max(stored) < first:
         return None
     quarters = [
         one
         for one in _quarters_that_hold(session, stored, now)
-        if one >= min(stored) and one.end <= now
+        if one >= max(first, min(stored)) and one.end <= now
     ]
     years = sorted({Year(one.year) for one in quarters})
     done = {
@@ -257,5 +261,5 @@ def completeness(session: Session, now: datetime) -> Completeness | None:
 def _of_year(
     site: Site, year: Year, done: set[tuple[int, str]], quarters: Sequence[Quarter]
 ) -> Count:
-    asked = [one for one in quarters if one.year == year.year and is_asked(site, one)]
+    asked = [one for one in quarters if one.year == year.year and was_t1(site, one)]
     return Count(sum((site.id, str(one)) in done for one in asked), len(asked))

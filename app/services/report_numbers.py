@@ -32,7 +32,8 @@ from app.models import DetectedEvent, Duty, Link, Site
 from app.services.duties import ALL, DutyFilter, conditions_of
 from app.services.matching import MOST_PENDING, freshness
 from app.services.matching_tables import first_seen, has_no_data
-from app.services.report_grid import is_asked
+from app.services.report_grid import was_t1
+from app.services.reports_from import reports_from
 from app.services.statistics_availability import AvailabilityRow, availability_of
 from app.services.statistics_blocks import current_facts
 from app.services.statistics_figures import site_keys
@@ -86,25 +87,32 @@ class _Due:
 
 def numbers_of(session: Session, site: Site, quarter: Quarter, now: datetime) -> ReportNumbers:
     """The numbers of one site as they are now. Only reads."""
-    return _numbers(session, [site], quarter, now)[site.id]
+    return numbers_of_sites(session, [site], quarter, now)[site.id]
 
 
 def numbers_of_quarter(
     session: Session, quarter: Quarter, now: datetime
 ) -> Mapping[int, ReportNumbers]:
     """Those of all sites that are asked for a report, by their keys. Only reads."""
-    return _numbers(session, asked_sites(session, quarter), quarter, now)
+    return numbers_of_sites(session, asked_sites(session, quarter), quarter, now)
 
 
 def asked_sites(session: Session, quarter: Quarter) -> Sequence[Site]:
+    """The sites that owe a report about the quarter, by name: its T1s, if reports of it are asked
+    at all."""
+    return t1s_of(session, quarter) if quarter >= reports_from(session) else ()
+
+
+def t1s_of(session: Session, quarter: Quarter) -> Sequence[Site]:
     """The sites that were T1 on a day of the quarter, by name."""
     sites = session.scalars(select(Site).where(Site.tier == 1).order_by(Site.key))
-    return [site for site in sites if is_asked(site, quarter)]
+    return [site for site in sites if was_t1(site, quarter)]
 
 
-def _numbers(
+def numbers_of_sites(
     session: Session, sites: Sequence[Site], quarter: Quarter, now: datetime
 ) -> Mapping[int, ReportNumbers]:
+    """Those of these sites, by their keys. Only reads."""
     current = current_facts(session, TICKET_FACTS)
     begin, end = microseconds(quarter.begin), microseconds(quarter.end)
     facts = created_between(current.facts, begin, end)

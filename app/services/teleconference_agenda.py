@@ -19,6 +19,7 @@ from app.domain.teleconferences import AgendaPoint, PointKind, agenda_from_text
 from app.domain.tickets import Network
 from app.models import Report, Teleconference, Ticket
 from app.services.matching_tables import TableRow, matching_table
+from app.services.reports_from import reports_from
 from app.services.statistics_figures import TicketFigures
 from app.services.ticket_lists import TicketFilter
 
@@ -44,11 +45,11 @@ def agenda_of(session: Session, row: Teleconference, now: datetime) -> Sequence[
 def _of_quarter(session: Session, quarter: Quarter, now: datetime) -> Sequence[AgendaPoint]:
     table = matching_table(session, [quarter], Network.LHCOPN, now)
     t1s = [one for one in table.rows if one.tier == 1]
-    return [
-        _missing(session, quarter, t1s) if quarter.end <= now else _not_owed(quarter),
-        _undocumented(quarter, t1s),
-        _standing(session, now),
-    ]
+    points = [_undocumented(quarter, t1s), _standing(session, now)]
+    if quarter >= reports_from(session):
+        owed = _missing(session, quarter, t1s) if quarter.end <= now else _not_owed(quarter)
+        points.insert(0, owed)
+    return points
 
 
 def _missing(session: Session, quarter: Quarter, t1s: Sequence[TableRow]) -> AgendaPoint:

@@ -15,7 +15,7 @@ from app.domain.access import Role
 from app.domain.quarters import Quarter
 from app.domain.texts import SHORT_TEXT_LIMIT
 from app.models import Site, Teleconference, TeleconferencePerson, Ticket, User, UserSite
-from app.services.report_numbers import asked_sites
+from app.services.report_numbers import t1s_of
 from app.services.ticket_fields import facts_of
 
 
@@ -35,7 +35,7 @@ def concerned_sites(session: Session, row: Teleconference) -> Collection[int]:
     for ticket in session.scalars(select(Ticket).where(Ticket.number.in_(numbers))).unique():
         found |= facts_of(ticket).site_ids
     if row.quarter:
-        found |= {site.id for site in asked_sites(session, Quarter.parse(row.quarter))}
+        found |= {site.id for site in t1s_of(session, Quarter.parse(row.quarter))}
     return found
 
 

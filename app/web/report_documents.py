@@ -17,7 +17,8 @@ from app.extensions import db
 from app.models import Site
 from app.services.registry import find_site
 from app.services.report_documents import document_of_quarter, document_of_report
-from app.services.report_grid import FIRST_QUARTER, require_quarter_of_reports
+from app.services.report_grid import require_quarter_of_reports
+from app.services.reports_from import FIRST_QUARTER
 from app.statistics.tables import as_csv, as_workbook_of
 from app.web.freshness import FILE, PAGE, fresh_figures
 from app.web.login import acting

@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode
 from flask import Blueprint, Response, current_app, make_response, render_template, request, url_for
 
 from app.domain.errors import Invalid
+from app.domain.figures import SLIDES_RANGE
 from app.domain.quarters import Quarter
 from app.domain.reports import Shown, due_at, is_chair, last_day_of
 from app.extensions import db
@@ -19,15 +20,15 @@ from app.services.report_grid import (
     GridCell,
     ReportGrid,
     completeness,
-    quarters_with_data,
     report_grid,
+    usual_quarters,
 )
+from app.services.reports_from import reports_from
 from app.web.login import acting
 from app.web.quarter_range import read_quarters
 from app.web.times import now
 
 blueprint = Blueprint("reports", __name__, url_prefix="/reports")
-USUAL_QUARTERS: Final = 8
 MOST_QUARTERS: Final = 60
 """Of one page: fifteen years."""
 SIGNS: Final[Mapping[Shown, tuple[str, str]]] = {
@@ -47,7 +48,7 @@ _MEANINGS: Final[Mapping[Shown, str]] = {
     Shown.ACCEPTED: "accepted by the chair",
     Shown.REOPENED: "signed before, being written again",
     Shown.NOT_YET: "not yet due, the quarter goes on",
-    Shown.NOT_REQUIRED: "the site was no T1 then",
+    Shown.NOT_REQUIRED: "the site was no T1 then, or no reports were asked yet",
 }
 
 
@@ -99,11 +100,11 @@ class Owed:
 
 @blueprint.get("")
 def page() -> Response:
-    """The grid; without a range the newest quarters that hold anything."""
+    """The grid; without a range the last four quarters and the running one."""
     asked, moment, rows, actor = Question(request.args), now(), db.session(), acting()
-    quarters = asked.quarters or quarters_with_data(rows, moment, USUAL_QUARTERS)
+    quarters = asked.quarters or usual_quarters(rows, moment)
     grid = report_grid(rows, actor, quarters, moment, due_days())
-    this = Quarter.of(moment)
+    first = reports_from(rows)
     page = render_template(
         "reports/grid.html",
         asked=asked,
@@ -120,7 +121,8 @@ def page() -> Response:
         base=url_for("reports.page"),
         is_chair=is_chair(actor),
         due_days=due_days(),
-        recent=grid_url(this.after(-4), this.previous),
+        asked_from=first,
+        slides=grid_url(*SLIDES_RANGE) if first <= SLIDES_RANGE[-1] else "",
         year_url=lambda year: grid_url(Quarter(year.year, 1), Quarter(year.year, 4)),
     )
     return make_response(page, 422 if asked.problems else 200)

@@ -31,6 +31,7 @@ from app.services.matching_by_hand import link_by_hand
 from app.services.report_event_words import other_words
 from app.services.report_forms import carried_answers
 from app.services.report_grid import is_asked
+from app.services.reports_from import reports_from
 from app.web.htmx import go_to
 from app.web.login import acting, writer
 from app.web.report_below import Below, below_report
@@ -264,7 +265,7 @@ def standing(place: Place) -> Standing:
         place.state,
         None if place.report is None else place.report.first_submitted_at,
         now(),
-        is_required=is_asked(place.site, place.quarter),
+        is_required=is_asked(place.site, place.quarter, reports_from(db.session())),
         due_days=due_days(),
     )
 

@@ -14,6 +14,8 @@ from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
 from app import demo
+from app.commands.serve import seed_first
+from app.config import Settings
 from app.database import writing
 from app.demo.stories import Circuit, usual_stories
 from app.domain.access import SYSTEM, Door, Kind, Writer
@@ -42,6 +44,7 @@ from app.services.reference import seed_reference
 from app.services.report_grid import report_grid
 from app.services.report_reminders import reminders_sent
 from app.services.reports import numbers_of_version
+from app.services.reports_from import reports_from
 from app.services.statistics_figures import TicketFigures
 from app.services.ticket_lists import TicketFilter
 from app.web.ticket_list import ListQuery
@@ -52,6 +55,16 @@ NOW = datetime(2026, 11, 25, 13, 37, 11, 123456, tzinfo=UTC)
 
 def _between(begin: str, end: str) -> tuple[datetime, datetime]:
     return datetime.fromisoformat(f"{begin}T00:00Z"), datetime.fromisoformat(f"{end}T00:00Z")
+
+
+def test_a_start_asks_for_reports_from_the_quarter_of_its_setting(session: Session) -> None:
+    before = reports_from(session)
+    assert before <= Quarter.of(datetime.now(UTC)), "the one of the first start"
+    later = Quarter(2014, 3)
+    for setting, expected in ((None, before), (later, later), (None, later)):
+        with writing(session):
+            seed_first(session, Settings("sqlite://", reports_from=setting))
+        assert reports_from(session) == expected
 
 
 def _seeded(url: str, now: datetime) -> Session:

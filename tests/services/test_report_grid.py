@@ -14,13 +14,18 @@ from app.domain.access import Actor
 from app.domain.quarters import Quarter, period_range
 from app.domain.ticket_content import NewTicket
 from app.models import Report, Site, SiteName
+from app.services.home_reports import owed_reports
+from app.services.report_documents import document_of_quarter
 from app.services.report_grid import (
     Count,
     ReportGrid,
     completeness,
-    quarters_with_data,
     report_grid,
+    usual_quarters,
 )
+from app.services.report_numbers import asked_sites
+from app.services.report_reminders import owing
+from app.services.reports_from import ask_reports_from
 from app.services.sites import create_site
 from app.services.tickets import open_ticket
 from tests.cast import Cast, enter, writer
@@ -137,19 +142,46 @@ def test_a_site_that_is_not_asked_and_wrote_is_shown_and_not_counted(
     assert list(grid.counts) == [Count(0, 2)]
 
 
-def test_the_usual_quarters_are_those_that_hold_anything(session: Session, cast: Cast) -> None:
-    def usual(now: datetime = NOW, most: int = 8) -> list[str]:
-        return [str(quarter) for quarter in quarters_with_data(session, now, most)]
+def test_the_usual_quarters_are_the_present_ones_that_are_asked_for(
+    session: Session, cast: Cast
+) -> None:
+    def usual() -> list[str]:
+        return [str(quarter) for quarter in usual_quarters(session, NOW)]
 
-    assert usual() == ["2013-Q1", "2013-Q2"], "the one that goes on and the one before"
+    def ask_from(quarter: Quarter) -> None:
+        with writing(session):
+            ask_reports_from(session, quarter)
+
     lay(session, "DE-KIT", Quarter(2010, 3), "draft")
+    assert usual() == ["2012-Q2", "2012-Q3", "2012-Q4", "2013-Q1", "2013-Q2"]
+    ask_from(Q4)
+    assert usual() == ["2012-Q4", "2013-Q1", "2013-Q2"]
+    ask_from(Q2.after(2))
+    assert usual() == ["2013-Q2"]
+
+
+def test_nothing_before_the_first_quarter_is_asked_for(session: Session, cast: Cast) -> None:
+    """A portal installed today showed every T1 "missing, late" for the quarter before it was."""
+    lay(session, "DE-KIT", Quarter(2012, 3), "submitted", datetime(2013, 3, 1, tzinfo=UTC))
+    lay(session, "ES-PIC", Q4, "draft")
     with writing(session):
-        at = datetime(2011, 12, 31, 23, 59, tzinfo=UTC)
-        open_ticket(session, writer(cast.operator, at), NewTicket(title="Link down"))
-    assert usual() == ["2010-Q3", "2011-Q4", "2013-Q1", "2013-Q2"]
-    assert usual(most=3) == ["2011-Q4", "2013-Q1", "2013-Q2"]
-    later = datetime(2026, 11, 26, tzinfo=UTC)
-    assert usual(later) == ["2010-Q3", "2011-Q4", "2026-Q3", "2026-Q4"]
+        ask_reports_from(session, Q1)
+    grid = grid_of(session, cast.operator, [Quarter(2012, 3), Q4, Q1, Q2])
+    assert words(grid) == {
+        "DE-KIT": ["submitted", "not required", "missing late", "not yet"],
+        "ES-PIC": ["not required", "draft", "missing late", "not yet"],
+    }, "what was written all the same is shown, and never late"
+    assert list(grid.counts) == [Count(0, 0), Count(0, 0), Count(0, 2), Count(0, 0)]
+    owed = owed_reports(session, cast.pic, NOW, 30)
+    assert [(one.site, str(one.cell.quarter)) for one in owed] == [("ES-PIC", "2013-Q1")]
+    assert [site.key for site in asked_sites(session, Q1)] == ["DE-KIT", "ES-PIC"]
+    assert not asked_sites(session, Q4)
+    found = owing(session, datetime(2013, 1, 20, tzinfo=UTC), 30, more=[Q4])
+    assert not found, "nobody is reminded of the quarter before"
+    lines = document_of_quarter(session, cast.operator, Q4, NOW).sites
+    assert [(one.site, one.is_late) for one in lines] == [("ES-PIC", False)]
+    done = completeness(session, NOW)
+    assert done is None, "of the only reports none was asked for"
 
 
 def test_completeness_over_the_years(session: Session, cast: Cast) -> None:
@@ -175,7 +207,9 @@ def test_completeness_over_the_years(session: Session, cast: Cast) -> None:
     assert [str(year) for year in later.years] == ["2011", "2012", "2013"], "nothing came later"
 
 
-def test_twenty_sites_and_sixty_quarters_take_two_statements(session: Session, cast: Cast) -> None:
+def test_twenty_sites_and_sixty_quarters_take_three_statements(
+    session: Session, cast: Cast
+) -> None:
     with writing(session):
         for number in range(18):
             site = Site(key=f"T1-{number:02}", country="DE", time_zone="UTC", tier=1)
@@ -188,4 +222,4 @@ def test_twenty_sites_and_sixty_quarters_take_two_statements(session: Session, c
     event.listen(engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
     grid = grid_of(session, cast.reader, quarters)
     assert (len(grid.rows), len(grid.rows[0].cells)) == (20, 60)
-    assert len([one for one in statements if one.startswith("SELECT")]) == 2
+    assert len([one for one in statements if one.startswith("SELECT")]) == 3

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from importlib import resources
 from multiprocessing.synchronize import Barrier
@@ -17,9 +17,11 @@ from sqlalchemy.orm import Session
 
 from app.config import PROJECT
 from app.domain.access import SYSTEM, Door, Role, Writer
+from app.domain.quarters import Quarter
 from app.models import Change, Link, Site, UnknownLink, User, UtcTime
 from app.services.links import change_link
 from app.services.people import change_person
+from app.services.reports_from import reports_from
 from app.services.sites import change_site
 from tests.harness.databases import alembic_config, differences, migrate, open_engine
 
@@ -259,6 +261,31 @@ def test_an_upgrade_can_be_taken_back_with_all_that_was_there_before(empty_datab
                 count = text(f"SELECT count(*) FROM {table}")
                 assert connection.scalar(count) == rows
             assert connection.scalar(text("SELECT count(*) FROM user_sites")) == 1
+    finally:
+        engine.dispose()
+
+
+@pytest.mark.parametrize("written", [(), ("2013-Q2", "2012-Q4", "2014-Q1")])
+def test_reports_are_asked_from_the_first_one_or_from_now_on(
+    empty_database: str, written: Sequence[str]
+) -> None:
+    """Revision 0030."""
+    engine = open_engine(empty_database)
+    try:
+        command.upgrade(alembic_config(engine), "0029")
+        with engine.begin() as connection:
+            add = adder(connection)
+            add("sites", id=1, key="DE-KIT", version=1)
+            for key, quarter in enumerate(written, 1):
+                add("reports", id=key, site_id=1, form_number=1, quarter=quarter)
+        before = Quarter.of(datetime.now(UTC))
+        command.upgrade(alembic_config(engine), "0030")
+        with Session(engine) as session:
+            first = reports_from(session)
+        if written:
+            assert str(first) == "2012-Q4"
+        else:
+            assert before <= first <= Quarter.of(datetime.now(UTC))
     finally:
         engine.dispose()
 

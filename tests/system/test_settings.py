@@ -58,6 +58,7 @@ def test_an_empty_value_counts_as_not_set(project: Path) -> None:
             for name in ("CALLS_KEPT_DAYS", "MAILS_KEPT_DAYS", "REFUSALS_KEPT_DAYS")
             for text in ("0", "-1", "for ever", "3651")
         ),
+        *(("REPORTS_FROM", text) for text in ("2012", "2012-Q5", "2012-12", "now", "12-Q4")),
         *(("ARS_SERVER", text) for text in ("a b", "a/b", "<x>", "x" * 65)),
         *(
             ("PUBLIC_URL", text)
