@@ -61,6 +61,10 @@ CASES = {
         "'GHD_Affected Site'!=\"FZK-LCG2\"",
         f"t.number NOT IN ({_NAMED.format('FZK-LCG2')})",
     ),
+    "200 sites != (D2)": (
+        " AND ".join(f"'GHD_Affected Site'!=\"x{number}\"" for number in range(200)),
+        "1 = 1",
+    ),
     "unit =": ("'GHD_Responsible Unit'=\"LHCOPN NOC\"", "t.unit = 'LHCOPN NOC'"),
     "status =": ("'GHD_Status'=\"in progress\"", "t.state = 'in progress'"),
     "status !=": ("'GHD_Status'!=\"verified\"", "t.state <> 'verified'"),

@@ -39,7 +39,18 @@ from sqlalchemy.sql.functions import FunctionElement
 from app.domain.access import Actor, Kind, TicketAccess
 from app.domain.clock import RESOLUTION, to_milliseconds
 from app.domain.errors import TooMuch
-from app.domain.query import FIELDS, And, Comparison, Condition, FieldKind, Or, Page, Query
+from app.domain.query import (
+    FIELDS,
+    And,
+    AnyOf,
+    Comparison,
+    Condition,
+    FieldKind,
+    Or,
+    Page,
+    Query,
+    grouped,
+)
 from app.domain.texts import LONG_TEXT_LIMIT
 from app.domain.tickets import GGUS_CATEGORY_NAMES, OPEN_STATES, Layer
 from app.models import (
@@ -154,9 +165,11 @@ def condition(query: Query, actor: Actor, *, pointer: str = "") -> ColumnElement
 
     ``pointer`` is the text that ends a text which is answered cut at 4000 characters, with
     ``{number}`` where the ticket's number stands. Empty equals only empty, and is unequal to
-    every other value; < and > never match an empty field.
+    every other value; < and > never match an empty field. Raises ``InvalidQuery`` for a query that
+    would cost too much.
     """
-    return true() if query is None else _Compare(actor, pointer).condition(query)
+    found = grouped(query)
+    return true() if found is None else _Compare(actor, pointer).condition(found)
 
 
 class _Compare:
@@ -172,7 +185,26 @@ class _Compare:
             return and_(*(self.condition(inner) for inner in part.parts))
         if isinstance(part, Or):
             return or_(*(self.condition(inner) for inner in part.parts))
+        if isinstance(part, AnyOf):
+            matched = self.any_of(part)
+            return ~matched if part.negated else matched
         return self.comparison(part)
+
+    def any_of(self, asked: AnyOf) -> ColumnElement[bool]:
+        kind = FIELDS[asked.field]
+        if kind is FieldKind.NUMBER:
+            single = (Comparison(asked.field, "=", value).number() for value in asked.values)
+            whole = {
+                int(one) for one in single if one is not None and one == one.to_integral_value()
+            }
+            return Ticket.number.in_(
+                sorted(one for one in whole if abs(one) < _BEYOND_EVERY_NUMBER)
+            )
+        if kind is FieldKind.SITE:
+            return _is_affected(self.actor, asked.values)
+        if asked.field in self.texts:
+            return self.texts[asked.field].in_(asked.values)
+        return true() if "" in asked.values else false()
 
     def comparison(self, asked: Comparison) -> ColumnElement[bool]:
         kind = FIELDS[asked.field]
@@ -367,21 +399,23 @@ def _compare_category(answer: ColumnElement[str], asked: Comparison) -> ColumnEl
 def _compare_site(actor: Actor, asked: Comparison) -> ColumnElement[bool]:
     """Equal if any affected site bears the name in any system, valid today or not, or was sent
     under it; unequal if none does. "" = no affected site."""
-    of_this_ticket = exists().where(TicketSite.ticket_number == Ticket.number)
     if asked.value == "":
-        return ~of_this_ticket if asked.op == "=" else of_this_ticket
-    named = [
-        TicketSite.name == asked.value,
-        TicketSite.site_id.in_(select(SiteName.site_id).where(SiteName.name == asked.value)),
-        TicketSite.site_id.in_(select(Site.id).where(Site.key == asked.value)),
+        any_site = exists().where(TicketSite.ticket_number == Ticket.number)
+        return ~any_site if asked.op == "=" else any_site
+    matched = _is_affected(actor, [asked.value])
+    return matched if asked.op == "=" else ~matched
+
+
+def _is_affected(actor: Actor, names: Sequence[str]) -> ColumnElement[bool]:
+    """Holds where any of these names is one of any affected site."""
+    of_names = select(SiteName.site_id).where(SiteName.name.in_(names))
+    named: list[ColumnElement[bool]] = [
+        TicketSite.name.in_(names),
+        TicketSite.site_id.in_(of_names.union(select(Site.id).where(Site.key.in_(names)))),
     ]
     if actor.kind is Kind.PARTNER:
-        named.append(
-            exists().where(
-                SiteSpelling.ticket_site_id == TicketSite.id,
-                SiteSpelling.partner_id == actor.partner_id,
-                SiteSpelling.name == asked.value,
-            )
+        own = select(SiteSpelling.ticket_site_id).where(
+            SiteSpelling.partner_id == actor.partner_id, SiteSpelling.name.in_(names)
         )
-    matched = of_this_ticket.where(or_(*named))
-    return matched if asked.op == "=" else ~matched
+        named.append(TicketSite.id.in_(own))
+    return exists().where(TicketSite.ticket_number == Ticket.number, or_(*named))

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.errors import InvalidQuery
-from app.domain.query import FIELDS, OPERATORS, And, Comparison, Condition, FieldKind, Or
+from app.domain.query import FIELDS, OPERATORS, And, AnyOf, Comparison, Condition, FieldKind, Or
 from soap_service.qualification import (
     MAX_CHARACTERS,
     MAX_COMPARISONS,
@@ -257,6 +257,7 @@ def render(condition: Condition, *, inside: bool = False) -> str:
     if isinstance(condition, Comparison):
         value = condition.value.replace('"', '""')
         return f"'{condition.field}' {condition.op}\"{value}\""
+    assert not isinstance(condition, AnyOf)
     joint = " AND " if isinstance(condition, And) else " or "
     text = joint.join(render(part, inside=True) for part in condition.parts)
     return f"({text})" if inside else text
