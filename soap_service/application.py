@@ -53,7 +53,7 @@ from soap_service.fields import GGUS_ATTACH
 from soap_service.guard import BODY_LIMIT, HttpRefusal, limit_of, read_body
 from soap_service.journal import Journal, Outcome
 from soap_service.services import Served, served
-from soap_service.throttle import SameCallThrottle
+from soap_service.throttle import ListBudget, SameCallThrottle
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -141,6 +141,7 @@ class SoapDoor:
         self.journal = Journal(lambda: Session(engine))
         limit = settings.same_calls_per_minute
         self._throttle = SameCallThrottle(max(1, limit // WORKERS) if limit else 0)
+        self._lists = ListBudget()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         allow = "POST"
@@ -290,9 +291,21 @@ class SoapDoor:
                 remote=remote,
                 copies_per_day=self._settings.copies_per_day,
             )
-            if self._kept is None:
-                return service.answer(call, request)
-            return self._kept.answer(call, request, lambda asked: service.answer(asked, request))
+            if not _is_list(request):
+                return self._carried_out(service, call, request)
+            began, size = monotonic(), 0
+            try:
+                answer = self._carried_out(service, call, request)
+                size = len(answer)
+                return answer
+            finally:
+                now = monotonic()
+                self._lists.note(actor.account_id, now, now - began, size)
+
+    def _carried_out(self, service: Served, call: Call, request: Request) -> bytes:
+        if self._kept is None:
+            return service.answer(call, request)
+        return self._kept.answer(call, request, lambda asked: service.answer(asked, request))
 
     def _at_first_sight(
         self, request: Request, outcome: Outcome
@@ -313,6 +326,8 @@ class SoapDoor:
         """Note who calls, and stop an account that loops."""
         outcome.account, outcome.actor = actor.account_id, actor
         self._throttle.admit((actor.account_id, request.content), monotonic())
+        if _is_list(request):
+            self._lists.admit(actor.account_id, monotonic())
 
     def _verified(self, session: Session, request: Request, remote: str) -> Actor:
         """The account of these credentials; ``AuthenticationFailed`` for every other cause."""
@@ -322,6 +337,11 @@ class SoapDoor:
             with writing(session):
                 tried = record_attempt(session, tried, now, remote)
         return actor_of_account(session, tried.verified_account())
+
+
+def _is_list(request: Request) -> bool:
+    """Whether an operation answers rows: TicketGetList, OpGetList, ListTickets and their like."""
+    return "List" in request.operation.name
 
 
 def _known(things: Mapping[str, _T], name: str | None) -> _T:

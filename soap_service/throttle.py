@@ -1,4 +1,4 @@
-"""Stops a client that loops: the same call too often within a minute.
+"""Stops a client that loops: the same call too often within a minute, or lists that cost too much.
 
 Each server process counts for itself. What was refused is not counted, so a loop is slowed to the
 allowed rate and the account is never locked out. It must not know SOAP, the database or the clock.
@@ -9,12 +9,12 @@ from __future__ import annotations
 import threading
 from array import array
 from bisect import bisect_right
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Hashable
 from math import ceil
 from typing import Final
 
-from app.domain.errors import TooManyCalls
+from app.domain.errors import ListsTooCostly, TooManyCalls
 
 MINUTE: Final = 60.0
 MOST_KEYS: Final = 10_000
@@ -62,3 +62,45 @@ class SameCallThrottle:
             if oldest is None or self._made[oldest][-1] > now - MINUTE:
                 return
             del self._made[oldest]
+
+
+USUAL_SECONDS: Final = 0.5
+USUAL_PER_BYTE: Final = 1 / 1024 / 1000
+"""A list may take half a second, and a millisecond for each KiB of its answer, which is several
+times what its rows take to write: within that it costs nothing, so who pages through all tickets is
+never stopped."""
+BUDGET: Final = 20.0
+"""Seconds beyond that which one account's lists may take within a minute: a third of one thread."""
+
+
+class ListBudget:
+    """What lists cost beyond the usual, by account, within any 60 s."""
+
+    def __init__(self, budget: float = BUDGET) -> None:
+        self._budget = budget
+        self._spent: dict[Hashable, deque[tuple[float, float]]] = {}
+        """When, and how many seconds; the accounts are those that were verified, which are few."""
+        self._lock = threading.Lock()
+
+    def admit(self, account: Hashable, now: float) -> None:
+        """Let a list begin, or raise ``ListsTooCostly``. ``now``: seconds of a steady clock."""
+        with self._lock:
+            spent = self._spent.get(account)
+            if spent is None:
+                return
+            while spent and spent[0][0] <= now - MINUTE:
+                spent.popleft()
+            left = sum(seconds for _, seconds in spent)
+            if left <= self._budget:
+                return
+            for at, seconds in spent:
+                left -= seconds
+                if left <= self._budget:
+                    raise ListsTooCostly(self._budget, ceil(at + MINUTE - now))
+
+    def note(self, account: Hashable, now: float, seconds: float, size: int) -> None:
+        """A list that took so long and was answered with ``size`` bytes has ended."""
+        beyond = seconds - USUAL_SECONDS - size * USUAL_PER_BYTE
+        if beyond > 0:
+            with self._lock:
+                self._spent.setdefault(account, deque()).append((now, beyond))

@@ -206,6 +206,18 @@ class TooManyCopies(Invalid):
         )
 
 
+class ListsTooCostly(PortalError):
+    """Lists of one account took too much time within a minute."""
+
+    number = 626
+
+    def __init__(self, allowed: float, seconds: int) -> None:
+        super().__init__(
+            f"The lists of this account took more than {allowed:g} s beyond the usual within a"
+            f" minute in one process of the portal; wait {seconds} s, and ask simpler queries"
+        )
+
+
 class SettingError(PortalError):
     """A setting or a command's argument that cannot be used; ends a command with one line."""
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.errors import TooManyCalls
-from soap_service.throttle import MINUTE, MOST_KEYS, SameCallThrottle
+from app.domain.errors import ListsTooCostly, TooManyCalls
+from soap_service.throttle import MINUTE, MOST_KEYS, ListBudget, SameCallThrottle
 from tests.harness.databases import fresh_database
 from tests.harness.server import live, test_settings
 from tests.soap_service.wire import Wire, lay_accounts
@@ -71,6 +71,27 @@ def test_what_is_let_through_never_exceeds_the_limit_and_nothing_else_is_refused
         assert admitted(throttle, name, now) == (len(within) < limit)
         if len(within) < limit:
             let[name].append(now)
+
+
+def test_costly_lists_count_for_what_they_cost() -> None:
+    lists = ListBudget(budget=10)
+    for now in (0, 5, 10):
+        lists.admit("a", now)
+        lists.note("a", now + 5, seconds=5, size=0)  # 4.5 s of these count
+    with pytest.raises(ListsTooCostly, match=r"more than 10 s .* wait 45 s"):
+        lists.admit("a", 20)  # 13.5 s since second 5
+    lists.admit("b", 20)
+    lists.admit("a", 65)
+
+
+def test_who_pages_through_all_tickets_is_never_stopped() -> None:
+    """100,000 tickets in pages of 500 or 10,000, on a machine five times as busy as usual."""
+    for seconds, size in ((0.5, 600_000), (12.0, 12_000_000)):
+        lists, now = ListBudget(), 0.0
+        for _page in range(200):
+            lists.admit("a", now)
+            now += seconds
+            lists.note("a", now, seconds, size)
 
 
 def test_memory_is_bounded_and_idle_calls_are_dropped() -> None:
