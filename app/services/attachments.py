@@ -21,7 +21,13 @@ from app.domain.tickets import FINAL_STATES
 from app.models import Attachment, AttachmentContent, Ticket
 from app.services.changes import FieldChange, take_number
 from app.services.ticket_fields import facts_of
-from app.services.tickets import find_ticket, locked_ticket, record_on_ticket
+from app.services.tickets import (
+    count_repeat,
+    find_ticket,
+    locked_ticket,
+    recent_own_change,
+    record_on_ticket,
+)
 
 ATTACHMENT = "attachment"
 """The field in the change log, and the name of the ids' counter."""
@@ -32,6 +38,9 @@ def add_attachment(
 ) -> Attachment:
     """Add a file to the ticket, under its cleaned name; allowed in every state.
 
+    The same file (name, size, bytes) by the same account within ten minutes, with no other change
+    of the ticket between, is a repeat: it answers the first one and is counted on the ticket.
+
     Raises ``NotFound``, ``Forbidden``, or ``Invalid`` for a name above 255 characters and for
     content that is empty or above 2 MiB.
     """
@@ -39,6 +48,11 @@ def add_attachment(
     check_content(content)
     ticket = locked_ticket(session, number)
     access.require_write(by.actor, facts_of(ticket))
+    digest = hashlib.sha256(content).hexdigest()
+    first = _just_added(session, by, number, cleaned, len(content), digest)
+    if first is not None:
+        count_repeat(session, ticket)
+        return first
     at = strictly_after(by.now, ticket.changed_at)
     attachment = Attachment(
         id=take_number(session, ATTACHMENT),
@@ -46,7 +60,7 @@ def add_attachment(
         name=cleaned,
         size=len(content),
         media_type=media_type(content),
-        digest=hashlib.sha256(content).hexdigest(),
+        digest=digest,
         created_at=at,
         author=by.shown_author,
         created_by_user_id=by.actor.account_id if by.actor.kind is Kind.PERSON else None,
@@ -58,6 +72,25 @@ def add_attachment(
     change = FieldChange(ATTACHMENT, None, label(attachment.id, cleaned))
     record_on_ticket(session, by, ticket, [change], at)
     return attachment
+
+
+def _just_added(
+    session: Session, by: Writer, number: int, name: str, size: int, digest: str
+) -> Attachment | None:
+    """The attachment that the newest change of a locked ticket added, if this is it again."""
+    newest = recent_own_change(session, by, number)
+    if newest is None:
+        return None
+    return session.scalars(
+        select(Attachment).where(
+            Attachment.ticket_number == number,
+            Attachment.created_at == newest.at,
+            Attachment.removed_at.is_(None),
+            Attachment.name == name,
+            Attachment.size == size,
+            Attachment.digest == digest,
+        )
+    ).first()
 
 
 def attachments_of(session: Session, actor: Actor, number: int) -> Sequence[Attachment]:

@@ -47,7 +47,9 @@ def _get(call: NativeCall, sent: Any) -> Values:
 OPERATIONS: Final = (
     Operation(
         "AddAttachment",
-        "Adds a file to a ticket, in any state of it. Its content is kept as it is sent.",
+        "Adds a file to a ticket, in any state of it. Its content is kept as it is sent. The same"
+        " file (name, size, bytes) again within ten minutes, with no other change of the ticket"
+        " between, is answered and not stored twice.",
         (
             ID,
             AUTHOR,

@@ -78,7 +78,10 @@ def test_adding_is_one_change_of_the_ticket(session: Session, cast: Cast) -> Non
 
 def test_ids_count_over_all_tickets_and_lists_are_of_one(session: Session, cast: Cast) -> None:
     one, two = opened(session, cast.operator), opened(session, cast.operator)
-    ids = [added(session, cast.operator, number) for number in (one, two, one)]
+    ids = [
+        added(session, cast.operator, number, content)
+        for number, content in ((one, b"1"), (two, b"2"), (one, b"3"))
+    ]
     assert ids == [1, 2, 3]
     assert [item.id for item in attachments_of(session, cast.reader, one)] == [1, 3]
     with pytest.raises(NotFound):

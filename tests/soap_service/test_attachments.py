@@ -9,6 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from app.domain.access import SYSTEM
+from app.services.tickets import find_ticket
 from tests.soap_service.wire import (
     Answer,
     Wire,
@@ -339,8 +341,9 @@ def test_only_attachments_have_the_larger_limit(sqlite_wire: Wire, path: str) ->
 
 def test_an_answer_of_more_than_8_mebibytes_says_how_to_page(sqlite_wire: Wire) -> None:
     number = sqlite_wire.create()
-    for _ in range(5):
-        add(sqlite_wire, number, Attachment_Data=encoded(bytes(2 * MIB)))
+    for turn in range(5):
+        data = encoded(bytes(2 * MIB))
+        add(sqlite_wire, number, Attachment_Name=f"{turn}", Attachment_Data=data)
     ticket = {"GAT_Request_ID": number}
     fault = ask(sqlite_wire, "GetAttachments", ticket).fault
     assert fault.startswith("ERROR (313)")
@@ -365,3 +368,21 @@ def test_twenty_at_once_are_twenty(wire: Wire) -> None:
     rows = ask(wire, "GetAttachIDs", {"GAT_Request_ID": number}).rows
     assert [row["GAT_Attachment-ID"] for row in rows] == sorted(keys, key=lambda key: int(key[3:]))
     assert len({row["GAT_Create_Date"] for row in rows}) == 20
+
+
+def test_r1_twenty_of_the_same_at_once_are_one(wire: Wire) -> None:
+    number = wire.create()
+    with ThreadPoolExecutor(20) as senders:
+        keys = set(senders.map(lambda _: add(wire, number).values["GAT_Attachment_ID"], range(20)))
+    (row,) = ask(wire, "GetAttachIDs", {"GAT_Request_ID": number}).rows
+    assert {row["GAT_Attachment-ID"]} == keys
+    assert repeats_of(wire, number) == 19
+    other_account = add(wire, number, user="opn-internal").values["GAT_Attachment_ID"]
+    assert other_account not in keys
+    assert repeats_of(wire, number) == 19
+
+
+def repeats_of(wire: Wire, number: str) -> int:
+    """How often something was sent to the ticket that it holds already."""
+    with wire.server.session() as session:
+        return find_ticket(session, SYSTEM, int(number)).repeats

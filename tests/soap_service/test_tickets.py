@@ -246,3 +246,14 @@ def test_a_repeated_creation_answers_the_first_number(wire: Wire) -> None:
     refused = wire.call("OpCreate", other).fault
     assert refused.startswith("ERROR (340)")
     assert number in refused
+
+
+def test_r1_a_diary_sent_again_is_one_entry_whatever_else_names_the_sender(wire: Wire) -> None:
+    number = wire.create()
+    diary = {"GHD_Public_Diary": "fibre cut near Basel", "GHD_Status": "in progress"}
+    for login in ("noc-demo", "noc-demo", "noc-backup"):
+        sent = modify(wire, number, {**diary, "GHD_Last_Login": login})
+        assert sent.values == {"GHD_Request_ID": number}
+    assert wire.get(number)["GHD_Public_Diary"].count("fibre cut near Basel") == 1
+    modify(wire, number, {**diary, "GHD_Last_Modifier": "somebody else"})
+    assert wire.get(number)["GHD_Public_Diary"].count("fibre cut near Basel") == 2

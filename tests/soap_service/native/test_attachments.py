@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import pytest
 
@@ -70,3 +71,13 @@ def test_who_may_not_read_or_write(native: Native) -> None:
     assert number_of(refused(native.call, "AddAttachment", user="other", **more)) == 302
     assert number_of(refused(native.call, "AddAttachment", user="reader", **more)) == 330
     assert len(native.get(number)["attachments"]) == 1
+
+
+def test_r1_the_same_file_again_is_the_first_one(native: Native) -> None:
+    number = native.create()
+    sent: dict[str, Any] = {"number": number, "author": "noc", "name": "a.log", "content": b"log"}
+    first = native.call("AddAttachment", **sent)
+    assert native.call("AddAttachment", **sent) == first
+    native.call("CommentTicket", number=number, text="between")
+    assert native.call("AddAttachment", **sent)["id"] != first["id"]
+    assert len(native.get(number)["attachments"]) == 2
