@@ -39,6 +39,7 @@ from app.models.partners import AccountSecret, AccountSite, Partner, PartnerAcco
 from app.models.people import (
     ApiToken,
     FailedLogins,
+    FormKey,
     Login,
     LoginFailure,
     PendingLogin,
@@ -135,6 +136,7 @@ __all__ = [
     "FactBlock",
     "FactSource",
     "FailedLogins",
+    "FormKey",
     "HandMade",
     "ImportedTicket",
     "Job",

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, aliased
 from app.models import Login, Mail, MailLetter, MailMessage, PendingLogin, Refusal, ResetLink
 from app.services.calls import forget_calls
 from app.services.event_import_runs import forget_old_files
+from app.services.form_keys import forget_old_keys
 from app.services.job_queue import forget_failed_jobs
 from app.services.mails import DIGESTED, DROPPED, FAILED, SENT
 
@@ -43,7 +44,7 @@ class Tidied:
 
 def tidy(session: Session, now: datetime, retention: Retention) -> Tidied:
     """Delete some of what is older than it is kept: logins and one-time links, jobs given up,
-    files of events for which nobody came back, mails, records of calls, refusals."""
+    files of events for which nobody came back, mails, records of calls, refusals, keys of forms."""
     session.execute(delete(PendingLogin).where(PendingLogin.expires_at < now - LOGINS_KEPT))
     session.execute(delete(ResetLink).where(ResetLink.expires_at < now - LOGINS_KEPT))
     forget_old_files(session, now)
@@ -53,6 +54,7 @@ def tidy(session: Session, now: datetime, retention: Retention) -> Tidied:
         "mails": _forget_mails(session, now - retention.mails),
         "calls": forget_calls(session, now - retention.calls, AT_ONCE),
         "refusals": _forget_refusals(session, now - retention.refusals),
+        "form keys": forget_old_keys(session, now, AT_ONCE),
     }
     return Tidied({"jobs": jobs} | in_parts, is_all=max(in_parts.values()) < AT_ONCE)
 

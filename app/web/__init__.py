@@ -37,6 +37,7 @@ from app.web import (
     events,
     feeds,
     filters,
+    form_keys,
     guide,
     home,
     imports,
@@ -108,6 +109,7 @@ def register(flask_app: Flask) -> None:
     compression.register(flask_app)
     errors.register(flask_app)
     login.register(flask_app)
+    form_keys.register(flask_app)
     download_log.register(flask_app)
     for module in (
         home,

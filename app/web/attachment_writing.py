@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from flask import Response, request
+from flask import Response, request, url_for
 
-from app.database import writing
 from app.domain import access
 from app.domain.attachments import attachment_id, check_content, cleaned_name
 from app.domain.errors import Invalid
@@ -15,6 +14,7 @@ from app.services import tickets as verbs
 from app.services.attachments import add_attachment, remove_attachment
 from app.services.ticket_fields import facts_of
 from app.web.attachments import ADDRESS, Problem, blueprint
+from app.web.form_keys import leads_to, writing_once
 from app.web.login import writer
 from app.web.ticket_page import NUMBER, after_writing, ticket_page
 
@@ -29,7 +29,7 @@ def attach(number: int) -> Response:
     problems = list(problems_of(files))
     if problems:
         return ticket_page(number, upload_problems=problems, status=422)
-    with writing(rows):
+    with writing_once(rows):
         for name, content in files:
             add_attachment(rows, by, number, name, content)
     return after_writing(number, verbs.find_ticket(rows, by.actor, number).version)
@@ -58,7 +58,7 @@ def problems_of(files: Sequence[tuple[str, bytes]]) -> Iterator[Problem]:
 def remove(key: str) -> Response:
     """Delete an attachment's content."""
     rows, by = db.session(), writer()
-    with writing(rows):
-        removed = remove_attachment(rows, by, attachment_id(key))
-    number = removed.ticket_number
+    with writing_once(rows):
+        number = remove_attachment(rows, by, attachment_id(key)).ticket_number
+        leads_to(url_for("tickets.detail", number=number))
     return after_writing(number, verbs.find_ticket(rows, by.actor, number).version)

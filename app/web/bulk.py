@@ -10,7 +10,6 @@ from typing import Any
 
 from flask import Blueprint, Response, make_response, render_template, request, url_for
 
-from app.database import writing
 from app.domain.errors import Invalid
 from app.domain.ticket_content import LABELS
 from app.extensions import db
@@ -20,6 +19,7 @@ from app.services.bulk_changes import MOST, Planned
 from app.services.ticket_pages import list_tickets
 from app.web.bulk_forms import FOLLOWS, BulkForm, UndoBulkForm
 from app.web.filter_forms import read_query
+from app.web.form_keys import leads_to, writing_once
 from app.web.forms import attach
 from app.web.htmx import go_to
 from app.web.login import acting, writer
@@ -119,8 +119,9 @@ def do() -> Response:
     fresh = [item for item in plan if item.version == versions[item.number]]
     if any(item.refusal for item in fresh) and request.form.get("agree") != "yes":
         return _page(form, chosen, plan=plan, disagreed=True, status=422)
-    with writing(rows):
+    with writing_once(rows):
         key_of_done = verbs.do_bulk_change(rows, by, key, versions, form.wishes()).id
+        leads_to(url_for("bulk.result", number=key_of_done))
     return go_to(url_for("bulk.result", number=key_of_done))
 
 
@@ -137,8 +138,9 @@ def undo(number: int) -> Response:
     verbs.find_bulk_change(rows, by.actor, number)
     if form.validate():
         try:
-            with writing(rows):
+            with writing_once(rows):
                 undone = verbs.undo_bulk_change(rows, by, number, form.reason.data or "").id
+                leads_to(url_for("bulk.result", number=undone))
             return go_to(url_for("bulk.result", number=undone))
         except Invalid as error:
             attach(form, error, renamed={"public_comment": "reason"})

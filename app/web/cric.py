@@ -27,6 +27,7 @@ from app.domain.registry import LABELS
 from app.extensions import db
 from app.partners.cric import parse, parse_address
 from app.services import cric as verbs
+from app.web.form_keys import writing_once
 from app.web.forms import attach, one_line
 from app.web.htmx import fragment_target, go_to
 from app.web.limits import UPLOAD_LIMIT
@@ -124,7 +125,7 @@ def reopen(number: int) -> Response:
 def _decide(number: int, verb: Callable[[], Any]) -> Response:
     problem, status = "", 200
     try:
-        with writing(db.session()):
+        with writing_once(db.session()):
             verb()
     except (Invalid, MoveNotAllowed) as error:
         problem, status = error.message, 409

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from flask import Blueprint, Response, flash, make_response, render_template, request, url_for
 
-from app.database import writing
 from app.domain.access import Role, require_admin
 from app.domain.duty import LABELS, R2009, Kind, Rule, checked_rule
 from app.domain.errors import Invalid, InvalidMany
@@ -28,6 +27,7 @@ from app.web.duty_rule_forms import (
     ReviseForm,
     RuleForm,
 )
+from app.web.form_keys import leads_to, writing_once
 from app.web.forms import attach
 from app.web.freshness import fresh_figures
 from app.web.htmx import go_to
@@ -92,10 +92,11 @@ def new() -> Response:
         return _form_page(form, None, preview=_previewed(rule), rule=rule)
     rows = db.session()
     try:
-        with writing(rows):
+        with writing_once(rows):
             made = verbs.compose_rule(
                 rows, writer(), form.name.data or "", form.about.data or "", rule
             ).name
+            leads_to(url_for("duty_rules.listing"))
     except Invalid as error:
         attach(form, error)
         return _form_page(form, None, status=422)
@@ -122,8 +123,9 @@ def revise(number: int) -> Response:
     if request.form.get("do") == "preview":
         return _form_page(form, rule_row, preview=_previewed(rule), rule=rule)
     try:
-        with writing(rows):
+        with writing_once(rows):
             made = label_of(verbs.revise_rule(rows, writer(), number, rule, form.note.data or ""))
+            leads_to(url_for("duty_rules.listing"))
     except Invalid as error:
         attach(form, error)
         return _form_page(form, rule_of_id(rows, number), status=422)
@@ -161,7 +163,7 @@ def undo(number: int) -> Response:
     _admins_only()
     rows = db.session()
     try:
-        with writing(rows):
+        with writing_once(rows):
             label = label_of(verbs.undo(rows, writer(), number).version)
     except Invalid as error:
         return _list_page(problem=error.message, status=422)
@@ -176,7 +178,7 @@ def _decided(verb: Callable[[ForceForm], DutyForce], words: str, at: tuple[str, 
         return _list_page(decision=form, place=at[1], status=422)
     rows = db.session()
     try:
-        with writing(rows):
+        with writing_once(rows):
             force = verb(form)
             moment = force.ends_at if at[0] == "ends_at" else force.begins_at
             said = words.format(label_of(force.version), f"{moment:%Y-%m-%d %H:%M} UTC")

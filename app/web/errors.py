@@ -47,11 +47,13 @@ from app.web.times import now
 
 SECRET_FIELDS = frozenset({"csrf_token", "password", "old", "new", "again", "one_time_code"})
 """Fields whose values are never written into a page."""
+FORM_KEY = "form_key"
+"""The field with the key of a form, by which the same form sent twice is known."""
 MOST_ECHOED = 50
 """Fields of a form that an error page shows."""
 LONGEST_ECHO = 64 * 1024
 """Bytes of all that it shows of them."""
-_UNSEEN = frozenset({"do", "version", "next", "numbers"})
+_UNSEEN = frozenset({"do", "version", "next", "numbers", FORM_KEY})
 _BESIDE_A_FIELD = ("seen.", "was.", "theirs.")
 """What a page sends along by itself: nobody typed it."""
 
@@ -90,7 +92,7 @@ def sent_values() -> list[tuple[str, str]]:
 
 def typed_values() -> list[tuple[str, str]]:
     """What was typed into the form that was sent, without passwords and tokens."""
-    return [(name, value) for name, value in sent_values() if value]
+    return [(name, value) for name, value in sent_values() if value and name != FORM_KEY]
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,6 @@ class EventForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """What a person says of an event."""
 
     version = HiddenField()
-    key = HiddenField()
     link = StringField(
         "Link",
         filters=[one_line],

@@ -31,6 +31,7 @@ from app.services.listed_events import source_names
 from app.services.nearest_names import NearestNames
 from app.services.unresolved import NameKind, known_names
 from app.web.event_forms import FileForm, ImportForm, ReasonForm
+from app.web.form_keys import leads_to, writing_once
 from app.web.forms import attach
 from app.web.htmx import go_to, page_or_fragment
 from app.web.limits import FILES_LIMIT
@@ -70,9 +71,10 @@ def upload() -> Response:
     rows, by = db.session(), writer()
     content = _unpacked(file.stream)
     try:
-        with writing(rows):
+        with writing_once(rows):
             row = runs.keep_file(rows, by, file.filename or "", content, how)
             number, small = row.id, row.size <= runs.SMALL
+            leads_to(url_for("event_imports.show", number=number))
             if small:
                 runs.leave_rest_to_worker(rows, by, number, states.READING)
             else:
@@ -118,7 +120,7 @@ def write(number: int) -> Response:
     if not form.validate():
         return _import_page(number, form=form, status=422)
     try:
-        with writing(rows):
+        with writing_once(rows):
             row = runs.begin_writing(
                 rows,
                 by,
@@ -148,8 +150,9 @@ def write(number: int) -> Response:
 def drop(number: int) -> Response:
     """Leave an import that was not written."""
     rows = db.session()
-    with writing(rows):
+    with writing_once(rows):
         runs.drop_import(rows, writer(), number)
+        leads_to(url_for("event_imports.choose"))
     flash("Nothing of the file was imported.", "ok")
     return go_to(url_for("event_imports.choose"))
 

@@ -10,12 +10,12 @@ from typing import Any
 
 from flask import Blueprint, Response, flash, make_response, render_template, request
 
-from app.database import writing
 from app.domain.errors import Invalid, NotFound
 from app.extensions import db
 from app.models import Event
 from app.services.event_matches import matches_of
 from app.services.matching_by_hand import link_by_hand, undo_decision, unlink_by_hand
+from app.web.form_keys import writing_once
 from app.web.freshness import fresh_figures
 from app.web.htmx import go_to
 from app.web.login import acting, writer
@@ -47,7 +47,7 @@ def unlink(number: int) -> Response:
 def undo(number: int) -> Response:
     """Take a decision back: the rules speak again."""
     rows = db.session()
-    with writing(rows):
+    with writing_once(rows):
         undo_decision(rows, writer(), number, _number(request.form.get("ticket", "")))
     flash("The decision was taken back; the rules speak again.", "ok")
     return _back(number)
@@ -59,7 +59,7 @@ def _decide(number: int, what: str) -> Response:
     verb = link_by_hand if what == "link" else unlink_by_hand
     try:
         ticket = _number(typed)
-        with writing(rows):
+        with writing_once(rows):
             verb(rows, writer(), number, ticket, reason.replace("\r\n", "\n"))
     except Invalid as error:
         return _again(number, typed, reason, error)

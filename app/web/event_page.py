@@ -9,7 +9,6 @@ from typing import Any
 from flask import Response, flash, make_response, render_template, request, url_for
 from sqlalchemy.orm import Session
 
-from app.database import writing
 from app.domain.access import Writer, refusal_to_create
 from app.domain.errors import Invalid
 from app.extensions import db
@@ -24,6 +23,7 @@ from app.web.event_history import history_entries
 from app.web.event_matching import matching_section
 from app.web.event_span import span_of_event
 from app.web.events import blueprint
+from app.web.form_keys import leads_to, writing_once
 from app.web.forms import attach
 from app.web.freshness import fresh_figures
 from app.web.htmx import go_to
@@ -31,7 +31,6 @@ from app.web.login import acting, writer
 from app.web.times import now
 
 NUMBER = "<int(max=2147483647):number>"
-_KEY_LENGTH = 32
 _SHOWN_REPORTS = 50
 
 
@@ -77,15 +76,12 @@ def new() -> Response:
     if request.method == "GET":
         form.link.data = request.args.get("link", "")
         return _form_page(form, 200)
-    key = form.key.data or ""
-    if not (len(key) == _KEY_LENGTH and key.isascii() and key.isalnum()):
-        form.form_errors.append("The form is not one of this portal's; send it again")
-        return _form_page(form, 422)
     rows, by = db.session(), writer()
     if form.validate():
         try:
-            with writing(rows):
-                number = enter_event(rows, by, key, form.stated())
+            with writing_once(rows):
+                number = enter_event(rows, by, secrets.token_hex(16), form.stated())
+                leads_to(url_for("events.detail", number=number))
         except Invalid as error:
             attach(form, error)
         else:
@@ -110,10 +106,11 @@ def edit(number: int) -> Response:
     if form.validate():
         seen = form.version.data or ""
         try:
-            with writing(rows):
+            with writing_once(rows):
                 changed = correct_event(
                     rows, by, number, int(seen) if seen.isdecimal() else 0, form.stated()
                 )
+                leads_to(url_for("events.detail", number=number))
         except Invalid as error:
             if error.field == "version":
                 form.version.raw_data = None
@@ -129,8 +126,6 @@ def edit(number: int) -> Response:
 
 
 def _form_page(form: EventForm, status: int, number: int = 0) -> Response:
-    if not form.key.data:
-        form.key.data = secrets.token_hex(_KEY_LENGTH // 2)
     page = render_template("events/form.html", form=form, number=number, **choices())
     return make_response(page, status)
 
@@ -155,7 +150,7 @@ def _with_reason(
     event_facts(rows, number)
     if form.validate():
         try:
-            with writing(rows):
+            with writing_once(rows):
                 verb(rows, by, number, form.reason.data or "")
         except Invalid as error:
             attach(form, error)

@@ -9,7 +9,6 @@ from flask import Blueprint, Response, current_app, flash, make_response, render
 from flask_wtf import FlaskForm
 from wtforms import StringField, TextAreaField
 
-from app.database import writing
 from app.domain.access import Role, require_admin
 from app.domain.alertmanager import USUAL_WORDS
 from app.domain.errors import Invalid
@@ -24,6 +23,7 @@ from app.services.event_sources import (
     set_source,
     source_of_id,
 )
+from app.web.form_keys import leads_to, writing_once
 from app.web.forms import attach, lines, one_line, required
 from app.web.htmx import go_to
 from app.web.login import acting, writer
@@ -135,8 +135,9 @@ def _edited(form: SourceForm, source: EventSource | None) -> Response:
             try:
                 if source is None and _is_known(form.name.data or ""):
                     raise Invalid("name", "A source of this name is there already")
-                with writing(rows):
+                with writing_once(rows):
                     set_source(rows, writer(), form.name.data or "", form.labels(), form.words())
+                    leads_to(url_for("event_sources.listing"))
             except Invalid as error:
                 attach(form, error)
             else:

@@ -35,6 +35,7 @@ from app.services.calendar import Planned, windows_of
 from app.services.logins import verified_user
 from app.services.registry import find_site
 from app.services.teleconference_lists import in_calendars
+from app.web.form_keys import writing_once
 from app.web.htmx import go_to
 from app.web.login import acting, public, writer
 from app.web.own_password import ask_password
@@ -64,7 +65,7 @@ def make() -> Response:
     if asked.attempt is None:
         return _page(form=form, status=asked.status)
     rows = db.session()
-    with writing(rows):
+    with writing_once(rows):
         verified_user(rows, asked.attempt)
         secret = verbs.make_feed(rows, writer())
     return _page(secret=secret)
@@ -75,7 +76,7 @@ def end() -> Response:
     """End the address at once."""
     rows = db.session()
     try:
-        with writing(rows):
+        with writing_once(rows):
             verbs.end_feed(rows, writer())
     except Invalid as error:
         return _page(problem=error.message, status=422)

@@ -30,6 +30,7 @@ from app.web.filter_forms import (
     SaveFilterForm,
     read_query,
 )
+from app.web.form_keys import leads_to, writing_once
 from app.web.forms import attach
 from app.web.htmx import go_to
 from app.web.login import acting, writer
@@ -65,10 +66,12 @@ def save() -> Response:
             shown = shown_columns(query.given("columns"), current_user.list_columns)
             query.values["columns"] = list(shown)
         shared = form.use.data == SHARED
-        with writing(rows):
+        with writing_once(rows):
             row = verbs.save_filter(
                 rows, by, form.name.data or "", query.own_query(), shared=shared
             )
+            rows.flush()
+            leads_to(address_of(row))
     except Invalid as error:
         attach(form, error)
         return _save_page(form)
@@ -110,7 +113,7 @@ def replace(number: int) -> Response:
 def delete(number: int) -> Response:
     """Delete a filter; the next page offers to put it back."""
     rows, by = db.session(), writer()
-    with writing(rows):
+    with writing_once(rows):
         verbs.delete_filter(rows, by, number)
     return go_to(url_for("filters.listing", deleted=number))
 
@@ -119,7 +122,7 @@ def delete(number: int) -> Response:
 def restore(number: int) -> Response:
     """Put back a filter that was deleted."""
     rows, by = db.session(), writer()
-    with writing(rows):
+    with writing_once(rows):
         row = verbs.restore_filter(rows, by, number)
     flash(f"The filter “{row.name}” is back.", "ok")
     return go_to(url_for("filters.listing"))

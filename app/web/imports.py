@@ -19,7 +19,7 @@ from flask_wtf import FlaskForm
 from wtforms import HiddenField, StringField
 from wtforms.validators import Length
 
-from app.database import trying, writing
+from app.database import trying
 from app.domain.errors import Invalid
 from app.domain.registry import LABELS
 from app.domain.registry_files import (
@@ -35,6 +35,7 @@ from app.domain.registry_files import (
 from app.domain.texts import SHORT_TEXT_LIMIT
 from app.extensions import db
 from app.services.registry_import import Imported, all_values, import_file, require_import
+from app.web.form_keys import writing_once
 from app.web.forms import Radio, attach, one_line, options
 from app.web.htmx import go_to
 from app.web.login import acting, writer
@@ -187,7 +188,7 @@ def confirm() -> Response:
     try:
         content, base = form.unpacked(), form.state()
         kind = Records(form.kind.data)
-        with writing(rows):
+        with writing_once(rows):
             done = import_file(
                 rows,
                 writer(),

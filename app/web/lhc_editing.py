@@ -8,7 +8,6 @@ from flask import Response, flash, make_response, render_template, request, url_
 from flask_wtf import FlaskForm
 from wtforms import HiddenField, StringField, TextAreaField
 
-from app.database import writing
 from app.domain.access import require_admin
 from app.domain.errors import Invalid
 from app.domain.lhc_calendar import FIELDS, PeriodKind, Standing
@@ -22,6 +21,7 @@ from app.services.lhc_calendar import (
     stated_of,
 )
 from app.web.calendar import blueprint
+from app.web.form_keys import leads_to, writing_once
 from app.web.forms import Choice, attach, lines, one_line, options, required
 from app.web.htmx import go_to
 from app.web.login import acting, writer
@@ -86,8 +86,9 @@ def new_period() -> Response:
     if form.validate():
         rows = db.session()
         try:
-            with writing(rows):
+            with writing_once(rows):
                 name = add_period(rows, writer(), form.stated(), form.why.data or "").name
+                leads_to(url_for("calendar.lhc"))
             flash(f"{name} is in the calendar. What the rules ask for follows it.", "ok")
             return go_to(url_for("calendar.lhc"))
         except Invalid as error:
@@ -106,7 +107,7 @@ def edit_period(number: int) -> Response:
     form = PeriodForm()
     if form.validate():
         try:
-            with writing(rows):
+            with writing_once(rows):
                 row = change_period(
                     rows,
                     writer(),
@@ -116,6 +117,7 @@ def edit_period(number: int) -> Response:
                     why=form.why.data or "",
                 )
                 name = row.name
+                leads_to(url_for("calendar.lhc"))
             flash(f"{name} is stored. What the rules ask for follows it.", "ok")
             return go_to(url_for("calendar.lhc"))
         except Invalid as error:
@@ -135,7 +137,7 @@ def remove_lhc_period(number: int) -> Response:
     row = period_of_id(rows, number)
     if form.validate():
         try:
-            with writing(rows):
+            with writing_once(rows):
                 name = remove_period(rows, writer(), number, form.why.data or "")
             flash(f"{name} is off the calendar. What the rules ask for follows it.", "ok")
             return go_to(url_for("calendar.lhc"))

@@ -24,6 +24,7 @@ from app.services.record_lists import (
 )
 from app.services.registry import LINK, responsible_site_of_link
 from app.services.sites import confirm_fact
+from app.web.form_keys import leads_to, writing_once
 from app.web.forms import attach
 from app.web.htmx import fragment_target, go_to
 from app.web.login import acting, writer
@@ -95,11 +96,12 @@ def new() -> Response:
     if form.validate():
         rows = db.session()
         try:
-            with writing(rows):
+            with writing_once(rows):
                 made = verbs.create_link(
                     rows, writer(), form.stated(), sources=form.sources(), why=form.why.data or ""
                 )
                 name = made.name
+                leads_to(_at(name))
             flash(f"Link {name} is made.", "ok")
             return go_to(_at(name))
         except Invalid as error:
@@ -167,7 +169,7 @@ def retire(name: str) -> Response:
         return _link_page(name, retire_form=form, status=422)
     rows = db.session()
     try:
-        with writing(rows):
+        with writing_once(rows):
             verbs.retire_link(rows, writer(), name, form.on.data, why=form.why.data or "")
     except Invalid as error:
         rows.rollback()
@@ -186,7 +188,7 @@ def confirm(name: str) -> Response:
         return _link_page(name, confirm_form=form, status=422)
     rows = db.session()
     try:
-        with writing(rows):
+        with writing_once(rows):
             confirm_fact(rows, writer(), LINK, name, form.field.data or "", form.source.data or "")
     except Invalid as error:
         rows.rollback()

@@ -41,6 +41,7 @@ from app.services.mails import (
     count_by_state,
     unplanned,
 )
+from app.web.form_keys import writing_once
 from app.web.htmx import go_to
 from app.web.login import acting, public, remote, secret_key, writer
 from app.web.times import now
@@ -146,7 +147,7 @@ def html(mail: int) -> Response:
 def again(mail: int) -> Response:
     """Try a mail once more."""
     rows = db.session()
-    with writing(rows):
+    with writing_once(rows):
         send_again(rows, writer(), mail)
     flash("The mail is tried again.", "ok")
     return go_to(url_for("mails.mail", mail=mail))
@@ -156,7 +157,7 @@ def again(mail: int) -> Response:
 def again_all() -> Response:
     """Try all mails that were refused once more."""
     rows = db.session()
-    with writing(rows):
+    with writing_once(rows):
         many = send_refused_again(rows, writer())
     told = (
         f"{many:,} mail{' is' if many == 1 else 's are'} tried again." if many else "None failed."

@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 from flask import Blueprint, Response, flash, make_response, render_template, request, url_for
 
-from app.database import writing
 from app.domain.access import Role
 from app.domain.errors import Invalid
 from app.domain.matching import MatchingRule, minutes_of
 from app.domain.texts import read_time
 from app.extensions import db
 from app.services.matching_rules import add_rule, rule_rows, rules_in_order
+from app.web.form_keys import writing_once
 from app.web.htmx import go_to
 from app.web.login import acting, writer
 
@@ -38,7 +38,7 @@ def add() -> Response:
             _moment(typed["valid_from"]),
             **{name: _minutes(name, typed[name]) for name in ("gap", "minimal", "tolerance")},
         )
-        with writing(rows):
+        with writing_once(rows):
             rule = add_rule(rows, writer(), rule, typed["note"].replace("\r\n", "\n"))
     except Invalid as error:
         return _page(typed, error)

@@ -13,7 +13,6 @@ from flask_wtf import FlaskForm
 from wtforms import StringField
 from wtforms.validators import ValidationError
 
-from app.database import writing
 from app.domain.errors import Invalid, NotFound
 from app.domain.jobs import MOST_ATTEMPTS
 from app.domain.meeting_packs import (
@@ -29,6 +28,7 @@ from app.domain.reports import is_chair
 from app.domain.slides import SLIDE_WORDS, SlideKind
 from app.extensions import db
 from app.services import meeting_packs as packs
+from app.web.form_keys import leads_to, writing_once
 from app.web.forms import attach, one_line, required
 from app.web.htmx import go_to, page_or_fragment
 from app.web.login import acting, writer
@@ -125,7 +125,7 @@ def order() -> Response:
     if not form.validate():
         return _listing(form, 422)
     try:
-        with writing(rows):
+        with writing_once(rows):
             pack = packs.order_pack(
                 rows,
                 by,
@@ -135,6 +135,7 @@ def order() -> Response:
                 slides=form.chosen(),
             )
             number = pack.id
+            leads_to(url_for("meeting_packs.show", number=number))
     except Invalid as error:
         attach(form, error)
         return _listing(form, 422)
@@ -164,7 +165,7 @@ def show(number: int) -> Response:
 def again(number: int) -> Response:
     """Have a pack made again that failed."""
     rows = db.session()
-    with writing(rows):
+    with writing_once(rows):
         packs.make_again(rows, writer(), number)
     flash(f"Pack {number} is made again.", "ok")
     return go_to(url_for("meeting_packs.show", number=number))
@@ -186,8 +187,9 @@ def fetch(number: int, kind: str) -> Response:
 def delete(number: int) -> Response:
     """Delete a pack."""
     rows = db.session()
-    with writing(rows):
+    with writing_once(rows):
         title = packs.delete_pack(rows, writer(), number)
+        leads_to(url_for("meeting_packs.listing"))
     flash(f"Pack {number}, {title}, is deleted.", "ok")
     return go_to(url_for("meeting_packs.listing"))
 

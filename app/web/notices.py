@@ -14,7 +14,7 @@ from flask_wtf import FlaskForm
 from werkzeug.exceptions import NotFound as NoPage
 from wtforms import BooleanField, HiddenField, SelectMultipleField, StringField, TextAreaField
 
-from app.database import trying, writing
+from app.database import trying
 from app.domain.errors import Invalid
 from app.domain.notices import Outcome
 from app.domain.ticket_content import LABELS, NewTicket, Reference
@@ -33,6 +33,7 @@ from app.services.notice_lists import (
 )
 from app.services.notices import Result, refusal_to_take, require_take, take_in
 from app.web.choices import choices
+from app.web.form_keys import leads_to, writing_once
 from app.web.forms import Choice, UtcTimeField, attach, lines, one_line, options, required
 from app.web.htmx import go_to
 from app.web.imports import packed, unpacked
@@ -159,11 +160,13 @@ def confirm() -> Response:
     rows = db.session()
     try:
         reading = read(unpacked(form.content.data or "", MOST_BYTES), form.name.data or "")
-        with writing(rows):
+        with writing_once(rows):
             results = take_in(rows, writer(), reading)
+            only = results[0] if len(results) == 1 else None
+            if only is not None and only.notice is not None:
+                leads_to(url_for("notices.notice", number=only.notice))
     except Invalid as error:
         return _list_page(error.message)
-    only = results[0] if len(results) == 1 else None
     if only is not None and only.notice is not None:
         flash(f"{only.why}.", "waiting" if only.outcome is Outcome.TO_READ else "ok")
         return go_to(url_for("notices.notice", number=only.notice))
@@ -191,8 +194,9 @@ def make(number: int) -> Response:
     rows, form = db.session(), TicketForm()
     if form.validate():
         try:
-            with writing(rows):
+            with writing_once(rows):
                 ticket = verbs.make_ticket(rows, writer(), number, form.new_ticket()).number
+                leads_to(url_for("tickets.detail", number=ticket))
         except Invalid as error:
             attach(form, error)
         else:
@@ -208,8 +212,9 @@ def dismiss(number: int) -> Response:
     rows, form = db.session(), DismissForm()
     if form.validate():
         try:
-            with writing(rows):
+            with writing_once(rows):
                 verbs.dismiss(rows, writer(), number, form.reason.data or "")
+                leads_to(url_for("notices.listing", state=Outcome.TO_READ))
         except Invalid as error:
             attach(form, error)
         else:
@@ -223,7 +228,7 @@ def restore(number: int) -> Response:
     """Have a dismissed notice to be read again."""
     require_take(acting())
     rows = db.session()
-    with writing(rows):
+    with writing_once(rows):
         verbs.take_back(rows, writer(), number)
     flash(f"Notice {number} is to be read again.", "ok")
     return go_to(url_for("notices.notice", number=number))
@@ -237,7 +242,7 @@ def settle(number: int) -> Response:
     if form.validate():
         circuit, link = form.circuit.data or "", form.link.data or ""
         try:
-            with writing(rows):
+            with writing_once(rows):
                 verbs.settle_circuit(
                     rows, writer(), number, circuit, link, remember=bool(form.remember.data)
                 )

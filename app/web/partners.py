@@ -29,6 +29,7 @@ from app.services.calls import days_of, use_of
 from app.services.copies import copies_today
 from app.web.account_calls import CallList, calls_chart, faults_chart
 from app.web.choices import choices
+from app.web.form_keys import leads_to, writing_once
 from app.web.forms import attach
 from app.web.htmx import fragment_target, go_to
 from app.web.login import acting, writer
@@ -69,7 +70,7 @@ def new() -> Response:
         return _form_page(form)
     rows, secret = db.session(), verbs.new_secret()
     try:
-        with writing(rows):
+        with writing_once(rows):
             account = verbs.create_partner_account(
                 rows,
                 writer(),
@@ -79,6 +80,7 @@ def new() -> Response:
                 **form.switches(),
             )
             number = account.id
+            leads_to(_base(number))
     except Invalid as error:
         attach(form, error, {"contract": "contract_year"})
         return _form_page(form)
@@ -118,7 +120,7 @@ def add_secret(number: int) -> Response:
     """Add a second live secret and show it once."""
     rows, secret = db.session(), verbs.new_secret()
     try:
-        with writing(rows):
+        with writing_once(rows):
             verbs.add_secret(rows, writer(), verbs.account_of_number(rows, number), secret)
     except Invalid as error:
         return _account_page(number, problem=error.message, status=422)
@@ -133,7 +135,7 @@ def end_secret(number: int) -> Response:
     try:
         if not (key.isascii() and key.isdigit() and len(key) < 10):
             raise Invalid("secret", "The secret is none of this account's")
-        with writing(rows):
+        with writing_once(rows):
             found = verbs.account_of_number(rows, number)
             verbs.end_secret(rows, writer(), found, int(key))
             login = found.login

@@ -28,6 +28,7 @@ from app.services.changes import newest_changes_of
 from app.services.copies import copies_today
 from app.web import browsers
 from app.web.choices import choices
+from app.web.form_keys import leads_to, writing_once
 from app.web.forms import attach
 from app.web.htmx import go_to
 from app.web.login import acting, writer
@@ -76,7 +77,7 @@ def new() -> Response:
         return _form_page(form)
     rows, name = db.session(), form.name.data or ""
     try:
-        with writing(rows):
+        with writing_once(rows):
             verbs.create_user(
                 rows,
                 writer(),
@@ -87,6 +88,7 @@ def new() -> Response:
                 why=form.why.data or "",
             )
             token = reset_links.make_reset_link(rows, writer(), name)
+            leads_to(_base(name))
     except Invalid as error:
         attach(form, error)
         return _form_page(form)
@@ -175,7 +177,7 @@ def link(person: str) -> Response:
     form = WhyForm()
     rows = db.session()
     try:
-        with writing(rows):
+        with writing_once(rows):
             token = reset_links.make_reset_link(rows, writer(), person, why=form.why.data or "")
     except Invalid as error:
         return _person_page(person, problem=error.message, status=422)

@@ -22,6 +22,7 @@ from app.extensions import db
 from app.services import logins, mail_choices, people
 from app.services.copies import copies_today
 from app.web import browsers
+from app.web.form_keys import writing_once
 from app.web.forms import ThemeForm, ZoneForm, attach
 from app.web.htmx import go_to
 from app.web.login import Person, browser, local_path, remote, writer
@@ -169,7 +170,7 @@ def end_login() -> Response:
     try:
         if not (key.isascii() and key.isdigit() and len(key) < 10):
             raise NotFound("Login takes one of those below")
-        with writing(rows):
+        with writing_once(rows):
             user = people.find_user(rows, current_user.name)
             logins.end_one_login(rows, writer(), user, int(key))
     except NotFound as error:

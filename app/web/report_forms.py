@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from flask import Blueprint, Response, flash, make_response, render_template, request, url_for
 
-from app.database import writing
 from app.domain.access import Role
 from app.domain.errors import EditConflict, Forbidden, Invalid, MoveNotAllowed, NotFound
 from app.domain.quarters import Quarter
@@ -26,6 +25,7 @@ from app.services.report_forms import (
     is_published,
     uses_of,
 )
+from app.web.form_keys import leads_to, writing_once
 from app.web.forms import attach
 from app.web.htmx import go_to
 from app.web.login import acting, writer
@@ -82,8 +82,9 @@ def listing() -> Response:
 def new() -> Response:
     """Make a draft with the questions of the newest form."""
     rows = db.session()
-    with writing(rows):
+    with writing_once(rows):
         number = verbs.make_draft(rows, writer()).number
+        leads_to(url_for("report_forms.form", number=number))
     flash(f"Form {number} is a draft. Reports do not use it until you put it in use.", "ok")
     return go_to(url_for("report_forms.form", number=number))
 
@@ -135,8 +136,9 @@ def add(number: int) -> Response:
     if not typed.validate():
         return _question_page(typed, number, status=422)
     try:
-        with writing(rows):
+        with writing_once(rows):
             label = verbs.add_question(rows, writer(), number, typed.stated())[1].label
+            leads_to(url_for("report_forms.form", number=number))
     except Invalid as error:
         rows.rollback()
         attach(typed, error)
@@ -164,7 +166,7 @@ def question(number: int, key: str) -> Response:
         return _question_page(typed, number, key, status=422)
     try:
         seen = seen_version(typed.version.data)
-        with writing(rows):
+        with writing_once(rows):
             label = verbs.change_question(rows, writer(), number, key, typed.stated(), seen)[
                 1
             ].label
@@ -227,7 +229,7 @@ def publish(number: int) -> Response:
         return _form_page(number, publishing=typed, status=422)
     try:
         seen = seen_version(typed.version.data)
-        with writing(rows):
+        with writing_once(rows):
             made = verbs.publish(
                 rows, writer(), number, typed.first_quarter.data or "", typed.note.data or "", seen
             )
@@ -301,7 +303,7 @@ def _done(number: int, verb: Callable[[int], Any], said: str = "", place: str = 
     rows = db.session()
     try:
         seen = seen_version(request.form.get("version"))
-        with writing(rows):
+        with writing_once(rows):
             verb(seen)
     except (EditConflict, MoveNotAllowed) as error:
         rows.rollback()

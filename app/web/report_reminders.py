@@ -9,7 +9,6 @@ from flask import Blueprint, Response, flash, make_response, render_template, re
 from flask_wtf import FlaskForm
 from wtforms import HiddenField, StringField
 
-from app.database import writing
 from app.domain.errors import Invalid
 from app.domain.quarters import Quarter
 from app.domain.report_reminders import STEPS
@@ -21,6 +20,7 @@ from app.services.registry import all_sites
 from app.services.report_quiet import end_quiet, keep_quiet, quiet_list
 from app.services.report_reminders import owing, remind_now, reminders_sent, require_chair
 from app.services.sites import site_of_key
+from app.web.form_keys import writing_once
 from app.web.forms import Choice, one_line, required
 from app.web.htmx import go_to
 from app.web.login import acting, writer
@@ -71,7 +71,7 @@ def remind() -> Response:
     rows, form = db.session(), RemindForm()
     quarter = Quarter.parse(form.quarter.data or "", "quarter")
     key = checked_text("site", form.site.data or "", SHORT_TEXT_LIMIT, label="Site")
-    with writing(rows):
+    with writing_once(rows):
         site = site_of_key(rows, key)
         sent = remind_now(rows, writer(), site, quarter, due_days())
         name = sent.site.key
@@ -94,7 +94,7 @@ def add_quiet() -> Response:
     rows = db.session()
     who = form.who.data or ""
     try:
-        with writing(rows):
+        with writing_once(rows):
             entry = keep_quiet(
                 rows,
                 writer(),
@@ -117,7 +117,7 @@ def add_quiet() -> Response:
 def end(number: int) -> Response:
     """Remind a site or a person again."""
     rows = db.session()
-    with writing(rows):
+    with writing_once(rows):
         name = end_quiet(rows, writer(), number)
     flash(f"{name} is reminded again.", "ok")
     return go_to(url_for("report_reminders.quiet"))

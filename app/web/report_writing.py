@@ -6,13 +6,13 @@ from dataclasses import replace
 
 from flask import Response, request
 
-from app.database import writing
 from app.domain.errors import Invalid
 from app.extensions import db
 from app.services.report_attachments import attach_to_report, remove_report_attachment
 from app.services.report_comments import comment_on_report
 from app.services.reports import require_see, require_write
 from app.web.attachment_writing import chosen_files, problems_of
+from app.web.form_keys import leads_to, writing_once
 from app.web.htmx import wants_fragment
 from app.web.login import acting, writer
 from app.web.report_attachments import FILE, FILES, blueprint
@@ -41,9 +41,10 @@ def attach(site: str, quarter: str) -> Response:
     if problems or typed.refusal:
         status = 409 if typed.refusal else 422
         return report_page(place_of(site, quarter), typed, status, below=Below(problems=problems))
-    with writing(rows):
+    with writing_once(rows):
         for name, content in files:
             attach_to_report(rows, writer(), place.site, place.quarter, name, content)
+        leads_to(f"{place.address}#attachments")
     words = f"{len(files)} file{'s' * (len(files) > 1)} attached."
     return _after(place, typed, "attachments", words)
 
@@ -53,8 +54,9 @@ def remove(site: str, quarter: str, number: int) -> Response:
     """Delete a file's content."""
     place, rows = _seen(site, quarter), db.session()
     typed = saved(place)
-    with writing(rows):
+    with writing_once(rows):
         remove_report_attachment(rows, writer(), place_of(site, quarter).stored, number)
+        leads_to(f"{place.address}#attachments")
     return _after(place, typed, "attachments", f"File {number} is removed.")
 
 
@@ -64,8 +66,9 @@ def comment(site: str, quarter: str) -> Response:
     place, rows = _seen(site, quarter), db.session()
     text, typed = request.form.get(COMMENT, ""), saved(place)
     try:
-        with writing(rows):
+        with writing_once(rows):
             comment_on_report(rows, writer(), place_of(site, quarter).stored, text)
+            leads_to(f"{place.address}#comments")
     except Invalid as error:
         typed = replace(typed, words={**typed.words, COMMENT: text})
         below = Below(comment_error=error.message)

@@ -12,7 +12,6 @@ from typing import Final
 
 from flask import Response, flash, make_response, render_template, request
 
-from app.database import writing
 from app.domain.access import refusal_to_create
 from app.domain.errors import EditConflict, Invalid, InvalidMany, MoveNotAllowed, NotFound
 from app.domain.report_event_words import carried_words
@@ -32,6 +31,7 @@ from app.services.report_event_words import other_words
 from app.services.report_forms import carried_answers
 from app.services.report_grid import is_asked
 from app.services.reports_from import reports_from
+from app.web.form_keys import writing_once
 from app.web.htmx import go_to
 from app.web.login import acting, writer
 from app.web.report_below import Below, below_report
@@ -107,7 +107,7 @@ def _linked(place: Place, event: str, typed: Typed) -> Response:
     try:
         if not (ticket.isascii() and ticket.isdigit() and len(ticket) <= 12):
             raise Invalid("ticket", "Write the number of a ticket")
-        with writing(rows):
+        with writing_once(rows):
             link_by_hand(rows, writer(), int(event), int(ticket), reason)
     except Invalid as error:
         return report_page(place, replace(typed, errors={f"link.{event}": error.message}))
@@ -156,7 +156,7 @@ def submit(site: str, quarter: str) -> Response:
         flash("The numbers changed meanwhile: read them again before you sign.", "waiting")
         return _asked_to_sign(place, 409)
     try:
-        with writing(rows):
+        with writing_once(rows):
             signed = verbs.submit_report(rows, writer(), place.site, place.quarter, numbers, seen)
             number = signed.number
     except (EditConflict, InvalidMany) as error:
@@ -176,7 +176,7 @@ def reopen(site: str, quarter: str) -> Response:
     reason = request.form.get(REASON_TO_REOPEN, "").replace("\r\n", "\n").strip()
     typed = Typed(words=typed_beside())
     try:
-        with writing(rows):
+        with writing_once(rows):
             verbs.reopen_report(rows, writer(), place.stored, reason)
     except Invalid as error:
         typed = replace(typed, errors={REASON_TO_REOPEN: error.message})
@@ -193,7 +193,7 @@ def accept(site: str, quarter: str) -> Response:
     """The chair has read it, and takes it."""
     place, rows = place_of(site, quarter), db.session()
     try:
-        with writing(rows):
+        with writing_once(rows):
             verbs.accept_report(rows, writer(), place.stored, sent_version("version"))
     except EditConflict:
         flash("The report was signed anew meanwhile: read it before you accept it.", "waiting")

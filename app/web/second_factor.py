@@ -30,6 +30,7 @@ from app.extensions import db
 from app.models import PendingLogin
 from app.services import credentials, logins, people
 from app.services import second_factor as verbs
+from app.web.form_keys import writing_once
 from app.web.forms import LoginForm, attach
 from app.web.htmx import go_to
 from app.web.login import (
@@ -153,7 +154,7 @@ def begin() -> Response:
         return _page(begin_form=form, status=asked.status)
     rows = db.session()
     try:
-        with writing(rows):
+        with writing_once(rows):
             logins.verified_user(rows, asked.attempt)
             verbs.begin_setup(rows, writer(), current_user.name, secret_key())
     except Invalid as error:
@@ -170,7 +171,7 @@ def confirm() -> Response:
         return _page(confirm_form=form, status=422)
     rows, code = db.session(), form.one_time_code.data or ""
     try:
-        with writing(rows):
+        with writing_once(rows):
             codes = verbs.confirm_setup(rows, writer(), current_user.name, code, secret_key())
             user = people.find_user(rows, current_user.name)
             logins.mark_second_factor(rows, current_user.token)

@@ -28,6 +28,7 @@ from app.services.record_lists import (
     list_sites,
 )
 from app.services.registry import SITE
+from app.web.form_keys import leads_to, writing_once
 from app.web.forms import attach
 from app.web.htmx import fragment_target, go_to
 from app.web.login import acting, writer
@@ -94,11 +95,12 @@ def new() -> Response:
     if form.validate():
         rows = db.session()
         try:
-            with writing(rows):
+            with writing_once(rows):
                 site = verbs.create_site(
                     rows, writer(), form.stated(), sources=form.sources(), why=form.why.data or ""
                 )
                 key = site.key
+                leads_to(_at(key))
             flash(f"Site {key} is made.", "ok")
             return go_to(_at(key))
         except Invalid as error:
@@ -166,7 +168,7 @@ def retire(key: str) -> Response:
         return _site_page(key, retire_form=form, status=422)
     rows = db.session()
     try:
-        with writing(rows):
+        with writing_once(rows):
             verbs.retire_site(rows, writer(), key, form.on.data, why=form.why.data or "")
     except Invalid as error:
         rows.rollback()
@@ -185,7 +187,7 @@ def confirm(key: str) -> Response:
         return _site_page(key, confirm_form=form, status=422)
     rows = db.session()
     try:
-        with writing(rows):
+        with writing_once(rows):
             verbs.confirm_fact(
                 rows, writer(), SITE, key, form.field.data or "", form.source.data or ""
             )

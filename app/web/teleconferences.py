@@ -43,6 +43,7 @@ from app.services import teleconferences as verbs
 from app.services.changes import newest_changes_of
 from app.services.teleconference_agenda import agenda_of
 from app.services.teleconference_mails import Secretary, invitation_of, topic_of
+from app.web.form_keys import leads_to, writing_once
 from app.web.forms import attach
 from app.web.htmx import go_to
 from app.web.login import acting, writer
@@ -122,7 +123,7 @@ def _series(verb: Any, done: str) -> Response:
     rows, form = db.session(), SeriesForm()
     if form.validate():
         try:
-            with writing(rows):
+            with writing_once(rows):
                 verb(rows, writer(), form.series_reason.data or "")
         except Invalid as error:
             attach(form, error)
@@ -185,8 +186,9 @@ def ask() -> Response:
     rows, form = db.session(), AskForm()
     if form.validate():
         try:
-            with writing(rows):
+            with writing_once(rows):
                 number = verbs.ask(rows, writer(), form.asked()).id
+                leads_to(url_for("teleconferences.show", number=number))
         except Invalid as error:
             attach(form, error, {"times": "time_1"})
         else:
@@ -246,7 +248,7 @@ def set_time(number: int) -> Response:
     seen, is_set = form.seen_version, row.state == TcState.SET
     if form.validate():
         try:
-            with writing(rows):
+            with writing_once(rows):
                 wanted = form.wanted()
                 row = verbs.set_time(rows, writer(), number, wanted, secretary(), seen)
                 is_changed = row.version != seen
@@ -268,7 +270,7 @@ def decline(number: int) -> Response:
     row = verbs.find_teleconference(rows, number)
     if form.validate():
         try:
-            with writing(rows):
+            with writing_once(rows):
                 verbs.decline(rows, writer(), number, form.reason.data or "")
         except Invalid as error:
             attach(form, error)
@@ -286,7 +288,7 @@ def cancel(number: int) -> Response:
         require_chair(acting(), "cancel TCs")
     if form.validate():
         try:
-            with writing(rows):
+            with writing_once(rows):
                 verbs.cancel(rows, writer(), number, form.reason.data or "", secretary())
         except Invalid as error:
             attach(form, error)
@@ -304,7 +306,7 @@ def mark_held(number: int) -> Response:
     if form.validate():
         agenda = agenda_of(rows, row, now())
         try:
-            with writing(rows):
+            with writing_once(rows):
                 verbs.mark_held(
                     rows, writer(), number, form.minutes.data or "", agenda, form.seen_version
                 )
@@ -341,7 +343,7 @@ def add_people(number: int) -> Response:
     row = verbs.find_teleconference(rows, number)
     if form.validate():
         try:
-            with writing(rows):
+            with writing_once(rows):
                 added = verbs.add_people(
                     rows, writer(), number, form.people.data or [], secretary()
                 )
@@ -361,7 +363,7 @@ def add_point(number: int) -> Response:
     row = verbs.find_teleconference(rows, number)
     if form.validate():
         try:
-            with writing(rows):
+            with writing_once(rows):
                 verbs.add_point(
                     rows, writer(), number, form.text.data or "", form.address.data or ""
                 )
@@ -376,7 +378,7 @@ def add_point(number: int) -> Response:
 def remove_point(number: int, point: int) -> Response:
     """Take a point off the agenda."""
     rows = db.session()
-    with writing(rows):
+    with writing_once(rows):
         verbs.remove_point(rows, writer(), number, point)
     return _done(number, "The point is off the agenda.")
 

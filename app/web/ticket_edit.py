@@ -25,6 +25,7 @@ from app.services.relations import open_related_ticket
 from app.services.ticket_fields import as_logged, current_value, facts_of
 from app.services.ticket_of_event import TicketOfEvent, ticket_of_event
 from app.web.choices import choices
+from app.web.form_keys import leads_to, writing_once
 from app.web.forms import (
     EditForm,
     TicketForm,
@@ -94,8 +95,9 @@ def new() -> Response:
                     stated = form.values()
                     check_addresses(stated)
                     stated["network"] = stated["network"] or None
-                    with writing(rows):
+                    with writing_once(rows):
                         number = _opened(rows, by, NewTicket(**stated), parent).number
+                        leads_to(url_for("tickets.detail", number=number))
                     return go_to(url_for("tickets.detail", number=number))
                 except Invalid as error:
                     attach(form, error)

@@ -14,7 +14,6 @@ from flask_wtf import FlaskForm
 from wtforms import HiddenField, StringField
 from wtforms.validators import Length
 
-from app.database import writing
 from app.domain.errors import Invalid
 from app.domain.registry_files import MOST_PROBLEMS, BadFile, Problem
 from app.domain.texts import SHORT_TEXT_LIMIT
@@ -30,6 +29,7 @@ from app.services.ticket_import import (
     import_tickets,
     require_ticket_import,
 )
+from app.web.form_keys import writing_once
 from app.web.forms import Radio, one_line
 from app.web.htmx import go_to
 from app.web.imports import packed, unpacked
@@ -167,7 +167,7 @@ def confirm() -> Response:
     try:
         content = unpacked(form.content.data or "", FILE_LIMIT)
         source = Source(content, form.source.data or "", form.encoding.data or "")
-        with writing(rows):
+        with writing_once(rows):
             done = import_tickets(rows, writer(), source, only_good=form.only_good.data == "yes")
     except BadFile as error:
         return _choose_page(form, wrong=error)

@@ -153,4 +153,9 @@ def after_writing(number: int, version: int) -> Response:
     """The ticket as it is now, with what this person just wrote marked."""
     if wants_fragment():
         return ticket_page(number, fresh=version)
-    return go_to(url_for("tickets.detail", number=number, _anchor=f"c{version}"))
+    return go_to(address_of(number, version))
+
+
+def address_of(number: int, version: int) -> str:
+    """The ticket's page, at the entry of this version."""
+    return url_for("tickets.detail", number=number, _anchor=f"c{version}")

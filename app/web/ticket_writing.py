@@ -20,6 +20,7 @@ from app.services.acknowledgements import acknowledge_change
 from app.services.changes import TICKET, changes_of
 from app.services.mail_choices import unwatch_ticket, watch_ticket
 from app.services.relations import relate_tickets, unrelate_tickets
+from app.web.form_keys import leads_to, writing_once
 from app.web.forms import (
     AnswerForm,
     CommentForm,
@@ -34,7 +35,14 @@ from app.web.forms import (
 from app.web.htmx import go_to, wants_fragment
 from app.web.login import writer
 from app.web.relations import read_number
-from app.web.ticket_page import NUMBER, after_writing, comment_form_of, hand_form_of, ticket_page
+from app.web.ticket_page import (
+    NUMBER,
+    address_of,
+    after_writing,
+    comment_form_of,
+    hand_form_of,
+    ticket_page,
+)
 from app.web.tickets import blueprint
 
 
@@ -102,8 +110,10 @@ def _written(
     ``at`` maps the ticket's field to the form's; what belongs to none stands at ``rest``.
     """
     try:
-        with writing(db.session()):
-            return 200, write()
+        with writing_once(db.session()):
+            ticket = write()
+            leads_to(address_of(ticket.number, ticket.version))
+            return 200, ticket
     except Invalid as error:
         attach(form, error, renamed=at)
         return 422, None
@@ -156,7 +166,7 @@ def undo(number: int) -> Response:
     verbs.find_ticket(rows, by.actor, number)
     if not form.validate():
         raise Invalid("field", "Undo takes links or sites, and the name that was recognised")
-    with writing(rows):
+    with writing_once(rows):
         ticket = verbs.undo_recognition(
             rows, by, number, form.field.data or "", form.name.data or ""
         )
@@ -174,7 +184,7 @@ def relate(number: int) -> Response:
         try:
             if other is None:
                 raise Invalid("other", "Ticket number takes digits only, as in 1042")
-            with writing(rows):
+            with writing_once(rows):
                 ticket = relate_tickets(rows, by, number, RelationRole(form.role.data), other)
             return after_writing(number, ticket.version)
         except NotFound:  # of the other: this one was found
@@ -192,7 +202,7 @@ def unrelate(number: int) -> Response:
     other = read_number(form.other.data)
     if not form.validate() or other is None:
         raise Invalid("other", "Take a relation off by its role and the number of the other ticket")
-    with writing(rows):
+    with writing_once(rows):
         role = RelationRole(form.role.data or "")
         ticket = unrelate_tickets(rows, by, number, role, other)
     return after_writing(number, ticket.version)
@@ -205,7 +215,7 @@ def acknowledge(number: int) -> Response:
     verbs.find_ticket(rows, by.actor, number)
     if form.validate():
         try:
-            with writing(rows):
+            with writing_once(rows):
                 ticket = acknowledge_change(
                     rows,
                     by,
@@ -229,7 +239,7 @@ def hand(number: int) -> Response:
     form = hand_form_of(ticket)
     if not form.validate():
         return ticket_page(number, hand_form=form, status=422)
-    with writing(rows):
+    with writing_once(rows):
         ticket = verbs.hand_to_partner(rows, by, number, form.partner.data or "")
     return after_writing(number, ticket.version)
 
@@ -239,7 +249,7 @@ def checked(number: int) -> Response:
     """An operator has looked at what a repeated creation brought."""
     rows, by = db.session(), writer()
     verbs.find_ticket(rows, by.actor, number)
-    with writing(rows):
+    with writing_once(rows):
         ticket = verbs.mark_checked(rows, by, number)
     return after_writing(number, ticket.version)
 

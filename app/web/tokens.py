@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from flask import Blueprint, Flask, Response, flash, make_response, render_template, url_for
 from flask_login import current_user
 
-from app.database import writing
 from app.domain.access import require_admin
 from app.domain.errors import Invalid, NotFound
 from app.domain.scopes import MEANINGS
@@ -20,6 +19,7 @@ from app.models import ApiToken
 from app.services import tokens as verbs
 from app.services.logins import verified_user
 from app.services.tokens import NewSecret
+from app.web.form_keys import writing_once
 from app.web.forms import attach
 from app.web.htmx import go_to
 from app.web.login import acting, writer
@@ -63,7 +63,7 @@ class TokenPages:
         rows = db.session()
         verb = verbs.create_own_token if self.own else verbs.create_token
         try:
-            with writing(rows):
+            with writing_once(rows):
                 verified_user(rows, asked.attempt)
                 made = verb(rows, writer(), *form.wanted())
         except Invalid as error:
@@ -83,7 +83,7 @@ class TokenPages:
             return self._page(problem=problem, status=asked.status)
         rows = db.session()
         try:
-            with writing(rows):
+            with writing_once(rows):
                 verified_user(rows, asked.attempt)
                 made = verbs.rotate_token(rows, writer(), self._found(number))
         except Invalid as error:
@@ -101,7 +101,7 @@ class TokenPages:
     def _changed(self, number: int, verb: Callable[..., None], words: str) -> Response:
         rows = db.session()
         try:
-            with writing(rows):
+            with writing_once(rows):
                 found = self._found(number)
                 verb(rows, writer(), found)
                 name = found.name

@@ -16,6 +16,7 @@ from app.extensions import db
 from app.services import event_name_decisions, name_decisions, unresolved
 from app.services.name_decisions import Followed
 from app.services.unresolved import Decision, NameKind
+from app.web.form_keys import writing_once
 from app.web.forms import attach
 from app.web.htmx import go_to
 from app.web.login import acting, writer
@@ -58,7 +59,7 @@ def alias() -> Response:
         return _name_page(kind, given, form)
     rows, by = db.session(), writer()
     try:
-        with writing(rows):
+        with writing_once(rows):
             name_decisions.make_alias(
                 rows,
                 by,
@@ -90,7 +91,7 @@ def dismiss() -> Response:
     """Leave a name unresolved for good."""
     kind, given, why = _named()
     rows = db.session()
-    with writing(rows):
+    with writing_once(rows):
         name_decisions.dismiss_name(rows, writer(), kind, given, why)
     flash(f"{given} stays unresolved and is not listed any more.", "ok")
     return go_to(url_for("unresolved.listing", kind=kind))
@@ -101,7 +102,7 @@ def take_back() -> Response:
     """Undo a decision; the tickets and events of an alias go back."""
     kind, given, why = _named()
     rows = db.session()
-    with writing(rows):
+    with writing_once(rows):
         name_decisions.take_back(rows, writer(), kind, given, why)
     followed = (
         _step(name_decisions.release_tickets, kind, given, STEP),
@@ -119,7 +120,7 @@ def unit() -> Response:
     given = form.unit.data or ""
     if form.validate():
         try:
-            with writing(rows):
+            with writing_once(rows):
                 name_decisions.add_unit(rows, writer(), given, why=form.why.data or "")
         except Invalid as error:
             attach(form, error, {"name": "unit"})

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from flask import Blueprint, Response, current_app, flash, render_template, url_for
 
-from app.database import writing
 from app.domain.access import require_operator
 from app.domain.errors import NotFound
 from app.domain.work import WORK_NAMED, Work
@@ -16,6 +15,7 @@ from app.services import job_queue, timed_work
 from app.services.mail_queue import oldest_waiting
 from app.services.mails import FAILED, SENDING, WAITING, count_by_state, unplanned
 from app.services.workers import worker_state, workers_of
+from app.web.form_keys import writing_once
 from app.web.htmx import go_to
 from app.web.login import acting
 from app.web.times import now
@@ -86,7 +86,7 @@ def run(name: str) -> Response:
     if name not in WORK_NAMED:
         raise NotFound
     rows = db.session()
-    with writing(rows):
+    with writing_once(rows):
         timed_work.run_soon(rows, name, now())
     flash(f"“{WORK_NAMED[name].title}” is due now; a worker begins it within a second or so.", "ok")
     return go_to(url_for("work.page"))
@@ -96,7 +96,7 @@ def run(name: str) -> Response:
 def again(number: int) -> Response:
     """Let a job that failed be tried at once."""
     rows = db.session()
-    with writing(rows):
+    with writing_once(rows):
         name = job_queue.try_again(rows, number)
     flash(f"The job {name} is tried again.", "ok")
     return go_to(url_for("work.page"))
