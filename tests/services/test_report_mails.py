@@ -13,11 +13,11 @@ from app.domain.errors import InvalidMany
 from app.domain.quarters import Quarter
 from app.domain.report_numbers import UndocumentedEvent
 from app.models import Mail, MailMessage, SiteContact
-from app.services.people import find_user, set_mail
+from app.services.people import find_user
 from app.services.report_comments import comment_on_report
 from app.services.reports import accept_report, find_report, reopen_report
 from app.services.sites import site_of_key
-from tests.cast import SYSTEM, Cast, writer
+from tests.cast import Cast, writer
 from tests.mails import SENDER, body, enter_with_mails, message
 from tests.services.test_reports import AFTER, answered, numbers, submit
 
@@ -101,7 +101,7 @@ def test_without_an_operator_s_address_the_admins_are_the_chair(
     session: Session, cast: Cast
 ) -> None:
     with writing(session):
-        set_mail(session, SYSTEM, find_user(session, "operator"), "")
+        find_user(session, "operator").mail = ""
     answered(session, cast.kit)
     submit(session, cast.kit)
     assert set(told(session)[0][1]) == {ADMIN, CONTACT}

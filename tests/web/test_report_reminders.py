@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 from app.database import writing
 from app.domain.quarters import Quarter
 from app.models import Mail, ReportQuiet, ReportReminder
-from app.services.people import find_user, set_mail
-from tests.cast import SYSTEM, Cast
+from app.services.people import find_user
+from tests.cast import Cast
 from tests.services.test_report_grid import lay
 from tests.web.conftest import Enter
 from tests.web.visitor import PageReader
@@ -26,7 +26,7 @@ def owing(session: Session, cast: Cast) -> None:
     """DE-KIT has a draft and a reporter with an address, ES-PIC nothing and nobody."""
     lay(session, "DE-KIT", LAST, "draft")
     with writing(session):
-        set_mail(session, SYSTEM, find_user(session, "kit"), "kit@people.example")
+        find_user(session, "kit").mail = "kit@people.example"
     session.rollback()
 
 

@@ -16,9 +16,9 @@ from app.domain.access import Actor
 from app.domain.errors import Invalid
 from app.models import Change, Mail, Teleconference, User
 from app.services.feeds import make_feed
-from app.services.people import find_user, set_mail
+from app.services.people import find_user
 from app.web.teleconference_forms import read_own_time
-from tests.cast import SYSTEM, Cast, writer
+from tests.cast import Cast, writer
 from tests.web.conftest import Open
 from tests.web.visitor import PageReader, Visitor
 
@@ -70,7 +70,7 @@ def test_setting_says_what_it_did(cast: Cast, visit: Visit) -> None:
 def test_from_the_request_to_the_minutes(session: Session, cast: Cast, visit: Visit) -> None:
     reader, chair = visit(cast.reader), visit(cast.operator)
     with writing(session):
-        set_mail(session, SYSTEM, find_user(session, "kit"), "kit@people.example")
+        find_user(session, "kit").mail = "kit@people.example"
     assert "Nobody waits for a TC" in reader.read(TCS).text
     number = asked(reader)
     path = f"{TCS}/{number}"
@@ -275,7 +275,7 @@ def test_hostile_fields_are_refused_in_words_and_kept(
 
 def test_hostile_texts_stay_texts(session: Session, cast: Cast, visit: Visit) -> None:
     with writing(session):
-        set_mail(session, SYSTEM, find_user(session, "operator"), "operator@people.example")
+        find_user(session, "operator").mail = "operator@people.example"
     chair = visit(cast.operator)
     reason = f"{HOSTILE}\nEND:VEVENT\nBEGIN:VALARM\n" + "\u4e2d" * 200
     number = asked(chair, reason=reason)
