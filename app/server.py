@@ -26,7 +26,7 @@ def server_command(settings: Settings) -> list[str]:
         "--no-ws",
         # The bridge refuses in the door's own form what is above its limit; what is far above it
         # is not even held (an empty 431).
-        f"--http1-buffer-size={2 * HEADERS_LIMIT}",
+        f"--http1-buffer-size={4 * HEADERS_LIMIT}",
         f"--host={listening_address(settings)}",
         f"--port={settings.port}",
         f"--workers={WORKERS}",

@@ -12,7 +12,7 @@ from wtforms import HiddenField, StringField
 from app.domain.access import may_read_internal
 from app.domain.errors import Invalid
 from app.services.saved_filters import QUERY_LIMIT
-from app.web.forms import Radio, one_line, required
+from app.web.forms import Radio, one_line, required, sent
 from app.web.login import acting
 from app.web.ticket_list import ListQuery
 
@@ -33,6 +33,7 @@ class FilterForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     use = Radio(
         "Who may use it",
         choices=_USE,
+        validators=[sent],
         default=PRIVATE,
     )
 

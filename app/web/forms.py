@@ -78,6 +78,19 @@ def own_password() -> PasswordField:
     )
 
 
+def sent(_form: Any, field: Field) -> None:
+    """The check of a field that grants or takes rights: left out of a form, it is refused, and not
+    taken for its default. A list of none is sent as one empty value (``none_chosen`` of the
+    templates)."""
+    if not field.raw_data:
+        raise ValidationError(f"{field.label.text} is missing in the form; load the page again")
+
+
+def chosen(values: Sequence[str] | None) -> list[str]:
+    """Of a list of values those that are not empty."""
+    return [value for value in values or () if value]
+
+
 def options(*words: str, empty: str | None = None) -> Any:
     """Choices whose value is what is shown; ``empty`` is the word for none of them.
 

@@ -9,7 +9,7 @@ from wtforms import HiddenField, SelectMultipleField, StringField
 
 from app.domain.access import CONTRACT_YEARS, TicketAccess
 from app.models import PartnerAccount
-from app.web.forms import Choice, Radio, one_line, options, required
+from app.web.forms import Choice, Radio, chosen, one_line, options, required, sent
 
 _READ_ONLY = "read only"
 _INTERNAL = "shown"
@@ -21,27 +21,35 @@ class SwitchesForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     access = Radio(
         "Tickets that it sees",
         choices=options(*TicketAccess),
+        validators=[sent],
         default=TicketAccess.OWN,
         description="Own: created by an account of this partner, or handed to the partner.",
     )
     rights = Radio(
-        "Rights", choices=options("read and write", _READ_ONLY), default="read and write"
+        "Rights",
+        choices=options("read and write", _READ_ONLY),
+        validators=[sent],
+        default="read and write",
     )
     internal = Radio(
         "Internal entries",
         choices=options("hidden", _INTERNAL),
+        validators=[sent],
         default="hidden",
         description="Hidden: it may send them, and gets back only what its partner wrote itself.",
     )
     contract_year = Choice(
         "Contract year",
         choices=options(*(str(year) for year in CONTRACT_YEARS)),
+        validators=[sent],
         default=str(max(CONTRACT_YEARS)),
         description="The GGUS contract that its client was made for; an earlier one leaves out"
         " later fields of the answers.",
     )
     sites = SelectMultipleField(
         "Sites",
+        [sent],
+        filters=[chosen],
         validate_choice=False,
         description="In whose name it accepts or refuses changes.",
     )
@@ -53,7 +61,7 @@ class SwitchesForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
             "read_only": self.rights.data == _READ_ONLY,
             "internal": self.internal.data == _INTERNAL,
             "contract_year": int(self.contract_year.data),
-            "sites": [name for name in self.sites.data or () if name],
+            "sites": self.sites.data,
         }
 
 

@@ -16,7 +16,7 @@ from wtforms.validators import ValidationError
 from app.domain.access import Role
 from app.domain.passwords import SHORTEST_PASSWORD
 from app.services.mail_choices import CHOICES
-from app.web.forms import Radio, lines, one_line, options, own_password, required
+from app.web.forms import Radio, chosen, lines, one_line, options, own_password, required, sent
 
 PASSWORD_HELP = (
     f"At least {SHORTEST_PASSWORD} characters and not a common one. Any characters and blanks:"
@@ -36,9 +36,11 @@ def _why() -> TextAreaField:
 class RoleForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """What a person may, and for which sites."""
 
-    role = Radio("Role", choices=options(*Role), default=Role.READER)
+    role = Radio("Role", choices=options(*Role), validators=[sent], default=Role.READER)
     sites = SelectMultipleField(
         "Sites",
+        [sent],
+        filters=[chosen],
         validate_choice=False,
         description="For reporters only: the sites whose tickets they write and change.",
     )
@@ -46,7 +48,7 @@ class RoleForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
 
     def site_names(self) -> list[str]:
         """The sites that were chosen."""
-        return [name for name in self.sites.data or () if name]
+        return chosen(self.sites.data)
 
 
 class NewPersonForm(RoleForm):
@@ -167,6 +169,7 @@ class MailForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
 
     mail = StringField(
         "Mail address",
+        [sent],
         filters=[one_line],
         description="At most 254 characters; empty for none.",
         render_kw={"autocomplete": "email", "inputmode": "email"},

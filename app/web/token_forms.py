@@ -9,7 +9,7 @@ from wtforms import SelectMultipleField, StringField
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from app.domain.scopes import LONGEST_DAYS, MEANINGS
-from app.web.forms import Choice, one_line, options, own_password, required
+from app.web.forms import Choice, one_line, options, own_password, required, sent
 
 _DAYS = (7, 30, 90, 180, 365, LONGEST_DAYS)
 _SCOPES: Any = {scope.value: f"{scope}: {meaning}" for scope, meaning in MEANINGS.items()}
@@ -40,6 +40,7 @@ class TokenForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     days = Choice(
         "Expires in (days)",
         choices=options(*(str(days) for days in _DAYS)),
+        validators=[sent],
         default="90",
         description="Rotate it before: two secrets may live at a time.",
     )

@@ -29,6 +29,7 @@ GOOD = {
     "rights": "read and write",
     "internal": "hidden",
     "contract_year": "2016",
+    "sites": "",
 }
 
 

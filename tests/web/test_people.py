@@ -135,8 +135,8 @@ def test_refused_values_stand_at_their_fields(cast: Cast, visit: Enter) -> None:
 def test_roles_disabling_and_logins(app: Flask, cast: Cast, session: Session, visit: Enter) -> None:
     visitor, theirs = visit(cast.admin), visit(cast.kit)
     data = visitor.read(KIT).form(f"{KIT}/role").data()
-    assert (data["role"], data["sites"]) == (["reporter"], ["DE-KIT"])
-    answer = visitor.send(f"{KIT}/role", {"role": "operator", "why": "promoted"})
+    assert (data["role"], data["sites"]) == (["reporter"], ["", "DE-KIT"])
+    answer = visitor.send(f"{KIT}/role", {"role": "operator", "sites": "", "why": "promoted"})
     assert (answer.status_code, answer.location) == (303, KIT)
     page = visitor.read(KIT)
     assert "role reporter operator , sites DE-KIT none" in page.text
@@ -157,7 +157,7 @@ def test_roles_disabling_and_logins(app: Flask, cast: Cast, session: Session, vi
 
 def test_the_last_admin_is_told_why(cast: Cast, session: Session, visit: Enter) -> None:
     visitor = visit(cast.admin)
-    answer = visitor.send(f"{PEOPLE}/admin/role", {"role": "reader", "why": "typed"})
+    answer = visitor.send(f"{PEOPLE}/admin/role", {"role": "reader", "sites": "", "why": "typed"})
     assert answer.status_code == 422
     page = PageReader(answer.text)
     assert "This is the last admin who can log in" in " ".join(page.alerts)

@@ -127,6 +127,7 @@ _SWITCHES: Final = {
     "rights": "read and write",
     "internal": "shown",
     "contract_year": "2016",
+    "sites": "",
 }
 _PERIOD: Final = {"kind": "physics", "end": "", "end_standing": "sample", "version": "1"}
 _CLAUSE: Final = {
@@ -556,8 +557,14 @@ SENT: Final[Mapping[str, Sent]] = {
         {"kind": "site", "name": "{aliased}"},
     ),
     "POST /admin/unresolved/unit": ("/admin/unresolved/unit", {"unit": "{new_name}"}),
-    "POST /admin/new-person": ("/admin/new-person", {"name": "{new_name}", "role": "reader"}),
-    "POST /admin/people/*/role": ("/admin/people/{someone}/role", {"role": "operator"}),
+    "POST /admin/new-person": (
+        "/admin/new-person",
+        {"name": "{new_name}", "role": "reader", "sites": ""},
+    ),
+    "POST /admin/people/*/role": (
+        "/admin/people/{someone}/role",
+        {"role": "operator", "sites": ""},
+    ),
     "POST /admin/people/*/enable": ("/admin/people/{disabled}/enable", {}),
     "POST /admin/people/*/end-logins": ("/admin/people/{logged_in}/end-logins", {}),
     "POST /admin/people/*/take-off-second-factor": (
