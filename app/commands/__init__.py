@@ -12,6 +12,7 @@ from typing import Protocol
 import click
 
 from app.commands import (
+    backup,
     cric,
     events,
     links,
@@ -35,6 +36,7 @@ class CommandModule(Protocol):
 
 
 COMMAND_MODULES: tuple[CommandModule, ...] = (
+    backup,
     cric,
     events,
     links,

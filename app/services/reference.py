@@ -38,6 +38,17 @@ def seed_reference(session: Session, by: Writer) -> int:
     )
 
 
+def names_in_reference(kind: str) -> set[str]:
+    """The keys of this release's sites, the names of its links, or of its periods of the LHC."""
+    file, things, name = {
+        SITE: ("sites.json", "sites", "key"),
+        LINK: ("links.json", "links", "name"),
+        LHC_PERIOD: ("lhc.json", "periods", "name"),
+    }[kind]
+    content = json.loads((_FOLDER / file).read_text("utf-8"))
+    return {entry[name] for entry in content[things]}
+
+
 def add_sites(session: Session, by: Writer, file: Path) -> int:
     """Add the sites of a file, and to sites that are there the names and facts that they lack.
 

@@ -1,0 +1,53 @@
+"""``flask backup`` and ``flask restore``: the whole database in one file."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from app.commands.base import PortalCommand
+from app.extensions import db
+from app.schema import known_revisions
+from app.services.backups import make_backup, restore_backup
+
+_FILE = click.argument("file", type=click.Path(path_type=Path))
+
+
+@click.command("backup", cls=PortalCommand, any_schema=True)
+@_FILE
+def backup(file: Path) -> None:
+    """Copy the database, attachments included, into FILE, while the portal runs.
+
+    FILE holds secrets: only its owner may read it. SECRET_KEY is not in it; keep that beside it.
+    """
+    manifest = make_backup(db.engine, file, datetime.now(UTC))
+    click.echo(
+        f"{file} holds {manifest.rows:,} rows of {len(manifest.tables)} tables, schema"
+        f" {manifest.revision}."
+    )
+
+
+@click.command("restore", cls=PortalCommand, any_schema=True)
+@_FILE
+@click.option("--force", is_flag=True, help="Replace a database that is in use.")
+def restore(file: Path, force: bool) -> None:
+    """Fill the database from FILE, which `flask backup` wrote; stop the portal before.
+
+    The database must hold nothing beside a first start's reference data, unless --force says that
+    all of it may be replaced. Either all is restored, or nothing is changed.
+    """
+    manifest = restore_backup(db.engine, file, force=force)
+    click.echo(
+        f"Restored {manifest.rows:,} rows of {len(manifest.tables)} tables as of"
+        f" {manifest.made_at}; rows and sums of each table are those of the backup."
+    )
+    if manifest.revision != known_revisions()[-1]:
+        click.echo(
+            f"It has schema {manifest.revision}: `flask db upgrade` brings it up to date, and so"
+            " does the next `flask serve`."
+        )
+
+
+COMMANDS: tuple[click.Command, ...] = (backup, restore)
