@@ -1,40 +1,26 @@
-"""How the server process of these settings is started; it knows no door and no database."""
+"""How the processes of these settings are started; it knows no door and no database."""
 
 from __future__ import annotations
 
 import json
+import os
 import socket
 import sys
+from collections.abc import Sequence
+from typing import Final
 
-from app.bridge import HEADERS_LIMIT
 from app.config import WORKERS, Settings
 from app.domain.errors import SettingError
 
+BACKLOG: Final = 1024
+"""Connections that wait in the socket until a process takes them; granian's own default."""
+_FIRST_HANDED_OVER: Final = 3
+"""The number of the first socket of a service manager: SD_LISTEN_FDS_START of sd_listen_fds(3)."""
 
-def server_command(settings: Settings) -> list[str]:
-    """The server process, to be run in the project's folder.
 
-    Raises SettingError where HOST is no address of ours.
-    """
-    return [
-        sys.executable,
-        "-m",
-        "granian",
-        "--interface=asgi",
-        "--factory",
-        "--http=1",
-        "--no-ws",
-        # The bridge refuses in the door's own form what is above its limit; what is far above it
-        # is not even held (an empty 431).
-        f"--http1-buffer-size={4 * HEADERS_LIMIT}",
-        f"--host={listening_address(settings)}",
-        f"--port={settings.port}",
-        f"--workers={WORKERS}",
-        "--respawn-failed-workers",
-        "--workers-kill-timeout=5",
-        "--log-level=warning",
-        "wsgi:build_server",
-    ]
+def server_command() -> list[str]:
+    """A server process, to be run in the project's folder; needs two more arguments."""
+    return [sys.executable, "-m", "app.server_process"]
 
 
 def worker_command() -> list[str]:
@@ -42,33 +28,66 @@ def worker_command() -> list[str]:
     return [sys.executable, "-m", "flask", "worker", "--with-parent"]
 
 
-def serving_command(settings: Settings) -> list[str]:
-    """The server, with a worker beside it unless the settings say otherwise."""
-    server = server_command(settings)
-    if not settings.worker:
-        return server
-    both = json.dumps([server, worker_command()])
-    return [sys.executable, "-m", "app.supervisor", both]
+def serving_command(settings: Settings, listening: Sequence[socket.socket]) -> list[str]:
+    """The server on these sockets, which it is to inherit, with a worker unless the settings say
+    otherwise."""
+    numbers = [one.fileno() for one in listening]
+    worker = worker_command() if settings.worker else None
+    plan = json.dumps([numbers, WORKERS, server_command(), worker])
+    return [sys.executable, "-m", "app.supervisor", plan]
 
 
-def need_free_port(settings: Settings) -> None:
-    """Raise SettingError where the address is taken or not ours, before anything is done."""
+def open_sockets(settings: Settings) -> list[socket.socket]:
+    """Listen, or take the socket on which systemd listens: connections wait there from now on.
+
+    One socket for each server process, so that the kernel spreads connections among them: on one
+    that they share, whichever is the first to wake takes all that come at once. Raises SettingError
+    where the address is taken or not ours.
+    """
     address = listening_address(settings)
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((address, settings.port))
-            probe.listen(1)
-        except PermissionError:
+    handed_over = _handed_over_socket()
+    if handed_over is not None:
+        if handed_over.getsockname()[:2] != (address, settings.port):
             raise SettingError(
-                f"PORT {settings.port} needs rights that this process lacks; choose one above 1023"
-            ) from None
-        except OSError:
-            raise SettingError(
-                f"PORT {settings.port} on {settings.host} is in use, or HOST is not an address of"
-                " this machine; choose another, for instance PORT=8123 make run"
-            ) from None
+                "HOST and PORT must be those of the socket that the service manager hands over"
+                " (ListenStream= of its unit)"
+            )
+        return [handed_over]
+    try:
+        _listen(address, settings.port, shared=False).close()  # nobody else's, not even by sharing
+        return [_listen(address, settings.port, shared=True) for _ in range(WORKERS)]
+    except PermissionError:
+        raise SettingError(
+            f"PORT {settings.port} needs rights that this process lacks; choose one above 1023"
+        ) from None
+    except OSError:
+        raise SettingError(
+            f"PORT {settings.port} on {settings.host} is in use, or HOST is not an address of"
+            " this machine; choose another, for instance PORT=8123 make run"
+        ) from None
+
+
+def _listen(address: str, port: int, *, shared: bool) -> socket.socket:
+    listening = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        listening.bind((address, port))
+        listening.listen(BACKLOG)
+    except OSError:
+        listening.close()
+        raise
+    return listening
+
+
+def _handed_over_socket() -> socket.socket | None:
+    """As sd_listen_fds(3) has it; the variables are gone afterwards."""
+    process, number = os.environ.pop("LISTEN_PID", ""), os.environ.pop("LISTEN_FDS", "")
+    os.environ.pop("LISTEN_FDNAMES", None)
+    if process != str(os.getpid()) or number != "1":
+        return None
+    return socket.socket(fileno=_FIRST_HANDED_OVER)
 
 
 def listening_address(settings: Settings) -> str:

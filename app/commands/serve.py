@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -20,7 +21,7 @@ from app.database import writing
 from app.domain.errors import SettingError
 from app.extensions import db
 from app.schema import need_fitting_schema
-from app.server import need_free_port, serving_command
+from app.server import open_sockets, serving_command
 from app.services.reference import seed_reference
 from app.services.reports_from import ask_reports_from
 from soap_service.addresses import wsdl_urls
@@ -29,8 +30,9 @@ from soap_service.addresses import wsdl_urls
 @click.command("serve", cls=PortalCommand, any_schema=True)
 def serve() -> None:
     """Upgrade the database, seed it, and serve the portal until Ctrl-C."""
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # the supervisor's; nothing runs yet to replace
     settings = _settings().for_serving()
-    need_free_port(settings)
+    sockets = open_sockets(settings)
     need_fitting_schema(db.engine, older_fits=True)
     _upgrade()
     with writing(db.session()):
@@ -41,7 +43,9 @@ def serve() -> None:
     db.session.remove()
     db.engine.dispose()
     os.chdir(PROJECT)
-    command = serving_command(settings)
+    for listening in sockets:
+        listening.set_inheritable(True)
+    command = serving_command(settings, sockets)
     os.execve(command[0], command, process_environment(settings))  # noqa: S606  # our own server
 
 

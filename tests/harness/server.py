@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from app.config import PROJECT, Settings, process_environment
 from app.mail_settings import MailSettings
-from app.server import server_command
+from app.server import open_sockets, serving_command
 from tests.harness import run
 from tests.harness.databases import open_engine
 
@@ -76,24 +76,30 @@ def free_port() -> int:
 
 
 @contextmanager
-def live(settings: Settings) -> Iterator[LiveServer]:
-    """Start the server that ``flask serve`` would start; all its processes end afterwards."""
+def live(settings: Settings, public_url: str = "") -> Iterator[LiveServer]:
+    """Start the server that ``flask serve`` would start, without a worker, behind this address
+    (default: its own); all its processes end afterwards."""
     port = free_port()
-    settings = replace(settings, port=port, public_url=f"http://127.0.0.1:{port}")
+    url = f"http://127.0.0.1:{port}"
+    settings = replace(settings, port=port, public_url=public_url or url)
     log = run.folder() / f"server-{port}.log"
+    sockets = open_sockets(settings)
     with log.open("wb") as out:
         process = subprocess.Popen(
-            server_command(settings),
+            serving_command(replace(settings, worker=False), sockets),
             cwd=PROJECT,
             env=process_environment(settings),
+            pass_fds=[one.fileno() for one in sockets],
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+    for one in sockets:  # the server's own alone hold the port
+        one.close()
     try:
         wait_until_answering(process, port, log)
-        yield LiveServer(settings.public_url, port, settings, log, process.pid)
+        yield LiveServer(url, port, settings, log, process.pid)
     finally:
         end_group(process)
 

@@ -13,7 +13,7 @@ import stat
 import subprocess
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -54,13 +54,13 @@ def _running(clone: Path, **settings: str) -> Iterator[tuple[subprocess.Popen[by
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         # A run in the background ignores Ctrl-C, and would hand that on to the portal.
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    port = free_port()
+    port = int(settings.setdefault("PORT", str(free_port())))
     log = clone / "log"
     with log.open("wb") as out:
         process = subprocess.Popen(
             ["make", "run"],
             cwd=clone,
-            env=_environment(PORT=str(port), **settings),
+            env=_environment(**settings),
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,
@@ -145,18 +145,49 @@ def _workers(clone: Path) -> list[int]:
         return [pid for (pid,) in rows]
 
 
-def test_a_worker_that_dies_is_replaced_and_none_outlives_the_portal(clone: Path) -> None:
-    with _running(clone) as (process, url, _printed):
+def test_whatever_dies_is_replaced_and_nothing_holds_the_port(clone: Path) -> None:
+    """kill -9 of the worker, of a server process twice within seconds, of their parent."""
+    port = free_port()
+    with _running(clone, PORT=str(port)) as (process, url, _printed):
         until(lambda: len(_workers(clone)) == 1)
         (first,) = _workers(clone)
         os.kill(first, signal.SIGKILL)
         until(lambda: _workers(clone)[-1] != first)
-        assert _answer(f"{url}/login")[0] == 200
-        second = _workers(clone)[-1]
-        supervisor = int(Path(f"/proc/{second}/stat").read_text().split()[3])
-        os.kill(supervisor, signal.SIGKILL)  # which can tell nobody
+        until(lambda: len(_servers(process.pid)) == 2)
+        healthy, *_ = dying = _servers(process.pid)
+        for _ in range(2):
+            os.kill(dying[-1], signal.SIGKILL)
+            assert _answer(f"{url}/login")[0] == 200
+            until(lambda: len(_servers(process.pid)) == 2)
+            dying = _servers(process.pid)
+            assert healthy in dying
+        everything = [*_servers(process.pid), _workers(clone)[-1]]
+        os.kill(_parent(healthy), signal.SIGKILL)  # which can tell nobody
         process.wait(60)
-        until(lambda: not _lives(second))
+        until(lambda: not any(map(_lives, everything)))
+    with _running(clone, PORT=str(port)) as (_, url, _printed):
+        assert _answer(f"{url}/login")[0] == 200
+
+
+def _servers(pid: int) -> list[int]:
+    """The server processes below this one, oldest first."""
+    found = []
+    for child in _children(pid):
+        words = Path(f"/proc/{child}/cmdline").read_bytes()
+        if (b"app.server_process" in words or b"granian" in words) and not _children(child):
+            found.append(child)
+        found += _servers(child)
+    return sorted(pid for pid in found if _lives(pid))
+
+
+def _children(pid: int) -> list[int]:
+    with suppress(OSError):  # it ended
+        return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return []
+
+
+def _parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 def _lives(pid: int) -> bool:
@@ -169,10 +200,10 @@ def _lives(pid: int) -> bool:
 
 def test_without_a_worker_the_server_runs_alone(clone: Path) -> None:
     with _running(clone, WORKER="0") as (process, _, _):
-        (child,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-        command = Path(f"/proc/{child}/cmdline").read_bytes()
-        assert b"granian" in command
-        assert b"supervisor" not in command
+        (supervisor,) = _children(process.pid)
+        children = [Path(f"/proc/{one}/cmdline").read_bytes() for one in _children(supervisor)]
+        assert len(children) == 2
+        assert all(b"app.server_process" in words for words in children)
 
 
 def test_on_an_empty_postgresql(clone: Path) -> None:

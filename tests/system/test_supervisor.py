@@ -1,0 +1,216 @@
+"""The supervisor with small processes in place of the portal's: whichever is killed, others go on.
+
+``test_make_run.py`` does the same to the real ones.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from app.config import PROJECT
+from app.domain.errors import SettingError
+from app.server import open_sockets
+from tests.harness.server import free_port, test_settings
+from tests.harness.until import until
+
+_SERVER = """
+import os, socket, sys, pathlib
+if pathlib.Path("broken").exists(): sys.exit(3)
+listening = socket.socket(fileno=int(sys.argv[1]))
+os.write(int(sys.argv[2]), b".")
+while True:
+    with listening.accept()[0] as caller:
+        caller.sendall(b"%d" % os.getpid())
+"""
+"""Tells each caller its number."""
+_WORKER = """
+import os, pathlib, signal
+pathlib.Path("worker").write_text(str(os.getpid()))
+signal.pause()
+"""
+
+
+@dataclass
+class Running:
+    """A supervisor, where its servers answer, and where its processes leave files."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    folder: Path
+
+    def ask(self, seconds: float = 60) -> int:
+        """The number of the process that answers; waits so long while none does."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=seconds) as caller:
+            return int(caller.recv(100) or 0)
+
+    def servers(self, calls: int = 40) -> set[int]:
+        """Who answers."""
+        return {self.ask() for _ in range(calls)} - {0}
+
+    def both(self) -> list[int]:
+        """The two servers, once new connections come to both.
+
+        One answer of each is not enough: it may be to a connection that waited since before.
+        """
+        until(lambda: all(len(self.servers()) == 2 for _ in range(2)))
+        return sorted(self.servers())
+
+    def worker(self) -> int:
+        """The worker's number; 0 = it did not begin yet."""
+        file = self.folder / "worker"
+        return int(file.read_text() or 0) if file.exists() else 0
+
+    def children(self) -> list[int]:
+        """All that it started and that lives."""
+        path = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return [int(number) for number in path.read_text().split()]
+
+
+@pytest.fixture
+def running(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Running]:
+    """Two servers, each with a socket (or, ``one socket``, as systemd hands it over), a worker."""
+    settings = replace(test_settings("sqlite://"), port=free_port())
+    sockets = open_sockets(settings)
+    if getattr(request, "param", "") == "one socket":
+        sockets.pop().close()
+    if getattr(request, "param", "") == "broken":
+        (tmp_path / "broken").touch()
+    commands = ([sys.executable, "-S", "-c", text] for text in (_SERVER, _WORKER))
+    numbers = [one.fileno() for one in sockets]
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "app.supervisor", json.dumps([numbers, 2, *commands])],
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": str(PROJECT)},
+            pass_fds=numbers,
+            stderr=log,
+        )
+    for one in sockets:
+        one.close()
+    portal = Running(process, settings.port, tmp_path)
+    try:
+        yield portal
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_a_server_that_dies_again_and_again_stops_nobody(running: Running) -> None:
+    healthy, dying = running.both()
+    for _ in range(3):
+        os.kill(dying, signal.SIGKILL)
+        until(lambda gone=dying: not _lives(gone))  # type: ignore[misc]
+        assert running.servers() - {dying} >= {healthy}
+        (dying,) = {*running.both()} - {healthy}
+    assert running.process.poll() is None
+    log = (running.folder / "log").read_text()
+    assert [f"again in {pause} s" in log for pause in ("0.5", "1", "2")] == [True] * 3, log
+
+
+def test_new_connections_go_to_the_servers_that_live(running: Running) -> None:
+    """None waits in the socket of one that died until the next is there."""
+    healthy, dying = running.both()
+    (running.folder / "broken").touch()  # what is started now ends at once
+    os.kill(dying, signal.SIGKILL)
+
+    def answers() -> bool:
+        with suppress(TimeoutError):
+            return running.ask(1) == healthy
+        return False
+
+    until(lambda: all(answers() for _ in range(30)))
+    assert "server process" in (running.folder / "log").read_text()
+    (running.folder / "broken").unlink()
+    assert healthy in running.both()
+
+
+@pytest.mark.parametrize("running", ["", "one socket"], indirect=True)
+def test_connections_wait_while_all_servers_are_away(running: Running) -> None:
+    before = running.both()
+    for pid in before:
+        os.kill(pid, signal.SIGKILL)
+    until(lambda: not any(map(_lives, before)))
+    assert running.ask() not in before
+
+
+def test_a_worker_that_dies_is_replaced_and_the_servers_do_not_notice(running: Running) -> None:
+    until(lambda: running.worker() > 0)
+    servers, worker = running.both(), running.worker()
+    os.kill(worker, signal.SIGKILL)
+    until(lambda: running.worker() not in (0, worker))
+    assert sorted(running.servers()) == servers
+
+
+def test_nothing_outlives_a_killed_supervisor_or_holds_the_port(running: Running) -> None:
+    until(lambda: running.worker() > 0)
+    running.both()
+    children = running.children()
+    assert len(children) == 3
+    running.process.kill()  # it can tell nobody
+    running.process.wait()
+    until(lambda: not any(map(_lives, children)))
+    for one in open_sockets(replace(test_settings("sqlite://"), port=running.port)):
+        one.close()
+
+
+def test_sigusr1_replaces_all_and_refuses_nobody(running: Running) -> None:
+    until(lambda: running.worker() > 0)
+    servers, worker = running.both(), running.worker()
+    answers: list[int] = []
+    over = threading.Event()
+
+    def call() -> None:
+        while not over.is_set():
+            answers.append(running.ask())  # an error ends the list early
+
+    caller = threading.Thread(target=call)
+    caller.start()
+    running.process.send_signal(signal.SIGUSR1)
+    until(lambda: running.worker() not in (0, worker))
+    until(lambda: not any(map(_lives, servers)))
+    alive = caller.is_alive()
+    over.set()
+    caller.join()
+    assert alive
+    assert not {*running.both()} & {*servers}
+
+
+def test_a_new_server_that_does_not_start_leaves_the_old_ones(running: Running) -> None:
+    servers = running.both()
+    (running.folder / "broken").touch()
+    running.process.send_signal(signal.SIGUSR1)
+    until(lambda: "nothing more is replaced" in (running.folder / "log").read_text())
+    assert sorted(running.servers()) == servers
+
+
+@pytest.mark.parametrize("running", ["broken"], indirect=True)
+def test_a_server_that_never_was_ready_ends_the_start(running: Running) -> None:
+    assert running.process.wait(60) == 3
+
+
+def test_two_starts_on_one_port_are_refused() -> None:
+    settings = replace(test_settings("sqlite://"), port=free_port())
+    sockets = open_sockets(settings)
+    with pytest.raises(SettingError, match="PORT"):
+        open_sockets(settings)
+    for one in sockets:
+        one.close()
