@@ -398,6 +398,8 @@ Read about the native service   | GET /guide/native                     | yes | 
 Style sheets and scripts        | GET /static/*                         | yes | yes | yes | yes | yes | yes
 Our scripts                     | GET /scripts.js                       | yes | yes | yes | yes | yes | yes
 Log out                         | POST /logout                          | yes | yes | yes | yes | yes | yes
+Whether the portal is alive     | GET /healthz                          | yes | yes | yes | yes | yes | yes
+Whether it can do its work      | GET /readyz                           | yes | yes | yes | yes | yes | yes
 The login page                  | GET /login                            | yes | yes | yes | yes | yes | yes
 Log in                          | POST /login                           | yes | yes | yes | yes | yes | -
 Second step without the first   | GET /login/code                       | login | login | login | login | login | login

@@ -39,6 +39,7 @@ from app.web import (
     filters,
     form_keys,
     guide,
+    health,
     home,
     imports,
     lhc_editing,  # noqa: F401  (its pages are on the blueprint of the calendar)
@@ -168,6 +169,7 @@ def register(flask_app: Flask) -> None:
     ):
         flask_app.register_blueprint(blueprint)
     tokens.register(flask_app)
+    health.register(flask_app)
     flask_app.context_processor(_surroundings)
     digests: dict[str, str] = {}
 

@@ -1,0 +1,161 @@
+"""``/healthz`` and ``/readyz``: what a load balancer and a monitor ask, without a login."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import text, update
+from sqlalchemy.orm import Session
+
+from app.database import writing
+from app.factory import create_app
+from app.models import Job, Mail, Worker
+from app.schema import known_revisions
+from app.services.job_queue import enqueue
+from app.services.mails import WAITING
+from app.services.workers import dismiss_worker, greet_worker
+from app.web.health import STARTED
+from tests.harness.server import test_settings
+
+NOW = datetime.now(UTC)
+LONG_AGO = timedelta(hours=5)
+
+
+def _begun_long_ago(app: Flask) -> None:
+    """The grace after the start is over."""
+    app.extensions[STARTED] = datetime.now(UTC) - timedelta(seconds=61)
+
+
+def _reasons(client: FlaskClient) -> list[str]:
+    answer = client.get("/readyz")
+    told = json.loads(answer.data)
+    found: list[str] = told["reasons"]
+    assert answer.status_code == (503 if found else 200)
+    assert told["ready"] is not bool(found)
+    assert ("Retry-After" in answer.headers) is bool(found)
+    assert answer.headers["Cache-Control"] == "private, no-store"
+    return found
+
+
+def _lay_worker(session: Session) -> None:
+    greet_worker(session, "w", "machine", 4711, datetime.now(UTC))
+
+
+def _lay_mail(session: Session, created: datetime) -> None:
+    session.add(
+        Mail(
+            address="a@example",
+            address_key="a@example",
+            why="",
+            state=WAITING,
+            due_at=created,
+            created_at=created,
+        )
+    )
+
+
+def test_it_is_ready_with_a_worker_and_says_the_ages(
+    app: Flask, client: FlaskClient, session: Session
+) -> None:
+    _begun_long_ago(app)
+    with writing(session):
+        _lay_worker(session)
+        _lay_mail(session, datetime.now(UTC) - timedelta(minutes=3))
+        enqueue(session, "nothing")
+    answer = client.get("/readyz")
+    told = json.loads(answer.data)
+    assert answer.status_code == 200
+    assert told["schema"] == known_revisions()[-1]
+    assert 0 <= told["worker_seen_seconds"] < 60
+    assert 0 <= told["oldest_job_seconds"] < 60
+    assert 180 <= told["oldest_mail_seconds"] < 240
+    assert _reasons(client) == []
+    head = client.head("/readyz")
+    assert (head.status_code, head.data) == (200, b"")
+
+
+def _silent_worker(session: Session) -> None:
+    session.execute(update(Worker).values(seen_at=datetime.now(UTC) - timedelta(seconds=301)))
+
+
+def _old_job(session: Session) -> None:
+    enqueue(session, "nothing")
+    if session.get_bind().dialect.name == "sqlite":
+        session.execute(update(Job).values(enqueued_at=datetime.now(UTC) - LONG_AGO))
+    else:
+        session.execute(text("UPDATE procrastinate_events SET at = at - interval '5 hours'"))
+
+
+def _old_mail(session: Session) -> None:
+    _lay_mail(session, datetime.now(UTC) - LONG_AGO)
+
+
+def _no_worker_left(session: Session) -> None:
+    dismiss_worker(session, "w", datetime.now(UTC) - timedelta(seconds=5))
+
+
+@pytest.mark.parametrize(
+    ("happens", "reason"),
+    [
+        (_silent_worker, "no worker: the last one was seen 5 minutes ago"),
+        (_no_worker_left, "no worker: the last one was seen 5 seconds ago"),
+        (_old_job, "a job has been waiting for 5 hours, more than 1 hour"),
+        (_old_mail, "a mail has been waiting for 5 hours, more than 4 hours"),
+    ],
+)
+def test_503_says_why_once_the_start_is_over(
+    app: Flask,
+    client: FlaskClient,
+    session: Session,
+    happens: Callable[[Session], None],
+    reason: str,
+) -> None:
+    with writing(session):
+        _lay_worker(session)
+        happens(session)
+    assert _reasons(client) == [], "for a minute only the database counts"
+    _begun_long_ago(app)
+    (told,) = _reasons(client)
+    assert told.startswith(reason)
+
+
+def test_a_schema_that_does_not_fit_counts_at_once(client: FlaskClient, session: Session) -> None:
+    old, new = known_revisions()[-2:]
+    with writing(session):
+        session.execute(text("UPDATE alembic_version SET version_num = :old"), {"old": old})
+    (told,) = _reasons(client)
+    assert f"has schema {old}" in told
+    assert f"needs {new}" in told
+    with writing(session):
+        session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    (told,) = _reasons(client)
+    assert "does not know" in told
+
+
+def test_without_a_database_it_is_alive_and_says_no_secret() -> None:
+    app = create_app(test_settings("postgresql+psycopg://account:password@127.0.0.1:1/portal"))
+    client = app.test_client()
+    alive = client.get("/healthz", headers={"Cookie": "portal=x"})
+    assert (alive.status_code, alive.json) == (200, {"alive": True})
+    assert client.head("/healthz").status_code == 200
+    answer = client.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"] == "10"
+    assert json.loads(answer.data) == {
+        "ready": False,
+        "reasons": ["the database does not answer"],
+    }
+
+
+@pytest.mark.parametrize("address", ["/healthz", "/readyz"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_they_are_only_read(client: FlaskClient, address: str, method: str) -> None:
+    answer = client.open(address, method=method)
+    assert answer.status_code == 405
+    assert answer.headers["Allow"] in ("GET, HEAD", "HEAD, GET")
