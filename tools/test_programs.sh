@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs what the tests run beside Python, where this is allowed: Chromium, PostgreSQL and the
-# SOAP stacks of other languages, on Debian as root; node's by npm from its lock file, in the
+# Installs what the tests run beside Python, where this is allowed: Chromium, PostgreSQL, nginx,
+# systemd's tools and the SOAP stacks of other languages, on Debian as root; node's by npm from its lock file, in the
 # checkout. Where it is not, it says the command; the tests then skip by name.
 set -eu
 cd "$(dirname "$0")/.."
@@ -15,6 +15,8 @@ php -r 'exit(class_exists("SoapClient") ? 0 : 1);' >/dev/null 2>&1 || need php-c
 perl -MSOAP::Lite -MJSON::PP -e 1 >/dev/null 2>&1 || need perl libsoap-lite-perl
 { has wsdl2h && [ -e /usr/include/stdsoap2.h ]; } || need gsoap libgsoap-dev
 has g++ || need g++
+has nginx || [ -x /usr/sbin/nginx ] || need nginx-light
+has systemd-analyze || need systemd
 has node || need nodejs
 has npm || need npm
 
