@@ -21,6 +21,7 @@ from app import factory
 from app.api import limits as api
 from app.bridge import Bounds, Bridge
 from app.config import PROJECT, Settings
+from app.database import LONG_STATEMENT_TIMEOUT
 from app.domain.errors import SettingError
 from app.extensions import db
 from app.hosts import ANY_HOST, NOT_OURS, is_known
@@ -39,7 +40,7 @@ def create_app() -> Flask:
     try:
         settings = Settings.from_env()
         _keep_files_private(settings)
-        return factory.create_app(settings)
+        return factory.create_app(settings, LONG_STATEMENT_TIMEOUT)
     except SettingError as error:
         raise SystemExit(f"Error: {error}") from None
 

@@ -1,7 +1,7 @@
 """How the databases are opened and how a write transaction begins and ends.
 
-PostgreSQL: connections that died while nobody used them are left out; a statement has memory enough
-for the exact hits of a word in a million tickets.
+PostgreSQL: connections that died while nobody used them are left out; every wait for the server has
+a limit; a statement has memory enough for the exact hits of a word in a million tickets.
 
 SQLite: write-ahead log, full synchronous writes, foreign keys, a busy timeout, and write
 transactions that begin immediate, so that a reader which turns into a writer never fails halfway.
@@ -10,18 +10,22 @@ transactions that begin immediate, so that a reader which turns into a writer ne
 from __future__ import annotations
 
 import select
+import sqlite3
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cache
 from time import monotonic
-from typing import Any
+from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Dialect, Engine, event
 from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
-from sqlalchemy.exc import InvalidatePoolError
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
-from app.write_gate import PATIENCE, WriteGate
+from app.domain.errors import OutcomeUnknown
+from app.write_gate import PATIENCE, GateClosed, WriteGate
 
 BUSY_TIMEOUT_MS = int(PATIENCE * 1000)
 ASKED_WHEN_IDLE = 1.0
@@ -31,20 +35,46 @@ MAY_WRITE = "portal_may_write"
 POSTGRESQL_SETTINGS = {"jit": "off", "max_parallel_workers_per_gather": "0"}
 """Of every connection. Its statements are short; for many of them the server expects more rows than
 there are, and begins to compile them (30 ms) or to start processes (25 ms) for nothing."""
+CONNECT_TIMEOUT = 5
+"""Seconds that connecting to one host of PostgreSQL may take."""
+TCP_USER_TIMEOUT = 20
+"""Seconds after which a connection ends whose network takes nothing any more."""
+LOCK_TIMEOUT = 10
+"""Seconds that a statement waits for what another transaction holds."""
+STATEMENT_TIMEOUT = 30
+"""Seconds of one statement of a request."""
+LONG_STATEMENT_TIMEOUT = 3600
+"""Seconds of one statement of a command, a worker or an import."""
+_LATE = 2
+"""Seconds that the server has to tell that it ended a statement that took too long; then it counts
+as gone. Only this ends the wait for a server that is silent and takes everything."""
 WORK_MEMORY = "64MB"
 """Of one step of a statement on PostgreSQL, unless the server gives more. With its own 4 MB it
 remembers only the pages of many hits, and makes the words of every ticket on them anew: 4.4 s
 instead of 0.4 s at a million tickets."""
 _IDLE_SINCE = "portal_idle_since"
+_COMMITTED = "portal_committed"
+_COMPLETION_UNKNOWN = "40003"
+"""SQLSTATE statement_completion_unknown."""
 _gates: WeakKeyDictionary[Engine, WriteGate] = WeakKeyDictionary()
 
 
-def configure_engine(engine: Engine) -> None:
-    """Set an engine up for the portal; call once after it was made."""
+class CommitFailed(Exception):
+    """The transaction that held this change was rolled back: nothing of it is stored.
+
+    ``__cause__`` is what the database said.
+    """
+
+
+def configure_engine(engine: Engine, statement_timeout: int = STATEMENT_TIMEOUT) -> None:
+    """Set an engine up for the portal; call once after it was made.
+
+    ``statement_timeout`` is that of its connections to PostgreSQL, in seconds.
+    """
     if engine.dialect.name == "sqlite":
         _configure_sqlite(engine)
     else:
-        _configure_postgresql(engine)
+        _configure_postgresql(engine, statement_timeout)
         _leave_out_dead_connections(engine)
 
 
@@ -77,17 +107,83 @@ def _configure_sqlite(engine: Engine) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if _may_write(connection) else "BEGIN")
 
 
-def _configure_postgresql(engine: Engine) -> None:
+def _configure_postgresql(engine: Engine, statement_timeout: int) -> None:
+    settings = POSTGRESQL_SETTINGS | {
+        "statement_timeout": f"{statement_timeout}s",
+        "lock_timeout": f"{LOCK_TIMEOUT}s",
+        # the server, too, ends the transaction of a client that is gone, and its locks with it
+        "tcp_user_timeout": f"{TCP_USER_TIMEOUT}s",
+        "tcp_keepalives_idle": f"{TCP_USER_TIMEOUT}s",
+    }
+    set_all = ", ".join(["set_config(%s, %s, false)"] * len(settings))
+    values = [text for item in settings.items() for text in item]
+
+    @event.listens_for(engine, "do_connect")
+    def connect(_dialect: object, _record: object, given: list[Any], named: dict[str, Any]) -> Any:
+        for name, value in _CONNECTING.items():
+            named.setdefault(name, value)
+        connection = _connection_class().connect(*given, **named)
+        connection.answers_within = statement_timeout + _LATE
+        return connection
+
     @event.listens_for(engine, "connect")
     def set_up(connection: Any, _record: object) -> None:
-        for name, value in POSTGRESQL_SETTINGS.items():
-            connection.execute("SELECT set_config(%s, %s, false)", (name, value))
+        connection.autocommit = True  # one round trip, and no COMMIT
+        connection.execute(f"SELECT {set_all}", values)
         connection.execute(
             "SELECT set_config('work_mem', %s, false)"
             " WHERE pg_size_bytes(current_setting('work_mem')) < pg_size_bytes(%s)",
             (WORK_MEMORY, WORK_MEMORY),
         )
-        connection.commit()
+        connection.autocommit = False
+
+    @event.listens_for(engine, "checkin")
+    def restore(connection: Any, _record: object) -> None:
+        if connection is not None:
+            connection.answers_within = statement_timeout + _LATE
+
+
+_CONNECTING: Final = {
+    "connect_timeout": CONNECT_TIMEOUT,
+    "tcp_user_timeout": TCP_USER_TIMEOUT * 1000,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 2,
+}
+"""libpq's parameters, where DATABASE_URL has no others."""
+
+
+@cache
+def _connection_class() -> Any:
+    """psycopg's connection, whose server has to answer within a time (``answers_within``, seconds).
+    Not imported where the database is SQLite."""
+    import psycopg
+    from psycopg.pq import TransactionStatus
+
+    class LimitedConnection(psycopg.Connection[Any]):
+        answers_within: float = STATEMENT_TIMEOUT + _LATE
+
+        def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+            try:
+                return super().wait(gen, interval, timeout or self.answers_within)
+            except psycopg.OperationalError as error:
+                if self.pgconn.transaction_status != TransactionStatus.ACTIVE:
+                    raise
+                # what came later would be taken for the answer to another statement
+                self.pgconn.finish()
+                raise psycopg.OperationalError("the database server does not answer") from error
+
+    return LimitedConnection
+
+
+def allow_long_statements(session: Session) -> None:
+    """Let the statements of this write transaction take as long as those of a command."""
+    connection = session.connection()
+    if connection.dialect.name != "postgresql":
+        return
+    connection.exec_driver_sql(f"SET LOCAL statement_timeout = '{LONG_STATEMENT_TIMEOUT}s'")
+    raw: Any = connection.connection.dbapi_connection
+    raw.answers_within = LONG_STATEMENT_TIMEOUT + _LATE
 
 
 def _leave_out_dead_connections(engine: Engine) -> None:
@@ -107,7 +203,9 @@ def _leave_out_dead_connections(engine: Engine) -> None:
         idle = monotonic() - record.info.get(_IDLE_SINCE, monotonic())
         try:
             if idle >= ASKED_WHEN_IDLE or _can_be_read(connection):
+                usual, connection.answers_within = connection.answers_within, CONNECT_TIMEOUT
                 engine.dialect.do_ping(connection)
+                connection.answers_within = usual
         except engine.dialect.loaded_dbapi.Error as error:
             raise InvalidatePoolError from error
 
@@ -165,14 +263,97 @@ def _reading_options(dialect: Dialect) -> dict[str, Any]:
 
 
 @contextmanager
-def writing(session: Session) -> Iterator[None]:
+def writing(session: Session, *, beside: bool = False) -> Iterator[None]:
     """One write transaction: begins, and commits at the end; any error rolls it back.
 
-    Never inside another one of the same database, which would wait for itself.
+    Never inside another one of the same database, which would wait for itself. ``beside``: what is
+    written is not what the caller asked for (the last use of a login). Raises ``OutcomeUnknown``
+    when the database did not confirm the commit; every other error means that nothing is stored.
     """
     with _write_transaction(session):
         yield
-        session.commit()
+        _commit(session, beside=beside)
+
+
+def _commit(session: Session, *, beside: bool = False) -> None:
+    session.flush()
+    connection = session.connection()
+    if is_given_up(connection):
+        raise CommitFailed("the database gave up the transaction")
+    try:
+        with confirmed():
+            session.commit()
+    except OutcomeUnknown as unknown:
+        if beside and unknown.__cause__ is not None:
+            raise unknown.__cause__ from None  # nobody asked for it: it does not matter
+        raise
+    if not beside:
+        note_commit(session)
+
+
+@contextmanager
+def confirmed() -> Iterator[None]:
+    """Around a COMMIT and nothing else: its failure is ``OutcomeUnknown``, unless the database
+    itself says that it rolled back."""
+    try:
+        yield
+    except DBAPIError as error:
+        if _is_rolled_back(error):
+            raise
+        raise OutcomeUnknown from error
+
+
+def _is_rolled_back(error: DBAPIError) -> bool:
+    """Whether a failed COMMIT is one of which nothing is stored.
+
+    PostgreSQL: an error that came over a connection that still lives. SQLite: every one but those
+    of reading and writing the files: what a failed sync left in the log may be found there after a
+    crash.
+    """
+    if error.connection_invalidated:
+        return False
+    if isinstance(error.orig, sqlite3.Error):
+        code: int = getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_IOERR)
+        return code & 0xFF != sqlite3.SQLITE_IOERR
+    state = getattr(error.orig, "sqlstate", None)
+    return state is not None and state != _COMPLETION_UNKNOWN
+
+
+def is_given_up(connection: Connection) -> bool:
+    """Whether SQLite rolled the transaction back by itself, as it does when the disk is full: a
+    COMMIT would store nothing, and not fail."""
+    if connection.dialect.name != "sqlite":
+        return False
+    if connection.invalidated:
+        return True
+    return not connection.connection.dbapi_connection.in_transaction  # type: ignore[union-attr]
+
+
+def note_commit(session: Session) -> None:
+    """Remember that what the caller of this session asked for is stored, or part of it."""
+    session.info[_COMMITTED] = True
+
+
+def has_committed(session: Session) -> bool:
+    """Whether something was stored in this session: of an error after that nobody may say that
+    nothing was."""
+    return _COMMITTED in session.info
+
+
+def is_unavailable(error: BaseException | None) -> bool:
+    """Whether the database cannot do its work now (away, full, locked, too slow, no connection
+    free), so that trying again later may help. A wrong statement or a refused row is no such
+    error."""
+    if isinstance(error, CommitFailed):
+        return error.__cause__ is None or is_unavailable(error.__cause__)
+    if isinstance(error, (GateClosed, PoolTimeout)):
+        return True
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    if not isinstance(error, OperationalError):
+        return False
+    # SQLite calls unknown tables and columns operational, too
+    return getattr(error.orig, "sqlite_errorcode", None) != sqlite3.SQLITE_ERROR
 
 
 class InTurn:
@@ -209,7 +390,7 @@ def writing_if_free(session: Session) -> Iterator[bool]:
     try:
         begin_write(session)
         yield True
-        session.commit()
+        _commit(session)
     except BaseException:
         session.rollback()
         raise

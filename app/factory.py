@@ -11,7 +11,7 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from app import api, cli, web
 from app.api.limits import PREFIX
 from app.config import PROJECT, Settings, instance_folder
-from app.database import configure_engine
+from app.database import STATEMENT_TIMEOUT, configure_engine
 from app.extensions import csrf, db, htmx, login_manager, migrate
 from app.log import configure_logging
 from app.proxies import behind_proxies
@@ -20,14 +20,16 @@ from app.services.refusals import Refusals
 API = "portal_api"
 """Where the application keeps the programs' door, for whoever wants to know its addresses."""
 POOL = {"pool_size": 10, "max_overflow": 10, "pool_timeout": 10}
-"""Connections per server process: one for each thread that may need one (``app/bridge.py``)."""
+"""Connections per server process: one for each thread that may need one (``app/bridge.py``), and
+seconds that a thread waits for one."""
 
 
-def create_app(settings: Settings) -> Flask:
+def create_app(settings: Settings, statement_timeout: int = STATEMENT_TIMEOUT) -> Flask:
     """The portal's Flask application: the browsers' and the programs' doors and the commands.
 
-    Without a secret in ``settings`` commands work and sessions do not; servers call
-    ``settings.for_serving()`` before.
+    ``statement_timeout`` is what a statement may take on PostgreSQL, in seconds. Without a secret
+    in ``settings`` commands work and sessions do not; servers call ``settings.for_serving()``
+    before.
     """
     configure_logging()
     flask_app = Flask(
@@ -60,7 +62,7 @@ def create_app(settings: Settings) -> Flask:
     login_manager.init_app(flask_app)
     htmx.init_app(flask_app)
     with flask_app.app_context():
-        configure_engine(db.engine)
+        configure_engine(db.engine, statement_timeout)
         _mount_api(
             flask_app,
             api.build(

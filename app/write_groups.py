@@ -8,6 +8,7 @@ that its change is written before it is on disk. PostgreSQL does the like by its
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -16,16 +17,22 @@ from typing import Final
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from app.database import MAY_WRITE, gate_of, writing
+from app.database import (
+    MAY_WRITE,
+    CommitFailed,
+    confirmed,
+    gate_of,
+    is_given_up,
+    note_commit,
+    writing,
+)
+from app.domain.errors import OutcomeUnknown
 from app.turns import waiting
 from app.write_gate import PATIENCE, GateClosed
 
+_log = logging.getLogger(__name__)
 LARGEST_GROUP: Final = 16
 """Changes in one transaction, so that the writers of other processes never wait long."""
-
-
-class CommitFailed(Exception):
-    """The transaction that held this change was not committed: nothing of it is written."""
 
 
 class _Group:
@@ -40,13 +47,17 @@ class _Group:
             self._leaving = leaving.pop_all()
         self._ended = threading.Event()
         self._error: BaseException | None = None
+        self._lost_by: BaseException | None = None
 
     @property
     def is_lost(self) -> bool:
         """Whether SQLite gave the whole transaction up, as it does when the disk is full."""
-        if self.connection.invalidated:
-            return True
-        return not self.connection.connection.dbapi_connection.in_transaction  # type: ignore[union-attr]
+        return is_given_up(self.connection)
+
+    def note_error(self, error: BaseException) -> None:
+        """Remember the error at which the transaction was lost, if it was."""
+        if self._lost_by is None and self.is_lost:
+            self._lost_by = error
 
     @property
     def is_full(self) -> bool:
@@ -57,21 +68,29 @@ class _Group:
         """Commit for all."""
         try:
             if self.is_lost:
-                raise CommitFailed("the database gave up the transaction")
-            self.connection.commit()
+                raise CommitFailed("the database gave up the transaction") from self._lost_by
+            with confirmed():
+                self.connection.commit()
         except BaseException as error:  # noqa: BLE001  # each writer of the group is told
             self._error = error
             self.connection.invalidate()
         finally:
             try:
                 self._leaving.close()
+            except Exception:  # noqa: BLE001  # what was committed stays committed
+                _log.exception("a group of writers could not give its connection back")
             finally:
                 self._ended.set()
 
     def wait(self) -> None:
-        """Return when what was written is on disk; else raise ``CommitFailed``."""
+        """Return when what was written is on disk; else raise ``CommitFailed``, or
+        ``OutcomeUnknown`` where the database did not say."""
         with waiting():
             self._ended.wait()
+        if isinstance(self._error, OutcomeUnknown):
+            raise OutcomeUnknown from self._error.__cause__
+        if isinstance(self._error, CommitFailed):
+            raise CommitFailed(*self._error.args) from self._error.__cause__
         if self._error is not None:
             raise CommitFailed from self._error
 
@@ -101,7 +120,7 @@ class Writers:
 
         The change is committed to disk when the block has ended without an error. An error takes
         back this change alone, and is raised. What ``session`` has read is given up. Raises
-        ``CommitFailed``, and ``GateClosed`` where others do not end.
+        ``CommitFailed``, ``OutcomeUnknown``, and ``GateClosed`` where others do not end.
         """
         if self._engine.dialect.name != "sqlite":
             # it waits for the server, and for other writers there
@@ -111,6 +130,7 @@ class Writers:
         session.rollback()
         with self._turn_of_group() as own:
             yield own
+        note_commit(session)
 
     @contextmanager
     def _turn_of_group(self) -> Iterator[Session]:
@@ -120,8 +140,13 @@ class Writers:
             with Session(
                 group.connection, join_transaction_mode="create_savepoint", expire_on_commit=False
             ) as session:
-                yield session
-                session.commit()
+                try:
+                    yield session
+                    session.commit()
+                except BaseException as raised:
+                    # before its savepoint, which went with the transaction, is missed
+                    group.note_error(raised)
+                    raise
         except BaseException as raised:  # noqa: BLE001  # raised again below
             error = raised
         group.turns += 1
@@ -130,7 +155,13 @@ class Writers:
             group.wait()
         except CommitFailed as failed:
             # also for who has an error of its own: it may speak of what the others wrote
-            raise failed from error or failed.__cause__
+            failed.__context__ = error
+            raise
+        except OutcomeUnknown as unknown:
+            if error is None:
+                raise
+            # its own change was taken back before the commit
+            raise CommitFailed from unknown.__cause__
         if error is not None:
             raise error
 

@@ -7,7 +7,7 @@ session. One request is one transaction, which the operation itself opens.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from time import monotonic
@@ -17,10 +17,17 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from app.config import WORKERS, Settings
-from app.database import begin_read, read_connection, writing
+from app.database import begin_read, has_committed, is_unavailable, read_connection, writing
 from app.domain.access import Actor, Kind
 from app.domain.addresses import kept_address
-from app.domain.errors import AuthenticationFailed, Forbidden, PortalError
+from app.domain.errors import (
+    RETRY_AFTER,
+    AuthenticationFailed,
+    Forbidden,
+    OutcomeUnknown,
+    PortalError,
+    Unavailable,
+)
 from app.extensions import db
 from app.proxies import behind_proxies
 from app.security_headers import security_headers
@@ -161,8 +168,8 @@ class SoapDoor:
             return self._respond(
                 start_response, refused.status, http_refusal(refused.status, limit), more
             )
-        status, answer = self._answer(environ, service, body)
-        return self._respond(start_response, status, answer)
+        status, answer, retry = self._answer(environ, service, body)
+        return self._respond(start_response, status, answer, retry)
 
     def _respond(
         self,
@@ -205,7 +212,7 @@ class SoapDoor:
 
     def _answer(
         self, environ: WSGIEnvironment, service: Served, body: bytes
-    ) -> tuple[HTTPStatus, bytes]:
+    ) -> tuple[HTTPStatus, bytes, Sequence[tuple[str, str]]]:
         outcome = Outcome(service.name, len(body))
         fault = None
         try:
@@ -218,16 +225,23 @@ class SoapDoor:
                 self._note_refusal(environ, service, outcome, error)
             if isinstance(error, AuthenticationFailed):
                 self._log_failed_login(environ, service, outcome)
-        except Exception:  # noqa: BLE001  # the door's last resort: a client must get a fault
+            if isinstance(error, OutcomeUnknown):
+                _log.exception("outcome unknown", extra={"service": service.name})
+        except Exception as error:  # noqa: BLE001  # the door's last resort: a client gets a fault
             _log.exception("request failed", extra={"service": service.name})
-            fault = internal_fault()
+            fault = (
+                fault_of(Unavailable(), public_url=self._settings.public_url)
+                if is_unavailable(error)
+                else internal_fault()
+            )
         if fault is None:
             self.journal.note(outcome, None, len(answer))
-            return HTTPStatus.OK, answer
+            return HTTPStatus.OK, answer, ()
         _log_refusal(environ, HTTPStatus.INTERNAL_SERVER_ERROR.value, fault)
         answer = fault_body(fault.code, fault.text, fault.detail)
         self.journal.note(outcome, fault.number, len(answer))
-        return HTTPStatus.INTERNAL_SERVER_ERROR, answer
+        more = [("Retry-After", str(RETRY_AFTER))] if fault.number == Unavailable.number else []
+        return HTTPStatus.INTERNAL_SERVER_ERROR, answer, more
 
     def _note_refusal(
         self, environ: WSGIEnvironment, service: Served, outcome: Outcome, error: Forbidden
@@ -303,9 +317,16 @@ class SoapDoor:
                 self._lists.note(actor.account_id, now, now - began, size)
 
     def _carried_out(self, service: Served, call: Call, request: Request) -> bytes:
-        if self._kept is None:
-            return service.answer(call, request)
-        return self._kept.answer(call, request, lambda asked: service.answer(asked, request))
+        try:
+            if self._kept is None:
+                return service.answer(call, request)
+            return self._kept.answer(call, request, lambda asked: service.answer(asked, request))
+        except (PortalError, SoapFault):
+            raise
+        except Exception as error:
+            if has_committed(call.session):
+                raise OutcomeUnknown from error
+            raise
 
     def _at_first_sight(
         self, request: Request, outcome: Outcome
@@ -334,7 +355,7 @@ class SoapDoor:
         now = datetime.now(UTC)
         tried = attempt(session, Kind.PARTNER, request.user, request.password, now, self._key)
         if tried.needs_record:
-            with writing(session):
+            with writing(session, beside=True):
                 tried = record_attempt(session, tried, now, remote)
         return actor_of_account(session, tried.verified_account())
 

@@ -8,8 +8,8 @@ by the guard's parser, and errors come out as they were raised. It must not know
 from __future__ import annotations
 
 from binascii import a2b_base64
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -18,6 +18,7 @@ from lxml import etree
 from sqlalchemy.orm import Session
 
 from app.domain.access import USUAL_COPIES_PER_DAY, Actor, Door
+from app.domain.errors import LOOK_FIRST, OutcomeUnknown
 from app.services.security_log import log_event
 from app.write_groups import Writers
 from soap_service import compat  # noqa: F401  (must be imported before spyne)
@@ -50,9 +51,17 @@ class Call:
     copies_per_day: int = USUAL_COPIES_PER_DAY
     """Outside addresses that an account may name for carbon copies a day."""
 
-    def writing(self) -> AbstractContextManager[Session]:
-        """The session in which the call's change is made, committed when the block has ended."""
-        return self.writers.writing(self.session)
+    @contextmanager
+    def writing(self, look: str = LOOK_FIRST) -> Iterator[Session]:
+        """The session in which the call's change is made, committed when the block has ended.
+
+        ``look`` is what the caller is told to do where the outcome of that commit is unknown.
+        """
+        try:
+            with self.writers.writing(self.session) as session:
+                yield session
+        except OutcomeUnknown as unknown:
+            raise OutcomeUnknown(look) from unknown.__cause__
 
     def log_download(self, door: Door, attachment: str) -> None:
         """One line in the security log for an attachment whose content is answered."""

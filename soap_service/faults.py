@@ -14,7 +14,7 @@ from typing import Final
 
 from lxml import etree
 
-from app.domain.errors import Invalid, NotFound, PortalError
+from app.domain.errors import Invalid, NotFound, OutcomeUnknown, PortalError, Unavailable
 
 SOAP_NS: Final = "http://schemas.xmlsoap.org/soap/envelope/"
 CONTENT_TYPE: Final = "text/xml; charset=utf-8"
@@ -116,6 +116,8 @@ def fault_of(
     if isinstance(error, NotFound):
         what, allowed = "Entry does not exist in database", ""
     fault = SoapFault(error.number, what, allowed or f"see {public_url}/guide/faults")
+    if isinstance(error, OutcomeUnknown | Unavailable):
+        fault.code = FaultCode.SERVER
     if isinstance(error, NotFound):
         fault.code = FaultCode.SERVER
         fault.text = NO_SUCH_ENTRY

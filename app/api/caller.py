@@ -61,7 +61,7 @@ def caller(*enough: Scope) -> Actor:
     begin_read(rows)
     use = tokens.use_of_secret(rows, secret.strip(), now)
     if use.is_due:
-        with writing(rows):
+        with writing(rows, beside=True):
             tokens.note_use(rows, use, now)
         begin_read(rows)
     g.actor = use.actor

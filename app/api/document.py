@@ -29,9 +29,16 @@ _PROBLEMS = {
     "401": "No token, or none that is live.",
     "403": "The token lacks the scope.",
     "404": "There is no such record, or it was not valid on that day.",
+    "503": "The database cannot be used at the moment, and nothing was stored; the header"
+    " `Retry-After` says in how many seconds to send the request again.",
 }
 _BAD_BODY = "The body cannot be read as a whole, or a parameter is not allowed."
+_OUTCOME_UNKNOWN = (
+    "An error of the portal. Where `type` is `outcome-unknown` the database did not confirm that"
+    " what was sent is stored: look, or send the same again, which changes nothing where it is."
+)
 _OF_BODIES = {
+    "500": _OUTCOME_UNKNOWN,
     "413": "The body is larger than 8 MiB, or holds more events than one call takes.",
     "415": "The body is not said to be JSON.",
     "422": "Some events cannot be taken in; `errors` names them, and nothing was stored.",

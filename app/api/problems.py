@@ -7,6 +7,7 @@ the error, as in the partners' faults; ``errors`` names each field with what is 
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from itertools import islice
@@ -15,16 +16,20 @@ from typing import Any
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from app.api.caller import ScopeMissing, note_failed_login, note_refusal
+from app.api.caller import ScopeMissing, note_failed_login, note_refusal, session
 from app.api.limits import PREFIX, PROBLEM, too_large
+from app.database import has_committed, is_unavailable
 from app.domain.errors import (
+    RETRY_AFTER,
     AuthenticationFailed,
     Forbidden,
     Invalid,
     InvalidMany,
     NotFound,
+    OutcomeUnknown,
     PortalError,
     TooMuch,
+    Unavailable,
 )
 from app.domain.registry_files import MOST_PROBLEMS
 from app.domain.texts import storable_text
@@ -32,7 +37,18 @@ from app.security_headers import security_headers
 from app.services.events import EventsLeft, Fate, Reported
 
 REALM = "LHCOPN portal"
-_STATUS = {NotFound: 404, Forbidden: 403, TooMuch: 413, EventsLeft: 422, Invalid: 400}
+OUTCOME_UNKNOWN = "outcome-unknown"
+"""The type of the problem that says that something may or may not be stored."""
+_STATUS = {
+    NotFound: 404,
+    Forbidden: 403,
+    TooMuch: 413,
+    EventsLeft: 422,
+    Invalid: 400,
+    OutcomeUnknown: 500,
+    Unavailable: 503,
+}
+_log = logging.getLogger(__name__)
 _WORDS = {
     404: "Nothing is known under this address.",
     405: "This address does not take that method.",
@@ -47,10 +63,12 @@ def problem(
     number: int | None = None,
     errors: Sequence[Mapping[str, Any]] = (),
     headers: Mapping[str, str] | None = None,
+    kind: str = "about:blank",
 ) -> Response:
-    """One problem. ``errors`` are those of parameters, or of a report's events."""
+    """One problem. ``errors`` are those of parameters, or of a report's events; ``kind`` is its
+    type."""
     content: dict[str, Any] = {
-        "type": "about:blank",
+        "type": kind,
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail or _WORDS.get(status, HTTPStatus(status).description),
@@ -79,7 +97,12 @@ def _on_portal_error(error: PortalError) -> Response:
     if isinstance(error, Forbidden):
         note_refusal(error)
     status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 400)
-    headers = {}
+    headers, kind = {}, "about:blank"
+    if isinstance(error, OutcomeUnknown):
+        _log.error("outcome unknown", exc_info=error)
+        kind = OUTCOME_UNKNOWN
+    elif isinstance(error, Unavailable):
+        headers["Retry-After"] = str(RETRY_AFTER)
     if isinstance(error, ScopeMissing):
         headers["WWW-Authenticate"] = (
             f'Bearer realm="{REALM}", error="insufficient_scope", scope="{error.scope}"'
@@ -90,6 +113,7 @@ def _on_portal_error(error: PortalError) -> Response:
         number=error.number,
         errors=[*_errors(error)],
         headers=headers,
+        kind=kind,
     )
 
 
@@ -136,8 +160,11 @@ def _on_http_error(error: HTTPException) -> Response:
     return problem(error.code or 500, detail, headers=allow)
 
 
-def _on_crash(_error: Exception) -> Response:
-    return problem(500)  # Flask has logged it
+def _on_crash(error: Exception) -> Response:
+    cause = getattr(error, "original_exception", None)  # Flask has logged it
+    if has_committed(session()):
+        return _on_portal_error(OutcomeUnknown())
+    return _on_portal_error(Unavailable()) if is_unavailable(cause) else problem(500)
 
 
 def register(api: Flask, public_url: str) -> None:

@@ -218,6 +218,38 @@ class ListsTooCostly(PortalError):
         )
 
 
+class Unavailable(PortalError):
+    """The database cannot be used now: away, full, locked or too slow. Nothing was stored, and the
+    same request may succeed after ``RETRY_AFTER`` seconds."""
+
+    number = 901
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The database cannot be used at the moment and nothing was stored;"
+            " send the request again later"
+        )
+
+
+RETRY_AFTER = 10
+"""Seconds after which to send again what was answered with ``Unavailable``."""
+LOOK_FIRST = "look whether it is stored before you send it again"
+
+
+class OutcomeUnknown(PortalError):
+    """The database did not confirm a commit, or the answer failed after one: what was sent may or
+    may not be stored. ``look`` says how to find out."""
+
+    number = 902
+
+    def __init__(self, look: str = LOOK_FIRST) -> None:
+        super().__init__(
+            "The outcome is unknown: the connection to the database was lost before it confirmed"
+            f" that this is stored; {look}"
+        )
+        self.look = look
+
+
 class SettingError(PortalError):
     """A setting or a command's argument that cannot be used; ends a command with one line."""
 

@@ -67,7 +67,7 @@ class Refusals:
         )
         try:
             session.rollback()
-            with writing(session):
+            with writing(session, beside=True):
                 session.add(
                     Refusal(
                         at=now,

@@ -185,7 +185,8 @@ def register(flask_app: Flask) -> None:
 
 def _surroundings() -> dict[str, Any]:
     """What every page shows around its content."""
-    known = not g.get("broken", False) and current_user.is_authenticated
+    broken = g.get("broken", False)
+    known = not broken and current_user.is_authenticated
     theme = request.cookies.get("theme", "")
     place = (request.endpoint or "").split(".")[0]
     here = {
@@ -235,5 +236,6 @@ def _surroundings() -> dict[str, Any]:
         "places": (*PLACES, ADMIN) if is_admin else PLACES,
         "here": here.get(place),
         "theme": theme if theme in THEMES else "",
-        "demo": not g.get("broken", False) and db.session.get(PortalFact, "demo") is not None,
+        "broken": broken,
+        "demo": not broken and db.session.get(PortalFact, "demo") is not None,
     }

@@ -32,7 +32,8 @@ def attach(number: int) -> Response:
     with writing_once(rows):
         for name, content in files:
             add_attachment(rows, by, number, name, content)
-    return after_writing(number, verbs.find_ticket(rows, by.actor, number).version)
+        version = verbs.find_ticket(rows, by.actor, number).version
+    return after_writing(number, version)
 
 
 def chosen_files() -> list[tuple[str, bytes]]:
@@ -61,4 +62,5 @@ def remove(key: str) -> Response:
     with writing_once(rows):
         number = remove_attachment(rows, by, attachment_id(key)).ticket_number
         leads_to(url_for("tickets.detail", number=number))
-    return after_writing(number, verbs.find_ticket(rows, by.actor, number).version)
+        version = verbs.find_ticket(rows, by.actor, number).version
+    return after_writing(number, version)

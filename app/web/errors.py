@@ -5,9 +5,11 @@ The one translator of the vocabulary of errors into pages. A refused write keeps
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask import (
@@ -27,17 +29,20 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 from werkzeug.wrappers import Response as AnyResponse
 
+from app.database import has_committed, is_unavailable
 from app.domain.access import Door
 from app.domain.errors import (
+    RETRY_AFTER,
     Forbidden,
     Invalid,
     MoveNotAllowed,
     NoSuchPeriod,
     NotFound,
+    OutcomeUnknown,
     PortalError,
     TooMuch,
 )
-from app.extensions import db
+from app.extensions import db, login_manager
 from app.security_headers import security_headers
 from app.services.refusals import Refusals
 from app.web.htmx import wants_fragment
@@ -45,6 +50,7 @@ from app.web.limits import too_much
 from app.web.session_cookie import sender_held_login
 from app.web.times import now
 
+_log = logging.getLogger(__name__)
 SECRET_FIELDS = frozenset({"csrf_token", "password", "old", "new", "again", "one_time_code"})
 """Fields whose values are never written into a page."""
 FORM_KEY = "form_key"
@@ -77,10 +83,15 @@ _WORDS = {
     404: "Nothing is known under this address. Check the number, or search for a word.",
     405: "Follow a link or a button of the portal instead of typing the address.",
     415: "The pages take forms as browsers send them. Nothing was stored.",
-    500: "Nothing was stored. The error was recorded; try again, and tell an administrator if it"
-    " happens again.",
-    503: "Wait a moment and try again.",
+    500: "The error was recorded; try again, and tell an administrator if it happens again.",
+    503: "The database cannot be used at the moment. Wait a moment and try again.",
 }
+_NOTHING_STORED = "Nothing was stored."
+"""Of a form that failed before anything was committed."""
+_OUTCOME_UNKNOWN = (
+    "The outcome is unknown: the connection to the database was lost before it confirmed that what"
+    " you sent is stored. It may or may not be. Look before you send it again."
+)
 
 
 def sent_values() -> list[tuple[str, str]]:
@@ -158,22 +169,35 @@ def _words(status: int) -> str:
 
 
 def message_page(
-    status: int, message: str | None = None, typed: Sequence[tuple[str, str]] = ()
+    status: int,
+    message: str | None = None,
+    typed: Sequence[tuple[str, str]] = (),
+    heading: str = "",
+    **more: Any,
 ) -> Response:
     """A page, or for htmx a notice, that says what is wrong; ``typed`` is shown, to copy."""
-    heading = _HEADINGS.get(status, "This did not work")
+    heading = heading or _HEADINGS.get(status, "This did not work")
     words = message or _words(status)
     template = "errors/_notice.html" if wants_fragment() else "errors/message.html"
     home = url_for("tickets.listing")
     return make_response(
         render_template(
-            template, code=status, heading=heading, message=words, home=home, typed=echoed(typed)
+            template,
+            code=status,
+            heading=heading,
+            message=words,
+            home=home,
+            typed=echoed(typed),
+            **more,
         ),
         status,
     )
 
 
 def _on_portal_error(error: PortalError) -> Response:
+    if isinstance(error, OutcomeUnknown):
+        _log.error("outcome unknown", exc_info=error)
+        return _outcome_unknown()
     if isinstance(error, Forbidden):
         _note_refusal(error)
     status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 400)
@@ -226,11 +250,6 @@ def _on_missing_token(_error: CSRFError) -> Response:
             ),
             400,
         )
-    # files cannot be offered again: they have to be chosen on their own page
-    own = from_our_own_page() and request.method == "POST" and not request.files
-    secret = bool((SECRET_FIELDS - {"csrf_token"}) & set(request.form))
-    again = carried(sent_values())
-    login = request.endpoint == "login.login"
     return make_response(
         render_template(
             "errors/message.html",
@@ -238,20 +257,77 @@ def _on_missing_token(_error: CSRFError) -> Response:
             heading="The form could not be checked",
             message=message,
             typed=echoed(typed_values()),
-            carried=again,
-            resend=request.full_path.rstrip("?")
-            if own and (login or not secret) and (again or not sent_values())
-            else None,
-            ask_password=login,
+            **_send_again(),
             home=url_for("tickets.listing"),
         ),
         400,
     )
 
 
-def _on_crash(_error: Exception) -> Response:
-    g.broken = True  # Flask has logged it; the page must not need what may be broken
-    return message_page(500)
+def _send_again() -> dict[str, Any]:
+    """What the page needs to offer to send again what was sent; files and secrets cannot be offered
+    again: they have to be entered on their own page."""
+    own = from_our_own_page() and request.method == "POST" and not request.files
+    secret = bool((SECRET_FIELDS - {"csrf_token"}) & set(request.form))
+    again = carried(sent_values())
+    login = request.endpoint == "login.login"
+    may = own and (login or not secret) and (again or not sent_values())
+    return {
+        "carried": again,
+        "resend": request.full_path.rstrip("?") if may else None,
+        "ask_password": login,
+    }
+
+
+def _without_database() -> None:
+    """The page must not need what may be broken: neither the login nor anything else is read."""
+    g.broken = True
+    g._login_user = login_manager.anonymous_user()  # flask-login's, whose template context asks
+
+
+def _on_crash(error: Exception) -> Response:
+    _without_database()  # Flask has logged it
+    if request.method == "POST" and has_committed(db.session()):
+        return _outcome_unknown()
+    if is_unavailable(getattr(error, "original_exception", None)):
+        return _unavailable()
+    if request.method != "POST":
+        return message_page(500)
+    return message_page(500, f"{_NOTHING_STORED} {_WORDS[500]}", typed_values())
+
+
+def _unavailable() -> Response:
+    """503, which holds what was typed and offers to send it again."""
+    _without_database()
+    if request.method == "POST":
+        words = f"{_WORDS[503]} {_NOTHING_STORED}"
+        answer = message_page(503, words, typed_values(), **_send_again())
+    else:
+        answer = message_page(503)
+    answer.headers["Retry-After"] = str(RETRY_AFTER)
+    return answer
+
+
+def _outcome_unknown() -> Response:
+    """500, where neither "stored" nor "not stored" would be true."""
+    if request.method != "POST":  # nobody sent anything that could be stored
+        return _unavailable()
+    _without_database()
+    return message_page(
+        500,
+        _OUTCOME_UNKNOWN,
+        typed_values(),
+        heading="It is not known whether this was stored",
+        look=_sent_from(),
+    )
+
+
+def _sent_from() -> str:
+    """The address of the page of ours from which a form was sent, or ""."""
+    parts = urlsplit(request.headers.get("Referer", ""))
+    if not from_our_own_page() or not parts.path.startswith("/") or parts.path.startswith("//"):
+        return ""
+    return parts.path
 
 
 def _secure(answer: Response) -> Response:

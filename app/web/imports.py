@@ -19,7 +19,7 @@ from flask_wtf import FlaskForm
 from wtforms import HiddenField, StringField
 from wtforms.validators import Length
 
-from app.database import trying
+from app.database import allow_long_statements, trying
 from app.domain.errors import Invalid
 from app.domain.registry import LABELS
 from app.domain.registry_files import (
@@ -189,6 +189,7 @@ def confirm() -> Response:
         content, base = form.unpacked(), form.state()
         kind = Records(form.kind.data)
         with writing_once(rows):
+            allow_long_statements(rows)
             done = import_file(
                 rows,
                 writer(),

@@ -242,7 +242,7 @@ def kept_fields() -> list[tuple[str, str]]:
 def _gate_of_the_known() -> Response | None:
     if current_user.unseen:
         rows = db.session()
-        with writing(rows):
+        with writing(rows, beside=True):
             logins.note_seen(rows, current_user.login_id, now())
     if not current_user.must_set_up or request.endpoint in _SET_UP:
         return None
@@ -340,7 +340,7 @@ def _begin(name: str, password: str) -> tuple[str, Login | None]:
     rows = db.session()
     tried = credentials.attempt(rows, Kind.PERSON, name, password, now(), secret_key())
     if tried.needs_record:
-        with writing(rows):
+        with writing(rows, beside=True):
             tried = credentials.record_attempt(rows, tried, now(), remote())
     tried.verified_account()
     with writing(rows):

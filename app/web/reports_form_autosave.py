@@ -37,25 +37,29 @@ def save_one(site: str, quarter: str, name: str) -> Response:
     seen, was = sent_version(SEEN + name), request.form.get(WAS + name, "")
     view = replace(_empty(place, name), value=value, version=seen, was=was)
     rows = db.session()
-    status, saved = 200, False
     try:
         with writing(rows):
             done = save_field(rows, writer(), place.site, place.quarter, name, value, seen)
-        view = replace(
-            view,
-            value=done.value,
-            version=done.version,
-            was=digest(done.value),
-            changed_by=done.changed_by,
-            changed_at=done.changed_at,
-        )
-        view, saved = with_notice(view, place.quarter), True
+            view = replace(
+                view,
+                value=done.value,
+                version=done.version,
+                was=digest(done.value),
+                changed_by=done.changed_by,
+                changed_at=done.changed_at,
+            )
+            # drawn before the commit: behind it nothing is read that could fail
+            return _standing(place, with_notice(view, place.quarter), saved=True)
     except FieldConflict as conflict:
-        status, view = 409, replace(view, theirs=theirs_of(conflict))
+        return _standing(place, replace(view, theirs=theirs_of(conflict)), 409)
     except MoveNotAllowed as error:
-        status, view = 409, replace(view, error=f"Not saved. {error.message}")
+        return _standing(place, replace(view, error=f"Not saved. {error.message}"), 409)
     except Invalid as error:
-        status, view = 422, replace(view, error=f"Not saved. {error.message}")
+        return _standing(place, replace(view, error=f"Not saved. {error.message}"), 422)
+
+
+def _standing(place: Place, view: FieldView, status: int = 200, *, saved: bool = False) -> Response:
+    """What stands below a field."""
     page = render_template(
         "reports/_field_standing.html", f=view, address=place.address, saved=saved
     )

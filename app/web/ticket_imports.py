@@ -14,6 +14,7 @@ from flask_wtf import FlaskForm
 from wtforms import HiddenField, StringField
 from wtforms.validators import Length
 
+from app.database import allow_long_statements
 from app.domain.errors import Invalid
 from app.domain.registry_files import MOST_PROBLEMS, BadFile, Problem
 from app.domain.texts import SHORT_TEXT_LIMIT
@@ -168,6 +169,7 @@ def confirm() -> Response:
         content = unpacked(form.content.data or "", FILE_LIMIT)
         source = Source(content, form.source.data or "", form.encoding.data or "")
         with writing_once(rows):
+            allow_long_statements(rows)
             done = import_tickets(rows, writer(), source, only_good=form.only_good.data == "yes")
     except BadFile as error:
         return _choose_page(form, wrong=error)

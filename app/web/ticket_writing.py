@@ -68,12 +68,12 @@ def comment(number: int) -> Response:
         wanted = {**_wanted_move(ticket, form, State.SOLVED), "public_comment": text}
         return verbs.change_ticket(rows, by, number, wanted, base_version=version)
 
-    status, ticket_now = _written(
+    status, version = _written(
         form, write, at={"public_comment": "text", "internal_comment": "text"}, rest="kind"
     )
-    if ticket_now is None:
+    if version is None:
         return ticket_page(number, comment_form=form, status=status)
-    return after_writing(number, ticket_now.version)
+    return after_writing(number, version)
 
 
 @blueprint.post(f"/tickets/{NUMBER}/move")
@@ -92,10 +92,10 @@ def move(number: int) -> Response:
         version = seen_version(form, ticket)
         return verbs.change_ticket(rows, by, number, wanted, base_version=version)
 
-    status, ticket_now = _written(form, write, at={"version": "state"}, rest="state")
-    if ticket_now is None:
+    status, version = _written(form, write, at={"version": "state"}, rest="state")
+    if version is None:
         return ticket_page(number, move_form=form, status=status)
-    return after_writing(number, ticket_now.version)
+    return after_writing(number, version)
 
 
 def _written(
@@ -104,8 +104,9 @@ def _written(
     *,
     at: Mapping[str, str],
     rest: str,
-) -> tuple[int, Ticket | None]:
-    """Write in one transaction; what is refused becomes errors of the form, and a status.
+) -> tuple[int, int | None]:
+    """Write in one transaction: the ticket's version then. What is refused becomes errors of the
+    form, and a status.
 
     ``at`` maps the ticket's field to the form's; what belongs to none stands at ``rest``.
     """
@@ -113,7 +114,7 @@ def _written(
         with writing_once(db.session()):
             ticket = write()
             leads_to(address_of(ticket.number, ticket.version))
-            return 200, ticket
+            return 200, ticket.version
     except Invalid as error:
         attach(form, error, renamed=at)
         return 422, None
@@ -167,10 +168,10 @@ def undo(number: int) -> Response:
     if not form.validate():
         raise Invalid("field", "Undo takes links or sites, and the name that was recognised")
     with writing_once(rows):
-        ticket = verbs.undo_recognition(
+        version = verbs.undo_recognition(
             rows, by, number, form.field.data or "", form.name.data or ""
-        )
-    return after_writing(number, ticket.version)
+        ).version
+    return after_writing(number, version)
 
 
 @blueprint.post(f"/tickets/{NUMBER}/relate")
@@ -185,8 +186,9 @@ def relate(number: int) -> Response:
             if other is None:
                 raise Invalid("other", "Ticket number takes digits only, as in 1042")
             with writing_once(rows):
-                ticket = relate_tickets(rows, by, number, RelationRole(form.role.data), other)
-            return after_writing(number, ticket.version)
+                role = RelationRole(form.role.data)
+                version = relate_tickets(rows, by, number, role, other).version
+            return after_writing(number, version)
         except NotFound:  # of the other: this one was found
             attach(form, Invalid("other", "No ticket has this number"))
         except Invalid as error:
@@ -204,8 +206,8 @@ def unrelate(number: int) -> Response:
         raise Invalid("other", "Take a relation off by its role and the number of the other ticket")
     with writing_once(rows):
         role = RelationRole(form.role.data or "")
-        ticket = unrelate_tickets(rows, by, number, role, other)
-    return after_writing(number, ticket.version)
+        version = unrelate_tickets(rows, by, number, role, other).version
+    return after_writing(number, version)
 
 
 @blueprint.post(f"/tickets/{NUMBER}/acknowledge")
@@ -216,15 +218,15 @@ def acknowledge(number: int) -> Response:
     if form.validate():
         try:
             with writing_once(rows):
-                ticket = acknowledge_change(
+                version = acknowledge_change(
                     rows,
                     by,
                     number,
                     form.site.data or "",
                     form.answer.data or "",
                     form.reason.data or "",
-                )
-            return after_writing(number, ticket.version)
+                ).version
+            return after_writing(number, version)
         except Invalid as error:
             attach(form, error)
     return ticket_page(number, answer_form=form, status=422)
@@ -240,8 +242,8 @@ def hand(number: int) -> Response:
     if not form.validate():
         return ticket_page(number, hand_form=form, status=422)
     with writing_once(rows):
-        ticket = verbs.hand_to_partner(rows, by, number, form.partner.data or "")
-    return after_writing(number, ticket.version)
+        version = verbs.hand_to_partner(rows, by, number, form.partner.data or "").version
+    return after_writing(number, version)
 
 
 @blueprint.post(f"/tickets/{NUMBER}/checked")
@@ -250,8 +252,8 @@ def checked(number: int) -> Response:
     rows, by = db.session(), writer()
     verbs.find_ticket(rows, by.actor, number)
     with writing_once(rows):
-        ticket = verbs.mark_checked(rows, by, number)
-    return after_writing(number, ticket.version)
+        version = verbs.mark_checked(rows, by, number).version
+    return after_writing(number, version)
 
 
 def shown_before(form: EditForm | CommentForm | MoveForm, ticket: Ticket) -> dict[str, str | None]:

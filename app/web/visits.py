@@ -26,7 +26,7 @@ def begin_reading() -> datetime | None:
     """The list is being read: since when what changed is marked. Call before anything is read."""
     if visits.needs_note(current_user.visited_at, now()):
         rows = db.session()
-        with writing(rows):
+        with writing(rows, beside=True):
             since = visits.note_visit(rows, acting(), now())
         current_user.seen_until = since
         current_user.visited_at = now()
@@ -39,7 +39,7 @@ def note_opened(ticket: Ticket) -> None:
     rows, actor = db.session(), acting()
     if visits.is_marked(rows, actor, ticket, current_user.seen_until):
         number, version = ticket.number, ticket.version
-        with writing(rows):
+        with writing(rows, beside=True):
             visits.note_opened(rows, actor, number, version)
 
 

@@ -43,6 +43,7 @@ from soap_service.native.models import (
 )
 from soap_service.native.operations import NativeCall, Operation
 from soap_service.native.protocol import element_of
+from soap_service.tickets import NO_KEY, SAME_KEY
 
 _LISTS: Final = ("links", "sites", "asked_sites")
 _TEXTS_AND_CHOICES: Final = (
@@ -98,8 +99,10 @@ def _create(call: NativeCall, sent: Any) -> Values:
     new = NewTicket(**_stated(sent.ticket), **_submitter(sent.ticket.submitter))
     relation = (sent.relation.role, sent.relation.number) if sent.relation is not None else None
     by = writer(call, sent)
+    has_key = sent.requestKey is not None
+    look = SAME_KEY.format("request key") if has_key else NO_KEY.format("a request key")
 
-    with call.writing() as session:
+    with call.writing(look) as session:
 
         def opening() -> Ticket:
             if relation is None:

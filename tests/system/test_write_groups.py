@@ -22,13 +22,14 @@ from sqlalchemy import Engine, event, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from app.database import CommitFailed
 from app.domain.access import Actor
 from app.domain.errors import Invalid
 from app.domain.ticket_content import NewTicket
 from app.models import Counter
 from app.services.tickets import comment_ticket, open_ticket
 from app.write_gate import GateClosed
-from app.write_groups import LARGEST_GROUP, CommitFailed, Writers
+from app.write_groups import LARGEST_GROUP, Writers
 from tests.cast import enter, writer
 from tests.harness.databases import fresh_database, open_engine
 from tests.harness.until import until
@@ -186,7 +187,7 @@ def test_a_commit_that_fails_is_told_to_each_of_its_group(office: Office) -> Non
     assert [type(one) for one in told] == [CommitFailed] * 4
     # who had an error of its own is told of it beside
     assert isinstance(told[2], CommitFailed)
-    assert isinstance(told[2].__cause__, Invalid)
+    assert isinstance(told[2].__context__, Invalid)
     assert isinstance(told[3], CommitFailed)
     assert isinstance(told[3].__cause__, IntegrityError)
     assert office.stored() == set()
