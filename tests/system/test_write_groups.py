@@ -110,12 +110,22 @@ def rows_of(url: str) -> set[str]:
     return {name for (name,) in names}
 
 
+@contextmanager
+def fresh_office(patience: float = 60) -> Iterator[Office]:
+    """On a database of its own; closed whatever becomes of the test, or its connections would be
+    found unclosed in the middle of another one."""
+    with fresh_database("sqlite") as url:
+        office = Office(url, patience)
+        try:
+            yield office
+        finally:
+            office.close()
+
+
 @pytest.fixture
 def office() -> Iterator[Office]:
-    with fresh_database("sqlite") as url:
-        office = Office(url)
+    with fresh_office() as office:
         yield office
-        office.close()
 
 
 def test_changes_that_come_together_share_a_commit_and_are_told_behind_it(office: Office) -> None:
@@ -239,8 +249,7 @@ def test_a_lost_transaction_is_noticed_where_its_writer_says_nothing(office: Off
 
 def test_whoever_gives_up_waiting_leaves_the_others_their_commit() -> None:
     """A writer of another process stays in for long; here nobody waits longer than he wants."""
-    with fresh_database("sqlite") as url:
-        office = Office(url, patience=0.01)
+    with fresh_office(patience=0.01) as office:
         inside, go = threading.Event(), threading.Event()
 
         def slow(session: Session) -> None:
@@ -249,24 +258,26 @@ def test_whoever_gives_up_waiting_leaves_the_others_their_commit() -> None:
             assert go.wait(60)
 
         told = office.threads.submit(office.write, slow)
-        assert inside.wait(60)
-        behind = [office.threads.submit(office.write, put(f"{turn}")) for turn in range(5)]
-        assert [type(one.exception(60)) for one in behind] == [GateClosed] * 5
-        go.set()
+        try:
+            assert inside.wait(60)
+            behind = [office.threads.submit(office.write, put(f"{turn}")) for turn in range(5)]
+            assert [type(one.exception(60)) for one in behind] == [GateClosed] * 5
+        finally:
+            go.set()
         assert told.result(60)
         assert office.stored() == {"slow"}
         assert office.write(put("next"))
-        office.close()
 
 
 def test_a_group_is_ended_that_was_left_open_for_one_who_gave_up() -> None:
     """One gives up at the very moment at which the turn is given on to it.
 
     The one before it sees it waiting; until that one has given its turn on, no other Python runs.
+    Python 3.11 then tells the waiter that its time is over. 3.13 looks once more and finds
+    the turn free, so that it writes after all. Either way the group is ended.
     """
     patience = 1.0
-    with fresh_database("sqlite") as url:
-        office = Office(url, patience)
+    with fresh_office(patience) as office:
         inside = threading.Event()
         gives_up_at: list[float] = []
 
@@ -288,13 +299,13 @@ def test_a_group_is_ended_that_was_left_open_for_one_who_gave_up() -> None:
             told = office.threads.submit(office.write, slow)
             assert inside.wait(60)
             behind = office.threads.submit(office.write, put("gives up"))
-            assert isinstance(behind.exception(60), GateClosed)
+            refused = behind.exception(60)
             assert told.result(60)
         finally:
             sys.setswitchinterval(before)
-        assert office.stored() == {"slow"}
+        assert refused is None or isinstance(refused, GateClosed)
+        assert office.stored() == {"slow"} | ({"gives up"} if refused is None else set())
         assert office.write(put("next"))
-        office.close()
 
 
 def write_until_killed(url: str, told: str, prefix: str) -> None:
@@ -338,8 +349,10 @@ def test_what_was_told_before_a_kill_is_on_disk(tmp_path: Path) -> None:
             connection.close()
             seen |= set(names)
             office = Office(url)  # the gate was given back by the system
-            assert office.write(put(f"after {least}"))
-            office.close()
+            try:
+                assert office.write(put(f"after {least}"))
+            finally:
+                office.close()
         assert len(seen) >= 200
 
 
@@ -368,11 +381,13 @@ def test_changes_of_tickets_by_groups_are_what_they_are_by_one(
     engine = open_engine(database)
     before = session.scalar(text("SELECT max(id) FROM changes"))
     session.rollback()
-    _pairs(engine, cast.operator, range(40))
+    try:
+        _pairs(engine, cast.operator, range(40))
+    finally:
+        engine.dispose()
     rows = session.execute(text("SELECT number, version FROM tickets ORDER BY number")).all()
     assert [tuple(row) for row in rows] == [(number, 2) for number in range(1, 41)]
     ids = session.scalars(text("SELECT id FROM changes ORDER BY id")).all()
     assert list(ids) == list(range(1, before + 81))
     taken_back = text("SELECT count(*) FROM changed_fields WHERE new = 'taken back'")
     assert session.scalar(taken_back) == 0
-    engine.dispose()
