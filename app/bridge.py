@@ -25,6 +25,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import unquote_to_bytes
 
+from app.request_ids import HEADER, new_request_id
 from app.streamed import Pieces, is_streamed
 from app.turns import Turns
 
@@ -199,12 +200,14 @@ class Bridge:
             return _run(self._application, environ)
 
     def _refused(self, path: str, query: str, status: HTTPStatus, why: str = "") -> Answer:
-        content_type, text = self._refusal(path, query, status, why)
+        with new_request_id() as made:
+            content_type, text = self._refusal(path, query, status, why)
         headers = [
             (b"content-type", content_type.encode("latin-1")),
             (b"content-length", str(len(text)).encode("ascii")),
             (b"connection", b"close"),
             (b"cache-control", b"no-store"),
+            (HEADER.lower().encode("ascii"), made.encode("ascii")),
             *self._headers,
         ]
         return Answer(status, headers, text)
@@ -309,7 +312,12 @@ class Bridge:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         except (TimeoutError, OSError, RuntimeError) as error:
             if isinstance(error, _NotMade):
-                _log.error("a streamed answer broke off", exc_info=error.__cause__)
+                made = dict(answer.headers).get(HEADER.lower().encode("ascii"), b"")
+                _log.error(
+                    "a streamed answer broke off",
+                    exc_info=error.__cause__,
+                    extra={"request": made.decode("latin-1")},
+                )
             else:
                 _log.info("streamed answer not taken by the client")
         finally:

@@ -15,6 +15,7 @@ from app.database import STATEMENT_TIMEOUT, configure_engine
 from app.extensions import csrf, db, htmx, login_manager, migrate
 from app.log import configure_logging
 from app.proxies import behind_proxies
+from app.request_ids import with_request_id
 from app.services.refusals import Refusals
 
 API = "portal_api"
@@ -74,6 +75,9 @@ def create_app(settings: Settings, statement_timeout: int = STATEMENT_TIMEOUT) -
         )
     flask_app.wsgi_app = behind_proxies(  # type: ignore[assignment, method-assign]
         flask_app.wsgi_app, settings.trusted_proxies
+    )
+    flask_app.wsgi_app = with_request_id(  # type: ignore[assignment, method-assign]
+        flask_app.wsgi_app
     )
     web.register(flask_app)
     cli.register(flask_app)

@@ -30,6 +30,7 @@ from app.domain.errors import (
 )
 from app.extensions import db
 from app.proxies import behind_proxies
+from app.request_ids import with_request_id
 from app.security_headers import security_headers
 from app.services.credentials import attempt, known_name, record_attempt
 from app.services.partners import actor_of_account, remembered_actor
@@ -50,6 +51,7 @@ from soap_service.dispatch import Call
 from soap_service.envelope import Request
 from soap_service.faults import (
     CONTENT_TYPE,
+    INTERNAL,
     SoapFault,
     fault_body,
     fault_of,
@@ -69,6 +71,8 @@ _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 
 PREFIXES: Final = ("/arsys/", f"{PLAIN}/")
+_LOGGED_ERRORS: Final = frozenset({INTERNAL, Unavailable.number, OutcomeUnknown.number})
+"""Faults with a line of their own in the log, which names the cause."""
 _READS_A_FILE: Final = b"GetAttachment"
 """In every call of the native service that is answered by a file; the name cannot be written in
 another way. Where it is in a text by chance, the call is carried out all the same."""
@@ -82,7 +86,7 @@ class Mounted:
         assert isinstance(settings, Settings)
         self._portal = flask_app
         self._door = SoapDoor(flask_app, settings)
-        self._soap = behind_proxies(self._door, settings.trusted_proxies)
+        self._soap = with_request_id(behind_proxies(self._door, settings.trusted_proxies))
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if is_ours(environ.get("PATH_INFO", "")):
@@ -237,7 +241,8 @@ class SoapDoor:
         if fault is None:
             self.journal.note(outcome, None, len(answer))
             return HTTPStatus.OK, answer, ()
-        _log_refusal(environ, HTTPStatus.INTERNAL_SERVER_ERROR.value, fault)
+        if fault.number not in _LOGGED_ERRORS:
+            _log_refusal(environ, HTTPStatus.INTERNAL_SERVER_ERROR.value, fault)
         answer = fault_body(fault.code, fault.text, fault.detail)
         self.journal.note(outcome, fault.number, len(answer))
         more = [("Retry-After", str(RETRY_AFTER))] if fault.number == Unavailable.number else []

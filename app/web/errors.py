@@ -43,6 +43,7 @@ from app.domain.errors import (
     TooMuch,
 )
 from app.extensions import db, login_manager
+from app.request_ids import request_id
 from app.security_headers import security_headers
 from app.services.refusals import Refusals
 from app.web.htmx import wants_fragment
@@ -188,6 +189,7 @@ def message_page(
             message=words,
             home=home,
             typed=echoed(typed),
+            request_id=request_id() if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "",
             **more,
         ),
         status,

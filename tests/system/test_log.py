@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import logging
+from collections.abc import Iterator
 
-from app.log import LineFormatter
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from app import log
+from app.database import CommitFailed
+from app.log import LineFormatter, RepeatFilter
+from app.request_ids import new_request_id
 
 
 def _line(message: str, **extra: object) -> str:
@@ -44,3 +52,106 @@ def test_a_traceback_stays_on_the_line() -> None:
 
 def test_a_huge_value_is_cut() -> None:
     assert len(_line("x", body="y" * 1_000_000)) < 3000
+
+
+FULL = "database or disk is full"
+
+
+def _raise_full(statement: str = "INSERT INTO tickets") -> None:
+    try:
+        raise ValueError(FULL)
+    except ValueError as error:
+        raise OperationalError(statement, None, error) from error
+
+
+def _commit_failed() -> None:
+    try:
+        _raise_full("x" * 5000)
+    except OperationalError as error:
+        raise CommitFailed from error
+
+
+@pytest.fixture
+def logger() -> Iterator[logging.Logger]:
+    """One that writes as the portal does, into ``logger.text``."""
+    out = io.StringIO()
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(LineFormatter())
+    handler.addFilter(RepeatFilter(handler))
+    found = logging.getLogger("tests.log")
+    found.addHandler(handler)
+    found.setLevel(logging.INFO)
+    found.propagate = False
+    yield found
+    found.removeHandler(handler)
+    found.propagate = True
+
+
+def _written(logger: logging.Logger) -> list[str]:
+    (handler,) = (one for one in logger.handlers if isinstance(one.formatter, LineFormatter))
+    (repeats,) = handler.filters
+    assert isinstance(repeats, RepeatFilter)
+    assert isinstance(handler, logging.StreamHandler)
+    repeats.tell_all()
+    return [*handler.stream.getvalue().splitlines()]
+
+
+def _fail(logger: logging.Logger, event: str = "request failed") -> str:
+    with new_request_id() as made:
+        try:
+            _commit_failed()
+        except CommitFailed:
+            logger.exception(event)
+    return made
+
+
+def test_the_first_cause_stands_first_however_long_the_rest_is(logger: logging.Logger) -> None:
+    made = _fail(logger)
+    (line,) = _written(logger)
+    assert f'event="request failed" request="{made}" cause="ValueError: {FULL}" ' in line
+    assert f'exception="ValueError: {FULL} < ' in line
+    assert "_raise_full" in line
+    assert len(line) < 3000
+
+
+def test_repeats_of_a_cause_are_counted(logger: logging.Logger) -> None:
+    first = _fail(logger)
+    others = [_fail(logger, f"Exception on /tickets/{turn}") for turn in range(999)]
+    try:
+        raise ValueError("another cause")
+    except ValueError:
+        logger.exception("request failed")
+    logger.info("ticket opened")
+    lines = _written(logger)
+    assert len(lines) == 4
+    assert f'request="{first}"' in lines[0]
+    assert "another cause" in lines[1]
+    assert "ticket opened" in lines[2]
+    assert 'event="repeated" repeats=999' in lines[3]
+    assert FULL in lines[3]
+    assert others[0] in lines[3]
+    assert len(lines[3]) < 3000
+
+
+def test_lines_that_give_their_error_are_counted_too(logger: logging.Logger) -> None:
+    for turn in range(5):
+        logger.warning("the worker cannot work now", extra={"error": f"gone, process {turn}"})
+    for _ in range(3):
+        logger.warning("refusals not written down", extra={"account": "kit"})
+    lines = _written(logger)
+    assert [line.partition("event=")[2].partition(" error")[0] for line in lines] == [
+        '"the worker cannot work now"',
+        *['"refusals not written down" account="kit"'] * 3,
+        f'"repeated" repeats=4 cause="{"gone, process 0"}" requests=""',
+    ]
+
+
+def test_a_count_is_told_when_its_minute_is_over(
+    logger: logging.Logger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _fail(logger)
+    _fail(logger)
+    monkeypatch.setattr(log, "COUNTED_SECONDS", 0.0)
+    _fail(logger)
+    lines = _written(logger)
+    assert ["repeats=1 " in line for line in lines] == [False, True, False]
