@@ -67,8 +67,13 @@ def test_a_file_is_shown_line_by_line_and_then_written(
     (change,) = changes_of(session, "site", kit.id)
     assert (change.actor_account, change.door) == ("admin", "portal")
     assert ("why", "Yearly check") in [(item.field, item.new) for item in change.fields]
-    # sent again, as a reload would: the registry is another one by now
+    # sent again, as a reload would
     again = visitor.send(CONFIRM, page.form(CONFIRM).data())
+    assert (again.status_code, again.location) == (303, IMPORTS)
+    assert "nothing was stored a second time" in visitor.read(IMPORTS).text
+    # by another form: the registry is another one by now
+    other = {**page.form(CONFIRM).data(), "form_key": "of a second window"}
+    again = visitor.send(CONFIRM, other)
     assert again.status_code == 409
     assert "0 new, 0 changed, 3 unchanged" in PageReader(again.text).text
     assert changes(session) == before + 2
