@@ -218,6 +218,22 @@ def covering(moment: datetime, periods: Iterable[Period]) -> Period | None:
     return max(found, key=lambda one: one.begin, default=None)
 
 
+def states_between(
+    begin: datetime, end: datetime, periods: Iterable[Period]
+) -> Sequence[tuple[datetime, Period | None, bool]]:
+    """What the LHC does from ``begin`` until before ``end``: from when on which period says so
+    (None = no entry), and whether the detectors run."""
+    known = list(periods)
+    edges = {moment for one in known for moment in (one.begin, one.end) if moment is not None}
+    found: list[tuple[datetime, Period | None, bool]] = []
+    for moment in (begin, *sorted(one for one in edges if begin < one < end)):
+        season = running_at(moment, known)
+        state = (season or covering(moment, known), season is not None)
+        if not found or found[-1][1:] != state:
+            found.append((moment, *state))
+    return found
+
+
 def read_cern_time(text: str, *, is_end: bool) -> tuple[datetime, Precision]:
     """``2013-02-14 07:24``, ``2013-02-14`` or ``2030-06`` of CERN's clock as UTC, and how exact.
 

@@ -22,6 +22,7 @@ from app.domain.lhc_calendar import (
     cern_words,
     covering,
     running_at,
+    states_between,
 )
 from app.domain.tickets import Network
 from app.extensions import db
@@ -201,7 +202,7 @@ def _page(template: str, asked: Question, found: Agenda, **more: object) -> Resp
         conflicts=found.conflicts[:_CONFLICTS_SHOWN],
         in_season=[one for one in going_on if one.season],
         unanswered=[one for one in going_on if one.missing],
-        lhc=lhc_now(found.periods),
+        lhc=_lhc_of(asked, found.periods),
         **more,
     )
     return make_response(page, 422 if asked.problems else 200)
@@ -291,6 +292,22 @@ class LhcNow:
 
     running: bool
     words: str
+
+
+def _lhc_of(asked: Question, periods: Sequence[Period]) -> LhcNow:
+    """Of this month what the LHC does now, of another one what it does in it."""
+    if asked.month == asked.today.replace(day=1):
+        return lhc_now(periods)
+    begin, end = midnight(asked.month), midnight(month_after(asked.month))
+    told = states_between(begin, end, periods)
+    parts = [
+        (f"from {since.day} {since:%B} on " if since > begin else "")
+        + (period.name if period is not None else "no entry in its calendar")
+        + (", running" if runs else ", not running" if period is not None else "")
+        for since, period, runs in told
+    ]
+    words = f"The LHC in {asked.month:%B %Y}: {'; '.join(parts)}"
+    return LhcNow(running=any(runs for *_, runs in told), words=words)
 
 
 def lhc_now(periods: Sequence[Period] | None = None) -> LhcNow:

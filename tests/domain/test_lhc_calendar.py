@@ -15,6 +15,7 @@ from app.domain.lhc_calendar import (
     read_cern_time,
     running_at,
     running_between,
+    states_between,
 )
 
 
@@ -72,6 +73,24 @@ def test_running_at(moment: str, season: str) -> None:
 def test_running_between(start: str, end: str, season: str) -> None:
     found = running_between(at(start), at(end), KNOWN)
     assert (found.name if found else "") == season
+
+
+def test_what_the_lhc_does_in_a_time() -> None:
+    def told(begin: str, end: str) -> list[tuple[str, str, bool]]:
+        found = states_between(at(begin), at(end), KNOWN)
+        return [(f"{since:%m-%d %H:%M}", one.name if one else "", on) for since, one, on in found]
+
+    assert told("2026-11-01", "2026-12-01") == [("11-01 00:00", "LS3", False)]
+    assert told("2024-06-01", "2024-07-01") == [
+        ("06-01 00:00", "Physics 2024", True),
+        ("06-09 22:00", "Technical stop", False),
+        ("06-15 22:00", "Physics 2024", True),
+    ], "a day of CERN begins at 22:00 UTC in summer"
+    assert told("2026-06-01", "2026-07-01") == [
+        ("06-01 00:00", "Ions 2026", True),
+        ("06-29 04:00", "LS3", False),
+    ]
+    assert told("2012-01-01", "2012-02-01") == [("01-01 00:00", "", False)]
 
 
 def test_an_endless_shutdown_halts_for_good() -> None:

@@ -133,6 +133,12 @@ def test_work_while_the_lhc_runs_is_marked(
     assert shown(page) == {planned["in_season"]}
     assert "the detectors take data then (Physics 2012)" in page.text
     assert "conflict" not in page.text.replace("in conflict with nothing", "")
+    # another month is headed by what the LHC does then, this one by what it does now
+    assert "The LHC in September 2012: Physics 2012, running" in page.text
+    told = visit(cast.reader).read("/calendar?month=2013-02").text
+    assert "The LHC in February 2013: " in told
+    assert "; from 14 February on LS1, not running" in told
+    assert "The LHC in" not in visit(cast.reader).read("/calendar").text
 
 
 @pytest.mark.parametrize(
