@@ -570,6 +570,7 @@ PAGES: dict[str, Callable[[Page, Shown], None]] = {
     "calendar-links": _in_month_of_conflict("/calendar/links"),
     "lhc": _lhc,
     "matching": _at("/statistics/matching"),
+    "matching-slides": _at("/statistics/matching?quarters=slides"),
     "matching-range": _at("/statistics/matching?from=2012-Q1&to=2013-Q2"),
     "matching-rules": _at("/statistics/matching/rules"),
     "matching-undocumented": _at(

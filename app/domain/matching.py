@@ -160,6 +160,15 @@ def length_in_words(length: timedelta) -> str:
     return " ".join(told[:2])
 
 
+def detected_in_words(rule: MatchingRule) -> str:
+    """``detected events >= 1 h``: as the group's slides of 2013 call what counts."""
+    return f"detected events >= {length_in_words(rule.minimal)}"
+
+
+RELATED_WORDS: Final = "related events in tickets"
+"""What those slides call the detected events that a ticket documents."""
+
+
 def shift_in_words(shift: timedelta) -> str:
     """``+1 h``, ``-5 h 30 min``."""
     sign = "-" if shift < timedelta() else "+"

@@ -68,6 +68,11 @@ class CalendarPeriod:
         return cls(at.year, (at.month - 1) // cls.MONTHS + 1)
 
     @property
+    def words(self) -> str:
+        """As a sentence names it."""
+        return str(self)
+
+    @property
     def begin(self) -> datetime:
         """Its first moment, UTC."""
         return datetime(self.year, (self.number - 1) * self.MONTHS + 1, 1, tzinfo=UTC)
@@ -122,6 +127,11 @@ class HalfYear(CalendarPeriod):
 
     MONTHS, MARK, WORD = 6, "-H", "half-year"
 
+    @property
+    def words(self) -> str:
+        """``the first half of 2013``."""
+        return f"the {'first' if self.number == 1 else 'second'} half of {self.year}"
+
 
 class Year(CalendarPeriod):
     """A year: ``2012``."""
@@ -173,6 +183,14 @@ def range_touching(kind: type[P], begin: datetime, end: datetime) -> Sequence[P]
     if last.begin == end and end > begin:
         last = last.previous
     return period_range(kind.of(begin), last)
+
+
+def headline_periods(quarter: Quarter) -> tuple[Year, HalfYear]:
+    """The year and the half-year for which a headline tells the number of tickets: the half-year of
+    the quarter, and the newest year that is not after it. Of 2013-Q2 they are 2012 and 2013-H1, as
+    in the group's slides of 2013."""
+    half = HalfYear.of(quarter.begin)
+    return Year(half.year - (half.number == 1)), half
 
 
 def present(kind: type[P], now: datetime, before: int = 4) -> Sequence[P]:

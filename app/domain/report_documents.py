@@ -24,8 +24,8 @@ QUARTER_COLUMNS: Final[Mapping[str, str]] = {
     "events": "Events",
     "documented": "Documented",
     "availability": "Availability",
-    "median_response": "Median response, working days",
-    "median_solution": "Median solution, working days",
+    "median_response": "Median response, working time",
+    "median_solution": "Median solution, working time",
     "duties_missed": "Due tickets missing",
 }
 """The figures of the quarter's table, and how its head calls them."""

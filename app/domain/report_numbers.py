@@ -13,6 +13,8 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final
 
+from app.domain.durations import days_in_words
+
 PERCENT: Final = "%"
 WORKING_DAYS: Final = "working days"
 UNITS: Final[Mapping[str, str]] = {
@@ -49,6 +51,8 @@ class Figure:
             return "no data"
         if self.unit == PERCENT:
             return _percent(self.value)
+        if self.unit == WORKING_DAYS:
+            return days_in_words(self.value, WORKING_DAYS.removesuffix("s"))
         digits = 0 if self.value == int(self.value) and not self.unit else 2
         text = f"{self.value:.{digits}f}"
         if self.unit:
@@ -57,8 +61,8 @@ class Figure:
 
     @property
     def bare(self) -> str:
-        """The same without a unit of time, where the head of its column says it."""
-        return self.words.removesuffix(f" {WORKING_DAYS}")
+        """The same where the head of its column says that it is working time: ``2 days``."""
+        return self.words.replace("working day", "day") if self.unit == WORKING_DAYS else self.words
 
     @property
     def told_of(self) -> str:
@@ -170,8 +174,8 @@ class ChangedFigure:
 
     @property
     def bare(self) -> str:
-        """The same without a unit of time."""
-        return self.words.removesuffix(f" {WORKING_DAYS}")
+        """The same where the head of its column says that it is working time."""
+        return self.words.replace("working day", "day")
 
 
 def changed_since(frozen: ReportNumbers, now: ReportNumbers) -> Sequence[ChangedFigure]:

@@ -15,6 +15,7 @@ from typing import Final, TypeAlias
 class SlideKind(StrEnum):
     """What may be chosen for a pack; one of them may become several slides."""
 
+    HEADLINES = "headlines"
     TICKETS_BY_QUARTER = "tickets-by-quarter"
     TICKETS_BY_MONTH = "tickets-by-month"
     MATCHING = "matching"
@@ -26,6 +27,10 @@ class SlideKind(StrEnum):
 
 
 SLIDE_WORDS: Final[Mapping[SlideKind, tuple[str, str]]] = {
+    SlideKind.HEADLINES: (
+        "Tickets in a year and in a half-year",
+        "The two headline numbers: tickets of the last year and of the last half-year",
+    ),
     SlideKind.TICKETS_BY_QUARTER: (
         "Tickets per quarter",
         "How many tickets were created in each quarter",
@@ -36,11 +41,11 @@ SLIDE_WORDS: Final[Mapping[SlideKind, tuple[str, str]]] = {
     ),
     SlideKind.MATCHING: (
         "Events matching per T1",
-        "Detected events of at least one hour and those with a ticket; two quarters on a slide",
+        "Detected events >= 1 h and related events in tickets; two quarters on a slide",
     ),
     SlideKind.UNDOCUMENTED: (
         "Events without a ticket",
-        "Each detected event of at least one hour that no ticket documents",
+        "Each detected event >= 1 h that no ticket documents",
     ),
     SlideKind.DUTIES: (
         "Tickets due",

@@ -145,7 +145,8 @@ def draw_chart(paper: Paper, box: Box, chart: Chart) -> None:
     several = len(chart.series) > 1
     top = layout.top_of([value for series in chart.series for value in series.values])
     left, right = box.x + _SCALE, box.x + box.width
-    upper = box.y + (_LEGEND if several else 0) + 12
+    legend = _LEGEND * len(_legend_lines(box, chart)) if several else 0
+    upper = box.y + legend + 12
     band = (right - left) / max(len(chart.categories), 1)
     longest = max((width_of(name, layout.CHART_SIZE) for name in chart.categories), default=0)
     is_slanted = longest > band - 4
@@ -200,14 +201,27 @@ def _name(
         paper.write_line(middle + 4 - wide, baseline, wide, 12, shown, size, align="R")
 
 
+def _legend_lines(box: Box, chart: Chart) -> Sequence[Sequence[int]]:
+    """The rows of bars that are named on each line of the legend, by their places."""
+    lines: list[list[int]] = []
+    left = 0.0
+    for place, series in enumerate(chart.series):
+        wide = width_of(series.name, _LEGEND_SIZE) + _MARK
+        if not lines or wide > left:
+            lines.append([])
+            left = box.width - _SCALE
+        lines[-1].append(place)
+        left -= wide
+    return lines
+
+
 def _legend(paper: Paper, box: Box, chart: Chart) -> None:
-    x = box.x + _SCALE
     size = _LEGEND_SIZE
-    wanted = [width_of(series.name, size) for series in chart.series]
-    room = box.width - _SCALE - _MARK * len(wanted)
-    part = min(1.0, room / max(sum(wanted), 1))
-    for place, (series, wide) in enumerate(zip(chart.series, wanted, strict=True)):
-        paper.filled(x, box.y + 3, 9, 9, layout.SERIES[place % len(layout.SERIES)])
-        shown = cut_to(series.name, wide * part + 1, size)
-        paper.write_line(x + 13, box.y, wide * part, 15, shown, size)
-        x += wide * part + _MARK
+    for at, line in enumerate(_legend_lines(box, chart)):
+        x, y = box.x + _SCALE, box.y + at * _LEGEND
+        for place in line:
+            name = chart.series[place].name
+            wide = min(width_of(name, size), box.width - _SCALE - _MARK)
+            paper.filled(x, y + 3, 9, 9, layout.SERIES[place % len(layout.SERIES)])
+            paper.write_line(x + 13, y, wide + 1, 15, cut_to(name, wide + 1, size), size)
+            x += wide + _MARK

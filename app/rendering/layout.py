@@ -92,7 +92,8 @@ class Placed:
 
 
 def placed(slides: Sequence[Slide]) -> Sequence[Placed]:
-    """Each slide with its places, and further ones for what does not fit."""
+    """Each slide with its places, and further ones for what does not fit; what is said below a long
+    table is said once, on its last slide."""
     return [page for slide in slides for page in _pages(slide)]
 
 
@@ -123,10 +124,13 @@ def _pages(slide: Slide) -> list[Placed]:
             part = replace(part, title=f"{slide.title} ({at + 1} of {len(parts)})")
         if at and chart is not None:
             part = replace(part, chart=None)
+        is_last = at + 1 == len(parts)
+        if not is_last:
+            part = replace(part, words=())
         place = beside if at == 0 or chart is None else figures
         columns = _column_widths(table, place.width, beside_chart=chart is not None)
         box = _with_height(place, min(ROW * (len(rows) + 1), place.height))
-        found.append(Placed(part, None if at else chart, box, below, columns))
+        found.append(Placed(part, None if at else chart, box, below if is_last else None, columns))
     return found
 
 

@@ -16,9 +16,9 @@ from sqlalchemy.orm import Session
 
 from app.domain.access import Actor, Kind, Role
 from app.domain.duty import Standing
-from app.domain.figures import DAYS_STANDING
-from app.domain.matching import length_in_words
-from app.domain.quarters import CalendarPeriod, Month, Quarter, period_range
+from app.domain.figures import DAYS_STANDING, DECK_NUMBERS, DECK_SOURCE
+from app.domain.matching import RELATED_WORDS, detected_in_words, length_in_words
+from app.domain.quarters import CalendarPeriod, Month, Quarter, headline_periods, period_range
 from app.domain.reports import Shown, due_at, last_day_of
 from app.domain.reports import Standing as ReportStanding
 from app.domain.slides import (
@@ -46,6 +46,7 @@ from app.services.duties import (
 )
 from app.services.duties import what_if as asked_by_rules
 from app.services.listed_events import Detected, EventFilter, count_events, list_events
+from app.services.matching_rules import rules_in_order
 from app.services.matching_tables import MatchingTable, first_seen, has_no_data, matching_table
 from app.services.report_grid import ReportGrid, report_grid
 from app.services.statistics_figures import CountRow, TicketFigures
@@ -128,6 +129,43 @@ def _said_of(periods: Sequence[CalendarPeriod], now: datetime) -> list[str]:
 # ---- tickets ----
 
 
+def _headlines(
+    session: Session, quarters: Sequence[Quarter], now: datetime, base: Base
+) -> Sequence[Slide]:
+    """As the group's slides of 2013 told it: the tickets of a year and of a half-year."""
+    figures = TicketFigures(session, TicketFilter(), now)
+    periods = headline_periods(quarters[-1])
+    numbers = [figures.counts([period])[0].counts[0] for period in periods]
+    told = [
+        f"{'no data' if number is None else f'{number:,}'} in {period.words}"
+        for period, number in zip(periods, numbers, strict=True)
+    ]
+    return [
+        Slide(
+            _title(SlideKind.HEADLINES),
+            f"Tickets: {', '.join(told)}",
+            _url(
+                base,
+                "/statistics/tickets",
+                per="half-year",
+                **{"from": str(periods[0]), "to": str(periods[1])},
+            ),
+            Chart([str(period) for period in periods], [Series("Tickets", numbers)]),
+            Table(
+                [Column("Period", 1.4), Column("Tickets", 1, is_number=True)],
+                [
+                    Row([period.words, number])
+                    for period, number in zip(periods, numbers, strict=True)
+                ],
+            ),
+            [
+                *_said_of(periods, now),
+                f"To compare: {' and '.join(DECK_NUMBERS)}, {DECK_SOURCE}.",
+            ],
+        )
+    ]
+
+
 def _tickets_by_quarter(
     session: Session, quarters: Sequence[Quarter], now: datetime, base: Base
 ) -> Sequence[Slide]:
@@ -184,8 +222,8 @@ def _tickets(
     )
 
 
-def _at(row: CountRow, at: int | None) -> int:
-    """The number of one period, or of all of them."""
+def _at(row: CountRow, at: int | None) -> int | None:
+    """The number of one period, or of all of them; None = no data."""
     return row.total if at is None else row.counts[at]
 
 
@@ -241,16 +279,17 @@ def _matching(
 
 def _matching_of(session: Session, quarters: Sequence[Quarter], now: datetime, base: Base) -> Slide:
     table = matching_table(session, quarters, NETWORK, now)
+    detected = detected_in_words(rules_in_order(session)[-1])
     series = [
         Series(
-            f"{quarter} {word}",
+            f"{quarter} {words}",
             [
                 None if cell is None or not there else getattr(cell, word)
                 for cell, there in ((row.cells[at], row.there[at]) for row in table.rows)
             ],
         )
         for at, quarter in enumerate(quarters)
-        for word in ("detected", "documented")
+        for word, words in (("detected", detected), ("documented", RELATED_WORDS))
     ]
     head = [Column("Site", 1.6)]
     head += [Column(str(quarter), 1, is_number=True) for quarter in quarters]
@@ -258,7 +297,7 @@ def _matching_of(session: Session, quarters: Sequence[Quarter], now: datetime, b
     rows.append(Row([TOTAL, *_shares(table.totals, [True] * len(quarters))], is_total=True))
     return Slide(
         f"{_title(SlideKind.MATCHING)}, {range_in_words(quarters)}",
-        "Detected events of at least one hour; in the table, how many of them a ticket documents",
+        f"{detected.capitalize()} and {RELATED_WORDS}; in the table, related of detected",
         _url(
             base,
             "/statistics/matching",
@@ -548,6 +587,7 @@ def _missing(grid: ReportGrid, now: datetime, due_days: int) -> Sequence[Row]:
 
 _Maker = Callable[[Session, Sequence[Quarter], datetime, Base], Sequence[Slide]]
 _MAKERS: Final[Mapping[SlideKind, _Maker]] = {
+    SlideKind.HEADLINES: _headlines,
     SlideKind.TICKETS_BY_QUARTER: _tickets_by_quarter,
     SlideKind.TICKETS_BY_MONTH: _tickets_by_month,
     SlideKind.MATCHING: _matching,

@@ -50,15 +50,6 @@ class AvailabilityFigures:
     current: Current[Events]
 
 
-def newest_event(session: Session) -> datetime | None:
-    """The begin of the newest event of any link; None where there is none."""
-    _, current = link_spans(session)
-    starts = current.facts["start"][current.facts["link"] > 0]
-    if not len(starts):
-        return None
-    return datetime.fromtimestamp(int(starts.max()) / 1_000_000, UTC)
-
-
 def availability_of(
     session: Session,
     periods: Sequence[CalendarPeriod],

@@ -26,7 +26,7 @@ from app.statistics.ticket_counts import Chosen, Named, counted, counting
 from app.statistics.ticket_facts import NOT_SET, WORDS, TicketFacts, microseconds
 from app.statistics.ticket_times import MEASURES, Days, measured_all, summed_up
 
-_SECOND: Final = 1_000_000
+_EPOCH_YEAR: Final = 1970
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,8 @@ class CountRow:
     """How many tickets of one value were created in each period; ``total`` over all of them."""
 
     value: str
-    counts: Sequence[int]
+    counts: Sequence[int | None]
+    """None = no data: of a year without any ticket at all nobody knows whether there were none."""
     total: int
 
 
@@ -83,20 +84,29 @@ class TicketFigures:
         """How many tickets count at all."""
         return int(self._mask.sum())
 
-    def first(self) -> datetime | None:
-        """When the oldest of them was created."""
-        created = self._facts.tickets["created"][self._mask]
-        if not len(created):
-            return None
-        return datetime.fromtimestamp(int(created.min()) / _SECOND, UTC)
-
     def counts(self, periods: Sequence[CalendarPeriod], by: str = "") -> list[CountRow]:
         """Tickets by value and period of creation; without ``by`` one row."""
         frame = counted(self._facts, self._mask, edges_of(periods), by, self._named(by))
+        known = [self.has_data(period) for period in periods]
         return [
-            CountRow(str(value), [int(number) for number in numbers], int(sum(numbers)))
-            for value, numbers in zip(frame.index, frame.to_numpy().tolist(), strict=True)
+            CountRow(
+                str(value),
+                [int(one) if is_known else None for one, is_known in zip(row, known, strict=True)],
+                int(sum(row)),
+            )
+            for value, row in zip(frame.index, frame.to_numpy().tolist(), strict=True)
         ]
+
+    def has_data(self, period: CalendarPeriod) -> bool:
+        """Whether the portal holds any ticket of the period's year, whatever the filter; of the
+        running year and later ones a zero is one."""
+        return period.year in self._years or period.year >= self._now.astimezone(UTC).year
+
+    @cached_property
+    def _years(self) -> frozenset[int]:
+        created = self._facts.tickets["created"][counting(self._facts)]
+        years = np.unique(created.astype("datetime64[us]").astype("datetime64[Y]").astype(int))
+        return frozenset((years + _EPOCH_YEAR).tolist())
 
     def times(self, periods: Sequence[CalendarPeriod], by: str = "") -> list[TimesRow]:
         """GGUS's times by period of creation, or by value over all periods."""

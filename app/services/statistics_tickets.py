@@ -23,7 +23,7 @@ from app.statistics.ticket_facts import (
     unpack,
 )
 
-_LAYOUT: Final = 1
+_LAYOUT: Final = 2
 _AT_ONCE: Final = 1_000
 """Numbers that are listed in one statement; a range is asked for as one."""
 

@@ -45,13 +45,15 @@ TICKET: Final = np.dtype(
         ("ended", "<i8"),
         ("waited", "<i8"),
         ("waiting_since", "<i8"),
+        ("paused", "<i8"),
         ("changed", "<i8"),
         ("responsible", "<i4"),
         *((name, "u1") for name in WORDS),
     ]
 )
 """One ticket. ``waited``: finished waits, NOT_SET where it never waited; ``ended``: the newest move
-to solved or unsolved, if not reopened since; ``priority``: at submission."""
+to solved or unsolved, if not reopened since; ``paused``: working time spent waiting for a reply or
+on hold, NOT_SET where it is not known; ``priority``: at submission."""
 PAIR: Final = np.dtype([("number", "<i4"), ("id", "<i4")])
 """A ticket and a link or site that it affects."""
 _EPOCH_DAY: Final = datetime(1970, 1, 1).toordinal()  # noqa: DTZ001  # only its day is asked
@@ -124,6 +126,7 @@ def facts_of(
             microseconds(row.ended),
             _length(times.waited) if times.has_waited else NOT_SET,
             microseconds(times.waiting_since),
+            NOT_SET if times.paused is None else _length(times.paused),
             microseconds(row.changed),
             row.responsible or NO_SITE,
             places["state"][row.state],

@@ -1,8 +1,9 @@
-"""GGUS's times of tickets: response, solution, waiting, lifetime; averages and medians.
+"""GGUS's times of tickets: response, solution, waiting, lifetime; averages and medians. Beside the
+solution time the active one: without what a ticket waited for replies or was on hold.
 
-Response and solution are in working days (24 h between Monday 00:00 and Saturday 00:00 UTC),
-waiting and lifetime in calendar days of 24 h. A ticket of which a time is not known, or not over,
-does not count for it; only a wait that goes on counts as far as it has got.
+Response and both solution times are in working days (24 h between Monday 00:00 and Saturday 00:00
+UTC), waiting and lifetime in calendar days of 24 h. A ticket of which a time is not known, or not
+over, does not count for it; only a wait that goes on counts as far as it has got.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ _WEEK: Final = 7 * DAY
 _WORKED: Final = 5 * DAY
 _FIRST_MONDAY: Final = 4 * DAY
 """1970-01-05."""
-MEASURES: Final = ("response", "solution", "waiting", "lifetime")
-WORKING: Final = frozenset({"response", "solution"})
+MEASURES: Final = ("response", "solution", "active", "waiting", "lifetime")
+WORKING: Final = frozenset({"response", "solution", "active"})
 """What is in working days."""
 Days = npt.NDArray[np.float64]
 
@@ -53,9 +54,13 @@ def measured(tickets: Columns, measure: str, now: int) -> Days:
         return np.where(ever, (whole + running) / DAY, np.nan)
     over = tickets["responded"] if measure == "response" else tickets["ended"]
     known = over != NOT_SET
+    if measure == "active":
+        known &= tickets["paused"] != NOT_SET
     until = np.where(known, over, tickets["created"])
     if measure in WORKING:
         days = working_days(tickets["created"], until)
+        if measure == "active":
+            days = np.maximum(days - np.where(known, tickets["paused"], 0) / DAY, 0)
     else:
         days = np.maximum(until - tickets["created"], 0) / DAY
     return np.where(known, days, np.nan)

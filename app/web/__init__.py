@@ -103,7 +103,7 @@ THEMES = ("light", "dark")
 def register(flask_app: Flask) -> None:
     """Add pages, filters, gate, errors and headers to the application."""
     times.register(flask_app)
-    flask_app.add_template_filter(statistics.days_in_words, "days")
+    flask_app.add_template_filter(statistics.time_in_words, "days")
     flask_app.add_template_filter(availability.percent, "percent")
     flask_app.jinja_env.globals["statistics_pages"] = statistics.PAGES
     encoding.register(flask_app)

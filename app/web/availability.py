@@ -16,7 +16,6 @@ from app.services.statistics_availability import (
     AvailabilityFigures,
     AvailabilityRow,
     availability_of,
-    newest_event,
 )
 from app.statistics.availability import Availability
 from app.statistics.charts import ColumnChart, Part, Value, column_chart, strip
@@ -29,8 +28,6 @@ from app.web.times import now
 
 blueprint = Blueprint("availability", __name__, url_prefix="/statistics")
 _HOUR: Final = 3_600_000_000
-_USUAL: Final = 4
-"""Periods shown where the address does not say which."""
 _ROWS: Final = 200
 
 
@@ -52,12 +49,12 @@ class Shown:
 @blueprint.get("/availability", defaults={"kind": ""})
 def page(kind: str = "") -> Any:
     """Availability per link and per site."""
-    question = Question(request.args, per=("quarter", "half-year", "year", "month"))
+    question = Question(request.args)
     network = request.args.get("network", Network.LHCOPN if "network" not in request.args else "")
     if network not in ("", *Network):
         question.problems.append(f"Network: choose {' or '.join(Network)}; shown is LHCOPN")
         network = Network.LHCOPN
-    periods = _periods(question)
+    periods = question.periods()
     site = (question.given("site") or [""])[0]
     figures = availability_of(db.session(), periods, now(), network=network, site=site)
     if kind:
@@ -90,18 +87,6 @@ def page(kind: str = "") -> Any:
         },
         **frame_of("Availability"),
     )
-
-
-def _periods(question: Question) -> Sequence[CalendarPeriod]:
-    """Those of the address; else the newest ones up to now, or up to the newest event where it is
-    long ago."""
-    if question.typed["from"] or question.typed["to"]:
-        return question.periods(now())
-    newest = newest_event(db.session()) or now()
-    last = question.kind.of(now())
-    if last.after(1 - _USUAL).begin > newest:
-        last = question.kind.of(newest)
-    return [last.after(1 - _USUAL + step) for step in range(_USUAL)]
 
 
 def _not_up(whole: Availability) -> Sequence[tuple[str, float]]:

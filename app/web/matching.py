@@ -1,4 +1,4 @@
-"""Events matching per T1: the slides' two tables, any range of quarters, and the same as CSV."""
+"""Events matching per T1: the present quarters, the slides' two tables, any range, and as CSV."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from flask import Blueprint, Response, make_response, render_template, request, 
 
 from app.domain.cells import safe_cell
 from app.domain.errors import Invalid
-from app.domain.quarters import Quarter
+from app.domain.figures import DECK_NUMBERS, DECK_SOURCE, SLIDES
+from app.domain.matching import RELATED_WORDS, detected_in_words
+from app.domain.quarters import Quarter, present
 from app.domain.tickets import Network
 from app.extensions import db
 from app.services.matching_rules import rules_in_order
@@ -26,8 +28,8 @@ from app.web.quarter_range import read_quarters
 from app.web.times import now
 
 blueprint = Blueprint("matching", __name__, url_prefix="/statistics")
-SLIDES: Final = ((Quarter(2012, 1), Quarter(2012, 2)), (Quarter(2013, 1), Quarter(2013, 2)))
-"""The two tables of the deck."""
+_SLIDES: Final = "slides"
+"""What ``quarters`` is in the address of the two tables of the group's slides of 2013."""
 COLUMNS: Final = ("site", "quarter", "detected", "documented")
 
 
@@ -42,35 +44,50 @@ class Question:
             self.network = str(Network.LHCOPN)
         self.typed_from = arguments.get("from", "").strip()
         self.typed_to = arguments.get("to", "").strip()
-        self.is_slides = not (self.typed_from or self.typed_to)
-        self.ranges: Sequence[Sequence[Quarter]] = SLIDES
-        if not self.is_slides:
+        self.ranges: Sequence[Sequence[Quarter]] = [present(Quarter, now())]
+        self._asked: dict[str, str] = {}
+        """How the address says which quarters; nothing = the present ones."""
+        if self.typed_from or self.typed_to:
             try:
                 self.ranges = [read_quarters(self.typed_from, self.typed_to)]
+                self._asked = {"from": self.typed_from, "to": self.typed_to}
             except Invalid as error:
                 word = {"from": "From", "to": "To"}.get(error.field, "Quarters")
                 self.problems.append(f"{word}: {error.message}")
-                self.is_slides = True
+        elif preset := arguments.get("quarters", "").strip():
+            if preset == _SLIDES:
+                self.ranges, self._asked = SLIDES, {"quarters": _SLIDES}
+            else:
+                self.problems.append(f"Quarters: write {_SLIDES}, or use from and to")
 
-    def url(self, **changed: str) -> str:
-        """This page with something else asked for; "" = not at all."""
-        values = {
-            "from": "" if self.is_slides else self.typed_from,
-            "to": "" if self.is_slides else self.typed_to,
-            "network": "" if self.network == Network.LHCOPN else self.network,
-            **changed,
-        }
-        return _address("matching.page", values)
+    @property
+    def is_present(self) -> bool:
+        """Whether the present quarters are shown."""
+        return not self._asked
+
+    @property
+    def is_slides(self) -> bool:
+        """Whether the two tables of the slides are shown."""
+        return "quarters" in self._asked
+
+    @property
+    def present_url(self) -> str:
+        """This page with the present quarters."""
+        return self._url("matching.page", {})
+
+    @property
+    def slides_url(self) -> str:
+        """This page with the two tables of the slides."""
+        return self._url("matching.page", {"quarters": _SLIDES})
 
     @property
     def csv_url(self) -> str:
         """The file of exactly these quarters."""
-        values = {
-            "from": "" if self.is_slides else self.typed_from,
-            "to": "" if self.is_slides else self.typed_to,
-            "network": "" if self.network == Network.LHCOPN else self.network,
-        }
-        return _address("matching.download", values)
+        return self._url("matching.download", self._asked)
+
+    def _url(self, endpoint: str, quarters: Mapping[str, str]) -> str:
+        network = "" if self.network == Network.LHCOPN else self.network
+        return _address(endpoint, {**quarters, "network": network})
 
 
 def _address(endpoint: str, values: Mapping[str, str]) -> str:
@@ -118,7 +135,7 @@ class ShownTable:
 
 @blueprint.get("/matching")
 def page() -> Response:
-    """The tables; without a range the deck's two, side by side."""
+    """The tables: of the present quarters, of a range, or the deck's two, side by side."""
     asked, moment = Question(request.args), now()
     figures = fresh_figures()
     rows = db.session()
@@ -126,15 +143,18 @@ def page() -> Response:
         _shown(matching_table(rows, quarters, asked.network, moment), moment)
         for quarters in asked.ranges
     ]
-    this = Quarter.of(moment)
+    rule = rules_in_order(rows)[-1]
     page = render_template(
         "matching/page.html",
         asked=asked,
         tables=tables,
         figures=figures,
         networks=list(Network),
-        rule=rules_in_order(rows)[-1],
-        recent=asked.url(**{"from": str(this.after(-3)), "to": str(this)}),
+        rule=rule,
+        detected=detected_in_words(rule),
+        related=RELATED_WORDS,
+        deck=DECK_NUMBERS,
+        deck_source=DECK_SOURCE,
     )
     return make_response(page, 422 if asked.problems else 200)
 

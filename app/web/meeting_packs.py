@@ -14,6 +14,7 @@ from wtforms import StringField
 from wtforms.validators import ValidationError
 
 from app.domain.errors import Invalid, NotFound
+from app.domain.figures import SLIDES_RANGE
 from app.domain.jobs import MOST_ATTEMPTS
 from app.domain.meeting_packs import (
     LONGEST_TITLE,
@@ -201,6 +202,7 @@ def _listing(form: PackForm, status: int) -> Response:
         "reports/packs.html",
         form=form,
         packs=shown,
+        slides=SLIDES_RANGE,
         more=shown[-1].pack.id if len(shown) == packs.SHOWN else None,
         may_change=is_chair(actor),
     )

@@ -9,10 +9,13 @@ from typing import Any, Final
 
 from flask import Blueprint, render_template, request, url_for
 
-from app.domain.figures import DAYS_STANDING, Counted
-from app.domain.quarters import CalendarPeriod, HalfYear, Quarter, Year
+from app.domain.durations import days_in_words
+from app.domain.figures import DAYS_STANDING, DECK_NUMBERS, DECK_SOURCE, Counted
+from app.domain.matching import RELATED_WORDS, detected_in_words
+from app.domain.quarters import CalendarPeriod, HalfYear, Quarter, Year, headline_periods, present
 from app.domain.tickets import Category, Layer, Network, State
 from app.extensions import db
+from app.services.matching_rules import rules_in_order
 from app.services.matching_tables import matching_table
 from app.services.registry import all_links, all_sites
 from app.services.statistics_figures import CountRow, TicketFigures, TimesRow
@@ -23,7 +26,6 @@ from app.statistics.tables import FigureTable
 from app.statistics.ticket_times import MEASURES, WORKING
 from app.web.event_links import events_url
 from app.web.freshness import fresh_figures
-from app.web.matching import SLIDES
 from app.web.statistics_definitions import DEFINITIONS as DEFINED
 from app.web.statistics_files import as_file
 from app.web.statistics_query import FILTERS, PER, Question
@@ -54,6 +56,8 @@ ANSWERS: Final = {
     "waiting": Counted.WAITED,
     "lifetime": Counted.ENDED,
 }
+"""Of which tickets each time tells, as the list of tickets finds them; it finds none for the active
+solution time, which is not known of old ones."""
 _CHOICES: Final = {
     "network": list(Network),
     "category": [one for one in Category if one is not Category.TEST],
@@ -79,7 +83,8 @@ class Cells:
     """A row of a table of counts: its name, and per period the number and the rows behind it."""
 
     name: str
-    cells: Sequence[tuple[int, str]]
+    cells: Sequence[tuple[int | None, str]]
+    """None = no data."""
     total: tuple[int, str]
     quiet: bool = False
     """The row is of what has no value."""
@@ -97,54 +102,66 @@ class Documented:
 
 
 def _matching() -> list[Documented]:
-    """The quarters of the slides, all links of LHCOPN together."""
+    """The present quarters, all links of LHCOPN together."""
     fresh_figures()
     network = str(Network.LHCOPN)
+    quarters = present(Quarter, now())
+    totals = matching_table(db.session(), quarters, network, now()).totals
     found = []
-    for quarters in SLIDES:
-        totals = matching_table(db.session(), quarters, network, now()).totals
-        for quarter, cell in zip(quarters, totals, strict=True):
-            both = {"quarter": str(quarter), "network": network, "counted": "yes"}
-            documented = events_url(**both, documented="yes")
-            found.append(Documented(quarter, cell, events_url(**both), documented))
+    for quarter, cell in zip(quarters, totals, strict=True):
+        both = {"quarter": str(quarter), "network": network, "counted": "yes"}
+        documented = events_url(**both, documented="yes")
+        found.append(Documented(quarter, cell, events_url(**both), documented))
     return found
+
+
+@dataclass(frozen=True)
+class Headline:
+    """How many tickets were created in a year or half-year, in words; None = no data."""
+
+    number: int | None
+    words: str
+    url: str
+
+
+def _headline(figures: TicketFigures, question: Question, period: CalendarPeriod) -> Headline:
+    (number,) = figures.counts([period])[0].counts
+    so_far = " so far" if period.is_partial(now()) else ""
+    words = f"{period.words}{so_far}"
+    return Headline(number, words, question.rows_url([period], by="") if number else "")
 
 
 @blueprint.get("")
 def page() -> str:
     """The main figures, and where the others are."""
-    question = Question(request.args, per=("year",))
+    question = Question(request.args, per=("quarter",))
     figures = TicketFigures(db.session(), question.filter, now())
-    years = question.periods(figures.first())
-    told = [HalfYear(2013, 1)]
-    deck = [
-        (
-            "2012",
-            figures.counts([Year(2012)])[0].total,
-            question.rows_url([Year(2012)], by=""),
-        ),
-        (
-            "the first half of 2013",
-            figures.counts(told)[0].total,
-            question.rows_url(told, by=""),
-        ),
-    ]
-    row = figures.counts(years)[0]
+    periods = question.periods()
+    row = figures.counts(periods)[0]
     this_year = [Year.of(now())]
     return render_template(
         "statistics/page.html",
         question=question,
         current=figures.current,
         count=figures.count,
-        deck=deck,
-        chart=_chart("tickets", "Tickets per year", years, row),
-        table=_table_of([("Tickets", row)], years, question, ""),
-        periods=years,
+        headlines=[
+            _headline(figures, question, period) for period in headline_periods(Quarter.of(now()))
+        ],
+        deck=DECK_NUMBERS,
+        deck_source=DECK_SOURCE,
+        deck_url=question.url(
+            "statistics.tickets", per="half-year", from_=str(Year(2012)), to=str(HalfYear(2013, 1))
+        ),
+        chart=_chart("tickets", "Tickets per quarter", periods, row),
+        table=_table_of([("Tickets", row)], periods, question, ""),
+        periods=periods,
         standing=figures.standing_count,
         standing_url=_standing_url(question),
         times=figures.times(this_year)[0],
         this_year=this_year[0],
         matching=_matching(),
+        detected=detected_in_words(rules_in_order(db.session())[-1]).capitalize(),
+        related=RELATED_WORDS.capitalize(),
         stand=fresh_figures(),
         **frame_of("Statistics"),
     )
@@ -157,7 +174,7 @@ def tickets(kind: str = "") -> Any:
     """How many tickets were created in each period, by one of their properties."""
     question = Question(request.args, by=BY)
     figures = TicketFigures(db.session(), question.filter, now())
-    periods = question.periods(figures.first())
+    periods = question.periods()
     whole = figures.counts(periods)[0]
     rows = _restricted(figures.counts(periods, question.by), question) if question.by else []
     if kind:
@@ -191,7 +208,7 @@ def times(kind: str = "") -> Any:
     """GGUS's times by period, or by category or site; and the priorities at submission."""
     question = Question(request.args, by=BY_TIMES)
     figures = TicketFigures(db.session(), question.filter, now())
-    periods = question.periods(figures.first())
+    periods = question.periods()
     by_period = figures.times(periods)
     by_value: list[TimesRow] = []
     if question.by:
@@ -213,6 +230,7 @@ def times(kind: str = "") -> Any:
         periods=periods,
         measures=MEASURES,
         working=WORKING,
+        titles=TIMES_TITLES,
         by_period=[
             (str(period), row, _times_urls(question, [period], None))
             for period, row in zip(periods, by_period, strict=True)
@@ -369,7 +387,9 @@ def _years(
     for year in sorted({one.year for one in periods}):
         mine = [one for one in periods if one.year == year]
         count = sum(
-            number for one, number in zip(periods, whole.counts, strict=True) if one.year == year
+            number or 0
+            for one, number in zip(periods, whole.counts, strict=True)
+            if one.year == year
         )
         found.append((year, len(mine), count, question.rows_url(mine, by="") if count else ""))
     return found
@@ -377,7 +397,12 @@ def _years(
 
 def _values(periods: Sequence[CalendarPeriod], row: CountRow) -> list[Value]:
     return [
-        Value(str(period), number, f"{number:,}", marked=period.is_partial(now()))
+        Value(
+            str(period),
+            number,
+            "no data" if number is None else f"{number:,}",
+            marked=period.is_partial(now()),
+        )
         for period, number in zip(periods, row.counts, strict=True)
     ]
 
@@ -402,20 +427,18 @@ def _chart(
     return column_chart(key, words, values, top=top, plot=64 if small else 120, small=small)
 
 
-_TIMES_TITLES: Final = {
+TIMES_TITLES: Final = {
     "response": "Response",
     "solution": "Solution",
+    "active": "Solution without waiting and on hold",
     "waiting": "Waiting for reply",
     "lifetime": "Lifetime",
 }
 
 
-def days_in_words(days: float | None) -> str:
-    """``0.04``, ``1.5``, ``12``; "no data" where there is none."""
-    if days is None:
-        return "no data"
-    digits = 2 if days < 1 else 1 if days < 100 else 0
-    return f"{days:,.{digits}f}"
+def time_in_words(days: float | None, day: str = "day") -> str:
+    """``25 min``, ``3 h``, ``2 days``; "no data" where there is none."""
+    return "no data" if days is None else days_in_words(days, day)
 
 
 def _times_charts(periods: Sequence[CalendarPeriod], rows: Sequence[TimesRow]) -> list[ColumnChart]:
@@ -427,7 +450,7 @@ def _times_charts(periods: Sequence[CalendarPeriod], rows: Sequence[TimesRow]) -
             Value(
                 str(period),
                 row.measures[measure].median,
-                days_in_words(row.measures[measure].median) if row.measures[measure].count else "–",
+                time_in_words(row.measures[measure].median) if row.measures[measure].count else "–",
                 marked=period.is_partial(now()),
                 also=row.measures[measure].mean,
             )
@@ -435,8 +458,8 @@ def _times_charts(periods: Sequence[CalendarPeriod], rows: Sequence[TimesRow]) -
         ]
         if all(one.value is None for one in values):
             continue
-        unit = "working days" if measure in WORKING else "days"
-        title = f"{_TIMES_TITLES[measure]}, {unit}: the median as a bar, the average as a line"
+        unit = ", working time" if measure in WORKING else ""
+        title = f"{TIMES_TITLES[measure]}{unit}: the median as a bar, the average as a line"
         charts.append(column_chart(measure, title, values, plot=64))
     return charts
 

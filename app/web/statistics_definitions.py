@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from app.domain.figures import DAYS_STANDING
+from app.domain.figures import DAYS_STANDING, DECK_NUMBERS
 from app.domain.matching import MOST_KEPT
 
 _RULES: Final = "the portal's rules for figures, agreed where no source says more"
@@ -46,13 +46,16 @@ DEFINITIONS: Final[Sequence[Definition]] = (
         "Tickets per period",
         (
             "The number of tickets that were created in the period. Test tickets never count.",
+            "Of a year of which the portal holds no ticket at all there is no data, which is not 0;"
+            " in the running year 0 is 0. Pages show the running period and the last four, unless"
+            " they are asked for others.",
             "By link or affected site a ticket counts once for each that it names, and once in the"
             " total; by responsible site it counts for the one that is responsible now. Category,"
             " layer, network and state are those that the ticket has now.",
         ),
-        f"{_RULES}; the seed's two numbers, 111 tickets in 2012 and 14 in the first half of 2013."
-        " The slide that says 111 has the heading “2013”; as the next one is of the first half of"
-        " 2013, the first must be 2012.",
+        f"{_RULES}; the two numbers of the group's report of 2013, {' and '.join(DECK_NUMBERS)},"
+        " are quoted as it said them, and not counted here. Its slide that says 111 has the"
+        " heading “2013”; as the next one is of the first half of 2013, the first must be 2012.",
         endpoint="statistics.tickets",
     ),
     Definition(
@@ -67,13 +70,16 @@ DEFINITIONS: Final[Sequence[Definition]] = (
     ),
     Definition(
         "times",
-        "Response, solution, waiting, lifetime",
+        "Response, solution with and without waiting, waiting, lifetime",
         (
             "Response time: from creation to the first state other than new or assigned, or to the"
             " first change of the responsible unit; in working days. A ticket that came from an old"
             " system in another state than new or assigned has none.",
             "Solution time: from creation to the newest move to solved or unsolved, if it was not"
             " reopened since; in working days.",
+            "Solution time without waiting and on hold: the same less the working time in which the"
+            " ticket was in “waiting for reply” or “on hold” meanwhile. Of a ticket that came from"
+            " an old system in another state than new or assigned it is not known.",
             "Waiting time: the sum of all times in “waiting for reply”, with the one that goes on"
             " up to now; in days of 24 h. Only tickets that ever waited count, and a wait that a"
             " ticket brought from an old system is not known.",
@@ -83,7 +89,8 @@ DEFINITIONS: Final[Sequence[Definition]] = (
             " time at all; average and median are of these. The median is exact: of an even"
             " number the middle of the two in the middle.",
             "A working day is 24 h between Monday 00:00 and Saturday 00:00 UTC; holidays count as"
-            " any other day.",
+            " any other day. Lengths are told as minutes, hours or days, with two digits; files"
+            " have days as numbers.",
         ),
         f"{_GGUS} medians; that response and solution count from creation is {_RULES}",
         endpoint="statistics.times",

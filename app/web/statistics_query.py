@@ -15,14 +15,14 @@ from flask import request, url_for
 from werkzeug.datastructures import MultiDict
 
 from app.domain.errors import Invalid
-from app.domain.figures import SUBMITTED, Counted
+from app.domain.figures import SLIDES_RANGE, SUBMITTED, Counted
 from app.domain.quarters import (
     CalendarPeriod,
     HalfYear,
     Month,
     Quarter,
     Year,
-    range_touching,
+    period_range,
 )
 from app.domain.tickets import Category, State
 from app.services.ticket_lists import TicketFilter
@@ -31,13 +31,15 @@ from app.web.times import now
 
 FILTERS: Final = ("network", "category", "layer", "state", "site", "responsible", "link")
 PER: Final[Mapping[str, type[CalendarPeriod]]] = {
-    "year": Year,
-    "half-year": HalfYear,
     "quarter": Quarter,
+    "half-year": HalfYear,
+    "year": Year,
     "month": Month,
 }
-SHOWN: Final = 40
-"""Periods shown where the address does not say from when."""
+"""The kinds of periods; the first is the usual one."""
+BEFORE: Final = 4
+"""Periods before the running one (or the last one) that are shown where the address does not say
+from when: the present."""
 MOST: Final = 60
 """Periods shown at all."""
 _SHAPES: Final = "a year (2012), half-year (2012-H1), quarter (2012-Q1), month (2012-03) or day"
@@ -102,21 +104,29 @@ class Question:
         """The values of one filter."""
         return self._list.given(name)
 
-    def periods(self, first: datetime | None) -> Sequence[CalendarPeriod]:
-        """The periods to show: from the first ticket to now, unless the address says otherwise."""
-        begin = self._from[0] if self._from else (first or now())
-        end = self._to[1] if self._to else now() + timedelta(microseconds=1)
-        begin = min(max(begin, _EARLIEST), end - timedelta(microseconds=1))
+    def periods(self) -> Sequence[CalendarPeriod]:
+        """The periods to show: the running one and the last four, unless the address says
+        otherwise."""
+        last_moment = self._to[1] - timedelta(microseconds=1) if self._to else now()
+        last = self.kind.of(last_moment)
+        if not self._from:
+            return period_range(last.after(-BEFORE), last)
+        start = self.kind.of(min(self._from[0], last_moment))
         # only as many as are shown are made, however far apart the ends are
-        last = self.kind.of(end - timedelta(microseconds=1))
-        most = MOST if self._from else SHOWN
-        start = self.kind.of(begin)
         per_year = 12 // start.MONTHS
         count = (last.year - start.year) * per_year + last.number - start.number + 1
-        self.left_out = max(0, count - most)
+        self.left_out = max(0, count - MOST)
         if self.left_out:
-            start = last.after(1 - most)
-        return range_touching(self.kind, start.begin, last.end)
+            start = last.after(1 - MOST)
+        return period_range(start, last)
+
+    @property
+    def slides_url(self) -> str:
+        """The same of the quarters of the slides of 2013; "" where they are shown."""
+        first, last = map(str, SLIDES_RANGE)
+        if (self.per, self.typed["from"], self.typed["to"]) == ("quarter", first, last):
+            return ""
+        return self.url(per="quarter", from_=first, to=last)
 
     def require_whole(self) -> None:
         """Raise ``Invalid`` where a part of the address was left out: a file does not say so."""
@@ -142,7 +152,7 @@ class Question:
         for name, value in changed.items():
             values[name.rstrip("_")] = (value,) if isinstance(value, str) else value
         pairs = [(name, one) for name, many in values.items() for one in many if one]
-        pairs = [pair for pair in pairs if pair != ("per", "year")]
+        pairs = [pair for pair in pairs if pair != ("per", next(iter(PER)))]
         base = url_for(endpoint or request.endpoint or "statistics.page")
         return f"{base}?{urlencode(pairs)}" if pairs else base
 

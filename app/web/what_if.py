@@ -15,7 +15,8 @@ from werkzeug.datastructures import MultiDict
 
 from app.domain.cells import safe_cell
 from app.domain.errors import Invalid
-from app.domain.quarters import Quarter, period_range
+from app.domain.figures import SLIDES_RANGE
+from app.domain.quarters import Quarter, period_range, present
 from app.domain.tickets import Network
 from app.extensions import db
 from app.models import Site
@@ -48,16 +49,15 @@ class Question:
         chosen = [by_label[one] for one in dict.fromkeys(named) if one in by_label]
         self.rules: Sequence[JudgedRule] = chosen or known
         self.all_rules = not chosen
-        last = Quarter.of(now())
-        first = self._quarter(arguments, "from", last.after(-7))
-        last = self._quarter(arguments, "to", max(last, first) if "from" in arguments else last)
+        usual = present(Quarter, now())
+        first = self._quarter(arguments, "from", usual[0])
+        last = self._quarter(arguments, "to", max(usual[-1], first))
         try:
             if len(period_range(first, last)) > _MOST_QUARTERS:
                 raise Invalid("to", f"At most {_MOST_QUARTERS} quarters are told at once")
         except Invalid as error:
             self.problems.append(error.message)
-            last = Quarter.of(now())
-            first = last.after(-7)
+            first, last = usual[0], usual[-1]
         self.quarters = period_range(first, last)
 
     def _quarter(self, arguments: MultiDict[str, str], name: str, otherwise: Quarter) -> Quarter:
@@ -78,11 +78,12 @@ class Question:
         """The last one, which is included."""
         return self.quarters[-1]
 
-    def url(self, endpoint: str) -> str:
-        """Another form of the same."""
+    def url(self, endpoint: str, quarters: tuple[Quarter, Quarter] | None = None) -> str:
+        """Another form of the same, or the same of other quarters."""
         rules = [] if self.all_rules else [one.label for one in self.rules]
         given = [("rule", one) for one in rules]
-        given += [("from", str(self.first)), ("to", str(self.last))]
+        first, last = quarters or (self.first, self.last)
+        given += [("from", str(first)), ("to", str(last))]
         return f"{url_for(endpoint)}?{urlencode(given)}"
 
 
@@ -125,6 +126,7 @@ def page() -> Response:
             by_quarter=len(asked.quarters) <= _COLUMNED,
             losses=[found.whole(one.version_id, WHOLE).losses for one in asked.rules],
             fresh=fresh,
+            slides_url=asked.url("what_if.page", SLIDES_RANGE),
             partial=[one for one in asked.quarters if one.is_partial(now())],
             future=[one for one in asked.quarters if one.is_future(now())],
         ),

@@ -26,7 +26,7 @@ def median(value: float | None, told_by: int) -> Figure:
 @pytest.mark.parametrize(
     ("old", "new", "words", "bare"),
     [
-        (median(1.2, 3), median(1.31, 3), "now 1.31 working days", "now 1.31"),
+        (median(1.2, 3), median(1.31, 3), "now 1.3 working days", "now 1.3 days"),
         # what is read is the same: only of how many it is told differs
         (median(1.2, 3), median(1.2, 5), "now of 5 tickets", "now of 5 tickets"),
         (median(1.201, 3), median(1.199, 1), "now of 1 ticket", "now of 1 ticket"),

@@ -66,6 +66,27 @@ def test_waits_are_summed_and_the_last_one_goes_on() -> None:
     assert times.has_waited
 
 
+def test_pauses_are_working_time_waiting_or_on_hold() -> None:
+    times = times_of(
+        log(
+            *CREATED,
+            (2, 1, "state", "waiting for reply"),
+            (3, 3, "state", "on hold"),
+            (4, 6, "unit", "NOC"),
+            (5, 10, "state", "in progress"),
+            # Friday 12:00 to Monday 12:00: of three days one is working time
+            (6, 4 * 24 + 12, "state", "on hold"),
+            (7, 7 * 24 + 12, "state", "solved"),
+            (8, 8 * 24, "state", "verified"),
+        )
+    )
+    assert times.paused == 9 * HOUR + 24 * HOUR
+    assert times.waited == 2 * HOUR
+    # of what came from an old system in the middle of its life it is not known
+    assert times_of(log((1, 0, "state", "on hold"), (2, 5, "state", "solved"))).paused is None
+    assert times_of(log(*CREATED)).paused == 0 * HOUR
+
+
 def test_a_later_priority_is_not_that_of_the_submission() -> None:
     assert times_of(log(*CREATED, (2, 1, "priority", "top priority"))).priority == "urgent"
 

@@ -200,6 +200,21 @@ def test_a_total_never_stands_on_a_slide_alone() -> None:
     assert "TOTAL 120" in pdf_texts(deck_as_pdf(deck(whole), NOW))[1]
 
 
+def test_what_is_said_below_a_long_table_is_said_once() -> None:
+    """ "And 22 more" stood on each of four slides."""
+    file = opened(
+        deck_as_pptx(deck(Slide("Long", "x", "/x", None, table(54), ["And 22 more."])), NOW)
+    )
+    texts = [
+        " ".join(shape.text_frame.text for shape in one.shapes if shape.has_text_frame)
+        for one in file.slides
+    ]
+    notes = [one.notes_slide.notes_text_frame.text for one in file.slides if one.has_notes_slide]
+    assert len(texts) > 3
+    assert ["And 22 more." in text for text in texts] == [False] * (len(texts) - 1) + [True]
+    assert sum("And 22 more." in text for text in notes) == 1
+
+
 def test_nothing_lies_on_anything_else() -> None:
     chart = Chart([f"SITE-{at}" for at in range(14)], [Series("a", list(range(14)))])
     slides = [

@@ -70,6 +70,7 @@ def drawn_tickets(draw: st.DrawFn) -> list[Drawn]:
             draw(SPANS),
             None if waiting is None else created + waiting,
             draw(st.booleans()),
+            draw(st.none() | SPANS),
             "urgent",
         )
         keys = st.frozensets(st.integers(1, 3))
@@ -158,6 +159,11 @@ HOW: dict[str, Callable[[TicketRow, TicketTimes], float | None]] = {
     ),
     "solution": lambda row, times: (
         None if row.ended is None else days(working_time_between(row.created, row.ended))
+    ),
+    "active": lambda row, times: (
+        None
+        if row.ended is None or times.paused is None
+        else max(0.0, days(working_time_between(row.created, row.ended) - times.paused))
     ),
     "lifetime": lambda row, times: None if row.ended is None else days(row.ended - row.created),
     "waiting": lambda row, times: (

@@ -83,16 +83,20 @@ def test_the_file_waits_a_moment_for_who_works_already(
 def test_the_page_shows_the_same_and_leads_to_the_rows(
     session: Session, cast: Cast, visit: Enter, told: None
 ) -> None:
-    page = PageReader(visit(cast.reader).get("/statistics/matching").text)
+    page = PageReader(visit(cast.reader).get("/statistics/matching?quarters=slides").text)
     for words in ("2012-Q1 to 2012-Q2", "2013-Q1 to 2013-Q2", "no data", "contradict", "Computed"):
         assert words in page.text
+    assert "related events in tickets / detected events >= 1 h, LHCOPN" in page.text
+    assert "111 in 2012, 14 in the first half of 2013, as the group’s report of 2013" in page.text
     found = dict(page.links)
     listed = "/events?quarter=2013-Q1&t1=DE-KIT&network=LHCOPN&counted=yes"
     assert found[listed] == "2"
     assert found[f"{listed}&documented=yes"] == "1"
-    assert found[f"{listed}&documented=no"] == "1 without"
+    assert found[f"{listed}&documented=no"] == "1 missing"
     assert found["/events?quarter=2013-Q1&network=LHCOPN&counted=yes"] == "2", "the total"
-    assert "/statistics/matching.csv" in found
+    assert "/statistics/matching.csv?quarters=slides" in found
+    lines = rows_of(visit(cast.reader).get("/statistics/matching.csv?quarters=slides").text)
+    assert {line[1] for line in lines[1:]} == {"2012-Q1", "2012-Q2", "2013-Q1", "2013-Q2"}
     assert freshness(session).is_fresh, "the page worked in what was new"
 
 
@@ -144,6 +148,7 @@ def test_a_page_leaves_a_link_of_very_many_rows_to_a_worker(
         ("from=1990-Q1&to=2099-Q4", "at most 400 are told at once"),
         ("from=9998-Q4", "from 1990-Q1"),
         ("network=GEANT", "choose LHCOPN or LHCONE"),
+        ("quarters=all", "write slides"),
         ("from=%3Cscript%3E", "Write a quarter"),
     ],
 )

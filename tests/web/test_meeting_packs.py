@@ -62,8 +62,10 @@ def test_the_form_offers_the_two_quarters_that_ended_and_all_slides(
     form = page.form(PACKS)
     (first,), (last,) = form.values("first"), form.values("last")
     assert first < last
-    assert form.values("place_tickets_by_quarter") == ["1"]
-    assert form.values("place_reports") == ["8"]
+    assert form.values("place_headlines") == ["1"]
+    assert form.values("place_reports") == ["9"]
+    slides = f"{PACKS}?first=2012-Q1&last=2013-Q2#h-new"
+    assert (slides, "The quarters of the 2013 slides, 2012-Q1 to 2013-Q2") in page.links
     asked = visit(cast.operator).read(f"{PACKS}?first=2013-Q1&last=2013-Q2").form(PACKS)
     assert (asked.values("first"), asked.values("last")) == (["2013-Q1"], ["2013-Q2"])
 

@@ -112,6 +112,17 @@ def test_numbers_of_every_slide_are_those_of_its_page(
     assert sums[-1] == sum(counted.values()) >= 4
     assert len([one for one in sums[:-1] if one]) == 3, "in time, late and missing"
 
+    # the two headline numbers, of the year and the half-year as in the slides of 2013
+    slide = titled(file, "Tickets in a year and in a half-year")
+    halves = {row["period"]: int(row["tickets"]) for row in rows_behind(slide)}
+    year, half = halves["2012-H1"] + halves["2012-H2"], halves["2013-H1"]
+    assert table_of(slide)[1:] == [["2012", str(year)], ["the first half of 2013", str(half)]]
+    assert chart_of(slide) == {"Tickets": {"2012": year, "2013-H1": half}}
+    said = " ".join(one.text_frame.text for one in slide.shapes if one.has_text_frame)
+    assert f"Tickets: {year} in 2012, {half} in the first half of 2013" in said
+    quoted = "111 in 2012 and 14 in the first half of 2013, as the group’s report of 2013 said"
+    assert quoted in said, "quoted as the deck's, whatever is counted here"
+
     # tickets by quarter and by month, by category
     for title in ("Tickets per quarter", "Tickets per month"):
         slide = titled(file, title)

@@ -1,0 +1,21 @@
+"""Lengths of time as people say them."""
+
+from __future__ import annotations
+
+
+def days_in_words(days: float, day: str = "day") -> str:
+    """A length of so many days of 24 h: ``25 min``, ``3.5 h``, ``2 days``; ``day`` names the unit,
+    such as ``working day``. Two digits are enough to compare."""
+    minutes = round(days * 1440)
+    if minutes < 60:
+        return f"{minutes} min" if minutes or not days else "< 1 min"
+    hours = _two_digits(days * 24)
+    if float(hours) < 24:
+        return f"{hours} h"
+    text = _two_digits(days)
+    return f"{text} {day}{'' if text == '1' else 's'}"
+
+
+def _two_digits(number: float) -> str:
+    """``1.5``, ``2``, ``12``."""
+    return f"{number:.0f}" if number >= 9.95 else f"{number:.1f}".removesuffix(".0")
