@@ -48,7 +48,7 @@ from app.web.errors import (
 from app.web.forms import LoginForm
 from app.web.htmx import asking_page, go_to
 from app.web.people_forms import AskCodeForm
-from app.web.session_cookie import PENDING
+from app.web.session_cookie import LOGGED_OUT, PENDING, sender_held_login
 from app.web.times import now
 
 blueprint = Blueprint("login", __name__)
@@ -361,6 +361,7 @@ def _begin(name: str, password: str) -> tuple[str, Login | None]:
 @public
 def logout() -> Response:
     """End the login."""
+    had_login = sender_held_login()
     if current_user.is_authenticated:
         rows = db.session()
         with writing(rows):
@@ -368,6 +369,8 @@ def logout() -> Response:
         log_here("logout", current_user.name, "login", current_user.login_id)
         logout_user()
     session.clear()
+    if had_login:
+        session[LOGGED_OUT] = True
     flash("You are logged out.", "ok")
     return go_to(url_for("login.login"))
 

@@ -17,10 +17,12 @@ LOGIN: Final = "_user_id"
 """Under which flask-login keeps the random id of a login."""
 PENDING: Final = "pending"
 """Under which the cookie holds the random id of a login that waits for its second factor."""
+LOGGED_OUT: Final = "logged_out"
+"""Set in the cookie of whoever logged out: what is open in another tab may still be sent."""
 
 
 def holds_login(flask_app: Flask, cookies: str) -> bool:
-    """Whether the Cookie header holds a login, live or expired, that this portal signed."""
+    """Whether the Cookie header holds a login, live or ended, that this portal signed."""
     name = re.escape(flask_app.config["SESSION_COOKIE_NAME"])
     found = re.search(rf"(?:^|[;\s]){name}=([^;\s]*)", cookies)
     serializer = SecureCookieSessionInterface().get_signing_serializer(flask_app)
@@ -30,7 +32,7 @@ def holds_login(flask_app: Flask, cookies: str) -> bool:
         held = serializer.loads(found[1])  # of any age
     except BadSignature:
         return False
-    return LOGIN in held or PENDING in held
+    return not {LOGIN, PENDING, LOGGED_OUT}.isdisjoint(held)
 
 
 def sender_held_login() -> bool:

@@ -73,11 +73,12 @@ def test_a_forged_login_is_a_strangers(app: Flask, late: Visitor, stranger: Visi
     assert stranger.send_raw("/login", body(1, SMALL + 1)).status_code != 413
 
 
-def test_whoever_logged_out_is_a_stranger(visit: Enter, cast: Cast) -> None:
+def test_whoever_logged_out_may_send_what_another_tab_holds(visit: Enter, cast: Cast) -> None:
     visitor = visit(cast.operator)
     assert visitor.send("/tickets/new", {"x": "x" * SMALL}).status_code == 422
-    visitor.send("/logout", {})
-    assert visitor.send_raw("/tickets/new", body(1, SMALL + 1)).status_code == 413
+    for _ in range(2):  # logging out twice changes nothing
+        visitor.send("/logout", {})
+    assert visitor.send_raw("/tickets/new", body(1, SMALL + 1)).status_code != 413
 
 
 def test_fields_are_counted_before_they_are_parsed(

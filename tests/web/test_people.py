@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from flask import Flask
@@ -196,7 +196,7 @@ def test_last_use_is_seen_and_nothing_is_written_in_between(
     assert seen() is None  # it began just now
     session.rollback()
     with writing(session):
-        session.scalars(select(Login)).one().created_at = datetime(2026, 1, 1, tzinfo=UTC)
+        session.scalars(select(Login)).one().created_at = datetime.now(UTC) - timedelta(hours=1)
     visitor.get("/tickets")
     first = seen()
     assert first is not None
