@@ -35,11 +35,12 @@ _OTHER_IS: Final = {
 }
 """What the ticket in GHD_Parent_ID is to the new one, by what the new one is said to be."""
 NO_KEY: Final = (
-    "look for the ticket first (TicketGetList): without {} a request that is sent again may open a"
+    "look for the ticket first ({list}): without {key} a request that is sent again may open a"
     " second ticket"
 )
 """What the sender of a creation is told whose outcome is unknown, where nothing tells a repeat."""
 SAME_KEY: Final = "send the same request again: the {} answers the number of the one ticket"
+_NO_ORIGIN_ID: Final = NO_KEY.format(list="TicketGetList", key="an origin id")
 _ID = re.compile(r"[0-9]{1,9}")
 
 
@@ -72,7 +73,7 @@ def create(call: Call, sent: Mapping[str, str]) -> int:
     """Open a ticket, or answer the number of the one that this origin id opened."""
     new = mapping.new_ticket(sent)
     by = writer(call, sent)
-    look = SAME_KEY.format("origin id") if new.origin_id else NO_KEY.format("an origin id")
+    look = SAME_KEY.format("origin id") if new.origin_id else _NO_ORIGIN_ID
     with call.writing(look) as session:
         answer = open_ticket_once(session, by, new, mapping.content_of(sent))
     if answer.refused is not None:  # its note for the operators is kept
@@ -95,7 +96,7 @@ def _op_create_child(call: Call, sent: Mapping[str, str]) -> Values:
     role = _OTHER_IS.get(sent[_RELATION])  # the guard lets only "" through too
     if role is None:
         raise Invalid(_RELATION, f"{_RELATION} takes one of: {', '.join(_OTHER_IS)}")
-    with call.writing(NO_KEY.format("an origin id")) as session:
+    with call.writing(_NO_ORIGIN_ID) as session:
         ticket = open_related_ticket(session, by, new, role, other)
         number = ticket.number
     return {"GHD_Request_ID": str(number)}

@@ -45,6 +45,7 @@ from soap_service.native.operations import NativeCall, Operation
 from soap_service.native.protocol import element_of
 from soap_service.tickets import NO_KEY, SAME_KEY
 
+_NO_REQUEST_KEY: Final = NO_KEY.format(list="FindTickets", key="a request key")
 _LISTS: Final = ("links", "sites", "asked_sites")
 _TEXTS_AND_CHOICES: Final = (
     "title",
@@ -100,7 +101,7 @@ def _create(call: NativeCall, sent: Any) -> Values:
     relation = (sent.relation.role, sent.relation.number) if sent.relation is not None else None
     by = writer(call, sent)
     has_key = sent.requestKey is not None
-    look = SAME_KEY.format("request key") if has_key else NO_KEY.format("a request key")
+    look = SAME_KEY.format("request key") if has_key else _NO_REQUEST_KEY
 
     with call.writing(look) as session:
 

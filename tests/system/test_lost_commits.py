@@ -125,11 +125,11 @@ class Kind:
 
 KINDS = {
     "OpCreate with origin id": Kind(_op_create_with_origin, _TICKETS, 1, "origin id answers"),
-    "OpCreate without origin id": Kind(_op_create, _TICKETS, 2, "second ticket"),
+    "OpCreate without origin id": Kind(_op_create, _TICKETS, 2, "(TicketGetList)"),
     "TicketModify": Kind(_modify, _ENTRIES, 1, "look"),
     "AddAttachment": Kind(_attach, _FILES, 1, "look"),
     "CreateTicket with key": Kind(_native_create_with_key, _TICKETS, 1, "request key answers"),
-    "CreateTicket without key": Kind(_native_create, _TICKETS, 2, "second ticket"),
+    "CreateTicket without key": Kind(_native_create, _TICKETS, 2, "(FindTickets)"),
     "CommentTicket": Kind(_native_comment, _ENTRIES, 1, "look"),
     "native AddAttachment": Kind(_native_attach, _FILES, 1, "look"),
     "comment on the page": Kind(_comment, _ENTRIES, 1, "Look"),
