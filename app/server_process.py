@@ -2,7 +2,8 @@
 
 ``FD`` is the number of the listening socket, ``READY`` that of a pipe on which one byte says that
 the portal is loaded and requests are taken. The supervisor starts it and holds the socket: whatever
-happens to this process, connections wait there and are not refused.
+happens to this process, connections wait there and are not refused. SIGUSR1 tells it to leave new
+ones to others: granian, told to end, closes those of which it has read nothing yet.
 
 granian's own main process is left out: it would bind a socket of its own in each of its processes,
 end all of them when one dies twice within seconds, and leave them behind when it is killed itself
@@ -11,9 +12,13 @@ end all of them when one dies twice within seconds, and leave them behind when i
 
 from __future__ import annotations
 
+import logging
 import os
+import signal
+import socket
 import sys
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 from granian._granian import SocketHolder
@@ -53,6 +58,7 @@ class ServerProcess(MPServer):
 
         def load() -> Callable[..., Any]:
             portal = target_loader()
+            signal.signal(signal.SIGUSR1, self._take_no_more)
             os.write(self._ready, b".")
             os.close(self._ready)
             return portal
@@ -61,8 +67,23 @@ class ServerProcess(MPServer):
         self._ssp, self._sso = None, None
         self._shd = holder(self._listening, uds=False, backlog=BACKLOG)
         self._start_ipc()  # type: ignore[no-untyped-call]
-        # what granian would run in a child
+        # what granian would run in a child, and its end there: the interpreter cannot be taken down
+        # under granian's own threads
         self._spawn_worker(0, spawn_target, load).inner.run()
+        logging.shutdown()
+        sys.stdout.flush()
+        os._exit(0)
+
+    def _take_no_more(self, _number: int, _frame: FrameType | None) -> None:
+        """Put a socket to which nobody connects in the place of the one that granian accepts from.
+
+        The other processes and the supervisor have their own hold of that one.
+        """
+        with socket.socket() as nobodys:
+            nobodys.bind(("127.0.0.1", 0))
+            nobodys.listen(1)
+            nobodys.setblocking(False)  # noqa: FBT003  # positional only
+            os.dup2(nobodys.fileno(), self._listening)
 
 
 if __name__ == "__main__":

@@ -38,6 +38,8 @@ SERVER_PATIENCE: Final = 5.0
 """Seconds that a server has for the requests in its hands before it is killed at the end."""
 REPLACED_PATIENCE: Final = 60.0
 """The same where it is replaced: as long as a client may take to accept an answer."""
+FAREWELL: Final = 0.3
+"""Seconds from a server's last new connection to its end: whoever connected has sent something."""
 WORKER_PATIENCE: Final = 15.0
 """Seconds that the worker has to end; it needs 8 at most by itself."""
 _LOOK: Final = 0.1
@@ -86,6 +88,9 @@ class Process:
         self.began = monotonic()
         self.is_ready = listening is None
         self.patience = WORKER_PATIENCE if listening is None else SERVER_PATIENCE
+        self._listens = listening is not None
+        self._told = False
+        self._told_at: float | None = None
         self._killed_at: float | None = None
         self._pipe: int | None = None
         given: list[int] = []
@@ -114,15 +119,23 @@ class Process:
                 os.close(self._pipe)
                 self._pipe = None
         code = self._process.poll()
-        if code is None and self._killed_at is not None and monotonic() > self._killed_at:
+        now = monotonic()
+        if code is None and self._killed_at is not None and now > self._killed_at:
             self._process.kill()
+        elif code is None and self._told_at is not None and not self._told and now >= self._told_at:
+            self._told = True
+            self._process.terminate()
         return code
 
     def tell_to_end(self, patience: float) -> None:
-        """In order, and at once after so many seconds."""
-        if self._killed_at is None:
-            self._process.terminate()
-        self._killed_at = monotonic() + patience
+        """In order, and at once after so many seconds. A server takes no new connections first."""
+        now = monotonic()
+        if self._told_at is None:
+            self._told_at = now
+            if self._listens and self.is_ready:
+                self._process.send_signal(signal.SIGUSR1)
+                self._told_at += FAREWELL
+        self._killed_at = self._told_at + patience
 
 
 class Place:

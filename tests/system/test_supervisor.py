@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,15 +26,35 @@ from tests.harness.server import free_port, test_settings
 from tests.harness.until import until
 
 _SERVER = """
-import os, socket, sys, pathlib
+import contextlib, os, pathlib, select, signal, socket, sys
 if pathlib.Path("broken").exists(): sys.exit(3)
-listening = socket.socket(fileno=int(sys.argv[1]))
+listening, taking = socket.socket(fileno=int(sys.argv[1])), [True]
+listening.setblocking(False)
+signal.signal(signal.SIGUSR1, lambda *_: taking.clear())
 os.write(int(sys.argv[2]), b".")
-while True:
-    with listening.accept()[0] as caller:
-        caller.sendall(b"%d" % os.getpid())
+while taking:
+    with contextlib.suppress(BlockingIOError):
+        if select.select([listening], [], [], 0.02)[0]:
+            with listening.accept()[0] as caller:
+                caller.sendall(b"%d" % os.getpid())
+while True: signal.pause()
 """
-"""Tells each caller its number."""
+"""Tells each caller its number; takes no more of them after SIGUSR1."""
+_PORTAL = """
+import asyncio
+def build_server():
+    async def portal(scope, receive, send):
+        if scope["type"] == "lifespan":
+            await receive()
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            await send({"type": "lifespan.shutdown.complete"})
+            return
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+    return portal
+"""
+"""In place of the portal's ``wsgi.py``, behind the real server."""
 _WORKER = """
 import os, pathlib, signal
 pathlib.Path("worker").write_text(str(os.getpid()))
@@ -214,3 +234,51 @@ def test_two_starts_on_one_port_are_refused() -> None:
         open_sockets(settings)
     for one in sockets:
         one.close()
+
+
+def test_a_server_that_leaves_serves_whoever_is_connected_and_takes_no_others(
+    tmp_path: Path,
+) -> None:
+    """granian itself closes a connection of which it has read nothing yet."""
+    (tmp_path / "wsgi.py").write_text(_PORTAL)
+    request = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    with socket.create_server(("127.0.0.1", 0)) as listening, ExitStack() as ending:
+
+        def start() -> subprocess.Popen[bytes]:
+            ready, says_ready = os.pipe()
+            given = [listening.fileno(), says_ready]
+            process = subprocess.Popen(
+                [sys.executable, "-m", "app.server_process", *map(str, given)],
+                cwd=tmp_path,
+                env=os.environ | {"PYTHONPATH": str(PROJECT)},
+                pass_fds=given,
+            )
+            ending.callback(process.wait)
+            ending.callback(process.kill)
+            os.close(says_ready)
+            assert os.read(ready, 1) == b"."
+            os.close(ready)
+            return process
+
+        def connect(seconds: float = 60) -> socket.socket:
+            peer = socket.create_connection(listening.getsockname(), timeout=seconds)
+            return ending.enter_context(peer)
+
+        def is_taken(peer: socket.socket) -> bool:
+            with suppress(TimeoutError):
+                peer.sendall(request)
+                return peer.recv(100).startswith(b"HTTP/1.1 200 ")
+            return False
+
+        leaving = start()
+        early, other = connect(), connect()
+        assert is_taken(other), "so the earlier one is taken too"
+        leaving.send_signal(signal.SIGUSR1)
+        until(lambda: not is_taken(connect(0.2)))
+        waiting = connect()
+        waiting.sendall(request)
+        assert is_taken(early)
+        leaving.terminate()
+        assert leaving.wait(60) == 0
+        start()
+        assert waiting.recv(100).startswith(b"HTTP/1.1 200 ")
