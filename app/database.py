@@ -120,7 +120,7 @@ def _configure_postgresql(engine: Engine, statement_timeout: int) -> None:
 
     @event.listens_for(engine, "do_connect")
     def connect(_dialect: object, _record: object, given: list[Any], named: dict[str, Any]) -> Any:
-        for name, value in _CONNECTING.items():
+        for name, value in CONNECTING.items():
             named.setdefault(name, value)
         connection = _connection_class().connect(*given, **named)
         connection.answers_within = statement_timeout + _LATE
@@ -143,7 +143,7 @@ def _configure_postgresql(engine: Engine, statement_timeout: int) -> None:
             connection.answers_within = statement_timeout + _LATE
 
 
-_CONNECTING: Final = {
+CONNECTING: Final = {
     "connect_timeout": CONNECT_TIMEOUT,
     "tcp_user_timeout": TCP_USER_TIMEOUT * 1000,
     "keepalives_idle": 10,

@@ -22,6 +22,7 @@ from procrastinate.retry import BaseRetryStrategy, RetryDecision
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.database import CONNECTING
 from app.domain.jobs import MOST_ATTEMPTS, reason_of, retry_pause
 from app.services.job_queue import forget_failure, note_failure
 from app.services.stalled_jobs import free_unnoted_jobs, note_begun
@@ -166,5 +167,7 @@ def _task(context: Context, name: str, function: JobFunction, ended: _Ended) -> 
 
 
 def _conninfo(engine: Engine) -> str:
-    """The same database for libpq."""
-    return engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    """The same database for libpq, with the same limits of connecting and of the network."""
+    url = engine.url.set(drivername="postgresql")
+    limits = {name: str(value) for name, value in CONNECTING.items() if name not in url.query}
+    return url.update_query_dict(limits).render_as_string(hide_password=False)

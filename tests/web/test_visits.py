@@ -47,8 +47,10 @@ def seen_rows(session: Session) -> int:
 
 
 def comment(session: Session, by: Actor, number: int) -> None:
+    """Something new each time: the same words again within ten minutes are a repeat."""
+    now = datetime.now(UTC)
     with writing(session):
-        comment_ticket(session, writer(by, datetime.now(UTC)), number, "News.")
+        comment_ticket(session, writer(by, now), number, f"News of {now.isoformat()}.")
 
 
 def test_what_others_changed_since_the_last_visit_is_marked_until_it_is_opened(
