@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 
 import alembic.command
 import click
@@ -32,7 +33,18 @@ def serve() -> None:
     """Upgrade the database, seed it, and serve the portal until Ctrl-C."""
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # the supervisor's; nothing runs yet to replace
     settings = _settings().for_serving()
-    sockets = open_sockets(settings)
+    with ExitStack() as held:
+        sockets = [held.enter_context(one) for one in open_sockets(settings)]
+        _prepare(settings)
+        os.chdir(PROJECT)
+        for listening in sockets:
+            listening.set_inheritable(True)
+        command = serving_command(settings, sockets)
+        os.execve(command[0], command, process_environment(settings))  # noqa: S606  # our server
+
+
+def _prepare(settings: Settings) -> None:
+    """Bring the database up to date, and say where the portal is."""
     need_fitting_schema(db.engine, older_fits=True)
     _upgrade()
     with writing(db.session()):
@@ -42,11 +54,6 @@ def serve() -> None:
     sys.stdout.flush()
     db.session.remove()
     db.engine.dispose()
-    os.chdir(PROJECT)
-    for listening in sockets:
-        listening.set_inheritable(True)
-    command = serving_command(settings, sockets)
-    os.execve(command[0], command, process_environment(settings))  # noqa: S606  # our own server
 
 
 def greeting(settings: Settings) -> Sequence[str]:
