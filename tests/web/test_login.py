@@ -26,6 +26,7 @@ PUBLIC = {
     "second_factor.ask",
     "feeds.download",
     "scripts.joined",
+    *("health.alive", "health.ready"),
     "reset.take",
     "reset.reset",
     "mails.stop",
