@@ -36,6 +36,7 @@ PAYLOADS = (
     "</textarea></title><script>ran=1</script>",
 )
 _SHORTEST = min(TEXT_LIMITS.values())
+_ADDRESS = "https://tickets.example/"  # a related issue is a URL without blanks
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ def _poison(server: LiveServer, cast: Cast, text: str) -> int:
         claims={"last_login": text, "origin_system": text},
     )
     everywhere: dict[str, Any] = dict.fromkeys(TEXT_LIMITS, text)
+    everywhere["related_issue"] = _ADDRESS + "".join(text.split())
     new = NewTicket(
         **everywhere,
         category="change",
@@ -75,7 +77,7 @@ def _poison(server: LiveServer, cast: Cast, text: str) -> int:
     with server.session() as session:
         with writing(session):
             number = open_ticket(session, by, new).number
-        again = {name: f"{text} " if name == "description" else text for name in TEXT_LIMITS}
+        again = everywhere | {"description": f"{text} "}
         with writing(session):
             change_ticket(session, replace(by, author=text[::-1]), number, again)
         with writing(session):
