@@ -19,17 +19,17 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app import factory
 from app.api import limits as api
-from app.bridge import Bounds, Bridge
-from app.config import PROJECT, Settings
-from app.database import LONG_STATEMENT_TIMEOUT
-from app.domain.errors import SettingError
-from app.extensions import db
-from app.hosts import ANY_HOST, NOT_OURS, is_known
-from app.private_files import keep_files_private
-from app.schema import need_fitting_schema
-from app.security_headers import security_headers
-from app.web import limits
-from app.web.session_cookie import holds_login
+from app.core.database.schema import need_fitting_schema
+from app.core.database.transactions import LONG_STATEMENT_TIMEOUT
+from app.core.private_files import keep_files_private
+from app.core.rules.errors import SettingError
+from app.core.settings import PROJECT, Settings
+from app.core.web import limits
+from app.core.web.extensions import db
+from app.core.web.hosts import ANY_HOST, NOT_OURS, is_known
+from app.core.web.security_headers import security_headers
+from app.core.web.session_cookie import holds_login
+from app.server.asgi_adapter import Bounds, Bridge
 from soap_service import application as soap
 
 _log = logging.getLogger(__name__)

@@ -8,21 +8,26 @@ from __future__ import annotations
 from flask import Flask
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
-from app import api, cli, web
+from app import (  # tables: relationships are by name, so every table must be known
+    api,
+    browser,
+    cli,
+    tables,  # noqa: F401
+)
 from app.api.limits import PREFIX
-from app.config import PROJECT, Settings, instance_folder
-from app.database import STATEMENT_TIMEOUT, configure_engine
-from app.extensions import csrf, db, htmx, login_manager, migrate
-from app.log import configure_logging
-from app.proxies import behind_proxies
-from app.request_ids import with_request_id
-from app.services.refusals import Refusals
+from app.core.database.transactions import STATEMENT_TIMEOUT, configure_engine
+from app.core.log import configure_logging
+from app.core.services.refusals import Refusals
+from app.core.settings import PROJECT, Settings, instance_folder
+from app.core.web.extensions import csrf, db, htmx, login_manager, migrate
+from app.core.web.proxies import behind_proxies
+from app.core.web.request_ids import with_request_id
 
 API = "portal_api"
 """Where the application keeps the programs' door, for whoever wants to know its addresses."""
 POOL = {"pool_size": 10, "max_overflow": 10, "pool_timeout": 10}
-"""Connections per server process: one for each thread that may need one (``app/bridge.py``), and
-seconds that a thread waits for one."""
+"""Connections per server process: one for each thread that may need one
+(``app/server/asgi_adapter.py``), and seconds that a thread waits for one."""
 
 
 def create_app(settings: Settings, statement_timeout: int = STATEMENT_TIMEOUT) -> Flask:
@@ -79,7 +84,7 @@ def create_app(settings: Settings, statement_timeout: int = STATEMENT_TIMEOUT) -
     flask_app.wsgi_app = with_request_id(  # type: ignore[assignment, method-assign]
         flask_app.wsgi_app
     )
-    web.register(flask_app)
+    browser.register(flask_app)
     cli.register(flask_app)
     return flask_app
 

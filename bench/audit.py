@@ -12,12 +12,12 @@ from flask.testing import FlaskClient
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.extensions import db
+from app.accounts.models.people import User
+from app.accounts.services.people import start_login
+from app.core.database.transactions import writing
+from app.core.web.extensions import db
 from app.factory import create_app
-from app.models import User
-from app.services.people import start_login
-from app.web.ticket_list import write_position
+from app.tickets.pages.list import write_position
 from bench.tables import print_table
 from tests.cast import enter
 from tests.harness.databases import fresh_database, open_engine

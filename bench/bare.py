@@ -12,8 +12,8 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
-from app.bridge import Bridge
-from app.config import Settings
+from app.core.settings import Settings
+from app.server.asgi_adapter import Bridge
 from bench.raw import Raw, Writes
 from soap_service import compat  # noqa: F401  (must be imported before spyne)
 from soap_service.fields import GGUS, Kind, Operation

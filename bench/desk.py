@@ -21,11 +21,11 @@ from urllib.parse import urlsplit
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app.database import writing
+from app.accounts.services.people import find_user, start_login
+from app.core.database.transactions import writing
+from app.core.web.extensions import db
 from app.demo import LOGINS
-from app.extensions import db
 from app.factory import create_app
-from app.services.people import find_user, start_login
 from bench import places
 from bench.pages import percentile, visitor
 from bench.places import TITLES, Place

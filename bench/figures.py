@@ -21,15 +21,17 @@ from flask.testing import FlaskClient
 from sqlalchemy import Engine, Table, func, insert, select
 from sqlalchemy.orm import Session
 
-from app.database import writing
+from app.core.database.transactions import writing
+from app.core.rules.access import Actor, Door, Writer
 from app.demo import demo_actors
-from app.domain.access import Actor, Door, Writer
-from app.models import Event, EventSource, Link, Ticket
-from app.services.event_withdrawal import restore_event, withdraw_event
-from app.services.matching import note_between
-from app.services.tickets import comment_ticket, move_ticket
-from app.worker.context import Context
-from app.worker.statistics import keep_facts
+from app.events.models.events import Event, EventSource
+from app.events.services.withdrawal import restore_event, withdraw_event
+from app.jobs.tasks.context import Context
+from app.matching.services.matching import note_between
+from app.registry.models.registry import Link
+from app.statistics.tasks.statistics import keep_facts
+from app.tickets.models.tickets import Ticket
+from app.tickets.services.lifecycle import comment_ticket, move_ticket
 from bench import places
 from bench.desk import operator_of
 from bench.matching import work_in

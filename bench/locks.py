@@ -19,18 +19,20 @@ from typing import Any, Final
 from sqlalchemy import Engine, delete, event, func, select, text
 from sqlalchemy.orm import Session
 
-from app.config import PROJECT, process_environment
-from app.database import MAY_WRITE
+from app.core.database.group_commit import Writers
+from app.core.database.transactions import MAY_WRITE
+from app.core.rules.access import Door, Writer
+from app.core.settings import PROJECT, process_environment
 from app.demo import demo_actors
-from app.domain.access import Door, Writer
-from app.domain.events import EventMessage
-from app.domain.ticket_content import NewTicket
-from app.models import EventTicket, Link, TicketLink
-from app.services.events import report_events
-from app.services.tickets import open_ticket
-from app.worker.context import Context
-from app.worker.matching import follow_matching
-from app.write_groups import Writers
+from app.events.rules.events import EventMessage
+from app.events.services.events import report_events
+from app.jobs.tasks.context import Context
+from app.matching.models.matching import EventTicket
+from app.matching.tasks.matching import follow_matching
+from app.registry.models.registry import Link
+from app.tickets.models.tickets import TicketLink
+from app.tickets.rules.content import NewTicket
+from app.tickets.services.lifecycle import open_ticket
 from bench import places
 from bench.matching import write_events
 from bench.places import TITLES

@@ -24,18 +24,19 @@ import pandas as pd
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.config import PROJECT, process_environment
-from app.database import writing
+from app.core.database.transactions import writing
+from app.core.figures.frames import BY_LINK, DOWN, NOBODY, made
+from app.core.rules.access import Door, Writer
+from app.core.settings import PROJECT, process_environment
 from app.demo import demo_actors
-from app.domain.access import Door, Writer
-from app.domain.matching import MOST_KEPT
-from app.domain.ticket_content import NewTicket
-from app.models import EventTicket, Link
-from app.services.matching import bring_up_to_date
-from app.services.tickets import open_ticket
-from app.statistics.frames import BY_LINK, DOWN, NOBODY, made
-from app.statistics.keeping import Events, beside, joined
-from app.statistics.matching import match_events
+from app.matching.figures.keeping import Events, beside, joined
+from app.matching.figures.matching import match_events
+from app.matching.models.matching import EventTicket
+from app.matching.rules.matching import MOST_KEPT
+from app.matching.services.matching import bring_up_to_date
+from app.registry.models.registry import Link
+from app.tickets.rules.content import NewTicket
+from app.tickets.services.lifecycle import open_ticket
 from bench import places
 from bench.places import TITLES
 from bench.tables import print_table

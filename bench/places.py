@@ -17,12 +17,12 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app import demo
-from app.config import PROJECT, process_environment
-from app.database import writing
+from app.accounts.services.partners import create_partner_account
+from app.core.database.transactions import writing
+from app.core.rules.access import SYSTEM, Door, Writer
+from app.core.settings import PROJECT, process_environment
 from app.demo import bulk
-from app.domain.access import SYSTEM, Door, Writer
-from app.models import Ticket
-from app.services.partners import create_partner_account
+from app.tickets.models.tickets import Ticket
 from tests.harness import postgres, run
 from tests.harness.databases import migrate, open_engine
 from tests.harness.server import end_group, free_port, live, test_settings

@@ -17,9 +17,9 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from urllib.parse import quote, urlencode
 
-from app.config import PROJECT, process_environment
+from app.core.settings import PROJECT, process_environment
 from app.demo import LOGINS
-from app.web.ticket_list import write_position
+from app.tickets.pages.list import write_position
 from bench import places
 from bench.pages import Visitor, percentile, visitor
 from bench.places import TITLES, Place

@@ -18,26 +18,21 @@ from typing import Any
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
-from app.models import (
-    Base,
-    Change,
-    ChangedField,
+from app.accounts.models.partners import Partner, PartnerAccount
+from app.accounts.models.people import FailedLogins, User
+from app.core.models.base import Base
+from app.core.models.changes import Change, ChangedField, Refusal
+from app.registry.models.registry import (
     FactSource,
-    FailedLogins,
     Link,
     LinkCircuit,
-    Partner,
-    PartnerAccount,
-    Refusal,
     Site,
     SiteAsn,
     SiteContact,
     SiteName,
     SitePrefix,
-    Ticket,
-    TicketLink,
-    User,
 )
+from app.tickets.models.tickets import Ticket, TicketLink
 
 _AT_ONCE = 20_000
 _SINCE = datetime(2012, 1, 1, tzinfo=UTC)

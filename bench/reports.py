@@ -14,19 +14,20 @@ from flask.testing import FlaskClient
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
-from app.database import writing
+from app.core.database.transactions import writing
+from app.core.rules.access import Door, Writer
+from app.core.rules.quarters import Quarter
 from app.demo import demo_actors
-from app.domain.access import Door, Writer
-from app.domain.quarters import Quarter
-from app.domain.report_form import EVENT
-from app.models import Event, Ticket
-from app.services.matching import note_between
-from app.services.report_forms import content_of, form_for
-from app.services.report_numbers import numbers_of
-from app.services.reports import find_report, open_questions, save_fields, submit_report
-from app.services.sites import site_of_key
-from app.worker.context import Context
-from app.worker.statistics import keep_facts
+from app.events.models.events import Event
+from app.jobs.tasks.context import Context
+from app.matching.services.matching import note_between
+from app.registry.services.sites import site_of_key
+from app.reports.rules.form import EVENT
+from app.reports.services.forms import content_of, form_for
+from app.reports.services.numbers import numbers_of
+from app.reports.services.reports import find_report, open_questions, save_fields, submit_report
+from app.statistics.tasks.statistics import keep_facts
+from app.tickets.models.tickets import Ticket
 from bench import places
 from bench.desk import operator_of
 from bench.figures import add_events, change_one

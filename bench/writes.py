@@ -8,7 +8,7 @@ from functools import partial
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.models import Ticket
+from app.tickets.models.tickets import Ticket
 from bench import places
 from bench.load import Load, drive
 from bench.places import LOGIN, PASSWORD, TITLES, Place

@@ -18,10 +18,12 @@ from flask import current_app
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import OperationalError
 
-from app.database import MAY_WRITE, gate_of
-from app.models import ENGINE_TABLES, Base, UtcTime
-from app.models.search import INDEX
-from app.write_gate import GateClosed
+from app import tables  # noqa: F401  # a migration is drafted from every table
+from app.core.database.sqlite_write_lock import GateClosed
+from app.core.database.transactions import MAY_WRITE, gate_of
+from app.core.models.base import Base, UtcTime
+from app.jobs.models.work import ENGINE_TABLES
+from app.tickets.models.search import INDEX
 
 _ADVISORY_LOCK = 0x1C0_9090
 

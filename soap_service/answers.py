@@ -16,10 +16,10 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from app.domain.access import Actor
-from app.domain.errors import NotFound
-from app.domain.query import read_page
-from app.services.ticket_versions import Version, version_of_ticket, versions_of_tickets
+from app.core.rules.access import Actor
+from app.core.rules.errors import NotFound
+from app.tickets.rules.query import read_page
+from app.tickets.services.versions import Version, version_of_ticket, versions_of_tickets
 from soap_service.dispatch import Call
 from soap_service.envelope import Request
 from soap_service.fields import GGUS, ROW

@@ -16,11 +16,19 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from app.config import WORKERS, Settings
-from app.database import begin_read, has_committed, is_unavailable, read_connection, writing
-from app.domain.access import Actor, Kind
-from app.domain.addresses import kept_address
-from app.domain.errors import (
+from app.accounts.services.credentials import attempt, known_name, record_attempt
+from app.accounts.services.partners import actor_of_account, remembered_actor
+from app.core.database.group_commit import Writers
+from app.core.database.transactions import (
+    begin_read,
+    has_committed,
+    is_unavailable,
+    read_connection,
+    writing,
+)
+from app.core.rules.access import Actor, Kind
+from app.core.rules.addresses import kept_address
+from app.core.rules.errors import (
     RETRY_AFTER,
     AuthenticationFailed,
     Forbidden,
@@ -28,15 +36,13 @@ from app.domain.errors import (
     PortalError,
     Unavailable,
 )
-from app.extensions import db
-from app.proxies import behind_proxies
-from app.request_ids import with_request_id
-from app.security_headers import security_headers
-from app.services.credentials import attempt, known_name, record_attempt
-from app.services.partners import actor_of_account, remembered_actor
-from app.services.refusals import Refusals
-from app.services.security_log import log_event
-from app.write_groups import Writers
+from app.core.services.refusals import Refusals
+from app.core.services.security_log import log_event
+from app.core.settings import WORKERS, Settings
+from app.core.web.extensions import db
+from app.core.web.proxies import behind_proxies
+from app.core.web.request_ids import with_request_id
+from app.core.web.security_headers import security_headers
 from soap_service.addresses import (
     ARS_ENDPOINT,
     ARS_WSDL,

@@ -9,13 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from app.domain.access import Door
-from app.domain.attachments import attachment_id, public_id, without_double_encoding
-from app.domain.errors import NotFound, TooMuch
-from app.domain.query import read_page
-from app.domain.texts import SHORT_TEXT_LIMIT, checked_text
-from app.models import Attachment
-from app.services.attachments import add_attachment, attachments_of, content_of, find_attachment
+from app.core.rules.access import Door
+from app.core.rules.errors import NotFound, TooMuch
+from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text
+from app.tickets.models.attachments import Attachment
+from app.tickets.rules.attachments import attachment_id, public_id, without_double_encoding
+from app.tickets.rules.query import read_page
+from app.tickets.services.attachments import (
+    add_attachment,
+    attachments_of,
+    content_of,
+    find_attachment,
+)
 from soap_service import mapping
 from soap_service.dispatch import Call, Handler, Value, Values
 from soap_service.tickets import ticket_number, writer

@@ -17,10 +17,10 @@ from typing import Any, Final
 from lxml import etree
 from sqlalchemy.orm import Session
 
-from app.domain.access import USUAL_COPIES_PER_DAY, Actor, Door
-from app.domain.errors import LOOK_FIRST, OutcomeUnknown
-from app.services.security_log import log_event
-from app.write_groups import Writers
+from app.core.database.group_commit import Writers
+from app.core.rules.access import USUAL_COPIES_PER_DAY, Actor, Door
+from app.core.rules.errors import LOOK_FIRST, OutcomeUnknown
+from app.core.services.security_log import log_event
 from soap_service import compat  # noqa: F401  (must be imported before spyne)
 from soap_service.faults import SOAP_NS
 from soap_service.fields import ROW, Operation, Service

@@ -19,7 +19,7 @@ from xml.parsers import expat
 
 from lxml import etree
 
-from app.domain.errors import AuthenticationFailed
+from app.core.rules.errors import AuthenticationFailed
 from soap_service.faults import (
     ACTION,
     ELEMENT,

@@ -1,7 +1,7 @@
 """SOAP faults: how an error becomes the answer that a partner's client reads.
 
 A fault text is ``ERROR (n): what is wrong; what is allowed``. It never repeats a value that was
-sent. The numbers of the door itself stand here; those of the rules in ``app.domain.errors``. It
+sent. The numbers of the door itself stand here; those of the rules in ``app.core.rules.errors``. It
 must not know the database or Spyne.
 """
 
@@ -14,7 +14,7 @@ from typing import Final
 
 from lxml import etree
 
-from app.domain.errors import Invalid, NotFound, OutcomeUnknown, PortalError, Unavailable
+from app.core.rules.errors import Invalid, NotFound, OutcomeUnknown, PortalError, Unavailable
 
 SOAP_NS: Final = "http://schemas.xmlsoap.org/soap/envelope/"
 CONTENT_TYPE: Final = "text/xml; charset=utf-8"

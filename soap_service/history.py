@@ -10,16 +10,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Final
 
-from app.domain.access import Actor
-from app.domain.errors import NotFound
-from app.domain.query import read_page
-from app.domain.texts import LONG_TEXT_LIMIT, cut_with_pointer
-from app.models import Change, Ticket
-from app.services.changes import TICKET, changes_of
-from app.services.diaries import INTERNAL, PUBLIC, may_see_entry
-from app.services.registry import find_site
-from app.services.ticket_fields import SEPARATOR
-from app.services.tickets import find_ticket
+from app.core.models.changes import Change
+from app.core.rules.access import Actor
+from app.core.rules.errors import NotFound
+from app.core.rules.texts import LONG_TEXT_LIMIT, cut_with_pointer
+from app.core.services.changes import TICKET, changes_of
+from app.registry.services.registry import find_site
+from app.tickets.models.tickets import Ticket
+from app.tickets.rules.query import read_page
+from app.tickets.services.diaries import INTERNAL, PUBLIC, may_see_entry
+from app.tickets.services.fields import SEPARATOR
+from app.tickets.services.lifecycle import find_ticket
 from soap_service import mapping
 from soap_service.dispatch import Call, Handler, Value, Values
 from soap_service.tickets import ticket_number

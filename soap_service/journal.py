@@ -19,10 +19,10 @@ from typing import Final
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.access import Actor
-from app.domain.errors import TooManyCalls
-from app.services.calls import LONGEST_LOGIN, CallRecord, record_calls
+from app.accounts.services.calls import LONGEST_LOGIN, CallRecord, record_calls
+from app.core.database.transactions import writing
+from app.core.rules.access import Actor
+from app.core.rules.errors import TooManyCalls
 from soap_service.throttle import SameCallThrottle
 
 _log = logging.getLogger(__name__)

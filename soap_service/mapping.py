@@ -10,8 +10,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from app.domain.access import Actor
-from app.domain.texts import (
+from app.core.rules.access import Actor
+from app.core.rules.texts import (
     ASSIGN_LIMIT,
     LONG_TEXT_LIMIT,
     RELATED_ISSUE_LIMIT,
@@ -22,8 +22,9 @@ from app.domain.texts import (
     cut_with_pointer,
     read_time,
 )
-from app.domain.ticket_content import NewTicket
-from app.domain.tickets import (
+from app.tickets.models.tickets import Ticket, TicketSite
+from app.tickets.rules.content import NewTicket
+from app.tickets.rules.tickets import (
     DEFAULT_TYPE_OF_PROBLEM,
     DEFAULT_UNIT,
     GGUS_CATEGORIES,
@@ -32,8 +33,7 @@ from app.domain.tickets import (
     Priority,
     State,
 )
-from app.models import Ticket, TicketSite
-from app.services.diaries import Entry
+from app.tickets.services.diaries import Entry
 from soap_service.dispatch import Value
 from soap_service.fields import Element, Operation
 

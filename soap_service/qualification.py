@@ -1,7 +1,7 @@
 """Reads the GGUS qualification language: a text from a partner becomes a query, or a clear fault.
 
 It knows the language only. Which fields there are, and how each is compared, is
-``app.domain.query``; how a query meets the database, ``app.services.ticket_query``.
+``app.tickets.rules.query``; how a query meets the database, ``app.tickets.services.lists.query``.
 
 The language, after AR System: ``'Field' op value``, joined by AND and OR (any case, AND binds
 before OR) and parentheses. A value is a text in double quotes, in which a double quote is written
@@ -27,8 +27,8 @@ from lark import (
     v_args,
 )
 
-from app.domain.errors import InvalidQuery
-from app.domain.query import And, Comparison, Condition, Operator, Or, Query
+from app.core.rules.errors import InvalidQuery
+from app.tickets.rules.query import And, Comparison, Condition, Operator, Or, Query
 
 MAX_CHARACTERS: Final = 20_000
 """Longest text; room for a description of 4000 characters and a few hundred comparisons."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
-from app.domain.access import Door
+from app.core.rules.access import Door
 from soap_service import attachments, history, tickets
 from soap_service.dispatch import Call, Handler, from_table
 from soap_service.envelope import Request, read_request

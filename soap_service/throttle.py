@@ -14,7 +14,7 @@ from collections.abc import Hashable
 from math import ceil
 from typing import Final
 
-from app.domain.errors import ListsTooCostly, TooManyCalls
+from app.core.rules.errors import ListsTooCostly, TooManyCalls
 
 MINUTE: Final = 60.0
 MOST_KEYS: Final = 10_000

@@ -11,16 +11,16 @@ from typing import Final
 
 from sqlalchemy import Select
 
-from app.domain.access import Door, Writer
-from app.domain.errors import Invalid, NotFound
-from app.domain.query import read_page, with_parameters
-from app.domain.relations import RelationRole
-from app.domain.texts import SHORT_TEXT_LIMIT, checked_text
-from app.services.diaries import entries_of
-from app.services.origins import open_ticket_once
-from app.services.relations import open_related_ticket
-from app.services.ticket_query import matching, tickets_of
-from app.services.tickets import change_ticket, find_ticket
+from app.core.rules.access import Door, Writer
+from app.core.rules.errors import Invalid, NotFound
+from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text
+from app.tickets.rules.query import read_page, with_parameters
+from app.tickets.rules.relations import RelationRole
+from app.tickets.services.diaries import entries_of
+from app.tickets.services.idempotency import open_ticket_once
+from app.tickets.services.lifecycle import change_ticket, find_ticket
+from app.tickets.services.lists.query import matching, tickets_of
+from app.tickets.services.relations import open_related_ticket
 from soap_service import mapping
 from soap_service.dispatch import Call, Handler, Values
 from soap_service.fields import GGUS, Operation

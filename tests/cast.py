@@ -13,12 +13,13 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.access import Actor, Door, Kind, Writer
-from app.models import Link, Site, SiteName, User
-from app.services.partners import actor_of_account, create_partner_account
-from app.services.people import actor_of_user, create_user
-from app.services.reports_from import FIRST_QUARTER, ask_reports_from
+from app.accounts.models.people import User
+from app.accounts.services.partners import actor_of_account, create_partner_account
+from app.accounts.services.people import actor_of_user, create_user
+from app.core.database.transactions import writing
+from app.core.rules.access import Actor, Door, Kind, Writer
+from app.registry.models.registry import Link, Site, SiteName
+from app.reports.services.first_quarter import FIRST_QUARTER, ask_reports_from
 
 NOON = datetime(2013, 3, 6, 12, 0, tzinfo=UTC)
 """A Wednesday."""

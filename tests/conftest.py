@@ -85,7 +85,7 @@ def session(database: str) -> Iterator[Session]:
 
 @pytest.fixture
 def app(database: str) -> Iterator[Flask]:
-    from app.extensions import db
+    from app.core.web.extensions import db
     from app.factory import create_app
 
     flask_app = create_app(test_settings(database))

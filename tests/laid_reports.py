@@ -8,14 +8,16 @@ from datetime import UTC, datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.access import Door, Writer
-from app.domain.quarters import Quarter
-from app.models import Report, Site, User
-from app.services.people import actor_of_user
-from app.services.registry import require_site
-from app.services.report_numbers import numbers_of
-from app.services.reports import (
+from app.accounts.models.people import User
+from app.accounts.services.people import actor_of_user
+from app.core.database.transactions import writing
+from app.core.rules.access import Door, Writer
+from app.core.rules.quarters import Quarter
+from app.registry.models.registry import Site
+from app.registry.services.registry import require_site
+from app.reports.models.reports import Report
+from app.reports.services.numbers import numbers_of
+from app.reports.services.reports import (
     accept_report,
     find_report,
     reopen_report,

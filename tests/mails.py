@@ -11,17 +11,18 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.access import Actor, Door, Writer
-from app.domain.letters import Sender, put_together
-from app.domain.ticket_content import NewTicket
-from app.models import Mail, Site, SiteContact
-from app.partners.invitations import write_invitation
-from app.services.mail_queue import claim_mails, mark_failed, mark_later, mark_sent, post_of
-from app.services.mails import draft_mails, put_mails, tell_nobody
-from app.services.people import actor_of_user, find_user
-from app.services.teleconference_mails import Secretary
-from app.services.tickets import change_ticket, comment_ticket, open_ticket
+from app.accounts.services.people import actor_of_user, find_user
+from app.core.database.transactions import writing
+from app.core.rules.access import Actor, Door, Writer
+from app.mail.models.mails import Mail
+from app.mail.rules.notifications import Sender, put_together
+from app.mail.services.mails import draft_mails, put_mails, tell_nobody
+from app.mail.services.queue import claim_mails, mark_failed, mark_later, mark_sent, post_of
+from app.meetings.adapters.invitations import write_invitation
+from app.meetings.services.mails import Secretary
+from app.registry.models.registry import Site, SiteContact
+from app.tickets.rules.content import NewTicket
+from app.tickets.services.lifecycle import change_ticket, comment_ticket, open_ticket
 from tests.cast import NOON, Cast, enter, writer
 
 KEY = b"only for tests, thirty-two bytes"

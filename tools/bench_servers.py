@@ -31,7 +31,7 @@ sys.path.insert(0, str(PROJECT))
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
 
-    from app.bridge import Bridge
+    from app.server.asgi_adapter import Bridge
     from soap_service.dispatch import Dispatcher
 
 REQUESTS = 4000
@@ -89,7 +89,7 @@ def _answer(body: bytes) -> bytes:
 
 def bridged() -> Bridge:
     """The same behind the bridge."""
-    from app.bridge import Bounds, Bridge
+    from app.server.asgi_adapter import Bounds, Bridge
     from soap_service.faults import http_refusal
     from soap_service.guard import BODY_LIMIT
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from app.domain.texts import SHORT_TEXT_LIMIT
+from app.core.rules.texts import SHORT_TEXT_LIMIT
 from soap_service.fields import (
     AUTHENTICATION,
     CREDENTIALS,

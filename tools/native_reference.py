@@ -12,7 +12,7 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
 
-from app.domain.ticket_content import LABELS  # noqa: E402
+from app.tickets.rules.content import LABELS  # noqa: E402
 from soap_service.native.kinds import (  # noqa: E402
     Kind,
     Member,

@@ -22,28 +22,25 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
 from app import demo
-from app.database import writing
-from app.domain.access import SYSTEM, Door, Writer
-from app.domain.slides import SlideKind
-from app.domain.ticket_content import NewTicket
-from app.mail_settings import MailSettings
-from app.models import (
-    AccountDay,
-    Acknowledgement,
-    Change,
-    MeetingPack,
-    Ticket,
-    TicketRelation,
-    User,
-)
-from app.services import partners
-from app.services.matching import bring_up_to_date
-from app.services.meeting_packs import order_pack
-from app.services.people import actor_of_user
-from app.services.sites import change_site
-from app.services.tickets import change_ticket, open_ticket
-from app.worker.context import Context
-from app.worker.meeting_packs import make_pack
+from app.accounts.models.calls import AccountDay
+from app.accounts.models.people import User
+from app.accounts.services import partners
+from app.accounts.services.people import actor_of_user
+from app.core.database.transactions import writing
+from app.core.mail_settings import MailSettings
+from app.core.models.changes import Change
+from app.core.rules.access import SYSTEM, Door, Writer
+from app.core.rules.slides import SlideKind
+from app.jobs.tasks.context import Context
+from app.matching.services.matching import bring_up_to_date
+from app.meetings.models.packs import MeetingPack
+from app.meetings.services.packs import order_pack
+from app.meetings.tasks.packs import make_pack
+from app.registry.services.sites import change_site
+from app.tickets.models.relations import Acknowledgement, TicketRelation
+from app.tickets.models.tickets import Ticket
+from app.tickets.rules.content import NewTicket
+from app.tickets.services.lifecycle import change_ticket, open_ticket
 from tests import cric_sample
 from tests.harness import browser as chromium
 from tests.harness import postgres, run

@@ -17,7 +17,7 @@ from app.api.caller import ENGINE, end_session
 from app.api.document import document
 from app.api.limits import BODY_LIMIT
 from app.api.operations import Operation
-from app.services.refusals import Refusals
+from app.core.services.refusals import Refusals
 
 OPERATIONS: tuple[Operation, ...] = (
     *sites.OPERATIONS,

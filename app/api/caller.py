@@ -8,15 +8,15 @@ from flask import current_app, g, request
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from app.accounts.services import tokens
 from app.api.limits import PREFIX
-from app.database import begin_read, writing
-from app.domain.access import Actor, Door, refusal_by_scope
-from app.domain.addresses import kept_address
-from app.domain.errors import AuthenticationFailed, Forbidden
-from app.domain.scopes import Scope
-from app.services import tokens
-from app.services.refusals import Refusals
-from app.services.security_log import log_event
+from app.core.database.transactions import begin_read, writing
+from app.core.rules.access import Actor, Door, refusal_by_scope
+from app.core.rules.addresses import kept_address
+from app.core.rules.errors import AuthenticationFailed, Forbidden
+from app.core.rules.scopes import Scope
+from app.core.services.refusals import Refusals
+from app.core.services.security_log import log_event
 
 
 class ScopeMissing(Forbidden):

@@ -11,7 +11,7 @@ from apispec.ext.marshmallow import MarshmallowPlugin
 from app.api.limits import PREFIX, PROBLEM
 from app.api.operations import JSON, Operation
 from app.api.schemas import LONGEST_KEY, Problem
-from app.domain.scopes import MEANINGS
+from app.core.rules.scopes import MEANINGS
 
 VERSION = "1.3.0"
 """Of the contract. A field or parameter that is added raises the second number."""

@@ -20,18 +20,18 @@ from app.api.schemas import (
     ReportAnswer,
     ReportQuery,
 )
-from app.database import writing
-from app.domain.access import Actor, Door, Writer, require_report
-from app.domain.alertmanager import DEFAULT_SOURCE, read_webhook
-from app.domain.errors import Invalid, NotFound, TooMuch
-from app.domain.event_json import read_events, read_json
-from app.domain.events import COLUMNS, LIMITS, LONGEST_SOURCE, MOST_AT_ONCE, EventState
-from app.domain.scopes import Scope
-from app.domain.texts import checked_text, read_time
-from app.domain.tickets import Layer
-from app.services.event_lists import WantedEvents, event_of_id, events_wanted, history_of
-from app.services.event_sources import labels_of
-from app.services.events import EventsLeft, Fate, Reported, report_events
+from app.core.database.transactions import writing
+from app.core.rules.access import Actor, Door, Writer, require_report
+from app.core.rules.errors import Invalid, NotFound, TooMuch
+from app.core.rules.scopes import Scope
+from app.core.rules.texts import checked_text, read_time
+from app.events.rules.alertmanager import DEFAULT_SOURCE, read_webhook
+from app.events.rules.events import COLUMNS, LIMITS, LONGEST_SOURCE, MOST_AT_ONCE, EventState
+from app.events.rules.json import read_events, read_json
+from app.events.services.events import EventsLeft, Fate, Reported, report_events
+from app.events.services.lists import WantedEvents, event_of_id, events_wanted, history_of
+from app.events.services.sources import labels_of
+from app.tickets.rules.tickets import Layer
 
 
 def list_events(_actor: Actor, query: Query, _key: str) -> Mapping[str, Any]:

@@ -8,9 +8,9 @@ from typing import Any
 from app.api.caller import session
 from app.api.operations import Operation, Query, next_page
 from app.api.schemas import Link, LinkPage, LinksQuery, OneQuery
-from app.domain.access import Actor
-from app.domain.scopes import Scope
-from app.services.registry_lists import Wanted, link_of_name, links_wanted
+from app.core.rules.access import Actor
+from app.core.rules.scopes import Scope
+from app.registry.services.lists import Wanted, link_of_name, links_wanted
 
 
 def list_links(_actor: Actor, query: Query, _key: str) -> Mapping[str, Any]:

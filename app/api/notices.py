@@ -12,11 +12,11 @@ from app.api.caller import session
 from app.api.limits import NOTICES_LIMIT
 from app.api.operations import Operation, Query
 from app.api.schemas import NoQuery, NoticesAnswer
-from app.database import writing
-from app.domain.access import Actor, Door, Writer
-from app.domain.scopes import Scope
-from app.partners.maintnote import read
-from app.services.notices import require_take, take_in
+from app.core.database.transactions import writing
+from app.core.rules.access import Actor, Door, Writer
+from app.core.rules.scopes import Scope
+from app.notices.adapters.maintnote import read
+from app.notices.services.notices import require_take, take_in
 
 
 def bring_in(actor: Actor, _query: Query, _key: str) -> Mapping[str, Any]:

@@ -15,9 +15,9 @@ from marshmallow import RAISE, Schema, ValidationError
 from werkzeug.exceptions import UnsupportedMediaType
 
 from app.api.caller import caller
-from app.domain.access import Actor
-from app.domain.errors import InvalidMany, NotFound
-from app.domain.scopes import Scope
+from app.core.rules.access import Actor
+from app.core.rules.errors import InvalidMany, NotFound
+from app.core.rules.scopes import Scope
 
 JSON = "application/json"
 _ONCE = "This parameter is taken once only"

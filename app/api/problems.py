@@ -18,8 +18,8 @@ from werkzeug.exceptions import HTTPException
 
 from app.api.caller import ScopeMissing, note_failed_login, note_refusal, session
 from app.api.limits import PREFIX, PROBLEM, too_large
-from app.database import has_committed, is_unavailable
-from app.domain.errors import (
+from app.core.database.transactions import has_committed, is_unavailable
+from app.core.rules.errors import (
     RETRY_AFTER,
     AuthenticationFailed,
     Forbidden,
@@ -31,10 +31,10 @@ from app.domain.errors import (
     TooMuch,
     Unavailable,
 )
-from app.domain.registry_files import MOST_PROBLEMS
-from app.domain.texts import storable_text
-from app.security_headers import security_headers
-from app.services.events import EventsLeft, Fate, Reported
+from app.core.rules.texts import storable_text
+from app.core.web.security_headers import security_headers
+from app.events.services.events import EventsLeft, Fate, Reported
+from app.registry.rules.files import MOST_PROBLEMS
 
 REALM = "LHCOPN portal"
 OUTCOME_UNKNOWN = "outcome-unknown"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from marshmallow import Schema, fields, validate
 
 from app.api.schemas import LONGEST_KEY, Moment, a_text, about, behind_key, page_limit
-from app.domain.report_event_words import Fate
-from app.domain.reports import ReportState, Shown
+from app.reports.rules.event_explanations import Fate
+from app.reports.rules.reports import ReportState, Shown
 
 _STATES = [state.value for state in Shown]
 

@@ -11,14 +11,14 @@ from flask import current_app
 from app.api.caller import session
 from app.api.operations import Operation, Query, next_page
 from app.api.report_schemas import OneReportQuery, ReportPage, ReportsQuery, SignedReport
-from app.domain.access import Actor
-from app.domain.errors import Invalid, NotFound
-from app.domain.quarters import Quarter, period_range
-from app.domain.reports import Shown
-from app.domain.scopes import Scope
-from app.services.registry import require_site
-from app.services.report_grid import GridCell, report_grid
-from app.services.signed_reports import signed_report
+from app.core.rules.access import Actor
+from app.core.rules.errors import Invalid, NotFound
+from app.core.rules.quarters import Quarter, period_range
+from app.core.rules.scopes import Scope
+from app.registry.services.registry import require_site
+from app.reports.rules.reports import Shown
+from app.reports.services.grid import GridCell, report_grid
+from app.reports.services.signed_reports import signed_report
 
 DUE_DAYS: Final = "report_due_days"
 """Where the application keeps that setting."""

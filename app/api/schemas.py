@@ -10,10 +10,10 @@ from typing import Any
 
 from marshmallow import Schema, fields, validate
 
-from app.domain.events import LONGEST_KEY as LONGEST_EVENT_KEY
-from app.domain.events import LONGEST_SOURCE, EventState, as_text
-from app.domain.notices import Outcome
-from app.domain.tickets import Network
+from app.events.rules.events import LONGEST_KEY as LONGEST_EVENT_KEY
+from app.events.rules.events import LONGEST_SOURCE, EventState, as_text
+from app.notices.rules.notices import Outcome
+from app.tickets.rules.tickets import Network
 
 LONGEST_KEY = 100
 PAGE = 100

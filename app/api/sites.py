@@ -8,9 +8,9 @@ from typing import Any
 from app.api.caller import session
 from app.api.operations import Operation, Query, next_page
 from app.api.schemas import OneQuery, Site, SitePage, SitesQuery
-from app.domain.access import Actor, may_read_contacts
-from app.domain.scopes import Scope
-from app.services.registry_lists import ListedSite, Wanted, site_of_key, sites_wanted
+from app.core.rules.access import Actor, may_read_contacts
+from app.core.rules.scopes import Scope
+from app.registry.services.lists import ListedSite, Wanted, site_of_key, sites_wanted
 
 
 def _wire(actor: Actor, found: ListedSite) -> Mapping[str, Any]:

@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 
 import click
 
-from app.domain.access import SYSTEM, Door, Writer
-from app.domain.errors import Invalid, SettingError
-from app.domain.texts import SHORT_TEXT_LIMIT, checked_text, read_time
+from app.core.rules.access import SYSTEM, Door, Writer
+from app.core.rules.errors import Invalid, SettingError
+from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text, read_time
 
 _MOST_BYTES = 64 * 1024
 

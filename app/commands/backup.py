@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
+from app.backups.services import make_backup, restore_backup
 from app.commands.base import PortalCommand
-from app.extensions import db
-from app.schema import known_revisions
-from app.services.backups import make_backup, restore_backup
+from app.core.database.schema import known_revisions
+from app.core.web.extensions import db
 
 _FILE = click.argument("file", type=click.Path(path_type=Path))
 

@@ -12,10 +12,10 @@ from alembic.util import CommandError
 from flask.cli import AppGroup, with_appcontext
 from sqlalchemy.exc import DatabaseError, IntegrityError
 
-from app.domain.errors import PortalError
-from app.extensions import db
-from app.schema import need_fitting_schema
-from app.write_gate import GateClosed
+from app.core.database.schema import need_fitting_schema
+from app.core.database.sqlite_write_lock import GateClosed
+from app.core.rules.errors import PortalError
+from app.core.web.extensions import db
 
 
 class WrongUsage(click.ClickException):

@@ -9,13 +9,13 @@ from flask import current_app
 
 from app.commands.arguments import command_writer
 from app.commands.base import PortalCommand, PortalGroup
-from app.config import Settings
-from app.database import writing
-from app.domain.cric import SINGLE_FIELDS, Comparison, Wanted
-from app.domain.errors import SettingError
-from app.extensions import db
-from app.partners.cric import is_address, parse, parse_address, read_path
-from app.services.cric import check_size, compare_with_registry, read_source
+from app.core.database.transactions import writing
+from app.core.rules.errors import SettingError
+from app.core.settings import Settings
+from app.core.web.extensions import db
+from app.registry.adapters.cric import is_address, parse, parse_address, read_path
+from app.registry.rules.cric import SINGLE_FIELDS, Comparison, Wanted
+from app.registry.services.cric import check_size, compare_with_registry, read_source
 
 
 @click.group("cric", cls=PortalGroup)

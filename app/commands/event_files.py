@@ -19,23 +19,23 @@ import click
 from app.commands.arguments import TEXT, command_writer
 from app.commands.base import PortalCommand
 from app.commands.registry_files import nothing_to_tidy, tidy_new
-from app.database import InTurn, writing
-from app.domain.errors import Invalid, SettingError
-from app.domain.event_file_reading import PACKED, Reading
-from app.domain.event_files import csv_head, csv_lines
-from app.domain.registry_files import MOST_PROBLEMS, BadFile, Problem
-from app.domain.spreadsheets import ENCODINGS
-from app.extensions import db
-from app.services import event_import_runs as runs
-from app.services.event_import import Totals, examine_lines, parts_of
-from app.services.events import Fate, Outcome
-from app.services.listed_events import (
+from app.core.database.transactions import InTurn, writing
+from app.core.rules.errors import Invalid, SettingError
+from app.core.rules.spreadsheets import ENCODINGS
+from app.core.web.extensions import db
+from app.duties.services.listed_events import (
     EventFilter,
     Reported,
     ReportedRow,
     cells_of_report,
     chunks_of,
 )
+from app.events.rules.file_reading import PACKED, Reading
+from app.events.rules.files import csv_head, csv_lines
+from app.events.services import import_runs as runs
+from app.events.services.events import Fate, Outcome
+from app.events.services.file_import import Totals, examine_lines, parts_of
+from app.registry.rules.files import MOST_PROBLEMS, BadFile, Problem
 
 _STANDARD = "-"
 _STEP = 10_000

@@ -6,11 +6,11 @@ import click
 
 from app.commands.arguments import TEXT, command_writer, print_table
 from app.commands.base import PortalCommand, PortalGroup
-from app.database import writing
-from app.domain.errors import Invalid
-from app.domain.events import EventState
-from app.extensions import db
-from app.services.event_sources import LABELS, all_sources, set_source
+from app.core.database.transactions import writing
+from app.core.rules.errors import Invalid
+from app.core.web.extensions import db
+from app.events.rules.events import EventState
+from app.events.services.sources import LABELS, all_sources, set_source
 
 _HELP = {
     "link_label": "Label that holds the link's id.",

@@ -8,14 +8,14 @@ import click
 
 from app.commands.arguments import command_writer
 from app.commands.base import PortalCommand
-from app.database import InTurn, writing
-from app.domain.errors import Invalid
-from app.domain.quarters import Quarter
-from app.domain.texts import read_time
-from app.extensions import db
-from app.services.matched_events import DetectedFilter, count_detected
-from app.services.matching import Freshness, freshness, note_between
-from app.services.matching_follow import follow
+from app.core.database.transactions import InTurn, writing
+from app.core.rules.errors import Invalid
+from app.core.rules.quarters import Quarter
+from app.core.rules.texts import read_time
+from app.core.web.extensions import db
+from app.duties.services.follow import follow
+from app.matching.services.matched_events import DetectedFilter, count_detected
+from app.matching.services.matching import Freshness, freshness, note_between
 
 
 class EdgeArgument(click.ParamType[datetime]):

@@ -9,12 +9,12 @@ import click
 
 from app.commands.arguments import command_writer
 from app.commands.base import PortalCommand, PortalGroup
-from app.database import trying, writing
-from app.domain.errors import Invalid
-from app.domain.notices import Outcome
-from app.extensions import db
-from app.partners.maintnote import MOST_BYTES, read
-from app.services.notices import Result, take_in
+from app.core.database.transactions import trying, writing
+from app.core.rules.errors import Invalid
+from app.core.web.extensions import db
+from app.notices.adapters.maintnote import MOST_BYTES, read
+from app.notices.rules.notices import Outcome
+from app.notices.services.notices import Result, take_in
 
 
 @click.group("notices", cls=PortalGroup)

@@ -8,14 +8,14 @@ from __future__ import annotations
 import click
 from sqlalchemy.orm import Session
 
+from app.accounts.models.partners import PartnerAccount
+from app.accounts.services import partners
 from app.commands.arguments import TEXT, command_writer, password_stdin, print_table, read_password
 from app.commands.base import PortalCommand, PortalGroup
-from app.database import writing
-from app.domain.access import CONTRACT_YEARS, TicketAccess
-from app.domain.errors import Invalid, NotFound
-from app.extensions import db
-from app.models import PartnerAccount
-from app.services import partners
+from app.core.database.transactions import writing
+from app.core.rules.access import CONTRACT_YEARS, TicketAccess
+from app.core.rules.errors import Invalid, NotFound
+from app.core.web.extensions import db
 
 _ONCE = "Its secret, which is shown only now: "
 own_password = click.option(

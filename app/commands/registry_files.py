@@ -14,9 +14,10 @@ from sqlalchemy.orm import Session
 
 from app.commands.arguments import TEXT, command_writer
 from app.commands.base import PortalCommand
-from app.database import trying, writing
-from app.domain.errors import Invalid, SettingError
-from app.domain.registry_files import (
+from app.core.database.transactions import trying, writing
+from app.core.rules.errors import Invalid, SettingError
+from app.core.web.extensions import db
+from app.registry.rules.files import (
     BadFile,
     FileFormat,
     RecordDifference,
@@ -25,8 +26,7 @@ from app.domain.registry_files import (
     format_of,
     written,
 )
-from app.extensions import db
-from app.services.registry_import import Imported, all_values, import_file
+from app.registry.services.file_import import Imported, all_values, import_file
 
 MOST_BYTES = 64 * 1024 * 1024
 _STANDARD = "-"

@@ -6,9 +6,9 @@ import click
 from sqlalchemy.orm import Session
 
 from app.commands.base import PortalCommand, PortalGroup
-from app.database import writing
-from app.extensions import db
-from app.services.ticket_words import count_missing, rebuild
+from app.core.database.transactions import writing
+from app.core.web.extensions import db
+from app.tickets.services.search.index import count_missing, rebuild
 
 _TOLD_EACH = 10_000
 

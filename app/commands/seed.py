@@ -7,10 +7,10 @@ import click
 from app import demo
 from app.commands.arguments import command_writer
 from app.commands.base import PortalCommand, PortalGroup
-from app.database import writing
+from app.core.database.transactions import writing
+from app.core.web.extensions import db
 from app.demo import bulk
-from app.extensions import db
-from app.services.reference import seed_reference
+from app.reference.seed import seed_reference
 
 
 @click.group("seed", cls=PortalGroup)

@@ -17,14 +17,14 @@ from app import demo
 from app.commands.arguments import command_writer
 from app.commands.base import PortalCommand
 from app.commands.search import write_missing_words
-from app.config import PROJECT, Settings, is_loopback, process_environment
-from app.database import writing
-from app.domain.errors import SettingError
-from app.extensions import db
-from app.schema import need_fitting_schema
-from app.server import open_sockets, serving_command
-from app.services.reference import seed_reference
-from app.services.reports_from import ask_reports_from
+from app.core.database.schema import need_fitting_schema
+from app.core.database.transactions import writing
+from app.core.rules.errors import SettingError
+from app.core.settings import PROJECT, Settings, is_loopback, process_environment
+from app.core.web.extensions import db
+from app.reference.seed import seed_reference
+from app.reports.services.first_quarter import ask_reports_from
+from app.server.sockets import open_sockets, serving_command
 from soap_service.addresses import wsdl_urls
 
 

@@ -13,15 +13,15 @@ from sqlalchemy import Engine
 from app.commands.arguments import TEXT, command_writer
 from app.commands.base import PortalCommand
 from app.commands.registry_files import nothing_to_tidy, read_content
-from app.database import writing
-from app.domain.access import SYSTEM
-from app.domain.errors import Invalid, SettingError
-from app.domain.registry_files import BadFile, Problem
-from app.domain.spreadsheets import ENCODINGS
-from app.domain.ticket_files import csv_head, csv_lines
-from app.extensions import db
-from app.services.ticket_export import exported_numbers, exported_rows
-from app.services.ticket_import import (
+from app.core.database.transactions import writing
+from app.core.rules.access import SYSTEM
+from app.core.rules.errors import Invalid, SettingError
+from app.core.rules.spreadsheets import ENCODINGS
+from app.core.web.extensions import db
+from app.registry.rules.files import BadFile, Problem
+from app.tickets.rules.files import csv_head, csv_lines
+from app.tickets.services.files.export import exported_numbers, exported_rows
+from app.tickets.services.files.imports import (
     DEFAULT_SOURCE,
     Fate,
     Imported,
@@ -32,8 +32,8 @@ from app.services.ticket_import import (
     import_tickets,
     parts_of,
 )
-from app.services.ticket_lists import TicketFilter
-from app.services.ticket_workbook import MOST_ROWS, workbook_pieces
+from app.tickets.services.files.workbook import MOST_ROWS, workbook_pieces
+from app.tickets.services.lists.lists import TicketFilter
 
 MOST_BYTES = 1024 * 1024 * 1024
 _STANDARD = "-"

@@ -9,9 +9,9 @@ import click
 from app.commands.arguments import TIME, command_writer
 from app.commands.base import PortalCommand, PortalGroup
 from app.commands.ticket_files import add_file_commands
-from app.database import writing
-from app.extensions import db
-from app.services.tickets import close_due_tickets
+from app.core.database.transactions import writing
+from app.core.web.extensions import db
+from app.tickets.services.lifecycle import close_due_tickets
 
 STEP = 500
 """Tickets closed in one transaction."""

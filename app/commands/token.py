@@ -9,14 +9,14 @@ from datetime import UTC, datetime
 
 import click
 
+from app.accounts.models.people import ApiToken
+from app.accounts.services import tokens
 from app.commands.arguments import TEXT, command_writer, print_table
 from app.commands.base import PortalCommand, PortalGroup
-from app.database import writing
-from app.domain.errors import Invalid
-from app.domain.scopes import LONGEST_DAYS, MEANINGS, Scope
-from app.extensions import db
-from app.models import ApiToken
-from app.services import tokens
+from app.core.database.transactions import writing
+from app.core.rules.errors import Invalid
+from app.core.rules.scopes import LONGEST_DAYS, MEANINGS, Scope
+from app.core.web.extensions import db
 
 _ONCE = "Its secret, which is shown only now: "
 _DAYS = f"In how many days its secret expires, 1 to {LONGEST_DAYS}."

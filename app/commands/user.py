@@ -6,13 +6,13 @@ from __future__ import annotations
 import click
 from flask import current_app
 
+from app.accounts.services import people, second_factor
+from app.accounts.services.reset_links import make_reset_link
 from app.commands.arguments import TEXT, command_writer, password_stdin, print_table, read_password
 from app.commands.base import PortalCommand, PortalGroup
-from app.database import writing
-from app.domain.access import Role
-from app.extensions import db
-from app.services import people, second_factor
-from app.services.reset_links import make_reset_link
+from app.core.database.transactions import writing
+from app.core.rules.access import Role
+from app.core.web.extensions import db
 
 sites_option = click.option(
     "--site",

@@ -9,9 +9,9 @@ import click
 from flask import current_app
 
 from app.commands.base import PortalCommand
-from app.extensions import db
-from app.worker.context import Context
-from app.worker.run import WorkerProcess, ended_by_signals
+from app.core.web.extensions import db
+from app.jobs.tasks.context import Context
+from app.jobs.tasks.run import WorkerProcess, ended_by_signals
 
 
 @click.command("worker", cls=PortalCommand)

@@ -16,12 +16,19 @@ from random import Random
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
+from app.accounts.models.partners import Partner
+from app.accounts.models.people import User
+from app.accounts.services.partners import actor_of_account, create_partner_account, find_account
+from app.accounts.services.people import actor_of_user, create_user, find_user
+from app.core.models.changes import PortalFact
+from app.core.rules.access import SYSTEM, Actor, Door, Kind, Role, TicketAccess, Writer
+from app.core.rules.errors import SettingError
 from app.demo.desk import lay_desk
+from app.demo.duty_rules import lay_rules
 from app.demo.events import lay_events
-from app.demo.kin import kin_stories
 from app.demo.notices import MADE, notices_to_come
+from app.demo.related_tickets import kin_stories
 from app.demo.reports import lay_reports
-from app.demo.rules import lay_rules
 from app.demo.stories import (
     OPERATOR,
     PARTNER,
@@ -37,22 +44,19 @@ from app.demo.stories import (
     usual_stories,
 )
 from app.demo.teleconferences import lay_teleconferences
-from app.domain.access import SYSTEM, Actor, Door, Kind, Role, TicketAccess, Writer
-from app.domain.errors import SettingError
-from app.domain.relations import RelationRole
-from app.domain.ticket_content import NewTicket
-from app.domain.tickets import ENDED_STATES, WORKING_DAYS_TO_CLOSE, Network
-from app.domain.working_time import add_working_days
-from app.models import Link, Partner, PortalFact, Ticket, User
-from app.services.acknowledgements import acknowledge_change
-from app.services.attachments import add_attachment
-from app.services.mails import tell_nobody
-from app.services.origins import open_ticket_once
-from app.services.partners import actor_of_account, create_partner_account, find_account
-from app.services.people import actor_of_user, create_user, find_user
-from app.services.reference import add_links, seed_reference
-from app.services.relations import open_related_ticket, relate_tickets
-from app.services.tickets import change_ticket, close_due_tickets, open_ticket
+from app.mail.services.mails import tell_nobody
+from app.reference.seed import add_links, seed_reference
+from app.registry.models.registry import Link
+from app.tickets.models.tickets import Ticket
+from app.tickets.rules.content import NewTicket
+from app.tickets.rules.relations import RelationRole
+from app.tickets.rules.tickets import ENDED_STATES, WORKING_DAYS_TO_CLOSE, Network
+from app.tickets.rules.working_time import add_working_days
+from app.tickets.services.acknowledgements import acknowledge_change
+from app.tickets.services.attachments import add_attachment
+from app.tickets.services.idempotency import open_ticket_once
+from app.tickets.services.lifecycle import change_ticket, close_due_tickets, open_ticket
+from app.tickets.services.relations import open_related_ticket, relate_tickets
 
 FACT = "demo"
 """The row of ``portal_facts`` that marks a database as the demo's own."""

@@ -17,17 +17,17 @@ from typing import Any, Final
 from sqlalchemy import Table, insert, select
 from sqlalchemy.orm import Session
 
+from app.core.models.base import Base
+from app.core.models.changes import Change, ChangedField, Counter
+from app.core.rules.access import Actor, Door, Kind, Writer
+from app.core.rules.texts import read_time
+from app.core.services.changes import TICKET, take_number
 from app.demo.stories import OPERATOR, PARTNER, Step, Story
-from app.domain.access import Actor, Door, Kind, Writer
-from app.domain.texts import read_time
-from app.domain.ticket_content import NewTicket, Reference
-from app.domain.tickets import Category, Impact, Layer, Priority, State
-from app.models import (
-    Acknowledgement,
-    Base,
-    Change,
-    ChangedField,
-    Counter,
+from app.mail.services.mails import tell_nobody
+from app.registry.services.registry import all_links, all_sites
+from app.tickets.models.relations import Acknowledgement
+from app.tickets.models.search import TicketWords
+from app.tickets.models.tickets import (
     ExternalReference,
     OriginKey,
     SiteSpelling,
@@ -35,14 +35,12 @@ from app.models import (
     TicketLink,
     TicketPartner,
     TicketSite,
-    TicketWords,
 )
-from app.services.changes import TICKET, take_number
-from app.services.mails import tell_nobody
-from app.services.origins import open_ticket_once
-from app.services.registry import all_links, all_sites
-from app.services.ticket_fields import as_logged
-from app.services.tickets import change_ticket, open_ticket
+from app.tickets.rules.content import NewTicket, Reference
+from app.tickets.rules.tickets import Category, Impact, Layer, Priority, State
+from app.tickets.services.fields import as_logged
+from app.tickets.services.idempotency import open_ticket_once
+from app.tickets.services.lifecycle import change_ticket, open_ticket
 
 PATTERNS: Final = 40
 """Tickets that are written through the services; the others are copies of them."""

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
+from app.accounts.models.people import User
+from app.core.rules.access import Actor, Door, Writer
 from app.demo.stories import OPERATOR, REPORTER, REPORTERS_SITE
-from app.domain.access import Actor, Door, Writer
-from app.models import User
-from app.services.saved_filters import save_filter
+from app.tickets.services.lists.saved_filters import save_filter
 
 _FILTERS = (
     (OPERATOR, "Works and changes to come", "category=maintenance&category=change", True),

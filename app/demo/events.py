@@ -16,16 +16,16 @@ from typing import Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.domain.access import Actor, Door, Writer
-from app.domain.events import EventMessage
-from app.domain.matching import FIRST_RULE
-from app.domain.quarters import Quarter
-from app.domain.tickets import Network
-from app.models import Link, Site
-from app.services.events import report_events
-from app.services.matching import bring_up_to_date
-from app.services.matching_evidence import evidence_of, thing_of
-from app.statistics.frames import FOREVER, moment_of
+from app.core.figures.frames import FOREVER, moment_of
+from app.core.rules.access import Actor, Door, Writer
+from app.core.rules.quarters import Quarter
+from app.events.rules.events import EventMessage
+from app.events.services.events import report_events
+from app.matching.rules.matching import FIRST_RULE
+from app.matching.services.evidence import evidence_of, thing_of
+from app.matching.services.matching import bring_up_to_date
+from app.registry.models.registry import Link, Site
+from app.tickets.rules.tickets import Network
 
 SLIDES: Final[Mapping[Quarter, tuple[int, int]]] = {
     Quarter(2012, 1): (19, 15),

@@ -9,9 +9,9 @@ from typing import Final
 
 from sqlalchemy.orm import Session
 
-from app.domain.access import Actor, Door, Writer
-from app.partners.maintnote import read
-from app.services.notices import take_in
+from app.core.rules.access import Actor, Door, Writer
+from app.notices.adapters.maintnote import read
+from app.notices.services.notices import take_in
 
 _LINK = "CERN-BNL-LHCOPN-002"
 

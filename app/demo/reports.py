@@ -15,20 +15,22 @@ from typing import Final
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
+from app.core.rules.access import SYSTEM, Actor, Door, Writer
+from app.core.rules.quarters import Quarter
 from app.demo.stories import OPERATOR, REPORTER, REPORTERS_SITE
-from app.domain.access import SYSTEM, Actor, Door, Writer
-from app.domain.quarters import Quarter
-from app.domain.report_form import ANSWER, EVENT, NUMBER, REASON
-from app.domain.report_numbers import ReportNumbers
-from app.domain.report_reminders import Step, step_at, steps_of
-from app.domain.reports import USUAL_DUE_DAYS
-from app.models import Mail, Site
-from app.services.mails import SENT
-from app.services.report_comments import comment_on_report
-from app.services.report_numbers import numbers_of_sites, t1s_of
-from app.services.report_quiet import keep_quiet
-from app.services.report_reminders import send_reminder
-from app.services.reports import (
+from app.mail.models.mails import Mail
+from app.mail.services.mails import SENT
+from app.registry.models.registry import Site
+from app.reports.rules.form import ANSWER, EVENT, NUMBER, REASON
+from app.reports.rules.numbers import ReportNumbers
+from app.reports.rules.reminders import Step, step_at, steps_of
+from app.reports.rules.reports import USUAL_DUE_DAYS
+from app.reports.services.comments import comment_on_report
+from app.reports.services.first_quarter import ask_reports_from
+from app.reports.services.numbers import numbers_of_sites, t1s_of
+from app.reports.services.reminder_exemptions import keep_quiet
+from app.reports.services.reminders import send_reminder
+from app.reports.services.reports import (
     accept_report,
     fields_of,
     find_report,
@@ -36,7 +38,6 @@ from app.services.reports import (
     save_fields,
     submit_report,
 )
-from app.services.reports_from import ask_reports_from
 
 MISSED: Final = Quarter(2013, 1)
 """No report of it was written: "missed 2013 Q1" (the group's slides of 2013)."""

@@ -22,10 +22,10 @@ from app.demo.texts import (
     VERIFIED,
     Text,
 )
-from app.domain.acknowledgements import Answer
-from app.domain.relations import RelationRole
-from app.domain.ticket_content import NewTicket, Reference
-from app.domain.tickets import Category, Impact, Layer, Network, Priority, State
+from app.tickets.rules.acknowledgements import Answer
+from app.tickets.rules.content import NewTicket, Reference
+from app.tickets.rules.relations import RelationRole
+from app.tickets.rules.tickets import Category, Impact, Layer, Network, Priority, State
 
 OPERATOR = "operator"
 REPORTER = "reporter"

@@ -10,14 +10,22 @@ from typing import Final
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from app.core.rules.access import Actor, Door, Writer
 from app.demo.stories import OPERATOR, REPORTER
-from app.domain.access import Actor, Door, Writer
-from app.domain.teleconferences import Invitation
-from app.models import Mail, MailMessage, Ticket
-from app.services.teleconference_agenda import agenda_of
-from app.services.teleconference_mails import Secretary
-from app.services.teleconference_series import cancel_series
-from app.services.teleconferences import Asked, Setting, add_point, ask, mark_held, set_time
+from app.mail.models.mails import Mail, MailMessage
+from app.meetings.rules.teleconferences import Invitation
+from app.meetings.services.agenda import agenda_of
+from app.meetings.services.mails import Secretary
+from app.meetings.services.series import cancel_series
+from app.meetings.services.teleconferences import (
+    Asked,
+    Setting,
+    add_point,
+    ask,
+    mark_held,
+    set_time,
+)
+from app.tickets.models.tickets import Ticket
 
 _CANCELLED_AT: Final = datetime(2013, 6, 3, 9, 0, tzinfo=UTC)
 _HELD_AT: Final = datetime(2013, 2, 5, 14, 0, tzinfo=UTC)

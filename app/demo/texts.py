@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from app.domain.tickets import Category, Impact, Layer
+from app.tickets.rules.tickets import Category, Impact, Layer
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.domain.attachments import SIZE_LIMIT
-from app.services.partners import find_account
+from app.accounts.services.partners import find_account
+from app.tickets.rules.attachments import SIZE_LIMIT
 from soap_service.guard import limit_of
 from soap_service.native.answers import Values
 from soap_service.native.kinds import (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from app.domain.acknowledgements import Answer
-from app.services.acknowledgements import acknowledge_change
+from app.tickets.rules.acknowledgements import Answer
+from app.tickets.services.acknowledgements import acknowledge_change
 from soap_service.native.answers import Values
 from soap_service.native.kinds import (
     BOOLEAN,

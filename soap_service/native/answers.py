@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from app.domain.access import Actor
-from app.domain.attachments import public_id
-from app.models import Attachment, Link, Ticket, TicketSite
-from app.services.acknowledgements import answers_of
-from app.services.attachments import attachments_of
-from app.services.diaries import Entry, entries_of
-from app.services.relations import relations_of
-from app.services.tickets import moves_of
-from app.services.timeline import Step, may_see_contacts
+from app.core.rules.access import Actor
+from app.registry.models.registry import Link
+from app.tickets.models.attachments import Attachment
+from app.tickets.models.tickets import Ticket, TicketSite
+from app.tickets.rules.attachments import public_id
+from app.tickets.services.acknowledgements import answers_of
+from app.tickets.services.attachments import attachments_of
+from app.tickets.services.diaries import Entry, entries_of
+from app.tickets.services.lifecycle import moves_of
+from app.tickets.services.relations import relations_of
+from app.tickets.services.timeline import Step, may_see_contacts
 from soap_service.native.kinds import (
     wire_name,
 )

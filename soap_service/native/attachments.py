@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from app.domain.access import Door
-from app.domain.attachments import LIMIT_IN_WORDS, attachment_id, public_id
-from app.services.attachments import add_attachment, content_of, find_attachment
-from app.services.tickets import find_ticket
+from app.core.rules.access import Door
+from app.tickets.rules.attachments import LIMIT_IN_WORDS, attachment_id, public_id
+from app.tickets.services.attachments import add_attachment, content_of, find_attachment
+from app.tickets.services.lifecycle import find_ticket
 from soap_service.native.answers import Values, attachment_values
 from soap_service.native.kinds import (
     BYTES,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from app.models import Change
-from app.services.change_feed import read_feed
-from app.services.changes import TICKET, changes_of
-from app.services.tickets import find_ticket
-from app.services.timeline import steps_of
+from app.core.models.changes import Change
+from app.core.services.changes import TICKET, changes_of
+from app.tickets.services.change_feed import read_feed
+from app.tickets.services.lifecycle import find_ticket
+from app.tickets.services.timeline import steps_of
 from soap_service.native.answers import TEXT_BOUND, Values, names_of, step_values, within
 from soap_service.native.kinds import (
     BOOLEAN,

@@ -6,10 +6,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from app.domain.access import Door, Writer
-from app.domain.errors import Invalid, TooMuch
-from app.domain.events import EventMessage, as_text, read_event
-from app.services.events import EventsLeft, Fate, Reported, report_events
+from app.core.rules.access import Door, Writer
+from app.core.rules.errors import Invalid, TooMuch
+from app.events.rules.events import EventMessage, as_text, read_event
+from app.events.services.events import EventsLeft, Fate, Reported, report_events
 from soap_service.faults import fault_of
 from soap_service.native.answers import Values
 from soap_service.native.kinds import BOOLEAN, INT, many, once, optional, wire_name

@@ -12,8 +12,8 @@ from enum import Enum
 from functools import partial
 from typing import Any, Final
 
-from app.domain.texts import LONG_TEXT_LIMIT, SHORT_TEXT_LIMIT
-from app.domain.ticket_content import TEXT_LIMITS
+from app.core.rules.texts import LONG_TEXT_LIMIT, SHORT_TEXT_LIMIT
+from app.tickets.rules.content import TEXT_LIMITS
 from soap_service import compat  # noqa: F401  (must be imported before spyne)
 
 from spyne import (  # isort: skip

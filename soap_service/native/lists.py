@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from app.models import Ticket
-from app.services.ticket_lists import TicketFilter
-from app.services.ticket_pages import list_tickets
+from app.tickets.models.tickets import Ticket
+from app.tickets.services.lists.lists import TicketFilter
+from app.tickets.services.pages import list_tickets
 from soap_service.native.answers import Values
 from soap_service.native.kinds import (
     BOOLEAN,

@@ -10,13 +10,13 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
-from app.domain.access import Door, TicketAccess
-from app.domain.acknowledgements import Answer
-from app.domain.events import LIMITS as EVENT_LIMITS
-from app.domain.events import EventState
-from app.domain.relations import RelationRole
-from app.domain.ticket_content import TEXT_LIMITS
-from app.domain.tickets import (
+from app.core.rules.access import Door, TicketAccess
+from app.events.rules.events import LIMITS as EVENT_LIMITS
+from app.events.rules.events import EventState
+from app.tickets.rules.acknowledgements import Answer
+from app.tickets.rules.content import TEXT_LIMITS
+from app.tickets.rules.relations import RelationRole
+from app.tickets.rules.tickets import (
     CREATION_STATES,
     Category,
     Impact,

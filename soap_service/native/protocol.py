@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from lxml import etree
 
-from app.domain.errors import Invalid
-from app.domain.texts import read_time
+from app.core.rules.errors import Invalid
+from app.core.rules.texts import read_time
 from soap_service import compat  # noqa: F401  (must be imported before spyne)
 from soap_service.dispatch import Protocol
 from soap_service.mapping import sendable

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from app.services.registry import all_links, all_sites, responsible_site_of_link
+from app.registry.services.registry import all_links, all_sites, responsible_site_of_link
 from soap_service.native.answers import Values, ends
 from soap_service.native.kinds import (
     many,

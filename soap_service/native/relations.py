@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from app.domain.relations import RelationRole
-from app.services.relations import relate_tickets, unrelate_tickets
+from app.tickets.rules.relations import RelationRole
+from app.tickets.services.relations import relate_tickets, unrelate_tickets
 from soap_service.native.answers import Values
 from soap_service.native.kinds import (
     INT,

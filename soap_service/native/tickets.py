@@ -6,19 +6,19 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any, Final
 
-from app.domain.access import Door, Writer
-from app.domain.errors import StaleVersion
-from app.domain.relations import RelationRole
-from app.domain.ticket_content import NewTicket, Reference
-from app.models import Ticket
-from app.services.relations import open_related_ticket
-from app.services.request_keys import content_digest, open_ticket_under_key
-from app.services.tickets import (
+from app.core.rules.access import Door, Writer
+from app.core.rules.errors import StaleVersion
+from app.tickets.models.tickets import Ticket
+from app.tickets.rules.content import NewTicket, Reference
+from app.tickets.rules.relations import RelationRole
+from app.tickets.services.lifecycle import (
     change_ticket_at,
     comment_ticket,
     find_ticket,
     open_ticket,
 )
+from app.tickets.services.relations import open_related_ticket
+from app.tickets.services.request_keys import content_digest, open_ticket_under_key
 from soap_service.faults import fault_of
 from soap_service.native.answers import Values, ticket_values
 from soap_service.native.kinds import (

@@ -13,9 +13,9 @@ from flask import Flask
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from app.database import writing
-from app.domain.access import Actor
-from app.services.tokens import create_own_token, create_token
+from app.accounts.services.tokens import create_own_token, create_token
+from app.core.database.transactions import writing
+from app.core.rules.access import Actor
 from tests.cast import Cast, enter, writer
 
 

@@ -13,9 +13,10 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.models import Change, Event, EventSource
-from app.services.event_sources import set_source
+from app.core.database.transactions import writing
+from app.core.models.changes import Change
+from app.events.models.events import Event, EventSource
+from app.events.services.sources import set_source
 from tests.api.conftest import Calling, Program
 from tests.cast import Cast, writer
 

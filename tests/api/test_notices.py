@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy.orm import Session
 
-from app.partners.maintnote import MOST_BYTES
-from app.services.notice_lists import counts_of
+from app.notices.adapters.maintnote import MOST_BYTES
+from app.notices.services.lists import counts_of
 from tests.api.conftest import Calling
 from tests.cast import Cast
 

@@ -9,10 +9,12 @@ from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.report_numbers import ReportNumbers
+from app.core.database.transactions import writing
+from app.events.models.events import Event, EventSource
 from app.factory import API as APPLICATION
-from app.models import Event, EventSource, Report, ReportVersion, Site, SiteContact
+from app.registry.models.registry import Site, SiteContact
+from app.reports.models.reports import Report, ReportVersion
+from app.reports.rules.numbers import ReportNumbers
 from tests.api.conftest import Calling, Program
 from tests.cast import NOON, Cast
 from tests.permissions import API, Row

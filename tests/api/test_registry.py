@@ -12,19 +12,19 @@ from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.models import (
+from app.accounts.services.people import disable_user, find_user
+from app.core.database.transactions import writing
+from app.core.models.changes import Refusal
+from app.registry.models.registry import (
     FactSource,
     Link,
     LinkCircuit,
-    Refusal,
     Site,
     SiteAsn,
     SiteContact,
     SiteName,
     SitePrefix,
 )
-from app.services.people import disable_user, find_user
 from tests.api.conftest import Calling, Program
 from tests.cast import PASSWORD, SYSTEM, Cast
 from tests.web.test_login import log_in

@@ -12,17 +12,17 @@ import pytest
 from jsonschema import Draft202012Validator
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.quarters import Quarter
-from app.domain.report_numbers import Figure, ReportNumbers, UndocumentedEvent
-from app.services.reports import (
+from app.core.database.transactions import writing
+from app.core.rules.quarters import Quarter
+from app.registry.services.sites import site_of_key
+from app.reports.rules.numbers import Figure, ReportNumbers, UndocumentedEvent
+from app.reports.services.reports import (
     accept_report,
     find_report,
     reopen_report,
     save_fields,
     submit_report,
 )
-from app.services.sites import site_of_key
 from tests.api.conftest import Calling
 from tests.api.test_contract import GOLDEN, _closed
 from tests.cast import Cast, writer

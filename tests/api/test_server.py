@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from http.client import HTTPConnection, HTTPResponse
 from urllib.parse import quote
 
-from app.database import writing
-from app.models import ApiToken, Link, Site
-from app.services.tokens import create_token
+from app.accounts.models.people import ApiToken
+from app.accounts.services.tokens import create_token
+from app.core.database.transactions import writing
+from app.registry.models.registry import Link, Site
 from tests.cast import enter, writer
 from tests.harness.server import LiveServer
 

@@ -13,44 +13,47 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Browser, Page
 
-from app.config import PROJECT
-from app.database import InTurn, writing
+from app.accounts.services import people
+from app.accounts.services.calls import CallRecord, record_calls
+from app.accounts.services.reset_links import make_reset_link
+from app.calendar.services.lhc_calendar import add_period
+from app.core.database.transactions import InTurn, writing
+from app.core.settings import PROJECT
+from app.core.web.extensions import db
 from app.demo.files import traffic_picture
-from app.domain.event_file_reading import Reading
-from app.domain.letters import stop_token
-from app.domain.meeting_packs import PackFile
-from app.domain.relations import RelationRole
-from app.domain.ticket_content import NewTicket, Reference
-from app.extensions import db
+from app.events.rules.file_reading import Reading
+from app.events.services.import_runs import begin_writing, keep_file, read_through, write_through
+from app.events.services.sources import set_source
+from app.events.services.withdrawal import withdraw_event
 from app.factory import create_app
-from app.models import Mail, Teleconference
-from app.partners.maintnote import read
-from app.services import people
-from app.services.acknowledgements import acknowledge_change
-from app.services.attachments import add_attachment
-from app.services.bulk_changes import do_bulk_change
-from app.services.calls import CallRecord, record_calls
-from app.services.event_import_runs import (
-    begin_writing,
-    keep_file,
-    read_through,
-    write_through,
+from app.mail.models.mails import Mail
+from app.mail.rules.notifications import stop_token
+from app.mail.services.queue import claim_mails, mark_failed
+from app.meetings.models.teleconferences import Teleconference
+from app.meetings.rules.packs import PackFile
+from app.meetings.services.agenda import agenda_of
+from app.meetings.services.packs import begin_pack, keep_pack, note_trouble, order_pack
+from app.meetings.services.series import cancel_series
+from app.meetings.services.teleconferences import (
+    Asked,
+    Setting,
+    add_point,
+    ask,
+    mark_held,
+    set_time,
 )
-from app.services.event_sources import set_source
-from app.services.event_withdrawal import withdraw_event
-from app.services.lhc_calendar import add_period
-from app.services.mail_queue import claim_mails, mark_failed
-from app.services.meeting_packs import begin_pack, keep_pack, note_trouble, order_pack
-from app.services.notices import take_in
-from app.services.relations import relate_tickets
-from app.services.report_form_drafts import make_draft
-from app.services.reset_links import make_reset_link
-from app.services.saved_filters import save_filter
-from app.services.teleconference_agenda import agenda_of
-from app.services.teleconference_series import cancel_series
-from app.services.teleconferences import Asked, Setting, add_point, ask, mark_held, set_time
-from app.services.tickets import change_ticket
-from app.web.ticket_columns import COLUMNS
+from app.notices.adapters.maintnote import read
+from app.notices.services.notices import take_in
+from app.reports.services.form_drafts import make_draft
+from app.tickets.pages.columns import COLUMNS
+from app.tickets.rules.content import NewTicket, Reference
+from app.tickets.rules.relations import RelationRole
+from app.tickets.services.acknowledgements import acknowledge_change
+from app.tickets.services.attachments import add_attachment
+from app.tickets.services.bulk_changes import do_bulk_change
+from app.tickets.services.lifecycle import change_ticket
+from app.tickets.services.lists.saved_filters import save_filter
+from app.tickets.services.relations import relate_tickets
 from tests.browser.visit import change, lay, log_in, people_of, sideways
 from tests.cast import NOON, PASSWORD, Cast, writer
 from tests.harness.browser import AXE, strict_page

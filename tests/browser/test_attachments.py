@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
-from app.domain.ticket_content import NewTicket
+from app.tickets.rules.content import NewTicket
 from tests.browser.visit import lay, log_in, mark, people_of, sideways, still_marked
 from tests.cast import Cast
 from tests.harness.server import LiveServer

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
-from app.domain.ticket_content import NewTicket
+from app.tickets.rules.content import NewTicket
 from tests.browser.visit import lay, log_in, mark, people_of, still_marked
 from tests.cast import Cast
 from tests.harness.server import LiveServer

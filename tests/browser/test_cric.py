@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
-from app.services.sites import site_of_key, site_values
+from app.registry.services.sites import site_of_key, site_values
 from tests import cric_sample
 from tests.browser.test_accessibility import _grave
 from tests.browser.visit import log_in, mark, people_of, sideways, still_marked

@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from app.database import writing
-from app.domain.ticket_content import NewTicket
-from app.models import Link
-from app.services.registry import require_links
+from app.core.database.transactions import writing
+from app.registry.models.registry import Link
+from app.registry.services.registry import require_links
+from app.tickets.rules.content import NewTicket
 from tests.browser.visit import change, lay, log_in, people_of
 from tests.cast import Cast
 from tests.harness.browser import strict_page

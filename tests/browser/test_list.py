@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
-from app.domain.ticket_content import NewTicket
-from app.services.ticket_lists import PAGE
+from app.tickets.rules.content import NewTicket
+from app.tickets.services.lists.lists import PAGE
 from tests.browser.visit import lay, log_in, mark, people_of, sideways, still_marked
 from tests.cast import Cast
 from tests.harness.server import LiveServer

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
-from app.domain.ticket_content import NewTicket
-from app.models import Ticket
+from app.tickets.models.tickets import Ticket
+from app.tickets.rules.content import NewTicket
 from tests.browser.visit import change, lay, log_in, mark, people_of, still_marked
 from tests.cast import Cast
 from tests.harness.server import LiveServer

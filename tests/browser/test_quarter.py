@@ -17,15 +17,16 @@ from playwright.sync_api import Browser, Page, expect
 from pptx import Presentation
 from sqlalchemy import select
 
-from app.database import writing
-from app.domain.quarters import Quarter
-from app.domain.reports import due_at
-from app.domain.work import REPORT_REMINDERS
-from app.models import Mail, MailMessage, Report
-from app.services.people import create_user
-from app.worker.context import Context
-from app.worker.run import WorkerProcess
-from app.worker.timed import TIMED
+from app.accounts.services.people import create_user
+from app.core.database.transactions import writing
+from app.core.rules.quarters import Quarter
+from app.jobs.rules.work import REPORT_REMINDERS
+from app.jobs.tasks.context import Context
+from app.jobs.tasks.run import WorkerProcess
+from app.jobs.tasks.timed import TIMED
+from app.mail.models.mails import Mail, MailMessage
+from app.reports.models.reports import Report
+from app.reports.rules.reports import due_at
 from tests.browser.report_page import SAVED, looks_again, saved, standing, write
 from tests.browser.visit import log_in
 from tests.cast import PASSWORD, SYSTEM, Cast

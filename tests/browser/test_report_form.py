@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from playwright.sync_api import Browser, expect
 from sqlalchemy import select, update
 
-from app.database import writing
-from app.models import Login, ReportField
-from app.services.people import create_user
+from app.accounts.models.people import Login
+from app.accounts.services.people import create_user
+from app.core.database.transactions import writing
+from app.reports.models.reports import ReportField
 from tests.browser.report_page import (
     FIELDS,
     ISSUES,

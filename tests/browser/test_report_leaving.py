@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
-from app.database import writing
-from app.domain.quarters import Quarter
-from app.services.registry import require_site
-from app.services.reports import save_fields
+from app.core.database.transactions import writing
+from app.core.rules.quarters import Quarter
+from app.registry.services.registry import require_site
+from app.reports.services.reports import save_fields
 from tests.browser.visit import log_in, people_of
 from tests.cast import Cast, writer
 from tests.harness.server import LiveServer

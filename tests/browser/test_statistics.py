@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Browser
 
-from app.domain.ticket_content import NewTicket
+from app.tickets.rules.content import NewTicket
 from tests.browser.visit import lay, log_in, people_of, sideways
 from tests.cast import NOON
 from tests.harness.browser import strict_page

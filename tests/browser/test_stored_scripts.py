@@ -15,13 +15,13 @@ from typing import Any
 import pytest
 from playwright.sync_api import Dialog, Page, expect
 
-from app.database import writing
-from app.domain.access import Door, Writer
-from app.domain.relations import RelationRole
-from app.domain.ticket_content import TEXT_LIMITS, NewTicket, Reference
-from app.services.acknowledgements import acknowledge_change
-from app.services.relations import relate_tickets
-from app.services.tickets import change_ticket, open_ticket
+from app.core.database.transactions import writing
+from app.core.rules.access import Door, Writer
+from app.tickets.rules.content import TEXT_LIMITS, NewTicket, Reference
+from app.tickets.rules.relations import RelationRole
+from app.tickets.services.acknowledgements import acknowledge_change
+from app.tickets.services.lifecycle import change_ticket, open_ticket
+from app.tickets.services.relations import relate_tickets
 from tests.browser.visit import log_in, people_of
 from tests.cast import NOON, Cast
 from tests.harness.server import LiveServer

@@ -18,8 +18,8 @@ from typing import Final
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from app.config import PROJECT
-from app.domain.ticket_content import NewTicket
+from app.core.settings import PROJECT
+from app.tickets.rules.content import NewTicket
 from tests.browser.visit import lay, log_in, people_of, without_haste
 from tests.cast import Cast
 from tests.harness.browser import strict_page

@@ -10,10 +10,10 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from app import demo
-from app.database import writing
-from app.domain.access import SYSTEM, Door, Writer
-from app.models import Site
-from app.services.reference import add_links, seed_reference
+from app.core.database.transactions import writing
+from app.core.rules.access import SYSTEM, Door, Writer
+from app.reference.seed import add_links, seed_reference
+from app.registry.models.registry import Site
 from tests.browser.visit import log_in, people_of, sideways
 from tests.cast import NOON, Cast
 from tests.harness.browser import AXE

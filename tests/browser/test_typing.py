@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from app.domain.ticket_content import NewTicket
+from app.tickets.rules.content import NewTicket
 from tests.browser.visit import change, lay, log_in, mark, people_of, still_marked
 from tests.cast import Cast
 from tests.harness.server import LiveServer

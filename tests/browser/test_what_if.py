@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 import pytest
 from playwright.sync_api import Browser
 
-from app.database import writing
-from app.demo.rules import lay_rules
-from app.domain.access import SYSTEM, Door, Writer
-from app.services.reference import seed_reference
+from app.core.database.transactions import writing
+from app.core.rules.access import SYSTEM, Door, Writer
+from app.demo.duty_rules import lay_rules
+from app.reference.seed import seed_reference
 from tests.browser.visit import log_in, people_of
 from tests.harness.browser import strict_page
 from tests.harness.databases import fresh_database

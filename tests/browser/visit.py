@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 
 from playwright.sync_api import Page
 
-from app.database import writing
-from app.domain.access import Actor
-from app.domain.ticket_content import NewTicket
-from app.services.tickets import change_ticket, open_ticket
+from app.core.database.transactions import writing
+from app.core.rules.access import Actor
+from app.tickets.rules.content import NewTicket
+from app.tickets.services.lifecycle import change_ticket, open_ticket
 from tests.cast import PASSWORD, Cast, enter, writer
 from tests.harness.server import LiveServer
 

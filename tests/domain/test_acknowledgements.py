@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from app.domain.access import SYSTEM, Actor, Kind, Role
-from app.domain.acknowledgements import checked_answer, logged_answer, refusal_to_answer
-from app.domain.errors import Invalid
+from app.core.rules.access import SYSTEM, Actor, Kind, Role
+from app.core.rules.errors import Invalid
+from app.tickets.rules.acknowledgements import checked_answer, logged_answer, refusal_to_answer
 
 SITE, OTHER = 1, 2
 

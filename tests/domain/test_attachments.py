@@ -6,7 +6,8 @@ import base64
 
 import pytest
 
-from app.domain.attachments import (
+from app.core.rules.errors import Invalid, NotFound
+from app.tickets.rules.attachments import (
     SIZE_LIMIT,
     attachment_id,
     check_content,
@@ -17,7 +18,6 @@ from app.domain.attachments import (
     public_id,
     without_double_encoding,
 )
-from app.domain.errors import Invalid, NotFound
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from app.domain.calendar import (
+from app.calendar.rules.calendar import (
     Conflict,
     ConflictKind,
     PlannedLink,

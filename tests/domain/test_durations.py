@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.domain.durations import days_in_words
+from app.core.rules.durations import days_in_words
 
 MINUTE, HOUR = 1 / 1440, 1 / 24
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.alertmanager import Labels, read_webhook
-from app.domain.event_json import read_events
-from app.domain.events import as_text, layer_of, read_event, read_moment
+from app.events.rules.alertmanager import Labels, read_webhook
+from app.events.rules.events import as_text, layer_of, read_event, read_moment
+from app.events.rules.json import read_events
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.domain.letters import Post, Sender, put_together, ticket_subject
+from app.mail.rules.notifications import Post, Sender, put_together, ticket_subject
 
 SENDER = Sender("LHCOPN tickets", "tickets@portal.example", "https://portal.example", b"key")
 NAMES = [

@@ -6,8 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.domain.errors import Invalid
-from app.domain.lhc_calendar import (
+from app.calendar.rules.lhc_calendar import (
     Period,
     PeriodKind,
     cern_words,
@@ -17,6 +16,7 @@ from app.domain.lhc_calendar import (
     running_between,
     states_between,
 )
+from app.core.rules.errors import Invalid
 
 
 def at(text: str) -> datetime:

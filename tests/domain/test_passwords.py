@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from app.domain.errors import Invalid
-from app.domain.passwords import checked_password, checked_secret
+from app.accounts.rules.passwords import checked_password, checked_secret
+from app.core.rules.errors import Invalid
 
 
 def common(password: str) -> bool:

@@ -8,15 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.errors import Invalid
-from app.domain.quarters import (
-    HalfYear,
-    Month,
-    Quarter,
-    Year,
-    period_range,
-    range_touching,
-)
+from app.core.rules.errors import Invalid
+from app.core.rules.quarters import HalfYear, Month, Quarter, Year, period_range, range_touching
 
 moments = st.integers(-62_000_000_000, 253_000_000_000).map(
     lambda seconds: datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)

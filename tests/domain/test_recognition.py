@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from app.domain.recognition import (
+from app.registry.rules.recognition import (
     bare_title,
     first_word,
     link_words,

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.errors import Invalid, InvalidMany
-from app.domain.registry import (
+from app.core.rules.errors import Invalid, InvalidMany
+from app.registry.rules.registry import (
     CircuitValue,
     ContactValue,
     NameSystem,

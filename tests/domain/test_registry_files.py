@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.cells import joined, parted
-from app.domain.registry import CircuitValue, ContactValue, SiteNameValue
-from app.domain.registry_files import (
+from app.core.rules.cells import joined, parted
+from app.registry.rules.files import (
     FIELDS,
     KEYS,
     BadFile,
@@ -25,6 +24,7 @@ from app.domain.registry_files import (
     read_file,
     written,
 )
+from app.registry.rules.registry import CircuitValue, ContactValue, SiteNameValue
 
 SITE: dict[str, Any] = {
     "key": "DE-KIT",

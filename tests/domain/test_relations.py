@@ -6,15 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.errors import Invalid
-from app.domain.relations import (
-    Bond,
-    BondKind,
-    RelationRole,
-    bond_of,
-    check_bond,
-    opposite,
-)
+from app.core.rules.errors import Invalid
+from app.tickets.rules.relations import Bond, BondKind, RelationRole, bond_of, check_bond, opposite
 
 ROLES = list(RelationRole)
 _wishes = st.lists(

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.domain.reminders import Step, due_step, next_step_at, reason_to_give_up
+from app.tickets.rules.reminders import Step, due_step, next_step_at, reason_to_give_up
 
 MOMENT = timedelta(milliseconds=1)
 

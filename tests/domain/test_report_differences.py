@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.domain.report_differences import (
+from app.reports.rules.differences import (
     MOST_WORDS,
     Part,
     Piece,
@@ -15,8 +15,8 @@ from app.domain.report_differences import (
     events_that_differ,
     labels_of,
 )
-from app.domain.report_form import Form, Question, QuestionKind
-from app.domain.report_numbers import Figure, ReportNumbers, UndocumentedEvent
+from app.reports.rules.form import Form, Question, QuestionKind
+from app.reports.rules.numbers import Figure, ReportNumbers, UndocumentedEvent
 
 NOON = datetime(2013, 3, 6, 12, tzinfo=UTC)
 

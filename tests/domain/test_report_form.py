@@ -6,9 +6,9 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from app.domain.errors import Invalid
-from app.domain.quarters import Quarter
-from app.domain.report_form import (
+from app.core.rules.errors import Invalid
+from app.core.rules.quarters import Quarter
+from app.reports.rules.form import (
     Form,
     Question,
     QuestionKind,
@@ -18,7 +18,7 @@ from app.domain.report_form import (
     day_outside,
     why_it_cannot_be,
 )
-from app.domain.report_numbers import Figure, ReportNumbers
+from app.reports.rules.numbers import Figure, ReportNumbers
 
 CHOICE = Question("backup", QuestionKind.CHOICE, "Backup", choices=("Tested", "Not tested"))
 REVIEWED = Question("reviewed", QuestionKind.YES_NO, "Reviewed")

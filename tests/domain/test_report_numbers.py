@@ -6,13 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.domain.report_numbers import (
-    PERCENT,
-    WORKING_DAYS,
-    Figure,
-    ReportNumbers,
-    changed_since,
-)
+from app.reports.rules.numbers import PERCENT, WORKING_DAYS, Figure, ReportNumbers, changed_since
 
 
 def numbers(figure: Figure) -> ReportNumbers:

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from app.domain.errors import Invalid, InvalidMany
-from app.domain.quarters import Quarter
-from app.domain.report_form import Form, Question, QuestionKind
-from app.domain.report_questions import (
+from app.core.rules.errors import Invalid, InvalidMany
+from app.core.rules.quarters import Quarter
+from app.reports.rules.form import Form, Question, QuestionKind
+from app.reports.rules.questions import (
     checked_first_quarter,
     checked_question,
     differences,

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.domain.quarters import Quarter
-from app.domain.report_letters import News, news_letter, news_of, reminder_letter
-from app.domain.report_reminders import next_step, quarters_reminded_of, step_due, steps_of
-from app.domain.reports import ReportState
+from app.core.rules.quarters import Quarter
+from app.reports.rules.notifications import News, news_letter, news_of, reminder_letter
+from app.reports.rules.reminders import next_step, quarters_reminded_of, step_due, steps_of
+from app.reports.rules.reports import ReportState
 
 Q1 = Quarter(2013, 1)
 """It ends with March; thirty days are April: the due day is the 30th."""

@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.domain.access import SYSTEM, Actor, Kind, Role
-from app.domain.quarters import Quarter
-from app.domain.reports import (
+from app.core.rules.access import SYSTEM, Actor, Kind, Role
+from app.core.rules.quarters import Quarter
+from app.core.rules.scopes import Scope
+from app.reports.rules.reports import (
     ReportState,
     Shown,
     due_at,
@@ -24,7 +25,6 @@ from app.domain.reports import (
     sees_report,
     standing_of,
 )
-from app.domain.scopes import Scope
 
 Q1 = Quarter(2013, 1)
 SITE, OTHER = 1, 2

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.domain.registry_files import BadFile
-from app.domain.spreadsheets import decoded
-from app.domain.ticket_file_reading import read_tickets
+from app.core.rules.spreadsheets import decoded
+from app.registry.rules.files import BadFile
+from app.tickets.rules.file_reading import read_tickets
 
 NOW = datetime(2013, 3, 6, 12, 0, tzinfo=UTC)
 HEAD = "number,title,state,created"

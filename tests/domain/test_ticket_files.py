@@ -7,8 +7,8 @@ import io
 
 import pytest
 
-from app.domain.cells import plain_cell, safe_cell
-from app.domain.ticket_files import COLUMNS, csv_head, csv_lines
+from app.core.rules.cells import plain_cell, safe_cell
+from app.tickets.rules.files import COLUMNS, csv_head, csv_lines
 
 TEXTS = (
     "",

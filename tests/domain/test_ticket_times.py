@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.ticket_times import LoggedValue, TicketTimes, times_of
-from app.domain.working_time import add_working_days, working_time_between
+from app.tickets.rules.times import LoggedValue, TicketTimes, times_of
+from app.tickets.rules.working_time import add_working_days, working_time_between
 
 MONDAY = datetime(2013, 3, 4, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from app.domain.errors import Forbidden, Invalid, MoveNotAllowed, PortalError
-from app.domain.tickets import check_creation_state, check_move
+from app.core.rules.errors import Forbidden, Invalid, MoveNotAllowed, PortalError
+from app.tickets.rules.tickets import check_creation_state, check_move
 
 STATES = [
     "new",

@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from app.domain.topology import (
+from app.topology.rules.topology import (
     NARROW,
     PAGE,
     SMALL,

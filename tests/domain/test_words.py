@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.domain.words import (
+from app.tickets.rules.tokenizer import (
     MOST_CHARACTERS,
     MOST_WORDS,
     Piece,

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, time, timedelta
 
 import pytest
 
-from app.domain.jobs import reason_of, retry_pause
-from app.domain.work import Rhythm
+from app.jobs.rules.jobs import reason_of, retry_pause
+from app.jobs.rules.work import Rhythm
 
 
 def at(text: str) -> datetime:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.working_time import add_working_days, working_days_before
+from app.tickets.rules.working_time import add_working_days, working_days_before
 
 
 def at(text: str) -> datetime:

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import wsgi
-from app.bridge import Bridge
-from app.extensions import db
+from app.core.web.extensions import db
 from app.factory import create_app
+from app.server.asgi_adapter import Bridge
 from tests.harness.server import test_settings
 
 HOST = ("host", "127.0.0.1:8000")

@@ -24,9 +24,9 @@ from flask import Flask
 from flask.cli import FlaskGroup
 
 import wsgi
-from app.config import PROJECT, process_environment
-from app.extensions import db
-from app.log import LineFormatter
+from app.core.log import LineFormatter
+from app.core.settings import PROJECT, process_environment
+from app.core.web.extensions import db
 from tests.harness.server import test_settings
 
 OWN_PROCESS: Final = frozenset({"serve", "worker"})

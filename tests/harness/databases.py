@@ -16,10 +16,12 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, Engine, create_engine
 
-from app.config import PROJECT
-from app.database import configure_engine
-from app.models import ENGINE_TABLES, Base
-from app.models.search import INDEX
+from app import tables  # noqa: F401  # relationships are by name, so every table must be known
+from app.core.database.transactions import configure_engine
+from app.core.models.base import Base
+from app.core.settings import PROJECT
+from app.jobs.models.work import ENGINE_TABLES
+from app.tickets.models.search import INDEX
 from tests.harness import postgres, run
 
 KINDS = ("sqlite", "postgresql")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from argon2 import PasswordHasher
 
-from app.services import credentials
+from app.accounts.services import credentials
 
 REAL = credentials._HASHER
 """The product's own, for the tests of its parameters."""

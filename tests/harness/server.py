@@ -17,9 +17,9 @@ from typing import Final
 
 from sqlalchemy.orm import Session
 
-from app.config import PROJECT, Settings, process_environment
-from app.mail_settings import MailSettings
-from app.server import open_sockets, serving_command
+from app.core.mail_settings import MailSettings
+from app.core.settings import PROJECT, Settings, process_environment
+from app.server.sockets import open_sockets, serving_command
 from tests.harness import run
 from tests.harness.databases import open_engine
 

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from app.domain.cric import CricSite, NetRoute, NetSite
-from app.domain.errors import Invalid
-from app.partners import cric
-from app.partners.cric import NOT_READ, is_address, parse, parse_address, read_path
-from app.partners.outbound import Limits, is_public
+from app.core.adapters.outbound import Limits, is_public
+from app.core.rules.errors import Invalid
+from app.registry.adapters import cric
+from app.registry.adapters.cric import NOT_READ, is_address, parse, parse_address, read_path
+from app.registry.rules.cric import CricSite, NetRoute, NetSite
 from tests import cric_sample
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from app.domain.ports import MailLater, MailRefused
-from app.partners.mail import SmtpMailer, SmtpServer
+from app.core.rules.ports import MailLater, MailRefused
+from app.mail.adapters.smtp import SmtpMailer, SmtpServer
 from tests.harness.server import free_port
 from tests.harness.smtp import PATIENCE, smtp_server
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.errors import Invalid
-from app.domain.notices import Circuit, Notice, Reading, Unread
-from app.partners.maintnote import MOST_BYTES, read
+from app.core.rules.errors import Invalid
+from app.notices.adapters.maintnote import MOST_BYTES, read
+from app.notices.rules.notices import Circuit, Notice, Reading, Unread
 
 SAMPLES = Path(__file__).parent.parent / "notices_sample"
 

@@ -7,17 +7,17 @@ from datetime import UTC, datetime
 
 import pypdfium2
 
-from app.domain.quarters import Quarter
-from app.domain.report_documents import (
+from app.core.rules.quarters import Quarter
+from app.reports.documents.pdf import quarter_as_pdf, report_as_pdf
+from app.reports.rules.documents import (
     AnswerLine,
     EventLine,
     FigureLine,
     QuarterDocument,
     ReportDocument,
 )
-from app.domain.report_numbers import Figure, UndocumentedEvent
-from app.domain.reports import Shown
-from app.rendering.report_pdf import quarter_as_pdf, report_as_pdf
+from app.reports.rules.numbers import Figure, UndocumentedEvent
+from app.reports.rules.reports import Shown
 
 NOW = datetime(2026, 11, 26, 9, tzinfo=UTC)
 ADDRESS = "http://127.0.0.1:8000/reports/DE-KIT/2013-Q1"

@@ -10,13 +10,13 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.events import EventMessage
-from app.domain.ticket_content import NewTicket
-from app.models import DetectedEvent, EventTicket
-from app.services.events import report_events
-from app.services.matching import bring_up_to_date
-from app.services.tickets import open_ticket
+from app.core.database.transactions import writing
+from app.events.rules.events import EventMessage
+from app.events.services.events import report_events
+from app.matching.models.matching import DetectedEvent, EventTicket
+from app.matching.services.matching import bring_up_to_date
+from app.tickets.rules.content import NewTicket
+from app.tickets.services.lifecycle import open_ticket
 from tests.cast import NOON, Cast, writer
 
 LINK = "CERN-GRIDKA-LHCOPN-001"

@@ -10,20 +10,21 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.access import Actor
-from app.domain.errors import EditConflict, Forbidden, Invalid, MoveNotAllowed, NotFound
-from app.domain.ticket_content import NewTicket
-from app.models import Site, Ticket
-from app.services.acknowledgements import (
+from app.core.database.transactions import writing
+from app.core.rules.access import Actor
+from app.core.rules.errors import EditConflict, Forbidden, Invalid, MoveNotAllowed, NotFound
+from app.core.services.changes import TICKET, changes_of
+from app.registry.models.registry import Site
+from app.tickets.models.tickets import Ticket
+from app.tickets.rules.content import NewTicket
+from app.tickets.services.acknowledgements import (
     acknowledge_change,
     answerable_sites,
     answers_of,
     missing_sites,
 )
-from app.services.changes import TICKET, changes_of
-from app.services.ticket_fields import current_value
-from app.services.tickets import change_ticket, find_ticket, move_ticket, open_ticket
+from app.tickets.services.fields import current_value
+from app.tickets.services.lifecycle import change_ticket, find_ticket, move_ticket, open_ticket
 from tests.cast import NOON, Cast, enter, writer
 
 LINK = "CERN-GRIDKA-LHCOPN-001"

@@ -9,12 +9,14 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.access import Actor
-from app.domain.errors import Forbidden, Invalid, NotFound
-from app.domain.ticket_content import NewTicket
-from app.models import Attachment, AttachmentContent, Change
-from app.services.attachments import (
+from app.core.database.transactions import writing
+from app.core.models.changes import Change
+from app.core.rules.access import Actor
+from app.core.rules.errors import Forbidden, Invalid, NotFound
+from app.core.services.changes import TICKET, changes_of
+from app.tickets.models.attachments import Attachment, AttachmentContent
+from app.tickets.rules.content import NewTicket
+from app.tickets.services.attachments import (
     add_attachment,
     attachments_of,
     content_of,
@@ -22,8 +24,7 @@ from app.services.attachments import (
     may_remove,
     remove_attachment,
 )
-from app.services.changes import TICKET, changes_of
-from app.services.tickets import find_ticket, move_ticket, open_ticket
+from app.tickets.services.lifecycle import find_ticket, move_ticket, open_ticket
 from tests.cast import NOON, Cast, enter, writer
 
 LOG = b"12:00 loss of signal\n"

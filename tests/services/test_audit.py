@@ -11,21 +11,22 @@ from sqlalchemy import delete, select, text, update
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.access import Door, Kind
-from app.domain.errors import Forbidden
-from app.domain.events import read_event
-from app.domain.ticket_content import NewTicket
-from app.models import Change, ChangedField, FailedLogins, Refusal
-from app.services import audit
-from app.services.audit import AuditFilter, AuditPage, Position
-from app.services.changes import FieldChange, record_change
-from app.services.credentials import count_failed_login
-from app.services.events import EVENT, report_events
-from app.services.people import find_user, set_password, set_time_zone
-from app.services.refusals import Refusals
-from app.services.sites import change_site
-from app.services.tickets import open_ticket
+from app.accounts.models.people import FailedLogins
+from app.accounts.services.credentials import count_failed_login
+from app.accounts.services.people import find_user, set_password, set_time_zone
+from app.audit.services import audit
+from app.audit.services.audit import AuditFilter, AuditPage, Position
+from app.core.database.transactions import writing
+from app.core.models.changes import Change, ChangedField, Refusal
+from app.core.rules.access import Door, Kind
+from app.core.rules.errors import Forbidden
+from app.core.services.changes import FieldChange, record_change
+from app.core.services.refusals import Refusals
+from app.events.rules.events import read_event
+from app.events.services.events import EVENT, report_events
+from app.registry.services.sites import change_site
+from app.tickets.rules.content import NewTicket
+from app.tickets.services.lifecycle import open_ticket
 from tests.cast import NOON, Cast, enter, writer
 
 

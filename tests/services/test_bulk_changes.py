@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.ticket_content import NewTicket
-from app.models import BulkChange, BulkChangeTicket, Ticket
-from app.services.bulk_changes import MEANWHILE, do_bulk_change
-from app.services.tickets import comment_ticket, open_ticket
+from app.core.database.transactions import writing
+from app.tickets.models.desk import BulkChange, BulkChangeTicket
+from app.tickets.models.tickets import Ticket
+from app.tickets.rules.content import NewTicket
+from app.tickets.services.bulk_changes import MEANWHILE, do_bulk_change
+from app.tickets.services.lifecycle import comment_ticket, open_ticket
 from tests.cast import Cast, enter, writer
 from tests.harness.databases import open_engine
 

@@ -10,9 +10,8 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.models import AccountDay, PartnerCall
-from app.services.calls import (
+from app.accounts.models.calls import AccountDay, PartnerCall
+from app.accounts.services.calls import (
     CallRecord,
     calls_of,
     days_of,
@@ -21,6 +20,7 @@ from app.services.calls import (
     record_calls,
     use_of,
 )
+from app.core.database.transactions import writing
 from tests.cast import NOON, Cast, enter
 from tests.harness.databases import open_engine
 

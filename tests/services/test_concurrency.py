@@ -16,14 +16,15 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.access import Actor, Kind
-from app.domain.ticket_content import NewTicket
-from app.models import Change, ChangedField, Ticket
-from app.services.changes import TICKET, changes_after, changes_of
-from app.services.credentials import attempt, record_attempt
-from app.services.origins import open_ticket_once
-from app.services.tickets import (
+from app.accounts.services.credentials import attempt, record_attempt
+from app.core.database.transactions import writing
+from app.core.models.changes import Change, ChangedField
+from app.core.rules.access import Actor, Kind
+from app.core.services.changes import TICKET, changes_after, changes_of
+from app.tickets.models.tickets import Ticket
+from app.tickets.rules.content import NewTicket
+from app.tickets.services.idempotency import open_ticket_once
+from app.tickets.services.lifecycle import (
     close_due_tickets,
     comment_ticket,
     move_ticket,

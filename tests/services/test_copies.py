@@ -10,14 +10,14 @@ from threading import Barrier, Thread
 import pytest
 from sqlalchemy.orm import Session
 
-from app.database import trying, writing
-from app.domain.access import Actor, Kind, Writer
-from app.domain.errors import Invalid, TooManyCopies
-from app.domain.mail_addresses import mail_address
-from app.domain.ticket_content import NewTicket
-from app.services.copies import copies_today
-from app.services.people import disable_user, find_user
-from app.services.tickets import change_ticket, open_ticket
+from app.accounts.services.copies import copies_today
+from app.accounts.services.people import disable_user, find_user
+from app.core.database.transactions import trying, writing
+from app.core.rules.access import Actor, Kind, Writer
+from app.core.rules.errors import Invalid, TooManyCopies
+from app.core.rules.mail_addresses import mail_address
+from app.tickets.rules.content import NewTicket
+from app.tickets.services.lifecycle import change_ticket, open_ticket
 from tests.cast import NOON, SYSTEM, Cast, enter, writer
 from tests.harness.databases import open_engine
 

@@ -9,18 +9,15 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.access import Kind
-from app.domain.errors import AuthenticationFailed, TooManyAttempts
-from app.models import VerifiedCredential
-from app.services.credentials import NAMES_HASHED, Attempt, attempt, record_attempt
-from app.services.partners import (
+from app.accounts.models.people import VerifiedCredential
+from app.accounts.services.credentials import NAMES_HASHED, Attempt, attempt, record_attempt
+from app.accounts.services.partners import (
     actor_of_account,
     disable_account,
     find_account,
     set_account_password,
 )
-from app.services.people import (
+from app.accounts.services.people import (
     actor_of_login,
     disable_user,
     end_login,
@@ -28,6 +25,9 @@ from app.services.people import (
     set_password,
     start_login,
 )
+from app.core.database.transactions import writing
+from app.core.rules.access import Kind
+from app.core.rules.errors import AuthenticationFailed, TooManyAttempts
 from tests.cast import NOON, PASSWORD, SYSTEM, Cast, enter, writer
 from tests.harness import hashing
 

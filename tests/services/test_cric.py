@@ -11,13 +11,15 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.errors import Forbidden, Invalid, MoveNotAllowed, NotFound
-from app.domain.registry import SiteNameValue
-from app.models import Change, FactSource, Proposal, SourceRun
-from app.partners.cric import parse
-from app.services.changes import changes_of
-from app.services.cric import (
+from app.core.database.transactions import writing
+from app.core.models.changes import Change
+from app.core.rules.errors import Forbidden, Invalid, MoveNotAllowed, NotFound
+from app.core.services.changes import changes_of
+from app.reference.seed import seed_reference
+from app.registry.adapters.cric import parse
+from app.registry.models.registry import FactSource, Proposal, SourceRun
+from app.registry.rules.registry import SiteNameValue
+from app.registry.services.cric import (
     Reading,
     accept_proposal,
     compare_with_registry,
@@ -26,8 +28,7 @@ from app.services.cric import (
     refuse_proposal,
     reopen_proposal,
 )
-from app.services.reference import seed_reference
-from app.services.sites import change_site, site_of_key, site_values
+from app.registry.services.sites import change_site, site_of_key, site_values
 from tests import cric_sample
 from tests.cast import NOON, SYSTEM, Cast, enter, writer
 

@@ -12,15 +12,15 @@ from datetime import timedelta
 import pytest
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.ticket_content import NewTicket
-from app.services.change_feed import read_feed
-from app.services.changes import TICKET, FieldChange, record_changes
-from app.services.mails import draft_mails, tell_nobody
-from app.services.matching import bring_up_to_date, pending
-from app.services.statistics_blocks import current_facts, draft_blocks, keep_blocks
-from app.services.statistics_tickets import TICKET_FACTS
-from app.services.tickets import comment_ticket, open_ticket
+from app.core.database.transactions import writing
+from app.core.services.changes import TICKET, FieldChange, record_changes
+from app.mail.services.mails import draft_mails, tell_nobody
+from app.matching.services.matching import bring_up_to_date, pending
+from app.statistics.services.blocks import current_facts, draft_blocks, keep_blocks
+from app.statistics.services.tickets import TICKET_FACTS
+from app.tickets.rules.content import NewTicket
+from app.tickets.services.change_feed import read_feed
+from app.tickets.services.lifecycle import comment_ticket, open_ticket
 from tests.cast import NOON, Cast, enter, writer
 from tests.harness.databases import fresh_database, open_engine
 

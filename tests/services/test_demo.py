@@ -14,40 +14,42 @@ from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
 from app import demo
+from app.accounts.models.people import User
+from app.accounts.services.people import actor_of_user, create_user, find_user
 from app.commands.serve import seed_first
-from app.config import Settings
-from app.database import writing
+from app.core.database.transactions import writing
+from app.core.models.changes import Change, ChangedField, PortalFact
+from app.core.rules.access import SYSTEM, Door, Kind, Writer
+from app.core.rules.errors import SettingError
+from app.core.rules.quarters import HalfYear, Quarter, Year
+from app.core.settings import Settings
 from app.demo.stories import Circuit, usual_stories
-from app.domain.access import SYSTEM, Door, Kind, Writer
-from app.domain.errors import SettingError
-from app.domain.quarters import HalfYear, Quarter, Year
-from app.domain.reports import Shown
-from app.domain.tickets import CLOSED_STATES, MOVES, OPEN_STATES, Category, Layer, Network, State
-from app.models import (
-    Attachment,
-    Change,
-    ChangedField,
-    Link,
-    Mail,
-    PortalFact,
-    ReportField,
-    ReportVersion,
-    SavedFilter,
-    Ticket,
-    TicketRelation,
-    TicketSite,
-    User,
+from app.mail.models.mails import Mail
+from app.reference.seed import seed_reference
+from app.registry.models.registry import Link
+from app.reports.models.reports import ReportField, ReportVersion
+from app.reports.rules.reports import Shown
+from app.reports.services.first_quarter import reports_from
+from app.reports.services.grid import report_grid
+from app.reports.services.reminders import reminders_sent
+from app.reports.services.reports import numbers_of_version
+from app.statistics.services.figures import TicketFigures
+from app.tickets.models.attachments import Attachment
+from app.tickets.models.desk import SavedFilter
+from app.tickets.models.relations import TicketRelation
+from app.tickets.models.tickets import Ticket, TicketSite
+from app.tickets.pages.list import ListQuery
+from app.tickets.rules.tickets import (
+    CLOSED_STATES,
+    MOVES,
+    OPEN_STATES,
+    Category,
+    Layer,
+    Network,
+    State,
 )
-from app.services.acknowledgements import answers_of
-from app.services.people import actor_of_user, create_user, find_user
-from app.services.reference import seed_reference
-from app.services.report_grid import report_grid
-from app.services.report_reminders import reminders_sent
-from app.services.reports import numbers_of_version
-from app.services.reports_from import reports_from
-from app.services.statistics_figures import TicketFigures
-from app.services.ticket_lists import TicketFilter
-from app.web.ticket_list import ListQuery
+from app.tickets.services.acknowledgements import answers_of
+from app.tickets.services.lists.lists import TicketFilter
 from tests.harness.databases import fresh_database, open_engine
 
 NOW = datetime(2026, 11, 25, 13, 37, 11, 123456, tzinfo=UTC)

@@ -7,17 +7,17 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.access import Actor
-from app.domain.desk import Desk
-from app.domain.ticket_content import NewTicket
-from app.services import home
-from app.services.acknowledgements import acknowledge_change
-from app.services.desk import on_desk
-from app.services.home import Asked, groups_of
-from app.services.ticket_lists import TicketFilter
-from app.services.ticket_pages import list_tickets
-from app.services.tickets import change_ticket, open_ticket
+from app.core.database.transactions import writing
+from app.core.rules.access import Actor
+from app.home.services import home
+from app.home.services.home import Asked, groups_of
+from app.tickets.rules.content import NewTicket
+from app.tickets.rules.desk import Desk
+from app.tickets.services.acknowledgements import acknowledge_change
+from app.tickets.services.lifecycle import change_ticket, open_ticket
+from app.tickets.services.lists.desk import on_desk
+from app.tickets.services.lists.lists import TicketFilter
+from app.tickets.services.pages import list_tickets
 from tests.cast import NOON, SYSTEM, Cast, enter, writer
 
 GRIDKA, PIC = "CERN-GRIDKA-LHCOPN-001", "CERN-PIC-LHCOPN-001"

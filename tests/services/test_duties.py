@@ -11,12 +11,14 @@ import pytest
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.duty import R2009, R2013, Clause, Kind, Rule, Standing
-from app.domain.errors import Forbidden, Invalid
-from app.domain.quarters import Quarter
-from app.models import DetectedEvent, Duty, DutyRule, DutySum, LhcPeriod, Link, ServiceLoss, Site
-from app.services.duties import (
+from app.calendar.models.lhc import LhcPeriod
+from app.calendar.services.lhc_calendar import add_period, change_period, remove_period
+from app.core.database.transactions import writing
+from app.core.rules.errors import Forbidden, Invalid
+from app.core.rules.quarters import Quarter
+from app.duties.models.duties import Duty, DutyRule, DutySum, ServiceLoss
+from app.duties.rules.duties import R2009, R2013, Clause, Kind, Rule, Standing
+from app.duties.services.duties import (
     ALL,
     OPEN,
     WHOLE,
@@ -30,8 +32,8 @@ from app.services.duties import (
     what_if,
     would_ask,
 )
-from app.services.duty_rows import Difference
-from app.services.duty_rules import (
+from app.duties.services.rows import Difference
+from app.duties.services.rules import (
     all_rules,
     compose_rule,
     content_of,
@@ -40,11 +42,12 @@ from app.services.duty_rules import (
     revise_rule,
     undo,
 )
-from app.services.lhc_calendar import add_period, change_period, remove_period
-from app.services.links import change_link, create_link
-from app.services.matching import bring_up_to_date, note_between
-from app.services.matching_by_hand import link_by_hand
-from app.services.sites import change_site
+from app.matching.models.matching import DetectedEvent
+from app.matching.services.by_hand import link_by_hand
+from app.matching.services.matching import bring_up_to_date, note_between
+from app.registry.models.registry import Link, Site
+from app.registry.services.links import change_link, create_link
+from app.registry.services.sites import change_site
 from tests.cast import NOON, Cast, enter, writer
 from tests.services.matching_world import LINK, at, report, ticket, worked_in
 

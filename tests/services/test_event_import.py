@@ -10,18 +10,20 @@ import pytest
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from app.database import InTurn, writing
-from app.domain.access import Writer
-from app.domain.errors import Forbidden, Invalid
-from app.domain.event_file_reading import Reading
-from app.domain.registry_files import BadFile
-from app.models import Event, EventImport, EventImportPart, EventsOfImport, Link
-from app.services import event_import as states
-from app.services import event_import_runs as runs
-from app.services.changes import changes_of
-from app.services.event_import import Totals
-from app.services.event_withdrawal import restore_event, withdraw_event, withdraw_import
-from app.services.events import EVENT, Outcome
+from app.core.database.transactions import InTurn, writing
+from app.core.rules.access import Writer
+from app.core.rules.errors import Forbidden, Invalid
+from app.core.services.changes import changes_of
+from app.events.models.events import Event
+from app.events.models.imports import EventImport, EventImportPart, EventsOfImport
+from app.events.rules.file_reading import Reading
+from app.events.services import file_import as states
+from app.events.services import import_runs as runs
+from app.events.services.events import EVENT, Outcome
+from app.events.services.file_import import Totals
+from app.events.services.withdrawal import restore_event, withdraw_event, withdraw_import
+from app.registry.models.registry import Link
+from app.registry.rules.files import BadFile
 from tests.cast import NOON, Cast, enter, writer
 
 LINK = "CERN-GRIDKA-LHCOPN-001"

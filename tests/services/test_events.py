@@ -15,20 +15,15 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.access import SYSTEM, Actor, Door, Writer
-from app.domain.errors import Forbidden, TooMuch
-from app.domain.events import EventMessage, read_event
-from app.models import Change, Event, EventSource, Link, SiteName
-from app.services.changes import changes_of
-from app.services.events import (
-    EVENT,
-    EventsLeft,
-    Fate,
-    Seen,
-    examine_events,
-    report_events,
-)
+from app.core.database.transactions import writing
+from app.core.models.changes import Change
+from app.core.rules.access import SYSTEM, Actor, Door, Writer
+from app.core.rules.errors import Forbidden, TooMuch
+from app.core.services.changes import changes_of
+from app.events.models.events import Event, EventSource
+from app.events.rules.events import EventMessage, read_event
+from app.events.services.events import EVENT, EventsLeft, Fate, Seen, examine_events, report_events
+from app.registry.models.registry import Link, SiteName
 from tests.cast import NOON, Cast, enter, writer
 from tests.harness.databases import open_engine
 

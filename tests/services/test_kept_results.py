@@ -15,45 +15,49 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, delete, select
 from sqlalchemy.orm import Session
 
-from app.database import InTurn, writing
-from app.domain.duty import Clause, Kind, Lhc, Role, Rule, Scope
-from app.domain.errors import PortalError
-from app.domain.events import EventMessage
-from app.domain.matching import MOST_KEPT, MatchingRule
-from app.domain.relations import RelationRole
-from app.domain.ticket_content import NewTicket
-from app.models import (
-    DetectedEvent,
+from app.calendar.models.lhc import LhcPeriod
+from app.calendar.services.lhc_calendar import add_period, change_period, remove_period, stated_of
+from app.core.database.transactions import InTurn, writing
+from app.core.rules.errors import PortalError
+from app.duties.models.duties import (
     Duty,
     DutyForce,
     DutyRipening,
     DutyRuleVersion,
     DutySum,
-    Event,
+    ServiceLoss,
+)
+from app.duties.rules.duties import Clause, Kind, Lhc, Role, Rule, Scope
+from app.duties.services import follow as matching_follow
+from app.duties.services.follow import follow
+from app.duties.services.rules import compose_rule, put_in_force, retire, revise_rule, undo
+from app.events.models.events import Event
+from app.events.rules.events import EventMessage
+from app.events.services.events import report_events
+from app.events.services.withdrawal import restore_event, withdraw_event
+from app.matching.models.matching import (
+    DetectedEvent,
     EventOfDetected,
     EventTicket,
     HandMade,
-    LhcPeriod,
-    Link,
-    ServiceLoss,
-    Site,
     StaleMatching,
-    Ticket,
-    TicketRelation,
 )
-from app.services import matching, matching_follow, matching_kept, matching_tickets
-from app.services.duty_rules import compose_rule, put_in_force, retire, revise_rule, undo
-from app.services.event_withdrawal import restore_event, withdraw_event
-from app.services.events import report_events
-from app.services.lhc_calendar import add_period, change_period, remove_period, stated_of
-from app.services.links import change_link, create_link
-from app.services.matching import bring_up_to_date, freshness
-from app.services.matching_by_hand import link_by_hand, undo_decision, unlink_by_hand
-from app.services.matching_follow import follow
-from app.services.matching_rules import add_rule
-from app.services.relations import relate_tickets, unrelate_tickets
-from app.services.sites import change_site
-from app.services.tickets import change_ticket, open_ticket
+from app.matching.rules.matching import MOST_KEPT, MatchingRule
+from app.matching.services import matching
+from app.matching.services import recompute as matching_kept
+from app.matching.services import tickets as matching_tickets
+from app.matching.services.by_hand import link_by_hand, undo_decision, unlink_by_hand
+from app.matching.services.matching import bring_up_to_date, freshness
+from app.matching.services.rules import add_rule
+from app.registry.models.registry import Link, Site
+from app.registry.services.links import change_link, create_link
+from app.registry.services.sites import change_site
+from app.tickets.models.relations import TicketRelation
+from app.tickets.models.tickets import Ticket
+from app.tickets.rules.content import NewTicket
+from app.tickets.rules.relations import RelationRole
+from app.tickets.services.lifecycle import change_ticket, open_ticket
+from app.tickets.services.relations import relate_tickets, unrelate_tickets
 from tests.cast import Cast, enter, writer
 from tests.harness import postgres
 from tests.harness.databases import KINDS, fresh_database, open_engine

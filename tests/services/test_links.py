@@ -8,21 +8,27 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.errors import EditConflict, Forbidden, Invalid, InvalidMany, NotFound
-from app.domain.registry import CircuitValue
-from app.domain.ticket_content import NewTicket
-from app.models import Link
-from app.services.changes import changes_of
-from app.services.links import change_link, create_link, link_of_name, link_values, retire_link
-from app.services.registry import (
+from app.core.database.transactions import writing
+from app.core.rules.errors import EditConflict, Forbidden, Invalid, InvalidMany, NotFound
+from app.core.services.changes import changes_of
+from app.registry.models.registry import Link
+from app.registry.rules.registry import CircuitValue
+from app.registry.services.links import (
+    change_link,
+    create_link,
+    link_of_name,
+    link_values,
+    retire_link,
+)
+from app.registry.services.registry import (
     LoadedLookup,
     responsible_site_of_link,
     source_of,
     sources_of,
 )
-from app.services.sites import change_site, retire_site
-from app.services.tickets import change_ticket, open_ticket
+from app.registry.services.sites import change_site, retire_site
+from app.tickets.rules.content import NewTicket
+from app.tickets.services.lifecycle import change_ticket, open_ticket
 from tests.cast import Cast, enter, writer
 
 DAY = date(2013, 3, 1)

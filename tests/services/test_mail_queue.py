@@ -8,21 +8,22 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.access import Door, Writer
-from app.domain.ticket_content import NewTicket
-from app.models import Change, Mail
-from app.services.mail_choices import (
+from app.accounts.services.people import disable_user, find_user, set_mail
+from app.core.database.transactions import writing
+from app.core.models.changes import Change
+from app.core.rules.access import Door, Writer
+from app.mail.models.mails import Mail
+from app.mail.services.choices import (
     allow_mails,
     find_stop,
     set_mail_choice,
     stop_mails,
     watch_ticket,
 )
-from app.services.mail_queue import claim_mails, make_digests, mark_later, send_again
-from app.services.mails import AT_ONCE, draft_mails, put_mails
-from app.services.people import disable_user, find_user, set_mail
-from app.services.tickets import open_ticket
+from app.mail.services.mails import AT_ONCE, draft_mails, put_mails
+from app.mail.services.queue import claim_mails, make_digests, mark_later, send_again
+from app.tickets.rules.content import NewTicket
+from app.tickets.services.lifecycle import open_ticket
 from tests.cast import NOON, Cast, writer
 from tests.mails import KEY, SENDER, body, changed, enter_with_mails, message, opened, plan, told
 

@@ -12,18 +12,18 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.access import Door, Writer
-from app.domain.errors import NotFound
-from app.domain.letters import Happened, Letter, put_together
-from app.domain.ticket_content import NewTicket
-from app.models import Mail, MailLetter
-from app.services.mail_choices import find_stop, stop_mails, unwatch_ticket, watch_ticket
-from app.services.mail_queue import post_of
-from app.services.mails import tell_nobody
-from app.services.people import disable_user, find_user
-from app.services.ticket_import import Source, import_tickets
-from app.services.tickets import close_due_tickets, comment_ticket, open_ticket
+from app.accounts.services.people import disable_user, find_user
+from app.core.database.transactions import writing
+from app.core.rules.access import Door, Writer
+from app.core.rules.errors import NotFound
+from app.mail.models.mails import Mail, MailLetter
+from app.mail.rules.notifications import Happened, Letter, put_together
+from app.mail.services.choices import find_stop, stop_mails, unwatch_ticket, watch_ticket
+from app.mail.services.mails import tell_nobody
+from app.mail.services.queue import post_of
+from app.tickets.rules.content import NewTicket
+from app.tickets.services.files.imports import Source, import_tickets
+from app.tickets.services.lifecycle import close_due_tickets, comment_ticket, open_ticket
 from tests.cast import NOON, SYSTEM, Cast, writer
 from tests.harness.databases import fresh_database
 from tests.mails import (

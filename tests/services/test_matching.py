@@ -8,16 +8,16 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.matching import MatchingRule
-from app.domain.relations import RelationRole
-from app.models import EventTicket
-from app.services import matching
-from app.services.matching import bring_up_to_date, freshness, pending
-from app.services.matching_by_hand import link_by_hand, undo_decision, unlink_by_hand
-from app.services.matching_rules import add_rule
-from app.services.relations import relate_tickets, unrelate_tickets
-from app.services.tickets import change_ticket, comment_ticket
+from app.core.database.transactions import writing
+from app.matching.models.matching import EventTicket
+from app.matching.rules.matching import MatchingRule
+from app.matching.services import matching
+from app.matching.services.by_hand import link_by_hand, undo_decision, unlink_by_hand
+from app.matching.services.matching import bring_up_to_date, freshness, pending
+from app.matching.services.rules import add_rule
+from app.tickets.rules.relations import RelationRole
+from app.tickets.services.lifecycle import change_ticket, comment_ticket
+from app.tickets.services.relations import relate_tickets, unrelate_tickets
 from tests.cast import NOON, enter, writer
 from tests.services.matching_world import LINK, at, detected, report, ticket, why, worked_in
 

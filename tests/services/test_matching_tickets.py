@@ -11,16 +11,19 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.errors import PortalError
-from app.domain.matching import MOST_KEPT
-from app.domain.relations import RelationRole
-from app.models import DetectedEvent, Duty, EventOfDetected, EventTicket
-from app.services import matching, matching_kept, matching_tickets
-from app.services.matching import bring_up_to_date, freshness, pending
-from app.services.matching_by_hand import link_by_hand, undo_decision, unlink_by_hand
-from app.services.relations import relate_tickets, unrelate_tickets
-from app.services.tickets import change_ticket
+from app.core.database.transactions import writing
+from app.core.rules.errors import PortalError
+from app.duties.models.duties import Duty
+from app.matching.models.matching import DetectedEvent, EventOfDetected, EventTicket
+from app.matching.rules.matching import MOST_KEPT
+from app.matching.services import matching
+from app.matching.services import recompute as matching_kept
+from app.matching.services import tickets as matching_tickets
+from app.matching.services.by_hand import link_by_hand, undo_decision, unlink_by_hand
+from app.matching.services.matching import bring_up_to_date, freshness, pending
+from app.tickets.rules.relations import RelationRole
+from app.tickets.services.lifecycle import change_ticket
+from app.tickets.services.relations import relate_tickets, unrelate_tickets
 from tests.cast import NOON, Cast, enter, writer
 from tests.services.matching_world import LINK, at, detected, report, ticket, why, worked_in
 

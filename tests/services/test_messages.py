@@ -13,13 +13,13 @@ from icalendar import Calendar
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.letters import put_together
-from app.models import Mail, MailMessage, MailStop
-from app.services.mail_choices import set_mail_choice, stop_mails
-from app.services.mail_queue import claim_mails, mark_sent, post_of
-from app.services.messages import MessageRecipient, queue_message
-from app.services.people import disable_user, find_user
+from app.accounts.services.people import disable_user, find_user
+from app.core.database.transactions import writing
+from app.mail.models.mails import Mail, MailMessage, MailStop
+from app.mail.rules.notifications import put_together
+from app.mail.services.choices import set_mail_choice, stop_mails
+from app.mail.services.messages import MessageRecipient, queue_message
+from app.mail.services.queue import claim_mails, mark_sent, post_of
 from tests.cast import NOON, SYSTEM, Cast
 from tests.harness.databases import open_engine
 from tests.mails import KEY, SENDER, body, enter_with_mails

@@ -14,21 +14,20 @@ from sqlalchemy import Engine, event, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.models import (
-    Acknowledgement,
-    Base,
+from app.accounts.models.partners import Partner
+from app.accounts.models.people import User
+from app.core.database.transactions import writing
+from app.core.models.base import Base
+from app.core.services.bulk_insert import insert_with_parts
+from app.registry.models.registry import Link, Site
+from app.tickets.models.relations import Acknowledgement
+from app.tickets.models.tickets import (
     ExternalReference,
-    Link,
-    Partner,
-    Site,
     SiteSpelling,
     Ticket,
     TicketLink,
     TicketSite,
-    User,
 )
-from app.services.new_rows import insert_with_parts
 from tests.cast import NOON, enter
 from tests.harness.databases import open_engine
 

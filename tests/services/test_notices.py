@@ -13,20 +13,22 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.database import trying, writing
-from app.domain.access import Actor
-from app.domain.errors import Forbidden, Invalid, MoveNotAllowed
-from app.domain.notices import Outcome
-from app.domain.ticket_content import NewTicket
-from app.models import Link, LinkCircuit, MaintenanceNotice, Ticket
-from app.partners.maintnote import read
-from app.services import notice_decisions
-from app.services.changes import TICKET, changes_of
-from app.services.notice_decisions import dismiss, make_ticket, settle_circuit, take_back
-from app.services.notice_lists import counts_of, find_notice, list_notices, siblings_of
-from app.services.notices import Result, take_in
-from app.services.ticket_fields import current_value
-from app.services.tickets import change_ticket, find_ticket, move_ticket
+from app.core.database.transactions import trying, writing
+from app.core.rules.access import Actor
+from app.core.rules.errors import Forbidden, Invalid, MoveNotAllowed
+from app.core.services.changes import TICKET, changes_of
+from app.notices.adapters.maintnote import read
+from app.notices.models.notices import MaintenanceNotice
+from app.notices.rules.notices import Outcome
+from app.notices.services import decisions as notice_decisions
+from app.notices.services.decisions import dismiss, make_ticket, settle_circuit, take_back
+from app.notices.services.lists import counts_of, find_notice, list_notices, siblings_of
+from app.notices.services.notices import Result, take_in
+from app.registry.models.registry import Link, LinkCircuit
+from app.tickets.models.tickets import Ticket
+from app.tickets.rules.content import NewTicket
+from app.tickets.services.fields import current_value
+from app.tickets.services.lifecycle import change_ticket, find_ticket, move_ticket
 from tests.cast import NOON, Cast, enter, writer
 from tests.harness.databases import open_engine
 

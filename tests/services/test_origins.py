@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.errors import Forbidden
-from app.domain.ticket_content import NewTicket
-from app.services.changes import TICKET, changes_of
-from app.services.origins import CreationAnswer, open_ticket_once
-from app.services.ticket_lists import TicketFilter
-from app.services.ticket_pages import list_tickets
-from app.services.tickets import change_ticket, find_ticket, mark_checked, move_ticket
-from app.services.timeline import timeline_of
+from app.core.database.transactions import writing
+from app.core.rules.errors import Forbidden
+from app.core.services.changes import TICKET, changes_of
+from app.tickets.rules.content import NewTicket
+from app.tickets.services.idempotency import CreationAnswer, open_ticket_once
+from app.tickets.services.lifecycle import change_ticket, find_ticket, mark_checked, move_ticket
+from app.tickets.services.lists.lists import TicketFilter
+from app.tickets.services.pages import list_tickets
+from app.tickets.services.timeline import timeline_of
 from tests.cast import Cast, enter, writer
 
 

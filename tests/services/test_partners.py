@@ -11,12 +11,12 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.access import Kind, Writer
-from app.domain.errors import AuthenticationFailed, Forbidden, Invalid
-from app.models import AccountSecret, PartnerAccount
-from app.services import partners
-from app.services.credentials import attempt
+from app.accounts.models.partners import AccountSecret, PartnerAccount
+from app.accounts.services import partners
+from app.accounts.services.credentials import attempt
+from app.core.database.transactions import writing
+from app.core.rules.access import Kind, Writer
+from app.core.rules.errors import AuthenticationFailed, Forbidden, Invalid
 from tests.cast import NOON, PASSWORD, SYSTEM, Cast, enter, writer
 from tests.harness.databases import open_engine
 

@@ -11,14 +11,14 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.access import Actor, Kind
-from app.domain.errors import AuthenticationFailed, Forbidden, Invalid, NotFound
-from app.models import Login, User
-from app.services import logins, people
-from app.services.changes import newest_changes_of
-from app.services.credentials import Attempt, attempt, record_attempt
-from app.services.reset_links import find_reset_link, make_reset_link
+from app.accounts.models.people import Login, User
+from app.accounts.services import logins, people
+from app.accounts.services.credentials import Attempt, attempt, record_attempt
+from app.accounts.services.reset_links import find_reset_link, make_reset_link
+from app.core.database.transactions import writing
+from app.core.rules.access import Actor, Kind
+from app.core.rules.errors import AuthenticationFailed, Forbidden, Invalid, NotFound
+from app.core.services.changes import newest_changes_of
 from tests.cast import NOON, PASSWORD, SYSTEM, Cast, enter, writer
 from tests.harness.databases import open_engine
 

@@ -11,13 +11,13 @@ import pytest
 from sqlalchemy import event, insert, select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.recognition import bare_title, recognised_links, recognised_sites
-from app.domain.ticket_content import NewTicket
-from app.models import Link, Site, SiteName
-from app.services.reference import seed_reference
-from app.services.registry import link_names_in, site_keys_in
-from app.services.tickets import open_ticket
+from app.core.database.transactions import writing
+from app.reference.seed import seed_reference
+from app.registry.models.registry import Link, Site, SiteName
+from app.registry.rules.recognition import bare_title, recognised_links, recognised_sites
+from app.registry.services.registry import link_names_in, site_keys_in
+from app.tickets.rules.content import NewTicket
+from app.tickets.services.lifecycle import open_ticket
 from tests.cast import SYSTEM
 
 DAY = date(2026, 11, 25)

@@ -10,17 +10,18 @@ from zoneinfo import available_timezones
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.access import SYSTEM, Door, Writer
-from app.models import Change, FactSource, Link, Site, SiteName
-from app.services import reference
-from app.services.changes import changes_of
-from app.services.links import change_link
-from app.services.reference import add_links, add_sites, seed_reference
-from app.services.registry import find_site
-from app.services.sites import change_site, site_values
+from app.core.database.transactions import writing
+from app.core.models.changes import Change
+from app.core.rules.access import SYSTEM, Door, Writer
+from app.core.services.changes import changes_of
+from app.reference import seed as reference
+from app.reference.seed import add_links, add_sites, seed_reference
+from app.registry.models.registry import FactSource, Link, Site, SiteName
+from app.registry.services.links import change_link
+from app.registry.services.registry import find_site
+from app.registry.services.sites import change_site, site_values
 
-REFERENCE = Path(reference.__file__).parent.parent / "reference"
+REFERENCE = Path(reference.__file__).parent
 BY = Writer(actor=SYSTEM, door=Door.COMMAND, now=datetime(2026, 11, 25, 12, tzinfo=UTC))
 
 ELEVEN_OF_2013 = {

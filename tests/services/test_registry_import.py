@@ -8,10 +8,12 @@ import pytest
 from sqlalchemy import event, func, select
 from sqlalchemy.orm import Session
 
-from app.database import trying, writing
-from app.domain.errors import Forbidden
-from app.domain.registry import CircuitValue, SiteNameValue
-from app.domain.registry_files import (
+from app.core.database.transactions import trying, writing
+from app.core.models.changes import Change, ChangedField
+from app.core.rules.errors import Forbidden
+from app.core.services.changes import changes_of
+from app.registry.models.registry import FactSource, Link, Site
+from app.registry.rules.files import (
     BadFile,
     FieldDifference,
     FileFormat,
@@ -20,11 +22,10 @@ from app.domain.registry_files import (
     What,
     written,
 )
-from app.models import Change, ChangedField, FactSource, Link, Site
-from app.services.changes import changes_of
-from app.services.links import link_of_name, link_values
-from app.services.registry_import import Imported, all_values, import_file, registry_state
-from app.services.sites import change_site, site_of_key, site_values
+from app.registry.rules.registry import CircuitValue, SiteNameValue
+from app.registry.services.file_import import Imported, all_values, import_file, registry_state
+from app.registry.services.links import link_of_name, link_values
+from app.registry.services.sites import change_site, site_of_key, site_values
 from tests.cast import NOON, Cast, enter, writer
 
 

@@ -9,11 +9,13 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.ticket_content import NewTicket
-from app.models import Link, Site, SiteName, Ticket
-from app.services.registry import find_site
-from app.services.registry_on import (
+from app.core.database.transactions import writing
+from app.registry.models.registry import Link, Site, SiteName
+from app.registry.services.registry import find_site
+from app.tickets.models.tickets import Ticket
+from app.tickets.rules.content import NewTicket
+from app.tickets.services.lifecycle import change_ticket, open_ticket
+from app.topology.services.registry_on import (
     MOST_LINKS,
     PAGE,
     LinkState,
@@ -21,7 +23,6 @@ from app.services.registry_on import (
     outline_on,
     registry_on,
 )
-from app.services.tickets import change_ticket, open_ticket
 from tests.cast import NOON, Cast, enter, writer
 
 KIT = "CERN-GRIDKA-LHCOPN-001"

@@ -9,21 +9,22 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.access import Actor
-from app.domain.errors import Forbidden, Invalid, NotFound
-from app.domain.relations import RelationRole
-from app.domain.ticket_content import NewTicket
-from app.models import Ticket, TicketRelation
-from app.services.changes import TICKET, changes_of
-from app.services.relations import (
+from app.core.database.transactions import writing
+from app.core.rules.access import Actor
+from app.core.rules.errors import Forbidden, Invalid, NotFound
+from app.core.services.changes import TICKET, changes_of
+from app.tickets.models.relations import TicketRelation
+from app.tickets.models.tickets import Ticket
+from app.tickets.rules.content import NewTicket
+from app.tickets.rules.relations import RelationRole
+from app.tickets.services.lifecycle import find_ticket, hand_to_partner, move_ticket, open_ticket
+from app.tickets.services.relations import (
     open_related_ticket,
     relate_tickets,
     relations_of,
     unrelate_tickets,
 )
-from app.services.tickets import find_ticket, hand_to_partner, move_ticket, open_ticket
-from app.services.timeline import timeline_of
+from app.tickets.services.timeline import timeline_of
 from tests.cast import Cast, enter, writer
 from tests.harness.databases import open_engine
 

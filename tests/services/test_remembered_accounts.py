@@ -15,12 +15,10 @@ import pytest
 from sqlalchemy import Connection, event
 from sqlalchemy.orm import Session
 
-from app.database import read_connection, writing
-from app.domain.access import Actor, Kind
-from app.models import PartnerAccount
-from app.services import partners
-from app.services.credentials import REFRESH_AFTER, attempt, record_attempt
-from app.services.partners import (
+from app.accounts.models.partners import PartnerAccount
+from app.accounts.services import partners
+from app.accounts.services.credentials import REFRESH_AFTER, attempt, record_attempt
+from app.accounts.services.partners import (
     actor_of_account,
     add_secret,
     change_account,
@@ -32,6 +30,8 @@ from app.services.partners import (
     remembered_actor,
     set_account_password,
 )
+from app.core.database.transactions import read_connection, writing
+from app.core.rules.access import Actor, Kind
 from tests.cast import NOON, PASSWORD, SYSTEM, enter
 from tests.harness.databases import open_engine
 

@@ -7,17 +7,17 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.access import SYSTEM as PORTAL
-from app.domain.access import Door, Writer
-from app.domain.reminders import Step
-from app.domain.ticket_content import NewTicket
-from app.models import Ticket
-from app.services.reminders import overdue_replies, take_due_step
-from app.services.tickets import comment_ticket, move_ticket, open_ticket
-from app.services.timeline import timeline_of
-from app.worker.context import Context
-from app.worker.timed import TIMED
+from app.core.database.transactions import writing
+from app.core.rules.access import SYSTEM as PORTAL
+from app.core.rules.access import Door, Writer
+from app.jobs.tasks.context import Context
+from app.jobs.tasks.timed import TIMED
+from app.tickets.models.tickets import Ticket
+from app.tickets.rules.content import NewTicket
+from app.tickets.rules.reminders import Step
+from app.tickets.services.lifecycle import comment_ticket, move_ticket, open_ticket
+from app.tickets.services.reminders import overdue_replies, take_due_step
+from app.tickets.services.timeline import timeline_of
 from tests.cast import NOON, Cast, enter, writer
 from tests.harness.databases import open_engine
 from tests.harness.server import test_settings

@@ -11,14 +11,15 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.access import SYSTEM, Actor
-from app.domain.errors import Forbidden
-from app.domain.ticket_content import NewTicket
-from app.models import Attachment, Change, ChangedField
-from app.services.attachments import add_attachment, remove_attachment
-from app.services.changes import TICKET
-from app.services.tickets import (
+from app.core.database.transactions import writing
+from app.core.models.changes import Change, ChangedField
+from app.core.rules.access import SYSTEM, Actor
+from app.core.rules.errors import Forbidden
+from app.core.services.changes import TICKET
+from app.tickets.models.attachments import Attachment
+from app.tickets.rules.content import NewTicket
+from app.tickets.services.attachments import add_attachment, remove_attachment
+from app.tickets.services.lifecycle import (
     change_ticket,
     comment_ticket,
     find_ticket,

@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.errors import (
+from app.core.database.transactions import writing
+from app.core.rules.errors import (
     EditConflict,
     Forbidden,
     Invalid,
@@ -20,13 +20,14 @@ from app.domain.errors import (
     MoveNotAllowed,
     NotFound,
 )
-from app.domain.quarters import Quarter
-from app.models import Report, ReportForm, ReportVersion, Site
-from app.services import report_form_drafts as verbs
-from app.services.changes import changes_of
-from app.services.report_forms import Used, all_forms, content_of, form_for, uses_of
-from app.services.reports import save_field
-from app.services.sites import site_of_key
+from app.core.rules.quarters import Quarter
+from app.core.services.changes import changes_of
+from app.registry.models.registry import Site
+from app.registry.services.sites import site_of_key
+from app.reports.models.reports import Report, ReportForm, ReportVersion
+from app.reports.services import form_drafts as verbs
+from app.reports.services.forms import Used, all_forms, content_of, form_for, uses_of
+from app.reports.services.reports import save_field
 from tests.cast import NOON, Cast, enter, writer
 from tests.harness.databases import open_engine
 from tests.harness.until import until

@@ -9,11 +9,12 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.errors import NotFound
-from app.domain.report_form import Form, Question, QuestionKind
-from app.models import Report, ReportField, ReportForm, Site
-from app.services.report_forms import Carried, carried_answers, content_of, form_for
+from app.core.database.transactions import writing
+from app.core.rules.errors import NotFound
+from app.registry.models.registry import Site
+from app.reports.models.reports import Report, ReportField, ReportForm
+from app.reports.rules.form import Form, Question, QuestionKind
+from app.reports.services.forms import Carried, carried_answers, content_of, form_for
 from tests.cast import NOON, enter
 
 FORM = Form(

@@ -9,25 +9,20 @@ import pytest
 from sqlalchemy import event, select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.access import Actor
-from app.domain.quarters import Quarter, period_range
-from app.domain.ticket_content import NewTicket
-from app.models import Report, Site, SiteName
-from app.services.home_reports import owed_reports
-from app.services.report_documents import document_of_quarter
-from app.services.report_grid import (
-    Count,
-    ReportGrid,
-    completeness,
-    report_grid,
-    usual_quarters,
-)
-from app.services.report_numbers import asked_sites
-from app.services.report_reminders import owing
-from app.services.reports_from import ask_reports_from
-from app.services.sites import create_site
-from app.services.tickets import open_ticket
+from app.core.database.transactions import writing
+from app.core.rules.access import Actor
+from app.core.rules.quarters import Quarter, period_range
+from app.home.services.reports import owed_reports
+from app.registry.models.registry import Site, SiteName
+from app.registry.services.sites import create_site
+from app.reports.models.reports import Report
+from app.reports.services.documents import document_of_quarter
+from app.reports.services.first_quarter import ask_reports_from
+from app.reports.services.grid import Count, ReportGrid, completeness, report_grid, usual_quarters
+from app.reports.services.numbers import asked_sites
+from app.reports.services.reminders import owing
+from app.tickets.rules.content import NewTicket
+from app.tickets.services.lifecycle import open_ticket
 from tests.cast import Cast, enter, writer
 
 Q4, Q1, Q2 = Quarter(2012, 4), Quarter(2013, 1), Quarter(2013, 2)

@@ -8,15 +8,16 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.errors import InvalidMany
-from app.domain.quarters import Quarter
-from app.domain.report_numbers import UndocumentedEvent
-from app.models import Mail, MailMessage, SiteContact
-from app.services.people import find_user
-from app.services.report_comments import comment_on_report
-from app.services.reports import accept_report, find_report, reopen_report
-from app.services.sites import site_of_key
+from app.accounts.services.people import find_user
+from app.core.database.transactions import writing
+from app.core.rules.errors import InvalidMany
+from app.core.rules.quarters import Quarter
+from app.mail.models.mails import Mail, MailMessage
+from app.registry.models.registry import SiteContact
+from app.registry.services.sites import site_of_key
+from app.reports.rules.numbers import UndocumentedEvent
+from app.reports.services.comments import comment_on_report
+from app.reports.services.reports import accept_report, find_report, reopen_report
 from tests.cast import Cast, writer
 from tests.mails import SENDER, body, enter_with_mails, message
 from tests.services.test_reports import AFTER, answered, numbers, submit

@@ -11,25 +11,28 @@ import pytest
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.access import Actor
-from app.domain.errors import Forbidden, Invalid, MoveNotAllowed, NotFound
-from app.domain.quarters import Quarter
-from app.domain.work import REPORT_REMINDERS
-from app.models import Change, Mail, ReportReminder, Site, SiteContact
-from app.services.people import find_user
-from app.services.report_quiet import end_quiet, keep_quiet, quiet_list
-from app.services.report_reminders import (
+from app.accounts.services.people import find_user
+from app.core.database.transactions import writing
+from app.core.models.changes import Change
+from app.core.rules.access import Actor
+from app.core.rules.errors import Forbidden, Invalid, MoveNotAllowed, NotFound
+from app.core.rules.quarters import Quarter
+from app.jobs.rules.work import REPORT_REMINDERS
+from app.jobs.tasks.context import Context
+from app.jobs.tasks.timed import TIMED
+from app.mail.models.mails import Mail
+from app.registry.models.registry import Site, SiteContact
+from app.registry.services.sites import site_of_key
+from app.reports.models.reminders import ReportReminder
+from app.reports.services.reminder_exemptions import end_quiet, keep_quiet, quiet_list
+from app.reports.services.reminders import (
     owing,
     remind_now,
     reminders_due,
     reminders_sent,
     send_reminder,
 )
-from app.services.reports import save_field
-from app.services.sites import site_of_key
-from app.worker.context import Context
-from app.worker.timed import TIMED
+from app.reports.services.reports import save_field
 from tests.cast import SYSTEM, Cast, writer
 from tests.harness.databases import open_engine
 from tests.harness.server import test_settings

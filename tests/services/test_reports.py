@@ -9,9 +9,10 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.access import Actor, Role
-from app.domain.errors import (
+from app.audit.services.audit import names_of, things_named
+from app.core.database.transactions import writing
+from app.core.rules.access import Actor, Role
+from app.core.rules.errors import (
     EditConflict,
     FieldConflict,
     Forbidden,
@@ -20,20 +21,21 @@ from app.domain.errors import (
     MoveNotAllowed,
     NotFound,
 )
-from app.domain.quarters import Quarter
-from app.domain.report_numbers import Figure, ReportNumbers, UndocumentedEvent
-from app.models import Report, ReportVersion, Site
-from app.services.audit import names_of, things_named
-from app.services.changes import changes_of
-from app.services.report_attachments import (
+from app.core.rules.quarters import Quarter
+from app.core.services.changes import changes_of
+from app.registry.models.registry import Site
+from app.registry.services.sites import site_of_key
+from app.reports.models.reports import Report, ReportVersion
+from app.reports.rules.numbers import Figure, ReportNumbers, UndocumentedEvent
+from app.reports.services.attachments import (
     attach_to_report,
     attachments_of_report,
     content_of_report_attachment,
     find_report_attachment,
     remove_report_attachment,
 )
-from app.services.report_comments import comment_on_report, comments_on_report
-from app.services.reports import (
+from app.reports.services.comments import comment_on_report, comments_on_report
+from app.reports.services.reports import (
     Saved,
     accept_report,
     fields_of,
@@ -47,7 +49,6 @@ from app.services.reports import (
     save_fields,
     submit_report,
 )
-from app.services.sites import site_of_key
 from tests.cast import Cast, enter, writer
 from tests.services.matching_world import report, worked_in
 

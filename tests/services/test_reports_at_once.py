@@ -14,21 +14,23 @@ from hypothesis import given, settings
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.access import Actor, Kind, Role
-from app.domain.errors import EditConflict, FieldConflict, MoveNotAllowed
-from app.domain.quarters import Quarter
-from app.domain.report_numbers import ReportNumbers
-from app.models import Change, Report, ReportField, Site
-from app.services.changes import changes_of
-from app.services.reports import (
+from app.core.database.transactions import writing
+from app.core.models.changes import Change
+from app.core.rules.access import Actor, Kind, Role
+from app.core.rules.errors import EditConflict, FieldConflict, MoveNotAllowed
+from app.core.rules.quarters import Quarter
+from app.core.services.changes import changes_of
+from app.registry.models.registry import Site
+from app.registry.services.sites import create_site, site_of_key
+from app.reports.models.reports import Report, ReportField
+from app.reports.rules.numbers import ReportNumbers
+from app.reports.services.reports import (
     fields_of_version,
     find_report,
     save_field,
     save_fields,
     submit_report,
 )
-from app.services.sites import create_site, site_of_key
 from tests.cast import SYSTEM, enter, writer
 from tests.harness.databases import open_engine
 

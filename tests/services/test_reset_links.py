@@ -10,18 +10,19 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.access import Kind
-from app.domain.errors import Invalid, NotFound
-from app.models import ChangedField, ResetLink
-from app.services import logins, people
-from app.services.credentials import attempt
-from app.services.reset_links import (
+from app.accounts.models.people import ResetLink
+from app.accounts.services import logins, people
+from app.accounts.services.credentials import attempt
+from app.accounts.services.reset_links import (
     find_reset_link,
     live_reset_link,
     make_reset_link,
     use_reset_link,
 )
+from app.core.database.transactions import writing
+from app.core.models.changes import ChangedField
+from app.core.rules.access import Kind
+from app.core.rules.errors import Invalid, NotFound
 from tests.cast import NOON, PASSWORD, Cast, enter, writer
 from tests.harness.databases import open_engine
 from tests.harness.until import until

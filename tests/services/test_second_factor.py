@@ -17,13 +17,14 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.access import Actor, Kind
-from app.domain.errors import AuthenticationFailed, Forbidden, Invalid, TooManyAttempts
-from app.models import ChangedField, LoginFailure, RecoveryCode, User
-from app.services import people, second_factor
-from app.services.changes import newest_changes_of
-from app.services.credentials import attempt, record_attempt
+from app.accounts.models.people import LoginFailure, RecoveryCode, User
+from app.accounts.services import people, second_factor
+from app.accounts.services.credentials import attempt, record_attempt
+from app.core.database.transactions import writing
+from app.core.models.changes import ChangedField
+from app.core.rules.access import Actor, Kind
+from app.core.rules.errors import AuthenticationFailed, Forbidden, Invalid, TooManyAttempts
+from app.core.services.changes import newest_changes_of
 from tests.cast import NOON, Cast, enter, writer
 from tests.harness.databases import open_engine
 

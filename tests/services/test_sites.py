@@ -10,15 +10,15 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.errors import EditConflict, Forbidden, Invalid, InvalidMany, NotFound
-from app.domain.registry import ContactValue, SiteNameValue
-from app.domain.ticket_content import NewTicket
-from app.models import Change, FactSource, Link, Site
-from app.services.changes import changes_of
-from app.services.links import change_link, create_link
-from app.services.reference import seed_reference
-from app.services.registry import (
+from app.core.database.transactions import writing
+from app.core.models.changes import Change
+from app.core.rules.errors import EditConflict, Forbidden, Invalid, InvalidMany, NotFound
+from app.core.services.changes import changes_of
+from app.reference.seed import seed_reference
+from app.registry.models.registry import FactSource, Link, Site
+from app.registry.rules.registry import ContactValue, SiteNameValue
+from app.registry.services.links import change_link, create_link
+from app.registry.services.registry import (
     LoadedLookup,
     Lookup,
     find_site,
@@ -26,7 +26,7 @@ from app.services.registry import (
     source_of,
     sources_of,
 )
-from app.services.sites import (
+from app.registry.services.sites import (
     change_site,
     confirm_fact,
     create_site,
@@ -34,7 +34,8 @@ from app.services.sites import (
     site_of_key,
     site_values,
 )
-from app.services.tickets import change_ticket, open_ticket
+from app.tickets.rules.content import NewTicket
+from app.tickets.services.lifecycle import change_ticket, open_ticket
 from tests.cast import NOON, SYSTEM, Cast, enter, writer
 
 NEW: dict[str, Any] = {"key": "XX-LAB", "country": "CH", "time_zone": "Europe/Zurich"}

@@ -9,13 +9,13 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.ticket_content import NewTicket
-from app.models import FactBlock
-from app.services import statistics_blocks as blocks
-from app.services.statistics_tickets import TICKET_FACTS, read_ticket_facts
-from app.services.tickets import change_ticket, move_ticket, open_ticket
-from app.statistics.ticket_facts import TicketFacts
+from app.core.database.transactions import writing
+from app.statistics.models.statistics import FactBlock
+from app.statistics.services import blocks
+from app.statistics.services.tickets import TICKET_FACTS, read_ticket_facts
+from app.tickets.figures.facts import TicketFacts
+from app.tickets.rules.content import NewTicket
+from app.tickets.services.lifecycle import change_ticket, move_ticket, open_ticket
 from tests.cast import NOON, Cast, enter, writer
 
 

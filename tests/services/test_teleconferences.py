@@ -16,22 +16,24 @@ from icalendar import Calendar
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.access import Actor, Writer
-from app.domain.errors import Forbidden, Invalid, InvalidMany, MoveNotAllowed, NotFound
-from app.domain.events import EventMessage
-from app.domain.teleconferences import SERIES, TELECONFERENCE, AgendaPoint, PointKind
-from app.models import Mail, Report, Teleconference
-from app.services import teleconference_lists as lists
-from app.services import teleconferences as verbs
-from app.services.changes import changes_of
-from app.services.events import report_events
-from app.services.matching import bring_up_to_date
-from app.services.people import create_user, find_user, set_mail
-from app.services.registry import find_site
-from app.services.teleconference_agenda import agenda_of
-from app.services.teleconference_series import cancel_series, pause_of_now, resume_series
-from app.services.teleconferences import Asked, Setting
+from app.accounts.services.people import create_user, find_user, set_mail
+from app.core.database.transactions import writing
+from app.core.rules.access import Actor, Writer
+from app.core.rules.errors import Forbidden, Invalid, InvalidMany, MoveNotAllowed, NotFound
+from app.core.services.changes import changes_of
+from app.events.rules.events import EventMessage
+from app.events.services.events import report_events
+from app.mail.models.mails import Mail
+from app.matching.services.matching import bring_up_to_date
+from app.meetings.models.teleconferences import Teleconference
+from app.meetings.rules.teleconferences import SERIES, TELECONFERENCE, AgendaPoint, PointKind
+from app.meetings.services import lists
+from app.meetings.services import teleconferences as verbs
+from app.meetings.services.agenda import agenda_of
+from app.meetings.services.series import cancel_series, pause_of_now, resume_series
+from app.meetings.services.teleconferences import Asked, Setting
+from app.registry.services.registry import find_site
+from app.reports.models.reports import Report
 from tests.cast import NOON, PASSWORD, SYSTEM, Cast, writer
 from tests.mails import SECRETARY, enter_with_mails, message, opened
 

@@ -14,29 +14,32 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
 from app import demo
-from app.database import writing
-from app.domain.access import SYSTEM, Door, Writer
-from app.domain.errors import Forbidden
-from app.domain.event_file_reading import Reading, read_events
-from app.domain.registry import SiteNameValue
-from app.domain.ticket_content import NewTicket
-from app.domain.ticket_files import csv_head, csv_lines
-from app.models import Change, Event, EventTicket, ExternalReference, Ticket, UnknownLink
-from app.services.changes import TICKET, changes_of
-from app.services.events import report_events
-from app.services.matching import bring_up_to_date
-from app.services.reference import add_links, seed_reference
-from app.services.sites import change_site, site_of_key, site_values
-from app.services.ticket_export import exported_numbers, exported_rows
-from app.services.ticket_import import (
+from app.core.database.transactions import writing
+from app.core.models.changes import Change
+from app.core.rules.access import SYSTEM, Door, Writer
+from app.core.rules.errors import Forbidden
+from app.core.services.changes import TICKET, changes_of
+from app.events.models.events import Event
+from app.events.rules.file_reading import Reading, read_events
+from app.events.services.events import report_events
+from app.matching.models.matching import EventTicket
+from app.matching.services.matching import bring_up_to_date
+from app.reference.seed import add_links, seed_reference
+from app.registry.rules.registry import SiteNameValue
+from app.registry.services.sites import change_site, site_of_key, site_values
+from app.tickets.models.tickets import ExternalReference, Ticket, UnknownLink
+from app.tickets.rules.content import NewTicket
+from app.tickets.rules.files import csv_head, csv_lines
+from app.tickets.services.files.export import exported_numbers, exported_rows
+from app.tickets.services.files.imports import (
     Fate,
     LinesLeft,
     Source,
     examine_tickets,
     import_tickets,
 )
-from app.services.ticket_lists import TicketFilter
-from app.services.tickets import change_ticket, open_ticket
+from app.tickets.services.lifecycle import change_ticket, open_ticket
+from app.tickets.services.lists.lists import TicketFilter
 from tests.cast import NOON, Cast, enter, writer
 from tests.harness.databases import fresh_database, open_engine
 

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.ticket_content import NewTicket
-from app.domain.tickets import Priority, State
-from app.models import Ticket
-from app.services.ticket_lists import SORTS, TicketFilter
-from app.services.ticket_pages import Effort, count_by_state, list_tickets
-from app.services.tickets import move_ticket, open_ticket
+from app.core.database.transactions import writing
+from app.tickets.models.tickets import Ticket
+from app.tickets.rules.content import NewTicket
+from app.tickets.rules.tickets import Priority, State
+from app.tickets.services.lifecycle import move_ticket, open_ticket
+from app.tickets.services.lists.lists import SORTS, TicketFilter
+from app.tickets.services.pages import Effort, count_by_state, list_tickets
 from tests.cast import NOON, Cast, enter, writer
 
 

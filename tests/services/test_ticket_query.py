@@ -17,9 +17,19 @@ from hypothesis import strategies as st
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from app.domain.access import Actor, Kind, Role, TicketAccess
-from app.domain.errors import Invalid, InvalidQuery, TooMuch
-from app.domain.query import (
+from app.accounts.models.partners import Partner
+from app.core.rules.access import Actor, Kind, Role, TicketAccess
+from app.core.rules.errors import Invalid, InvalidQuery, TooMuch
+from app.core.rules.texts import cut_with_pointer
+from app.registry.models.registry import Site, SiteName
+from app.tickets.models.tickets import (
+    ExternalReference,
+    SiteSpelling,
+    Ticket,
+    TicketPartner,
+    TicketSite,
+)
+from app.tickets.rules.query import (
     FIELDS,
     MAX_COSTLY,
     MAX_LEFT,
@@ -36,18 +46,7 @@ from app.domain.query import (
     read_page,
     with_parameters,
 )
-from app.domain.texts import cut_with_pointer
-from app.models import (
-    ExternalReference,
-    Partner,
-    Site,
-    SiteName,
-    SiteSpelling,
-    Ticket,
-    TicketPartner,
-    TicketSite,
-)
-from app.services.ticket_query import MAX_ROWS, query_tickets
+from app.tickets.services.lists.query import MAX_ROWS, query_tickets
 from soap_service.qualification import MAX_COMPARISONS, MAX_NESTING, parse_qualification
 
 NOON = datetime(2012, 6, 1, 12, tzinfo=UTC)

@@ -9,17 +9,23 @@ import pytest
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.access import Actor
-from app.domain.ticket_content import NewTicket, Reference
-from app.domain.words import read_search, words_of
-from app.models import LinkCircuit, SiteName, SitePrefix, TicketWords
-from app.services.registry import require_links, require_site
-from app.services.ticket_contexts import contexts_of
-from app.services.ticket_lists import TicketFilter
-from app.services.ticket_pages import list_tickets
-from app.services.ticket_words import count_missing, keep_words, rebuild
-from app.services.tickets import change_ticket, comment_ticket, note_difference, open_ticket
+from app.core.database.transactions import writing
+from app.core.rules.access import Actor
+from app.registry.models.registry import LinkCircuit, SiteName, SitePrefix
+from app.registry.services.registry import require_links, require_site
+from app.tickets.models.search import TicketWords
+from app.tickets.rules.content import NewTicket, Reference
+from app.tickets.rules.tokenizer import read_search, words_of
+from app.tickets.services.lifecycle import (
+    change_ticket,
+    comment_ticket,
+    note_difference,
+    open_ticket,
+)
+from app.tickets.services.lists.lists import TicketFilter
+from app.tickets.services.pages import list_tickets
+from app.tickets.services.search.index import count_missing, keep_words, rebuild
+from app.tickets.services.search.snippets import contexts_of
 from tests.cast import NOON, Cast, enter, writer
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from openpyxl import load_workbook
 
-from app.domain.ticket_files import COLUMNS
-from app.services.ticket_workbook import LONGEST_CELL, workbook_pieces
+from app.tickets.rules.files import COLUMNS
+from app.tickets.services.files.workbook import LONGEST_CELL, workbook_pieces
 
 TEXTS = {
     "formula": "=1+1",

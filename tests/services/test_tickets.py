@@ -7,21 +7,15 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.errors import (
-    EditConflict,
-    Forbidden,
-    Invalid,
-    MoveNotAllowed,
-    NotFound,
-)
-from app.domain.registry import SiteNameValue
-from app.domain.ticket_content import NewTicket, Reference
-from app.models import Ticket
-from app.services.changes import TICKET, changes_of
-from app.services.sites import change_site, site_of_key, site_values
-from app.services.ticket_fields import current_value
-from app.services.tickets import (
+from app.core.database.transactions import writing
+from app.core.rules.errors import EditConflict, Forbidden, Invalid, MoveNotAllowed, NotFound
+from app.core.services.changes import TICKET, changes_of
+from app.registry.rules.registry import SiteNameValue
+from app.registry.services.sites import change_site, site_of_key, site_values
+from app.tickets.models.tickets import Ticket
+from app.tickets.rules.content import NewTicket, Reference
+from app.tickets.services.fields import current_value
+from app.tickets.services.lifecycle import (
     change_ticket,
     close_due_tickets,
     comment_ticket,

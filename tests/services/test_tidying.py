@@ -13,26 +13,20 @@ import pytest
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.access import Door
-from app.models import (
-    AccountDay,
-    Change,
-    Mail,
-    MailLetter,
-    MailMessage,
-    PartnerCall,
-    Refusal,
-    Ticket,
-)
-from app.services import tidying
-from app.services.calls import CallRecord, record_calls
-from app.services.mail_queue import claim_mails, mark_failed, mark_sent
-from app.services.mails import IN_DIGEST
-from app.services.messages import MessageRecipient, queue_message
-from app.services.refusals import Refusals
-from app.worker.context import Context
-from app.worker.timed import TIMED
+from app.accounts.models.calls import AccountDay, PartnerCall
+from app.accounts.services.calls import CallRecord, record_calls
+from app.core.database.transactions import writing
+from app.core.models.changes import Change, Refusal
+from app.core.rules.access import Door
+from app.core.services.refusals import Refusals
+from app.home.services import tidying
+from app.jobs.tasks.context import Context
+from app.jobs.tasks.timed import TIMED
+from app.mail.models.mails import Mail, MailLetter, MailMessage
+from app.mail.services.mails import IN_DIGEST
+from app.mail.services.messages import MessageRecipient, queue_message
+from app.mail.services.queue import claim_mails, mark_failed, mark_sent
+from app.tickets.models.tickets import Ticket
 from tests.cast import NOON, Cast
 from tests.harness.databases import open_engine
 from tests.harness.server import test_settings

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.ticket_content import NewTicket
-from app.services.tickets import change_ticket, comment_ticket, note_difference, open_ticket
-from app.services.timeline import timeline_of
+from app.core.database.transactions import writing
+from app.tickets.rules.content import NewTicket
+from app.tickets.services.lifecycle import (
+    change_ticket,
+    comment_ticket,
+    note_difference,
+    open_ticket,
+)
+from app.tickets.services.timeline import timeline_of
 from tests.cast import enter, writer
 
 

@@ -9,16 +9,17 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain import access
-from app.domain.access import Actor, Kind, Role
-from app.domain.errors import AuthenticationFailed, Forbidden, Invalid
-from app.domain.scopes import Scope
-from app.models import ApiToken, Change, ChangedField, TokenSecret
-from app.services import tokens
-from app.services.changes import changes_of
-from app.services.people import disable_user, enable_user, find_user
-from app.services.sites import change_site
+from app.accounts.models.people import ApiToken, TokenSecret
+from app.accounts.services import tokens
+from app.accounts.services.people import disable_user, enable_user, find_user
+from app.core.database.transactions import writing
+from app.core.models.changes import Change, ChangedField
+from app.core.rules import access
+from app.core.rules.access import Actor, Kind, Role
+from app.core.rules.errors import AuthenticationFailed, Forbidden, Invalid
+from app.core.rules.scopes import Scope
+from app.core.services.changes import changes_of
+from app.registry.services.sites import change_site
 from tests.cast import NOON, SYSTEM, Cast, enter, writer
 
 DAY = timedelta(days=1)

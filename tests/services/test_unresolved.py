@@ -11,14 +11,11 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.errors import Forbidden, Invalid, InvalidMany, NotFound
-from app.domain.registry import SiteNameValue
-from app.domain.ticket_content import NewTicket
-from app.models import Change, Link, Site, SiteName, Ticket
-from app.services.changes import changes_of
-from app.services.links import change_link, create_link
-from app.services.name_decisions import (
+from app.core.database.transactions import writing
+from app.core.models.changes import Change
+from app.core.rules.errors import Forbidden, Invalid, InvalidMany, NotFound
+from app.core.services.changes import changes_of
+from app.names.services.name_decisions import (
     add_unit,
     dismiss_name,
     follow_tickets,
@@ -26,12 +23,8 @@ from app.services.name_decisions import (
     release_tickets,
     take_back,
 )
-from app.services.nearest_names import NearestNames
-from app.services.registry import LoadedLookup, Lookup
-from app.services.sites import change_site, create_site, site_of_key, site_values
-from app.services.ticket_fields import current_value
-from app.services.tickets import change_ticket, open_ticket
-from app.services.unresolved import (
+from app.names.services.nearest_names import NearestNames
+from app.names.services.unresolved import (
     NameKind,
     UnresolvedName,
     count_unresolved,
@@ -39,6 +32,15 @@ from app.services.unresolved import (
     unresolved_name,
     unresolved_names,
 )
+from app.registry.models.registry import Link, Site, SiteName
+from app.registry.rules.registry import SiteNameValue
+from app.registry.services.links import change_link, create_link
+from app.registry.services.registry import LoadedLookup, Lookup
+from app.registry.services.sites import change_site, create_site, site_of_key, site_values
+from app.tickets.models.tickets import Ticket
+from app.tickets.rules.content import NewTicket
+from app.tickets.services.fields import current_value
+from app.tickets.services.lifecycle import change_ticket, open_ticket
 from tests.cast import NOON, Cast, enter, writer
 from tests.harness.databases import open_engine
 from tests.harness.until import until

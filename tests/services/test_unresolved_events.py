@@ -11,25 +11,27 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.access import SYSTEM, Door, Writer
-from app.domain.errors import Forbidden, Invalid, NotFound
-from app.domain.events import read_event
-from app.domain.ticket_content import NewTicket
-from app.models import Change, Event, Link, Site
-from app.services.changes import changes_of
-from app.services.event_name_decisions import follow_events, release_events
-from app.services.events import EVENT, report_events
-from app.services.links import create_link
-from app.services.name_decisions import Followed, dismiss_name, make_alias, take_back
-from app.services.tickets import open_ticket
-from app.services.unresolved import (
+from app.core.database.transactions import writing
+from app.core.models.changes import Change
+from app.core.rules.access import SYSTEM, Door, Writer
+from app.core.rules.errors import Forbidden, Invalid, NotFound
+from app.core.services.changes import changes_of
+from app.events.models.events import Event
+from app.events.rules.events import read_event
+from app.events.services.events import EVENT, report_events
+from app.names.services.event_name_decisions import follow_events, release_events
+from app.names.services.name_decisions import Followed, dismiss_name, make_alias, take_back
+from app.names.services.unresolved import (
     NameKind,
     count_unresolved,
     counts_by_kind,
     unresolved_name,
     unresolved_names,
 )
+from app.registry.models.registry import Link, Site
+from app.registry.services.links import create_link
+from app.tickets.rules.content import NewTicket
+from app.tickets.services.lifecycle import open_ticket
 from tests.cast import NOON, Cast, enter, writer
 from tests.harness.databases import open_engine
 

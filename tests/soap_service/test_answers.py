@@ -20,31 +20,25 @@ from sqlalchemy.orm import Session
 from werkzeug.test import Client
 
 from app import demo
-from app.database import writing
-from app.domain.access import SYSTEM, Actor, Door, Kind, TicketAccess, Writer
-from app.domain.errors import PortalError
-from app.domain.ticket_content import NewTicket
-from app.extensions import db
-from app.factory import create_app
-from app.models import (
-    Partner,
-    PartnerAccount,
-    PartnerCall,
-    Site,
-    SiteName,
-    SiteSpelling,
-    Ticket,
-    TicketPartner,
-)
-from app.services.partners import (
+from app.accounts.models.calls import PartnerCall
+from app.accounts.models.partners import Partner, PartnerAccount
+from app.accounts.services.partners import (
     actor_of_account,
     create_partner_account,
     disable_account,
     find_account,
     set_account_password,
 )
-from app.services.tickets import change_ticket, hand_to_partner, open_ticket
-from app.write_groups import Writers
+from app.core.database.group_commit import Writers
+from app.core.database.transactions import writing
+from app.core.rules.access import SYSTEM, Actor, Door, Kind, TicketAccess, Writer
+from app.core.rules.errors import PortalError
+from app.core.web.extensions import db
+from app.factory import create_app
+from app.registry.models.registry import Site, SiteName
+from app.tickets.models.tickets import SiteSpelling, Ticket, TicketPartner
+from app.tickets.rules.content import NewTicket
+from app.tickets.services.lifecycle import change_ticket, hand_to_partner, open_ticket
 from soap_service.answers import KeptAnswers
 from soap_service.application import mount
 from soap_service.dispatch import Call

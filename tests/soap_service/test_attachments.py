@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from app.domain.access import SYSTEM
-from app.services.tickets import find_ticket
+from app.core.rules.access import SYSTEM
+from app.tickets.services.lifecycle import find_ticket
 from tests.soap_service.wire import (
     Answer,
     Wire,

@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from app.models import Change
+from app.core.models.changes import Change
 from tests.soap_service.wire import (
     CREATED,
     ENDPOINT,

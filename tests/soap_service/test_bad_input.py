@@ -8,7 +8,8 @@ import pytest
 from lxml import etree
 from sqlalchemy import func, select
 
-from app.models import Change, Ticket
+from app.core.models.changes import Change
+from app.tickets.models.tickets import Ticket
 from tests.harness.server import LiveServer
 from tests.soap_service.wire import Wire, envelope
 

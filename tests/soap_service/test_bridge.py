@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from app.bridge import Bounds, Bridge
-from app.streamed import mark_streamed
+from app.core.web.streaming import mark_streamed
+from app.server.asgi_adapter import Bounds, Bridge
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from app.domain.access import SYSTEM
-from app.services.relations import relations_of
+from app.core.rules.access import SYSTEM
+from app.tickets.services.relations import relations_of
 from tests.soap_service.wire import CREATED, Answer, Sent, Wire
 
 NO_SUCH_ENTRY = "ERROR (302): Entry does not exist in database; "

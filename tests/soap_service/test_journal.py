@@ -15,7 +15,8 @@ import pytest
 from sqlalchemy import Engine, event, select
 from sqlalchemy.orm import Session
 
-from app.models import AccountDay, PartnerAccount, PartnerCall
+from app.accounts.models.calls import AccountDay, PartnerCall
+from app.accounts.models.partners import PartnerAccount
 from soap_service.journal import BOUNDED_PER_MINUTE, WRITTEN_EVERY, Journal, Outcome
 from tests.cast import enter
 from tests.harness.databases import open_engine

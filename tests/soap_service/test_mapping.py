@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.config import PROJECT
-from app.domain import errors
-from app.services.diaries import Entry
+from app.core.rules import errors
+from app.core.settings import PROJECT
+from app.tickets.services.diaries import Entry
 from soap_service import compat, faults, mapping
 from tests.soap_service.wire import Wire, modify
 

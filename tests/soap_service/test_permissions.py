@@ -15,16 +15,16 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from werkzeug.test import Client
 
-from app.database import writing
-from app.domain.relations import RelationRole
-from app.domain.ticket_content import NewTicket
-from app.extensions import db
+from app.accounts.services.partners import change_account, create_partner_account, find_account
+from app.core.database.transactions import writing
+from app.core.models.changes import Change
+from app.core.web.extensions import db
 from app.factory import create_app
-from app.models import Change
-from app.services.attachments import add_attachment
-from app.services.partners import change_account, create_partner_account, find_account
-from app.services.relations import relate_tickets
-from app.services.tickets import comment_ticket, hand_to_partner, open_ticket
+from app.tickets.rules.content import NewTicket
+from app.tickets.rules.relations import RelationRole
+from app.tickets.services.attachments import add_attachment
+from app.tickets.services.lifecycle import comment_ticket, hand_to_partner, open_ticket
+from app.tickets.services.relations import relate_tickets
 from soap_service.application import mount
 from soap_service.services import served
 from tests.cast import PASSWORD, SYSTEM, Cast, enter, writer

@@ -11,8 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.errors import InvalidQuery
-from app.domain.query import FIELDS, OPERATORS, And, AnyOf, Comparison, Condition, FieldKind, Or
+from app.core.rules.errors import InvalidQuery
+from app.tickets.rules.query import (
+    FIELDS,
+    OPERATORS,
+    And,
+    AnyOf,
+    Comparison,
+    Condition,
+    FieldKind,
+    Or,
+)
 from soap_service.qualification import (
     MAX_CHARACTERS,
     MAX_COMPARISONS,

@@ -12,15 +12,16 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.test import Client, TestResponse
 
-from app.database import writing
-from app.domain.ticket_content import NewTicket
-from app.extensions import db
+from app.accounts.models.people import FailedLogins
+from app.accounts.services.partners import change_account, find_account
+from app.core.database.transactions import writing
+from app.core.log import LineFormatter
+from app.core.models.changes import Change, Refusal
+from app.core.web.extensions import db
 from app.factory import create_app
-from app.log import LineFormatter
-from app.models import Change, FailedLogins, Refusal
-from app.services.attachments import add_attachment
-from app.services.partners import change_account, find_account
-from app.services.tickets import open_ticket
+from app.tickets.rules.content import NewTicket
+from app.tickets.services.attachments import add_attachment
+from app.tickets.services.lifecycle import open_ticket
 from soap_service.application import mount
 from tests.cast import PASSWORD, SYSTEM, Cast, enter, writer
 from tests.harness.server import test_settings

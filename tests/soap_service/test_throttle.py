@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.errors import ListsTooCostly, TooManyCalls
+from app.core.rules.errors import ListsTooCostly, TooManyCalls
 from soap_service.throttle import MINUTE, MOST_KEYS, ListBudget, SameCallThrottle
 from tests.harness.databases import fresh_database
 from tests.harness.server import live, test_settings

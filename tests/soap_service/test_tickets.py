@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from app.database import writing
-from app.models import Ticket
+from app.core.database.transactions import writing
+from app.tickets.models.tickets import Ticket
 from tests.soap_service.wire import CREATED, Wire, in_order, modify
 
 NO_SUCH_ENTRY = "ERROR (302): Entry does not exist in database; "

@@ -12,9 +12,9 @@ from typing import Any
 
 from lxml import etree
 
-from app.database import writing
-from app.domain.access import SYSTEM, Door, Writer
-from app.services.partners import create_partner_account
+from app.accounts.services.partners import create_partner_account
+from app.core.database.transactions import writing
+from app.core.rules.access import SYSTEM, Door, Writer
 from tests.harness.server import LiveServer
 
 SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
@@ -200,7 +200,7 @@ class Wire:
         """How many tickets there are."""
         from sqlalchemy import func, select
 
-        from app.models import Ticket
+        from app.tickets.models.tickets import Ticket
 
         with self.server.session() as session:
             return session.scalar(select(func.count()).select_from(Ticket)) or 0

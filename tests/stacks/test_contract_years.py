@@ -14,10 +14,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from lxml import etree
 
-from app.database import writing
-from app.domain.access import SYSTEM, Door, Writer
-from app.services.partners import create_partner_account
-from app.services.tickets import change_ticket
+from app.accounts.services.partners import create_partner_account
+from app.core.database.transactions import writing
+from app.core.rules.access import SYSTEM, Door, Writer
+from app.tickets.services.lifecycle import change_ticket
 from tests.cast import enter
 from tests.soap_service.wire import PASSWORD, Sent, Wire, in_order
 from tests.stacks.table import recorded

@@ -11,16 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.quarters import Quarter
-from app.statistics.availability import (
-    LinkLife,
-    by_link_and_period,
-    followed,
-    spans_by_link,
-    summed,
-    summed_by_period,
-)
-from app.statistics.event_facts import (
+from app.core.rules.quarters import Quarter
+from app.events.figures.facts import (
     FOREVER,
     STATES,
     EventRow,
@@ -29,7 +21,15 @@ from app.statistics.event_facts import (
     facts_of,
     replaced,
 )
-from app.statistics.ticket_facts import microseconds
+from app.statistics.figures.availability import (
+    LinkLife,
+    by_link_and_period,
+    followed,
+    spans_by_link,
+    summed,
+    summed_by_period,
+)
+from app.tickets.figures.facts import microseconds
 
 Q1, Q2 = Quarter.parse("2012-Q1"), Quarter.parse("2012-Q2")
 EDGES = [microseconds(moment) for moment in (Q1.begin, Q1.end, Q2.end)]

@@ -12,19 +12,20 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.access import SYSTEM, Door, Writer
-from app.domain.events import EventMessage
-from app.domain.quarters import Quarter
-from app.domain.relations import RelationRole
-from app.domain.ticket_content import NewTicket
-from app.models import DetectedEvent, EventTicket, Link, Site, SiteName
-from app.services.events import report_events
-from app.services.matching import bring_up_to_date
-from app.services.matching_by_hand import link_by_hand, unlink_by_hand
-from app.services.matching_tables import matching_table
-from app.services.relations import relate_tickets
-from app.services.tickets import change_ticket, open_ticket
+from app.core.database.transactions import writing
+from app.core.rules.access import SYSTEM, Door, Writer
+from app.core.rules.quarters import Quarter
+from app.events.rules.events import EventMessage
+from app.events.services.events import report_events
+from app.matching.models.matching import DetectedEvent, EventTicket
+from app.matching.services.by_hand import link_by_hand, unlink_by_hand
+from app.matching.services.matching import bring_up_to_date
+from app.matching.services.tables import matching_table
+from app.registry.models.registry import Link, Site, SiteName
+from app.tickets.rules.content import NewTicket
+from app.tickets.rules.relations import RelationRole
+from app.tickets.services.lifecycle import change_ticket, open_ticket
+from app.tickets.services.relations import relate_tickets
 
 CASES = sorted((Path(__file__).parent / "cases").glob("*.json"))
 NOW = "2013-06-01 12:00"

@@ -13,7 +13,31 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.duty import (
+from app.calendar.rules.lhc_calendar import Period, PeriodKind, running_at, running_spans
+from app.duties.figures.duties import (
+    Beginnings,
+    Duties,
+    Events,
+    Judged,
+    judge,
+    microseconds,
+    quarters_of,
+    spans_of,
+    summed,
+)
+from app.duties.figures.outages import (
+    EVER,
+    NEVER,
+    Downs,
+    LinkFacts,
+    Losses,
+    SiteFacts,
+    complement,
+    covered,
+    joined,
+    losses_of,
+)
+from app.duties.rules.duties import (
     R2009,
     R2013,
     Clause,
@@ -25,30 +49,6 @@ from app.domain.duty import (
     clause_asking,
     rule_of_text,
     storms,
-)
-from app.domain.lhc_calendar import Period, PeriodKind, running_at, running_spans
-from app.statistics.duties import (
-    Beginnings,
-    Duties,
-    Events,
-    Judged,
-    judge,
-    microseconds,
-    quarters_of,
-    spans_of,
-    summed,
-)
-from app.statistics.outages import (
-    EVER,
-    NEVER,
-    Downs,
-    LinkFacts,
-    Losses,
-    SiteFacts,
-    complement,
-    covered,
-    joined,
-    losses_of,
 )
 
 CASES: Final = sorted((Path(__file__).parent / "duty_cases").glob("*.json"))

@@ -7,9 +7,9 @@ import random
 import numpy as np
 import pytest
 
-from app.statistics.frames import Times
-from app.statistics.latest import NONE, first_in_order, last_begun
-from app.statistics.overlaps import Lot, Meeting, starting_near
+from app.core.figures.frames import Times
+from app.matching.figures.latest import NONE, first_in_order, last_begun
+from app.matching.figures.overlaps import Lot, Meeting, starting_near
 
 Interval = tuple[int, int, int]
 """Group, start, end."""

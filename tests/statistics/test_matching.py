@@ -9,8 +9,8 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.statistics import frames
-from app.statistics.matching import Matched, match_events
+from app.core.figures import frames
+from app.matching.figures.matching import Matched, match_events
 from tests.statistics.reference import (
     FOREVER,
     HOUR,

@@ -11,11 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.ticket_times import TicketTimes
-from app.domain.tickets import Category, Layer, Network, State
-from app.domain.working_time import working_time_between
-from app.statistics.ticket_counts import Chosen, Named, counted, counting
-from app.statistics.ticket_facts import (
+from app.tickets.figures.counts import Chosen, Named, counted, counting
+from app.tickets.figures.facts import (
     PackedFacts,
     TicketFacts,
     TicketRow,
@@ -26,7 +23,10 @@ from app.statistics.ticket_facts import (
     replaced,
     unpack,
 )
-from app.statistics.ticket_times import MEASURES, measured_all, summed_up, working_days
+from app.tickets.figures.times import MEASURES, measured_all, summed_up, working_days
+from app.tickets.rules.tickets import Category, Layer, Network, State
+from app.tickets.rules.times import TicketTimes
+from app.tickets.rules.working_time import working_time_between
 
 BEGIN = datetime(2012, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)

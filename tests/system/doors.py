@@ -12,13 +12,13 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 from werkzeug.test import Client, TestResponse
 
-from app.database import writing
-from app.domain.ticket_content import NewTicket
-from app.extensions import db
+from app.accounts.services.people import start_login
+from app.accounts.services.tokens import create_token
+from app.core.database.transactions import writing
+from app.core.web.extensions import db
 from app.factory import create_app
-from app.services.people import start_login
-from app.services.tickets import open_ticket
-from app.services.tokens import create_token
+from app.tickets.rules.content import NewTicket
+from app.tickets.services.lifecycle import open_ticket
 from soap_service.application import mount
 from tests.cast import PASSWORD, enter, writer
 from tests.harness.database_proxy import DatabaseProxy, proxied

@@ -29,22 +29,25 @@ from sqlalchemy import MetaData, func, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
-from app.config import PROJECT, process_environment
-from app.database import writing
-from app.domain.access import Actor
-from app.domain.ticket_content import NewTicket
-from app.extensions import db
+from app.accounts.models.people import User
+from app.accounts.services.people import actor_of_user, create_user
+from app.accounts.services.tokens import create_token
+from app.core.database.schema import known_revisions
+from app.core.database.transactions import writing
+from app.core.rules.access import Actor
+from app.core.settings import PROJECT, process_environment
+from app.core.web.extensions import db
+from app.events.models.events import Event
 from app.factory import create_app
-from app.models import Attachment, AttachmentContent, Event, Ticket, User
-from app.schema import known_revisions
-from app.services.attachments import add_attachment
-from app.services.people import actor_of_user, create_user
-from app.services.reference import seed_reference
-from app.services.sites import change_site, create_site
-from app.services.tickets import open_ticket
-from app.services.tokens import create_token
-from app.worker.context import Context
-from app.worker.run import WorkerProcess
+from app.jobs.tasks.context import Context
+from app.jobs.tasks.run import WorkerProcess
+from app.reference.seed import seed_reference
+from app.registry.services.sites import change_site, create_site
+from app.tickets.models.attachments import Attachment, AttachmentContent
+from app.tickets.models.tickets import Ticket
+from app.tickets.rules.content import NewTicket
+from app.tickets.services.attachments import add_attachment
+from app.tickets.services.lifecycle import open_ticket
 from tests.cast import SYSTEM, enter, writer
 from tests.harness.databases import fresh_database, open_engine
 from tests.harness.server import LiveServer, live, test_settings

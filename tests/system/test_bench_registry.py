@@ -7,14 +7,16 @@ from datetime import date
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.access import Role
-from app.domain.ticket_content import NewTicket
-from app.models import Change, Counter, Link, Refusal, Site, SiteName, Ticket, TicketLink
-from app.services.changes import FieldChange, changes_of, record_change
-from app.services.people import create_user
-from app.services.registry import find_site
-from app.services.tickets import open_ticket
+from app.accounts.services.people import create_user
+from app.core.database.transactions import writing
+from app.core.models.changes import Change, Counter, Refusal
+from app.core.rules.access import Role
+from app.core.services.changes import FieldChange, changes_of, record_change
+from app.registry.models.registry import Link, Site, SiteName
+from app.registry.services.registry import find_site
+from app.tickets.models.tickets import Ticket, TicketLink
+from app.tickets.rules.content import NewTicket
+from app.tickets.services.lifecycle import open_ticket
 from bench.pages import percentile
 from bench.registry_fill import fill_audit, fill_registry, what_is_there
 from tests.cast import NOON, SYSTEM, enter, writer

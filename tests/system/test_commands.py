@@ -16,20 +16,24 @@ from flask import Flask
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.access import SYSTEM, Door, Kind, Writer
-from app.domain.errors import AuthenticationFailed
-from app.domain.ticket_content import NewTicket
-from app.extensions import db
+from app.accounts.models.partners import Partner, PartnerAccount
+from app.accounts.models.people import Login, User
+from app.accounts.services import tokens
+from app.accounts.services.credentials import attempt
+from app.accounts.services.partners import create_partner_account
+from app.accounts.services.people import actor_of_user, create_user, start_login
+from app.accounts.services.reset_links import find_reset_link, use_reset_link
+from app.core.database.transactions import writing
+from app.core.models.changes import Change, ChangedField
+from app.core.rules.access import SYSTEM, Door, Kind, Writer
+from app.core.rules.errors import AuthenticationFailed
+from app.core.web.extensions import db
 from app.factory import create_app
-from app.models import Change, ChangedField, Login, Partner, PartnerAccount, Site, Ticket, User
-from app.services import tokens
-from app.services.credentials import attempt
-from app.services.partners import create_partner_account
-from app.services.people import actor_of_user, create_user, start_login
-from app.services.reference import seed_reference
-from app.services.reset_links import find_reset_link, use_reset_link
-from app.services.tickets import move_ticket, open_ticket
+from app.reference.seed import seed_reference
+from app.registry.models.registry import Site
+from app.tickets.models.tickets import Ticket
+from app.tickets.rules.content import NewTicket
+from app.tickets.services.lifecycle import move_ticket, open_ticket
 from tests.harness.commands import flask
 from tests.harness.databases import fresh_database, open_engine
 from tests.harness.server import test_settings

@@ -14,9 +14,9 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 from werkzeug.test import Client
 
-from app.database import begin_write, configure_engine
-from app.domain.errors import RETRY_AFTER
-from app.extensions import db
+from app.core.database.transactions import begin_write, configure_engine
+from app.core.rules.errors import RETRY_AFTER
+from app.core.web.extensions import db
 from soap_service.application import mount
 from tests.cast import PASSWORD, Cast
 from tests.soap_service.wire import CREATED, ENDPOINT, elements, envelope, in_order, login

@@ -21,10 +21,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from app.accounts.models.people import Login
 from app.api import limits as api
-from app.config import NAMES, PROJECT
-from app.models import EventImport, Login
-from app.web import limits as pages
+from app.core.settings import NAMES, PROJECT
+from app.core.web import limits as pages
+from app.events.models.imports import EventImport
 from soap_service import application as soap
 from tests.cast import PASSWORD, enter
 from tests.harness.databases import fresh_database

@@ -12,11 +12,12 @@ from urllib.parse import urlencode
 import pytest
 from sqlalchemy import select
 
-from app.database import writing
+from app.accounts.services.people import create_user, start_login
+from app.core.database.transactions import writing
 from app.factory import create_app
-from app.models import Report, ReportField, Site
-from app.services.people import create_user, start_login
-from app.services.sites import create_site
+from app.registry.models.registry import Site
+from app.registry.services.sites import create_site
+from app.reports.models.reports import Report, ReportField
 from tests.cast import PASSWORD, SYSTEM
 from tests.harness.server import LiveServer
 from tests.web.visitor import Visitor

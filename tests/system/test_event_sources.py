@@ -7,10 +7,10 @@ from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.models import EventSource
-from app.services.changes import changes_of
-from app.services.event_sources import labels_of
-from app.services.events import SOURCE
+from app.core.services.changes import changes_of
+from app.events.models.events import EventSource
+from app.events.services.events import SOURCE
+from app.events.services.sources import labels_of
 
 SET = ["events", "source", "set", "noc"]
 

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from app import log
-from app.database import CommitFailed
-from app.log import LineFormatter, RepeatFilter
-from app.request_ids import new_request_id
+from app.core import log
+from app.core.database.transactions import CommitFailed
+from app.core.log import LineFormatter, RepeatFilter
+from app.core.web.request_ids import new_request_id
 
 
 def _line(message: str, **extra: object) -> str:

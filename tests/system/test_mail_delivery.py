@@ -22,12 +22,13 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.config import PROJECT, process_environment
-from app.database import writing
-from app.domain.ticket_content import NewTicket
-from app.mail_settings import MailSettings
-from app.models import Mail, Site, SiteContact
-from app.services.tickets import open_ticket
+from app.core.database.transactions import writing
+from app.core.mail_settings import MailSettings
+from app.core.settings import PROJECT, process_environment
+from app.mail.models.mails import Mail
+from app.registry.models.registry import Site, SiteContact
+from app.tickets.rules.content import NewTicket
+from app.tickets.services.lifecycle import open_ticket
 from tests.cast import enter, writer
 from tests.harness.databases import open_engine
 from tests.harness.server import free_port, test_settings

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from app.config import NAMES, PROJECT
+from app.core.settings import NAMES, PROJECT
 from tests.harness import postgres
 from tests.harness.databases import fresh_database
 from tests.harness.server import end_group, free_port, wait_until_answering
@@ -174,7 +174,7 @@ def _servers(pid: int) -> list[int]:
     found = []
     for child in _children(pid):
         words = Path(f"/proc/{child}/cmdline").read_bytes()
-        if (b"app.server_process" in words or b"granian" in words) and not _children(child):
+        if (b"app.server.process" in words or b"granian" in words) and not _children(child):
             found.append(child)
         found += _servers(child)
     return sorted(pid for pid in found if _lives(pid))
@@ -203,7 +203,7 @@ def test_without_a_worker_the_server_runs_alone(clone: Path) -> None:
         (supervisor,) = _children(process.pid)
         children = [Path(f"/proc/{one}/cmdline").read_bytes() for one in _children(supervisor)]
         assert len(children) == 2
-        assert all(b"app.server_process" in words for words in children)
+        assert all(b"app.server.process" in words for words in children)
 
 
 def test_on_an_empty_postgresql(clone: Path) -> None:

@@ -15,14 +15,18 @@ from sqlalchemy import Connection, MetaData, inspect, select, text
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
-from app.config import PROJECT
-from app.domain.access import SYSTEM, Door, Role, Writer
-from app.domain.quarters import Quarter
-from app.models import Change, Link, Site, UnknownLink, User, UtcTime
-from app.services.links import change_link
-from app.services.people import change_person
-from app.services.reports_from import reports_from
-from app.services.sites import change_site
+from app.accounts.models.people import User
+from app.accounts.services.people import change_person
+from app.core.models.base import UtcTime
+from app.core.models.changes import Change
+from app.core.rules.access import SYSTEM, Door, Role, Writer
+from app.core.rules.quarters import Quarter
+from app.core.settings import PROJECT
+from app.registry.models.registry import Link, Site
+from app.registry.services.links import change_link
+from app.registry.services.sites import change_site
+from app.reports.services.first_quarter import reports_from
+from app.tickets.models.tickets import UnknownLink
 from tests.harness.databases import alembic_config, differences, migrate, open_engine
 
 _processes = multiprocessing.get_context("spawn")

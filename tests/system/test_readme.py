@@ -7,7 +7,7 @@ import re
 import pytest
 
 from app import demo
-from app.config import PROJECT
+from app.core.settings import PROJECT
 from tests.harness.server import LiveServer
 from tests.soap_service.wire import PASSWORD, lay_accounts
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from app.models import Site, SourceRun
+from app.registry.models.registry import Site, SourceRun
 from tests import cric_sample
 from tests.harness.commands import flask
 from tests.system.test_commands import changes, done, opened, refused, registry

@@ -17,13 +17,16 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.config import PROJECT
-from app.database import writing
-from app.domain.reports import USUAL_DUE_DAYS
-from app.domain.work import REPORT_REMINDERS
-from app.models import Mail, ReportReminder, Site, SiteContact, SiteName, Worker
-from app.services.report_reminders import reminders_due
-from app.services.timed_work import know_timed_work, run_soon
+from app.core.database.transactions import writing
+from app.core.settings import PROJECT
+from app.jobs.models.work import Worker
+from app.jobs.rules.work import REPORT_REMINDERS
+from app.jobs.services.timed_work import know_timed_work, run_soon
+from app.mail.models.mails import Mail
+from app.registry.models.registry import Site, SiteContact, SiteName
+from app.reports.models.reminders import ReportReminder
+from app.reports.rules.reports import USUAL_DUE_DAYS
+from app.reports.services.reminders import reminders_due
 from tests.cast import enter
 from tests.harness.smtp import smtp_server
 from tests.system.test_mail_delivery import wait_for

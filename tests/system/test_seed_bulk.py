@@ -17,16 +17,18 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app import demo
-from app.database import writing
+from app.accounts.services.people import create_user
+from app.core.database.transactions import writing
+from app.core.models.base import Base
+from app.core.models.changes import Change, Counter
+from app.core.rules.access import SYSTEM, Door, Writer
+from app.core.services.changes import TICKET, changes_after, changes_of
 from app.demo import bulk
-from app.domain.access import SYSTEM, Door, Writer
-from app.domain.query import Comparison, Page
-from app.domain.ticket_content import NewTicket
-from app.models import Base, Change, Counter, Ticket
-from app.services.changes import TICKET, changes_after, changes_of
-from app.services.people import create_user
-from app.services.ticket_query import query_tickets
-from app.services.tickets import change_ticket, open_ticket
+from app.tickets.models.tickets import Ticket
+from app.tickets.rules.content import NewTicket
+from app.tickets.rules.query import Comparison, Page
+from app.tickets.services.lifecycle import change_ticket, open_ticket
+from app.tickets.services.lists.query import query_tickets
 from tests.harness.commands import flask
 from tests.harness.databases import KINDS, fresh_database, open_engine
 from tests.system.test_commands import PASSWORD, done, refused

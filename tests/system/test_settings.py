@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from app import config
-from app.config import NAMES, PROJECT, Settings, process_environment
-from app.domain.errors import SettingError
+from app.core import settings as config
+from app.core.rules.errors import SettingError
+from app.core.settings import NAMES, PROJECT, Settings, process_environment
 
 RANDOM = "0123456789abcdef0123456789abcdef"
 

@@ -19,10 +19,10 @@ from flask import Flask
 from sqlalchemy import text
 
 import wsgi
-from app.config import Settings, process_environment
-from app.extensions import db
+from app.core.database.schema import known_revisions
+from app.core.settings import Settings, process_environment
+from app.core.web.extensions import db
 from app.factory import create_app
-from app.schema import known_revisions
 from tests.harness.databases import alembic_config, open_engine
 from tests.harness.server import free_port, test_settings
 

@@ -19,9 +19,9 @@ from pathlib import Path
 
 import pytest
 
-from app.config import PROJECT
-from app.domain.errors import SettingError
-from app.server import open_sockets
+from app.core.rules.errors import SettingError
+from app.core.settings import PROJECT
+from app.server.sockets import open_sockets
 from tests.harness.server import free_port, test_settings
 from tests.harness.until import until
 
@@ -111,7 +111,7 @@ def running(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Running]
     numbers = [one.fileno() for one in sockets]
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "app.supervisor", json.dumps([numbers, 2, *commands])],
+            [sys.executable, "-m", "app.server.supervisor", json.dumps([numbers, 2, *commands])],
             cwd=tmp_path,
             env=os.environ | {"PYTHONPATH": str(PROJECT)},
             pass_fds=numbers,
@@ -248,7 +248,7 @@ def test_a_server_that_leaves_serves_whoever_is_connected_and_takes_no_others(
             ready, says_ready = os.pipe()
             given = [listening.fileno(), says_ready]
             process = subprocess.Popen(
-                [sys.executable, "-m", "app.server_process", *map(str, given)],
+                [sys.executable, "-m", "app.server.process", *map(str, given)],
                 cwd=tmp_path,
                 env=os.environ | {"PYTHONPATH": str(PROJECT)},
                 pass_fds=given,

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from openpyxl import load_workbook
 
-from app.database import writing
-from app.services.reference import seed_reference
+from app.core.database.transactions import writing
+from app.reference.seed import seed_reference
 from tests.harness.commands import flask
 from tests.harness.databases import fresh_database
 from tests.system.test_commands import by, changes, done, opened, refused

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from app.turns import Turns, waiting
+from app.core.concurrency import Turns, waiting
 
 
 def elsewhere(act: Callable[[], object]) -> None:

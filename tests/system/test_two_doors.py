@@ -11,9 +11,10 @@ from sqlalchemy import inspect
 from sqlalchemy.orm import Session
 from werkzeug.test import Client
 
-from app.models import Change, Ticket
-from app.services.changes import TICKET, changes_of
-from app.services.ticket_fields import current_value
+from app.core.models.changes import Change
+from app.core.services.changes import TICKET, changes_of
+from app.tickets.models.tickets import Ticket
+from app.tickets.services.fields import current_value
 from soap_service.application import mount
 from tests.cast import PASSWORD, enter
 from tests.soap_service.wire import elements, envelope, in_order, login

@@ -18,9 +18,9 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
 
-from app.database import configure_engine, gate_of, trying, writing
-from app.models import Counter
-from app.write_gate import SUFFIX, GateClosed, WriteGate
+from app.core.database.sqlite_write_lock import SUFFIX, GateClosed, WriteGate
+from app.core.database.transactions import configure_engine, gate_of, trying, writing
+from app.core.models.changes import Counter
 from tests.harness.commands import flask
 from tests.harness.databases import fresh_database, open_engine
 from tests.harness.server import LiveServer

@@ -22,14 +22,14 @@ from sqlalchemy import Engine, event, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app.database import CommitFailed
-from app.domain.access import Actor
-from app.domain.errors import Invalid
-from app.domain.ticket_content import NewTicket
-from app.models import Counter
-from app.services.tickets import comment_ticket, open_ticket
-from app.write_gate import GateClosed
-from app.write_groups import LARGEST_GROUP, Writers
+from app.core.database.group_commit import LARGEST_GROUP, Writers
+from app.core.database.sqlite_write_lock import GateClosed
+from app.core.database.transactions import CommitFailed
+from app.core.models.changes import Counter
+from app.core.rules.access import Actor
+from app.core.rules.errors import Invalid
+from app.tickets.rules.content import NewTicket
+from app.tickets.services.lifecycle import comment_ticket, open_ticket
 from tests.cast import enter, writer
 from tests.harness.databases import fresh_database, open_engine
 from tests.harness.until import until

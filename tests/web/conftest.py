@@ -9,12 +9,12 @@ import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.access import Actor
-from app.domain.ticket_content import NewTicket
-from app.models import Ticket
-from app.services.people import start_login
-from app.services.tickets import open_ticket
+from app.accounts.services.people import start_login
+from app.core.database.transactions import writing
+from app.core.rules.access import Actor
+from app.tickets.models.tickets import Ticket
+from app.tickets.rules.content import NewTicket
+from app.tickets.services.lifecycle import open_ticket
 from tests.cast import NOON, Cast, enter, writer
 from tests.web.visitor import Visitor
 

@@ -14,13 +14,16 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from app.database import writing
+from app.accounts.models.feeds import CalendarFeed
+from app.accounts.models.people import ApiToken
+from app.accounts.services.people import find_user, start_login
+from app.accounts.services.reset_links import make_reset_link
+from app.core.database.transactions import writing
+from app.core.models.changes import Change
 from app.factory import create_app
-from app.models import ApiToken, CalendarFeed, Change, Mail, MailStop
-from app.services.mail_choices import set_mail_choice
-from app.services.mail_queue import post_of
-from app.services.people import find_user, start_login
-from app.services.reset_links import make_reset_link
+from app.mail.models.mails import Mail, MailStop
+from app.mail.services.choices import set_mail_choice
+from app.mail.services.queue import post_of
 from tests.cast import PASSWORD, SYSTEM, Cast, writer
 from tests.harness.server import test_settings
 from tests.mails import SENDER

@@ -7,10 +7,11 @@ from datetime import timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.models import Change, Ticket
-from app.services.acknowledgements import acknowledge_change, answers_of
-from app.services.tickets import change_ticket, move_ticket
+from app.core.database.transactions import writing
+from app.core.models.changes import Change
+from app.tickets.models.tickets import Ticket
+from app.tickets.services.acknowledgements import acknowledge_change, answers_of
+from app.tickets.services.lifecycle import change_ticket, move_ticket
 from tests.cast import NOON, Cast, writer
 from tests.web.conftest import Enter, Open
 from tests.web.visitor import PageReader

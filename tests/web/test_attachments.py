@@ -11,11 +11,12 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from app.database import writing
-from app.models import Attachment, AttachmentContent, Change
-from app.services.attachments import add_attachment
-from app.services.tickets import find_ticket
-from app.web.attachments import disposition, size_in_words
+from app.core.database.transactions import writing
+from app.core.models.changes import Change
+from app.tickets.models.attachments import Attachment, AttachmentContent
+from app.tickets.pages.attachments import disposition, size_in_words
+from app.tickets.services.attachments import add_attachment
+from app.tickets.services.lifecycle import find_ticket
 from tests.cast import Cast, writer
 from tests.web.conftest import Enter, Open
 from tests.web.visitor import PageReader, Visitor

@@ -12,12 +12,12 @@ from flask import Flask
 from sqlalchemy import QueuePool
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.access import Kind
-from app.extensions import db
-from app.services.credentials import count_failed_login
-from app.services.people import find_user, set_time_zone
-from app.services.sites import change_site
+from app.accounts.services.credentials import count_failed_login
+from app.accounts.services.people import find_user, set_time_zone
+from app.core.database.transactions import writing
+from app.core.rules.access import Kind
+from app.core.web.extensions import db
+from app.registry.services.sites import change_site
 from tests.cast import NOON, Cast, writer
 from tests.web.conftest import Enter, Open
 from tests.web.visitor import PageReader, Visitor

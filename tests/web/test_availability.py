@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.models import Event
-from app.services.event_withdrawal import withdraw_event
+from app.core.database.transactions import writing
+from app.events.models.events import Event
+from app.events.services.withdrawal import withdraw_event
 from tests.cast import Cast, writer
 from tests.services.matching_world import LINK, report
 from tests.web.conftest import Enter

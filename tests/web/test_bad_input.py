@@ -24,25 +24,21 @@ from wtforms import (
     TextAreaField,
 )
 
-from app.domain.ticket_content import TEXT_LIMITS
-from app.models import Change, Login, Ticket
-from app.web import (
-    bulk_forms,
-    event_forms,
-    event_sources,
-    filter_forms,
-    forms,
-    lhc_editing,
-    meeting_packs,
-    partner_forms,
-    people_forms,
-    registry_forms,
-    report_reminders,
-    token_forms,
-    unresolved_forms,
-)
-from app.web.errors import FORM_KEY
-from app.web.rows_field import RowsField
+from app.accounts.models.people import Login
+from app.accounts.pages import partner_forms, people_forms, token_forms
+from app.calendar.pages import lhc_editing
+from app.core.models.changes import Change
+from app.core.web.errors import FORM_KEY
+from app.core.web.rows_field import RowsField
+from app.events.pages import forms as event_forms
+from app.events.pages import sources as event_sources
+from app.meetings.pages import packs as meeting_packs
+from app.names.pages import unresolved_forms
+from app.registry.pages import forms as registry_forms
+from app.reports.pages import reminders as report_reminders
+from app.tickets.models.tickets import Ticket
+from app.tickets.pages import bulk_forms, filter_forms, forms
+from app.tickets.rules.content import TEXT_LIMITS
 from tests.cast import PASSWORD, Cast
 from tests.web.conftest import Enter, Open
 from tests.web.visitor import Fields, Form, PageReader

@@ -11,10 +11,12 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.access import Actor
-from app.models import BulkChange, Change, Ticket
-from app.services.tickets import change_ticket
+from app.core.database.transactions import writing
+from app.core.models.changes import Change
+from app.core.rules.access import Actor
+from app.tickets.models.desk import BulkChange
+from app.tickets.models.tickets import Ticket
+from app.tickets.services.lifecycle import change_ticket
 from tests.cast import Cast, writer
 from tests.web.conftest import Enter, Open
 from tests.web.visitor import Fields, PageReader, Visitor

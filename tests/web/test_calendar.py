@@ -9,11 +9,11 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.models import Link
-from app.services.acknowledgements import acknowledge_change
-from app.services.reference import seed_reference
-from app.services.tickets import change_ticket
+from app.core.database.transactions import writing
+from app.reference.seed import seed_reference
+from app.registry.models.registry import Link
+from app.tickets.services.acknowledgements import acknowledge_change
+from app.tickets.services.lifecycle import change_ticket
 from tests.cast import NOON, SYSTEM, Cast, writer
 from tests.web.conftest import Enter, Open
 from tests.web.visitor import PageReader

@@ -8,11 +8,12 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from app.database import writing
-from app.models import Change, Proposal
-from app.partners.cric import NOT_READ
-from app.services.cric import open_proposals
-from app.services.sites import change_site, site_of_key
+from app.core.database.transactions import writing
+from app.core.models.changes import Change
+from app.registry.adapters.cric import NOT_READ
+from app.registry.models.registry import Proposal
+from app.registry.services.cric import open_proposals
+from app.registry.services.sites import change_site, site_of_key
 from tests import cric_sample
 from tests.cast import Cast, writer
 from tests.web.conftest import Enter

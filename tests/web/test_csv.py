@@ -15,13 +15,13 @@ from sqlalchemy import Engine, event
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
 
-from app.database import writing
-from app.domain.ticket_content import NewTicket
-from app.domain.tickets import State
-from app.extensions import db
-from app.services import ticket_export
-from app.services.tickets import change_ticket, move_ticket, open_ticket
-from app.web import tickets_csv
+from app.core.database.transactions import writing
+from app.core.web.extensions import db
+from app.tickets.pages import tickets_csv
+from app.tickets.rules.content import NewTicket
+from app.tickets.rules.tickets import State
+from app.tickets.services.files import export as ticket_export
+from app.tickets.services.lifecycle import change_ticket, move_ticket, open_ticket
 from tests.cast import NOON, Cast, writer
 from tests.web.conftest import Enter, Open
 from tests.web.visitor import Visitor

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.domain.quarters import Quarter
-from app.models import DutyForce, DutyRuleVersion
+from app.core.rules.quarters import Quarter
+from app.duties.models.duties import DutyForce, DutyRuleVersion
 from tests.cast import Cast
 from tests.services.matching_world import LINK, report
 from tests.web.conftest import Enter

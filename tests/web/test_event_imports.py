@@ -12,13 +12,14 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from app.database import InTurn, writing
-from app.domain.event_file_reading import Reading
-from app.models import Event, EventImport, EventImportPart
-from app.services import event_import_runs as runs
-from app.services.event_import_runs import SMALL
-from app.worker.context import Context
-from app.worker.run import WorkerProcess
+from app.core.database.transactions import InTurn, writing
+from app.events.models.events import Event
+from app.events.models.imports import EventImport, EventImportPart
+from app.events.rules.file_reading import Reading
+from app.events.services import import_runs as runs
+from app.events.services.import_runs import SMALL
+from app.jobs.tasks.context import Context
+from app.jobs.tasks.run import WorkerProcess
 from tests.cast import Cast, writer
 from tests.harness.databases import open_engine
 from tests.harness.server import test_settings

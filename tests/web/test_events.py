@@ -10,12 +10,12 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.event_file_reading import Reading, read_events
-from app.domain.events import read_event
-from app.models import Event, EventSource
-from app.services.changes import changes_of
-from app.services.events import EVENT, report_events
+from app.core.database.transactions import writing
+from app.core.services.changes import changes_of
+from app.events.models.events import Event, EventSource
+from app.events.rules.events import read_event
+from app.events.rules.file_reading import Reading, read_events
+from app.events.services.events import EVENT, report_events
 from tests.cast import Cast, writer
 from tests.web.conftest import Enter, Open
 from tests.web.visitor import PageReader, Visitor

@@ -12,11 +12,12 @@ from icalendar import Calendar
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.models import CalendarFeed, Change, ChangedField
-from app.services.acknowledgements import acknowledge_change
-from app.services.people import disable_user, enable_user, find_user
-from app.services.tickets import change_ticket
+from app.accounts.models.feeds import CalendarFeed
+from app.accounts.services.people import disable_user, enable_user, find_user
+from app.core.database.transactions import writing
+from app.core.models.changes import Change, ChangedField
+from app.tickets.services.acknowledgements import acknowledge_change
+from app.tickets.services.lifecycle import change_ticket
 from tests.cast import PASSWORD, SYSTEM, Cast, writer
 from tests.web.conftest import Enter, Open
 from tests.web.visitor import PageReader, Visitor

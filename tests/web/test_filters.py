@@ -10,10 +10,10 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.ticket_content import Reference
-from app.models import Link, LinkName, Site
-from app.web.ticket_columns import COLUMNS, USUAL
+from app.core.database.transactions import writing
+from app.registry.models.registry import Link, LinkName, Site
+from app.tickets.pages.columns import COLUMNS, USUAL
+from app.tickets.rules.content import Reference
 from tests.cast import Cast
 from tests.web.conftest import Enter, Open
 from tests.web.visitor import PageReader, Visitor

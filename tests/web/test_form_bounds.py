@@ -9,7 +9,7 @@ from flask import Flask
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.models import Change
+from app.core.models.changes import Change
 from tests.cast import PASSWORD, Cast
 from tests.harness.databases import fresh_database
 from tests.web.conftest import Enter

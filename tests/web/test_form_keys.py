@@ -13,22 +13,20 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.config import PROJECT
-from app.database import writing
-from app.domain.access import SYSTEM
-from app.extensions import db
+from app.accounts.models.partners import PartnerAccount
+from app.accounts.models.people import FormKey
+from app.accounts.services.people import start_login
+from app.core.database.transactions import writing
+from app.core.models.changes import ChangedField
+from app.core.rules.access import SYSTEM
+from app.core.settings import PROJECT
+from app.core.web.errors import FORM_KEY
+from app.core.web.extensions import db
 from app.factory import create_app
-from app.models import (
-    Attachment,
-    ChangedField,
-    FormKey,
-    PartnerAccount,
-    Ticket,
-)
-from app.services.people import start_login
-from app.services.tickets import change_ticket, find_ticket
-from app.services.tidying import Retention, tidy
-from app.web.errors import FORM_KEY
+from app.home.services.tidying import Retention, tidy
+from app.tickets.models.attachments import Attachment
+from app.tickets.models.tickets import Ticket
+from app.tickets.services.lifecycle import change_ticket, find_ticket
 from tests.cast import Cast, enter, writer
 from tests.harness.server import LiveServer
 from tests.web.conftest import Enter, Open

@@ -9,9 +9,9 @@ from itertools import pairwise
 
 from flask import Flask
 
-from app.config import PROJECT
-from app.domain.tickets import MOVES
-from app.web.guide import FILES, heading_id, render
+from app.core.settings import PROJECT
+from app.home.pages.guide import FILES, heading_id, render
+from app.tickets.rules.tickets import MOVES
 from soap_service.fields import SERVICES
 from soap_service.qualification import parse_qualification
 from tests.cast import Cast

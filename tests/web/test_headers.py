@@ -10,8 +10,8 @@ from flask import Flask
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from app.domain.ticket_content import Reference
 from app.factory import create_app
+from app.tickets.rules.content import Reference
 from tests.cast import PASSWORD, Cast
 from tests.harness.server import test_settings
 from tests.web.conftest import Enter, Open, store_issue
@@ -159,7 +159,7 @@ def test_cookies_are_closed_to_scripts_and_to_other_sites(
             assert ("secure" in flags) is secure, text
             assert not any(flag.startswith("domain") for flag in flags), text
         with one.app_context():
-            from app.extensions import db
+            from app.core.web.extensions import db
 
             db.session.remove()
             db.engine.dispose()

@@ -12,14 +12,15 @@ from flask.testing import FlaskClient
 from sqlalchemy import text, update
 from sqlalchemy.orm import Session
 
-from app.database import writing
+from app.core.database.schema import known_revisions
+from app.core.database.transactions import writing
 from app.factory import create_app
-from app.models import Job, Mail, Worker
-from app.schema import known_revisions
-from app.services.job_queue import enqueue
-from app.services.mails import WAITING
-from app.services.workers import dismiss_worker, greet_worker
-from app.web.health import STARTED
+from app.home.pages.health import STARTED
+from app.jobs.models.work import Job, Worker
+from app.jobs.services.queue import enqueue
+from app.jobs.services.workers import dismiss_worker, greet_worker
+from app.mail.models.mails import Mail
+from app.mail.services.mails import WAITING
 from tests.harness.server import test_settings
 
 NOW = datetime.now(UTC)

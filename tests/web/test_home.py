@@ -8,19 +8,19 @@ from urllib.parse import urlsplit
 import pytest
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.quarters import Quarter
-from app.domain.reports import due_at, last_day_of
-from app.services.registry import require_site
-from app.services.report_numbers import numbers_of
-from app.services.reports import (
+from app.core.database.transactions import writing
+from app.core.rules.quarters import Quarter
+from app.registry.services.registry import require_site
+from app.reports.rules.reports import due_at, last_day_of
+from app.reports.services.numbers import numbers_of
+from app.reports.services.reports import (
     accept_report,
     find_report,
     save_field,
     save_fields,
     submit_report,
 )
-from app.services.tickets import change_ticket
+from app.tickets.services.lifecycle import change_ticket
 from tests.cast import Cast, writer
 from tests.web.conftest import Enter, Open
 from tests.web.visitor import Visitor

@@ -14,11 +14,11 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from app.database import writing
-from app.models import Change
-from app.services.changes import changes_of
-from app.services.sites import change_site, site_of_key
-from app.web.imports import FILE_LIMIT, packed
+from app.core.database.transactions import writing
+from app.core.models.changes import Change
+from app.core.services.changes import changes_of
+from app.registry.pages.imports import FILE_LIMIT, packed
+from app.registry.services.sites import change_site, site_of_key
 from tests.cast import Cast, writer
 from tests.web.conftest import Enter
 from tests.web.visitor import PageReader, Visitor

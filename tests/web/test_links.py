@@ -8,12 +8,12 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.registry import CircuitValue
-from app.extensions import db
-from app.models import Link
-from app.services.links import change_link, create_link, link_of_name, link_values
-from app.services.record_lists import PAGE
+from app.core.database.transactions import writing
+from app.core.web.extensions import db
+from app.registry.models.registry import Link
+from app.registry.rules.registry import CircuitValue
+from app.registry.services.links import change_link, create_link, link_of_name, link_values
+from app.registry.services.record_lists import PAGE
 from tests.cast import Cast, writer
 from tests.web.conftest import Enter, Open
 from tests.web.visitor import PageReader, Visitor

@@ -10,15 +10,15 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.desk import Desk
-from app.domain.figures import Counted
-from app.domain.ticket_content import NewTicket
-from app.domain.tickets import CLOSED_STATES, OPEN_STATES, State
-from app.services.ticket_lists import SORTS
-from app.services.tickets import move_ticket, open_ticket
-from app.web.ticket_columns import COLUMNS
-from app.web.ticket_list import LABELS, MOST_VALUES, write_position
+from app.core.database.transactions import writing
+from app.core.rules.counted import Counted
+from app.tickets.pages.columns import COLUMNS
+from app.tickets.pages.list import LABELS, MOST_VALUES, write_position
+from app.tickets.rules.content import NewTicket
+from app.tickets.rules.desk import Desk
+from app.tickets.rules.tickets import CLOSED_STATES, OPEN_STATES, State
+from app.tickets.services.lifecycle import move_ticket, open_ticket
+from app.tickets.services.lists.lists import SORTS
 from tests.cast import NOON, Cast, writer
 from tests.web.conftest import Enter, Open
 from tests.web.visitor import PageReader, Visitor
@@ -261,7 +261,7 @@ def test_the_last_page_and_back(cast: Cast, visit: Enter, many: int) -> None:
 def test_costly_counts_come_in_a_second_request(
     cast: Cast, visit: Enter, many: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.web.tickets.is_costly_to_count", lambda *_: True)
+    monkeypatch.setattr("app.tickets.pages.tickets.is_costly_to_count", lambda *_: True)
     visitor = visit(cast.reader)
     page = visitor.read("/tickets?q=down")
     href = next(href for href, word in page.links if word == "Count them")

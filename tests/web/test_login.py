@@ -11,9 +11,11 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from app.database import writing
-from app.models import Change, Login, LoginFailure, Ticket, User
-from app.services.people import disable_user, set_password
+from app.accounts.models.people import Login, LoginFailure, User
+from app.accounts.services.people import disable_user, set_password
+from app.core.database.transactions import writing
+from app.core.models.changes import Change
+from app.tickets.models.tickets import Ticket
 from tests.cast import PASSWORD, SYSTEM, Cast
 from tests.web.conftest import Enter, Open
 from tests.web.visitor import PageReader, Visitor, encoded

@@ -8,10 +8,11 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.letters import stop_token
-from app.models import Mail, MailStop, TicketWatcher, User
-from app.services.mail_queue import claim_mails, mark_failed
+from app.accounts.models.people import User
+from app.core.database.transactions import writing
+from app.mail.models.mails import Mail, MailStop, TicketWatcher
+from app.mail.rules.notifications import stop_token
+from app.mail.services.queue import claim_mails, mark_failed
 from tests.cast import NOON, Cast
 from tests.harness.databases import fresh_database
 from tests.harness.server import TEST_SECRET

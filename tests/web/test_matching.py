@@ -9,9 +9,12 @@ import threading
 import pytest
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.services import event_matches, listed_events, matching, matching_kept, matching_tickets
-from app.services.matching import freshness, hold_still
+from app.core.database.transactions import writing
+from app.duties.services import listed_events
+from app.matching.services import event_matches, matching
+from app.matching.services import recompute as matching_kept
+from app.matching.services import tickets as matching_tickets
+from app.matching.services.matching import freshness, hold_still
 from tests.cast import NOON, Cast
 from tests.harness.databases import open_engine
 from tests.services.matching_world import LINK, report, ticket, why

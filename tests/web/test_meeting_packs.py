@@ -8,11 +8,13 @@ import pytest
 from sqlalchemy import delete, select, text
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.meeting_packs import MOST_WAITING, PackFile
-from app.models import Change, Job, MeetingPack
-from app.services.job_queue import queued_jobs
-from app.services.meeting_packs import (
+from app.core.database.transactions import writing
+from app.core.models.changes import Change
+from app.jobs.models.work import Job
+from app.jobs.services.queue import queued_jobs
+from app.meetings.models.packs import MeetingPack
+from app.meetings.rules.packs import MOST_WAITING, PackFile
+from app.meetings.services.packs import (
     begin_pack,
     fail_if_given_up,
     keep_pack,

@@ -8,8 +8,10 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.models import Change, SavedFilter, User
-from app.services.people import find_user
+from app.accounts.models.people import User
+from app.accounts.services.people import find_user
+from app.core.models.changes import Change
+from app.tickets.models.desk import SavedFilter
 from tests.cast import PASSWORD, Cast
 from tests.harness.databases import fresh_database
 from tests.web.conftest import Enter

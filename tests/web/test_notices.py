@@ -8,11 +8,12 @@ from pathlib import Path
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.access import Actor
-from app.models import MaintenanceNotice, Ticket
-from app.partners.maintnote import read
-from app.services.notices import take_in
+from app.core.database.transactions import writing
+from app.core.rules.access import Actor
+from app.notices.adapters.maintnote import read
+from app.notices.models.notices import MaintenanceNotice
+from app.notices.services.notices import take_in
+from app.tickets.models.tickets import Ticket
 from tests.cast import Cast, writer
 from tests.web.visitor import PageReader, Visitor
 

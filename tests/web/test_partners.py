@@ -10,13 +10,14 @@ from flask import Flask
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.access import Kind
-from app.domain.errors import AuthenticationFailed
-from app.models import AccountSecret, Change, ChangedField, Partner, PartnerAccount
-from app.services.calls import CallRecord, record_calls
-from app.services.credentials import attempt
-from app.web.account_calls import PER_PAGE
+from app.accounts.models.partners import AccountSecret, Partner, PartnerAccount
+from app.accounts.pages.account_calls import PER_PAGE
+from app.accounts.services.calls import CallRecord, record_calls
+from app.accounts.services.credentials import attempt
+from app.core.database.transactions import writing
+from app.core.models.changes import Change, ChangedField
+from app.core.rules.access import Kind
+from app.core.rules.errors import AuthenticationFailed
 from tests.cast import PASSWORD, Cast
 from tests.web.conftest import Enter
 from tests.web.visitor import PageReader, Visitor

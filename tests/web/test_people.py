@@ -10,9 +10,10 @@ from flask import Flask
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.models import Change, ChangedField, Login, User
-from app.services.people import create_user, find_user
+from app.accounts.models.people import Login, User
+from app.accounts.services.people import create_user, find_user
+from app.core.database.transactions import writing
+from app.core.models.changes import Change, ChangedField
 from tests.cast import SYSTEM, Cast
 from tests.web.conftest import Enter
 from tests.web.visitor import PageReader, Visitor

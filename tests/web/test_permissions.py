@@ -23,93 +23,100 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from app.config import PROJECT
-from app.database import writing
-from app.domain.access import Actor, Writer
-from app.domain.duty import R2009
-from app.domain.event_file_reading import Reading
-from app.domain.events import EventMessage
-from app.domain.letters import Happened, Letter, stop_token
-from app.domain.meeting_packs import PackFile
-from app.domain.quarters import Quarter
-from app.domain.relations import RelationRole
-from app.domain.ticket_content import NewTicket
-from app.domain.work import TIDY
-from app.extensions import db
-from app.factory import create_app
-from app.models import (
-    AccountSecret,
-    ApiToken,
-    Change,
-    DutyRule,
-    EventImport,
-    EventsOfImport,
-    Login,
-    Mail,
-    MailLetter,
-    Proposal,
-    Report,
-    Site,
-    SiteContact,
-    SiteName,
-    Teleconference,
-)
-from app.partners.maintnote import read
-from app.services import report_form_drafts, second_factor
-from app.services.attachments import add_attachment
-from app.services.bulk_changes import do_bulk_change
-from app.services.cric import refuse_proposal
-from app.services.duty_rules import compose_rule, put_in_force
-from app.services.event_import_runs import keep_file
-from app.services.event_sources import set_source
-from app.services.event_withdrawal import withdraw_event
-from app.services.events import report_events
-from app.services.feeds import make_feed
-from app.services.lhc_calendar import add_period
-from app.services.links import create_link
-from app.services.mail_choices import stop_mails
-from app.services.matching_by_hand import link_by_hand
-from app.services.meeting_packs import keep_pack, order_pack
-from app.services.name_decisions import make_alias
-from app.services.notice_decisions import dismiss
-from app.services.notices import take_in
-from app.services.partners import (
+from app.accounts.models.partners import AccountSecret
+from app.accounts.models.people import ApiToken, Login
+from app.accounts.services import second_factor
+from app.accounts.services.partners import (
     add_secret,
     create_partner_account,
     disable_account,
     find_account,
     live_secrets,
 )
-from app.services.people import actor_of_user, create_user, disable_user, find_user, start_login
-from app.services.registry import find_site, require_links
-from app.services.relations import relate_tickets
-from app.services.report_attachments import attach_to_report
-from app.services.report_numbers import numbers_of
-from app.services.report_quiet import keep_quiet
-from app.services.reports import (
-    accept_report,
-    find_report,
-    reopen_report,
-    save_fields,
-    submit_report,
+from app.accounts.services.people import (
+    actor_of_user,
+    create_user,
+    disable_user,
+    find_user,
+    start_login,
 )
-from app.services.reset_links import make_reset_link
-from app.services.saved_filters import delete_filter, save_filter
-from app.services.sites import create_site, site_of_key
-from app.services.teleconference_series import cancel_series, pause_of_now, resume_series
-from app.services.teleconferences import Asked, Setting, add_point, ask, join, leave, set_time
-from app.services.tickets import note_difference, open_ticket
-from app.services.timed_work import know_timed_work
-from app.services.tokens import (
+from app.accounts.services.reset_links import make_reset_link
+from app.accounts.services.tokens import (
     create_own_token,
     create_token,
     end_token,
     find_token,
     rotate_token,
 )
-from app.services.unresolved import NameKind
-from app.web import health
-from app.web.imports import packed
+from app.calendar.services.feeds import make_feed
+from app.calendar.services.lhc_calendar import add_period
+from app.core.database.transactions import writing
+from app.core.models.changes import Change
+from app.core.rules.access import Actor, Writer
+from app.core.rules.quarters import Quarter
+from app.core.settings import PROJECT
+from app.core.web.extensions import db
+from app.duties.models.duties import DutyRule
+from app.duties.rules.duties import R2009
+from app.duties.services.rules import compose_rule, put_in_force
+from app.events.models.imports import EventImport, EventsOfImport
+from app.events.rules.events import EventMessage
+from app.events.rules.file_reading import Reading
+from app.events.services.events import report_events
+from app.events.services.import_runs import keep_file
+from app.events.services.sources import set_source
+from app.events.services.withdrawal import withdraw_event
+from app.factory import create_app
+from app.home.pages import health
+from app.jobs.rules.work import TIDY
+from app.jobs.services.timed_work import know_timed_work
+from app.mail.models.mails import Mail, MailLetter
+from app.mail.rules.notifications import Happened, Letter, stop_token
+from app.mail.services.choices import stop_mails
+from app.matching.services.by_hand import link_by_hand
+from app.meetings.models.teleconferences import Teleconference
+from app.meetings.rules.packs import PackFile
+from app.meetings.services.packs import keep_pack, order_pack
+from app.meetings.services.series import cancel_series, pause_of_now, resume_series
+from app.meetings.services.teleconferences import (
+    Asked,
+    Setting,
+    add_point,
+    ask,
+    join,
+    leave,
+    set_time,
+)
+from app.names.services.name_decisions import make_alias
+from app.names.services.unresolved import NameKind
+from app.notices.adapters.maintnote import read
+from app.notices.services.decisions import dismiss
+from app.notices.services.notices import take_in
+from app.registry.models.registry import Proposal, Site, SiteContact, SiteName
+from app.registry.pages.imports import packed
+from app.registry.services.cric import refuse_proposal
+from app.registry.services.links import create_link
+from app.registry.services.registry import find_site, require_links
+from app.registry.services.sites import create_site, site_of_key
+from app.reports.models.reports import Report
+from app.reports.services import form_drafts as report_form_drafts
+from app.reports.services.attachments import attach_to_report
+from app.reports.services.numbers import numbers_of
+from app.reports.services.reminder_exemptions import keep_quiet
+from app.reports.services.reports import (
+    accept_report,
+    find_report,
+    reopen_report,
+    save_fields,
+    submit_report,
+)
+from app.tickets.rules.content import NewTicket
+from app.tickets.rules.relations import RelationRole
+from app.tickets.services.attachments import add_attachment
+from app.tickets.services.bulk_changes import do_bulk_change
+from app.tickets.services.lifecycle import note_difference, open_ticket
+from app.tickets.services.lists.saved_filters import delete_filter, save_filter
+from app.tickets.services.relations import relate_tickets
 from tests import cric_sample
 from tests.cast import NOON, PASSWORD, SYSTEM, Cast, enter, writer
 from tests.harness.databases import open_engine

@@ -9,10 +9,10 @@ from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.models import Login
-from app.services.people import find_user, start_login
-from app.web.browsers import as_kept, in_words
+from app.accounts.models.people import Login
+from app.accounts.pages.browsers import as_kept, in_words
+from app.accounts.services.people import find_user, start_login
+from app.core.database.transactions import writing
 from tests.cast import PASSWORD, Cast
 from tests.web.conftest import Enter
 from tests.web.visitor import PageReader, Visitor

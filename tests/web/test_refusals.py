@@ -11,11 +11,12 @@ from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from app.domain.access import Door
-from app.extensions import db
+from app.accounts.models.people import FailedLogins
+from app.core.models.changes import Change, Refusal
+from app.core.rules.access import Door
+from app.core.services.refusals import KEPT_PER_MINUTE, Refusals
+from app.core.web.extensions import db
 from app.factory import create_app
-from app.models import Change, FailedLogins, Refusal
-from app.services.refusals import KEPT_PER_MINUTE, Refusals
 from tests.cast import NOON, PASSWORD, Cast
 from tests.harness.server import test_settings
 from tests.web.conftest import Enter, Open

@@ -6,12 +6,14 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.access import Actor
-from app.domain.relations import RelationRole
-from app.models import Change, Ticket, TicketRelation
-from app.services.relations import relate_tickets, relations_of
-from app.services.tickets import move_ticket
+from app.core.database.transactions import writing
+from app.core.models.changes import Change
+from app.core.rules.access import Actor
+from app.tickets.models.relations import TicketRelation
+from app.tickets.models.tickets import Ticket
+from app.tickets.rules.relations import RelationRole
+from app.tickets.services.lifecycle import move_ticket
+from app.tickets.services.relations import relate_tickets, relations_of
 from tests.cast import Cast, writer
 from tests.web.conftest import Enter, Open
 from tests.web.visitor import PageReader

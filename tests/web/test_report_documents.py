@@ -16,13 +16,16 @@ from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.access import Actor
-from app.domain.quarters import Quarter
-from app.domain.report_documents import QUARTER_COLUMNS
-from app.models import Event, PortalFact, Report, Site
-from app.services.report_numbers import numbers_of
-from app.services.reports import accept_report, reopen_report, save_fields, submit_report
+from app.core.database.transactions import writing
+from app.core.models.changes import PortalFact
+from app.core.rules.access import Actor
+from app.core.rules.quarters import Quarter
+from app.events.models.events import Event
+from app.registry.models.registry import Site
+from app.reports.models.reports import Report
+from app.reports.rules.documents import QUARTER_COLUMNS
+from app.reports.services.numbers import numbers_of
+from app.reports.services.reports import accept_report, reopen_report, save_fields, submit_report
 from tests.cast import Cast, writer
 from tests.services.matching_world import LINK, report, worked_in
 from tests.web.conftest import Enter, Open

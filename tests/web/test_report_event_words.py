@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.models import ReportField
-from app.services.event_withdrawal import withdraw_event
-from app.services.matching_by_hand import link_by_hand
-from app.services.report_numbers import numbers_of
-from app.services.reports import fields_of_version, find_report, save_fields, submit_report
-from app.services.sites import site_of_key
+from app.core.database.transactions import writing
+from app.events.services.withdrawal import withdraw_event
+from app.matching.services.by_hand import link_by_hand
+from app.registry.services.sites import site_of_key
+from app.reports.models.reports import ReportField
+from app.reports.services.numbers import numbers_of
+from app.reports.services.reports import fields_of_version, find_report, save_fields, submit_report
 from tests.cast import Cast, writer
 from tests.services.matching_world import report as reported
 from tests.services.matching_world import ticket, worked_in

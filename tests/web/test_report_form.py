@@ -13,16 +13,16 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from app.database import writing
-from app.domain.access import Actor
-from app.domain.quarters import Quarter
-from app.domain.report_numbers import ReportNumbers
-from app.extensions import db
-from app.models import Report, ReportField, ReportVersion
-from app.services import report_numbers
-from app.services.people import actor_of_user, create_user
-from app.services.registry import find_site
-from app.services.reports import numbers_of_version, save_fields
+from app.accounts.services.people import actor_of_user, create_user
+from app.core.database.transactions import writing
+from app.core.rules.access import Actor
+from app.core.rules.quarters import Quarter
+from app.core.web.extensions import db
+from app.registry.services.registry import find_site
+from app.reports.models.reports import Report, ReportField, ReportVersion
+from app.reports.rules.numbers import ReportNumbers
+from app.reports.services import numbers as report_numbers
+from app.reports.services.reports import numbers_of_version, save_fields
 from tests.cast import PASSWORD, SYSTEM, Cast, writer
 from tests.services.matching_world import report as reported
 from tests.services.matching_world import ticket, worked_in
@@ -500,7 +500,7 @@ def test_numbers_that_are_behind_say_so_where_they_are_signed(
     def behind(*asked: Any) -> ReportNumbers:
         return replace(counted(*asked), is_behind=True)
 
-    monkeypatch.setattr("app.web.reports_form_place.numbers_of", behind)
+    monkeypatch.setattr("app.reports.pages.form_context.numbers_of", behind)
     visitor = visit(cast.kit)
     answer = sent(visitor, form_of(visitor), "submit", **ANSWERS)
     assert "Newer changes are being worked in" in answer.text

@@ -8,11 +8,12 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.quarters import Quarter
-from app.models import Report, ReportForm, Site
-from app.services.changes import changes_of
-from app.services.report_forms import content_of, form_for
+from app.core.database.transactions import writing
+from app.core.rules.quarters import Quarter
+from app.core.services.changes import changes_of
+from app.registry.models.registry import Site
+from app.reports.models.reports import Report, ReportForm
+from app.reports.services.forms import content_of, form_for
 from tests.cast import NOON, Cast
 from tests.web.conftest import Enter
 from tests.web.visitor import Fields, PageReader, Visitor

@@ -9,9 +9,10 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.quarters import Quarter
-from app.models import Report, Site, SiteName
+from app.core.database.transactions import writing
+from app.core.rules.quarters import Quarter
+from app.registry.models.registry import Site, SiteName
+from app.reports.models.reports import Report
 from tests.cast import Cast
 from tests.services.test_report_grid import lay
 from tests.web.conftest import Enter

@@ -11,15 +11,15 @@ from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.quarters import Quarter
-from app.domain.report_numbers import PERCENT, ReportNumbers, changed_since
-from app.models import Link, Site
-from app.services.matching import note_between
-from app.services.matching_tables import matching_table
-from app.services.report_numbers import numbers_of, numbers_of_quarter
-from app.services.tickets import change_ticket
-from app.web.report_rows import figure_url
+from app.core.database.transactions import writing
+from app.core.rules.quarters import Quarter
+from app.matching.services.matching import note_between
+from app.matching.services.tables import matching_table
+from app.registry.models.registry import Link, Site
+from app.reports.pages.rows import figure_url
+from app.reports.rules.numbers import PERCENT, ReportNumbers, changed_since
+from app.reports.services.numbers import numbers_of, numbers_of_quarter
+from app.tickets.services.lifecycle import change_ticket
 from tests.cast import Cast, writer
 from tests.services.matching_world import LINK, report, worked_in
 from tests.web.conftest import Enter, Open

@@ -8,10 +8,11 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.quarters import Quarter
-from app.models import Mail, ReportQuiet, ReportReminder
-from app.services.people import find_user
+from app.accounts.services.people import find_user
+from app.core.database.transactions import writing
+from app.core.rules.quarters import Quarter
+from app.mail.models.mails import Mail
+from app.reports.models.reminders import ReportQuiet, ReportReminder
 from tests.cast import Cast
 from tests.services.test_report_grid import lay
 from tests.web.conftest import Enter

@@ -8,13 +8,13 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.access import Actor
-from app.domain.quarters import Quarter
-from app.domain.report_numbers import ReportNumbers
-from app.models import Report, ReportAttachmentContent, ReportComment, ReportField
-from app.services.reports import find_report, reopen_report, save_fields, submit_report
-from app.services.sites import site_of_key
+from app.core.database.transactions import writing
+from app.core.rules.access import Actor
+from app.core.rules.quarters import Quarter
+from app.registry.services.sites import site_of_key
+from app.reports.models.reports import Report, ReportAttachmentContent, ReportComment, ReportField
+from app.reports.rules.numbers import ReportNumbers
+from app.reports.services.reports import find_report, reopen_report, save_fields, submit_report
 from tests.cast import Cast, writer
 from tests.web.conftest import Enter
 from tests.web.test_attachments import HTML, PNG

@@ -8,10 +8,10 @@ from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.models import Login, LoginFailure
-from app.services.people import find_user
-from app.services.reset_links import make_reset_link
+from app.accounts.models.people import Login, LoginFailure
+from app.accounts.services.people import find_user
+from app.accounts.services.reset_links import make_reset_link
+from app.core.database.transactions import writing
 from tests.cast import PASSWORD, Cast, writer
 from tests.web.conftest import Enter
 from tests.web.visitor import PageReader, Visitor

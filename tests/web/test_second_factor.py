@@ -11,11 +11,11 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from app.database import writing
-from app.domain.access import Actor
-from app.models import FailedLogins, Login, LoginFailure, PendingLogin, User
-from app.services import second_factor
-from app.services.people import find_user, set_password
+from app.accounts.models.people import FailedLogins, Login, LoginFailure, PendingLogin, User
+from app.accounts.services import second_factor
+from app.accounts.services.people import find_user, set_password
+from app.core.database.transactions import writing
+from app.core.rules.access import Actor
 from tests.cast import PASSWORD, SYSTEM, Cast, writer
 from tests.harness.server import TEST_SECRET
 from tests.services.test_second_factor import code_of

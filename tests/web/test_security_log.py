@@ -12,12 +12,12 @@ from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.database import writing
+from app.accounts.models.people import ApiToken, Login
+from app.accounts.services.people import start_login
+from app.core.database.transactions import writing
+from app.core.log import LineFormatter
 from app.factory import create_app
-from app.log import LineFormatter
-from app.models import ApiToken, Login
-from app.services.attachments import add_attachment
-from app.services.people import start_login
+from app.tickets.services.attachments import add_attachment
 from tests.cast import NOON, PASSWORD, Cast, writer
 from tests.harness.server import test_settings
 from tests.web.conftest import Enter, Open

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from app.web.shortcuts import GROUPS
+from app.home.pages.shortcuts import GROUPS
 
 SCRIPT = Path(__file__).parents[2] / "static" / "keys.js"
 

@@ -8,13 +8,14 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.registry import ContactValue, SiteNameValue
-from app.models import Change, Site
-from app.services.links import change_link, create_link, retire_link
-from app.services.record_lists import PAGE
-from app.services.reference import seed_reference
-from app.services.sites import change_site, create_site, site_of_key, site_values
+from app.core.database.transactions import writing
+from app.core.models.changes import Change
+from app.reference.seed import seed_reference
+from app.registry.models.registry import Site
+from app.registry.rules.registry import ContactValue, SiteNameValue
+from app.registry.services.links import change_link, create_link, retire_link
+from app.registry.services.record_lists import PAGE
+from app.registry.services.sites import change_site, create_site, site_of_key, site_values
 from tests.cast import SYSTEM, Cast, writer
 from tests.web.conftest import Enter, Open
 from tests.web.visitor import PageReader, Visitor

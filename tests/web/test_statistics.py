@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 import pytest
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.quarters import HalfYear, Quarter, period_range
-from app.services.tickets import change_ticket, close_due_tickets
+from app.core.database.transactions import writing
+from app.core.rules.quarters import HalfYear, Quarter, period_range
+from app.tickets.services.lifecycle import change_ticket, close_due_tickets
 from tests.cast import NOON, SYSTEM, Cast, writer
 from tests.web.conftest import Enter, Open
 from tests.web.visitor import PageReader, Visitor

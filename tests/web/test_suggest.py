@@ -6,9 +6,9 @@ import re
 
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.models import SitePrefix
-from app.services.registry import require_site
+from app.core.database.transactions import writing
+from app.registry.models.registry import SitePrefix
+from app.registry.services.registry import require_site
 from tests.cast import Cast
 from tests.web.conftest import Enter, Open
 from tests.web.visitor import Visitor

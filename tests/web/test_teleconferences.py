@@ -11,13 +11,16 @@ from icalendar import Calendar
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.access import Actor
-from app.domain.errors import Invalid
-from app.models import Change, Mail, Teleconference, User
-from app.services.feeds import make_feed
-from app.services.people import find_user
-from app.web.teleconference_forms import read_own_time
+from app.accounts.models.people import User
+from app.accounts.services.people import find_user
+from app.calendar.services.feeds import make_feed
+from app.core.database.transactions import writing
+from app.core.models.changes import Change
+from app.core.rules.access import Actor
+from app.core.rules.errors import Invalid
+from app.mail.models.mails import Mail
+from app.meetings.models.teleconferences import Teleconference
+from app.meetings.pages.forms import read_own_time
 from tests.cast import Cast, writer
 from tests.web.conftest import Open
 from tests.web.visitor import PageReader, Visitor

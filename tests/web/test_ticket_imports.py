@@ -7,11 +7,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from app.models import Ticket
-from app.services.changes import TICKET, changes_of
-from app.web import ticket_imports
-from app.web.imports import packed
-from app.web.ticket_imports import FILE_LIMIT
+from app.core.services.changes import TICKET, changes_of
+from app.registry.pages.imports import packed
+from app.tickets.models.tickets import Ticket
+from app.tickets.pages import imports as ticket_imports
+from app.tickets.pages.imports import FILE_LIMIT
 from tests.cast import Cast
 from tests.web.conftest import Enter
 from tests.web.visitor import PageReader, Visitor

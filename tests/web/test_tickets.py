@@ -7,15 +7,16 @@ import re
 import pytest
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.access import Actor, Door, Writer
-from app.domain.ticket_content import NewTicket
-from app.domain.tickets import State
-from app.models import Change, Ticket
-from app.services.changes import TICKET, changes_of
-from app.services.origins import open_ticket_once
-from app.services.ticket_fields import current_value
-from app.services.tickets import change_ticket, comment_ticket, move_ticket
+from app.core.database.transactions import writing
+from app.core.models.changes import Change
+from app.core.rules.access import Actor, Door, Writer
+from app.core.services.changes import TICKET, changes_of
+from app.tickets.models.tickets import Ticket
+from app.tickets.rules.content import NewTicket
+from app.tickets.rules.tickets import State
+from app.tickets.services.fields import current_value
+from app.tickets.services.idempotency import open_ticket_once
+from app.tickets.services.lifecycle import change_ticket, comment_ticket, move_ticket
 from tests.cast import NOON, Cast, writer
 from tests.web.conftest import Enter, Open, store_issue
 from tests.web.visitor import PageReader, Visitor

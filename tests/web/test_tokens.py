@@ -9,7 +9,8 @@ from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.models import ApiToken, Change, ChangedField
+from app.accounts.models.people import ApiToken
+from app.core.models.changes import Change, ChangedField
 from tests.cast import PASSWORD, Cast
 from tests.web.conftest import Enter
 from tests.web.visitor import PageReader, Visitor

@@ -11,16 +11,16 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from app import demo
-from app.database import writing
-from app.domain.access import SYSTEM, Door, Writer
-from app.extensions import db
-from app.models import Link, Site, SiteName
-from app.services.reference import add_links, seed_reference
-from app.services.registry import find_site
-from app.services.registry_lists import Wanted, sites_wanted
-from app.services.registry_on import MOST_LINKS
-from app.services.tickets import find_ticket
-from app.web.topology import topology_of
+from app.core.database.transactions import writing
+from app.core.rules.access import SYSTEM, Door, Writer
+from app.core.web.extensions import db
+from app.reference.seed import add_links, seed_reference
+from app.registry.models.registry import Link, Site, SiteName
+from app.registry.services.lists import Wanted, sites_wanted
+from app.registry.services.registry import find_site
+from app.tickets.services.lifecycle import find_ticket
+from app.topology.pages.topology import topology_of
+from app.topology.services.registry_on import MOST_LINKS
 from tests.cast import NOON, Cast
 from tests.web.conftest import Enter, Open
 from tests.web.visitor import PageReader, Visitor

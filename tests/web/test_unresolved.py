@@ -9,11 +9,14 @@ from flask import Flask
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.events import read_event
-from app.models import Change, Event, SiteName, TicketSite
-from app.services.events import report_events
-from app.web import unresolved as pages
+from app.core.database.transactions import writing
+from app.core.models.changes import Change
+from app.events.models.events import Event
+from app.events.rules.events import read_event
+from app.events.services.events import report_events
+from app.names.pages import unresolved as pages
+from app.registry.models.registry import SiteName
+from app.tickets.models.tickets import TicketSite
 from tests.cast import Cast, writer
 from tests.web.conftest import Enter, Open
 from tests.web.visitor import PageReader, Visitor

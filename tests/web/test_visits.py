@@ -12,11 +12,12 @@ from flask import Flask
 from sqlalchemy import event, func, select, update
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.access import Actor
-from app.extensions import db
-from app.models import TicketVisit, User
-from app.services.tickets import comment_ticket
+from app.accounts.models.people import User
+from app.core.database.transactions import writing
+from app.core.rules.access import Actor
+from app.core.web.extensions import db
+from app.tickets.models.desk import TicketVisit
+from app.tickets.services.lifecycle import comment_ticket
 from tests.cast import Cast, writer
 from tests.web.conftest import Enter, Open
 from tests.web.visitor import PageReader, Visitor

@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.work import TIDY
-from app.models import TimedWork, Worker
-from app.services.job_queue import failed_jobs, queued_jobs
-from app.services.mail_queue import claim_mails, mark_failed
-from app.services.workers import note_trouble
+from app.core.database.transactions import writing
+from app.jobs.models.work import TimedWork, Worker
+from app.jobs.rules.work import TIDY
+from app.jobs.services.queue import failed_jobs, queued_jobs
+from app.jobs.services.workers import note_trouble
+from app.mail.services.queue import claim_mails, mark_failed
 from tests.cast import NOON, Cast
 from tests.mails import enter_with_mails, opened, plan
 from tests.web.conftest import Enter

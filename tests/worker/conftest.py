@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from app.config import PROJECT
+from app.core.settings import PROJECT
 from tests.harness.databases import open_engine
 from tests.harness.server import test_settings
 
@@ -55,7 +55,7 @@ def start_worker(database: str, notes: Path) -> Iterator[StartWorker]:
 @pytest.fixture
 def context(database: str) -> Iterator[Any]:
     """What the worker's parts are given, on this test's database."""
-    from app.worker.context import Context
+    from app.jobs.tasks.context import Context
 
     engine = open_engine(database)
     yield Context(engine, test_settings(database))

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from app.domain.work import EVERY_WORK, TIDY
-from app.services import timed_work, workers
-from app.services.job_claims import claim_job, fail_job
-from app.services.job_queue import JSON, enqueue, note_failure
+from app.jobs.rules.work import EVERY_WORK, TIDY
+from app.jobs.services import timed_work, workers
+from app.jobs.services.claims import claim_job, fail_job
+from app.jobs.services.queue import JSON, enqueue, note_failure
 
 
 def lay_failed_job(

@@ -1,6 +1,7 @@
 """A real worker process with jobs for tests: ``python -m tests.worker.portal_worker URL PACE``.
 
-PACE is a JSON object of ``app.worker.pace.Pace``. Its jobs leave lines in the file that they name.
+PACE is a JSON object of ``app.jobs.tasks.pace.Pace``. Its jobs leave lines in the file that they
+name.
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from app.domain.work import TIDY
-from app.log import configure_logging
-from app.worker.context import Context
-from app.worker.jobs import JOBS
-from app.worker.pace import Pace
-from app.worker.run import WorkerProcess, ended_by_signals
-from app.worker.timed import TIMED
+from app.core.log import configure_logging
+from app.jobs.rules.work import TIDY
+from app.jobs.tasks.context import Context
+from app.jobs.tasks.functions import JOBS
+from app.jobs.tasks.pace import Pace
+from app.jobs.tasks.run import WorkerProcess, ended_by_signals
+from app.jobs.tasks.timed import TIMED
 from tests.harness.databases import open_engine
 from tests.harness.server import test_settings
 from tests.harness.until import until

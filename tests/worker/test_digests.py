@@ -8,15 +8,15 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.work import DIGESTS
-from app.models import Mail
-from app.services.mail_choices import set_mail_choice
-from app.services.people import find_user
-from app.services.tickets import comment_ticket
-from app.worker.context import Context
-from app.worker.mails import PostOffice, plan_mails
-from app.worker.timed import TIMED
+from app.accounts.services.people import find_user
+from app.core.database.transactions import writing
+from app.jobs.rules.work import DIGESTS
+from app.jobs.tasks.context import Context
+from app.jobs.tasks.timed import TIMED
+from app.mail.models.mails import Mail
+from app.mail.services.choices import set_mail_choice
+from app.mail.tasks.mails import PostOffice, plan_mails
+from app.tickets.services.lifecycle import comment_ticket
 from tests.cast import writer
 from tests.mails import enter_with_mails, opened
 

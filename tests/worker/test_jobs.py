@@ -15,21 +15,16 @@ import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from app.database import trying, writing
-from app.domain.errors import NotFound
-from app.domain.jobs import MOST_ATTEMPTS
-from app.models import PortalFact, Worker
-from app.services.job_queue import (
-    enqueue,
-    failed_jobs,
-    forget_failed_jobs,
-    queued_jobs,
-    try_again,
-)
-from app.services.stalled_jobs import free_unnoted_jobs
-from app.worker.context import Context
-from app.worker.jobs import JOBS
-from app.worker.run import WorkerProcess
+from app.core.database.transactions import trying, writing
+from app.core.models.changes import PortalFact
+from app.core.rules.errors import NotFound
+from app.jobs.models.work import Worker
+from app.jobs.rules.jobs import MOST_ATTEMPTS
+from app.jobs.services.queue import enqueue, failed_jobs, forget_failed_jobs, queued_jobs, try_again
+from app.jobs.services.stalled import free_unnoted_jobs
+from app.jobs.tasks.context import Context
+from app.jobs.tasks.functions import JOBS
+from app.jobs.tasks.run import WorkerProcess
 from tests.harness import postgres
 from tests.harness.databases import fresh_database, open_engine
 from tests.harness.until import until
@@ -173,7 +168,10 @@ def test_a_job_that_fails_is_tried_again_and_given_up_in_the_end(
         raise ValueError("the far side\nis away")
 
     monkeypatch.setitem(JOBS, "breaks", breaks)
-    for pauses in ("app.services.job_claims", "app.worker.engine"):  # not over on a busy machine
+    for pauses in (
+        "app.jobs.services.claims",
+        "app.jobs.tasks.engine",
+    ):  # not over on a busy machine
         monkeypatch.setattr(f"{pauses}.retry_pause", lambda *_: timedelta(hours=1))
     with writing(session):
         enqueue(session, "breaks", {"n": 1}, key="k")

@@ -8,11 +8,11 @@ from datetime import timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.models import Duty
-from app.services.matching import bring_up_to_date, freshness, note_between
-from app.worker.context import Context
-from app.worker.parts import Listening
+from app.core.database.transactions import writing
+from app.duties.models.duties import Duty
+from app.jobs.tasks.context import Context
+from app.jobs.tasks.parts import Listening
+from app.matching.services.matching import bring_up_to_date, freshness, note_between
 from tests.cast import NOON, enter
 from tests.services.matching_world import detected, report
 

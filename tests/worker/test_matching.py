@@ -13,15 +13,22 @@ import pytest
 from sqlalchemy import Engine, select, text
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.models import DetectedEvent, Duty, EventOfDetected, EventTicket, HandMade, ServiceLoss
-from app.services import matching_follow
-from app.services.duty_figure import DUTY
-from app.services.matching import bring_up_to_date, freshness, stale_things, take_turn, turn_now
-from app.services.matching_by_hand import link_by_hand
-from app.worker.context import Context
-from app.worker.listeners import LISTENERS
-from app.worker.matching import follow_matching
+from app.core.database.transactions import writing
+from app.duties.models.duties import Duty, ServiceLoss
+from app.duties.services import follow as matching_follow
+from app.duties.services.derived import DUTY
+from app.jobs.tasks.context import Context
+from app.jobs.tasks.listeners import LISTENERS
+from app.matching.models.matching import DetectedEvent, EventOfDetected, EventTicket, HandMade
+from app.matching.services.by_hand import link_by_hand
+from app.matching.services.matching import (
+    bring_up_to_date,
+    freshness,
+    stale_things,
+    take_turn,
+    turn_now,
+)
+from app.matching.tasks.matching import follow_matching
 from tests.cast import NOON, enter, writer
 from tests.harness.databases import open_engine
 from tests.harness.server import test_settings

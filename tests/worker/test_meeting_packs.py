@@ -15,21 +15,22 @@ from pptx import Presentation
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.access import Actor
-from app.domain.jobs import MOST_ATTEMPTS
-from app.domain.meeting_packs import PackFile
-from app.domain.quarters import Quarter
-from app.domain.slides import SlideKind
-from app.models import Change, MeetingPack, MeetingPackFile
-from app.services import meeting_packs as packs
-from app.services.job_queue import failed_jobs, queued_jobs
-from app.services.people import start_login
-from app.services.registry import require_site
-from app.services.reports import save_field
-from app.worker import meeting_packs as making
-from app.worker.context import Context
-from app.worker.meeting_packs import make_pack
+from app.accounts.services.people import start_login
+from app.core.database.transactions import writing
+from app.core.models.changes import Change
+from app.core.rules.access import Actor
+from app.core.rules.quarters import Quarter
+from app.core.rules.slides import SlideKind
+from app.jobs.rules.jobs import MOST_ATTEMPTS
+from app.jobs.services.queue import failed_jobs, queued_jobs
+from app.jobs.tasks.context import Context
+from app.meetings.models.packs import MeetingPack, MeetingPackFile
+from app.meetings.rules.packs import PackFile
+from app.meetings.services import packs
+from app.meetings.tasks import packs as making
+from app.meetings.tasks.packs import make_pack
+from app.registry.services.registry import require_site
+from app.reports.services.reports import save_field
 from tests.cast import NOON, Cast, enter, writer
 from tests.harness.databases import open_engine
 from tests.harness.server import test_settings
@@ -252,7 +253,7 @@ def test_what_was_broken_off_is_made_from_its_beginning(
 
     with monkeypatch.context() as patched:
         patched.setattr(making, "keep_pack", broken)
-        patched.setattr("app.rendering.deck_pdf.deck_as_pdf", broken)
+        patched.setattr("app.meetings.documents.deck_pdf.deck_as_pdf", broken)
         with pytest.raises(Killed):
             make_pack(context, {"id": number})
     session.rollback()

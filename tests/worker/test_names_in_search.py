@@ -6,17 +6,17 @@ from dataclasses import replace
 
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.registry import CircuitValue, SiteNameValue
-from app.domain.ticket_content import NewTicket
-from app.services.links import change_link, link_of_name, link_values
-from app.services.sites import change_site, site_of_key, site_values
-from app.services.ticket_lists import TicketFilter
-from app.services.ticket_pages import list_tickets
-from app.services.tickets import open_ticket
-from app.worker.context import Context
-from app.worker.jobs import follow_names
-from app.worker.run import WorkerProcess
+from app.core.database.transactions import writing
+from app.jobs.tasks.context import Context
+from app.jobs.tasks.functions import follow_names
+from app.jobs.tasks.run import WorkerProcess
+from app.registry.rules.registry import CircuitValue, SiteNameValue
+from app.registry.services.links import change_link, link_of_name, link_values
+from app.registry.services.sites import change_site, site_of_key, site_values
+from app.tickets.rules.content import NewTicket
+from app.tickets.services.lifecycle import open_ticket
+from app.tickets.services.lists.lists import TicketFilter
+from app.tickets.services.pages import list_tickets
 from tests.cast import Cast, enter, writer
 
 LINK = "CERN-GRIDKA-LHCOPN-001"

@@ -17,12 +17,12 @@ import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.report_documents import QUARTER_COLUMNS
-from app.domain.slides import SlideKind
-from app.services.tickets import change_ticket
-from app.worker.context import Context
-from app.worker.meeting_packs import make_pack
+from app.core.database.transactions import writing
+from app.core.rules.slides import SlideKind
+from app.jobs.tasks.context import Context
+from app.meetings.tasks.packs import make_pack
+from app.reports.rules.documents import QUARTER_COLUMNS
+from app.tickets.services.lifecycle import change_ticket
 from tests.cast import NOON, Cast, enter, writer
 from tests.services.matching_world import LINK, report, ticket
 from tests.web.visitor import Visitor

@@ -16,10 +16,10 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.config import PROJECT, process_environment
-from app.domain.work import CLOSE_DUE
-from app.models import TimedWork, Worker
-from app.services.timed_work import run_soon
+from app.core.settings import PROJECT, process_environment
+from app.jobs.models.work import TimedWork, Worker
+from app.jobs.rules.work import CLOSE_DUE
+from app.jobs.services.timed_work import run_soon
 from tests.harness.server import test_settings
 from tests.harness.until import until
 

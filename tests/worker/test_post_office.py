@@ -11,11 +11,11 @@ from sqlalchemy import event, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.ports import MailLater, MailRefused
-from app.models import Mail, MailLetter
-from app.worker.context import Context
-from app.worker.mails import PostOffice
+from app.core.database.transactions import writing
+from app.core.rules.ports import MailLater, MailRefused
+from app.jobs.tasks.context import Context
+from app.mail.models.mails import Mail, MailLetter
+from app.mail.tasks.mails import PostOffice
 from tests.cast import NOON, Cast
 from tests.harness.databases import fresh_database
 from tests.mails import enter_with_mails, opened, plan

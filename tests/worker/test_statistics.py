@@ -9,16 +9,16 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.ticket_content import NewTicket
-from app.models import FactBlock
-from app.services import statistics_blocks
-from app.services.statistics_events import EVENT_FACTS
-from app.services.statistics_tickets import TICKET_FACTS
-from app.services.tickets import move_ticket, open_ticket
-from app.worker.context import Context
-from app.worker.run import WorkerProcess
-from app.worker.statistics import keep_facts
+from app.core.database.transactions import writing
+from app.jobs.tasks.context import Context
+from app.jobs.tasks.run import WorkerProcess
+from app.statistics.models.statistics import FactBlock
+from app.statistics.services import blocks as statistics_blocks
+from app.statistics.services.events import EVENT_FACTS
+from app.statistics.services.tickets import TICKET_FACTS
+from app.statistics.tasks.statistics import keep_facts
+from app.tickets.rules.content import NewTicket
+from app.tickets.services.lifecycle import move_ticket, open_ticket
 from tests.cast import NOON, enter, writer
 from tests.services.matching_world import report
 

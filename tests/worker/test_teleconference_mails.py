@@ -13,13 +13,13 @@ import pytest
 from icalendar import Calendar, Event
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.access import Actor
-from app.mail_settings import MailSettings
-from app.services import teleconferences as verbs
-from app.services.teleconferences import Asked, Setting
-from app.worker.context import Context
-from app.worker.mails import PostOffice
+from app.core.database.transactions import writing
+from app.core.mail_settings import MailSettings
+from app.core.rules.access import Actor
+from app.jobs.tasks.context import Context
+from app.mail.tasks.mails import PostOffice
+from app.meetings.services import teleconferences as verbs
+from app.meetings.services.teleconferences import Asked, Setting
 from tests.cast import NOON, writer
 from tests.harness.smtp import PATIENCE, smtp_server
 from tests.mails import SECRETARY, enter_with_mails

@@ -13,20 +13,20 @@ from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from app.database import writing
-from app.domain.errors import NotFound
-from app.domain.work import CLOSE_DUE, TIDY
-from app.models import TimedWork
-from app.services import timed_work as verbs
-from app.services.job_queue import enqueue, queued_jobs
-from app.services.workers import worker_state, workers_of
-from app.worker.context import Context
-from app.worker.embedded import EmbeddedQueue
-from app.worker.jobs import JOBS
-from app.worker.pace import PACE
-from app.worker.parts import Life, Listening
-from app.worker.parts import TimedWork as TimedPart
-from app.worker.timed import TIMED
+from app.core.database.transactions import writing
+from app.core.rules.errors import NotFound
+from app.jobs.models.work import TimedWork
+from app.jobs.rules.work import CLOSE_DUE, TIDY
+from app.jobs.services import timed_work as verbs
+from app.jobs.services.queue import enqueue, queued_jobs
+from app.jobs.services.workers import worker_state, workers_of
+from app.jobs.tasks.context import Context
+from app.jobs.tasks.embedded import EmbeddedQueue
+from app.jobs.tasks.functions import JOBS
+from app.jobs.tasks.pace import PACE
+from app.jobs.tasks.parts import Life, Listening
+from app.jobs.tasks.parts import TimedWork as TimedPart
+from app.jobs.tasks.timed import TIMED
 from tests.cast import SYSTEM
 from tests.harness.databases import open_engine
 from tests.harness.until import until
@@ -199,11 +199,11 @@ def refused(context: Context, words: str) -> Iterator[None]:
 def test_listeners_hear_of_each_change(
     context: Context, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from app.domain.ticket_content import NewTicket
-    from app.services.tickets import open_ticket
+    from app.tickets.rules.content import NewTicket
+    from app.tickets.services.lifecycle import open_ticket
 
     heard: list[Context] = []
-    monkeypatch.setattr("app.worker.parts.LISTENERS", [heard.append])
+    monkeypatch.setattr("app.jobs.tasks.parts.LISTENERS", [heard.append])
     listening = Listening(context, "w")
     assert listening.step()  # whatever was there before it began
     assert not listening.step()
@@ -223,8 +223,8 @@ def test_a_listener_that_fails_is_told_of_until_it_does_not(
         if fails[0]:
             raise ValueError("this change cannot be read")
 
-    monkeypatch.setattr("app.worker.parts.LISTENERS", [listener])
-    monkeypatch.setattr("app.worker.parts.retry_pause", lambda *_: timedelta(0))
+    monkeypatch.setattr("app.jobs.tasks.parts.LISTENERS", [listener])
+    monkeypatch.setattr("app.jobs.tasks.parts.retry_pause", lambda *_: timedelta(0))
     Life(context, "w", PACE).begin()
     listening = Listening(context, "w")
     listening.step()

@@ -11,10 +11,10 @@ from lxml import etree
 from zeep.exceptions import Fault
 from zeep.helpers import serialize_object
 
-from app.database import writing
-from app.domain.access import SYSTEM, Door, Writer
-from app.services.partners import create_partner_account
-from app.services.reference import seed_reference
+from app.accounts.services.partners import create_partner_account
+from app.core.database.transactions import writing
+from app.core.rules.access import SYSTEM, Door, Writer
+from app.reference.seed import seed_reference
 from tests.cast import NOON
 from tests.harness.server import LiveServer
 from tests.soap_service.wire import PASSWORD, Answer, Wire, envelope, lay_accounts, login

@@ -9,7 +9,9 @@ import pytest
 from lxml import etree
 from sqlalchemy import func, select
 
-from app.models import Attachment, Change, Ticket
+from app.core.models.changes import Change
+from app.tickets.models.attachments import Attachment
+from app.tickets.models.tickets import Ticket
 from tests.soap_service.native.client import Native
 
 XSD = "{http://www.w3.org/2001/XMLSchema}"

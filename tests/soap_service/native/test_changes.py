@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from app.database import writing
-from app.domain.access import SYSTEM, Door, Writer
-from app.models import Change
-from app.services.changes import TICKET
-from app.services.tickets import hand_to_partner
+from app.core.database.transactions import writing
+from app.core.models.changes import Change
+from app.core.rules.access import SYSTEM, Door, Writer
+from app.core.services.changes import TICKET
+from app.tickets.services.lifecycle import hand_to_partner
 from tests.soap_service.native.client import LINK, Native, number_of, refused
 from tests.soap_service.wire import in_order
 

@@ -17,7 +17,7 @@ import pytest
 from lxml import etree
 from suds.client import Client
 
-from app.config import PROJECT
+from app.core.settings import PROJECT
 from soap_service.native.kinds import (
     field_name,
     wire_name,

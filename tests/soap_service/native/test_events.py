@@ -10,9 +10,10 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import select
 
-from app.domain.errors import Forbidden, Invalid, TooMuch
-from app.models import Change, Event, EventSource
-from app.services.events import EVENT
+from app.core.models.changes import Change
+from app.core.rules.errors import Forbidden, Invalid, TooMuch
+from app.events.models.events import Event, EventSource
+from app.events.services.events import EVENT
 from tests.soap_service.native.client import LINK, NAMESPACE, Native, detail_of, number_of, refused
 
 START = datetime(2013, 3, 6, 10, tzinfo=UTC)

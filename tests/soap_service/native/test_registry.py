@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import date
 
-from app.database import writing
-from app.domain.access import SYSTEM, Door, Writer
-from app.models import Link, Site
-from app.services.partners import find_account
-from app.services.registry import find_site
+from app.accounts.services.partners import find_account
+from app.core.database.transactions import writing
+from app.core.rules.access import SYSTEM, Door, Writer
+from app.registry.models.registry import Link, Site
+from app.registry.services.registry import find_site
 from tests.cast import NOON
 from tests.soap_service.native.client import LINK, Native
 

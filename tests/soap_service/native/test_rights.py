@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import pytest
 
-from app.domain.errors import Forbidden, NotFound
+from app.core.rules.errors import Forbidden, NotFound
 from tests.soap_service.native.client import NEW, Native, number_of, refused
 
 CHANGE: Final[dict[str, Any]] = {"category": "change", "sites": ["DE-KIT"]}

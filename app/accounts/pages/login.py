@@ -1,0 +1,383 @@
+"""Logging in and out, and the gate: whatever is not marked public needs a login.
+
+The cookie carries a random id of which the database keeps the hash. The session is emptied at
+login and logout, so that nobody can be given a session beforehand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    current_app,
+    flash,
+    g,
+    make_response,
+    render_template,
+    request,
+    session,
+    url_for,
+)
+from flask_login import UserMixin, current_user, login_user, logout_user
+from werkzeug.exceptions import HTTPException
+
+from app.accounts.models.people import Login, User
+from app.accounts.pages import browsers
+from app.accounts.pages.people_forms import AskCodeForm
+from app.accounts.services import credentials, logins, people, second_factor
+from app.core.database.transactions import writing
+from app.core.rules.access import Actor, Door, Kind, Writer
+from app.core.rules.addresses import kept_address
+from app.core.rules.errors import AuthenticationFailed, Forbidden, TooManyAttempts
+from app.core.services.security_log import log_event
+from app.core.settings import Settings
+from app.core.web.errors import (
+    SECRET_FIELDS,
+    carried,
+    echoed,
+    from_our_own_page,
+    sent_values,
+    typed_values,
+)
+from app.core.web.extensions import db, login_manager
+from app.core.web.htmx import asking_page, go_to
+from app.core.web.session_cookie import LOGGED_OUT, PENDING, sender_held_login
+from app.core.web.times import now
+from app.tickets.pages.forms import LoginForm
+
+blueprint = Blueprint("login", __name__)
+_PUBLIC = "public_page"
+_SAME_WORDS = "Name or password is wrong, or the account is disabled."
+_LONGEST_NAME = 100
+SEND_TO = "send-to"
+"""The field of the login's form that holds the address to which a form was sent without a login."""
+KEPT = "kept."
+"""Before the names of that form's fields."""
+_SET_UP = frozenset(
+    {
+        "second_factor.show",
+        "second_factor.begin",
+        "second_factor.confirm",
+        "profile.theme",
+    }
+)
+"""All that an admin may do who still has to set up a second factor."""
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+def public(view: View) -> View:
+    """Mark a view as open to people who are not logged in."""
+    setattr(view, _PUBLIC, True)
+    return view
+
+
+class Person(UserMixin):  # type: ignore[misc]  # flask-login is untyped
+    """The person behind a live login."""
+
+    def __init__(self, token: str, login: Login) -> None:
+        actor = people.actor_of_user(login.user)
+        self.token = token
+        self.login_id = login.id
+        self.second_factor = login.second_factor
+        self.actor = actor
+        self.name = actor.account
+        self.role = str(actor.role)
+        self.time_zone = actor.time_zone
+        self.list_columns = login.user.list_columns
+        self.visited_at = login.user.visited_at
+        self.seen_until = login.user.seen_until
+        self.shortcuts = login.user.shortcuts
+        self.must_set_up = second_factor.must_set_up(db.session(), login.user)
+        """A second factor, before anything else."""
+        self.unseen = logins.needs_seen(login, now())
+        """For so long that the last use is to be written."""
+
+    def get_id(self) -> str:
+        """What the cookie carries."""
+        return self.token
+
+
+def acting() -> Actor:
+    """The rights of the person who is logged in."""
+    actor: Actor = current_user.actor
+    return actor
+
+
+def writer() -> Writer:
+    """The person who is logged in, as the change log keeps it."""
+    settings: Settings = current_app.config["PORTAL"]
+    return Writer(
+        actor=acting(),
+        door=Door.PORTAL,
+        now=now(),
+        remote=remote(),
+        copies_per_day=settings.copies_per_day,
+    )
+
+
+def remote() -> str:
+    """The address that the request came from, as the trusted proxies say; "" = not known."""
+    return kept_address(request.remote_addr)
+
+
+def browser() -> str:
+    """What the browser calls itself, as it is kept."""
+    return browsers.as_kept(request.user_agent.string)
+
+
+def secret_key() -> bytes:
+    """The portal's secret."""
+    key: str = current_app.config["SECRET_KEY"]
+    return key.encode()
+
+
+def _load(token: str) -> Person | None:
+    login = logins.live_login(db.session(), token, now())
+    if login is not None and logins.is_idle(login, now(), timedelta(hours=_idle_hours())):
+        g.idle_login = (token, login.id, login.user.name)
+        return None
+    return Person(token, login) if login is not None else None
+
+
+def _idle_hours() -> int:
+    hours: int = current_app.config["PORTAL"].login_idle_hours
+    return hours
+
+
+def _end_idle_login() -> str:
+    """End the login of this request if it was not used for too long, and say so; else ""."""
+    idle = g.pop("idle_login", None)
+    if idle is None:
+        return ""
+    token, number, name = idle
+    rows, hours = db.session(), _idle_hours()
+    with writing(rows):
+        people.end_login(rows, token, now())
+    log_here("logout", name, "login", number, how="not used for too long")
+    return f"Your login has ended, as it was not used for {hours} hour{'' if hours == 1 else 's'}."
+
+
+def local_path(path: str, method: str = "GET") -> str:
+    """``path`` if a page of this portal answers there, else "": no other site, no other scheme."""
+    if not path.startswith("/") or path.startswith("//") or "\\" in path:
+        return ""
+    if any(ord(letter) < 33 or ord(letter) == 127 for letter in path):
+        return ""
+    parts = urlsplit(path)
+    if parts.scheme or parts.netloc:
+        return ""
+    try:
+        current_app.url_map.bind("").match(parts.path, method=method)
+    except HTTPException:  # such as the address that a form was sent to
+        return ""
+    return path
+
+
+def _gate() -> Response | None:
+    view = current_app.view_functions.get(request.endpoint or "")
+    if view is None or request.endpoint == "static" or getattr(view, _PUBLIC, False):
+        return None
+    if current_user.is_authenticated:
+        return _gate_of_the_known()
+    ended = _end_idle_login()
+    if request.method not in ("GET", "HEAD"):
+        back = urlsplit(asking_page() or request.headers.get("Referer", "")).path
+        typed = typed_values()
+        if asking_page() or not typed:
+            _flash_ended(ended)
+            return go_to(url_for("login.login", next=local_path(back) or None))
+        form = LoginForm(formdata=None, next=local_path(back))
+        kept = _to_send_again()
+        problem = (
+            f"{ended or 'Your login has ended.'} Nothing was stored; what you typed is below, to "
+            + ("send again after the login." if kept else "copy.")
+        )
+        page = render_template(
+            "login.html", form=form, problem=problem, typed=echoed(typed), kept=kept
+        )
+        return make_response(page, 401)
+    if asking_page():
+        parts = urlsplit(asking_page())
+        path = parts.path + (f"?{parts.query}" if parts.query else "")
+    else:
+        path = request.full_path.rstrip("?")
+    wanted = local_path(path)
+    _flash_ended(ended)
+    return go_to(url_for("login.login", next=wanted if wanted != "/" else None))
+
+
+def _flash_ended(ended: str) -> None:
+    if ended:
+        flash(f"{ended} Log in to continue.", "waiting")
+
+
+def _to_send_again() -> list[tuple[str, str]]:
+    """What was sent, and where to, as fields of the login's own form; none of what came from
+    another site, or holds files or secrets."""
+    if (
+        not from_our_own_page()
+        or request.files
+        or SECRET_FIELDS & ({*request.form} - {"csrf_token"})
+    ):
+        return []
+    fields = [(KEPT + name, value) for name, value in carried(sent_values())]
+    return [(SEND_TO, request.full_path.rstrip("?")), *fields] if fields else []
+
+
+def kept_fields() -> list[tuple[str, str]]:
+    """What the login's form carries of that."""
+    sent = request.form.items(multi=True)
+    named = carried([(name, value) for name, value in sent if name.startswith(KEPT)])
+    to = local_path(request.form.get(SEND_TO, ""), "POST")
+    return [(SEND_TO, to), *named] if to else []
+
+
+def _gate_of_the_known() -> Response | None:
+    if current_user.unseen:
+        rows = db.session()
+        with writing(rows, beside=True):
+            logins.note_seen(rows, current_user.login_id, now())
+    if not current_user.must_set_up or request.endpoint in _SET_UP:
+        return None
+    if request.method not in ("GET", "HEAD"):
+        raise Forbidden("Admins need a second factor here: set one up, then send this again")
+    return go_to(url_for("second_factor.show"))
+
+
+@blueprint.route("/login", methods=["GET", "POST"])
+@public
+def login() -> Response:
+    """The login page, and the login itself."""
+    form = LoginForm(next=request.args.get("next", ""))
+    target = local_path(form.next.data or "") or url_for("home.page")
+    if request.method == "GET":
+        if current_user.is_authenticated:
+            return go_to(target)
+        return make_response(render_template("login.html", form=form, problem=None))
+    kept = kept_fields()
+    if not form.validate():
+        page = render_template("login.html", form=form, problem=None, kept=kept)
+        return make_response(page, 422)
+    try:
+        token, login = _begin(form.name.data or "", form.password.data or "")
+    except AuthenticationFailed as error:
+        many = isinstance(error, TooManyAttempts)
+        log_failed_login(form.name.data or "", "too many attempts" if many else "password")
+        problem = f"{error.message}." if many else _SAME_WORDS
+        page = render_template("login.html", form=form, problem=problem, kept=kept)
+        return make_response(page, 429 if many else 401)
+    session.clear()
+    if login is None:
+        session[PENDING] = token
+        wanted = local_path(form.next.data or "")
+        pending = logins.find_pending(db.session(), token, now())
+        if pending is not None:
+            log_here("second factor asked", pending.user.name, "person", pending.user_id)
+        if pending is not None and kept:
+            g.pop("csrf_token", None)  # flask-wtf's of the emptied session
+            return code_page(AskCodeForm(formdata=None, next=wanted), pending.user, kept=kept)
+        return go_to(url_for("second_factor.ask", next=wanted or None))
+    log_in(token, login)
+    return gone_on(target, kept)
+
+
+def log_in(token: str, login: Login, how: str = "password") -> None:
+    """Give this browser a login that has begun."""
+    login_user(Person(token, login))
+    log_here("login", login.user.name, "login", login.id, how=how)
+
+
+def log_here(what: str, account: str, kind: str, thing: object, **more: str) -> None:
+    """One line in the security log, from where this request came."""
+    log_event(
+        what, door=Door.PORTAL, account=account, remote=remote(), kind=kind, thing=thing, **more
+    )
+
+
+def log_failed_login(name: str, how: str) -> None:
+    """The same for a login that failed, with the account's name if there is one of this name."""
+    readable = len(name) <= _LONGEST_NAME and name.isprintable()
+    known = credentials.known_name(db.session(), Kind.PERSON, name) if readable else ""
+    log_here("failed login", known, "person", "", how=how)
+
+
+def gone_on(target: str, kept: Sequence[tuple[str, str]]) -> Response:
+    """Where a person goes who is logged in now: to send again what was sent without a login, else
+    to the page that was wanted."""
+    if not kept:
+        return go_to(target)
+    g.pop("csrf_token", None)  # flask-wtf's of the emptied session
+    (_, send_to), *fields = kept
+    again = [(name.removeprefix(KEPT), value) for name, value in fields]
+    typed = echoed([(name, value) for name, value in again if value])
+    page = render_template(
+        "login_again.html", send_to=send_to, carried=again, typed=typed, home=target
+    )
+    return make_response(page)
+
+
+def code_page(
+    form: AskCodeForm, user: User, status: int = 200, kept: Sequence[tuple[str, str]] = ()
+) -> Response:
+    """The page that asks for the code behind the password; it carries what was ``kept``."""
+    many = second_factor.needs_two_codes(db.session(), user.name, now())
+    two = second_factor.TWO_CODES if many else ""
+    page = render_template("login_code.html", form=form, name=user.name, two=two, kept=kept)
+    return make_response(page, status)
+
+
+def _begin(name: str, password: str) -> tuple[str, Login | None]:
+    """The new login and its random id; or None, where the second factor is to be asked for."""
+    if len(name) > _LONGEST_NAME or not name.isprintable():
+        name = ""  # nobody has such a name; it costs what any unknown one costs
+    rows = db.session()
+    tried = credentials.attempt(rows, Kind.PERSON, name, password, now(), secret_key())
+    if tried.needs_record:
+        with writing(rows, beside=True):
+            tried = credentials.record_attempt(rows, tried, now(), remote())
+    tried.verified_account()
+    with writing(rows):
+        account = logins.verified_user(rows, tried).id
+        old = session.get("_user_id")
+        if isinstance(old, str):
+            people.end_login(rows, old, now())
+        if second_factor.is_on(rows, account):
+            return logins.begin_pending(rows, account, now()), None
+        token = people.start_login(rows, account, now(), remote=remote(), browser=browser())
+    login = logins.live_login(rows, token, now())
+    if login is None:
+        raise AuthenticationFailed
+    return token, login
+
+
+@blueprint.post("/logout")
+@public
+def logout() -> Response:
+    """End the login."""
+    had_login = sender_held_login()
+    if current_user.is_authenticated:
+        rows = db.session()
+        with writing(rows):
+            people.end_login(rows, current_user.token, now())
+        log_here("logout", current_user.name, "login", current_user.login_id)
+        logout_user()
+    session.clear()
+    if had_login:
+        session[LOGGED_OUT] = True
+    flash("You are logged out.", "ok")
+    return go_to(url_for("login.login"))
+
+
+def register(flask_app: Flask) -> None:
+    """Bind the gate and the loader of people."""
+    login_manager.user_loader(_load)
+    login_manager.session_protection = None  # the login is a row; addresses may change
+    flask_app.before_request(_gate)
+    flask_app.register_blueprint(blueprint)

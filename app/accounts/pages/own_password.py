@@ -1,0 +1,43 @@
+"""Asking the person who is logged in for the password again, before what a stolen cookie alone must
+not do: a new token or calendar address, a second factor, its recovery codes, another password."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from flask_login import current_user
+
+from app.accounts.pages.login import log_failed_login, remote, secret_key
+from app.accounts.services import credentials
+from app.core.database.transactions import writing
+from app.core.rules.access import Kind
+from app.core.rules.errors import TooManyAttempts
+from app.core.web.extensions import db
+from app.core.web.times import now
+
+WRONG = "This is not your password"
+
+
+class Asked(NamedTuple):
+    """What came of it: ``attempt`` if the password is right, else the answer's ``status``."""
+
+    attempt: credentials.Attempt | None
+    status: int = 200
+
+
+def ask_password(field: Any) -> Asked:
+    """Try what was typed into a form's password field; what is wrong is said at the field.
+
+    Whoever goes on takes ``logins.verified_user`` with the attempt in its own transaction.
+    """
+    rows, name = db.session(), current_user.name
+    tried = credentials.attempt(rows, Kind.PERSON, name, field.data or "", now(), secret_key())
+    if tried.needs_record:
+        with writing(rows):
+            tried = credentials.record_attempt(rows, tried, now(), remote())
+    if tried.account_id is not None:
+        return Asked(tried)
+    many = isinstance(tried.error, TooManyAttempts)
+    log_failed_login(name, "password asked again")
+    field.errors = [f"{tried.error.message}." if many and tried.error else WRONG]
+    return Asked(None, 429 if many else 422)

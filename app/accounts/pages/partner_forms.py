@@ -1,0 +1,105 @@
+"""The forms of partners' accounts: what is allowed is checked by the services."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_wtf import FlaskForm
+from wtforms import HiddenField, SelectMultipleField, StringField
+
+from app.accounts.models.partners import PartnerAccount
+from app.core.rules.access import CONTRACT_YEARS, TicketAccess
+from app.tickets.pages.forms import Choice, Radio, chosen, one_line, options, required, sent
+
+_READ_ONLY = "read only"
+_INTERNAL = "shown"
+
+
+class SwitchesForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """What an account may, and in whose name."""
+
+    access = Radio(
+        "Tickets that it sees",
+        choices=options(*TicketAccess),
+        validators=[sent],
+        default=TicketAccess.OWN,
+        description="Own: created by an account of this partner, or handed to the partner.",
+    )
+    rights = Radio(
+        "Rights",
+        choices=options("read and write", _READ_ONLY),
+        validators=[sent],
+        default="read and write",
+    )
+    internal = Radio(
+        "Internal entries",
+        choices=options("hidden", _INTERNAL),
+        validators=[sent],
+        default="hidden",
+        description="Hidden: it may send them, and gets back only what its partner wrote itself.",
+    )
+    contract_year = Choice(
+        "Contract year",
+        choices=options(*(str(year) for year in CONTRACT_YEARS)),
+        validators=[sent],
+        default=str(max(CONTRACT_YEARS)),
+        description="The GGUS contract that its client was made for; an earlier one leaves out"
+        " later fields of the answers.",
+    )
+    sites = SelectMultipleField(
+        "Sites",
+        [sent],
+        filters=[chosen],
+        validate_choice=False,
+        description="In whose name it accepts or refuses changes.",
+    )
+
+    def switches(self) -> dict[str, Any]:
+        """The switches as the services take them."""
+        return {
+            "access": self.access.data,
+            "read_only": self.rights.data == _READ_ONLY,
+            "internal": self.internal.data == _INTERNAL,
+            "contract_year": int(self.contract_year.data),
+            "sites": self.sites.data,
+        }
+
+
+def switches_of(account: PartnerAccount) -> SwitchesForm:
+    """The form as the account stands."""
+    return SwitchesForm(
+        formdata=None,
+        access=account.access,
+        rights=_READ_ONLY if account.read_only else "read and write",
+        internal=_INTERNAL if account.internal else "hidden",
+        contract_year=str(account.contract_year),
+        sites=[site.key for site in account.sites],
+    )
+
+
+_NAME_HELP = "Letters, digits and . _ @ + -"
+
+
+class NewAccountForm(SwitchesForm):
+    """An account of a partner, which is made too if there is none of this code."""
+
+    code = StringField(
+        "Partner code",
+        required("Partner code"),
+        filters=[one_line],
+        description=f"An existing partner's code, or a new one. {_NAME_HELP}, at most 50.",
+        render_kw={"list": "partner-codes", "autocomplete": "off", "autocapitalize": "none"},
+    )
+    login = StringField(
+        "Login",
+        required("Login"),
+        filters=[one_line],
+        description=f"The account's name in the requests. {_NAME_HELP}, at most 100.",
+        render_kw={"autocomplete": "off", "autocapitalize": "none"},
+    )
+
+
+class EndSecretForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """Which of the two secrets ends."""
+
+    secret = HiddenField("Secret")

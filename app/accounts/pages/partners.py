@@ -1,0 +1,217 @@
+"""Pages of partners and their accounts, for admins: switches, secrets, what was called.
+
+A new secret is in the answer to the one request that made it, and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import (
+    Blueprint,
+    Response,
+    current_app,
+    flash,
+    make_response,
+    render_template,
+    request,
+    url_for,
+)
+
+from app.accounts.models.partners import PartnerAccount
+from app.accounts.pages.account_calls import CallList, calls_chart, faults_chart
+from app.accounts.pages.login import acting, writer
+from app.accounts.pages.partner_forms import (
+    EndSecretForm,
+    NewAccountForm,
+    SwitchesForm,
+    switches_of,
+)
+from app.accounts.services import partners as verbs
+from app.accounts.services.calls import days_of, use_of
+from app.accounts.services.copies import copies_today
+from app.core.database.transactions import writing
+from app.core.rules.access import Kind, require_admin
+from app.core.rules.errors import Invalid
+from app.core.web.choices import choices
+from app.core.web.extensions import db
+from app.core.web.form_keys import leads_to, writing_once
+from app.core.web.htmx import fragment_target, go_to
+from app.core.web.times import now
+from app.tickets.pages.forms import attach
+
+blueprint = Blueprint("partners", __name__, url_prefix="/partners")
+ACCOUNT = "/accounts/<int(max=2147483647):number>"
+LIST_DAYS = 7
+ACCOUNT_DAYS = 30
+
+
+@blueprint.before_request
+def _admins_only() -> None:
+    require_admin(acting(), "see and manage partners")
+
+
+@blueprint.get("")
+def listing() -> str:
+    """Every account of every partner, and how it was used."""
+    rows = db.session()
+    accounts = verbs.all_accounts(rows)
+    keys = [account.id for account in accounts]
+    days = days_of(rows, keys, now().date(), LIST_DAYS)
+    return render_template(
+        "partners/list.html",
+        accounts=accounts,
+        use=use_of(rows, keys, now()),
+        charts={key: (calls_chart(days[key]), faults_chart(days[key])) for key in keys},
+    )
+
+
+@blueprint.route("/new", methods=["GET", "POST"])
+def new() -> Response:
+    """Make an account, and its partner if the code is new; shows the secret once."""
+    form = NewAccountForm()
+    if request.method == "GET" or not form.validate():
+        return _form_page(form)
+    rows, secret = db.session(), verbs.new_secret()
+    try:
+        with writing_once(rows):
+            account = verbs.create_partner_account(
+                rows,
+                writer(),
+                form.code.data or "",
+                form.login.data or "",
+                secret,
+                **form.switches(),
+            )
+            number = account.id
+            leads_to(_base(number))
+    except Invalid as error:
+        attach(form, error, {"contract": "contract_year"})
+        return _form_page(form)
+    return _account_page(number, new_secret=secret)
+
+
+@blueprint.get(ACCOUNT)
+def account(number: int) -> Response:
+    """One account."""
+    if fragment_target() == "more":
+        calls = CallList(db.session(), number, _base(number), request.args)
+        return make_response(render_template("partners/_calls.html", calls=calls))
+    return _account_page(number)
+
+
+@blueprint.post(f"{ACCOUNT}/switches")
+def switches(number: int) -> Response:
+    """Set what the account may."""
+    form = SwitchesForm()
+    if not form.validate():
+        return _account_page(number, switches_form=form, status=422)
+    rows = db.session()
+    try:
+        with writing(rows):
+            found = verbs.account_of_number(rows, number)
+            changed = verbs.change_account(rows, writer(), found, **form.switches())
+            login = found.login
+    except Invalid as error:
+        attach(form, error, {"contract": "contract_year"})
+        return _account_page(number, switches_form=form, status=422)
+    flash(f"The switches of {login} are {'saved' if changed else 'as they were'}.", "ok")
+    return go_to(_base(number))
+
+
+@blueprint.post(f"{ACCOUNT}/add-secret")
+def add_secret(number: int) -> Response:
+    """Add a second live secret and show it once."""
+    rows, secret = db.session(), verbs.new_secret()
+    try:
+        with writing_once(rows):
+            verbs.add_secret(rows, writer(), verbs.account_of_number(rows, number), secret)
+    except Invalid as error:
+        return _account_page(number, problem=error.message, status=422)
+    return _account_page(number, new_secret=secret)
+
+
+@blueprint.post(f"{ACCOUNT}/end-secret")
+def end_secret(number: int) -> Response:
+    """End one of two live secrets."""
+    key = EndSecretForm().secret.data or ""
+    rows = db.session()
+    try:
+        if not (key.isascii() and key.isdigit() and len(key) < 10):
+            raise Invalid("secret", "The secret is none of this account's")
+        with writing_once(rows):
+            found = verbs.account_of_number(rows, number)
+            verbs.end_secret(rows, writer(), found, int(key))
+            login = found.login
+    except Invalid as error:
+        return _account_page(number, problem=error.message, status=422)
+    flash(f"The older secret of {login} has ended; the newer one is live.", "ok")
+    return go_to(_base(number))
+
+
+@blueprint.post(f"{ACCOUNT}/disable")
+def disable(number: int) -> Response:
+    """Shut an account out at once."""
+    login = _changed(number, verbs.disable_account)
+    flash(f"Account {login} is disabled: its calls get fault 623.", "ok")
+    return go_to(_base(number))
+
+
+@blueprint.post(f"{ACCOUNT}/enable")
+def enable(number: int) -> Response:
+    """Let a disabled account in again."""
+    login = _changed(number, verbs.enable_account)
+    flash(f"Account {login} is enabled, with the secrets that are live.", "ok")
+    return go_to(_base(number))
+
+
+def _changed(number: int, verb: Callable[..., None]) -> str:
+    """Carry a verb out on the account; its login."""
+    rows = db.session()
+    with writing(rows):
+        found = verbs.account_of_number(rows, number)
+        verb(rows, writer(), found)
+        return found.login
+
+
+def _base(number: int) -> str:
+    return url_for("partners.account", number=number)
+
+
+def _form_page(form: NewAccountForm) -> Response:
+    codes = [partner.code for partner in verbs.all_partners(db.session())]
+    page = render_template("partners/new.html", form=form, codes=codes, **choices())
+    return make_response(page, 422 if form.errors or form.form_errors else 200)
+
+
+def _account_page(
+    number: int,
+    *,
+    switches_form: SwitchesForm | None = None,
+    new_secret: str = "",
+    problem: str = "",
+    status: int = 200,
+) -> Response:
+    rows = db.session()
+    found: PartnerAccount = verbs.account_of_number(rows, number)
+    calls = CallList(rows, number, _base(number), request.args)
+    days = days_of(rows, [number], now().date(), ACCOUNT_DAYS)[number]
+    shown: dict[str, Any] = {
+        "account": found,
+        "use": use_of(rows, [number], now())[number],
+        "calls": calls,
+        "days": days,
+        "calls_chart": calls_chart(days),
+        "faults_chart": faults_chart(days),
+        "live": verbs.live_secrets(rows, found),
+        "changes": verbs.changes_of_account(rows, found),
+        "switches_form": switches_form or switches_of(found),
+        "new_secret": new_secret,
+        "problem": problem,
+        "copies": copies_today(rows, Kind.PARTNER, number, now().date()),
+        "copies_per_day": current_app.config["PORTAL"].copies_per_day,
+    }
+    if calls.problems and status == 200:
+        status = 422
+    return make_response(render_template("partners/account.html", **shown, **choices()), status)

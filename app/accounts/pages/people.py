@@ -1,0 +1,257 @@
+"""Pages of people, for admins: roles and sites, disabling, one-time links, logins, second factors.
+
+A one-time link is in the answer to the one request that made it, and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask import (
+    Blueprint,
+    Response,
+    current_app,
+    flash,
+    make_response,
+    render_template,
+    request,
+    url_for,
+)
+
+from app.accounts.pages import browsers
+from app.accounts.pages.login import acting, writer
+from app.accounts.pages.people_forms import DemandForm, NewPersonForm, RoleForm, WhyForm
+from app.accounts.services import logins, reset_links, second_factor
+from app.accounts.services import people as verbs
+from app.accounts.services.copies import copies_today
+from app.core.database.transactions import writing
+from app.core.rules.access import Kind, require_admin
+from app.core.rules.errors import Invalid
+from app.core.services.changes import newest_changes_of
+from app.core.web.choices import choices
+from app.core.web.extensions import db
+from app.core.web.form_keys import leads_to, writing_once
+from app.core.web.htmx import go_to
+from app.core.web.times import now
+from app.tickets.pages.forms import attach
+
+blueprint = Blueprint("people", __name__, url_prefix="/admin")
+PERSON = "/people/<person>"
+CHANGES_SHOWN = 50
+
+
+@blueprint.before_request
+def _admins_only() -> None:
+    require_admin(acting(), "see and manage people")
+
+
+@blueprint.get("/people")
+def listing() -> Response:
+    """Everybody, and whether admins need a second factor."""
+    return _list_page()
+
+
+@blueprint.post("/second-factor")
+def demand() -> Response:
+    """Say whether admins need a second factor."""
+    form = DemandForm()
+    if not form.validate():
+        return _list_page(form, 422)
+    rows, on = db.session(), form.demand.data == "yes"
+    try:
+        with writing(rows):
+            changed = second_factor.demand_of_admins(rows, writer(), on=on, why=form.why.data or "")
+    except Invalid as error:
+        attach(form, error)
+        return _list_page(form, 422)
+    words = "need a second factor" if on else "need no second factor"
+    flash(f"Admins {words}{'' if changed else ', as before'}.", "ok")
+    return go_to(url_for("people.listing"))
+
+
+@blueprint.route("/new-person", methods=["GET", "POST"])
+def new() -> Response:
+    """Create a person; shows the one-time link, with which the person sets a password."""
+    form = NewPersonForm()
+    if request.method == "GET" or not form.validate():
+        return _form_page(form)
+    rows, name = db.session(), form.name.data or ""
+    try:
+        with writing_once(rows):
+            verbs.create_user(
+                rows,
+                writer(),
+                name,
+                form.role.data,
+                sites=form.site_names(),
+                mail=form.mail.data or "",
+                why=form.why.data or "",
+            )
+            token = reset_links.make_reset_link(rows, writer(), name)
+            leads_to(_base(name))
+    except Invalid as error:
+        attach(form, error)
+        return _form_page(form)
+    return _person_page(name, token=token)
+
+
+@blueprint.get(PERSON)
+def show(person: str) -> Response:
+    """One person."""
+    return _person_page(person)
+
+
+@blueprint.post(f"{PERSON}/role")
+def role(person: str) -> Response:
+    """Set role and sites."""
+    form = RoleForm()
+    if not form.validate():
+        return _person_page(person, role_form=form, status=422)
+    rows = db.session()
+    try:
+        with writing(rows):
+            changed = verbs.change_person(
+                rows, writer(), person, form.role.data, form.site_names(), why=form.why.data or ""
+            )
+    except Invalid as error:
+        attach(form, error)
+        return _person_page(person, role_form=form, status=422)
+    flash(f"Role and sites of {person} are {'saved' if changed else 'as they were'}.", "ok")
+    return go_to(_base(person))
+
+
+@blueprint.post(f"{PERSON}/disable")
+def disable(person: str) -> Response:
+    """Shut a person out at once."""
+
+    def verb(why: str) -> str:
+        rows = db.session()
+        verbs.disable_user(rows, writer(), verbs.find_user(rows, person), why=why)
+        return f"{person} is disabled; every login and API token of this person has ended."
+
+    return _with_reason(person, verb)
+
+
+@blueprint.post(f"{PERSON}/enable")
+def enable(person: str) -> Response:
+    """Let a disabled person in again."""
+
+    def verb(why: str) -> str:
+        rows = db.session()
+        verbs.enable_user(rows, writer(), verbs.find_user(rows, person), why=why)
+        return f"{person} is enabled, with the password that was set before."
+
+    return _with_reason(person, verb)
+
+
+@blueprint.post(f"{PERSON}/end-logins")
+def end_logins(person: str) -> Response:
+    """End all logins of a person, the API tokens and the calendar address."""
+
+    def verb(why: str) -> str:
+        rows = db.session()
+        found = verbs.find_user(rows, person)
+        ended = logins.end_other_logins(rows, writer(), found, why=why)
+        more = f", and {ended.secrets}" if ended.secrets else ""
+        plural = "" if ended.logins == 1 else "s"
+        return f"{ended.logins} login{plural} of {person} ended{more}."
+
+    return _with_reason(person, verb)
+
+
+@blueprint.post(f"{PERSON}/take-off-second-factor")
+def take_off(person: str) -> Response:
+    """Take the second factor off somebody who lost it."""
+
+    def verb(why: str) -> str:
+        taken = second_factor.take_off(db.session(), writer(), person, why=why)
+        words = "has no second factor now" if taken else "had no second factor"
+        return f"{person} {words}; the password alone logs in."
+
+    return _with_reason(person, verb)
+
+
+@blueprint.post(f"{PERSON}/link")
+def link(person: str) -> Response:
+    """Make a one-time link and show it once."""
+    form = WhyForm()
+    rows = db.session()
+    try:
+        with writing_once(rows):
+            token = reset_links.make_reset_link(rows, writer(), person, why=form.why.data or "")
+    except Invalid as error:
+        return _person_page(person, problem=error.message, status=422)
+    return _person_page(person, token=token)
+
+
+def _with_reason(person: str, verb: Callable[[str], str]) -> Response:
+    """Carry out a verb that takes a reason and says what it did."""
+    why = WhyForm().why.data or ""
+    try:
+        with writing(db.session()):
+            said = verb(why)
+    except Invalid as error:
+        return _person_page(person, problem=error.message, why=why, status=422)
+    flash(said, "ok")
+    return go_to(_base(person))
+
+
+def _base(person: str) -> str:
+    return url_for("people.show", person=person)
+
+
+def _list_page(form: DemandForm | None = None, status: int = 200) -> Response:
+    rows = db.session()
+    needed = second_factor.admins_need_it(rows)
+    everybody = verbs.all_users(rows)
+    page = render_template(
+        "people/list.html",
+        people=everybody,
+        last=logins.last_logins(rows),
+        needed=needed,
+        without=[
+            user.name
+            for user in everybody
+            if user.role == "admin" and user.disabled_at is None and user.totp_since is None
+        ],
+        form=form or DemandForm(formdata=None, demand="yes" if needed else "no"),
+    )
+    return make_response(page, status)
+
+
+def _form_page(form: NewPersonForm) -> Response:
+    page = render_template("people/new.html", form=form, **choices())
+    return make_response(page, 422 if form.errors or form.form_errors else 200)
+
+
+def _person_page(
+    person: str,
+    *,
+    role_form: RoleForm | None = None,
+    token: str = "",
+    problem: str = "",
+    why: str = "",
+    status: int = 200,
+) -> Response:
+    rows = db.session()
+    user = verbs.find_user(rows, person)
+    link = ""
+    if token:
+        link = current_app.config["PORTAL"].public_url + url_for("reset.take", token=token)
+    page = render_template(
+        "people/person.html",
+        user=user,
+        logins=logins.logins_of(rows, user, now()),
+        in_words=browsers.in_words,
+        waiting=reset_links.live_reset_link(rows, user, now()),
+        changes=newest_changes_of(rows, verbs.PERSON, user.id, CHANGES_SHOWN),
+        role_form=role_form
+        or RoleForm(formdata=None, role=user.role, sites=[site.key for site in user.sites]),
+        new_link=link,
+        problem=problem,
+        why=why,
+        copies=copies_today(rows, Kind.PERSON, user.id, now().date()),
+        copies_per_day=current_app.config["PORTAL"].copies_per_day,
+        **choices(),
+    )
+    return make_response(page, status)

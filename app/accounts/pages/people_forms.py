@@ -1,0 +1,197 @@
+"""The forms of people, their passwords, second factors and logins: services say what is allowed."""
+
+from __future__ import annotations
+
+from flask_wtf import FlaskForm
+from wtforms import (
+    Field,
+    HiddenField,
+    PasswordField,
+    SelectMultipleField,
+    StringField,
+    TextAreaField,
+)
+from wtforms.validators import ValidationError
+
+from app.accounts.rules.passwords import SHORTEST_PASSWORD
+from app.core.rules.access import Role
+from app.mail.services.choices import CHOICES
+from app.tickets.pages.forms import (
+    Radio,
+    chosen,
+    lines,
+    one_line,
+    options,
+    own_password,
+    required,
+    sent,
+)
+
+PASSWORD_HELP = (
+    f"At least {SHORTEST_PASSWORD} characters and not a common one. Any characters and blanks:"
+    " a few words that do not belong together are good."
+)
+
+
+def _why() -> TextAreaField:
+    return TextAreaField(
+        "Reason",
+        filters=[lines],
+        description="Kept in the history, for whoever asks later.",
+        render_kw={"rows": 2},
+    )
+
+
+class RoleForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """What a person may, and for which sites."""
+
+    role = Radio("Role", choices=options(*Role), validators=[sent], default=Role.READER)
+    sites = SelectMultipleField(
+        "Sites",
+        [sent],
+        filters=[chosen],
+        validate_choice=False,
+        description="For reporters only: the sites whose tickets they write and change.",
+    )
+    why = _why()
+
+    def site_names(self) -> list[str]:
+        """The sites that were chosen."""
+        return chosen(self.sites.data)
+
+
+class NewPersonForm(RoleForm):
+    """A person who can log in when the one-time link was used."""
+
+    name = StringField(
+        "Name",
+        required("Name"),
+        filters=[one_line],
+        description="The login name, shown as author: letters, digits and . _ @ + -, at most 100.",
+        render_kw={"autocomplete": "off", "autocapitalize": "none"},
+    )
+    mail = StringField(
+        "Mail address", filters=[one_line], render_kw={"autocomplete": "off", "inputmode": "email"}
+    )
+
+
+class WhyForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """A step that takes only a reason."""
+
+    why = _why()
+
+
+class DemandForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """Whether admins need a second factor."""
+
+    demand = Radio("Admins need a second factor", choices=options("yes", "no"))
+    why = _why()
+
+
+class CodeField(StringField):
+    """A code as typed; never written into a page again."""
+
+    def _value(self) -> str:
+        return ""
+
+
+def _code(label: str = "Code", *, recovery: bool = True) -> CodeField:
+    return CodeField(
+        label,
+        required(label),
+        filters=[one_line],
+        description="Six digits that the app shows now"
+        + (", or one of the recovery codes." if recovery else "."),
+        render_kw={
+            "autocomplete": "one-time-code",
+            "autocapitalize": "none",
+            "spellcheck": "false",
+        }
+        | ({} if recovery else {"inputmode": "numeric"}),
+    )
+
+
+class AskCodeForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """The second step of a login."""
+
+    one_time_code = _code()
+    next = HiddenField()
+
+
+class AskPasswordForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """A step for which the password is asked again."""
+
+    password = own_password()
+
+
+class ConfirmForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """The first code of a new second factor."""
+
+    one_time_code = _code(recovery=False)
+
+
+class CodesForm(AskPasswordForm):
+    """Recovery codes made anew."""
+
+    one_time_code = _code()
+
+
+class OffForm(AskPasswordForm):
+    """Turning the second factor off."""
+
+    one_time_code = _code()
+
+
+class ResetForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """A new password, by a one-time link."""
+
+    new = PasswordField(
+        "New password",
+        required("New password"),
+        description=PASSWORD_HELP,
+        render_kw={"autocomplete": "new-password"},
+    )
+    again = PasswordField(
+        "New password again",
+        required("New password again"),
+        render_kw={"autocomplete": "new-password"},
+    )
+
+    def validate_again(self, field: Field) -> None:
+        """Both must be the same."""
+        if field.data != self.new.data:
+            raise ValidationError("The two new passwords differ")
+
+
+class PasswordForm(ResetForm):
+    """The old and a new password."""
+
+    old = PasswordField(
+        "Present password",
+        required("Present password"),
+        render_kw={"autocomplete": "current-password"},
+    )
+
+
+class MailForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """Where mails go."""
+
+    mail = StringField(
+        "Mail address",
+        [sent],
+        filters=[one_line],
+        description="At most 254 characters; empty for none.",
+        render_kw={"autocomplete": "email", "inputmode": "email"},
+    )
+
+
+class MailsForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """Which mails about tickets one gets."""
+
+    choice = Radio("Mails about tickets", choices=CHOICES)
+
+
+class EndLoginForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """Which login ends."""
+
+    login = HiddenField("Login")

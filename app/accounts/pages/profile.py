@@ -1,0 +1,216 @@
+"""One's own profile: password, time zone, mail, logins, theme."""
+
+from __future__ import annotations
+
+from flask import (
+    Blueprint,
+    Response,
+    current_app,
+    flash,
+    make_response,
+    render_template,
+    request,
+    session,
+    url_for,
+)
+from flask_login import current_user, login_user
+
+from app.accounts.pages import browsers
+from app.accounts.pages.login import Person, browser, local_path, remote, writer
+from app.accounts.pages.own_password import WRONG, ask_password
+from app.accounts.pages.people_forms import EndLoginForm, MailForm, MailsForm, PasswordForm
+from app.accounts.services import logins, people
+from app.accounts.services.copies import copies_today
+from app.core.database.transactions import writing
+from app.core.rules.access import Kind
+from app.core.rules.errors import AuthenticationFailed, Invalid, NotFound
+from app.core.web.extensions import db
+from app.core.web.form_keys import writing_once
+from app.core.web.htmx import go_to
+from app.core.web.times import now
+from app.mail.services import choices as mail_choices
+from app.tickets.pages.forms import ThemeForm, ZoneForm, attach
+
+blueprint = Blueprint("profile", __name__, url_prefix="/profile")
+_A_YEAR = 365 * 24 * 3600
+
+
+def _page(
+    *,
+    zone_form: ZoneForm | None = None,
+    mail_form: MailForm | None = None,
+    mails_form: MailsForm | None = None,
+    password_form: PasswordForm | None = None,
+    problem: str = "",
+    status: int = 200,
+) -> Response:
+    rows, settings = db.session(), current_app.config["PORTAL"]
+    user = people.find_user(rows, current_user.name)
+    return make_response(
+        render_template(
+            "people/profile.html",
+            zone_form=zone_form or ZoneForm(formdata=None, time_zone=user.time_zone),
+            mail_form=mail_form or MailForm(formdata=None, mail=user.mail),
+            mails_form=mails_form or MailsForm(formdata=None, choice=user.mail_choice),
+            watched=mail_choices.watched_by(rows, user),
+            password_form=password_form or PasswordForm(formdata=None),
+            user=user,
+            logins=logins.logins_of(rows, user, now()),
+            in_words=browsers.in_words,
+            problem=problem,
+            idle_hours=settings.login_idle_hours,
+            copies=copies_today(rows, Kind.PERSON, user.id, now().date()),
+            copies_per_day=settings.copies_per_day,
+        ),
+        status,
+    )
+
+
+@blueprint.get("")
+def show() -> Response:
+    """The profile."""
+    return _page()
+
+
+@blueprint.post("/time-zone")
+def zone() -> Response:
+    """Set the zone in which times are shown beside UTC."""
+    form = ZoneForm()
+    if form.validate():
+        rows = db.session()
+        try:
+            with writing(rows):
+                user = people.find_user(rows, current_user.name)
+                people.set_time_zone(rows, writer(), user, form.time_zone.data)
+        except Invalid as error:
+            attach(form, error)
+        else:
+            flash(f"Times are shown in {form.time_zone.data} beside UTC.", "ok")
+            return go_to(url_for("profile.show"))
+    return _page(zone_form=form, status=422)
+
+
+@blueprint.post("/mail")
+def mail() -> Response:
+    """Set the address of one's mails."""
+    form = MailForm()
+    if form.validate():
+        rows = db.session()
+        try:
+            with writing(rows):
+                user = people.find_user(rows, current_user.name)
+                people.set_mail(rows, writer(), user, form.mail.data or "")
+        except Invalid as error:
+            attach(form, error)
+        else:
+            flash("The mail address is saved.", "ok")
+            return go_to(url_for("profile.show"))
+    return _page(mail_form=form, status=422)
+
+
+@blueprint.post("/mails")
+def mails() -> Response:
+    """Choose which mails about tickets one gets."""
+    form = MailsForm()
+    if not form.validate():
+        return _page(mails_form=form, status=422)
+    rows, choice = db.session(), form.choice.data or ""
+    with writing(rows):
+        user = people.find_user(rows, current_user.name)
+        mail_choices.set_mail_choice(rows, writer(), user, choice)
+    flash(f"Saved: {mail_choices.CHOICES[choice].lower()}.", "ok")
+    return go_to(url_for("profile.show", _anchor="mails"))
+
+
+@blueprint.post("/password")
+def password() -> Response:
+    """Set a new password: every login ends, and this browser gets a new one."""
+    form = PasswordForm()
+    if not form.validate():
+        return _page(password_form=form, status=422)
+    rows = db.session()
+    second_factor: bool = current_user.second_factor
+    asked = ask_password(form.old)
+    if asked.attempt is None:
+        return _page(password_form=form, status=asked.status)
+    try:
+        with writing(rows):
+            user = logins.verified_user(rows, asked.attempt)
+            people.set_password(rows, writer(), user, form.new.data or "")
+            token = people.start_login(
+                rows,
+                user.id,
+                now(),
+                remote=remote(),
+                browser=browser(),
+                second_factor=second_factor,
+            )
+    except AuthenticationFailed:  # it was changed, or the person disabled, at this moment
+        form.old.errors = [WRONG]
+        return _page(password_form=form, status=422)
+    except Invalid as error:
+        attach(form, error, renamed={"password": "new"})
+        return _page(password_form=form, status=422)
+    login = logins.live_login(rows, token, now())
+    session.clear()
+    if login is not None:  # else it was ended at this very moment
+        login_user(Person(token, login))
+    flash(
+        "The password was changed. Your other logins, API tokens and the address of your calendar"
+        " were ended.",
+        "ok",
+    )
+    return go_to(url_for("profile.show"))
+
+
+@blueprint.post("/end-login")
+def end_login() -> Response:
+    """End one of one's logins."""
+    key = EndLoginForm().login.data or ""
+    rows = db.session()
+    try:
+        if not (key.isascii() and key.isdigit() and len(key) < 10):
+            raise NotFound("Login takes one of those below")
+        with writing_once(rows):
+            user = people.find_user(rows, current_user.name)
+            logins.end_one_login(rows, writer(), user, int(key))
+    except NotFound as error:
+        return _page(problem=f"{error.message}.", status=422)
+    flash("That login is ended.", "ok")
+    return go_to(url_for("profile.show"))
+
+
+@blueprint.post("/end-other-logins")
+def end_other_logins() -> Response:
+    """End all of one's logins but this one, one's API tokens and calendar address."""
+    rows = db.session()
+    with writing(rows):
+        user = people.find_user(rows, current_user.name)
+        ended = logins.end_other_logins(rows, writer(), user, current_user.token)
+    words = "login is" if ended.logins == 1 else "logins are"
+    more = f", and {ended.secrets}" if ended.secrets else ""
+    flash(f"{ended.logins} other {words} ended{more}.", "ok")
+    return go_to(url_for("profile.show"))
+
+
+@blueprint.post("/theme")
+def theme() -> Response:
+    """Light, dark or as the system says; kept in a cookie of its own."""
+    form = ThemeForm()
+    back = local_path(request.referrer.split(request.host, 1)[-1] if request.referrer else "")
+    answer = go_to(back or url_for("profile.show"))
+    chosen = form.theme.data or ""
+    if not form.validate():
+        flash("Theme takes system, light or dark.", "trouble")
+    elif chosen:
+        answer.set_cookie(
+            "theme",
+            chosen,
+            max_age=_A_YEAR,
+            httponly=True,
+            samesite="Lax",
+            secure=current_app.config["SESSION_COOKIE_SECURE"],
+        )
+    else:
+        answer.delete_cookie("theme")
+    return answer

@@ -1,0 +1,88 @@
+"""Setting a password by a one-time link, without a login.
+
+The link's random id is taken out of the address at once and kept in the browser's own cookie: the
+page with the form bears nothing in its address that could be passed on. Opening the link uses
+nothing up, as mail scanners open links too.
+"""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, flash, make_response, render_template, session, url_for
+from flask_login import current_user
+
+from app.accounts.pages.login import log_failed_login, public, remote
+from app.accounts.pages.people_forms import ResetForm
+from app.accounts.services import people
+from app.accounts.services.credentials import attempt_without_password, record_attempt
+from app.accounts.services.reset_links import find_reset_link, use_reset_link
+from app.core.database.transactions import writing
+from app.core.rules.access import Door, Writer
+from app.core.rules.errors import Invalid, NotFound, TooManyAttempts
+from app.core.web.extensions import db
+from app.core.web.htmx import go_to
+from app.core.web.times import now
+from app.tickets.pages.forms import attach
+
+blueprint = Blueprint("reset", __name__)
+_KEPT = "reset"
+_LONGEST = 100
+_PURPOSE = "one-time link"
+
+
+@blueprint.get("/reset/<token>")
+@public
+def take(token: str) -> Response:
+    """Take the random id out of the address; whether it is any good shows the next page."""
+    session[_KEPT] = token[:_LONGEST]
+    answer = go_to(url_for("reset.reset"))
+    answer.headers["Referrer-Policy"] = "no-referrer"
+    return answer
+
+
+@blueprint.route("/reset", methods=["GET", "POST"])
+@public
+def reset() -> Response:
+    """The form, and setting the password."""
+    token, rows = str(session.get(_KEPT, "")), db.session()
+    try:
+        user = find_reset_link(rows, token, now()).user
+    except NotFound:
+        return _no_link(token)
+    form = ResetForm()
+    if not form.is_submitted():
+        return _form_page(form, user.name)
+    if not form.validate():
+        return _form_page(form, user.name, 422)
+    name = user.name
+    by = Writer(actor=people.actor_of_user(user), door=Door.PORTAL, now=now(), remote=remote())
+    try:
+        with writing(rows):
+            use_reset_link(rows, by, token, form.new.data or "")
+            if current_user.is_authenticated:
+                people.end_login(rows, current_user.token, now())
+    except NotFound:  # used at this very moment by somebody else
+        return _no_link("")
+    except Invalid as error:
+        attach(form, error, {"password": "new"})
+        return _form_page(form, name, 422)
+    session.clear()
+    flash("The password is set. Log in with it.", "ok")
+    return go_to(url_for("login.login"))
+
+
+def _no_link(token: str) -> Response:
+    """One answer for links that are over, used, replaced or never were; guesses are counted."""
+    rows, status = db.session(), 404
+    if token:
+        session.pop(_KEPT, None)
+        with writing(rows):
+            tried = attempt_without_password(rows, "", now(), purpose=_PURPOSE)
+            if tried.needs_record:
+                tried = record_attempt(rows, tried, now(), remote())
+        status = 429 if isinstance(tried.error, TooManyAttempts) else 404
+        log_failed_login("", "one-time link")
+    return make_response(render_template("reset.html", form=None, many=status == 429), status)
+
+
+def _form_page(form: ResetForm, name: str, status: int = 200) -> Response:
+    return make_response(render_template("reset.html", form=form, name=name), status)

@@ -1,0 +1,292 @@
+"""The second step of a login, and setting a second factor up or turning it off.
+
+After the password the cookie holds only the random id of a waiting step; a login begins when the
+code was right. A new secret and new recovery codes are in the answer to the request that made them,
+nowhere else: a stolen cookie cannot read them afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import segno
+from flask import (
+    Blueprint,
+    Response,
+    flash,
+    make_response,
+    render_template,
+    request,
+    session,
+    url_for,
+)
+from flask_login import current_user
+from markupsafe import Markup
+
+from app.accounts.models.people import PendingLogin
+from app.accounts.pages.login import (
+    acting,
+    browser,
+    code_page,
+    gone_on,
+    kept_fields,
+    local_path,
+    log_here,
+    log_in,
+    public,
+    remote,
+    secret_key,
+    writer,
+)
+from app.accounts.pages.own_password import ask_password
+from app.accounts.pages.people_forms import (
+    AskCodeForm,
+    AskPasswordForm,
+    CodesForm,
+    ConfirmForm,
+    OffForm,
+)
+from app.accounts.services import credentials, logins, people
+from app.accounts.services import second_factor as verbs
+from app.core.database.transactions import writing
+from app.core.rules.access import Door, Writer
+from app.core.rules.errors import AuthenticationFailed, Invalid, TooManyAttempts
+from app.core.web.extensions import db
+from app.core.web.form_keys import writing_once
+from app.core.web.htmx import go_to
+from app.core.web.session_cookie import PENDING
+from app.core.web.times import now
+from app.tickets.pages.forms import LoginForm, attach
+
+blueprint = Blueprint("second_factor", __name__)
+HERE = "/profile/second-factor"
+_FIELD = {"code": "one_time_code"}
+
+
+@blueprint.route("/login/code", methods=["GET", "POST"])
+@public
+def ask() -> Response:
+    """Ask for the code behind the password."""
+    form = AskCodeForm(next=request.args.get("next", ""))
+    target = local_path(form.next.data or "")
+    rows, kept = db.session(), kept_fields()
+    pending = logins.find_pending(rows, str(session.get(PENDING, "")), now())
+    if pending is None:
+        return _from_the_start(target, kept)
+    if request.method == "GET":
+        return code_page(form, pending.user)
+    if not form.validate():
+        return code_page(form, pending.user, 422, kept)
+    name, person = pending.user.name, pending.user_id
+    try:
+        token, tried = _try(pending, form.one_time_code.data or "")
+        if token is None:
+            tried.verified_account()
+            raise AuthenticationFailed  # the step was used or ended at this moment
+    except TooManyAttempts as error:
+        log_here("second factor wrong", name, "person", person, how="too many attempts")
+        form.one_time_code.errors = [f"{error.message}."]
+        return code_page(form, pending.user, 429, kept)
+    except AuthenticationFailed:
+        log_here("second factor wrong", name, "person", person, how="code")
+        if logins.find_pending(rows, str(session.get(PENDING, "")), now()) is None:
+            return _from_the_start(target, kept)
+        form.one_time_code.errors = [verbs.wrong_code(rows, pending.user.name, now())]
+        return code_page(form, pending.user, 401, kept)
+    except Invalid as error:
+        attach(form, error, _FIELD)
+        return code_page(form, pending.user, 422, kept)
+    login = logins.live_login(rows, token, now())
+    if login is None:
+        return _from_the_start(target, kept)
+    session.clear()
+    log_in(token, login, "second factor")
+    return gone_on(target or url_for("home.page"), kept)
+
+
+def _try(pending: PendingLogin, code: str) -> tuple[str | None, credentials.Attempt]:
+    """Try the code; the new login's random id if it was right."""
+    rows, key, user = db.session(), pending.id, pending.user
+    by = Writer(actor=people.actor_of_user(user), door=Door.PORTAL, now=now(), remote=remote())
+    with writing(rows):
+        tried = verbs.try_code(rows, by, user, code, secret_key())
+        if tried.account_id is None:
+            if tried.failed_as is not None:
+                logins.count_wrong_code(rows, key)
+            return None, tried
+        if not logins.take_pending(rows, key):
+            return None, tried
+        token = people.start_login(
+            rows,
+            tried.account_id,
+            now(),
+            remote=remote(),
+            browser=browser(),
+            second_factor=True,
+        )
+    return token, tried
+
+
+def _from_the_start(target: str, kept: Sequence[tuple[str, str]]) -> Response:
+    if PENDING in session:
+        flash("Log in again: the time for the code is over, or it was wrong too often.", "waiting")
+    if kept:  # the cookie stays what it is: it is why so large a form is taken
+        form = LoginForm(formdata=None, next=target)
+        return make_response(render_template("login.html", form=form, problem=None, kept=kept), 401)
+    session.pop(PENDING, None)
+    return go_to(url_for("login.login", next=target or None))
+
+
+@blueprint.get(HERE)
+def show() -> Response:
+    """The second factor as it stands: off, being set up, or on."""
+    return _page()
+
+
+@blueprint.post(f"{HERE}/begin")
+def begin() -> Response:
+    """Make a secret, by the password; it is in this answer and nowhere else."""
+    form = AskPasswordForm()
+    if not form.validate():
+        return _page(begin_form=form, status=422)
+    asked = ask_password(form.password)
+    if asked.attempt is None:
+        return _page(begin_form=form, status=asked.status)
+    rows = db.session()
+    try:
+        with writing_once(rows):
+            logins.verified_user(rows, asked.attempt)
+            verbs.begin_setup(rows, writer(), current_user.name, secret_key())
+    except Invalid as error:
+        flash(f"{error.message}.", "trouble")
+        return go_to(url_for("second_factor.show"))
+    return _page(is_new=True)
+
+
+@blueprint.post(f"{HERE}/confirm")
+def confirm() -> Response:
+    """Take it in use; ends the other logins, which were made without it."""
+    form = ConfirmForm()
+    if not form.validate():
+        return _page(confirm_form=form, status=422)
+    rows, code = db.session(), form.one_time_code.data or ""
+    try:
+        with writing_once(rows):
+            codes = verbs.confirm_setup(rows, writer(), current_user.name, code, secret_key())
+            user = people.find_user(rows, current_user.name)
+            logins.mark_second_factor(rows, current_user.token)
+            logins.end_logins_without_factor(rows, writer(), user, current_user.token)
+    except Invalid as error:
+        attach(form, error, _FIELD)
+        return _page(confirm_form=form, status=422)
+    return _page(codes=codes)
+
+
+@blueprint.post(f"{HERE}/codes")
+def codes() -> Response:
+    """Make recovery codes anew, by password and code."""
+    form = CodesForm()
+    if not form.validate():
+        return _page(codes_form=form, status=422)
+    asked = ask_password(form.password)
+    if asked.attempt is None:
+        return _page(codes_form=form, status=asked.status)
+    rows, made = db.session(), []
+    try:
+        with writing(rows):
+            tried = _try_own(form.one_time_code.data or "")
+            if tried.account_id is not None:
+                made = verbs.new_recovery_codes(rows, writer(), current_user.name)
+        tried.verified_account()
+    except AuthenticationFailed as error:
+        return _page(codes_form=form, status=_refused(form.one_time_code, error))
+    except Invalid as error:
+        attach(form, error, _FIELD)
+        return _page(codes_form=form, status=422)
+    return _page(codes=made)
+
+
+@blueprint.post(f"{HERE}/off")
+def off() -> Response:
+    """Turn it off, by password and code."""
+    form = OffForm()
+    if not form.validate():
+        return _page(off_form=form, status=422)
+    asked = ask_password(form.password)
+    if asked.attempt is None:
+        return _page(off_form=form, status=asked.status)
+    rows, name = db.session(), current_user.name
+    try:
+        with writing(rows):
+            tried = _try_own(form.one_time_code.data or "")
+            if tried.account_id is not None:
+                verbs.turn_off(rows, writer(), name)
+        tried.verified_account()
+    except AuthenticationFailed as error:
+        return _page(off_form=form, status=_refused(form.one_time_code, error))
+    except Invalid as error:
+        attach(form, error, _FIELD)
+        return _page(off_form=form, status=422)
+    flash("The second factor is off: from now on the password alone logs you in.", "ok")
+    return go_to(url_for("profile.show"))
+
+
+def _try_own(code: str) -> credentials.Attempt:
+    rows = db.session()
+    user = people.find_user(rows, current_user.name)
+    return verbs.try_code(rows, writer(), user, code, secret_key())
+
+
+def _refused(field: object, error: AuthenticationFailed) -> int:
+    """Say at the code's field what was wrong; the answer's status."""
+    log_here("second factor wrong", current_user.name, "person", acting().account_id)
+    many = isinstance(error, TooManyAttempts)
+    words = verbs.wrong_code(db.session(), current_user.name, now())
+    setattr(field, "errors", [f"{error.message}." if many else words])  # noqa: B010  # untyped
+    return 429 if many else 422
+
+
+def _page(
+    *,
+    is_new: bool = False,
+    begin_form: AskPasswordForm | None = None,
+    confirm_form: ConfirmForm | None = None,
+    codes_form: CodesForm | None = None,
+    off_form: OffForm | None = None,
+    codes: list[str] | None = None,
+    status: int = 200,
+) -> Response:
+    rows = db.session()
+    user = people.find_user(rows, current_user.name)
+    secret, picture, problem = "", "", ""
+    if is_new:
+        try:
+            secret = verbs.secret_of(user, secret_key())
+            picture = _qr_code(verbs.address_of(user, secret_key()))
+        except Invalid as error:
+            problem = error.message
+    return make_response(
+        render_template(
+            "people/second_factor.html",
+            user=user,
+            pending=bool(user.totp_secret) and user.totp_since is None,
+            secret=" ".join(secret[place : place + 4] for place in range(0, len(secret), 4)),
+            picture=picture,
+            problem=problem,
+            codes=codes or [],
+            left=verbs.codes_left(rows, user),
+            demanded=verbs.must_set_up(rows, user),
+            begin_form=begin_form or AskPasswordForm(formdata=None),
+            confirm_form=confirm_form or ConfirmForm(formdata=None),
+            codes_form=codes_form or CodesForm(formdata=None),
+            off_form=off_form or OffForm(formdata=None),
+        ),
+        status,
+    )
+
+
+def _qr_code(address: str) -> Markup:
+    """The address as a picture of paths: no script, no style, nothing to fetch."""
+    code = segno.make(address, error="m", micro=False)
+    drawing = code.svg_inline(dark="#000", light="#fff", border=4, omitsize=True, svgclass="qr")
+    return Markup(drawing)  # noqa: S704  # made of numbers by segno

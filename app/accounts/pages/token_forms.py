@@ -1,0 +1,58 @@
+"""The form of a new token: what is allowed is checked by the services."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_wtf import FlaskForm
+from wtforms import SelectMultipleField, StringField
+from wtforms.widgets import CheckboxInput, ListWidget
+
+from app.core.rules.scopes import LONGEST_DAYS, MEANINGS
+from app.tickets.pages.forms import Choice, one_line, options, own_password, required, sent
+
+_DAYS = (7, 30, 90, 180, 365, LONGEST_DAYS)
+_SCOPES: Any = {scope.value: f"{scope}: {meaning}" for scope, meaning in MEANINGS.items()}
+
+
+def _name(more: str) -> StringField:
+    return StringField(
+        "Name",
+        required("Name"),
+        filters=[one_line],
+        description=f"What uses it. {more}",
+        render_kw={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"},
+    )
+
+
+class TokenForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """A system's token."""
+
+    name = _name("Letters, digits and . _ @ + -, at most 100.")
+    scopes = SelectMultipleField(
+        "Scopes",
+        choices=_SCOPES,
+        validate_choice=False,
+        widget=ListWidget(prefix_label=False),
+        option_widget=CheckboxInput(),
+        description="What it is for; no token may administer anything.",
+    )
+    days = Choice(
+        "Expires in (days)",
+        choices=options(*(str(days) for days in _DAYS)),
+        validators=[sent],
+        default="90",
+        description="Rotate it before: two secrets may live at a time.",
+    )
+
+    password = own_password()
+
+    def wanted(self) -> tuple[str, list[str], int]:
+        """Name, scopes and days."""
+        return self.name.data or "", list(self.scopes.data or ()), int(self.days.data)
+
+
+class OwnTokenForm(TokenForm):
+    """One's own token, which may at most what one may oneself."""
+
+    name = _name("Your own name and a stroke are put before it.")

@@ -1,0 +1,53 @@
+"""Which passwords may be set: by length and by what everybody guesses first, never by composition.
+
+Whether a password is on the list of common ones is asked through ``is_common``, which the caller
+brings: the list is data of a package that this floor does not know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from app.core.rules.errors import Invalid
+from app.core.rules.texts import checked_text
+
+SHORTEST_PASSWORD = 10
+"""Characters of a person's password."""
+SHORTEST_SECRET = 8
+"""Characters of a partner's secret that somebody chose; the portal makes longer ones."""
+LONGEST_PASSWORD = 1024
+
+IsCommon = Callable[[str], bool]
+
+
+def checked_secret(secret: str, field: str = "password", shortest: int = SHORTEST_SECRET) -> str:
+    """A secret of allowed length without control characters; raises ``Invalid``."""
+    if len(secret) < shortest:
+        raise Invalid(field, f"A password has at least {shortest} characters")
+    return checked_text(field, secret, LONGEST_PASSWORD, label="Password")
+
+
+def checked_password(password: str, name: str, is_common: IsCommon, field: str = "password") -> str:
+    """A password that the person of this login name may set; raises ``Invalid``.
+
+    It is no common one, however its letters are written, and not the login name with marks or
+    digits around it.
+    """
+    checked_secret(password, field, SHORTEST_PASSWORD)
+    bare = _without_ends(password)
+    if password.casefold() == name.casefold() or (bare and bare == _without_ends(name)):
+        raise Invalid(field, "The password is the login name; choose one that nobody can guess")
+    if is_common(password) or is_common(password.lower()):
+        raise Invalid(
+            field,
+            "This password is on the list of common ones, which are guessed first;"
+            " three or four words that do not belong together are a good one",
+        )
+    return password
+
+
+def _without_ends(text: str) -> str:
+    """The text in small letters without digits and marks at its ends."""
+    folded = text.casefold()
+    letters = [place for place, letter in enumerate(folded) if letter.isalpha()]
+    return folded[letters[0] : letters[-1] + 1] if letters else ""

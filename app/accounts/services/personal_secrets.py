@@ -1,0 +1,51 @@
+"""What opens the portal for a person's programs, API tokens and the calendar's address, ends with
+the person's logins: by a new password, by "end logins" and by disabling, and stays ended."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import delete, update
+from sqlalchemy.orm import Session
+
+from app.accounts.models.feeds import CalendarFeed
+from app.accounts.models.people import ApiToken, User
+from app.core.rules.access import Writer
+from app.core.services.changes import FieldChange, record_change
+from app.core.services.security_log import log_on_commit
+
+TOKENS: Final = "token"
+"""The kind of an API token in the change log."""
+FEED: Final = "feed"
+"""The kind of the calendar's address in the change log; its key is the person's."""
+
+
+def end_personal_secrets(session: Session, by: Writer, user: User) -> str:
+    """End every API token and the calendar's address of a person whose row the caller has locked.
+
+    What ended, in words: ``2 API tokens and the calendar address``, or "".
+    """
+    tokens = session.execute(
+        update(ApiToken)
+        .where(ApiToken.user_id == user.id, ApiToken.ended_at.is_(None))
+        .values(ended_at=by.now)
+        .returning(ApiToken.id, ApiToken.name)
+    ).all()
+    feeds = session.scalars(
+        delete(CalendarFeed).where(CalendarFeed.user_id == user.id).returning(CalendarFeed.user_id)
+    ).all()
+    for key, name in sorted(tokens):
+        record_change(
+            session, by, kind=TOKENS, thing_id=key, fields=[FieldChange("ended", "no", "yes")]
+        )
+        log_on_commit(session, by, "token ended", TOKENS, name)
+    for key in feeds:
+        fields = [FieldChange("secret", "set", None)]
+        record_change(session, by, kind=FEED, thing_id=key, fields=fields)
+        log_on_commit(session, by, "calendar address ended", FEED, key)
+    words = []
+    if tokens:
+        words.append(f"{len(tokens)} API token{'' if len(tokens) == 1 else 's'}")
+    if feeds:
+        words.append("the calendar address")
+    return " and ".join(words)

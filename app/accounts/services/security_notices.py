@@ -1,0 +1,67 @@
+"""Mails to a person about the security of its account: each change of what opens it.
+
+They are queued in the transaction of the change. Whoever chose to get no mails gets these all the
+same: a thief of a login would choose that first. Only an address that was stopped itself, without
+being anybody's, gets none; nor does somebody who is disabled. Nothing secret is in them.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy.orm import Session
+
+from app.accounts.models.people import User
+from app.core.rules.access import Door, Kind, Writer
+from app.mail.services.messages import SECURITY, MessageRecipient, queue_message
+
+_WHY: Final = "as it is about the security of your account; it comes whatever mails you chose"
+_WHAT_TO_DO: Final = (
+    "If it was not you: set a new password on your profile at once. That ends every login, your API"
+    " tokens and the address of your calendar. Where you cannot log in any more, ask an"
+    " administrator of the portal for a one-time link, and say why."
+)
+
+
+def notify_person(
+    session: Session,
+    by: Writer,
+    user: User,
+    change: int,
+    subject: str,
+    text: str,
+    *,
+    also_to: str = "",
+) -> None:
+    """Queue a mail that says what was changed, when, by whom and from where, and what to do.
+
+    ``change`` is the number of the change in the log. ``also_to`` is an address that was the
+    person's until now. Somebody without an address gets none.
+    """
+    if not user.mail and not also_to:
+        return
+    recipients = [MessageRecipient(user.mail, user.id, _WHY)]
+    if also_to:
+        recipients.append(MessageRecipient(also_to, None, _WHY))
+    lines = [f"When: {by.now:%Y-%m-%d %H:%M} UTC", f"By: {_who(by, user)}", f"From: {_where(by)}"]
+    queue_message(
+        session,
+        key=f"{SECURITY}{change}",
+        recipients=recipients,
+        subject=subject,
+        text="\n\n".join((f"{text} (account {user.name})", "\n".join(lines), _WHAT_TO_DO)),
+        url="/profile",
+        now=by.now,
+    )
+
+
+def _who(by: Writer, user: User) -> str:
+    if by.actor.kind is Kind.PERSON and by.actor.account_id == user.id:
+        return f"{user.name}, which is your own account"
+    return f"the administrator {by.actor.account}" if by.actor.kind is Kind.PERSON else "the portal"
+
+
+def _where(by: Writer) -> str:
+    if by.door is Door.COMMAND:
+        return "a command on the portal's own machine"
+    return f"the address {by.remote}" if by.remote else "an unknown address"

@@ -1,0 +1,329 @@
+"""Verbs on API tokens: make, rotate, end, and who acts with one.
+
+A system's token is made by an admin, a person's own by that person, who needs to be logged in for
+it: no token makes another. A secret is given out by the verb that makes it and kept as SHA-256
+only: it has 256 random bits, so that nothing slower is needed against guessing, and wrong ones are
+counted against nobody. Times are UTC.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.orm import Session, selectinload
+
+from app.accounts.models.people import ApiToken, TokenSecret, User
+from app.accounts.services.people import actor_of_user, check_name
+from app.accounts.services.personal_secrets import TOKENS
+from app.accounts.services.security_notices import notify_person
+from app.core.rules.access import Actor, Kind, Writer, require_admin
+from app.core.rules.errors import AuthenticationFailed, Forbidden, Invalid, NotFound
+from app.core.rules.scopes import LIVE_SECRETS, PREFIX, Scope, checked_lifetime, checked_scopes
+from app.core.services.changes import FieldChange, record_change, take_number
+from app.core.services.security_log import log_on_commit
+
+MOST_OWN = 20
+"""Live tokens that one person may have."""
+USE_NOTED_AFTER = timedelta(minutes=1)
+"""The last use is written at most so often."""
+_LOCK = "api token"
+"""The counter whose lock lets one at a time look whether a name is taken, or how many live."""
+_MANAGE = "manage the tokens of systems"
+_LONGEST_SECRET = 200
+_LONGEST_NAME = 100
+
+
+@dataclass(frozen=True)
+class NewSecret:
+    """A token and its new secret, which exists nowhere else."""
+
+    token: ApiToken
+    secret: str
+
+
+def create_token(
+    session: Session, by: Writer, name: str, scopes: Iterable[str], days: int
+) -> NewSecret:
+    """Make a system's token that lives ``days`` days (1 to 400). Only admins may."""
+    require_admin(by.actor, _MANAGE)
+    check_name("name", name, "Name")
+    return _create(session, by, None, name, scopes, days)
+
+
+def create_own_token(
+    session: Session, by: Writer, label: str, scopes: Iterable[str], days: int
+) -> NewSecret:
+    """Make a token of the person who asks; its name is ``PERSON/LABEL``."""
+    owner = _logged_in_person(session, by)
+    check_name("name", label, "Name")
+    name = f"{owner.name}/{label}"
+    if len(name) > _LONGEST_NAME:
+        room = _LONGEST_NAME - len(owner.name) - 1
+        raise Invalid("name", f"Name takes at most {room} characters beside your own name")
+    return _create(session, by, owner, name, scopes, days)
+
+
+def find_token(session: Session, name: str) -> ApiToken:
+    """The token of this name, ended or not; ``NotFound`` otherwise."""
+    token = session.scalars(select(ApiToken).where(ApiToken.name == name)).first()
+    if token is None:
+        raise NotFound("There is no token of this name")
+    return token
+
+
+def token_of_number(session: Session, by: Writer, number: int) -> ApiToken:
+    """The token of this database key if the actor may manage it; ``NotFound`` otherwise, and for
+    admins ``Forbidden`` never."""
+    token = session.get(ApiToken, number)
+    if token is None or _refusal(by.actor, token) is not None:
+        raise NotFound("There is no such token")
+    return token
+
+
+def all_tokens(session: Session) -> Sequence[ApiToken]:
+    """Every token with its secrets: those of systems first, each part by name."""
+    return session.scalars(
+        select(ApiToken)
+        .options(selectinload(ApiToken.secrets))
+        .order_by(ApiToken.user_id.is_not(None), ApiToken.name)
+    ).all()
+
+
+def tokens_of(session: Session, user_id: int) -> Sequence[ApiToken]:
+    """A person's own tokens with their secrets, by name."""
+    return session.scalars(
+        select(ApiToken)
+        .where(ApiToken.user_id == user_id)
+        .options(selectinload(ApiToken.secrets))
+        .order_by(ApiToken.name)
+    ).all()
+
+
+def live_secrets(token: ApiToken, now: datetime) -> list[TokenSecret]:
+    """The secrets with which the token can be used at ``now``, older first."""
+    if token.ended_at is not None:
+        return []
+    return [one for one in token.secrets if one.ended_at is None and one.expires_at > now]
+
+
+def rotate_token(
+    session: Session, by: Writer, token: ApiToken, days: int | None = None
+) -> NewSecret:
+    """Give a token a second live secret, so that its program can change over without a gap.
+
+    Without ``days`` it lives as long as the newest one did from its making. A person's token gets
+    one from that person only: whoever has it acts as that person.
+    """
+    _require(by.actor, token)
+    if token.user_id is not None and not _is_own(by.actor, token):
+        raise Forbidden("Nobody adds a secret to another person's token: it acts as that person")
+    _lock(session, token)
+    if token.ended_at is not None:
+        raise Invalid("token", "This token has ended; make a new one")
+    if len(live_secrets(token, by.now)) >= LIVE_SECRETS:
+        raise Invalid(
+            "token", f"A token has at most {LIVE_SECRETS} live secrets; end the older one first"
+        )
+    if days is not None:
+        lifetime = checked_lifetime(days)
+    else:
+        newest = token.secrets[-1]
+        lifetime = newest.expires_at - newest.created_at
+    return NewSecret(token, _add_secret(session, by, token, lifetime))
+
+
+def end_older_secret(session: Session, by: Writer, token: ApiToken) -> None:
+    """End the older one of two live secrets at once; ``Invalid`` if there is only one."""
+    _require(by.actor, token)
+    _lock(session, token)
+    live = live_secrets(token, by.now)
+    if len(live) < LIVE_SECRETS:
+        raise Invalid("token", "This token has no second live secret; rotate it first, or end it")
+    live[0].ended_at = by.now
+    changed = [FieldChange("older_secret", "live", "ended")]
+    _record(session, by, token, changed, "The older secret of your API token {} was ended")
+    log_on_commit(session, by, "token ended", TOKENS, token.name, how="the older secret")
+
+
+def end_token(session: Session, by: Writer, token: ApiToken) -> None:
+    """End a token with all its secrets at once; a second time changes nothing."""
+    _require(by.actor, token)
+    _lock(session, token)
+    if token.ended_at is not None:
+        return
+    token.ended_at = by.now
+    changed = [FieldChange("ended", "no", "yes")]
+    _record(session, by, token, changed, "Your API token {} was ended")
+    log_on_commit(session, by, "token ended", TOKENS, token.name)
+
+
+@dataclass(frozen=True)
+class TokenUse:
+    """Who acts with a secret, and whether its use is to be noted."""
+
+    actor: Actor
+    token_id: int
+    is_due: bool
+
+
+def use_of_secret(session: Session, secret: str, now: datetime) -> TokenUse:
+    """Who acts with this secret. Writes nothing; ``note_use`` does, if ``is_due``.
+
+    Raises ``AuthenticationFailed``, the same for an unknown, expired or ended secret, an ended
+    token and a disabled person.
+    """
+    if not secret.startswith(PREFIX) or len(secret) > _LONGEST_SECRET:
+        raise AuthenticationFailed
+    digest = _digest(secret)
+    found = session.scalars(
+        select(TokenSecret)
+        .join(ApiToken)
+        .where(
+            TokenSecret.secret_hash == digest,
+            TokenSecret.ended_at.is_(None),
+            TokenSecret.expires_at > now,
+            ApiToken.ended_at.is_(None),
+        )
+    ).first()
+    if found is None or not hmac.compare_digest(found.secret_hash, digest):
+        raise AuthenticationFailed
+    token = found.token
+    if token.user is not None and token.user.disabled_at is not None:
+        raise AuthenticationFailed
+    is_due = token.used_at is None or token.used_at <= now - USE_NOTED_AFTER
+    return TokenUse(_actor(token), token.id, is_due)
+
+
+def note_use(session: Session, use: TokenUse, now: datetime) -> None:
+    """Write the last use, unless somebody did within the last minute."""
+    session.execute(
+        update(ApiToken)
+        .where(
+            ApiToken.id == use.token_id,
+            or_(ApiToken.used_at.is_(None), ApiToken.used_at <= now - USE_NOTED_AFTER),
+        )
+        .values(used_at=now)
+    )
+
+
+def scopes_of(token: ApiToken) -> frozenset[Scope]:
+    """What the token is for."""
+    return frozenset(Scope(word) for word in token.scopes.split())
+
+
+def _actor(token: ApiToken) -> Actor:
+    scopes = scopes_of(token)
+    if token.user is not None:
+        return replace(actor_of_user(token.user), scopes=scopes)
+    return Actor(kind=Kind.TOKEN, account=token.name, account_id=token.id, scopes=scopes)
+
+
+def _create(
+    session: Session,
+    by: Writer,
+    owner: User | None,
+    name: str,
+    scopes: Iterable[str],
+    days: int,
+) -> NewSecret:
+    wanted = checked_scopes(scopes)
+    lifetime = checked_lifetime(days)
+    take_number(session, _LOCK)
+    if session.scalars(select(ApiToken.id).where(ApiToken.name == name)).first() is not None:
+        raise Invalid("name", "There is a token of this name already, live or ended")
+    if owner is not None:
+        live = [one for one in tokens_of(session, owner.id) if live_secrets(one, by.now)]
+        if len(live) >= MOST_OWN:
+            raise Invalid("name", f"You have {MOST_OWN} live tokens, which is the most; end one")
+    words = " ".join(scope.value for scope in Scope if scope in wanted)
+    token = ApiToken(
+        name=name,
+        user_id=owner.id if owner is not None else None,
+        scopes=words,
+        created_at=by.now,
+    )
+    session.add(token)
+    session.flush()
+    fields = [FieldChange("name", None, name), FieldChange("scopes", None, words)]
+    return NewSecret(token, _add_secret(session, by, token, lifetime, fields))
+
+
+def _add_secret(
+    session: Session,
+    by: Writer,
+    token: ApiToken,
+    lifetime: timedelta,
+    fields: Sequence[FieldChange] = (),
+) -> str:
+    secret = PREFIX + secrets.token_urlsafe(32)
+    expires = by.now + lifetime
+    token.secrets.append(
+        TokenSecret(secret_hash=_digest(secret), created_at=by.now, expires_at=expires)
+    )
+    session.flush()
+    until = FieldChange("secret_until", None, f"{expires:%Y-%m-%d %H:%M}Z")
+    words = (
+        "Your API token {} was created"
+        if fields
+        else "A second secret of your API token {} was created"
+    )
+    _record(session, by, token, [*fields, until], words)
+    log_on_commit(session, by, "token created", TOKENS, token.name)
+    return secret
+
+
+def _record(
+    session: Session, by: Writer, token: ApiToken, fields: Sequence[FieldChange], words: str
+) -> None:
+    """Into the change log; and the person whose token it is is told in these words."""
+    change = record_change(session, by, kind=TOKENS, thing_id=token.id, fields=fields)
+    if token.user is not None:
+        text = words.format(token.name)
+        notify_person(session, by, token.user, change, "An API token of yours was changed", text)
+
+
+def _logged_in_person(session: Session, by: Writer) -> User:
+    actor = by.actor
+    if actor.kind is not Kind.PERSON or actor.scopes is not None:
+        raise Forbidden("Only a person who is logged in has tokens of their own")
+    return session.get_one(User, actor.account_id)
+
+
+def _refusal(actor: Actor, token: ApiToken) -> str | None:
+    """Why this account may not manage the token, or None: admins and its person may."""
+    if _is_own(actor, token):
+        return None
+    try:
+        require_admin(actor, _MANAGE)
+    except Forbidden as error:
+        return error.message
+    return None
+
+
+def _is_own(actor: Actor, token: ApiToken) -> bool:
+    """Whether it is a token of this person, who is logged in."""
+    logged_in = actor.kind is Kind.PERSON and actor.scopes is None
+    return logged_in and token.user_id is not None and actor.account_id == token.user_id
+
+
+def _require(actor: Actor, token: ApiToken) -> None:
+    reason = _refusal(actor, token)
+    if reason is not None:
+        raise Forbidden(reason)
+
+
+def _lock(session: Session, token: ApiToken) -> None:
+    """Nobody else changes this token or its secrets until the transaction ends."""
+    session.execute(select(ApiToken.id).where(ApiToken.id == token.id).with_for_update())
+    session.refresh(token)
+    session.refresh(token, ["secrets"])
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()

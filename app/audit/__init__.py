@@ -1,0 +1,1 @@
+"""The audit: every change of everything, read from the change log and the refusals."""

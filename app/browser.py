@@ -1,0 +1,222 @@
+"""The browser's door: parse, find the person, call one service, commit, render.
+
+It must not hold business rules and must not know the other doors.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, g, request, url_for
+from flask_login import current_user
+
+from app.accounts.pages import admin, login, partners, people, profile, reset, second_factor, tokens
+from app.audit.pages import audit
+from app.calendar.pages import (
+    calendar,
+    lhc_editing,  # noqa: F401  # on a blueprint
+)
+from app.core.models.changes import PortalFact
+from app.core.rules.access import Role
+from app.core.web import compression, download_log, encoding, errors, form_keys, scripts, times
+from app.core.web.extensions import db
+from app.duties.pages import duties as duty
+from app.duties.pages import (
+    event_page,  # noqa: F401  # on a blueprint
+    events,
+    what_if,
+)
+from app.duties.pages import rules as duty_rules
+from app.events.pages import imports as event_imports
+from app.events.pages import sources as event_sources
+from app.home.pages import guide, health, home, shortcuts, work
+from app.mail.pages import mails
+from app.matching.pages import event_matching, matching
+from app.matching.pages import rules as matching_rules
+from app.meetings.pages import feeds, teleconferences
+from app.meetings.pages import packs as meeting_packs
+from app.names.pages import unresolved
+from app.notices.pages import notices
+from app.registry.pages import cric, imports, links, sites
+from app.reports.pages import attachments as report_attachments
+from app.reports.pages import documents as report_documents
+from app.reports.pages import form as reports_form
+from app.reports.pages import form_autosave as reports_form_autosave  # noqa: F401  # on a blueprint
+from app.reports.pages import forms as report_forms
+from app.reports.pages import reminders as report_reminders
+from app.reports.pages import reports
+from app.reports.pages import writing as report_writing  # noqa: F401  # on a blueprint
+from app.statistics.pages import availability, statistics
+from app.tickets.pages import (
+    attachment_writing,  # noqa: F401  # on a blueprint
+    attachments,
+    bulk,
+    filters,
+    list_columns,  # noqa: F401  # on a blueprint
+    suggest,
+    tickets,
+    tickets_csv,
+    visits,
+)
+from app.tickets.pages import edit as ticket_edit  # noqa: F401  # on a blueprint
+from app.tickets.pages import imports as ticket_imports
+from app.tickets.pages import writing as ticket_writing  # noqa: F401  # on a blueprint
+from app.topology.pages import topology
+
+PLACES = (
+    ("Home", "home.page"),
+    ("Tickets", "tickets.listing"),
+    ("Events", "events.listing"),
+    ("Calendar", "calendar.month"),
+    ("Statistics", "statistics.page"),
+    ("Reports", "reports.page"),
+    ("Sites", "sites.listing"),
+    ("Links", "links.listing"),
+)
+"""The places of the top bar; only what exists."""
+ADMIN = ("Admin", "admin.index")
+"""The place that only admins see."""
+THEMES = ("light", "dark")
+
+
+def register(flask_app: Flask) -> None:
+    """Add pages, filters, gate, errors and headers to the application."""
+    times.register(flask_app)
+    flask_app.add_template_filter(statistics.time_in_words, "days")
+    flask_app.add_template_filter(availability.percent, "percent")
+    flask_app.jinja_env.globals["statistics_pages"] = statistics.PAGES
+    encoding.register(flask_app)
+    compression.register(flask_app)
+    errors.register(flask_app)
+    login.register(flask_app)
+    form_keys.register(flask_app)
+    download_log.register(flask_app)
+    for module in (
+        home,
+        calendar,
+        feeds,
+        notices,
+        tickets,
+        attachments,
+        tickets_csv,
+        events,
+        event_imports,
+        event_sources,
+        filters,
+        visits,
+        bulk,
+        shortcuts,
+        scripts,
+        suggest,
+        sites,
+        links,
+        profile,
+        partners,
+        guide,
+        admin,
+        audit,
+        unresolved,
+        topology,
+        people,
+        second_factor,
+        reset,
+        work,
+        matching,
+        matching_rules,
+        event_matching,
+        statistics,
+        availability,
+        meeting_packs,
+        teleconferences,
+        reports_form,
+        report_attachments,
+        report_documents,
+        report_reminders,
+        reports,
+    ):
+        flask_app.register_blueprint(module.blueprint)
+    mails.register(flask_app)
+    duty.register(flask_app)
+    for figures in (duty_rules, what_if):
+        flask_app.register_blueprint(figures.blueprint)
+    flask_app.register_blueprint(report_forms.blueprint)
+    for blueprint in (
+        imports.blueprint,
+        ticket_imports.blueprint,
+        imports.downloads,
+        cric.blueprint,
+    ):
+        flask_app.register_blueprint(blueprint)
+    tokens.register(flask_app)
+    health.register(flask_app)
+    flask_app.context_processor(_surroundings)
+    digests: dict[str, str] = {}
+
+    def asset(name: str) -> str:
+        """The URL of a static file; changes with its content."""
+        if name not in digests or flask_app.debug:
+            content = (Path(str(flask_app.static_folder)) / name).read_bytes()
+            digests[name] = hashlib.sha256(content).hexdigest()[:10]
+        return url_for("static", filename=name, v=digests[name])
+
+    flask_app.add_template_global(asset)
+
+
+def _surroundings() -> dict[str, Any]:
+    """What every page shows around its content."""
+    broken = g.get("broken", False)
+    known = not broken and current_user.is_authenticated
+    theme = request.cookies.get("theme", "")
+    place = (request.endpoint or "").split(".")[0]
+    here = {
+        "home": "Home",
+        "calendar": "Calendar",
+        "feeds": "Calendar",
+        "notices": "Calendar",
+        "tickets": "Tickets",
+        "attachments": "Tickets",
+        "filters": "Tickets",
+        "bulk": "Tickets",
+        "events": "Events",
+        "event_imports": "Events",
+        "event_sources": "Events",
+        "event_matching": "Events",
+        "statistics": "Statistics",
+        "availability": "Statistics",
+        "matching": "Statistics",
+        "matching_rules": "Statistics",
+        "what_if": "Statistics",
+        "duty_rules": "Statistics",
+        "duty": "Events",
+        "teleconferences": "Reports",
+        "report_forms": "Reports",
+        "report_form": "Reports",
+        "report_attachments": "Reports",
+        "report_documents": "Reports",
+        "reports": "Reports",
+        "report_reminders": "Reports",
+        "meeting_packs": "Reports",
+        "topology": "Sites",
+        "sites": "Sites",
+        "links": "Links",
+        "partners": "Admin",
+        "admin": "Admin",
+        "audit": "Admin",
+        "unresolved": "Admin",
+        "imports": "Admin",
+        "ticket_imports": "Admin",
+        "people": "Admin",
+        "cric": "Admin",
+        "work": "Admin",
+    }
+    is_admin = known and current_user.actor.role is Role.ADMIN
+    return {
+        "person": current_user if known else None,
+        "places": (*PLACES, ADMIN) if is_admin else PLACES,
+        "here": here.get(place),
+        "theme": theme if theme in THEMES else "",
+        "broken": broken,
+        "demo": not broken and db.session.get(PortalFact, "demo") is not None,
+    }

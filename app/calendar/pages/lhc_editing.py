@@ -1,0 +1,171 @@
+"""Pages on which administrators keep the calendar of the LHC."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, flash, make_response, render_template, request, url_for
+from flask_wtf import FlaskForm
+from wtforms import HiddenField, StringField, TextAreaField
+
+from app.accounts.pages.login import acting, writer
+from app.calendar.models.lhc import LhcPeriod
+from app.calendar.pages.calendar import blueprint
+from app.calendar.rules.lhc_calendar import FIELDS, PeriodKind, Standing
+from app.calendar.services.lhc_calendar import (
+    add_period,
+    change_period,
+    period_of_id,
+    remove_period,
+    stated_of,
+)
+from app.core.rules.access import require_admin
+from app.core.rules.errors import Invalid
+from app.core.web.extensions import db
+from app.core.web.form_keys import leads_to, writing_once
+from app.core.web.htmx import go_to
+from app.tickets.pages.forms import Choice, attach, lines, one_line, options, required
+
+_KEY = "<int(max=2147483647):number>"
+_TIME_HELP = (
+    "CERN's clock, as exact as the source tells it: 2013-02-14 07:24, 2013-02-14 or 2013-02"
+)
+_STANDING_HELP = "attested: it was so; planned: it was to be so; sample: no source says so"
+
+
+class PeriodForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """All fields of a period; what is allowed is checked by the domain."""
+
+    version = HiddenField()
+    name = StringField(FIELDS["name"], required("Name"), filters=[one_line])
+    kind = Choice(
+        FIELDS["kind"],
+        choices=options(*PeriodKind),
+        default=PeriodKind.PHYSICS,
+        description="The detectors run in seasons of physics and of ions, but not in a stop or"
+        " shutdown that lies in them.",
+    )
+    begin = StringField(
+        FIELDS["begin"], required("Begins"), filters=[one_line], description=_TIME_HELP
+    )
+    begin_standing = Choice(
+        FIELDS["begin_standing"], choices=options(*Standing), description=_STANDING_HELP
+    )
+    end = StringField(
+        FIELDS["end"],
+        filters=[one_line],
+        description="A day or month that ends a period belongs to it. Empty: it goes on.",
+    )
+    end_standing = Choice(FIELDS["end_standing"], choices=options(*Standing))
+    source = StringField(
+        FIELDS["source"],
+        filters=[one_line],
+        description="Where it is known from; only a sample has none.",
+    )
+    note = TextAreaField(FIELDS["note"], filters=[lines])
+    why = StringField("Reason", filters=[one_line], description="Stands in the calendar's history.")
+
+    def stated(self) -> dict[str, str]:
+        """What was stated, as texts."""
+        return {name: self[name].data or "" for name in FIELDS}
+
+
+class RemoveForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """Why a period is removed."""
+
+    why = StringField("Reason", required("Reason"), filters=[one_line])
+
+
+@blueprint.route("/lhc/new", methods=["GET", "POST"])
+def new_period() -> Response:
+    """Add a period."""
+    _admins_only()
+    form = PeriodForm()
+    if request.method == "GET":
+        return _page(form, None)
+    if form.validate():
+        rows = db.session()
+        try:
+            with writing_once(rows):
+                name = add_period(rows, writer(), form.stated(), form.why.data or "").name
+                leads_to(url_for("calendar.lhc"))
+            flash(f"{name} is in the calendar. What the rules ask for follows it.", "ok")
+            return go_to(url_for("calendar.lhc"))
+        except Invalid as error:
+            attach(form, error)
+    return _page(form, None, status=422)
+
+
+@blueprint.route(f"/lhc/{_KEY}/edit", methods=["GET", "POST"])
+def edit_period(number: int) -> Response:
+    """Change a period."""
+    _admins_only()
+    rows = db.session()
+    row = period_of_id(rows, number)
+    if request.method == "GET":
+        return _page(PeriodForm(data={**stated_of(row).texts(), "version": row.version}), row)
+    form = PeriodForm()
+    if form.validate():
+        try:
+            with writing_once(rows):
+                row = change_period(
+                    rows,
+                    writer(),
+                    number,
+                    form.stated(),
+                    seen_version=_version(form.version.data),
+                    why=form.why.data or "",
+                )
+                name = row.name
+                leads_to(url_for("calendar.lhc"))
+            flash(f"{name} is stored. What the rules ask for follows it.", "ok")
+            return go_to(url_for("calendar.lhc"))
+        except Invalid as error:
+            rows.rollback()
+            row = period_of_id(rows, number)
+            if error.field == "version":
+                form.version.data = str(row.version)
+            attach(form, error, renamed={"version": ""})
+    return _page(form, row, status=422)
+
+
+@blueprint.post(f"/lhc/{_KEY}/remove")
+def remove_lhc_period(number: int) -> Response:
+    """Take a period off the calendar."""
+    _admins_only()
+    rows, form = db.session(), RemoveForm()
+    row = period_of_id(rows, number)
+    if form.validate():
+        try:
+            with writing_once(rows):
+                name = remove_period(rows, writer(), number, form.why.data or "")
+            flash(f"{name} is off the calendar. What the rules ask for follows it.", "ok")
+            return go_to(url_for("calendar.lhc"))
+        except Invalid as error:
+            attach(form, error)
+    shown = PeriodForm(formdata=None, data={**stated_of(row).texts(), "version": row.version})
+    return _page(shown, row, status=422, remove=form)
+
+
+def _admins_only() -> None:
+    require_admin(acting(), "change the calendar of the LHC")
+
+
+def _version(text: str | None) -> int:
+    if text and text.isascii() and text.isdigit() and len(text) < 10:
+        return int(text)
+    raise Invalid("version", "The form names no version; load the page again")
+
+
+def _page(
+    form: PeriodForm, row: LhcPeriod | None, *, status: int = 200, remove: Any = None
+) -> Response:
+    return make_response(
+        render_template(
+            "calendar/period.html",
+            form=form,
+            row=row,
+            remove=remove or RemoveForm(formdata=None),
+        ),
+        status,
+    )

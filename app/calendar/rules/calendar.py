@@ -1,0 +1,135 @@
+"""Windows of planned work beside each other: which of them collide, and which days they touch.
+
+A window lasts from its start until before its end (UTC); two that only touch do not collide. One
+without length, or whose end is not known, is the moment of its start and collides with nothing.
+It knows neither rows nor pages.
+"""
+
+from __future__ import annotations
+
+from calendar import Calendar
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
+
+from app.calendar.rules.lhc_calendar import Period, running_between
+
+
+@dataclass(frozen=True)
+class PlannedLink:
+    """A link in a window: the T1s among its ends then, and what it backs up ("" = nothing)."""
+
+    name: str
+    t1s: frozenset[str] = field(default_factory=frozenset)
+    backs_up: str = ""
+
+
+@dataclass(frozen=True)
+class Window:
+    """A window of one ticket, that takes place as far as is known."""
+
+    ticket: int
+    start: datetime
+    end: datetime
+    links: tuple[PlannedLink, ...]
+
+
+class ConflictKind(StrEnum):
+    """Why two windows should not be at the same time."""
+
+    BACKUP = "backup"
+    """A link and one that backs it up."""
+    SAME_T1 = "same T1"
+    """Two links of one T1, neither of which backs up the other."""
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """Work on two links at the same time, of two tickets or (both the same) of one."""
+
+    kind: ConflictKind
+    tickets: tuple[int, int]
+    links: tuple[str, ...]
+    """For BACKUP the link and its backup; for SAME_T1 all that are worked on, by name."""
+    site: str
+    """The T1 for SAME_T1, else ""."""
+    start: datetime
+    end: datetime
+
+    @property
+    def words(self) -> str:
+        """The reason in words, without times and tickets."""
+        if self.kind is ConflictKind.BACKUP:
+            return f"{self.links[0]} and its backup {self.links[1]} at the same time"
+        listed = f"{', '.join(self.links[:-1])} and {self.links[-1]}"
+        return f"{listed}, links of {self.site}, at the same time"
+
+
+def conflicts(windows: Iterable[Window]) -> list[Conflict]:
+    """Every collision, by its beginning, then by tickets. One ticket may collide with itself."""
+    found: list[Conflict] = []
+    going_on: list[Window] = []
+    for window in sorted(windows, key=lambda one: (one.start, one.ticket)):
+        if window.end <= window.start:
+            continue
+        going_on = [one for one in going_on if one.end > window.start]
+        found += _between(window, window)
+        for other in going_on:
+            found += _between(other, window)
+        going_on.append(window)
+    return sorted(found, key=lambda one: (one.start, one.tickets, one.kind, one.links))
+
+
+def _between(one: Window, other: Window) -> Iterable[Conflict]:
+    """What collides of two windows that overlap, or within one (the same twice)."""
+    tickets = (min(one.ticket, other.ticket), max(one.ticket, other.ticket))
+    start, end = max(one.start, other.start), min(one.end, other.end)
+    backed: set[tuple[str, str]] = set()
+    of_t1: dict[str, set[str]] = {}
+    for first in one.links:
+        for second in other.links:
+            if first.name == second.name:
+                continue
+            if second.backs_up == first.name:
+                backed.add((first.name, second.name))
+            elif first.backs_up == second.name:
+                backed.add((second.name, first.name))
+            else:
+                for site in first.t1s & second.t1s:
+                    of_t1.setdefault(site, set()).update((first.name, second.name))
+    for pair in sorted(backed):
+        yield Conflict(ConflictKind.BACKUP, tickets, pair, "", start, end)
+    for site in sorted(of_t1):
+        links = tuple(sorted(of_t1[site]))
+        yield Conflict(ConflictKind.SAME_T1, tickets, links, site, start, end)
+
+
+def season_during(start: datetime, end: datetime, periods: Iterable[Period]) -> Period | None:
+    """The season in which the LHC's detectors run during a window, or None."""
+    return running_between(start, end, periods)
+
+
+def days_of(start: datetime, end: datetime) -> Sequence[date]:
+    """The days (UTC) that a window touches; an end at midnight does not touch the day it begins."""
+    first = start.astimezone(UTC).date()
+    last = first
+    if end > start:
+        last = (end - timedelta(microseconds=1)).astimezone(UTC).date()
+    return [first + timedelta(days=number) for number in range((last - first).days + 1)]
+
+
+def weeks_of(month: date) -> Sequence[Sequence[date]]:
+    """The weeks, Monday to Sunday, that show the month of this day."""
+    return Calendar().monthdatescalendar(month.year, month.month)
+
+
+def month_after(month: date, months: int = 1) -> date:
+    """The first day of the month so many months later (or earlier)."""
+    number = month.year * 12 + month.month - 1 + months
+    return date(number // 12, number % 12 + 1, 1)
+
+
+def midnight(day: date) -> datetime:
+    """The beginning of a day, UTC."""
+    return datetime.combine(day, time(), UTC)

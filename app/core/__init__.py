@@ -1,0 +1,1 @@
+"""What several rooms share and is no noun of the trade."""

@@ -1,0 +1,162 @@
+"""The settings of mail, as ``app.core.settings`` read them: checked, a line for each wrong one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from email.utils import getaddresses
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from app.core.rules.errors import SettingError
+from app.core.rules.mail_addresses import mail_address
+from app.mail.rules.notifications import Sender
+
+NAMES = (
+    "MAIL_FROM",
+    "MAIL_FOLDER",
+    "MAIL_SMTP",
+    "MAIL_TLS",
+    "MAIL_USER",
+    "MAIL_PASSWORD",
+    "MAIL_PASSWORD_FILE",
+    "MAIL_TIMEOUT_SECONDS",
+    "MAIL_RETRY_SECONDS",
+)
+TLS = ("none", "starttls", "tls")
+DEFAULT_NAME = "LHCOPN tickets"
+_SERVER = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):([0-9]{1,5})")
+_LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+@dataclass(frozen=True, slots=True)
+class MailSettings:
+    """Where mails go and from whom they come; without ``host`` they go into the folder."""
+
+    from_name: str = DEFAULT_NAME
+    from_address: str = "lhcopn-tickets@localhost"
+    folder: str = "instance/mails"
+    """Seen from the project's folder."""
+    host: str = ""
+    port: int = 25
+    tls: str = "none"
+    user: str = ""
+    password: str = field(default="", repr=False)
+    timeout: int = 20
+    """Seconds for each step with the server."""
+    retry: int = 60
+    """Seconds until a mail that was not taken is tried for the second time."""
+
+    @classmethod
+    def of(
+        cls,
+        values: Mapping[str, str],
+        public_url: str,
+        whole_number: Callable[[str, str, int, int], int],
+        project: Path,
+    ) -> MailSettings:
+        """Check the texts; raises SettingError."""
+        host, port = _server(values.get("MAIL_SMTP"))
+        if host and "MAIL_FROM" not in values:
+            raise SettingError(
+                "MAIL_FROM must be set where MAIL_SMTP is: an address that the server lets us use"
+            )
+        name, address = _sender(values.get("MAIL_FROM"), public_url)
+        tls = values.get("MAIL_TLS", "none")
+        if tls not in TLS:
+            raise SettingError(f"MAIL_TLS must be one of {', '.join(TLS)}")
+        user, password = values.get("MAIL_USER", ""), _password(values, project)
+        if bool(user) != bool(password):
+            raise SettingError("MAIL_USER and MAIL_PASSWORD (or MAIL_PASSWORD_FILE) go together")
+        if user and tls == "none" and host not in _LOCAL_NAMES:
+            raise SettingError(
+                "MAIL_TLS must be starttls or tls where MAIL_USER is set: the password would be"
+                " readable on its way"
+            )
+        return cls(
+            from_name=name,
+            from_address=address,
+            folder=values.get("MAIL_FOLDER", "instance/mails"),
+            host=host,
+            port=port,
+            tls=tls,
+            user=user,
+            password=password,
+            timeout=whole_number(
+                "MAIL_TIMEOUT_SECONDS", values.get("MAIL_TIMEOUT_SECONDS", "20"), 1, 300
+            ),
+            retry=whole_number(
+                "MAIL_RETRY_SECONDS", values.get("MAIL_RETRY_SECONDS", "60"), 1, 3600
+            ),
+        )
+
+    def sender(self, public_url: str, key: bytes) -> Sender:
+        """From whom mails come; ``key`` is the portal's secret."""
+        return Sender(self.from_name, self.from_address, public_url, key)
+
+    def as_environment(self) -> dict[str, str]:
+        """The variables from which these settings are read again."""
+        found = {
+            "MAIL_FROM": f"{self._quoted_name()} <{self.from_address}>",
+            "MAIL_FOLDER": self.folder,
+            "MAIL_TLS": self.tls,
+            "MAIL_TIMEOUT_SECONDS": str(self.timeout),
+            "MAIL_RETRY_SECONDS": str(self.retry),
+        }
+        if self.host:
+            shown = f"[{self.host}]" if ":" in self.host else self.host
+            found["MAIL_SMTP"] = f"{shown}:{self.port}"
+        if self.user:
+            found |= {"MAIL_USER": self.user, "MAIL_PASSWORD": self.password}
+        return found
+
+    def _quoted_name(self) -> str:
+        escaped = self.from_name.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{escaped}"'
+
+
+def _server(text: str | None) -> tuple[str, int]:
+    if text is None:
+        return "", 25
+    match = _SERVER.fullmatch(text)
+    if match is None or not 1 <= int(match[2]) <= 65535:
+        raise SettingError("MAIL_SMTP must be HOST:PORT, as in mail.site.example:587")
+    return match[1].strip("[]"), int(match[2])
+
+
+def _sender(text: str | None, public_url: str) -> tuple[str, str]:
+    if text is None:
+        return DEFAULT_NAME, f"lhcopn-tickets@{_mail_host(public_url)}"
+    written = getaddresses([text])
+    name, address = written[0][0], mail_address(written[0][1])
+    if address is None or len(written) > 1 or not text.isprintable():
+        raise SettingError(
+            "MAIL_FROM must be a mail address, or a name and one in angle brackets:"
+            " LHCOPN tickets <tickets@site.example>"
+        )
+    return name or DEFAULT_NAME, address
+
+
+def _mail_host(public_url: str) -> str:
+    host = urlsplit(public_url).hostname or "localhost"
+    try:
+        ip_address(host)
+    except ValueError:
+        return host
+    return "localhost"
+
+
+def _password(values: Mapping[str, str], project: Path) -> str:
+    text, file = values.get("MAIL_PASSWORD"), values.get("MAIL_PASSWORD_FILE")
+    if text is not None and file is not None:
+        raise SettingError("MAIL_PASSWORD and MAIL_PASSWORD_FILE are both set; set one of them")
+    if file is None:
+        return text or ""
+    try:
+        return (project / file).read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        raise SettingError(
+            "MAIL_PASSWORD_FILE must name a text file that this process can read"
+        ) from None

@@ -1,0 +1,52 @@
+"""What an API token may be used for, and how long it may live.
+
+A scope narrows: a person's token may at most what the person may, a system's token what its scopes
+name and nothing else. No token administers anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from enum import StrEnum
+
+from app.core.rules.errors import Invalid
+
+
+class Scope(StrEnum):
+    """What a token is for."""
+
+    EVENTS = "events"
+    TICKETS = "tickets"
+    REGISTRY = "registry"
+    READ = "read"
+
+
+MEANINGS: dict[Scope, str] = {
+    Scope.EVENTS: "send and read network events",
+    Scope.TICKETS: "read and write tickets",
+    Scope.REGISTRY: "read sites and links, contacts included",
+    Scope.READ: "read all that is no secret; a system's token sees no contacts",
+}
+LONGEST_DAYS = 400
+"""A token's secret lives at most so many days: a year, and time to change it over."""
+LIVE_SECRETS = 2
+"""A token may have two live secrets, so that it can be rotated without a gap."""
+PREFIX = "lhcopn_"
+"""What every secret begins with: a scanner for secrets finds it in a repository."""
+
+
+def checked_scopes(given: Iterable[str], field: str = "scope") -> frozenset[Scope]:
+    """The scopes of these names; ``Invalid`` for an unknown one, or for none at all."""
+    words = list(given)
+    known = {scope.value: scope for scope in Scope}
+    if not words or any(word not in known for word in words):
+        raise Invalid(field, f"Scope takes one or more of: {', '.join(known)}")
+    return frozenset(known[word] for word in words)
+
+
+def checked_lifetime(days: int, field: str = "expires") -> timedelta:
+    """How long a secret lives: 1 to 400 whole days; ``Invalid`` otherwise."""
+    if not 1 <= days <= LONGEST_DAYS:
+        raise Invalid(field, f"Expiry takes 1 to {LONGEST_DAYS} days from now")
+    return timedelta(days=days)

@@ -1,0 +1,160 @@
+"""The slides of a meeting pack as plain values: what stands on them, not how it is drawn.
+
+Whoever counts makes them (``app.meetings.services.pack_slides``), whoever draws them
+(``app.meetings.documents``) adds nothing: so the slides, as PPTX and as PDF, say the same as the
+pages that are their source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final, TypeAlias
+
+
+class SlideKind(StrEnum):
+    """What may be chosen for a pack; one of them may become several slides."""
+
+    HEADLINES = "headlines"
+    TICKETS_BY_QUARTER = "tickets-by-quarter"
+    TICKETS_BY_MONTH = "tickets-by-month"
+    MATCHING = "matching"
+    UNDOCUMENTED = "undocumented"
+    DUTIES = "duties"
+    WHAT_IF = "what-if"
+    STANDING = "long-standing"
+    REPORTS = "reports"
+
+
+SLIDE_WORDS: Final[Mapping[SlideKind, tuple[str, str]]] = {
+    SlideKind.HEADLINES: (
+        "Tickets in a year and in a half-year",
+        "The two headline numbers: tickets of the last year and of the last half-year",
+    ),
+    SlideKind.TICKETS_BY_QUARTER: (
+        "Tickets per quarter",
+        "How many tickets were created in each quarter",
+    ),
+    SlideKind.TICKETS_BY_MONTH: (
+        "Tickets per month",
+        "How many tickets were created in each month",
+    ),
+    SlideKind.MATCHING: (
+        "Events matching per T1",
+        "Detected events >= 1 h and related events in tickets; two quarters on a slide",
+    ),
+    SlideKind.UNDOCUMENTED: (
+        "Events without a ticket",
+        "Each detected event >= 1 h that no ticket documents",
+    ),
+    SlideKind.DUTIES: (
+        "Tickets due",
+        "By responsible site: tickets that the rule in force asked for, and which are missing",
+    ),
+    SlideKind.WHAT_IF: (
+        "What if",
+        "What each rule for tickets would have asked for, per T1",
+    ),
+    SlideKind.STANDING: (
+        "Long-standing tickets",
+        "What is open now and was created more than 30 days ago",
+    ),
+    SlideKind.REPORTS: (
+        "Quarterly reports",
+        "Which site has reported which quarter, and which reports are missing",
+    ),
+}
+"""What each is called and what it shows, in the order in which they are offered."""
+
+Cell: TypeAlias = str | int | None
+"""None = there is no data, which is not 0."""
+
+
+class Tone(StrEnum):
+    """How a word of a table is marked, beside the word itself."""
+
+    OK = "ok"
+    WAITING = "waiting"
+    TROUBLE = "trouble"
+    QUIET = "quiet"
+
+
+@dataclass(frozen=True)
+class Series:
+    """One row of bars: a value for each category."""
+
+    name: str
+    values: Sequence[int | None]
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Columns side by side on a zero baseline."""
+
+    categories: Sequence[str]
+    series: Sequence[Series]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table; ``share`` is its part of the width, beside those of the others."""
+
+    head: str
+    share: float = 1
+    is_number: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a table."""
+
+    cells: Sequence[Cell]
+    is_total: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """What stands in rows. ``tones`` marks words wherever they stand in a cell of their own."""
+
+    columns: Sequence[Column]
+    rows: Sequence[Row]
+    tones: Mapping[str, Tone] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Slide:
+    """One slide. A table that is too long for it goes on over several ones when it is drawn."""
+
+    title: str
+    subtitle: str
+    source: str
+    """The address of the page with the same figures."""
+    chart: Chart | None = None
+    table: Table | None = None
+    words: Sequence[str] = ()
+    """What is said below, or instead of figures: a paragraph each."""
+    is_sample: bool = False
+    """Whether its figures are of the demonstration's data."""
+
+    @property
+    def foot(self) -> str:
+        """What stands below: a slide is copied into others' decks, and says what it is there."""
+        said = f"Source: {self.source}"
+        return f"Sample data. {said}" if self.is_sample else said
+
+    @property
+    def notes(self) -> str:
+        """What stands in the speaker's notes."""
+        said = "\n".join((self.subtitle, *self.words))
+        return f"{self.title}\n{said}\n\n{self.foot}"
+
+
+@dataclass(frozen=True)
+class Deck:
+    """All of a pack. ``facts`` stand on the title slide: of when the figures are, who made it."""
+
+    title: str
+    subtitle: str
+    facts: Sequence[str]
+    slides: Sequence[Slide]

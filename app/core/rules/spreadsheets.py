@@ -1,0 +1,158 @@
+"""Tables as spreadsheets write them: encodings, separators and marks, read a little at a time.
+
+Letters are never guessed, for a wrong guess is stored for good. It must not know what a table
+holds.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+from collections.abc import Iterator, Mapping
+from itertools import chain
+from typing import IO, Final
+
+from app.core.rules.texts import PORTAL_TEXT_LIMIT
+from app.registry.rules.files import BadFile, Problem
+
+ENCODINGS: Final[Mapping[str, str]] = {
+    "utf-8": "utf-8-sig",
+    "utf-16": "utf-16",
+    "windows-1252": "cp1252",
+}
+"""What a person may say that a file is written in, and how it is read."""
+_SEPARATORS: Final = (",", ";", "\t")
+_WORKBOOKS: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+"""How packed files begin, and a workbook is one; and how older workbooks begin."""
+_MARK: Final = "sep="
+_BEGINNING: Final = 1000
+"""Bytes by which the kind of a file is known."""
+_PIECE: Final = 64 * 1024
+LONGEST_ROW: Final = 1_000_000
+"""Characters of one row: a packed file of some kilobytes may hold a line of gigabytes."""
+
+csv.field_size_limit(4 * PORTAL_TEXT_LIMIT)
+
+
+def decoded(content: bytes, encoding: str = "") -> str:
+    """The text of a file: UTF-8 or UTF-16 unless it is said to be something else.
+
+    Raises ``BadFile`` with the line that cannot be read.
+    """
+    encoding = _encoding_of(content[:_BEGINNING], encoding)
+    try:
+        return content.decode(ENCODINGS[encoding])
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise _undecodable(line, encoding) from None
+
+
+def opened(stream: IO[bytes], encoding: str = "") -> io.TextIOWrapper:
+    """The same for a file too large to hold: its text, read as it goes.
+
+    ``stream`` is at its beginning. Reading raises ``UnicodeDecodeError``, of which ``wrong_line``
+    makes a ``BadFile``.
+    """
+    encoding = _encoding_of(stream.read(_BEGINNING), encoding)
+    stream.seek(0)
+    return io.TextIOWrapper(stream, encoding=ENCODINGS[encoding], newline="")
+
+
+def wrong_line(stream: IO[bytes], encoding: str = "") -> BadFile:
+    """Where such a file cannot be read; it is gone through again to find the line."""
+    stream.seek(0)
+    encoding = _encoding_of(stream.read(_BEGINNING), encoding)
+    stream.seek(0)
+    if encoding == "utf-16":
+        return _undecodable(1, encoding)
+    number, begins_line = 0, True
+    decoder = codecs.getincrementaldecoder(ENCODINGS[encoding])()
+    while piece := stream.readline(_PIECE):
+        number += begins_line
+        begins_line = piece.endswith(b"\n")
+        try:
+            decoder.decode(piece)
+        except UnicodeDecodeError:
+            break
+    return _undecodable(number, encoding)
+
+
+def _encoding_of(beginning: bytes, said: str) -> str:
+    """How a file is written that begins so; ``BadFile`` for what is no text."""
+    if beginning.startswith(_WORKBOOKS):
+        raise BadFile([Problem("the file", "", "", "this is a workbook; save it as “CSV UTF-8”")])
+    if not said:
+        utf16 = beginning.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        said = "utf-16" if utf16 else "utf-8"
+    if said != "utf-16" and beginning.count(b"\0") > len(beginning) // 4:
+        wrong = "this looks like UTF-16 without its mark; save the file as “CSV UTF-8”"
+        raise BadFile([Problem("line 1", "", "", wrong)])
+    return said
+
+
+def _undecodable(line: int, encoding: str) -> BadFile:
+    if encoding == "utf-8":
+        wrong = (
+            "this is no UTF-8. Save the file as “CSV UTF-8”, or say that it is windows-1252"
+            " (Latin-1), if it is"
+        )
+    else:
+        wrong = f"this is no {encoding}"
+    return BadFile([Problem(f"line {line}", "", "", wrong)])
+
+
+def rows_of(text: IO[str]) -> Iterator[tuple[int, list[str]]]:
+    """The rows of a table that are not empty, each with the number of its first line.
+
+    What stands between two cells is known by the first line. Raises ``BadFile`` where it is no CSV.
+    """
+    lines, line = _Lines(text), 1
+    try:
+        first = next(lines, "")
+        skipped = 0
+        separator = max(_SEPARATORS, key=first.count)
+        if is_mark(first) and (mark := first.strip("\r\n ")[len(_MARK) :]) in _SEPARATORS:
+            separator, first, skipped, line = mark, "", 1, 2
+        rows = csv.reader(chain([first] if first else [], lines), delimiter=separator, strict=True)
+        for row in rows:
+            place, line = line, rows.line_num + skipped + 1
+            lines.since = 0
+            if any(cell.strip() for cell in row) and not (len(row) == 1 and is_mark(row[0])):
+                yield place, row
+    except csv.Error as error:
+        wrong = f"this is no CSV: {_told(error)}"
+        raise BadFile([Problem(f"line {line}", "", "", wrong)]) from None
+
+
+class _Lines:
+    """The lines of a text; more than ``LONGEST_ROW`` characters in one row are no CSV."""
+
+    def __init__(self, text: IO[str]) -> None:
+        self._text = text
+        self.since = 0
+        """Characters read since a row was complete."""
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> str:
+        line = self._text.readline(LONGEST_ROW + 1)
+        if not line:
+            raise StopIteration
+        self.since += len(line)
+        if self.since > LONGEST_ROW:
+            raise csv.Error(f"this row is longer than {LONGEST_ROW:,} characters")
+        return line
+
+
+def _told(error: csv.Error) -> str:
+    text = str(error)
+    if "unexpected end" in text or "field limit" in text:
+        return "a quote opens a cell here and does not close it"
+    return text
+
+
+def is_mark(cell: str) -> bool:
+    """Whether a spreadsheet wrote this to say what stands between two cells."""
+    return cell.strip().lower().startswith(_MARK)

@@ -1,0 +1,244 @@
+"""The change log: one row for each change of a thing, written in the change's own transaction.
+
+Timeline, GGUS history, audit and every partner's cursor are read from it. Its ids are given out
+under a lock that is held until commit, so a reader that has seen id n will never see a lower one
+appear later.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, cast
+
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    Integer,
+    Table,
+    Text,
+    bindparam,
+    column,
+    func,
+    insert,
+    select,
+    true,
+)
+from sqlalchemy import cast as sql_cast
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.orm import Session
+
+from app.core.models.changes import Change, ChangedField, Counter
+from app.core.rules.access import Writer
+from app.core.services.bulk_rows import insert_rows
+
+TICKET = "ticket"
+_counters = cast(Table, Counter.__table__)
+_changes = cast(Table, Change.__table__)
+# Made once, of tables: other writers wait for the counters' locks.
+_INSERT_CHANGE = insert(_changes)
+_fields = cast(Table, ChangedField.__table__)
+_INSERT_FIELDS = insert(_fields)
+_TAKE: Final = {
+    dialect: upsert(_counters)
+    .values(name=bindparam("taken"), value=bindparam("count"))
+    .on_conflict_do_update(
+        index_elements=["name"], set_={"value": _counters.c.value + bindparam("count")}
+    )
+    .returning(_counters.c.value)
+    for dialect, upsert in (("sqlite", sqlite_insert), ("postgresql", postgresql_insert))
+}
+_taken = _TAKE["postgresql"].cte("taken")
+_added = (
+    _INSERT_CHANGE.from_select(
+        [column.name for column in _changes.c],
+        select(
+            _taken.c.value,
+            *(bindparam(item.name, type_=item.type) for item in _changes.c if item.name != "id"),
+        ),
+    )
+    .returning(_changes.c.id)
+    .cte("added")
+)
+_given = (
+    func.json_to_recordset(sql_cast(bindparam("fields", type_=Text), JSON))
+    .table_valued(
+        column("position", Integer), *(column(name, Text) for name in ("field", "old", "new"))
+    )
+    .render_derived(with_types=True)
+)
+_logged = (
+    _INSERT_FIELDS.from_select(
+        ["change_id", "position", "field", "old", "new"],
+        select(_added.c.id, *_given.c).select_from(_added.join(_given, true())),
+    )
+    .returning(_fields.c.id)
+    .cte("logged")
+)
+_INSERT_ALL: Final = select(_added.c.id).add_cte(_logged)
+"""PostgreSQL only: number, change and fields in one round trip. From the number to the commit all
+other writers wait."""
+
+
+_CHANGE_COLUMNS: Final = (
+    *("id", "kind", "thing_id", "version"),
+    *("at", "actor_kind", "actor_account", "actor_id", "partner_id"),
+    *("author", "claims", "door", "remote", "request_digest"),
+)
+
+
+@dataclass(frozen=True)
+class FieldChange:
+    """One field's old and new value as text; None = not set."""
+
+    field: str
+    old: str | None
+    new: str | None
+
+
+def take_number(session: Session, sequence: str, count: int = 1) -> int:
+    """The next number of a sequence, counting from 1, without gaps; the last one of ``count``.
+
+    Holds the sequence's lock until the transaction ends: a lower number never becomes visible
+    after a higher one. Take it as late as possible.
+    """
+    statement = _TAKE[session.get_bind().dialect.name]
+    return int(
+        session.connection().execute(statement, {"taken": sequence, "count": count}).scalar_one()
+    )
+
+
+def next_version(session: Session, kind: str, thing_id: int) -> int:
+    """The version that the next change of a thing brings; 1 for its creation."""
+    newest = session.scalar(
+        select(func.max(Change.version)).where(Change.kind == kind, Change.thing_id == thing_id)
+    )
+    return (newest or 0) + 1
+
+
+def record_change(
+    session: Session,
+    by: Writer,
+    *,
+    kind: str,
+    thing_id: int,
+    fields: Iterable[FieldChange],
+    version: int | None = None,
+    at: datetime | None = None,
+) -> int:
+    """Write one change of one thing; its id. ``at`` is UTC and defaults to the writer's ``now``."""
+    session.flush()
+    change = {
+        "kind": kind,
+        "thing_id": thing_id,
+        "version": version if version is not None else next_version(session, kind, thing_id),
+        "at": at if at is not None else by.now,
+        "actor_kind": by.actor.kind,
+        "actor_account": by.actor.account,
+        "actor_id": by.actor.account_id,
+        "partner_id": by.actor.partner_id,
+        "author": by.shown_author,
+        "claims": json.dumps(dict(by.claims), ensure_ascii=False) if by.claims else "",
+        "door": by.door,
+        "remote": by.remote,
+        "request_digest": by.request_digest,
+    }
+    rows = [
+        {"position": position, "field": item.field, "old": item.old, "new": item.new}
+        for position, item in enumerate(fields)
+    ]
+    connection = session.connection()
+    if connection.dialect.name == "postgresql":
+        given = {"taken": "change", "count": 1, "fields": json.dumps(rows), **change}
+        return int(connection.execute(_INSERT_ALL, given).scalar_one())
+    number = take_number(session, "change")
+    connection.execute(_INSERT_CHANGE, {"id": number, **change})
+    if rows:
+        connection.execute(_INSERT_FIELDS, [{"change_id": number, **row} for row in rows])
+    return number
+
+
+def record_changes(
+    session: Session,
+    by: Writer,
+    kind: str,
+    changes: Sequence[tuple[int, int, Sequence[FieldChange]]],
+) -> int:
+    """Write one change for each thing of a kind, given by key, new version and fields, at the
+    writer's ``now``; the id of the last one, 0 where there is none.
+
+    Rows go in by the thousand: the log's lock is held until the commit, and all who write wait.
+    """
+    if not changes:
+        return 0
+    session.flush()
+    last = take_number(session, "change", len(changes))
+    claims = json.dumps(dict(by.claims), ensure_ascii=False) if by.claims else ""
+    actor = by.actor
+    common = (
+        *(by.now, actor.kind.value, actor.account, actor.account_id, actor.partner_id),
+        *(by.shown_author, claims, by.door.value, by.remote, by.request_digest),
+    )
+    numbers = range(last - len(changes) + 1, last + 1)
+    insert_rows(
+        session,
+        Change,
+        _CHANGE_COLUMNS,
+        [
+            (number, kind, thing_id, version, *common)
+            for number, (thing_id, version, _) in zip(numbers, changes, strict=True)
+        ],
+    )
+    insert_rows(
+        session,
+        ChangedField,
+        ("change_id", "position", "field", "old", "new"),
+        [
+            (number, position, item.field, item.old, item.new)
+            for number, (*_, fields) in zip(numbers, changes, strict=True)
+            for position, item in enumerate(fields)
+        ],
+    )
+    return last
+
+
+def of_kind(*kinds: str) -> ColumnElement[bool]:
+    """The condition that a change is of one of these kinds, for who reads on from an id.
+
+    By ids there are few behind it: an index of kinds holds all changes that ever were, and SQLite,
+    which has no counts of its tables, would walk through it. An expression is in no index.
+    """
+    return (Change.kind + "").in_(kinds)
+
+
+def changes_of(
+    session: Session, kind: str, thing_id: int, *, after: int = 0, limit: int | None = None
+) -> Sequence[Change]:
+    """The changes of one thing, oldest first: all, or up to ``limit`` behind version ``after``."""
+    return session.scalars(
+        select(Change)
+        .where(Change.kind == kind, Change.thing_id == thing_id, Change.version > after)
+        .order_by(Change.version)
+        .limit(limit)
+    ).all()
+
+
+def newest_changes_of(session: Session, kind: str, thing_id: int, limit: int) -> Sequence[Change]:
+    """The newest changes of one thing, newest first."""
+    return session.scalars(
+        select(Change)
+        .where(Change.kind == kind, Change.thing_id == thing_id)
+        .order_by(Change.version.desc())
+        .limit(limit)
+    ).all()
+
+
+def changes_after(session: Session, cursor: int, limit: int) -> Sequence[Change]:
+    """Up to ``limit`` changes of all things behind ``cursor`` (a change's id, 0 = from the
+    beginning), in order. Reading on from the last id that was seen misses nothing."""
+    return session.scalars(
+        select(Change).where(Change.id > cursor).order_by(Change.id).limit(limit)
+    ).all()

@@ -1,0 +1,417 @@
+"""The settings: the only module that reads the process environment.
+
+Every setting has a meaning and a default in ``.env.example``; a test compares the two. It must not
+know the database, Flask or the doors: it turns text into checked values, and says in one line what
+is wrong with one.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import os
+import re
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from app.core.mail_settings import NAMES as MAIL_NAMES
+from app.core.mail_settings import MailSettings
+from app.core.rules.access import USUAL_COPIES_PER_DAY
+from app.core.rules.errors import Invalid, SettingError
+from app.core.rules.quarters import Quarter
+from app.reports.rules.reports import USUAL_DUE_DAYS
+
+PROJECT = Path(__file__).resolve().parents[2]
+"""The project's folder: where ``instance/``, ``migrations/`` and ``templates/`` lie."""
+
+NAMES = (
+    "DATABASE_URL",
+    "HOST",
+    "PORT",
+    "PUBLIC_URL",
+    "ALLOWED_HOSTS",
+    "SECRET_KEY",
+    "SECRET_KEY_FILE",
+    "ARS_SERVER",
+    "TRUSTED_PROXIES",
+    "SAME_CALLS_PER_MINUTE",
+    "CALLS_KEPT_DAYS",
+    "MAILS_KEPT_DAYS",
+    "REFUSALS_KEPT_DAYS",
+    "DEMO",
+    "KEPT_ANSWERS",
+    "WORKER",
+    "REPORT_DUE_DAYS",
+    "OUTBOUND_PRIVATE_HOSTS",
+    "LOGIN_IDLE_HOURS",
+    "COPIES_PER_DAY",
+    "REPORTS_FROM",
+    *MAIL_NAMES,
+)
+"""Every setting there is."""
+
+WORKERS = 2
+"""Server processes."""
+
+KEPT_DAYS = 365
+"""For which mails, calls and refusals are kept by default; tickets, their history and signed
+reports are for ever."""
+
+SHORTEST_SECRET = 32
+"""Characters that a secret must have: 16 random bytes written in hexadecimal."""
+
+_KNOWN_SECRETS = frozenset(
+    {"changeme", "change-me", "secret", "default", "dev", "please-change-me"}
+)
+_HOST_NAME = re.compile(
+    r"(?=.{1,253}\Z)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
+    r"(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*"
+)
+_SERVER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Checked settings. ``public_url`` has no slash at its end; ``database_url`` is absolute."""
+
+    database_url: str = field(repr=False)
+    host: str = "127.0.0.1"
+    port: int = 8000
+    public_url: str = "http://127.0.0.1:8000"
+    allowed_hosts: tuple[str, ...] = ()
+    """Names and addresses, in small letters, to which it answers besides that of ``public_url``."""
+    secret_key: str | None = field(default=None, repr=False)
+    ars_server: str = "ggus"
+    trusted_proxies: int = 0
+    same_calls_per_minute: int = 600
+    """Of all server processes together; 0 = no limit."""
+    calls_kept_days: int = KEPT_DAYS
+    mails_kept_days: int = KEPT_DAYS
+    refusals_kept_days: int = KEPT_DAYS
+    demo: bool = False
+    kept_answers: bool = True
+    worker: bool = True
+    """Whether ``flask serve`` starts a worker beside the server."""
+    report_due_days: int = USUAL_DUE_DAYS
+    """Days from a quarter's end to the day by which its reports are due."""
+    outbound_private_hosts: frozenset[str] = frozenset()
+    """Hosts that calls out may reach at addresses that are not public, in small letters."""
+    login_idle_hours: int = 4
+    """After so many hours without use a person's login ends; 0 = it may lie unused."""
+    copies_per_day: int = USUAL_COPIES_PER_DAY
+    """Outside addresses that an account may name for carbon copies on one day (UTC)."""
+    reports_from: Quarter | None = None
+    """The first quarter of which reports are asked; None = the one fixed at the first start."""
+    mail: MailSettings = field(default_factory=MailSettings)
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """Read and check every setting; an empty one counts as not set.
+
+        Raises SettingError with one line that names the variable and what is allowed. A missing
+        secret is no error here: commands need none, see ``for_serving``.
+        """
+        given = os.environ if environ is None else environ
+        _refuse_misspelt(given)
+        values = {name: value for name in NAMES if (value := given.get(name, "").strip())}
+        host = _host(values.get("HOST", "127.0.0.1"))
+        port = _whole_number("PORT", values.get("PORT", "8000"), 1, 65535)
+        demo = _switch("DEMO", values.get("DEMO", "0"))
+        if demo and not is_loopback(host):
+            raise SettingError(
+                "HOST must be a loopback address (127.0.0.1, ::1 or localhost) while DEMO=1:"
+                " the demo's passwords are public"
+            )
+        public_url = _public_url(values.get("PUBLIC_URL"), host, port)
+        return cls(
+            database_url=_database_url(values.get("DATABASE_URL")),
+            host=host,
+            port=port,
+            public_url=public_url,
+            allowed_hosts=_allowed_hosts(values.get("ALLOWED_HOSTS", "")),
+            secret_key=_secret(values.get("SECRET_KEY"), values.get("SECRET_KEY_FILE")),
+            ars_server=_ars_server(values.get("ARS_SERVER", "ggus")),
+            trusted_proxies=_whole_number(
+                "TRUSTED_PROXIES", values.get("TRUSTED_PROXIES", "0"), 0, 9
+            ),
+            same_calls_per_minute=_whole_number(
+                "SAME_CALLS_PER_MINUTE", values.get("SAME_CALLS_PER_MINUTE", "600"), 0, 100_000
+            ),
+            calls_kept_days=_kept_days("CALLS_KEPT_DAYS", values),
+            mails_kept_days=_kept_days("MAILS_KEPT_DAYS", values),
+            refusals_kept_days=_kept_days("REFUSALS_KEPT_DAYS", values),
+            demo=demo,
+            kept_answers=_switch("KEPT_ANSWERS", values.get("KEPT_ANSWERS", "1")),
+            worker=_switch("WORKER", values.get("WORKER", "1")),
+            report_due_days=_whole_number(
+                "REPORT_DUE_DAYS", values.get("REPORT_DUE_DAYS", str(USUAL_DUE_DAYS)), 1, 365
+            ),
+            outbound_private_hosts=_host_names(
+                "OUTBOUND_PRIVATE_HOSTS", values.get("OUTBOUND_PRIVATE_HOSTS", "")
+            ),
+            login_idle_hours=_whole_number(
+                "LOGIN_IDLE_HOURS", values.get("LOGIN_IDLE_HOURS", "4"), 0, 12
+            ),
+            copies_per_day=_whole_number(
+                "COPIES_PER_DAY",
+                values.get("COPIES_PER_DAY", str(USUAL_COPIES_PER_DAY)),
+                0,
+                100_000,
+            ),
+            reports_from=_quarter("REPORTS_FROM", values.get("REPORTS_FROM")),
+            mail=MailSettings.of(values, public_url, _whole_number, PROJECT),
+        )
+
+    def for_serving(self) -> Settings:
+        """These settings with a secret: the given one, or in demo mode one made on first use.
+
+        Raises SettingError when there is none and this is no demo.
+        """
+        if self.secret_key is not None:
+            return self
+        if not self.demo:
+            raise SettingError(
+                "SECRET_KEY or SECRET_KEY_FILE must be set to a random text of at least"
+                f" {SHORTEST_SECRET} characters; DEMO=1 makes its own"
+            )
+        return replace(self, secret_key=_demo_secret(instance_folder() / "demo-secret"))
+
+
+def instance_folder() -> Path:
+    """Where the embedded database and the demo's secret lie; made when missing."""
+    folder = PROJECT / "instance"
+    folder.mkdir(mode=0o750, exist_ok=True)
+    return folder
+
+
+_MEMORY = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": str(256 * 1024)}
+"""For glibc: the memory of a large body goes back to the system when the request is over. Without
+it, sixteen bodies of 4 MiB at once left 250 MiB with two processes."""
+
+
+def process_environment(settings: Settings) -> dict[str, str]:
+    """The environment for a server process that is to see exactly these settings."""
+    environ = _MEMORY | {name: value for name, value in os.environ.items() if name not in NAMES}
+    environ |= {
+        "DATABASE_URL": settings.database_url,
+        "HOST": settings.host,
+        "PORT": str(settings.port),
+        "PUBLIC_URL": settings.public_url,
+        "ALLOWED_HOSTS": ",".join(settings.allowed_hosts),
+        "ARS_SERVER": settings.ars_server,
+        "TRUSTED_PROXIES": str(settings.trusted_proxies),
+        "SAME_CALLS_PER_MINUTE": str(settings.same_calls_per_minute),
+        "CALLS_KEPT_DAYS": str(settings.calls_kept_days),
+        "MAILS_KEPT_DAYS": str(settings.mails_kept_days),
+        "REFUSALS_KEPT_DAYS": str(settings.refusals_kept_days),
+        "DEMO": "1" if settings.demo else "0",
+        "KEPT_ANSWERS": "1" if settings.kept_answers else "0",
+        "WORKER": "1" if settings.worker else "0",
+        "REPORT_DUE_DAYS": str(settings.report_due_days),
+        "OUTBOUND_PRIVATE_HOSTS": ",".join(sorted(settings.outbound_private_hosts)),
+        "LOGIN_IDLE_HOURS": str(settings.login_idle_hours),
+        "COPIES_PER_DAY": str(settings.copies_per_day),
+        **settings.mail.as_environment(),
+    }
+    if settings.reports_from is not None:
+        environ["REPORTS_FROM"] = str(settings.reports_from)
+    if settings.secret_key is not None:
+        environ["SECRET_KEY"] = settings.secret_key
+    return environ
+
+
+_NEARLY = 0.87
+"""How alike a name and a setting's are (difflib's ratio) where one is taken for a slip of the
+other: one wrong, missing or additional character in five. The usual names of systemd, CI and shells
+stay below (a test lists them)."""
+_SHORTEST_SLIP = 5
+"""Characters: what is shorter is near many words."""
+
+
+def _refuse_misspelt(names: Iterable[str]) -> None:
+    """Raise SettingError where a name nearly is a setting: it would be passed over in silence."""
+    for name in sorted(names):
+        upper = name.upper()
+        if len(name) < _SHORTEST_SLIP or name in NAMES:
+            continue
+        for meant in difflib.get_close_matches(upper, NAMES, n=1, cutoff=_NEARLY):
+            # with a word of its own before or behind it is the name of something else
+            if not upper.startswith(f"{meant}_") and not upper.endswith(f"_{meant}"):
+                raise SettingError(
+                    f"{name} is no setting of the portal; {meant} is: set that, or take {name} out"
+                    " of the environment"
+                )
+
+
+def _host(text: str) -> str:
+    bare = text.removeprefix("[").removesuffix("]")
+    try:
+        return str(ipaddress.ip_address(bare))
+    except ValueError:
+        if _HOST_NAME.fullmatch(text) and not re.fullmatch(r"[0-9.]+", text):
+            return text
+    raise SettingError("HOST must be an IP address or a host name to listen on")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches an address; host names other than localhost are not."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _whole_number(name: str, text: str, least: int, most: int) -> int:
+    if not re.fullmatch(r"[0-9]{1,6}", text) or not least <= int(text) <= most:
+        raise SettingError(f"{name} must be a whole number from {least} to {most}")
+    return int(text)
+
+
+def _host_names(name: str, text: str) -> frozenset[str]:
+    """Host names, or addresses, between commas; in small letters."""
+    hosts = [part.strip() for part in text.split(",") if part.strip()]
+    try:
+        return frozenset(_host(host).lower() for host in hosts)
+    except SettingError:
+        raise SettingError(f"{name} must be host names with commas between them") from None
+
+
+def _kept_days(name: str, values: Mapping[str, str]) -> int:
+    return _whole_number(name, values.get(name, str(KEPT_DAYS)), 1, 3650)
+
+
+def _quarter(name: str, text: str | None) -> Quarter | None:
+    try:
+        return None if text is None else Quarter.parse(text)
+    except Invalid:
+        raise SettingError(f"{name} must be a quarter such as 2012-Q4") from None
+
+
+def _switch(name: str, text: str) -> bool:
+    if text not in {"0", "1"}:
+        raise SettingError(f"{name} must be 0 or 1")
+    return text == "1"
+
+
+def _ars_server(text: str) -> str:
+    if not _SERVER_NAME.fullmatch(text):
+        raise SettingError(
+            "ARS_SERVER must be 1 to 64 letters, digits, dots, dashes or underscores"
+        )
+    return text
+
+
+def _public_url(text: str | None, host: str, port: int) -> str:
+    if text is None:
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    problem = SettingError(
+        "PUBLIC_URL must be http:// or https:// with a host and at most a port,"
+        " without a path, query or user name"
+    )
+    try:
+        parts = urlsplit(text)
+        number = parts.port
+    except ValueError:
+        raise problem from None
+    name = parts.hostname or ""
+    if (
+        parts.scheme not in {"http", "https"}
+        or parts.path not in {"", "/"}
+        or parts.query
+        or parts.fragment
+        or "@" in parts.netloc
+        or text.endswith(("?", "#"))
+        or number == 0
+        or parts.netloc.endswith(":")
+    ):
+        raise problem
+    try:
+        host = _host(name)
+    except SettingError:
+        raise problem from None
+    host = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{host}" + (f":{number}" if number else "")
+
+
+def _allowed_hosts(text: str) -> tuple[str, ...]:
+    try:
+        return tuple(_host(name.strip()).lower() for name in text.split(",") if name.strip())
+    except SettingError:
+        raise SettingError(
+            "ALLOWED_HOSTS must be host names or IP addresses, separated by commas, without ports"
+        ) from None
+
+
+def _database_url(text: str | None) -> str:
+    """An absolute URL: SQLite files are taken from the project's folder, wherever one stands."""
+    if text is None:
+        return _sqlite_url(instance_folder() / "portal.db")
+    problem = SettingError(
+        "DATABASE_URL must be sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME"
+    )
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        raise problem from None
+    if url.drivername in {"sqlite", "sqlite+pysqlite"}:
+        if url.host or not url.database or url.database == ":memory:" or url.query:
+            raise problem
+        return _sqlite_url(PROJECT / url.database)
+    if url.drivername in {"postgresql", "postgresql+psycopg"} and url.database:
+        return url.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+    raise problem
+
+
+def _sqlite_url(path: Path) -> str:
+    if not path.parent.is_dir():
+        raise SettingError("DATABASE_URL names a file in a folder that does not exist")
+    return URL.create("sqlite", database=str(path)).render_as_string(hide_password=False)
+
+
+def _secret(text: str | None, file: str | None) -> str | None:
+    name = "SECRET_KEY"
+    if text is not None and file is not None:
+        raise SettingError("SECRET_KEY and SECRET_KEY_FILE are both set; set one of them")
+    if file is not None:
+        name = "SECRET_KEY_FILE"
+        try:
+            text = (PROJECT / file).read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError):
+            raise SettingError(
+                "SECRET_KEY_FILE must name a text file that this process can read"
+            ) from None
+        if not text:
+            raise SettingError("SECRET_KEY_FILE names an empty file; it must hold the secret")
+    if text is None:
+        return None
+    if text.lower() in _KNOWN_SECRETS:
+        raise SettingError(f"{name} is a well-known default; choose a random text")
+    if len(text) < SHORTEST_SECRET:
+        raise SettingError(f"{name} must hold at least {SHORTEST_SECRET} characters")
+    if len(set(text)) < 8:
+        raise SettingError(f"{name} must be random: it has fewer than 8 different characters")
+    return text
+
+
+def _demo_secret(path: Path) -> str:
+    """The secret in ``path``, made on first use, readable by its owner only."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        text = path.read_text("ascii").strip()
+        if len(text) >= SHORTEST_SECRET:
+            return text
+        path.unlink()
+        return _demo_secret(path)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        text = secrets.token_hex(32)
+        file.write(text)
+    return text

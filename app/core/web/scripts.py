@@ -1,0 +1,52 @@
+"""All scripts as one file: each request more is a round trip more on a cold start.
+
+The files stay apart in static/, each with one reason to exist; they are joined as they are, read
+once, and again while debugging.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Final
+
+from flask import Blueprint, Response, current_app, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from app.accounts.pages.login import public
+
+blueprint = Blueprint("scripts", __name__)
+FILES: Final = (
+    "vendor/htmx-2.0.11/htmx.min.js",
+    "portal.js",
+    "suggest.js",
+    "keys.js",
+    "grid-keys.js",
+    "report.js",
+)
+
+
+def _joined() -> tuple[bytes, str]:
+    """The scripts one after another, and a word that changes with them."""
+    known: dict[str, tuple[bytes, str]] = current_app.extensions.setdefault("scripts", {})
+    if "all" not in known or current_app.debug:
+        folder = Path(str(current_app.static_folder))
+        content = b"\n".join((folder / name).read_bytes() for name in FILES)
+        known["all"] = content, hashlib.sha256(content).hexdigest()[:10]
+    return known["all"]
+
+
+@blueprint.get("/scripts.js")
+@public
+def joined() -> AnyResponse:
+    """All of them."""
+    content, word = _joined()
+    answer = Response(content, mimetype="text/javascript")
+    answer.set_etag(word)
+    return answer.make_conditional(request)
+
+
+@blueprint.app_template_global()
+def scripts() -> str:
+    """Their address; changes with their content."""
+    return url_for("scripts.joined", v=_joined()[1])

@@ -1,0 +1,194 @@
+"""How times and a ticket's words look on pages: the filters of the templates.
+
+Everything stored is UTC; pages show UTC, and a person's own zone beside it.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from flask import Flask, g
+from flask_login import current_user
+
+from app.matching.rules.matching import length_in_words
+from app.tickets.models.tickets import Ticket, TicketSite
+from app.tickets.rules.tickets import Priority, State
+
+_TONES = {
+    State.NEW: "trouble",
+    State.ASSIGNED: "info",
+    State.IN_PROGRESS: "info",
+    State.WAITING: "waiting",
+    State.ON_HOLD: "waiting",
+    State.REOPENED: "trouble",
+    State.SOLVED: "ok",
+    State.UNSOLVED: "plain",
+    State.VERIFIED: "ok",
+    State.CLOSED: "plain",
+}
+_LEVELS = {
+    Priority.LESS_URGENT: 1,
+    Priority.NORMAL: 1,
+    Priority.URGENT: 2,
+    Priority.VERY_URGENT: 3,
+    Priority.TOP: 4,
+}
+_MOVE_WORDS = {
+    State.ASSIGNED: "Assign",
+    State.IN_PROGRESS: "Start work",
+    State.WAITING: "Wait for reply",
+    State.ON_HOLD: "Put on hold",
+    State.REOPENED: "Reopen",
+    State.SOLVED: "Solve",
+    State.UNSOLVED: "Give up as unsolved",
+    State.VERIFIED: "Verify",
+    State.CLOSED: "Close for good",
+}
+
+
+def now() -> datetime:
+    """The time of this request, aware UTC: one moment for all that a request does."""
+    if "now" not in g:
+        g.now = datetime.now(UTC)
+    moment: datetime = g.now
+    return moment
+
+
+def utc(moment: datetime) -> str:
+    """``2026-01-31 09:05 UTC``."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def utc_minutes(moment: datetime) -> str:
+    """``2026-01-31 09:05``, where a head or tooltip says that it is UTC."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def utc_seconds(moment: datetime) -> str:
+    """``2026-01-31 09:05:07``, where a head says that it is UTC."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def local(moment: datetime) -> str:
+    """The same moment in the person's zone; "" when that is UTC."""
+    name = getattr(current_user, "time_zone", "UTC")
+    if name == "UTC":
+        return ""
+    there = moment.astimezone(ZoneInfo(name))
+    same_day = there.date() == moment.astimezone(UTC).date()
+    return there.strftime("%H:%M %Z" if same_day else "%Y-%m-%d %H:%M %Z")
+
+
+def both_zones(moment: datetime) -> str:
+    """UTC, and the person's zone in brackets."""
+    here = local(moment)
+    return f"{utc(moment)} ({here})" if here else utc(moment)
+
+
+def iso(moment: datetime) -> str:
+    """ISO 8601 with ``Z``, for machines."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def age(moment: datetime) -> str:
+    """How long ago, in its largest unit: ``3 h``."""
+    return _in_words(max(now() - moment, timedelta()))
+
+
+def ago(moment: datetime) -> str:
+    """How long ago, or in how long."""
+    gone = now() - moment
+    if gone < timedelta(seconds=-60):
+        return f"in {_in_words(-gone)}"
+    return "just now" if gone < timedelta(seconds=60) else f"{_in_words(gone)} ago"
+
+
+def length(start: datetime, end: datetime) -> str:
+    """The length of a period: ``1 d 4 h 30 min``."""
+    minutes = round((end - start).total_seconds() / 60)
+    days, rest = divmod(minutes, 1440)
+    hours, rest = divmod(rest, 60)
+    parts = [f"{days} d" if days else "", f"{hours} h" if hours else "", f"{rest} min"]
+    return " ".join(part for part in parts[: 3 if rest or minutes == 0 else 2] if part)
+
+
+def _in_words(span: timedelta) -> str:
+    minutes = int(span.total_seconds() // 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    if minutes < 48 * 60:
+        return f"{minutes // 60} h"
+    days = minutes // 1440
+    if days < 90:
+        return f"{days} d"
+    return f"{days // 30} months" if days < 720 else f"{days // 365} years"
+
+
+def state_tone(state: str) -> str:
+    """Which signal colour a state has, beside its word and shape."""
+    return _TONES.get(State(state), "plain")
+
+
+def priority_level(priority: str) -> int:
+    """1 to 4 bars."""
+    return _LEVELS.get(Priority(priority), 1)
+
+
+def move_word(state: str) -> str:
+    """What the button of a move says."""
+    return _MOVE_WORDS.get(State(state), state)
+
+
+def site_word(item: TicketSite) -> str:
+    """An affected site by its LHCOPN name, or as it was sent."""
+    return item.site.key if item.site is not None else item.name
+
+
+def where_affected(ticket: Ticket) -> str:
+    """All affected links and sites in one line."""
+    links = [item.link.name for item in ticket.affected_links]
+    return ", ".join([*links, *(site_word(item) for item in ticket.affected_sites)])
+
+
+def safe_url(url: str) -> bool:
+    """Whether a stored text may become a link: http(s) with a host, nothing else."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.netloc)
+
+
+def length_words(seconds: int) -> str:
+    """How long something lasted: ``2 h 5 min``."""
+    return length_in_words(timedelta(seconds=seconds))
+
+
+def drop_none(values: dict[str, object]) -> dict[str, object]:
+    """Attributes that have a value."""
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def register(flask_app: Flask) -> None:
+    """Make the filters known to the templates."""
+    for filter_function in (
+        utc,
+        utc_minutes,
+        utc_seconds,
+        local,
+        both_zones,
+        iso,
+        age,
+        ago,
+        state_tone,
+        priority_level,
+        move_word,
+        site_word,
+        where_affected,
+        safe_url,
+        drop_none,
+        length_words,
+    ):
+        flask_app.add_template_filter(filter_function)

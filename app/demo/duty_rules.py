@@ -1,0 +1,31 @@
+"""The demo's own duty rule: one that an administrator may have composed. A sample."""
+
+from __future__ import annotations
+
+from sqlalchemy.orm import Session
+
+from app.core.rules.access import Writer
+from app.duties.rules.duties import Clause, Kind, Rule, Scope
+from app.duties.services.rules import compose_rule
+
+_RULE = Rule(
+    (
+        Clause(Kind.LOSS, Scope.T0_T1),
+        Clause(Kind.DOWN, Scope.T0_T1, minutes=240, maintenance=False),
+    ),
+    hours=48,
+)
+
+
+def lay_rules(session: Session, by: Writer) -> None:
+    """A rule beside those that ship; it was never in force."""
+    compose_rule(
+        session,
+        by,
+        "Sample",
+        "A sample of a middle way: every loss of service, whether the LHC runs or not, and what is"
+        " down for hours without having been announced. It asks for fewer tickets than R2009, and"
+        " for none of a backup that degrades.",
+        _RULE,
+        "Composed for this demonstration",
+    )

@@ -1,0 +1,263 @@
+"""Which events many rules ask a ticket of: ``app.duties.rules.duties``, for many at once.
+
+Arrays in, arrays out; no row of the database is known here. Times are microseconds since 1970, UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from app.duties.figures.outages import NEVER, Losses, Spans, Times
+from app.duties.rules.duties import Clause, Kind, Lhc, Role, Rule, Scope
+
+Flags = npt.NDArray[np.bool_]
+MINUTE: Final = 60_000_000
+
+
+@dataclass(frozen=True)
+class Events:
+    """Detected events side by side, each once, in order of ``ids``; open ones end now."""
+
+    ids: Times
+    """The lowest number of their raw events."""
+    starts: Times
+    ends: Times
+    is_down: Flags
+    is_lhcopn: Flags
+    is_backup: Flags
+    at_t0: Flags
+    at_t1: Flags
+    is_maintenance: Flags
+    in_use: Flags
+    """Whether the link was in use when the event began."""
+
+
+@dataclass(frozen=True)
+class Beginnings:
+    """Raw beginnings: of which link, when, and of which detected event."""
+
+    links: Times
+    starts: Times
+    events: Times
+
+
+@dataclass(frozen=True)
+class Duties:
+    """Which events a rule asks a ticket of, each once, in order of the events' numbers."""
+
+    events: Times
+    clauses: Times
+    """The position of the first clause that asks."""
+    amounts: Times
+    """What was measured: the length in seconds, of the event or the loss; or how many flaps."""
+    is_unsure: Flags
+    """A loss of service where no backup was recorded."""
+    lost_sites: Times
+    """The T1 that was cut off; -1 = the clause is not about a loss."""
+
+
+def judge(
+    rule: Rule, events: Events, beginnings: Beginnings, losses: Losses, running: Spans
+) -> Duties:
+    """What a rule asks for; ``running`` are the joined spans in which the detectors run."""
+    count = len(events.ids)
+    clause_of = np.full(count, -1, np.int64)
+    amounts, lost = np.zeros(count, np.int64), np.full(count, -1, np.int64)
+    unsure = np.zeros(count, np.bool_)
+    for position, clause in enumerate(rule.clauses):
+        fits = _fits(clause, events) & (clause_of < 0)
+        if clause.kind == Kind.LOSS:
+            found = _answering(clause, events, losses, running)
+        elif clause.kind == Kind.FLAPS:
+            found = _storming(clause, events, beginnings, running)
+        else:
+            found = _lasting(clause, events, running)
+        asks = fits & found.asks
+        clause_of[asks] = position
+        amounts[asks] = found.amounts[asks]
+        if found.lost is not None and found.unsure is not None:
+            lost[asks], unsure[asks] = found.lost[asks], found.unsure[asks]
+    due = np.flatnonzero(clause_of >= 0)
+    return Duties(events.ids[due], clause_of[due], amounts[due], unsure[due], lost[due])
+
+
+@dataclass(frozen=True)
+class _Found:
+    asks: Flags
+    amounts: Times
+    lost: Times | None = None
+    unsure: Flags | None = None
+
+
+def _fits(clause: Clause, events: Events) -> Flags:
+    """Whether the event's own facts allow the clause."""
+    fits = events.in_use.copy()
+    if not clause.maintenance:
+        fits &= ~events.is_maintenance
+    if clause.kind == Kind.LOSS:
+        return fits
+    if clause.role != Role.ANY:
+        fits &= events.is_backup == (clause.role == Role.BACKUP)
+    if clause.role != Role.BACKUP:
+        fits &= events.is_lhcopn
+    if clause.scope == Scope.T0:
+        fits &= events.at_t0
+    elif clause.scope == Scope.T1:
+        fits &= events.at_t1
+    elif clause.scope == Scope.T0_T1:
+        fits &= events.at_t0 | events.at_t1
+    if clause.kind in (Kind.DOWN, Kind.DEGRADED):
+        fits &= events.is_down == (clause.kind == Kind.DOWN)
+    return fits
+
+
+def _lasting(clause: Clause, events: Events, running: Spans) -> _Found:
+    lengths = events.ends - events.starts
+    asks = _long_enough(clause, lengths) & _at_the_time(clause, events.starts, events.ends, running)
+    return _Found(asks, lengths // 1_000_000)
+
+
+def _long_enough(clause: Clause, lengths: Times) -> Flags:
+    least = clause.minutes * MINUTE
+    found: Flags = lengths > least if clause.strictly else lengths >= least
+    return found
+
+
+def _at_the_time(clause: Clause, starts: Times, ends: Times, running: Spans) -> Flags:
+    """Whether the detectors run at some moment of each span, if the clause asks it."""
+    if clause.lhc == Lhc.ALWAYS:
+        return np.ones(len(starts), np.bool_)
+    begins, until = running
+    runs = np.zeros(len(starts), np.bool_)
+    if len(begins):
+        at = np.searchsorted(until, starts, side="right")
+        begin = np.concatenate((begins, [NEVER]))[at]
+        runs = (begin <= starts) | (begin < ends)
+    return runs if clause.lhc == Lhc.RUNNING else ~runs
+
+
+def _answering(clause: Clause, events: Events, losses: Losses, running: Spans) -> _Found:
+    """The events that answer for a loss; of several losses the first counts, a sure one before."""
+    lengths = losses.ends - losses.starts
+    real = _long_enough(clause, lengths) & _at_the_time(clause, losses.starts, losses.ends, running)
+    order = np.lexsort((losses.starts, losses.is_unsure))
+    order = order[real[order]]
+    at = np.searchsorted(events.ids, losses.events[order])
+    known = at < len(events.ids)
+    known[known] = events.ids[at[known]] == losses.events[order][known]
+    at, order = at[known], order[known]
+    at, first = np.unique(at, return_index=True)
+    order = order[first]
+    count = len(events.ids)
+    asks, amounts = np.zeros(count, np.bool_), np.zeros(count, np.int64)
+    lost, unsure = np.full(count, -1, np.int64), np.zeros(count, np.bool_)
+    asks[at], amounts[at] = True, lengths[order] // 1_000_000
+    lost[at], unsure[at] = losses.sites[order], losses.is_unsure[order]
+    return _Found(asks, amounts, lost, unsure)
+
+
+def _storming(clause: Clause, events: Events, beginnings: Beginnings, running: Spans) -> _Found:
+    """The events in which a storm of flaps begins; the amount is how many beginnings it has."""
+    count = len(events.ids)
+    asks, amounts = np.zeros(count, np.bool_), np.zeros(count, np.int64)
+    order = np.lexsort((beginnings.events, beginnings.starts, beginnings.links))
+    links, starts = beginnings.links[order], beginnings.starts[order]
+    more, total = clause.flaps, len(order)
+    if total > more:
+        place = np.arange(total - more)
+        close = (links[place] == links[place + more]) & (
+            starts[place + more] - starts[place] <= clause.minutes * MINUTE
+        )
+        hits = place[close]
+        if len(hits):
+            # spans that share a beginning are one storm
+            is_first = np.concatenate(([True], hits[1:] > hits[:-1] + more))
+            firsts = hits[is_first]
+            lasts = hits[np.concatenate((np.flatnonzero(is_first)[1:] - 1, [len(hits) - 1]))] + more
+            owners = beginnings.events[order][firsts]
+            at = np.searchsorted(events.ids, owners)
+            known = at < count
+            known[known] = events.ids[at[known]] == owners[known]
+            asks[at[known]] = True
+            np.maximum.at(amounts, at[known], (lasts - firsts + 1)[known])
+    return _Found(asks & _at_the_time(clause, events.starts, events.ends, running), amounts)
+
+
+# ---------- sums
+
+SUMS: Final = ("link", "site", "quarter", "asked", "there", "late", "unsure", "losses")
+"""Columns of ``summed``; site 0 is the whole network, each duty once."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The duties of one rule with what the sums are made by, side by side."""
+
+    links: Times
+    starts: Times
+    """Of the events."""
+    there_at: Times
+    """When the first ticket was written; ``NEVER`` = none is there."""
+    due_at: Times
+    is_unsure: Flags
+    lost_sites: Times
+    t1_a: Times
+    """The T1 at an end of the link when the event began; the T0 where there is none; -1 = none."""
+    t1_b: Times
+    """The other T1 of a link between two."""
+
+
+def summed(duties: Judged) -> pd.DataFrame:
+    """How many tickets were asked for and were there, by link, site and quarter of the event.
+
+    A duty on a link between two T1s counts for both, and once in the whole (site 0).
+    """
+    there = duties.there_at < NEVER
+    frame = pd.DataFrame(
+        {
+            "link": duties.links,
+            "quarter": quarters_of(duties.starts),
+            "asked": 1,
+            "there": there.astype(np.int64),
+            "late": (there & (duties.there_at > duties.due_at)).astype(np.int64),
+            "unsure": duties.is_unsure.astype(np.int64),
+            "losses": (duties.lost_sites >= 0).astype(np.int64),
+        }
+    )
+    parts = [frame.assign(site=0)]
+    parts += [
+        frame[sites >= 0].assign(site=sites[sites >= 0]) for sites in (duties.t1_a, duties.t1_b)
+    ]
+    every = pd.concat(parts, ignore_index=True)
+    groups = every.groupby(["link", "site", "quarter"], as_index=False)
+    return groups[list(SUMS[3:])].sum()[list(SUMS)]
+
+
+def quarters_of(starts: Times) -> Times:
+    """Years times 4 plus the quarter from 0: 2012-Q1 is 8048. UTC."""
+    months = starts.astype("datetime64[us]").astype("datetime64[M]").astype(np.int64)
+    found: Times = 1970 * 4 + months // 3
+    return found
+
+
+def spans_of(running: Sequence[tuple[datetime, datetime | None]]) -> Spans:
+    """Spans in which the detectors run, as arrays."""
+    return (
+        np.array([microseconds(begin) for begin, _end in running], np.int64),
+        np.array([microseconds(end) for _begin, end in running], np.int64),
+    )
+
+
+def microseconds(moment: datetime | None) -> int:
+    """A moment (UTC) since 1970; None is after everything."""
+    if moment is None:
+        return int(NEVER)
+    seconds = int(moment.replace(microsecond=0).timestamp())
+    return seconds * 1_000_000 + moment.microsecond

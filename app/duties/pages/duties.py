@@ -1,0 +1,138 @@
+"""Due tickets: which events need one, by which rule, from whom, by when, and what is there."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from datetime import timedelta
+
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    make_response,
+    render_template,
+    request,
+    stream_with_context,
+    url_for,
+)
+
+from app.accounts.pages.login import acting
+from app.core.rules.access import refusal_to_create
+from app.core.rules.cells import safe_cell
+from app.core.rules.errors import Invalid
+from app.core.web.extensions import db
+from app.core.web.times import iso, length, now
+from app.duties.pages.query import STATE_WORDS, DutyQuery
+from app.duties.rules.duties import Kind, Standing
+from app.duties.services.duties import ALL, OPEN, DutyRow, count_duties, judged_rules, list_duties
+from app.matching.pages.freshness import FILE, fresh_figures
+from app.registry.services.registry import all_sites
+
+blueprint = Blueprint("duty", __name__)
+TONES = {
+    Standing.MISSING: ("trouble", "alert"),
+    Standing.DUE: ("waiting", "new"),
+    Standing.LATE: ("waiting", "ok"),
+    Standing.MET: ("ok", "ok"),
+}
+"""Signal colour and icon of each standing."""
+_TABS = (OPEN, Standing.MISSING, Standing.DUE, Standing.LATE, Standing.MET, ALL)
+_ROWS_AT_A_TIME = 1000
+COLUMNS = (
+    *("event", "rule", "clause", "link", "responsible_site", "start", "end", "state"),
+    *("maintenance", "measured", "unsure", "cut_off_site", "due_at", "standing"),
+    *("ticket", "ticket_written"),
+)
+
+
+@blueprint.get("/duty")
+def listing() -> Response:
+    """The list: what is still to be written, unless the address says otherwise."""
+    fresh = fresh_figures()
+    rows, actor = db.session(), acting()
+    rules = judged_rules(rows, now())
+    query = DutyQuery(rows, request.args, rules, now())
+    page = list_duties(rows, query.filter, now(), after=query.after)
+    own = {site.key for site in all_sites(rows) if site.id in actor.site_ids}
+    return make_response(
+        render_template(
+            "duty/list.html",
+            query=query,
+            rows=page.rows,
+            next_url=query.next_url(page.more) if page.more is not None else "",
+            total=count_duties(rows, query.filter, now()),
+            older=count_duties(rows, query.older, now()) if query.is_recent else 0,
+            tabs=[(STATE_WORDS[one], query.url(state=one), one == query.state) for one in _TABS],
+            rules=rules,
+            sites=[site.key for site in all_sites(rows) if site.tier is not None],
+            mine=query.url(site=sorted(own)) if own and not query.first("site") else "",
+            fresh=fresh,
+            may_create=refusal_to_create(actor) is None,
+        ),
+        422 if query.problems else 200,
+    )
+
+
+@blueprint.get("/duty.csv")
+def download() -> Response:
+    """The same as CSV, without any cap."""
+    fresh_figures(FILE)
+    rows = db.session()
+    query = DutyQuery(rows, request.args, judged_rules(rows, now()), now())
+    if query.problems:
+        raise Invalid("filter", "; ".join(query.problems))
+    answer = Response(stream_with_context(_lines(query)), mimetype="text/csv")
+    answer.headers["Content-Disposition"] = 'attachment; filename="duty.csv"'
+    return answer
+
+
+def _lines(query: DutyQuery) -> Iterator[str]:
+    out = io.StringIO()
+    table = csv.writer(out)
+    table.writerow(COLUMNS)
+    after = None
+    while True:
+        page = list_duties(db.session(), query.filter, now(), after=after, limit=_ROWS_AT_A_TIME)
+        for row in page.rows:
+            table.writerow([safe_cell(cell) for cell in _cells(row)])
+        yield out.getvalue()
+        out.seek(0)
+        out.truncate()
+        after = page.more
+        if after is None:
+            return
+
+
+def _cells(row: DutyRow) -> Iterator[str]:
+    yield from (str(row.event_id), row.rule, row.clause, row.link, row.responsible)
+    yield from (iso(row.start), iso(row.end) if row.end else "", row.state)
+    yield "yes" if row.is_maintenance else "no"
+    yield measured(row)
+    yield "yes" if row.is_unsure else "no"
+    yield from (row.lost_site, iso(row.due_at), str(row.standing))
+    yield str(row.ticket or "")
+    yield iso(row.there_at) if row.there_at else ""
+
+
+def measured(row: DutyRow) -> str:
+    """What the clause found, in words."""
+    if row.kind == Kind.FLAPS:
+        return f"{row.amount} flaps"
+    if row.end is None:
+        return "goes on"
+    return length(row.start, row.start + timedelta(seconds=row.amount))
+
+
+def new_ticket_url(event_id: int) -> str:
+    """Where a ticket of an event is written, with all that is known of it filled in."""
+    return url_for("tickets.new", event=event_id)
+
+
+def register(flask_app: Flask) -> None:
+    """Bind the addresses, and what other pages show of duties."""
+    flask_app.register_blueprint(blueprint)
+    flask_app.add_template_global(new_ticket_url)
+    flask_app.add_template_filter(measured)
+    flask_app.jinja_env.globals["duty_tones"] = TONES

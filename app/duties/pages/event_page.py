@@ -1,0 +1,160 @@
+"""The page of one event, and what operators write there: entering, correcting, withdrawing."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+from flask import Response, flash, make_response, render_template, request, url_for
+from sqlalchemy.orm import Session
+
+from app.accounts.pages.login import acting, writer
+from app.core.rules.access import Writer, refusal_to_create
+from app.core.rules.errors import Invalid
+from app.core.web.choices import choices
+from app.core.web.extensions import db
+from app.core.web.form_keys import leads_to, writing_once
+from app.core.web.htmx import go_to
+from app.core.web.times import now
+from app.duties.pages.events import blueprint
+from app.duties.services.duties import duties_of_event
+from app.events.pages.forms import EventForm, ReasonForm
+from app.events.pages.history import history_entries
+from app.events.services.hand import correct_event, enter_event, require_enter, stated_of
+from app.events.services.import_runs import import_of
+from app.events.services.withdrawal import restore_event, withdraw_event
+from app.matching.pages.event_matching import matching_section
+from app.matching.pages.event_span import span_of_event
+from app.matching.pages.freshness import fresh_figures
+from app.matching.services.event_pages import event_facts, history_of_event, tickets_beside
+from app.tickets.pages.forms import attach
+
+NUMBER = "<int(max=2147483647):number>"
+_SHOWN_REPORTS = 50
+
+
+@blueprint.get(f"/events/{NUMBER}")
+def detail(number: int) -> Response:
+    """One event: what was reported, to which detected event it belongs, its tickets and duties."""
+    return event_page(number)
+
+
+def event_page(number: int, *, form: ReasonForm | None = None, status: int = 200) -> Response:
+    """The page; ``form``: a withdrawal that was refused."""
+    figures = fresh_figures()
+    rows, actor = db.session(), acting()
+    facts = event_facts(rows, number)
+    section = matching_section(facts.event)
+    detected, siblings = section["matching"].detected, section["matching"].siblings
+    beside = tickets_beside(rows, detected.id) if detected is not None else ()
+    page = render_template(
+        "events/detail.html",
+        facts=facts,
+        event=facts.event,
+        figures=figures,
+        detected=detected,
+        siblings=siblings[:_SHOWN_REPORTS],
+        more_siblings=detected.beginnings - _SHOWN_REPORTS if detected is not None else 0,
+        span=span_of_event(detected, siblings, beside) if detected is not None else None,
+        duties=duties_of_event(rows, detected.id, now()) if detected is not None else (),
+        entries=history_entries(history_of_event(rows, number)),
+        brought_by=import_of(rows, number),
+        reason_form=form or ReasonForm(formdata=None),
+        is_operator=actor.is_operator,
+        may_open_ticket=refusal_to_create(actor) is None,
+        **section,
+    )
+    return make_response(page, status)
+
+
+@blueprint.route("/events/new", methods=["GET", "POST"])
+def new() -> Response:
+    """Enter an event by hand."""
+    require_enter(writer())
+    form = EventForm()
+    if request.method == "GET":
+        form.link.data = request.args.get("link", "")
+        return _form_page(form, 200)
+    rows, by = db.session(), writer()
+    if form.validate():
+        try:
+            with writing_once(rows):
+                number = enter_event(rows, by, secrets.token_hex(16), form.stated())
+                leads_to(url_for("events.detail", number=number))
+        except Invalid as error:
+            attach(form, error)
+        else:
+            flash(f"The event is entered under number {number}.", "ok")
+            return go_to(url_for("events.detail", number=number))
+    return _form_page(form, 422)
+
+
+@blueprint.route(f"/events/{NUMBER}/edit", methods=["GET", "POST"])
+def edit(number: int) -> Response:
+    """Correct or close an event."""
+    rows, by = db.session(), writer()
+    require_enter(by)
+    facts = event_facts(rows, number)
+    if request.method == "GET":
+        form = EventForm(formdata=None, **vars(stated_of(rows, facts.event)))
+        form.version.data = str(facts.event.version)
+        if request.args.get("close") and facts.event.end is None:
+            form.end.data = now().replace(second=0, microsecond=0)
+        return _form_page(form, 200, number)
+    form = EventForm()
+    if form.validate():
+        seen = form.version.data or ""
+        try:
+            with writing_once(rows):
+                changed = correct_event(
+                    rows, by, number, int(seen) if seen.isdecimal() else 0, form.stated()
+                )
+                leads_to(url_for("events.detail", number=number))
+        except Invalid as error:
+            if error.field == "version":
+                form.version.raw_data = None
+                form.version.data = str(event_facts(rows, number).event.version)
+                form.form_errors.append(error.message)
+                return _form_page(form, 409, number)
+            attach(form, error)
+        else:
+            said = "The event is corrected." if changed else "The event is as it was."
+            flash(said, "ok")
+            return go_to(url_for("events.detail", number=number))
+    return _form_page(form, 422, number)
+
+
+def _form_page(form: EventForm, status: int, number: int = 0) -> Response:
+    page = render_template("events/form.html", form=form, number=number, **choices())
+    return make_response(page, status)
+
+
+@blueprint.post(f"/events/{NUMBER}/withdraw")
+def withdraw(number: int) -> Response:
+    """Say that the event never was."""
+    return _with_reason(number, withdraw_event, "The event is withdrawn: nothing counts it.")
+
+
+@blueprint.post(f"/events/{NUMBER}/restore")
+def restore(number: int) -> Response:
+    """Put a withdrawn event back."""
+    return _with_reason(number, restore_event, "The event is back.")
+
+
+def _with_reason(
+    number: int, verb: Callable[[Session, Writer, int, str], Any], said: str
+) -> Response:
+    rows, by, form = db.session(), writer(), ReasonForm()
+    require_enter(by)
+    event_facts(rows, number)
+    if form.validate():
+        try:
+            with writing_once(rows):
+                verb(rows, by, number, form.reason.data or "")
+        except Invalid as error:
+            attach(form, error)
+        else:
+            flash(said, "ok")
+            return go_to(url_for("events.detail", number=number))
+    return event_page(number, form=form, status=422)

@@ -1,0 +1,373 @@
+"""The filter of the list of events in its address: reading it, its chips, and other addresses.
+
+The address is the state: every figure links here with its filter, and what is set can be sent to a
+colleague. A value that cannot be used is named and left out, never guessed.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from urllib.parse import urlencode
+
+from flask import url_for
+from werkzeug.datastructures import MultiDict
+
+from app.core.rules.errors import Invalid
+from app.core.rules.quarters import HalfYear, Month, Quarter, Year
+from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text
+from app.duties.pages.query import EVER, STATE_WORDS
+from app.duties.services.duties import STATES as DUE
+from app.duties.services.duties import recent_from
+from app.duties.services.listed_events import NO_T1, EventFilter, Position
+from app.events.rules.events import LONGEST_SOURCE, EventState
+from app.matching.rules.matching import How
+from app.tickets.pages.list import Chip, read_day
+from app.tickets.rules.tickets import Network
+
+DETECTED: Final = "detected"
+REPORTED: Final = "reported"
+LABELS: Final[Mapping[str, str]] = {
+    "view": "View",
+    "from": "From",
+    "to": "To",
+    "lasting": "Also begun before",
+    "quarter": "Quarter",
+    "t1": "T1",
+    "site": "Site",
+    "link": "Link",
+    "network": "Network",
+    "state": "State",
+    "source": "Source",
+    "counted": "Counted",
+    "documented": "Documented",
+    "how": "Documented by",
+    "maintenance": "Maintenance",
+    "due": "Ticket due",
+    "ongoing": "Going on",
+    "unresolved": "Unresolved name",
+    "withdrawn": "Withdrawn",
+    "import": "Import",
+    "sort": "Sort",
+}
+"""Every parameter of the list, and what it is called."""
+_YES_NO: Final = ("yes", "no")
+ALLOWED: Final[Mapping[str, Sequence[str]]] = {
+    "view": (DETECTED, REPORTED),
+    "network": tuple(Network),
+    "state": tuple(EventState),
+    "how": tuple(How),
+    "due": tuple(DUE),
+    "withdrawn": ("yes", "no", "all"),
+    "sort": ("-start", "start"),
+    **dict.fromkeys(
+        ("counted", "documented", "maintenance", "ongoing", "unresolved", "lasting"), _YES_NO
+    ),
+}
+_FREE: Final = {
+    "t1": SHORT_TEXT_LIMIT,
+    "site": SHORT_TEXT_LIMIT,
+    "link": SHORT_TEXT_LIMIT,
+    "source": LONGEST_SOURCE,
+}
+_MANY: Final = frozenset({"quarter", "t1", "site", "link", "network", "state", "source", "how"})
+_MOST_VALUES: Final = 50
+"""Values of one parameter: each is a chip with an address that holds all others."""
+_LOOKS: Final = ("view", "sort")
+"""How the list looks, not what it shows."""
+_OF_REPORTS: Final = ("unresolved", "withdrawn")
+"""What only a report can be asked."""
+_PERIOD: Final = ("from", "to", "quarter")
+_OF_DUTIES: Final = frozenset({*_LOOKS, *_PERIOD, "due", "link", "t1"})
+"""What the list of due tickets can be asked, too."""
+_KINDS: Final = (Quarter, HalfYear, Month, Year)
+_NUMBER: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
+_LARGEST: Final = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class Tab:
+    """A view of the list, with its count in words, or "" where that is not told."""
+
+    word: str
+    url: str
+    current: bool
+    count: str = ""
+    gap: bool = False
+
+
+class EventQuery:
+    """What an address asks of the list of events."""
+
+    def __init__(self, arguments: MultiDict[str, str]) -> None:
+        self.values: dict[str, list[str]] = {}
+        self.problems: list[str] = []
+        self.had_empty = False
+        self._times: dict[str, datetime] = {}
+        for name in LABELS:
+            found = list(dict.fromkeys(arguments.getlist(name)))
+            if len(found) > _MOST_VALUES:
+                self.problems.append(
+                    f"{LABELS[name]} takes at most {_MOST_VALUES} values; the first ones are used"
+                )
+            for value in found[:_MOST_VALUES]:
+                self._take(name, value.strip())
+        for name, values in self.values.items():
+            if len(values) > 1 and name not in _MANY:
+                self.problems.append(f"{LABELS[name]} takes one value; the first is used")
+                del values[1:]
+        begins, ends = self._times.get("from"), self._times.get("to")
+        if begins is not None and ends is not None and ends <= begins:
+            self.problems.append("To lies before From: nothing can be between them")
+        self.after = self._position("after", arguments.get("after", ""))
+        self.before = self._position("before", arguments.get("before", ""))
+
+    def _take(self, name: str, value: str) -> None:
+        if not value:
+            self.had_empty = self.had_empty or name in LABELS
+            return
+        try:
+            self._check(name, value)
+        except Invalid as error:
+            self.problems.append(error.message)
+            return
+        self.values.setdefault(name, []).append(value)
+
+    def _check(self, name: str, value: str) -> None:
+        label = LABELS[name]
+        if name in ALLOWED:
+            if value not in ALLOWED[name]:
+                raise Invalid(name, f"{label} takes {', '.join(ALLOWED[name])}")
+        elif name in ("from", "to"):
+            if name not in self._times:
+                self._times[name] = _edge(name, value)
+        elif name == "quarter":
+            _read_quarter(value)
+        elif name == "import":
+            if not _NUMBER.fullmatch(value):
+                raise Invalid(name, f"{label} takes the number of an import")
+        else:
+            checked_text(name, value, _FREE[name], label=label)
+
+    def _position(self, name: str, text: str) -> Position | None:
+        if not text:
+            return None
+        try:
+            return read_position(text)
+        except (ValueError, TypeError, OverflowError, RecursionError):
+            self.problems.append(
+                f"The place in the list ({name}) cannot be read; this is its start"
+            )
+            return None
+
+    def given(self, name: str) -> Sequence[str]:
+        """The values of one parameter."""
+        return self.values.get(name, [])
+
+    def first(self, name: str) -> str:
+        """Its first value, or ""."""
+        return self.given(name)[0] if self.given(name) else ""
+
+    @property
+    def view(self) -> str:
+        """Detected events, unless the address says otherwise or asks what only reports know."""
+        if self.first("view"):
+            return self.first("view")
+        of_reports = any(self.given(name) for name in _OF_REPORTS)
+        only_gaps = list(self.given("state")) == [EventState.UNMONITORED]
+        return REPORTED if of_reports or only_gaps else DETECTED
+
+    def filter(self) -> EventFilter:
+        """The filter in the words of the service."""
+
+        def many(name: str) -> tuple[str, ...]:
+            return tuple(self.given(name))
+
+        def either(name: str) -> bool | None:
+            return {"yes": True, "no": False}.get(self.first(name))
+
+        return EventFilter(
+            begins=self._times.get("from"),
+            ends=self._times.get("to"),
+            lasting=either("lasting"),
+            quarters=many("quarter"),
+            sites=many("site"),
+            t1s=many("t1"),
+            links=many("link"),
+            networks=many("network"),
+            states=many("state"),
+            sources=many("source"),
+            documented=either("documented"),
+            counted=either("counted"),
+            maintenance=either("maintenance"),
+            how=many("how"),
+            due=self.first("due"),
+            ongoing=either("ongoing"),
+            unresolved=either("unresolved"),
+            withdrawn=either("withdrawn") if self.first("withdrawn") else False,
+            import_id=int(self.first("import")) if self.first("import") else None,
+            oldest_first=self.first("sort") == "start",
+        )
+
+    # ---- due tickets ----
+
+    def recent(self, now: datetime) -> Mapping[str, Sequence[str]]:
+        """The recent quarters, with which the list of due tickets begins as well; nothing where
+        the address names a time."""
+        if any(self.given(name) for name in _PERIOD):
+            return {}
+        return {"from": (str(recent_from(now)),)}
+
+    def is_recent(self, now: datetime) -> bool:
+        """Whether it asks for due tickets of the recent quarters, as its tab does."""
+        period = {name: list(self.given(name)) for name in _PERIOD if self.given(name)}
+        return bool(self.given("due")) and period == {"from": [str(recent_from(now))]}
+
+    def older(self, now: datetime) -> EventFilter:
+        """The same of all quarters before the recent ones."""
+        return replace(self.filter(), begins=None, ends=recent_from(now).begin)
+
+    def older_url(self, now: datetime) -> str:
+        """The list of these."""
+        return self.url({"from": (), "to": (str(recent_from(now).previous),)})
+
+    @property
+    def duty_url(self) -> str:
+        """The same as a list of due tickets; "" where that cannot be asked the same."""
+        given = {name: self.first(name) for name in LABELS if self.given(name)}
+        several = any(len(values) > 1 for values in self.values.values())
+        if not given.get("due") or several or not _OF_DUTIES.issuperset(given):
+            return ""
+        values: dict[str, str | None] = {
+            "state": given["due"],
+            "link": given.get("link"),
+            "end": given.get("t1"),
+        }
+        period: dict[str, str] = {name: given[name] for name in _PERIOD if name in given}
+        if values["end"] == NO_T1 or ("quarter" in period and len(period) > 1):
+            return ""
+        try:
+            for text in period.values():
+                _read_quarter(text)
+        except Invalid:
+            return ""
+        values.update(period or {"from": EVER})
+        return _with(
+            url_for("duty.listing"),
+            urlencode({name: text for name, text in values.items() if text}),
+        )
+
+    # ---- addresses ----
+
+    def text(self, changed: Mapping[str, Sequence[str]] | None = None) -> str:
+        """The canonical query, with some parameters changed."""
+        values: Mapping[str, Sequence[str]] = {**self.values, **(changed or {})}
+        return urlencode([(name, value) for name in LABELS for value in values.get(name, ())])
+
+    def url(self, changed: Mapping[str, Sequence[str]] | None = None) -> str:
+        """The list, with some parameters changed."""
+        return _with(url_for("events.listing"), self.text(changed))
+
+    @property
+    def csv(self) -> str:
+        """The file of exactly this list."""
+        return _with(url_for("events.download"), self.text({"view": (self.view,)}))
+
+    @property
+    def clear(self) -> str:
+        """The list without any filter."""
+        return self.url({name: () for name in LABELS if name not in _LOOKS})
+
+    def at(self, name: str, place: Position | None) -> str:
+        """The page that begins at a place; "" for none."""
+        if place is None:
+            return ""
+        start, number = place
+        word = json.dumps([start.astimezone(UTC).isoformat(), number], separators=(",", ":"))
+        sign = base64.urlsafe_b64encode(word.encode()).decode().rstrip("=")
+        text = self.text()
+        return _with(url_for("events.listing"), f"{text}{'&' if text else ''}{name}={sign}")
+
+    @property
+    def chips(self) -> Sequence[Chip]:
+        """What is set, each with the address without it."""
+        return [
+            Chip(
+                LABELS[name],
+                _in_words(name, value),
+                self.url({name: [other for other in values if other != value]}),
+            )
+            for name, values in self.values.items()
+            if name not in _LOOKS
+            for value in values
+        ]
+
+    @property
+    def kept(self) -> Sequence[tuple[str, str]]:
+        """What the form of filters sends along."""
+        return [
+            (name, value)
+            for name in (*_LOOKS, "import", "t1", "lasting")
+            for value in self.given(name)
+        ]
+
+    @property
+    def start_url(self) -> str:
+        """The same list in the other order."""
+        return self.url({"sort": () if self.first("sort") == "start" else ("start",)})
+
+
+def _with(base: str, text: str) -> str:
+    return f"{base}?{text}" if text else base
+
+
+def _in_words(name: str, value: str) -> str:
+    """A value as a chip shows it."""
+    if (name, value) == ("t1", NO_T1):
+        return "no T1 at an end"
+    return STATE_WORDS[value].lower() if name == "due" else value
+
+
+def _edge(name: str, value: str) -> datetime:
+    """The first moment of ``from``, or the first behind ``to``: a day, month, quarter, half-year or
+    year, which ``to`` includes."""
+    for kind in _KINDS:
+        try:
+            period = kind.parse(value)
+        except Invalid:
+            continue
+        return period.begin if name == "from" else period.end
+    try:
+        day = read_day(name, value, LABELS[name])
+        begin = datetime(day.year, day.month, day.day, tzinfo=UTC)
+        return begin if name == "from" else begin + timedelta(days=1)
+    except (Invalid, OverflowError):
+        raise Invalid(
+            name, f"{LABELS[name]} takes a day such as 2012-01-31, or 2012-01, 2012-Q1, 2012"
+        ) from None
+
+
+def _read_quarter(value: str) -> Quarter:
+    try:
+        return Quarter.parse(value)
+    except Invalid:
+        raise Invalid("quarter", "Quarter is written as 2012-Q1") from None
+
+
+def read_position(word: str) -> Position:
+    """The place that such a word holds; ``ValueError`` and its like if it holds none."""
+    if len(word) > 200 or not word.isascii():
+        raise ValueError
+    text = base64.urlsafe_b64decode(word + "=" * (-len(word) % 4)).decode()
+    start, number = json.loads(text)
+    if type(number) is not int or not 0 <= number <= _LARGEST or not isinstance(start, str):
+        raise ValueError
+    moment = datetime.fromisoformat(start)
+    if moment.tzinfo is None:
+        raise ValueError
+    return moment.astimezone(UTC), number

@@ -1,0 +1,178 @@
+"""The list of events, detected or as they were reported, and the same as CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from flask import Blueprint, Response, make_response, redirect, render_template, request
+from sqlalchemy import Engine, Select
+from werkzeug.wrappers import Response as AnyResponse
+
+from app.accounts.pages.login import acting
+from app.core.rules.access import Role
+from app.core.rules.errors import Invalid
+from app.core.web.choices import choices
+from app.core.web.extensions import db
+from app.core.web.htmx import fragment_target, page_or_fragment, wants_fragment
+from app.core.web.streaming import mark_streamed
+from app.core.web.times import now
+from app.duties.pages.event_query import ALLOWED, DETECTED, REPORTED, EventQuery, Tab
+from app.duties.pages.query import STATE_WORDS
+from app.duties.services.listed_events import (
+    MOST_COUNTED,
+    Detected,
+    DetectedRow,
+    EventFilter,
+    EventList,
+    Reported,
+    ReportedRow,
+    anything_reported,
+    cells_of_report,
+    chunks_of,
+    count_events,
+    list_events,
+    source_names,
+)
+from app.events.rules.events import COLUMNS, as_text
+from app.events.rules.files import csv_head, csv_lines
+from app.matching.pages.freshness import FILE, fresh_figures
+
+blueprint = Blueprint("events", __name__)
+DETECTED_COLUMNS: Final = (
+    *("event", "link", "site", "state", "start", "end", "seconds", "beginnings", "quarter"),
+    *("counted", "documented", "how", "maintenance", "tickets"),
+)
+"""Of the file of detected events; that of reports has the columns that an import takes."""
+_DUE: Final = "Ticket due"
+_LISTS: Final[dict[str, EventList]] = {DETECTED: Detected(), REPORTED: Reported()}
+
+
+@blueprint.get("/events")
+def listing() -> AnyResponse:
+    """The list: detected events, the newest first, unless the address says otherwise."""
+    query = EventQuery(request.args)
+    if query.had_empty and not wants_fragment() and not query.problems:
+        return redirect(query.url())
+    figures = fresh_figures()
+    rows, wanted, kind = db.session(), query.filter(), _LISTS[query.view]
+    page = list_events(rows, kind, wanted, now(), after=query.after, before=query.before)
+    common = {
+        "query": query,
+        "rows": page.rows,
+        "detected": query.view == DETECTED,
+        "more": query.at("after", page.after),
+        "earlier": query.at("before", page.before) if fragment_target() != "more" else "",
+    }
+    if fragment_target() == "more":
+        return make_response(render_template("events/_rows.html", **common))
+    total = count_events(rows, kind, wanted, now())
+    older = count_events(rows, kind, query.older(now()), now()) if query.is_recent(now()) else 0
+    answer = page_or_fragment(
+        "events/list.html",
+        "events/_list.html",
+        422 if query.problems else 200,
+        total=in_words(total),
+        is_one=total == 1,
+        tabs=_tabs(query, total),
+        older=in_words(older) if older else "",
+        older_url=query.older_url(now()),
+        due_words=STATE_WORDS,
+        figures=figures,
+        allowed=ALLOWED,
+        sources=source_names(rows),
+        nothing_at_all=not total and not query.chips and not anything_reported(rows),
+        is_operator=acting().is_operator,
+        is_admin=acting().role is Role.ADMIN,
+        **common,
+        **choices(),
+    )
+    if wants_fragment() and query.had_empty:
+        answer.headers["HX-Push-Url"] = query.url()
+    return answer
+
+
+def in_words(total: int) -> str:
+    """A count; beyond what is counted only that there are more."""
+    return f"more than {MOST_COUNTED:,}" if total > MOST_COUNTED else f"{total:,}"
+
+
+def _tabs(query: EventQuery, total: int) -> Sequence[Tab]:
+    """The two views, then what one looks for most in one of them; exactly one is current.
+
+    The one of due tickets begins with the recent quarters, as their own list does. Each leaves out
+    what the others ask, and keeps the rest of the filter.
+    """
+    wishes: Mapping[str, tuple[str, Mapping[str, str]]] = {
+        "Without a ticket": (DETECTED, {"counted": "yes", "documented": "no"}),
+        _DUE: (DETECTED, {"due": "open"}),
+        "Going on": (DETECTED, {"ongoing": "yes"}),
+    }
+    if acting().is_operator:
+        wishes = {**wishes, "Unresolved names": (REPORTED, {"unresolved": "yes"})}
+    asked = {name for _view, wish in wishes.values() for name in wish}
+    given = {name: query.first(name) for name in asked if query.given(name)}
+    of_wish = next((word for word, wish in wishes.items() if wish == (query.view, given)), "")
+    # where no tab is of this filter, it is a person's own: another view keeps it
+    left_out: Mapping[str, Sequence[str]] = dict.fromkeys(asked, ()) if of_wish else {}
+    # its quarters come and go with the tab
+    recent = {"from": ()} if of_wish == _DUE and query.is_recent(now()) else {}
+    count = in_words(total)
+    views = []
+    for view, word in ((DETECTED, "Detected"), (REPORTED, "As reported")):
+        current = query.view == view and not of_wish
+        url = query.url({**left_out, **recent, "view": (view,)})
+        views.append(Tab(word, url, current, count if current else ""))
+    for place, (word, (view, wish)) in enumerate(wishes.items()):
+        current, own = word == of_wish, {name: (value,) for name, value in wish.items()}
+        period = query.recent(now()) if word == _DUE else recent
+        url = query.url({**dict.fromkeys(asked, ()), **period, **own, "view": (view,)})
+        views.append(Tab(word, url, current, count if current else "", gap=place == 0))
+    return views
+
+
+@blueprint.get("/events.csv")
+def download() -> Response:
+    """All events of the filter, without any cap. Reports come as an import takes them.
+
+    Raises ``Invalid`` where the address cannot be used as it is: a file says nothing of a part that
+    was left out.
+    """
+    query = EventQuery(request.args)
+    if query.problems:
+        raise Invalid("filter", "; ".join(query.problems))
+    wanted = query.filter()
+    kind = _LISTS[DETECTED] if query.view == DETECTED else Reported(whole=True)
+    if query.view == DETECTED:
+        fresh_figures(FILE)
+    rows = db.session()
+    statement = kind.query(rows, wanted, now())
+    rows.rollback()  # a long reading needs no second connection
+    answer = Response(_lines(db.engine, kind, statement, wanted), mimetype="text/csv")
+    name = "detected-events.csv" if query.view == DETECTED else "events.csv"
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    mark_streamed(request.environ)
+    return answer
+
+
+def _lines(
+    engine: Engine, kind: EventList, statement: Select[*tuple[Any, ...]], wanted: EventFilter
+) -> Iterator[str]:
+    columns = DETECTED_COLUMNS if isinstance(kind, Detected) else COLUMNS
+    yield csv_head(columns)
+    for rows in chunks_of(engine, kind, statement, wanted):
+        yield csv_lines(map(_cells, rows), columns)
+
+
+def _cells(row: DetectedRow | ReportedRow) -> Sequence[str]:
+    if isinstance(row, ReportedRow):
+        return cells_of_report(row)
+    flags = [
+        "yes" if flag else "no" for flag in (row.is_counted, row.is_documented, row.is_maintenance)
+    ]
+    return (
+        *(str(row.id), row.link, row.site, row.state),
+        *(as_text(row.start), as_text(row.end)),
+        *(str(row.seconds), str(row.beginnings), row.quarter),
+        *(flags[0], flags[1], row.how, flags[2], ";".join(map(str, row.tickets))),
+    )

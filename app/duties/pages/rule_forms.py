@@ -1,0 +1,93 @@
+"""The forms of duty rules; what is allowed is checked by the domain."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from flask_wtf import FlaskForm
+from wtforms import StringField, TextAreaField
+
+from app.core.web.rows_field import Column, RowsField
+from app.duties.rules.duties import LABELS, USUAL_HOURS, Kind, Lhc, Role, Scope
+from app.tickets.pages.forms import UtcTimeField, lines, one_line, required
+
+ANY_LENGTH, MORE_THAN, AT_LEAST = "any length", "more than", "at least"
+COUNTS, EXCLUDED = "counts", "is left out"
+
+
+class ClausesField(RowsField):
+    """The clauses of a rule; each row is one, whatever is typed into it."""
+
+    def is_empty(self, row: Mapping[str, str]) -> bool:
+        """No row is."""
+        return False
+
+
+def _clauses() -> ClausesField:
+    return ClausesField(
+        "Clauses",
+        (
+            Column("kind", LABELS["kind"], tuple(Kind)),
+            Column("length", LABELS["strictly"], (ANY_LENGTH, MORE_THAN, AT_LEAST)),
+            Column("minutes", LABELS["minutes"], placeholder="60"),
+            Column("flaps", "More flaps than", placeholder="5"),
+            Column("role", LABELS["role"], tuple(Role)),
+            Column("scope", LABELS["scope"], tuple(Scope)),
+            Column("lhc", LABELS["lhc"], tuple(Lhc)),
+            Column("maintenance", LABELS["maintenance"], (COUNTS, EXCLUDED)),
+        ),
+        row="clause",
+        description="Each clause is enough for a ticket, and all of its parts must hold. Minutes"
+        " are the length of the event, or of the loss of service; of flaps the span in which they"
+        " are counted.",
+    )
+
+
+def _hours() -> StringField:
+    return StringField(
+        LABELS["hours"],
+        required(LABELS["hours"]),
+        filters=[one_line],
+        default=str(USUAL_HOURS),
+        description="From the event's start; later is late.",
+        render_kw={"inputmode": "numeric", "autocomplete": "off", "size": 5},
+    )
+
+
+class RuleForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """A new rule."""
+
+    name = StringField(
+        "Name",
+        required("Name"),
+        filters=[one_line],
+        description="Short, as R2013; at most 50 characters.",
+        render_kw={"autocomplete": "off"},
+    )
+    about = TextAreaField(
+        "What it is for",
+        filters=[lines],
+        description="Its pros and cons; they stand beside its numbers.",
+    )
+    clauses = _clauses()
+    hours = _hours()
+
+
+class ReviseForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """A new version of a rule."""
+
+    clauses = _clauses()
+    hours = _hours()
+    note = TextAreaField("Why", filters=[lines], description="Stands beside the version.")
+
+
+class ForceForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """From when or until when a version is in force, and why."""
+
+    at = UtcTimeField("When", description="UTC, as 2013-07-01 or 2013-07-01 09:00. Empty: now.")
+    reason = StringField(
+        "Reason",
+        required("Reason"),
+        filters=[one_line],
+        render_kw={"autocomplete": "off"},
+    )

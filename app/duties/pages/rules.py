@@ -1,0 +1,310 @@
+"""The rules for when a ticket is to be written: what they say, what is in force, new ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+from flask import Blueprint, Response, flash, make_response, render_template, request, url_for
+
+from app.accounts.pages.login import acting, writer
+from app.core.rules.access import Role, require_admin
+from app.core.rules.errors import Invalid, InvalidMany
+from app.core.rules.quarters import Quarter
+from app.core.web.extensions import db
+from app.core.web.form_keys import leads_to, writing_once
+from app.core.web.htmx import go_to
+from app.core.web.rows_field import pressed
+from app.core.web.times import now
+from app.duties.models.duties import DutyForce, DutyRule, DutyRuleVersion
+from app.duties.pages.rule_forms import (
+    ANY_LENGTH,
+    AT_LEAST,
+    COUNTS,
+    EXCLUDED,
+    MORE_THAN,
+    ForceForm,
+    ReviseForm,
+    RuleForm,
+)
+from app.duties.rules.duties import LABELS, R2009, Kind, Rule, checked_rule
+from app.duties.services import rules as verbs
+from app.duties.services.duties import WHOLE, what_if, would_ask
+from app.duties.services.rules import all_rules, content_of, label_of, rule_of_id
+from app.matching.pages.freshness import fresh_figures
+from app.tickets.pages.forms import attach
+
+blueprint = Blueprint("duty_rules", __name__, url_prefix="/duty/rules")
+_KEY: Final = "<int(max=2147483647):number>"
+_PREVIEWED: Final = 4
+"""Quarters that a new rule is tried on."""
+
+
+@dataclass(frozen=True)
+class ShownVersion:
+    """A version of a rule as the page shows it."""
+
+    row: DutyRuleVersion
+    label: str
+    rule: Rule
+    is_newest: bool
+    forces: Sequence[DutyForce]
+    asked: int | None
+    """Tickets asked for in the last four quarters; None where that is not kept."""
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether it is in force, or is to be, until further notice."""
+        return any(one.withdrawn_at is None and one.ends_at is None for one in self.forces)
+
+    @property
+    def in_force_now(self) -> bool:
+        """Whether it decides of an event that begins now."""
+        return any(
+            one.withdrawn_at is None
+            and one.begins_at <= now()
+            and (one.ends_at is None or now() < one.ends_at)
+            for one in self.forces
+        )
+
+
+@blueprint.get("")
+def listing() -> Response:
+    """Every rule with its versions, and when which was in force."""
+    return _list_page()
+
+
+@blueprint.route("/new", methods=["GET", "POST"])
+def new() -> Response:
+    """Compose a rule; a look at what it would have asked for comes first or not."""
+    _admins_only()
+    form = RuleForm()
+    if request.method == "GET":
+        form.clauses.data = [_as_row(clause) for clause in R2009.clauses]
+        return _form_page(form, None)
+    if pressed(form, request.form.get("do", "")):
+        return _form_page(form, None)
+    rule = _rule_of(form)
+    if rule is None or not form.validate():
+        return _form_page(form, None, status=422)
+    if request.form.get("do") == "preview":
+        return _form_page(form, None, preview=_previewed(rule), rule=rule)
+    rows = db.session()
+    try:
+        with writing_once(rows):
+            made = verbs.compose_rule(
+                rows, writer(), form.name.data or "", form.about.data or "", rule
+            ).name
+            leads_to(url_for("duty_rules.listing"))
+    except Invalid as error:
+        attach(form, error)
+        return _form_page(form, None, status=422)
+    flash(f"{made} is known. It asks for nothing until it is put in force.", "ok")
+    return go_to(url_for("duty_rules.listing"))
+
+
+@blueprint.route(f"/{_KEY}/revise", methods=["GET", "POST"])
+def revise(number: int) -> Response:
+    """Make a new version of a rule."""
+    _admins_only()
+    rows, form = db.session(), ReviseForm()
+    rule_row = rule_of_id(rows, number)
+    if request.method == "GET":
+        newest = content_of(rule_row.versions[-1])
+        form.clauses.data = [_as_row(clause) for clause in newest.clauses]
+        form.hours.data = str(newest.hours)
+        return _form_page(form, rule_row)
+    if pressed(form, request.form.get("do", "")):
+        return _form_page(form, rule_row)
+    rule = _rule_of(form)
+    if rule is None or not form.validate():
+        return _form_page(form, rule_row, status=422)
+    if request.form.get("do") == "preview":
+        return _form_page(form, rule_row, preview=_previewed(rule), rule=rule)
+    try:
+        with writing_once(rows):
+            made = label_of(verbs.revise_rule(rows, writer(), number, rule, form.note.data or ""))
+            leads_to(url_for("duty_rules.listing"))
+    except Invalid as error:
+        attach(form, error)
+        return _form_page(form, rule_of_id(rows, number), status=422)
+    flash(f"{made} is known. What is in force stays so until this is put in force.", "ok")
+    return go_to(url_for("duty_rules.listing"))
+
+
+@blueprint.post(f"/versions/{_KEY}/force")
+def put_in_force(number: int) -> Response:
+    """Put a version in force."""
+    return _decided(
+        lambda form: verbs.put_in_force(
+            db.session(), writer(), number, form.at.data, form.reason.data or ""
+        ),
+        "{} is in force from {} on.",
+        ("begins_at", f"version-{number}"),
+    )
+
+
+@blueprint.post(f"/forces/{_KEY}/retire")
+def retire(number: int) -> Response:
+    """End what is in force."""
+    return _decided(
+        lambda form: verbs.retire(
+            db.session(), writer(), number, form.at.data, form.reason.data or ""
+        ),
+        "{} is in force until {}.",
+        ("ends_at", f"force-{number}"),
+    )
+
+
+@blueprint.post(f"/forces/{_KEY}/undo")
+def undo(number: int) -> Response:
+    """Take the last step back."""
+    _admins_only()
+    rows = db.session()
+    try:
+        with writing_once(rows):
+            label = label_of(verbs.undo(rows, writer(), number).version)
+    except Invalid as error:
+        return _list_page(problem=error.message, status=422)
+    flash(f"The last step on {label} is undone.", "ok")
+    return go_to(url_for("duty_rules.listing"))
+
+
+def _decided(verb: Callable[[ForceForm], DutyForce], words: str, at: tuple[str, str]) -> Response:
+    _admins_only()
+    form = ForceForm()
+    if not form.validate():
+        return _list_page(decision=form, place=at[1], status=422)
+    rows = db.session()
+    try:
+        with writing_once(rows):
+            force = verb(form)
+            moment = force.ends_at if at[0] == "ends_at" else force.begins_at
+            said = words.format(label_of(force.version), f"{moment:%Y-%m-%d %H:%M} UTC")
+    except Invalid as error:
+        attach(form, error, renamed={at[0]: "at"})
+        return _list_page(decision=form, place=at[1], status=422)
+    flash(said, "ok")
+    return go_to(url_for("duty_rules.listing"))
+
+
+def _admins_only() -> None:
+    require_admin(acting(), "change the rules for when a ticket is to be written")
+
+
+def _list_page(
+    *,
+    decision: ForceForm | None = None,
+    place: str = "",
+    problem: str = "",
+    status: int = 200,
+) -> Response:
+    fresh = fresh_figures()
+    rows = db.session()
+    rules = all_rules(rows)
+    last = Quarter.of(now())
+    sums = what_if(
+        rows, [one.id for rule in rules for one in rule.versions], last.after(1 - _PREVIEWED), last
+    )
+    kept = {one.id for one in verbs.judged_versions(rows)}
+    shown = [
+        (
+            rule,
+            [
+                ShownVersion(
+                    one,
+                    label_of(one),
+                    content_of(one),
+                    one is rule.versions[-1],
+                    [*reversed(one.forces)],
+                    sums.whole(one.id, WHOLE).asked if one.id in kept else None,
+                )
+                for one in reversed(rule.versions)
+            ],
+        )
+        for rule in rules
+    ]
+    return make_response(
+        render_template(
+            "duty/rules.html",
+            rules=shown,
+            may_edit=acting().role is Role.ADMIN,
+            blank=ForceForm(formdata=None),
+            decision=decision,
+            place=place,
+            problem=problem,
+            since=last.after(1 - _PREVIEWED),
+            last=last,
+            fresh=fresh,
+        ),
+        status,
+    )
+
+
+def _form_page(
+    form: RuleForm | ReviseForm,
+    row: DutyRule | None,
+    *,
+    status: int = 200,
+    preview: int | None = None,
+    rule: Rule | None = None,
+) -> Response:
+    return make_response(
+        render_template(
+            "duty/rule_form.html",
+            form=form,
+            row=row,
+            preview=preview,
+            rule=rule,
+            since=Quarter.of(now()).after(1 - _PREVIEWED),
+        ),
+        status,
+    )
+
+
+def _previewed(rule: Rule) -> int:
+    fresh_figures()
+    return would_ask(db.session(), rule, now(), Quarter.of(now()).after(1 - _PREVIEWED))
+
+
+def _rule_of(form: RuleForm | ReviseForm) -> Rule | None:
+    """The rule as it was typed, or None with errors at the fields."""
+    try:
+        return checked_rule([_as_stated(row) for row in form.clauses.data], form.hours.data)
+    except InvalidMany as error:
+        for name, message in error.problems.items():
+            field, _, number = name.partition("-")
+            if number:
+                form.clauses.errors = [
+                    *form.clauses.errors,
+                    f"Clause {int(number) + 1}: {message}",
+                ]
+            else:
+                form[field].errors = [*form[field].errors, message]
+    except Invalid as error:
+        attach(form, error)
+    return None
+
+
+def _as_row(clause: Any) -> dict[str, str]:
+    length = MORE_THAN if clause.strictly else AT_LEAST
+    if clause.kind != Kind.FLAPS and not clause.minutes and not clause.strictly:
+        length = ANY_LENGTH
+    return {
+        **{name: str(value) for name, value in asdict(clause).items() if name in LABELS},
+        "length": length,
+        "minutes": "" if length == ANY_LENGTH else str(clause.minutes),
+        "flaps": str(clause.flaps) if clause.kind == Kind.FLAPS else "",
+        "maintenance": COUNTS if clause.maintenance else EXCLUDED,
+    }
+
+
+def _as_stated(row: dict[str, str]) -> dict[str, Any]:
+    any_length = row["length"] == ANY_LENGTH and row["kind"] != Kind.FLAPS
+    return {
+        **{name: row[name] for name in ("kind", "scope", "role", "lhc", "flaps")},
+        "minutes": "0" if any_length else row["minutes"],
+        "strictly": row["length"] == MORE_THAN,
+        "maintenance": row["maintenance"] != EXCLUDED,
+    }

@@ -1,0 +1,227 @@
+"""What if: what several rules would have asked for, and what was there, per T1 and quarter."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, make_response, render_template, request, url_for
+from werkzeug.datastructures import MultiDict
+
+from app.core.rules.cells import safe_cell
+from app.core.rules.counted import SLIDES_RANGE
+from app.core.rules.errors import Invalid
+from app.core.rules.quarters import Quarter, period_range, present
+from app.core.web.extensions import db
+from app.core.web.times import now
+from app.duties.services.duties import WHOLE, Asked, JudgedRule, WhatIf, judged_rules, what_if
+from app.matching.pages.freshness import FILE, fresh_figures
+from app.matching.services.tables import first_seen, has_no_data
+from app.registry.models.registry import Site
+from app.registry.services.registry import all_sites
+from app.tickets.rules.tickets import Network
+
+blueprint = Blueprint("what_if", __name__)
+_MOST_QUARTERS: Final = 80
+_COLUMNED: Final = 8
+"""Up to so many quarters stand side by side."""
+TOTAL: Final = "TOTAL"
+CSV_COLUMNS: Final = (
+    *("rule", "site", "quarter", "asked", "there", "missing", "late", "unsure", "cut_off"),
+)
+
+
+class Question:
+    """Rules and period of an address; what cannot be used is named and left out."""
+
+    def __init__(self, arguments: MultiDict[str, str], known: Sequence[JudgedRule]) -> None:
+        self.problems: list[str] = []
+        by_label = {one.label: one for one in known}
+        named = [one.strip() for one in arguments.getlist("rule") if one.strip()]
+        for label in named:
+            if label not in by_label:
+                self.problems.append(f"Rule takes of: {', '.join(by_label)}")
+        chosen = [by_label[one] for one in dict.fromkeys(named) if one in by_label]
+        self.rules: Sequence[JudgedRule] = chosen or known
+        self.all_rules = not chosen
+        usual = present(Quarter, now())
+        first = self._quarter(arguments, "from", usual[0])
+        last = self._quarter(arguments, "to", max(usual[-1], first))
+        try:
+            if len(period_range(first, last)) > _MOST_QUARTERS:
+                raise Invalid("to", f"At most {_MOST_QUARTERS} quarters are told at once")
+        except Invalid as error:
+            self.problems.append(error.message)
+            first, last = usual[0], usual[-1]
+        self.quarters = period_range(first, last)
+
+    def _quarter(self, arguments: MultiDict[str, str], name: str, otherwise: Quarter) -> Quarter:
+        text = arguments.get(name, "").strip()
+        try:
+            return Quarter.parse(text, name) if text else otherwise
+        except Invalid as error:
+            self.problems.append(f"{name}: {error.message}")
+            return otherwise
+
+    @property
+    def first(self) -> Quarter:
+        """The first quarter."""
+        return self.quarters[0]
+
+    @property
+    def last(self) -> Quarter:
+        """The last one, which is included."""
+        return self.quarters[-1]
+
+    def url(self, endpoint: str, quarters: tuple[Quarter, Quarter] | None = None) -> str:
+        """Another form of the same, or the same of other quarters."""
+        rules = [] if self.all_rules else [one.label for one in self.rules]
+        given = [("rule", one) for one in rules]
+        first, last = quarters or (self.first, self.last)
+        given += [("from", str(first)), ("to", str(last))]
+        return f"{url_for(endpoint)}?{urlencode(given)}"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Numbers of one rule, with the lists of their rows."""
+
+    asked: Asked
+    asked_url: str
+    there_url: str
+    missing_url: str
+    has_data: bool = True
+    """Whether any source said something of the site's links up to the end of that time."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A site, or the whole network: a cell per rule for each quarter, and for all of them."""
+
+    site: str
+    tier: int | None
+    whole: Sequence[Cell]
+    quarters: Sequence[Sequence[Cell]]
+
+
+@blueprint.get("/statistics/what-if")
+def page() -> Response:
+    """The comparison, to read and to print on one sheet."""
+    fresh = fresh_figures()
+    known = judged_rules(db.session(), now())
+    asked = Question(request.args, known)
+    found = _sums(asked)
+    return make_response(
+        render_template(
+            "duty/what_if.html",
+            asked=asked,
+            known=known,
+            rows=_rows(asked, found),
+            total=_row(asked, found, None, first_seen(db.session(), Network.LHCOPN)),
+            by_quarter=len(asked.quarters) <= _COLUMNED,
+            losses=[found.whole(one.version_id, WHOLE).losses for one in asked.rules],
+            fresh=fresh,
+            slides_url=asked.url("what_if.page", SLIDES_RANGE),
+            partial=[one for one in asked.quarters if one.is_partial(now())],
+            future=[one for one in asked.quarters if one.is_future(now())],
+        ),
+        422 if asked.problems else 200,
+    )
+
+
+@blueprint.get("/statistics/what-if.csv")
+def download() -> Response:
+    """The same numbers: a row per rule, site and quarter, and TOTAL per rule and quarter; where
+    there is no data the numbers are empty."""
+    fresh_figures(FILE)
+    asked = Question(request.args, judged_rules(db.session(), now()))
+    if asked.problems:
+        raise Invalid("filter", "; ".join(asked.problems))
+    found = _sums(asked)
+    out = io.StringIO()
+    table = csv.writer(out)
+    table.writerow(CSV_COLUMNS)
+    seen = first_seen(db.session(), Network.LHCOPN)
+    places = [(site.key, site.id, seen.get(site.id)) for site in _sites(asked)]
+    places.append((TOTAL, WHOLE, min(seen.values(), default=None)))
+    for rule in asked.rules:
+        for name, key, first in places:
+            for quarter in asked.quarters:
+                one = found.at(rule.version_id, key, quarter)
+                cells = (rule.label, name, str(quarter))
+                numbers = (one.asked, one.there, one.missing, one.late, one.unsure, one.losses)
+                is_blank = has_no_data(quarter, first, now())
+                table.writerow([*map(safe_cell, cells), *("" if is_blank else n for n in numbers)])
+    answer = make_response(out.getvalue())
+    answer.mimetype = "text/csv"
+    answer.headers["Content-Disposition"] = 'attachment; filename="what-if.csv"'
+    return answer
+
+
+def _sums(asked: Question) -> WhatIf:
+    versions = [one.version_id for one in asked.rules]
+    return what_if(db.session(), versions, asked.first, asked.last)
+
+
+def _sites(asked: Question) -> Sequence[Site]:
+    """The T0 and every T1 that was one at some time of the period; the T0 first."""
+    begin, end = asked.first.begin.date(), asked.last.end.date()
+    there = [
+        site
+        for site in all_sites(db.session())
+        if site.tier is not None
+        and (site.tier_since is None or site.tier_since < end)
+        and (site.tier_until is None or begin < site.tier_until)
+    ]
+    return sorted(there, key=lambda site: (site.tier or 0, site.key))
+
+
+def _rows(asked: Question, found: WhatIf) -> list[Row]:
+    seen = first_seen(db.session(), Network.LHCOPN)
+    return [_row(asked, found, site, seen) for site in _sites(asked)]
+
+
+def _row(asked: Question, found: WhatIf, site: Site | None, seen: Mapping[int, datetime]) -> Row:
+    key = WHOLE if site is None else site.id
+    first = min(seen.values(), default=None) if site is None else seen.get(site.id)
+    has_data = [not has_no_data(one, first, now()) for one in asked.quarters]
+    cells = [
+        [
+            replace(
+                _cell(rule, found.at(rule.version_id, key, quarter), site, quarter, quarter),
+                has_data=known,
+            )
+            for rule in asked.rules
+        ]
+        for quarter, known in zip(asked.quarters, has_data, strict=True)
+    ]
+    whole = [
+        replace(
+            _cell(rule, found.whole(rule.version_id, key), site, asked.first, asked.last),
+            has_data=any(has_data),
+        )
+        for rule in asked.rules
+    ]
+    return Row(
+        TOTAL if site is None else site.key, site.tier if site is not None else None, whole, cells
+    )
+
+
+def _cell(
+    rule: JudgedRule, numbers: Asked, site: Site | None, first: Quarter, last: Quarter
+) -> Cell:
+    wanted = {"rule": rule.label, "from": str(first), "to": str(last)}
+    if site is not None:
+        wanted["end"] = site.key
+
+    base = url_for("duty.listing")
+
+    def url(state: str) -> str:
+        return f"{base}?{urlencode({'state': state, **wanted})}"
+
+    return Cell(numbers, url("all"), url("there"), url("open"))

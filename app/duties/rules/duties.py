@@ -1,0 +1,350 @@
+"""When a ticket is to be written: rules of clauses, what each asks for, by when and from whom.
+
+A rule is data: people compose new ones of the same parts. Whether a rule asks for a ticket of a
+detected event is decided here for one event; the floor of figures does the same for many.
+
+Lengths are of the whole event, from its first start to its last end (decisions, section 9); those
+of a loss of service are of the loss. Times are UTC.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any, Final
+
+from app.calendar.rules.lhc_calendar import Period, running_between
+from app.core.rules.errors import Invalid, InvalidMany
+
+
+class Kind(StrEnum):
+    """What has to happen."""
+
+    ANY = "down or degraded"
+    DOWN = "down"
+    DEGRADED = "degraded"
+    LOSS = "loss of service"
+    """No LHCOPN link of a T1 and no recorded backup of it is up; degraded is up here."""
+    FLAPS = "flaps"
+    """Many raw beginnings on one link within some minutes."""
+
+
+class Scope(StrEnum):
+    """Where it has to happen."""
+
+    NETWORK = "the whole network"
+    T0_T1 = "T0 or T1"
+    T0 = "T0"
+    T1 = "T1"
+
+
+class Role(StrEnum):
+    """On which links."""
+
+    ANY = "any"
+    PRIMARY = "primary"
+    BACKUP = "backup"
+
+
+class Lhc(StrEnum):
+    """When."""
+
+    ALWAYS = "always"
+    RUNNING = "the detectors run"
+    STOPPED = "the detectors do not run"
+
+
+class Standing(StrEnum):
+    """What became of a duty."""
+
+    MET = "met"
+    LATE = "late"
+    """Written after it was due."""
+    MISSING = "missing"
+    DUE = "due"
+    """Not written yet, and there is still time."""
+
+
+MOST_CLAUSES: Final = 6
+LONGEST_MINUTES: Final = 60 * 24 * 31
+MOST_FLAPS: Final = 1000
+MOST_HOURS: Final = 24 * 31
+USUAL_HOURS: Final = 24
+"""By when a due ticket must exist, from the event's start (decisions, section 9: assumed)."""
+
+
+@dataclass(frozen=True)
+class Clause:
+    """One way in which a rule asks for a ticket. All of its parts must hold."""
+
+    kind: str = Kind.ANY
+    scope: str = Scope.NETWORK
+    minutes: int = 0
+    """The shortest length; of flaps, the span in which they are counted."""
+    strictly: bool = False
+    """Longer than ``minutes``; else at least so long."""
+    flaps: int = 0
+    """More than so many, for flaps."""
+    role: str = Role.ANY
+    lhc: str = Lhc.ALWAYS
+    maintenance: bool = True
+    """Whether an event within an announced maintenance counts."""
+
+    def words(self) -> str:
+        """The clause as people read it."""
+        if self.kind == Kind.FLAPS:
+            what = f"more than {self.flaps} flaps in any {self.minutes} minutes"
+        elif self.minutes == 0 and not self.strictly:
+            what = f"{self.kind}, of any length"
+        else:
+            what = f"{self.kind} for {'more than' if self.strictly else 'at least'} "
+            what += f"{self.minutes} minutes"
+        parts = [what]
+        if self.role != Role.ANY:
+            parts.append(f"on a {self.role} link")
+        if self.scope != Scope.NETWORK:
+            parts.append(f"at {self.scope}")
+        if self.lhc != Lhc.ALWAYS:
+            parts.append(f"while {self.lhc}")
+        if not self.maintenance:
+            parts.append("maintenance excluded")
+        return ", ".join(parts)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Clauses of which each is enough, and the hours in which the ticket is to be written."""
+
+    clauses: tuple[Clause, ...]
+    hours: int = USUAL_HOURS
+
+    def as_text(self) -> str:
+        """As it is stored."""
+        return json.dumps({"hours": self.hours, "clauses": [asdict(one) for one in self.clauses]})
+
+    def by_when(self, start: datetime) -> datetime:
+        """When the ticket of an event that began then must exist."""
+        return start + timedelta(hours=self.hours)
+
+
+def rule_of_text(text: str) -> Rule:
+    """A stored rule."""
+    known = json.loads(text)
+    return Rule(tuple(Clause(**one) for one in known["clauses"]), known["hours"])
+
+
+R2009: Final = Rule(
+    (
+        Clause(Kind.ANY, minutes=60, strictly=True),
+        Clause(Kind.FLAPS, minutes=60, flaps=5),
+    )
+)
+"""In force from 2009-02-01 (decisions, section 9)."""
+R2009_FROM: Final = datetime(2009, 2, 1, tzinfo=UTC)
+R2013: Final = Rule(
+    (
+        Clause(Kind.LOSS, Scope.T0_T1, lhc=Lhc.RUNNING),
+        Clause(Kind.ANY, Scope.T0_T1, role=Role.BACKUP),
+    )
+)
+"""The proposal of the seed's deck, 2013: known to the what-if, in force when an administrator says
+so."""
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A time in which a T1 was cut off. ``unsure``: its backups are not recorded."""
+
+    start: datetime
+    end: datetime
+    site: str = ""
+    unsure: bool = False
+
+
+@dataclass(frozen=True)
+class Occurrence:
+    """A detected event with all that rules ask of it. ``end`` of an open one is now."""
+
+    start: datetime
+    end: datetime
+    is_down: bool = True
+    """Whether its worst state is down, else degraded."""
+    is_lhcopn: bool = True
+    """Else it is on another network, and counts only as a backup of an LHCOPN link."""
+    role: str = Role.PRIMARY
+    at_t0: bool = True
+    """Whether an end of the link was the T0 when the event began."""
+    at_t1: bool = True
+    is_maintenance: bool = False
+    in_use: bool = True
+    """Whether its link was in use when the event began; else no figure counts it, and no rule asks
+    a ticket of it."""
+    beginnings: Sequence[datetime] = field(default_factory=tuple)
+    """Of the raw periods of this event, in order."""
+    beginnings_of_link: Sequence[datetime] | None = None
+    """All that the link had, in order; None = those of this event only."""
+    losses: Sequence[Loss] = field(default_factory=tuple)
+    """Losses of service for which this event has to answer: a T1's loss is one duty."""
+
+
+def clause_asking(rule: Rule, event: Occurrence, periods: Iterable[Period]) -> int | None:
+    """The position of the first clause that asks for a ticket of the event, or None."""
+    known = list(periods)
+    for position, clause in enumerate(rule.clauses):
+        if _asks(clause, event, known):
+            return position
+    return None
+
+
+def _asks(clause: Clause, event: Occurrence, periods: Sequence[Period]) -> bool:
+    if not event.in_use or (event.is_maintenance and not clause.maintenance):
+        return False
+    if clause.role not in (Role.ANY, event.role):
+        return False
+    if not event.is_lhcopn and clause.role != Role.BACKUP and clause.kind != Kind.LOSS:
+        return False
+    if clause.kind == Kind.LOSS:
+        return any(_long_enough(clause, one.start, one.end, periods) for one in event.losses)
+    if not _lies_at(clause.scope, event):
+        return False
+    if clause.kind == Kind.FLAPS:
+        return _storm_begins(clause, event) and _at_the_time(
+            clause, event.start, event.end, periods
+        )
+    if clause.kind != Kind.ANY and event.is_down is not (clause.kind == Kind.DOWN):
+        return False
+    return _long_enough(clause, event.start, event.end, periods)
+
+
+def _lies_at(scope: str, event: Occurrence) -> bool:
+    return {
+        Scope.NETWORK: True,
+        Scope.T0_T1: event.at_t0 or event.at_t1,
+        Scope.T0: event.at_t0,
+        Scope.T1: event.at_t1,
+    }[Scope(scope)]
+
+
+def _long_enough(clause: Clause, start: datetime, end: datetime, periods: Sequence[Period]) -> bool:
+    least, length = timedelta(minutes=clause.minutes), end - start
+    is_long = length > least if clause.strictly else length >= least
+    return is_long and _at_the_time(clause, start, end, periods)
+
+
+def _at_the_time(clause: Clause, start: datetime, end: datetime, periods: Sequence[Period]) -> bool:
+    if clause.lhc == Lhc.ALWAYS:
+        return True
+    runs = running_between(start, end, periods) is not None
+    return runs is (clause.lhc == Lhc.RUNNING)
+
+
+def _storm_begins(clause: Clause, event: Occurrence) -> bool:
+    """Whether a storm of flaps begins in this event: each asks for one ticket."""
+    own = event.beginnings
+    every = own if event.beginnings_of_link is None else event.beginnings_of_link
+    if not own:
+        return False
+    return any(own[0] <= first <= own[-1] for first in storms(every, clause.flaps, clause.minutes))
+
+
+def storms(beginnings: Sequence[datetime], more_than: int, minutes: int) -> Sequence[datetime]:
+    """The first moment of each storm: of a run of beginnings (in order) of which more than
+    ``more_than`` lie within ``minutes``, both ends of the span included.
+
+    Spans that share a beginning are one storm.
+    """
+    span, found, last = timedelta(minutes=minutes), [], -1
+    for position in range(len(beginnings) - more_than):
+        until = position + more_than
+        if beginnings[until] - beginnings[position] <= span:
+            if position > last:
+                found.append(beginnings[position])
+            last = until
+    return found
+
+
+def standing_of(due_at: datetime, there_at: datetime | None, now: datetime) -> Standing:
+    """What became of a duty; a ticket of the very moment is in time."""
+    if there_at is not None:
+        return Standing.MET if there_at <= due_at else Standing.LATE
+    return Standing.DUE if now <= due_at else Standing.MISSING
+
+
+# ---------- what people compose
+
+_KINDS: Final[Mapping[str, type[StrEnum]]] = {
+    "kind": Kind,
+    "scope": Scope,
+    "role": Role,
+    "lhc": Lhc,
+}
+LABELS: Final[Mapping[str, str]] = {
+    "kind": "What happens",
+    "scope": "Where",
+    "minutes": "Minutes",
+    "strictly": "Length",
+    "flaps": "Flaps",
+    "role": "Links",
+    "lhc": "LHC",
+    "maintenance": "Maintenance",
+    "hours": "Hours to write it",
+}
+
+
+def checked_rule(clauses: Sequence[Mapping[str, Any]], hours: object) -> Rule:
+    """A rule of what a person stated; raises ``InvalidMany`` with fields as ``kind-0``."""
+    problems: dict[str, str] = {}
+    if not 1 <= len(clauses) <= MOST_CLAUSES:
+        raise Invalid("clauses", f"A rule takes 1 to {MOST_CLAUSES} clauses")
+    checked_hours = _number(problems, "hours", LABELS["hours"], hours, 1, MOST_HOURS)
+    made = [_checked_clause(problems, number, one) for number, one in enumerate(clauses)]
+    if problems:
+        raise InvalidMany(problems)
+    if len(set(made)) < len(made):
+        raise Invalid("clauses", "Two clauses are the same")
+    return Rule(tuple(made), checked_hours)
+
+
+def _checked_clause(problems: dict[str, str], number: int, stated: Mapping[str, Any]) -> Clause:
+    values: dict[str, Any] = {}
+    for name, choices in _KINDS.items():
+        value = str(stated.get(name, ""))
+        if value not in list(choices):
+            problems[f"{name}-{number}"] = f"{LABELS[name]} takes one of: {', '.join(choices)}"
+        values[name] = value
+    is_flaps = values["kind"] == Kind.FLAPS
+    values["minutes"] = _number(
+        problems,
+        f"minutes-{number}",
+        LABELS["minutes"],
+        stated.get("minutes") or "0",
+        1 if is_flaps else 0,
+        LONGEST_MINUTES,
+    )
+    values["strictly"] = bool(stated.get("strictly")) and not is_flaps
+    values["flaps"] = 0
+    if is_flaps:
+        values["flaps"] = _number(
+            problems, f"flaps-{number}", LABELS["flaps"], stated.get("flaps"), 1, MOST_FLAPS
+        )
+    values["maintenance"] = bool(stated.get("maintenance", True))
+    if values["kind"] == Kind.LOSS and values["role"] != Role.ANY:
+        problems[f"role-{number}"] = "A loss of service is of all links of a T1: choose any"
+    if values["kind"] == Kind.LOSS and values["scope"] == Scope.T0:
+        problems[f"scope-{number}"] = (
+            "A loss of service is a T1's; the T0's row shows it: choose T0 or T1"
+        )
+    return Clause(**values)
+
+
+def _number(
+    problems: dict[str, str], field_name: str, label: str, value: object, least: int, most: int
+) -> int:
+    text = str(value if value is not None else "").strip()
+    if text.isascii() and text.isdigit() and len(text) < 8 and least <= int(text) <= most:
+        return int(text)
+    problems[field_name] = f"{label} takes a whole number from {least} to {most}"
+    return least

@@ -1,0 +1,328 @@
+"""Verbs on duty rules: compose, revise, put in force, retire, undo. Only admins may.
+
+A version never changes once it was made; what is in force is kept beside it, with who said so, when
+and why. Each verb writes one change of the rule, from which the kept duties follow. Times are UTC.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, selectinload
+
+from app.core.rules.access import Writer, require_admin
+from app.core.rules.errors import Invalid, NotFound
+from app.core.rules.texts import checked_text
+from app.core.services.changes import FieldChange, record_change
+from app.duties.models.duties import DutyForce, DutyRule, DutyRuleVersion
+from app.duties.rules.duties import Rule, rule_of_text
+
+DUTY_RULE: Final = "duty rule"
+"""The kind of thing in the change log."""
+_MANAGE: Final = "change the rules for when a ticket is to be written"
+_NAME_LIMIT, _TEXT_LIMIT = 50, 4000
+_EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+def all_rules(session: Session) -> Sequence[DutyRule]:
+    """Every rule with its versions and when they are in force, in the order they were made."""
+    return session.scalars(
+        select(DutyRule)
+        .options(selectinload(DutyRule.versions).selectinload(DutyRuleVersion.forces))
+        .order_by(DutyRule.id)
+    ).all()
+
+
+def rule_of_id(session: Session, rule_id: int) -> DutyRule:
+    """The rule of this key; ``NotFound`` otherwise."""
+    rule = session.get(DutyRule, rule_id)
+    if rule is None:
+        raise NotFound("There is no such rule")
+    return rule
+
+
+def content_of(version: DutyRuleVersion) -> Rule:
+    """What a version says."""
+    return rule_of_text(version.content)
+
+
+def label_of(version: DutyRuleVersion) -> str:
+    """How pages and addresses name a version: the rule's name, from the second on with a number."""
+    return version.rule.name if version.number == 1 else f"{version.rule.name} v{version.number}"
+
+
+def judged_versions(session: Session) -> Sequence[DutyRuleVersion]:
+    """The versions whose duties are kept: each rule's newest, and those that are or were in force.
+
+    In the order in which they were made; forces are loaded.
+    """
+    found = []
+    for rule in all_rules(session):
+        newest = rule.versions[-1] if rule.versions else None
+        found += [
+            one
+            for one in rule.versions
+            if one is newest or any(force.withdrawn_at is None for force in one.forces)
+        ]
+    return sorted(found, key=lambda one: one.id)
+
+
+def compose_rule(
+    session: Session, by: Writer, name: str, about: str, rule: Rule, note: str = ""
+) -> DutyRule:
+    """Make a rule with its first version; it is in force only when ``put_in_force`` says so."""
+    require_admin(by.actor, _MANAGE)
+    name = _checked_name(name)
+    about = checked_text("about", about.strip(), _TEXT_LIMIT, label="What it is for")
+    # few rules: compared here, for no database folds letters of all languages alike
+    for known in session.scalars(select(DutyRule.name)):
+        if known.casefold() == name.casefold():
+            raise Invalid("name", f"There is a rule of this name already: {known}")
+    made = DutyRule(name=name, about=about, source=f"Entered by {by.shown_author}", version=0)
+    session.add(made)
+    session.flush()
+    version = _add_version(session, by, made, rule, note, 1)
+    fields = [FieldChange("name", None, name), FieldChange("about", None, about or None)]
+    _record(session, by, made, [*fields, *_as_fields(None, rule), *_note(version.note)])
+    return made
+
+
+def revise_rule(
+    session: Session, by: Writer, rule_id: int, rule: Rule, note: str = ""
+) -> DutyRuleVersion:
+    """Add a version to a rule; what is in force stays in force. ``Invalid`` if nothing differs."""
+    require_admin(by.actor, _MANAGE)
+    found = _locked(session, rule_id)
+    newest = found.versions[-1]
+    before = content_of(newest)
+    if before == rule:
+        raise Invalid("clauses", "This is what the newest version says already")
+    version = _add_version(session, by, found, rule, note, newest.number + 1)
+    fields = [FieldChange("newest", str(newest.number), str(version.number))]
+    _record(session, by, found, [*fields, *_as_fields(before, rule), *_note(version.note)])
+    return version
+
+
+def put_in_force(
+    session: Session, by: Writer, version_id: int, begins_at: datetime | None, reason: str
+) -> DutyForce:
+    """Let a version ask for tickets of events that begin at ``begins_at`` (None = now) or later.
+
+    Another version of the same rule that goes on then ends with it. ``Invalid`` if this version is
+    in force at that time already, or another version is to begin later.
+    """
+    require_admin(by.actor, _MANAGE)
+    version = session.get(DutyRuleVersion, version_id)
+    if version is None:
+        raise NotFound("There is no such version of a rule")
+    rule = _locked(session, version.rule_id)
+    begins = _checked_moment("begins_at", begins_at or by.now)
+    reason = _checked_reason("reason", reason)
+    fields = []
+    for other in rule.versions:
+        for force in other.forces:
+            if force.withdrawn_at is not None or (
+                force.ends_at is not None and force.ends_at <= begins
+            ):
+                continue
+            if force.begins_at >= begins or other.id == version.id:
+                raise Invalid(
+                    "begins_at",
+                    f"{label_of(other)} is in force from {_day(force.begins_at)} on; retire it or"
+                    " undo that first, or choose a later time",
+                )
+            force.ends_at, force.end_author = begins, by.shown_author
+            force.end_reason = f"{label_of(version)} takes its place"
+            fields.append(
+                FieldChange("in_force", _words(force, ended=False), _words(force, ended=True))
+            )
+    made = DutyForce(
+        rule_version_id=version.id,
+        begins_at=begins,
+        reason=reason,
+        author=by.shown_author,
+        set_at=by.now,
+    )
+    version.forces.append(made)
+    session.flush()
+    fields.append(FieldChange("in_force", None, _words(made, ended=False)))
+    _record(session, by, rule, [*fields, FieldChange("reason", None, reason)])
+    return made
+
+
+def retire(
+    session: Session, by: Writer, force_id: int, ends_at: datetime | None, reason: str
+) -> DutyForce:
+    """End what is in force: events that begin at ``ends_at`` (None = now) or later are free."""
+    require_admin(by.actor, _MANAGE)
+    force, rule = _force(session, force_id)
+    ends = _checked_moment("ends_at", ends_at or by.now)
+    reason = _checked_reason("reason", reason)
+    if force.withdrawn_at is not None or force.ends_at is not None:
+        raise Invalid("ends_at", "This has ended already")
+    if ends <= force.begins_at:
+        raise Invalid(
+            "ends_at", "It would end before it begins; undo it if it was never to be in force"
+        )
+    force.ends_at, force.end_reason, force.end_author = ends, reason, by.shown_author
+    _record(
+        session,
+        by,
+        rule,
+        [
+            FieldChange("in_force", _words(force, ended=False), _words(force, ended=True)),
+            FieldChange("reason", None, reason),
+        ],
+    )
+    return force
+
+
+def undo(session: Session, by: Writer, force_id: int) -> DutyForce:
+    """Take the last step back: what was ended goes on, and what was put in force never was."""
+    require_admin(by.actor, _MANAGE)
+    force, rule = _force(session, force_id)
+    if force.withdrawn_at is not None:
+        raise Invalid("undo", "This was undone already")
+    if force.ends_at is not None:
+        _check_room(rule, force)
+        words = _words(force, ended=True)
+        force.ends_at, force.end_reason, force.end_author = None, "", ""
+        change = FieldChange("in_force", words, _words(force, ended=False))
+    else:
+        force.withdrawn_at = by.now
+        change = FieldChange("in_force", _words(force, ended=False), None)
+    _record(session, by, rule, [change, FieldChange("undone", None, "yes")])
+    return force
+
+
+def _check_room(rule: DutyRule, force: DutyForce) -> None:
+    for version in rule.versions:
+        for other in version.forces:
+            later = other.begins_at >= force.begins_at and other.id != force.id
+            if later and other.withdrawn_at is None:
+                raise Invalid(
+                    "undo", f"{label_of(version)} took its place; undo that first, then this"
+                )
+
+
+@dataclass(frozen=True)
+class InForce:
+    """A version with the time in which it holds."""
+
+    version_id: int
+    begins_at: datetime
+    ends_at: datetime | None
+
+
+def forces_of(versions: Sequence[DutyRuleVersion]) -> Sequence[InForce]:
+    """When each of these versions is in force; what was undone never was."""
+    return [
+        InForce(one.id, force.begins_at, force.ends_at)
+        for one in versions
+        for force in one.forces
+        if force.withdrawn_at is None
+    ]
+
+
+def _add_version(
+    session: Session, by: Writer, rule: DutyRule, content: Rule, note: str, number: int
+) -> DutyRuleVersion:
+    made = DutyRuleVersion(
+        rule_id=rule.id,
+        number=number,
+        content=content.as_text(),
+        note=checked_text("note", note.strip(), _TEXT_LIMIT, label="Why"),
+        author=by.shown_author,
+        created_at=by.now,
+    )
+    rule.versions.append(made)
+    session.flush()
+    return made
+
+
+def _locked(session: Session, rule_id: int) -> DutyRule:
+    rule = session.scalars(
+        select(DutyRule)
+        .where(DutyRule.id == rule_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).first()
+    if rule is None:
+        raise NotFound("There is no such rule")
+    return rule
+
+
+def _force(session: Session, force_id: int) -> tuple[DutyForce, DutyRule]:
+    force = session.get(DutyForce, force_id)
+    if force is None:
+        raise NotFound("There is no such entry")
+    rule = _locked(session, force.version.rule_id)
+    session.refresh(force)
+    return force, rule
+
+
+def _record(session: Session, by: Writer, rule: DutyRule, fields: Sequence[FieldChange]) -> None:
+    rule.version += 1
+    record_change(
+        session,
+        by,
+        kind=DUTY_RULE,
+        thing_id=rule.id,
+        version=rule.version,
+        fields=[one for one in fields if one.old != one.new],
+    )
+
+
+def _as_fields(before: Rule | None, after: Rule) -> list[FieldChange]:
+    return [
+        FieldChange("clauses", _clauses(before), _clauses(after)),
+        FieldChange("hours", None if before is None else str(before.hours), str(after.hours)),
+    ]
+
+
+def _clauses(rule: Rule | None) -> str | None:
+    return None if rule is None else "; or ".join(clause.words() for clause in rule.clauses)
+
+
+def _note(note: str) -> list[FieldChange]:
+    return [FieldChange("note", None, note)] if note else []
+
+
+def _words(force: DutyForce, *, ended: bool) -> str:
+    until = f" until {_day(force.ends_at)}" if ended and force.ends_at is not None else ""
+    return f"{label_of(force.version)} from {_day(force.begins_at)}{until}"
+
+
+def _day(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _checked_name(name: str) -> str:
+    name = " ".join(name.split())
+    if not name:
+        raise Invalid("name", "Name is required")
+    if len(name) > _NAME_LIMIT or not all(one.isalnum() or one in " ._-+" for one in name):
+        raise Invalid(
+            "name", f"Name takes letters, digits, blanks and . _ + -, at most {_NAME_LIMIT}"
+        )
+    if re.search(r" v\d+$", name):
+        raise Invalid("name", "A name does not end in v and a number: that is a version's")
+    return checked_text("name", name, _NAME_LIMIT, label="Name")
+
+
+def _checked_reason(field: str, reason: str) -> str:
+    reason = checked_text(field, reason.strip(), _TEXT_LIMIT, label="Reason")
+    if not reason:
+        raise Invalid(field, "Reason is required: others read it beside the rule")
+    return reason
+
+
+def _checked_moment(field: str, moment: datetime) -> datetime:
+    if moment < _EARLIEST:
+        raise Invalid(field, "Choose a time from the year 2000 on")
+    return moment.astimezone(UTC)

@@ -1,0 +1,103 @@
+"""What is known of an event for the ticket that documents it. Reads only; times are UTC."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.core.rules.errors import NotFound
+from app.duties.services.duties import duties_of_event
+from app.events.models.events import Event, EventSource
+from app.matching.models.matching import DetectedEvent, EventOfDetected, EventTicket
+from app.registry.models.registry import Link, Site
+from app.tickets.models.tickets import Ticket
+
+
+@dataclass(frozen=True)
+class TicketOfEvent:
+    """What a new ticket of an event begins with."""
+
+    event_id: int
+    title: str
+    description: str
+    links: Sequence[str]
+    sites: Sequence[str]
+    network: str
+    layer: str
+    start: datetime
+    end: datetime | None
+    tickets: Sequence[Ticket]
+    """Those that document it as the figures stand, by number: another one is hardly needed."""
+
+
+def ticket_of_event(session: Session, event_id: int, now: datetime) -> TicketOfEvent:
+    """A ticket for the detected event to which a reported one belongs, or for that one alone.
+
+    ``NotFound`` for an unknown event.
+    """
+    event = session.get(Event, event_id)
+    if event is None:
+        raise NotFound("There is no such event")
+    detected = session.get(
+        DetectedEvent,
+        session.scalar(
+            select(EventOfDetected.detected_id).where(EventOfDetected.event_id == event_id)
+        )
+        or 0,
+    )
+    link = session.get(Link, event.link_id) if event.link_id is not None else None
+    whole = detected or event
+    where = link.name if link is not None else event.link_text
+    site = session.get(Site, event.site_id) if event.site_id is not None else None
+    if not where:
+        where = site.key if site is not None else event.site_text
+    sites = [site.key] if site is not None else []
+    if link is not None:
+        sites = [end.key for end in (link.end_a, link.end_b) if end.tier == 1] or sites
+    return TicketOfEvent(
+        event_id=whole.id,
+        title=f"{where} {whole.state}"[:255],
+        description=_description(session, event, detected, now),
+        links=[link.name] if link is not None else [],
+        sites=sites,
+        network=link.network if link is not None else "",
+        layer=event.layer,
+        start=whole.start,
+        end=whole.end,
+        tickets=_documenting(session, detected),
+    )
+
+
+def _documenting(session: Session, detected: DetectedEvent | None) -> Sequence[Ticket]:
+    if detected is None:
+        return []
+    return session.scalars(
+        select(Ticket)
+        .join(EventTicket, EventTicket.ticket_number == Ticket.number)
+        .where(EventTicket.detected_id == detected.id, EventTicket.documents)
+        .order_by(Ticket.number)
+    ).all()
+
+
+def _description(
+    session: Session, event: Event, detected: DetectedEvent | None, now: datetime
+) -> str:
+    source = session.get_one(EventSource, event.source_id)
+    whole = detected or event
+    until = f"until {_moment(whole.end)}" if whole.end is not None else "and goes on"
+    said = [f"{source.name} reported {whole.state} from {_moment(whole.start)} {until}."]
+    if detected is not None and detected.beginnings > 1:
+        said.append(f"{detected.beginnings} reports are taken together as one event.")
+    if event.detail:
+        said.append(event.detail)
+    due = [one for one in duties_of_event(session, whole.id, now) if one.is_due]
+    said += [f"Rule {one.rule} asks for a ticket: {one.clause}." for one in due]
+    return "\n".join(said)[:4000]
+
+
+def _moment(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -1,0 +1,1 @@
+"""Events that monitoring, files or people report of links."""

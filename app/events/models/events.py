@@ -1,0 +1,104 @@
+"""Rows of reported network events, as monitoring sent them, and of the sources that sent them.
+
+What the portal makes of them (detected events, their tickets) is kept elsewhere and can be made
+again; these rows cannot.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.core.models.base import Base, UtcTime
+
+
+class EventSource(Base):
+    """A monitoring system that reports events; made by its first message, or by a command."""
+
+    __tablename__ = "event_sources"
+    __table_args__ = ({"sqlite_autoincrement": True},)  # the audit names them by their keys
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(50), unique=True)
+    kind: Mapped[str] = mapped_column(String(20))
+    """How its first message came: api, alertmanager, soap, file or hand."""
+    partner_id: Mapped[int | None] = mapped_column(ForeignKey("partners.id"))
+    """The partner to which it belongs: no account of another partner writes it. None = nobody's."""
+    link_label: Mapped[str] = mapped_column(String(100), default="link", server_default="link")
+    """Alertmanager's label that holds the link's id."""
+    site_label: Mapped[str] = mapped_column(String(100), default="site", server_default="site")
+    """... any name of the site."""
+    state_label: Mapped[str] = mapped_column(String(100), default="state", server_default="state")
+    """... what it is: its values are in ``state_words``."""
+    layer_label: Mapped[str] = mapped_column(String(100), default="layer", server_default="layer")
+    """... the layer."""
+    state_words: Mapped[str] = mapped_column(Text, default="", server_default="")
+    """Values of that label beside the states themselves: ``critical=down; warning=degraded``."""
+    created_at: Mapped[datetime] = mapped_column(UtcTime)
+    version: Mapped[int] = mapped_column(default=1)
+    """Raised by one with each change."""
+
+
+class Event(Base):
+    """One period that a source reported of a link or site. Its id comes from a counter: a lower one
+    never becomes visible after a higher one."""
+
+    __tablename__ = "events"
+    __table_args__ = (
+        UniqueConstraint("source_id", "source_key"),
+        Index(None, "link_id", "start"),
+        Index(None, "site_id", "start"),
+        Index(None, "start", "id"),
+        # few go on
+        Index(
+            "ix_events_open",
+            "start",
+            "id",
+            sqlite_where=text('"end" IS NULL'),
+            postgresql_where=text('"end" IS NULL'),
+        ),
+        # few bear a name that the registry does not know
+        Index(
+            "ix_events_link_text",
+            "link_text",
+            "id",
+            sqlite_where=text("link_text <> ''"),
+            postgresql_where=text("link_text <> ''"),
+        ),
+        Index(
+            "ix_events_site_text",
+            "site_text",
+            "id",
+            sqlite_where=text("site_text <> ''"),
+            postgresql_where=text("site_text <> ''"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    source_id: Mapped[int] = mapped_column(ForeignKey("event_sources.id"))
+    source_key: Mapped[str] = mapped_column(String(255))
+    """The source's own id of it (``source_id`` in files and messages)."""
+    link_id: Mapped[int | None] = mapped_column(ForeignKey("links.id"))
+    site_id: Mapped[int | None] = mapped_column(ForeignKey("sites.id"))
+    link_text: Mapped[str] = mapped_column(String(255), default="", server_default="")
+    """The link as it was sent where the registry did not know it; with a ``link_id`` it was settled
+    since. "" = it was known, or none was sent."""
+    site_text: Mapped[str] = mapped_column(String(255), default="", server_default="")
+    """The same of the site."""
+    state: Mapped[str] = mapped_column(String(20))
+    """down, degraded or unmonitored."""
+    start: Mapped[datetime] = mapped_column(UtcTime)
+    end: Mapped[datetime | None] = mapped_column(UtcTime)
+    """None = it goes on."""
+    layer: Mapped[str] = mapped_column(String(20), default="unknown", server_default="unknown")
+    """As of a ticket."""
+    detail: Mapped[str] = mapped_column(Text, default="", server_default="")
+    version: Mapped[int] = mapped_column(default=1)
+    """1 as it was first reported, raised by one with each correction."""
+    created_at: Mapped[datetime] = mapped_column(UtcTime)
+    changed_at: Mapped[datetime] = mapped_column(UtcTime)
+    withdrawn_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    """When a person said that it never was, with a reason in its history. It stays to be seen, and
+    is left out of everything that counts, matches or asks for a ticket."""

@@ -1,0 +1,116 @@
+"""The forms of events: entering one, withdrawing, importing a file, naming a source's labels."""
+
+from __future__ import annotations
+
+from zoneinfo import available_timezones
+
+from flask_wtf import FlaskForm
+from wtforms import HiddenField, StringField, TextAreaField
+from wtforms.validators import Length
+
+from app.events.rules.events import LONGEST_DETAIL, LONGEST_SOURCE, EventState
+from app.events.services.hand import Stated
+from app.tickets.pages.forms import Choice, Radio, UtcTimeField, lines, one_line, options, required
+from app.tickets.rules.tickets import Layer
+
+_TIME_HELP = "UTC, as 2026-01-31 09:05; a zone may follow: 2026-01-31 10:05+01:00"
+
+
+class EventForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """What a person says of an event."""
+
+    version = HiddenField()
+    link = StringField(
+        "Link",
+        filters=[one_line],
+        description="Its id. Without one the event is listed under its site, and not counted.",
+        render_kw={"list": "known-links", "autocomplete": "off", "autocapitalize": "none"},
+    )
+    site = StringField(
+        "Site",
+        filters=[one_line],
+        description="Any of its names; needed only where no link is named.",
+        render_kw={"list": "known-sites", "autocomplete": "off", "autocapitalize": "none"},
+    )
+    state = Radio("What was wrong", choices=options(*EventState), default=EventState.DOWN)
+    start = UtcTimeField("Start", description=_TIME_HELP)
+    end = UtcTimeField("End", description="Nothing while it goes on.")
+    layer = Choice("Layer", choices=options(*Layer), default=Layer.UNKNOWN)
+    detail = TextAreaField(
+        "Detail", filters=[lines], description=f"At most {LONGEST_DETAIL} characters."
+    )
+
+    def stated(self) -> Stated:
+        """The values as the service takes them."""
+        return Stated(
+            self.link.data or "",
+            self.site.data or "",
+            self.state.data or "",
+            self.start.data,
+            self.end.data,
+            self.layer.data or "",
+            self.detail.data or "",
+        )
+
+
+class ReasonForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """Why something is withdrawn, or put back."""
+
+    reason = TextAreaField(
+        "Reason", required("Reason"), filters=[lines], description="Others read it in the history."
+    )
+
+
+REFUSED = ""
+"""Times without a zone are wrong."""
+
+
+class FileForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """Where a file's events are from, and how it is written."""
+
+    source = StringField(
+        "Source",
+        [Length(max=LONGEST_SOURCE, message=f"Source has at most {LONGEST_SOURCE} characters")],
+        filters=[one_line],
+        description="Who reported the events whose lines do not say it.",
+        render_kw={"list": "known-sources", "autocomplete": "off"},
+    )
+    zone = Choice(
+        "Times without a zone",
+        choices=lambda: (
+            {REFUSED: "are wrong"}
+            | {"UTC": "are UTC"}
+            | {name: f"are {name}" for name in sorted(available_timezones()) if "/" in name}
+        ),
+        default=REFUSED,
+        description="Never guessed: an hour off, an event is matched with the wrong ticket.",
+    )
+    encoding = Radio(
+        "Encoding",
+        choices={
+            "": "UTF-8, or UTF-16 if the file is marked as such",
+            "windows-1252": "windows-1252 (Latin-1), as older spreadsheets write",
+        },
+        default="",
+    )
+
+
+class ImportForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """How a file that was read through is written."""
+
+    unknown = Radio(
+        "Unknown links and sites",
+        choices={
+            "wrong": "are wrong: their lines are not imported",
+            "keep": "are kept as they stand there, and settled later",
+        },
+        default="wrong",
+    )
+    wrong = Radio(
+        "Wrong lines",
+        choices={
+            "all": "keep out the whole file",
+            "good": "are left out; the good ones are imported",
+        },
+        default="all",
+    )

@@ -1,0 +1,84 @@
+"""An event's history as its page tells it: who reported, closed, corrected, matched, withdrew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from app.core.models.changes import Change
+from app.tickets.pages.timeline import DOORS
+
+LABELS: Final = {
+    "link": "Link",
+    "site": "Site",
+    "state": "State",
+    "start": "Start",
+    "end": "End",
+    "layer": "Layer",
+    "detail": "Detail",
+    "source": "Source",
+    "source_id": "Its id there",
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One field that changed; None = not set."""
+
+    label: str
+    old: str | None
+    new: str | None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One change. ``version`` is its anchor."""
+
+    version: int
+    at: datetime
+    author: str
+    door: str
+    what: str
+    icon: str
+    reason: str
+    lines: Sequence[Line]
+
+
+def history_entries(changes: Iterable[Change]) -> Sequence[Entry]:
+    """The entries of these changes, in their order."""
+    return [_entry(change) for change in changes]
+
+
+def _entry(change: Change) -> Entry:
+    found = {item.field: item for item in change.fields}
+    lines = [
+        Line(LABELS[item.field], item.old, item.new)
+        for item in change.fields
+        if item.field in LABELS
+    ]
+    match, withdrawn, end = found.get("match"), found.get("withdrawn"), found.get("end")
+    if change.version == 1:
+        what, icon, lines = "reported it", "plus", []
+    elif withdrawn is not None:
+        what, icon = ("withdrew it", "cross") if withdrawn.new else ("put it back", "reopened")
+    elif match is not None and match.new:
+        what, icon = match.new, "comment"
+    elif match is not None:
+        what, icon = f"took back: {match.old}", "comment"
+    elif end is not None and end.old is None and len(lines) == 1:
+        what, icon = "closed it", "closed"
+    else:
+        what, icon = "corrected it", "pencil"
+    reason = found["reason"].new or "" if "reason" in found else ""
+    return Entry(
+        change.version,
+        change.at,
+        change.author,
+        DOORS.get(change.door, change.door),
+        what,
+        icon,
+        reason,
+        lines,
+    )

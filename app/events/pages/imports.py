@@ -1,0 +1,251 @@
+"""Files of events: choose one, see what becomes of each line, write it, see what came with which.
+
+A file is kept in the database until its import has ended. A small one is gone through and written
+at once, a large one by the worker, whose progress the page shows; the worker also goes on with what
+a request has left.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Sequence
+from io import BytesIO
+from time import monotonic
+from typing import IO, Any, Final
+
+from flask import Blueprint, Response, flash, make_response, render_template, request, url_for
+
+from app.accounts.pages.login import acting, writer
+from app.core.database.transactions import InTurn, writing
+from app.core.rules.errors import Invalid
+from app.core.web.extensions import db
+from app.core.web.form_keys import leads_to, writing_once
+from app.core.web.htmx import go_to, page_or_fragment
+from app.core.web.limits import FILES_LIMIT
+from app.duties.services.listed_events import source_names
+from app.events.models.imports import EventImport
+from app.events.pages.forms import FileForm, ImportForm, ReasonForm
+from app.events.rules.events import COLUMNS
+from app.events.rules.file_reading import PACKED, Reading
+from app.events.services import file_import as states
+from app.events.services import import_runs as runs
+from app.events.services.events import Outcome
+from app.events.services.file_import import WHOLE_AT_ONCE, Totals, require_event_import
+from app.events.services.withdrawal import leave_withdrawal, withdraw_import
+from app.names.services.nearest_names import NearestNames
+from app.names.services.unresolved import NameKind, known_names
+from app.registry.rules.files import BadFile
+from app.tickets.pages.forms import attach
+
+blueprint = Blueprint("event_imports", __name__, url_prefix="/events")
+_NUMBER: Final = "<int(max=2147483647):number>"
+_NEWEST: Final = 20
+_SHOWN_LINES: Final = 200
+_SECONDS: Final = 3.0
+"""How long one request withdraws events; the worker does the rest."""
+_ORDER: Final = ("wrong", "unresolved", "changed", "new", "same")
+"""What somebody has to mend or to decide comes first."""
+
+
+@blueprint.before_request
+def _operators_only() -> None:
+    require_event_import(acting())
+
+
+@blueprint.get("/import")
+def choose() -> Response:
+    """Where a file is chosen, and what came in before."""
+    return _choose_page(FileForm(), 200)
+
+
+@blueprint.post("/import")
+def upload() -> Response:
+    """Keep a file and go through it; nothing of it is written."""
+    form = FileForm()
+    file = request.files.get("file")
+    if file is None or not file.filename:
+        form.form_errors.append("Choose a file")
+    if not form.validate() or form.form_errors or file is None:
+        return _choose_page(form, 422)
+    how = Reading(form.source.data or "", form.encoding.data or "", form.zone.data or "")
+    rows, by = db.session(), writer()
+    content = _unpacked(file.stream)
+    try:
+        with writing_once(rows):
+            row = runs.keep_file(rows, by, file.filename or "", content, how)
+            number, small = row.id, row.size <= runs.SMALL
+            leads_to(url_for("event_imports.show", number=number))
+            if small:
+                runs.leave_rest_to_worker(rows, by, number, states.READING)
+            else:
+                runs.leave_to_worker(rows, number)
+    except (EOFError, OSError):
+        form.form_errors.append("The file is packed (gzip) and broken; pack it again")
+        return _choose_page(form, 422)
+    except Invalid as error:
+        attach(form, error)
+        return _choose_page(form, 422)
+    if small:
+        try:
+            with runs.kept_file(rows, number) as kept:
+                runs.read_through(InTurn(rows), by, kept, number, _nobody)
+        except BadFile:
+            pass  # its page says why
+    return go_to(url_for("event_imports.show", number=number))
+
+
+def _unpacked(stream: IO[bytes]) -> IO[bytes]:
+    """The file; one that is packed is unpacked as it is read."""
+    content = BytesIO(stream.read())
+    packed = content.read(len(PACKED)) == PACKED
+    content.seek(0)
+    return gzip.GzipFile(fileobj=content) if packed else content  # type: ignore[return-value]
+
+
+def _nobody(_outcomes: Sequence[Outcome], _totals: Totals) -> None:
+    """Nobody is told of the progress: the page comes when it is done."""
+
+
+@blueprint.get(f"/imports/{_NUMBER}")
+def show(number: int) -> Response:
+    """An import: how far it is, what its lines would become, or what came of it."""
+    return _import_page(number)
+
+
+@blueprint.post(f"/imports/{_NUMBER}/write")
+def write(number: int) -> Response:
+    """Write an import that was gone through."""
+    rows, by, form = db.session(), writer(), ImportForm()
+    runs.find_import(rows, by.actor, number)
+    if not form.validate():
+        return _import_page(number, form=form, status=422)
+    try:
+        with writing_once(rows):
+            row = runs.begin_writing(
+                rows,
+                by,
+                number,
+                only_good=form.wrong.data == "good",
+                keeps_unknown=form.unknown.data == "keep",
+            )
+            small = row.whole <= WHOLE_AT_ONCE
+            if small:
+                runs.leave_rest_to_worker(rows, by, number, states.WRITING)
+            else:
+                runs.leave_to_worker(rows, number)
+    except Invalid as error:
+        attach(form, error, {"only_good": "wrong"})
+        return _import_page(number, form=form, status=422)
+    if small:
+        try:
+            with runs.kept_file(rows, number) as kept:
+                rows.rollback()
+                runs.write_through(InTurn(rows), by, kept, number, _nobody)
+        except BadFile:
+            pass  # its page says why
+    return go_to(url_for("event_imports.show", number=number))
+
+
+@blueprint.post(f"/imports/{_NUMBER}/drop")
+def drop(number: int) -> Response:
+    """Leave an import that was not written."""
+    rows = db.session()
+    with writing_once(rows):
+        runs.drop_import(rows, writer(), number)
+        leads_to(url_for("event_imports.choose"))
+    flash("Nothing of the file was imported.", "ok")
+    return go_to(url_for("event_imports.choose"))
+
+
+@blueprint.post(f"/imports/{_NUMBER}/withdraw")
+def withdraw(number: int) -> Response:
+    """Withdraw all events that an import made."""
+    rows, by, form = db.session(), writer(), ReasonForm()
+    runs.find_import(rows, by.actor, number)
+    if not form.validate():
+        return _import_page(number, reason_form=form, status=422)
+    reason, ends, done = form.reason.data or "", monotonic() + _SECONDS, 0
+    try:
+        while True:
+            with writing(rows):
+                step = withdraw_import(rows, by, number, reason)
+                done += step.done
+                late = monotonic() > ends
+                if step.left and late:
+                    leave_withdrawal(rows, by, number, reason)
+            if not step.left or late:
+                break
+    except Invalid as error:
+        attach(form, error)
+        return _import_page(number, reason_form=form, status=422)
+    rest = f"; {step.left:,} more follow" if step.left else ""
+    flash(f"{done:,} event{' is' if done == 1 else 's are'} withdrawn{rest}.", "ok")
+    return go_to(url_for("event_imports.show", number=number))
+
+
+def _choose_page(form: FileForm, status: int) -> Response:
+    rows = db.session()
+    page = render_template(
+        "events/import.html",
+        form=form,
+        limit=FILES_LIMIT,
+        columns=COLUMNS,
+        newest=runs.newest_imports(rows, acting(), _NEWEST),
+        sources=source_names(rows),
+    )
+    return make_response(page, status)
+
+
+def _import_page(
+    number: int,
+    *,
+    form: ImportForm | None = None,
+    reason_form: ReasonForm | None = None,
+    status: int = 200,
+) -> Response:
+    rows = db.session()
+    row = runs.find_import(rows, acting(), number)
+    shown = runs.Shown.of(row)
+    lines = [(kind, line) for kind in _ORDER for line in shown.lines.get(kind, ())]
+    return page_or_fragment(
+        "events/import_show.html",
+        "events/_import.html",
+        status,
+        row=row,
+        runs_now=row.state in (states.READING, states.WRITING),
+        doer=_doer(row),
+        lines=lines[:_SHOWN_LINES],
+        left=max(0, (row.whole or row.lines) - min(len(lines), _SHOWN_LINES)),
+        unknown=_with_nearest(shown.unknown),
+        more_unknown=shown.more_unknown,
+        before=runs.same_file_before(rows, row),
+        events=runs.events_of_import(rows, number),
+        form=form or ImportForm(formdata=None),
+        reason_form=reason_form or ReasonForm(formdata=None),
+        fresh=_fresh(row),
+    )
+
+
+def _doer(row: EventImport) -> str:
+    """Who goes through a file, or writes it, as long as somebody does."""
+    if not runs.is_kept(db.session(), row):
+        return "command"
+    small = row.whole <= WHOLE_AT_ONCE if row.state == states.WRITING else row.size <= runs.SMALL
+    return "request" if small else "worker"
+
+
+def _fresh(row: EventImport) -> dict[str, int]:
+    """How many lines would be written: all that can be, and without unknown names."""
+    return {"all": row.new + row.corrected, "known": row.new + row.corrected - row.unresolved}
+
+
+def _with_nearest(unknown: Sequence[tuple[str, str, int]]) -> Sequence[dict[str, Any]]:
+    """Names that nobody knows, with the nearest known ones."""
+    nearest = {
+        kind: NearestNames(known_names(db.session(), NameKind(kind)))
+        for kind in {kind for kind, _, _ in unknown}
+    }
+    return [
+        {"kind": kind, "name": name, "count": count, "near": nearest[kind].of(name)}
+        for kind, name, count in unknown
+    ]

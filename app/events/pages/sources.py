@@ -1,0 +1,151 @@
+"""The sources of events: who reports, how, since when; and what an alert's labels are called."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from flask import Blueprint, Response, current_app, flash, make_response, render_template, url_for
+from flask_wtf import FlaskForm
+from wtforms import StringField, TextAreaField
+
+from app.accounts.pages.login import acting, writer
+from app.core.rules.access import Role, require_admin
+from app.core.rules.errors import Invalid
+from app.core.web.extensions import db
+from app.core.web.form_keys import leads_to, writing_once
+from app.core.web.htmx import go_to
+from app.events.models.events import EventSource
+from app.events.rules.alertmanager import USUAL_WORDS
+from app.events.rules.events import LONGEST_SOURCE, EventState
+from app.events.services.sources import (
+    LABELS,
+    MANAGE,
+    all_sources,
+    parsed_words,
+    set_source,
+    source_of_id,
+)
+from app.tickets.pages.forms import attach, lines, one_line, required
+
+blueprint = Blueprint("event_sources", __name__, url_prefix="/events/sources")
+KINDS: Final[Mapping[str, str]] = {
+    "api": "REST",
+    "alertmanager": "Alertmanager",
+    "soap": "SOAP",
+    "file": "a file",
+    "hand": "people",
+}
+"""How a source's first message came, in words."""
+
+
+class SourceForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """What the labels of a source's alerts are called."""
+
+    name = StringField(
+        "Name",
+        required("Name"),
+        filters=[one_line],
+        description=f"How its messages name it; at most {LONGEST_SOURCE} characters.",
+    )
+    link_label = StringField(
+        "Label with the link's id", required("Label with the link's id"), filters=[one_line]
+    )
+    site_label = StringField(
+        "Label with a name of the site",
+        required("Label with a name of the site"),
+        filters=[one_line],
+    )
+    state_label = StringField(
+        "Label that says what it is",
+        required("Label that says what it is"),
+        filters=[one_line],
+        description="Where an alert has none, its severity is read.",
+    )
+    layer_label = StringField(
+        "Label with the layer", required("Label with the layer"), filters=[one_line]
+    )
+    state_words = TextAreaField(
+        "What its values mean",
+        filters=[lines],
+        description=f"One a line: value=state, such as critical=down. States are"
+        f" {', '.join(EventState)}. Nothing = the usual meanings.",
+    )
+
+    def labels(self) -> dict[str, str]:
+        """The labels that are stated."""
+        return {name: self[name].data or "" for name in LABELS}
+
+    def words(self) -> dict[str, str]:
+        """The values and their states; ``Invalid`` for a line that is none."""
+        found = {}
+        for line in (self.state_words.data or "").splitlines():
+            if line.strip():
+                word, sign, state = line.rpartition("=")
+                if not sign:
+                    raise Invalid("state_words", f"“{line.strip()[:50]}” is not value=state")
+                found[word.strip()] = state.strip()
+        return found
+
+
+@blueprint.get("")
+def listing() -> str:
+    """All sources, for everybody; what their labels are called is for admins."""
+    return render_template(
+        "events/sources.html",
+        sources=all_sources(db.session()),
+        kinds=KINDS,
+        admin=acting().role is Role.ADMIN,
+        usual=USUAL_WORDS,
+        base=current_app.config["PORTAL"].public_url,
+    )
+
+
+@blueprint.route("/new", methods=["GET", "POST"])
+def new() -> Response:
+    """Name a source before it reports."""
+    require_admin(acting(), MANAGE)
+    return _edited(SourceForm(data=_usual()), None)
+
+
+@blueprint.route("/<int(max=2147483647):number>", methods=["GET", "POST"])
+def edit(number: int) -> Response:
+    """Change what a source's labels are called. By its number: what reports calls itself as it
+    likes, also as no address can (``..``) or as another page is (``new``)."""
+    require_admin(acting(), MANAGE)
+    source = source_of_id(db.session(), number)
+    data = {label: str(getattr(source, label)) for label in LABELS}
+    words = parsed_words(source.state_words)
+    data["state_words"] = "\n".join(f"{word}={state}" for word, state in words.items())
+    return _edited(SourceForm(data={"name": source.name, **data}), source)
+
+
+def _usual() -> dict[str, str]:
+    return {label: label.removesuffix("_label") for label in LABELS}
+
+
+def _edited(form: SourceForm, source: EventSource | None) -> Response:
+    name = source.name if source is not None else ""
+    status = 200
+    if form.is_submitted():
+        status, rows = 422, db.session()
+        if source is not None:
+            form.name.data = name
+        if form.validate():
+            try:
+                if source is None and _is_known(form.name.data or ""):
+                    raise Invalid("name", "A source of this name is there already")
+                with writing_once(rows):
+                    set_source(rows, writer(), form.name.data or "", form.labels(), form.words())
+                    leads_to(url_for("event_sources.listing"))
+            except Invalid as error:
+                attach(form, error)
+            else:
+                flash(f"The source {form.name.data} is set.", "ok")
+                return go_to(url_for("event_sources.listing"))
+    page = render_template("events/source_form.html", form=form, name=name, source=source)
+    return make_response(page, status)
+
+
+def _is_known(name: str) -> bool:
+    return any(found.row.name == name for found in all_sources(db.session()))

@@ -1,0 +1,174 @@
+"""Prometheus Alertmanager's webhook, version 4, as events.
+
+https://prometheus.io/docs/alerting/latest/configuration/#webhook_config describes the body. One
+alert that fires for one period is one event: its id is the alert's fingerprint and its start, for
+the fingerprint alone is the same again at the next outage. What fires again with the start of an
+alert that was resolved may have been overtaken, or fire on after Prometheus was silent for a while:
+neither opens the event again, and what resolves the latter moves the end. Nobody is there to mend
+what a program sends by itself, so all that can be stored is: an alert without a link or site is
+kept under what it calls itself, and what cannot be a text here is made one. It must not know rows
+or names.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from app.core.rules.errors import Invalid
+from app.core.rules.texts import storable_text
+from app.events.rules.events import LIMITS, EventMessage, EventState, as_text, layer_of, read_moment
+from app.registry.rules.files import Problem
+
+DEFAULT_SOURCE: Final = "alertmanager"
+SEVERITY: Final = "severity"
+"""The label that says how bad it is where the source's own label of the state is not there."""
+USUAL_WORDS: Final[Mapping[str, str]] = {
+    **{state.value: state.value for state in EventState},
+    **dict.fromkeys(("critical", "major", "error", "page"), EventState.DOWN.value),
+    **dict.fromkeys(("warning", "minor"), EventState.DEGRADED.value),
+}
+"""What usual values of such labels mean; a source may say otherwise. Any other one is down."""
+_NO_TIME: Final = "0001-01-01T00:00:00Z"
+"""Go's zero time: the alert has not ended."""
+_LONGEST_OWN_NAME: Final = 100
+"""Of what an alert calls itself: the registry can take it as another name of a link."""
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Where a source's alerts say what, and what their words for states mean."""
+
+    link: str = "link"
+    site: str = "site"
+    state: str = "state"
+    layer: str = "layer"
+    words: Mapping[str, str] = field(default_factory=dict)
+    """Values of the state's label, in small letters, to states."""
+
+
+@dataclass(frozen=True)
+class Webhook:
+    """What a body holds."""
+
+    messages: Sequence[EventMessage]
+    truncated: int
+    """Alerts that Alertmanager left out, as ``max_alerts`` told it to."""
+
+
+def read_webhook(content: Any, source: str, labels: Labels, now: datetime) -> Webhook:
+    """The alerts of a body as messages of this source.
+
+    Raises ``Invalid`` on ``body`` for what is no webhook of version 4.
+    """
+    if not isinstance(content, dict) or content.get("version") != "4":
+        raise Invalid("body", 'This is no webhook of Alertmanager: it has "version": "4"')
+    alerts = content.get("alerts")
+    if not isinstance(alerts, list):
+        raise Invalid("body", "This is no webhook of Alertmanager: it has a list of alerts")
+    messages: dict[str, EventMessage] = {}
+    for place, alert in enumerate(alerts):
+        message = _message(place, alert, content.get("status"), source, labels, now)
+        # the same alert twice: what is said last, but what has ended stays so
+        key = message.source_id or str(place)
+        if not (message.is_open and key in messages and not messages[key].is_open):
+            messages[key] = message
+    left_out = content.get("truncatedAlerts")
+    return Webhook([*messages.values()], left_out if isinstance(left_out, int) else 0)
+
+
+def _message(
+    place: int, alert: Any, of_group: Any, source: str, labels: Labels, now: datetime
+) -> EventMessage:
+    where = f"alert {place}"
+
+    def wrong(column: str, value: object, allowed: str) -> EventMessage:
+        problem = Problem(where, column, str(value)[:255], allowed)
+        return EventMessage(place, where, source, "", problems=(problem,))
+
+    if not isinstance(alert, dict):
+        return wrong("", "", "an object with status, labels, startsAt and endsAt")
+    status = alert.get("status") or of_group  # old ones say it of the group only
+    if status not in ("firing", "resolved"):
+        return wrong("status", status or "", "firing or resolved")
+    try:
+        start = _moment(alert.get("startsAt"))
+    except ValueError as error:
+        return wrong("startsAt", alert.get("startsAt") or "", str(error))
+    said = _texts(alert.get("labels"))
+    end = None
+    if status == "resolved":
+        try:
+            ends_at = alert.get("endsAt")
+            end = now if ends_at in (None, "", _NO_TIME) else _moment(ends_at)
+        except ValueError as error:
+            return wrong("endsAt", alert.get("endsAt") or "", str(error))
+    key = _fingerprint(alert, said) + " " + as_text(start)
+    # a clock ahead is no reason to lose an alert
+    start = min(start, now)
+    link = storable_text(said.get(labels.link, "").strip(), LIMITS["link"])
+    site = storable_text(said.get(labels.site, "").strip(), LIMITS["site"])
+    if not link and not site:
+        link = _own_name(said) or f"alert {_fingerprint(alert, said)}"
+    return EventMessage(
+        place,
+        where,
+        source,
+        storable_text(key, LIMITS["source_id"]),
+        link=link,
+        site=site,
+        state=_state(said, labels),
+        start=start,
+        end=None if end is None else max(start, min(end, now)),
+        is_open=end is None,
+        layer=layer_of(said.get(labels.layer, "")),
+        detail=storable_text(_detail(alert, said), LIMITS["detail"]),
+        retold=True,
+    )
+
+
+def _moment(value: Any) -> datetime:
+    if not isinstance(value, str):
+        raise ValueError("a time as RFC 3339 writes it")
+    return read_moment(value)
+
+
+def _texts(value: Any) -> dict[str, str]:
+    """Labels or annotations; what is no text is left out."""
+    if not isinstance(value, dict):
+        return {}
+    return {name: text for name, text in value.items() if isinstance(text, str)}
+
+
+def _fingerprint(alert: Mapping[str, Any], said: Mapping[str, str]) -> str:
+    """Alertmanager's, else one of the labels, which is what it stands for."""
+    given = alert.get("fingerprint")
+    if isinstance(given, str) and given.strip():
+        return storable_text(given.strip(), 100)
+    digest = hashlib.sha256(repr(sorted(said.items())).encode(errors="replace"))
+    return digest.hexdigest()[:16]
+
+
+def _own_name(said: Mapping[str, str]) -> str:
+    words = (said.get("alertname", "").strip(), said.get("instance", "").strip())
+    return storable_text(" ".join(filter(None, words)), _LONGEST_OWN_NAME)
+
+
+def _state(said: Mapping[str, str], labels: Labels) -> str:
+    word = (said.get(labels.state) or said.get(SEVERITY) or "").strip().casefold()
+    found = labels.words.get(word) or USUAL_WORDS.get(word)
+    return found or EventState.DOWN.value
+
+
+def _detail(alert: Mapping[str, Any], said: Mapping[str, str]) -> str:
+    told = _texts(alert.get("annotations"))
+    lines = (
+        said.get("alertname", ""),
+        told.get("summary", ""),
+        told.get("description", ""),
+        alert.get("generatorURL"),
+    )
+    return "\n".join(line for line in lines if isinstance(line, str) and line.strip())

@@ -1,0 +1,259 @@
+"""Network events as sources report them: what a message says, and what it may say.
+
+One message is about one event, known by its source and the source's own id. The first one needs a
+link or site, a state and a start; a later one closes or corrects it, and what it leaves out stays
+as it was. Every door reads its texts with ``read_event``, so that each takes the same values and
+tells the same of wrong ones.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from app.core.rules.errors import Invalid
+from app.core.rules.texts import LONG_TEXT_LIMIT, SHORT_TEXT_LIMIT, checked_text
+from app.registry.rules.files import Problem
+from app.tickets.rules.tickets import Layer
+
+COLUMNS: Final = (
+    "source",
+    "source_id",
+    "link",
+    "site",
+    "state",
+    "start",
+    "end",
+    "layer",
+    "detail",
+)
+"""The columns of files of events, and the keys of the JSON form."""
+MOST_AT_ONCE: Final = 10_000
+"""Events of one call."""
+MOST_SOURCES: Final = 50
+"""Sources of one call."""
+CLOCKS_DIFFER: Final = timedelta(minutes=5)
+"""How far a start or end may lie ahead: the source had a clock of its own."""
+LONGEST_SOURCE: Final = 50
+LONGEST_KEY: Final = SHORT_TEXT_LIMIT
+LONGEST_DETAIL: Final = LONG_TEXT_LIMIT
+LIMITS: Final[Mapping[str, int]] = {
+    "source": LONGEST_SOURCE,
+    "source_id": LONGEST_KEY,
+    "link": SHORT_TEXT_LIMIT,
+    "site": SHORT_TEXT_LIMIT,
+    "detail": LONGEST_DETAIL,
+}
+"""Most characters of the texts."""
+A_TIME: Final = "an ISO 8601 time with its zone, such as 2013-03-06T10:05:00Z or ...+01:00"
+_EARLIEST: Final = datetime(1990, 1, 1, tzinfo=UTC)
+_TIME: Final = re.compile(
+    r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.(?P<fraction>\d{1,9}))?)?"
+    r"(?P<zone>Z|[+-]\d\d:?\d\d)?",
+    re.ASCII,
+)
+_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_DECIMAL_COMMA: Final = re.compile(r".*\d,\d.*", re.ASCII)
+
+
+class EventState(StrEnum):
+    """What was wrong. ``unmonitored`` = nobody knows what the link did: no outage."""
+
+    DOWN = "down"
+    DEGRADED = "degraded"
+    UNMONITORED = "unmonitored"
+
+
+_STATES: Final = {str(state): str(state) for state in EventState}
+_LAYERS: Final = {str(layer).casefold(): str(layer) for layer in Layer} | {
+    "l1": str(Layer.L2),
+    "l2": str(Layer.L2),
+    "": str(Layer.UNKNOWN),
+}
+
+
+def layer_of(word: str) -> str:
+    """The layer that a word means, ``unknown`` where it means none."""
+    return _LAYERS.get(word.strip().casefold(), str(Layer.UNKNOWN))
+
+
+@dataclass(frozen=True, slots=True)
+class EventMessage:
+    """What one message says of one event. None = it says nothing of that, and it stays."""
+
+    place: int
+    """Line of a file; place in a list, from 0."""
+    where: str
+    """The same in words: ``line 7``, ``event 7``."""
+    source: str
+    source_id: str
+    link: str | None = None
+    """A link's id; "" = it is about no link."""
+    site: str | None = None
+    """Any name of a site; "" = none is named."""
+    state: str | None = None
+    start: datetime | None = None
+    """UTC."""
+    end: datetime | None = None
+    """UTC. None: see ``is_open``."""
+    is_open: bool = False
+    """Whether it says that the event goes on; else ``end`` None says nothing. Of an event that has
+    ended since it began it is taken as a message that was overtaken, and changes nothing: one that
+    is sent late or again must not make an outage of months."""
+    layer: str | None = None
+    detail: str | None = None
+    problems: tuple[Problem, ...] = ()
+    """What cannot be read; then the rest is as far as it could be."""
+    retold: bool = False
+    """Its source tells the same event again and again, and each period under an id of its own: an
+    event that has ended stays so, for messages may overtake each other, and the start and the
+    detail stay those of the first one."""
+    reopens: bool = False
+    """Somebody says on purpose that it goes on, also where an end was told."""
+
+
+def read_event(place: int, where: str, given: Mapping[str, str | None]) -> EventMessage:
+    """The message that these texts make, by column; a column that is not there says nothing.
+
+    None or an empty text is "none" (an end: it goes on, unless it has ended by then). Unknown
+    columns are for the reader to refuse. What is wrong is in ``problems``; nothing is raised.
+    """
+    problems: list[Problem] = []
+
+    def wrong(column: str, value: str, allowed: str) -> None:
+        problems.append(Problem(where, column, value, allowed))
+
+    texts = _texts(given, wrong)
+    return EventMessage(
+        place,
+        where,
+        texts["source"] or "",
+        texts["source_id"] or "",
+        texts["link"],
+        texts["site"],
+        _word("state", given, _STATES, f"one of {', '.join(EventState)}", wrong),
+        _moment("start", given, wrong, needed=True),
+        _moment("end", given, wrong),
+        "end" in given and not (given["end"] or "").strip(),
+        _word("layer", given, _LAYERS, f"one of {', '.join(Layer)}, or empty", wrong),
+        texts["detail"],
+        tuple(problems),
+    )
+
+
+_Wrong = Callable[[str, str, str], None]
+
+
+def _texts(given: Mapping[str, str | None], wrong: _Wrong) -> dict[str, str | None]:
+    texts: dict[str, str | None] = {}
+    for column, limit in LIMITS.items():
+        text = None
+        if column in given:
+            text = given[column] or ""
+            if column != "detail":
+                text = text.strip()
+            try:
+                checked_text(column, text, limit)
+            except Invalid as error:
+                wrong(column, text, error.message)
+        texts[column] = text
+    for column in ("source", "source_id"):
+        if not texts[column]:
+            wrong(column, "", f"a text of 1 to {LIMITS[column]} characters")
+    return texts
+
+
+def _word(
+    column: str,
+    given: Mapping[str, str | None],
+    known: Mapping[str, str],
+    allowed: str,
+    wrong: _Wrong,
+) -> str | None:
+    if column not in given:
+        return None
+    said = given[column] or ""
+    word = known.get(said.strip().casefold())
+    if word is None:
+        wrong(column, said, allowed)
+    return word
+
+
+def _moment(
+    column: str, given: Mapping[str, str | None], wrong: _Wrong, *, needed: bool = False
+) -> datetime | None:
+    said = given.get(column) or ""
+    if said.strip():
+        try:
+            return read_moment(said)
+        except ValueError as error:
+            wrong(column, said, str(error))
+    elif needed and column in given:
+        wrong(column, "", A_TIME)
+    return None
+
+
+def read_moment(text: str) -> datetime:
+    """A time with its zone, in UTC; below a microsecond nothing is kept.
+
+    ``ValueError`` says what is allowed, and whether only the zone is missing.
+    """
+    stripped = text.strip()
+    found = _TIME.fullmatch(stripped)
+    if found is None:
+        if _DAY.fullmatch(stripped):
+            raise ValueError(f"{A_TIME}; the time of day and the zone are missing")
+        if _DECIMAL_COMMA.fullmatch(stripped):
+            raise ValueError(f"{A_TIME}; a fraction of a second stands behind a point")
+        raise ValueError(A_TIME)
+    if found["zone"] is None:
+        raise ValueError(f"{A_TIME}; the zone is missing (UTC is a Z at the end)")
+    if found["fraction"] and len(found["fraction"]) > 6:
+        begin, end = found.span("fraction")
+        stripped = stripped[: begin + 6] + stripped[end:]
+    try:
+        moment = datetime.fromisoformat(stripped).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError(f"{A_TIME}; there is no such day, hour or zone") from None
+    if moment < _EARLIEST:
+        raise ValueError(f"{A_TIME}, not before 1990")
+    return moment
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What is known of an event when a message was taken in. Times are UTC."""
+
+    link: int | None
+    site: int | None
+    link_text: str
+    """As sent, where the registry does not know it."""
+    site_text: str
+    state: str
+    start: datetime
+    end: datetime | None
+    layer: str
+    detail: str
+
+
+def wrong_times(start: datetime, end: datetime | None, now: datetime) -> Iterator[tuple[str, str]]:
+    """Column and what is allowed, for times that cannot be."""
+    latest = now + CLOCKS_DIFFER
+    minutes = int(CLOCKS_DIFFER.total_seconds() // 60)
+    if start > latest:
+        yield "start", f"a time that has been (clocks may differ by {minutes} minutes)"
+    if end is not None and end < start:
+        yield "end", "no time before the event's start"
+    elif end is not None and end > latest:
+        yield "end", f"a time that has been (clocks may differ by {minutes} minutes), or empty"
+
+
+def as_text(moment: datetime | None) -> str:
+    """A time as files and answers hold it: ISO 8601 with Z, a fraction only if there is one."""
+    if moment is None:
+        return ""
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"

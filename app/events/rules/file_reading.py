@@ -1,0 +1,212 @@
+"""Files of network events, as monitoring and spreadsheets write them: what each line says.
+
+CSV with the columns of an export, or JSON with their names as keys. What is wrong is told by line,
+column, value and what is allowed; a line that is wrong says nothing of the others. A file is read
+as it goes: of each line only what tells two of one id apart is kept, and not in memory.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import IO, Any, Final
+from zoneinfo import ZoneInfo
+
+from app.core.rules.duplicate_line_ids import LinesSeen
+from app.core.rules.json_records import records_of
+from app.core.rules.spreadsheets import opened, rows_of, wrong_line
+from app.core.rules.table_heads import cells_below, columns_of
+from app.events.rules.events import A_TIME, COLUMNS, EventMessage, read_event
+from app.events.rules.files import TIME_COLUMNS
+from app.registry.rules.files import BadFile, Problem
+
+KEY: Final = "events"
+"""Under which a JSON file may hold its list."""
+PACKED: Final = b"\x1f\x8b"
+"""How gzip begins; whoever opens a file unpacks it."""
+NEEDED: Final = ("source_id",)
+"""The rest may be left out of a file that only closes or corrects events."""
+_WITHOUT_ZONE: Final = re.compile(
+    r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)", re.ASCII
+)
+_ZONE_WORD: Final = re.compile(r"(?:[A-Z]{2,5}|[A-Z][a-z]+/\w+)$", re.ASCII)
+_OTHER_ORDER: Final = re.compile(r"\d{1,2}[./]\d{1,2}[./]\d{2,4}", re.ASCII)
+_NUMBER: Final = re.compile(r"\d+(?:[.,]\d+)?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadEvent:
+    """One line: its message (with what is wrong of it), and the line that says the same already."""
+
+    message: EventMessage
+    repeats: int = 0
+    """0 = no line says the same."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a file is to be read: what a person says of it."""
+
+    source: str = ""
+    """Who reported its events where no column says so."""
+    encoding: str = ""
+    zone: str = ""
+    """The IANA zone of times without one; "" = such times are wrong. Never guessed: an hour off,
+    events are matched to the wrong tickets."""
+
+
+def read_events(stream: IO[bytes], how: Reading) -> Iterator[ReadEvent]:
+    """The events of a file, line by line.
+
+    ``stream`` can be gone through twice. Raises ``BadFile`` where the file as a whole cannot be
+    used, at once or further on.
+    """
+    text, reader = opened(stream, how.encoding), _Reader(how)
+    try:
+        beginning = ""
+        while not beginning.strip() and (piece := text.read(100)):
+            beginning = piece
+        text.seek(0)
+        if beginning.lstrip().startswith(("[", "{")):
+            yield from reader.json(text)
+        else:
+            yield from reader.csv(text)
+    except UnicodeDecodeError:
+        raise wrong_line(stream, how.encoding) from None
+    finally:
+        reader.close()
+        text.detach()  # whoever opened the file closes it
+
+
+class _Reader:
+    """What is known while a file is read."""
+
+    def __init__(self, how: Reading) -> None:
+        self._how = how
+        self._zone = ZoneInfo(how.zone) if how.zone else None
+        self._seen = LinesSeen()
+
+    def close(self) -> None:
+        """The file was read, or is left."""
+        self._seen.close()
+
+    def csv(self, text: IO[str]) -> Iterator[ReadEvent]:
+        """The events of a table."""
+        columns: tuple[str, ...] = ()
+        for line, row in rows_of(text):
+            if not columns:
+                needed = NEEDED if self._how.source else ("source", *NEEDED)
+                columns = columns_of(line, row, COLUMNS, needed)
+                continue
+            yield self._of_row(line, columns, row)
+        if not columns:
+            raise BadFile([Problem("the file", "", "", "it is empty")])
+
+    def json(self, text: IO[str]) -> Iterator[ReadEvent]:
+        """The events of a list of objects."""
+        for line, value in records_of(text, KEY):
+            yield self._of_object(line, value)
+
+    def _of_row(self, line: int, columns: Sequence[str], row: Sequence[str]) -> ReadEvent:
+        try:
+            cells: dict[str, str | None] = {**cells_below(columns, row)}
+        except ValueError as error:
+            return _unread(line, "", str(error))
+        return self._event(line, cells, [])
+
+    def _of_object(self, line: int, value: Any) -> ReadEvent:
+        if not isinstance(value, dict):
+            why = f"an event is an object, its keys are {', '.join(COLUMNS)}"
+            return _unread(line, str(value), why)
+        problems = []
+        cells: dict[str, str | None] = {}
+        for name, item in value.items():
+            if name not in COLUMNS:
+                allowed = f"the keys are {', '.join(COLUMNS)}"
+                problems.append(Problem(f"line {line}", "", name, allowed))
+            elif item is None or isinstance(item, str):
+                cells[name] = item
+            else:
+                allowed = "a text in quotes, or null"
+                problems.append(Problem(f"line {line}", name, str(item), allowed))
+        return self._event(line, cells, problems)
+
+    def _event(self, line: int, cells: dict[str, str | None], problems: list[Problem]) -> ReadEvent:
+        where = f"line {line}"
+        if not (cells.get("source") or "").strip():
+            cells["source"] = self._how.source
+        told = {problem.column for problem in problems}
+        for column in TIME_COLUMNS:
+            if self._zone is not None and (cell := cells.get(column)):
+                cells[column] = self._zoned(cell, where, column, problems)
+        message = read_event(line, where, cells)
+        found = problems + [
+            _with_hint(problem) for problem in message.problems if problem.column not in told
+        ]
+        repeats = 0
+        if message.source_id:
+            repeats = self._repeats(message, found)
+        if found:
+            message = replace(message, problems=tuple(found))
+        return ReadEvent(message, 0 if found else repeats)
+
+    def _zoned(self, cell: str, where: str, column: str, problems: list[Problem]) -> str:
+        """The time of a cell without a zone, with that which a person said; "" = told as wrong."""
+        parts = _WITHOUT_ZONE.fullmatch(cell.strip())
+        if parts is None or self._zone is None:
+            return cell
+        try:
+            local = datetime.fromisoformat(f"{parts[1]}T{parts[2]}").replace(tzinfo=self._zone)
+            moment = local.astimezone(UTC)
+        except (ValueError, OverflowError):
+            return cell
+        if local.utcoffset() != local.replace(fold=1).utcoffset():
+            # two hours of a year are not what they seem
+            is_there = moment.astimezone(self._zone).replace(tzinfo=None) == local.replace(
+                tzinfo=None
+            )
+            what = "was twice" if is_there else "never was"
+            allowed = f"{A_TIME}; in {self._how.zone} this hour {what}"
+            problems.append(Problem(where, column, cell, allowed))
+        return moment.isoformat()
+
+    def _repeats(self, message: EventMessage, problems: list[Problem]) -> int:
+        """The line with the same id and content, 0 for none; another content is told."""
+        before = self._seen.add(
+            message.place,
+            (message.source, message.source_id),
+            (
+                *(message.link, message.site, message.state, message.layer, message.detail),
+                *(message.start, message.end, message.is_open),
+            ),
+        )
+        if before is None:
+            return 0
+        if before.same:
+            return before.line
+        allowed = f"an id that stands there once; line {before.line} says something else of it"
+        problems.append(Problem(message.where, "source_id", message.source_id, allowed))
+        return 0
+
+
+def _unread(line: int, value: str, why: str) -> ReadEvent:
+    where = f"line {line}"
+    return ReadEvent(EventMessage(line, where, "", "", problems=(Problem(where, "", value, why),)))
+
+
+def _with_hint(problem: Problem) -> Problem:
+    """A time that cannot be read, with what it looks like."""
+    cell = problem.value.strip()
+    if problem.column not in TIME_COLUMNS:
+        return problem
+    if _NUMBER.fullmatch(cell):
+        hint = "this is a number, as spreadsheets keep days: give the column a format of times"
+    elif _OTHER_ORDER.match(cell):
+        hint = "day and month are told apart only if the year comes first"
+    elif _ZONE_WORD.search(cell) and not cell.endswith("Z"):
+        hint = "a zone is written as a difference, for its name means several"
+    else:
+        return problem
+    return replace(problem, allowed=f"{A_TIME}; {hint}")

@@ -1,0 +1,44 @@
+"""The columns under which network events come and go as files, and how a row of them is written.
+
+Fixed by the rules for programs around the portal; the same names are the keys of the JSON form.
+Times are ISO 8601 with ``Z``; a cell that a spreadsheet would run as a formula starts with ``'``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from app.core.rules.cells import safe_cell
+from app.events.rules.events import COLUMNS
+
+TIME_COLUMNS: Final = frozenset({"start", "end"})
+_TO_QUOTE: Final = frozenset(',"\r\n')
+
+Row = Sequence[str]
+"""The cells of one event in the order of ``COLUMNS``, as they are: not yet made safe."""
+
+
+def csv_lines(rows: Iterable[Row], columns: Sequence[str] = COLUMNS) -> str:
+    """Rows as lines of a CSV file (RFC 4180), safe in a spreadsheet.
+
+    ``columns`` names the cells where there are more of them than an import takes.
+    """
+    times = [name in TIME_COLUMNS for name in columns]
+    lines = [
+        ",".join(
+            cell if is_time else _quoted(safe_cell(cell))
+            for cell, is_time in zip(row, times, strict=True)
+        )
+        for row in rows
+    ]
+    return "\r\n".join([*lines, ""])
+
+
+def csv_head(columns: Sequence[str] = COLUMNS) -> str:
+    """The first line of such a file."""
+    return csv_lines([columns], columns)
+
+
+def _quoted(cell: str) -> str:
+    return '"{}"'.format(cell.replace('"', '""')) if _TO_QUOTE.intersection(cell) else cell

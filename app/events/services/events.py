@@ -1,0 +1,599 @@
+"""Verbs on reported events: take in what sources report, once each; correct and close it.
+
+An event is known by its source and the source's own id. The same message again changes nothing,
+another one corrects the event, and each change is one row of the log. Callers with the same source
+come one after another, so that a message that arrives twice at once is stored once. Rows are
+written by the thousand. It must not know what the events are matched with.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final, cast
+
+from sqlalchemy import Select, String, Table, bindparam, func, select, update
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.orm import Session
+
+from app.core.rules.access import Actor, Kind, Writer, require_report
+from app.core.rules.errors import TooMuch
+from app.core.services.bulk_rows import insert_rows
+from app.core.services.changes import FieldChange, record_change, record_changes, take_number
+from app.events.models.events import Event, EventSource
+from app.events.rules.events import (
+    MOST_AT_ONCE,
+    MOST_SOURCES,
+    Content,
+    EventMessage,
+    as_text,
+    wrong_times,
+)
+from app.events.services.names import SOME, EventNames, names_of_links, names_of_sites, some_of
+from app.registry.rules.files import BadFile, Problem
+from app.tickets.rules.tickets import Layer
+
+EVENT: Final = "event"
+"""The kind in the change log; the thing is the event's id."""
+SOURCE: Final = "event source"
+_INSERT: Final[Mapping[str, Any]] = {"sqlite": sqlite_insert, "postgresql": postgresql_insert}
+_events = cast(Table, Event.__table__)
+_CONTENT: Final = (
+    *("link_id", "site_id", "link_text", "site_text"),
+    *("state", "start", "end", "layer", "detail"),
+)
+_KEY: Final = ("id", "version", "source_id", "source_key")
+_COLUMNS: Final = (
+    *("id", "source_id", "source_key", *_CONTENT),
+    *("version", "created_at", "changed_at"),
+)
+
+
+class Fate(StrEnum):
+    """What becomes of a message."""
+
+    NEW = "new"
+    CHANGED = "changed"
+    """It closes or corrects an event."""
+    SAME = "same"
+    """It says what is known."""
+    WRONG = "wrong"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What becomes of one message."""
+
+    message: EventMessage
+    fate: Fate
+    event_id: int | None = None
+    """The event; None where it is wrong, or new and only looked at."""
+    problems: tuple[Problem, ...] = ()
+    notes: tuple[str, ...] = ()
+    """Names that are kept as unresolved, in words."""
+    before: Content | None = None
+    """What was known, where it changes."""
+    after: Content | None = None
+    version: int = 0
+    """The version that it brings."""
+    overtaken: bool = False
+    """It says that the event goes on, which has ended by now: it is late, and changes nothing."""
+
+    @property
+    def remarks(self) -> Sequence[str]:
+        """What a person is to know of it beside its fate, in words."""
+        if self.overtaken:
+            return (*self.notes, "it says that the event goes on, which has ended: it stays so")
+        return self.notes
+
+
+@dataclass(frozen=True)
+class Reported:
+    """What came of a call."""
+
+    outcomes: Sequence[Outcome]
+    counts: Mapping[Fate, int] = field(default_factory=dict)
+    unresolved: int = 0
+    """How many of the events bear a name that is not known."""
+
+    @property
+    def problems(self) -> Sequence[Problem]:
+        """All that is wrong, in the order of the messages."""
+        return [problem for outcome in self.outcomes for problem in outcome.problems]
+
+
+class EventsLeft(BadFile):
+    """Some messages cannot be taken in, and nobody said to leave them out: nothing was written."""
+
+    def __init__(self, reported: Reported) -> None:
+        super().__init__(reported.problems)
+        self.reported = reported
+
+
+@dataclass
+class Seen:
+    """What the parts of one file said so far, so that an id that comes twice is known."""
+
+    said: dict[tuple[str, str], tuple[str, int, int]] = field(default_factory=dict)
+    """Source and id to where it stood, and the hash of what was said there: a file of a million
+    lines is not to be kept."""
+
+
+def examine_events(
+    session: Session,
+    actor: Actor,
+    now: datetime,
+    messages: Sequence[EventMessage],
+    *,
+    keep_unresolved: bool = False,
+    seen: Seen | None = None,
+) -> Reported:
+    """What would become of each message, in their order; nothing is written.
+
+    ``keep_unresolved``: unknown links and sites are kept as they were sent, else they are wrong.
+    ``seen``: hand the same one in with each part of a file. Raises ``Forbidden``, and ``TooMuch``
+    above 10,000 messages or 50 sources.
+    """
+    require_report(actor)
+    names = _source_names(messages)
+    sources = {
+        row.name: _Source(row.id, row.partner_id)
+        for row in session.execute(
+            select(EventSource.id, EventSource.name, EventSource.partner_id).where(
+                EventSource.name.in_(names)
+            )
+        )
+    }
+    looking = _Looking(session, actor, now, sources, keep_unresolved, seen or Seen())
+    return _reported(looking.outcomes(messages))
+
+
+def report_events(
+    session: Session,
+    by: Writer,
+    messages: Sequence[EventMessage],
+    *,
+    kind: str = "api",
+    only_good: bool = False,
+    keep_unresolved: bool = False,
+    seen: Seen | None = None,
+) -> Reported:
+    """Take messages in, all or nothing within the caller's transaction; see ``examine_events``.
+
+    ``only_good`` leaves out what is wrong, which else raises ``EventsLeft``. ``kind`` is how a
+    source reports that is seen for the first time: api, alertmanager, soap, file or hand.
+    """
+    require_report(by.actor)
+    names = _source_names(messages)
+    sources, made = _locked_sources(session, by, names, kind)
+    looking = _Looking(session, by.actor, by.now, sources, keep_unresolved, seen or Seen())
+    outcomes = looking.outcomes(messages)
+    if looking.lock(outcomes):
+        outcomes = looking.outcomes_again(messages)
+    found = _reported(outcomes)
+    if found.counts.get(Fate.WRONG) and not only_good:
+        raise EventsLeft(found)
+    outcomes = _write(session, by, sources, outcomes)
+    for name in made:
+        record_change(
+            session,
+            by,
+            kind=SOURCE,
+            thing_id=sources[name].id,
+            version=1,
+            fields=[FieldChange("name", None, name), FieldChange("kind", None, kind)],
+        )
+    return replace(found, outcomes=outcomes)
+
+
+def _reported(outcomes: Sequence[Outcome]) -> Reported:
+    unresolved = sum(1 for outcome in outcomes if outcome.notes)
+    return Reported(outcomes, Counter(outcome.fate for outcome in outcomes), unresolved)
+
+
+# ---- sources ----
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    id: int
+    partner_id: int | None
+
+
+def _source_names(messages: Sequence[EventMessage]) -> Sequence[str]:
+    """The sources of messages that can be read, by name."""
+    if len(messages) > MOST_AT_ONCE:
+        raise TooMuch(
+            f"These are {len(messages)} events; one call takes at most {MOST_AT_ONCE}. Split it"
+        )
+    names = sorted({message.source for message in messages if not message.problems})
+    if len(names) > MOST_SOURCES:
+        raise TooMuch(f"These are {len(names)} sources; one call takes at most {MOST_SOURCES}")
+    return names
+
+
+def _locked_sources(
+    session: Session, by: Writer, names: Sequence[str], kind: str
+) -> tuple[dict[str, _Source], Sequence[str]]:
+    """The sources, and which of them are new; all are locked until the transaction ends.
+
+    In the order of their names, and before any lock of the change log: two callers with the same
+    sources wait for each other, and never both.
+    """
+    found: dict[str, _Source] = {}
+    made = []
+    for name in names:
+        new_id = insert_missing_source(session, by, name, kind)
+        row = session.execute(
+            select(EventSource.id, EventSource.partner_id)
+            .where(EventSource.name == name)
+            .with_for_update()
+        ).one()
+        if new_id is not None:
+            made.append(name)
+        found[name] = _Source(row.id, row.partner_id)
+    return found, made
+
+
+def insert_missing_source(session: Session, by: Writer, name: str, kind: str) -> int | None:
+    """Make a source unless there is one of this name; its key if it was made. Logs nothing."""
+    if session.scalar(select(EventSource.id).where(EventSource.name == name)) is not None:
+        return None
+    statement = (
+        _INSERT[session.get_bind().dialect.name](EventSource)
+        .values(name=name, kind=kind, partner_id=by.actor.partner_id, created_at=by.now, version=1)
+        .on_conflict_do_nothing(index_elements=["name"])
+        .returning(EventSource.id)
+    )
+    return cast("int | None", session.scalar(statement))
+
+
+# ---- what a message becomes ----
+
+
+class _Looking:
+    """Compares messages with what is known."""
+
+    def __init__(
+        self,
+        session: Session,
+        actor: Actor,
+        now: datetime,
+        sources: Mapping[str, _Source],
+        keep_unresolved: bool,
+        seen: Seen,
+    ) -> None:
+        self._session = session
+        self._actor = actor
+        self._now = now
+        self._sources = sources
+        self._keeps = keep_unresolved
+        self._seen = seen
+
+    def outcomes(self, messages: Sequence[EventMessage]) -> Sequence[Outcome]:
+        self._names = EventNames(
+            self._session,
+            {message.link for message in messages if message.link},
+            {message.site for message in messages if message.site},
+        )
+        self._known = self._events_of(messages)
+        return self.outcomes_again(messages)
+
+    def outcomes_again(self, messages: Sequence[EventMessage]) -> Sequence[Outcome]:
+        """The outcomes by what is known by now."""
+        return [self._outcome(message) for message in messages]
+
+    def lock(self, outcomes: Sequence[Outcome]) -> bool:
+        """Lock the events that would change; whether a person changed some of them meanwhile, as
+        withdrawing one or settling a name does, so that it is to be looked at again."""
+        ids = {outcome.event_id for outcome in outcomes if outcome.fate is Fate.CHANGED}
+        every = sorted(number for number in ids if number is not None)
+        columns = [_events.c[name] for name in (*_KEY, *_CONTENT)]
+        differs = False
+        for start in range(0, len(every), SOME):
+            query = select(*columns).where(_events.c.id.in_(every[start : start + SOME]))
+            for row in self._session.execute(query.order_by(_events.c.id).with_for_update()):
+                known = (row[0], row[1], Content(*row[4:]))
+                differs = differs or self._known[row[2], row[3]] != known
+                self._known[row[2], row[3]] = known
+        return differs
+
+    def _events_of(
+        self, messages: Sequence[EventMessage]
+    ) -> dict[tuple[int, str], tuple[int, int, Content]]:
+        """Id, version and content of the events that are known, by source and its id."""
+        keys: dict[int, set[str]] = {}
+        for message in messages:
+            source = self._sources.get(message.source)
+            if source is not None:
+                keys.setdefault(source.id, set()).add(message.source_id)
+        columns = [_events.c[name] for name in (*_KEY, *_CONTENT)]
+        return {
+            (row[2], row[3]): (row[0], row[1], Content(*row[4:]))
+            for source, wanted in keys.items()
+            for some in some_of(wanted)
+            for row in self._session.execute(_of_source(self._session, columns, source, some))
+        }
+
+    def _outcome(self, message: EventMessage) -> Outcome:
+        if message.problems:
+            return Outcome(message, Fate.WRONG, problems=message.problems)
+        said = hash(_said(message))
+        where, place, before = self._seen.said.setdefault(
+            (message.source, message.source_id), (message.where, message.place, said)
+        )
+        is_repeat = (where, place) != (message.where, message.place)
+        if is_repeat and before != said:
+            allowed = f"an id that stands there once; {where} says something else of it"
+            problem = Problem(message.where, "source_id", message.source_id, allowed)
+            return Outcome(message, Fate.WRONG, problems=(problem,))
+        source = self._sources.get(message.source)
+        if source is not None and not _may_write(self._actor, source):
+            allowed = "a name that nobody else reports under; this source belongs to another"
+            problem = Problem(message.where, "source", message.source, allowed)
+            return Outcome(message, Fate.WRONG, problems=(problem,))
+        known = self._known.get((source.id, message.source_id)) if source is not None else None
+        fate, event_id, version, old = Fate.NEW, None, 1, None
+        if known is not None:
+            event_id, version, old = known
+            if _is_overtaken(message, old):
+                return Outcome(message, Fate.SAME, event_id, overtaken=True)
+        elif is_repeat:
+            fate = Fate.SAME  # the same as further up, where it is new
+        after, problems, notes = self._after(message, old)
+        if after is None or problems:
+            return Outcome(message, Fate.WRONG, event_id, tuple(problems))
+        if old is not None:
+            if after == old:
+                return Outcome(message, Fate.SAME, event_id, notes=tuple(notes))
+            fate, version = Fate.CHANGED, version + 1
+            if is_repeat:
+                fate = Fate.SAME  # as above: the first one corrects it
+        return Outcome(message, fate, event_id, (), tuple(notes), old, after, version)
+
+    def _after(
+        self, message: EventMessage, old: Content | None
+    ) -> tuple[Content | None, list[Problem], list[str]]:
+        """What is known after a message: what it says, and of the rest what was known."""
+        problems: list[Problem] = []
+        notes: list[str] = []
+        start = message.start
+        if old is not None and (start is None or message.retold):
+            start = old.start
+        state = message.state or (old.state if old is not None else None)
+        for column, value, allowed in (
+            ("state", state, "down, degraded or unmonitored"),
+            ("start", start, "when it began, in ISO 8601 with its zone"),
+        ):
+            if value is None:
+                needed = f"{allowed}: the first message of an event needs it"
+                problems.append(Problem(message.where, column, "", needed))
+        if start is None or state is None:
+            return None, problems, notes
+        end = _end_after(message, old)
+        for column, allowed in wrong_times(start, end, self._now):
+            moment = start if column == "start" else end
+            problems.append(Problem(message.where, column, as_text(moment), allowed))
+        link, link_text = self._meant(message, "link", old, start, problems, notes)
+        site, site_text = self._meant(message, "site", old, start, problems, notes)
+        if not problems and not (link or link_text or site or site_text):
+            problems.append(Problem(message.where, "link", "", "a link, or else a site"))
+        layer = message.layer or (old.layer if old is not None else str(Layer.UNKNOWN))
+        detail = message.detail
+        if detail is None or (message.retold and old is not None):
+            detail = old.detail if old is not None else ""
+        after = Content(link, site, link_text, site_text, state, start, end, layer, detail)
+        return after, problems, notes
+
+    def _meant(
+        self,
+        message: EventMessage,
+        kind: str,
+        old: Content | None,
+        start: datetime,
+        problems: list[Problem],
+        notes: list[str],
+    ) -> tuple[int | None, str]:
+        """Key of the link or site that a message means, and the text that is kept beside it."""
+        name = message.link if kind == "link" else message.site
+        known = text = None
+        if old is not None:
+            known, text = (old.link, old.link_text) if kind == "link" else (old.site, old.site_text)
+        if name is None or (name and name == text and known is not None):
+            return known, text or ""  # nothing is said, or what was settled since
+        if not name:
+            return None, ""
+        find = self._names.link if kind == "link" else self._names.site
+        meant = find(name, start.date())
+        was_kept = bool(name == text)
+        if meant.known is not None:
+            return meant.known, name if was_kept else ""
+        if self._keeps or was_kept:
+            notes.append(f"the {kind} {name} is not known, and kept as it was sent")
+            return None, name
+        problems.append(Problem(message.where, kind, name, meant.why))
+        return None, ""
+
+
+def _said(message: EventMessage) -> Sequence[object]:
+    """What a message says, wherever it stands."""
+    times = (message.start, message.end, message.is_open)
+    return (message.link, message.site, message.state, *times, message.layer, message.detail)
+
+
+def _is_overtaken(message: EventMessage, old: Content) -> bool:
+    """Whether a message that an event goes on was sent before the one that ended it.
+
+    Messages bear no time of their own, so one that opens again cannot be told from one that comes
+    late or twice; a false end is put right by the next one, a false opening by nobody. A start
+    after the end cannot have been told before: that is a correction. What is told again and again
+    has a rule of its own (``EventMessage.retold``).
+    """
+    if old.end is None or not message.is_open or message.reopens or message.retold:
+        return False
+    return message.start is None or message.start <= old.end
+
+
+def _end_after(message: EventMessage, old: Content | None) -> datetime | None:
+    if old is None:
+        return message.end
+    if message.end is not None:
+        return message.end
+    if message.is_open and not message.retold:
+        return None
+    return old.end
+
+
+def _may_write(actor: Actor, source: _Source) -> bool:
+    """A partner's account writes what its partner reports, others everything."""
+    return actor.kind is not Kind.PARTNER or source.partner_id == actor.partner_id
+
+
+def _of_source(
+    session: Session, columns: Sequence[Any], source: int, keys: Sequence[str]
+) -> Select[*tuple[Any, ...]]:
+    """The events of a source with one of these ids.
+
+    On PostgreSQL joined with the ids as a table: of a list of thousands it may compare each event
+    with each of them, and while it has no figures of a table that grew just now, it does.
+    """
+    query = select(*columns).where(_events.c.source_id == source)
+    if session.get_bind().dialect.name != "postgresql":
+        return query.where(_events.c.source_key.in_(keys))
+    wanted = bindparam("keys", keys, type_=ARRAY(String))
+    said = func.unnest(wanted).table_valued("key").render_derived()
+    return query.join(said, said.c.key == _events.c.source_key)
+
+
+# ---- writing ----
+
+
+def _write(
+    session: Session, by: Writer, sources: Mapping[str, _Source], outcomes: Sequence[Outcome]
+) -> Sequence[Outcome]:
+    """Write what is new and what changes, with one change of the log for each."""
+    new = [place for place, outcome in enumerate(outcomes) if outcome.fate is Fate.NEW]
+    changed = [outcome for outcome in outcomes if outcome.fate is Fate.CHANGED]
+    if not new and not changed:
+        return outcomes
+    # in one order, whoever else holds some of them
+    changed.sort(key=lambda outcome: outcome.event_id or 0)
+    contents = [
+        content
+        for outcome in outcomes
+        if outcome.after is not None
+        for content in (outcome.before, outcome.after)
+        if content is not None
+    ]
+    words = Words.of(session, contents)
+    if changed:
+        session.execute(
+            update(_events)
+            .where(_events.c.id == bindparam("event_id"))
+            .values(
+                version=bindparam("new_version"),
+                changed_at=bindparam("now"),
+                **{name: bindparam(f"new_{name}") for name in _CONTENT},
+            ),
+            [
+                {
+                    "event_id": outcome.event_id,
+                    "new_version": outcome.version,
+                    "now": by.now,
+                    **{f"new_{name}": value for name, value in _row(outcome).items()},
+                }
+                for outcome in changed
+            ],
+        )
+    result = list(outcomes)
+    if new:
+        first = take_number(session, EVENT, len(new)) - len(new) + 1
+        for number, place in enumerate(new, first):
+            result[place] = replace(outcomes[place], event_id=number)
+        insert_rows(
+            session,
+            Event,
+            _COLUMNS,
+            [
+                (
+                    outcome.event_id,
+                    sources[outcome.message.source].id,
+                    outcome.message.source_id,
+                    *_row(outcome).values(),
+                    1,
+                    by.now,
+                    by.now,
+                )
+                for outcome in (result[place] for place in new)
+            ],
+        )
+    record_changes(
+        session,
+        by,
+        EVENT,
+        [
+            (outcome.event_id or 0, outcome.version, [*_logged(words, outcome)])
+            for outcome in (*changed, *(result[place] for place in new))
+        ],
+    )
+    return result
+
+
+def _row(outcome: Outcome) -> dict[str, Any]:
+    after = outcome.after
+    assert after is not None
+    values = (
+        *(after.link, after.site, after.link_text, after.site_text),
+        *(after.state, after.start, after.end, after.layer, after.detail),
+    )
+    return dict(zip(_CONTENT, values, strict=True))
+
+
+def _logged(words: Words, outcome: Outcome) -> Iterable[FieldChange]:
+    """What a change of the log says: of a new event all, else what differs."""
+    assert outcome.after is not None
+    after = words.of_content(outcome.after)
+    if outcome.before is None:
+        yield FieldChange("source", None, outcome.message.source)
+        yield FieldChange("source_id", None, outcome.message.source_id)
+        for name, text in after.items():
+            if text and (name, text) != ("layer", Layer.UNKNOWN):
+                yield FieldChange(name, None, text)
+        return
+    before = words.of_content(outcome.before)
+    for name, text in after.items():
+        if before[name] != text:
+            yield FieldChange(name, before[name] or None, text or None)
+
+
+@dataclass(frozen=True)
+class Words:
+    """What links and sites are called, to write contents in words."""
+
+    links: Mapping[int, str]
+    sites: Mapping[int, str]
+
+    @classmethod
+    def of(cls, session: Session, contents: Collection[Content]) -> Words:
+        """Those of these contents."""
+        return cls(
+            names_of_links(session, {item.link for item in contents if item.link is not None}),
+            names_of_sites(session, {item.site for item in contents if item.site is not None}),
+        )
+
+    def of_content(self, content: Content) -> dict[str, str]:
+        """The columns of a file of events, without the first two."""
+        return {
+            "link": content.link_text if content.link is None else self.links[content.link],
+            "site": content.site_text if content.site is None else self.sites[content.site],
+            "state": content.state,
+            "start": as_text(content.start),
+            "end": as_text(content.end),
+            "layer": content.layer,
+            "detail": content.detail,
+        }

@@ -1,0 +1,153 @@
+"""Events that a person enters, closes or corrects; what sources report goes another way.
+
+The source of what was entered by hand is the portal. An event of monitoring may be corrected, too:
+its history shows both, and the source's next message about it speaks again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.core.rules.access import Writer, require_operator
+from app.core.rules.errors import Invalid, InvalidMany, NotFound
+from app.core.rules.texts import checked_text
+from app.events.models.events import Event, EventSource
+from app.events.rules.events import LIMITS, EventMessage
+from app.events.services.events import report_events
+from app.registry.models.registry import Link, Site
+from app.registry.rules.files import BadFile
+
+SOURCE: Final = "portal"
+"""The source of events that people enter."""
+_WHAT: Final = "enter and correct events"
+
+
+@dataclass(frozen=True)
+class Stated:
+    """What a person says of an event. Times are UTC."""
+
+    link: str
+    """A link's id, or ""."""
+    site: str
+    """Any name of a site, or ""."""
+    state: str
+    start: datetime | None
+    end: datetime | None
+    """None = it goes on."""
+    layer: str
+    detail: str
+
+
+def require_enter(by: Writer) -> None:
+    """Raise ``Forbidden`` unless the person may enter and correct events."""
+    require_operator(by.actor, _WHAT)
+
+
+def enter_event(session: Session, by: Writer, key: str, stated: Stated) -> int:
+    """Enter an event under a key of its own; its number. Raises ``Forbidden`` and ``Invalid``."""
+    require_enter(by)
+    return _report(session, by, SOURCE, key, stated)
+
+
+def correct_event(
+    session: Session, by: Writer, event_id: int, seen_version: int, stated: Stated
+) -> bool:
+    """Correct or close an event as it was seen; whether it differs now.
+
+    Raises ``Forbidden``, ``NotFound``, and ``Invalid``, on ``version`` where somebody else changed
+    it since.
+    """
+    require_enter(by)
+    event = session.get(Event, event_id, with_for_update=True, populate_existing=True)
+    if event is None:
+        raise NotFound
+    if event.version != seen_version:
+        raise Invalid(
+            "version",
+            "This event was changed since you opened the form. What it is now is on its page; your"
+            " values are below, send them again if they hold",
+        )
+    source = session.scalars(
+        select(EventSource.name).where(EventSource.id == event.source_id)
+    ).one()
+    _report(session, by, source, event.source_key, stated)
+    session.refresh(event)
+    return event.version != seen_version
+
+
+def stated_of(session: Session, event: Event) -> Stated:
+    """What is known of an event, as a form shows it."""
+    link = session.get(Link, event.link_id) if event.link_id is not None else None
+    site = session.get(Site, event.site_id) if event.site_id is not None else None
+    return Stated(
+        link.name if link is not None else event.link_text,
+        site.key if site is not None else event.site_text,
+        event.state,
+        event.start,
+        event.end,
+        event.layer,
+        event.detail,
+    )
+
+
+def _report(session: Session, by: Writer, source: str, key: str, stated: Stated) -> int:
+    problems = dict(_problems(stated))
+    if problems:
+        raise InvalidMany(problems)
+    message = EventMessage(
+        0,
+        "the form",
+        source,
+        key,
+        stated.link,
+        stated.site,
+        stated.state,
+        stated.start,
+        stated.end,
+        is_open=stated.end is None,
+        reopens=True,
+        layer=stated.layer,
+        detail=stated.detail,
+    )
+    try:
+        reported = report_events(session, by, [message], kind="hand")
+    except BadFile as error:
+        raise InvalidMany(
+            {
+                problem.column: f"{_LABELS.get(problem.column, problem.column)}: {problem.allowed}"
+                for problem in error.problems
+            }
+        ) from None
+    number = reported.outcomes[0].event_id
+    assert number is not None
+    return number
+
+
+_LABELS: Final[Mapping[str, str]] = {
+    "link": "Link",
+    "site": "Site",
+    "start": "Start",
+    "end": "End",
+    "state": "State",
+    "source": "Source",
+}
+
+
+def _problems(stated: Stated) -> Sequence[tuple[str, str]]:
+    found = []
+    if not stated.link and not stated.site:
+        found.append(("link", "Link or site: one of them is needed"))
+    if stated.start is None:
+        found.append(("start", "Start is required"))
+    for name, text in (("link", stated.link), ("site", stated.site), ("detail", stated.detail)):
+        try:
+            checked_text(name, text, LIMITS[name], label=name.capitalize())
+        except Invalid as error:
+            found.append((name, error.message))
+    return found

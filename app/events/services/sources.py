@@ -1,0 +1,158 @@
+"""Verbs on the sources of events: name one, and say what the labels of its alerts are called."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app.accounts.models.partners import Partner
+from app.core.rules.access import Writer, require_admin
+from app.core.rules.errors import Invalid, NotFound
+from app.core.rules.texts import checked_text
+from app.core.services.changes import FieldChange, record_change
+from app.events.models.events import Event, EventSource
+from app.events.rules.alertmanager import Labels
+from app.events.rules.events import LONGEST_SOURCE, EventState
+from app.events.services.events import SOURCE, insert_missing_source
+
+MANAGE: Final = "manage the sources of events"
+LABELS: Final = ("link_label", "site_label", "state_label", "layer_label")
+LONGEST_LABEL: Final = 100
+_MOST_WORDS: Final = 100
+_NOT_IN_ADDRESSES: Final = frozenset(("", ".", ".."))
+"""Parts of an address that programs take out of it before they send it."""
+
+
+@dataclass(frozen=True)
+class ListedSource:
+    """A source with how many events it reported, and when it told anything last (UTC)."""
+
+    row: EventSource
+    partner: str
+    """Code of the partner to which it belongs, or ""."""
+    events: int
+    newest: datetime | None
+
+
+def source_of_id(session: Session, source_id: int) -> EventSource:
+    """The source of this id; ``NotFound`` otherwise."""
+    found = session.get(EventSource, source_id)
+    if found is None:
+        raise NotFound("There is no such source")
+    return found
+
+
+def all_sources(session: Session) -> Sequence[ListedSource]:
+    """Every source, by name."""
+    told = {
+        row[0]: (row[1], row[2])
+        for row in session.execute(
+            select(Event.source_id, func.count(), func.max(Event.changed_at)).group_by(
+                Event.source_id
+            )
+        )
+    }
+    rows = session.execute(
+        select(EventSource, Partner.code)
+        .outerjoin(Partner, Partner.id == EventSource.partner_id)
+        .order_by(EventSource.name)
+    ).all()
+    return [ListedSource(row, code or "", *told.get(row.id, (0, None))) for row, code in rows]
+
+
+def labels_of(session: Session, name: str) -> Labels:
+    """What the labels of a source's alerts are called; the usual ones where it is not there."""
+    found = session.scalars(select(EventSource).where(EventSource.name == name)).first()
+    if found is None:
+        return Labels()
+    return Labels(
+        found.link_label,
+        found.site_label,
+        found.state_label,
+        found.layer_label,
+        parsed_words(found.state_words),
+    )
+
+
+def parsed_words(text: str) -> Mapping[str, str]:
+    """``critical=down; warning=degraded`` as values to states, the values in small letters."""
+    pairs = (item.rpartition("=") for item in text.split(";") if item.strip())
+    return {word.strip().casefold(): state.strip() for word, _, state in pairs}
+
+
+def set_source(
+    session: Session,
+    by: Writer,
+    name: str,
+    labels: Mapping[str, str],
+    words: Mapping[str, str] | None = None,
+) -> EventSource:
+    """Make a source, or change what its labels are called; only what is stated changes.
+
+    ``labels`` are keys of ``LABELS`` to names of labels; ``words`` are values of the state's label
+    to states, all of them, or None. A new one's name stands in the address of its webhook. Raises
+    ``Forbidden`` and ``Invalid``.
+    """
+    require_admin(by.actor, MANAGE)
+    checked_text("name", name, LONGEST_SOURCE, label="The source's name")
+    if not name.strip() or name != name.strip():
+        raise Invalid("name", "The source's name is not empty and has no spaces around it")
+    stated: dict[str, str] = {}
+    for field, label in labels.items():
+        assert field in LABELS
+        stated[field] = checked_text(field, label.strip(), LONGEST_LABEL, label="A label")
+        if not stated[field]:
+            raise Invalid(field, "A label has a name")
+    if words is not None:
+        stated["state_words"] = _checked_words(words)
+    new_id = insert_missing_source(session, by, name, "alertmanager")
+    if new_id is not None and not _NOT_IN_ADDRESSES.isdisjoint(name.split("/")):
+        raise Invalid(
+            "name",
+            "The source's name stands in the address of its webhook, where no part of it between"
+            " slashes can be empty, “.” or “..”",
+        )
+    source = session.scalars(
+        select(EventSource)
+        .where(EventSource.name == name)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).one()
+    before = {field: str(getattr(source, field)) for field in stated}
+    fields = [
+        FieldChange(field, before[field] or None, text or None)
+        for field, text in stated.items()
+        if text != before[field]
+    ]
+    for field, text in stated.items():
+        setattr(source, field, text)
+    if new_id is not None:
+        fields = [
+            FieldChange("name", None, name),
+            FieldChange("kind", None, "alertmanager"),
+            *fields,
+        ]
+    elif fields:
+        source.version += 1
+    if fields:
+        record_change(
+            session, by, kind=SOURCE, thing_id=source.id, version=source.version, fields=fields
+        )
+    session.flush()
+    return source
+
+
+def _checked_words(words: Mapping[str, str]) -> str:
+    if len(words) > _MOST_WORDS:
+        raise Invalid("state_words", f"At most {_MOST_WORDS} words are allowed")
+    for word, state in words.items():
+        checked_text("state_words", word, LONGEST_LABEL, label="A word")
+        if not word.strip() or ";" in word or state not in [*EventState]:
+            allowed = ", ".join(EventState)
+            raise Invalid("state_words", f"WORD=STATE is needed; STATE is one of {allowed}")
+    return "; ".join(f"{word.strip().casefold()}={state}" for word, state in words.items())

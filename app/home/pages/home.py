@@ -1,0 +1,314 @@
+"""The home page: what each role has to do first, with a link to exactly the rows of each number."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, timedelta
+from typing import Final
+
+from flask import Blueprint, render_template, url_for
+
+from app.accounts.pages.login import acting
+from app.calendar.pages.calendar import lhc_now
+from app.calendar.rules.calendar import midnight
+from app.calendar.services.calendar import agenda
+from app.core.rules.access import Actor, Role, refusal_to_create
+from app.core.web.extensions import db
+from app.core.web.times import now
+from app.duties.services.duties import DutyFilter, DutyRow, count_duties, list_duties, recent_from
+from app.home.pages.reports import home_reports
+from app.home.services.home import (
+    MOST_OF_A_GROUP,
+    Asked,
+    Count,
+    Group,
+    count_open,
+    count_open_of_networks,
+    duties_of_admin,
+    groups_of,
+    waiting_since,
+)
+from app.jobs.services.workers import worker_state
+from app.mail.services.mails import FAILED, count_by_state
+from app.matching.pages.freshness import fresh_figures
+from app.matching.services.matching import Freshness
+from app.notices.rules.notices import Outcome
+from app.notices.services.lists import count_to_read
+from app.registry.services.registry import all_sites
+from app.tickets.rules.desk import DAYS_TO_TAKE, Desk
+from app.tickets.rules.reminders import DAYS_BETWEEN
+from app.tickets.rules.tickets import OPEN_STATES
+from app.tickets.services.lists.desk import on_desk
+from app.tickets.services.lists.lists import TicketFilter
+
+blueprint = Blueprint("home", __name__)
+_AHEAD: Final = timedelta(days=8)
+"""Windows of today and of the next seven days are shown."""
+_DUE_SHOWN: Final = 5
+_CHECK: Final = "check"
+_CHANGED: Final = "changed"
+
+
+@dataclass(frozen=True)
+class Part:
+    """A group of tickets as the page words it."""
+
+    key: str
+    title: str
+    about: str
+    nothing: str
+    """What an empty group says."""
+    sort: str
+    address: Mapping[str, str | list[str]]
+    """The parameters of the list that shows the same tickets."""
+    rows: int = 5
+
+    @property
+    def url(self) -> str:
+        """The list of exactly these tickets."""
+        return url_for("tickets.listing", **self.address, sort=self.sort)  # type: ignore[arg-type]
+
+    def asked(self, actor: Actor) -> Asked:
+        """The same as a question to the service."""
+        if self.key == _CHECK:
+            wanted = TicketFilter(to_check=True, sort=self.sort)
+        elif self.key == _CHANGED:
+            wanted = TicketFilter(sort=self.sort)
+        else:
+            desk = on_desk(Desk(self.key), now(), actor)
+            wanted = TicketFilter(
+                states=(str(self.address.get("state", "open")),), desk=(desk,), sort=self.sort
+            )
+        return Asked(wanted, self.rows)
+
+
+def _desk(desk: Desk, title: str, about: str, nothing: str, sort: str, rows: int = 5) -> Part:
+    return Part(desk, title, about, nothing, sort, {"desk": desk}, rows)
+
+
+_ALL_STATES: Final = {"state": ["open", "closed"]}
+_OPERATOR: Final = (
+    _desk(
+        Desk.WAITS_TOO_LONG,
+        "Wait too long for a reply",
+        f"for more than {DAYS_BETWEEN} working days, the oldest ticket first",
+        "Nothing waits too long for a reply.",
+        "number",
+    ),
+    _desk(
+        Desk.NOT_TAKEN,
+        "Not taken",
+        f"still new after more than {DAYS_TO_TAKE} working day, the oldest first",
+        "Every new ticket was taken within a working day.",
+        "created",
+    ),
+    _desk(
+        Desk.ANSWER_MISSING,
+        "Changes lacking an acknowledgement",
+        "a site that was asked has not answered, the oldest first",
+        "No change lacks an acknowledgement.",
+        "created",
+    ),
+    Part(
+        _CHECK,
+        "To check",
+        "a repeated creation brought other content",
+        "Nothing is to be checked.",
+        "-changed",
+        {**_ALL_STATES, "check": "yes"},
+    ),
+)
+_REPORTER: Final = (
+    _desk(
+        Desk.WAITS_FOR_ME,
+        "Wait for a reply",
+        "where your sites are concerned or you wrote it, the oldest ticket first",
+        "Nothing waits for your reply.",
+        "number",
+    ),
+    _desk(
+        Desk.MY_ANSWER,
+        "Changes that your sites have to answer",
+        "the oldest first",
+        "Your sites have answered to every change.",
+        "created",
+    ),
+    _desk(
+        Desk.MY_SITES,
+        "Open at your sites",
+        "affected, responsible, an end of an affected link, or written by you",
+        "Nothing is open at your sites.",
+        "-changed",
+        8,
+    ),
+)
+_READER: Final = (
+    Part(
+        _CHANGED,
+        "Changed lately",
+        "the newest first",
+        "No tickets yet. They appear here when people open one or a partner system sends one.",
+        "-changed",
+        _ALL_STATES,
+        12,
+    ),
+)
+_PARTS: Final[Mapping[Role, Sequence[Part]]] = {
+    Role.ADMIN: _OPERATOR,
+    Role.OPERATOR: _OPERATOR,
+    Role.REPORTER: _REPORTER,
+    Role.READER: _READER,
+}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number with its word, and the rows that it counts."""
+
+    word: str
+    count: Count | int
+    url: str
+    state: str = ""
+    """The state that it counts, to draw its sign."""
+
+
+@dataclass(frozen=True)
+class DueTickets:
+    """Tickets that are due: of a reporter's sites, of all for who works on all tickets."""
+
+    count: Count
+    rows: Sequence[DutyRow]
+    url: str
+    about: str
+    nothing: str
+    fresh: Freshness
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A part with what was found for it."""
+
+    part: Part
+    group: Group
+
+
+@blueprint.get("/")
+def page() -> str:
+    """What the person's role has to do first."""
+    actor, rows = acting(), db.session()
+    role = actor.role or Role.READER
+    groups = groups_of(rows, actor, {part.key: part.asked(actor) for part in _PARTS[role]})
+    today = midnight(now().astimezone(UTC).date())
+    planned = agenda(rows, actor, today, today + _AHEAD)
+    shown = [Shown(part, groups[part.key]) for part in _PARTS[role]]
+    return render_template(
+        "home/page.html",
+        parts=[one for one in shown if one.group.tickets],
+        nothing=[one.part.nothing for one in shown if not one.group.tickets],
+        since=waiting_since(
+            rows,
+            [one for part in shown if part.part.sort == "number" for one in part.group.tickets],
+        ),
+        due=_due_tickets(actor),
+        figures=_figures(actor),
+        duties=_duties(actor) if role is Role.ADMIN else (),
+        running=_running() if actor.is_operator else None,
+        planned=planned,
+        conflicts=len(planned.conflicts),
+        lhc=lhc_now(planned.periods),
+        may_create=refusal_to_create(actor) is None,
+        reports=home_reports(actor),
+    )
+
+
+def _due_tickets(actor: Actor) -> DueTickets | None:
+    """What is to be written, the newest event first; readers write none."""
+    if refusal_to_create(actor) is not None:
+        return None
+    fresh = fresh_figures()
+    rows, about, nothing = (
+        db.session(),
+        "events of the last four quarters that lack one, the newest first",
+        "No ticket is due of the last four quarters.",
+    )
+    sites: Mapping[int, str] = {}
+    if not actor.is_operator:
+        sites = {one.id: one.key for one in all_sites(rows) if one.id in actor.site_ids}
+        if not sites:
+            return None
+        about, nothing = (
+            "from your sites of the last four quarters, the newest event first",
+            "No ticket of the last four quarters is due from your sites.",
+        )
+    wanted = DutyFilter(site_ids=tuple(sites), first=recent_from(now()))
+    found = list_duties(rows, wanted, now(), limit=_DUE_SHOWN)
+    number = len(found.rows)
+    if found.more is not None:
+        number = count_duties(rows, wanted, now(), most=MOST_OF_A_GROUP)
+    return DueTickets(
+        Count(number, MOST_OF_A_GROUP),
+        found.rows,
+        url_for("duty.listing", site=[*sites.values()]),
+        about,
+        nothing,
+        fresh,
+    )
+
+
+def _figures(actor: Actor) -> Sequence[Figure]:
+    """The open tickets of all and of each state; for readers of each network, too."""
+    counts, listing = count_open(db.session(), actor), "tickets.listing"
+    networks: Mapping[str, Count] = {}
+    if actor.role is Role.READER:
+        networks = count_open_of_networks(db.session(), actor)
+    return [
+        Figure("open", counts["open"], url_for(listing)),
+        *(
+            Figure(state, counts[state], url_for(listing, state=state), state)
+            for state in OPEN_STATES
+        ),
+        *(Figure(f"open, {net}", networks[net], url_for(listing, network=net)) for net in networks),
+    ]
+
+
+@dataclass(frozen=True)
+class Running:
+    """What keeps the portal's own work going: mails that failed, notices that it could not read,
+    and workers."""
+
+    failed_mails: Figure
+    notices: Figure
+    no_worker: str
+    """What to do about it where no worker lives, else ""."""
+
+
+def _running() -> Running:
+    failed = count_by_state(db.session(), (FAILED,)).get(FAILED, 0)
+    workers = worker_state(db.session(), now())
+    words = ""
+    if not workers.living:
+        words = "No worker runs: mails, reminders and closing wait"
+        if workers.silent_minutes is not None:
+            words += f", since {workers.silent_minutes} min"
+    figure = Figure("failed mails", failed, url_for("mails.listing", state="failed"))
+    number = count_to_read(db.session())
+    notices = Figure(
+        f"maintenance notice{'' if number == 1 else 's'} to read",
+        number,
+        url_for("notices.listing", state=Outcome.TO_READ),
+    )
+    return Running(figure, notices, words)
+
+
+def _duties(actor: Actor) -> Sequence[Figure]:
+    found = duties_of_admin(db.session(), actor, now())
+    return [
+        Figure(
+            "partners' accounts with faults in the last 24 h",
+            found.accounts_with_faults,
+            url_for("partners.listing"),
+        ),
+        Figure("unresolved names", found.unresolved_names, url_for("unresolved.listing")),
+        Figure("proposals of CRIC that wait", found.proposals, url_for("cric.listing")),
+    ]

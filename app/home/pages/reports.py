@@ -1,0 +1,76 @@
+"""The home page's part of quarterly reports and teleconferences, in words and addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from flask import url_for
+
+from app.core.rules.access import Actor, Role
+from app.core.web.extensions import db
+from app.core.web.times import now
+from app.home.services.reports import (
+    QUARTERS,
+    ROWS,
+    OwedReport,
+    Waiting,
+    owed_reports,
+    waiting_for_chair,
+)
+from app.reports.pages.reports import due_days, grid_url, report_url
+from app.reports.rules.reports import last_day_of
+
+
+@dataclass(frozen=True)
+class Owed:
+    """A report that a reporter's site has to submit, as a line."""
+
+    report: OwedReport
+    url: str
+    due: str
+    """``due by 2026-10-30``, or ``was due 2026-10-30``."""
+
+    @property
+    def standing(self) -> str:
+        """What was done so far."""
+        return str(self.report.cell.standing.shown)
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the due day has passed."""
+        return self.report.cell.standing.is_late
+
+
+@dataclass(frozen=True)
+class HomeReports:
+    """What the page shows: for the chair what waits, for a reporter what is owed."""
+
+    waiting: Waiting | None
+    owed: Sequence[Owed]
+    owed_count: int
+    owed_url: str
+    """The grid of the quarters that were looked at."""
+    nothing_owed: bool
+    """Whether this is a reporter whose sites owe nothing of the last ``quarters``."""
+    quarters: int = QUARTERS
+
+
+def home_reports(actor: Actor) -> HomeReports:
+    """Of this person."""
+    rows, moment = db.session(), now()
+    found = owed_reports(rows, actor, moment, due_days()) if actor.site_ids else ()
+    first, last = (found[-1].cell.quarter, found[0].cell.quarter) if found else (None, None)
+    return HomeReports(
+        waiting_for_chair(rows, actor),
+        [_owed(one) for one in found[:ROWS]],
+        len(found),
+        url_for("reports.page") if first is None or last is None else grid_url(first, last),
+        nothing_owed=actor.role is Role.REPORTER and bool(actor.site_ids) and not found,
+    )
+
+
+def _owed(one: OwedReport) -> Owed:
+    standing, quarter = one.cell.standing, one.cell.quarter
+    word = "was due" if standing.is_late else "due by"
+    return Owed(one, report_url(one.site, quarter), f"{word} {last_day_of(standing.due_at)}")

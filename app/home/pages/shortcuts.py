@@ -1,0 +1,78 @@
+"""The keyboard: the sheet that tells of the single keys (static/keys.js), and their switch."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from flask import Blueprint, Response, flash, request
+
+from app.accounts.pages.login import acting
+from app.core.database.transactions import writing
+from app.core.rules.errors import Invalid
+from app.core.web.extensions import db
+from app.core.web.htmx import go_to, page_or_fragment
+from app.tickets.services.lists.settings import set_shortcuts
+
+blueprint = Blueprint("shortcuts", __name__, url_prefix="/shortcuts")
+GROUPS: Final = (
+    (
+        "Everywhere",
+        (
+            ("?", "Show this sheet"),
+            ("/", "Search all tickets"),
+            ("n", "New ticket"),
+            ("u", "Up: to the page that this one belongs to"),
+            ("g h", "Go home"),
+            ("g t", "Go to the tickets"),
+            ("g c", "Go to the calendar"),
+            ("g s", "Go to the sites"),
+            ("g l", "Go to the links"),
+            ("g f", "Go to your saved filters"),
+            ("g p", "Go to your profile"),
+            ("g m", "Go to the mails (operators)"),
+            ("g w", "Go to the background work (operators)"),
+            ("g a", "Go to the administration (admins)"),
+            ("Esc", "Close what is open"),
+        ),
+    ),
+    (
+        "In the list of tickets",
+        (
+            ("j", "Next ticket"),
+            ("k", "Ticket before"),
+            ("o", "Open it, as Enter does"),
+            ("x", "Tick it, or take the tick off"),
+            ("b", "Change the ticked ones"),
+            ("f", "Set a filter"),
+        ),
+    ),
+    (
+        "On a ticket",
+        (
+            ("c", "Write a comment"),
+            ("i", "Write an internal note (operators)"),
+            ("e", "Edit the ticket"),
+            ("Ctrl Enter", "Send what is being written"),
+        ),
+    ),
+)
+"""What each key does, as static/keys.js carries it out."""
+
+
+@blueprint.get("")
+def show() -> Response:
+    """The sheet; as a dialog on the page where one asks for it, else a page."""
+    return page_or_fragment("shortcuts/page.html", "shortcuts/_sheet.html", groups=GROUPS)
+
+
+@blueprint.post("")
+def switch() -> Response:
+    """Let single keys do something, or not."""
+    on = request.form.get("on", "")
+    if on not in ("yes", "no"):
+        raise Invalid("on", "Shortcuts takes yes or no")
+    rows = db.session()
+    with writing(rows):
+        set_shortcuts(rows, acting(), on=on == "yes")
+    flash(f"Keyboard shortcuts are {'on' if on == 'yes' else 'off'}.", "ok")
+    return go_to("/shortcuts")

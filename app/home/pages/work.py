@@ -1,0 +1,103 @@
+"""The background work as operators see it: workers, timed work, jobs that wait or failed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import Blueprint, Response, current_app, flash, render_template, url_for
+
+from app.accounts.pages.login import acting
+from app.core.rules.access import require_operator
+from app.core.rules.errors import NotFound
+from app.core.web.extensions import db
+from app.core.web.form_keys import writing_once
+from app.core.web.htmx import go_to
+from app.core.web.times import now
+from app.jobs.models.work import TimedWork
+from app.jobs.rules.work import WORK_NAMED, Work
+from app.jobs.services import queue as job_queue
+from app.jobs.services import timed_work
+from app.jobs.services.workers import worker_state, workers_of
+from app.mail.services.mails import FAILED, SENDING, WAITING, count_by_state, unplanned
+from app.mail.services.queue import oldest_waiting
+
+blueprint = Blueprint("work", __name__, url_prefix="/work")
+FAILED_SHOWN = 50
+
+
+@dataclass(frozen=True)
+class Line:
+    """One kind of timed work: what it is, and how it stands."""
+
+    work: Work
+    row: TimedWork
+
+    @property
+    def runs(self) -> bool:
+        """Whether a worker does it now."""
+        until = self.row.claimed_until
+        return until is not None and until >= now()
+
+    @property
+    def is_late(self) -> bool:
+        """Whether it should have begun and did not."""
+        return not self.runs and (now() - self.row.due).total_seconds() > 120
+
+    @property
+    def took(self) -> str:
+        """How long the newest run took, in words."""
+        return took_in_words(self.row.milliseconds or 0)
+
+
+def took_in_words(milliseconds: int) -> str:
+    """``12 ms``, ``1.5 s``, ``3 min``."""
+    if milliseconds < 1000:
+        return f"{milliseconds} ms"
+    seconds = milliseconds / 1000
+    return f"{seconds:.1f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+
+
+@blueprint.before_request
+def _operators_only() -> None:
+    require_operator(acting(), "see the background work")
+
+
+@blueprint.get("")
+def page() -> str:
+    """What ran, what waits, what failed."""
+    rows = db.session()
+    return render_template(
+        "work/page.html",
+        state=worker_state(rows, now()),
+        workers=workers_of(rows, now()),
+        lines=[Line(WORK_NAMED[row.name], row) for row in timed_work.timed_work(rows)],
+        mails=count_by_state(rows, (WAITING, SENDING, FAILED)),
+        oldest_mail=oldest_waiting(rows),
+        unplanned=unplanned(rows),
+        queued=job_queue.queued_jobs(rows),
+        failed=job_queue.failed_jobs(rows, FAILED_SHOWN),
+        failed_shown=FAILED_SHOWN,
+        settings=current_app.config["PORTAL"],
+    )
+
+
+@blueprint.post("/timed/<name>/run")
+def run(name: str) -> Response:
+    """Make one kind of timed work due now."""
+    if name not in WORK_NAMED:
+        raise NotFound
+    rows = db.session()
+    with writing_once(rows):
+        timed_work.run_soon(rows, name, now())
+    flash(f"“{WORK_NAMED[name].title}” is due now; a worker begins it within a second or so.", "ok")
+    return go_to(url_for("work.page"))
+
+
+@blueprint.post("/jobs/<int(max=2147483647):number>/again")
+def again(number: int) -> Response:
+    """Let a job that failed be tried at once."""
+    rows = db.session()
+    with writing_once(rows):
+        name = job_queue.try_again(rows, number)
+    flash(f"The job {name} is tried again.", "ok")
+    return go_to(url_for("work.page"))

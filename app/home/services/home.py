@@ -1,0 +1,197 @@
+"""What the home page shows: numbers that stop at ``MOST``, and the first rows behind them.
+
+A page asks few statements however many groups it has: one for all numbers, one for the numbers of
+all tickets to show, and one for these tickets with what belongs to them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Select, and_, func, literal, select, union_all
+from sqlalchemy.orm import Session
+
+from app.accounts.models.calls import PartnerCall
+from app.core.rules.access import Actor, require_admin
+from app.names.services.unresolved import count_unresolved
+from app.registry.models.registry import Proposal
+from app.registry.services.cric import ProposalState
+from app.tickets.models.tickets import Ticket
+from app.tickets.rules.tickets import OPEN_STATES, Network, State
+from app.tickets.services.lists.lists import SORTS, TicketFilter, condition_of
+from app.tickets.services.lists.query import readable
+from app.tickets.services.reminders import waits_of
+
+MOST: Final = 10_000
+"""Counting stops behind it: nobody needs to know by how many more it is too many."""
+MOST_OF_A_GROUP: Final = 1_000
+"""The same for what is to be done: finding it costs more."""
+ROWS: Final = 5
+"""Tickets shown of a group, if it does not say otherwise."""
+
+
+@dataclass(frozen=True)
+class Count:
+    """How many; ``number`` is ``most`` + 1 where there are more than ``most``."""
+
+    number: int
+    most: int
+
+    def __str__(self) -> str:
+        return f"{min(self.number, self.most):,}{'+' if self.number > self.most else ''}"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A group of tickets: its filter, with how it is sorted, and how many rows to show."""
+
+    filter: TicketFilter
+    rows: int = ROWS
+
+
+@dataclass(frozen=True)
+class Group:
+    """How many tickets a group holds, and the first of them in its order."""
+
+    count: Count
+    tickets: Sequence[Ticket]
+
+
+def count_tickets(
+    session: Session, actor: Actor, wanted: Mapping[str, TicketFilter], most: int = MOST
+) -> Mapping[str, Count]:
+    """How many tickets each filter finds, in one statement."""
+    if not wanted:
+        return {}
+    numbers = [
+        _counted(select(Ticket.number).where(readable(actor), condition_of(one)), most)
+        for one in wanted.values()
+    ]
+    row = session.execute(select(*numbers)).one()
+    return {name: Count(number, most) for name, number in zip(wanted, row, strict=True)}
+
+
+def groups_of(session: Session, actor: Actor, asked: Mapping[str, Asked]) -> Mapping[str, Group]:
+    """Each group with its count and first tickets."""
+    filters = {name: one.filter for name, one in asked.items()}
+    counts = count_tickets(session, actor, filters, MOST_OF_A_GROUP)
+    shown = {
+        name: _of_many(one) if counts[name].number > MOST_OF_A_GROUP else one
+        for name, one in asked.items()
+        if one.rows and counts[name].number
+    }
+    if not shown:
+        return {name: Group(counts[name], ()) for name in asked}
+    parts = [select(_first_numbers(actor, one, name).subquery()) for name, one in shown.items()]
+    found: dict[str, list[int]] = {name: [] for name in shown}
+    for name, number in session.execute(union_all(*parts)):
+        found[name].append(number)
+    wanted = {number for numbers in found.values() for number in numbers}
+    tickets = {
+        ticket.number: ticket
+        for ticket in session.scalars(select(Ticket).where(Ticket.number.in_(wanted))).unique()
+    }
+    return {
+        name: Group(counts[name], _sorted([tickets[n] for n in found.get(name, ())], one.filter))
+        for name, one in asked.items()
+    }
+
+
+def waiting_since(session: Session, tickets: Iterable[Ticket]) -> Mapping[int, datetime]:
+    """Since when those of these tickets wait that wait for a reply, by number."""
+    numbers = {ticket.number for ticket in tickets if ticket.state == State.WAITING}
+    if not numbers:
+        return {}
+    return {number: wait.since for number, wait in waits_of(session, numbers).items()}
+
+
+def _of_many(asked: Asked) -> Asked:
+    """The same question of a group that holds many tickets; what is on a desk is open anyway."""
+    wanted = asked.filter
+    if not wanted.desk:
+        return asked
+    desk = tuple(replace(part, often=True) for part in wanted.desk)
+    return replace(asked, filter=replace(wanted, states=(), desk=desk))
+
+
+def _first_numbers(actor: Actor, asked: Asked, name: str) -> Select[str, int]:
+    column = SORTS[asked.filter.sort.removeprefix("-")]
+    downwards = asked.filter.sort.startswith("-")
+    order = (column.desc(), Ticket.number.desc()) if downwards else (column, Ticket.number)
+    return (
+        select(literal(name).label("name"), Ticket.number)
+        .where(readable(actor), condition_of(asked.filter))
+        .order_by(*order)
+        .limit(asked.rows)
+    )
+
+
+def _sorted(tickets: list[Ticket], wanted: TicketFilter) -> Sequence[Ticket]:
+    """The few tickets of a group in its order: a union does not keep it."""
+    field = {"created": "created_at", "changed": "changed_at"}.get(
+        wanted.sort.removeprefix("-"), "number"
+    )
+    return sorted(
+        tickets,
+        key=lambda one: (getattr(one, field), one.number),
+        reverse=wanted.sort.startswith("-"),
+    )
+
+
+def _counted(rows: Select[Any], most: int) -> ColumnElement[int]:
+    return select(func.count()).select_from(rows.limit(most + 1).subquery()).scalar_subquery()
+
+
+def count_open(session: Session, actor: Actor) -> Mapping[str, Count]:
+    """The open tickets by state, and all of them as ``open``."""
+    of_states = {str(state): TicketFilter(states=(state,)) for state in OPEN_STATES}
+    counts = count_tickets(session, actor, of_states)
+    return {"open": Count(sum(one.number for one in counts.values()), MOST), **counts}
+
+
+def count_open_of_networks(session: Session, actor: Actor) -> Mapping[str, Count]:
+    """The open tickets of each network, up to ``MOST_OF_A_GROUP``.
+
+    SQLite is told to walk those that are open: a network has most of all tickets.
+    """
+    counted = [
+        _counted(
+            select(Ticket.number)
+            .where(readable(actor), Ticket.state.in_(OPEN_STATES), Ticket.network == network)
+            .with_hint(Ticket, "INDEXED BY ix_tickets_state", "sqlite"),
+            MOST_OF_A_GROUP,
+        )
+        for network in Network
+    ]
+    row = session.execute(select(*counted)).one()
+    return {
+        str(network): Count(number, MOST_OF_A_GROUP)
+        for network, number in zip(Network, row, strict=True)
+    }
+
+
+@dataclass(frozen=True)
+class Duties:
+    """What waits for an administrator."""
+
+    accounts_with_faults: int
+    """Partners' accounts of which a call was answered with a fault in the last 24 hours."""
+    unresolved_names: int
+    proposals: int
+    """Open ones of CRIC."""
+
+
+def duties_of_admin(session: Session, actor: Actor, now: datetime) -> Duties:
+    """What waits for an administrator at ``now`` (UTC)."""
+    require_admin(actor, "see what waits for administrators")
+    faults = (
+        select(func.count(PartnerCall.account_id.distinct()))
+        .where(and_(PartnerCall.at > now - timedelta(hours=24), PartnerCall.fault.is_not(None)))
+        .scalar_subquery()
+    )
+    proposals = select(func.count()).where(Proposal.state == ProposalState.OPEN).scalar_subquery()
+    row = session.execute(select(faults, proposals)).one()
+    return Duties(row[0], count_unresolved(session, actor), row[1])

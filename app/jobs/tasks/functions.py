@@ -1,0 +1,41 @@
+"""The jobs by name: what ``app.jobs.services.queue.enqueue`` leaves to the worker.
+
+A job function raises where it failed; it is then tried again with growing pauses, and given up
+after ten attempts. It is safe to repeat: it may be run anew after its worker was killed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeAlias
+
+from app.events.services.import_runs import JOB as EVENT_IMPORT
+from app.events.services.withdrawal import JOB as EVENT_WITHDRAWAL
+from app.events.tasks.imports import import_events, withdraw_events
+from app.jobs.tasks.context import Context
+from app.meetings.services.packs import JOB as MEETING_PACK
+from app.meetings.tasks.packs import make_pack
+from app.tickets.services.search.names import JOB as NAMES_IN_SEARCH
+from app.tickets.services.search.names import follow_names_of, let_words_follow
+
+JobFunction: TypeAlias = Callable[[Context, Mapping[str, Any]], None]
+
+
+def follow_names(context: Context, arguments: Mapping[str, Any]) -> None:
+    """Write the words of the tickets of a site or link whose names changed."""
+    kind, record_id = arguments["kind"], arguments["id"]
+    after: int | None = 0
+    while after is not None:
+        with context.writing() as session:
+            if context.is_ending():
+                let_words_follow(session, kind, record_id)
+                return
+            after = follow_names_of(session, kind, record_id, after)
+
+
+JOBS: Final[dict[str, JobFunction]] = {
+    NAMES_IN_SEARCH: follow_names,
+    EVENT_IMPORT: import_events,
+    EVENT_WITHDRAWAL: withdraw_events,
+    MEETING_PACK: make_pack,
+}

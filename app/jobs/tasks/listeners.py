@@ -1,0 +1,29 @@
+"""What follows the change log: called within about a second after the log has grown.
+
+A listener reads on from a cursor of its own and moves it in the transaction in which it writes what
+follows: several workers may call it at once, and one that was killed has done nothing. It is also
+called once when a worker begins, and now and then without a change. A listener that fails is called
+again, with growing pauses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from app.events.tasks.imports import fail_given_up_imports
+from app.jobs.tasks.context import Context
+from app.mail.tasks.mails import plan_mails
+from app.matching.tasks.matching import follow_matching
+from app.meetings.tasks.packs import fail_given_up_packs
+from app.statistics.tasks.statistics import keep_facts
+
+Listener: TypeAlias = Callable[[Context], None]
+
+LISTENERS: list[Listener] = [
+    plan_mails,
+    keep_facts,
+    follow_matching,
+    fail_given_up_packs,
+    fail_given_up_imports,
+]

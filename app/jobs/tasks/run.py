@@ -1,0 +1,197 @@
+"""One worker process: its parts in threads, from its first sign of life to its orderly end."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from time import monotonic
+from types import FrameType
+from typing import Final, Protocol
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.jobs.rules.jobs import reason_of
+from app.jobs.tasks.context import Context
+from app.jobs.tasks.embedded import EmbeddedQueue
+from app.jobs.tasks.pace import PACE, Pace
+from app.jobs.tasks.parts import Life, Listening, TimedWork
+from app.mail.tasks.mails import PostOffice
+
+_log = logging.getLogger(__name__)
+MOST_ROUNDS: Final = 1000
+"""Of ``work_once``: work that always makes more work must not keep it for ever."""
+_AFTER_TROUBLE: Final = 5.0
+"""Longest pause in seconds after the database could not be used."""
+
+
+class Part(Protocol):
+    """What is done over and over."""
+
+    def step(self) -> bool:
+        """Do what there is to do now; whether there was anything."""
+
+
+class WorkerProcess:
+    """Does the portal's background work until it is told to end."""
+
+    def __init__(self, context: Context, pace: Pace = PACE, *, with_parent: bool = False) -> None:
+        self._ending = threading.Event()
+        self._with_parent = with_parent
+        self._context = replace(context, is_ending=self._ending.is_set)
+        self._pace = pace
+        self._id = str(uuid.uuid4())
+        self._life = Life(self._context, self._id, pace)
+        self._listening = Listening(self._context, self._id)
+        self._timed = TimedWork(self._context, self._id, pace)
+        self._mails = PostOffice(self._context)
+        self._embedded = context.engine.dialect.name == "sqlite"
+
+    def end(self) -> None:
+        """Take nothing new; ``run`` returns when what is in the middle is done."""
+        self._ending.set()
+
+    def run(self) -> bool:
+        """Work until ``end`` is called; ``with_parent``, until whoever started this process is gone
+        too (not by itself: who starts one from a shell may leave that shell).
+
+        Returns whether all parts ended within the grace; what did not is done by another worker
+        when its lease ends.
+        """
+        parent = os.getppid()
+        self._begin()
+        _log.info("worker began", extra={"worker": self._id})
+        threads = [
+            self._thread("life", self._over_and_over(self._life, self._pace.beat)),
+            self._thread("listening", self._over_and_over(self._listening, self._pace.look)),
+            self._thread("timed-work", self._over_and_over(self._timed, self._pace.look)),
+            self._thread("mails", self._over_and_over(self._mails, self._pace.look)),
+            self._thread("jobs", self._working_off()),
+        ]
+        while not self._ending.wait(0.5):
+            if self._with_parent and os.getppid() != parent:
+                _log.info("whoever started this worker is gone")
+                self.end()
+        deadline = monotonic() + self._pace.grace
+        for thread in threads:
+            thread.join(max(0.0, deadline - monotonic()))
+        in_order = not any(thread.is_alive() for thread in threads)
+        if in_order:
+            with suppress(SQLAlchemyError):  # the database is away: its row tells that in time
+                self._life.end()
+        _log.info("worker ended", extra={"worker": self._id, "in_order": in_order})
+        return in_order
+
+    def work_once(self) -> None:
+        """Do all that is due now, and what follows from it; then end."""
+        self._life.begin()
+        done = threading.Event()
+        beating = self._thread("life", lambda: self._beat_until(done))
+        queue = EmbeddedQueue(self._context, self._id, self._pace)
+        try:
+            for _ in range(MOST_ROUNDS):
+                heard, worked = self._listening.step(), self._timed.step()
+                tried = queue.step() if self._embedded else self._empty_engine()
+                sent = self._mails.step()
+                if self._ending.is_set() or not (heard or worked or tried or sent):
+                    return
+        finally:
+            done.set()
+            beating.join()
+            self._life.end()
+
+    def _beat_until(self, done: threading.Event) -> None:
+        """What this worker holds stays its own, however long it takes."""
+        while not done.wait(self._pace.beat):
+            with suppress(SQLAlchemyError):  # the next one may come through
+                self._life.step()
+
+    def _begin(self) -> None:
+        """Be known, as soon as the database can be used."""
+        pause = 0.5
+        while not self._ending.is_set():
+            try:
+                self._life.begin()
+            except Exception as error:  # noqa: BLE001  # it may be away for a moment
+                _log.warning("no worker yet", extra={"error": reason_of(error)})
+                self._ending.wait(pause)
+                pause = min(_AFTER_TROUBLE, pause * 2)
+            else:
+                return
+
+    def _thread(self, name: str, work: Callable[[], None]) -> threading.Thread:
+        thread = threading.Thread(target=work, name=name, daemon=True)
+        thread.start()
+        return thread
+
+    def _over_and_over(self, part: Part, every: float) -> Callable[[], None]:
+        def work() -> None:
+            trouble = 0.0
+            while not self._ending.is_set():
+                try:
+                    busy = part.step()
+                except Exception as error:  # noqa: BLE001  # it goes on, whatever it is
+                    trouble = min(_AFTER_TROUBLE, trouble * 2 or 0.5)
+                    _log.warning(
+                        "the worker cannot work now",
+                        extra={"part": type(part).__name__, "error": reason_of(error)},
+                    )
+                    self._ending.wait(trouble)
+                    continue
+                trouble = 0.0
+                if not busy:
+                    self._ending.wait(every)
+
+        return work
+
+    def _working_off(self) -> Callable[[], None]:
+        if self._embedded:
+            queue = EmbeddedQueue(self._context, self._id, self._pace)
+            return self._over_and_over(queue, self._pace.look)
+        return self._over_and_over(_Engine(self._context, self._pace, self._ending), 1.0)
+
+    def _empty_engine(self) -> bool:
+        """Work off the whole queue. What it leaves to do is found by the other parts."""
+        _Engine(self._context, self._pace, self._ending, until_empty=True).step()
+        return False
+
+
+class _Engine:
+    """procrastinate's worker as a part: it runs until it is told to end, or fails."""
+
+    def __init__(
+        self,
+        context: Context,
+        pace: Pace,
+        ending: threading.Event,
+        *,
+        until_empty: bool = False,
+    ) -> None:
+        self._context, self._pace, self._ending = context, pace, ending
+        self._until_empty = until_empty
+
+    def step(self) -> bool:
+        from app.jobs.tasks.engine import run_engine
+
+        run_engine(self._context, self._pace, self._ending, until_empty=self._until_empty)
+        return False
+
+
+@contextmanager
+def ended_by_signals(worker: WorkerProcess) -> Iterator[None]:
+    """SIGTERM and SIGINT tell the worker to end; only in the main thread."""
+
+    def told(_number: int, _frame: FrameType | None) -> None:
+        worker.end()
+
+    before = {number: signal.signal(number, told) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

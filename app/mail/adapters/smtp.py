@@ -1,0 +1,147 @@
+"""Where mails go: to an SMTP server, or into a folder as files.
+
+Both keep the contract of ``domain.ports.Mailer``. They know no ticket: a mail is bytes and one
+address. What a server said is kept for operators, on one line.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import smtplib
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from app.core.rules.ports import MailLater, MailRefused
+
+_FOR_GOOD: Final = range(500, 600)
+_CLOSING: Final = 421
+"""The server ends the connection (RFC 5321, 3.8)."""
+_TOO_LARGE: Final = 552
+"""The mail is too large; said of the sender, since its size is told there (RFC 1870)."""
+_LONGEST_WORDS = 400
+_NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9-]")
+
+
+@dataclass(frozen=True)
+class SmtpServer:
+    """Where and how mails are handed over. ``tls`` is none, starttls or tls (from the first byte);
+    ``timeout`` in seconds for each step."""
+
+    host: str
+    port: int
+    tls: str = "none"
+    user: str = ""
+    password: str = ""
+    timeout: float = 20
+
+
+class SmtpMailer:
+    """Hands mails to one server, over one connection as long as that serves."""
+
+    def __init__(self, server: SmtpServer) -> None:
+        self._server = server
+        self._connection: smtplib.SMTP | None = None
+
+    def send(self, message: bytes, sender: str, address: str, key: str) -> None:
+        """As the port says. A refusal of the connection, the login or the sender is no refusal of
+        the mail: it waits."""
+        connection = self._connected()
+        try:
+            connection.sendmail(sender, [address], message)
+        except smtplib.SMTPRecipientsRefused as error:
+            self._raise(*error.recipients[address])
+        except smtplib.SMTPDataError as error:
+            self._raise(error.smtp_code, error.smtp_error)
+        except smtplib.SMTPSenderRefused as error:
+            if error.smtp_code == _TOO_LARGE:
+                self._raise(error.smtp_code, error.smtp_error)
+            self.close()
+            raise MailLater(_words(error.smtp_code, error.smtp_error), for_all=True) from error
+        except smtplib.SMTPResponseException as error:
+            self.close()
+            raise MailLater(_words(error.smtp_code, error.smtp_error), for_all=True) from error
+        except (smtplib.SMTPException, OSError) as error:
+            self.close()
+            raise MailLater(_problem(error), for_all=True) from error
+
+    def close(self) -> None:
+        """End the connection."""
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return
+        try:
+            connection.quit()
+        except (smtplib.SMTPException, OSError):
+            connection.close()
+
+    def _connected(self) -> smtplib.SMTP:
+        if self._connection is not None:
+            return self._connection
+        server = self._server
+        try:
+            if server.tls == "tls":
+                connection: smtplib.SMTP = smtplib.SMTP_SSL(
+                    server.host,
+                    server.port,
+                    timeout=server.timeout,
+                    context=ssl.create_default_context(),
+                )
+            else:
+                connection = smtplib.SMTP(server.host, server.port, timeout=server.timeout)
+            self._connection = connection
+            if server.tls == "starttls":
+                connection.starttls(context=ssl.create_default_context())
+            if server.user:
+                connection.login(server.user, server.password)
+        except smtplib.SMTPResponseException as error:
+            self.close()
+            raise MailLater(_words(error.smtp_code, error.smtp_error), for_all=True) from error
+        # a host name or a password that cannot be sent as it was set is no fault of the mail
+        except (smtplib.SMTPException, OSError, UnicodeError) as error:
+            self.close()
+            raise MailLater(_problem(error), for_all=True) from error
+        return connection
+
+    def _raise(self, code: int, words: bytes | str) -> None:
+        if code == _CLOSING:
+            self.close()
+            raise MailLater(_words(code, words), for_all=True)
+        if code in _FOR_GOOD:
+            raise MailRefused(_words(code, words))
+        raise MailLater(_words(code, words))
+
+
+class FolderMailer:
+    """Writes each mail into a folder, for its owner to read; the same mail is one file."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def send(self, message: bytes, sender: str, address: str, key: str) -> None:
+        """As the port says; a full disk is a server that takes none just now."""
+        path = self._folder / f"{_NOT_IN_A_NAME.sub('-', key)}.eml"
+        making = path.with_suffix(f".{os.getpid()}.part")
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(making, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(message)
+            making.replace(path)
+        except OSError as error:
+            raise MailLater(_problem(error), for_all=True) from error
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def _words(code: int, words: bytes | str) -> str:
+    text = words.decode("utf-8", "replace") if isinstance(words, bytes) else words
+    return f"{code} {' '.join(text.split())}"[:_LONGEST_WORDS]
+
+
+def _problem(error: Exception) -> str:
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return f"The mail server cannot be reached: {' '.join(str(text).split())}"[:_LONGEST_WORDS]

@@ -1,0 +1,222 @@
+"""Mails, for operators: what was sent and what waits; and the links with which one stops them."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    current_app,
+    flash,
+    make_response,
+    render_template,
+    request,
+    url_for,
+)
+
+from app.accounts.pages.login import acting, public, remote, secret_key, writer
+from app.core.database.transactions import writing
+from app.core.settings import Settings
+from app.core.web.extensions import csrf, db
+from app.core.web.form_keys import writing_once
+from app.core.web.htmx import go_to
+from app.core.web.times import now
+from app.mail.models.mails import Mail
+from app.mail.rules.notifications import Letter, Sender, put_together
+from app.mail.services.choices import Stop, allow_mails, find_stop, stop_mails
+from app.mail.services.mails import (
+    DIGESTED,
+    DROPPED,
+    FAILED,
+    IN_DIGEST,
+    SENDING,
+    SENT,
+    WAITING,
+    count_by_state,
+    unplanned,
+)
+from app.mail.services.queue import (
+    find_mail,
+    list_mails,
+    oldest_waiting,
+    post_of,
+    send_again,
+    send_refused_again,
+)
+
+blueprint = Blueprint("mails", __name__)
+_NUMBER = "<int(max=2147483647):mail>"
+TABS: Final = {
+    "failed": ("Failed", (FAILED,)),
+    "waiting": ("Waiting", (WAITING, SENDING)),
+    "digest": ("Digests", (IN_DIGEST, DIGESTED, DROPPED)),
+    "sent": ("Sent", (SENT,)),
+}
+"""Word and states of each tab; without one all mails are listed."""
+_COUNTED: Final = (FAILED, WAITING, SENDING, IN_DIGEST)
+"""Of what was sent there may be a million."""
+WORDS: Final = {
+    WAITING: ("waiting", "waiting", "on-hold"),
+    SENDING: ("being sent", "waiting", "in-progress"),
+    SENT: ("sent", "ok", "ok"),
+    FAILED: ("failed", "trouble", "alert"),
+    IN_DIGEST: ("for the next digest", "info", "on-hold"),
+    DIGESTED: ("told in a digest", "ok", "ok"),
+    DROPPED: ("not wanted any more", "", "unsolved"),
+}
+"""Word, tone and icon of each state."""
+_LONGEST_WORD = 254
+SHOWN_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "style-src 'unsafe-inline'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+        "sandbox",
+    )
+)
+"""Of a mail's HTML as it is sent: its own styles, and nothing from anywhere."""
+
+
+@blueprint.get("/mails")
+def listing() -> str:
+    """The mails, newest first."""
+    rows = db.session()
+    tab = request.args.get("state", "")
+    word = request.args.get("q", "").strip()[:_LONGEST_WORD].replace("\x00", "")
+    before = request.args.get("before", "")
+    known = before.isascii() and before.isdigit() and len(before) < 10
+    states = TABS[tab][1] if tab in TABS else ()
+    page = list_mails(rows, acting(), states, word, int(before) if known else None)
+    counts = count_by_state(rows, _COUNTED)
+    settings = _settings().mail
+    return render_template(
+        "mails/list.html",
+        page=page,
+        tab=tab if tab in TABS else "",
+        tabs={name: title for name, (title, _states) in TABS.items()},
+        counts={
+            name: sum(counts.get(state, 0) for state in states if state in _COUNTED)
+            for name, (_title, states) in TABS.items()
+            if name != "sent"
+        },
+        word=word,
+        words=WORDS,
+        told=_told,
+        goes_to=f"{settings.host}, port {settings.port}" if settings.host else "",
+        folder=settings.folder,
+        oldest=oldest_waiting(rows),
+        unplanned=unplanned(rows),
+    )
+
+
+@blueprint.get(f"/mails/{_NUMBER}")
+def mail(mail: int) -> str:
+    """One mail as it is sent."""
+    rows = db.session()
+    found = find_mail(rows, acting(), mail)
+    post = post_of(rows, _sender(), mail, to_show=True)
+    raw = put_together(_sender(), post).partition(b"\r\n\r\n")[0].decode("ascii", "replace")
+    stop = _sender().stop_url(post.mail_id, post.address_key)
+    return render_template(
+        "mails/mail.html",
+        mail=found,
+        post=post,
+        headers=raw.replace("\r\n", "\n").replace(
+            stop, f"{_settings().public_url}/unsubscribe/..."
+        ),
+        words=WORDS,
+        told=_told,
+    )
+
+
+@blueprint.get(f"/mails/{_NUMBER}/html")
+def html(mail: int) -> Response:
+    """The HTML of a mail, alone, as a mail client shows it."""
+    rows = db.session()
+    find_mail(rows, acting(), mail)
+    answer = make_response(post_of(rows, _sender(), mail, to_show=True).html)
+    answer.headers["Content-Security-Policy"] = SHOWN_POLICY
+    return answer
+
+
+@blueprint.post(f"/mails/{_NUMBER}/again")
+def again(mail: int) -> Response:
+    """Try a mail once more."""
+    rows = db.session()
+    with writing_once(rows):
+        send_again(rows, writer(), mail)
+    flash("The mail is tried again.", "ok")
+    return go_to(url_for("mails.mail", mail=mail))
+
+
+@blueprint.post("/mails/again")
+def again_all() -> Response:
+    """Try all mails that were refused once more."""
+    rows = db.session()
+    with writing_once(rows):
+        many = send_refused_again(rows, writer())
+    told = (
+        f"{many:,} mail{' is' if many == 1 else 's are'} tried again." if many else "None failed."
+    )
+    flash(told, "ok")
+    return go_to(url_for("mails.listing", state="waiting"))
+
+
+@blueprint.route("/unsubscribe/<token>", methods=["GET", "POST"])
+@public
+def stop(token: str) -> Response:
+    """Ask whether to stop the mails; by POST, stop them.
+
+    Mail clients post here by themselves (RFC 8058), without a cookie and a form of ours: what
+    proves their right is the link itself, which only whoever got the mail knows.
+    """
+    rows = db.session()
+    if request.method == "GET":
+        return _stop_page(find_stop(rows, secret_key(), token), token)
+    with writing(rows):
+        found = stop_mails(rows, secret_key(), token, now(), remote())
+    return _stop_page(found, token, done="You get no more of these mails.")
+
+
+@blueprint.post("/unsubscribe/<token>/undo")
+@public
+def undo_stop(token: str) -> Response:
+    """Take it back."""
+    rows = db.session()
+    with writing(rows):
+        found = allow_mails(rows, secret_key(), token, now(), remote())
+    return _stop_page(found, token, done="You get these mails again.")
+
+
+def register(flask_app: Flask) -> None:
+    """Add the pages; the one for mail clients needs no form token of ours."""
+    csrf.exempt(stop)
+    flask_app.register_blueprint(blueprint)
+
+
+def _stop_page(found: Stop, token: str, done: str = "") -> Response:
+    return make_response(render_template("mails/stop.html", stop=found, token=token, done=done))
+
+
+def _told(mail: Mail) -> str:
+    """What a mail tells, in one line."""
+    if mail.message is not None:
+        return mail.message.subject
+    if mail.letter is None:
+        return "Daily digest"
+    return Letter.from_text(mail.letter.content).headline
+
+
+def _settings() -> Settings:
+    settings: Any = current_app.config["PORTAL"]
+    assert isinstance(settings, Settings)
+    return settings
+
+
+def _sender() -> Sender:
+    settings = _settings()
+    return settings.mail.sender(settings.public_url, secret_key())

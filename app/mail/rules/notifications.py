@@ -1,0 +1,273 @@
+"""Mails about tickets: what is told, and the headers that make mail clients treat them well.
+
+Threads: the ``References`` of each mail about a ticket name one root, which no mail bears itself,
+so that clients put them together whichever came first. The subject holds ``GGUS-Ticket-ID: #N``, by
+which people filtered GGUS's mails. Lists and robots: RFC 2369, 2919, 3834, 8058.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from email.header import Header
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+from enum import StrEnum
+from urllib.parse import urlsplit
+
+from app.tickets.rules.reminders import REMINDER
+from app.tickets.rules.tickets import State
+
+COMMENT_FIELD = "public_comment"
+SOLUTION_FIELD = "solution"
+CONCERNING = ("sites", "responsible_site", "carbon_copy")
+"""Fields by which a ticket comes to concern somebody."""
+LONGEST_TEXT = 20_000
+"""Characters of a text that a mail carries; the page holds all of it."""
+CALENDAR_FILE = "invitation.ics"
+"""How the calendar's object is named where it is attached."""
+_NOT_IN_A_LINE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]+"
+)
+_LINE_END = "\r\n"
+_NOT_IN_A_HOST = re.compile(r"[^A-Za-z0-9.-]+")
+
+
+class Happened(StrEnum):
+    """What a mail tells."""
+
+    CREATED = "created"
+    SOLVED = "solved"
+    MOVED = "moved"
+    COMMENTED = "commented"
+    REMINDED = "reminded"
+    CONCERNED = "concerned"
+    """The ticket came to concern the one who is told, and nobody else is told of it."""
+
+
+@dataclass(frozen=True)
+class Letter:
+    """What happened to a ticket and what the ticket is, for anybody who is told of it.
+
+    ``at`` is ISO 8601 in UTC. Nothing internal ever stands here.
+    """
+
+    number: int
+    title: str
+    happened: Happened
+    author: str
+    at: str
+    comment: str = ""
+    solution: str = ""
+    before: str = ""
+    """The state before, where it changed."""
+    state: str = ""
+    reminder: str = ""
+    """Which of how many."""
+    description: str = ""
+    facts: tuple[tuple[str, str], ...] = ()
+    """Label and value of each, in their order."""
+
+    @property
+    def headline(self) -> str:
+        """What happened, in one sentence."""
+        who = "The portal" if self.author == "portal" else self.author
+        if self.happened is Happened.CREATED:
+            return f"{who} opened this ticket."
+        if self.happened is Happened.REMINDED:
+            return f"This ticket waits for a reply (reminder {self.reminder})."
+        if self.happened is Happened.CONCERNED:
+            return f"{who} changed this ticket, so that it concerns you from now on."
+        if self.happened is Happened.COMMENTED:
+            return f"{who} commented."
+        moved = "solved this ticket" if self.happened is Happened.SOLVED else "moved this ticket"
+        from_to = f"from {self.before} to {self.state}" if self.before else f"to {self.state}"
+        return f"{who} {moved} ({from_to})."
+
+    def as_text(self) -> str:
+        """As JSON, to be kept."""
+        return json.dumps(asdict(self), ensure_ascii=False)
+
+    @classmethod
+    def from_text(cls, text: str) -> Letter:
+        """The letter that ``as_text`` gave."""
+        kept = json.loads(text)
+        facts = tuple((label, value) for label, value in kept.pop("facts"))
+        letter = cls(**kept, facts=facts)
+        return replace(letter, happened=Happened(letter.happened))
+
+
+def what_happened(version: int, fields: Mapping[str, str | None]) -> Happened | None:
+    """What people are told of a change with these new values by field; None = nothing.
+
+    Text that is internal plays no part: a change of nothing else tells nobody.
+    """
+    if version == 1:
+        return Happened.CREATED
+    if fields.get("state") == State.SOLVED:
+        return Happened.SOLVED
+    if fields.get(REMINDER):
+        return Happened.REMINDED
+    if fields.get("state"):
+        return Happened.MOVED
+    if fields.get(COMMENT_FIELD):
+        return Happened.COMMENTED
+    if any(fields.get(name) for name in CONCERNING):
+        return Happened.CONCERNED
+    return None
+
+
+def one_line(text: str) -> str:
+    """A text as a header may hold it: one line, nothing that turns the direction of writing."""
+    return " ".join(_NOT_IN_A_LINE.sub(" ", text).split())
+
+
+def ticket_subject(number: int, title: str) -> str:
+    """The subject of every mail about a ticket."""
+    return one_line(f"GGUS-Ticket-ID: #{number} {title}")
+
+
+@dataclass(frozen=True)
+class Sender:
+    """From whom mails come, and where people find the portal (no slash at its end)."""
+
+    name: str
+    address: str
+    public_url: str
+    key: bytes
+    """The portal's secret: signs the links with which one stops mails."""
+
+    @property
+    def domain(self) -> str:
+        """The host that stands in message and list ids."""
+        host = urlsplit(self.public_url).hostname or ""
+        return _NOT_IN_A_HOST.sub("-", host).strip("-.") or "localhost"
+
+    def ticket_url(self, number: int) -> str:
+        """Where the ticket is read."""
+        return f"{self.public_url}/tickets/{number}"
+
+    def stop_url(self, mail_id: int, address: str) -> str:
+        """Where whoever got this mail stops them."""
+        return f"{self.public_url}/unsubscribe/{stop_token(self.key, mail_id, address)}"
+
+
+def stop_token(key: bytes, mail_id: int, address_key: str) -> str:
+    """What proves that somebody got this mail: its number and a signature."""
+    text = f"unsubscribe {mail_id} {address_key}".encode()
+    return f"{mail_id}-{hmac.new(key, text, hashlib.sha256).hexdigest()[:40]}"
+
+
+def is_stop_token(key: bytes, token: str, mail_id: int, address_key: str) -> bool:
+    """Whether the token is the one of this mail."""
+    return hmac.compare_digest(
+        token.encode("utf-8", "replace"), stop_token(key, mail_id, address_key).encode()
+    )
+
+
+@dataclass(frozen=True)
+class Post:
+    """One mail to be put together: for whom, which, and its texts."""
+
+    mail_id: int
+    address: str
+    address_key: str
+    at: datetime
+    subject: str
+    text: str
+    html: str
+    number: int | None
+    """The ticket; None for a digest and for a message."""
+    calendar: str = ""
+    """An iCalendar object that goes with it; "" = none."""
+    calendar_method: str = ""
+    """Its METHOD, without which no client takes it as an invitation."""
+    is_stoppable: bool = True
+    """Whether whoever gets it can stop mails like it; not those on the security of an account."""
+
+
+def message_key(post: Post) -> str:
+    """The part of the message id before the ``@``: always the same for the same mail."""
+    return (
+        f"mail-{post.mail_id}"
+        if post.number is None
+        else f"ticket-{post.number}-mail-{post.mail_id}"
+    )
+
+
+def put_together(sender: Sender, post: Post) -> bytes:
+    """The mail as it is sent (RFC 5322, lines ended by CR LF), 7 bit throughout."""
+    message = EmailMessage(policy=SMTP.clone(cte_type="7bit"))
+    message["From"] = Address(display_name=one_line(sender.name), addr_spec=sender.address)
+    message["To"] = Address(addr_spec=post.address)
+    message["Date"] = format_datetime(post.at)
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content(post.text, cte="quoted-printable")
+    message.add_alternative(post.html, subtype="html", cte="quoted-printable")
+    if post.calendar:
+        _add_calendar(message, post)
+    return _subject(post.subject) + _plain_headers(sender, post) + bytes(message)
+
+
+def _add_calendar(message: EmailMessage, post: Post) -> None:
+    """As calendars expect an invitation (RFC 6047): the last of the alternatives, whose method is
+    in its type, and a file for programs that show none of it.
+
+    Its bytes are kept: lines of iCalendar end with CR LF and are folded already.
+    """
+    content = post.calendar.encode()
+    method = {"charset": "utf-8", "method": post.calendar_method}
+    message.add_alternative(content, "text", "calendar", cte="base64", params=method)
+    message.add_attachment(content, "application", "ics", cte="base64", filename=CALENDAR_FILE)
+
+
+def _subject(text: str) -> bytes:
+    """The subject's header. Not by ``EmailMessage``: it would decode what looks encoded in the text
+    (``=?utf-8?q?=0D=0ABcc:...?=``), and write the line ends in it as they are.
+
+    Encoded only from the first word on that needs it: filters that decode nothing see the number.
+    """
+    words = one_line(text).split(" ")
+    needs = (not word.isascii() or "=?" in word for word in words)
+    first = next((place for place, it_does in enumerate(needs) if it_does), len(words))
+    header = Header(" ".join(words[:first]), "us-ascii", header_name="Subject")
+    if first < len(words):
+        header.append(" ".join(words[first:]), "utf-8")
+    return f"Subject: {header.encode(linesep=_LINE_END)}{_LINE_END}".encode("ascii")
+
+
+def _plain_headers(sender: Sender, post: Post) -> bytes:
+    """Headers that clients read as they stand: ``email`` would encode those longer than a line."""
+    headers = {"Message-ID": f"<{message_key(post)}@{sender.domain}>"}
+    if post.number is not None:
+        root = f"<ticket-{post.number}@{sender.domain}>"
+        headers |= {"In-Reply-To": root, "References": root}
+    headers["List-Id"] = f"LHCOPN tickets <tickets.{sender.domain}>"
+    if post.is_stoppable:
+        headers |= {
+            "List-Unsubscribe": f"<{sender.stop_url(post.mail_id, post.address_key)}>",
+            "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+        }
+    assert all(one_line(value) == value for value in headers.values())
+    return "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode("ascii")
+
+
+def shortened(text: str, url: str) -> str:
+    """A text as a mail carries it: cut with a pointer to where all of it stands."""
+    if len(text) <= LONGEST_TEXT:
+        return text
+    return f"{text[:LONGEST_TEXT]}\n[... the rest stands at {url}]"
+
+
+def digest_subject(letters: Sequence[Letter], day: datetime) -> str:
+    """The subject of a daily digest."""
+    tickets = len({letter.number for letter in letters})
+    many = "" if tickets == 1 else "s"
+    return f"LHCOPN tickets, {day:%Y-%m-%d}: news of {tickets} ticket{many}"

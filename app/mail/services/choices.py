@@ -1,0 +1,192 @@
+"""Which mails somebody gets: a person's choice, an address's stop, the tickets that one watches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.orm import Session
+
+from app.accounts.models.people import User
+from app.accounts.services.people import PERSON, actor_of_user, locked_user, require_self_or_admin
+from app.core.rules.access import Actor, Door, Kind, Writer
+from app.core.rules.errors import Forbidden, Invalid, NotFound
+from app.core.services.changes import FieldChange, record_change
+from app.mail.models.mails import Mail, MailMessage, MailStop, TicketWatcher
+from app.mail.rules.notifications import is_stop_token
+from app.mail.services.mails import DROPPED, FAILED, IN_DIGEST, WAITING
+from app.mail.services.messages import SECURITY
+from app.mail.services.recipients import DIGEST, EACH, NEVER
+from app.tickets.models.tickets import Ticket
+from app.tickets.services.lifecycle import find_ticket
+
+CHOICES: Final = {
+    EACH: "A mail for each change",
+    DIGEST: "One mail a day with all of them",
+    NEVER: "No mails",
+}
+"""What a person may choose, in words."""
+MAIL_STOP = "mail stop"
+"""The kind of an address that wants no mails, in the change log."""
+_INSERT: Final[Mapping[str, Any]] = {"sqlite": sqlite_insert, "postgresql": postgresql_insert}
+_LONGEST_TOKEN = 60
+
+
+def set_mail_choice(session: Session, by: Writer, user: User, choice: str) -> bool:
+    """Set which mails a person gets; False if it was so already. One's own, or an admin's."""
+    require_self_or_admin(by, user, "choose others' mails")
+    if choice not in CHOICES:
+        raise Invalid("choice", f"Mails take one of: {', '.join(CHOICES)}")
+    user = locked_user(session, user.name)
+    if choice == user.mail_choice:
+        return False
+    fields = [FieldChange("mails", user.mail_choice, choice)]
+    user.mail_choice = choice
+    if choice == NEVER:
+        _drop_what_waits(session, Mail.user_id == user.id)
+    record_change(session, by, kind=PERSON, thing_id=user.id, fields=fields)
+    return True
+
+
+@dataclass(frozen=True)
+class Stop:
+    """What a link out of a mail stops: the mails of a person, or of an address without one."""
+
+    address: str
+    user: User | None
+    stopped: bool
+
+
+def find_stop(session: Session, key: bytes, token: str) -> Stop:
+    """What this link is for; raises ``NotFound`` for one that the portal did not write."""
+    mail = _mail_of(session, key, token)
+    user = session.get(User, mail.user_id) if mail.user_id is not None else None
+    if user is not None:
+        return Stop(mail.address, user, user.mail_choice == NEVER)
+    row = session.scalar(select(MailStop.id).where(MailStop.address_key == mail.address_key))
+    return Stop(mail.address, None, row is not None)
+
+
+def stop_mails(session: Session, key: bytes, token: str, now: datetime, remote: str) -> Stop:
+    """Stop all mails to whoever got this one; a second time changes nothing."""
+    return _turn(session, key, token, now, remote, on=False)
+
+
+def allow_mails(session: Session, key: bytes, token: str, now: datetime, remote: str) -> Stop:
+    """Take the stop back: a person gets each mail again."""
+    return _turn(session, key, token, now, remote, on=True)
+
+
+def _turn(
+    session: Session, key: bytes, token: str, now: datetime, remote: str, *, on: bool
+) -> Stop:
+    found = find_stop(session, key, token)
+    if found.user is not None:
+        actor = actor_of_user(found.user)
+        by = Writer(actor=actor, door=Door.PORTAL, now=now, remote=remote)
+        wanted = EACH if on else NEVER
+        if found.stopped == on:
+            set_mail_choice(session, by, found.user, wanted)
+        return Stop(found.address, found.user, not on)
+    mail = _mail_of(session, key, token)
+    by = Writer(
+        actor=Actor(kind=Kind.SYSTEM, account="portal"),
+        door=Door.PORTAL,
+        now=now,
+        author=mail.address,
+        remote=remote,
+    )
+    if on:
+        gone = delete(MailStop).where(MailStop.address_key == mail.address_key)
+        changed = session.scalar(gone.returning(MailStop.id))
+    else:
+        new = _INSERT[session.get_bind().dialect.name](MailStop)
+        row = new.values(address_key=mail.address_key, since=now).on_conflict_do_nothing()
+        changed = session.scalar(row.returning(MailStop.id))
+        _drop_what_waits(session, Mail.address_key == mail.address_key, Mail.user_id.is_(None))
+    if changed is not None:
+        was, now_is = (mail.address, None) if on else (None, mail.address)
+        fields = [FieldChange("address", was, now_is)]
+        record_change(session, by, kind=MAIL_STOP, thing_id=changed, fields=fields)
+    return Stop(mail.address, None, not on)
+
+
+def _drop_what_waits(session: Session, *whose: ColumnElement[bool]) -> None:
+    """Who wants no more mails gets none that were made before either, but those on security: a
+    choice of theirs does not stop them."""
+    on_security = (
+        select(MailMessage.id)
+        .where(MailMessage.id == Mail.message_id, MailMessage.key.startswith(SECURITY))
+        .exists()
+    )
+    session.execute(
+        update(Mail)
+        .where(Mail.state.in_((WAITING, FAILED, IN_DIGEST)), ~on_security, *whose)
+        .values(state=DROPPED, due_at=None)
+    )
+
+
+def _mail_of(session: Session, key: bytes, token: str) -> Mail:
+    number = token.partition("-")[0]
+    if len(token) > _LONGEST_TOKEN or not (number.isascii() and number.isdigit()):
+        raise NotFound
+    mail = session.get(Mail, int(number)) if len(number) < 10 else None
+    if mail is None or not is_stop_token(key, token, mail.id, mail.address_key):
+        raise NotFound
+    return mail
+
+
+def watch_ticket(session: Session, by: Writer, number: int) -> None:
+    """Get the mails of a ticket that one may read; a second time changes nothing."""
+    find_ticket(session, by.actor, number)
+    new = _INSERT[session.get_bind().dialect.name](TicketWatcher)
+    row = {"ticket_number": number, "user_id": _person(by.actor), "since": by.now}
+    session.execute(new.values(row).on_conflict_do_nothing())
+
+
+def unwatch_ticket(session: Session, by: Writer, number: int) -> None:
+    """Get them no more, as far as nothing else tells one of it."""
+    find_ticket(session, by.actor, number)
+    session.execute(
+        delete(TicketWatcher).where(
+            TicketWatcher.ticket_number == number, TicketWatcher.user_id == _person(by.actor)
+        )
+    )
+
+
+def is_watching(session: Session, actor: Actor, number: int) -> bool:
+    """Whether the person watches the ticket."""
+    if actor.kind is not Kind.PERSON:
+        return False
+    return session.get(TicketWatcher, (number, actor.account_id)) is not None
+
+
+def watchers_choice(session: Session, actor: Actor, number: int) -> str | None:
+    """None where the person does not watch the ticket; else which mails it chose, "" where it has
+    no address for them."""
+    if not is_watching(session, actor, number):
+        return None
+    user = session.get_one(User, actor.account_id)
+    return user.mail_choice if user.mail else ""
+
+
+def watched_by(session: Session, user: User, limit: int = 100) -> Sequence[Ticket]:
+    """The tickets that a person watches, the newest watched first."""
+    return session.scalars(
+        select(Ticket)
+        .join(TicketWatcher, TicketWatcher.ticket_number == Ticket.number)
+        .where(TicketWatcher.user_id == user.id)
+        .order_by(TicketWatcher.since.desc(), Ticket.number.desc())
+        .limit(limit)
+    ).all()
+
+
+def _person(actor: Actor) -> int:
+    if actor.kind is not Kind.PERSON or actor.account_id is None:
+        raise Forbidden("Only people watch tickets")
+    return actor.account_id

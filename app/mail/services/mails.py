@@ -1,0 +1,257 @@
+"""Which mails are due: planned from the change log, behind a cursor that lies beside them.
+
+The change log is the outbox: a ticket's own transaction writes nothing for its mails. Whoever plans
+reads on from the cursor, and moves it in the transaction that writes the mails: a change tells each
+address once, however many plan at once and whenever one of them dies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, cast
+
+from sqlalchemy import Table, func, select, update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.orm import Session
+
+from app.core.models.changes import Change, PortalFact
+from app.core.rules.access import Door, Kind
+from app.core.services.changes import TICKET, of_kind
+from app.mail.models.mails import Mail, MailLetter
+from app.mail.rules.notifications import (
+    COMMENT_FIELD,
+    SOLUTION_FIELD,
+    Happened,
+    Letter,
+    shortened,
+    what_happened,
+)
+from app.mail.services.recipients import (
+    DIGEST,
+    NEVER,
+    Recipient,
+    people_around,
+    recipients_of,
+    stopped,
+)
+from app.tickets.models.tickets import Ticket
+from app.tickets.rules.content import LABELS
+from app.tickets.rules.reminders import REMINDER
+
+CURSOR = "mails_planned_up_to"
+"""The row of ``portal_facts`` that holds the newest change whose mails are planned."""
+AT_ONCE = 200
+"""Most changes that are planned in one transaction."""
+OLDEST = timedelta(days=7)
+"""A change that is older when it is planned tells nobody: no worker ran for so long."""
+WAITING, SENDING, SENT, FAILED = "waiting", "sending", "sent", "failed"
+IN_DIGEST, DIGESTED, DROPPED = "digest", "digested", "dropped"
+STATES: Final = (WAITING, SENDING, FAILED, SENT, IN_DIGEST, DIGESTED, DROPPED)
+_INSERT: Final[Mapping[str, Any]] = {"sqlite": sqlite_insert, "postgresql": postgresql_insert}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The letters and mails of the changes from one place of the log to another."""
+
+    begins: int
+    ends: int
+    letters: Sequence[Mapping[str, Any]] = ()
+    mails: Sequence[Mapping[str, Any]] = ()
+    too_old: int = 0
+    """Changes that told nobody because they were made too long ago."""
+
+
+def draft_mails(session: Session, now: datetime, public_url: str) -> Plan | None:
+    """The mails of the next changes, or None where there is no newer change. Writes nothing."""
+    begins = int(session.scalar(_cursor()) or 0)
+    # first the newest id: what is behind it in the next query is visible by now
+    newest = session.scalar(select(func.max(Change.id))) or 0
+    if newest <= begins:
+        return None
+    changes = session.scalars(
+        select(Change)
+        .where(Change.id > begins, Change.id <= newest)
+        .where(of_kind(TICKET), Change.door != Door.IMPORT)
+        .order_by(Change.id)
+        .limit(AT_ONCE)
+    ).all()
+    ends = changes[-1].id if len(changes) == AT_ONCE else newest
+    told = _news(session, changes)
+    fresh = [change for change in told if change.at > now - OLDEST]
+    letters, mails = _drafts(session, fresh, now, public_url)
+    return Plan(begins, ends, letters, mails, len(told) - len(fresh))
+
+
+def put_mails(session: Session, plan: Plan) -> bool:
+    """Write a plan and move the cursor; False, and nothing, if another did so meanwhile."""
+    moved = session.connection().execute(
+        update(PortalFact)
+        .where(PortalFact.name == CURSOR, PortalFact.value == str(plan.begins))
+        .values(value=str(plan.ends))
+    )
+    if moved.rowcount != 1:
+        return False
+    insert = _INSERT[session.get_bind().dialect.name]
+    for kind, rows in ((MailLetter, plan.letters), (Mail, plan.mails)):
+        if rows:
+            table = cast(Table, kind.__table__)
+            session.connection().execute(insert(table).on_conflict_do_nothing(), list(rows))
+    return True
+
+
+def tell_nobody(session: Session) -> None:
+    """Pass over all changes up to now, those of this transaction included: they tell nobody."""
+    session.flush()
+    newest = session.scalar(select(func.max(Change.id))) or 0
+    insert = _INSERT[session.get_bind().dialect.name]
+    session.execute(
+        insert(PortalFact)
+        .values(name=CURSOR, value=str(newest))
+        .on_conflict_do_update(index_elements=["name"], set_={"value": str(newest)})
+    )
+
+
+def unplanned(session: Session) -> int:
+    """How many changes of anything are behind the cursor: they wait for a worker."""
+    newest = session.scalar(select(func.max(Change.id))) or 0
+    return max(0, newest - int(session.scalar(_cursor()) or 0))
+
+
+def _cursor() -> Any:
+    return select(PortalFact.value).where(PortalFact.name == CURSOR)
+
+
+def _news(session: Session, changes: Sequence[Change]) -> list[Change]:
+    """Without what is history: what the portal itself does to a ticket that nobody touched since it
+    was imported, such as closing what was solved years ago."""
+    by_portal = {change.thing_id for change in changes if change.actor_kind == Kind.SYSTEM}
+    if not by_portal:
+        return [*changes]
+    ours = (Change.kind == TICKET, Change.thing_id.in_(by_portal))
+    history = set(
+        session.scalars(
+            select(Change.thing_id).where(*ours, Change.version == 1, Change.door == Door.IMPORT)
+        )
+    )
+    history -= set(
+        session.scalars(
+            select(Change.thing_id).where(
+                *ours, Change.door != Door.IMPORT, Change.actor_kind != Kind.SYSTEM
+            )
+        )
+    )
+    return [
+        change
+        for change in changes
+        if change.thing_id not in history or change.actor_kind != Kind.SYSTEM
+    ]
+
+
+def _drafts(
+    session: Session, changes: Sequence[Change], now: datetime, public_url: str
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    happened = [(change, kind) for change in changes if (kind := _happened(change)) is not None]
+    numbers = {change.thing_id for change, _kind in happened}
+    tickets = {
+        ticket.number: ticket
+        for ticket in session.scalars(select(Ticket).where(Ticket.number.in_(numbers)))
+    }
+    people = people_around(session, tickets.values())
+    all_told: list[tuple[Change, Happened, Ticket, Sequence[Recipient]]] = []
+    for change, kind in happened:
+        ticket = tickets[change.thing_id]
+        all_told.append((change, kind, ticket, recipients_of(people, ticket, change, kind)))
+    out = stopped(session, {one.key for *_rest, told in all_told for one in told})
+    letters, mails = [], []
+    for change, kind, ticket, told in all_told:
+        # whoever has an account chooses there: what the address said before does not count
+        due = [
+            one
+            for one in told
+            if one.choice != NEVER and (one.user is not None or one.key not in out)
+        ]
+        if not due:
+            continue
+        letter = letter_of(change, kind, ticket, public_url)
+        letters.append({"change_id": change.id, "content": letter.as_text()})
+        mails += [_row(change, one, now) for one in due]
+    return letters, mails
+
+
+def _happened(change: Change) -> Happened | None:
+    return what_happened(change.version, {item.field: item.new for item in change.fields})
+
+
+def _row(change: Change, one: Recipient, now: datetime) -> dict[str, Any]:
+    in_digest = one.choice == DIGEST
+    return {
+        "change_id": change.id,
+        "ticket_number": change.thing_id,
+        "address": one.address,
+        "address_key": one.key,
+        "user_id": one.user.id if one.user is not None else None,
+        "why": one.why,
+        "state": IN_DIGEST if in_digest else WAITING,
+        "due_at": None if in_digest else now,
+        "attempts": 0,
+        "reason": "",
+        "created_at": now,
+    }
+
+
+def letter_of(change: Change, happened: Happened, ticket: Ticket, public_url: str) -> Letter:
+    """What a change tells, with the ticket as it is now; nothing internal."""
+    changed = {item.field: item for item in change.fields}
+    url = f"{public_url}/tickets/{ticket.number}"
+
+    def new(name: str) -> str:
+        return shortened((changed[name].new or "") if name in changed else "", url)
+
+    whole = happened in (Happened.CREATED, Happened.CONCERNED)
+    solution = shortened(ticket.solution, url) if happened is Happened.SOLVED else ""
+    return Letter(
+        number=ticket.number,
+        title=ticket.title,
+        happened=happened,
+        author=change.author,
+        at=change.at.astimezone(UTC).isoformat(timespec="seconds"),
+        comment=new(COMMENT_FIELD),
+        solution=new(SOLUTION_FIELD) or solution,
+        before=(changed["state"].old or "") if "state" in changed else "",
+        state=new("state"),
+        reminder=new(REMINDER),
+        description=shortened(ticket.description, url) if whole else "",
+        facts=tuple(_facts(ticket)),
+    )
+
+
+def _facts(ticket: Ticket) -> Iterable[tuple[str, str]]:
+    sites = [
+        item.site.key if item.site is not None else item.name for item in ticket.affected_sites
+    ]
+    values = {
+        "state": ticket.state,
+        "priority": ticket.priority,
+        "category": ticket.category,
+        "network": ticket.network,
+        "links": ", ".join(item.link.name for item in ticket.affected_links),
+        "sites": ", ".join(sites),
+        "responsible_site": ticket.responsible_site.key if ticket.responsible_site else "",
+        "unit": ticket.unit,
+    }
+    for name in ("event_start", "event_end", "window_start", "window_end", "estimated_end"):
+        moment = getattr(ticket, name)
+        values[name] = f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if moment else ""
+    return [(LABELS[name], value) for name, value in values.items() if value]
+
+
+def count_by_state(session: Session, states: Collection[str] = STATES) -> dict[str, int]:
+    """How many mails are in each of these states."""
+    rows = session.execute(
+        select(Mail.state, func.count()).where(Mail.state.in_(states)).group_by(Mail.state)
+    )
+    return {row[0]: row[1] for row in rows}

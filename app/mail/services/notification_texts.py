@@ -1,0 +1,76 @@
+"""The texts of mails, plain and HTML, from ``templates/mails``. What they tell is in the letter."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.mail.models.mails import Mail, MailLetter, MailMessage
+from app.mail.rules.notifications import Letter, Sender
+
+_FOLDER = Path(__file__).resolve().parents[3] / "templates" / "mails"
+
+
+@cache
+def _templates() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(_FOLDER),
+        autoescape=select_autoescape(["html"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+def ticket_texts(sender: Sender, letter: Letter, why: str, stop_url: str) -> tuple[str, str]:
+    """The plain and the HTML text of a mail about one change."""
+    url = sender.ticket_url(letter.number)
+    return _both("letter", letter=letter, url=url, why=why, stop_url=stop_url)
+
+
+def digest_texts(
+    sender: Sender, letters: Sequence[Letter], why: str, stop_url: str
+) -> tuple[str, str]:
+    """The plain and the HTML text of a digest: ticket by ticket, each in its own order."""
+    ordered = sorted(letters, key=lambda letter: letter.number)
+    tickets = [
+        (sender.ticket_url(number), list(news))
+        for number, news in groupby(ordered, key=lambda letter: letter.number)
+    ]
+    return _both("digest", tickets=tickets, why=why, stop_url=stop_url)
+
+
+def message_texts(sender: Sender, message: MailMessage, why: str, stop_url: str) -> tuple[str, str]:
+    """The plain and the HTML text of what was written at once."""
+    url = f"{sender.public_url}{message.url}"
+    paragraphs = [part for part in message.text.split("\n\n") if part.strip()]
+    return _both(
+        "message", message=message, paragraphs=paragraphs, url=url, why=why, stop_url=stop_url
+    )
+
+
+def letters_of_digest(session: Session, mail_id: int) -> list[Letter]:
+    """What a digest tells, oldest first."""
+    contents = session.scalars(
+        select(MailLetter.content)
+        .join(Mail, Mail.change_id == MailLetter.change_id)
+        .where(Mail.digest_id == mail_id)
+        .order_by(MailLetter.change_id)
+    )
+    return [Letter.from_text(content) for content in contents]
+
+
+def _both(name: str, **context: Any) -> tuple[str, str]:
+    templates = _templates()
+    return (
+        templates.get_template(f"{name}.txt").render(**context),
+        templates.get_template(f"{name}.html").render(**context),
+    )

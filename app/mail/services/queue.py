@@ -1,0 +1,299 @@
+"""The queue of mails: who sends which, what became of it, and once more on demand.
+
+A mail is claimed for a time before it is sent, and marked right after it was taken. Who dies
+between leaves a claim that ends by itself: another sends the mail then, under the same message id.
+That is the one moment in which a mail may arrive twice (``docs/mail.md``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from app.accounts.models.people import User
+from app.core.rules.access import Actor, Writer, require_operator
+from app.core.rules.errors import Invalid, NotFound
+from app.core.services.changes import FieldChange, record_change
+from app.mail.models.mails import Mail
+from app.mail.rules.notifications import Letter, Post, Sender, digest_subject, ticket_subject
+from app.mail.services.mails import DIGESTED, DROPPED, FAILED, IN_DIGEST, SENDING, SENT, WAITING
+from app.mail.services.messages import SECURITY
+from app.mail.services.notification_texts import (
+    digest_texts,
+    letters_of_digest,
+    message_texts,
+    ticket_texts,
+)
+from app.mail.services.recipients import NEVER
+
+MAIL = "mail"
+"""The kind of a mail in the change log."""
+CLAIMED_AT_ONCE = 10
+LONGEST_WAIT = timedelta(hours=1)
+"""Between two attempts."""
+SHOWN_AT_ONCE = 50
+IN_ONE_STATEMENT = 10_000
+"""Numbers of rows in one statement; databases know a limit."""
+_LONGEST_REASON = 500
+_ONLY_ROWS: Final[dict[str, Any]] = {"execution_options": {"synchronize_session": False}}
+"""Updates of rows of which no object is used afterwards."""
+
+
+def is_mail_due(session: Session, now: datetime) -> bool:
+    """Whether a mail is to be tried now."""
+    return session.scalar(select(Mail.id).where(Mail.due_at <= now).limit(1)) is not None
+
+
+def claim_mails(session: Session, now: datetime, until: datetime) -> dict[int, int]:
+    """Take the mails that are due, some at once, so that nobody else sends them ``until`` then.
+
+    How often each was tried in vain, by its number, in the order in which they are due.
+    """
+    due = (
+        select(Mail.id, Mail.attempts)
+        .where(Mail.due_at <= now)
+        .order_by(Mail.due_at, Mail.id)
+        .limit(CLAIMED_AT_ONCE)
+        .with_for_update(skip_locked=True)
+    )
+    claimed = {row.id: row.attempts for row in session.execute(due)}
+    if claimed:
+        session.execute(
+            update(Mail).where(Mail.id.in_(claimed)).values(state=SENDING, due_at=until),
+            **_ONLY_ROWS,
+        )
+    return claimed
+
+
+def post_of(session: Session, sender: Sender, mail_id: int, *, to_show: bool = False) -> Post:
+    """The mail as it is sent; ``to_show`` leaves out what proves that one got it."""
+    mail = session.get_one(Mail, mail_id)
+    on_security = mail.message is not None and mail.message.key.startswith(SECURITY)
+    is_stoppable = not on_security or mail.user_id is None  # a person's choice does not count
+    stop = sender.stop_url(mail.id, mail.address_key) if is_stoppable else ""
+    if to_show and is_stoppable:
+        stop = f"{sender.public_url}/unsubscribe/..."
+    calendar = method = ""
+    if mail.message is not None:
+        message = mail.message
+        calendar, method = message.calendar, message.calendar_method
+        subject = message.subject
+        text, html = message_texts(sender, message, mail.why, stop)
+    elif mail.letter is None:
+        letters = letters_of_digest(session, mail.id)
+        subject = digest_subject(letters, mail.created_at)
+        text, html = digest_texts(sender, letters, mail.why, stop)
+    else:
+        letter = Letter.from_text(mail.letter.content)
+        subject = ticket_subject(letter.number, letter.title)
+        text, html = ticket_texts(sender, letter, mail.why, stop)
+    return Post(
+        mail_id=mail.id,
+        address=mail.address,
+        address_key=mail.address_key,
+        at=mail.created_at,
+        subject=subject,
+        text=text,
+        html=html,
+        number=mail.ticket_number,
+        calendar=calendar,
+        calendar_method=method,
+        is_stoppable=is_stoppable,
+    )
+
+
+def mark_sent(session: Session, mail_id: int, now: datetime) -> None:
+    """The server took it."""
+    _mark(session, mail_id, state=SENT, due_at=None, sent_at=now, reason="")
+
+
+def mark_failed(session: Session, mail_id: int, reason: str) -> None:
+    """The server refused it for good; operators see its words."""
+    _mark(session, mail_id, state=FAILED, due_at=None, reason=reason[:_LONGEST_REASON])
+
+
+def mark_later(session: Session, mail_id: int, reason: str, due_at: datetime) -> None:
+    """It was not taken now; it is tried again at ``due_at``, for as long as it takes."""
+    _mark(session, mail_id, state=WAITING, due_at=due_at, reason=reason[:_LONGEST_REASON])
+
+
+def give_back(session: Session, mail_ids: Collection[int], due_at: datetime) -> None:
+    """Claimed and not tried: it waits again."""
+    session.execute(
+        update(Mail)
+        .where(Mail.id.in_(mail_ids), Mail.state == SENDING)
+        .values(state=WAITING, due_at=due_at),
+        **_ONLY_ROWS,
+    )
+
+
+def _mark(session: Session, mail_id: int, state: str, **values: Any) -> None:
+    # what was sent stays sent, whoever lost its claim meanwhile
+    still = Mail.id == mail_id if state == SENT else and_(Mail.id == mail_id, Mail.state == SENDING)
+    session.execute(
+        update(Mail).where(still).values(state=state, attempts=Mail.attempts + 1, **values),
+        **_ONLY_ROWS,
+    )
+
+
+def wait_after(attempts: int, first: timedelta, chance: float) -> timedelta:
+    """How long to wait after so many attempts in vain: twice as long each time, up to an hour.
+
+    ``chance`` from 0 to 1 spreads it over its upper half, so that not all come back at once.
+    """
+    longest: timedelta = min(first * 2 ** min(max(attempts - 1, 0), 16), LONGEST_WAIT)
+    return longest * (0.5 + chance / 2)
+
+
+def make_digests(session: Session, now: datetime) -> int:
+    """Put what waits for a digest into one mail for each address; how many were made.
+
+    What a person does not want any more is dropped, and so is what waits for one who may not log in
+    any more.
+    """
+    rows = session.execute(
+        select(
+            Mail.id,
+            Mail.address,
+            Mail.address_key,
+            Mail.user_id,
+            User.mail_choice,
+            User.disabled_at,
+        )
+        .outerjoin(User, User.id == Mail.user_id)
+        .where(Mail.state == IN_DIGEST)
+        .order_by(Mail.id)
+        .with_for_update(of=Mail, skip_locked=True)
+    ).all()
+    by_key: dict[str, list[Any]] = {}
+    for row in rows:
+        by_key.setdefault(row.address_key, []).append(row)
+    made = 0
+    for key, mine in by_key.items():
+        told: dict[str, Any] = {"state": DROPPED, "digest_id": None}
+        last = mine[-1]
+        if last.mail_choice != NEVER and last.disabled_at is None:
+            digest = Mail(
+                address=last.address,
+                address_key=key,
+                user_id=last.user_id,
+                why="as you asked for one mail a day",
+                state=WAITING,
+                due_at=now,
+                created_at=now,
+            )
+            session.add(digest)
+            session.flush()
+            told = {"state": DIGESTED, "digest_id": digest.id}
+            made += 1
+        numbers = [row.id for row in mine]
+        for begin in range(0, len(numbers), IN_ONE_STATEMENT):
+            part = numbers[begin : begin + IN_ONE_STATEMENT]
+            session.execute(update(Mail).where(Mail.id.in_(part)).values(told))
+    return made
+
+
+@dataclass(frozen=True)
+class MailPage:
+    """Mails, newest first; ``before`` is where the next page goes on, or None."""
+
+    mails: Sequence[Mail]
+    before: int | None
+
+
+def list_mails(
+    session: Session,
+    actor: Actor,
+    states: Collection[str] = (),
+    word: str = "",
+    before: int | None = None,
+) -> MailPage:
+    """Mails in one of these states (none given = any), newest first.
+
+    ``word`` is a part of the address, or the number of a ticket.
+    """
+    require_operator(actor, "see the portal's mails")
+    query = select(Mail).order_by(Mail.id.desc()).limit(SHOWN_AT_ONCE + 1)
+    if states:
+        query = query.where(Mail.state.in_(states))
+    if word:
+        in_address = Mail.address_key.contains(word.casefold(), autoescape=True)
+        number = word.removeprefix("#")
+        if number.isascii() and number.isdigit() and len(number) < 10:
+            query = query.where(or_(in_address, Mail.ticket_number == int(number)))
+        else:
+            query = query.where(in_address)
+    if before is not None:
+        query = query.where(Mail.id < before)
+    found = session.scalars(query).all()
+    shown = found[:SHOWN_AT_ONCE]
+    return MailPage(shown, shown[-1].id if len(found) > SHOWN_AT_ONCE else None)
+
+
+def find_mail(session: Session, actor: Actor, mail_id: int) -> Mail:
+    """One mail, for operators; else ``Forbidden`` or ``NotFound``."""
+    require_operator(actor, "see the portal's mails")
+    mail = session.get(Mail, mail_id)
+    if mail is None:
+        raise NotFound
+    return mail
+
+
+def failed_mails(session: Session, number: int) -> Sequence[Mail]:
+    """The mails of a ticket that a server refused for good, newest of each address."""
+    rows = session.scalars(
+        select(Mail)
+        .where(Mail.ticket_number == number, Mail.state == FAILED)
+        .order_by(Mail.id.desc())
+    )
+    newest: dict[str, Mail] = {}
+    for mail in rows:
+        newest.setdefault(mail.address_key, mail)
+    return list(newest.values())
+
+
+def send_again(session: Session, by: Writer, mail_id: int) -> None:
+    """Try a mail that failed, or that waits for its next attempt, at once."""
+    mail = find_mail(session, by.actor, mail_id)
+    tried = session.scalar(
+        update(Mail)
+        .where(Mail.id == mail_id, Mail.state.in_((FAILED, WAITING)))
+        .values(state=WAITING, due_at=by.now)
+        .returning(Mail.id),
+        **_ONLY_ROWS,
+    )
+    if tried is None:
+        raise Invalid(
+            "mail", f"Only a mail that failed or waits is tried again: it is {mail.state}"
+        )
+    fields = [FieldChange("state", mail.state, "tried again")]
+    record_change(session, by, kind=MAIL, thing_id=mail_id, fields=fields)
+
+
+def send_refused_again(session: Session, by: Writer) -> int:
+    """Try all mails at once that a server refused for good; how many.
+
+    As after a setting was wrong and the server refused whatever came. Operators only.
+    """
+    require_operator(by.actor, "see the portal's mails")
+    newest = session.scalar(select(func.max(Mail.id)).where(Mail.state == FAILED))
+    if newest is None:
+        return 0
+    tried = session.execute(
+        update(Mail).where(Mail.state == FAILED).values(state=WAITING, due_at=by.now), **_ONLY_ROWS
+    )
+    many = int(tried.rowcount)  # type: ignore[attr-defined]  # an update's result has it
+    fields = [FieldChange("state", FAILED, f"tried again, with {many - 1} others")]
+    record_change(session, by, kind=MAIL, thing_id=newest, fields=fields)
+    return many
+
+
+def oldest_waiting(session: Session) -> datetime | None:
+    """Since when the oldest mail waits that is not sent yet."""
+    waiting = select(func.min(Mail.created_at)).where(Mail.state.in_((WAITING, SENDING)))
+    return session.scalar(waiting)

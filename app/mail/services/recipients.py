@@ -1,0 +1,224 @@
+"""Who is told of a change of a ticket: by which address, and why.
+
+The submitter (the person who opened it, else the mail that the partner sent), the addresses of the
+carbon copy, the contacts of the responsible and affected sites, and whoever watches the ticket. One
+address gets one mail, whatever it is told for. Nobody is told of a change of one's own.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.accounts.models.people import User
+from app.core.models.changes import Change
+from app.core.rules.access import Kind, Role
+from app.core.rules.mail_addresses import address_key, address_parts, mail_address
+from app.core.rules.texts import SHORT_TEXT_LIMIT
+from app.mail.models.mails import MailStop, TicketWatcher
+from app.mail.rules.notifications import Happened
+from app.registry.models.registry import SiteContact
+from app.registry.rules.registry import ContactRole
+from app.tickets.models.tickets import Ticket
+
+EACH, DIGEST, NEVER = "each", "digest", "never"
+
+
+@dataclass(frozen=True)
+class Recipient:
+    """One address that is told, and why; ``user`` has that address if a person does."""
+
+    address: str
+    key: str
+    why: str
+    user: User | None
+
+    @property
+    def choice(self) -> str:
+        """Which mails the one behind it wants."""
+        return self.user.mail_choice if self.user is not None else EACH
+
+
+@dataclass(frozen=True)
+class _Role:
+    address: str
+    why: str
+    field: str = ""
+    """The field of a change by which one comes into this role."""
+    site: str = ""
+    contact_of: int | None = None
+    """The site, of its contacts."""
+
+
+@dataclass
+class People:
+    """Whatever says who is told of changes of some tickets; read once for all of them."""
+
+    users: dict[int, User] = field(default_factory=dict)
+    """People who may log in and have an address, by key."""
+    by_address: dict[str, User] = field(default_factory=dict)
+    watchers: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
+    contacts: dict[int, list[SiteContact]] = field(default_factory=lambda: defaultdict(list))
+
+
+def people_around(session: Session, tickets: Collection[Ticket]) -> People:
+    """Read who may be told of changes of these tickets."""
+    found = People()
+    for user in session.scalars(
+        select(User).where(User.mail != "", User.disabled_at.is_(None)).order_by(User.id.desc())
+    ):
+        found.users[user.id] = user
+        found.by_address[address_key(user.mail)] = user  # of two with one address, the older
+    numbers = [ticket.number for ticket in tickets]
+    watching = select(TicketWatcher.ticket_number, TicketWatcher.user_id)
+    for number, user_id in session.execute(
+        watching.where(TicketWatcher.ticket_number.in_(numbers)).order_by(TicketWatcher.user_id)
+    ):
+        found.watchers[number].append(user_id)
+    sites = {key for ticket in tickets for key in _site_ids(ticket)}
+    for contact in session.scalars(
+        select(SiteContact)
+        .where(SiteContact.site_id.in_(sites), SiteContact.mail != "")
+        .order_by(SiteContact.id)
+    ):
+        found.contacts[contact.site_id].append(contact)
+    return found
+
+
+def recipients_of(
+    people: People, ticket: Ticket, change: Change, happened: Happened
+) -> Sequence[Recipient]:
+    """Who is told of this change, each address once, whether it wants mails or not.
+
+    Addresses that are none, as partners may send, are passed over: ``bad_addresses`` names them.
+    """
+    new = {item.field: item for item in change.fields}
+    own = set(_own_addresses(people, ticket, change))
+    whys: dict[str, list[str]] = {}
+    addresses: dict[str, str] = {}
+    sites: dict[str, set[int]] = {}
+    for role in _roles(people, ticket):
+        address = mail_address(role.address)
+        if address is None:
+            continue
+        if happened is Happened.CONCERNED and not _came_into(role, new):
+            continue
+        key = address_key(address)
+        if key in own:
+            continue
+        addresses.setdefault(key, address)
+        reasons = whys.setdefault(key, [])
+        if role.why not in reasons:
+            reasons.append(role.why)
+        if role.contact_of is not None:
+            sites.setdefault(key, set()).add(role.contact_of)
+    return [
+        Recipient(
+            address,
+            key,
+            " and ".join(whys[key])[:SHORT_TEXT_LIMIT],
+            _who_chooses(people.by_address.get(key), sites.get(key)),
+        )
+        for key, address in addresses.items()
+    ]
+
+
+def _who_chooses(user: User | None, contact_of: set[int] | None) -> User | None:
+    """The person whose choice counts for an address that is said to be that person's.
+
+    People write their addresses themselves: nobody silences the contacts of a site by that who does
+    not speak for the site.
+    """
+    if user is None or not contact_of or user.role in (Role.ADMIN, Role.OPERATOR):
+        return user
+    return user if contact_of & {site.id for site in user.sites} else None
+
+
+def bad_addresses(ticket: Ticket) -> Sequence[str]:
+    """What stands on a ticket as an address of its mails and is none: nobody is told there."""
+    sent = [ticket.submitter_mail] if ticket.submitter_mail.strip() else []
+    parts = [*sent, *address_parts(ticket.carbon_copy)]
+    return [part for part in dict.fromkeys(parts) if mail_address(part) is None]
+
+
+def stopped(session: Session, keys: Collection[str]) -> set[str]:
+    """Which of these addresses want no mails."""
+    wanted = select(MailStop.address_key).where(MailStop.address_key.in_(keys))
+    return set(session.scalars(wanted)) if keys else set()
+
+
+def _site_ids(ticket: Ticket) -> Iterator[int]:
+    if ticket.responsible_site_id is not None:
+        yield ticket.responsible_site_id
+    for item in ticket.affected_sites:
+        if item.site_id is not None:
+            yield item.site_id
+
+
+def _roles(people: People, ticket: Ticket) -> Iterator[_Role]:
+    """Everybody who has to do with the ticket, in the order in which reasons are told."""
+    opener = people.users.get(ticket.created_by_user_id or 0)
+    if opener is not None:
+        yield _Role(opener.mail, "as you opened this ticket")
+    elif ticket.submitter_mail and ticket.created_by_user_id is None:
+        yield _Role(ticket.submitter_mail, "as submitter of this ticket")
+    for user_id in people.watchers.get(ticket.number, ()):
+        if user_id in people.users:
+            yield _Role(people.users[user_id].mail, "as you watch this ticket")
+    for address in address_parts(ticket.carbon_copy):
+        yield _Role(address, "in carbon copy", "carbon_copy", address)
+    if ticket.responsible_site is not None:
+        yield from _contacts(people, ticket.responsible_site_id, ticket.responsible_site.key)
+    for item in ticket.affected_sites:
+        if item.site is not None and item.site_id != ticket.responsible_site_id:
+            yield from _contacts(people, item.site_id, item.site.key, item.name)
+
+
+def _contacts(
+    people: People, site_id: int | None, key: str, affected_as: str = ""
+) -> Iterator[_Role]:
+    """The network contacts of a site; where it names none, all of its contacts.
+
+    ``affected_as``: the name by which it is affected; "" = it is responsible.
+    """
+    all_of_site = people.contacts.get(site_id or 0, [])
+    network = [contact for contact in all_of_site if contact.role == ContactRole.NETWORK]
+    for contact in network or all_of_site:
+        changed = "sites" if affected_as else "responsible_site"
+        yield _Role(contact.mail, f"as contact of {key}", changed, affected_as or key, site_id)
+
+
+def _came_into(role: _Role, changed: Mapping[str, object]) -> bool:
+    """Whether this change brought the role about: it was not there before."""
+    item = changed.get(role.field)
+    if item is None:
+        return False
+    before = getattr(item, "old", None) or ""
+    return role.site not in [part.strip() for part in before.replace(",", ";").split(";")]
+
+
+def _actor(change: Change) -> int | None:
+    return change.actor_id if change.actor_kind == Kind.PERSON else None
+
+
+def _own_addresses(people: People, ticket: Ticket, change: Change) -> Iterator[str]:
+    """Addresses of whoever made the change: a person's, or that of the one whom a partner names."""
+    actor = people.users.get(_actor(change) or 0)
+    if actor is not None:
+        yield address_key(actor.mail)
+    claimed = mail_address(change.author)
+    if claimed is not None:
+        yield address_key(claimed)
+    submitter = mail_address(ticket.submitter_mail)
+    if submitter is None or change.partner_id is None:
+        return
+    names = (ticket.submitter_name, ticket.submitter_mail, ticket.submitter_login)
+    author = change.author.strip().casefold()
+    by_submitter = author in {name.strip().casefold() for name in names if name.strip()}
+    from_there = change.partner_id == ticket.created_by_partner_id
+    if from_there and (change.version == 1 or by_submitter):
+        yield address_key(submitter)

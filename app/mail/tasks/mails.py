@@ -1,0 +1,228 @@
+"""Mails, as the worker makes and sends them: planned from the change log, claimed, handed over.
+
+Each step is a short transaction of its own; none is open while a mail server is talked to.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from app.core.database.transactions import begin_read, writing
+from app.core.rules.errors import SettingError
+from app.core.rules.ports import Mailer, MailLater, MailRefused
+from app.core.settings import PROJECT, Settings
+from app.jobs.rules.jobs import reason_of
+from app.jobs.tasks.context import Context
+from app.mail.adapters.smtp import FolderMailer, SmtpMailer, SmtpServer
+from app.mail.rules.notifications import Post, Sender, message_key, put_together
+from app.mail.services.mails import draft_mails, put_mails
+from app.mail.services.queue import (
+    claim_mails,
+    give_back,
+    is_mail_due,
+    make_digests,
+    mark_failed,
+    mark_later,
+    mark_sent,
+    post_of,
+    wait_after,
+)
+
+LEASE_STEPS = 15
+"""So many times as long as one step with the server may take, a claimed mail is nobody else's."""
+MAIL_STEPS = 12
+"""Most steps that one mail takes, from the connection to the server's answer."""
+_log = logging.getLogger(__name__)
+
+
+def plan_mails(context: Context) -> None:
+    """Plan the mails of all changes that are there (a listener)."""
+    with context.reading() as session:
+        while not context.is_ending():
+            begin_read(session)
+            plan = draft_mails(session, context.now(), context.settings.public_url)
+            session.rollback()
+            if plan is None:
+                return
+            with writing(session):
+                put_mails(session, plan)
+            if plan.too_old:
+                _log.warning("old changes told nobody", extra={"changes": plan.too_old})
+
+
+def send_digests(context: Context) -> str:
+    """Put what waits for a digest into one mail for each address (timed work)."""
+    with context.writing() as session:
+        made = make_digests(session, context.now())
+    return f"{made} digest{'' if made == 1 else 's'} made" if made else "Nobody waits for one"
+
+
+@dataclass
+class Counts:
+    """What became of the mails that were tried."""
+
+    sent: int = 0
+    later: int = 0
+    failed: int = 0
+
+
+class PostOffice:
+    """Sends what is due: a part of the worker.
+
+    Without a secret nothing is sent: mails hold signed links.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        make_mailer: Callable[[Settings], Mailer] | None = None,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._context = context
+        self._make_mailer, self._chance = make_mailer or mailer_of, chance
+        self._settings: Settings | None = None
+        self._told = False
+        self._in_vain = 0
+        self._taken: dict[int, datetime] = {}
+        """When the server took mails of which no record was made yet."""
+        self._closed_until: datetime | None = None
+
+    def step(self) -> bool:
+        """Send what is due until nothing is, or the server takes none; whether any was sent."""
+        now = self._context.now()
+        if self._closed_until is not None and now < self._closed_until:
+            return False
+        self._closed_until = None
+        with self._context.reading() as session:
+            self._note_taken(session)
+            begin_read(session)
+            if not is_mail_due(session, now) or (settings := self._with_secret()) is None:
+                return False
+            session.rollback()
+            return self._send(session, settings).sent > 0
+
+    def _send(self, session: Session, settings: Settings) -> Counts:
+        counts, mailer = Counts(), self._make_mailer(settings)
+        try:
+            while not self._context.is_ending() and self._closed_until is None:
+                if not self._send_some(session, settings, mailer, counts):
+                    break
+        finally:
+            mailer.close()
+        _log.info("mails were sent", extra=vars(counts))
+        return counts
+
+    def _send_some(
+        self, session: Session, settings: Settings, mailer: Mailer, counts: Counts
+    ) -> bool:
+        """Claim some mails and try them; whether there were any."""
+        step, now = timedelta(seconds=settings.mail.timeout), self._context.now()
+        until = now + LEASE_STEPS * step
+        with writing(session):
+            left = claim_mails(session, now, until)
+        if not left:
+            return False
+        for number, attempts in list(left.items()):
+            late = self._context.now() > until - MAIL_STEPS * step
+            if late or self._context.is_ending() or self._closed_until is not None:
+                break
+            del left[number]
+            self._send_one(session, settings, mailer, number, attempts, counts)
+        if left:
+            with writing(session):
+                give_back(session, left, self._closed_until or self._context.now())
+        return True
+
+    def _send_one(
+        self,
+        session: Session,
+        settings: Settings,
+        mailer: Mailer,
+        number: int,
+        attempts: int,
+        counts: Counts,
+    ) -> None:
+        assert settings.secret_key is not None, "mails are signed"
+        sender = settings.mail.sender(settings.public_url, settings.secret_key.encode())
+        retry = timedelta(seconds=settings.mail.retry)
+        written = self._written(session, sender, number)
+        if written is None:
+            counts.failed += 1
+            return
+        post, message = written
+        try:
+            mailer.send(message, sender.address, post.address, message_key(post))
+        except MailLater as error:
+            wait = wait_after(attempts + 1, retry, self._chance())
+            if error.for_all:
+                self._in_vain += 1
+                wait = wait_after(self._in_vain, retry, self._chance())
+                self._closed_until = self._context.now() + wait
+            with writing(session):
+                mark_later(session, number, error.reason, self._context.now() + wait)
+            counts.later += 1
+        except MailRefused as error:
+            self._in_vain = 0
+            with writing(session):
+                mark_failed(session, number, error.reason)
+            counts.failed += 1
+        else:
+            self._in_vain = 0
+            self._taken[number] = self._context.now()
+            self._note_taken(session)
+            counts.sent += 1
+
+    def _note_taken(self, session: Session) -> None:
+        """Record what the server took: at the next step, where the database is away just now."""
+        if not self._taken:
+            return
+        with writing(session):
+            for number, at in self._taken.items():
+                mark_sent(session, number, at)
+        self._taken.clear()
+
+    @staticmethod
+    def _written(session: Session, sender: Sender, number: int) -> tuple[Post, bytes] | None:
+        """The mail and its bytes. One that cannot be written has failed: none holds up the others,
+        whatever stands in it."""
+        begin_read(session)
+        try:
+            post = post_of(session, sender, number)
+            message = put_together(sender, post)
+        except SQLAlchemyError:
+            raise
+        except Exception as error:  # noqa: BLE001  # it is shown to operators, whatever it is
+            _log.exception("a mail could not be written", extra={"mail": number})
+            session.rollback()
+            with writing(session):
+                mark_failed(session, number, f"The mail could not be written: {reason_of(error)}")
+            return None
+        session.rollback()
+        return post, message
+
+    def _with_secret(self) -> Settings | None:
+        if self._settings is None:
+            try:
+                self._settings = self._context.settings.for_serving()
+            except SettingError as error:
+                if not self._told:
+                    _log.warning("no mail is sent", extra={"why": str(error)})
+                self._told = True
+        return self._settings
+
+
+def mailer_of(settings: Settings) -> Mailer:
+    """Where mails are given to."""
+    mail = settings.mail
+    if not mail.host:
+        return FolderMailer(PROJECT / mail.folder)
+    return SmtpMailer(
+        SmtpServer(mail.host, mail.port, mail.tls, mail.user, mail.password, mail.timeout)
+    )

@@ -1,0 +1,1 @@
+"""Detected events, and which ticket documents which of them."""

@@ -1,0 +1,246 @@
+"""Which tickets stand beside a detected event, and which of them document it.
+
+A ticket is evidence for a link that it names, or for a link of a site that it names while it names
+no link. Its interval, widened by the tolerance on both sides, must share a moment with the event's;
+touching is enough. Where both ends are off by the same hours, a time zone was probably taken for
+another: such a pair is marked, and where it lies outside the tolerance it waits for a person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from app.core.figures.frames import (
+    BY_HAND,
+    BY_NONE,
+    FOREVER,
+    NOBODY,
+    Flags,
+    Times,
+    columns_of,
+    made,
+)
+from app.matching.figures.keeping import Events, beside, joined, last_of_each
+from app.matching.figures.overlaps import starting_near
+from app.matching.rules.matching import SHIFT_SLACK, SHIFTS
+
+_SHIFTS: Final = tuple(int(shift.total_seconds()) * 1_000_000 for shift in SHIFTS)
+_SLACK: Final = int(SHIFT_SLACK.total_seconds()) * 1_000_000
+COLUMNS: Final = (
+    *("detected", "ticket", "how", "documents", "overlap", "apart"),
+    *("within", "shift", "site", "maintenance"),
+)
+
+
+def pairs_of(
+    detected: pd.DataFrame,
+    evidence: pd.DataFrame,
+    rules: pd.DataFrame,
+    now: int,
+    held: pd.DataFrame,
+    most: int,
+) -> pd.DataFrame:
+    """PAIRS without decisions by hand: each detected event and ticket once, ordered by both.
+
+    Of each kind at most ``most`` tickets are kept beside an event
+    (``app.matching.figures.keeping``);
+    ``held`` are the decisions that hold, whose tickets are kept anyway. Of several intervals of a
+    ticket (its own, and those of its duplicates) the best one speaks: one that documents, else the
+    one that overlaps most.
+    """
+    starts, ends = columns_of(detected, "start", "end")
+    tolerance = rules["tolerance"].to_numpy()[detected["rule"].to_numpy()]
+    high = np.minimum(ends + tolerance, FOREVER)
+    events = Events(detected, starts - tolerance, high, held, most)
+    suspected = _suspected(detected, evidence, events)
+    event, row, ticket = columns_of(suspected, "event", "row", "ticket")
+    one_each = joined(evidence)
+    parts = [
+        _told(detected, one_each, *beside(events, one_each, (event, ticket)), tolerance, now),
+        _told(detected, evidence, event, row, tolerance, now),
+    ]
+    found = pd.concat(parts) if len(parts[1]) else parts[0]
+    if not len(found):
+        return _empty()
+    order = np.lexsort(
+        (
+            *(found["site"], -found["shift"].abs(), found["apart"], -found["overlap"]),
+            *(found["how"], ~found["documents"], found["ticket"], found["detected"]),
+        )
+    )
+    keys = ["detected", "ticket"]
+    found = found.iloc[order]
+    best: pd.DataFrame = found.drop_duplicates(keys).reset_index(drop=True)
+    # one of its intervals is off by a shift, and another one speaks
+    marks = found[found["shift"].to_numpy() != 0].drop_duplicates(keys)
+    shift = best[keys].merge(marks[[*keys, "shift"]], on=keys, how="left")["shift"]
+    return best.assign(shift=shift.fillna(0).to_numpy().astype(np.int64))
+
+
+def _told(
+    detected: pd.DataFrame,
+    evidence: pd.DataFrame,
+    event: Times,
+    row: Times,
+    tolerance: Times,
+    now: int,
+) -> pd.DataFrame:
+    """PAIRS of these positions of events and evidence."""
+    starts, ends = (values[event] for values in columns_of(detected, "start", "end"))
+    said_start, said_end, offset = (
+        values[row] for values in columns_of(evidence, "start", "end", "offset")
+    )
+    apart = np.maximum(np.maximum(said_start - ends, starts - said_end), 0)
+    overlap = np.minimum(np.minimum(ends, said_end), now) - np.maximum(starts, said_start)
+    both_go_on = (ends == FOREVER) & (said_end == FOREVER)
+    within: Flags = apart <= tolerance[event]
+    return made(
+        {
+            "detected": detected["id"].to_numpy()[event],
+            "ticket": evidence["ticket"].to_numpy()[row],
+            "how": evidence["how"].to_numpy()[row],
+            "documents": within,
+            "overlap": np.where(both_go_on, FOREVER, np.maximum(overlap, 0)),
+            "apart": apart,
+            "within": within,
+            "shift": _shift_of(starts, ends, said_start, said_end, offset),
+            "site": evidence["site"].to_numpy()[row],
+            "maintenance": evidence["maintenance"].to_numpy()[row],
+        }
+    )
+
+
+def in_force(members: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:
+    """People's decisions that hold, by detected event and ticket.
+
+    A decision about a raw event speaks for its detected event; of several about one ticket the
+    newest holds.
+    """
+    held = decisions.merge(members, on="event", how="inner").sort_values("order")
+    return held.drop_duplicates(["detected", "ticket"], keep="last")
+
+
+def decide(pairs: pd.DataFrame, held: pd.DataFrame) -> pd.DataFrame:
+    """PAIRS with people's decisions in them; ``decision`` is the ``order`` of the one that holds,
+    else ``NOBODY``.
+
+    A ticket that was taken off stays beside the event, and documents nothing.
+    """
+    if held.empty:
+        return pairs.assign(decision=np.full(len(pairs), NOBODY, np.int64))
+    keys = ["detected", "ticket"]
+    # a merge that misses makes numbers of floating point of these columns only
+    met = pairs[keys].merge(held[[*keys, "linked", "order"]], on=keys, how="left")
+    decided = met["order"].notna().to_numpy()
+    linked = met["linked"].eq(True).to_numpy()  # noqa: FBT003  # pandas' own
+    pairs = pairs.assign(
+        how=np.where(decided, BY_HAND, pairs["how"].to_numpy()),
+        documents=np.where(decided, linked, pairs["documents"].to_numpy()),
+        decision=met["order"].fillna(NOBODY).to_numpy().astype(np.int64),
+    )
+    known = pd.MultiIndex.from_frame(pairs[keys])
+    others = held[held["linked"].to_numpy().astype(np.bool_)]
+    others = others[~pd.MultiIndex.from_frame(others[keys]).isin(known)]
+    zeros = np.zeros(len(others), np.int64)
+    added = made(
+        {
+            "detected": others["detected"].to_numpy(),
+            "ticket": others["ticket"].to_numpy(),
+            "how": zeros + BY_HAND,
+            "documents": np.ones(len(others), np.bool_),
+            "overlap": zeros,
+            "apart": zeros,
+            "within": np.zeros(len(others), np.bool_),
+            "shift": zeros,
+            "site": zeros + NOBODY,
+            "maintenance": others["maintenance"].to_numpy().astype(np.bool_),
+            "decision": others["order"].to_numpy(),
+        }
+    )
+    both = [one for one in (pairs, added) if len(one)]
+    if not both:
+        return pairs
+    return pd.concat(both).sort_values(keys, ignore_index=True)
+
+
+def summary(detected: pd.DataFrame, pairs: pd.DataFrame) -> tuple[Flags, Flags, Times]:
+    """For each detected event: documented, by a maintenance, and how (the strongest; ``BY_NONE``).
+
+    Counted once, however many tickets cover it.
+    """
+    ids = detected["id"].to_numpy()
+    order = np.argsort(ids)
+    documents = pairs["documents"].to_numpy().astype(np.bool_)
+    at = order[np.searchsorted(ids, pairs["detected"].to_numpy()[documents], sorter=order)]
+    documented = np.zeros(len(ids), np.bool_)
+    documented[at] = True
+    maintenance = np.zeros(len(ids), np.bool_)
+    np.logical_or.at(maintenance, at, pairs["maintenance"].to_numpy().astype(np.bool_)[documents])
+    how = np.full(len(ids), BY_NONE, np.int64)
+    np.minimum.at(how, at, pairs["how"].to_numpy()[documents])
+    return documented, maintenance, how
+
+
+def _suspected(detected: pd.DataFrame, evidence: pd.DataFrame, events: Events) -> pd.DataFrame:
+    """Pairs whose ends are both off by a suspected shift: ``event`` and ``row``, their positions,
+    and ``ticket``. Those that meet and those that do not are kinds of their own: of each those
+    that begin last are kept."""
+    columns = ("thing", "start", "end", "offset", "ticket", "how", "maintenance", "site")
+    ended_events = np.flatnonzero(detected["end"].to_numpy() < FOREVER)
+    ended_tickets = np.flatnonzero(evidence["end"].to_numpy() < FOREVER)
+    things, starts, ends = (
+        values[ended_events] for values in columns_of(detected, "thing", "start", "end")
+    )
+    of, said, said_end, offset, *told = (
+        values[ended_tickets] for values in columns_of(evidence, *columns)
+    )
+    expected = [said - shift for shift in _shifts(offset)]
+    kinds = ["how", "maintenance", "meets"]
+    kept: pd.DataFrame | None = None
+    for at, event in starting_near(of, expected, _SLACK, things, starts):
+        off = _shift_of(starts[event], ends[event], said[at], said_end[at], offset[at]) != 0
+        event, at = ended_events[event[off]], at[off]
+        valid = events.valid(event, evidence, ended_tickets[at])
+        event, at = event[valid], at[valid]
+        found = made(
+            {
+                "event": event,
+                "row": ended_tickets[at],
+                "start": said[at],
+                "end": said_end[at],
+                **{name: values[at] for name, values in zip(columns[4:], told, strict=True)},
+                "meets": (said[at] <= events.high[event]) & (said_end[at] >= events.low[event]),
+            }
+        )
+        kept = last_of_each(events, found if kept is None else pd.concat([kept, found]), kinds)
+    nothing = np.zeros(0, np.int64)
+    return made(dict.fromkeys(("event", "row", "ticket"), nothing)) if kept is None else kept
+
+
+def _shifts(offset: Times) -> Sequence[Times]:
+    """The suspected shifts of each row; 0 is none."""
+    return [*(np.full_like(offset, shift) for shift in _SHIFTS), offset, -offset]
+
+
+def _shift_of(
+    starts: Times, ends: Times, said_start: Times, said_end: Times, offset: Times
+) -> Times:
+    """By which of the suspected shifts both ends are off, else 0; the one that fits best."""
+    found = np.zeros(len(starts), np.int64)
+    best = np.full(len(starts), _SLACK + 1, np.int64)
+    ended = (ends < FOREVER) & (said_end < FOREVER)
+    for shift in _shifts(offset):
+        off = np.maximum(np.abs(said_start - starts - shift), np.abs(said_end - ends - shift))
+        better = ended & (off < best) & (shift != 0)
+        found = np.where(better, shift, found)
+        best = np.where(better, off, best)
+    return found
+
+
+def _empty() -> pd.DataFrame:
+    flags = {"documents", "within", "maintenance"}
+    return made({name: np.zeros(0, np.bool_ if name in flags else np.int64) for name in COLUMNS})

@@ -1,0 +1,46 @@
+"""Events, evidence and decisions in; detected events with their tickets out.
+
+The result is the same for any order of the rows, and for any split of them by thing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from app.matching.figures.detecting import coalesce, judge
+from app.matching.figures.documenting import decide, in_force, pairs_of, summary
+
+
+@dataclass(frozen=True)
+class Matched:
+    """Frames as ``app.core.figures.frames`` tells them."""
+
+    detected: pd.DataFrame
+    members: pd.DataFrame
+    pairs: pd.DataFrame
+
+
+def match_events(
+    events: pd.DataFrame,
+    things: pd.DataFrame,
+    evidence: pd.DataFrame,
+    decisions: pd.DataFrame,
+    rules: pd.DataFrame,
+    now: int,
+    most: int,
+) -> Matched:
+    """Match all events of these things as they stand at ``now``.
+
+    Every thing of an event is in ``things``; ``rules`` holds at least one, ordered by
+    ``valid_from``. Of each kind at most ``most`` tickets are kept beside an event
+    (``app.matching.figures.keeping``).
+    """
+    detected, members = coalesce(events, rules)
+    detected = judge(detected, things, rules, now)
+    held = in_force(members, decisions)
+    pairs = decide(pairs_of(detected, evidence, rules, now, held, most), held)
+    documented, maintenance, how = summary(detected, pairs)
+    detected = detected.assign(documented=documented, maintenance=maintenance, how=how)
+    return Matched(detected, members, pairs)

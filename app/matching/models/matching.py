@@ -1,0 +1,169 @@
+"""Rows of what is reckoned from events and tickets, of the rules for it, and of people's decisions.
+
+``DetectedEvent``, ``EventOfDetected`` and ``EventTicket`` are kept results: they can be thrown away
+and reckoned anew at any time. ``HandMade`` and ``MatchingRule`` are people's own.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, text
+from sqlalchemy.orm import Mapped, mapped_column, synonym
+
+from app.core.models.base import Base, UtcTime
+
+
+class MatchingRule(Base):
+    """How raw events become detected ones and are matched, from a moment on until the next."""
+
+    __tablename__ = "matching_rules"
+
+    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    valid_from: Mapped[datetime] = mapped_column(UtcTime, unique=True)
+    """The rule holds for events that begin at this moment or later."""
+    gap_seconds: Mapped[int]
+    """Longest gap between two periods of one detected event."""
+    minimal_seconds: Mapped[int]
+    """From this length on an event counts."""
+    tolerance_seconds: Mapped[int]
+    """By how much a ticket's interval is widened on both sides."""
+    note: Mapped[str] = mapped_column(Text, default="")
+    created_at: Mapped[datetime] = mapped_column(UtcTime)
+    author: Mapped[str] = mapped_column(String(255), default="")
+
+
+class DetectedEvent(Base):
+    """Down and degraded periods of one link (or of a site alone) that belong together: kept."""
+
+    __tablename__ = "detected_events"
+    __table_args__ = (
+        # the figures of some quarters are counted without reading the rows
+        Index(
+            "ix_detected_events_figures",
+            "quarter",
+            "is_counted",
+            "link_id",
+            "t1_id",
+            "other_t1_id",
+            "is_documented",
+        ),
+        Index(None, "link_id", "start"),
+        Index(None, "site_id", "start"),
+        Index(None, "start", "id"),
+        Index(
+            "ix_detected_events_ripening",
+            "counts_at",
+            sqlite_where=text("counts_at IS NOT NULL"),
+            postgresql_where=text("counts_at IS NOT NULL"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(ForeignKey("events.id"), primary_key=True, autoincrement=False)
+    """That of the raw event with which it begins: a page keeps its address when it grows."""
+    first_event_id: Mapped[int] = synonym("id")
+    link_id: Mapped[int | None] = mapped_column(ForeignKey("links.id"))
+    site_id: Mapped[int | None] = mapped_column(ForeignKey("sites.id"))
+    """Only where it names no link: listed, but not counted per T1."""
+    start: Mapped[datetime] = mapped_column(UtcTime)
+    end: Mapped[datetime | None] = mapped_column(UtcTime)
+    """The last end; None while one of its periods goes on."""
+    is_open: Mapped[bool]
+    seconds: Mapped[int] = mapped_column(BigInteger)
+    """From the first start to the last end; of an open one to ``computed_at``."""
+    beginnings: Mapped[int]
+    """Raw events in it, which the flap clause counts."""
+    state: Mapped[str] = mapped_column(String(20))
+    """The worst of its periods: down, else degraded."""
+    quarter: Mapped[str] = mapped_column(String(7))
+    """That of its start, UTC: ``2012-Q1``."""
+    network: Mapped[str] = mapped_column(String(10))
+    """That of its link; "" for a site's."""
+    t1_id: Mapped[int | None] = mapped_column(ForeignKey("sites.id"))
+    """The T1 end of its link when it began; None = neither end was a T1 then."""
+    other_t1_id: Mapped[int | None] = mapped_column(ForeignKey("sites.id"))
+    """The other T1 end of a link between two T1s: the event counts for both."""
+    is_counted: Mapped[bool]
+    """It lasts long enough (60 minutes) and is of a link that was in use then."""
+    counts_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    """When it begins to count if it goes on; None if it does already, or never will."""
+    is_maintenance: Mapped[bool]
+    """A maintenance documents it: it counts too, and is marked."""
+    is_documented: Mapped[bool]
+    how: Mapped[str] = mapped_column(String(10))
+    """link, site, hand or none: the strongest of its matches, in this order."""
+    rule_version: Mapped[int]
+    computed_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class EventOfDetected(Base):
+    """A raw event's detected event. One without is of no known link and site, or no outage."""
+
+    __tablename__ = "events_of_detected"
+
+    event_id: Mapped[int] = mapped_column(
+        ForeignKey("events.id"), primary_key=True, autoincrement=False
+    )
+    detected_id: Mapped[int] = mapped_column(
+        ForeignKey("detected_events.id", ondelete="CASCADE"), index=True
+    )
+
+
+class EventTicket(Base):
+    """A ticket beside a detected event: kept. Not each of them documents it.
+
+    Of each kind only those that begin last are kept (``app.matching.figures.keeping``).
+    """
+
+    __tablename__ = "event_tickets"
+
+    detected_id: Mapped[int] = mapped_column(
+        ForeignKey("detected_events.id", ondelete="CASCADE"), primary_key=True
+    )
+    ticket_number: Mapped[int] = mapped_column(
+        ForeignKey("tickets.number"), primary_key=True, index=True
+    )
+    """Never a duplicate: that lends what it says to its master."""
+    how: Mapped[str] = mapped_column(String(10))
+    """link, site, or hand (a person's decision, for or against)."""
+    documents: Mapped[bool]
+    """False: taken off by hand, or outside the tolerance and not confirmed."""
+    seconds: Mapped[int] = mapped_column(BigInteger)
+    """How long event and ticket overlap; 0 where only the tolerance joins them."""
+    why: Mapped[str] = mapped_column(Text)
+    """In words: "same link, overlap 43 min"."""
+    suspected_shift: Mapped[int | None]
+    """Seconds by which both ends of the ticket are off alike: a time zone taken for another."""
+
+
+class HandMade(Base):
+    """A person's decision about a raw event and a ticket; it outlives every reckoning.
+
+    It speaks for the detected event to which the raw event belongs, whatever that grows into. Of
+    two that speak for the same detected event and ticket, the newer one holds.
+    """
+
+    __tablename__ = "hand_made_matches"
+
+    event_id: Mapped[int] = mapped_column(
+        ForeignKey("events.id"), primary_key=True, autoincrement=False
+    )
+    ticket_number: Mapped[int] = mapped_column(
+        ForeignKey("tickets.number"), primary_key=True, index=True
+    )
+    decision: Mapped[str] = mapped_column(String(10))
+    """linked or unlinked."""
+    reason: Mapped[str] = mapped_column(Text)
+    actor: Mapped[str] = mapped_column(String(255))
+    """Who is shown as having decided."""
+    at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class StaleMatching(Base):
+    """A link (or a site's own events) whose matching is to be reckoned anew."""
+
+    __tablename__ = "stale_matchings"
+
+    kind: Mapped[str] = mapped_column(String(4), primary_key=True)
+    """link or site, or that of another figure: duty, of a link."""
+    thing_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)

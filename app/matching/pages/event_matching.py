@@ -1,0 +1,92 @@
+"""Linking and unlinking an event and a ticket by hand, and taking such a decision back.
+
+The page of an event includes ``matching/_matches.html`` with what ``matching_section`` returns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Blueprint, Response, flash, make_response, render_template, request
+
+from app.accounts.pages.login import acting, writer
+from app.core.rules.errors import Invalid, NotFound
+from app.core.web.extensions import db
+from app.core.web.form_keys import writing_once
+from app.core.web.htmx import go_to
+from app.events.models.events import Event
+from app.matching.pages.freshness import fresh_figures
+from app.matching.services.by_hand import link_by_hand, undo_decision, unlink_by_hand
+from app.matching.services.event_matches import matches_of
+
+blueprint = Blueprint("event_matching", __name__, url_prefix="/events")
+_KEY = "<int(max=2147483647):number>"
+_LONGEST_NUMBER = 12
+
+
+def matching_section(event: Event, **refused: str) -> Mapping[str, Any]:
+    """What the partial needs; ``refused``: what was typed, and ``problem``, of a decision that was
+    refused. Call ``fresh_figures`` before anything is read."""
+    return {"matching": matches_of(db.session(), acting(), event), "refused": refused}
+
+
+@blueprint.post(f"/{_KEY}/link")
+def link(number: int) -> Response:
+    """A ticket documents this event, a person says."""
+    return _decide(number, "link")
+
+
+@blueprint.post(f"/{_KEY}/unlink")
+def unlink(number: int) -> Response:
+    """A ticket does not document it, a person says."""
+    return _decide(number, "unlink")
+
+
+@blueprint.post(f"/{_KEY}/undo")
+def undo(number: int) -> Response:
+    """Take a decision back: the rules speak again."""
+    rows = db.session()
+    with writing_once(rows):
+        undo_decision(rows, writer(), number, _number(request.form.get("ticket", "")))
+    flash("The decision was taken back; the rules speak again.", "ok")
+    return _back(number)
+
+
+def _decide(number: int, what: str) -> Response:
+    rows = db.session()
+    typed, reason = request.form.get("ticket", ""), request.form.get("reason", "")
+    verb = link_by_hand if what == "link" else unlink_by_hand
+    try:
+        ticket = _number(typed)
+        with writing_once(rows):
+            verb(rows, writer(), number, ticket, reason.replace("\r\n", "\n"))
+    except Invalid as error:
+        return _again(number, typed, reason, error)
+    done = "linked to" if what == "link" else "taken off"
+    flash(f"The event was {done} ticket {ticket}.", "ok")
+    return _back(number)
+
+
+def _number(text: str) -> int:
+    stripped = text.strip().removeprefix("#")
+    if stripped.isascii() and stripped.isdigit() and len(stripped) <= _LONGEST_NUMBER:
+        return int(stripped)
+    raise Invalid("ticket", "Write the number of a ticket")
+
+
+def _again(number: int, typed: str, reason: str, error: Invalid) -> Response:
+    """The section again, with what was typed and why it was refused."""
+    fresh_figures()
+    event = db.session().get(Event, number)
+    if event is None:
+        raise NotFound("There is no event of this number")
+    section = matching_section(
+        event, ticket=typed, reason=reason, problem=error.message, field=error.field
+    )
+    page = render_template("matching/decide.html", event=event, **section)
+    return make_response(page, 422)
+
+
+def _back(number: int) -> Response:
+    return go_to(f"/events/{number}#matches")

@@ -1,0 +1,74 @@
+"""The picture of an event's times: itself, what was reported of it, and tickets, one under the
+other on one line of time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from app.core.web.times import now
+from app.events.models.events import Event
+from app.matching.models.matching import DetectedEvent
+from app.matching.services.event_pages import Beside
+
+WIDTH = 1000
+MOST_REPORTS = 12
+_REACH = 3
+"""Lengths of the event that are shown before and after it, at least ``_LEAST_REACH``: a ticket that
+was open for long does not make its event a dot."""
+_LEAST_REACH = timedelta(hours=6)
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One line: what it is, from when to when, and its bar in units of the width."""
+
+    kind: str
+    """detected, report or ticket."""
+    number: int
+    start: datetime
+    end: datetime | None
+    x: float
+    width: float
+    documents: bool = True
+
+
+@dataclass(frozen=True)
+class EventSpan:
+    """The lines, and the time that the picture shows."""
+
+    begins: datetime
+    ends: datetime
+    bars: Sequence[Bar]
+    left_out: int
+    """Reports that have no line of their own."""
+
+
+def span_of_event(
+    detected: DetectedEvent, reports: Sequence[Event], tickets: Sequence[Beside]
+) -> EventSpan:
+    """The picture of a detected event with what was reported of it and the tickets beside it."""
+    moment = now()
+    first, last = detected.start, detected.end or moment
+    margin = max((last - first) / 2, timedelta(minutes=30))
+    reach = max((last - first) * _REACH, _LEAST_REACH)
+    begins = max(min([first, *(item.start for item in tickets)]), first - reach) - margin / 4
+    ends = min(max([last, *(item.end or moment for item in tickets)]), last + reach) + margin / 4
+    whole = max((ends - begins).total_seconds(), 1.0)
+
+    def bar(
+        kind: str, number: int, start: datetime, end: datetime | None, *, sure: bool = True
+    ) -> Bar:
+        left = min(max((start - begins).total_seconds(), 0.0) / whole * WIDTH, WIDTH - 4.0)
+        right = min(((end or moment) - begins).total_seconds(), whole) / whole * WIDTH
+        width = max(right - left, 4.0)
+        return Bar(kind, number, start, end, round(left, 1), round(width, 1), sure)
+
+    shown = reports[:MOST_REPORTS] if len(reports) > 1 else ()
+    bars = [
+        bar("detected", detected.id, detected.start, detected.end),
+        *(bar("report", one.id, one.start, one.end) for one in shown),
+        *(bar("ticket", one.number, one.start, one.end, sure=one.documents) for one in tickets),
+    ]
+    return EventSpan(begins, ends, bars, len(reports) - len(shown) if shown else 0)

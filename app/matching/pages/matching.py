@@ -1,0 +1,234 @@
+"""Events matching per T1: the present quarters, the slides' two tables, any range, and as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, make_response, render_template, request, url_for
+
+from app.core.rules.cells import safe_cell
+from app.core.rules.counted import DECK_NUMBERS, DECK_SOURCE, SLIDES
+from app.core.rules.errors import Invalid
+from app.core.rules.quarters import Quarter, present
+from app.core.web.extensions import db
+from app.core.web.quarter_range import read_quarters
+from app.core.web.times import now
+from app.events.pages.links import NO_T1, events_url
+from app.matching.figures.per_t1 import Cell
+from app.matching.pages.freshness import FILE, fresh_figures
+from app.matching.rules.matching import RELATED_WORDS, detected_in_words
+from app.matching.services.rules import rules_in_order
+from app.matching.services.tables import MatchingTable, TableRow, matching_table
+from app.tickets.rules.tickets import Network
+
+blueprint = Blueprint("matching", __name__, url_prefix="/statistics")
+_SLIDES: Final = "slides"
+"""What ``quarters`` is in the address of the two tables of the group's slides of 2013."""
+COLUMNS: Final = ("site", "quarter", "detected", "documented")
+
+
+class Question:
+    """What an address asks of the table; what cannot be used is named and left out."""
+
+    def __init__(self, arguments: Mapping[str, str]) -> None:
+        self.problems: list[str] = []
+        self.network = arguments.get("network", "").strip() or str(Network.LHCOPN)
+        if self.network not in Network.__members__.values():
+            self.problems.append(f"Network: choose {' or '.join(Network)}")
+            self.network = str(Network.LHCOPN)
+        self.typed_from = arguments.get("from", "").strip()
+        self.typed_to = arguments.get("to", "").strip()
+        self.ranges: Sequence[Sequence[Quarter]] = [present(Quarter, now())]
+        self._asked: dict[str, str] = {}
+        """How the address says which quarters; nothing = the present ones."""
+        if self.typed_from or self.typed_to:
+            try:
+                self.ranges = [read_quarters(self.typed_from, self.typed_to)]
+                self._asked = {"from": self.typed_from, "to": self.typed_to}
+            except Invalid as error:
+                word = {"from": "From", "to": "To"}.get(error.field, "Quarters")
+                self.problems.append(f"{word}: {error.message}")
+        elif preset := arguments.get("quarters", "").strip():
+            if preset == _SLIDES:
+                self.ranges, self._asked = SLIDES, {"quarters": _SLIDES}
+            else:
+                self.problems.append(f"Quarters: write {_SLIDES}, or use from and to")
+
+    @property
+    def is_present(self) -> bool:
+        """Whether the present quarters are shown."""
+        return not self._asked
+
+    @property
+    def is_slides(self) -> bool:
+        """Whether the two tables of the slides are shown."""
+        return "quarters" in self._asked
+
+    @property
+    def present_url(self) -> str:
+        """This page with the present quarters."""
+        return self._url("matching.page", {})
+
+    @property
+    def slides_url(self) -> str:
+        """This page with the two tables of the slides."""
+        return self._url("matching.page", {"quarters": _SLIDES})
+
+    @property
+    def csv_url(self) -> str:
+        """The file of exactly these quarters."""
+        return self._url("matching.download", self._asked)
+
+    def _url(self, endpoint: str, quarters: Mapping[str, str]) -> str:
+        network = "" if self.network == Network.LHCOPN else self.network
+        return _address(endpoint, {**quarters, "network": network})
+
+
+def _address(endpoint: str, values: Mapping[str, str]) -> str:
+    given = urlencode({name: value for name, value in values.items() if value})
+    return f"{url_for(endpoint)}?{given}" if given else url_for(endpoint)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A cell as the page shows it, with the addresses of its rows."""
+
+    kind: str
+    """figures, nodata, or none (the site was neither T0 nor T1 then)."""
+    detected: int = 0
+    documented: int = 0
+    all_url: str = ""
+    documented_url: str = ""
+    missing_url: str = ""
+
+    @property
+    def missing(self) -> int:
+        """Events without a ticket."""
+        return self.detected - self.documented
+
+
+@dataclass(frozen=True)
+class ShownRow:
+    """A site, or the total."""
+
+    site: str
+    tier: int | None
+    cells: Sequence[Shown]
+
+
+@dataclass(frozen=True)
+class ShownTable:
+    """One table with its quarters' heads."""
+
+    title: str
+    quarters: Sequence[tuple[Quarter, str]]
+    """With what is to be said of it: goes on, or has not begun; else ""."""
+    rows: Sequence[ShownRow]
+    total: ShownRow
+
+
+@blueprint.get("/matching")
+def page() -> Response:
+    """The tables: of the present quarters, of a range, or the deck's two, side by side."""
+    asked, moment = Question(request.args), now()
+    figures = fresh_figures()
+    rows = db.session()
+    tables = [
+        _shown(matching_table(rows, quarters, asked.network, moment), moment)
+        for quarters in asked.ranges
+    ]
+    rule = rules_in_order(rows)[-1]
+    page = render_template(
+        "matching/page.html",
+        asked=asked,
+        tables=tables,
+        figures=figures,
+        networks=list(Network),
+        rule=rule,
+        detected=detected_in_words(rule),
+        related=RELATED_WORDS,
+        deck=DECK_NUMBERS,
+        deck_source=DECK_SOURCE,
+    )
+    return make_response(page, 422 if asked.problems else 200)
+
+
+@blueprint.get("/matching.csv")
+def download() -> Response:
+    """The same numbers: a line for each site that was T0 or T1 then and each quarter, and TOTAL."""
+    asked, moment = Question(request.args), now()
+    if asked.problems:
+        raise Invalid("filter", "; ".join(asked.problems))
+    fresh_figures(FILE)
+    written = io.StringIO()
+    lines = csv.writer(written)
+    lines.writerow(COLUMNS)
+    for quarters in asked.ranges:
+        table = matching_table(db.session(), quarters, asked.network, moment)
+        for place, quarter in enumerate(quarters):
+            for row in table.rows:
+                if row.there[place]:
+                    lines.writerow(_line(row.site, quarter, row.cells[place]))
+            lines.writerow(_line("TOTAL", quarter, table.totals[place]))
+    answer = Response(written.getvalue(), mimetype="text/csv")
+    answer.headers["Content-Disposition"] = 'attachment; filename="matching.csv"'
+    return answer
+
+
+def _line(site: str, quarter: Quarter, cell: Cell | None) -> Sequence[str | int]:
+    numbers = ("", "") if cell is None else (cell.detected, cell.documented)
+    return (safe_cell(site), str(quarter), *numbers)
+
+
+def _shown(table: MatchingTable, moment: datetime) -> ShownTable:
+    first, last = table.quarters[0], table.quarters[-1]
+    total = ShownRow(
+        "TOTAL",
+        None,
+        [
+            _cell(cell, table.network, quarter, "")
+            for cell, quarter in zip(table.totals, table.quarters, strict=True)
+        ],
+    )
+    return ShownTable(
+        str(first) if first == last else f"{first} to {last}",
+        [(quarter, _said_of(quarter, moment)) for quarter in table.quarters],
+        [_row(row, table) for row in table.rows],
+        total,
+    )
+
+
+def _said_of(quarter: Quarter, moment: datetime) -> str:
+    if quarter.is_future(moment):
+        return "has not begun"
+    return "goes on" if quarter.is_partial(moment) else ""
+
+
+def _row(row: TableRow, table: MatchingTable) -> ShownRow:
+    t1 = NO_T1 if row.tier == 0 else row.site
+    return ShownRow(
+        row.site,
+        row.tier,
+        [
+            _cell(cell, table.network, quarter, t1) if there else Shown("none")
+            for cell, quarter, there in zip(row.cells, table.quarters, row.there, strict=True)
+        ],
+    )
+
+
+def _cell(cell: Cell | None, network: str, quarter: Quarter, t1: str) -> Shown:
+    if cell is None:
+        return Shown("nodata")
+
+    def url(documented: str = "") -> str:
+        return events_url(
+            quarter=str(quarter), t1=t1, network=network, counted="yes", documented=documented
+        )
+
+    return Shown("figures", cell.detected, cell.documented, url(), url("yes"), url("no"))

@@ -1,0 +1,82 @@
+"""The rule of matching with its versions; an admin adds one."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from flask import Blueprint, Response, flash, make_response, render_template, request, url_for
+
+from app.accounts.pages.login import acting, writer
+from app.core.rules.access import Role
+from app.core.rules.errors import Invalid
+from app.core.rules.texts import read_time
+from app.core.web.extensions import db
+from app.core.web.form_keys import writing_once
+from app.core.web.htmx import go_to
+from app.matching.rules.matching import MatchingRule, minutes_of
+from app.matching.services.rules import add_rule, rule_rows, rules_in_order
+
+blueprint = Blueprint("matching_rules", __name__, url_prefix="/statistics/matching/rules")
+_FIELDS = ("valid_from", "gap", "minimal", "tolerance", "note")
+_MOST_DIGITS = 6
+
+
+@blueprint.get("")
+def page() -> Response:
+    """All versions, the newest first."""
+    return _page({}, None)
+
+
+@blueprint.post("")
+def add() -> Response:
+    """Add the next version."""
+    typed = {name: request.form.get(name, "") for name in _FIELDS}
+    rows = db.session()
+    try:
+        rule = MatchingRule(
+            0,
+            _moment(typed["valid_from"]),
+            **{name: _minutes(name, typed[name]) for name in ("gap", "minimal", "tolerance")},
+        )
+        with writing_once(rows):
+            rule = add_rule(rows, writer(), rule, typed["note"].replace("\r\n", "\n"))
+    except Invalid as error:
+        return _page(typed, error)
+    flash(
+        f"Version {rule.version} holds from {rule.valid_from:%Y-%m-%d %H:%M} UTC on;"
+        " events are matched anew.",
+        "ok",
+    )
+    return go_to(url_for("matching_rules.page"))
+
+
+def _page(typed: dict[str, str], error: Invalid | None) -> Response:
+    rows = db.session()
+    newest = rules_in_order(rows)[-1]
+    values = {
+        "valid_from": "",
+        "gap": str(minutes_of(newest.gap)),
+        "minimal": str(minutes_of(newest.minimal)),
+        "tolerance": str(minutes_of(newest.tolerance)),
+        "note": "",
+        **typed,
+    }
+    page = render_template(
+        "matching/rules.html",
+        versions=[*reversed(rule_rows(rows))],
+        values=values,
+        problem=error,
+        may_add=acting().role is Role.ADMIN,
+    )
+    return make_response(page, 200 if error is None else 422)
+
+
+def _moment(text: str) -> datetime:
+    return read_time("valid_from", text, label="Holds from").astimezone(UTC)
+
+
+def _minutes(field: str, text: str) -> timedelta:
+    stripped = text.strip()
+    if stripped.isascii() and stripped.isdigit() and len(stripped) <= _MOST_DIGITS:
+        return timedelta(minutes=int(stripped))
+    raise Invalid(field, "Write whole minutes")

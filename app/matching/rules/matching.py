@@ -1,0 +1,202 @@
+"""How reported periods become detected events, and which ticket documents one: rules and words.
+
+The definitions are those of decisions, section 9. Reckoning with many rows at once is the work of
+``app.matching.figures``; here is what one ticket, one rule and one pair mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from app.core.rules.errors import Invalid
+from app.tickets.rules.tickets import CLOSED_STATES, Category
+
+SHIFTS: Final = tuple(timedelta(hours=hours) for hours in (1, -1, 2, -2))
+"""By how much a time is off where a time zone was taken for another; the responsible site's UTC
+offset comes beside them."""
+SHIFT_SLACK: Final = timedelta(minutes=10)
+"""How far from such a shift start and end may be."""
+MOST_GAP: Final = timedelta(days=1)
+MOST_MINIMAL: Final = timedelta(days=7)
+MOST_TOLERANCE: Final = timedelta(days=7)
+MOST_KEPT: Final = 10
+"""Tickets of each kind (by link or by site; a maintenance or not) that are kept beside an event:
+those that begin last. One event has one to three in practice; where tickets stay open for years,
+thousands meet each event, which nobody could read and no database should hold. An assumption."""
+REASON_LIMIT: Final = 1000
+"""Characters of the reason of a decision by hand."""
+
+
+class How(StrEnum):
+    """Why a ticket stands beside an event, the strongest first."""
+
+    LINK = "link"
+    """It names the link."""
+    SITE = "site"
+    """It names no link, and names a T1 end of it as affected site, and is an incident or a
+    maintenance of the link's network."""
+    HAND = "hand"
+    """A person said so."""
+    NONE = "none"
+    """No ticket documents the event."""
+
+
+class Decision(StrEnum):
+    """What a person said of an event and a ticket."""
+
+    LINKED = "linked"
+    UNLINKED = "unlinked"
+
+
+@dataclass(frozen=True)
+class MatchingRule:
+    """One version of the rule of matching; it holds for events that begin from ``valid_from`` on
+    (UTC), until the next version does."""
+
+    version: int
+    valid_from: datetime
+    gap: timedelta = timedelta(minutes=10)
+    """Two periods with at most this between them are one event: an assumption."""
+    minimal: timedelta = timedelta(minutes=60)
+    """An event of this length counts (seed deck: "detected Events >= 1h")."""
+    tolerance: timedelta = timedelta(hours=1)
+    """A ticket's interval is widened by it on both sides: an assumption."""
+
+
+FIRST_RULE: Final = MatchingRule(1, datetime(1970, 1, 1, tzinfo=UTC))
+"""The rule where no administrator made another."""
+
+
+def rule_at(rules: Sequence[MatchingRule], moment: datetime) -> MatchingRule:
+    """The rule for an event that begins at ``moment``; before the first one, the first."""
+    in_order = sorted(rules, key=lambda one: one.valid_from)
+    held = [one for one in in_order if one.valid_from <= moment]
+    return held[-1] if held else in_order[0]
+
+
+def check_rule(rule: MatchingRule, newest: MatchingRule) -> None:
+    """Raise ``Invalid`` unless ``rule`` may follow the newest version so far."""
+    limits = (
+        ("gap", rule.gap, timedelta(), MOST_GAP),
+        ("minimal", rule.minimal, timedelta(minutes=1), MOST_MINIMAL),
+        ("tolerance", rule.tolerance, timedelta(), MOST_TOLERANCE),
+    )
+    for field, value, least, most in limits:
+        if not least <= value <= most:
+            raise Invalid(field, f"Write minutes from {minutes_of(least)} to {minutes_of(most)}")
+    if rule.valid_from <= newest.valid_from:
+        raise Invalid(
+            "valid_from",
+            f"Version {newest.version} holds from {newest.valid_from:%Y-%m-%d %H:%M} UTC on;"
+            " a new one begins later",
+        )
+
+
+def minutes_of(length: timedelta) -> int:
+    """Whole minutes."""
+    return int(length.total_seconds()) // 60
+
+
+@dataclass(frozen=True)
+class TicketTimes:
+    """The times of a ticket of which its interval is made; aware, None = not said."""
+
+    state: str
+    created_at: datetime
+    event_start: datetime | None = None
+    event_end: datetime | None = None
+    window_start: datetime | None = None
+    window_end: datetime | None = None
+    ended_at: datetime | None = None
+    """Newest move to solved or unsolved."""
+
+
+def ticket_interval(times: TicketTimes) -> tuple[datetime, datetime | None]:
+    """From when to when a ticket says that something was the matter; None = it goes on.
+
+    Event start, else window start, else creation; to event end, else window end, else the newest
+    move to solved or unsolved if it was not reopened since. An end that lies before the start (an
+    event that was entered beside the window of an earlier work) leaves the start alone.
+    """
+    start = times.event_start or times.window_start or times.created_at
+    end = times.event_end or times.window_end
+    if end is None and times.state in CLOSED_STATES:
+        end = times.ended_at
+    return start, None if end is None else max(start, end)
+
+
+def is_evidence(category: str, *, ended_unsolved: bool, is_duplicate: bool) -> bool:
+    """Whether a ticket can document anything: no test, and no maintenance that was cancelled.
+
+    A maintenance that ended unsolved was cancelled or did not take place. A duplicate ends so too,
+    for another reason: what it says counts at its master.
+    """
+    if category == Category.TEST:
+        return False
+    return not (category == Category.MAINTENANCE and ended_unsolved and not is_duplicate)
+
+
+def documents_by_site(category: str, network: str, of_link: str) -> bool:
+    """Whether a ticket that names no link can document events by the sites that it names.
+
+    Only an incident or a maintenance, and only of the link's own network (decisions, section 9);
+    ``of_link`` is empty for events that name a site alone and so no network.
+    """
+    return category in (Category.INCIDENT, Category.MAINTENANCE) and of_link in ("", network)
+
+
+def length_in_words(length: timedelta) -> str:
+    """``43 min``, ``2 h 5 min``, ``3 d 4 h``; below a minute ``20 s``."""
+    seconds = int(length.total_seconds())
+    if seconds < 60:
+        return f"{seconds} s"
+    days, hours, minutes = seconds // 86400, seconds % 86400 // 3600, seconds % 3600 // 60
+    parts = ((days, "d"), (hours, "h"), (minutes, "min"))
+    told = [f"{number} {unit}" for number, unit in parts if number]
+    return " ".join(told[:2])
+
+
+def detected_in_words(rule: MatchingRule) -> str:
+    """``detected events >= 1 h``: as the group's slides of 2013 call what counts."""
+    return f"detected events >= {length_in_words(rule.minimal)}"
+
+
+RELATED_WORDS: Final = "related events in tickets"
+"""What those slides call the detected events that a ticket documents."""
+
+
+def shift_in_words(shift: timedelta) -> str:
+    """``+1 h``, ``-5 h 30 min``."""
+    sign = "-" if shift < timedelta() else "+"
+    return f"{sign}{length_in_words(abs(shift))}"
+
+
+def why_in_words(
+    how: How,
+    *,
+    overlap: timedelta | None,
+    apart: timedelta,
+    within: bool,
+    shift: timedelta | None,
+    site: str = "",
+) -> str:
+    """Why a ticket stands beside an event, such as ``same link, overlap 43 min``.
+
+    ``overlap`` is None where both go on; ``apart`` is the time between the two where they do not
+    meet, ``within`` whether that is within the tolerance.
+    """
+    told = ["same link" if how is How.LINK else f"by site {site}".rstrip()]
+    if overlap is None:
+        told.append("both go on")
+    elif apart > timedelta():
+        beyond = "within" if within else "outside"
+        told.append(f"{length_in_words(apart)} apart, {beyond} the tolerance")
+    else:
+        told.append(f"overlap {length_in_words(overlap)}")
+    if shift is not None:
+        told.append(f"both ends off by {shift_in_words(shift)}: suspected time zone")
+    return ", ".join(told)

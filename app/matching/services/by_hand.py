@@ -1,0 +1,134 @@
+"""Decisions by hand about an event and a ticket: link, unlink, take a decision back.
+
+A decision is one change of the raw event. It is kept apart from what is reckoned and outlives it;
+what hangs on it is reckoned in its own transaction, so that a person sees what they did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.core.rules.access import Writer, require_match
+from app.core.rules.errors import Invalid, NotFound
+from app.core.rules.texts import checked_text
+from app.core.services.changes import FieldChange, record_change
+from app.events.models.events import Event
+from app.events.services.events import EVENT
+from app.matching.models.matching import HandMade
+from app.matching.rules.matching import REASON_LIMIT, Decision
+from app.matching.services.evidence import sound_masters
+from app.matching.services.matching import hold_still, reckon_now
+from app.registry.models.registry import Link
+from app.tickets.models.tickets import Ticket
+from app.tickets.services.lifecycle import find_ticket
+
+
+def link_by_hand(session: Session, by: Writer, event_id: int, number: int, reason: str) -> None:
+    """Say that a ticket documents the event to which this raw event belongs.
+
+    Also confirms a pair that only a suspected time zone keeps apart. Operators, and reporters of a
+    site at the link's ends. Raises ``NotFound``, ``Forbidden``, and ``Invalid`` on ``ticket`` or
+    ``reason``.
+    """
+    _decide(session, by, event_id, number, Decision.LINKED, reason)
+
+
+def unlink_by_hand(session: Session, by: Writer, event_id: int, number: int, reason: str) -> None:
+    """Say that a ticket does not document it, whatever the rules say; else as ``link_by_hand``."""
+    _decide(session, by, event_id, number, Decision.UNLINKED, reason)
+
+
+def undo_decision(session: Session, by: Writer, event_id: int, number: int) -> None:
+    """Take a decision back: the rules speak again. What was not decided is no change."""
+    event = _locked(session, by, event_id)
+    row = session.get(HandMade, (event_id, number))
+    if row is None:
+        return
+    old = in_words(row.decision, number)
+    session.delete(row)
+    _record(session, by, event, number, [FieldChange("match", old, None)])
+
+
+def in_words(decision: str, number: int) -> str:
+    """A decision as the history shows it."""
+    did = "linked to" if decision == Decision.LINKED else "taken off"
+    return f"{did} ticket {number}"
+
+
+def sites_of_event(session: Session, event: Event) -> Collection[int]:
+    """The sites whose reporters may decide about it: the link's ends and its responsible site, or
+    the event's own site."""
+    if event.link_id is None:
+        return {event.site_id} - {None}  # type: ignore[return-value]  # None is taken off
+    link = session.get_one(Link, event.link_id)
+    sites = {link.end_a_id, link.end_b_id, link.responsible_site_id}
+    return {site for site in sites if site is not None}
+
+
+def _decide(
+    session: Session, by: Writer, event_id: int, number: int, decision: Decision, reason: str
+) -> None:
+    event = _locked(session, by, event_id)
+    if event.withdrawn_at is not None:
+        raise Invalid("ticket", "This event was withdrawn: it is matched with nothing")
+    if event.state not in ("down", "degraded"):
+        raise Invalid("ticket", "A time without monitoring is no event: no ticket documents it")
+    if event.link_id is None and event.site_id is None:
+        raise Invalid("ticket", "Say first which link or site this event means")
+    ticket = _ticket(session, by, number)
+    reason = checked_text("reason", reason.strip(), REASON_LIMIT, label="Reason")
+    if not reason:
+        raise Invalid("reason", "Say why; others see it beside the event")
+    if decision is Decision.LINKED and number not in sound_masters(session, [number]):
+        raise Invalid(
+            "ticket",
+            f"Ticket {ticket.number} is a test or a cancelled maintenance, or a duplicate of one:"
+            " it documents nothing",
+        )
+    row = session.get(HandMade, (event_id, number))
+    old = None if row is None else in_words(row.decision, number)
+    if row is None:
+        row = HandMade(event_id=event_id, ticket_number=number)
+        session.add(row)
+    elif (row.decision, row.reason) == (decision, reason):
+        return
+    row.decision, row.reason, row.actor, row.at = decision, reason, by.shown_author, by.now
+    changed = [
+        FieldChange("match", old, in_words(decision, number)),
+        FieldChange("reason", None, reason),
+    ]
+    _record(session, by, event, number, changed)
+
+
+def _locked(session: Session, by: Writer, event_id: int) -> Event:
+    hold_still(session)
+    event = session.scalars(
+        select(Event).where(Event.id == event_id).with_for_update()
+    ).one_or_none()
+    if event is None:
+        raise NotFound("There is no event of this number")
+    session.refresh(event)
+    require_match(by.actor, sites_of_event(session, event))
+    return event
+
+
+def _ticket(session: Session, by: Writer, number: int) -> Ticket:
+    try:
+        return find_ticket(session, by.actor, number)
+    except NotFound:
+        raise Invalid("ticket", "There is no ticket of this number") from None
+
+
+def _record(
+    session: Session, by: Writer, event: Event, number: int, fields: list[FieldChange]
+) -> None:
+    event.version += 1
+    event.changed_at = by.now
+    record_change(session, by, kind=EVENT, thing_id=event.id, version=event.version, fields=fields)
+    if event.link_id is not None:
+        reckon_now(session, by.now, ("link", event.link_id), event.id, number)
+    elif event.site_id is not None:
+        reckon_now(session, by.now, ("site", event.site_id), event.id, number)

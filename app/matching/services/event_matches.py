@@ -1,0 +1,138 @@
+"""What the page of an event shows of its matching: the detected event, its siblings, its tickets
+with why, and what people decided."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.core.rules.access import Actor, refusal_to_match
+from app.events.models.events import Event
+from app.matching.models.matching import DetectedEvent, EventOfDetected, EventTicket, HandMade
+from app.matching.rules.matching import MOST_KEPT
+from app.matching.services.by_hand import in_words, sites_of_event
+from app.matching.services.matched_events import detected_of
+from app.tickets.models.tickets import Ticket
+
+MOST_SIBLINGS = 200
+"""Raw events of one detected event that are listed."""
+
+
+@dataclass(frozen=True)
+class Match:
+    """A ticket beside the event."""
+
+    number: int
+    title: str
+    state: str
+    how: str
+    documents: bool
+    why: str
+    is_suspected: bool
+    """Both ends are off alike: a time zone was probably taken for another."""
+    is_decided: bool
+    """A person decided about it."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """A decision by hand, also one that no longer has an effect."""
+
+    event_id: int
+    number: int
+    words: str
+    reason: str
+    actor: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class EventMatches:
+    """All of it, for one raw event."""
+
+    event_id: int
+    detected: DetectedEvent | None
+    """None where it belongs to none: not monitored, withdrawn, of no known link or site, or not
+    reckoned yet."""
+    siblings: Sequence[Event]
+    """The raw events of the detected one, by start; at most ``MOST_SIBLINGS``."""
+    matches: Sequence[Match]
+    """Those that document it first."""
+    most_of_kind: int | None
+    """How many tickets of a kind are kept beside an event, where more may meet it than are shown;
+    None = all are shown."""
+    decisions: Sequence[Made]
+    refusal: str | None
+    """Why this person may not decide by hand; None = it may."""
+
+    @property
+    def may_decide(self) -> bool:
+        """Whether this person may link and unlink."""
+        return self.refusal is None
+
+
+def matches_of(session: Session, actor: Actor, event: Event) -> EventMatches:
+    """What is known of this raw event's matching; everybody who reads events may read it."""
+    detected = detected_of(session, event.id)
+    siblings: Sequence[Event] = []
+    matches: Sequence[Match] = []
+    about = [event.id]
+    if detected is not None:
+        siblings = session.scalars(
+            select(Event)
+            .join(EventOfDetected, EventOfDetected.event_id == Event.id)
+            .where(EventOfDetected.detected_id == detected.id)
+            .order_by(Event.start, Event.id)
+            .limit(MOST_SIBLINGS)
+        ).all()
+        about = [*{event.id, *(one.id for one in siblings)}]
+        matches = _matches(session, detected.id)
+    decisions = session.scalars(
+        select(HandMade).where(HandMade.event_id.in_(about)).order_by(HandMade.at.desc())
+    ).all()
+    return EventMatches(
+        event.id,
+        detected,
+        siblings,
+        matches,
+        # kinds are not told apart: what was decided by hand no longer says of which it is
+        MOST_KEPT if len(matches) >= MOST_KEPT else None,
+        [
+            Made(
+                one.event_id,
+                one.ticket_number,
+                in_words(one.decision, one.ticket_number),
+                one.reason,
+                one.actor,
+                one.at,
+            )
+            for one in decisions
+        ],
+        refusal_to_match(actor, sites_of_event(session, event)),
+    )
+
+
+def _matches(session: Session, detected_id: int) -> Sequence[Match]:
+    rows = session.execute(
+        select(EventTicket, Ticket.title, Ticket.state)
+        .join(Ticket, Ticket.number == EventTicket.ticket_number)
+        .where(EventTicket.detected_id == detected_id)
+        .order_by(EventTicket.documents.desc(), EventTicket.ticket_number)
+    )
+    return [
+        Match(
+            pair.ticket_number,
+            title,
+            state,
+            pair.how,
+            pair.documents,
+            pair.why,
+            pair.suspected_shift is not None,
+            pair.how == "hand",
+        )
+        for pair, title, state in rows
+    ]

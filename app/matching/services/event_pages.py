@@ -1,0 +1,90 @@
+"""What the page of one event tells beside its tickets: itself, its history, what lies beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.core.models.changes import Change
+from app.core.rules.errors import NotFound
+from app.core.services.changes import changes_of
+from app.events.models.events import Event, EventSource
+from app.events.services.events import EVENT
+from app.matching.models.matching import EventTicket
+from app.matching.rules.matching import TicketTimes, ticket_interval
+from app.registry.models.registry import Link, Site
+from app.tickets.models.tickets import Ticket
+
+MOST_TICKETS = 12
+"""Tickets of the picture."""
+
+
+@dataclass(frozen=True)
+class EventFacts:
+    """An event with the names of what it is about."""
+
+    event: Event
+    source: str
+    link: Link | None
+    site: Site | None
+
+    @property
+    def title(self) -> str:
+        """What it is about, in one line."""
+        where = self.link.name if self.link else self.event.link_text
+        return where or (self.site.key if self.site else self.event.site_text)
+
+    @property
+    def is_unresolved(self) -> bool:
+        """Whether its link or site is not known."""
+        return bool(
+            (self.event.link_text and self.link is None)
+            or (self.event.site_text and self.site is None)
+        )
+
+
+def event_facts(session: Session, event_id: int) -> EventFacts:
+    """An event; ``NotFound`` for none. All people may read all events."""
+    event = session.get(Event, event_id)
+    if event is None:
+        raise NotFound
+    source = session.get_one(EventSource, event.source_id)
+    link = session.get(Link, event.link_id) if event.link_id is not None else None
+    site = session.get(Site, event.site_id) if event.site_id is not None else None
+    return EventFacts(event, source.name, link, site)
+
+
+def history_of_event(session: Session, event_id: int) -> Sequence[Change]:
+    """Its changes, oldest first: as it was reported, corrections, decisions by hand."""
+    return changes_of(session, EVENT, event_id)
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A ticket beside a detected event, with the interval that it speaks of."""
+
+    number: int
+    start: datetime
+    end: datetime | None
+    documents: bool
+
+
+def tickets_beside(session: Session, detected_id: int) -> Sequence[Beside]:
+    """The tickets that are kept beside a detected event, those that document it first."""
+    rows = session.execute(
+        select(
+            EventTicket.ticket_number,
+            EventTicket.documents,
+            *(Ticket.state, Ticket.created_at, Ticket.event_start, Ticket.event_end),
+            *(Ticket.window_start, Ticket.window_end, Ticket.ended_at),
+        )
+        .join(Ticket, Ticket.number == EventTicket.ticket_number)
+        .where(EventTicket.detected_id == detected_id)
+        .order_by(EventTicket.documents.desc(), EventTicket.ticket_number)
+        .limit(MOST_TICKETS)
+    )
+    return [Beside(row[0], *ticket_interval(TicketTimes(*row[2:])), row[1]) for row in rows]

@@ -1,0 +1,283 @@
+"""What tickets say about one link, or one site: the rows from which matching is reckoned.
+
+A duplicate lends its links, sites and interval to its master. Test tickets and cancelled
+maintenances say nothing (``app.matching.rules.matching``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    Subquery,
+    and_,
+    exists,
+    func,
+    or_,
+    select,
+    union_all,
+)
+from sqlalchemy.orm import Session, aliased
+
+from app.calendar.services.calendar import is_cancelled
+from app.core.figures.frames import BY_LINK, BY_SITE, FOREVER, NEVER, NOBODY, micros
+from app.matching.rules.matching import TicketTimes, documents_by_site, is_evidence, ticket_interval
+from app.registry.models.registry import Link, Site
+from app.tickets.models.relations import TicketRelation
+from app.tickets.models.tickets import Ticket, TicketLink, TicketSite
+from app.tickets.rules.relations import BondKind
+from app.tickets.rules.tickets import Category
+
+_Row = Row[*tuple[Any, ...]]
+_TIMES: Final = (
+    *("state", "created_at", "event_start", "event_end"),
+    *("window_start", "window_end", "ended_at"),
+)
+
+
+@dataclass(frozen=True)
+class End:
+    """An end of a link, and when it was a T1 (microseconds; never: both are ``FOREVER``)."""
+
+    id: int
+    since: int
+    until: int
+
+
+@dataclass(frozen=True)
+class Thing:
+    """A link, or a site for the events that name no link."""
+
+    kind: str
+    """link or site."""
+    id: int
+    network: str = ""
+    valid_from: int = NEVER
+    valid_until: int = FOREVER
+    ends: tuple[End, ...] = ()
+    time_zone: str = "UTC"
+    """Of the responsible site, for tickets that have none."""
+
+    @property
+    def row(self) -> tuple[Any, ...]:
+        """As a row of THINGS."""
+        ends = (*self.ends, End(NOBODY, FOREVER, FOREVER), End(NOBODY, FOREVER, FOREVER))
+        return (
+            *(self.id, self.kind == "link", self.valid_from, self.valid_until),
+            *(ends[0].id, ends[0].since, ends[0].until),
+            *(ends[1].id, ends[1].since, ends[1].until),
+        )
+
+
+def thing_of(session: Session, kind: str, thing_id: int) -> Thing:
+    """The link or site with what matching asks of it."""
+    if kind == "site":
+        site = session.execute(select(Site.time_zone).where(Site.id == thing_id)).one()
+        return Thing(kind, thing_id, time_zone=site.time_zone)
+    link = session.execute(
+        select(
+            Link.network,
+            Link.valid_from,
+            Link.valid_until,
+            Link.end_a_id,
+            Link.end_b_id,
+            Link.responsible_site_id,
+        ).where(Link.id == thing_id)
+    ).one()
+    sites = {
+        row.id: row
+        for row in session.execute(
+            select(Site.id, Site.tier, Site.tier_since, Site.tier_until, Site.time_zone).where(
+                Site.id.in_({link.end_a_id, link.end_b_id, link.responsible_site_id} - {None})
+            )
+        )
+    }
+    ends = tuple(_end(sites[site]) for site in (link.end_a_id, link.end_b_id))
+    t1s = [end.id for end in ends if end.since < FOREVER]
+    responsible = link.responsible_site_id or (t1s[0] if t1s else link.end_a_id)
+    return Thing(
+        kind,
+        thing_id,
+        link.network,
+        _midnight(link.valid_from, NEVER),
+        _midnight(link.valid_until, FOREVER),
+        ends,
+        sites[responsible].time_zone,
+    )
+
+
+def _end(site: _Row) -> End:
+    if site.tier != 1:
+        return End(site.id, FOREVER, FOREVER)
+    return End(site.id, _midnight(site.tier_since, NEVER), _midnight(site.tier_until, FOREVER))
+
+
+def _midnight(day: date | None, missing: int) -> int:
+    return missing if day is None else micros(datetime.combine(day, time(), UTC))
+
+
+def evidence_of(
+    session: Session, thing: Thing, only: Collection[int] | None = None
+) -> Sequence[tuple[Any, ...]]:
+    """Rows of EVIDENCE for this thing; of these tickets only, where some are named (a master with
+    all of its duplicates)."""
+    found: list[tuple[Any, ...]] = []
+    if thing.kind == "link":
+        found += _said(session, thing, _naming_link(thing.id, only), BY_LINK, {})
+        named = {end.id: end for end in thing.ends if end.since < FOREVER}
+    else:
+        named = {thing.id: End(thing.id, NEVER, FOREVER)}
+    if named:
+        found += _said(session, thing, _naming_sites(named, only), BY_SITE, named)
+    return found
+
+
+_bond = aliased(TicketRelation)
+
+
+def _of_duplicate(number: Any) -> ColumnElement[bool]:
+    return and_(_bond.kind == BondKind.DUPLICATE, _bond.ticket_number == number)
+
+
+def _naming_link(link: int, only: Collection[int] | None) -> Select[int, int]:
+    """The masters of the tickets that name a link; ``site`` is none."""
+    query = (
+        select(
+            func.coalesce(_bond.other_number, TicketLink.ticket_number).label("master"),
+            TicketLink.link_id.label("site"),
+        )
+        .outerjoin(_bond, _of_duplicate(TicketLink.ticket_number))
+        .where(TicketLink.link_id == link)
+        .distinct()
+    )
+    return query if only is None else query.where(TicketLink.ticket_number.in_(only))
+
+
+def _naming_sites(sites: Collection[int], only: Collection[int] | None) -> Select[int, int]:
+    """The masters of tickets that name one of these sites, and no link all together."""
+    naming = (
+        select(
+            func.coalesce(_bond.other_number, TicketSite.ticket_number).label("master"),
+            TicketSite.site_id.label("site"),
+        )
+        .outerjoin(_bond, _of_duplicate(TicketSite.ticket_number))
+        .where(TicketSite.site_id.in_(sites))
+        .distinct()
+    )
+    if only is not None:
+        naming = naming.where(TicketSite.ticket_number.in_(only))
+    named = naming.subquery("named")
+    own = aliased(TicketLink)
+    lent, lent_link = aliased(TicketRelation), aliased(TicketLink)
+    return select(named.c.master, named.c.site).where(
+        ~exists().where(own.ticket_number == named.c.master),
+        ~exists().where(
+            lent.other_number == named.c.master,
+            lent.kind == BondKind.DUPLICATE,
+            lent_link.ticket_number == lent.ticket_number,
+        ),
+    )
+
+
+def _members(naming: Select[int, int]) -> Subquery:
+    """The groups' tickets: each master itself, and its duplicates."""
+    masters = naming.cte("masters")
+    lent = aliased(TicketRelation)
+    return union_all(
+        select(masters.c.master, masters.c.site, masters.c.master.label("number")),
+        select(masters.c.master, masters.c.site, lent.ticket_number).join(
+            lent,
+            and_(lent.other_number == masters.c.master, lent.kind == BondKind.DUPLICATE),
+        ),
+    ).subquery("members")
+
+
+def _said(
+    session: Session,
+    thing: Thing,
+    naming: Select[int, int],
+    how: int,
+    sites: Mapping[int, End],
+) -> Iterable[tuple[Any, ...]]:
+    members = _members(naming)
+    responsible = aliased(Site)
+    rows = session.execute(
+        select(
+            members.c.master,
+            members.c.site,
+            Ticket.number,
+            Ticket.category,
+            Ticket.network,
+            responsible.time_zone,
+            or_(Ticket.category != Category.MAINTENANCE, ~is_cancelled()).label("took_place"),
+            *(getattr(Ticket, name) for name in _TIMES),
+        )
+        .join(Ticket, Ticket.number == members.c.number)
+        .outerjoin(responsible, responsible.id == Ticket.responsible_site_id)
+    ).all()
+    heads = {row.master: row for row in rows if row.master == row.number}
+    sound = {
+        number
+        for number, row in heads.items()
+        if _is_sound(row)
+        and (how != BY_SITE or documents_by_site(row.category, row.network, thing.network))
+    }
+    for row in rows:
+        if row.master not in sound or not _is_sound(row):
+            continue
+        start, end = ticket_interval(TicketTimes(*(getattr(row, name) for name in _TIMES)))
+        zone = ZoneInfo(row.time_zone or thing.time_zone)
+        offset = start.astimezone(zone).utcoffset()
+        site = sites.get(row.site)
+        yield (
+            *(row.master, thing.id, micros(start), micros(end), how),
+            NOBODY if site is None else site.id,
+            *((NEVER, FOREVER) if site is None else (site.since, site.until)),
+            0 if offset is None else int(offset.total_seconds()) * 1_000_000,
+            heads[row.master].category == Category.MAINTENANCE,
+            micros(heads[row.master].created_at),
+        )
+
+
+def _is_sound(row: _Row) -> bool:
+    return is_evidence(
+        row.category,
+        ended_unsolved=not row.took_place,
+        is_duplicate=row.master != row.number,
+    )
+
+
+def sound_masters(session: Session, numbers: Collection[int]) -> Mapping[int, tuple[int, bool]]:
+    """For each of these tickets that can document anything: its master (or itself), and whether
+    that is a maintenance. Left out are those whose master can document nothing."""
+    if not numbers:
+        return {}
+    rows = session.execute(
+        select(Ticket.number.label("asked"), _bond.other_number.label("other"))
+        .outerjoin(_bond, _of_duplicate(Ticket.number))
+        .where(Ticket.number.in_(numbers))
+    ).all()
+    masters = {row.asked: row.other or row.asked for row in rows}
+    heads = {
+        row.number: row
+        for row in session.execute(
+            select(
+                Ticket.number,
+                Ticket.number.label("master"),
+                Ticket.category,
+                or_(Ticket.category != Category.MAINTENANCE, ~is_cancelled()).label("took_place"),
+            ).where(Ticket.number.in_(set(masters.values())))
+        )
+    }
+    return {
+        asked: (number, heads[number].category == Category.MAINTENANCE)
+        for asked, number in masters.items()
+        if _is_sound(heads[number])
+    }

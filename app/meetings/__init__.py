@@ -1,0 +1,1 @@
+"""Teleconferences, their invitations and agendas, and the slides of a meeting pack."""

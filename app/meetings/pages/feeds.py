@@ -1,0 +1,205 @@
+"""The calendar as a feed: iCalendar (RFC 5545) at a private address, and the page that makes one.
+
+A calendar program sends no login: the secret in the address is all. Any other is 404, as is that
+of somebody who is disabled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from flask import (
+    Blueprint,
+    Response,
+    current_app,
+    flash,
+    make_response,
+    render_template,
+    request,
+    url_for,
+)
+from icalendar import Calendar, Event
+
+from app.accounts.models.people import User
+from app.accounts.pages.login import acting, public, writer
+from app.accounts.pages.own_password import ask_password
+from app.accounts.pages.people_forms import AskPasswordForm
+from app.accounts.services.logins import verified_user
+from app.calendar.services import feeds as verbs
+from app.calendar.services.calendar import Planned, windows_of
+from app.core.database.transactions import writing
+from app.core.rules.errors import Invalid, NotFound
+from app.core.settings import Settings
+from app.core.web.extensions import db
+from app.core.web.form_keys import writing_once
+from app.core.web.htmx import go_to
+from app.core.web.times import now
+from app.meetings.adapters.invitations import PRODUCT, event_of
+from app.meetings.models.teleconferences import Teleconference
+from app.meetings.pages.teleconferences import published
+from app.meetings.services.lists import in_calendars
+from app.registry.models.registry import Site
+from app.registry.services.registry import find_site
+from app.tickets.rules.tickets import Category
+
+blueprint = Blueprint("feeds", __name__, url_prefix="/calendar/feed")
+_LONGEST: Final = 100
+_BACK: Final = timedelta(days=62)
+"""How long a window is still in the feed after it: programs drop what a feed no longer tells."""
+
+
+@blueprint.get("")
+def show() -> Response:
+    """Whether one has a feed, and how to make, renew or end it."""
+    return _page()
+
+
+@blueprint.post("/make")
+def make() -> Response:
+    """Make an address, or a new one in its place, by the password; it is shown once."""
+    form = AskPasswordForm()
+    if not form.validate():
+        return _page(form=form, status=422)
+    asked = ask_password(form.password)
+    if asked.attempt is None:
+        return _page(form=form, status=asked.status)
+    rows = db.session()
+    with writing_once(rows):
+        verified_user(rows, asked.attempt)
+        secret = verbs.make_feed(rows, writer())
+    return _page(secret=secret)
+
+
+@blueprint.post("/end")
+def end() -> Response:
+    """End the address at once."""
+    rows = db.session()
+    try:
+        with writing_once(rows):
+            verbs.end_feed(rows, writer())
+    except Invalid as error:
+        return _page(problem=error.message, status=422)
+    flash("The address of your calendar has ended; programs that read it are answered 404.", "ok")
+    return go_to(url_for("feeds.show"))
+
+
+@blueprint.get("/<secret>.ics")
+@public
+def download(secret: str) -> Response:
+    """The windows and TCs as iCalendar; with ``?site=`` only the windows that concern a site."""
+    rows = db.session()
+    reader = verbs.reader_of_feed(rows, secret)
+    site = _site(request.args.get("site", "").strip())
+    found = windows_of(rows, reader, now() - _BACK, site)
+    teleconferences = () if site is not None else in_calendars(rows, now() - _BACK)
+    content = _calendar(found.windows, site, teleconferences)
+    if verbs.is_use_due(rows, reader, now()):
+        with writing(rows):
+            verbs.note_use(rows, reader, now())
+    answer = Response(content, content_type="text/calendar; charset=utf-8")
+    answer.headers["Content-Disposition"] = 'inline; filename="lhcopn.ics"'
+    return answer
+
+
+def _page(
+    *, form: AskPasswordForm | None = None, secret: str = "", problem: str = "", status: int = 200
+) -> Response:
+    rows, base = db.session(), _settings().public_url
+    path = url_for("feeds.download", secret=secret) if secret else ""
+    own = rows.get_one(User, acting().account_id).sites
+    page = render_template(
+        "calendar/feed.html",
+        form=form or AskPasswordForm(formdata=None),
+        feed=verbs.feed_of(rows, acting().account_id or 0),
+        address=f"{base}{path}" if secret else "",
+        own_sites=[site.key for site in own],
+        problem=problem,
+    )
+    return make_response(page, status)
+
+
+def _site(name: str) -> Site | None:
+    if not name:
+        return None
+    usable = len(name) <= _LONGEST and name.isprintable()
+    site = find_site(db.session(), name) if usable else None
+    if site is None:
+        raise NotFound
+    return site
+
+
+def _settings() -> Settings:
+    settings: Settings = current_app.config["PORTAL"]
+    return settings
+
+
+def _calendar(
+    windows: Sequence[Planned], site: Site | None, teleconferences: Iterable[Teleconference]
+) -> bytes:
+    calendar = Calendar()
+    calendar.add("prodid", PRODUCT)
+    calendar.add("version", "2.0")
+    calendar.add("x-wr-calname", f"LHCOPN work, {site.key}" if site is not None else "LHCOPN work")
+    calendar.add("refresh-interval", timedelta(hours=1), parameters={"value": "DURATION"})
+    calendar.add("x-published-ttl", "PT1H")
+    host = urlsplit(_settings().public_url).hostname or "localhost"
+    for window in windows:
+        calendar.add_component(_event(window, host))
+    for one in teleconferences:
+        calendar.add_component(event_of(published(one)))
+    content: bytes = calendar.to_ical()
+    return content
+
+
+def _event(window: Planned, host: str) -> Event:
+    """A window; its UID and SEQUENCE stay those of the ticket and its version."""
+    url = f"{_settings().public_url}{url_for('tickets.detail', number=window.ticket)}"
+    event = Event()
+    values: list[tuple[str, Any]] = [
+        ("uid", f"ticket-{window.ticket}@{host}"),
+        ("sequence", window.version),
+        ("dtstamp", window.changed_at),
+        ("last-modified", window.changed_at),
+        ("dtstart", window.start),
+        ("summary", f"{window.category.capitalize()}: {window.title}"),
+        ("location", ", ".join(link.name for link in window.links) or ", ".join(window.sites)),
+        ("description", _description(window, url)),
+        ("url", url),
+        ("status", _status(window)),
+        ("categories", [window.category, window.network]),
+        ("transp", "TRANSPARENT"),
+    ]
+    if not window.open_end and window.end > window.start:
+        values.append(("dtend", window.end))
+    for name, value in values:
+        if value != "":
+            event.add(name, value)
+    return event
+
+
+def _status(window: Planned) -> str:
+    """CANCELLED, TENTATIVE for a change that not every site has accepted, else CONFIRMED."""
+    if window.cancelled:
+        return "CANCELLED"
+    open_change = window.category == Category.CHANGE and window.accepted < window.asked
+    return "TENTATIVE" if open_change else "CONFIRMED"
+
+
+def _description(window: Planned, url: str) -> str:
+    lines = [f"Ticket #{window.ticket}, {window.state}. Impact: {window.impact}."]
+    if window.sites:
+        lines.append(f"Sites: {', '.join(window.sites)}.")
+    if window.asked:
+        refused = f", {window.refused} refused" if window.refused else ""
+        lines.append(f"{window.accepted} of {window.asked} sites accepted{refused}.")
+    if window.open_end:
+        lines.append("Its end is not said.")
+    for one in window.conflicts:
+        numbers = " and ".join(f"#{number}" for number in sorted(set(one.tickets)))
+        lines.append(f"Conflict: {one.words} ({numbers}).")
+    if window.season:
+        lines.append(f"The LHC runs then: {window.season}.")
+    return "\n".join([*lines, url])

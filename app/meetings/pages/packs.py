@@ -1,0 +1,222 @@
+"""Meeting packs: what was ordered and is there, ordering one, fetching it, making it again,
+deleting it.
+
+The worker makes a pack; its page shows how far it is. Everybody logged in fetches what is made.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from flask import Blueprint, Response, flash, make_response, render_template, request, url_for
+from flask_wtf import FlaskForm
+from wtforms import StringField
+from wtforms.validators import ValidationError
+
+from app.accounts.pages.login import acting, writer
+from app.core.rules.counted import SLIDES_RANGE
+from app.core.rules.errors import Invalid, NotFound
+from app.core.rules.quarters import Quarter
+from app.core.rules.slides import SLIDE_WORDS, SlideKind
+from app.core.web.extensions import db
+from app.core.web.form_keys import leads_to, writing_once
+from app.core.web.htmx import go_to, page_or_fragment
+from app.core.web.times import now
+from app.jobs.rules.jobs import MOST_ATTEMPTS
+from app.meetings.rules.packs import (
+    LONGEST_TITLE,
+    MOST_QUARTERS,
+    USUAL_TITLE,
+    PackFile,
+    pause_before_look,
+    require_chair,
+)
+from app.meetings.services import packs
+from app.reports.rules.reports import is_chair
+from app.tickets.pages.forms import attach, one_line, required
+
+blueprint = Blueprint("meeting_packs", __name__, url_prefix="/reports/packs")
+_NUMBER: Final = "<int(max=2147483647):number>"
+_TYPES: Final = {
+    PackFile.PPTX: "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+    PackFile.PDF: "application/pdf",
+}
+_PLACE: Final = "place_"
+_QUARTER: Final = {"maxlength": 7, "size": 8, "placeholder": "2013-Q1", "autocomplete": "off"}
+
+
+class _Place(StringField):
+    """The place of a slide; empty = it is left out."""
+
+    def post_validate(self, form: Any, validation_stopped: bool) -> None:
+        """Raise unless it is empty or a whole number."""
+        text = (self.data or "").strip()
+        if text and not (text.isascii() and text.isdigit() and 1 <= len(text) <= 2):
+            raise ValidationError("A place is a whole number from 0 to 99, or empty")
+
+
+class PackForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """What is on a pack, and in which order: each kind of slide has a field with its place."""
+
+    title = StringField(
+        "Title",
+        required("Title"),
+        filters=[one_line],
+        description="It stands on the first slide.",
+        render_kw={"maxlength": LONGEST_TITLE},
+    )
+    first = StringField(
+        "From quarter", required("From quarter"), filters=[one_line], render_kw=_QUARTER
+    )
+    last = StringField(
+        "To quarter",
+        required("To quarter"),
+        filters=[one_line],
+        description=f"It is included; at most {MOST_QUARTERS} quarters.",
+        render_kw=_QUARTER,
+    )
+
+    @property
+    def places(self) -> list[tuple[Any, str]]:
+        """The fields of the slides, each with what the slide shows."""
+        return [(self[_field_of(kind)], about) for kind, (_, about) in SLIDE_WORDS.items()]
+
+    def chosen(self) -> list[str]:
+        """The kinds of slides by their places; of equal ones as they are listed."""
+        given = [(kind, (self[_field_of(kind)].data or "").strip()) for kind in SLIDE_WORDS]
+        return [kind for kind, place in sorted(given, key=_by_place) if place]
+
+
+def _by_place(given: tuple[SlideKind, str]) -> int:
+    return int(given[1] or 0)
+
+
+def _field_of(kind: SlideKind) -> str:
+    return _PLACE + kind.replace("-", "_")
+
+
+for _kind, (_word, _) in SLIDE_WORDS.items():
+    setattr(
+        PackForm,
+        _field_of(_kind),
+        _Place(_word, render_kw={"inputmode": "numeric", "maxlength": 2, "size": 3}),
+    )
+
+
+def _usual() -> PackForm:
+    """The form as it is offered: the two quarters that ended last, all slides in their order."""
+    last = Quarter.of(now()).previous
+    places = {_field_of(kind): str(at) for at, kind in enumerate(SLIDE_WORDS, 1)}
+    given = {"title": USUAL_TITLE, "first": str(last.previous), "last": str(last), **places}
+    given |= {name: value for name, value in request.args.items() if name in ("first", "last")}
+    return PackForm(formdata=None, data=given)
+
+
+@blueprint.get("")
+def listing() -> Response:
+    """The packs that are there, the newest first, and ordering one."""
+    return _listing(_usual(), 200)
+
+
+@blueprint.post("")
+def order() -> Response:
+    """Order a pack."""
+    rows, by, form = db.session(), writer(), PackForm()
+    require_chair(by.actor, "make meeting packs")
+    if not form.validate():
+        return _listing(form, 422)
+    try:
+        with writing_once(rows):
+            pack = packs.order_pack(
+                rows,
+                by,
+                title=form.title.data or "",
+                first=form.first.data or "",
+                last=form.last.data or "",
+                slides=form.chosen(),
+            )
+            number = pack.id
+            leads_to(url_for("meeting_packs.show", number=number))
+    except Invalid as error:
+        attach(form, error)
+        return _listing(form, 422)
+    return go_to(url_for("meeting_packs.show", number=number))
+
+
+@blueprint.get(f"/{_NUMBER}")
+def show(number: int) -> Response:
+    """A pack: how far it is, its files, or why it failed; and its slides.
+
+    ``looks`` = how often this open page has looked: it looks ever less often.
+    """
+    looks = _number(request.args.get("looks", "")) or 0
+    return page_or_fragment(
+        "reports/pack.html",
+        "reports/_pack.html",
+        one=packs.find_pack(db.session(), acting(), number),
+        words=SLIDE_WORDS,
+        may_change=is_chair(acting()),
+        most_attempts=MOST_ATTEMPTS,
+        looks=looks,
+        pause=pause_before_look(looks),
+    )
+
+
+@blueprint.post(f"/{_NUMBER}/again")
+def again(number: int) -> Response:
+    """Have a pack made again that failed."""
+    rows = db.session()
+    with writing_once(rows):
+        packs.make_again(rows, writer(), number)
+    flash(f"Pack {number} is made again.", "ok")
+    return go_to(url_for("meeting_packs.show", number=number))
+
+
+@blueprint.get(f"/{_NUMBER}.<any(pptx, pdf):kind>")
+def fetch(number: int, kind: str) -> Response:
+    """A file of a pack."""
+    rows, actor = db.session(), acting()
+    content = packs.content_of(rows, actor, number, PackFile(kind))
+    pack = packs.find_pack(rows, actor, number).pack
+    answer = Response(content, mimetype=_TYPES[PackFile(kind)])
+    name = f"lhcopn-{pack.first_quarter}-{pack.last_quarter}-pack-{number}.{kind}"
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return answer
+
+
+@blueprint.post(f"/{_NUMBER}/delete")
+def delete(number: int) -> Response:
+    """Delete a pack."""
+    rows = db.session()
+    with writing_once(rows):
+        title = packs.delete_pack(rows, writer(), number)
+        leads_to(url_for("meeting_packs.listing"))
+    flash(f"Pack {number}, {title}, is deleted.", "ok")
+    return go_to(url_for("meeting_packs.listing"))
+
+
+def _listing(form: PackForm, status: int) -> Response:
+    actor = acting()
+    shown = packs.newest_packs(db.session(), actor, _before())
+    page = render_template(
+        "reports/packs.html",
+        form=form,
+        packs=shown,
+        slides=SLIDES_RANGE,
+        more=shown[-1].pack.id if len(shown) == packs.SHOWN else None,
+        may_change=is_chair(actor),
+    )
+    return make_response(page, status)
+
+
+def _before() -> int | None:
+    return _number(request.args.get("before", ""))
+
+
+def _number(text: str) -> int | None:
+    """Of the address; None where it is not there."""
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise NotFound
+    return int(text)

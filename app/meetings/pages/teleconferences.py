@@ -1,0 +1,475 @@
+"""Teleconferences: the list with the state of the series, asking for one, and the page of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from flask import (
+    Blueprint,
+    Response,
+    current_app,
+    flash,
+    make_response,
+    render_template,
+    request,
+    url_for,
+)
+from werkzeug.exceptions import NotFound as NoPage
+
+from app.accounts.pages.login import acting, writer
+from app.core.database.transactions import writing
+from app.core.rules.errors import Invalid, NotFound
+from app.core.services.changes import newest_changes_of
+from app.core.settings import Settings
+from app.core.web.extensions import db
+from app.core.web.form_keys import leads_to, writing_once
+from app.core.web.htmx import go_to
+from app.core.web.times import now
+from app.meetings.adapters.invitations import write_invitation
+from app.meetings.models.teleconferences import Teleconference
+from app.meetings.pages.forms import (
+    NO_QUARTER,
+    AskForm,
+    MinutesForm,
+    PeopleForm,
+    PointForm,
+    ReasonForm,
+    SeriesForm,
+    SetForm,
+    own_zone,
+    read_own_time,
+)
+from app.meetings.rules.teleconferences import (
+    TELECONFERENCE,
+    AgendaPoint,
+    Invitation,
+    Method,
+    PointKind,
+    TcState,
+    is_linked,
+    may_withdraw,
+    require_asking,
+    require_chair,
+)
+from app.meetings.services import lists, series
+from app.meetings.services import teleconferences as verbs
+from app.meetings.services.agenda import agenda_of
+from app.meetings.services.mails import Secretary, invitation_of, topic_of
+from app.reports.pages.reports import report_url
+from app.reports.rules.reports import is_chair
+from app.tickets.pages.forms import attach
+from app.tickets.rules.tickets import Network
+
+blueprint = Blueprint("teleconferences", __name__, url_prefix="/reports/teleconferences")
+NUMBER: Final = "/<int(max=2147483647):number>"
+_STEPS_SHOWN: Final = 100
+_PAUSES_SHOWN: Final = 20
+_PREFILLED: Final = 200
+LABELS: Final = {
+    "state": "State",
+    "reason": "Reason",
+    "why": "Why",
+    "quarter": "Quarter",
+    "tickets": "Tickets",
+    "times": "Proposed times",
+    "starts_at": "Start",
+    "length": "Minutes long",
+    "place": "Place",
+    "people": "People",
+    "agenda": "Agenda",
+    "minutes": "Minutes",
+}
+"""Fields of the change log in words."""
+
+
+def secretary() -> Secretary:
+    """From whom invitations come, as the settings say."""
+    settings: Settings = current_app.config["PORTAL"]
+    mail = settings.mail
+    return Secretary(mail.from_address, mail.from_name, settings.public_url, write_invitation)
+
+
+def published(row: Teleconference) -> Invitation:
+    """A TC that has a time, as anybody's calendar shows it."""
+    stamp = row.decided_at or row.requested_at
+    return invitation_of(row, secretary(), Method.PUBLISH, stamp)
+
+
+# ---------- the list
+
+
+@blueprint.get("")
+def listing() -> Response:
+    """The state of the series; TCs that come, that are asked for, and that were held."""
+    return _list_page()
+
+
+@blueprint.post("/series/cancel")
+def cancel_series() -> Response:
+    """Cancel the regular TCs until further notice."""
+    return _series(series.cancel_series, "The regular TCs are cancelled until further notice.")
+
+
+@blueprint.post("/series/resume")
+def resume_series() -> Response:
+    """Take the regular TCs up again."""
+    return _series(series.resume_series, "The regular TCs take place again.")
+
+
+def _series(verb: Any, done: str) -> Response:
+    require_chair(acting(), "cancel the series of TCs or take it up again")
+    rows, form = db.session(), SeriesForm()
+    if form.validate():
+        try:
+            with writing_once(rows):
+                verb(rows, writer(), form.series_reason.data or "")
+        except Invalid as error:
+            attach(form, error)
+        else:
+            flash(done, "ok")
+            return go_to(url_for("teleconferences.listing"))
+    return _list_page(form, 422)
+
+
+def _list_page(form: SeriesForm | None = None, status: int = 200) -> Response:
+    rows = db.session()
+    held, more_held = lists.ended(rows, was_held=True, before=_before("held"))
+    off, more_off = lists.ended(rows, was_held=False, before=_before("off"))
+    page = render_template(
+        "teleconferences/list.html",
+        pause=series.pause_of_now(rows),
+        pauses=series.earlier_pauses(rows, _PAUSES_SHOWN),
+        groups=[
+            ("Coming", "coming", lists.coming(rows, now()), None, "No TC is set."),
+            ("Asked for", "asked", lists.asked_for(rows), None, "Nobody waits for a TC."),
+            ("Over, without minutes yet", "over", lists.without_minutes(rows, now()), None, ""),
+            ("Held", "held", held, more_held, "None was held yet."),
+            ("Declined or cancelled", "off", off, more_off, ""),
+        ],
+        topic_of=topic_of,
+        is_chair=is_chair(acting()),
+        form=form or SeriesForm(formdata=None),
+    )
+    return make_response(page, status)
+
+
+def _before(name: str) -> int | None:
+    text = request.args.get(name, "")
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise NoPage
+    return int(text)
+
+
+# ---------- asking for one
+
+
+@blueprint.get("/new")
+def new() -> Response:
+    """The form; ``quarter`` and ``ticket`` in the address are filled in."""
+    require_asking(acting())
+    form = AskForm(formdata=None)
+    wanted = request.args.get("quarter", "")
+    known = [str(value) for value, *_ in form.quarter.iter_choices()]
+    form.quarter.data = wanted if wanted in known else NO_QUARTER
+    form.tickets.data = ", ".join(request.args.getlist("ticket"))[:_PREFILLED]
+    return _ask_page(form)
+
+
+@blueprint.post("/new")
+def ask() -> Response:
+    """Ask for a TC."""
+    require_asking(acting())
+    rows, form = db.session(), AskForm()
+    if form.validate():
+        try:
+            with writing_once(rows):
+                number = verbs.ask(rows, writer(), form.asked()).id
+                leads_to(url_for("teleconferences.show", number=number))
+        except Invalid as error:
+            attach(form, error, {"times": "time_1"})
+        else:
+            flash(
+                "You have asked for this TC. The chair is told, and you are told the answer.", "ok"
+            )
+            return go_to(url_for("teleconferences.show", number=number))
+    return _ask_page(form, 422)
+
+
+@blueprint.get("/time")
+def in_utc() -> str:
+    """What a time that is being typed is in UTC, beside the field."""
+    typed = [*request.args.values(), ""][0]
+    moment, problem = None, ""
+    if typed.strip():
+        try:
+            moment = read_own_time(typed, own_zone(), "It")
+        except Invalid as error:
+            problem = error.message
+    return render_template("teleconferences/_time.html", moment=moment, problem=problem)
+
+
+def _ask_page(form: AskForm, status: int = 200) -> Response:
+    page = render_template("teleconferences/new.html", form=form, zone=own_zone())
+    return make_response(page, status)
+
+
+# ---------- one of them
+
+
+@blueprint.get(NUMBER)
+def show(number: int) -> Response:
+    """One TC with its agenda, people and history, and what one may do with it."""
+    return _page(verbs.find_teleconference(db.session(), number))
+
+
+@blueprint.get(f"{NUMBER}.ics")
+def download(number: int) -> Response:
+    """A TC that was set, as a file for a calendar program."""
+    row = verbs.find_teleconference(db.session(), number)
+    if row.starts_at is None:
+        raise NotFound
+    content = write_invitation(published(row))
+    answer = Response(content, content_type="text/calendar; charset=utf-8; method=PUBLISH")
+    answer.headers["Content-Disposition"] = f'attachment; filename="lhcopn-tc-{number}.ics"'
+    return answer
+
+
+@blueprint.post(f"{NUMBER}/set")
+def set_time(number: int) -> Response:
+    """Set a TC, or move it."""
+    require_chair(acting(), "set TCs")
+    rows, form = db.session(), SetForm()
+    row = verbs.find_teleconference(rows, number)
+    form.offer(_proposed(row))
+    seen, is_set = form.seen_version, row.state == TcState.SET
+    if form.validate():
+        try:
+            with writing_once(rows):
+                wanted = form.wanted()
+                row = verbs.set_time(rows, writer(), number, wanted, secretary(), seen)
+                is_changed = row.version != seen
+        except Invalid as error:
+            attach(form, error, {"version": "whole form"})
+        else:
+            done = f"The TC is {'changed' if is_set else 'set'}. All who are in are told by mail."
+            return _done(
+                number, done if is_changed else "Nothing was changed, and nobody is mailed."
+            )
+    return _page(verbs.find_teleconference(rows, number), status=422, set_form=form)
+
+
+@blueprint.post(f"{NUMBER}/decline")
+def decline(number: int) -> Response:
+    """Decline a TC with a reason."""
+    require_chair(acting(), "decline TCs")
+    rows, form = db.session(), ReasonForm()
+    row = verbs.find_teleconference(rows, number)
+    if form.validate():
+        try:
+            with writing_once(rows):
+                verbs.decline(rows, writer(), number, form.reason.data or "")
+        except Invalid as error:
+            attach(form, error)
+        else:
+            return _done(number, "The TC is declined. Who asked for it is told why.")
+    return _page(row, status=422, reason_form=form)
+
+
+@blueprint.post(f"{NUMBER}/cancel")
+def cancel(number: int) -> Response:
+    """Cancel a TC with a reason."""
+    rows, form = db.session(), ReasonForm()
+    row = verbs.find_teleconference(rows, number)
+    if not may_withdraw(acting(), row.state, row.requested_by_id):
+        require_chair(acting(), "cancel TCs")
+    if form.validate():
+        try:
+            with writing_once(rows):
+                verbs.cancel(rows, writer(), number, form.reason.data or "", secretary())
+        except Invalid as error:
+            attach(form, error)
+        else:
+            return _done(number, "The TC is cancelled.")
+    return _page(row, status=422, reason_form=form)
+
+
+@blueprint.post(f"{NUMBER}/held")
+def mark_held(number: int) -> Response:
+    """Mark a TC as held, or write its minutes anew."""
+    require_chair(acting(), "write the minutes of TCs")
+    rows, form = db.session(), MinutesForm()
+    row = verbs.find_teleconference(rows, number)
+    if form.validate():
+        agenda = agenda_of(rows, row, now())
+        try:
+            with writing_once(rows):
+                verbs.mark_held(
+                    rows, writer(), number, form.minutes.data or "", agenda, form.seen_version
+                )
+        except Invalid as error:
+            attach(form, error, {"version": "whole form"})
+        else:
+            return _done(number, "The minutes are kept.")
+    return _page(row, status=422, minutes_form=form)
+
+
+@blueprint.post(f"{NUMBER}/join")
+def join(number: int) -> Response:
+    """Take part."""
+    rows = db.session()
+    with writing(rows):
+        verbs.join(rows, writer(), number, secretary())
+    return _done(number, "You take part in this TC.")
+
+
+@blueprint.post(f"{NUMBER}/leave")
+def leave(number: int) -> Response:
+    """Take part no more."""
+    rows = db.session()
+    with writing(rows):
+        verbs.leave(rows, writer(), number, secretary())
+    return _done(number, "You take no part in this TC any more.")
+
+
+@blueprint.post(f"{NUMBER}/people")
+def add_people(number: int) -> Response:
+    """Put people in."""
+    require_chair(acting(), "add people to a TC")
+    rows, form = db.session(), PeopleForm()
+    row = verbs.find_teleconference(rows, number)
+    if form.validate():
+        try:
+            with writing_once(rows):
+                added = verbs.add_people(
+                    rows, writer(), number, form.people.data or [], secretary()
+                )
+        except Invalid as error:
+            attach(form, error)
+        else:
+            names = ", ".join(added) if added else "Nobody new"
+            return _done(number, f"Added: {names}.")
+    return _page(row, status=422, people_form=form)
+
+
+@blueprint.post(f"{NUMBER}/points")
+def add_point(number: int) -> Response:
+    """Add a point to the agenda."""
+    require_chair(acting(), "write the agenda")
+    rows, form = db.session(), PointForm()
+    row = verbs.find_teleconference(rows, number)
+    if form.validate():
+        try:
+            with writing_once(rows):
+                verbs.add_point(
+                    rows, writer(), number, form.text.data or "", form.address.data or ""
+                )
+        except Invalid as error:
+            attach(form, error)
+        else:
+            return _done(number, "The point is on the agenda.")
+    return _page(row, status=422, point_form=form)
+
+
+@blueprint.post(f"{NUMBER}/points/<int(max=2147483647):point>/remove")
+def remove_point(number: int, point: int) -> Response:
+    """Take a point off the agenda."""
+    rows = db.session()
+    with writing_once(rows):
+        verbs.remove_point(rows, writer(), number, point)
+    return _done(number, "The point is off the agenda.")
+
+
+def _done(number: int, words: str) -> Response:
+    flash(words, "ok")
+    return go_to(url_for("teleconferences.show", number=number))
+
+
+def _proposed(row: Teleconference) -> Sequence[Any]:
+    """The times among which one can be chosen still."""
+    if row.state != TcState.ASKED:
+        return []
+    return [one.starts_at for one in row.times if one.starts_at > now()]
+
+
+def _set_form(row: Teleconference) -> SetForm:
+    times = _proposed(row)
+    form = SetForm(
+        formdata=None,
+        data={
+            "version": str(row.version),
+            "chosen": times[0].strftime("%Y-%m-%dT%H:%M:%SZ") if times else "",
+            "start": row.starts_at,
+            "place": row.place,
+            **({"length": str(row.length)} if row.length else {}),
+        },
+    )
+    form.offer(times)
+    return form
+
+
+def _page(
+    row: Teleconference,
+    *,
+    status: int = 200,
+    set_form: SetForm | None = None,
+    reason_form: ReasonForm | None = None,
+    minutes_form: MinutesForm | None = None,
+    people_form: PeopleForm | None = None,
+    point_form: PointForm | None = None,
+) -> Response:
+    rows, actor = db.session(), acting()
+    chair, over = is_chair(actor), lists.is_over(row, now())
+    is_open = row.state in (TcState.ASKED, TcState.SET)
+    for typed in (set_form, minutes_form):
+        if typed is not None and typed.form_errors:
+            typed.version.data = str(row.version)  # it was changed meanwhile, and is shown as it is
+    page = render_template(
+        "teleconferences/page.html",
+        tc=row,
+        topic=topic_of(row),
+        over=over,
+        is_chair=chair,
+        is_open=is_open,
+        has_begun=row.starts_at is not None and row.starts_at <= now(),
+        may_withdraw=may_withdraw(actor, row.state, row.requested_by_id),
+        mine=next((one for one in row.people if one.user_id == actor.account_id), None),
+        may_come_and_go=is_open and not over,
+        agenda=agenda_of(rows, row, now()),
+        address=_address,
+        steps=newest_changes_of(rows, TELECONFERENCE, row.id, _STEPS_SHOWN),
+        labels=LABELS,
+        others=verbs.people_to_add(rows, row) if chair and is_open and not over else [],
+        zone=own_zone(),
+        set_form=set_form or _set_form(row),
+        reason_form=reason_form or ReasonForm(formdata=None),
+        minutes_form=minutes_form
+        or MinutesForm(formdata=None, data={"minutes": row.minutes, "version": str(row.version)}),
+        people_form=people_form or PeopleForm(formdata=None),
+        point_form=point_form or PointForm(formdata=None),
+    )
+    return make_response(page, status)
+
+
+def _address(point: AgendaPoint) -> str:
+    """Where a point of an agenda leads; "" = nowhere."""
+    if point.kind is PointKind.OWN:
+        return point.address if is_linked(point.address) else ""
+    if point.kind is PointKind.TICKET:
+        return url_for("tickets.detail", number=point.ticket)
+    if point.kind is PointKind.STANDING:
+        return url_for("statistics.standing", kind="")
+    if point.kind is PointKind.UNDOCUMENTED:
+        return url_for(
+            "events.listing",
+            quarter=point.quarter,
+            t1=point.site or None,
+            network=Network.LHCOPN,
+            counted="yes",
+            documented="no",
+        )
+    if point.site:
+        return report_url(point.site, point.quarter)
+    return url_for("report_documents.quarter_page", quarter=point.quarter)

@@ -1,0 +1,249 @@
+"""Teleconferences (TCs) of the operations group: asked for, set, held; and what is talked about.
+
+The regular ones are a series that the chair cancels until further notice and takes up again; a TC
+is then established on request. The chair is every operator and admin. Times are UTC.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from app.core.rules.access import Actor, Kind
+from app.core.rules.errors import Forbidden, Invalid, MoveNotAllowed
+from app.core.rules.quarters import Quarter
+from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text
+from app.reports.rules.reports import is_chair
+
+TELECONFERENCE: Final = "teleconference"
+"""The kind of a TC in the change log."""
+SERIES: Final = "TC series"
+"""The kind of the series there; its thing is the time for which it was cancelled."""
+MOST_TIMES: Final = 5
+MOST_TICKETS: Final = 20
+MOST_POINTS: Final = 50
+"""Points of the agenda that the chair adds."""
+SHORTEST, LONGEST, USUAL = 10, 480, 60
+"""Length of a TC in minutes."""
+AHEAD: Final = timedelta(days=400)
+"""How far ahead a TC may lie; more is a slip of the pen."""
+FIRST_QUARTER: Final = Quarter(2009, 1)
+"""The first one of which the group reports (decisions, section 9: R2009)."""
+
+
+class TcState(StrEnum):
+    """What is stored."""
+
+    ASKED = "asked"
+    SET = "set"
+    HELD = "held"
+    DECLINED = "declined"
+    CANCELLED = "cancelled"
+
+
+class Method(StrEnum):
+    """What a calendar program is to do with an invitation (RFC 5546)."""
+
+    REQUEST = "REQUEST"
+    CANCEL = "CANCEL"
+    PUBLISH = "PUBLISH"
+
+
+@dataclass(frozen=True)
+class Invitation:
+    """A TC as one person's calendar is told of it.
+
+    ``uid`` stays, ``sequence`` rises with each that tells something else. Without ``attendee`` it
+    is nobody's in particular.
+    """
+
+    method: Method
+    uid: str
+    sequence: int
+    stamp: datetime
+    start: datetime
+    minutes: int
+    summary: str
+    description: str
+    place: str
+    url: str
+    organizer: str
+    """Mail address."""
+    organizer_name: str
+    attendee: str = ""
+    """Mail address."""
+    attendee_name: str = ""
+    is_cancelled: bool = False
+
+    @property
+    def end(self) -> datetime:
+        """When it ends."""
+        return self.start + timedelta(minutes=self.minutes)
+
+
+WriteInvitation = Callable[[Invitation], str]
+"""The port: an invitation as iCalendar (RFC 5545), lines ended by CR LF."""
+
+
+def page_of(number: int) -> str:
+    """Where a TC is read, from the portal's root."""
+    return f"/reports/teleconferences/{number}"
+
+
+# ---- who may do what ----
+
+
+def require_asking(actor: Actor) -> None:
+    """Raise ``Forbidden`` unless a person is logged in: all of them may ask and join."""
+    if actor.kind is not Kind.PERSON or actor.scopes is not None:
+        raise Forbidden("Only a person who is logged in may ask for a TC, join or leave one")
+
+
+def require_chair(actor: Actor, what: str) -> None:
+    """Raise ``Forbidden`` unless this is the chair."""
+    if not is_chair(actor):
+        raise Forbidden(f"Only operators and admins may {what}")
+
+
+def may_withdraw(actor: Actor, state: str, requested_by: int | None) -> bool:
+    """Whether this is the one who asked, and nothing was decided yet."""
+    return (
+        state == TcState.ASKED
+        and actor.kind is Kind.PERSON
+        and actor.scopes is None
+        and actor.account_id == requested_by
+    )
+
+
+def require_state(state: str, allowed: Sequence[TcState], what: str) -> None:
+    """Raise ``MoveNotAllowed`` where a TC is not in one of these states."""
+    if state not in allowed:
+        raise MoveNotAllowed(f"This TC is {state}: it cannot be {what}")
+
+
+# ---- values ----
+
+
+def needed_text(name: str, value: str, limit: int, label: str) -> str:
+    """A text that must say something, without blanks around it; raises ``Invalid``."""
+    text = checked_text(name, value.strip(), limit, label=label)
+    if not text:
+        raise Invalid(name, f"{label} is required")
+    return text
+
+
+def one_line_text(name: str, value: str, label: str, *, needed: bool = True) -> str:
+    """The same in one line of at most 255 characters."""
+    text = value.strip()
+    if len(text.splitlines()) > 1:
+        raise Invalid(name, f"{label} is one line")
+    if needed:
+        return needed_text(name, text, SHORT_TEXT_LIMIT, label)
+    return checked_text(name, text, SHORT_TEXT_LIMIT, label=label)
+
+
+def checked_start(name: str, start: datetime | None, now: datetime) -> datetime:
+    """When a TC is to begin: ahead, and not too far; raises ``Invalid``."""
+    if start is None:
+        raise Invalid(name, "A time is required")
+    start = start.astimezone(UTC)
+    if start <= now:
+        raise Invalid(name, f"{start:%Y-%m-%d %H:%M} UTC is over; a TC lies ahead")
+    if start > now + AHEAD:
+        raise Invalid(name, f"A TC lies at most {AHEAD.days} days ahead")
+    return start
+
+
+def checked_times(times: Iterable[datetime], now: datetime) -> Sequence[datetime]:
+    """The times that are proposed, in their order, each once; raises ``Invalid`` on ``times``."""
+    found = sorted({checked_start("times", one, now) for one in times})
+    if not 1 <= len(found) <= MOST_TIMES:
+        raise Invalid("times", f"Propose 1 to {MOST_TIMES} times")
+    return found
+
+
+def checked_minutes(minutes: int | None) -> int:
+    """How long a TC lasts; raises ``Invalid`` on ``length``."""
+    if minutes is None or not SHORTEST <= minutes <= LONGEST:
+        raise Invalid("length", f"A TC lasts {SHORTEST} to {LONGEST} minutes")
+    return minutes
+
+
+def checked_quarter(text: str, now: datetime) -> str:
+    """A quarter that has begun, as it is stored; "" stays; raises ``Invalid``."""
+    if not text:
+        return ""
+    quarter = Quarter.parse(text, "quarter")
+    if quarter < FIRST_QUARTER or quarter.is_future(now):
+        raise Invalid("quarter", f"Choose a quarter from {FIRST_QUARTER} to {Quarter.of(now)}")
+    return str(quarter)
+
+
+def is_linked(address: str) -> bool:
+    """Whether a typed address may become a link: a page of the portal, or http(s) with a host."""
+    if address.startswith("/"):
+        return not address.startswith("//") and "\\" not in address
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.netloc)
+
+
+def checked_address(name: str, value: str) -> str:
+    """The address to which a point of the agenda leads; "" = nowhere; raises ``Invalid``."""
+    text = one_line_text(name, value, "Address", needed=False)
+    if text and (not is_linked(text) or any(letter.isspace() for letter in text)):
+        raise Invalid(
+            name, "Address is that of a page here (/tickets/12) or begins with https:// or http://"
+        )
+    return text
+
+
+# ---- the agenda ----
+
+
+class PointKind(StrEnum):
+    """Where a point of the agenda comes from."""
+
+    MISSING = "missing reports"
+    UNDOCUMENTED = "undocumented events"
+    STANDING = "long-standing tickets"
+    TICKET = "ticket"
+    OWN = "own"
+
+
+@dataclass(frozen=True)
+class AgendaPoint:
+    """One point, with what is under it. What it is about has an address on the web floor."""
+
+    kind: PointKind
+    text: str
+    quarter: str = ""
+    site: str = ""
+    ticket: int | None = None
+    address: str = ""
+    """Of the chair's own points."""
+    key: int | None = None
+    """Of the chair's own points: by which one is taken off."""
+    parts: tuple[AgendaPoint, ...] = field(default_factory=tuple)
+
+
+def agenda_text(points: Iterable[AgendaPoint]) -> str:
+    """As it is kept with a TC that was held."""
+    return json.dumps([asdict(point) for point in points], ensure_ascii=False)
+
+
+def agenda_from_text(text: str) -> Sequence[AgendaPoint]:
+    """What ``agenda_text`` made."""
+    return [_point(one) for one in json.loads(text)]
+
+
+def _point(kept: Mapping[str, Any]) -> AgendaPoint:
+    parts = tuple(_point(one) for one in kept["parts"])
+    return AgendaPoint(**{**kept, "kind": PointKind(kept["kind"]), "parts": parts})

@@ -1,0 +1,128 @@
+"""The agenda of a teleconference: fills itself from quarter and tickets; the chair's points.
+
+It is reckoned when it is read, and kept as it stood once the TC was held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.core.rules.counted import DAYS_STANDING
+from app.core.rules.quarters import Quarter
+from app.matching.services.tables import TableRow, matching_table
+from app.meetings.models.teleconferences import Teleconference
+from app.meetings.rules.teleconferences import AgendaPoint, PointKind, agenda_from_text
+from app.reports.models.reports import Report
+from app.reports.rules.reports import ReportState, Shown, last_day_of
+from app.reports.services.first_quarter import reports_from
+from app.statistics.services.figures import TicketFigures
+from app.tickets.models.tickets import Ticket
+from app.tickets.rules.tickets import Network
+from app.tickets.services.lists.lists import TicketFilter
+
+OLDEST_SHOWN: Final = 5
+"""Long-standing tickets that the agenda names one by one."""
+_HANDED_IN: Final = (ReportState.SUBMITTED, ReportState.ACCEPTED)
+
+
+def agenda_of(session: Session, row: Teleconference, now: datetime) -> Sequence[AgendaPoint]:
+    """What is to be talked about, or was once it was held."""
+    if row.agenda:
+        return agenda_from_text(row.agenda)
+    points: list[AgendaPoint] = []
+    if row.quarter:
+        points += _of_quarter(session, Quarter.parse(row.quarter), now)
+    points += _of_tickets(session, [item.ticket_number for item in row.tickets])
+    points += [
+        AgendaPoint(PointKind.OWN, one.text, address=one.address, key=one.id) for one in row.points
+    ]
+    return points
+
+
+def _of_quarter(session: Session, quarter: Quarter, now: datetime) -> Sequence[AgendaPoint]:
+    table = matching_table(session, [quarter], Network.LHCOPN, now)
+    t1s = [one for one in table.rows if one.tier == 1]
+    points = [_undocumented(quarter, t1s), _standing(session, now)]
+    if quarter >= reports_from(session):
+        owed = _missing(session, quarter, t1s) if quarter.end <= now else _not_owed(quarter)
+        points.insert(0, owed)
+    return points
+
+
+def _missing(session: Session, quarter: Quarter, t1s: Sequence[TableRow]) -> AgendaPoint:
+    """All people read the agenda, so a draft is missing like what nobody began; one that was
+    signed before is known to be reopened."""
+    stored = select(Report).where(Report.quarter == str(quarter))
+    states = {one.site_id: one.state for one in session.scalars(stored)}
+    parts = tuple(
+        AgendaPoint(
+            PointKind.MISSING,
+            f"{one.site}: {_word(states.get(one.site_id))}",
+            quarter=str(quarter),
+            site=one.site,
+        )
+        for one in t1s
+        if states.get(one.site_id) not in _HANDED_IN
+    )
+    text = f"{len(parts)} of {len(t1s)} reports of {quarter} are not handed in"
+    if not parts:
+        text = f"All {len(t1s)} reports of {quarter} are handed in"
+    return AgendaPoint(PointKind.MISSING, text, quarter=str(quarter), parts=parts)
+
+
+def _not_owed(quarter: Quarter) -> AgendaPoint:
+    text = f"{quarter} goes on until {last_day_of(quarter.end)}: none of its reports is owed yet"
+    return AgendaPoint(PointKind.MISSING, text, quarter=str(quarter))
+
+
+def _word(state: str | None) -> Shown:
+    return Shown.REOPENED if state == ReportState.REOPENED else Shown.MISSING
+
+
+def _undocumented(quarter: Quarter, t1s: Sequence[TableRow]) -> AgendaPoint:
+    """Of each site apart: an event between two T1s stands under both."""
+    parts = []
+    for one in t1s:
+        (cell,) = one.cells
+        if cell is not None and cell.detected > cell.documented:
+            count = cell.detected - cell.documented
+            text = f"{one.site}: {count} of {cell.detected}"
+            parts.append(
+                AgendaPoint(PointKind.UNDOCUMENTED, text, quarter=str(quarter), site=one.site)
+            )
+    text = f"Events of {quarter} without a ticket, by site"
+    if not parts:
+        has_data = any(one.cells[0] is not None for one in t1s)
+        text = f"Every event of {quarter} has a ticket" if has_data else f"No events of {quarter}"
+    return AgendaPoint(PointKind.UNDOCUMENTED, text, quarter=str(quarter), parts=tuple(parts))
+
+
+def _standing(session: Session, now: datetime) -> AgendaPoint:
+    found = TicketFigures(session, TicketFilter(), now).standing(OLDEST_SHOWN)
+    text = f"{found.count} tickets have been open for more than {DAYS_STANDING} days"
+    if found.count == 1:
+        text = f"1 ticket has been open for more than {DAYS_STANDING} days"
+    parts = tuple(
+        AgendaPoint(PointKind.TICKET, _title(ticket), ticket=ticket.number)
+        for ticket in found.tickets
+    )
+    return AgendaPoint(PointKind.STANDING, text, parts=parts)
+
+
+def _of_tickets(session: Session, numbers: Sequence[int]) -> Sequence[AgendaPoint]:
+    tickets = session.scalars(
+        select(Ticket).where(Ticket.number.in_(numbers)).order_by(Ticket.number)
+    ).unique()
+    return [
+        AgendaPoint(PointKind.TICKET, f"{_title(one)} ({one.state})", ticket=one.number)
+        for one in tickets
+    ]
+
+
+def _title(ticket: Ticket) -> str:
+    return f"#{ticket.number} {ticket.title}"

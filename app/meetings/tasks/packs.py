@@ -1,0 +1,182 @@
+"""Makes meeting packs: counts what stands on the slides, draws them, keeps the files.
+
+A worker that is killed in the middle leaves a pack that the next one makes from its beginning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from app.core.models.changes import PortalFact
+from app.core.rules.slides import SLIDE_WORDS, Deck, Slide
+from app.jobs.rules.jobs import reason_of
+from app.jobs.services.queue import enqueue, is_to_be_done
+from app.jobs.tasks.context import Context
+from app.matching.services.matching import Freshness, freshness
+from app.matching.tasks.matching import follow_matching
+from app.meetings.rules.packs import PackFile
+from app.meetings.services.pack_slides import range_in_words, slides_of
+from app.meetings.services.packs import (
+    JOB,
+    Order,
+    begin_pack,
+    fail_if_given_up,
+    keep_pack,
+    key_of,
+    note_progress,
+    note_trouble,
+    packs_to_come,
+)
+from app.statistics.tasks.statistics import keep_facts
+
+_LONGEST_WHY: Final = 200
+"""Characters of an error's own text; all of it stands in the log and under Background work."""
+_STEPS: Final = 3
+"""Beside one for each chosen slide: what changed is worked in, and two files are drawn."""
+
+
+class _Gone(Exception):
+    """The pack was deleted while it was made."""
+
+
+class _Ending(Exception):
+    """The worker is to end."""
+
+
+def make_pack(context: Context, arguments: Mapping[str, Any]) -> None:
+    """Make one pack, if it is still wanted."""
+    pack_id: int = arguments["id"]
+    try:
+        with context.writing() as session:
+            order = begin_pack(session, pack_id, _STEPS)
+        if order is not None:
+            _make(context, pack_id, order)
+    except _Gone:
+        return
+    except _Ending:
+        with context.writing() as session:
+            enqueue(session, JOB, arguments, key=key_of(pack_id))
+    except Exception as error:
+        with context.writing() as session:
+            note_trouble(session, pack_id, _why(error))
+        raise
+
+
+def fail_given_up_packs(context: Context) -> None:
+    """Packs whose job was given up have failed (a listener): their pages say so, and ask no more.
+
+    A job is given up after its last try, or when the last of its workers was killed in the middle:
+    then nobody else is there who could tell.
+    """
+    with context.reading() as session:
+        to_come = packs_to_come(session)
+    for pack_id in to_come:
+        with context.reading() as session:
+            goes_on = is_to_be_done(session, JOB, key_of(pack_id))
+        if not goes_on:
+            with context.writing() as session:
+                fail_if_given_up(session, context.writer(), pack_id)
+
+
+def _why(error: Exception) -> str:
+    """For the chair, who knows the portal but not how it is made."""
+    if isinstance(error, SQLAlchemyError):
+        what = "the database could not be read or written"
+    elif isinstance(error, MemoryError):
+        what = "there was too little memory; fewer quarters or slides need less"
+    elif isinstance(error, OSError):
+        what = "the machine refused a file or a connection"
+    else:
+        what = "the portal made a mistake, which who runs it should hear of"
+    inner = error.orig if isinstance(error, DBAPIError) else None
+    said = reason_of(error if inner is None else inner)  # without the statement
+    return f"{what} ({said[:_LONGEST_WHY]})"
+
+
+def _make(context: Context, pack_id: int, order: Order) -> None:
+    # not with the server's start: they take a second to load, and few processes draw
+    from app.core.documents.layout import placed
+    from app.meetings.documents.deck_pdf import deck_as_pdf
+    from app.meetings.documents.deck_pptx import deck_as_pptx
+
+    progress = _Progress(context, pack_id)
+    progress.next("Working in what changed")
+    keep_facts(context)
+    follow_matching(context)
+    now, base = context.now(), context.settings.public_url.rstrip("/")
+    due_days = context.settings.report_due_days
+    slides: list[Slide] = []
+    with context.reading() as session:
+        _see_one_moment(session)
+        state = freshness(session)
+        is_sample = session.get(PortalFact, "demo") is not None
+        for kind in order.kinds:
+            progress.next(f"Counting: {SLIDE_WORDS[kind][0]}")
+            slides += slides_of(session, kind, order.quarters, now, base, due_days)
+    deck = Deck(
+        order.title,
+        range_in_words(order.quarters),
+        _facts(order, state, now, base, is_sample=is_sample),
+        [replace(one, is_sample=is_sample) for one in slides],
+    )
+    progress.next("Drawing the PPTX")
+    pptx = deck_as_pptx(deck, now)
+    progress.next("Drawing the PDF")
+    pdf = deck_as_pdf(deck, now)
+    with context.writing() as session:
+        keep_pack(
+            session,
+            context.writer(),
+            pack_id,
+            {PackFile.PPTX: pptx, PackFile.PDF: pdf},
+            pages=1 + len(placed(slides)),
+            computed_at=state.computed_at,
+        )
+
+
+class _Progress:
+    """Keeps the step that runs, and ends the work where it is no longer wanted."""
+
+    def __init__(self, context: Context, pack_id: int) -> None:
+        self._context, self._pack_id, self._done = context, pack_id, -1
+
+    def next(self, doing: str) -> None:
+        """The next step begins."""
+        if self._context.is_ending():
+            raise _Ending
+        self._done += 1
+        with self._context.writing() as session:
+            is_there = note_progress(session, self._pack_id, self._done, doing)
+        if not is_there:
+            raise _Gone
+
+
+def _see_one_moment(session: Session) -> None:
+    """All slides show one state of the database. On SQLite every transaction does."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+
+
+def _facts(
+    order: Order, state: Freshness, now: datetime, base: str, *, is_sample: bool
+) -> Sequence[str]:
+    """What the title slide says of the figures."""
+    computed = state.computed_at
+    if computed is None:
+        figures = "Figures of events: nothing has been computed yet"
+    else:
+        figures = f"Figures computed {computed:%Y-%m-%d %H:%M} UTC"
+        if not state.is_fresh:
+            figures += "; newer changes were still being worked in"
+    facts = [figures, f"Made {now:%Y-%m-%d %H:%M} UTC for {order.author}, from {base}"]
+    if is_sample:
+        facts.append(
+            "This portal holds sample data: its numbers are not those of the real network."
+        )
+    return facts

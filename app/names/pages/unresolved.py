@@ -1,0 +1,218 @@
+"""Names in tickets and events that the registry does not know: the list, and what an admin makes of
+each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import monotonic
+from typing import Any, Final
+
+from flask import Blueprint, Response, flash, make_response, render_template, request, url_for
+
+from app.accounts.pages.login import acting, writer
+from app.core.database.transactions import writing
+from app.core.rules.access import require_admin
+from app.core.rules.errors import Invalid, NotFound
+from app.core.web.extensions import db
+from app.core.web.form_keys import writing_once
+from app.core.web.htmx import go_to
+from app.names.pages.unresolved_forms import AS_REPORTED, AS_WRITTEN, AliasForm, NameForm, UnitForm
+from app.names.services import event_name_decisions, name_decisions, unresolved
+from app.names.services.name_decisions import Followed
+from app.names.services.unresolved import Decision, NameKind
+from app.tickets.pages.forms import attach
+
+blueprint = Blueprint("unresolved", __name__, url_prefix="/admin/unresolved")
+STEP: Final = 200
+"""Tickets that follow in one transaction, so that other writers never wait long."""
+SECONDS: Final = 3.0
+"""How long one request lets tickets follow; what is left is one click more."""
+DECIDED: Final = "decided"
+WORDS: Final = {NameKind.SITE: "Sites", NameKind.LINK: "Links", NameKind.UNIT: "Units"}
+_LAST_PAGE: Final = 10_000
+
+
+@blueprint.before_request
+def _admins_only() -> None:
+    require_admin(acting(), "decide what unresolved names mean")
+
+
+@blueprint.get("")
+def listing() -> Response:
+    """The names of one kind, the most frequent first, or what was decided."""
+    return _list_page(request.args.get("kind", "") or NameKind.SITE, request.args.get("page", "1"))
+
+
+@blueprint.get("/name")
+def name() -> Response:
+    """One name, with all that can be made of it."""
+    kind = _kind(request.args.get("kind", ""))
+    return _name_page(kind, request.args.get("name", ""))
+
+
+@blueprint.post("/alias")
+def alias() -> Response:
+    """Say what a name means, and let its tickets and events follow."""
+    form = AliasForm()
+    kind, given = _kind(form.kind.data or ""), form.name.data or ""
+    if not form.validate():
+        return _name_page(kind, given, form)
+    rows, by = db.session(), writer()
+    try:
+        with writing_once(rows):
+            name_decisions.make_alias(
+                rows,
+                by,
+                kind,
+                given,
+                form.target.data or "",
+                system=form.system.data,
+                why=form.why.data or "",
+            )
+    except Invalid as error:
+        attach(form, error)
+        return _name_page(kind, given, form)
+    followed = _follow(kind, given)
+    flash(f"{given} means {form.target.data} from now on.{_in_words(*followed)}", "ok")
+    return go_to(url_for("unresolved.listing", kind=kind))
+
+
+@blueprint.post("/follow")
+def follow() -> Response:
+    """Let more tickets and events follow what a name means by now."""
+    kind, given, _why = _named()
+    followed = _follow(kind, given)
+    flash(f"What names {given}:{_in_words(*followed) or ' nothing had to follow.'}", "ok")
+    return go_to(url_for("unresolved.listing", kind=kind))
+
+
+@blueprint.post("/dismiss")
+def dismiss() -> Response:
+    """Leave a name unresolved for good."""
+    kind, given, why = _named()
+    rows = db.session()
+    with writing_once(rows):
+        name_decisions.dismiss_name(rows, writer(), kind, given, why)
+    flash(f"{given} stays unresolved and is not listed any more.", "ok")
+    return go_to(url_for("unresolved.listing", kind=kind))
+
+
+@blueprint.post("/take-back")
+def take_back() -> Response:
+    """Undo a decision; the tickets and events of an alias go back."""
+    kind, given, why = _named()
+    rows = db.session()
+    with writing_once(rows):
+        name_decisions.take_back(rows, writer(), kind, given, why)
+    followed = (
+        _step(name_decisions.release_tickets, kind, given, STEP),
+        _step(event_name_decisions.release_events, kind, given, event_name_decisions.AT_ONCE),
+    )
+    flash(f"What was decided about {given} is taken back.{_in_words(*followed)}", "ok")
+    return go_to(url_for("unresolved.listing", kind=kind))
+
+
+@blueprint.post("/unit")
+def unit() -> Response:
+    """Make a unit known by its name."""
+    form = UnitForm()
+    rows = db.session()
+    given = form.unit.data or ""
+    if form.validate():
+        try:
+            with writing_once(rows):
+                name_decisions.add_unit(rows, writer(), given, why=form.why.data or "")
+        except Invalid as error:
+            attach(form, error, {"name": "unit"})
+        else:
+            flash(f"{given} is a known unit from now on.", "ok")
+            return go_to(url_for("unresolved.listing", kind=NameKind.UNIT))
+    return _list_page(NameKind.UNIT, "1", unit_form=form)
+
+
+def _kind(word: str) -> NameKind:
+    try:
+        return NameKind(word)
+    except ValueError:
+        raise NotFound from None
+
+
+def _named() -> tuple[NameKind, str, str]:
+    form = NameForm()
+    return _kind(form.kind.data or ""), form.name.data or "", form.why.data or ""
+
+
+def _follow(kind: NameKind, given: str) -> tuple[Followed, Followed]:
+    """Tickets first, then events."""
+    return (
+        _step(name_decisions.follow_tickets, kind, given, STEP),
+        _step(event_name_decisions.follow_events, kind, given, event_name_decisions.AT_ONCE),
+    )
+
+
+def _step(verb: Callable[..., Followed], kind: NameKind, given: str, some: int) -> Followed:
+    """Step by step, each its own transaction, until all followed or the time is over."""
+    rows, done, ends = db.session(), 0, monotonic() + SECONDS
+    while True:
+        with writing(rows):
+            step = verb(rows, writer(), kind, given, some)
+        done += step.done
+        if not step.left or not step.done or monotonic() > ends:
+            return Followed(done, step.left)
+
+
+def _in_words(tickets: Followed, events: Followed) -> str:
+    parts = [
+        f"{found.done:,} {word}{'' if found.done == 1 else 's'}"
+        for found, word in ((tickets, "ticket"), (events, "event"))
+        if found.done or found.left
+    ]
+    if not parts:
+        return ""
+    words, left = f" {' and '.join(parts)} followed", tickets.left + events.left
+    return f"{words}, {left:,} have not yet: go on below." if left else f"{words}."
+
+
+def _list_page(kind_word: str, page_word: str, unit_form: UnitForm | None = None) -> Response:
+    rows, actor = db.session(), acting()
+    decided = kind_word == DECIDED
+    kind = NameKind.SITE if decided else _kind(kind_word)
+    if not (page_word.isascii() and page_word.isdigit() and 0 < int(page_word[:6]) <= _LAST_PAGE):
+        raise NotFound
+    number = int(page_word[:6])
+    found = unresolved.unresolved_names(rows, actor, kind, page=number)
+    shown: dict[str, Any] = {
+        "kind": DECIDED if decided else kind,
+        "words": WORDS,
+        "counts": unresolved.counts_by_kind(rows, actor),
+        "found": None if decided else found,
+        "decided": unresolved.decided_names(rows, actor),
+        "page": number,
+        "more": not decided and number * unresolved.PAGE < found.total,
+        "alias_form": AliasForm(formdata=None, why=AS_WRITTEN),
+        "as_reported": AS_REPORTED,
+        "unit_form": unit_form or UnitForm(formdata=None),
+    }
+    status = 422 if unit_form is not None else 200
+    return make_response(render_template("unresolved/list.html", **shown), status)
+
+
+def _name_page(kind: NameKind, given: str, form: AliasForm | None = None) -> Response:
+    rows, actor = db.session(), acting()
+    found = unresolved.unresolved_name(rows, actor, kind, given)
+    if form is None:
+        why = AS_WRITTEN if found.count else AS_REPORTED
+        form = AliasForm(formdata=None, kind=kind, name=given, why=why)
+    page = render_template(
+        "unresolved/name.html",
+        item=found,
+        kind=kind,
+        words=WORDS,
+        form=form,
+        known=sorted({key for _name, key in unresolved.known_names(rows, kind)}),
+        dismissed=any(
+            (row.kind, row.name, row.decision) == (kind, given, Decision.DISMISSED)
+            for row in unresolved.decided_names(rows, actor)
+        ),
+    )
+    return make_response(page, 422 if form.errors or form.form_errors else 200)

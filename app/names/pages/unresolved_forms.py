@@ -1,0 +1,57 @@
+"""The forms of unresolved names: what is allowed is checked by the services."""
+
+from __future__ import annotations
+
+from flask_wtf import FlaskForm
+from wtforms import HiddenField, StringField
+
+from app.core.rules.texts import SHORT_TEXT_LIMIT
+from app.names.services.unresolved import LONGEST_UNIT
+from app.registry.rules.registry import NameSystem
+from app.tickets.pages.forms import Choice, one_line, options, required
+
+AS_WRITTEN = "As written in tickets"
+AS_REPORTED = "As reported in events"
+"""The reasons that are offered."""
+
+
+class NameForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """Which name it is about, and why."""
+
+    kind = HiddenField("Kind")
+    name = HiddenField("Name")
+    why = StringField(
+        "Reason",
+        filters=[one_line],
+        description=f"Kept in the audit; at most {SHORT_TEXT_LIMIT} characters.",
+        render_kw={"autocomplete": "off"},
+    )
+
+
+class AliasForm(NameForm):
+    """What a name means."""
+
+    target = StringField(
+        "It means",
+        required("What it means"),
+        filters=[one_line],
+        render_kw={"list": "known-names", "autocomplete": "off", "autocapitalize": "none"},
+    )
+    system = Choice(
+        "In which system the site bears this name",
+        choices=options(*NameSystem),
+        default=NameSystem.GOCDB,
+    )
+
+
+class UnitForm(FlaskForm):  # type: ignore[misc]
+    """A unit that becomes known by its name."""
+
+    unit = StringField(
+        "Unit",
+        required("Unit"),
+        filters=[one_line],
+        description=f"At most {LONGEST_UNIT} characters, written as in the tickets.",
+        render_kw={"autocomplete": "off"},
+    )
+    why = StringField("Reason", filters=[one_line], render_kw={"autocomplete": "off"})

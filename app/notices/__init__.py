@@ -1,0 +1,1 @@
+"""Providers' maintenance notices and the tickets made from them."""

@@ -1,0 +1,378 @@
+"""Reading maintenance notices: a mail (``.eml``) or a calendar (``.ics``), as providers send them.
+
+What comes in is untrusted: any shape, depth, charset and size. Whatever cannot be read for certain
+becomes an ``Unread`` with its reason, never an error and never nothing. Time zones that a calendar
+brings along are not computed (their rules may be endless): zones are taken by their IANA names.
+Of a mail only its texts are kept; nothing of it is ever shown as HTML.
+"""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from email.errors import MessageError
+from email.header import decode_header, make_header
+from email.message import Message
+from email.parser import BytesParser
+from email.policy import compat32
+from itertools import islice
+from typing import Any, Final
+
+from icalendar import Calendar, Component
+
+from app.core.rules.errors import Invalid
+from app.core.rules.texts import TITLE_LIMIT
+from app.notices.rules.notices import (
+    IMPACTS,
+    LONGEST_ID,
+    MOST_OBJECTS,
+    MOST_SEQUENCE,
+    Circuit,
+    Draft,
+    Notice,
+    Reading,
+    Status,
+    Unread,
+    clean,
+    cut_line,
+    guess,
+    is_in_reach,
+    one_line,
+)
+
+MOST_BYTES: Final = 4 * 1024 * 1024
+"""Of a file."""
+MOST_CALENDAR: Final = 256 * 1024
+"""Characters of a calendar that are read."""
+MOST_TEXT: Final = 256 * 1024
+"""Characters of a file's text that are kept for people."""
+_MOST_PARTS: Final = 100
+"""Parts of a mail; one with more is not taken apart."""
+_MOST_EVENTS: Final = 100
+_MOST_COMPONENTS: Final = 300
+_LONGEST_HEADER: Final = 2000
+_CONTENT_HEADER: Final = re.compile(rb"^content-[a-z-]+:[^\n]*(?:\n[ \t][^\n]*)*", re.I | re.M)
+"""Headers of parts: the library takes the square of their length to read them."""
+_HEADER: Final = re.compile(rb"^[!-9;-~]+:", re.M)
+"""How a header begins (RFC 5322); lines of texts may, too."""
+_MOST_HEADERS: Final = 10_000
+"""Lines of a mail that may be headers: the library takes its time for each of them."""
+_MOST_HEAD: Final = 256 * 1024
+"""Bytes before the first empty line."""
+_NO_CHARSETS: Final = frozenset({"punycode", "idna", "unicode_escape", "raw_unicode_escape"})
+"""What Python decodes as well, but no mail is written in; punycode takes the square of the
+length."""
+_SHOWN_HEADERS: Final = ("From", "Date", "Subject", "Message-ID")
+_CUT: Final = "\n[Here the portal cut the text: it is longer than it keeps.]"
+
+
+def read(content: bytes, name: str = "") -> Reading:
+    """What a file holds. Raises ``Invalid`` only where it is empty or too large."""
+    if len(content) > MOST_BYTES:
+        raise Invalid("file", f"A notice has at most {MOST_BYTES // 1024 // 1024} MiB")
+    if not content.strip():
+        raise Invalid("file", "The file is empty")
+    digest = hashlib.sha256(content).hexdigest()
+    name = cut_line(name, 255)
+    start = content[:1024].lstrip(codecs.BOM_UTF8).lstrip().upper()
+    if start.startswith(b"BEGIN:VCALENDAR"):
+        text = _decoded(content, "utf-8")
+        return Reading(name, digest, _kept(clean(text)), tuple(_calendar(text)))
+    return _mail(content, name, digest)
+
+
+def _kept(text: str) -> str:
+    return text if len(text) <= MOST_TEXT else text[:MOST_TEXT] + _CUT
+
+
+def _decoded(content: bytes, charset: str) -> str:
+    """The text, in its own charset if it is that, else as it was probably meant."""
+    for one in (charset, "utf-8-sig"):
+        try:
+            if codecs.lookup(one).name.replace("-", "_") in _NO_CHARSETS:
+                continue
+            return content.decode(one).lstrip("\N{ZERO WIDTH NO-BREAK SPACE}")
+        except (LookupError, UnicodeError, ValueError, TypeError):
+            continue  # a charset that is unknown, no charset of texts, or not the true one
+    return content.decode("latin-1")  # takes any byte
+
+
+# --- mails --------------------------------------------------------------------------------------
+
+
+def _mail(content: bytes, name: str, digest: str) -> Reading:
+    raw = _kept(clean(_decoded(content, "utf-8")))
+    if content.lower().count(b"boundary") > _MOST_PARTS:
+        return Reading(name, digest, raw, (Unread("The mail has too many parts to be read"),))
+    lines = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    if (
+        next(islice(_HEADER.finditer(lines), _MOST_HEADERS, None), None) is not None
+        or len(lines.partition(b"\n\n")[0]) > _MOST_HEAD
+    ):
+        why = (
+            f"The headers of the mail are too many or too long to be read; at most"
+            f" {_MOST_HEADERS} lines of a mail may begin as a header does, and"
+            f" {_MOST_HEAD // 1024} kB stand before its text"
+        )
+        return Reading(name, digest, raw, (Unread(why),))
+    if any(len(found[0]) > _LONGEST_HEADER for found in _CONTENT_HEADER.finditer(lines)):
+        return Reading(name, digest, raw, (Unread("A header of the mail is too long to be read"),))
+    try:
+        mail = BytesParser(policy=compat32).parsebytes(content)
+        parts = list(_parts(mail))
+        subject, sender = _header(mail, "Subject"), _header(mail, "From")
+    except (MessageError, ValueError, LookupError, RecursionError, AttributeError, TypeError):
+        # the library fails in all these ways on what is no mail
+        return Reading(name, digest, raw, (Unread("The mail cannot be taken apart"),))
+    calendars = list(
+        dict.fromkeys(text for part, text in parts if _is_calendar(part, text) and text)
+    )
+    heads = "\n".join(
+        f"{head}: {value}" for head in _SHOWN_HEADERS if (value := _header(mail, head))
+    )
+    texts = [clean(text).strip() for part, text in parts if text]
+    whole = "\n\n".join(filter(None, (heads, *dict.fromkeys(texts))))
+    text = _kept(whole) if any(texts) else raw
+    found: list[Notice | Unread] = [one for each in calendars for one in _calendar(each)]
+    if not found:
+        body = next((text for part, text in parts if part.get_content_subtype() == "plain"), whole)
+        draft = guess(clean(body), one_line(subject))
+        found.append(Unread("It holds no calendar (text/calendar or an .ics file)", draft))
+    return Reading(
+        name or cut_line(subject, 255),
+        digest,
+        text,
+        tuple(found),
+        sender=cut_line(sender, 255),
+        subject=cut_line(subject, 255),
+    )
+
+
+def _parts(mail: Message) -> Iterator[tuple[Message, str]]:
+    """The parts that hold text or a calendar, with it; forwarded mails are looked into."""
+    waiting, seen = [mail], 0
+    while waiting:
+        part = waiting.pop(0)
+        seen += 1
+        if seen > _MOST_PARTS:
+            return
+        inner = part.get_payload()
+        if part.is_multipart() and isinstance(inner, list):
+            waiting[:0] = [one for one in inner if isinstance(one, Message)]
+            continue
+        name = str(part.get_filename("") or "").casefold()
+        is_text = part.get_content_maintype() == "text"
+        if is_text or name.endswith(".ics") or "calendar" in part.get_content_type() + name:
+            payload = part.get_payload(decode=True)
+            if isinstance(payload, bytes):
+                yield part, _decoded(payload, str(part.get_content_charset("utf-8")))
+
+
+def _is_calendar(part: Message, text: str) -> bool:
+    return text.lstrip()[:15].upper() == "BEGIN:VCALENDAR" and (
+        part.get_content_type() != "text/html"
+    )
+
+
+def _header(mail: Message, name: str) -> str:
+    value = str(mail.get(name, ""))[:_LONGEST_HEADER]
+    try:
+        return one_line(str(make_header(decode_header(value))))
+    except (MessageError, LookupError, ValueError):
+        return one_line(value)
+
+
+# --- calendars ----------------------------------------------------------------------------------
+
+
+def _calendar(text: str) -> Iterator[Notice | Unread]:
+    """The events of a calendar; at least one thing."""
+    if len(text) > MOST_CALENDAR:
+        yield Unread(f"The calendar is larger than {MOST_CALENDAR // 1024} kB")
+        return
+    if text.upper().count("BEGIN:") > _MOST_COMPONENTS:
+        yield Unread(f"The calendar has more than {_MOST_COMPONENTS} components")
+        return
+    try:
+        calendars = Calendar.from_ical(_without_zones(text), multiple=True)
+        events = [
+            (one, str(each.get("METHOD", "")).upper())
+            for each in calendars
+            for one in each.walk("VEVENT")
+        ]
+    except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError) as error:
+        # the library fails in all these ways on what is no calendar
+        yield Unread(f"The calendar cannot be read: {cut_line(str(error), 150)}")
+        return
+    if not events:
+        yield Unread("The calendar holds no event (VEVENT)")
+    elif len(events) > _MOST_EVENTS:
+        yield Unread(f"The calendar has more than {_MOST_EVENTS} events")
+    else:
+        for event, method in events:
+            yield _event(event, method)
+
+
+def _without_zones(text: str) -> str:
+    """The calendar without its VTIMEZONEs: their rules may never end."""
+    kept: list[str] = []
+    inside = False
+    for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n"):
+        word = line.strip().upper()
+        if word == "BEGIN:VTIMEZONE":
+            inside = True
+        elif word == "END:VTIMEZONE":
+            inside = False
+        elif not inside:
+            kept.append(line)
+    return "\r\n".join(kept)
+
+
+class _Unreadable(Exception):
+    """What is wrong with an event, in words."""
+
+
+def _event(event: Component, method: str) -> Notice | Unread:
+    try:
+        return _notice(event, method)
+    except _Unreadable as error:
+        return Unread(str(error), _draft_of(event))
+    except (ValueError, TypeError, AttributeError, OverflowError) as error:  # as above
+        return Unread(f"The event cannot be read: {cut_line(str(error), 150)}", _draft_of(event))
+
+
+def _draft_of(event: Component) -> Draft:
+    times: list[datetime | None] = []
+    for name in ("DTSTART", "DTEND"):
+        try:
+            times.append(_time(event, name, floating=True))
+        except (_Unreadable, ValueError, TypeError, AttributeError, OverflowError):
+            times.append(None)
+    try:
+        start, end = times
+        if start is not None and end is not None and end < start:
+            end = None
+        ids = _texts(event, "X-MAINTNOTE-MAINTENANCE-ID")
+        return Draft(
+            cut_line(_text(event, "SUMMARY"), TITLE_LIMIT), next(iter(ids), ""), start, end
+        )
+    except (_Unreadable, ValueError, TypeError, AttributeError):
+        return Draft()
+
+
+def _notice(event: Component, method: str) -> Notice:
+    provider = _id(event, "X-MAINTNOTE-PROVIDER", needed=True)
+    uid = _id(event, "UID", needed=True)
+    ids = _texts(event, "X-MAINTNOTE-MAINTENANCE-ID")
+    if not ids:
+        raise _Unreadable("X-MAINTNOTE-MAINTENANCE-ID is missing")
+    for name in ("RRULE", "RDATE", "RECURRENCE-ID", "EXDATE"):
+        if event.get(name) is not None:
+            raise _Unreadable(f"The event is repeated ({name}); a notice has one window")
+    start, end = _time(event, "DTSTART"), _time(event, "DTEND")
+    if end < start:
+        raise _Unreadable("The window ends (DTEND) before it starts (DTSTART)")
+    status = _id(event, "X-MAINTNOTE-STATUS").upper()
+    if method == "CANCEL" or _id(event, "STATUS").upper() == "CANCELLED":
+        status = Status.CANCELLED
+    if status and status not in set(Status):
+        raise _Unreadable("X-MAINTNOTE-STATUS is none of " + ", ".join(Status))
+    return Notice(
+        provider=provider,
+        uid=uid,
+        sequence=_sequence(event),
+        start=start,
+        end=end,
+        maintenance_ids=ids,
+        circuits=_circuits(event),
+        impact=_impact(_id(event, "X-MAINTNOTE-IMPACT")),
+        status=str(status),
+        stamp=_time(event, "DTSTAMP") if event.get("DTSTAMP") is not None else None,
+        account=_id(event, "X-MAINTNOTE-ACCOUNT"),
+        summary=one_line(_text(event, "SUMMARY")),
+        description=clean(_text(event, "DESCRIPTION")).strip(),
+        organizer=_id(event, "ORGANIZER").removeprefix("mailto:").removeprefix("MAILTO:"),
+    )
+
+
+def _impact(text: str) -> str:
+    word = text.upper()
+    return word if word in IMPACTS or not word else word[:50]
+
+
+def _sequence(event: Component) -> int:
+    value = _id(event, "SEQUENCE") or "0"  # RFC 5545: without it, it is 0
+    if not (value.isascii() and value.isdigit() and int(value[:20]) <= MOST_SEQUENCE):
+        raise _Unreadable("SEQUENCE is no whole number")
+    return int(value)
+
+
+def _circuits(event: Component) -> tuple[Circuit, ...]:
+    found: dict[str, Circuit] = {}
+    for value in _values(event, "X-MAINTNOTE-OBJECT-ID"):
+        params = getattr(value, "params", {})
+        impact = _impact(one_line(str(params.get("X-MAINTNOTE-OBJECT-IMPACT", ""))))
+        found.setdefault(_short("X-MAINTNOTE-OBJECT-ID", str(value)), Circuit(str(value), impact))
+    circuits = tuple(Circuit(key, one.impact) for key, one in found.items() if key)
+    if not circuits:
+        raise _Unreadable("X-MAINTNOTE-OBJECT-ID is missing: no circuit is named")
+    if len(circuits) > MOST_OBJECTS:
+        raise _Unreadable(f"The event names more than {MOST_OBJECTS} circuits")
+    return circuits
+
+
+def _values(event: Component, name: str) -> Sequence[Any]:
+    value = event.get(name)
+    if value is None:
+        return ()
+    return value if isinstance(value, list) else (value,)
+
+
+def _texts(event: Component, name: str) -> tuple[str, ...]:
+    values = (_short(name, str(value)) for value in _values(event, name)[:MOST_OBJECTS])
+    return tuple(dict.fromkeys(value for value in values if value))
+
+
+def _text(event: Component, name: str) -> str:
+    values = _values(event, name)
+    return str(values[0]) if values else ""
+
+
+def _id(event: Component, name: str, *, needed: bool = False) -> str:
+    values = _values(event, name)
+    if len(values) > 1:
+        raise _Unreadable(f"{name} stands more than once")
+    text = _short(name, str(values[0])) if values else ""
+    if needed and not text:
+        raise _Unreadable(f"{name} is missing")
+    return text
+
+
+def _short(name: str, text: str) -> str:
+    line = one_line(text)
+    if len(line) > LONGEST_ID:
+        raise _Unreadable(f"{name} is longer than {LONGEST_ID} characters")
+    return line
+
+
+def _time(event: Component, name: str, *, floating: bool = False) -> datetime:
+    values = _values(event, name)
+    if len(values) != 1:
+        raise _Unreadable(f"{name} {'stands more than once' if values else 'is missing'}")
+    moment = getattr(values[0], "dt", None)
+    if not isinstance(moment, datetime):
+        raise _Unreadable(f"{name} is no time of day")
+    if moment.tzinfo is None:
+        zone = one_line(str(getattr(values[0], "params", {}).get("TZID", "")))[:50]
+        if not floating or zone:
+            raise _Unreadable(
+                f"{name} has the unknown time zone {zone}" if zone else f"{name} has no time zone"
+            )
+        moment = moment.replace(tzinfo=UTC)
+    moment = moment.astimezone(UTC)
+    if not is_in_reach(moment):
+        raise _Unreadable(f"{name} is out of reach: the year {moment.year}")
+    return moment

@@ -1,0 +1,100 @@
+"""Rows of providers' maintenance notices: the files, what each states, and the maintenances."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.core.models.base import Base, UtcTime
+from app.registry.models.registry import Link
+
+
+class NoticeFile(Base):
+    """A mail or calendar file that brought notices; of a mail only its texts are kept."""
+
+    __tablename__ = "notice_files"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(255), default="")
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    """SHA-256 of the whole file: the same file never comes twice."""
+    sender: Mapped[str] = mapped_column(String(255), default="")
+    """As the mail says: a claim."""
+    subject: Mapped[str] = mapped_column(String(255), default="")
+    text: Mapped[str] = mapped_column(Text)
+    received_at: Mapped[datetime] = mapped_column(UtcTime)
+    received_by: Mapped[str] = mapped_column(String(255))
+    """The account that brought it in."""
+
+
+class MaintenanceNotice(Base):
+    """One notice of a file. What could not be read has no uid, and a draft in its other fields."""
+
+    __tablename__ = "maintenance_notices"
+    __table_args__ = (
+        Index(None, "state", "id"),
+        Index(None, "provider_key", "uid"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    file_id: Mapped[int] = mapped_column(ForeignKey("notice_files.id"), index=True)
+    state: Mapped[str] = mapped_column(String(10))
+    """What became of it, an ``Outcome``."""
+    why: Mapped[str] = mapped_column(String(500), default="")
+    """The same in words."""
+    received_at: Mapped[datetime] = mapped_column(UtcTime)
+    ticket_number: Mapped[int | None] = mapped_column(ForeignKey("tickets.number"), index=True)
+    provider: Mapped[str] = mapped_column(String(255), default="")
+    provider_key: Mapped[str] = mapped_column(String(255), default="")
+    """By which providers are compared."""
+    uid: Mapped[str] = mapped_column(String(255), default="")
+    sequence: Mapped[int] = mapped_column(default=0)
+    digest: Mapped[str] = mapped_column(String(64), default="")
+    """Of what it states, whatever file brings it."""
+    stamp: Mapped[datetime | None] = mapped_column(UtcTime)
+    status: Mapped[str] = mapped_column(String(50), default="")
+    impact: Mapped[str] = mapped_column(String(50), default="")
+    title: Mapped[str] = mapped_column(String(255), default="")
+    maintenance_ids: Mapped[str] = mapped_column(Text, default="")
+    """Separated by line ends."""
+    start: Mapped[datetime | None] = mapped_column(UtcTime)
+    end: Mapped[datetime | None] = mapped_column(UtcTime)
+
+    file: Mapped[NoticeFile] = relationship()
+    circuits: Mapped[list[NoticeCircuit]] = relationship(
+        order_by="NoticeCircuit.position", cascade="all, delete-orphan"
+    )
+
+
+class NoticeCircuit(Base):
+    """A circuit that a notice names by the provider's id."""
+
+    __tablename__ = "notice_circuits"
+
+    notice_id: Mapped[int] = mapped_column(ForeignKey("maintenance_notices.id"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    object_id: Mapped[str] = mapped_column(String(255), index=True)
+    impact: Mapped[str] = mapped_column(String(50), default="")
+    """Its own, where the notice says one."""
+    link_id: Mapped[int | None] = mapped_column(ForeignKey("links.id"), index=True)
+    """The link that it means; None while nobody knows."""
+    by_hand: Mapped[bool] = mapped_column(default=False)
+    """A person said so."""
+
+    link: Mapped[Link | None] = relationship(lazy="joined")
+
+
+class ProviderMaintenance(Base):
+    """A maintenance as its provider knows it: its ticket, and the newest notice that counted."""
+
+    __tablename__ = "provider_maintenances"
+    __table_args__ = (UniqueConstraint("provider_key", "uid"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    provider_key: Mapped[str] = mapped_column(String(255))
+    uid: Mapped[str] = mapped_column(String(255))
+    ticket_number: Mapped[int | None] = mapped_column(ForeignKey("tickets.number"), index=True)
+    """None where it was cancelled before a ticket was made."""
+    notice_id: Mapped[int] = mapped_column(ForeignKey("maintenance_notices.id"))

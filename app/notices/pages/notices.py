@@ -1,0 +1,330 @@
+"""Providers' maintenance notices: the list, one with its whole text, and bringing them in.
+
+An upload is first shown as what would become of it. As with other files it then travels in the form
+that confirms it, and is read again as if it were new. Nothing of a mail is shown as HTML.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from flask import Blueprint, Response, flash, make_response, render_template, request, url_for
+from flask_wtf import FlaskForm
+from werkzeug.exceptions import NotFound as NoPage
+from wtforms import BooleanField, HiddenField, SelectMultipleField, StringField, TextAreaField
+
+from app.accounts.pages.login import acting, writer
+from app.core.database.transactions import trying
+from app.core.rules.errors import Invalid
+from app.core.web.choices import choices
+from app.core.web.extensions import db
+from app.core.web.form_keys import leads_to, writing_once
+from app.core.web.htmx import go_to
+from app.notices.adapters.maintnote import MOST_BYTES, read
+from app.notices.models.notices import MaintenanceNotice
+from app.notices.rules.notices import Outcome
+from app.notices.services import decisions as verbs
+from app.notices.services.lists import (
+    PAGE,
+    counts_of,
+    find_notice,
+    list_notices,
+    may_read_text,
+    siblings_of,
+)
+from app.notices.services.notices import Result, refusal_to_take, require_take, take_in
+from app.registry.pages.imports import packed, unpacked
+from app.tickets.pages.forms import Choice, UtcTimeField, attach, lines, one_line, options, required
+from app.tickets.rules.content import LABELS, NewTicket, Reference
+from app.tickets.rules.tickets import Category, Impact, Layer
+
+blueprint = Blueprint("notices", __name__, url_prefix="/notices")
+NUMBER: Final = "/<int(max=2147483647):number>"
+PACKED_LIMIT: Final = 3 * 1024 * 1024
+"""Letters that a form carries, beside its other fields."""
+_SHOWN_CIRCUITS: Final = 200
+_TIME_HELP = "UTC, as 2026-01-31 09:05; a zone may follow: 2026-01-31 10:05+01:00"
+
+
+class FileForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """A notice that was shown: the file itself, and its name."""
+
+    content = HiddenField("File")
+    name = HiddenField("Name")
+
+
+class TicketForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """The ticket that a person makes of a notice."""
+
+    title = StringField(
+        LABELS["title"],
+        required("Title"),
+        filters=[one_line],
+        description="At most 255 characters.",
+    )
+    window_start = UtcTimeField(
+        LABELS["window_start"], required("Window start"), description=_TIME_HELP
+    )
+    window_end = UtcTimeField(LABELS["window_end"], required("Window end"))
+    links = SelectMultipleField(LABELS["links"], validate_choice=False)
+    sites = SelectMultipleField(LABELS["sites"], validate_choice=False)
+    impact = Choice(LABELS["impact"], choices=options(*Impact), default=Impact.OUTAGE)
+    provider = StringField(
+        "Provider", filters=[one_line], description="Who announces it; stands at its reference."
+    )
+    reference = StringField(
+        "Number there", filters=[one_line], description="What the provider calls it."
+    )
+    description = TextAreaField(LABELS["description"], filters=[lines])
+
+    def new_ticket(self) -> NewTicket:
+        """What is stated, for the service."""
+        provider, reference = self.provider.data or "", self.reference.data or ""
+        return NewTicket(
+            title=self.title.data or "",
+            description=self.description.data or "",
+            category=Category.MAINTENANCE,
+            layer=Layer.L2,
+            impact=self.impact.data,
+            links=tuple(dict.fromkeys(name for name in self.links.data or () if name)),
+            sites=tuple(dict.fromkeys(name for name in self.sites.data or () if name)),
+            window_start=self.window_start.data,
+            window_end=self.window_end.data,
+            references=(Reference(provider or "provider", reference),) if reference else (),
+        )
+
+
+class DismissForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """Why a notice asks for nothing."""
+
+    reason = StringField(
+        "Reason",
+        required("Reason"),
+        filters=[one_line],
+        description="Why it asks for nothing: not our circuits, a copy, an advertisement.",
+    )
+
+
+class CircuitForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """Which link a circuit is."""
+
+    circuit = HiddenField("Circuit")
+    link = Choice("Link")
+    remember = BooleanField("Enter it as a circuit id of the link")
+
+
+@blueprint.get("")
+def listing() -> Response:
+    """Notices of a state, or of all, the newest first."""
+    return _list_page()
+
+
+@blueprint.post("")
+def preview() -> Response:
+    """What would become of a file; nothing is written."""
+    require_take(acting())
+    file = request.files.get("file")
+    if file is None or not file.filename:
+        return _list_page("Choose a file")
+    content = bytes(file.read(MOST_BYTES + 1))
+    carried = packed(content) if len(content) <= MOST_BYTES else ""
+    if not carried or len(carried) > PACKED_LIMIT:
+        return _list_page(
+            f"The file is larger than a page takes (packed, {PACKED_LIMIT // 1024 // 1024} MiB);"
+            " the command `flask notices import` takes up to 4 MiB"
+        )
+    rows = db.session()
+    try:
+        reading = read(content, file.filename)
+        with trying(rows):
+            results = take_in(rows, writer(), reading)
+    except Invalid as error:
+        return _list_page(error.message)
+    rows.expunge_all()
+    page = render_template(
+        "notices/preview.html",
+        reading=reading,
+        results=results,
+        content=carried,
+        writes=any(one.outcome is not Outcome.SAME for one in results),
+    )
+    return make_response(page)
+
+
+@blueprint.post("/confirm")
+def confirm() -> Response:
+    """Take in what was shown."""
+    require_take(acting())
+    form = FileForm()
+    rows = db.session()
+    try:
+        reading = read(unpacked(form.content.data or "", MOST_BYTES), form.name.data or "")
+        with writing_once(rows):
+            results = take_in(rows, writer(), reading)
+            only = results[0] if len(results) == 1 else None
+            if only is not None and only.notice is not None:
+                leads_to(url_for("notices.notice", number=only.notice))
+    except Invalid as error:
+        return _list_page(error.message)
+    if only is not None and only.notice is not None:
+        flash(f"{only.why}.", "waiting" if only.outcome is Outcome.TO_READ else "ok")
+        return go_to(url_for("notices.notice", number=only.notice))
+    flash(f"{in_words(results)}.", "ok")
+    return go_to(url_for("notices.listing"))
+
+
+def in_words(results: Sequence[Result]) -> str:
+    """How many notices became what."""
+    counts = {one: sum(each.outcome is one for each in results) for one in Outcome}
+    some = [f"{count} {outcome}" for outcome, count in counts.items() if count]
+    return f"{len(results)} notice{'' if len(results) == 1 else 's'}: {', '.join(some)}"
+
+
+@blueprint.get(NUMBER)
+def notice(number: int) -> Response:
+    """One notice, with what became of it and what can be made of it."""
+    return _notice_page(find_notice(db.session(), number))
+
+
+@blueprint.post(f"{NUMBER}/ticket")
+def make(number: int) -> Response:
+    """Open the ticket of a notice that a person has read."""
+    require_take(acting())
+    rows, form = db.session(), TicketForm()
+    if form.validate():
+        try:
+            with writing_once(rows):
+                ticket = verbs.make_ticket(rows, writer(), number, form.new_ticket()).number
+                leads_to(url_for("tickets.detail", number=ticket))
+        except Invalid as error:
+            attach(form, error)
+        else:
+            flash(f"Ticket {ticket} is made of notice {number}.", "ok")
+            return go_to(url_for("tickets.detail", number=ticket))
+    return _notice_page(find_notice(rows, number), form=form, status=422)
+
+
+@blueprint.post(f"{NUMBER}/dismiss")
+def dismiss(number: int) -> Response:
+    """Put a notice aside, with a reason."""
+    require_take(acting())
+    rows, form = db.session(), DismissForm()
+    if form.validate():
+        try:
+            with writing_once(rows):
+                verbs.dismiss(rows, writer(), number, form.reason.data or "")
+                leads_to(url_for("notices.listing", state=Outcome.TO_READ))
+        except Invalid as error:
+            attach(form, error)
+        else:
+            flash(f"Notice {number} is dismissed.", "ok")
+            return go_to(url_for("notices.listing", state=Outcome.TO_READ))
+    return _notice_page(find_notice(rows, number), dismiss_form=form, status=422)
+
+
+@blueprint.post(f"{NUMBER}/restore")
+def restore(number: int) -> Response:
+    """Have a dismissed notice to be read again."""
+    require_take(acting())
+    rows = db.session()
+    with writing_once(rows):
+        verbs.take_back(rows, writer(), number)
+    flash(f"Notice {number} is to be read again.", "ok")
+    return go_to(url_for("notices.notice", number=number))
+
+
+@blueprint.post(f"{NUMBER}/circuits")
+def settle(number: int) -> Response:
+    """Say which link a circuit is."""
+    require_take(acting())
+    rows, form = db.session(), _circuit_form()
+    if form.validate():
+        circuit, link = form.circuit.data or "", form.link.data or ""
+        try:
+            with writing_once(rows):
+                verbs.settle_circuit(
+                    rows, writer(), number, circuit, link, remember=bool(form.remember.data)
+                )
+        except Invalid as error:
+            attach(form, error)
+        else:
+            flash(f"{circuit} is {link}.", "ok")
+            return go_to(url_for("notices.notice", number=number))
+    return _notice_page(find_notice(rows, number), circuit_form=form, status=422)
+
+
+def _circuit_form() -> CircuitForm:
+    form = CircuitForm()
+    names = (option.value for option in choices()["link_options"])
+    form.link.choices = options(*names, empty="Choose a link")
+    return form
+
+
+def _list_page(problem: str = "") -> Response:
+    rows, actor = db.session(), acting()
+    state = request.args.get("state", "")
+    before = request.args.get("before", "")
+    if (state and state not in set(Outcome)) or (before and not _is_number(before)):
+        raise NoPage
+    found = list_notices(rows, state, int(before) if before else None, PAGE + 1)
+    counts = counts_of(rows)
+    page = render_template(
+        "notices/list.html",
+        notices=found[:PAGE],
+        more=found[PAGE - 1].id if len(found) > PAGE else None,
+        state=state,
+        counts=counts,
+        whole=sum(counts.values()),
+        states=[one for one in Outcome if counts.get(one) or one is Outcome.TO_READ],
+        problem=problem,
+        may_take=refusal_to_take(actor) is None,
+        limit=MOST_BYTES,
+    )
+    return make_response(page, 422 if problem else 200)
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 10
+
+
+def _notice_page(
+    row: MaintenanceNotice,
+    *,
+    form: TicketForm | None = None,
+    dismiss_form: DismissForm | None = None,
+    circuit_form: CircuitForm | None = None,
+    status: int = 200,
+) -> Response:
+    actor = acting()
+    may_decide = refusal_to_take(actor) is None
+    unknown = [one for one in row.circuits if one.link_id is None]
+    page = render_template(
+        "notices/notice.html",
+        notice=row,
+        siblings=siblings_of(db.session(), row),
+        text=row.file.text if may_read_text(actor) else None,
+        may_decide=may_decide,
+        may_remember=actor.role == "admin",
+        form=form or (_draft_form(row) if row.state == Outcome.TO_READ else None),
+        dismiss_form=dismiss_form or DismissForm(formdata=None),
+        circuit_form=circuit_form or _circuit_form(),
+        known=[one for one in row.circuits if one.link_id is not None][:_SHOWN_CIRCUITS],
+        unknown=unknown[:_SHOWN_CIRCUITS],
+        left=max(0, len(unknown) - _SHOWN_CIRCUITS),
+        **choices(),
+    )
+    return make_response(page, status)
+
+
+def _draft_form(row: MaintenanceNotice) -> TicketForm:
+    links = (one.link.name for one in row.circuits if one.link is not None)
+    draft: dict[str, Any] = {
+        "title": row.title,
+        "window_start": row.start,
+        "window_end": row.end,
+        "links": list(dict.fromkeys(links)),
+        "provider": row.provider or row.file.sender,
+        "reference": row.maintenance_ids.split("\n")[0],
+    }
+    return TicketForm(formdata=None, data=draft)

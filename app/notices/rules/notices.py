@@ -1,0 +1,238 @@
+"""A provider's maintenance notice: what it states, and what a ticket is to say of it.
+
+The form is MAINTNOTE (draft NANOG BCOP 0.1), an iCalendar event with fields of its own; its words
+for impact and status are kept here. What cannot be read is for a person: a draft of the ticket is
+guessed from its text, and nothing else is done.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Final
+
+from app.core.rules.texts import SHORT_TEXT_LIMIT, TITLE_LIMIT
+from app.tickets.rules.tickets import Impact
+
+
+class Outcome(StrEnum):
+    """What became of a notice, or would become of it."""
+
+    MADE = "made"
+    UPDATED = "updated"
+    CANCELLED = "cancelled"
+    COMPLETED = "completed"
+    SAME = "same"
+    """It is there already, nothing was kept again."""
+    IGNORED = "ignored"
+    """Older than what is known; kept, and nothing follows."""
+    TO_READ = "to read"
+    DISMISSED = "dismissed"
+
+
+class Status(StrEnum):
+    """X-MAINTNOTE-STATUS."""
+
+    TENTATIVE = "TENTATIVE"
+    CONFIRMED = "CONFIRMED"
+    CANCELLED = "CANCELLED"
+    IN_PROCESS = "IN-PROCESS"
+    COMPLETED = "COMPLETED"
+
+
+IMPACTS: Final[Mapping[str, Impact]] = {
+    "NO-IMPACT": Impact.NONE,
+    "REDUCED-REDUNDANCY": Impact.REDUCED,
+    "DEGRADED": Impact.DEGRADED,
+    "OUTAGE": Impact.OUTAGE,
+}
+"""X-MAINTNOTE-IMPACT; any other value is an outage, as the standard says."""
+MOST_OBJECTS: Final = 2000
+"""Circuits of one notice; with more it is for a person."""
+LONGEST_ID: Final = SHORT_TEXT_LIMIT
+WHY_LIMIT: Final = 500
+"""Characters in which it is told what became of a notice."""
+MOST_SEQUENCE: Final = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class Circuit:
+    """X-MAINTNOTE-OBJECT-ID: the provider's id of a circuit, and its own impact if it has one."""
+
+    object_id: str
+    impact: str = ""
+
+
+@dataclass(frozen=True)
+class Notice:
+    """One event of a MAINTNOTE calendar. Times are aware UTC; texts are cleaned and not cut."""
+
+    provider: str
+    uid: str
+    sequence: int
+    start: datetime
+    end: datetime
+    maintenance_ids: tuple[str, ...]
+    circuits: tuple[Circuit, ...]
+    impact: str
+    """As it was sent, in upper case; "" = not said."""
+    status: str = ""
+    """As it was sent, in upper case; "" = not said."""
+    stamp: datetime | None = None
+    account: str = ""
+    summary: str = ""
+    description: str = ""
+    organizer: str = ""
+
+    @property
+    def provider_key(self) -> str:
+        """By which providers are compared: a UID is one provider's own."""
+        return self.provider.casefold()
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether the work will not be done."""
+        return self.status == Status.CANCELLED
+
+    def ticket_impact(self) -> Impact:
+        """The impact in the words of tickets."""
+        return IMPACTS.get(self.impact, Impact.OUTAGE)
+
+    def title(self) -> str:
+        """One line for the ticket's title."""
+        text = self.summary or f"Maintenance {self.maintenance_ids[0]} of {self.provider}"
+        return cut_line(text, TITLE_LIMIT)
+
+    def digest(self) -> str:
+        """By which the same notice is known again, in whatever mail it comes."""
+        text = json.dumps(asdict(self), default=str, ensure_ascii=False, sort_keys=True)
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What a person may start with where a notice cannot be read; times are UTC."""
+
+    title: str = ""
+    reference: str = ""
+    start: datetime | None = None
+    end: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Unread:
+    """Something that only a person can read: why, and a draft."""
+
+    why: str
+    draft: Draft = field(default_factory=Draft)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A mail or calendar file as it was read; ``text`` is all of its text, for people."""
+
+    name: str
+    digest: str
+    """SHA-256 of the whole file."""
+    text: str
+    found: Sequence[Notice | Unread]
+    sender: str = ""
+    subject: str = ""
+
+
+def clean(text: str) -> str:
+    """Text without characters that no partner can be given, with plain line ends."""
+    return _NOT_TEXT.sub(
+        "\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n").replace("\r", "\n")
+    )
+
+
+def one_line(text: str) -> str:
+    """The same on one line."""
+    return " ".join(clean(text).split())
+
+
+def cut_line(text: str, limit: int) -> str:
+    """One line of at most so many characters; what is cut shows it."""
+    line = one_line(text)
+    return line if len(line) <= limit else f"{line[: limit - 1].rstrip()}…"
+
+
+def guess(text: str, subject: str = "") -> Draft:
+    """A draft from a plain mail in the form of "Name: value" lines, as NRENs write them.
+
+    Source of the form: HEAnet's announcements of 2008 (Ticket Number, Problem Start and End in
+    UTC, Site/line, Problem Description). Only times that say UTC, GMT or Z are taken.
+    """
+    said: dict[str, str] = {}
+    for line in text[:_LOOKED_AT].splitlines():
+        match = _FIELD.match(line)
+        if match is not None and match[2].strip():
+            said.setdefault(match[1].strip().casefold(), match[2].strip())
+    title = subject or next((said[name] for name in _TITLES if name in said), "")
+    start = next(filter(None, (_time(said.get(name, "")) for name in _STARTS)), None)
+    end = next(filter(None, (_time(said.get(name, "")) for name in _ENDS)), None)
+    if start is not None and end is not None and end < start:
+        end = None
+    reference = next((said[name] for name in _REFERENCES if name in said), "")
+    return Draft(cut_line(title, TITLE_LIMIT), cut_line(reference, LONGEST_ID), start, end)
+
+
+# XML 1.0 (fifth edition), production 2: the characters that any partner can be given.
+_NOT_TEXT = re.compile("[^\t\n -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_LOOKED_AT: Final = 64 * 1024
+"""Characters of a mail in which fields are looked for."""
+_FIELD = re.compile(r"[ \t>*]{0,20}([A-Za-z][A-Za-z /_-]{1,40}?)[ \t]{0,40}:[ \t]{0,40}(.{0,500})")
+_TITLES: Final = ("subject", "summary", "title", "problem description", "site/line")
+_STARTS: Final = (
+    "problem start",
+    "start",
+    "start time",
+    "start date",
+    "maintenance start",
+    "window start",
+    "begin",
+    "scheduled start",
+)
+_ENDS: Final = (
+    "problem end",
+    "end",
+    "end time",
+    "end date",
+    "maintenance end",
+    "window end",
+    "scheduled end",
+)
+_REFERENCES: Final = (
+    "ticket number",
+    "ticket",
+    "reference",
+    "maintenance id",
+    "change id",
+    "ticket id",
+)
+_TIME = re.compile(
+    r"(\d{4})-?(\d{2})-?(\d{2})[T ]\s{0,5}(\d{2}):?(\d{2})(?::?(\d{2}))?\s{0,5}(?:UTC|GMT|Z)\b",
+    re.I,
+)
+
+
+def _time(text: str) -> datetime | None:
+    match = _TIME.search(text)
+    if match is None:
+        return None
+    try:
+        moment = datetime(*(int(part or 0) for part in match.groups()), tzinfo=UTC)  # type: ignore[misc, arg-type]  # six numbers
+    except ValueError:
+        return None
+    return moment if is_in_reach(moment) else None
+
+
+def is_in_reach(moment: datetime) -> bool:
+    """Whether a time may be a real one: 1990 to 2100."""
+    return 1990 <= moment.year < 2100

@@ -1,0 +1,71 @@
+"""Maintenance notices as people read them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, selectinload
+
+from app.core.rules.access import Actor
+from app.core.rules.errors import NotFound
+from app.notices.models.notices import MaintenanceNotice
+from app.notices.rules.notices import Outcome
+
+PAGE: Final = 50
+
+
+def counts_of(session: Session) -> Mapping[str, int]:
+    """How many notices there are of each state."""
+    rows = session.execute(
+        select(MaintenanceNotice.state, func.count()).group_by(MaintenanceNotice.state)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def count_to_read(session: Session) -> int:
+    """How many wait for a person."""
+    query = select(func.count()).where(MaintenanceNotice.state == Outcome.TO_READ)
+    return session.scalar(query) or 0
+
+
+def list_notices(
+    session: Session, state: str = "", before: int | None = None, limit: int = PAGE
+) -> Sequence[MaintenanceNotice]:
+    """Notices of a state, or of all, the newest first; those below the number ``before``."""
+    query = select(MaintenanceNotice).options(selectinload(MaintenanceNotice.circuits))
+    if state:
+        query = query.where(MaintenanceNotice.state == state)
+    if before is not None:
+        query = query.where(MaintenanceNotice.id < before)
+    return session.scalars(query.order_by(MaintenanceNotice.id.desc()).limit(limit)).all()
+
+
+def find_notice(session: Session, number: int) -> MaintenanceNotice:
+    """The notice of this number; ``NotFound`` otherwise."""
+    row = session.get(MaintenanceNotice, number)
+    if row is None:
+        raise NotFound("There is no notice of this number")
+    return row
+
+
+def siblings_of(session: Session, row: MaintenanceNotice) -> Sequence[MaintenanceNotice]:
+    """All notices of its maintenance, oldest first; itself where it has none."""
+    if not row.uid:
+        return [row]
+    query = select(MaintenanceNotice).where(
+        MaintenanceNotice.provider_key == row.provider_key, MaintenanceNotice.uid == row.uid
+    )
+    return session.scalars(query.order_by(MaintenanceNotice.id)).all()
+
+
+def notices_of_ticket(session: Session, ticket: int) -> Sequence[MaintenanceNotice]:
+    """The notices that made or changed a ticket, oldest first."""
+    query = select(MaintenanceNotice).where(MaintenanceNotice.ticket_number == ticket)
+    return session.scalars(query.order_by(MaintenanceNotice.id)).all()
+
+
+def may_read_text(actor: Actor) -> bool:
+    """Whether this account sees a notice's whole text, with the addresses that stand in it."""
+    return actor.is_operator

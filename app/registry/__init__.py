@@ -1,0 +1,1 @@
+"""Sites and links with their names, facts and sources; CRIC; registry files."""

@@ -1,0 +1,250 @@
+"""What the pages of sites and of links share: facts with their sources, "as of", history, lists."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import Response, make_response, render_template, request
+from sqlalchemy.orm import Session
+
+from app.accounts.pages.login import acting
+from app.core.models.changes import Change
+from app.core.rules.errors import EditConflict, Invalid
+from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text
+from app.core.web.times import now
+from app.registry.models.registry import Link, Site
+from app.registry.pages.forms import (
+    LinkEditForm,
+    SiteEditForm,
+    link_form_data,
+    site_form_data,
+    take_over,
+)
+from app.registry.rules.registry import LABELS, fact_of, logged, read_day
+from app.registry.services.record_history import RecordedFacts, facts_now, facts_on
+from app.registry.services.record_lists import EVERY, IN_USE, RETIRED
+from app.registry.services.registry import LINK, SITE, SOURCE_OF, source_of, sources_of
+from app.tickets.services.lists.lists import TicketFilter
+from app.tickets.services.pages import count_by_state, list_tickets
+
+SHOWN = (IN_USE, RETIRED, EVERY)
+OPEN_SHOWN = 10
+"""Open tickets that a record's page lists."""
+_FIELD_WORDS = {"why": "reason", "ends": "ends"}
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One fact of a record: its parts as texts, where it comes from, whether anybody confirmed."""
+
+    name: str
+    label: str
+    parts: Sequence[str]
+    source: str
+    sample: bool
+    changed_later: bool
+    """On a past day: somebody changed it since, so the source of today says nothing of it."""
+
+
+def today() -> date:
+    """The day of this request, UTC."""
+    return now().date()
+
+
+def asked_day() -> tuple[date | None, str]:
+    """The day of ``?on=`` (None = today), and what is wrong with it."""
+    text = request.args.get("on", "")
+    try:
+        day = read_day("on", text, label="As of")
+    except Invalid as error:
+        return None, error.message
+    if day is not None and day > today():
+        return None, f"As of {day} is not known yet; today and days before it are allowed"
+    return (None if day == today() else day), ""
+
+
+class RecordView:
+    """A record's facts on a day, as its page shows them."""
+
+    def __init__(self, session: Session, row: Site | Link, day: date | None) -> None:
+        self.day = day
+        kind = SITE if isinstance(row, Site) else LINK
+        self.recorded = (
+            RecordedFacts(facts_now(row), frozenset())
+            if day is None
+            else facts_on(session, row, day)
+        )
+        self.texts = self.recorded.texts
+        self._own = sources_of(session, kind, row)
+        self._row = row
+        self.samples = [
+            fact
+            for fact in dict.fromkeys(map(fact_of, self.texts))
+            if source_of(row, fact, self._own)[1]
+        ]
+
+    def fact(self, name: str, *fields: str, label: str = "") -> Fact:
+        """One fact; ``fields`` are its parts where it has several."""
+        fields = fields or (name,)
+        source, sample = source_of(self._row, name, self._own)
+        parts = [part for field in fields if (part := self.texts[field]) is not None]
+        return Fact(
+            name,
+            label or LABELS.get(name, name.capitalize()),
+            parts,
+            source,
+            sample,
+            not self.recorded.later.isdisjoint(fields),
+        )
+
+    def listed(self, name: str) -> Fact:
+        """A fact that is a list: each entry is a part."""
+        fact = self.fact(name)
+        parts = [entry for part in fact.parts for entry in part.split("; ")]
+        return Fact(name, fact.label, parts, fact.source, fact.sample, fact.changed_later)
+
+
+@dataclass(frozen=True)
+class TicketCounts:
+    """How many tickets name a record, and the newest open ones."""
+
+    open: int
+    past: int
+    newest: Sequence[Any]
+
+
+def tickets_of(session: Session, row: Site | Link) -> TicketCounts:
+    """The tickets that name a site or link, as the list of tickets finds them."""
+    wanted = TicketFilter(
+        states=("open",),
+        sites=(row.key,) if isinstance(row, Site) else (),
+        links=(row.name,) if isinstance(row, Link) else (),
+    )
+    counts = count_by_state(session, acting(), wanted)
+    opened = sum(counts.get(state, 0) for state in wanted.expanded_states())
+    newest = list_tickets(session, acting(), wanted, limit=OPEN_SHOWN).tickets if opened else ()
+    return TicketCounts(opened, sum(counts.values()) - opened, newest)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One change of a record: what became what, and why."""
+
+    change: Change
+    changes: Sequence[tuple[str, str | None, str | None]]
+    why: str
+
+
+def steps(changes: Sequence[Change]) -> list[Step]:
+    """The history in words, in the order given."""
+    found = []
+    for change in changes:
+        why = next((item.new or "" for item in change.fields if item.field == "why"), "")
+        words = [
+            (_word(item.field), item.old, item.new) for item in change.fields if item.field != "why"
+        ]
+        found.append(Step(change, words, why))
+    return found
+
+
+def _word(field: str) -> str:
+    if field.startswith(SOURCE_OF):
+        return f"source of {_word(field.removeprefix(SOURCE_OF)).lower()}"
+    return LABELS.get(field, field.capitalize())
+
+
+class ListAddress:
+    """The filter of a list in its address; what cannot be used is named and left out."""
+
+    def __init__(self, base: str, allowed: Mapping[str, Sequence[str]]) -> None:
+        self.base = base
+        self.problems: list[str] = []
+        self.values: dict[str, str] = {}
+        for name, choices in {"q": (), **allowed}.items():
+            value = request.args.get(name, "").strip()
+            if not value:
+                continue
+            if choices and value not in choices:
+                words = ", ".join(choices)
+                self.problems.append(f"{name.capitalize()} takes one of: {words}")
+                continue
+            try:
+                self.values[name] = checked_text(name, value, SHORT_TEXT_LIMIT, label="Search")
+            except Invalid as error:
+                self.problems.append(error.message)
+        self.after = request.args.get("after", "")
+        if len(self.after) > SHORT_TEXT_LIMIT or "\0" in self.after:
+            self.problems.append("The place in the list (after) cannot be read; this is its start")
+            self.after = ""
+
+    def given(self, name: str, otherwise: str = "") -> str:
+        """The value of one parameter."""
+        return self.values.get(name, otherwise)
+
+    def more(self, last: str) -> str:
+        """The address of the page behind this record."""
+        return f"{self.base}?{urlencode({**self.values, 'after': last})}"
+
+
+@dataclass(frozen=True)
+class Clash:
+    """A field that two people changed: what is stored now, and what was typed."""
+
+    label: str
+    theirs: str
+    mine: str
+
+
+def clashes_of(
+    form: SiteEditForm | LinkEditForm,
+    error: EditConflict,
+    stored: Mapping[str, Any],
+    shown: Mapping[str, Any],
+    seen: int,
+    changes: Sequence[Change],
+) -> list[Clash]:
+    """Make the form ready to be sent again: what only somebody else changed is taken over.
+
+    ``stored`` are the record's values, ``shown`` the same as the form holds them. What both
+    changed stays as it was typed, and is told.
+    """
+    both = {item.field for item in error.differences}
+    theirs = {
+        item.field
+        for change in changes
+        if change.version > seen
+        for item in change.fields
+        if item.field in stored
+    }
+    take_over(form, shown, sorted(theirs - both))
+    form.version.data = str(error.current_version)
+    form.version.raw_data = None
+    return [
+        Clash(
+            LABELS[item.field],
+            logged(item.field, stored[item.field]) or "not set",
+            str(item.mine or "not set"),
+        )
+        for item in error.differences
+    ]
+
+
+def form_of(kind: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """A record's values as its form holds them."""
+    return site_form_data(values) if kind == SITE else link_form_data(values)
+
+
+def seen_version(text: str | None) -> int:
+    """The version that a form states; ``Invalid`` if it states none."""
+    if text is None or not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise Invalid("version", "The form does not say which version it shows; open it again")
+    return int(text)
+
+
+def page(template: str, status: int = 200, **context: Any) -> Response:
+    """A rendered page."""
+    return make_response(render_template(template, **context), status)

@@ -1,0 +1,399 @@
+"""What WLCG's site database CRIC says of sites, how far it can be believed, what follows for ours.
+
+CRIC knows no links. Its tier is no T0/T1 status, its ``lhcopn_active`` is set for sites that were
+never on the LHCOPN, and its NetSites and NetRoutes disagree about bandwidths: each of these is
+found and told, and nothing follows by itself. What does follow is proposed to a person, field by
+field: single values replace ours, lists only grow.
+
+It must not know how CRIC is read, nor rows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Final
+
+from app.core.rules.errors import Invalid
+from app.registry.rules.files import cell_of
+from app.registry.rules.registry import SiteNameValue, bandwidth_text, checked_site, covers
+
+SOURCE: Final = "CRIC"
+LEAST_SHARE: Final = 0.8
+"""A source with fewer than this share of the last good run's records is not used."""
+SINGLE_FIELDS: Final = ("country", "bandwidth_gbps")
+LIST_FIELDS: Final = ("names", "asns", "prefixes", "nrens", "vos")
+"""Fields to which something is added, never taken away."""
+
+
+@dataclass(frozen=True)
+class NetSite:
+    """A network site: bandwidths in Gb/s, None where CRIC has none (-1)."""
+
+    name: str
+    lhcopn_active: bool
+    lhcopn_gbps: float | None
+    providers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class NetRoute:
+    """The ASN and prefixes of a NetSite, with its limit on each network in Gb/s."""
+
+    name: str
+    netsite: str
+    asn: int | None
+    lhcopn_gbps: float | None
+    lhcone_gbps: float | None
+    prefixes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class CricSite:
+    """One record of CRIC's ``rcsite``."""
+
+    name: str
+    country: str = ""
+    federations: tuple[str, ...] = ()
+    tier: int | None = None
+    in_gocdb: bool = False
+    netsites: tuple[NetSite, ...] = ()
+    netroutes: tuple[NetRoute, ...] = ()
+    t1_vos: tuple[str, ...] = ()
+    """Experiments of which CRIC has a tier 0 or 1 site there, such as ATLAS."""
+
+    @property
+    def lhcopn_active(self) -> bool:
+        """Whether any NetSite claims to be on the LHCOPN."""
+        return any(netsite.lhcopn_active for netsite in self.netsites)
+
+
+@dataclass(frozen=True)
+class CricContent:
+    """A whole source: how many records it holds, those that could be read, what is wrong."""
+
+    count: int
+    sites: tuple[CricSite, ...]
+    faults: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class KnownSite:
+    """A site of the registry with all its fields, as the registry's verbs take them."""
+
+    number: int
+    """Its database key, which stays when it is renamed."""
+    key: str
+    values: Mapping[str, Any]
+
+    def names(self, *systems: str) -> frozenset[str]:
+        """Its names in these systems, whatever their days."""
+        return frozenset(name.name for name in self.values["names"] if name.system in systems)
+
+    def tier_on(self, day: date) -> int | None:
+        """0, 1 or None in this registry's sense."""
+        period = (self.values["tier_since"], self.values["tier_until"])
+        return self.values["tier"] if covers(period, day) else None
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What CRIC would have changed in one field of one site."""
+
+    number: int
+    key: str
+    subject: str
+    """CRIC's record, or records."""
+    field: str
+    current: str
+    """Our value, as a cell of a file says it."""
+    proposed: str
+    """The new value, or what is to be added to a list."""
+    note: str = ""
+
+    @property
+    def digest(self) -> str:
+        """By which a decision is remembered."""
+        return digest_of(self.number, self.field, self.proposed)
+
+
+def digest_of(number: int, field_name: str, proposed: str) -> str:
+    """SHA-256 of what is proposed for which field of which site (by its database key)."""
+    return hashlib.sha256("\0".join((str(number), field_name, proposed)).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What came of reading CRIC beside the registry."""
+
+    wanted: tuple[Wanted, ...]
+    findings: tuple[str, ...]
+    matched: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """CRIC's records by our site's key."""
+
+
+def alarm(count: int, before: int | None) -> str:
+    """Why a source of ``count`` records is not used, or "" (``before`` = of the last good run)."""
+    if not count:
+        return "CRIC's source is empty; nothing was changed, and what was read before stays"
+    if before is not None and count < LEAST_SHARE * before:
+        return (
+            f"CRIC's source holds {count} records, fewer than {LEAST_SHARE:.0%} of the {before} of"
+            " the last good run; nothing was changed, and what was read before stays"
+        )
+    return ""
+
+
+def compare(
+    content: CricContent, known: Sequence[KnownSite], decided: Decided, today: date
+) -> Comparison:
+    """Put CRIC's records beside our sites. ``decided`` holds what people decided before."""
+    by_site, strangers = _matched(content.sites, known)
+    findings = [*content.faults]
+    wanted: list[Wanted] = []
+    for record in strangers:
+        findings += _of_stranger(record)
+    for site in known:
+        records = by_site.get(site.key, ())
+        findings += _of_site(site, records, today)
+        if records:
+            wanted += _wanted(site, records, decided, today, findings)
+    for record in content.sites:
+        findings += _disagreements(record)
+    matched = {key: tuple(record.name for record in records) for key, records in by_site.items()}
+    return Comparison(tuple(wanted), tuple(findings), matched)
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What people decided: digests of single values, and items of lists per site and field."""
+
+    digests: frozenset[str] = frozenset()
+    items: Mapping[tuple[int, str], frozenset[Any]] = field(default_factory=dict)
+
+
+def _matched(
+    records: Iterable[CricSite], known: Sequence[KnownSite]
+) -> tuple[dict[str, tuple[CricSite, ...]], list[CricSite]]:
+    by_name = {name: site.key for site in known for name in site.names("CRIC", "GOCDB")}
+    by_netsite = {name: site.key for site in known for name in site.names("NetSite")}
+    by_federation = {name: site.key for site in known for name in site.names("LHCOPN")}
+    found: dict[str, tuple[CricSite, ...]] = {}
+    strangers = []
+    for record in records:
+        keys = [
+            by_name.get(record.name),
+            *(by_netsite.get(netsite.name) for netsite in record.netsites),
+            *(by_federation.get(name) for name in record.federations),
+        ]
+        key = next(filter(None, keys), None)
+        if key is None:
+            strangers.append(record)
+        else:
+            found[key] = (*found.get(key, ()), record)
+    return found, strangers
+
+
+def _gbps(value: float | None) -> str:
+    return f"{bandwidth_text(value)} Gb/s" if value is not None else "nothing"
+
+
+def _of_stranger(record: CricSite) -> Iterator[str]:
+    for netsite in record.netsites:
+        if netsite.lhcopn_active:
+            yield (
+                f"{record.name}: false lhcopn_active flag: NetSite {netsite.name} claims"
+                f" {_gbps(netsite.lhcopn_gbps)}, but the registry knows no such T0 or T1"
+            )
+    if record.tier in (0, 1):
+        yield (
+            f"{record.name}: tier {record.tier} in CRIC, but no site of the registry;"
+            " if it is a T0 or T1, make it under Sites"
+        )
+
+
+def _of_site(site: KnownSite, records: Sequence[CricSite], today: date) -> Iterator[str]:
+    tier = site.tier_on(today)
+    if not records:
+        if tier is not None:
+            yield f"{site.key}: T{tier} here, and CRIC has no record of it"
+        return
+    if len(records) > 1:
+        names = ", ".join(record.name for record in records)
+        yield f"{site.key}: one site here, {len(records)} records in CRIC ({names})"
+    for record in records:
+        if tier is None and record.lhcopn_active:
+            until = site.values["tier_until"]
+            since = f"no longer T{site.values['tier']} since {until}" if until else "no T0 or T1"
+            yield (
+                f"{record.name}: false lhcopn_active flag: {site.key} is {since} in this registry"
+            )
+        if record.tier not in (None, tier) and (tier is not None or record.tier in (0, 1)):
+            ours = "neither T0 nor T1" if tier is None else f"T{tier}"
+            yield (
+                f"{record.name}: tier {record.tier} in CRIC, {site.key} is {ours} here and"
+                " stays so; CRIC's tier is no T0/T1 status"
+            )
+    if tier is not None and not any(record.lhcopn_active for record in records):
+        yield f"{site.key}: T{tier} here, but none of its NetSites is lhcopn_active in CRIC"
+
+
+def _disagreements(record: CricSite) -> Iterator[str]:
+    names = {netsite.name for netsite in record.netsites}
+    for netsite in record.netsites:
+        routes = [route for route in record.netroutes if route.netsite == netsite.name]
+        limits = [route.lhcopn_gbps for route in routes if route.lhcopn_gbps is not None]
+        if netsite.lhcopn_active and netsite.lhcopn_gbps is None:
+            yield f"{record.name}: NetSite {netsite.name} is lhcopn_active without a bandwidth"
+        if not netsite.lhcopn_active and limits:
+            yield f"{record.name}: NetSite {netsite.name} is not lhcopn_active, its NetRoutes are"
+        if netsite.lhcopn_active and not limits:
+            yield f"{record.name}: NetSite {netsite.name} is lhcopn_active, no NetRoute is"
+        if text := _disagreement(netsite, routes):
+            yield f"{record.name}: NetSite and NetRoute disagree: {text}"
+    for route in record.netroutes:
+        if route.netsite not in names:
+            yield f"{record.name}: NetRoute {route.name} names no NetSite of this record"
+
+
+def _disagreement(netsite: NetSite, routes: Sequence[NetRoute]) -> str:
+    limits = {r.name: r.lhcopn_gbps for r in routes if r.lhcopn_gbps is not None}
+    ours = netsite.lhcopn_gbps
+    if not netsite.lhcopn_active or ours is None or not limits:
+        return ""
+    if sum(limits.values()) == ours or all(limit == ours for limit in limits.values()):
+        return ""
+    routes_text = ", ".join(f"{name} {bandwidth_text(limit)}" for name, limit in limits.items())
+    return f"NetSite {netsite.name} {_gbps(ours)}, NetRoute {routes_text}"
+
+
+def _wanted(
+    site: KnownSite,
+    records: Sequence[CricSite],
+    decided: Decided,
+    today: date,
+    findings: list[str],
+) -> Iterator[Wanted]:
+    subject = ", ".join(record.name for record in records)
+    tier = site.tier_on(today)
+    for name, value, note in _single_values(records, tier, findings, site.key):
+        if value == site.values[name]:
+            continue
+        new = Wanted(
+            site.number,
+            site.key,
+            subject,
+            name,
+            cell_of(name, site.values[name]),
+            cell_of(name, value),
+            note,
+        )
+        if new.digest not in decided.digests:
+            yield new
+    for name, items in _list_values(records, tier, findings):
+        missing = _missing(items, site.values[name], decided.items.get((site.number, name)))
+        current = cell_of(name, site.values[name])
+        # a name each: one may be right and the next one wrong
+        for part in ([item] for item in missing) if name == "names" else [missing]:
+            if part:
+                yield Wanted(
+                    site.number, site.key, subject, name, current, cell_of(name, tuple(part))
+                )
+
+
+def same_item(item: Any) -> Any:
+    """What two items of a list have in common that mean the same: case and days do not matter."""
+    if isinstance(item, SiteNameValue):
+        return item.system, item.name
+    return item.casefold() if isinstance(item, str) else item
+
+
+def _missing(
+    items: Iterable[Any], ours: Iterable[Any], decided: frozenset[Any] | None
+) -> list[Any]:
+    """What we lack of CRIC's items, each once, in a fixed order."""
+    have = {same_item(item) for item in (*ours, *(decided or ()))}
+    missing = {same_item(item): item for item in items if same_item(item) not in have}
+    return [missing[key] for key in sorted(missing)]
+
+
+def _single_values(
+    records: Sequence[CricSite], tier: int | None, findings: list[str], key: str
+) -> Iterator[tuple[str, Any, str]]:
+    countries = list(dict.fromkeys(record.country for record in records if record.country))
+    if len(countries) > 1:
+        findings.append(f"{key}: CRIC's records name several countries, {', '.join(countries)}")
+    elif countries and (country := _usable("country", countries[0], records[0].name, findings)):
+        yield "country", country, ""
+    active = [
+        (netsite, [route for route in record.netroutes if route.netsite == netsite.name])
+        for record in records
+        for netsite in record.netsites
+        if netsite.lhcopn_active and netsite.lhcopn_gbps is not None
+    ]
+    if tier is None or not active:  # a false flag's bandwidth is none
+        return
+    total = sum(netsite.lhcopn_gbps or 0 for netsite, _ in active)
+    notes = [
+        text for text in (_disagreement(netsite, routes) for netsite, routes in active) if text
+    ]
+    if len(active) > 1:
+        parts = " and ".join(
+            f"{netsite.name} {_gbps(netsite.lhcopn_gbps)}" for netsite, _ in active
+        )
+        notes.insert(0, f"the sum of {parts}")
+    usable = _usable("bandwidth_gbps", total, records[0].name, findings)
+    if usable is not None:
+        yield "bandwidth_gbps", usable, "; ".join(notes)
+
+
+def _list_values(
+    records: Sequence[CricSite], tier: int | None, findings: list[str]
+) -> Iterator[tuple[str, list[Any]]]:
+    names = [
+        SiteNameValue(system, name)
+        for record in records
+        for system, name in (
+            (SOURCE, record.name),
+            *([("GOCDB", record.name)] if record.in_gocdb else []),
+            *(("NetSite", netsite.name) for netsite in record.netsites),
+        )
+    ]
+    asns: list[Any] = []
+    prefixes: list[Any] = []
+    for record in records:
+        for route in record.netroutes:
+            networks = [
+                network
+                for network, limit in (
+                    ("LHCOPN", route.lhcopn_gbps if tier is not None else None),
+                    ("LHCONE", route.lhcone_gbps),
+                )
+                if limit is not None
+            ]
+            if "LHCOPN" in networks and route.asn is not None:
+                asns.append(route.asn)
+            prefixes += [(network, prefix) for network in networks for prefix in route.prefixes]
+    lists = {
+        "names": names,
+        "asns": asns,
+        "prefixes": prefixes,
+        "nrens": [p for r in records for netsite in r.netsites for p in netsite.providers],
+        "vos": [vo for record in records for vo in record.t1_vos] if tier is not None else [],
+    }
+    for name, items in lists.items():
+        usable = (_usable(name, (item,), records[0].name, findings) for item in items)
+        yield name, [item for found in usable for item in found or ()]
+
+
+def _usable(name: str, value: Any, record: str, findings: list[str]) -> Any:
+    """The value in its stored form; None, and a finding, where the registry could not hold it."""
+    try:
+        return checked_site({name: value})[name]
+    except Invalid as error:
+        finding = f"{record}: {error.message}"
+        if finding not in findings:
+            findings.append(finding)
+        return None

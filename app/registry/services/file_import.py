@@ -1,0 +1,232 @@
+"""Files of sites and links in and out: the difference to the registry, and writing it.
+
+Each record that differs goes through the verb of its kind, so that an import can do nothing that a
+person could not do on a page, and leaves the same change log. All names are looked up in memory:
+the statements that read do not grow with the file.
+
+It must not know where a file comes from. Whoever only wants the difference rolls back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, selectinload
+
+from app.core.models.changes import Change
+from app.core.rules.access import Actor, Writer, require_admin
+from app.core.rules.errors import Invalid, InvalidMany
+from app.registry.models.registry import Link, Site
+from app.registry.rules.files import (
+    KEYS,
+    BadFile,
+    FileFormat,
+    Problem,
+    Read,
+    RecordDifference,
+    Records,
+    RegistryChanged,
+    Values,
+    What,
+    cell_of,
+    compared,
+    read_file,
+)
+from app.registry.rules.registry import NameSystem, SiteNameValue
+from app.registry.services.links import change_link, create_link, link_values
+from app.registry.services.registry import EVERY_FACT, LINK, SITE, LoadedLookup
+from app.registry.services.sites import change_site, create_site, site_values
+
+_SITE_NAMES: Final = ("end_a", "end_b", "responsible_site")
+_ROUNDS: Final = 3
+"""How often what is refused is tried, every other time from the end: a name may be given up, or a
+backup end, further down."""
+_TOLD_EACH: Final = 500
+
+Progress = Callable[[int, int], None]
+"""Is told how many of the records that differ are written."""
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What a file changes, record by record in its order."""
+
+    records: tuple[RecordDifference, ...]
+    base: int
+    """The registry's state before (see ``registry_state``)."""
+
+    def count(self, what: What) -> int:
+        """How many records are new, changed or unchanged."""
+        return sum(record.what is what for record in self.records)
+
+
+def registry_state(session: Session) -> int:
+    """A number that another change of any site or link makes another one."""
+    newest = session.scalar(select(func.max(Change.id)).where(Change.kind.in_((SITE, LINK))))
+    return newest or 0
+
+
+def require_import(actor: Actor) -> None:
+    """Raise ``Forbidden`` unless the actor may import."""
+    require_admin(actor, "import sites and links")
+
+
+def all_values(session: Session, kind: Records) -> Iterator[Values]:
+    """Every record of a kind with all its fields, by its name."""
+    if kind is Records.SITES:
+        sites = (
+            select(Site)
+            .order_by(Site.key)
+            .options(
+                selectinload(Site.names),
+                selectinload(Site.asns),
+                selectinload(Site.prefixes),
+                selectinload(Site.contacts),
+            )
+        )
+        yield from map(site_values, session.scalars(sites))
+    else:
+        links = (
+            select(Link)
+            .order_by(Link.name)
+            .options(
+                selectinload(Link.circuits),
+                selectinload(Link.backs_up),
+                selectinload(Link.recorded_responsible),
+            )
+        )
+        yield from map(link_values, session.scalars(links))
+
+
+def import_file(
+    session: Session,
+    by: Writer,
+    kind: Records,
+    content: bytes,
+    form: FileFormat | None = None,
+    *,
+    base: int | None = None,
+    source: str = "",
+    why: str = "",
+    progress: Progress | None = None,
+) -> Imported:
+    """Write what a file changes, all or nothing (within the caller's transaction).
+
+    ``base`` is the state of the registry to which somebody saw the difference: another one raises
+    ``RegistryChanged``. ``source`` says where the facts that change come from. Raises
+    ``Forbidden``, and ``BadFile`` which names line, column, value and what is allowed.
+    """
+    require_import(by.actor)
+    reads = read_file(kind, content, form)
+    lookup = LoadedLookup(session)
+    state = registry_state(session)
+    if base is not None and base != state:
+        raise RegistryChanged
+    records = tuple(
+        compared(kind, _named(kind, lookup, read), _current(kind, lookup, read)) for read in reads
+    )
+    changing = [record for record in records if record.what is not What.UNCHANGED]
+    work = _ordered(kind, changing)
+    done, problems = 0, dict[str, list[Problem]]()
+    for _ in range(_ROUNDS):
+        refused = []
+        for record in work:
+            try:
+                _write(session, by, kind, record, lookup, source, why)
+            except Invalid as error:
+                refused.append(record)
+                problems[record.place] = _problems(record, error)
+            else:
+                problems.pop(record.place, None)
+                done += 1
+                if progress is not None and done % _TOLD_EACH == 0:
+                    progress(done, len(changing))
+        if not refused or len(refused) == len(work):
+            break
+        work = refused[::-1]
+    if problems:
+        found = [problem for record in records for problem in problems.get(record.place, ())]
+        raise BadFile(found)
+    return Imported(records, state)
+
+
+def _current(kind: Records, lookup: LoadedLookup, read: Read) -> Values | None:
+    """The registry's record of this name."""
+    key = read.values[KEYS[kind]]
+    if kind is Records.SITES:
+        site = lookup.site_of_key(key)
+        return None if site is None else site_values(site)
+    link = lookup.link(key)
+    return None if link is None else link_values(link)
+
+
+def _named(kind: Records, lookup: LoadedLookup, read: Read) -> Read:
+    """A record as its verb would store it: a site bears its own LHCOPN name, and a link names
+    sites by theirs. An unknown name stays as it is."""
+    values = dict(read.values)
+    if kind is Records.SITES:
+        own = SiteNameValue(NameSystem.LHCOPN.value, values["key"])
+        named = {(name.system, name.name) for name in values.get("names", ())}
+        if "names" in values and (own.system, own.name) not in named:
+            values["names"] = (own, *values["names"])
+        return Read(read.place, values)
+    for field in _SITE_NAMES:
+        if values.get(field) and (site := lookup.site(values[field])) is not None:
+            values[field] = site.key
+    return Read(read.place, values)
+
+
+def _ordered(kind: Records, records: list[RecordDifference]) -> list[RecordDifference]:
+    """Links after those of the same file that they back up."""
+    if kind is Records.SITES:
+        return records
+    by_name = {record.key: record for record in records}
+    ordered: dict[str, RecordDifference] = {}
+    for record in records:
+        chain: dict[str, RecordDifference] = {}
+        step: RecordDifference | None = record
+        while step is not None and step.key not in ordered and step.key not in chain:
+            chain[step.key] = step
+            step = by_name.get(step.stated.get("backs_up", ""))
+        ordered.update(reversed(chain.items()))
+    return list(ordered.values())
+
+
+def _write(
+    session: Session,
+    by: Writer,
+    kind: Records,
+    record: RecordDifference,
+    lookup: LoadedLookup,
+    source: str,
+    why: str,
+) -> None:
+    stated: Mapping[str, Any] = record.stated
+    more: dict[str, Any] = {"why": why, "lookup": lookup}
+    if source:
+        more["sources"] = {EVERY_FACT: source}
+    if kind is Records.SITES:
+        if record.what is What.NEW:
+            create_site(session, by, stated, **more)
+        else:
+            change_site(session, by, record.key, stated, **more)
+    elif record.what is What.NEW:
+        create_link(session, by, stated, **more)
+    else:
+        change_link(session, by, record.key, stated, **more)
+
+
+def _problems(record: RecordDifference, error: Invalid) -> list[Problem]:
+    words = error.problems if isinstance(error, InvalidMany) else {error.field: error.message}
+    return [
+        Problem(
+            record.place,
+            field,
+            cell_of(field, record.stated[field]) if field in record.stated else "",
+            text,
+        )
+        for field, text in words.items()
+    ]

@@ -1,0 +1,1 @@
+"""Quarterly reports of the sites: questions, drafts, signing, reminders, documents."""

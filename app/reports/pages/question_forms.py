@@ -1,0 +1,97 @@
+"""The forms of a report's questions; what is allowed is checked by the domain."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask_wtf import FlaskForm
+from wtforms import BooleanField, HiddenField, StringField, TextAreaField
+
+from app.reports.rules.form import Question, QuestionKind
+from app.reports.rules.questions import PARTS
+from app.tickets.pages.forms import Choice, lines, one_line, options, required
+
+
+class QuestionForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """A question of a draft, as it is added or worded anew."""
+
+    version = HiddenField()
+    label = StringField(
+        PARTS["label"],
+        required(PARTS["label"]),
+        filters=[one_line],
+        description="As the site reads it above its answer; at most 200 characters.",
+        render_kw={"autocomplete": "off"},
+    )
+    kind = Choice(
+        PARTS["kind"],
+        choices=options(*QuestionKind),
+        default=QuestionKind.TEXT,
+        description="“day” is of something that was, never later than today; “planned day” any.",
+    )
+    choices = TextAreaField(
+        PARTS["choices"],
+        filters=[lines],
+        description="For the answer “choice” only: one a line.",
+        render_kw={"rows": 4},
+    )
+    help = TextAreaField(
+        PARTS["help"],
+        filters=[lines],
+        description="Stands below the answer; at most 1000 characters.",
+        render_kw={"rows": 2},
+    )
+    group = StringField(
+        PARTS["group"],
+        filters=[one_line],
+        description="The title under which it stands with others; none = no title.",
+        render_kw={"autocomplete": "off", "list": "groups"},
+    )
+    is_required = BooleanField("A report is not submitted without an answer")
+    is_carried = BooleanField("The answer of the quarter before is offered, for one click")
+
+    def stated(self) -> Mapping[str, Any]:
+        """The parts as the services take them."""
+        return {name: stated_part(name, self[name].data) for name in PARTS if name in self}
+
+
+def stated_part(name: str, value: Any) -> Any:
+    """A part as a form holds it, as the services take it."""
+    if name == "choices":
+        return tuple(one for one in (value or "").split("\n") if one.strip())
+    return value if isinstance(value, bool) else value or ""
+
+
+def form_data(question: Question) -> Mapping[str, Any]:
+    """A question as its form holds it."""
+    return {
+        "label": question.label,
+        "kind": str(question.kind),
+        "choices": "\n".join(question.choices),
+        "help": question.help,
+        "group": question.group,
+        "is_required": question.is_required,
+        "is_carried": question.is_carried,
+    }
+
+
+class PublishForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """From which quarter on a form is used, and why."""
+
+    version = HiddenField()
+    first_quarter = StringField(
+        "First quarter",
+        required("First quarter"),
+        filters=[one_line],
+        description="As 2013-Q3. Reports of it and of later ones that are begun from now on use"
+        " this form; those that are begun keep theirs.",
+        render_kw={"autocomplete": "off", "size": 10},
+    )
+    note = TextAreaField(
+        "Why",
+        required("Why"),
+        filters=[lines],
+        description="Stands beside the form.",
+        render_kw={"rows": 2},
+    )

@@ -1,0 +1,151 @@
+"""Quarterly reports: the grid site by quarter, which all people see, and how complete they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+from urllib.parse import quote, urlencode
+
+from flask import Blueprint, Response, current_app, make_response, render_template, request, url_for
+
+from app.accounts.pages.login import acting
+from app.core.rules.counted import SLIDES_RANGE
+from app.core.rules.errors import Invalid
+from app.core.rules.quarters import Quarter
+from app.core.web.extensions import db
+from app.core.web.quarter_range import read_quarters
+from app.core.web.times import now
+from app.reports.rules.reports import Shown, due_at, is_chair, last_day_of
+from app.reports.services.first_quarter import reports_from
+from app.reports.services.grid import (
+    DONE,
+    GridCell,
+    ReportGrid,
+    completeness,
+    report_grid,
+    usual_quarters,
+)
+
+blueprint = Blueprint("reports", __name__, url_prefix="/reports")
+MOST_QUARTERS: Final = 60
+"""Of one page: fifteen years."""
+SIGNS: Final[Mapping[Shown, tuple[str, str]]] = {
+    Shown.NOT_REQUIRED: ("", ""),
+    Shown.NOT_YET: ("", "new"),
+    Shown.MISSING: ("trouble", "alert"),
+    Shown.DRAFT: ("waiting", "pencil"),
+    Shown.SUBMITTED: ("info", "solved"),
+    Shown.ACCEPTED: ("ok", "verified"),
+    Shown.REOPENED: ("waiting", "reopened"),
+}
+"""Tone and icon of each word."""
+_MEANINGS: Final[Mapping[Shown, str]] = {
+    Shown.MISSING: "the quarter has ended, nothing is submitted",
+    Shown.DRAFT: "being written; seen by the site and the chair",
+    Shown.SUBMITTED: "signed by the site, its numbers are frozen",
+    Shown.ACCEPTED: "accepted by the chair",
+    Shown.REOPENED: "signed before, being written again",
+    Shown.NOT_YET: "not yet due, the quarter goes on",
+    Shown.NOT_REQUIRED: "the site was no T1 then, or no reports were asked yet",
+}
+
+
+def due_days() -> int:
+    """Days from a quarter's end to the day by which its reports are due: a setting."""
+    days: int = current_app.config["PORTAL"].report_due_days
+    return days
+
+
+class Question:
+    """Which quarters an address asks for; what cannot be used is named and left out."""
+
+    def __init__(self, arguments: Mapping[str, str]) -> None:
+        self.problems: list[str] = []
+        self.typed_from = arguments.get("from", "").strip()
+        self.typed_to = arguments.get("to", "").strip()
+        self.quarters: Sequence[Quarter] | None = None
+        """None = the usual ones."""
+        if self.typed_from or self.typed_to:
+            try:
+                self.quarters = read_quarters(self.typed_from, self.typed_to, MOST_QUARTERS)
+            except Invalid as error:
+                word = {"from": "From", "to": "To"}.get(error.field, "Quarters")
+                self.problems.append(f"{word}: {error.message}")
+
+
+def grid_url(first: Quarter, last: Quarter) -> str:
+    """The grid of these quarters."""
+    return f"{url_for('reports.page')}?{urlencode({'from': str(first), 'to': str(last)})}"
+
+
+def report_url(site: str, quarter: Quarter | str) -> str:
+    """The page of a site's report."""
+    return f"{url_for('reports.page')}/{quote(site, safe='')}/{quarter}"
+
+
+def quarter_url(quarter: Quarter | str) -> str:
+    """The page of all reports of a quarter."""
+    return f"{url_for('reports.page')}/quarters/{quarter}"
+
+
+@dataclass(frozen=True)
+class Owed:
+    """A report that whoever looks has to write still."""
+
+    site: str
+    cell: GridCell
+
+
+@blueprint.get("")
+def page() -> Response:
+    """The grid; without a range the last four quarters and the running one."""
+    asked, moment, rows, actor = Question(request.args), now(), db.session(), acting()
+    quarters = asked.quarters or usual_quarters(rows, moment)
+    grid = report_grid(rows, actor, quarters, moment, due_days())
+    first = reports_from(rows)
+    page = render_template(
+        "reports/grid.html",
+        asked=asked,
+        grid=grid,
+        gaps=[
+            place > 0 and quarters[place - 1].next != quarter
+            for place, quarter in enumerate(quarters)
+        ],
+        last_days=[last_day(quarter) for quarter in quarters],
+        signs=SIGNS,
+        legend=_legend(grid),
+        owed=_owed(grid),
+        complete=completeness(rows, moment),
+        base=url_for("reports.page"),
+        is_chair=is_chair(actor),
+        due_days=due_days(),
+        asked_from=first,
+        slides=grid_url(*SLIDES_RANGE) if first <= SLIDES_RANGE[-1] else "",
+        year_url=lambda year: grid_url(Quarter(year.year, 1), Quarter(year.year, 4)),
+    )
+    return make_response(page, 422 if asked.problems else 200)
+
+
+def last_day(quarter: Quarter) -> date:
+    """The last day, UTC, on which a report of the quarter is not late."""
+    return last_day_of(due_at(quarter, due_days()))
+
+
+def _legend(grid: ReportGrid) -> Sequence[tuple[Shown, str]]:
+    there = {cell.standing.shown for row in grid.rows for cell in row.cells}
+    return [(shown, words) for shown, words in _MEANINGS.items() if shown in there]
+
+
+def _owed(grid: ReportGrid) -> Sequence[Owed]:
+    """What one's own sites have to submit still, the newest first."""
+    found = [
+        Owed(row.site, cell)
+        for row in grid.rows
+        if row.is_own
+        for cell in row.cells
+        if cell.is_counted and cell.standing.shown not in DONE
+    ]
+    by_site = sorted(found, key=lambda one: one.site)
+    return sorted(by_site, key=lambda one: one.cell.quarter, reverse=True)

@@ -1,0 +1,387 @@
+"""What any output of a quarterly report shows: of one site, and of the whole quarter.
+
+Plain values, and the same as plain tables of words. A page, a print, a PDF, a workbook and TWiki
+markup are made of these, so all of them say the same. Times are UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from app.core.rules.quarters import Quarter
+from app.reports.rules.event_explanations import OtherWords
+from app.reports.rules.numbers import ChangedFigure, Figure, ReportNumbers, UndocumentedEvent
+from app.reports.rules.reports import Shown, last_day_of
+
+QUARTER_COLUMNS: Final[Mapping[str, str]] = {
+    "incidents": "Incidents",
+    "maintenances": "Maintenances",
+    "changes": "Changes",
+    "events": "Events",
+    "documented": "Documented",
+    "availability": "Availability",
+    "median_response": "Median response, working time",
+    "median_solution": "Median solution, working time",
+    "duties_missed": "Due tickets missing",
+}
+"""The figures of the quarter's table, and how its head calls them."""
+NO_ANSWER: Final = "no answer"
+SAMPLE: Final = "Sample data: reports, tickets and events of the demonstration are made up."
+"""What files say where pages have their mark "sample"."""
+_SIGNED: Final = (Shown.SUBMITTED, Shown.ACCEPTED)
+
+
+@dataclass(frozen=True)
+class FigureLine:
+    """A figure as it stands in the report."""
+
+    figure: Figure
+    """As it was when the report was signed; of a draft as it is now."""
+    now: ChangedFigure | None
+    """What the portal counts today where that reads otherwise."""
+    stated: str = ""
+    """The number that the site states instead; "" = none."""
+    reason: str = ""
+    """Why it does."""
+
+    @property
+    def words(self) -> str:
+        """The figure, and what changed since."""
+        return self.figure.words if self.now is None else f"{self.figure.words} ({self.now.words})"
+
+
+class Since(StrEnum):
+    """What became of an event that was without a ticket when its report was signed."""
+
+    DOCUMENTED = "documented since"
+    COUNTS_NO_MORE = "counts no more"
+    """It was corrected, withdrawn or became part of another, or no longer is the site's."""
+
+
+@dataclass(frozen=True)
+class EventLine:
+    """An event that no ticket documented, and what the site says of it."""
+
+    event: UndocumentedEvent
+    words: str
+    since: Since | None = None
+    """What became of it after its report was signed; None = it still is without a ticket."""
+
+
+@dataclass(frozen=True)
+class AnswerLine:
+    """A question and its answer; "" = none."""
+
+    key: str
+    group: str
+    label: str
+    text: str
+
+
+@dataclass(frozen=True)
+class ReportDocument:
+    """One site's report."""
+
+    site: str
+    quarter: Quarter
+    shown: Shown
+    is_late: bool
+    due_at: datetime
+    made_at: datetime
+    """When this was read."""
+    version: int | None
+    """The signed version that it shows; None = a draft, or nothing at all."""
+    signed_by: str
+    signed_at: datetime | None
+    accepted_by: str
+    accepted_at: datetime | None
+    counted_at: datetime
+    """When its numbers were counted."""
+    is_t0: bool
+    figures: Sequence[FigureLine]
+    events: Sequence[EventLine]
+    answers: Sequence[AnswerLine]
+    is_behind: bool = False
+    """When its numbers were counted, so much had just changed that not all was worked in."""
+    others: Sequence[OtherWords] = ()
+    """Words about events that had their ticket then, or were none."""
+    is_sample: bool = False
+    """Whether the portal holds the demonstration's data."""
+
+    @property
+    def title(self) -> str:
+        """What it is."""
+        return f"Quarterly report of {self.site}, {self.quarter}"
+
+    @property
+    def state(self) -> str:
+        """What this is, in a few words: a draft is never taken for what was signed."""
+        if self.version is not None:
+            word = "accepted" if self.accepted_at is not None else "signed"
+            which = f"{word}, version {self.version}"
+            return which if self.shown is not Shown.REOPENED else f"{which}; reopened since"
+        if self.shown in (Shown.DRAFT, Shown.REOPENED):
+            return f"{self.shown}, signed by nobody"
+        return f"{self.shown}, nothing is written"
+
+    @property
+    def notes_of_file(self) -> Sequence[str]:
+        """The notes, and first of all that it is no real data: a file leaves the portal."""
+        return [SAMPLE, *self.notes] if self.is_sample else self.notes
+
+    @property
+    def has_changed(self) -> bool:
+        """Whether the portal counts something else today."""
+        return any(one.now is not None for one in self.figures)
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """How it stands, in sentences."""
+        if self.version is None:
+            what = "This is a draft" if self.shown in (Shown.DRAFT, Shown.REOPENED) else "No report"
+            said = [f"{what}: nobody has signed it. Its numbers are those of now."]
+        else:
+            said = [f"Version {self.version}, signed by {self.signed_by}, {_time(self.signed_at)}."]
+            if self.accepted_at is not None:
+                said.append(f"Accepted by {self.accepted_by}, {_time(self.accepted_at)}.")
+            if self.shown is Shown.REOPENED:
+                said.append("The report was reopened since; this is what was signed.")
+        if self.is_late:
+            how = "is late" if self.version is None else "came late"
+            said.append(f"It was due on {last_day_of(self.due_at)} and {how}.")
+        said.append(f"Counted {_time(self.counted_at)}.")
+        if self.is_behind:
+            said.append("So much had just changed that not all of it was counted.")
+        return said
+
+
+@dataclass(frozen=True)
+class SiteLine:
+    """How one site stands in the quarter, and its numbers."""
+
+    site: str
+    shown: Shown
+    is_late: bool
+    is_required: bool
+    due_at: datetime
+    is_over: bool
+    """Whether the quarter has ended: before that no report is missing."""
+    signed_by: str
+    signed_at: datetime | None
+    accepted_at: datetime | None
+    numbers: ReportNumbers
+    """Frozen ones of the newest signed version, else those of now."""
+    is_frozen: bool
+    changed: Mapping[str, ChangedFigure]
+    """Of frozen ones: what the portal counts today where that reads otherwise, by key."""
+    is_t0: bool = False
+    """Its events are those without a T1 end."""
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether the group waits for it: asked for, the quarter has ended, and not submitted."""
+        return self.is_awaited and self.is_over
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether it is asked for and not submitted, also while its quarter goes on."""
+        return self.is_required and self.shown not in _SIGNED
+
+    @property
+    def due(self) -> str:
+        """By when, of what is awaited and not late; else ""."""
+        return f"due by {last_day_of(self.due_at)}" if self.is_awaited and not self.is_late else ""
+
+    @property
+    def standing(self) -> str:
+        """In words."""
+        if self.is_late:
+            return f"{self.shown}, late"
+        word = "not yet due" if self.shown is Shown.NOT_YET else str(self.shown)
+        return f"{word} ({self.due})" if self.due else word
+
+    def words(self, key: str) -> str:
+        """A figure, and what changed since; "" where it was not counted."""
+        figure = self.numbers.figure(key)
+        if figure is None:
+            return ""
+        changed = self.changed.get(key)
+        return figure.bare if changed is None else f"{figure.bare} ({changed.bare})"
+
+
+@dataclass(frozen=True)
+class QuarterDocument:
+    """All sites' reports of one quarter."""
+
+    quarter: Quarter
+    due_at: datetime
+    made_at: datetime
+    sites: Sequence[SiteLine]
+    """Those that are asked for a report, and those that wrote one, by name."""
+    detected: int | None
+    """Events of all of them, each once, as counted now; None = no data."""
+    documented: int | None
+    reports: Sequence[ReportDocument]
+    """What was signed, each in its newest version."""
+    is_sample: bool = False
+    """Whether the portal holds the demonstration's data."""
+
+    @property
+    def notes_of_file(self) -> Sequence[str]:
+        """The notes, and first of all that it is no real data: a file leaves the portal."""
+        return [SAMPLE, *self.notes] if self.is_sample else self.notes
+
+    @property
+    def title(self) -> str:
+        """What it is."""
+        return f"LHCOPN quarterly reports, {self.quarter}"
+
+    @property
+    def missing(self) -> Sequence[SiteLine]:
+        """The sites that are asked and have not submitted."""
+        return [one for one in self.sites if one.is_missing]
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the quarter has ended: before that no report is missing."""
+        return self.made_at >= self.quarter.end
+
+    @property
+    def none_missing(self) -> str:
+        """What is said where none is."""
+        if not any(one.is_required for one in self.sites):
+            return "Nobody was asked for one."
+        if self.is_over:
+            return "No report is missing."
+        due = last_day_of(self.due_at)
+        return f"None is due yet: {self.quarter} goes on, its reports are due by {due}."
+
+    @property
+    def submitted(self) -> int:
+        """How many of the asked sites have."""
+        return sum(one.is_required and not one.is_awaited for one in self.sites)
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """How it stands, in sentences."""
+        asked = sum(one.is_required for one in self.sites)
+        said = [
+            f"{self.submitted} of {asked} reports are submitted; due {last_day_of(self.due_at)}."
+        ]
+        if not self.is_over:
+            said.append(f"{self.quarter} goes on; its numbers are those up to now.")
+        if self.missing:
+            said.append(f"Missing: {', '.join(one.site for one in self.missing)}.")
+        if self.detected is not None:
+            said.append(
+                f"{self.detected} events of at least one hour on the LHCOPN,"
+                f" {self.documented} of them documented by a ticket (as counted now)."
+            )
+        said.append(f"Read {_time(self.made_at)}.")
+        return said
+
+
+@dataclass(frozen=True)
+class DocumentTable:
+    """A table in words, as every output can show it."""
+
+    title: str
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    empty: str = "None."
+    """What is said where it has no rows."""
+    numbers: Collection[int] = ()
+    """The places of the columns that hold numbers, from 0: these stand right, as on the pages."""
+
+
+def tables_of_report(document: ReportDocument) -> Sequence[DocumentTable]:
+    """Its numbers, its events and its answers."""
+    stated = any(one.stated for one in document.figures)
+    head = ["Figure", "Number", *(["The site's own", "Why"] if stated else [])]
+    numbers = [
+        [one.figure.label, one.words, *([one.stated, one.reason] if stated else [])]
+        for one in document.figures
+    ]
+    events = [
+        [
+            one.event.link,
+            one.event.state,
+            _time(one.event.start),
+            _time(one.event.end) if one.event.end is not None else "went on",
+            one.words or "no word",
+            one.since or "no",
+        ]
+        for one in document.events
+    ]
+    answers = [[one.label, one.text or NO_ANSWER] for one in document.answers]
+    others = [
+        [
+            one.link,
+            one.state,
+            _time(one.start),
+            _time(one.end) if one.end is not None or one.start is None else "went on",
+            one.words,
+            one.fate,
+        ]
+        for one in document.others
+    ]
+    return [
+        DocumentTable("Numbers", head, numbers, numbers=(1, 2) if stated else (1,)),
+        DocumentTable(
+            "Events without a ticket",
+            ["Link", "State", "From", "To", "What it was", "Ticket"],
+            events,
+            "No source told anything of its links."
+            if any(
+                one.figure.key == "events" and one.figure.value is None for one in document.figures
+            )
+            else "Every event of at least one hour is documented.",
+        ),
+        *(
+            [
+                DocumentTable(
+                    "Words about other events",
+                    ["Link", "State", "From", "To", "What it was", "What became of it"],
+                    others,
+                )
+            ]
+            if others
+            else []
+        ),
+        DocumentTable("Answers", ["Question", "Answer"], answers, "Nothing was asked."),
+    ]
+
+
+def tables_of_quarter(document: QuarterDocument) -> Sequence[DocumentTable]:
+    """How each site stands, the numbers, and who is missing."""
+    return [
+        DocumentTable(
+            "Sites",
+            ["Site", "Report", "Signed", *QUARTER_COLUMNS.values()],
+            [
+                [
+                    one.site,
+                    one.standing,
+                    f"{one.signed_by}, {_time(one.signed_at)}" if one.signed_at else "",
+                    *(one.words(key) for key in QUARTER_COLUMNS),
+                ]
+                for one in document.sites
+            ],
+            "No site was a T1 in this quarter.",
+            range(3, 3 + len(QUARTER_COLUMNS)),
+        ),
+        DocumentTable(
+            "Missing reports",
+            ["Site", "Report"],
+            [[one.site, one.standing] for one in document.missing],
+            document.none_missing,
+        ),
+    ]
+
+
+def _time(moment: datetime | None) -> str:
+    return "" if moment is None else f"{moment:%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,86 @@
+"""When the portal reminds of a quarterly report that is not submitted.
+
+A week before the due day, on it, a week after it, and then every two weeks three times more. Each
+step holds until the next one: a portal that was down sends the newest step alone, and one that is
+new reminds of nothing that was due long ago. Times are UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from app.core.rules.quarters import Quarter
+from app.reports.rules.reports import due_at
+
+BEFORE: Final = 7
+"""Days before the due day of the first reminder."""
+AFTER: Final = (7, 21, 35, 49)
+"""Days after the due day of the later ones."""
+LAST_HOLDS: Final = 14
+"""Days for which the last step is made up where the portal was down."""
+BY_HAND: Final = "by hand "
+"""How the name of a reminder begins that the chair sent; the day stands behind."""
+
+
+@dataclass(frozen=True, order=True)
+class Step:
+    """A reminder, by its days after the due day; before it they are below zero."""
+
+    days: int
+
+    @property
+    def name(self) -> str:
+        """As it is stored, and shown."""
+        if self.days == 0:
+            return "on the due day"
+        return f"{abs(self.days)} days {'before' if self.days < 0 else 'after'} it"
+
+
+STEPS: Final[Sequence[Step]] = tuple(Step(days) for days in (-BEFORE, 0, *AFTER))
+
+
+def due_day(quarter: Quarter, due_days: int) -> datetime:
+    """The first moment of the last day on which a report is not late."""
+    return due_at(quarter, due_days) - timedelta(days=1)
+
+
+def step_at(quarter: Quarter, due_days: int, step: Step) -> datetime:
+    """When a step is due."""
+    return due_day(quarter, due_days) + timedelta(days=step.days)
+
+
+def steps_of(quarter: Quarter, due_days: int) -> Sequence[Step]:
+    """The reminders of a quarter; none before it has ended, when nothing can be submitted yet."""
+    return [one for one in STEPS if step_at(quarter, due_days, one) >= quarter.end]
+
+
+def step_due(quarter: Quarter, due_days: int, now: datetime) -> Step | None:
+    """The step that holds now, None before the first one and when the last one is over."""
+    begun = [one for one in steps_of(quarter, due_days) if step_at(quarter, due_days, one) <= now]
+    return begun[-1] if begun and now < _over(quarter, due_days) else None
+
+
+def next_step(quarter: Quarter, due_days: int, now: datetime) -> Step | None:
+    """The first step that is still ahead."""
+    return next(
+        (one for one in steps_of(quarter, due_days) if step_at(quarter, due_days, one) > now), None
+    )
+
+
+def quarters_reminded_of(due_days: int, now: datetime) -> Sequence[Quarter]:
+    """The quarters that have ended and of which reminders are sent or ahead, oldest first."""
+    return sorted(_ended(due_days, now))
+
+
+def _ended(due_days: int, now: datetime) -> Iterator[Quarter]:
+    quarter = Quarter.of(now).previous
+    while now < _over(quarter, due_days):
+        yield quarter
+        quarter = quarter.previous
+
+
+def _over(quarter: Quarter, due_days: int) -> datetime:
+    return step_at(quarter, due_days, STEPS[-1]) + timedelta(days=LAST_HOLDS)

@@ -1,0 +1,271 @@
+"""Counts what a site's quarterly report tells: tickets, events, availability, times, duties.
+
+Everything comes from kept facts and kept results, each number by the rule of the page that shows it
+too, so that it leads to exactly its rows. Sites, links and rules are those of the quarter: an event
+counts for who was a T1 when it began, availability is of the links that existed, a duty is by the
+rule that was in force.
+
+Who freezes numbers brings the kept results up to date first (``app.matching.services.matching``).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
+
+from app.core.rules.quarters import Quarter
+from app.duties.models.duties import Duty
+from app.duties.rules.duties import Standing
+from app.duties.services.duties import ALL, DutyFilter, conditions_of
+from app.matching.models.matching import DetectedEvent
+from app.matching.services.matching import MOST_PENDING, freshness
+from app.matching.services.tables import first_seen, has_no_data
+from app.registry.models.registry import Link, Site
+from app.reports.rules.numbers import UNITS, Figure, ReportNumbers, UndocumentedEvent
+from app.reports.services.first_quarter import reports_from
+from app.reports.services.grid import was_t1
+from app.statistics.figures.site_tickets import SiteTickets, created_between, tickets_of_site
+from app.statistics.services.availability import AvailabilityRow, availability_of
+from app.statistics.services.blocks import current_facts
+from app.statistics.services.figures import site_keys
+from app.statistics.services.tickets import TICKET_FACTS
+from app.tickets.figures.facts import microseconds
+from app.tickets.rules.tickets import Category, Network
+
+NETWORK: Final = str(Network.LHCOPN)
+"""Events, availability and duties of a report are those of this network (decisions, section 9)."""
+CATEGORIES: Final[Mapping[str, tuple[str, str]]] = {
+    "incidents": (Category.INCIDENT, "Incidents"),
+    "maintenances": (Category.MAINTENANCE, "Maintenances"),
+    "changes": (Category.CHANGE, "Changes"),
+    "informational": (Category.INFORMATIONAL, "Informational tickets"),
+}
+"""The keys of what is counted of tickets, with their category and what it is called."""
+RESPONSIBLE: Final = "responsible_"
+"""How the keys begin of what is counted by the responsible site."""
+MEASURES: Final = {"median_response": "response", "median_solution": "solution"}
+FIGURE_KEYS: Final = frozenset(
+    {
+        *CATEGORIES,
+        *(RESPONSIBLE + one for one in CATEGORIES),
+        *MEASURES,
+        *("events", "documented", "undocumented"),
+        *("availability", "duties_missed", "duties_late"),
+    }
+)
+"""Those of all figures that a report has."""
+_AFFECTED, _RESPONSIBLE = "Tickets that affect the site", "Tickets the site is responsible for"
+_EVENTS, _AVAILABILITY = "Detected events of at least one hour", "Availability"
+_DUTIES: Final = "Tickets due"
+
+
+@dataclass(frozen=True)
+class _Events:
+    """Of one site: how many count, and which of them no ticket documents."""
+
+    detected: int
+    undocumented: Sequence[UndocumentedEvent]
+
+
+@dataclass(frozen=True)
+class _Due:
+    """Of one site: how many tickets the rules in force asked for."""
+
+    asked: int = 0
+    missed: int = 0
+    late: int = 0
+
+
+def numbers_of(session: Session, site: Site, quarter: Quarter, now: datetime) -> ReportNumbers:
+    """The numbers of one site as they are now. Only reads."""
+    return numbers_of_sites(session, [site], quarter, now)[site.id]
+
+
+def numbers_of_quarter(
+    session: Session, quarter: Quarter, now: datetime
+) -> Mapping[int, ReportNumbers]:
+    """Those of all sites that are asked for a report, by their keys. Only reads."""
+    return numbers_of_sites(session, asked_sites(session, quarter), quarter, now)
+
+
+def asked_sites(session: Session, quarter: Quarter) -> Sequence[Site]:
+    """The sites that owe a report about the quarter, by name: its T1s, if reports of it are asked
+    at all."""
+    return t1s_of(session, quarter) if quarter >= reports_from(session) else ()
+
+
+def t1s_of(session: Session, quarter: Quarter) -> Sequence[Site]:
+    """The sites that were T1 on a day of the quarter, by name."""
+    sites = session.scalars(select(Site).where(Site.tier == 1).order_by(Site.key))
+    return [site for site in sites if was_t1(site, quarter)]
+
+
+def numbers_of_sites(
+    session: Session, sites: Sequence[Site], quarter: Quarter, now: datetime
+) -> Mapping[int, ReportNumbers]:
+    """Those of these sites, by their keys. Only reads."""
+    current = current_facts(session, TICKET_FACTS)
+    begin, end = microseconds(quarter.begin), microseconds(quarter.end)
+    facts = created_between(current.facts, begin, end)
+    named, moment = site_keys(session), microseconds(now.astimezone(UTC))
+    events = _events(session, sites, quarter)
+    due = _due(session, sites, quarter, now)
+    seen = first_seen(session, NETWORK)
+    only = sites[0].key if len(sites) == 1 else ""
+    available = availability_of(session, [quarter], now, network=NETWORK, site=only)
+    by_name = {row.name: row for row in available.sites}
+    is_behind = any(
+        (
+            *(current.behind, current.missing),
+            *(available.current.behind, available.current.missing),
+            not _is_matched(session),
+        )
+    )
+    found = {}
+    for site in sites:
+        tickets = tickets_of_site(
+            facts, site.key, named.get(site.key, ()), tuple(MEASURES.values()), moment
+        )
+        mine = None if has_no_data(quarter, seen.get(site.id), now) else events[site.id]
+        found[site.id] = ReportNumbers(
+            site.key,
+            str(quarter),
+            now,
+            [
+                *_of_tickets(tickets),
+                *_of_events(mine),
+                _of_availability(by_name.get(site.key)),
+                *_of_duties(due.get(site.id, _Due())),
+            ],
+            () if mine is None else mine.undocumented,
+            is_behind,
+        )
+    return found
+
+
+def _is_matched(session: Session) -> bool:
+    """Whether events, documented or not, and duties are worked in, but for a few changes of the log
+    that hardly concern them: a page looks through so many itself."""
+    stand = freshness(session)
+    return not stand.stale and stand.pending <= MOST_PENDING
+
+
+def _of_tickets(tickets: SiteTickets) -> Sequence[Figure]:
+    def counted(start: str, counts: Mapping[str, int], ends: str, group: str) -> Sequence[Figure]:
+        return [
+            Figure(f"{start}{key}", f"{label} {ends}", counts[category], group=group)
+            for key, (category, label) in CATEGORIES.items()
+        ]
+
+    words = {"median_response": "response", "median_solution": "solution"}
+    return [
+        *counted("", tickets.affected, "that affect it", _AFFECTED),
+        *counted(RESPONSIBLE, tickets.responsible, "it is responsible for", _RESPONSIBLE),
+        *(
+            Figure(
+                key,
+                f"Median {words[key]} time",
+                tickets.times[measure].days,
+                unit=UNITS[key],
+                told_by=tickets.times[measure].count,
+                group=_RESPONSIBLE,
+            )
+            for key, measure in MEASURES.items()
+        ),
+    ]
+
+
+def _of_events(events: _Events | None) -> Sequence[Figure]:
+    detected = None if events is None else events.detected
+    missing = None if events is None else len(events.undocumented)
+    documented = None if events is None else events.detected - len(events.undocumented)
+    return [
+        Figure("events", "Events of at least one hour", detected, group=_EVENTS),
+        Figure("documented", "Events documented by a ticket", documented, detected, group=_EVENTS),
+        Figure("undocumented", "Events without a ticket", missing, detected, group=_EVENTS),
+    ]
+
+
+def _of_availability(row: AvailabilityRow | None) -> Figure:
+    share = None if row is None else row.whole.share
+    return Figure(
+        "availability",
+        "Availability of its links",
+        None if share is None else 100 * share,
+        unit=UNITS["availability"],
+        told_by=0 if row is None else row.links,
+        group=_AVAILABILITY,
+    )
+
+
+def _of_duties(due: _Due) -> Sequence[Figure]:
+    return [
+        Figure(
+            "duties_missed", "Due tickets that are missing", due.missed, due.asked, group=_DUTIES
+        ),
+        Figure("duties_late", "Due tickets written late", due.late, due.asked, group=_DUTIES),
+    ]
+
+
+def _events(session: Session, sites: Collection[Site], quarter: Quarter) -> Mapping[int, _Events]:
+    """Those that count in the quarter, as the table per T1 counts them: for each T1 end when they
+    began; what has none, for the T0."""
+    ids = {site.id for site in sites}
+    t0 = {site.id for site in sites if site.tier == 0}
+    ends = DetectedEvent.t1_id, DetectedEvent.other_t1_id
+    wanted = or_(*(end.in_(ids) for end in ends), *([ends[0].is_(None)] if t0 else []))
+    rows = session.execute(
+        select(
+            *ends,
+            *(DetectedEvent.id, DetectedEvent.is_documented, DetectedEvent.start),
+            *(DetectedEvent.end, DetectedEvent.state, Link.name),
+        )
+        .join(Link, Link.id == DetectedEvent.link_id)
+        .where(
+            DetectedEvent.quarter == str(quarter),
+            DetectedEvent.is_counted.is_(True),
+            Link.network == NETWORK,
+            wanted,
+        )
+        .order_by(DetectedEvent.start, DetectedEvent.id)
+    )
+    detected: dict[int, int] = defaultdict(int)
+    missing: dict[int, list[UndocumentedEvent]] = defaultdict(list)
+    for row in rows:
+        for site in t0 if row.t1_id is None else ids & {row.t1_id, row.other_t1_id}:
+            detected[site] += 1
+            if not row.is_documented:
+                missing[site].append(
+                    UndocumentedEvent(row.id, row.name, row.start, row.end, row.state)
+                )
+    return {site: _Events(detected[site], missing[site]) for site in ids}
+
+
+def _due(
+    session: Session, sites: Collection[Site], quarter: Quarter, now: datetime
+) -> Mapping[int, _Due]:
+    """Tickets that were due from these sites by the rules in force, of events of the quarter."""
+    counts: dict[str, dict[int, int]] = {}
+    for state in (ALL, Standing.MISSING, Standing.LATE):
+        wanted = DutyFilter(
+            site_ids=[site.id for site in sites], first=quarter, last=quarter, state=state
+        )
+        counts[state] = {
+            site: count
+            for site, count in session.execute(
+                select(Duty.site_id, func.count())
+                .where(*conditions_of(session, wanted, now))
+                .group_by(Duty.site_id)
+            )
+            if site is not None
+        }
+    return {
+        site: _Due(asked, counts[Standing.MISSING].get(site, 0), counts[Standing.LATE].get(site, 0))
+        for site, asked in counts[ALL].items()
+    }

@@ -1,0 +1,90 @@
+"""One server process on a socket that it was given: ``python -m app.server.process FD READY``.
+
+``FD`` is the number of the listening socket, ``READY`` that of a pipe on which one byte says that
+the portal is loaded and requests are taken. The supervisor starts it and holds the socket: whatever
+happens to this process, connections wait there and are not refused. SIGUSR1 tells it to leave new
+ones to others: granian, told to end, closes those of which it has read nothing yet.
+
+granian's own main process is left out: it would bind a socket of its own in each of its processes,
+end all of them when one dies twice within seconds, and leave them behind when it is killed itself
+(granian 2.8.7, ``granian/server/common.py``).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from granian._granian import SocketHolder
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+from granian.server.mp import MPServer
+
+from app.core.settings import WORKERS
+from app.server.asgi_adapter import HEADERS_LIMIT
+from app.server.sockets import BACKLOG
+
+
+class ServerProcess(MPServer):
+    """granian's settings and its way to serve, in this process and on a socket that exists."""
+
+    def __init__(self, listening: int, ready: int) -> None:
+        super().__init__(
+            "wsgi:build_server",
+            interface=Interfaces.ASGI,
+            http=HTTPModes.http1,
+            # The bridge refuses in the door's own form what is above its limit; what is far above
+            # it is not even held (an empty 431).
+            http1_settings=HTTP1Settings(max_buffer_size=4 * HEADERS_LIMIT),
+            websockets=False,
+            factory=True,
+            log_level=LogLevels.warning,
+            backlog=BACKLOG,
+            backpressure=BACKLOG // WORKERS,
+        )
+        self._listening, self._ready = listening, ready
+
+    def _serve(
+        self, spawn_target: Callable[..., None], target_loader: Callable[[], Callable[..., Any]]
+    ) -> None:
+        """Called by ``serve`` in place of granian's own main process."""
+
+        def load() -> Callable[..., Any]:
+            portal = target_loader()
+            signal.signal(signal.SIGUSR1, self._take_no_more)
+            os.write(self._ready, b".")
+            os.close(self._ready)
+            return portal
+
+        holder: Any = SocketHolder  # its stub lacks the arguments
+        self._ssp, self._sso = None, None
+        self._shd = holder(self._listening, uds=False, backlog=BACKLOG)
+        self._start_ipc()  # type: ignore[no-untyped-call]
+        # what granian would run in a child, and its end there: the interpreter cannot be taken down
+        # under granian's own threads
+        self._spawn_worker(0, spawn_target, load).inner.run()
+        logging.shutdown()
+        sys.stdout.flush()
+        os._exit(0)
+
+    def _take_no_more(self, _number: int, _frame: FrameType | None) -> None:
+        """Put a socket to which nobody connects in the place of the one that granian accepts from.
+
+        The other processes and the supervisor have their own hold of that one.
+        """
+        with socket.socket() as nobodys:
+            nobodys.bind(("127.0.0.1", 0))
+            nobodys.listen(1)
+            nobodys.setblocking(False)  # noqa: FBT003  # positional only
+            os.dup2(nobodys.fileno(), self._listening)
+
+
+if __name__ == "__main__":
+    ServerProcess(int(sys.argv[1]), int(sys.argv[2])).serve()

@@ -1,0 +1,100 @@
+"""How the processes of these settings are started; it knows no door and no database."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+from app.core.rules.errors import SettingError
+from app.core.settings import WORKERS, Settings
+
+BACKLOG: Final = 1024
+"""Connections that wait in the socket until a process takes them; granian's own default."""
+_FIRST_HANDED_OVER: Final = 3
+"""The number of the first socket of a service manager: SD_LISTEN_FDS_START of sd_listen_fds(3)."""
+
+
+def server_command() -> list[str]:
+    """A server process, to be run in the project's folder; needs two more arguments."""
+    return [sys.executable, "-m", "app.server.process"]
+
+
+def worker_command() -> list[str]:
+    """A worker process, to be run in the project's folder; ends with whoever starts it."""
+    return [sys.executable, "-m", "flask", "worker", "--with-parent"]
+
+
+def serving_command(settings: Settings, listening: Sequence[socket.socket]) -> list[str]:
+    """The server on these sockets, which it is to inherit, with a worker unless the settings say
+    otherwise."""
+    numbers = [one.fileno() for one in listening]
+    worker = worker_command() if settings.worker else None
+    plan = json.dumps([numbers, WORKERS, server_command(), worker])
+    return [sys.executable, "-m", "app.server.supervisor", plan]
+
+
+def open_sockets(settings: Settings) -> list[socket.socket]:
+    """Listen, or take the socket on which systemd listens: connections wait there from now on.
+
+    One socket for each server process, so that the kernel spreads connections among them: on one
+    that they share, whichever is the first to wake takes all that come at once. Raises SettingError
+    where the address is taken or not ours.
+    """
+    address = listening_address(settings)
+    handed_over = _handed_over_socket()
+    if handed_over is not None:
+        if handed_over.getsockname()[:2] != (address, settings.port):
+            raise SettingError(
+                "HOST and PORT must be those of the socket that the service manager hands over"
+                " (ListenStream= of its unit)"
+            )
+        return [handed_over]
+    try:
+        _listen(address, settings.port, shared=False).close()  # nobody else's, not even by sharing
+        return [_listen(address, settings.port, shared=True) for _ in range(WORKERS)]
+    except PermissionError:
+        raise SettingError(
+            f"PORT {settings.port} needs rights that this process lacks; choose one above 1023"
+        ) from None
+    except OSError:
+        raise SettingError(
+            f"PORT {settings.port} on {settings.host} is in use, or HOST is not an address of"
+            " this machine; choose another, for instance PORT=8123 make run"
+        ) from None
+
+
+def _listen(address: str, port: int, *, shared: bool) -> socket.socket:
+    listening = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        listening.bind((address, port))
+        listening.listen(BACKLOG)
+    except OSError:
+        listening.close()
+        raise
+    return listening
+
+
+def _handed_over_socket() -> socket.socket | None:
+    """As sd_listen_fds(3) has it; the variables are gone afterwards."""
+    process, number = os.environ.pop("LISTEN_PID", ""), os.environ.pop("LISTEN_FDS", "")
+    os.environ.pop("LISTEN_FDNAMES", None)
+    if process != str(os.getpid()) or number != "1":
+        return None
+    return socket.socket(fileno=_FIRST_HANDED_OVER)
+
+
+def listening_address(settings: Settings) -> str:
+    """The server binds to addresses, not to names: the first one of HOST, IPv4 before IPv6."""
+    try:
+        found = socket.getaddrinfo(settings.host, None, type=socket.SOCK_STREAM)
+    except OSError:
+        raise SettingError("HOST is no address of this machine, and no name for one") from None
+    found.sort(key=lambda entry: entry[0] != socket.AF_INET)
+    return str(found[0][4][0])

@@ -1,0 +1,300 @@
+"""Holds the portal's sockets and keeps its processes running.
+
+Run as ``python -m app.server.supervisor`` with one argument, a JSON list: the numbers of the
+listening sockets, how many server processes there are, their command, and the worker's command or
+null.
+
+A process that ends is started again after a pause; the others go on meanwhile and take its
+connections. Only a server that fails before any of them was ready ends the start, with its exit
+code. SIGTERM and SIGINT are passed on once, and awaited. SIGUSR1 replaces the server processes one
+by one: a new one is ready before an old one is told to end; then the worker. When this process is
+killed, Linux ends the others: the servers at once, so that nothing holds the port, and the worker
+in order. It is this small so that it costs no memory: standard library only.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import select
+import signal
+import socket
+import struct
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from time import monotonic, sleep
+from types import FrameType
+from typing import Final
+
+HEAD_START: Final = 2.0
+"""Seconds that the server has for itself: the first pages do not wait for the worker's start."""
+SHORTEST_PAUSE: Final = 0.5
+LONGEST_PAUSE: Final = 30.0
+"""Seconds between a process's end and the next: twice as long each time it ends soon."""
+LIVED_WELL: Final = 60.0
+"""A process that lived for so many seconds did not end soon."""
+SERVER_PATIENCE: Final = 5.0
+"""Seconds that a server has for the requests in its hands before it is killed at the end."""
+REPLACED_PATIENCE: Final = 60.0
+"""The same where it is replaced: as long as a client may take to accept an answer."""
+FAREWELL: Final = 0.3
+"""Seconds from a server's last new connection to its end: whoever connected has sent something."""
+WORKER_PATIENCE: Final = 15.0
+"""Seconds that the worker has to end; it needs 8 at most by itself."""
+_LOOK: Final = 0.1
+_PR_SET_PDEATHSIG: Final = 1
+
+
+_SO_ATTACH_REUSEPORT_CBPF: Final = 51
+_SO_DETACH_REUSEPORT_BPF: Final = 68
+"""socket(7); Python has no names for them."""
+_BPF_RETURN: Final = 0x06
+"""BPF_RET | BPF_K of linux/bpf_common.h: a filter that is one constant."""
+
+
+def lead_to(sockets: Sequence[socket.socket], index: int | None) -> None:
+    """Let new connections come to this one of the sockets that share a port; None = to any.
+
+    Without it, those that the kernel gives to the socket of a process that died wait until the next
+    one is loaded. Where it cannot be done they wait.
+    """
+    with suppress(OSError):
+        if index is None:
+            sockets[0].setsockopt(socket.SOL_SOCKET, _SO_DETACH_REUSEPORT_BPF, 0)
+            return
+        step = ctypes.create_string_buffer(struct.pack("HBBI", _BPF_RETURN, 0, 0, index))
+        program = struct.pack("HL", 1, ctypes.addressof(step))
+        sockets[0].setsockopt(socket.SOL_SOCKET, _SO_ATTACH_REUSEPORT_CBPF, program)
+
+
+def _ends_with_parent(by: signal.Signals) -> Callable[[], None]:
+    """For the child: when this supervisor is killed, Linux sends it this signal."""
+    parent = os.getpid()
+
+    def prepare() -> None:
+        with suppress(OSError, AttributeError):  # another system; a worker notices by itself
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, by)
+        if os.getppid() != parent:  # killed before that
+            os._exit(1)
+
+    return prepare
+
+
+class Process:
+    """A server (with ``listening``, the socket's number) or the worker, running."""
+
+    def __init__(self, command: list[str], listening: int | None) -> None:
+        self.began = monotonic()
+        self.is_ready = listening is None
+        self.patience = WORKER_PATIENCE if listening is None else SERVER_PATIENCE
+        self._listens = listening is not None
+        self._told = False
+        self._told_at: float | None = None
+        self._killed_at: float | None = None
+        self._pipe: int | None = None
+        given: list[int] = []
+        if listening is not None:
+            self._pipe, write_end = os.pipe()
+            os.set_blocking(self._pipe, False)
+            given = [listening, write_end]
+        # a group of its own: Ctrl-C reaches the supervisor alone, which tells each child once
+        self._process = subprocess.Popen(  # noqa: S603  # the commands that `flask serve` made
+            [*command, *map(str, given)],
+            stdin=subprocess.DEVNULL,
+            process_group=0,
+            pass_fds=given,
+            preexec_fn=_ends_with_parent(  # this process has one thread
+                signal.SIGTERM if listening is None else signal.SIGKILL
+            ),
+        )
+        if listening is not None:
+            os.close(write_end)
+
+    def look(self) -> int | None:
+        """Note whether it is ready; kill it if it is late in ending; its exit code if it ended."""
+        if self._pipe is not None:
+            with suppress(BlockingIOError):
+                self.is_ready = os.read(self._pipe, 1) != b""
+                os.close(self._pipe)
+                self._pipe = None
+        code = self._process.poll()
+        now = monotonic()
+        if code is None and self._killed_at is not None and now > self._killed_at:
+            self._process.kill()
+        elif code is None and self._told_at is not None and not self._told and now >= self._told_at:
+            self._told = True
+            self._process.terminate()
+        return code
+
+    def tell_to_end(self, patience: float) -> None:
+        """In order, and at once after so many seconds. A server takes no new connections first."""
+        now = monotonic()
+        if self._told_at is None:
+            self._told_at = now
+            if self._listens and self.is_ready:
+                self._process.send_signal(signal.SIGUSR1)
+                self._told_at += FAREWELL
+        self._killed_at = self._told_at + patience
+
+
+class Place:
+    """What is to run always: one server or the worker, again and again."""
+
+    def __init__(self, name: str, command: list[str], listening: int | None, start: float) -> None:
+        self.name, self._command, self._listening = name, command, listening
+        self._start_at, self._pause = start, SHORTEST_PAUSE
+        self.process: Process | None = None
+        self.successor: Process | None = None
+
+    def look(self) -> int | None:
+        """Start what is due; the exit code of a process that ended now."""
+        if self.process is None:
+            if self.successor is None and monotonic() >= self._start_at:
+                self.process = Process(self._command, self._listening)
+            return None
+        code = self.process.look()
+        if code is None:
+            return None
+        if monotonic() - self.process.began > LIVED_WELL:
+            self._pause = SHORTEST_PAUSE
+        _say(f"The {self.name} ended ({code}); it is started again in {self._pause:g} s.")
+        self.process, self._start_at = None, monotonic() + self._pause
+        self._pause = min(LONGEST_PAUSE, self._pause * 2)
+        return code
+
+    @property
+    def takes_connections(self) -> bool:
+        """Whether a process is ready here."""
+        return any(one is not None and one.is_ready for one in (self.process, self.successor))
+
+    def begin_replacing(self) -> Process:
+        """Start a successor beside what runs here."""
+        self.successor = Process(self._command, self._listening)
+        return self.successor
+
+    def end_replacing(self) -> Process | None:
+        """Let the successor take the place; who had it."""
+        before, self.process, self.successor = self.process, self.successor, None
+        return before
+
+
+class Supervisor:
+    """Runs all until a signal comes, or the start fails."""
+
+    def __init__(
+        self, listening: list[int], servers: int, server: list[str], worker: list[str] | None
+    ) -> None:
+        self._sockets = [socket.socket(fileno=number) for number in listening]
+        self._led_to: int | None = None
+        self._servers = [
+            Place(f"server process {index + 1}", server, listening[index % len(listening)], 0.0)
+            for index in range(servers)
+        ]
+        self._workers = [Place("worker", worker, None, monotonic() + HEAD_START)] if worker else []
+        self._started = False
+        """Whether any server process was ever ready."""
+        self._to_replace: list[Place] = []
+        self._leaving: list[Process] = []
+        self._ending = self._replacing = False
+        self._awake, wakes = os.pipe()
+        for number in (self._awake, wakes):
+            os.set_blocking(number, False)
+        signal.set_wakeup_fd(wakes)
+
+    def end(self, _number: int, _frame: FrameType | None) -> None:
+        """End all; a signal's handler."""
+        self._ending = True
+
+    def replace(self, _number: int, _frame: FrameType | None) -> None:
+        """Replace all, one by one; a signal's handler."""
+        self._replacing = True
+
+    def notice(self, _number: int, _frame: FrameType | None) -> None:
+        """A process ended: look at once, and lead connections away from it; a signal's handler."""
+
+    def _pause(self) -> None:
+        """Until a signal comes, or it is time to look again."""
+        if select.select([self._awake], [], [], _LOOK)[0]:
+            os.read(self._awake, 100)
+
+    def run(self) -> int:
+        """The exit code: 0 where a signal ended it, else that of the server that did not start."""
+        places = self._servers + self._workers
+        try:
+            while not self._ending:
+                for place in places:
+                    code = place.look()
+                    if code and code > 0 and place in self._servers and not self._started:
+                        return code
+                self._lead_connections()
+                self._leaving = [process for process in self._leaving if process.look() is None]
+                self._go_on_replacing()
+                self._pause()
+        finally:
+            running = [one for place in places for one in (place.process, place.successor) if one]
+            _end(running + self._leaving)
+        return 0
+
+    def _lead_connections(self) -> None:
+        """Away from sockets of which no process takes them now, as long as another does."""
+        ready = [index for index, place in enumerate(self._servers) if place.takes_connections]
+        self._started = self._started or bool(ready)
+        if len(self._sockets) < len(self._servers):  # systemd's: all processes share it
+            return
+        to = ready[0] if 0 < len(ready) < len(self._servers) else None
+        if to != self._led_to:
+            lead_to(self._sockets, to)
+            self._led_to = to
+
+    def _go_on_replacing(self) -> None:
+        """One step; a new process that does not start leaves the old one in its place."""
+        if self._replacing and not self._to_replace:
+            self._replacing, self._to_replace = False, list(self._servers)
+        if not self._to_replace:
+            return
+        place = self._to_replace[0]
+        successor = place.successor or place.begin_replacing()
+        if (code := successor.look()) is not None:
+            place.successor, self._to_replace = None, []
+            _say(f"The new {place.name} ended ({code}); nothing more is replaced.")
+        elif successor.is_ready:
+            del self._to_replace[0]
+            if (before := place.end_replacing()) is not None:
+                before.tell_to_end(REPLACED_PATIENCE)
+                self._leaving.append(before)
+            if not self._to_replace:
+                _say("The server processes are replaced.")
+                for worker in self._workers:  # its place starts the next
+                    if worker.process is not None:
+                        worker.process.tell_to_end(WORKER_PATIENCE)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)  # noqa: T201  # the log of all
+
+
+def _end(processes: list[Process]) -> None:
+    """Tell each once, and wait."""
+    for process in processes:
+        process.tell_to_end(process.patience)
+    while any(process.look() is None for process in processes):
+        sleep(_LOOK / 2)
+
+
+def main() -> None:
+    """Supervise what the command line names."""
+    supervisor = Supervisor(*json.loads(sys.argv[1]))
+    signal.signal(signal.SIGTERM, supervisor.end)
+    signal.signal(signal.SIGINT, supervisor.end)
+    signal.signal(signal.SIGUSR1, supervisor.replace)
+    signal.signal(signal.SIGCHLD, supervisor.notice)
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as `nohup` has it
+        signal.signal(signal.SIGHUP, supervisor.end)
+    sys.exit(supervisor.run())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,186 @@
+"""How much of the time a link was available, from what monitoring reported of it.
+
+Availability is 1 - down / (period - unmonitored) (decisions, section 9). Degraded time is available
+and told beside it. Where several sources tell different things of one moment, the worst that one of
+them saw holds: down before degraded before unmonitored. Of a link of which no source told anything
+until a period's end there is no data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from app.events.figures.facts import FOREVER, NOWHERE, STATES, Events, differing
+
+Times = npt.NDArray[np.int64]
+Lengths = npt.NDArray[np.int64]
+"""By link, period and column; in microseconds."""
+COLUMNS: Final = ("length", *STATES, "whole")
+"""The length with data, what of it was in each state, and the length with what has no data."""
+
+
+@dataclass(frozen=True)
+class LinkSpans:
+    """The times of one link: when it was first heard of, and per state what is apart from each
+    other, ascending."""
+
+    first: int
+    spans: Mapping[str, tuple[Times, Times]]
+
+
+@dataclass(frozen=True)
+class LinkLife:
+    """The time in which a link exists, microseconds; periods count as far as they lie in it."""
+
+    link: int
+    begin: int
+    end: int
+
+
+def spans_of(events: Events) -> LinkSpans:
+    """The times of one link from all events of it, in any order."""
+    sound = events[events["end"] > events["start"]]
+    times = np.concatenate([sound["start"], sound["end"]])
+    order = np.argsort(times, kind="stable")
+    times = times[order]
+    depth = np.zeros((len(times), len(STATES)), np.int64)
+    which = np.concatenate([sound["state"], sound["state"]])[order]
+    steps = np.concatenate([np.ones(len(sound), np.int64), -np.ones(len(sound), np.int64)])[order]
+    depth[np.arange(len(times)), which] = steps
+    covered = depth.cumsum(axis=0) > 0
+    # each moment between two of the times is in its worst state only
+    worst = np.where(covered.any(axis=1), covered.argmax(axis=1), -1)
+    spans = {}
+    for at, state in enumerate(STATES):
+        places = np.flatnonzero(worst == at)
+        starts, ends = times[places], times[np.minimum(places + 1, len(times) - 1)]
+        longer = ends > starts
+        spans[state] = (starts[longer], ends[longer])
+    first = int(events["start"].min()) if len(events) else FOREVER
+    return LinkSpans(first, spans)
+
+
+def spans_by_link(events: Events) -> dict[int, LinkSpans]:
+    """The times of every link of which there is an event."""
+    order = np.argsort(events["link"], kind="stable")
+    links = events["link"][order]
+    starts = np.flatnonzero(np.diff(links, prepend=-1))
+    ends = [*starts[1:], len(links)] if len(links) else []
+    return {
+        int(links[begin]): spans_of(events[order[begin:end]])
+        for begin, end in zip(starts, ends, strict=True)
+        if links[begin] != NOWHERE
+    }
+
+
+def followed(known: Mapping[int, LinkSpans], before: Events, now: Events) -> dict[int, LinkSpans]:
+    """``spans_by_link(now)``, where ``known`` was that of ``before``: only links whose events
+    changed are looked at anew."""
+    if before is now:
+        return dict(known)
+    count = min(len(before), len(now))
+    changed = differing(before[:count], now[:count])
+    if len(before) > len(now) or (before["id"][changed] != now["id"][changed]).any():
+        return spans_by_link(now)
+    touched = {
+        *before["link"][changed].tolist(),
+        *now["link"][changed].tolist(),
+        *now["link"][count:].tolist(),
+    }
+    fresh = spans_by_link(now[np.isin(now["link"], list(touched))])
+    return {**{key: spans for key, spans in known.items() if key not in touched}, **fresh}
+
+
+def by_link_and_period(
+    spans: Mapping[int, LinkSpans], lives: Sequence[LinkLife], edges: Sequence[int], now: int
+) -> Lengths:
+    """For each link and each period the ``COLUMNS``; a period that goes on ends now.
+
+    ``edges``: the begins of the periods and the end of the last one. What has no data has only the
+    ``whole`` length, and that is 0 where the link does not exist.
+    """
+    bounds = np.asarray(edges, np.int64)
+    table = np.zeros((len(lives), len(edges) - 1, len(COLUMNS)), np.int64)
+    for row, life in zip(table, lives, strict=True):
+        limits = np.clip(bounds, life.begin, max(life.begin, min(life.end, now)))
+        whole = np.diff(limits)
+        row[:, COLUMNS.index("whole")] = whole
+        mine = spans.get(life.link)
+        if mine is None:
+            continue
+        has_data = (whole > 0) & (limits[1:] > mine.first)
+        row[:, COLUMNS.index("length")] = np.where(has_data, whole, 0)
+        for state in STATES:
+            if len(mine.spans[state][0]):
+                lengths = np.diff(_covered_until(mine.spans[state], limits))
+                row[:, COLUMNS.index(state)] = np.where(has_data, lengths, 0)
+    return table
+
+
+def _covered_until(spans: tuple[Times, Times], moments: Times) -> Times:
+    """How much is covered from the beginning of time until each of these moments."""
+    starts, ends = spans
+    if not len(starts):
+        return np.zeros(len(moments), np.int64)
+    last = int(moments.max())
+    lengths = np.minimum(ends, last) - np.minimum(starts, last)
+    before = np.concatenate([np.zeros(1, np.int64), lengths.cumsum()])
+    places = np.searchsorted(starts, moments, side="right")
+    over = np.maximum(np.minimum(ends[places - 1], last) - moments, 0)
+    return np.asarray(before[places] - np.where(places > 0, over, 0), np.int64)
+
+
+@dataclass(frozen=True)
+class Availability:
+    """Of one link, or of several together, in one period or several. Lengths in microseconds.
+
+    ``length`` is of what has data; 0 = there is no data at all.
+    """
+
+    length: int = 0
+    down: int = 0
+    degraded: int = 0
+    unmonitored: int = 0
+    whole: int = 0
+    """The length with what has no data."""
+
+    @property
+    def has_data(self) -> bool:
+        """Whether any source told anything."""
+        return self.length > 0
+
+    @property
+    def known(self) -> int:
+        """The time of which something is known."""
+        return self.length - self.unmonitored
+
+    @property
+    def share(self) -> float | None:
+        """The availability, 0 to 1; None where nothing is known."""
+        return 1 - self.down / self.known if self.known > 0 else None
+
+    @property
+    def shares(self) -> Sequence[tuple[str, float]]:
+        """What the time was, as shares of it: up, degraded, down, unmonitored."""
+        if not self.length:
+            return ()
+        up = self.known - self.down - self.degraded
+        parts = (("up", up), ("degraded", self.degraded), ("down", self.down))
+        return [
+            (name, part / self.length) for name, part in (*parts, ("unmonitored", self.unmonitored))
+        ]
+
+
+def summed(table: Lengths) -> Availability:
+    """All links and periods of such a table together; what has no data is left out."""
+    return Availability(*table.reshape(-1, len(COLUMNS)).sum(axis=0).tolist())
+
+
+def summed_by_period(table: Lengths) -> list[Availability]:
+    """All links of such a table together, period by period."""
+    return [Availability(*row) for row in table.sum(axis=0).tolist()]

@@ -1,0 +1,173 @@
+"""How much of the time links and sites were available, by period: the page and its files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC
+from typing import Any, Final
+
+from flask import Blueprint, render_template, request
+
+from app.core.rules.quarters import CalendarPeriod
+from app.core.web.extensions import db
+from app.core.web.times import now
+from app.events.pages.links import events_url
+from app.statistics.figures.availability import Availability
+from app.statistics.figures.charts import ColumnChart, Part, Value, column_chart, strip
+from app.statistics.figures.tables import Cell, FigureTable
+from app.statistics.pages.files import as_file
+from app.statistics.pages.query import Question
+from app.statistics.pages.statistics import frame_of
+from app.statistics.services.availability import (
+    AvailabilityFigures,
+    AvailabilityRow,
+    availability_of,
+)
+from app.tickets.rules.tickets import Network
+
+blueprint = Blueprint("availability", __name__, url_prefix="/statistics")
+_HOUR: Final = 3_600_000_000
+_ROWS: Final = 200
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A row of the page: per period and for the whole the words, and the events behind them."""
+
+    name: str
+    about: str
+    cells: Sequence[tuple[Availability, str]]
+    whole: Availability
+    url: str
+    parts: Sequence[Part]
+    """The time that was not up, on a scale that all rows share."""
+
+
+@blueprint.get("/availability.csv", defaults={"kind": "csv"})
+@blueprint.get("/availability.xlsx", defaults={"kind": "xlsx"})
+@blueprint.get("/availability", defaults={"kind": ""})
+def page(kind: str = "") -> Any:
+    """Availability per link and per site."""
+    question = Question(request.args)
+    network = request.args.get("network", Network.LHCOPN if "network" not in request.args else "")
+    if network not in ("", *Network):
+        question.problems.append(f"Network: choose {' or '.join(Network)}; shown is LHCOPN")
+        network = Network.LHCOPN
+    periods = question.periods()
+    site = (question.given("site") or [""])[0]
+    figures = availability_of(db.session(), periods, now(), network=network, site=site)
+    if kind:
+        question.require_whole()
+        return as_file(_file(figures, periods), kind, _notes(figures))
+    many = [figures.whole, *figures.sites, *figures.links]
+    top = max((sum(share for _, share in _not_up(row.whole)) for row in many), default=0) or 1
+    over: dict[str, str] = {"site": site} if site else {"network": network}
+    return render_template(
+        "statistics/availability.html",
+        question=question,
+        network=network,
+        networks=list(Network),
+        site=site,
+        current=figures.current,
+        figures=figures,
+        periods=periods,
+        whole=_shown(figures.whole, periods, over, top),
+        sites_of=[_shown(row, periods, {"site": row.name}, top) for row in figures.sites],
+        links_of=[_shown(row, periods, {"link": row.name}, top) for row in figures.links[:_ROWS]],
+        widest=top,
+        left=len(figures.links) - _ROWS,
+        chart=_chart(figures.whole, periods),
+        file_arguments={
+            "per": question.per,
+            "from": str(periods[0]),
+            "to": str(periods[-1]),
+            "network": network,
+            "site": site,
+        },
+        **frame_of("Availability"),
+    )
+
+
+def _not_up(whole: Availability) -> Sequence[tuple[str, float]]:
+    """What was not up, worst first, as shares of the time."""
+    shares = dict(whole.shares)
+    return [(name, shares.get(name, 0.0)) for name in ("down", "degraded", "unmonitored")]
+
+
+def _shown(
+    row: AvailabilityRow, periods: Sequence[CalendarPeriod], where: dict[str, str], top: float
+) -> Shown:
+    about = row.ends or (f"{row.links} link{'' if row.links == 1 else 's'}" if row.links else "")
+    return Shown(
+        row.name,
+        about,
+        [
+            (cell, _events_url([period], where))
+            for period, cell in zip(periods, row.cells, strict=True)
+        ],
+        row.whole,
+        _events_url(periods, where),
+        strip([(name, share / top) for name, share in _not_up(row.whole)]),
+    )
+
+
+def _events_url(periods: Sequence[CalendarPeriod], where: dict[str, str]) -> str:
+    """The reported events that were on in these periods, whenever they began."""
+    span = {"from": str(periods[0]), "to": str(periods[-1]), "lasting": "yes"}
+    return events_url(view="reported", **where, **span)
+
+
+def percent(share: float | None) -> str:
+    """``99.95 %``; never rounded up to 100."""
+    if share is None:
+        return "unknown"
+    text = f"{100 * share:.2f}"
+    if text == "100.00":
+        return "100 %" if share >= 1 else "> 99.99 %"
+    return f"{text} %"
+
+
+def _chart(row: AvailabilityRow, periods: Sequence[CalendarPeriod]) -> ColumnChart:
+    values = [
+        Value(
+            str(period),
+            cell.down / _HOUR if cell.has_data else None,
+            f"{cell.down / _HOUR:,.0f} h" if cell.has_data else "no data",
+            marked=period.is_partial(now()),
+        )
+        for period, cell in zip(periods, row.cells, strict=True)
+    ]
+    hours = row.whole.down / _HOUR
+    title = f"Hours down, all links together: {hours:,.0f}" if row.whole.has_data else "No data"
+    return column_chart("down", title, values)
+
+
+def _file(figures: AvailabilityFigures, periods: Sequence[CalendarPeriod]) -> FigureTable:
+    """One row for each site, link and period; no data = empty cells."""
+    head = ("what", "name", "period", "availability", "hours", "down_hours", "degraded_hours")
+    rows: list[list[Cell]] = []
+    for what, many in (
+        ("site", figures.sites),
+        ("link", figures.links),
+        ("all", [figures.whole]),
+    ):
+        for row in many:
+            for period, cell in zip(periods, row.cells, strict=True):
+                if cell.has_data:
+                    lengths = (cell.length, cell.down, cell.degraded, cell.unmonitored)
+                    hours: list[Cell] = [length / _HOUR for length in lengths]
+                    rows.append([what, row.name, str(period), cell.share, *hours])
+                else:
+                    rows.append([what, row.name, str(period), *[None] * 5])
+    return FigureTable("availability", (*head, "unmonitored_hours"), rows)
+
+
+def _notes(figures: AvailabilityFigures) -> list[str]:
+    at = figures.current.as_of or now()
+    return [
+        f"As of {at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC.",
+        "Availability is 1 - down / (hours - unmonitored). Empty cells: no source has told anything"
+        " until the period's end.",
+        "A site is all of its links together.",
+    ]

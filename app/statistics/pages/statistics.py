@@ -1,0 +1,532 @@
+"""Statistics of tickets: how many, how long, what stands long; and what each figure means."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, timedelta
+from typing import Any, Final
+
+from flask import Blueprint, render_template, request, url_for
+
+from app.core.rules.counted import DAYS_STANDING, DECK_NUMBERS, DECK_SOURCE, Counted
+from app.core.rules.durations import days_in_words
+from app.core.rules.quarters import (
+    CalendarPeriod,
+    HalfYear,
+    Quarter,
+    Year,
+    headline_periods,
+    present,
+)
+from app.core.web.extensions import db
+from app.core.web.times import now
+from app.events.pages.links import events_url
+from app.matching.figures.per_t1 import Cell
+from app.matching.pages.freshness import fresh_figures
+from app.matching.rules.matching import RELATED_WORDS, detected_in_words
+from app.matching.services.rules import rules_in_order
+from app.matching.services.tables import matching_table
+from app.registry.services.registry import all_links, all_sites
+from app.statistics.figures.charts import ColumnChart, Value, column_chart, highest
+from app.statistics.figures.tables import Cell as FileCell
+from app.statistics.figures.tables import FigureTable
+from app.statistics.pages.definitions import DEFINITIONS as DEFINED
+from app.statistics.pages.files import as_file
+from app.statistics.pages.query import FILTERS, PER, Question
+from app.statistics.services.figures import CountRow, TicketFigures, TimesRow
+from app.tickets.figures.times import MEASURES, WORKING
+from app.tickets.rules.tickets import Category, Layer, Network, State
+
+blueprint = Blueprint("statistics", __name__, url_prefix="/statistics")
+BY: Final = ("network", "category", "layer", "state", "site", "responsible", "link")
+BY_TIMES: Final = ("category", "site", "responsible")
+BY_WORDS: Final = {
+    "network": "network",
+    "category": "category",
+    "layer": "layer",
+    "state": "state",
+    "site": "affected site",
+    "responsible": "responsible site",
+    "link": "link",
+}
+NOTHING: Final = {"site": "no affected site", "responsible": "none", "link": "no link"}
+ROWS: Final = 100
+"""Rows of a table on a page; its files have all."""
+SMALL: Final = 8
+"""Charts beside each other."""
+STANDING: Final = 100
+"""Long-standing tickets on the page."""
+ANSWERS: Final = {
+    "response": Counted.ANSWERED,
+    "solution": Counted.ENDED,
+    "waiting": Counted.WAITED,
+    "lifetime": Counted.ENDED,
+}
+"""Of which tickets each time tells, as the list of tickets finds them; it finds none for the active
+solution time, which is not known of old ones."""
+_CHOICES: Final = {
+    "network": list(Network),
+    "category": [one for one in Category if one is not Category.TEST],
+    "layer": list(Layer),
+    "state": ["open", "closed", *(one for one in State if one is not State.CLOSED)],
+}
+PAGES: Final = (
+    ("Overview", "statistics.page", "The main figures"),
+    ("Tickets", "statistics.tickets", "How many tickets were written, of what and where"),
+    ("Times", "statistics.times", "How long tickets took: response, solution, waiting, lifetime"),
+    ("Long-standing", "statistics.standing", "What has been open for more than 30 days"),
+    ("Events per T1", "matching.page", "Detected events and those that tickets document"),
+    ("Availability", "availability.page", "How much of the time each link and site was up"),
+    ("Tickets due", "duty.listing", "Events of which a rule asks for a ticket, and what is there"),
+    ("What if", "what_if.page", "What each rule for tickets would have asked for"),
+    ("Definitions", "statistics.definitions", "What each figure means"),
+)
+"""The pages of this place, also those of other modules: word, endpoint, what one finds there."""
+
+
+@dataclass(frozen=True)
+class Cells:
+    """A row of a table of counts: its name, and per period the number and the rows behind it."""
+
+    name: str
+    cells: Sequence[tuple[int | None, str]]
+    """None = no data."""
+    total: tuple[int, str]
+    quiet: bool = False
+    """The row is of what has no value."""
+
+
+@dataclass(frozen=True)
+class Documented:
+    """Of one quarter, how many events were detected and documented, and which."""
+
+    quarter: Quarter
+    cell: Cell | None
+    """None = no data."""
+    detected_url: str
+    documented_url: str
+
+
+def _matching() -> list[Documented]:
+    """The present quarters, all links of LHCOPN together."""
+    fresh_figures()
+    network = str(Network.LHCOPN)
+    quarters = present(Quarter, now())
+    totals = matching_table(db.session(), quarters, network, now()).totals
+    found = []
+    for quarter, cell in zip(quarters, totals, strict=True):
+        both = {"quarter": str(quarter), "network": network, "counted": "yes"}
+        documented = events_url(**both, documented="yes")
+        found.append(Documented(quarter, cell, events_url(**both), documented))
+    return found
+
+
+@dataclass(frozen=True)
+class Headline:
+    """How many tickets were created in a year or half-year, in words; None = no data."""
+
+    number: int | None
+    words: str
+    url: str
+
+
+def _headline(figures: TicketFigures, question: Question, period: CalendarPeriod) -> Headline:
+    (number,) = figures.counts([period])[0].counts
+    so_far = " so far" if period.is_partial(now()) else ""
+    words = f"{period.words}{so_far}"
+    return Headline(number, words, question.rows_url([period], by="") if number else "")
+
+
+@blueprint.get("")
+def page() -> str:
+    """The main figures, and where the others are."""
+    question = Question(request.args, per=("quarter",))
+    figures = TicketFigures(db.session(), question.filter, now())
+    periods = question.periods()
+    row = figures.counts(periods)[0]
+    this_year = [Year.of(now())]
+    return render_template(
+        "statistics/page.html",
+        question=question,
+        current=figures.current,
+        count=figures.count,
+        headlines=[
+            _headline(figures, question, period) for period in headline_periods(Quarter.of(now()))
+        ],
+        deck=DECK_NUMBERS,
+        deck_source=DECK_SOURCE,
+        deck_url=question.url(
+            "statistics.tickets", per="half-year", from_=str(Year(2012)), to=str(HalfYear(2013, 1))
+        ),
+        chart=_chart("tickets", "Tickets per quarter", periods, row),
+        table=_table_of([("Tickets", row)], periods, question, ""),
+        periods=periods,
+        standing=figures.standing_count,
+        standing_url=_standing_url(question),
+        times=figures.times(this_year)[0],
+        this_year=this_year[0],
+        matching=_matching(),
+        detected=detected_in_words(rules_in_order(db.session())[-1]).capitalize(),
+        related=RELATED_WORDS.capitalize(),
+        stand=fresh_figures(),
+        **frame_of("Statistics"),
+    )
+
+
+@blueprint.get("/tickets.csv", defaults={"kind": "csv"})
+@blueprint.get("/tickets.xlsx", defaults={"kind": "xlsx"})
+@blueprint.get("/tickets", defaults={"kind": ""})
+def tickets(kind: str = "") -> Any:
+    """How many tickets were created in each period, by one of their properties."""
+    question = Question(request.args, by=BY)
+    figures = TicketFigures(db.session(), question.filter, now())
+    periods = question.periods()
+    whole = figures.counts(periods)[0]
+    rows = _restricted(figures.counts(periods, question.by), question) if question.by else []
+    if kind:
+        question.require_whole()
+        return as_file(_counts_file(periods, whole, rows, question), kind, _notes(figures))
+    shown = _in_order(rows, question.by)
+    named = [(_name(row.value, question.by), row) for row in shown[:ROWS]]
+    top = highest(one for row in shown[:SMALL] for one in _values(periods, row))
+    return render_template(
+        "statistics/tickets.html",
+        question=question,
+        current=figures.current,
+        periods=periods,
+        years=_years(periods, whole, question),
+        whole=_table_of([("All of them", whole)], periods, question, "")[0],
+        table=_table_of(named, periods, question, question.by),
+        left=len(shown) - len(named),
+        charts=[_chart("all", f"Tickets per {question.per}", periods, whole)],
+        small=[
+            _chart(f"by-{at}", name, periods, row, top=top, small=True)
+            for at, (name, row) in enumerate(named[:SMALL])
+        ],
+        **frame_of("Tickets"),
+    )
+
+
+@blueprint.get("/times.csv", defaults={"kind": "csv"})
+@blueprint.get("/times.xlsx", defaults={"kind": "xlsx"})
+@blueprint.get("/times", defaults={"kind": ""})
+def times(kind: str = "") -> Any:
+    """GGUS's times by period, or by category or site; and the priorities at submission."""
+    question = Question(request.args, by=BY_TIMES)
+    figures = TicketFigures(db.session(), question.filter, now())
+    periods = question.periods()
+    by_period = figures.times(periods)
+    by_value: list[TimesRow] = []
+    if question.by:
+        allowed = _allowed(question)
+        by_value = [
+            row
+            for row in figures.times(periods, question.by)
+            if allowed is None or row.value in allowed
+        ]
+    priorities = figures.counts(periods, "priority")
+    if kind:
+        question.require_whole()
+        return as_file(_times_file(by_period, by_value, question), kind, _notes(figures))
+    whole = sum(row.total for row in priorities)
+    return render_template(
+        "statistics/times.html",
+        question=question,
+        current=figures.current,
+        periods=periods,
+        measures=MEASURES,
+        working=WORKING,
+        titles=TIMES_TITLES,
+        by_period=[
+            (str(period), row, _times_urls(question, [period], None))
+            for period, row in zip(periods, by_period, strict=True)
+        ],
+        by_value=[
+            (
+                _name(row.value, question.by),
+                row,
+                _times_urls(question, periods, row.value),
+            )
+            for row in sorted(by_value, key=lambda row: -row.tickets)[:ROWS]
+        ],
+        priorities=[
+            (
+                row.value,
+                row.total,
+                question.rows_url(periods, row.value, by="priority"),
+            )
+            for row in priorities
+        ],
+        whole=whole,
+        charts=_times_charts(periods, by_period),
+        **frame_of("Times"),
+    )
+
+
+@blueprint.get("/long-standing.csv", defaults={"kind": "csv"})
+@blueprint.get("/long-standing.xlsx", defaults={"kind": "xlsx"})
+@blueprint.get("/long-standing", defaults={"kind": ""})
+def standing(kind: str = "") -> Any:
+    """Open tickets that were created more than 30 days ago."""
+    question = Question(request.args)
+    figures = TicketFigures(db.session(), question.filter, now())
+    found = figures.standing(10_000 if kind else STANDING)
+    if kind:
+        question.require_whole()
+        head = ("number", "title", "state", "responsible_site", "created", "age_days", "changed")
+        rows: list[tuple[FileCell, ...]] = [
+            (
+                ticket.number,
+                ticket.title,
+                ticket.state,
+                ticket.responsible_site.key if ticket.responsible_site else "",
+                ticket.created_at,
+                (now() - ticket.created_at) / timedelta(days=1),
+                ticket.changed_at,
+            )
+            for ticket in found.tickets
+        ]
+        return as_file(FigureTable("long-standing", head, rows), kind, _notes(figures))
+    return render_template(
+        "statistics/standing.html",
+        question=question,
+        current=figures.current,
+        found=found,
+        days=DAYS_STANDING,
+        url=_standing_url(question),
+        by_site=[
+            (
+                row.value or "no responsible site",
+                row.total,
+                question.rows_url((), row.value, by="responsible", figures=[Counted.LONG_STANDING]),
+            )
+            for row in found.by_site
+        ],
+        most=STANDING,
+        **frame_of("Long-standing"),
+    )
+
+
+@blueprint.get("/definitions")
+def definitions() -> str:
+    """What each figure of the portal means: its formula, its source, its parameters."""
+    return render_template(
+        "statistics/definitions.html", definitions=DEFINED, **frame_of("Definitions")
+    )
+
+
+def frame_of(word: str) -> dict[str, Any]:
+    """What every page of this place shows around its figures."""
+    sites, links = all_sites(db.session()), all_links(db.session())
+    return {
+        "here_page": word,
+        "by_words": BY_WORDS,
+        "by_choices": BY if word == "Tickets" else BY_TIMES,
+        "per_choices": list(PER),
+        "filter_choices": _CHOICES,
+        "filter_names": FILTERS,
+        "sites": [site.key for site in sites],
+        "links": [link.name for link in links],
+        "moment": now(),
+    }
+
+
+def _standing_url(question: Question) -> str:
+    return question.rows_url((), by="", figures=[Counted.LONG_STANDING])
+
+
+def _restricted(rows: Sequence[CountRow], question: Question) -> list[CountRow]:
+    allowed = _allowed(question)
+    return [row for row in rows if allowed is None or row.value in allowed]
+
+
+def _allowed(question: Question) -> set[str] | None:
+    """Where it is by links or sites and some were chosen: only these. The list of tickets cannot be
+    asked for those that affect one of them and another one."""
+    given = question.given(question.by) if question.by in ("link", "site") else []
+    if not given:
+        return None
+    keys = {
+        site.key
+        for site in all_sites(db.session())
+        if {site.key, *(name.name for name in site.names)} & {*given}
+    }
+    return {*given, *keys}
+
+
+def _in_order(rows: Sequence[CountRow], by: str) -> list[CountRow]:
+    """Values of closed lists as they stand there; links and sites by their number, none last."""
+    if by in NOTHING:
+        return sorted(rows, key=lambda row: (not row.value, -row.total, row.value))
+    return list(rows)
+
+
+def _name(value: str, by: str) -> str:
+    return value or NOTHING.get(by, "")
+
+
+def _table_of(
+    rows: Sequence[tuple[str, CountRow]],
+    periods: Sequence[CalendarPeriod],
+    question: Question,
+    by: str,
+) -> list[Cells]:
+    found = []
+    for name, row in rows:
+        value = row.value if by else None
+        cells = [
+            (number, question.rows_url([period], value, by=by) if number else "")
+            for period, number in zip(periods, row.counts, strict=True)
+        ]
+        url = question.rows_url(periods, value, by=by) if row.total else ""
+        found.append(Cells(name, cells, (row.total, url), quiet=bool(by) and not row.value))
+    return found
+
+
+def _years(
+    periods: Sequence[CalendarPeriod], whole: CountRow, question: Question
+) -> list[tuple[int, int, int, str]]:
+    """Of each year: itself, its periods that are shown, the tickets in them, and their rows."""
+    if question.per == "year":
+        return []
+    found: list[tuple[int, int, int, str]] = []
+    for year in sorted({one.year for one in periods}):
+        mine = [one for one in periods if one.year == year]
+        count = sum(
+            number or 0
+            for one, number in zip(periods, whole.counts, strict=True)
+            if one.year == year
+        )
+        found.append((year, len(mine), count, question.rows_url(mine, by="") if count else ""))
+    return found
+
+
+def _values(periods: Sequence[CalendarPeriod], row: CountRow) -> list[Value]:
+    return [
+        Value(
+            str(period),
+            number,
+            "no data" if number is None else f"{number:,}",
+            marked=period.is_partial(now()),
+        )
+        for period, number in zip(periods, row.counts, strict=True)
+    ]
+
+
+def _chart(
+    key: str,
+    title: str,
+    periods: Sequence[CalendarPeriod],
+    row: CountRow,
+    *,
+    top: float | None = None,
+    small: bool = False,
+) -> ColumnChart:
+    values = _values(periods, row)
+    best = max(values, key=lambda one: one.value or 0)
+    if small:
+        words = f"{title}: {row.total:,}"
+    elif row.total:
+        words = f"{title}: {row.total:,} in all, most in {best.name} ({best.words})"
+    else:
+        words = f"{title}: none"
+    return column_chart(key, words, values, top=top, plot=64 if small else 120, small=small)
+
+
+TIMES_TITLES: Final = {
+    "response": "Response",
+    "solution": "Solution",
+    "active": "Solution without waiting and on hold",
+    "waiting": "Waiting for reply",
+    "lifetime": "Lifetime",
+}
+
+
+def time_in_words(days: float | None, day: str = "day") -> str:
+    """``25 min``, ``3 h``, ``2 days``; "no data" where there is none."""
+    return "no data" if days is None else days_in_words(days, day)
+
+
+def _times_charts(periods: Sequence[CalendarPeriod], rows: Sequence[TimesRow]) -> list[ColumnChart]:
+    """Medians as bars, averages as lines. They stand below each other, each on its own scale: a
+    response takes hours where a wait takes months."""
+    charts = []
+    for measure in MEASURES:
+        values = [
+            Value(
+                str(period),
+                row.measures[measure].median,
+                time_in_words(row.measures[measure].median) if row.measures[measure].count else "–",
+                marked=period.is_partial(now()),
+                also=row.measures[measure].mean,
+            )
+            for period, row in zip(periods, rows, strict=True)
+        ]
+        if all(one.value is None for one in values):
+            continue
+        unit = ", working time" if measure in WORKING else ""
+        title = f"{TIMES_TITLES[measure]}{unit}: the median as a bar, the average as a line"
+        charts.append(column_chart(measure, title, values, plot=64))
+    return charts
+
+
+def _times_urls(
+    question: Question, periods: Sequence[CalendarPeriod], value: str | None
+) -> dict[str, str]:
+    urls = {"tickets": question.rows_url(periods, value)}
+    for measure, figure in ANSWERS.items():
+        urls[measure] = question.rows_url(periods, value, figures=[figure])
+    return urls
+
+
+def _counts_file(
+    periods: Sequence[CalendarPeriod],
+    whole: CountRow,
+    rows: Sequence[CountRow],
+    question: Question,
+) -> FigureTable:
+    """One row for each period and value, zeros included, and one TOTAL per period."""
+    by = question.by
+    head = ["period", "begin", "end", *([by] if by else []), "tickets"]
+    found: list[list[FileCell]] = []
+    for at, period in enumerate(periods):
+        where: list[FileCell] = [str(period), *_days(period)]
+        for row in _in_order(rows, by):
+            found.append([*where, _name(row.value, by), row.counts[at]])
+        found.append([*where, *(["TOTAL"] if by else []), whole.counts[at]])
+    return FigureTable("tickets-per-period", head, found)
+
+
+def _days(period: CalendarPeriod) -> tuple[str, str]:
+    """Its first and last day."""
+    last = period.end - timedelta(days=1)
+    return f"{period.begin:%Y-%m-%d}", f"{last:%Y-%m-%d}"
+
+
+def _times_file(
+    by_period: Sequence[TimesRow], by_value: Sequence[TimesRow], question: Question
+) -> FigureTable:
+    """What the page shows: by value where a property was chosen, else by period."""
+    units = [f"{name}_{'working_' if name in WORKING else ''}days" for name in MEASURES]
+    columns = [f"{unit}_{part}" for unit in units for part in ("count", "average", "median")]
+    head = [question.by or "period", "tickets", *columns]
+    rows: list[list[FileCell]] = []
+    for row in by_value if question.by else by_period:
+        cells: list[FileCell] = [_name(row.value, question.by), row.tickets]
+        for name in MEASURES:
+            measure = row.measures[name]
+            cells += [measure.count, measure.mean, measure.median]
+        rows.append(cells)
+    return FigureTable("ticket-times", head, rows)
+
+
+def _notes(figures: TicketFigures) -> list[str]:
+    at = figures.current.as_of or now()
+    notes = [f"As of {at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC. Test tickets do not count."]
+    if figures.current.behind:
+        notes.append(f"{figures.current.behind} newer changes are not in it yet.")
+    if figures.current.missing:
+        notes.append(f"{figures.current.missing} tickets were not read yet.")
+    notes.append(f"What each figure means: {url_for('statistics.definitions')} in the portal.")
+    return notes

@@ -1,0 +1,1 @@
+"""Network tickets: their fields, moves, lists, search, relations, attachments and files."""

@@ -1,0 +1,70 @@
+"""The forms of a change of several tickets; what is allowed is said by the services."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_wtf import FlaskForm
+from wtforms import StringField, TextAreaField
+
+from app.core.rules.access import Actor
+from app.core.web.extensions import db
+from app.registry.services.registry import all_sites
+from app.tickets.pages.forms import Choice, lines, one_line, options
+from app.tickets.rules.tickets import MOVES, Priority, State
+
+FOLLOWS = "follows links and sites"
+KEEP = "as it is"
+_STATES = tuple(dict.fromkeys(state for targets in MOVES.values() for state in targets))
+
+
+class BulkForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """What to change of each ticket; what is left empty stays as it is."""
+
+    state = Choice("State", choices=options(*_STATES, empty=KEEP), default="")
+    solution = TextAreaField(
+        "Solution",
+        filters=[lines],
+        description="Solved needs one; it becomes the solution of each ticket.",
+        render_kw={"rows": 3},
+    )
+    priority = Choice("Priority", choices=options(*Priority, empty=KEEP), default="")
+    unit = StringField("Responsible unit", filters=[one_line])
+    person_in_charge = StringField("Person in charge", filters=[one_line])
+    responsible_site = Choice("Responsible site", default="")
+    public_comment = TextAreaField(
+        "Comment", filters=[lines], description="Public, on each ticket.", render_kw={"rows": 3}
+    )
+
+    def offer(self, actor: Actor) -> None:
+        """Offer only what this person may set."""
+        if actor.is_operator:
+            keys = [site.key for site in all_sites(db.session())]
+            self.responsible_site.choices = options(FOLLOWS, *keys, empty=KEEP)
+        else:
+            del self.responsible_site
+
+    def wishes(self) -> dict[str, Any]:
+        """The fields that were filled, as the verbs take them."""
+        found = {
+            field.name: field.data
+            for field in self
+            if field.name != "csrf_token" and (field.data or "").strip()
+        }
+        if found.get("responsible_site") == FOLLOWS:
+            found["responsible_site"] = ""
+        if "state" in found:
+            found["state"] = State(found["state"])
+        return found
+
+
+class UndoBulkForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """Why a change of several tickets is taken back."""
+
+    reason = TextAreaField(
+        "Reason",
+        filters=[lines],
+        default="Taken back: it was changed by mistake.",
+        description="A public comment on each ticket that is put back.",
+        render_kw={"rows": 2},
+    )

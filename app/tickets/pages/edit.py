@@ -1,0 +1,291 @@
+"""Pages that open and edit a ticket, and that ask when two people edited the same field."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from flask import Response, make_response, render_template, request, url_for
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response as AnyResponse
+from wtforms import SelectMultipleField
+
+from app.accounts.pages.login import writer
+from app.core.database.transactions import writing
+from app.core.rules import access
+from app.core.rules.errors import Difference, EditConflict, Invalid, MoveNotAllowed, NotFound
+from app.core.services.changes import TICKET, changes_of
+from app.core.web.choices import choices
+from app.core.web.extensions import db
+from app.core.web.form_keys import leads_to, writing_once
+from app.core.web.htmx import go_to
+from app.core.web.times import now
+from app.duties.services.ticket_of_event import TicketOfEvent, ticket_of_event
+from app.matching.pages.freshness import fresh_figures
+from app.registry.models.registry import Link, Site
+from app.registry.services.registry import all_links, all_sites
+from app.tickets.models.tickets import Ticket
+from app.tickets.pages.forms import (
+    EditForm,
+    TicketForm,
+    attach,
+    check_addresses,
+    form_value,
+    keep_unchanged,
+    options,
+)
+from app.tickets.pages.list import back_to_list
+from app.tickets.pages.page import NUMBER
+from app.tickets.pages.relations import lent_to_child, parent_number
+from app.tickets.pages.tickets import blueprint
+from app.tickets.pages.writing import seen_version, shown_before
+from app.tickets.rules.content import LABELS, NewTicket
+from app.tickets.rules.relations import RelationRole
+from app.tickets.rules.tickets import FINAL_STATES, Network
+from app.tickets.services import lifecycle as verbs
+from app.tickets.services.fields import as_logged, current_value, facts_of
+from app.tickets.services.relations import open_related_ticket
+
+
+def _prepare(form: TicketForm, actor: access.Actor, sites: Sequence[Site]) -> None:
+    """Offer only what this person may set."""
+    if actor.is_operator:
+        form.responsible_site.choices = options(
+            *(site.key for site in sites), empty="follows links and sites"
+        )
+    else:
+        del form.responsible_site
+
+
+def _propose_sites(form: TicketForm, links: Sequence[Link]) -> None:
+    """Add the ends of the chosen links to the chosen sites (the way without JavaScript)."""
+    chosen = list(form.sites.data or ())
+    for link in links:
+        if link.name in (form.links.data or ()):
+            chosen += [link.end_a.key, link.end_b.key]
+    form.sites.data = list(dict.fromkeys(chosen))
+
+
+@blueprint.route("/tickets/new", methods=["GET", "POST"])
+def new() -> Response:
+    """Open a ticket."""
+    rows, by = db.session(), writer()
+    access.require_create(by.actor)
+    named = request.args.get("parent", "")
+    parent = verbs.find_ticket(rows, by.actor, parent_number(named)) if named else None
+    of_event = _event_named(rows)
+    lent: dict[str, Any] = {}
+    if request.method == "GET":
+        if parent is not None:
+            lent = lent_to_child(parent)
+        elif of_event is not None:
+            lent = _lent_by_event(of_event)
+    form = TicketForm(**lent)
+    _prepare(form, by.actor, all_sites(rows))
+    status = 200
+    if request.method == "GET":
+        form.title.render_kw = {"autofocus": True}  # one opens this page to write
+    if request.method == "POST":
+        if request.form.get("do") == "propose":
+            _propose_sites(form, all_links(rows))
+        elif of_event is not None and _unseen(of_event):
+            status = 409  # somebody wrote its ticket meanwhile: the person looks at it first
+        else:
+            if form.validate():
+                try:
+                    stated = form.values()
+                    check_addresses(stated)
+                    stated["network"] = stated["network"] or None
+                    with writing_once(rows):
+                        number = _opened(rows, by, NewTicket(**stated), parent).number
+                        leads_to(url_for("tickets.detail", number=number))
+                    return go_to(url_for("tickets.detail", number=number))
+                except Invalid as error:
+                    attach(form, error)
+            status = 422
+    return _form_page(
+        "tickets/new.html",
+        form,
+        status,
+        parent=parent,
+        of_event=of_event,
+        meanwhile=status == 409,
+    )
+
+
+def _event_named(rows: Session) -> TicketOfEvent | None:
+    """The event of ``?event=``; ``NotFound`` where there is none of this number."""
+    text = request.args.get("event", "")
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise NotFound("There is no such event")
+    fresh_figures()  # so that a ticket that was written a moment ago is known
+    return ticket_of_event(rows, int(text), now())
+
+
+def _unseen(event: TicketOfEvent) -> bool:
+    """Whether a ticket documents the event of which the form that was sent did not tell."""
+    seen = request.form.get("beside", "").split()
+    return any(str(ticket.number) not in seen for ticket in event.tickets)
+
+
+def _lent_by_event(event: TicketOfEvent) -> dict[str, Any]:
+    """What the form begins with: all that is known of the event."""
+    return {
+        "title": event.title,
+        "description": event.description,
+        "links": [*event.links],
+        "sites": [*event.sites],
+        "network": event.network,
+        "layer": event.layer,
+        "event_start": event.start,
+        "event_end": event.end,
+    }
+
+
+def _opened(rows: Session, by: access.Writer, new: NewTicket, parent: Ticket | None) -> Ticket:
+    if parent is None:
+        return verbs.open_ticket(rows, by, new, check_needs=True)
+    return open_related_ticket(rows, by, new, RelationRole.PARENT, parent.number, check_needs=True)
+
+
+def _form_page(template: str, form: TicketForm, status: int, **more: Any) -> Response:
+    return make_response(
+        render_template(template, form=form, back=back_to_list(), **more, **choices()), status
+    )
+
+
+@blueprint.route(f"/tickets/{NUMBER}/edit", methods=["GET", "POST"])
+def edit(number: int) -> AnyResponse:
+    """Edit a ticket; when somebody else did so meanwhile, the person chooses."""
+    rows, by = db.session(), writer()
+    ticket = verbs.find_ticket(rows, by.actor, number)
+    access.require_write(by.actor, facts_of(ticket))
+    if request.method == "GET":
+        if ticket.state in FINAL_STATES:
+            raise MoveNotAllowed(
+                f"A ticket in state {ticket.state} is final; only comments can be added"
+            )
+        return _edit_page(_filled(ticket, by.actor), ticket, 200)
+    form = EditForm()
+    _prepare_edit(form, by.actor, ticket)
+    version = seen_version(form, ticket)
+    if request.form.get("do") == "propose":
+        _propose_sites(form, all_links(rows))
+        return _edit_page(form, ticket, 200)
+    unchosen = _take_choices(form, ticket)
+    if request.form.get("do") == "again":
+        return _edit_page(form, ticket, 200)
+    if not form.validate():
+        return _edit_page(form, ticket, 422)
+    if unchosen:
+        return _conflict_page(form, ticket, _asked_again(form, ticket, unchosen))
+    try:
+        wanted = keep_unchanged(ticket, form.values(ticket), shown_before(form, ticket))
+        check_addresses(wanted)
+        with writing(rows):
+            verbs.change_ticket(rows, by, number, wanted, base_version=version, check_needs=True)
+    except EditConflict as conflict:
+        rows.rollback()
+        ticket = verbs.find_ticket(rows, by.actor, number)
+        _take_over(form, ticket, conflict, version)
+        return _conflict_page(form, ticket, conflict.differences)
+    except Invalid as error:
+        attach(form, error)
+        return _edit_page(form, verbs.find_ticket(rows, by.actor, number), 422)
+    return go_to(url_for("tickets.detail", number=number))
+
+
+def _prepare_edit(form: EditForm, actor: access.Actor, ticket: Ticket) -> None:
+    _prepare(form, actor, all_sites(db.session()))
+    form.network.choices = options(*Network)
+
+
+def _filled(ticket: Ticket, actor: access.Actor) -> EditForm:
+    """The form with the ticket's present values."""
+    names = [name for name in EditForm()._fields if name not in ("csrf_token", "version")]
+    values = {name: form_value(ticket, name) for name in names}
+    if not ticket.responsible_set_by_hand:
+        values["responsible_site"] = ""
+    form = EditForm(formdata=None, **values)
+    _prepare_edit(form, actor, ticket)
+    form.version.data = str(ticket.version)
+    return form
+
+
+def _edit_page(form: EditForm, ticket: Ticket, status: int) -> Response:
+    return _form_page("tickets/edit.html", form, status, ticket=ticket)
+
+
+def _take_choices(form: EditForm, ticket: Ticket) -> list[str]:
+    """Where the person chose what is stored, put it into the form. The fields without a choice."""
+    asked = request.form.getlist("ask")
+    unchosen = []
+    for field in form:
+        choice = request.form.get(f"choose-{field.name}")
+        if choice == "theirs":
+            field.process_data(form_value(ticket, field.name))
+            field.raw_data = None
+        elif field.name in asked and choice != "mine":
+            unchosen.append(field.name)
+    return unchosen
+
+
+def _asked_again(form: EditForm, ticket: Ticket, names: Sequence[str]) -> list[Difference]:
+    mine = form.values(ticket)
+    return [
+        Difference(name, None, as_logged(current_value(ticket, name)), as_logged(mine[name]))
+        for name in names
+        if name in mine
+    ]
+
+
+def _take_over(form: EditForm, ticket: Ticket, conflict: EditConflict, seen: int) -> None:
+    """Take what only somebody else changed over into the form, and the version seen now."""
+    both = {difference.field for difference in conflict.differences}
+    changed = {
+        item.field
+        for change in changes_of(db.session(), TICKET, ticket.number)
+        if change.version > seen
+        for item in change.fields
+    }
+    for field in form:
+        if field.name in changed - both:
+            field.process_data(form_value(ticket, field.name))
+            field.raw_data = None
+    form.version.data = str(conflict.current_version)
+    form.version.raw_data = None
+
+
+def _conflict_page(form: EditForm, ticket: Ticket, conflicts: Sequence[Difference]) -> Response:
+    """Both values per field; ``unchosen`` where the person was asked already."""
+    asked = request.form.getlist("ask")
+    carried = []
+    for field in form:
+        if field.name == "csrf_token":
+            continue
+        if isinstance(field, SelectMultipleField):
+            carried += [(field.name, value) for value in field.data or ()]
+        elif hasattr(field, "_value"):
+            carried.append((field.name, field._value()))
+        else:
+            carried.append((field.name, field.data or ""))
+    differences = [
+        {
+            "field": item.field,
+            "label": LABELS.get(item.field, item.field),
+            "theirs": item.theirs,
+            "mine": item.mine,
+            "unchosen": item.field in asked,
+        }
+        for item in conflicts
+    ]
+    page = render_template(
+        "tickets/conflict.html",
+        ticket=ticket,
+        differences=differences,
+        carried=carried,
+        back=back_to_list(),
+    )
+    return make_response(page, 409)

@@ -1,0 +1,414 @@
+"""The forms of the portal. What is allowed is checked by the services; here it is read and kept.
+
+Typed text is never lost: a field that cannot be read shows again what was typed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import available_timezones
+
+from flask_wtf import FlaskForm
+from wtforms import (
+    Field,
+    HiddenField,
+    PasswordField,
+    RadioField,
+    SelectField,
+    SelectMultipleField,
+    StringField,
+    TextAreaField,
+)
+from wtforms.validators import AnyOf, DataRequired, ValidationError
+from wtforms.widgets import TextInput
+
+from app.core.rules.errors import Invalid, InvalidMany
+from app.core.rules.texts import checked_addresses, read_time
+from app.tickets.models.tickets import Ticket
+from app.tickets.rules.content import LABELS, Reference
+from app.tickets.rules.relations import RelationRole
+from app.tickets.rules.tickets import Category, Impact, Layer, Network, Priority
+from app.tickets.services.fields import as_logged, current_value
+
+
+def one_line(text: str | None) -> str:
+    """A single line as typed, without blanks around it."""
+    return (text or "").strip()
+
+
+def lines(text: str | None) -> str:
+    """A text with the line ends that are stored: browsers send CR LF for each."""
+    return (text or "").replace("\r\n", "\n")
+
+
+class UtcTimeField(Field):
+    """A time typed as text; without a zone it is UTC."""
+
+    widget = TextInput()
+
+    def _value(self) -> str:
+        if self.raw_data:
+            return str(self.raw_data[0])
+        if self.data is None:
+            return ""
+        moment = self.data.astimezone(UTC)
+        return str(moment.strftime("%Y-%m-%d %H:%M:%S" if moment.second else "%Y-%m-%d %H:%M"))
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        """Read what was typed; says what is allowed when it cannot."""
+        self.data: datetime | None = None
+        if valuelist and valuelist[0].strip():
+            try:
+                self.data = read_time(self.name, valuelist[0], label=self.label.text)
+            except Invalid as error:
+                raise ValueError(error.message) from None
+
+
+def required(name: str) -> list[Any]:
+    """The check of a field that must not be empty, in words."""
+    return [DataRequired(f"{name} is required")]
+
+
+def own_password() -> PasswordField:
+    """The field in which the person who is logged in types the password again."""
+    return PasswordField(
+        "Your password", required("Your password"), render_kw={"autocomplete": "current-password"}
+    )
+
+
+def sent(_form: Any, field: Field) -> None:
+    """The check of a field that grants or takes rights: left out of a form, it is refused, and not
+    taken for its default. A list of none is sent as one empty value (``none_chosen`` of the
+    templates)."""
+    if not field.raw_data:
+        raise ValidationError(f"{field.label.text} is missing in the form; load the page again")
+
+
+def chosen(values: Sequence[str] | None) -> list[str]:
+    """Of a list of values those that are not empty."""
+    return [value for value in values or () if value]
+
+
+def options(*words: str, empty: str | None = None) -> Any:
+    """Choices whose value is what is shown; ``empty`` is the word for none of them.
+
+    Untyped because the stubs of WTForms do not know this form of choices.
+    """
+    first = {} if empty is None else {"": empty}
+    return {**first, **{str(word): str(word) for word in words}}
+
+
+class Choice(SelectField):
+    """A select that says in its own words what is allowed."""
+
+    def pre_validate(self, form: Any) -> None:
+        """Raise unless the value is one of the choices."""
+        allowed = [str(value) for value, *_ in self.iter_choices()]
+        if self.data not in allowed:
+            shown = ", ".join(value for value in allowed if value)
+            if len(allowed) > 20:
+                shown = "a value of the list"
+            raise ValidationError(f"{self.label.text} takes one of: {shown}")
+
+
+class Radio(RadioField):
+    """Radio buttons that say in their own words what is allowed."""
+
+    def pre_validate(self, form: Any) -> None:
+        """Raise unless the value is one of the choices."""
+        allowed = [str(value) for value, *_ in self.iter_choices()]
+        if self.data not in allowed:
+            raise ValidationError(
+                f"{self.label.text} takes one of: {', '.join(filter(None, allowed))}"
+            )
+
+
+_RELATIONS: Any = {
+    RelationRole.PARENT: "a child of",
+    RelationRole.CHILD: "the parent of",
+    RelationRole.DUPLICATE_OF: "a duplicate of",
+    RelationRole.DUPLICATE: "the master of the duplicate",
+    RelationRole.RELATED: "related to",
+}
+"""What this ticket is to the other, by what the other is to it."""
+
+
+class LoginForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """Name and password."""
+
+    name = StringField(
+        "Name",
+        required("Name"),
+        filters=[one_line],
+        render_kw={"autocomplete": "username", "autofocus": True, "autocapitalize": "none"},
+    )
+    password = PasswordField(
+        "Password", required("Password"), render_kw={"autocomplete": "current-password"}
+    )
+    next = HiddenField()
+
+
+class ZoneForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """The zone in which times are shown beside UTC."""
+
+    time_zone = Choice(
+        "Time zone",
+        choices=lambda: options(*sorted(available_timezones())),
+        description="Times are always shown in UTC; this zone stands beside it.",
+    )
+
+
+class ThemeForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """How the pages look."""
+
+    theme = Choice("Theme", choices=options("light", "dark", empty="system"))
+
+
+class CommentForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """One entry at the end of the story. ``kind`` says who reads it and whether it solves."""
+
+    version = HiddenField()
+    kind = Radio("Kind of entry", default="public")
+    text = TextAreaField("Text", filters=[lines])
+    solution = TextAreaField(
+        "Solution",
+        filters=[lines],
+        description="How it was solved. The text above is added as a comment if there is one.",
+    )
+
+
+class MoveForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """A move to another state, with what it needs."""
+
+    version = HiddenField()
+    state = HiddenField("State")
+    solution = TextAreaField("Solution", filters=[lines], description="How it was solved.")
+
+
+class HandForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """Make a ticket one of a partner's own."""
+
+    partner = Choice("Partner", description="Its accounts see and write this ticket from then on.")
+
+
+class UndoForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """Take a recognised link or site off a ticket."""
+
+    field = HiddenField(validators=[AnyOf(["links", "sites"])])
+    name = HiddenField()
+
+
+class RelationForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """Relate a ticket to another one."""
+
+    role = Choice("This ticket is", choices=dict(_RELATIONS))
+    other = StringField(
+        "Ticket number",
+        required("Ticket number"),
+        filters=[one_line],
+        render_kw={"inputmode": "numeric", "autocomplete": "off", "size": 9},
+    )
+
+
+class UnrelateForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """Take a relation off a ticket."""
+
+    role = HiddenField(validators=[AnyOf(list(RelationRole))])
+    other = HiddenField()
+
+
+class AnswerForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """A site's answer to a change."""
+
+    site = HiddenField("Site")
+    answer = HiddenField("Answer")
+    reason = TextAreaField("Reason", filters=[lines], description="At most 4000 characters.")
+
+
+_TIME_HELP = "UTC, as 2026-01-31 09:05; a zone may follow: 2026-01-31 10:05+01:00"
+
+
+def _text(name: str, **more: Any) -> StringField:
+    return StringField(LABELS[name], filters=[one_line], **more)
+
+
+class TicketForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """What a person states of a ticket, in the order in which one knows the answers."""
+
+    category = Radio(LABELS["category"], choices=options(*Category), default=Category.INCIDENT)
+    title = _text("title", validators=required("Title"), description="At most 255 characters.")
+    description = TextAreaField(LABELS["description"], filters=[lines])
+    links = SelectMultipleField(
+        LABELS["links"],
+        validate_choice=False,
+        description="Where none is chosen, link ids in title and description are recognised.",
+    )
+    sites = SelectMultipleField(
+        LABELS["sites"], validate_choice=False, description="A change needs the sites concerned."
+    )
+    asked_sites = SelectMultipleField(
+        LABELS["asked_sites"],
+        validate_choice=False,
+        description="For changes only: each of them accepts or refuses. Where none is chosen, the"
+        " affected sites and the ends of the affected links are asked.",
+    )
+    network = Choice(
+        LABELS["network"], choices=options(*Network, empty="that of the links"), default=""
+    )
+    layer = Choice(LABELS["layer"], choices=options(*Layer), default=Layer.UNKNOWN)
+    impact = Choice(LABELS["impact"], choices=options(*Impact), default=Impact.UNKNOWN)
+    window_start = UtcTimeField(LABELS["window_start"], description=_TIME_HELP)
+    window_end = UtcTimeField(LABELS["window_end"])
+    event_start = UtcTimeField(LABELS["event_start"], description=_TIME_HELP)
+    event_end = UtcTimeField(LABELS["event_end"])
+    event_detected = UtcTimeField(LABELS["event_detected"])
+    estimated_end = UtcTimeField(LABELS["estimated_end"])
+    priority = Choice(LABELS["priority"], choices=options(*Priority), default=Priority.LESS_URGENT)
+    unit = _text("unit", validators=required("Responsible unit"), default="TPM")
+    person_in_charge = _text("person_in_charge")
+    responsible_site = Choice(
+        LABELS["responsible_site"],
+        default="",
+        description="Where none is chosen it follows the affected links and sites.",
+    )
+    carbon_copy = _text(
+        "carbon_copy", description="Mail addresses that get this ticket's mails, separated by ;"
+    )
+    related_issue = _text(
+        "related_issue", description="A URL that begins with https://, http:// or mailto:"
+    )
+    references = TextAreaField(
+        LABELS["references"],
+        filters=[lines],
+        description="One a line: provider; number there; address. The address may be left out.",
+    )
+
+    def values(self, ticket: Ticket | None = None) -> dict[str, Any]:
+        """The fields in the types in which services take them; raises ``Invalid``.
+
+        References that stand as they do in ``ticket`` are not read again: partners send some
+        that the lines of the form cannot hold.
+        """
+        found: dict[str, Any] = {}
+        for field in self:
+            if field.name in ("csrf_token", "version"):
+                continue
+            value = field.data
+            if isinstance(field, SelectMultipleField):
+                value = tuple(dict.fromkeys(item for item in value or () if item))
+            elif field.name == "references":
+                value = _references_of(value or "", ticket)
+            found[field.name] = value
+        if found["category"] != Category.CHANGE:  # the field is hidden then
+            found["asked_sites"] = ()
+        return found
+
+
+class EditForm(TicketForm):
+    """The same for a ticket that exists, with the version that the writer saw."""
+
+    version = HiddenField()
+    asked_sites = SelectMultipleField(
+        LABELS["asked_sites"],
+        validate_choice=False,
+        description="For changes only: each of them accepts or refuses. A ticket that becomes a"
+        " change asks the affected sites and the ends of the links where none is chosen.",
+    )
+    solution = TextAreaField(LABELS["solution"], filters=[lines])
+
+
+def read_references(text: str) -> tuple[Reference, ...]:
+    """References from lines of ``provider; number; address``."""
+    found = []
+    for line in text.splitlines():
+        if not line.strip():
+            continue
+        parts = [part.strip() for part in line.split(";")]
+        if len(parts) > 3 or len(parts) < 2 or not parts[0] or not any(parts[1:]):
+            raise Invalid(
+                "references", "Write one reference a line: provider; number there; address"
+            )
+        found.append(Reference(parts[0], parts[1], parts[2] if len(parts) == 3 else ""))
+    return tuple(found)
+
+
+def _references_of(text: str, ticket: Ticket | None) -> tuple[Reference, ...]:
+    if ticket is not None:
+        before: tuple[Reference, ...] = current_value(ticket, "references")
+        if _as_a_browser_sends(text, None) == _as_a_browser_sends(write_references(before), None):
+            return before
+    return read_references(text)
+
+
+def write_references(references: Sequence[Reference]) -> str:
+    """References as the lines that ``read_references`` reads."""
+    return "\n".join(
+        "; ".join(filter(None, (item.provider, item.reference, item.url)))
+        if item.reference
+        else f"{item.provider}; ; {item.url}"
+        for item in references
+    )
+
+
+def form_value(ticket: Ticket, name: str) -> Any:
+    """A ticket's present value in the form in which its form field holds it."""
+    value = current_value(ticket, name)
+    if name == "references":
+        return write_references(value)
+    return list(value) if isinstance(value, tuple) else value
+
+
+def keep_unchanged(
+    ticket: Ticket, stated: Mapping[str, Any], seen: Mapping[str, str | None]
+) -> dict[str, Any]:
+    """What a person changed in a form: a browser changes line ends and blanks on its own.
+
+    ``seen`` holds what the form showed of fields that somebody else changed since, as logged.
+    Also leaves out a responsible site that was not touched, so that it goes on following.
+    """
+    changed = {}
+    for name, value in stated.items():
+        before = current_value(ticket, name)
+        if name == "responsible_site" and not value and not ticket.responsible_set_by_hand:
+            continue
+        if isinstance(value, str) and isinstance(before, str):
+            one = name in _ONE_LINE
+            shown = (before, seen.get(name, before) or "")
+            same = _as_a_browser_sends(value, one) in [_as_a_browser_sends(x, one) for x in shown]
+        elif name == "references":
+            kinds = {(item.provider, item.reference, item.url): item for item in before}
+            value = tuple(kinds.get((v.provider, v.reference, v.url), v) for v in value)
+            same = value == before
+        else:
+            same = as_logged(value) == as_logged(before)
+        if not same:
+            changed[name] = value
+    return changed
+
+
+_ONE_LINE = frozenset({"title", "unit", "person_in_charge", "carbon_copy", "related_issue"})
+
+
+def _as_a_browser_sends(text: str, one_line_only: object) -> str:
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return (text.replace("\n", "") if one_line_only else text).strip()
+
+
+def check_addresses(stated: Mapping[str, Any]) -> None:
+    """Raise ``Invalid`` if the carbon copy that a person wrote holds no mail addresses."""
+    name = "carbon_copy"
+    if name in stated:
+        checked_addresses(name, stated[name], label=LABELS[name])
+
+
+def attach(form: Any, error: Invalid, renamed: Mapping[str, str] | None = None) -> None:
+    """Put what a service found wrong to the fields that it names."""
+    problems = error.problems if isinstance(error, InvalidMany) else {error.field: error.message}
+    for name, message in problems.items():
+        field = (renamed or {}).get(name, name)
+        if field in form:
+            form[field].errors = [*form[field].errors, message]
+        else:
+            form.form_errors.append(message)

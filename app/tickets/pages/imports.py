@@ -1,0 +1,210 @@
+"""Old tickets from a file, for admins: what each line would become, and one confirmation.
+
+As with files of sites and links, the file travels in the form that confirms it and is read again as
+if it were new; nothing of it is kept here in between.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Final
+
+from flask import Blueprint, Response, flash, make_response, render_template, request, url_for
+from flask_wtf import FlaskForm
+from wtforms import HiddenField, StringField
+from wtforms.validators import Length
+
+from app.accounts.pages.login import acting, writer
+from app.core.database.transactions import allow_long_statements
+from app.core.rules.errors import Invalid
+from app.core.rules.texts import SHORT_TEXT_LIMIT
+from app.core.web.extensions import db
+from app.core.web.form_keys import writing_once
+from app.core.web.htmx import go_to
+from app.registry.pages.imports import packed, unpacked
+from app.registry.rules.files import MOST_PROBLEMS, BadFile, Problem
+from app.tickets.pages.forms import Radio, one_line
+from app.tickets.rules.files import COLUMNS
+from app.tickets.services.files.imports import (
+    DEFAULT_SOURCE,
+    Fate,
+    Imported,
+    Outcome,
+    Source,
+    examine_tickets,
+    import_tickets,
+    require_ticket_import,
+)
+
+blueprint = Blueprint("ticket_imports", __name__, url_prefix="/admin/imports/tickets")
+FILE_LIMIT: Final = 8 * 1024 * 1024
+PACKED_LIMIT: Final = 3 * 1024 * 1024
+"""Letters that a form carries, beside its other fields."""
+MOST_LINES: Final = 50_000
+"""Lines that a page takes (decisions, section 12)."""
+MOST_WRONG: Final = 1_000
+"""Wrong lines of a file; with more of them it is read no further."""
+SHOWN_LINES: Final = 500
+"""Lines that a page shows; the command tells of all."""
+_AUTOMATIC: Final = ""
+_COMMAND: Final = "the command `flask tickets import` takes larger ones"
+
+
+class TicketFileForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """Where the file is from, and how it is written."""
+
+    source = StringField(
+        "Old system",
+        [
+            Length(
+                min=1,
+                max=SHORT_TEXT_LIMIT,
+                message=f"Old system has 1 to {SHORT_TEXT_LIMIT} characters",
+            )
+        ],
+        default=DEFAULT_SOURCE,
+        filters=[one_line],
+        description="The system that the tickets were in. With their number there it makes each"
+        " known again: the same file twice makes nothing twice.",
+    )
+    encoding = Radio(
+        "Encoding",
+        choices={
+            _AUTOMATIC: "UTF-8, or UTF-16 if the file is marked as such",
+            "windows-1252": "windows-1252 (Latin-1), as older spreadsheets write",
+        },
+        default=_AUTOMATIC,
+    )
+
+
+class TicketConfirmForm(TicketFileForm):
+    """An import whose lines were shown: the file itself."""
+
+    content = HiddenField("File")
+    only_good = HiddenField("Only the good lines")
+
+
+@blueprint.before_request
+def _admins_only() -> None:
+    require_ticket_import(acting())
+
+
+@blueprint.get("")
+def choose() -> Response:
+    """Where a file is chosen."""
+    return _choose_page(TicketFileForm())
+
+
+@blueprint.post("")
+def preview() -> Response:
+    """What each line would become; nothing is written."""
+    form = TicketFileForm()
+    file = request.files.get("file")
+    problem = "" if file is not None and file.filename else "Choose a file"
+    content = b"" if problem or file is None else file.read(FILE_LIMIT + 1)
+    carried = packed(content) if len(content) <= FILE_LIMIT else ""
+    if len(content) > FILE_LIMIT or len(carried) > PACKED_LIMIT:
+        problem = f"The file is larger than a page takes; {_COMMAND}"
+    if not form.validate() or problem:
+        return _choose_page(form, problem=problem)
+    source = Source(content, form.source.data or "", form.encoding.data or "")
+    try:
+        outcomes = _examined(source)
+    except BadFile as error:
+        return _choose_page(form, wrong=error)
+    if not outcomes:
+        return _choose_page(
+            form, problem="The file holds no tickets, only the names of its columns"
+        )
+    return _preview_page(form, carried, outcomes)
+
+
+def _examined(source: Source) -> list[Outcome]:
+    """What each line would become; ``BadFile`` where more lines are wrong than anybody mends by a
+    page, or there are more lines than a page takes: it is read no further."""
+    outcomes: list[Outcome] = []
+    problems: list[Problem] = []
+    wrong = 0
+    for outcome in examine_tickets(db.session(), writer(), source):
+        outcomes.append(outcome)
+        if outcome.fate is Fate.WRONG:
+            wrong += 1
+            problems += outcome.problems[: MOST_PROBLEMS - len(problems)]
+        if wrong > MOST_WRONG:
+            why = (
+                f"{wrong:,} of its first {len(outcomes):,} tickets are wrong, and it was read no"
+                f" further; the first of them are told here. Mend the file, or {_COMMAND}"
+            )
+            raise BadFile([Problem("the file", "", "", why), *problems])
+        if len(outcomes) > MOST_LINES:
+            why = f"it holds more than {MOST_LINES:,} tickets; {_COMMAND}"
+            raise BadFile([Problem("the file", "", "", why)])
+    return outcomes
+
+
+def _preview_page(form: TicketFileForm, carried: str, outcomes: list[Outcome]) -> Response:
+    counts = Counter(outcome.fate for outcome in outcomes)
+    # what somebody has to mend comes first, and is never left out for what is good
+    order = (Fate.WRONG, Fate.DIFFERS, Fate.NEW, Fate.KNOWN)
+    shown = sorted(outcomes, key=lambda outcome: (order.index(outcome.fate), outcome.line))
+    page = render_template(
+        "imports/tickets_preview.html",
+        form=form,
+        content=carried,
+        counts={fate.value: counts[fate] for fate in Fate},
+        shown=shown[:SHOWN_LINES],
+        left=max(0, len(outcomes) - SHOWN_LINES),
+    )
+    return make_response(page)
+
+
+@blueprint.post("/confirm")
+def confirm() -> Response:
+    """Write what was shown: all of it, or only the good lines."""
+    form = TicketConfirmForm()
+    if not form.validate():
+        return _choose_page(form)
+    rows = db.session()
+    try:
+        content = unpacked(form.content.data or "", FILE_LIMIT)
+        source = Source(content, form.source.data or "", form.encoding.data or "")
+        with writing_once(rows):
+            allow_long_statements(rows)
+            done = import_tickets(rows, writer(), source, only_good=form.only_good.data == "yes")
+    except BadFile as error:
+        return _choose_page(form, wrong=error)
+    except Invalid as error:
+        return _choose_page(form, problem=error.message)
+    flash(_told(done), "ok")
+    return go_to(url_for("ticket_imports.choose"))
+
+
+def _told(done: Imported) -> str:
+    words = {
+        Fate.KNOWN: "had been imported before",
+        Fate.DIFFERS: "had been imported before with another content and stay as they are",
+        Fate.WRONG: "were left out",
+    }
+    new = done.counts.get(Fate.NEW, 0)
+    text = f"Imported {new:,} ticket{'' if new == 1 else 's'}"
+    if done.first is not None:
+        text += f": {done.first}" if new == 1 else f": {done.first} to {done.last}"
+    rest = [
+        f"{done.counts[fate]:,} {word}" for fate, word in words.items() if done.counts.get(fate)
+    ]
+    return f"{'; '.join([text, *rest])}."
+
+
+def _choose_page(
+    form: TicketFileForm, *, problem: str = "", wrong: BadFile | None = None
+) -> Response:
+    bad = bool(problem or wrong or form.errors or form.form_errors)
+    page = render_template(
+        "imports/tickets.html",
+        form=form,
+        problem=problem or (wrong.summary if wrong else ""),
+        wrong=wrong.problems if wrong else (),
+        limit=FILE_LIMIT,
+        columns=COLUMNS,
+    )
+    return make_response(page, 422 if bad else 200)

@@ -1,0 +1,493 @@
+"""The list's filter in the address: reading it, and the addresses of its tabs, chips and heads.
+
+The address is the state: whatever is set can be sent to a colleague. A value that cannot be used
+is named and left out, never guessed.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import request, url_for
+from flask_login import current_user
+from werkzeug.datastructures import MultiDict
+
+from app.accounts.pages.login import acting
+from app.core.rules.counted import Counted
+from app.core.rules.errors import Invalid
+from app.core.rules.texts import checked_text
+from app.core.web.times import now
+from app.tickets.pages.columns import COLUMNS, shown_columns, width_class
+from app.tickets.rules.desk import Desk
+from app.tickets.rules.tickets import (
+    CLOSED_STATES,
+    OPEN_STATES,
+    Category,
+    Layer,
+    Network,
+    Priority,
+    State,
+)
+from app.tickets.rules.tokenizer import MOST_CHARACTERS, read_search
+from app.tickets.services.lists.desk import on_desk
+from app.tickets.services.lists.lists import SORTS, TicketFilter
+from app.tickets.services.lists.statistics_conditions import CountedAt
+from app.tickets.services.lists.visits import Unseen
+from app.tickets.services.pages import MOST_COUNTED, Position
+
+LAST_VISIT = "visit"
+LABELS = {
+    "q": "Text",
+    "state": "State",
+    "network": "Network",
+    "category": "Category",
+    "layer": "Layer",
+    "site": "Site",
+    "link": "Link",
+    "responsible": "Responsible site",
+    "unit": "Unit",
+    "priority": "Priority",
+    "from": "Created from",
+    "to": "Created to",
+    "check": "To check",
+    "desk": "Desk",
+    "figure": "Figure",
+    "since": "Changed since",
+    "sort": "Sort",
+    "columns": "Columns",
+}
+"""Every parameter of the list, and what it is called."""
+
+_ALLOWED: dict[str, list[str]] = {
+    "state": ["open", "closed", *State],
+    "network": list(Network),
+    "category": list(Category),
+    "layer": list(Layer),
+    "priority": list(Priority),
+    "check": ["yes"],
+    "desk": list(Desk),
+    "figure": list(Counted),
+    "since": [LAST_VISIT],
+    "sort": [*SORTS, *(f"-{name}" for name in SORTS)],
+    "columns": list(COLUMNS),
+}
+_FREE = {"site": 255, "link": 255, "responsible": 255, "unit": 50}
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+_DAYS = ("from", "to")
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_ONE = ("q", "from", "to", "sort")
+MOST_VALUES = 50
+"""Values of one parameter: each is a chip with an address that holds all others, so a page of
+thousands of them would have hundreds of megabytes."""
+_TICKS = ("network", "category", "layer", "priority")
+DEFAULT_SORT = "-changed"
+_LARGEST = 2**31 - 1
+
+_LOOKS = ("sort", "columns")
+"""How the list looks, not what it shows."""
+NO_FILTER = "There is no such saved filter, or it is another person's"
+BACK_COOKIE = "list"
+"""Holds the filter of the list that this browser showed last."""
+
+
+def address_of_list(text: str) -> str:
+    """The list with this query."""
+    here = url_for("tickets.listing")
+    return f"{here}?{text}" if text else here
+
+
+def back_to_list() -> str:
+    """The list as it was last shown to this browser."""
+    return address_of_list(request.cookies.get(BACK_COOKIE, ""))
+
+
+@dataclass(frozen=True)
+class Tab:
+    """A group of states with its count in words, or "" while that is not known."""
+
+    word: str
+    url: str
+    count: str
+    current: bool
+    gap: bool = False
+
+
+@dataclass(frozen=True)
+class Chip:
+    """One value of the filter, and the address without it."""
+
+    label: str
+    value: str
+    without: str
+
+
+@dataclass(frozen=True)
+class Column:
+    """A head of the table; ``direction`` as in aria-sort, or ""."""
+
+    key: str
+    word: str
+    url: str
+    direction: str
+    number: bool
+
+
+class ListQuery:
+    """What an address asks of the list."""
+
+    def __init__(self, arguments: MultiDict[str, str], *, sees_internal: bool = True) -> None:
+        self.values: dict[str, list[str]] = {}
+        self.notes: list[str] = []
+        """What of the search was not used."""
+        self.problems: list[str] = []
+        self.had_empty = False
+        days: dict[str, date] = {}
+        if not sees_internal and arguments.getlist("check"):
+            arguments = MultiDict(arguments)
+            arguments.setlist("check", [])
+            self.problems.append("Only operators see which tickets are to be checked")
+        for name in LABELS:
+            for value in self._not_too_many(name, arguments.getlist(name)):
+                if name == "q":
+                    value = self._search_text(value)
+                if not value.strip():
+                    self.had_empty = True
+                    continue
+                try:
+                    days_or_text = _checked(name, value)
+                except Invalid as error:
+                    self.problems.append(error.message)
+                    continue
+                if isinstance(days_or_text, date):
+                    days[name] = days_or_text
+                self.values.setdefault(name, []).append(value)
+        for name in _ONE:
+            if len(self.values.get(name, ())) > 1:
+                self.problems.append(f"{LABELS[name]} takes one value; the first is used")
+                self.values[name] = self.values[name][:1]
+        self.days = {
+            name: date.fromisoformat(self.values[name][0]) for name in _DAYS if name in self.values
+        }
+        self.after_text = arguments.get("after", "")
+        self.before_text = arguments.get("before", "")
+        self.last = arguments.get("last") == "yes"
+        self.saved = _read_key(arguments.get("filter", ""))
+        """Key of the saved filter that the address names, 0 for none."""
+        if not self.saved and arguments.get("filter"):
+            self.problems.append(NO_FILTER)
+
+    def _not_too_many(self, name: str, values: Sequence[str]) -> Sequence[str]:
+        found = list(dict.fromkeys(values))
+        if len(found) > MOST_VALUES:
+            self.problems.append(
+                f"{LABELS[name]} takes at most {MOST_VALUES} values; the first ones are used"
+            )
+        return found[:MOST_VALUES]
+
+    def _search_text(self, value: str) -> str:
+        """Any text is a search: what cannot be searched for is told, not refused."""
+        text = _CONTROL.sub(" ", value)
+        if len(text) > MOST_CHARACTERS:
+            self.notes.append(f"Only the first {MOST_CHARACTERS} characters were searched for")
+            text = text[:MOST_CHARACTERS]
+        self.notes += read_search(text).notes
+        return text
+
+    @property
+    def sort(self) -> str:
+        """The column and direction."""
+        return self.first("sort") or DEFAULT_SORT
+
+    def given(self, name: str) -> list[str]:
+        """The values of one parameter."""
+        return self.values.get(name, [])
+
+    def first(self, name: str) -> str:
+        """Its first value, or ""."""
+        return self.given(name)[0] if self.given(name) else ""
+
+    def filter(self, *, without_state: tuple[str, ...] = ("open",)) -> TicketFilter:
+        """The filter in the words of the service.
+
+        ``without_state`` is what an address means that names no state: a page the open ones, a file
+        all (``()``).
+        """
+
+        def many(name: str) -> tuple[str, ...]:
+            return tuple(self.given(name))
+
+        return TicketFilter(
+            text=self.first("q"),
+            states=many("state") or without_state,
+            networks=many("network"),
+            categories=many("category"),
+            layers=many("layer"),
+            sites=many("site"),
+            links=many("link"),
+            responsible=many("responsible"),
+            units=many("unit"),
+            priorities=many("priority"),
+            created_from=self.days.get("from"),
+            created_to=self.days.get("to"),
+            to_check=bool(self.given("check")),
+            unseen=_unseen() if self.given("since") else None,
+            desk=tuple(on_desk(Desk(word), now(), acting()) for word in self.given("desk")),
+            counted=tuple(CountedAt(Counted(word), now()) for word in self.given("figure")),
+            sort=self.sort,
+        )
+
+    def query_string(self, changed: Mapping[str, Sequence[str]] | None = None) -> str:
+        """The canonical query, with some parameters changed; ``filter`` names the saved one."""
+        values: dict[str, Sequence[str]] = {**self.values, **(changed or {})}
+        if self.saved:
+            values.setdefault("filter", (str(self.saved),))
+        pairs = [(name, value) for name in (*LABELS, "filter") for value in values.get(name, ())]
+        return urlencode(pairs)
+
+    def own_query(self) -> str:
+        """The canonical query without the saved filter that it came from."""
+        return self.query_string({"filter": ()})
+
+    def after(self) -> Position | None:
+        """The keyset position; one that cannot be read is a problem and the first page."""
+        return self._position("after", self.after_text)
+
+    def before(self) -> Position | None:
+        """Likewise where the page is that before a position."""
+        return self._position("before", self.before_text)
+
+    def _position(self, name: str, text: str) -> Position | None:
+        if not text:
+            return None
+        try:
+            return read_position(text, self.sort)
+        except (ValueError, TypeError, OverflowError, binascii.Error, RecursionError):
+            self.problems.append(
+                f"The place in the list ({name}) cannot be read; this is its start"
+            )
+            return None
+
+
+def _unseen() -> Unseen:
+    """What the person who is logged in has not seen."""
+    actor = acting()
+    return Unseen(actor.account_id or 0, actor.account, current_user.seen_until or now())
+
+
+def _read_key(text: str) -> int:
+    usable = text.isascii() and text.isdigit() and len(text) < 10
+    return int(text) if usable else 0
+
+
+def _checked(name: str, value: str) -> str | date:
+    label = LABELS[name]
+    if name in _ALLOWED:
+        if value not in _ALLOWED[name]:
+            allowed = ", ".join(_ALLOWED[name])
+            raise Invalid(name, f"{label} has a value that does not exist; allowed are: {allowed}")
+        return value
+    if name in _DAYS:
+        return read_day(name, value, label)
+    if name == "q":
+        return value
+    return checked_text(name, value, _FREE[name], label=label)
+
+
+def read_day(name: str, value: str, label: str) -> date:
+    """A day such as 2026-01-31; ``Invalid`` for anything else."""
+    try:
+        if not _DAY.fullmatch(value):  # ISO 8601 knows weeks, too
+            raise ValueError
+        return date.fromisoformat(value)
+    except ValueError:
+        raise Invalid(name, f"{label} is no day; write it as 2026-01-31") from None
+
+
+def write_position(after: tuple[Any, int]) -> str:
+    """A keyset position as a word for an address."""
+    value, number = after
+    plain = value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value
+    text = json.dumps([plain, number], separators=(",", ":"))
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def read_position(word: str, sort: str) -> tuple[Any, int]:
+    """The position that such a word holds; ``ValueError`` and its like if it holds none."""
+    if len(word) > 2000 or not word.isascii():
+        raise ValueError
+    text = base64.urlsafe_b64decode(word + "=" * (-len(word) % 4)).decode()
+    value, number = json.loads(text)
+    name = sort.removeprefix("-")
+    if type(number) is not int or not 0 <= number <= _LARGEST:
+        raise ValueError
+    if name in ("created", "changed"):
+        value = datetime.fromisoformat(value)
+        if value.tzinfo is None:
+            raise ValueError
+        value = value.astimezone(UTC)
+    elif name == "title":
+        if not isinstance(value, str) or "\0" in value:
+            raise ValueError
+        value.encode()
+    elif type(value) is not int or not 0 <= value <= _LARGEST:
+        raise ValueError
+    return value, number
+
+
+def _total(counts: Mapping[str, int] | None, states: Iterable[str]) -> str:
+    """How many tickets of these states, in words; "" where it is not known."""
+    if counts is None:
+        return ""
+    total = sum(counts.get(state, 0) for state in states)
+    return f"{MOST_COUNTED:,}+" if total > MOST_COUNTED else str(total)
+
+
+class Listing:
+    """All that the list's template shows beside the rows."""
+
+    def __init__(
+        self,
+        query: ListQuery,
+        base: str,
+        csv: str,
+        workbook: str,
+        counts: Mapping[str, int] | None,
+        *,
+        found: Mapping[str, int] | None,
+        to_check: int,
+        anything: bool,
+        remembered: str = "",
+    ) -> None:
+        self._query = query
+        self._base = base
+        self.problems = query.problems
+        self.notes = query.notes
+        self.given = query.given
+        self.first = query.first
+        self.counts = counts
+        self.to_check = to_check
+        self.nothing_at_all = not anything
+        self.total = _total(found, query.filter().expanded_states())
+        text = query.query_string()
+        self.counts_url = ""
+        if counts is None:
+            self.counts_url = f"{base}?{text}{'&' if text else ''}counts=yes"
+        self.url = self._to()
+        shown_here = {} if self.given("state") else {"state": ("open",)}
+        of_files = query.query_string(shown_here)
+        self.csv = f"{csv}?{of_files}"
+        self.workbook = f"{workbook}?{of_files}"
+        emptied = [name for name in LABELS if name not in ("state", *_LOOKS)]
+        self.clear = self._to(dict.fromkeys((*emptied, "filter"), ()))
+        self.all_states = self._to({"state": ("open", "closed")})
+        self.more = self.earlier = self.last = ""
+        self.kept = [
+            (name, value)
+            for name in ("state", "check", "desk", "figure", "since", *_LOOKS)
+            for value in self.given(name)
+        ]
+        if query.saved:
+            self.kept.append(("filter", str(query.saved)))
+        self.only_unseen = self._to({"since": (LAST_VISIT,)})
+        self.own_query = query.own_query()
+        self.whole_query = text
+        shown = shown_columns(self.given("columns"), remembered)
+        self.shown = [COLUMNS[key] for key in shown]
+        self.not_shown = [column for column in COLUMNS.values() if column.key not in shown]
+        self.width = width_class(shown)
+        self.ticks = [(name, LABELS[name], _ALLOWED[name]) for name in _TICKS]
+        self.tabs = self._tabs()
+        self.chips = list(self._chips())
+        self.columns = list(self._columns())
+
+    def shows(self, column: str) -> bool:
+        """Whether this column is among those shown."""
+        return any(one.key == column for one in self.shown)
+
+    def set_pages(self, after: Position | None, before: Position | None) -> None:
+        """There is a next page behind ``after``, and an earlier one before ``before``."""
+        if after is not None:
+            self.more = self._at("after", write_position(after))
+            self.last = self._at("last", "yes")
+        if before is not None:
+            self.earlier = self._at("before", write_position(before))
+
+    def _at(self, name: str, value: str) -> str:
+        text = self._query.query_string()
+        return f"{self._base}?{text}{'&' if text else ''}{name}={value}"
+
+    def _to(self, changed: Mapping[str, Sequence[str]] | None = None) -> str:
+        text = self._query.query_string(changed)
+        return f"{self._base}?{text}" if text else self._base
+
+    def _tabs(self) -> list[Tab]:
+        shown = set(self._query.filter().expanded_states())
+        checking = bool(self._query.given("check"))
+
+        def tab(word: str, states: Iterable[State], given: Sequence[str], gap: bool) -> Tab:
+            states = tuple(states)
+            current = shown == set(states) and not checking
+            url = self._to({"state": given, "check": ()})
+            return Tab(word, url, _total(self.counts, states), current, gap)
+
+        known = self.counts or {}
+
+        tabs = [tab("Open", OPEN_STATES, (), gap=False)]
+        tabs += [
+            tab(state.capitalize(), (state,), (state,), gap=False)
+            for state in OPEN_STATES
+            if known.get(state) or shown == {state}
+        ]
+        tabs.append(tab("Closed", CLOSED_STATES, ("closed",), gap=True))
+        tabs += [
+            tab(state.capitalize(), (state,), (state,), gap=False)
+            for state in (State.SOLVED, State.UNSOLVED, State.VERIFIED)
+            if known.get(state) or shown == {state}
+        ]
+        tabs.append(tab("All", State, ("open", "closed"), gap=True))
+        if self.to_check or checking:
+            only: dict[str, Sequence[str]] = dict.fromkeys((*LABELS, "filter"), ())
+            only["columns"] = self.given("columns")
+            url = self._to({**only, "state": ("open", "closed"), "check": ("yes",)})
+            tabs.append(Tab("To check", url, str(self.to_check), checking, gap=True))
+        return tabs
+
+    def _chips(self) -> Iterable[Chip]:
+        for name, label in LABELS.items():
+            if name in ("state", "check", *_LOOKS):
+                continue
+            for value in self.given(name):
+                rest = [other for other in self.given(name) if other != value]
+                word = "your last visit" if name == "since" else value
+                yield Chip(label, word, self._to({name: rest}))
+        shown = self._query.filter().expanded_states()
+        if len(self.given("state")) > 1 and not any(tab.current for tab in self.tabs):
+            yield Chip("State", ", ".join(shown), self._to({"state": ()}))
+
+    def _columns(self) -> Iterable[Column]:
+        sort = self._query.sort
+        for column in self.shown:
+            key, word, name, number = column.key, column.word, column.sort, column.number
+            if name is None:
+                yield Column(key, word, "", "", number)
+                continue
+            # "age" grows while the time of creation falls
+            down = sort == f"-{name}"
+            here = sort.removeprefix("-") == name
+            first = f"-{name}" if column.down_first else name
+            other = name if down else f"-{name}"
+            direction = ""
+            if here:
+                rising = down if key in ("age", "changed") else not down
+                direction = "ascending" if rising else "descending"
+            yield Column(
+                key, word, self._to({"sort": (other if here else first,)}), direction, number
+            )

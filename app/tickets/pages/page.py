@@ -1,0 +1,168 @@
+"""The page of one ticket: facts, story, and what this person may do with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from flask import Response, request, url_for
+
+from app.accounts.pages.login import acting
+from app.accounts.services.partners import all_partners
+from app.core.rules import access
+from app.core.web.extensions import db
+from app.core.web.htmx import go_to, page_or_fragment, wants_fragment
+from app.core.web.times import length
+from app.mail.pages.section import mail_section
+from app.notices.services.lists import notices_of_ticket
+from app.tickets.models.tickets import Ticket
+from app.tickets.pages.acknowledgements import acknowledgement_section
+from app.tickets.pages.attachments import Problem, attachment_section
+from app.tickets.pages.forms import (
+    AnswerForm,
+    CommentForm,
+    HandForm,
+    MoveForm,
+    RelationForm,
+    options,
+)
+from app.tickets.pages.list import back_to_list
+from app.tickets.pages.relations import related_section
+from app.tickets.pages.span import span_of
+from app.tickets.pages.timeline import entries_of
+from app.tickets.rules.content import LABELS
+from app.tickets.rules.tickets import FINAL_STATES, Category, State
+from app.tickets.services import lifecycle as verbs
+from app.tickets.services.fields import facts_of
+from app.tickets.services.timeline import timeline_of
+from app.topology.pages.topology import topology_of
+
+NUMBER = "<int(max=2147483647):number>"
+
+
+def comment_form_of(actor: access.Actor, moves: Sequence[State], **more: Any) -> CommentForm:
+    """Offers the kinds of entry that this person may write."""
+    form = CommentForm(**more)
+    choices: Any = {"public": "Comment"}
+    if State.SOLVED in moves:
+        choices["solve"] = "Comment and solve"
+    if access.may_read_internal(actor):
+        choices["internal"] = "Internal note"
+    form.kind.choices = choices
+    return form
+
+
+def hand_form_of(ticket: Ticket, **more: Any) -> HandForm:
+    """Offers the partners to whom the ticket is neither handed nor their own already."""
+    own = {partner.id for partner in ticket.handed_to} | {ticket.created_by_partner_id}
+    partners = all_partners(db.session())
+    form = HandForm(**more)
+    form.partner.choices = options(*(item.code for item in partners if item.id not in own))
+    return form
+
+
+def ticket_page(
+    number: int,
+    *,
+    comment_form: CommentForm | None = None,
+    move_form: MoveForm | None = None,
+    hand_form: HandForm | None = None,
+    relation_form: RelationForm | None = None,
+    answer_form: AnswerForm | None = None,
+    upload_problems: Sequence[Problem] = (),
+    status: int = 200,
+    fresh: int = 0,
+) -> Response:
+    """The ticket; a form that was refused is shown with its errors and what was typed."""
+    rows, actor = db.session(), acting()
+    ticket = verbs.find_ticket(rows, actor, number)
+    moves = verbs.moves_of(actor, ticket)
+    refusal = access.refusal_to_write(actor, facts_of(ticket))
+    sees_internal = access.may_read_internal(actor)
+    start, end = ticket.event_start or ticket.window_start, ticket.event_end or ticket.window_end
+    return page_or_fragment(
+        "tickets/detail.html",
+        "tickets/_ticket.html",
+        status,
+        ticket=ticket,
+        moves=moves,
+        no_moves=""
+        if refusal
+        else "This state is final; comments and attachments can still be added.",
+        may_write=refusal is None,
+        no_write=refusal,
+        final=ticket.state in FINAL_STATES,
+        entries=entries_of(timeline_of(rows, actor, number), fresh=fresh),
+        comment_form=comment_form
+        or comment_form_of(actor, moves, formdata=None, solution=ticket.solution),
+        move_form=move_form or MoveForm(formdata=None, solution=ticket.solution),
+        hand_form=hand_form or hand_form_of(ticket, formdata=None),
+        may_hand=actor.is_operator,
+        sees_internal=sees_internal,
+        # what was written for a move that is not possible any more has no field to stand in
+        unsaved=form_text("solution") if status >= 400 and State.SOLVED not in moves else "",
+        opened_by=ticket.submitter_name
+        or (ticket.created_by_partner.code if ticket.created_by_partner else "unknown"),
+        times=_times(ticket),
+        length=length(start, end) if start and end and end >= start else "",
+        facts=_facts(ticket, sees_internal=sees_internal),
+        span=span_of(ticket),
+        topology=topology_of(ticket),
+        notices=notices_of_ticket(rows, number) if ticket.category == Category.MAINTENANCE else (),
+        **related_section(actor, ticket, relation_form),
+        **acknowledgement_section(actor, ticket, answer_form),
+        **attachment_section(actor, ticket, upload_problems),
+        **mail_section(actor, ticket),
+        back=back_to_list(),
+    )
+
+
+def form_text(name: str) -> str:
+    """What was typed into this field of the form that was sent, or ""."""
+    return request.form.get(name, "") if request.method == "POST" else ""
+
+
+def _times(ticket: Ticket) -> list[tuple[str, datetime | None]]:
+    names = ("event_start", "event_detected", "event_end", "window_start", "window_end")
+    shown = [(LABELS[name], getattr(ticket, name)) for name in (*names, "estimated_end")]
+    found: list[tuple[str, datetime | None]] = [row for row in shown if row[1] is not None]
+    return [*found, ("Opened", ticket.created_at), ("Changed", ticket.changed_at)]
+
+
+def _facts(ticket: Ticket, *, sees_internal: bool) -> list[tuple[str, str]]:
+    partner = ticket.created_by_partner
+    rows = [
+        ("Priority", ticket.priority),
+        ("Category", ticket.category),
+        ("Network", ticket.network),
+        ("Layer", ticket.layer),
+        ("Impact", ticket.impact),
+        ("Responsible site", ticket.responsible_site.key if ticket.responsible_site else ""),
+        ("Responsible unit", ticket.unit),
+        ("In charge", ticket.person_in_charge),
+        ("Submitter", ticket.submitter_name),
+    ]
+    optional = [
+        ("Mail", ticket.submitter_mail if sees_internal else ""),
+        ("Phone", ticket.submitter_phone if sees_internal else ""),
+        ("Carbon copy", ticket.carbon_copy),
+        ("Came from", partner.code if partner else ""),
+        ("Number there", ticket.origin_id),
+        ("Type of problem", ticket.type_of_problem if ticket.type_of_problem != "Other" else ""),
+        ("Affected VO", ticket.affected_vo),
+        ("Related issue", ticket.related_issue),
+    ]
+    return rows + [row for row in optional if row[1]]
+
+
+def after_writing(number: int, version: int) -> Response:
+    """The ticket as it is now, with what this person just wrote marked."""
+    if wants_fragment():
+        return ticket_page(number, fresh=version)
+    return go_to(address_of(number, version))
+
+
+def address_of(number: int, version: int) -> str:
+    """The ticket's page, at the entry of this version."""
+    return url_for("tickets.detail", number=number, _anchor=f"c{version}")

@@ -1,0 +1,99 @@
+"""What a ticket's page shows of other tickets: parent, children, duplicates and related ones."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from app.core.rules import access
+from app.core.rules.access import Actor
+from app.core.rules.errors import NotFound
+from app.core.web.extensions import db
+from app.tickets.models.tickets import Ticket
+from app.tickets.pages.forms import RelationForm
+from app.tickets.rules.relations import RelationRole
+from app.tickets.services.fields import current_value
+from app.tickets.services.relations import Related, relations_of
+
+_HEADINGS = {
+    RelationRole.PARENT: "Parent",
+    RelationRole.CHILD: "Children",
+    RelationRole.DUPLICATE_OF: "Duplicate of",
+    RelationRole.DUPLICATE: "Duplicates",
+    RelationRole.RELATED: "Related",
+}
+_WORDS = {
+    RelationRole.PARENT: "the parent",
+    RelationRole.CHILD: "a child",
+    RelationRole.DUPLICATE_OF: "the master",
+    RelationRole.DUPLICATE: "a duplicate",
+    RelationRole.RELATED: "related",
+}
+_NUMBER = re.compile(r"[0-9]{1,9}")
+_LENT = ("network", "category")
+"""What a child takes over from its parent besides links and sites."""
+
+
+@dataclass(frozen=True)
+class RelatedGroup:
+    """The tickets that have one role towards the ticket shown."""
+
+    role: RelationRole
+    tickets: Sequence[Related]
+
+    @property
+    def heading(self) -> str:
+        """What they are, as a heading."""
+        return _HEADINGS[self.role]
+
+    @property
+    def word(self) -> str:
+        """What one of them is, within a sentence."""
+        return _WORDS[self.role]
+
+    @property
+    def finished(self) -> int | None:
+        """How many children are not open any more; None for every other role."""
+        if self.role is not RelationRole.CHILD:
+            return None
+        return sum(not item.is_open for item in self.tickets)
+
+
+def related_section(actor: Actor, ticket: Ticket, form: RelationForm | None) -> Mapping[str, Any]:
+    """What the section "Related tickets" needs; ``form`` is one that was refused."""
+    found = relations_of(db.session(), actor, ticket.number)
+    groups = [
+        RelatedGroup(role, tickets)
+        for role in RelationRole
+        if (tickets := [item for item in found if item.role is role])
+    ]
+    return {
+        "related_groups": groups,
+        "relation_form": form or RelationForm(formdata=None),
+        "may_open_child": access.refusal_to_create(actor) is None,
+    }
+
+
+def read_number(text: str | None) -> int | None:
+    """The ticket number that was typed, or None if it is none."""
+    typed = (text or "").strip().removeprefix("#")
+    return int(typed) if _NUMBER.fullmatch(typed) else None
+
+
+def parent_number(text: str) -> int:
+    """The number in the address of a child's form; ``NotFound`` if it is none."""
+    number = read_number(text)
+    if number is None:
+        raise NotFound
+    return number
+
+
+def lent_to_child(parent: Ticket) -> dict[str, Any]:
+    """What the form of a child begins with: its parent's links, sites, network and category."""
+    return {
+        "links": list(current_value(parent, "links")),
+        "sites": [item.site.key if item.site else item.name for item in parent.affected_sites],
+        **{name: getattr(parent, name) for name in _LENT},
+    }

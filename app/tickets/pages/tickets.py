@@ -1,0 +1,134 @@
+"""Pages of network tickets: the list, and one ticket to read."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from flask import (
+    Blueprint,
+    Response,
+    current_app,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
+from flask_login import current_user
+from werkzeug.wrappers import Response as AnyResponse
+
+from app.accounts.pages.login import acting
+from app.core.rules import access
+from app.core.web.choices import choices
+from app.core.web.extensions import db
+from app.core.web.htmx import fragment_target, page_or_fragment, wants_fragment
+from app.core.web.times import now
+from app.tickets.pages.list import BACK_COOKIE, Listing, ListQuery
+from app.tickets.pages.page import NUMBER, ticket_page
+from app.tickets.pages.saved_menu import saved_menu
+from app.tickets.pages.visits import begin_reading, note_opened
+from app.tickets.rules.tokenizer import read_search
+from app.tickets.services.lifecycle import find_ticket
+from app.tickets.services.lists.lists import TicketFilter, count_to_check, references_of
+from app.tickets.services.lists.visits import marks_of
+from app.tickets.services.pages import (
+    MOST_COUNTED,
+    count_by_state,
+    is_costly_to_count,
+    list_tickets,
+)
+from app.tickets.services.search.snippets import contexts_of
+
+blueprint = Blueprint("tickets", __name__)
+_LONGEST_BACK = 1500
+EVERYTHING = TicketFilter(sort="number")
+
+
+@blueprint.get("/tickets")
+def listing() -> AnyResponse:
+    """The list: open tickets unless the address says otherwise."""
+    actor = acting()
+    sees_internal = access.may_read_internal(actor)
+    query = ListQuery(request.args, sees_internal=sees_internal)
+    base = url_for("tickets.listing")
+    canonical = query.query_string()
+    if query.had_empty and not wants_fragment() and not query.problems:
+        return redirect(f"{base}?{canonical}" if canonical else base)
+    since = begin_reading()
+    saved = saved_menu(query)
+    rows, wanted = db.session(), query.filter()
+    if fragment_target() == "tabs":
+        return make_response(
+            render_template("tickets/_tabs.html", listing=_counted(query), counted_later=True)
+        )
+    page = list_tickets(
+        rows, actor, wanted, after=query.after(), before=query.before(), last=query.last
+    )
+    shown = _counted(query, later=request.args.get("counts") != "yes")
+    fragment = fragment_target() == "more"
+    shown.set_pages(page.after, None if fragment else page.before)
+    common = {
+        "found": contexts_of(rows, page.tickets, read_search(wanted.text), internal=sees_internal),
+        "rows": page.tickets,
+        "listing": shown,
+        "may_bulk": access.refusal_to_create(actor) is None,
+        "sees_internal": sees_internal,
+        "marks": marks_of(rows, actor, page.tickets, since),
+        "references": references_of(rows, page.tickets) if shown.shows("references") else {},
+    }
+    if fragment:
+        return make_response(render_template("tickets/_rows.html", **common))
+    answer = page_or_fragment(
+        "tickets/list.html",
+        "tickets/_list.html",
+        422 if query.problems else 200,
+        saved=saved,
+        since=since,
+        read_at=now(),
+        may_create=access.refusal_to_create(actor) is None,
+        **common,
+        **choices(),
+    )
+    if wants_fragment() and query.had_empty:
+        answer.headers["HX-Push-Url"] = shown.url
+    if len(canonical) <= _LONGEST_BACK:
+        answer.set_cookie(
+            BACK_COOKIE,
+            canonical,
+            httponly=True,
+            samesite="Lax",
+            secure=current_app.config["SESSION_COOKIE_SECURE"],
+        )
+    return answer
+
+
+def _counted(query: ListQuery, *, later: bool = False) -> Listing:
+    """The list's surroundings; ``later``: without counts that cost more than the page itself."""
+    rows, actor, wanted = db.session(), acting(), query.filter()
+    base = url_for("tickets.listing")
+    sees_internal = access.may_read_internal(actor)
+    counts = found = None
+    if not (later and is_costly_to_count(rows, actor, wanted)):
+        everything = replace(wanted, to_check=False)
+        counts = found = count_by_state(rows, actor, everything, most=MOST_COUNTED)
+        if wanted.to_check:
+            found = count_by_state(rows, actor, wanted, most=MOST_COUNTED)
+    return Listing(
+        query,
+        base,
+        url_for("tickets_csv.download"),
+        url_for("tickets_csv.download_workbook"),
+        counts,
+        found=found,
+        to_check=count_to_check(rows) if sees_internal else 0,
+        anything=bool(counts) or bool(list_tickets(rows, actor, EVERYTHING, limit=1).tickets),
+        remembered=current_user.list_columns,
+    )
+
+
+@blueprint.get(f"/tickets/{NUMBER}")
+def detail(number: int) -> Response:
+    """One ticket: facts, story, and what may be done with it."""
+    page = ticket_page(number)
+    note_opened(find_ticket(db.session(), acting(), number))
+    return page

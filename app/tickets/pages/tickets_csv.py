@@ -1,0 +1,71 @@
+"""The list as a file, CSV or XLSX, of exactly the filter of its address, made while it is taken.
+
+Without ``state`` a file holds all states (decisions, section 11).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from flask import Blueprint, Response, request
+from sqlalchemy import Engine
+
+from app.accounts.pages.login import acting
+from app.core.rules.access import may_read_internal
+from app.core.rules.errors import Invalid, TooMuch
+from app.core.web.extensions import db
+from app.core.web.streaming import mark_streamed
+from app.tickets.pages.list import ListQuery
+from app.tickets.rules.files import csv_head, csv_lines
+from app.tickets.services.files.export import exported_numbers, exported_rows
+from app.tickets.services.files.workbook import MOST_ROWS, workbook_pieces
+
+blueprint = Blueprint("tickets_csv", __name__)
+_WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+@blueprint.get("/tickets.csv")
+def download() -> Response:
+    """All tickets of the filter, without any cap."""
+    return _streamed(_lines(db.engine, _found_numbers()), "text/csv", "tickets.csv")
+
+
+@blueprint.get("/tickets.xlsx")
+def download_workbook() -> Response:
+    """The same as a workbook, up to as many as a sheet has lines."""
+    numbers = _found_numbers()
+    if len(numbers) > MOST_ROWS:
+        raise TooMuch(
+            f"These are {len(numbers):,} tickets, and a sheet holds {MOST_ROWS:,}; narrow the"
+            " filter, or take them as CSV"
+        )
+    pieces = workbook_pieces(exported_rows(db.engine, numbers), len(numbers))
+    return _streamed(pieces, _WORKBOOK, "tickets.xlsx")
+
+
+def _streamed(pieces: Iterator[str] | Iterator[bytes], mimetype: str, name: str) -> Response:
+    answer = Response(pieces, mimetype=mimetype)
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    mark_streamed(request.environ)
+    return answer
+
+
+def _found_numbers() -> Sequence[int]:
+    """The numbers of the tickets that the filter of the address finds, in its order.
+
+    Raises ``Invalid`` where the address cannot be used as it is: a file says nothing of a part that
+    was left out.
+    """
+    actor = acting()
+    query = ListQuery(request.args, sees_internal=may_read_internal(actor))
+    if query.problems:
+        raise Invalid("filter", "; ".join(query.problems))
+    wanted = query.filter(without_state=())
+    db.session.rollback()  # all of it was read: a long reading needs no second connection
+    return exported_numbers(db.engine, actor, wanted)
+
+
+def _lines(engine: Engine, numbers: Sequence[int]) -> Iterator[str]:
+    yield csv_head()
+    for rows in exported_rows(engine, numbers):
+        yield csv_lines(rows)

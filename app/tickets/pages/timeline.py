@@ -1,0 +1,118 @@
+"""A ticket's story as its page tells it: who, when, through which door, what.
+
+What may be seen of it is decided by ``services.timeline`` alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.tickets.rules.acknowledgements import ACKNOWLEDGEMENT
+from app.tickets.rules.attachments import id_in_label
+from app.tickets.rules.content import LABELS
+from app.tickets.rules.relations import RELATION_FIELDS
+from app.tickets.rules.reminders import REMINDER
+from app.tickets.services.attachments import ATTACHMENT
+from app.tickets.services.timeline import Step
+
+DOORS = {
+    "portal": "in the portal",
+    "soap": "over SOAP",
+    "native": "over SOAP, service LHCOPN",
+    "api": "over the API",
+    "command": "by command",
+    "system": "by the portal itself",
+    "import": "by an import",
+}
+
+
+@dataclass(frozen=True)
+class FieldLine:
+    """One field that changed; None = not set."""
+
+    label: str
+    old: str | None
+    new: str | None
+    names_ticket: bool
+    """Whether the values are numbers of tickets."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One change as the timeline shows it. ``version`` is its anchor."""
+
+    version: int
+    at: datetime
+    author: str
+    account: str
+    door: str
+    what: str
+    icon: str
+    comment: str
+    internal_comment: str
+    changes: Sequence[FieldLine]
+    attachment: str
+    """The id and name of the file that was attached or removed, or ""."""
+    fresh: bool
+
+    @property
+    def attachment_key(self) -> str:
+        """The public id of that file."""
+        return id_in_label(self.attachment)
+
+    @property
+    def internal(self) -> bool:
+        """Whether only operators and admins see its text."""
+        return bool(self.internal_comment) and not self.comment
+
+
+def entries_of(steps: Iterable[Step], *, fresh: int = 0) -> list[Entry]:
+    """The entries of these steps; ``fresh`` is the version just written."""
+    return [_entry(step, fresh=step.version == fresh) for step in steps]
+
+
+def _entry(step: Step, *, fresh: bool) -> Entry:
+    found = {item.field: item for item in step.fields}
+    comment, internal = step.public_comment, step.internal_comment
+    first = step.version == 1
+    lines = [
+        FieldLine(LABELS.get(name, name), item.old, item.new, name in RELATION_FIELDS)
+        for name, item in found.items()
+        if name != ATTACHMENT and not first
+    ]
+    state, file = found.get("state"), found.get(ATTACHMENT)
+    if first:
+        what, icon = "opened the ticket", "plus"
+    elif state is not None and state.new:
+        what, icon = f"moved it to {state.new}", state.new.replace(" ", "-")
+        lines = [line for line in lines if line.label != LABELS["state"]]
+    elif comment:
+        what, icon = "commented", "comment"
+    elif internal:
+        what, icon = "wrote an internal note", "lock"
+    elif ACKNOWLEDGEMENT in found:
+        what, icon = "answered to the change", "ok"
+    elif REMINDER in found:
+        what, icon = "reminded that this waits for a reply", "waiting-for-reply"
+    elif RELATION_FIELDS & set(found):
+        what, icon = "changed related tickets", "portal"
+    elif file is not None:
+        what, icon = "attached" if file.new else "removed", "file"
+    else:
+        what, icon = "changed", "pencil"
+    return Entry(
+        version=step.version,
+        at=step.at,
+        author=step.author,
+        account=step.account,
+        door=DOORS.get(step.door, step.door),
+        what=what,
+        icon=icon,
+        comment=comment,
+        internal_comment=internal,
+        changes=lines,
+        attachment=(file.new or file.old or "") if file is not None else "",
+        fresh=fresh,
+    )

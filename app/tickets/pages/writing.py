@@ -1,0 +1,278 @@
+"""Writing on a ticket's page: comment, move, relate, answer to a change, undo, hand over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from flask import Response, request, url_for
+
+from app.accounts.pages.login import writer
+from app.core.database.transactions import writing
+from app.core.rules import access
+from app.core.rules.errors import EditConflict, Invalid, MoveNotAllowed, NotFound
+from app.core.services.changes import TICKET, changes_of
+from app.core.web.extensions import db
+from app.core.web.form_keys import leads_to, writing_once
+from app.core.web.htmx import go_to, wants_fragment
+from app.mail.services.choices import unwatch_ticket, watch_ticket
+from app.tickets.models.tickets import Ticket
+from app.tickets.pages.forms import (
+    AnswerForm,
+    CommentForm,
+    EditForm,
+    MoveForm,
+    RelationForm,
+    UndoForm,
+    UnrelateForm,
+    attach,
+    keep_unchanged,
+)
+from app.tickets.pages.page import (
+    NUMBER,
+    address_of,
+    after_writing,
+    comment_form_of,
+    hand_form_of,
+    ticket_page,
+)
+from app.tickets.pages.relations import read_number
+from app.tickets.pages.tickets import blueprint
+from app.tickets.rules.content import LABELS
+from app.tickets.rules.relations import RelationRole
+from app.tickets.rules.tickets import State
+from app.tickets.services import lifecycle as verbs
+from app.tickets.services.acknowledgements import acknowledge_change
+from app.tickets.services.relations import relate_tickets, unrelate_tickets
+
+
+@blueprint.post(f"/tickets/{NUMBER}/comment")
+def comment(number: int) -> Response:
+    """Append an entry, or solve with a solution."""
+    rows, by = db.session(), writer()
+    ticket = verbs.find_ticket(rows, by.actor, number)
+    if request.form.get("kind") == "internal":  # which the form offers to operators only
+        access.require_internal(by.actor)
+    form = comment_form_of(by.actor, verbs.moves_of(by.actor, ticket))
+    if not form.validate():
+        return ticket_page(number, comment_form=form, status=422)
+    text = form.text.data or ""
+
+    def write() -> Ticket:
+        if request.form.get("watch") == "yes":
+            watch_ticket(rows, by, number)
+        version = seen_version(form, ticket)
+        if form.kind.data != "solve":
+            internal = form.kind.data == "internal"
+            return verbs.comment_ticket(rows, by, number, text, internal=internal)
+        wanted = {**_wanted_move(ticket, form, State.SOLVED), "public_comment": text}
+        return verbs.change_ticket(rows, by, number, wanted, base_version=version)
+
+    status, version = _written(
+        form, write, at={"public_comment": "text", "internal_comment": "text"}, rest="kind"
+    )
+    if version is None:
+        return ticket_page(number, comment_form=form, status=status)
+    return after_writing(number, version)
+
+
+@blueprint.post(f"/tickets/{NUMBER}/move")
+def move(number: int) -> Response:
+    """Move the ticket to another state."""
+    rows, by = db.session(), writer()
+    ticket = verbs.find_ticket(rows, by.actor, number)
+    form = MoveForm()
+    state = form.state.data or ""
+    if state not in list(State):
+        form.state.errors = [f"State takes one of: {', '.join(State)}"]
+        return ticket_page(number, move_form=form, status=422)
+
+    def write() -> Ticket:
+        wanted = _wanted_move(ticket, form, state)
+        version = seen_version(form, ticket)
+        return verbs.change_ticket(rows, by, number, wanted, base_version=version)
+
+    status, version = _written(form, write, at={"version": "state"}, rest="state")
+    if version is None:
+        return ticket_page(number, move_form=form, status=status)
+    return after_writing(number, version)
+
+
+def _written(
+    form: CommentForm | MoveForm,
+    write: Callable[[], Ticket],
+    *,
+    at: Mapping[str, str],
+    rest: str,
+) -> tuple[int, int | None]:
+    """Write in one transaction: the ticket's version then. What is refused becomes errors of the
+    form, and a status.
+
+    ``at`` maps the ticket's field to the form's; what belongs to none stands at ``rest``.
+    """
+    try:
+        with writing_once(db.session()):
+            ticket = write()
+            leads_to(address_of(ticket.number, ticket.version))
+            return 200, ticket.version
+    except Invalid as error:
+        attach(form, error, renamed=at)
+        return 422, None
+    except EditConflict as conflict:
+        place = "solution" if isinstance(form, CommentForm) else rest
+        form[place].errors = [_meanwhile(conflict)]
+        form.version.data = str(conflict.current_version)
+    except MoveNotAllowed as error:
+        form[rest].errors = [error.message]
+    return 409, None
+
+
+def _wanted_move(ticket: Ticket, form: CommentForm | MoveForm, state: str) -> dict[str, Any]:
+    """The state, and the solution if the person wrote one."""
+    wanted: dict[str, Any] = {"state": state}
+    if "solution" in request.form:
+        stated = {"solution": form.solution.data or ""}
+        wanted |= keep_unchanged(ticket, stated, shown_before(form, ticket))
+    return wanted
+
+
+def _meanwhile(conflict: EditConflict) -> str:
+    """What somebody else changed since the page was loaded."""
+    words = "; ".join(
+        f"{LABELS[item.field]} is now: {'not set' if item.theirs is None else item.theirs}"
+        for item in conflict.differences
+    )
+    return f"Somebody else changed this ticket meanwhile. {words}. Send yours again to replace it"
+
+
+@blueprint.post(f"/tickets/{NUMBER}/watch")
+def watch(number: int) -> Response:
+    """Get the mails of this ticket, or no more."""
+    rows, by = db.session(), writer()
+    verbs.find_ticket(rows, by.actor, number)
+    wanted = request.form.get("watch", "")
+    if wanted not in ("yes", "no"):
+        raise Invalid("watch", "Watch takes yes or no")
+    with writing(rows):
+        (watch_ticket if wanted == "yes" else unwatch_ticket)(rows, by, number)
+    if wants_fragment():
+        return ticket_page(number)
+    return go_to(url_for("tickets.detail", number=number, _anchor="h-mails"))
+
+
+@blueprint.post(f"/tickets/{NUMBER}/undo")
+def undo(number: int) -> Response:
+    """Take a recognised link or site off the ticket."""
+    rows, by, form = db.session(), writer(), UndoForm()
+    verbs.find_ticket(rows, by.actor, number)
+    if not form.validate():
+        raise Invalid("field", "Undo takes links or sites, and the name that was recognised")
+    with writing_once(rows):
+        version = verbs.undo_recognition(
+            rows, by, number, form.field.data or "", form.name.data or ""
+        ).version
+    return after_writing(number, version)
+
+
+@blueprint.post(f"/tickets/{NUMBER}/relate")
+def relate(number: int) -> Response:
+    """Relate the ticket to another one."""
+    rows, by = db.session(), writer()
+    verbs.find_ticket(rows, by.actor, number)
+    form = RelationForm()
+    if form.validate():
+        other = read_number(form.other.data)
+        try:
+            if other is None:
+                raise Invalid("other", "Ticket number takes digits only, as in 1042")
+            with writing_once(rows):
+                role = RelationRole(form.role.data)
+                version = relate_tickets(rows, by, number, role, other).version
+            return after_writing(number, version)
+        except NotFound:  # of the other: this one was found
+            attach(form, Invalid("other", "No ticket has this number"))
+        except Invalid as error:
+            attach(form, error)
+    return ticket_page(number, relation_form=form, status=422)
+
+
+@blueprint.post(f"/tickets/{NUMBER}/unrelate")
+def unrelate(number: int) -> Response:
+    """Take a relation off the ticket."""
+    rows, by, form = db.session(), writer(), UnrelateForm()
+    verbs.find_ticket(rows, by.actor, number)
+    other = read_number(form.other.data)
+    if not form.validate() or other is None:
+        raise Invalid("other", "Take a relation off by its role and the number of the other ticket")
+    with writing_once(rows):
+        role = RelationRole(form.role.data or "")
+        version = unrelate_tickets(rows, by, number, role, other).version
+    return after_writing(number, version)
+
+
+@blueprint.post(f"/tickets/{NUMBER}/acknowledge")
+def acknowledge(number: int) -> Response:
+    """Accept or refuse a change in the name of a site."""
+    rows, by, form = db.session(), writer(), AnswerForm()
+    verbs.find_ticket(rows, by.actor, number)
+    if form.validate():
+        try:
+            with writing_once(rows):
+                version = acknowledge_change(
+                    rows,
+                    by,
+                    number,
+                    form.site.data or "",
+                    form.answer.data or "",
+                    form.reason.data or "",
+                ).version
+            return after_writing(number, version)
+        except Invalid as error:
+            attach(form, error)
+    return ticket_page(number, answer_form=form, status=422)
+
+
+@blueprint.post(f"/tickets/{NUMBER}/hand")
+def hand(number: int) -> Response:
+    """Hand the ticket to a partner."""
+    rows, by = db.session(), writer()
+    ticket = verbs.find_ticket(rows, by.actor, number)
+    access.require_operator(by.actor, "hand a ticket to a partner")
+    form = hand_form_of(ticket)
+    if not form.validate():
+        return ticket_page(number, hand_form=form, status=422)
+    with writing_once(rows):
+        version = verbs.hand_to_partner(rows, by, number, form.partner.data or "").version
+    return after_writing(number, version)
+
+
+@blueprint.post(f"/tickets/{NUMBER}/checked")
+def checked(number: int) -> Response:
+    """An operator has looked at what a repeated creation brought."""
+    rows, by = db.session(), writer()
+    verbs.find_ticket(rows, by.actor, number)
+    with writing_once(rows):
+        version = verbs.mark_checked(rows, by, number).version
+    return after_writing(number, version)
+
+
+def shown_before(form: EditForm | CommentForm | MoveForm, ticket: Ticket) -> dict[str, str | None]:
+    """What the form showed of fields that somebody else changed since, as logged."""
+    seen = seen_version(form, ticket)
+    shown: dict[str, str | None] = {}
+    for change in changes_of(db.session(), TICKET, ticket.number):
+        if change.version > seen:
+            for item in change.fields:
+                shown.setdefault(item.field, item.old)
+    return shown
+
+
+def seen_version(form: EditForm | CommentForm | MoveForm, ticket: Ticket) -> int:
+    text = form.version.data or ""
+    if not text and not isinstance(form, EditForm):
+        return ticket.version  # a button without a text of its own overwrites none
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) <= ticket.version):
+        raise Invalid(
+            "version", "The form names a version that this ticket never had; load it again"
+        )
+    return int(text)

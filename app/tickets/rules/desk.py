@@ -1,0 +1,27 @@
+"""What is due on somebody's desk: the words under which pages count and list such tickets."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+
+class Desk(StrEnum):
+    """Tickets for which somebody is to do something, or that concern whoever looks."""
+
+    WAITS_TOO_LONG = "waits too long"
+    """Waiting for reply for as long as the portal reminds of (``app.tickets.rules.reminders``)."""
+    NOT_TAKEN = "not taken"
+    """Still new more than ``DAYS_TO_TAKE`` working day after its creation."""
+    ANSWER_MISSING = "answer missing"
+    """An open change that a site has not answered yet."""
+    MY_SITES = "my sites"
+    """One's own site is affected, responsible or an end of an affected link; or one wrote it."""
+    WAITS_FOR_ME = "waits for me"
+    """Of these, those that wait for a reply."""
+    MY_ANSWER = "my answer"
+    """An open change that one's own site has not answered yet."""
+
+
+DAYS_TO_TAKE: Final = 1
+"""Working days within which somebody should take a new ticket; this portal's own rule."""

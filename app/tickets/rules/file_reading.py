@@ -1,0 +1,191 @@
+"""Files of old tickets, as spreadsheets and other systems write them: what each line states.
+
+The columns are those of an export; some may be left out. Any state and any time of the past may
+stand there. What is wrong is told by line, column, value and what is allowed; a line that is wrong
+says nothing of the others.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from app.core.rules.cells import parted, plain_cell
+from app.core.rules.errors import Invalid, InvalidMany
+from app.core.rules.spreadsheets import rows_of
+from app.core.rules.table_heads import cells_below, columns_of
+from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text, read_time
+from app.registry.rules.files import BadFile, Problem
+from app.tickets.rules.content import CHOICES, LABELS, TEXT_LIMITS, check_times, check_values
+from app.tickets.rules.files import COLUMNS, TIME_COLUMNS
+from app.tickets.rules.tickets import (
+    CLOSED_STATES,
+    DEFAULT_UNIT,
+    Category,
+    Impact,
+    Layer,
+    Priority,
+    State,
+)
+
+NEEDED: Final = ("number", "title", "state", "created")
+_DEFAULTS: Final[Mapping[str, str]] = {
+    "category": Category.INCIDENT,
+    "layer": Layer.UNKNOWN,
+    "priority": Priority.LESS_URGENT,
+    "impact": Impact.UNKNOWN,
+    "unit": DEFAULT_UNIT,
+}
+_FIELDS: Final[Mapping[str, str]] = {"submitter": "submitter_name"}
+"""Columns that are called otherwise in a ticket."""
+_CHOICES: Final = {
+    name: {str(item).casefold(): str(item) for item in kind} for name, kind in CHOICES.items()
+}
+_TIME: Final = "an ISO 8601 time such as 2013-03-06T10:05:00Z (UTC where no zone is said)"
+_AS_EXPORTED: Final = re.compile(r"(?:19|20)\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
+_CLOCKS_DIFFER: Final = timedelta(minutes=5)
+"""How far a time may lie ahead: the other system had a clock of its own."""
+
+
+@dataclass(frozen=True)
+class ReadTicket:
+    """One line: the fields that it states, in the types of a ticket, or what is wrong with it."""
+
+    line: int
+    number: str
+    """In the old system."""
+    values: Mapping[str, Any]
+    problems: tuple[Problem, ...] = ()
+    digest: str = ""
+    """SHA-256 of what it says, in whatever order its columns are."""
+
+
+def read_tickets(text: str, now: datetime) -> Iterator[ReadTicket]:
+    """The tickets of a file, line by line. ``now`` (UTC) is what lies in the past.
+
+    Raises ``BadFile`` where the file as a whole cannot be used.
+    """
+    columns: tuple[str, ...] = ()
+    seen: dict[str, int] = {}
+    for place, row in rows_of(io.StringIO(text, newline="")):
+        if not columns:
+            columns = columns_of(place, row, COLUMNS, NEEDED)
+            continue
+        yield _ticket(place, columns, row, seen, now)
+    if not columns:
+        raise BadFile([Problem("the file", "", "", "it is empty")])
+
+
+def _ticket(
+    line: int, columns: tuple[str, ...], row: list[str], seen: dict[str, int], now: datetime
+) -> ReadTicket:
+    problems: list[Problem] = []
+
+    def wrong(column: str, value: str, allowed: str) -> None:
+        problems.append(Problem(f"line {line}", column, value, allowed))
+
+    try:
+        cells = cells_below(columns, row)
+    except ValueError as error:
+        wrong("", "", str(error))
+        return ReadTicket(line, plain_cell(row[0]).strip()[:SHORT_TEXT_LIMIT], {}, tuple(problems))
+    number = cells.pop("number").strip()
+    if not number:
+        wrong("number", "", "each ticket needs its number in the old system")
+    elif number in seen:
+        wrong("number", number, f"line {seen[number]} is about this one already")
+    seen.setdefault(number, line)
+    try:
+        checked_text("number", number, SHORT_TEXT_LIMIT, label="Number")
+    except Invalid as error:
+        wrong("number", number, error.message)
+    values: dict[str, Any] = dict(_DEFAULTS) | dict.fromkeys(TIME_COLUMNS)
+    values |= {"links": (), "sites": ()}
+    for column, cell in cells.items():
+        _read(column, cell, values, wrong)
+    if not problems:
+        _check(values, cells, wrong, now)
+    said = "\x1f".join([number, *(cells.get(name, "") for name in COLUMNS)])
+    digest = hashlib.sha256(said.encode(errors="replace")).hexdigest()
+    return ReadTicket(line, number, values, tuple(problems), digest)
+
+
+_Wrong = Callable[[str, str, str], None]
+
+
+def _read(column: str, cell: str, values: dict[str, Any], wrong: _Wrong) -> None:
+    """One cell as the value of its field; an empty one leaves what is usual."""
+    if column in TIME_COLUMNS:
+        if cell.strip():
+            try:
+                values[column] = _time(cell)
+            except Invalid:
+                wrong(column, cell, _TIME)
+    elif column in _CHOICES:
+        if cell.strip():
+            known = _CHOICES[column]
+            value = known.get(cell.strip().casefold())
+            if value is None:
+                wrong(column, cell, f"one of {', '.join(known.values())}")
+            values[column] = value
+        elif column == "state":
+            wrong(column, "", f"one of {', '.join(_CHOICES[column].values())}")
+    elif column in ("links", "sites"):
+        try:
+            values[column] = tuple(dict.fromkeys(item for item in parted(cell) if item))
+        except ValueError:
+            wrong(column, cell, "names separated by ; (a \\ stands in front of a sign)")
+    elif column == "responsible_site":
+        values[column] = cell.strip()
+    elif cell.strip() or column not in _DEFAULTS:
+        values[_FIELDS.get(column, column)] = cell
+
+
+def _time(cell: str) -> datetime:
+    if _AS_EXPORTED.fullmatch(cell):  # read_time takes ten times as long
+        try:
+            return datetime.fromisoformat(cell)
+        except ValueError:
+            pass
+    return read_time("time", cell)
+
+
+def _check(values: dict[str, Any], cells: Mapping[str, str], wrong: _Wrong, now: datetime) -> None:
+    """What cells say together, and what texts may hold."""
+    try:
+        check_values({name: value for name, value in values.items() if name in _CHECKED})
+        check_times(values)
+    except Invalid as error:
+        many = error.problems if isinstance(error, InvalidMany) else {error.field: error.message}
+        for field, message in many.items():
+            column = next((name for name, own in _FIELDS.items() if own == field), field)
+            wrong(column, cells.get(column, ""), message)
+    created, changed, solved = (values[name] for name in ("created", "changed", "solved"))
+    ended = values["state"] in CLOSED_STATES
+    if created is None:
+        wrong("created", "", f"when the ticket was opened: {_TIME}")
+        return
+    if solved is not None and not ended:
+        allowed = f"no time in state {values['state']}; only {', '.join(CLOSED_STATES)} have one"
+        wrong("solved", cells["solved"], allowed)
+    if values["state"] == State.SOLVED and not str(values.get("solution", "")).strip():
+        wrong("solution", "", "a solved ticket needs its solution")
+    for name in ("changed", "solved"):
+        if values[name] is not None and values[name] < created:
+            wrong(name, cells[name], "no time before the ticket was created")
+    for name in ("created", "changed", "solved"):
+        if values[name] is not None and values[name] > now + _CLOCKS_DIFFER:
+            wrong(name, cells[name], "a time that has been; this one is still to come")
+    values["changed"] = changed or max(created, solved or created)
+    if ended:
+        values["solved"] = solved or values["changed"]
+
+
+_CHECKED: Final = frozenset({*TEXT_LIMITS, "links", "sites", "responsible_site"}) & frozenset(
+    {*LABELS}
+)

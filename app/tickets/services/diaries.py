@@ -1,0 +1,70 @@
+"""The diaries of tickets: the public and internal entries that stand in the change log."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.core.models.changes import Change, ChangedField
+from app.core.rules.access import Actor, may_read_internal
+from app.core.services.changes import TICKET
+
+PUBLIC = "public_comment"
+INTERNAL = "internal_comment"
+_AT_ONCE = 500
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry: when (UTC), by whom it says it was written, and its text."""
+
+    at: datetime
+    author: str
+    text: str
+    internal: bool
+
+
+def may_see_entry(actor: Actor, *, internal: bool, partner_id: int | None) -> bool:
+    """Whether the actor may read an entry that an account of ``partner_id`` wrote.
+
+    Internal ones are for operators and accounts with that right; what a partner itself wrote
+    always comes back to it.
+    """
+    if not internal or may_read_internal(actor):
+        return True
+    return actor.partner_id is not None and actor.partner_id == partner_id
+
+
+def entries_of(
+    session: Session, actor: Actor, numbers: Sequence[int]
+) -> Mapping[int, Sequence[Entry]]:
+    """The entries that the actor may read, by ticket number, oldest first."""
+    found: dict[int, list[Entry]] = defaultdict(list)
+    for first in range(0, len(numbers), _AT_ONCE):
+        rows = session.execute(
+            select(
+                Change.thing_id,
+                Change.at,
+                Change.author,
+                Change.partner_id,
+                ChangedField.field,
+                ChangedField.new,
+            )
+            .join(ChangedField, ChangedField.change_id == Change.id)
+            .where(
+                Change.kind == TICKET,
+                Change.thing_id.in_(numbers[first : first + _AT_ONCE]),
+                ChangedField.field.in_((PUBLIC, INTERNAL)),
+            )
+            .order_by(Change.thing_id, Change.version, ChangedField.position)
+        )
+        for number, at, author, partner_id, field, text in rows:
+            internal = field == INTERNAL
+            if text and may_see_entry(actor, internal=internal, partner_id=partner_id):
+                found[number].append(Entry(at, author, text, internal))
+    return found

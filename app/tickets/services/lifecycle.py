@@ -1,0 +1,716 @@
+"""The verbs on a network ticket: open, change, comment, move, hand to a partner, close when due.
+
+One call is one change with one row in the change log, whatever it touches: a partner's
+TicketModify that writes a diary, a solution and a state is one change, and so is an edit here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+from sqlalchemy import Table, bindparam, select
+from sqlalchemy.orm import Session, lazyload
+
+from app.accounts.models.partners import Partner
+from app.accounts.services.copies import count_copies
+from app.core.models.changes import Change, ChangedField
+from app.core.rules import access
+from app.core.rules.access import Kind, Writer
+from app.core.rules.clock import strictly_after, to_milliseconds
+from app.core.rules.errors import (
+    Difference,
+    EditConflict,
+    Invalid,
+    MoveNotAllowed,
+    NotFound,
+    StaleVersion,
+)
+from app.core.services.bulk_insert import insert_with_parts
+from app.core.services.changes import TICKET, FieldChange, record_change, take_number
+from app.registry.rules.recognition import (
+    bare_title,
+    holds_word,
+    recognised_links,
+    recognised_sites,
+)
+from app.registry.services.registry import link_names_in, site_keys_in
+from app.tickets.models.tickets import Ticket
+from app.tickets.rules.content import (
+    FINAL_FIELDS,
+    TIMES,
+    NewTicket,
+    check_asked_sites,
+    check_category_needs,
+    check_times,
+    check_values,
+)
+from app.tickets.rules.tickets import (
+    ENDED_STATES,
+    FINAL_STATES,
+    WORKING_DAYS_TO_CLOSE,
+    Category,
+    Network,
+    State,
+    allowed_moves,
+    check_creation_state,
+    check_move,
+)
+from app.tickets.rules.working_time import working_days_before
+from app.tickets.services.fields import (
+    apply_value,
+    as_logged,
+    ask_sites,
+    asked_keys,
+    concerned_sites,
+    current_value,
+    day_of,
+    facts_of,
+    follow_responsible_site,
+    remember_spelling,
+    same_sites,
+    set_links,
+    set_references,
+    set_sites,
+    spell,
+    with_own_references,
+)
+from app.tickets.services.link_words import links_by_alias, note_unknown_links
+from app.tickets.services.search.index import follow_change, keep_new_words
+
+REPEAT_WINDOW = timedelta(minutes=10)
+"""Within this time an identical modification, comment or attachment by the same account is a
+repeat, not a change, if no other change of the ticket came between (decisions, section 4)."""
+
+# Made once: to put a statement together takes longer than to carry it out.
+_LOCKED = (
+    select(Ticket)
+    .where(Ticket.number == bindparam("number"))
+    .options(  # loaded when they are used: most changes use none of them, and others wait meanwhile
+        lazyload(Ticket.affected_links),
+        lazyload(Ticket.affected_sites),
+        lazyload(Ticket.handed_to),
+        lazyload(Ticket.responsible_site),
+        lazyload(Ticket.created_by_partner),
+    )
+    .with_for_update(of=Ticket)
+    .execution_options(populate_existing=True)
+)
+_changes = cast(Table, Change.__table__)
+_NEWEST_CHANGE = (
+    select(
+        _changes.c.id,
+        _changes.c.at,
+        _changes.c.actor_kind,
+        _changes.c.actor_account,
+        _changes.c.request_digest,
+    )
+    .where(_changes.c.kind == TICKET, _changes.c.thing_id == bindparam("number"))
+    .order_by(_changes.c.version.desc())
+    .limit(1)
+)
+
+COMMENTS = ("public_comment", "internal_comment")
+"""Fields that append an entry; they live in the change log only."""
+
+
+@dataclass(frozen=True)
+class RecentChange:
+    """A change that its account may have sent again: its id, its time (UTC), and the digest of
+    the request, where a partner sent one."""
+
+    id: int
+    at: datetime
+    request_digest: str | None
+
+
+_ROW_FIELDS = tuple(
+    item.name
+    for item in fields(NewTicket)
+    if item.name
+    not in {"links", "sites", "asked_sites", "responsible_site", "references", "network", *COMMENTS}
+)
+_READ_FOR_LINKS = frozenset({"title", "description"})
+_FOLLOWERS = ("responsible_site", "asked_sites")
+"""What follows other fields unless it is set by hand."""
+_FOLLOWED = frozenset({"links", "sites", "category", *_FOLLOWERS})
+"""Fields whose change may change the followers."""
+_LOGGED_AT_CREATION = (
+    *_ROW_FIELDS,
+    "network",
+    "links",
+    "sites",
+    "asked_sites",
+    "responsible_site",
+    "references",
+)
+
+
+def find_ticket(session: Session, actor: access.Actor, number: int) -> Ticket:
+    """The ticket, if this actor may read it; else ``NotFound`` as for an unknown number."""
+    ticket = session.get(Ticket, number)
+    if ticket is None:
+        raise NotFound
+    access.require_read(actor, facts_of(ticket))
+    return ticket
+
+
+def open_ticket(
+    session: Session, by: Writer, new: NewTicket, *, check_needs: bool = False
+) -> Ticket:
+    """Open a ticket and return it, with its number.
+
+    ``check_needs`` asks for what the category needs (a maintenance its window, a change its
+    sites): people are asked, partners cannot say it in the GGUS contract. Raises ``Forbidden``,
+    ``Invalid``, ``InvalidMany``.
+    """
+    access.require_create(by.actor)
+    stated: dict[str, Any] = {item.name: getattr(new, item.name) for item in fields(new)}
+    check_values(stated)
+    check_times(stated)
+    check_asked_sites(new.category, new.asked_sites)
+    check_creation_state(new.state)
+    if check_needs:
+        check_category_needs(new.category, stated)
+    if new.internal_comment:
+        access.require_internal(by.actor)
+
+    if new.carbon_copy:
+        count_copies(session, by, new.carbon_copy)
+    at = to_milliseconds(by.now)
+    ticket = Ticket(
+        version=1,
+        created_at=at,
+        changed_at=at,
+        last_author=by.shown_author,
+        created_by_user_id=by.actor.account_id if by.actor.kind is Kind.PERSON else None,
+        created_by_partner_id=by.actor.partner_id,
+        **{name: stated[name] for name in _ROW_FIELDS},
+    )
+    if by.actor.kind is Kind.PERSON and not ticket.submitter_name:
+        ticket.submitter_name = by.actor.account
+    with session.no_autoflush:
+        _affect(session, by, ticket, new)
+        if new.asked_sites:
+            apply_value(session, by, ticket, "asked_sites", new.asked_sites)
+        _follow_category(ticket, "")
+        set_references(by, ticket, new.references)
+        if new.responsible_site:
+            access.require_operator(by.actor, "set the responsible site")
+            apply_value(session, by, ticket, "responsible_site", new.responsible_site)
+        follow_responsible_site(ticket)
+        ticket.network = new.network or _network_of(ticket)
+        logged = [
+            FieldChange(name, None, text)
+            for name in _LOGGED_AT_CREATION
+            if (text := as_logged(current_value(ticket, name))) is not None and text != "no"
+        ]
+        logged += [FieldChange(name, None, stated[name]) for name in COMMENTS if stated[name]]
+        ticket.number = take_number(session, TICKET)
+    insert_with_parts(session, ticket)
+    note_unknown_links(session, ticket, is_new=True)
+    keep_new_words(session, ticket, by.shown_author, {name: stated[name] for name in COMMENTS})
+    record_change(session, by, kind=TICKET, thing_id=ticket.number, fields=logged, version=1, at=at)
+    return ticket
+
+
+def _affect(session: Session, by: Writer, ticket: Ticket, new: NewTicket) -> None:
+    """Affect the stated links and sites, else those that the texts name."""
+    names = link_names_in(session, (new.title, new.description))
+    if new.links:
+        set_links(session, ticket, new.links)
+    else:
+        found = recognised_links((new.title, new.description), names)
+        found += tuple(name for name in links_by_alias(session, new, names) if name not in found)
+        set_links(session, ticket, found, recognised=True)
+    if new.sites:
+        for name, row in set_sites(session, ticket, new.sites).items():
+            spell(by, row, name)
+    else:
+        known = site_keys_in(session, bare_title(new.title, names), day_of(ticket))
+        keys = recognised_sites(new.title, known, names)
+        set_sites(session, ticket, keys, recognised=True)
+
+
+def _network_of(ticket: Ticket) -> str:
+    """The network where none was stated: of the first link, of the title's word, or LHCOPN."""
+    if ticket.affected_links:
+        return ticket.affected_links[0].link.network
+    return Network.LHCONE if holds_word(ticket.title, Network.LHCONE) else Network.LHCOPN
+
+
+def _follow_category(ticket: Ticket, before: str) -> None:
+    """A change asks the sites that it concerns unless others are asked; nothing else asks any."""
+    if ticket.category != Category.CHANGE:
+        ask_sites(ticket, ())
+    elif before != Category.CHANGE and not ticket.acknowledgements:
+        ask_sites(ticket, concerned_sites(ticket))
+
+
+def change_ticket(
+    session: Session,
+    by: Writer,
+    number: int,
+    wanted: Mapping[str, Any] | Callable[[Ticket], Mapping[str, Any]],
+    *,
+    base_version: int | None = None,
+    check_needs: bool = False,
+) -> Ticket:
+    """Change any of a ticket's fields in one change; a field that is absent keeps its value.
+
+    ``wanted`` holds fields of ``NewTicket`` in its types, or gives them for the ticket as it is
+    now; ``public_comment`` and ``internal_comment`` append an entry. ``base_version`` is the
+    version that the writer saw: fields that somebody else changed since, to another value than is
+    wanted now, raise ``EditConflict``; fields that only somebody else changed keep that change.
+    What is equal already is no change; if nothing is left, nothing is written.
+
+    Two wishes are relative to what the ticket holds, as the GGUS contract states them:
+    ``first_site`` replaces only the first affected site ("" takes it off), ``own_references``
+    the partner's own numbers by kind.
+
+    Raises ``NotFound``, ``Forbidden``, ``MoveNotAllowed``, ``Invalid``, ``InvalidMany``.
+    """
+    ticket = locked_ticket(session, number)
+    access.require_write(by.actor, facts_of(ticket))
+    if callable(wanted):
+        wanted = wanted(ticket)
+    return _change(session, by, ticket, wanted, base_version=base_version, check_needs=check_needs)
+
+
+def _change(
+    session: Session,
+    by: Writer,
+    ticket: Ticket,
+    wanted: Mapping[str, Any],
+    *,
+    base_version: int | None,
+    check_needs: bool,
+) -> Ticket:
+    """Change a ticket that is locked, and that the actor may write."""
+    if _is_repeated_request(session, by, ticket.number):
+        return count_repeat(session, ticket)
+    differing = _outcome(
+        session, by, ticket, wanted, base_version=base_version, check_needs=check_needs
+    )
+    if _is_repeated_comment(session, by, ticket, differing):
+        return count_repeat(session, ticket)
+    return _apply(session, by, ticket, differing) if differing else ticket
+
+
+def planned_change(
+    session: Session, by: Writer, ticket: Ticket, wanted: Mapping[str, Any]
+) -> Sequence[FieldChange]:
+    """What ``change_ticket`` would change now, as the change log would keep it; writes nothing.
+
+    Raises what ``change_ticket`` would raise. What follows from it (a responsible site that follows
+    the links) is not told. Not for wishes that are relative to what the ticket holds.
+    """
+    access.require_write(by.actor, facts_of(ticket))
+    differing = _outcome(session, by, ticket, wanted, base_version=None, check_needs=False)
+    return [
+        FieldChange(
+            name,
+            None if name in COMMENTS else as_logged(current_value(ticket, name)),
+            as_logged(value),
+        )
+        for name, value in differing.items()
+    ]
+
+
+def _outcome(
+    session: Session,
+    by: Writer,
+    ticket: Ticket,
+    wanted: Mapping[str, Any],
+    *,
+    base_version: int | None,
+    check_needs: bool,
+) -> dict[str, Any]:
+    """The fields that would differ, with their new values; raises unless all that may be."""
+    wanted = _made_absolute(session, by, ticket, wanted)
+    # what was stored before only URLs were taken may be sent back with the rest
+    kept_issue = wanted.get("related_issue") == ticket.related_issue
+    check_values({k: v for k, v in wanted.items() if not (kept_issue and k == "related_issue")})
+    if wanted.get("internal_comment"):
+        access.require_internal(by.actor)
+    if "responsible_site" in wanted and _differs(session, ticket, "responsible_site", wanted):
+        access.require_operator(by.actor, "set the responsible site")
+
+    submitter = access.is_submitter(by.actor, facts_of(ticket))
+    differing = {
+        name: value for name, value in wanted.items() if _differs(session, ticket, name, wanted)
+    }
+    if base_version is not None and base_version != ticket.version:
+        differing = _without_foreign_changes(session, ticket, differing, base_version)
+    if (
+        differing.get("public_comment")
+        and submitter
+        and ticket.state == State.WAITING
+        and "state" not in differing
+    ):
+        differing["state"] = State.IN_PROGRESS
+    if differing:
+        _check_outcome(by, ticket, differing, is_submitter=submitter, check_needs=check_needs)
+    return differing
+
+
+def _check_outcome(
+    by: Writer,
+    ticket: Ticket,
+    differing: Mapping[str, Any],
+    *,
+    is_submitter: bool,
+    check_needs: bool,
+) -> None:
+    """Raise unless the ticket may become what it would be with these values."""
+    if ticket.state in FINAL_STATES and "state" not in differing and set(differing) - FINAL_FIELDS:
+        raise MoveNotAllowed(
+            f"A ticket in state {ticket.state} is final;"
+            " only comments, attachments and references are added"
+        )
+    needed = (*TIMES, "category", "solution", *(("sites",) if check_needs else ()))
+    after = {**{name: current_value(ticket, name) for name in needed}, **differing}
+    check_times(after)
+    check_asked_sites(after["category"], differing.get("asked_sites", ()))
+    if check_needs:
+        check_category_needs(after["category"], after)
+    has_solution = bool(str(after["solution"]).strip())
+    if "state" in differing:
+        check_move(
+            ticket.state,
+            differing["state"],
+            has_solution=has_solution,
+            is_submitter=is_submitter,
+            may_close=by.actor.is_operator or by.actor.kind is Kind.SYSTEM,
+        )
+    elif ticket.state == State.SOLVED and not has_solution:
+        raise Invalid("solution", "A solved ticket keeps its solution; reopen it first")
+
+
+def _apply(session: Session, by: Writer, ticket: Ticket, differing: Mapping[str, Any]) -> Ticket:
+    watched = [name for name in differing if name not in COMMENTS]
+    follows = not _FOLLOWED.isdisjoint(differing)
+    if follows:
+        watched += [name for name in _FOLLOWERS if name not in watched]
+    old = {name: as_logged(current_value(ticket, name)) for name in watched}
+    old_sites = current_value(ticket, "sites") if "sites" in differing else ()
+    old_category = ticket.category
+    if differing.get("carbon_copy"):
+        count_copies(session, by, differing["carbon_copy"], ticket.carbon_copy)
+    at = strictly_after(by.now, ticket.changed_at)
+    with session.no_autoflush:
+        # the times first: names of sites mean what they did on the ticket's day
+        for name, value in sorted(differing.items(), key=lambda item: item[0] not in TIMES):
+            if name not in COMMENTS:
+                apply_value(session, by, ticket, name, value)
+        if not _READ_FOR_LINKS.isdisjoint(differing):
+            note_unknown_links(session, ticket)
+        for name in differing.get("sites", ()):
+            if name not in old_sites:
+                remember_spelling(session, by, ticket, name)
+        if follows:
+            follow_responsible_site(ticket)
+            _follow_category(ticket, old_category)
+        if "state" in differing:
+            ticket.ended_at = (
+                at
+                if ticket.state in ENDED_STATES
+                else (None if ticket.state == State.REOPENED else ticket.ended_at)
+            )
+    logged = [
+        FieldChange(name, old[name], new)
+        for name in watched
+        if (new := as_logged(current_value(ticket, name))) != old[name]
+    ]
+    logged += [FieldChange(name, None, differing[name]) for name in COMMENTS if name in differing]
+    if not logged:  # only who chose the same responsible site
+        session.flush()
+        return ticket
+    return record_on_ticket(session, by, ticket, logged, at)
+
+
+def locked_ticket(session: Session, number: int) -> Ticket:
+    """The ticket as it is now, its row locked until the transaction ends; else ``NotFound``.
+
+    Rights are the caller's: nothing is checked here.
+    """
+    ticket = session.scalars(_LOCKED, {"number": number}).first()
+    if ticket is None:
+        raise NotFound
+    return ticket
+
+
+def _made_absolute(
+    session: Session, by: Writer, ticket: Ticket, wanted: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The wishes with what is relative to the locked ticket spelled out."""
+    absolute = dict(wanted)
+    if "first_site" in absolute:
+        first = absolute.pop("first_site")
+        check_values({"sites": (first,) if first else ()})
+        rest = current_value(ticket, "sites")[1:]
+        absolute["sites"] = (first, *rest) if first else rest
+        day = day_of(ticket, absolute)
+        if first and same_sites(session, ticket, absolute["sites"], day):
+            remember_spelling(session, by, ticket, first)
+    if "asked_sites" in absolute:
+        check_values({"asked_sites": absolute["asked_sites"]})
+        absolute["asked_sites"] = asked_keys(session, absolute["asked_sites"])
+    if "own_references" in absolute:
+        own = absolute.pop("own_references")
+        absolute["references"] = with_own_references(by, ticket, own)
+    return absolute
+
+
+def _differs(session: Session, ticket: Ticket, name: str, wanted: Mapping[str, Any]) -> bool:
+    if name in COMMENTS:
+        return bool(str(wanted[name]).strip())
+    if name == "sites":
+        return not same_sites(session, ticket, wanted[name], day_of(ticket, wanted))
+    return as_logged(wanted[name]) != as_logged(current_value(ticket, name))
+
+
+def recent_own_change(session: Session, by: Writer, number: int) -> RecentChange | None:
+    """The newest change of a locked ticket, if this account made it within ``REPEAT_WINDOW``."""
+    change_id, at, kind, account, digest = (
+        session.connection().execute(_NEWEST_CHANGE, {"number": number}).one()
+    )
+    if (by.actor.kind, by.actor.account) != (kind, account) or by.now - at > REPEAT_WINDOW:
+        return None
+    return RecentChange(change_id, at, digest)
+
+
+def count_repeat(session: Session, ticket: Ticket) -> Ticket:
+    """Note on a locked ticket that what it holds already was sent to it once more."""
+    ticket.repeats += 1
+    session.flush()
+    return ticket
+
+
+def _is_repeated_request(session: Session, by: Writer, number: int) -> bool:
+    """Whether the newest change of the ticket is this same request of the same account."""
+    if by.request_digest is None:
+        return False
+    newest = recent_own_change(session, by, number)
+    return newest is not None and newest.request_digest == by.request_digest
+
+
+def _is_repeated_comment(
+    session: Session, by: Writer, ticket: Ticket, differing: Mapping[str, Any]
+) -> bool:
+    """Whether nothing would change but that the newest change's comments were added once more."""
+    if not differing or not set(differing) <= set(COMMENTS):
+        return False
+    if ticket.last_author != by.shown_author:
+        return False
+    newest = recent_own_change(session, by, ticket.number)
+    if newest is None:
+        return False
+    written = session.execute(
+        select(ChangedField.field, ChangedField.new).where(
+            ChangedField.change_id == newest.id, ChangedField.field.in_(COMMENTS)
+        )
+    )
+    return {row.field: row.new for row in written} == dict(differing)
+
+
+def _without_foreign_changes(
+    session: Session, ticket: Ticket, differing: Mapping[str, Any], base_version: int
+) -> dict[str, Any]:
+    """Drop what only somebody else changed since ``base_version``; raise for what both did."""
+    rows = session.execute(
+        select(ChangedField.field, ChangedField.old)
+        .join(Change)
+        .where(
+            Change.kind == TICKET, Change.thing_id == ticket.number, Change.version > base_version
+        )
+        .order_by(Change.version.desc(), ChangedField.position)
+    )
+    base: dict[str, str | None] = {row.field: row.old for row in rows}  # the oldest one stays
+    kept: dict[str, Any] = {}
+    conflicts = []
+    for name, value in differing.items():
+        if name in COMMENTS or name not in base:
+            kept[name] = value
+        elif as_logged(value) != base[name]:
+            theirs = as_logged(current_value(ticket, name))
+            conflicts.append(Difference(name, base[name], theirs, as_logged(value)))
+    if conflicts:
+        raise EditConflict(ticket.version, tuple(conflicts))
+    return kept
+
+
+def change_ticket_at(
+    session: Session,
+    by: Writer,
+    number: int,
+    wanted: Mapping[str, Any],
+    version: int,
+    *,
+    check_needs: bool = False,
+) -> Ticket:
+    """Like ``change_ticket``, but only if the ticket still has ``version``: nothing is merged.
+
+    Raises ``StaleVersion`` otherwise, whoever made the changes since.
+    """
+    ticket = locked_ticket(session, number)
+    access.require_write(by.actor, facts_of(ticket))
+    if ticket.version != version:
+        raise StaleVersion(ticket.version)
+    return _change(session, by, ticket, wanted, base_version=None, check_needs=check_needs)
+
+
+def comment_ticket(
+    session: Session, by: Writer, number: int, text: str, *, internal: bool = False
+) -> Ticket:
+    """Append one entry to the public or the internal diary. Empty text raises ``Invalid``."""
+    field = "internal_comment" if internal else "public_comment"
+    if not text.strip():
+        raise Invalid(field, "Write something before you send it")
+    return change_ticket(session, by, number, {field: text})
+
+
+def move_ticket(
+    session: Session,
+    by: Writer,
+    number: int,
+    state: str,
+    *,
+    solution: str | None = None,
+    public_comment: str = "",
+) -> Ticket:
+    """Move a ticket to another state, with its solution and a comment where they are given."""
+    wanted: dict[str, Any] = {"state": state, "public_comment": public_comment}
+    if solution is not None:
+        wanted["solution"] = solution
+    return change_ticket(session, by, number, wanted)
+
+
+def moves_of(actor: access.Actor, ticket: Ticket) -> tuple[State, ...]:
+    """The moves that this actor may make with this ticket now."""
+    facts = facts_of(ticket)
+    if access.refusal_to_write(actor, facts) is not None:
+        return ()
+    return allowed_moves(
+        ticket.state,
+        is_submitter=access.is_submitter(actor, facts),
+        may_close=actor.is_operator or actor.kind is Kind.SYSTEM,
+    )
+
+
+def undo_recognition(session: Session, by: Writer, number: int, field: str, name: str) -> Ticket:
+    """Take a recognised link (``field`` "links") or site ("sites") off the ticket again."""
+    ticket = find_ticket(session, by.actor, number)
+    if field not in ("links", "sites") or name not in current_value(ticket, field):
+        raise NotFound
+    left = tuple(item for item in current_value(ticket, field) if item != name)
+    return change_ticket(session, by, number, {field: left})
+
+
+def hand_to_partner(session: Session, by: Writer, number: int, code: str) -> Ticket:
+    """Make a ticket one of a partner's own: its accounts of access ``own`` see it from now on."""
+    access.require_operator(by.actor, "hand a ticket to a partner")
+    ticket = locked_ticket(session, number)
+    partner = session.scalars(select(Partner).where(Partner.code == code)).first()
+    if partner is None:
+        raise Invalid("handed_to", "No partner has this code")
+    if partner in ticket.handed_to:
+        return ticket
+    before = as_logged(current_value(ticket, "handed_to"))
+    ticket.handed_to.append(partner)
+    after = as_logged(current_value(ticket, "handed_to"))
+    return record_on_ticket(session, by, ticket, [FieldChange("handed_to", before, after)])
+
+
+def mark_checked(session: Session, by: Writer, number: int) -> Ticket:
+    """Take a ticket off the list "to check": an operator has looked at what differed."""
+    access.require_operator(by.actor, "mark a ticket as checked")
+    ticket = locked_ticket(session, number)
+    if not ticket.to_check:
+        return ticket
+    ticket.to_check = False
+    return record_on_ticket(session, by, ticket, [FieldChange("to_check", "yes", "no")])
+
+
+def note_difference(
+    session: Session, by: Writer, number: int, text: str, hidden: Sequence[FieldChange] = ()
+) -> Ticket:
+    """Append a marked internal entry about a repeated creation and list the ticket to check.
+
+    Written in the name of the partner that repeated; works in every state. Without ``text`` the
+    ticket is only listed again. ``hidden`` are differing contact fields: the log keeps them, and
+    shows them to operators and to that partner only; the ticket's own stay as they are.
+    """
+    ticket = locked_ticket(session, number)
+    changed = [FieldChange("internal_comment", None, text)] if text else []
+    changed += hidden
+    if not ticket.to_check:
+        changed.append(FieldChange("to_check", "no", "yes"))
+        ticket.to_check = True
+    return record_on_ticket(session, by, ticket, changed) if changed else ticket
+
+
+def record_on_ticket(
+    session: Session,
+    by: Writer,
+    ticket: Ticket,
+    changed: Sequence[FieldChange],
+    at: datetime | None = None,
+) -> Ticket:
+    """Raise a locked ticket's version and write the one change that this is.
+
+    ``at`` is the change's time, later than the ticket's newest one; without it, the first such
+    time that is not before the writer's ``now``.
+    """
+    at = at or strictly_after(by.now, ticket.changed_at)
+    ticket.version += 1
+    ticket.changed_at = at
+    ticket.last_author = by.shown_author
+    session.flush()
+    follow_change(session, ticket.number, by.shown_author, changed)
+    record_change(
+        session,
+        by,
+        kind=TICKET,
+        thing_id=ticket.number,
+        fields=changed,
+        version=ticket.version,
+        at=at,
+    )
+    return ticket
+
+
+def close_due_tickets(
+    session: Session, by: Writer, as_of: datetime, limit: int | None = None
+) -> Sequence[int]:
+    """Close what has been solved or unsolved for 10 working days at ``as_of``; their numbers.
+
+    GGUS closes tickets that nobody verified. Counted from the newest move to solved or unsolved.
+    At most ``limit`` of them, the lowest numbers first.
+    """
+    latest = working_days_before(as_of, WORKING_DAYS_TO_CLOSE)
+    due: list[int] = []
+    for state in ENDED_STATES:  # one after the other: the index has their numbers in order
+        due += session.scalars(
+            select(Ticket.number)
+            .where(Ticket.state == state, Ticket.ended_at <= latest)
+            .order_by(Ticket.number)
+            .limit(limit)
+        )
+    due = sorted(due)[:limit]
+    # all rows before the first change: the change counter's lock always comes last
+    locked = session.execute(
+        select(Ticket.number, Ticket.ended_at)
+        .where(Ticket.number.in_(due), Ticket.state.in_(ENDED_STATES))
+        .order_by(Ticket.number)
+        .with_for_update(of=Ticket)
+    ).all()
+    closed = []
+    for number, ended_at in locked:
+        # it may have been reopened and solved anew since
+        if ended_at is not None and ended_at <= latest:
+            change_ticket(session, by, number, {"state": State.CLOSED})
+            closed.append(number)
+    return closed

@@ -1,0 +1,83 @@
+"""What tickets call links: words that look like link ids and are none, and aliases of links.
+
+A ticket's unknown words are noted when it is written, so that a list of them needs no reading of
+all tickets. Aliases are what administrators made of such words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from app.registry.models.registry import Link, LinkName
+from app.registry.rules.recognition import link_words
+from app.registry.services.registry import link_names_in
+from app.tickets.models.tickets import Ticket, UnknownLink
+from app.tickets.rules.content import NewTicket
+
+
+def links_by_alias(session: Session, new: NewTicket, names: Iterable[str]) -> tuple[str, ...]:
+    """The links that a new ticket's texts name by an alias; ``names`` are the link ids that may
+    stand there."""
+    words = link_words((new.title, new.description))
+    if not words:
+        return ()
+    known = {name.upper() for name in names}
+    unknown = [word for word in words if word not in known]
+    if not unknown:
+        return ()
+    rows = session.execute(
+        select(LinkName.name, Link.name).join(Link).where(LinkName.name.in_(unknown))
+    )
+    meant: dict[str, str] = {row[0]: row[1] for row in rows}
+    return tuple(dict.fromkeys(meant[word] for word in unknown if word in meant))
+
+
+def note_unknown_links(session: Session, ticket: Ticket, *, is_new: bool = False) -> None:
+    """Keep the words of the ticket's texts that look like link ids and are none.
+
+    A word that is an alias is kept with the link that it means, if the ticket affects that one.
+    """
+    words = link_words((ticket.title, ticket.description))
+    before = () if is_new else _noted(session, ticket.number)
+    if not words and not before:
+        return
+    wanted = _unknown(session, words)
+    gone = [name for name in before if name not in wanted]
+    if gone:
+        session.execute(
+            delete(UnknownLink).where(
+                UnknownLink.ticket_number == ticket.number, UnknownLink.name.in_(gone)
+            )
+        )
+    affected = {item.link_id or item.link.id for item in ticket.affected_links}
+    for name, link_id in wanted.items():
+        if name not in before:
+            session.add(
+                UnknownLink(
+                    ticket_number=ticket.number,
+                    name=name,
+                    link_id=link_id if link_id in affected else None,
+                )
+            )
+    session.flush()
+
+
+def _noted(session: Session, number: int) -> Collection[str]:
+    return set(session.scalars(select(UnknownLink.name).where(UnknownLink.ticket_number == number)))
+
+
+def _unknown(session: Session, words: Collection[str]) -> dict[str, int | None]:
+    """Those that are no link's id, with the link of which each is an alias."""
+    if not words:
+        return {}
+    known = {name.upper() for name in link_names_in(session, words)}
+    aliases = {
+        row.name: row.link_id
+        for row in session.execute(
+            select(LinkName.name, LinkName.link_id).where(LinkName.name.in_(words))
+        )
+    }
+    return {word: aliases.get(word) for word in words if word not in known}

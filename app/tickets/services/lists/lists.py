@@ -1,0 +1,199 @@
+"""The filter of lists of tickets as people see them, as a condition on tickets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Select,
+    and_,
+    case,
+    exists,
+    func,
+    or_,
+    select,
+    true,
+    union_all,
+)
+from sqlalchemy.orm import Session, aliased
+
+from app.registry.models.registry import Link, Site, SiteName
+from app.tickets.models.tickets import ExternalReference, Ticket, TicketLink, TicketSite
+from app.tickets.rules.tickets import CLOSED_STATES, OPEN_STATES, Priority, State
+from app.tickets.rules.tokenizer import read_search
+from app.tickets.services.lists.desk import OnDesk, desk_condition
+from app.tickets.services.lists.statistics_conditions import CountedAt, counted_condition
+from app.tickets.services.lists.visits import Unseen, unseen_condition
+from app.tickets.services.search.search import condition_of_search
+
+PAGE = 50
+
+_STATE_RANK = case({state: rank for rank, state in enumerate(State)}, value=Ticket.state)
+_PRIORITY_RANK = case({prio: rank for rank, prio in enumerate(Priority)}, value=Ticket.priority)
+SORTS: dict[str, ColumnElement[Any]] = {
+    "number": Ticket.number.expression,
+    "title": Ticket.title.expression,
+    "state": _STATE_RANK,
+    "priority": _PRIORITY_RANK,
+    "created": Ticket.created_at.expression,
+    "changed": Ticket.changed_at.expression,
+}
+"""What a list may be sorted by; a leading ``-`` turns it round."""
+_ALL: dict[str, set[str]] = {"state": set(State), "priority": set(Priority)}
+"""Where all values are asked, none need be looked at."""
+
+
+@dataclass(frozen=True)
+class TicketFilter:
+    """What a list shows. Several values of one field are alternatives, fields are all required.
+
+    ``sites`` and ``responsible`` take any name of a site (unresolved affected sites are found by
+    their text); ``created_from`` and ``created_to`` are days of creation, UTC, both included.
+    """
+
+    text: str = ""
+    states: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    layers: tuple[str, ...] = ()
+    sites: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
+    responsible: tuple[str, ...] = ()
+    units: tuple[str, ...] = ()
+    priorities: tuple[str, ...] = ()
+    created_from: date | None = None
+    created_to: date | None = None
+    to_check: bool = False
+    unseen: Unseen | None = None
+    desk: tuple[OnDesk, ...] = ()
+    counted: tuple[CountedAt, ...] = ()
+    """Of what figures tell; all of them are required."""
+    sort: str = "-changed"
+
+    def expanded_states(self) -> tuple[str, ...]:
+        """The states meant, with ``open`` and ``closed`` spelled out."""
+        groups = {"open": OPEN_STATES, "closed": (*CLOSED_STATES, State.CLOSED)}
+        # "closed" is a state and a group: as a filter it means all closed ones
+        return tuple(
+            dict.fromkeys(
+                str(state) for given in self.states for state in groups.get(given, (given,))
+            )
+        )
+
+
+def count_to_check(session: Session) -> int:
+    """How many tickets an operator has to look at because a repeated creation differed."""
+    return session.scalar(select(func.count()).where(Ticket.to_check)) or 0
+
+
+def references_of(session: Session, tickets: Sequence[Ticket]) -> dict[int, list[str]]:
+    """The external references of these tickets in words, by the ticket's number."""
+    found: dict[int, list[str]] = {}
+    rows = session.execute(
+        select(
+            ExternalReference.ticket_number,
+            ExternalReference.provider,
+            ExternalReference.reference,
+        )
+        .where(ExternalReference.ticket_number.in_([ticket.number for ticket in tickets]))
+        .order_by(ExternalReference.id)
+    )
+    for number, provider, reference in rows:
+        found.setdefault(number, []).append(" ".join(filter(None, (provider, reference))))
+    return found
+
+
+def condition_of(
+    wanted: TicketFilter, *, internal: bool = False, by_index: bool = True
+) -> ColumnElement[bool]:
+    """The filter as a condition on tickets; ``internal``: found by internal words, too.
+
+    ``by_index``: words, links and sites as their indexes find all tickets that have them, else as
+    each ticket is looked at.
+    """
+    parts: list[ColumnElement[bool]] = [true()]
+    for column, values in (
+        (Ticket.state, wanted.expanded_states()),
+        (Ticket.network, wanted.networks),
+        (Ticket.category, wanted.categories),
+        (Ticket.layer, wanted.layers),
+        (Ticket.unit, wanted.units),
+        (Ticket.priority, wanted.priorities),
+    ):
+        if values and set(values) != _ALL.get(column.key):
+            parts.append(column.in_(values))
+    if wanted.text.strip():
+        search = read_search(wanted.text)
+        parts.append(condition_of_search(search, internal=internal, by_index=by_index))
+    if wanted.links:
+        links = with_links(wanted.links)
+        parts.append(Ticket.number.in_(links) if by_index else has_links(wanted.links))
+    if wanted.sites:
+        sites = numbers_affecting(wanted.sites)
+        parts.append(Ticket.number.in_(sites) if by_index else affects(wanted.sites))
+    if wanted.responsible:
+        parts.append(Ticket.responsible_site_id.in_(site_ids(wanted.responsible)))
+    if wanted.created_from is not None:
+        parts.append(Ticket.created_at >= _midnight(wanted.created_from))
+    if wanted.created_to is not None and wanted.created_to < date.max:
+        parts.append(Ticket.created_at < _midnight(wanted.created_to) + timedelta(days=1))
+    if wanted.to_check:
+        parts.append(Ticket.to_check.is_(True))
+    if wanted.unseen is not None:
+        parts.append(unseen_condition(wanted.unseen))
+    parts += [desk_condition(part) for part in wanted.desk]
+    parts += [counted_condition(part) for part in wanted.counted]
+    return and_(*parts)
+
+
+def with_links(names: Sequence[str]) -> Select[int]:
+    """The numbers of tickets that affect any of these links."""
+    return select(TicketLink.ticket_number).where(
+        TicketLink.link_id.in_(select(Link.id).where(Link.name.in_(names)))
+    )
+
+
+def numbers_affecting(names: Sequence[str]) -> CompoundSelect[int]:
+    """The numbers of tickets that affect any of these sites, under any of a site's names."""
+    ids = site_ids(names)
+    others = or_(TicketSite.site_id.is_(None), TicketSite.site_id.not_in(ids))
+    return union_all(  # two, each by its index
+        select(TicketSite.ticket_number).where(TicketSite.site_id.in_(ids)),
+        select(TicketSite.ticket_number).where(TicketSite.name.in_(names), others),
+    )
+
+
+def has_links(
+    names: Sequence[str], number: ColumnElement[int] = Ticket.number.expression
+) -> ColumnElement[bool]:
+    """Whether the ticket of this number affects any of these links, looked up for it alone."""
+    return exists().where(
+        TicketLink.ticket_number == number,
+        TicketLink.link_id.in_(select(Link.id).where(Link.name.in_(names))),
+    )
+
+
+def affects(
+    names: Sequence[str], number: ColumnElement[int] = Ticket.number.expression
+) -> ColumnElement[bool]:
+    """Whether the ticket of this number affects any of these sites, looked up for it alone."""
+    own = TicketSite.ticket_number == number
+    return or_(  # two, so that each is answered by an index
+        exists().where(own, TicketSite.site_id.in_(site_ids(names))),
+        exists().where(own, TicketSite.name.in_(names)),
+    )
+
+
+def site_ids(names: Sequence[str]) -> Select[int]:
+    """The keys of sites of these names."""
+    named = aliased(SiteName)
+    return select(Site.id).join(named, named.site_id == Site.id).where(named.name.in_(names))
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)

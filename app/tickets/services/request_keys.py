@@ -1,0 +1,86 @@
+"""Creation under a request key: a caller that got no answer sends the same request again.
+
+The key is (partner, key). What is compared is what the first request asked for, never the ticket as
+it is now.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import fields
+from datetime import UTC, datetime
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.orm import Session
+
+from app.core.rules import access
+from app.core.rules.access import Writer
+from app.core.rules.errors import Invalid, RequestKeyConflict
+from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text
+from app.tickets.models.tickets import RequestKey, Ticket
+from app.tickets.rules.content import NewTicket
+
+
+def open_ticket_under_key(
+    session: Session, by: Writer, key: str, digest: str, opening: Callable[[], Ticket]
+) -> Ticket:
+    """Open the ticket by ``opening``, unless this key of the writer's partner opened one already.
+
+    ``digest`` is ``content_digest`` of the request. A repeat answers the first ticket, in whatever
+    state it is by now; also 50 times in parallel, also across processes. Raises
+    ``RequestKeyConflict`` if the content is not that of the first request, ``Forbidden`` and
+    ``Invalid``. Only partners' accounts have request keys.
+    """
+    access.require_create(by.actor)
+    assert by.actor.partner_id is not None
+    if not key.strip():
+        raise Invalid("request_key", "A request key is not empty; leave it out, or send one")
+    checked_text("request_key", key, SHORT_TEXT_LIMIT, label="Request key")
+    sqlite = session.get_bind().dialect.name == "sqlite"
+    insert = sqlite_insert if sqlite else postgresql_insert
+    # a second writer of the same key waits here until the first has committed
+    first = session.scalar(
+        insert(RequestKey)
+        .values(partner_id=by.actor.partner_id, key=key, content_digest=digest)
+        .on_conflict_do_nothing()
+        .returning(RequestKey.id)
+    )
+    if first is not None:
+        ticket = opening()
+        session.get_one(RequestKey, first).ticket_number = ticket.number
+        session.flush()
+        return ticket
+    known = session.scalars(
+        select(RequestKey).where(
+            RequestKey.partner_id == by.actor.partner_id, RequestKey.key == key
+        )
+    ).one()
+    assert known.ticket_number is not None
+    if known.content_digest != digest:
+        raise RequestKeyConflict(known.ticket_number)
+    return session.get_one(Ticket, known.ticket_number)
+
+
+def content_digest(new: NewTicket, *more: object) -> str:
+    """SHA-256 (hex) of what a creation asks for: ``new``, and what else belongs to the request.
+
+    What is not stated counts for nothing, so that a field which a later release adds does not
+    make an old request another one.
+    """
+    stated = {
+        item.name: value
+        for item in fields(new)
+        if (value := getattr(new, item.name)) != item.default
+    }
+    text = json.dumps([stated, *more], sort_keys=True, ensure_ascii=False, default=_written)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _written(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    return [str(part) for part in vars(value).values()]

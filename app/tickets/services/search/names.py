@@ -1,0 +1,69 @@
+"""Tickets are found by the names of their sites and links; when these change, the words follow.
+
+A site may have many thousands of tickets, so their words are written by the worker, some hundred at
+a time, after the change was committed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy.orm import Session
+
+from app.core.services.changes import FieldChange
+from app.jobs.services.queue import enqueue
+from app.tickets.models.tickets import Ticket, TicketLink, TicketSite
+from app.tickets.services.search.index import AT_ONCE, keep_words
+
+JOB: Final = "names in the search"
+"""The job's name; its arguments are ``kind`` (site, link) and ``id``. It always begins with the
+first ticket: one that went on behind another would stand in the way of a later change's job."""
+_NAMES: Final[Mapping[str, frozenset[str]]] = {
+    "site": frozenset({"key", "names", "prefixes"}),
+    "link": frozenset({"name", "aliases", "circuits"}),
+}
+"""Fields of a record, as the change log names them, by which its tickets are found."""
+
+
+def names_changed(kind: str, changed: Iterable[FieldChange]) -> bool:
+    """Whether the tickets of a record are found by other names after this change of it."""
+    return any(item.field in _NAMES[kind] for item in changed)
+
+
+def let_words_follow(session: Session, kind: str, record_id: int) -> None:
+    """Leave it to the worker to write the words of a record's tickets."""
+    key = f"{JOB}: {kind} {record_id}"
+    enqueue(session, JOB, {"kind": kind, "id": record_id}, key=key)
+
+
+def follow_names_of(session: Session, kind: str, record_id: int, after: int) -> int | None:
+    """Write the words of the record's next tickets behind number ``after``; the last one's number,
+    or None when there are no more."""
+    numbers = _next_tickets(session, kind, record_id, after)
+    if not numbers:
+        return None
+    keep_words(session, numbers)
+    return numbers[-1]
+
+
+def _next_tickets(session: Session, kind: str, record_id: int, after: int) -> Sequence[int]:
+    concerned: ColumnElement[bool]
+    if kind == "link":
+        concerned = Ticket.number.in_(
+            select(TicketLink.ticket_number).where(TicketLink.link_id == record_id)
+        )
+    else:
+        concerned = or_(
+            Ticket.responsible_site_id == record_id,
+            Ticket.number.in_(
+                select(TicketSite.ticket_number).where(TicketSite.site_id == record_id)
+            ),
+        )
+    return session.scalars(
+        select(Ticket.number)
+        .where(Ticket.number > after, concerned)
+        .order_by(Ticket.number)
+        .limit(AT_ONCE)
+    ).all()

@@ -1,0 +1,231 @@
+"""Finds tickets by their words: one condition for both databases.
+
+Whether a ticket holds a term is defined by its kept words alone (see
+``app.tickets.rules.tokenizer``): the term stands in them as a text. The databases' full-text
+indexes only spare looking at each ticket. Internal words are looked at for those alone who may read
+internal entries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, Self
+
+from sqlalchemy import (
+    BindParameter,
+    Boolean,
+    ColumnElement,
+    Integer,
+    and_,
+    bindparam,
+    false,
+    or_,
+    select,
+    text,
+    tuple_,
+)
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import Session
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.elements import Tuple
+from sqlalchemy.sql.functions import FunctionElement
+
+from app.tickets.models.search import INDEX, TicketWords
+from app.tickets.models.tickets import Ticket
+from app.tickets.rules.tokenizer import Search, Term
+
+_BIGGEST: Final = 2**31 - 1
+
+
+def condition_of_search(
+    search: Search,
+    *,
+    internal: bool,
+    by_index: bool = True,
+    number: ColumnElement[int] = Ticket.number.expression,
+) -> ColumnElement[bool]:
+    """Holds for the tickets that hold all terms; ``internal``: also by their internal words.
+
+    ``by_index`` asks the full-text index for all such tickets; without it each ticket is looked at,
+    by its ``number``.
+    """
+    if search.finds_nothing:
+        return false()
+    parts: list[ColumnElement[bool]] = [
+        number == term.number if term.number <= _BIGGEST else false()
+        for term in search.terms
+        if term.number is not None
+    ]
+    terms = [term for term in search.terms if term.words]
+    if terms and by_index:
+        parts.append(_found(terms, internal=internal))
+    elif terms:
+        parts += [holds(term, number, internal=internal) for term in terms]
+    return and_(*parts)
+
+
+def holds(term: Term, number: ColumnElement[int], *, internal: bool) -> ColumnElement[bool]:
+    """Whether the words of a ticket hold the term, looked up ticket by ticket."""
+    needle: BindParameter[str] = bindparam(None, term.needle)
+    inside: ColumnElement[bool] = _Place(TicketWords.public, needle) > 0
+    if internal:
+        inside = or_(inside, _Place(TicketWords.internal, needle) > 0)
+    # a value, not EXISTS: of that PostgreSQL would make a join and look at every ticket's words
+    return select(inside).where(TicketWords.ticket_number == number).scalar_subquery()
+
+
+def count_found(session: Session, terms: Sequence[Term], most: int, *, internal: bool) -> int:
+    """How many tickets the index finds by the words of all terms, at most ``most`` + 1."""
+    connection = session.connection()
+    if connection.dialect.name == "sqlite":
+        found = f"SELECT 1 FROM {INDEX} WHERE {INDEX} MATCH :w0"  # noqa: S608  # parameters
+        given = {"w0": sqlite_match(terms, internal=internal)}
+    else:
+        names = [f":w{at}" for at in range(len(terms))]
+        where = gin_condition(names, ("public", "internal") if internal else ("public",))
+        found = f"SELECT 1 FROM ticket_words WHERE {where}"  # noqa: S608  # parameters
+        given = {f"w{at}": _postgresql_query(term) for at, term in enumerate(terms)}
+    counted = f"SELECT count(*) FROM ({found} LIMIT {most + 1}) AS found"  # noqa: S608  # likewise
+    return int(connection.execute(text(counted), given).scalar_one())
+
+
+def is_phrase(term: Term) -> bool:
+    """Whether the index alone cannot say that a ticket holds the term: it knows no order."""
+    return len(term.words) > 1
+
+
+def _found(terms: Sequence[Term], *, internal: bool) -> ColumnElement[bool]:
+    """Whether the index finds a ticket by the words of all terms, and phrases stand in them."""
+    kind = _FoundByAny if internal else _FoundByPublic
+    return kind(
+        Ticket.number,
+        bindparam(None, sqlite_match(terms, internal=internal)),
+        *(
+            tuple_(bindparam(None, _postgresql_query(term)), bindparam(None, term.needle))
+            if is_phrase(term)
+            else bindparam(None, _postgresql_query(term))
+            for term in terms
+        ),
+    )
+
+
+def sqlite_match(terms: Sequence[Term], *, internal: bool) -> str:
+    """All terms in the language of FTS5; words hold nothing that it would take for its own."""
+    match = " AND ".join(_sqlite_match(term) for term in terms)
+    return match if internal else f"{{public}} : ({match})"
+
+
+def _sqlite_match(term: Term) -> str:
+    quoted = [f'"{word}"' for word in term.words]
+    if term.begun:
+        quoted[-1] += " *"
+    return " AND ".join(quoted)
+
+
+def _postgresql_query(term: Term) -> str:
+    quoted = [f"'{word}'" for word in term.words]
+    if term.begun:
+        quoted[-1] += ":*"
+    return " & ".join(quoted)
+
+
+class _Place(FunctionElement[int]):
+    """Where in the first text the second begins, from 1; 0 if it is not in it."""
+
+    type = Integer()
+    inherit_cache = True
+    name = "place"
+
+
+@compiles(_Place)
+def _instr(element: _Place, compiler: SQLCompiler, **options: Any) -> str:
+    return f"instr({compiler.process(element.clauses, **options)})"
+
+
+@compiles(_Place, "postgresql")
+def _strpos(element: _Place, compiler: SQLCompiler, **options: Any) -> str:
+    return f"strpos({compiler.process(element.clauses, **options)})"
+
+
+class _FoundByPublic(FunctionElement[bool]):
+    """Whether the index finds a ticket; of: its number, the whole search as SQLite has it, then
+    each term as PostgreSQL has it, a phrase as a tuple with the text that has to stand there."""
+
+    type = Boolean()
+    inherit_cache = True
+    name = "found_by_public_words"
+    columns_searched: tuple[str, ...] = ("public",)
+
+    def self_group(self, against: Any = None) -> Self:
+        """As it is: a comparison "= 1" would keep SQLite from beginning with the index."""
+        return self
+
+
+class _FoundByAny(_FoundByPublic):
+    """The same by public and internal words."""
+
+    inherit_cache = True
+    name = "found_by_any_words"
+    columns_searched = ("public", "internal")
+
+
+@compiles(_FoundByPublic)
+def _fts5(element: _FoundByPublic, compiler: SQLCompiler, **options: Any) -> str:
+    number, match, *terms = list(element.clauses)
+    own = compiler.process(number, **options)
+    found = f"SELECT rowid FROM {INDEX} WHERE {INDEX} MATCH {compiler.process(match, **options)}"  # noqa: S608  # a parameter
+    phrases = [
+        _stands("instr", compiler.process(needle, **options), element.columns_searched)
+        for _, needle in _parted(terms)
+        if needle is not None
+    ]
+    if phrases:
+        where = " AND ".join(phrases)
+        found = (
+            f"SELECT ticket_number FROM ticket_words WHERE ticket_number IN ({found}) AND {where}"  # noqa: S608  # likewise
+        )
+    return f"{own} IN ({found})"
+
+
+@compiles(_FoundByPublic, "postgresql")
+def _gin(element: _FoundByPublic, compiler: SQLCompiler, **options: Any) -> str:
+    number, _, *terms = list(element.clauses)
+    own = compiler.process(number, **options)
+    queries, conditions = [], []
+    for query, needle in _parted(terms):
+        queries.append(compiler.process(query, **options))
+        if needle is not None:
+            place = compiler.process(needle, **options)
+            conditions.append(_stands("strpos", place, element.columns_searched))
+    where = " AND ".join((gin_condition(queries, element.columns_searched), *conditions))
+    # an array: the index is asked first, whatever PostgreSQL believes of the word
+    return f"{own} = ANY (ARRAY(SELECT ticket_number FROM ticket_words WHERE {where}))"  # noqa: S608  # likewise
+
+
+def _parted(
+    terms: Sequence[ColumnElement[Any]],
+) -> Iterator[tuple[ColumnElement[Any], ColumnElement[Any] | None]]:
+    """Each term's query, and the text of a phrase."""
+    for term in terms:
+        if isinstance(term, Tuple):
+            query, needle = list(term.clauses)
+            yield query, needle
+        else:
+            yield term, None
+
+
+def _stands(function: str, needle: str, columns: Sequence[str]) -> str:
+    """That a text stands in one of the columns; ``needle`` as SQL."""
+    return "(" + " OR ".join(f"{function}({column}, {needle}) > 0" for column in columns) + ")"
+
+
+def gin_condition(queries: Sequence[str], columns: Sequence[str]) -> str:
+    """The condition on ``ticket_words``, as its indexes can answer it; ``queries`` as SQL."""
+    return " AND ".join(
+        "("
+        + " OR ".join(
+            f"ticket_fts_words({column}) @@ CAST({query} AS tsquery)" for column in columns
+        )
+        + ")"
+        for query in queries
+    )

@@ -1,0 +1,132 @@
+"""What the search box proposes while one types: sites, links and tickets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, case, func, select
+from sqlalchemy.orm import Session
+
+from app.core.rules.access import Actor
+from app.registry.models.registry import Link, LinkName, Site, SiteName, SitePrefix
+from app.tickets.models.tickets import Ticket
+from app.tickets.rules.tokenizer import MOST_CHARACTERS
+from app.tickets.services.lists.lists import TicketFilter
+from app.tickets.services.pages import first_numbers
+
+MOST: Final = 4
+"""Proposals of each kind."""
+_BIGGEST: Final = 2**31 - 1
+_MARKS_OF_PREFIXES: Final = frozenset(".:/")
+
+
+class Proposed(StrEnum):
+    """Kinds of things that are proposed."""
+
+    SITE = "site"
+    LINK = "link"
+    TICKET = "ticket"
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A thing: ``key`` names it in its address; ``note`` is another name that was typed, or a
+    ticket's state."""
+
+    kind: Proposed
+    key: str
+    word: str
+    note: str = ""
+
+
+def suggest(session: Session, actor: Actor, typed: str) -> Sequence[Suggestion]:
+    """Sites and links by a part of any name, best those that begin with it, sites also by a prefix
+    that they announce; and tickets, by the number and by what the search finds, newest first."""
+    typed = typed.strip()[:MOST_CHARACTERS]
+    if not typed or "\0" in typed:
+        return ()
+    named = (*_sites(session, typed), *_links(session, typed))
+    tickets = _tickets(session, actor, typed)
+    # a number is a ticket first of all
+    return (*tickets, *named) if typed.removeprefix("#").isdigit() else (*named, *tickets)
+
+
+def _sites(session: Session, typed: str) -> list[Suggestion]:
+    rows = session.execute(
+        select(Site.key, SiteName.name)
+        .join(SiteName, SiteName.site_id == Site.id)
+        .where(_holds(SiteName.name, typed))
+        .order_by(_begins_first(SiteName.name, typed), SiteName.name == Site.key, SiteName.name)
+        .limit(4 * MOST)
+    )
+    found: dict[str, Suggestion] = {}
+    for key, name in rows:
+        known = found.get(key)
+        if known is None or name == key:
+            found[key] = Suggestion(Proposed.SITE, key, key, "" if name == key else name)
+    if len(found) < MOST and not _MARKS_OF_PREFIXES.isdisjoint(typed):
+        others = session.execute(
+            select(Site.key, SitePrefix.prefix)
+            .join(SitePrefix, SitePrefix.site_id == Site.id)
+            .where(_holds(SitePrefix.prefix, typed))
+            .order_by(_begins_first(SitePrefix.prefix, typed), SitePrefix.prefix, Site.key)
+            .limit(4 * MOST)
+        )
+        for key, prefix in others:
+            found.setdefault(key, Suggestion(Proposed.SITE, key, key, prefix))
+    return list(found.values())[:MOST]
+
+
+def _links(session: Session, typed: str) -> list[Suggestion]:
+    names = session.scalars(
+        select(Link.name)
+        .where(_holds(Link.name, typed))
+        .order_by(_begins_first(Link.name, typed), Link.name)
+        .limit(MOST)
+    )
+    found = {name: Suggestion(Proposed.LINK, name, name) for name in names}
+    if len(found) < MOST:
+        others = session.execute(
+            select(Link.name, LinkName.name)
+            .join(LinkName, LinkName.link_id == Link.id)
+            .where(_holds(LinkName.name, typed))
+            .order_by(LinkName.name)
+            .limit(MOST)
+        )
+        for name, other in others:
+            found.setdefault(name, Suggestion(Proposed.LINK, name, name, other))
+    return list(found.values())[:MOST]
+
+
+def _tickets(session: Session, actor: Actor, typed: str) -> list[Suggestion]:
+    numbers: list[int] = []
+    digits = typed.removeprefix("#")
+    if digits.isascii() and digits.isdigit() and int(digits[:12]) <= _BIGGEST:
+        wanted = TicketFilter(text=f"#{int(digits)}", sort="-number")
+        numbers += first_numbers(session, actor, wanted, MOST)
+    wanted = TicketFilter(text=typed, sort="-number")
+    numbers += first_numbers(session, actor, wanted, MOST)
+    numbers = list(dict.fromkeys(numbers))[:MOST]
+    rows = session.execute(
+        select(Ticket.number, Ticket.title, Ticket.state).where(Ticket.number.in_(numbers))
+    )
+    found = {
+        number: Suggestion(Proposed.TICKET, str(number), title, state)
+        for number, title, state in rows
+    }
+    return [found[number] for number in numbers if number in found]
+
+
+def _holds(column: Any, typed: str) -> ColumnElement[bool]:
+    return func.lower(column).like(f"%{_escaped(typed)}%", escape="\\")
+
+
+def _begins_first(column: Any, typed: str) -> ColumnElement[int]:
+    return case((func.lower(column).like(f"{_escaped(typed)}%", escape="\\"), 0), else_=1)
+
+
+def _escaped(typed: str) -> str:
+    return typed.lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

@@ -1,0 +1,344 @@
+"""The picture of a network on a day, and the small one on a ticket's page."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date
+from functools import partial
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, make_response, render_template, request, url_for
+
+from app.core.web.extensions import db
+from app.core.web.times import now
+from app.registry.models.registry import Site
+from app.registry.services.registry import find_site
+from app.tickets.models.tickets import Ticket
+from app.tickets.rules.tickets import Network
+from app.tickets.services.fields import day_of
+from app.topology.rules.topology import (
+    NARROW,
+    PAGE,
+    SMALL,
+    Edge,
+    Frame,
+    Layout,
+    Line,
+    Spot,
+    lay_out,
+)
+from app.topology.services.registry_on import (
+    MOST_LINKS,
+    LinkOn,
+    LinkState,
+    SiteOn,
+    Snapshot,
+    outline_on,
+    registry_on,
+    site_keys,
+)
+
+blueprint = Blueprint("topology", __name__)
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_LONGEST = 100
+_WIDEST = 1100
+_EARLIEST, _LATEST = date(1990, 1, 1), date(2099, 12, 31)
+
+
+@dataclass(frozen=True)
+class Tab:
+    """One of the two networks."""
+
+    word: str
+    url: str
+    current: bool
+
+
+@dataclass(frozen=True)
+class DrawnSite:
+    """A site of the picture: where, what, and what is said of it."""
+
+    spot: Spot
+    site: SiteOn
+    url: str
+    words: str
+
+
+@dataclass(frozen=True)
+class DrawnLink:
+    """A link of the picture: its path, what, and what is said of it."""
+
+    line: Line
+    link: LinkOn
+    url: str
+    words: str
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Everything to draw, links first."""
+
+    layout: Layout
+    links: Sequence[DrawnLink]
+    sites: Sequence[DrawnSite]
+    font: float
+    kind: str
+    """page, narrow for a phone, or wide where it scrolls in itself."""
+
+
+class Question:
+    """What an address asks for; what cannot be used is named and left out."""
+
+    def __init__(self, arguments: Mapping[str, str]) -> None:
+        self.problems: list[str] = []
+        self.today = now().astimezone(UTC).date()
+        self.network = self._network(arguments.get("network", ""))
+        self.typed_day = arguments.get("on", "").strip()
+        self.day = self._day(self.typed_day)
+        self.typed_site = arguments.get("site", "").strip()
+        self.site = self._site(self.typed_site)
+        self.after = arguments.get("after", "")[:_LONGEST].replace("\0", "")
+
+    @property
+    def is_today(self) -> bool:
+        """Whether nothing but the present is asked for."""
+        return self.day == self.today
+
+    @property
+    def on(self) -> str | None:
+        """The day as an address holds it; None for today."""
+        return None if self.is_today else self.day.isoformat()
+
+    @property
+    def past(self) -> str | None:
+        """The same for pages that know no days ahead: they show today instead."""
+        return self.on if self.day < self.today else None
+
+    def _network(self, text: str) -> str:
+        if text in ("", *Network):
+            return text or Network.LHCOPN
+        self.problems.append(f"Network: choose {' or '.join(Network)}")
+        return Network.LHCOPN
+
+    def _day(self, text: str) -> date:
+        if not text:
+            return self.today
+        try:
+            day = date.fromisoformat(text) if _DAY.fullmatch(text) else None
+        except ValueError:
+            day = None
+        if day is not None and _EARLIEST <= day <= _LATEST:
+            return day
+        self.problems.append(
+            f"As of: write a day as YYYY-MM-DD, from {_EARLIEST} to {_LATEST}; shown is today"
+        )
+        return self.today
+
+    def _site(self, text: str) -> Site | None:
+        if not text:
+            return None
+        found = None
+        if len(text) <= _LONGEST and "\0" not in text:
+            rows = db.session()
+            found = find_site(rows, text, self.day) or find_site(rows, text)
+        if found is None:
+            self.problems.append("Site: no site has this name; any name of a known site will do")
+        return found
+
+    def url(self, **changed: str) -> str:
+        """The address of this picture with something changed; "" leaves it out."""
+        values = {
+            "network": self.network,
+            "on": self.on or "",
+            "site": self.site.key if self.site is not None else "",
+        } | changed
+        return _address(values)
+
+
+def _address(values: Mapping[str, str]) -> str:
+    given = urlencode({key: value for key, value in values.items() if value})
+    return f"{url_for('topology.picture')}?{given}"
+
+
+def _site_url(key: str, asked: Question) -> str:
+    """The page of a site on that day, if it is past."""
+    return url_for("sites.site", key=key, on=asked.past)
+
+
+def _link_url(name: str, asked: Question) -> str:
+    """The page of a link on that day, if it is past."""
+    return url_for("links.link", name=name, on=asked.past)
+
+
+@blueprint.get("/topology")
+def picture() -> Response:
+    """A network on a day: picture, links and sites."""
+    asked = Question(request.args)
+    rows = db.session()
+    snapshot = registry_on(
+        rows, asked.day, asked.network, now(), site=asked.site, after=asked.after
+    )
+    more = asked.url(after=snapshot.links[-1].name) if snapshot.more else ""
+    page = render_template(
+        "topology/page.html",
+        asked=asked,
+        tabs=[
+            Tab(word, asked.url(network=word), current=word == asked.network) for word in Network
+        ],
+        snapshot=snapshot,
+        pictures=_pictures(snapshot, asked),
+        most=MOST_LINKS,
+        counts=Counter(link.state for link in snapshot.links),
+        tiers=Counter(site.tier for site in snapshot.sites),
+        link_counts=Counter(end for link in snapshot.links for end in (link.end_a, link.end_b)),
+        site_keys=site_keys(rows, asked.day),
+        states=LinkState,
+        more=more,
+        site_url=partial(_site_url, asked=asked),
+        link_url=partial(_link_url, asked=asked),
+    )
+    return make_response(page, 422 if asked.problems else 200)
+
+
+def _pictures(snapshot: Snapshot, asked: Question) -> list[Picture]:
+    """For a screen, and for a phone; a large network only scrolls."""
+    lonely = asked.site is not None and not snapshot.links
+    if not snapshot.complete or not snapshot.sites or lonely:
+        return []
+    whole = _picture(snapshot, asked, PAGE, "page")
+    if whole.layout.width > _WIDEST:
+        return [replace(whole, kind="wide")]
+    return [whole, _picture(snapshot, asked, NARROW, "narrow")]
+
+
+def _picture(snapshot: Snapshot, asked: Question, frame: Frame, kind: str) -> Picture:
+    keys = [site.key for site in snapshot.sites]
+    centre = snapshot.centre or (asked.site.key if asked.site is not None else None)
+    edges = [Edge(link.name, link.end_a, link.end_b) for link in snapshot.links]
+    layout = lay_out(keys, edges, centre, frame)
+    sites = {site.key: site for site in snapshot.sites}
+    links = {link.name: link for link in snapshot.links}
+    return Picture(
+        layout,
+        [
+            DrawnLink(
+                line, links[line.name], _link_url(line.name, asked), link_words(links[line.name])
+            )
+            for line in layout.lines
+        ],
+        [
+            DrawnSite(
+                spot, sites[spot.key], _site_url(spot.key, asked), site_words(sites[spot.key])
+            )
+            for spot in layout.spots
+        ],
+        frame.font,
+        kind,
+    )
+
+
+def site_words(site: SiteOn) -> str:
+    """What a reader of the picture is told of a site."""
+    tier = "neither T0 nor T1" if site.tier is None else f"T{site.tier}"
+    return f"{site.key}, {tier}"
+
+
+def link_words(link: LinkOn) -> str:
+    """What a reader of the picture is told of a link."""
+    words = [link.name, f"{link.end_a} to {link.end_b}"]
+    words.append(f"{link.role} of {link.backs_up}" if link.backs_up else link.role)
+    if link.bandwidth_gbps is not None:
+        words.append(f"{link.bandwidth_gbps:g} Gb/s")
+    words.append(str(link.state))
+    if link.tickets:
+        more = link.ticket_count - 1
+        words.append(f"ticket {link.tickets[-1]}" + (f" and {more} more" if more else ""))
+    return ", ".join(words)
+
+
+# ---------- on a ticket's page
+
+
+@dataclass(frozen=True)
+class SmallLine:
+    """A link of the small picture."""
+
+    line: Line
+    backup: bool
+    affected: bool
+
+
+@dataclass(frozen=True)
+class SmallSpot:
+    """A site of the small picture; only the sites concerned have their names shown."""
+
+    spot: Spot
+    named: bool
+
+
+@dataclass(frozen=True)
+class Small:
+    """The affected links within their network at the ticket's time."""
+
+    layout: Layout
+    lines: Sequence[SmallLine]
+    spots: Sequence[SmallSpot]
+    font: float
+    words: str
+
+
+@dataclass(frozen=True)
+class TicketTopology:
+    """Where to see the network of a ticket's time, and a small picture of it."""
+
+    day: date
+    url: str
+    small: Small | None
+
+
+def topology_of(ticket: Ticket) -> TicketTopology:
+    """The network when the ticket's interval began; no picture where nothing known is affected."""
+    day = day_of(ticket)
+    sites = [item.site.key for item in ticket.affected_sites if item.site is not None]
+    links = [item.link for item in ticket.affected_links]
+    about = ticket.responsible_site.key if ticket.responsible_site is not None else ""
+    about = about or next(iter(sites), "")
+    values = {"network": ticket.network, "on": day.isoformat(), "site": about}
+    url = _address(values)
+    if not links and not sites:
+        return TicketTopology(day, url, None)
+    outline = outline_on(db.session(), day, ticket.network)
+    tiers, others = outline if outline is not None else ({}, [])
+    affected = {link.name: (link.name, link.end_a.key, link.end_b.key, link.role) for link in links}
+    rows = [row for row in others if row[0] not in affected] + list(affected.values())
+    ends = {end for row in affected.values() for end in row[1:3]}
+    named = ends | set(sites)
+    keys = set(tiers) | named
+    centre = next((key for key, tier in sorted(tiers.items()) if tier == 0), None)
+    layout = lay_out(keys, [Edge(*row[:3]) for row in rows], centre, SMALL)
+    roles = {row[0]: row[3] for row in rows}
+    words = "; ".join(
+        [f"{name}, {a} to {b}" for name, a, b, _role in affected.values()]
+        + [key for key in sites if key not in ends]
+    )
+    return TicketTopology(
+        day,
+        url,
+        Small(
+            layout,
+            sorted(
+                (
+                    SmallLine(line, roles[line.name] == "backup", line.name in affected)
+                    for line in layout.lines
+                ),
+                key=lambda drawn: drawn.affected,
+            ),
+            [SmallSpot(spot, spot.key in named or spot.central) for spot in layout.spots],
+            SMALL.font,
+            f"{ticket.network} on {day}, {len(keys)} sites and {len(rows)} links."
+            f" Affected: {words}",
+        ),
+    )

@@ -1,0 +1,413 @@
+"""The registry as it was on a day: sites with their tier then, links valid then, and their states.
+
+A state comes from tickets: for today from those that are open now, for any other day from those
+whose interval touches that day (UTC). It reads only, and with few statements however many links.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
+from typing import Any, Final
+
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Row,
+    Select,
+    and_,
+    case,
+    func,
+    literal_column,
+    or_,
+    select,
+    union,
+)
+from sqlalchemy.orm import Session, aliased
+
+from app.core.rules.quarters import Quarter
+from app.registry.models.registry import Link, Site, SiteName
+from app.tickets.models.tickets import Ticket, TicketLink
+from app.tickets.rules.tickets import OPEN_STATES, Category, State
+
+MOST_LINKS: Final = 120
+"""A picture of more links than these can no longer be read."""
+PAGE: Final = 100
+"""Links of one page of a table."""
+
+
+class LinkState(StrEnum):
+    """What tickets say of a link, the worst first."""
+
+    TROUBLE = "trouble"
+    """An incident is open."""
+    MAINTENANCE = "maintenance"
+    """A maintenance or a change is going on."""
+    PLANNED = "planned"
+    """A maintenance or a change is ahead."""
+    OK = "ok"
+    """None of these."""
+
+
+_Row = Row[*tuple[Any, ...]]
+_WORKS: Final = (Category.MAINTENANCE, Category.CHANGE)
+
+
+@dataclass(frozen=True)
+class Said:
+    """What tickets say of a link: the worst state, and of those that say so the first, the newest
+    and how many they are."""
+
+    state: LinkState
+    tickets: tuple[int, ...]
+    count: int
+
+
+@dataclass(frozen=True)
+class SiteOn:
+    """A site on a day. ``tier`` is 0 or 1 if it was T0 or T1 then, else None."""
+
+    key: str
+    tier: int | None
+    sample: bool
+    names: tuple[str, ...] = ()
+    """Its other names that were valid then."""
+
+
+@dataclass(frozen=True)
+class LinkOn:
+    """A link on a day, with its ends and sites by key."""
+
+    id: int
+    name: str
+    network: str
+    end_a: str
+    end_b: str
+    role: str
+    backs_up: str
+    """The link that it backs up, or ""."""
+    backed_up_by: tuple[str, ...]
+    """Links valid then that back it up, of either network."""
+    bandwidth_gbps: float | None
+    responsible: str
+    sample: bool
+    state: LinkState = LinkState.OK
+    tickets: tuple[int, ...] = ()
+    """Of the tickets that make its state the only one, or the first and the newest."""
+    ticket_count: int = 0
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A network on a day."""
+
+    day: date
+    network: str
+    sites: tuple[SiteOn, ...]
+    """By key: the ends of the links; for the whole LHCOPN also a T0 or T1 without any link."""
+    links: tuple[LinkOn, ...]
+    """By id."""
+    total: int
+    """How many links there are in all; more than ``links`` holds when they are paged."""
+    more: bool = False
+    """Whether there are links behind the last one here."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether all links are here, so that a picture can be drawn."""
+        return self.total == len(self.links)
+
+    @property
+    def centre(self) -> str | None:
+        """The T0's key, if it is among the sites."""
+        return next((site.key for site in self.sites if site.tier == 0), None)
+
+
+def tier_on(site: Site, day: date) -> int | None:
+    """0 or 1 if the site was T0 or T1 on that day, else None."""
+    return tier_of(site.tier, site.tier_since, site.tier_until, day)
+
+
+def had_tier(day: date) -> ColumnElement[bool]:
+    """The same as a condition: that a site was T0 or T1 on that day."""
+    return and_(
+        Site.tier.is_not(None),
+        or_(Site.tier_since.is_(None), Site.tier_since <= day),
+        or_(Site.tier_until.is_(None), Site.tier_until > day),
+    )
+
+
+def registry_on(
+    session: Session,
+    day: date,
+    network: str,
+    now: datetime,
+    *,
+    site: Site | None = None,
+    after: str = "",
+) -> Snapshot:
+    """The network on a day (UTC); ``now`` decides what is today.
+
+    With ``site`` it is that site, its neighbours, and the links among them. More links than
+    ``MOST_LINKS`` are given in pages of ``PAGE`` by id, those behind the id ``after``.
+    """
+    wanted = and_(Link.network == network, _valid(Link, day))
+    if site is not None:
+        near = _neighbours(site.id, wanted)
+        wanted = and_(wanted, Link.end_a_id.in_(near), Link.end_b_id.in_(near))
+    total = session.scalar(select(func.count()).select_from(Link).where(wanted)) or 0
+    query = _links().where(wanted).order_by(Link.name)
+    if total > MOST_LINKS:
+        query = query.where(Link.name > after).limit(PAGE + 1)
+    rows = session.execute(query).all()
+    more = total > MOST_LINKS and len(rows) > PAGE
+    rows = rows[:PAGE] if more else rows
+    states = states_on(session, [row.id for row in rows], day, now)
+    backups = _backups_of(session, [row.id for row in rows], day)
+    links = tuple(_link(row, backups, states) for row in rows)
+    ends = {end for row in rows for end in (row.end_a_id, row.end_b_id)}
+    if site is not None:
+        ends.add(site.id)
+    alone = network == "LHCOPN" and site is None and total <= MOST_LINKS
+    return Snapshot(day, network, _sites(session, ends, day, with_t1s=alone), links, total, more)
+
+
+def site_keys(session: Session, day: date) -> Sequence[str]:
+    """The keys of all sites that are in the registry's world on that day."""
+    return session.scalars(select(Site.key).where(_valid(Site, day)).order_by(Site.key)).all()
+
+
+def outline_on(
+    session: Session, day: date, network: str
+) -> tuple[Mapping[str, int | None], Sequence[tuple[str, str, str, str]]] | None:
+    """Only what a small picture needs: the tier by site, and name, ends and role of each link.
+
+    Two statements. None where there are more links than a picture can show.
+    """
+    a, b = aliased(Site), aliased(Site)
+    rows = session.execute(
+        select(Link.name, Link.role, a.key.label("key_a"), b.key.label("key_b"))
+        .join(a, Link.end_a_id == a.id)
+        .join(b, Link.end_b_id == b.id)
+        .where(Link.network == network, _valid(Link, day))
+        .order_by(Link.name)
+        .limit(MOST_LINKS + 1)
+    ).all()
+    if len(rows) > MOST_LINKS:
+        return None
+    keys = {key for row in rows for key in (row.key_a, row.key_b)}
+    tiers = session.execute(
+        select(Site.key, Site.tier, Site.tier_since, Site.tier_until).where(
+            or_(Site.key.in_(keys), and_(had_tier(day), _valid(Site, day)))
+            if network == "LHCOPN"
+            else Site.key.in_(keys)
+        )
+    )
+    found = {row.key: tier_of(row.tier, row.tier_since, row.tier_until, day) for row in tiers}
+    return found, [(row.name, row.key_a, row.key_b, row.role) for row in rows]
+
+
+def states_on(
+    session: Session, link_ids: Collection[int], day: date, now: datetime
+) -> dict[int, Said]:
+    """The state of each of these links on a day, and the tickets that make it; ``ok`` is left out.
+
+    Tickets that inform or test say nothing of a link. A ticket's interval begins with its event,
+    else its window, else its creation; it ends with its event, else its window, else the move to
+    solved or unsolved, else it is open.
+    """
+    if not link_ids:
+        return {}
+    today = day == now.astimezone(UTC).date()
+    says, condition = _says_now(now) if today else _says_of(*_bounds(day))
+    rank = says.label("rank")  # told and counted by the database: there may be thousands of tickets
+    number = Ticket.number
+    rows = session.execute(
+        select(TicketLink.link_id, rank, func.min(number), func.max(number), func.count())
+        .join(Ticket, number == TicketLink.ticket_number)
+        .where(
+            TicketLink.link_id.in_(link_ids),
+            Ticket.category.in_((Category.INCIDENT, *_WORKS)),
+            condition,
+        )
+        .group_by(TicketLink.link_id, rank)
+    )
+    found: dict[int, Said] = {}
+    for link_id, place, first, newest, count in sorted(tuple(row) for row in rows):
+        state = list(LinkState)[place]
+        if state is not LinkState.OK:  # the worst of a link comes first
+            found.setdefault(link_id, Said(state, tuple(sorted({first, newest})), count))
+    return found
+
+
+_BEGUN: Final = func.coalesce(Ticket.event_start, Ticket.window_start)
+_OVER: Final = func.coalesce(Ticket.event_end, Ticket.window_end)
+_INCIDENT: Final = Ticket.category == Category.INCIDENT
+
+
+def _rank(state: LinkState) -> ColumnElement[int]:
+    # written into the statement: PostgreSQL groups only by what is the same to the letter
+    return literal_column(str(list(LinkState).index(state)), Integer)
+
+
+def _says_now(now: datetime) -> tuple[ColumnElement[int], ColumnElement[bool]]:
+    """What a ticket says at this moment, as the place of a state, and that it must be open."""
+    says = case(
+        (_INCIDENT, _rank(LinkState.TROUBLE)),
+        # a plan without a time is ahead as long as it is open
+        (or_(_BEGUN.is_(None), now < _BEGUN), _rank(LinkState.PLANNED)),
+        (or_(_OVER.is_(None), now < _OVER), _rank(LinkState.MAINTENANCE)),
+        else_=_rank(LinkState.OK),
+    )
+    return says, Ticket.state.in_(OPEN_STATES)
+
+
+def _says_of(begin: datetime, end: datetime) -> tuple[ColumnElement[int], ColumnElement[bool]]:
+    """What a ticket says of the time from ``begin`` to ``end``, and which tickets may say it."""
+    over = func.coalesce(_OVER, Ticket.ended_at)
+    # what was written down late is of its own time all the same
+    touching = and_(or_(Ticket.created_at < end, end > _BEGUN), or_(over.is_(None), over >= begin))
+    given_up = and_(
+        Ticket.ended_at.is_not(None),
+        or_(Ticket.state == State.UNSOLVED, Ticket.ended_at <= _BEGUN),
+    )
+    known = and_(Ticket.created_at < end, or_(Ticket.ended_at.is_(None), Ticket.ended_at >= begin))
+    begun = func.coalesce(_BEGUN, Ticket.created_at) < end
+    says = case(
+        (and_(_INCIDENT, begun), _rank(LinkState.TROUBLE)),
+        (_INCIDENT, _rank(LinkState.OK)),
+        # a work that was given up documents nothing, but was planned until then
+        (and_(given_up, Ticket.ended_at < end), _rank(LinkState.OK)),
+        (and_(or_(_BEGUN.is_(None), end <= _BEGUN), known), _rank(LinkState.PLANNED)),
+        (or_(_BEGUN.is_(None), end <= _BEGUN), _rank(LinkState.OK)),
+        (given_up, _rank(LinkState.OK)),
+        else_=_rank(LinkState.MAINTENANCE),
+    )
+    return says, touching
+
+
+# ---------- rows of a day
+
+
+def _valid(kind: type[Link | Site | SiteName], day: date) -> ColumnElement[bool]:
+    return and_(
+        or_(kind.valid_from.is_(None), kind.valid_from <= day),
+        or_(kind.valid_until.is_(None), kind.valid_until > day),
+    )
+
+
+def tier_of(tier: int | None, since: date | None, until: date | None, day: date) -> int | None:
+    """``tier`` if it held on that day, else None."""
+    there = (since is None or since <= day) and (until is None or day < until)
+    return tier if there else None
+
+
+def had_tier_in(site: Site, quarter: Quarter) -> bool:
+    """Whether the site was T0 or T1 on a day of the quarter."""
+    last = (quarter.end - timedelta(days=1)).date()
+    day = quarter.begin.date()
+    if site.tier_since is not None:
+        day = max(day, site.tier_since)
+    return day <= last and tier_of(site.tier, site.tier_since, site.tier_until, day) is not None
+
+
+def _bounds(day: date) -> tuple[datetime, datetime]:
+    begin = datetime.combine(day, time(), UTC)
+    return begin, begin + timedelta(days=1) if day < date.max else datetime.max.replace(tzinfo=UTC)
+
+
+def _neighbours(site_id: int, wanted: ColumnElement[bool]) -> Select[tuple[int]]:
+    """The ids of a site and of all sites at the other ends of its links."""
+    sides = union(
+        select(Link.end_b_id.label("id")).where(wanted, Link.end_a_id == site_id),
+        select(Link.end_a_id.label("id")).where(wanted, Link.end_b_id == site_id),
+        select(Site.id.label("id")).where(Site.id == site_id),
+    ).subquery()
+    return select(sides.c.id)
+
+
+def _links() -> Select[*tuple[Any, ...]]:
+    a, b, responsible, behind = aliased(Site), aliased(Site), aliased(Site), aliased(Link)
+    return (
+        select(
+            *(Link.id, Link.name, Link.network, Link.role, Link.bandwidth_gbps, Link.sample),
+            *(Link.end_a_id, Link.end_b_id, a.key.label("key_a"), b.key.label("key_b")),
+            a.tier.label("tier_a"),
+            responsible.key.label("recorded"),
+            behind.name.label("backs_up"),
+        )
+        .join(a, Link.end_a_id == a.id)
+        .join(b, Link.end_b_id == b.id)
+        .outerjoin(responsible, Link.responsible_site_id == responsible.id)
+        .outerjoin(behind, Link.backs_up_id == behind.id)
+    )
+
+
+def _link(
+    row: _Row,
+    backups: Mapping[int, tuple[str, ...]],
+    states: Mapping[int, Said],
+) -> LinkOn:
+    said = states.get(row.id, Said(LinkState.OK, (), 0))
+    return LinkOn(
+        id=row.id,
+        name=row.name,
+        network=row.network,
+        end_a=row.key_a,
+        end_b=row.key_b,
+        role=row.role,
+        backs_up=row.backs_up or "",
+        backed_up_by=backups.get(row.id, ()),
+        bandwidth_gbps=row.bandwidth_gbps,
+        responsible=row.recorded or (row.key_b if row.tier_a == 0 else row.key_a),
+        sample=row.sample,
+        state=said.state,
+        tickets=said.tickets,
+        ticket_count=said.count,
+    )
+
+
+def _backups_of(session: Session, ids: Collection[int], day: date) -> dict[int, tuple[str, ...]]:
+    found: dict[int, list[str]] = defaultdict(list)
+    if ids:
+        rows = session.execute(
+            select(Link.backs_up_id, Link.name)
+            .where(Link.backs_up_id.in_(ids), _valid(Link, day))
+            .order_by(Link.name)
+        )
+        for row in rows:
+            found[row.backs_up_id].append(row.name)
+    return {link_id: tuple(names) for link_id, names in found.items()}
+
+
+def _sites(
+    session: Session, ids: Iterable[int], day: date, *, with_t1s: bool
+) -> tuple[SiteOn, ...]:
+    wanted: ColumnElement[bool] = Site.id.in_(list(ids))
+    if with_t1s:
+        wanted = or_(wanted, and_(had_tier(day), _valid(Site, day)))
+    rows = session.execute(
+        select(*(Site.id, Site.key, Site.sample, Site.tier, Site.tier_since, Site.tier_until))
+        .where(wanted)
+        .order_by(Site.key)
+    ).all()
+    names: dict[int, list[str]] = defaultdict(list)
+    named = session.execute(
+        select(SiteName.site_id, SiteName.name)
+        .where(SiteName.site_id.in_([row.id for row in rows]), _valid(SiteName, day))
+        .order_by(SiteName.id)
+    )
+    for row in named:
+        names[row.site_id].append(row.name)
+    return tuple(
+        SiteOn(
+            row.key,
+            tier_of(row.tier, row.tier_since, row.tier_until, day),
+            row.sample,
+            tuple(dict.fromkeys(name for name in names[row.id] if name != row.key)),
+        )
+        for row in rows
+    )
