@@ -1,4 +1,4 @@
-/* Single keys, the sheet that tells of them (templates/shortcuts), and ticking rows of the list.
+/* Single keys, the sheet that tells of them (templates/home/shortcuts), and ticking rows of the list.
    No key does anything while one types, with a modifier, or for a person who switched them off
    (WCAG 2.1.4); the place in the list is the focus itself, so that a screen reader goes along.
    Every page works without this file. */

@@ -40,4 +40,4 @@ def index() -> str:
     """Every place of administration."""
     require_admin(acting(), "see the pages of administration")
     counts = {"unresolved.listing": count_unresolved(db.session(), acting())}
-    return render_template("admin/index.html", admin_places=PLACES, counts=counts)
+    return render_template("accounts/admin.html", admin_places=PLACES, counts=counts)

@@ -200,7 +200,7 @@ def _gate() -> Response | None:
             + ("send again after the login." if kept else "copy.")
         )
         page = render_template(
-            "login.html", form=form, problem=problem, typed=echoed(typed), kept=kept
+            "accounts/login.html", form=form, problem=problem, typed=echoed(typed), kept=kept
         )
         return make_response(page, 401)
     if asking_page():
@@ -260,10 +260,10 @@ def login() -> Response:
     if request.method == "GET":
         if current_user.is_authenticated:
             return go_to(target)
-        return make_response(render_template("login.html", form=form, problem=None))
+        return make_response(render_template("accounts/login.html", form=form, problem=None))
     kept = kept_fields()
     if not form.validate():
-        page = render_template("login.html", form=form, problem=None, kept=kept)
+        page = render_template("accounts/login.html", form=form, problem=None, kept=kept)
         return make_response(page, 422)
     try:
         token, login = _begin(form.name.data or "", form.password.data or "")
@@ -271,7 +271,7 @@ def login() -> Response:
         many = isinstance(error, TooManyAttempts)
         log_failed_login(form.name.data or "", "too many attempts" if many else "password")
         problem = f"{error.message}." if many else _SAME_WORDS
-        page = render_template("login.html", form=form, problem=problem, kept=kept)
+        page = render_template("accounts/login.html", form=form, problem=problem, kept=kept)
         return make_response(page, 429 if many else 401)
     session.clear()
     if login is None:
@@ -318,7 +318,7 @@ def gone_on(target: str, kept: Sequence[tuple[str, str]]) -> Response:
     again = [(name.removeprefix(KEPT), value) for name, value in fields]
     typed = echoed([(name, value) for name, value in again if value])
     page = render_template(
-        "login_again.html", send_to=send_to, carried=again, typed=typed, home=target
+        "accounts/login_again.html", send_to=send_to, carried=again, typed=typed, home=target
     )
     return make_response(page)
 
@@ -329,7 +329,9 @@ def code_page(
     """The page that asks for the code behind the password; it carries what was ``kept``."""
     many = second_factor.needs_two_codes(db.session(), user.name, now())
     two = second_factor.TWO_CODES if many else ""
-    page = render_template("login_code.html", form=form, name=user.name, two=two, kept=kept)
+    page = render_template(
+        "accounts/login_code.html", form=form, name=user.name, two=two, kept=kept
+    )
     return make_response(page, status)
 
 

@@ -60,7 +60,7 @@ def listing() -> str:
     keys = [account.id for account in accounts]
     days = days_of(rows, keys, now().date(), LIST_DAYS)
     return render_template(
-        "partners/list.html",
+        "accounts/partners/list.html",
         accounts=accounts,
         use=use_of(rows, keys, now()),
         charts={key: (calls_chart(days[key]), faults_chart(days[key])) for key in keys},
@@ -97,7 +97,7 @@ def account(number: int) -> Response:
     """One account."""
     if fragment_target() == "more":
         calls = CallList(db.session(), number, _base(number), request.args)
-        return make_response(render_template("partners/_calls.html", calls=calls))
+        return make_response(render_template("accounts/partners/_calls.html", calls=calls))
     return _account_page(number)
 
 
@@ -181,7 +181,7 @@ def _base(number: int) -> str:
 
 def _form_page(form: NewAccountForm) -> Response:
     codes = [partner.code for partner in verbs.all_partners(db.session())]
-    page = render_template("partners/new.html", form=form, codes=codes, **choices())
+    page = render_template("accounts/partners/new.html", form=form, codes=codes, **choices())
     return make_response(page, 422 if form.errors or form.form_errors else 200)
 
 
@@ -214,4 +214,6 @@ def _account_page(
     }
     if calls.problems and status == 200:
         status = 422
-    return make_response(render_template("partners/account.html", **shown, **choices()), status)
+    return make_response(
+        render_template("accounts/partners/account.html", **shown, **choices()), status
+    )

@@ -205,7 +205,7 @@ def _list_page(form: DemandForm | None = None, status: int = 200) -> Response:
     needed = second_factor.admins_need_it(rows)
     everybody = verbs.all_users(rows)
     page = render_template(
-        "people/list.html",
+        "accounts/people/list.html",
         people=everybody,
         last=logins.last_logins(rows),
         needed=needed,
@@ -220,7 +220,7 @@ def _list_page(form: DemandForm | None = None, status: int = 200) -> Response:
 
 
 def _form_page(form: NewPersonForm) -> Response:
-    page = render_template("people/new.html", form=form, **choices())
+    page = render_template("accounts/people/new.html", form=form, **choices())
     return make_response(page, 422 if form.errors or form.form_errors else 200)
 
 
@@ -239,7 +239,7 @@ def _person_page(
     if token:
         link = current_app.config["PORTAL"].public_url + url_for("reset.take", token=token)
     page = render_template(
-        "people/person.html",
+        "accounts/people/person.html",
         user=user,
         logins=logins.logins_of(rows, user, now()),
         in_words=browsers.in_words,

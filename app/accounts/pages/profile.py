@@ -48,7 +48,7 @@ def _page(
     user = people.find_user(rows, current_user.name)
     return make_response(
         render_template(
-            "people/profile.html",
+            "accounts/people/profile.html",
             zone_form=zone_form or ZoneForm(formdata=None, time_zone=user.time_zone),
             mail_form=mail_form or MailForm(formdata=None, mail=user.mail),
             mails_form=mails_form or MailsForm(formdata=None, choice=user.mail_choice),

@@ -81,8 +81,10 @@ def _no_link(token: str) -> Response:
                 tried = record_attempt(rows, tried, now(), remote())
         status = 429 if isinstance(tried.error, TooManyAttempts) else 404
         log_failed_login("", "one-time link")
-    return make_response(render_template("reset.html", form=None, many=status == 429), status)
+    return make_response(
+        render_template("accounts/reset.html", form=None, many=status == 429), status
+    )
 
 
 def _form_page(form: ResetForm, name: str, status: int = 200) -> Response:
-    return make_response(render_template("reset.html", form=form, name=name), status)
+    return make_response(render_template("accounts/reset.html", form=form, name=name), status)

@@ -132,7 +132,9 @@ def _from_the_start(target: str, kept: Sequence[tuple[str, str]]) -> Response:
         flash("Log in again: the time for the code is over, or it was wrong too often.", "waiting")
     if kept:  # the cookie stays what it is: it is why so large a form is taken
         form = LoginForm(formdata=None, next=target)
-        return make_response(render_template("login.html", form=form, problem=None, kept=kept), 401)
+        return make_response(
+            render_template("accounts/login.html", form=form, problem=None, kept=kept), 401
+        )
     session.pop(PENDING, None)
     return go_to(url_for("login.login", next=target or None))
 
@@ -267,7 +269,7 @@ def _page(
             problem = error.message
     return make_response(
         render_template(
-            "people/second_factor.html",
+            "accounts/people/second_factor.html",
             user=user,
             pending=bool(user.totp_secret) and user.totp_since is None,
             secret=" ".join(secret[place : place + 4] for place in range(0, len(secret), 4)),

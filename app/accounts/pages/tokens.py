@@ -130,7 +130,7 @@ class TokenPages:
         rows = db.session()
         found = own_tokens() if self.own else verbs.all_tokens(rows)
         page = render_template(
-            "tokens/list.html",
+            "accounts/tokens/list.html",
             own=self.own,
             me=acting().account_id,
             at=self.name,

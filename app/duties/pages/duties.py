@@ -58,7 +58,7 @@ def listing() -> Response:
     own = {site.key for site in all_sites(rows) if site.id in actor.site_ids}
     return make_response(
         render_template(
-            "duty/list.html",
+            "duties/list.html",
             query=query,
             rows=page.rows,
             next_url=query.next_url(page.more) if page.more is not None else "",

@@ -227,7 +227,7 @@ def _list_page(
     ]
     return make_response(
         render_template(
-            "duty/rules.html",
+            "duties/rules.html",
             rules=shown,
             may_edit=acting().role is Role.ADMIN,
             blank=ForceForm(formdata=None),
@@ -252,7 +252,7 @@ def _form_page(
 ) -> Response:
     return make_response(
         render_template(
-            "duty/rule_form.html",
+            "duties/rule_form.html",
             form=form,
             row=row,
             preview=preview,

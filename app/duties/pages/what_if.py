@@ -118,7 +118,7 @@ def page() -> Response:
     found = _sums(asked)
     return make_response(
         render_template(
-            "duty/what_if.html",
+            "duties/what_if.html",
             asked=asked,
             known=known,
             rows=_rows(asked, found),

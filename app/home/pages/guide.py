@@ -75,7 +75,7 @@ def _view(file: File) -> Callable[[], str]:
     @public  # it holds nothing of an account, and partners' developers have no login here
     def show() -> str:
         document = _document(file.name)
-        return render_template("guide/page.html", file=file, files=FILES, document=document)
+        return render_template("home/guide.html", file=file, files=FILES, document=document)
 
     return show
 

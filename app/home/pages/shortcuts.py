@@ -62,7 +62,7 @@ GROUPS: Final = (
 @blueprint.get("")
 def show() -> Response:
     """The sheet; as a dialog on the page where one asks for it, else a page."""
-    return page_or_fragment("shortcuts/page.html", "shortcuts/_sheet.html", groups=GROUPS)
+    return page_or_fragment("home/shortcuts/page.html", "home/shortcuts/_sheet.html", groups=GROUPS)
 
 
 @blueprint.post("")

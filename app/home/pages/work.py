@@ -67,7 +67,7 @@ def page() -> str:
     """What ran, what waits, what failed."""
     rows = db.session()
     return render_template(
-        "work/page.html",
+        "home/work.html",
         state=worker_state(rows, now()),
         workers=workers_of(rows, now()),
         lines=[Line(WORK_NAMED[row.name], row) for row in timed_work.timed_work(rows)],

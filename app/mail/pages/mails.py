@@ -94,7 +94,7 @@ def listing() -> str:
     counts = count_by_state(rows, _COUNTED)
     settings = _settings().mail
     return render_template(
-        "mails/list.html",
+        "mail/list.html",
         page=page,
         tab=tab if tab in TABS else "",
         tabs={name: title for name, (title, _states) in TABS.items()},
@@ -122,7 +122,7 @@ def mail(mail: int) -> str:
     raw = put_together(_sender(), post).partition(b"\r\n\r\n")[0].decode("ascii", "replace")
     stop = _sender().stop_url(post.mail_id, post.address_key)
     return render_template(
-        "mails/mail.html",
+        "mail/mail.html",
         mail=found,
         post=post,
         headers=raw.replace("\r\n", "\n").replace(
@@ -199,7 +199,7 @@ def register(flask_app: Flask) -> None:
 
 
 def _stop_page(found: Stop, token: str, done: str = "") -> Response:
-    return make_response(render_template("mails/stop.html", stop=found, token=token, done=done))
+    return make_response(render_template("mail/stop.html", stop=found, token=token, done=done))
 
 
 def _told(mail: Mail) -> str:

@@ -1,4 +1,4 @@
-"""The texts of mails, plain and HTML, from ``templates/mails``. What they tell is in the letter."""
+"""The texts of mails, plain and HTML, from ``templates/mail``. What they tell is in the letter."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from app.mail.models.mails import Mail, MailLetter, MailMessage
 from app.mail.rules.notifications import Letter, Sender
 
-_FOLDER = Path(__file__).resolve().parents[3] / "templates" / "mails"
+_FOLDER = Path(__file__).resolve().parents[3] / "templates" / "mail"
 
 
 @cache

@@ -151,8 +151,8 @@ def show(number: int) -> Response:
     """
     looks = _number(request.args.get("looks", "")) or 0
     return page_or_fragment(
-        "reports/pack.html",
-        "reports/_pack.html",
+        "meetings/packs/pack.html",
+        "meetings/packs/_pack.html",
         one=packs.find_pack(db.session(), acting(), number),
         words=SLIDE_WORDS,
         may_change=is_chair(acting()),
@@ -199,7 +199,7 @@ def _listing(form: PackForm, status: int) -> Response:
     actor = acting()
     shown = packs.newest_packs(db.session(), actor, _before())
     page = render_template(
-        "reports/packs.html",
+        "meetings/packs/packs.html",
         form=form,
         packs=shown,
         slides=SLIDES_RANGE,

@@ -137,7 +137,7 @@ def _list_page(form: SeriesForm | None = None, status: int = 200) -> Response:
     held, more_held = lists.ended(rows, was_held=True, before=_before("held"))
     off, more_off = lists.ended(rows, was_held=False, before=_before("off"))
     page = render_template(
-        "teleconferences/list.html",
+        "meetings/teleconferences/list.html",
         pause=series.pause_of_now(rows),
         pauses=series.earlier_pauses(rows, _PAUSES_SHOWN),
         groups=[
@@ -208,11 +208,11 @@ def in_utc() -> str:
             moment = read_own_time(typed, own_zone(), "It")
         except Invalid as error:
             problem = error.message
-    return render_template("teleconferences/_time.html", moment=moment, problem=problem)
+    return render_template("meetings/teleconferences/_time.html", moment=moment, problem=problem)
 
 
 def _ask_page(form: AskForm, status: int = 200) -> Response:
-    page = render_template("teleconferences/new.html", form=form, zone=own_zone())
+    page = render_template("meetings/teleconferences/new.html", form=form, zone=own_zone())
     return make_response(page, status)
 
 
@@ -427,7 +427,7 @@ def _page(
         if typed is not None and typed.form_errors:
             typed.version.data = str(row.version)  # it was changed meanwhile, and is shown as it is
     page = render_template(
-        "teleconferences/page.html",
+        "meetings/teleconferences/page.html",
         tc=row,
         topic=topic_of(row),
         over=over,

@@ -194,7 +194,7 @@ def _list_page(kind_word: str, page_word: str, unit_form: UnitForm | None = None
         "unit_form": unit_form or UnitForm(formdata=None),
     }
     status = 422 if unit_form is not None else 200
-    return make_response(render_template("unresolved/list.html", **shown), status)
+    return make_response(render_template("names/list.html", **shown), status)
 
 
 def _name_page(kind: NameKind, given: str, form: AliasForm | None = None) -> Response:
@@ -204,7 +204,7 @@ def _name_page(kind: NameKind, given: str, form: AliasForm | None = None) -> Res
         why = AS_WRITTEN if found.count else AS_REPORTED
         form = AliasForm(formdata=None, kind=kind, name=given, why=why)
     page = render_template(
-        "unresolved/name.html",
+        "names/name.html",
         item=found,
         kind=kind,
         words=WORDS,

@@ -139,7 +139,11 @@ def _decide(number: int, verb: Callable[[], Any]) -> Response:
 def _row(number: int, problem: str, status: int) -> Response:
     shown = verbs.shown_proposal(db.session(), number)
     page = render_template(
-        "cric/_proposal.html", shown=shown, problems={number: problem}, labels=LABELS, fresh=True
+        "registry/cric/_proposal.html",
+        shown=shown,
+        problems={number: problem},
+        labels=LABELS,
+        fresh=True,
     )
     return make_response(page, status)
 
@@ -151,7 +155,7 @@ def _page(
     proposals = sorted(verbs.open_proposals(rows), key=lambda shown: shown.site.key)
     run, good = verbs.last_run(rows), verbs.last_good_run(rows)
     page = render_template(
-        "cric/list.html",
+        "registry/cric/list.html",
         form=form,
         run=run,
         good=good,

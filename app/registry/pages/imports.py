@@ -146,7 +146,7 @@ def _preview(form: ImportForm, content: bytes, *, again: str = "") -> Response:
     changing = [record for record in seen.records if record.what is not What.UNCHANGED]
     shown, left = _first_lines(changing)
     page = render_template(
-        "imports/preview.html",
+        "registry/imports/preview.html",
         form=form,
         kind=kind,
         content=packed(content),
@@ -216,7 +216,7 @@ def confirm() -> Response:
 def _choose_page(form: ImportForm, *, problem: str = "", wrong: Sequence[Problem] = ()) -> Response:
     bad = bool(problem or wrong or form.errors or form.form_errors)
     page = render_template(
-        "imports/choose.html", form=form, problem=problem, wrong=wrong, limit=FILE_LIMIT
+        "registry/imports/choose.html", form=form, problem=problem, wrong=wrong, limit=FILE_LIMIT
     )
     return make_response(page, 422 if bad else 200)
 

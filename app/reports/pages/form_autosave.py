@@ -69,7 +69,7 @@ def save_one(site: str, quarter: str, name: str) -> Response:
 def _standing(place: Place, view: FieldView, status: int = 200, *, saved: bool = False) -> Response:
     """What stands below a field."""
     page = render_template(
-        "reports/_field_standing.html", f=view, address=place.address, saved=saved
+        "reports/form/_field_standing.html", f=view, address=place.address, saved=saved
     )
     return make_response(page, status)
 
@@ -82,7 +82,7 @@ def one(site: str, quarter: str, name: str) -> Response:
         return go_to(place.address)
     row = next((row for row in place.fields if row.name == name), None)
     view = with_notice(with_row(_empty(place, name), row), place.quarter)
-    page = render_template("reports/_one_field.html", f=view, address=place.address)
+    page = render_template("reports/form/_one_field.html", f=view, address=place.address)
     return make_response(page)
 
 
@@ -105,7 +105,7 @@ def changes(site: str, quarter: str) -> Response:
         if row.changed_at.timestamp() >= since
     )
     page = render_template(
-        "reports/_changes.html",
+        "reports/form/_changes.html",
         place=place,
         since=int(now().timestamp()),
         may_write=may_write(place),

@@ -61,7 +61,7 @@ def version(site: str, quarter: str, number: int) -> Response:
     place = _known(site, quarter)
     found = _numbered(place, number)
     page = render_template(
-        "reports/report_version.html",
+        "reports/form/report_version.html",
         place=place,
         report=place.stored,
         versions=place.stored.versions,
@@ -84,7 +84,7 @@ def difference(site: str, quarter: str) -> Response:
     numbers = numbers_of_version(old), numbers_of_version(new)
     labels = labels_of([_form_of(new), _form_of(old)], numbers)
     page = render_template(
-        "reports/report_difference.html",
+        "reports/form/report_difference.html",
         place=place,
         versions=versions,
         old=old,

@@ -100,7 +100,7 @@ def preview(number: int) -> Response:
     """The questions as a site's reporter sees them."""
     row = _seen(number)
     return make_response(
-        render_template("reports/form_preview.html", row=row, content=content_of(row))
+        render_template("reports/form/form_preview.html", row=row, content=content_of(row))
     )
 
 
@@ -115,7 +115,7 @@ def compare(number: int) -> Response:
     other = chosen or _before(row, others)
     return make_response(
         render_template(
-            "reports/form_differences.html",
+            "reports/form/form_differences.html",
             row=row,
             other=other,
             others=others,
@@ -336,7 +336,7 @@ def _form_page(
     reports = verbs.reports_with(rows, number)
     return make_response(
         render_template(
-            "reports/form.html",
+            "reports/form/form.html",
             row=row,
             content=content_of(row),
             used=uses_of(all_forms(rows)).get(number),

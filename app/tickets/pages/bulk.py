@@ -156,7 +156,7 @@ def _page(
     status: int = 200,
 ) -> Response:
     page = render_template(
-        "bulk/page.html",
+        "tickets/bulk/page.html",
         form=form,
         chosen=chosen,
         most=MOST,
@@ -199,7 +199,7 @@ def _result_page(number: int, form: UndoBulkForm, status: int = 200) -> Response
     rows, actor = db.session(), acting()
     bulk = verbs.find_bulk_change(rows, actor, number)
     page = render_template(
-        "bulk/result.html",
+        "tickets/bulk/result.html",
         bulk=bulk,
         undoes=rows.get(BulkChange, bulk.undoes_id) if bulk.undoes_id else None,
         undone=verbs.undone_by(rows, bulk),

@@ -160,7 +160,7 @@ def _sort_words(query: ListQuery) -> str:
 
 def _save_page(form: SaveFilterForm) -> Response:
     page = render_template(
-        "filters/save.html",
+        "tickets/filters/save.html",
         form=form,
         keeps_columns=request.form.get("columns") == "keep",
         may_share=acting().is_operator,
@@ -172,7 +172,7 @@ def _page(*, wrong: int = 0, form: FilterForm | None = None, status: int = 200) 
     rows, actor = db.session(), acting()
     found = verbs.visible_filters(rows, actor)
     page = render_template(
-        "filters/list.html",
+        "tickets/filters/list.html",
         rows=[
             {
                 "row": row,

@@ -148,7 +148,7 @@ def _preview_page(form: TicketFileForm, carried: str, outcomes: list[Outcome]) -
     order = (Fate.WRONG, Fate.DIFFERS, Fate.NEW, Fate.KNOWN)
     shown = sorted(outcomes, key=lambda outcome: (order.index(outcome.fate), outcome.line))
     page = render_template(
-        "imports/tickets_preview.html",
+        "tickets/imports/preview.html",
         form=form,
         content=carried,
         counts={fate.value: counts[fate] for fate in Fate},
@@ -200,7 +200,7 @@ def _choose_page(
 ) -> Response:
     bad = bool(problem or wrong or form.errors or form.form_errors)
     page = render_template(
-        "imports/tickets.html",
+        "tickets/imports/choose.html",
         form=form,
         problem=problem or (wrong.summary if wrong else ""),
         wrong=wrong.problems if wrong else (),
