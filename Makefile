@@ -19,7 +19,7 @@ run: ## the portal with demo data (PORT=8123, PYTHON=python3.13, DATABASE_URL=..
 	@PYTHON="$(PYTHON)" tools/venv.sh run
 	@exec $(BIN)/flask serve
 
-test: ## every test, on SQLite and PostgreSQL (TESTS=tests/domain for some)
+test: ## every test, on SQLite and PostgreSQL (TESTS=tests/tickets for some)
 	@PYTHON="$(PYTHON)" tools/venv.sh dev
 	@tools/test_programs.sh
 	@unset DEMO; $(BIN)/pytest -q -n $(JOBS) --dist loadfile $(TESTS)

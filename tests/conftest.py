@@ -42,6 +42,8 @@ settings.load_profile("same")
 
 hashing.make_cheap()
 
+pytest_plugins = ["tests.harness.visits", "tests.harness.workers"]
+
 _RUN = pytest.StashKey[Path]()
 _SKIPPED: list[tuple[str, str]] = []
 

@@ -1,7 +1,7 @@
 """Who may do what, through which door: the expected table, written by hand.
 
 ``docs/permissions.md`` is printed from it (``make docs``), and every cell is tried through its door
-by tests/web/test_permissions.py. A new address or operation needs a row here, or a test fails.
+by tests/pages/test_permissions.py. A new address or operation needs a row here, or a test fails.
 
 A line is: what it is | method and address (* stands for a number, key or name), or operation | one
 cell per column. An address may stand several times, with a word behind it that tells the cases

@@ -45,11 +45,11 @@ from tests import cric_sample
 from tests.harness import browser as chromium
 from tests.harness import postgres, run
 from tests.harness.databases import fresh_database
+from tests.harness.jobs import lay_background_work
 from tests.harness.server import LiveServer, live, test_settings
 from tests.laid_reports import lay_half, lay_two_versions
 from tests.mails import lay_mails
 from tests.soap_service.wire import CREATED, Wire, in_order
-from tests.worker.laid import lay_background_work
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "pictures"
 SIZES = ((1440, 900), (390, 844))

@@ -25,10 +25,10 @@ from app.registry.models.registry import (
     SiteName,
     SitePrefix,
 )
+from tests.accounts.pages.test_login import log_in
 from tests.api.conftest import Calling, Program
 from tests.cast import PASSWORD, SYSTEM, Cast
-from tests.web.test_login import log_in
-from tests.web.visitor import Visitor
+from tests.harness.visitor import Visitor
 
 SITES = "/api/v1/sites"
 LINKS = "/api/v1/links"

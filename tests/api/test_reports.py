@@ -26,7 +26,7 @@ from app.reports.services.reports import (
 from tests.api.conftest import Calling
 from tests.api.test_contract import GOLDEN, _closed
 from tests.cast import Cast, writer
-from tests.services.matching_world import detected, report, worked_in
+from tests.matching.matching_world import detected, report, worked_in
 
 REPORTS = "/api/v1/reports"
 Q1 = Quarter(2013, 1)

@@ -54,14 +54,14 @@ from app.tickets.services.bulk_changes import do_bulk_change
 from app.tickets.services.lifecycle import change_ticket
 from app.tickets.services.lists.saved_filters import save_filter
 from app.tickets.services.relations import relate_tickets
+from tests.accounts.services.test_second_factor import code_of
 from tests.browser.visit import change, lay, log_in, people_of, sideways
 from tests.cast import NOON, PASSWORD, Cast, writer
 from tests.harness.browser import AXE, strict_page
+from tests.harness.jobs import lay_background_work
 from tests.harness.server import TEST_SECRET, LiveServer
 from tests.laid_reports import lay_half, lay_two_versions
 from tests.mails import SECRETARY, plan
-from tests.services.test_second_factor import code_of
-from tests.worker.laid import lay_background_work
 
 NO_PAGES = {
     "static",

@@ -24,8 +24,8 @@ from tests.cast import PASSWORD, enter, writer
 from tests.harness.database_proxy import DatabaseProxy, proxied
 from tests.harness.databases import fresh_database, open_engine
 from tests.harness.server import test_settings
+from tests.harness.visitor import Visitor
 from tests.soap_service.wire import ENDPOINT, elements, envelope, in_order, login
-from tests.web.visitor import Visitor
 
 
 @dataclass

@@ -19,12 +19,12 @@ from app.core.rules.errors import RETRY_AFTER
 from app.core.web.extensions import db
 from soap_service.application import mount
 from tests.cast import PASSWORD, Cast
+from tests.harness.visitor import PageReader
+from tests.harness.visits import Enter
+from tests.harness.visits import cast as cast
+from tests.harness.visits import visit as visit
 from tests.soap_service.wire import CREATED, ENDPOINT, elements, envelope, in_order, login
 from tests.system.doors import Doors, Told, portal_behind_proxy
-from tests.web.conftest import Enter
-from tests.web.conftest import cast as cast  # fixtures
-from tests.web.conftest import visit as visit
-from tests.web.visitor import PageReader
 
 HTMX = {"HX-Request": "true"}
 

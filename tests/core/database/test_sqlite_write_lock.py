@@ -1,0 +1,307 @@
+"""The gate of an SQLite file: one writer at a time, over threads and processes, whoever dies."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sqlite3
+import stat
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from multiprocessing.synchronize import Event
+from pathlib import Path
+from threading import Barrier
+
+import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import QueuePool
+
+from app.core.database.sqlite_write_lock import SUFFIX, GateClosed, WriteGate
+from app.core.database.transactions import configure_engine, gate_of, trying, writing
+from app.core.models.changes import Counter
+from tests.commands.test_commands import done
+from tests.harness.commands import flask
+from tests.harness.databases import fresh_database, open_engine
+from tests.harness.server import LiveServer
+from tests.harness.until import until
+from tests.soap_service.wire import Wire, lay_accounts
+
+TIMES = 200
+_processes = multiprocessing.get_context("spawn")
+only_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+
+
+def file_of(url: str) -> Path:
+    return Path(url.removeprefix("sqlite:///"))
+
+
+def lock_file(url: str) -> Path:
+    path = file_of(url)
+    return path.with_name(path.name + SUFFIX)
+
+
+def count(gate: WriteGate, number: Path) -> None:
+    """Raise the number in a file, in two steps that nobody may come between."""
+    for _ in range(TIMES):
+        with gate:
+            number.write_text(str(int(number.read_text()) + 1))
+
+
+def count_in_threads(database: str, number: str) -> None:
+    """As one of several processes."""
+    gate = WriteGate(database)
+    with ThreadPoolExecutor(3) as threads:
+        for one in [threads.submit(count, gate, Path(number)) for _ in range(3)]:
+            one.result()
+
+
+def hold(database: str, inside: Event) -> None:
+    """Enter, and stay until killed."""
+    with WriteGate(database):
+        inside.set()
+        _processes.Event().wait()
+
+
+def write_once(url: str, name: str) -> None:
+    engine = open_engine(url)
+    with Session(engine) as session, writing(session):
+        session.add(Counter(name=name, value=1))
+    engine.dispose()
+
+
+def test_threads_and_processes_are_in_one_after_another(tmp_path: Path) -> None:
+    number = tmp_path / "number"
+    number.write_text("0")
+    database = str(tmp_path / "portal.db")
+    workers = [
+        _processes.Process(target=count_in_threads, args=(database, str(number))) for _ in range(2)
+    ]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(120)
+        assert worker.exitcode == 0
+    assert number.read_text() == str(2 * 3 * TIMES)
+
+
+def test_a_killed_holder_lets_the_next_one_in(tmp_path: Path) -> None:
+    database = str(tmp_path / "portal.db")
+    inside = _processes.Event()
+    holder = _processes.Process(target=hold, args=(database, inside))
+    holder.start()
+    assert inside.wait(60)
+    gate = WriteGate(database, patience=0.01)
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(gate.enter)
+        until(lambda: gate.is_taken)
+        # the first of this process waits for the other process; who comes behind gives up
+        with pytest.raises(GateClosed, match="does not end"):
+            threads.submit(gate.enter).result(60)
+        assert not first.done()
+        holder.kill()
+        first.result(60)
+    gate.leave()  # by another thread than came
+    with gate:
+        pass
+
+
+def test_writing_inside_of_writing_gives_up_instead_of_waiting_for_itself(tmp_path: Path) -> None:
+    gate = WriteGate(str(tmp_path / "portal.db"), patience=0.01)
+    with gate:
+        with pytest.raises(GateClosed, match="this process"):
+            gate.enter()
+        assert gate.is_taken
+    with gate:
+        pass
+
+
+def test_a_session_that_writes_already_keeps_what_it_wrote(database: str, session: Session) -> None:
+    with writing(session):
+        session.execute(text("INSERT INTO counters (name, value) VALUES ('outer', 1)"))
+        with pytest.raises(AssertionError, match="writes already"), writing(session):
+            pass
+    session.rollback()
+    assert session.scalar(text("SELECT value FROM counters WHERE name = 'outer'")) == 1
+
+
+def test_links_to_the_database_lead_to_one_gate(tmp_path: Path) -> None:
+    real = tmp_path / "portal.db"
+    real.touch()
+    (tmp_path / "link.db").symlink_to(real)
+    with WriteGate(str(real)):
+        pass
+    with WriteGate(str(tmp_path / "link.db")):
+        pass
+    assert [path.name for path in tmp_path.glob(f"*{SUFFIX}")] == [f"portal.db{SUFFIX}"]
+    gate = WriteGate.of(str(real))
+    assert WriteGate.of(str(tmp_path / "link.db")) is gate
+    assert WriteGate.of(str(tmp_path / "other.db")) is not gate
+
+
+@only_sqlite
+def test_engines_of_one_file_have_one_gate(database: str) -> None:
+    """Else one that writes inside of another's transaction would wait for itself without end."""
+    first, second = open_engine(database), open_engine(database)
+    assert gate_of(first) is gate_of(second)
+    first.dispose()
+    second.dispose()
+
+
+def test_a_lock_file_that_was_deleted_is_made_anew(tmp_path: Path) -> None:
+    database = str(tmp_path / "portal.db")
+    gate = WriteGate(database)
+    with gate:
+        pass
+    (tmp_path / f"portal.db{SUFFIX}").unlink()
+    inside = _processes.Event()
+    holder = _processes.Process(target=hold, args=(database, inside))
+    holder.start()
+    assert inside.wait(60)
+    with ThreadPoolExecutor(1) as threads:
+        entered = threads.submit(gate.enter)
+        until(lambda: gate.is_taken)
+        assert not entered.done()  # it waits for the one that is in
+        holder.kill()
+        entered.result(60)
+    gate.leave()
+
+
+@only_sqlite
+def test_the_lock_file_is_its_owners_alone(database: str) -> None:
+    if os.geteuid() == 0:  # what root runs must not lock the server out
+        os.chown(file_of(database), 12345, 12345)
+    old = os.umask(0)
+    try:
+        write_once(database, "x")
+    finally:
+        os.umask(old)
+    made = lock_file(database).stat()
+    assert stat.S_IMODE(made.st_mode) == 0o600
+    assert made.st_uid == file_of(database).stat().st_uid
+
+
+@only_sqlite
+def test_reading_needs_no_lock_file(database: str, session: Session) -> None:
+    assert session.scalar(text("SELECT count(*) FROM tickets")) == 0
+    assert not lock_file(database).exists()
+
+
+@only_sqlite
+@pytest.mark.parametrize("kind", ["folder", "link"])
+def test_a_lock_file_that_cannot_be_opened_is_said_in_one_line(database: str, kind: str) -> None:
+    before = file_of(database).read_bytes()
+    if kind == "folder":
+        lock_file(database).mkdir()
+    else:
+        lock_file(database).symlink_to(file_of(database))
+    ran = flask(database, "seed", "reference")
+    assert ran.returncode == 1
+    (line,) = ran.stderr.decode().splitlines()
+    assert line.startswith("Error: DATABASE_URL: cannot open portal.db-writers beside the database")
+    assert file_of(database).read_bytes() == before
+
+
+@only_sqlite
+def test_a_folder_that_may_not_be_written_into_is_said(database: str) -> None:
+    folder = file_of(database).parent
+    folder.chmod(0o555)
+    try:
+        with _processes.Pool(1) as other:
+            told = other.apply(refusal_of_nobody, (str(file_of(database)),))
+    finally:
+        folder.chmod(0o755)
+    assert (
+        told == "cannot open portal.db-writers beside the database for writing: Permission denied"
+    )
+
+
+def refusal_of_nobody(database: str) -> str:
+    """What somebody without rights is told."""
+    if os.geteuid() == 0:
+        os.setgid(65534)
+        os.setuid(65534)
+    try:
+        WriteGate(database).enter()
+    except GateClosed as closed:
+        return str(closed)
+    return "entered"
+
+
+@pytest.mark.parametrize(("begin", "kept"), [(writing, 80), (trying, 0)])
+def test_who_waits_at_the_gate_holds_no_connection(
+    begin: Callable[[Session], AbstractContextManager[None]], kept: int
+) -> None:
+    """Else those that wait hold all there are, and the one that is in waits for one of them."""
+    with fresh_database("sqlite") as url:
+        engine = create_engine(url, pool_size=2, max_overflow=0, pool_timeout=60)
+        configure_engine(engine)
+
+        def write(turn: int) -> None:
+            with Session(engine) as session:
+                session.scalar(text("SELECT count(*) FROM counters"))  # as a page does before
+                with begin(session):
+                    session.add(Counter(name=f"{turn}", value=turn))
+                    session.flush()
+
+        with ThreadPoolExecutor(8) as threads:
+            list(threads.map(write, range(80)))
+        with Session(engine) as session:
+            assert session.scalar(text("SELECT count(*) FROM counters")) == kept
+        engine.dispose()
+
+
+@pytest.mark.parametrize("begin", [writing, trying])
+def test_a_reader_gives_its_connection_back_before_it_waits(
+    begin: Callable[[Session], AbstractContextManager[None]],
+) -> None:
+    with fresh_database("sqlite") as url:
+        engine = open_engine(url)
+        pool = engine.pool
+        assert isinstance(pool, QueuePool)
+        has_read = Barrier(2)
+
+        def write() -> None:
+            with Session(engine) as session:
+                session.scalar(text("SELECT count(*) FROM counters"))
+                assert pool.checkedout() == 1
+                has_read.wait(timeout=60)
+                with begin(session):
+                    pass
+
+        with ThreadPoolExecutor(1) as threads:
+            with gate_of(engine):
+                writer = threads.submit(write)
+                has_read.wait(timeout=60)
+                until(lambda: pool.checkedout() == 0)
+            writer.result()
+        engine.dispose()
+
+
+def test_commands_write_beside_the_running_server(sqlite_server: LiveServer) -> None:
+    """Partners' calls and commands come one after another, and all of them succeed."""
+    lay_accounts(sqlite_server)
+    wire = Wire(sqlite_server)
+    database = wire.server.settings.database_url
+    with ThreadPoolExecutor(4) as threads:
+        calls = [
+            threads.submit(wire.create, {"GHD_Origin_ID": f"beside-{turn}"}) for turn in range(40)
+        ]
+        said = [
+            done(
+                database,
+                *("partner", "create", f"BESIDE-{turn}", "--login", f"beside_{turn}"),
+                *("--access", "own"),
+            )
+            for turn in range(2)
+        ]
+        numbers = {call.result() for call in calls}
+    assert len(numbers) == 40
+    assert all("beside_" in text for text in said)
+    with sqlite3.connect(file_of(database)) as connection:
+        found = connection.execute(
+            "SELECT login FROM partner_accounts WHERE login LIKE 'beside%' ORDER BY login"
+        ).fetchall()
+    connection.close()
+    assert found == [("beside_0",), ("beside_1",)]

@@ -1,0 +1,253 @@
+"""The security log: one line each for what opens, leaves or changes an account, and no secret."""
+
+from __future__ import annotations
+
+import logging
+import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.accounts.models.people import ApiToken, Login
+from app.accounts.services.people import start_login
+from app.core.database.transactions import writing
+from app.core.log import LineFormatter
+from app.factory import create_app
+from app.tickets.services.attachments import add_attachment
+from tests.accounts.pages.test_account_security import FACTOR, NEW, TOKEN, Programs, enrol
+from tests.accounts.pages.test_second_factor import give_code, give_password, now_code, set_up
+from tests.cast import NOON, PASSWORD, Cast, writer
+from tests.harness.server import test_settings
+from tests.harness.visitor import PageReader, Visitor, encoded
+from tests.harness.visits import Enter, Open
+
+pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+
+
+class Lines:
+    """The security log's lines since they were last read."""
+
+    def __init__(self, caplog: pytest.LogCaptureFixture) -> None:
+        self.caplog = caplog
+        caplog.set_level(logging.INFO)
+
+    def take(self) -> list[str]:
+        """What stands in each line behind its time."""
+        found = [
+            LineFormatter().format(record).partition(" info portal.security ")[2]
+            for record in self.caplog.records
+            if record.name == "portal.security"
+        ]
+        self.caplog.clear()
+        return found
+
+    def events(self) -> list[str]:
+        """Only what happened, and how."""
+        return [" / ".join(re.findall(r'(?:event|how)="([^"]*)"', line)) for line in self.take()]
+
+
+@pytest.fixture
+def lines(caplog: pytest.LogCaptureFixture) -> Lines:
+    return Lines(caplog)
+
+
+def test_logins_and_what_fails(
+    app: Flask, session: Session, cast: Cast, lines: Lines, caplog: pytest.LogCaptureFixture
+) -> None:
+    visitor = Visitor(app)
+    give_password(visitor, "kit", password="kept to myself")
+    assert lines.take() == [
+        'event="failed login" account="kit" remote="127.0.0.1" door="portal" kind="person"'
+        ' thing="" how="password"'
+    ]
+    for typed in ("my own pass phrase", "x" * 5000, "a\nb", "\u202e"):
+        give_password(visitor, typed)
+        (line,) = lines.take()
+        assert 'account=""' in line
+        assert line.isprintable()
+        assert len(line) < 200
+    assert give_password(visitor, "kit").status_code == 303
+    number = session.scalars(select(Login.id)).one()
+    session.rollback()
+    assert lines.take() == [
+        'event="login" account="kit" remote="127.0.0.1" door="portal" kind="login"'
+        f' thing="{number}" how="password"'
+    ]
+    visitor.renew_token()
+    visitor.send("/logout", {})
+    assert lines.events() == ["logout"]
+    visitor.get("/reset/" + "A" * 43)
+    visitor.get("/reset")
+    assert lines.events() == ["failed login / one-time link"]
+
+
+def test_the_second_factor(app: Flask, session: Session, cast: Cast, lines: Lines) -> None:
+    secret, _codes = set_up(session, cast.kit)
+    lines.take()
+    visitor = Visitor(app)
+    give_password(visitor, "kit")
+    give_code(visitor, "000000 no")
+    give_code(visitor, now_code(secret))
+    assert lines.events() == [
+        "second factor asked",
+        "second factor wrong / code",
+        "login / second factor",
+    ]
+
+
+def test_what_opens_an_account(
+    app: Flask, session: Session, cast: Cast, visit: Enter, lines: Lines
+) -> None:
+    visitor = visit(cast.kit)
+    programs = Programs(app, visitor)
+    number = session.scalars(select(ApiToken.id)).one()
+    session.rollback()
+    first = lines.take()
+    assert first[0] == (
+        'event="token created" account="kit" remote="127.0.0.1" door="portal" kind="token"'
+        ' thing="kit/laptop"'
+    )
+    visitor.send(f"/profile/tokens/{number}/rotate", {"password": "not it"})
+    visitor.send(f"/profile/tokens/{number}/rotate", {"password": PASSWORD})
+    visitor.send(f"/profile/tokens/{number}/end-older", {})
+    codes, secret = enrol(visitor)
+    visitor.send(f"{FACTOR}/codes", {"password": PASSWORD, "one_time_code": "wrong"})
+    visitor.send(f"{FACTOR}/off", {"password": PASSWORD, "one_time_code": codes[0]})
+    visitor.send("/profile/mail", {"mail": "kit@people.example"})
+    visitor.send("/profile/password", {"old": PASSWORD, "new": NEW, "again": NEW})
+    told = lines.take()
+    events = [" / ".join(re.findall(r'(?:event|how)="([^"]*)"', line)) for line in told]
+    assert events == [
+        "failed login / password asked again",
+        "token created",
+        "token ended / the older secret",
+        "second factor on",
+        "second factor wrong",
+        "second factor off",
+        "mail address changed",
+        "token ended",
+        "calendar address ended",
+        "password changed / set",
+    ]
+    for hidden in (PASSWORD, NEW, secret, programs.token, programs.address[-40:], *codes):
+        assert hidden not in repr([first, told])
+
+
+def test_what_is_not_committed_is_not_logged(
+    session: Session, cast: Cast, visit: Enter, lines: Lines
+) -> None:
+    visitor = visit(cast.kit)
+    visitor.send("/profile/password", {"old": PASSWORD, "new": "short", "again": "short"})
+    visitor.send("/profile/tokens", {**TOKEN, "name": "two words"})
+    assert lines.take() == []
+
+
+def test_files_attachments_and_refused_rights(
+    app: Flask, session: Session, cast: Cast, visit: Enter, opened: Open, lines: Lines
+) -> None:
+    number = opened()
+    with writing(session):
+        key = add_attachment(session, writer(cast.operator, NOON), number, "a.txt", b"text").id
+    reader, admin = visit(cast.reader), visit(cast.admin)
+    for path in ("/tickets.csv", "/tickets.xlsx", "/statistics/matching.csv", "/duty.csv"):
+        assert reader.get(path).status_code == 200
+    for path in ("/admin/audit.csv", f"/attachments/ATT{key}"):
+        assert admin.get(path).status_code == 200
+    assert reader.get(f"/tickets/{number}").status_code == 200
+    assert reader.send(f"/tickets/{number}/comment", {"text": "x"}).status_code == 403
+    told = [
+        re.sub(
+            r'^event="(.*?)" account="(.*?)" .* kind="(.*?)" thing="(.*?)".*', r"\1 \2 \3 \4", line
+        )
+        for line in lines.take()
+    ]
+    assert told == [
+        "export reader file tickets.csv",
+        "export reader file tickets.xlsx",
+        "export reader file matching.csv",
+        "export reader file duty.csv",
+        "export admin file audit-changes.csv",
+        f"download admin attachment ATT{key}",
+        f"refused reader POST /tickets/<int(max=2147483647):number>/comment {number}",
+    ]
+
+
+def test_the_programs_door(app: Flask, cast: Cast, visit: Enter, lines: Lines) -> None:
+    client = app.test_client()
+    assert client.get("/api/v1/sites").status_code == 401
+    assert lines.take() == []  # it brought nothing that could be wrong
+    headers = {"Authorization": "Bearer lhcopn_guessed"}
+    assert client.get("/api/v1/sites", headers=headers).status_code == 401
+    (line,) = lines.take()
+    assert 'event="failed login" account="" remote="127.0.0.1" door="api" kind="token"' in line
+    assert "guessed" not in line
+    token = Programs(app, visit(cast.reader)).token
+    lines.take()
+    answer = client.post("/api/v1/events", headers={"Authorization": f"Bearer {token}"}, json=[])
+    assert answer.status_code == 403
+    (line,) = lines.take()
+    assert line.startswith('event="refused" account="reader" remote="127.0.0.1" door="api"')
+    assert 'kind="POST /api/v1/events"' in line
+
+
+def test_the_address_is_what_a_trusted_proxy_says(
+    database: str, session: Session, cast: Cast, lines: Lines
+) -> None:
+    portal = create_app(replace(test_settings(database), trusted_proxies=1))
+    visitor = Visitor(portal)
+    token = visitor.token()
+    for sent in ("198.51.100.1, 192.0.2.9", "x\r\ny"):
+        visitor.client.post(
+            "/login",
+            data={"csrf_token": token, "name": "kit", "password": "wrong"},
+            headers={"X-Forwarded-For": sent.replace("\r\n", " ")},
+        )
+    told = [re.findall(r'remote="(.*?)"', line) for line in lines.take()]
+    assert told == [["192.0.2.9"], [""]]
+
+
+def test_a_login_that_was_not_used_for_hours_ends(
+    app: Flask, session: Session, cast: Cast, visit: Enter, opened: Open, lines: Lines
+) -> None:
+    number = opened()
+    visitor = visit(cast.operator)
+    token = visitor.token()
+
+    def leave(hours: float) -> None:
+        session.rollback()
+        with writing(session):
+            login = session.scalars(select(Login).order_by(Login.id.desc())).first()
+            assert login is not None
+            login.created_at = login.seen_at = datetime.now(UTC) - timedelta(hours=hours)
+
+    leave(3.9)
+    assert visitor.get("/tickets").status_code == 200
+    leave(4.1)
+    answer = visitor.get("/tickets?q=x")
+    assert answer.location == "/login?next=/tickets?q%3Dx"
+    page = visitor.read(answer.location)
+    assert "Your login has ended, as it was not used for 4 hours." in page.text
+    assert session.scalars(select(Login.ended_at)).one() is not None
+    assert lines.events() == ["logout / not used for too long"]
+    again = visit(cast.operator)
+    token = again.token()
+    leave(5)
+    body = encoded({"csrf_token": token, "kind": "public", "text": "Typed text"})
+    answer = again.send_raw(f"/tickets/{number}/comment", body, {"Sec-Fetch-Site": "same-origin"})
+    assert answer.status_code == 401
+    assert "not used for 4 hours. Nothing was stored" in answer.text
+    assert PageReader(answer.text).form("/login").values("kept.text") == ["Typed text"]
+
+
+def test_the_idle_limit_can_be_switched_off(database: str, session: Session, cast: Cast) -> None:
+    portal = create_app(replace(test_settings(database), login_idle_hours=0))
+    with writing(session):
+        began = datetime.now(UTC) - timedelta(hours=11)
+        token = start_login(session, cast.kit.account_id or 0, began)
+    visitor = Visitor(portal)
+    visitor.carry(token)
+    assert visitor.get("/tickets").status_code == 200

@@ -1,0 +1,540 @@
+"""Duties follow events, tickets, links, rules and the calendar, whatever changes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from random import Random
+from typing import Any
+
+import pytest
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from app.calendar.models.lhc import LhcPeriod
+from app.calendar.services.lhc_calendar import add_period, change_period, remove_period
+from app.core.database.transactions import writing
+from app.core.rules.errors import Forbidden, Invalid
+from app.core.rules.quarters import Quarter
+from app.duties.models.duties import Duty, DutyRule, DutySum, ServiceLoss
+from app.duties.rules.duties import R2009, R2013, Clause, Kind, Rule, Standing
+from app.duties.services.duties import (
+    ALL,
+    OPEN,
+    WHOLE,
+    Asked,
+    DutyFilter,
+    DutyRow,
+    count_duties,
+    duties_of_event,
+    judged_rules,
+    list_duties,
+    what_if,
+    would_ask,
+)
+from app.duties.services.rows import Difference
+from app.duties.services.rules import (
+    all_rules,
+    compose_rule,
+    content_of,
+    put_in_force,
+    retire,
+    revise_rule,
+    undo,
+)
+from app.matching.models.matching import DetectedEvent
+from app.matching.services.by_hand import link_by_hand
+from app.matching.services.matching import bring_up_to_date, note_between
+from app.registry.models.registry import Link, Site
+from app.registry.services.links import change_link, create_link
+from app.registry.services.sites import change_site
+from tests.cast import NOON, Cast, enter, writer
+from tests.matching.matching_world import LINK, at, report, ticket, worked_in
+
+Q1 = Quarter(2013, 1)
+SEASON = {
+    "name": "Ions 2013",
+    "kind": "ions",
+    "begin": "2013-03-01",
+    "begin_standing": "sample",
+    "end": "2013-03-31",
+    "end_standing": "sample",
+}
+
+
+def due(session: Session, now: datetime = NOON, **wanted: Any) -> list[DutyRow]:
+    session.rollback()
+    session.expire_all()
+    return list(list_duties(session, DutyFilter(**{"state": ALL, **wanted}), now).rows)
+
+
+def version_of(session: Session, label: str) -> int:
+    return next(one.version_id for one in judged_rules(session, NOON) if one.label == label)
+
+
+def asked(session: Session, label: str) -> list[tuple[int, int]]:
+    """Event and clause of what a rule asks for."""
+    rows = due(session, version_id=version_of(session, label))
+    rule = next(one.rule for one in judged_rules(session, NOON) if one.label == label)
+    words = [clause.words() for clause in rule.clauses]
+    return sorted((row.event_id, words.index(row.clause)) for row in rows)
+
+
+def test_the_shipped_rules_are_those_of_the_domain(session: Session) -> None:
+    first, second = all_rules(session)
+    assert (first.name, content_of(first.versions[0])) == ("R2009", R2009)
+    assert (second.name, content_of(second.versions[0])) == ("R2013", R2013)
+    (force,) = first.versions[0].forces
+    assert (force.begins_at, force.ends_at) == (datetime(2009, 2, 1, tzinfo=UTC), None)
+    assert not second.versions[0].forces
+
+
+def test_a_due_ticket_is_missing_then_there(session: Session) -> None:
+    cast = enter(session)
+    event = report(session, cast, "5 10:00", "5 11:30")
+    report(session, cast, "5 20:00", "5 21:00")  # exactly 60 minutes
+    worked_in(session)
+    (row,) = due(session)
+    assert (row.event_id, row.rule, row.responsible, row.amount) == (event, "R2009", "DE-KIT", 5400)
+    assert row.clause == "down or degraded for more than 60 minutes"
+    assert row.due_at == at("6 10:00")
+    assert row.standing is Standing.MISSING, "noon of the 6th is behind it"
+    assert due(session, at("6 10:00"))[0].standing is Standing.DUE
+    number = ticket(session, cast, links=(LINK,), event_start="5 10:00", event_end="5 11:30")
+    worked_in(session)
+    (row,) = due(session)
+    assert (row.ticket, row.standing) == (number, Standing.LATE)
+    early = ticket(
+        session, cast, now=at("5 12:00"), links=(LINK,), event_start="5 10:05", event_end="5 11:00"
+    )
+    worked_in(session)
+    (row,) = due(session)
+    assert (row.ticket, row.standing, row.there_at) == (early, Standing.MET, at("5 12:00"))
+    assert not due(session, state=OPEN)
+    assert count_duties(session, DutyFilter(state=Standing.MET), NOON) == 1
+
+
+def test_no_ticket_is_due_of_what_counts_for_no_t1_as_its_link_was_not_in_use(
+    session: Session,
+) -> None:
+    cast = enter(session)
+    before = report(session, cast, "5 10:00", "5 12:00")
+    over = report(session, cast, "5 23:00", "6 02:00")
+    behind = report(session, cast, "6 05:00", "6 07:00")
+    worked_in(session)
+    assert [row.event_id for row in due(session)] == [behind, over, before]
+    with writing(session):
+        change_link(session, writer(cast.admin), LINK, {"valid_until": date(2013, 3, 6)})
+    worked_in(session)
+    assert [row.event_id for row in due(session)] == [over, before]
+    counted = select(DetectedEvent.id).where(DetectedEvent.is_counted).order_by(DetectedEvent.id)
+    assert list(session.scalars(counted)) == [before, over]
+    version = version_of(session, "R2009")
+    (row,) = (
+        row
+        for row in session.scalars(select(DutySum))
+        if row.rule_version_id == version and row.site_id == WHOLE
+    )
+    assert row.asked == 2
+    with writing(session):
+        change_link(session, writer(cast.admin), LINK, {"valid_until": None})
+    worked_in(session)
+    assert [row.event_id for row in due(session)] == [behind, over, before]
+
+
+def test_sums_are_the_rows(session: Session) -> None:
+    cast = enter(session)
+    for day in (1, 2, 3):
+        report(session, cast, f"{day} 10:00", f"{day} 12:00")
+    ticket(session, cast, links=(LINK,), event_start="1 10:00", event_end="1 11:30")
+    report(session, cast, "2013-04-01 00:00", "2013-04-01 02:00", now=at("2013-04-02 00:00"))
+    worked_in(session)
+    version = version_of(session, "R2009")
+    found = what_if(session, [version], Q1, Quarter(2013, 2))
+    kit, cern = (
+        session.scalars(select(Site.id).where(Site.key == key)).one()
+        for key in ("DE-KIT", "CH-CERN")
+    )
+    assert found.at(version, kit, Q1) == Asked(asked=3, there=1, late=1)
+    assert found.at(version, WHOLE, Q1) == Asked(asked=3, there=1, late=1)
+    assert found.at(version, kit, Quarter(2013, 2)) == Asked(asked=1)
+    assert found.at(version, cern, Q1) == Asked(), "the T0's row has what has no T1 end"
+    assert found.whole(version, kit).asked == 4
+    for site, quarter in ((kit, Q1), (kit, Quarter(2013, 2))):
+        wanted = DutyFilter(version, end_id=site, first=quarter, last=quarter, state=ALL)
+        assert count_duties(session, wanted, NOON) == found.at(version, site, quarter).asked
+
+
+def test_r2013_follows_backups_and_the_calendar(session: Session) -> None:
+    cast = enter(session)
+    event = report(session, cast, "5 10:00", "5 10:10")
+    worked_in(session)
+    assert not asked(session, "R2013"), "no season is known"
+    with writing(session):
+        season = add_period(session, writer(cast.admin), SEASON).id
+    worked_in(session)
+    assert asked(session, "R2013") == [(event, 0)]
+    (row,) = due(session, version_id=version_of(session, "R2013"))
+    assert (row.lost_site, row.is_unsure, row.amount, row.is_due) == ("DE-KIT", True, 600, False)
+    with writing(session):
+        create_link(
+            session,
+            writer(cast.admin),
+            {
+                "name": "CERN-GRIDKA-LHCOPN-002",
+                "network": "LHCOPN",
+                "end_a": "CH-CERN",
+                "end_b": "DE-KIT",
+                "role": "backup",
+                "backs_up": LINK,
+            },
+        )
+    worked_in(session)
+    assert not asked(session, "R2013"), "a backup without an event of its own is up"
+    other = report(session, cast, "5 10:05", "5 10:20", link="CERN-GRIDKA-LHCOPN-002")
+    worked_in(session)
+    assert asked(session, "R2013") == [(event, 0), (other, 1)]
+    (loss,) = session.scalars(select(ServiceLoss)).all()
+    assert (loss.start, loss.end, loss.is_unsure) == (at("5 10:05"), at("5 10:10"), False)
+    with writing(session):
+        change_link(session, writer(cast.admin), "CERN-GRIDKA-LHCOPN-002", {"role": "primary"})
+    worked_in(session)
+    assert (other, 1) not in asked(session, "R2013")
+    with writing(session):
+        change_period(
+            session,
+            writer(cast.admin),
+            season,
+            {**SEASON, "begin": "2013-03-06"},
+            seen_version=1,
+        )
+    worked_in(session)
+    assert not asked(session, "R2013")
+    with writing(session):
+        remove_period(session, writer(cast.admin), season, "It never was")
+    worked_in(session)
+    assert not asked(session, "R2013")
+
+
+def test_an_event_that_goes_on_becomes_due(session: Session) -> None:
+    cast = enter(session)
+    report(session, cast, "6 11:30", None)
+    worked_in(session)
+    assert not due(session)
+    worked_in(session, NOON + timedelta(minutes=30))
+    assert not due(session), "60 minutes are not more than 60 minutes"
+    worked_in(session, NOON + timedelta(minutes=31))
+    (row,) = due(session, NOON + timedelta(minutes=31))
+    assert (row.end, row.standing) == (None, Standing.DUE)
+
+
+def test_what_is_in_force_decides(session: Session) -> None:
+    cast = enter(session)
+    by = writer(cast.admin)
+    first, second = (report(session, cast, f"{day} 10:00", f"{day} 10:30") for day in (4, 5))
+    rule = Rule((Clause(Kind.DOWN, minutes=30),), hours=2)
+    with writing(session):
+        version = compose_rule(session, by, "Short", "For a try", rule).versions[0].id
+    worked_in(session)
+    assert asked(session, "Short") == [(first, 0), (second, 0)]
+    assert not due(session), "it is not in force"
+    with writing(session):
+        force = put_in_force(session, by, version, at("5 00:00"), "A try").id
+    worked_in(session)
+    (row,) = due(session)
+    assert (row.event_id, row.rule, row.due_at) == (second, "Short", at("5 12:00"))
+    with writing(session):
+        retire(session, by, force, at("5 09:00"), "Enough")
+    worked_in(session)
+    assert not due(session)
+    with writing(session):
+        undo(session, by, force)
+    worked_in(session)
+    assert len(due(session)) == 1
+    with writing(session):
+        undo(session, by, force)
+    worked_in(session)
+    assert not due(session)
+    with pytest.raises(Invalid, match="undone already"), writing(session):
+        undo(session, by, force)
+
+
+def test_a_newer_version_takes_the_place_of_the_older(session: Session) -> None:
+    cast = enter(session)
+    by = writer(cast.admin)
+    before, behind = (report(session, cast, f"{day} 10:00", f"{day} 11:30") for day in (4, 5))
+    rule = session.scalars(select(DutyRule).where(DutyRule.name == "R2009")).one().id
+    longer = replace(R2009, clauses=(Clause(Kind.ANY, minutes=120), R2009.clauses[1]))
+    with writing(session):
+        version = revise_rule(session, by, rule, longer, "Too many").id
+    worked_in(session)
+    assert [row.event_id for row in due(session)] == [behind, before], "the old one is in force"
+    with writing(session):
+        newer = put_in_force(session, by, version, at("5 00:00"), "Agreed").id
+    worked_in(session)
+    assert [row.event_id for row in due(session)] == [before]
+    old = all_rules(session)[0].versions[0].forces[0]
+    assert (old.ends_at, old.end_reason) == (at("5 00:00"), "R2009 v2 takes its place")
+    with pytest.raises(Invalid, match="took its place"), writing(session):
+        undo(session, by, old.id)
+    with writing(session):
+        undo(session, by, newer)
+    with writing(session):
+        undo(session, by, old.id)
+    worked_in(session)
+    assert len(due(session)) == 2
+    with pytest.raises(Invalid, match="already"), writing(session):
+        revise_rule(session, by, rule, longer)
+
+
+def test_of_two_rules_in_force_an_event_is_due_once(session: Session) -> None:
+    cast = enter(session)
+    by = writer(cast.admin)
+    report(session, cast, "5 10:00", "5 12:00")
+    with writing(session):
+        made = compose_rule(session, by, "Any", "", Rule((Clause(),))).versions[0].id
+        put_in_force(session, by, made, at("1 00:00"), "A try")
+    worked_in(session)
+    assert [row.rule for row in due(session)] == ["R2009"]
+    assert len(duties_of_event(session, due(session)[0].event_id, NOON)) == 2
+
+
+def test_a_decision_by_hand_documents_at_once(session: Session) -> None:
+    cast = enter(session)
+    event = report(session, cast, "5 10:00", "5 12:00")
+    number = ticket(session, cast, title="Nothing of it")
+    worked_in(session)
+    assert due(session)[0].ticket is None
+    with writing(session):
+        link_by_hand(session, writer(cast.operator), event, number, "It is this one")
+    assert due(session)[0].ticket == number
+
+
+def test_a_loss_of_a_t1_is_one_duty(session: Session) -> None:
+    cast = enter(session)
+    with writing(session):
+        add_period(session, writer(cast.admin), SEASON)
+        session.add(
+            Link(
+                name="CERN-GRIDKA-LHCOPN-003",
+                network="LHCOPN",
+                end_a_id=session.scalars(select(Site.id).where(Site.key == "CH-CERN")).one(),
+                end_b_id=session.scalars(select(Site.id).where(Site.key == "DE-KIT")).one(),
+            )
+        )
+    report(session, cast, "5 10:00", "5 10:10")
+    second = report(session, cast, "5 10:04", "5 10:30", link="CERN-GRIDKA-LHCOPN-003")
+    worked_in(session)
+    assert asked(session, "R2013") == [(second, 0)]
+    version = version_of(session, "R2013")
+    found = what_if(session, [version], Q1, Q1)
+    assert found.at(version, WHOLE, Q1) == Asked(asked=1, unsure=1, losses=1)
+
+
+@pytest.mark.parametrize("most", [1, 4, 5, 1000])
+def test_duties_are_written_in_parts_of_few_rows_by_whole_events(most: int) -> None:
+    """Each version of the rules has a row of an event, one that differs is written off and on."""
+    off = [(version, event) for version in (1, 2) for event in range(10)]
+    on = [(*key, f"of {key[1]}") for key in off]
+    parts = [*Difference(off, on).parts(most)]
+    assert sorted(key for part in parts for key in part.off) == sorted(off)
+    assert sorted(row for part in parts for row in part.on) == sorted(on)
+    assert sum(len(part.events) for part in parts) == 10
+    assert all(part.size <= max(most, 4) for part in parts)
+
+
+def test_a_loss_grows_with_an_event_within_a_longer_outage(session: Session) -> None:
+    """The outage itself stays as it was: only the time without any way is another."""
+    cast = enter(session)
+    report(session, cast, "5 10:00", "5 14:00", state="degraded")
+    report(session, cast, "5 10:30", "5 10:40", source_id="x")
+    worked_in(session)
+    ends = select(ServiceLoss.end)
+    assert session.scalars(ends).all() == [at("5 10:40")]
+    report(session, cast, "5 10:30", "5 12:40", source_id="x")
+    worked_in(session)
+    assert session.scalars(ends).all() == [at("5 12:40")]
+
+
+def test_a_moved_and_a_withdrawn_event_leave_nothing(session: Session) -> None:
+    cast = enter(session)
+    report(session, cast, "5 10:00", "5 12:00", source_id="x")
+    worked_in(session)
+    assert due(session)[0].responsible == "DE-KIT"
+    report(session, cast, "5 10:00", "5 12:00", source_id="x", link="CERN-PIC-LHCOPN-001")
+    worked_in(session)
+    assert [row.responsible for row in due(session)] == ["ES-PIC"]
+    assert (
+        session.scalars(select(DutySum.link_id).distinct()).all()
+        == session.scalars(select(Link.id).where(Link.name == "CERN-PIC-LHCOPN-001")).all()
+    )
+    report(session, cast, "5 10:00", "5 10:01", source_id="x", link="CERN-PIC-LHCOPN-001")
+    worked_in(session)
+    assert not session.scalars(select(Duty)).all()
+    assert not session.scalars(select(DutySum)).all()
+
+
+def test_matching_anew_judges_anew(session: Session) -> None:
+    cast = enter(session)
+    report(session, cast, "5 10:00", "5 12:00")
+    worked_in(session)
+    with writing(session):
+        for kept in (Duty, DutySum, ServiceLoss):
+            session.execute(delete(kept))
+    assert not due(session)
+    with writing(session):
+        assert note_between(session, None, None) == 1
+    worked_in(session)
+    assert len(due(session)) == 1
+    assert session.scalars(select(DutySum.asked)).all() == [1, 1]
+
+
+def test_a_rule_that_is_composed_says_what_it_would_ask(session: Session) -> None:
+    cast = enter(session)
+    for day in (1, 2, 3):
+        report(session, cast, f"{day} 10:00", f"{day} 10:20")
+    worked_in(session)
+    assert would_ask(session, Rule((Clause(Kind.DOWN, minutes=20),)), NOON, Q1) == 3
+    assert would_ask(session, Rule((Clause(Kind.DOWN, minutes=21),)), NOON, Q1) == 0
+    assert would_ask(session, Rule((Clause(),)), NOON, Quarter(2013, 2)) == 0
+
+
+def test_only_admins_change_rules_and_the_calendar(session: Session) -> None:
+    cast: Cast = enter(session)
+    for actor in (cast.operator, cast.kit, cast.reader):
+        with pytest.raises(Forbidden), writing(session):
+            compose_rule(session, writer(actor), "Mine", "", R2009)
+        with pytest.raises(Forbidden), writing(session):
+            add_period(session, writer(actor), SEASON)
+
+
+def test_an_event_that_moves_leaves_nothing_though_its_new_link_is_reckoned_first(
+    session: Session,
+) -> None:
+    cast = enter(session)
+    report(session, cast, "5 10:00", "5 12:00", source_id="x", link="CERN-PIC-LHCOPN-001")
+    worked_in(session)
+    report(session, cast, "5 10:00", "5 12:00", source_id="x", link=LINK)
+    for _ in range(4):  # link by link, as a worker does it
+        with writing(session):
+            bring_up_to_date(session, NOON, most=1)
+    assert [row.responsible for row in due(session)] == ["DE-KIT"]
+    of_kit = session.scalars(select(Link.id).where(Link.name == LINK)).one()
+    assert set(session.scalars(select(DutySum.link_id))) == {of_kit}
+
+
+def test_a_site_that_is_no_t1_any_more_was_never_cut_off(session: Session) -> None:
+    cast = enter(session)
+    report(session, cast, "5 10:00", "5 12:00")
+    worked_in(session)
+    assert len(session.scalars(select(ServiceLoss)).all()) == 1
+    with writing(session):
+        change_site(
+            session,
+            writer(cast.admin),
+            "DE-KIT",
+            {"tier": None, "tier_since": None},
+            why="So it is",
+        )
+    worked_in(session)
+    assert not session.scalars(select(ServiceLoss)).all()
+
+
+def test_a_link_that_ends_elsewhere_now_cuts_off_the_t1_that_it_left(session: Session) -> None:
+    cast = enter(session)
+    second = "CERN-GRIDKA-LHCOPN-002"
+    with writing(session):
+        create_link(
+            session,
+            writer(cast.admin),
+            {"name": second, "network": "LHCOPN", "end_a": "CH-CERN", "end_b": "DE-KIT"},
+        )
+    report(session, cast, "5 10:00", "5 12:00")
+    worked_in(session)
+    assert not session.scalars(select(ServiceLoss)).all(), "the second one was up"
+    with writing(session):
+        change_link(session, writer(cast.admin), second, {"end_b": "ES-PIC"})
+    worked_in(session)
+    assert len(session.scalars(select(ServiceLoss)).all()) == 1
+
+
+def kept(session: Session) -> tuple[list[Any], ...]:
+    """All kept results, as plain rows."""
+    session.rollback()
+    return tuple(
+        sorted(map(tuple, session.execute(select(*table.__table__.c))), key=str)
+        for table in (Duty, DutySum, ServiceLoss)
+    )
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_what_follows_step_by_step_is_what_is_reckoned_from_nothing(
+    session: Session, seed: int
+) -> None:
+    chance = Random(seed)
+    cast = enter(session)
+    by = writer(cast.admin)
+    backup = {"name": "CERN-GRIDKA-LHCOPN-002", "network": "LHCOPN", "role": "backup"}
+    with writing(session):
+        create_link(
+            session, by, {**backup, "end_a": "CH-CERN", "end_b": "DE-KIT", "backs_up": LINK}
+        )
+        create_link(
+            session,
+            by,
+            {
+                "name": "GRIDKA-PIC-LHCOPN-001",
+                "network": "LHCOPN",
+                "end_a": "DE-KIT",
+                "end_b": "ES-PIC",
+            },
+        )
+        season = add_period(session, by, SEASON).id
+    links = [LINK, backup["name"], "GRIDKA-PIC-LHCOPN-001", "CERN-PIC-LHCOPN-001"]
+
+    def an_event() -> None:
+        begin = at("1 00:00") + timedelta(minutes=chance.randrange(0, 2880, 7))
+        end = begin + timedelta(minutes=chance.choice((1, 30, 60, 61, 400)))
+        report(
+            session,
+            cast,
+            f"{begin:%Y-%m-%d %H:%M}",
+            f"{end:%Y-%m-%d %H:%M}",
+            link=chance.choice(links),
+            state=chance.choice(("down", "down", "degraded")),
+            source_id=str(chance.randrange(30)),
+        )
+
+    def a_ticket() -> None:
+        begin = at("1 00:00") + timedelta(hours=chance.randrange(48))
+        ticket(
+            session,
+            cast,
+            now=begin,
+            links=(chance.choice(links),),
+            event_start=f"{begin:%Y-%m-%d %H:%M}",
+            event_end=f"{begin + timedelta(hours=1):%Y-%m-%d %H:%M}",
+        )
+
+    def a_link() -> None:
+        with writing(session):
+            change_link(session, by, backup["name"], {"role": chance.choice(("primary", "backup"))})
+
+    def a_season() -> None:
+        stated = {**SEASON, "begin": f"2013-03-{chance.randrange(1, 3):02}"}
+        with writing(session):
+            version = session.get_one(LhcPeriod, season).version
+            change_period(session, by, season, stated, seen_version=version)
+
+    for _ in range(8):
+        for _ in range(4):
+            chance.choice((an_event, an_event, an_event, a_ticket, a_link, a_season))()
+        worked_in(session)
+    followed = kept(session)
+    assert followed[0], "something is due"
+    with writing(session):
+        for table in (Duty, DutySum, ServiceLoss):
+            session.execute(delete(table))
+        note_between(session, None, None)
+    worked_in(session)
+    assert kept(session) == followed

@@ -1,0 +1,335 @@
+"""Files of events through the pages: every line first, then one choice, and the way back."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable, Iterator
+from io import BytesIO
+
+import pytest
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+from werkzeug.test import TestResponse
+
+from app.core.database.transactions import InTurn, writing
+from app.events.models.events import Event
+from app.events.models.imports import EventImport, EventImportPart
+from app.events.rules.file_reading import Reading
+from app.events.services import import_runs as runs
+from app.events.services.import_runs import SMALL
+from app.jobs.tasks.context import Context
+from app.jobs.tasks.run import WorkerProcess
+from tests.cast import Cast, writer
+from tests.harness.databases import open_engine
+from tests.harness.server import test_settings
+from tests.harness.visitor import PageReader, Visitor
+from tests.harness.visits import Enter
+
+IMPORT = "/events/import"
+LINK = "CERN-GRIDKA-LHCOPN-001"
+HEAD = "source,source_id,link,state,start,end,detail"
+ROW = f"psnr,1,{LINK},down,2013-03-01T10:00:00Z,2013-03-01T12:00:00Z,<b>loss</b>"
+
+
+def upload(visitor: Visitor, content: bytes | str, **more: str) -> TestResponse:
+    fields = {"source": "", "zone": "", "encoding": "", **more}
+    content = content.encode() if isinstance(content, str) else content
+    return visitor.upload(IMPORT, fields, "events.csv", content)
+
+
+def looked_at(visitor: Visitor, content: bytes | str, **more: str) -> tuple[str, PageReader]:
+    answer = upload(visitor, content, **more)
+    assert answer.status_code == 303
+    return answer.location, visitor.read(answer.location)
+
+
+def stored(session: Session) -> int:
+    session.rollback()
+    count = session.scalar(select(func.count()).select_from(Event)) or 0
+    session.rollback()
+    return count
+
+
+def test_each_line_is_shown_before_and_the_person_chooses(
+    session: Session, cast: Cast, visit: Enter
+) -> None:
+    visitor = visit(cast.operator)
+    wrong = "psnr,2,X,up,2013-03-01T10:00:00,,"
+    unknown = "psnr,<i>3,CERN-GRIDKA-LHCOPN-01,down,2013-03-01T10:00:00Z,,"
+    url, page = looked_at(visitor, f"{HEAD}\n{ROW}\n{wrong}\n{unknown}\n{ROW}\n")
+    assert "4 lines: 2 new, 1 there already, 1 wrong; 1 of the new and correcting ones" in page.text
+    assert "Nothing has been written yet." in page.text
+    assert "line 3 psnr 2 wrong" in page.text
+    assert "start 2013-03-01T10:00:00 : an ISO 8601 time with its zone" in page.text
+    assert "line 2 says the same" in page.text
+    assert "CERN-GRIDKA-LHCOPN-01 link 1 CERN-GRIDKA-LHCOPN-001" in page.text
+    assert "<i>3" not in visitor.get(url).text
+    assert stored(session) == 0
+
+    form = page.form(f"{url}/write")
+    assert (form.values("unknown"), form.values("wrong")) == (["wrong"], ["all"])
+    refused = visitor.send(f"{url}/write", form.data())
+    assert refused.status_code == 422
+    assert "2 lines cannot be imported. Mend the file" in PageReader(refused.text).text
+    assert stored(session) == 0
+    done = visitor.send(f"{url}/write", {**form.data(), "unknown": "keep", "wrong": "good"})
+    assert (done.status_code, done.location) == (303, url)
+    assert stored(session) == 2
+    page = visitor.read(url)
+    assert "2 new, 0 corrected, 1 there already, 1 left out as wrong" in page.text
+    urls = [address for address, _ in page.links]
+    assert "/events?import=1&view=reported&withdrawn=all" in urls
+    listed = visitor.read("/events?import=1&view=reported&withdrawn=all")
+    assert "2 reports" in listed.text
+    assert visitor.send(f"{url}/write", form.data()).status_code == 422  # a second click
+
+    again, page = looked_at(visitor, f"{HEAD}\n{ROW}\n")
+    assert "Nothing to import" in page.text
+    assert visitor.send(f"{again}/drop", {}).status_code == 303
+    newest = visitor.read(IMPORT).text
+    assert "events.csv left operator" in newest
+    assert "events.csv imported operator" in newest
+    refused = visitor.send(f"{url}/withdraw", {"reason": " "})
+    assert "Reason is required" in PageReader(refused.text).text
+    assert visitor.send(f"{url}/withdraw", {"reason": "A test file"}).status_code == 303
+    assert "Withdrawn just now" in visitor.read(url).text
+    session.rollback()
+    assert session.scalar(select(func.count(Event.withdrawn_at))) == 2
+    session.rollback()
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "The file is empty"),
+        (b"\x1f\x8bbroken", "packed (gzip) and broken"),
+    ],
+)
+def test_what_cannot_be_kept_is_refused_in_words(
+    session: Session, cast: Cast, visit: Enter, content: bytes, told: str
+) -> None:
+    answer = upload(visit(cast.operator), content, source="old probe")
+    assert answer.status_code == 422
+    page = PageReader(answer.text)
+    assert told in page.text
+    assert page.form(IMPORT).values("source") == ["old probe"]  # what was typed is kept
+    assert session.scalar(select(func.count()).select_from(EventImport)) == 0
+    session.rollback()
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"\xef\xbb\xbf\n", "the file wrong it is empty"),
+        ((HEAD + ",colour\n").encode(), "the columns are source, source_id, link"),
+        (f"{ROW}\n".encode(), "line 1 wrong psnr : the first line names the columns; the columns"),
+        (f"{HEAD}\n{ROW}\xe4\n".encode("cp1252"), "this is no UTF-8"),
+        (b"PK\x03\x04x", "this is a workbook; save it as"),
+        (f'{HEAD}\n"{ROW}\n'.encode(), "a quote opens a cell here and does not close it"),
+        (b'[{"source": "x"}', "this is no JSON: , or ] is missing here"),
+    ],
+)
+def test_what_is_no_file_of_events_says_where(
+    session: Session, cast: Cast, visit: Enter, content: bytes, told: str
+) -> None:
+    _url, page = looked_at(visit(cast.operator), content)
+    assert "This is no file of events that can be used" in page.text
+    assert told in page.text
+    assert stored(session) == 0
+
+
+def test_a_packed_file_is_unpacked_up_to_a_bound(
+    session: Session, cast: Cast, visit: Enter
+) -> None:
+    """250 MiB of events, packed, took a request 12 s."""
+    packed = gzip.compress(b" " * (runs.MOST_BYTES + 1), 1)
+    answer = upload(visit(cast.operator), packed)
+    assert answer.status_code == 422
+    told = "larger than 16 MiB unpacked; split it, or have `flask events import` read it"
+    assert told in PageReader(answer.text).text
+    assert session.scalar(select(func.count()).select_from(EventImport)) == 0
+    session.rollback()
+
+
+def test_a_file_of_wrong_lines_is_read_no_further(
+    session: Session, cast: Cast, visit: Enter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visitor = visit(cast.operator)
+    _url, page = looked_at(visitor, f"{HEAD}\n" + "x\n" * 60_000)
+    assert "2,000 of its first 2,000 events are wrong, and it was read no further" in page.text
+    assert len(page.text) < 50_000
+    monkeypatch.setattr(runs, "MOST_LINES", 1)
+    _url, page = looked_at(visitor, f"{HEAD}\n{ROW}\n{ROW.replace(',1,', ',2,')}\n")
+    assert "it holds more than 1 events; split it" in page.text
+    assert stored(session) == 0
+
+
+def test_a_file_with_nothing_but_a_head_says_so(cast: Cast, visit: Enter) -> None:
+    _url, page = looked_at(visit(cast.operator), f"{HEAD}\n")
+    assert f"{len(HEAD) + 1} bytes" in page.text
+    assert "0 lines: 0 new" in page.text
+    assert "Nothing to import The file holds no event." in page.text
+
+
+def test_a_person_says_zone_source_and_encoding_of_a_spreadsheet(
+    session: Session, cast: Cast, visit: Enter
+) -> None:
+    visitor = visit(cast.operator)
+    sheet = f"source_id;link;state;start;detail\n1;{LINK};down;2012-07-01 10:00;Störung\n"
+    more = {"zone": "Europe/Berlin", "source": "noc", "encoding": "windows-1252"}
+    url, page = looked_at(visitor, sheet.encode("cp1252"), **more)
+    assert "times without a zone are Europe/Berlin" in page.text
+    assert visitor.send(f"{url}/write", page.form(f"{url}/write").data()).status_code == 303
+    event = session.scalars(select(Event)).one()
+    assert (event.start.isoformat(), event.detail) == ("2012-07-01T08:00:00+00:00", "Störung")
+    session.rollback()
+    assert upload(visitor, sheet, zone="Europe/Atlantis").status_code == 422
+
+
+def test_a_large_file_is_the_workers_and_the_page_shows_how_far_it_is(
+    session: Session, cast: Cast, visit: Enter, database: str
+) -> None:
+    visitor, count = visit(cast.operator), 12_000
+    rows = (
+        f"psnr,{n},{LINK},unmonitored,2012-01-01T00:00:00Z,2012-01-02T00:00:00Z,{'x' * 20}"
+        for n in range(count)
+    )
+    content = "\n".join([HEAD, *rows, ""]).encode()
+    assert len(content) > SMALL
+    url, page = looked_at(visitor, gzip.compress(content))
+    assert "A worker does it; you may leave this page." in page.text
+    fragment = visitor.get(url, {"HX-Request": "true", "HX-Target": "import"}).text
+    assert 'hx-trigger="load' in fragment
+    assert "<html" not in fragment
+    engine = open_engine(database)
+    try:
+        context = Context(engine, test_settings(database))
+        WorkerProcess(context).work_once()
+        page = visitor.read(url)
+        assert "12,000 lines: 12,000 new" in page.text
+        assert visitor.send(f"{url}/write", page.form(f"{url}/write").data()).status_code == 303
+        assert "0 of 12,000 lines" in visitor.read(url).text
+        WorkerProcess(context).work_once()
+    finally:
+        engine.dispose()
+    assert stored(session) == count
+    page = visitor.read(url)
+    assert "12,000 new, 0 corrected" in page.text
+    assert "The 12,000 events that it made" in page.text
+    assert "operator reported it" in visitor.read("/events/1").text
+
+
+def test_of_a_file_that_a_command_takes_the_page_does_not_say_that_a_worker_does_it(
+    session: Session, cast: Cast, visit: Enter
+) -> None:
+    by = writer(cast.operator)
+    content = f"{HEAD}\n{ROW}\n".encode()
+    with writing(session):
+        number = runs.begin_import(session, by, "events.csv", Reading()).id
+    visitor = visit(cast.operator)
+    said = "The command that was given the file does it, not the portal"
+    page = visitor.read(f"/events/imports/{number}").text
+    assert said in page
+    assert "worker" not in page
+    runs.read_through(InTurn(session), by, BytesIO(content), number, lambda *_: None)
+    with writing(session):
+        runs.begin_writing(session, by, number, only_good=False, keeps_unknown=False)
+    page = visitor.read(f"/events/imports/{number}").text
+    assert "Writing 0 of 1 lines" in page
+    assert said in page
+
+
+def break_imports(session: Session) -> None:
+    """The database refuses that an import comes to its end, as where the server is killed."""
+    ends = "state IN ('read', 'done')"
+    if session.get_bind().dialect.name == "sqlite":
+        breaking = (
+            f"CREATE TRIGGER killed BEFORE UPDATE ON event_imports WHEN NEW.{ends}"
+            " BEGIN SELECT RAISE(ABORT, 'killed'); END"
+        )
+    else:
+        breaking = f"ALTER TABLE event_imports ADD CONSTRAINT killed CHECK (NOT {ends}) NOT VALID"
+    with writing(session):
+        session.execute(text(breaking))
+
+
+def mend_imports(session: Session) -> None:
+    mending = "DROP TRIGGER killed"
+    if session.get_bind().dialect.name == "postgresql":
+        mending = "ALTER TABLE event_imports DROP CONSTRAINT killed"
+    with writing(session):
+        session.execute(text(mending))
+
+
+def let_time_pass(session: Session) -> None:
+    """What waits for its time is due."""
+    is_sqlite = session.get_bind().dialect.name == "sqlite"
+    passing = (
+        "UPDATE jobs SET due = NULL"
+        if is_sqlite
+        else "UPDATE procrastinate_jobs SET scheduled_at = now() WHERE status = 'todo'"
+    )
+    with writing(session):
+        session.execute(text(passing))
+
+
+@pytest.fixture
+def work(database: str) -> Iterator[Callable[[], None]]:
+    """Lets a worker do once what there is to do."""
+    engine = open_engine(database)
+    yield lambda: WorkerProcess(Context(engine, test_settings(database))).work_once()
+    engine.dispose()
+
+
+def test_what_a_request_leaves_in_the_middle_a_worker_goes_on_with(
+    session: Session, cast: Cast, visit: Enter, work: Callable[[], None]
+) -> None:
+    visitor, url = visit(cast.operator), "/events/imports/1"
+    break_imports(session)
+    with pytest.raises(DBAPIError, match="killed"):
+        upload(visitor, f"{HEAD}\n{ROW}\n")
+    assert "If that was broken off, a worker goes on with it" in visitor.read(url).text
+    mend_imports(session)
+    work()
+    assert "Reading 0 lines" in visitor.read(url).text  # the request has its time
+    let_time_pass(session)
+    work()
+    page = visitor.read(url)
+    assert "1 line: 1 new" in page.text
+
+    break_imports(session)
+    with pytest.raises(DBAPIError, match="killed"):
+        visitor.send(f"{url}/write", page.form(f"{url}/write").data())
+    assert stored(session) == 0
+    mend_imports(session)
+    let_time_pass(session)
+    work()
+    assert "1 new, 0 corrected" in visitor.read(url).text
+    assert stored(session) == 1
+    assert "operator reported it" in visitor.read("/events/1").text
+
+
+def test_an_import_that_nobody_works_on_any_more_has_failed_and_says_what_to_do(
+    session: Session, cast: Cast, visit: Enter, work: Callable[[], None]
+) -> None:
+    visitor, url = visit(cast.operator), "/events/imports/1"
+    break_imports(session)
+    with pytest.raises(DBAPIError, match="killed"):
+        upload(visitor, f"{HEAD}\n{ROW}\n")
+    mend_imports(session)
+    table = "jobs" if session.get_bind().dialect.name == "sqlite" else "procrastinate_jobs"
+    with writing(session):
+        session.execute(text(f"DELETE FROM {table}"))  # given up, or never there
+    work()
+    page = visitor.read(url)
+    assert "This import failed. Whoever worked on it was ended in the middle" in page.text
+    assert IMPORT in [address for address, _ in page.links]
+    fragment = visitor.get(url, {"HX-Request": "true", "HX-Target": "import"}).text
+    assert "hx-trigger" not in fragment
+    assert "events.csv failed operator" in visitor.read(IMPORT).text
+    assert visitor.send(f"{url}/drop", {}).status_code == 422
+    assert session.scalar(select(func.count()).select_from(EventImportPart)) == 0
+    session.rollback()
+    _url, page = looked_at(visitor, f"{HEAD}\n{ROW}\n")
+    assert "1 line: 1 new" in page.text

@@ -1,0 +1,68 @@
+"""A real worker process with jobs for tests: ``python -m tests.harness.portal_worker URL PACE``.
+
+PACE is a JSON object of ``app.jobs.tasks.pace.Pace``. Its jobs leave lines in the file that they
+name.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from app.core.log import configure_logging
+from app.jobs.rules.work import TIDY
+from app.jobs.tasks.context import Context
+from app.jobs.tasks.functions import JOBS
+from app.jobs.tasks.pace import Pace
+from app.jobs.tasks.run import WorkerProcess, ended_by_signals
+from app.jobs.tasks.timed import TIMED
+from tests.harness.databases import open_engine
+from tests.harness.server import test_settings
+from tests.harness.until import until
+
+
+def note(_context: Context, arguments: Mapping[str, Any]) -> None:
+    """Leave a word, after a moment in which other workers look for work too."""
+    threading.Event().wait(0.01)
+    _leave(arguments["file"], str(arguments["word"]))
+
+
+def slow(_context: Context, arguments: Mapping[str, Any]) -> None:
+    """Say that it is begun, wait until it may end, and say who ended it."""
+    _leave(arguments["file"], f"begun {os.getpid()}")
+    until(Path(arguments["file"] + ".go").exists)
+    _leave(arguments["file"], f"done {os.getpid()}")
+
+
+def _leave(file: str, line: str) -> None:
+    with Path(file).open("a") as out:  # one short write, which the system does not mix with others
+        out.write(f"{line}\n")
+
+
+def main() -> None:
+    """Work until a signal."""
+    url, pace, file = sys.argv[1:]
+    configure_logging()
+    JOBS.update(note=note, slow=slow)
+    TIMED.clear()
+
+    def tidy(context: Context) -> str:
+        slow(context, {"file": file})
+        return "Tidied"
+
+    TIMED[TIDY.name] = tidy
+    engine = open_engine(url)
+    worker = WorkerProcess(Context(engine, test_settings(url)), Pace(**json.loads(pace)))
+    with ended_by_signals(worker):
+        in_order = worker.run()
+    engine.dispose()
+    os._exit(0 if in_order else 3)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""The background work on its page: for operators; what failed is told with the reason."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from app.core.database.transactions import writing
+from app.jobs.models.work import TimedWork, Worker
+from app.jobs.rules.work import TIDY
+from app.jobs.services.queue import failed_jobs, queued_jobs
+from app.jobs.services.workers import note_trouble
+from app.mail.services.queue import claim_mails, mark_failed
+from tests.cast import NOON, Cast
+from tests.harness.jobs import lay_background_work
+from tests.harness.visitor import PageReader
+from tests.harness.visits import Enter
+from tests.mails import enter_with_mails, opened, plan
+
+
+def test_an_operator_sees_what_ran_waits_and_failed_and_tries_again(
+    cast: Cast, session: Session, visit: Enter
+) -> None:
+    with writing(session):
+        number = lay_background_work(session, datetime.now(UTC))
+    page = PageReader(visit(cast.operator).get("/work").text)
+    assert "1 worker at work: portal-1.example" in page.text
+    assert "Closed 2 tickets: 17, 23" in page.text
+    assert "132 ms" in page.text
+    assert "OperationalError: the disk is full" in page.text
+    assert "Connection refused by mail.example:25" in page.text
+    assert "given up after 1 attempt" in page.text
+
+    visitor = visit(cast.operator)
+    visitor.get("/work")
+    answer = visitor.send(f"/work/jobs/{number}/again", {})
+    assert answer.status_code == 303
+    assert failed_jobs(session)[0].given_up is False
+    assert [row.name for row in queued_jobs(session) if row.retrying] == ["send-mails"]
+    session.rollback()
+    assert visitor.send(f"/work/timed/{TIDY.name}/run", {}).status_code == 303
+    assert session.get_one(TimedWork, TIDY.name).due <= datetime.now(UTC)
+    session.rollback()
+    assert visitor.send("/work/jobs/999999/again", {}).status_code == 404
+    assert visitor.send("/work/timed/nothing/run", {}).status_code == 404
+
+
+def test_mails_that_wait_or_failed_are_told_too(session: Session, visit: Enter) -> None:
+    """They have a queue of their own: "nothing waits" would be wrong where they do."""
+    cast = enter_with_mails(session)
+    assert "Mails None waits." in PageReader(visit(cast.operator).get("/work").text).text
+    opened(session, cast.kit, carbon_copy="a@cc.example; b@cc.example")
+    page = PageReader(visit(cast.operator).get("/work").text)
+    assert "1 change of the log is still to be read for them." in page.text
+    first, _second = plan(session)
+    with writing(session):
+        claim_mails(session, NOON, NOON)
+        mark_failed(session, first.id, "550 no such user")
+    page = PageReader(visit(cast.operator).get("/work").text)
+    assert "1 waits , the oldest since" in page.text
+    assert "1 was refused" in page.text
+
+
+def test_a_worker_that_cannot_follow_the_log_is_told(
+    cast: Cast, session: Session, visit: Enter
+) -> None:
+    with writing(session):
+        lay_background_work(session, datetime.now(UTC))
+        note_trouble(session, "w", "ValueError: <no> such change")
+    page = PageReader(visit(cast.operator).get("/work").text)
+    assert "cannot follow the change log" in page.text
+    assert "ValueError: <no> such change" in page.text
+
+
+def test_others_do_not(cast: Cast, session: Session, visit: Enter) -> None:
+    with writing(session):
+        number = lay_background_work(session, datetime.now(UTC))
+    for actor in (cast.kit, cast.reader):
+        assert visit(actor).get("/work").status_code == 403
+        assert visit(actor).send(f"/work/jobs/{number}/again", {}).status_code == 403
+
+
+def test_a_missing_worker_is_told_in_plain_words(
+    cast: Cast, session: Session, visit: Enter
+) -> None:
+    page = PageReader(visit(cast.admin).get("/work").text)
+    assert "No worker was ever seen here." in page.text
+    now = datetime.now(UTC)
+    with writing(session):
+        seen = now - timedelta(minutes=12, seconds=5)
+        session.add(Worker(id="w", host="h", pid=1, begun_at=seen, seen_at=seen))
+    page = PageReader(visit(cast.admin).get("/work").text)
+    assert "No worker has been seen for 12 minutes" in page.text
+
+
+def test_how_long_things_are_kept_is_told(cast: Cast, visit: Enter) -> None:
+    page = PageReader(visit(cast.operator).get("/work").text)
+    assert "Retention: mails 365 days, partners' calls 365 days, refusals 365 days" in page.text

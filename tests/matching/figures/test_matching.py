@@ -1,0 +1,224 @@
+"""Matching is the same for any order and any split, and equals the slow reference."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+import pandas as pd
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.core.figures import frames
+from app.matching.figures.matching import Matched, match_events
+from tests.matching.figures.reference import (
+    FOREVER,
+    HOUR,
+    MINUTE,
+    Decided,
+    Event,
+    Rule,
+    Said,
+    matched,
+)
+
+LINKS = (1, 2, 3)
+NOW = 40 * HOUR
+MANY = 1000
+"""Tickets of a kind beside an event: more than there are."""
+RULES = (
+    Rule(1, 0, 10 * MINUTE, HOUR, HOUR),
+    Rule(2, 20 * HOUR, 30 * MINUTE, 2 * HOUR, 15 * MINUTE),
+)
+# five minutes apart, so that ends meet and touch often
+times = st.integers(0, 36 * 12).map(lambda step: step * 5 * MINUTE)
+lengths = st.integers(0, 60).map(lambda step: step * 5 * MINUTE)
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> tuple[list[Event], list[Said], list[Decided]]:
+    events: list[Event] = []
+    for number in range(1, draw(st.integers(0, 12)) + 1):
+        start = draw(times)
+        end = FOREVER if draw(st.integers(0, 9)) == 0 else start + draw(lengths)
+        events.append(
+            Event(number, draw(st.sampled_from(LINKS)), start, end, draw(st.integers(1, 2)))
+        )
+    said = []
+    for _ in range(draw(st.integers(0, 10))):
+        start = draw(times)
+        end = FOREVER if draw(st.integers(0, 9)) == 0 else start + draw(lengths)
+        if len(events) > 0 and draw(st.booleans()):
+            of: Event = draw(st.sampled_from(events))
+            shift = draw(st.sampled_from((HOUR, -2 * HOUR, 9 * HOUR, 5 * MINUTE)))
+            start, end = of.start + shift, min(of.end + shift, FOREVER)
+        since = draw(st.sampled_from((0, 10 * HOUR)))
+        offset = draw(st.sampled_from((0, HOUR, 9 * HOUR)))
+        ticket, thing = draw(st.integers(100, 105)), draw(st.sampled_from(LINKS))
+        # all intervals of a ticket are of one kind and one creation
+        how, maintenance, created = (ticket + thing) % 2, ticket % 3 == 0, (ticket * 7) % 5
+        said.append(
+            Said(ticket, thing, start, end, how, 7, since, FOREVER, offset, maintenance, created)
+        )
+    decided: list[Decided] = []
+    if events:
+        for order in range(draw(st.integers(0, 4))):
+            event = draw(st.sampled_from(events)).id
+            ticket = draw(st.integers(100, 106))
+            if not any((one.event, one.ticket) == (event, ticket) for one in decided):
+                linked = draw(st.booleans())
+                decided.append(Decided(event, ticket, linked, order, maintenance=False))
+    return events, said, decided
+
+
+def reckon(
+    events: Sequence[Event],
+    said: Sequence[Said],
+    decided: Sequence[Decided],
+    most: int = MANY,
+) -> Matched:
+    things = [(link, True, 0, FOREVER, 8, 0, 0, 9, 0, FOREVER) for link in LINKS]
+    return match_events(
+        frames.frame(frames.EVENTS, events),
+        frames.frame(frames.THINGS, things),
+        frames.frame(frames.EVIDENCE, said),
+        frames.frame(frames.DECISIONS, decided),
+        frames.frame(frames.RULES, RULES),
+        NOW,
+        most,
+    )
+
+
+def told(found: Matched) -> dict[int, tuple[list[int], dict[int, bool]]]:
+    result: dict[int, tuple[list[int], dict[int, bool]]] = {
+        int(one): ([], {}) for one in found.detected["id"]
+    }
+    for event, detected in frames.rows_of(found.members):
+        result[detected][0].append(event)
+    for pair in frames.rows_of(found.pairs):
+        result[pair.detected][1][pair.ticket] = bool(pair.documents)
+    return result
+
+
+@given(worlds(), st.sampled_from((1, 2, 3, MANY)))
+@settings(max_examples=200, deadline=None)
+def test_it_equals_the_slow_reference(
+    world: tuple[list[Event], list[Said], list[Decided]], most: int
+) -> None:
+    events, said, decided = world
+    found = reckon(events, said, decided, most)
+    expected = matched(events, said, decided, RULES, most)
+    assert told(found) == expected
+    documented = dict(zip(found.detected["id"], found.detected["documented"], strict=True))
+    assert documented == {one: any(tickets.values()) for one, (_, tickets) in expected.items()}
+
+
+@given(worlds(), st.randoms(use_true_random=False), st.sampled_from((1, 2, MANY)))
+@settings(max_examples=60, deadline=None)
+def test_order_and_split_make_no_difference(
+    world: tuple[list[Event], list[Said], list[Decided]], chance: random.Random, most: int
+) -> None:
+    events, said, decided = world
+    whole = reckon(events, said, decided, most)
+    for some in (events, said, decided):
+        chance.shuffle(some)
+    again = reckon(events, said, decided, most)
+    parts = [
+        reckon(
+            [one for one in events if one.thing == link],
+            [one for one in said if one.thing == link],
+            decided,
+            most,
+        )
+        for link in LINKS
+    ]
+    for name, keys in (
+        ("detected", ["id"]),
+        ("members", ["event"]),
+        ("pairs", ["detected", "ticket"]),
+    ):
+        expected = getattr(whole, name).sort_values(keys, ignore_index=True)
+        shuffled = getattr(again, name).sort_values(keys, ignore_index=True)
+        pd.testing.assert_frame_equal(expected, shuffled)
+        filled = [part for part in (getattr(one, name) for one in parts) if len(part)]
+        if filled:
+            split = pd.concat(filled).sort_values(keys, ignore_index=True)
+            pd.testing.assert_frame_equal(expected, split)
+
+
+@given(worlds(), st.sampled_from((1, MANY)))
+@settings(max_examples=60, deadline=None)
+def test_no_decision_by_hand_is_lost(
+    world: tuple[list[Event], list[Said], list[Decided]], most: int
+) -> None:
+    events, said, decided = world
+    newest = {one.ticket: one for one in sorted(decided, key=lambda one: one.order)}
+    found = reckon(events, said, decided, most)
+    of = dict(frames.rows_of(found.members))
+    pairs = {(p.detected, p.ticket): p for p in frames.rows_of(found.pairs)}
+    for ticket, decision in newest.items():
+        pair = pairs.get((of[decision.event], ticket))
+        if decision.linked:
+            assert pair is not None
+        if pair is not None:
+            assert (pair.documents, pair.how) == (decision.linked, frames.BY_HAND)
+
+
+@given(worlds())
+@settings(max_examples=60, deadline=None)
+def test_what_figures_say_is_the_same_however_few_are_kept(
+    world: tuple[list[Event], list[Said], list[Decided]],
+) -> None:
+    few, all_of_them = reckon(*world, 1), reckon(*world)
+    pd.testing.assert_frame_equal(few.detected, all_of_them.detected)
+
+
+def test_of_each_kind_those_that_begin_last_are_kept_and_the_first_that_was_created() -> None:
+    """By hand: one event of hour 10 to 12, and tickets that all meet it."""
+    event = Event(1, 1, 10 * HOUR, 12 * HOUR, 2)
+
+    def ticket(number: int, begin: int, created: int, *, of_work: bool = False) -> Said:
+        return Said(
+            *(number, 1, begin * HOUR, FOREVER, 0, 7, 0, FOREVER, 0), of_work, created * HOUR
+        )
+
+    said = [
+        ticket(100, 1, 1),
+        ticket(101, 5, 0),  # begins late, and was written first
+        ticket(102, 9, 9),
+        ticket(103, 9, 9),
+        ticket(104, 8, 8),
+        ticket(105, 1, 1, of_work=True),
+        ticket(106, 13, 13),  # begins within the tolerance
+        ticket(107, 14, 14),  # too late
+    ]
+    kept = told(reckon([event], said, [], most=2))[1][1]
+    assert kept == dict.fromkeys((101, 103, 105, 106), True)
+    off = [
+        Decided(1, number, linked=False, order=number, maintenance=False) for number in (101, 106)
+    ]
+    kept = told(reckon([event], said, off, most=2))[1][1]
+    # what was taken off takes no place, and is not the first: that is 100, before 105
+    assert kept == {100: True, 101: False, 102: True, 103: True, 105: True, 106: False}
+
+
+def test_several_intervals_of_a_ticket_take_one_place() -> None:
+    event = Event(1, 1, 10 * HOUR, 12 * HOUR, 2)
+
+    def said_of(number: int, begin: int, end: int) -> Said:
+        times = (begin * MINUTE, end * MINUTE)
+        return Said(number, 1, *times, 0, 7, 0, FOREVER, 0, maintenance=False, created=number)
+
+    said = [
+        said_of(100, 610, 620),
+        said_of(100, 640, 650),
+        said_of(100, 645, 655),
+        said_of(100, 690, 695),
+        said_of(101, 600, 620),
+        said_of(102, 590, 900),
+    ]
+    found = reckon([event], said, [], most=2)
+    assert told(found)[1][1] == {100: True, 101: True}
+    overlaps = dict(zip(found.pairs["ticket"], found.pairs["overlap"] // MINUTE, strict=True))
+    # 640 to 655 is one interval, and the longest of the three
+    assert overlaps == {100: 15, 101: 20}

@@ -1,0 +1,269 @@
+"""What a few changed tickets alter is the same as when everything is reckoned anew."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.core.database.transactions import writing
+from app.core.rules.errors import PortalError
+from app.duties.models.duties import Duty
+from app.matching.models.matching import DetectedEvent, EventOfDetected, EventTicket
+from app.matching.rules.matching import MOST_KEPT
+from app.matching.services import matching
+from app.matching.services import recompute as matching_kept
+from app.matching.services import tickets as matching_tickets
+from app.matching.services.by_hand import link_by_hand, undo_decision, unlink_by_hand
+from app.matching.services.matching import bring_up_to_date, freshness, pending
+from app.tickets.rules.relations import RelationRole
+from app.tickets.services.lifecycle import change_ticket
+from app.tickets.services.relations import relate_tickets, unrelate_tickets
+from tests.cast import NOON, Cast, enter, writer
+from tests.matching.matching_world import LINK, at, detected, report, ticket, why, worked_in
+
+PIC = "CERN-PIC-LHCOPN-001"
+HOUR = timedelta(hours=1)
+BEGIN = NOON - timedelta(days=3)
+
+
+def stored(session: Session) -> list[list[tuple[Any, ...]]]:
+    """All kept results but the time at which they were reckoned."""
+    session.rollback()
+    found = []
+    for kind in (DetectedEvent, EventOfDetected, EventTicket):
+        columns = [one for one in kind.__table__.columns if one.name != "computed_at"]
+        found.append(sorted(tuple(row) for row in session.execute(select(*columns))))
+    session.rollback()
+    return found
+
+
+def step(
+    session: Session, cast: Cast, rng: random.Random, numbers: list[int], events: list[int]
+) -> None:
+    """One thing that somebody does; what is refused changes nothing."""
+    number, other = rng.choice(numbers), rng.choice(numbers)
+    start = BEGIN + rng.randrange(60) * HOUR
+    by = writer(cast.operator)
+    change: dict[str, Any] | None = rng.choice(
+        [
+            {"event_start": start, "event_end": start + rng.randrange(1, 9) * HOUR},
+            {"event_start": start, "event_end": None},
+            {"links": (rng.choice((LINK, PIC)),)},
+            {"links": (), "sites": (rng.choice(("DE-KIT", "ES-PIC", "CH-CERN")),)},
+            {"category": rng.choice(("incident", "maintenance", "change", "test"))},
+            {"network": rng.choice(("LHCOPN", "LHCONE"))},
+            {
+                "state": rng.choice(("solved", "unsolved", "reopened", "in progress")),
+                "solution": "x",
+            },
+            None,
+        ]
+    )
+    try:
+        with writing(session):
+            if change is not None:
+                change_ticket(session, by, number, change)
+            elif rng.random() < 0.4:
+                relate_tickets(session, by, number, RelationRole.DUPLICATE_OF, other)
+            elif rng.random() < 0.3:
+                unrelate_tickets(session, by, number, RelationRole.DUPLICATE_OF, other)
+            else:
+                event = rng.choice(events)
+                if rng.random() < 0.3:
+                    undo_decision(session, by, event, number)
+                else:
+                    verb = rng.choice((link_by_hand, unlink_by_hand))
+                    verb(session, by, event, number, "because")
+    except PortalError:
+        session.rollback()
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """So few tickets of a kind are kept beside an event."""
+
+    def set_to(number: int) -> None:
+        for module in (matching_kept, matching_tickets):
+            monkeypatch.setattr(module, "MOST_KEPT", number)
+
+    return set_to
+
+
+@pytest.mark.parametrize(("seed", "most"), [(0, MOST_KEPT), (1, 1), (2, 2)])
+def test_the_short_way_gives_the_same_as_the_long_one(
+    session: Session, few: Callable[[int], None], seed: int, most: int
+) -> None:
+    few(most)
+    rng = random.Random(seed)
+    cast = enter(session)
+    events = []
+    for _ in range(12):
+        start = BEGIN + rng.randrange(60) * HOUR
+        end = (start + rng.randrange(1, 6) * HOUR).isoformat()[:19]
+        link = rng.choice((LINK, PIC))
+        events.append(report(session, cast, start.isoformat()[:19], end, link=link))
+    events.append(report(session, cast, "5 10:00", "5 12:00", link=None, site="DE-KIT"))
+    events.append(report(session, cast, "6 10:00", None))
+    numbers = [ticket(session, cast, links=(LINK,)) for _ in range(5)]
+    worked_in(session)
+    for turn in range(25):
+        step(session, cast, rng, numbers, events)
+        with writing(session):
+            bring_up_to_date(session, NOON)
+        short = stored(session)
+        with writing(session):
+            bring_up_to_date(session, NOON, everything=True)
+        assert short == stored(session), f"step {turn}"
+
+
+def test_a_ticket_that_leaves_lets_the_next_one_in(
+    session: Session, few: Callable[[int], None]
+) -> None:
+    few(2)
+    cast = enter(session)
+    report(session, cast, "5 10:00", "5 12:00")
+    first, second, third, last = (
+        ticket(session, cast, links=(LINK,), event_start=f"{day} 10:00", event_end="6 10:00")
+        for day in (3, 1, 4, 5)
+    )
+
+    def beside() -> list[int]:
+        worked_in(session)
+        found = session.scalars(select(EventTicket.ticket_number)).all()
+        session.rollback()
+        return sorted(found)
+
+    # the two that begin last, and the one that was written first
+    assert beside() == [first, third, last]
+    with writing(session):
+        change_ticket(session, writer(cast.operator), last, {"links": (PIC,)})
+    assert beside() == [first, third], "the first is one of the two"
+    with writing(session):
+        change_ticket(session, writer(cast.operator), first, {"links": (PIC,)})
+    assert beside() == [second, third]
+    with writing(session):
+        change_ticket(session, writer(cast.operator), last, {"links": (LINK,)})
+    assert beside() == [second, third, last], "the second is the first that is left"
+
+
+def test_the_first_ticket_says_when_a_duty_was_met_however_many_came_later(
+    session: Session, few: Callable[[int], None]
+) -> None:
+    few(1)
+    cast = enter(session)
+    report(session, cast, "1 10:00", "5 12:00")
+    # written in time, and two when it was late
+    in_time = at("1 11:00")
+    first = ticket(session, cast, now=in_time, links=(LINK,), event_start="1 10:00")
+    for day in (3, 4):
+        ticket(session, cast, now=at(f"{day} 10:00"), links=(LINK,), event_start=f"{day} 10:00")
+    worked_in(session)
+    duties = session.execute(select(Duty.ticket_number, Duty.there_at)).all()
+    assert duties
+    assert set(duties) == {(first, in_time)}
+
+
+def test_one_ticket_does_not_make_its_links_stale(session: Session) -> None:
+    cast = enter(session)
+    report(session, cast, "5 10:00", "5 12:00")
+    worked_in(session)
+    ticket(session, cast, sites=("DE-KIT",), event_start="5 10:00", event_end="5 12:00")
+    assert pending(session, NOON).things == {("link", 1)}
+    session.rollback()
+    with writing(session):
+        assert bring_up_to_date(session, NOON, most=1).is_fresh
+    assert session.scalars(select(DetectedEvent.is_documented)).all() == [True]
+
+
+@pytest.mark.parametrize("first", ["link", "take off"])
+def test_a_decision_on_a_link_of_very_many_rows_shows_at_once_and_the_rest_follows(
+    session: Session, monkeypatch: pytest.MonkeyPatch, first: str
+) -> None:
+    """What is written with the decision is this event's match; nothing else of the link."""
+    cast = enter(session)
+    events = [report(session, cast, f"{day} 10:00", f"{day} 12:00") for day in (5, 6)]
+    near = ticket(session, cast, links=(LINK,), event_start="5 10:00", event_end="5 12:00")
+    far = ticket(session, cast, event_start="1 10:00", event_end="1 12:00")
+    worked_in(session)
+    monkeypatch.setattr(matching, "MOST_ROWS", 1)
+    monkeypatch.setattr(matching, "_reckon_one", None)
+    with writing(session):
+        if first == "link":
+            link_by_hand(session, writer(cast.operator), events[1], far, "It was this one")
+        else:
+            unlink_by_hand(session, writer(cast.operator), events[0], near, "It was another")
+    assert {one.id: one.is_documented for one in detected(session)} == {
+        events[0]: first == "link",
+        events[1]: first == "link",
+    }
+    if first == "link":
+        assert why(session)[events[1], far] == "by hand: It was this one*"
+    with writing(session):
+        undo_decision(
+            session,
+            writer(cast.operator),
+            *((events[1], far) if first == "link" else (events[0], near)),
+        )
+    assert {one.id: one.is_documented for one in detected(session)} == {
+        events[0]: True,
+        events[1]: False,
+    }
+    session.rollback()
+    assert not freshness(session).is_fresh
+    monkeypatch.undo()
+    before = [(one.id, one.is_documented, one.how) for one in detected(session)]
+    worked_in(session)
+    assert [(one.id, one.is_documented, one.how) for one in detected(session)] == before
+
+
+@pytest.mark.parametrize("occasion", ["a page", "a decision on another link"])
+def test_the_duties_of_a_link_of_very_many_rows_are_left_to_a_worker(
+    session: Session, monkeypatch: pytest.MonkeyPatch, occasion: str
+) -> None:
+    """A ticket concerns one event, and so few rows; what the rules ask for is reckoned of all."""
+    cast = enter(session)
+    for day in (3, 4, 5):
+        report(session, cast, f"{day} 10:00", f"{day} 12:00")
+    elsewhere = report(session, cast, "5 10:00", "5 12:00", link=PIC)
+    worked_in(session)
+    monkeypatch.setattr(matching, "MOST_ROWS", 2)
+    number = ticket(session, cast, links=(LINK,), event_start="4 10:00", event_end="4 12:00")
+    wanted = pending(session, NOON)
+    assert wanted.things
+    assert not wanted.is_much
+    session.rollback()
+    if occasion == "a page":
+        with writing(session):
+            assert not bring_up_to_date(session, NOON, waits=False).is_fresh
+    else:
+        with writing(session):
+            bring_up_to_date(session, NOON, waits=False)
+            link_by_hand(session, writer(cast.operator), elsewhere, number, "It was this one")
+    assert len([one for one in detected(session) if one.is_documented]) >= 1
+    there = select(Duty.event_id).where(Duty.ticket_number.is_not(None), Duty.event_id != elsewhere)
+    assert not session.scalars(there).all()
+    assert pending(session, NOON).is_much
+    session.rollback()
+    worked_in(session)
+    assert session.scalars(there).all()
+
+
+def test_a_page_leaves_a_ticket_that_concerns_very_many_events_to_a_worker(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cast = enter(session)
+    for day in (4, 5, 6):
+        report(session, cast, f"{day} 10:00", f"{day} 12:00")
+    worked_in(session)
+    monkeypatch.setattr(matching, "MOST_ROWS", 2)
+    ticket(session, cast, links=(LINK,), event_start="4 10:00", event_end="4 12:00")
+    assert not pending(session, NOON).is_much
+    session.rollback()
+    ticket(session, cast, links=(LINK,), event_start="4 10:00")
+    assert pending(session, NOON).is_much

@@ -1,0 +1,412 @@
+"""The worker follows what changes, beside people who decide by hand at the same moment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from itertools import pairwise, product
+from typing import Any, Final
+
+import pytest
+from sqlalchemy import Engine, select, text
+from sqlalchemy.orm import Session
+
+from app.core.database.transactions import writing
+from app.duties.models.duties import Duty, ServiceLoss
+from app.duties.services import follow as matching_follow
+from app.duties.services.derived import DUTY
+from app.jobs.tasks.context import Context
+from app.jobs.tasks.listeners import LISTENERS
+from app.matching.models.matching import DetectedEvent, EventOfDetected, EventTicket, HandMade
+from app.matching.services.by_hand import link_by_hand
+from app.matching.services.matching import (
+    bring_up_to_date,
+    freshness,
+    stale_things,
+    take_turn,
+    turn_now,
+)
+from app.matching.tasks.matching import follow_matching
+from tests.cast import NOON, enter, writer
+from tests.harness.databases import open_engine
+from tests.harness.server import test_settings
+from tests.harness.until import until
+from tests.matching.matching_world import LINK, at, report, ticket
+
+OTHER: Final = "CERN-PIC-LHCOPN-001"
+MOST: Final = 30
+"""Rows that are written together, for these tests; beside each event are a dozen at most."""
+
+
+def test_the_listener_matches_and_does_nothing_twice(session: Session, database: str) -> None:
+    cast = enter(session)
+    report(session, cast, "5 10:00", "5 11:00")
+    ticket(session, cast, links=(LINK,), event_start="5 10:00", event_end="5 11:00")
+    assert follow_matching in LISTENERS
+    engine = open_engine(database)
+    context = Context(engine, test_settings(database), now=lambda: NOON)
+    follow_matching(context)
+    assert session.scalars(select(DetectedEvent.is_documented)).all() == [True]
+    session.rollback()
+    later = Context(engine, test_settings(database), now=lambda: NOON + timedelta(hours=1))
+    follow_matching(later)
+    assert freshness(session).computed_at == NOON, "there was nothing to do"
+    engine.dispose()
+
+
+def test_decisions_and_listeners_at_once_lose_nothing(session: Session, database: str) -> None:
+    cast = enter(session)
+    events = [report(session, cast, f"{day} 10:00", f"{day} 11:00") for day in (1, 2, 3, 4)]
+    number = ticket(session, cast, event_start="2013-01-01 00:00", event_end="2013-01-01 01:00")
+    engine = open_engine(database)
+    context = Context(engine, test_settings(database), now=lambda: NOON)
+
+    def decide(event: int) -> None:
+        with Session(engine) as own, writing(own):
+            link_by_hand(own, writer(cast.operator), event, number, "It was this one")
+
+    def follow(_turn: int) -> None:
+        follow_matching(context)
+
+    with ThreadPoolExecutor(6) as pool:
+        done = [pool.submit(decide, event) for event in events]
+        done += [pool.submit(follow, turn) for turn in range(6)]
+        for one in done:
+            one.result(60)
+    follow_matching(context)
+    assert len(session.scalars(select(HandMade)).all()) == len(events)
+    pairs = session.scalars(select(EventTicket)).all()
+    assert {(pair.detected_id, pair.how) for pair in pairs} == {(event, "hand") for event in events}
+    assert session.scalars(select(DetectedEvent.is_documented)).all() == [True] * len(events)
+    session.rollback()
+    engine.dispose()
+
+
+def test_two_that_bring_up_to_date_at_once_neither_lose_nor_double(
+    session: Session, database: str
+) -> None:
+    """The second begins while the first has reckoned and not committed, and an event comes in
+    between that the first did not see."""
+    cast = enter(session)
+    first = report(session, cast, "5 10:00", "5 12:00")
+    number = ticket(session, cast, links=(LINK,), event_start="5 10:00", event_end="5 12:00")
+    engines = [open_engine(database) for _ in range(3)]
+
+    def reckoned_by_another() -> None:
+        with Session(engines[1]) as own, writing(own):
+            bring_up_to_date(own, NOON + timedelta(minutes=1))
+
+    def reported_meanwhile() -> int:
+        with Session(engines[2]) as own:
+            return report(own, cast, "5 12:05", "5 14:00")
+
+    with ThreadPoolExecutor(2) as pool, Session(engines[0]) as own:
+        with writing(own):
+            bring_up_to_date(own, NOON)
+            assert own.scalars(select(DetectedEvent.id)).all() == [first]
+            between = pool.submit(reported_meanwhile)
+            if database.startswith("postgresql"):  # in SQLite everybody waits for the first one
+                between.result(60)
+            other = pool.submit(reckoned_by_another)
+            if database.startswith("postgresql"):
+                until(lambda: _waiting(session))
+        other.result(60)
+        second = between.result(60)
+    follow_matching(Context(engines[0], test_settings(database), now=lambda: NOON))
+    assert freshness(session).is_fresh
+    kept = _kept(session)
+    assert kept[DetectedEvent] == [(first, at("5 10:00"), at("5 14:00"), 2, True)]
+    assert kept[EventOfDetected] == [(first, first), (second, first)]
+    assert kept[EventTicket] == [(first, number)]
+    assert kept[Duty] == [(first, number)]
+    with writing(session):
+        bring_up_to_date(session, NOON, everything=True)
+    assert _kept(session) == kept, "what is reckoned from nothing is the same"
+    for engine in engines:
+        engine.dispose()
+
+
+class Watched(Context):
+    """A worker that is looked at after each of its transactions."""
+
+    look: Callable[[], None]
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """A session with one write transaction, and a look when it ended."""
+        with super().writing() as session:
+            yield session
+        self.look()
+
+
+def watched(engine: Engine, database: str, look: Callable[[], None]) -> Watched:
+    context = Watched(engine, test_settings(database), now=lambda: NOON)
+    object.__setattr__(context, "look", look)
+    return context
+
+
+def _rows(session: Session) -> dict[Any, set[tuple[Any, ...]]]:
+    kinds = (DetectedEvent, EventOfDetected, EventTicket, ServiceLoss, Duty)
+    found = {
+        kind: {tuple(row) for row in session.execute(select(kind.__table__))} for kind in kinds
+    }
+    session.rollback()
+    return found
+
+
+def _written(before: dict[Any, set[Any]], after: dict[Any, set[Any]]) -> int:
+    return sum(len(before[kind] ^ rows) for kind, rows in after.items())
+
+
+def _steps(states: list[dict[Any, set[Any]]], *kinds: Any) -> list[int]:
+    """Which of the steps between these states wrote rows of such kinds."""
+    return [
+        step
+        for step, (one, two) in enumerate(pairwise(states))
+        if any(one[kind] != two[kind] for kind in kinds)
+    ]
+
+
+@pytest.mark.parametrize("occasion", ["everything", "one ticket"])
+def test_a_link_is_written_in_parts_and_others_write_between_them(
+    session: Session, database: str, monkeypatch: pytest.MonkeyPatch, occasion: str
+) -> None:
+    """After each part: few rows differ, a ticket can be written, an event is as before or as
+    after, and nobody is told that the figures are of now."""
+    monkeypatch.setattr(matching_follow, "MOST_WRITTEN", MOST)
+    cast = enter(session)
+    engine, other = open_engine(database), open_engine(database)
+    for day, hour in product((2, 3, 4, 5), range(0, 20, 2)):
+        report(session, cast, f"{day} {hour:02}:00", f"{day} {hour + 1:02}:10")
+    if occasion == "one ticket":
+        follow_matching(Context(engine, test_settings(database), now=lambda: NOON))
+    ticket(session, cast, links=(LINK,), event_start="2 00:00", event_end="6 00:00")
+    old = _rows(session)
+    states: list[dict[Any, set[Any]]] = []
+    noted: list[set[str]] = []
+
+    def look() -> None:
+        with Session(other) as own:
+            noted.append({kind for kind, _ in stale_things(own)})
+            own.rollback()
+            states.append(_rows(own))
+            ticket(own, cast, title="Of nothing that matters")
+
+    follow_matching(watched(engine, database, look))
+    new = states[-1]
+    writes = [_written(one, two) for one, two in pairwise([old, *states])]
+    assert sum(writes) > 3 * MOST
+    assert max(writes) <= 2 * MOST, "a row that differs is told twice: as it was and as it is"
+    matched = _steps([old, *states], DetectedEvent, EventOfDetected, EventTicket)
+    assert all("link" in one for one in noted[: matched[-1]]), "struck off, and a part was missing"
+    judged = _steps([old, *states], Duty)
+    assert all(DUTY in one for one in noted[matched[0] : judged[-1]]), "the same of the duties"
+    assert min(len(matched), len(judged)) > 1, "else nobody looked between two parts"
+    assert not noted[-1]
+    for kind in (DetectedEvent, EventTicket):
+        for state in states:
+            for event in {row[0] for row in old[kind] | new[kind]}:
+                mine = [{row for row in one[kind] if row[0] == event} for one in (old, state, new)]
+                assert mine[1] in (mine[0], mine[2])
+    with writing(session):
+        bring_up_to_date(session, NOON, everything=True)
+    assert _rows(session) == new, "what is reckoned from nothing is the same"
+    for one in (engine, other):
+        one.dispose()
+
+
+def test_whoever_dies_between_two_parts_is_followed_by_another(
+    session: Session, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(matching_follow, "MOST_WRITTEN", MOST)
+    cast = enter(session)
+    engine = open_engine(database)
+    for hour in range(20):
+        report(session, cast, f"5 {hour:02}:00", f"5 {hour:02}:40")
+        ticket(session, cast, links=(LINK,), event_start=f"5 {hour:02}:00", event_end="5 23:00")
+    deaths, begun = 0, 0
+
+    class Killed(Exception):
+        pass
+
+    def die() -> None:
+        nonlocal begun
+        begun += 1
+        if begun == 3:
+            raise Killed
+
+    while True:
+        begun = 0
+        try:
+            follow_matching(watched(engine, database, die))
+            break
+        except Killed:
+            deaths += 1
+            stand = freshness(session)
+            assert stand.stale
+            session.rollback()
+    assert deaths >= 3
+    assert freshness(session).is_fresh
+    kept = _rows(session)
+    with writing(session):
+        bring_up_to_date(session, NOON, everything=True)
+    assert _rows(session) == kept
+    engine.dispose()
+
+
+@pytest.mark.parametrize("there", ["a period of another's outage", "an outage with another's"])
+@pytest.mark.parametrize("way", ["a worker", "a person"])
+def test_what_another_link_takes_before_the_change_is_looked_at_leaves_its_old_one_right(
+    session: Session, database: str, there: str, way: str
+) -> None:
+    """An event moves to a link that is reckoned at once, before anybody looked which links the move
+    concerns: afterwards the kept results no longer tell where it was."""
+    cast = enter(session)
+    engine, other = open_engine(database), open_engine(database)
+    number = ticket(session, cast, event_start="2013-01-01 00:00", event_end="2013-01-01 01:00")
+    first = there == "an outage with another's"
+    stays = ("5 10:30", "5 12:00") if first else ("5 10:00", "5 11:00")
+    goes = ("5 10:00", "5 11:00") if first else ("5 10:30", "5 12:00")
+    report(session, cast, *stays)
+    report(session, cast, *goes, source_id="moves")
+    context = Context(engine, test_settings(database), now=lambda: NOON)
+    follow_matching(context)
+    there_too = report(session, cast, "4 10:00", "4 11:00", link=OTHER)
+    left = [True]
+
+    def move() -> None:
+        if left and left.pop():
+            with Session(other) as own:
+                report(own, cast, *goes, source_id="moves", link=OTHER)
+
+    if way == "a worker":
+        follow_matching(watched(engine, database, move))
+    else:
+        move()
+        with writing(session):
+            link_by_hand(session, writer(cast.operator), there_too, number, "It was this one")
+    follow_matching(context)
+    assert freshness(session).is_fresh
+    kept = _kept(session)
+    with writing(session):
+        bring_up_to_date(session, NOON, everything=True)
+    assert _kept(session) == kept, "what is reckoned from nothing is the same"
+    for one in (engine, other):
+        one.dispose()
+
+
+def test_two_workers_that_overtake_each_other_come_to_an_end(
+    session: Session, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reading takes long, and there is always a change to begin with: whoever was overtaken waits
+    until the other had the time, or neither would ever write. By a clock of the test's own."""
+    cast = enter(session)
+    engine, other = open_engine(database), open_engine(database)
+    report(session, cast, "5 10:00", "5 11:00")
+    passed, begins, held = 0.0, 5.0, 0
+
+    def pass_by(seconds: float) -> None:
+        nonlocal passed
+        passed += seconds
+
+    def work_beside() -> None:
+        """The other worker: works in a change, then reads for 10 seconds."""
+        nonlocal begins, held
+        while held >= 0 and begins <= passed:
+            with Session(other) as own, writing(own):
+                if held and turn_now(own) == held:
+                    held = -1  # it wrote, and is at its end
+                else:
+                    held = take_turn(own)
+                    begins += 10
+
+    class Slow(Context):
+        @contextmanager
+        def reading(self) -> Iterator[Session]:
+            """A session to read with, for 5 seconds."""
+            with super().reading() as own:
+                yield own
+            pass_by(5)
+
+        @contextmanager
+        def writing(self) -> Iterator[Session]:
+            """A session to write with, after what the other one wrote."""
+            work_beside()
+            with super().writing() as own:
+                yield own
+
+    def clock() -> datetime:
+        assert passed < 300, "neither writes"
+        with Session(other) as own:
+            ticket(own, cast, title="Of nothing that matters")
+        return NOON
+
+    monkeypatch.setattr(matching_follow, "sleep", pass_by)
+    monkeypatch.setattr(matching_follow, "monotonic", lambda: passed)
+    matching_follow.follow(Slow(engine, test_settings(database)), clock)
+    assert freshness(session).is_fresh
+    session.rollback()
+    for one in (engine, other):
+        one.dispose()
+
+
+def test_a_decision_between_two_parts_stays(
+    session: Session, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(matching_follow, "MOST_WRITTEN", MOST)
+    cast = enter(session)
+    engine, other = open_engine(database), open_engine(database)
+    events = [report(session, cast, f"5 {hour:02}:00", f"5 {hour:02}:40") for hour in range(20)]
+    for hour in range(20):
+        ticket(session, cast, links=(LINK,), event_start=f"5 {hour:02}:00", event_end="5 23:00")
+    number = ticket(session, cast, event_start="2013-01-01 00:00", event_end="2013-01-01 01:00")
+    left = [events[0], events[-1]]
+
+    def decide() -> None:
+        if left:
+            with Session(other) as own, writing(own):
+                link_by_hand(own, writer(cast.operator), left.pop(), number, "It was this one")
+
+    follow_matching(watched(engine, database, decide))
+    assert freshness(session).is_fresh
+    by_hand = select(EventTicket.detected_id).where(EventTicket.ticket_number == number)
+    assert set(session.scalars(by_hand)) == {events[0], events[-1]}
+    session.rollback()
+    kept = _rows(session)
+    with writing(session):
+        bring_up_to_date(session, NOON, everything=True)
+    assert _rows(session) == kept
+    for one in (engine, other):
+        one.dispose()
+
+
+def _waiting(session: Session) -> bool:
+    found = session.scalar(
+        text(
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+    )
+    session.rollback()
+    return bool(found)
+
+
+def _kept(session: Session) -> dict[Any, list[tuple[Any, ...]]]:
+    session.rollback()
+    rows = {
+        DetectedEvent: select(
+            *(DetectedEvent.id, DetectedEvent.start, DetectedEvent.end),
+            *(DetectedEvent.beginnings, DetectedEvent.is_documented),
+        ),
+        EventOfDetected: select(EventOfDetected.event_id, EventOfDetected.detected_id),
+        EventTicket: select(EventTicket.detected_id, EventTicket.ticket_number),
+        Duty: select(Duty.event_id, Duty.ticket_number).where(Duty.is_due),
+    }
+    found = {
+        kind: [tuple(row) for row in session.execute(query.order_by(text("1")))]
+        for kind, query in rows.items()
+    }
+    session.rollback()
+    return found

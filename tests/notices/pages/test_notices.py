@@ -1,0 +1,146 @@
+"""The pages of maintenance notices: shown first, brought in then, read by people, never as HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app.core.database.transactions import writing
+from app.core.rules.access import Actor
+from app.notices.adapters.maintnote import read
+from app.notices.models.notices import MaintenanceNotice
+from app.notices.services.notices import take_in
+from app.tickets.models.tickets import Ticket
+from tests.cast import Cast, writer
+from tests.harness.visitor import PageReader, Visitor
+
+SAMPLES = Path(__file__).parents[2] / "notices_sample"
+Visit = Callable[[Actor], Visitor]
+
+
+def sample(name: str) -> bytes:
+    return (SAMPLES / name).read_bytes()
+
+
+def bring(session: Session, cast: Cast, content: bytes) -> None:
+    with writing(session):
+        take_in(session, writer(cast.operator), read(content, "a file"))
+
+
+def count(session: Session, row: type[Ticket] | type[MaintenanceNotice]) -> int:
+    session.rollback()
+    found = session.scalar(select(func.count()).select_from(row)) or 0
+    session.rollback()
+    return found
+
+
+def test_a_file_is_shown_and_then_brought_in(session: Session, cast: Cast, visit: Visit) -> None:
+    visitor = visit(cast.operator)
+    assert "No notice has come yet" in visitor.read("/notices").text
+    shown = visitor.upload("/notices", {}, "new.ics", sample("new.ics"))
+    assert shown.status_code == 200
+    page = PageReader(shown.text)
+    assert "Nothing has been written yet" in page.text
+    assert "A new ticket" in page.text
+    assert "1 circuit is not known here: EC-77001" in page.text
+    assert count(session, MaintenanceNotice) == 0
+    answer = visitor.send("/notices/confirm", page.form("/notices/confirm").data())
+    assert answer.status_code == 303
+    assert answer.location == "/notices/1"
+    assert "Ticket 1 is made" in visitor.read("/notices/1").text
+    assert count(session, Ticket) == 1
+    again = visitor.upload("/notices", {}, "new.ics", sample("new.ics"))
+    assert "Bring it in" not in again.text
+    assert ("/notices/1", "Notice 1") in visitor.read("/notices").links
+
+
+def test_what_cannot_be_read_becomes_a_ticket_by_hand(
+    session: Session, cast: Cast, visit: Visit
+) -> None:
+    bring(session, cast, sample("plain.eml"))
+    visitor = visit(cast.operator)
+    page = visitor.read("/notices/1")
+    assert "Loss of connectivity for up to 30 minutes" in page.text
+    told = ("/notices?state=to+read", "1 maintenance notice to read")
+    assert told in visitor.read("/").links
+    assert told not in visit(cast.kit).read("/").links
+    form = page.form("/notices/1/ticket")
+    assert form.values("title") == ["Scheduled maintenance: PIC access line"]
+    assert form.values("window_start") == ["2013-03-09 05:00"]
+    wrong = visitor.send("/notices/1/ticket", {**form.data(), "window_end": "2013-03-08"})
+    assert wrong.status_code == 422
+    assert "The window ends before it starts" in wrong.text
+    made = visitor.send("/notices/1/ticket", {**form.data(), "sites": "pic"})
+    assert made.location == "/tickets/1"
+    assert "to read" not in visitor.read("/").text
+    ticket = visitor.read("/tickets/1").text
+    assert "Scheduled maintenance: PIC access line" in ticket
+    assert "20130304-7" in ticket
+    assert ("/notices/1", "Notice 1") in visitor.read("/tickets/1").links
+    assert "decided already" in visitor.send("/notices/1/ticket", form.data()).text
+
+
+def test_dismissed_with_a_reason_and_taken_back(session: Session, cast: Cast, visit: Visit) -> None:
+    bring(session, cast, sample("plain.eml"))
+    visitor = visit(cast.operator)
+    refused = visitor.send("/notices/1/dismiss", {"reason": ""})
+    assert refused.status_code == 422
+    assert "Reason is required" in refused.text
+    assert visitor.send("/notices/1/dismiss", {"reason": "Not ours"}).status_code == 303
+    assert "operator: Not ours" in visitor.read("/notices?state=dismissed").text
+    assert "Nothing waits to be read" in visitor.read("/notices?state=to+read").text
+    assert visitor.send("/notices/1/restore", {}).status_code == 303
+    assert "wants it to be read again" in visitor.read("/notices/1").text
+
+
+def test_a_circuit_is_settled(session: Session, cast: Cast, visit: Visit) -> None:
+    bring(session, cast, sample("new.ics"))
+    visitor = visit(cast.operator)
+    assert visitor.read("/notices/1").text.count("EC-77001") > 1
+    chosen = {"circuit": "EC-77001", "link": "CERN-PIC-LHCOPN-001"}
+    for wrong in ({**chosen, "link": ""}, {**chosen, "link": "NOWHERE"}):
+        assert visitor.send("/notices/1/circuits", wrong).status_code == 422
+    assert visitor.send("/notices/1/circuits", {**chosen, "circuit": "x"}).status_code == 404
+    assert visitor.send("/notices/1/circuits", chosen).status_code == 303
+    assert "by hand" in visitor.read("/notices/1").text
+    assert "CERN-PIC-LHCOPN-001" in visitor.read("/tickets/1").text
+
+
+def test_readers_see_what_became_of_it_and_not_the_text(
+    session: Session, cast: Cast, visit: Visit
+) -> None:
+    bring(session, cast, sample("plain.eml"))
+    visitor = visit(cast.reader)
+    page = visitor.read("/notices/1").text
+    assert "An operator makes a ticket of it" in page
+    assert "Loss of connectivity" not in page
+    assert 'type="file"' not in visitor.get("/notices").text
+
+
+def test_nothing_of_a_mail_is_html(session: Session, cast: Cast, visit: Visit) -> None:
+    hostile = (
+        b"Subject: <img src=x onerror=alert(1)>\r\nContent-Type: text/html\r\n\r\n"
+        b"<script>alert(1)</script>"
+    )
+    visitor = visit(cast.operator)
+    shown = visitor.upload("/notices", {}, "<b>.eml", hostile).text
+    bring(session, cast, hostile)
+    for text in (shown, visitor.get("/notices/1").text, visitor.get("/notices").text):
+        assert "<script>alert" not in text
+        assert "<img src=x" not in text
+        assert "<b>.eml" not in text
+    assert "<script>alert(1)</script>" in visitor.read("/notices/1").text
+
+
+def test_wrong_files_and_addresses(cast: Cast, visit: Visit) -> None:
+    visitor = visit(cast.operator)
+    assert "Choose a file" in visitor.send("/notices", {}).text
+    empty = visitor.upload("/notices", {}, "a.ics", b"")
+    assert empty.status_code == 422
+    assert "The file is empty" in empty.text
+    assert visitor.send("/notices/confirm", {"content": "rubbish"}).status_code == 422
+    for address in ("/notices?state=gone", "/notices?before=x", "/notices/999999"):
+        assert visitor.get(address).status_code == 404, address

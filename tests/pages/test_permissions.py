@@ -1,0 +1,1542 @@
+"""Every cell of the permission table's pages, tried with real logins on both databases.
+
+To add an address: a line in tests/permissions.py, and what is sent there in ``SENT`` below. What
+stands in braces is made when it is needed, by the method of ``Things`` of that name.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final
+
+import pyotp
+import pytest
+from flask import Flask
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+from werkzeug.test import TestResponse
+
+from app.accounts.models.partners import AccountSecret
+from app.accounts.models.people import ApiToken, Login
+from app.accounts.services import second_factor
+from app.accounts.services.partners import (
+    add_secret,
+    create_partner_account,
+    disable_account,
+    find_account,
+    live_secrets,
+)
+from app.accounts.services.people import (
+    actor_of_user,
+    create_user,
+    disable_user,
+    find_user,
+    start_login,
+)
+from app.accounts.services.reset_links import make_reset_link
+from app.accounts.services.tokens import (
+    create_own_token,
+    create_token,
+    end_token,
+    find_token,
+    rotate_token,
+)
+from app.calendar.services.feeds import make_feed
+from app.calendar.services.lhc_calendar import add_period
+from app.core.database.transactions import writing
+from app.core.models.changes import Change
+from app.core.rules.access import Actor, Writer
+from app.core.rules.quarters import Quarter
+from app.core.settings import PROJECT
+from app.core.web.extensions import db
+from app.duties.models.duties import DutyRule
+from app.duties.rules.duties import R2009
+from app.duties.services.rules import compose_rule, put_in_force
+from app.events.models.imports import EventImport, EventsOfImport
+from app.events.rules.events import EventMessage
+from app.events.rules.file_reading import Reading
+from app.events.services.events import report_events
+from app.events.services.import_runs import keep_file
+from app.events.services.sources import set_source
+from app.events.services.withdrawal import withdraw_event
+from app.factory import create_app
+from app.home.pages import health
+from app.jobs.rules.work import TIDY
+from app.jobs.services.timed_work import know_timed_work
+from app.mail.models.mails import Mail, MailLetter
+from app.mail.rules.notifications import Happened, Letter, stop_token
+from app.mail.services.choices import stop_mails
+from app.matching.services.by_hand import link_by_hand
+from app.meetings.models.teleconferences import Teleconference
+from app.meetings.rules.packs import PackFile
+from app.meetings.services.packs import keep_pack, order_pack
+from app.meetings.services.series import cancel_series, pause_of_now, resume_series
+from app.meetings.services.teleconferences import (
+    Asked,
+    Setting,
+    add_point,
+    ask,
+    join,
+    leave,
+    set_time,
+)
+from app.names.services.name_decisions import make_alias
+from app.names.services.unresolved import NameKind
+from app.notices.adapters.maintnote import read
+from app.notices.services.decisions import dismiss
+from app.notices.services.notices import take_in
+from app.registry.models.registry import Proposal, Site, SiteContact, SiteName
+from app.registry.pages.imports import packed
+from app.registry.services.cric import refuse_proposal
+from app.registry.services.links import create_link
+from app.registry.services.registry import find_site, require_links
+from app.registry.services.sites import create_site, site_of_key
+from app.reports.models.reports import Report
+from app.reports.services import form_drafts as report_form_drafts
+from app.reports.services.attachments import attach_to_report
+from app.reports.services.numbers import numbers_of
+from app.reports.services.reminder_exemptions import keep_quiet
+from app.reports.services.reports import (
+    accept_report,
+    find_report,
+    reopen_report,
+    save_fields,
+    submit_report,
+)
+from app.tickets.rules.content import NewTicket
+from app.tickets.rules.relations import RelationRole
+from app.tickets.services.attachments import add_attachment
+from app.tickets.services.bulk_changes import do_bulk_change
+from app.tickets.services.lifecycle import note_difference, open_ticket
+from app.tickets.services.lists.saved_filters import delete_filter, save_filter
+from app.tickets.services.relations import relate_tickets
+from tests import cric_sample
+from tests.accounts.pages.test_login import log_in
+from tests.cast import NOON, PASSWORD, SYSTEM, Cast, enter, writer
+from tests.harness.databases import open_engine
+from tests.harness.jobs import lay_failed_job
+from tests.harness.server import TEST_SECRET, test_settings
+from tests.harness.visitor import PageReader, Visitor
+from tests.mails import SECRETARY
+from tests.permissions import PORTAL, Row
+
+Sent = tuple[str, Mapping[str, str]]
+NOTICES: Final = PROJECT / "tests/notices_sample"
+SECRET_WORD = "only for operators, this"
+_SWITCHES: Final = {
+    "access": "own",
+    "rights": "read and write",
+    "internal": "shown",
+    "contract_year": "2016",
+    "sites": "",
+}
+_PERIOD: Final = {"kind": "physics", "end": "", "end_standing": "sample", "version": "1"}
+_CLAUSE: Final = {
+    "do": "save",
+    "hours": "24",
+    "clauses-kind": "down",
+    "clauses-length": "at least",
+    "clauses-minutes": "90",
+    "clauses-flaps": "",
+    "clauses-role": "any",
+    "clauses-scope": "T1",
+    "clauses-lhc": "always",
+    "clauses-maintenance": "counts",
+}
+_QUESTION: Final = {
+    "label": "{new_name}",
+    "kind": "text",
+    "choices": "",
+    "help": "",
+    "group": "",
+    "version": "1",
+}
+_OF_DRAFT: Final = "/reports/forms/{report_draft}"
+_TYPED: Final = {"answer.issues": "Typed", "seen.answer.issues": "1"}
+SENT: Final[Mapping[str, Sent]] = {
+    "POST /reports/packs": (
+        "/reports/packs",
+        {"title": "Pack", "first": "2012-Q1", "last": "2012-Q2", "place_matching": "1"},
+    ),
+    "POST /reports/packs/*/again": ("/reports/packs/{failed_pack}/again", {}),
+    "GET /reports/packs/* unknown": ("/reports/packs/999999", {}),
+    "GET /reports/packs/*.*": ("/reports/packs/{pack}.pdf", {}),
+    "GET /reports/quarters/*": ("/reports/quarters/2013-Q1", {}),
+    "GET /reports/quarters/*/print": ("/reports/quarters/2013-Q1/print", {}),
+    "GET /reports/quarters/*/twiki": ("/reports/quarters/2013-Q1/twiki", {}),
+    "GET /reports/quarters/*.*": ("/reports/quarters/2013-Q1.csv", {}),
+    "GET /reports/*/*/print": ("/reports/{site}/{signed}/print", {}),
+    "GET /reports/*/*/print draft": ("/reports/{site}/{draft}/print", {}),
+    "GET /reports/*/*/twiki": ("/reports/{site}/{signed}/twiki", {}),
+    "GET /reports/*/*/twiki draft": ("/reports/{site}/{draft}/twiki", {}),
+    "GET /reports/*/*.*": ("/reports/{site}/{signed}.csv", {}),
+    "GET /reports/*/*.* draft": ("/reports/{site}/{draft}.csv", {}),
+    "GET /reports/teleconferences/* unknown": ("/reports/teleconferences/999999", {}),
+    "GET /reports/teleconferences/*.ics": ("/reports/teleconferences/{tc_set}.ics", {}),
+    "POST /reports/teleconferences/new": (
+        "/reports/teleconferences/new",
+        {"reason": "x", "quarter": "2013-Q1", "time_1": "{soon}"},
+    ),
+    "POST /reports/teleconferences/*/set": (
+        "/reports/teleconferences/{tc}/set",
+        {"version": "1", "start": "{soon}", "length": "60", "place": "R1"},
+    ),
+    "POST /reports/teleconferences/*/decline": (
+        "/reports/teleconferences/{tc}/decline",
+        {"reason": "x"},
+    ),
+    "POST /reports/teleconferences/*/cancel": (
+        "/reports/teleconferences/{tc_set}/cancel",
+        {"reason": "x"},
+    ),
+    "POST /reports/teleconferences/*/cancel own": (
+        "/reports/teleconferences/{own_tc}/cancel",
+        {"reason": "x"},
+    ),
+    "POST /reports/teleconferences/*/held": (
+        "/reports/teleconferences/{tc_over}/held",
+        {"minutes": "x"},
+    ),
+    "POST /reports/teleconferences/*/join": ("/reports/teleconferences/{tc_left}/join", {}),
+    "POST /reports/teleconferences/*/leave": ("/reports/teleconferences/{tc_joined}/leave", {}),
+    "POST /reports/teleconferences/*/people": (
+        "/reports/teleconferences/{tc}/people",
+        {"people": "{stranger}"},
+    ),
+    "POST /reports/teleconferences/*/points": (
+        "/reports/teleconferences/{tc}/points",
+        {"text": "x"},
+    ),
+    "POST /reports/teleconferences/*/points/*/remove": (
+        "/reports/teleconferences/{tc}/points/{tc_point}/remove",
+        {},
+    ),
+    "POST /reports/teleconferences/series/cancel": (
+        "/reports/teleconferences/series/cancel",
+        {"series_reason": "{series_goes_on}"},
+    ),
+    "POST /reports/teleconferences/series/resume": (
+        "/reports/teleconferences/series/resume",
+        {"series_reason": "{series_cancelled}"},
+    ),
+    "GET /reports/forms/* draft": (_OF_DRAFT, {}),
+    "GET /reports/forms/* unknown": ("/reports/forms/999999", {}),
+    "GET /reports/forms/*/questions/new": (f"{_OF_DRAFT}/questions/new", {}),
+    "POST /reports/forms/*/questions/new": (f"{_OF_DRAFT}/questions/new", _QUESTION),
+    "GET /reports/forms/*/questions/*": (f"{_OF_DRAFT}/questions/plans", {}),
+    "POST /reports/forms/*/questions/*": (f"{_OF_DRAFT}/questions/plans", _QUESTION),
+    "POST /reports/forms/*/questions/*/move": (
+        f"{_OF_DRAFT}/questions/plans/move",
+        {"step": "up", "version": "1"},
+    ),
+    "POST /reports/forms/*/questions/*/retire": (
+        f"{_OF_DRAFT}/questions/plans/retire",
+        {"version": "1"},
+    ),
+    "POST /reports/forms/*/questions/*/restore": (
+        f"{_OF_DRAFT}/questions/{{retired_question}}/restore",
+        {"version": "2"},
+    ),
+    "POST /reports/forms/*/questions/*/remove": (
+        f"{_OF_DRAFT}/questions/{{new_question}}/remove",
+        {"version": "2"},
+    ),
+    "POST /reports/forms/*/publish": (
+        f"{_OF_DRAFT}/publish",
+        {"first_quarter": "{coming_quarter}", "note": "x", "version": "1"},
+    ),
+    "POST /reports/forms/*/take-out": (
+        "/reports/forms/{published_form}/take-out",
+        {"version": "2"},
+    ),
+    "POST /reports/forms/*/delete": (f"{_OF_DRAFT}/delete", {"version": "1"}),
+    "GET /reports/*/*": ("/reports/{site}/{draft}", {}),
+    "GET /reports/*/* internal": ("/reports/{site}/{draft}", {}),
+    "GET /reports/*/* signed": ("/reports/{site}/{signed}", {}),
+    "GET /reports/*/*/versions/*": ("/reports/{site}/{signed}/versions/1", {}),
+    "GET /reports/*/*/difference": ("/reports/{site}/{signed}/difference?from=1&to=1", {}),
+    "GET /reports/*/*/fields/*": ("/reports/{site}/{draft}/fields/answer.issues", {}),
+    "GET /reports/*/*/changes": ("/reports/{site}/{draft}/changes", {}),
+    "POST /reports/*/*/fields/*": ("/reports/{site}/{draft}/fields/answer.issues", _TYPED),
+    "POST /reports/*/*": ("/reports/{site}/{draft}", _TYPED),
+    "POST /reports/*/*/submit": (
+        "/reports/{site}/{draft}/submit",
+        {"version": "1", "numbers": "{read}"},
+    ),
+    "POST /reports/*/*/reopen": ("/reports/{site}/{signed}/reopen", {"reason": "x"}),
+    "POST /reports/*/*/reopen accepted": (
+        "/reports/{site}/{accepted}/reopen",
+        {"reason": "x"},
+    ),
+    "POST /reports/*/*/accept": ("/reports/{site}/{signed}/accept", {"version": "2"}),
+    "POST /reports/*/*/comment": ("/reports/{site}/{draft}/comment", {"text": "x"}),
+    "POST /reports/*/*/comment signed": ("/reports/{site}/{signed}/comment", {"text": "x"}),
+    "POST /reports/*/*/attachments": ("/reports/{site}/{draft}/attachments", {"file": "text"}),
+    "POST /reports/*/*/attachments reopened": (
+        "/reports/{site}/{reopened}/attachments",
+        {"file": "text"},
+    ),
+    "GET /reports/*/*/attachments/*": ("/reports/{site}/{draft_file}/attachments/1", {}),
+    "GET /reports/*/*/attachments/* signed": ("/reports/{site}/{signed_file}/attachments/1", {}),
+    "GET /reports/*/*/attachments/*/preview": (
+        "/reports/{site}/{signed_file}/attachments/1/preview",
+        {},
+    ),
+    "POST /reports/*/*/attachments/*/remove": (
+        "/reports/{site}/{draft_file}/attachments/1/remove",
+        {},
+    ),
+    "POST /reports/*/*/attachments/*/remove signed": (
+        "/reports/{site}/{signed_file}/attachments/1/remove",
+        {},
+    ),
+    "GET /notices/* unknown": ("/notices/999999", {}),
+    "POST /notices": ("/notices", {"file": "{notice_file}"}),
+    "POST /notices/confirm": (
+        "/notices/confirm",
+        {"name": "a.ics", "content": "{packed_notice}"},
+    ),
+    "POST /notices/*/ticket": (
+        "/notices/{unread_notice}/ticket",
+        {
+            "title": "Works",
+            "window_start": "2013-03-09 05:00",
+            "window_end": "2013-03-09 07:00",
+            "impact": "outage",
+        },
+    ),
+    "POST /notices/*/dismiss": ("/notices/{unread_notice}/dismiss", {"reason": "x"}),
+    "POST /notices/*/restore": ("/notices/{dismissed_notice}/restore", {}),
+    "POST /notices/*/circuits": (
+        "/notices/{notice}/circuits",
+        {"circuit": "EC-77001", "link": "CERN-PIC-LHCOPN-001"},
+    ),
+    "POST /notices/*/circuits remembered": (
+        "/notices/{notice}/circuits",
+        {"circuit": "EC-77001", "link": "{a_link}", "remember": "y"},
+    ),
+    "GET /tickets/* unknown": ("/tickets/999999", {}),
+    "GET /tickets/* internal": ("/tickets/{internal_ticket}", {}),
+    "POST /tickets/new": ("/tickets/new", {"title": "A new one"}),
+    "POST /tickets/columns": ("/tickets/columns", {"columns": "title", "query": ""}),
+    "GET /tickets/bulk": ("/tickets/bulk?n={ticket}", {}),
+    "POST /tickets/bulk/preview": (
+        "/tickets/bulk/preview",
+        {"n": "{ticket}", "priority": "urgent"},
+    ),
+    "POST /tickets/bulk": (
+        "/tickets/bulk",
+        {"n": "{ticket}:1", "key": "{bulk_key}", "priority": "urgent"},
+    ),
+    "GET /tickets/bulk/*": ("/tickets/bulk/{bulk}", {}),
+    "POST /tickets/bulk/*/undo": ("/tickets/bulk/{bulk}/undo", {"reason": "x"}),
+    "POST /statistics/matching/rules": (
+        "/statistics/matching/rules",
+        {
+            "valid_from": "{rule_day}",
+            "gap": "15",
+            "minimal": "60",
+            "tolerance": "60",
+            "note": "Tried out",
+        },
+    ),
+    "GET /events/* unknown": ("/events/999999", {}),
+    "POST /events/new": (
+        "/events/new",
+        {"link": "CERN-GRIDKA-LHCOPN-001", "start": "2013-03-01 10:00"},
+    ),
+    "POST /events/*/edit": ("/events/{event}/edit", {"detail": "x"}),
+    "POST /events/*/withdraw": ("/events/{event}/withdraw", {"reason": "x"}),
+    "POST /events/*/restore": ("/events/{withdrawn_event}/restore", {"reason": "x"}),
+    "POST /events/import": (
+        "/events/import",
+        {"source": "", "zone": "", "encoding": "", "file": "{event_file}"},
+    ),
+    "POST /events/imports/*/write": (
+        "/events/imports/{event_import}/write",
+        {"unknown": "wrong", "wrong": "all"},
+    ),
+    "POST /events/imports/*/withdraw": (
+        "/events/imports/{written_import}/withdraw",
+        {"reason": "x"},
+    ),
+    "POST /events/sources/new": ("/events/sources/new", {"name": "{new_name}"}),
+    "POST /events/sources/*": ("/events/sources/{event_source}", {"link_label": "circuit"}),
+    "POST /events/*/link": ("/events/{event}/link", {"ticket": "{ticket}", "reason": "x"}),
+    "POST /events/*/unlink": ("/events/{event}/unlink", {"ticket": "{ticket}", "reason": "x"}),
+    "POST /events/*/undo": ("/events/{decided_event}/undo", {"ticket": "{ticket}"}),
+    "POST /shortcuts": ("/shortcuts", {"on": "no"}),
+    "POST /tickets/seen": ("/tickets/seen", {"until": "2013-03-06", "query": ""}),
+    "POST /filters": ("/filters", {"name": "{new_name}", "use": "private", "query": ""}),
+    "POST /filters shared": ("/filters", {"name": "{new_name}", "use": "shared", "query": ""}),
+    "GET /filters/*": ("/filters/{shared_filter}", {}),
+    "GET /filters/* private": ("/filters/{private_filter}", {}),
+    "POST /filters/*/change": (
+        "/filters/{own_filter}/change",
+        {"name": "{new_name}", "use": "private"},
+    ),
+    "POST /filters/*/change shared": (
+        "/filters/{shared_filter}/change",
+        {"name": "{new_name}", "use": "private"},
+    ),
+    "POST /filters/*/change private": (
+        "/filters/{private_filter}/change",
+        {"name": "{new_name}", "use": "private"},
+    ),
+    "POST /filters/*/replace": ("/filters/{own_filter}/replace", {"query": "state=closed"}),
+    "POST /filters/*/delete": ("/filters/{own_filter}/delete", {}),
+    "POST /filters/*/delete shared": ("/filters/{shared_filter}/delete", {}),
+    "POST /filters/*/restore": ("/filters/{deleted_filter}/restore", {}),
+    "POST /filters/*/restore private": ("/filters/{deleted_private_filter}/restore", {}),
+    "POST /tickets/*/checked": ("/tickets/{to_check}/checked", {}),
+    "POST /tickets/*/edit": ("/tickets/{ticket}/edit", {"title": "Other"}),
+    "POST /tickets/*/edit written": ("/tickets/{written}/edit", {"title": "Other"}),
+    "POST /tickets/*/comment": ("/tickets/{ticket}/comment", {"kind": "public", "text": "x"}),
+    "POST /tickets/*/comment internal": (
+        "/tickets/{ticket}/comment",
+        {"kind": "internal", "text": "x"},
+    ),
+    "POST /tickets/*/comment unknown": (
+        "/tickets/999999/comment",
+        {"kind": "public", "text": "x"},
+    ),
+    "POST /tickets/*/move": ("/tickets/{ticket}/move", {"state": "in progress"}),
+    "POST /tickets/*/undo": ("/tickets/{recognised}/undo", {"field": "links", "name": "{link}"}),
+    "POST /tickets/*/relate": ("/tickets/{ticket}/relate", {"role": "related", "other": "{other}"}),
+    "POST /tickets/*/unrelate": (
+        "/tickets/{ticket}/unrelate",
+        {"role": "related", "other": "{related}"},
+    ),
+    "POST /tickets/*/acknowledge": (
+        "/tickets/{change}/acknowledge",
+        {"site": "{site}", "answer": "accepted"},
+    ),
+    "POST /tickets/*/hand": ("/tickets/{ticket}/hand", {"partner": "NREN-A"}),
+    "POST /tickets/*/watch": ("/tickets/{ticket}/watch", {"watch": "yes"}),
+    "GET /unsubscribe/*": ("/unsubscribe/{stop_token}", {}),
+    "POST /unsubscribe/*": ("/unsubscribe/{stop_token}", {"List-Unsubscribe": "One-Click"}),
+    "POST /mails/again": ("/mails/again", {"one": "{mail}"}),
+    "POST /unsubscribe/*/undo": ("/unsubscribe/{used_token}/undo", {}),
+    "POST /unsubscribe/* without": ("/unsubscribe/1-nothing", {}),
+    "POST /profile/mails": ("/profile/mails", {"choice": "{new_choice}"}),
+    "POST /tickets/*/attachments": ("/tickets/{ticket}/attachments", {"file": "text"}),
+    "GET /attachments/*": ("/attachments/{attachment}", {}),
+    "GET /attachments/*/preview": ("/attachments/{attachment}/preview", {}),
+    "POST /attachments/*/remove": ("/attachments/{attachment}/remove", {}),
+    "POST /attachments/*/remove added": ("/attachments/{added}/remove", {}),
+    "POST /partners/new": ("/partners/new", {"code": "NEW", "login": "{new_name}", **_SWITCHES}),
+    "POST /partners/accounts/*/switches": ("/partners/accounts/{account}/switches", _SWITCHES),
+    "POST /partners/accounts/*/end-secret": (
+        "/partners/accounts/{account}/end-secret",
+        {"secret": "{secret}"},
+    ),
+    "POST /partners/accounts/*/enable": ("/partners/accounts/{disabled_account}/enable", {}),
+    "POST /profile/time-zone": ("/profile/time-zone", {"time_zone": "{new_zone}"}),
+    "POST /profile/password": (
+        "/profile/password",
+        {"old": "{password}", "new": "{new_password}", "again": "{new_password}"},
+    ),
+    "POST /profile/theme": ("/profile/theme", {"theme": "dark"}),
+    "POST /profile/mail": ("/profile/mail", {"mail": "{new_name}@people.example"}),
+    "POST /profile/end-login": ("/profile/end-login", {"login": "{other_login}"}),
+    "POST /profile/end-other-logins": ("/profile/end-other-logins", {"there": "{other_login}"}),
+    "POST /profile/second-factor/begin": (
+        "/profile/second-factor/begin",
+        {"password": "{password}"},
+    ),
+    "POST /profile/second-factor/confirm": (
+        "/profile/second-factor/confirm",
+        {"one_time_code": "{first_code}"},
+    ),
+    "POST /profile/second-factor/codes": (
+        "/profile/second-factor/codes",
+        {"one_time_code": "{recovery_code}", "password": "{password}"},
+    ),
+    "POST /profile/second-factor/off": (
+        "/profile/second-factor/off",
+        {"one_time_code": "{recovery_code}", "password": "{password}"},
+    ),
+    "GET /calendar/feed/*.ics": ("/calendar/feed/{feed}.ics", {}),
+    "GET /calendar/feed/*.ics unknown": ("/calendar/feed/{new_name}.ics", {}),
+    "POST /calendar/feed/make": ("/calendar/feed/make", {"password": "{password}"}),
+    "POST /calendar/feed/end": ("/calendar/feed/end", {"there": "{feed}"}),
+    "GET /calendar/lhc/*/edit": ("/calendar/lhc/{period}/edit", {}),
+    "POST /calendar/lhc/new": (
+        "/calendar/lhc/new",
+        {"name": "{new_name}", "begin": "2031-04", "begin_standing": "sample", **_PERIOD},
+    ),
+    "POST /calendar/lhc/*/edit": (
+        "/calendar/lhc/{period}/edit",
+        {"name": "{new_name}", "begin": "2031-04", "begin_standing": "sample", **_PERIOD},
+    ),
+    "POST /calendar/lhc/*/remove": ("/calendar/lhc/{period}/remove", {"why": "x"}),
+    "GET /duty/rules/*/revise": ("/duty/rules/{duty_rule}/revise", {}),
+    "POST /duty/rules/new": ("/duty/rules/new", {"name": "{new_name}", **_CLAUSE}),
+    "POST /duty/rules/*/revise": ("/duty/rules/{duty_rule}/revise", _CLAUSE),
+    "POST /duty/rules/versions/*/force": (
+        "/duty/rules/versions/{duty_version}/force",
+        {"at": "2013-01-01", "reason": "x"},
+    ),
+    "POST /duty/rules/forces/*/retire": (
+        "/duty/rules/forces/{duty_force}/retire",
+        {"at": "2014-01-01", "reason": "x"},
+    ),
+    "POST /duty/rules/forces/*/undo": ("/duty/rules/forces/{duty_force}/undo", {}),
+    "GET /sites/* unknown": ("/sites/NOWHERE", {}),
+    "POST /reports/reminders": (
+        "/reports/reminders",
+        {"site": "{t1_site}", "quarter": str(Quarter.of(datetime.now(UTC)).previous)},
+    ),
+    "POST /reports/quiet": ("/reports/quiet", {"who": "site {t1_site}", "reason": "x"}),
+    "POST /sites/new": (
+        "/sites/new",
+        {"key": "{new_name}", "country": "FR", "time_zone": "Europe/Paris", "do": "save"},
+    ),
+    "POST /sites/*/edit": ("/sites/{a_site}/edit", {"vos": "CMS", "do": "save"}),
+    "POST /sites/*/retire": ("/sites/{a_site}/retire", {"on": "2013-01-01", "why": "x"}),
+    "POST /sites/*/confirm": ("/sites/{sample_site}/confirm", {"field": "tier", "source": "MoU"}),
+    "GET /links/* unknown": ("/links/NOWHERE", {}),
+    "POST /links/new": (
+        "/links/new",
+        {"name": "{new_name}", "end_a": "DE-KIT", "end_b": "ES-PIC", "do": "save"},
+    ),
+    "POST /links/*/edit": ("/links/{a_link}/edit", {"bandwidth_gbps": "10", "do": "save"}),
+    "POST /links/*/retire": ("/links/{a_link}/retire", {"on": "2013-01-01", "why": "x"}),
+    "POST /links/*/confirm": ("/links/{sample_link}/confirm", {"field": "*", "source": "NOC"}),
+    "GET /*.*": ("/sites.csv", {}),
+    "POST /admin/imports": ("/admin/imports", {"kind": "sites", "file": "{site_file}"}),
+    "POST /admin/imports/confirm": (
+        "/admin/imports/confirm",
+        {"kind": "sites", "base": "{import_base}", "content": "{packed_file}"},
+    ),
+    "POST /admin/imports/tickets": (
+        "/admin/imports/tickets",
+        {"source": "old", "encoding": "", "file": "{ticket_file}"},
+    ),
+    "POST /admin/imports/tickets/confirm": (
+        "/admin/imports/tickets/confirm",
+        {"source": "old", "encoding": "", "content": "{packed_tickets}"},
+    ),
+    "POST /admin/tokens": (
+        "/admin/tokens",
+        {"name": "{new_name}", "scopes": "read", "days": "90", "password": "{password}"},
+    ),
+    "POST /admin/tokens/*/end-older": ("/admin/tokens/{rotated}/end-older", {}),
+    "POST /admin/tokens/*/rotate": ("/admin/tokens/{token}/rotate", {"password": "{password}"}),
+    "POST /admin/tokens/*/rotate person": (
+        "/admin/tokens/{anothers}/rotate",
+        {"password": "{password}"},
+    ),
+    "POST /admin/tokens/*/end person": ("/admin/tokens/{anothers}/end", {}),
+    "POST /profile/tokens": (
+        "/profile/tokens",
+        {"name": "{new_name}", "scopes": "read", "days": "90", "password": "{password}"},
+    ),
+    "POST /profile/tokens/*/rotate": (
+        "/profile/tokens/{own_token}/rotate",
+        {"password": "{password}"},
+    ),
+    "POST /profile/tokens/*/end-older": ("/profile/tokens/{own_rotated}/end-older", {}),
+    "POST /profile/tokens/*/end another": ("/profile/tokens/{anothers}/end", {}),
+    "POST /admin/cric": ("/admin/cric", {"file": "{cric_file}"}),
+    "POST /admin/cric/*/reopen": ("/admin/cric/{refused}/reopen", {}),
+    "GET /admin/unresolved/name": ("/admin/unresolved/name?kind=site&name={unknown}", {}),
+    "POST /admin/unresolved/alias": (
+        "/admin/unresolved/alias",
+        {"kind": "site", "name": "{unknown}", "target": "DE-KIT", "system": "GOCDB"},
+    ),
+    "POST /admin/unresolved/follow": (
+        "/admin/unresolved/follow",
+        {"kind": "site", "name": "{aliased}"},
+    ),
+    "POST /admin/unresolved/dismiss": (
+        "/admin/unresolved/dismiss",
+        {"kind": "site", "name": "{unknown}"},
+    ),
+    "POST /admin/unresolved/take-back": (
+        "/admin/unresolved/take-back",
+        {"kind": "site", "name": "{aliased}"},
+    ),
+    "POST /admin/unresolved/unit": ("/admin/unresolved/unit", {"unit": "{new_name}"}),
+    "POST /admin/new-person": (
+        "/admin/new-person",
+        {"name": "{new_name}", "role": "reader", "sites": ""},
+    ),
+    "POST /admin/people/*/role": (
+        "/admin/people/{someone}/role",
+        {"role": "operator", "sites": ""},
+    ),
+    "POST /admin/people/*/enable": ("/admin/people/{disabled}/enable", {}),
+    "POST /admin/people/*/end-logins": ("/admin/people/{logged_in}/end-logins", {}),
+    "POST /admin/people/*/take-off-second-factor": (
+        "/admin/people/{with_factor}/take-off-second-factor",
+        {},
+    ),
+    "POST /admin/second-factor": ("/admin/second-factor", {"demand": "{demand}"}),
+    "GET /reset/*": ("/reset/{link_id}", {}),
+    "GET /reset": ("/reset", {}),
+    "POST /reset": ("/reset", {"new": "another horse 8", "again": "another horse 8"}),
+    "GET /static/*": ("/static/portal.css", {}),
+    "POST /login": ("/login", {"name": "{name}", "password": "{password}"}),
+}
+"""Where and what is sent, if it is more than the address with the things that it names."""
+NAMED: Final = {
+    "/work/timed/*": "{timed_work}",
+    "/work/jobs/*": "{failed_job}",
+    "/tickets/*": "{ticket}",
+    "/mails/*": "{mail}",
+    "/reports/forms/*": "1",
+    "/notices/*": "{notice}",
+    "/reports/packs/*": "{pack}",
+    "/reports/quiet/*": "{quiet}",
+    "/reports/teleconferences/*": "{tc}",
+    "/partners/accounts/*": "{account}",
+    "/admin/people/*": "{someone}",
+    "/admin/cric/*": "{proposal}",
+    "/admin/tokens/*": "{token}",
+    "/profile/tokens/*": "{own_token}",
+    "/events/imports/*": "{event_import}",
+    "/events/sources/*": "{event_source}",
+    "/events/*": "{event}",
+    "/sites/*": "{a_site}",
+    "/links/*": "{a_link}",
+}
+"""What the star of other addresses stands for, by how they begin."""
+UNLOGGED: Final = {
+    "/work/timed/*/run",
+    "/work/jobs/*/again",
+    "/tickets/columns",
+    "/tickets/seen",
+    "/shortcuts",
+    "/tickets/bulk/preview",
+    "/filters",
+    "/filters/*/change",
+    "/filters/*/replace",
+    "/filters/*/delete",
+    "/filters/*/restore",
+    "/tickets/*/watch",
+    "/profile/theme",
+    "/profile/second-factor/begin",
+    "/login",
+    "/logout",
+    "/admin/imports",
+    "/admin/imports/tickets",
+    "/events/import",
+    "/events/imports/*/drop",
+    "/notices",
+}
+"""What is written there is no change of a record."""
+FIRST: Final = {
+    "GET /reset": "/reset/{link_id}",
+    "GET /reset without": "/reset/{new_name}",
+    "POST /reset": "/reset/{link_id}",
+    "POST /reset without": "/reset/{new_name}",
+}
+"""Another address that the browser opens before."""
+LEADS_TO_LOGIN: Final = {"/logout", "/reset"}
+"""What is answered by the login page when it is carried out."""
+PREFILLED: Final = {
+    f"/{kind}/{do}" for kind in ("tickets", "sites", "links", "events") for do in ("new", "*/edit")
+} | {"/events/sources/new", "/events/sources/*"}
+"""Forms of pages of their own: what they hold is sent with what ``SENT`` says."""
+ALWAYS_SHOWN: Final = {"/login", "/static/*", "/calendar/feed/*.ics"}
+
+
+@dataclass
+class World:
+    """A portal with the cast, each of whom logs in through the form."""
+
+    app: Flask
+    session: Session
+    cast: Cast
+    passwords: dict[str, str] = field(default_factory=dict)
+    visitors: dict[str, Visitor] = field(default_factory=dict)
+    count: int = 0
+
+    def visitor(self, who: str) -> Visitor:
+        """A browser in which this person is logged in."""
+        if not who:
+            return Visitor(self.app)
+        found = self.visitors.get(who)
+        if found is None or found.get("/shortcuts").status_code != 200:
+            found = self.visitors[who] = Visitor(self.app)
+            password = self.passwords.setdefault(who, PASSWORD)
+            assert log_in(found, who, password).status_code == 303
+        found.renew_token()
+        return found
+
+    def changes(self) -> int:
+        """How many changes were written."""
+        self.session.rollback()
+        count = self.session.scalar(select(func.count()).select_from(Change)) or 0
+        self.session.rollback()
+        return count
+
+
+class Things(dict[str, str]):
+    """What one cell works on; each thing is made when it is first asked for."""
+
+    def __init__(self, world: World, column: str) -> None:
+        super().__init__()
+        self.world, self.column = world, column
+        self._making = False
+        self.afterwards: list[Callable[[], object]] = []
+        self.person = {"own": "kit", "other": "kit", "nobody": ""}.get(column, column)
+        world.count += 1
+
+    def __missing__(self, name: str) -> str:
+        # what is made for another thing is made in that one's transaction
+        through_a_page = name in ("import_base",)
+        with nullcontext() if self._making or through_a_page else writing(self.world.session):
+            outermost, self._making = not self._making, True
+            try:
+                self[name] = str(getattr(self, f"make_{name}")())
+            finally:
+                self._making = not outermost
+        return self[name]
+
+    def _open(self, by: Actor | None = None, **fields: Any) -> int:
+        content = NewTicket(**{"title": "Link down", "sites": self._sites, **fields})
+        by = by or self.world.cast.operator
+        return open_ticket(self.world.session, writer(by), content).number
+
+    @property
+    def _sites(self) -> tuple[str, ...]:
+        return {"own": ("DE-KIT",), "other": ("ES-PIC",)}.get(self.column, ())
+
+    @property
+    def _actor(self) -> Actor:
+        actor = getattr(self.world.cast, self.person)
+        assert isinstance(actor, Actor)
+        return actor
+
+    def make_ticket(self) -> int:
+        """A ticket of somebody else."""
+        return self._open()
+
+    def make_written(self) -> int:
+        """A ticket that the person wrote."""
+        return self._open(self._actor)
+
+    def make_rule_day(self) -> date:
+        """The first day of a rule of matching: later than all before it."""
+        return date(2020, 1, 1) + timedelta(days=self.world.count)
+
+    def make_event(self) -> int:
+        """An event of a link of the reporter's site, or of another one."""
+        link = "CERN-PIC-LHCOPN-001" if self.column == "other" else "CERN-GRIDKA-LHCOPN-001"
+        message = EventMessage(
+            *(0, "event 0", "test", f"{self.world.count}"),
+            link=link,
+            state="down",
+            start=NOON,
+            end=NOON + timedelta(hours=1),
+        )
+        by = writer(self.world.cast.operator, NOON + timedelta(hours=2))
+        event_id = report_events(self.world.session, by, [message]).outcomes[0].event_id
+        assert event_id is not None
+        return event_id
+
+    def make_withdrawn_event(self) -> int:
+        """An event that was withdrawn."""
+        event = int(self["event"])
+        by = writer(self.world.cast.operator)
+        withdraw_event(self.world.session, by, event, "It never was.")
+        return event
+
+    def make_event_file(self) -> str:
+        """A file with one event."""
+        row = f"file,{self.world.count},CERN-PIC-LHCOPN-001,down,2013-03-01T10:00:00Z"
+        return f"source,source_id,link,state,start\n{row}\n"
+
+    def make_event_import(self) -> int:
+        """That file, gone through."""
+        by, content = writer(self.world.cast.operator), self["event_file"].encode()
+        row = keep_file(self.world.session, by, "events.csv", io.BytesIO(content), Reading())
+        row.state, row.whole, row.new = "read", 1, 1
+        return row.id
+
+    def make_written_import(self) -> int:
+        """An import that is done, with the event that it made."""
+        number, event = int(self["event_import"]), int(self["event"])
+        self.world.session.get_one(EventImport, number).state = "done"
+        made = EventsOfImport(import_id=number, first_id=event, last_id=event)
+        self.world.session.add(made)
+        return number
+
+    def make_pack(self) -> int:
+        """A meeting pack that is made."""
+        session, by = self.world.session, writer(self.world.cast.operator)
+        given: dict[str, Any] = {"title": "Pack", "first": "2012-Q1", "last": "2012-Q2"}
+        number = order_pack(session, by, slides=["matching"], **given).id
+        keep_pack(session, by, number, {PackFile.PDF: b"%PDF-"}, pages=1, computed_at=None)
+        return number
+
+    def make_failed_pack(self) -> int:
+        """A meeting pack whose making was given up."""
+        session, by = self.world.session, writer(self.world.cast.operator)
+        given: dict[str, Any] = {"title": "Pack", "first": "2012-Q1", "last": "2012-Q2"}
+        pack = order_pack(session, by, slides=["matching"], **given)
+        pack.state = "failed"
+        return pack.id
+
+    def make_t1_site(self) -> str:
+        """A T1 whose contact for reports has an address."""
+        site = Site(key=f"T1-{self.world.count}", country="DE", time_zone="UTC", tier=1)
+        site.names = [SiteName(system="LHCOPN", name=site.key)]
+        site.contacts = [SiteContact(role="reports", name="x", mail="reports@t1.example")]
+        self.world.session.add(site)
+        self.world.session.flush()
+        return site.key
+
+    def make_quiet(self) -> int:
+        """An entry of the quiet list."""
+        session, by = self.world.session, writer(self.world.cast.operator)
+        return keep_quiet(session, by, site=site_of_key(session, self["t1_site"]), reason="x").id
+
+    def make_event_source(self) -> int:
+        """A source of events."""
+        name, by = f"source-{self.world.count}", writer(self.world.cast.admin)
+        return set_source(self.world.session, by, name, {}).id
+
+    def make_decided_event(self) -> int:
+        """An event about which an operator decided."""
+        event, ticket = int(self["event"]), int(self["ticket"])
+        by = writer(self.world.cast.operator)
+        link_by_hand(self.world.session, by, event, ticket, "It is the same fault")
+        return event
+
+    def make_period(self) -> int:
+        """A period of the LHC."""
+        stated = {"name": f"Season {self.world.count}", "kind": "physics", "begin": "2031-03"}
+        stated |= {"begin_standing": "sample", "end_standing": "sample"}
+        return add_period(self.world.session, writer(self.world.cast.admin), stated).id
+
+    def make_duty_rule(self) -> int:
+        """A rule for when a ticket is to be written."""
+        by, name = writer(self.world.cast.admin), f"Rule {self.world.count}"
+        return compose_rule(self.world.session, by, name, "", R2009).id
+
+    def make_duty_version(self) -> int:
+        """Its version."""
+        rule = self.world.session.get_one(DutyRule, int(self["duty_rule"]))
+        return rule.versions[0].id
+
+    def make_duty_force(self) -> int:
+        """That it is in force."""
+        by, version = writer(self.world.cast.admin), int(self["duty_version"])
+        return put_in_force(self.world.session, by, version, NOON, "A try").id
+
+    def make_report_draft(self) -> int:
+        """A draft of the questions of quarterly reports."""
+        return report_form_drafts.make_draft(self.world.session, self._portal).number
+
+    def make_new_question(self) -> str:
+        """The key of a question that only this draft asks."""
+        number, by = int(self["report_draft"]), self._portal
+        stated: dict[str, Any] = {**_QUESTION, "label": self["new_name"], "choices": ()}
+        stated |= {"is_required": False, "is_carried": False}
+        return report_form_drafts.add_question(self.world.session, by, number, stated)[1].key
+
+    def make_retired_question(self) -> str:
+        """The key of a question that this draft asks no more."""
+        number = int(self["report_draft"])
+        report_form_drafts.retire_question(self.world.session, self._portal, number, "plans", 1)
+        return "plans"
+
+    def make_coming_quarter(self) -> str:
+        """The quarter behind the running one."""
+        return str(Quarter.of(datetime.now(UTC)).next)
+
+    def make_published_form(self) -> int:
+        """A form that is in use and that no report has."""
+        number, first = int(self["report_draft"]), self["coming_quarter"]
+        return report_form_drafts.publish(
+            self.world.session, self._portal, number, first, "x", 1
+        ).number
+
+    def make_bulk_key(self) -> str:
+        """A key as a preview holds it."""
+        return f"{self.world.count:032}"
+
+    def make_bulk(self) -> int:
+        """A change of several tickets: the person's, or of somebody else."""
+        cast = self.world.cast
+        by = {"other": cast.pic, "reader": cast.operator, "nobody": cast.operator}
+        return do_bulk_change(
+            self.world.session,
+            writer(by.get(self.column) or self._actor),
+            self["bulk_key"],
+            {int(self["ticket"]): 1},
+            {"priority": "urgent"},
+        ).id
+
+    def _save_filter(self, by: Actor, *, shared: bool = False, deleted: bool = False) -> int:
+        session, name = self.world.session, f"filter {self.world.count}"
+        row = save_filter(session, writer(by), name, "", shared=shared)
+        return delete_filter(session, writer(by), row.id).id if deleted else row.id
+
+    def make_own_filter(self) -> int:
+        """A saved filter of the person."""
+        return self._save_filter(self._actor if self.person else self.world.cast.reader)
+
+    def make_shared_filter(self) -> int:
+        """A filter that somebody shares who is nobody of the table."""
+        return self._save_filter(self._another("operator"), shared=True)
+
+    def make_private_filter(self) -> int:
+        """A filter that this somebody does not share."""
+        return self._save_filter(self._another("operator"))
+
+    def make_deleted_filter(self) -> int:
+        """A filter that the person deleted."""
+        by = self._actor if self.person else self.world.cast.reader
+        return self._save_filter(by, deleted=True)
+
+    def make_deleted_private_filter(self) -> int:
+        """One that somebody else deleted."""
+        return self._save_filter(self._another("operator"), deleted=True)
+
+    def _another(self, role: str) -> Actor:
+        name = f"somebody-{self.world.count}"
+        user = create_user(self.world.session, SYSTEM, name, role, PASSWORD)
+        return actor_of_user(user)
+
+    def make_other(self) -> int:
+        """Another ticket."""
+        return self._open()
+
+    def make_to_check(self) -> int:
+        """A ticket that is to be checked: a repeated creation differed."""
+        number = self._open()
+        note_difference(self.world.session, writer(self.world.cast.ggus), number, "other title")
+        return number
+
+    def make_internal_ticket(self) -> int:
+        """A ticket with an internal entry."""
+        return self._open(internal_comment=SECRET_WORD)
+
+    def make_mail(self) -> int:
+        """A mail that a server refused."""
+        number = self._open()
+        change = self.world.session.scalar(select(func.max(Change.id)))
+        told = Letter(number, "Link down", Happened.CREATED, "operator", NOON.isoformat())
+        letter = MailLetter(change_id=change, content=told.as_text())
+        address = f"mail-{self.world.count}@cc.example"
+        mail = Mail(
+            letter=letter,
+            ticket_number=number,
+            address=address,
+            address_key=address,
+            why="in carbon copy",
+            state="failed",
+            created_at=NOON,
+        )
+        self.world.session.add(mail)
+        self.world.session.flush()
+        return mail.id
+
+    def make_stop_token(self) -> str:
+        """What proves that one got that mail."""
+        mail = self.world.session.get_one(Mail, int(self["mail"]))
+        return stop_token(TEST_SECRET.encode(), mail.id, mail.address_key)
+
+    def make_used_token(self) -> str:
+        """The same, after it stopped them."""
+        token = self["stop_token"]
+        stop_mails(self.world.session, TEST_SECRET.encode(), token, NOON, "")
+        return token
+
+    def make_new_choice(self) -> str:
+        """Which mails the person wants from now on."""
+        return ("digest", "never")[self.world.count % 2]
+
+    def make_link(self) -> str:
+        """A link of the reporter's site, or of another."""
+        return f"CERN-{'PIC' if self.column == 'other' else 'GRIDKA'}-LHCOPN-001"
+
+    def make_recognised(self) -> int:
+        """A ticket on which that link was recognised."""
+        return self._open(description=f"{self['link']} is dark")
+
+    def make_related(self) -> int:
+        """A ticket to which that one is related."""
+        other = self._open()
+        ticket = int(self["ticket"])
+        relate_tickets(
+            self.world.session,
+            writer(self.world.cast.operator),
+            ticket,
+            RelationRole.RELATED,
+            other,
+        )
+        return other
+
+    def make_change(self) -> int:
+        """A change to which a site is asked to answer."""
+        return self._open(category="change", sites=(self["site"],))
+
+    def make_site(self) -> str:
+        """A site: the reporter's, or another."""
+        return "ES-PIC" if self.column == "other" else "DE-KIT"
+
+    def _attach(self, by: Actor) -> str:
+        number = int(self["ticket"])
+        made = add_attachment(self.world.session, writer(by), number, "a.txt", b"text")
+        return f"ATT{made.id}"
+
+    def make_attachment(self) -> str:
+        """A file that somebody else attached."""
+        return self._attach(self.world.cast.ggus)
+
+    def make_added(self) -> str:
+        """A file that the person attached."""
+        return self._attach(self._actor)
+
+    def make_draft(self) -> str:
+        """The quarter of a report of the reporter's site, or of another, that can be signed."""
+        session, quarter = self.world.session, Quarter(2014, 1).after(self.world.count % 40)
+        site = find_site(session, self["site"])
+        assert site is not None
+        old = find_report(session, site.id, quarter)
+        if old is not None:
+            session.delete(old)
+            session.flush()
+        answers = {"issues": SECRET_WORD, "backup_test": "Not tested"}
+        answers |= {"contacts_reviewed": "yes", "routing_reviewed": "yes"}
+        fields = {f"answer.{key}": (value, 0) for key, value in answers.items()}
+        save_fields(session, self._of_site, site, quarter, fields)
+        return str(quarter)
+
+    def make_read(self) -> str:
+        """What marks the numbers that the signer has read."""
+        report = self._report(self["draft"])
+        quarter, now = Quarter.parse(report.quarter), datetime.now(UTC)
+        return numbers_of(self.world.session, report.site, quarter, now).read_as
+
+    @property
+    def _of_site(self) -> Writer:
+        cast = self.world.cast
+        actor = cast.pic if self["site"] == "ES-PIC" else cast.kit
+        return writer(actor, datetime.now(UTC))
+
+    def _report(self, quarter: str) -> Report:
+        site = find_site(self.world.session, self["site"])
+        assert site is not None
+        report = find_report(self.world.session, site.id, Quarter.parse(quarter))
+        assert report is not None
+        return report
+
+    def make_signed(self) -> str:
+        """The quarter of such a report that was submitted."""
+        report, by = self._report(self["draft"]), self._of_site
+        session, quarter = self.world.session, Quarter.parse(report.quarter)
+        numbers = numbers_of(session, report.site, quarter, by.now)
+        submit_report(session, by, report.site, quarter, numbers, report.version)
+        return report.quarter
+
+    def make_draft_file(self) -> str:
+        """The quarter of such a report with a file."""
+        report, session = self._report(self["draft"]), self.world.session
+        quarter = Quarter.parse(report.quarter)
+        attach_to_report(session, self._of_site, report.site, quarter, "a.txt", b"text")
+        return report.quarter
+
+    def make_signed_file(self) -> str:
+        """The quarter of a submitted report with a file."""
+        assert self["draft_file"] == self["signed"]
+        return self["signed"]
+
+    def make_reopened(self) -> str:
+        """The quarter of a report that was reopened."""
+        report = self._report(self["signed"])
+        reopen_report(self.world.session, self._of_site, report, "x")
+        return report.quarter
+
+    def make_accepted(self) -> str:
+        """The quarter of such a report that the chair accepted."""
+        report = self._report(self["signed"])
+        accept_report(self.world.session, writer(self.world.cast.operator), report)
+        return report.quarter
+
+    def make_new_name(self) -> str:
+        """A name that nobody has."""
+        return f"new-{self.world.count}"
+
+    def make_account(self) -> int:
+        """A partner's account."""
+        return create_partner_account(
+            self.world.session, SYSTEM, "NREN-A", self["new_name"], PASSWORD, access="own"
+        ).id
+
+    def make_disabled_account(self) -> int:
+        """A partner's account that is disabled."""
+        number = int(self["account"])
+        account = find_account(self.world.session, self["new_name"])
+        disable_account(self.world.session, SYSTEM, account)
+        return number
+
+    def make_secret(self) -> int:
+        """The older one of two live secrets of the account."""
+        assert self["account"]
+        account = find_account(self.world.session, self["new_name"])
+        add_secret(self.world.session, SYSTEM, account, f"second {PASSWORD}")
+        older: AccountSecret = live_secrets(self.world.session, account)[0]
+        return older.id
+
+    def make_name(self) -> str:
+        """The person's own name."""
+        return self.person
+
+    def make_password(self) -> str:
+        """The person's password."""
+        return self.world.passwords.get(self.person, PASSWORD)
+
+    def make_new_password(self) -> str:
+        """Another password, which the person has from then on."""
+        new = f"another horse {self.world.count}"
+        self.world.passwords[self.person] = new
+        return new
+
+    def make_a_site(self) -> str:
+        """A site that nothing refers to."""
+        stated = {"key": self["new_name"], "country": "FR", "time_zone": "Europe/Paris"}
+        return create_site(self.world.session, self._portal, stated).key
+
+    def make_a_link(self) -> str:
+        """A link that nothing refers to."""
+        stated = {
+            "name": self["new_name"],
+            "network": "LHCOPN",
+            "role": "primary",
+            "end_a": "DE-KIT",
+            "end_b": "ES-PIC",
+        }
+        return create_link(self.world.session, self._portal, stated).name
+
+    def make_unknown(self) -> str:
+        """A name of a site that a ticket holds and nobody knows."""
+        self._open(sites=(self["new_name"],))
+        return self["new_name"]
+
+    def make_aliased(self) -> str:
+        """Such a name that means a site by now; its ticket has not followed yet."""
+        name, kind = self["unknown"], NameKind.SITE
+        make_alias(self.world.session, self._portal, kind, name, "DE-KIT", system="GOCDB")
+        return name
+
+    def make_timed_work(self) -> str:
+        """A kind of timed work that a worker knows."""
+        know_timed_work(self.world.session, [TIDY.name], NOON)
+        return TIDY.name
+
+    def make_failed_job(self) -> int:
+        """A job that was given up."""
+        return lay_failed_job(self.world.session, "a job", datetime.now(UTC), "broken", {})
+
+    def make_token(self) -> int:
+        """A system's token."""
+        return create_token(
+            self.world.session, self._portal, self["new_name"], ["read"], 90
+        ).token.id
+
+    def make_rotated(self) -> int:
+        """A system's token with two live secrets."""
+        number = int(self["token"])
+        token = find_token(self.world.session, self["new_name"])
+        rotate_token(self.world.session, self._portal, token)
+        return number
+
+    def _token_of(self, actor: Actor) -> ApiToken:
+        by = writer(actor, datetime.now(UTC))
+        made = create_own_token(self.world.session, by, self["new_name"], ["read"], 90)
+        self.afterwards.append(lambda: self._end_token(made.token.name))
+        return made.token
+
+    def _end_token(self, name: str) -> None:
+        with writing(self.world.session):
+            end_token(self.world.session, self._portal, find_token(self.world.session, name))
+
+    def make_own_token(self) -> int:
+        """A token of the person."""
+        return self._token_of(self._actor if self.person else self.world.cast.reader).id
+
+    def make_own_rotated(self) -> int:
+        """A token of the person with two live secrets."""
+        owner = self._actor if self.person else self.world.cast.reader
+        token = self._token_of(owner)
+        rotate_token(self.world.session, writer(owner, datetime.now(UTC)), token)
+        return token.id
+
+    def make_anothers(self) -> int:
+        """A token of another person."""
+        return self._token_of(self.world.cast.pic).id
+
+    def make_soon(self) -> str:
+        """A time that lies ahead, as one types it."""
+        return f"{datetime.now(UTC) + timedelta(days=9):%Y-%m-%d %H:%M}"
+
+    def make_somebody(self) -> str:
+        """A person of whom nobody knows anything."""
+        return self._another("reader").account
+
+    def make_stranger(self) -> str:
+        """A person whom no TC concerns."""
+        name = f"stranger-{self.world.count}"
+        return create_user(self.world.session, SYSTEM, name, "reader", PASSWORD).name
+
+    def _ask_for_tc(self, by: Actor) -> int:
+        now = datetime.now(UTC)
+        asked = Asked("x", [now + timedelta(days=8)], "2013-Q1")
+        return ask(self.world.session, writer(by, now), asked).id
+
+    def make_tc(self) -> int:
+        """A TC for which somebody asked."""
+        return self._ask_for_tc(actor_of_user(find_user(self.world.session, self["somebody"])))
+
+    def make_own_tc(self) -> int:
+        """A TC for which the person asked."""
+        return self._ask_for_tc(self._actor)
+
+    def make_tc_set(self) -> int:
+        """That TC, set."""
+        now, number = datetime.now(UTC), int(self["tc"])
+        wanted = Setting(now + timedelta(days=8), 60, "R1")
+        by = writer(self.world.cast.operator, now)
+        set_time(self.world.session, by, number, wanted, SECRETARY, 1)
+        return number
+
+    def make_tc_over(self) -> int:
+        """That TC, when it is over."""
+        row = self.world.session.get_one(Teleconference, int(self["tc_set"]))
+        row.starts_at = datetime.now(UTC) - timedelta(days=1)
+        return row.id
+
+    def make_tc_joined(self) -> int:
+        """That TC, which the person has joined."""
+        number = int(self["tc_set"])
+        if self.person:
+            join(self.world.session, writer(self._actor, datetime.now(UTC)), number, SECRETARY)
+        return number
+
+    def make_tc_left(self) -> int:
+        """That TC, which the person has left."""
+        number = int(self["tc_joined"])
+        if self.person:
+            leave(self.world.session, writer(self._actor, datetime.now(UTC)), number, SECRETARY)
+        return number
+
+    def make_tc_point(self) -> int:
+        """A point on its agenda."""
+        by, number = writer(self.world.cast.operator), int(self["tc"])
+        return add_point(self.world.session, by, number, "x").id
+
+    def make_series_cancelled(self) -> str:
+        """A reason, while the series is cancelled."""
+        if pause_of_now(self.world.session) is None:
+            cancel_series(self.world.session, writer(self.world.cast.operator), "x")
+        return "x"
+
+    def make_series_goes_on(self) -> str:
+        """A reason, while it is not."""
+        if pause_of_now(self.world.session) is not None:
+            resume_series(self.world.session, writer(self.world.cast.operator), "x")
+        return "x"
+
+    def make_cric_file(self) -> str:
+        """What CRIC says."""
+        return cric_sample.CONTENT.decode()
+
+    def make_notice_file(self) -> str:
+        """A maintenance notice that is new."""
+        text = (NOTICES / "new.ics").read_text("utf-8").replace("m-4711", self["new_name"])
+        return text.replace("Traffic is interrupted", SECRET_WORD)
+
+    def make_packed_notice(self) -> str:
+        """That file as the form carries it which confirms it."""
+        return packed(self["notice_file"].encode())
+
+    def _bring_in(self, content: bytes) -> int:
+        (result,) = take_in(self.world.session, writer(self.world.cast.operator), read(content))
+        assert result.notice is not None
+        return result.notice
+
+    def make_notice(self) -> int:
+        """A notice whose circuit nobody knows."""
+        return self._bring_in(self["notice_file"].encode())
+
+    def make_unread_notice(self) -> int:
+        """A notice that waits for a person."""
+        return self._bring_in(f"Subject: {self['new_name']}\r\n\r\nWorks.".encode())
+
+    def make_dismissed_notice(self) -> int:
+        """A notice that somebody put aside."""
+        by = writer(self.world.cast.operator)
+        return dismiss(self.world.session, by, int(self["unread_notice"]), "x").id
+
+    def make_proposal(self) -> int:
+        """A proposal of CRIC's that is open."""
+        site = find_site(self.world.session, self["a_site"])
+        assert site is not None
+        proposal = Proposal(
+            source="CRIC",
+            digest=self["new_name"],
+            site_id=site.id,
+            subject="CRIC-SITE",
+            field="asns",
+            current="",
+            proposed="64512",
+            first_seen_at=NOON,
+            last_seen_at=NOON,
+        )
+        self.world.session.add(proposal)
+        self.world.session.flush()
+        return proposal.id
+
+    def make_refused(self) -> int:
+        """A proposal that was refused."""
+        number = int(self["proposal"])
+        refuse_proposal(self.world.session, self._portal, number)
+        return number
+
+    def make_feed(self) -> str:
+        """The secret of the person's feed of the calendar."""
+        actor = self._actor if self.person else self.world.cast.reader
+        return make_feed(self.world.session, writer(actor))
+
+    def make_sample_site(self) -> str:
+        """A site whose T1 dates are a sample."""
+        site = find_site(self.world.session, self["a_site"])
+        assert site is not None
+        site.tier, site.tier_since, site.sample = 1, date(2009, 2, 1), True
+        return site.key
+
+    def make_sample_link(self) -> str:
+        """A link that is a sample."""
+        (link,) = require_links(self.world.session, [self["a_link"]])
+        link.sample = True
+        return link.name
+
+    @property
+    def _portal(self) -> Writer:
+        """The portal itself, now."""
+        return replace(SYSTEM, now=datetime.now(UTC))
+
+    def make_someone(self) -> str:
+        """A person who may be changed."""
+        name = self["new_name"]
+        create_user(self.world.session, SYSTEM, name, "reader", PASSWORD)
+        return name
+
+    def make_disabled(self) -> str:
+        """A person who is disabled."""
+        user = find_user(self.world.session, self["someone"])
+        disable_user(self.world.session, SYSTEM, user)
+        return user.name
+
+    def make_logged_in(self) -> str:
+        """A person who is logged in somewhere."""
+        user = find_user(self.world.session, self["someone"])
+        start_login(self.world.session, user.id, datetime.now(UTC))
+        return user.name
+
+    def make_other_login(self) -> int:
+        """Another login of the person."""
+        user = find_user(self.world.session, self.person or "reader")
+        start_login(self.world.session, user.id, datetime.now(UTC))
+        newest = select(func.max(Login.id)).where(Login.user_id == user.id)
+        return self.world.session.scalar(newest) or 0
+
+    def _begin_factor(self, actor: Actor) -> pyotp.TOTP:
+        session, key = self.world.session, TEST_SECRET.encode()
+        by = writer(actor)
+        second_factor.begin_setup(session, by, actor.account, key)
+        self.afterwards.append(lambda: self._without_factor(actor.account))
+        return pyotp.TOTP(second_factor.secret_of(find_user(session, actor.account), key))
+
+    def _without_factor(self, name: str) -> None:
+        with writing(self.world.session):
+            second_factor.take_off(self.world.session, SYSTEM, name)
+
+    def _confirm_factor(self, actor: Actor) -> str:
+        code = self._begin_factor(actor).at(NOON)
+        codes = second_factor.confirm_setup(
+            self.world.session, writer(actor), actor.account, code, TEST_SECRET.encode()
+        )
+        return codes[0]
+
+    def make_first_code(self) -> str:
+        """The code that confirms a second factor which the person sets up."""
+        actor = self._actor if self.person else self.world.cast.reader
+        return self._begin_factor(actor).now()
+
+    def make_recovery_code(self) -> str:
+        """A recovery code of the person, who has a second factor."""
+        return self._confirm_factor(self._actor if self.person else self.world.cast.reader)
+
+    def make_with_factor(self) -> str:
+        """A person with a second factor."""
+        user = find_user(self.world.session, self["someone"])
+        self._confirm_factor(actor_of_user(user))
+        return user.name
+
+    def make_demand(self) -> str:
+        """That admins need a second factor; not for long."""
+
+        def no_more() -> None:
+            with writing(self.world.session):
+                second_factor.demand_of_admins(self.world.session, SYSTEM, on=False)
+
+        self.afterwards.append(no_more)
+        return "yes"
+
+    def make_link_id(self) -> str:
+        """The random id of a one-time link of somebody."""
+        return make_reset_link(self.world.session, self._portal, self["someone"])
+
+    def make_site_file(self) -> str:
+        """A file with a site that is new."""
+        return f"key,country,time_zone\n{self['new_name']},FR,Europe/Paris\n"
+
+    def make_ticket_file(self) -> str:
+        """A file with a ticket that is new."""
+        return f"number,title,state,created\n{self['new_name']},Old,closed,2011-01-02\n"
+
+    def make_packed_tickets(self) -> str:
+        """That file as the form carries it which confirms it."""
+        return packed(self["ticket_file"].encode())
+
+    def make_packed_file(self) -> str:
+        """That file as the form carries it which confirms it."""
+        return packed(self["site_file"].encode())
+
+    def make_import_base(self) -> str:
+        """The state of the registry when an admin was shown what that file changes."""
+        shown = self.world.visitor("admin").upload(
+            "/admin/imports", {"kind": "sites"}, "sites.csv", self["site_file"].encode()
+        )
+        return PageReader(shown.text).form("/admin/imports/confirm").values("base")[0]
+
+    def make_new_zone(self) -> str:
+        """A time zone other than the person's."""
+        return ("Europe/Zurich", "Europe/Berlin")[self.world.count % 2]
+
+
+@pytest.fixture(scope="module")
+def world(module_database: str) -> Iterator[World]:
+    app = create_app(test_settings(module_database))
+    app.config["TESTING"] = True
+    # for its first minute /readyz asks for no worker, and none runs here: however long rows take
+    app.extensions[health.STARTED] = datetime.now(UTC) + timedelta(days=1)
+    engine = open_engine(module_database)
+    with Session(engine) as session:
+        yield World(app, session, enter(session))
+    engine.dispose()
+    with app.app_context():
+        db.session.remove()
+        db.engine.dispose()
+
+
+def address_of(row: Row) -> tuple[str, str, str]:
+    """Method, address with its stars, and the word behind it."""
+    method, address, *word = row.how.split(" ")
+    return method, address, "".join(word)
+
+
+def sent_by(row: Row) -> Sent:
+    """Where and what is sent, with names in braces."""
+    method, address, _word = address_of(row)
+    path, fields = SENT.get(row.how) or SENT.get(f"{method} {address}") or (address, {})
+    for beginning, name in NAMED.items():
+        if path.startswith(beginning):
+            path = path.replace("*", name, 1)
+    assert "*" not in path, f"SENT does not say what {row.how} is sent to"
+    return path, fields
+
+
+def _send(
+    visitor: Visitor, method: str, path: str, fields: Mapping[str, str], *, prefilled: bool
+) -> TestResponse:
+    if method == "GET":
+        return visitor.get(path)
+    held: dict[str, list[str]] = {}
+    if prefilled and (page := visitor.get(path)).status_code == 200:
+        held = PageReader(page.text).form(path).data()
+    data: dict[str, Any] = {**held, "csrf_token": visitor.token(), **fields}
+    if "file" in data:
+        data["file"] = (io.BytesIO(data["file"].encode()), "file.csv")
+    return visitor.client.post(path, data=data, buffered=True)
+
+
+def told(row: Row, answer: TestResponse) -> str:
+    """What the answer says, in the words of the table."""
+    _method, address, word = address_of(row)
+    page = PageReader(answer.text) if answer.mimetype == "text/html" else None
+    to_login = (answer.location or "").startswith("/login") and address not in LEADS_TO_LOGIN
+    asks_login = page is not None and any(form.action == "/login" for form in page.forms)
+    if to_login or (asks_login and address not in ALWAYS_SHOWN):
+        return "login"
+    if answer.status_code == 403:
+        assert page is not None
+        assert re.search(r"may|right|role", page.text), "403 tells the reason"
+    if answer.status_code >= 400:
+        return str(answer.status_code)
+    if word == "internal" and row.how.startswith("GET"):
+        return "yes" if SECRET_WORD in answer.text else "no"
+    return "yes"
+
+
+@pytest.mark.parametrize("row", PORTAL.rows, ids=lambda row: row.how.replace("/", "."))
+def test_every_cell_of_the_pages(world: World, row: Row) -> None:
+    method, address, _word = address_of(row)
+    path, fields = sent_by(row)
+    found = {}
+    for column, expected in row.cells.items():
+        if expected == "-":
+            found[column] = "-"
+            continue
+        things = Things(world, column)
+        visitor = world.visitor(things.person)
+        made_path = path.format_map(things)
+        made_fields = {name: text.format_map(things) for name, text in fields.items()}
+        if row.how in FIRST:
+            visitor.get(FIRST[row.how].format_map(things))
+        before = world.changes()
+        answer = _send(visitor, method, made_path, made_fields, prefilled=address in PREFILLED)
+        found[column] = told(row, answer)
+        written = world.changes() - before
+        for undo in things.afterwards:
+            undo()
+        is_write = method == "POST" and address not in UNLOGGED
+        if is_write and found[column] == "yes":
+            assert written >= 1, f"{column}: told yes, and wrote nothing"
+        else:
+            assert written == 0, f"{column}: told {found[column]}, and wrote all the same"
+    assert found == row.cells
+
+
+def test_every_address_is_in_a_row(app: Flask) -> None:
+    known = {
+        f"{method} {re.sub('<[^>]*>', '*', rule.rule)}"
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+    told_of = {" ".join(address_of(row)[:2]) for row in PORTAL.rows}
+    assert known == told_of, "add the missing ones to tests/permissions.py"
+    unused = {how for how in SENT if how not in {row.how for row in PORTAL.rows}}
+    assert not unused
+
+
+def test_the_printed_table_is_this_one() -> None:
+    """``make docs`` writes it."""
+    printed = subprocess.run(
+        [sys.executable, "tools/permission_table.py"], cwd=PROJECT, capture_output=True, check=True
+    )
+    assert (PROJECT / "docs" / "permissions.md").read_bytes() == printed.stdout

@@ -1,0 +1,109 @@
+"""The page of availability: from reported events to its numbers, and what it says without any."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.core.database.transactions import writing
+from app.events.models.events import Event
+from app.events.services.withdrawal import withdraw_event
+from tests.cast import Cast, writer
+from tests.harness.visitor import PageReader, Visitor
+from tests.harness.visits import Enter
+from tests.matching.matching_world import LINK, report
+
+PIC = "CERN-PIC-LHCOPN-001"
+FILE = "/statistics/availability.csv?from=2012-Q1&to=2012-Q2"
+
+
+def rows_of(reader: Visitor, address: str = FILE) -> dict[tuple[str, str], dict[str, str]]:
+    answer = reader.get(address)
+    assert answer.status_code == 200
+    return {(row["name"], row["period"]): row for row in csv.DictReader(io.StringIO(answer.text))}
+
+
+@pytest.fixture
+def told(session: Session, cast: Cast) -> None:
+    """Of DE-KIT's link 21 h 50 min down in the first quarter of 2012 and 10 h degraded, 1 h of
+    which somebody else saw as down; of ES-PIC's nothing before the second."""
+    report(session, cast, "2012-01-10 00:00", "2012-01-10 20:50")
+    report(session, cast, "2012-02-10 00:00", "2012-02-10 10:00", state="degraded")
+    report(session, cast, "2012-02-10 03:00", "2012-02-10 04:00")
+    report(session, cast, "2012-04-02 00:00", "2012-04-03 00:00", link=PIC, state="unmonitored")
+
+
+def test_availability_of_links_and_sites_computed_by_hand(
+    cast: Cast, visit: Enter, told: None
+) -> None:
+    """A quarter of 91 days has 2184 h."""
+    rows = rows_of(visit(cast.reader))
+    first = rows[(LINK, "2012-Q1")]
+    assert float(first["availability"]) == pytest.approx(1 - (21 + 50 / 60) / 2184, abs=1e-4)
+    assert (first["hours"], first["degraded_hours"], first["unmonitored_hours"]) == (
+        "2184",
+        "9",
+        "0",
+    )
+    assert rows[(PIC, "2012-Q1")]["availability"] == ""
+    assert rows[(PIC, "2012-Q2")]["unmonitored_hours"] == "24"
+    assert rows[(PIC, "2012-Q2")]["availability"] == "1"
+    # both links end at CERN; in the first quarter one of them has data
+    assert rows[("CH-CERN", "2012-Q1")]["hours"] == "2184"
+    assert rows[("CH-CERN", "2012-Q2")]["hours"] == "4368"
+    assert rows[("DE-KIT", "2012-Q1")]["availability"] == first["availability"]
+
+
+def test_the_page_says_no_data_and_leads_to_the_events(
+    cast: Cast, visit: Enter, told: None
+) -> None:
+    reader = visit(cast.reader)
+    page = PageReader(reader.get("/statistics/availability?from=2012-Q1&to=2012-Q2").text)
+    assert "no data" in page.text
+    assert "99.00 %" in page.text
+    found = [href for href, text in page.links if text == "99.00 %" and "link=" in href]
+    shown = reader.get(found[0]).text
+    assert "2012-01-10" in shown
+    assert "2012-04-02" not in shown
+
+
+def test_a_number_leads_to_what_was_on_then_though_it_began_before(
+    session: Session, cast: Cast, visit: Enter
+) -> None:
+    report(session, cast, "2012-01-10 00:00", "2012-01-10 20:50")
+    report(session, cast, "2012-03-30 00:00", "2012-04-02 00:00")
+    report(session, cast, "2012-03-31 23:00", "2012-04-01 00:00")
+    reader = visit(cast.reader)
+    page = reader.read("/statistics/availability?from=2012-Q2&to=2012-Q2")
+    found = [href for href, text in page.links if text == "98.90 %" and "link=" in href]
+    shown = reader.read(found[0]).text
+    assert "2012-03-30 00:00" in shown
+    assert "2012-01-10" not in shown
+    assert "2012-03-31 23:00" not in shown, "it ended as the quarter began"
+
+
+def test_what_was_withdrawn_never_was(
+    session: Session, cast: Cast, visit: Enter, told: None
+) -> None:
+    reader = visit(cast.reader)
+    assert float(rows_of(reader)[(LINK, "2012-Q1")]["down_hours"]) > 21
+    with writing(session):
+        for number in session.scalars(select(Event.id).where(Event.state == "down")).all():
+            withdraw_event(session, writer(cast.operator), number, "A test of the source")
+    row = rows_of(reader)[(LINK, "2012-Q1")]
+    assert (row["down_hours"], row["degraded_hours"]) == ("0", "10")
+
+
+def test_a_site_and_a_network_are_chosen(cast: Cast, visit: Enter, told: None) -> None:
+    reader = visit(cast.reader)
+    assert {name for name, _ in rows_of(reader, f"{FILE}&site=pic")} == {
+        "CH-CERN",
+        "ES-PIC",
+        PIC,
+        "All of these links",
+    }
+    assert "No link" in reader.get("/statistics/availability?network=LHCONE").text

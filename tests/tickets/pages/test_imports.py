@@ -1,0 +1,126 @@
+"""Old tickets from a file, through the pages: every line first, then one confirmation."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from werkzeug.test import TestResponse
+
+from app.core.services.changes import TICKET, changes_of
+from app.registry.pages.imports import packed
+from app.tickets.models.tickets import Ticket
+from app.tickets.pages import imports as ticket_imports
+from app.tickets.pages.imports import FILE_LIMIT
+from tests.cast import Cast
+from tests.harness.visitor import PageReader, Visitor
+from tests.harness.visits import Enter
+
+IMPORTS = "/admin/imports/tickets"
+CONFIRM = f"{IMPORTS}/confirm"
+GOOD = (
+    b"number;title;state;created;sites\n"
+    b"7;<b>Old</b>;closed;2011-01-02;FZK-LCG3\n"
+    b"8;x;new;2011-1-2;\n"
+)
+
+
+def upload(visitor: Visitor, content: bytes, source: str = "old desk") -> TestResponse:
+    fields = {"source": source, "encoding": ""}
+    return visitor.upload(IMPORTS, fields, "old.csv", content)
+
+
+def titles(session: Session) -> list[str]:
+    session.rollback()
+    found = list(session.scalars(select(Ticket.title).order_by(Ticket.number)))
+    session.rollback()
+    return found
+
+
+def test_lines_are_shown_and_only_the_good_ones_written_if_asked(
+    session: Session, cast: Cast, visit: Enter
+) -> None:
+    visitor = visit(cast.admin)
+    shown = upload(visitor, GOOD)
+    assert shown.status_code == 200
+    assert "<b>Old" not in shown.text
+    page = PageReader(shown.text)
+    assert "1 new, 1 wrong. Nothing has been written yet." in page.text
+    assert "3 8 wrong x created 2011-1-2 : an ISO 8601 time such as" in page.text
+    assert "site FZK-LCG3 is not known, and kept as a text; nearest: FZK-LCG2" in page.text
+    assert "Import only the 1 good line" in page.text
+    assert titles(session) == []
+    form = page.form(CONFIRM).data()
+    refused = visitor.send(CONFIRM, {**form, "only_good": ""})
+    assert refused.status_code == 422
+    assert "The file has 1 wrong place; nothing was written" in refused.text
+    assert titles(session) == []
+    done = visitor.send(CONFIRM, form)
+    assert (done.status_code, done.location) == (303, IMPORTS)
+    assert "Imported 1 ticket: 1; 1 were left out." in visitor.read(IMPORTS).text
+    assert titles(session) == ["<b>Old</b>"]
+    (change,) = changes_of(session, TICKET, 1)
+    assert (change.door, change.actor_account) == ("import", "admin")
+    assert "by an import" in visitor.read("/tickets/1").text
+    again = visitor.send(CONFIRM, form)  # as a reload would
+    assert again.status_code == 303
+    assert titles(session) == ["<b>Old</b>"]
+
+
+def test_a_file_of_wrong_lines_is_read_no_further(
+    cast: Cast, visit: Enter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visitor = visit(cast.admin)
+    head = b"number,title,state,created\n"
+    answer = upload(visitor, head + b"x\n" * 60_000)
+    assert answer.status_code == 422
+    page = PageReader(answer.text).text
+    assert "1,001 of its first 1,001 tickets are wrong, and it was read no further" in page
+    assert "line 2" in page
+    assert len(answer.text) < 200_000
+    monkeypatch.setattr(ticket_imports, "MOST_LINES", 2)
+    three = b"".join(b"%d,x,new,2011-01-02\n" % number for number in range(3))
+    assert "it holds more than 2 tickets" in PageReader(upload(visitor, head + three).text).text
+
+
+def test_what_was_imported_before_is_told_with_its_ticket(cast: Cast, visit: Enter) -> None:
+    visitor = visit(cast.admin)
+    good = b"number,title,state,created\n7,Old,closed,2011-01-02\n"
+    page = PageReader(upload(visitor, good).text)
+    assert "Import 1 ticket" in page.text
+    visitor.send(CONFIRM, page.form(CONFIRM).data())
+    assert "0 new, 1 imported before. Nothing" in PageReader(upload(visitor, good).text).text
+    other = PageReader(upload(visitor, good.replace(b"Old", b"New")).text)
+    assert "7 differs New #1" in other.text
+    assert "If these are tickets of another system, go back and give its name" in other.text
+
+
+@pytest.mark.parametrize(
+    ("content", "source", "told"),
+    [
+        (b"", "old", "it is empty"),
+        (b"number,title,state,created\n", "old", "The file holds no ticket"),
+        (b"number,title\n1,x\n", "old", "column state : this column is needed"),
+        (b"number,title,state,created\n1,\xe4,new,2011-01-02\n", "old", "say that it is windows"),
+        (b"number,title,state,created\n1,x,new,2011-01-02\n", "", "Old system has 1 to 255"),
+        (b"x" * (FILE_LIMIT + 1), "old", "The file is larger than a page takes"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_refused_in_words(
+    session: Session, cast: Cast, visit: Enter, content: bytes, source: str, told: str
+) -> None:
+    answer = upload(visit(cast.admin), content, source)
+    assert answer.status_code == 422
+    page = PageReader(answer.text)
+    assert told in page.text
+    assert page.form(IMPORTS).values("source") == [source]  # what was typed is kept
+    assert titles(session) == []
+
+
+@pytest.mark.parametrize("content", ["", "no letters \u00e9", packed(b"number,title\n")[:-4]])
+def test_what_comes_back_is_not_trusted(
+    session: Session, cast: Cast, visit: Enter, content: str
+) -> None:
+    fields = {"source": "old", "encoding": "", "content": content, "only_good": "yes"}
+    assert visit(cast.admin).send(CONFIRM, fields).status_code == 422
+    assert titles(session) == []

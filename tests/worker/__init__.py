@@ -1,1 +1,0 @@
-"""The worker: its queues, timed work, and its processes."""
