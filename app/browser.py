@@ -12,7 +12,7 @@ from typing import Any
 from flask import Flask, g, request, url_for
 from flask_login import current_user
 
-from app.accounts.pages import admin, login, partners, people, profile, reset, second_factor, tokens
+from app.accounts.pages import login, partners, people, reset, second_factor, tokens
 from app.audit.pages import audit
 from app.calendar.pages import (
     calendar,
@@ -24,15 +24,16 @@ from app.core.web import compression, download_log, encoding, errors, form_keys,
 from app.core.web.extensions import db
 from app.duties.pages import duties as duty
 from app.duties.pages import (
-    event_page,  # noqa: F401  # on a blueprint
+    event_page,
     events,
     what_if,
 )
 from app.duties.pages import rules as duty_rules
 from app.events.pages import imports as event_imports
 from app.events.pages import sources as event_sources
-from app.home.pages import guide, health, home, shortcuts, work
+from app.home.pages import admin, guide, health, home, profile, shortcuts, work
 from app.mail.pages import mails
+from app.mail.pages import section as mail_section
 from app.matching.pages import event_matching, matching
 from app.matching.pages import rules as matching_rules
 from app.meetings.pages import feeds, teleconferences
@@ -40,6 +41,7 @@ from app.meetings.pages import packs as meeting_packs
 from app.names.pages import unresolved
 from app.notices.pages import notices
 from app.registry.pages import cric, imports, links, sites
+from app.registry.pages.panels import RECORD_PANELS
 from app.reports.pages import attachments as report_attachments
 from app.reports.pages import documents as report_documents
 from app.reports.pages import form as reports_form
@@ -55,14 +57,17 @@ from app.tickets.pages import (
     bulk,
     filters,
     list_columns,  # noqa: F401  # on a blueprint
+    records_panel,
     suggest,
     tickets,
     tickets_csv,
     visits,
+    words,
 )
-from app.tickets.pages import edit as ticket_edit  # noqa: F401  # on a blueprint
+from app.tickets.pages import edit as ticket_edit
 from app.tickets.pages import imports as ticket_imports
 from app.tickets.pages import writing as ticket_writing  # noqa: F401  # on a blueprint
+from app.tickets.pages.panels import TICKET_PANELS
 from app.topology.pages import topology
 
 PLACES = (
@@ -83,7 +88,11 @@ THEMES = ("light", "dark")
 
 def register(flask_app: Flask) -> None:
     """Add pages, filters, gate, errors and headers to the application."""
+    TICKET_PANELS.show(topology.topology_panel, notices.notices_panel, mail_section.mail_section)
+    ticket_edit.EVENTS.read = event_page.read_for_ticket
+    RECORD_PANELS.show(records_panel.tickets_panel)
     times.register(flask_app)
+    words.register(flask_app)
     flask_app.add_template_filter(statistics.time_in_words, "days")
     flask_app.add_template_filter(availability.percent, "percent")
     flask_app.jinja_env.globals["statistics_pages"] = statistics.PAGES

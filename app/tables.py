@@ -7,7 +7,6 @@ from app.accounts.models.partners import AccountSecret, AccountSite, Partner, Pa
 from app.accounts.models.people import (
     ApiToken,
     FailedLogins,
-    FormKey,
     Login,
     LoginFailure,
     PendingLogin,
@@ -21,6 +20,7 @@ from app.accounts.models.people import (
 from app.calendar.models.lhc import LhcPeriod
 from app.core.models.base import Base, UtcTime
 from app.core.models.changes import Change, ChangedField, Counter, PortalFact, Refusal
+from app.core.models.form_keys import FormKey
 from app.duties.models.duties import (
     Duty,
     DutyForce,
@@ -33,7 +33,7 @@ from app.duties.models.duties import (
 from app.events.models.events import Event, EventSource
 from app.events.models.imports import EventImport, EventImportPart, EventsOfImport
 from app.jobs.models.work import ENGINE_TABLES, Job, JobFailure, TimedWork, Worker
-from app.mail.models.mails import Mail, MailLetter, MailMessage, MailStop, TicketWatcher
+from app.mail.models.mails import Mail, MailLetter, MailMessage, MailStop
 from app.matching.models.matching import (
     DetectedEvent,
     EventOfDetected,
@@ -100,6 +100,7 @@ from app.tickets.models.tickets import (
     TicketSite,
     UnknownLink,
 )
+from app.tickets.models.watchers import TicketWatcher
 
 __all__ = [
     "ENGINE_TABLES",

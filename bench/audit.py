@@ -16,8 +16,8 @@ from app.accounts.models.people import User
 from app.accounts.services.people import start_login
 from app.core.database.transactions import writing
 from app.core.web.extensions import db
+from app.core.web.positions import write_position
 from app.factory import create_app
-from app.tickets.pages.list import write_position
 from bench.tables import print_table
 from tests.cast import enter
 from tests.harness.databases import fresh_database, open_engine

@@ -24,11 +24,11 @@ from app.core.database.transactions import MAY_WRITE
 from app.core.rules.access import Door, Writer
 from app.core.settings import PROJECT, process_environment
 from app.demo import demo_actors
+from app.duties.tasks.follow import follow_matching
 from app.events.rules.events import EventMessage
 from app.events.services.events import report_events
 from app.jobs.tasks.context import Context
 from app.matching.models.matching import EventTicket
-from app.matching.tasks.matching import follow_matching
 from app.registry.models.registry import Link
 from app.tickets.models.tickets import TicketLink
 from app.tickets.rules.content import NewTicket

@@ -18,8 +18,8 @@ from time import perf_counter
 from urllib.parse import quote, urlencode
 
 from app.core.settings import PROJECT, process_environment
+from app.core.web.positions import write_position
 from app.demo import LOGINS
-from app.tickets.pages.list import write_position
 from bench import places
 from bench.pages import Visitor, percentile, visitor
 from bench.places import TITLES, Place

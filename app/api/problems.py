@@ -31,10 +31,10 @@ from app.core.rules.errors import (
     TooMuch,
     Unavailable,
 )
+from app.core.rules.file_problems import MOST_PROBLEMS
 from app.core.rules.texts import storable_text
 from app.core.web.security_headers import security_headers
 from app.events.services.events import EventsLeft, Fate, Reported
-from app.registry.rules.files import MOST_PROBLEMS
 
 REALM = "LHCOPN portal"
 OUTCOME_UNKNOWN = "outcome-unknown"

@@ -13,7 +13,7 @@ from marshmallow import Schema, fields, validate
 from app.events.rules.events import LONGEST_KEY as LONGEST_EVENT_KEY
 from app.events.rules.events import LONGEST_SOURCE, EventState, as_text
 from app.notices.rules.notices import Outcome
-from app.tickets.rules.tickets import Network
+from app.registry.rules.networks import Network
 
 LONGEST_KEY = 100
 PAGE = 100

@@ -21,6 +21,7 @@ from app.commands.base import PortalCommand
 from app.commands.registry_files import nothing_to_tidy, tidy_new
 from app.core.database.transactions import InTurn, writing
 from app.core.rules.errors import Invalid, SettingError
+from app.core.rules.file_problems import MOST_PROBLEMS, BadFile, Problem
 from app.core.rules.spreadsheets import ENCODINGS
 from app.core.web.extensions import db
 from app.duties.services.listed_events import (
@@ -35,7 +36,6 @@ from app.events.rules.files import csv_head, csv_lines
 from app.events.services import import_runs as runs
 from app.events.services.events import Fate, Outcome
 from app.events.services.file_import import Totals, examine_lines, parts_of
-from app.registry.rules.files import MOST_PROBLEMS, BadFile, Problem
 
 _STANDARD = "-"
 _STEP = 10_000

@@ -16,16 +16,9 @@ from app.commands.arguments import TEXT, command_writer
 from app.commands.base import PortalCommand
 from app.core.database.transactions import trying, writing
 from app.core.rules.errors import Invalid, SettingError
+from app.core.rules.file_problems import BadFile
 from app.core.web.extensions import db
-from app.registry.rules.files import (
-    BadFile,
-    FileFormat,
-    RecordDifference,
-    Records,
-    What,
-    format_of,
-    written,
-)
+from app.registry.rules.files import FileFormat, RecordDifference, Records, What, format_of, written
 from app.registry.services.file_import import Imported, all_values, import_file
 
 MOST_BYTES = 64 * 1024 * 1024

@@ -11,7 +11,7 @@ from flask import current_app
 from app.commands.base import PortalCommand
 from app.core.web.extensions import db
 from app.jobs.tasks.context import Context
-from app.jobs.tasks.run import WorkerProcess, ended_by_signals
+from app.worker.process import WorkerProcess, ended_by_signals
 
 
 @click.command("worker", cls=PortalCommand)

@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 
 from app.core.rules.errors import SettingError
 from app.core.rules.mail_addresses import mail_address
-from app.mail.rules.notifications import Sender
 
 NAMES = (
     "MAIL_FROM",
@@ -91,10 +90,6 @@ class MailSettings:
                 "MAIL_RETRY_SECONDS", values.get("MAIL_RETRY_SECONDS", "60"), 1, 3600
             ),
         )
-
-    def sender(self, public_url: str, key: bytes) -> Sender:
-        """From whom mails come; ``key`` is the portal's secret."""
-        return Sender(self.from_name, self.from_address, public_url, key)
 
     def as_environment(self) -> dict[str, str]:
         """The variables from which these settings are read again."""

@@ -24,8 +24,7 @@ from app.core.mail_settings import NAMES as MAIL_NAMES
 from app.core.mail_settings import MailSettings
 from app.core.rules.access import USUAL_COPIES_PER_DAY
 from app.core.rules.errors import Invalid, SettingError
-from app.core.rules.quarters import Quarter
-from app.reports.rules.reports import USUAL_DUE_DAYS
+from app.core.rules.quarters import USUAL_DUE_DAYS, Quarter
 
 PROJECT = Path(__file__).resolve().parents[2]
 """The project's folder: where ``instance/``, ``migrations/`` and ``templates/`` lie."""

@@ -47,10 +47,11 @@ from app.demo.teleconferences import lay_teleconferences
 from app.mail.services.mails import tell_nobody
 from app.reference.seed import add_links, seed_reference
 from app.registry.models.registry import Link
+from app.registry.rules.networks import Network
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.content import NewTicket
 from app.tickets.rules.relations import RelationRole
-from app.tickets.rules.tickets import ENDED_STATES, WORKING_DAYS_TO_CLOSE, Network
+from app.tickets.rules.tickets import ENDED_STATES, WORKING_DAYS_TO_CLOSE
 from app.tickets.rules.working_time import add_working_days
 from app.tickets.services.acknowledgements import acknowledge_change
 from app.tickets.services.attachments import add_attachment

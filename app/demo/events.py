@@ -25,7 +25,7 @@ from app.matching.rules.matching import FIRST_RULE
 from app.matching.services.evidence import evidence_of, thing_of
 from app.matching.services.matching import bring_up_to_date
 from app.registry.models.registry import Link, Site
-from app.tickets.rules.tickets import Network
+from app.registry.rules.networks import Network
 
 SLIDES: Final[Mapping[Quarter, tuple[int, int]]] = {
     Quarter(2012, 1): (19, 15),

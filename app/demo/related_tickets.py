@@ -22,10 +22,11 @@ from app.demo.stories import (
     Step,
     Story,
 )
+from app.registry.rules.networks import Network
 from app.tickets.rules.acknowledgements import Answer
 from app.tickets.rules.content import NewTicket
 from app.tickets.rules.relations import RelationRole
-from app.tickets.rules.tickets import Category, Impact, Layer, Network, Priority, State
+from app.tickets.rules.tickets import Category, Impact, Layer, Priority, State
 
 _HOUR = timedelta(hours=1)
 _TRAFFIC = (0.7, 0.82, 0.76, 0.9, 0.85, 0.8, 0, 0, 0, 0, 0, 0, 0.3, 0.55, 0.72, 0.78)

@@ -16,7 +16,7 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from app.core.rules.access import SYSTEM, Actor, Door, Writer
-from app.core.rules.quarters import Quarter
+from app.core.rules.quarters import USUAL_DUE_DAYS, Quarter
 from app.demo.stories import OPERATOR, REPORTER, REPORTERS_SITE
 from app.mail.models.mails import Mail
 from app.mail.services.mails import SENT
@@ -24,7 +24,6 @@ from app.registry.models.registry import Site
 from app.reports.rules.form import ANSWER, EVENT, NUMBER, REASON
 from app.reports.rules.numbers import ReportNumbers
 from app.reports.rules.reminders import Step, step_at, steps_of
-from app.reports.rules.reports import USUAL_DUE_DAYS
 from app.reports.services.comments import comment_on_report
 from app.reports.services.first_quarter import ask_reports_from
 from app.reports.services.numbers import numbers_of_sites, t1s_of

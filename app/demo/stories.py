@@ -22,10 +22,11 @@ from app.demo.texts import (
     VERIFIED,
     Text,
 )
+from app.registry.rules.networks import Network
 from app.tickets.rules.acknowledgements import Answer
 from app.tickets.rules.content import NewTicket, Reference
 from app.tickets.rules.relations import RelationRole
-from app.tickets.rules.tickets import Category, Impact, Layer, Network, Priority, State
+from app.tickets.rules.tickets import Category, Impact, Layer, Priority, State
 
 OPERATOR = "operator"
 REPORTER = "reporter"

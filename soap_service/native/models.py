@@ -13,18 +13,11 @@ from typing import Final
 from app.core.rules.access import Door, TicketAccess
 from app.events.rules.events import LIMITS as EVENT_LIMITS
 from app.events.rules.events import EventState
+from app.registry.rules.networks import Network
 from app.tickets.rules.acknowledgements import Answer
 from app.tickets.rules.content import TEXT_LIMITS
 from app.tickets.rules.relations import RelationRole
-from app.tickets.rules.tickets import (
-    CREATION_STATES,
-    Category,
-    Impact,
-    Layer,
-    Network,
-    Priority,
-    State,
-)
+from app.tickets.rules.tickets import CREATION_STATES, Category, Impact, Layer, Priority, State
 from soap_service.native.kinds import (
     BOOLEAN,
     DATE,

@@ -40,7 +40,6 @@ from app.core.web.extensions import db
 from app.events.models.events import Event
 from app.factory import create_app
 from app.jobs.tasks.context import Context
-from app.jobs.tasks.run import WorkerProcess
 from app.reference.seed import seed_reference
 from app.registry.services.sites import change_site, create_site
 from app.tickets.models.attachments import Attachment, AttachmentContent
@@ -48,6 +47,7 @@ from app.tickets.models.tickets import Ticket
 from app.tickets.rules.content import NewTicket
 from app.tickets.services.attachments import add_attachment
 from app.tickets.services.lifecycle import open_ticket
+from app.worker.process import WorkerProcess
 from tests.cast import SYSTEM, enter, writer
 from tests.harness.databases import fresh_database, open_engine
 from tests.harness.server import LiveServer, live, test_settings

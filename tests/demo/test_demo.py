@@ -27,6 +27,7 @@ from app.demo.stories import Circuit, usual_stories
 from app.mail.models.mails import Mail
 from app.reference.seed import seed_reference
 from app.registry.models.registry import Link
+from app.registry.rules.networks import Network
 from app.reports.models.reports import ReportField, ReportVersion
 from app.reports.rules.reports import Shown
 from app.reports.services.first_quarter import reports_from
@@ -39,15 +40,7 @@ from app.tickets.models.desk import SavedFilter
 from app.tickets.models.relations import TicketRelation
 from app.tickets.models.tickets import Ticket, TicketSite
 from app.tickets.pages.list import ListQuery
-from app.tickets.rules.tickets import (
-    CLOSED_STATES,
-    MOVES,
-    OPEN_STATES,
-    Category,
-    Layer,
-    Network,
-    State,
-)
+from app.tickets.rules.tickets import CLOSED_STATES, MOVES, OPEN_STATES, Category, Layer, State
 from app.tickets.services.acknowledgements import answers_of
 from app.tickets.services.lists.lists import TicketFilter
 from tests.harness.databases import fresh_database, open_engine

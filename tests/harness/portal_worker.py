@@ -17,10 +17,10 @@ from typing import Any
 from app.core.log import configure_logging
 from app.jobs.rules.work import TIDY
 from app.jobs.tasks.context import Context
-from app.jobs.tasks.functions import JOBS
 from app.jobs.tasks.pace import Pace
-from app.jobs.tasks.run import WorkerProcess, ended_by_signals
-from app.jobs.tasks.timed import TIMED
+from app.worker.jobs import JOBS
+from app.worker.process import WorkerProcess, ended_by_signals
+from app.worker.timed import TIMED
 from tests.harness.databases import open_engine
 from tests.harness.server import test_settings
 from tests.harness.until import until

@@ -29,9 +29,11 @@ from app.accounts.pages import partner_forms, people_forms, token_forms
 from app.calendar.pages import lhc_editing
 from app.core.models.changes import Change
 from app.core.web.errors import FORM_KEY
+from app.core.web.forms import UtcTimeField
 from app.core.web.rows_field import RowsField
 from app.events.pages import forms as event_forms
 from app.events.pages import sources as event_sources
+from app.home.pages import profile_forms
 from app.meetings.pages import packs as meeting_packs
 from app.names.pages import unresolved_forms
 from app.registry.pages import forms as registry_forms
@@ -59,10 +61,10 @@ PLACES: dict[type[FlaskForm], str] = {
     forms.RelationForm: f"{TICKET}/relate",
     forms.UnrelateForm: f"{TICKET}/unrelate",
     forms.AnswerForm: f"{TICKET}/acknowledge",
-    forms.ZoneForm: "/profile/time-zone",
-    forms.ThemeForm: "/profile/theme",
-    people_forms.PasswordForm: "/profile/password",
-    forms.LoginForm: "/login",
+    profile_forms.ZoneForm: "/profile/time-zone",
+    profile_forms.ThemeForm: "/profile/theme",
+    profile_forms.PasswordForm: "/profile/password",
+    people_forms.LoginForm: "/login",
     partner_forms.NewAccountForm: "/partners/new",
     partner_forms.SwitchesForm: f"{ACCOUNT}/switches",
     partner_forms.EndSecretForm: f"{ACCOUNT}/end-secret",
@@ -70,9 +72,9 @@ PLACES: dict[type[FlaskForm], str] = {
     people_forms.RoleForm: f"{PERSON}/role",
     people_forms.WhyForm: f"{PERSON}/disable",
     people_forms.DemandForm: "/admin/second-factor",
-    people_forms.MailForm: "/profile/mail",
-    people_forms.MailsForm: "/profile/mails",
-    people_forms.EndLoginForm: "/profile/end-login",
+    profile_forms.MailForm: "/profile/mail",
+    profile_forms.MailsForm: "/profile/mails",
+    profile_forms.EndLoginForm: "/profile/end-login",
     people_forms.AskPasswordForm: "/profile/second-factor/begin",
     people_forms.ConfirmForm: "/profile/second-factor/confirm",
     people_forms.CodesForm: "/profile/second-factor/codes",
@@ -118,14 +120,14 @@ GOOD: dict[type[FlaskForm], dict[str, str]] = {
     forms.RelationForm: {"role": "related", "other": "2"},
     forms.UnrelateForm: {"role": "related", "other": "2"},
     forms.AnswerForm: {"site": "DE-KIT", "answer": "refused", "reason": "Typed reason"},
-    forms.ZoneForm: {"time_zone": "Europe/Zurich"},
-    forms.ThemeForm: {"theme": "dark"},
-    people_forms.PasswordForm: {
+    profile_forms.ZoneForm: {"time_zone": "Europe/Zurich"},
+    profile_forms.ThemeForm: {"theme": "dark"},
+    profile_forms.PasswordForm: {
         "old": PASSWORD,
         "new": "another horse 8",
         "again": "another horse 8",
     },
-    forms.LoginForm: {"name": "operator", "password": PASSWORD},
+    people_forms.LoginForm: {"name": "operator", "password": PASSWORD},
     report_reminders.QuietForm: {"who": "site DE-KIT", "reason": "Typed reason"},
     meeting_packs.PackForm: {
         "title": "Typed title",
@@ -146,9 +148,9 @@ GOOD: dict[type[FlaskForm], dict[str, str]] = {
     people_forms.RoleForm: {"role": "reporter", "sites": "DE-KIT", "why": "Typed reason"},
     people_forms.WhyForm: {"why": "Typed reason"},
     people_forms.DemandForm: {"demand": "yes", "why": "Typed reason"},
-    people_forms.MailForm: {"mail": "noc@example.org"},
-    people_forms.MailsForm: {"choice": "digest"},
-    people_forms.EndLoginForm: {"login": "1"},
+    profile_forms.MailForm: {"mail": "noc@example.org"},
+    profile_forms.MailsForm: {"choice": "digest"},
+    profile_forms.EndLoginForm: {"login": "1"},
     people_forms.ConfirmForm: {"one_time_code": "123456"},
     people_forms.AskPasswordForm: {"password": PASSWORD},
     people_forms.CodesForm: {"password": PASSWORD, "one_time_code": "123456"},
@@ -197,9 +199,11 @@ REFUSED: dict[tuple[type[FlaskForm], str], set[int]] = {
         for kind in (unresolved_forms.AliasForm, unresolved_forms.NameForm)
         for name in ("kind", "name")
     },
-    (forms.ThemeForm, "theme"): {303},  # a button of every page: says so on the page it stands on
-    (forms.LoginForm, "name"): {401, 422},
-    (forms.LoginForm, "password"): {401, 422, 429},
+    (profile_forms.ThemeForm, "theme"): {
+        303
+    },  # a button of every page: says so on the page it stands on
+    (people_forms.LoginForm, "name"): {401, 422},
+    (people_forms.LoginForm, "password"): {401, 422, 429},
 }
 """Answers other than 422 to bad values."""
 PLAIN = {
@@ -319,7 +323,7 @@ CHOSEN: dict[str, tuple[str, ...]] = {
 def bad_texts(kind: type[FlaskForm], field: Field) -> Iterator[str]:
     """The same for a field of one text."""
     name = field.name
-    if isinstance(field, forms.UtcTimeField):
+    if isinstance(field, UtcTimeField):
         yield from TIMES
     elif isinstance(field, RadioField | SelectField) and not isinstance(field, SelectMultipleField):
         yield from ("nonsense", "x" * 5000, "a\0b", "<b>", "INCIDENT")
@@ -437,14 +441,14 @@ def test_every_field_refuses_what_it_cannot_take(
     shown = kind not in (
         forms.HandForm,
         forms.UndoForm,
-        forms.ThemeForm,
+        profile_forms.ThemeForm,
         forms.MoveForm,
         forms.UnrelateForm,
         forms.AnswerForm,
-        forms.LoginForm,
+        people_forms.LoginForm,
         partner_forms.EndSecretForm,
         people_forms.WhyForm,
-        people_forms.EndLoginForm,
+        profile_forms.EndLoginForm,
         people_forms.AskPasswordForm,
         people_forms.ConfirmForm,
         people_forms.CodesForm,
@@ -462,10 +466,10 @@ def test_every_field_refuses_what_it_cannot_take(
         bulk_forms.UndoBulkForm: "/tickets/bulk/1",
         forms.CommentForm: TICKET,
         forms.RelationForm: TICKET,
-        forms.ZoneForm: "/profile",
-        people_forms.PasswordForm: "/profile",
-        people_forms.MailForm: "/profile",
-        people_forms.MailsForm: "/profile",
+        profile_forms.ZoneForm: "/profile",
+        profile_forms.PasswordForm: "/profile",
+        profile_forms.MailForm: "/profile",
+        profile_forms.MailsForm: "/profile",
         people_forms.RoleForm: PERSON,
         people_forms.DemandForm: "/admin/people",
         partner_forms.SwitchesForm: ACCOUNT,
@@ -489,14 +493,14 @@ def test_every_field_refuses_what_it_cannot_take(
             where = (field.name, str(bad)[:400])
             tried += 1
             assert answer.status_code in REFUSED.get((kind, field.name), {422}), where
-            if kind is forms.ThemeForm:
+            if kind is profile_forms.ThemeForm:
                 assert "theme=" not in answer.headers.get("Set-Cookie", "")
                 continue
             page = PageReader(answer.text)
             words = " ".join("".join(page.alerts).split()) or page.text
             assert words, where
             assert len(words) < 2000 or kind in PLAIN, where
-            if not isinstance(field, HiddenField) and kind is not forms.LoginForm:
+            if not isinstance(field, HiddenField) and kind is not people_forms.LoginForm:
                 assert str(field.label.text).lower() in words.lower(), (where, words)
             for name in SECRET & set(sent):
                 assert not sent[name] or f'value="{sent[name]}"' not in answer.text

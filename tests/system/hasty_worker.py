@@ -18,8 +18,8 @@ from app.core.mail_settings import MailSettings
 from app.jobs.rules.work import REPORT_REMINDERS
 from app.jobs.tasks.context import Context
 from app.jobs.tasks.pace import Pace
-from app.jobs.tasks.run import WorkerProcess, ended_by_signals
-from app.jobs.tasks.timed import TIMED
+from app.worker.process import WorkerProcess, ended_by_signals
+from app.worker.timed import TIMED
 from tests.harness.databases import open_engine
 from tests.harness.server import test_settings
 from tests.harness.smtp import PATIENCE

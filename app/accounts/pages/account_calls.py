@@ -17,7 +17,7 @@ from app.accounts.services.calls import DaySum, Position, calls_of, kinds_of
 from app.core.rules.errors import Invalid
 from app.core.rules.texts import checked_text
 from app.core.settings import PROJECT
-from app.tickets.pages.list import read_position, write_position
+from app.core.web.positions import read_position, write_position
 
 PER_PAGE = 50
 _UNKNOWN = "unknown"

@@ -6,9 +6,8 @@ login and logout, so that nobody can be given a session beforehand.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from flask import (
@@ -25,18 +24,14 @@ from flask import (
     url_for,
 )
 from flask_login import UserMixin, current_user, login_user, logout_user
-from werkzeug.exceptions import HTTPException
 
 from app.accounts.models.people import Login, User
 from app.accounts.pages import browsers
-from app.accounts.pages.people_forms import AskCodeForm
+from app.accounts.pages.people_forms import AskCodeForm, LoginForm
 from app.accounts.services import credentials, logins, people, second_factor
 from app.core.database.transactions import writing
-from app.core.rules.access import Actor, Door, Kind, Writer
-from app.core.rules.addresses import kept_address
+from app.core.rules.access import Kind
 from app.core.rules.errors import AuthenticationFailed, Forbidden, TooManyAttempts
-from app.core.services.security_log import log_event
-from app.core.settings import Settings
 from app.core.web.errors import (
     SECRET_FIELDS,
     carried,
@@ -47,12 +42,11 @@ from app.core.web.errors import (
 )
 from app.core.web.extensions import db, login_manager
 from app.core.web.htmx import asking_page, go_to
+from app.core.web.person import PUBLIC, local_path, log_here, public, remote, secret_key
 from app.core.web.session_cookie import LOGGED_OUT, PENDING, sender_held_login
 from app.core.web.times import now
-from app.tickets.pages.forms import LoginForm
 
 blueprint = Blueprint("login", __name__)
-_PUBLIC = "public_page"
 _SAME_WORDS = "Name or password is wrong, or the account is disabled."
 _LONGEST_NAME = 100
 SEND_TO = "send-to"
@@ -68,14 +62,6 @@ _SET_UP = frozenset(
     }
 )
 """All that an admin may do who still has to set up a second factor."""
-
-View = TypeVar("View", bound=Callable[..., Any])
-
-
-def public(view: View) -> View:
-    """Mark a view as open to people who are not logged in."""
-    setattr(view, _PUBLIC, True)
-    return view
 
 
 class Person(UserMixin):  # type: ignore[misc]  # flask-login is untyped
@@ -104,38 +90,9 @@ class Person(UserMixin):  # type: ignore[misc]  # flask-login is untyped
         return self.token
 
 
-def acting() -> Actor:
-    """The rights of the person who is logged in."""
-    actor: Actor = current_user.actor
-    return actor
-
-
-def writer() -> Writer:
-    """The person who is logged in, as the change log keeps it."""
-    settings: Settings = current_app.config["PORTAL"]
-    return Writer(
-        actor=acting(),
-        door=Door.PORTAL,
-        now=now(),
-        remote=remote(),
-        copies_per_day=settings.copies_per_day,
-    )
-
-
-def remote() -> str:
-    """The address that the request came from, as the trusted proxies say; "" = not known."""
-    return kept_address(request.remote_addr)
-
-
 def browser() -> str:
     """What the browser calls itself, as it is kept."""
     return browsers.as_kept(request.user_agent.string)
-
-
-def secret_key() -> bytes:
-    """The portal's secret."""
-    key: str = current_app.config["SECRET_KEY"]
-    return key.encode()
 
 
 def _load(token: str) -> Person | None:
@@ -164,25 +121,9 @@ def _end_idle_login() -> str:
     return f"Your login has ended, as it was not used for {hours} hour{'' if hours == 1 else 's'}."
 
 
-def local_path(path: str, method: str = "GET") -> str:
-    """``path`` if a page of this portal answers there, else "": no other site, no other scheme."""
-    if not path.startswith("/") or path.startswith("//") or "\\" in path:
-        return ""
-    if any(ord(letter) < 33 or ord(letter) == 127 for letter in path):
-        return ""
-    parts = urlsplit(path)
-    if parts.scheme or parts.netloc:
-        return ""
-    try:
-        current_app.url_map.bind("").match(parts.path, method=method)
-    except HTTPException:  # such as the address that a form was sent to
-        return ""
-    return path
-
-
 def _gate() -> Response | None:
     view = current_app.view_functions.get(request.endpoint or "")
-    if view is None or request.endpoint == "static" or getattr(view, _PUBLIC, False):
+    if view is None or request.endpoint == "static" or getattr(view, PUBLIC, False):
         return None
     if current_user.is_authenticated:
         return _gate_of_the_known()
@@ -292,13 +233,6 @@ def log_in(token: str, login: Login, how: str = "password") -> None:
     """Give this browser a login that has begun."""
     login_user(Person(token, login))
     log_here("login", login.user.name, "login", login.id, how=how)
-
-
-def log_here(what: str, account: str, kind: str, thing: object, **more: str) -> None:
-    """One line in the security log, from where this request came."""
-    log_event(
-        what, door=Door.PORTAL, account=account, remote=remote(), kind=kind, thing=thing, **more
-    )
 
 
 def log_failed_login(name: str, how: str) -> None:

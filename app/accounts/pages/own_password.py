@@ -7,12 +7,13 @@ from typing import Any, NamedTuple
 
 from flask_login import current_user
 
-from app.accounts.pages.login import log_failed_login, remote, secret_key
+from app.accounts.pages.login import log_failed_login
 from app.accounts.services import credentials
 from app.core.database.transactions import writing
 from app.core.rules.access import Kind
 from app.core.rules.errors import TooManyAttempts
 from app.core.web.extensions import db
+from app.core.web.person import remote, secret_key
 from app.core.web.times import now
 
 WRONG = "This is not your password"

@@ -9,7 +9,7 @@ from wtforms import HiddenField, SelectMultipleField, StringField
 
 from app.accounts.models.partners import PartnerAccount
 from app.core.rules.access import CONTRACT_YEARS, TicketAccess
-from app.tickets.pages.forms import Choice, Radio, chosen, one_line, options, required, sent
+from app.core.web.forms import Choice, Radio, chosen, one_line, options, required, sent
 
 _READ_ONLY = "read only"
 _INTERNAL = "shown"

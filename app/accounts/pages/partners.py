@@ -21,7 +21,6 @@ from flask import (
 
 from app.accounts.models.partners import PartnerAccount
 from app.accounts.pages.account_calls import CallList, calls_chart, faults_chart
-from app.accounts.pages.login import acting, writer
 from app.accounts.pages.partner_forms import (
     EndSecretForm,
     NewAccountForm,
@@ -34,12 +33,13 @@ from app.accounts.services.copies import copies_today
 from app.core.database.transactions import writing
 from app.core.rules.access import Kind, require_admin
 from app.core.rules.errors import Invalid
-from app.core.web.choices import choices
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
+from app.core.web.forms import attach
 from app.core.web.htmx import fragment_target, go_to
+from app.core.web.person import acting, writer
 from app.core.web.times import now
-from app.tickets.pages.forms import attach
+from app.registry.services.choices import choices
 
 blueprint = Blueprint("partners", __name__, url_prefix="/partners")
 ACCOUNT = "/accounts/<int(max=2147483647):number>"
@@ -181,7 +181,9 @@ def _base(number: int) -> str:
 
 def _form_page(form: NewAccountForm) -> Response:
     codes = [partner.code for partner in verbs.all_partners(db.session())]
-    page = render_template("accounts/partners/new.html", form=form, codes=codes, **choices())
+    page = render_template(
+        "accounts/partners/new.html", form=form, codes=codes, **choices(db.session())
+    )
     return make_response(page, 422 if form.errors or form.form_errors else 200)
 
 
@@ -215,5 +217,5 @@ def _account_page(
     if calls.problems and status == 200:
         status = 422
     return make_response(
-        render_template("accounts/partners/account.html", **shown, **choices()), status
+        render_template("accounts/partners/account.html", **shown, **choices(db.session())), status
     )

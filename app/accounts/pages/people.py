@@ -19,7 +19,6 @@ from flask import (
 )
 
 from app.accounts.pages import browsers
-from app.accounts.pages.login import acting, writer
 from app.accounts.pages.people_forms import DemandForm, NewPersonForm, RoleForm, WhyForm
 from app.accounts.services import logins, reset_links, second_factor
 from app.accounts.services import people as verbs
@@ -28,12 +27,13 @@ from app.core.database.transactions import writing
 from app.core.rules.access import Kind, require_admin
 from app.core.rules.errors import Invalid
 from app.core.services.changes import newest_changes_of
-from app.core.web.choices import choices
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
+from app.core.web.forms import attach
 from app.core.web.htmx import go_to
+from app.core.web.person import acting, writer
 from app.core.web.times import now
-from app.tickets.pages.forms import attach
+from app.registry.services.choices import choices
 
 blueprint = Blueprint("people", __name__, url_prefix="/admin")
 PERSON = "/people/<person>"
@@ -220,7 +220,7 @@ def _list_page(form: DemandForm | None = None, status: int = 200) -> Response:
 
 
 def _form_page(form: NewPersonForm) -> Response:
-    page = render_template("accounts/people/new.html", form=form, **choices())
+    page = render_template("accounts/people/new.html", form=form, **choices(db.session()))
     return make_response(page, 422 if form.errors or form.form_errors else 200)
 
 
@@ -252,6 +252,6 @@ def _person_page(
         why=why,
         copies=copies_today(rows, Kind.PERSON, user.id, now().date()),
         copies_per_day=current_app.config["PORTAL"].copies_per_day,
-        **choices(),
+        **choices(db.session()),
     )
     return make_response(page, status)

@@ -15,8 +15,7 @@ from wtforms.validators import ValidationError
 
 from app.accounts.rules.passwords import SHORTEST_PASSWORD
 from app.core.rules.access import Role
-from app.mail.services.choices import CHOICES
-from app.tickets.pages.forms import (
+from app.core.web.forms import (
     Radio,
     chosen,
     lines,
@@ -163,35 +162,16 @@ class ResetForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
             raise ValidationError("The two new passwords differ")
 
 
-class PasswordForm(ResetForm):
-    """The old and a new password."""
+class LoginForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """Name and password."""
 
-    old = PasswordField(
-        "Present password",
-        required("Present password"),
-        render_kw={"autocomplete": "current-password"},
-    )
-
-
-class MailForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
-    """Where mails go."""
-
-    mail = StringField(
-        "Mail address",
-        [sent],
+    name = StringField(
+        "Name",
+        required("Name"),
         filters=[one_line],
-        description="At most 254 characters; empty for none.",
-        render_kw={"autocomplete": "email", "inputmode": "email"},
+        render_kw={"autocomplete": "username", "autofocus": True, "autocapitalize": "none"},
     )
-
-
-class MailsForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
-    """Which mails about tickets one gets."""
-
-    choice = Radio("Mails about tickets", choices=CHOICES)
-
-
-class EndLoginForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
-    """Which login ends."""
-
-    login = HiddenField("Login")
+    password = PasswordField(
+        "Password", required("Password"), render_kw={"autocomplete": "current-password"}
+    )
+    next = HiddenField()

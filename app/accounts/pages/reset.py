@@ -10,7 +10,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, flash, make_response, render_template, session, url_for
 from flask_login import current_user
 
-from app.accounts.pages.login import log_failed_login, public, remote
+from app.accounts.pages.login import log_failed_login
 from app.accounts.pages.people_forms import ResetForm
 from app.accounts.services import people
 from app.accounts.services.credentials import attempt_without_password, record_attempt
@@ -19,9 +19,10 @@ from app.core.database.transactions import writing
 from app.core.rules.access import Door, Writer
 from app.core.rules.errors import Invalid, NotFound, TooManyAttempts
 from app.core.web.extensions import db
+from app.core.web.forms import attach
 from app.core.web.htmx import go_to
+from app.core.web.person import public, remote
 from app.core.web.times import now
-from app.tickets.pages.forms import attach
 
 blueprint = Blueprint("reset", __name__)
 _KEPT = "reset"

@@ -24,26 +24,14 @@ from flask_login import current_user
 from markupsafe import Markup
 
 from app.accounts.models.people import PendingLogin
-from app.accounts.pages.login import (
-    acting,
-    browser,
-    code_page,
-    gone_on,
-    kept_fields,
-    local_path,
-    log_here,
-    log_in,
-    public,
-    remote,
-    secret_key,
-    writer,
-)
+from app.accounts.pages.login import browser, code_page, gone_on, kept_fields, log_in
 from app.accounts.pages.own_password import ask_password
 from app.accounts.pages.people_forms import (
     AskCodeForm,
     AskPasswordForm,
     CodesForm,
     ConfirmForm,
+    LoginForm,
     OffForm,
 )
 from app.accounts.services import credentials, logins, people
@@ -53,10 +41,11 @@ from app.core.rules.access import Door, Writer
 from app.core.rules.errors import AuthenticationFailed, Invalid, TooManyAttempts
 from app.core.web.extensions import db
 from app.core.web.form_keys import writing_once
+from app.core.web.forms import attach
 from app.core.web.htmx import go_to
+from app.core.web.person import acting, local_path, log_here, public, remote, secret_key, writer
 from app.core.web.session_cookie import PENDING
 from app.core.web.times import now
-from app.tickets.pages.forms import LoginForm, attach
 
 blueprint = Blueprint("second_factor", __name__)
 HERE = "/profile/second-factor"

@@ -12,7 +12,6 @@ from flask import Blueprint, Flask, Response, flash, make_response, render_templ
 from flask_login import current_user
 
 from app.accounts.models.people import ApiToken
-from app.accounts.pages.login import acting, writer
 from app.accounts.pages.own_password import ask_password
 from app.accounts.pages.people_forms import AskPasswordForm
 from app.accounts.pages.token_forms import OwnTokenForm, TokenForm
@@ -24,9 +23,10 @@ from app.core.rules.errors import Invalid, NotFound
 from app.core.rules.scopes import MEANINGS
 from app.core.web.extensions import db
 from app.core.web.form_keys import writing_once
+from app.core.web.forms import attach
 from app.core.web.htmx import go_to
+from app.core.web.person import acting, writer
 from app.core.web.times import now
-from app.tickets.pages.forms import attach
 
 NUMBER = "/<int(max=2147483647):number>"
 _RENAMED = {"scope": "scopes", "expires": "days"}

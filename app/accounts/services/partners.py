@@ -20,12 +20,11 @@ from app.accounts.services.people import check_name
 from app.core.models.changes import Change
 from app.core.rules.access import CONTRACT_YEARS, Actor, Kind, TicketAccess, Writer, require_admin
 from app.core.rules.errors import AuthenticationFailed, Invalid, NotFound
-from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text
+from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_choice, checked_text
 from app.core.services.changes import FieldChange, record_change, take_number
 from app.core.services.security_log import log_on_commit
 from app.registry.models.registry import Site
 from app.registry.services.registry import require_site
-from app.tickets.rules.tickets import checked_choice
 
 LIVE_SECRETS = 2
 """An account may have two live secrets, so that it can be rotated without a gap."""

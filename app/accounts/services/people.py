@@ -27,12 +27,11 @@ from app.accounts.services.personal_secrets import end_personal_secrets
 from app.accounts.services.security_notices import notify_person
 from app.core.rules.access import Actor, Kind, Role, Writer, require_admin
 from app.core.rules.errors import Forbidden, Invalid, NotFound
-from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_addresses, checked_text
+from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_addresses, checked_choice, checked_text
 from app.core.services.changes import FieldChange, record_change
 from app.core.services.security_log import log_on_commit
 from app.registry.models.registry import Site
 from app.registry.services.registry import require_site
-from app.tickets.rules.tickets import checked_choice
 
 LOGIN_LASTS = timedelta(hours=12)
 PERSON = "person"

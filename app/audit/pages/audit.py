@@ -19,7 +19,6 @@ from flask import (
 )
 
 from app.accounts.models.people import FailedLogins
-from app.accounts.pages.login import acting
 from app.audit.pages.audit_query import CHANGES, LOGINS, REFUSALS, AuditListing, AuditQuery
 from app.audit.services import audit as reading
 from app.audit.services.audit import AuditChange, AuditPage, Thing
@@ -28,6 +27,7 @@ from app.core.rules.access import Door, require_admin
 from app.core.rules.cells import safe_cell
 from app.core.rules.errors import Invalid
 from app.core.web.extensions import db
+from app.core.web.person import acting
 from app.core.web.times import iso
 
 blueprint = Blueprint("audit", __name__, url_prefix="/admin")

@@ -17,7 +17,8 @@ from app.audit.services.audit import AuditFilter, AuditPage, Position
 from app.core.rules.access import Door
 from app.core.rules.errors import Invalid
 from app.core.rules.texts import checked_text
-from app.tickets.pages.list import Chip, Tab, read_day, read_position, write_position
+from app.core.web.positions import read_position, write_position
+from app.tickets.pages.list import Chip, Tab, read_day
 
 CHANGES, REFUSALS, LOGINS = "changes", "refusals", "logins"
 LISTS = {CHANGES: "Changes", REFUSALS: "Refused rights", LOGINS: "Failed logins"}

@@ -12,7 +12,6 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, Response, make_response, render_template, request, url_for
 
-from app.accounts.pages.login import acting
 from app.calendar.models.lhc import LhcPeriod
 from app.calendar.rules.calendar import days_of, midnight, month_after, weeks_of
 from app.calendar.rules.lhc_calendar import (
@@ -29,10 +28,11 @@ from app.calendar.services.lhc_calendar import known_periods, lhc_periods, newes
 from app.core.rules.access import Role
 from app.core.rules.errors import Invalid
 from app.core.web.extensions import db
+from app.core.web.person import acting
 from app.core.web.times import now
 from app.registry.models.registry import Link, Site
+from app.registry.rules.networks import Network
 from app.registry.services.registry import find_site, require_links
-from app.tickets.rules.tickets import Network
 
 blueprint = Blueprint("calendar", __name__, url_prefix="/calendar")
 _MONTH: Final = re.compile(r"\d{4}-\d\d", re.ASCII)

@@ -8,7 +8,6 @@ from flask import Response, flash, make_response, render_template, request, url_
 from flask_wtf import FlaskForm
 from wtforms import HiddenField, StringField, TextAreaField
 
-from app.accounts.pages.login import acting, writer
 from app.calendar.models.lhc import LhcPeriod
 from app.calendar.pages.calendar import blueprint
 from app.calendar.rules.lhc_calendar import FIELDS, PeriodKind, Standing
@@ -23,8 +22,9 @@ from app.core.rules.access import require_admin
 from app.core.rules.errors import Invalid
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
+from app.core.web.forms import Choice, attach, lines, one_line, options, required
 from app.core.web.htmx import go_to
-from app.tickets.pages.forms import Choice, attach, lines, one_line, options, required
+from app.core.web.person import acting, writer
 
 _KEY = "<int(max=2147483647):number>"
 _TIME_HELP = (

@@ -22,12 +22,12 @@ from app.core.models.changes import Change, ChangedField
 from app.core.rules.access import Actor
 from app.core.services.changes import TICKET
 from app.registry.models.registry import Link, Site
+from app.registry.services.tiers import tier_of
 from app.tickets.models.relations import Acknowledgement
 from app.tickets.models.tickets import Ticket, TicketLink, TicketSite
 from app.tickets.rules.tickets import Category, State
 from app.tickets.services.lists.desk import concerns_sites
 from app.tickets.services.lists.query import readable
-from app.topology.services.registry_on import tier_of
 
 MOST: Final = 200
 """Windows of one answer; a month with more of them is to be asked for by site or link."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 
 def days_in_words(days: float, day: str = "day") -> str:
     """A length of so many days of 24 h: ``25 min``, ``3.5 h``, ``2 days``; ``day`` names the unit,
@@ -19,3 +21,14 @@ def days_in_words(days: float, day: str = "day") -> str:
 def _two_digits(number: float) -> str:
     """``1.5``, ``2``, ``12``."""
     return f"{number:.0f}" if number >= 9.95 else f"{number:.1f}".removesuffix(".0")
+
+
+def length_in_words(length: timedelta) -> str:
+    """``43 min``, ``2 h 5 min``, ``3 d 4 h``; below a minute ``20 s``."""
+    seconds = int(length.total_seconds())
+    if seconds < 60:
+        return f"{seconds} s"
+    days, hours, minutes = seconds // 86400, seconds % 86400 // 3600, seconds % 3600 // 60
+    parts = ((days, "d"), (hours, "h"), (minutes, "min"))
+    told = [f"{number} {unit}" for number, unit in parts if number]
+    return " ".join(told[:2])

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import IO, Any, Final
 
-from app.registry.rules.files import BadFile, Problem
+from app.core.rules.file_problems import BadFile, Problem
 
 LONGEST: Final = 1_000_000
 """Characters of one record: what ends later has a bracket open."""

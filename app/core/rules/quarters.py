@@ -198,3 +198,7 @@ def present(kind: type[P], now: datetime, before: int = 4) -> Sequence[P]:
     nobody asks for other periods."""
     this = kind.of(now)
     return period_range(this.after(-before), this)
+
+
+USUAL_DUE_DAYS: Final = 30
+"""Days from a quarter's end to the day by which its reports are due (decisions, section 10)."""

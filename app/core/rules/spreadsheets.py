@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import IO, Final
 
+from app.core.rules.file_problems import BadFile, Problem
 from app.core.rules.texts import PORTAL_TEXT_LIMIT
-from app.registry.rules.files import BadFile, Problem
 
 ENCODINGS: Final[Mapping[str, str]] = {
     "utf-8": "utf-8-sig",

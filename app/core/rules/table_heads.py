@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from app.core.rules.cells import plain_cell
-from app.registry.rules.files import BadFile, Problem
+from app.core.rules.file_problems import BadFile, Problem
 
 
 def columns_of(

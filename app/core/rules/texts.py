@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TypeVar
 
 from app.core.rules.errors import Invalid
 from app.core.rules.mail_addresses import address_parts, mail_address
@@ -129,3 +131,15 @@ def checked_addresses(field: str, value: str, *, label: str | None = None) -> st
             f"{name} takes mail addresses, such as noc@site.example, separated by semicolons",
         )
     return value
+
+
+E = TypeVar("E", bound=StrEnum)
+
+
+def checked_choice(field: str, value: str, kind: type[E], label: str) -> E:
+    """Return the member of ``kind`` that ``value`` names, else raise ``Invalid``."""
+    try:
+        return kind(value)
+    except ValueError:
+        allowed = ", ".join(kind)
+        raise Invalid(field, f"{label} is not one of the allowed values: {allowed}") from None

@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
-from app.accounts.models.people import FormKey
+from app.core.models.form_keys import FormKey
 
 KEPT: Final = timedelta(days=1)
 """For so long a form that is sent again is known."""

@@ -11,7 +11,7 @@ from flask import Flask, Response, request
 from flask_login import current_user
 from werkzeug.http import parse_options_header
 
-from app.accounts.pages.login import log_here
+from app.core.web.person import log_here
 
 _ATTACHMENTS: Final = frozenset({"attachments", "report_attachments"})
 """Blueprints whose downloads are files that somebody attached; every other file is an export."""

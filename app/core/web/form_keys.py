@@ -23,12 +23,12 @@ from markupsafe import Markup
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import FileStorage
 
-from app.accounts.pages.login import local_path
 from app.core.database.transactions import writing
 from app.core.services import form_keys
 from app.core.web.errors import FORM_KEY
 from app.core.web.extensions import db
 from app.core.web.htmx import go_to
+from app.core.web.person import local_path
 from app.core.web.times import now
 
 TOKEN: Final = "csrf_token"  # noqa: S105  # a field's name

@@ -13,7 +13,7 @@ from typing import Final
 from flask import Blueprint, Response, current_app, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.accounts.pages.login import public
+from app.core.web.person import public
 
 blueprint = Blueprint("scripts", __name__)
 FILES: Final = (

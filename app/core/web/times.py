@@ -1,4 +1,4 @@
-"""How times and a ticket's words look on pages: the filters of the templates.
+"""How times look on pages: the filters of the templates.
 
 Everything stored is UTC; pages show UTC, and a person's own zone beside it.
 """
@@ -12,40 +12,7 @@ from zoneinfo import ZoneInfo
 from flask import Flask, g
 from flask_login import current_user
 
-from app.matching.rules.matching import length_in_words
-from app.tickets.models.tickets import Ticket, TicketSite
-from app.tickets.rules.tickets import Priority, State
-
-_TONES = {
-    State.NEW: "trouble",
-    State.ASSIGNED: "info",
-    State.IN_PROGRESS: "info",
-    State.WAITING: "waiting",
-    State.ON_HOLD: "waiting",
-    State.REOPENED: "trouble",
-    State.SOLVED: "ok",
-    State.UNSOLVED: "plain",
-    State.VERIFIED: "ok",
-    State.CLOSED: "plain",
-}
-_LEVELS = {
-    Priority.LESS_URGENT: 1,
-    Priority.NORMAL: 1,
-    Priority.URGENT: 2,
-    Priority.VERY_URGENT: 3,
-    Priority.TOP: 4,
-}
-_MOVE_WORDS = {
-    State.ASSIGNED: "Assign",
-    State.IN_PROGRESS: "Start work",
-    State.WAITING: "Wait for reply",
-    State.ON_HOLD: "Put on hold",
-    State.REOPENED: "Reopen",
-    State.SOLVED: "Solve",
-    State.UNSOLVED: "Give up as unsolved",
-    State.VERIFIED: "Verify",
-    State.CLOSED: "Close for good",
-}
+from app.core.rules.durations import length_in_words
 
 
 def now() -> datetime:
@@ -126,32 +93,6 @@ def _in_words(span: timedelta) -> str:
     return f"{days // 30} months" if days < 720 else f"{days // 365} years"
 
 
-def state_tone(state: str) -> str:
-    """Which signal colour a state has, beside its word and shape."""
-    return _TONES.get(State(state), "plain")
-
-
-def priority_level(priority: str) -> int:
-    """1 to 4 bars."""
-    return _LEVELS.get(Priority(priority), 1)
-
-
-def move_word(state: str) -> str:
-    """What the button of a move says."""
-    return _MOVE_WORDS.get(State(state), state)
-
-
-def site_word(item: TicketSite) -> str:
-    """An affected site by its LHCOPN name, or as it was sent."""
-    return item.site.key if item.site is not None else item.name
-
-
-def where_affected(ticket: Ticket) -> str:
-    """All affected links and sites in one line."""
-    links = [item.link.name for item in ticket.affected_links]
-    return ", ".join([*links, *(site_word(item) for item in ticket.affected_sites)])
-
-
 def safe_url(url: str) -> bool:
     """Whether a stored text may become a link: http(s) with a host, nothing else."""
     try:
@@ -182,11 +123,6 @@ def register(flask_app: Flask) -> None:
         iso,
         age,
         ago,
-        state_tone,
-        priority_level,
-        move_word,
-        site_word,
-        where_affected,
         safe_url,
         drop_none,
         length_words,

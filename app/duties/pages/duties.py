@@ -18,11 +18,11 @@ from flask import (
     url_for,
 )
 
-from app.accounts.pages.login import acting
 from app.core.rules.access import refusal_to_create
 from app.core.rules.cells import safe_cell
 from app.core.rules.errors import Invalid
 from app.core.web.extensions import db
+from app.core.web.person import acting
 from app.core.web.times import iso, length, now
 from app.duties.pages.query import STATE_WORDS, DutyQuery
 from app.duties.rules.duties import Kind, Standing

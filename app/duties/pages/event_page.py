@@ -9,16 +9,17 @@ from typing import Any
 from flask import Response, flash, make_response, render_template, request, url_for
 from sqlalchemy.orm import Session
 
-from app.accounts.pages.login import acting, writer
 from app.core.rules.access import Writer, refusal_to_create
 from app.core.rules.errors import Invalid
-from app.core.web.choices import choices
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
+from app.core.web.forms import attach
 from app.core.web.htmx import go_to
+from app.core.web.person import acting, writer
 from app.core.web.times import now
 from app.duties.pages.events import blueprint
 from app.duties.services.duties import duties_of_event
+from app.duties.services.ticket_of_event import ticket_of_event
 from app.events.pages.forms import EventForm, ReasonForm
 from app.events.pages.history import history_entries
 from app.events.services.hand import correct_event, enter_event, require_enter, stated_of
@@ -28,10 +29,17 @@ from app.matching.pages.event_matching import matching_section
 from app.matching.pages.event_span import span_of_event
 from app.matching.pages.freshness import fresh_figures
 from app.matching.services.event_pages import event_facts, history_of_event, tickets_beside
-from app.tickets.pages.forms import attach
+from app.registry.services.choices import choices
+from app.tickets.services.of_event import TicketOfEvent
 
 NUMBER = "<int(max=2147483647):number>"
 _SHOWN_REPORTS = 50
+
+
+def read_for_ticket(rows: Session, number: int) -> TicketOfEvent:
+    """What a new ticket of this event begins with; raises ``NotFound`` where there is none."""
+    fresh_figures()  # so that a ticket that was written a moment ago is known
+    return ticket_of_event(rows, number, now())
 
 
 @blueprint.get(f"/events/{NUMBER}")
@@ -126,7 +134,7 @@ def edit(number: int) -> Response:
 
 
 def _form_page(form: EventForm, status: int, number: int = 0) -> Response:
-    page = render_template("events/form.html", form=form, number=number, **choices())
+    page = render_template("events/form.html", form=form, number=number, **choices(db.session()))
     return make_response(page, status)
 
 

@@ -27,8 +27,8 @@ from app.duties.services.duties import recent_from
 from app.duties.services.listed_events import NO_T1, EventFilter, Position
 from app.events.rules.events import LONGEST_SOURCE, EventState
 from app.matching.rules.matching import How
+from app.registry.rules.networks import Network
 from app.tickets.pages.list import Chip, read_day
-from app.tickets.rules.tickets import Network
 
 DETECTED: Final = "detected"
 REPORTED: Final = "reported"

@@ -9,12 +9,11 @@ from flask import Blueprint, Response, make_response, redirect, render_template,
 from sqlalchemy import Engine, Select
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.accounts.pages.login import acting
 from app.core.rules.access import Role
 from app.core.rules.errors import Invalid
-from app.core.web.choices import choices
 from app.core.web.extensions import db
 from app.core.web.htmx import fragment_target, page_or_fragment, wants_fragment
+from app.core.web.person import acting
 from app.core.web.streaming import mark_streamed
 from app.core.web.times import now
 from app.duties.pages.event_query import ALLOWED, DETECTED, REPORTED, EventQuery, Tab
@@ -32,11 +31,12 @@ from app.duties.services.listed_events import (
     chunks_of,
     count_events,
     list_events,
-    source_names,
 )
 from app.events.rules.events import COLUMNS, as_text
 from app.events.rules.files import csv_head, csv_lines
+from app.events.services.sources import source_names
 from app.matching.pages.freshness import FILE, fresh_figures
+from app.registry.services.choices import choices
 
 blueprint = Blueprint("events", __name__)
 DETECTED_COLUMNS: Final = (
@@ -85,7 +85,7 @@ def listing() -> AnyResponse:
         is_operator=acting().is_operator,
         is_admin=acting().role is Role.ADMIN,
         **common,
-        **choices(),
+        **choices(db.session()),
     )
     if wants_fragment() and query.had_empty:
         answer.headers["HX-Push-Url"] = query.url()

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from flask_wtf import FlaskForm
 from wtforms import StringField, TextAreaField
 
+from app.core.web.forms import UtcTimeField, lines, one_line, required
 from app.core.web.rows_field import Column, RowsField
 from app.duties.rules.duties import LABELS, USUAL_HOURS, Kind, Lhc, Role, Scope
-from app.tickets.pages.forms import UtcTimeField, lines, one_line, required
 
 ANY_LENGTH, MORE_THAN, AT_LEAST = "any length", "more than", "at least"
 COUNTS, EXCLUDED = "counts", "is left out"

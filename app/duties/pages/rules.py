@@ -8,13 +8,14 @@ from typing import Any, Final
 
 from flask import Blueprint, Response, flash, make_response, render_template, request, url_for
 
-from app.accounts.pages.login import acting, writer
 from app.core.rules.access import Role, require_admin
 from app.core.rules.errors import Invalid, InvalidMany
 from app.core.rules.quarters import Quarter
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
+from app.core.web.forms import attach
 from app.core.web.htmx import go_to
+from app.core.web.person import acting, writer
 from app.core.web.rows_field import pressed
 from app.core.web.times import now
 from app.duties.models.duties import DutyForce, DutyRule, DutyRuleVersion
@@ -33,7 +34,6 @@ from app.duties.services import rules as verbs
 from app.duties.services.duties import WHOLE, what_if, would_ask
 from app.duties.services.rules import all_rules, content_of, label_of, rule_of_id
 from app.matching.pages.freshness import fresh_figures
-from app.tickets.pages.forms import attach
 
 blueprint = Blueprint("duty_rules", __name__, url_prefix="/duty/rules")
 _KEY: Final = "<int(max=2147483647):number>"

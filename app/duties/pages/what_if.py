@@ -23,8 +23,8 @@ from app.duties.services.duties import WHOLE, Asked, JudgedRule, WhatIf, judged_
 from app.matching.pages.freshness import FILE, fresh_figures
 from app.matching.services.tables import first_seen, has_no_data
 from app.registry.models.registry import Site
+from app.registry.rules.networks import Network
 from app.registry.services.registry import all_sites
-from app.tickets.rules.tickets import Network
 
 blueprint = Blueprint("what_if", __name__)
 _MOST_QUARTERS: Final = 80

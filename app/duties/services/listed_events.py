@@ -546,11 +546,6 @@ def site_ids(session: Session, names: Collection[str]) -> Sequence[int]:
     return sorted(found)
 
 
-def source_names(session: Session) -> Sequence[str]:
-    """All sources by name."""
-    return session.scalars(select(EventSource.name).order_by(EventSource.name)).all()
-
-
 def anything_reported(session: Session) -> bool:
     """Whether any source ever reported anything."""
     return session.scalar(select(Event.id).limit(1)) is not None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy import select
@@ -15,23 +14,7 @@ from app.events.models.events import Event, EventSource
 from app.matching.models.matching import DetectedEvent, EventOfDetected, EventTicket
 from app.registry.models.registry import Link, Site
 from app.tickets.models.tickets import Ticket
-
-
-@dataclass(frozen=True)
-class TicketOfEvent:
-    """What a new ticket of an event begins with."""
-
-    event_id: int
-    title: str
-    description: str
-    links: Sequence[str]
-    sites: Sequence[str]
-    network: str
-    layer: str
-    start: datetime
-    end: datetime | None
-    tickets: Sequence[Ticket]
-    """Those that document it as the figures stand, by number: another one is hardly needed."""
+from app.tickets.services.of_event import TicketOfEvent
 
 
 def ticket_of_event(session: Session, event_id: int, now: datetime) -> TicketOfEvent:

@@ -8,9 +8,9 @@ from flask_wtf import FlaskForm
 from wtforms import HiddenField, StringField, TextAreaField
 from wtforms.validators import Length
 
+from app.core.web.forms import Choice, Radio, UtcTimeField, lines, one_line, options, required
 from app.events.rules.events import LONGEST_DETAIL, LONGEST_SOURCE, EventState
 from app.events.services.hand import Stated
-from app.tickets.pages.forms import Choice, Radio, UtcTimeField, lines, one_line, options, required
 from app.tickets.rules.tickets import Layer
 
 _TIME_HELP = "UTC, as 2026-01-31 09:05; a zone may follow: 2026-01-31 10:05+01:00"

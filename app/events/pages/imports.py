@@ -15,14 +15,15 @@ from typing import IO, Any, Final
 
 from flask import Blueprint, Response, flash, make_response, render_template, request, url_for
 
-from app.accounts.pages.login import acting, writer
 from app.core.database.transactions import InTurn, writing
 from app.core.rules.errors import Invalid
+from app.core.rules.file_problems import BadFile
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
+from app.core.web.forms import attach
 from app.core.web.htmx import go_to, page_or_fragment
 from app.core.web.limits import FILES_LIMIT
-from app.duties.services.listed_events import source_names
+from app.core.web.person import acting, writer
 from app.events.models.imports import EventImport
 from app.events.pages.forms import FileForm, ImportForm, ReasonForm
 from app.events.rules.events import COLUMNS
@@ -31,11 +32,10 @@ from app.events.services import file_import as states
 from app.events.services import import_runs as runs
 from app.events.services.events import Outcome
 from app.events.services.file_import import WHOLE_AT_ONCE, Totals, require_event_import
+from app.events.services.sources import source_names
 from app.events.services.withdrawal import leave_withdrawal, withdraw_import
-from app.names.services.nearest_names import NearestNames
-from app.names.services.unresolved import NameKind, known_names
-from app.registry.rules.files import BadFile
-from app.tickets.pages.forms import attach
+from app.registry.services.known_names import known_link_names, known_site_names
+from app.registry.services.nearest_names import NearestNames
 
 blueprint = Blueprint("event_imports", __name__, url_prefix="/events")
 _NUMBER: Final = "<int(max=2147483647):number>"
@@ -241,9 +241,9 @@ def _fresh(row: EventImport) -> dict[str, int]:
 
 def _with_nearest(unknown: Sequence[tuple[str, str, int]]) -> Sequence[dict[str, Any]]:
     """Names that nobody knows, with the nearest known ones."""
+    known = {"site": known_site_names, "link": known_link_names}
     nearest = {
-        kind: NearestNames(known_names(db.session(), NameKind(kind)))
-        for kind in {kind for kind, _, _ in unknown}
+        kind: NearestNames(known[kind](db.session())) for kind in {kind for kind, _, _ in unknown}
     }
     return [
         {"kind": kind, "name": name, "count": count, "near": nearest[kind].of(name)}

@@ -9,12 +9,13 @@ from flask import Blueprint, Response, current_app, flash, make_response, render
 from flask_wtf import FlaskForm
 from wtforms import StringField, TextAreaField
 
-from app.accounts.pages.login import acting, writer
 from app.core.rules.access import Role, require_admin
 from app.core.rules.errors import Invalid
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
+from app.core.web.forms import attach, lines, one_line, required
 from app.core.web.htmx import go_to
+from app.core.web.person import acting, writer
 from app.events.models.events import EventSource
 from app.events.rules.alertmanager import USUAL_WORDS
 from app.events.rules.events import LONGEST_SOURCE, EventState
@@ -26,7 +27,6 @@ from app.events.services.sources import (
     set_source,
     source_of_id,
 )
-from app.tickets.pages.forms import attach, lines, one_line, required
 
 blueprint = Blueprint("event_sources", __name__, url_prefix="/events/sources")
 KINDS: Final[Mapping[str, str]] = {

@@ -19,9 +19,9 @@ from datetime import datetime
 from typing import Any, Final
 
 from app.core.rules.errors import Invalid
+from app.core.rules.file_problems import Problem
 from app.core.rules.texts import storable_text
 from app.events.rules.events import LIMITS, EventMessage, EventState, as_text, layer_of, read_moment
-from app.registry.rules.files import Problem
 
 DEFAULT_SOURCE: Final = "alertmanager"
 SEVERITY: Final = "severity"

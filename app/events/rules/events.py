@@ -16,8 +16,8 @@ from enum import StrEnum
 from typing import Final
 
 from app.core.rules.errors import Invalid
+from app.core.rules.file_problems import Problem
 from app.core.rules.texts import LONG_TEXT_LIMIT, SHORT_TEXT_LIMIT, checked_text
-from app.registry.rules.files import Problem
 from app.tickets.rules.tickets import Layer
 
 COLUMNS: Final = (

@@ -15,12 +15,12 @@ from typing import IO, Any, Final
 from zoneinfo import ZoneInfo
 
 from app.core.rules.duplicate_line_ids import LinesSeen
+from app.core.rules.file_problems import BadFile, Problem
 from app.core.rules.json_records import records_of
 from app.core.rules.spreadsheets import opened, rows_of, wrong_line
 from app.core.rules.table_heads import cells_below, columns_of
 from app.events.rules.events import A_TIME, COLUMNS, EventMessage, read_event
 from app.events.rules.files import TIME_COLUMNS
-from app.registry.rules.files import BadFile, Problem
 
 KEY: Final = "events"
 """Under which a JSON file may hold its list."""

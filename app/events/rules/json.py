@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from app.core.rules.errors import Invalid, TooMuch
+from app.core.rules.file_problems import Problem
 from app.core.rules.json_records import KeyTwice, object_of
 from app.events.rules.events import COLUMNS, MOST_AT_ONCE, EventMessage, read_event
-from app.registry.rules.files import Problem
 
 BODY: Final = "body"
 """The field of what is wrong with a body as a whole."""

@@ -23,6 +23,7 @@ from sqlalchemy.orm import Session
 
 from app.core.rules.access import Actor, Kind, Writer, require_report
 from app.core.rules.errors import TooMuch
+from app.core.rules.file_problems import BadFile, Problem
 from app.core.services.bulk_rows import insert_rows
 from app.core.services.changes import FieldChange, record_change, record_changes, take_number
 from app.events.models.events import Event, EventSource
@@ -35,7 +36,6 @@ from app.events.rules.events import (
     wrong_times,
 )
 from app.events.services.names import SOME, EventNames, names_of_links, names_of_sites, some_of
-from app.registry.rules.files import BadFile, Problem
 from app.tickets.rules.tickets import Layer
 
 EVENT: Final = "event"

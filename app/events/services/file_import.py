@@ -18,10 +18,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.core.rules.access import Actor, Door, Writer, require_operator
+from app.core.rules.file_problems import MOST_PROBLEMS, BadFile, Problem
 from app.events.models.imports import EventImport, EventsOfImport
 from app.events.rules.file_reading import ReadEvent, Reading, read_events
 from app.events.services.events import Fate, Outcome, examine_events, report_events
-from app.registry.rules.files import MOST_PROBLEMS, BadFile, Problem
 
 AT_ONCE: Final = 2_000
 """Lines that are looked up and written together: others wait so long."""

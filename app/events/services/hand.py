@@ -16,12 +16,12 @@ from sqlalchemy.orm import Session
 
 from app.core.rules.access import Writer, require_operator
 from app.core.rules.errors import Invalid, InvalidMany, NotFound
+from app.core.rules.file_problems import BadFile
 from app.core.rules.texts import checked_text
 from app.events.models.events import Event, EventSource
 from app.events.rules.events import LIMITS, EventMessage
 from app.events.services.events import report_events
 from app.registry.models.registry import Link, Site
-from app.registry.rules.files import BadFile
 
 SOURCE: Final = "portal"
 """The source of events that people enter."""

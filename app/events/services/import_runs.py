@@ -26,6 +26,7 @@ from sqlalchemy.orm import Session
 
 from app.core.rules.access import Actor, Door, Writer
 from app.core.rules.errors import Invalid, NotFound
+from app.core.rules.file_problems import MOST_PROBLEMS, BadFile, Problem
 from app.core.rules.spreadsheets import ENCODINGS
 from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text
 from app.events.models.imports import EventImport, EventImportPart, EventsOfImport
@@ -35,7 +36,6 @@ from app.events.services import file_import as lines
 from app.events.services.events import Fate, Outcome
 from app.events.services.file_import import Totals, is_unresolved, require_event_import
 from app.jobs.services.queue import enqueue, is_to_be_done
-from app.registry.rules.files import MOST_PROBLEMS, BadFile, Problem
 
 JOB: Final = "event_import"
 MOST_BYTES: Final = 16 * 1024 * 1024

@@ -13,9 +13,9 @@ from typing import Any, Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.names.services.nearest_names import NearestNames
 from app.registry.models.registry import Link, LinkName, Site, SiteName
 from app.registry.rules.site_names import NamePeriod, bearer_on, name_period
+from app.registry.services.nearest_names import NearestNames
 
 SOME: Final = 5_000
 """Names asked for at once: databases limit the values of one statement."""

@@ -156,3 +156,8 @@ def _checked_words(words: Mapping[str, str]) -> str:
             allowed = ", ".join(EventState)
             raise Invalid("state_words", f"WORD=STATE is needed; STATE is one of {allowed}")
     return "; ".join(f"{word.strip().casefold()}={state}" for word, state in words.items())
+
+
+def source_names(session: Session) -> Sequence[str]:
+    """All sources by name."""
+    return session.scalars(select(EventSource.name).order_by(EventSource.name)).all()

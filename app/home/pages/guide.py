@@ -19,8 +19,8 @@ from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 from markupsafe import Markup
 
-from app.accounts.pages.login import public
 from app.core.settings import PROJECT
+from app.core.web.person import public
 
 blueprint = Blueprint("guide", __name__)
 

@@ -9,10 +9,10 @@ from typing import Any, Final
 from flask import Blueprint, Flask, Response, current_app, json
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.accounts.pages.login import public
 from app.core.database.schema import misfit, revision_of
 from app.core.database.transactions import begin_read
 from app.core.web.extensions import db
+from app.core.web.person import public
 from app.home.services.readiness import readiness
 
 blueprint = Blueprint("health", __name__)

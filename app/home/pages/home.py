@@ -9,12 +9,12 @@ from typing import Final
 
 from flask import Blueprint, render_template, url_for
 
-from app.accounts.pages.login import acting
 from app.calendar.pages.calendar import lhc_now
 from app.calendar.rules.calendar import midnight
 from app.calendar.services.calendar import agenda
 from app.core.rules.access import Actor, Role, refusal_to_create
 from app.core.web.extensions import db
+from app.core.web.person import acting
 from app.core.web.times import now
 from app.duties.services.duties import DutyFilter, DutyRow, count_duties, list_duties, recent_from
 from app.home.pages.reports import home_reports

@@ -6,11 +6,11 @@ from typing import Final
 
 from flask import Blueprint, Response, flash, request
 
-from app.accounts.pages.login import acting
 from app.core.database.transactions import writing
 from app.core.rules.errors import Invalid
 from app.core.web.extensions import db
 from app.core.web.htmx import go_to, page_or_fragment
+from app.core.web.person import acting
 from app.tickets.services.lists.settings import set_shortcuts
 
 blueprint = Blueprint("shortcuts", __name__, url_prefix="/shortcuts")

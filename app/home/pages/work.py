@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from flask import Blueprint, Response, current_app, flash, render_template, url_for
 
-from app.accounts.pages.login import acting
 from app.core.rules.access import require_operator
 from app.core.rules.errors import NotFound
 from app.core.web.extensions import db
 from app.core.web.form_keys import writing_once
 from app.core.web.htmx import go_to
+from app.core.web.person import acting
 from app.core.web.times import now
 from app.jobs.models.work import TimedWork
 from app.jobs.rules.work import WORK_NAMED, Work

@@ -18,9 +18,10 @@ from app.accounts.models.calls import PartnerCall
 from app.core.rules.access import Actor, require_admin
 from app.names.services.unresolved import count_unresolved
 from app.registry.models.registry import Proposal
+from app.registry.rules.networks import Network
 from app.registry.services.cric import ProposalState
 from app.tickets.models.tickets import Ticket
-from app.tickets.rules.tickets import OPEN_STATES, Network, State
+from app.tickets.rules.tickets import OPEN_STATES, State
 from app.tickets.services.lists.lists import SORTS, TicketFilter, condition_of
 from app.tickets.services.lists.query import readable
 from app.tickets.services.reminders import waits_of

@@ -43,7 +43,7 @@ def enqueue(
 ) -> None:
     """Leave a job to the worker, once this transaction is committed.
 
-    ``job`` is its name in ``app.jobs.tasks.functions``; ``due`` the time before which it is not
+    ``job`` is its name in ``app.worker.jobs``; ``due`` the time before which it is not
     begun, None = at once. Of jobs with the same ``key`` only one waits: while one does that was not
     begun, an other is left out, whatever its arguments and time; and they never run at the same
     time.

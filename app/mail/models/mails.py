@@ -94,13 +94,3 @@ class MailStop(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     address_key: Mapped[str] = mapped_column(String(254), unique=True)
     since: Mapped[datetime] = mapped_column(UtcTime)
-
-
-class TicketWatcher(Base):
-    """A person who wants the mails of a ticket."""
-
-    __tablename__ = "ticket_watchers"
-
-    ticket_number: Mapped[int] = mapped_column(ForeignKey("tickets.number"), primary_key=True)
-    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True, index=True)
-    since: Mapped[datetime] = mapped_column(UtcTime)

@@ -16,12 +16,12 @@ from flask import (
     url_for,
 )
 
-from app.accounts.pages.login import acting, public, remote, secret_key, writer
 from app.core.database.transactions import writing
 from app.core.settings import Settings
 from app.core.web.extensions import csrf, db
 from app.core.web.form_keys import writing_once
 from app.core.web.htmx import go_to
+from app.core.web.person import acting, public, remote, secret_key, writer
 from app.core.web.times import now
 from app.mail.models.mails import Mail
 from app.mail.rules.notifications import Letter, Sender, put_together
@@ -219,4 +219,5 @@ def _settings() -> Settings:
 
 def _sender() -> Sender:
     settings = _settings()
-    return settings.mail.sender(settings.public_url, secret_key())
+    mail = settings.mail
+    return Sender(mail.from_name, mail.from_address, settings.public_url, secret_key())

@@ -6,10 +6,10 @@ from typing import Any
 
 from app.core.rules.access import Actor
 from app.core.web.extensions import db
-from app.mail.services.choices import watchers_choice
 from app.mail.services.queue import failed_mails
 from app.mail.services.recipients import bad_addresses
 from app.tickets.models.tickets import Ticket
+from app.tickets.services.watching import watchers_choice
 
 
 def mail_section(actor: Actor, ticket: Ticket) -> dict[str, Any]:

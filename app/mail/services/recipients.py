@@ -19,11 +19,12 @@ from app.core.models.changes import Change
 from app.core.rules.access import Kind, Role
 from app.core.rules.mail_addresses import address_key, address_parts, mail_address
 from app.core.rules.texts import SHORT_TEXT_LIMIT
-from app.mail.models.mails import MailStop, TicketWatcher
+from app.mail.models.mails import MailStop
 from app.mail.rules.notifications import Happened
 from app.registry.models.registry import SiteContact
 from app.registry.rules.registry import ContactRole
 from app.tickets.models.tickets import Ticket
+from app.tickets.models.watchers import TicketWatcher
 
 EACH, DIGEST, NEVER = "each", "digest", "never"
 

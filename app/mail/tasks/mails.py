@@ -150,8 +150,9 @@ class PostOffice:
         counts: Counts,
     ) -> None:
         assert settings.secret_key is not None, "mails are signed"
-        sender = settings.mail.sender(settings.public_url, settings.secret_key.encode())
-        retry = timedelta(seconds=settings.mail.retry)
+        mail, key = settings.mail, settings.secret_key.encode()
+        sender = Sender(mail.from_name, mail.from_address, settings.public_url, key)
+        retry = timedelta(seconds=mail.retry)
         written = self._written(session, sender, number)
         if written is None:
             counts.failed += 1

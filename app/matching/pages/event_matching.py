@@ -10,11 +10,11 @@ from typing import Any
 
 from flask import Blueprint, Response, flash, make_response, render_template, request
 
-from app.accounts.pages.login import acting, writer
 from app.core.rules.errors import Invalid, NotFound
 from app.core.web.extensions import db
 from app.core.web.form_keys import writing_once
 from app.core.web.htmx import go_to
+from app.core.web.person import acting, writer
 from app.events.models.events import Event
 from app.matching.pages.freshness import fresh_figures
 from app.matching.services.by_hand import link_by_hand, undo_decision, unlink_by_hand

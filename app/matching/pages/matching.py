@@ -25,7 +25,7 @@ from app.matching.pages.freshness import FILE, fresh_figures
 from app.matching.rules.matching import RELATED_WORDS, detected_in_words
 from app.matching.services.rules import rules_in_order
 from app.matching.services.tables import MatchingTable, TableRow, matching_table
-from app.tickets.rules.tickets import Network
+from app.registry.rules.networks import Network
 
 blueprint = Blueprint("matching", __name__, url_prefix="/statistics")
 _SLIDES: Final = "slides"

@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 from flask import Blueprint, Response, flash, make_response, render_template, request, url_for
 
-from app.accounts.pages.login import acting, writer
 from app.core.rules.access import Role
 from app.core.rules.errors import Invalid
 from app.core.rules.texts import read_time
 from app.core.web.extensions import db
 from app.core.web.form_keys import writing_once
 from app.core.web.htmx import go_to
+from app.core.web.person import acting, writer
 from app.matching.rules.matching import MatchingRule, minutes_of
 from app.matching.services.rules import add_rule, rule_rows, rules_in_order
 

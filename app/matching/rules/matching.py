@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+from app.core.rules.durations import length_in_words
 from app.core.rules.errors import Invalid
 from app.tickets.rules.tickets import CLOSED_STATES, Category
 
@@ -147,17 +148,6 @@ def documents_by_site(category: str, network: str, of_link: str) -> bool:
     ``of_link`` is empty for events that name a site alone and so no network.
     """
     return category in (Category.INCIDENT, Category.MAINTENANCE) and of_link in ("", network)
-
-
-def length_in_words(length: timedelta) -> str:
-    """``43 min``, ``2 h 5 min``, ``3 d 4 h``; below a minute ``20 s``."""
-    seconds = int(length.total_seconds())
-    if seconds < 60:
-        return f"{seconds} s"
-    days, hours, minutes = seconds // 86400, seconds % 86400 // 3600, seconds % 3600 // 60
-    parts = ((days, "d"), (hours, "h"), (minutes, "min"))
-    told = [f"{number} {unit}" for number, unit in parts if number]
-    return " ".join(told[:2])
 
 
 def detected_in_words(rule: MatchingRule) -> str:

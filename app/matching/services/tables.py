@@ -15,7 +15,7 @@ from app.events.models.events import Event
 from app.matching.figures.per_t1 import Cell, PerT1, per_t1
 from app.matching.models.matching import DetectedEvent
 from app.registry.models.registry import Link, Site
-from app.topology.services.registry_on import had_tier_in
+from app.registry.services.tiers import had_tier_in
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,6 @@ from flask import (
 from icalendar import Calendar, Event
 
 from app.accounts.models.people import User
-from app.accounts.pages.login import acting, public, writer
 from app.accounts.pages.own_password import ask_password
 from app.accounts.pages.people_forms import AskPasswordForm
 from app.accounts.services.logins import verified_user
@@ -36,6 +35,7 @@ from app.core.settings import Settings
 from app.core.web.extensions import db
 from app.core.web.form_keys import writing_once
 from app.core.web.htmx import go_to
+from app.core.web.person import acting, public, writer
 from app.core.web.times import now
 from app.meetings.adapters.invitations import PRODUCT, event_of
 from app.meetings.models.teleconferences import Teleconference

@@ -27,10 +27,10 @@ from wtforms.widgets import TextInput
 from app.core.rules.errors import Invalid
 from app.core.rules.quarters import Quarter, range_touching
 from app.core.rules.texts import read_time
+from app.core.web.forms import Choice, lines, one_line, options
 from app.core.web.times import both_zones, iso, now
 from app.meetings.rules.teleconferences import FIRST_QUARTER, LONGEST, MOST_TIMES, SHORTEST, USUAL
 from app.meetings.services.teleconferences import Asked, Setting
-from app.tickets.pages.forms import Choice, lines, one_line, options
 
 _ZONE: Final = re.compile(r"(Z|[+-]\d{2}:?\d{2}|UTC)", re.ASCII)
 _CLOCK: Final = re.compile(r"\d{2}:\d{2}", re.ASCII)

@@ -13,14 +13,15 @@ from flask_wtf import FlaskForm
 from wtforms import StringField
 from wtforms.validators import ValidationError
 
-from app.accounts.pages.login import acting, writer
 from app.core.rules.counted import SLIDES_RANGE
 from app.core.rules.errors import Invalid, NotFound
 from app.core.rules.quarters import Quarter
 from app.core.rules.slides import SLIDE_WORDS, SlideKind
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
+from app.core.web.forms import attach, one_line, required
 from app.core.web.htmx import go_to, page_or_fragment
+from app.core.web.person import acting, writer
 from app.core.web.times import now
 from app.jobs.rules.jobs import MOST_ATTEMPTS
 from app.meetings.rules.packs import (
@@ -33,7 +34,6 @@ from app.meetings.rules.packs import (
 )
 from app.meetings.services import packs
 from app.reports.rules.reports import is_chair
-from app.tickets.pages.forms import attach, one_line, required
 
 blueprint = Blueprint("meeting_packs", __name__, url_prefix="/reports/packs")
 _NUMBER: Final = "<int(max=2147483647):number>"

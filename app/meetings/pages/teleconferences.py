@@ -17,14 +17,15 @@ from flask import (
 )
 from werkzeug.exceptions import NotFound as NoPage
 
-from app.accounts.pages.login import acting, writer
 from app.core.database.transactions import writing
 from app.core.rules.errors import Invalid, NotFound
 from app.core.services.changes import newest_changes_of
 from app.core.settings import Settings
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
+from app.core.web.forms import attach
 from app.core.web.htmx import go_to
+from app.core.web.person import acting, writer
 from app.core.web.times import now
 from app.meetings.adapters.invitations import write_invitation
 from app.meetings.models.teleconferences import Teleconference
@@ -56,10 +57,9 @@ from app.meetings.services import lists, series
 from app.meetings.services import teleconferences as verbs
 from app.meetings.services.agenda import agenda_of
 from app.meetings.services.mails import Secretary, invitation_of, topic_of
+from app.registry.rules.networks import Network
 from app.reports.pages.reports import report_url
 from app.reports.rules.reports import is_chair
-from app.tickets.pages.forms import attach
-from app.tickets.rules.tickets import Network
 
 blueprint = Blueprint("teleconferences", __name__, url_prefix="/reports/teleconferences")
 NUMBER: Final = "/<int(max=2147483647):number>"

@@ -17,12 +17,12 @@ from app.core.rules.quarters import Quarter
 from app.matching.services.tables import TableRow, matching_table
 from app.meetings.models.teleconferences import Teleconference
 from app.meetings.rules.teleconferences import AgendaPoint, PointKind, agenda_from_text
+from app.registry.rules.networks import Network
 from app.reports.models.reports import Report
 from app.reports.rules.reports import ReportState, Shown, last_day_of
 from app.reports.services.first_quarter import reports_from
 from app.statistics.services.figures import TicketFigures
 from app.tickets.models.tickets import Ticket
-from app.tickets.rules.tickets import Network
 from app.tickets.services.lists.lists import TicketFilter
 
 OLDEST_SHOWN: Final = 5

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from app.core.rules.access import Actor, Kind, Role
 from app.core.rules.counted import DAYS_STANDING, DECK_NUMBERS, DECK_SOURCE
+from app.core.rules.durations import length_in_words
 from app.core.rules.quarters import CalendarPeriod, Month, Quarter, headline_periods, period_range
 from app.core.rules.slides import (
     SLIDE_WORDS,
@@ -43,14 +44,15 @@ from app.duties.services.duties import (
 from app.duties.services.duties import what_if as asked_by_rules
 from app.duties.services.listed_events import Detected, EventFilter, count_events, list_events
 from app.matching.figures.per_t1 import Cell as EventCell
-from app.matching.rules.matching import RELATED_WORDS, detected_in_words, length_in_words
+from app.matching.rules.matching import RELATED_WORDS, detected_in_words
 from app.matching.services.rules import rules_in_order
 from app.matching.services.tables import MatchingTable, first_seen, has_no_data, matching_table
+from app.registry.rules.networks import Network
 from app.reports.rules.reports import Shown, due_at, last_day_of
 from app.reports.rules.reports import Standing as ReportStanding
 from app.reports.services.grid import ReportGrid, report_grid
 from app.statistics.services.figures import CountRow, TicketFigures
-from app.tickets.rules.tickets import Category, Network
+from app.tickets.rules.tickets import Category
 from app.tickets.services.lists.lists import TicketFilter
 
 NETWORK: Final = str(Network.LHCOPN)

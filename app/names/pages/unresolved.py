@@ -9,18 +9,18 @@ from typing import Any, Final
 
 from flask import Blueprint, Response, flash, make_response, render_template, request, url_for
 
-from app.accounts.pages.login import acting, writer
 from app.core.database.transactions import writing
 from app.core.rules.access import require_admin
 from app.core.rules.errors import Invalid, NotFound
 from app.core.web.extensions import db
 from app.core.web.form_keys import writing_once
+from app.core.web.forms import attach
 from app.core.web.htmx import go_to
+from app.core.web.person import acting, writer
 from app.names.pages.unresolved_forms import AS_REPORTED, AS_WRITTEN, AliasForm, NameForm, UnitForm
 from app.names.services import event_name_decisions, name_decisions, unresolved
 from app.names.services.name_decisions import Followed
 from app.names.services.unresolved import Decision, NameKind
-from app.tickets.pages.forms import attach
 
 blueprint = Blueprint("unresolved", __name__, url_prefix="/admin/unresolved")
 STEP: Final = 200

@@ -6,9 +6,9 @@ from flask_wtf import FlaskForm
 from wtforms import HiddenField, StringField
 
 from app.core.rules.texts import SHORT_TEXT_LIMIT
+from app.core.web.forms import Choice, one_line, options, required
 from app.names.services.unresolved import LONGEST_UNIT
 from app.registry.rules.registry import NameSystem
-from app.tickets.pages.forms import Choice, one_line, options, required
 
 AS_WRITTEN = "As written in tickets"
 AS_REPORTED = "As reported in events"

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from app.core.rules.access import Writer, require_admin
 from app.core.rules.errors import Invalid, NotFound
-from app.core.rules.texts import checked_text
+from app.core.rules.texts import checked_choice, checked_text
 from app.core.services.changes import FieldChange, record_change
 from app.names.services.unresolved import (
     LONGEST_NAME,
@@ -45,7 +45,6 @@ from app.registry.services.registry import (
 )
 from app.registry.services.sites import change_site, site_values
 from app.tickets.models.tickets import Ticket, TicketLink, TicketSite, UnknownLink
-from app.tickets.rules.tickets import checked_choice
 from app.tickets.services.fields import as_logged, current_value, day_of, follow_responsible_site
 from app.tickets.services.lifecycle import record_on_ticket
 

@@ -20,9 +20,10 @@ from app.accounts.models.partners import Partner
 from app.accounts.models.people import User
 from app.core.rules.access import Actor, require_admin
 from app.core.rules.errors import NotFound
-from app.names.services.nearest_names import Near, NearestNames
 from app.names.services.unresolved_events import event_counts, reporting_sources
 from app.registry.models.registry import Link, LinkName, NameDecision, Site, SiteName, Unit
+from app.registry.services.known_names import known_link_names, known_site_names
+from app.registry.services.nearest_names import Near, NearestNames
 from app.tickets.models.tickets import Ticket, TicketSite, UnknownLink
 
 MANAGE: Final = "decide what unresolved names mean"
@@ -262,12 +263,9 @@ def _told(session: Session, kind: NameKind, rows: Sequence[Any]) -> Sequence[Unr
 def known_names(session: Session, kind: NameKind) -> Sequence[tuple[str, str]]:
     """Every known name of a kind, with the key of its thing."""
     if kind is NameKind.SITE:
-        rows = session.execute(select(SiteName.name, Site.key).join(Site)).all()
-        return [(row[0], row[1]) for row in rows]
+        return known_site_names(session)
     if kind is NameKind.LINK:
-        ids = [(name, name) for name in session.scalars(select(Link.name))]
-        aliases = session.execute(select(LinkName.name, Link.name).join(Link)).all()
-        return [*ids, *((row[0], row[1]) for row in aliases)]
+        return known_link_names(session)
     same = same_units(session)
     return [(name, same.get(name, name)) for name in sorted(known_units(session))]
 

@@ -14,13 +14,14 @@ from flask_wtf import FlaskForm
 from werkzeug.exceptions import NotFound as NoPage
 from wtforms import BooleanField, HiddenField, SelectMultipleField, StringField, TextAreaField
 
-from app.accounts.pages.login import acting, writer
 from app.core.database.transactions import trying
+from app.core.rules.access import Actor
 from app.core.rules.errors import Invalid
-from app.core.web.choices import choices
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
+from app.core.web.forms import Choice, UtcTimeField, attach, lines, one_line, options, required
 from app.core.web.htmx import go_to
+from app.core.web.person import acting, writer
 from app.notices.adapters.maintnote import MOST_BYTES, read
 from app.notices.models.notices import MaintenanceNotice
 from app.notices.rules.notices import Outcome
@@ -31,11 +32,13 @@ from app.notices.services.lists import (
     find_notice,
     list_notices,
     may_read_text,
+    notices_of_ticket,
     siblings_of,
 )
 from app.notices.services.notices import Result, refusal_to_take, require_take, take_in
 from app.registry.pages.imports import packed, unpacked
-from app.tickets.pages.forms import Choice, UtcTimeField, attach, lines, one_line, options, required
+from app.registry.services.choices import choices
+from app.tickets.models.tickets import Ticket
 from app.tickets.rules.content import LABELS, NewTicket, Reference
 from app.tickets.rules.tickets import Category, Impact, Layer
 
@@ -112,6 +115,12 @@ class CircuitForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     circuit = HiddenField("Circuit")
     link = Choice("Link")
     remember = BooleanField("Enter it as a circuit id of the link")
+
+
+def notices_panel(_actor: Actor, ticket: Ticket) -> dict[str, Any]:
+    """What the page of a ticket shows of the notices that made it."""
+    of_provider = ticket.category == Category.MAINTENANCE
+    return {"notices": notices_of_ticket(db.session(), ticket.number) if of_provider else ()}
 
 
 @blueprint.get("")
@@ -256,7 +265,7 @@ def settle(number: int) -> Response:
 
 def _circuit_form() -> CircuitForm:
     form = CircuitForm()
-    names = (option.value for option in choices()["link_options"])
+    names = (option.value for option in choices(db.session())["link_options"])
     form.link.choices = options(*names, empty="Choose a link")
     return form
 
@@ -312,7 +321,7 @@ def _notice_page(
         known=[one for one in row.circuits if one.link_id is not None][:_SHOWN_CIRCUITS],
         unknown=unknown[:_SHOWN_CIRCUITS],
         left=max(0, len(unknown) - _SHOWN_CIRCUITS),
-        **choices(),
+        **choices(db.session()),
     )
     return make_response(page, status)
 

@@ -19,19 +19,19 @@ from flask import (
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, HiddenField, StringField
 
-from app.accounts.pages.login import acting, writer
 from app.core.database.transactions import writing
 from app.core.rules.errors import Invalid, MoveNotAllowed
 from app.core.settings import Settings
 from app.core.web.extensions import db
 from app.core.web.form_keys import writing_once
+from app.core.web.forms import attach, one_line
 from app.core.web.htmx import fragment_target, go_to
 from app.core.web.limits import UPLOAD_LIMIT
+from app.core.web.person import acting, writer
 from app.registry.adapters.cric import parse, parse_address
 from app.registry.rules.cric import CricContent
 from app.registry.rules.registry import LABELS
 from app.registry.services import cric as verbs
-from app.tickets.pages.forms import attach, one_line
 
 blueprint = Blueprint("cric", __name__, url_prefix="/admin/cric")
 PROPOSAL: Final = "/<int(max=2147483647):number>"

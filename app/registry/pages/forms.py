@@ -13,7 +13,9 @@ from wtforms.validators import InputRequired
 from wtforms.widgets import TextInput
 
 from app.core.rules.errors import Invalid
+from app.core.web.forms import Choice, Radio, one_line, options, required
 from app.core.web.rows_field import Column, RowsField
+from app.registry.rules.networks import Network
 from app.registry.rules.registry import (
     LABELS,
     CircuitValue,
@@ -26,8 +28,6 @@ from app.registry.rules.registry import (
     read_asn,
     read_day,
 )
-from app.tickets.pages.forms import Choice, Radio, one_line, options, required
-from app.tickets.rules.tickets import Network
 
 _NO_TIER = "neither"
 _DAY_FORM = "2026-01-31"

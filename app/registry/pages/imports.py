@@ -19,17 +19,17 @@ from flask_wtf import FlaskForm
 from wtforms import HiddenField, StringField
 from wtforms.validators import Length
 
-from app.accounts.pages.login import acting, writer
 from app.core.database.transactions import allow_long_statements, trying
 from app.core.rules.errors import Invalid
+from app.core.rules.file_problems import BadFile, Problem
 from app.core.rules.texts import SHORT_TEXT_LIMIT
 from app.core.web.extensions import db
 from app.core.web.form_keys import writing_once
+from app.core.web.forms import Radio, attach, one_line, options
 from app.core.web.htmx import go_to
+from app.core.web.person import acting, writer
 from app.registry.rules.files import (
-    BadFile,
     FileFormat,
-    Problem,
     RecordDifference,
     Records,
     RegistryChanged,
@@ -38,7 +38,6 @@ from app.registry.rules.files import (
 )
 from app.registry.rules.registry import LABELS
 from app.registry.services.file_import import Imported, all_values, import_file, require_import
-from app.tickets.pages.forms import Radio, attach, one_line, options
 
 blueprint = Blueprint("imports", __name__, url_prefix="/admin/imports")
 downloads = Blueprint("downloads", __name__)

@@ -6,16 +6,18 @@ from typing import Any
 
 from flask import Blueprint, Response, flash, render_template, request, url_for
 
-from app.accounts.pages.login import acting, writer
 from app.core.database.transactions import writing
 from app.core.rules.access import Role, require_admin
 from app.core.rules.errors import EditConflict, Invalid
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
+from app.core.web.forms import attach
 from app.core.web.htmx import fragment_target, go_to
+from app.core.web.person import acting, writer
 from app.core.web.rows_field import pressed
 from app.registry.models.registry import Link
 from app.registry.pages.forms import ConfirmForm, LinkEditForm, LinkForm, RetireForm, link_form_data
+from app.registry.pages.panels import RECORD_PANELS
 from app.registry.pages.records import (
     SHOWN,
     ListAddress,
@@ -25,9 +27,9 @@ from app.registry.pages.records import (
     page,
     seen_version,
     steps,
-    tickets_of,
     today,
 )
+from app.registry.rules.networks import Network
 from app.registry.rules.registry import LinkRole, covers
 from app.registry.services import links as verbs
 from app.registry.services.record_history import history_of
@@ -40,8 +42,6 @@ from app.registry.services.record_lists import (
 )
 from app.registry.services.registry import LINK, responsible_site_of_link
 from app.registry.services.sites import confirm_fact
-from app.tickets.pages.forms import attach
-from app.tickets.rules.tickets import Network
 
 blueprint = Blueprint("links", __name__, url_prefix="/links")
 _MANAGE = "change sites and links"
@@ -236,7 +236,7 @@ def _link_page(
             (other, covers((other.valid_from, other.valid_until), shown_day))
             for other in backups_of_link(rows, found)
         ],
-        tickets=tickets_of(rows, found),
+        **RECORD_PANELS.values(acting(), found),
         steps=steps(history_of(rows, found)),
         admin=_is_admin(),
         retire_form=retire_form or RetireForm(formdata=None, on=today()),

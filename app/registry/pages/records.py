@@ -11,7 +11,6 @@ from urllib.parse import urlencode
 from flask import Response, make_response, render_template, request
 from sqlalchemy.orm import Session
 
-from app.accounts.pages.login import acting
 from app.core.models.changes import Change
 from app.core.rules.errors import EditConflict, Invalid
 from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text
@@ -28,12 +27,8 @@ from app.registry.rules.registry import LABELS, fact_of, logged, read_day
 from app.registry.services.record_history import RecordedFacts, facts_now, facts_on
 from app.registry.services.record_lists import EVERY, IN_USE, RETIRED
 from app.registry.services.registry import LINK, SITE, SOURCE_OF, source_of, sources_of
-from app.tickets.services.lists.lists import TicketFilter
-from app.tickets.services.pages import count_by_state, list_tickets
 
 SHOWN = (IN_USE, RETIRED, EVERY)
-OPEN_SHOWN = 10
-"""Open tickets that a record's page lists."""
 _FIELD_WORDS = {"why": "reason", "ends": "ends"}
 
 
@@ -106,28 +101,6 @@ class RecordView:
         fact = self.fact(name)
         parts = [entry for part in fact.parts for entry in part.split("; ")]
         return Fact(name, fact.label, parts, fact.source, fact.sample, fact.changed_later)
-
-
-@dataclass(frozen=True)
-class TicketCounts:
-    """How many tickets name a record, and the newest open ones."""
-
-    open: int
-    past: int
-    newest: Sequence[Any]
-
-
-def tickets_of(session: Session, row: Site | Link) -> TicketCounts:
-    """The tickets that name a site or link, as the list of tickets finds them."""
-    wanted = TicketFilter(
-        states=("open",),
-        sites=(row.key,) if isinstance(row, Site) else (),
-        links=(row.name,) if isinstance(row, Link) else (),
-    )
-    counts = count_by_state(session, acting(), wanted)
-    opened = sum(counts.get(state, 0) for state in wanted.expanded_states())
-    newest = list_tickets(session, acting(), wanted, limit=OPEN_SHOWN).tickets if opened else ()
-    return TicketCounts(opened, sum(counts.values()) - opened, newest)
 
 
 @dataclass(frozen=True)

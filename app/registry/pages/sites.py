@@ -7,16 +7,18 @@ from typing import Any
 
 from flask import Blueprint, Response, flash, render_template, request, url_for
 
-from app.accounts.pages.login import acting, writer
 from app.core.database.transactions import writing
 from app.core.rules.access import Role, require_admin
 from app.core.rules.errors import EditConflict, Invalid
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
+from app.core.web.forms import attach
 from app.core.web.htmx import fragment_target, go_to
+from app.core.web.person import acting, writer
 from app.core.web.rows_field import pressed
 from app.registry.models.registry import Link, Site
 from app.registry.pages.forms import ConfirmForm, RetireForm, SiteEditForm, SiteForm, site_form_data
+from app.registry.pages.panels import RECORD_PANELS
 from app.registry.pages.records import (
     SHOWN,
     ListAddress,
@@ -26,7 +28,6 @@ from app.registry.pages.records import (
     page,
     seen_version,
     steps,
-    tickets_of,
     today,
 )
 from app.registry.rules.registry import common, covers, names_from_text
@@ -45,7 +46,6 @@ from app.registry.services.record_lists import (
     list_sites,
 )
 from app.registry.services.registry import SITE
-from app.tickets.pages.forms import attach
 
 blueprint = Blueprint("sites", __name__, url_prefix="/sites")
 TIERS = (T0, T1, PAST_T1, NO_TIER)
@@ -244,7 +244,7 @@ def _site_page(
         names=[(name, covers((name.valid_from, name.valid_until), shown_day)) for name in names],
         links=[link for link in links if _ends_on(link, shown_day)],
         other_links=[link for link in links if not _ends_on(link, shown_day)],
-        tickets=tickets_of(rows, found),
+        **RECORD_PANELS.values(acting(), found),
         steps=steps(history_of(rows, found)),
         admin=_is_admin(),
         retire_form=retire_form or RetireForm(formdata=None, on=today()),

@@ -21,7 +21,7 @@ import io
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -29,6 +29,7 @@ from typing import Any, Final
 
 from app.core.rules.cells import joined, parted, plain_cell, safe_cell
 from app.core.rules.errors import Invalid, InvalidMany
+from app.core.rules.file_problems import MOST_PROBLEMS, SHOWN, BadFile, Problem
 from app.registry.rules.registry import (
     LINK_FIELDS,
     SITE_FIELDS,
@@ -42,10 +43,7 @@ from app.registry.rules.registry import (
     read_day,
 )
 
-MOST_PROBLEMS: Final = 100
-"""Wrong places of a file that are told at once."""
 MOST_RECORDS: Final = 50_000
-_SHOWN = 60
 _LONGEST_CELL: Final = 100_000
 
 Values = Mapping[str, Any]
@@ -64,41 +62,6 @@ class FileFormat(StrEnum):
 
     CSV = "csv"
     JSON = "json"
-
-
-@dataclass(frozen=True)
-class Problem:
-    """A wrong place of a file: where it is, what stands there, what is allowed."""
-
-    place: str
-    """``line 7`` of a CSV file, ``record 7`` of a JSON file."""
-    column: str
-    value: str
-    allowed: str
-
-    def __str__(self) -> str:
-        column = f", column {self.column}" if self.column else ""
-        value = f", {shown(self.value)}" if self.value else ""
-        return f"{self.place}{column}{value}: {self.allowed}"
-
-
-def shown(value: object) -> str:
-    """A value in quotes, its beginning only if it is long."""
-    text = str(value)
-    return f'"{text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"}"'
-
-
-class BadFile(Invalid):
-    """A file that cannot be used: nothing was written. ``problems`` are the first hundred."""
-
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        self.problems = tuple(problems[:MOST_PROBLEMS])
-        many = len(problems)
-        count = "1 wrong place" if many == 1 else f"{many} wrong places"
-        if many >= MOST_PROBLEMS:
-            count = f"at least {MOST_PROBLEMS} wrong places"
-        self.summary = f"The file has {count}; nothing was written"
-        super().__init__("file", f"{self.summary}. {problems[0]}")
 
 
 class RegistryChanged(Invalid):
@@ -624,7 +587,7 @@ def _from_json(
             problems.append(Problem(place, "", str(entry), "an object of fields is allowed"))
         elif unknown := [field for field in entry if field not in FIELDS[kind]]:
             allowed = f"the fields are {', '.join(FIELDS[kind])}"
-            problems += [Problem(place, field[:_SHOWN], "", allowed) for field in unknown]
+            problems += [Problem(place, field[:SHOWN], "", allowed) for field in unknown]
         else:
             yield place, dict(_entries(place, entry, problems))
 
@@ -638,7 +601,7 @@ def _entries(
         except Invalid as error:
             problems.append(Problem(place, field, str(value), error.message))
         except (ValueError, OverflowError):
-            text = json.dumps(value, ensure_ascii=False)[: 2 * _SHOWN]
+            text = json.dumps(value, ensure_ascii=False)[: 2 * SHOWN]
             problems.append(Problem(place, field, text, _COLUMNS[field].allowed))
 
 

@@ -18,8 +18,8 @@ from typing import Any, TypeVar
 from zoneinfo import available_timezones
 
 from app.core.rules.errors import Invalid, InvalidMany
-from app.core.rules.texts import checked_addresses, checked_text
-from app.tickets.rules.tickets import Network, checked_choice
+from app.core.rules.texts import checked_addresses, checked_choice, checked_text
+from app.registry.rules.networks import Network
 
 T = TypeVar("T")
 

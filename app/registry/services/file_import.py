@@ -19,12 +19,11 @@ from sqlalchemy.orm import Session, selectinload
 from app.core.models.changes import Change
 from app.core.rules.access import Actor, Writer, require_admin
 from app.core.rules.errors import Invalid, InvalidMany
+from app.core.rules.file_problems import BadFile, Problem
 from app.registry.models.registry import Link, Site
 from app.registry.rules.files import (
     KEYS,
-    BadFile,
     FileFormat,
-    Problem,
     Read,
     RecordDifference,
     Records,

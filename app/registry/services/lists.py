@@ -16,7 +16,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, lazyload, load_only, 
 from app.core.rules.errors import NotFound
 from app.registry.models.registry import FactSource, Link, Site, SiteName
 from app.registry.services.registry import find_site, responsible_site_of_link
-from app.topology.services.registry_on import had_tier, tier_on
+from app.registry.services.tiers import had_tier, tier_on
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from app.registry.models.registry import (
     SitePrefix,
 )
 from app.registry.services.registry import LINK, SITE
-from app.topology.services.registry_on import had_tier
+from app.registry.services.tiers import had_tier
 
 PAGE = 50
 IN_USE, RETIRED, EVERY = "in use", "retired", "all"

@@ -19,7 +19,7 @@ from app.registry.models.registry import FactSource, Link, LinkName, Site, SiteN
 from app.registry.rules.recognition import first_word, words_in
 from app.registry.rules.registry import fact_of, logged
 from app.registry.rules.site_names import bearer_or_last, name_period
-from app.tickets.services.search.names import let_words_follow, names_changed
+from app.registry.services.name_changes import let_words_follow, names_changed
 
 SITE = "site"
 LINK = "link"

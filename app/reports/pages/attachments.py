@@ -6,8 +6,8 @@ from typing import Final
 
 from flask import Blueprint, Response, render_template, url_for
 
-from app.accounts.pages.login import acting
 from app.core.web.extensions import db
+from app.core.web.person import acting
 from app.reports.models.reports import ReportAttachment
 from app.reports.pages.form_context import PLACE, Place, place_of
 from app.reports.services.attachments import content_of_report_attachment, find_report_attachment

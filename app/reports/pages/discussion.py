@@ -8,8 +8,8 @@ from typing import Any
 
 from flask import url_for
 
-from app.accounts.pages.login import acting, writer
 from app.core.web.extensions import db
+from app.core.web.person import acting, writer
 from app.core.web.times import now
 from app.reports.models.reports import ReportAttachment
 from app.reports.pages.form_context import Place

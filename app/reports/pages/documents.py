@@ -9,10 +9,10 @@ from flask import Blueprint, Response, current_app, redirect, render_template, r
 from werkzeug.exceptions import NotFound as NoPage
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.accounts.pages.login import acting
 from app.core.rules.errors import Invalid, NoSuchPeriod, NotFound
 from app.core.rules.quarters import Quarter
 from app.core.web.extensions import db
+from app.core.web.person import acting
 from app.core.web.times import now
 from app.matching.pages.freshness import FILE, PAGE, fresh_figures
 from app.registry.models.registry import Site

@@ -12,12 +12,12 @@ from typing import Final
 
 from flask import Response, flash, make_response, render_template, request
 
-from app.accounts.pages.login import acting, writer
 from app.core.rules.access import refusal_to_create
 from app.core.rules.errors import EditConflict, Invalid, InvalidMany, MoveNotAllowed, NotFound
 from app.core.web.extensions import db
 from app.core.web.form_keys import writing_once
 from app.core.web.htmx import go_to
+from app.core.web.person import acting, writer
 from app.core.web.times import now
 from app.matching.services.by_hand import link_by_hand
 from app.reports.pages.discussion import Below, below_report

@@ -11,11 +11,11 @@ from typing import Final
 
 from flask import Response, make_response, render_template, request
 
-from app.accounts.pages.login import acting, writer
 from app.core.database.transactions import writing
 from app.core.rules.errors import FieldConflict, Invalid, MoveNotAllowed, NotFound
 from app.core.web.extensions import db
 from app.core.web.htmx import go_to, wants_fragment
+from app.core.web.person import acting, writer
 from app.core.web.times import now
 from app.reports.pages.form import may_write
 from app.reports.pages.form_context import (

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, replace
 
 from flask import flash, request
 
-from app.accounts.pages.login import writer
 from app.core.database.transactions import writing
 from app.core.rules.errors import FieldConflict, MoveNotAllowed
 from app.core.web.extensions import db
+from app.core.web.person import writer
 from app.reports.pages.form_context import (
     SEEN,
     THEIRS,

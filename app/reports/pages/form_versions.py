@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from flask import Response, make_response, render_template, request
 
-from app.accounts.pages.login import acting
 from app.core.rules.errors import NotFound
 from app.core.web.extensions import db
+from app.core.web.person import acting
 from app.reports.models.reports import ReportForm, ReportVersion
 from app.reports.pages.discussion import files_of_version
 from app.reports.pages.form_context import PLACE, Place, blueprint, place_of

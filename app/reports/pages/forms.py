@@ -8,14 +8,15 @@ from typing import Any, Final
 
 from flask import Blueprint, Response, flash, make_response, render_template, request, url_for
 
-from app.accounts.pages.login import acting, writer
 from app.core.rules.access import Role
 from app.core.rules.errors import EditConflict, Forbidden, Invalid, MoveNotAllowed, NotFound
 from app.core.rules.quarters import Quarter
 from app.core.services.changes import changes_of
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
+from app.core.web.forms import attach
 from app.core.web.htmx import go_to
+from app.core.web.person import acting, writer
 from app.core.web.times import now
 from app.registry.pages.records import Clash, seen_version
 from app.reports.models.reports import ReportForm
@@ -31,7 +32,6 @@ from app.reports.services.forms import (
     is_published,
     uses_of,
 )
-from app.tickets.pages.forms import attach
 
 blueprint = Blueprint("report_forms", __name__, url_prefix="/reports/forms")
 _FORM: Final = "/<int(max=2147483647):number>"

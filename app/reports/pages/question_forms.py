@@ -8,9 +8,9 @@ from typing import Any
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, HiddenField, StringField, TextAreaField
 
+from app.core.web.forms import Choice, lines, one_line, options, required
 from app.reports.rules.form import Question, QuestionKind
 from app.reports.rules.questions import PARTS
-from app.tickets.pages.forms import Choice, lines, one_line, options, required
 
 
 class QuestionForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped

@@ -9,14 +9,15 @@ from flask import Blueprint, Response, flash, make_response, render_template, re
 from flask_wtf import FlaskForm
 from wtforms import HiddenField, StringField
 
-from app.accounts.pages.login import acting, writer
 from app.accounts.services.people import find_user, reporters
 from app.core.rules.errors import Invalid
 from app.core.rules.quarters import Quarter
 from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text
 from app.core.web.extensions import db
 from app.core.web.form_keys import writing_once
+from app.core.web.forms import Choice, one_line, required
 from app.core.web.htmx import go_to
+from app.core.web.person import acting, writer
 from app.core.web.times import now
 from app.registry.services.registry import all_sites
 from app.registry.services.sites import site_of_key
@@ -25,7 +26,6 @@ from app.reports.pages.reports import SIGNS, due_days, last_day
 from app.reports.rules.reminders import STEPS
 from app.reports.services.reminder_exemptions import end_quiet, keep_quiet, quiet_list
 from app.reports.services.reminders import owing, remind_now, reminders_sent, require_chair
-from app.tickets.pages.forms import Choice, one_line, required
 
 blueprint = Blueprint("report_reminders", __name__, url_prefix="/reports")
 LOOKED_BACK: Final = 4

@@ -10,11 +10,11 @@ from urllib.parse import quote, urlencode
 
 from flask import Blueprint, Response, current_app, make_response, render_template, request, url_for
 
-from app.accounts.pages.login import acting
 from app.core.rules.counted import SLIDES_RANGE
 from app.core.rules.errors import Invalid
 from app.core.rules.quarters import Quarter
 from app.core.web.extensions import db
+from app.core.web.person import acting
 from app.core.web.quarter_range import read_quarters
 from app.core.web.times import now
 from app.reports.rules.reports import Shown, due_at, is_chair, last_day_of

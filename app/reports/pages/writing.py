@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from flask import Response, request
 
-from app.accounts.pages.login import acting, writer
 from app.core.rules.errors import Invalid
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
 from app.core.web.htmx import wants_fragment
+from app.core.web.person import acting, writer
 from app.reports.pages.attachments import FILE, FILES, blueprint
 from app.reports.pages.discussion import Below
 from app.reports.pages.form import after, report_page

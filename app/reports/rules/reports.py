@@ -11,13 +11,11 @@ from enum import StrEnum
 from typing import Final
 
 from app.core.rules.access import Actor, Kind, Role, refusal_by_scope
-from app.core.rules.quarters import Quarter
+from app.core.rules.quarters import USUAL_DUE_DAYS, Quarter
 from app.core.rules.scopes import Scope
 
 REPORT: Final = "report"
 """The kind of a report in the change log."""
-USUAL_DUE_DAYS: Final = 30
-"""Days from a quarter's end to the day by which its reports are due (decisions, section 10)."""
 
 
 class ReportState(StrEnum):

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, selectinload
 from app.core.models.changes import PortalFact
 from app.core.rules.access import Actor
 from app.core.rules.errors import NotFound
-from app.core.rules.quarters import Quarter
+from app.core.rules.quarters import USUAL_DUE_DAYS, Quarter
 from app.matching.models.matching import DetectedEvent
 from app.matching.services.tables import matching_table
 from app.registry.models.registry import Site
@@ -32,7 +32,6 @@ from app.reports.rules.documents import (
 from app.reports.rules.form import ANSWER, EVENT, NUMBER, REASON, Form
 from app.reports.rules.numbers import ReportNumbers, changed_since
 from app.reports.rules.reports import (
-    USUAL_DUE_DAYS,
     ReportState,
     Standing,
     may_read_fields,

@@ -19,6 +19,7 @@ from app.core.rules.errors import NoSuchPeriod
 from app.core.rules.quarters import Quarter, Year, period_range, present
 from app.matching.models.matching import DetectedEvent
 from app.registry.models.registry import Site
+from app.registry.services.tiers import had_tier_in
 from app.reports.models.reports import Report
 from app.reports.rules.reports import (
     ReportState,
@@ -30,7 +31,6 @@ from app.reports.rules.reports import (
 )
 from app.reports.services.first_quarter import FIRST_QUARTER, reports_from
 from app.tickets.models.tickets import Ticket
-from app.topology.services.registry_on import had_tier_in
 
 DONE: Final = (Shown.SUBMITTED, Shown.ACCEPTED)
 """What counts as submitted. A report that was reopened does not until it is submitted again."""

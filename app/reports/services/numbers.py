@@ -27,6 +27,7 @@ from app.matching.models.matching import DetectedEvent
 from app.matching.services.matching import MOST_PENDING, freshness
 from app.matching.services.tables import first_seen, has_no_data
 from app.registry.models.registry import Link, Site
+from app.registry.rules.networks import Network
 from app.reports.rules.numbers import UNITS, Figure, ReportNumbers, UndocumentedEvent
 from app.reports.services.first_quarter import reports_from
 from app.reports.services.grid import was_t1
@@ -36,7 +37,7 @@ from app.statistics.services.blocks import current_facts
 from app.statistics.services.figures import site_keys
 from app.statistics.services.tickets import TICKET_FACTS
 from app.tickets.figures.facts import microseconds
-from app.tickets.rules.tickets import Category, Network
+from app.tickets.rules.tickets import Category
 
 NETWORK: Final = str(Network.LHCOPN)
 """Events, availability and duties of a report are those of this network (decisions, section 9)."""

@@ -13,6 +13,7 @@ from app.core.rules.quarters import CalendarPeriod
 from app.core.web.extensions import db
 from app.core.web.times import now
 from app.events.pages.links import events_url
+from app.registry.rules.networks import Network
 from app.statistics.figures.availability import Availability
 from app.statistics.figures.charts import ColumnChart, Part, Value, column_chart, strip
 from app.statistics.figures.tables import Cell, FigureTable
@@ -24,7 +25,6 @@ from app.statistics.services.availability import (
     AvailabilityRow,
     availability_of,
 )
-from app.tickets.rules.tickets import Network
 
 blueprint = Blueprint("availability", __name__, url_prefix="/statistics")
 _HOUR: Final = 3_600_000_000

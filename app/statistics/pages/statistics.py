@@ -27,6 +27,7 @@ from app.matching.pages.freshness import fresh_figures
 from app.matching.rules.matching import RELATED_WORDS, detected_in_words
 from app.matching.services.rules import rules_in_order
 from app.matching.services.tables import matching_table
+from app.registry.rules.networks import Network
 from app.registry.services.registry import all_links, all_sites
 from app.statistics.figures.charts import ColumnChart, Value, column_chart, highest
 from app.statistics.figures.tables import Cell as FileCell
@@ -36,7 +37,7 @@ from app.statistics.pages.files import as_file
 from app.statistics.pages.query import FILTERS, PER, Question
 from app.statistics.services.figures import CountRow, TicketFigures, TimesRow
 from app.tickets.figures.times import MEASURES, WORKING
-from app.tickets.rules.tickets import Category, Layer, Network, State
+from app.tickets.rules.tickets import Category, Layer, State
 
 blueprint = Blueprint("statistics", __name__, url_prefix="/statistics")
 BY: Final = ("network", "category", "layer", "state", "site", "responsible", "link")

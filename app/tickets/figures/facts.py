@@ -18,7 +18,8 @@ import numpy.typing as npt
 
 from app.core.figures.columns import Columns
 from app.core.figures.columns import joined as joined_columns
-from app.tickets.rules.tickets import Category, Layer, Network, Priority, State
+from app.registry.rules.networks import Network
+from app.tickets.rules.tickets import Category, Layer, Priority, State
 from app.tickets.rules.times import TicketTimes
 
 NOT_SET: Final = -(2**63)

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 
 from flask import Response, request, url_for
 
-from app.accounts.pages.login import writer
 from app.core.rules import access
 from app.core.rules.errors import Invalid
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
+from app.core.web.person import writer
 from app.tickets.pages.attachments import ADDRESS, Problem, blueprint
 from app.tickets.pages.page import NUMBER, after_writing, ticket_page
 from app.tickets.rules.attachments import attachment_id, check_content, cleaned_name

@@ -16,10 +16,10 @@ from urllib.parse import quote
 
 from flask import Blueprint, Response, render_template, url_for
 
-from app.accounts.pages.login import acting
 from app.core.rules.access import Actor
 from app.core.web.extensions import db
 from app.core.web.limits import FILES_LIMIT
+from app.core.web.person import acting
 from app.tickets.models.tickets import Ticket
 from app.tickets.pages.list import back_to_list
 from app.tickets.rules.attachments import (

@@ -10,15 +10,15 @@ from typing import Any
 
 from flask import Blueprint, Response, make_response, render_template, request, url_for
 
-from app.accounts.pages.login import acting, writer
 from app.core.rules.errors import Invalid
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
+from app.core.web.forms import attach
 from app.core.web.htmx import go_to
+from app.core.web.person import acting, writer
 from app.tickets.models.desk import BulkChange
 from app.tickets.pages.bulk_forms import FOLLOWS, BulkForm, UndoBulkForm
 from app.tickets.pages.filter_forms import read_query
-from app.tickets.pages.forms import attach
 from app.tickets.pages.list import back_to_list
 from app.tickets.rules.content import LABELS
 from app.tickets.services import bulk_changes as verbs

@@ -9,8 +9,8 @@ from wtforms import StringField, TextAreaField
 
 from app.core.rules.access import Actor
 from app.core.web.extensions import db
+from app.core.web.forms import Choice, lines, one_line, options
 from app.registry.services.registry import all_sites
-from app.tickets.pages.forms import Choice, lines, one_line, options
 from app.tickets.rules.tickets import MOVES, Priority, State
 
 FOLLOWS = "follows links and sites"

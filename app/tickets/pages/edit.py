@@ -2,37 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 from flask import Response, make_response, render_template, request, url_for
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 from wtforms import SelectMultipleField
 
-from app.accounts.pages.login import writer
 from app.core.database.transactions import writing
 from app.core.rules import access
 from app.core.rules.errors import Difference, EditConflict, Invalid, MoveNotAllowed, NotFound
 from app.core.services.changes import TICKET, changes_of
-from app.core.web.choices import choices
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
+from app.core.web.forms import attach, options
 from app.core.web.htmx import go_to
-from app.core.web.times import now
-from app.duties.services.ticket_of_event import TicketOfEvent, ticket_of_event
-from app.matching.pages.freshness import fresh_figures
+from app.core.web.person import writer
 from app.registry.models.registry import Link, Site
+from app.registry.rules.networks import Network
+from app.registry.services.choices import choices
 from app.registry.services.registry import all_links, all_sites
 from app.tickets.models.tickets import Ticket
 from app.tickets.pages.forms import (
     EditForm,
     TicketForm,
-    attach,
     check_addresses,
     form_value,
     keep_unchanged,
-    options,
 )
 from app.tickets.pages.list import back_to_list
 from app.tickets.pages.page import NUMBER
@@ -41,9 +38,10 @@ from app.tickets.pages.tickets import blueprint
 from app.tickets.pages.writing import seen_version, shown_before
 from app.tickets.rules.content import LABELS, NewTicket
 from app.tickets.rules.relations import RelationRole
-from app.tickets.rules.tickets import FINAL_STATES, Network
+from app.tickets.rules.tickets import FINAL_STATES
 from app.tickets.services import lifecycle as verbs
 from app.tickets.services.fields import as_logged, current_value, facts_of
+from app.tickets.services.of_event import TicketOfEvent
 from app.tickets.services.relations import open_related_ticket
 
 
@@ -113,6 +111,16 @@ def new() -> Response:
     )
 
 
+class Events:
+    """Who reads events for the form of a new ticket: a room above, which ``app.browser`` names."""
+
+    read: Callable[[Session, int], TicketOfEvent]
+    """The ticket of the event of this number; raises ``NotFound`` where there is none."""
+
+
+EVENTS: Final = Events()
+
+
 def _event_named(rows: Session) -> TicketOfEvent | None:
     """The event of ``?event=``; ``NotFound`` where there is none of this number."""
     text = request.args.get("event", "")
@@ -120,8 +128,7 @@ def _event_named(rows: Session) -> TicketOfEvent | None:
         return None
     if not (text.isascii() and text.isdigit() and len(text) < 10):
         raise NotFound("There is no such event")
-    fresh_figures()  # so that a ticket that was written a moment ago is known
-    return ticket_of_event(rows, int(text), now())
+    return EVENTS.read(rows, int(text))
 
 
 def _unseen(event: TicketOfEvent) -> bool:
@@ -152,7 +159,8 @@ def _opened(rows: Session, by: access.Writer, new: NewTicket, parent: Ticket | N
 
 def _form_page(template: str, form: TicketForm, status: int, **more: Any) -> Response:
     return make_response(
-        render_template(template, form=form, back=back_to_list(), **more, **choices()), status
+        render_template(template, form=form, back=back_to_list(), **more, **choices(db.session())),
+        status,
     )
 
 

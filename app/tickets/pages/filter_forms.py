@@ -9,10 +9,10 @@ from flask_wtf import FlaskForm
 from werkzeug.datastructures import MultiDict
 from wtforms import HiddenField, StringField
 
-from app.accounts.pages.login import acting
 from app.core.rules.access import may_read_internal
 from app.core.rules.errors import Invalid
-from app.tickets.pages.forms import Radio, one_line, required, sent
+from app.core.web.forms import Radio, one_line, required, sent
+from app.core.web.person import acting
 from app.tickets.pages.list import ListQuery
 from app.tickets.services.lists.saved_filters import QUERY_LIMIT
 

@@ -17,12 +17,13 @@ from flask import (
 from flask_login import current_user
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.accounts.pages.login import acting, writer
 from app.core.database.transactions import writing
 from app.core.rules.errors import Invalid, NotFound
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
+from app.core.web.forms import attach
 from app.core.web.htmx import go_to
+from app.core.web.person import acting, writer
 from app.tickets.models.desk import SavedFilter
 from app.tickets.pages.columns import COLUMNS, shown_columns
 from app.tickets.pages.filter_forms import (
@@ -33,7 +34,6 @@ from app.tickets.pages.filter_forms import (
     SaveFilterForm,
     read_query,
 )
-from app.tickets.pages.forms import attach
 from app.tickets.pages.list import LABELS, ListQuery
 from app.tickets.services.lists import saved_filters as verbs
 

@@ -1,4 +1,4 @@
-"""The forms of the portal. What is allowed is checked by the services; here it is read and kept.
+"""Forms of tickets. What is allowed is checked by the services; here it is read and kept.
 
 Typed text is never lost: a field that cannot be read shows again what was typed.
 """
@@ -6,124 +6,26 @@ Typed text is never lost: a field that cannot be read shows again what was typed
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import available_timezones
 
 from flask_wtf import FlaskForm
 from wtforms import (
-    Field,
     HiddenField,
-    PasswordField,
-    RadioField,
-    SelectField,
     SelectMultipleField,
     StringField,
     TextAreaField,
 )
-from wtforms.validators import AnyOf, DataRequired, ValidationError
-from wtforms.widgets import TextInput
+from wtforms.validators import AnyOf
 
-from app.core.rules.errors import Invalid, InvalidMany
-from app.core.rules.texts import checked_addresses, read_time
+from app.core.rules.errors import Invalid
+from app.core.rules.texts import checked_addresses
+from app.core.web.forms import Choice, Radio, UtcTimeField, lines, one_line, options, required
+from app.registry.rules.networks import Network
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.content import LABELS, Reference
 from app.tickets.rules.relations import RelationRole
-from app.tickets.rules.tickets import Category, Impact, Layer, Network, Priority
+from app.tickets.rules.tickets import Category, Impact, Layer, Priority
 from app.tickets.services.fields import as_logged, current_value
-
-
-def one_line(text: str | None) -> str:
-    """A single line as typed, without blanks around it."""
-    return (text or "").strip()
-
-
-def lines(text: str | None) -> str:
-    """A text with the line ends that are stored: browsers send CR LF for each."""
-    return (text or "").replace("\r\n", "\n")
-
-
-class UtcTimeField(Field):
-    """A time typed as text; without a zone it is UTC."""
-
-    widget = TextInput()
-
-    def _value(self) -> str:
-        if self.raw_data:
-            return str(self.raw_data[0])
-        if self.data is None:
-            return ""
-        moment = self.data.astimezone(UTC)
-        return str(moment.strftime("%Y-%m-%d %H:%M:%S" if moment.second else "%Y-%m-%d %H:%M"))
-
-    def process_formdata(self, valuelist: list[str]) -> None:
-        """Read what was typed; says what is allowed when it cannot."""
-        self.data: datetime | None = None
-        if valuelist and valuelist[0].strip():
-            try:
-                self.data = read_time(self.name, valuelist[0], label=self.label.text)
-            except Invalid as error:
-                raise ValueError(error.message) from None
-
-
-def required(name: str) -> list[Any]:
-    """The check of a field that must not be empty, in words."""
-    return [DataRequired(f"{name} is required")]
-
-
-def own_password() -> PasswordField:
-    """The field in which the person who is logged in types the password again."""
-    return PasswordField(
-        "Your password", required("Your password"), render_kw={"autocomplete": "current-password"}
-    )
-
-
-def sent(_form: Any, field: Field) -> None:
-    """The check of a field that grants or takes rights: left out of a form, it is refused, and not
-    taken for its default. A list of none is sent as one empty value (``none_chosen`` of the
-    templates)."""
-    if not field.raw_data:
-        raise ValidationError(f"{field.label.text} is missing in the form; load the page again")
-
-
-def chosen(values: Sequence[str] | None) -> list[str]:
-    """Of a list of values those that are not empty."""
-    return [value for value in values or () if value]
-
-
-def options(*words: str, empty: str | None = None) -> Any:
-    """Choices whose value is what is shown; ``empty`` is the word for none of them.
-
-    Untyped because the stubs of WTForms do not know this form of choices.
-    """
-    first = {} if empty is None else {"": empty}
-    return {**first, **{str(word): str(word) for word in words}}
-
-
-class Choice(SelectField):
-    """A select that says in its own words what is allowed."""
-
-    def pre_validate(self, form: Any) -> None:
-        """Raise unless the value is one of the choices."""
-        allowed = [str(value) for value, *_ in self.iter_choices()]
-        if self.data not in allowed:
-            shown = ", ".join(value for value in allowed if value)
-            if len(allowed) > 20:
-                shown = "a value of the list"
-            raise ValidationError(f"{self.label.text} takes one of: {shown}")
-
-
-class Radio(RadioField):
-    """Radio buttons that say in their own words what is allowed."""
-
-    def pre_validate(self, form: Any) -> None:
-        """Raise unless the value is one of the choices."""
-        allowed = [str(value) for value, *_ in self.iter_choices()]
-        if self.data not in allowed:
-            raise ValidationError(
-                f"{self.label.text} takes one of: {', '.join(filter(None, allowed))}"
-            )
-
 
 _RELATIONS: Any = {
     RelationRole.PARENT: "a child of",
@@ -133,37 +35,6 @@ _RELATIONS: Any = {
     RelationRole.RELATED: "related to",
 }
 """What this ticket is to the other, by what the other is to it."""
-
-
-class LoginForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
-    """Name and password."""
-
-    name = StringField(
-        "Name",
-        required("Name"),
-        filters=[one_line],
-        render_kw={"autocomplete": "username", "autofocus": True, "autocapitalize": "none"},
-    )
-    password = PasswordField(
-        "Password", required("Password"), render_kw={"autocomplete": "current-password"}
-    )
-    next = HiddenField()
-
-
-class ZoneForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
-    """The zone in which times are shown beside UTC."""
-
-    time_zone = Choice(
-        "Time zone",
-        choices=lambda: options(*sorted(available_timezones())),
-        description="Times are always shown in UTC; this zone stands beside it.",
-    )
-
-
-class ThemeForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
-    """How the pages look."""
-
-    theme = Choice("Theme", choices=options("light", "dark", empty="system"))
 
 
 class CommentForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
@@ -401,14 +272,3 @@ def check_addresses(stated: Mapping[str, Any]) -> None:
     name = "carbon_copy"
     if name in stated:
         checked_addresses(name, stated[name], label=LABELS[name])
-
-
-def attach(form: Any, error: Invalid, renamed: Mapping[str, str] | None = None) -> None:
-    """Put what a service found wrong to the fields that it names."""
-    problems = error.problems if isinstance(error, InvalidMany) else {error.field: error.message}
-    for name, message in problems.items():
-        field = (renamed or {}).get(name, name)
-        if field in form:
-            form[field].errors = [*form[field].errors, message]
-        else:
-            form.form_errors.append(message)

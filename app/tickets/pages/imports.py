@@ -14,16 +14,16 @@ from flask_wtf import FlaskForm
 from wtforms import HiddenField, StringField
 from wtforms.validators import Length
 
-from app.accounts.pages.login import acting, writer
 from app.core.database.transactions import allow_long_statements
 from app.core.rules.errors import Invalid
+from app.core.rules.file_problems import MOST_PROBLEMS, BadFile, Problem
 from app.core.rules.texts import SHORT_TEXT_LIMIT
 from app.core.web.extensions import db
 from app.core.web.form_keys import writing_once
+from app.core.web.forms import Radio, one_line
 from app.core.web.htmx import go_to
+from app.core.web.person import acting, writer
 from app.registry.pages.imports import packed, unpacked
-from app.registry.rules.files import MOST_PROBLEMS, BadFile, Problem
-from app.tickets.pages.forms import Radio, one_line
 from app.tickets.rules.files import COLUMNS
 from app.tickets.services.files.imports import (
     DEFAULT_SOURCE,

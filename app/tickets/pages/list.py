@@ -6,36 +6,27 @@ is named and left out, never guessed.
 
 from __future__ import annotations
 
-import base64
 import binascii
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from typing import Any
+from datetime import date
 from urllib.parse import urlencode
 
 from flask import request, url_for
 from flask_login import current_user
 from werkzeug.datastructures import MultiDict
 
-from app.accounts.pages.login import acting
 from app.core.rules.counted import Counted
 from app.core.rules.errors import Invalid
 from app.core.rules.texts import checked_text
+from app.core.web.person import acting
+from app.core.web.positions import read_position, write_position
 from app.core.web.times import now
+from app.registry.rules.networks import Network
 from app.tickets.pages.columns import COLUMNS, shown_columns, width_class
 from app.tickets.rules.desk import Desk
-from app.tickets.rules.tickets import (
-    CLOSED_STATES,
-    OPEN_STATES,
-    Category,
-    Layer,
-    Network,
-    Priority,
-    State,
-)
+from app.tickets.rules.tickets import CLOSED_STATES, OPEN_STATES, Category, Layer, Priority, State
 from app.tickets.rules.tokenizer import MOST_CHARACTERS, read_search
 from app.tickets.services.lists.desk import on_desk
 from app.tickets.services.lists.lists import SORTS, TicketFilter
@@ -89,7 +80,6 @@ MOST_VALUES = 50
 thousands of them would have hundreds of megabytes."""
 _TICKS = ("network", "category", "layer", "priority")
 DEFAULT_SORT = "-changed"
-_LARGEST = 2**31 - 1
 
 _LOOKS = ("sort", "columns")
 """How the list looks, not what it shows."""
@@ -309,37 +299,6 @@ def read_day(name: str, value: str, label: str) -> date:
         return date.fromisoformat(value)
     except ValueError:
         raise Invalid(name, f"{label} is no day; write it as 2026-01-31") from None
-
-
-def write_position(after: tuple[Any, int]) -> str:
-    """A keyset position as a word for an address."""
-    value, number = after
-    plain = value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value
-    text = json.dumps([plain, number], separators=(",", ":"))
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
-
-
-def read_position(word: str, sort: str) -> tuple[Any, int]:
-    """The position that such a word holds; ``ValueError`` and its like if it holds none."""
-    if len(word) > 2000 or not word.isascii():
-        raise ValueError
-    text = base64.urlsafe_b64decode(word + "=" * (-len(word) % 4)).decode()
-    value, number = json.loads(text)
-    name = sort.removeprefix("-")
-    if type(number) is not int or not 0 <= number <= _LARGEST:
-        raise ValueError
-    if name in ("created", "changed"):
-        value = datetime.fromisoformat(value)
-        if value.tzinfo is None:
-            raise ValueError
-        value = value.astimezone(UTC)
-    elif name == "title":
-        if not isinstance(value, str) or "\0" in value:
-            raise ValueError
-        value.encode()
-    elif type(value) is not int or not 0 <= value <= _LARGEST:
-        raise ValueError
-    return value, number
 
 
 def _total(counts: Mapping[str, int] | None, states: Iterable[str]) -> str:

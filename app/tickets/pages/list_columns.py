@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from flask import Response, request
 
-from app.accounts.pages.login import acting
 from app.core.database.transactions import writing
 from app.core.rules.errors import Invalid
 from app.core.web.extensions import db
 from app.core.web.htmx import go_to
+from app.core.web.person import acting
 from app.tickets.pages.columns import COLUMNS, USUAL, in_order
 from app.tickets.pages.filter_forms import read_query
 from app.tickets.pages.list import address_of_list

@@ -8,35 +8,27 @@ from typing import Any
 
 from flask import Response, request, url_for
 
-from app.accounts.pages.login import acting
 from app.accounts.services.partners import all_partners
 from app.core.rules import access
 from app.core.web.extensions import db
+from app.core.web.forms import options
 from app.core.web.htmx import go_to, page_or_fragment, wants_fragment
+from app.core.web.person import acting
 from app.core.web.times import length
-from app.mail.pages.section import mail_section
-from app.notices.services.lists import notices_of_ticket
 from app.tickets.models.tickets import Ticket
 from app.tickets.pages.acknowledgements import acknowledgement_section
 from app.tickets.pages.attachments import Problem, attachment_section
-from app.tickets.pages.forms import (
-    AnswerForm,
-    CommentForm,
-    HandForm,
-    MoveForm,
-    RelationForm,
-    options,
-)
+from app.tickets.pages.forms import AnswerForm, CommentForm, HandForm, MoveForm, RelationForm
 from app.tickets.pages.list import back_to_list
+from app.tickets.pages.panels import TICKET_PANELS
 from app.tickets.pages.relations import related_section
 from app.tickets.pages.span import span_of
 from app.tickets.pages.timeline import entries_of
 from app.tickets.rules.content import LABELS
-from app.tickets.rules.tickets import FINAL_STATES, Category, State
+from app.tickets.rules.tickets import FINAL_STATES, State
 from app.tickets.services import lifecycle as verbs
 from app.tickets.services.fields import facts_of
 from app.tickets.services.timeline import timeline_of
-from app.topology.pages.topology import topology_of
 
 NUMBER = "<int(max=2147483647):number>"
 
@@ -108,12 +100,10 @@ def ticket_page(
         length=length(start, end) if start and end and end >= start else "",
         facts=_facts(ticket, sees_internal=sees_internal),
         span=span_of(ticket),
-        topology=topology_of(ticket),
-        notices=notices_of_ticket(rows, number) if ticket.category == Category.MAINTENANCE else (),
         **related_section(actor, ticket, relation_form),
         **acknowledgement_section(actor, ticket, answer_form),
         **attachment_section(actor, ticket, upload_problems),
-        **mail_section(actor, ticket),
+        **TICKET_PANELS.values(actor, ticket),
         back=back_to_list(),
     )
 

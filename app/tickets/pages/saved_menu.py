@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from app.accounts.pages.login import acting
 from app.core.web.extensions import db
+from app.core.web.person import acting
 from app.core.web.times import now
 from app.tickets.models.desk import SavedFilter
 from app.tickets.pages.filter_forms import SaveFilterForm

@@ -5,9 +5,9 @@ from __future__ import annotations
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from app.accounts.pages.login import acting
 from app.core.web.extensions import db
 from app.core.web.htmx import wants_fragment
+from app.core.web.person import acting
 from app.tickets.services.search.suggestions import Proposed, Suggestion, suggest
 
 blueprint = Blueprint("suggest", __name__)

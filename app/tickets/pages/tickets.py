@@ -17,12 +17,12 @@ from flask import (
 from flask_login import current_user
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.accounts.pages.login import acting
 from app.core.rules import access
-from app.core.web.choices import choices
 from app.core.web.extensions import db
 from app.core.web.htmx import fragment_target, page_or_fragment, wants_fragment
+from app.core.web.person import acting
 from app.core.web.times import now
+from app.registry.services.choices import choices
 from app.tickets.pages.list import BACK_COOKIE, Listing, ListQuery
 from app.tickets.pages.page import NUMBER, ticket_page
 from app.tickets.pages.saved_menu import saved_menu
@@ -87,7 +87,7 @@ def listing() -> AnyResponse:
         read_at=now(),
         may_create=access.refusal_to_create(actor) is None,
         **common,
-        **choices(),
+        **choices(db.session()),
     )
     if wants_fragment() and query.had_empty:
         answer.headers["HX-Push-Url"] = shown.url

@@ -7,12 +7,12 @@ from datetime import datetime
 from flask import Blueprint, Response, request
 from flask_login import current_user
 
-from app.accounts.pages.login import acting
 from app.core.database.transactions import writing
 from app.core.rules.errors import Invalid
 from app.core.rules.texts import read_time
 from app.core.web.extensions import db
 from app.core.web.htmx import go_to
+from app.core.web.person import acting
 from app.core.web.times import now
 from app.tickets.models.tickets import Ticket
 from app.tickets.pages.filter_forms import read_query

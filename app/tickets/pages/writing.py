@@ -7,15 +7,15 @@ from typing import Any
 
 from flask import Response, request, url_for
 
-from app.accounts.pages.login import writer
 from app.core.database.transactions import writing
 from app.core.rules import access
 from app.core.rules.errors import EditConflict, Invalid, MoveNotAllowed, NotFound
 from app.core.services.changes import TICKET, changes_of
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
+from app.core.web.forms import attach
 from app.core.web.htmx import go_to, wants_fragment
-from app.mail.services.choices import unwatch_ticket, watch_ticket
+from app.core.web.person import writer
 from app.tickets.models.tickets import Ticket
 from app.tickets.pages.forms import (
     AnswerForm,
@@ -25,7 +25,6 @@ from app.tickets.pages.forms import (
     RelationForm,
     UndoForm,
     UnrelateForm,
-    attach,
     keep_unchanged,
 )
 from app.tickets.pages.page import (
@@ -44,6 +43,7 @@ from app.tickets.rules.tickets import State
 from app.tickets.services import lifecycle as verbs
 from app.tickets.services.acknowledgements import acknowledge_change
 from app.tickets.services.relations import relate_tickets, unrelate_tickets
+from app.tickets.services.watching import unwatch_ticket, watch_ticket
 
 
 @blueprint.post(f"/tickets/{NUMBER}/comment")

@@ -6,8 +6,7 @@ from enum import StrEnum
 
 from app.core.rules.access import Actor, Kind, Role
 from app.core.rules.errors import Invalid
-from app.core.rules.texts import LONG_TEXT_LIMIT, checked_text
-from app.tickets.rules.tickets import checked_choice
+from app.core.rules.texts import LONG_TEXT_LIMIT, checked_choice, checked_text
 
 
 class Answer(StrEnum):

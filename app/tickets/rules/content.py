@@ -15,19 +15,19 @@ from app.core.rules.texts import (
     SHORT_TEXT_LIMIT,
     TITLE_LIMIT,
     UNIT_LIMIT,
+    checked_choice,
     checked_link,
     checked_text,
 )
+from app.registry.rules.networks import Network
 from app.tickets.rules.tickets import (
     DEFAULT_TYPE_OF_PROBLEM,
     DEFAULT_UNIT,
     Category,
     Impact,
     Layer,
-    Network,
     Priority,
     State,
-    checked_choice,
 )
 
 

@@ -17,10 +17,10 @@ from typing import Any, Final
 
 from app.core.rules.cells import parted, plain_cell
 from app.core.rules.errors import Invalid, InvalidMany
+from app.core.rules.file_problems import BadFile, Problem
 from app.core.rules.spreadsheets import rows_of
 from app.core.rules.table_heads import cells_below, columns_of
 from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text, read_time
-from app.registry.rules.files import BadFile, Problem
 from app.tickets.rules.content import CHOICES, LABELS, TEXT_LIMITS, check_times, check_values
 from app.tickets.rules.files import COLUMNS, TIME_COLUMNS
 from app.tickets.rules.tickets import (

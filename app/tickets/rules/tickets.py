@@ -7,7 +7,7 @@ impacts and networks those of the LHCOPN operational model.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Final, TypeVar
+from typing import Final
 
 from app.core.rules.errors import Forbidden, Invalid, MoveNotAllowed
 
@@ -53,13 +53,6 @@ class Priority(StrEnum):
     URGENT = "urgent"
     VERY_URGENT = "very urgent"
     TOP = "top priority"
-
-
-class Network(StrEnum):
-    """The two networks whose tickets are kept here."""
-
-    LHCOPN = "LHCOPN"
-    LHCONE = "LHCONE"
 
 
 class Category(StrEnum):
@@ -177,15 +170,3 @@ def check_creation_state(state: str) -> None:
     """Raise ``Invalid`` unless a ticket may be created in ``state``."""
     if state not in CREATION_STATES:
         raise Invalid("state", "A ticket is created as new or assigned")
-
-
-E = TypeVar("E", bound=StrEnum)
-
-
-def checked_choice(field: str, value: str, kind: type[E], label: str) -> E:
-    """Return the member of ``kind`` that ``value`` names, else raise ``Invalid``."""
-    try:
-        return kind(value)
-    except ValueError:
-        allowed = ", ".join(kind)
-        raise Invalid(field, f"{label} is not one of the allowed values: {allowed}") from None

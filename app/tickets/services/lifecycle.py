@@ -30,6 +30,7 @@ from app.core.rules.errors import (
 )
 from app.core.services.bulk_insert import insert_with_parts
 from app.core.services.changes import TICKET, FieldChange, record_change, take_number
+from app.registry.rules.networks import Network
 from app.registry.rules.recognition import (
     bare_title,
     holds_word,
@@ -52,7 +53,6 @@ from app.tickets.rules.tickets import (
     FINAL_STATES,
     WORKING_DAYS_TO_CLOSE,
     Category,
-    Network,
     State,
     allowed_moves,
     check_creation_state,

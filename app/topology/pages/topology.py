@@ -8,16 +8,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date
 from functools import partial
+from typing import Any
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, make_response, render_template, request, url_for
 
+from app.core.rules.access import Actor
 from app.core.web.extensions import db
 from app.core.web.times import now
 from app.registry.models.registry import Site
+from app.registry.rules.networks import Network
 from app.registry.services.registry import find_site
 from app.tickets.models.tickets import Ticket
-from app.tickets.rules.tickets import Network
 from app.tickets.services.fields import day_of
 from app.topology.rules.topology import (
     NARROW,
@@ -297,6 +299,11 @@ class TicketTopology:
     day: date
     url: str
     small: Small | None
+
+
+def topology_panel(_actor: Actor, ticket: Ticket) -> dict[str, Any]:
+    """What the page of a ticket shows of it."""
+    return {"topology": topology_of(ticket)}
 
 
 def topology_of(ticket: Ticket) -> TicketTopology:

@@ -22,11 +22,11 @@ from app.core.database.transactions import writing
 from app.core.rules.quarters import Quarter
 from app.jobs.rules.work import REPORT_REMINDERS
 from app.jobs.tasks.context import Context
-from app.jobs.tasks.run import WorkerProcess
-from app.jobs.tasks.timed import TIMED
 from app.mail.models.mails import Mail, MailMessage
 from app.reports.models.reports import Report
 from app.reports.rules.reports import due_at
+from app.worker.process import WorkerProcess
+from app.worker.timed import TIMED
 from tests.browser.reports.report_page import SAVED, looks_again, saved, standing, write
 from tests.browser.visit import log_in
 from tests.cast import PASSWORD, SYSTEM, Cast

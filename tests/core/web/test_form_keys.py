@@ -14,10 +14,10 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.accounts.models.partners import PartnerAccount
-from app.accounts.models.people import FormKey
 from app.accounts.services.people import start_login
 from app.core.database.transactions import writing
 from app.core.models.changes import ChangedField
+from app.core.models.form_keys import FormKey
 from app.core.rules.access import SYSTEM
 from app.core.settings import PROJECT
 from app.core.web.errors import FORM_KEY

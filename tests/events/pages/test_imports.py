@@ -19,7 +19,7 @@ from app.events.rules.file_reading import Reading
 from app.events.services import import_runs as runs
 from app.events.services.import_runs import SMALL
 from app.jobs.tasks.context import Context
-from app.jobs.tasks.run import WorkerProcess
+from app.worker.process import WorkerProcess
 from tests.cast import Cast, writer
 from tests.harness.databases import open_engine
 from tests.harness.server import test_settings

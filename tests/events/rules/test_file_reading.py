@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.rules.cells import plain_cell
+from app.core.rules.file_problems import BadFile
 from app.core.rules.json_records import records_of
 from app.events.rules.events import COLUMNS, EventMessage
 from app.events.rules.file_reading import ReadEvent, Reading, read_events
 from app.events.rules.files import csv_head, csv_lines
-from app.registry.rules.files import BadFile
 
 PLAIN = Reading()
 TEXTS = ("source", "source_id", "link", "site", "detail")

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from app.core.database.transactions import InTurn, writing
 from app.core.rules.access import Writer
 from app.core.rules.errors import Forbidden, Invalid
+from app.core.rules.file_problems import BadFile
 from app.core.services.changes import changes_of
 from app.events.models.events import Event
 from app.events.models.imports import EventImport, EventImportPart, EventsOfImport
@@ -23,7 +24,6 @@ from app.events.services.events import EVENT, Outcome
 from app.events.services.file_import import Totals
 from app.events.services.withdrawal import restore_event, withdraw_event, withdraw_import
 from app.registry.models.registry import Link
-from app.registry.rules.files import BadFile
 from tests.cast import NOON, Cast, enter, writer
 
 LINK = "CERN-GRIDKA-LHCOPN-001"

@@ -21,12 +21,12 @@ from app.core.rules.access import Door
 from app.core.services.refusals import Refusals
 from app.home.services import tidying
 from app.jobs.tasks.context import Context
-from app.jobs.tasks.timed import TIMED
 from app.mail.models.mails import Mail, MailLetter, MailMessage
 from app.mail.services.mails import IN_DIGEST
 from app.mail.services.messages import MessageRecipient, queue_message
 from app.mail.services.queue import claim_mails, mark_failed, mark_sent
 from app.tickets.models.tickets import Ticket
+from app.worker.timed import TIMED
 from tests.cast import NOON, Cast
 from tests.harness.databases import open_engine
 from tests.harness.server import test_settings

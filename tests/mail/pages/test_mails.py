@@ -10,9 +10,10 @@ from sqlalchemy.orm import Session
 
 from app.accounts.models.people import User
 from app.core.database.transactions import writing
-from app.mail.models.mails import Mail, MailStop, TicketWatcher
+from app.mail.models.mails import Mail, MailStop
 from app.mail.rules.notifications import stop_token
 from app.mail.services.queue import claim_mails, mark_failed
+from app.tickets.models.watchers import TicketWatcher
 from tests.cast import NOON, Cast
 from tests.harness.databases import fresh_database
 from tests.harness.server import TEST_SECRET

@@ -18,12 +18,13 @@ from app.core.rules.access import Door, Writer
 from app.core.rules.errors import NotFound
 from app.mail.models.mails import Mail, MailLetter
 from app.mail.rules.notifications import Happened, Letter, put_together
-from app.mail.services.choices import find_stop, stop_mails, unwatch_ticket, watch_ticket
+from app.mail.services.choices import find_stop, stop_mails
 from app.mail.services.mails import tell_nobody
 from app.mail.services.queue import post_of
 from app.tickets.rules.content import NewTicket
 from app.tickets.services.files.imports import Source, import_tickets
 from app.tickets.services.lifecycle import close_due_tickets, comment_ticket, open_ticket
+from app.tickets.services.watching import unwatch_ticket, watch_ticket
 from tests.cast import NOON, SYSTEM, Cast, writer
 from tests.harness.databases import fresh_database
 from tests.mails import (

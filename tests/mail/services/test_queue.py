@@ -13,17 +13,12 @@ from app.core.database.transactions import writing
 from app.core.models.changes import Change
 from app.core.rules.access import Door, Writer
 from app.mail.models.mails import Mail
-from app.mail.services.choices import (
-    allow_mails,
-    find_stop,
-    set_mail_choice,
-    stop_mails,
-    watch_ticket,
-)
+from app.mail.services.choices import allow_mails, find_stop, set_mail_choice, stop_mails
 from app.mail.services.mails import AT_ONCE, draft_mails, put_mails
 from app.mail.services.queue import claim_mails, make_digests, mark_later, send_again
 from app.tickets.rules.content import NewTicket
 from app.tickets.services.lifecycle import open_ticket
+from app.tickets.services.watching import watch_ticket
 from tests.cast import NOON, Cast, writer
 from tests.mails import KEY, SENDER, body, changed, enter_with_mails, message, opened, plan, told
 

@@ -12,11 +12,11 @@ from app.accounts.services.people import find_user
 from app.core.database.transactions import writing
 from app.jobs.rules.work import DIGESTS
 from app.jobs.tasks.context import Context
-from app.jobs.tasks.timed import TIMED
 from app.mail.models.mails import Mail
 from app.mail.services.choices import set_mail_choice
 from app.mail.tasks.mails import PostOffice, plan_mails
 from app.tickets.services.lifecycle import comment_ticket
+from app.worker.timed import TIMED
 from tests.cast import writer
 from tests.mails import enter_with_mails, opened
 

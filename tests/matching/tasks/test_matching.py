@@ -17,8 +17,8 @@ from app.core.database.transactions import writing
 from app.duties.models.duties import Duty, ServiceLoss
 from app.duties.services import follow as matching_follow
 from app.duties.services.derived import DUTY
+from app.duties.tasks.follow import follow_matching
 from app.jobs.tasks.context import Context
-from app.jobs.tasks.listeners import LISTENERS
 from app.matching.models.matching import DetectedEvent, EventOfDetected, EventTicket, HandMade
 from app.matching.services.by_hand import link_by_hand
 from app.matching.services.matching import (
@@ -28,7 +28,7 @@ from app.matching.services.matching import (
     take_turn,
     turn_now,
 )
-from app.matching.tasks.matching import follow_matching
+from app.worker.listeners import LISTENERS
 from tests.cast import NOON, enter, writer
 from tests.harness.databases import open_engine
 from tests.harness.server import test_settings

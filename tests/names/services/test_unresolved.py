@@ -23,7 +23,6 @@ from app.names.services.name_decisions import (
     release_tickets,
     take_back,
 )
-from app.names.services.nearest_names import NearestNames
 from app.names.services.unresolved import (
     NameKind,
     UnresolvedName,
@@ -35,6 +34,7 @@ from app.names.services.unresolved import (
 from app.registry.models.registry import Link, Site, SiteName
 from app.registry.rules.registry import SiteNameValue
 from app.registry.services.links import change_link, create_link
+from app.registry.services.nearest_names import NearestNames
 from app.registry.services.registry import LoadedLookup, Lookup
 from app.registry.services.sites import change_site, create_site, site_of_key, site_values
 from app.tickets.models.tickets import Ticket

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.rules.cells import joined, parted
+from app.core.rules.file_problems import BadFile
 from app.registry.rules.files import (
     FIELDS,
     KEYS,
-    BadFile,
     FieldDifference,
     FileFormat,
     Read,

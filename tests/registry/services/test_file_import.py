@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session
 from app.core.database.transactions import trying, writing
 from app.core.models.changes import Change, ChangedField
 from app.core.rules.errors import Forbidden
+from app.core.rules.file_problems import BadFile
 from app.core.services.changes import changes_of
 from app.registry.models.registry import FactSource, Link, Site
 from app.registry.rules.files import (
-    BadFile,
     FieldDifference,
     FileFormat,
     Records,

@@ -19,7 +19,6 @@ from app.core.rules.errors import Forbidden, Invalid, MoveNotAllowed, NotFound
 from app.core.rules.quarters import Quarter
 from app.jobs.rules.work import REPORT_REMINDERS
 from app.jobs.tasks.context import Context
-from app.jobs.tasks.timed import TIMED
 from app.mail.models.mails import Mail
 from app.registry.models.registry import Site, SiteContact
 from app.registry.services.sites import site_of_key
@@ -33,6 +32,7 @@ from app.reports.services.reminders import (
     send_reminder,
 )
 from app.reports.services.reports import save_field
+from app.worker.timed import TIMED
 from tests.cast import SYSTEM, Cast, writer
 from tests.harness.databases import open_engine
 from tests.harness.server import test_settings

@@ -18,6 +18,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.core.database.transactions import writing
+from app.core.rules.quarters import USUAL_DUE_DAYS
 from app.core.settings import PROJECT
 from app.jobs.models.work import Worker
 from app.jobs.rules.work import REPORT_REMINDERS
@@ -25,7 +26,6 @@ from app.jobs.services.timed_work import know_timed_work, run_soon
 from app.mail.models.mails import Mail
 from app.registry.models.registry import Site, SiteContact, SiteName
 from app.reports.models.reminders import ReportReminder
-from app.reports.rules.reports import USUAL_DUE_DAYS
 from app.reports.services.reminders import reminders_due
 from tests.cast import enter
 from tests.harness.smtp import smtp_server

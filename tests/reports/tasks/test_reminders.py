@@ -18,11 +18,11 @@ from app.core.mail_settings import MailSettings
 from app.core.rules.quarters import Quarter
 from app.jobs.rules.work import REPORT_REMINDERS
 from app.jobs.tasks.context import Context
-from app.jobs.tasks.timed import TIMED
 from app.mail.tasks.mails import PostOffice
 from app.registry.services.sites import site_of_key
 from app.reports.services.comments import comment_on_report
 from app.reports.services.reports import find_report
+from app.worker.timed import TIMED
 from tests.cast import Cast, writer
 from tests.harness.smtp import PATIENCE, smtp_server
 from tests.mails import enter_with_mails

@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 
 from app.core.database.transactions import writing
 from app.jobs.tasks.context import Context
-from app.jobs.tasks.run import WorkerProcess
 from app.statistics.models.statistics import FactBlock
 from app.statistics.services import blocks as statistics_blocks
 from app.statistics.services.events import EVENT_FACTS
@@ -19,6 +18,7 @@ from app.statistics.services.tickets import TICKET_FACTS
 from app.statistics.tasks.statistics import keep_facts
 from app.tickets.rules.content import NewTicket
 from app.tickets.services.lifecycle import move_ticket, open_ticket
+from app.worker.process import WorkerProcess
 from tests.cast import NOON, enter, writer
 from tests.matching.matching_world import report
 

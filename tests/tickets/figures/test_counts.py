@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.registry.rules.networks import Network
 from app.tickets.figures.counts import Chosen, Named, counted, counting
 from app.tickets.figures.facts import (
     PackedFacts,
@@ -24,7 +25,7 @@ from app.tickets.figures.facts import (
     unpack,
 )
 from app.tickets.figures.times import MEASURES, measured_all, summed_up, working_days
-from app.tickets.rules.tickets import Category, Layer, Network, State
+from app.tickets.rules.tickets import Category, Layer, State
 from app.tickets.rules.times import TicketTimes
 from app.tickets.rules.working_time import working_time_between
 

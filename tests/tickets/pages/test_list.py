@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 
 from app.core.database.transactions import writing
 from app.core.rules.counted import Counted
+from app.core.web.positions import write_position
 from app.tickets.pages.columns import COLUMNS
-from app.tickets.pages.list import LABELS, MOST_VALUES, write_position
+from app.tickets.pages.list import LABELS, MOST_VALUES
 from app.tickets.rules.content import NewTicket
 from app.tickets.rules.desk import Desk
 from app.tickets.rules.tickets import CLOSED_STATES, OPEN_STATES, State

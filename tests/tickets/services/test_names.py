@@ -8,8 +8,6 @@ from sqlalchemy.orm import Session
 
 from app.core.database.transactions import writing
 from app.jobs.tasks.context import Context
-from app.jobs.tasks.functions import follow_names
-from app.jobs.tasks.run import WorkerProcess
 from app.registry.rules.registry import CircuitValue, SiteNameValue
 from app.registry.services.links import change_link, link_of_name, link_values
 from app.registry.services.sites import change_site, site_of_key, site_values
@@ -17,6 +15,8 @@ from app.tickets.rules.content import NewTicket
 from app.tickets.services.lifecycle import open_ticket
 from app.tickets.services.lists.lists import TicketFilter
 from app.tickets.services.pages import list_tickets
+from app.tickets.tasks.search_names import follow_names
+from app.worker.process import WorkerProcess
 from tests.cast import Cast, enter, writer
 
 LINK = "CERN-GRIDKA-LHCOPN-001"

@@ -11,13 +11,13 @@ from app.core.database.transactions import writing
 from app.core.rules.access import SYSTEM as PORTAL
 from app.core.rules.access import Door, Writer
 from app.jobs.tasks.context import Context
-from app.jobs.tasks.timed import TIMED
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.content import NewTicket
 from app.tickets.rules.reminders import Step
 from app.tickets.services.lifecycle import comment_ticket, move_ticket, open_ticket
 from app.tickets.services.reminders import overdue_replies, take_due_step
 from app.tickets.services.timeline import timeline_of
+from app.worker.timed import TIMED
 from tests.cast import NOON, Cast, enter, writer
 from tests.harness.databases import open_engine
 from tests.harness.server import test_settings

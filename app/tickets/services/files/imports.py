@@ -25,15 +25,16 @@ from app.core.models.base import Base
 from app.core.rules.access import Actor, Door, Writer, require_admin
 from app.core.rules.clock import to_milliseconds
 from app.core.rules.errors import Invalid
+from app.core.rules.file_problems import MOST_PROBLEMS, BadFile, Problem
 from app.core.rules.spreadsheets import decoded
 from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text
 from app.core.services.bulk_rows import insert_rows
 from app.core.services.changes import TICKET, FieldChange, record_changes, take_number
-from app.names.services.nearest_names import NearestNames
 from app.registry.models.registry import Link, LinkName, Site, SiteName
-from app.registry.rules.files import MOST_PROBLEMS, BadFile, Problem
+from app.registry.rules.networks import Network
 from app.registry.rules.recognition import link_words
 from app.registry.rules.site_names import NamePeriod, bearer_or_last, name_period
+from app.registry.services.nearest_names import NearestNames
 from app.tickets.models.tickets import (
     ExternalReference,
     ImportedTicket,
@@ -44,7 +45,7 @@ from app.tickets.models.tickets import (
 )
 from app.tickets.rules.content import Reference
 from app.tickets.rules.file_reading import ReadTicket, read_tickets
-from app.tickets.rules.tickets import DEFAULT_TYPE_OF_PROBLEM, Network
+from app.tickets.rules.tickets import DEFAULT_TYPE_OF_PROBLEM
 from app.tickets.services.fields import as_logged, day_begun
 from app.tickets.services.search import index as ticket_words
 

@@ -6,36 +6,13 @@ a time, after the change was committed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
-from app.core.services.changes import FieldChange
-from app.jobs.services.queue import enqueue
 from app.tickets.models.tickets import Ticket, TicketLink, TicketSite
 from app.tickets.services.search.index import AT_ONCE, keep_words
-
-JOB: Final = "names in the search"
-"""The job's name; its arguments are ``kind`` (site, link) and ``id``. It always begins with the
-first ticket: one that went on behind another would stand in the way of a later change's job."""
-_NAMES: Final[Mapping[str, frozenset[str]]] = {
-    "site": frozenset({"key", "names", "prefixes"}),
-    "link": frozenset({"name", "aliases", "circuits"}),
-}
-"""Fields of a record, as the change log names them, by which its tickets are found."""
-
-
-def names_changed(kind: str, changed: Iterable[FieldChange]) -> bool:
-    """Whether the tickets of a record are found by other names after this change of it."""
-    return any(item.field in _NAMES[kind] for item in changed)
-
-
-def let_words_follow(session: Session, kind: str, record_id: int) -> None:
-    """Leave it to the worker to write the words of a record's tickets."""
-    key = f"{JOB}: {kind} {record_id}"
-    enqueue(session, JOB, {"kind": kind, "id": record_id}, key=key)
 
 
 def follow_names_of(session: Session, kind: str, record_id: int, after: int) -> int | None:

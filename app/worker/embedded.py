@@ -9,8 +9,8 @@ from app.jobs.rules.jobs import reason_of
 from app.jobs.services.claims import Claimed, claim_job, fail_job, finish_job, is_job_due
 from app.jobs.services.queue import NOT_KNOWN
 from app.jobs.tasks.context import Context
-from app.jobs.tasks.functions import JOBS
 from app.jobs.tasks.pace import Pace
+from app.worker.jobs import JOBS
 
 _log = logging.getLogger(__name__)
 

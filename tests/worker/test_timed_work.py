@@ -21,12 +21,12 @@ from app.jobs.services import timed_work as verbs
 from app.jobs.services.queue import enqueue, queued_jobs
 from app.jobs.services.workers import worker_state, workers_of
 from app.jobs.tasks.context import Context
-from app.jobs.tasks.embedded import EmbeddedQueue
-from app.jobs.tasks.functions import JOBS
 from app.jobs.tasks.pace import PACE
-from app.jobs.tasks.parts import Life, Listening
-from app.jobs.tasks.parts import TimedWork as TimedPart
-from app.jobs.tasks.timed import TIMED
+from app.worker.embedded import EmbeddedQueue
+from app.worker.jobs import JOBS
+from app.worker.parts import Life, Listening
+from app.worker.parts import TimedWork as TimedPart
+from app.worker.timed import TIMED
 from tests.cast import SYSTEM
 from tests.harness.databases import open_engine
 from tests.harness.until import until
@@ -203,7 +203,7 @@ def test_listeners_hear_of_each_change(
     from app.tickets.services.lifecycle import open_ticket
 
     heard: list[Context] = []
-    monkeypatch.setattr("app.jobs.tasks.parts.LISTENERS", [heard.append])
+    monkeypatch.setattr("app.worker.parts.LISTENERS", [heard.append])
     listening = Listening(context, "w")
     assert listening.step()  # whatever was there before it began
     assert not listening.step()
@@ -223,8 +223,8 @@ def test_a_listener_that_fails_is_told_of_until_it_does_not(
         if fails[0]:
             raise ValueError("this change cannot be read")
 
-    monkeypatch.setattr("app.jobs.tasks.parts.LISTENERS", [listener])
-    monkeypatch.setattr("app.jobs.tasks.parts.retry_pause", lambda *_: timedelta(0))
+    monkeypatch.setattr("app.worker.parts.LISTENERS", [listener])
+    monkeypatch.setattr("app.worker.parts.retry_pause", lambda *_: timedelta(0))
     Life(context, "w", PACE).begin()
     listening = Listening(context, "w")
     listening.step()

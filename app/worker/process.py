@@ -18,10 +18,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.jobs.rules.jobs import reason_of
 from app.jobs.tasks.context import Context
-from app.jobs.tasks.embedded import EmbeddedQueue
 from app.jobs.tasks.pace import PACE, Pace
-from app.jobs.tasks.parts import Life, Listening, TimedWork
 from app.mail.tasks.mails import PostOffice
+from app.worker.embedded import EmbeddedQueue
+from app.worker.parts import Life, Listening, TimedWork
 
 _log = logging.getLogger(__name__)
 MOST_ROUNDS: Final = 1000
@@ -176,7 +176,7 @@ class _Engine:
         self._until_empty = until_empty
 
     def step(self) -> bool:
-        from app.jobs.tasks.engine import run_engine
+        from app.worker.engine import run_engine
 
         run_engine(self._context, self._pace, self._ending, until_empty=self._until_empty)
         return False

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from flask import Blueprint, render_template
 
-from app.accounts.pages.login import acting
 from app.core.rules.access import require_admin
 from app.core.web.extensions import db
+from app.core.web.person import acting
 from app.names.services.unresolved import count_unresolved
 
 blueprint = Blueprint("admin", __name__, url_prefix="/admin")
@@ -40,4 +40,4 @@ def index() -> str:
     """Every place of administration."""
     require_admin(acting(), "see the pages of administration")
     counts = {"unresolved.listing": count_unresolved(db.session(), acting())}
-    return render_template("accounts/admin.html", admin_places=PLACES, counts=counts)
+    return render_template("home/admin.html", admin_places=PLACES, counts=counts)

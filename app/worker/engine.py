@@ -27,8 +27,8 @@ from app.jobs.rules.jobs import MOST_ATTEMPTS, reason_of, retry_pause
 from app.jobs.services.queue import forget_failure, note_failure
 from app.jobs.services.stalled import free_unnoted_jobs, note_begun
 from app.jobs.tasks.context import Context
-from app.jobs.tasks.functions import JOBS, JobFunction
 from app.jobs.tasks.pace import Pace
+from app.worker.jobs import JOBS, JobFunction
 
 _log = logging.getLogger(__name__)
 AT_ONCE: Final = 2

@@ -23,8 +23,8 @@ from app.jobs.rules.jobs import MOST_ATTEMPTS
 from app.jobs.services.queue import enqueue, failed_jobs, forget_failed_jobs, queued_jobs, try_again
 from app.jobs.services.stalled import free_unnoted_jobs
 from app.jobs.tasks.context import Context
-from app.jobs.tasks.functions import JOBS
-from app.jobs.tasks.run import WorkerProcess
+from app.worker.jobs import JOBS
+from app.worker.process import WorkerProcess
 from tests.harness import postgres
 from tests.harness.databases import fresh_database, open_engine
 from tests.harness.until import until
@@ -170,7 +170,7 @@ def test_a_job_that_fails_is_tried_again_and_given_up_in_the_end(
     monkeypatch.setitem(JOBS, "breaks", breaks)
     for pauses in (
         "app.jobs.services.claims",
-        "app.jobs.tasks.engine",
+        "app.worker.engine",
     ):  # not over on a busy machine
         monkeypatch.setattr(f"{pauses}.retry_pause", lambda *_: timedelta(hours=1))
     with writing(session):

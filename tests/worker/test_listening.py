@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 from app.core.database.transactions import writing
 from app.duties.models.duties import Duty
 from app.jobs.tasks.context import Context
-from app.jobs.tasks.parts import Listening
 from app.matching.services.matching import bring_up_to_date, freshness, note_between
+from app.worker.parts import Listening
 from tests.cast import NOON, enter
 from tests.matching.matching_world import detected, report
 

@@ -22,9 +22,9 @@ from app.jobs.services import claims as job_claims
 from app.jobs.services import timed_work, workers
 from app.jobs.services.stalled import free_stalled_jobs
 from app.jobs.tasks.context import Context
-from app.jobs.tasks.listeners import LISTENERS
 from app.jobs.tasks.pace import Pace
-from app.jobs.tasks.timed import TIMED
+from app.worker.listeners import LISTENERS
+from app.worker.timed import TIMED
 
 _log = logging.getLogger(__name__)
 

@@ -16,9 +16,8 @@ from flask import (
 from flask_login import current_user, login_user
 
 from app.accounts.pages import browsers
-from app.accounts.pages.login import Person, browser, local_path, remote, writer
+from app.accounts.pages.login import Person, browser
 from app.accounts.pages.own_password import WRONG, ask_password
-from app.accounts.pages.people_forms import EndLoginForm, MailForm, MailsForm, PasswordForm
 from app.accounts.services import logins, people
 from app.accounts.services.copies import copies_today
 from app.core.database.transactions import writing
@@ -26,10 +25,20 @@ from app.core.rules.access import Kind
 from app.core.rules.errors import AuthenticationFailed, Invalid, NotFound
 from app.core.web.extensions import db
 from app.core.web.form_keys import writing_once
+from app.core.web.forms import attach
 from app.core.web.htmx import go_to
+from app.core.web.person import local_path, remote, writer
 from app.core.web.times import now
+from app.home.pages.profile_forms import (
+    EndLoginForm,
+    MailForm,
+    MailsForm,
+    PasswordForm,
+    ThemeForm,
+    ZoneForm,
+)
 from app.mail.services import choices as mail_choices
-from app.tickets.pages.forms import ThemeForm, ZoneForm, attach
+from app.tickets.services.watching import watched_by
 
 blueprint = Blueprint("profile", __name__, url_prefix="/profile")
 _A_YEAR = 365 * 24 * 3600
@@ -48,11 +57,11 @@ def _page(
     user = people.find_user(rows, current_user.name)
     return make_response(
         render_template(
-            "accounts/people/profile.html",
+            "home/profile.html",
             zone_form=zone_form or ZoneForm(formdata=None, time_zone=user.time_zone),
             mail_form=mail_form or MailForm(formdata=None, mail=user.mail),
             mails_form=mails_form or MailsForm(formdata=None, choice=user.mail_choice),
-            watched=mail_choices.watched_by(rows, user),
+            watched=watched_by(rows, user),
             password_form=password_form or PasswordForm(formdata=None),
             user=user,
             logins=logins.logins_of(rows, user, now()),

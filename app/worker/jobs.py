@@ -15,22 +15,10 @@ from app.events.tasks.imports import import_events, withdraw_events
 from app.jobs.tasks.context import Context
 from app.meetings.services.packs import JOB as MEETING_PACK
 from app.meetings.tasks.packs import make_pack
-from app.tickets.services.search.names import JOB as NAMES_IN_SEARCH
-from app.tickets.services.search.names import follow_names_of, let_words_follow
+from app.registry.services.name_changes import JOB as NAMES_IN_SEARCH
+from app.tickets.tasks.search_names import follow_names
 
 JobFunction: TypeAlias = Callable[[Context, Mapping[str, Any]], None]
-
-
-def follow_names(context: Context, arguments: Mapping[str, Any]) -> None:
-    """Write the words of the tickets of a site or link whose names changed."""
-    kind, record_id = arguments["kind"], arguments["id"]
-    after: int | None = 0
-    while after is not None:
-        with context.writing() as session:
-            if context.is_ending():
-                let_words_follow(session, kind, record_id)
-                return
-            after = follow_names_of(session, kind, record_id, after)
 
 
 JOBS: Final[dict[str, JobFunction]] = {

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.core.web.extensions import db
+from sqlalchemy.orm import Session
+
 from app.registry.models.registry import Link, Site
 from app.registry.services.registry import all_links, all_sites
 
@@ -37,10 +38,9 @@ def _link_options(links: Sequence[Link]) -> list[Option]:
     return options
 
 
-def choices() -> dict[str, Any]:
+def choices(session: Session) -> dict[str, Any]:
     """What the templates of lists and forms offer."""
-    rows = db.session()
     return {
-        "site_options": _site_options(all_sites(rows)),
-        "link_options": _link_options(all_links(rows)),
+        "site_options": _site_options(all_sites(session)),
+        "link_options": _link_options(all_links(session)),
     }

@@ -1,0 +1,122 @@
+"""What all forms of pages share: fields that say what is allowed, texts as they are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from wtforms import (
+    Field,
+    PasswordField,
+    RadioField,
+    SelectField,
+)
+from wtforms.validators import DataRequired, ValidationError
+from wtforms.widgets import TextInput
+
+from app.core.rules.errors import Invalid, InvalidMany
+from app.core.rules.texts import read_time
+
+
+def one_line(text: str | None) -> str:
+    """A single line as typed, without blanks around it."""
+    return (text or "").strip()
+
+
+def lines(text: str | None) -> str:
+    """A text with the line ends that are stored: browsers send CR LF for each."""
+    return (text or "").replace("\r\n", "\n")
+
+
+class UtcTimeField(Field):
+    """A time typed as text; without a zone it is UTC."""
+
+    widget = TextInput()
+
+    def _value(self) -> str:
+        if self.raw_data:
+            return str(self.raw_data[0])
+        if self.data is None:
+            return ""
+        moment = self.data.astimezone(UTC)
+        return str(moment.strftime("%Y-%m-%d %H:%M:%S" if moment.second else "%Y-%m-%d %H:%M"))
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        """Read what was typed; says what is allowed when it cannot."""
+        self.data: datetime | None = None
+        if valuelist and valuelist[0].strip():
+            try:
+                self.data = read_time(self.name, valuelist[0], label=self.label.text)
+            except Invalid as error:
+                raise ValueError(error.message) from None
+
+
+def required(name: str) -> list[Any]:
+    """The check of a field that must not be empty, in words."""
+    return [DataRequired(f"{name} is required")]
+
+
+def own_password() -> PasswordField:
+    """The field in which the person who is logged in types the password again."""
+    return PasswordField(
+        "Your password", required("Your password"), render_kw={"autocomplete": "current-password"}
+    )
+
+
+def sent(_form: Any, field: Field) -> None:
+    """The check of a field that grants or takes rights: left out of a form, it is refused, and not
+    taken for its default. A list of none is sent as one empty value (``none_chosen`` of the
+    templates)."""
+    if not field.raw_data:
+        raise ValidationError(f"{field.label.text} is missing in the form; load the page again")
+
+
+def chosen(values: Sequence[str] | None) -> list[str]:
+    """Of a list of values those that are not empty."""
+    return [value for value in values or () if value]
+
+
+def options(*words: str, empty: str | None = None) -> Any:
+    """Choices whose value is what is shown; ``empty`` is the word for none of them.
+
+    Untyped because the stubs of WTForms do not know this form of choices.
+    """
+    first = {} if empty is None else {"": empty}
+    return {**first, **{str(word): str(word) for word in words}}
+
+
+class Choice(SelectField):
+    """A select that says in its own words what is allowed."""
+
+    def pre_validate(self, form: Any) -> None:
+        """Raise unless the value is one of the choices."""
+        allowed = [str(value) for value, *_ in self.iter_choices()]
+        if self.data not in allowed:
+            shown = ", ".join(value for value in allowed if value)
+            if len(allowed) > 20:
+                shown = "a value of the list"
+            raise ValidationError(f"{self.label.text} takes one of: {shown}")
+
+
+class Radio(RadioField):
+    """Radio buttons that say in their own words what is allowed."""
+
+    def pre_validate(self, form: Any) -> None:
+        """Raise unless the value is one of the choices."""
+        allowed = [str(value) for value, *_ in self.iter_choices()]
+        if self.data not in allowed:
+            raise ValidationError(
+                f"{self.label.text} takes one of: {', '.join(filter(None, allowed))}"
+            )
+
+
+def attach(form: Any, error: Invalid, renamed: Mapping[str, str] | None = None) -> None:
+    """Put what a service found wrong to the fields that it names."""
+    problems = error.problems if isinstance(error, InvalidMany) else {error.field: error.message}
+    for name, message in problems.items():
+        field = (renamed or {}).get(name, name)
+        if field in form:
+            form[field].errors = [*form[field].errors, message]
+        else:
+            form.form_errors.append(message)

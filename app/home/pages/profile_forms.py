@@ -1,0 +1,73 @@
+"""Forms of the profile."""
+
+from __future__ import annotations
+
+from zoneinfo import available_timezones
+
+from flask_wtf import FlaskForm
+from wtforms import (
+    HiddenField,
+    PasswordField,
+    StringField,
+)
+
+from app.accounts.pages.people_forms import ResetForm
+from app.core.web.forms import (
+    Choice,
+    Radio,
+    one_line,
+    options,
+    required,
+    sent,
+)
+from app.mail.services.choices import CHOICES
+
+
+class PasswordForm(ResetForm):
+    """The old and a new password."""
+
+    old = PasswordField(
+        "Present password",
+        required("Present password"),
+        render_kw={"autocomplete": "current-password"},
+    )
+
+
+class MailForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """Where mails go."""
+
+    mail = StringField(
+        "Mail address",
+        [sent],
+        filters=[one_line],
+        description="At most 254 characters; empty for none.",
+        render_kw={"autocomplete": "email", "inputmode": "email"},
+    )
+
+
+class MailsForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """Which mails about tickets one gets."""
+
+    choice = Radio("Mails about tickets", choices=CHOICES)
+
+
+class EndLoginForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """Which login ends."""
+
+    login = HiddenField("Login")
+
+
+class ZoneForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """The zone in which times are shown beside UTC."""
+
+    time_zone = Choice(
+        "Time zone",
+        choices=lambda: options(*sorted(available_timezones())),
+        description="Times are always shown in UTC; this zone stands beside it.",
+    )
+
+
+class ThemeForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """How the pages look."""
+
+    theme = Choice("Theme", choices=options("light", "dark", empty="system"))

@@ -1,0 +1,32 @@
+"""Deletes what nobody needs any more, as timed work."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+
+from app.home.services.tidying import Retention, tidy
+from app.jobs.tasks.context import Context
+
+
+def tidy_up(context: Context) -> str:
+    """Delete what nobody needs any more, and what was kept for as long as the settings say."""
+    settings = context.settings
+    retention = Retention(
+        mails=timedelta(days=settings.mails_kept_days),
+        calls=timedelta(days=settings.calls_kept_days),
+        refusals=timedelta(days=settings.refusals_kept_days),
+    )
+    gone: Counter[str] = Counter()
+    while not context.is_ending():
+        with context.writing() as session:
+            step = tidy(session, context.now(), retention)
+        gone.update(step.rows)
+        if step.is_all:
+            break
+    deleted = [
+        f"{count:,} old {kind.removesuffix('s') if count == 1 else kind}"
+        for kind, count in gone.items()
+        if count
+    ]
+    return f"Deleted {', '.join(deleted)}" if deleted else "Nothing was old enough"

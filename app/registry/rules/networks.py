@@ -1,0 +1,12 @@
+"""The networks whose links and tickets are kept."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Network(StrEnum):
+    """The two networks whose tickets are kept here."""
+
+    LHCOPN = "LHCOPN"
+    LHCONE = "LHCONE"

@@ -1,0 +1,20 @@
+"""People who want to be told of a ticket."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.core.models.base import Base, UtcTime
+
+
+class TicketWatcher(Base):
+    """A person who wants the mails of a ticket."""
+
+    __tablename__ = "ticket_watchers"
+
+    ticket_number: Mapped[int] = mapped_column(ForeignKey("tickets.number"), primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True, index=True)
+    since: Mapped[datetime] = mapped_column(UtcTime)

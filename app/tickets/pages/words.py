@@ -1,0 +1,79 @@
+"""How a ticket's words look on pages: filters of the templates."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from app.tickets.models.tickets import Ticket, TicketSite
+from app.tickets.rules.tickets import Priority, State
+
+_TONES = {
+    State.NEW: "trouble",
+    State.ASSIGNED: "info",
+    State.IN_PROGRESS: "info",
+    State.WAITING: "waiting",
+    State.ON_HOLD: "waiting",
+    State.REOPENED: "trouble",
+    State.SOLVED: "ok",
+    State.UNSOLVED: "plain",
+    State.VERIFIED: "ok",
+    State.CLOSED: "plain",
+}
+
+_LEVELS = {
+    Priority.LESS_URGENT: 1,
+    Priority.NORMAL: 1,
+    Priority.URGENT: 2,
+    Priority.VERY_URGENT: 3,
+    Priority.TOP: 4,
+}
+
+_MOVE_WORDS = {
+    State.ASSIGNED: "Assign",
+    State.IN_PROGRESS: "Start work",
+    State.WAITING: "Wait for reply",
+    State.ON_HOLD: "Put on hold",
+    State.REOPENED: "Reopen",
+    State.SOLVED: "Solve",
+    State.UNSOLVED: "Give up as unsolved",
+    State.VERIFIED: "Verify",
+    State.CLOSED: "Close for good",
+}
+
+
+def state_tone(state: str) -> str:
+    """Which signal colour a state has, beside its word and shape."""
+    return _TONES.get(State(state), "plain")
+
+
+def priority_level(priority: str) -> int:
+    """1 to 4 bars."""
+    return _LEVELS.get(Priority(priority), 1)
+
+
+def move_word(state: str) -> str:
+    """What the button of a move says."""
+    return _MOVE_WORDS.get(State(state), state)
+
+
+def site_word(item: TicketSite) -> str:
+    """An affected site by its LHCOPN name, or as it was sent."""
+    return item.site.key if item.site is not None else item.name
+
+
+def where_affected(ticket: Ticket) -> str:
+    """All affected links and sites in one line."""
+    links = [item.link.name for item in ticket.affected_links]
+    return ", ".join([*links, *(site_word(item) for item in ticket.affected_sites)])
+
+
+def register(flask_app: Flask) -> None:
+    """Make the filters known to the templates."""
+    for filter_function in (
+        state_tone,
+        priority_level,
+        move_word,
+        site_word,
+        where_affected,
+    ):
+        flask_app.add_template_filter(filter_function)

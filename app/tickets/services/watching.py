@@ -1,0 +1,71 @@
+"""Which tickets somebody watches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from sqlalchemy import delete, select
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.orm import Session
+
+from app.accounts.models.people import User
+from app.core.rules.access import Actor, Kind, Writer
+from app.core.rules.errors import Forbidden
+from app.tickets.models.tickets import Ticket
+from app.tickets.models.watchers import TicketWatcher
+from app.tickets.services.lifecycle import find_ticket
+
+_INSERT: Final[Mapping[str, Any]] = {"sqlite": sqlite_insert, "postgresql": postgresql_insert}
+
+
+def watch_ticket(session: Session, by: Writer, number: int) -> None:
+    """Get the mails of a ticket that one may read; a second time changes nothing."""
+    find_ticket(session, by.actor, number)
+    new = _INSERT[session.get_bind().dialect.name](TicketWatcher)
+    row = {"ticket_number": number, "user_id": _person(by.actor), "since": by.now}
+    session.execute(new.values(row).on_conflict_do_nothing())
+
+
+def unwatch_ticket(session: Session, by: Writer, number: int) -> None:
+    """Get them no more, as far as nothing else tells one of it."""
+    find_ticket(session, by.actor, number)
+    session.execute(
+        delete(TicketWatcher).where(
+            TicketWatcher.ticket_number == number, TicketWatcher.user_id == _person(by.actor)
+        )
+    )
+
+
+def is_watching(session: Session, actor: Actor, number: int) -> bool:
+    """Whether the person watches the ticket."""
+    if actor.kind is not Kind.PERSON:
+        return False
+    return session.get(TicketWatcher, (number, actor.account_id)) is not None
+
+
+def watchers_choice(session: Session, actor: Actor, number: int) -> str | None:
+    """None where the person does not watch the ticket; else which mails it chose, "" where it has
+    no address for them."""
+    if not is_watching(session, actor, number):
+        return None
+    user = session.get_one(User, actor.account_id)
+    return user.mail_choice if user.mail else ""
+
+
+def watched_by(session: Session, user: User, limit: int = 100) -> Sequence[Ticket]:
+    """The tickets that a person watches, the newest watched first."""
+    return session.scalars(
+        select(Ticket)
+        .join(TicketWatcher, TicketWatcher.ticket_number == Ticket.number)
+        .where(TicketWatcher.user_id == user.id)
+        .order_by(TicketWatcher.since.desc(), Ticket.number.desc())
+        .limit(limit)
+    ).all()
+
+
+def _person(actor: Actor) -> int:
+    if actor.kind is not Kind.PERSON or actor.account_id is None:
+        raise Forbidden("Only people watch tickets")
+    return actor.account_id

@@ -1,0 +1,28 @@
+"""What each kind of timed work does, by its name in ``app.jobs.rules.work``.
+
+A function returns what came of it in words for operators, and raises where it failed. It is safe to
+repeat, and asks ``context.is_ending()`` between two steps where there may be many.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, TypeAlias
+
+from app.home.tasks.tidying import tidy_up
+from app.jobs.rules.work import CLOSE_DUE, DIGESTS, REMINDERS, REPORT_REMINDERS, TIDY
+from app.jobs.tasks.context import Context
+from app.mail.tasks.mails import send_digests
+from app.reports.tasks.reminders import remind_of_reports
+from app.tickets.tasks.deadlines import close_due, remind
+
+TimedFunction: TypeAlias = Callable[[Context], str]
+
+
+TIMED: Final[dict[str, TimedFunction]] = {
+    CLOSE_DUE.name: close_due,
+    REMINDERS.name: remind,
+    DIGESTS.name: send_digests,
+    REPORT_REMINDERS.name: remind_of_reports,
+    TIDY.name: tidy_up,
+}
