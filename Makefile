@@ -42,7 +42,7 @@ format: ## format the code and mend what can be mended
 venv: ## .venv with everything for development (PYTHON=python3.13 asks for one)
 	@PYTHON="$(PYTHON)" tools/venv.sh dev
 
-docs: ## write docs/fields.md, native-service.md and permissions.md from what they tell of
+docs: ## write docs/fields.md, native-service.md, permissions.md, house.svg from what they tell of
 	@tools/venv.sh dev
 	@$(BIN)/python tools/field_table.py >docs/fields.md.new
 	@mv docs/fields.md.new docs/fields.md
@@ -50,6 +50,8 @@ docs: ## write docs/fields.md, native-service.md and permissions.md from what th
 	@mv docs/native-service.md.new docs/native-service.md
 	@$(BIN)/python tools/permission_table.py >docs/permissions.md.new
 	@mv docs/permissions.md.new docs/permissions.md
+	@$(BIN)/python tools/house.py >docs/house.svg.new
+	@mv docs/house.svg.new docs/house.svg
 
 lock: ## write the pinned requirements from requirements*.in
 	@tools/venv.sh dev
