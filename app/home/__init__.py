@@ -1,1 +1,1 @@
-"""The pages around all rooms: home, the guide, shortcuts, the work page; readiness, cleaning."""
+"""The pages around all rooms: home, profile, guide, shortcuts, work; readiness and cleaning up."""

@@ -1,1 +1,1 @@
-"""The queue of jobs, timed work, and the worker that carries them out."""
+"""The queue of jobs, and what is known of timed work and workers."""
