@@ -6,7 +6,6 @@ sums before it commits: whoever is killed in the middle leaves the old database.
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -21,6 +20,7 @@ from sqlalchemy import Connection, Engine, text
 
 from app.backups.file import WRONG, TableSum
 from app.core.rules.errors import SettingError
+from app.core.settings import environment_of_children
 
 _BLOCK: Final = 1 << 20
 _LOCK_TIMEOUT: Final = "10s"
@@ -240,7 +240,7 @@ def _where(engine: Engine) -> str:
 def _environment(engine: Engine) -> dict[str, str]:
     given = _given(engine)
     secrets = {"PGPASSWORD": given["password"]} if "password" in given else {}
-    return os.environ | secrets
+    return environment_of_children() | secrets
 
 
 def _given(engine: Engine) -> dict[str, str]:

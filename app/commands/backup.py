@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from app.backups.services import make_backup, restore_backup
+from app.backups.backups import make_backup, restore_backup
 from app.commands.base import PortalCommand
 from app.core.database.schema import known_revisions
 from app.core.web.extensions import db

@@ -194,6 +194,21 @@ _MEMORY = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": str(256 * 1024)}
 it, sixteen bodies of 4 MiB at once left 250 MiB with two processes."""
 
 
+def environment_of_children() -> dict[str, str]:
+    """The environment of this process, for a program that it starts (``pg_dump``, ``psql``)."""
+    return dict(os.environ)
+
+
+def handed_over_sockets() -> int:
+    """How many sockets the service manager handed to this process, as sd_listen_fds(3) tells it.
+
+    The variables are gone afterwards, so that no process started later takes them for its own.
+    """
+    process, number = os.environ.pop("LISTEN_PID", ""), os.environ.pop("LISTEN_FDS", "")
+    os.environ.pop("LISTEN_FDNAMES", None)
+    return int(number) if process == str(os.getpid()) and number.isdecimal() else 0
+
+
 def process_environment(settings: Settings) -> dict[str, str]:
     """The environment for a server process that is to see exactly these settings."""
     environ = _MEMORY | {name: value for name, value in os.environ.items() if name not in NAMES}

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import sys
 from collections.abc import Sequence
 from typing import Final
 
 from app.core.rules.errors import SettingError
-from app.core.settings import WORKERS, Settings
+from app.core.settings import WORKERS, Settings, handed_over_sockets
 
 BACKLOG: Final = 1024
 """Connections that wait in the socket until a process takes them; granian's own default."""
@@ -82,10 +81,7 @@ def _listen(address: str, port: int, *, shared: bool) -> socket.socket:
 
 
 def _handed_over_socket() -> socket.socket | None:
-    """As sd_listen_fds(3) has it; the variables are gone afterwards."""
-    process, number = os.environ.pop("LISTEN_PID", ""), os.environ.pop("LISTEN_FDS", "")
-    os.environ.pop("LISTEN_FDNAMES", None)
-    if process != str(os.getpid()) or number != "1":
+    if handed_over_sockets() != 1:
         return None
     return socket.socket(fileno=_FIRST_HANDED_OVER)
 

@@ -42,13 +42,6 @@ def test_rules_are_standard_library_only() -> None:
         assert not foreign, f"{path} imports {foreign}"
 
 
-READ_THE_ENVIRONMENT = {
-    Path("app/core/settings.py"),
-    Path("app/server/sockets.py"),  # takes systemd's variables out, by which it hands a socket over
-    Path("app/backups/postgresql.py"),  # hands the environment on to pg_dump and psql
-}
-
-
 def test_one_module_reads_settings_from_the_environment() -> None:
     for path, tree in _sources("app", "soap_service"):
         reads = any(
@@ -58,7 +51,7 @@ def test_one_module_reads_settings_from_the_environment() -> None:
             and node.value.id == "os"
             for node in ast.walk(tree)
         )
-        assert not reads or path in READ_THE_ENVIRONMENT, path
+        assert not reads or path == Path("app/core/settings.py"), path
 
 
 def test_no_clock_below_the_doors() -> None:
