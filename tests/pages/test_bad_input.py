@@ -241,6 +241,7 @@ def classes() -> list[type[FlaskForm]]:
             forms,
             partner_forms,
             people_forms,
+            profile_forms,
             registry_forms,
             token_forms,
             unresolved_forms,
