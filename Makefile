@@ -8,6 +8,8 @@ export DEMO
 TESTS ?= tests
 # Test processes; the tests of one file stay in one of them.
 JOBS ?= 2
+# Which pages to take pictures of; all if none is named.
+PICTURES ?=
 # What to measure, and for how long to soak.
 BENCH ?= get write list
 MINUTES ?= 10
@@ -63,10 +65,10 @@ migration: ## a new migration from the rows: make migration m="what changes"
 	@test -n "$(m)" || { echo 'make: say what changes: make migration m="..."' >&2; exit 2; }
 	@unset DEMO; $(BIN)/flask db upgrade && $(BIN)/flask db migrate -m "$(m)"
 
-pictures: ## screenshots of every page into docs/pictures
+pictures: ## screenshots of every page into pictures/ (PICTURES="list detail" some, --docs the ten of docs/)
 	@tools/venv.sh dev
 	@tools/test_programs.sh
-	@unset DEMO; $(BIN)/python tools/pictures.py
+	@unset DEMO; $(BIN)/python tools/pictures.py $(PICTURES)
 
 bench: ## the partners' door against bare services (BENCH="get write list", soak, registry)
 	@tools/venv.sh dev

@@ -1,11 +1,13 @@
-"""Screenshots of every kind of page into docs/pictures, of a server with demo data of its own.
+"""Screenshots of every kind of page, of a server with demo data of its own.
 
-``tools/pictures.py [NAME...]`` takes all, or those named. A picture shows what a screen shows, not
-the whole length of a page.
+``tools/pictures.py [NAME...]`` takes all, or those named, into the folder ``pictures``, which git
+ignores; ``tools/pictures.py --docs`` takes those that README and docs show, into ``docs/pictures``.
+A picture shows what a screen shows, not the whole length of a page.
 """
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -51,7 +53,9 @@ from tests.laid_reports import lay_half, lay_two_versions
 from tests.mails import lay_mails
 from tests.soap_service.wire import CREATED, Wire, in_order
 
-FOLDER = Path(__file__).resolve().parent.parent / "docs" / "pictures"
+TOP = Path(__file__).resolve().parent.parent
+FOLDER = TOP / "pictures"
+DOCS = TOP / "docs" / "pictures"
 SIZES = ((1440, 900), (390, 844))
 SCHEMES = ("light", "dark")
 _PASSWORDS = {login.name: login.password for login in demo.LOGINS}
@@ -784,8 +788,21 @@ def page_of(browser: Browser, width: int, height: int, scheme: str) -> Iterator[
         context.close()
 
 
-def main(names: list[str]) -> None:
+def pictures_of_documents() -> set[str]:
+    """The names of the files in ``docs/pictures`` that README and docs show."""
+    documents = [TOP / "README.md", *(TOP / "docs").rglob("*.md")]
+    return {
+        name
+        for document in documents
+        for name in re.findall(r"pictures/([\w-]+)\.png", document.read_text())
+    }
+
+
+def main(arguments: list[str]) -> None:
     """Take the pictures and say how large they are."""
+    for_docs = arguments == ["--docs"]
+    names = [] if for_docs else arguments
+    in_documents = pictures_of_documents()
     unknown = set(names) - set(PAGES)
     if unknown:
         sys.exit(
@@ -793,7 +810,8 @@ def main(names: list[str]) -> None:
         )
     if chromium.program() is None:
         sys.exit(f"pictures: needs {chromium.NEED}")
-    FOLDER.mkdir(parents=True, exist_ok=True)
+    folder = DOCS if for_docs else FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
     total = 0
     with demo_portal() as shown, chromium.launched() as browser:
         for width, height in SIZES:
@@ -801,14 +819,17 @@ def main(names: list[str]) -> None:
                 with page_of(browser, width, height, scheme) as page:
                     log_in(page, shown.server, "operator")
                     for name, show in PAGES.items():
+                        picture = f"{name}-{width}-{scheme}"
                         if names and name not in names:
+                            continue
+                        if for_docs and picture not in in_documents:
                             continue
                         page.emulate_media(media="screen")
                         show(page, shown)
-                        path = FOLDER / f"{name}-{width}-{scheme}.png"
+                        path = folder / f"{picture}.png"
                         page.screenshot(path=path)
                         total += path.stat().st_size
-                        print(path.relative_to(FOLDER.parent.parent))
+                        print(path.relative_to(TOP))
     print(f"{total / 1e6:.1f} MB")
 
 

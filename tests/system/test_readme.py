@@ -1,4 +1,4 @@
-"""What the README shows works: the partner's ten lines run as they stand."""
+"""What the README shows is true: the partner's ten lines run as they are, the pictures exist."""
 
 from __future__ import annotations
 
@@ -28,3 +28,12 @@ def test_the_ten_lines_of_a_partner(
     exec(lines, {})  # the README's own lines
     assert capsys.readouterr().out == "new\n"
     assert "ggus-demo" in {login.name for login in demo.LOGINS}
+
+
+def test_the_pictures_of_the_documents_are_there_and_no_others() -> None:
+    shown: set[str] = set()
+    for document in (PROJECT / "README.md", *(PROJECT / "docs").rglob("*.md")):
+        for target in re.findall(r"!\[[^]]*\]\(([^)]+\.png)\)", document.read_text()):
+            assert (document.parent / target).is_file(), f"{document.name} shows {target}"
+            shown.add((document.parent / target).stem)
+    assert {picture.stem for picture in (PROJECT / "docs" / "pictures").iterdir()} == shown
