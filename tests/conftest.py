@@ -3,6 +3,7 @@
 database          URL of a fresh, migrated, empty database; the test runs on SQLite and PostgreSQL
 session           a plain Session on it (no application)
 app, client       the Flask application on it, and its test client
+app_with          makes an application on it with other settings: app_with(copies_per_day=2)
 module_database   like ``database``, one per test module
 live_server       the real server on ``module_database`` (both databases), one per module
 sqlite_server     the real server on SQLite only, one per module: where the database
@@ -17,7 +18,9 @@ What a machine lacks is skipped, each test by name on the last lines; with CI=tr
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -87,15 +90,19 @@ def session(database: str) -> Iterator[Session]:
 
 @pytest.fixture
 def app(database: str) -> Iterator[Flask]:
-    from app.core.web.extensions import db
-    from app.factory import create_app
+    from tests.harness.portal import portal
 
-    flask_app = create_app(test_settings(database))
-    flask_app.config["TESTING"] = True
-    yield flask_app
-    with flask_app.app_context():
-        db.session.remove()
-        db.engine.dispose()
+    with portal(test_settings(database)) as flask_app:
+        flask_app.config["TESTING"] = True
+        yield flask_app
+
+
+@pytest.fixture
+def app_with(database: str) -> Iterator[Callable[..., Flask]]:
+    from tests.harness.portal import portal
+
+    with ExitStack() as opened:
+        yield lambda **more: opened.enter_context(portal(replace(test_settings(database), **more)))
 
 
 @pytest.fixture

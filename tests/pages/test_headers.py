@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator
 
 import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from app.factory import create_app
 from app.tickets.rules.content import Reference
 from tests.accounts.pages.test_login import own_addresses
 from tests.cast import PASSWORD, Cast
-from tests.harness.server import test_settings
 from tests.harness.visitor import PageReader, Visitor
 from tests.harness.visits import Enter, Open, store_issue
 
@@ -121,11 +118,11 @@ def test_a_forged_host_appears_nowhere(app: Flask, cast: Cast, visit: Enter, ope
 
 
 def test_cookies_are_closed_to_scripts_and_to_other_sites(
-    app: Flask, database: str, session: Session, cast: Cast, opened: Open
+    app: Flask, app_with: Callable[..., Flask], session: Session, cast: Cast, opened: Open
 ) -> None:
     opened()
-    public = replace(test_settings(database), public_url="https://portal.example")
-    for one, secure in ((app, False), (create_app(public), True)):
+    public = app_with(public_url="https://portal.example")
+    for one, secure in ((app, False), (public, True)):
         visitor = Visitor(one)
         set_cookies = []
         base = "https://portal.example" if secure else "http://localhost"

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,10 +19,10 @@ from sqlalchemy import text
 
 import wsgi
 from app.core.database.schema import known_revisions
-from app.core.settings import Settings, process_environment
+from app.core.settings import process_environment
 from app.core.web.extensions import db
-from app.factory import create_app
 from tests.harness.databases import alembic_config, open_engine
+from tests.harness.portal import close, portal
 from tests.harness.server import free_port, test_settings
 
 NEWEST = known_revisions()[-1]
@@ -45,16 +44,6 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
         yield monkeypatch
     finally:
         os.umask(before)
-
-
-@contextmanager
-def application(settings: Settings) -> Iterator[Flask]:
-    flask_app = create_app(settings)
-    try:
-        yield flask_app
-    finally:
-        with flask_app.app_context():
-            db.engine.dispose()
 
 
 def told_by_command(app: Flask, *words: str) -> str:
@@ -98,7 +87,7 @@ def test_a_command_on_an_older_schema_stops(
 
 
 def test_a_command_without_any_table_says_what_creates_them(empty_database: str) -> None:
-    with application(test_settings(empty_database)) as app:
+    with portal(test_settings(empty_database)) as app:
         assert told_by_command(app, "user", "list") == (
             "Error: DATABASE_URL: the database has no tables of the portal;"
             " `flask db upgrade` creates them"
@@ -112,7 +101,7 @@ def test_help_asks_no_database(database: str, app: Flask) -> None:
 
 def test_serve_on_a_newer_schema_stops(database: str) -> None:
     stamp(database, "9999")
-    with application(replace(test_settings(database), port=free_port())) as app:
+    with portal(replace(test_settings(database), port=free_port())) as app:
         said = told_by_command(app, "serve")
     assert "schema 9999, which this version of the portal does not know" in said
 
@@ -159,7 +148,7 @@ def test_what_the_portal_writes_is_its_own_users_alone(
     for path in tmp_path.iterdir():
         path.chmod(0o755 if path.is_dir() else 0o644)
 
-    wsgi.create_app()
+    close(wsgi.create_app())
     assert modes(tmp_path) == private | {"portal.db-writers": 0o644}  # it is always empty
     engine.dispose()
 
@@ -171,5 +160,5 @@ def test_a_folder_to_which_all_may_write_is_left_to_all(
     (tmp_path / "all").chmod(0o1777)
     started.setenv("DATABASE_URL", f"sqlite:///{tmp_path / 'portal.db'}")
     started.setenv("MAIL_FOLDER", str(tmp_path / "all"))
-    wsgi.create_app()
+    close(wsgi.create_app())
     assert modes(tmp_path)["all"] == 0o1777

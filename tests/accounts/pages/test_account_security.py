@@ -20,13 +20,11 @@ from app.accounts.services.people import find_user, start_login
 from app.accounts.services.reset_links import make_reset_link
 from app.core.database.transactions import writing
 from app.core.models.changes import Change
-from app.factory import create_app
 from app.mail.models.mails import Mail, MailStop
 from app.mail.services.choices import set_mail_choice
 from app.mail.services.queue import post_of
 from tests.accounts.pages.test_second_factor import now_code
 from tests.cast import PASSWORD, SYSTEM, Cast, writer
-from tests.harness.server import test_settings
 from tests.harness.visitor import PageReader, Visitor
 from tests.harness.visits import Enter
 from tests.mails import SENDER
@@ -333,9 +331,9 @@ def test_the_old_password_makes_no_token_beside_a_new_one(
 
 
 def test_carbon_copies_are_bounded_and_shown(
-    database: str, session: Session, cast: Cast, visit: Enter
+    app_with: Callable[..., Flask], session: Session, cast: Cast, visit: Enter
 ) -> None:
-    portal = create_app(replace(test_settings(database), copies_per_day=2))
+    portal = app_with(copies_per_day=2)
     with writing(session):
         token = start_login(session, cast.operator.account_id or 0, datetime.now(UTC))
         other = start_login(session, cast.admin.account_id or 0, datetime.now(UTC))

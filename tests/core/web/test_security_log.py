@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from dataclasses import replace
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -16,12 +16,10 @@ from app.accounts.models.people import ApiToken, Login
 from app.accounts.services.people import start_login
 from app.core.database.transactions import writing
 from app.core.log import LineFormatter
-from app.factory import create_app
 from app.tickets.services.attachments import add_attachment
 from tests.accounts.pages.test_account_security import FACTOR, NEW, TOKEN, Programs, enrol
 from tests.accounts.pages.test_second_factor import give_code, give_password, now_code, set_up
 from tests.cast import NOON, PASSWORD, Cast, writer
-from tests.harness.server import test_settings
 from tests.harness.visitor import PageReader, Visitor, encoded
 from tests.harness.visits import Enter, Open
 
@@ -195,10 +193,9 @@ def test_the_programs_door(app: Flask, cast: Cast, visit: Enter, lines: Lines) -
 
 
 def test_the_address_is_what_a_trusted_proxy_says(
-    database: str, session: Session, cast: Cast, lines: Lines
+    app_with: Callable[..., Flask], session: Session, cast: Cast, lines: Lines
 ) -> None:
-    portal = create_app(replace(test_settings(database), trusted_proxies=1))
-    visitor = Visitor(portal)
+    visitor = Visitor(app_with(trusted_proxies=1))
     token = visitor.token()
     for sent in ("198.51.100.1, 192.0.2.9", "x\r\ny"):
         visitor.client.post(
@@ -243,11 +240,12 @@ def test_a_login_that_was_not_used_for_hours_ends(
     assert PageReader(answer.text).form("/login").values("kept.text") == ["Typed text"]
 
 
-def test_the_idle_limit_can_be_switched_off(database: str, session: Session, cast: Cast) -> None:
-    portal = create_app(replace(test_settings(database), login_idle_hours=0))
+def test_the_idle_limit_can_be_switched_off(
+    app_with: Callable[..., Flask], session: Session, cast: Cast
+) -> None:
     with writing(session):
         began = datetime.now(UTC) - timedelta(hours=11)
         token = start_login(session, cast.kit.account_id or 0, began)
-    visitor = Visitor(portal)
+    visitor = Visitor(app_with(login_idle_hours=0))
     visitor.carry(token)
     assert visitor.get("/tickets").status_code == 200

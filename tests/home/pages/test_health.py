@@ -14,13 +14,13 @@ from sqlalchemy.orm import Session
 
 from app.core.database.schema import known_revisions
 from app.core.database.transactions import writing
-from app.factory import create_app
 from app.home.pages.health import STARTED
 from app.jobs.models.work import Job, Worker
 from app.jobs.services.queue import enqueue
 from app.jobs.services.workers import dismiss_worker, greet_worker
 from app.mail.models.mails import Mail
 from app.mail.services.mails import WAITING
+from tests.harness.portal import portal
 from tests.harness.server import test_settings
 
 NOW = datetime.now(UTC)
@@ -139,18 +139,19 @@ def test_a_schema_that_does_not_fit_counts_at_once(client: FlaskClient, session:
 
 
 def test_without_a_database_it_is_alive_and_says_no_secret() -> None:
-    app = create_app(test_settings("postgresql+psycopg://account:password@127.0.0.1:1/portal"))
-    client = app.test_client()
-    alive = client.get("/healthz", headers={"Cookie": "portal=x"})
-    assert (alive.status_code, alive.json) == (200, {"alive": True})
-    assert client.head("/healthz").status_code == 200
-    answer = client.get("/readyz")
-    assert answer.status_code == 503
-    assert answer.headers["Retry-After"] == "10"
-    assert json.loads(answer.data) == {
-        "ready": False,
-        "reasons": ["the database does not answer"],
-    }
+    away = test_settings("postgresql+psycopg://account:password@127.0.0.1:1/portal")
+    with portal(away) as app:
+        client = app.test_client()
+        alive = client.get("/healthz", headers={"Cookie": "portal=x"})
+        assert (alive.status_code, alive.json) == (200, {"alive": True})
+        assert client.head("/healthz").status_code == 200
+        answer = client.get("/readyz")
+        assert answer.status_code == 503
+        assert answer.headers["Retry-After"] == "10"
+        assert json.loads(answer.data) == {
+            "ready": False,
+            "reasons": ["the database does not answer"],
+        }
 
 
 @pytest.mark.parametrize("address", ["/healthz", "/readyz"])

@@ -14,11 +14,11 @@ from sqlalchemy import select
 
 from app.accounts.services.people import create_user, start_login
 from app.core.database.transactions import writing
-from app.factory import create_app
 from app.registry.models.registry import Site
 from app.registry.services.sites import create_site
 from app.reports.models.reports import Report, ReportField
 from tests.cast import PASSWORD, SYSTEM
+from tests.harness.portal import portal
 from tests.harness.server import LiveServer
 from tests.harness.visitor import Visitor
 
@@ -57,9 +57,8 @@ class Person:
 
 def people_of(server: LiveServer) -> list[Person]:
     """Forty reporters, each logged in."""
-    app = create_app(server.settings)
     found = []
-    with server.session() as session:
+    with portal(server.settings) as app, server.session() as session:
         for number in range(SITES):
             key = f"XX-SITE-{number:02}"
             with writing(session):
