@@ -52,7 +52,6 @@ from app.reports.pages import reports
 from app.reports.pages import writing as report_writing  # noqa: F401  # on a blueprint
 from app.statistics.pages import availability, statistics
 from app.tickets.pages import (
-    attachment_writing,  # noqa: F401  # on a blueprint
     attachments,
     bulk,
     filters,

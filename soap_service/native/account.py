@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from app.accounts.services.partners import find_account
-from app.tickets.rules.attachments import SIZE_LIMIT
+from app.core.rules.attached_files import SIZE_LIMIT
 from soap_service.guard import limit_of
 from soap_service.native.answers import Values
 from soap_service.native.kinds import (

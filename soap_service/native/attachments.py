@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from app.core.rules.access import Door
-from app.tickets.rules.attachments import LIMIT_IN_WORDS, attachment_id, public_id
+from app.core.rules.attached_files import LIMIT_IN_WORDS
+from app.tickets.rules.attachments import attachment_id, public_id
 from app.tickets.services.attachments import add_attachment, content_of, find_attachment
 from app.tickets.services.lifecycle import find_ticket
 from soap_service.native.answers import Values, attachment_values

@@ -56,6 +56,7 @@ from app.core.rules.access import Actor, Writer
 from app.core.rules.quarters import Quarter
 from app.core.settings import PROJECT
 from app.core.web.extensions import db
+from app.core.web.packed_file import packed
 from app.duties.models.duties import DutyRule
 from app.duties.rules.duties import R2009
 from app.duties.services.rules import compose_rule, put_in_force
@@ -93,7 +94,6 @@ from app.notices.adapters.maintnote import read
 from app.notices.services.decisions import dismiss
 from app.notices.services.notices import take_in
 from app.registry.models.registry import Proposal, Site, SiteContact, SiteName
-from app.registry.pages.imports import packed
 from app.registry.services.cric import refuse_proposal
 from app.registry.services.links import create_link
 from app.registry.services.registry import find_site, require_links

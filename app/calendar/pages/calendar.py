@@ -16,15 +16,15 @@ from app.calendar.models.lhc import LhcPeriod
 from app.calendar.rules.calendar import days_of, midnight, month_after, weeks_of
 from app.calendar.rules.lhc_calendar import (
     FIELDS,
+    LhcNow,
     Period,
     PeriodKind,
     cern_words,
-    covering,
-    running_at,
+    lhc_at,
     states_between,
 )
 from app.calendar.services.calendar import MOST, Agenda, CalendarFilter, Planned, agenda
-from app.calendar.services.lhc_calendar import known_periods, lhc_periods, newest_changes, period_of
+from app.calendar.services.lhc_calendar import lhc_periods, newest_changes, period_of
 from app.core.rules.access import Role
 from app.core.rules.errors import Invalid
 from app.core.web.extensions import db
@@ -287,18 +287,10 @@ def _bar(window: Planned, first: datetime, last: datetime) -> Bar:
     return Bar(window, round(start, 1), round(max(end - start, 3), 1))
 
 
-@dataclass(frozen=True)
-class LhcNow:
-    """What the LHC does at the moment, in words."""
-
-    running: bool
-    words: str
-
-
 def _lhc_of(asked: Question, periods: Sequence[Period]) -> LhcNow:
     """Of this month what the LHC does now, of another one what it does in it."""
     if asked.month == asked.today.replace(day=1):
-        return lhc_now(periods)
+        return lhc_at(now(), periods)
     begin, end = midnight(asked.month), midnight(month_after(asked.month))
     told = states_between(begin, end, periods)
     parts = [
@@ -309,18 +301,6 @@ def _lhc_of(asked: Question, periods: Sequence[Period]) -> LhcNow:
     ]
     words = f"The LHC in {asked.month:%B %Y}: {'; '.join(parts)}"
     return LhcNow(running=any(runs for *_, runs in told), words=words)
-
-
-def lhc_now(periods: Sequence[Period] | None = None) -> LhcNow:
-    """Whether the detectors run now, and in which period."""
-    known = known_periods(db.session()) if periods is None else periods
-    season = running_at(now(), known)
-    if season is not None:
-        return LhcNow(running=True, words=f"The LHC runs: {season.name}")
-    period = covering(now(), known)
-    if period is None:
-        return LhcNow(running=False, words="The LHC does not run, as far as its calendar knows")
-    return LhcNow(running=False, words=f"The LHC does not run: {period.name}")
 
 
 # ---------- the LHC's own calendar
@@ -361,7 +341,7 @@ def lhc() -> str:
         periods=[_shown(row, years) for row in rows],
         years=[(year, _place(datetime(year, 1, 1, tzinfo=UTC), years)) for year in years],
         today=_place(now(), years),
-        lhc=lhc_now([period_of(row) for row in rows]),
+        lhc=lhc_at(now(), [period_of(row) for row in rows]),
         may_edit=acting().role is Role.ADMIN,
         steps=newest_changes(db.session()),
         labels={**FIELDS, "why": "Reason"},

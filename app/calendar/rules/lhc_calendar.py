@@ -267,3 +267,23 @@ def cern_words(moment: datetime, precision: str, *, is_end: bool) -> str:
 
 def _midnight(day: date) -> datetime:
     return datetime.combine(day, time(), CERN).astimezone(UTC)
+
+
+@dataclass(frozen=True)
+class LhcNow:
+    """What the LHC does at a moment or in a month, in words."""
+
+    running: bool
+    words: str
+
+
+def lhc_at(moment: datetime, periods: Iterable[Period]) -> LhcNow:
+    """Whether the detectors run at this moment (UTC), and in which period."""
+    known = list(periods)
+    season = running_at(moment, known)
+    if season is not None:
+        return LhcNow(running=True, words=f"The LHC runs: {season.name}")
+    period = covering(moment, known)
+    if period is None:
+        return LhcNow(running=False, words="The LHC does not run, as far as its calendar knows")
+    return LhcNow(running=False, words=f"The LHC does not run: {period.name}")

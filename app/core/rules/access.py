@@ -42,6 +42,18 @@ class Door(StrEnum):
     """A file of old tickets, on a page or by a command: news to nobody."""
 
 
+DOOR_WORDS = {
+    Door.PORTAL: "in the portal",
+    Door.SOAP: "over SOAP",
+    Door.NATIVE: "over SOAP, service LHCOPN",
+    Door.API: "over the API",
+    Door.COMMAND: "by command",
+    Door.SYSTEM: "by the portal itself",
+    Door.IMPORT: "by an import",
+}
+"""Behind who changed something, on pages."""
+
+
 class Kind(StrEnum):
     """What kind of account acts."""
 

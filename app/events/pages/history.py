@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from app.core.models.changes import Change
-from app.tickets.pages.timeline import DOORS
+from app.core.rules.access import DOOR_WORDS, Door
 
 LABELS: Final = {
     "link": "Link",
@@ -76,7 +76,7 @@ def _entry(change: Change) -> Entry:
         change.version,
         change.at,
         change.author,
-        DOORS.get(change.door, change.door),
+        DOOR_WORDS[Door(change.door)],
         what,
         icon,
         reason,

@@ -9,8 +9,8 @@ from typing import Final
 
 from flask import Blueprint, render_template, url_for
 
-from app.calendar.pages.calendar import lhc_now
 from app.calendar.rules.calendar import midnight
+from app.calendar.rules.lhc_calendar import lhc_at
 from app.calendar.services.calendar import agenda
 from app.core.rules.access import Actor, Role, refusal_to_create
 from app.core.web.extensions import db
@@ -216,7 +216,7 @@ def page() -> str:
         running=_running() if actor.is_operator else None,
         planned=planned,
         conflicts=len(planned.conflicts),
-        lhc=lhc_now(planned.periods),
+        lhc=lhc_at(now(), planned.periods),
         may_create=refusal_to_create(actor) is None,
         reports=home_reports(actor),
     )

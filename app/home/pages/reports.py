@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from flask import url_for
+from flask import current_app, url_for
 
 from app.core.rules.access import Actor, Role
 from app.core.web.extensions import db
@@ -18,7 +19,6 @@ from app.home.services.reports import (
     owed_reports,
     waiting_for_chair,
 )
-from app.reports.pages.reports import due_days, grid_url, report_url
 from app.reports.rules.reports import last_day_of
 
 
@@ -59,13 +59,16 @@ class HomeReports:
 def home_reports(actor: Actor) -> HomeReports:
     """Of this person."""
     rows, moment = db.session(), now()
-    found = owed_reports(rows, actor, moment, due_days()) if actor.site_ids else ()
-    first, last = (found[-1].cell.quarter, found[0].cell.quarter) if found else (None, None)
+    due_days: int = current_app.config["PORTAL"].report_due_days
+    found = owed_reports(rows, actor, moment, due_days) if actor.site_ids else ()
+    looked_at: dict[str, Any] = (
+        {"from": found[-1].cell.quarter, "to": found[0].cell.quarter} if found else {}
+    )
     return HomeReports(
         waiting_for_chair(rows, actor),
         [_owed(one) for one in found[:ROWS]],
         len(found),
-        url_for("reports.page") if first is None or last is None else grid_url(first, last),
+        url_for("reports.page", **looked_at),
         nothing_owed=actor.role is Role.REPORTER and bool(actor.site_ids) and not found,
     )
 
@@ -73,4 +76,5 @@ def home_reports(actor: Actor) -> HomeReports:
 def _owed(one: OwedReport) -> Owed:
     standing, quarter = one.cell.standing, one.cell.quarter
     word = "was due" if standing.is_late else "due by"
-    return Owed(one, report_url(one.site, quarter), f"{word} {last_day_of(standing.due_at)}")
+    url = url_for("report_form.page", site=one.site, quarter=quarter)
+    return Owed(one, url, f"{word} {last_day_of(standing.due_at)}")

@@ -58,7 +58,6 @@ from app.meetings.services import teleconferences as verbs
 from app.meetings.services.agenda import agenda_of
 from app.meetings.services.mails import Secretary, invitation_of, topic_of
 from app.registry.rules.networks import Network
-from app.reports.pages.reports import report_url
 from app.reports.rules.reports import is_chair
 
 blueprint = Blueprint("teleconferences", __name__, url_prefix="/reports/teleconferences")
@@ -471,5 +470,5 @@ def _address(point: AgendaPoint) -> str:
             documented="no",
         )
     if point.site:
-        return report_url(point.site, point.quarter)
+        return url_for("report_form.page", site=point.site, quarter=point.quarter)
     return url_for("report_documents.quarter_page", quarter=point.quarter)

@@ -21,6 +21,7 @@ from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
 from app.core.web.forms import Choice, UtcTimeField, attach, lines, one_line, options, required
 from app.core.web.htmx import go_to
+from app.core.web.packed_file import packed, unpacked
 from app.core.web.person import acting, writer
 from app.notices.adapters.maintnote import MOST_BYTES, read
 from app.notices.models.notices import MaintenanceNotice
@@ -36,7 +37,6 @@ from app.notices.services.lists import (
     siblings_of,
 )
 from app.notices.services.notices import Result, refusal_to_take, require_take, take_in
-from app.registry.pages.imports import packed, unpacked
 from app.registry.services.choices import choices
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.content import LABELS, NewTicket, Reference

@@ -7,9 +7,6 @@ since asks for another look. Nothing of it is kept here in between.
 
 from __future__ import annotations
 
-import base64
-import binascii
-import zlib
 from collections.abc import Sequence
 from itertools import islice
 from typing import Any, Final
@@ -27,6 +24,7 @@ from app.core.web.extensions import db
 from app.core.web.form_keys import writing_once
 from app.core.web.forms import Radio, attach, one_line, options
 from app.core.web.htmx import go_to
+from app.core.web.packed_file import packed, unpacked
 from app.core.web.person import acting, writer
 from app.registry.rules.files import (
     FileFormat,
@@ -86,23 +84,6 @@ class ConfirmForm(ImportForm):
         if not (text.isascii() and text.isdigit() and len(text) < 16):
             raise Invalid("file", "State of the registry is not readable; choose the file again")
         return int(text)
-
-
-def packed(content: bytes) -> str:
-    """A file as letters that a form can carry."""
-    return base64.urlsafe_b64encode(zlib.compress(content, 9)).decode("ascii")
-
-
-def unpacked(letters: str, limit: int) -> bytes:
-    """The file that ``packed`` wrote; ``Invalid`` where it is none, or larger than ``limit``."""
-    try:
-        unpacker = zlib.decompressobj()
-        content = unpacker.decompress(base64.urlsafe_b64decode(letters.encode("ascii")), limit + 1)
-    except (UnicodeEncodeError, binascii.Error, zlib.error):
-        content = b""
-    if not content or not unpacker.eof or len(content) > limit:
-        raise Invalid("file", "File is not the one that was shown; choose it again")
-    return content
 
 
 @blueprint.before_request

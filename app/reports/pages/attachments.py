@@ -6,13 +6,13 @@ from typing import Final
 
 from flask import Blueprint, Response, render_template, url_for
 
+from app.core.web.attached_files import given_out, previewed
 from app.core.web.extensions import db
 from app.core.web.person import acting
 from app.reports.models.reports import ReportAttachment
 from app.reports.pages.form_context import PLACE, Place, place_of
 from app.reports.services.attachments import content_of_report_attachment, find_report_attachment
 from app.reports.services.reports import require_see
-from app.tickets.pages.attachments import given_out, previewed
 
 blueprint = Blueprint("report_attachments", __name__, url_prefix="/reports")
 FILES: Final = f"{PLACE}/attachments"

@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import url_for
 
+from app.core.web.attached_files import Problem, Row, listed_files, row_of
 from app.core.web.extensions import db
 from app.core.web.person import acting, writer
 from app.core.web.times import now
@@ -20,7 +21,6 @@ from app.reports.services.attachments import (
     removed_from_version,
 )
 from app.reports.services.comments import comments_on_report
-from app.tickets.pages.attachments import Problem, Row, listed_files, row_of
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from flask import Response, request
 
 from app.core.rules.errors import Invalid
+from app.core.web.attached_files import chosen_files, problems_of
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
 from app.core.web.htmx import wants_fragment
@@ -19,7 +20,6 @@ from app.reports.pages.form_saving import COMMENT, Typed, saved, tell_of_chosen_
 from app.reports.services.attachments import attach_to_report, remove_report_attachment
 from app.reports.services.comments import comment_on_report
 from app.reports.services.reports import require_see, require_write
-from app.tickets.pages.attachment_writing import chosen_files, problems_of
 
 
 @blueprint.post(FILES)

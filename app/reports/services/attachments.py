@@ -13,6 +13,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from app.core.rules.access import Actor, Writer
+from app.core.rules.attached_files import check_content, cleaned_name, media_type
 from app.core.rules.errors import Forbidden, NotFound
 from app.core.rules.quarters import Quarter
 from app.core.services.changes import FieldChange
@@ -25,7 +26,6 @@ from app.reports.rules.reports import (
     refusal_to_remove_attachment,
 )
 from app.reports.services.reports import change_written, locked_report, report_to_write
-from app.tickets.rules.attachments import check_content, cleaned_name, media_type
 
 ATTACHMENT = "attachment"
 """The field in the change log."""

@@ -6,111 +6,22 @@ shows pictures as pictures and texts as text.
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Final, Protocol
-from urllib.parse import quote
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from flask import Blueprint, Response, render_template, url_for
 
 from app.core.rules.access import Actor
+from app.core.web.attached_files import Problem, given_out, listed_files, previewed, row_of
 from app.core.web.extensions import db
-from app.core.web.limits import FILES_LIMIT
 from app.core.web.person import acting
 from app.tickets.models.tickets import Ticket
 from app.tickets.pages.list import back_to_list
-from app.tickets.rules.attachments import (
-    LIMIT_IN_WORDS,
-    SIZE_LIMIT,
-    TEXT,
-    UNKNOWN,
-    UNNAMED,
-    attachment_id,
-    is_picture,
-    is_previewed,
-    public_id,
-)
+from app.tickets.rules.attachments import attachment_id, public_id
 from app.tickets.services.attachments import attachments_of, content_of, find_attachment, may_remove
 
 blueprint = Blueprint("attachments", __name__)
 ADDRESS: Final = "/attachments/<key>"
-THUMB_LIMIT: Final = 512 * 1024
-"""Bytes of the largest picture that a ticket's page loads by itself."""
-PREVIEW_LINES: Final = 1000
-PREVIEW_CHARACTERS: Final = 200_000
-_POLICY: Final = "default-src 'none'; sandbox; frame-ancestors 'none'"
-
-
-@dataclass(frozen=True)
-class Row:
-    """One file as a list shows it: that of a ticket, or of a report."""
-
-    key: str
-    name: str
-    author: str
-    created_at: datetime
-    size: str
-    thumb: bool
-    previewed: bool
-    removable: bool
-    address: str
-    preview: str
-    removal: str
-    """The address that takes it off."""
-
-
-class File(Protocol):
-    """What is known of a file, wherever it was attached."""
-
-    @property
-    def name(self) -> str:
-        """As it was cleaned."""
-
-    @property
-    def size(self) -> int:
-        """Bytes."""
-
-    @property
-    def media_type(self) -> str:
-        """Told from its content."""
-
-    @property
-    def author(self) -> str:
-        """Who added it."""
-
-    @property
-    def created_at(self) -> datetime:
-        """When, UTC."""
-
-
-def row_of(
-    file: File, key: str, address: str, preview: str, removal: str, *, removable: bool
-) -> Row:
-    """A file as it is listed, with its addresses."""
-    return Row(
-        key=key,
-        name=file.name,
-        author=file.author,
-        created_at=file.created_at,
-        size=size_in_words(file.size),
-        thumb=is_picture(file.media_type) and file.size <= THUMB_LIMIT,
-        previewed=is_previewed(file.media_type),
-        removable=removable,
-        address=address,
-        preview=preview,
-        removal=removal,
-    )
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Why one file of an upload was not taken; ``name`` is "" where it is about all of them."""
-
-    name: str
-    words: str
 
 
 def attachment_section(
@@ -127,56 +38,11 @@ def attachment_section(
     return {"attachment_keys": {row.key for row in rows}, **listed_files(rows, problems)}
 
 
-def listed_files(rows: Sequence[Row], problems: Sequence[Problem]) -> Mapping[str, Any]:
-    """What a list of files and the form below it show."""
-    return {
-        "attachments": rows,
-        "upload_problems": problems,
-        "file_limit": SIZE_LIMIT,
-        "upload_limit": FILES_LIMIT,
-        "file_limit_words": LIMIT_IN_WORDS,
-    }
-
-
-def size_in_words(size: int) -> str:
-    """A size in bytes as people read it: ``3.4 KiB``."""
-    if size < 1024:
-        return f"{size} bytes" if size != 1 else "1 byte"
-    if size < 1024 * 1024:
-        return f"{size / 1024:.3g} KiB" if size < 1000 * 1024 else f"{size // 1024} KiB"
-    return f"{size / 1024 / 1024:.3g} MiB"
-
-
-def disposition(name: str) -> str:
-    """The header that names a download, also where its name is not ASCII (RFC 6266)."""
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode("ascii")
-    plain = re.sub(r'["\\%]', "_", plain).strip()
-    if not plain or plain.startswith("."):  # nothing but its ending was ASCII
-        plain = UNNAMED + plain
-    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
-
-
 @blueprint.get(ADDRESS)
 def download(key: str) -> Response:
     """The bytes, to be kept as a file; pictures of the previews come from here as well."""
     attachment = find_attachment(db.session(), acting(), attachment_id(key))
     return given_out(attachment, content_of(db.session(), attachment))
-
-
-def given_out(file: File, content: bytes) -> Response:
-    """A file's bytes, under its name, so that no browser makes a page of them."""
-    answer = Response(content)
-    answer.headers["Content-Type"] = _given_type(file.media_type)
-    answer.headers["Content-Disposition"] = disposition(file.name)
-    answer.headers["Content-Security-Policy"] = _POLICY
-    answer.headers["Cross-Origin-Resource-Policy"] = "same-origin"
-    return answer
-
-
-def _given_type(media_type: str) -> str:
-    if media_type == TEXT:
-        return f"{TEXT}; charset=utf-8"
-    return media_type if is_picture(media_type) else UNKNOWN
 
 
 @blueprint.get(f"{ADDRESS}/preview")
@@ -190,25 +56,3 @@ def preview(key: str) -> str:
         back=back_to_list(),
         shown=previewed(attachment, lambda: content_of(db.session(), attachment)),
     )
-
-
-def previewed(file: File, content: Callable[[], bytes]) -> Mapping[str, Any]:
-    """What a page of its preview shows of a file; ``content`` is asked for only of a text."""
-    whole = ""
-    if file.media_type == TEXT:
-        whole = content().decode("utf-8").removeprefix("\ufeff")
-    text = beginning(whole)
-    return {
-        "size": size_in_words(file.size),
-        "picture": is_picture(file.media_type),
-        "is_text": file.media_type == TEXT,
-        "text": text,
-        "cut": len(text) < len(whole),
-        "shown": len(text.splitlines()),
-        "lines": len(whole.splitlines()),
-    }
-
-
-def beginning(text: str) -> str:
-    """The part of a text that a preview shows."""
-    return "".join(text.splitlines(keepends=True)[:PREVIEW_LINES])[:PREVIEW_CHARACTERS]

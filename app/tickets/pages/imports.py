@@ -22,8 +22,8 @@ from app.core.web.extensions import db
 from app.core.web.form_keys import writing_once
 from app.core.web.forms import Radio, one_line
 from app.core.web.htmx import go_to
+from app.core.web.packed_file import packed, unpacked
 from app.core.web.person import acting, writer
-from app.registry.pages.imports import packed, unpacked
 from app.tickets.rules.files import COLUMNS
 from app.tickets.services.files.imports import (
     DEFAULT_SOURCE,

@@ -10,6 +10,7 @@ from flask import Response, request, url_for
 
 from app.accounts.services.partners import all_partners
 from app.core.rules import access
+from app.core.web.attached_files import Problem
 from app.core.web.extensions import db
 from app.core.web.forms import options
 from app.core.web.htmx import go_to, page_or_fragment, wants_fragment
@@ -17,7 +18,7 @@ from app.core.web.person import acting
 from app.core.web.times import length
 from app.tickets.models.tickets import Ticket
 from app.tickets.pages.acknowledgements import acknowledgement_section
-from app.tickets.pages.attachments import Problem, attachment_section
+from app.tickets.pages.attachments import attachment_section
 from app.tickets.pages.forms import AnswerForm, CommentForm, HandForm, MoveForm, RelationForm
 from app.tickets.pages.list import back_to_list
 from app.tickets.pages.panels import TICKET_PANELS

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from app.core.rules.access import DOOR_WORDS, Door
 from app.tickets.rules.acknowledgements import ACKNOWLEDGEMENT
 from app.tickets.rules.attachments import id_in_label
 from app.tickets.rules.content import LABELS
@@ -16,16 +17,6 @@ from app.tickets.rules.relations import RELATION_FIELDS
 from app.tickets.rules.reminders import REMINDER
 from app.tickets.services.attachments import ATTACHMENT
 from app.tickets.services.timeline import Step
-
-DOORS = {
-    "portal": "in the portal",
-    "soap": "over SOAP",
-    "native": "over SOAP, service LHCOPN",
-    "api": "over the API",
-    "command": "by command",
-    "system": "by the portal itself",
-    "import": "by an import",
-}
 
 
 @dataclass(frozen=True)
@@ -107,7 +98,7 @@ def _entry(step: Step, *, fresh: bool) -> Entry:
         at=step.at,
         author=step.author,
         account=step.account,
-        door=DOORS.get(step.door, step.door),
+        door=DOOR_WORDS[Door(step.door)],
         what=what,
         icon=icon,
         comment=comment,

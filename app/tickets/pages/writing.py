@@ -1,4 +1,4 @@
-"""Writing on a ticket's page: comment, move, relate, answer to a change, undo, hand over."""
+"""Writing on a ticket's page: comment, files, moves, relations, answers to a change, undo."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from app.core.database.transactions import writing
 from app.core.rules import access
 from app.core.rules.errors import EditConflict, Invalid, MoveNotAllowed, NotFound
 from app.core.services.changes import TICKET, changes_of
+from app.core.web.attached_files import chosen_files, problems_of
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
 from app.core.web.forms import attach
 from app.core.web.htmx import go_to, wants_fragment
 from app.core.web.person import writer
 from app.tickets.models.tickets import Ticket
+from app.tickets.pages.attachments import ADDRESS
+from app.tickets.pages.attachments import blueprint as attachments
 from app.tickets.pages.forms import (
     AnswerForm,
     CommentForm,
@@ -37,11 +40,14 @@ from app.tickets.pages.page import (
 )
 from app.tickets.pages.relations import read_number
 from app.tickets.pages.tickets import blueprint
+from app.tickets.rules.attachments import attachment_id
 from app.tickets.rules.content import LABELS
 from app.tickets.rules.relations import RelationRole
 from app.tickets.rules.tickets import State
 from app.tickets.services import lifecycle as verbs
 from app.tickets.services.acknowledgements import acknowledge_change
+from app.tickets.services.attachments import add_attachment, remove_attachment
+from app.tickets.services.fields import facts_of
 from app.tickets.services.relations import relate_tickets, unrelate_tickets
 from app.tickets.services.watching import unwatch_ticket, watch_ticket
 
@@ -276,3 +282,31 @@ def seen_version(form: EditForm | CommentForm | MoveForm, ticket: Ticket) -> int
             "version", "The form names a version that this ticket never had; load it again"
         )
     return int(text)
+
+
+@attachments.post(f"/tickets/{NUMBER}/attachments", endpoint="attach")
+def attach_files(number: int) -> Response:
+    """Attach all files that were sent, or none of them."""
+    rows, by = db.session(), writer()
+    ticket = verbs.find_ticket(rows, by.actor, number)
+    access.require_write(by.actor, facts_of(ticket))
+    files = chosen_files()
+    problems = list(problems_of(files))
+    if problems:
+        return ticket_page(number, upload_problems=problems, status=422)
+    with writing_once(rows):
+        for name, content in files:
+            add_attachment(rows, by, number, name, content)
+        version = verbs.find_ticket(rows, by.actor, number).version
+    return after_writing(number, version)
+
+
+@attachments.post(f"{ADDRESS}/remove", endpoint="remove")
+def remove_file(key: str) -> Response:
+    """Delete an attachment's content."""
+    rows, by = db.session(), writer()
+    with writing_once(rows):
+        number = remove_attachment(rows, by, attachment_id(key)).ticket_number
+        leads_to(url_for("tickets.detail", number=number))
+        version = verbs.find_ticket(rows, by.actor, number).version
+    return after_writing(number, version)

@@ -9,29 +9,13 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-import unicodedata
 from typing import Final
 
-from app.core.rules import pictures
 from app.core.rules.access import Actor, Kind, TicketFacts, refusal_to_write
-from app.core.rules.errors import Invalid, NotFound
-from app.core.rules.texts import SHORT_TEXT_LIMIT
-
-SIZE_LIMIT: Final = 2 * 1024 * 1024
-"""Bytes of the largest attachment."""
-LIMIT_IN_WORDS: Final = "2 MiB"
-UNNAMED: Final = "attachment"
-"""The name of a file whose own name has nothing left when it is cleaned."""
-
-TEXT: Final = "text/plain"
-UNKNOWN: Final = "application/octet-stream"
+from app.core.rules.errors import NotFound
 
 _ID = re.compile(r"ATT([1-9][0-9]{0,8})")
 _LABEL = re.compile(r"(ATT[1-9][0-9]{0,8}) .+", re.DOTALL)
-# controls, formatting (bidi overrides, zero width), surrogates, line and paragraph separators
-_INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-_NO_CHARACTERS: Final = "\ufffe\uffff"
-_BINARY = re.compile("[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
 _CANONICAL_FROM: Final = 64
 """Characters from which on canonical base64 is taken for an encoding and not for a text."""
 
@@ -58,69 +42,6 @@ def id_in_label(text: str) -> str:
     """The public id at the beginning of a label, or "" if it is none."""
     match = _LABEL.fullmatch(text)
     return match[1] if match else ""
-
-
-def cleaned_name(sent: str) -> str:
-    """The name to keep of a file: no folders, nothing invisible, not hidden, never empty.
-
-    Folders are told by both kinds of slash; control characters, bidi overrides and the like, blanks
-    and dots at the end and blanks at the beginning are dropped; a leading dot becomes ``_``. Raises
-    ``Invalid`` above 255 characters.
-    """
-    name = re.split(r"[/\\]", sent)[-1]
-    name = "".join(
-        char
-        for char in name
-        if unicodedata.category(char) not in _INVISIBLE and char not in _NO_CHARACTERS
-    )
-    name = re.sub(r"^\s+|[\s.]+$", "", name)
-    if name.startswith("."):
-        name = "_" + name.lstrip(".")
-    if len(name) > SHORT_TEXT_LIMIT:
-        raise Invalid(
-            "attachment_name",
-            f"The file's name has {len(name)} characters;"
-            f" at most {SHORT_TEXT_LIMIT} characters are allowed",
-        )
-    return name or UNNAMED
-
-
-def check_content(content: bytes) -> None:
-    """Raise ``Invalid`` unless the content may be kept: not empty, at most 2 MiB."""
-    if not content:
-        raise Invalid("attachment", "The attachment is empty; attach a file with content")
-    if len(content) > SIZE_LIMIT:
-        raise Invalid(
-            "attachment",
-            f"The attachment is larger than {LIMIT_IN_WORDS}; at most {SIZE_LIMIT} bytes"
-            " are allowed: compress it, split it, or link to it",
-        )
-
-
-def media_type(content: bytes) -> str:
-    """What the bytes are: one of ``pictures.KINDS``, ``TEXT``, or else ``UNKNOWN``.
-
-    Text is UTF-8 without binary control characters. HTML and SVG are texts: shown as they are
-    written, never rendered.
-    """
-    picture = pictures.picture_kind(content)
-    if picture is not None:
-        return picture
-    try:
-        text = content.decode("utf-8")
-    except UnicodeDecodeError:
-        return UNKNOWN
-    return UNKNOWN if _BINARY.search(text) else TEXT
-
-
-def is_picture(media: str) -> bool:
-    """Whether content of this media type may be shown as a picture."""
-    return media in pictures.KINDS
-
-
-def is_previewed(media: str) -> bool:
-    """Whether content of this media type may be shown at all, or only be downloaded."""
-    return media == TEXT or is_picture(media)
 
 
 def without_double_encoding(received: bytes, declared_size: int) -> bytes:

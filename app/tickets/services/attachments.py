@@ -14,18 +14,13 @@ from sqlalchemy.orm import Session
 
 from app.core.rules import access
 from app.core.rules.access import Actor, Kind, Writer
+from app.core.rules.attached_files import check_content, cleaned_name, media_type
 from app.core.rules.clock import strictly_after
 from app.core.rules.errors import Forbidden, NotFound
 from app.core.services.changes import FieldChange, take_number
 from app.tickets.models.attachments import Attachment, AttachmentContent
 from app.tickets.models.tickets import Ticket
-from app.tickets.rules.attachments import (
-    check_content,
-    cleaned_name,
-    label,
-    media_type,
-    refusal_to_remove,
-)
+from app.tickets.rules.attachments import label, refusal_to_remove
 from app.tickets.rules.tickets import FINAL_STATES
 from app.tickets.services.fields import facts_of
 from app.tickets.services.lifecycle import (

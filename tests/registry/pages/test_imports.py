@@ -17,7 +17,8 @@ from werkzeug.test import TestResponse
 from app.core.database.transactions import writing
 from app.core.models.changes import Change
 from app.core.services.changes import changes_of
-from app.registry.pages.imports import FILE_LIMIT, packed
+from app.core.web.packed_file import packed
+from app.registry.pages.imports import FILE_LIMIT
 from app.registry.services.sites import change_site, site_of_key
 from tests.cast import Cast, writer
 from tests.harness.visitor import PageReader, Visitor

@@ -13,8 +13,8 @@ from werkzeug.test import TestResponse
 
 from app.core.database.transactions import writing
 from app.core.models.changes import Change
+from app.core.web.attached_files import disposition, size_in_words
 from app.tickets.models.attachments import Attachment, AttachmentContent
-from app.tickets.pages.attachments import disposition, size_in_words
 from app.tickets.services.attachments import add_attachment
 from app.tickets.services.lifecycle import find_ticket
 from tests.cast import Cast, writer

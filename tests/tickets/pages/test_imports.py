@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from app.core.services.changes import TICKET, changes_of
-from app.registry.pages.imports import packed
+from app.core.web.packed_file import packed
 from app.tickets.models.tickets import Ticket
 from app.tickets.pages import imports as ticket_imports
 from app.tickets.pages.imports import FILE_LIMIT

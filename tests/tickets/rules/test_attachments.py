@@ -6,15 +6,12 @@ import base64
 
 import pytest
 
+from app.core.rules.attached_files import SIZE_LIMIT, check_content, cleaned_name, media_type
 from app.core.rules.errors import Invalid, NotFound
 from app.tickets.rules.attachments import (
-    SIZE_LIMIT,
     attachment_id,
-    check_content,
-    cleaned_name,
     id_in_label,
     label,
-    media_type,
     public_id,
     without_double_encoding,
 )
