@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 
 from app.core.rules.access import Writer, require_admin
 from app.core.rules.errors import Invalid, InvalidMany, NotFound
-from app.core.services.bulk_insert import insert_with_parts
 from app.core.services.changes import FieldChange
 from app.registry.models.registry import Link, LinkCircuit, Site
 from app.registry.rules.registry import (
@@ -98,7 +97,8 @@ def create_link(
     _check(lookup, None, values, parts)
     link = Link(version=1, source=said.pop(EVERY_FACT, None) or entered_by(by))
     _apply(session, link, values, values, parts)
-    insert_with_parts(session, link)
+    session.add(link)
+    session.flush()
     for fact, source in said.items():
         lookup.set_source(LINK, link, fact, source)
     fields = [

@@ -17,7 +17,6 @@ from app.core.models.base import Base
 from app.core.rules.access import Writer, require_admin
 from app.core.rules.errors import Invalid, InvalidMany, NotFound
 from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text
-from app.core.services.bulk_insert import insert_with_parts
 from app.core.services.changes import FieldChange
 from app.registry.models.registry import Link, Site, SiteAsn, SiteContact, SiteName, SitePrefix
 from app.registry.rules.registry import (
@@ -133,7 +132,8 @@ def create_site(
     _check_names(lookup, None, values)
     site = Site(version=1, source=said.pop(EVERY_FACT, None) or entered_by(by))
     _apply(session, site, values, values)
-    insert_with_parts(session, site)
+    session.add(site)
+    session.flush()
     for fact, source in said.items():
         lookup.set_source(SITE, site, fact, source)
     fields = [

@@ -28,7 +28,6 @@ from app.core.rules.errors import (
     NotFound,
     StaleVersion,
 )
-from app.core.services.bulk_insert import insert_with_parts
 from app.core.services.changes import TICKET, FieldChange, record_change, take_number
 from app.registry.rules.networks import Network
 from app.registry.rules.recognition import (
@@ -209,7 +208,8 @@ def open_ticket(
         ]
         logged += [FieldChange(name, None, stated[name]) for name in COMMENTS if stated[name]]
         ticket.number = take_number(session, TICKET)
-    insert_with_parts(session, ticket)
+    session.add(ticket)
+    session.flush()
     note_unknown_links(session, ticket, is_new=True)
     keep_new_words(session, ticket, by.shown_author, {name: stated[name] for name in COMMENTS})
     record_change(session, by, kind=TICKET, thing_id=ticket.number, fields=logged, version=1, at=at)
