@@ -19,8 +19,7 @@ from typing import Any, Final
 from sqlalchemy import Engine, delete, event, func, select, text
 from sqlalchemy.orm import Session
 
-from app.core.database.group_commit import Writers
-from app.core.database.transactions import MAY_WRITE
+from app.core.database.transactions import MAY_WRITE, writing
 from app.core.rules.access import Door, Writer
 from app.core.settings import PROJECT, process_environment
 from app.demo import demo_actors
@@ -126,7 +125,7 @@ class _Waits:
     """Writes tickets, and notes how long each took."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine, self._writers = engine, Writers(engine)
+        self._engine = engine
         with Session(engine) as session:
             self._actor = demo_actors(session)["operator"]
 
@@ -136,8 +135,8 @@ class _Waits:
     def write(self, ticket: NewTicket) -> float:
         """Seconds until this ticket was written."""
         began = perf_counter()
-        with Session(self._engine) as session, self._writers.writing(session) as own:
-            open_ticket(own, self._by(), ticket)
+        with Session(self._engine) as session, writing(session):
+            open_ticket(session, self._by(), ticket)
         return perf_counter() - began
 
     def report(self, link: str, start: datetime) -> None:
@@ -150,8 +149,8 @@ class _Waits:
             end=start + timedelta(hours=2),
             is_open=False,
         )
-        with Session(self._engine) as session, self._writers.writing(session) as own:
-            report_events(own, self._by(), [message])
+        with Session(self._engine) as session, writing(session):
+            report_events(session, self._by(), [message])
 
 
 def _meanwhile(url: str, waits: _Waits) -> tuple[str, ...]:

@@ -18,7 +18,6 @@ from sqlalchemy.orm import Session
 
 from app.accounts.services.credentials import attempt, known_name, record_attempt
 from app.accounts.services.partners import actor_of_account, remembered_actor
-from app.core.database.group_commit import Writers
 from app.core.database.transactions import (
     begin_read,
     has_committed,
@@ -154,7 +153,6 @@ class SoapDoor:
             engine = self._engine = db.engine
         self._key = (settings.secret_key or "").encode()
         self._headers = [*security_headers(settings.public_url).items()]
-        self._writers = Writers(engine)
         self.journal = Journal(lambda: Session(engine))
         limit = settings.same_calls_per_minute
         self._throttle = SameCallThrottle(max(1, limit // WORKERS) if limit else 0)
@@ -311,7 +309,6 @@ class SoapDoor:
                 actor,
                 datetime.now(UTC),
                 session,
-                self._writers,
                 self._settings.public_url,
                 remote=remote,
                 copies_per_day=self._settings.copies_per_day,

@@ -17,7 +17,7 @@ from typing import Any, Final
 from lxml import etree
 from sqlalchemy.orm import Session
 
-from app.core.database.group_commit import Writers
+from app.core.database.transactions import writing
 from app.core.rules.access import USUAL_COPIES_PER_DAY, Actor, Door
 from app.core.rules.errors import LOOK_FIRST, OutcomeUnknown
 from app.core.services.security_log import log_event
@@ -42,7 +42,6 @@ class Call:
     actor: Actor
     now: datetime
     session: Session
-    writers: Writers
     public_url: str
     only: tuple[int, ...] = ()
     """Of a list, the rows of these tickets only: the others are kept (``answers``)."""
@@ -53,13 +52,13 @@ class Call:
 
     @contextmanager
     def writing(self, look: str = LOOK_FIRST) -> Iterator[Session]:
-        """The session in which the call's change is made, committed when the block has ended.
+        """The call's session in one write transaction, committed when the block has ended.
 
         ``look`` is what the caller is told to do where the outcome of that commit is unknown.
         """
         try:
-            with self.writers.writing(self.session) as session:
-                yield session
+            with writing(self.session):
+                yield self.session
         except OutcomeUnknown as unknown:
             raise OutcomeUnknown(look) from unknown.__cause__
 

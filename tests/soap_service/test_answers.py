@@ -29,7 +29,6 @@ from app.accounts.services.partners import (
     find_account,
     set_account_password,
 )
-from app.core.database.group_commit import Writers
 from app.core.database.transactions import writing
 from app.core.rules.access import SYSTEM, Actor, Door, Kind, TicketAccess, Writer
 from app.core.rules.errors import PortalError
@@ -355,7 +354,6 @@ def test_memory_is_bounded(session: Session) -> None:
         by = Writer(SYSTEM, Door.COMMAND, NOW)
         numbers = [open_ticket(session, by, NewTicket(title="Kept")).number for _ in range(9)]
     kept = KeptAnswers(bound=3 * (1000 + 1024))
-    writers = Writers(_engine(session))
     made: list[int] = []
 
     def ask(number: int) -> None:
@@ -367,7 +365,7 @@ def test_memory_is_bounded(session: Session) -> None:
             return bytes(1000)
 
         if kept.found(session.connection(), actor, request, "http://x") is None:
-            kept.answer(Call(actor, NOW, session, writers, "http://x"), request, carry_out)
+            kept.answer(Call(actor, NOW, session, "http://x"), request, carry_out)
 
     for number in numbers:
         ask(number)
@@ -398,9 +396,8 @@ def test_a_long_list_is_made_a_part_at_a_time(session: Session) -> None:
         return listing(call.only)
 
     kept = KeptAnswers(at_once=4)
-    writers = Writers(_engine(session))
     for _ in range(2):
-        call = Call(actor, NOW, session, writers, "http://x")
+        call = Call(actor, NOW, session, "http://x")
         assert kept.answer(call, request, carry_out) == listing(numbers)
     assert made == [4, 4, 1]
 
@@ -451,7 +448,6 @@ def test_what_is_found_before_a_session_is_opened(session: Session) -> None:
         create_partner_account(session, by, "ALL", "all", PASSWORD, access="all")
     every, own = _actor(session, "all"), _actor(session, "own")
     kept = KeptAnswers()
-    writers = Writers(_engine(session))
 
     def request(operation: str = "TicketGet", **sent: str) -> Request:
         values = {"GHD_Request_ID": str(number), **sent}
@@ -461,7 +457,7 @@ def test_what_is_found_before_a_session_is_opened(session: Session) -> None:
         return kept.found(session.connection(), actor, asked, url)
 
     def make(asked: Request) -> None:
-        call = Call(every, NOW, session, writers, "http://x")
+        call = Call(every, NOW, session, "http://x")
         assert kept.answer(call, asked, lambda _: b"made") == b"made"
 
     assert found(request()) is None
@@ -495,7 +491,7 @@ def test_an_answer_that_changed_while_it_was_made_is_not_kept(session: Session) 
     asked = envelope("TicketGet", elements({"GHD_Request_ID": str(number)}))
     request = read_request(GGUS, asked.encode(), None)
     kept = KeptAnswers()
-    call = Call(every, NOW, session, Writers(_engine(session)), "http://x")
+    call = Call(every, NOW, session, "http://x")
 
     def carry_out(_call: Call) -> bytes:
         with Session(_engine(session)) as other, writing(other):

@@ -277,30 +277,16 @@ def writing(session: Session, *, beside: bool = False) -> Iterator[None]:
 
 def _commit(session: Session, *, beside: bool = False) -> None:
     session.flush()
-    connection = session.connection()
-    if is_given_up(connection):
+    if _is_given_up(session.connection()):
         raise CommitFailed("the database gave up the transaction")
     try:
-        with confirmed():
-            session.commit()
-    except OutcomeUnknown as unknown:
-        if beside and unknown.__cause__ is not None:
-            raise unknown.__cause__ from None  # nobody asked for it: it does not matter
-        raise
-    if not beside:
-        note_commit(session)
-
-
-@contextmanager
-def confirmed() -> Iterator[None]:
-    """Around a COMMIT and nothing else: its failure is ``OutcomeUnknown``, unless the database
-    itself says that it rolled back."""
-    try:
-        yield
+        session.commit()
     except DBAPIError as error:
-        if _is_rolled_back(error):
+        if beside or _is_rolled_back(error):  # nobody asked for what is beside: it does not matter
             raise
         raise OutcomeUnknown from error
+    if not beside:
+        session.info[_COMMITTED] = True
 
 
 def _is_rolled_back(error: DBAPIError) -> bool:
@@ -319,19 +305,11 @@ def _is_rolled_back(error: DBAPIError) -> bool:
     return state is not None and state != _COMPLETION_UNKNOWN
 
 
-def is_given_up(connection: Connection) -> bool:
+def _is_given_up(connection: Connection) -> bool:
     """Whether SQLite rolled the transaction back by itself, as it does when the disk is full: a
     COMMIT would store nothing, and not fail."""
-    if connection.dialect.name != "sqlite":
-        return False
-    if connection.invalidated:
-        return True
-    return not connection.connection.dbapi_connection.in_transaction  # type: ignore[union-attr]
-
-
-def note_commit(session: Session) -> None:
-    """Remember that what the caller of this session asked for is stored, or part of it."""
-    session.info[_COMMITTED] = True
+    raw: Any = connection.connection.dbapi_connection
+    return connection.dialect.name == "sqlite" and not raw.in_transaction
 
 
 def has_committed(session: Session) -> bool:
@@ -381,8 +359,7 @@ class InTurn:
 def writing_if_free(session: Session) -> Iterator[bool]:
     """One write transaction as ``writing``, or none at all (False) where SQLite is being written:
     for work that others do later if it is not done now. PostgreSQL is always free."""
-    bind = session.get_bind()
-    gate = None if isinstance(bind, Connection) else _gates.get(bind)
+    gate = _gates.get(session.get_bind().engine)
     _end_reading(session)
     if gate is not None and not gate.try_enter():
         yield False
@@ -409,14 +386,10 @@ def trying(session: Session) -> Iterator[None]:
 
 @contextmanager
 def _write_transaction(session: Session) -> Iterator[None]:
-    """Begin one in its turn; any error rolls it back."""
-    bind = session.get_bind()
-    gate: AbstractContextManager[None] = nullcontext()
-    if not isinstance(bind, Connection):
-        gate = gate_of(bind)
-        # who waits holds no connection: whoever is in may need one that is free
-        _end_reading(session)
-    with gate:
+    """Begin one behind the write lock; any error rolls it back."""
+    # who waits holds no connection: whoever is in may need one that is free
+    _end_reading(session)
+    with gate_of(session.get_bind().engine):
         begin_write(session)
         try:
             yield
