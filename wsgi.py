@@ -29,7 +29,7 @@ from app.core.web.extensions import db
 from app.core.web.hosts import ANY_HOST, NOT_OURS, is_known
 from app.core.web.security_headers import security_headers
 from app.core.web.session_cookie import holds_login
-from app.server.asgi_adapter import Bounds, Bridge
+from app.server.asgi_adapter import Bridge
 from soap_service import application as soap
 
 _log = logging.getLogger(__name__)
@@ -73,14 +73,8 @@ def bridge_of(flask_app: Flask) -> Bridge:
         host_problem=partial(_host_problem, settings),
         is_heavy=_is_heavy,
         at_end=doors.close,
-        bounds=bounds(settings.database_url),
         headers=security_headers(settings.public_url),
     )
-
-
-def bounds(database_url: str) -> Bounds:
-    """What the server may take on, beside this database."""
-    return Bounds(at_once=1 if database_url.startswith("sqlite") else 3)
 
 
 def _application(settings: Settings) -> Flask:

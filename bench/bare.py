@@ -18,7 +18,6 @@ from bench.raw import Raw, Writes
 from soap_service import compat  # noqa: F401  (must be imported before spyne)
 from soap_service.fields import GGUS, Kind, Operation
 from soap_service.types import model_of
-from wsgi import bounds
 
 from spyne import Application, ServiceBase, rpc  # isort: skip
 from spyne.protocol.soap import Soap11  # isort: skip
@@ -49,7 +48,6 @@ def build_server() -> Bridge:
         WsgiApplication(application),
         body_limit=lambda _path, _query, _cookies: 256 * 1024,
         refusal=_refusal,
-        bounds=bounds(Settings.from_env().database_url),
     )
 
 

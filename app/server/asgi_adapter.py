@@ -25,7 +25,6 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import unquote_to_bytes
 
-from app.core.concurrency import Turns
 from app.core.web.request_ids import HEADER, new_request_id
 from app.core.web.streaming import Pieces, is_streamed
 
@@ -70,9 +69,6 @@ class Bounds:
 
     threads: int = 16
     """Requests worked on at once; more wait."""
-    at_once: int = 1
-    """Those of them that run at once while each is short: more than one where they wait for a
-    database that is another process (``app/core/concurrency.py``)."""
     heavy_threads: int = 2
     """Heavy ones at once, which have threads of their own: however many wait, nobody else does."""
     body_time: float = 15.0
@@ -151,7 +147,6 @@ class Bridge:
             self._bounds.stream_threads, thread_name_prefix="stream"
         )
         self._streams = 0
-        self._turns = Turns(self._bounds.at_once)
         self._buffered = {False: 0, True: 0}
         self._leaving = 0
 
@@ -168,11 +163,11 @@ class Bridge:
             received.limit = self._body_limit(path, query, _cookies(scope))
             body = await self._read(scope, receive, received)
             environ = _environ(scope, path, query, body)
-            heavy = self._is_heavy(path, query, body)
-            threads, run = (
-                (self._heavy_threads, self._run) if heavy else (self._threads, self._run_in_turn)
+            is_heavy = self._is_heavy(path, query, body)
+            threads = self._heavy_threads if is_heavy else self._threads
+            answer = await asyncio.get_running_loop().run_in_executor(
+                threads, _run, self._application, environ
             )
-            answer = await asyncio.get_running_loop().run_in_executor(threads, run, environ)
         except _Refused as refused:
             answer = self._refused(path, query, refused.status, refused.why)
         finally:
@@ -191,13 +186,6 @@ class Bridge:
             await self._give(answer, send)
         finally:
             self._leaving -= size
-
-    def _run(self, environ: WSGIEnvironment) -> Answer | StreamedAnswer:
-        return _run(self._application, environ)
-
-    def _run_in_turn(self, environ: WSGIEnvironment) -> Answer | StreamedAnswer:
-        with self._turns.running():
-            return _run(self._application, environ)
 
     def _refused(self, path: str, query: str, status: HTTPStatus, why: str = "") -> Answer:
         with new_request_id() as made:

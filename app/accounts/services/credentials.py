@@ -31,7 +31,6 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from app.accounts.models.partners import AccountSecret, PartnerAccount
 from app.accounts.models.people import FailedLogins, LoginFailure, User, VerifiedCredential
 from app.accounts.rules.passwords import LONGEST_PASSWORD
-from app.core.concurrency import waiting
 from app.core.rules.access import Kind
 from app.core.rules.errors import AuthenticationFailed, TooManyAttempts
 
@@ -142,7 +141,7 @@ def attempt(
     if known is not None:
         return known
     session.rollback()  # hashing takes long, and so may waiting for it; no snapshot is held
-    with waiting(), NAMES_HASHED.hold(name_digest) as admitted:
+    with NAMES_HASHED.hold(name_digest) as admitted:
         if not admitted or not _HASHING.acquire(timeout=_HASHING_WAIT_SECONDS):
             return Attempt(name_digest, error=TooManyAttempts())
         try:

@@ -1,10 +1,10 @@
-"""Whose turn it is to write into an SQLite file.
+"""The write lock of an SQLite file: one writer at a time, the others in a queue.
 
 SQLite lets one transaction write. Who finds another writing is made to sleep and to look again,
-for longer each time: the file is free meanwhile, and who comes last may be first. This gate is a
-queue instead: a lock for the threads of a process, and one on a file beside the database between
-processes, which the system gives back when a process dies. Who does not come through the gate is
-kept out by SQLite itself.
+for longer each time: the file is free meanwhile, and who comes last may be first. This gate makes
+them wait instead: a lock for the threads of a process, and one on a file beside the database
+between processes, which the system gives back when a process dies. Who does not come through the
+gate is kept out by SQLite itself.
 """
 
 from __future__ import annotations
@@ -19,8 +19,6 @@ from typing import ClassVar, Final
 from weakref import WeakValueDictionary
 
 from sqlalchemy.exc import SQLAlchemyError
-
-from app.core.concurrency import waiting
 
 SUFFIX: Final = "-writers"
 """Of the lock file's name, behind the database's, as SQLite names its own companions."""
@@ -64,16 +62,15 @@ class WriteGate:
 
     def enter(self) -> None:
         """Wait until nobody else is in. Raises ``GateClosed``."""
-        with waiting():
-            if not self._threads.acquire(timeout=self._patience):
-                raise GateClosed("another writer of this process does not end")
-            try:
-                self._open()
-                assert self._file is not None
-                fcntl.flock(self._file, fcntl.LOCK_EX)
-            except BaseException:
-                self._threads.release()
-                raise
+        if not self._threads.acquire(timeout=self._patience):
+            raise GateClosed("another writer of this process does not end")
+        try:
+            self._open()
+            assert self._file is not None
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+        except BaseException:
+            self._threads.release()
+            raise
 
     def try_enter(self) -> bool:
         """Come in only if nobody is in or waits here: for work that can as well be done later."""
