@@ -1,4 +1,8 @@
-"""Database rows and constraints; no rules, no framework."""
+"""Every table of the database, and what rows of one room ask of another.
+
+Whoever opens a session imports it: a relationship names its table, and what keeps a site or link
+from ending is known only here.
+"""
 
 from app.accounts.models.calls import AccountDay, PartnerCall
 from app.accounts.models.copies import CopiesOfDay
@@ -72,6 +76,7 @@ from app.registry.models.registry import (
     SourceRun,
     Unit,
 )
+from app.registry.services.retirement import blocks_retirement
 from app.reports.models.reminders import ReportQuiet, ReportReminder
 from app.reports.models.reports import (
     Report,
@@ -101,6 +106,9 @@ from app.tickets.models.tickets import (
     UnknownLink,
 )
 from app.tickets.models.watchers import TicketWatcher
+from app.tickets.services.record_use import open_tickets_on
+
+blocks_retirement("open tickets", open_tickets_on)
 
 __all__ = [
     "ENGINE_TABLES",

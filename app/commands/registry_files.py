@@ -18,7 +18,8 @@ from app.core.database.transactions import trying, writing
 from app.core.rules.errors import Invalid, SettingError
 from app.core.rules.file_problems import BadFile
 from app.core.web.extensions import db
-from app.registry.rules.files import FileFormat, RecordDifference, Records, What, format_of, written
+from app.registry.rules.files import FileFormat, RecordDifference, What, format_of, written
+from app.registry.rules.records import Records
 from app.registry.services.file_import import Imported, all_values, import_file
 
 MOST_BYTES = 64 * 1024 * 1024

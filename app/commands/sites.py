@@ -6,7 +6,7 @@ import click
 
 from app.commands.base import PortalGroup
 from app.commands.registry_files import add_file_commands
-from app.registry.rules.files import Records
+from app.registry.rules.records import Records
 
 
 @click.group("sites", cls=PortalGroup)

@@ -22,7 +22,8 @@ from app.core.models.changes import Change, ChangedField
 from app.core.rules.access import Writer
 from app.core.services.changes import FieldChange, record_change
 from app.registry.models.registry import Link, Site, SiteAsn, SiteName
-from app.registry.rules.registry import SiteNameValue, logged, name_text, names_from_text
+from app.registry.rules.records import logged
+from app.registry.rules.registry import SiteNameValue, name_text, names_from_text
 from app.registry.services.registry import LINK, SITE, set_source
 
 _FOLDER = Path(__file__).resolve().parent

@@ -30,7 +30,7 @@ from app.core.web.limits import UPLOAD_LIMIT
 from app.core.web.person import acting, writer
 from app.registry.adapters.cric import parse, parse_address
 from app.registry.rules.cric import CricContent
-from app.registry.rules.registry import LABELS
+from app.registry.rules.records import LABELS
 from app.registry.services import cric as verbs
 
 blueprint = Blueprint("cric", __name__, url_prefix="/admin/cric")

@@ -16,8 +16,8 @@ from app.core.rules.errors import Invalid
 from app.core.web.forms import Choice, Radio, one_line, options, required
 from app.core.web.rows_field import Column, RowsField
 from app.registry.rules.networks import Network
+from app.registry.rules.records import LABELS
 from app.registry.rules.registry import (
-    LABELS,
     CircuitValue,
     ContactRole,
     ContactValue,

@@ -29,12 +29,11 @@ from app.core.web.person import acting, writer
 from app.registry.rules.files import (
     FileFormat,
     RecordDifference,
-    Records,
     RegistryChanged,
     What,
     written,
 )
-from app.registry.rules.registry import LABELS
+from app.registry.rules.records import LABELS, Records
 from app.registry.services.file_import import Imported, all_values, import_file, require_import
 
 blueprint = Blueprint("imports", __name__, url_prefix="/admin/imports")

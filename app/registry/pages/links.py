@@ -40,8 +40,7 @@ from app.registry.services.record_lists import (
     count_links,
     list_links,
 )
-from app.registry.services.registry import LINK, responsible_site_of_link
-from app.registry.services.sites import confirm_fact
+from app.registry.services.registry import responsible_site_of_link
 
 blueprint = Blueprint("links", __name__, url_prefix="/links")
 _MANAGE = "change sites and links"
@@ -189,7 +188,7 @@ def confirm(name: str) -> Response:
     rows = db.session()
     try:
         with writing_once(rows):
-            confirm_fact(rows, writer(), LINK, name, form.field.data or "", form.source.data or "")
+            verbs.LINKS.confirm(rows, writer(), name, form.field.data or "", form.source.data or "")
     except Invalid as error:
         rows.rollback()
         attach(form, error)

@@ -23,7 +23,8 @@ from app.registry.pages.forms import (
     site_form_data,
     take_over,
 )
-from app.registry.rules.registry import LABELS, fact_of, logged, read_day
+from app.registry.rules.records import LABELS, fact_of, logged
+from app.registry.rules.registry import read_day
 from app.registry.services.record_history import RecordedFacts, facts_now, facts_on
 from app.registry.services.record_lists import EVERY, IN_USE, RETIRED
 from app.registry.services.registry import LINK, SITE, SOURCE_OF, source_of, sources_of

@@ -45,7 +45,6 @@ from app.registry.services.record_lists import (
     links_per_site,
     list_sites,
 )
-from app.registry.services.registry import SITE
 
 blueprint = Blueprint("sites", __name__, url_prefix="/sites")
 TIERS = (T0, T1, PAST_T1, NO_TIER)
@@ -188,9 +187,7 @@ def confirm(key: str) -> Response:
     rows = db.session()
     try:
         with writing_once(rows):
-            verbs.confirm_fact(
-                rows, writer(), SITE, key, form.field.data or "", form.source.data or ""
-            )
+            verbs.SITES.confirm(rows, writer(), key, form.field.data or "", form.source.data or "")
     except Invalid as error:
         rows.rollback()
         attach(form, error)

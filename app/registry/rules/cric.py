@@ -17,8 +17,8 @@ from datetime import date
 from typing import Any, Final
 
 from app.core.rules.errors import Invalid
-from app.registry.rules.files import cell_of
-from app.registry.rules.registry import SiteNameValue, bandwidth_text, checked_site, covers
+from app.registry.rules.records import SITE, cell_of
+from app.registry.rules.registry import SiteNameValue, bandwidth_text, covers
 
 SOURCE: Final = "CRIC"
 LEAST_SHARE: Final = 0.8
@@ -391,7 +391,7 @@ def _list_values(
 def _usable(name: str, value: Any, record: str, findings: list[str]) -> Any:
     """The value in its stored form; None, and a finding, where the registry could not hold it."""
     try:
-        return checked_site({name: value})[name]
+        return SITE.checked({name: value})[name]
     except Invalid as error:
         finding = f"{record}: {error.message}"
         if finding not in findings:

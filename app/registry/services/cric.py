@@ -16,7 +16,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session
 
 from app.core.rules.access import Actor, Writer, require_admin
 from app.core.rules.errors import Invalid, MoveNotAllowed, NotFound
@@ -33,8 +33,8 @@ from app.registry.rules.cric import (
     compare,
     same_item,
 )
-from app.registry.rules.files import cell_of, value_of
-from app.registry.services.registry import Lookup
+from app.registry.rules.records import cell_of, value_of
+from app.registry.services.registry import SITE_PARTS, Lookup
 from app.registry.services.sites import change_site, site_values
 
 PROPOSAL: Final = "proposal"
@@ -174,10 +174,7 @@ def _sites() -> Any:
         select(Site)
         .order_by(Site.key)
         .options(
-            selectinload(Site.names),
-            selectinload(Site.asns),
-            selectinload(Site.prefixes),
-            selectinload(Site.contacts),
+            *SITE_PARTS,
         )
     )
 

@@ -10,36 +10,34 @@ It must not know where a file comes from. Whoever only wants the difference roll
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session
 
 from app.core.models.changes import Change
 from app.core.rules.access import Actor, Writer, require_admin
 from app.core.rules.errors import Invalid, InvalidMany
 from app.core.rules.file_problems import BadFile, Problem
-from app.registry.models.registry import Link, Site
 from app.registry.rules.files import (
-    KEYS,
     FileFormat,
     Read,
     RecordDifference,
-    Records,
     RegistryChanged,
     Values,
     What,
-    cell_of,
     compared,
     read_file,
 )
-from app.registry.rules.registry import NameSystem, SiteNameValue
-from app.registry.services.links import change_link, create_link, link_values
+from app.registry.rules.records import Records, cell_of
+from app.registry.services.links import LINKS
+from app.registry.services.records import RecordVerbs
 from app.registry.services.registry import EVERY_FACT, LINK, SITE, LoadedLookup
-from app.registry.services.sites import change_site, create_site, site_values
+from app.registry.services.sites import SITES
 
-_SITE_NAMES: Final = ("end_a", "end_b", "responsible_site")
+_VERBS: Final[Mapping[Records, RecordVerbs[Any]]] = {Records.SITES: SITES, Records.LINKS: LINKS}
 _ROUNDS: Final = 3
 """How often what is refused is tried, every other time from the end: a name may be given up, or a
 backup end, further down."""
@@ -75,29 +73,9 @@ def require_import(actor: Actor) -> None:
 
 def all_values(session: Session, kind: Records) -> Iterator[Values]:
     """Every record of a kind with all its fields, by its name."""
-    if kind is Records.SITES:
-        sites = (
-            select(Site)
-            .order_by(Site.key)
-            .options(
-                selectinload(Site.names),
-                selectinload(Site.asns),
-                selectinload(Site.prefixes),
-                selectinload(Site.contacts),
-            )
-        )
-        yield from map(site_values, session.scalars(sites))
-    else:
-        links = (
-            select(Link)
-            .order_by(Link.name)
-            .options(
-                selectinload(Link.circuits),
-                selectinload(Link.backs_up),
-                selectinload(Link.recorded_responsible),
-            )
-        )
-        yield from map(link_values, session.scalars(links))
+    verbs = _VERBS[kind]
+    rows = session.scalars(select(verbs.row).order_by(verbs.key).options(*verbs.loads))
+    yield from map(verbs.values, rows)
 
 
 def import_file(
@@ -124,11 +102,9 @@ def import_file(
     state = registry_state(session)
     if base is not None and base != state:
         raise RegistryChanged
-    records = tuple(
-        compared(kind, _named(kind, lookup, read), _current(kind, lookup, read)) for read in reads
-    )
+    records = tuple(_difference(kind, lookup, read) for read in reads)
     changing = [record for record in records if record.what is not What.UNCHANGED]
-    work = _ordered(kind, changing)
+    work = _ordered(changing)
     done, problems = 0, dict[str, list[Problem]]()
     for _ in range(_ROUNDS):
         refused = []
@@ -152,36 +128,17 @@ def import_file(
     return Imported(records, state)
 
 
-def _current(kind: Records, lookup: LoadedLookup, read: Read) -> Values | None:
-    """The registry's record of this name."""
-    key = read.values[KEYS[kind]]
-    if kind is Records.SITES:
-        site = lookup.site_of_key(key)
-        return None if site is None else site_values(site)
-    link = lookup.link(key)
-    return None if link is None else link_values(link)
+def _difference(kind: Records, lookup: LoadedLookup, read: Read) -> RecordDifference:
+    """A record as its verb would store it, beside that of the registry."""
+    verbs, values = _VERBS[kind], dict(read.values)
+    with suppress(InvalidMany):  # an unknown name stays as it is: the verb will say so
+        verbs.named(lookup, values)
+    row = verbs.find(lookup, values[kind.kind.key])
+    return compared(kind, Read(read.place, values), None if row is None else verbs.values(row))
 
 
-def _named(kind: Records, lookup: LoadedLookup, read: Read) -> Read:
-    """A record as its verb would store it: a site bears its own LHCOPN name, and a link names
-    sites by theirs. An unknown name stays as it is."""
-    values = dict(read.values)
-    if kind is Records.SITES:
-        own = SiteNameValue(NameSystem.LHCOPN.value, values["key"])
-        named = {(name.system, name.name) for name in values.get("names", ())}
-        if "names" in values and (own.system, own.name) not in named:
-            values["names"] = (own, *values["names"])
-        return Read(read.place, values)
-    for field in _SITE_NAMES:
-        if values.get(field) and (site := lookup.site(values[field])) is not None:
-            values[field] = site.key
-    return Read(read.place, values)
-
-
-def _ordered(kind: Records, records: list[RecordDifference]) -> list[RecordDifference]:
-    """Links after those of the same file that they back up."""
-    if kind is Records.SITES:
-        return records
+def _ordered(records: list[RecordDifference]) -> list[RecordDifference]:
+    """Each record after that of the same file that it backs up."""
     by_name = {record.key: record for record in records}
     ordered: dict[str, RecordDifference] = {}
     for record in records:
@@ -207,15 +164,10 @@ def _write(
     more: dict[str, Any] = {"why": why, "lookup": lookup}
     if source:
         more["sources"] = {EVERY_FACT: source}
-    if kind is Records.SITES:
-        if record.what is What.NEW:
-            create_site(session, by, stated, **more)
-        else:
-            change_site(session, by, record.key, stated, **more)
-    elif record.what is What.NEW:
-        create_link(session, by, stated, **more)
+    if record.what is What.NEW:
+        _VERBS[kind].create(session, by, stated, **more)
     else:
-        change_link(session, by, record.key, stated, **more)
+        _VERBS[kind].change(session, by, record.key, stated, **more)
 
 
 def _problems(record: RecordDifference, error: Invalid) -> list[Problem]:

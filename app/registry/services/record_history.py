@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.core.models.changes import Change, ChangedField
 from app.registry.models.registry import Link, Site
-from app.registry.rules.registry import LINK_FIELDS, SITE_FIELDS, logged
-from app.registry.services.links import link_values
-from app.registry.services.registry import LINK, SITE
-from app.registry.services.sites import site_values
+from app.registry.rules.records import logged
+from app.registry.services.links import LINKS
+from app.registry.services.records import RecordVerbs
+from app.registry.services.sites import SITES
 
 DATED = frozenset({"names", "tier", "tier_since", "tier_until", "valid_from", "valid_until"})
 """Fields that carry their own days: they are as they are known now, on every day."""
@@ -38,17 +39,21 @@ class RecordedFacts:
     recorded_from: datetime | None = None
 
 
+def verbs_of(row: Site | Link) -> RecordVerbs[Any]:
+    """The verbs on records of its kind."""
+    return SITES if isinstance(row, Site) else LINKS
+
+
 def facts_now(row: Site | Link) -> dict[str, str | None]:
     """A record's fields as the change log would keep them."""
-    values = site_values(row) if isinstance(row, Site) else link_values(row)
-    return {field: logged(field, value) for field, value in values.items()}
+    return {name: logged(name, value) for name, value in verbs_of(row).values(row).items()}
 
 
 def facts_on(session: Session, row: Site | Link, day: date) -> RecordedFacts:
     """A record's fields as they were recorded at the end of a day, UTC."""
-    kind, known = (SITE, SITE_FIELDS) if isinstance(row, Site) else (LINK, LINK_FIELDS)
+    kind = verbs_of(row).kind
     texts: dict[str, str | None] = facts_now(row)
-    of_record = (Change.kind == kind, Change.thing_id == row.id)
+    of_record = (Change.kind == kind.name, Change.thing_id == row.id)
     first = session.scalar(select(func.min(Change.at)).where(*of_record))
     end = _end_of(day)
     later: set[str] = set()
@@ -59,7 +64,7 @@ def facts_on(session: Session, row: Site | Link, day: date) -> RecordedFacts:
         .order_by(Change.version.desc(), ChangedField.position.desc())
     )
     for field, old in rows:
-        if field in known and field not in DATED:
+        if field in kind.by_name and field not in DATED:
             texts[field] = old
             later.add(field)
     return RecordedFacts(
@@ -75,10 +80,9 @@ def _end_of(day: date) -> datetime:
 
 def history_of(session: Session, row: Site | Link) -> Sequence[Change]:
     """The newest hundred changes of a record, newest first."""
-    kind = SITE if isinstance(row, Site) else LINK
     return session.scalars(
         select(Change)
-        .where(Change.kind == kind, Change.thing_id == row.id)
+        .where(Change.kind == verbs_of(row).kind.name, Change.thing_id == row.id)
         .order_by(Change.version.desc())
         .limit(NEWEST)
     ).all()

@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, bindparam, func, or_, select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session, joinedload, selectinload
 
 from app.core.models.changes import Change, ChangedField
 from app.core.rules.access import Writer
@@ -17,7 +17,7 @@ from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text
 from app.core.services.changes import FieldChange, record_change, take_number
 from app.registry.models.registry import FactSource, Link, LinkName, Site, SiteName
 from app.registry.rules.recognition import first_word, words_in
-from app.registry.rules.registry import fact_of, logged
+from app.registry.rules.records import fact_of, logged
 from app.registry.rules.site_names import bearer_or_last, name_period
 from app.registry.services.name_changes import let_words_follow, names_changed
 
@@ -32,6 +32,13 @@ MOST_NAMED = 20
 """How many tickets or links a refusal names."""
 _LOCK = "registry"
 """The counter whose lock lets one writer at a time look whether a name is taken."""
+SITE_PARTS = tuple(map(selectinload, (Site.names, Site.asns, Site.prefixes, Site.contacts)))
+LINK_PARTS = (
+    selectinload(Link.circuits),
+    joinedload(Link.backs_up),
+    joinedload(Link.recorded_responsible),
+)
+"""What queries of many sites or links load with them."""
 
 
 def all_sites(session: Session) -> Sequence[Site]:
@@ -270,17 +277,7 @@ class LoadedLookup(Lookup):
         super().lock()
         self._uses: dict[str, list[NameUse]] = {}
         self._noted: dict[int, tuple[str, list[str]]] = {}
-        self._sites = {
-            site.id: site
-            for site in session.scalars(
-                select(Site).options(
-                    selectinload(Site.names),
-                    selectinload(Site.asns),
-                    selectinload(Site.prefixes),
-                    selectinload(Site.contacts),
-                )
-            )
-        }
+        self._sites = {site.id: site for site in session.scalars(select(Site).options(*SITE_PARTS))}
         self._keys = {site.key: site.id for site in self._sites.values()}
         for site in self._sites.values():
             self._note_names(site)
@@ -328,11 +325,6 @@ class LoadedLookup(Lookup):
     def key_taken(self, key: str) -> int | None:
         """The database key of the site that has this key."""
         return self._keys.get(key)
-
-    def site_of_key(self, key: str) -> Site | None:
-        """The site that has this key."""
-        number = self._keys.get(key)
-        return None if number is None else self._sites[number]
 
     def link(self, name: str) -> Link | None:
         """The link of this id, exact case."""

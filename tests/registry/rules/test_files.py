@@ -13,17 +13,15 @@ from hypothesis import strategies as st
 from app.core.rules.cells import joined, parted
 from app.core.rules.file_problems import BadFile
 from app.registry.rules.files import (
-    FIELDS,
-    KEYS,
     FieldDifference,
     FileFormat,
     Read,
-    Records,
     What,
     compared,
     read_file,
     written,
 )
+from app.registry.rules.records import Records
 from app.registry.rules.registry import CircuitValue, ContactValue, SiteNameValue
 
 SITE: dict[str, Any] = {
@@ -77,7 +75,7 @@ def problems_of(kind: Records, text: str) -> list[str]:
 
 def test_cells_say_what_the_guide_says() -> None:
     head, line = csv_of(Records.SITES, SITE).splitlines()
-    assert head == ",".join(FIELDS[Records.SITES])
+    assert head == ",".join(Records.SITES.kind.by_name)
     assert line == (
         "DE-KIT,DE,Europe/Berlin,1,2009-02-01,,,,2.5,DFN;GEANT,ATLAS,513;58069,"
         "LHCOPN:192.0.2.0/24;LHCONE:2001:db8::/32,"
@@ -260,8 +258,8 @@ def test_a_difference_names_each_field_old_and_new() -> None:
 def test_json_is_what_programs_expect() -> None:
     content = json.loads("".join(written(Records.SITES, FileFormat.JSON, [SITE])))
     (site,) = content["sites"]
-    assert set(site) == set(FIELDS[Records.SITES])
-    assert site[KEYS[Records.SITES]] == "DE-KIT"
+    assert set(site) == set(Records.SITES.kind.by_name)
+    assert site[Records.SITES.kind.key] == "DE-KIT"
     assert site["asns"] == [513, 58069]
     assert site["names"][1] == {
         "system": "GOCDB",

@@ -10,15 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.rules.errors import Invalid, InvalidMany
+from app.registry.rules.records import LINK, SITE, check_site_days, logged
 from app.registry.rules.registry import (
     CircuitValue,
     ContactValue,
     NameSystem,
     SiteNameValue,
-    check_site_days,
-    checked_link,
-    checked_site,
-    logged,
     names_from_text,
     overlap,
     read_asn,
@@ -31,7 +28,7 @@ DAY, NEXT = date(2013, 3, 6), date(2013, 3, 7)
 def _problem(field: str, value: Any) -> str | None:
     """What is said of a site's value, None where it is taken."""
     try:
-        checked_site({field: value})
+        SITE.checked({field: value})
     except InvalidMany as error:
         return error.problems[field]
     return None
@@ -39,7 +36,7 @@ def _problem(field: str, value: Any) -> str | None:
 
 @pytest.mark.parametrize("asn", [1, 513, 65536, 4294967295])
 def test_an_asn(asn: int) -> None:
-    assert checked_site({"asns": (asn,)}) == {"asns": (asn,)}
+    assert SITE.checked({"asns": (asn,)}) == {"asns": (asn,)}
     assert read_asn("asns", f" as{asn} ") == asn
 
 
@@ -57,7 +54,7 @@ def test_no_asn_in_words(text: str) -> None:
 
 
 def test_asns_are_sorted_and_stand_once() -> None:
-    assert checked_site({"asns": (1162, 1104, 1162)}) == {"asns": (1104, 1162)}
+    assert SITE.checked({"asns": (1162, 1104, 1162)}) == {"asns": (1104, 1162)}
 
 
 @pytest.mark.parametrize(
@@ -65,7 +62,7 @@ def test_asns_are_sorted_and_stand_once() -> None:
 )
 def test_a_prefix(prefix: str) -> None:
     row = (("LHCOPN", prefix),)
-    assert checked_site({"prefixes": row}) == {"prefixes": row}
+    assert SITE.checked({"prefixes": row}) == {"prefixes": row}
 
 
 @pytest.mark.parametrize(
@@ -95,7 +92,7 @@ def test_a_prefix_on_no_network() -> None:
 
 @pytest.mark.parametrize("country", ["CH", "GB", "TW", "AD", "ZW"])
 def test_a_country(country: str) -> None:
-    assert checked_site({"country": country}) == {"country": country}
+    assert SITE.checked({"country": country}) == {"country": country}
 
 
 @pytest.mark.parametrize("country", ["ch", "UK", "EU", "XX", "C", "", "CHE", "H D", "D A"])
@@ -119,13 +116,13 @@ def test_no_bandwidth(gbps: float) -> None:
 )
 def test_bandwidth(gbps: float | None, text: str | None) -> None:
     assert (
-        logged("bandwidth_gbps", checked_site({"bandwidth_gbps": gbps})["bandwidth_gbps"]) == text
+        logged("bandwidth_gbps", SITE.checked({"bandwidth_gbps": gbps})["bandwidth_gbps"]) == text
     )
 
 
 def test_all_that_is_wrong_is_said_at_once() -> None:
     with pytest.raises(InvalidMany) as caught:
-        checked_site({"key": " ", "country": "Germany", "asns": (0,), "time_zone": "UTC"})
+        SITE.checked({"key": " ", "country": "Germany", "asns": (0,), "time_zone": "UTC"})
     assert list(caught.value.problems) == ["key", "country", "asns"]
 
 
@@ -141,7 +138,7 @@ def test_no_key(key: str) -> None:
 
 @pytest.mark.parametrize("key", ["DE-KIT", "new site", "ÜBER?#%&+\\", "x" * 50])
 def test_a_key(key: str) -> None:
-    assert checked_site({"key": f" {key} "}) == {"key": key}
+    assert SITE.checked({"key": f" {key} "}) == {"key": key}
 
 
 def test_names_stand_once_per_system_and_end_after_they_begin() -> None:
@@ -156,7 +153,7 @@ def test_names_stand_once_per_system_and_end_after_they_begin() -> None:
 
 def test_contacts() -> None:
     noc = ContactValue("network", "Sample NOC", "noc@site.example", "+00 0")
-    assert checked_site({"contacts": (noc, noc)}) == {"contacts": (noc,)}
+    assert SITE.checked({"contacts": (noc, noc)}) == {"contacts": (noc,)}
     assert logged("contacts", (noc,)) == "network: Sample NOC, noc@site.example, +00 0"
     assert "mail addresses" in (_problem("contacts", (ContactValue("network", "N", "x"),)) or "")
     assert "security" in (_problem("contacts", (ContactValue("boss", "N"),)) or "")
@@ -238,7 +235,7 @@ _names = st.lists(
 @given(_names)
 def test_names_come_back_from_their_text(names: list[SiteNameValue]) -> None:
     try:
-        checked = checked_site({"names": tuple(names)})["names"]
+        checked = SITE.checked({"names": tuple(names)})["names"]
     except InvalidMany:
         return
     assert names_from_text(logged("names", checked) or "") == checked
@@ -246,8 +243,8 @@ def test_names_come_back_from_their_text(names: list[SiteNameValue]) -> None:
 
 def test_a_link() -> None:
     circuits = (CircuitValue("GEANT", "GVA-FRA-1"), CircuitValue("DFN"))
-    checked = checked_link({"role": "backup", "network": "LHCONE", "circuits": circuits})
+    checked = LINK.checked({"role": "backup", "network": "LHCONE", "circuits": circuits})
     assert logged("circuits", checked["circuits"]) == "GEANT: GVA-FRA-1; DFN"
     with pytest.raises(InvalidMany) as caught:
-        checked_link({"role": "spare", "network": "GEANT", "name": "a;b"})
+        LINK.checked({"role": "spare", "network": "GEANT", "name": "a;b"})
     assert set(caught.value.problems) == {"role", "network", "name"}

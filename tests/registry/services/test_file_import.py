@@ -17,11 +17,11 @@ from app.registry.models.registry import FactSource, Link, Site
 from app.registry.rules.files import (
     FieldDifference,
     FileFormat,
-    Records,
     RegistryChanged,
     What,
     written,
 )
+from app.registry.rules.records import Records
 from app.registry.rules.registry import CircuitValue, SiteNameValue
 from app.registry.services.file_import import Imported, all_values, import_file, registry_state
 from app.registry.services.links import link_of_name, link_values

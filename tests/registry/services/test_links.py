@@ -13,6 +13,7 @@ from app.core.rules.errors import EditConflict, Forbidden, Invalid, InvalidMany,
 from app.core.services.changes import changes_of
 from app.registry.models.registry import Link
 from app.registry.rules.registry import CircuitValue
+from app.registry.services import retirement
 from app.registry.services.links import (
     change_link,
     create_link,
@@ -224,3 +225,11 @@ def test_thousands_by_a_loaded_lookup(session: Session, cast: Cast) -> None:
     link: Link = link_of_name(session, NEW["name"])
     assert link.backs_up is not None
     assert link.backs_up.name == "OTHER"
+
+
+def test_a_link_never_ends_without_asking_who_stands_on_it(
+    session: Session, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retirement, "_BLOCKERS", {})
+    with pytest.raises(RuntimeError, match=r"app\.tables"), writing(session):
+        retire_link(session, writer(cast.admin), KIT, DAY)

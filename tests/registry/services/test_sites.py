@@ -17,7 +17,7 @@ from app.core.services.changes import changes_of
 from app.reference.seed import seed_reference
 from app.registry.models.registry import FactSource, Link, Site
 from app.registry.rules.registry import ContactValue, SiteNameValue
-from app.registry.services.links import change_link, create_link
+from app.registry.services.links import LINKS, change_link, create_link
 from app.registry.services.registry import (
     LoadedLookup,
     Lookup,
@@ -27,8 +27,8 @@ from app.registry.services.registry import (
     sources_of,
 )
 from app.registry.services.sites import (
+    SITES,
     change_site,
-    confirm_fact,
     create_site,
     retire_site,
     site_of_key,
@@ -141,7 +141,7 @@ def test_only_admins(session: Session, cast: Cast, who: str) -> None:
     with pytest.raises(Forbidden):
         retire_site(session, by, "DE-KIT", DAY)
     with pytest.raises(Forbidden):
-        confirm_fact(session, by, "site", "DE-KIT", "tier", "me")
+        SITES.confirm(session, by, "DE-KIT", "tier", "me")
 
 
 def test_a_change_is_one_row_and_no_change_is_none(session: Session, cast: Cast) -> None:
@@ -326,9 +326,9 @@ def test_seeded_samples_are_marked_until_confirmed(session: Session) -> None:
     assert not source_of(kit, "country", sources_of(session, "site", kit))[1]
 
     with writing(session):
-        assert confirm_fact(session, SYSTEM, "site", "DE-KIT", "tier_since", "MoU of 2008", "read")
+        assert SITES.confirm(session, SYSTEM, "DE-KIT", "tier_since", "MoU of 2008", "read")
     with writing(session):
-        assert not confirm_fact(session, SYSTEM, "site", "DE-KIT", "tier", "MoU of 2008")
+        assert not SITES.confirm(session, SYSTEM, "DE-KIT", "tier", "MoU of 2008")
     session.expire_all()
     assert not session.scalars(select(Site.sample).where(Site.key == "DE-KIT")).one()
     assert source_of(kit, "tier", sources_of(session, "site", kit)) == ("MoU of 2008", False)
@@ -338,11 +338,11 @@ def test_seeded_samples_are_marked_until_confirmed(session: Session) -> None:
     assert kit.version == len(log) == 2
 
     with pytest.raises(Invalid, match="known from"):
-        confirm_fact(session, SYSTEM, "site", "DE-KIT", "tier", " ")
+        SITES.confirm(session, SYSTEM, "DE-KIT", "tier", " ")
     with pytest.raises(Invalid, match="no fact"):
-        confirm_fact(session, SYSTEM, "site", "DE-KIT", "colour", "me")
+        SITES.confirm(session, SYSTEM, "DE-KIT", "colour", "me")
     with pytest.raises(NotFound):
-        confirm_fact(session, SYSTEM, "link", "DE-KIT", "ends", "me")
+        LINKS.confirm(session, SYSTEM, "DE-KIT", "ends", "me")
 
 
 def test_a_changed_fact_is_no_sample_and_names_its_editor(session: Session, cast: Cast) -> None:
@@ -370,7 +370,7 @@ def test_all_samples_of_a_link_at_once(session: Session, cast: Cast) -> None:
         name = link.name
         link.sample = True
     with writing(session):
-        assert confirm_fact(session, writer(cast.admin), "link", name, "*", "the NOC's list")
+        assert LINKS.confirm(session, writer(cast.admin), name, "*", "the NOC's list")
     session.expire_all()
     assert not session.scalars(select(Link.sample).where(Link.name == name)).one()
     said = session.scalars(select(FactSource.source).where(FactSource.kind == "link")).all()

@@ -1,0 +1,618 @@
+"""The kinds of values that fields of sites and links hold: how each is checked, logged and written.
+
+In a cell of CSV several values are separated by ``;`` (``\\;`` is a semicolon that belongs to one).
+Everything that is refused raises ``Invalid`` on the field; a cell or a value of JSON that cannot be
+read raises ``ValueError``, and ``RecordField.allowed`` says what can.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from functools import cache
+from ipaddress import ip_network
+from typing import Any, Final, TypeVar
+from zoneinfo import available_timezones
+
+from app.core.rules.cells import joined, parted
+from app.core.rules.errors import Invalid
+from app.core.rules.texts import checked_addresses, checked_choice, checked_text
+from app.registry.rules.networks import Network
+from app.registry.rules.registry import (
+    CircuitValue,
+    ContactRole,
+    ContactValue,
+    LinkRole,
+    NameSystem,
+    SiteNameValue,
+    bandwidth_text,
+    check_order,
+    checked_asn,
+    circuit_text,
+    contact_text,
+    name_text,
+    quoted,
+    read_asn,
+    read_day,
+)
+
+T = TypeVar("T")
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _text_from_json(value: Any) -> str:
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise ValueError
+    return value
+
+
+@dataclass(frozen=True, eq=False)
+class ValueKind:
+    """What a field holds. The defaults are those of a text of one line."""
+
+    check: Callable[[RecordField, Any], Any]
+    """The value in its stored form, else ``Invalid``."""
+    allowed: str = ""
+    """What a cell may hold, where the field does not say it."""
+    from_cell: Callable[[str], Any] = str.strip
+    to_cell: Callable[[Any], str] = str
+    from_json: Callable[[Any], Any] = _text_from_json
+    to_json: Callable[[Any], Any] = _same
+    text: Callable[[Any], str | None] = str
+    """The value as the change log keeps it; of a list one entry of it."""
+    empty: Any = ""
+    choices: type[StrEnum] | None = None
+
+
+@dataclass(frozen=True)
+class RecordField:
+    """One field of a site or link: all that files, forms, pages and the change log know of it."""
+
+    name: str
+    label: str
+    value: ValueKind
+    help: str = ""
+    """Stands at its input."""
+    allowed: str = ""
+    """What a cell may hold, where its kind of value does not say it."""
+    limit: int = 255
+    """Characters of a text."""
+    fact: str = ""
+    """What shares one source with other fields (tier, validity, ends); else its own name."""
+    is_needed: bool = False
+    is_searched: bool = False
+    """Whether lists find a record by a part of it."""
+    default: Any = None
+    """Of a record that does not state it, where its kind's empty value is none."""
+
+    @property
+    def empty(self) -> Any:
+        """What it holds in a record that does not state it."""
+        return self.value.empty if self.default is None else self.default
+
+
+_NAME_LIMIT, _LIST_LIMIT, _MAIL_LIMIT = 100, 255, 254
+_MOST_ROWS = 200
+"""Rows of one list of a record, such as its prefixes."""
+_MOST_GBPS = 1_000_000
+_COUNTRIES = (
+    "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR"
+    " BS BT BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ"
+    " EC EE EG EH ER ES ET FI FJ FK FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW"
+    " GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP KE KG KH KI KM KN KP KR KW KY"
+    " KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ MR MS MT MU MV"
+    " MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW PY"
+    " QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG"
+    " TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM"
+    " ZW"
+)
+"""ISO 3166-1 alpha-2, the codes that are assigned."""
+_RESERVED = ("new", ".", "..")
+_TWO_CAPITALS = re.compile("[A-Z]{2}")
+
+
+# ---- what may be stored ----
+
+
+@cache
+def _time_zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+def _word(field: str, value: str, limit: int, label: str) -> str:
+    """A text of one line that stands in lists separated by ``;``: trimmed, not empty."""
+    text = checked_text(field, value.strip(), limit, label=label)
+    if not text:
+        raise Invalid(field, f"{label} is empty; say one")
+    if any(sign in text for sign in "\n\r\t;"):
+        raise Invalid(field, f"{label} {quoted(text)} holds a line break, tab or semicolon")
+    return text
+
+
+def _optional_word(field: str, value: str, limit: int, label: str) -> str:
+    return _word(field, value, limit, label) if value.strip() else ""
+
+
+def _checked_text(field: RecordField, value: str) -> str:
+    return checked_text(field.name, value, field.limit, label=field.label).strip()
+
+
+def _checked_key(field: RecordField, value: str) -> str:
+    name = _word(field.name, value, field.limit, field.label)
+    if "/" in name or name in _RESERVED:
+        raise Invalid(
+            field.name,
+            f"{field.label} {quoted(name)} stands in addresses;"
+            f" none with a slash is allowed, nor {', '.join(_RESERVED)}",
+        )
+    return name
+
+
+def _checked_country(field: RecordField, value: str) -> str:
+    if not _TWO_CAPITALS.fullmatch(value) or value not in _COUNTRIES:
+        raise Invalid(
+            field.name,
+            f"{quoted(value)} is no country; two capitals of ISO 3166 are allowed, such as CH",
+        )
+    return value
+
+
+def _checked_time_zone(field: RecordField, value: str) -> str:
+    if value not in _time_zones():
+        raise Invalid(
+            field.name,
+            f"{quoted(value)} is no time zone; IANA names are allowed, such as Europe/Berlin",
+        )
+    return value
+
+
+def _checked_tier(field: RecordField, value: int | None) -> int | None:
+    if value is not None and value not in (0, 1):
+        raise Invalid(field.name, "A site is T0, T1 or neither; 0, 1 and nothing are allowed")
+    return value
+
+
+def _checked_day(_field: RecordField, value: date | None) -> date | None:
+    return value
+
+
+def _checked_bandwidth(field: RecordField, value: float | None) -> float | None:
+    if value is None:
+        return None
+    if not math.isfinite(value) or not 0 < value <= _MOST_GBPS:
+        raise Invalid(
+            field.name, f"Bandwidth {quoted(value)} is none; Gb/s above 0 and up to {_MOST_GBPS}"
+        )
+    return float(value)
+
+
+def _checked_words(field: RecordField, values: Iterable[str]) -> tuple[str, ...]:
+    found = tuple(
+        dict.fromkeys(_word(field.name, value, _NAME_LIMIT, field.label) for value in values)
+    )
+    if len("; ".join(found)) > field.limit:
+        raise Invalid(field.name, f"{field.label} take at most {field.limit} characters together")
+    return found
+
+
+def _bounded(field: RecordField, rows: Iterable[T]) -> tuple[T, ...]:
+    found = tuple(rows)
+    if len(found) > _MOST_ROWS:
+        raise Invalid(
+            field.name, f"{field.label} has {len(found)} rows; at most {_MOST_ROWS} are allowed"
+        )
+    return found
+
+
+def _checked_asns(field: RecordField, values: Iterable[int]) -> tuple[int, ...]:
+    return tuple(sorted({checked_asn(field.name, value) for value in _bounded(field, values)}))
+
+
+def _checked_prefix(field: str, text: str) -> str:
+    wrong = f"Prefix {quoted(text)} is none; write 192.0.2.0/24 or 2001:db8::/32"
+    if "/" not in text:
+        raise Invalid(field, wrong)
+    stripped = text.strip()
+    try:
+        canonical = str(ip_network(stripped))
+    except ValueError:
+        try:
+            meant = str(ip_network(stripped, strict=False))
+        except ValueError:
+            raise Invalid(field, wrong) from None
+        raise Invalid(
+            field, f"Prefix {quoted(text)} has bits behind its length; {meant} holds it"
+        ) from None
+    if canonical != stripped.lower() or "%" in canonical:
+        raise Invalid(field, f"Prefix {quoted(text)} is not canonical; write {canonical}")
+    return canonical
+
+
+def _checked_prefixes(
+    field: RecordField, rows: Iterable[tuple[str, str]]
+) -> tuple[tuple[str, str], ...]:
+    return tuple(
+        dict.fromkeys(
+            (
+                checked_choice(field.name, network, Network, "Network").value,
+                _checked_prefix(field.name, prefix),
+            )
+            for network, prefix in _bounded(field, rows)
+        )
+    )
+
+
+def _checked_names(field: RecordField, rows: Iterable[SiteNameValue]) -> tuple[SiteNameValue, ...]:
+    found: dict[tuple[str, str], SiteNameValue] = {}
+    for row in _bounded(field, rows):
+        system = checked_choice(field.name, row.system, NameSystem, "System").value
+        name = _word(field.name, row.name, _NAME_LIMIT, "Name")
+        if " @" in name:
+            raise Invalid(
+                field.name, f'Name {quoted(name)} holds " @", which parts it from its days'
+            )
+        check_order(field.name, row.valid_from, row.valid_until, f"Name {quoted(name)}")
+        if (system, name) in found:
+            raise Invalid(field.name, f"Name {quoted(name)} stands twice for {system}")
+        found[system, name] = SiteNameValue(system, name, row.valid_from, row.valid_until)
+    return tuple(found.values())
+
+
+def _checked_contacts(field: RecordField, rows: Iterable[ContactValue]) -> tuple[ContactValue, ...]:
+    return tuple(
+        dict.fromkeys(
+            ContactValue(
+                checked_choice(field.name, row.role, ContactRole, "Role").value,
+                _word(field.name, row.name, _LIST_LIMIT, "Contact"),
+                checked_addresses(
+                    field.name,
+                    _optional_word(field.name, row.mail, _MAIL_LIMIT, "Mail address"),
+                    label="A contact's mail",
+                ),
+                _optional_word(field.name, row.phone, _NAME_LIMIT, "Phone"),
+            )
+            for row in _bounded(field, rows)
+        )
+    )
+
+
+def _checked_circuits(field: RecordField, rows: Iterable[CircuitValue]) -> tuple[CircuitValue, ...]:
+    return tuple(
+        dict.fromkeys(
+            CircuitValue(
+                _word(field.name, row.provider, _NAME_LIMIT, "Provider"),
+                _optional_word(field.name, row.circuit_id, _NAME_LIMIT, "Circuit id"),
+            )
+            for row in _bounded(field, rows)
+        )
+    )
+
+
+# ---- cells of CSV and values of JSON, both ways ----
+
+
+def _day(text: str) -> date | None:
+    try:
+        return read_day("day", text)
+    except Invalid:
+        raise ValueError(text) from None
+
+
+def _day_text(value: date | None) -> str:
+    return value.isoformat() if value is not None else ""
+
+
+def _day_from_json(value: Any) -> date | None:
+    return _day(_text_from_json(value))
+
+
+def _day_to_json(value: date | None) -> str | None:
+    return value.isoformat() if value is not None else None
+
+
+_TIERS = {"": None, "0": 0, "1": 1}
+
+
+def _tier(cell: str) -> int | None:
+    try:
+        return _TIERS[cell.strip()]
+    except KeyError:
+        raise ValueError(cell) from None
+
+
+def _tier_from_json(value: Any) -> int | None:
+    if value is None or (type(value) is int and value in (0, 1)):
+        return value
+    raise ValueError
+
+
+def _bandwidth(cell: str) -> float | None:
+    text = cell.strip()
+    if not text:
+        return None
+    try:
+        value = float(text) if text.isascii() and "_" not in text else math.nan
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise ValueError(cell)
+    return value
+
+
+def _bandwidth_from_json(value: Any) -> float | None:
+    if value is None:
+        return None
+    if type(value) not in (int, float) or abs(value) > 1e9 or not math.isfinite(value):
+        raise ValueError
+    return float(value)
+
+
+def _bandwidth_to_json(value: float | None) -> float | int | None:
+    return int(value) if value is not None and value.is_integer() else value
+
+
+def _listed(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise ValueError
+    return value
+
+
+def _words(cell: str) -> tuple[str, ...]:
+    return tuple(item for item in parted(cell) if item)
+
+
+def _words_from_json(value: Any) -> tuple[str, ...]:
+    return tuple(map(_text_from_json, _listed(value)))
+
+
+def _asns(cell: str) -> tuple[int, ...]:
+    return tuple(read_asn("asns", item) for item in _words(cell))
+
+
+def _asns_from_json(value: Any) -> tuple[int, ...]:
+    if any(type(item) is not int for item in _listed(value)):
+        raise ValueError
+    return tuple(value)
+
+
+def _prefixes(cell: str) -> tuple[tuple[str, str], ...]:
+    found = []
+    for item in _words(cell):
+        network, colon, prefix = item.partition(":")
+        if not colon:
+            raise ValueError(cell)
+        found.append((network.strip(), prefix.strip()))
+    return tuple(found)
+
+
+def _prefixes_text(value: Iterable[tuple[str, str]]) -> str:
+    return joined([f"{network}:{prefix}" for network, prefix in value])
+
+
+def _objects(value: Any, keys: tuple[str, ...]) -> list[dict[str, Any]]:
+    items = _listed(value)
+    if any(not isinstance(item, dict) or not item.keys() <= set(keys) for item in items):
+        raise ValueError
+    return items
+
+
+_PREFIX_KEYS = ("network", "prefix")
+
+
+def _prefixes_from_json(value: Any) -> tuple[tuple[str, str], ...]:
+    return tuple(
+        (_text_from_json(item.get("network")), _text_from_json(item.get("prefix")))
+        for item in _objects(value, _PREFIX_KEYS)
+    )
+
+
+def _prefixes_to_json(value: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
+    return [{"network": network, "prefix": prefix} for network, prefix in value]
+
+
+_PERIOD = re.compile(r"(.*)@([^@]*)\.\.([^@.]*)", re.DOTALL)
+
+
+def _names(cell: str) -> tuple[SiteNameValue, ...]:
+    found = []
+    for item in _words(cell):
+        system, colon, name = item.partition(":")
+        if not colon:
+            raise ValueError(cell)
+        period = _PERIOD.fullmatch(name)
+        start = end = None
+        if period is not None:
+            name, start, end = period[1], _day(period[2]), _day(period[3])
+        found.append(SiteNameValue(system.strip(), name.strip(), start, end))
+    return tuple(found)
+
+
+def name_cell(value: SiteNameValue) -> str:
+    """``SYSTEM:name``, with ``@from..until`` where it has days (or looks as if it had)."""
+    text = f"{value.system}:{value.name}"
+    if value.valid_from or value.valid_until or _PERIOD.fullmatch(value.name):
+        text += f"@{_day_text(value.valid_from)}..{_day_text(value.valid_until)}"
+    return text
+
+
+def _names_text(value: Iterable[SiteNameValue]) -> str:
+    return joined([name_cell(item) for item in value])
+
+
+_NAME_KEYS = ("system", "name", "valid_from", "valid_until")
+
+
+def _names_from_json(value: Any) -> tuple[SiteNameValue, ...]:
+    return tuple(
+        SiteNameValue(
+            _text_from_json(item.get("system")),
+            _text_from_json(item.get("name")),
+            _day_from_json(item.get("valid_from")),
+            _day_from_json(item.get("valid_until")),
+        )
+        for item in _objects(value, _NAME_KEYS)
+    )
+
+
+def _names_to_json(value: Iterable[SiteNameValue]) -> list[dict[str, Any]]:
+    return [
+        {
+            "system": item.system,
+            "name": item.name,
+            "valid_from": _day_to_json(item.valid_from),
+            "valid_until": _day_to_json(item.valid_until),
+        }
+        for item in value
+    ]
+
+
+def _of_parts(
+    kind: Callable[..., Any],
+    keys: tuple[str, ...],
+    needed: int,
+    allowed: str,
+    check: Callable[[RecordField, Any], Any],
+    text: Callable[[Any], str],
+) -> ValueKind:
+    """Values whose parts are texts, separated by ``|`` in a cell; the last ones may be left out."""
+
+    def from_cell(cell: str) -> tuple[Any, ...]:
+        found = []
+        # what a backslash keeps from being a border of parts is not used up by the border of items
+        for item in _words(cell.replace("\\|", "\\\\|")):
+            parts = parted(item, "|")
+            if not needed <= len(parts) <= len(keys):
+                raise ValueError(cell)
+            found.append(kind(*parts))
+        return tuple(found)
+
+    def to_cell(value: Iterable[Any]) -> str:
+        items = []
+        for item in value:
+            parts = [getattr(item, key) for key in keys]
+            while len(parts) > needed and not parts[-1]:
+                parts.pop()
+            items.append(joined(parts, "|"))
+        return joined(items)
+
+    def from_json(value: Any) -> tuple[Any, ...]:
+        return tuple(
+            kind(*(_text_from_json(item.get(key)) for key in keys))
+            for item in _objects(value, keys)
+        )
+
+    def to_json(value: Iterable[Any]) -> list[dict[str, str]]:
+        return [{key: getattr(item, key) for key in keys} for item in value]
+
+    return ValueKind(check, allowed, from_cell, to_cell, from_json, to_json, text, ())
+
+
+# ---- the kinds ----
+
+
+def _choice(kind: type[StrEnum], allowed: str) -> ValueKind:
+    def check(field: RecordField, value: str) -> str:
+        return checked_choice(field.name, value, kind, field.label).value
+
+    return ValueKind(check, allowed, choices=kind)
+
+
+TEXT: Final = ValueKind(_checked_text)
+KEY: Final = ValueKind(_checked_key)
+"""A name that stands in addresses: ``/sites/DE-KIT``."""
+REFERENCE: Final = ValueKind(_checked_text)
+"""A name of another record, or nothing; whether there is one is for the service to see."""
+COUNTRY: Final = ValueKind(_checked_country, "two capitals of ISO 3166")
+TIME_ZONE: Final = ValueKind(_checked_time_zone, "an IANA name such as Europe/Berlin")
+NETWORK: Final = _choice(Network, "LHCOPN or LHCONE")
+ROLE: Final = _choice(LinkRole, "primary or backup")
+TIER: Final = ValueKind(
+    _checked_tier,
+    "0, 1 or nothing",
+    _tier,
+    str,
+    _tier_from_json,
+    empty=None,
+)
+DAY: Final = ValueKind(
+    _checked_day,
+    "a day, YYYY-MM-DD from 1900 to 2999, or nothing",
+    _day,
+    _day_text,
+    _day_from_json,
+    _day_to_json,
+    empty=None,
+)
+GBPS: Final = ValueKind(
+    _checked_bandwidth,
+    "Gb/s as a number such as 100 or 2.5, or nothing",
+    _bandwidth,
+    lambda value: bandwidth_text(value) or "",
+    _bandwidth_from_json,
+    _bandwidth_to_json,
+    bandwidth_text,
+    None,
+)
+WORDS: Final = ValueKind(
+    _checked_words,
+    "words separated by ;",
+    _words,
+    lambda value: joined(list(value)),
+    _words_from_json,
+    list,
+    empty=(),
+)
+ASNS: Final = ValueKind(
+    _checked_asns,
+    "whole numbers from 1 to 4294967295, separated by ;",
+    _asns,
+    lambda value: ";".join(map(str, value)),
+    _asns_from_json,
+    list,
+    empty=(),
+)
+PREFIXES: Final = ValueKind(
+    _checked_prefixes,
+    "NETWORK:prefix such as LHCOPN:192.0.2.0/24, separated by ;",
+    _prefixes,
+    _prefixes_text,
+    _prefixes_from_json,
+    _prefixes_to_json,
+    " ".join,
+    (),
+)
+NAMES: Final = ValueKind(
+    _checked_names,
+    "SYSTEM:name or SYSTEM:name@from..until with days YYYY-MM-DD, separated by ;",
+    _names,
+    _names_text,
+    _names_from_json,
+    _names_to_json,
+    name_text,
+    (),
+)
+CONTACTS: Final = _of_parts(
+    ContactValue,
+    ("role", "name", "mail", "phone"),
+    2,
+    "role|name|mail|phone, separated by ; (mail and phone may be left out)",
+    _checked_contacts,
+    contact_text,
+)
+CIRCUITS: Final = _of_parts(
+    CircuitValue,
+    ("provider", "circuit_id"),
+    1,
+    "provider|circuit id, separated by ; (the id may be left out)",
+    _checked_circuits,
+    circuit_text,
+)
