@@ -247,7 +247,7 @@ def classes() -> list[type[FlaskForm]]:
             unresolved_forms,
         )
         for _name, kind in inspect.getmembers(module, inspect.isclass)
-        if issubclass(kind, FlaskForm) and kind is not FlaskForm
+        if issubclass(kind, FlaskForm) and kind not in (FlaskForm, registry_forms.RecordForm)
     ] + [
         event_forms.EventForm,
         event_sources.SourceForm,

@@ -1,10 +1,11 @@
-"""The forms of sites and links: what is allowed is checked by the domain, at the field it names."""
+"""The forms of sites and links, from their declarations; the rules check what is allowed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
+from typing import Any, Final
 from zoneinfo import available_timezones
 
 from flask_wtf import FlaskForm
@@ -16,17 +17,30 @@ from app.core.rules.errors import Invalid
 from app.core.web.forms import Choice, Radio, one_line, options, required
 from app.core.web.rows_field import Column, RowsField
 from app.registry.rules.networks import Network
-from app.registry.rules.records import LABELS
+from app.registry.rules.records import LINK, SITE, RecordKind
 from app.registry.rules.registry import (
     CircuitValue,
     ContactRole,
     ContactValue,
-    LinkRole,
     NameSystem,
     SiteNameValue,
     bandwidth_text,
     read_asn,
     read_day,
+)
+from app.registry.rules.values import (
+    ASNS,
+    CIRCUITS,
+    CONTACTS,
+    DAY,
+    GBPS,
+    NAMES,
+    PREFIXES,
+    TIER,
+    TIME_ZONE,
+    WORDS,
+    RecordField,
+    ValueKind,
 )
 
 _NO_TIER = "neither"
@@ -77,20 +91,6 @@ class GbpsField(Field):
                 ) from None
 
 
-def _day(name: str, description: str = "") -> DayField:
-    return DayField(LABELS[name], description=description, render_kw={"placeholder": _DAY_FORM})
-
-
-def _text(name: str, description: str = "", *, needed: bool = False) -> StringField:
-    return StringField(
-        LABELS[name],
-        required(LABELS[name]) if needed else [],
-        filters=[one_line],
-        description=description,
-        render_kw={"autocomplete": "off"},
-    )
-
-
 class ChangeFields:
     """What forms of sites and links share: the source, and why."""
 
@@ -113,183 +113,180 @@ class ChangeFields:
         return {"*": self.source.data or ""}
 
 
-class SiteForm(ChangeFields, FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
-    """All fields of a site."""
+@dataclass(frozen=True)
+class _Input:
+    """How a kind of value is typed: its field, what it says, and what it shows of a value."""
 
-    key = _text(
-        "key", "Its name in the LHCOPN, such as DE-KIT. At most 50 characters.", needed=True
+    field: Callable[[RecordField], Any]
+    read: Callable[[Any], Any] = lambda typed: typed.data
+    shown: Callable[[Any], Any] = lambda value: value
+
+
+def _text(field: RecordField) -> StringField:
+    return StringField(
+        field.label,
+        required(field.label) if field.is_needed else [],
+        filters=[one_line],
+        description=field.help,
+        render_kw={"autocomplete": "off"},
     )
-    country = _text("country", "Two capitals (ISO 3166), such as CH.", needed=True)
-    time_zone = Choice(
-        LABELS["time_zone"], choices=lambda: options(*sorted(available_timezones())), default="UTC"
+
+
+def _day(field: RecordField) -> DayField:
+    return DayField(field.label, description=field.help, render_kw={"placeholder": _DAY_FORM})
+
+
+def _gbps(field: RecordField) -> GbpsField:
+    return GbpsField(field.label, description=field.help)
+
+
+def _time_zone(field: RecordField) -> Choice:
+    return Choice(
+        field.label, choices=lambda: options(*sorted(available_timezones())), default="UTC"
     )
-    tier = Radio(
-        LABELS["tier"],
-        choices=options("T0", "T1", _NO_TIER),
-        default=_NO_TIER,
-        description="In the sense of the LHCOPN; CRIC's tier does not say it.",
+
+
+def _tier(field: RecordField) -> Radio:
+    return Radio(
+        field.label, choices=options("T0", "T1", _NO_TIER), default=_NO_TIER, description=field.help
     )
-    tier_since = _day(
-        "tier_since",
-        "First day on which it was T0 or T1: before it, it owes nothing and counts for nothing."
-        " Left empty for a new T0 or T1: today.",
+
+
+def _rows(
+    row: str,
+    columns: Sequence[Column],
+    read: Callable[[dict[str, str]], Any],
+    shown: Callable[[Any], Mapping[str, str]],
+) -> _Input:
+    return _Input(
+        lambda field: RowsField(field.label, columns, row=row, description=field.help),
+        lambda typed: tuple(map(read, typed.rows())),
+        lambda value: [dict(shown(item)) for item in value],
     )
-    tier_until = _day("tier_until", "First day on which it no longer was.")
-    valid_from = _day("valid_from", "First day of the site; empty where nobody asked.")
-    valid_until = _day("valid_until", "First day on which it no longer is: this retires it.")
-    bandwidth_gbps = GbpsField(
-        LABELS["bandwidth_gbps"], description="To the LHCOPN in Gb/s, as the site declares it."
+
+
+def _read_name(row: Mapping[str, str]) -> SiteNameValue:
+    return SiteNameValue(
+        row["system"],
+        row["name"],
+        read_day("names", row["from"], label=f"From of {row['name']}"),
+        read_day("names", row["until"], label=f"Until of {row['name']}"),
     )
-    nrens = _text("nrens", "National research networks, separated by semicolons.")
-    vos = _text("vos", "Experiments for which it is T0 or T1, separated by semicolons.")
-    names = RowsField(
-        LABELS["names"],
+
+
+def _show_name(name: SiteNameValue) -> Mapping[str, str]:
+    return {
+        "system": name.system,
+        "name": name.name,
+        "from": str(name.valid_from or ""),
+        "until": str(name.valid_until or ""),
+    }
+
+
+_TEXT: Final = _Input(_text, lambda typed: typed.data or "")
+_INPUTS: Final[Mapping[ValueKind, _Input]] = {
+    TIME_ZONE: _Input(_time_zone),
+    TIER: _Input(
+        _tier,
+        lambda typed: {"T0": 0, "T1": 1}.get(typed.data),
+        lambda tier: _NO_TIER if tier is None else f"T{tier}",
+    ),
+    DAY: _Input(_day),
+    GBPS: _Input(_gbps),
+    WORDS: _Input(_text, lambda typed: _words(typed.data), "; ".join),
+    NAMES: _rows(
+        "name",
         (
             Column("system", "System", tuple(NameSystem)),
             Column("name", "Name"),
             Column("from", "From", placeholder=_DAY_FORM, optional=True),
             Column("until", "Until", placeholder=_DAY_FORM, optional=True),
         ),
-        row="name",
-        description="All names under which other systems know it; short is the form in link ids."
-        " GGUS partners get the first GOCDB name. A name means one site at a time.",
-    )
-    asns = RowsField(LABELS["asns"], (Column("asn", "ASN", placeholder="64512"),), row="ASN")
-    prefixes = RowsField(
-        LABELS["prefixes"],
+        _read_name,
+        _show_name,
+    ),
+    ASNS: _rows(
+        "ASN",
+        (Column("asn", "ASN", placeholder="64512"),),
+        lambda row: read_asn("asns", row["asn"]),
+        lambda asn: {"asn": str(asn)},
+    ),
+    PREFIXES: _rows(
+        "prefix",
         (
             Column("network", "Network", tuple(Network)),
             Column("prefix", "Prefix", placeholder="192.0.2.0/24"),
         ),
-        row="prefix",
-    )
-    contacts = RowsField(
-        LABELS["contacts"],
+        lambda row: (row["network"], row["prefix"]),
+        lambda item: {"network": item[0], "prefix": item[1]},
+    ),
+    CONTACTS: _rows(
+        "contact",
         (
             Column("role", "Role", tuple(ContactRole)),
             Column("name", "Name"),
             Column("mail", "Mail", optional=True),
             Column("phone", "Phone", optional=True),
         ),
-        row="contact",
-        description="Better a function, such as a NOC, than a person. Seen by all who log in.",
+        lambda row: ContactValue(**row),
+        vars,
+    ),
+    CIRCUITS: _rows(
+        "circuit",
+        (Column("provider", "Provider"), Column("circuit_id", "Circuit id", optional=True)),
+        lambda row: CircuitValue(**row),
+        vars,
+    ),
+}
+"""All other kinds are typed as a text, or chosen where there are ``choices``."""
+
+
+def _input_of(kind: ValueKind) -> _Input:
+    if kind.choices is None:
+        return _INPUTS.get(kind, _TEXT)
+    choices = tuple(kind.choices)
+    return replace(
+        _TEXT,
+        field=lambda field: Radio(
+            field.label, choices=options(*choices), default=choices[0], description=field.help
+        ),
     )
+
+
+class RecordForm(ChangeFields, FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """All fields of a record of one kind."""
+
+    kind: RecordKind
 
     def stated(self) -> dict[str, Any]:
         """The fields as the verbs take them; raises ``Invalid`` for a row that cannot be read."""
         return {
-            "key": self.key.data or "",
-            "country": self.country.data or "",
-            "time_zone": self.time_zone.data,
-            "tier": {"T0": 0, "T1": 1}.get(self.tier.data),
-            **{name: self[name].data for name in _SITE_PLAIN},
-            "nrens": _words(self.nrens.data),
-            "vos": _words(self.vos.data),
-            "names": tuple(
-                SiteNameValue(
-                    row["system"],
-                    row["name"],
-                    read_day("names", row["from"], label=f"From of {row['name']}"),
-                    read_day("names", row["until"], label=f"Until of {row['name']}"),
-                )
-                for row in self.names.rows()
-            ),
-            "asns": tuple(read_asn("asns", row["asn"]) for row in self.asns.rows()),
-            "prefixes": tuple((row["network"], row["prefix"]) for row in self.prefixes.rows()),
-            "contacts": tuple(
-                ContactValue(row["role"], row["name"], row["mail"], row["phone"])
-                for row in self.contacts.rows()
-            ),
+            field.name: _input_of(field.value).read(self[field.name]) for field in self.kind.fields
         }
 
-
-class SiteEditForm(SiteForm):
-    """The same for a site that exists, with the version that the writer saw."""
-
-    version = HiddenField("Version")
-
-
-_SITE_PLAIN = ("tier_since", "tier_until", "valid_from", "valid_until", "bandwidth_gbps")
-
-
-def site_form_data(values: Mapping[str, Any]) -> dict[str, Any]:
-    """A site's values (of its verbs) as its form holds them."""
-    return {
-        **{name: values[name] for name in ("key", "country", "time_zone", *_SITE_PLAIN)},
-        "tier": _NO_TIER if values["tier"] is None else f"T{values['tier']}",
-        "nrens": "; ".join(values["nrens"]),
-        "vos": "; ".join(values["vos"]),
-        "names": [
-            {
-                "system": name.system,
-                "name": name.name,
-                "from": str(name.valid_from or ""),
-                "until": str(name.valid_until or ""),
-            }
-            for name in values["names"]
-        ],
-        "asns": [{"asn": str(asn)} for asn in values["asns"]],
-        "prefixes": [
-            {"network": network, "prefix": prefix} for network, prefix in values["prefixes"]
-        ],
-        "contacts": [
-            {"role": item.role, "name": item.name, "mail": item.mail, "phone": item.phone}
-            for item in values["contacts"]
-        ],
-    }
-
-
-class LinkForm(ChangeFields, FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
-    """All fields of a link."""
-
-    name = _text("name", "As all know it, such as CERN-RAL-LHCOPN-001.", needed=True)
-    network = Radio(LABELS["network"], choices=options(*Network), default=Network.LHCOPN)
-    end_a = _text("end_a", "Any name of a site; between T0 and T1, the T0.", needed=True)
-    end_b = _text("end_b", "Any name of another site.", needed=True)
-    role = Radio(LABELS["role"], choices=options(*LinkRole), default=LinkRole.PRIMARY)
-    backs_up = _text("backs_up", "The id of the link that it stands in for; it may be on LHCONE.")
-    responsible_site = _text(
-        "responsible_site", "Any name of a site. Empty: the T1 end, or the first of two T1s."
-    )
-    bandwidth_gbps = GbpsField(LABELS["bandwidth_gbps"], description="In Gb/s.")
-    valid_from = _day("valid_from", "First day on which it is in use; empty where nobody asked.")
-    valid_until = _day("valid_until", "First day on which it no longer is: this retires it.")
-    circuits = RowsField(
-        LABELS["circuits"],
-        (Column("provider", "Provider"), Column("circuit_id", "Circuit id", optional=True)),
-        row="circuit",
-        description="The providers' parts of the link, each with the provider's own id.",
-    )
-
-    def stated(self) -> dict[str, Any]:
-        """The fields as the verbs take them."""
+    @classmethod
+    def shown(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        """A record's values (of its verbs) as its form holds them."""
         return {
-            **{name: self[name].data or "" for name in _LINK_TEXTS},
-            **{name: self[name].data for name in ("valid_from", "valid_until", "bandwidth_gbps")},
-            "circuits": tuple(
-                CircuitValue(row["provider"], row["circuit_id"]) for row in self.circuits.rows()
-            ),
+            field.name: _input_of(field.value).shown(values[field.name])
+            for field in cls.kind.fields
         }
 
 
-class LinkEditForm(LinkForm):
-    """The same for a link that exists, with the version that the writer saw."""
-
-    version = HiddenField("Version")
-
-
-_LINK_TEXTS = ("name", "network", "end_a", "end_b", "role", "backs_up", "responsible_site")
+def _form_of(kind: RecordKind) -> type[RecordForm]:
+    fields = {field.name: _input_of(field.value).field(field) for field in kind.fields}
+    return type(f"{kind.name.capitalize()}Form", (RecordForm,), {"kind": kind, **fields})
 
 
-def link_form_data(values: Mapping[str, Any]) -> dict[str, Any]:
-    """A link's values (of its verbs) as its form holds them."""
-    return {
-        **values,
-        "circuits": [
-            {"provider": item.provider, "circuit_id": item.circuit_id}
-            for item in values["circuits"]
-        ],
-    }
+def _editing(form: type[RecordForm]) -> type[RecordForm]:
+    """The form for a record that exists, with the version that the writer saw."""
+    return type(f"Edit{form.__name__}", (form,), {"version": HiddenField("Version")})
+
+
+SiteForm: Final = _form_of(SITE)
+LinkForm: Final = _form_of(LINK)
+SiteEditForm: Final = _editing(SiteForm)
+LinkEditForm: Final = _editing(LinkForm)
 
 
 class RetireForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped

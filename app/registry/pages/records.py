@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Response, make_response, render_template, request
+from flask import request
 from sqlalchemy.orm import Session
 
 from app.core.models.changes import Change
@@ -16,21 +16,14 @@ from app.core.rules.errors import EditConflict, Invalid
 from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text
 from app.core.web.times import now
 from app.registry.models.registry import Link, Site
-from app.registry.pages.forms import (
-    LinkEditForm,
-    SiteEditForm,
-    link_form_data,
-    site_form_data,
-    take_over,
-)
+from app.registry.pages.forms import RecordForm, take_over
 from app.registry.rules.records import LABELS, fact_of, logged
 from app.registry.rules.registry import read_day
-from app.registry.services.record_history import RecordedFacts, facts_now, facts_on
+from app.registry.services.record_history import RecordedFacts, facts_now, facts_on, verbs_of
 from app.registry.services.record_lists import EVERY, IN_USE, RETIRED
-from app.registry.services.registry import LINK, SITE, SOURCE_OF, source_of, sources_of
+from app.registry.services.registry import SOURCE_OF, source_of, sources_of
 
 SHOWN = (IN_USE, RETIRED, EVERY)
-_FIELD_WORDS = {"why": "reason", "ends": "ends"}
 
 
 @dataclass(frozen=True)
@@ -68,14 +61,13 @@ class RecordView:
 
     def __init__(self, session: Session, row: Site | Link, day: date | None) -> None:
         self.day = day
-        kind = SITE if isinstance(row, Site) else LINK
         self.recorded = (
             RecordedFacts(facts_now(row), frozenset())
             if day is None
             else facts_on(session, row, day)
         )
         self.texts = self.recorded.texts
-        self._own = sources_of(session, kind, row)
+        self._own = sources_of(session, verbs_of(row).kind.name, row)
         self._row = row
         self.samples = [
             fact
@@ -174,17 +166,15 @@ class Clash:
 
 
 def clashes_of(
-    form: SiteEditForm | LinkEditForm,
+    form: RecordForm,
     error: EditConflict,
     stored: Mapping[str, Any],
-    shown: Mapping[str, Any],
     seen: int,
     changes: Sequence[Change],
 ) -> list[Clash]:
     """Make the form ready to be sent again: what only somebody else changed is taken over.
 
-    ``stored`` are the record's values, ``shown`` the same as the form holds them. What both
-    changed stays as it was typed, and is told.
+    ``stored`` are the record's values. What both changed stays as it was typed, and is told.
     """
     both = {item.field for item in error.differences}
     theirs = {
@@ -194,7 +184,7 @@ def clashes_of(
         for item in change.fields
         if item.field in stored
     }
-    take_over(form, shown, sorted(theirs - both))
+    take_over(form, form.shown(stored), sorted(theirs - both))
     form.version.data = str(error.current_version)
     form.version.raw_data = None
     return [
@@ -207,18 +197,8 @@ def clashes_of(
     ]
 
 
-def form_of(kind: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """A record's values as its form holds them."""
-    return site_form_data(values) if kind == SITE else link_form_data(values)
-
-
 def seen_version(text: str | None) -> int:
     """The version that a form states; ``Invalid`` if it states none."""
     if text is None or not (text.isascii() and text.isdigit() and len(text) < 10):
         raise Invalid("version", "The form does not say which version it shows; open it again")
     return int(text)
-
-
-def page(template: str, status: int = 200, **context: Any) -> Response:
-    """A rendered page."""
-    return make_response(render_template(template, **context), status)

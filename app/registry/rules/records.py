@@ -104,10 +104,7 @@ SITE: Final = RecordKind(
         ),
         RecordField("time_zone", "Time zone", TIME_ZONE, is_needed=True),
         RecordField(
-            "tier",
-            "Tier",
-            TIER,
-            help="In the sense of the LHCOPN; CRIC's tier does not say it.",
+            "tier", "Tier", TIER, help="In the sense of the LHCOPN; CRIC's tier does not say it."
         ),
         RecordField(
             "tier_since",
@@ -145,10 +142,7 @@ SITE: Final = RecordKind(
             help="To the LHCOPN in Gb/s, as the site declares it.",
         ),
         RecordField(
-            "nrens",
-            "NRENs",
-            WORDS,
-            help="National research networks, separated by semicolons.",
+            "nrens", "NRENs", WORDS, help="National research networks, separated by semicolons."
         ),
         RecordField(
             "vos",

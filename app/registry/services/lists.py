@@ -10,12 +10,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select
-from sqlalchemy.orm import InstrumentedAttribute, Session, lazyload, load_only, selectinload
+from sqlalchemy import ColumnElement, Select, false, or_, select
+from sqlalchemy.orm import Session, lazyload, load_only, selectinload
 
 from app.core.rules.errors import NotFound
 from app.registry.models.registry import FactSource, Link, Site, SiteName
-from app.registry.services.registry import find_site, responsible_site_of_link
+from app.registry.rules.registry import covers
+from app.registry.services.record_lists import holds, in_use_on
+from app.registry.services.records import Record
+from app.registry.services.registry import SITE_PARTS, find_site, responsible_site_of_link
 from app.registry.services.tiers import had_tier, tier_on
 
 
@@ -53,20 +56,17 @@ class ListedLink:
     facts: Sequence[FactSource]
 
 
-def is_valid_on(row: Site | SiteName | Link, day: date) -> bool:
-    """Whether a record, or a name, was valid on a day."""
-    begun = row.valid_from is None or row.valid_from <= day
-    return begun and (row.valid_until is None or row.valid_until > day)
+def is_valid_on(row: Site | SiteName | Link, day: date | None) -> bool:
+    """Whether a record, or a name, was valid on a day; on no certain day each is."""
+    return day is None or covers((row.valid_from, row.valid_until), day)
 
 
 def sites_wanted(session: Session, wanted: Wanted, tier: int | None = None) -> list[ListedSite]:
     """One page of sites by key. ``tier``: T0 or T1 on the day of ``on``, else ever."""
-    query = _sites().order_by(Site.key).limit(wanted.limit).where(Site.key > wanted.after)
-    if wanted.on is not None:
-        query = query.where(_valid(Site, wanted.on))
+    query = _page(select(Site).options(*SITE_PARTS), Site, wanted)
     if wanted.q:
-        named = select(SiteName.site_id).where(_holds(SiteName.name, wanted.q))
-        query = query.where(or_(Site.id.in_(named), _holds(Site.key, wanted.q)))
+        named = select(SiteName.site_id).where(holds(SiteName.name, wanted.q))
+        query = query.where(or_(Site.id.in_(named), holds(Site.key, wanted.q)))
     if tier is not None:
         query = query.where(Site.tier == tier)
         if wanted.on is not None:
@@ -74,7 +74,7 @@ def sites_wanted(session: Session, wanted: Wanted, tier: int | None = None) -> l
     if wanted.network:
         links = select(Link).where(Link.network == wanted.network)
         if wanted.on is not None:
-            links = links.where(_valid(Link, wanted.on))
+            links = links.where(in_use_on(Link, wanted.on))
         ends = [links.with_only_columns(end) for end in (Link.end_a_id, Link.end_b_id)]
         query = query.where(or_(*(Site.id.in_(end) for end in ends)))
     return _listed_sites(session, session.scalars(query).all(), wanted.on)
@@ -82,19 +82,17 @@ def sites_wanted(session: Session, wanted: Wanted, tier: int | None = None) -> l
 
 def site_of_key(session: Session, key: str, on: date | None = None) -> ListedSite:
     """The site of this key; ``NotFound`` if there is none, or it was not valid on that day."""
-    found = session.scalars(_sites().where(Site.key == key)).first()
-    if found is None or (on is not None and not is_valid_on(found, on)):
+    found = session.scalars(select(Site).options(*SITE_PARTS).where(Site.key == key)).first()
+    if found is None or not is_valid_on(found, on):
         raise NotFound("There is no site of this key")
     return _listed_sites(session, [found], on)[0]
 
 
 def links_wanted(session: Session, wanted: Wanted, site: str = "") -> list[ListedLink]:
     """One page of links by name. ``site``: an end of theirs, under any of its names."""
-    query = _links().order_by(Link.name).limit(wanted.limit).where(Link.name > wanted.after)
-    if wanted.on is not None:
-        query = query.where(_valid(Link, wanted.on))
+    query = _page(_links(), Link, wanted)
     if wanted.q:
-        query = query.where(_holds(Link.name, wanted.q))
+        query = query.where(holds(Link.name, wanted.q))
     if wanted.network:
         query = query.where(Link.network == wanted.network)
     if site:
@@ -107,18 +105,15 @@ def links_wanted(session: Session, wanted: Wanted, site: str = "") -> list[Liste
 def link_of_name(session: Session, name: str, on: date | None = None) -> ListedLink:
     """The link of this name; ``NotFound`` if there is none, or it was not valid on that day."""
     found = session.scalars(_links().where(Link.name == name)).first()
-    if found is None or (on is not None and not is_valid_on(found, on)):
+    if found is None or not is_valid_on(found, on):
         raise NotFound("There is no link of this name")
     return _listed_links(session, [found])[0]
 
 
-def _sites() -> Select[Site]:
-    return select(Site).options(
-        selectinload(Site.names),
-        selectinload(Site.asns),
-        selectinload(Site.prefixes),
-        selectinload(Site.contacts),
-    )
+def _page(query: Select[Record], row: type[Site] | type[Link], wanted: Wanted) -> Select[Record]:
+    key: ColumnElement[str] = Site.key.expression if row is Site else Link.name.expression
+    query = query.order_by(key).limit(wanted.limit).where(key > wanted.after)
+    return query if wanted.on is None else query.where(in_use_on(row, wanted.on))
 
 
 def _links() -> Select[Link]:
@@ -129,17 +124,6 @@ def _links() -> Select[Link]:
         ),
         selectinload(Link.recorded_responsible),
     )
-
-
-def _valid(kind: type[Site] | type[Link], day: date) -> ColumnElement[bool]:
-    return and_(
-        or_(kind.valid_from.is_(None), kind.valid_from <= day),
-        or_(kind.valid_until.is_(None), kind.valid_until > day),
-    )
-
-
-def _holds(column: InstrumentedAttribute[str], part: str) -> ColumnElement[bool]:
-    return func.lower(column).contains(part.lower(), autoescape=True)
 
 
 def _facts(session: Session, kind: str, ids: Iterable[int]) -> dict[int, list[FactSource]]:
@@ -160,7 +144,7 @@ def _listed_sites(session: Session, rows: Sequence[Site], on: date | None) -> li
     return [
         ListedSite(
             row=row,
-            names=[name for name in row.names if on is None or is_valid_on(name, on)],
+            names=[name for name in row.names if is_valid_on(name, on)],
             tier=row.tier if on is None else tier_on(row, on),
             asns=[item.asn for item in row.asns],
             facts=facts[row.id],

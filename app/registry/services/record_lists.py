@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any, Final, Generic
 
 from sqlalchemy import ColumnElement, Select, and_, exists, func, not_, or_, select
-from sqlalchemy.orm import Session, joinedload, selectinload
+from sqlalchemy.orm import Session
 
 from app.registry.models.registry import (
     FactSource,
@@ -19,7 +20,9 @@ from app.registry.models.registry import (
     SiteName,
     SitePrefix,
 )
-from app.registry.services.registry import LINK, SITE
+from app.registry.services.links import LINKS
+from app.registry.services.records import Record, RecordVerbs
+from app.registry.services.sites import SITES
 from app.registry.services.tiers import had_tier
 
 PAGE = 50
@@ -29,61 +32,65 @@ _ASN = re.compile(r"(?:AS)?([0-9]{1,10})", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class SiteFilter:
-    """What a list of sites shows. ``text`` is part of any name or prefix, or an ASN.
+class RecordFilter:
+    """What a list of records shows. Each word of ``text`` is part of what a record is found by.
 
-    ``tier`` is that of ``day``: T0, T1, past T1 or none. ``show`` is in use, retired or all.
+    ``narrowed`` are values of the filters of the kind. ``show`` is in use, retired or all.
     """
 
     day: date
+    narrowed: Mapping[str, str]
     text: str = ""
-    tier: str = ""
     show: str = IN_USE
     sample: bool = False
 
 
 @dataclass(frozen=True)
-class LinkFilter:
-    """What a list of links shows. ``text`` is part of an id, a circuit, or a name of an end."""
+class RecordList(Generic[Record]):
+    """The list of one kind of record."""
 
-    day: date
-    text: str = ""
-    network: str = ""
-    role: str = ""
-    show: str = IN_USE
-    sample: bool = False
+    verbs: RecordVerbs[Record]
+    found_by: Callable[[str], Sequence[ColumnElement[bool]]]
+    """Where a word may stand, besides the fields that are declared as searched."""
+    narrow: Callable[[str, str, date], ColumnElement[bool]]
+    """A filter of the kind: its name, its value, and the day."""
 
+    def page(
+        self, session: Session, wanted: RecordFilter, *, after: str = "", limit: int = PAGE
+    ) -> tuple[Sequence[Record], bool]:
+        """A page of records by key behind ``after``, and whether there are more."""
+        key = self.verbs.key
+        rows = session.scalars(
+            select(self.verbs.row)
+            .where(key > after, *self._conditions(wanted))
+            .order_by(key)
+            .limit(limit + 1)
+            .options(*self.verbs.loads)
+        ).all()
+        return rows[:limit], len(rows) > limit
 
-def list_sites(
-    session: Session, wanted: SiteFilter, *, after: str = "", limit: int = PAGE
-) -> tuple[Sequence[Site], bool]:
-    """A page of sites by LHCOPN name behind ``after``, and whether there are more."""
-    query = select(Site).where(Site.key > after, *_site_conditions(wanted))
-    rows = session.scalars(
-        query.order_by(Site.key)
-        .limit(limit + 1)
-        .options(selectinload(Site.names), selectinload(Site.asns))
-    ).all()
-    return rows[:limit], len(rows) > limit
+    def count(self, session: Session, wanted: RecordFilter) -> int:
+        """How many records the filter finds."""
+        query = select(func.count(self.verbs.row.id)).where(*self._conditions(wanted))
+        return session.scalar(query) or 0
 
-
-def count_sites(session: Session, wanted: SiteFilter) -> int:
-    """How many sites the filter finds."""
-    return session.scalar(select(func.count(Site.id)).where(*_site_conditions(wanted))) or 0
-
-
-def list_links(
-    session: Session, wanted: LinkFilter, *, after: str = "", limit: int = PAGE
-) -> tuple[Sequence[Link], bool]:
-    """A page of links by id behind ``after``, and whether there are more."""
-    query = select(Link).where(Link.name > after, *_link_conditions(wanted))
-    rows = session.scalars(query.order_by(Link.name).limit(limit + 1).options(*_WITH_PARTS)).all()
-    return rows[:limit], len(rows) > limit
-
-
-def count_links(session: Session, wanted: LinkFilter) -> int:
-    """How many links the filter finds."""
-    return session.scalar(select(func.count(Link.id)).where(*_link_conditions(wanted))) or 0
+    def _conditions(self, wanted: RecordFilter) -> list[ColumnElement[bool]]:
+        row, kind = self.verbs.row, self.verbs.kind
+        parts = _shown(row, wanted.show, wanted.day)
+        searched: list[ColumnElement[str]] = [
+            getattr(row, field.name) for field in kind.fields if field.is_searched
+        ]
+        for word in wanted.text.split():
+            parts.append(or_(*(holds(column, word) for column in searched), *self.found_by(word)))
+        parts += [self.narrow(name, value, wanted.day) for name, value in wanted.narrowed.items()]
+        if wanted.sample:
+            marked = exists().where(
+                FactSource.kind == kind.name,
+                FactSource.thing_id == row.id,
+                FactSource.sample.is_(True),
+            )
+            parts.append(or_(row.sample.is_(True), marked))
+        return parts
 
 
 def links_of_site(session: Session, site: Site) -> Sequence[Link]:
@@ -92,7 +99,7 @@ def links_of_site(session: Session, site: Site) -> Sequence[Link]:
         select(Link)
         .where(or_(Link.end_a_id == site.id, Link.end_b_id == site.id))
         .order_by(Link.name)
-        .options(*_WITH_PARTS)
+        .options(*LINKS.loads)
     ).all()
 
 
@@ -109,27 +116,23 @@ def links_per_site(session: Session, sites: Collection[Site], day: date) -> Mapp
     counts: dict[int, int] = {}
     for end in (Link.end_a_id, Link.end_b_id):
         rows = session.execute(
-            select(end, func.count(Link.id)).where(end.in_(keys), _in_use(Link, day)).group_by(end)
+            select(end, func.count(Link.id))
+            .where(end.in_(keys), in_use_on(Link, day))
+            .group_by(end)
         )
         for key, count in rows:
             counts[key] = counts.get(key, 0) + count
     return counts
 
 
-_WITH_PARTS = (
-    joinedload(Link.backs_up),
-    joinedload(Link.recorded_responsible),
-    selectinload(Link.circuits),
-)
-
-
-def _holds(column: ColumnElement[str], text: str) -> ColumnElement[bool]:
+def holds(column: Any, text: str) -> ColumnElement[bool]:
     """Whether a text stands in the column, whatever the case of its letters."""
-    escaped = text.lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return func.lower(column).like(f"%{escaped}%", escape="\\")
+    found: ColumnElement[bool] = func.lower(column).contains(text.lower(), autoescape=True)
+    return found
 
 
-def _in_use(row: type[Site] | type[Link], day: date) -> ColumnElement[bool]:
+def in_use_on(row: type[Site] | type[Link], day: date) -> ColumnElement[bool]:
+    """Whether a record is in use on a day."""
     return and_(
         or_(row.valid_from.is_(None), row.valid_from <= day),
         or_(row.valid_until.is_(None), row.valid_until > day),
@@ -142,72 +145,38 @@ def _shown(row: type[Site] | type[Link], show: str, day: date) -> list[ColumnEle
     return [row.valid_until <= day] if show == RETIRED else []
 
 
-def _is_sample(kind: str, row: type[Site] | type[Link]) -> ColumnElement[bool]:
-    marked = exists().where(
-        FactSource.kind == kind, FactSource.thing_id == row.id, FactSource.sample.is_(True)
-    )
-    return or_(row.sample.is_(True), marked)
+def _site_of_tier(_name: str, tier: str, day: date) -> ColumnElement[bool]:
+    if tier == PAST_T1:
+        return and_(Site.tier == 1, Site.tier_until <= day)
+    if tier == NO_TIER:
+        return or_(Site.tier.is_(None), not_(had_tier(day)))
+    return and_(Site.tier == int(tier[1]), had_tier(day))
 
 
-def _site_conditions(wanted: SiteFilter) -> list[ColumnElement[bool]]:
-    parts = _shown(Site, wanted.show, wanted.day)
-    for word in wanted.text.split():
-        parts.append(_site_holds(word))
-    is_then = had_tier(wanted.day)
-    if wanted.tier in (T0, T1):
-        parts += [Site.tier == int(wanted.tier[1]), is_then]
-    elif wanted.tier == PAST_T1:
-        parts += [Site.tier == 1, Site.tier_until <= wanted.day]
-    elif wanted.tier == NO_TIER:
-        parts.append(or_(Site.tier.is_(None), not_(is_then)))
-    if wanted.sample:
-        parts.append(_is_sample(SITE, Site))
-    return parts
-
-
-def _site_holds(word: str) -> ColumnElement[bool]:
-    alternatives = [
-        Site.id.in_(select(SiteName.site_id).where(_holds(SiteName.name.expression, word))),
-        _holds(Site.key.expression, word),
-    ]
+def _site_found_by(word: str) -> Sequence[ColumnElement[bool]]:
+    """Any of its names, an ASN, or part of a prefix."""
+    found: list[Select[int]] = [select(SiteName.site_id).where(holds(SiteName.name, word))]
     number = _ASN.fullmatch(word)
     if number is not None:
-        alternatives.append(
-            Site.id.in_(select(SiteAsn.site_id).where(SiteAsn.asn == int(number[1])))
-        )
+        found.append(select(SiteAsn.site_id).where(SiteAsn.asn == int(number[1])))
     if re.search("[.:/]", word):
-        alternatives.append(
-            Site.id.in_(
-                select(SitePrefix.site_id).where(_holds(SitePrefix.prefix.expression, word))
-            )
-        )
-    return or_(*alternatives)
+        found.append(select(SitePrefix.site_id).where(holds(SitePrefix.prefix, word)))
+    return [Site.id.in_(ids) for ids in found]
 
 
-def _link_conditions(wanted: LinkFilter) -> list[ColumnElement[bool]]:
-    parts = _shown(Link, wanted.show, wanted.day)
-    for word in wanted.text.split():
-        parts.append(_link_holds(word))
-    if wanted.network:
-        parts.append(Link.network == wanted.network)
-    if wanted.role:
-        parts.append(Link.role == wanted.role)
-    if wanted.sample:
-        parts.append(_is_sample(LINK, Link))
-    return parts
+def _link_with(name: str, value: str, _day: date) -> ColumnElement[bool]:
+    column: ColumnElement[str] = getattr(Link, name)
+    return column == value
 
 
-def _link_holds(word: str) -> ColumnElement[bool]:
-    named: Select[int] = select(SiteName.site_id).where(_holds(SiteName.name.expression, word))
+def _link_found_by(word: str) -> Sequence[ColumnElement[bool]]:
+    """A circuit, or any name of an end."""
+    named: Select[int] = select(SiteName.site_id).where(holds(SiteName.name, word))
     circuits: Select[int] = select(LinkCircuit.link_id).where(
-        or_(
-            _holds(LinkCircuit.circuit_id.expression, word),
-            _holds(LinkCircuit.provider.expression, word),
-        )
+        or_(holds(LinkCircuit.circuit_id, word), holds(LinkCircuit.provider, word))
     )
-    return or_(
-        _holds(Link.name.expression, word),
-        Link.id.in_(circuits),
-        Link.end_a_id.in_(named),
-        Link.end_b_id.in_(named),
-    )
+    return [Link.id.in_(circuits), Link.end_a_id.in_(named), Link.end_b_id.in_(named)]
+
+
+SITE_LIST: Final = RecordList(SITES, _site_found_by, _site_of_tier)
+LINK_LIST: Final = RecordList(LINKS, _link_found_by, _link_with)

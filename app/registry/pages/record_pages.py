@@ -1,0 +1,285 @@
+"""The pages of one kind of record: the list, one record on any day, and what admins do with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Generic
+
+from flask import Blueprint, Response, flash, make_response, render_template, request, url_for
+from sqlalchemy.orm import Session
+
+from app.core.database.transactions import writing
+from app.core.rules.access import Role
+from app.core.rules.errors import EditConflict, Invalid
+from app.core.web.extensions import db
+from app.core.web.form_keys import leads_to, writing_once
+from app.core.web.forms import attach
+from app.core.web.htmx import fragment_target, go_to
+from app.core.web.person import acting, writer
+from app.core.web.rows_field import pressed
+from app.registry.pages.forms import ConfirmForm, RecordForm, RetireForm
+from app.registry.pages.panels import RECORD_PANELS
+from app.registry.pages.records import (
+    SHOWN,
+    ListAddress,
+    RecordView,
+    asked_day,
+    clashes_of,
+    seen_version,
+    steps,
+    today,
+)
+from app.registry.rules.registry import covers
+from app.registry.services.record_history import history_of
+from app.registry.services.record_lists import IN_USE, RecordFilter, RecordList
+from app.registry.services.records import Record, require_manager
+
+
+@dataclass(frozen=True)
+class RecordPages(Generic[Record]):
+    """The pages of one kind of record, and in its fields what is particular to the kind.
+
+    Templates are ``registry/<kind>.html``, ``<kind>s.html``, ``_<kind>_rows.html`` and
+    ``<kind>_form.html``.
+    """
+
+    records: RecordList[Record]
+    form: type[RecordForm]
+    edit_form: type[RecordForm]
+    """The same with the version that the writer saw."""
+    filters: Mapping[str, Sequence[str]]
+    """The filters of the list besides text, show and sample, with their values."""
+    rows: Callable[[Session, Sequence[Record], date], Mapping[str, Any]]
+    """What the rows of the list show beside the records."""
+    details: Callable[[Session, Record, RecordView, date], Mapping[str, Any]]
+    """What the page of a record shows on a day beside its facts."""
+
+    def blueprint(self) -> Blueprint:
+        """The pages at their addresses."""
+        found = Blueprint(self._many, __name__, url_prefix=f"/{self._many}")
+        one, both = f"/<{self._key}>", ["GET", "POST"]
+        found.add_url_rule("", "listing", self.listing)
+        found.add_url_rule("/new", "new", self.new, methods=both)
+        found.add_url_rule(one, self._one, self.record)
+        found.add_url_rule(f"{one}/edit", "edit", self.edit, methods=both)
+        found.add_url_rule(f"{one}/retire", "retire", self.retire, methods=["POST"])
+        found.add_url_rule(f"{one}/confirm", "confirm", self.confirm, methods=["POST"])
+        return found
+
+    def listing(self) -> str:
+        """The records, searched and filtered."""
+        address = ListAddress(
+            url_for(f"{self._many}.listing"), {**self.filters, "show": SHOWN, "sample": ("yes",)}
+        )
+        wanted = RecordFilter(
+            today(),
+            {name: value for name in self.filters if (value := address.given(name))},
+            address.given("q"),
+            address.given("show", IN_USE),
+            bool(address.given("sample")),
+        )
+        session = db.session()
+        found, more = self.records.page(session, wanted, after=address.after)
+        context = {
+            "address": address,
+            "more": address.more(getattr(found[-1], self._key)) if more else "",
+            "today": today(),
+            self._many: found,
+            **self.rows(session, found, today()),
+        }
+        if fragment_target() == "more":
+            return render_template(f"registry/_{self._one}_rows.html", **context)
+        return render_template(
+            f"registry/{self._many}.html",
+            **context,
+            found=found,
+            total=self.records.count(session, wanted),
+            filters=self.filters,
+            shown=SHOWN,
+            **self._names(),
+        )
+
+    def new(self) -> Response:
+        """Make a record."""
+        require_manager(acting())
+        form = self.form()
+        if request.method == "GET":
+            # as the list of unresolved names asks
+            form[self._key].data = request.args.get(self._key, "")
+            return self._form_page(form, None)
+        if pressed(form, request.form.get("do", "")):
+            return self._form_page(form, None)
+        if form.validate():
+            session = db.session()
+            try:
+                with writing_once(session):
+                    made = self.records.verbs.create(
+                        session,
+                        writer(),
+                        form.stated(),
+                        sources=form.sources(),
+                        why=form.why.data or "",
+                    )
+                    key = getattr(made, self._key)
+                    leads_to(self._at(key))
+                flash(f"{self._one.capitalize()} {key} is made.", "ok")
+                return go_to(self._at(key))
+            except Invalid as error:
+                attach(form, error)
+        return self._form_page(form, None, 422)
+
+    def record(self, **address: str) -> Response:
+        """One record, today or as of a day."""
+        return self._page(address[self._key])
+
+    def edit(self, **address: str) -> Response:
+        """Change a record; when somebody else did so meanwhile, both values are shown."""
+        key, verbs = address[self._key], self.records.verbs
+        require_manager(acting())
+        session = db.session()
+        found = verbs.of_key(session, key)
+        if request.method == "GET":
+            form = self.edit_form(formdata=None, **self.form.shown(verbs.values(found)))
+            form.version.data = str(found.version)
+            return self._form_page(form, found)
+        form = self.edit_form()
+        if pressed(form, request.form.get("do", "")):
+            return self._form_page(form, found)
+        if not form.validate():
+            return self._form_page(form, found, 422)
+        try:
+            seen = seen_version(form.version.data)
+            with writing(session):
+                before = found.version
+                changed = verbs.change(
+                    session,
+                    writer(),
+                    key,
+                    form.stated(),
+                    base_version=seen,
+                    sources=form.sources(),
+                    why=form.why.data or "",
+                )
+                now_called, same = getattr(changed, self._key), changed.version == before
+        except EditConflict as error:
+            session.rollback()
+            found = verbs.of_key(session, key)
+            clashes = clashes_of(form, error, verbs.values(found), seen, history_of(session, found))
+            return self._form_page(form, found, 409, clashes=clashes)
+        except Invalid as error:
+            session.rollback()
+            attach(form, error)
+            return self._form_page(form, verbs.of_key(session, key), 422)
+        flash(f"{self._one.capitalize()} {now_called} is {'as it was' if same else 'saved'}.", "ok")
+        return go_to(self._at(now_called))
+
+    def retire(self, **address: str) -> Response:
+        """End a record on a day."""
+        key, form = address[self._key], RetireForm()
+        require_manager(acting())
+        if not form.validate() or form.on.data is None:
+            return self._page(key, retire_form=form, status=422)
+        session = db.session()
+        try:
+            with writing_once(session):
+                self.records.verbs.retire(
+                    session, writer(), key, form.on.data, why=form.why.data or ""
+                )
+        except Invalid as error:
+            session.rollback()
+            attach(form, error, {"valid_until": "on"})
+            return self._page(key, retire_form=form, status=422)
+        flash(
+            f"{self._one.capitalize()} {key} is retired: {form.on.data} is the first day without"
+            " it.",
+            "ok",
+        )
+        return go_to(self._at(key))
+
+    def confirm(self, **address: str) -> Response:
+        """Say what confirms a sample."""
+        key, form = address[self._key], ConfirmForm()
+        require_manager(acting())
+        if not form.validate():
+            return self._page(key, confirm_form=form, status=422)
+        session = db.session()
+        try:
+            with writing_once(session):
+                self.records.verbs.confirm(
+                    session, writer(), key, form.field.data or "", form.source.data or ""
+                )
+        except Invalid as error:
+            session.rollback()
+            attach(form, error)
+            return self._page(key, confirm_form=form, status=422)
+        flash(f"Confirmed for {key}.", "ok")
+        return go_to(self._at(key))
+
+    @property
+    def _one(self) -> str:
+        return self.records.verbs.kind.name
+
+    @property
+    def _many(self) -> str:
+        return f"{self._one}s"
+
+    @property
+    def _key(self) -> str:
+        return self.records.verbs.kind.key
+
+    def _at(self, key: str) -> str:
+        address: dict[str, Any] = {self._key: key}
+        return url_for(f"{self._many}.{self._one}", **address)
+
+    def _names(self) -> dict[str, Any]:
+        return {"one": self._one, "many": self._many, "admin": acting().role is Role.ADMIN}
+
+    def _form_page(
+        self, form: RecordForm, found: Record | None, status: int = 200, **more: Any
+    ) -> Response:
+        key = None if found is None else getattr(found, self._key)
+        page = render_template(
+            f"registry/{self._one}_form.html",
+            form=form,
+            key=key,
+            place=url_for(f"{self._many}.new") if key is None else f"{self._at(key)}/edit",
+            at=None if key is None else self._at(key),
+            **self._names(),
+            **more,
+        )
+        return make_response(page, status)
+
+    def _page(
+        self,
+        key: str,
+        *,
+        retire_form: RetireForm | None = None,
+        confirm_form: ConfirmForm | None = None,
+        status: int = 200,
+    ) -> Response:
+        session = db.session()
+        found = self.records.verbs.of_key(session, key)
+        day, problem = asked_day()
+        view = RecordView(session, found, day)
+        shown_day = day or today()
+        page = render_template(
+            f"registry/{self._one}.html",
+            **{self._one: found},
+            **self._names(),
+            record=found,
+            key=key,
+            place=self._at(key),
+            view=view,
+            day=day,
+            shown_day=shown_day,
+            problem=problem,
+            in_use=covers((found.valid_from, found.valid_until), shown_day),
+            **self.details(session, found, view, shown_day),
+            **RECORD_PANELS.values(acting(), found),
+            steps=steps(history_of(session, found)),
+            retire_form=retire_form or RetireForm(formdata=None, on=today()),
+            confirm_form=confirm_form or ConfirmForm(formdata=None),
+        )
+        return make_response(page, 422 if problem and status == 200 else status)
