@@ -316,7 +316,7 @@ def _day_from_json(value: Any) -> date | None:
 
 
 def _day_to_json(value: date | None) -> str | None:
-    return value.isoformat() if value is not None else None
+    return _day_text(value) or None
 
 
 _TIERS = {"": None, "0": 0, "1": 1}
@@ -360,122 +360,67 @@ def _bandwidth_to_json(value: float | None) -> float | int | None:
     return int(value) if value is not None and value.is_integer() else value
 
 
-def _listed(value: Any) -> list[Any]:
-    if not isinstance(value, list):
-        raise ValueError
-    return value
+def _words(cell: str) -> list[str]:
+    return [item for item in parted(cell) if item]
 
 
-def _words(cell: str) -> tuple[str, ...]:
-    return tuple(item for item in parted(cell) if item)
+def _entries(
+    check: Callable[[RecordField, Any], Any],
+    allowed: str,
+    from_text: Callable[[str], Any] = str,
+    to_text: Callable[[Any], str] = str,
+    from_json: Callable[[Any], Any] = _text_from_json,
+    to_json: Callable[[Any], Any] = _same,
+    text: Callable[[Any], str] = str,
+    escaped: Callable[[str], str] = str,
+) -> ValueKind:
+    """A list of such entries, separated by ``;`` in a cell; ``escaped`` is the cell to part."""
 
+    def entries_from_json(value: Any) -> tuple[Any, ...]:
+        if not isinstance(value, list):
+            raise ValueError
+        return tuple(map(from_json, value))
 
-def _words_from_json(value: Any) -> tuple[str, ...]:
-    return tuple(map(_text_from_json, _listed(value)))
-
-
-def _asns(cell: str) -> tuple[int, ...]:
-    return tuple(read_asn("asns", item) for item in _words(cell))
-
-
-def _asns_from_json(value: Any) -> tuple[int, ...]:
-    if any(type(item) is not int for item in _listed(value)):
-        raise ValueError
-    return tuple(value)
-
-
-def _prefixes(cell: str) -> tuple[tuple[str, str], ...]:
-    found = []
-    for item in _words(cell):
-        network, colon, prefix = item.partition(":")
-        if not colon:
-            raise ValueError(cell)
-        found.append((network.strip(), prefix.strip()))
-    return tuple(found)
-
-
-def _prefixes_text(value: Iterable[tuple[str, str]]) -> str:
-    return joined([f"{network}:{prefix}" for network, prefix in value])
-
-
-def _objects(value: Any, keys: tuple[str, ...]) -> list[dict[str, Any]]:
-    items = _listed(value)
-    if any(not isinstance(item, dict) or not item.keys() <= set(keys) for item in items):
-        raise ValueError
-    return items
-
-
-_PREFIX_KEYS = ("network", "prefix")
-
-
-def _prefixes_from_json(value: Any) -> tuple[tuple[str, str], ...]:
-    return tuple(
-        (_text_from_json(item.get("network")), _text_from_json(item.get("prefix")))
-        for item in _objects(value, _PREFIX_KEYS)
+    return ValueKind(
+        check,
+        allowed,
+        lambda cell: tuple(map(from_text, _words(escaped(cell)))),
+        lambda value: joined(list(map(to_text, value))),
+        entries_from_json,
+        lambda value: list(map(to_json, value)),
+        text,
+        (),
     )
 
 
-def _prefixes_to_json(value: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
-    return [{"network": network, "prefix": prefix} for network, prefix in value]
+def _parts_of(entry: Any, keys: tuple[str, ...]) -> list[Any]:
+    return list(entry) if isinstance(entry, tuple) else [getattr(entry, key) for key in keys]
 
 
-_PERIOD = re.compile(r"(.*)@([^@]*)\.\.([^@.]*)", re.DOTALL)
+def _from_object(kind: Callable[..., Any], keys: tuple[str, ...]) -> Callable[[Any], Any]:
+    """An entry from an object of JSON; what is called valid is a day."""
 
-
-def _names(cell: str) -> tuple[SiteNameValue, ...]:
-    found = []
-    for item in _words(cell):
-        system, colon, name = item.partition(":")
-        if not colon:
-            raise ValueError(cell)
-        period = _PERIOD.fullmatch(name)
-        start = end = None
-        if period is not None:
-            name, start, end = period[1], _day(period[2]), _day(period[3])
-        found.append(SiteNameValue(system.strip(), name.strip(), start, end))
-    return tuple(found)
-
-
-def name_cell(value: SiteNameValue) -> str:
-    """``SYSTEM:name``, with ``@from..until`` where it has days (or looks as if it had)."""
-    text = f"{value.system}:{value.name}"
-    if value.valid_from or value.valid_until or _PERIOD.fullmatch(value.name):
-        text += f"@{_day_text(value.valid_from)}..{_day_text(value.valid_until)}"
-    return text
-
-
-def _names_text(value: Iterable[SiteNameValue]) -> str:
-    return joined([name_cell(item) for item in value])
-
-
-_NAME_KEYS = ("system", "name", "valid_from", "valid_until")
-
-
-def _names_from_json(value: Any) -> tuple[SiteNameValue, ...]:
-    return tuple(
-        SiteNameValue(
-            _text_from_json(item.get("system")),
-            _text_from_json(item.get("name")),
-            _day_from_json(item.get("valid_from")),
-            _day_from_json(item.get("valid_until")),
+    def from_json(value: Any) -> Any:
+        if not isinstance(value, dict) or not value.keys() <= set(keys):
+            raise ValueError
+        return kind(
+            *(
+                (_day_from_json if key.startswith("valid") else _text_from_json)(value.get(key))
+                for key in keys
+            )
         )
-        for item in _objects(value, _NAME_KEYS)
-    )
+
+    return from_json
 
 
-def _names_to_json(value: Iterable[SiteNameValue]) -> list[dict[str, Any]]:
-    return [
-        {
-            "system": item.system,
-            "name": item.name,
-            "valid_from": _day_to_json(item.valid_from),
-            "valid_until": _day_to_json(item.valid_until),
-        }
-        for item in value
-    ]
+def _to_object(keys: tuple[str, ...]) -> Callable[[Any], dict[str, Any]]:
+    return lambda entry: {
+        key: _day_to_json(part) if isinstance(part, date) else part
+        for key, part in zip(keys, _parts_of(entry, keys), strict=True)
+    }
 
 
-def _of_parts(
+def _in_parts(
     kind: Callable[..., Any],
     keys: tuple[str, ...],
     needed: int,
@@ -483,37 +428,70 @@ def _of_parts(
     check: Callable[[RecordField, Any], Any],
     text: Callable[[Any], str],
 ) -> ValueKind:
-    """Values whose parts are texts, separated by ``|`` in a cell; the last ones may be left out."""
+    """Entries whose parts are texts, separated by ``|`` in a cell; the last may be left out."""
 
-    def from_cell(cell: str) -> tuple[Any, ...]:
-        found = []
-        # what a backslash keeps from being a border of parts is not used up by the border of items
-        for item in _words(cell.replace("\\|", "\\\\|")):
-            parts = parted(item, "|")
-            if not needed <= len(parts) <= len(keys):
-                raise ValueError(cell)
-            found.append(kind(*parts))
-        return tuple(found)
+    def from_text(item: str) -> Any:
+        parts = parted(item, "|")
+        if not needed <= len(parts) <= len(keys):
+            raise ValueError(item)
+        return kind(*parts)
 
-    def to_cell(value: Iterable[Any]) -> str:
-        items = []
-        for item in value:
-            parts = [getattr(item, key) for key in keys]
-            while len(parts) > needed and not parts[-1]:
-                parts.pop()
-            items.append(joined(parts, "|"))
-        return joined(items)
+    def to_text(entry: Any) -> str:
+        parts = _parts_of(entry, keys)
+        while len(parts) > needed and not parts[-1]:
+            parts.pop()
+        return joined(parts, "|")
 
-    def from_json(value: Any) -> tuple[Any, ...]:
-        return tuple(
-            kind(*(_text_from_json(item.get(key)) for key in keys))
-            for item in _objects(value, keys)
-        )
+    return _entries(
+        check,
+        allowed,
+        from_text,
+        to_text,
+        _from_object(kind, keys),
+        _to_object(keys),
+        text,
+        # what a backslash keeps from being a border of parts is not used up by that of entries
+        lambda cell: cell.replace("\\|", "\\\\|"),
+    )
 
-    def to_json(value: Iterable[Any]) -> list[dict[str, str]]:
-        return [{key: getattr(item, key) for key in keys} for item in value]
 
-    return ValueKind(check, allowed, from_cell, to_cell, from_json, to_json, text, ())
+def _asn_from_json(value: Any) -> int:
+    if type(value) is not int:
+        raise ValueError
+    return value
+
+
+def _prefix(item: str) -> tuple[str, str]:
+    network, colon, prefix = item.partition(":")
+    if not colon:
+        raise ValueError(item)
+    return network.strip(), prefix.strip()
+
+
+_PREFIX_KEYS = ("network", "prefix")
+_PERIOD = re.compile(r"(.*)@([^@]*)\.\.([^@.]*)", re.DOTALL)
+
+
+def _name(item: str) -> SiteNameValue:
+    system, colon, name = item.partition(":")
+    if not colon:
+        raise ValueError(item)
+    period = _PERIOD.fullmatch(name)
+    start = end = None
+    if period is not None:
+        name, start, end = period[1], _day(period[2]), _day(period[3])
+    return SiteNameValue(system.strip(), name.strip(), start, end)
+
+
+def _name_cell(value: SiteNameValue) -> str:
+    """``SYSTEM:name``, with ``@from..until`` where it has days (or looks as if it had)."""
+    text = f"{value.system}:{value.name}"
+    if value.valid_from or value.valid_until or _PERIOD.fullmatch(value.name):
+        text += f"@{_day_text(value.valid_from)}..{_day_text(value.valid_until)}"
+    return text
+
+
+_NAME_KEYS = ("system", "name", "valid_from", "valid_until")
 
 
 # ---- the kinds ----
@@ -535,14 +513,7 @@ COUNTRY: Final = ValueKind(_checked_country, "two capitals of ISO 3166")
 TIME_ZONE: Final = ValueKind(_checked_time_zone, "an IANA name such as Europe/Berlin")
 NETWORK: Final = _choice(Network, "LHCOPN or LHCONE")
 ROLE: Final = _choice(LinkRole, "primary or backup")
-TIER: Final = ValueKind(
-    _checked_tier,
-    "0, 1 or nothing",
-    _tier,
-    str,
-    _tier_from_json,
-    empty=None,
-)
+TIER: Final = ValueKind(_checked_tier, "0, 1 or nothing", _tier, str, _tier_from_json, empty=None)
 DAY: Final = ValueKind(
     _checked_day,
     "a day, YYYY-MM-DD from 1900 to 2999, or nothing",
@@ -562,45 +533,32 @@ GBPS: Final = ValueKind(
     bandwidth_text,
     None,
 )
-WORDS: Final = ValueKind(
-    _checked_words,
-    "words separated by ;",
-    _words,
-    lambda value: joined(list(value)),
-    _words_from_json,
-    list,
-    empty=(),
-)
-ASNS: Final = ValueKind(
+WORDS: Final = _entries(_checked_words, "words separated by ;")
+ASNS: Final = _entries(
     _checked_asns,
     "whole numbers from 1 to 4294967295, separated by ;",
-    _asns,
-    lambda value: ";".join(map(str, value)),
-    _asns_from_json,
-    list,
-    empty=(),
+    lambda item: read_asn("asns", item),
+    from_json=_asn_from_json,
 )
-PREFIXES: Final = ValueKind(
+PREFIXES: Final = _entries(
     _checked_prefixes,
     "NETWORK:prefix such as LHCOPN:192.0.2.0/24, separated by ;",
-    _prefixes,
-    _prefixes_text,
-    _prefixes_from_json,
-    _prefixes_to_json,
+    _prefix,
+    ":".join,
+    _from_object(lambda *parts: parts, _PREFIX_KEYS),
+    _to_object(_PREFIX_KEYS),
     " ".join,
-    (),
 )
-NAMES: Final = ValueKind(
+NAMES: Final = _entries(
     _checked_names,
     "SYSTEM:name or SYSTEM:name@from..until with days YYYY-MM-DD, separated by ;",
-    _names,
-    _names_text,
-    _names_from_json,
-    _names_to_json,
+    _name,
+    _name_cell,
+    _from_object(SiteNameValue, _NAME_KEYS),
+    _to_object(_NAME_KEYS),
     name_text,
-    (),
 )
-CONTACTS: Final = _of_parts(
+CONTACTS: Final = _in_parts(
     ContactValue,
     ("role", "name", "mail", "phone"),
     2,
@@ -608,7 +566,7 @@ CONTACTS: Final = _of_parts(
     _checked_contacts,
     contact_text,
 )
-CIRCUITS: Final = _of_parts(
+CIRCUITS: Final = _in_parts(
     CircuitValue,
     ("provider", "circuit_id"),
     1,

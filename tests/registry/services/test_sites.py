@@ -415,3 +415,14 @@ def test_a_site_begins_before_its_links(session: Session, cast: Cast) -> None:
     with writing(session):
         begin = date(2010, 1, 1)
         change_site(session, by, "ES-PIC", {"valid_from": begin, "tier_since": begin})
+
+
+def test_lists_become_any_others(session: Session, cast: Cast) -> None:
+    for asns in ((513, 65002), (7, 513), (1, 7, 513, 9999), (7,), (), (513,)):
+        prefixes = tuple(("LHCOPN", f"10.{asn % 200}.0.0/16") for asn in reversed(asns))
+        with writing(session):
+            stated = {"asns": asns, "prefixes": prefixes}
+            change_site(session, writer(cast.admin), "DE-KIT", stated)
+        session.expire_all()
+        found = site_values(site_of_key(session, "DE-KIT"))
+        assert (found["asns"], found["prefixes"]) == (asns, prefixes)
