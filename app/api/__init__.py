@@ -12,7 +12,7 @@ import json
 from flask import Flask, Response, request
 from sqlalchemy import Engine
 
-from app.api import events, links, notices, problems, reports, sites
+from app.api import events, notices, problems, records, reports
 from app.api.caller import ENGINE, end_session
 from app.api.document import document
 from app.api.limits import BODY_LIMIT
@@ -20,8 +20,7 @@ from app.api.operations import Operation
 from app.core.services.refusals import Refusals
 
 OPERATIONS: tuple[Operation, ...] = (
-    *sites.OPERATIONS,
-    *links.OPERATIONS,
+    *records.OPERATIONS,
     *events.OPERATIONS,
     *notices.OPERATIONS,
     *reports.OPERATIONS,

@@ -1,4 +1,4 @@
-"""What ``flask sites`` and ``flask links`` share: export to a file, import with a dry run."""
+"""``flask sites|links export|import``: the registry as CSV or JSON, imports with a dry run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import click
 from sqlalchemy.orm import Session
 
 from app.commands.arguments import TEXT, command_writer
-from app.commands.base import PortalCommand
+from app.commands.base import PortalCommand, PortalGroup
 from app.core.database.transactions import trying, writing
 from app.core.rules.errors import Invalid, SettingError
 from app.core.rules.file_problems import BadFile
@@ -26,9 +26,10 @@ MOST_BYTES = 64 * 1024 * 1024
 _STANDARD = "-"
 
 
-def add_file_commands(group: click.Group, kind: Records) -> None:
-    """Give a group its commands ``export`` and ``import``."""
-    one = kind.removesuffix("s")
+def _file_commands(kind: Records) -> click.Group:
+    """The group of a kind, with its commands ``export`` and ``import``."""
+    one = kind.kind.name
+    group = PortalGroup(kind.value, help=f"{kind.capitalize()} of the registry, as files.")
 
     @group.command("export", cls=PortalCommand, help=f"Write all {kind} to FILE, or - for output.")
     @click.argument("file", type=click.Path(dir_okay=False, allow_dash=True))
@@ -84,6 +85,8 @@ def add_file_commands(group: click.Group, kind: Records) -> None:
                 click.echo(str(problem), err=True)
             raise Invalid("file", error.summary) from None
         _tell_difference(kind, imported, dry_run=dry_run)
+
+    return group
 
 
 @contextmanager
@@ -145,3 +148,6 @@ def lines_of(record: RecordDifference) -> list[str]:
         f"{record.key}: {item.field}: {item.old or '(nothing)'} -> {item.new or '(nothing)'}"
         for item in record.fields
     ]
+
+
+COMMANDS: tuple[click.Command, ...] = tuple(map(_file_commands, Records))

@@ -1,0 +1,75 @@
+"""Sites and links: lists by filter, and one by its key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from app.api.caller import session
+from app.api.operations import Operation, Query, next_page
+from app.api.schemas import Link, LinkPage, LinksQuery, OneQuery, Site, SitePage, SitesQuery
+from app.core.rules.access import Actor, may_read_contacts
+from app.core.rules.scopes import Scope
+from app.registry.services.lists import (
+    ListedLink,
+    ListedSite,
+    Wanted,
+    link_of_name,
+    links_wanted,
+    site_of_key,
+    sites_wanted,
+)
+
+_FILTERS: Final = ("after", "q", "network", "on")
+
+
+def _wanted(query: Query) -> Wanted:
+    """One record more than the page shows says whether there are more."""
+    given = {name: query[name] for name in _FILTERS if name in query}
+    return Wanted(limit=query["limit"] + 1, **given)
+
+
+def _wire(actor: Actor, found: ListedSite | ListedLink) -> Mapping[str, Any]:
+    content = dict(vars(found))
+    if isinstance(found, ListedSite) and may_read_contacts(actor):
+        content["contacts"] = found.row.contacts
+    return content
+
+
+def _page(
+    actor: Actor, found: Sequence[ListedSite] | Sequence[ListedLink], query: Query
+) -> Mapping[str, Any]:
+    limit, last = query["limit"], None
+    if len(found) > limit:
+        row = found[limit - 1].row
+        last = row.name if isinstance(found[0], ListedLink) else row.key
+    return {"items": [_wire(actor, one) for one in found[:limit]], "next": next_page(last)}
+
+
+def list_sites(actor: Actor, query: Query, _key: str) -> Mapping[str, Any]:
+    """One page of sites."""
+    return _page(actor, sites_wanted(session(), _wanted(query), query.get("tier")), query)
+
+
+def get_site(actor: Actor, query: Query, key: str) -> Mapping[str, Any]:
+    """One site."""
+    return _wire(actor, site_of_key(session(), key, query.get("on")))
+
+
+def list_links(actor: Actor, query: Query, _key: str) -> Mapping[str, Any]:
+    """One page of links."""
+    return _page(actor, links_wanted(session(), _wanted(query), query.get("site", "")), query)
+
+
+def get_link(actor: Actor, query: Query, key: str) -> Mapping[str, Any]:
+    """One link."""
+    return _wire(actor, link_of_name(session(), key, query.get("on")))
+
+
+_SCOPES = (Scope.READ, Scope.REGISTRY)
+OPERATIONS = (
+    Operation("listSites", "/v1/sites", "Sites", _SCOPES, SitesQuery, SitePage, list_sites),
+    Operation("getSite", "/v1/sites/{key}", "One site", _SCOPES, OneQuery, Site, get_site),
+    Operation("listLinks", "/v1/links", "Links", _SCOPES, LinksQuery, LinkPage, list_links),
+    Operation("getLink", "/v1/links/{key}", "One link", _SCOPES, OneQuery, Link, get_link),
+)
