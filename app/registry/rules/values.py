@@ -504,11 +504,9 @@ def _choice(kind: type[StrEnum], allowed: str) -> ValueKind:
     return ValueKind(check, allowed, choices=kind)
 
 
-TEXT: Final = ValueKind(_checked_text)
+TEXT: Final = ValueKind(_checked_text, "a text, or nothing")
 KEY: Final = ValueKind(_checked_key)
 """A name that stands in addresses: ``/sites/DE-KIT``."""
-REFERENCE: Final = ValueKind(_checked_text)
-"""A name of another record, or nothing; whether there is one is for the service to see."""
 COUNTRY: Final = ValueKind(_checked_country, "two capitals of ISO 3166")
 TIME_ZONE: Final = ValueKind(_checked_time_zone, "an IANA name such as Europe/Berlin")
 NETWORK: Final = _choice(Network, "LHCOPN or LHCONE")
