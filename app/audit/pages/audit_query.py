@@ -17,8 +17,8 @@ from app.audit.services.audit import AuditFilter, AuditPage, Position
 from app.core.rules.access import Door
 from app.core.rules.errors import Invalid
 from app.core.rules.texts import checked_text
+from app.core.web.list_filters import Chip, Tab, read_day
 from app.core.web.positions import read_position, write_position
-from app.tickets.pages.list import Chip, Tab, read_day
 
 CHANGES, REFUSALS, LOGINS = "changes", "refusals", "logins"
 LISTS = {CHANGES: "Changes", REFUSALS: "Refused rights", LOGINS: "Failed logins"}
@@ -180,7 +180,6 @@ class AuditListing:
                         **{key: () for key in _USED[CHANGES] if key not in _USED[name]},
                     },
                 ),
-                "",
                 name == query.list,
             )
             for name, word in LISTS.items()

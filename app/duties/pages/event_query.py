@@ -6,11 +6,9 @@ colleague. A value that cannot be used is named and left out, never guessed.
 
 from __future__ import annotations
 
-import base64
-import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from urllib.parse import urlencode
@@ -21,6 +19,8 @@ from werkzeug.datastructures import MultiDict
 from app.core.rules.errors import Invalid
 from app.core.rules.quarters import HalfYear, Month, Quarter, Year
 from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text
+from app.core.web.list_filters import Chip, read_day
+from app.core.web.positions import read_position, write_position
 from app.duties.pages.query import EVER, STATE_WORDS
 from app.duties.services.duties import STATES as DUE
 from app.duties.services.duties import recent_from
@@ -28,7 +28,6 @@ from app.duties.services.listed_events import NO_T1, EventFilter, Position
 from app.events.rules.events import LONGEST_SOURCE, EventState
 from app.matching.rules.matching import How
 from app.registry.rules.networks import Network
-from app.tickets.pages.list import Chip, read_day
 
 DETECTED: Final = "detected"
 REPORTED: Final = "reported"
@@ -87,18 +86,6 @@ _OF_DUTIES: Final = frozenset({*_LOOKS, *_PERIOD, "due", "link", "t1"})
 """What the list of due tickets can be asked, too."""
 _KINDS: Final = (Quarter, HalfYear, Month, Year)
 _NUMBER: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
-_LARGEST: Final = 2**31 - 1
-
-
-@dataclass(frozen=True)
-class Tab:
-    """A view of the list, with its count in words, or "" where that is not told."""
-
-    word: str
-    url: str
-    current: bool
-    count: str = ""
-    gap: bool = False
 
 
 class EventQuery:
@@ -158,7 +145,7 @@ class EventQuery:
         if not text:
             return None
         try:
-            return read_position(text)
+            return read_position(text, "-created")
         except (ValueError, TypeError, OverflowError, RecursionError):
             self.problems.append(
                 f"The place in the list ({name}) cannot be read; this is its start"
@@ -287,11 +274,9 @@ class EventQuery:
         """The page that begins at a place; "" for none."""
         if place is None:
             return ""
-        start, number = place
-        word = json.dumps([start.astimezone(UTC).isoformat(), number], separators=(",", ":"))
-        sign = base64.urlsafe_b64encode(word.encode()).decode().rstrip("=")
         text = self.text()
-        return _with(url_for("events.listing"), f"{text}{'&' if text else ''}{name}={sign}")
+        word = write_position(place)
+        return _with(url_for("events.listing"), f"{text}{'&' if text else ''}{name}={word}")
 
     @property
     def chips(self) -> Sequence[Chip]:
@@ -357,17 +342,3 @@ def _read_quarter(value: str) -> Quarter:
         return Quarter.parse(value)
     except Invalid:
         raise Invalid("quarter", "Quarter is written as 2012-Q1") from None
-
-
-def read_position(word: str) -> Position:
-    """The place that such a word holds; ``ValueError`` and its like if it holds none."""
-    if len(word) > 200 or not word.isascii():
-        raise ValueError
-    text = base64.urlsafe_b64decode(word + "=" * (-len(word) % 4)).decode()
-    start, number = json.loads(text)
-    if type(number) is not int or not 0 <= number <= _LARGEST or not isinstance(start, str):
-        raise ValueError
-    moment = datetime.fromisoformat(start)
-    if moment.tzinfo is None:
-        raise ValueError
-    return moment.astimezone(UTC), number

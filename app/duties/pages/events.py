@@ -13,10 +13,11 @@ from app.core.rules.access import Role
 from app.core.rules.errors import Invalid
 from app.core.web.extensions import db
 from app.core.web.htmx import fragment_target, page_or_fragment, wants_fragment
+from app.core.web.list_filters import Tab
 from app.core.web.person import acting
 from app.core.web.streaming import mark_streamed
 from app.core.web.times import now
-from app.duties.pages.event_query import ALLOWED, DETECTED, REPORTED, EventQuery, Tab
+from app.duties.pages.event_query import ALLOWED, DETECTED, REPORTED, EventQuery
 from app.duties.pages.query import STATE_WORDS
 from app.duties.services.listed_events import (
     MOST_COUNTED,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlencode
@@ -16,6 +16,7 @@ from werkzeug.datastructures import MultiDict
 from app.core.rules.errors import Invalid
 from app.core.rules.quarters import Quarter
 from app.core.rules.texts import checked_text
+from app.core.web.list_filters import Chip
 from app.duties.rules.duties import Standing
 from app.duties.services.duties import ALL, OPEN, STATES, THERE, DutyFilter, JudgedRule, recent_from
 from app.registry.models.registry import Link
@@ -43,15 +44,6 @@ _LABELS: Final = {
 _LONGEST: Final = 100
 EVER: Final = "all"
 """As the first quarter: from the beginning on."""
-
-
-@dataclass(frozen=True)
-class Chip:
-    """A part of the filter, and the list without it."""
-
-    label: str
-    value: str
-    without: str
 
 
 class DutyQuery:

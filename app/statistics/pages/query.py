@@ -17,8 +17,9 @@ from werkzeug.datastructures import MultiDict
 from app.core.rules.counted import SLIDES_RANGE, SUBMITTED, Counted
 from app.core.rules.errors import Invalid
 from app.core.rules.quarters import CalendarPeriod, HalfYear, Month, Quarter, Year, period_range
+from app.core.web.list_filters import read_day
 from app.core.web.times import now
-from app.tickets.pages.list import ListQuery, read_day
+from app.tickets.pages.list import ListQuery
 from app.tickets.rules.tickets import Category, State
 from app.tickets.services.lists.lists import TicketFilter
 

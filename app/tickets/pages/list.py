@@ -20,6 +20,7 @@ from werkzeug.datastructures import MultiDict
 from app.core.rules.counted import Counted
 from app.core.rules.errors import Invalid
 from app.core.rules.texts import checked_text
+from app.core.web.list_filters import Chip, Tab, read_day
 from app.core.web.person import acting
 from app.core.web.positions import read_position, write_position
 from app.core.web.times import now
@@ -73,7 +74,6 @@ _ALLOWED: dict[str, list[str]] = {
 _FREE = {"site": 255, "link": 255, "responsible": 255, "unit": 50}
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _DAYS = ("from", "to")
-_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _ONE = ("q", "from", "to", "sort")
 MOST_VALUES = 50
 """Values of one parameter: each is a chip with an address that holds all others, so a page of
@@ -97,26 +97,6 @@ def address_of_list(text: str) -> str:
 def back_to_list() -> str:
     """The list as it was last shown to this browser."""
     return address_of_list(request.cookies.get(BACK_COOKIE, ""))
-
-
-@dataclass(frozen=True)
-class Tab:
-    """A group of states with its count in words, or "" while that is not known."""
-
-    word: str
-    url: str
-    count: str
-    current: bool
-    gap: bool = False
-
-
-@dataclass(frozen=True)
-class Chip:
-    """One value of the filter, and the address without it."""
-
-    label: str
-    value: str
-    without: str
 
 
 @dataclass(frozen=True)
@@ -291,16 +271,6 @@ def _checked(name: str, value: str) -> str | date:
     return checked_text(name, value, _FREE[name], label=label)
 
 
-def read_day(name: str, value: str, label: str) -> date:
-    """A day such as 2026-01-31; ``Invalid`` for anything else."""
-    try:
-        if not _DAY.fullmatch(value):  # ISO 8601 knows weeks, too
-            raise ValueError
-        return date.fromisoformat(value)
-    except ValueError:
-        raise Invalid(name, f"{label} is no day; write it as 2026-01-31") from None
-
-
 def _total(counts: Mapping[str, int] | None, states: Iterable[str]) -> str:
     """How many tickets of these states, in words; "" where it is not known."""
     if counts is None:
@@ -395,7 +365,7 @@ class Listing:
             states = tuple(states)
             current = shown == set(states) and not checking
             url = self._to({"state": given, "check": ()})
-            return Tab(word, url, _total(self.counts, states), current, gap)
+            return Tab(word, url, current, _total(self.counts, states), gap)
 
         known = self.counts or {}
 
@@ -416,7 +386,7 @@ class Listing:
             only: dict[str, Sequence[str]] = dict.fromkeys((*LABELS, "filter"), ())
             only["columns"] = self.given("columns")
             url = self._to({**only, "state": ("open", "closed"), "check": ("yes",)})
-            tabs.append(Tab("To check", url, str(self.to_check), checking, gap=True))
+            tabs.append(Tab("To check", url, checking, str(self.to_check), gap=True))
         return tabs
 
     def _chips(self) -> Iterable[Chip]:
