@@ -7,7 +7,7 @@ all tickets to show, and one for these tickets with what belongs to them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -24,6 +24,7 @@ from app.tickets.models.tickets import Ticket
 from app.tickets.rules.tickets import OPEN_STATES, State
 from app.tickets.services.lists.lists import SORTS, TicketFilter, condition_of
 from app.tickets.services.lists.query import readable
+from app.tickets.services.pages import INDEXES
 from app.tickets.services.reminders import waits_of
 
 MOST: Final = 10_000
@@ -41,8 +42,13 @@ class Count:
     number: int
     most: int
 
+    @property
+    def is_more(self) -> bool:
+        """Whether there are more than were counted."""
+        return self.number > self.most
+
     def __str__(self) -> str:
-        return f"{min(self.number, self.most):,}{'+' if self.number > self.most else ''}"
+        return f"{min(self.number, self.most):,}{'+' if self.is_more else ''}"
 
 
 @dataclass(frozen=True)
@@ -79,14 +85,13 @@ def groups_of(session: Session, actor: Actor, asked: Mapping[str, Asked]) -> Map
     """Each group with its count and first tickets."""
     filters = {name: one.filter for name, one in asked.items()}
     counts = count_tickets(session, actor, filters, MOST_OF_A_GROUP)
-    shown = {
-        name: _of_many(one) if counts[name].number > MOST_OF_A_GROUP else one
-        for name, one in asked.items()
-        if one.rows and counts[name].number
-    }
+    shown = {name: one for name, one in asked.items() if one.rows and counts[name].number}
     if not shown:
         return {name: Group(counts[name], ()) for name in asked}
-    parts = [select(_first_numbers(actor, one, name).subquery()) for name, one in shown.items()]
+    parts = [
+        select(_first_numbers(actor, one, name, counts[name]).subquery())
+        for name, one in shown.items()
+    ]
     found: dict[str, list[int]] = {name: [] for name in shown}
     for name, number in session.execute(union_all(*parts)):
         found[name].append(number)
@@ -109,25 +114,21 @@ def waiting_since(session: Session, tickets: Iterable[Ticket]) -> Mapping[int, d
     return {number: wait.since for number, wait in waits_of(session, numbers).items()}
 
 
-def _of_many(asked: Asked) -> Asked:
-    """The same question of a group that holds many tickets; what is on a desk is open anyway."""
-    wanted = asked.filter
-    if not wanted.desk:
-        return asked
-    desk = tuple(replace(part, often=True) for part in wanted.desk)
-    return replace(asked, filter=replace(wanted, states=(), desk=desk))
-
-
-def _first_numbers(actor: Actor, asked: Asked, name: str) -> Select[str, int]:
-    column = SORTS[asked.filter.sort.removeprefix("-")]
+def _first_numbers(actor: Actor, asked: Asked, name: str, count: Count) -> Select[str, int]:
+    sort = asked.filter.sort.removeprefix("-")
+    column = SORTS[sort]
     downwards = asked.filter.sort.startswith("-")
     order = (column.desc(), Ticket.number.desc()) if downwards else (column, Ticket.number)
-    return (
+    query = (
         select(literal(name).label("name"), Ticket.number)
         .where(readable(actor), condition_of(asked.filter))
         .order_by(*order)
         .limit(asked.rows)
     )
+    if not count.is_more:
+        return query
+    # few are found by their state; of many the first of the sort are looked for
+    return query.with_hint(Ticket, f"INDEXED BY {INDEXES[sort]}", "sqlite")
 
 
 def _sorted(tickets: list[Ticket], wanted: TicketFilter) -> Sequence[Ticket]:
@@ -154,15 +155,12 @@ def count_open(session: Session, actor: Actor) -> Mapping[str, Count]:
 
 
 def count_open_of_networks(session: Session, actor: Actor) -> Mapping[str, Count]:
-    """The open tickets of each network, up to ``MOST_OF_A_GROUP``.
-
-    SQLite is told to walk those that are open: a network has most of all tickets.
-    """
+    """The open tickets of each network, up to ``MOST_OF_A_GROUP``."""
     counted = [
         _counted(
-            select(Ticket.number)
-            .where(readable(actor), Ticket.state.in_(OPEN_STATES), Ticket.network == network)
-            .with_hint(Ticket, "INDEXED BY ix_tickets_state", "sqlite"),
+            select(Ticket.number).where(
+                readable(actor), Ticket.state.in_(OPEN_STATES), Ticket.network == network
+            ),
             MOST_OF_A_GROUP,
         )
         for network in Network

@@ -12,21 +12,22 @@ from app.core.models.base import Base, UtcTime
 from app.registry.models.registry import Link, Site
 from app.tickets.models.relations import Acknowledgement
 
+_FILTERED = ("priority", "network", "category", "layer", "unit", "responsible_site_id", "to_check")
+
 
 class Ticket(Base):
     """A network ticket. Texts that are not set are empty, times that are not set None."""
 
     __tablename__ = "tickets"
     __table_args__ = (
-        Index(None, "state", "number"),
-        Index(None, "changed_at", "number"),
-        Index(None, "created_at", "number"),
+        # the orders of lists, with all that a list filters by
+        Index("ix_tickets_number", "number", "created_at", "state", *_FILTERED),
+        Index(None, "changed_at", "number", "created_at", "state", *_FILTERED),
+        Index(None, "created_at", "number", "state", *_FILTERED),
+        Index(None, "title", "number", "created_at", "state", *_FILTERED),
+        Index(None, "state", "number", "created_at", *_FILTERED),
+        Index(None, "priority", "number", "created_at", "state", *_FILTERED[1:]),
         Index(None, "unit", "number"),
-        Index(None, "title", "number"),
-        Index(None, "priority", "number"),
-        Index(None, "network", "number"),
-        Index(None, "category", "number"),
-        Index(None, "layer", "number"),
         # the calendar reads a month; most tickets have no window and are not in it
         Index(
             "ix_tickets_window",

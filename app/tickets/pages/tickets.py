@@ -108,7 +108,7 @@ def _counted(query: ListQuery, *, later: bool = False) -> Listing:
     base = url_for("tickets.listing")
     sees_internal = access.may_read_internal(actor)
     counts = found = None
-    if not (later and is_costly_to_count(rows, actor, wanted)):
+    if not (later and is_costly_to_count(rows, wanted)):
         everything = replace(wanted, to_check=False)
         counts = found = count_by_state(rows, actor, everything, most=MOST_COUNTED)
         if wanted.to_check:

@@ -17,7 +17,7 @@ from app.tickets.rules.content import NewTicket
 from app.tickets.rules.tickets import Priority, State
 from app.tickets.services.lifecycle import move_ticket, open_ticket
 from app.tickets.services.lists.lists import SORTS, TicketFilter
-from app.tickets.services.pages import Effort, count_by_state, list_tickets
+from app.tickets.services.pages import FEW, count_by_state, list_tickets
 from tests.cast import NOON, Cast, enter, writer
 
 
@@ -121,29 +121,24 @@ def test_pages_join_to_the_whole_list_in_order(session: Session, sort: str, dire
         assert values == sorted(values, reverse=direction == "-")
 
 
-EFFORTS = (
-    Effort(),
-    Effort(few=3, tried=2, tried_on=9, many=20),
-    Effort(few=0, tried=1, tried_on=2, many=2),
-    Effort(few=12, tried=30),
-)
-"""As it is, and so little that also a small list is walked, tried and collected."""
-
-
-def test_every_way_to_a_page_finds_the_same(session: Session) -> None:
+@pytest.mark.parametrize("few", [FEW, 3])
+def test_each_list_is_the_same_in_pages_forwards_and_backwards(
+    session: Session, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each filter, sort and direction, forwards and backwards, against sorting all in Python."""
+    monkeypatch.setattr("app.tickets.services.pages.FEW", few)
     cast = enter(session)
     dice = random.Random(17)
     with writing(session):
-        for turn in range(40):
+        for index in range(40):
             now = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=dice.randrange(9))
             new = NewTicket(
                 title=dice.choice(("alpha", "beta", "alpha beta")),
-                description="rare" if turn in (3, 31) else "frequent words",
+                description="rare" if index in (3, 31) else "frequent words",
                 priority=dice.choice(list(Priority)),
                 layer=dice.choice(("L3", "unknown")),
                 sites=dice.choice(((), ("pic",), ("GRIDKA", "nowhere"))),
-                links=("CERN-PIC-LHCOPN-001",) if turn % 5 in (0, 3) else (),
+                links=("CERN-PIC-LHCOPN-001",) if index % 5 in (0, 3) else (),
             )
             number = open_ticket(session, writer(cast.operator, now), new).number
             if dice.random() < 0.4:
@@ -166,7 +161,6 @@ def test_every_way_to_a_page_finds_the_same(session: Session) -> None:
         {"created_from": date(2026, 1, 1), "layers": ("unknown",), "states": ("open",)},
     ]
     for given in filters:
-        # the sort by number of so few tickets is as simple as can be
         plain = list_tickets(
             session, cast.reader, TicketFilter(sort="number", **given), limit=100
         ).tickets
@@ -175,18 +169,15 @@ def test_every_way_to_a_page_finds_the_same(session: Session) -> None:
                 expected = sorted(plain, key=lambda one: (sort(one), one.number))
                 numbers = [ticket.number for ticket in expected[:: -1 if downwards else 1]]
                 wanted = TicketFilter(sort=f"{'-' if downwards else ''}{name}", **given)
-                for effort in EFFORTS:
-                    case = (given, wanted.sort, effort)
-                    assert walked(session, cast, wanted, effort) == numbers, case
-                    assert walked_back(session, cast, wanted, effort) == numbers, case
-        for effort in EFFORTS:
-            wanted = TicketFilter(**given)
-            counts = count_by_state(session, cast.reader, wanted, effort=effort)
-            everything = TicketFilter(sort="number", **{**given, "states": ()})
-            found = list_tickets(session, cast.reader, everything, limit=100).tickets
-            assert counts == Counter(ticket.state for ticket in found)
-            few = count_by_state(session, cast.reader, wanted, most=2, effort=effort)
-            assert few == {state: min(3, count) for state, count in counts.items()}
+                assert walked(session, cast, wanted) == numbers, (given, wanted.sort)
+                assert walked_back(session, cast, wanted) == numbers, (given, wanted.sort)
+        wanted = TicketFilter(**given)
+        counts = count_by_state(session, cast.reader, wanted)
+        everything = TicketFilter(sort="number", **{**given, "states": ()})
+        found = list_tickets(session, cast.reader, everything, limit=100).tickets
+        assert counts == Counter(ticket.state for ticket in found)
+        bounded = count_by_state(session, cast.reader, wanted, most=2)
+        assert bounded == {state: min(3, count) for state, count in counts.items()}
 
 
 KEYS: dict[str, Callable[[Ticket], Any]] = {
@@ -198,27 +189,25 @@ KEYS: dict[str, Callable[[Ticket], Any]] = {
 }
 
 
-def walked(session: Session, cast: Cast, wanted: TicketFilter, effort: Effort) -> list[int]:
+def walked(session: Session, cast: Cast, wanted: TicketFilter) -> list[int]:
     """All pages, from the first on."""
-    page = list_tickets(session, cast.reader, wanted, limit=7, effort=effort)
+    page = list_tickets(session, cast.reader, wanted, limit=7)
     assert page.before is None
     found = [ticket.number for ticket in page.tickets]
     while page.after is not None:
-        page = list_tickets(session, cast.reader, wanted, after=page.after, limit=7, effort=effort)
+        page = list_tickets(session, cast.reader, wanted, after=page.after, limit=7)
         assert page.before is not None
         found += [ticket.number for ticket in page.tickets]
     return found
 
 
-def walked_back(session: Session, cast: Cast, wanted: TicketFilter, effort: Effort) -> list[int]:
+def walked_back(session: Session, cast: Cast, wanted: TicketFilter) -> list[int]:
     """All pages, from the last one backwards."""
-    page = list_tickets(session, cast.reader, wanted, last=True, limit=7, effort=effort)
+    page = list_tickets(session, cast.reader, wanted, last=True, limit=7)
     assert page.after is None
     found = [ticket.number for ticket in page.tickets]
     while page.before is not None:
-        page = list_tickets(
-            session, cast.reader, wanted, before=page.before, limit=7, effort=effort
-        )
+        page = list_tickets(session, cast.reader, wanted, before=page.before, limit=7)
         assert page.after is not None
         found = [ticket.number for ticket in page.tickets] + found
     return found

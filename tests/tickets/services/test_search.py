@@ -23,7 +23,7 @@ from app.tickets.services.lifecycle import (
     open_ticket,
 )
 from app.tickets.services.lists.lists import TicketFilter
-from app.tickets.services.pages import list_tickets
+from app.tickets.services.pages import FEW, list_tickets
 from app.tickets.services.search.index import count_missing, keep_words, rebuild
 from app.tickets.services.search.snippets import contexts_of
 from tests.cast import NOON, Cast, enter, writer
@@ -131,7 +131,12 @@ def test_a_new_name_is_found_after_a_rebuild(session: Session, cast: Cast, ticke
 ALPHABET = ("a", "ab", "b", "ba", "a-b", "b.a", "é", "光", "1", "12", "_", "%", "aé")
 
 
-def test_any_search_finds_what_a_plain_reading_finds(session: Session, cast: Cast) -> None:
+@pytest.mark.parametrize("few", [FEW, 3])
+def test_any_search_finds_what_a_plain_reading_finds(
+    session: Session, cast: Cast, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the index of words, and ticket by ticket where many hold them."""
+    monkeypatch.setattr("app.tickets.services.pages.FEW", few)
     dice = random.Random(5)
 
     def some(most: int) -> str:

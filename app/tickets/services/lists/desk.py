@@ -34,9 +34,6 @@ class OnDesk:
     now: datetime
     person: int | None
     sites: frozenset[int] = field(default_factory=frozenset)
-    often: bool = False
-    """Known to be true of many tickets: reading them in the order asked for finds the first soon,
-    where a database would rather read all that are open and sort them."""
 
 
 def on_desk(desk: Desk, now: datetime, actor: Actor) -> OnDesk:
@@ -57,7 +54,6 @@ def desk_condition(wanted: OnDesk) -> ColumnElement[bool]:
 
 
 _OPEN: Final = Ticket.state.in_(OPEN_STATES)
-_OPEN_BY_NO_INDEX: Final = Ticket.state.concat("").in_(OPEN_STATES)
 
 
 def _waits_too_long(wanted: OnDesk) -> ColumnElement[bool]:
@@ -115,7 +111,7 @@ def _concerns(wanted: OnDesk) -> ColumnElement[bool]:
 
 
 def _mine(wanted: OnDesk) -> ColumnElement[bool]:
-    return and_(_OPEN_BY_NO_INDEX if wanted.often else _OPEN, _concerns(wanted))
+    return and_(_OPEN, _concerns(wanted))
 
 
 def _waits_for_me(wanted: OnDesk) -> ColumnElement[bool]:

@@ -9,16 +9,13 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
-    CompoundSelect,
     Select,
     and_,
     case,
-    exists,
     func,
     or_,
     select,
     true,
-    union_all,
 )
 from sqlalchemy.orm import Session, aliased
 
@@ -113,8 +110,8 @@ def condition_of(
 ) -> ColumnElement[bool]:
     """The filter as a condition on tickets; ``internal``: found by internal words, too.
 
-    ``by_index``: words, links and sites as their indexes find all tickets that have them, else as
-    each ticket is looked at.
+    ``by_index``: words as their index finds all tickets that have them, else as each ticket is
+    looked at.
     """
     parts: list[ColumnElement[bool]] = [true()]
     for column, values in (
@@ -131,13 +128,11 @@ def condition_of(
         search = read_search(wanted.text)
         parts.append(condition_of_search(search, internal=internal, by_index=by_index))
     if wanted.links:
-        links = with_links(wanted.links)
-        parts.append(Ticket.number.in_(links) if by_index else has_links(wanted.links))
+        parts.append(Ticket.number.in_(_with_links(wanted.links)))
     if wanted.sites:
-        sites = numbers_affecting(wanted.sites)
-        parts.append(Ticket.number.in_(sites) if by_index else affects(wanted.sites))
+        parts.append(_affects(wanted.sites))
     if wanted.responsible:
-        parts.append(Ticket.responsible_site_id.in_(site_ids(wanted.responsible)))
+        parts.append(Ticket.responsible_site_id.in_(_site_ids(wanted.responsible)))
     if wanted.created_from is not None:
         parts.append(Ticket.created_at >= _midnight(wanted.created_from))
     if wanted.created_to is not None and wanted.created_to < date.max:
@@ -151,45 +146,21 @@ def condition_of(
     return and_(*parts)
 
 
-def with_links(names: Sequence[str]) -> Select[int]:
+def _with_links(names: Sequence[str]) -> Select[int]:
     """The numbers of tickets that affect any of these links."""
     return select(TicketLink.ticket_number).where(
         TicketLink.link_id.in_(select(Link.id).where(Link.name.in_(names)))
     )
 
 
-def numbers_affecting(names: Sequence[str]) -> CompoundSelect[int]:
-    """The numbers of tickets that affect any of these sites, under any of a site's names."""
-    ids = site_ids(names)
-    others = or_(TicketSite.site_id.is_(None), TicketSite.site_id.not_in(ids))
-    return union_all(  # two, each by its index
-        select(TicketSite.ticket_number).where(TicketSite.site_id.in_(ids)),
-        select(TicketSite.ticket_number).where(TicketSite.name.in_(names), others),
-    )
+def _affects(names: Sequence[str]) -> ColumnElement[bool]:
+    """Whether a ticket affects any of these sites, under any of a site's names."""
+    known = select(TicketSite.ticket_number).where(TicketSite.site_id.in_(_site_ids(names)))
+    sent = select(TicketSite.ticket_number).where(TicketSite.name.in_(names))
+    return or_(Ticket.number.in_(known), Ticket.number.in_(sent))
 
 
-def has_links(
-    names: Sequence[str], number: ColumnElement[int] = Ticket.number.expression
-) -> ColumnElement[bool]:
-    """Whether the ticket of this number affects any of these links, looked up for it alone."""
-    return exists().where(
-        TicketLink.ticket_number == number,
-        TicketLink.link_id.in_(select(Link.id).where(Link.name.in_(names))),
-    )
-
-
-def affects(
-    names: Sequence[str], number: ColumnElement[int] = Ticket.number.expression
-) -> ColumnElement[bool]:
-    """Whether the ticket of this number affects any of these sites, looked up for it alone."""
-    own = TicketSite.ticket_number == number
-    return or_(  # two, so that each is answered by an index
-        exists().where(own, TicketSite.site_id.in_(site_ids(names))),
-        exists().where(own, TicketSite.name.in_(names)),
-    )
-
-
-def site_ids(names: Sequence[str]) -> Select[int]:
+def _site_ids(names: Sequence[str]) -> Select[int]:
     """The keys of sites of these names."""
     named = aliased(SiteName)
     return select(Site.id).join(named, named.site_id == Site.id).where(named.name.in_(names))

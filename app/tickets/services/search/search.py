@@ -89,11 +89,6 @@ def count_found(session: Session, terms: Sequence[Term], most: int, *, internal:
     return int(connection.execute(text(counted), given).scalar_one())
 
 
-def is_phrase(term: Term) -> bool:
-    """Whether the index alone cannot say that a ticket holds the term: it knows no order."""
-    return len(term.words) > 1
-
-
 def _found(terms: Sequence[Term], *, internal: bool) -> ColumnElement[bool]:
     """Whether the index finds a ticket by the words of all terms, and phrases stand in them."""
     kind = _FoundByAny if internal else _FoundByPublic
@@ -102,7 +97,7 @@ def _found(terms: Sequence[Term], *, internal: bool) -> ColumnElement[bool]:
         bindparam(None, sqlite_match(terms, internal=internal)),
         *(
             tuple_(bindparam(None, _postgresql_query(term)), bindparam(None, term.needle))
-            if is_phrase(term)
+            if len(term.words) > 1  # a phrase: the index knows no order of words
             else bindparam(None, _postgresql_query(term))
             for term in terms
         ),
