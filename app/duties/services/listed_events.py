@@ -33,6 +33,7 @@ from app.duties.models.duties import Duty
 from app.duties.services.duties import ALL, DutyFilter, conditions_of
 from app.events.models.events import Event, EventSource
 from app.events.models.imports import EventsOfImport
+from app.events.rules.addresses import NO_T1
 from app.events.rules.events import as_text
 from app.matching.models.matching import DetectedEvent, EventOfDetected, EventTicket
 from app.matching.rules.matching import MOST_KEPT
@@ -45,9 +46,6 @@ AT_ONCE: Final = 1_000
 """Rows of one chunk of a file."""
 SHORT: Final = 200
 """Characters of a detail that a list needs."""
-
-NO_T1: Final = "none"
-"""Instead of a T1: no end of the link was one."""
 
 Position = tuple[datetime, int]
 """The start and id of a row: where a page ends or begins."""

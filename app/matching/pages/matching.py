@@ -19,7 +19,7 @@ from app.core.rules.quarters import Quarter, present
 from app.core.web.extensions import db
 from app.core.web.quarter_range import read_quarters
 from app.core.web.times import now
-from app.events.pages.links import NO_T1, events_url
+from app.events.rules.addresses import NO_T1, events_url
 from app.matching.figures.per_t1 import Cell
 from app.matching.pages.freshness import FILE, fresh_figures
 from app.matching.rules.matching import RELATED_WORDS, detected_in_words

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from app.core.database.transactions import writing
 from app.core.rules.access import Role
 from app.core.rules.errors import EditConflict, Invalid
+from app.core.web.edit_conflicts import seen_version
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
 from app.core.web.forms import attach
@@ -27,7 +28,6 @@ from app.registry.pages.records import (
     RecordView,
     asked_day,
     clashes_of,
-    seen_version,
     steps,
     today,
 )

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from app.core.models.changes import Change
 from app.core.rules.errors import EditConflict, Invalid
 from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text
+from app.core.web.edit_conflicts import Clash
 from app.core.web.times import now
 from app.registry.models.registry import Link, Site
 from app.registry.pages.forms import RecordForm, take_over
@@ -156,15 +157,6 @@ class ListAddress:
         return f"{self.base}?{urlencode({**self.values, 'after': last})}"
 
 
-@dataclass(frozen=True)
-class Clash:
-    """A field that two people changed: what is stored now, and what was typed."""
-
-    label: str
-    theirs: str
-    mine: str
-
-
 def clashes_of(
     form: RecordForm,
     error: EditConflict,
@@ -195,10 +187,3 @@ def clashes_of(
         )
         for item in error.differences
     ]
-
-
-def seen_version(text: str | None) -> int:
-    """The version that a form states; ``Invalid`` if it states none."""
-    if text is None or not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise Invalid("version", "The form does not say which version it shows; open it again")
-    return int(text)

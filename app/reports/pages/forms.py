@@ -12,13 +12,13 @@ from app.core.rules.access import Role
 from app.core.rules.errors import EditConflict, Forbidden, Invalid, MoveNotAllowed, NotFound
 from app.core.rules.quarters import Quarter
 from app.core.services.changes import changes_of
+from app.core.web.edit_conflicts import Clash, seen_version
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
 from app.core.web.forms import attach
 from app.core.web.htmx import go_to
 from app.core.web.person import acting, writer
 from app.core.web.times import now
-from app.registry.pages.records import Clash, seen_version
 from app.reports.models.reports import ReportForm
 from app.reports.pages.question_forms import PublishForm, QuestionForm, form_data
 from app.reports.rules.form import Form

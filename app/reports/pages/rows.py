@@ -12,7 +12,7 @@ from flask import url_for
 from app.core.rules.counted import Counted
 from app.core.rules.quarters import Quarter
 from app.duties.rules.duties import Standing
-from app.events.pages.links import NO_T1, events_url
+from app.events.rules.addresses import NO_T1, events_url
 from app.reports.services.numbers import CATEGORIES, MEASURES, NETWORK, RESPONSIBLE
 
 _ANSWERS: Final = {"response": Counted.ANSWERED, "solution": Counted.ENDED}

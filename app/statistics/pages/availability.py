@@ -12,7 +12,7 @@ from flask import Blueprint, render_template, request
 from app.core.rules.quarters import CalendarPeriod
 from app.core.web.extensions import db
 from app.core.web.times import now
-from app.events.pages.links import events_url
+from app.events.rules.addresses import events_url
 from app.registry.rules.networks import Network
 from app.statistics.figures.availability import Availability
 from app.statistics.figures.charts import ColumnChart, Part, Value, column_chart, strip

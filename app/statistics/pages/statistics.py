@@ -21,7 +21,7 @@ from app.core.rules.quarters import (
 )
 from app.core.web.extensions import db
 from app.core.web.times import now
-from app.events.pages.links import events_url
+from app.events.rules.addresses import events_url
 from app.matching.figures.per_t1 import Cell
 from app.matching.pages.freshness import fresh_figures
 from app.matching.rules.matching import RELATED_WORDS, detected_in_words

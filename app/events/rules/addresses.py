@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 EVENTS: Final = "/events"
 NO_T1: Final = "none"
-"""The value of ``t1`` for what has no T1 end: the T0's row."""
+"""The value of ``t1`` for what has no T1 end: the row of the T0."""
 
 
 def events_url(**filters: str) -> str:

@@ -1,0 +1,23 @@
+"""Two people who changed the same: what a form states of the version that it shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.core.rules.errors import Invalid
+
+
+@dataclass(frozen=True)
+class Clash:
+    """A field that two people changed: what is stored now, and what was typed."""
+
+    label: str
+    theirs: str
+    mine: str
+
+
+def seen_version(text: str | None) -> int:
+    """The version that a form states; ``Invalid`` if it states none."""
+    if text is None or not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise Invalid("version", "The form does not say which version it shows; open it again")
+    return int(text)
