@@ -35,7 +35,7 @@ from app.duties.models.duties import (
     ServiceLoss,
 )
 from app.events.models.events import Event, EventSource
-from app.events.models.imports import EventImport, EventImportPart, EventsOfImport
+from app.events.models.imports import EventImport, EventsOfImport
 from app.jobs.models.work import ENGINE_TABLES, Job, JobFailure, TimedWork, Worker
 from app.mail.models.mails import Mail, MailLetter, MailMessage, MailStop
 from app.matching.models.matching import (
@@ -136,7 +136,6 @@ __all__ = [
     "DutySum",
     "Event",
     "EventImport",
-    "EventImportPart",
     "EventOfDetected",
     "EventSource",
     "EventTicket",

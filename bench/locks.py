@@ -7,9 +7,6 @@ another, as a partner's OpCreate writes them.
 from __future__ import annotations
 
 import multiprocessing
-import os
-import subprocess
-import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from multiprocessing.connection import Connection
@@ -21,7 +18,6 @@ from sqlalchemy.orm import Session
 
 from app.core.database.transactions import MAY_WRITE, writing
 from app.core.rules.access import Door, Writer
-from app.core.settings import PROJECT, process_environment
 from app.demo import demo_actors
 from app.duties.tasks.follow import follow_matching
 from app.events.rules.events import EventMessage
@@ -33,10 +29,9 @@ from app.tickets.models.tickets import TicketLink
 from app.tickets.rules.content import NewTicket
 from app.tickets.services.lifecycle import open_ticket
 from bench import places
-from bench.matching import write_events
+from bench.matching import import_events
 from bench.places import TITLES
 from bench.tables import print_table
-from tests.harness import run
 from tests.harness.databases import open_engine
 from tests.harness.server import test_settings
 
@@ -90,16 +85,7 @@ def fill(engine: Engine, url: str, events: int) -> str:
         link = session.scalars(always.order_by(Link.name)).first()
         assert link is not None
         key, name = link.id, link.name
-    file = run.folder() / "events.csv"
-    write_events(file, events, [name], datetime.now(UTC))
-    subprocess.run(
-        [sys.executable, "-m", "flask", "events", "import", str(file)],
-        cwd=PROJECT,
-        env={**os.environ, **process_environment(test_settings(url))},
-        capture_output=True,
-        check=True,
-    )
-    file.unlink()
+    import_events(url, events, [name])
     with engine.connect() as connection:
         connection.execution_options(**{MAY_WRITE: True})
         with connection.begin():

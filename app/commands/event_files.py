@@ -1,25 +1,19 @@
-"""``flask events import|export``: events from a file, part by part, and all reports as a file."""
+"""``flask events import|export``: events from a file, and all reports as a file."""
 
 from __future__ import annotations
 
-import gzip
-import hashlib
-import shutil
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, cast
 from zoneinfo import available_timezones
 
 import click
 
 from app.commands.arguments import TEXT, command_writer
 from app.commands.base import PortalCommand
-from app.commands.registry_files import nothing_to_tidy, tidy_new
-from app.core.database.transactions import InTurn, writing
+from app.commands.registry_files import MOST_BYTES, nothing_to_tidy, read_content
+from app.core.database.transactions import writing
 from app.core.rules.errors import Invalid, SettingError
 from app.core.rules.file_problems import MOST_PROBLEMS, BadFile, Problem
 from app.core.rules.spreadsheets import ENCODINGS
@@ -31,16 +25,14 @@ from app.duties.services.listed_events import (
     cells_of_report,
     chunks_of,
 )
-from app.events.rules.file_reading import PACKED, Reading
+from app.events.models.imports import EventImport
+from app.events.rules.file_reading import ReadEvent, Reading, read_events, unpacked
 from app.events.rules.files import csv_head, csv_lines
 from app.events.services import import_runs as runs
 from app.events.services.events import Fate, Outcome
-from app.events.services.file_import import Totals, examine_lines, parts_of
+from app.events.services.file_import import Totals, examine_lines
 
 _STANDARD = "-"
-_STEP = 10_000
-"""Lines after which progress is told."""
-_PIECE = 1024 * 1024
 
 
 def add_file_commands(group: click.Group) -> None:
@@ -115,115 +107,63 @@ def _import(
     """Take network events from FILE (CSV or JSON, packed with gzip or not), all or nothing.
 
     An event is known by its source and its id there: the same file twice makes nothing twice, and
-    a line that says something else of a known one closes or corrects it. The file is gone through
-    before anything is written. If the command is broken off, the same one goes on where it ended.
+    a line that says something else of a known one closes or corrects it. It holds at most 50,000
+    lines.
     """
     if zone and zone not in available_timezones():
         raise SettingError(f"--zone: {zone} is no zone; write UTC, or one such as Europe/Berlin")
     how = Reading(source, encoding or "", zone)
-    with nothing_to_tidy(), _opened(file) as stream:
-        try:
-            if dry_run:
-                _tell_each(stream, how, only_good=only_good, keep_unknown=keep_unknown)
-            else:
-                _write(file, stream, how, only_good=only_good, keep_unknown=keep_unknown)
-        except BadFile as error:
-            _tell_wrong(error.problems)
-            raise Invalid("file", error.summary) from None
-
-
-@contextmanager
-def _opened(file: str) -> Iterator[IO[bytes]]:
-    """The file, or standard input, which is kept on disk meanwhile: it is gone through twice."""
+    content = unpacked(read_content(file), MOST_BYTES)
     try:
-        if file == _STANDARD:
-            with tempfile.TemporaryFile() as kept:
-                shutil.copyfileobj(sys.stdin.buffer, kept)
-                kept.seek(0)
-                yield kept
-        else:
-            with Path(file).open("rb") as source:
-                packed = source.read(len(PACKED)) == PACKED
-                source.seek(0)
-                if not packed:
-                    yield source
-                    return
-                with gzip.GzipFile(fileobj=source) as content:
-                    yield cast("IO[bytes]", content)
-    except (EOFError, gzip.BadGzipFile):
-        raise SettingError(f"{file} is packed (gzip) and broken; pack it again") from None
-    except OSError as error:
-        raise SettingError(f"{file} cannot be read: {error.strerror}") from None
+        row = runs.new_import(command_writer(), Path(file).name, content, how)
+        with nothing_to_tidy():
+            events = list(read_events(content, how))
+            if dry_run:
+                _tell_each(events, only_good=only_good, keep_unknown=keep_unknown)
+            else:
+                _write(row, events, only_good=only_good, keep_unknown=keep_unknown)
+    except BadFile as error:
+        _tell_wrong(error.problems)
+        raise Invalid("file", error.summary) from None
 
 
 def _write(
-    file: str, stream: IO[bytes], how: Reading, *, only_good: bool, keep_unknown: bool
+    row: EventImport, events: Sequence[ReadEvent], *, only_good: bool, keep_unknown: bool
 ) -> None:
+    """Take in what the lines say, unless one of them is wrong, which is seen before anybody waits
+    for the transaction."""
     session, by = db.session(), command_writer()
-    transactions = InTurn(session)
-    digest, size = _digest_and_size(stream)
-    with writing(session):
-        runs.end_broken_off(session, by.now, digest=digest)
-        row = runs.begin_import(session, by, Path(file).name, how)
-        row.digest, row.size = digest, size
-        number = row.id
-    read = runs.read_through(
-        transactions,
-        by,
-        stream,
-        number,
-        lambda _outcomes, totals: _progress("read", totals),
-        keep_unknown=keep_unknown,
-        bounded=False,
-    )
+    read = Totals.of(examine_lines(session, by.actor, by.now, events, keep_unknown=keep_unknown))
+    session.rollback()
     wrong = read.counts[Fate.WRONG]
     _tell_wrong(read.problems, wrong)
-    if (wrong and not only_good) or not read.counts[Fate.NEW] + read.counts[Fate.CHANGED]:
-        with writing(session):
-            runs.drop_import(session, by, number)
-        if wrong and not only_good:
-            raise Invalid(
-                "file", "The file has wrong lines; nothing was written (--only-good leaves them)"
-            )
+    if wrong and not only_good:
+        raise Invalid(
+            "file", "The file has wrong lines; nothing was written (--only-good leaves them)"
+        )
+    if not read.counts[Fate.NEW] + read.counts[Fate.CHANGED]:
         click.echo(f"Done: {_counted(read.counts)}.")
         return
     with writing(session):
-        runs.begin_writing(session, by, number, only_good=only_good, keeps_unknown=keep_unknown)
-    last = Totals()
-
-    def written(_outcomes: Sequence[Outcome], totals: Totals) -> None:
-        nonlocal last
-        last = totals
-        _progress("written", totals, read.lines)
-
-    stream.seek(0)
-    runs.write_through(transactions, by, stream, number, written)
-    kept = f", {last.unresolved} of them unresolved" if last.unresolved else ""
-    click.echo(f"Done: {_counted(last.counts)}{kept} (import {number}).")
+        done = runs.import_file(
+            session, by, row, events, only_good=only_good, keeps_unknown=keep_unknown
+        )
+        number = row.id
+    kept = f", {done.unresolved} of them unresolved" if done.unresolved else ""
+    click.echo(f"Done: {_counted(done.counts)}{kept} (import {number}).")
 
 
-def _digest_and_size(stream: IO[bytes]) -> tuple[str, int]:
-    digest = hashlib.sha256()
-    for piece in iter(lambda: stream.read(_PIECE), b""):
-        digest.update(piece)
-    size = stream.tell()
-    stream.seek(0)
-    return digest.hexdigest(), size
-
-
-def _tell_each(stream: IO[bytes], how: Reading, *, only_good: bool, keep_unknown: bool) -> None:
+def _tell_each(events: Sequence[ReadEvent], *, only_good: bool, keep_unknown: bool) -> None:
     """Print what would become of each line."""
-    session, by, totals = db.session(), command_writer(), Totals()
-    for part in parts_of(stream, how):
-        outcomes = examine_lines(session, by.actor, by.now, part, keep_unknown=keep_unknown)
-        session.rollback()
-        tidy_new()
-        totals.add(outcomes)
-        for outcome in outcomes:
-            for line in _lines_of(outcome):
-                click.echo(line)
-    click.echo(f"Nothing was written; it would be: {_counted(totals.counts)}.")
-    if totals.counts[Fate.WRONG] and not only_good:
+    session, by = db.session(), command_writer()
+    outcomes = examine_lines(session, by.actor, by.now, events, keep_unknown=keep_unknown)
+    session.rollback()
+    for outcome in outcomes:
+        for line in _lines_of(outcome):
+            click.echo(line)
+    counts = Totals.of(outcomes).counts
+    click.echo(f"Nothing was written; it would be: {_counted(counts)}.")
+    if counts[Fate.WRONG] and not only_good:
         raise Invalid("file", "The file has wrong lines: all or none are imported (--only-good)")
 
 
@@ -237,13 +177,6 @@ def _lines_of(outcome: Outcome) -> list[str]:
         Fate.SAME: [f"{begin} is known{notes}"],
         Fate.WRONG: [str(problem) for problem in outcome.problems],
     }[outcome.fate]
-
-
-def _progress(what: str, totals: Totals, whole: int = 0) -> None:
-    tidy_new()
-    if totals.lines % _STEP == 0:
-        of = f" of {whole}" if whole else ""
-        click.echo(f"{totals.lines}{of} lines {what}", err=True)
 
 
 def _tell_wrong(problems: Sequence[Problem], lines: int = 0) -> None:

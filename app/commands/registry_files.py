@@ -100,12 +100,6 @@ def nothing_to_tidy() -> Iterator[None]:
         gc.enable()
 
 
-def tidy_new() -> None:
-    """Within ``nothing_to_tidy``, give back what a part of a long file left behind: else a million
-    lines leave some 75 bytes each. Only what came since the last time is searched."""
-    gc.collect(1)
-
-
 def _format_by_name(file: str) -> FileFormat:
     return FileFormat.JSON if file.lower().endswith(".json") else FileFormat.CSV
 

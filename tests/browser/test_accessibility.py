@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,12 +16,18 @@ from app.accounts.services import people
 from app.accounts.services.calls import CallRecord, record_calls
 from app.accounts.services.reset_links import make_reset_link
 from app.calendar.services.lhc_calendar import add_period
-from app.core.database.transactions import InTurn, writing
+from app.core.database.transactions import writing
 from app.core.settings import PROJECT
 from app.core.web.extensions import db
 from app.demo.files import traffic_picture
-from app.events.rules.file_reading import Reading
-from app.events.services.import_runs import begin_writing, keep_file, read_through, write_through
+from app.events.rules.file_reading import Reading, read_events
+from app.events.services.import_runs import (
+    begin_writing,
+    examine_file,
+    keep_import,
+    new_import,
+    write_import,
+)
 from app.events.services.sources import set_source
 from app.events.services.withdrawal import withdraw_event
 from app.factory import create_app
@@ -205,13 +210,13 @@ def _report(server: LiveServer, cast: Cast) -> None:
     content = "\n".join(["source,source_id,link,site,state,start,end", *rows]).encode()
     with server.session() as session:
         for write in (True, False):
+            row = new_import(by, "events.csv", content, Reading())
+            examined = examine_file(session, by, content, Reading())
             with writing(session):
-                number = keep_file(session, by, "events.csv", io.BytesIO(content), Reading()).id
-            read_through(InTurn(session), by, io.BytesIO(content), number, lambda *_: None)
-            if write:
-                with writing(session):
-                    begin_writing(session, by, number, only_good=True, keeps_unknown=True)
-                write_through(InTurn(session), by, io.BytesIO(content), number, lambda *_: None)
+                keep_import(session, row, examined)
+                if write:
+                    begin_writing(session, by, row.id, only_good=True, keeps_unknown=True)
+                    write_import(session, by, row.id, list(read_events(content, Reading())))
         with writing(session):
             withdraw_event(session, by, 4, "It never was.")
             set_source(session, writer(cast.admin), "prometheus", {}, {"bad": "down"})

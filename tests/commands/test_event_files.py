@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import csv
 import gzip
-import weakref
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from app.commands.registry_files import nothing_to_tidy, tidy_new
 from app.core.database.transactions import writing
 from app.reference.seed import seed_reference
 from tests.commands.test_commands import by, changes, done, opened, refused
@@ -90,13 +88,13 @@ def test_wrong_lines_keep_out_all_or_are_left_out(portal: str, tmp_path: Path) -
     assert flask(portal, "events", "import", str(file), "--dry-run").returncode == 1
     zone = ("--zone", "Europe/Berlin")
     ran = flask(portal, "events", "import", str(file), *zone, "--keep-unknown")
-    assert ran.stdout.decode() == "Done: 3 new, 1 of them unresolved (import 2).\n"
+    assert ran.stdout.decode() == "Done: 3 new, 1 of them unresolved (import 1).\n"
     text = done(portal, "events", "export", "-")
     assert "psnr,2,CERN-GRIDKA-LHCOPN-001,,down,2012-03-01T09:00:00Z" in text
     assert "psnr,3,CERN-GRIDKA-LHCOPN-01,,down" in text
     file.write_text(f"{HEAD}{row(4)}{row(5, state='up')}")
     ran = flask(portal, "events", "import", str(file), "--only-good")
-    assert ran.stdout.decode() == "Done: 1 new, 1 wrong (import 3).\n"
+    assert ran.stdout.decode() == "Done: 1 new, 1 wrong (import 2).\n"
 
 
 def test_files_that_cannot_be_used_are_refused_in_one_line(portal: str, tmp_path: Path) -> None:
@@ -114,17 +112,12 @@ def test_files_that_cannot_be_used_are_refused_in_one_line(portal: str, tmp_path
     assert "is no zone" in refused(portal, "events", "import", str(file), "--zone", "Berlin")
 
 
-def test_what_a_part_of_a_long_file_left_behind_is_given_back_while_it_goes_on() -> None:
-    class Part:
-        itself: Part
-
-    def left() -> weakref.ref[Part]:
-        part = Part()
-        part.itself = part
-        return weakref.ref(part)
-
-    with nothing_to_tidy():
-        parts = [left() for _ in range(2_000)]
-        assert all(part() is not None for part in parts), "nobody searches for it"
-        tidy_new()
-        assert not any(part() is not None for part in parts)
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)])
+def test_a_file_of_more_than_50_000_lines_is_refused(
+    portal: str, tmp_path: Path, dry: tuple[str, ...]
+) -> None:
+    file, before = tmp_path / "events.csv", changes(portal)
+    file.write_text(HEAD + "".join(map(row, range(50_001))))
+    told = refused(portal, "events", "import", str(file), *dry)
+    assert "The file has 50,001 lines; an import takes at most 50,000. Split it" in told
+    assert changes(portal) == before

@@ -64,7 +64,7 @@ from app.events.models.imports import EventImport, EventsOfImport
 from app.events.rules.events import EventMessage
 from app.events.rules.file_reading import Reading
 from app.events.services.events import report_events
-from app.events.services.import_runs import keep_file
+from app.events.services.import_runs import keep_import, new_import
 from app.events.services.sources import set_source
 from app.events.services.withdrawal import withdraw_event
 from app.factory import create_app
@@ -759,8 +759,9 @@ class Things(dict[str, str]):
     def make_event_import(self) -> int:
         """That file, gone through."""
         by, content = writer(self.world.cast.operator), self["event_file"].encode()
-        row = keep_file(self.world.session, by, "events.csv", io.BytesIO(content), Reading())
-        row.state, row.whole, row.new = "read", 1, 1
+        row = new_import(by, "events.csv", content, Reading())
+        keep_import(self.world.session, row, None)
+        row.state, row.new = "read", 1
         return row.id
 
     def make_written_import(self) -> int:

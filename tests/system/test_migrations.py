@@ -22,6 +22,7 @@ from app.core.models.changes import Change
 from app.core.rules.access import SYSTEM, Door, Role, Writer
 from app.core.rules.quarters import Quarter
 from app.core.settings import PROJECT
+from app.events.models.imports import EventImport
 from app.registry.models.registry import Link, Site
 from app.registry.services.links import change_link
 from app.registry.services.sites import change_site
@@ -364,5 +365,42 @@ def test_sites_get_their_day_and_what_is_kept_is_computed_again(empty_database: 
             assert rows("SELECT kind FROM fact_blocks") == []
             kept = "SELECT name FROM portal_facts WHERE name LIKE 'facts_kept:%'"
             assert rows(kept) == []
+    finally:
+        engine.dispose()
+
+
+def test_imports_in_the_middle_are_ended_by_the_upgrade_and_files_survive_its_way_back(
+    empty_database: str,
+) -> None:
+    engine = open_engine(empty_database)
+    states = {1: "reading", 2: "read", 3: "writing", 4: "writing", 5: "done"}
+    try:
+        command.upgrade(alembic_config(engine), "0031")
+        with engine.begin() as connection:
+            add = adder(connection)
+            for key, state in states.items():
+                counts = {"lines": 0 if key == 3 else 7, "whole": 9, "new": 7, "same": 0}
+                add("event_imports", id=key, state=state, **counts)
+                add("event_import_parts", import_id=key, position=0, content=b"old")
+        command.upgrade(alembic_config(engine), "head")
+        with Session(engine) as session, session.begin():
+            rows = session.scalars(select(EventImport).order_by(EventImport.id)).all()
+            assert [(row.state, row.new, row.ended_at is not None) for row in rows] == [
+                ("failed", 0, True),
+                ("failed", 0, True),
+                ("failed", 0, True),
+                ("stopped", 7, True),
+                ("done", 7, False),
+            ]
+            assert {row.content for row in rows} == {None}
+            rows[1].state, rows[1].content, rows[1].new = "read", b"new", 3
+        command.downgrade(alembic_config(engine), "0031")
+        with engine.connect() as connection:
+            one = connection.execute(
+                text("SELECT lines, whole, state FROM event_imports WHERE id = 2")
+            ).one()
+            assert tuple(one) == (3, 3, "read")
+            parts = text("SELECT import_id, position, content FROM event_import_parts")
+            assert [tuple(row) for row in connection.execute(parts)] == [(2, 0, b"new")]
     finally:
         engine.dispose()

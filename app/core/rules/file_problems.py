@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from app.core.rules.errors import Invalid
 
+MAX_LINES: Final = 50_000
+"""Lines, or records, of a file that is imported: it is one transaction."""
+_MAX_COUNTED: Final = 20 * MAX_LINES
+"""Lines up to which those of a larger file are counted."""
 MOST_PROBLEMS: Final = 100
 """Wrong places of a file that are told at once."""
 
@@ -47,3 +52,28 @@ class BadFile(Invalid):
             count = f"at least {MOST_PROBLEMS} wrong places"
         self.summary = f"The file has {count}; nothing was written"
         super().__init__("file", f"{self.summary}. {problems[0]}")
+
+
+class TooManyLines(BadFile):
+    """A file of more than ``MAX_LINES`` lines, of which nothing was read."""
+
+    def __init__(self, lines: int) -> None:
+        many = f"{lines:,} lines{' or more' if lines >= _MAX_COUNTED else ''}"
+        self.problems = ()
+        self.summary = f"The file has {many}; an import takes at most {MAX_LINES:,}. Split it"
+        Invalid.__init__(self, "file", self.summary)
+
+
+def check_lines(lines: Iterable[object], *, heads: int = 0) -> None:
+    """Raise ``TooManyLines`` for more than ``MAX_LINES``, beside the ``heads`` that name columns.
+
+    A file that is broken further on is counted up to there; whoever reads it says so.
+    """
+    count = -heads
+    try:
+        for _ in islice(lines, _MAX_COUNTED + heads):
+            count += 1
+    except BadFile:
+        pass
+    if count > MAX_LINES:
+        raise TooManyLines(count)

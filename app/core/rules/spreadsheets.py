@@ -1,4 +1,4 @@
-"""Tables as spreadsheets write them: encodings, separators and marks, read a little at a time.
+"""Tables as spreadsheets write them: encodings, separators and marks.
 
 Letters are never guessed, for a wrong guess is stored for good. It must not know what a table
 holds.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import codecs
 import csv
-import io
 from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import IO, Final
@@ -28,7 +27,6 @@ _WORKBOOKS: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 _MARK: Final = "sep="
 _BEGINNING: Final = 1000
 """Bytes by which the kind of a file is known."""
-_PIECE: Final = 64 * 1024
 LONGEST_ROW: Final = 1_000_000
 """Characters of one row: a packed file of some kilobytes may hold a line of gigabytes."""
 
@@ -46,36 +44,6 @@ def decoded(content: bytes, encoding: str = "") -> str:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise _undecodable(line, encoding) from None
-
-
-def opened(stream: IO[bytes], encoding: str = "") -> io.TextIOWrapper:
-    """The same for a file too large to hold: its text, read as it goes.
-
-    ``stream`` is at its beginning. Reading raises ``UnicodeDecodeError``, of which ``wrong_line``
-    makes a ``BadFile``.
-    """
-    encoding = _encoding_of(stream.read(_BEGINNING), encoding)
-    stream.seek(0)
-    return io.TextIOWrapper(stream, encoding=ENCODINGS[encoding], newline="")
-
-
-def wrong_line(stream: IO[bytes], encoding: str = "") -> BadFile:
-    """Where such a file cannot be read; it is gone through again to find the line."""
-    stream.seek(0)
-    encoding = _encoding_of(stream.read(_BEGINNING), encoding)
-    stream.seek(0)
-    if encoding == "utf-16":
-        return _undecodable(1, encoding)
-    number, begins_line = 0, True
-    decoder = codecs.getincrementaldecoder(ENCODINGS[encoding])()
-    while piece := stream.readline(_PIECE):
-        number += begins_line
-        begins_line = piece.endswith(b"\n")
-        try:
-            decoder.decode(piece)
-        except UnicodeDecodeError:
-            break
-    return _undecodable(number, encoding)
 
 
 def _encoding_of(beginning: bytes, said: str) -> str:

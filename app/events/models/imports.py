@@ -1,4 +1,4 @@
-"""Rows of files of events: each import with what came of it, and the file until it is done."""
+"""Rows of files of events: each import with what came of it, and the file until it is written."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ class EventImport(Base):
     keeps_unknown: Mapped[bool] = mapped_column(default=False)
     """Events of unknown links and sites are kept as unresolved; else their lines are wrong."""
     state: Mapped[str] = mapped_column(String(10))
-    """reading, read, writing, done, stopped (a line was wrong by then and all was asked for),
-    broken (no such file), dropped (by the person, before anything was written), failed (nobody
-    could work on it to its end, and nothing was written) or withdrawn."""
-    lines: Mapped[int] = mapped_column(default=0)
-    """Lines gone through of the run that ``state`` names."""
-    whole: Mapped[int] = mapped_column(default=0)
-    """Lines of the file, once it was read through."""
+    """reading, read, writing, done, stopped (a line was wrong by then and all was asked for, or an
+    older portal broke it off in the middle), broken (no such file), dropped (by the
+    person, before anything was written), failed (nobody could work on it to its end, and nothing
+    was written) or withdrawn."""
+    begun_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    """When a worker began with what ``state`` names; None = nobody has."""
     new: Mapped[int] = mapped_column(default=0)
+    """Lines; these four hold all that was read, and from done on all that was written."""
     corrected: Mapped[int] = mapped_column(default=0)
     same: Mapped[int] = mapped_column(default=0)
     """Known as they stand there."""
@@ -56,22 +56,18 @@ class EventImport(Base):
     created_at: Mapped[datetime] = mapped_column(UtcTime, index=True)
     ended_at: Mapped[datetime | None] = mapped_column(UtcTime)
     withdrawn_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    content: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
+    """The file, packed (zlib), from a page; None when the import has ended."""
 
-
-class EventImportPart(Base):
-    """A piece of such a file; gone when the import has ended."""
-
-    __tablename__ = "event_import_parts"
-
-    import_id: Mapped[int] = mapped_column(
-        ForeignKey("event_imports.id", ondelete="CASCADE"), primary_key=True
-    )
-    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    content: Mapped[bytes] = mapped_column(LargeBinary)
+    @property
+    def lines(self) -> int:
+        """Lines of the file, once it was read through."""
+        return self.new + self.corrected + self.same + self.wrong
 
 
 class EventsOfImport(Base):
-    """A run of events that an import made: their ids follow one another."""
+    """A run of events that an import made: their ids follow one another. There are several where an
+    older portal wrote it in parts."""
 
     __tablename__ = "events_of_imports"
     __table_args__ = (Index(None, "first_id"),)

@@ -1,23 +1,20 @@
 """Files of events: choose one, see what becomes of each line, write it, see what came with which.
 
 A file is kept in the database until its import has ended. A small one is gone through and written
-at once, a large one by the worker, whose progress the page shows; the worker also goes on with what
-a request has left.
+at once, a large one by the worker.
 """
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Sequence
-from io import BytesIO
 from time import monotonic
-from typing import IO, Any, Final
+from typing import Any, Final
 
 from flask import Blueprint, Response, flash, make_response, render_template, request, url_for
 
-from app.core.database.transactions import InTurn, writing
+from app.core.database.transactions import writing
 from app.core.rules.errors import Invalid
-from app.core.rules.file_problems import BadFile
+from app.core.rules.file_problems import MAX_LINES, BadFile
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
 from app.core.web.forms import attach
@@ -27,11 +24,10 @@ from app.core.web.person import acting, writer
 from app.events.models.imports import EventImport
 from app.events.pages.forms import FileForm, ImportForm, ReasonForm
 from app.events.rules.events import COLUMNS
-from app.events.rules.file_reading import PACKED, Reading
+from app.events.rules.file_reading import Reading, read_events, unpacked
 from app.events.services import file_import as states
 from app.events.services import import_runs as runs
-from app.events.services.events import Outcome
-from app.events.services.file_import import WHOLE_AT_ONCE, Totals, require_event_import
+from app.events.services.file_import import require_event_import
 from app.events.services.sources import source_names
 from app.events.services.withdrawal import leave_withdrawal, withdraw_import
 from app.registry.services.known_names import known_link_names, known_site_names
@@ -69,41 +65,19 @@ def upload() -> Response:
         return _choose_page(form, 422)
     how = Reading(form.source.data or "", form.encoding.data or "", form.zone.data or "")
     rows, by = db.session(), writer()
-    content = _unpacked(file.stream)
     try:
+        content = unpacked(file.stream.read(), runs.MAX_BYTES)
+        row = runs.new_import(by, file.filename or "", content, how)
+        small = row.size <= runs.SMALL
+        examined = runs.examine_file(rows, by, content, how) if small else None
         with writing_once(rows):
-            row = runs.keep_file(rows, by, file.filename or "", content, how)
-            number, small = row.id, row.size <= runs.SMALL
+            runs.keep_import(rows, row, examined)
+            number = row.id
             leads_to(url_for("event_imports.show", number=number))
-            if small:
-                runs.leave_rest_to_worker(rows, by, number, states.READING)
-            else:
-                runs.leave_to_worker(rows, number)
-    except (EOFError, OSError):
-        form.form_errors.append("The file is packed (gzip) and broken; pack it again")
-        return _choose_page(form, 422)
     except Invalid as error:
         attach(form, error)
         return _choose_page(form, 422)
-    if small:
-        try:
-            with runs.kept_file(rows, number) as kept:
-                runs.read_through(InTurn(rows), by, kept, number, _nobody)
-        except BadFile:
-            pass  # its page says why
     return go_to(url_for("event_imports.show", number=number))
-
-
-def _unpacked(stream: IO[bytes]) -> IO[bytes]:
-    """The file; one that is packed is unpacked as it is read."""
-    content = BytesIO(stream.read())
-    packed = content.read(len(PACKED)) == PACKED
-    content.seek(0)
-    return gzip.GzipFile(fileobj=content) if packed else content  # type: ignore[return-value]
-
-
-def _nobody(_outcomes: Sequence[Outcome], _totals: Totals) -> None:
-    """Nobody is told of the progress: the page comes when it is done."""
 
 
 @blueprint.get(f"/imports/{_NUMBER}")
@@ -116,33 +90,31 @@ def show(number: int) -> Response:
 def write(number: int) -> Response:
     """Write an import that was gone through."""
     rows, by, form = db.session(), writer(), ImportForm()
-    runs.find_import(rows, by.actor, number)
+    row = runs.find_import(rows, by.actor, number)
     if not form.validate():
         return _import_page(number, form=form, status=422)
+    content = runs.content_of(row)
+    small = row.state == states.READ and row.lines <= runs.SMALL_LINES
+    events = list(read_events(content, runs.reading_of(row))) if small else ()
     try:
         with writing_once(rows):
-            row = runs.begin_writing(
+            runs.begin_writing(
                 rows,
                 by,
                 number,
                 only_good=form.wrong.data == "good",
                 keeps_unknown=form.unknown.data == "keep",
             )
-            small = row.whole <= WHOLE_AT_ONCE
             if small:
-                runs.leave_rest_to_worker(rows, by, number, states.WRITING)
+                runs.write_import(rows, by, number, events)
             else:
                 runs.leave_to_worker(rows, number)
+    except BadFile as error:
+        with writing(rows):
+            runs.stop_import(rows, by.now, number, error)  # its page says why
     except Invalid as error:
         attach(form, error, {"only_good": "wrong"})
         return _import_page(number, form=form, status=422)
-    if small:
-        try:
-            with runs.kept_file(rows, number) as kept:
-                rows.rollback()
-                runs.write_through(InTurn(rows), by, kept, number, _nobody)
-        except BadFile:
-            pass  # its page says why
     return go_to(url_for("event_imports.show", number=number))
 
 
@@ -189,6 +161,7 @@ def _choose_page(form: FileForm, status: int) -> Response:
         "events/import.html",
         form=form,
         limit=FILES_LIMIT,
+        max_lines=MAX_LINES,
         columns=COLUMNS,
         newest=runs.newest_imports(rows, acting(), _NEWEST),
         sources=source_names(rows),
@@ -213,9 +186,8 @@ def _import_page(
         status,
         row=row,
         runs_now=row.state in (states.READING, states.WRITING),
-        doer=_doer(row),
         lines=lines[:_SHOWN_LINES],
-        left=max(0, (row.whole or row.lines) - min(len(lines), _SHOWN_LINES)),
+        left=max(0, row.lines - min(len(lines), _SHOWN_LINES)),
         unknown=_with_nearest(shown.unknown),
         more_unknown=shown.more_unknown,
         before=runs.same_file_before(rows, row),
@@ -224,14 +196,6 @@ def _import_page(
         reason_form=reason_form or ReasonForm(formdata=None),
         fresh=_fresh(row),
     )
-
-
-def _doer(row: EventImport) -> str:
-    """Who goes through a file, or writes it, as long as somebody does."""
-    if not runs.is_kept(db.session(), row):
-        return "command"
-    small = row.whole <= WHOLE_AT_ONCE if row.state == states.WRITING else row.size <= runs.SMALL
-    return "request" if small else "worker"
 
 
 def _fresh(row: EventImport) -> dict[str, int]:

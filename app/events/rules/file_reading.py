@@ -1,31 +1,34 @@
 """Files of network events, as monitoring and spreadsheets write them: what each line says.
 
 CSV with the columns of an export, or JSON with their names as keys. What is wrong is told by line,
-column, value and what is allowed; a line that is wrong says nothing of the others. A file is read
-as it goes: of each line only what tells two of one id apart is kept, and not in memory.
+column, value and what is allowed; a line that is wrong says nothing of the others.
 """
 
 from __future__ import annotations
 
+import gzip
+import io
 import re
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import IO, Any, Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from app.core.rules.duplicate_line_ids import LinesSeen
-from app.core.rules.file_problems import BadFile, Problem
+from app.core.rules.errors import Invalid
+from app.core.rules.file_problems import BadFile, Problem, check_lines
 from app.core.rules.json_records import records_of
-from app.core.rules.spreadsheets import opened, rows_of, wrong_line
+from app.core.rules.spreadsheets import decoded, rows_of
 from app.core.rules.table_heads import cells_below, columns_of
 from app.events.rules.events import A_TIME, COLUMNS, EventMessage, read_event
 from app.events.rules.files import TIME_COLUMNS
 
 KEY: Final = "events"
 """Under which a JSON file may hold its list."""
-PACKED: Final = b"\x1f\x8b"
-"""How gzip begins; whoever opens a file unpacks it."""
+_PACKED: Final = b"\x1f\x8b"
+"""How gzip begins."""
+_MIB: Final = 1024 * 1024
 NEEDED: Final = ("source_id",)
 """The rest may be left out of a file that only closes or corrects events."""
 _WITHOUT_ZONE: Final = re.compile(
@@ -57,27 +60,49 @@ class Reading:
     events are matched to the wrong tickets."""
 
 
-def read_events(stream: IO[bytes], how: Reading) -> Iterator[ReadEvent]:
+def unpacked(content: bytes, limit: int) -> bytes:
+    """A file, unpacked if it is packed with gzip.
+
+    Raises ``Invalid`` where it is packed and broken, or larger than ``limit`` bytes unpacked.
+    """
+    if content.startswith(_PACKED):
+        try:
+            with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
+                content = file.read(limit + 1)
+        except (EOFError, OSError, zlib.error):
+            wrong = "The file is packed (gzip) and broken; pack it again"
+            raise Invalid("file", wrong) from None
+    if len(content) > limit:
+        raise Invalid("file", f"The file is larger than {limit // _MIB} MiB unpacked; split it")
+    return content
+
+
+def check_events(content: bytes, how: Reading) -> None:
+    """Raise ``TooManyLines`` if a file holds more events than one import takes.
+
+    Of one that cannot be used ``read_events`` says what is wrong.
+    """
+    try:
+        text = decoded(content, how.encoding)
+    except BadFile:
+        return
+    if _is_json(text):
+        check_lines(records_of(io.StringIO(text), KEY))
+    else:
+        check_lines(rows_of(io.StringIO(text, newline="")), heads=1)
+
+
+def read_events(content: bytes, how: Reading) -> Iterator[ReadEvent]:
     """The events of a file, line by line.
 
-    ``stream`` can be gone through twice. Raises ``BadFile`` where the file as a whole cannot be
-    used, at once or further on.
+    Raises ``BadFile`` where the file as a whole cannot be used, at once or further on.
     """
-    text, reader = opened(stream, how.encoding), _Reader(how)
-    try:
-        beginning = ""
-        while not beginning.strip() and (piece := text.read(100)):
-            beginning = piece
-        text.seek(0)
-        if beginning.lstrip().startswith(("[", "{")):
-            yield from reader.json(text)
-        else:
-            yield from reader.csv(text)
-    except UnicodeDecodeError:
-        raise wrong_line(stream, how.encoding) from None
-    finally:
-        reader.close()
-        text.detach()  # whoever opened the file closes it
+    text, reader = decoded(content, how.encoding), _Reader(how)
+    return reader.json(text) if _is_json(text) else reader.csv(text)
+
+
+def _is_json(text: str) -> bool:
+    return text.lstrip()[:1] in ("[", "{")
 
 
 class _Reader:
@@ -86,16 +111,13 @@ class _Reader:
     def __init__(self, how: Reading) -> None:
         self._how = how
         self._zone = ZoneInfo(how.zone) if how.zone else None
-        self._seen = LinesSeen()
+        self._seen: dict[tuple[str, str], tuple[int, tuple[object, ...]]] = {}
+        """Source and id to the first line that spoke of it, and what it said."""
 
-    def close(self) -> None:
-        """The file was read, or is left."""
-        self._seen.close()
-
-    def csv(self, text: IO[str]) -> Iterator[ReadEvent]:
+    def csv(self, text: str) -> Iterator[ReadEvent]:
         """The events of a table."""
         columns: tuple[str, ...] = ()
-        for line, row in rows_of(text):
+        for line, row in rows_of(io.StringIO(text, newline="")):
             if not columns:
                 needed = NEEDED if self._how.source else ("source", *NEEDED)
                 columns = columns_of(line, row, COLUMNS, needed)
@@ -104,9 +126,9 @@ class _Reader:
         if not columns:
             raise BadFile([Problem("the file", "", "", "it is empty")])
 
-    def json(self, text: IO[str]) -> Iterator[ReadEvent]:
+    def json(self, text: str) -> Iterator[ReadEvent]:
         """The events of a list of objects."""
-        for line, value in records_of(text, KEY):
+        for line, value in records_of(io.StringIO(text), KEY):
             yield self._of_object(line, value)
 
     def _of_row(self, line: int, columns: Sequence[str], row: Sequence[str]) -> ReadEvent:
@@ -174,19 +196,17 @@ class _Reader:
 
     def _repeats(self, message: EventMessage, problems: list[Problem]) -> int:
         """The line with the same id and content, 0 for none; another content is told."""
-        before = self._seen.add(
-            message.place,
-            (message.source, message.source_id),
-            (
-                *(message.link, message.site, message.state, message.layer, message.detail),
-                *(message.start, message.end, message.is_open),
-            ),
+        said = (
+            *(message.link, message.site, message.state, message.layer, message.detail),
+            *(message.start, message.end, message.is_open),
         )
-        if before is None:
+        key = (message.source, message.source_id)
+        line, before = self._seen.setdefault(key, (message.place, said))
+        if before is said:
             return 0
-        if before.same:
-            return before.line
-        allowed = f"an id that stands there once; line {before.line} says something else of it"
+        if before == said:
+            return line
+        allowed = f"an id that stands there once; line {line} says something else of it"
         problems.append(Problem(message.where, "source_id", message.source_id, allowed))
         return 0
 

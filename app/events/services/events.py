@@ -115,15 +115,6 @@ class EventsLeft(BadFile):
         self.reported = reported
 
 
-@dataclass
-class Seen:
-    """What the parts of one file said so far, so that an id that comes twice is known."""
-
-    said: dict[tuple[str, str], tuple[str, int, int]] = field(default_factory=dict)
-    """Source and id to where it stood, and the hash of what was said there: a file of a million
-    lines is not to be kept."""
-
-
 def examine_events(
     session: Session,
     actor: Actor,
@@ -131,16 +122,15 @@ def examine_events(
     messages: Sequence[EventMessage],
     *,
     keep_unresolved: bool = False,
-    seen: Seen | None = None,
+    limit: int = MOST_AT_ONCE,
 ) -> Reported:
     """What would become of each message, in their order; nothing is written.
 
     ``keep_unresolved``: unknown links and sites are kept as they were sent, else they are wrong.
-    ``seen``: hand the same one in with each part of a file. Raises ``Forbidden``, and ``TooMuch``
-    above 10,000 messages or 50 sources.
+    Raises ``Forbidden``, and ``TooMuch`` above ``limit`` messages or 50 sources.
     """
     require_report(actor)
-    names = _source_names(messages)
+    names = _source_names(messages, limit)
     sources = {
         row.name: _Source(row.id, row.partner_id)
         for row in session.execute(
@@ -149,7 +139,7 @@ def examine_events(
             )
         )
     }
-    looking = _Looking(session, actor, now, sources, keep_unresolved, seen or Seen())
+    looking = _Looking(session, actor, now, sources, keep_unresolved)
     return _reported(looking.outcomes(messages))
 
 
@@ -161,7 +151,7 @@ def report_events(
     kind: str = "api",
     only_good: bool = False,
     keep_unresolved: bool = False,
-    seen: Seen | None = None,
+    limit: int = MOST_AT_ONCE,
 ) -> Reported:
     """Take messages in, all or nothing within the caller's transaction; see ``examine_events``.
 
@@ -169,9 +159,9 @@ def report_events(
     source reports that is seen for the first time: api, alertmanager, soap, file or hand.
     """
     require_report(by.actor)
-    names = _source_names(messages)
+    names = _source_names(messages, limit)
     sources, made = _locked_sources(session, by, names, kind)
-    looking = _Looking(session, by.actor, by.now, sources, keep_unresolved, seen or Seen())
+    looking = _Looking(session, by.actor, by.now, sources, keep_unresolved)
     outcomes = looking.outcomes(messages)
     if looking.lock(outcomes):
         outcomes = looking.outcomes_again(messages)
@@ -205,12 +195,10 @@ class _Source:
     partner_id: int | None
 
 
-def _source_names(messages: Sequence[EventMessage]) -> Sequence[str]:
+def _source_names(messages: Sequence[EventMessage], limit: int) -> Sequence[str]:
     """The sources of messages that can be read, by name."""
-    if len(messages) > MOST_AT_ONCE:
-        raise TooMuch(
-            f"These are {len(messages)} events; one call takes at most {MOST_AT_ONCE}. Split it"
-        )
+    if len(messages) > limit:
+        raise TooMuch(f"These are {len(messages)} events; one call takes at most {limit}. Split it")
     names = sorted({message.source for message in messages if not message.problems})
     if len(names) > MOST_SOURCES:
         raise TooMuch(f"These are {len(names)} sources; one call takes at most {MOST_SOURCES}")
@@ -266,14 +254,14 @@ class _Looking:
         now: datetime,
         sources: Mapping[str, _Source],
         keep_unresolved: bool,
-        seen: Seen,
     ) -> None:
         self._session = session
         self._actor = actor
         self._now = now
         self._sources = sources
         self._keeps = keep_unresolved
-        self._seen = seen
+        self._seen: dict[tuple[str, str], EventMessage] = {}
+        """Source and id to the first message that spoke of it."""
 
     def outcomes(self, messages: Sequence[EventMessage]) -> Sequence[Outcome]:
         self._names = EventNames(
@@ -323,13 +311,10 @@ class _Looking:
     def _outcome(self, message: EventMessage) -> Outcome:
         if message.problems:
             return Outcome(message, Fate.WRONG, problems=message.problems)
-        said = hash(_said(message))
-        where, place, before = self._seen.said.setdefault(
-            (message.source, message.source_id), (message.where, message.place, said)
-        )
-        is_repeat = (where, place) != (message.where, message.place)
-        if is_repeat and before != said:
-            allowed = f"an id that stands there once; {where} says something else of it"
+        first = self._seen.setdefault((message.source, message.source_id), message)
+        is_repeat = first is not message
+        if is_repeat and _said(first) != _said(message):
+            allowed = f"an id that stands there once; {first.where} says something else of it"
             problem = Problem(message.where, "source_id", message.source_id, allowed)
             return Outcome(message, Fate.WRONG, problems=(problem,))
         source = self._sources.get(message.source)

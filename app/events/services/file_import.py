@@ -1,33 +1,27 @@
-"""Events from a file: what each line would become, and writing them part by part.
+"""Events from a file: what each line would become, and writing all of them at once.
 
-A line is known by its source and its id there, so the same file twice makes nothing twice, and an
-import that was broken off goes on where it ended. A file is never in memory as a whole, and never
-in one transaction unless it is small: others write in between. It must not know where a file lies.
+A line is known by its source and its id there, so the same file twice makes nothing twice. A file
+is written whole: all its sources and events are locked before the change log is, so that it and
+another writer never wait for each other. It must not know where a file lies.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from itertools import islice
-from typing import IO, Final
+from typing import Final
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.core.rules.access import Actor, Door, Writer, require_operator
-from app.core.rules.file_problems import MOST_PROBLEMS, BadFile, Problem
+from app.core.rules.errors import TooMuch
+from app.core.rules.file_problems import MAX_LINES, MOST_PROBLEMS, BadFile, Problem
 from app.events.models.imports import EventImport, EventsOfImport
-from app.events.rules.file_reading import ReadEvent, Reading, read_events
+from app.events.rules.file_reading import ReadEvent
 from app.events.services.events import Fate, Outcome, examine_events, report_events
 
-AT_ONCE: Final = 2_000
-"""Lines that are looked up and written together: others wait so long."""
-WHOLE_AT_ONCE: Final = 10_000
-"""Lines of the largest file that is written in one transaction, all or nothing whatever happens.
-A larger one is gone through first, and then written part by part."""
 READING: Final = "reading"
 READ: Final = "read"
 WRITING: Final = "writing"
@@ -47,47 +41,29 @@ def require_event_import(actor: Actor) -> None:
 
 @dataclass
 class Totals:
-    """What became, or would become, of the lines so far."""
+    """What became, or would become, of the lines of a file."""
 
-    lines: int = 0
     counts: Counter[Fate] = field(default_factory=Counter)
     unresolved: int = 0
     """New events and corrections that name a link or site that is not known."""
     problems: list[Problem] = field(default_factory=list)
     """The first wrong places."""
 
-    def add(self, outcomes: Sequence[Outcome]) -> None:
-        """These lines, too."""
-        self.lines += len(outcomes)
-        for outcome in outcomes:
-            self.counts[outcome.fate] += 1
-            self.unresolved += is_unresolved(outcome)
-            if outcome.problems and len(self.problems) < MOST_PROBLEMS:
-                self.problems += outcome.problems
+    @classmethod
+    def of(cls, outcomes: Sequence[Outcome]) -> Totals:
+        """Those of these lines."""
+        problems = [problem for outcome in outcomes for problem in outcome.problems]
+        return cls(
+            Counter(outcome.fate for outcome in outcomes),
+            sum(map(is_unresolved, outcomes)),
+            problems[:MOST_PROBLEMS],
+        )
 
     def keep_in(self, row: EventImport) -> None:
         """Write them to the import."""
-        row.lines = self.lines
         row.new, row.corrected = self.counts[Fate.NEW], self.counts[Fate.CHANGED]
         row.same, row.wrong = self.counts[Fate.SAME], self.counts[Fate.WRONG]
         row.unresolved = self.unresolved
-
-    @classmethod
-    def of(cls, row: EventImport) -> Totals:
-        """Those of an import so far."""
-        counts = Counter(
-            {
-                Fate.NEW: row.new,
-                Fate.CHANGED: row.corrected,
-                Fate.SAME: row.same,
-                Fate.WRONG: row.wrong,
-            }
-        )
-        return cls(row.lines, counts, row.unresolved)
-
-
-class LinesLeft(BadFile):
-    """Some lines cannot be imported, and nobody said to leave them out."""
 
 
 def is_unresolved(outcome: Outcome) -> bool:
@@ -95,87 +71,69 @@ def is_unresolved(outcome: Outcome) -> bool:
     return bool(outcome.notes) and outcome.fate in (Fate.NEW, Fate.CHANGED)
 
 
-def parts_of(
-    stream: IO[bytes], how: Reading, *, after: int = 0, size: int = AT_ONCE
-) -> Iterator[list[ReadEvent]]:
-    """The lines of a file in parts, without the first ``after`` ones; those are read, too, for a
-    later line may say another thing of the same event.
-
-    Raises ``BadFile`` for what is no such file.
-    """
-    events = islice(read_events(stream, how), after, None)
-    return iter(lambda: list(islice(events, size)), [])
-
-
 def examine_lines(
-    session: Session, actor: Actor, now: datetime, part: Sequence[ReadEvent], *, keep_unknown: bool
-) -> list[Outcome]:
-    """What would become of each of these lines, in their order; nothing is written.
+    session: Session,
+    actor: Actor,
+    now: datetime,
+    events: Sequence[ReadEvent],
+    *,
+    keep_unknown: bool,
+) -> Sequence[Outcome]:
+    """What would become of each line of a file, in their order; nothing is written.
 
-    ``keep_unknown``: events of unknown links and sites are kept as unresolved, else wrong.
+    ``keep_unknown``: events of unknown links and sites are kept as unresolved, else wrong. Raises
+    ``BadFile`` for more than 50 sources.
     """
-    asked = [read.message for read in part if not read.repeats]
-    found = examine_events(session, actor, now, asked, keep_unresolved=keep_unknown)
-    return _in_order(part, found.outcomes)
+    asked = [read.message for read in events if not read.repeats]
+    try:
+        found = examine_events(
+            session, actor, now, asked, keep_unresolved=keep_unknown, limit=MAX_LINES
+        )
+    except TooMuch as error:
+        raise BadFile([Problem("the file", "", "", f"{error}. Split it")]) from None
+    return _in_order(events, found.outcomes)
 
 
 def import_lines(
     session: Session,
     by: Writer,
-    part: Sequence[ReadEvent],
+    events: Sequence[ReadEvent],
     row: EventImport,
     *,
     only_good: bool,
     keep_unknown: bool,
-) -> list[Outcome]:
-    """Write what these lines say, and add it to the import within the caller's transaction.
+) -> Totals:
+    """Write what the lines of a file say, all or nothing, and note in the import what came of them,
+    within the caller's transaction.
 
-    Raises ``LinesLeft`` for wrong lines unless ``only_good`` leaves them out.
+    Raises ``BadFile`` for wrong lines unless ``only_good`` leaves them out.
     """
-    asked = [read.message for read in part if not read.repeats]
+    asked = [read.message for read in events if not read.repeats]
     reported = report_events(
         session,
         replace(by, door=Door.IMPORT),
         asked,
         kind="file",
-        only_good=True,
+        only_good=only_good,
         keep_unresolved=keep_unknown,
+        limit=MAX_LINES,
     )
-    outcomes = _in_order(part, reported.outcomes)
-    if reported.problems and not only_good:
-        raise LinesLeft(reported.problems)
-    totals = Totals.of(row)
-    totals.add(outcomes)
+    outcomes = _in_order(events, reported.outcomes)
+    totals = Totals.of(outcomes)
     totals.keep_in(row)
-    _keep_ids(session, row, [item.event_id for item in outcomes if item.fate is Fate.NEW])
+    ids = [item.event_id for item in outcomes if item.fate is Fate.NEW and item.event_id]
+    if ids:  # new ids of one call follow one another
+        session.add(EventsOfImport(import_id=row.id, first_id=min(ids), last_id=max(ids)))
     session.flush()
-    return outcomes
+    return totals
 
 
-def _in_order(part: Sequence[ReadEvent], asked: Sequence[Outcome]) -> list[Outcome]:
+def _in_order(events: Sequence[ReadEvent], asked: Sequence[Outcome]) -> Sequence[Outcome]:
     """The outcomes of all lines: those of the asked ones, and of those that repeat another."""
     found = iter(asked)
     return [
         Outcome(read.message, Fate.SAME, notes=(f"line {read.repeats} says the same",))
         if read.repeats
         else next(found)
-        for read in part
+        for read in events
     ]
-
-
-def _keep_ids(session: Session, row: EventImport, ids: Sequence[int | None]) -> None:
-    """Remember which events the import made; the new ids of one call follow one another."""
-    made = [number for number in ids if number is not None]
-    if not made:
-        return
-    first, last = min(made), max(made)
-    assert last - first + 1 == len(made), "others got numbers in between"
-    before = session.scalar(
-        select(EventsOfImport).where(
-            EventsOfImport.import_id == row.id, EventsOfImport.last_id == first - 1
-        )
-    )
-    if before is not None:
-        before.last_id = last
-    else:
-        session.add(EventsOfImport(import_id=row.id, first_id=first, last_id=last))

@@ -1,124 +1,77 @@
 """Imports of events as people see them: the file kept, read through, written, withdrawn.
 
-A page, a command or the worker drives one in many short transactions, and shows how far it is. One
-that was broken off is begun anew and goes on where it was. Callers give the transactions.
-
-Of an import whose file is kept there is always a job as long as it is read or written, also where a
-request does it: if the request is gone in the middle, the worker takes it up. One without a job has
-failed, for nobody can be working on it.
+A file is written in one transaction: all of it or nothing. A page keeps a file until its person has
+seen what would become of its lines; a large one is read and written by the worker, whose job begins
+anew if it was killed. Callers give the transactions. An import that is to be read or written and
+has no job has failed, for nobody can be working on it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import tempfile
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import IO, Any, Final, Protocol
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, delete, func, insert, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.core.rules.access import Actor, Door, Writer
+from app.core.rules.access import Actor, Writer
 from app.core.rules.errors import Invalid, NotFound
 from app.core.rules.file_problems import MOST_PROBLEMS, BadFile, Problem
 from app.core.rules.spreadsheets import ENCODINGS
 from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text
-from app.events.models.imports import EventImport, EventImportPart, EventsOfImport
+from app.events.models.imports import EventImport, EventsOfImport
 from app.events.rules.events import LONGEST_SOURCE
-from app.events.rules.file_reading import Reading
+from app.events.rules.file_reading import ReadEvent, Reading, check_events, read_events
 from app.events.services import file_import as lines
 from app.events.services.events import Fate, Outcome
 from app.events.services.file_import import Totals, is_unresolved, require_event_import
 from app.jobs.services.queue import enqueue, is_to_be_done
 
 JOB: Final = "event_import"
-MOST_BYTES: Final = 16 * 1024 * 1024
-"""Bytes of a file that is kept, unpacked: each is unpacked and packed again within a request."""
-MOST_LINES: Final = 50_000
-"""Lines of a file that is kept (decisions, section 12)."""
-MOST_WRONG: Final = 1_000
-"""Wrong lines of a file that is kept; with more of them it is read no further."""
-_LARGER: Final = "split it, or have `flask events import` read it"
+MAX_BYTES: Final = 16 * 1024 * 1024
+"""Bytes of a file that a page takes, unpacked."""
+MAX_WRONG: Final = 1_000
+"""Wrong lines of a file that a page takes."""
 SMALL: Final = 512 * 1024
-"""Bytes of a file that is read through at once; a larger one is the worker's."""
+"""Bytes of a file that a page reads through at once; a larger one is the worker's."""
+SMALL_LINES: Final = 10_000
+"""Lines of a file that a page writes at once; a larger one is the worker's."""
 SHOWN: Final = 200
 """Lines of each kind that are kept to be shown."""
 MOST_UNKNOWN: Final = 50
 """Unknown names that are kept to be shown, those of most lines."""
-LONGEST_COMMAND: Final = timedelta(days=1)
-"""How long a command may take for its file; what is not done then was broken off."""
 KEPT: Final = timedelta(days=7)
 """How long a file waits for its person; then it goes, and its import with it."""
-REQUEST_TIME: Final = timedelta(seconds=30)
-"""So long a request has for a small file; then the worker does what it has left."""
-_PIECE: Final = 1024 * 1024
-_COUNTED_NAMES: Final = 10_000
 _TO_COME: Final = (lines.READING, lines.WRITING)
-
-
-class Transactions(Protocol):
-    """Sessions to read with, and to write with: each write is one transaction, committed."""
-
-    def reading(self) -> AbstractContextManager[Session]:
-        """A session to read with."""
-
-    def writing(self) -> AbstractContextManager[Session]:
-        """A session whose transaction is committed at its end."""
-
-
-Told = Callable[[Sequence[Outcome], Totals], None]
-"""Is told what becomes of some lines, and of all up to there."""
 
 
 # ---- the file ----
 
 
-def keep_file(
-    session: Session, by: Writer, name: str, stream: IO[bytes], how: Reading
-) -> EventImport:
-    """Keep a file for an import that is to be looked at first.
+def new_import(by: Writer, name: str, content: bytes, how: Reading) -> EventImport:
+    """The row of an import of this file, to be read through next; it is not yet in a session.
 
-    Raises ``Forbidden``, and ``Invalid`` where the file is empty or too large, or what is said of
-    it cannot be.
+    Raises ``Forbidden``, and ``Invalid`` where the file is empty or has too many lines, or what is
+    said of it cannot be.
     """
-    require_event_import(by.actor)
-    row = begin_import(session, by, name, how)
-    digest, size = hashlib.sha256(), 0
-    for position, piece in enumerate(iter(lambda: stream.read(_PIECE), b"")):
-        size += len(piece)
-        if size > MOST_BYTES:
-            raise Invalid(
-                "file", f"The file is larger than {MOST_BYTES // _PIECE} MiB unpacked; {_LARGER}"
-            )
-        digest.update(piece)
-        session.execute(
-            insert(EventImportPart),
-            {"import_id": row.id, "position": position, "content": zlib.compress(piece, 6)},
-        )
-    if not size:
-        raise Invalid("file", "The file is empty")
-    row.size, row.digest = size, digest.hexdigest()
-    session.flush()
-    return row
-
-
-def begin_import(session: Session, by: Writer, name: str, how: Reading) -> EventImport:
-    """The row of an import, to be read through next."""
     require_event_import(by.actor)
     checked_text("source", how.source, LONGEST_SOURCE, label="Source")
     if how.encoding and how.encoding not in ENCODINGS:
         raise Invalid("encoding", f"Encoding takes one of: {', '.join(ENCODINGS)}")
+    if not content:
+        raise Invalid("file", "The file is empty")
+    check_events(content, how)
     shown_name = "".join(sign if sign.isprintable() else "?" for sign in name)
-    row = EventImport(
+    return EventImport(
         name=shown_name[-SHORT_TEXT_LIMIT:] or "file",
-        size=0,
-        digest="",
+        size=len(content),
+        digest=hashlib.sha256(content).hexdigest(),
         source=how.source,
         encoding=how.encoding,
         zone=how.zone,
@@ -126,28 +79,13 @@ def begin_import(session: Session, by: Writer, name: str, how: Reading) -> Event
         user_id=by.actor.account_id,
         author=by.shown_author,
         created_at=by.now,
+        content=zlib.compress(content, 6),
     )
-    session.add(row)
-    session.flush()
-    return row
 
 
-@contextmanager
-def kept_file(session: Session, import_id: int) -> Iterator[IO[bytes]]:
-    """The file of an import, on disk: it is as large as a person likes."""
-    with tempfile.TemporaryFile() as file:
-        position = 0
-        while (
-            piece := session.scalar(
-                select(EventImportPart.content).where(
-                    EventImportPart.import_id == import_id, EventImportPart.position == position
-                )
-            )
-        ) is not None:
-            file.write(zlib.decompress(piece))
-            position += 1
-        file.seek(0)
-        yield file
+def content_of(row: EventImport) -> bytes:
+    """The file of an import; nothing when it has ended."""
+    return zlib.decompress(row.content) if row.content is not None else b""
 
 
 def reading_of(row: EventImport) -> Reading:
@@ -158,35 +96,21 @@ def reading_of(row: EventImport) -> Reading:
 # ---- what is to be shown ----
 
 
-class _Shown:
+def _lines_as_shown(outcomes: Sequence[Outcome]) -> str:
     """The lines that a person is to look at first, and the names that nobody knows."""
-
-    def __init__(self) -> None:
-        self._lines: dict[str, list[dict[str, Any]]] = {}
-        self._unknown: Counter[tuple[str, str]] = Counter()
-
-    def add(self, outcomes: Sequence[Outcome]) -> None:
-        for outcome in outcomes:
-            unresolved = is_unresolved(outcome)
-            if unresolved and outcome.after is not None:
-                for kind, name in (
-                    ("link", outcome.after.link_text),
-                    ("site", outcome.after.site_text),
-                ):
-                    known = (kind, name) in self._unknown
-                    if name and (known or len(self._unknown) < _COUNTED_NAMES):
-                        self._unknown[kind, name] += 1
-            kind = "unresolved" if unresolved else str(outcome.fate)
-            kept = self._lines.setdefault(kind, [])
-            if len(kept) < SHOWN:
-                kept.append(_as_shown(outcome))
-
-    def as_json(self) -> str:
-        names = [[*name, count] for name, count in self._unknown.most_common(MOST_UNKNOWN)]
-        more = max(0, len(self._unknown) - MOST_UNKNOWN)
-        return json.dumps(
-            {"lines": self._lines, "unknown": names, "more": more}, ensure_ascii=False
-        )
+    shown: dict[str, list[dict[str, Any]]] = {}
+    unknown: Counter[tuple[str, str]] = Counter()
+    for outcome in outcomes:
+        unresolved = is_unresolved(outcome)
+        if unresolved and outcome.after is not None:
+            named = (("link", outcome.after.link_text), ("site", outcome.after.site_text))
+            unknown.update((kind, name) for kind, name in named if name)
+        kept = shown.setdefault("unresolved" if unresolved else str(outcome.fate), [])
+        if len(kept) < SHOWN:
+            kept.append(_as_shown(outcome))
+    names = [[*name, count] for name, count in unknown.most_common(MOST_UNKNOWN)]
+    more = max(0, len(unknown) - MOST_UNKNOWN)
+    return json.dumps({"lines": shown, "unknown": names, "more": more}, ensure_ascii=False)
 
 
 def _as_shown(outcome: Outcome) -> dict[str, Any]:
@@ -205,7 +129,7 @@ def _as_shown(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def problems_as_shown(problems: Sequence[Problem]) -> str:
+def _problems_as_shown(problems: Sequence[Problem]) -> str:
     """Wrong places of a file that cannot be used, as ``EventImport.shown`` holds them."""
     wrong = [
         {
@@ -243,69 +167,62 @@ class Shown:
 # ---- reading through ----
 
 
-def read_through(
-    transactions: Transactions,
-    by: Writer,
-    stream: IO[bytes],
-    import_id: int,
-    told: Told,
-    *,
-    keep_unknown: bool = True,
-    bounded: bool = True,
-) -> Totals:
-    """Go through a file, and keep what would become of its lines.
+@dataclass(frozen=True)
+class Examined:
+    """What would become of the lines of a file, or what is wrong with it as a whole."""
 
-    ``keep_unknown``: unknown names are not wrong; who looks at the lines then decides. ``bounded``:
-    not more than ``MOST_LINES`` and ``MOST_WRONG`` are read. Raises ``BadFile`` for what is no file
-    of events, or is beyond these, which is kept as well.
+    state: str
+    """read or broken."""
+    totals: Totals
+    shown: str
+    """As ``EventImport.shown`` holds it."""
+
+    def keep_in(self, row: EventImport, now: datetime) -> None:
+        """Write it to the import."""
+        self.totals.keep_in(row)
+        row.state, row.shown = self.state, self.shown
+        if self.state == lines.BROKEN:
+            row.ended_at, row.content = now, None
+
+
+def examine_file(session: Session, by: Writer, content: bytes, how: Reading) -> Examined:
+    """Go through a file: what would become of its lines; nothing is written.
+
+    Unknown names are not wrong: who looks at the lines decides.
     """
-    with transactions.reading() as session:
-        how = reading_of(find_import(session, by.actor, import_id))
-    totals, shown = Totals(), _Shown()
     try:
-        for part in lines.parts_of(stream, how):
-            with transactions.reading() as session:
-                outcomes = lines.examine_lines(
-                    session, by.actor, by.now, part, keep_unknown=keep_unknown
-                )
-            totals.add(outcomes)
-            shown.add(outcomes)
-            told(outcomes, totals)
-            if bounded:
-                _check_bounds(totals)
-            if len(part) == lines.AT_ONCE:
-                with transactions.writing() as session:
-                    row = find_import(session, by.actor, import_id, lock=True)
-                    if row.state != lines.READING:
-                        return totals
-                    row.lines = totals.lines
+        events = list(read_events(content, how))
+        outcomes = lines.examine_lines(session, by.actor, by.now, events, keep_unknown=True)
+        totals = Totals.of(outcomes)
+        wrong = totals.counts[Fate.WRONG]
+        if wrong > MAX_WRONG:
+            why = (
+                f"{wrong:,} of its {len(outcomes):,} events are wrong; the first of them are told"
+                " here. Mend the file, or have `flask events import` read it"
+            )
+            raise BadFile([Problem("the file", "", "", why), *totals.problems])
     except BadFile as error:
-        with transactions.writing() as session:
-            row = find_import(session, by.actor, import_id, lock=True)
-            if row.state == lines.READING:
-                row.state, row.ended_at = lines.BROKEN, by.now
-                row.shown = problems_as_shown(error.problems)
-                _drop_file(session, import_id)
-        raise
-    with transactions.writing() as session:
-        row = find_import(session, by.actor, import_id, lock=True)
-        if row.state == lines.READING:  # else somebody left it, or was faster
-            totals.keep_in(row)
-            row.state, row.whole, row.shown = lines.READ, totals.lines, shown.as_json()
-    return totals
+        return Examined(lines.BROKEN, Totals(), _problems_as_shown(error.problems))
+    return Examined(lines.READ, totals, _lines_as_shown(outcomes))
 
 
-def _check_bounds(totals: Totals) -> None:
-    if totals.lines > MOST_LINES:
-        why = f"it holds more than {MOST_LINES:,} events; {_LARGER}"
-    elif (wrong := totals.counts[Fate.WRONG]) > MOST_WRONG:
-        why = (
-            f"{wrong:,} of its first {totals.lines:,} events are wrong, and it was read no further;"
-            " the first of them are told here. Mend the file, or have `flask events import` read it"
-        )
+def keep_import(session: Session, row: EventImport, examined: Examined | None) -> None:
+    """Keep the file of an import until its person decides; if it was not read through, the worker
+    does that."""
+    session.add(row)
+    session.flush()
+    if examined is None:
+        leave_to_worker(session, row.id)
     else:
-        return
-    raise BadFile([Problem("the file", "", "", why), *totals.problems])
+        examined.keep_in(row, row.created_at)
+
+
+def keep_examined(session: Session, now: datetime, import_id: int, examined: Examined) -> None:
+    """Note in an import what reading it through found, unless its person left it meanwhile."""
+    row = _locked(session, import_id)
+    if row is not None and row.state == lines.READING:
+        examined.keep_in(row, now)
+        session.flush()
 
 
 # ---- writing ----
@@ -332,7 +249,7 @@ def begin_writing(
     if row.new + row.corrected - unresolved <= 0:
         raise Invalid("file", "Nothing of this file is new")
     row.state, row.only_good, row.keeps_unknown = lines.WRITING, only_good, keeps_unknown
-    Totals().keep_in(row)
+    row.begun_at = None
     session.flush()
     return row
 
@@ -341,65 +258,59 @@ def _lines(count: int) -> str:
     return f"{count:,} line{'' if count == 1 else 's'}"
 
 
-def write_through(
-    transactions: Transactions,
-    by: Writer,
-    stream: IO[bytes],
-    import_id: int,
-    told: Told,
-    is_ending: Callable[[], bool] = lambda: False,
-) -> bool:
-    """Write what is not yet written of an import; whether it is done: not if the caller ends.
+def write_import(
+    session: Session, by: Writer, import_id: int, events: Sequence[ReadEvent]
+) -> Totals | None:
+    """Write the lines of an import, all or nothing within the caller's transaction.
 
-    A line that became wrong since it was read through stops it, where all was asked for: what was
-    written before stays, is told, and can be withdrawn. A small file is one transaction.
+    None where it is not to be written (any more). Raises ``BadFile`` for a line that became wrong
+    since it was read through, where all was asked for: see ``stop_import``.
     """
-    with transactions.reading() as session:
-        row = find_import(session, by.actor, import_id)
-        how, after, whole = reading_of(row), row.lines, row.whole
-    parts = lines.parts_of(stream, how, after=after)
-    small = whole <= lines.WHOLE_AT_ONCE
-    try:
-        while True:
-            with transactions.writing() as session:
-                row = find_import(session, by.actor, import_id, lock=True)
-                if row.state != lines.WRITING:
-                    return True
-                written = [
-                    lines.import_lines(
-                        session,
-                        by,
-                        part,
-                        row,
-                        only_good=row.only_good,
-                        keep_unknown=row.keeps_unknown,
-                    )
-                    for part in _some(parts, all_of_them=small)
-                ]
-                totals = Totals.of(row)
-                if not written or small:
-                    row.state, row.ended_at = lines.DONE, by.now
-                    _drop_file(session, import_id)
-            for outcomes in written:
-                told(outcomes, totals)
-            if not written or small:
-                return True
-            if is_ending():
-                return False
-    except BadFile as error:
-        with transactions.writing() as session:
-            row = find_import(session, by.actor, import_id)
-            row.state, row.ended_at = lines.STOPPED, by.now
-            row.shown = problems_as_shown(error.problems)
-            _drop_file(session, import_id)
-        raise
+    row = _locked(session, import_id)
+    if row is None or row.state != lines.WRITING:
+        return None
+    return _write(session, by, row, events)
 
 
-def _some(parts: Iterator[Any], *, all_of_them: bool) -> Iterator[Any]:
-    for part in parts:
-        yield part
-        if not all_of_them:
-            return
+def import_file(
+    session: Session,
+    by: Writer,
+    row: EventImport,
+    events: Sequence[ReadEvent],
+    *,
+    only_good: bool,
+    keeps_unknown: bool,
+) -> Totals:
+    """Write a file whose person does not look at it first, all or nothing within the caller's
+    transaction. Raises ``BadFile`` for wrong lines unless ``only_good`` leaves them out."""
+    row.only_good, row.keeps_unknown, row.content = only_good, keeps_unknown, None
+    session.add(row)
+    session.flush()
+    return _write(session, by, row, events)
+
+
+def _write(session: Session, by: Writer, row: EventImport, events: Sequence[ReadEvent]) -> Totals:
+    totals = lines.import_lines(
+        session, by, events, row, only_good=row.only_good, keep_unknown=row.keeps_unknown
+    )
+    row.state, row.ended_at, row.content = lines.DONE, by.now, None
+    session.flush()
+    return totals
+
+
+def stop_import(session: Session, now: datetime, import_id: int, error: BadFile) -> None:
+    """End an import of which a line became wrong since it was read through: nothing is written."""
+    row = _locked(session, import_id)
+    if row is not None and row.state in (lines.READ, lines.WRITING):
+        _end(row, lines.STOPPED, now)
+        row.shown = _problems_as_shown(error.problems)
+        session.flush()
+
+
+def _end(row: EventImport, state: str, now: datetime) -> None:
+    """End an import of which nothing was written."""
+    Totals().keep_in(row)
+    row.state, row.ended_at, row.content = state, now, None
 
 
 # ---- by the worker ----
@@ -410,82 +321,36 @@ def leave_to_worker(session: Session, import_id: int) -> None:
     enqueue(session, JOB, {"id": import_id}, key=_key_of(import_id))
 
 
-def leave_rest_to_worker(session: Session, by: Writer, import_id: int, state: str) -> None:
-    """The caller's request reads an import through, or writes it; the worker goes on with that if
-    it is not done in time, as where the server was killed."""
-    enqueue(
-        session,
-        JOB,
-        {"id": import_id, "state": state},
-        key=_key_of(import_id, state),
-        due=by.now + REQUEST_TIME,
-    )
+def _key_of(import_id: int) -> str:
+    return f"{JOB} {import_id}"
 
 
-def _key_of(import_id: int, state: str = "") -> str:
-    return f"{JOB} {import_id} {state}".rstrip()
+def take_up(session: Session, now: datetime, import_id: int) -> EventImport | None:
+    """The import that a worker begins with, or begins with anew; None if nothing is to be done."""
+    row = _locked(session, import_id)
+    if row is None or row.state not in _TO_COME:
+        return None
+    row.begun_at = now
+    session.flush()
+    return row
 
 
-def go_on(
-    transactions: Transactions,
-    writer_of: Callable[[EventImport], Writer],
-    import_id: int,
-    is_ending: Callable[[], bool],
-    *,
-    state: str | None = None,
-) -> None:
-    """Do what an import's state asks for, if it asks for anything, and only in this ``state`` if
-    one is given. What is left as the caller ends is another job."""
-    with transactions.reading() as session:
-        row = session.get(EventImport, import_id)
-        if row is None or row.state not in (_TO_COME if state is None else (state,)):
-            return
-        by, state = writer_of(row), row.state
-        with kept_file(session, import_id) as file:
-            session.rollback()
-            try:
-                if state == lines.READING:
-                    read_through(transactions, by, file, import_id, _nobody)
-                    return
-                done = write_through(transactions, by, file, import_id, _nobody, is_ending)
-            except BadFile:
-                return  # it is kept with the import
-    if not done:
-        with transactions.writing() as session:
-            leave_to_worker(session, import_id)
-
-
-def imports_to_come(session: Session) -> Sequence[int]:
-    """The imports of kept files that somebody reads through or writes, or will."""
-    kept = select(EventImportPart.import_id).where(EventImportPart.import_id == EventImport.id)
-    return session.scalars(
-        select(EventImport.id).where(EventImport.state.in_(_TO_COME), kept.exists())
-    ).all()
-
-
-def has_job(session: Session, import_id: int) -> bool:
-    """Whether a worker does what the import's state asks for, or will."""
-    keys = (_key_of(import_id), *(_key_of(import_id, state) for state in _TO_COME))
-    return any(is_to_be_done(session, JOB, key) for key in keys)
+def given_up_imports(session: Session) -> Sequence[int]:
+    """The imports that are to be read through or written, and that no worker does or will do."""
+    to_come = session.scalars(select(EventImport.id).where(EventImport.state.in_(_TO_COME))).all()
+    return [one for one in to_come if not is_to_be_done(session, JOB, _key_of(one))]
 
 
 def fail_if_given_up(session: Session, now: datetime, import_id: int) -> bool:
-    """An import of a kept file that is to be done and has no job (any more) has failed; whether it
-    was so. What was written of it stays, and can be withdrawn."""
-    row = session.get(EventImport, import_id, with_for_update=True, populate_existing=True)
-    if row is None or row.state not in _TO_COME or not is_kept(session, row):
+    """An import that is to be done and has no job (any more) has failed; whether it was so."""
+    row = _locked(session, import_id)
+    if row is None or row.state not in _TO_COME:
         return False
-    if has_job(session, import_id):
+    if is_to_be_done(session, JOB, _key_of(import_id)):
         return False
-    is_written = row.state == lines.WRITING and row.lines > 0
-    row.state, row.ended_at = lines.STOPPED if is_written else lines.FAILED, now
-    _drop_file(session, import_id)
+    _end(row, lines.FAILED, now)
     session.flush()
     return True
-
-
-def _nobody(_outcomes: Sequence[Outcome], _totals: Totals) -> None:
-    """Progress is in the row."""
 
 
 # ---- looking, dropping, withdrawing ----
@@ -496,16 +361,14 @@ def find_import(
 ) -> EventImport:
     """An import; ``NotFound`` for none."""
     require_event_import(actor)
-    row = session.get(EventImport, import_id, with_for_update=lock or None, populate_existing=lock)
+    row = _locked(session, import_id) if lock else session.get(EventImport, import_id)
     if row is None:
         raise NotFound
     return row
 
 
-def is_kept(session: Session, row: EventImport) -> bool:
-    """Whether its file lies in the database: a page brought it, else a command reads it itself."""
-    part = select(EventImportPart.position).where(EventImportPart.import_id == row.id).limit(1)
-    return session.scalar(part) is not None
+def _locked(session: Session, import_id: int) -> EventImport | None:
+    return session.get(EventImport, import_id, with_for_update=True, populate_existing=True)
 
 
 def newest_imports(session: Session, actor: Actor, limit: int) -> Sequence[EventImport]:
@@ -533,8 +396,7 @@ def drop_import(session: Session, by: Writer, import_id: int) -> None:
     row = find_import(session, by.actor, import_id, lock=True)
     if row.state not in (lines.READING, lines.READ):
         raise Invalid("state", f"This import is {row.state}; only one not yet written can be left")
-    row.state, row.ended_at = lines.DROPPED, by.now
-    _drop_file(session, import_id)
+    row.state, row.ended_at, row.content = lines.DROPPED, by.now, None
     session.flush()
 
 
@@ -550,36 +412,8 @@ def import_of(session: Session, event_id: int) -> EventImport | None:
     return found
 
 
-def end_broken_off(session: Session, now: datetime, *, digest: str) -> int:
-    """End what a command broke off that took in the same file: this one goes on; how many.
-
-    What was written stays and can be withdrawn. A file that a page kept is the worker's to go on.
-    """
-    same = EventImport.digest == digest
-    return _end_commands(session, now, same)
-
-
-def _end_commands(session: Session, now: datetime, which: ColumnElement[bool]) -> int:
-    kept = select(EventImportPart.import_id).where(EventImportPart.import_id == EventImport.id)
-    broken = session.scalars(
-        select(EventImport)
-        .where(
-            EventImport.state.in_((lines.READING, lines.READ, lines.WRITING)),
-            ~kept.exists(),
-            which,
-        )
-        .with_for_update()
-    ).all()
-    for row in broken:
-        row.state = lines.STOPPED if row.state == lines.WRITING else lines.DROPPED
-        row.ended_at = now
-    session.flush()
-    return len(broken)
-
-
 def forget_old_files(session: Session, now: datetime) -> int:
-    """Leave imports for which nobody came back, and end those whose command is gone; how many."""
-    gone = _end_commands(session, now, EventImport.created_at < now - LONGEST_COMMAND)
+    """Leave imports for which nobody came back; how many."""
     old = session.scalars(
         select(EventImport).where(
             EventImport.state.in_((lines.READING, lines.READ)),
@@ -587,22 +421,12 @@ def forget_old_files(session: Session, now: datetime) -> int:
         )
     ).all()
     for row in old:
-        row.state, row.ended_at = lines.DROPPED, now
-        _drop_file(session, row.id)
+        row.state, row.ended_at, row.content = lines.DROPPED, now, None
     session.flush()
-    return gone + len(old)
-
-
-def _drop_file(session: Session, import_id: int) -> None:
-    session.execute(delete(EventImportPart).where(EventImportPart.import_id == import_id))
+    return len(old)
 
 
 def events_of_import(session: Session, import_id: int) -> int:
     """How many events an import made."""
     count = func.sum(EventsOfImport.last_id - EventsOfImport.first_id + 1)
     return int(session.scalar(select(count).where(EventsOfImport.import_id == import_id)) or 0)
-
-
-def as_importer(by: Writer) -> Writer:
-    """The same writer, through the door of imports."""
-    return replace(by, door=Door.IMPORT)

@@ -1,4 +1,4 @@
-"""Large files of events, gone through and written in the background; and their withdrawal."""
+"""Large files of events, read through and written in the background; and their withdrawal."""
 
 from __future__ import annotations
 
@@ -6,34 +6,52 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from app.core.rules.access import Door, Writer
-from app.events.models.imports import EventImport
-from app.events.services.import_runs import fail_if_given_up, go_on, has_job, imports_to_come
+from app.core.rules.access import Door
+from app.core.rules.file_problems import BadFile
+from app.events.rules.file_reading import read_events
+from app.events.services import file_import as states
+from app.events.services import import_runs as runs
 from app.events.services.withdrawal import JOB, withdraw_import
 from app.jobs.services.queue import enqueue
 from app.jobs.tasks.context import Context
 
 
 def import_events(context: Context, arguments: Mapping[str, Any]) -> None:
-    """Do what an import's state asks for: go through its file, or write it."""
+    """Do what an import's state asks for: go through its file, or write it.
 
-    def writer_of(row: EventImport) -> Writer:
-        return replace(context.writer(), door=Door.IMPORT, author=row.author)
-
-    go_on(context, writer_of, arguments["id"], context.is_ending, state=arguments.get("state"))
+    Either is noted in one transaction, with all that it writes: whoever was killed in the middle
+    has done nothing, and the job begins anew.
+    """
+    number = arguments["id"]
+    with context.writing() as session:
+        row = runs.take_up(session, context.now(), number)
+        if row is None:
+            return
+        by = replace(context.writer(), door=Door.IMPORT, author=row.author)
+        state, content, how = row.state, runs.content_of(row), runs.reading_of(row)
+    if state == states.READING:
+        with context.reading() as session:
+            examined = runs.examine_file(session, by, content, how)
+        with context.writing() as session:
+            runs.keep_examined(session, by.now, number, examined)
+        return
+    try:
+        events = list(read_events(content, how))  # before others wait for the transaction
+        with context.writing() as session:
+            runs.write_import(session, by, number, events)
+    except BadFile as error:
+        with context.writing() as session:
+            runs.stop_import(session, by.now, number, error)
 
 
 def fail_given_up_imports(context: Context) -> None:
-    """Imports that nobody works on any more have failed (a listener): their pages say so, and ask
-    no more. Their job was given up, or they come from before there was one for small files."""
+    """Imports whose job was given up have failed (a listener): their pages say so, and ask no
+    more."""
     with context.reading() as session:
-        to_come = imports_to_come(session)
-    for import_id in to_come:
-        with context.reading() as session:
-            goes_on = has_job(session, import_id)
-        if not goes_on:
-            with context.writing() as session:
-                fail_if_given_up(session, context.now(), import_id)
+        given_up = runs.given_up_imports(session)
+    for number in given_up:
+        with context.writing() as session:
+            runs.fail_if_given_up(session, context.now(), number)
 
 
 def withdraw_events(context: Context, arguments: Mapping[str, Any]) -> None:

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable, Iterator
-from io import BytesIO
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from app.core.database.transactions import InTurn, writing
+from app.core.database.transactions import writing
+from app.core.models.changes import Change
+from app.core.rules.file_problems import MAX_LINES
 from app.events.models.events import Event
-from app.events.models.imports import EventImport, EventImportPart
-from app.events.rules.file_reading import Reading
+from app.events.models.imports import EventImport
 from app.events.services import import_runs as runs
-from app.events.services.import_runs import SMALL
+from app.events.services.events import EVENT
 from app.jobs.tasks.context import Context
+from app.registry.models.registry import Link
 from app.worker.process import WorkerProcess
-from tests.cast import Cast, writer
+from tests.cast import NOON, Cast
 from tests.harness.databases import open_engine
 from tests.harness.server import test_settings
 from tests.harness.visitor import PageReader, Visitor
@@ -104,6 +105,7 @@ def test_each_line_is_shown_before_and_the_person_chooses(
     [
         (b"", "The file is empty"),
         (b"\x1f\x8bbroken", "packed (gzip) and broken"),
+        (gzip.compress(b"")[:10] + b"\xff" * 9, "packed (gzip) and broken"),
     ],
 )
 def test_what_cannot_be_kept_is_refused_in_words(
@@ -143,25 +145,35 @@ def test_a_packed_file_is_unpacked_up_to_a_bound(
     session: Session, cast: Cast, visit: Enter
 ) -> None:
     """250 MiB of events, packed, took a request 12 s."""
-    packed = gzip.compress(b" " * (runs.MOST_BYTES + 1), 1)
+    packed = gzip.compress(b" " * (runs.MAX_BYTES + 1), 1)
     answer = upload(visit(cast.operator), packed)
     assert answer.status_code == 422
-    told = "larger than 16 MiB unpacked; split it, or have `flask events import` read it"
-    assert told in PageReader(answer.text).text
+    assert "larger than 16 MiB unpacked; split it" in PageReader(answer.text).text
     assert session.scalar(select(func.count()).select_from(EventImport)) == 0
     session.rollback()
 
 
-def test_a_file_of_wrong_lines_is_read_no_further(
-    session: Session, cast: Cast, visit: Enter, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_file_of_more_than_50_000_lines_is_refused_before_anything_is_stored(
+    session: Session, cast: Cast, visit: Enter, packed: bool
 ) -> None:
     visitor = visit(cast.operator)
-    _url, page = looked_at(visitor, f"{HEAD}\n" + "x\n" * 60_000)
-    assert "2,000 of its first 2,000 events are wrong, and it was read no further" in page.text
+    content = "\n".join([HEAD, *[ROW] * (MAX_LINES + 1)]).encode()
+    answer = upload(visitor, gzip.compress(content) if packed else content, source="old probe")
+    assert answer.status_code == 422
+    page = PageReader(answer.text)
+    told = "The file has 50,001 lines; an import takes at most 50,000. Split it"
+    assert told in page.text
+    assert page.form(IMPORT).values("source") == ["old probe"]
+    assert session.scalar(select(func.count()).select_from(EventImport)) == 0
+    session.rollback()
+
+
+def test_a_file_of_wrong_lines_says_how_many(session: Session, cast: Cast, visit: Enter) -> None:
+    visitor = visit(cast.operator)
+    _url, page = looked_at(visitor, f"{HEAD}\n" + "x\n" * 40_000)
+    assert "40,000 of its 40,000 events are wrong; the first of them are told here" in page.text
     assert len(page.text) < 50_000
-    monkeypatch.setattr(runs, "MOST_LINES", 1)
-    _url, page = looked_at(visitor, f"{HEAD}\n{ROW}\n{ROW.replace(',1,', ',2,')}\n")
-    assert "it holds more than 1 events; split it" in page.text
     assert stored(session) == 0
 
 
@@ -187,61 +199,83 @@ def test_a_person_says_zone_source_and_encoding_of_a_spreadsheet(
     assert upload(visitor, sheet, zone="Europe/Atlantis").status_code == 422
 
 
-def test_a_large_file_is_the_workers_and_the_page_shows_how_far_it_is(
-    session: Session, cast: Cast, visit: Enter, database: str
-) -> None:
-    visitor, count = visit(cast.operator), 12_000
+@pytest.fixture
+def work(database: str) -> Iterator[Callable[[], None]]:
+    """Lets a worker do once what there is to do."""
+    engine = open_engine(database)
+    yield lambda: WorkerProcess(Context(engine, test_settings(database))).work_once()
+    engine.dispose()
+
+
+COUNT = 12_000
+
+
+def large_file() -> bytes:
     rows = (
         f"psnr,{n},{LINK},unmonitored,2012-01-01T00:00:00Z,2012-01-02T00:00:00Z,{'x' * 20}"
-        for n in range(count)
+        for n in range(COUNT)
     )
     content = "\n".join([HEAD, *rows, ""]).encode()
-    assert len(content) > SMALL
-    url, page = looked_at(visitor, gzip.compress(content))
-    assert "A worker does it; you may leave this page." in page.text
+    assert len(content) > runs.SMALL
+    assert COUNT > runs.SMALL_LINES
+    return content
+
+
+def test_a_large_file_is_the_workers_and_the_page_shows_how_far_it_is(
+    session: Session, cast: Cast, visit: Enter, work: Callable[[], None]
+) -> None:
+    visitor = visit(cast.operator)
+    url, page = looked_at(visitor, gzip.compress(large_file()))
+    assert "Reading Queued A worker does it; you may leave this page." in page.text
     fragment = visitor.get(url, {"HX-Request": "true", "HX-Target": "import"}).text
     assert 'hx-trigger="load' in fragment
     assert "<html" not in fragment
-    engine = open_engine(database)
-    try:
-        context = Context(engine, test_settings(database))
-        WorkerProcess(context).work_once()
-        page = visitor.read(url)
-        assert "12,000 lines: 12,000 new" in page.text
-        assert visitor.send(f"{url}/write", page.form(f"{url}/write").data()).status_code == 303
-        assert "0 of 12,000 lines" in visitor.read(url).text
-        WorkerProcess(context).work_once()
-    finally:
-        engine.dispose()
-    assert stored(session) == count
+    with writing(session):
+        runs.take_up(session, NOON, 1)
+    assert f"Reading Running since {NOON:%Y-%m-%d %H:%M}" in visitor.read(url).text
+    work()
+    page = visitor.read(url)
+    assert "12,000 lines: 12,000 new" in page.text
+    assert visitor.send(f"{url}/write", page.form(f"{url}/write").data()).status_code == 303
+    assert "Writing Queued, 12,000 lines" in visitor.read(url).text
+    work()
+    assert stored(session) == COUNT
     page = visitor.read(url)
     assert "12,000 new, 0 corrected" in page.text
     assert "The 12,000 events that it made" in page.text
     assert "operator reported it" in visitor.read("/events/1").text
 
 
-def test_of_a_file_that_a_command_takes_the_page_does_not_say_that_a_worker_does_it(
-    session: Session, cast: Cast, visit: Enter
+def test_a_job_whose_worker_was_killed_begins_anew_and_writes_each_line_once(
+    session: Session, cast: Cast, visit: Enter, work: Callable[[], None]
 ) -> None:
-    by = writer(cast.operator)
-    content = f"{HEAD}\n{ROW}\n".encode()
-    with writing(session):
-        number = runs.begin_import(session, by, "events.csv", Reading()).id
+    """The worker dies when all lines are written and not yet committed, and again behind the
+    commit, before it is noted that the job is done."""
     visitor = visit(cast.operator)
-    said = "The command that was given the file does it, not the portal"
-    page = visitor.read(f"/events/imports/{number}").text
-    assert said in page
-    assert "worker" not in page
-    runs.read_through(InTurn(session), by, BytesIO(content), number, lambda *_: None)
+    url, _page = looked_at(visitor, large_file())
+    work()
+    page = visitor.read(url)
+    assert visitor.send(f"{url}/write", page.form(f"{url}/write").data()).status_code == 303
+    break_imports(session)
+    work()
+    assert stored(session) == 0
+    assert "Writing Running since" in visitor.read(url).text
+    mend_imports(session)
+    let_time_pass(session)
+    work()
+    assert stored(session) == COUNT
+    assert "12,000 new, 0 corrected, 0 there already" in visitor.read(url).text
     with writing(session):
-        runs.begin_writing(session, by, number, only_good=False, keeps_unknown=False)
-    page = visitor.read(f"/events/imports/{number}").text
-    assert "Writing 0 of 1 lines" in page
-    assert said in page
+        runs.leave_to_worker(session, 1)
+    work()
+    assert stored(session) == COUNT
+    changes = select(func.count()).select_from(Change).where(Change.kind == EVENT)
+    assert session.scalar(changes) == COUNT
+    session.rollback()
 
 
 def break_imports(session: Session) -> None:
-    """The database refuses that an import comes to its end, as where the server is killed."""
+    """The database refuses that an import comes to its end, as where its writer is killed."""
     ends = "state IN ('read', 'done')"
     if session.get_bind().dialect.name == "sqlite":
         breaking = (
@@ -274,62 +308,61 @@ def let_time_pass(session: Session) -> None:
         session.execute(text(passing))
 
 
-@pytest.fixture
-def work(database: str) -> Iterator[Callable[[], None]]:
-    """Lets a worker do once what there is to do."""
-    engine = open_engine(database)
-    yield lambda: WorkerProcess(Context(engine, test_settings(database))).work_once()
-    engine.dispose()
-
-
-def test_what_a_request_leaves_in_the_middle_a_worker_goes_on_with(
-    session: Session, cast: Cast, visit: Enter, work: Callable[[], None]
+def test_of_a_request_that_dies_in_the_middle_nothing_is_stored(
+    session: Session, cast: Cast, visit: Enter
 ) -> None:
-    visitor, url = visit(cast.operator), "/events/imports/1"
+    visitor, content = visit(cast.operator), f"{HEAD}\n{ROW}\n"
     break_imports(session)
     with pytest.raises(DBAPIError, match="killed"):
-        upload(visitor, f"{HEAD}\n{ROW}\n")
-    assert "If that was broken off, a worker goes on with it" in visitor.read(url).text
+        upload(visitor, content)
+    assert session.scalar(select(func.count()).select_from(EventImport)) == 0
     mend_imports(session)
-    work()
-    assert "Reading 0 lines" in visitor.read(url).text  # the request has its time
-    let_time_pass(session)
-    work()
-    page = visitor.read(url)
-    assert "1 line: 1 new" in page.text
-
+    url, page = looked_at(visitor, content)
+    form = page.form(f"{url}/write").data()
     break_imports(session)
     with pytest.raises(DBAPIError, match="killed"):
-        visitor.send(f"{url}/write", page.form(f"{url}/write").data())
+        visitor.send(f"{url}/write", form)
     assert stored(session) == 0
     mend_imports(session)
-    let_time_pass(session)
-    work()
+    assert "Nothing has been written yet." in visitor.read(url).text
+    assert visitor.send(f"{url}/write", form).status_code == 303
     assert "1 new, 0 corrected" in visitor.read(url).text
     assert stored(session) == 1
-    assert "operator reported it" in visitor.read("/events/1").text
+
+
+def test_what_became_wrong_since_it_was_shown_stops_the_import_and_says_why(
+    session: Session, cast: Cast, visit: Enter
+) -> None:
+    visitor = visit(cast.operator)
+    url, page = looked_at(visitor, f"{HEAD}\n{ROW}\n")
+    with writing(session):
+        session.execute(update(Link).where(Link.name == LINK).values(name="ANOTHER"))
+    assert visitor.send(f"{url}/write", page.form(f"{url}/write").data()).status_code == 303
+    page = visitor.read(url)
+    assert "The import was stopped : a line became wrong since it was read" in page.text
+    assert "the id of a link that is known here" in page.text
+    assert stored(session) == 0
 
 
 def test_an_import_that_nobody_works_on_any_more_has_failed_and_says_what_to_do(
     session: Session, cast: Cast, visit: Enter, work: Callable[[], None]
 ) -> None:
-    visitor, url = visit(cast.operator), "/events/imports/1"
-    break_imports(session)
-    with pytest.raises(DBAPIError, match="killed"):
-        upload(visitor, f"{HEAD}\n{ROW}\n")
-    mend_imports(session)
+    visitor = visit(cast.operator)
+    url, _page = looked_at(visitor, large_file())
     table = "jobs" if session.get_bind().dialect.name == "sqlite" else "procrastinate_jobs"
     with writing(session):
-        session.execute(text(f"DELETE FROM {table}"))  # given up, or never there
+        session.execute(text(f"DELETE FROM {table}"))  # given up
     work()
     page = visitor.read(url)
-    assert "This import failed. Whoever worked on it was ended in the middle" in page.text
+    assert "This import was interrupted. Nothing of the file was written. Import it again" in (
+        page.text
+    )
     assert IMPORT in [address for address, _ in page.links]
     fragment = visitor.get(url, {"HX-Request": "true", "HX-Target": "import"}).text
     assert "hx-trigger" not in fragment
     assert "events.csv failed operator" in visitor.read(IMPORT).text
     assert visitor.send(f"{url}/drop", {}).status_code == 422
-    assert session.scalar(select(func.count()).select_from(EventImportPart)) == 0
+    assert session.scalar(select(EventImport.content)) is None
     session.rollback()
     _url, page = looked_at(visitor, f"{HEAD}\n{ROW}\n")
     assert "1 line: 1 new" in page.text

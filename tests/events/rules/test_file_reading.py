@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
-import tracemalloc
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
@@ -13,10 +14,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.rules.cells import plain_cell
-from app.core.rules.file_problems import BadFile
+from app.core.rules.errors import Invalid
+from app.core.rules.file_problems import MAX_LINES, BadFile, TooManyLines
 from app.core.rules.json_records import records_of
 from app.events.rules.events import COLUMNS, EventMessage
-from app.events.rules.file_reading import ReadEvent, Reading, read_events
+from app.events.rules.file_reading import (
+    ReadEvent,
+    Reading,
+    check_events,
+    read_events,
+    unpacked,
+)
 from app.events.rules.files import csv_head, csv_lines
 
 PLAIN = Reading()
@@ -29,7 +37,7 @@ FILE = f"{HEAD}\r\n{ROW}\r\n"
 
 def read(content: bytes | str, how: Reading = PLAIN) -> list[ReadEvent]:
     content = content.encode() if isinstance(content, str) else content
-    return list(read_events(io.BytesIO(content), how))
+    return list(read_events(content, how))
 
 
 def told(content: bytes | str, how: Reading = PLAIN) -> list[str]:
@@ -171,19 +179,46 @@ def test_the_same_id_twice_is_told_also_within_one_line() -> None:
     assert "line 1 says something else of it" in str(events[2].message.problems[0])
 
 
-def test_the_memory_that_a_file_takes_does_not_grow_with_its_lines() -> None:
-    def peak(lines: int) -> int:
-        rows = (ROW.replace(",7,", f",{number},") for number in range(lines))
-        content = io.BytesIO("\n".join([HEAD, *rows]).encode())
-        tracemalloc.start()
-        try:
-            assert sum(not event.repeats for event in read_events(content, PLAIN)) == lines
-            return tracemalloc.get_traced_memory()[1]
-        finally:
-            tracemalloc.stop()
+TWO_LINES = ROW.replace("Störung", '"one\ntwo"')
 
-    few, many = peak(2_000), peak(30_000)
-    assert many - few < 512 * 1024, "28,000 ids and what they say would be 6 megabytes"
+
+@pytest.mark.parametrize(
+    ("made", "told"),
+    [
+        (lambda: "\n".join([HEAD, *[ROW] * MAX_LINES, ""]), ""),
+        (lambda: "\r\n".join([HEAD, *[TWO_LINES] * MAX_LINES, "\r\n"]), ""),
+        (lambda: "\n".join([HEAD, *[ROW] * (MAX_LINES + 1), ""]), "50,001 lines"),
+        (lambda: "\n".join(["x"] * 1_200_000), "1,000,000 lines or more"),
+        (lambda: json.dumps({"events": [{}] * MAX_LINES}, indent=1), ""),
+        (lambda: json.dumps([{}] * (MAX_LINES + 1)), "50,001 lines"),
+        (lambda: "\n".join([HEAD, *[ROW] * (MAX_LINES + 1), '"']), "50,001 lines"),
+        (lambda: b"\n".join([HEAD.encode(), *[ROW.encode()] * (MAX_LINES + 1), b"\xff"]), ""),
+    ],
+    ids=["most", "cells of two lines", "one more", "many", "json", "more json", "broken", "none"],
+)
+def test_a_file_holds_at_most_50_000_lines(made: Callable[[], bytes | str], told: str) -> None:
+    content = made()
+    content = content.encode() if isinstance(content, str) else content
+    if not told:
+        check_events(content, PLAIN)
+        return
+    with pytest.raises(TooManyLines) as caught:
+        check_events(content, PLAIN)
+    said = f"The file has {told}; an import takes at most 50,000. Split it"
+    assert (caught.value.message, caught.value.problems) == (said, ())
+
+
+def test_a_packed_file_is_unpacked_or_says_that_it_is_broken() -> None:
+    packed = gzip.compress(FILE.encode())
+    assert unpacked(FILE.encode(), 1000) == unpacked(packed, 1000) == FILE.encode()
+    middle = len(packed) // 2
+    hit = packed[:middle] + bytes([packed[middle] ^ 255]) + packed[middle + 1 :]
+    for broken in (packed[:20], packed[:-1], hit, packed[:10] + b"\xff" * 9, b"\x1f\x8bno"):
+        with pytest.raises(Invalid, match=r"is packed \(gzip\) and broken; pack it again"):
+            unpacked(broken, 1000)
+    for large in (b"x" * 1001, gzip.compress(b"x" * 1001)):
+        with pytest.raises(Invalid, match="is larger than 0 MiB unpacked; split it"):
+            unpacked(large, 1000)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from app.core.rules.errors import Forbidden, TooMuch
 from app.core.services.changes import changes_of
 from app.events.models.events import Event, EventSource
 from app.events.rules.events import EventMessage, read_event
-from app.events.services.events import EVENT, EventsLeft, Fate, Seen, examine_events, report_events
+from app.events.services.events import EVENT, EventsLeft, Fate, examine_events, report_events
 from app.registry.models.registry import Link, SiteName
 from tests.cast import NOON, Cast, enter, writer
 from tests.harness.databases import open_engine
@@ -251,16 +251,6 @@ def test_one_id_twice_in_a_call(session: Session, cast: Cast) -> None:
     changed = (replace(other, place=0), other)
     assert report(session, *changed) == {Fate.CHANGED: 1, Fate.SAME: 1}
     assert events(session)[0].version == 2
-
-
-def test_the_parts_of_a_file_know_of_each_other(session: Session, cast: Cast) -> None:
-    seen = Seen()
-    with writing(session):
-        report_events(session, BY, [down(0)], seen=seen)
-        found = report_events(session, BY, [down(1, state="degraded")], seen=seen, only_good=True)
-    assert "event 0 says something else" in found.problems[0].allowed
-    with writing(session):
-        assert report_events(session, BY, [down(1)], seen=seen).counts == {Fate.SAME: 1}
 
 
 def test_what_would_become_of_messages_is_what_becomes(session: Session, cast: Cast) -> None:

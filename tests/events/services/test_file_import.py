@@ -1,27 +1,24 @@
-"""Events from files: gone through, written part by part, known again, stopped and withdrawn."""
+"""Events from files: gone through, written whole, known again, stopped and withdrawn."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import InTurn, writing
+from app.core.database.transactions import writing
 from app.core.rules.access import Writer
 from app.core.rules.errors import Forbidden, Invalid
 from app.core.rules.file_problems import BadFile
 from app.core.services.changes import changes_of
 from app.events.models.events import Event
-from app.events.models.imports import EventImport, EventImportPart, EventsOfImport
-from app.events.rules.file_reading import Reading
-from app.events.services import file_import as states
+from app.events.models.imports import EventImport
+from app.events.rules.file_reading import Reading, read_events
 from app.events.services import import_runs as runs
-from app.events.services.events import EVENT, Outcome
-from app.events.services.file_import import Totals
+from app.events.services.events import EVENT
 from app.events.services.withdrawal import restore_event, withdraw_event, withdraw_import
 from app.registry.models.registry import Link
 from tests.cast import NOON, Cast, enter, writer
@@ -44,36 +41,23 @@ def file(rows: Iterable[str]) -> bytes:
     return "\n".join([HEAD, *rows, ""]).encode()
 
 
-def nobody(_outcomes: object, _totals: object) -> None:
-    return
-
-
-def always() -> bool:
-    return True
-
-
-def never() -> bool:
-    return False
-
-
 def kept(session: Session, by: Writer, content: bytes, how: Reading = UTC_TIMES) -> int:
     """A file that is kept and gone through; the number of its import."""
+    row = runs.new_import(by, "events.csv", content, how)
+    examined = runs.examine_file(session, by, content, how)
     with writing(session):
-        number = runs.keep_file(session, by, "events.csv", io.BytesIO(content), how).id
-    with runs.kept_file(session, number) as stream:
-        session.rollback()
-        runs.read_through(InTurn(session), by, stream, number, nobody)
-    return number
+        runs.keep_import(session, row, examined)
+        return row.id
 
 
 def write(
     session: Session, by: Writer, number: int, *, only_good: bool = False, keep: bool = False
 ) -> EventImport:
+    row = session.get_one(EventImport, number)
+    events = list(read_events(runs.content_of(row), runs.reading_of(row)))
     with writing(session):
         runs.begin_writing(session, by, number, only_good=only_good, keeps_unknown=keep)
-    with runs.kept_file(session, number) as stream:
-        session.rollback()
-        runs.write_through(InTurn(session), by, stream, number, nobody)
+        runs.write_import(session, by, number, events)
     return session.get_one(EventImport, number)
 
 
@@ -100,7 +84,7 @@ def test_a_file_is_gone_through_written_and_known_again(session: Session, cast: 
     write(session, by, number)
     assert counts(session, number) == ("done", 2, 0, 1, 0, 0)
     assert stored(session) == ["1", "2"]
-    assert session.scalar(select(func.count()).select_from(EventImportPart)) == 0
+    assert session.scalar(select(EventImport.content)) is None
     assert runs.events_of_import(session, number) == 2
     made = session.scalars(select(Event).order_by(Event.id)).all()
     assert [one.end for one in made] == [datetime(2012, 3, 1, 1, tzinfo=UTC), None]
@@ -168,56 +152,56 @@ def test_unknown_names_are_kept_or_wrong_as_the_person_says(
     assert stored(session) == (["1", "2", "3"] if keep else ["1"])
 
 
-def test_a_large_file_is_written_in_parts_and_goes_on_where_it_was_broken_off(
-    session: Session, cast: Cast
-) -> None:
-    by = writer(cast.operator)
-    lines = states.WHOLE_AT_ONCE + 500
-    number = kept(session, by, file(row(one) for one in range(lines)))
-    with writing(session):
-        runs.begin_writing(session, by, number, only_good=False, keeps_unknown=False)
-    told: list[int] = []
-
-    def note(_outcomes: Sequence[Outcome], totals: Totals) -> None:
-        told.append(totals.lines)
-
-    for is_ending in (always, never):
-        with runs.kept_file(session, number) as stream:
-            session.rollback()
-            done = runs.write_through(InTurn(session), by, stream, number, note, is_ending)
-        assert done is not is_ending()
-        if not done:
-            assert counts(session, number)[:2] == ("writing", states.AT_ONCE)
-    assert told[:2] == [states.AT_ONCE, 2 * states.AT_ONCE]
-    assert counts(session, number) == ("done", lines, 0, 0, 0, 0)
-    assert sorted(map(int, stored(session))) == list(range(lines))
-    assert len(session.scalars(select(EventsOfImport)).all()) == 1
-
-
-def test_what_became_wrong_meanwhile_stops_the_import_and_stores_nothing(
-    session: Session, cast: Cast
-) -> None:
+def test_what_became_wrong_meanwhile_keeps_out_all(session: Session, cast: Cast) -> None:
     by = writer(cast.operator)
     number = kept(session, by, file([row(1), row(2, "CERN-PIC-LHCOPN-001")]))
     with writing(session):
         session.execute(
             update(Link).where(Link.name == "CERN-PIC-LHCOPN-001").values(name="PIC-NEW")
         )
-    with pytest.raises(BadFile, match="the id of a link that is known here"):
+    with pytest.raises(BadFile, match="the id of a link that is known here") as caught:
         write(session, by, number)
+    assert counts(session, number)[:2] == ("read", 2)
+    with writing(session):
+        runs.stop_import(session, NOON, number, caught.value)
     assert counts(session, number)[:2] == ("stopped", 0)
+    (wrong,) = runs.Shown.of(session.get_one(EventImport, number)).lines["wrong"]
+    assert wrong["problems"][0][:2] == ["link", "CERN-PIC-LHCOPN-001"]
     assert stored(session) == []
+
+
+def test_a_file_of_more_than_50_sources_says_so(session: Session, cast: Cast) -> None:
+    by = writer(cast.operator)
+    rows = [row(number).replace("psnr", f"psnr{number % 51}") for number in range(200)]
+    number = kept(session, by, file(rows))
+    (wrong,) = runs.Shown.of(session.get_one(EventImport, number)).lines["wrong"]
+    assert "51 sources; one call takes at most 50. Split it" in wrong["problems"][0][2]
+    assert counts(session, number)[0] == "broken"
+
+
+def test_a_command_writes_a_file_whole_or_not_at_all(session: Session, cast: Cast) -> None:
+    by, content = writer(cast.operator), file([row(1), row(2, "X")])
+    events = list(read_events(content, UTC_TIMES))
+
+    def done(*, only_good: bool) -> int:
+        one = runs.new_import(by, "events.csv", content, UTC_TIMES)
+        with writing(session):
+            runs.import_file(session, by, one, events, only_good=only_good, keeps_unknown=False)
+            return one.id
+
+    with pytest.raises(BadFile, match="the id of a link that is known here"):
+        done(only_good=False)
+    assert session.scalars(select(EventImport)).all() == []
+    assert counts(session, done(only_good=True)) == ("done", 1, 0, 0, 1, 0)
+    assert stored(session) == ["1"]
 
 
 @pytest.mark.parametrize("content", [b"PK\x03\x04", b"source,colour\n", file([row(1)]) + b"\xff"])
 def test_what_is_no_file_of_events_is_told_and_kept_as_that(
     session: Session, cast: Cast, content: bytes
 ) -> None:
-    by = writer(cast.operator)
-    with pytest.raises(BadFile):
-        kept(session, by, content)
-    one = session.scalars(select(EventImport)).one()
-    assert one.state == "broken"
+    one = session.get_one(EventImport, kept(session, writer(cast.operator), content))
+    assert (one.state, one.content) == ("broken", None)
     assert runs.Shown.of(one).lines["wrong"]
     session.rollback()
 
@@ -263,7 +247,7 @@ def test_only_operators_import_and_withdraw(session: Session, cast: Cast) -> Non
         by = writer(actor)
         with writing(session):
             with pytest.raises(Forbidden):
-                runs.keep_file(session, by, "x", io.BytesIO(b"x"), UTC_TIMES)
+                runs.new_import(by, "x", b"x", UTC_TIMES)
             with pytest.raises(Forbidden):
                 withdraw_import(session, by, 1, "x")
             with pytest.raises(Forbidden):
@@ -277,55 +261,21 @@ def test_a_forgotten_file_goes(session: Session, cast: Cast) -> None:
         assert runs.forget_old_files(session, NOON + timedelta(days=6)) == 0
         assert runs.forget_old_files(session, NOON + timedelta(days=8)) == 1
     assert counts(session, number)[0] == "dropped"
-    assert session.scalar(select(func.count()).select_from(EventImportPart)) == 0
+    assert session.scalar(select(EventImport.content)) is None
     with writing(session), pytest.raises(Invalid, match="only one that was read can be written"):
         runs.begin_writing(session, by, number, only_good=True, keeps_unknown=True)
 
 
-def test_a_command_that_was_killed_leaves_an_import_that_is_ended_and_can_be_withdrawn(
-    session: Session, cast: Cast
-) -> None:
-    by = writer(cast.operator)
-    content = file(row(one) for one in range(states.WHOLE_AT_ONCE + 500))
-
-    def begun() -> int:
-        """An import whose command writes the first part, and is no more."""
-        with writing(session):
-            one = runs.begin_import(session, by, "events.csv", UTC_TIMES)
-            one.digest, number = "same", one.id
-        runs.read_through(InTurn(session), by, io.BytesIO(content), number, nobody)
-        with writing(session):
-            runs.begin_writing(session, by, number, only_good=False, keeps_unknown=False)
-        runs.write_through(InTurn(session), by, io.BytesIO(content), number, nobody, always)
-        return number
-
-    first = begun()
-    assert counts(session, first)[:2] == ("writing", states.AT_ONCE)
-    on_page = kept(session, by, content)
-    with writing(session):
-        runs.begin_writing(session, by, on_page, only_good=False, keeps_unknown=False)
-        assert runs.end_broken_off(session, NOON, digest="other") == 0
-        assert runs.end_broken_off(session, NOON, digest="same") == 1
-    assert counts(session, first)[:2] == ("stopped", states.AT_ONCE)
-    second = begun()
-    with writing(session):
-        assert runs.forget_old_files(session, NOON + timedelta(hours=23)) == 0
-        assert runs.forget_old_files(session, NOON + timedelta(hours=25)) == 1
-    assert counts(session, second)[0] == "stopped"
-    assert counts(session, on_page)[0] == "writing"  # the worker goes on with it
-    with writing(session):
-        withdraw_import(session, by, first, "A wrong file")
-
-
 def test_what_a_person_leaves_while_it_is_read_stays_left(session: Session, cast: Cast) -> None:
-    by = writer(cast.operator)
-    content = file([row(1)])
+    by, content = writer(cast.operator), file([row(1)])
     with writing(session):
-        number = runs.keep_file(session, by, "events.csv", io.BytesIO(content), UTC_TIMES).id
-
-    def leave(_outcomes: Sequence[Outcome], _totals: Totals) -> None:
-        with writing(session):
-            runs.drop_import(session, by, number)
-
-    runs.read_through(InTurn(session), by, io.BytesIO(content), number, leave)
+        one = runs.new_import(by, "events.csv", content, UTC_TIMES)
+        runs.keep_import(session, one, None)
+        number = one.id
+    examined = runs.examine_file(session, by, content, UTC_TIMES)
+    with writing(session):
+        runs.drop_import(session, by, number)
+    with writing(session):
+        runs.keep_examined(session, NOON, number, examined)
+        assert runs.write_import(session, by, number, []) is None
     assert counts(session, number)[0] == "dropped"

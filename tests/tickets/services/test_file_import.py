@@ -227,7 +227,7 @@ def test_names_mean_who_bore_them_on_the_day_for_tickets_and_events_alike(
             ("august-site", "", "NET-1", "2012-08-06"),
         )
     )
-    read = [*read_events(io.BytesIO(events.encode()), Reading())]
+    read = [*read_events(events.encode(), Reading())]
     with writing(session):
         found = report_events(session, BY, [one.message for one in read])
     assert not found.problems
