@@ -117,7 +117,7 @@ def _import(
     """Take old tickets from FILE (CSV, the columns of an export), all or nothing.
 
     Their times and states are kept, their old numbers become external references, and nobody gets a
-    mail. A ticket that was imported before stays as it is.
+    mail. A ticket that was imported before stays as it is. A file holds at most 50,000 lines.
     """
     source = Source(read_content(file, MOST_BYTES), name, encoding or "")
     if dry_run:

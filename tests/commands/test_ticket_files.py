@@ -76,6 +76,10 @@ def test_wrong_lines_and_parts(portal: str, tmp_path: Path) -> None:
     file.write_text(f"{HEAD}8;another;new;2011-01-03;\n")
     ran = flask(portal, "tickets", "import", str(file))
     assert "give its name with --source" in ran.stderr.decode()
+    file.write_text(HEAD + "9;up;new;2011-01-03;\n" * 50_001)
+    for more in ((), ("--in-parts",), ("--dry-run",)):
+        said = refused(portal, "tickets", "import", str(file), *more)
+        assert "The file has 50,001 lines; an import takes at most 50,000. Split it" in said
 
 
 def test_files_that_cannot_be_used_are_refused_in_one_line(portal: str, tmp_path: Path) -> None:

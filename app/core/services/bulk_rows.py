@@ -29,7 +29,7 @@ def insert_rows(
         times = [place for place, name in enumerate(columns) if _is_time(table, name)]
         connection.exec_driver_sql(
             f"INSERT INTO {table.name} ({names}) VALUES ({marks})",  # noqa: S608  # names of ours
-            [_for_sqlite(row, times) for row in rows],
+            [_for_sqlite(row, times) for row in rows] if times else rows,
         )
         return
     driver = connection.connection.driver_connection

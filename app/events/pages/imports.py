@@ -94,7 +94,7 @@ def write(number: int) -> Response:
     if not form.validate():
         return _import_page(number, form=form, status=422)
     content = runs.content_of(row)
-    small = row.state == states.READ and row.lines <= runs.SMALL_LINES
+    small = bool(content) and row.state == states.READ and row.lines <= runs.SMALL_LINES
     events = list(read_events(content, runs.reading_of(row))) if small else ()
     try:
         with writing_once(rows):

@@ -16,7 +16,7 @@ from wtforms.validators import Length
 
 from app.core.database.transactions import allow_long_statements
 from app.core.rules.errors import Invalid
-from app.core.rules.file_problems import MOST_PROBLEMS, BadFile, Problem
+from app.core.rules.file_problems import MAX_LINES, MOST_PROBLEMS, BadFile, Problem
 from app.core.rules.texts import SHORT_TEXT_LIMIT
 from app.core.web.extensions import db
 from app.core.web.form_keys import writing_once
@@ -40,8 +40,6 @@ blueprint = Blueprint("ticket_imports", __name__, url_prefix="/admin/imports/tic
 FILE_LIMIT: Final = 8 * 1024 * 1024
 PACKED_LIMIT: Final = 3 * 1024 * 1024
 """Letters that a form carries, beside its other fields."""
-MOST_LINES: Final = 50_000
-"""Lines that a page takes (decisions, section 12)."""
 MOST_WRONG: Final = 1_000
 """Wrong lines of a file; with more of them it is read no further."""
 SHOWN_LINES: Final = 500
@@ -121,7 +119,7 @@ def preview() -> Response:
 
 def _examined(source: Source) -> list[Outcome]:
     """What each line would become; ``BadFile`` where more lines are wrong than anybody mends by a
-    page, or there are more lines than a page takes: it is read no further."""
+    page: it is read no further."""
     outcomes: list[Outcome] = []
     problems: list[Problem] = []
     wrong = 0
@@ -136,9 +134,6 @@ def _examined(source: Source) -> list[Outcome]:
                 f" further; the first of them are told here. Mend the file, or {_COMMAND}"
             )
             raise BadFile([Problem("the file", "", "", why), *problems])
-        if len(outcomes) > MOST_LINES:
-            why = f"it holds more than {MOST_LINES:,} tickets; {_COMMAND}"
-            raise BadFile([Problem("the file", "", "", why)])
     return outcomes
 
 
@@ -205,6 +200,7 @@ def _choose_page(
         problem=problem or (wrong.summary if wrong else ""),
         wrong=wrong.problems if wrong else (),
         limit=FILE_LIMIT,
+        max_lines=MAX_LINES,
         columns=COLUMNS,
     )
     return make_response(page, 422 if bad else 200)

@@ -10,7 +10,6 @@ from werkzeug.test import TestResponse
 from app.core.services.changes import TICKET, changes_of
 from app.core.web.packed_file import packed
 from app.tickets.models.tickets import Ticket
-from app.tickets.pages import imports as ticket_imports
 from app.tickets.pages.imports import FILE_LIMIT
 from tests.cast import Cast
 from tests.harness.visitor import PageReader, Visitor
@@ -67,20 +66,19 @@ def test_lines_are_shown_and_only_the_good_ones_written_if_asked(
     assert titles(session) == ["<b>Old</b>"]
 
 
-def test_a_file_of_wrong_lines_is_read_no_further(
-    cast: Cast, visit: Enter, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_of_wrong_lines_is_read_no_further(cast: Cast, visit: Enter) -> None:
     visitor = visit(cast.admin)
     head = b"number,title,state,created\n"
-    answer = upload(visitor, head + b"x\n" * 60_000)
+    answer = upload(visitor, head + b"x\n" * 40_000)
     assert answer.status_code == 422
     page = PageReader(answer.text).text
     assert "1,001 of its first 1,001 tickets are wrong, and it was read no further" in page
     assert "line 2" in page
     assert len(answer.text) < 200_000
-    monkeypatch.setattr(ticket_imports, "MOST_LINES", 2)
-    three = b"".join(b"%d,x,new,2011-01-02\n" % number for number in range(3))
-    assert "it holds more than 2 tickets" in PageReader(upload(visitor, head + three).text).text
+    answer = upload(visitor, head + b"1,x,new,2011-01-02\n" * 50_001)
+    assert answer.status_code == 422
+    told = "The file has 50,001 lines; an import takes at most 50,000. Split it"
+    assert told in PageReader(answer.text).text
 
 
 def test_what_was_imported_before_is_told_with_its_ticket(cast: Cast, visit: Enter) -> None:

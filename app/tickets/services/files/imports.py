@@ -10,6 +10,7 @@ every other writer waits for it. It must not know where a file comes from.
 
 from __future__ import annotations
 
+import io
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,8 +26,8 @@ from app.core.models.base import Base
 from app.core.rules.access import Actor, Door, Writer, require_admin
 from app.core.rules.clock import to_milliseconds
 from app.core.rules.errors import Invalid
-from app.core.rules.file_problems import MOST_PROBLEMS, BadFile, Problem
-from app.core.rules.spreadsheets import decoded
+from app.core.rules.file_problems import MOST_PROBLEMS, BadFile, Problem, check_lines
+from app.core.rules.spreadsheets import decoded, rows_of
 from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text
 from app.core.services.bulk_rows import insert_rows
 from app.core.services.changes import TICKET, FieldChange, record_changes, take_number
@@ -165,8 +166,11 @@ class Imported:
 
 
 def parts_of(source: Source, now: datetime) -> Iterator[list[ReadTicket]]:
-    """The lines of a file, a thousand at a time. Raises ``BadFile`` for what is no such file."""
-    return _parts(read_tickets(decoded(source.content, source.encoding), now))
+    """The lines of a file, a thousand at a time. Raises ``BadFile`` for what is no such file, or
+    holds too many lines."""
+    text = decoded(source.content, source.encoding)
+    check_lines(rows_of(io.StringIO(text, newline="")), heads=1)
+    return _parts(read_tickets(text, now))
 
 
 def examine_tickets(session: Session, by: Writer, source: Source) -> Iterator[Outcome]:
