@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.orm import Session
 
 from app.core.database.transactions import writing
 from app.core.rules.access import Writer
 from app.core.rules.errors import Forbidden, Invalid
 from app.core.rules.file_problems import BadFile
-from app.core.services.changes import changes_of
-from app.events.models.events import Event
+from app.core.services.changes import changes_of, take_number
+from app.events.models.events import Event, EventSource
 from app.events.models.imports import EventImport
 from app.events.rules.file_reading import Reading, read_events
 from app.events.services import import_runs as runs
@@ -22,6 +23,8 @@ from app.events.services.events import EVENT
 from app.events.services.withdrawal import restore_event, withdraw_event, withdraw_import
 from app.registry.models.registry import Link
 from tests.cast import NOON, Cast, enter, writer
+from tests.harness.databases import open_engine
+from tests.harness.until import until
 
 LINK = "CERN-GRIDKA-LHCOPN-001"
 HEAD = "source,source_id,link,site,state,start,end,layer,detail"
@@ -279,3 +282,32 @@ def test_what_a_person_leaves_while_it_is_read_stays_left(session: Session, cast
         runs.keep_examined(session, NOON, number, examined)
         assert runs.write_import(session, by, number, []) is None
     assert counts(session, number)[0] == "dropped"
+
+
+def test_a_file_of_several_sources_and_a_webhook_never_wait_for_each_other(
+    session: Session, cast: Cast, database: str
+) -> None:
+    """The webhook holds the second source and then needs the log, which the file must not hold."""
+    if session.get_bind().dialect.name == "sqlite":
+        return  # one writer at a time
+    by = writer(cast.operator)
+    for source in ("a", "b"):
+        write(session, by, kept(session, by, file([row(1).replace("psnr", source)])))
+    rows = [row(2).replace("psnr", "a"), row(2).replace("psnr", "b")]
+    number = kept(session, by, file(rows))
+    engine = open_engine(database)
+
+    def waits() -> bool:
+        with Session(engine) as own:
+            return bool(own.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
+
+    with Session(engine) as webhook, ThreadPoolExecutor(1) as pool:
+        with writing(webhook):
+            second = select(EventSource).where(EventSource.name == "b").with_for_update()
+            webhook.scalars(second).one()
+            writes = pool.submit(write, session, by, number)
+            until(waits)
+            take_number(webhook, "change")
+        writes.result(60)
+    engine.dispose()
+    assert counts(session, number)[:2] == ("done", 2)
