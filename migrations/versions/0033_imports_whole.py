@@ -3,7 +3,7 @@
 An import in the middle is ended: its file is asked for again. Of one that a command or an older
 portal had begun to write what was written stays, and can be withdrawn.
 
-Revision: 0032, after: 0031
+Revision: 0033, after: 0032
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0032"
-down_revision: str | None = "0031"
+revision = "0033"
+down_revision: str | None = "0032"
 branch_labels = None
 depends_on = None
 
