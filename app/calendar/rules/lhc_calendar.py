@@ -195,16 +195,24 @@ def running_spans(periods: Iterable[Period]) -> list[tuple[datetime, datetime | 
 
     The same as ``running_between`` says of each moment, for those who ask of many.
     """
-    known = list(periods)
-    edges = sorted({one.begin for one in known} | {one.end for one in known if one.end is not None})
+    seasons_and_halts: dict[datetime, list[int]] = {}
+    for one in periods:
+        if one.kind in RUNNING or one.kind in HALTING:
+            for moment, step in ((one.begin, 1), (one.end, -1)):
+                if moment is not None:
+                    seasons_and_halts.setdefault(moment, [0, 0])[one.kind in HALTING] += step
     found: list[tuple[datetime, datetime | None]] = []
-    for begin, end in zip(edges, [*edges[1:], None], strict=False):
-        if running_at(begin, known) is None:
-            continue
-        if found and found[-1][1] == begin:
-            found[-1] = (found[-1][0], end)
-        else:
-            found.append((begin, end))
+    seasons = halts = 0
+    is_running = False
+    for moment in sorted(seasons_and_halts):
+        more_seasons, more_halts = seasons_and_halts[moment]
+        seasons, halts = seasons + more_seasons, halts + more_halts
+        if is_running != (seasons > 0 and not halts):
+            is_running = not is_running
+            if is_running:
+                found.append((moment, None))
+            else:
+                found[-1] = (found[-1][0], moment)
     return found
 
 
