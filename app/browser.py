@@ -29,6 +29,7 @@ from app.duties.pages import (
     what_if,
 )
 from app.duties.pages import rules as duty_rules
+from app.duties.services.derived import compute_with_matches
 from app.events.pages import imports as event_imports
 from app.events.pages import sources as event_sources
 from app.home.pages import admin, guide, health, home, profile, shortcuts, work
@@ -90,6 +91,7 @@ def register(flask_app: Flask) -> None:
     TICKET_PANELS.show(topology.topology_panel, notices.notices_panel, mail_section.mail_section)
     ticket_edit.EVENTS.read = event_page.read_for_ticket
     RECORD_PANELS.show(records_panel.tickets_panel)
+    compute_with_matches()
     times.register(flask_app)
     words.register(flask_app)
     flask_app.add_template_filter(statistics.time_in_words, "days")

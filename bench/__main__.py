@@ -6,6 +6,7 @@ import argparse
 import sys
 from time import monotonic
 
+from app.duties.services.derived import compute_with_matches
 from bench import (
     desk,
     exports,
@@ -72,6 +73,7 @@ def main() -> None:
         kinds.remove("postgresql")
     began = monotonic()
     folder = run.begin()
+    compute_with_matches()
     try:
         print_machine()
         tickets = given.tickets if {"list", "exports"} & set(wanted) else max(5000, reads.TICKETS)

@@ -27,7 +27,7 @@ from app.demo import demo_actors
 from app.events.models.events import Event, EventSource
 from app.events.services.withdrawal import restore_event, withdraw_event
 from app.jobs.tasks.context import Context
-from app.matching.services.matching import note_between
+from app.matching.services.recompute import mark_between
 from app.registry.models.registry import Link
 from app.statistics.tasks.statistics import keep_facts
 from app.tickets.models.tickets import Ticket
@@ -85,7 +85,7 @@ def measure(kind: str, tickets: int, events: int) -> None:
         )
         with Session(engine) as session:
             with writing(session):
-                note_between(session, None, None)
+                mark_between(session, None, None)
             matched = work_in(session)
         print(f"All events were matched, and duties reckoned, in {matched:,.0f} s")
         _print_pages(context, place, tickets, events)

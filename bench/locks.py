@@ -19,11 +19,12 @@ from sqlalchemy.orm import Session
 from app.core.database.transactions import MAY_WRITE, writing
 from app.core.rules.access import Door, Writer
 from app.demo import demo_actors
-from app.duties.tasks.follow import follow_matching
+from app.duties.services.derived import compute_with_matches
 from app.events.rules.events import EventMessage
 from app.events.services.events import report_events
 from app.jobs.tasks.context import Context
 from app.matching.models.matching import EventTicket
+from app.matching.tasks.follow import follow_matching
 from app.registry.models.registry import Link
 from app.tickets.models.tickets import TicketLink
 from app.tickets.rules.content import NewTicket
@@ -170,6 +171,7 @@ def _shown(seconds: float) -> str:
 def _follow(url: str, pipe: Connection) -> None:
     """The worker's process: works in what there is, and answers in how many seconds, and how long
     each of its transactions was that may write."""
+    compute_with_matches()
     engine = open_engine(url)
     lengths: list[float] = []
     begun: dict[int, float] = {}

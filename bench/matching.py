@@ -34,7 +34,7 @@ from app.matching.figures.keeping import Events, beside, joined
 from app.matching.figures.matching import match_events
 from app.matching.models.matching import EventTicket
 from app.matching.rules.matching import MOST_KEPT
-from app.matching.services.matching import bring_up_to_date
+from app.matching.services.recompute import bring_up_to_date
 from app.registry.models.registry import Link
 from app.tickets.rules.content import NewTicket
 from app.tickets.services.lifecycle import open_ticket

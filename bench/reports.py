@@ -20,7 +20,7 @@ from app.core.rules.quarters import Quarter
 from app.demo import demo_actors
 from app.events.models.events import Event
 from app.jobs.tasks.context import Context
-from app.matching.services.matching import note_between
+from app.matching.services.recompute import mark_between
 from app.registry.services.sites import site_of_key
 from app.reports.rules.form import EVENT
 from app.reports.services.forms import content_of, form_for
@@ -53,7 +53,7 @@ def measure(kind: str, tickets: int, events: int) -> None:
         keep_facts(context)
         with Session(engine) as session:
             with writing(session):
-                note_between(session, None, None)
+                mark_between(session, None, None)
             work_in(session)
         _print_pages(context, place, tickets, events)
         engine.dispose()

@@ -30,6 +30,7 @@ from hypothesis import HealthCheck, settings
 from playwright.sync_api import Browser, Page
 from sqlalchemy.orm import Session
 
+from app.duties.services.derived import compute_with_matches
 from tests.harness import browser as chromium
 from tests.harness import hashing, postgres, run
 from tests.harness.databases import KINDS, fresh_database, open_engine
@@ -44,6 +45,7 @@ settings.register_profile("same", settings.get_profile("search"), derandomize=Tr
 settings.load_profile("same")
 
 hashing.make_cheap()
+compute_with_matches()
 
 pytest_plugins = ["tests.harness.visits", "tests.harness.workers"]
 

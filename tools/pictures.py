@@ -34,7 +34,7 @@ from app.core.models.changes import Change
 from app.core.rules.access import SYSTEM, Door, Writer
 from app.core.rules.slides import SlideKind
 from app.jobs.tasks.context import Context
-from app.matching.services.matching import bring_up_to_date
+from app.matching.services.recompute import bring_up_to_date
 from app.meetings.models.packs import MeetingPack
 from app.meetings.services.packs import order_pack
 from app.meetings.tasks.packs import make_pack

@@ -13,9 +13,9 @@ from app.core.rules.errors import Invalid
 from app.core.rules.quarters import Quarter
 from app.core.rules.texts import read_time
 from app.core.web.extensions import db
-from app.duties.services.follow import follow
 from app.matching.services.matched_events import DetectedFilter, count_detected
-from app.matching.services.matching import Freshness, freshness, note_between
+from app.matching.services.recompute import follow, mark_between
+from app.matching.services.stale_links import Freshness, freshness
 
 
 class EdgeArgument(click.ParamType[datetime]):
@@ -57,7 +57,7 @@ def match(begin: datetime | None, end: datetime | None) -> None:
         raise click.UsageError("--to is not behind --from")
     session, now = db.session(), command_writer().now
     with writing(session):
-        things = note_between(session, begin, end)
+        things = mark_between(session, begin, end)
         whole = max(things, freshness(session).stale)
 
     def tell(state: Freshness) -> None:

@@ -19,11 +19,12 @@ from sqlalchemy.orm import Session
 from app.core.figures.frames import FOREVER, moment_of
 from app.core.rules.access import Actor, Door, Writer
 from app.core.rules.quarters import Quarter
+from app.duties.services.derived import compute_with_matches
 from app.events.rules.events import EventMessage
 from app.events.services.events import report_events
 from app.matching.rules.matching import FIRST_RULE
-from app.matching.services.evidence import evidence_of, thing_of
-from app.matching.services.matching import bring_up_to_date
+from app.matching.services.evidence import evidence_of, target_of
+from app.matching.services.recompute import bring_up_to_date
 from app.registry.models.registry import Link, Site
 from app.registry.rules.networks import Network
 
@@ -78,6 +79,7 @@ def _meets(spans: Sequence[_Span], start: datetime, end: datetime) -> bool:
 
 def lay_events(session: Session, operator: Actor, now: datetime) -> int:
     """Report the demo's events as of ``now`` and match them; how many were reported."""
+    compute_with_matches()  # programs that measure or draw lay the demo without a server
     rng = Random(_SEED)  # noqa: S311  # repeatable on purpose, nothing secret
     messages = [*_Laying(session, rng, now).messages()]
     for number, message in enumerate(sorted(messages, key=_order)):
@@ -203,7 +205,7 @@ class _Laying:
 
 
 def _line(session: Session, link: Link) -> _Line:
-    thing = thing_of(session, "link", link.id)
+    thing = target_of(session, "link", link.id)
     said = [
         (moment_of(row[2]), moment_of(min(row[3], FOREVER - _DAY)))
         for row in evidence_of(session, thing)

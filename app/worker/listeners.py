@@ -11,15 +11,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
-from app.duties.tasks.follow import follow_matching
+from app.duties.services.derived import compute_with_matches
 from app.events.tasks.imports import fail_given_up_imports
 from app.jobs.tasks.context import Context
 from app.mail.tasks.mails import plan_mails
+from app.matching.tasks.follow import follow_matching
 from app.meetings.tasks.packs import fail_given_up_packs
 from app.statistics.tasks.statistics import keep_facts
 
 Listener: TypeAlias = Callable[[Context], None]
 
+compute_with_matches()
 LISTENERS: list[Listener] = [
     plan_mails,
     keep_facts,

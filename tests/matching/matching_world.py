@@ -14,7 +14,7 @@ from app.core.database.transactions import writing
 from app.events.rules.events import EventMessage
 from app.events.services.events import report_events
 from app.matching.models.matching import DetectedEvent, EventTicket
-from app.matching.services.matching import bring_up_to_date
+from app.matching.services.recompute import bring_up_to_date
 from app.tickets.rules.content import NewTicket
 from app.tickets.services.lifecycle import open_ticket
 from tests.cast import NOON, Cast, writer

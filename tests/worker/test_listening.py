@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 from app.core.database.transactions import writing
 from app.duties.models.duties import Duty
 from app.jobs.tasks.context import Context
-from app.matching.services.matching import bring_up_to_date, freshness, note_between
+from app.matching.services.recompute import bring_up_to_date, mark_between
+from app.matching.services.stale_links import freshness
 from app.worker.parts import Listening
 from tests.cast import NOON, enter
 from tests.matching.matching_world import detected, report
@@ -44,7 +45,7 @@ def test_what_a_killed_command_left_is_done(session: Session, context: Context) 
     report(session, cast, "5 10:00", "5 12:00")
     listening.step()
     with writing(session):
-        note_between(session, None, None)
+        mark_between(session, None, None)
         bring_up_to_date(session, NOON, most=0)
     assert not freshness(session).is_fresh
     session.rollback()

@@ -26,6 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -67,6 +68,19 @@ def micros(moment: datetime | None, missing: int = FOREVER) -> int:
 def moment_of(value: int) -> datetime:
     """The other way round, UTC."""
     return EPOCH + timedelta(microseconds=int(value))
+
+
+def quarters_of(starts: Times) -> Times:
+    """Years times 4 plus the quarter from 0: 2012-Q1 is 8048. UTC."""
+    months = starts.astype("datetime64[us]").astype("datetime64[M]").astype(np.int64)
+    found: Times = 1970 * 4 + months // 3
+    return found
+
+
+@cache
+def quarter_name(number: int) -> str:
+    """``2012-Q1`` of such a number."""
+    return f"{number // 4:04}-Q{number % 4 + 1}"
 
 
 def frame(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> pd.DataFrame:

@@ -23,10 +23,12 @@ def insert_rows(
     table = kind.__table__
     assert isinstance(table, Table)
     connection = session.connection()
-    names = ", ".join(f'"{name}"' for name in columns)
+    names = ", ".join([f'"{name}"' for name in columns])
     if connection.dialect.name == "sqlite":
         marks = ", ".join("?" * len(columns))
-        times = [place for place, name in enumerate(columns) if _is_time(table, name)]
+        times = [
+            place for place, name in enumerate(columns) if isinstance(table.c[name].type, UtcTime)
+        ]
         connection.exec_driver_sql(
             f"INSERT INTO {table.name} ({names}) VALUES ({marks})",  # noqa: S608  # names of ours
             [_for_sqlite(row, times) for row in rows] if times else rows,
@@ -40,10 +42,6 @@ def insert_rows(
     ):
         for row in rows:
             copy.write_row(row)
-
-
-def _is_time(table: Table, column: str) -> bool:
-    return isinstance(table.c[column].type, UtcTime)
 
 
 def _for_sqlite(row: Sequence[Value], times: Sequence[int]) -> tuple[Value, ...]:

@@ -7,18 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from app.core.figures.frames import EPOCH, quarters_of
 from app.duties.figures.outages import NEVER, Losses, Spans, Times
 from app.duties.rules.duties import Clause, Kind, Lhc, Role, Rule, Scope
 
 Flags = npt.NDArray[np.bool_]
 MINUTE: Final = 60_000_000
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
@@ -240,24 +242,13 @@ def summed(duties: Judged) -> pd.DataFrame:
     return groups[list(SUMS[3:])].sum()[list(SUMS)]
 
 
-def quarters_of(starts: Times) -> Times:
-    """Years times 4 plus the quarter from 0: 2012-Q1 is 8048. UTC."""
-    months = starts.astype("datetime64[us]").astype("datetime64[M]").astype(np.int64)
-    found: Times = 1970 * 4 + months // 3
-    return found
-
-
 def spans_of(running: Sequence[tuple[datetime, datetime | None]]) -> Spans:
     """Spans in which the detectors run, as arrays."""
-    return (
-        np.array([microseconds(begin) for begin, _end in running], np.int64),
-        np.array([microseconds(end) for _begin, end in running], np.int64),
-    )
+    begins = [(begin - EPOCH) // _MICROSECOND for begin, _ in running]
+    ends = [NEVER if end is None else (end - EPOCH) // _MICROSECOND for _, end in running]
+    return np.array(begins, np.int64), np.array(ends, np.int64)
 
 
 def microseconds(moment: datetime | None) -> int:
     """A moment (UTC) since 1970; None is after everything."""
-    if moment is None:
-        return int(NEVER)
-    seconds = int(moment.replace(microsecond=0).timestamp())
-    return seconds * 1_000_000 + moment.microsecond
+    return int(NEVER) if moment is None else (moment - EPOCH) // _MICROSECOND

@@ -1,7 +1,7 @@
 """Rows of the rules that say when a ticket is to be written, and of what they ask for.
 
 ``ServiceLoss``, ``Duty``, ``DutySum`` and ``DutyRipening`` are kept results: they can be thrown
-away and reckoned anew. The others are people's own.
+away and recomputed. The others are people's own.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class DutyForce(Base):
 class Duty(Base):
     """That a version of a rule asks for a ticket of a detected event: kept, each event once a rule.
 
-    Reckoned for the newest version of each rule and for those ever in force.
+    Computed for the newest version of each rule and for those ever in force.
     """
 
     __tablename__ = "duties"

@@ -1,6 +1,6 @@
 """What is read of duties: which tickets are due, from whom and whether they are there, and sums.
 
-Everything is read from kept results; ``app.duties.services.results`` reckons them. Times are UTC.
+Everything is read from kept results; ``app.duties.services.results`` computes them. Times are UTC.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from app.duties.models.duties import Duty, DutyRuleVersion, DutySum
 from app.duties.rules.duties import Rule, Standing, standing_of
 from app.duties.services.results import beginnings_of, facts_of, judgement_at
 from app.duties.services.rules import content_of, judged_versions, label_of
-from app.duties.services.service_losses import kept_losses
+from app.duties.services.service_losses import stored_losses
 from app.events.models.events import Event
 from app.matching.models.matching import DetectedEvent
 from app.registry.models.registry import Link, Site
@@ -364,5 +364,5 @@ def would_ask(session: Session, rule: Rule, now: datetime, first: Quarter) -> in
     judgement = judgement_at(session, now)
     facts = facts_of(session, judgement, DetectedEvent.start >= first.begin)
     beginnings = beginnings_of(session, Event.start >= first.begin)
-    losses = kept_losses(session, facts.events.ids.tolist(), judgement.moment)
+    losses = stored_losses(session, facts.events.ids.tolist(), judgement.moment)
     return len(judge(rule, facts.events, beginnings, losses, judgement.running).events)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import date
 
 import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.duties.figures.duties import microseconds
 from app.duties.figures.outages import EVER, NEVER, LinkFacts, SiteFacts
+from app.matching.services.number_rows import columns_of
 from app.registry.models.registry import Link, Site
 
 
@@ -43,37 +43,37 @@ class Registry:
 
 def registry_facts(session: Session) -> Registry:
     """The registry as it stands."""
+    query = select(Site.id, Site.tier, Site.tier_since, Site.tier_until).order_by(Site.id)
+    keys, tiers, since, until = columns_of(session.execute(query).all(), 4)
     sites = {
-        row.id: SiteFacts(
-            row.id,
-            _day(row.tier_since, EVER) if row.tier == 1 else int(EVER),
-            _day(row.tier_until, NEVER) if row.tier == 1 else int(EVER),
-            is_t0=row.tier == 0,
-        )
-        for row in session.execute(
-            select(Site.id, Site.tier, Site.tier_since, Site.tier_until).order_by(Site.id)
+        key: SiteFacts(key, *((begin, end) if tier == 1 else _NEVER_T1), is_t0=tier == 0)
+        for key, tier, begin, end in zip(
+            keys, tiers, _days(since, EVER), _days(until, NEVER), strict=True
         )
     }
-    links, responsible = {}, {}
-    for row in session.execute(
+    rows = session.execute(
         select(
             *(Link.id, Link.network, Link.role, Link.end_a_id, Link.end_b_id, Link.backs_up_id),
-            *(Link.valid_from, Link.valid_until, Link.responsible_site_id),
+            *(Link.responsible_site_id, Link.valid_from, Link.valid_until),
         ).order_by(Link.id)
-    ):
-        links[row.id] = LinkFacts(
-            row.id,
-            row.network,
-            row.role,
-            (row.end_a_id, row.end_b_id),
-            row.backs_up_id,
-            _day(row.valid_from, EVER),
-            _day(row.valid_until, NEVER),
-        )
+    ).all()
+    *_, valid_from, valid_until = columns_of(rows, 9)
+    begins, ends = _days(valid_from, EVER), _days(valid_until, NEVER)
+    links, responsible = {}, {}
+    for row, begin, end in zip(rows, begins, ends, strict=True):
+        at = (row.end_a_id, row.end_b_id)
+        links[row.id] = LinkFacts(row.id, row.network, row.role, at, row.backs_up_id, begin, end)
         t1_end = row.end_b_id if sites[row.end_a_id].is_t0 else row.end_a_id
         responsible[row.id] = row.responsible_site_id or t1_end
     return Registry(links, sites, responsible)
 
 
-def _day(day: date | None, otherwise: np.int64) -> int:
-    return int(otherwise) if day is None else microseconds(datetime.combine(day, time(), UTC))
+_NEVER_T1 = (int(EVER), int(EVER))
+
+
+def _days(days: Sequence[date | None], otherwise: np.int64) -> list[int]:
+    """The first moments of days, UTC, in microseconds."""
+    known = np.array(days, "datetime64[D]")
+    moments = known.astype("datetime64[us]").astype(np.int64)
+    found: list[int] = np.where(np.isnat(known), otherwise, moments).tolist()
+    return found

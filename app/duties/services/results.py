@@ -1,29 +1,23 @@
-"""Keeps what the rules ask for: duties and their sums, reckoned link by link.
+"""What the rules ask for on one link: duties, their sums, and when they change by time alone.
 
-Whoever knows that something of some links changed calls ``reckon_duties`` with them: their detected
-events, matches, validity or ends, or the backups between them. Losses of service, which may give a
-duty to an event on another link, are settled before (``app.duties.services.service_losses``).
+They are computed from the link's stored matches and the stored losses of service, which are written
+before (``app.duties.services.service_losses``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, cast
+from typing import Any, cast
 
 import numpy as np
-from sqlalchemy import (
-    ColumnElement,
-    Table,
-    delete,
-    insert,
-    select,
-)
+from sqlalchemy import ColumnElement, Table, func, select
 from sqlalchemy.orm import Session
 
 from app.calendar.rules.lhc_calendar import running_spans
 from app.calendar.services.lhc_calendar import known_periods
+from app.core.figures.frames import quarter_name
 from app.duties.figures.duties import (
     Beginnings,
     Duties,
@@ -35,32 +29,22 @@ from app.duties.figures.duties import (
     summed,
 )
 from app.duties.figures.outages import NEVER, Losses, Spans, Times
-from app.duties.models.duties import DutyRipening
+from app.duties.models.duties import Duty, DutyRipening, DutySum
 from app.duties.rules.duties import Kind, Lhc, Rule
-from app.duties.services.interval_rows import (
-    columns_of,
-    in_microseconds,
-    moment_of,
-    parts_of,
-    times_of,
-)
 from app.duties.services.registry import Registry, registry_facts
-from app.duties.services.rows import Difference as DutiesDifference
-from app.duties.services.rows import difference_of_duties, write_duties, write_sums
 from app.duties.services.rules import InForce, content_of, forces_of, judged_versions
-from app.duties.services.service_losses import Difference as LossesDifference
-from app.duties.services.service_losses import (
-    cut_off_with,
-    difference_of_losses,
-    kept_losses,
-    write_losses,
-)
+from app.duties.services.service_losses import stored_losses
 from app.events.models.events import Event
 from app.matching.models.matching import DetectedEvent, EventOfDetected, EventTicket
+from app.matching.services.number_rows import (
+    columns_of,
+    in_microseconds,
+    rows_of,
+    stored_rows,
+    times_of,
+)
+from app.matching.services.result_diff import row_batches
 from app.tickets.models.tickets import Ticket
-
-LINKS_AT_ONCE: Final = 20
-"""Links whose events are held in memory together."""
 
 
 @dataclass(frozen=True)
@@ -72,37 +56,8 @@ class Judgement:
     """By version, in the order in which they were made."""
     forces: Sequence[InForce]
     running: Spans
-    now: datetime
-
-    @property
-    def moment(self) -> int:
-        return microseconds(self.now)
-
-
-def reckon_duties(session: Session, links: Collection[int], now: datetime) -> None:
-    """Bring losses, duties, sums and ripenings of these links (keys) up to date; flushes nothing.
-
-    ``now`` (UTC) ends what goes on. The caller's transaction writes.
-    """
-    if not links:
-        return
-    judgement = judgement_at(session, now)
-    losses = losses_of_links(session, judgement, links)
-    write_losses(session, losses)
-    wanted = {key for key in links if key in judgement.registry.links} | losses.links
-    for part in parts_of(sorted(wanted), LINKS_AT_ONCE):
-        keep(session, draft(session, judgement, part))
-
-
-def losses_of_links(
-    session: Session, judgement: Judgement, links: Collection[int]
-) -> LossesDifference:
-    """By what the losses of the T1s of these links differ from what is kept; writes nothing. They
-    are written before the duties are drafted."""
-    registry = judgement.registry
-    wanted = {key for key in links if key in registry.links}
-    t1s = registry.t1s_at(wanted) | cut_off_with(session, wanted)
-    return difference_of_losses(session, registry, t1s, judgement.moment)
+    moment: int
+    """Now, which ends what is ongoing; microseconds."""
 
 
 def judgement_at(session: Session, now: datetime) -> Judgement:
@@ -113,7 +68,7 @@ def judgement_at(session: Session, now: datetime) -> Judgement:
         {one.id: content_of(one) for one in versions},
         forces_of(versions),
         spans_of(running_spans(known_periods(session))),
-        now,
+        microseconds(now),
     )
 
 
@@ -130,75 +85,60 @@ class _Facts:
     """Number and creation (microseconds) of the first ticket that documents an event."""
 
 
-@dataclass(frozen=True)
-class Draft:
-    """What was reckoned of the duties of some links, and is to be written."""
-
-    links: Sequence[int]
-    duties: DutiesDifference
-    sums: Mapping[tuple[int, int, int, str], tuple[int, ...]]
-    ripenings: Mapping[int, datetime]
-    """When what goes on is to be looked at again, of each link with such an event."""
-
-
-def draft(session: Session, judgement: Judgement, links: Sequence[int]) -> Draft:
-    """Judge the events of these links; writes nothing."""
-    facts = facts_of(session, judgement, DetectedEvent.link_id.in_(links))
-    beginnings = beginnings_of(session, Event.link_id.in_(links))
-    losses = kept_losses(session, facts.events.ids.tolist(), judgement.moment)
+def difference_of_duties(
+    session: Session, judgement: Judgement, link: int
+) -> Iterable[Callable[[Session], None]]:
+    """By what the duties of a link, their sums and its ripening differ from what is stored, as
+    batches that write it; writes nothing."""
+    facts = facts_of(session, judgement, DetectedEvent.link_id == link)
+    beginnings = beginnings_of(session, Event.link_id == link)
+    losses = stored_losses(session, facts.events.ids.tolist(), judgement.moment)
+    responsible = judgement.registry.responsible.get(link)
+    duties: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+    sums: dict[tuple[Any, ...], tuple[Any, ...]] = {}
     taken: set[int] = set()
-    rows: dict[tuple[int, int], tuple[Any, ...]] = {}
-    sums: dict[tuple[int, int, int, str], tuple[int, ...]] = {}
     for version, rule in judgement.rules.items():
-        duties = judge(rule, facts.events, beginnings, losses, judgement.running)
-        judged, place = _judged(facts, rule, duties)
-        in_force = _in_force(judgement.forces, version, judged.starts)
-        for number, at in enumerate(place):
-            event = int(duties.events[number])
-            link = int(facts.links[at])
-            ticket = facts.tickets.get(event)
-            is_due = bool(in_force[number]) and event not in taken
-            lost = int(duties.lost_sites[number])
-            rows[version, event] = (
-                link,
-                judgement.registry.responsible.get(link),
-                int(judged.starts[number]),
-                int(judged.due_at[number]),
-                int(duties.clauses[number]),
-                int(duties.amounts[number]),
-                bool(duties.is_unsure[number]),
-                lost if lost >= 0 else None,
-                ticket[0] if ticket is not None else None,
-                ticket[1] if ticket is not None else None,
-                is_due,
-            )
+        asked = judge(rule, facts.events, beginnings, losses, judgement.running)
+        judged = _judged(facts, rule, asked)
+        in_force = _in_force(judgement.forces, version, judged.starts).tolist()
+        columns = (
+            *(asked.events, judged.starts, judged.due_at, asked.clauses, asked.amounts),
+            *(asked.is_unsure, asked.lost_sites),
+        )
+        rows = zip(*[one.tolist() for one in columns], in_force, strict=True)
+        for event, start, due_at, clause, amount, unsure, lost, holds in rows:
+            ticket = facts.tickets.get(event, (None, None))
+            is_due = holds and event not in taken
             if is_due:
                 taken.add(event)
-        sums.update(_sums(version, judged))
-    ripenings = _ripenings(judgement, facts, losses)
-    return Draft(links, difference_of_duties(session, links, rows), sums, ripenings)
+            duties[version, event] = (
+                *(version, event, link, responsible, start, due_at, clause, amount, unsure),
+                *(lost if lost >= 0 else None, *ticket, is_due),
+            )
+        for _, site, quarter, *numbers in summed(judged).itertuples(index=False):
+            key = (version, link, site, quarter_name(quarter))
+            sums[key] = (*key, *numbers)
+    at = _ripening(judgement, facts, losses)
+    ripening = {} if at is None else {(link,): (link, at)}
+    return (
+        *row_batches(Duty, 2, _stored(session, Duty, 2, link), duties, lambda key: key[1]),
+        *row_batches(DutySum, 4, _stored(session, DutySum, 4, link), sums, lambda key: key[3]),
+        *row_batches(DutyRipening, 1, _stored(session, DutyRipening, 1, link), ripening, tuple),
+    )
 
 
-def keep(session: Session, drafted: Draft) -> None:
-    """Write it whole, in the caller's transaction."""
-    write_duties(session, drafted.duties)
-    keep_sums(session, drafted)
-
-
-def keep_sums(session: Session, drafted: Draft) -> None:
-    """Write it without the duties themselves."""
-    write_sums(session, drafted.links, drafted.sums)
-    session.execute(delete(DutyRipening).where(DutyRipening.link_id.in_(drafted.links)))
-    if drafted.ripenings:
-        session.connection().execute(
-            insert(cast(Table, DutyRipening.__table__)),
-            [{"link_id": link, "at": at} for link, at in sorted(drafted.ripenings.items())],
-        )
+def _stored(
+    session: Session, model: type[Duty | DutySum | DutyRipening], keys: int, link: int
+) -> Mapping[tuple[Any, ...], tuple[Any, ...]]:
+    """The stored rows of a link by their key."""
+    rows = stored_rows(session, cast(Table, model.__table__).c, model.link_id == link)
+    return {row[:keys]: row for row in rows}
 
 
 def facts_of(session: Session, judgement: Judgement, which: ColumnElement[bool]) -> _Facts:
     """The detected events of links for which this holds."""
-    rows = session.execute(
+    rows = rows_of(
+        session,
         select(
             DetectedEvent.id,
             DetectedEvent.link_id,
@@ -210,13 +150,15 @@ def facts_of(session: Session, judgement: Judgement, which: ColumnElement[bool])
             DetectedEvent.other_t1_id,
         )
         .where(DetectedEvent.link_id.is_not(None), which)
-        .order_by(DetectedEvent.id)
-    ).all()
+        .order_by(DetectedEvent.id),
+    )
     registry = judgement.registry
     rows = [row for row in rows if row[1] in registry.links]
     ids, keys, starts, ends, states, maintenance, t1s, others = columns_of(rows, 8)
     links = [registry.links[key] for key in keys]
-    t0 = [next((end for end in one.ends if registry.sites[end].is_t0), -1) for one in links]
+    t0s = {key for key, site in registry.sites.items() if site.is_t0}
+    t0_of = {link.id: next((one for one in link.ends if one in t0s), -1) for link in {*links}}
+    t0 = [t0_of[key] for key in keys]
     t1_a = np.array(
         [t0_end if t1 is None else t1 for t1, t0_end in zip(t1s, t0, strict=True)], np.int64
     )
@@ -230,7 +172,7 @@ def facts_of(session: Session, judgement: Judgement, which: ColumnElement[bool])
         np.array([one.role == "backup" for one in links], np.bool_),
         np.array([one >= 0 for one in t0], np.bool_),
         np.array([t1 is not None for t1 in t1s], np.bool_),
-        np.array([bool(one) for one in maintenance], np.bool_),
+        np.array(maintenance, np.bool_),
         np.array(
             [
                 one.start <= start < one.end
@@ -250,39 +192,42 @@ def facts_of(session: Session, judgement: Judgement, which: ColumnElement[bool])
 
 
 def _first_tickets(session: Session, which: ColumnElement[bool]) -> Mapping[int, tuple[int, int]]:
+    first = func.row_number().over(
+        partition_by=EventTicket.detected_id, order_by=(Ticket.created_at, Ticket.number)
+    )
     created = in_microseconds(session, Ticket.created_at)
-    rows = session.execute(
-        select(EventTicket.detected_id, EventTicket.ticket_number, created)
+    documenting = (
+        select(EventTicket.detected_id, Ticket.number, created.label("created"), first.label("at"))
         .join(DetectedEvent, DetectedEvent.id == EventTicket.detected_id)
         .join(Ticket, Ticket.number == EventTicket.ticket_number)
         .where(EventTicket.documents, which)
-    ).all()
+        .subquery()
+    )
+    columns = (documenting.c.detected_id, documenting.c.number, documenting.c.created)
+    rows = rows_of(session, select(*columns).where(documenting.c.at == 1))
     events, numbers, moments = columns_of(rows, 3)
-    found: dict[int, tuple[int, int]] = {}
-    for event, number, at in zip(events, numbers, times_of(moments).tolist(), strict=True):
-        known = found.get(event)
-        if known is None or (at, number) < (known[1], known[0]):
-            found[event] = (number, at)
-    return found
+    return dict(zip(events, zip(numbers, times_of(moments).tolist(), strict=True), strict=True))
 
 
 def beginnings_of(session: Session, which: ColumnElement[bool]) -> Beginnings:
     """The raw beginnings of the events for which this holds."""
-    rows = session.execute(
+    rows = rows_of(
+        session,
         select(Event.link_id, in_microseconds(session, Event.start), EventOfDetected.detected_id)
         .join(EventOfDetected, EventOfDetected.event_id == Event.id)
-        .where(which)
-    ).all()
+        .where(which),
+    )
     links, starts, events = columns_of(rows, 3)
     return Beginnings(np.array(links, np.int64), times_of(starts), np.array(events, np.int64))
 
 
-def _judged(facts: _Facts, rule: Rule, duties: Duties) -> tuple[Judged, Any]:
-    """The duties with what is summed, and the places of their events."""
+def _judged(facts: _Facts, rule: Rule, duties: Duties) -> Judged:
+    """The duties with what is summed."""
     place = np.searchsorted(facts.events.ids, duties.events)
     starts = facts.events.starts[place]
-    there = [facts.tickets.get(event, (0, int(NEVER)))[1] for event in duties.events.tolist()]
-    judged = Judged(
+    nothing = (0, int(NEVER))
+    there = [facts.tickets.get(event, nothing)[1] for event in duties.events.tolist()]
+    return Judged(
         facts.links[place],
         starts,
         np.array(there, np.int64),
@@ -292,7 +237,6 @@ def _judged(facts: _Facts, rule: Rule, duties: Duties) -> tuple[Judged, Any]:
         facts.t1_a[place],
         facts.t1_b[place],
     )
-    return judged, place
 
 
 def _in_force(forces: Sequence[InForce], version: int, starts: Times) -> Any:
@@ -305,45 +249,23 @@ def _in_force(forces: Sequence[InForce], version: int, starts: Times) -> Any:
     return found
 
 
-def _sums(
-    version: int, judged: Judged
-) -> Iterable[tuple[tuple[int, int, int, str], tuple[int, ...]]]:
-    for link, site, quarter, *numbers in summed(judged).itertuples(index=False):
-        key = (version, int(link), int(site), quarter_words(int(quarter)))
-        yield key, tuple(map(int, numbers))
-
-
-def quarter_words(number: int) -> str:
-    """``2012-Q1`` of years times 4 plus the quarter from 0."""
-    return f"{number // 4:04}-Q{number % 4 + 1}"
-
-
-def _ripenings(judgement: Judgement, facts: _Facts, losses: Losses) -> Mapping[int, datetime]:
-    """When what goes on will be judged otherwise: by its length, or as the LHC begins or stops."""
-    edges = sorted(
-        {int(one) for span in judgement.running for one in span if judgement.moment < one < NEVER}
-    )
+def _ripening(judgement: Judgement, facts: _Facts, losses: Losses) -> int | None:
+    """When what is ongoing on a link will be judged otherwise: by its length, or as the LHC begins
+    or stops; None = nothing is."""
+    begins = facts.events.starts[facts.is_open].tolist()
+    begins += losses.starts[losses.ends >= judgement.moment].tolist()
+    if not begins:
+        return None
     clauses = [clause for rule in judgement.rules.values() for clause in rule.clauses]
     lengths = {
         clause.minutes * 60_000_000 + int(clause.strictly)
         for clause in clauses
         if clause.kind != Kind.FLAPS
     }
-    asks_for_lhc = any(clause.lhc != Lhc.ALWAYS for clause in clauses)
-    going_on = np.flatnonzero(facts.is_open)
-    begins = [*zip(facts.events.ids[going_on], facts.events.starts[going_on], strict=True)]
-    still = losses.ends >= judgement.moment
-    begins += zip(losses.events[still], losses.starts[still], strict=True)
-    link_of = dict(zip(facts.events.ids.tolist(), facts.links.tolist(), strict=True))
-    found: dict[int, int] = {}
-    for event, start in begins:
-        later = [int(start) + one for one in lengths if start + one > judgement.moment]
-        later += edges[:1] if asks_for_lhc else []
-        if later:
-            link = link_of[int(event)]
-            found[link] = min(found.get(link, int(NEVER)), *later)
-    moments = {link: moment_of(at) for link, at in found.items()}
-    return {link: at for link, at in moments.items() if at is not None}
+    later = [start + one for start in begins for one in lengths]
+    if any(clause.lhc != Lhc.ALWAYS for clause in clauses):
+        later += [one for span in judgement.running for one in span.tolist() if one < NEVER]
+    return min([one for one in later if one > judgement.moment], default=None)
 
 
 def ripe_links(session: Session, now: datetime, limit: int) -> set[int]:

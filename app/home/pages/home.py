@@ -32,7 +32,7 @@ from app.home.services.home import (
 from app.jobs.services.workers import worker_state
 from app.mail.services.mails import FAILED, count_by_state
 from app.matching.pages.freshness import fresh_figures
-from app.matching.services.matching import Freshness
+from app.matching.services.stale_links import Freshness
 from app.notices.rules.notices import Outcome
 from app.notices.services.lists import count_to_read
 from app.registry.services.registry import all_sites

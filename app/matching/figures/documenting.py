@@ -90,10 +90,10 @@ def _told(
     now: int,
 ) -> pd.DataFrame:
     """PAIRS of these positions of events and evidence."""
-    starts, ends = (values[event] for values in columns_of(detected, "start", "end"))
-    said_start, said_end, offset = (
+    starts, ends = [values[event] for values in columns_of(detected, "start", "end")]
+    said_start, said_end, offset = [
         values[row] for values in columns_of(evidence, "start", "end", "offset")
-    )
+    ]
     apart = np.maximum(np.maximum(said_start - ends, starts - said_end), 0)
     overlap = np.minimum(np.minimum(ends, said_end), now) - np.maximum(starts, said_start)
     both_go_on = (ends == FOREVER) & (said_end == FOREVER)
@@ -192,12 +192,12 @@ def _suspected(detected: pd.DataFrame, evidence: pd.DataFrame, events: Events) -
     columns = ("thing", "start", "end", "offset", "ticket", "how", "maintenance", "site")
     ended_events = np.flatnonzero(detected["end"].to_numpy() < FOREVER)
     ended_tickets = np.flatnonzero(evidence["end"].to_numpy() < FOREVER)
-    things, starts, ends = (
+    things, starts, ends = [
         values[ended_events] for values in columns_of(detected, "thing", "start", "end")
-    )
-    of, said, said_end, offset, *told = (
+    ]
+    of, said, said_end, offset, *told = [
         values[ended_tickets] for values in columns_of(evidence, *columns)
-    )
+    ]
     expected = [said - shift for shift in _shifts(offset)]
     kinds = ["how", "maintenance", "meets"]
     kept: pd.DataFrame | None = None

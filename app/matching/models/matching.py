@@ -1,7 +1,7 @@
-"""Rows of what is reckoned from events and tickets, of the rules for it, and of people's decisions.
+"""Rows of what is computed from events and tickets, of the rules for it, and of people's decisions.
 
 ``DetectedEvent``, ``EventOfDetected`` and ``EventTicket`` are kept results: they can be thrown away
-and reckoned anew at any time. ``HandMade`` and ``MatchingRule`` are people's own.
+and recomputed at any time. ``HandMade`` and ``MatchingRule`` are people's own.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ class EventTicket(Base):
 
 
 class HandMade(Base):
-    """A person's decision about a raw event and a ticket; it outlives every reckoning.
+    """A person's decision about a raw event and a ticket; it outlives every recomputation.
 
     It speaks for the detected event to which the raw event belongs, whatever that grows into. Of
     two that speak for the same detected event and ticket, the newer one holds.
@@ -160,10 +160,12 @@ class HandMade(Base):
 
 
 class StaleMatching(Base):
-    """A link (or a site's own events) whose matching is to be reckoned anew."""
+    """A link (or a site's own events) that is to be recomputed."""
 
     __tablename__ = "stale_matchings"
 
     kind: Mapped[str] = mapped_column(String(4), primary_key=True)
-    """link or site, or that of another figure: duty, of a link."""
+    """link or site."""
     thing_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    mark: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    """Another number after each marking and each write of its results."""

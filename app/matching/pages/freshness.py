@@ -15,13 +15,8 @@ from sqlalchemy.orm import Session
 from app.core.database.transactions import writing_if_free
 from app.core.web.extensions import db
 from app.core.web.times import now
-from app.matching.services.matching import (
-    MOST_PENDING,
-    Freshness,
-    bring_up_to_date,
-    freshness,
-    pending,
-)
+from app.matching.services.recompute import MAX_PENDING, bring_up_to_date, pending
+from app.matching.services.stale_links import Freshness, freshness
 
 PAGE: Final = 0.3
 """Seconds that a page works, or waits for who works already, before it shows what stands."""
@@ -40,7 +35,7 @@ def fresh_figures(patience: float = PAGE) -> Freshness:
 
 def _brought_up(rows: Session, patience: float) -> Freshness:
     state, moment = freshness(rows), now()
-    is_much = state.pending > MOST_PENDING
+    is_much = state.pending > MAX_PENDING
     if not is_much:
         # also where nothing was written: an event that goes on begins to count by itself
         wanted = pending(rows, moment)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import cache
 from typing import Final
 
 from app.core.rules.durations import length_in_words
@@ -130,6 +131,7 @@ def ticket_interval(times: TicketTimes) -> tuple[datetime, datetime | None]:
     return start, None if end is None else max(start, end)
 
 
+@cache
 def is_evidence(category: str, *, ended_unsolved: bool, is_duplicate: bool) -> bool:
     """Whether a ticket can document anything: no test, and no maintenance that was cancelled.
 

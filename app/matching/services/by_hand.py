@@ -1,7 +1,7 @@
 """Decisions by hand about an event and a ticket: link, unlink, take a decision back.
 
-A decision is one change of the raw event. It is kept apart from what is reckoned and outlives it;
-what hangs on it is reckoned in its own transaction, so that a person sees what they did.
+A decision is one change of the raw event. It is kept apart from what is computed and outlives it;
+the link is recomputed in its own transaction, so that a person sees what they did.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from app.events.services.events import EVENT
 from app.matching.models.matching import HandMade
 from app.matching.rules.matching import REASON_LIMIT, Decision
 from app.matching.services.evidence import sound_masters
-from app.matching.services.matching import hold_still, reckon_now
+from app.matching.services.recompute import recompute_by_hand
+from app.matching.services.stale_links import lock
 from app.registry.models.registry import Link
 from app.tickets.models.tickets import Ticket
 from app.tickets.services.lifecycle import find_ticket
@@ -104,7 +105,7 @@ def _decide(
 
 
 def _locked(session: Session, by: Writer, event_id: int) -> Event:
-    hold_still(session)
+    lock(session)
     event = session.scalars(
         select(Event).where(Event.id == event_id).with_for_update()
     ).one_or_none()
@@ -129,6 +130,6 @@ def _record(
     event.changed_at = by.now
     record_change(session, by, kind=EVENT, thing_id=event.id, version=event.version, fields=fields)
     if event.link_id is not None:
-        reckon_now(session, by.now, ("link", event.link_id), event.id, number)
+        recompute_by_hand(session, ("link", event.link_id), by.now)
     elif event.site_id is not None:
-        reckon_now(session, by.now, ("site", event.site_id), event.id, number)
+        recompute_by_hand(session, ("site", event.site_id), by.now)

@@ -57,7 +57,7 @@ class EventMatches:
     event_id: int
     detected: DetectedEvent | None
     """None where it belongs to none: not monitored, withdrawn, of no known link or site, or not
-    reckoned yet."""
+    computed yet."""
     siblings: Sequence[Event]
     """The raw events of the detected one, by start; at most ``MOST_SIBLINGS``."""
     matches: Sequence[Match]

@@ -1,4 +1,4 @@
-"""What tickets say about one link, or one site: the rows from which matching is reckoned.
+"""What tickets say about one link, or one site: the rows from which matches are computed.
 
 A duplicate lends its links, sites and interval to its master. Test tickets and cancelled
 maintenances say nothing (``app.matching.rules.matching``).
@@ -6,18 +6,20 @@ maintenances say nothing (``app.matching.rules.matching``).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
-from typing import Any, Final
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
+import numpy as np
 from sqlalchemy import (
     ColumnElement,
     Row,
     Select,
     Subquery,
     and_,
+    case,
     exists,
     func,
     or_,
@@ -27,19 +29,24 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session, aliased
 
 from app.calendar.services.calendar import is_cancelled
-from app.core.figures.frames import BY_LINK, BY_SITE, FOREVER, NEVER, NOBODY, micros
-from app.matching.rules.matching import TicketTimes, documents_by_site, is_evidence, ticket_interval
+from app.core.figures.frames import (
+    BY_LINK,
+    BY_SITE,
+    EPOCH,
+    FOREVER,
+    NEVER,
+    NOBODY,
+    micros,
+)
+from app.matching.rules.matching import documents_by_site, is_evidence
+from app.matching.services.number_rows import columns_of, in_microseconds, rows_of, times_of
 from app.registry.models.registry import Link, Site
 from app.tickets.models.relations import TicketRelation
 from app.tickets.models.tickets import Ticket, TicketLink, TicketSite
 from app.tickets.rules.relations import BondKind
-from app.tickets.rules.tickets import Category
+from app.tickets.rules.tickets import CLOSED_STATES, Category
 
 _Row = Row[*tuple[Any, ...]]
-_TIMES: Final = (
-    *("state", "created_at", "event_start", "event_end"),
-    *("window_start", "window_end", "ended_at"),
-)
 
 
 @dataclass(frozen=True)
@@ -52,7 +59,7 @@ class End:
 
 
 @dataclass(frozen=True)
-class Thing:
+class MatchTarget:
     """A link, or a site for the events that name no link."""
 
     kind: str
@@ -76,11 +83,11 @@ class Thing:
         )
 
 
-def thing_of(session: Session, kind: str, thing_id: int) -> Thing:
+def target_of(session: Session, kind: str, thing_id: int) -> MatchTarget:
     """The link or site with what matching asks of it."""
     if kind == "site":
         site = session.execute(select(Site.time_zone).where(Site.id == thing_id)).one()
-        return Thing(kind, thing_id, time_zone=site.time_zone)
+        return MatchTarget(kind, thing_id, time_zone=site.time_zone)
     link = session.execute(
         select(
             Link.network,
@@ -102,7 +109,7 @@ def thing_of(session: Session, kind: str, thing_id: int) -> Thing:
     ends = tuple(_end(sites[site]) for site in (link.end_a_id, link.end_b_id))
     t1s = [end.id for end in ends if end.since < FOREVER]
     responsible = link.responsible_site_id or (t1s[0] if t1s else link.end_a_id)
-    return Thing(
+    return MatchTarget(
         kind,
         thing_id,
         link.network,
@@ -123,19 +130,16 @@ def _midnight(day: date | None, missing: int) -> int:
     return missing if day is None else micros(datetime.combine(day, time(), UTC))
 
 
-def evidence_of(
-    session: Session, thing: Thing, only: Collection[int] | None = None
-) -> Sequence[tuple[Any, ...]]:
-    """Rows of EVIDENCE for this thing; of these tickets only, where some are named (a master with
-    all of its duplicates)."""
+def evidence_of(session: Session, thing: MatchTarget) -> Sequence[tuple[Any, ...]]:
+    """Rows of EVIDENCE for this link or site."""
     found: list[tuple[Any, ...]] = []
     if thing.kind == "link":
-        found += _said(session, thing, _naming_link(thing.id, only), BY_LINK, {})
+        found += _said(session, thing, _naming_link(thing.id), BY_LINK, {})
         named = {end.id: end for end in thing.ends if end.since < FOREVER}
     else:
         named = {thing.id: End(thing.id, NEVER, FOREVER)}
     if named:
-        found += _said(session, thing, _naming_sites(named, only), BY_SITE, named)
+        found += _said(session, thing, _naming_sites(named), BY_SITE, named)
     return found
 
 
@@ -146,9 +150,9 @@ def _of_duplicate(number: Any) -> ColumnElement[bool]:
     return and_(_bond.kind == BondKind.DUPLICATE, _bond.ticket_number == number)
 
 
-def _naming_link(link: int, only: Collection[int] | None) -> Select[int, int]:
+def _naming_link(link: int) -> Select[int, int]:
     """The masters of the tickets that name a link; ``site`` is none."""
-    query = (
+    return (
         select(
             func.coalesce(_bond.other_number, TicketLink.ticket_number).label("master"),
             TicketLink.link_id.label("site"),
@@ -157,10 +161,9 @@ def _naming_link(link: int, only: Collection[int] | None) -> Select[int, int]:
         .where(TicketLink.link_id == link)
         .distinct()
     )
-    return query if only is None else query.where(TicketLink.ticket_number.in_(only))
 
 
-def _naming_sites(sites: Collection[int], only: Collection[int] | None) -> Select[int, int]:
+def _naming_sites(sites: Collection[int]) -> Select[int, int]:
     """The masters of tickets that name one of these sites, and no link all together."""
     naming = (
         select(
@@ -171,8 +174,6 @@ def _naming_sites(sites: Collection[int], only: Collection[int] | None) -> Selec
         .where(TicketSite.site_id.in_(sites))
         .distinct()
     )
-    if only is not None:
-        naming = naming.where(TicketSite.ticket_number.in_(only))
     named = naming.subquery("named")
     own = aliased(TicketLink)
     lent, lent_link = aliased(TicketRelation), aliased(TicketLink)
@@ -201,14 +202,16 @@ def _members(naming: Select[int, int]) -> Subquery:
 
 def _said(
     session: Session,
-    thing: Thing,
+    thing: MatchTarget,
     naming: Select[int, int],
     how: int,
     sites: Mapping[int, End],
-) -> Iterable[tuple[Any, ...]]:
+) -> Sequence[tuple[Any, ...]]:
     members = _members(naming)
     responsible = aliased(Site)
-    rows = session.execute(
+    start, end = ticket_interval_columns()
+    rows = rows_of(
+        session,
         select(
             members.c.master,
             members.c.site,
@@ -217,11 +220,13 @@ def _said(
             Ticket.network,
             responsible.time_zone,
             or_(Ticket.category != Category.MAINTENANCE, ~is_cancelled()).label("took_place"),
-            *(getattr(Ticket, name) for name in _TIMES),
+            *(in_microseconds(session, one) for one in (start, end, Ticket.created_at)),
         )
         .join(Ticket, Ticket.number == members.c.number)
-        .outerjoin(responsible, responsible.id == Ticket.responsible_site_id)
-    ).all()
+        .outerjoin(responsible, responsible.id == Ticket.responsible_site_id),
+    )
+    if not rows:
+        return []
     heads = {row.master: row for row in rows if row.master == row.number}
     sound = {
         number
@@ -229,21 +234,39 @@ def _said(
         if _is_sound(row)
         and (how != BY_SITE or documents_by_site(row.category, row.network, thing.network))
     }
-    for row in rows:
-        if row.master not in sound or not _is_sound(row):
+    *_, starts, ends, created = columns_of(rows, 10)
+    begins = times_of(starts)
+    until = np.maximum(times_of(ends, FOREVER), begins).tolist()
+    created_at = dict(zip([row.number for row in rows], times_of(created).tolist(), strict=True))
+    zones = {name: ZoneInfo(name) for name in {row.time_zone or thing.time_zone for row in rows}}
+    found: list[tuple[Any, ...]] = []
+    for row, begin, end_at in zip(rows, begins.tolist(), until, strict=True):
+        if row.master not in sound or not (row.master == row.number or _is_sound(row)):
             continue
-        start, end = ticket_interval(TicketTimes(*(getattr(row, name) for name in _TIMES)))
-        zone = ZoneInfo(row.time_zone or thing.time_zone)
-        offset = start.astimezone(zone).utcoffset()
+        zone = zones[row.time_zone or thing.time_zone]
+        offset = (EPOCH + timedelta(microseconds=begin)).astimezone(zone).utcoffset()
         site = sites.get(row.site)
-        yield (
-            *(row.master, thing.id, micros(start), micros(end), how),
-            NOBODY if site is None else site.id,
-            *((NEVER, FOREVER) if site is None else (site.since, site.until)),
-            0 if offset is None else int(offset.total_seconds()) * 1_000_000,
-            heads[row.master].category == Category.MAINTENANCE,
-            micros(heads[row.master].created_at),
+        found.append(
+            (
+                *(row.master, thing.id, begin, end_at, how),
+                NOBODY if site is None else site.id,
+                *((NEVER, FOREVER) if site is None else (site.since, site.until)),
+                0 if offset is None else int(offset.total_seconds()) * 1_000_000,
+                heads[row.master].category == Category.MAINTENANCE,
+                created_at[row.master],
+            )
         )
+    return found
+
+
+def ticket_interval_columns() -> tuple[ColumnElement[datetime], ColumnElement[datetime | None]]:
+    """``app.matching.rules.matching.ticket_interval`` as columns of many tickets; whoever reads
+    them takes an end before the start for the start."""
+    ended = case((Ticket.state.in_(CLOSED_STATES), Ticket.ended_at))
+    return (
+        func.coalesce(Ticket.event_start, Ticket.window_start, Ticket.created_at),
+        func.coalesce(Ticket.event_end, Ticket.window_end, ended),
+    )
 
 
 def _is_sound(row: _Row) -> bool:

@@ -1,272 +1,322 @@
-"""Reckons the matching of one link (or site) anew and keeps the result: only what differs is
-written, so that what stands keeps its rows and the time at which it was reckoned."""
+"""Recomputes stale links: the one way by which matches, losses of service and duties follow events,
+tickets, people's decisions, rules, registry and calendar.
+
+A ticket's or event's own transaction does nothing for the figures. Whoever brings them up to date
+(a worker's listener, a page, the command) reads on from a cursor on the change log, and marks the
+links that the changes concern. A stale link is recomputed whole: what it differs by is found by
+reading, beside all others, and written in short transactions; it is stale until the last of them.
+So nothing is lost whenever somebody dies, and two that recompute the same link at once cannot mix
+what they write: the second one notices that the link's mark is not what it was.
+
+What else is computed per link is named by whoever composes a process (``DERIVED``).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import Any, Final, cast
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from time import sleep
+from typing import Final, Protocol
 
-from sqlalchemy import ColumnElement, Table, and_, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.core.figures import frames
-from app.core.rules.quarters import Quarter
 from app.events.models.events import Event
-from app.matching.figures.matching import Matched, match_events
-from app.matching.models.matching import DetectedEvent, EventOfDetected, EventTicket, HandMade
-from app.matching.rules.matching import MOST_KEPT, Decision, How, MatchingRule, why_in_words
-from app.matching.services.evidence import Thing, evidence_of, sound_masters, thing_of
-from app.matching.services.result_diff import (
-    DETECTED_COLUMNS,
-    PAIR_COLUMNS,
-    Difference,
-    Reckoned,
-    parts_of,
-    write,
+from app.matching.services.affected_links import (
+    Span,
+    Target,
+    affected_links,
+    all_targets,
+    targets_between,
 )
-from app.registry.models.registry import Site
+from app.matching.services.matches import difference_of
+from app.matching.services.stale_links import (
+    ConcurrentUpdate,
+    Freshness,
+    claim,
+    clear_stale,
+    computed_at,
+    freshness,
+    keep_computed_at,
+    lock,
+    mark_of,
+    mark_stale,
+    move_cursor,
+    next_span,
+    stale_targets,
+)
+from app.tickets.models.tickets import TicketLink
 
-_STATES: Final = {"degraded": frames.DEGRADED, "down": frames.DOWN}
-_STATE_NAMES: Final = {number: name for name, number in _STATES.items()}
-HOWS: Final = {
-    frames.BY_LINK: How.LINK,
-    frames.BY_SITE: How.SITE,
-    frames.BY_HAND: How.HAND,
-    frames.BY_NONE: How.NONE,
-}
-_detected = cast(Table, DetectedEvent.__table__)
-_members = cast(Table, EventOfDetected.__table__)
-_pairs = cast(Table, EventTicket.__table__)
-_RIPENS: Final = (DETECTED_COLUMNS.index("seconds"), DETECTED_COLUMNS.index("computed_at"))
-"""What the mere passing of time changes: it does not make a row differ."""
+AT_ONCE: Final = 20
+"""Links that a page recomputes itself; with more of them stale, it shows what stands."""
+MAX_ROWS: Final = 2_000
+"""Events and tickets of the links that a page recomputes; links of more are left to a worker."""
+MAX_BY_HAND: Final = 10_000
+"""Events and tickets of a link that is recomputed with a decision by hand."""
+MAX_PENDING: Final = 2_000
+"""Changes behind the cursor that a page looks through itself."""
+PAUSE: Final = 0.01
+"""Seconds between two transactions: who waits for SQLite's lock has to wake up first, and would
+find it taken again by who asks at once."""
+
+Batch = Callable[[Session], Collection[Target] | None]
+"""Writes a few rows, in the caller's transaction; other targets that are stale by that."""
+Step = Callable[[Session, Target, datetime], Iterable[Batch]]
+"""Finds out by reading what is to be written of a target, as of a time (UTC)."""
+Affected = Callable[[Session, Span, datetime], Collection[Target]]
+"""The targets that changes of the log, or time alone, make stale beside those of matching."""
 
 
-def reckon(
-    session: Session,
-    kind: str,
-    thing_id: int,
-    rules: Sequence[MatchingRule],
+class Transactions(Protocol):
+    """How sessions are had: ``Context`` of the jobs and ``InTurn`` of the database."""
+
+    def reading(self) -> AbstractContextManager[Session]:
+        """A session to read with."""
+
+    def writing(self) -> AbstractContextManager[Session]:
+        """A session with one write transaction, committed at its end."""
+
+
+def _match(session: Session, target: Target, now: datetime) -> Iterable[Batch]:
+    return [one.write for one in difference_of(session, target, now).batches()]
+
+
+class Derived:
+    """What other rooms compute per link from its matches: what makes it stale beside what makes the
+    matches stale, and its steps, which follow them in this order."""
+
+    def __init__(self) -> None:
+        self.affected: Affected | None = None
+        self.steps: Sequence[Step] = ()
+
+    def set(self, affected: Affected, *steps: Step) -> None:
+        """This and nothing else."""
+        self.affected, self.steps = affected, steps
+
+
+DERIVED: Final = Derived()
+"""Filled by whoever composes a process; without it nothing is recomputed."""
+
+
+def _always() -> bool:
+    return True
+
+
+def recompute_link(
+    transactions: Transactions,
+    target: Target,
     now: datetime,
-) -> Reckoned:
-    """Match the events of a link (kind ``link``) or of a site alone (``site``) as they stand now,
-    and keep it.
+    may_write: Callable[[], bool] = _always,
+) -> None:
+    """Recompute a stale link or site whole as of ``now`` (UTC), and clear its mark.
 
-    In the caller's transaction, which holds the lock of ``app.matching.services.matching``.
+    ``may_write`` is asked before each transaction that writes; where it says no, the link stays
+    stale. Raises ``ConcurrentUpdate`` where somebody else marked or recomputed it meanwhile.
+    """
+    mark: int | None = None
+    for step in (_match, *DERIVED.steps):
+        with transactions.reading() as session:
+            if mark is None and (mark := mark_of(session, target)) is None:
+                return
+            batches = deque(step(session, target, now))
+        is_last = step is DERIVED.steps[-1]
+        while batches or is_last:
+            if not may_write():
+                return
+            with transactions.writing() as session:
+                mark = claim(session, target, mark)
+                if batches:
+                    mark_stale(session, {*(batches.popleft()(session) or ())} - {target})
+                if is_last and not batches:
+                    clear_stale(session, target)
+                    _finish(session, now)
+                    return
+
+
+def follow(
+    transactions: Transactions,
+    clock: Callable[[], datetime],
+    *,
+    is_ending: Callable[[], bool] = lambda: False,
+    tell: Callable[[Freshness], None] | None = None,
+) -> None:
+    """Look through all changes that are there, and recompute what is stale, in many transactions
+    (``clock`` gives UTC).
+
+    ``tell`` is told how things stand after each link. Returns early when ``is_ending``.
+    """
+
+    def may_write() -> bool:
+        sleep(PAUSE)
+        return not is_ending()
+
+    while not is_ending():
+        now = clock()
+        if _mark_affected(transactions, now):
+            continue  # more changes: else the same links would be recomputed again and again
+        with transactions.reading() as session:
+            targets = stale_targets(session)
+        for target in targets:
+            if is_ending():
+                return
+            try:
+                recompute_link(transactions, target, now, may_write)
+            except ConcurrentUpdate:
+                continue  # the other one writes it, or it comes again
+            if tell is not None:
+                with transactions.reading() as session:
+                    tell(freshness(session))
+        if not targets:
+            return
+
+
+def _mark_affected(transactions: Transactions, now: datetime) -> int:
+    """Mark what the next changes concern, and what time alone makes stale; how many changes are
+    behind these."""
+    with transactions.reading() as session:
+        span, later = next_span(session)
+        targets = _affected_by(session, span, now)
+        if span.begins == span.ends:
+            targets -= {*stale_targets(session)}
+            if not targets and computed_at(session) is not None:
+                return later
+    with transactions.writing() as session:
+        lock(session)
+        if next_span(session)[0].begins == span.begins:  # else another looked through them
+            mark_stale(session, targets)
+            move_cursor(session, span)
+            _finish(session, now)
+    return later
+
+
+def _finish(session: Session, now: datetime) -> int:
+    """Keep that everything is recomputed up to ``now``, if nothing is stale or pending; how much is
+    stale."""
+    state = freshness(session)
+    if state.is_fresh:
+        keep_computed_at(session, now)
+    return state.stale
+
+
+def _affected_by(session: Session, span: Span, now: datetime) -> set[Target]:
+    assert DERIVED.affected is not None, "nobody said what is computed with the matches"
+    return affected_links(session, span, now) | {*DERIVED.affected(session, span, now)}
+
+
+# ---- in the transaction of a page, or of a decision by hand
+
+
+class _Within:
+    """One transaction of somebody else, who holds the lock."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """Its session."""
+        yield self._session
+
+    writing = reading
+
+
+def bring_up_to_date(
+    session: Session,
+    now: datetime,
+    *,
+    most: int = AT_ONCE,
+    everything: bool = False,
+    waits: bool = True,
+) -> Freshness:
+    """Look through the next changes, and recompute up to ``most`` links; in the caller's
+    transaction, which may write. Call again while it answers that something is pending or stale.
+
+    ``everything`` marks all links first. Without ``waits`` nothing is done while somebody else
+    does it, and links of very many rows are left to a worker.
+    """
+    if not lock(session, waits=waits):
+        return freshness(session)
+    session.flush()
+    span, later = next_span(session)
+    targets = _affected_by(session, span, now)
+    if everything:
+        targets |= all_targets(session)
+    mark_stale(session, targets)
+    move_cursor(session, span)
+    while most > 0 and not later and (targets := {*stale_targets(session, most)}):
+        most -= len(targets)
+        for target in sorted(targets):
+            if waits or count_rows(session, {target}, MAX_ROWS) <= MAX_ROWS:
+                recompute_link(_Within(session), target, now)
+    left = _finish(session, now)
+    return Freshness(computed_at(session), later, left)
+
+
+def recompute_by_hand(session: Session, target: Target, now: datetime) -> None:
+    """Recompute a link or site at once, in the caller's transaction, after a decision by hand.
+
+    Where it has very many events and tickets it is marked, and left to a worker. Call ``lock``
+    before the decision is written.
     """
     session.flush()
-    difference = difference_of(session, kind, thing_id, rules, now)
-    return write(session, (kind, thing_id), difference)
+    mark_stale(session, {target})
+    if count_rows(session, {target}, MAX_BY_HAND) <= MAX_BY_HAND:
+        recompute_link(_Within(session), target, now)
 
 
-def difference_of(
-    session: Session,
-    kind: str,
-    thing_id: int,
-    rules: Sequence[MatchingRule],
-    now: datetime,
-) -> Difference:
-    """The same, and by what it differs from what is kept; writes nothing."""
-    thing = thing_of(session, kind, thing_id)
-    events = _events(session, thing)
-    hand = [
-        row
-        for some in parts_of([row[0] for row in events])
-        for row in session.scalars(select(HandMade).where(HandMade.event_id.in_(some)))
-    ]
-    decided, reasons = decisions(session, hand)
-    found = match_events(
-        frames.frame(frames.EVENTS, events),
-        frames.frame(frames.THINGS, [thing.row]),
-        frames.frame(frames.EVIDENCE, evidence_of(session, thing) if events else ()),
-        frames.frame(frames.DECISIONS, decided),
-        frames.frame(frames.RULES, [rule_row(rule) for rule in rules]),
-        frames.micros(now),
-        MOST_KEPT,
-    )
-    detected = _detected_rows(thing, found, rules, now)
-    members = [(row.event, row.detected) for row in frames.rows_of(found.members)]
-    pairs = pair_rows(session, found.pairs, reasons)
-    return _difference(session, thing, detected, members, pairs)
+def mark_between(session: Session, begin: datetime | None, end: datetime | None) -> int:
+    """Mark what has events that begin from ``begin`` until before ``end`` (None = however early or
+    late); how many links and sites that are."""
+    lock(session)
+    everything = begin is end is None
+    targets = all_targets(session) if everything else targets_between(session, begin, end)
+    mark_stale(session, targets)
+    return len(targets)
 
 
-def rule_row(rule: MatchingRule) -> tuple[int, ...]:
-    """A row of RULES."""
-    lengths = (rule.gap, rule.minimal, rule.tolerance)
-    return (
-        *(rule.version, frames.micros(rule.valid_from)),
-        *(length // timedelta(microseconds=1) for length in lengths),
-    )
+@dataclass(frozen=True)
+class Pending:
+    """What there is to do next, read without writing."""
+
+    targets: frozenset[Target]
+    """What is stale, or will be by the next changes."""
+    later: int
+    """Changes behind those, at which nobody looked."""
+    rows: int
+    """Events and tickets of these targets; few more than ``MAX_ROWS`` are counted."""
+
+    @property
+    def is_much(self) -> bool:
+        """Whether it is too much for a page."""
+        return len(self.targets) > AT_ONCE or self.rows > MAX_ROWS
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the figures would stay as they are."""
+        return not (self.targets or self.later)
 
 
-def _events(session: Session, thing: Thing) -> Sequence[tuple[int, ...]]:
-    """Rows of EVENTS: what was down or degraded, and was not withdrawn."""
-    which: ColumnElement[bool] = Event.link_id == thing.id
-    if thing.kind == "site":
-        # a link that was named and is not known leaves its site: it is not the site's own event
-        which = and_(Event.site_id == thing.id, Event.link_id.is_(None), Event.link_text == "")
-    rows = session.execute(
-        select(Event.id, Event.start, Event.end, Event.state).where(
-            which, Event.state.in_(_STATES), Event.withdrawn_at.is_(None)
-        )
-    )
-    return [
-        (row.id, thing.id, frames.micros(row.start), frames.micros(row.end), _STATES[row.state])
-        for row in rows
-    ]
+def pending(session: Session, now: datetime) -> Pending:
+    """What there is to do next."""
+    span, later = next_span(session)
+    targets = frozenset(_affected_by(session, span, now) | {*stale_targets(session)})
+    return Pending(targets, later, count_rows(session, targets, MAX_ROWS))
 
 
-def decisions(
-    session: Session, found: list[HandMade]
-) -> tuple[Sequence[tuple[Any, ...]], Sequence[HandMade]]:
-    """Rows of DECISIONS, and the decisions by their ``order``."""
-    found.sort(key=lambda row: (row.at, row.event_id, row.ticket_number))
-    sound = sound_masters(session, {row.ticket_number for row in found})
-    rows = []
-    for order, row in enumerate(found):
-        master, maintenance = sound.get(row.ticket_number, (row.ticket_number, False))
-        linked = row.decision == Decision.LINKED
-        if linked and row.ticket_number not in sound:
-            continue  # it became a test, or was cancelled: it documents nothing
-        rows.append((row.event_id, master, linked, order, maintenance))
-    return rows, found
-
-
-def _detected_rows(
-    thing: Thing, found: Matched, rules: Sequence[MatchingRule], now: datetime
-) -> Mapping[int, tuple[Any, ...]]:
-    rows: dict[int, tuple[Any, ...]] = {}
-    at = frames.micros(now)
-    for one in frames.rows_of(found.detected):
-        start = frames.moment_of(one.start)
-        is_open = one.end >= frames.FOREVER
-        values = {
-            "id": int(one.id),
-            "link_id": thing.id if thing.kind == "link" else None,
-            "site_id": thing.id if thing.kind == "site" else None,
-            "start": start,
-            "end": None if is_open else frames.moment_of(one.end),
-            "is_open": is_open,
-            "seconds": max(0, int(min(one.end, at) if is_open else one.end) - int(one.start))
-            // 1_000_000,
-            "beginnings": int(one.beginnings),
-            "state": _STATE_NAMES[int(one.state)],
-            "quarter": str(Quarter.of(start)),
-            "network": thing.network,
-            "t1_id": _id(one.t1),
-            "other_t1_id": _id(one.other_t1),
-            "is_counted": bool(one.counted),
-            "counts_at": None
-            if one.counts_at >= frames.FOREVER
-            else frames.moment_of(one.counts_at),
-            "is_maintenance": bool(one.maintenance),
-            "is_documented": bool(one.documented),
-            "how": str(HOWS[int(one.how)]),
-            "rule_version": rules[int(one.rule)].version,
-            "computed_at": now,
-        }
-        rows[int(one.id)] = tuple(values[name] for name in DETECTED_COLUMNS)
-    return rows
-
-
-def _id(value: int) -> int | None:
-    return None if value == frames.NOBODY else int(value)
-
-
-def pair_rows(
-    session: Session, pairs: Any, reasons: Sequence[HandMade]
-) -> Mapping[tuple[int, int], tuple[Any, ...]]:
-    """Rows of ``event_tickets`` by event and ticket, of the frame PAIRS."""
-    sites = _site_names(session, set(pairs["site"].tolist()))
-    rows = {}
-    for one in frames.rows_of(pairs):
-        how = HOWS[int(one.how)]
-        if how is How.HAND:
-            decision = reasons[int(one.decision)]
-            said = "by hand" if one.documents else "taken off by hand"
-            why = f"{said}: {decision.reason}"
-        else:
-            both_go_on = one.overlap >= frames.FOREVER
-            why = why_in_words(
-                how,
-                overlap=None if both_go_on else timedelta(microseconds=int(one.overlap)),
-                apart=timedelta(microseconds=int(one.apart)),
-                within=bool(one.within),
-                shift=timedelta(microseconds=int(one.shift)) if one.shift else None,
-                site=sites.get(int(one.site), ""),
-            )
-        values = {
-            "detected_id": int(one.detected),
-            "ticket_number": int(one.ticket),
-            "how": str(how),
-            "documents": bool(one.documents),
-            "seconds": 0 if one.overlap >= frames.FOREVER else int(one.overlap) // 1_000_000,
-            "why": why,
-            "suspected_shift": int(one.shift) // 1_000_000 if one.shift else None,
-        }
-        rows[int(one.detected), int(one.ticket)] = tuple(values[name] for name in PAIR_COLUMNS)
-    return rows
-
-
-def _site_names(session: Session, ids: Collection[int]) -> Mapping[int, str]:
-    wanted = {site for site in ids if site != frames.NOBODY}
-    if not wanted:
-        return {}
-    rows = session.execute(select(Site.id, Site.key).where(Site.id.in_(wanted)))
-    return {row.id: row.key for row in rows}
-
-
-# ---- what is kept ----
-
-
-def _difference(
-    session: Session,
-    thing: Thing,
-    detected: Mapping[int, tuple[Any, ...]],
-    members: Sequence[tuple[int, int]],
-    pairs: Mapping[tuple[int, int], tuple[Any, ...]],
-) -> Difference:
-    ours = _detected.c.link_id == thing.id
-    if thing.kind == "site":
-        ours = _detected.c.site_id == thing.id
-    old = {row.id: tuple(row) for row in session.execute(select(_detected).where(ours))}
-    old_members = {
-        row.event_id: row.detected_id
-        for row in session.execute(
-            select(_members).join(_detected, _detected.c.id == _members.c.detected_id).where(ours)
-        )
-    }
-    old_pairs = {
-        (row.detected_id, row.ticket_number): tuple(row)
-        for row in session.execute(
-            select(_pairs).join(_detected, _detected.c.id == _pairs.c.detected_id).where(ours)
-        )
-    }
-    kept = dict(members)
-    return Difference(
-        left=[row for row in old_members.items() if row[0] not in kept],
-        members=[
-            (detected_id, event)
-            for event, detected_id in members
-            if old_members.get(event) != detected_id
-        ],
-        pairs_off=[key for key, row in old_pairs.items() if pairs.get(key) != row],
-        gone=[(one,) for one in sorted(old.keys() - detected.keys())],
-        differs=[row for one, row in detected.items() if one in old and _differs(old[one], row)],
-        new=[detected[one] for one in sorted(detected.keys() - old.keys())],
-        pairs_on=[row for key, row in pairs.items() if old_pairs.get(key) != row],
-    )
-
-
-def _differs(old: tuple[Any, ...], new: tuple[Any, ...]) -> bool:
-    if not new[DETECTED_COLUMNS.index("is_open")]:
-        return any(
-            one != other
-            for place, (one, other) in enumerate(zip(old, new, strict=True))
-            if place != _RIPENS[1]
-        )
-    return any(
-        one != other
-        for place, (one, other) in enumerate(zip(old, new, strict=True))
-        if place not in _RIPENS
-    )
+def count_rows(session: Session, targets: Collection[Target], limit: int) -> int:
+    """The events of these, and the tickets that name them; few more than ``limit`` are counted."""
+    sites = {key for kind, key in targets if kind == "site"}
+    links = {key for kind, key in targets if kind == "link"}
+    counted = 0
+    for column, keys in (
+        (Event.link_id, links),
+        (TicketLink.link_id, links),
+        (Event.site_id, sites),
+    ):
+        if keys and counted <= limit:
+            some = select(column).where(column.in_(keys)).limit(limit + 1).subquery()
+            counted += session.scalar(select(func.count()).select_from(some)) or 0
+    return counted

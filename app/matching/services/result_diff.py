@@ -1,54 +1,39 @@
-"""By what a reckoning differs from what is kept, and how that is written: at once, or in parts.
+"""By what a recomputed link differs from what is stored, and how that is written: by keys, in
+batches.
 
-A difference is made by reading only, so that nobody waits for what is reckoned. It holds as long as
-nobody else writes kept results (``app.matching.services.matching``). Where it is written in parts,
-each detected event is as it was or as it will be after each of them, unless it alone has more rows
-than a part.
+After each batch a detected event is as it was or as it will be, unless it alone has more rows than
+a batch.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from datetime import datetime
+from functools import partial
 from typing import Any, Final, cast
 
-from sqlalchemy import Table, bindparam, delete, select, update
+from sqlalchemy import Column, Table, and_, bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
+from app.core.figures.frames import micros
+from app.core.models.base import Base
 from app.core.services.bulk_rows import insert_rows
 from app.matching.models.matching import DetectedEvent, EventOfDetected, EventTicket
-from app.matching.services.affected_links import Thing
+from app.matching.services.affected_links import Target
+from app.matching.services.number_rows import parts_of, with_moments
 
-_AT_ONCE: Final = 500
+MAX_ROWS: Final = 1_000
+"""Rows that one transaction writes."""
 _detected = cast(Table, DetectedEvent.__table__)
 _members = cast(Table, EventOfDetected.__table__)
 _pairs = cast(Table, EventTicket.__table__)
-DETECTED_COLUMNS: Final = tuple(column.name for column in _detected.c)
-PAIR_COLUMNS: Final = tuple(column.name for column in _pairs.c)
-_MARK: Final = (
-    update(_detected)
-    .where(_detected.c.id == bindparam("which"))
-    .values(
-        is_documented=bindparam("is"),
-        is_maintenance=bindparam("as"),
-        how=bindparam("so"),
-        computed_at=bindparam("now"),
-    )
-)
+COMPUTED: Final = tuple(one for one in _detected.c if one.name not in ("seconds", "computed_at"))
+"""Columns of a detected event, but for what the mere passing of time changes."""
+_NAMES: Final = (*(one.name for one in COMPUTED), "seconds", "computed_at")
+_START, _END = _NAMES.index("start"), _NAMES.index("end")
 Row = tuple[Any, ...]
-
-
-@dataclass(frozen=True)
-class Reckoned:
-    """What one reckoning wrote: ids of detected events that are new, differ or have other tickets,
-    and of those that are no more."""
-
-    changed: frozenset[int]
-    gone: frozenset[int]
-    taken_from: frozenset[Thing] = frozenset()
-    """Links and sites from which it took events that stood there until now. Nothing tells any more
-    that they did, when the change is looked at: these are to be reckoned, too."""
 
 
 @dataclass(frozen=True)
@@ -58,145 +43,170 @@ class Difference:
     Each has the id of its detected event first, but ``left``, which is of raw event and old one.
     """
 
+    now: datetime
     left: Sequence[tuple[int, int]] = ()
     """Raw events that belong to none any more, and where they belonged."""
-    members: Sequence[tuple[int, int]] = ()
-    """Detected events and raw events that belong to them from now on."""
     pairs_off: Sequence[tuple[int, int]] = ()
     gone: Sequence[tuple[int]] = ()
     differs: Sequence[Row] = ()
     new: Sequence[Row] = ()
+    members: Sequence[tuple[int, int]] = ()
+    """Detected events and raw events that belong to them from now on."""
     pairs_on: Sequence[Row] = ()
-    marks: Sequence[Row] = ()
-    """Whether and how one is documented, as a maintenance, and since when that is known."""
 
-    @property
-    def size(self) -> int:
-        """How many rows."""
-        return sum(len(getattr(self, one.name)) for one in fields(self))
-
-    @property
-    def ids(self) -> set[int]:
-        """The raw and detected events that it is about: another difference that was made of the
-        same state and is about one of these cannot be written after it."""
-        found = {one for row in (*self.left, *self.members) for one in row}
-        for rows in (self.pairs_off, self.gone, self.differs, self.new, self.pairs_on, self.marks):
-            found |= {row[0] for row in rows}
-        return found
-
-    def parts(self, most: int) -> Iterator[Difference]:
-        """The same as differences of at most ``most`` rows, in the order in which they are
-        written."""
-        if self.size <= most:
-            yield self
-            return
-        rows: list[tuple[str, Any]] = []
-        for one in self._by_event():
-            if rows and len(rows) + len(one) > most:
-                yield _of(rows)
-                rows = []
-            rows += one
-            while len(rows) > most:
-                yield _of(rows[:most])
-                rows = rows[most:]
-        if rows:
-            yield _of(rows)
-
-    def _by_event(self) -> Iterable[Sequence[tuple[str, Any]]]:
-        """The rows of one detected event after another, as they may be written."""
-        found: dict[int, list[tuple[str, Any]]] = defaultdict(list)
-        for row in self.left:
-            found[row[1]].append(("left", row))
-        for name in ("pairs_off", "gone", "differs", "new", "members", "pairs_on", "marks"):
-            for row in getattr(self, name):
-                found[row[0]].append((name, row))
-        return (found[one] for one in sorted(found))
-
-
-def _of(rows: Iterable[tuple[str, Any]]) -> Difference:
-    by_name: dict[str, list[Any]] = defaultdict(list)
-    for name, row in rows:
-        by_name[name].append(row)
-    return Difference(**by_name)
-
-
-def write(session: Session, thing: Thing, difference: Difference) -> Reckoned:
-    """Write what differs of a link or site, in the caller's transaction."""
-    new = {row[0] for row in difference.new}
-    gone = {row[0] for row in difference.gone}
-    # what came from another link may still stand there, and others that belong to it
-    came = [event for _, event in difference.members]
-    taken_from = _where(session, new, came) - {thing}
-    moved = came + [event for event, _ in difference.left]
-    _forget(session, moved, new)
-    _delete_pairs(session, difference.pairs_off)
-    _forget(session, (), gone)
-    if difference.differs:
-        session.connection().execute(
-            update(_detected)
-            .where(_detected.c.id == bindparam("which"))
-            .values({name: bindparam(f"new_{name}") for name in DETECTED_COLUMNS[1:]}),
-            [
-                {"which": row[0]}
-                | {
-                    f"new_{name}": value
-                    for name, value in zip(DETECTED_COLUMNS[1:], row[1:], strict=True)
-                }
-                for row in difference.differs
+    @classmethod
+    def of(
+        cls,
+        now: datetime,
+        old: Mapping[int, Row],
+        new: Mapping[int, Row],
+        old_members: Mapping[int, int],
+        members: Mapping[int, int],
+        old_pairs: Mapping[Row, Row],
+        pairs: Mapping[Row, Row],
+    ) -> Difference:
+        """Between what is stored and what was computed: detected events by id, to which each raw
+        event belongs, and tickets by event and ticket."""
+        return cls(
+            now,
+            left=[row for row in old_members.items() if row[0] not in members],
+            pairs_off=[key for key, row in old_pairs.items() if pairs.get(key) != row],
+            gone=[(one,) for one in old if one not in new],
+            differs=[row for one, row in new.items() if one in old and old[one] != row],
+            new=[row for one, row in new.items() if one not in old],
+            members=[
+                (detected, event)
+                for event, detected in members.items()
+                if old_members.get(event) != detected
             ],
+            pairs_on=[row for key, row in pairs.items() if old_pairs.get(key) != row],
         )
-    insert_rows(session, DetectedEvent, DETECTED_COLUMNS, difference.new)
-    insert_rows(session, EventOfDetected, ("detected_id", "event_id"), difference.members)
-    insert_rows(session, EventTicket, PAIR_COLUMNS, difference.pairs_on)
-    if difference.marks:
-        names = ("which", "is", "as", "so", "now")
+
+    def batches(self) -> Iterator[Difference]:
+        """The same in order, each of few rows."""
+        by_event: dict[int, list[tuple[str, Row]]] = defaultdict(list)
+        for one in fields(self)[1:]:
+            for row in getattr(self, one.name):
+                by_event[row[1] if one.name == "left" else row[0]].append((one.name, row))
+        for rows in batched(by_event[one] for one in sorted(by_event)):
+            by_name: dict[str, list[Any]] = defaultdict(list)
+            for name, row in rows:
+                by_name[name].append(row)
+            yield Difference(self.now, **by_name)
+
+    def write(self, session: Session) -> set[Target]:
+        """Write it, in the caller's transaction; the links and sites from which it took events.
+        Nothing will tell that these stood there when the change is looked at."""
+        new = [row[0] for row in self.new]
+        came = [event for _, event in self.members]
+        taken_from = _where(session, new, came)
+        delete_rows(session, tuple(_pairs.c)[:2], self.pairs_off)
+        for some in parts_of([*came, *(event for event, _ in self.left)]):
+            session.execute(delete(_members).where(_members.c.event_id.in_(some)))
+        for some in parts_of([*new, *(one for (one,) in self.gone)]):
+            for table in (_pairs, _members):
+                session.execute(delete(table).where(table.c.detected_id.in_(some)))
+            session.execute(delete(_detected).where(_detected.c.id.in_(some)))
+        if self.differs:
+            session.connection().execute(
+                update(_detected)
+                .where(_detected.c.id == bindparam("of_id"))
+                .values({name: bindparam(f"new_{name}") for name in _NAMES[1:]}),
+                [
+                    dict(zip(("of_id", *(f"new_{name}" for name in _NAMES[1:])), row, strict=True))
+                    for row in self._whole(self.differs)
+                ],
+            )
+        insert_rows(session, DetectedEvent, _NAMES, self._whole(self.new))
+        insert_rows(session, EventOfDetected, ("detected_id", "event_id"), self.members)
+        insert_rows(session, EventTicket, [one.name for one in _pairs.c], self.pairs_on)
+        return taken_from
+
+    def _whole(self, rows: Sequence[Row]) -> Sequence[Row]:
+        """Rows of detected events as they are stored, with their length."""
+        at = micros(self.now)
+        lengths = [
+            max(0, (at if row[_END] is None else row[_END]) - row[_START]) // 1_000_000
+            for row in rows
+        ]
+        moments = with_moments(COMPUTED, rows)
+        return [(*row, one, self.now) for row, one in zip(moments, lengths, strict=True)]
+
+
+def batched(groups: Iterable[Sequence[Any]]) -> Iterator[Sequence[Any]]:
+    """Rows that are written together: whole groups, of at most ``MAX_ROWS`` rows if no group has
+    more."""
+    some: list[Any] = []
+    for group in groups:
+        if some and len(some) + len(group) > MAX_ROWS:
+            yield some
+            some = []
+        some += group
+        while len(some) > MAX_ROWS:
+            yield some[:MAX_ROWS]
+            some = some[MAX_ROWS:]
+    if some:
+        yield some
+
+
+def delete_rows(
+    session: Session, columns: Sequence[Column[Any]], keys: Collection[Sequence[Any]]
+) -> None:
+    """Delete rows of a table by the values of these columns."""
+    if keys:
+        names = [f"of_{one.name}" for one in columns]
+        wanted = [
+            one == bindparam(name, type_=one.type) for name, one in zip(names, columns, strict=True)
+        ]
         session.connection().execute(
-            _MARK, [dict(zip(names, row, strict=True)) for row in difference.marks]
+            delete(columns[0].table).where(and_(*wanted)),
+            [dict(zip(names, key, strict=True)) for key in keys],
         )
-    rows = (
-        *(difference.members, difference.pairs_off, difference.differs),
-        *(difference.new, difference.pairs_on, difference.marks),
-    )
-    changed = {row[0] for some in rows for row in some} - gone
-    return Reckoned(frozenset(changed), frozenset(gone), taken_from)
 
 
-def _where(session: Session, detected: Iterable[int], members: Sequence[int]) -> frozenset[Thing]:
+def row_batches(
+    model: type[Base],
+    keys: int,
+    old: Mapping[Row, Row],
+    new: Mapping[Row, Row],
+    group: Callable[[Row], Any],
+) -> Iterator[Callable[[Session], None]]:
+    """By what rows of a table differ from those that are stored, as batches that write it. Rows
+    are by their key, the first ``keys`` columns, and whole; those of a group are written together.
+
+    What is new is also deleted before: a row of its key may belong to another link until now.
+    """
+    columns = tuple(cast(Table, model.__table__).c)
+    groups: dict[Any, list[tuple[Row, Row | None]]] = defaultdict(list)
+    for key in old.keys() | new.keys():
+        if old.get(key) != new.get(key):
+            groups[group(key)].append((key, new.get(key)))
+    for rows in batched(groups[one] for one in sorted(groups)):
+        yield partial(
+            _replace,
+            model,
+            with_moments(columns, (key for key, _ in rows)),
+            with_moments(columns, (row for _, row in rows if row is not None)),
+        )
+
+
+def _replace(
+    model: type[Base], off: Sequence[Sequence[Any]], on: Sequence[Sequence[Any]], session: Session
+) -> None:
+    columns = tuple(cast(Table, model.__table__).c)
+    delete_rows(session, columns[: len(off[0])], off)
+    insert_rows(session, model, [one.name for one in columns], on)
+
+
+def _where(session: Session, detected: Sequence[int], members: Sequence[int]) -> set[Target]:
     """The links and sites at which these detected events stand, and those to which these raw events
     belong."""
     at = select(_detected.c.link_id, _detected.c.site_id).distinct()
     belonging = at.join(_members, _members.c.detected_id == _detected.c.id)
-    queries = [at.where(_detected.c.id.in_(some)) for some in parts_of([*detected])]
+    queries = [at.where(_detected.c.id.in_(some)) for some in parts_of(detected)]
     queries += [belonging.where(_members.c.event_id.in_(some)) for some in parts_of(members)]
-    return frozenset(
+    return {
         ("site", site) if link is None else ("link", link)
         for query in queries
         for link, site in session.execute(query)
-    )
-
-
-def _delete_pairs(session: Session, keys: Sequence[tuple[int, int]]) -> None:
-    if keys:
-        session.connection().execute(
-            delete(_pairs).where(
-                _pairs.c.detected_id == bindparam("one"),
-                _pairs.c.ticket_number == bindparam("with"),
-            ),
-            [{"one": detected, "with": ticket} for detected, ticket in keys],
-        )
-
-
-def _forget(session: Session, members: Iterable[int], detected: Iterable[int]) -> None:
-    """Delete members by their event, and detected events with all that hangs on them."""
-    connection = session.connection()
-    for some in parts_of([*members]):
-        connection.execute(delete(_members).where(_members.c.event_id.in_(some)))
-    for some in parts_of([*detected]):
-        connection.execute(delete(_pairs).where(_pairs.c.detected_id.in_(some)))
-        connection.execute(delete(_members).where(_members.c.detected_id.in_(some)))
-        connection.execute(delete(_detected).where(_detected.c.id.in_(some)))
-
-
-def parts_of(values: Sequence[Any], size: int = _AT_ONCE) -> Iterable[Sequence[Any]]:
-    """Of a size that every database takes in one statement, or of another."""
-    return (values[place : place + size] for place in range(0, len(values), size))
+    }

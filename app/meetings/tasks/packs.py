@@ -15,11 +15,11 @@ from sqlalchemy.orm import Session
 
 from app.core.models.changes import PortalFact
 from app.core.rules.slides import SLIDE_WORDS, Deck, Slide
-from app.duties.tasks.follow import follow_matching
 from app.jobs.rules.jobs import reason_of
 from app.jobs.services.queue import enqueue, is_to_be_done
 from app.jobs.tasks.context import Context
-from app.matching.services.matching import Freshness, freshness
+from app.matching.services.stale_links import Freshness, freshness
+from app.matching.tasks.follow import follow_matching
 from app.meetings.rules.packs import PackFile
 from app.meetings.services.pack_slides import range_in_words, slides_of
 from app.meetings.services.packs import (

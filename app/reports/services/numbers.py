@@ -5,7 +5,7 @@ too, so that it leads to exactly its rows. Sites, links and rules are those of t
 counts for who was a T1 when it began, availability is of the links that existed, a duty is by the
 rule that was in force.
 
-Who freezes numbers brings the kept results up to date first (``app.matching.services.matching``).
+Who freezes numbers brings the kept results up to date first (``app.matching.services.recompute``).
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from app.duties.models.duties import Duty
 from app.duties.rules.duties import Standing
 from app.duties.services.duties import ALL, DutyFilter, conditions_of
 from app.matching.models.matching import DetectedEvent
-from app.matching.services.matching import MOST_PENDING, freshness
+from app.matching.services.recompute import MAX_PENDING
+from app.matching.services.stale_links import freshness
 from app.matching.services.tables import first_seen, has_no_data
 from app.registry.models.registry import Link, Site
 from app.registry.rules.networks import Network
@@ -154,7 +155,7 @@ def _is_matched(session: Session) -> bool:
     """Whether events, documented or not, and duties are worked in, but for a few changes of the log
     that hardly concern them: a page looks through so many itself."""
     stand = freshness(session)
-    return not stand.stale and stand.pending <= MOST_PENDING
+    return not stand.stale and stand.pending <= MAX_PENDING
 
 
 def _of_tickets(tickets: SiteTickets) -> Sequence[Figure]:

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.calendar.rules.lhc_calendar import Period, PeriodKind, running_at, running_spans
+from app.core.figures.frames import quarters_of
 from app.duties.figures.duties import (
     Beginnings,
     Duties,
@@ -21,7 +22,6 @@ from app.duties.figures.duties import (
     Judged,
     judge,
     microseconds,
-    quarters_of,
     spans_of,
     summed,
 )

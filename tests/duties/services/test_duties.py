@@ -32,7 +32,6 @@ from app.duties.services.duties import (
     what_if,
     would_ask,
 )
-from app.duties.services.rows import Difference
 from app.duties.services.rules import (
     all_rules,
     compose_rule,
@@ -44,7 +43,7 @@ from app.duties.services.rules import (
 )
 from app.matching.models.matching import DetectedEvent
 from app.matching.services.by_hand import link_by_hand
-from app.matching.services.matching import bring_up_to_date, note_between
+from app.matching.services.recompute import bring_up_to_date, mark_between
 from app.registry.models.registry import Link, Site
 from app.registry.services.links import change_link, create_link
 from app.registry.services.sites import change_site
@@ -331,18 +330,6 @@ def test_a_loss_of_a_t1_is_one_duty(session: Session) -> None:
     assert found.at(version, WHOLE, Q1) == Asked(asked=1, unsure=1, losses=1)
 
 
-@pytest.mark.parametrize("most", [1, 4, 5, 1000])
-def test_duties_are_written_in_parts_of_few_rows_by_whole_events(most: int) -> None:
-    """Each version of the rules has a row of an event, one that differs is written off and on."""
-    off = [(version, event) for version in (1, 2) for event in range(10)]
-    on = [(*key, f"of {key[1]}") for key in off]
-    parts = [*Difference(off, on).parts(most)]
-    assert sorted(key for part in parts for key in part.off) == sorted(off)
-    assert sorted(row for part in parts for row in part.on) == sorted(on)
-    assert sum(len(part.events) for part in parts) == 10
-    assert all(part.size <= max(most, 4) for part in parts)
-
-
 def test_a_loss_grows_with_an_event_within_a_longer_outage(session: Session) -> None:
     """The outage itself stays as it was: only the time without any way is another."""
     cast = enter(session)
@@ -383,7 +370,7 @@ def test_matching_anew_judges_anew(session: Session) -> None:
             session.execute(delete(kept))
     assert not due(session)
     with writing(session):
-        assert note_between(session, None, None) == 1
+        assert mark_between(session, None, None) == 1
     worked_in(session)
     assert len(due(session)) == 1
     assert session.scalars(select(DutySum.asked)).all() == [1, 1]
@@ -535,6 +522,6 @@ def test_what_follows_step_by_step_is_what_is_reckoned_from_nothing(
     with writing(session):
         for table in (Duty, DutySum, ServiceLoss):
             session.execute(delete(table))
-        note_between(session, None, None)
+        mark_between(session, None, None)
     worked_in(session)
     assert kept(session) == followed

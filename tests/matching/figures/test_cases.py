@@ -19,7 +19,7 @@ from app.events.rules.events import EventMessage
 from app.events.services.events import report_events
 from app.matching.models.matching import DetectedEvent, EventTicket
 from app.matching.services.by_hand import link_by_hand, unlink_by_hand
-from app.matching.services.matching import bring_up_to_date
+from app.matching.services.recompute import bring_up_to_date
 from app.matching.services.tables import matching_table
 from app.registry.models.registry import Link, Site, SiteName
 from app.tickets.rules.content import NewTicket

@@ -11,10 +11,8 @@ from sqlalchemy.orm import Session
 
 from app.core.database.transactions import writing
 from app.duties.services import listed_events
-from app.matching.services import event_matches, matching
-from app.matching.services import recompute as matching_kept
-from app.matching.services import tickets as matching_tickets
-from app.matching.services.matching import freshness, hold_still
+from app.matching.services import event_matches, matches, recompute
+from app.matching.services.stale_links import freshness, lock
 from tests.cast import NOON, Cast
 from tests.harness.databases import open_engine
 from tests.harness.visitor import PageReader
@@ -68,7 +66,7 @@ def test_the_file_waits_a_moment_for_who_works_already(
     def work() -> None:
         engine = open_engine(database)
         with Session(engine) as own, writing(own):
-            hold_still(own)
+            lock(own)
             held.set()
             release.wait(60)
         engine.dispose()
@@ -126,14 +124,14 @@ def test_a_page_leaves_a_link_of_very_many_rows_to_a_worker(
     address = "/statistics/matching?from=2013-Q1&to=2013-Q1"
     listed = "/events?quarter=2013-Q1&t1=DE-KIT&network=LHCOPN&counted=yes"
     assert dict(PageReader(reader.get(address).text).links)[listed] == "2"
-    monkeypatch.setattr(matching, "MOST_ROWS", 3)
+    monkeypatch.setattr(recompute, "MAX_ROWS", 3)
     report(session, cast, "2013-01-08 10:00", "2013-01-08 12:00")
     page = PageReader(reader.get(address).text)
     assert dict(page.links)[listed] == "2"
     assert "Newer changes are being worked in" in page.text
     assert not freshness(session).is_fresh
     with writing(session):
-        assert matching.bring_up_to_date(session, NOON).is_fresh
+        assert recompute.bring_up_to_date(session, NOON).is_fresh
     page = PageReader(reader.get(address).text)
     assert dict(page.links)[listed] == "3"
     assert "Newer changes" not in page.text
@@ -244,7 +242,7 @@ def test_every_number_is_the_count_of_its_list(
 def test_pages_say_that_there_may_be_more_tickets_than_are_kept(
     session: Session, cast: Cast, visit: Enter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (event_matches, listed_events, matching_kept, matching_tickets):
+    for module in (event_matches, listed_events, matches):
         monkeypatch.setattr(module, "MOST_KEPT", 5)
     event = report(session, cast, "5 10:00", "5 12:00")
     for _ in range(4):

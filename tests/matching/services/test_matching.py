@@ -11,10 +11,11 @@ from sqlalchemy.orm import Session
 from app.core.database.transactions import writing
 from app.matching.models.matching import EventTicket
 from app.matching.rules.matching import MatchingRule
-from app.matching.services import matching
+from app.matching.services import stale_links
 from app.matching.services.by_hand import link_by_hand, undo_decision, unlink_by_hand
-from app.matching.services.matching import bring_up_to_date, freshness, pending
+from app.matching.services.recompute import bring_up_to_date, pending
 from app.matching.services.rules import add_rule
+from app.matching.services.stale_links import freshness
 from app.tickets.rules.relations import RelationRole
 from app.tickets.services.lifecycle import change_ticket, comment_ticket
 from app.tickets.services.relations import relate_tickets, unrelate_tickets
@@ -273,7 +274,7 @@ def test_many_changes_are_worked_in_in_parts(
     for _ in range(3):
         ticket(session, cast, links=(LINK,), event_start="5 10:00", event_end="5 12:00")
     behind = freshness(session).pending
-    monkeypatch.setattr(matching, "MOST_CHANGES", 2)
+    monkeypatch.setattr(stale_links, "MAX_CHANGES", 2)
     assert pending(session, NOON).later == behind - 2
     session.rollback()
     left, later = [behind], NOON + timedelta(hours=1)

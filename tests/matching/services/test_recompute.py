@@ -28,8 +28,6 @@ from app.duties.models.duties import (
     ServiceLoss,
 )
 from app.duties.rules.duties import Clause, Kind, Lhc, Role, Rule, Scope
-from app.duties.services import follow as matching_follow
-from app.duties.services.follow import follow
 from app.duties.services.rules import compose_rule, put_in_force, retire, revise_rule, undo
 from app.events.models.events import Event
 from app.events.rules.events import EventMessage
@@ -43,12 +41,11 @@ from app.matching.models.matching import (
     StaleMatching,
 )
 from app.matching.rules.matching import MOST_KEPT, MatchingRule
-from app.matching.services import matching
-from app.matching.services import recompute as matching_kept
-from app.matching.services import tickets as matching_tickets
+from app.matching.services import matches, result_diff, stale_links
 from app.matching.services.by_hand import link_by_hand, undo_decision, unlink_by_hand
-from app.matching.services.matching import bring_up_to_date, freshness
+from app.matching.services.recompute import bring_up_to_date, follow
 from app.matching.services.rules import add_rule
+from app.matching.services.stale_links import freshness
 from app.registry.models.registry import Link, Site
 from app.registry.services.links import change_link, create_link
 from app.registry.services.sites import change_site
@@ -424,10 +421,9 @@ def bounds(kept: int, changes: int, written: int) -> Iterator[None]:
     """So few tickets of a kind are kept, so few changes are worked in together, and so few rows are
     written together."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in (matching_kept, matching_tickets):
-            patch.setattr(module, "MOST_KEPT", kept)
-        patch.setattr(matching, "MOST_CHANGES", changes)
-        patch.setattr(matching_follow, "MOST_WRITTEN", written)
+        patch.setattr(matches, "MOST_KEPT", kept)
+        patch.setattr(stale_links, "MAX_CHANGES", changes)
+        patch.setattr(result_diff, "MAX_ROWS", written)
         yield
 
 
@@ -435,8 +431,8 @@ def bounds(kept: int, changes: int, written: int) -> Iterator[None]:
 @given(
     seed=st.integers(0, 2**32),
     most=st.sampled_from((1, 2, MOST_KEPT)),
-    changes=st.sampled_from((3, matching.MOST_CHANGES)),
-    written=st.sampled_from((1, 4, matching_follow.MOST_WRITTEN)),
+    changes=st.sampled_from((3, stale_links.MAX_CHANGES)),
+    written=st.sampled_from((1, 4, result_diff.MAX_ROWS)),
 )
 @settings(
     max_examples=5,

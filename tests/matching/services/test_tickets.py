@@ -1,4 +1,4 @@
-"""What a few changed tickets alter is the same as when everything is reckoned anew."""
+"""Links are recomputed as tickets and decisions change, by the same verb as everything."""
 
 from __future__ import annotations
 
@@ -16,16 +16,15 @@ from app.core.rules.errors import PortalError
 from app.duties.models.duties import Duty
 from app.matching.models.matching import DetectedEvent, EventOfDetected, EventTicket
 from app.matching.rules.matching import MOST_KEPT
-from app.matching.services import matching
-from app.matching.services import recompute as matching_kept
-from app.matching.services import tickets as matching_tickets
+from app.matching.services import matches, recompute
 from app.matching.services.by_hand import link_by_hand, undo_decision, unlink_by_hand
-from app.matching.services.matching import bring_up_to_date, freshness, pending
+from app.matching.services.recompute import bring_up_to_date, pending
+from app.matching.services.stale_links import freshness
 from app.tickets.rules.relations import RelationRole
 from app.tickets.services.lifecycle import change_ticket
 from app.tickets.services.relations import relate_tickets, unrelate_tickets
 from tests.cast import NOON, Cast, enter, writer
-from tests.matching.matching_world import LINK, at, detected, report, ticket, why, worked_in
+from tests.matching.matching_world import LINK, at, detected, report, ticket, worked_in
 
 PIC = "CERN-PIC-LHCOPN-001"
 HOUR = timedelta(hours=1)
@@ -89,14 +88,13 @@ def few(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """So few tickets of a kind are kept beside an event."""
 
     def set_to(number: int) -> None:
-        for module in (matching_kept, matching_tickets):
-            monkeypatch.setattr(module, "MOST_KEPT", number)
+        monkeypatch.setattr(matches, "MOST_KEPT", number)
 
     return set_to
 
 
 @pytest.mark.parametrize(("seed", "most"), [(0, MOST_KEPT), (1, 1), (2, 2)])
-def test_the_short_way_gives_the_same_as_the_long_one(
+def test_what_follows_is_what_all_of_it_anew_gives(
     session: Session, few: Callable[[int], None], seed: int, most: int
 ) -> None:
     few(most)
@@ -169,101 +167,49 @@ def test_the_first_ticket_says_when_a_duty_was_met_however_many_came_later(
     assert set(duties) == {(first, in_time)}
 
 
-def test_one_ticket_does_not_make_its_links_stale(session: Session) -> None:
-    cast = enter(session)
-    report(session, cast, "5 10:00", "5 12:00")
-    worked_in(session)
-    ticket(session, cast, sites=("DE-KIT",), event_start="5 10:00", event_end="5 12:00")
-    assert pending(session, NOON).things == {("link", 1)}
-    session.rollback()
-    with writing(session):
-        assert bring_up_to_date(session, NOON, most=1).is_fresh
-    assert session.scalars(select(DetectedEvent.is_documented)).all() == [True]
-
-
-@pytest.mark.parametrize("first", ["link", "take off"])
-def test_a_decision_on_a_link_of_very_many_rows_shows_at_once_and_the_rest_follows(
-    session: Session, monkeypatch: pytest.MonkeyPatch, first: str
+@pytest.mark.parametrize("deed", ["link", "take off"])
+def test_a_decision_on_a_link_of_very_many_rows_is_left_to_a_worker(
+    session: Session, monkeypatch: pytest.MonkeyPatch, deed: str
 ) -> None:
-    """What is written with the decision is this event's match; nothing else of the link."""
     cast = enter(session)
     events = [report(session, cast, f"{day} 10:00", f"{day} 12:00") for day in (5, 6)]
     near = ticket(session, cast, links=(LINK,), event_start="5 10:00", event_end="5 12:00")
     far = ticket(session, cast, event_start="1 10:00", event_end="1 12:00")
     worked_in(session)
-    monkeypatch.setattr(matching, "MOST_ROWS", 1)
-    monkeypatch.setattr(matching, "_reckon_one", None)
+    monkeypatch.setattr(recompute, "MAX_BY_HAND", 2)
+    about = (events[1], far) if deed == "link" else (events[0], near)
+    verb = link_by_hand if deed == "link" else unlink_by_hand
     with writing(session):
-        if first == "link":
-            link_by_hand(session, writer(cast.operator), events[1], far, "It was this one")
-        else:
-            unlink_by_hand(session, writer(cast.operator), events[0], near, "It was another")
-    assert {one.id: one.is_documented for one in detected(session)} == {
-        events[0]: first == "link",
-        events[1]: first == "link",
-    }
-    if first == "link":
-        assert why(session)[events[1], far] == "by hand: It was this one*"
+        verb(session, writer(cast.operator), *about, "It was this one")
+    assert [one.is_documented for one in detected(session)] == [True, False], "as before"
+    session.rollback()
+    assert freshness(session).stale == 1
+    session.rollback()
+    worked_in(session)
+    documented = deed == "link"
+    assert [one.is_documented for one in detected(session)] == [documented, documented]
+    # one row fewer than too many
+    monkeypatch.setattr(recompute, "MAX_BY_HAND", 3)
     with writing(session):
-        undo_decision(
-            session,
-            writer(cast.operator),
-            *((events[1], far) if first == "link" else (events[0], near)),
-        )
-    assert {one.id: one.is_documented for one in detected(session)} == {
-        events[0]: True,
-        events[1]: False,
-    }
-    session.rollback()
-    assert not freshness(session).is_fresh
-    monkeypatch.undo()
-    before = [(one.id, one.is_documented, one.how) for one in detected(session)]
-    worked_in(session)
-    assert [(one.id, one.is_documented, one.how) for one in detected(session)] == before
+        undo_decision(session, writer(cast.operator), *about)
+    assert [one.is_documented for one in detected(session)] == [True, False], "at once"
 
 
-@pytest.mark.parametrize("occasion", ["a page", "a decision on another link"])
-def test_the_duties_of_a_link_of_very_many_rows_are_left_to_a_worker(
-    session: Session, monkeypatch: pytest.MonkeyPatch, occasion: str
-) -> None:
-    """A ticket concerns one event, and so few rows; what the rules ask for is reckoned of all."""
-    cast = enter(session)
-    for day in (3, 4, 5):
-        report(session, cast, f"{day} 10:00", f"{day} 12:00")
-    elsewhere = report(session, cast, "5 10:00", "5 12:00", link=PIC)
-    worked_in(session)
-    monkeypatch.setattr(matching, "MOST_ROWS", 2)
-    number = ticket(session, cast, links=(LINK,), event_start="4 10:00", event_end="4 12:00")
-    wanted = pending(session, NOON)
-    assert wanted.things
-    assert not wanted.is_much
-    session.rollback()
-    if occasion == "a page":
-        with writing(session):
-            assert not bring_up_to_date(session, NOON, waits=False).is_fresh
-    else:
-        with writing(session):
-            bring_up_to_date(session, NOON, waits=False)
-            link_by_hand(session, writer(cast.operator), elsewhere, number, "It was this one")
-    assert len([one for one in detected(session) if one.is_documented]) >= 1
-    there = select(Duty.event_id).where(Duty.ticket_number.is_not(None), Duty.event_id != elsewhere)
-    assert not session.scalars(there).all()
-    assert pending(session, NOON).is_much
-    session.rollback()
-    worked_in(session)
-    assert session.scalars(there).all()
-
-
-def test_a_page_leaves_a_ticket_that_concerns_very_many_events_to_a_worker(
+def test_a_page_leaves_a_link_of_very_many_rows_to_a_worker(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cast = enter(session)
     for day in (4, 5, 6):
         report(session, cast, f"{day} 10:00", f"{day} 12:00")
     worked_in(session)
-    monkeypatch.setattr(matching, "MOST_ROWS", 2)
+    monkeypatch.setattr(recompute, "MAX_ROWS", 3)
     ticket(session, cast, links=(LINK,), event_start="4 10:00", event_end="4 12:00")
-    assert not pending(session, NOON).is_much
-    session.rollback()
-    ticket(session, cast, links=(LINK,), event_start="4 10:00")
+    report(session, cast, "5 10:00", "5 12:00", link=PIC)
     assert pending(session, NOON).is_much
+    session.rollback()
+    with writing(session):
+        assert not bring_up_to_date(session, NOON, waits=False).is_fresh
+    assert [one.is_documented for one in detected(session)] == [False] * 4
+    session.rollback()
+    worked_in(session)
+    assert sorted(one.is_documented for one in detected(session)) == [False] * 3 + [True]

@@ -5,29 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import pairwise, product
 from typing import Any, Final
 
 import pytest
-from sqlalchemy import Engine, select, text
+from sqlalchemy import Engine, delete, select, text
 from sqlalchemy.orm import Session
 
 from app.core.database.transactions import writing
 from app.duties.models.duties import Duty, ServiceLoss
-from app.duties.services import follow as matching_follow
-from app.duties.services.derived import DUTY
-from app.duties.tasks.follow import follow_matching
 from app.jobs.tasks.context import Context
 from app.matching.models.matching import DetectedEvent, EventOfDetected, EventTicket, HandMade
+from app.matching.services import result_diff
 from app.matching.services.by_hand import link_by_hand
-from app.matching.services.matching import (
-    bring_up_to_date,
-    freshness,
-    stale_things,
-    take_turn,
-    turn_now,
-)
+from app.matching.services.recompute import bring_up_to_date
+from app.matching.services.stale_links import freshness, stale_targets
+from app.matching.tasks.follow import follow_matching
 from app.worker.listeners import LISTENERS
 from tests.cast import NOON, enter, writer
 from tests.harness.databases import open_engine
@@ -175,7 +169,7 @@ def test_a_link_is_written_in_parts_and_others_write_between_them(
 ) -> None:
     """After each part: few rows differ, a ticket can be written, an event is as before or as
     after, and nobody is told that the figures are of now."""
-    monkeypatch.setattr(matching_follow, "MOST_WRITTEN", MOST)
+    monkeypatch.setattr(result_diff, "MAX_ROWS", MOST)
     cast = enter(session)
     engine, other = open_engine(database), open_engine(database)
     for day, hour in product((2, 3, 4, 5), range(0, 20, 2)):
@@ -185,11 +179,11 @@ def test_a_link_is_written_in_parts_and_others_write_between_them(
     ticket(session, cast, links=(LINK,), event_start="2 00:00", event_end="6 00:00")
     old = _rows(session)
     states: list[dict[Any, set[Any]]] = []
-    noted: list[set[str]] = []
+    stale: list[bool] = []
 
     def look() -> None:
         with Session(other) as own:
-            noted.append({kind for kind, _ in stale_things(own)})
+            stale.append(bool(stale_targets(own)))
             own.rollback()
             states.append(_rows(own))
             ticket(own, cast, title="Of nothing that matters")
@@ -200,11 +194,10 @@ def test_a_link_is_written_in_parts_and_others_write_between_them(
     assert sum(writes) > 3 * MOST
     assert max(writes) <= 2 * MOST, "a row that differs is told twice: as it was and as it is"
     matched = _steps([old, *states], DetectedEvent, EventOfDetected, EventTicket)
-    assert all("link" in one for one in noted[: matched[-1]]), "struck off, and a part was missing"
     judged = _steps([old, *states], Duty)
-    assert all(DUTY in one for one in noted[matched[0] : judged[-1]]), "the same of the duties"
-    assert min(len(matched), len(judged)) > 1, "else nobody looked between two parts"
-    assert not noted[-1]
+    assert all(stale[: judged[-1]]), "cleared, and a batch was missing"
+    assert min(len(matched), len(judged)) > 1, "else nobody looked between two batches"
+    assert not stale[-1]
     for kind in (DetectedEvent, EventTicket):
         for state in states:
             for event in {row[0] for row in old[kind] | new[kind]}:
@@ -220,7 +213,7 @@ def test_a_link_is_written_in_parts_and_others_write_between_them(
 def test_whoever_dies_between_two_parts_is_followed_by_another(
     session: Session, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(matching_follow, "MOST_WRITTEN", MOST)
+    monkeypatch.setattr(result_diff, "MAX_ROWS", MOST)
     cast = enter(session)
     engine = open_engine(database)
     for hour in range(20):
@@ -234,7 +227,9 @@ def test_whoever_dies_between_two_parts_is_followed_by_another(
     def die() -> None:
         nonlocal begun
         begun += 1
-        if begun == 3:
+        is_stale = freshness(session).stale
+        session.rollback()
+        if begun == 3 and is_stale:  # else it was the last one, and all was written
             raise Killed
 
     while True:
@@ -244,9 +239,6 @@ def test_whoever_dies_between_two_parts_is_followed_by_another(
             break
         except Killed:
             deaths += 1
-            stand = freshness(session)
-            assert stand.stale
-            session.rollback()
     assert deaths >= 3
     assert freshness(session).is_fresh
     kept = _rows(session)
@@ -297,65 +289,79 @@ def test_what_another_link_takes_before_the_change_is_looked_at_leaves_its_old_o
         one.dispose()
 
 
-def test_two_workers_that_overtake_each_other_come_to_an_end(
-    session: Session, database: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("place", [3, 4, 5])
+def test_a_worker_that_was_overtaken_begins_the_link_anew(
+    session: Session, database: str, place: int
 ) -> None:
-    """Reading takes long, and there is always a change to begin with: whoever was overtaken waits
-    until the other had the time, or neither would ever write. By a clock of the test's own."""
+    """After it read for the matches, the losses or the duties of a link another worker recomputes
+    the same links, of which something else has changed: nothing of both is mixed."""
     cast = enter(session)
     engine, other = open_engine(database), open_engine(database)
-    report(session, cast, "5 10:00", "5 11:00")
-    passed, begins, held = 0.0, 5.0, 0
-
-    def pass_by(seconds: float) -> None:
-        nonlocal passed
-        passed += seconds
-
-    def work_beside() -> None:
-        """The other worker: works in a change, then reads for 10 seconds."""
-        nonlocal begins, held
-        while held >= 0 and begins <= passed:
-            with Session(other) as own, writing(own):
-                if held and turn_now(own) == held:
-                    held = -1  # it wrote, and is at its end
-                else:
-                    held = take_turn(own)
-                    begins += 10
+    for hour in range(0, 20, 2):
+        for link in (LINK, OTHER):
+            report(session, cast, f"5 {hour:02}:00", f"5 {hour + 1:02}:10", link=link)
+    number = ticket(session, cast, links=(LINK, OTHER), event_start="5 00:00", event_end="6 00:00")
+    readings = 0
 
     class Slow(Context):
         @contextmanager
         def reading(self) -> Iterator[Session]:
-            """A session to read with, for 5 seconds."""
+            """A session to read with; another worker is done before what it read is written."""
+            nonlocal readings
             with super().reading() as own:
                 yield own
-            pass_by(5)
+            readings += 1
+            if readings == place:
+                with Session(other) as own:
+                    for link in (LINK, OTHER):
+                        report(own, cast, "5 01:20", "5 02:40", link=link)
+                follow_matching(Context(other, test_settings(database), now=lambda: NOON))
 
-        @contextmanager
-        def writing(self) -> Iterator[Session]:
-            """A session to write with, after what the other one wrote."""
-            work_beside()
-            with super().writing() as own:
-                yield own
-
-    def clock() -> datetime:
-        assert passed < 300, "neither writes"
-        with Session(other) as own:
-            ticket(own, cast, title="Of nothing that matters")
-        return NOON
-
-    monkeypatch.setattr(matching_follow, "sleep", pass_by)
-    monkeypatch.setattr(matching_follow, "monotonic", lambda: passed)
-    matching_follow.follow(Slow(engine, test_settings(database)), clock)
+    follow_matching(Slow(engine, test_settings(database), now=lambda: NOON))
+    assert readings > place
     assert freshness(session).is_fresh
     session.rollback()
+    kept = _rows(session)
+    assert {row[1] for row in kept[EventTicket]} == {number}
+    with writing(session):
+        for kind in (Duty, ServiceLoss, EventTicket, EventOfDetected, DetectedEvent):
+            session.execute(delete(kind))
+        bring_up_to_date(session, NOON, everything=True)
+    assert _rows(session) == kept, "what is computed from nothing is the same"
     for one in (engine, other):
         one.dispose()
+
+
+def test_many_workers_at_once_give_the_right_rows(
+    session: Session, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(result_diff, "MAX_ROWS", 5)
+    cast = enter(session)
+    for hour in range(0, 20, 2):
+        for link in (LINK, OTHER):
+            report(session, cast, f"5 {hour:02}:00", f"5 {hour + 1:02}:10", link=link)
+        ticket(session, cast, links=(LINK,), event_start=f"5 {hour:02}:00", event_end="6 00:00")
+    engine = open_engine(database)
+    context = Context(engine, test_settings(database), now=lambda: NOON)
+    with ThreadPoolExecutor(4) as pool:
+        for one in [pool.submit(follow_matching, context) for _ in range(4)]:
+            one.result(60)
+    follow_matching(context)
+    assert freshness(session).is_fresh
+    session.rollback()
+    kept = _rows(session)
+    with writing(session):
+        for kind in (Duty, ServiceLoss, EventTicket, EventOfDetected, DetectedEvent):
+            session.execute(delete(kind))
+        bring_up_to_date(session, NOON, everything=True)
+    assert _rows(session) == kept, "what is computed from nothing is the same"
+    engine.dispose()
 
 
 def test_a_decision_between_two_parts_stays(
     session: Session, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(matching_follow, "MOST_WRITTEN", MOST)
+    monkeypatch.setattr(result_diff, "MAX_ROWS", MOST)
     cast = enter(session)
     engine, other = open_engine(database), open_engine(database)
     events = [report(session, cast, f"5 {hour:02}:00", f"5 {hour:02}:40") for hour in range(20)]
@@ -363,13 +369,17 @@ def test_a_decision_between_two_parts_stays(
         ticket(session, cast, links=(LINK,), event_start=f"5 {hour:02}:00", event_end="5 23:00")
     number = ticket(session, cast, event_start="2013-01-01 00:00", event_end="2013-01-01 01:00")
     left = [events[0], events[-1]]
+    steps = 0
 
     def decide() -> None:
-        if left:
+        nonlocal steps
+        steps += 1
+        if left and steps > 1:  # the first one only marks
             with Session(other) as own, writing(own):
                 link_by_hand(own, writer(cast.operator), left.pop(), number, "It was this one")
 
     follow_matching(watched(engine, database, decide))
+    follow_matching(Context(engine, test_settings(database), now=lambda: NOON))
     assert freshness(session).is_fresh
     by_hand = select(EventTicket.detected_id).where(EventTicket.ticket_number == number)
     assert set(session.scalars(by_hand)) == {events[0], events[-1]}

@@ -24,7 +24,7 @@ from app.core.services.changes import changes_of
 from app.events.rules.events import EventMessage
 from app.events.services.events import report_events
 from app.mail.models.mails import Mail
-from app.matching.services.matching import bring_up_to_date
+from app.matching.services.recompute import bring_up_to_date
 from app.meetings.models.teleconferences import Teleconference
 from app.meetings.rules.teleconferences import SERIES, TELECONFERENCE, AgendaPoint, PointKind
 from app.meetings.services import lists

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.core.database.transactions import writing
 from app.core.rules.quarters import Quarter
-from app.matching.services.matching import note_between
+from app.matching.services.recompute import mark_between
 from app.matching.services.tables import matching_table
 from app.registry.models.registry import Link, Site
 from app.reports.pages.rows import figure_url
@@ -250,7 +250,7 @@ def test_numbers_say_that_they_are_behind(
 ) -> None:
     assert not counted(session, "DE-KIT").is_behind
     with writing(session):
-        note_between(session, None, None)
+        mark_between(session, None, None)
     found = counted(session, "DE-KIT")
     assert found.is_behind
     assert ReportNumbers.from_text(found.as_text()).is_behind

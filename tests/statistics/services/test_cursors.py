@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from app.core.database.transactions import writing
 from app.core.services.changes import TICKET, FieldChange, record_changes
 from app.mail.services.mails import draft_mails, tell_nobody
-from app.matching.services.matching import bring_up_to_date, pending
+from app.matching.services.recompute import bring_up_to_date, pending
 from app.statistics.services.blocks import current_facts, draft_blocks, keep_blocks
 from app.statistics.services.tickets import TICKET_FACTS
 from app.tickets.rules.content import NewTicket

@@ -23,7 +23,7 @@ from app.events.models.events import Event
 from app.events.rules.file_reading import Reading, read_events
 from app.events.services.events import report_events
 from app.matching.models.matching import EventTicket
-from app.matching.services.matching import bring_up_to_date
+from app.matching.services.recompute import bring_up_to_date
 from app.reference.seed import add_links, seed_reference
 from app.registry.rules.registry import SiteNameValue
 from app.registry.services.sites import change_site, site_of_key, site_values

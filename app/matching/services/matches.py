@@ -1,0 +1,200 @@
+"""The matches of one link (or site), computed from its events and tickets, and by what they differ
+from what is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final, cast
+
+from sqlalchemy import ColumnElement, Table, and_, select
+from sqlalchemy.orm import Session
+
+from app.core.figures import frames
+from app.events.models.events import Event
+from app.matching.figures.matching import Matched, match_events
+from app.matching.models.matching import DetectedEvent, EventOfDetected, EventTicket, HandMade
+from app.matching.rules.matching import MOST_KEPT, Decision, How, MatchingRule, why_in_words
+from app.matching.services.affected_links import Target
+from app.matching.services.evidence import MatchTarget, evidence_of, sound_masters, target_of
+from app.matching.services.number_rows import (
+    columns_of,
+    in_microseconds,
+    parts_of,
+    rows_of,
+    stored_rows,
+    times_of,
+)
+from app.matching.services.result_diff import COMPUTED, Difference
+from app.matching.services.rules import rules_in_order
+from app.registry.models.registry import Site
+
+_STATES: Final = {"degraded": frames.DEGRADED, "down": frames.DOWN}
+_STATE_NAMES: Final = {number: name for name, number in _STATES.items()}
+_HOWS: Final = {
+    frames.BY_LINK: How.LINK,
+    frames.BY_SITE: How.SITE,
+    frames.BY_HAND: How.HAND,
+    frames.BY_NONE: How.NONE,
+}
+_detected = cast(Table, DetectedEvent.__table__)
+_members = cast(Table, EventOfDetected.__table__)
+_pairs = cast(Table, EventTicket.__table__)
+
+
+def difference_of(session: Session, target: Target, now: datetime) -> Difference:
+    """By what the matches of a link or site, as its events and tickets stand now, differ from what
+    is stored; writes nothing."""
+    rules = rules_in_order(session)
+    of = target_of(session, *target)
+    events = _events(session, of)
+    decided, reasons = _decisions(session, [*events["id"]])
+    found = match_events(
+        events,
+        frames.frame(frames.THINGS, [of.row]),
+        frames.frame(frames.EVIDENCE, [*evidence_of(session, of)] if len(events) else ()),
+        frames.frame(frames.DECISIONS, decided),
+        frames.frame(frames.RULES, [_rule_row(rule) for rule in rules]),
+        frames.micros(now),
+        MOST_KEPT,
+    )
+    ours = (_detected.c.site_id if of.kind == "site" else _detected.c.link_id) == of.id
+    return Difference.of(
+        now,
+        {row[0]: row for row in stored_rows(session, COMPUTED, ours)},
+        {row[0]: row for row in _detected_rows(of, found, rules)},
+        dict(_belonging(session, ours, _members)),
+        dict(zip(found.members["event"].tolist(), found.members["detected"].tolist(), strict=True)),
+        {row[:2]: row for row in _belonging(session, ours, _pairs)},
+        {row[:2]: row for row in _pair_rows(session, found, reasons)},
+    )
+
+
+def _rule_row(rule: MatchingRule) -> tuple[int, ...]:
+    """A row of RULES."""
+    lengths = (rule.gap, rule.minimal, rule.tolerance)
+    return (
+        *(rule.version, frames.micros(rule.valid_from)),
+        *(length // timedelta(microseconds=1) for length in lengths),
+    )
+
+
+def _events(session: Session, of: MatchTarget) -> Any:
+    """EVENTS: what was down or degraded, and was not withdrawn."""
+    which: ColumnElement[bool] = Event.link_id == of.id
+    if of.kind == "site":
+        # a link that was named and is not known leaves its site: it is not the site's own event
+        which = and_(Event.site_id == of.id, Event.link_id.is_(None), Event.link_text == "")
+    times = (in_microseconds(session, one) for one in (Event.start, Event.end))
+    query = select(Event.id, Event.state, *times).where(
+        which, Event.state.in_(_STATES), Event.withdrawn_at.is_(None)
+    )
+    rows = rows_of(session, query)
+    ids, states, starts, ends = columns_of(rows, 4)
+    columns = (
+        *(ids, [of.id] * len(ids), times_of(starts)),
+        *(times_of(ends, frames.FOREVER), [_STATES[one] for one in states]),
+    )
+    return frames.frame(frames.EVENTS, [*zip(*columns, strict=True)])
+
+
+def _decisions(
+    session: Session, events: Sequence[int]
+) -> tuple[Sequence[tuple[Any, ...]], Sequence[HandMade]]:
+    """Rows of DECISIONS about these events, and the decisions by their ``order``."""
+    found = [
+        row
+        for some in parts_of(events)
+        for row in session.scalars(select(HandMade).where(HandMade.event_id.in_(some)))
+    ]
+    found.sort(key=lambda row: (row.at, row.event_id, row.ticket_number))
+    sound = sound_masters(session, {row.ticket_number for row in found})
+    rows = []
+    for order, row in enumerate(found):
+        master, maintenance = sound.get(row.ticket_number, (row.ticket_number, False))
+        linked = row.decision == Decision.LINKED
+        if linked and row.ticket_number not in sound:
+            continue  # it became a test, or was cancelled: it documents nothing
+        rows.append((row.event_id, master, linked, order, maintenance))
+    return rows, found
+
+
+def _detected_rows(
+    of: MatchTarget, found: Matched, rules: Sequence[MatchingRule]
+) -> Sequence[tuple[Any, ...]]:
+    """Rows of ``COMPUTED``; times as numbers."""
+    told = {name: found.detected[name].tolist() for name in found.detected}
+    count = len(told["id"])
+    quarters = frames.quarters_of(found.detected["start"].to_numpy()).tolist()
+    names = {one: frames.quarter_name(one) for one in set(quarters)}
+    columns = {
+        **{name: told[name] for name in ("id", "start", "beginnings")},
+        "link_id": [of.id if of.kind == "link" else None] * count,
+        "site_id": [of.id if of.kind == "site" else None] * count,
+        "end": _unless(frames.FOREVER, told["end"]),
+        "is_open": [end >= frames.FOREVER for end in told["end"]],
+        "state": [_STATE_NAMES[one] for one in told["state"]],
+        "quarter": [names[one] for one in quarters],
+        "network": [of.network] * count,
+        "t1_id": _unless(frames.NOBODY, told["t1"]),
+        "other_t1_id": _unless(frames.NOBODY, told["other_t1"]),
+        "is_counted": told["counted"],
+        "counts_at": _unless(frames.FOREVER, told["counts_at"]),
+        "is_maintenance": told["maintenance"],
+        "is_documented": told["documented"],
+        "how": [str(_HOWS[one]) for one in told["how"]],
+        "rule_version": [rules[one].version for one in told["rule"]],
+    }
+    return [*zip(*[columns[one.name] for one in COMPUTED], strict=True)]
+
+
+def _unless(nothing: int, values: Sequence[int]) -> Sequence[int | None]:
+    return [None if one == nothing else one for one in values]
+
+
+def _pair_rows(
+    session: Session, found: Matched, reasons: Sequence[HandMade]
+) -> Sequence[tuple[Any, ...]]:
+    """Rows of ``event_tickets``."""
+    sites = _site_names(session, set(found.pairs["site"].tolist()))
+    words: dict[tuple[Any, ...], str] = {}
+    rows = []
+    for one in frames.rows_of(found.pairs):
+        how = _HOWS[one.how]
+        told = (one.how, one.overlap, one.apart, one.within, one.shift, one.site)
+        if how is How.HAND:
+            said = "by hand" if one.documents else "taken off by hand"
+            why = f"{said}: {reasons[one.decision].reason}"
+        elif (why := words.get(told, "")) == "":
+            words[told] = why = why_in_words(
+                how,
+                overlap=None if one.overlap >= frames.FOREVER else _length(one.overlap),
+                apart=_length(one.apart),
+                within=one.within,
+                shift=_length(one.shift) if one.shift else None,
+                site=sites.get(one.site, ""),
+            )
+        seconds = 0 if one.overlap >= frames.FOREVER else one.overlap // 1_000_000
+        shift = one.shift // 1_000_000 if one.shift else None
+        rows.append((one.detected, one.ticket, str(how), one.documents, seconds, why, shift))
+    return rows
+
+
+def _length(microseconds: int) -> timedelta:
+    return timedelta(microseconds=microseconds)
+
+
+def _site_names(session: Session, ids: Collection[int]) -> Mapping[int, str]:
+    wanted = {site for site in ids if site != frames.NOBODY}
+    if not wanted:
+        return {}
+    rows = session.execute(select(Site.id, Site.key).where(Site.id.in_(wanted)))
+    return {row.id: row.key for row in rows}
+
+
+def _belonging(
+    session: Session, ours: ColumnElement[bool], table: Table
+) -> Sequence[tuple[Any, ...]]:
+    """The stored rows of a table that belong to these detected events."""
+    query = select(table).join(_detected, _detected.c.id == table.c.detected_id).where(ours)
+    return [*map(tuple, rows_of(session, query))]

@@ -1,0 +1,80 @@
+"""Rows as figures take them: columns side by side, times in microseconds since 1970, UTC."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import numpy as np
+from sqlalchemy import BigInteger, Column, Select, String, extract, select, type_coerce
+from sqlalchemy import cast as sql_cast
+from sqlalchemy.orm import Session
+
+from app.core.figures.frames import Times, moment_of
+from app.core.models.base import UtcTime
+
+AT_ONCE: Final = 500
+"""Keys in one statement."""
+UNSET: Final = 2**62
+"""A time that is not set: after everything."""
+
+
+def in_microseconds(session: Session, column: Any) -> Any:
+    """A time as the database gives it out fastest: SQLite's own text, else microseconds."""
+    if session.get_bind().dialect.name == "sqlite":
+        return type_coerce(column, String)
+    return sql_cast(extract("epoch", column) * 1_000_000, BigInteger)
+
+
+def times_of(values: Sequence[Any], otherwise: int = UNSET) -> Times:
+    """Such values as numbers; ``otherwise`` for what is not set."""
+    if str in set(map(type, values)):
+        known = np.array([one or "NaT" for one in values], "datetime64[us]")
+        found = np.where(np.isnat(known), np.int64(otherwise), known.astype(np.int64))
+        return found.astype(np.int64)
+    return np.array([otherwise if one is None else one for one in values], np.int64)
+
+
+def rows_of(session: Session, query: Select[*tuple[Any, ...]]) -> Sequence[Any]:
+    """The rows of a query of columns, past the session's own objects: half of the time."""
+    return session.connection().execute(query).all()
+
+
+def columns_of(rows: Sequence[Any], count: int) -> list[Sequence[Any]]:
+    """The ``count`` columns of rows, also where there is no row."""
+    return [*zip(*rows, strict=True)] if rows else [()] * count
+
+
+def parts_of(keys: Sequence[Any], size: int = AT_ONCE) -> Iterable[Sequence[Any]]:
+    """Keys in parts, each for one statement."""
+    for start in range(0, len(keys), size):
+        yield keys[start : start + size]
+
+
+def stored_rows(
+    session: Session, columns: Iterable[Column[Any]], which: Any
+) -> Sequence[tuple[Any, ...]]:
+    """The rows of a table for which this holds; times as numbers, None for what is not set."""
+    columns = [*columns]
+    times = [place for place, one in enumerate(columns) if isinstance(one.type, UtcTime)]
+    asked = [
+        in_microseconds(session, one) if isinstance(one.type, UtcTime) else one for one in columns
+    ]
+    values = columns_of(rows_of(session, select(*asked).where(which)), len(columns))
+    for place in times:
+        values[place] = [None if one == UNSET else one for one in times_of(values[place]).tolist()]
+    return [*zip(*values, strict=True)]
+
+
+def with_moments(
+    columns: Iterable[Column[Any]], rows: Iterable[Sequence[Any]]
+) -> Sequence[Sequence[Any]]:
+    """Such rows of these columns with moments in place of their times."""
+    times = {place for place, one in enumerate(columns) if isinstance(one.type, UtcTime)}
+    return [
+        [
+            moment_of(value) if place in times and value is not None else value
+            for place, value in enumerate(row)
+        ]
+        for row in rows
+    ]

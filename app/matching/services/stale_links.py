@@ -1,0 +1,168 @@
+"""Which links are stale, and how far the change log was looked through.
+
+A link, or a site with events of its own, is stale from the moment at which a change marks it until
+it was recomputed (``app.matching.services.recompute``). Each marking gives it another number: who
+recomputed it meanwhile notices that, and neither writes nor clears. Marks, the cursor and the
+results are written by one at a time (``lock``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from secrets import randbits
+from typing import Any, Final, cast
+
+from sqlalchemy import Table, delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.orm import Session
+
+from app.core.models.changes import Change, PortalFact
+from app.matching.models.matching import StaleMatching
+from app.matching.services.affected_links import Span, Target
+
+CURSOR: Final = "matching_up_to"
+"""The row of ``portal_facts`` that holds the newest change whose links are marked."""
+COMPUTED_AT: Final = "matching_computed_at"
+"""The row with the time up to which everything was recomputed, ISO 8601 UTC."""
+MAX_CHANGES: Final = 20_000
+"""Changes that are looked through together: where more are behind the cursor, it moves in parts."""
+_INSERT: Final[Mapping[str, Any]] = {"sqlite": sqlite_insert, "postgresql": postgresql_insert}
+_LOCK: Final = 2_600_026
+"""The key of PostgreSQL's advisory lock."""
+_stale = cast(Table, StaleMatching.__table__)
+
+
+class ConcurrentUpdate(Exception):
+    """What was recomputed was marked, recomputed or changed by another meanwhile."""
+
+
+@dataclass(frozen=True)
+class Freshness:
+    """How the figures stand."""
+
+    computed_at: datetime | None
+    """When everything was last recomputed (UTC); None = never."""
+    pending: int = 0
+    """Changes of the log behind the cursor; not each of them concerns the figures."""
+    stale: int = 0
+    """Links and sites that are marked and not recomputed yet."""
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether all that concerns the figures is in them."""
+        return not self.pending and not self.stale
+
+
+def freshness(session: Session) -> Freshness:
+    """How the figures stand, without looking at what the pending changes concern."""
+    span, later = next_span(session)
+    return Freshness(computed_at(session), span.ends - span.begins + later, count_stale(session))
+
+
+def next_span(session: Session) -> tuple[Span, int]:
+    """The next changes behind the cursor, and how many are behind these."""
+    begins = int(_fact(session, CURSOR) or 0)
+    # first the newest id: what is behind it in the next query is visible by now
+    newest = session.scalar(select(func.max(Change.id))) or 0
+    ends = max(begins, min(newest, begins + MAX_CHANGES))
+    return Span(begins, ends), max(0, newest - ends)
+
+
+def move_cursor(session: Session, span: Span) -> None:
+    """Keep that these changes were looked through, and what they concern is marked."""
+    _put(session, CURSOR, str(span.ends))
+
+
+def computed_at(session: Session) -> datetime | None:
+    """Up to when everything was recomputed (UTC)."""
+    text = _fact(session, COMPUTED_AT)
+    return None if text is None else datetime.fromisoformat(text)
+
+
+def keep_computed_at(session: Session, now: datetime) -> None:
+    """Keep that everything was recomputed up to ``now``."""
+    _put(session, COMPUTED_AT, now.astimezone(UTC).isoformat())
+
+
+def lock(session: Session, *, waits: bool = True) -> bool:
+    """Let nobody else mark, clear or write results until the transaction ends. Without ``waits``
+    False where another does so at the moment. On SQLite one transaction writes at a time anyway."""
+    if session.get_bind().dialect.name == "sqlite":
+        return True
+    if waits:
+        session.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+        return True
+    return bool(session.scalar(select(func.pg_try_advisory_xact_lock(_LOCK))))
+
+
+def mark_stale(session: Session, targets: Collection[Target]) -> None:
+    """Mark these to be recomputed, also those that are being recomputed."""
+    if targets:
+        marked = _INSERT[session.get_bind().dialect.name](_stale)
+        session.execute(
+            marked.on_conflict_do_update(
+                index_elements=["kind", "thing_id"], set_={"mark": marked.excluded.mark}
+            ),
+            [
+                {"kind": kind, "thing_id": key, "mark": randbits(62)}
+                for kind, key in sorted(targets)
+            ],
+        )
+
+
+def renew_marks(session: Session, targets: Collection[Target]) -> None:
+    """Mark those of these that are stale once more: whoever recomputes one has to begin anew."""
+    mark_stale(session, {*targets} & {*stale_targets(session)})
+
+
+def mark_of(session: Session, target: Target) -> int | None:
+    """Its mark; None = it is not stale."""
+    return session.scalar(select(_stale.c.mark).where(*_is(target)))
+
+
+def claim(session: Session, target: Target, mark: int) -> int:
+    """Take it for what is written in this transaction; its new mark. Raises ``ConcurrentUpdate``
+    where the mark is another one."""
+    lock(session)
+    mine = randbits(62)
+    taken = session.execute(
+        update(_stale).where(*_is(target), _stale.c.mark == mark).values(mark=mine)
+    )
+    if not cast(Any, taken).rowcount:
+        raise ConcurrentUpdate
+    return mine
+
+
+def clear_stale(session: Session, target: Target) -> None:
+    """Note that it was recomputed; whoever claimed it in this transaction."""
+    session.execute(delete(_stale).where(*_is(target)))
+
+
+def stale_targets(session: Session, limit: int | None = None) -> Sequence[Target]:
+    """What is stale, in order."""
+    query = select(_stale.c.kind, _stale.c.thing_id).order_by(_stale.c.kind, _stale.c.thing_id)
+    return [(kind, key) for kind, key in session.execute(query.limit(limit))]
+
+
+def count_stale(session: Session) -> int:
+    """How many are."""
+    return session.scalar(select(func.count()).select_from(_stale)) or 0
+
+
+def _is(target: Target) -> Sequence[Any]:
+    return _stale.c.kind == target[0], _stale.c.thing_id == target[1]
+
+
+def _fact(session: Session, name: str) -> str | None:
+    return session.scalar(select(PortalFact.value).where(PortalFact.name == name))
+
+
+def _put(session: Session, name: str, value: str) -> None:
+    session.execute(
+        _INSERT[session.get_bind().dialect.name](PortalFact)
+        .values(name=name, value=value)
+        .on_conflict_do_update(index_elements=["name"], set_={"value": value})
+    )
