@@ -31,7 +31,7 @@ def insert_rows(
         ]
         connection.exec_driver_sql(
             f"INSERT INTO {table.name} ({names}) VALUES ({marks})",  # noqa: S608  # names of ours
-            [_for_sqlite(row, times) for row in rows] if times else rows,
+            [_for_sqlite(row, times) for row in rows],
         )
         return
     driver = connection.connection.driver_connection

@@ -24,7 +24,8 @@ from app.core.web.positions import read_position, write_position
 from app.duties.pages.query import EVER, STATE_WORDS
 from app.duties.services.duties import STATES as DUE
 from app.duties.services.duties import recent_from
-from app.duties.services.listed_events import NO_T1, EventFilter, Position
+from app.duties.services.listed_events import EventFilter, Position
+from app.events.rules.addresses import NO_T1
 from app.events.rules.events import LONGEST_SOURCE, EventState
 from app.matching.rules.matching import How
 from app.registry.rules.networks import Network
