@@ -34,6 +34,7 @@ from app.tickets.rules.tickets import (
     State,
 )
 from app.tickets.services.diaries import Entry
+from app.tickets.services.ticket_rows import TicketRow
 from soap_service.dispatch import Value
 from soap_service.fields import Element, Operation
 
@@ -179,7 +180,7 @@ def pointer(public_url: str) -> str:
 
 
 def answered(
-    operation: Operation, ticket: Ticket, entries: Sequence[Entry], actor: Actor, public_url: str
+    operation: Operation, ticket: TicketRow, entries: Sequence[Entry], actor: Actor, public_url: str
 ) -> Mapping[str, Value]:
     """The elements that answer a ticket to this account, without what is empty for it."""
     values = _all_values(ticket, entries, actor, public_url)
@@ -196,12 +197,11 @@ def _existed(element: Element, actor: Actor) -> bool:
 
 
 def _all_values(
-    ticket: Ticket, entries: Sequence[Entry], actor: Actor, public_url: str
+    ticket: TicketRow, entries: Sequence[Entry], actor: Actor, public_url: str
 ) -> Mapping[str, Value | None]:
     sent_by_asker = actor.partner_id is not None and (
         actor.partner_id == ticket.created_by_partner_id
     )
-    partner = ticket.created_by_partner
     cut = pointer(public_url).format(number=ticket.number)
     yes_or_no = "Yes" if ticket.experiment_specific else "No"
     values: dict[str, Value | None] = {
@@ -218,7 +218,7 @@ def _all_values(
         "GHD_Detailed_Solution": cut_with_pointer(ticket.solution, LONG_TEXT_LIMIT, cut),
         "GHD_Status": ticket.state,
         "GHD_Type_Of_Problem": ticket.type_of_problem,
-        "GHD_Affected_Site": affected_site(ticket.affected_sites, actor),
+        "GHD_Affected_Site": ticket.affected_site,
         "GHD_Affected_VO": ticket.affected_vo or "none",
         "GHD_Date_Of_Change": ticket.changed_at,
         "GHD_Modified_Date": ticket.changed_at,
@@ -227,7 +227,7 @@ def _all_values(
         "GHD_Loginname": ticket.submitter_login,
         "GHD_Name": ticket.submitter_name,
         "GHD_Ticket_Type": "LHCOPN",
-        "GHD_Origin_SG": partner.code if partner is not None and ticket.origin_system else None,
+        "GHD_Origin_SG": ticket.partner_code if ticket.origin_system else None,
         "GHD_ETA": ticket.estimated_end,
         "GHD_Related_Issue": ticket.related_issue,
     }

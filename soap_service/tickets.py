@@ -16,11 +16,11 @@ from app.core.rules.errors import Invalid, NotFound
 from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text
 from app.tickets.rules.query import read_page, with_parameters
 from app.tickets.rules.relations import RelationRole
-from app.tickets.services.diaries import entries_of
 from app.tickets.services.idempotency import open_ticket_once
-from app.tickets.services.lifecycle import change_ticket, find_ticket
-from app.tickets.services.lists.query import matching, tickets_of
+from app.tickets.services.lifecycle import change_ticket
+from app.tickets.services.lists.query import matching
 from app.tickets.services.relations import open_related_ticket
+from app.tickets.services.ticket_rows import read_ticket_rows
 from soap_service import mapping
 from soap_service.dispatch import Call, Handler, Values
 from soap_service.fields import GGUS, Operation
@@ -114,13 +114,10 @@ def _modify(call: Call, sent: Mapping[str, str]) -> Values:
 def _get(operation: Operation) -> Handler:
     def get(call: Call, sent: Mapping[str, str]) -> Values:
         page = read_page(sent.get("startRecord"), sent.get("maxLimit"), default_limit=1)
-        ticket = find_ticket(call.session, call.actor, ticket_number(sent))
-        if page.start > 0:
-            raise NotFound
-        entries = entries_of(call.session, call.actor, [ticket.number])
-        return mapping.answered(
-            operation, ticket, entries.get(ticket.number, ()), call.actor, call.public_url
-        )
+        found = [] if page.start > 0 else [ticket_number(sent)]
+        for row, entries in read_ticket_rows(call.session, call.actor, found):
+            return mapping.answered(operation, row, entries, call.actor, call.public_url)
+        raise NotFound
 
     return get
 
@@ -141,16 +138,13 @@ def listed(call: Call, sent: Mapping[str, str]) -> Select[int]:
 def _get_list(operation: Operation) -> Handler:
     def get_list(call: Call, sent: Mapping[str, str]) -> Sequence[Values]:
         numbers = call.only or listed(call, sent)
-        tickets = tickets_of(call.session, call.actor, numbers)
-        if not tickets:
-            raise NotFound
-        entries = entries_of(call.session, call.actor, [ticket.number for ticket in tickets])
-        return [
-            mapping.answered(
-                operation, ticket, entries.get(ticket.number, ()), call.actor, call.public_url
-            )
-            for ticket in tickets
+        answers = [
+            mapping.answered(operation, row, entries, call.actor, call.public_url)
+            for row, entries in read_ticket_rows(call.session, call.actor, numbers)
         ]
+        if not answers:
+            raise NotFound
+        return answers
 
     return get_list
 

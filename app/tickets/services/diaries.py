@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from app.core.models.changes import Change, ChangedField
@@ -16,7 +16,25 @@ from app.core.services.changes import TICKET
 
 PUBLIC = "public_comment"
 INTERNAL = "internal_comment"
-_AT_ONCE = 500
+
+_changes, _fields = Change.__table__, ChangedField.__table__
+_ENTRIES = (
+    select(
+        _changes.c.thing_id,
+        _changes.c.at,
+        _changes.c.author,
+        _changes.c.partner_id,
+        _fields.c.field,
+        _fields.c.new,
+    )
+    .join(_fields, _fields.c.change_id == _changes.c.id)
+    .where(
+        _changes.c.kind == TICKET,
+        _changes.c.thing_id.in_(bindparam("numbers", expanding=True)),
+        _fields.c.field.in_((PUBLIC, INTERNAL)),
+    )
+    .order_by(_changes.c.thing_id, _changes.c.version, _fields.c.position)
+)
 
 
 @dataclass(frozen=True)
@@ -45,26 +63,9 @@ def entries_of(
 ) -> Mapping[int, Sequence[Entry]]:
     """The entries that the actor may read, by ticket number, oldest first."""
     found: dict[int, list[Entry]] = defaultdict(list)
-    for first in range(0, len(numbers), _AT_ONCE):
-        rows = session.execute(
-            select(
-                Change.thing_id,
-                Change.at,
-                Change.author,
-                Change.partner_id,
-                ChangedField.field,
-                ChangedField.new,
-            )
-            .join(ChangedField, ChangedField.change_id == Change.id)
-            .where(
-                Change.kind == TICKET,
-                Change.thing_id.in_(numbers[first : first + _AT_ONCE]),
-                ChangedField.field.in_((PUBLIC, INTERNAL)),
-            )
-            .order_by(Change.thing_id, Change.version, ChangedField.position)
-        )
-        for number, at, author, partner_id, field, text in rows:
-            internal = field == INTERNAL
-            if text and may_see_entry(actor, internal=internal, partner_id=partner_id):
-                found[number].append(Entry(at, author, text, internal))
+    rows = session.connection().execute(_ENTRIES, {"numbers": numbers})
+    for number, at, author, partner_id, field, text in rows:
+        internal = field == INTERNAL
+        if text and may_see_entry(actor, internal=internal, partner_id=partner_id):
+            found[number].append(Entry(at, author, text, internal))
     return found

@@ -10,7 +10,7 @@ Values reach the database as parameters only.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any, Final
@@ -32,7 +32,7 @@ from sqlalchemy import (
     true,
 )
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -76,11 +76,6 @@ _EVERY_OPERATOR: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
     ">=": operator.ge,
 }
 _BEYOND_EVERY_NUMBER: Final = 2**62
-_ANSWERED_SITES: Final = (
-    selectinload(Ticket.affected_sites).selectinload(TicketSite.spellings),
-    selectinload(Ticket.affected_sites).joinedload(TicketSite.site).selectinload(Site.names),
-)
-"""What rows show of affected sites, for all rows at once."""
 
 
 class _ByCodePoint(FunctionElement[str]):
@@ -99,29 +94,6 @@ def _plain(element: _ByCodePoint, compiler: SQLCompiler, **options: Any) -> str:
 @compiles(_ByCodePoint, "postgresql")
 def _collated(element: _ByCodePoint, compiler: SQLCompiler, **options: Any) -> str:
     return f'({compiler.process(element.clauses, **options)}) COLLATE "C"'
-
-
-def query_tickets(
-    session: Session, actor: Actor, query: Query, page: Page, *, pointer: str = ""
-) -> Sequence[Ticket]:
-    """The tickets that the actor may read and that match, ordered by number, from one page.
-
-    ``pointer`` as for ``condition``. Empty if there are none. Raises ``TooMuch`` for more than
-    10,000 rows in one answer.
-    """
-    return tickets_of(session, actor, matching(session, actor, query, page, pointer=pointer))
-
-
-def tickets_of(
-    session: Session, actor: Actor, numbers: Select[int] | Collection[int]
-) -> Sequence[Ticket]:
-    """The tickets of these numbers that the actor may read, ordered by number."""
-    return session.scalars(
-        select(Ticket)
-        .where(Ticket.number.in_(numbers), readable(actor))
-        .order_by(Ticket.number)
-        .options(*_ANSWERED_SITES)
-    ).all()
 
 
 def matching(

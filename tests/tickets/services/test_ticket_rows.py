@@ -1,0 +1,102 @@
+"""Tickets as plain rows: whole, in order, in two statements, and only what may be read."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import event, select
+from sqlalchemy.orm import Session
+
+from app.accounts.models.partners import PartnerAccount
+from app.accounts.services.partners import actor_of_account, create_partner_account
+from app.core.database.transactions import writing
+from app.core.rules.access import SYSTEM, Actor, Door, Writer
+from app.reference.seed import seed_reference
+from app.tickets.models.tickets import Ticket
+from app.tickets.rules.content import NewTicket
+from app.tickets.services import ticket_rows
+from app.tickets.services.lifecycle import change_ticket, hand_to_partner, open_ticket
+from app.tickets.services.ticket_rows import read_ticket_rows
+
+NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
+BY = Writer(SYSTEM, Door.COMMAND, NOW)
+
+
+def account(session: Session, code: str, login: str, **switches: Any) -> Actor:
+    create_partner_account(session, BY, code, login, "a password of sixteen", **switches)
+    session.flush()
+    row = session.scalars(select(PartnerAccount).where(PartnerAccount.login == login)).one()
+    return actor_of_account(session, row.id)
+
+
+@pytest.fixture
+def cast(session: Session) -> dict[str, Actor]:
+    with writing(session):
+        seed_reference(session, BY)
+        return {
+            "all": account(session, "ALL", "all", access="all"),
+            "own": account(session, "OWN", "own", access="own"),
+            "system": SYSTEM,
+        }
+
+
+def test_a_row_is_the_ticket_whoever_reads_it(session: Session, cast: dict[str, Actor]) -> None:
+    own = Writer(cast["own"], Door.SOAP, NOW)
+    with writing(session):
+        spelled = NewTicket(title="A", sites=("GRIDKA", "CH-CERN"), public_comment="First.")
+        numbers = [
+            open_ticket(session, own, spelled).number,
+            open_ticket(session, BY, NewTicket(title="B", sites=("Nobody knows it",))).number,
+            open_ticket(session, BY, NewTicket(title="C")).number,
+        ]
+        change_ticket(session, BY, numbers[0], {"internal_comment": "Second."})
+    rows = {
+        name: list(read_ticket_rows(session, actor, numbers[::-1])) for name, actor in cast.items()
+    }
+    mapped = session.get_one(Ticket, numbers[0])
+    for row, _ in (found[0] for found in rows.values()):
+        for column in Ticket.__table__.columns.keys():  # noqa: SIM118  (not a dict)
+            assert getattr(row, column) == getattr(mapped, column)
+    assert [row.number for row, _ in rows["all"]] == numbers
+    assert [row.affected_site for row, _ in rows["all"]] == ["FZK-LCG2", "Nobody knows it", None]
+    assert [row.partner_code for row, _ in rows["all"]] == ["OWN", None, None]
+    assert [(row.number, row.affected_site) for row, _ in rows["own"]] == [(numbers[0], "GRIDKA")]
+    assert [entry.text for entry in rows["own"][0][1]] == ["First."]
+    assert [entry.text for entry in rows["system"][0][1]] == ["First.", "Second."]
+    assert [len(entries) for _, entries in rows["system"]] == [2, 0, 0]
+
+
+def test_what_was_handed_over_is_read(session: Session, cast: dict[str, Actor]) -> None:
+    with writing(session):
+        number = open_ticket(session, BY, NewTicket(title="A")).number
+    assert list(read_ticket_rows(session, cast["own"], [number, number + 1])) == []
+    with writing(session):
+        hand_to_partner(session, BY, number, "OWN")
+    assert [row.title for row, _ in read_ticket_rows(session, cast["own"], [number])] == ["A"]
+
+
+def test_a_page_takes_two_statements_and_a_longer_one_is_read_in_batches(
+    session: Session, cast: dict[str, Actor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with writing(session):
+        numbers = [
+            open_ticket(session, BY, NewTicket(title="A", public_comment=str(count))).number
+            for count in range(5)
+        ]
+    statements: list[str] = []
+    engine = session.get_bind()
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def count(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        statements.append(statement)
+
+    session.connection()
+    for batch, wanted in ((5, 2), (2, 4)):
+        monkeypatch.setattr(ticket_rows, "_AT_ONCE", batch)
+        statements.clear()
+        asked = select(Ticket.number).where(Ticket.number.in_(numbers))
+        found = list(read_ticket_rows(session, cast["all"], asked))
+        assert [entries[0].text for _, entries in found] == ["0", "1", "2", "3", "4"]
+        assert len(statements) == wanted
