@@ -21,8 +21,8 @@ from app.tickets.services.attachments import (
     content_of,
     find_attachment,
 )
-from soap_service import mapping
-from soap_service.dispatch import Call, Handler, Value, Values
+from soap_service.answer_xml import Value, Values
+from soap_service.dispatch import Call, Handler
 from soap_service.tickets import ticket_number, writer
 
 DATA_LIMIT: Final = 8 * 1024 * 1024
@@ -66,7 +66,7 @@ def _ids(call: Call, sent: Mapping[str, str]) -> Sequence[Values]:
         {
             "GAT_Attachment-ID": public_id(attachment.id),
             "GAT_Create_Date": attachment.created_at,
-            "GAT_Last_Modifier": mapping.sendable(attachment.author),
+            "GAT_Last_Modifier": attachment.author,
             "GAT_Attachment_attachmentName": attachment.name,
             **_origin(attachment),
         }
@@ -85,7 +85,7 @@ def _all(call: Call, sent: Mapping[str, str]) -> Sequence[Values]:
         call.log_download(Door.SOAP, public_id(attachment.id))
     return [
         {
-            "GAT_Last_Modifier": mapping.sendable(attachment.author),
+            "GAT_Last_Modifier": attachment.author,
             "GAT_Attachment_ID": public_id(attachment.id),
             "GAT_Attachment_Orig_Size": attachment.size,
             "GAT_Attachment_Data": content_of(call.session, attachment),

@@ -1,17 +1,18 @@
 """Spyne at work: a checked envelope becomes values, an operation is called, values become XML.
 
 ``Dispatcher`` drives an application of Spyne's; ``from_table`` makes that of a service of the GGUS
-contract. It drives Spyne's own steps rather than its WSGI server, so that a request is parsed once,
-by the guard's parser, and errors come out as they were raised. It must not know tickets.
+contract, whose answers are written from the field table. It drives Spyne's own steps rather than
+its WSGI server, so that a request is parsed once, by the guard's parser, and errors come out as
+they were raised. It must not know tickets.
 """
 
 from __future__ import annotations
 
 from binascii import a2b_base64
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from lxml import etree
@@ -22,17 +23,14 @@ from app.core.rules.access import USUAL_COPIES_PER_DAY, Actor, Door
 from app.core.rules.errors import LOOK_FIRST, OutcomeUnknown
 from app.core.services.security_log import log_event
 from soap_service import compat  # noqa: F401  (must be imported before spyne)
+from soap_service.answer_xml import Values, write_answer, written_time
 from soap_service.faults import SOAP_NS
-from soap_service.fields import ROW, Operation, Service
-from soap_service.types import model_of, row_of
+from soap_service.fields import Operation, Service
+from soap_service.types import model_of
 
 from spyne import Application, ByteArray, DateTime, MethodContext, ServiceBase, rpc  # isort: skip
 from spyne.protocol.soap import Soap11  # isort: skip
 from spyne.server import ServerBase  # isort: skip
-
-Value = str | datetime | int | bytes
-Values = Mapping[str, Value]
-"""An answer's elements by name; what is empty is left out."""
 
 
 @dataclass(frozen=True)
@@ -74,14 +72,9 @@ class Call:
         )
 
 
-Handler = Callable[[Call, Mapping[str, Any]], Values | Sequence[Values]]
+Handler = Callable[[Call, Mapping[str, Any]], Values | Iterable[Values]]
 """Carries an operation out: sent elements by name in (texts, but for int and bytes where the field
 table says so); an answer's elements out, or its rows."""
-
-
-def written_time(moment: datetime) -> str:
-    """A time as it is sent: UTC in milliseconds."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class Protocol(Soap11):  # type: ignore[misc]  # spyne is not typed
@@ -174,7 +167,6 @@ class Dispatcher:
 
 def _method(service: Service, operation: Operation, handler: Handler) -> Any:
     request = model_of(operation.request, service.namespace)
-    response = model_of(operation.response, service.namespace)
 
     def call(ctx: Any, sent: Any) -> Any:
         values = {
@@ -182,34 +174,17 @@ def _method(service: Service, operation: Operation, handler: Handler) -> Any:
             for element in operation.request.elements
             if (value := getattr(sent, element.name)) is not None
         }
-        result = handler(ctx.udc.call, values)
-        answer = response()
-        if operation.response.rows:
-            row = row_of(operation.response, service.namespace)
-            setattr(answer, ROW, [_filled(row(), item) for item in _rows(result)])
-            return answer
-        assert isinstance(result, Mapping)
-        return _filled(answer, result)
+        # Spyne leaves an answer alone that is written already
+        ctx.out_string = [write_answer(service, operation, handler(ctx.udc.call, values))]
 
     call.__name__ = operation.name
     return rpc(
         request,
-        _returns=response,
+        _returns=model_of(operation.response, service.namespace),
         _body_style="bare",
         _in_message_name=f"{{{service.namespace}}}{operation.name}",
         _out_message_name=f"{{{service.namespace}}}{operation.name}Response",
     )(call)
-
-
-def _rows(result: Values | Sequence[Values]) -> Sequence[Values]:
-    assert not isinstance(result, Mapping)
-    return result
-
-
-def _filled(model: Any, values: Values) -> Any:
-    for name, value in values.items():
-        setattr(model, name, (value,) if isinstance(value, bytes) else value)
-    return model
 
 
 def _joined(value: Any) -> Any:

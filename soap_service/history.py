@@ -16,13 +16,14 @@ from app.core.rules.errors import NotFound
 from app.core.rules.texts import LONG_TEXT_LIMIT, cut_with_pointer
 from app.core.services.changes import TICKET, changes_of
 from app.registry.services.registry import find_site
-from app.tickets.models.tickets import Ticket
+from app.tickets.models.tickets import Ticket, TicketSite
 from app.tickets.rules.query import read_page
 from app.tickets.services.diaries import INTERNAL, PUBLIC, may_see_entry
 from app.tickets.services.fields import SEPARATOR
 from app.tickets.services.lifecycle import find_ticket
 from soap_service import mapping
-from soap_service.dispatch import Call, Handler, Value, Values
+from soap_service.answer_xml import Value, Values
+from soap_service.dispatch import Call, Handler
 from soap_service.tickets import ticket_number
 
 _ALWAYS: Final = {
@@ -81,7 +82,7 @@ def _rows(
         if relevant:
             row: dict[str, Value] = {
                 "GHD_Creation_Date": change.at,
-                "GHD_Last_Modifier": mapping.sendable(change.author),
+                "GHD_Last_Modifier": change.author,
                 **standing,
                 **changed,
             }
@@ -104,10 +105,20 @@ def _first_site(call: Call, ticket: Ticket, logged: str) -> str:
         site = find_site(call.session, name)
         for row in ticket.affected_sites:
             if row.name == name or (site is not None and row.site_id == site.id):
-                return mapping.affected_site([row], call.actor) or name
+                return _answered_site(row, call.actor)
         if site is not None:
             return site.gocdb_name() or site.key
     return logged
+
+
+def _answered_site(row: TicketSite, actor: Actor) -> str:
+    """An affected site in this partner's own spelling, else under its GOCDB name."""
+    for spelling in row.spellings:
+        if spelling.partner_id == actor.partner_id:
+            return spelling.name
+    if row.site is not None:
+        return row.site.gocdb_name() or row.site.key
+    return row.name
 
 
 def _written(field: str, text: str, cut: str) -> str:
@@ -115,7 +126,7 @@ def _written(field: str, text: str, cut: str) -> str:
         return "Yes" if text == "yes" else "No"
     if field == "affected_vo":
         return text or "none"
-    return cut_with_pointer(mapping.sendable(text), LONG_TEXT_LIMIT, cut)
+    return cut_with_pointer(text, LONG_TEXT_LIMIT, cut)
 
 
 HANDLERS: Final[Mapping[str, Handler]] = {"OpGetTicketHist": _history}

@@ -6,7 +6,6 @@ its elements; what goes out is cut to what the contract carries. No rule about t
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -22,7 +21,7 @@ from app.core.rules.texts import (
     cut_with_pointer,
     read_time,
 )
-from app.tickets.models.tickets import Ticket, TicketSite
+from app.tickets.models.tickets import Ticket
 from app.tickets.rules.content import NewTicket
 from app.tickets.rules.tickets import (
     DEFAULT_TYPE_OF_PROBLEM,
@@ -35,7 +34,7 @@ from app.tickets.rules.tickets import (
 )
 from app.tickets.services.diaries import Entry
 from app.tickets.services.ticket_rows import TicketRow
-from soap_service.dispatch import Value
+from soap_service.answer_xml import Value
 from soap_service.fields import Element, Operation
 
 LIMITS: Final[Mapping[str, int]] = {
@@ -78,7 +77,6 @@ _SIMPLE_CHANGES: Final = {
 }
 _REFERENCES: Final = {"GHD_Target_ID": "target", "GHD_Incident_ID": "incident"}
 _GAP: Final = "\n\n"
-_NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def check_lengths(sent: Mapping[str, str]) -> None:
@@ -234,22 +232,7 @@ def _all_values(
     if sent_by_asker:
         values["GHD_E-Mail"] = ticket.submitter_mail
         values["GHD_Phone"] = ticket.submitter_phone
-    return {
-        name: sendable(value) if isinstance(value, str) else value for name, value in values.items()
-    }
-
-
-def affected_site(sites: Sequence[TicketSite], actor: Actor) -> str | None:
-    """The first affected site in this partner's own spelling, else under its GOCDB name."""
-    if not sites:
-        return None
-    first = sites[0]
-    for spelling in first.spellings:
-        if spelling.partner_id == actor.partner_id:
-            return spelling.name
-    if first.site is not None:
-        return first.site.gocdb_name() or first.site.key
-    return first.name
+    return values
 
 
 def diary(entries: Sequence[Entry], cut: str) -> str:
@@ -280,8 +263,3 @@ def diary(entries: Sequence[Entry], cut: str) -> str:
 
 def _left_out(count: int, where: str) -> str:
     return f"[{count} older entries are left out here; read them at {where}]{_GAP}"
-
-
-def sendable(text: str) -> str:
-    """``text`` with what XML 1.0 cannot carry shown as U+FFFD."""
-    return _NOT_IN_XML.sub("\ufffd", text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Final
 
@@ -22,7 +22,8 @@ from app.tickets.services.lists.query import matching
 from app.tickets.services.relations import open_related_ticket
 from app.tickets.services.ticket_rows import read_ticket_rows
 from soap_service import mapping
-from soap_service.dispatch import Call, Handler, Values
+from soap_service.answer_xml import Values
+from soap_service.dispatch import Call, Handler
 from soap_service.fields import GGUS, Operation
 from soap_service.qualification import parse_qualification
 
@@ -136,15 +137,13 @@ def listed(call: Call, sent: Mapping[str, str]) -> Select[int]:
 
 
 def _get_list(operation: Operation) -> Handler:
-    def get_list(call: Call, sent: Mapping[str, str]) -> Sequence[Values]:
+    def get_list(call: Call, sent: Mapping[str, str]) -> Iterator[Values]:
+        row = None
         numbers = call.only or listed(call, sent)
-        answers = [
-            mapping.answered(operation, row, entries, call.actor, call.public_url)
-            for row, entries in read_ticket_rows(call.session, call.actor, numbers)
-        ]
-        if not answers:
+        for row, entries in read_ticket_rows(call.session, call.actor, numbers):
+            yield mapping.answered(operation, row, entries, call.actor, call.public_url)
+        if row is None:
             raise NotFound
-        return answers
 
     return get_list
 

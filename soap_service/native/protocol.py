@@ -12,8 +12,8 @@ from lxml import etree
 from app.core.rules.errors import Invalid
 from app.core.rules.texts import read_time
 from soap_service import compat  # noqa: F401  (must be imported before spyne)
+from soap_service.answer_xml import sendable
 from soap_service.dispatch import Protocol
-from soap_service.mapping import sendable
 from soap_service.native.kinds import (
     NAMESPACE,
     Kind,

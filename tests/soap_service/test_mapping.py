@@ -11,6 +11,7 @@ from app.core.rules import errors
 from app.core.settings import PROJECT
 from app.tickets.services.diaries import Entry
 from soap_service import compat, faults, mapping
+from soap_service.answer_xml import sendable
 from tests.soap_service.wire import Wire, modify
 
 AT = datetime(2016, 9, 15, 10, tzinfo=UTC)
@@ -41,7 +42,7 @@ def test_a_long_diary_leaves_out_its_oldest_entries(lengths: tuple[int, ...]) ->
 
 
 def test_what_xml_cannot_carry_is_shown_as_a_replacement() -> None:
-    assert mapping.sendable("a\x00\x0b\ud800\ufffe\r\tb") == "a\ufffd\ufffd\ufffd\ufffd\r\tb"
+    assert sendable("a\x00\x0b\ud800\ufffe\r\tb") == "a\ufffd\ufffd\ufffd\ufffd\r\tb"
 
 
 def test_a_ticket_s_long_diary_is_cut_over_the_wire(sqlite_wire: Wire) -> None:
