@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from http.client import HTTPConnection, HTTPException
 from time import monotonic, sleep
@@ -73,9 +73,9 @@ def filled(kind: str, tickets: int, name: str = "bench") -> Iterator[Place]:
 
 
 @contextmanager
-def portal(place: Place, *, kept: bool = True) -> Iterator[str]:
+def portal(place: Place) -> Iterator[str]:
     """The address of GGUS at the real server, with two processes."""
-    with live(replace(test_settings(place.url), kept_answers=kept)) as server:
+    with live(test_settings(place.url)) as server:
         yield f"{server.url}/soap/GGUS"
 
 

@@ -33,23 +33,20 @@ def measure(place: Place, seconds: float) -> None:
     load = Load("TicketGet", LOGIN, PASSWORD, place.last - TICKETS + 1, place.last)
     found: dict[str, list[float]] = {}
     with ExitStack() as servers:
-        kept = servers.enter_context(places.portal(place))
-        anew = servers.enter_context(places.portal(place, kept=False))
-        answer = json.dumps(_elements(kept, load.first))
+        portal = servers.enter_context(places.portal(place))
+        answer = json.dumps(_elements(portal, load.first))
         bare = servers.enter_context(places.bare(place, {"BENCH_ANSWER": answer}))
         ways: dict[str, Callable[[float], float]] = {
-            "portal": lambda time: drive(kept, load, time),
-            "portal, KEPT_ANSWERS=0": lambda time: drive(anew, load, time),
+            "portal": lambda time: drive(portal, load, time),
             "bare Spyne, no database": lambda time: drive(bare, load, time),
             "plain SQL, no service": lambda time: raw.read_speed(
                 place.url, load.first, load.last, time
             ),
         }
-        node = servers.enter_context(_node(place, kept))
+        node = servers.enter_context(_node(place, portal))
         if node is not None:
             address = node
             ways["node soap"] = lambda time: drive(address, load, time)
-        _warm(ways["portal"])
         for way in ways.values():
             way(1)
         for _ in range(ROUNDS):
@@ -60,13 +57,6 @@ def measure(place: Place, seconds: float) -> None:
         ("what answers", "calls", "portal is times that"),
         [(name, rate(rates), ratio(found["portal"], rates)) for name, rates in found.items()],
     )
-
-
-def _warm(way: Callable[[float], float]) -> None:
-    """Ask so often that each of two processes has very likely answered each ticket."""
-    calls = 0.0
-    while calls < 10 * TICKETS:
-        calls += 3 * way(3)
 
 
 def _elements(url: str, number: int) -> dict[str, str]:

@@ -22,7 +22,6 @@ from app.core.database.transactions import (
     begin_read,
     has_committed,
     is_unavailable,
-    read_connection,
     writing,
 )
 from app.core.rules.access import Actor, Kind
@@ -51,7 +50,6 @@ from soap_service.addresses import (
     plain_endpoint,
     query_values,
 )
-from soap_service.answers import KeptAnswers
 from soap_service.dispatch import Call
 from soap_service.envelope import Request
 from soap_service.faults import (
@@ -137,7 +135,6 @@ class SoapDoor:
     def __init__(self, flask_app: Flask, settings: Settings) -> None:
         self._flask_app = flask_app
         self._settings = settings
-        self._kept = KeptAnswers() if settings.kept_answers else None
         self._services = served(settings.same_calls_per_minute)
         # written once from the configured address: a forged Host changes nothing
         url, server = settings.public_url, settings.ars_server
@@ -296,15 +293,14 @@ class SoapDoor:
             raise
         outcome.operation, outcome.account = request.operation.name, request.user
         remote = kept_address(environ.get("REMOTE_ADDR"))
-        actor, kept = self._at_first_sight(request, outcome)
-        if kept is not None:
-            return kept
-        with self._flask_app.app_context():
-            session = db.session()
+        with Session(self._engine) as session:
             begin_read(session)
+            actor = remembered_actor(
+                session.connection(), request.user, request.password, datetime.now(UTC), self._key
+            )
             if actor is None:
                 actor = self._verified(session, request, remote)
-                self._admit(actor, request, outcome)
+            self._admit(actor, request, outcome)
             call = Call(
                 actor,
                 datetime.now(UTC),
@@ -326,30 +322,13 @@ class SoapDoor:
 
     def _carried_out(self, service: Served, call: Call, request: Request) -> bytes:
         try:
-            if self._kept is None:
-                return service.answer(call, request)
-            return self._kept.answer(call, request, lambda asked: service.answer(asked, request))
+            return service.answer(call, request)
         except (PortalError, SoapFault):
             raise
         except Exception as error:
             if has_committed(call.session):
                 raise OutcomeUnknown from error
             raise
-
-    def _at_first_sight(
-        self, request: Request, outcome: Outcome
-    ) -> tuple[Actor | None, bytes | None]:
-        """The account if it was verified shortly before, and the answer if it is kept."""
-        with read_connection(self._engine) as connection:
-            actor = remembered_actor(
-                connection, request.user, request.password, datetime.now(UTC), self._key
-            )
-            if actor is None:
-                return None, None
-            self._admit(actor, request, outcome)
-            if self._kept is None:
-                return actor, None
-            return actor, self._kept.found(connection, actor, request, self._settings.public_url)
 
     def _admit(self, actor: Actor, request: Request, outcome: Outcome) -> None:
         """Note who calls, and stop an account that loops."""

@@ -41,8 +41,6 @@ class Call:
     now: datetime
     session: Session
     public_url: str
-    only: tuple[int, ...] = ()
-    """Of a list, the rows of these tickets only: the others are kept (``answers``)."""
     remote: str = ""
     """The address that it came from."""
     copies_per_day: int = USUAL_COPIES_PER_DAY

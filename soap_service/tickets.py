@@ -115,15 +115,15 @@ def _modify(call: Call, sent: Mapping[str, str]) -> Values:
 def _get(operation: Operation) -> Handler:
     def get(call: Call, sent: Mapping[str, str]) -> Values:
         page = read_page(sent.get("startRecord"), sent.get("maxLimit"), default_limit=1)
-        found = [] if page.start > 0 else [ticket_number(sent)]
-        for row, entries in read_ticket_rows(call.session, call.actor, found):
-            return mapping.answered(operation, row, entries, call.actor, call.public_url)
-        raise NotFound
+        found = next(read_ticket_rows(call.session, call.actor, [ticket_number(sent)]), None)
+        if found is None or page.start > 0:
+            raise NotFound
+        return mapping.answered(operation, *found, call.actor, call.public_url)
 
     return get
 
 
-def listed(call: Call, sent: Mapping[str, str]) -> Select[int]:
+def _listed(call: Call, sent: Mapping[str, str]) -> Select[int]:
     """Selects the numbers of the tickets that a list is asked for."""
     query = with_parameters(
         parse_qualification(sent.get("Qualification", "")),
@@ -139,8 +139,7 @@ def listed(call: Call, sent: Mapping[str, str]) -> Select[int]:
 def _get_list(operation: Operation) -> Handler:
     def get_list(call: Call, sent: Mapping[str, str]) -> Iterator[Values]:
         row = None
-        numbers = call.only or listed(call, sent)
-        for row, entries in read_ticket_rows(call.session, call.actor, numbers):
+        for row, entries in read_ticket_rows(call.session, call.actor, _listed(call, sent)):
             yield mapping.answered(operation, row, entries, call.actor, call.public_url)
         if row is None:
             raise NotFound

@@ -44,7 +44,6 @@ NAMES = (
     "MAILS_KEPT_DAYS",
     "REFUSALS_KEPT_DAYS",
     "DEMO",
-    "KEPT_ANSWERS",
     "WORKER",
     "REPORT_DUE_DAYS",
     "OUTBOUND_PRIVATE_HOSTS",
@@ -54,6 +53,7 @@ NAMES = (
     *MAIL_NAMES,
 )
 """Every setting there is."""
+_REMOVED = frozenset({"KEPT_ANSWERS"})
 
 WORKERS = 2
 """Server processes."""
@@ -94,7 +94,6 @@ class Settings:
     mails_kept_days: int = KEPT_DAYS
     refusals_kept_days: int = KEPT_DAYS
     demo: bool = False
-    kept_answers: bool = True
     worker: bool = True
     """Whether ``flask serve`` starts a worker beside the server."""
     report_due_days: int = USUAL_DUE_DAYS
@@ -146,7 +145,6 @@ class Settings:
             mails_kept_days=_kept_days("MAILS_KEPT_DAYS", values),
             refusals_kept_days=_kept_days("REFUSALS_KEPT_DAYS", values),
             demo=demo,
-            kept_answers=_switch("KEPT_ANSWERS", values.get("KEPT_ANSWERS", "1")),
             worker=_switch("WORKER", values.get("WORKER", "1")),
             report_due_days=_whole_number(
                 "REPORT_DUE_DAYS", values.get("REPORT_DUE_DAYS", str(USUAL_DUE_DAYS)), 1, 365
@@ -225,7 +223,6 @@ def process_environment(settings: Settings) -> dict[str, str]:
         "MAILS_KEPT_DAYS": str(settings.mails_kept_days),
         "REFUSALS_KEPT_DAYS": str(settings.refusals_kept_days),
         "DEMO": "1" if settings.demo else "0",
-        "KEPT_ANSWERS": "1" if settings.kept_answers else "0",
         "WORKER": "1" if settings.worker else "0",
         "REPORT_DUE_DAYS": str(settings.report_due_days),
         "OUTBOUND_PRIVATE_HOSTS": ",".join(sorted(settings.outbound_private_hosts)),
@@ -249,9 +246,14 @@ _SHORTEST_SLIP = 5
 
 
 def _refuse_misspelt(names: Iterable[str]) -> None:
-    """Raise SettingError where a name nearly is a setting: it would be passed over in silence."""
+    """Raise SettingError where a name nearly is a setting, or was one: it would be passed over in
+    silence."""
     for name in sorted(names):
         upper = name.upper()
+        if upper in _REMOVED:
+            raise SettingError(
+                f"{name} is no setting of the portal any more; take it out of the environment"
+            )
         if len(name) < _SHORTEST_SLIP or name in NAMES:
             continue
         for meant in difflib.get_close_matches(upper, NAMES, n=1, cutoff=_NEARLY):

@@ -133,6 +133,14 @@ def test_a_name_that_nearly_is_a_setting_is_one_line_that_names_the_right_one(
     )
 
 
+def test_a_setting_that_is_gone_ends_the_start_with_one_line() -> None:
+    with pytest.raises(SettingError) as caught:
+        Settings.from_env({"KEPT_ANSWERS": "0"})
+    assert str(caught.value) == (
+        "KEPT_ANSWERS is no setting of the portal any more; take it out of the environment"
+    )
+
+
 USUAL_NAMES = """
     BASH BASH_ENV COLORTERM COLUMNS DBUS_SESSION_BUS_ADDRESS DEBIAN_FRONTEND DESKTOP_SESSION
     DISPLAY EDITOR EMAIL ENV EUID GID GROUP GROUPS HISTFILE HISTSIZE HOME HOST HOSTNAME HOSTTYPE
