@@ -37,7 +37,7 @@ from app.duties.models.duties import (
 from app.events.models.events import Event, EventSource
 from app.events.models.imports import EventImport, EventsOfImport
 from app.jobs.models.work import ENGINE_TABLES, Job, JobFailure, TimedWork, Worker
-from app.mail.models.mails import Mail, MailLetter, MailMessage, MailStop
+from app.mail.models.mails import Mail, MailMessage, MailNotification, MailStop
 from app.matching.models.matching import (
     DetectedEvent,
     EventOfDetected,
@@ -156,8 +156,8 @@ __all__ = [
     "Login",
     "LoginFailure",
     "Mail",
-    "MailLetter",
     "MailMessage",
+    "MailNotification",
     "MailStop",
     "MaintenanceNotice",
     "MatchingRule",

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.models.people import User
 from app.accounts.services.people import start_login
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.web.extensions import db
 from app.core.web.positions import write_position
 from app.factory import create_app
@@ -78,7 +78,7 @@ def fill_audit(engine: Engine, rows: int = ROWS) -> None:
     else:
         joined = "", ""
     seconds = _SECONDS * ROWS // rows
-    with Session(engine) as session, writing(session):
+    with Session(engine) as session, transaction(session):
         first = session.scalar(text("SELECT COALESCE(MAX(id), 0) FROM changes"))
         for statement, count, apart in (
             (_CHANGES, rows, seconds),
@@ -143,7 +143,7 @@ def measure(kind: str, rows: int = ROWS) -> None:
         filled = perf_counter() - began
         with Session(engine) as session:
             admin = session.query(User).filter_by(name="admin").one().id
-            with writing(session):
+            with transaction(session):
                 token = start_login(session, admin, datetime.now(UTC))
         flask_app = create_app(test_settings(url))
         client = _logged_in(flask_app, token)

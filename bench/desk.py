@@ -22,7 +22,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app.accounts.services.people import find_user, start_login
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.web.extensions import db
 from app.demo import LOGINS
 from app.factory import create_app
@@ -145,7 +145,7 @@ def operator_of(place: Place) -> Iterator[FlaskClient]:
     name = next(login.name for login in LOGINS if login.role == "operator")
     with app.app_context():
         session = db.session()
-        with writing(session):
+        with transaction(session):
             user = find_user(session, name)
             assert user is not None
             token = start_login(session, user.id, datetime.now(UTC))

@@ -21,7 +21,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import Engine, Table, func, insert, select
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.access import Actor, Door, Writer
 from app.demo import demo_actors
 from app.events.models.events import Event, EventSource
@@ -84,7 +84,7 @@ def measure(kind: str, tickets: int, events: int) -> None:
             f" {took:.1f} s; most memory of the process until then {memory:,.0f} MiB"
         )
         with Session(engine) as session:
-            with writing(session):
+            with transaction(session):
                 mark_between(session, None, None)
             matched = work_in(session)
         print(f"All events were matched, and duties reckoned, in {matched:,.0f} s")
@@ -156,7 +156,7 @@ def change_one(engine: Engine, place: Place, turn: int) -> None:
     number = (place.first + place.last) // 2 + turn
     with Session(engine) as session:
         by = _operator(session)
-        with writing(session):
+        with transaction(session):
             try:
                 move_ticket(session, by, number, "on hold")
             except Exception:  # noqa: BLE001  # it is in a state without that move
@@ -170,7 +170,7 @@ def change_event(engine: Engine, turn: int) -> None:
         event = session.get_one(Event, (ids[0] + ids[1]) // 2 + turn)
         number, change = event.id, restore_event if event.withdrawn_at else withdraw_event
         by = _operator(session)
-        with writing(session):
+        with transaction(session):
             change(session, by, number, "Measured.")
 
 
@@ -186,7 +186,7 @@ def add_events(engine: Engine, count: int) -> None:
     now = datetime.now(UTC).replace(microsecond=0)
     with Session(engine) as session:
         links = session.scalars(select(Link.id)).all()
-        with writing(session):
+        with transaction(session):
             source = EventSource(name="bench", kind="file", created_at=now)
             session.add(source)
             session.flush()
@@ -200,7 +200,7 @@ def add_events(engine: Engine, count: int) -> None:
                 _event(rng, first + at, source_id, links, now)
                 for at in range(begin, min(begin + _AT_ONCE, count))
             ]
-            with writing(session):
+            with transaction(session):
                 session.connection().execute(insert(table), rows)
 
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 from sqlalchemy import Engine, delete, event, func, select, text
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import MAY_WRITE, writing
+from app.core.database.transactions import MAY_WRITE, transaction
 from app.core.rules.access import Door, Writer
 from app.demo import demo_actors
 from app.duties.services.derived import compute_with_matches
@@ -122,7 +122,7 @@ class _Waits:
     def write(self, ticket: NewTicket) -> float:
         """Seconds until this ticket was written."""
         began = perf_counter()
-        with Session(self._engine) as session, writing(session):
+        with Session(self._engine) as session, transaction(session):
             open_ticket(session, self._by(), ticket)
         return perf_counter() - began
 
@@ -136,7 +136,7 @@ class _Waits:
             end=start + timedelta(hours=2),
             is_open=False,
         )
-        with Session(self._engine) as session, writing(session):
+        with Session(self._engine) as session, transaction(session):
             report_events(session, self._by(), [message])
 
 

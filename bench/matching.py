@@ -24,7 +24,7 @@ import pandas as pd
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.figures.frames import BY_LINK, DOWN, NOBODY, made
 from app.core.rules.access import Door, Writer
 from app.core.rules.file_problems import MAX_LINES
@@ -33,7 +33,7 @@ from app.demo import demo_actors
 from app.matching.figures.keeping import Events, beside, joined
 from app.matching.figures.matching import match_events
 from app.matching.models.matching import EventTicket
-from app.matching.rules.matching import MOST_KEPT
+from app.matching.rules.matching import MAX_KEPT
 from app.matching.services.recompute import bring_up_to_date
 from app.registry.models.registry import Link
 from app.tickets.rules.content import NewTicket
@@ -107,7 +107,7 @@ def measure_arrays(sizes: Sequence[int]) -> None:
             frames = _frames(events, tickets)
             join = _best(lambda e=events, f=frames[2]: _join(e, f))  # type: ignore[misc]
             whole = _best(
-                lambda f=frames: match_events(*f, now=_BEGIN + _YEARS, most=MOST_KEPT)  # type: ignore[misc]
+                lambda f=frames: match_events(*f, now=_BEGIN + _YEARS, most=MAX_KEPT)  # type: ignore[misc]
             )
             joins.append(join)
             times = f"{join / floor:.1f}"
@@ -139,7 +139,7 @@ def _join(events: Lot, evidence: pd.DataFrame) -> int:
     thing, start, end = events
     nobody = made(dict.fromkeys(("detected", "ticket", "linked"), thing[:0]))
     detected = made({"id": np.arange(len(thing)), "thing": thing, "start": start})
-    asked = Events(detected, start, end, nobody, MOST_KEPT)
+    asked = Events(detected, start, end, nobody, MAX_KEPT)
     return len(beside(asked, joined(evidence), (thing[:0], thing[:0]))[0])
 
 
@@ -246,7 +246,7 @@ def measure_database(kind: str, tickets: int, events: int) -> None:
             rows.append(("tickets kept beside events", f"{kept:,}"))
             by = Writer(demo_actors(session)["operator"], Door.PORTAL, datetime.now(UTC))
             session.rollback()
-            with writing(session):
+            with transaction(session):
                 open_ticket(session, by, NewTicket(title="Measured", links=(links[0],)))
             rows.append(("after one new ticket", f"{work_in(session) * 1000:,.0f} ms"))
         engine.dispose()
@@ -298,7 +298,7 @@ def work_in(session: Session) -> float:
     """Seconds until nothing is stale."""
     began = perf_counter()
     while True:
-        with writing(session):
+        with transaction(session):
             left = bring_up_to_date(session, datetime.now(UTC))
         if not left.stale and not left.pending:
             return perf_counter() - began

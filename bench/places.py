@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from app import demo
 from app.accounts.services.partners import create_partner_account
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.access import SYSTEM, Door, Writer
 from app.core.settings import PROJECT, process_environment
 from app.demo import bulk
@@ -51,7 +51,7 @@ def filled(kind: str, tickets: int, name: str = "bench") -> Iterator[Place]:
     engine = open_engine(url)
     now = datetime.now(UTC)
     with Session(engine) as session:
-        with writing(session):
+        with transaction(session):
             demo.seed_demo(session, now)
             made = bulk.write_patterns(session, demo.demo_actors(session), now, tickets)
             create_partner_account(
@@ -60,7 +60,7 @@ def filled(kind: str, tickets: int, name: str = "bench") -> Iterator[Place]:
         written = len(made.numbers)
         while written < tickets:
             count = min(bulk.AT_ONCE, tickets - written)
-            with writing(session):
+            with transaction(session):
                 bulk.write_copies(session, made, written, count)
             written += count
         last = session.scalar(select(func.max(Ticket.number))) or 0

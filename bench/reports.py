@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.access import Door, Writer
 from app.core.rules.quarters import Quarter
 from app.demo import demo_actors
@@ -52,7 +52,7 @@ def measure(kind: str, tickets: int, events: int) -> None:
         context = Context(engine, test_settings(place.url))
         keep_facts(context)
         with Session(engine) as session:
-            with writing(session):
+            with transaction(session):
                 mark_between(session, None, None)
             work_in(session)
         _print_pages(context, place, tickets, events)
@@ -127,13 +127,13 @@ def _sign(engine: Engine, quarter: Quarter) -> int:
             if question is not None:
                 values[one.name] = question.choices[0] if question.choices else "yes"
         session.rollback()
-        with writing(session):
+        with transaction(session):
             fields = {name: (value, 0) for name, value in values.items()}
             save_fields(session, by, site, quarter, fields)
         report = find_report(session, site.id, quarter)
         seen = 0 if report is None else report.version
         session.rollback()
-        with writing(session):
+        with transaction(session):
             submit_report(session, by, site, quarter, numbers, seen)
         return len(numbers.undocumented)
 

@@ -19,8 +19,8 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import OperationalError
 
 from app import tables  # noqa: F401  # a migration is drafted from every table
-from app.core.database.sqlite_write_lock import GateClosed
-from app.core.database.transactions import MAY_WRITE, gate_of
+from app.core.database.sqlite_write_lock import WriteLockTimeout
+from app.core.database.transactions import MAY_WRITE, write_lock_of
 from app.core.models.base import Base, UtcTime
 from app.jobs.models.work import ENGINE_TABLES
 from app.tickets.models.search import INDEX
@@ -70,7 +70,7 @@ def _without_foreign_keys(connection: Connection) -> Iterator[None]:
 def _migrate() -> None:
     engine = _engine()
     with (
-        gate_of(engine),  # on SQLite: behind whoever writes, and other migrations
+        write_lock_of(engine),  # on SQLite: behind whoever writes, and other migrations
         engine.connect() as connection,
         _without_foreign_keys(connection),
     ):
@@ -97,5 +97,5 @@ try:
 except OperationalError as error:
     reason = " ".join(str(error.orig).split())
     raise CommandError(f"DATABASE_URL: the database says: {reason}") from error
-except GateClosed as closed:
+except WriteLockTimeout as closed:
     raise CommandError(f"DATABASE_URL: {closed}") from closed

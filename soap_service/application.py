@@ -22,7 +22,7 @@ from app.core.database.transactions import (
     begin_read,
     has_committed,
     is_unavailable,
-    writing,
+    transaction,
 )
 from app.core.rules.access import Actor, Kind
 from app.core.rules.addresses import kept_address
@@ -342,7 +342,7 @@ class SoapDoor:
         now = datetime.now(UTC)
         tried = attempt(session, Kind.PARTNER, request.user, request.password, now, self._key)
         if tried.needs_record:
-            with writing(session, beside=True):
+            with transaction(session, beside=True):
                 tried = record_attempt(session, tried, now, remote)
         return actor_of_account(session, tried.verified_account())
 

@@ -39,7 +39,7 @@ def _add(call: Call, sent: Mapping[str, Any]) -> Values:
     )
     number = ticket_number(sent, "GAT_Request_ID")
     by = writer(call, sent, prefix="GAT")
-    with call.writing() as session:
+    with call.transaction() as session:
         added = add_attachment(session, by, number, sent["GAT_Attachment_Name"], content)
         return {"GAT_Attachment_ID": public_id(added.id)}
 

@@ -18,7 +18,7 @@ from typing import Any, Final
 from lxml import etree
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.access import USUAL_COPIES_PER_DAY, Actor, Door
 from app.core.rules.errors import LOOK_FIRST, OutcomeUnknown
 from app.core.services.security_log import log_event
@@ -35,7 +35,7 @@ from spyne.server import ServerBase  # isort: skip
 
 @dataclass(frozen=True)
 class Call:
-    """Who calls and when; ``session`` reads, ``writing`` writes. ``now`` is aware UTC."""
+    """Who calls and when; ``session`` reads, ``transaction`` writes. ``now`` is aware UTC."""
 
     actor: Actor
     now: datetime
@@ -47,13 +47,13 @@ class Call:
     """Outside addresses that an account may name for carbon copies a day."""
 
     @contextmanager
-    def writing(self, look: str = LOOK_FIRST) -> Iterator[Session]:
+    def transaction(self, look: str = LOOK_FIRST) -> Iterator[Session]:
         """The call's session in one write transaction, committed when the block has ended.
 
         ``look`` is what the caller is told to do where the outcome of that commit is unknown.
         """
         try:
-            with writing(self.session):
+            with transaction(self.session):
                 yield self.session
         except OutcomeUnknown as unknown:
             raise OutcomeUnknown(look) from unknown.__cause__

@@ -19,8 +19,8 @@ from typing import Final
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
-from app.accounts.services.calls import LONGEST_LOGIN, CallRecord, record_calls
-from app.core.database.transactions import writing
+from app.accounts.services.calls import MAX_LOGIN_LENGTH, CallRecord, record_calls
+from app.core.database.transactions import transaction
 from app.core.rules.access import Actor
 from app.core.rules.errors import TooManyCalls
 from soap_service.throttle import SameCallThrottle
@@ -29,9 +29,9 @@ _log = logging.getLogger(__name__)
 
 WRITTEN_EVERY: Final = 2.0
 """Seconds between two writings: with the writing itself a call is to be seen within 5 s."""
-LARGEST_BATCH: Final = 1000
+MAX_BATCH: Final = 1000
 """Calls written in one transaction, so that writers of tickets never wait long."""
-MOST_WAITING: Final = 20_000
+MAX_WAITING: Final = 20_000
 """Calls in memory; while the database cannot take them, those above it are dropped and counted."""
 BOUNDED_PER_MINUTE: Final = 60
 """Calls kept of a login whose secret was not verified, as whoever knows it could fill the disk, and
@@ -55,7 +55,7 @@ class Outcome:
     def record(self, fault: int | None, answer_bytes: int) -> CallRecord | None:
         """The call now that it is answered; None if it named no account."""
         account = self.account
-        if not account or (isinstance(account, str) and len(account) > LONGEST_LOGIN):
+        if not account or (isinstance(account, str) and len(account) > MAX_LOGIN_LENGTH):
             return None
         microseconds = (perf_counter_ns() - self._started) // 1000
         return CallRecord(
@@ -78,7 +78,7 @@ class Journal:
         open_session: Callable[[], Session],
         *,
         every: float = WRITTEN_EVERY,
-        most_waiting: int = MOST_WAITING,
+        most_waiting: int = MAX_WAITING,
     ) -> None:
         self._open_session = open_session
         self._every = every
@@ -140,9 +140,9 @@ class Journal:
 
     def _write(self) -> bool:
         """Write one batch; False if the database cannot take it now, and it stays in the queue."""
-        batch = [self._waiting[place] for place in range(min(len(self._waiting), LARGEST_BATCH))]
+        batch = [self._waiting[place] for place in range(min(len(self._waiting), MAX_BATCH))]
         try:
-            with self._open_session() as session, writing(session):
+            with self._open_session() as session, transaction(session):
                 record_calls(session, batch)
         except (DataError, IntegrityError) as error:
             # it would fail again for ever

@@ -17,7 +17,7 @@ from typing import Final
 from app.core.rules.errors import ListsTooCostly, TooManyCalls
 
 MINUTE: Final = 60.0
-MOST_KEYS: Final = 10_000
+MAX_KEYS: Final = 10_000
 """Different calls that are remembered; beyond it the one that was made longest ago is forgotten."""
 
 
@@ -52,7 +52,7 @@ class SameCallThrottle:
                 raise TooManyCalls(self._limit, ceil(made[0] + MINUTE - now))
             made.append(now)
             self._made.move_to_end(digest)
-            if len(self._made) > MOST_KEYS:
+            if len(self._made) > MAX_KEYS:
                 self._made.popitem(last=False)
 
     def _forget(self, now: float) -> None:

@@ -16,7 +16,7 @@ from app.core.rules.errors import Invalid, NotFound
 from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text
 from app.tickets.rules.query import read_page, with_parameters
 from app.tickets.rules.relations import RelationRole
-from app.tickets.services.idempotency import open_ticket_once
+from app.tickets.services.idempotency import create_ticket_idempotent
 from app.tickets.services.lifecycle import change_ticket
 from app.tickets.services.lists.query import matching
 from app.tickets.services.relations import open_related_ticket
@@ -75,8 +75,8 @@ def create(call: Call, sent: Mapping[str, str]) -> int:
     new = mapping.new_ticket(sent)
     by = writer(call, sent)
     look = SAME_KEY.format("origin id") if new.origin_id else _NO_ORIGIN_ID
-    with call.writing(look) as session:
-        answer = open_ticket_once(session, by, new, mapping.content_of(sent))
+    with call.transaction(look) as session:
+        answer = create_ticket_idempotent(session, by, new, mapping.content_of(sent))
     if answer.refused is not None:  # its note for the operators is kept
         raise answer.refused
     return answer.number
@@ -97,7 +97,7 @@ def _op_create_child(call: Call, sent: Mapping[str, str]) -> Values:
     role = _OTHER_IS.get(sent[_RELATION])  # the guard lets only "" through too
     if role is None:
         raise Invalid(_RELATION, f"{_RELATION} takes one of: {', '.join(_OTHER_IS)}")
-    with call.writing(_NO_ORIGIN_ID) as session:
+    with call.transaction(_NO_ORIGIN_ID) as session:
         ticket = open_related_ticket(session, by, new, role, other)
         number = ticket.number
     return {"GHD_Request_ID": str(number)}
@@ -107,7 +107,7 @@ def _modify(call: Call, sent: Mapping[str, str]) -> Values:
     number = ticket_number(sent)
     digest = hashlib.sha256(json.dumps(dict(sent), sort_keys=True).encode()).hexdigest()
     by = writer(call, sent, digest)
-    with call.writing() as session:
+    with call.transaction() as session:
         change_ticket(session, by, number, partial(mapping.wanted_changes, sent, call.public_url))
     return {"GHD_Request_ID": str(number)}
 

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from app.accounts.models.people import User
 from app.accounts.services.partners import actor_of_account, create_partner_account
 from app.accounts.services.people import actor_of_user, create_user
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.access import Actor, Door, Kind, Writer
 from app.registry.models.registry import Link, Site, SiteName
 from app.reports.services.first_quarter import FIRST_QUARTER, ask_reports_from
@@ -49,7 +49,7 @@ def writer(actor: Actor, now: datetime = NOON, **more: Any) -> Writer:
 
 def enter(session: Session) -> Cast:
     """Write the cast, three sites and two links into an empty database and commit."""
-    with writing(session):
+    with transaction(session):
         ask_reports_from(session, FIRST_QUARTER)
         sites = {
             key: _site(session, key, country, zone, tier, names)

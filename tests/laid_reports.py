@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.models.people import User
 from app.accounts.services.people import actor_of_user
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.access import Door, Writer
 from app.core.rules.quarters import Quarter
 from app.registry.models.registry import Site
@@ -55,11 +55,11 @@ def lay_two_versions(session: Session, name: str, quarter: str) -> None:
         known = "Known to the site, and forgotten"
         events = {f"event.{one.id}": known for one in numbers.undocumented}
         report = _signed(session, site, at, {**ANSWERS, **events})
-    with writing(session):
+    with transaction(session):
         reopen_report(session, _chair(session), report, "Which optics, and when will they come?")
     later = "The optics of the first link are old: they are ordered, and come in May: sample text."
     report = _signed(session, site, at, {"answer.issues": later})
-    with writing(session):
+    with transaction(session):
         accept_report(session, _chair(session), report)
 
 
@@ -72,7 +72,7 @@ def _save(session: Session, site: Site, quarter: Quarter, values: Mapping[str, s
     by = _chair(session)
     report = find_report(session, site.id, quarter)
     seen = {} if report is None else {one.name: one.version for one in report.fields}
-    with writing(session):
+    with transaction(session):
         fields = {name: (value, seen.get(name, 0)) for name, value in values.items()}
         save_fields(session, by, site, quarter, fields)
 
@@ -80,7 +80,7 @@ def _save(session: Session, site: Site, quarter: Quarter, values: Mapping[str, s
 def _signed(session: Session, site: Site, quarter: Quarter, values: Mapping[str, str]) -> Report:
     _save(session, site, quarter, values)
     by = _chair(session)
-    with writing(session):
+    with transaction(session):
         report = find_report(session, site.id, quarter)
         assert report is not None
         numbers = numbers_of(session, site, quarter, by.now)

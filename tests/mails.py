@@ -12,11 +12,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.accounts.services.people import actor_of_user, find_user
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.access import Actor, Door, Writer
 from app.mail.models.mails import Mail
 from app.mail.rules.notifications import Sender, put_together
-from app.mail.services.mails import draft_mails, put_mails, tell_nobody
+from app.mail.services.mails import draft_mails, put_mails, skip_notifications
 from app.mail.services.queue import claim_mails, mark_failed, mark_later, mark_sent, post_of
 from app.meetings.adapters.invitations import write_invitation
 from app.meetings.services.mails import Secretary
@@ -35,7 +35,7 @@ CONTACTS = {"noc@kit.example": "as contact of DE-KIT"}
 def enter_with_mails(session: Session) -> Cast:
     """The cast with addresses; contacts of DE-KIT and ES-PIC; nothing is told of what was."""
     cast = enter(session)
-    with writing(session):
+    with transaction(session):
         for name in ("admin", "operator", "kit", "pic", "reader"):
             find_user(session, name).mail = f"{name}@people.example"
         for key, role, mail in (
@@ -45,7 +45,7 @@ def enter_with_mails(session: Session) -> Cast:
         ):
             site = session.scalars(select(Site).where(Site.key == key)).one()
             site.contacts.append(SiteContact(role=role, name="NOC", mail=mail))
-        tell_nobody(session)
+        skip_notifications(session)
     return cast
 
 
@@ -60,7 +60,7 @@ def plan(session: Session) -> list[Mail]:
 def plan_at(session: Session, now: datetime) -> None:
     """Plan all that was changed by now."""
     while (drafted := draft_mails(session, now, "https://portal.example")) is not None:
-        with writing(session):
+        with transaction(session):
             assert put_mails(session, drafted)
 
 
@@ -71,8 +71,8 @@ def lay_mails(session: Session, now: datetime) -> None:
         for name in ("reporter", "operator")
     }
     copies = "noc-demo@example.org; gone-demo@example.org; busy-demo@example.org"
-    with writing(session):
-        tell_nobody(session)
+    with transaction(session):
+        skip_notifications(session)
         content = NewTicket(
             title="Errors on CERN-GRIDKA-LHCOPN-002, receive side only",
             description="BFD goes down every few minutes. Traffic was moved to the backup by hand.",
@@ -84,7 +84,7 @@ def lay_mails(session: Session, now: datetime) -> None:
         wanted = {"state": "solved", "solution": solution, "public_comment": "Back since 13:20."}
         change_ticket(session, by["operator"], number, wanted)
     plan_at(session, now)
-    with writing(session):
+    with transaction(session):
         while claimed := claim_mails(session, now, now + timedelta(days=1)):
             for mail in session.scalars(select(Mail).where(Mail.id.in_(claimed))).all():
                 if mail.address.startswith("gone"):
@@ -105,14 +105,14 @@ def told(session: Session) -> dict[str, str]:
 
 def opened(session: Session, by: Actor, **fields: Any) -> int:
     claims = {name: fields.pop(name) for name in ("author",) if name in fields}
-    with writing(session):
+    with transaction(session):
         new = NewTicket(**{"title": "Link down", **fields})
         return open_ticket(session, writer(by, **claims), new).number
 
 
 def changed(session: Session, by: Actor, number: int, **fields: Any) -> None:
     claims = {name: fields.pop(name) for name in ("author",) if name in fields}
-    with writing(session):
+    with transaction(session):
         change_ticket(session, writer(by, **claims), number, fields)
 
 

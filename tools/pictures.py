@@ -28,7 +28,7 @@ from app.accounts.models.calls import AccountDay
 from app.accounts.models.people import User
 from app.accounts.services import partners
 from app.accounts.services.people import actor_of_user
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.mail_settings import MailSettings
 from app.core.models.changes import Change
 from app.core.rules.access import SYSTEM, Door, Writer
@@ -203,11 +203,11 @@ def _conflict(page: Page, shown: Shown) -> None:
         by = Writer(actor=actor_of_user(user), door=Door.PORTAL, now=datetime.now(UTC))
         seen = session.get_one(Ticket, shown.edited).title
         session.rollback()
-        with writing(session):
+        with transaction(session):
             change_ticket(session, by, shown.edited, {"title": theirs})
         page.get_by_role("button", name="Save changes").click()
         page.locator(".conflict").first.wait_for()
-        with writing(session):
+        with transaction(session):
             change_ticket(session, by, shown.edited, {"title": seen})
 
 
@@ -322,7 +322,7 @@ def _account_calls(page: Page, shown: Shown) -> None:
 
 def _account_new_secret(page: Page, shown: Shown) -> None:
     _as_admin(page, shown)
-    with shown.server.session() as session, writing(session):
+    with shown.server.session() as session, transaction(session):
         account = partners.account_of_number(session, 1)
         if len(partners.live_secrets(session, account)) == partners.LIVE_SECRETS:
             by = Writer(actor=SYSTEM, door=Door.COMMAND, now=datetime.now(UTC))
@@ -454,7 +454,7 @@ def _make_pack(shown: Shown) -> int:
             user = session.scalars(select(User).where(User.name == "operator")).one()
             by = Writer(actor_of_user(user), Door.PORTAL, datetime.now(UTC))
             given = {"title": "LHCOPN operations", "first": "2013-Q1", "last": "2013-Q2"}
-            with writing(session):
+            with transaction(session):
                 number = order_pack(session, by, slides=list(SlideKind), **given).id
             engine = session.get_bind()
             assert isinstance(engine, Engine)
@@ -706,13 +706,13 @@ def _let_admin_work(server: LiveServer) -> None:
         )
         session.rollback()
         for key, gbps in (("DE-KIT", 200), ("ES-PIC", 40), ("DE-KIT", 400)):
-            with writing(session):
+            with transaction(session):
                 change_site(
                     session, by, key, {"bandwidth_gbps": gbps}, why="Upgrade, said by the site"
                 )
         for site, count in (("FZK-LGC2", 3), ("UK-T1-RALL", 2), ("NDGF T1", 1)):
             for _ in range(count):
-                with writing(session):
+                with transaction(session):
                     content = NewTicket(title="No light on CERN-GRDKA-LHCOPN-001", sites=(site,))
                     open_ticket(session, by, content)
 
@@ -720,7 +720,7 @@ def _let_admin_work(server: LiveServer) -> None:
 def _work_in(session: Session) -> None:
     """Work all changes into the figures, as the worker does a moment later."""
     while True:
-        with writing(session):
+        with transaction(session):
             left = bring_up_to_date(session, datetime.now(UTC))
         if not left.stale:
             return
@@ -735,7 +735,7 @@ def demo_portal() -> Iterator[Shown]:
             settings = replace(test_settings(url), demo=True, mail=MailSettings())
             with live(settings) as server:
                 with server.session() as session:
-                    with writing(session):
+                    with transaction(session):
                         demo.seed_demo(session, datetime.now(UTC))
                     story = session.scalars(
                         select(Ticket.number)
@@ -761,7 +761,7 @@ def demo_portal() -> Iterator[Shown]:
                 assert parent is not None
                 _let_partner_call(server, story)
                 _let_admin_work(server)
-                with server.session() as session, writing(session):
+                with server.session() as session, transaction(session):
                     lay_background_work(session, datetime.now(UTC))
                 with server.session() as session:
                     lay_mails(session, datetime.now(UTC))

@@ -26,7 +26,7 @@ from werkzeug.test import Client
 from app import demo
 from app.accounts.models.people import User
 from app.accounts.services.people import start_login
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.web.extensions import db
 from app.factory import create_app
 from app.jobs.tasks.context import Context
@@ -73,11 +73,11 @@ class Flows:
         self._app, self._doors = app, mount(app)
         self._context = Context(open_engine(url), test_settings(url))
         self._partner = next(one for one in demo.LOGINS if one.name == demo.PARTNER_LOGIN)
-        with Session(self._context.engine) as session, writing(session):
+        with Session(self._context.engine) as session, transaction(session):
             demo.seed_demo(session, datetime.now(UTC))
         self.matching(0)
         self._visitor = Visitor(app)
-        with Session(self._context.engine) as session, writing(session):
+        with Session(self._context.engine) as session, transaction(session):
             admin = session.scalars(select(User).where(User.name == "admin")).one()
             self._visitor.carry(start_login(session, admin.id, datetime.now(UTC)))
         self._visitor.token()

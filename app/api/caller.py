@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.services import tokens
 from app.api.limits import PREFIX
-from app.core.database.transactions import begin_read, writing
+from app.core.database.transactions import begin_read, transaction
 from app.core.rules.access import Actor, Door, refusal_by_scope
 from app.core.rules.addresses import kept_address
 from app.core.rules.errors import AuthenticationFailed, Forbidden
@@ -61,7 +61,7 @@ def caller(*enough: Scope) -> Actor:
     begin_read(rows)
     use = tokens.use_of_secret(rows, secret.strip(), now)
     if use.is_due:
-        with writing(rows, beside=True):
+        with transaction(rows, beside=True):
             tokens.note_use(rows, use, now)
         begin_read(rows)
     g.actor = use.actor

@@ -10,7 +10,7 @@ from apispec.ext.marshmallow import MarshmallowPlugin
 
 from app.api.limits import PREFIX, PROBLEM
 from app.api.operations import JSON, Operation
-from app.api.schemas import LONGEST_KEY, Problem
+from app.api.schemas import MAX_KEY_LENGTH, Problem
 from app.core.rules.scopes import MEANINGS
 
 VERSION = "1.3.0"
@@ -90,7 +90,7 @@ def _described(operation: Operation) -> dict[str, Any]:
                 "name": "key",
                 "required": True,
                 "description": "Its key, percent-encoded.",
-                "schema": {"type": "string", "maxLength": LONGEST_KEY},
+                "schema": {"type": "string", "maxLength": MAX_KEY_LENGTH},
             },
         )
     etag = {

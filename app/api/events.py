@@ -20,13 +20,13 @@ from app.api.schemas import (
     ReportAnswer,
     ReportQuery,
 )
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.access import Actor, Door, Writer, require_report
 from app.core.rules.errors import Invalid, NotFound, TooMuch
 from app.core.rules.scopes import Scope
 from app.core.rules.texts import checked_text, read_time
 from app.events.rules.alertmanager import DEFAULT_SOURCE, read_webhook
-from app.events.rules.events import COLUMNS, LIMITS, LONGEST_SOURCE, MOST_AT_ONCE, EventState
+from app.events.rules.events import COLUMNS, LIMITS, MAX_AT_ONCE, MAX_SOURCE_LENGTH, EventState
 from app.events.rules.json import read_events, read_json
 from app.events.services.events import EventsLeft, Fate, Reported, report_events
 from app.events.services.lists import WantedEvents, event_of_id, events_wanted, history_of
@@ -71,7 +71,7 @@ def report(actor: Actor, query: Query, _key: str) -> Mapping[str, Any]:
     """Take in a list of events, all or nothing unless the good ones are asked for."""
     require_report(actor)
     messages = read_events(_body())
-    with writing(session()):
+    with transaction(session()):
         done = report_events(
             session(),
             _writer(actor),
@@ -90,15 +90,15 @@ def report_alerts(actor: Actor, _query: Query, key: str) -> Mapping[str, Any]:
     where nothing can.
     """
     require_report(actor)
-    source = checked_text("source", key or DEFAULT_SOURCE, LONGEST_SOURCE, label="The source")
+    source = checked_text("source", key or DEFAULT_SOURCE, MAX_SOURCE_LENGTH, label="The source")
     if source != source.strip():
         raise Invalid("source", "The source's name has no spaces around it")
     content = read_json(_body())
     by = _writer(actor)
-    with writing(session()):
+    with transaction(session()):
         webhook = read_webhook(content, source, labels_of(session(), source), by.now)
-        if len(webhook.messages) > MOST_AT_ONCE:
-            raise TooMuch(f"One call takes at most {MOST_AT_ONCE} alerts; set max_alerts")
+        if len(webhook.messages) > MAX_AT_ONCE:
+            raise TooMuch(f"One call takes at most {MAX_AT_ONCE} alerts; set max_alerts")
         done = report_events(
             session(),
             by,
@@ -167,7 +167,7 @@ def _event_schema() -> Mapping[str, Any]:
 
 def _report_schema() -> Mapping[str, Any]:
     event = _event_schema()
-    several = {"type": "array", "items": event, "maxItems": MOST_AT_ONCE}
+    several = {"type": "array", "items": event, "maxItems": MAX_AT_ONCE}
     return {"oneOf": [several, event]}
 
 
@@ -191,7 +191,7 @@ def _webhook_schema() -> Mapping[str, Any]:
         "properties": {
             "version": {"type": "string", "const": "4"},
             "truncatedAlerts": {"type": "integer"},
-            "alerts": {"type": "array", "items": alert, "maxItems": MOST_AT_ONCE},
+            "alerts": {"type": "array", "items": alert, "maxItems": MAX_AT_ONCE},
         },
         "required": ["version", "alerts"],
     }
@@ -205,7 +205,7 @@ OPERATIONS = (
     Operation(
         "reportEvents",
         "/v1/events",
-        f"Report up to {MOST_AT_ONCE:,} events; the same again changes nothing",
+        f"Report up to {MAX_AT_ONCE:,} events; the same again changes nothing",
         _WRITE,
         ReportQuery,
         ReportAnswer,

@@ -12,7 +12,7 @@ from app.api.caller import session
 from app.api.limits import NOTICES_LIMIT
 from app.api.operations import Operation, Query
 from app.api.schemas import NoQuery, NoticesAnswer
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.access import Actor, Door, Writer
 from app.core.rules.scopes import Scope
 from app.notices.adapters.maintnote import read
@@ -25,7 +25,7 @@ def bring_in(actor: Actor, _query: Query, _key: str) -> Mapping[str, Any]:
     request.max_content_length = NOTICES_LIMIT
     reading = read(request.get_data())
     by = Writer(actor, Door.API, datetime.now(UTC), remote=request.remote_addr or "")
-    with writing(session()):
+    with transaction(session()):
         results = take_in(session(), by, reading)
     return {"items": results}
 

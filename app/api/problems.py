@@ -31,7 +31,7 @@ from app.core.rules.errors import (
     TooMuch,
     Unavailable,
 )
-from app.core.rules.file_problems import MOST_PROBLEMS
+from app.core.rules.file_problems import MAX_PROBLEMS
 from app.core.rules.texts import storable_text
 from app.core.web.security_headers import security_headers
 from app.events.services.events import EventsLeft, Fate, Reported
@@ -122,7 +122,7 @@ def _detail(error: PortalError) -> str:
         count = error.reported.counts[Fate.WRONG]
         return (
             f"{count} of {len(error.reported.outcomes)} events cannot be taken in, and nothing was"
-            f" stored; errors names at most {MOST_PROBLEMS} of what is wrong"
+            f" stored; errors names at most {MAX_PROBLEMS} of what is wrong"
         )
     return error.message
 
@@ -149,7 +149,7 @@ def event_errors(reported: Reported) -> list[Mapping[str, Any]]:
         for outcome in reported.outcomes
         for problem in outcome.problems
     )
-    return list(islice(found, MOST_PROBLEMS))
+    return list(islice(found, MAX_PROBLEMS))
 
 
 def _on_http_error(error: HTTPException) -> Response:

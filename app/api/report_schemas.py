@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from marshmallow import Schema, fields, validate
 
-from app.api.schemas import LONGEST_KEY, Moment, a_text, about, behind_key, page_limit
-from app.reports.rules.event_explanations import Fate
-from app.reports.rules.reports import ReportState, Shown
+from app.api.schemas import MAX_KEY_LENGTH, Moment, a_text, about, behind_key, page_limit
+from app.reports.rules.event_explanations import ExplanationState
+from app.reports.rules.reports import ReportState, ShownState
 
-_STATES = [state.value for state in Shown]
+_STATES = [state.value for state in ShownState]
 
 
 class ReportsQuery(Schema):
@@ -21,7 +21,7 @@ class ReportsQuery(Schema):
     )
     to = fields.String(metadata=about("Up to this quarter, and with it. At most 60 at once."))
     site = fields.String(
-        validate=validate.Length(1, LONGEST_KEY, error="site takes 1 to {max} characters"),
+        validate=validate.Length(1, MAX_KEY_LENGTH, error="site takes 1 to {max} characters"),
         metadata=about("Only this site; any of its names."),
     )
     state = fields.String(
@@ -129,7 +129,10 @@ class ReportOtherEvent(Schema):
     start = Moment("When it began; null = not known any more.", allow_none=True)
     end = Moment("When it ended; null = it goes on, or is not known any more.", allow_none=True)
     explanation = a_text("The site's words.", attribute="words")
-    fate = a_text("What became of it by now.", validate=validate.OneOf([one.value for one in Fate]))
+    fate = a_text(
+        "What became of it by now.",
+        validate=validate.OneOf([one.value for one in ExplanationState]),
+    )
     part_of = fields.Integer(
         required=True,
         allow_none=True,

@@ -16,7 +16,7 @@ from app.core.rules.errors import Invalid, NotFound
 from app.core.rules.quarters import Quarter, period_range
 from app.core.rules.scopes import Scope
 from app.registry.services.registry import require_site
-from app.reports.rules.reports import Shown
+from app.reports.rules.reports import ShownState
 from app.reports.services.grid import GridCell, report_grid
 from app.reports.services.signed_reports import signed_report
 
@@ -24,7 +24,7 @@ DUE_DAYS: Final = "report_due_days"
 """Where the application keeps that setting."""
 _USUAL: Final = 4
 """Quarters that are listed where none are named."""
-_MOST: Final = 60
+_MAX_QUARTERS: Final = 60
 
 
 def list_reports(actor: Actor, query: Query, _key: str) -> Mapping[str, Any]:
@@ -67,8 +67,8 @@ def get_report(actor: Actor, query: Query, key: str) -> Mapping[str, Any]:
     return {**vars(found), "key": f"{found.report.site.key}/{quarter}"}
 
 
-def _is_wanted(shown: Shown, wanted: str) -> bool:
-    return shown == wanted if wanted else shown is not Shown.NOT_REQUIRED
+def _is_wanted(shown: ShownState, wanted: str) -> bool:
+    return shown == wanted if wanted else shown is not ShownState.NOT_REQUIRED
 
 
 def _row(site: str, cell: GridCell) -> dict[str, Any]:
@@ -91,8 +91,8 @@ def _quarters(query: Query, now: datetime) -> Sequence[Quarter]:
     last = Quarter.parse(query["to"], "to") if "to" in query else Quarter.of(now).previous
     first = Quarter.parse(query["from_"], "from") if "from_" in query else last.after(1 - _USUAL)
     found = period_range(first, last)
-    if len(found) > _MOST:
-        raise Invalid("to", f"At most {_MOST} quarters are listed at once")
+    if len(found) > _MAX_QUARTERS:
+        raise Invalid("to", f"At most {_MAX_QUARTERS} quarters are listed at once")
     return found
 
 

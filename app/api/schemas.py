@@ -10,14 +10,14 @@ from typing import Any
 
 from marshmallow import Schema, fields, validate
 
-from app.events.rules.events import LONGEST_KEY as LONGEST_EVENT_KEY
-from app.events.rules.events import LONGEST_SOURCE, EventState, as_text
+from app.events.rules.events import MAX_KEY_LENGTH as MAX_EVENT_KEY_LENGTH
+from app.events.rules.events import MAX_SOURCE_LENGTH, EventState, as_text
 from app.notices.rules.notices import Outcome
 from app.registry.rules.networks import Network
 
-LONGEST_KEY = 100
+MAX_KEY_LENGTH = 100
 PAGE = 100
-LARGEST_PAGE = 1000
+MAX_PAGE = 1000
 _NETWORKS = validate.OneOf([network.value for network in Network])
 
 
@@ -59,7 +59,7 @@ class Moment(fields.String):
 def behind_key() -> fields.String:
     """Where a page of a list begins, of lists that are ordered by key."""
     return fields.String(
-        validate=validate.Length(1, LONGEST_KEY, error="after takes 1 to {max} characters"),
+        validate=validate.Length(1, MAX_KEY_LENGTH, error="after takes 1 to {max} characters"),
         metadata=about("Begin behind this key: the last one of the page before."),
     )
 
@@ -68,8 +68,8 @@ def page_limit() -> fields.Integer:
     """How long a page of a list is."""
     return fields.Integer(
         load_default=PAGE,
-        validate=validate.Range(1, LARGEST_PAGE, error="limit takes 1 to {max}"),
-        error_messages={"invalid": f"limit takes 1 to {LARGEST_PAGE}"},
+        validate=validate.Range(1, MAX_PAGE, error="limit takes 1 to {max}"),
+        error_messages={"invalid": f"limit takes 1 to {MAX_PAGE}"},
         metadata=about("How many of them one page holds at most."),
     )
 
@@ -78,7 +78,7 @@ class PageQuery(Schema):
     """What every list takes."""
 
     q = fields.String(
-        validate=validate.Length(1, LONGEST_KEY, error="q takes 1 to {max} characters"),
+        validate=validate.Length(1, MAX_KEY_LENGTH, error="q takes 1 to {max} characters"),
         metadata=about("Part of a name, in capital or small letters."),
     )
     on = fields.Date(
@@ -107,7 +107,7 @@ class LinksQuery(PageQuery):
     """Filters of the list of links."""
 
     site = fields.String(
-        validate=validate.Length(1, LONGEST_KEY, error="site takes 1 to {max} characters"),
+        validate=validate.Length(1, MAX_KEY_LENGTH, error="site takes 1 to {max} characters"),
         metadata=about("Only links that end at this site; any of its names will do."),
     )
 
@@ -244,19 +244,19 @@ class EventsQuery(Schema):
     """Filters of the list of events."""
 
     source = fields.String(
-        validate=validate.Length(1, LONGEST_SOURCE, error="source takes 1 to {max} characters"),
+        validate=validate.Length(1, MAX_SOURCE_LENGTH, error="source takes 1 to {max} characters"),
         metadata=about("Only events of this source."),
     )
     source_id = fields.String(
-        validate=validate.Length(1, LONGEST_EVENT_KEY, error="source_id takes 1 to {max}"),
+        validate=validate.Length(1, MAX_EVENT_KEY_LENGTH, error="source_id takes 1 to {max}"),
         metadata=about("Only the event with this id of its source."),
     )
     link = fields.String(
-        validate=validate.Length(1, LONGEST_KEY, error="link takes 1 to {max} characters"),
+        validate=validate.Length(1, MAX_KEY_LENGTH, error="link takes 1 to {max} characters"),
         metadata=about("Only events of this link."),
     )
     site = fields.String(
-        validate=validate.Length(1, LONGEST_KEY, error="site takes 1 to {max} characters"),
+        validate=validate.Length(1, MAX_KEY_LENGTH, error="site takes 1 to {max} characters"),
         metadata=about("Only events of this site, or of links that end there; any of its names."),
     )
     state = fields.String(

@@ -28,7 +28,7 @@ from app.backups.file import (
 )
 from app.backups.first_start import Ask, beyond_first_start
 from app.core.database.schema import VERSION_TABLE, known_revisions, misfit, revision_of
-from app.core.database.transactions import gate_of
+from app.core.database.transactions import write_lock_of
 from app.core.rules.errors import SettingError
 
 _KINDS = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
@@ -118,7 +118,7 @@ def _fitting(revision: str | None) -> str:
 
 def _into_sqlite(engine: Engine, backup: Backup, *, force: bool) -> None:
     database = Path(str(engine.url.database))
-    with gate_of(engine), backup_sqlite.alone(database) as connection:
+    with write_lock_of(engine), backup_sqlite.alone(database) as connection:
 
         def ask(statement: str) -> Sequence[Any]:
             return connection.execute(statement).fetchall()

@@ -25,7 +25,7 @@ WRONG: Final = "FILE is damaged: what it holds is not what its manifest says, in
 _MANIFEST: Final = "lhcopn-portal-backup.json"
 _DATA: Final = "database"
 _BLOCK: Final = 1 << 20
-_LARGEST_MANIFEST: Final = 1 << 20
+_MAX_MANIFEST: Final = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ def reading_backup(file: Path) -> Iterator[Backup]:
 
 def _read_manifest(archive: zipfile.ZipFile) -> Manifest:
     try:
-        if archive.getinfo(_MANIFEST).file_size > _LARGEST_MANIFEST:
+        if archive.getinfo(_MANIFEST).file_size > _MAX_MANIFEST:
             raise _damaged()
         content: Any = json.loads(archive.read(_MANIFEST))
         if content["format"] > FORMAT:

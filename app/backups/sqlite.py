@@ -18,7 +18,7 @@ from urllib.parse import quote
 from app.backups.file import WRONG, TableSum
 from app.core.rules.errors import SettingError
 
-PATIENCE: Final = 1.0
+LOCK_TIMEOUT: Final = 1.0
 """Seconds that a restore waits for whoever uses the database; a server does so until it ends."""
 _BLOCK: Final = 1 << 20
 _RESTORING: Final = "-restoring"
@@ -97,7 +97,7 @@ def alone(database: Path) -> Iterator[sqlite3.Connection]:
     """
     with suppress(FileExistsError):
         os.close(os.open(database, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-    connection = sqlite3.connect(database, timeout=PATIENCE, isolation_level=None)
+    connection = sqlite3.connect(database, timeout=LOCK_TIMEOUT, isolation_level=None)
     with closing(connection):
         try:
             for statement in (

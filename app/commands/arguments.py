@@ -15,7 +15,7 @@ from app.core.rules.access import SYSTEM, Door, Writer
 from app.core.rules.errors import Invalid, SettingError
 from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text, read_time
 
-_MOST_BYTES = 64 * 1024
+_MAX_BYTES = 64 * 1024
 
 
 class TextArgument(click.ParamType[str]):
@@ -68,7 +68,7 @@ def read_password(*, from_stdin: bool) -> str:
         raise SettingError("--password-stdin is required: the password is read from standard input")
     if sys.stdin is None:
         raise SettingError("--password-stdin: standard input is closed; send the password there")
-    content = sys.stdin.buffer.read(_MOST_BYTES)
+    content = sys.stdin.buffer.read(_MAX_BYTES)
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError:

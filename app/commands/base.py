@@ -13,7 +13,7 @@ from flask.cli import AppGroup, with_appcontext
 from sqlalchemy.exc import DatabaseError, IntegrityError
 
 from app.core.database.schema import need_fitting_schema
-from app.core.database.sqlite_write_lock import GateClosed
+from app.core.database.sqlite_write_lock import WriteLockTimeout
 from app.core.rules.errors import PortalError
 from app.core.web.extensions import db
 
@@ -42,7 +42,7 @@ def one_line_errors() -> Iterator[None]:
         raise click.ClickException(
             "somebody entered the same name at the same moment; list what is there now"
         ) from error
-    except GateClosed as error:
+    except WriteLockTimeout as error:
         raise click.ClickException(f"DATABASE_URL: {_one_line(str(error))}") from error
     except DatabaseError as error:
         reason = _one_line(str(error.orig))

@@ -9,7 +9,7 @@ from flask import current_app
 
 from app.commands.arguments import command_writer
 from app.commands.base import PortalCommand, PortalGroup
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.errors import SettingError
 from app.core.settings import Settings
 from app.core.web.extensions import db
@@ -52,7 +52,7 @@ def import_(source: str, *, dry_run: bool, smaller: bool) -> None:
         _tell(compare_with_registry(session, content, by.now.date()), content.count)
         click.echo("Nothing was written.")
         return
-    with writing(session):
+    with transaction(session):
         reading = read_source(session, by, content, smaller_is_right=smaller)
         alarm = reading.run.alarm
     if alarm:

@@ -12,10 +12,10 @@ import click
 
 from app.commands.arguments import TEXT, command_writer
 from app.commands.base import PortalCommand
-from app.commands.registry_files import MOST_BYTES, nothing_to_tidy, read_content
-from app.core.database.transactions import writing
+from app.commands.registry_files import MAX_BYTES, nothing_to_tidy, read_content
+from app.core.database.transactions import transaction
 from app.core.rules.errors import Invalid, SettingError
-from app.core.rules.file_problems import MOST_PROBLEMS, BadFile, Problem
+from app.core.rules.file_problems import MAX_PROBLEMS, BadFile, Problem
 from app.core.rules.spreadsheets import ENCODINGS
 from app.core.web.extensions import db
 from app.duties.services.listed_events import (
@@ -113,7 +113,7 @@ def _import(
     if zone and zone not in available_timezones():
         raise SettingError(f"--zone: {zone} is no zone; write UTC, or one such as Europe/Berlin")
     how = Reading(source, encoding or "", zone)
-    content = unpacked(read_content(file), MOST_BYTES)
+    content = unpacked(read_content(file), MAX_BYTES)
     try:
         row = runs.new_import(command_writer(), Path(file).name, content, how)
         with nothing_to_tidy():
@@ -144,7 +144,7 @@ def _write(
     if not read.counts[Fate.NEW] + read.counts[Fate.CHANGED]:
         click.echo(f"Done: {_counted(read.counts)}.")
         return
-    with writing(session):
+    with transaction(session):
         done = runs.import_file(
             session, by, row, events, only_good=only_good, keeps_unknown=keep_unknown
         )
@@ -181,9 +181,9 @@ def _lines_of(outcome: Outcome) -> list[str]:
 
 def _tell_wrong(problems: Sequence[Problem], lines: int = 0) -> None:
     """Print the first wrong places, and of how many lines they are some."""
-    for problem in problems[:MOST_PROBLEMS]:
+    for problem in problems[:MAX_PROBLEMS]:
         click.echo(str(problem), err=True)
-    if len(problems) >= MOST_PROBLEMS and lines:
+    if len(problems) >= MAX_PROBLEMS and lines:
         click.echo(f"These are the first; {lines} lines are wrong.", err=True)
 
 

@@ -6,7 +6,7 @@ import click
 
 from app.commands.arguments import TEXT, command_writer, print_table
 from app.commands.base import PortalCommand, PortalGroup
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.errors import Invalid
 from app.core.web.extensions import db
 from app.events.rules.events import EventState
@@ -67,7 +67,7 @@ def set_(name: str, states: tuple[str, ...], *, usual_states: bool, **labels: st
     if words and usual_states:
         raise Invalid("state", "Say --state or --usual-states, not both")
     session = db.session()
-    with writing(session):
+    with transaction(session):
         set_source(
             session,
             command_writer(),

@@ -8,7 +8,7 @@ import click
 
 from app.commands.arguments import command_writer
 from app.commands.base import PortalCommand
-from app.core.database.transactions import InTurn, writing
+from app.core.database.transactions import ShortTransactions, transaction
 from app.core.rules.errors import Invalid
 from app.core.rules.quarters import Quarter
 from app.core.rules.texts import read_time
@@ -56,14 +56,14 @@ def match(begin: datetime | None, end: datetime | None) -> None:
     if begin is not None and end is not None and end <= begin:
         raise click.UsageError("--to is not behind --from")
     session, now = db.session(), command_writer().now
-    with writing(session):
+    with transaction(session):
         things = mark_between(session, begin, end)
         whole = max(things, freshness(session).stale)
 
     def tell(state: Freshness) -> None:
         click.echo(f"Matched {whole - min(state.stale, whole)} of {whole}", err=True)
 
-    follow(InTurn(session), lambda: now, tell=tell)
+    follow(ShortTransactions(session), lambda: now, tell=tell)
     wanted = DetectedFilter(begin, end)
     counted = count_detected(session, DetectedFilter(begin, end, counted=True))
     documented = count_detected(session, DetectedFilter(begin, end, counted=True, documented=True))

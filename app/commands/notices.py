@@ -9,10 +9,11 @@ import click
 
 from app.commands.arguments import command_writer
 from app.commands.base import PortalCommand, PortalGroup
-from app.core.database.transactions import trying, writing
+from app.core.database import transactions
+from app.core.database.transactions import transaction
 from app.core.rules.errors import Invalid
 from app.core.web.extensions import db
-from app.notices.adapters.maintnote import MOST_BYTES, read
+from app.notices.adapters.maintnote import MAX_BYTES, read
 from app.notices.rules.notices import Outcome
 from app.notices.services.notices import Result, take_in
 
@@ -31,14 +32,14 @@ def import_(file: str, *, dry_run: bool) -> None:
     The same notice twice is nothing. What cannot be read is kept for a person at /notices, which is
     no error: the exit code is 0 wherever nothing is lost.
     """
-    content = sys.stdin.buffer.read(MOST_BYTES + 1) if file == "-" else _content(Path(file))
+    content = sys.stdin.buffer.read(MAX_BYTES + 1) if file == "-" else _content(Path(file))
     reading = read(content, "" if file == "-" else Path(file).name)
     session = db.session()
     if dry_run:
-        with trying(session):
+        with transactions.dry_run(session):
             results = take_in(session, command_writer(), reading)
     else:
-        with writing(session):
+        with transaction(session):
             results = take_in(session, command_writer(), reading)
     for result in results:
         click.echo(_line(result, dry_run=dry_run))
@@ -49,7 +50,7 @@ def import_(file: str, *, dry_run: bool) -> None:
 def _content(path: Path) -> bytes:
     try:
         with path.open("rb") as opened:
-            return opened.read(MOST_BYTES + 1)
+            return opened.read(MAX_BYTES + 1)
     except OSError as error:
         raise Invalid("file", f"The file cannot be read: {error.strerror}") from None
 

@@ -12,7 +12,7 @@ from app.accounts.models.partners import PartnerAccount
 from app.accounts.services import partners
 from app.commands.arguments import TEXT, command_writer, password_stdin, print_table, read_password
 from app.commands.base import PortalCommand, PortalGroup
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.access import CONTRACT_YEARS, TicketAccess
 from app.core.rules.errors import Invalid, NotFound
 from app.core.web.extensions import db
@@ -70,7 +70,7 @@ def create(
     """Create an account of the partner CODE, and the partner if it is new."""
     password = read_password(from_stdin=True) if from_stdin else partners.new_secret()
     session = db.session()
-    with writing(session):
+    with transaction(session):
         partners.create_partner_account(
             session,
             command_writer(),
@@ -95,7 +95,7 @@ def password(account: str, *, from_stdin: bool) -> None:
     """Replace the secrets of ACCOUNT: a login, or the code of a partner with one account."""
     new = read_password(from_stdin=from_stdin)
     session = db.session()
-    with writing(session):
+    with transaction(session):
         found = _account(session, account)
         partners.set_account_password(session, command_writer(), found, new)
         login = found.login
@@ -112,7 +112,7 @@ def rotate(account: str, *, from_stdin: bool, end_old: bool) -> None:
         raise Invalid("end_old", "--end-old takes no password; it adds no secret")
     password = read_password(from_stdin=True) if from_stdin else partners.new_secret()
     session = db.session()
-    with writing(session):
+    with transaction(session):
         found = _account(session, account)
         if end_old:
             partners.end_older_secret(session, command_writer(), found)
@@ -132,7 +132,7 @@ def rotate(account: str, *, from_stdin: bool, end_old: bool) -> None:
 def disable(account: str) -> None:
     """Disable ACCOUNT at once: a login, or the code of a partner with one account."""
     session = db.session()
-    with writing(session):
+    with transaction(session):
         found = _account(session, account)
         partners.disable_account(session, command_writer(), found)
         login = found.login
@@ -144,7 +144,7 @@ def disable(account: str) -> None:
 def enable(account: str) -> None:
     """Let ACCOUNT in again: a login, or the code of a partner with one account."""
     session = db.session()
-    with writing(session):
+    with transaction(session):
         found = _account(session, account)
         partners.enable_account(session, command_writer(), found)
         login = found.login

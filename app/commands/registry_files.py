@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from app.commands.arguments import TEXT, command_writer
 from app.commands.base import PortalCommand, PortalGroup
-from app.core.database.transactions import trying, writing
+from app.core.database import transactions
 from app.core.rules.errors import Invalid, SettingError
 from app.core.rules.file_problems import BadFile
 from app.core.web.extensions import db
@@ -22,7 +22,7 @@ from app.registry.rules.files import FileFormat, RecordDifference, What, format_
 from app.registry.rules.records import Records
 from app.registry.services.file_import import Imported, all_values, import_file
 
-MOST_BYTES = 64 * 1024 * 1024
+MAX_BYTES = 64 * 1024 * 1024
 _STANDARD = "-"
 
 
@@ -67,9 +67,11 @@ def _file_commands(kind: Records) -> click.Group:
     def import_(file: str, source: str, why: str, *, dry_run: bool) -> None:
         content = read_content(file)
         session = db.session()
-        transaction: Callable[[Session], Any] = trying if dry_run else writing
+        begin: Callable[[Session], Any] = (
+            transactions.dry_run if dry_run else transactions.transaction
+        )
         try:
-            with nothing_to_tidy(), transaction(session):
+            with nothing_to_tidy(), begin(session):
                 imported = import_file(
                     session,
                     command_writer(),
@@ -104,7 +106,7 @@ def _format_by_name(file: str) -> FileFormat:
     return FileFormat.JSON if file.lower().endswith(".json") else FileFormat.CSV
 
 
-def read_content(file: str, most: int = MOST_BYTES) -> bytes:
+def read_content(file: str, most: int = MAX_BYTES) -> bytes:
     """A file, or standard input for ``-``. Raises ``SettingError``."""
     try:
         if file == _STANDARD:

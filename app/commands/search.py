@@ -6,7 +6,7 @@ import click
 from sqlalchemy.orm import Session
 
 from app.commands.base import PortalCommand, PortalGroup
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.web.extensions import db
 from app.tickets.services.search.index import count_missing, rebuild
 
@@ -37,7 +37,7 @@ def write_words(session: Session, *, only_missing: bool) -> int:
     """
     count = told = after = 0
     while True:
-        with writing(session):
+        with transaction(session):
             done = rebuild(session, after, only_missing=only_missing)
         if done is None:
             return count

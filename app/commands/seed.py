@@ -7,7 +7,7 @@ import click
 from app import demo
 from app.commands.arguments import command_writer
 from app.commands.base import PortalCommand, PortalGroup
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.web.extensions import db
 from app.demo import bulk
 from app.reference.seed import seed_reference
@@ -22,7 +22,7 @@ def seed() -> None:
 def reference_() -> None:
     """Add what is missing of this release's sites, links and LHC periods; keeps what is there."""
     session = db.session()
-    with writing(session):
+    with transaction(session):
         count = seed_reference(session, command_writer())
     click.echo(
         f"Reference data is in place ({count} sites, links and LHC periods added or amended)."
@@ -33,7 +33,7 @@ def reference_() -> None:
 def demo_() -> None:
     """Demo tickets and logins, only into an empty database or one that is a demo already."""
     session = db.session()
-    with writing(session):
+    with transaction(session):
         count = demo.seed_demo(session, command_writer().now)
     if not count:
         click.echo("The demo is in this database already.")
@@ -55,14 +55,14 @@ def bulk_(tickets: int) -> None:
     """
     session = db.session()
     now = command_writer().now
-    with writing(session):
+    with transaction(session):
         demo.seed_demo(session, now)
         patterns = bulk.write_patterns(session, demo.demo_actors(session), now, tickets)
     written = len(patterns.numbers)
     while written < tickets:
         click.echo(f"{written} of {tickets} tickets", err=True)
         count = min(bulk.AT_ONCE, tickets - written)
-        with writing(session):
+        with transaction(session):
             bulk.write_copies(session, patterns, written, count)
         written += count
     click.echo(f"{written} sample tickets were added.")

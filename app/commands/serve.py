@@ -18,7 +18,7 @@ from app.commands.arguments import command_writer
 from app.commands.base import PortalCommand
 from app.commands.search import write_missing_words
 from app.core.database.schema import need_fitting_schema
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.errors import SettingError
 from app.core.settings import PROJECT, Settings, is_loopback, process_environment
 from app.core.web.extensions import db
@@ -47,7 +47,7 @@ def _prepare(settings: Settings) -> None:
     """Bring the database up to date, and say where the portal is."""
     need_fitting_schema(db.engine, older_fits=True)
     _upgrade()
-    with writing(db.session()):
+    with transaction(db.session()):
         seed_first(db.session(), settings)
     write_missing_words(db.session())
     click.echo("\n".join(greeting(settings)))

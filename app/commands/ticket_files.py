@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from app.commands.arguments import TEXT, command_writer
 from app.commands.base import PortalCommand
 from app.commands.registry_files import nothing_to_tidy, read_content
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.access import SYSTEM
 from app.core.rules.errors import Invalid, SettingError
 from app.core.rules.file_problems import BadFile, Problem
@@ -23,8 +23,8 @@ from app.tickets.rules.files import csv_head, csv_lines
 from app.tickets.services.files.export import exported_numbers, exported_rows
 from app.tickets.services.files.imports import (
     DEFAULT_SOURCE,
-    Fate,
     Imported,
+    ImportOutcome,
     Outcome,
     Source,
     examine_tickets,
@@ -32,10 +32,10 @@ from app.tickets.services.files.imports import (
     import_tickets,
     parts_of,
 )
-from app.tickets.services.files.workbook import MOST_ROWS, workbook_pieces
+from app.tickets.services.files.workbook import MAX_ROWS, workbook_pieces
 from app.tickets.services.lists.lists import TicketFilter
 
-MOST_BYTES = 1024 * 1024 * 1024
+MAX_BYTES = 1024 * 1024 * 1024
 _STANDARD = "-"
 _ANOTHER = (
     "Tickets that were imported before with another content stay as they are."
@@ -63,8 +63,8 @@ def _export(file: str, form: str | None) -> None:
     numbers = exported_numbers(engine, SYSTEM, TicketFilter(sort="number"))
     form = form or ("xlsx" if file.lower().endswith(".xlsx") else "csv")
     if form == "xlsx":
-        if len(numbers) > MOST_ROWS:
-            raise SettingError(f"a sheet holds {MOST_ROWS} tickets, these are more; write CSV")
+        if len(numbers) > MAX_ROWS:
+            raise SettingError(f"a sheet holds {MAX_ROWS} tickets, these are more; write CSV")
         pieces = workbook_pieces(exported_rows(engine, numbers), len(numbers))
     else:
         pieces = _csv(engine, numbers)
@@ -119,7 +119,7 @@ def _import(
     Their times and states are kept, their old numbers become external references, and nobody gets a
     mail. A ticket that was imported before stays as it is. A file holds at most 50,000 lines.
     """
-    source = Source(read_content(file, MOST_BYTES), name, encoding or "")
+    source = Source(read_content(file, MAX_BYTES), name, encoding or "")
     if dry_run:
         _tell_each(source, only_good=only_good)
         return
@@ -132,7 +132,7 @@ def _import(
         _tell_wrong(error.problems)
         raise Invalid("file", error.summary) from None
     _tell_wrong(done.wrong)
-    if done.counts.get(Fate.DIFFERS):
+    if done.counts.get(ImportOutcome.DIFFERS):
         click.echo(_ANOTHER, err=True)
     span = "" if done.first is None else f", tickets {done.first} to {done.last}"
     click.echo(f"Done: {_counted(Counter(done.counts))}{span}.")
@@ -140,7 +140,7 @@ def _import(
 
 def _at_once(source: Source, *, only_good: bool) -> Imported:
     session = db.session()
-    with writing(session):
+    with transaction(session):
         return import_tickets(
             session, command_writer(), source, only_good=only_good, progress=_progress
         )
@@ -150,7 +150,7 @@ def _in_parts(source: Source) -> Imported:
     session, by = db.session(), command_writer()
     done = Imported({})
     for part in parts_of(source, by.now):
-        with writing(session):
+        with transaction(session):
             done = done.and_then(import_lines(session, by, source.name, part))
         _progress(done.lines)
     return done
@@ -173,7 +173,7 @@ def _progress(lines: int) -> None:
 
 def _tell_each(source: Source, *, only_good: bool) -> None:
     """Print what would become of each line."""
-    counts: Counter[Fate] = Counter()
+    counts: Counter[ImportOutcome] = Counter()
     try:
         for outcome in examine_tickets(db.session(), command_writer(), source):
             counts[outcome.fate] += 1
@@ -182,10 +182,10 @@ def _tell_each(source: Source, *, only_good: bool) -> None:
     except BadFile as error:
         _tell_wrong(error.problems)
         raise Invalid("file", error.summary) from None
-    if counts[Fate.DIFFERS]:
+    if counts[ImportOutcome.DIFFERS]:
         click.echo(_ANOTHER, err=True)
     click.echo(f"Nothing was written; it would be: {_counted(counts)}.")
-    if counts[Fate.WRONG] and not only_good:
+    if counts[ImportOutcome.WRONG] and not only_good:
         raise Invalid("file", "The file has wrong lines: all or none are imported (--only-good)")
 
 
@@ -193,12 +193,12 @@ def _lines_of(outcome: Outcome) -> list[str]:
     begin = f"line {outcome.line}: {outcome.number}"
     notes = "".join(f"; {note}" for note in outcome.notes)
     return {
-        Fate.NEW: [f"{begin} would be created{notes}"],
-        Fate.KNOWN: [f"{begin} is ticket {outcome.ticket} already"],
-        Fate.DIFFERS: [
+        ImportOutcome.NEW: [f"{begin} would be created{notes}"],
+        ImportOutcome.KNOWN: [f"{begin} is ticket {outcome.ticket} already"],
+        ImportOutcome.DIFFERS: [
             f"{begin} was imported with another content; ticket {outcome.ticket} stays as it is"
         ],
-        Fate.WRONG: [str(problem) for problem in outcome.problems],
+        ImportOutcome.WRONG: [str(problem) for problem in outcome.problems],
     }[outcome.fate]
 
 
@@ -207,12 +207,12 @@ def _tell_wrong(problems: Sequence[Problem]) -> None:
         click.echo(str(problem), err=True)
 
 
-def _counted(counts: Counter[Fate]) -> str:
+def _counted(counts: Counter[ImportOutcome]) -> str:
     words = {
-        Fate.NEW: "new",
-        Fate.KNOWN: "imported before",
-        Fate.DIFFERS: "imported before with another content",
-        Fate.WRONG: "wrong",
+        ImportOutcome.NEW: "new",
+        ImportOutcome.KNOWN: "imported before",
+        ImportOutcome.DIFFERS: "imported before with another content",
+        ImportOutcome.WRONG: "wrong",
     }
     some = [f"{counts[fate]} {word}" for fate, word in words.items() if counts[fate]]
     return ", ".join(some) or "no tickets"

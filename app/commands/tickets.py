@@ -9,7 +9,7 @@ import click
 from app.commands.arguments import TIME, command_writer
 from app.commands.base import PortalCommand, PortalGroup
 from app.commands.ticket_files import add_file_commands
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.web.extensions import db
 from app.tickets.services.lifecycle import close_due_tickets
 
@@ -38,7 +38,7 @@ def close_due(as_of: datetime | None) -> None:
     by = command_writer()
     closed: list[int] = []
     while True:
-        with writing(session):
+        with transaction(session):
             step = close_due_tickets(session, by, as_of or by.now, limit=STEP)
         closed += step
         if len(step) < STEP:

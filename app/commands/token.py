@@ -13,13 +13,13 @@ from app.accounts.models.people import ApiToken
 from app.accounts.services import tokens
 from app.commands.arguments import TEXT, command_writer, print_table
 from app.commands.base import PortalCommand, PortalGroup
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.errors import Invalid
-from app.core.rules.scopes import LONGEST_DAYS, MEANINGS, Scope
+from app.core.rules.scopes import MAX_DAYS, MEANINGS, Scope
 from app.core.web.extensions import db
 
 _ONCE = "Its secret, which is shown only now: "
-_DAYS = f"In how many days its secret expires, 1 to {LONGEST_DAYS}."
+_DAYS = f"In how many days its secret expires, 1 to {MAX_DAYS}."
 
 
 @click.group("token", cls=PortalGroup)
@@ -43,7 +43,7 @@ def token() -> None:
 def create(name: str, scopes: tuple[str, ...], days: int) -> None:
     """Create the token NAME of a system, and print its secret once."""
     session = db.session()
-    with writing(session):
+    with transaction(session):
         made = tokens.create_token(session, command_writer(), name, scopes, days)
     click.echo(f"Token {name} is created.")
     click.echo(f"{_ONCE}{made.secret}")
@@ -76,7 +76,7 @@ def rotate(name: str, days: int | None, *, end_old: bool) -> None:
         raise Invalid("end_old", "--end-old takes no --expires; it adds no secret")
     session = db.session()
     secret = ""
-    with writing(session):
+    with transaction(session):
         found = tokens.find_token(session, name)
         if end_old:
             tokens.end_older_secret(session, command_writer(), found)
@@ -94,7 +94,7 @@ def rotate(name: str, days: int | None, *, end_old: bool) -> None:
 def revoke(name: str) -> None:
     """End the token NAME with all its secrets at once."""
     session = db.session()
-    with writing(session):
+    with transaction(session):
         tokens.end_token(session, command_writer(), tokens.find_token(session, name))
     click.echo(f"Token {name} has ended.")
 

@@ -10,7 +10,7 @@ from app.accounts.services import people, second_factor
 from app.accounts.services.reset_links import make_reset_link
 from app.commands.arguments import TEXT, command_writer, password_stdin, print_table, read_password
 from app.commands.base import PortalCommand, PortalGroup
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.access import Role
 from app.core.web.extensions import db
 
@@ -39,7 +39,7 @@ def create(name: str, role: str, sites: tuple[str, ...], *, from_stdin: bool) ->
     """Create the person NAME."""
     password = read_password(from_stdin=from_stdin)
     session = db.session()
-    with writing(session):
+    with transaction(session):
         made = people.create_user(session, command_writer(), name, role, password, sites)
         line = f"User {made.name} is created, role {made.role}"
         if made.sites:
@@ -54,7 +54,7 @@ def password(name: str, *, from_stdin: bool) -> None:
     """Set the password of NAME and end all its logins."""
     new = read_password(from_stdin=from_stdin)
     session = db.session()
-    with writing(session):
+    with transaction(session):
         people.set_password(session, command_writer(), people.find_user(session, name), new)
     click.echo(f"The password of {name} is set; its logins are ended.")
 
@@ -65,7 +65,7 @@ def password(name: str, *, from_stdin: bool) -> None:
 def reset(name: str, why: str) -> None:
     """Print a link with which NAME sets a password once, within 48 hours."""
     session = db.session()
-    with writing(session):
+    with transaction(session):
         token = make_reset_link(session, command_writer(), name, why=why)
     click.echo(f"{current_app.config['PORTAL'].public_url}/reset/{token}")
 
@@ -78,7 +78,7 @@ def reset(name: str, why: str) -> None:
 def role(name: str, role: str, sites: tuple[str, ...], why: str) -> None:
     """Give NAME another role, and a reporter its sites."""
     session = db.session()
-    with writing(session):
+    with transaction(session):
         changed = people.change_person(session, command_writer(), name, role, sites, why=why)
     click.echo(f"User {name} {'has' if changed else 'had already'} the role {role}.")
 
@@ -89,7 +89,7 @@ def role(name: str, role: str, sites: tuple[str, ...], why: str) -> None:
 def disable(name: str, why: str) -> None:
     """Disable NAME at once; what the person wrote stays."""
     session = db.session()
-    with writing(session):
+    with transaction(session):
         people.disable_user(session, command_writer(), people.find_user(session, name), why=why)
     click.echo(f"User {name} is disabled.")
 
@@ -100,7 +100,7 @@ def disable(name: str, why: str) -> None:
 def enable(name: str, why: str) -> None:
     """Let NAME in again, with the password that was set."""
     session = db.session()
-    with writing(session):
+    with transaction(session):
         people.enable_user(session, command_writer(), people.find_user(session, name), why=why)
     click.echo(f"User {name} is enabled.")
 
@@ -111,7 +111,7 @@ def enable(name: str, why: str) -> None:
 def second_factor_off(name: str, why: str) -> None:
     """Take the second factor off NAME, who lost it."""
     session = db.session()
-    with writing(session):
+    with transaction(session):
         taken = second_factor.take_off(session, command_writer(), name, why=why)
     click.echo(f"User {name} {'has no second factor now' if taken else 'had no second factor'}.")
 

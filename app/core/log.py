@@ -23,12 +23,12 @@ from app.core.web.request_ids import request_id
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _SECRET_WORDS = ("password", "secret", "token", "cookie", "authorization", "credential")
-_LONGEST_VALUE = 2000
-_LONGEST_MESSAGE = 500
+_MAX_VALUE_LENGTH = 2000
+_MAX_MESSAGE_LENGTH = 500
 COUNTED_SECONDS: Final = 60.0
 """For so long the same cause is counted after its first line."""
-_MOST_CAUSES = 100
-_MOST_REQUESTS = 100
+_MAX_CAUSES = 100
+_MAX_REQUESTS = 100
 """Ids of requests that a line of repeats names."""
 
 
@@ -57,7 +57,7 @@ class LineFormatter(logging.Formatter):
 def _text(value: object) -> str:
     if isinstance(value, bool | int | float) or value is None:
         return json.dumps(value)
-    return json.dumps(str(value)[:_LONGEST_VALUE])
+    return json.dumps(str(value)[:_MAX_VALUE_LENGTH])
 
 
 def _error_of(record: logging.LogRecord) -> BaseException | None:
@@ -76,7 +76,7 @@ def _chain(error: BaseException) -> list[BaseException]:
 
 
 def _words(error: BaseException) -> str:
-    text = " ".join(str(error).split())[:_LONGEST_MESSAGE]
+    text = " ".join(str(error).split())[:_MAX_MESSAGE_LENGTH]
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
@@ -129,12 +129,12 @@ class RepeatFilter(logging.Filter):
             self._known[key] = _Repeats(record, cause, now)
             return True
         known.count += 1
-        if len(known.requests) < _MOST_REQUESTS and (made := request_id()):
+        if len(known.requests) < _MAX_REQUESTS and (made := request_id()):
             known.requests.append(made)
         return False
 
     def _take_ended(self, now: float) -> Iterator[_Repeats]:
-        full = len(self._known) > _MOST_CAUSES
+        full = len(self._known) > _MAX_CAUSES
         for key, one in list(self._known.items()):
             if full or now - one.since >= COUNTED_SECONDS:
                 del self._known[key]

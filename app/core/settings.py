@@ -62,7 +62,7 @@ KEPT_DAYS = 365
 """For which mails, calls and refusals are kept by default; tickets, their history and signed
 reports are for ever."""
 
-SHORTEST_SECRET = 32
+MIN_SECRET_LENGTH = 32
 """Characters that a secret must have: 16 random bytes written in hexadecimal."""
 
 _KNOWN_SECRETS = frozenset(
@@ -175,7 +175,7 @@ class Settings:
         if not self.demo:
             raise SettingError(
                 "SECRET_KEY or SECRET_KEY_FILE must be set to a random text of at least"
-                f" {SHORTEST_SECRET} characters; DEMO=1 makes its own"
+                f" {MIN_SECRET_LENGTH} characters; DEMO=1 makes its own"
             )
         return replace(self, secret_key=_demo_secret(instance_folder() / "demo-secret"))
 
@@ -241,7 +241,7 @@ _NEARLY = 0.87
 """How alike a name and a setting's are (difflib's ratio) where one is taken for a slip of the
 other: one wrong, missing or additional character in five. The usual names of systemd, CI and shells
 stay below (a test lists them)."""
-_SHORTEST_SLIP = 5
+_MIN_SLIP_LENGTH = 5
 """Characters: what is shorter is near many words."""
 
 
@@ -254,7 +254,7 @@ def _refuse_misspelt(names: Iterable[str]) -> None:
             raise SettingError(
                 f"{name} is no setting of the portal any more; take it out of the environment"
             )
-        if len(name) < _SHORTEST_SLIP or name in NAMES:
+        if len(name) < _MIN_SLIP_LENGTH or name in NAMES:
             continue
         for meant in difflib.get_close_matches(upper, NAMES, n=1, cutoff=_NEARLY):
             # with a word of its own before or behind it is the name of something else
@@ -410,8 +410,8 @@ def _secret(text: str | None, file: str | None) -> str | None:
         return None
     if text.lower() in _KNOWN_SECRETS:
         raise SettingError(f"{name} is a well-known default; choose a random text")
-    if len(text) < SHORTEST_SECRET:
-        raise SettingError(f"{name} must hold at least {SHORTEST_SECRET} characters")
+    if len(text) < MIN_SECRET_LENGTH:
+        raise SettingError(f"{name} must hold at least {MIN_SECRET_LENGTH} characters")
     if len(set(text)) < 8:
         raise SettingError(f"{name} must be random: it has fewer than 8 different characters")
     return text
@@ -423,7 +423,7 @@ def _demo_secret(path: Path) -> str:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         text = path.read_text("ascii").strip()
-        if len(text) >= SHORTEST_SECRET:
+        if len(text) >= MIN_SECRET_LENGTH:
             return text
         path.unlink()
         return _demo_secret(path)

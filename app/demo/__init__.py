@@ -23,12 +23,12 @@ from app.accounts.services.people import actor_of_user, create_user, find_user
 from app.core.models.changes import PortalFact
 from app.core.rules.access import SYSTEM, Actor, Door, Kind, Role, TicketAccess, Writer
 from app.core.rules.errors import SettingError
-from app.demo.desk import lay_desk
-from app.demo.duty_rules import lay_rules
-from app.demo.events import lay_events
+from app.demo.desk import seed_desk
+from app.demo.duty_rules import seed_rules
+from app.demo.events import seed_events
 from app.demo.notices import MADE, notices_to_come
 from app.demo.related_tickets import kin_stories
-from app.demo.reports import lay_reports
+from app.demo.reports import seed_reports
 from app.demo.stories import (
     OPERATOR,
     PARTNER,
@@ -43,8 +43,8 @@ from app.demo.stories import (
     Story,
     usual_stories,
 )
-from app.demo.teleconferences import lay_teleconferences
-from app.mail.services.mails import tell_nobody
+from app.demo.teleconferences import seed_teleconferences
+from app.mail.services.mails import skip_notifications
 from app.reference.seed import add_links, seed_reference
 from app.registry.models.registry import Link
 from app.registry.rules.networks import Network
@@ -55,7 +55,7 @@ from app.tickets.rules.tickets import ENDED_STATES, WORKING_DAYS_TO_CLOSE
 from app.tickets.rules.working_time import add_working_days
 from app.tickets.services.acknowledgements import acknowledge_change
 from app.tickets.services.attachments import add_attachment
-from app.tickets.services.idempotency import open_ticket_once
+from app.tickets.services.idempotency import create_ticket_idempotent
 from app.tickets.services.lifecycle import change_ticket, close_due_tickets, open_ticket
 from app.tickets.services.relations import open_related_ticket, relate_tickets
 
@@ -118,13 +118,13 @@ def seed_demo(session: Session, now: datetime) -> int:
     circuits = _circuits(session)
     stories = [*usual_stories(rng, circuits, now), *kin_stories(circuits, now)]
     notices = notices_to_come(session, actors[OPERATOR], now)
-    _Telling(session, actors, now).tell(stories, notices)
-    tell_nobody(session)
-    lay_desk(session, actors, now)
-    lay_events(session, actors[OPERATOR], now)
-    lay_rules(session, portal)
-    lay_reports(session, actors, now)
-    lay_teleconferences(session, actors, now)
+    _Seeder(session, actors, now).tell(stories, notices)
+    skip_notifications(session)
+    seed_desk(session, actors, now)
+    seed_events(session, actors[OPERATOR], now)
+    seed_rules(session, portal)
+    seed_reports(session, actors, now)
+    seed_teleconferences(session, actors, now)
     return len(stories) + MADE
 
 
@@ -175,7 +175,7 @@ def _circuits(session: Session) -> list[Circuit]:
     ]
 
 
-class _Telling:
+class _Seeder:
     """Writes all stories in the order of their times, and closes what is due on the way."""
 
     def __init__(self, session: Session, actors: dict[str, Actor], now: datetime) -> None:
@@ -216,7 +216,7 @@ class _Telling:
             by = self._by(story.who, at)
             if story.who == PARTNER:
                 content = _as_sent(story.new)
-                number = open_ticket_once(self.session, by, story.new, content).number
+                number = create_ticket_idempotent(self.session, by, story.new, content).number
             elif story.child_of:
                 parent = self.numbers[story.child_of]
                 number = open_related_ticket(
@@ -260,7 +260,7 @@ class _Telling:
             again = replace(
                 story.new, description=f"{story.new.description} Seen at a second site too."
             )
-            open_ticket_once(self.session, self._by(PARTNER, at), again, _as_sent(again))
+            create_ticket_idempotent(self.session, self._by(PARTNER, at), again, _as_sent(again))
 
         return happen
 

@@ -23,7 +23,7 @@ from app.core.rules.access import Actor, Door, Kind, Writer
 from app.core.rules.texts import read_time
 from app.core.services.changes import TICKET, take_number
 from app.demo.stories import OPERATOR, PARTNER, Step, Story
-from app.mail.services.mails import tell_nobody
+from app.mail.services.mails import skip_notifications
 from app.registry.services.registry import all_links, all_sites
 from app.tickets.models.relations import Acknowledgement
 from app.tickets.models.search import TicketWords
@@ -39,7 +39,7 @@ from app.tickets.models.tickets import (
 from app.tickets.rules.content import NewTicket, Reference
 from app.tickets.rules.tickets import Category, Impact, Layer, Priority, State
 from app.tickets.services.fields import as_logged
-from app.tickets.services.idempotency import open_ticket_once
+from app.tickets.services.idempotency import create_ticket_idempotent
 from app.tickets.services.lifecycle import change_ticket, open_ticket
 
 PATTERNS: Final = 40
@@ -48,8 +48,8 @@ AT_ONCE: Final = 1000
 """Tickets of one transaction."""
 _YEARS = timedelta(days=3650)
 """The tickets are spread evenly over so long a time, but at most one in six hours."""
-_MOST_APART = timedelta(hours=6)
-_LONGEST_STORY = timedelta(days=20)
+_MAX_APART = timedelta(hours=6)
+_MAX_STORY_LENGTH = timedelta(days=20)
 _SEED = 2017
 _OF_TICKETS: Final[tuple[type[Base], ...]] = (
     TicketLink,
@@ -98,8 +98,8 @@ def write_patterns(
 
     ``actors`` are those of OPERATOR and PARTNER. All is over at ``now`` (UTC).
     """
-    apart = min(_MOST_APART, timedelta(seconds=_YEARS.total_seconds() // tickets))
-    begin = now.replace(microsecond=0) - apart * tickets - _LONGEST_STORY
+    apart = min(_MAX_APART, timedelta(seconds=_YEARS.total_seconds() // tickets))
+    begin = now.replace(microsecond=0) - apart * tickets - _MAX_STORY_LENGTH
     counted = session.scalar(select(Counter.value).where(Counter.name == TICKET)) or 0
     links = [link.name for link in all_links(session)]
     sites = [site.key for site in all_sites(session)]
@@ -112,7 +112,7 @@ def write_patterns(
         stories.append(_story(rng, bulk.mark(position), at, links, sites))
     numbers = _tell(session, actors, stories)
     session.flush()
-    tell_nobody(session)
+    skip_notifications(session)
     return Bulk(bulk.first, apart, numbers, _rows_of(session, numbers))
 
 
@@ -143,7 +143,7 @@ def write_copies(session: Session, bulk: Bulk, first: int, count: int) -> None:
         _insert(session, kind, copies(_table(kind)))
     _copy_spellings(session, bulk, numbers, patterns)
     _copy_changes(session, bulk, numbers, patterns)
-    tell_nobody(session)
+    skip_notifications(session)
 
 
 # --- the patterns -------------------------------------------------------------------------------
@@ -219,7 +219,9 @@ def _tell(session: Session, actors: Mapping[str, Actor], stories: Sequence[Story
                 "GHD_Description": story.new.description,
                 "GHD_Origin_ID": story.new.origin_id,
             }
-            numbers.append(open_ticket_once(session, by(story.who, at), story.new, sent).number)
+            numbers.append(
+                create_ticket_idempotent(session, by(story.who, at), story.new, sent).number
+            )
         else:
             numbers.append(open_ticket(session, by(story.who, at), story.new).number)
     return numbers

@@ -23,7 +23,7 @@ _FILTERS = (
 _AWAY = timedelta(days=2)
 
 
-def lay_desk(session: Session, actors: Mapping[str, Actor], now: datetime) -> None:
+def seed_desk(session: Session, actors: Mapping[str, Actor], now: datetime) -> None:
     """Save the filters; what happened in the last two days will be marked at the first visit."""
     for who, name, query, shared in _FILTERS:
         by = Writer(actor=actors[who], door=Door.PORTAL, now=now - _AWAY)

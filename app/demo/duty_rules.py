@@ -17,7 +17,7 @@ _RULE = Rule(
 )
 
 
-def lay_rules(session: Session, by: Writer) -> None:
+def seed_rules(session: Session, by: Writer) -> None:
     """A rule beside those that ship; it was never in force."""
     compose_rule(
         session,

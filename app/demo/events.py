@@ -77,11 +77,11 @@ def _meets(spans: Sequence[_Span], start: datetime, end: datetime) -> bool:
     return any(one[0] <= end and start <= one[1] for one in spans)
 
 
-def lay_events(session: Session, operator: Actor, now: datetime) -> int:
+def seed_events(session: Session, operator: Actor, now: datetime) -> int:
     """Report the demo's events as of ``now`` and match them; how many were reported."""
     compute_with_matches()  # programs that measure or draw lay the demo without a server
     rng = Random(_SEED)  # noqa: S311  # repeatable on purpose, nothing secret
-    messages = [*_Laying(session, rng, now).messages()]
+    messages = [*_Seeder(session, rng, now).messages()]
     for number, message in enumerate(sorted(messages, key=_order)):
         named = replace(message, source_id=f"sample-{number + 1:04}", source=rng.choice(_SOURCES))
         at = min(now, message.end or message.start or now)
@@ -97,7 +97,7 @@ def _order(message: EventMessage) -> tuple[datetime, str]:
     return message.start, message.link or ""
 
 
-class _Laying:
+class _Seeder:
     """Finds places for events beside the tickets that there are."""
 
     def __init__(self, session: Session, rng: Random, now: datetime) -> None:

@@ -27,7 +27,7 @@ from app.reports.rules.reminders import Step, step_at, steps_of
 from app.reports.services.comments import comment_on_report
 from app.reports.services.first_quarter import ask_reports_from
 from app.reports.services.numbers import numbers_of_sites, t1s_of
-from app.reports.services.reminder_exemptions import keep_quiet
+from app.reports.services.reminder_exemptions import mute_reminders
 from app.reports.services.reminders import send_reminder
 from app.reports.services.reports import (
     accept_report,
@@ -89,11 +89,11 @@ ASKED_FROM: Final = Quarter(2012, 4)
 written all the same."""
 
 
-def lay_reports(session: Session, actors: Mapping[str, Actor], now: datetime) -> int:
+def seed_reports(session: Session, actors: Mapping[str, Actor], now: datetime) -> int:
     """Write them as they stand at ``now``; how many."""
     ask_reports_from(session, ASKED_FROM)
     last = Quarter.of(now).previous
-    laying = _Laying(session, actors, now)
+    laying = _Seeder(session, actors, now)
     for number in range(1, 5):
         laying.quarter(Quarter(2012, number), {})
     laying.quarter(Quarter(2013, 2), _MIXED)
@@ -108,7 +108,7 @@ def lay_reports(session: Session, actors: Mapping[str, Actor], now: datetime) ->
 
 
 @dataclass
-class _Laying:
+class _Seeder:
     """What is done when; it is done in the order of time."""
 
     session: Session
@@ -153,7 +153,7 @@ class _Laying:
             )
             if site is not None:
                 reason = "Sample: its reports wait for a new reporter, as agreed in the group."
-                keep_quiet(self.session, self._chair(at), site=site, reason=reason)
+                mute_reminders(self.session, self._chair(at), site=site, reason=reason)
 
         self._plan(quarter.end + timedelta(days=2, hours=10), quiet)
 

@@ -39,7 +39,7 @@ LS1: each T1 tells until the end of March which of its links change.
 Next TC: on request."""
 
 
-def lay_teleconferences(session: Session, actors: Mapping[str, Actor], now: datetime) -> None:
+def seed_teleconferences(session: Session, actors: Mapping[str, Actor], now: datetime) -> None:
     """Lay them, each at its own moment."""
     before = set(session.scalars(select(MailMessage.id)))
 
@@ -47,7 +47,7 @@ def lay_teleconferences(session: Session, actors: Mapping[str, Actor], now: date
         return Writer(actor=actors[who], door=Door.PORTAL, now=at)
 
     if now > _CANCELLED_AT:
-        _lay_held(session, by(REPORTER, _HELD_AT - timedelta(days=8)), by(OPERATOR, _HELD_AT))
+        _seed_held(session, by(REPORTER, _HELD_AT - timedelta(days=8)), by(OPERATOR, _HELD_AT))
         reason = "Sample: as the slide of 2013 tells; who decided it, when and why is made up."
         cancel_series(session, by(OPERATOR, _CANCELLED_AT), reason)
     asked_at = now - timedelta(days=2)
@@ -62,7 +62,7 @@ def lay_teleconferences(session: Session, actors: Mapping[str, Actor], now: date
     _forget_mails(session, before)
 
 
-def _lay_held(session: Session, asker: Writer, chair: Writer) -> None:
+def _seed_held(session: Session, asker: Writer, chair: Writer) -> None:
     numbers = session.scalars(
         select(Ticket.number)
         .where(Ticket.created_at < asker.now)

@@ -16,7 +16,7 @@ from sqlalchemy import Row, select, union
 from sqlalchemy.orm import Session
 
 from app.calendar.models.lhc import LhcPeriod
-from app.calendar.rules.lhc_calendar import PeriodKind, Standing, read_cern_time
+from app.calendar.rules.lhc_calendar import Certainty, PeriodKind, read_cern_time
 from app.calendar.services.lhc_calendar import LHC_PERIOD
 from app.core.models.changes import Change, ChangedField
 from app.core.rules.access import Writer
@@ -176,10 +176,10 @@ def add_lhc_periods(session: Session, by: Writer, file: Path) -> int:
             kind=PeriodKind(entry["kind"]),
             begins_at=begins_at,
             begin_precision=begin_precision,
-            begin_standing=Standing(entry.get("begin_standing", Standing.ATTESTED)),
+            begin_standing=Certainty(entry.get("begin_standing", Certainty.ATTESTED)),
             ends_at=ends_at,
             end_precision=end_precision,
-            end_standing=Standing(entry.get("end_standing", Standing.ATTESTED)),
+            end_standing=Certainty(entry.get("end_standing", Certainty.ATTESTED)),
             source=_sources(content["sources"], entry["sources"]),
             note=entry.get("note", ""),
             version=1,

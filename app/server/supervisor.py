@@ -31,8 +31,8 @@ from typing import Final
 
 HEAD_START: Final = 2.0
 """Seconds that the server has for itself: the first pages do not wait for the worker's start."""
-SHORTEST_PAUSE: Final = 0.5
-LONGEST_PAUSE: Final = 30.0
+MIN_PAUSE: Final = 0.5
+MAX_PAUSE: Final = 30.0
 """Seconds between a process's end and the next: twice as long each time it ends soon."""
 LIVED_WELL: Final = 60.0
 """A process that lived for so many seconds did not end soon."""
@@ -140,12 +140,12 @@ class Process:
         self._killed_at = self._told_at + patience
 
 
-class Place:
+class Slot:
     """What is to run always: one server or the worker, again and again."""
 
     def __init__(self, name: str, command: list[str], listening: int | None, start: float) -> None:
         self.name, self._command, self._listening = name, command, listening
-        self._start_at, self._pause = start, SHORTEST_PAUSE
+        self._start_at, self._pause = start, MIN_PAUSE
         self.process: Process | None = None
         self.successor: Process | None = None
 
@@ -159,10 +159,10 @@ class Place:
         if code is None:
             return None
         if monotonic() - self.process.began > LIVED_WELL:
-            self._pause = SHORTEST_PAUSE
+            self._pause = MIN_PAUSE
         _say(f"The {self.name} ended ({code}); it is started again in {self._pause:g} s.")
         self.process, self._start_at = None, monotonic() + self._pause
-        self._pause = min(LONGEST_PAUSE, self._pause * 2)
+        self._pause = min(MAX_PAUSE, self._pause * 2)
         return code
 
     @property
@@ -190,13 +190,13 @@ class Supervisor:
         self._sockets = [socket.socket(fileno=number) for number in listening]
         self._led_to: int | None = None
         self._servers = [
-            Place(f"server process {index + 1}", server, listening[index % len(listening)], 0.0)
+            Slot(f"server process {index + 1}", server, listening[index % len(listening)], 0.0)
             for index in range(servers)
         ]
-        self._workers = [Place("worker", worker, None, monotonic() + HEAD_START)] if worker else []
+        self._workers = [Slot("worker", worker, None, monotonic() + HEAD_START)] if worker else []
         self._started = False
         """Whether any server process was ever ready."""
-        self._to_replace: list[Place] = []
+        self._to_replace: list[Slot] = []
         self._leaving: list[Process] = []
         self._ending = self._replacing = False
         self._awake, wakes = os.pipe()

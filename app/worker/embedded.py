@@ -27,7 +27,7 @@ class EmbeddedQueue:
         with self._context.reading() as session:
             if not is_job_due(session, self._worker, now):
                 return False
-        with self._context.writing() as session:
+        with self._context.transaction() as session:
             job = claim_job(session, self._worker, now, now + self._pace.lease_time)
         if job is None:  # another worker was faster
             return True
@@ -44,12 +44,12 @@ class EmbeddedQueue:
         except Exception as error:  # noqa: BLE001  # it is tried again, whatever it is
             self._fail(job, reason_of(error))
             return
-        with self._context.writing() as session:
+        with self._context.transaction() as session:
             finish_job(session, self._worker, job.id)
 
     def _fail(self, job: Claimed, reason: str, *, for_good: bool = False) -> None:
         _log.error("a job failed", extra={"job": job.name, "error": reason})
-        with self._context.writing() as session:
-            luck = random.random()  # noqa: S311  # no secret
+        with self._context.transaction() as session:
+            jitter = random.random()  # noqa: S311  # no secret
             now = self._context.now()
-            fail_job(session, self._worker, job, now, reason, luck, for_good=for_good)
+            fail_job(session, self._worker, job, now, reason, jitter, for_good=for_good)

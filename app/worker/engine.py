@@ -23,7 +23,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.core.database.transactions import CONNECTING
-from app.jobs.rules.jobs import MOST_ATTEMPTS, reason_of, retry_pause
+from app.jobs.rules.jobs import MAX_ATTEMPTS, reason_of, retry_pause
 from app.jobs.services.queue import forget_failure, note_failure
 from app.jobs.services.stalled import free_unnoted_jobs, note_begun
 from app.jobs.tasks.context import Context
@@ -40,7 +40,7 @@ class _Pauses(BaseRetryStrategy):
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
         attempts = job.attempts + 1
-        if attempts >= MOST_ATTEMPTS:
+        if attempts >= MAX_ATTEMPTS:
             return None
         pause = retry_pause(attempts, random.random())  # noqa: S311  # no secret
         return RetryDecision(retry_in={"seconds": max(1, round(pause.total_seconds()))})
@@ -125,7 +125,7 @@ class _Ended:
         if not ended:
             return
         try:
-            with self._context.writing() as session:
+            with self._context.transaction() as session:
                 freed = free_unnoted_jobs(session, ended)
         except SQLAlchemyError:
             return  # the next look may come through
@@ -149,18 +149,18 @@ def _task(context: Context, name: str, function: JobFunction, ended: _Ended) -> 
 
     def work(job: Job, job_id: int, arguments: dict[str, Any]) -> None:
         if job.queueing_lock is not None:
-            with context.writing() as session:
+            with context.transaction() as session:
                 note_begun(session, job_id)
         try:
             function(context, arguments)
         except Exception as error:
             reason = reason_of(error)
             _log.error("a job failed", extra={"job": name, "error": reason})
-            with context.writing() as session:
+            with context.transaction() as session:
                 note_failure(session, job_id, context.now(), reason)
             raise
         if job.attempts:
-            with context.writing() as session:
+            with context.transaction() as session:
                 forget_failure(session, job_id)
 
     return run

@@ -39,7 +39,7 @@ class Life:
     def begin(self) -> None:
         """The worker is known from now on, and so is every kind of timed work."""
         now = self._context.now()
-        with self._context.writing() as session:
+        with self._context.transaction() as session:
             workers.greet_worker(session, self._worker, socket.gethostname(), os.getpid(), now)
             timed_work.know_timed_work(session, TIMED, now)
             self._free_stalled(session, now)
@@ -47,7 +47,7 @@ class Life:
     def step(self) -> bool:
         """One sign of life."""
         now = self._context.now()
-        with self._context.writing() as session:
+        with self._context.transaction() as session:
             workers.note_worker_lives(session, self._worker, now)
             job_claims.extend_claims(session, self._worker, now + self._pace.lease_time)
             self._free_stalled(session, now)
@@ -64,7 +64,7 @@ class Life:
 
     def end(self) -> None:
         """The worker ends in order."""
-        with self._context.writing() as session:
+        with self._context.transaction() as session:
             workers.dismiss_worker(session, self._worker, self._context.now())
 
 
@@ -113,7 +113,7 @@ class Listening:
         return True
 
     def _note_trouble(self, reason: str) -> None:
-        with self._context.writing() as session:
+        with self._context.transaction() as session:
             workers.note_trouble(session, self._worker, reason)
 
 
@@ -129,7 +129,7 @@ class TimedWork:
         with self._context.reading() as session:
             due = timed_work.due_work(session, TIMED, self._worker, now)
         for name in due:
-            with self._context.writing() as session:
+            with self._context.transaction() as session:
                 until = now + self._pace.lease_time
                 mine = timed_work.claim_work(session, name, self._worker, now, until)
             if mine:
@@ -148,7 +148,7 @@ class TimedWork:
         else:
             _log.info("timed work is done", extra={"work": name, "outcome": outcome})
         took = timedelta(seconds=monotonic() - begun)
-        with self._context.writing() as session:
+        with self._context.transaction() as session:
             timed_work.end_work(
                 session,
                 name,
@@ -157,5 +157,5 @@ class TimedWork:
                 took=took,
                 outcome=outcome,
                 failure=failure,
-                luck=random.random(),  # noqa: S311  # no secret
+                jitter=random.random(),  # noqa: S311  # no secret
             )

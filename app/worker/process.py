@@ -24,7 +24,7 @@ from app.worker.embedded import EmbeddedQueue
 from app.worker.parts import Life, Listening, TimedWork
 
 _log = logging.getLogger(__name__)
-MOST_ROUNDS: Final = 1000
+MAX_ROUNDS: Final = 1000
 """Of ``work_once``: work that always makes more work must not keep it for ever."""
 _AFTER_TROUBLE: Final = 5.0
 """Longest pause in seconds after the database could not be used."""
@@ -94,7 +94,7 @@ class WorkerProcess:
         beating = self._thread("life", lambda: self._beat_until(done))
         queue = EmbeddedQueue(self._context, self._id, self._pace)
         try:
-            for _ in range(MOST_ROUNDS):
+            for _ in range(MAX_ROUNDS):
                 heard, worked = self._listening.step(), self._timed.step()
                 tried = queue.step() if self._embedded else self._empty_engine()
                 sent = self._mails.step()

@@ -26,7 +26,7 @@ from soap_service.native.tickets import writer, written
 def _acknowledge(call: NativeCall, sent: Any) -> Values:
     by = writer(call, sent)
     answer = Answer.ACCEPTED if sent.accepted else Answer.REFUSED
-    with call.writing() as session:
+    with call.transaction() as session:
         return written(
             acknowledge_change(session, by, sent.number, sent.site, answer, sent.reason or "")
         )

@@ -29,7 +29,7 @@ from soap_service.native.tickets import writer
 def _add(call: NativeCall, sent: Any) -> Values:
     by = writer(call, sent)
     content = b"".join(sent.content or ())
-    with call.writing() as session:
+    with call.transaction() as session:
         added = add_attachment(session, by, sent.number, sent.name, content)
         ticket = find_ticket(session, call.actor, sent.number)
         return {"id": public_id(added.id), "version": ticket.version}

@@ -22,19 +22,19 @@ from soap_service.native.models import (
 from soap_service.native.operations import NativeCall, Operation
 from soap_service.native.protocol import element_of
 
-MOST: Final = 50
+MAX_EVENTS: Final = 50
 """Events of one call: as many as fit into the elements of a request."""
 _TEXTS: Final = ("source_id", "link", "site", "state", "layer", "detail")
 
 
 def _report(call: NativeCall, sent: Any) -> Values:
     reports = sent.events or ()
-    if len(reports) > MOST:
-        raise TooMuch(f"These are {len(reports)} events; one call takes at most {MOST}")
+    if len(reports) > MAX_EVENTS:
+        raise TooMuch(f"These are {len(reports)} events; one call takes at most {MAX_EVENTS}")
     messages = [_message(place, event) for place, event in enumerate(reports)]
     by = Writer(call.actor, Door.NATIVE, call.now, author=sent.author or "", remote=call.remote)
     try:
-        with call.writing() as session:
+        with call.transaction() as session:
             done = report_events(
                 session,
                 by,

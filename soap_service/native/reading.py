@@ -25,10 +25,10 @@ BAD_VALUE: Final = 310
 _ABOUT = re.compile(r"Element '(?:\{[^}]*\})?([^']*)'")
 _EXPECTED = re.compile(r"Expected is (?:one of )?\( ([^()]*) \)\.?$")
 _ALLOWED = re.compile(r".* is not an element of the set \{([^{}]*)\}\.$", re.DOTALL)
-_LONGEST = re.compile(r"allowed maximum length of '(\d+)'\.?$")
+_MAX_LENGTH = re.compile(r"allowed maximum length of '(\d+)'\.?$")
 _RANGE = re.compile(r"(minimum|maximum) value allowed \('(-?\d+)'\)\.?$")
 _TYPE = re.compile(r"type '(?:xs:|\{[^}]*\})?(\w+)'\.?$")
-_LONGEST_MESSAGE: Final = 8_000
+_MAX_MESSAGE_LENGTH: Final = 8_000
 _RANGES: Final = ("SCHEMAV_CVC_MININCLUSIVE_VALID", "SCHEMAV_CVC_MAXINCLUSIVE_VALID")
 _WRONG_CONTENT: Final = (
     "SCHEMAV_CVC_COMPLEX_TYPE_2_1",
@@ -128,8 +128,8 @@ class Reader:
         Its message quotes what was sent. Only known names are taken from it, and what libxml2
         puts behind the quotation: the facets and expectations of the schema.
         """
-        if len(message) > _LONGEST_MESSAGE:  # libxml2 cuts at 64 kB, in the middle of a value
-            message = message[:_LONGEST_MESSAGE] + "..."
+        if len(message) > _MAX_MESSAGE_LENGTH:  # libxml2 cuts at 64 kB, in the middle of a value
+            message = message[:_MAX_MESSAGE_LENGTH] + "..."
         about = _ABOUT.match(message)
         name = about[1] if about is not None and about[1] in self._known else "An element"
         if kind == "SCHEMAV_ELEMENT_CONTENT":
@@ -166,7 +166,7 @@ def _wrong_value(name: str, kind: str, message: str) -> tuple[str, str]:
         found = _ALLOWED.match(message)
         allowed = found[1].replace("'", "") if found is not None else "those of the WSDL"
         return what, f"allowed are {allowed}"
-    if kind == "SCHEMAV_CVC_MAXLENGTH_VALID" and (longest := _LONGEST.search(message)):
+    if kind == "SCHEMAV_CVC_MAXLENGTH_VALID" and (longest := _MAX_LENGTH.search(message)):
         return f"{name} is too long", f"at most {longest[1]} characters are allowed"
     if kind in _RANGES and (bound := _RANGE.search(message)):
         return what, f"the {bound[1]} is {bound[2]}"

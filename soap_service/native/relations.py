@@ -26,7 +26,7 @@ from soap_service.native.tickets import writer, written
 def _carried_out_by(verb: Callable[..., Any]) -> Handler:
     def carry_out(call: NativeCall, sent: Any) -> Values:
         by = writer(call, sent)
-        with call.writing() as session:
+        with call.transaction() as session:
             role = RelationRole(field_name(sent.role))
             return written(verb(session, by, sent.number, role, sent.other))
 

@@ -103,7 +103,7 @@ def _create(call: NativeCall, sent: Any) -> Values:
     has_key = sent.requestKey is not None
     look = SAME_KEY.format("request key") if has_key else _NO_REQUEST_KEY
 
-    with call.writing(look) as session:
+    with call.transaction(look) as session:
 
         def opening() -> Ticket:
             if relation is None:
@@ -128,7 +128,7 @@ def _update(call: NativeCall, sent: Any) -> Values:
             wanted[field] = _EMPTY.get(field, "")
     by = writer(call, sent)
     try:
-        with call.writing() as session:
+        with call.transaction() as session:
             ticket = change_ticket_at(
                 session,
                 by,
@@ -182,7 +182,7 @@ def _get(call: NativeCall, sent: Any) -> Values:
 def _comment(call: NativeCall, sent: Any) -> Values:
     said = repr((sent.number, sent.author, sent.text, bool(sent.internal)))
     by = writer(call, sent, hashlib.sha256(said.encode()).hexdigest())
-    with call.writing() as session:
+    with call.transaction() as session:
         return written(
             comment_ticket(session, by, sent.number, sent.text, internal=bool(sent.internal))
         )

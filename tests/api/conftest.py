@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from app.accounts.services.tokens import create_own_token, create_token
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.access import Actor
 from tests.cast import Cast, enter, writer
 
@@ -64,7 +64,7 @@ def calling(app: Flask, session: Session, cast: Cast) -> Calling:
 
     def program(*scopes: str, of: Actor | None = None, days: int = 30) -> Program:
         now, name = datetime.now(UTC), f"program-{next(count)}"
-        with writing(session):
+        with transaction(session):
             made = (
                 create_token(session, writer(cast.admin, now), name, scopes, days)
                 if of is None

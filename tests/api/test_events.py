@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.models.changes import Change
 from app.events.models.events import Event, EventSource
 from app.events.services.sources import set_source
@@ -279,7 +279,7 @@ def test_alertmanager_fires_and_resolves(probe: Program, session: Session) -> No
 def test_alertmanagers_labels_are_those_of_the_source(
     probe: Program, session: Session, cast: Cast
 ) -> None:
-    with writing(session):
+    with transaction(session):
         set_source(
             session,
             writer(cast.admin),

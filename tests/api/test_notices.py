@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.orm import Session
 
-from app.notices.adapters.maintnote import MOST_BYTES
+from app.notices.adapters.maintnote import MAX_BYTES
 from app.notices.services.lists import counts_of
 from tests.api.conftest import Calling
 from tests.cast import Cast
@@ -57,7 +57,7 @@ def test_a_mail_that_cannot_be_read_is_kept(calling: Calling, session: Session) 
         (b"", "text/calendar", 400),
         (b"{}", "application/json", 415),
         (b"x", "", 415),
-        (b"x" * (MOST_BYTES + 1), "message/rfc822", 413),
+        (b"x" * (MAX_BYTES + 1), "message/rfc822", 413),
     ],
     ids=["empty", "json", "no type", "too large"],
 )

@@ -9,7 +9,7 @@ from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.events.models.events import Event, EventSource
 from app.factory import API as APPLICATION
 from app.registry.models.registry import Site, SiteContact
@@ -83,7 +83,7 @@ def _report(site: Site, quarter: str, versions: int) -> Report:
 
 
 def test_every_cell_of_rest(app: Flask, session: Session, cast: Cast, calling: Calling) -> None:
-    with writing(session):
+    with transaction(session):
         kit = session.scalars(select(Site).where(Site.key == "DE-KIT")).one()
         kit.contacts = [SiteContact(role="network", name="Sample NOC", mail=MAIL)]
         source = EventSource(name="probe", kind="api", created_at=NOON)

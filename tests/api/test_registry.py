@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.accounts.services.people import disable_user, find_user
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.models.changes import Refusal
 from app.registry.models.registry import (
     FactSource,
@@ -37,7 +37,7 @@ LINKS = "/api/v1/links"
 @pytest.fixture
 def registry(session: Session, cast: Cast) -> None:
     """The cast's sites and links with more about them, a past site and a backup."""
-    with writing(session):
+    with transaction(session):
         kit, cern, pic = (
             session.scalars(select(Site).where(Site.key == key)).one()
             for key in ("DE-KIT", "CH-CERN", "ES-PIC")
@@ -252,7 +252,7 @@ def test_an_unchanged_answer_is_304(registry: None, calling: Calling, session: S
         assert (head.status_code, head.data, head.headers["ETag"]) == (200, b"", tag)
         assert head.headers["Content-Length"] == str(len(first.data))
     tag = program.get(f"{SITES}/DE-KIT").headers["ETag"]
-    with writing(session):
+    with transaction(session):
         session.scalars(select(Site).where(Site.key == "DE-KIT")).one().version = 2
     changed = program.get(f"{SITES}/DE-KIT", If_None_Match=tag)
     assert changed.status_code == 200
@@ -356,7 +356,7 @@ def test_without_a_live_token_there_is_nothing(
     for scheme in ("bearer", "BEARER"):
         answer = app.test_client().get(SITES, headers={"Authorization": f"{scheme} {alive.secret}"})
         assert answer.status_code == 200
-    with writing(session):
+    with transaction(session):
         disable_user(session, SYSTEM, find_user(session, "reader"))
     assert alive.get(SITES).status_code == 401
 

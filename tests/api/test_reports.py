@@ -12,10 +12,10 @@ import pytest
 from jsonschema import Draft202012Validator
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.quarters import Quarter
 from app.registry.services.sites import site_of_key
-from app.reports.rules.numbers import Figure, ReportNumbers, UndocumentedEvent
+from app.reports.rules.numbers import ReportFigure, ReportNumbers, UndocumentedEvent
 from app.reports.services.reports import (
     accept_report,
     find_report,
@@ -40,7 +40,7 @@ def write(session: Session, cast: Cast, fields: Mapping[str, str], quarter: Quar
     found = find_report(session, site.id, quarter)
     seen = {one.name: one.version for one in found.fields} if found else {}
     session.rollback()
-    with writing(session):
+    with transaction(session):
         values = {name: (value, seen.get(name, 0)) for name, value in fields.items()}
         site = site_of_key(session, "DE-KIT")
         told = save_fields(session, writer(cast.kit, SIGNED), site, quarter, values)
@@ -49,7 +49,7 @@ def write(session: Session, cast: Cast, fields: Mapping[str, str], quarter: Quar
 
 def sign(session: Session, cast: Cast, numbers: ReportNumbers, at: datetime = SIGNED) -> None:
     """The reporter signs with these numbers."""
-    with writing(session):
+    with transaction(session):
         site = site_of_key(session, "DE-KIT")
         found = find_report(session, site.id, Q1)
         assert found is not None
@@ -87,7 +87,7 @@ def signed(session: Session, cast: Cast, event: UndocumentedEvent) -> Undocument
         },
     )
     sign(session, cast, numbers(event, 3))
-    with writing(session):
+    with transaction(session):
         found = find_report(session, site_of_key(session, "DE-KIT").id, Q1)
         assert found is not None
         reopen_report(session, writer(cast.operator, SIGNED), found, "One is missing")
@@ -99,9 +99,9 @@ def signed(session: Session, cast: Cast, event: UndocumentedEvent) -> Undocument
 def numbers(event: UndocumentedEvent, incidents: int) -> ReportNumbers:
     """What the portal counts."""
     figures = [
-        Figure("incidents", "Incidents", incidents),
-        Figure("documented", "Documented", 0, of=1),
-        Figure("availability", "Availability", None, unit="%"),
+        ReportFigure("incidents", "Incidents", incidents),
+        ReportFigure("documented", "Documented", 0, of=1),
+        ReportFigure("availability", "Availability", None, unit="%"),
     ]
     return ReportNumbers("DE-KIT", "2013-Q1", SIGNED, figures, [event])
 
@@ -180,7 +180,7 @@ def test_a_signed_report_is_given_with_its_numbers_and_answers(
 def test_signed_words_about_an_event_that_got_its_ticket_are_given(
     session: Session, cast: Cast, signed: UndocumentedEvent, calling: Calling
 ) -> None:
-    with writing(session):
+    with transaction(session):
         found = find_report(session, site_of_key(session, "DE-KIT").id, Q1)
         assert found is not None
         reopen_report(session, writer(cast.operator, SIGNED), found, "It has a ticket")
@@ -221,7 +221,7 @@ def test_drafts_are_given_to_no_program(session: Session, cast: Cast, calling: C
 def test_what_is_written_after_the_signature_is_not_given(
     session: Session, cast: Cast, signed: UndocumentedEvent, calling: Calling
 ) -> None:
-    with writing(session):
+    with transaction(session):
         found = find_report(session, site_of_key(session, "DE-KIT").id, Q1)
         assert found is not None
         reopen_report(session, writer(cast.kit, SIGNED + timedelta(days=31)), found, "Again")
@@ -258,7 +258,7 @@ def test_the_list_tells_how_each_stands(
     assert program.read(f"{REPORTS}?quarter=2013-Q1")["items"][0]["due"] == "2013-05-01T00:00:00Z"
     last = Quarter.of(datetime.now(UTC)).previous
     assert {key[-7:] for key, *_ in listed("")} == {str(last.after(-back)) for back in range(4)}
-    with writing(session):
+    with transaction(session):
         found = find_report(session, site_of_key(session, "DE-KIT").id, Q1)
         assert found is not None
         accept_report(session, writer(cast.operator, SIGNED + timedelta(days=31)), found)

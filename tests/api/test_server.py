@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from app.accounts.models.people import ApiToken
 from app.accounts.services.tokens import create_token
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.registry.models.registry import Link, Site
 from tests.cast import enter, writer
 from tests.harness.server import LiveServer
@@ -37,7 +37,7 @@ def ask(
 def test_the_api_on_the_wire(sqlite_server: LiveServer) -> None:
     with sqlite_server.session() as session:
         cast = enter(session)
-        with writing(session):
+        with transaction(session):
             ends = [session.get_one(Site, key) for key in (1, 2)]
             session.add(Link(name=NAME, network="LHCONE", end_a=ends[0], end_b=ends[1]))
             now = datetime.now(UTC)

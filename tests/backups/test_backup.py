@@ -33,7 +33,7 @@ from app.accounts.models.people import User
 from app.accounts.services.people import actor_of_user, create_user
 from app.accounts.services.tokens import create_token
 from app.core.database.schema import known_revisions
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.access import Actor
 from app.core.settings import PROJECT, process_environment
 from app.core.web.extensions import db
@@ -118,7 +118,7 @@ def full(database: str) -> str:
     """A database with people, partners, tickets and attachments."""
     with opened(database) as session:
         cast = enter(session)
-        with writing(session):
+        with transaction(session):
             for title in ("Genève \u4e2d 'x'", "a\\nb\tc", "%s {} \\N"):
                 number = open_ticket(session, writer(cast.kit), NewTicket(title=title)).number
                 add_attachment(session, writer(cast.kit), number, "log.bin", BYTES)
@@ -139,7 +139,7 @@ def other(database: str) -> Iterator[str]:
 def lay_first_start(database: str) -> None:
     """What `flask serve` and its worker lay where nobody has done anything yet."""
     run(database, "db", "upgrade")
-    with opened(database) as session, writing(session):
+    with opened(database) as session, transaction(session):
         seed_reference(session, SYSTEM)
     engine = open_engine(database)
     WorkerProcess(Context(engine, test_settings(database))).work_once()
@@ -163,7 +163,7 @@ def test_a_backup_is_one_private_file_and_gives_back_every_row(
     with opened(other) as session:
         assert set(session.scalars(select(AttachmentContent.content))) == {BYTES}
         assert session.scalar(select(func.count()).select_from(Ticket)) == 3
-        with writing(session):  # it goes on where it was, with its sequences and triggers
+        with transaction(session):  # it goes on where it was, with its sequences and triggers
             actor = enter_again(session)
             assert open_ticket(session, writer(actor), NewTicket(title="next")).number == 4
     path = make_url(other).database
@@ -188,7 +188,7 @@ def test_a_restore_takes_a_first_start_and_asks_before_more(
     line = refused(other, "restore", tmp_path / "b")
     assert line.startswith("Error: DATABASE_URL: this database is in use (")
     assert line.endswith("); --force replaces all that it holds")
-    with opened(other) as session, writing(session):
+    with opened(other) as session, transaction(session):
         create_user(session, SYSTEM, "newcomer", "reader", "a long enough password")
     done(other, "restore", "--force", tmp_path / "b")
     assert contents(other) == contents(full)
@@ -200,7 +200,7 @@ def test_what_somebody_entered_is_not_a_first_start(
 ) -> None:
     done(full, "backup", tmp_path / "b")
     lay_first_start(other)
-    with opened(other) as session, writing(session):
+    with opened(other) as session, transaction(session):
         if what == "a site":
             create_site(session, SYSTEM, {"key": "XX-NEW", "country": "AQ", "time_zone": "UTC"})
         elif what == "a fact":
@@ -379,7 +379,7 @@ LARGE = 10
 def large(full: str) -> str:
     """So much that a restore takes a while."""
     lots = random.Random(0)
-    with opened(full) as session, writing(session):
+    with opened(full) as session, transaction(session):
         by = writer(enter_again(session))
         for number in range(LARGE):
             add_attachment(session, by, 1, f"{number}.bin", lots.randbytes(2 * 1024 * 1024))
@@ -546,7 +546,7 @@ def test_every_backup_under_load_holds_what_was_acknowledged_before(
         lay_accounts(server)
         with server.session() as session:
             cast = enter(session)
-            with writing(session):
+            with transaction(session):
                 by = writer(cast.admin, datetime.now(UTC))
                 token = create_token(session, by, "probe", ["events"], 1).secret
         assert Wire(server).create() == "1"

@@ -16,7 +16,7 @@ from app.accounts.services import people
 from app.accounts.services.calls import CallRecord, record_calls
 from app.accounts.services.reset_links import make_reset_link
 from app.calendar.services.lhc_calendar import add_period
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.settings import PROJECT
 from app.core.web.extensions import db
 from app.demo.files import traffic_picture
@@ -159,7 +159,7 @@ def scene(sqlite_server: LiveServer) -> Scene:
     change(sqlite_server, cast.operator, ticket, internal_comment="Mind the contract.")
     change(sqlite_server, cast.operator, final, state="solved", solution="Repaired.")
     change(sqlite_server, cast.operator, final, state="verified")
-    with sqlite_server.session() as session, writing(session):
+    with sqlite_server.session() as session, transaction(session):
         for by, name in (
             (cast.admin, "Mine"),
             (cast.operator, "What the night shift looks at" * 2),
@@ -188,7 +188,7 @@ def scene(sqlite_server: LiveServer) -> Scene:
 def _bind(server: LiveServer, cast: Cast, asked: int, ticket: int, final: int) -> None:
     """Relate the tickets, and let two of three sites answer to the change."""
     by = writer(cast.operator)
-    with server.session() as session, writing(session):
+    with server.session() as session, transaction(session):
         relate_tickets(session, by, ticket, RelationRole.PARENT, asked)
         relate_tickets(session, by, final, RelationRole.PARENT, asked)
         relate_tickets(session, by, final, RelationRole.RELATED, ticket)
@@ -212,12 +212,12 @@ def _report(server: LiveServer, cast: Cast) -> None:
         for write in (True, False):
             row = new_import(by, "events.csv", content, Reading())
             examined = examine_file(session, by, content, Reading())
-            with writing(session):
+            with transaction(session):
                 keep_import(session, row, examined)
                 if write:
                     begin_writing(session, by, row.id, only_good=True, keeps_unknown=True)
                     write_import(session, by, row.id, list(read_events(content, Reading())))
-        with writing(session):
+        with transaction(session):
             withdraw_event(session, by, 4, "It never was.")
             set_source(session, writer(cast.admin), "prometheus", {}, {"bad": "down"})
 
@@ -227,7 +227,7 @@ def _write_reports(server: LiveServer, cast: Cast) -> None:
     with server.session() as session:
         lay_two_versions(session, _REPORT["site"], _REPORT["quarter"])
         lay_half(session, "ES-PIC", "2013-Q1")
-        with writing(session):
+        with transaction(session):
             make_draft(session, writer(cast.admin))
 
 
@@ -238,7 +238,7 @@ def _announce(server: LiveServer, cast: Cast) -> None:
     with server.session() as session:
         for name in ("new.ics", "plain.eml", "update.ics"):
             content = (PROJECT / "tests/notices_sample" / name).read_bytes()
-            with writing(session):
+            with transaction(session):
                 take_in(session, by, read(content, name))
 
 
@@ -246,7 +246,7 @@ def _talk(server: LiveServer, cast: Cast) -> None:
     """Teleconferences: one that is set, one that was held, and one that is asked for, while the
     regular ones are cancelled."""
     now = datetime.now(UTC)
-    with server.session() as session, writing(session):
+    with server.session() as session, transaction(session):
         by = writer(cast.operator, now)
         for _ in range(3):
             asked = Asked("Who writes?\nAnd why?", [now + timedelta(days=7)], "2013-Q1", [1])
@@ -265,7 +265,7 @@ def _order_packs(server: LiveServer, cast: Cast) -> None:
     """A meeting pack that is made, and one whose first try failed."""
     by = writer(cast.operator, datetime.now(UTC))
     given = {"title": "Pack", "first": "2013-Q1", "last": "2013-Q2"}
-    with server.session() as session, writing(session):
+    with server.session() as session, transaction(session):
         made, failed = (
             order_pack(session, by, slides=["matching", "reports"], **given).id for _ in range(2)
         )
@@ -277,7 +277,7 @@ def _order_packs(server: LiveServer, cast: Cast) -> None:
 def _let_people_come_and_go(server: LiveServer, cast: Cast) -> None:
     """Somebody disabled, somebody logged in with a link that waits."""
     by, now = writer(cast.admin), datetime.now(UTC)
-    with server.session() as session, writing(session):
+    with server.session() as session, transaction(session):
         people.create_user(session, by, "gone", "reporter", PASSWORD, ("DE-KIT", "ES-PIC"))
         people.disable_user(session, by, people.find_user(session, "gone"), why="left")
         make_reset_link(session, writer(cast.admin, now), "kit", why="forgotten")
@@ -289,7 +289,7 @@ def _let_people_come_and_go(server: LiveServer, cast: Cast) -> None:
 def _attach(server: LiveServer, cast: Cast, ticket: int) -> None:
     """A long text and a picture."""
     by = writer(cast.operator)
-    with server.session() as session, writing(session):
+    with server.session() as session, transaction(session):
         add_attachment(session, by, ticket, "line.log", b"12:00 loss of signal\n" * 1200)
         add_attachment(session, by, ticket, "traffic.png", traffic_picture((0.5, 0, 1)))
 
@@ -298,7 +298,7 @@ def _refuse_mails(server: LiveServer) -> None:
     """Mails of what happened; the server wants none of them."""
     with server.session() as session:
         mails = [mail.id for mail in plan(session)]
-        with writing(session):
+        with transaction(session):
             claim_mails(session, NOON, NOON)
             for number in mails:
                 mark_failed(session, number, f"550 no such user at {'example.' * 30}")
@@ -320,7 +320,7 @@ def _let_call(server: LiveServer) -> None:
         )
         for number in range(70)
     ]
-    with server.session() as session, writing(session):
+    with server.session() as session, transaction(session):
         record_calls(session, calls)
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.registry.models.registry import Link
 from app.registry.services.registry import require_links
 from app.tickets.rules.content import NewTicket
@@ -26,7 +26,7 @@ GRIDKA, PIC = "CERN-GRIDKA-LHCOPN-001", "CERN-PIC-LHCOPN-001"
 def cast(sqlite_server: LiveServer) -> Cast:
     """Something on every desk; PIC's link backs up the other one."""
     cast = people_of(sqlite_server)
-    with sqlite_server.session() as session, writing(session):
+    with sqlite_server.session() as session, transaction(session):
         first, second = require_links(session, (GRIDKA, PIC))
         assert isinstance(second, Link)
         second.backs_up = first

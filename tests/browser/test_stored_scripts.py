@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Dialog, Page, expect
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.access import Door, Writer
 from app.tickets.rules.content import TEXT_LIMITS, NewTicket, Reference
 from app.tickets.rules.relations import RelationRole
@@ -35,7 +35,7 @@ PAYLOADS = (
     "{{ 7*7 }}<b>bold</b>&lt;i&gt;",
     "</textarea></title><script>ran=1</script>",
 )
-_SHORTEST = min(TEXT_LIMITS.values())
+_MIN_LENGTH = min(TEXT_LIMITS.values())
 _ADDRESS = "https://tickets.example/"  # a related issue is a URL without blanks
 
 
@@ -54,7 +54,7 @@ def cast(sqlite_server: LiveServer) -> Cast:
 
 @pytest.fixture(scope="module")
 def poisoned(sqlite_server: LiveServer, cast: Cast) -> list[Poisoned]:
-    assert max(map(len, PAYLOADS)) <= _SHORTEST, "a payload must fit into every field"
+    assert max(map(len, PAYLOADS)) <= _MIN_LENGTH, "a payload must fit into every field"
     return [Poisoned(text, _poison(sqlite_server, cast, text)) for text in PAYLOADS]
 
 
@@ -75,12 +75,12 @@ def _poison(server: LiveServer, cast: Cast, text: str) -> int:
         references=(Reference(text, text, text), Reference(text, "", f"javascript:{text}")),
     )
     with server.session() as session:
-        with writing(session):
+        with transaction(session):
             number = open_ticket(session, by, new).number
         again = everywhere | {"description": f"{text} "}
-        with writing(session):
+        with transaction(session):
             change_ticket(session, replace(by, author=text[::-1]), number, again)
-        with writing(session):
+        with transaction(session):
             answering = replace(by, actor=cast.operator)
             acknowledge_change(session, answering, number, "DE-KIT", "refused", text)
             if number > 1:
@@ -160,7 +160,7 @@ def test_in_an_edit_conflict(
         page.goto(f"{sqlite_server.url}/tickets/{ticket.number}/edit")
         page.locator("#solution").fill(f"mine {ticket.payload}")
         theirs = Writer(actor=cast.ggus, door=Door.SOAP, now=NOON, author=ticket.payload)
-        with sqlite_server.session() as session, writing(session):
+        with sqlite_server.session() as session, transaction(session):
             change_ticket(session, theirs, ticket.number, {"solution": f"theirs {ticket.payload}"})
         page.get_by_role("button", name="Save changes").click()
         page.locator(".conflict").wait_for()
@@ -200,7 +200,7 @@ def test_in_the_csv(
 ) -> None:
     """No cell begins with what a spreadsheet would run."""
     formula = NewTicket(title="=cmd|' /C calc'!A0", description="@SUM(1+1)", solution="+1")
-    with sqlite_server.session() as session, writing(session):
+    with sqlite_server.session() as session, transaction(session):
         by = Writer(actor=cast.ggus, door=Door.SOAP, now=NOON, author="-1")
         open_ticket(session, by, formula)
     log_in(harmless, sqlite_server, "operator")

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from app import demo
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.access import SYSTEM, Door, Writer
 from app.reference.seed import add_links, seed_reference
 from app.registry.models.registry import Site
@@ -31,7 +31,7 @@ _BOXES = """svg => [...svg.querySelectorAll('text')].map(text => {
 def cast(sqlite_server: LiveServer) -> Cast:
     cast = people_of(sqlite_server)
     by = Writer(actor=SYSTEM, door=Door.COMMAND, now=NOON)
-    with sqlite_server.session() as session, writing(session):
+    with sqlite_server.session() as session, transaction(session):
         seed_reference(session, by)
         add_links(session, by, demo.LINKS)
         for number in (1, 2):

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 import pytest
 from playwright.sync_api import Browser
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.access import SYSTEM, Door, Writer
-from app.demo.duty_rules import lay_rules
+from app.demo.duty_rules import seed_rules
 from app.reference.seed import seed_reference
 from tests.browser.visit import log_in, people_of
 from tests.harness.browser import strict_page
@@ -84,7 +84,7 @@ def full_server() -> Iterator[LiveServer]:
     with fresh_database("sqlite") as url, live(settings_of(url)) as server:
         people_of(server)
         by = Writer(actor=SYSTEM, door=Door.COMMAND, now=datetime.now(UTC))
-        with server.session() as session, writing(session):
+        with server.session() as session, transaction(session):
             seed_reference(session, by)
-            lay_rules(session, by)
+            seed_rules(session, by)
         yield server

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from playwright.sync_api import Page
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.access import Actor
 from app.tickets.rules.content import NewTicket
 from app.tickets.services.lifecycle import change_ticket, open_ticket
@@ -32,13 +32,13 @@ def log_in(page: Page, server: LiveServer, name: str, path: str = "/tickets") ->
 
 def lay(server: LiveServer, by: Actor, *tickets: NewTicket) -> Sequence[int]:
     """Open these tickets through the services; their numbers."""
-    with server.session() as session, writing(session):
+    with server.session() as session, transaction(session):
         return [open_ticket(session, writer(by), new).number for new in tickets]
 
 
 def change(server: LiveServer, by: Actor, number: int, **wanted: object) -> None:
     """Change a ticket behind the back of whoever has it on the screen."""
-    with server.session() as session, writing(session):
+    with server.session() as session, transaction(session):
         change_ticket(session, writer(by), number, wanted)
 
 

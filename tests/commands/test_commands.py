@@ -23,7 +23,7 @@ from app.accounts.services.credentials import attempt
 from app.accounts.services.partners import create_partner_account
 from app.accounts.services.people import actor_of_user, create_user, start_login
 from app.accounts.services.reset_links import find_reset_link, use_reset_link
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.models.changes import Change, ChangedField
 from app.core.rules.access import SYSTEM, Door, Kind, Writer
 from app.core.rules.errors import AuthenticationFailed
@@ -95,7 +95,7 @@ def by(now: datetime) -> Writer:
 @pytest.fixture
 def registry(database: str) -> str:
     """A database with reference data."""
-    with opened(database) as session, writing(session):
+    with opened(database) as session, transaction(session):
         seed_reference(session, by(datetime.now(UTC)))
     return database
 
@@ -112,7 +112,7 @@ def test_a_person_from_creation_to_disabling(registry: str) -> None:
     assert said == "User noc-demo is created, role reporter, for DE-KIT, NL-T1.\n"
     assert verifies(registry, Kind.PERSON, "noc-demo", PASSWORD)
 
-    with opened(registry) as session, writing(session):
+    with opened(registry) as session, transaction(session):
         user = session.scalars(select(User)).one()
         assert user.password_hash.startswith("$argon2id$")
         start_login(session, user.id, datetime.now(UTC))
@@ -144,7 +144,7 @@ def test_a_link_a_role_and_a_lost_second_factor(registry: str) -> None:
         link = find_reset_link(session, token[1], datetime.now(UTC))
         assert link.user.name == "noc"
         session.rollback()
-        with writing(session):
+        with transaction(session):
             use_reset_link(
                 session,
                 Writer(actor_of_user(link.user), Door.PORTAL, datetime.now(UTC)),
@@ -164,7 +164,7 @@ def test_a_link_a_role_and_a_lost_second_factor(registry: str) -> None:
     assert verifies(registry, Kind.PERSON, "noc", "quite another")
     said = done(registry, "user", "second-factor-off", "noc")
     assert said == "User noc had no second factor.\n"
-    with opened(registry) as session, writing(session):
+    with opened(registry) as session, transaction(session):
         session.scalars(select(User).where(User.name == "noc")).one().totp_since = by(
             datetime.now(UTC)
         ).now
@@ -343,7 +343,7 @@ def wrong() -> Iterator[Flask]:
     """
     with fresh_database("sqlite") as url:
         now = by(datetime.now(UTC))
-        with opened(url) as session, writing(session):
+        with opened(url) as session, transaction(session):
             seed_reference(session, now)
             create_user(session, now, "taken", "reader", PASSWORD)
             create_partner_account(session, now, "TAKEN", "taken", PASSWORD, access="own")
@@ -356,7 +356,7 @@ def wrong() -> Iterator[Flask]:
 
 def test_closing_what_is_due(database: str) -> None:
     now = datetime.now(UTC)
-    with opened(database) as session, writing(session):
+    with opened(database) as session, transaction(session):
         old = open_ticket(session, by(now - timedelta(days=40)), NewTicket(title="Old")).number
         new = open_ticket(session, by(now - timedelta(days=2)), NewTicket(title="New")).number
         for number, days in ((old, 30), (new, 1)):
@@ -373,7 +373,7 @@ def test_closing_what_is_due(database: str) -> None:
 
 def test_a_worker_that_runs_once_does_what_is_due(database: str) -> None:
     now = datetime.now(UTC)
-    with opened(database) as session, writing(session):
+    with opened(database) as session, transaction(session):
         old = open_ticket(session, by(now - timedelta(days=40)), NewTicket(title="Old")).number
         late = open_ticket(session, by(now - timedelta(days=40)), NewTicket(title="Late")).number
         move_ticket(session, by(now - timedelta(days=30)), old, "unsolved")

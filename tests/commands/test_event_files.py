@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.reference.seed import seed_reference
 from tests.commands.test_commands import by, changes, done, opened, refused
 from tests.harness.commands import flask
@@ -24,7 +24,7 @@ HEAD = "source;source_id;link;state;start;end;detail\n"
 def portal() -> Iterator[str]:
     """A portal with reference data; the database makes no difference to a command."""
     with fresh_database("sqlite") as url:
-        with opened(url) as session, writing(session):
+        with opened(url) as session, transaction(session):
             seed_reference(session, by(datetime.now(UTC)))
         yield url
 

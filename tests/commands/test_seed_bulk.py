@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from app import demo
 from app.accounts.services.people import create_user
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.models.base import Base
 from app.core.models.changes import Change, Counter
 from app.core.rules.access import SYSTEM, Door, Writer
@@ -42,12 +42,12 @@ def seeded(url: str, by_services: int) -> Iterator[Session]:
     engine = open_engine(url)
     try:
         with Session(engine) as session:
-            with writing(session):
+            with transaction(session):
                 demo.seed_demo(session, NOW)
                 actors = demo.demo_actors(session)
                 made = bulk.write_patterns(session, actors, NOW, TICKETS, by_services)
             for first in range(by_services, TICKETS, 20):
-                with writing(session):
+                with transaction(session):
                     bulk.write_copies(session, made, first, min(20, TICKETS - first))
             yield session
     finally:
@@ -113,7 +113,7 @@ def test_the_next_ticket_and_the_readers_go_on(database: str) -> None:
         found = matching(session, operator, asked, Page(0, None))
         assert session.scalars(found).all() == [copy.number]
         by = Writer(actor=SYSTEM, door=Door.COMMAND, now=NOW)
-        with writing(session):
+        with transaction(session):
             change_ticket(session, by, newest, {"public_comment": "Goes on."})
             later = open_ticket(session, by, NewTicket(title="After the bulk"))
             assert later.number == newest + 1
@@ -138,7 +138,7 @@ def test_the_command_adds_to_the_demo_and_says_how_far_it_is(database: str) -> N
 
 def test_other_peoples_data_is_left_alone(database: str) -> None:
     engine = open_engine(database)
-    with Session(engine) as session, writing(session):
+    with Session(engine) as session, transaction(session):
         by = Writer(actor=SYSTEM, door=Door.COMMAND, now=NOW)
         create_user(session, by, "somebody", "operator", PASSWORD, ())
     engine.dispose()

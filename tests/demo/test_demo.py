@@ -17,7 +17,7 @@ from app import demo
 from app.accounts.models.people import User
 from app.accounts.services.people import actor_of_user, create_user, find_user
 from app.commands.serve import seed_first
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.models.changes import Change, ChangedField, PortalFact
 from app.core.rules.access import SYSTEM, Door, Kind, Writer
 from app.core.rules.errors import SettingError
@@ -29,7 +29,7 @@ from app.reference.seed import seed_reference
 from app.registry.models.registry import Link
 from app.registry.rules.networks import Network
 from app.reports.models.reports import ReportField, ReportVersion
-from app.reports.rules.reports import Shown
+from app.reports.rules.reports import ShownState
 from app.reports.services.first_quarter import reports_from
 from app.reports.services.grid import report_grid
 from app.reports.services.reminders import reminders_sent
@@ -57,14 +57,14 @@ def test_a_start_asks_for_reports_from_the_quarter_of_its_setting(session: Sessi
     assert before <= Quarter.of(datetime.now(UTC)), "the one of the first start"
     later = Quarter(2014, 3)
     for setting, expected in ((None, before), (later, later), (None, later)):
-        with writing(session):
+        with transaction(session):
             seed_first(session, Settings("sqlite://", reports_from=setting))
         assert reports_from(session) == expected
 
 
 def _seeded(url: str, now: datetime) -> Session:
     session = Session(open_engine(url))
-    with writing(session):
+    with transaction(session):
         demo.seed_demo(session, now)
     return session
 
@@ -240,7 +240,7 @@ def test_reports_stand_as_the_slides_say(seeded: Session) -> None:
     grid = report_grid(seeded, reader, quarters, NOW, 30)
     assert [(one.done, one.asked) for one in grid.counts] == [(10, 11), (0, 11), (3, 11), (6, 15)]
     shown = {cell.standing.shown for row in grid.rows for cell in row.cells}
-    assert shown == set(Shown) - {Shown.NOT_YET}, "each state is there"
+    assert shown == set(ShownState) - {ShownState.NOT_YET}, "each state is there"
     assert [one.reminder.step for one in reminders_sent(seeded)[0]] == [
         "21 days after it",
         "7 days after it",
@@ -267,7 +267,7 @@ def test_signed_reports_lack_nothing(seeded: Session) -> None:
 def test_a_second_time_changes_nothing(seeded: Session) -> None:
     before = seeded.scalar(select(func.count()).select_from(Change))
     seeded.commit()
-    with writing(seeded):
+    with transaction(seeded):
         assert demo.seed_demo(seeded, NOW + timedelta(days=3)) == 0
     assert seeded.scalar(select(func.count()).select_from(Change)) == before
     assert demo.is_demo(seeded)
@@ -285,10 +285,10 @@ def test_a_second_time_changes_nothing(seeded: Session) -> None:
 def test_every_state_is_shown_whenever_it_is_made(now: datetime) -> None:
     with fresh_database("sqlite") as url:
         session = Session(open_engine(url))
-        with writing(session):
+        with transaction(session):
             # Reference data alone counts as empty: a start lays it before the demo.
             seed_reference(session, Writer(actor=SYSTEM, door=Door.COMMAND, now=now))
-        with writing(session):
+        with transaction(session):
             assert demo.seed_demo(session, now) == 252
         assert {ticket.state for ticket in _tickets(session)} == set(State)
         assert _count(session, "2012-01-01", "2013-01-01") == 111
@@ -316,10 +316,10 @@ def test_the_same_moment_gives_the_same_stories() -> None:
 
 def test_a_database_with_data_of_its_own_is_left_alone(session: Session) -> None:
     by = Writer(actor=SYSTEM, door=Door.COMMAND, now=NOW)
-    with writing(session):
+    with transaction(session):
         seed_reference(session, by)
         create_user(session, by, "noc-demo", "operator", "a long password")
-    with pytest.raises(SettingError, match="empty database only"), writing(session):
+    with pytest.raises(SettingError, match="empty database only"), transaction(session):
         demo.seed_demo(session, NOW)
     assert session.scalar(select(func.count()).select_from(Ticket)) == 0
     assert session.get(PortalFact, demo.FACT) is None

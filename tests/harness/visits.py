@@ -10,7 +10,7 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from app.accounts.services.people import start_login
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.access import Actor
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.content import NewTicket
@@ -33,7 +33,7 @@ def visit(app: Flask, session: Session) -> Enter:
 
     def logged_in(actor: Actor) -> Visitor:
         assert actor.account_id is not None
-        with writing(session):
+        with transaction(session):
             token = start_login(session, actor.account_id, datetime.now(UTC))
         visitor = Visitor(app)
         visitor.carry(token)
@@ -44,7 +44,7 @@ def visit(app: Flask, session: Session) -> Enter:
 
 def store_issue(session: Session, number: int, text: str) -> None:
     """Give a ticket a related issue that no door takes any more, as old ones have it."""
-    with writing(session):
+    with transaction(session):
         session.get_one(Ticket, number).related_issue = text
 
 
@@ -54,7 +54,7 @@ def opened(session: Session, cast: Cast) -> Open:
 
     def one(by: Actor | None = None, now: datetime = NOON, **fields: object) -> int:
         content = NewTicket(**{"title": "Link down", **fields})  # type: ignore[arg-type]
-        with writing(session):
+        with transaction(session):
             return open_ticket(session, writer(by or cast.operator, now), content).number
 
     return one

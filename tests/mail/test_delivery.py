@@ -22,7 +22,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.mail_settings import MailSettings
 from app.core.settings import PROJECT, process_environment
 from app.mail.models.mails import Mail
@@ -77,7 +77,7 @@ class Refusing:
 
 def lay_tickets(session: Session) -> None:
     cast = enter(session)
-    with writing(session):
+    with transaction(session):
         site = session.scalars(select(Site).where(Site.key == "DE-KIT")).one()
         site.contacts = [
             SiteContact(role="network", name="NOC", mail=f"contact{number}@kit.example")

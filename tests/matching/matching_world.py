@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.events.rules.events import EventMessage
 from app.events.services.events import report_events
 from app.matching.models.matching import DetectedEvent, EventTicket
@@ -55,7 +55,7 @@ def report(
         is_open=end is None,
         **more,
     )
-    with writing(session):
+    with transaction(session):
         found = report_events(session, writer(cast.operator, now), [message], keep_unresolved=True)
     event_id = found.outcomes[0].event_id
     assert event_id is not None
@@ -68,7 +68,7 @@ def ticket(session: Session, cast: Cast, *, now: datetime = NOON, **fields: Any)
         name: at(value) if name.endswith(("_start", "_end")) else value
         for name, value in fields.items()
     }
-    with writing(session):
+    with transaction(session):
         return open_ticket(
             session, writer(cast.operator, now), NewTicket(**{"title": "Link down", **times})
         ).number
@@ -76,7 +76,7 @@ def ticket(session: Session, cast: Cast, *, now: datetime = NOON, **fields: Any)
 
 def worked_in(session: Session, now: datetime = NOON) -> None:
     """Everything that changed is matched."""
-    with writing(session):
+    with transaction(session):
         assert bring_up_to_date(session, now, most=1000).is_fresh
 
 

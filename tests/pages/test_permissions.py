@@ -50,7 +50,7 @@ from app.accounts.services.tokens import (
 )
 from app.calendar.services.feeds import make_feed
 from app.calendar.services.lhc_calendar import add_period
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.models.changes import Change
 from app.core.rules.access import Actor, Writer
 from app.core.rules.quarters import Quarter
@@ -71,8 +71,8 @@ from app.factory import create_app
 from app.home.pages import health
 from app.jobs.rules.work import TIDY
 from app.jobs.services.timed_work import know_timed_work
-from app.mail.models.mails import Mail, MailLetter
-from app.mail.rules.notifications import Happened, Letter, stop_token
+from app.mail.models.mails import Mail, MailNotification
+from app.mail.rules.notifications import Happened, Notification, stop_token
 from app.mail.services.choices import stop_mails
 from app.matching.services.by_hand import link_by_hand
 from app.meetings.models.teleconferences import Teleconference
@@ -102,7 +102,7 @@ from app.reports.models.reports import Report
 from app.reports.services import form_drafts as report_form_drafts
 from app.reports.services.attachments import attach_to_report
 from app.reports.services.numbers import numbers_of
-from app.reports.services.reminder_exemptions import keep_quiet
+from app.reports.services.reminder_exemptions import mute_reminders
 from app.reports.services.reports import (
     accept_report,
     find_report,
@@ -694,7 +694,7 @@ class Things(dict[str, str]):
     def __missing__(self, name: str) -> str:
         # what is made for another thing is made in that one's transaction
         through_a_page = name in ("import_base",)
-        with nullcontext() if self._making or through_a_page else writing(self.world.session):
+        with nullcontext() if self._making or through_a_page else transaction(self.world.session):
             outermost, self._making = not self._making, True
             try:
                 self[name] = str(getattr(self, f"make_{name}")())
@@ -800,7 +800,9 @@ class Things(dict[str, str]):
     def make_quiet(self) -> int:
         """An entry of the quiet list."""
         session, by = self.world.session, writer(self.world.cast.operator)
-        return keep_quiet(session, by, site=site_of_key(session, self["t1_site"]), reason="x").id
+        return mute_reminders(
+            session, by, site=site_of_key(session, self["t1_site"]), reason="x"
+        ).id
 
     def make_event_source(self) -> int:
         """A source of events."""
@@ -928,8 +930,8 @@ class Things(dict[str, str]):
         """A mail that a server refused."""
         number = self._open()
         change = self.world.session.scalar(select(func.max(Change.id)))
-        told = Letter(number, "Link down", Happened.CREATED, "operator", NOON.isoformat())
-        letter = MailLetter(change_id=change, content=told.as_text())
+        told = Notification(number, "Link down", Happened.CREATED, "operator", NOON.isoformat())
+        letter = MailNotification(change_id=change, content=told.as_text())
         address = f"mail-{self.world.count}@cc.example"
         mail = Mail(
             letter=letter,
@@ -1162,7 +1164,7 @@ class Things(dict[str, str]):
         return made.token
 
     def _end_token(self, name: str) -> None:
-        with writing(self.world.session):
+        with transaction(self.world.session):
             end_token(self.world.session, self._portal, find_token(self.world.session, name))
 
     def make_own_token(self) -> int:
@@ -1363,7 +1365,7 @@ class Things(dict[str, str]):
         return pyotp.TOTP(second_factor.secret_of(find_user(session, actor.account), key))
 
     def _without_factor(self, name: str) -> None:
-        with writing(self.world.session):
+        with transaction(self.world.session):
             second_factor.take_off(self.world.session, SYSTEM, name)
 
     def _confirm_factor(self, actor: Actor) -> str:
@@ -1392,7 +1394,7 @@ class Things(dict[str, str]):
         """That admins need a second factor; not for long."""
 
         def no_more() -> None:
-            with writing(self.world.session):
+            with transaction(self.world.session):
                 second_factor.demand_of_admins(self.world.session, SYSTEM, on=False)
 
         self.afterwards.append(no_more)

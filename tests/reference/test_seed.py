@@ -10,7 +10,7 @@ from zoneinfo import available_timezones
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.models.changes import Change
 from app.core.rules.access import SYSTEM, Door, Writer
 from app.core.services.changes import changes_of
@@ -40,7 +40,7 @@ ELEVEN_OF_2013 = {
 
 
 def _seed(session: Session) -> int:
-    with writing(session):
+    with transaction(session):
         return seed_reference(session, BY)
 
 
@@ -110,7 +110,7 @@ def test_attested_links_have_their_ends(session: Session) -> None:
 
 def test_what_somebody_put_right_stays(session: Session) -> None:
     _seed(session)
-    with writing(session):
+    with transaction(session):
         site = session.scalars(select(Site).where(Site.key == "TW-ASGC")).one()
         site.tier_until = date(2020, 1, 1)
         link = session.scalars(select(Link).where(Link.name == "CERN-RAL-LHCOPN-001")).one()
@@ -131,10 +131,10 @@ def test_a_name_of_a_later_release_is_added_and_logged(session: Session, tmp_pat
         entry["names"] = [name for name in entry["names"] if name["name"] != "GRIDKA"]
     earlier = tmp_path / "sites.json"
     earlier.write_text(json.dumps(content), "utf-8")
-    with writing(session):
+    with transaction(session):
         add_sites(session, BY, earlier)
     assert find_site(session, "GRIDKA") is None
-    with writing(session):
+    with transaction(session):
         assert add_sites(session, BY, whole) == 1
     site = find_site(session, "GRIDKA")
     assert site is not None
@@ -153,7 +153,7 @@ def test_a_link_without_its_end_is_left_out(session: Session, tmp_path: Path) ->
         ' "sources": ["x"], "sample": true}]}',
         "utf-8",
     )
-    with writing(session):
+    with transaction(session):
         assert add_links(session, BY, file) == 0
 
 
@@ -181,7 +181,7 @@ def test_facts_are_laid_with_their_source_and_never_over_what_was_taken_off(
     source = session.get(FactSource, ("site", site.id, "bandwidth_gbps"))
     assert source is not None
     assert source.source.startswith("CRIC rcsite snapshot")
-    with writing(session):
+    with transaction(session):
         change_site(session, BY, "DE-KIT", {"bandwidth_gbps": None, "asns": (64512,)})
     assert _seed(session) == 0
     session.expire_all()
@@ -206,7 +206,7 @@ def test_what_somebody_took_off_or_renamed_does_not_come_back(session: Session) 
     site = find_site(session, "DE-KIT")
     assert link is not None
     assert site is not None
-    with writing(session):
+    with transaction(session):
         names = site_values(site)["names"]
         kept = tuple(name for name in names if name.name != "FZK-LCG2")
         assert len(kept) < len(names)

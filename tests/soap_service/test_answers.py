@@ -29,7 +29,7 @@ from app.accounts.services.partners import (
     find_account,
     set_account_password,
 )
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.access import SYSTEM, Actor, Door, Writer
 from app.core.rules.errors import PortalError
 from app.core.web.extensions import db
@@ -162,7 +162,7 @@ def lay_accounts(session: Session) -> None:
 @pytest.fixture(scope="module", params=KINDS)
 def doors(request: pytest.FixtureRequest) -> Iterator[Doors]:
     with fresh_database(request.param) as url, doors_on(url) as both:
-        with writing(both.session):
+        with transaction(both.session):
             demo.seed_demo(both.session, NOW)
             lay_accounts(both.session)
         yield both
@@ -198,7 +198,7 @@ def test_every_demo_ticket_is_answered_in_spynes_bytes_to_every_kind_of_account(
 
 def test_what_xml_cannot_say_plainly_and_what_is_missing_is_in_spynes_bytes(doors: Doors) -> None:
     session = doors.session
-    with writing(session):
+    with transaction(session):
         ticket = open_ticket(session, _by(session, "ggus-internal"), NewTicket(title="x"))
         number = ticket.number
         ticket.title = "<&>\"'\r\n\t ]]> \u00e9 \u2028\u0085\x7f \U0001f525 \x0b\ufffe"
@@ -217,7 +217,7 @@ def test_what_xml_cannot_say_plainly_and_what_is_missing_is_in_spynes_bytes(door
 def number(doors: Doors) -> int:
     """A ticket of GGUS-DEMO at a known site, handed to NREN-A."""
     session = doors.session
-    with writing(session):
+    with transaction(session):
         new = NewTicket(
             title="Kept", sites=("DE-KIT",), submitter_mail="a@example.org", origin_system="X"
         )
@@ -291,7 +291,7 @@ def test_what_another_process_changed_is_answered_at_once(
     only = {"Qualification": f"'GHD_Request ID'={number}"}
     assert new not in doors.read("nren-own", number)
     assert new not in doors.lists("nren-own", **only)
-    with writing(doors.session):
+    with transaction(doors.session):
         carry_out(doors.session, number)
     assert new in doors.read("nren-own", number)
     assert new in doors.lists("nren-own", **only)
@@ -321,7 +321,7 @@ def test_lists_are_spynes_bytes(doors: Doors, user: str) -> None:
 
 def test_a_text_that_looks_like_a_row_is_none(doors: Doors, number: int) -> None:
     text = "</ns0:getListValues><ns0:getListValues>"
-    with writing(doors.session):
+    with transaction(doors.session):
         by = _by(doors.session, "ggus-internal")
         change_ticket(doors.session, by, number, {"title": text, "public_comment": text})
     asked = {"Qualification": f"'GHD_Request ID'>{number - 3}"}
@@ -329,7 +329,7 @@ def test_a_text_that_looks_like_a_row_is_none(doors: Doors, number: int) -> None
 
 
 def test_switches_of_an_account_count_at_each_call(doors: Doors, number: int) -> None:
-    with writing(doors.session):
+    with transaction(doors.session):
         _planned(doors.session, number)
         _commented(doors.session, number, internal=True)
     of_2016 = doors.read("nren-own", number)
@@ -338,14 +338,14 @@ def test_switches_of_an_account_count_at_each_call(doors: Doors, number: int) ->
     assert b"GHD_E-Mail" in doors.read("ggus-all", number)
     assert b"GHD_Internal_Diary" not in of_2016
     assert b"GHD_Internal_Diary" in doors.read("nren-internal", number)
-    with writing(doors.session):
+    with transaction(doors.session):
         _switched(doors.session, number)
     assert b"GHD_ETA" not in doors.read("nren-own", number)
 
 
 def test_a_ticket_that_may_no_longer_be_read_is_an_unknown_one(doors: Doors, number: int) -> None:
     assert b"Kept" in doors.read("nren-own", number)
-    with writing(doors.session):
+    with transaction(doors.session):
         handed = doors.session.get_one(TicketPartner, (number, _actor_partner(doors.session)))
         doors.session.delete(handed)
     assert b"ERROR (302)" in doors.read("nren-own", number)
@@ -360,19 +360,19 @@ def _actor_partner(session: Session) -> int:
 
 
 def test_credentials_count_at_each_call(doors: Doors, number: int) -> None:
-    with writing(doors.session):
+    with transaction(doors.session):
         account = create_partner_account(
             doors.session, _by(doors.session), "NREN-A", f"gone-{number}", PASSWORD, access="all"
         )
     user = account.login
     assert b"Kept" in doors.read(user, number)
-    with writing(doors.session):
+    with transaction(doors.session):
         set_account_password(doors.session, _by(doors.session), account, "quite another password")
     assert b"ERROR (623)" in doors.read(user, number)
-    with writing(doors.session):
+    with transaction(doors.session):
         set_account_password(doors.session, _by(doors.session), account, PASSWORD)
     assert b"Kept" in doors.read(user, number)
-    with writing(doors.session):
+    with transaction(doors.session):
         disable_account(doors.session, _by(doors.session), account)
     assert b"ERROR (623)" in doors.read(user, number)
 
@@ -396,7 +396,7 @@ def test_no_read_after_a_commit_gives_an_older_answer(wire: Wire) -> None:
         with wire.server.session() as session:
             for turn in range(1, writes + 1):
                 by = Writer(actor, Door.SOAP, datetime.now(UTC))
-                with writing(session):
+                with transaction(session):
                     change_ticket(session, by, number, {"title": f"turn {turn}"})
                 committed[0] = turn
 
@@ -428,7 +428,7 @@ def test_an_answer_takes_three_statements_and_each_call_is_counted(database: str
     reads: list[int] = []
     with flask_app.app_context():
         engine = db.engine
-    with Session(engine) as session, writing(session):
+    with Session(engine) as session, transaction(session):
         lay_accounts(session)
         number = open_ticket(session, _by(session), NewTicket(title="Kept")).number
 

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from werkzeug.test import Client
 
 from app.accounts.services.partners import change_account, create_partner_account, find_account
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.models.changes import Change
 from app.core.web.extensions import db
 from app.factory import create_app
@@ -142,7 +142,7 @@ class World:
         cursor = self.changes()
         own, other = self.cast.nren_a, self.cast.operator
         by = writer(own if column == "own" else other)
-        with writing(self.session):
+        with transaction(self.session):
             content = NewTicket(title="down", category="change", sites=("DE-KIT", "ES-PIC"))
             number, other_number, related = (
                 open_ticket(self.session, by, content).number for _ in range(3)
@@ -171,7 +171,7 @@ def world(module_database: str) -> Iterator[World]:
     engine = open_engine(module_database)
     with Session(engine) as session:
         cast = enter(session)
-        with writing(session):
+        with transaction(session):
             create_partner_account(
                 session, SYSTEM, "READS", "reads", PASSWORD, access="all", read_only=True
             )

@@ -14,7 +14,7 @@ from werkzeug.test import Client, TestResponse
 
 from app.accounts.models.people import FailedLogins
 from app.accounts.services.partners import change_account, find_account
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.log import LineFormatter
 from app.core.models.changes import Change, Refusal
 from app.core.web.extensions import db
@@ -66,7 +66,7 @@ def caller(database: str, cast: Cast) -> Iterator[Caller]:
 
 
 def make_read_only(session: Session) -> None:
-    with writing(session):
+    with transaction(session):
         change_account(
             session,
             SYSTEM,
@@ -121,7 +121,7 @@ def test_a_change_keeps_the_address_that_the_proxy_tells(
 def test_what_an_account_may_not_know_is_no_refusal(
     session: Session, cast: Cast, caller: Caller
 ) -> None:
-    with writing(session):
+    with transaction(session):
         number = open_ticket(session, writer(cast.operator), NewTicket(title="Not theirs")).number
     inner = elements({"GHD_Request_ID": str(number)})
     answer = caller.call("GGUS", "OpGet", inner, user="nren_a")
@@ -170,7 +170,7 @@ def test_the_security_log_has_failed_logins_downloads_and_refusals(
             f'event="failed login" account="{shown}" remote="192.0.2.44" door="soap"'
             ' kind="account" thing="" how="GGUS TicketGet"'
         )
-    with writing(session):
+    with transaction(session):
         number = open_ticket(session, writer(cast.ggus), NewTicket(title="down")).number
         key = add_attachment(session, writer(cast.ggus), number, "a.txt", b"text").id
     page = {"startRecord": "0", "maxLimit": "9"}

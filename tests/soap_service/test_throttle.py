@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.rules.errors import ListsTooCostly, TooManyCalls
-from soap_service.throttle import MINUTE, MOST_KEYS, ListBudget, SameCallThrottle
+from soap_service.throttle import MAX_KEYS, MINUTE, ListBudget, SameCallThrottle
 from tests.harness.databases import fresh_database
 from tests.harness.server import live, test_settings
 from tests.soap_service.wire import Wire, lay_accounts
@@ -96,14 +96,14 @@ def test_who_pages_through_all_tickets_is_never_stopped() -> None:
 
 def test_memory_is_bounded_and_idle_calls_are_dropped() -> None:
     throttle = SameCallThrottle(2)
-    for number in range(MOST_KEYS + 500):
+    for number in range(MAX_KEYS + 500):
         throttle.admit(number, 0)
-    assert len(throttle) == MOST_KEYS
-    for number in range(MOST_KEYS):
-        throttle.admit(-number - 2, MINUTE + number / MOST_KEYS)
-    assert len(throttle) <= MOST_KEYS
+    assert len(throttle) == MAX_KEYS
+    for number in range(MAX_KEYS):
+        throttle.admit(-number - 2, MINUTE + number / MAX_KEYS)
+    assert len(throttle) <= MAX_KEYS
     throttle.admit("late", 10 * MINUTE)
-    for number in range(MOST_KEYS):
+    for number in range(MAX_KEYS):
         throttle.admit("late", (20 + number) * MINUTE)
     assert len(throttle) == 1
 

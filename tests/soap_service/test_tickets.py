@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.tickets.models.tickets import Ticket
 from tests.soap_service.wire import CREATED, Wire, in_order, modify
 
@@ -214,7 +214,7 @@ def test_a_value_that_is_not_allowed_is_a_fault(
 
 def test_an_old_related_issue_is_answered_and_may_be_sent_back(sqlite_wire: Wire) -> None:
     number = sqlite_wire.create()
-    with sqlite_wire.server.session() as session, writing(session):
+    with sqlite_wire.server.session() as session, transaction(session):
         session.get_one(Ticket, int(number)).related_issue = "RT 7"
     assert sqlite_wire.get(number)["GHD_Related_Issue"] == "RT 7"
     for sent, kept in (("RT 7", "RT 7"), ("RT 8", "RT 7"), ("HTTPS://rt.example/8", None)):

@@ -13,7 +13,7 @@ from typing import Any
 from lxml import etree
 
 from app.accounts.services.partners import create_partner_account
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.access import SYSTEM, Door, Writer
 from tests.harness.server import LiveServer
 
@@ -283,7 +283,7 @@ ACCOUNTS: Mapping[str, Mapping[str, Any]] = {
 def lay_accounts(server: LiveServer) -> None:
     """Create the cast."""
     by = Writer(SYSTEM, Door.COMMAND, datetime.now(UTC))
-    with server.session() as session, writing(session):
+    with server.session() as session, transaction(session):
         for user, switches in ACCOUNTS.items():
             rest = {name: value for name, value in switches.items() if name != "code"}
             create_partner_account(session, by, switches["code"], user, PASSWORD, **rest)

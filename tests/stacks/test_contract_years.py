@@ -15,7 +15,7 @@ import pytest
 from lxml import etree
 
 from app.accounts.services.partners import create_partner_account
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.access import SYSTEM, Door, Writer
 from app.tickets.services.lifecycle import change_ticket
 from tests.cast import enter
@@ -144,7 +144,7 @@ def ticket(sqlite_wire: Wire) -> str:
     by = Writer(SYSTEM, Door.COMMAND, now)
     with sqlite_wire.server.session() as session:
         cast = enter(session)
-        with writing(session):
+        with transaction(session):
             operator = Writer(cast.operator, Door.PORTAL, now)
             eta = {"estimated_end": now + timedelta(days=1), "solution": "soon"}
             change_ticket(session, operator, int(number), eta)

@@ -14,7 +14,7 @@ from werkzeug.test import Client, TestResponse
 
 from app.accounts.services.people import start_login
 from app.accounts.services.tokens import create_token
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.web.extensions import db
 from app.factory import create_app
 from app.tickets.rules.content import NewTicket
@@ -51,7 +51,7 @@ class Doors:
         self.direct = direct
         cast = enter(direct)
         now = datetime.now(UTC)
-        with writing(direct):
+        with transaction(direct):
             cookie = start_login(direct, cast.operator.account_id or 0, now)
             kit = start_login(direct, cast.kit.account_id or 0, now)
             made = create_token(direct, writer(cast.admin, now), "monitoring", ("events",), 30)
@@ -75,7 +75,7 @@ class Doors:
     def begin(self) -> None:
         """A ticket to write on, of this test alone; the proxy loses nothing."""
         self.proxy.up()
-        with writing(self.direct):
+        with transaction(self.direct):
             self.ticket = open_ticket(self.direct, self.by, NewTicket(title="Link down")).number
 
     def soap(self, service: str, operation: str, inner: str) -> Told:

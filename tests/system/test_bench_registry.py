@@ -8,7 +8,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from app.accounts.services.people import create_user
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.models.changes import Change, Counter, Refusal
 from app.core.rules.access import Role
 from app.core.services.changes import FieldChange, changes_of, record_change
@@ -27,7 +27,7 @@ SITES, LINKS, CHANGES = 40, 120, 1000
 
 def test_the_portal_goes_on_with_what_was_filled(database: str, session: Session) -> None:
     cast = enter(session)
-    with writing(session):
+    with transaction(session):
         for _ in range(3):
             open_ticket(session, writer(cast.operator), NewTicket(title="t"))
     known = [session.scalar(select(func.count()).select_from(row)) for row in (Site, Link, Change)]
@@ -68,7 +68,7 @@ def test_the_portal_goes_on_with_what_was_filled(database: str, session: Session
     session.rollback()
 
     # and new rows come behind
-    with writing(session):
+    with transaction(session):
         site = Site(key="NEW", country="CH", time_zone="UTC", names=[])
         site.names.append(SiteName(system="LHCOPN", name="NEW"))
         session.add(site)

@@ -15,11 +15,11 @@ import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import trying, writing
+from app.core.database.transactions import dry_run, transaction
 from app.core.models.changes import PortalFact
 from app.core.rules.errors import NotFound
 from app.jobs.models.work import Worker
-from app.jobs.rules.jobs import MOST_ATTEMPTS
+from app.jobs.rules.jobs import MAX_ATTEMPTS
 from app.jobs.services.queue import enqueue, failed_jobs, forget_failed_jobs, queued_jobs, try_again
 from app.jobs.services.stalled import free_unnoted_jobs
 from app.jobs.tasks.context import Context
@@ -42,24 +42,24 @@ def waiting(session: Session) -> int:
 
 
 def test_a_job_exists_if_its_transaction_was_committed(session: Session) -> None:
-    with trying(session):
+    with dry_run(session):
         enqueue(session, "note", {"n": 1})
         enqueue(session, "note", {"n": 2}, key="k")
     assert waiting(session) == 0
-    with writing(session):
+    with transaction(session):
         enqueue(session, "note", {"n": 1})
         enqueue(session, "note", {"n": 2}, key="k")
     assert waiting(session) == 2
 
 
 def test_of_one_key_one_waits(session: Session) -> None:
-    with writing(session):
+    with transaction(session):
         enqueue(session, "note", key="a")
         enqueue(session, "note", key="a")
         enqueue(session, "note", key="b")
         enqueue(session, "note")
         enqueue(session, "note")
-    with writing(session):
+    with transaction(session):
         enqueue(session, "note", key="a", due=datetime.now(UTC) + timedelta(days=1))
     assert waiting(session) == 4
 
@@ -72,7 +72,7 @@ def test_the_same_key_at_the_same_time_spoils_no_transaction(database: str) -> N
     def write(name: str) -> None:
         with Session(engine) as session:
             together.wait(60)
-            with writing(session):
+            with transaction(session):
                 session.add(PortalFact(name=name, value="written"))
                 session.flush()
                 enqueue(session, "note", key="k")
@@ -92,7 +92,7 @@ def test_several_processes_do_each_job_once(
     for _ in range(3):
         start_worker()
     until(lambda: _begun(session) == 3)
-    with writing(session):
+    with transaction(session):
         for number in range(60):
             enqueue(session, "note", {"file": str(notes), "word": number})
         enqueue(session, "note", {"file": str(notes), "word": "keyed"}, key="k")
@@ -104,7 +104,7 @@ def test_a_job_is_not_begun_before_its_time(
     session: Session, start_worker: StartWorker, notes: Path
 ) -> None:
     later = datetime.now(UTC) + timedelta(hours=1)
-    with writing(session):
+    with transaction(session):
         enqueue(session, "note", {"file": str(notes), "word": "later"}, due=later)
         enqueue(session, "note", {"file": str(notes), "word": "now"})
     start_worker()
@@ -116,7 +116,7 @@ def test_a_job_is_not_begun_before_its_time(
 def test_what_a_killed_worker_had_begun_is_done_by_another(
     session: Session, start_worker: StartWorker, notes: Path
 ) -> None:
-    with writing(session):
+    with transaction(session):
         enqueue(session, "slow", {"file": str(notes)}, key="k")
     first = start_worker(lease=3.0)
     until(lambda: lines(notes) == [f"begun {first.pid}"])
@@ -132,14 +132,14 @@ def test_what_a_killed_worker_had_begun_is_done_by_another(
 def test_sigterm_lets_a_worker_finish_what_it_holds(
     session: Session, start_worker: StartWorker, notes: Path
 ) -> None:
-    with writing(session):
+    with transaction(session):
         enqueue(session, "slow", {"file": str(notes)})
     worker = start_worker(grace=120)
     until(lambda: lines(notes) == [f"begun {worker.pid}"])
     worker.send_signal(signal.SIGTERM)
     with pytest.raises(subprocess.TimeoutExpired):
         worker.wait(0.3)
-    with writing(session):
+    with transaction(session):
         enqueue(session, "note", {"file": str(notes), "word": "next"})
     Path(f"{notes}.go").touch()
     assert worker.wait(120) == 0
@@ -150,7 +150,7 @@ def test_sigterm_lets_a_worker_finish_what_it_holds(
 def test_a_worker_ends_though_a_job_does_not(
     session: Session, start_worker: StartWorker, notes: Path
 ) -> None:
-    with writing(session):
+    with transaction(session):
         enqueue(session, "slow", {"file": str(notes)})
     worker = start_worker(grace=0.5)
     until(lambda: lines(notes) == [f"begun {worker.pid}"])
@@ -173,49 +173,49 @@ def test_a_job_that_fails_is_tried_again_and_given_up_in_the_end(
         "app.worker.engine",
     ):  # not over on a busy machine
         monkeypatch.setattr(f"{pauses}.retry_pause", lambda *_: timedelta(hours=1))
-    with writing(session):
+    with transaction(session):
         enqueue(session, "breaks", {"n": 1}, key="k")
-    for attempt in range(1, MOST_ATTEMPTS + 1):
+    for attempt in range(1, MAX_ATTEMPTS + 1):
         WorkerProcess(context).work_once()
         WorkerProcess(context).work_once()  # too early for the next attempt
         failed = failed_jobs(session)[0]  # behind a given up one comes the next of its key
         session.rollback()
         assert failed.attempts == attempt
         assert failed.reason == "ValueError: the far side is away"
-        assert failed.given_up == (attempt == MOST_ATTEMPTS)
+        assert failed.given_up == (attempt == MAX_ATTEMPTS)
         if attempt == 1:  # one more of its key may wait, and waits for this one
             for _ in range(2):
-                with writing(session):
+                with transaction(session):
                     enqueue(session, "breaks", {"n": 2}, key="k")
             assert waiting(session) == 1
         if not failed.given_up:
-            with writing(session):
+            with transaction(session):
                 assert try_again(session, failed.id) == "breaks"
-    assert given == [{"n": 1}] * MOST_ATTEMPTS + [{"n": 2}]
+    assert given == [{"n": 1}] * MAX_ATTEMPTS + [{"n": 2}]
 
     monkeypatch.setitem(JOBS, "breaks", lambda *_: None)
-    with writing(session):
+    with transaction(session):
         for failed in failed_jobs(session):
             try_again(session, failed.id)
     WorkerProcess(context).work_once()
     assert failed_jobs(session) == []
     assert queued_jobs(session) == []
     session.rollback()
-    with pytest.raises(NotFound), writing(session):
+    with pytest.raises(NotFound), transaction(session):
         try_again(session, failed.id)
 
 
 def test_a_job_that_nobody_knows_is_shown_and_goes_after_a_while(
     context: Context, session: Session
 ) -> None:
-    with writing(session):
+    with transaction(session):
         enqueue(session, "of another version", {"n": 1})
     WorkerProcess(context).work_once()
     (failed,) = failed_jobs(session)
     session.rollback()
     assert (failed.name, failed.given_up) == ("of another version", True)
     assert failed.reason == "This version of the portal has no such job"
-    with writing(session):
+    with transaction(session):
         assert forget_failed_jobs(session, context.now() - timedelta(days=1)) == 0
 
 
@@ -237,7 +237,7 @@ def test_a_job_whose_end_was_not_noted_is_begun_anew() -> None:
         pytest.skip(f"needs {postgres.NEED}")
     with fresh_database("postgresql") as url:
         engine = open_engine(url)
-        with Session(engine) as session, writing(session):
+        with Session(engine) as session, transaction(session):
             for key in ("lost", "still running", "another's"):
                 enqueue(session, "note", key=key)
             living, other = session.scalars(

@@ -8,7 +8,7 @@ from datetime import timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.duties.models.duties import Duty
 from app.jobs.tasks.context import Context
 from app.matching.services.recompute import bring_up_to_date, mark_between
@@ -44,7 +44,7 @@ def test_what_a_killed_command_left_is_done(session: Session, context: Context) 
     listening = Listening(context, "a worker")
     report(session, cast, "5 10:00", "5 12:00")
     listening.step()
-    with writing(session):
+    with transaction(session):
         mark_between(session, None, None)
         bring_up_to_date(session, NOON, most=0)
     assert not freshness(session).is_fresh

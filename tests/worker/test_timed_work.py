@@ -13,7 +13,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.errors import NotFound
 from app.jobs.models.work import TimedWork
 from app.jobs.rules.work import CLOSE_DUE, TIDY
@@ -40,12 +40,12 @@ def lines(file: Path) -> list[str]:
 
 
 def test_of_many_that_claim_one_gets_it(database: str, session: Session) -> None:
-    with writing(session):
+    with transaction(session):
         verbs.know_timed_work(session, [CLOSE_DUE.name], NOW)
     engine = open_engine(database)
 
     def claim(number: int) -> bool:
-        with Session(engine) as own, writing(own):
+        with Session(engine) as own, transaction(own):
             until = NOW + timedelta(minutes=1)
             return verbs.claim_work(own, CLOSE_DUE.name, f"worker {number}", NOW, until)
 
@@ -62,7 +62,7 @@ def test_of_many_that_claim_one_gets_it(database: str, session: Session) -> None
 def test_two_processes_do_it_once_and_a_killed_one_leaves_it(
     session: Session, start_worker: StartWorker, notes: Path
 ) -> None:
-    with writing(session):
+    with transaction(session):
         verbs.know_timed_work(session, [TIDY.name], datetime.now(UTC))
         verbs.run_soon(session, TIDY.name, datetime.now(UTC))
     workers = [start_worker(lease=6.0), start_worker(lease=6.0)]
@@ -131,14 +131,14 @@ def test_what_was_missed_is_made_up_once_and_what_failed_is_tried_soon(
     assert clock[0] + timedelta(seconds=8) <= row.due <= clock[0] + timedelta(seconds=16)
     session.rollback()
     at_fault[0] = False
-    with writing(session):
+    with transaction(session):
         verbs.run_soon(session, CLOSE_DUE.name, clock[0])
     assert part.step()
     session.expire_all()
     (row,) = verbs.timed_work(session)
     assert (row.failure, row.failures) == ("", 0)
     session.rollback()
-    with pytest.raises(NotFound), writing(session):
+    with pytest.raises(NotFound), transaction(session):
         verbs.run_soon(session, "nothing of ours", NOW)
 
 
@@ -167,7 +167,7 @@ def test_a_job_that_ended_while_the_database_was_away_is_not_held_for_ever(
     """On PostgreSQL procrastinate's worker begins anew, and what it had held goes to others."""
     ran: list[Context] = []
     monkeypatch.setitem(JOBS, "note", lambda context, _arguments: ran.append(context))
-    with writing(session):
+    with transaction(session):
         enqueue(session, "note")
     life, queue = Life(context, "w", PACE), EmbeddedQueue(context, "w", PACE)
     life.begin()
@@ -207,7 +207,7 @@ def test_listeners_hear_of_each_change(
     listening = Listening(context, "w")
     assert listening.step()  # whatever was there before it began
     assert not listening.step()
-    with writing(session):
+    with transaction(session):
         open_ticket(session, SYSTEM, NewTicket(title="Down"))
     assert listening.step()
     assert not listening.step()

@@ -22,7 +22,7 @@ from app.core.web.positions import read_position, write_position
 PER_PAGE = 50
 _UNKNOWN = "unknown"
 """Stands for the operation of a call that named none of the service's."""
-_LONGEST_OPERATION = 40
+_MAX_OPERATION_LENGTH = 40
 _FAULT_ROW = re.compile(r"\| (\d{3}) \| (.+?) \|")
 
 
@@ -103,7 +103,7 @@ class CallList:
 
     def _operation(self, text: str) -> str:
         try:
-            return checked_text("operation", text, _LONGEST_OPERATION, label="Operation")
+            return checked_text("operation", text, _MAX_OPERATION_LENGTH, label="Operation")
         except Invalid as error:
             self.problems.append(error.message)
             return ""

@@ -20,12 +20,12 @@ _SYSTEMS = (
     ("CrOS", "ChromeOS"),
     ("Linux", "Linux"),
 )
-LONGEST = 255
+MAX_LENGTH = 255
 
 
 def as_kept(user_agent: str) -> str:
     """The browser's own words without what a page or database could stumble on, cut."""
-    return "".join(letter for letter in user_agent if letter.isprintable())[:LONGEST]
+    return "".join(letter for letter in user_agent if letter.isprintable())[:MAX_LENGTH]
 
 
 def in_words(user_agent: str) -> str:

@@ -29,7 +29,7 @@ from app.accounts.models.people import Login, User
 from app.accounts.pages import browsers
 from app.accounts.pages.people_forms import AskCodeForm, LoginForm
 from app.accounts.services import credentials, logins, people, second_factor
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.access import Kind
 from app.core.rules.errors import AuthenticationFailed, Forbidden, TooManyAttempts
 from app.core.web.errors import (
@@ -48,7 +48,7 @@ from app.core.web.times import now
 
 blueprint = Blueprint("login", __name__)
 _SAME_WORDS = "Name or password is wrong, or the account is disabled."
-_LONGEST_NAME = 100
+_MAX_NAME_LENGTH = 100
 SEND_TO = "send-to"
 """The field of the login's form that holds the address to which a form was sent without a login."""
 KEPT = "kept."
@@ -115,7 +115,7 @@ def _end_idle_login() -> str:
         return ""
     token, number, name = idle
     rows, hours = db.session(), _idle_hours()
-    with writing(rows):
+    with transaction(rows):
         people.end_login(rows, token, now())
     log_here("logout", name, "login", number, how="not used for too long")
     return f"Your login has ended, as it was not used for {hours} hour{'' if hours == 1 else 's'}."
@@ -183,7 +183,7 @@ def kept_fields() -> list[tuple[str, str]]:
 def _gate_of_the_known() -> Response | None:
     if current_user.unseen:
         rows = db.session()
-        with writing(rows, beside=True):
+        with transaction(rows, beside=True):
             logins.note_seen(rows, current_user.login_id, now())
     if not current_user.must_set_up or request.endpoint in _SET_UP:
         return None
@@ -237,7 +237,7 @@ def log_in(token: str, login: Login, how: str = "password") -> None:
 
 def log_failed_login(name: str, how: str) -> None:
     """The same for a login that failed, with the account's name if there is one of this name."""
-    readable = len(name) <= _LONGEST_NAME and name.isprintable()
+    readable = len(name) <= _MAX_NAME_LENGTH and name.isprintable()
     known = credentials.known_name(db.session(), Kind.PERSON, name) if readable else ""
     log_here("failed login", known, "person", "", how=how)
 
@@ -271,15 +271,15 @@ def code_page(
 
 def _begin(name: str, password: str) -> tuple[str, Login | None]:
     """The new login and its random id; or None, where the second factor is to be asked for."""
-    if len(name) > _LONGEST_NAME or not name.isprintable():
+    if len(name) > _MAX_NAME_LENGTH or not name.isprintable():
         name = ""  # nobody has such a name; it costs what any unknown one costs
     rows = db.session()
     tried = credentials.attempt(rows, Kind.PERSON, name, password, now(), secret_key())
     if tried.needs_record:
-        with writing(rows, beside=True):
+        with transaction(rows, beside=True):
             tried = credentials.record_attempt(rows, tried, now(), remote())
     tried.verified_account()
-    with writing(rows):
+    with transaction(rows):
         account = logins.verified_user(rows, tried).id
         old = session.get("_user_id")
         if isinstance(old, str):
@@ -300,7 +300,7 @@ def logout() -> Response:
     had_login = sender_held_login()
     if current_user.is_authenticated:
         rows = db.session()
-        with writing(rows):
+        with transaction(rows):
             people.end_login(rows, current_user.token, now())
         log_here("logout", current_user.name, "login", current_user.login_id)
         logout_user()

@@ -9,7 +9,7 @@ from flask_login import current_user
 
 from app.accounts.pages.login import log_failed_login
 from app.accounts.services import credentials
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.access import Kind
 from app.core.rules.errors import TooManyAttempts
 from app.core.web.extensions import db
@@ -34,7 +34,7 @@ def ask_password(field: Any) -> Asked:
     rows, name = db.session(), current_user.name
     tried = credentials.attempt(rows, Kind.PERSON, name, field.data or "", now(), secret_key())
     if tried.needs_record:
-        with writing(rows):
+        with transaction(rows):
             tried = credentials.record_attempt(rows, tried, now(), remote())
     if tried.account_id is not None:
         return Asked(tried)

@@ -30,7 +30,7 @@ from app.accounts.pages.partner_forms import (
 from app.accounts.services import partners as verbs
 from app.accounts.services.calls import days_of, use_of
 from app.accounts.services.copies import copies_today
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.access import Kind, require_admin
 from app.core.rules.errors import Invalid
 from app.core.web.extensions import db
@@ -109,7 +109,7 @@ def switches(number: int) -> Response:
         return _account_page(number, switches_form=form, status=422)
     rows = db.session()
     try:
-        with writing(rows):
+        with transaction(rows):
             found = verbs.account_of_number(rows, number)
             changed = verbs.change_account(rows, writer(), found, **form.switches())
             login = found.login
@@ -169,7 +169,7 @@ def enable(number: int) -> Response:
 def _changed(number: int, verb: Callable[..., None]) -> str:
     """Carry a verb out on the account; its login."""
     rows = db.session()
-    with writing(rows):
+    with transaction(rows):
         found = verbs.account_of_number(rows, number)
         verb(rows, writer(), found)
         return found.login

@@ -23,7 +23,7 @@ from app.accounts.pages.people_forms import DemandForm, NewPersonForm, RoleForm,
 from app.accounts.services import logins, reset_links, second_factor
 from app.accounts.services import people as verbs
 from app.accounts.services.copies import copies_today
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.access import Kind, require_admin
 from app.core.rules.errors import Invalid
 from app.core.services.changes import newest_changes_of
@@ -59,7 +59,7 @@ def demand() -> Response:
         return _list_page(form, 422)
     rows, on = db.session(), form.demand.data == "yes"
     try:
-        with writing(rows):
+        with transaction(rows):
             changed = second_factor.demand_of_admins(rows, writer(), on=on, why=form.why.data or "")
     except Invalid as error:
         attach(form, error)
@@ -109,7 +109,7 @@ def role(person: str) -> Response:
         return _person_page(person, role_form=form, status=422)
     rows = db.session()
     try:
-        with writing(rows):
+        with transaction(rows):
             changed = verbs.change_person(
                 rows, writer(), person, form.role.data, form.site_names(), why=form.why.data or ""
             )
@@ -188,7 +188,7 @@ def _with_reason(person: str, verb: Callable[[str], str]) -> Response:
     """Carry out a verb that takes a reason and says what it did."""
     why = WhyForm().why.data or ""
     try:
-        with writing(db.session()):
+        with transaction(db.session()):
             said = verb(why)
     except Invalid as error:
         return _person_page(person, problem=error.message, why=why, status=422)

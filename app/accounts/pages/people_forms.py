@@ -13,7 +13,7 @@ from wtforms import (
 )
 from wtforms.validators import ValidationError
 
-from app.accounts.rules.passwords import SHORTEST_PASSWORD
+from app.accounts.rules.passwords import MIN_PASSWORD_LENGTH
 from app.core.rules.access import Role
 from app.core.web.forms import (
     Radio,
@@ -27,7 +27,7 @@ from app.core.web.forms import (
 )
 
 PASSWORD_HELP = (
-    f"At least {SHORTEST_PASSWORD} characters and not a common one. Any characters and blanks:"
+    f"At least {MIN_PASSWORD_LENGTH} characters and not a common one. Any characters and blanks:"
     " a few words that do not belong together are good."
 )
 

@@ -15,7 +15,7 @@ from app.accounts.pages.people_forms import ResetForm
 from app.accounts.services import people
 from app.accounts.services.credentials import attempt_without_password, record_attempt
 from app.accounts.services.reset_links import find_reset_link, use_reset_link
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.access import Door, Writer
 from app.core.rules.errors import Invalid, NotFound, TooManyAttempts
 from app.core.web.extensions import db
@@ -26,7 +26,7 @@ from app.core.web.times import now
 
 blueprint = Blueprint("reset", __name__)
 _KEPT = "reset"
-_LONGEST = 100
+_MAX_LENGTH = 100
 _PURPOSE = "one-time link"
 
 
@@ -34,7 +34,7 @@ _PURPOSE = "one-time link"
 @public
 def take(token: str) -> Response:
     """Take the random id out of the address; whether it is any good shows the next page."""
-    session[_KEPT] = token[:_LONGEST]
+    session[_KEPT] = token[:_MAX_LENGTH]
     answer = go_to(url_for("reset.reset"))
     answer.headers["Referrer-Policy"] = "no-referrer"
     return answer
@@ -57,7 +57,7 @@ def reset() -> Response:
     name = user.name
     by = Writer(actor=people.actor_of_user(user), door=Door.PORTAL, now=now(), remote=remote())
     try:
-        with writing(rows):
+        with transaction(rows):
             use_reset_link(rows, by, token, form.new.data or "")
             if current_user.is_authenticated:
                 people.end_login(rows, current_user.token, now())
@@ -76,7 +76,7 @@ def _no_link(token: str) -> Response:
     rows, status = db.session(), 404
     if token:
         session.pop(_KEPT, None)
-        with writing(rows):
+        with transaction(rows):
             tried = attempt_without_password(rows, "", now(), purpose=_PURPOSE)
             if tried.needs_record:
                 tried = record_attempt(rows, tried, now(), remote())

@@ -36,7 +36,7 @@ from app.accounts.pages.people_forms import (
 )
 from app.accounts.services import credentials, logins, people
 from app.accounts.services import second_factor as verbs
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.access import Door, Writer
 from app.core.rules.errors import AuthenticationFailed, Invalid, TooManyAttempts
 from app.core.web.extensions import db
@@ -97,7 +97,7 @@ def _try(pending: PendingLogin, code: str) -> tuple[str | None, credentials.Atte
     """Try the code; the new login's random id if it was right."""
     rows, key, user = db.session(), pending.id, pending.user
     by = Writer(actor=people.actor_of_user(user), door=Door.PORTAL, now=now(), remote=remote())
-    with writing(rows):
+    with transaction(rows):
         tried = verbs.try_code(rows, by, user, code, secret_key())
         if tried.account_id is None:
             if tried.failed_as is not None:
@@ -184,7 +184,7 @@ def codes() -> Response:
         return _page(codes_form=form, status=asked.status)
     rows, made = db.session(), []
     try:
-        with writing(rows):
+        with transaction(rows):
             tried = _try_own(form.one_time_code.data or "")
             if tried.account_id is not None:
                 made = verbs.new_recovery_codes(rows, writer(), current_user.name)
@@ -208,7 +208,7 @@ def off() -> Response:
         return _page(off_form=form, status=asked.status)
     rows, name = db.session(), current_user.name
     try:
-        with writing(rows):
+        with transaction(rows):
             tried = _try_own(form.one_time_code.data or "")
             if tried.account_id is not None:
                 verbs.turn_off(rows, writer(), name)

@@ -8,10 +8,10 @@ from flask_wtf import FlaskForm
 from wtforms import SelectMultipleField, StringField
 from wtforms.widgets import CheckboxInput, ListWidget
 
-from app.core.rules.scopes import LONGEST_DAYS, MEANINGS
+from app.core.rules.scopes import MAX_DAYS, MEANINGS
 from app.core.web.forms import Choice, one_line, options, own_password, required, sent
 
-_DAYS = (7, 30, 90, 180, 365, LONGEST_DAYS)
+_DAYS = (7, 30, 90, 180, 365, MAX_DAYS)
 _SCOPES: Any = {scope.value: f"{scope}: {meaning}" for scope, meaning in MEANINGS.items()}
 
 

@@ -11,20 +11,20 @@ from collections.abc import Callable
 from app.core.rules.errors import Invalid
 from app.core.rules.texts import checked_text
 
-SHORTEST_PASSWORD = 10
+MIN_PASSWORD_LENGTH = 10
 """Characters of a person's password."""
-SHORTEST_SECRET = 8
+MIN_SECRET_LENGTH = 8
 """Characters of a partner's secret that somebody chose; the portal makes longer ones."""
-LONGEST_PASSWORD = 1024
+MAX_PASSWORD_LENGTH = 1024
 
 IsCommon = Callable[[str], bool]
 
 
-def checked_secret(secret: str, field: str = "password", shortest: int = SHORTEST_SECRET) -> str:
+def checked_secret(secret: str, field: str = "password", shortest: int = MIN_SECRET_LENGTH) -> str:
     """A secret of allowed length without control characters; raises ``Invalid``."""
     if len(secret) < shortest:
         raise Invalid(field, f"A password has at least {shortest} characters")
-    return checked_text(field, secret, LONGEST_PASSWORD, label="Password")
+    return checked_text(field, secret, MAX_PASSWORD_LENGTH, label="Password")
 
 
 def checked_password(password: str, name: str, is_common: IsCommon, field: str = "password") -> str:
@@ -33,7 +33,7 @@ def checked_password(password: str, name: str, is_common: IsCommon, field: str =
     It is no common one, however its letters are written, and not the login name with marks or
     digits around it.
     """
-    checked_secret(password, field, SHORTEST_PASSWORD)
+    checked_secret(password, field, MIN_PASSWORD_LENGTH)
     bare = _without_ends(password)
     if password.casefold() == name.casefold() or (bare and bare == _without_ends(name)):
         raise Invalid(field, "The password is the login name; choose one that nobody can guess")

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from app.accounts.models.calls import AccountDay, PartnerCall
 from app.accounts.models.partners import PartnerAccount
 
-LONGEST_LOGIN = 100
+MAX_LOGIN_LENGTH = 100
 LOOKED_THROUGH = 10_000
 """Of an account's calls, when asked what kinds there are."""
 
@@ -211,7 +211,7 @@ def _known_accounts(session: Session, calls: Sequence[CallRecord]) -> dict[int |
     logins = {
         call.account
         for call in calls
-        if isinstance(call.account, str) and len(call.account) <= LONGEST_LOGIN
+        if isinstance(call.account, str) and len(call.account) <= MAX_LOGIN_LENGTH
     }
     if logins:
         found = session.execute(

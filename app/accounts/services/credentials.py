@@ -30,7 +30,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.accounts.models.partners import AccountSecret, PartnerAccount
 from app.accounts.models.people import FailedLogins, LoginFailure, User, VerifiedCredential
-from app.accounts.rules.passwords import LONGEST_PASSWORD
+from app.accounts.rules.passwords import MAX_PASSWORD_LENGTH
 from app.core.rules.access import Kind
 from app.core.rules.errors import AuthenticationFailed, TooManyAttempts
 
@@ -134,7 +134,7 @@ def attempt(
     """
     name_digest = _name_digest(kind, name)
     account_id, hashes = _stored(session, kind, name)
-    if len(password) > LONGEST_PASSWORD:
+    if len(password) > MAX_PASSWORD_LENGTH:
         hashes = []  # nobody has such a password; it costs what any wrong one costs
     digests = {_credential_digest(key, kind, name, stored, password): stored for stored in hashes}
     known = _without_hashing(session, name_digest, account_id, digests, now)
@@ -334,7 +334,7 @@ def _matching(hashes: list[str], password: str, tries: int) -> int | None:
     """The position of the hash that fits, after ``tries`` hashings at the least on failure."""
     for position, stored in enumerate([*hashes, *[_NOBODY] * (tries - len(hashes))]):
         try:
-            _HASHER.verify(stored, password[:LONGEST_PASSWORD])
+            _HASHER.verify(stored, password[:MAX_PASSWORD_LENGTH])
         except VerifyMismatchError:
             continue
         if position < len(hashes):

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, and_, bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from app.accounts.models.partners import AccountSecret, AccountSite, Partner, PartnerAccount
-from app.accounts.rules.passwords import LONGEST_PASSWORD, checked_secret
+from app.accounts.rules.passwords import MAX_PASSWORD_LENGTH, checked_secret
 from app.accounts.services.credentials import REMEMBERED, hash_password, remembered_by
 from app.accounts.services.people import check_name
 from app.core.models.changes import Change
@@ -28,7 +28,7 @@ from app.registry.services.registry import require_site
 
 LIVE_SECRETS = 2
 """An account may have two live secrets, so that it can be rotated without a gap."""
-LONGEST_CODE = 50
+MAX_CODE_LENGTH = 50
 _LOCK = "partner account"
 """The counter whose lock lets one admin at a time look whether a code or login is taken."""
 _MANAGE = "manage partners and their accounts"
@@ -58,8 +58,8 @@ def create_partner_account(
     """
     require_admin(by.actor, _MANAGE)
     check_name("code", code, "Code")
-    if len(code) > LONGEST_CODE:
-        raise Invalid("code", f"Code takes at most {LONGEST_CODE} characters")
+    if len(code) > MAX_CODE_LENGTH:
+        raise Invalid("code", f"Code takes at most {MAX_CODE_LENGTH} characters")
     check_name("login", login, "Login")
     checked_secret(password)
     _check_switches(access, contract_year)
@@ -283,7 +283,7 @@ _ACCOUNT_WITH_SECRETS = (
     .order_by(_secrets.c.id)
 )
 """A row for each live secret and site."""
-_MOST_LOGINS = 10_000
+_MAX_LOGINS = 10_000
 _seen_hashes: dict[str, tuple[str, ...]] = {}
 """The live hashes of a login as they were read last: what is remembered is asked for with them in
 the same read that tells whether they are still the live ones."""
@@ -305,7 +305,7 @@ def remembered_actor(
     None says nothing about them: ``credentials.attempt`` has to find out. Account, secrets and
     what is remembered are read at each call, by the rules of ``attempt``.
     """
-    if len(password) > LONGEST_PASSWORD:
+    if len(password) > MAX_PASSWORD_LENGTH:
         return None
     hashes = _seen_hashes.get(login, ())
     for _ in range(2):
@@ -316,7 +316,7 @@ def remembered_actor(
             return None
         if stored == hashes:
             return _actor(rows) if rows[0].remembered is not None else None
-        if len(_seen_hashes) >= _MOST_LOGINS:
+        if len(_seen_hashes) >= _MAX_LOGINS:
             _seen_hashes.clear()
         _seen_hashes[login] = hashes = stored
     return None

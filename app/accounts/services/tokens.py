@@ -28,15 +28,15 @@ from app.core.rules.scopes import LIVE_SECRETS, PREFIX, Scope, checked_lifetime,
 from app.core.services.changes import FieldChange, record_change, take_number
 from app.core.services.security_log import log_on_commit
 
-MOST_OWN = 20
+MAX_OWN = 20
 """Live tokens that one person may have."""
 USE_NOTED_AFTER = timedelta(minutes=1)
 """The last use is written at most so often."""
 _LOCK = "api token"
 """The counter whose lock lets one at a time look whether a name is taken, or how many live."""
 _MANAGE = "manage the tokens of systems"
-_LONGEST_SECRET = 200
-_LONGEST_NAME = 100
+_MAX_SECRET_LENGTH = 200
+_MAX_NAME_LENGTH = 100
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,8 @@ def create_own_token(
     owner = _logged_in_person(session, by)
     check_name("name", label, "Name")
     name = f"{owner.name}/{label}"
-    if len(name) > _LONGEST_NAME:
-        room = _LONGEST_NAME - len(owner.name) - 1
+    if len(name) > _MAX_NAME_LENGTH:
+        room = _MAX_NAME_LENGTH - len(owner.name) - 1
         raise Invalid("name", f"Name takes at most {room} characters beside your own name")
     return _create(session, by, owner, name, scopes, days)
 
@@ -178,7 +178,7 @@ def use_of_secret(session: Session, secret: str, now: datetime) -> TokenUse:
     Raises ``AuthenticationFailed``, the same for an unknown, expired or ended secret, an ended
     token and a disabled person.
     """
-    if not secret.startswith(PREFIX) or len(secret) > _LONGEST_SECRET:
+    if not secret.startswith(PREFIX) or len(secret) > _MAX_SECRET_LENGTH:
         raise AuthenticationFailed
     digest = _digest(secret)
     found = session.scalars(
@@ -239,8 +239,8 @@ def _create(
         raise Invalid("name", "There is a token of this name already, live or ended")
     if owner is not None:
         live = [one for one in tokens_of(session, owner.id) if live_secrets(one, by.now)]
-        if len(live) >= MOST_OWN:
-            raise Invalid("name", f"You have {MOST_OWN} live tokens, which is the most; end one")
+        if len(live) >= MAX_OWN:
+            raise Invalid("name", f"You have {MAX_OWN} live tokens, which is the most; end one")
     words = " ".join(scope.value for scope in Scope if scope in wanted)
     token = ApiToken(
         name=name,

@@ -21,7 +21,7 @@ from flask import (
 from app.accounts.models.people import FailedLogins
 from app.audit.pages.audit_query import CHANGES, LOGINS, REFUSALS, AuditListing, AuditQuery
 from app.audit.services import audit as reading
-from app.audit.services.audit import AuditChange, AuditPage, Thing
+from app.audit.services.audit import AuditChange, AuditedObject, AuditPage
 from app.core.models.changes import Refusal
 from app.core.rules.access import Door, require_admin
 from app.core.rules.cells import safe_cell
@@ -65,7 +65,7 @@ def _site_and_quarter(name: str) -> dict[str, Any]:
     return {"site": site, "quarter": quarter}
 
 
-_PAGES: dict[str, tuple[str, Callable[[Thing], dict[str, Any]]]] = {
+_PAGES: dict[str, tuple[str, Callable[[AuditedObject], dict[str, Any]]]] = {
     "ticket": ("tickets.detail", lambda thing: {"number": thing.key}),
     "site": ("sites.site", lambda thing: {"key": thing.name}),
     "link": ("links.link", lambda thing: {"name": thing.name}),
@@ -168,7 +168,7 @@ def _cells(row: AuditChange | Refusal | FailedLogins) -> Iterator[Sequence[str]]
         yield (*head, "", "", "", row.reason)
 
 
-def page_of(thing: Thing) -> str:
+def page_of(thing: AuditedObject) -> str:
     """The address of a thing's page, or "" where it has none."""
     found = _PAGES.get(thing.kind)
     if found is None or not thing.name or found[0] not in current_app.view_functions:

@@ -65,7 +65,7 @@ _USED = {
     REFUSALS: ("who", "door", "from", "to"),
     LOGINS: ("who", "from", "to"),
 }
-_LONGEST = {"thing": 255, "who": 100, "field": 50}
+_MAX_LENGTH = {"thing": 255, "who": 100, "field": 50}
 
 
 class AuditQuery:
@@ -98,7 +98,7 @@ class AuditQuery:
             elif name in ("from", "to"):
                 self._days[name] = read_day(name, value, label)
             else:
-                value = checked_text(name, value, _LONGEST[name], label=label)
+                value = checked_text(name, value, _MAX_LENGTH[name], label=label)
             if name != "kind" and name in self.values:
                 raise Invalid(name, f"{label} takes one value; the first is used")
         except Invalid as error:

@@ -49,7 +49,7 @@ T = TypeVar("T")
 PAGE: Final = 50
 EXAMINED: Final = 2_000
 """Rows that one page looks at for what no index finds."""
-_MOST_OF_A_THING: Final = 100_000
+_MAX_PER_THING: Final = 100_000
 REASON: Final = "why"
 """The field of a change that holds its reason."""
 HIDDEN: Final = "not shown"
@@ -82,7 +82,7 @@ class AuditFilter:
 
 
 @dataclass(frozen=True)
-class Thing:
+class AuditedObject:
     """What was changed: its kind, its key, and what it is called now ("" = gone)."""
 
     kind: str
@@ -101,7 +101,7 @@ class AuditChange:
     author: str
     door: str
     remote: str
-    thing: Thing
+    thing: AuditedObject
     version: int
     fields: Sequence[FieldChange]
     reason: str
@@ -154,7 +154,7 @@ def changes_page(
     examined = EXAMINED if wanted.door or wanted.field else limit + 1
     if wanted.thing:
         # all of its few changes: asked for the newest ones, SQLite would look through all things
-        parts = [part.limit(_MOST_OF_A_THING) for part in parts]
+        parts = [part.limit(_MAX_PER_THING) for part in parts]
     else:
         parts = [_ordered(part, Change, before).limit(examined) for part in parts]
     found, reached = _merged(session, parts, wanted, before, examined, limit)
@@ -237,7 +237,7 @@ def _shown(change: Change, names: Mapping[tuple[str, int], str]) -> AuditChange:
         change.author,
         change.door,
         change.remote,
-        Thing(*key, names.get(key, "")),
+        AuditedObject(*key, names.get(key, "")),
         change.version,
         [
             FieldChange(item.field, _hidden(item.field, item.old), _hidden(item.field, item.new))

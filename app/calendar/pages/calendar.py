@@ -23,7 +23,7 @@ from app.calendar.rules.lhc_calendar import (
     lhc_at,
     states_between,
 )
-from app.calendar.services.calendar import MOST, Agenda, CalendarFilter, Planned, agenda
+from app.calendar.services.calendar import MAX_WINDOWS, Agenda, CalendarFilter, Planned, agenda
 from app.calendar.services.lhc_calendar import lhc_periods, newest_changes, period_of
 from app.core.rules.access import Role
 from app.core.rules.errors import Invalid
@@ -37,13 +37,13 @@ from app.registry.services.registry import find_site, require_links
 blueprint = Blueprint("calendar", __name__, url_prefix="/calendar")
 _MONTH: Final = re.compile(r"\d{4}-\d\d", re.ASCII)
 _EARLIEST, _LATEST = date(1990, 1, 1), date(2099, 12, 1)
-_LONGEST: Final = 100
+_MAX_LENGTH: Final = 100
 _IN_A_CELL: Final = 4
 """Windows of one day before the rest is folded away."""
 _CONFLICTS_SHOWN: Final = 50
 
 
-class Question:
+class CalendarQuery:
     """What an address asks of the calendar; what cannot be used is named and left out."""
 
     def __init__(self, arguments: Mapping[str, str]) -> None:
@@ -101,7 +101,7 @@ class Question:
     def _site(self, text: str) -> Site | None:
         if not text:
             return None
-        usable = len(text) <= _LONGEST and text.isprintable()
+        usable = len(text) <= _MAX_LENGTH and text.isprintable()
         found = find_site(db.session(), text) if usable else None
         if found is None:
             self.problems.append("Site: no site has this name; any name of a known site will do")
@@ -111,7 +111,7 @@ class Question:
         if not text:
             return None
         try:
-            if len(text) > _LONGEST or not text.isprintable():
+            if len(text) > _MAX_LENGTH or not text.isprintable():
                 raise Invalid("link", "")
             return require_links(db.session(), [text])[0]
         except Invalid:
@@ -160,7 +160,7 @@ class Line:
 @blueprint.get("")
 def month() -> Response:
     """A month as a grid of days, on a phone as a list of those with a window."""
-    asked = Question(request.args)
+    asked = CalendarQuery(request.args)
     weeks = weeks_of(asked.month)
     first, last = weeks[0][0], weeks[-1][-1] + timedelta(days=1)
     found = agenda(db.session(), acting(), midnight(first), midnight(last), asked.filter)
@@ -170,7 +170,7 @@ def month() -> Response:
 @blueprint.get("/links")
 def links() -> Response:
     """A month with a line for each link that has a window."""
-    asked = Question(request.args)
+    asked = CalendarQuery(request.args)
     first, last = asked.month, month_after(asked.month)
     found = agenda(db.session(), acting(), midnight(first), midnight(last), asked.filter)
     days = [first + timedelta(days=number) for number in range((last - first).days)]
@@ -188,13 +188,13 @@ def links() -> Response:
     )
 
 
-def _page(template: str, asked: Question, found: Agenda, **more: object) -> Response:
+def _page(template: str, asked: CalendarQuery, found: Agenda, **more: object) -> Response:
     going_on = [one for one in found.windows if not one.cancelled]
     page = render_template(
         template,
         asked=asked,
         found=found,
-        most=MOST,
+        most=MAX_WINDOWS,
         networks=list(Network),
         title=f"{asked.month:%B %Y}",
         before=asked.url(month=month_after(asked.month, -1)) if asked.month > _EARLIEST else "",
@@ -210,7 +210,7 @@ def _page(template: str, asked: Question, found: Agenda, **more: object) -> Resp
 
 
 def _grid(
-    weeks: Sequence[Sequence[date]], asked: Question, found: Agenda
+    weeks: Sequence[Sequence[date]], asked: CalendarQuery, found: Agenda
 ) -> Sequence[Sequence[Day]]:
     by_day: dict[date, list[Item]] = defaultdict(list)
     shown = {day for week in weeks for day in week}
@@ -251,7 +251,7 @@ def _end_of_day(end: datetime, day: date) -> str:
     return f"{end:%H:%M}" if end.date() == day else "24:00"
 
 
-def _lines(found: Agenda, first: datetime, last: datetime, asked: Question) -> Sequence[Line]:
+def _lines(found: Agenda, first: datetime, last: datetime, asked: CalendarQuery) -> Sequence[Line]:
     bars: dict[tuple[int, str], list[Bar]] = defaultdict(list)
     for window in found.windows:
         bar = _bar(window, first, last)
@@ -287,7 +287,7 @@ def _bar(window: Planned, first: datetime, last: datetime) -> Bar:
     return Bar(window, round(start, 1), round(max(end - start, 3), 1))
 
 
-def _lhc_of(asked: Question, periods: Sequence[Period]) -> LhcNow:
+def _lhc_of(asked: CalendarQuery, periods: Sequence[Period]) -> LhcNow:
     """Of this month what the LHC does now, of another one what it does in it."""
     if asked.month == asked.today.replace(day=1):
         return lhc_at(now(), periods)

@@ -10,7 +10,7 @@ from wtforms import HiddenField, StringField, TextAreaField
 
 from app.calendar.models.lhc import LhcPeriod
 from app.calendar.pages.calendar import blueprint
-from app.calendar.rules.lhc_calendar import FIELDS, PeriodKind, Standing
+from app.calendar.rules.lhc_calendar import FIELDS, Certainty, PeriodKind
 from app.calendar.services.lhc_calendar import (
     add_period,
     change_period,
@@ -49,14 +49,14 @@ class PeriodForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         FIELDS["begin"], required("Begins"), filters=[one_line], description=_TIME_HELP
     )
     begin_standing = Choice(
-        FIELDS["begin_standing"], choices=options(*Standing), description=_STANDING_HELP
+        FIELDS["begin_standing"], choices=options(*Certainty), description=_STANDING_HELP
     )
     end = StringField(
         FIELDS["end"],
         filters=[one_line],
         description="A day or month that ends a period belongs to it. Empty: it goes on.",
     )
-    end_standing = Choice(FIELDS["end_standing"], choices=options(*Standing))
+    end_standing = Choice(FIELDS["end_standing"], choices=options(*Certainty))
     source = StringField(
         FIELDS["source"],
         filters=[one_line],

@@ -42,7 +42,7 @@ HALTING: Final = frozenset({PeriodKind.STOP, PeriodKind.SHUTDOWN})
 """Kinds that halt a season which they lie in."""
 
 
-class Standing(StrEnum):
+class Certainty(StrEnum):
     """How well one end of a period stands."""
 
     ATTESTED = "attested"
@@ -125,13 +125,13 @@ def checked_period(stated: Mapping[str, str]) -> StatedPeriod:
             problems[name] = error.message
     if not values["name"]:
         problems["name"] = "Name is required"
-    choices = {"kind": PeriodKind, "begin_standing": Standing, "end_standing": Standing}
+    choices = {"kind": PeriodKind, "begin_standing": Certainty, "end_standing": Certainty}
     for name, known in choices.items():
         if values[name] not in list(known):
             problems[name] = f"{FIELDS[name]} takes one of: {', '.join(known)}"
     said = {values["begin_standing"], values["end_standing"]} & {
-        Standing.ATTESTED.value,
-        Standing.PLANNED.value,
+        Certainty.ATTESTED.value,
+        Certainty.PLANNED.value,
     }
     if said and not values["source"]:
         problems["source"] = "Say which source attests or plans it; without one it is a sample"

@@ -29,9 +29,9 @@ from app.tickets.rules.tickets import Category, State
 from app.tickets.services.lists.desk import concerns_sites
 from app.tickets.services.lists.query import readable
 
-MOST: Final = 200
+MAX_WINDOWS: Final = 200
 """Windows of one answer; a month with more of them is to be asked for by site or link."""
-LONGEST: Final = timedelta(days=400)
+MAX_LENGTH: Final = timedelta(days=400)
 """A window that began longer before is not looked for: else each page read all the past."""
 CATEGORIES: Final = (Category.MAINTENANCE, Category.CHANGE)
 _Row = Row[*tuple[Any, ...]]
@@ -87,7 +87,7 @@ class Agenda:
     windows: Sequence[Planned]
     conflicts: Sequence[Conflict]
     more: bool = False
-    """Whether there are more than ``MOST``; the rest is left out."""
+    """Whether there are more than ``MAX_WINDOWS``; the rest is left out."""
     periods: Sequence[Period] = field(default_factory=tuple)
 
 
@@ -97,7 +97,7 @@ def agenda(
     first: datetime,
     last: datetime,
     wanted: CalendarFilter | None = None,
-    limit: int = MOST,
+    limit: int = MAX_WINDOWS,
 ) -> Agenda:
     """The windows that touch the time from ``first`` until before ``last`` (UTC).
 
@@ -148,7 +148,7 @@ def windows_of(session: Session, actor: Actor, first: datetime, site: Site | Non
 def _touching(first: datetime, last: datetime) -> Any:
     """The numbers of tickets with such a window, from the index alone."""
     return select(Ticket.number).where(
-        Ticket.window_start >= first - LONGEST,
+        Ticket.window_start >= first - MAX_LENGTH,
         Ticket.window_start < last,
         or_(Ticket.window_start >= first, Ticket.window_end > first),
     )

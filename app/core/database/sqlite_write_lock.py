@@ -1,10 +1,10 @@
 """The write lock of an SQLite file: one writer at a time, the others in a queue.
 
 SQLite lets one transaction write. Who finds another writing is made to sleep and to look again,
-for longer each time: the file is free meanwhile, and who comes last may be first. This gate makes
+for longer each time: the file is free meanwhile, and who comes last may be first. This lock makes
 them wait instead: a lock for the threads of a process, and one on a file beside the database
 between processes, which the system gives back when a process dies. Who does not come through the
-gate is kept out by SQLite itself.
+lock is kept out by SQLite itself.
 """
 
 from __future__ import annotations
@@ -22,38 +22,38 @@ from sqlalchemy.exc import SQLAlchemyError
 
 SUFFIX: Final = "-writers"
 """Of the lock file's name, behind the database's, as SQLite names its own companions."""
-PATIENCE: Final = 20.0
+WRITE_LOCK_TIMEOUT: Final = 20.0
 """Seconds that a thread waits for the others of its process. The one that waits for another process
 waits as long as that one writes: the system's queue knows no end but its own."""
 
 
-class GateClosed(SQLAlchemyError):
+class WriteLockTimeout(SQLAlchemyError):
     """An error of the database: nothing can be written now, and nothing was.
 
     The message says why, to administrators.
     """
 
 
-class WriteGate:
-    """The gate of one database file, for one process. May be left by another thread than came.
+class WriteLock:
+    """The lock of one database file, for one process. May be left by another thread than came.
 
     ``of`` gives the one of a file; two of them would wait for each other without end.
     """
 
-    _known: ClassVar[WeakValueDictionary[Path, WriteGate]] = WeakValueDictionary()
+    _known: ClassVar[WeakValueDictionary[Path, WriteLock]] = WeakValueDictionary()
     _looking: ClassVar = threading.Lock()
 
     @classmethod
-    def of(cls, database: str) -> WriteGate:
-        """The gate of this file in this process, whatever links lead to the file."""
+    def of(cls, database: str) -> WriteLock:
+        """The lock of this file in this process, whatever links lead to the file."""
         path = Path(database).resolve()
         with cls._looking:
-            gate = cls._known.get(path)
-            if gate is None:
-                gate = cls._known[path] = cls(database)
-            return gate
+            lock = cls._known.get(path)
+            if lock is None:
+                lock = cls._known[path] = cls(database)
+            return lock
 
-    def __init__(self, database: str, patience: float = PATIENCE) -> None:
+    def __init__(self, database: str, patience: float = WRITE_LOCK_TIMEOUT) -> None:
         self._database = Path(database).resolve()
         self._patience = patience
         self._threads = threading.Lock()
@@ -61,9 +61,9 @@ class WriteGate:
         self._close: Callable[[], object] = lambda: None
 
     def enter(self) -> None:
-        """Wait until nobody else is in. Raises ``GateClosed``."""
+        """Wait until nobody else is in. Raises ``WriteLockTimeout``."""
         if not self._threads.acquire(timeout=self._patience):
-            raise GateClosed("another writer of this process does not end")
+            raise WriteLockTimeout("another writer of this process does not end")
         try:
             self._open()
             assert self._file is not None
@@ -123,7 +123,7 @@ def _opened(database: Path) -> int:
             stored = database.stat()
             os.fchown(file, stored.st_uid, stored.st_gid)
     except OSError as error:
-        raise GateClosed(
+        raise WriteLockTimeout(
             f"cannot open {path.name} beside the database for writing: {error.strerror}"
         ) from error
     return file

@@ -24,10 +24,10 @@ from sqlalchemy.exc import DBAPIError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
-from app.core.database.sqlite_write_lock import PATIENCE, GateClosed, WriteGate
+from app.core.database.sqlite_write_lock import WRITE_LOCK_TIMEOUT, WriteLock, WriteLockTimeout
 from app.core.rules.errors import OutcomeUnknown
 
-BUSY_TIMEOUT_MS = int(PATIENCE * 1000)
+BUSY_TIMEOUT_MS = int(WRITE_LOCK_TIMEOUT * 1000)
 ASKED_WHEN_IDLE = 1.0
 """Seconds after which a connection to PostgreSQL is asked whether it lives before it is used."""
 MAY_WRITE = "portal_may_write"
@@ -56,7 +56,7 @@ _IDLE_SINCE = "portal_idle_since"
 _COMMITTED = "portal_committed"
 _COMPLETION_UNKNOWN = "40003"
 """SQLSTATE statement_completion_unknown."""
-_gates: WeakKeyDictionary[Engine, WriteGate] = WeakKeyDictionary()
+_write_locks: WeakKeyDictionary[Engine, WriteLock] = WeakKeyDictionary()
 
 
 class CommitFailed(Exception):
@@ -89,7 +89,7 @@ class _SqliteCompiler(SQLiteCompiler):
 def _configure_sqlite(engine: Engine) -> None:
     engine.dialect.statement_compiler = _SqliteCompiler
     if engine.url.database not in (None, "", ":memory:"):
-        _gates[engine] = WriteGate.of(str(engine.url.database))
+        _write_locks[engine] = WriteLock.of(str(engine.url.database))
 
     @event.listens_for(engine, "connect")
     def set_pragmas(connection: Any, _record: object) -> None:
@@ -263,7 +263,7 @@ def _reading_options(dialect: Dialect) -> dict[str, Any]:
 
 
 @contextmanager
-def writing(session: Session, *, beside: bool = False) -> Iterator[None]:
+def transaction(session: Session, *, beside: bool = False) -> Iterator[None]:
     """One write transaction: begins, and commits at the end; any error rolls it back.
 
     Never inside another one of the same database, which would wait for itself. ``beside``: what is
@@ -324,7 +324,7 @@ def is_unavailable(error: BaseException | None) -> bool:
     error."""
     if isinstance(error, CommitFailed):
         return error.__cause__ is None or is_unavailable(error.__cause__)
-    if isinstance(error, (GateClosed, PoolTimeout)):
+    if isinstance(error, (WriteLockTimeout, PoolTimeout)):
         return True
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
@@ -334,7 +334,7 @@ def is_unavailable(error: BaseException | None) -> bool:
     return getattr(error.orig, "sqlite_errorcode", None) != sqlite3.SQLITE_ERROR
 
 
-class InTurn:
+class ShortTransactions:
     """One session for work in many short transactions, one after another."""
 
     def __init__(self, session: Session) -> None:
@@ -349,19 +349,19 @@ class InTurn:
             self._session.rollback()
 
     @contextmanager
-    def writing(self) -> Iterator[Session]:
+    def transaction(self) -> Iterator[Session]:
         """The session in one write transaction, committed at its end."""
-        with writing(self._session):
+        with transaction(self._session):
             yield self._session
 
 
 @contextmanager
-def writing_if_free(session: Session) -> Iterator[bool]:
-    """One write transaction as ``writing``, or none at all (False) where SQLite is being written:
-    for work that others do later if it is not done now. PostgreSQL is always free."""
-    gate = _gates.get(session.get_bind().engine)
+def transaction_if_free(session: Session) -> Iterator[bool]:
+    """One write transaction, or none at all (False) where SQLite is being written: for work that
+    others do later if it is not done now. PostgreSQL is always free."""
+    lock = _write_locks.get(session.get_bind().engine)
     _end_reading(session)
-    if gate is not None and not gate.try_enter():
+    if lock is not None and not lock.try_enter():
         yield False
         return
     try:
@@ -372,12 +372,12 @@ def writing_if_free(session: Session) -> Iterator[bool]:
         session.rollback()
         raise
     finally:
-        if gate is not None:
-            gate.leave()
+        if lock is not None:
+            lock.leave()
 
 
 @contextmanager
-def trying(session: Session) -> Iterator[None]:
+def dry_run(session: Session) -> Iterator[None]:
     """One write transaction of which nothing stays: to see what a verb would do, or refuse."""
     with _write_transaction(session):
         yield
@@ -389,7 +389,7 @@ def _write_transaction(session: Session) -> Iterator[None]:
     """Begin one behind the write lock; any error rolls it back."""
     # who waits holds no connection: whoever is in may need one that is free
     _end_reading(session)
-    with gate_of(session.get_bind().engine):
+    with write_lock_of(session.get_bind().engine):
         begin_write(session)
         try:
             yield
@@ -398,6 +398,6 @@ def _write_transaction(session: Session) -> Iterator[None]:
             raise
 
 
-def gate_of(engine: Engine) -> AbstractContextManager[None]:
+def write_lock_of(engine: Engine) -> AbstractContextManager[None]:
     """Through which writers of this database come one after another; open on PostgreSQL."""
-    return _gates.get(engine) or nullcontext()
+    return _write_locks.get(engine) or nullcontext()

@@ -22,7 +22,7 @@ CHINESE: Final = sans_path()
 NO_GLYPH: Final = "\N{REPLACEMENT CHARACTER}"
 """Drawn for a sign that no font has; what is stored keeps it."""
 CUT: Final = "…"
-_LONGEST_CUT: Final = 600
+_MAX_CUT_LENGTH: Final = 600
 """Characters that are looked at to cut one line."""
 
 
@@ -63,8 +63,8 @@ def one_line(text: str) -> str:
 
 def cut_to(text: str, width: float, size: float, *, bold: bool = False) -> str:
     """The text in one line that is at most so wide, cut with a visible mark where it is longer."""
-    line = one_line(text[: 2 * _LONGEST_CUT])
-    if len(line) <= _LONGEST_CUT and width_of(line, size, bold=bold) <= width:
+    line = one_line(text[: 2 * _MAX_CUT_LENGTH])
+    if len(line) <= _MAX_CUT_LENGTH and width_of(line, size, bold=bold) <= width:
         return line
     room = width - width_of(CUT, size, bold=bold)
     for at, sign in enumerate(line):

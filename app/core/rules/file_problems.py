@@ -13,7 +13,7 @@ MAX_LINES: Final = 50_000
 """Lines, or records, of a file that is imported: it is one transaction."""
 _MAX_COUNTED: Final = 20 * MAX_LINES
 """Lines up to which those of a larger file are counted."""
-MOST_PROBLEMS: Final = 100
+MAX_PROBLEMS: Final = 100
 """Wrong places of a file that are told at once."""
 
 SHOWN = 60
@@ -45,11 +45,11 @@ class BadFile(Invalid):
     """A file that cannot be used: nothing was written. ``problems`` are the first hundred."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        self.problems = tuple(problems[:MOST_PROBLEMS])
+        self.problems = tuple(problems[:MAX_PROBLEMS])
         many = len(problems)
         count = "1 wrong place" if many == 1 else f"{many} wrong places"
-        if many >= MOST_PROBLEMS:
-            count = f"at least {MOST_PROBLEMS} wrong places"
+        if many >= MAX_PROBLEMS:
+            count = f"at least {MAX_PROBLEMS} wrong places"
         self.summary = f"The file has {count}; nothing was written"
         super().__init__("file", f"{self.summary}. {problems[0]}")
 

@@ -13,7 +13,7 @@ from typing import IO, Any, Final
 
 from app.core.rules.file_problems import BadFile, Problem
 
-LONGEST: Final = 1_000_000
+MAX_LENGTH: Final = 1_000_000
 """Characters of one record: what ends later has a bracket open."""
 _STEP: Final = 64 * 1024
 _NO_BLANK: Final = re.compile(r"[^ \t\r\n]")
@@ -123,7 +123,7 @@ def _value(text: _Text) -> Any:
         except RecursionError:
             raise text.wrong("this is no JSON that is used here: too many brackets") from None
         except ValueError as error:
-            if text.ended or len(text.text) - text.at > LONGEST:
+            if text.ended or len(text.text) - text.at > MAX_LENGTH:
                 raise text.wrong(f"this is no JSON: {error}") from None
         # twice as much each time: else a long record is read as often as it has pieces
         tried = max(2 * tried, 1)

@@ -15,11 +15,11 @@ GIF: Final = "image/gif"
 WEBP: Final = "image/webp"
 KINDS: Final = (PNG, JPEG, GIF, WEBP)
 """The media types that may be shown as pictures: none of them can hold a script."""
-MOST_PIXELS: Final = 50_000_000
+MAX_PIXELS: Final = 50_000_000
 """Pixels of the largest picture that is shown; cameras take half of it."""
 
 _JPEG_FRAMES: Final = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
-_MOST_SEGMENTS: Final = 1000
+_MAX_SEGMENTS: Final = 1000
 _JPEG_ALONE: Final = frozenset({0x01, *range(0xD0, 0xD9)})
 """Markers without a length."""
 
@@ -37,7 +37,7 @@ def picture_kind(content: bytes) -> str | None:
         except (struct.error, IndexError):  # it ends too early
             return None
         if size is not None:
-            return kind if 0 < size[0] * size[1] <= MOST_PIXELS else None
+            return kind if 0 < size[0] * size[1] <= MAX_PIXELS else None
     return None
 
 
@@ -83,7 +83,7 @@ def _jpeg_size(content: bytes) -> tuple[int, int] | None:
     if not content.startswith(b"\xff\xd8\xff"):
         return None
     at = 2
-    for _ in range(_MOST_SEGMENTS):
+    for _ in range(_MAX_SEGMENTS):
         if content[at] != 0xFF:
             return None
         marker = content[at + 1]

@@ -15,7 +15,7 @@ from typing import ClassVar, Final, Self, TypeVar
 
 from app.core.rules.errors import Invalid
 
-MOST: Final = 400
+MAX_PERIODS: Final = 400
 """Periods of one range: a century of quarters. More of them is a slip of the pen."""
 _YEARS: Final = (1, 9998)
 
@@ -166,14 +166,16 @@ def period_range(first: P, last: P, field: str = "to") -> Sequence[P]:
     """All periods from ``first`` up to and with ``last``, both of one kind.
 
     Raises ``Invalid`` on ``field`` where the last one is before the first, or there are more than
-    ``MOST``.
+    ``MAX_PERIODS``.
     """
     if last < first:
         raise Invalid(field, f"{last} is before {first}; the range ends before it begins")
     in_year = 12 // first.MONTHS
     count = (last.year - first.year) * in_year + last.number - first.number + 1
-    if count > MOST:
-        raise Invalid(field, f"{first} to {last} is too long; at most {MOST} are told at once")
+    if count > MAX_PERIODS:
+        raise Invalid(
+            field, f"{first} to {last} is too long; at most {MAX_PERIODS} are told at once"
+        )
     return [first.after(step) for step in range(count)]
 
 

@@ -28,7 +28,7 @@ MEANINGS: dict[Scope, str] = {
     Scope.REGISTRY: "read sites and links, contacts included",
     Scope.READ: "read all that is no secret; a system's token sees no contacts",
 }
-LONGEST_DAYS = 400
+MAX_DAYS = 400
 """A token's secret lives at most so many days: a year, and time to change it over."""
 LIVE_SECRETS = 2
 """A token may have two live secrets, so that it can be rotated without a gap."""
@@ -47,6 +47,6 @@ def checked_scopes(given: Iterable[str], field: str = "scope") -> frozenset[Scop
 
 def checked_lifetime(days: int, field: str = "expires") -> timedelta:
     """How long a secret lives: 1 to 400 whole days; ``Invalid`` otherwise."""
-    if not 1 <= days <= LONGEST_DAYS:
-        raise Invalid(field, f"Expiry takes 1 to {LONGEST_DAYS} days from now")
+    if not 1 <= days <= MAX_DAYS:
+        raise Invalid(field, f"Expiry takes 1 to {MAX_DAYS} days from now")
     return timedelta(days=days)

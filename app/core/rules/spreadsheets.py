@@ -27,7 +27,7 @@ _WORKBOOKS: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 _MARK: Final = "sep="
 _BEGINNING: Final = 1000
 """Bytes by which the kind of a file is known."""
-LONGEST_ROW: Final = 1_000_000
+MAX_ROW_LENGTH: Final = 1_000_000
 """Characters of one row: a packed file of some kilobytes may hold a line of gigabytes."""
 
 csv.field_size_limit(4 * PORTAL_TEXT_LIMIT)
@@ -94,7 +94,7 @@ def rows_of(text: IO[str]) -> Iterator[tuple[int, list[str]]]:
 
 
 class _Lines:
-    """The lines of a text; more than ``LONGEST_ROW`` characters in one row are no CSV."""
+    """The lines of a text; more than ``MAX_ROW_LENGTH`` characters in one row are no CSV."""
 
     def __init__(self, text: IO[str]) -> None:
         self._text = text
@@ -105,12 +105,12 @@ class _Lines:
         return self
 
     def __next__(self) -> str:
-        line = self._text.readline(LONGEST_ROW + 1)
+        line = self._text.readline(MAX_ROW_LENGTH + 1)
         if not line:
             raise StopIteration
         self.since += len(line)
-        if self.since > LONGEST_ROW:
-            raise csv.Error(f"this row is longer than {LONGEST_ROW:,} characters")
+        if self.since > MAX_ROW_LENGTH:
+            raise csv.Error(f"this row is longer than {MAX_ROW_LENGTH:,} characters")
         return line
 
 

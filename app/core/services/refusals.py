@@ -15,7 +15,7 @@ from typing import Final
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.models.changes import Refusal
 from app.core.rules.access import Actor, Door
 from app.core.rules.addresses import kept_address
@@ -23,7 +23,7 @@ from app.core.services.security_log import log_event
 
 KEPT_PER_MINUTE: Final = 60
 """Refusals of one account that one process writes down within a minute; the log counts the rest."""
-_LONGEST: Final = 255
+_MAX_LENGTH: Final = 255
 _log = logging.getLogger(__name__)
 
 
@@ -61,13 +61,13 @@ class Refusals:
             door=door,
             account=actor.account,
             remote=kept_address(remote),
-            kind=what[:_LONGEST],
+            kind=what[:_MAX_LENGTH],
             thing=thing,
-            reason=reason[:_LONGEST],
+            reason=reason[:_MAX_LENGTH],
         )
         try:
             session.rollback()
-            with writing(session, beside=True):
+            with transaction(session, beside=True):
                 session.add(
                     Refusal(
                         at=now,
@@ -76,12 +76,14 @@ class Refusals:
                         actor_id=actor.account_id,
                         door=door,
                         remote=kept_address(remote),
-                        what=what[:_LONGEST],
-                        reason=reason[:_LONGEST],
+                        what=what[:_MAX_LENGTH],
+                        reason=reason[:_MAX_LENGTH],
                     )
                 )
         except SQLAlchemyError:
-            _log.exception("a refusal could not be written down", extra={"what": what[:_LONGEST]})
+            _log.exception(
+                "a refusal could not be written down", extra={"what": what[:_MAX_LENGTH]}
+            )
 
     def _is_kept(self, actor: Actor, now: datetime) -> bool:
         minute = now.replace(second=0, microsecond=0)

@@ -20,7 +20,7 @@ from app.core.rules.access import Door, Writer
 LOGGER: Final = "portal.security"
 _log = logging.getLogger(LOGGER)
 _NOTED: Final = "portal_security_noted"
-_LONGEST: Final = 100
+_MAX_LENGTH: Final = 100
 
 
 def log_event(
@@ -40,7 +40,7 @@ def log_event(
         "remote": remote,
         "door": door,
         "kind": kind,
-        "thing": str(thing)[:_LONGEST],
+        "thing": str(thing)[:_MAX_LENGTH],
         **more,
     }
     _log.info(what, extra=extra)

@@ -15,10 +15,10 @@ from typing import Final
 from flask import Flask, Response, request
 
 _COMPRESSED: Final = frozenset({"text/html", "text/css", "text/javascript", "image/svg+xml"})
-_SHORTEST: Final = 1000
+_MIN_LENGTH: Final = 1000
 """Bytes below which it is not worth it."""
 _LEVEL: Final = 5
-_MOST_BLUR: Final = 100
+_MAX_BLUR: Final = 100
 """Bytes by which two equal pages may differ in length."""
 
 
@@ -40,7 +40,7 @@ def register(flask_app: Flask) -> None:
         is_file = answer.direct_passthrough
         answer.direct_passthrough = False  # a file from static/
         content = answer.get_data()
-        if len(content) < _SHORTEST:
+        if len(content) < _MIN_LENGTH:
             return answer
         tag, _ = answer.get_etag()
         key = f"{request.path} {tag}"
@@ -49,7 +49,7 @@ def register(flask_app: Flask) -> None:
             if packed is None:
                 packed = files[key] = _gzipped(content, 9, b"")
         else:
-            blur = secrets.token_hex(_MOST_BLUR)[: secrets.randbelow(_MOST_BLUR)].encode()
+            blur = secrets.token_hex(_MAX_BLUR)[: secrets.randbelow(_MAX_BLUR)].encode()
             packed = _gzipped(content, _LEVEL, blur)
         answer.set_data(packed)
         answer.headers["Content-Encoding"] = "gzip"

@@ -19,8 +19,8 @@ from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDeco
 
 from app.core.web.limits import (
     FORM_LIMIT,
-    MOST_FIELDS,
-    MOST_PARTS,
+    MAX_FIELDS,
+    MAX_PARTS,
     body_limit,
     most_fields,
     most_parts,
@@ -30,9 +30,9 @@ from app.core.web.session_cookie import holds_login
 
 _FORM = "application/x-www-form-urlencoded"
 _FORM_WITH_FILES = "multipart/form-data"
-LONGEST_FIELD: Final = 64 * 1024
+MAX_FIELD_LENGTH: Final = 64 * 1024
 """Bytes of a field beside the files."""
-LONGEST_HEAD: Final = 16 * 1024
+MAX_HEAD_LENGTH: Final = 16 * 1024
 """Bytes of the lines that name a part."""
 
 Fields = MultiDict[str, str]
@@ -51,12 +51,12 @@ class _BoundedHeads(MultipartDecoder):
     """Millions of parameters or lines before a part's content kept a process busy for 9 s."""
 
     def _parse_headers(self, data: bytes | bytearray) -> Headers:
-        if len(data) > LONGEST_HEAD:
+        if len(data) > MAX_HEAD_LENGTH:
             raise RequestEntityTooLarge
         return super()._parse_headers(data)
 
 
-def read_multipart(body: bytes, boundary: str, parts: int = MOST_PARTS) -> tuple[Fields, Files]:
+def read_multipart(body: bytes, boundary: str, parts: int = MAX_PARTS) -> tuple[Fields, Files]:
     """The fields and files of a whole multipart body.
 
     Raises 400 for what is not whole, or is no UTF-8 in a name or a field; 413 for more parts, or
@@ -88,7 +88,7 @@ def _keep(part: Field | File, content: bytes, fields: Fields, files: Files) -> N
         raise BadRequest
     if isinstance(part, File):
         files.add(part.name, FileStorage(BytesIO(content), part.filename, part.name))
-    elif len(content) > LONGEST_FIELD:
+    elif len(content) > MAX_FIELD_LENGTH:
         raise RequestEntityTooLarge
     else:
         fields.add(part.name, content.decode("utf-8"))
@@ -98,8 +98,8 @@ class Utf8FormParser(FormDataParser):
     """Reads urlencoded forms of UTF-8, and forms with files where they are taken."""
 
     takes_files = False
-    most_parts = MOST_PARTS
-    most_fields = MOST_FIELDS
+    most_parts = MAX_PARTS
+    most_fields = MAX_FIELDS
 
     def parse(
         self,

@@ -56,9 +56,9 @@ SECRET_FIELDS = frozenset({"csrf_token", "password", "old", "new", "again", "one
 """Fields whose values are never written into a page."""
 FORM_KEY = "form_key"
 """The field with the key of a form, by which the same form sent twice is known."""
-MOST_ECHOED = 50
+MAX_ECHOED = 50
 """Fields of a form that an error page shows."""
-LONGEST_ECHO = 64 * 1024
+MAX_ECHO_LENGTH = 64 * 1024
 """Bytes of all that it shows of them."""
 _UNSEEN = frozenset({"do", "version", "next", "numbers", FORM_KEY})
 _BESIDE_A_FIELD = ("seen.", "was.", "theirs.")
@@ -119,15 +119,15 @@ class Echo:
 
 
 def echoed(typed: Sequence[tuple[str, str]]) -> Echo:
-    """Of what was typed, what a person knows again: at most ``MOST_ECHOED`` fields and
-    ``LONGEST_ECHO`` bytes in all."""
+    """Of what was typed, what a person knows again: at most ``MAX_ECHOED`` fields and
+    ``MAX_ECHO_LENGTH`` bytes in all."""
     seen = [
         (name, value)
         for name, value in typed
         if name not in _UNSEEN and not name.startswith(_BESIDE_A_FIELD)
     ]
-    fields, left, cut = [], LONGEST_ECHO, ""
-    for name, value in seen[:MOST_ECHOED]:
+    fields, left, cut = [], MAX_ECHO_LENGTH, ""
+    for name, value in seen[:MAX_ECHOED]:
         left -= len(name.encode())
         if left <= 0:
             break
@@ -149,7 +149,7 @@ def carried(sent: Sequence[tuple[str, str]]) -> Sequence[tuple[str, str]]:
     what is small.
     """
     size = sum(len(name.encode()) + len(value.encode()) for name, value in sent)
-    small = len(sent) <= MOST_ECHOED and size <= LONGEST_ECHO
+    small = len(sent) <= MAX_ECHOED and size <= MAX_ECHO_LENGTH
     return sent if small or sender_held_login() else []
 
 

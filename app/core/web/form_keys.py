@@ -23,7 +23,7 @@ from markupsafe import Markup
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import FileStorage
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.services import form_keys
 from app.core.web.errors import FORM_KEY
 from app.core.web.extensions import db
@@ -57,11 +57,11 @@ def writing_once(session: Session) -> Iterator[None]:
     """One write transaction that carries out the form which was sent, unless it was carried out.
 
     For all that adds, ends or removes something. What only sets a value is set once more without
-    harm, and keeps to ``app.core.database.transactions.writing``: there the newest word holds, also
-    that of a page from before. Call it once in a request.
+    harm, and keeps to ``transactions.transaction``: there the newest word holds, also that of a
+    page from before. Call it once in a request.
     """
     digest: str = g.get("form_digest", "")
-    with writing(session):
+    with transaction(session):
         if not digest:
             yield
             return

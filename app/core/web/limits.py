@@ -13,7 +13,7 @@ STRANGERS_LIMIT: Final = 64 * 1024
 """Bytes of the largest request of whoever never logged in: the login's form takes a few hundred."""
 FORM_LIMIT: Final = 4 * 1024 * 1024
 """Bytes of the largest form without files."""
-MOST_FIELDS: Final = 1_000
+MAX_FIELDS: Final = 1_000
 """Fields of one form without files."""
 FILES_LIMIT: Final = 8 * 1024 * 1024
 """Bytes of all files of one upload: four attachments of 2 MiB."""
@@ -25,9 +25,9 @@ UPLOADS: Final = re.compile(
 )
 """The addresses that take files."""
 _REPORT_FILES: Final = re.compile(r"/reports/[^/]+/[^/]+/attachments")
-MOST_PARTS: Final = 32
+MAX_PARTS: Final = 32
 """Files and fields of one form with files."""
-MOST_PARTS_OF_REPORT: Final = 6_000
+MAX_PARTS_OF_REPORT: Final = 6_000
 """Fields of a quarterly report's form, each with its version and what it was; also where a report's
 files are sent without a script, with all of its fields."""
 _REPORT: Final = re.compile(r"/reports/[^/]+/[^/]+(?:/.*)?")
@@ -49,14 +49,14 @@ def body_limit(path: str, *, of_login: bool) -> int:
 
 def most_parts(path: str) -> int:
     """Files and fields that one form with files may have at this address."""
-    return MOST_PARTS_OF_REPORT if _REPORT_FILES.fullmatch(path) else MOST_PARTS
+    return MAX_PARTS_OF_REPORT if _REPORT_FILES.fullmatch(path) else MAX_PARTS
 
 
 def most_fields(path: str, *, of_login: bool) -> int:
     """Fields that one form without files may have at this address."""
     if _REPORT.fullmatch(path) or (of_login and _LOGIN.fullmatch(path)):
-        return MOST_PARTS_OF_REPORT
-    return MOST_FIELDS
+        return MAX_PARTS_OF_REPORT
+    return MAX_FIELDS
 
 
 def too_much(path: str) -> str:

@@ -7,7 +7,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-_LARGEST = 2**31 - 1
+_MAX_SIZE = 2**31 - 1
 
 
 def write_position(after: tuple[Any, int]) -> str:
@@ -25,7 +25,7 @@ def read_position(word: str, sort: str) -> tuple[Any, int]:
     text = base64.urlsafe_b64decode(word + "=" * (-len(word) % 4)).decode()
     value, number = json.loads(text)
     name = sort.removeprefix("-")
-    if type(number) is not int or not 0 <= number <= _LARGEST:
+    if type(number) is not int or not 0 <= number <= _MAX_SIZE:
         raise ValueError
     if name in ("created", "changed"):
         value = datetime.fromisoformat(value)
@@ -36,6 +36,6 @@ def read_position(word: str, sort: str) -> tuple[Any, int]:
         if not isinstance(value, str) or "\0" in value:
             raise ValueError
         value.encode()
-    elif type(value) is not int or not 0 <= value <= _LARGEST:
+    elif type(value) is not int or not 0 <= value <= _MAX_SIZE:
         raise ValueError
     return value, number

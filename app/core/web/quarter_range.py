@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from app.core.rules.errors import Invalid
-from app.core.rules.quarters import MOST, Quarter, period_range
+from app.core.rules.quarters import MAX_PERIODS, Quarter, period_range
 
 
-def read_quarters(typed_from: str, typed_to: str, most: int = MOST) -> Sequence[Quarter]:
+def read_quarters(typed_from: str, typed_to: str, most: int = MAX_PERIODS) -> Sequence[Quarter]:
     """The quarters; ``Invalid`` on from or to for what cannot be used, or more than ``most``."""
     first = Quarter.parse(typed_from or typed_to, "from" if typed_from else "to")
     last = Quarter.parse(typed_to or typed_from, "to" if typed_to else "from")

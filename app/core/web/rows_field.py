@@ -14,7 +14,7 @@ from typing import Any
 from wtforms import Field
 
 ADD, REMOVE = "add", "remove"
-MOST_ROWS = 500
+MAX_ROWS = 500
 """Rows that are shown again; a record takes fewer."""
 
 
@@ -54,7 +54,7 @@ class RowsField(Field):
                 dict(zip((column.name for column in self.columns), row, strict=True))
                 for row in zip_longest(*sent, fillvalue="")
             ]
-        self.data = given[:MOST_ROWS]
+        self.data = given[:MAX_ROWS]
 
     def _part(self, column: Column) -> str:
         return f"{self.name}-{column.name}"

@@ -25,20 +25,20 @@ from app.core.web.extensions import db
 from app.core.web.person import acting
 from app.core.web.times import iso, length, now
 from app.duties.pages.query import STATE_WORDS, DutyQuery
-from app.duties.rules.duties import Kind, Standing
+from app.duties.rules.duties import DutyStatus, Kind
 from app.duties.services.duties import ALL, OPEN, DutyRow, count_duties, judged_rules, list_duties
 from app.matching.pages.freshness import FILE, fresh_figures
 from app.registry.services.registry import all_sites
 
 blueprint = Blueprint("duty", __name__)
 TONES = {
-    Standing.MISSING: ("trouble", "alert"),
-    Standing.DUE: ("waiting", "new"),
-    Standing.LATE: ("waiting", "ok"),
-    Standing.MET: ("ok", "ok"),
+    DutyStatus.MISSING: ("trouble", "alert"),
+    DutyStatus.DUE: ("waiting", "new"),
+    DutyStatus.LATE: ("waiting", "ok"),
+    DutyStatus.MET: ("ok", "ok"),
 }
 """Signal colour and icon of each standing."""
-_TABS = (OPEN, Standing.MISSING, Standing.DUE, Standing.LATE, Standing.MET, ALL)
+_TABS = (OPEN, DutyStatus.MISSING, DutyStatus.DUE, DutyStatus.LATE, DutyStatus.MET, ALL)
 _ROWS_AT_A_TIME = 1000
 COLUMNS = (
     *("event", "rule", "clause", "link", "responsible_site", "start", "end", "state"),

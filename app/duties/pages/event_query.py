@@ -26,7 +26,7 @@ from app.duties.services.duties import STATES as DUE
 from app.duties.services.duties import recent_from
 from app.duties.services.listed_events import EventFilter, Position
 from app.events.rules.addresses import NO_T1
-from app.events.rules.events import LONGEST_SOURCE, EventState
+from app.events.rules.events import MAX_SOURCE_LENGTH, EventState
 from app.matching.rules.matching import How
 from app.registry.rules.networks import Network
 
@@ -73,10 +73,10 @@ _FREE: Final = {
     "t1": SHORT_TEXT_LIMIT,
     "site": SHORT_TEXT_LIMIT,
     "link": SHORT_TEXT_LIMIT,
-    "source": LONGEST_SOURCE,
+    "source": MAX_SOURCE_LENGTH,
 }
 _MANY: Final = frozenset({"quarter", "t1", "site", "link", "network", "state", "source", "how"})
-_MOST_VALUES: Final = 50
+_MAX_VALUES: Final = 50
 """Values of one parameter: each is a chip with an address that holds all others."""
 _LOOKS: Final = ("view", "sort")
 """How the list looks, not what it shows."""
@@ -99,11 +99,11 @@ class EventQuery:
         self._times: dict[str, datetime] = {}
         for name in LABELS:
             found = list(dict.fromkeys(arguments.getlist(name)))
-            if len(found) > _MOST_VALUES:
+            if len(found) > _MAX_VALUES:
                 self.problems.append(
-                    f"{LABELS[name]} takes at most {_MOST_VALUES} values; the first ones are used"
+                    f"{LABELS[name]} takes at most {_MAX_VALUES} values; the first ones are used"
                 )
-            for value in found[:_MOST_VALUES]:
+            for value in found[:_MAX_VALUES]:
                 self._take(name, value.strip())
         for name, values in self.values.items():
             if len(values) > 1 and name not in _MANY:

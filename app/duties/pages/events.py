@@ -20,7 +20,7 @@ from app.core.web.times import now
 from app.duties.pages.event_query import ALLOWED, DETECTED, REPORTED, EventQuery
 from app.duties.pages.query import STATE_WORDS
 from app.duties.services.listed_events import (
-    MOST_COUNTED,
+    MAX_COUNTED,
     Detected,
     DetectedRow,
     EventFilter,
@@ -95,7 +95,7 @@ def listing() -> AnyResponse:
 
 def in_words(total: int) -> str:
     """A count; beyond what is counted only that there are more."""
-    return f"more than {MOST_COUNTED:,}" if total > MOST_COUNTED else f"{total:,}"
+    return f"more than {MAX_COUNTED:,}" if total > MAX_COUNTED else f"{total:,}"
 
 
 def _tabs(query: EventQuery, total: int) -> Sequence[Tab]:

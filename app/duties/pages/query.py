@@ -17,17 +17,17 @@ from app.core.rules.errors import Invalid
 from app.core.rules.quarters import Quarter
 from app.core.rules.texts import checked_text
 from app.core.web.list_filters import Chip
-from app.duties.rules.duties import Standing
+from app.duties.rules.duties import DutyStatus
 from app.duties.services.duties import ALL, OPEN, STATES, THERE, DutyFilter, JudgedRule, recent_from
 from app.registry.models.registry import Link
 from app.registry.services.registry import find_site
 
 STATE_WORDS: Final[Mapping[str, str]] = {
     OPEN: "To be written",
-    Standing.MISSING: "Missing",
-    Standing.DUE: "Still in time",
-    Standing.LATE: "Written late",
-    Standing.MET: "Written in time",
+    DutyStatus.MISSING: "Missing",
+    DutyStatus.DUE: "Still in time",
+    DutyStatus.LATE: "Written late",
+    DutyStatus.MET: "Written in time",
     THERE: "Written",
     ALL: "All",
 }
@@ -41,7 +41,7 @@ _LABELS: Final = {
     "rule": "Rule",
     "losses": "Cut off",
 }
-_LONGEST: Final = 100
+_MAX_LENGTH: Final = 100
 EVER: Final = "all"
 """As the first quarter: from the beginning on."""
 
@@ -78,7 +78,7 @@ class DutyQuery:
             given = [one.strip() for one in arguments.getlist(name) if one.strip()]
             if name == "from":
                 given = [one for one in given if one != EVER]
-            for value in given[:_LONGEST] if name == "site" else given[:1]:
+            for value in given[:_MAX_LENGTH] if name == "site" else given[:1]:
                 self._take(name, value, rules)
         if len(self._quarters) == 2 and self._quarters["to"] < self._quarters["from"]:
             self.problems.append("To quarter is before From quarter; both are left out")
@@ -89,7 +89,7 @@ class DutyQuery:
 
     def _take(self, name: str, value: str, rules: Sequence[JudgedRule]) -> None:
         try:
-            text = checked_text(name, value[:_LONGEST], _LONGEST, label=_LABELS[name])
+            text = checked_text(name, value[:_MAX_LENGTH], _MAX_LENGTH, label=_LABELS[name])
             shown = self._read(name, text, rules)
         except Invalid as error:
             self.problems.append(error.message)

@@ -27,7 +27,7 @@ from app.registry.rules.networks import Network
 from app.registry.services.registry import all_sites
 
 blueprint = Blueprint("what_if", __name__)
-_MOST_QUARTERS: Final = 80
+_MAX_QUARTERS: Final = 80
 _COLUMNED: Final = 8
 """Up to so many quarters stand side by side."""
 TOTAL: Final = "TOTAL"
@@ -36,7 +36,7 @@ CSV_COLUMNS: Final = (
 )
 
 
-class Question:
+class ComparisonQuery:
     """Rules and period of an address; what cannot be used is named and left out."""
 
     def __init__(self, arguments: MultiDict[str, str], known: Sequence[JudgedRule]) -> None:
@@ -53,8 +53,8 @@ class Question:
         first = self._quarter(arguments, "from", usual[0])
         last = self._quarter(arguments, "to", max(usual[-1], first))
         try:
-            if len(period_range(first, last)) > _MOST_QUARTERS:
-                raise Invalid("to", f"At most {_MOST_QUARTERS} quarters are told at once")
+            if len(period_range(first, last)) > _MAX_QUARTERS:
+                raise Invalid("to", f"At most {_MAX_QUARTERS} quarters are told at once")
         except Invalid as error:
             self.problems.append(error.message)
             first, last = usual[0], usual[-1]
@@ -114,7 +114,7 @@ def page() -> Response:
     """The comparison, to read and to print on one sheet."""
     fresh = fresh_figures()
     known = judged_rules(db.session(), now())
-    asked = Question(request.args, known)
+    asked = ComparisonQuery(request.args, known)
     found = _sums(asked)
     return make_response(
         render_template(
@@ -139,7 +139,7 @@ def download() -> Response:
     """The same numbers: a row per rule, site and quarter, and TOTAL per rule and quarter; where
     there is no data the numbers are empty."""
     fresh_figures(FILE)
-    asked = Question(request.args, judged_rules(db.session(), now()))
+    asked = ComparisonQuery(request.args, judged_rules(db.session(), now()))
     if asked.problems:
         raise Invalid("filter", "; ".join(asked.problems))
     found = _sums(asked)
@@ -163,12 +163,12 @@ def download() -> Response:
     return answer
 
 
-def _sums(asked: Question) -> WhatIf:
+def _sums(asked: ComparisonQuery) -> WhatIf:
     versions = [one.version_id for one in asked.rules]
     return what_if(db.session(), versions, asked.first, asked.last)
 
 
-def _sites(asked: Question) -> Sequence[Site]:
+def _sites(asked: ComparisonQuery) -> Sequence[Site]:
     """The T0 and every T1 that was one at some time of the period; the T0 first."""
     begin, end = asked.first.begin.date(), asked.last.end.date()
     there = [
@@ -181,12 +181,14 @@ def _sites(asked: Question) -> Sequence[Site]:
     return sorted(there, key=lambda site: (site.tier or 0, site.key))
 
 
-def _rows(asked: Question, found: WhatIf) -> list[Row]:
+def _rows(asked: ComparisonQuery, found: WhatIf) -> list[Row]:
     seen = first_seen(db.session(), Network.LHCOPN)
     return [_row(asked, found, site, seen) for site in _sites(asked)]
 
 
-def _row(asked: Question, found: WhatIf, site: Site | None, seen: Mapping[int, datetime]) -> Row:
+def _row(
+    asked: ComparisonQuery, found: WhatIf, site: Site | None, seen: Mapping[int, datetime]
+) -> Row:
     key = WHOLE if site is None else site.id
     first = min(seen.values(), default=None) if site is None else seen.get(site.id)
     has_data = [not has_no_data(one, first, now()) for one in asked.quarters]

@@ -57,7 +57,7 @@ class Lhc(StrEnum):
     STOPPED = "the detectors do not run"
 
 
-class Standing(StrEnum):
+class DutyStatus(StrEnum):
     """What became of a duty."""
 
     MET = "met"
@@ -68,10 +68,10 @@ class Standing(StrEnum):
     """Not written yet, and there is still time."""
 
 
-MOST_CLAUSES: Final = 6
-LONGEST_MINUTES: Final = 60 * 24 * 31
-MOST_FLAPS: Final = 1000
-MOST_HOURS: Final = 24 * 31
+MAX_CLAUSES: Final = 6
+MAX_MINUTES: Final = 60 * 24 * 31
+MAX_FLAPS: Final = 1000
+MAX_HOURS: Final = 24 * 31
 USUAL_HOURS: Final = 24
 """By when a due ticket must exist, from the event's start (decisions, section 9: assumed)."""
 
@@ -266,11 +266,11 @@ def storms(beginnings: Sequence[datetime], more_than: int, minutes: int) -> Sequ
     return found
 
 
-def standing_of(due_at: datetime, there_at: datetime | None, now: datetime) -> Standing:
+def duty_status(due_at: datetime, there_at: datetime | None, now: datetime) -> DutyStatus:
     """What became of a duty; a ticket of the very moment is in time."""
     if there_at is not None:
-        return Standing.MET if there_at <= due_at else Standing.LATE
-    return Standing.DUE if now <= due_at else Standing.MISSING
+        return DutyStatus.MET if there_at <= due_at else DutyStatus.LATE
+    return DutyStatus.DUE if now <= due_at else DutyStatus.MISSING
 
 
 # ---------- what people compose
@@ -297,9 +297,9 @@ LABELS: Final[Mapping[str, str]] = {
 def checked_rule(clauses: Sequence[Mapping[str, Any]], hours: object) -> Rule:
     """A rule of what a person stated; raises ``InvalidMany`` with fields as ``kind-0``."""
     problems: dict[str, str] = {}
-    if not 1 <= len(clauses) <= MOST_CLAUSES:
-        raise Invalid("clauses", f"A rule takes 1 to {MOST_CLAUSES} clauses")
-    checked_hours = _number(problems, "hours", LABELS["hours"], hours, 1, MOST_HOURS)
+    if not 1 <= len(clauses) <= MAX_CLAUSES:
+        raise Invalid("clauses", f"A rule takes 1 to {MAX_CLAUSES} clauses")
+    checked_hours = _number(problems, "hours", LABELS["hours"], hours, 1, MAX_HOURS)
     made = [_checked_clause(problems, number, one) for number, one in enumerate(clauses)]
     if problems:
         raise InvalidMany(problems)
@@ -322,13 +322,13 @@ def _checked_clause(problems: dict[str, str], number: int, stated: Mapping[str, 
         LABELS["minutes"],
         stated.get("minutes") or "0",
         1 if is_flaps else 0,
-        LONGEST_MINUTES,
+        MAX_MINUTES,
     )
     values["strictly"] = bool(stated.get("strictly")) and not is_flaps
     values["flaps"] = 0
     if is_flaps:
         values["flaps"] = _number(
-            problems, f"flaps-{number}", LABELS["flaps"], stated.get("flaps"), 1, MOST_FLAPS
+            problems, f"flaps-{number}", LABELS["flaps"], stated.get("flaps"), 1, MAX_FLAPS
         )
     values["maintenance"] = bool(stated.get("maintenance", True))
     if values["kind"] == Kind.LOSS and values["role"] != Role.ANY:

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session, aliased
 from app.core.rules.quarters import Quarter
 from app.duties.figures.duties import judge
 from app.duties.models.duties import Duty, DutyRuleVersion, DutySum
-from app.duties.rules.duties import Rule, Standing, standing_of
+from app.duties.rules.duties import DutyStatus, Rule, duty_status
 from app.duties.services.results import beginnings_of, facts_of, judgement_at
 from app.duties.services.rules import content_of, judged_versions, label_of
 from app.duties.services.service_losses import stored_losses
@@ -30,7 +30,7 @@ OPEN: Final = "open"
 THERE: Final = "there"
 """Written, in time or late."""
 ALL: Final = "all"
-STATES: Final = (OPEN, *Standing, THERE, ALL)
+STATES: Final = (OPEN, *DutyStatus, THERE, ALL)
 WHOLE: Final = 0
 """The key of the whole network among the sums."""
 RECENT_QUARTERS: Final = 4
@@ -115,7 +115,7 @@ class DutyRow:
     due_at: datetime
     ticket: int | None
     there_at: datetime | None
-    standing: Standing
+    standing: DutyStatus
     is_due: bool
 
 
@@ -201,10 +201,10 @@ def _of_state(state: str, now: datetime) -> Sequence[ColumnElement[bool]]:
     missing, there = Duty.ticket_number.is_(None), Duty.ticket_number.is_not(None)
     conditions: Mapping[str, Sequence[ColumnElement[bool]]] = {
         OPEN: [missing],
-        Standing.MISSING: [missing, Duty.due_at < now],
-        Standing.DUE: [missing, Duty.due_at >= now],
-        Standing.LATE: [there, Duty.there_at > Duty.due_at],
-        Standing.MET: [there, Duty.there_at <= Duty.due_at],
+        DutyStatus.MISSING: [missing, Duty.due_at < now],
+        DutyStatus.DUE: [missing, Duty.due_at >= now],
+        DutyStatus.LATE: [there, Duty.there_at > Duty.due_at],
+        DutyStatus.MET: [there, Duty.there_at <= Duty.due_at],
         THERE: [there],
         ALL: [],
     }
@@ -274,7 +274,7 @@ def _shown(session: Session, rows: Sequence[Any], now: datetime) -> Sequence[Dut
                 due_at=row.due_at,
                 ticket=row.ticket_number,
                 there_at=row.there_at,
-                standing=standing_of(row.due_at, row.there_at, now),
+                standing=duty_status(row.due_at, row.there_at, now),
                 is_due=row.is_due,
             )
         )

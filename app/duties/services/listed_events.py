@@ -36,11 +36,11 @@ from app.events.models.imports import EventsOfImport
 from app.events.rules.addresses import NO_T1
 from app.events.rules.events import as_text
 from app.matching.models.matching import DetectedEvent, EventOfDetected, EventTicket
-from app.matching.rules.matching import MOST_KEPT
+from app.matching.rules.matching import MAX_KEPT
 from app.registry.models.registry import Link, LinkName, Site, SiteName
 
 PAGE: Final = 50
-MOST_COUNTED: Final = 100_000
+MAX_COUNTED: Final = 100_000
 """Beyond it a count says only "more"."""
 AT_ONCE: Final = 1_000
 """Rows of one chunk of a file."""
@@ -133,7 +133,7 @@ class DetectedRow:
     @property
     def may_be_more(self) -> bool:
         """Whether there may be more than are kept."""
-        return len(self.tickets) >= MOST_KEPT
+        return len(self.tickets) >= MAX_KEPT
 
 
 @dataclass(frozen=True)
@@ -195,7 +195,7 @@ def list_events(
 
 
 def count_events(
-    session: Session, kind: EventList, wanted: EventFilter, now: datetime, most: int = MOST_COUNTED
+    session: Session, kind: EventList, wanted: EventFilter, now: datetime, most: int = MAX_COUNTED
 ) -> int:
     """How many there are; ``most`` + 1 where there are more than ``most``."""
     found = (

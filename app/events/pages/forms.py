@@ -9,7 +9,7 @@ from wtforms import HiddenField, StringField, TextAreaField
 from wtforms.validators import Length
 
 from app.core.web.forms import Choice, Radio, UtcTimeField, lines, one_line, options, required
-from app.events.rules.events import LONGEST_DETAIL, LONGEST_SOURCE, EventState
+from app.events.rules.events import MAX_DETAIL_LENGTH, MAX_SOURCE_LENGTH, EventState
 from app.events.services.hand import Stated
 from app.tickets.rules.tickets import Layer
 
@@ -37,7 +37,7 @@ class EventForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     end = UtcTimeField("End", description="Nothing while it goes on.")
     layer = Choice("Layer", choices=options(*Layer), default=Layer.UNKNOWN)
     detail = TextAreaField(
-        "Detail", filters=[lines], description=f"At most {LONGEST_DETAIL} characters."
+        "Detail", filters=[lines], description=f"At most {MAX_DETAIL_LENGTH} characters."
     )
 
     def stated(self) -> Stated:
@@ -70,7 +70,11 @@ class FileForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
 
     source = StringField(
         "Source",
-        [Length(max=LONGEST_SOURCE, message=f"Source has at most {LONGEST_SOURCE} characters")],
+        [
+            Length(
+                max=MAX_SOURCE_LENGTH, message=f"Source has at most {MAX_SOURCE_LENGTH} characters"
+            )
+        ],
         filters=[one_line],
         description="Who reported the events whose lines do not say it.",
         render_kw={"list": "known-sources", "autocomplete": "off"},

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from flask import Blueprint, Response, flash, make_response, render_template, request, url_for
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.errors import Invalid
 from app.core.rules.file_problems import MAX_LINES, BadFile
 from app.core.web.extensions import db
@@ -110,7 +110,7 @@ def write(number: int) -> Response:
             else:
                 runs.leave_to_worker(rows, number)
     except BadFile as error:
-        with writing(rows):
+        with transaction(rows):
             runs.stop_import(rows, by.now, number, error)  # its page says why
     except Invalid as error:
         attach(form, error, {"only_good": "wrong"})
@@ -139,7 +139,7 @@ def withdraw(number: int) -> Response:
     reason, ends, done = form.reason.data or "", monotonic() + _SECONDS, 0
     try:
         while True:
-            with writing(rows):
+            with transaction(rows):
                 step = withdraw_import(rows, by, number, reason)
                 done += step.done
                 late = monotonic() > ends

@@ -18,7 +18,7 @@ from app.core.web.htmx import go_to
 from app.core.web.person import acting, writer
 from app.events.models.events import EventSource
 from app.events.rules.alertmanager import USUAL_WORDS
-from app.events.rules.events import LONGEST_SOURCE, EventState
+from app.events.rules.events import MAX_SOURCE_LENGTH, EventState
 from app.events.services.sources import (
     LABELS,
     MANAGE,
@@ -46,7 +46,7 @@ class SourceForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         "Name",
         required("Name"),
         filters=[one_line],
-        description=f"How its messages name it; at most {LONGEST_SOURCE} characters.",
+        description=f"How its messages name it; at most {MAX_SOURCE_LENGTH} characters.",
     )
     link_label = StringField(
         "Label with the link's id", required("Label with the link's id"), filters=[one_line]

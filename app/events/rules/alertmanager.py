@@ -34,7 +34,7 @@ USUAL_WORDS: Final[Mapping[str, str]] = {
 """What usual values of such labels mean; a source may say otherwise. Any other one is down."""
 _NO_TIME: Final = "0001-01-01T00:00:00Z"
 """Go's zero time: the alert has not ended."""
-_LONGEST_OWN_NAME: Final = 100
+_MAX_OWN_NAME_LENGTH: Final = 100
 """Of what an alert calls itself: the registry can take it as another name of a link."""
 
 
@@ -154,7 +154,7 @@ def _fingerprint(alert: Mapping[str, Any], said: Mapping[str, str]) -> str:
 
 def _own_name(said: Mapping[str, str]) -> str:
     words = (said.get("alertname", "").strip(), said.get("instance", "").strip())
-    return storable_text(" ".join(filter(None, words)), _LONGEST_OWN_NAME)
+    return storable_text(" ".join(filter(None, words)), _MAX_OWN_NAME_LENGTH)
 
 
 def _state(said: Mapping[str, str], labels: Labels) -> str:

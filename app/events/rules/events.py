@@ -32,21 +32,21 @@ COLUMNS: Final = (
     "detail",
 )
 """The columns of files of events, and the keys of the JSON form."""
-MOST_AT_ONCE: Final = 10_000
+MAX_AT_ONCE: Final = 10_000
 """Events of one call."""
-MOST_SOURCES: Final = 50
+MAX_SOURCES: Final = 50
 """Sources of one call."""
 CLOCKS_DIFFER: Final = timedelta(minutes=5)
 """How far a start or end may lie ahead: the source had a clock of its own."""
-LONGEST_SOURCE: Final = 50
-LONGEST_KEY: Final = SHORT_TEXT_LIMIT
-LONGEST_DETAIL: Final = LONG_TEXT_LIMIT
+MAX_SOURCE_LENGTH: Final = 50
+MAX_KEY_LENGTH: Final = SHORT_TEXT_LIMIT
+MAX_DETAIL_LENGTH: Final = LONG_TEXT_LIMIT
 LIMITS: Final[Mapping[str, int]] = {
-    "source": LONGEST_SOURCE,
-    "source_id": LONGEST_KEY,
+    "source": MAX_SOURCE_LENGTH,
+    "source_id": MAX_KEY_LENGTH,
     "link": SHORT_TEXT_LIMIT,
     "site": SHORT_TEXT_LIMIT,
-    "detail": LONGEST_DETAIL,
+    "detail": MAX_DETAIL_LENGTH,
 }
 """Most characters of the texts."""
 A_TIME: Final = "an ISO 8601 time with its zone, such as 2013-03-06T10:05:00Z or ...+01:00"

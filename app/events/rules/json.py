@@ -14,13 +14,13 @@ from typing import Any, Final
 from app.core.rules.errors import Invalid, TooMuch
 from app.core.rules.file_problems import Problem
 from app.core.rules.json_records import KeyTwice, object_of
-from app.events.rules.events import COLUMNS, MOST_AT_ONCE, EventMessage, read_event
+from app.events.rules.events import COLUMNS, MAX_AT_ONCE, EventMessage, read_event
 
 BODY: Final = "body"
 """The field of what is wrong with a body as a whole."""
 
 
-def read_events(body: bytes, most: int = MOST_AT_ONCE) -> Sequence[EventMessage]:
+def read_events(body: bytes, most: int = MAX_AT_ONCE) -> Sequence[EventMessage]:
     """The messages of a body, each with what is wrong in it.
 
     Raises ``Invalid`` on ``body`` for what is no such list at all, and ``TooMuch`` above ``most``.

@@ -28,8 +28,8 @@ from app.core.services.bulk_rows import insert_rows
 from app.core.services.changes import FieldChange, record_change, record_changes, take_number
 from app.events.models.events import Event, EventSource
 from app.events.rules.events import (
-    MOST_AT_ONCE,
-    MOST_SOURCES,
+    MAX_AT_ONCE,
+    MAX_SOURCES,
     Content,
     EventMessage,
     as_text,
@@ -122,7 +122,7 @@ def examine_events(
     messages: Sequence[EventMessage],
     *,
     keep_unresolved: bool = False,
-    limit: int = MOST_AT_ONCE,
+    limit: int = MAX_AT_ONCE,
 ) -> Reported:
     """What would become of each message, in their order; nothing is written.
 
@@ -151,7 +151,7 @@ def report_events(
     kind: str = "api",
     only_good: bool = False,
     keep_unresolved: bool = False,
-    limit: int = MOST_AT_ONCE,
+    limit: int = MAX_AT_ONCE,
 ) -> Reported:
     """Take messages in, all or nothing within the caller's transaction; see ``examine_events``.
 
@@ -200,8 +200,8 @@ def _source_names(messages: Sequence[EventMessage], limit: int) -> Sequence[str]
     if len(messages) > limit:
         raise TooMuch(f"These are {len(messages)} events; one call takes at most {limit}. Split it")
     names = sorted({message.source for message in messages if not message.problems})
-    if len(names) > MOST_SOURCES:
-        raise TooMuch(f"These are {len(names)} sources; one call takes at most {MOST_SOURCES}")
+    if len(names) > MAX_SOURCES:
+        raise TooMuch(f"These are {len(names)} sources; one call takes at most {MAX_SOURCES}")
     return names
 
 

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from app.core.rules.access import Actor, Door, Writer, require_operator
 from app.core.rules.errors import TooMuch
-from app.core.rules.file_problems import MAX_LINES, MOST_PROBLEMS, BadFile, Problem
+from app.core.rules.file_problems import MAX_LINES, MAX_PROBLEMS, BadFile, Problem
 from app.events.models.imports import EventImport, EventsOfImport
 from app.events.rules.file_reading import ReadEvent
 from app.events.services.events import Fate, Outcome, examine_events, report_events
@@ -56,7 +56,7 @@ class Totals:
         return cls(
             Counter(outcome.fate for outcome in outcomes),
             sum(map(is_unresolved, outcomes)),
-            problems[:MOST_PROBLEMS],
+            problems[:MAX_PROBLEMS],
         )
 
     def keep_in(self, row: EventImport) -> None:

@@ -22,11 +22,11 @@ from sqlalchemy.orm import Session
 
 from app.core.rules.access import Actor, Writer
 from app.core.rules.errors import Invalid, NotFound
-from app.core.rules.file_problems import MOST_PROBLEMS, BadFile, Problem
+from app.core.rules.file_problems import MAX_PROBLEMS, BadFile, Problem
 from app.core.rules.spreadsheets import ENCODINGS
 from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text
 from app.events.models.imports import EventImport, EventsOfImport
-from app.events.rules.events import LONGEST_SOURCE
+from app.events.rules.events import MAX_SOURCE_LENGTH
 from app.events.rules.file_reading import ReadEvent, Reading, check_events, read_events
 from app.events.services import file_import as lines
 from app.events.services.events import Fate, Outcome
@@ -44,7 +44,7 @@ SMALL_LINES: Final = 10_000
 """Lines of a file that a page writes at once; a larger one is the worker's."""
 SHOWN: Final = 200
 """Lines of each kind that are kept to be shown."""
-MOST_UNKNOWN: Final = 50
+MAX_UNKNOWN: Final = 50
 """Unknown names that are kept to be shown, those of most lines."""
 KEPT: Final = timedelta(days=7)
 """How long a file waits for its person; then it goes, and its import with it."""
@@ -61,7 +61,7 @@ def new_import(by: Writer, name: str, content: bytes, how: Reading) -> EventImpo
     said of it cannot be.
     """
     require_event_import(by.actor)
-    checked_text("source", how.source, LONGEST_SOURCE, label="Source")
+    checked_text("source", how.source, MAX_SOURCE_LENGTH, label="Source")
     if how.encoding and how.encoding not in ENCODINGS:
         raise Invalid("encoding", f"Encoding takes one of: {', '.join(ENCODINGS)}")
     if not content:
@@ -108,8 +108,8 @@ def _lines_as_shown(outcomes: Sequence[Outcome]) -> str:
         kept = shown.setdefault("unresolved" if unresolved else str(outcome.fate), [])
         if len(kept) < SHOWN:
             kept.append(_as_shown(outcome))
-    names = [[*name, count] for name, count in unknown.most_common(MOST_UNKNOWN)]
-    more = max(0, len(unknown) - MOST_UNKNOWN)
+    names = [[*name, count] for name, count in unknown.most_common(MAX_UNKNOWN)]
+    more = max(0, len(unknown) - MAX_UNKNOWN)
     return json.dumps({"lines": shown, "unknown": names, "more": more}, ensure_ascii=False)
 
 
@@ -141,7 +141,7 @@ def _problems_as_shown(problems: Sequence[Problem]) -> str:
             "problems": [[problem.column, problem.value[:100], problem.allowed]],
             "notes": [],
         }
-        for problem in problems[:MOST_PROBLEMS]
+        for problem in problems[:MAX_PROBLEMS]
     ]
     return json.dumps({"lines": {"wrong": wrong}, "unknown": [], "more": 0}, ensure_ascii=False)
 

@@ -21,7 +21,7 @@ from app.events.services.events import EVENT
 from app.registry.models.registry import Link, LinkName, Site
 from app.registry.services.registry import find_site
 
-_LARGEST = 2**31 - 1
+_MAX_SIZE = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class ListedEvent:
 
 def events_wanted(session: Session, wanted: WantedEvents) -> list[ListedEvent]:
     """One page of events by id."""
-    query = _events().where(Event.id > min(wanted.after, _LARGEST))
+    query = _events().where(Event.id > min(wanted.after, _MAX_SIZE))
     query = query.order_by(Event.id).limit(wanted.limit)
     if wanted.source:
         query = query.where(EventSource.name == wanted.source)
@@ -104,7 +104,7 @@ def events_wanted(session: Session, wanted: WantedEvents) -> list[ListedEvent]:
 
 def event_of_id(session: Session, number: int) -> ListedEvent:
     """The event of this id; ``NotFound`` if there is none."""
-    known = Event.id == number if 0 < number <= _LARGEST else false()
+    known = Event.id == number if 0 < number <= _MAX_SIZE else false()
     row = session.execute(_events().where(known)).first()
     if row is None:
         raise NotFound("There is no event of this id")

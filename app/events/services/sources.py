@@ -17,13 +17,13 @@ from app.core.rules.texts import checked_text
 from app.core.services.changes import FieldChange, record_change
 from app.events.models.events import Event, EventSource
 from app.events.rules.alertmanager import Labels
-from app.events.rules.events import LONGEST_SOURCE, EventState
+from app.events.rules.events import MAX_SOURCE_LENGTH, EventState
 from app.events.services.events import SOURCE, insert_missing_source
 
 MANAGE: Final = "manage the sources of events"
 LABELS: Final = ("link_label", "site_label", "state_label", "layer_label")
-LONGEST_LABEL: Final = 100
-_MOST_WORDS: Final = 100
+MAX_LABEL_LENGTH: Final = 100
+_MAX_WORDS: Final = 100
 _NOT_IN_ADDRESSES: Final = frozenset(("", ".", ".."))
 """Parts of an address that programs take out of it before they send it."""
 
@@ -99,13 +99,13 @@ def set_source(
     ``Forbidden`` and ``Invalid``.
     """
     require_admin(by.actor, MANAGE)
-    checked_text("name", name, LONGEST_SOURCE, label="The source's name")
+    checked_text("name", name, MAX_SOURCE_LENGTH, label="The source's name")
     if not name.strip() or name != name.strip():
         raise Invalid("name", "The source's name is not empty and has no spaces around it")
     stated: dict[str, str] = {}
     for field, label in labels.items():
         assert field in LABELS
-        stated[field] = checked_text(field, label.strip(), LONGEST_LABEL, label="A label")
+        stated[field] = checked_text(field, label.strip(), MAX_LABEL_LENGTH, label="A label")
         if not stated[field]:
             raise Invalid(field, "A label has a name")
     if words is not None:
@@ -148,10 +148,10 @@ def set_source(
 
 
 def _checked_words(words: Mapping[str, str]) -> str:
-    if len(words) > _MOST_WORDS:
-        raise Invalid("state_words", f"At most {_MOST_WORDS} words are allowed")
+    if len(words) > _MAX_WORDS:
+        raise Invalid("state_words", f"At most {_MAX_WORDS} words are allowed")
     for word, state in words.items():
-        checked_text("state_words", word, LONGEST_LABEL, label="A word")
+        checked_text("state_words", word, MAX_LABEL_LENGTH, label="A word")
         if not word.strip() or ";" in word or state not in [*EventState]:
             allowed = ", ".join(EventState)
             raise Invalid("state_words", f"WORD=STATE is needed; STATE is one of {allowed}")

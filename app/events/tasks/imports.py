@@ -23,7 +23,7 @@ def import_events(context: Context, arguments: Mapping[str, Any]) -> None:
     has done nothing, and the job begins anew.
     """
     number = arguments["id"]
-    with context.writing() as session:
+    with context.transaction() as session:
         row = runs.take_up(session, context.now(), number)
         if row is None:
             return
@@ -32,15 +32,15 @@ def import_events(context: Context, arguments: Mapping[str, Any]) -> None:
     if state == states.READING:
         with context.reading() as session:
             examined = runs.examine_file(session, by, content, how)
-        with context.writing() as session:
+        with context.transaction() as session:
             runs.keep_examined(session, by.now, number, examined)
         return
     try:
         events = list(read_events(content, how))  # before others wait for the transaction
-        with context.writing() as session:
+        with context.transaction() as session:
             runs.write_import(session, by, number, events)
     except BadFile as error:
-        with context.writing() as session:
+        with context.transaction() as session:
             runs.stop_import(session, by.now, number, error)
 
 
@@ -50,7 +50,7 @@ def fail_given_up_imports(context: Context) -> None:
     with context.reading() as session:
         given_up = runs.given_up_imports(session)
     for number in given_up:
-        with context.writing() as session:
+        with context.transaction() as session:
             runs.fail_if_given_up(session, context.now(), number)
 
 
@@ -58,7 +58,7 @@ def withdraw_events(context: Context, arguments: Mapping[str, Any]) -> None:
     """Withdraw what is left of an import."""
     left = 1
     while left:
-        with context.writing() as session:
+        with context.transaction() as session:
             if context.is_ending():
                 enqueue(session, JOB, arguments, key=f"{JOB} {arguments['id']}")
                 return

@@ -19,7 +19,7 @@ from app.core.web.times import now
 from app.duties.services.duties import DutyFilter, DutyRow, count_duties, list_duties, recent_from
 from app.home.pages.reports import home_reports
 from app.home.services.home import (
-    MOST_OF_A_GROUP,
+    MAX_PER_GROUP,
     Asked,
     Count,
     Group,
@@ -163,7 +163,7 @@ _PARTS: Final[Mapping[Role, Sequence[Part]]] = {
 
 
 @dataclass(frozen=True)
-class Figure:
+class HomeFigure:
     """A number with its word, and the rows that it counts."""
 
     word: str
@@ -186,7 +186,7 @@ class DueTickets:
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownGroup:
     """A part with what was found for it."""
 
     part: Part
@@ -201,7 +201,7 @@ def page() -> str:
     groups = groups_of(rows, actor, {part.key: part.asked(actor) for part in _PARTS[role]})
     today = midnight(now().astimezone(UTC).date())
     planned = agenda(rows, actor, today, today + _AHEAD)
-    shown = [Shown(part, groups[part.key]) for part in _PARTS[role]]
+    shown = [ShownGroup(part, groups[part.key]) for part in _PARTS[role]]
     return render_template(
         "home/page.html",
         parts=[one for one in shown if one.group.tickets],
@@ -245,9 +245,9 @@ def _due_tickets(actor: Actor) -> DueTickets | None:
     found = list_duties(rows, wanted, now(), limit=_DUE_SHOWN)
     number = len(found.rows)
     if found.more is not None:
-        number = count_duties(rows, wanted, now(), most=MOST_OF_A_GROUP)
+        number = count_duties(rows, wanted, now(), most=MAX_PER_GROUP)
     return DueTickets(
-        Count(number, MOST_OF_A_GROUP),
+        Count(number, MAX_PER_GROUP),
         found.rows,
         url_for("duty.listing", site=[*sites.values()]),
         about,
@@ -256,19 +256,22 @@ def _due_tickets(actor: Actor) -> DueTickets | None:
     )
 
 
-def _figures(actor: Actor) -> Sequence[Figure]:
+def _figures(actor: Actor) -> Sequence[HomeFigure]:
     """The open tickets of all and of each state; for readers of each network, too."""
     counts, listing = count_open(db.session(), actor), "tickets.listing"
     networks: Mapping[str, Count] = {}
     if actor.role is Role.READER:
         networks = count_open_of_networks(db.session(), actor)
     return [
-        Figure("open", counts["open"], url_for(listing)),
+        HomeFigure("open", counts["open"], url_for(listing)),
         *(
-            Figure(state, counts[state], url_for(listing, state=state), state)
+            HomeFigure(state, counts[state], url_for(listing, state=state), state)
             for state in OPEN_STATES
         ),
-        *(Figure(f"open, {net}", networks[net], url_for(listing, network=net)) for net in networks),
+        *(
+            HomeFigure(f"open, {net}", networks[net], url_for(listing, network=net))
+            for net in networks
+        ),
     ]
 
 
@@ -277,8 +280,8 @@ class Running:
     """What keeps the portal's own work going: mails that failed, notices that it could not read,
     and workers."""
 
-    failed_mails: Figure
-    notices: Figure
+    failed_mails: HomeFigure
+    notices: HomeFigure
     no_worker: str
     """What to do about it where no worker lives, else ""."""
 
@@ -291,9 +294,9 @@ def _running() -> Running:
         words = "No worker runs: mails, reminders and closing wait"
         if workers.silent_minutes is not None:
             words += f", since {workers.silent_minutes} min"
-    figure = Figure("failed mails", failed, url_for("mails.listing", state="failed"))
+    figure = HomeFigure("failed mails", failed, url_for("mails.listing", state="failed"))
     number = count_to_read(db.session())
-    notices = Figure(
+    notices = HomeFigure(
         f"maintenance notice{'' if number == 1 else 's'} to read",
         number,
         url_for("notices.listing", state=Outcome.TO_READ),
@@ -301,14 +304,14 @@ def _running() -> Running:
     return Running(figure, notices, words)
 
 
-def _duties(actor: Actor) -> Sequence[Figure]:
+def _duties(actor: Actor) -> Sequence[HomeFigure]:
     found = duties_of_admin(db.session(), actor, now())
     return [
-        Figure(
+        HomeFigure(
             "partners' accounts with faults in the last 24 h",
             found.accounts_with_faults,
             url_for("partners.listing"),
         ),
-        Figure("unresolved names", found.unresolved_names, url_for("unresolved.listing")),
-        Figure("proposals of CRIC that wait", found.proposals, url_for("cric.listing")),
+        HomeFigure("unresolved names", found.unresolved_names, url_for("unresolved.listing")),
+        HomeFigure("proposals of CRIC that wait", found.proposals, url_for("cric.listing")),
     ]

@@ -20,7 +20,7 @@ from app.accounts.pages.login import Person, browser
 from app.accounts.pages.own_password import WRONG, ask_password
 from app.accounts.services import logins, people
 from app.accounts.services.copies import copies_today
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.access import Kind
 from app.core.rules.errors import AuthenticationFailed, Invalid, NotFound
 from app.core.web.extensions import db
@@ -88,7 +88,7 @@ def zone() -> Response:
     if form.validate():
         rows = db.session()
         try:
-            with writing(rows):
+            with transaction(rows):
                 user = people.find_user(rows, current_user.name)
                 people.set_time_zone(rows, writer(), user, form.time_zone.data)
         except Invalid as error:
@@ -106,7 +106,7 @@ def mail() -> Response:
     if form.validate():
         rows = db.session()
         try:
-            with writing(rows):
+            with transaction(rows):
                 user = people.find_user(rows, current_user.name)
                 people.set_mail(rows, writer(), user, form.mail.data or "")
         except Invalid as error:
@@ -124,7 +124,7 @@ def mails() -> Response:
     if not form.validate():
         return _page(mails_form=form, status=422)
     rows, choice = db.session(), form.choice.data or ""
-    with writing(rows):
+    with transaction(rows):
         user = people.find_user(rows, current_user.name)
         mail_choices.set_mail_choice(rows, writer(), user, choice)
     flash(f"Saved: {mail_choices.CHOICES[choice].lower()}.", "ok")
@@ -143,7 +143,7 @@ def password() -> Response:
     if asked.attempt is None:
         return _page(password_form=form, status=asked.status)
     try:
-        with writing(rows):
+        with transaction(rows):
             user = logins.verified_user(rows, asked.attempt)
             people.set_password(rows, writer(), user, form.new.data or "")
             token = people.start_login(
@@ -193,7 +193,7 @@ def end_login() -> Response:
 def end_other_logins() -> Response:
     """End all of one's logins but this one, one's API tokens and calendar address."""
     rows = db.session()
-    with writing(rows):
+    with transaction(rows):
         user = people.find_user(rows, current_user.name)
         ended = logins.end_other_logins(rows, writer(), user, current_user.token)
     words = "login is" if ended.logins == 1 else "logins are"

@@ -6,7 +6,7 @@ from typing import Final
 
 from flask import Blueprint, Response, flash, request
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.errors import Invalid
 from app.core.web.extensions import db
 from app.core.web.htmx import go_to, page_or_fragment
@@ -72,7 +72,7 @@ def switch() -> Response:
     if on not in ("yes", "no"):
         raise Invalid("on", "Shortcuts takes yes or no")
     rows = db.session()
-    with writing(rows):
+    with transaction(rows):
         set_shortcuts(rows, acting(), on=on == "yes")
     flash(f"Keyboard shortcuts are {'on' if on == 'yes' else 'off'}.", "ok")
     return go_to("/shortcuts")

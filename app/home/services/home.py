@@ -1,4 +1,4 @@
-"""What the home page shows: numbers that stop at ``MOST``, and the first rows behind them.
+"""What the home page shows: numbers that stop at ``MAX_COUNTED``, and the first rows behind them.
 
 A page asks few statements however many groups it has: one for all numbers, one for the numbers of
 all tickets to show, and one for these tickets with what belongs to them.
@@ -27,9 +27,9 @@ from app.tickets.services.lists.query import readable
 from app.tickets.services.pages import INDEXES
 from app.tickets.services.reminders import waits_of
 
-MOST: Final = 10_000
+MAX_COUNTED: Final = 10_000
 """Counting stops behind it: nobody needs to know by how many more it is too many."""
-MOST_OF_A_GROUP: Final = 1_000
+MAX_PER_GROUP: Final = 1_000
 """The same for what is to be done: finding it costs more."""
 ROWS: Final = 5
 """Tickets shown of a group, if it does not say otherwise."""
@@ -68,7 +68,7 @@ class Group:
 
 
 def count_tickets(
-    session: Session, actor: Actor, wanted: Mapping[str, TicketFilter], most: int = MOST
+    session: Session, actor: Actor, wanted: Mapping[str, TicketFilter], most: int = MAX_COUNTED
 ) -> Mapping[str, Count]:
     """How many tickets each filter finds, in one statement."""
     if not wanted:
@@ -84,7 +84,7 @@ def count_tickets(
 def groups_of(session: Session, actor: Actor, asked: Mapping[str, Asked]) -> Mapping[str, Group]:
     """Each group with its count and first tickets."""
     filters = {name: one.filter for name, one in asked.items()}
-    counts = count_tickets(session, actor, filters, MOST_OF_A_GROUP)
+    counts = count_tickets(session, actor, filters, MAX_PER_GROUP)
     shown = {name: one for name, one in asked.items() if one.rows and counts[name].number}
     if not shown:
         return {name: Group(counts[name], ()) for name in asked}
@@ -151,23 +151,23 @@ def count_open(session: Session, actor: Actor) -> Mapping[str, Count]:
     """The open tickets by state, and all of them as ``open``."""
     of_states = {str(state): TicketFilter(states=(state,)) for state in OPEN_STATES}
     counts = count_tickets(session, actor, of_states)
-    return {"open": Count(sum(one.number for one in counts.values()), MOST), **counts}
+    return {"open": Count(sum(one.number for one in counts.values()), MAX_COUNTED), **counts}
 
 
 def count_open_of_networks(session: Session, actor: Actor) -> Mapping[str, Count]:
-    """The open tickets of each network, up to ``MOST_OF_A_GROUP``."""
+    """The open tickets of each network, up to ``MAX_PER_GROUP``."""
     counted = [
         _counted(
             select(Ticket.number).where(
                 readable(actor), Ticket.state.in_(OPEN_STATES), Ticket.network == network
             ),
-            MOST_OF_A_GROUP,
+            MAX_PER_GROUP,
         )
         for network in Network
     ]
     row = session.execute(select(*counted)).one()
     return {
-        str(network): Count(number, MOST_OF_A_GROUP)
+        str(network): Count(number, MAX_PER_GROUP)
         for network, number in zip(Network, row, strict=True)
     }
 

@@ -16,7 +16,7 @@ from app.core.models.changes import Refusal
 from app.core.services.form_keys import forget_old_keys
 from app.events.services.import_runs import forget_old_files
 from app.jobs.services.queue import forget_failed_jobs
-from app.mail.models.mails import Mail, MailLetter, MailMessage
+from app.mail.models.mails import Mail, MailMessage, MailNotification
 from app.mail.services.mails import DIGESTED, DROPPED, FAILED, SENT
 
 LOGINS_KEPT: Final = timedelta(days=30)
@@ -88,9 +88,9 @@ def _forget_mails(session: Session, before: datetime) -> int:
         execution_options={"synchronize_session": False},
     ).all()
     session.execute(
-        delete(MailLetter).where(
-            MailLetter.change_id.in_({key for key in gone if key is not None}),
-            ~exists().where(Mail.change_id == MailLetter.change_id),
+        delete(MailNotification).where(
+            MailNotification.change_id.in_({key for key in gone if key is not None}),
+            ~exists().where(Mail.change_id == MailNotification.change_id),
         )
     )
     session.execute(

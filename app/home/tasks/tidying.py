@@ -19,7 +19,7 @@ def tidy_up(context: Context) -> str:
     )
     gone: Counter[str] = Counter()
     while not context.is_ending():
-        with context.writing() as session:
+        with context.transaction() as session:
             step = tidy(session, context.now(), retention)
         gone.update(step.rows)
         if step.is_all:

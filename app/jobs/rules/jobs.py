@@ -9,27 +9,27 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
-MOST_ATTEMPTS: Final = 10
+MAX_ATTEMPTS: Final = 10
 """Attempts after which a job is given up and shown to operators with its reason."""
 FIRST_PAUSE: Final = timedelta(seconds=2)
-LONGEST_PAUSE: Final = timedelta(minutes=10)
+MAX_PAUSE: Final = timedelta(minutes=10)
 """With these a job is tried for about half an hour before it is given up."""
-LONGEST_REASON: Final = 500
+MAX_REASON_LENGTH: Final = 500
 
 
-def retry_pause(attempts: int, luck: float) -> timedelta:
+def retry_pause(attempts: int, jitter: float) -> timedelta:
     """How long to wait after ``attempts`` failed ones: twice as long each time, up to a cap.
 
-    ``luck`` from 0 to 1 takes up to half of it off, so that many that failed together do not come
+    ``jitter`` from 0 to 1 takes up to half of it off, so that many that failed together do not come
     back together.
     """
     doubled: int = 2 ** min(max(attempts, 1) - 1, 20)
-    pause = min(LONGEST_PAUSE, FIRST_PAUSE * doubled)
-    return pause * (1 - luck / 2)
+    pause = min(MAX_PAUSE, FIRST_PAUSE * doubled)
+    return pause * (1 - jitter / 2)
 
 
 def reason_of(error: BaseException) -> str:
     """One line that tells operators what went wrong."""
     text = " ".join(str(error).split())
     name = type(error).__name__
-    return (f"{name}: {text}" if text else name)[:LONGEST_REASON]
+    return (f"{name}: {text}" if text else name)[:MAX_REASON_LENGTH]

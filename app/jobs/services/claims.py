@@ -17,7 +17,7 @@ from sqlalchemy import and_, delete, exists, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from app.jobs.models.work import Job, TimedWork
-from app.jobs.rules.jobs import MOST_ATTEMPTS, retry_pause
+from app.jobs.rules.jobs import MAX_ATTEMPTS, retry_pause
 from app.jobs.services.queue import FAILED, RETRYING, RUNNING, WAITING, forget_failure, note_failure
 
 
@@ -85,20 +85,20 @@ def fail_job(
     job: Claimed,
     now: datetime,
     reason: str,
-    luck: float,
+    jitter: float,
     *,
     for_good: bool = False,
 ) -> None:
     """The job failed: it is tried again later, or given up after its last attempt."""
     attempts = job.attempts + 1
-    given_up = for_good or attempts >= MOST_ATTEMPTS
+    given_up = for_good or attempts >= MAX_ATTEMPTS
     held = session.scalar(
         update(Job)
         .where(Job.id == job.id, Job.claimed_by == worker)
         .values(
             state=FAILED if given_up else RETRYING,
             attempts=attempts,
-            due=now + retry_pause(attempts, luck),
+            due=now + retry_pause(attempts, jitter),
             claimed_by=None,
             claimed_until=None,
         )
@@ -120,7 +120,7 @@ def free_stalled(session: Session, now: datetime) -> int:
         select(Job.id, Job.attempts).where(Job.state == RUNNING, Job.claimed_until < now)
     ).all()
     for job_id, attempts in held:
-        given_up = attempts + 1 >= MOST_ATTEMPTS
+        given_up = attempts + 1 >= MAX_ATTEMPTS
         session.execute(
             update(Job)
             .where(Job.id == job_id)

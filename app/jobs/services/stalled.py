@@ -13,7 +13,7 @@ from typing import Final
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from app.jobs.rules.jobs import MOST_ATTEMPTS
+from app.jobs.rules.jobs import MAX_ATTEMPTS
 from app.jobs.services.claims import KILLED
 from app.jobs.services.queue import note_failure
 
@@ -46,7 +46,7 @@ def free_stalled_jobs(session: Session, now: datetime, silence: timedelta) -> in
     stalled = session.execute(_STALLED, {"silence": silence}).all()
     for job_id, attempts, key in stalled:
         note_failure(session, job_id, now, KILLED)
-        if attempts + 1 >= MOST_ATTEMPTS:
+        if attempts + 1 >= MAX_ATTEMPTS:
             session.execute(_END, {"id": job_id, "status": "failed", "gone": False})
             continue
         # killed between its claim and `note_begun`, and another of its key waits by now: one of

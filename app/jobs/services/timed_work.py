@@ -69,7 +69,7 @@ def end_work(
     took: timedelta,
     outcome: str = "",
     failure: str = "",
-    luck: float = 0,
+    jitter: float = 0,
 ) -> None:
     """It ended: well, with ``outcome`` in words, or with a ``failure``, after which it is tried
     again soon. Nothing if this worker's lease ran out and somebody else has it."""
@@ -87,7 +87,7 @@ def end_work(
     row.failure = failure
     if failure:
         row.failures += 1
-        row.due = min(regular, now + retry_pause(row.failures + 3, luck))
+        row.due = min(regular, now + retry_pause(row.failures + 3, jitter))
     else:
         row.failures = 0
         row.outcome = outcome

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.access import SYSTEM, Door, Writer
 from app.core.settings import Settings
 
@@ -40,9 +40,9 @@ class Context:
             yield session
 
     @contextmanager
-    def writing(self) -> Iterator[Session]:
+    def transaction(self) -> Iterator[Session]:
         """A session with one write transaction, committed at its end."""
-        with Session(self.engine) as session, writing(session):
+        with Session(self.engine) as session, transaction(session):
             yield session
 
     def writer(self) -> Writer:

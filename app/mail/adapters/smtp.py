@@ -21,7 +21,7 @@ _CLOSING: Final = 421
 """The server ends the connection (RFC 5321, 3.8)."""
 _TOO_LARGE: Final = 552
 """The mail is too large; said of the sender, since its size is told there (RFC 1870)."""
-_LONGEST_WORDS = 400
+_MAX_WORDS_LENGTH = 400
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9-]")
 
 
@@ -139,9 +139,9 @@ class FolderMailer:
 
 def _words(code: int, words: bytes | str) -> str:
     text = words.decode("utf-8", "replace") if isinstance(words, bytes) else words
-    return f"{code} {' '.join(text.split())}"[:_LONGEST_WORDS]
+    return f"{code} {' '.join(text.split())}"[:_MAX_WORDS_LENGTH]
 
 
 def _problem(error: Exception) -> str:
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return f"The mail server cannot be reached: {' '.join(str(text).split())}"[:_LONGEST_WORDS]
+    return f"The mail server cannot be reached: {' '.join(str(text).split())}"[:_MAX_WORDS_LENGTH]

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from app.core.models.base import Base, UtcTime
 
 
-class MailLetter(Base):
+class MailNotification(Base):
     """What all that are told of one change are told; made once, when the mails were planned."""
 
     __tablename__ = "mail_letters"
@@ -81,7 +81,7 @@ class Mail(Base):
     digest_id: Mapped[int | None] = mapped_column(ForeignKey("mails.id"), index=True)
     """The digest that told it."""
 
-    letter: Mapped[MailLetter | None] = relationship(lazy="joined")
+    letter: Mapped[MailNotification | None] = relationship(lazy="joined")
     message: Mapped[MailMessage | None] = relationship(lazy="joined")
 
 

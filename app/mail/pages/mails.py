@@ -16,7 +16,7 @@ from flask import (
     url_for,
 )
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.settings import Settings
 from app.core.web.extensions import csrf, db
 from app.core.web.form_keys import writing_once
@@ -24,7 +24,7 @@ from app.core.web.htmx import go_to
 from app.core.web.person import acting, public, remote, secret_key, writer
 from app.core.web.times import now
 from app.mail.models.mails import Mail
-from app.mail.rules.notifications import Letter, Sender, put_together
+from app.mail.rules.notifications import Notification, Sender, put_together
 from app.mail.services.choices import Stop, allow_mails, find_stop, stop_mails
 from app.mail.services.mails import (
     DIGESTED,
@@ -67,7 +67,7 @@ WORDS: Final = {
     DROPPED: ("not wanted any more", "", "unsolved"),
 }
 """Word, tone and icon of each state."""
-_LONGEST_WORD = 254
+_MAX_WORD_LENGTH = 254
 SHOWN_POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -86,7 +86,7 @@ def listing() -> str:
     """The mails, newest first."""
     rows = db.session()
     tab = request.args.get("state", "")
-    word = request.args.get("q", "").strip()[:_LONGEST_WORD].replace("\x00", "")
+    word = request.args.get("q", "").strip()[:_MAX_WORD_LENGTH].replace("\x00", "")
     before = request.args.get("before", "")
     known = before.isascii() and before.isdigit() and len(before) < 10
     states = TABS[tab][1] if tab in TABS else ()
@@ -177,7 +177,7 @@ def stop(token: str) -> Response:
     rows = db.session()
     if request.method == "GET":
         return _stop_page(find_stop(rows, secret_key(), token), token)
-    with writing(rows):
+    with transaction(rows):
         found = stop_mails(rows, secret_key(), token, now(), remote())
     return _stop_page(found, token, done="You get no more of these mails.")
 
@@ -187,7 +187,7 @@ def stop(token: str) -> Response:
 def undo_stop(token: str) -> Response:
     """Take it back."""
     rows = db.session()
-    with writing(rows):
+    with transaction(rows):
         found = allow_mails(rows, secret_key(), token, now(), remote())
     return _stop_page(found, token, done="You get these mails again.")
 
@@ -208,7 +208,7 @@ def _told(mail: Mail) -> str:
         return mail.message.subject
     if mail.letter is None:
         return "Daily digest"
-    return Letter.from_text(mail.letter.content).headline
+    return Notification.from_text(mail.letter.content).headline
 
 
 def _settings() -> Settings:

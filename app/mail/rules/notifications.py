@@ -29,7 +29,7 @@ COMMENT_FIELD = "public_comment"
 SOLUTION_FIELD = "solution"
 CONCERNING = ("sites", "responsible_site", "carbon_copy")
 """Fields by which a ticket comes to concern somebody."""
-LONGEST_TEXT = 20_000
+MAX_TEXT_LENGTH = 20_000
 """Characters of a text that a mail carries; the page holds all of it."""
 CALENDAR_FILE = "invitation.ics"
 """How the calendar's object is named where it is attached."""
@@ -53,7 +53,7 @@ class Happened(StrEnum):
 
 
 @dataclass(frozen=True)
-class Letter:
+class Notification:
     """What happened to a ticket and what the ticket is, for anybody who is told of it.
 
     ``at`` is ISO 8601 in UTC. Nothing internal ever stands here.
@@ -96,7 +96,7 @@ class Letter:
         return json.dumps(asdict(self), ensure_ascii=False)
 
     @classmethod
-    def from_text(cls, text: str) -> Letter:
+    def from_text(cls, text: str) -> Notification:
         """The letter that ``as_text`` gave."""
         kept = json.loads(text)
         facts = tuple((label, value) for label, value in kept.pop("facts"))
@@ -261,12 +261,12 @@ def _plain_headers(sender: Sender, post: Post) -> bytes:
 
 def shortened(text: str, url: str) -> str:
     """A text as a mail carries it: cut with a pointer to where all of it stands."""
-    if len(text) <= LONGEST_TEXT:
+    if len(text) <= MAX_TEXT_LENGTH:
         return text
-    return f"{text[:LONGEST_TEXT]}\n[... the rest stands at {url}]"
+    return f"{text[:MAX_TEXT_LENGTH]}\n[... the rest stands at {url}]"
 
 
-def digest_subject(letters: Sequence[Letter], day: datetime) -> str:
+def digest_subject(letters: Sequence[Notification], day: datetime) -> str:
     """The subject of a daily digest."""
     tickets = len({letter.number for letter in letters})
     many = "" if tickets == 1 else "s"

@@ -32,7 +32,7 @@ CHOICES: Final = {
 MAIL_STOP = "mail stop"
 """The kind of an address that wants no mails, in the change log."""
 _INSERT: Final[Mapping[str, Any]] = {"sqlite": sqlite_insert, "postgresql": postgresql_insert}
-_LONGEST_TOKEN = 60
+_MAX_TOKEN_LENGTH = 60
 
 
 def set_mail_choice(session: Session, by: Writer, user: User, choice: str) -> bool:
@@ -131,7 +131,7 @@ def _drop_what_waits(session: Session, *whose: ColumnElement[bool]) -> None:
 
 def _mail_of(session: Session, key: bytes, token: str) -> Mail:
     number = token.partition("-")[0]
-    if len(token) > _LONGEST_TOKEN or not (number.isascii() and number.isdigit()):
+    if len(token) > _MAX_TOKEN_LENGTH or not (number.isascii() and number.isdigit()):
         raise NotFound
     mail = session.get(Mail, int(number)) if len(number) < 10 else None
     if mail is None or not is_stop_token(key, token, mail.id, mail.address_key):

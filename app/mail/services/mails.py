@@ -20,12 +20,12 @@ from sqlalchemy.orm import Session
 from app.core.models.changes import Change, PortalFact
 from app.core.rules.access import Door, Kind
 from app.core.services.changes import TICKET, of_kind
-from app.mail.models.mails import Mail, MailLetter
+from app.mail.models.mails import Mail, MailNotification
 from app.mail.rules.notifications import (
     COMMENT_FIELD,
     SOLUTION_FIELD,
     Happened,
-    Letter,
+    Notification,
     shortened,
     what_happened,
 )
@@ -96,14 +96,14 @@ def put_mails(session: Session, plan: Plan) -> bool:
     if moved.rowcount != 1:
         return False
     insert = _INSERT[session.get_bind().dialect.name]
-    for kind, rows in ((MailLetter, plan.letters), (Mail, plan.mails)):
+    for kind, rows in ((MailNotification, plan.letters), (Mail, plan.mails)):
         if rows:
             table = cast(Table, kind.__table__)
             session.connection().execute(insert(table).on_conflict_do_nothing(), list(rows))
     return True
 
 
-def tell_nobody(session: Session) -> None:
+def skip_notifications(session: Session) -> None:
     """Pass over all changes up to now, those of this transaction included: they tell nobody."""
     session.flush()
     newest = session.scalar(select(func.max(Change.id))) or 0
@@ -176,7 +176,7 @@ def _drafts(
         ]
         if not due:
             continue
-        letter = letter_of(change, kind, ticket, public_url)
+        letter = notification_of(change, kind, ticket, public_url)
         letters.append({"change_id": change.id, "content": letter.as_text()})
         mails += [_row(change, one, now) for one in due]
     return letters, mails
@@ -203,7 +203,9 @@ def _row(change: Change, one: Recipient, now: datetime) -> dict[str, Any]:
     }
 
 
-def letter_of(change: Change, happened: Happened, ticket: Ticket, public_url: str) -> Letter:
+def notification_of(
+    change: Change, happened: Happened, ticket: Ticket, public_url: str
+) -> Notification:
     """What a change tells, with the ticket as it is now; nothing internal."""
     changed = {item.field: item for item in change.fields}
     url = f"{public_url}/tickets/{ticket.number}"
@@ -213,7 +215,7 @@ def letter_of(change: Change, happened: Happened, ticket: Ticket, public_url: st
 
     whole = happened in (Happened.CREATED, Happened.CONCERNED)
     solution = shortened(ticket.solution, url) if happened is Happened.SOLVED else ""
-    return Letter(
+    return Notification(
         number=ticket.number,
         title=ticket.title,
         happened=happened,

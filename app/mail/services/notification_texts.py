@@ -12,8 +12,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.mail.models.mails import Mail, MailLetter, MailMessage
-from app.mail.rules.notifications import Letter, Sender
+from app.mail.models.mails import Mail, MailMessage, MailNotification
+from app.mail.rules.notifications import Notification, Sender
 
 _FOLDER = Path(__file__).resolve().parents[3] / "templates" / "mail"
 
@@ -30,14 +30,14 @@ def _templates() -> Environment:
     )
 
 
-def ticket_texts(sender: Sender, letter: Letter, why: str, stop_url: str) -> tuple[str, str]:
+def ticket_texts(sender: Sender, letter: Notification, why: str, stop_url: str) -> tuple[str, str]:
     """The plain and the HTML text of a mail about one change."""
     url = sender.ticket_url(letter.number)
     return _both("letter", letter=letter, url=url, why=why, stop_url=stop_url)
 
 
 def digest_texts(
-    sender: Sender, letters: Sequence[Letter], why: str, stop_url: str
+    sender: Sender, letters: Sequence[Notification], why: str, stop_url: str
 ) -> tuple[str, str]:
     """The plain and the HTML text of a digest: ticket by ticket, each in its own order."""
     ordered = sorted(letters, key=lambda letter: letter.number)
@@ -57,15 +57,15 @@ def message_texts(sender: Sender, message: MailMessage, why: str, stop_url: str)
     )
 
 
-def letters_of_digest(session: Session, mail_id: int) -> list[Letter]:
+def notifications_of_digest(session: Session, mail_id: int) -> list[Notification]:
     """What a digest tells, oldest first."""
     contents = session.scalars(
-        select(MailLetter.content)
-        .join(Mail, Mail.change_id == MailLetter.change_id)
+        select(MailNotification.content)
+        .join(Mail, Mail.change_id == MailNotification.change_id)
         .where(Mail.digest_id == mail_id)
-        .order_by(MailLetter.change_id)
+        .order_by(MailNotification.change_id)
     )
-    return [Letter.from_text(content) for content in contents]
+    return [Notification.from_text(content) for content in contents]
 
 
 def _both(name: str, **context: Any) -> tuple[str, str]:

@@ -20,13 +20,13 @@ from app.core.rules.access import Actor, Writer, require_operator
 from app.core.rules.errors import Invalid, NotFound
 from app.core.services.changes import FieldChange, record_change
 from app.mail.models.mails import Mail
-from app.mail.rules.notifications import Letter, Post, Sender, digest_subject, ticket_subject
+from app.mail.rules.notifications import Notification, Post, Sender, digest_subject, ticket_subject
 from app.mail.services.mails import DIGESTED, DROPPED, FAILED, IN_DIGEST, SENDING, SENT, WAITING
 from app.mail.services.messages import SECURITY
 from app.mail.services.notification_texts import (
     digest_texts,
-    letters_of_digest,
     message_texts,
+    notifications_of_digest,
     ticket_texts,
 )
 from app.mail.services.recipients import NEVER
@@ -34,12 +34,12 @@ from app.mail.services.recipients import NEVER
 MAIL = "mail"
 """The kind of a mail in the change log."""
 CLAIMED_AT_ONCE = 10
-LONGEST_WAIT = timedelta(hours=1)
+MAX_WAIT = timedelta(hours=1)
 """Between two attempts."""
 SHOWN_AT_ONCE = 50
 IN_ONE_STATEMENT = 10_000
 """Numbers of rows in one statement; databases know a limit."""
-_LONGEST_REASON = 500
+_MAX_REASON_LENGTH = 500
 _ONLY_ROWS: Final[dict[str, Any]] = {"execution_options": {"synchronize_session": False}}
 """Updates of rows of which no object is used afterwards."""
 
@@ -85,11 +85,11 @@ def post_of(session: Session, sender: Sender, mail_id: int, *, to_show: bool = F
         subject = message.subject
         text, html = message_texts(sender, message, mail.why, stop)
     elif mail.letter is None:
-        letters = letters_of_digest(session, mail.id)
+        letters = notifications_of_digest(session, mail.id)
         subject = digest_subject(letters, mail.created_at)
         text, html = digest_texts(sender, letters, mail.why, stop)
     else:
-        letter = Letter.from_text(mail.letter.content)
+        letter = Notification.from_text(mail.letter.content)
         subject = ticket_subject(letter.number, letter.title)
         text, html = ticket_texts(sender, letter, mail.why, stop)
     return Post(
@@ -114,12 +114,12 @@ def mark_sent(session: Session, mail_id: int, now: datetime) -> None:
 
 def mark_failed(session: Session, mail_id: int, reason: str) -> None:
     """The server refused it for good; operators see its words."""
-    _mark(session, mail_id, state=FAILED, due_at=None, reason=reason[:_LONGEST_REASON])
+    _mark(session, mail_id, state=FAILED, due_at=None, reason=reason[:_MAX_REASON_LENGTH])
 
 
 def mark_later(session: Session, mail_id: int, reason: str, due_at: datetime) -> None:
     """It was not taken now; it is tried again at ``due_at``, for as long as it takes."""
-    _mark(session, mail_id, state=WAITING, due_at=due_at, reason=reason[:_LONGEST_REASON])
+    _mark(session, mail_id, state=WAITING, due_at=due_at, reason=reason[:_MAX_REASON_LENGTH])
 
 
 def give_back(session: Session, mail_ids: Collection[int], due_at: datetime) -> None:
@@ -146,7 +146,7 @@ def wait_after(attempts: int, first: timedelta, chance: float) -> timedelta:
 
     ``chance`` from 0 to 1 spreads it over its upper half, so that not all come back at once.
     """
-    longest: timedelta = min(first * 2 ** min(max(attempts - 1, 0), 16), LONGEST_WAIT)
+    longest: timedelta = min(first * 2 ** min(max(attempts - 1, 0), 16), MAX_WAIT)
     return longest * (0.5 + chance / 2)
 
 

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import begin_read, writing
+from app.core.database.transactions import begin_read, transaction
 from app.core.rules.errors import SettingError
 from app.core.rules.ports import Mailer, MailLater, MailRefused
 from app.core.settings import PROJECT, Settings
@@ -51,7 +51,7 @@ def plan_mails(context: Context) -> None:
             session.rollback()
             if plan is None:
                 return
-            with writing(session):
+            with transaction(session):
                 put_mails(session, plan)
             if plan.too_old:
                 _log.warning("old changes told nobody", extra={"changes": plan.too_old})
@@ -59,7 +59,7 @@ def plan_mails(context: Context) -> None:
 
 def send_digests(context: Context) -> str:
     """Put what waits for a digest into one mail for each address (timed work)."""
-    with context.writing() as session:
+    with context.transaction() as session:
         made = make_digests(session, context.now())
     return f"{made} digest{'' if made == 1 else 's'} made" if made else "Nobody waits for one"
 
@@ -125,7 +125,7 @@ class PostOffice:
         """Claim some mails and try them; whether there were any."""
         step, now = timedelta(seconds=settings.mail.timeout), self._context.now()
         until = now + LEASE_STEPS * step
-        with writing(session):
+        with transaction(session):
             left = claim_mails(session, now, until)
         if not left:
             return False
@@ -136,7 +136,7 @@ class PostOffice:
             del left[number]
             self._send_one(session, settings, mailer, number, attempts, counts)
         if left:
-            with writing(session):
+            with transaction(session):
                 give_back(session, left, self._closed_until or self._context.now())
         return True
 
@@ -166,12 +166,12 @@ class PostOffice:
                 self._in_vain += 1
                 wait = wait_after(self._in_vain, retry, self._chance())
                 self._closed_until = self._context.now() + wait
-            with writing(session):
+            with transaction(session):
                 mark_later(session, number, error.reason, self._context.now() + wait)
             counts.later += 1
         except MailRefused as error:
             self._in_vain = 0
-            with writing(session):
+            with transaction(session):
                 mark_failed(session, number, error.reason)
             counts.failed += 1
         else:
@@ -184,7 +184,7 @@ class PostOffice:
         """Record what the server took: at the next step, where the database is away just now."""
         if not self._taken:
             return
-        with writing(session):
+        with transaction(session):
             for number, at in self._taken.items():
                 mark_sent(session, number, at)
         self._taken.clear()
@@ -202,7 +202,7 @@ class PostOffice:
         except Exception as error:  # noqa: BLE001  # it is shown to operators, whatever it is
             _log.exception("a mail could not be written", extra={"mail": number})
             session.rollback()
-            with writing(session):
+            with transaction(session):
                 mark_failed(session, number, f"The mail could not be written: {reason_of(error)}")
             return None
         session.rollback()

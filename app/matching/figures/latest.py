@@ -16,7 +16,7 @@ from app.matching.figures.overlaps import Line, Lot
 
 NONE: Final = -1
 """No position."""
-_LEAST, _MOST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
+_MIN, _MOST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 
 
 def last_begun(left: Lot, want: Times, right: Lot, owner: Times) -> tuple[Times, Times]:
@@ -69,7 +69,7 @@ class _Latest:
         self._levels = [ends]
         while len(ends) > 1:
             if len(ends) % 2:
-                ends = np.append(ends, _LEAST)
+                ends = np.append(ends, _MIN)
                 self._levels[-1] = ends
             ends = np.maximum(ends[::2], ends[1::2])
             self._levels.append(ends)

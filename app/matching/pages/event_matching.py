@@ -22,7 +22,7 @@ from app.matching.services.event_matches import matches_of
 
 blueprint = Blueprint("event_matching", __name__, url_prefix="/events")
 _KEY = "<int(max=2147483647):number>"
-_LONGEST_NUMBER = 12
+_MAX_NUMBER_LENGTH = 12
 
 
 def matching_section(event: Event, **refused: str) -> Mapping[str, Any]:
@@ -70,7 +70,7 @@ def _decide(number: int, what: str) -> Response:
 
 def _number(text: str) -> int:
     stripped = text.strip().removeprefix("#")
-    if stripped.isascii() and stripped.isdigit() and len(stripped) <= _LONGEST_NUMBER:
+    if stripped.isascii() and stripped.isdigit() and len(stripped) <= _MAX_NUMBER_LENGTH:
         return int(stripped)
     raise Invalid("ticket", "Write the number of a ticket")
 

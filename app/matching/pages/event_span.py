@@ -13,11 +13,11 @@ from app.matching.models.matching import DetectedEvent
 from app.matching.services.event_pages import Beside
 
 WIDTH = 1000
-MOST_REPORTS = 12
+MAX_REPORTS = 12
 _REACH = 3
-"""Lengths of the event that are shown before and after it, at least ``_LEAST_REACH``: a ticket that
+"""Lengths of the event that are shown before and after it, at least ``_MIN_REACH``: a ticket that
 was open for long does not make its event a dot."""
-_LEAST_REACH = timedelta(hours=6)
+_MIN_REACH = timedelta(hours=6)
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def span_of_event(
     moment = now()
     first, last = detected.start, detected.end or moment
     margin = max((last - first) / 2, timedelta(minutes=30))
-    reach = max((last - first) * _REACH, _LEAST_REACH)
+    reach = max((last - first) * _REACH, _MIN_REACH)
     begins = max(min([first, *(item.start for item in tickets)]), first - reach) - margin / 4
     ends = min(max([last, *(item.end or moment for item in tickets)]), last + reach) + margin / 4
     whole = max((ends - begins).total_seconds(), 1.0)
@@ -65,7 +65,7 @@ def span_of_event(
         width = max(right - left, 4.0)
         return Bar(kind, number, start, end, round(left, 1), round(width, 1), sure)
 
-    shown = reports[:MOST_REPORTS] if len(reports) > 1 else ()
+    shown = reports[:MAX_REPORTS] if len(reports) > 1 else ()
     bars = [
         bar("detected", detected.id, detected.start, detected.end),
         *(bar("report", one.id, one.start, one.end) for one in shown),

@@ -12,7 +12,7 @@ from typing import Final
 from flask import g
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing_if_free
+from app.core.database.transactions import transaction_if_free
 from app.core.web.extensions import db
 from app.core.web.times import now
 from app.matching.services.recompute import MAX_PENDING, bring_up_to_date, pending
@@ -47,7 +47,7 @@ def _brought_up(rows: Session, patience: float) -> Freshness:
     began, free = monotonic(), False
     while True:
         if not is_much:  # else a worker does it
-            with writing_if_free(rows) as free:
+            with transaction_if_free(rows) as free:
                 if free:
                     state = bring_up_to_date(rows, moment, waits=False)
             is_much = free and not state.is_fresh and pending(rows, moment).is_much

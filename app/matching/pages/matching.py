@@ -33,7 +33,7 @@ _SLIDES: Final = "slides"
 COLUMNS: Final = ("site", "quarter", "detected", "documented")
 
 
-class Question:
+class MatchingQuery:
     """What an address asks of the table; what cannot be used is named and left out."""
 
     def __init__(self, arguments: Mapping[str, str]) -> None:
@@ -136,7 +136,7 @@ class ShownTable:
 @blueprint.get("/matching")
 def page() -> Response:
     """The tables: of the present quarters, of a range, or the deck's two, side by side."""
-    asked, moment = Question(request.args), now()
+    asked, moment = MatchingQuery(request.args), now()
     figures = fresh_figures()
     rows = db.session()
     tables = [
@@ -162,7 +162,7 @@ def page() -> Response:
 @blueprint.get("/matching.csv")
 def download() -> Response:
     """The same numbers: a line for each site that was T0 or T1 then and each quarter, and TOTAL."""
-    asked, moment = Question(request.args), now()
+    asked, moment = MatchingQuery(request.args), now()
     if asked.problems:
         raise Invalid("filter", "; ".join(asked.problems))
     fresh_figures(FILE)

@@ -18,7 +18,7 @@ from app.matching.services.rules import add_rule, rule_rows, rules_in_order
 
 blueprint = Blueprint("matching_rules", __name__, url_prefix="/statistics/matching/rules")
 _FIELDS = ("valid_from", "gap", "minimal", "tolerance", "note")
-_MOST_DIGITS = 6
+_MAX_DIGITS = 6
 
 
 @blueprint.get("")
@@ -77,6 +77,6 @@ def _moment(text: str) -> datetime:
 
 def _minutes(field: str, text: str) -> timedelta:
     stripped = text.strip()
-    if stripped.isascii() and stripped.isdigit() and len(stripped) <= _MOST_DIGITS:
+    if stripped.isascii() and stripped.isdigit() and len(stripped) <= _MAX_DIGITS:
         return timedelta(minutes=int(stripped))
     raise Invalid(field, "Write whole minutes")

@@ -22,10 +22,10 @@ SHIFTS: Final = tuple(timedelta(hours=hours) for hours in (1, -1, 2, -2))
 offset comes beside them."""
 SHIFT_SLACK: Final = timedelta(minutes=10)
 """How far from such a shift start and end may be."""
-MOST_GAP: Final = timedelta(days=1)
-MOST_MINIMAL: Final = timedelta(days=7)
-MOST_TOLERANCE: Final = timedelta(days=7)
-MOST_KEPT: Final = 10
+MAX_GAP: Final = timedelta(days=1)
+MAX_MINIMAL: Final = timedelta(days=7)
+MAX_TOLERANCE: Final = timedelta(days=7)
+MAX_KEPT: Final = 10
 """Tickets of each kind (by link or by site; a maintenance or not) that are kept beside an event:
 those that begin last. One event has one to three in practice; where tickets stay open for years,
 thousands meet each event, which nobody could read and no database should hold. An assumption."""
@@ -83,9 +83,9 @@ def rule_at(rules: Sequence[MatchingRule], moment: datetime) -> MatchingRule:
 def check_rule(rule: MatchingRule, newest: MatchingRule) -> None:
     """Raise ``Invalid`` unless ``rule`` may follow the newest version so far."""
     limits = (
-        ("gap", rule.gap, timedelta(), MOST_GAP),
-        ("minimal", rule.minimal, timedelta(minutes=1), MOST_MINIMAL),
-        ("tolerance", rule.tolerance, timedelta(), MOST_TOLERANCE),
+        ("gap", rule.gap, timedelta(), MAX_GAP),
+        ("minimal", rule.minimal, timedelta(minutes=1), MAX_MINIMAL),
+        ("tolerance", rule.tolerance, timedelta(), MAX_TOLERANCE),
     )
     for field, value, least, most in limits:
         if not least <= value <= most:

@@ -13,12 +13,12 @@ from sqlalchemy.orm import Session
 from app.core.rules.access import Actor, refusal_to_match
 from app.events.models.events import Event
 from app.matching.models.matching import DetectedEvent, EventOfDetected, EventTicket, HandMade
-from app.matching.rules.matching import MOST_KEPT
+from app.matching.rules.matching import MAX_KEPT
 from app.matching.services.by_hand import in_words, sites_of_event
 from app.matching.services.matched_events import detected_of
 from app.tickets.models.tickets import Ticket
 
-MOST_SIBLINGS = 200
+MAX_SIBLINGS = 200
 """Raw events of one detected event that are listed."""
 
 
@@ -59,7 +59,7 @@ class EventMatches:
     """None where it belongs to none: not monitored, withdrawn, of no known link or site, or not
     computed yet."""
     siblings: Sequence[Event]
-    """The raw events of the detected one, by start; at most ``MOST_SIBLINGS``."""
+    """The raw events of the detected one, by start; at most ``MAX_SIBLINGS``."""
     matches: Sequence[Match]
     """Those that document it first."""
     most_of_kind: int | None
@@ -87,7 +87,7 @@ def matches_of(session: Session, actor: Actor, event: Event) -> EventMatches:
             .join(EventOfDetected, EventOfDetected.event_id == Event.id)
             .where(EventOfDetected.detected_id == detected.id)
             .order_by(Event.start, Event.id)
-            .limit(MOST_SIBLINGS)
+            .limit(MAX_SIBLINGS)
         ).all()
         about = [*{event.id, *(one.id for one in siblings)}]
         matches = _matches(session, detected.id)
@@ -100,7 +100,7 @@ def matches_of(session: Session, actor: Actor, event: Event) -> EventMatches:
         siblings,
         matches,
         # kinds are not told apart: what was decided by hand no longer says of which it is
-        MOST_KEPT if len(matches) >= MOST_KEPT else None,
+        MAX_KEPT if len(matches) >= MAX_KEPT else None,
         [
             Made(
                 one.event_id,

@@ -19,7 +19,7 @@ from app.matching.rules.matching import TicketTimes, ticket_interval
 from app.registry.models.registry import Link, Site
 from app.tickets.models.tickets import Ticket
 
-MOST_TICKETS = 12
+MAX_TICKETS = 12
 """Tickets of the picture."""
 
 
@@ -85,6 +85,6 @@ def tickets_beside(session: Session, detected_id: int) -> Sequence[Beside]:
         .join(Ticket, Ticket.number == EventTicket.ticket_number)
         .where(EventTicket.detected_id == detected_id)
         .order_by(EventTicket.documents.desc(), EventTicket.ticket_number)
-        .limit(MOST_TICKETS)
+        .limit(MAX_TICKETS)
     )
     return [Beside(row[0], *ticket_interval(TicketTimes(*row[2:])), row[1]) for row in rows]

@@ -14,7 +14,7 @@ from app.core.figures import frames
 from app.events.models.events import Event
 from app.matching.figures.matching import Matched, match_events
 from app.matching.models.matching import DetectedEvent, EventOfDetected, EventTicket, HandMade
-from app.matching.rules.matching import MOST_KEPT, Decision, How, MatchingRule, why_in_words
+from app.matching.rules.matching import MAX_KEPT, Decision, How, MatchingRule, why_in_words
 from app.matching.services.affected_links import Target
 from app.matching.services.evidence import MatchTarget, evidence_of, sound_masters, target_of
 from app.matching.services.number_rows import (
@@ -56,7 +56,7 @@ def difference_of(session: Session, target: Target, now: datetime) -> Difference
         frames.frame(frames.DECISIONS, decided),
         frames.frame(frames.RULES, [_rule_row(rule) for rule in rules]),
         frames.micros(now),
-        MOST_KEPT,
+        MAX_KEPT,
     )
     ours = (_detected.c.site_id if of.kind == "site" else _detected.c.link_id) == of.id
     return Difference.of(

@@ -76,7 +76,7 @@ class Transactions(Protocol):
     def reading(self) -> AbstractContextManager[Session]:
         """A session to read with."""
 
-    def writing(self) -> AbstractContextManager[Session]:
+    def transaction(self) -> AbstractContextManager[Session]:
         """A session with one write transaction, committed at its end."""
 
 
@@ -126,7 +126,7 @@ def recompute_link(
         while batches or is_last:
             if not may_write():
                 return
-            with transactions.writing() as session:
+            with transactions.transaction() as session:
                 mark = claim(session, target, mark)
                 if batches:
                     mark_stale(session, {*(batches.popleft()(session) or ())} - {target})
@@ -183,7 +183,7 @@ def _mark_affected(transactions: Transactions, now: datetime) -> int:
             targets -= {*stale_targets(session)}
             if not targets and computed_at(session) is not None:
                 return later
-    with transactions.writing() as session:
+    with transactions.transaction() as session:
         lock(session)
         if next_span(session)[0].begins == span.begins:  # else another looked through them
             mark_stale(session, targets)
@@ -220,7 +220,7 @@ class _Within:
         """Its session."""
         yield self._session
 
-    writing = reading
+    transaction = reading
 
 
 def bring_up_to_date(

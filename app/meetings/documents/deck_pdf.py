@@ -24,7 +24,7 @@ _SCALE: Final = 34.0
 """Room for the scale's numbers."""
 _BETWEEN: Final = 3.0
 """Points between the values of two bars that touch each other."""
-_LEAST_LABEL: Final = 6.0
+_MIN_LABEL: Final = 6.0
 """Values that had to be smaller are not written at the bars: the table beside them has them."""
 
 
@@ -171,7 +171,7 @@ def draw_chart(paper: Paper, box: Box, chart: Chart) -> None:
             if value:
                 colour = layout.SERIES[place % len(layout.SERIES)]
                 paper.filled(x, lower - height, wide * 0.94, height, colour)
-            if value is not None and size >= _LEAST_LABEL:
+            if value is not None and size >= _MIN_LABEL:
                 y = lower - height - size - 3
                 paper.write_line(x, y, wide * 0.94, size + 2, f"{value:,}", size, align="C")
         _name(paper, name, left + at * band, lower, band, is_slanted=is_slanted)

@@ -41,7 +41,7 @@ _TITLE_ONLY: Final = 5
 """Place of that layout in the library's own template."""
 _TEMPLATE_WIDTH: Final = 720
 """Points: the template is 4:3; its masters are widened for who adds slides."""
-_LONGEST_NAME: Final = 60
+_MAX_NAME_LENGTH: Final = 60
 """Characters of a category or row of bars in a chart; the workbook behind it has them whole."""
 
 
@@ -78,7 +78,9 @@ class _Data(ChartData):
 def cut_name(name: str) -> str:
     """A name as it stands at a bar."""
     return cut_to(
-        storable_text(name, 2 * _LONGEST_NAME), _LONGEST_NAME * layout.CHART_SIZE, layout.CHART_SIZE
+        storable_text(name, 2 * _MAX_NAME_LENGTH),
+        _MAX_NAME_LENGTH * layout.CHART_SIZE,
+        layout.CHART_SIZE,
     )
 
 

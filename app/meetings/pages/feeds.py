@@ -29,7 +29,7 @@ from app.accounts.pages.people_forms import AskPasswordForm
 from app.accounts.services.logins import verified_user
 from app.calendar.services import feeds as verbs
 from app.calendar.services.calendar import Planned, windows_of
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.errors import Invalid, NotFound
 from app.core.settings import Settings
 from app.core.web.extensions import db
@@ -46,7 +46,7 @@ from app.registry.services.registry import find_site
 from app.tickets.rules.tickets import Category
 
 blueprint = Blueprint("feeds", __name__, url_prefix="/calendar/feed")
-_LONGEST: Final = 100
+_MAX_LENGTH: Final = 100
 _BACK: Final = timedelta(days=62)
 """How long a window is still in the feed after it: programs drop what a feed no longer tells."""
 
@@ -97,7 +97,7 @@ def download(secret: str) -> Response:
     teleconferences = () if site is not None else in_calendars(rows, now() - _BACK)
     content = _calendar(found.windows, site, teleconferences)
     if verbs.is_use_due(rows, reader, now()):
-        with writing(rows):
+        with transaction(rows):
             verbs.note_use(rows, reader, now())
     answer = Response(content, content_type="text/calendar; charset=utf-8")
     answer.headers["Content-Disposition"] = 'inline; filename="lhcopn.ics"'
@@ -124,7 +124,7 @@ def _page(
 def _site(name: str) -> Site | None:
     if not name:
         return None
-    usable = len(name) <= _LONGEST and name.isprintable()
+    usable = len(name) <= _MAX_LENGTH and name.isprintable()
     site = find_site(db.session(), name) if usable else None
     if site is None:
         raise NotFound

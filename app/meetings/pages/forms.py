@@ -29,13 +29,19 @@ from app.core.rules.quarters import Quarter, range_touching
 from app.core.rules.texts import read_time
 from app.core.web.forms import Choice, lines, one_line, options
 from app.core.web.times import both_zones, iso, now
-from app.meetings.rules.teleconferences import FIRST_QUARTER, LONGEST, MOST_TIMES, SHORTEST, USUAL
+from app.meetings.rules.teleconferences import (
+    FIRST_QUARTER,
+    MAX_LENGTH,
+    MAX_TIMES,
+    MIN_LENGTH,
+    USUAL,
+)
 from app.meetings.services.teleconferences import Asked, Setting
 
 _ZONE: Final = re.compile(r"(Z|[+-]\d{2}:?\d{2}|UTC)", re.ASCII)
 _CLOCK: Final = re.compile(r"\d{2}:\d{2}", re.ASCII)
 _NUMBERS: Final = re.compile(r"[\s,;]+")
-_MOST_DIGITS: Final = 9
+_MAX_DIGITS: Final = 9
 NO_QUARTER: Final = "none"
 
 
@@ -110,12 +116,12 @@ class AskForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     @property
     def times(self) -> Sequence[OwnTimeField]:
         """The fields of the proposed times."""
-        return [self[f"time_{number}"] for number in range(1, MOST_TIMES + 1)]
+        return [self[f"time_{number}"] for number in range(1, MAX_TIMES + 1)]
 
     def validate_tickets(self, field: StringField) -> None:
         """Numbers only."""
         for word in _words(field.data or ""):
-            if not (word.isascii() and word.isdigit() and len(word) <= _MOST_DIGITS):
+            if not (word.isascii() and word.isdigit() and len(word) <= _MAX_DIGITS):
                 raise ValidationError("Tickets takes numbers, separated by commas")
 
     def asked(self) -> Asked:
@@ -146,7 +152,7 @@ class SeenForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     def seen_version(self) -> int:
         """The version that was looked at; 0 = none that can be read."""
         typed = self.version.data or ""
-        is_number = typed.isascii() and typed.isdigit() and len(typed) <= _MOST_DIGITS
+        is_number = typed.isascii() and typed.isdigit() and len(typed) <= _MAX_DIGITS
         return int(typed) if is_number else 0
 
 
@@ -159,7 +165,7 @@ class SetForm(SeenForm):
         "Length",
         filters=[one_line],
         default=str(USUAL),
-        description=f"In minutes, {SHORTEST} to {LONGEST}.",
+        description=f"In minutes, {MIN_LENGTH} to {MAX_LENGTH}.",
     )
     place = StringField(
         "Place",
@@ -184,7 +190,7 @@ class SetForm(SeenForm):
         if start is None and self.chosen.data in self._offered:
             start = datetime.fromisoformat(self.chosen.data)
         typed = self.length.data or ""
-        is_number = typed.isascii() and typed.isdigit() and len(typed) <= _MOST_DIGITS
+        is_number = typed.isascii() and typed.isdigit() and len(typed) <= _MAX_DIGITS
         return Setting(start, int(typed) if is_number else None, self.place.data or "")
 
 

@@ -23,10 +23,10 @@ from app.core.web.forms import attach, one_line, required
 from app.core.web.htmx import go_to, page_or_fragment
 from app.core.web.person import acting, writer
 from app.core.web.times import now
-from app.jobs.rules.jobs import MOST_ATTEMPTS
+from app.jobs.rules.jobs import MAX_ATTEMPTS
 from app.meetings.rules.packs import (
-    LONGEST_TITLE,
-    MOST_QUARTERS,
+    MAX_QUARTERS,
+    MAX_TITLE_LENGTH,
     USUAL_TITLE,
     PackFile,
     pause_before_look,
@@ -63,7 +63,7 @@ class PackForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         required("Title"),
         filters=[one_line],
         description="It stands on the first slide.",
-        render_kw={"maxlength": LONGEST_TITLE},
+        render_kw={"maxlength": MAX_TITLE_LENGTH},
     )
     first = StringField(
         "From quarter", required("From quarter"), filters=[one_line], render_kw=_QUARTER
@@ -72,7 +72,7 @@ class PackForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         "To quarter",
         required("To quarter"),
         filters=[one_line],
-        description=f"It is included; at most {MOST_QUARTERS} quarters.",
+        description=f"It is included; at most {MAX_QUARTERS} quarters.",
         render_kw=_QUARTER,
     )
 
@@ -156,7 +156,7 @@ def show(number: int) -> Response:
         one=packs.find_pack(db.session(), acting(), number),
         words=SLIDE_WORDS,
         may_change=is_chair(acting()),
-        most_attempts=MOST_ATTEMPTS,
+        most_attempts=MAX_ATTEMPTS,
         looks=looks,
         pause=pause_before_look(looks),
     )

@@ -17,7 +17,7 @@ from flask import (
 )
 from werkzeug.exceptions import NotFound as NoPage
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.errors import Invalid, NotFound
 from app.core.services.changes import newest_changes_of
 from app.core.settings import Settings
@@ -319,7 +319,7 @@ def mark_held(number: int) -> Response:
 def join(number: int) -> Response:
     """Take part."""
     rows = db.session()
-    with writing(rows):
+    with transaction(rows):
         verbs.join(rows, writer(), number, secretary())
     return _done(number, "You take part in this TC.")
 
@@ -328,7 +328,7 @@ def join(number: int) -> Response:
 def leave(number: int) -> Response:
     """Take part no more."""
     rows = db.session()
-    with writing(rows):
+    with transaction(rows):
         verbs.leave(rows, writer(), number, secretary())
     return _done(number, "You take no part in this TC any more.")
 

@@ -17,11 +17,11 @@ from app.reports.rules.reports import is_chair
 
 PACK: Final = "meeting pack"
 """The kind of a pack in the change log."""
-MOST_QUARTERS: Final = 20
+MAX_QUARTERS: Final = 20
 """Of one pack: five years."""
-MOST_WAITING: Final = 10
+MAX_WAITING: Final = 10
 """Packs that wait or are being made at the same time."""
-LONGEST_TITLE: Final = 120
+MAX_TITLE_LENGTH: Final = 120
 USUAL_TITLE: Final = "LHCOPN operations"
 
 
@@ -97,6 +97,6 @@ def checked_range(first: str, last: str) -> Sequence[Quarter]:
         if not 1990 <= one.year <= 2099:
             raise Invalid(name, "Choose a quarter from 1990-Q1 to 2099-Q4")
     found = period_range(begin, end, "last")
-    if len(found) > MOST_QUARTERS:
-        raise Invalid("last", f"{begin} to {end} is too long; a pack has {MOST_QUARTERS} quarters")
+    if len(found) > MAX_QUARTERS:
+        raise Invalid("last", f"{begin} to {end} is too long; a pack has {MAX_QUARTERS} quarters")
     return found

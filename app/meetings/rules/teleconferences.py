@@ -24,11 +24,11 @@ TELECONFERENCE: Final = "teleconference"
 """The kind of a TC in the change log."""
 SERIES: Final = "TC series"
 """The kind of the series there; its thing is the time for which it was cancelled."""
-MOST_TIMES: Final = 5
-MOST_TICKETS: Final = 20
-MOST_POINTS: Final = 50
+MAX_TIMES: Final = 5
+MAX_TICKETS: Final = 20
+MAX_POINTS: Final = 50
 """Points of the agenda that the chair adds."""
-SHORTEST, LONGEST, USUAL = 10, 480, 60
+MIN_LENGTH, MAX_LENGTH, USUAL = 10, 480, 60
 """Length of a TC in minutes."""
 AHEAD: Final = timedelta(days=400)
 """How far ahead a TC may lie; more is a slip of the pen."""
@@ -162,15 +162,15 @@ def checked_start(name: str, start: datetime | None, now: datetime) -> datetime:
 def checked_times(times: Iterable[datetime], now: datetime) -> Sequence[datetime]:
     """The times that are proposed, in their order, each once; raises ``Invalid`` on ``times``."""
     found = sorted({checked_start("times", one, now) for one in times})
-    if not 1 <= len(found) <= MOST_TIMES:
-        raise Invalid("times", f"Propose 1 to {MOST_TIMES} times")
+    if not 1 <= len(found) <= MAX_TIMES:
+        raise Invalid("times", f"Propose 1 to {MAX_TIMES} times")
     return found
 
 
 def checked_minutes(minutes: int | None) -> int:
     """How long a TC lasts; raises ``Invalid`` on ``length``."""
-    if minutes is None or not SHORTEST <= minutes <= LONGEST:
-        raise Invalid("length", f"A TC lasts {SHORTEST} to {LONGEST} minutes")
+    if minutes is None or not MIN_LENGTH <= minutes <= MAX_LENGTH:
+        raise Invalid("length", f"A TC lasts {MIN_LENGTH} to {MAX_LENGTH} minutes")
     return minutes
 
 

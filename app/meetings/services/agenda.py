@@ -1,6 +1,6 @@
 """The agenda of a teleconference: fills itself from quarter and tickets; the chair's points.
 
-It is reckoned when it is read, and kept as it stood once the TC was held.
+It is computed when it is read, and stored as it was once the TC was held.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from app.meetings.models.teleconferences import Teleconference
 from app.meetings.rules.teleconferences import AgendaPoint, PointKind, agenda_from_text
 from app.registry.rules.networks import Network
 from app.reports.models.reports import Report
-from app.reports.rules.reports import ReportState, Shown, last_day_of
+from app.reports.rules.reports import ReportState, ShownState, last_day_of
 from app.reports.services.first_quarter import reports_from
 from app.statistics.services.figures import TicketFigures
 from app.tickets.models.tickets import Ticket
@@ -80,8 +80,8 @@ def _not_owed(quarter: Quarter) -> AgendaPoint:
     return AgendaPoint(PointKind.MISSING, text, quarter=str(quarter))
 
 
-def _word(state: str | None) -> Shown:
-    return Shown.REOPENED if state == ReportState.REOPENED else Shown.MISSING
+def _word(state: str | None) -> ShownState:
+    return ShownState.REOPENED if state == ReportState.REOPENED else ShownState.MISSING
 
 
 def _undocumented(quarter: Quarter, t1s: Sequence[TableRow]) -> AgendaPoint:

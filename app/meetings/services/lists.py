@@ -10,7 +10,7 @@ from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from app.meetings.models.teleconferences import Teleconference
-from app.meetings.rules.teleconferences import LONGEST, TcState
+from app.meetings.rules.teleconferences import MAX_LENGTH, TcState
 
 PAGE: Final = 50
 _SHOWN = (
@@ -18,7 +18,7 @@ _SHOWN = (
     selectinload(Teleconference.tickets),
     selectinload(Teleconference.people),
 )
-_MOST_OPEN: Final = 200
+_MAX_OPEN: Final = 200
 
 
 def is_over(row: Teleconference, now: datetime) -> bool:
@@ -32,11 +32,11 @@ def coming(session: Session, now: datetime) -> Sequence[Teleconference]:
         select(Teleconference)
         .where(
             Teleconference.state == TcState.SET,
-            Teleconference.starts_at > now - timedelta(minutes=LONGEST),
+            Teleconference.starts_at > now - timedelta(minutes=MAX_LENGTH),
         )
         .order_by(Teleconference.starts_at, Teleconference.id)
         .options(*_SHOWN)
-        .limit(_MOST_OPEN)
+        .limit(_MAX_OPEN)
     )
     return [row for row in rows if not is_over(row, now)]
 
@@ -48,7 +48,7 @@ def without_minutes(session: Session, now: datetime) -> Sequence[Teleconference]
         .where(Teleconference.state == TcState.SET, Teleconference.starts_at <= now)
         .order_by(Teleconference.starts_at.desc(), Teleconference.id.desc())
         .options(*_SHOWN)
-        .limit(_MOST_OPEN)
+        .limit(_MAX_OPEN)
     )
     return [row for row in rows if is_over(row, now)]
 
@@ -60,7 +60,7 @@ def asked_for(session: Session) -> Sequence[Teleconference]:
         .where(Teleconference.state == TcState.ASKED)
         .order_by(Teleconference.id)
         .options(*_SHOWN)
-        .limit(_MOST_OPEN)
+        .limit(_MAX_OPEN)
     ).all()
 
 
@@ -96,5 +96,5 @@ def in_calendars(session: Session, first: datetime) -> Sequence[Teleconference]:
         )
         .order_by(Teleconference.starts_at, Teleconference.id)
         .options(selectinload(Teleconference.tickets))
-        .limit(_MOST_OPEN)
+        .limit(_MAX_OPEN)
     ).all()

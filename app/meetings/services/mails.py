@@ -135,7 +135,7 @@ def _send_calendar(
     )
 
 
-def tell_request(
+def mail_request(
     session: Session, row: Teleconference, chair: Iterable[User], now: datetime
 ) -> None:
     """Tell the chair that a TC is asked for."""
@@ -157,7 +157,7 @@ def tell_request(
     )
 
 
-def tell_answer(session: Session, row: Teleconference, to: User | None, now: datetime) -> None:
+def mail_answer(session: Session, row: Teleconference, to: User | None, now: datetime) -> None:
     """Tell the one who asked that there will be no TC, and why."""
     if to is None:
         return

@@ -31,7 +31,7 @@ from app.core.rules.slides import (
     Tone,
 )
 from app.duties.models.duties import Duty
-from app.duties.rules.duties import Standing
+from app.duties.rules.duties import DutyStatus
 from app.duties.services.duties import (
     ALL,
     WHOLE,
@@ -48,8 +48,7 @@ from app.matching.rules.matching import RELATED_WORDS, detected_in_words
 from app.matching.services.rules import rules_in_order
 from app.matching.services.tables import MatchingTable, first_seen, has_no_data, matching_table
 from app.registry.rules.networks import Network
-from app.reports.rules.reports import Shown, due_at, last_day_of
-from app.reports.rules.reports import Standing as ReportStanding
+from app.reports.rules.reports import ReportStatus, ShownState, due_at, last_day_of
 from app.reports.services.grid import ReportGrid, report_grid
 from app.statistics.services.figures import CountRow, TicketFigures
 from app.tickets.rules.tickets import Category
@@ -57,7 +56,7 @@ from app.tickets.services.lists.lists import TicketFilter
 
 NETWORK: Final = str(Network.LHCOPN)
 TOTAL: Final = "TOTAL"
-MOST_ROWS: Final = 54
+MAX_ROWS: Final = 54
 """Rows of a list of events or tickets: three slides."""
 _RULES_AT_ONCE: Final = 2
 _QUARTERS_AT_ONCE: Final = 8
@@ -69,10 +68,10 @@ _READER: Final = Actor(Kind.PERSON, "", role=Role.READER)
 _NOT_REQUIRED: Final = "–"
 _LATE: Final = ", late"
 _REPORT_TONES: Final = {
-    Shown.MISSING: Tone.TROUBLE,
-    Shown.REOPENED: Tone.WAITING,
-    Shown.ACCEPTED: Tone.OK,
-    Shown.NOT_YET: Tone.QUIET,
+    ShownState.MISSING: Tone.TROUBLE,
+    ShownState.REOPENED: Tone.WAITING,
+    ShownState.ACCEPTED: Tone.OK,
+    ShownState.NOT_YET: Tone.QUIET,
 }
 _CATEGORIES: Final = (
     (Category.INCIDENT, "Incidents"),
@@ -80,11 +79,11 @@ _CATEGORIES: Final = (
     (Category.CHANGE, "Changes"),
     (Category.INFORMATIONAL, "Informational"),
 )
-_STANDINGS: Final[Sequence[tuple[Standing, str]]] = (
-    (Standing.MET, "In time"),
-    (Standing.LATE, "Late"),
-    (Standing.MISSING, "Missing"),
-    (Standing.DUE, "Still due"),
+_STANDINGS: Final[Sequence[tuple[DutyStatus, str]]] = (
+    (DutyStatus.MET, "In time"),
+    (DutyStatus.LATE, "Late"),
+    (DutyStatus.MISSING, "Missing"),
+    (DutyStatus.DUE, "Still due"),
 )
 
 Base = str
@@ -232,7 +231,7 @@ def _at(row: CountRow, at: int | None) -> int | None:
 def _standing(
     session: Session, _quarters: Sequence[Quarter], now: datetime, base: Base
 ) -> Sequence[Slide]:
-    found = TicketFigures(session, TicketFilter(), now).standing(MOST_ROWS)
+    found = TicketFigures(session, TicketFilter(), now).standing(MAX_ROWS)
     count = f"{found.count:,} ticket{'' if found.count == 1 else 's'}"
     verb = "is" if found.count == 1 else "are"
     subtitle = f"{count} created more than {DAYS_STANDING} days ago {verb} open, {now:%Y-%m-%d} UTC"
@@ -341,7 +340,7 @@ def _undocumented(
         oldest_first=True,
     )
     count = count_events(session, Detected(), wanted, now)
-    found = list_events(session, Detected(), wanted, now, limit=MOST_ROWS).rows
+    found = list_events(session, Detected(), wanted, now, limit=MAX_ROWS).rows
     rows = [
         Row(
             [
@@ -387,7 +386,7 @@ def _duties(
     session: Session, quarters: Sequence[Quarter], now: datetime, base: Base
 ) -> Sequence[Slide]:
     first, last = quarters[0], quarters[-1]
-    counts: dict[int | None, dict[Standing, int]] = {}
+    counts: dict[int | None, dict[DutyStatus, int]] = {}
     for standing, _ in _STANDINGS:
         wanted = DutyFilter(first=first, last=last, state=standing)
         for site_id, count in session.execute(
@@ -400,7 +399,7 @@ def _duties(
         (row.site, row.site_id) for row in matching_table(session, quarters, NETWORK, now).rows
     ]
     known = {site_id for _, site_id in sites}
-    others: dict[Standing, int] = {}
+    others: dict[DutyStatus, int] = {}
     for site_id in counts.keys() - known:
         for standing, count in counts[site_id].items():
             others[standing] = others.get(standing, 0) + count
@@ -410,9 +409,9 @@ def _duties(
     total = {
         standing: sum(mine.get(standing, 0) for _, mine in named) for standing, _ in _STANDINGS
     }
-    shown = [one for one in _STANDINGS if one[0] is not Standing.DUE or total[Standing.DUE]]
+    shown = [one for one in _STANDINGS if one[0] is not DutyStatus.DUE or total[DutyStatus.DUE]]
 
-    def row(name: str, mine: Mapping[Standing, int], *, is_total: bool = False) -> Row:
+    def row(name: str, mine: Mapping[DutyStatus, int], *, is_total: bool = False) -> Row:
         numbers = [mine.get(standing, 0) for standing, _ in shown]
         return Row([name, *numbers, sum(numbers)], is_total=is_total)
 
@@ -421,7 +420,7 @@ def _duties(
         Slide(
             _title(SlideKind.DUTIES),
             f"{range_in_words(quarters)}: the rule in force asked for {whole:,} tickets,"
-            f" {total[Standing.MISSING]:,} are missing",
+            f" {total[DutyStatus.MISSING]:,} are missing",
             _url(base, "/duty", state=ALL, **{"from": str(first), "to": str(last)}),
             Chart(
                 [name for name, _ in named],
@@ -563,8 +562,8 @@ def _reports_of(
     ]
 
 
-def _standing_words(standing: ReportStanding) -> str:
-    if standing.shown is Shown.NOT_REQUIRED:
+def _standing_words(standing: ReportStatus) -> str:
+    if standing.shown is ShownState.NOT_REQUIRED:
         return _NOT_REQUIRED
     return f"{standing.shown}{_LATE if standing.is_late else ''}"
 

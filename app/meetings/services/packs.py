@@ -24,8 +24,8 @@ from app.core.services.changes import FieldChange, record_change
 from app.jobs.services.queue import enqueue, forget_given_up, is_to_be_done
 from app.meetings.models.packs import MeetingPack, MeetingPackFile
 from app.meetings.rules.packs import (
-    LONGEST_TITLE,
-    MOST_WAITING,
+    MAX_TITLE_LENGTH,
+    MAX_WAITING,
     PACK,
     TO_COME,
     PackFile,
@@ -53,7 +53,7 @@ def order_pack(
     quarters: Sequence[Quarter] = ()
     kinds: Sequence[SlideKind] = ()
     try:
-        checked_text("title", title, LONGEST_TITLE, label="Title")
+        checked_text("title", title, MAX_TITLE_LENGTH, label="Title")
         if not title:
             raise Invalid("title", "Title is required")
     except Invalid as error:
@@ -96,8 +96,8 @@ def key_of(pack_id: int) -> str:
 
 def _require_room(session: Session) -> None:
     waiting = select(func.count()).where(MeetingPack.state.in_(TO_COME))
-    if (session.scalar(waiting) or 0) >= MOST_WAITING:
-        raise Invalid("title", f"{MOST_WAITING} packs wait already; delete one, or wait for them")
+    if (session.scalar(waiting) or 0) >= MAX_WAITING:
+        raise Invalid("title", f"{MAX_WAITING} packs wait already; delete one, or wait for them")
 
 
 def make_again(session: Session, by: Writer, pack_id: int) -> MeetingPack:

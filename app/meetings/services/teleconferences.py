@@ -29,8 +29,8 @@ from app.meetings.models.teleconferences import (
     TeleconferenceTime,
 )
 from app.meetings.rules.teleconferences import (
-    MOST_POINTS,
-    MOST_TICKETS,
+    MAX_POINTS,
+    MAX_TICKETS,
     TELECONFERENCE,
     AgendaPoint,
     TcState,
@@ -47,7 +47,7 @@ from app.meetings.rules.teleconferences import (
     require_chair,
     require_state,
 )
-from app.meetings.services.mails import Secretary, disinvite, invite, tell_answer, tell_request
+from app.meetings.services.mails import Secretary, disinvite, invite, mail_answer, mail_request
 from app.meetings.services.people import chair_people, concern_people, names, put_in
 from app.tickets.services.lifecycle import find_ticket
 
@@ -119,7 +119,7 @@ def ask(session: Session, by: Writer, asked: Asked) -> Teleconference:
     ]
     _record(session, by, row, fields)
     told = [user for user in chair_people(session) if user.id != by.actor.account_id]
-    tell_request(session, row, told, by.now)
+    mail_request(session, row, told, by.now)
     return row
 
 
@@ -177,7 +177,7 @@ def decline(session: Session, by: Writer, number: int, reason: str) -> Teleconfe
     row = _locked(session, number)
     require_state(row.state, (TcState.ASKED,), "declined")
     _end(session, by, row, TcState.DECLINED, reason)
-    tell_answer(session, row, _asker(session, by, row), by.now)
+    mail_answer(session, row, _asker(session, by, row), by.now)
     return row
 
 
@@ -200,7 +200,7 @@ def cancel(
         headline = f"{by.shown_author} has cancelled this TC."
         disinvite(session, row, _those_in(row), secretary, by.now, headline)
     else:
-        tell_answer(session, row, _asker(session, by, row), by.now)
+        mail_answer(session, row, _asker(session, by, row), by.now)
     return row
 
 
@@ -297,8 +297,8 @@ def add_point(
     said = checked.of(lambda: one_line_text("text", text, "Point"))
     leads = checked.of(lambda: checked_address("address", address))
     checked.end()
-    if len(row.points) >= MOST_POINTS:
-        raise Invalid("text", f"An agenda holds at most {MOST_POINTS} points of its own")
+    if len(row.points) >= MAX_POINTS:
+        raise Invalid("text", f"An agenda holds at most {MAX_POINTS} points of its own")
     point = TeleconferencePoint(
         text=said or "", address=leads or "", added_by=by.shown_author, added_at=by.now
     )
@@ -351,8 +351,8 @@ class _Checking:
 
 def _known_tickets(session: Session, by: Writer, numbers: Sequence[int]) -> Sequence[int]:
     listed = list(dict.fromkeys(numbers))
-    if len(listed) > MOST_TICKETS:
-        raise Invalid("tickets", f"Name at most {MOST_TICKETS} tickets")
+    if len(listed) > MAX_TICKETS:
+        raise Invalid("tickets", f"Name at most {MAX_TICKETS} tickets")
     for one in listed:
         try:
             find_ticket(session, by.actor, one)

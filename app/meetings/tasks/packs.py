@@ -35,7 +35,7 @@ from app.meetings.services.packs import (
 )
 from app.statistics.tasks.statistics import keep_facts
 
-_LONGEST_WHY: Final = 200
+_MAX_WHY_LENGTH: Final = 200
 """Characters of an error's own text; all of it stands in the log and under Background work."""
 _STEPS: Final = 3
 """Beside one for each chosen slide: what changed is worked in, and two files are drawn."""
@@ -53,17 +53,17 @@ def make_pack(context: Context, arguments: Mapping[str, Any]) -> None:
     """Make one pack, if it is still wanted."""
     pack_id: int = arguments["id"]
     try:
-        with context.writing() as session:
+        with context.transaction() as session:
             order = begin_pack(session, pack_id, _STEPS)
         if order is not None:
             _make(context, pack_id, order)
     except _Gone:
         return
     except _Ending:
-        with context.writing() as session:
+        with context.transaction() as session:
             enqueue(session, JOB, arguments, key=key_of(pack_id))
     except Exception as error:
-        with context.writing() as session:
+        with context.transaction() as session:
             note_trouble(session, pack_id, _why(error))
         raise
 
@@ -80,7 +80,7 @@ def fail_given_up_packs(context: Context) -> None:
         with context.reading() as session:
             goes_on = is_to_be_done(session, JOB, key_of(pack_id))
         if not goes_on:
-            with context.writing() as session:
+            with context.transaction() as session:
                 fail_if_given_up(session, context.writer(), pack_id)
 
 
@@ -96,7 +96,7 @@ def _why(error: Exception) -> str:
         what = "the portal made a mistake, which who runs it should hear of"
     inner = error.orig if isinstance(error, DBAPIError) else None
     said = reason_of(error if inner is None else inner)  # without the statement
-    return f"{what} ({said[:_LONGEST_WHY]})"
+    return f"{what} ({said[:_MAX_WHY_LENGTH]})"
 
 
 def _make(context: Context, pack_id: int, order: Order) -> None:
@@ -129,7 +129,7 @@ def _make(context: Context, pack_id: int, order: Order) -> None:
     pptx = deck_as_pptx(deck, now)
     progress.next("Drawing the PDF")
     pdf = deck_as_pdf(deck, now)
-    with context.writing() as session:
+    with context.transaction() as session:
         keep_pack(
             session,
             context.writer(),
@@ -151,7 +151,7 @@ class _Progress:
         if self._context.is_ending():
             raise _Ending
         self._done += 1
-        with self._context.writing() as session:
+        with self._context.transaction() as session:
             is_there = note_progress(session, self._pack_id, self._done, doing)
         if not is_there:
             raise _Gone

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from flask import Blueprint, Response, flash, make_response, render_template, request, url_for
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.access import require_admin
 from app.core.rules.errors import Invalid, NotFound
 from app.core.web.extensions import db
@@ -154,7 +154,7 @@ def _step(verb: Callable[..., Followed], kind: NameKind, given: str, some: int) 
     """Step by step, each its own transaction, until all followed or the time is over."""
     rows, done, ends = db.session(), 0, monotonic() + SECONDS
     while True:
-        with writing(rows):
+        with transaction(rows):
             step = verb(rows, writer(), kind, given, some)
         done += step.done
         if not step.left or not step.done or monotonic() > ends:

@@ -7,7 +7,7 @@ from wtforms import HiddenField, StringField
 
 from app.core.rules.texts import SHORT_TEXT_LIMIT
 from app.core.web.forms import Choice, one_line, options, required
-from app.names.services.unresolved import LONGEST_UNIT
+from app.names.services.unresolved import MAX_UNIT_LENGTH
 from app.registry.rules.registry import NameSystem
 
 AS_WRITTEN = "As written in tickets"
@@ -51,7 +51,7 @@ class UnitForm(FlaskForm):  # type: ignore[misc]
         "Unit",
         required("Unit"),
         filters=[one_line],
-        description=f"At most {LONGEST_UNIT} characters, written as in the tickets.",
+        description=f"At most {MAX_UNIT_LENGTH} characters, written as in the tickets.",
         render_kw={"autocomplete": "off"},
     )
     why = StringField("Reason", filters=[one_line], render_kw={"autocomplete": "off"})

@@ -19,9 +19,9 @@ from app.core.rules.errors import Invalid, NotFound
 from app.core.rules.texts import checked_choice, checked_text
 from app.core.services.changes import FieldChange, record_change
 from app.names.services.unresolved import (
-    LONGEST_NAME,
-    LONGEST_UNIT,
     MANAGE,
+    MAX_NAME_LENGTH,
+    MAX_UNIT_LENGTH,
     Decision,
     NameKind,
     check_bearable,
@@ -48,7 +48,7 @@ from app.tickets.models.tickets import Ticket, TicketLink, TicketSite, UnknownLi
 from app.tickets.services.fields import as_logged, current_value, day_of, follow_responsible_site
 from app.tickets.services.lifecycle import record_on_ticket
 
-_LONGEST_ALIAS: Final = 100
+_MAX_ALIAS_LENGTH: Final = 100
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def make_alias(
     """
     unresolved_name(session, by.actor, kind, name)
     reason = checked_why(why)
-    target = checked_text("target", target, LONGEST_NAME, label="It means").strip()
+    target = checked_text("target", target, MAX_NAME_LENGTH, label="It means").strip()
     Lookup(session).lock()  # before the site's names are read: somebody may be adding one
     if kind is NameKind.SITE:
         checked_choice("system", system, NameSystem, "System")
@@ -101,8 +101,10 @@ def _make_link_alias(session: Session, by: Writer, name: str, target: str, reaso
         link = link_of_name(session, target)
     except NotFound as error:
         raise Invalid("target", "No link has this id; choose from the list of links") from error
-    if len(name) > _LONGEST_ALIAS:  # which an event's may be
-        raise Invalid("target", f"Another name of a link has at most {_LONGEST_ALIAS} characters")
+    if len(name) > _MAX_ALIAS_LENGTH:  # which an event's may be
+        raise Invalid(
+            "target", f"Another name of a link has at most {_MAX_ALIAS_LENGTH} characters"
+        )
     if name in meanings_of(session, NameKind.LINK, [name]):
         raise Invalid("target", "The name is known by now; let its tickets follow")
     before = _aliases(session, link)
@@ -143,7 +145,7 @@ def _make_unit_alias(session: Session, by: Writer, name: str, target: str, reaso
 def add_unit(session: Session, by: Writer, name: str, *, why: str = "") -> Unit:
     """Make a unit known by its name. Raises ``Forbidden``, ``Invalid`` on name."""
     require_admin(by.actor, MANAGE)
-    name = checked_text("name", name, LONGEST_UNIT, label="Unit").strip()
+    name = checked_text("name", name, MAX_UNIT_LENGTH, label="Unit").strip()
     if not name:
         raise Invalid("name", "Say what the unit is called")
     reason = checked_why(why)

@@ -29,8 +29,8 @@ from app.tickets.models.tickets import Ticket, TicketSite, UnknownLink
 MANAGE: Final = "decide what unresolved names mean"
 PAGE: Final = 25
 DEFAULT_UNIT: Final = "TPM"
-LONGEST_UNIT: Final = 50
-LONGEST_NAME: Final = 255
+MAX_UNIT_LENGTH: Final = 50
+MAX_NAME_LENGTH: Final = 255
 _WRITERS_SHOWN: Final = 3
 
 
@@ -124,7 +124,7 @@ def unresolved_name(session: Session, actor: Actor, kind: NameKind, name: str) -
 
 def check_bearable(name: str) -> None:
     """Raise ``NotFound`` for what no ticket or event can bear as a name."""
-    if len(name) > LONGEST_NAME or "\0" in name:
+    if len(name) > MAX_NAME_LENGTH or "\0" in name:
         raise NotFound
 
 

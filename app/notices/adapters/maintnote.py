@@ -27,9 +27,9 @@ from app.core.rules.errors import Invalid
 from app.core.rules.texts import TITLE_LIMIT
 from app.notices.rules.notices import (
     IMPACTS,
-    LONGEST_ID,
-    MOST_OBJECTS,
-    MOST_SEQUENCE,
+    MAX_ID_LENGTH,
+    MAX_OBJECTS,
+    MAX_SEQUENCE,
     Circuit,
     Draft,
     Notice,
@@ -43,24 +43,24 @@ from app.notices.rules.notices import (
     one_line,
 )
 
-MOST_BYTES: Final = 4 * 1024 * 1024
+MAX_BYTES: Final = 4 * 1024 * 1024
 """Of a file."""
-MOST_CALENDAR: Final = 256 * 1024
+MAX_CALENDAR: Final = 256 * 1024
 """Characters of a calendar that are read."""
-MOST_TEXT: Final = 256 * 1024
+MAX_TEXT: Final = 256 * 1024
 """Characters of a file's text that are kept for people."""
-_MOST_PARTS: Final = 100
+_MAX_PARTS: Final = 100
 """Parts of a mail; one with more is not taken apart."""
-_MOST_EVENTS: Final = 100
-_MOST_COMPONENTS: Final = 300
-_LONGEST_HEADER: Final = 2000
+_MAX_EVENTS: Final = 100
+_MAX_COMPONENTS: Final = 300
+_MAX_HEADER_LENGTH: Final = 2000
 _CONTENT_HEADER: Final = re.compile(rb"^content-[a-z-]+:[^\n]*(?:\n[ \t][^\n]*)*", re.I | re.M)
 """Headers of parts: the library takes the square of their length to read them."""
 _HEADER: Final = re.compile(rb"^[!-9;-~]+:", re.M)
 """How a header begins (RFC 5322); lines of texts may, too."""
-_MOST_HEADERS: Final = 10_000
+_MAX_HEADERS: Final = 10_000
 """Lines of a mail that may be headers: the library takes its time for each of them."""
-_MOST_HEAD: Final = 256 * 1024
+_MAX_HEAD: Final = 256 * 1024
 """Bytes before the first empty line."""
 _NO_CHARSETS: Final = frozenset({"punycode", "idna", "unicode_escape", "raw_unicode_escape"})
 """What Python decodes as well, but no mail is written in; punycode takes the square of the
@@ -71,8 +71,8 @@ _CUT: Final = "\n[Here the portal cut the text: it is longer than it keeps.]"
 
 def read(content: bytes, name: str = "") -> Reading:
     """What a file holds. Raises ``Invalid`` only where it is empty or too large."""
-    if len(content) > MOST_BYTES:
-        raise Invalid("file", f"A notice has at most {MOST_BYTES // 1024 // 1024} MiB")
+    if len(content) > MAX_BYTES:
+        raise Invalid("file", f"A notice has at most {MAX_BYTES // 1024 // 1024} MiB")
     if not content.strip():
         raise Invalid("file", "The file is empty")
     digest = hashlib.sha256(content).hexdigest()
@@ -85,7 +85,7 @@ def read(content: bytes, name: str = "") -> Reading:
 
 
 def _kept(text: str) -> str:
-    return text if len(text) <= MOST_TEXT else text[:MOST_TEXT] + _CUT
+    return text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + _CUT
 
 
 def _decoded(content: bytes, charset: str) -> str:
@@ -105,20 +105,20 @@ def _decoded(content: bytes, charset: str) -> str:
 
 def _mail(content: bytes, name: str, digest: str) -> Reading:
     raw = _kept(clean(_decoded(content, "utf-8")))
-    if content.lower().count(b"boundary") > _MOST_PARTS:
+    if content.lower().count(b"boundary") > _MAX_PARTS:
         return Reading(name, digest, raw, (Unread("The mail has too many parts to be read"),))
     lines = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     if (
-        next(islice(_HEADER.finditer(lines), _MOST_HEADERS, None), None) is not None
-        or len(lines.partition(b"\n\n")[0]) > _MOST_HEAD
+        next(islice(_HEADER.finditer(lines), _MAX_HEADERS, None), None) is not None
+        or len(lines.partition(b"\n\n")[0]) > _MAX_HEAD
     ):
         why = (
             f"The headers of the mail are too many or too long to be read; at most"
-            f" {_MOST_HEADERS} lines of a mail may begin as a header does, and"
-            f" {_MOST_HEAD // 1024} kB stand before its text"
+            f" {_MAX_HEADERS} lines of a mail may begin as a header does, and"
+            f" {_MAX_HEAD // 1024} kB stand before its text"
         )
         return Reading(name, digest, raw, (Unread(why),))
-    if any(len(found[0]) > _LONGEST_HEADER for found in _CONTENT_HEADER.finditer(lines)):
+    if any(len(found[0]) > _MAX_HEADER_LENGTH for found in _CONTENT_HEADER.finditer(lines)):
         return Reading(name, digest, raw, (Unread("A header of the mail is too long to be read"),))
     try:
         mail = BytesParser(policy=compat32).parsebytes(content)
@@ -157,7 +157,7 @@ def _parts(mail: Message) -> Iterator[tuple[Message, str]]:
     while waiting:
         part = waiting.pop(0)
         seen += 1
-        if seen > _MOST_PARTS:
+        if seen > _MAX_PARTS:
             return
         inner = part.get_payload()
         if part.is_multipart() and isinstance(inner, list):
@@ -178,7 +178,7 @@ def _is_calendar(part: Message, text: str) -> bool:
 
 
 def _header(mail: Message, name: str) -> str:
-    value = str(mail.get(name, ""))[:_LONGEST_HEADER]
+    value = str(mail.get(name, ""))[:_MAX_HEADER_LENGTH]
     try:
         return one_line(str(make_header(decode_header(value))))
     except (MessageError, LookupError, ValueError):
@@ -190,11 +190,11 @@ def _header(mail: Message, name: str) -> str:
 
 def _calendar(text: str) -> Iterator[Notice | Unread]:
     """The events of a calendar; at least one thing."""
-    if len(text) > MOST_CALENDAR:
-        yield Unread(f"The calendar is larger than {MOST_CALENDAR // 1024} kB")
+    if len(text) > MAX_CALENDAR:
+        yield Unread(f"The calendar is larger than {MAX_CALENDAR // 1024} kB")
         return
-    if text.upper().count("BEGIN:") > _MOST_COMPONENTS:
-        yield Unread(f"The calendar has more than {_MOST_COMPONENTS} components")
+    if text.upper().count("BEGIN:") > _MAX_COMPONENTS:
+        yield Unread(f"The calendar has more than {_MAX_COMPONENTS} components")
         return
     try:
         calendars = Calendar.from_ical(_without_zones(text), multiple=True)
@@ -209,8 +209,8 @@ def _calendar(text: str) -> Iterator[Notice | Unread]:
         return
     if not events:
         yield Unread("The calendar holds no event (VEVENT)")
-    elif len(events) > _MOST_EVENTS:
-        yield Unread(f"The calendar has more than {_MOST_EVENTS} events")
+    elif len(events) > _MAX_EVENTS:
+        yield Unread(f"The calendar has more than {_MAX_EVENTS} events")
     else:
         for event, method in events:
             yield _event(event, method)
@@ -305,7 +305,7 @@ def _impact(text: str) -> str:
 
 def _sequence(event: Component) -> int:
     value = _id(event, "SEQUENCE") or "0"  # RFC 5545: without it, it is 0
-    if not (value.isascii() and value.isdigit() and int(value[:20]) <= MOST_SEQUENCE):
+    if not (value.isascii() and value.isdigit() and int(value[:20]) <= MAX_SEQUENCE):
         raise _Unreadable("SEQUENCE is no whole number")
     return int(value)
 
@@ -319,8 +319,8 @@ def _circuits(event: Component) -> tuple[Circuit, ...]:
     circuits = tuple(Circuit(key, one.impact) for key, one in found.items() if key)
     if not circuits:
         raise _Unreadable("X-MAINTNOTE-OBJECT-ID is missing: no circuit is named")
-    if len(circuits) > MOST_OBJECTS:
-        raise _Unreadable(f"The event names more than {MOST_OBJECTS} circuits")
+    if len(circuits) > MAX_OBJECTS:
+        raise _Unreadable(f"The event names more than {MAX_OBJECTS} circuits")
     return circuits
 
 
@@ -332,7 +332,7 @@ def _values(event: Component, name: str) -> Sequence[Any]:
 
 
 def _texts(event: Component, name: str) -> tuple[str, ...]:
-    values = (_short(name, str(value)) for value in _values(event, name)[:MOST_OBJECTS])
+    values = (_short(name, str(value)) for value in _values(event, name)[:MAX_OBJECTS])
     return tuple(dict.fromkeys(value for value in values if value))
 
 
@@ -353,8 +353,8 @@ def _id(event: Component, name: str, *, needed: bool = False) -> str:
 
 def _short(name: str, text: str) -> str:
     line = one_line(text)
-    if len(line) > LONGEST_ID:
-        raise _Unreadable(f"{name} is longer than {LONGEST_ID} characters")
+    if len(line) > MAX_ID_LENGTH:
+        raise _Unreadable(f"{name} is longer than {MAX_ID_LENGTH} characters")
     return line
 
 

@@ -14,7 +14,7 @@ from flask_wtf import FlaskForm
 from werkzeug.exceptions import NotFound as NoPage
 from wtforms import BooleanField, HiddenField, SelectMultipleField, StringField, TextAreaField
 
-from app.core.database.transactions import trying
+from app.core.database.transactions import dry_run
 from app.core.rules.access import Actor
 from app.core.rules.errors import Invalid
 from app.core.web.extensions import db
@@ -23,7 +23,7 @@ from app.core.web.forms import Choice, UtcTimeField, attach, lines, one_line, op
 from app.core.web.htmx import go_to
 from app.core.web.packed_file import packed, unpacked
 from app.core.web.person import acting, writer
-from app.notices.adapters.maintnote import MOST_BYTES, read
+from app.notices.adapters.maintnote import MAX_BYTES, read
 from app.notices.models.notices import MaintenanceNotice
 from app.notices.rules.notices import Outcome
 from app.notices.services import decisions as verbs
@@ -136,8 +136,8 @@ def preview() -> Response:
     file = request.files.get("file")
     if file is None or not file.filename:
         return _list_page("Choose a file")
-    content = bytes(file.read(MOST_BYTES + 1))
-    carried = packed(content) if len(content) <= MOST_BYTES else ""
+    content = bytes(file.read(MAX_BYTES + 1))
+    carried = packed(content) if len(content) <= MAX_BYTES else ""
     if not carried or len(carried) > PACKED_LIMIT:
         return _list_page(
             f"The file is larger than a page takes (packed, {PACKED_LIMIT // 1024 // 1024} MiB);"
@@ -146,7 +146,7 @@ def preview() -> Response:
     rows = db.session()
     try:
         reading = read(content, file.filename)
-        with trying(rows):
+        with dry_run(rows):
             results = take_in(rows, writer(), reading)
     except Invalid as error:
         return _list_page(error.message)
@@ -168,7 +168,7 @@ def confirm() -> Response:
     form = FileForm()
     rows = db.session()
     try:
-        reading = read(unpacked(form.content.data or "", MOST_BYTES), form.name.data or "")
+        reading = read(unpacked(form.content.data or "", MAX_BYTES), form.name.data or "")
         with writing_once(rows):
             results = take_in(rows, writer(), reading)
             only = results[0] if len(results) == 1 else None
@@ -288,7 +288,7 @@ def _list_page(problem: str = "") -> Response:
         states=[one for one in Outcome if counts.get(one) or one is Outcome.TO_READ],
         problem=problem,
         may_take=refusal_to_take(actor) is None,
-        limit=MOST_BYTES,
+        limit=MAX_BYTES,
     )
     return make_response(page, 422 if problem else 200)
 

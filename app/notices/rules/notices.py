@@ -52,12 +52,12 @@ IMPACTS: Final[Mapping[str, Impact]] = {
     "OUTAGE": Impact.OUTAGE,
 }
 """X-MAINTNOTE-IMPACT; any other value is an outage, as the standard says."""
-MOST_OBJECTS: Final = 2000
+MAX_OBJECTS: Final = 2000
 """Circuits of one notice; with more it is for a person."""
-LONGEST_ID: Final = SHORT_TEXT_LIMIT
+MAX_ID_LENGTH: Final = SHORT_TEXT_LIMIT
 WHY_LIMIT: Final = 500
 """Characters in which it is told what became of a notice."""
-MOST_SEQUENCE: Final = 2**31 - 1
+MAX_SEQUENCE: Final = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,7 @@ def guess(text: str, subject: str = "") -> Draft:
     if start is not None and end is not None and end < start:
         end = None
     reference = next((said[name] for name in _REFERENCES if name in said), "")
-    return Draft(cut_line(title, TITLE_LIMIT), cut_line(reference, LONGEST_ID), start, end)
+    return Draft(cut_line(title, TITLE_LIMIT), cut_line(reference, MAX_ID_LENGTH), start, end)
 
 
 # XML 1.0 (fifth edition), production 2: the characters that any partner can be given.

@@ -16,7 +16,7 @@ from app.registry.models.registry import Link
 from app.registry.rules.registry import CircuitValue
 from app.registry.services.links import change_link, link_values
 from app.tickets.models.tickets import Ticket
-from app.tickets.rules.content import MOST_THINGS, NewTicket
+from app.tickets.rules.content import MAX_THINGS, NewTicket
 from app.tickets.rules.tickets import FINAL_STATES
 from app.tickets.services.fields import current_value
 from app.tickets.services.lifecycle import change_ticket, locked_ticket, open_ticket
@@ -85,9 +85,9 @@ def settle_circuit(
         if ticket.state not in FINAL_STATES:
             links = current_value(ticket, "links")
             wanted = tuple(dict.fromkeys((*links, found.name)))
-            if len(wanted) > MOST_THINGS:
+            if len(wanted) > MAX_THINGS:
                 raise Invalid(
-                    "link", f"Ticket {ticket.number} names {MOST_THINGS} links, and takes no more"
+                    "link", f"Ticket {ticket.number} names {MAX_THINGS} links, and takes no more"
                 )
             change_ticket(session, by, row.ticket_number, {"links": wanted})
     old = None if before is None else before.name

@@ -24,7 +24,7 @@ from app.notices.models.notices import MaintenanceNotice, NoticeFile, ProviderMa
 from app.notices.rules.notices import WHY_LIMIT, Notice, Outcome, Reading, Status, Unread, cut_line
 from app.notices.services.circuits import resolved_circuits
 from app.tickets.models.tickets import Ticket
-from app.tickets.rules.content import MOST_THINGS, NewTicket, Reference
+from app.tickets.rules.content import MAX_THINGS, NewTicket, Reference
 from app.tickets.rules.tickets import ENDED_STATES, FINAL_STATES, Category, Layer, State
 from app.tickets.services.fields import current_value
 from app.tickets.services.lifecycle import change_ticket, locked_ticket, open_ticket
@@ -397,18 +397,18 @@ def _description(notice: Notice, row: MaintenanceNotice) -> str:
 
 def _references(notice: Notice) -> tuple[Reference, ...]:
     return tuple(
-        Reference(notice.provider, one) for one in notice.maintenance_ids[: MOST_THINGS // 2]
+        Reference(notice.provider, one) for one in notice.maintenance_ids[: MAX_THINGS // 2]
     )
 
 
 def _references_after(ticket: Ticket, notice: Notice) -> tuple[Reference, ...]:
     now: tuple[Reference, ...] = current_value(ticket, "references")
-    return tuple(dict.fromkeys((*now, *_references(notice))))[:MOST_THINGS]
+    return tuple(dict.fromkeys((*now, *_references(notice))))[:MAX_THINGS]
 
 
 def _links_of(row: MaintenanceNotice) -> tuple[str, ...]:
     names = (one.link.name for one in row.circuits if one.link is not None)
-    return tuple(dict.fromkeys(names))[:MOST_THINGS]
+    return tuple(dict.fromkeys(names))[:MAX_THINGS]
 
 
 def _links_after(
@@ -418,7 +418,7 @@ def _links_after(
     now = current_value(ticket, "links")
     named, before = _links_of(row), set(_links_of(newest))
     kept = [name for name in now if name in named or name not in before]
-    return tuple(dict.fromkeys((*kept, *named)))[:MOST_THINGS]
+    return tuple(dict.fromkeys((*kept, *named)))[:MAX_THINGS]
 
 
 def _differences(notice: Notice, newest: MaintenanceNotice) -> str:

@@ -21,18 +21,18 @@ from app.registry.rules.cric import CricContent, CricSite, NetRoute, NetSite
 
 _log = logging.getLogger(__name__)
 
-MOST_BYTES: Final = 20 * 1024 * 1024
+MAX_BYTES: Final = 20 * 1024 * 1024
 TIME_OUT: Final = 20.0
 """Seconds that reading over HTTP may take altogether (each wait for bytes the same)."""
-_MOST_RECORDS: Final = 20_000
-_MOST_ROWS: Final = 200
+_MAX_RECORDS: Final = 20_000
+_MAX_ROWS: Final = 200
 """NetSites, NetRoutes, prefixes ... of one record."""
-_LONGEST: Final = 100
-_MOST_GBPS: Final = 1_000_000
-_LIMITS: Final = Limits(MOST_BYTES, TIME_OUT)
+_MAX_LENGTH: Final = 100
+_MAX_GBPS: Final = 1_000_000
+_LIMITS: Final = Limits(MAX_BYTES, TIME_OUT)
 _HEADERS: Final = {"Accept": "application/json", "User-Agent": "lhcopn-portal"}
 NOT_READ: Final = "No records of CRIC could be read from this address; the portal's log says why"
-_TOO_LARGE = f"CRIC's source is larger than {MOST_BYTES // 1024 // 1024} MiB; nothing was read"
+_TOO_LARGE = f"CRIC's source is larger than {MAX_BYTES // 1024 // 1024} MiB; nothing was read"
 
 
 def is_address(source: str) -> bool:
@@ -61,17 +61,17 @@ def read_path(path: Path) -> bytes:
     """What a file holds; ``Invalid`` where it cannot be read or is too large."""
     try:
         with path.open("rb") as file:
-            content = file.read(MOST_BYTES + 1)
+            content = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise Invalid("file", f"The file cannot be read: {error.strerror}") from None
-    if len(content) > MOST_BYTES:
+    if len(content) > MAX_BYTES:
         raise Invalid("file", _TOO_LARGE)
     return content
 
 
 def parse(content: bytes) -> CricContent:
     """The records of a source. Raises ``Invalid`` unless it is a JSON object of objects."""
-    if len(content) > MOST_BYTES:
+    if len(content) > MAX_BYTES:
         raise Invalid("file", _TOO_LARGE)
     try:
         source = json.loads(content.decode("utf-8-sig"), parse_constant=_no_number)
@@ -84,8 +84,8 @@ def parse(content: bytes) -> CricContent:
         ) from None
     if not isinstance(source, dict):
         raise Invalid("file", "CRIC's source must be a JSON object with a record for each site")
-    if len(source) > _MOST_RECORDS:
-        raise Invalid("file", f"CRIC's source has more than {_MOST_RECORDS} records")
+    if len(source) > _MAX_RECORDS:
+        raise Invalid("file", f"CRIC's source has more than {_MAX_RECORDS} records")
     sites, faults = [], list[str]()
     for name, record in source.items():
         try:
@@ -102,7 +102,7 @@ def _no_number(text: str) -> float:
 
 
 def _shown(name: str) -> str:
-    text = "".join(letter for letter in name[:_LONGEST] if letter.isprintable())
+    text = "".join(letter for letter in name[:_MAX_LENGTH] if letter.isprintable())
     return text or "(a record without a name)"
 
 
@@ -181,8 +181,8 @@ class _Reader:
         rows = self.record.get(what)
         if rows is None:
             return
-        if not isinstance(rows, dict) or len(rows) > _MOST_ROWS:
-            raise _Unreadable(f"{what} is no object of at most {_MOST_ROWS} entries")
+        if not isinstance(rows, dict) or len(rows) > _MAX_ROWS:
+            raise _Unreadable(f"{what} is no object of at most {_MAX_ROWS} entries")
         for name, row in rows.items():
             if not isinstance(row, dict):
                 raise _Unreadable(f"an entry of {what} is no object")
@@ -191,8 +191,8 @@ class _Reader:
     def _rows(self, value: Any, what: str) -> list[Any]:
         if value is None:
             return []
-        if not isinstance(value, list) or len(value) > _MOST_ROWS:
-            raise _Unreadable(f"{what} is no list of at most {_MOST_ROWS} entries")
+        if not isinstance(value, list) or len(value) > _MAX_ROWS:
+            raise _Unreadable(f"{what} is no list of at most {_MAX_ROWS} entries")
         return value
 
     def _texts(self, value: Any, what: str) -> tuple[str, ...]:
@@ -205,7 +205,7 @@ class _Reader:
         if not isinstance(value, str):
             raise _Unreadable(f"{what} is no text")
         try:
-            return checked_text(what, value, _LONGEST).strip()
+            return checked_text(what, value, _MAX_LENGTH).strip()
         except Invalid as error:
             raise _Unreadable(error.message) from None
 
@@ -218,6 +218,6 @@ class _Reader:
         """-1, 0 and nothing are none."""
         if value is None:
             return None
-        if type(value) not in (int, float) or not (-1 <= value <= _MOST_GBPS):
-            raise _Unreadable(f"{what} is no number of Gb/s up to {_MOST_GBPS}")
+        if type(value) not in (int, float) or not (-1 <= value <= _MAX_GBPS):
+            raise _Unreadable(f"{what} is no number of Gb/s up to {_MAX_GBPS}")
         return float(value) if value > 0 and math.isfinite(value) else None

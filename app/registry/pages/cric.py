@@ -19,7 +19,7 @@ from flask import (
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, HiddenField, StringField
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.errors import Invalid, MoveNotAllowed
 from app.core.settings import Settings
 from app.core.web.extensions import db
@@ -76,7 +76,7 @@ def read() -> Response:
     rows = db.session()
     try:
         content = _content(form)
-        with writing(rows):
+        with transaction(rows):
             reading = verbs.read_source(
                 rows, writer(), content, smaller_is_right=bool(form.smaller.data)
             )

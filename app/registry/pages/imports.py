@@ -16,7 +16,7 @@ from flask_wtf import FlaskForm
 from wtforms import HiddenField, StringField
 from wtforms.validators import Length
 
-from app.core.database.transactions import allow_long_statements, trying
+from app.core.database.transactions import allow_long_statements, dry_run
 from app.core.rules.errors import Invalid
 from app.core.rules.file_problems import BadFile, Problem
 from app.core.rules.texts import SHORT_TEXT_LIMIT
@@ -117,7 +117,7 @@ def _no_file() -> str:
 def _preview(form: ImportForm, content: bytes, *, again: str = "") -> Response:
     rows, kind = db.session(), Records(form.kind.data)
     try:
-        with trying(rows):
+        with dry_run(rows):
             seen = import_file(rows, writer(), kind, content)
     except BadFile as error:
         return _choose_page(form, wrong=error.problems, problem=error.summary)

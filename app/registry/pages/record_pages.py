@@ -10,7 +10,7 @@ from typing import Any, Generic
 from flask import Blueprint, Response, flash, make_response, render_template, request, url_for
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.access import Role
 from app.core.rules.errors import EditConflict, Invalid
 from app.core.web.edit_conflicts import seen_version
@@ -151,7 +151,7 @@ class RecordPages(Generic[Record]):
             return self._form_page(form, found, 422)
         try:
             seen = seen_version(form.version.data)
-            with writing(session):
+            with transaction(session):
                 before = found.version
                 changed = verbs.change(
                     session,

@@ -21,7 +21,7 @@ from app.registry.rules.records import SITE, cell_of
 from app.registry.rules.registry import SiteNameValue, bandwidth_text, covers
 
 SOURCE: Final = "CRIC"
-LEAST_SHARE: Final = 0.8
+MIN_SHARE: Final = 0.8
 """A source with fewer than this share of the last good run's records is not used."""
 SINGLE_FIELDS: Final = ("country", "bandwidth_gbps")
 LIST_FIELDS: Final = ("names", "asns", "prefixes", "nrens", "vos")
@@ -138,9 +138,9 @@ def alarm(count: int, before: int | None) -> str:
     """Why a source of ``count`` records is not used, or "" (``before`` = of the last good run)."""
     if not count:
         return "CRIC's source is empty; nothing was changed, and what was read before stays"
-    if before is not None and count < LEAST_SHARE * before:
+    if before is not None and count < MIN_SHARE * before:
         return (
-            f"CRIC's source holds {count} records, fewer than {LEAST_SHARE:.0%} of the {before} of"
+            f"CRIC's source holds {count} records, fewer than {MIN_SHARE:.0%} of the {before} of"
             " the last good run; nothing was changed, and what was read before stays"
         )
     return ""

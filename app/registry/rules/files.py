@@ -26,11 +26,11 @@ from typing import Any, Final
 
 from app.core.rules.cells import plain_cell, safe_cell
 from app.core.rules.errors import Invalid, InvalidMany
-from app.core.rules.file_problems import MOST_PROBLEMS, SHOWN, BadFile, Problem
+from app.core.rules.file_problems import MAX_PROBLEMS, SHOWN, BadFile, Problem
 from app.registry.rules.records import RecordKind, Records, cell_of
 
-MOST_RECORDS: Final = 50_000
-_LONGEST_CELL: Final = 100_000
+MAX_RECORDS: Final = 50_000
+_MAX_CELL_LENGTH: Final = 100_000
 
 Values = Mapping[str, Any]
 """Fields of one record and their values, as the registry's verbs take them."""
@@ -121,7 +121,7 @@ def read_file(kind: Records, content: bytes, form: FileFormat | None = None) -> 
         else:
             places[key] = place
             records.append(Read(place, _checked(kind, place, values, problems)))
-        if len(problems) >= MOST_PROBLEMS:
+        if len(problems) >= MAX_PROBLEMS:
             break
     if not records and not problems:
         problems.append(Problem("the file", "", "", f"it holds no {kind}"))
@@ -158,7 +158,7 @@ def _from_csv(
                     return
                 continue
             count += 1
-            if count > MOST_RECORDS:
+            if count > MAX_RECORDS:
                 problems.append(_too_many(place))
                 return
             if len(row) != len(fields):
@@ -173,7 +173,7 @@ def _from_csv(
 
 
 def _too_many(place: str) -> Problem:
-    return Problem(place, "", "", f"a file holds at most {MOST_RECORDS} records")
+    return Problem(place, "", "", f"a file holds at most {MAX_RECORDS} records")
 
 
 def _wrong_head(
@@ -196,7 +196,7 @@ def _cells(
     for name, cell in cells:
         text, field = plain_cell(cell), kind.by_name[name]
         try:
-            if len(text) > _LONGEST_CELL:
+            if len(text) > _MAX_CELL_LENGTH:
                 raise ValueError
             yield name, field.value.from_cell(text)
         except Invalid as error:
@@ -226,9 +226,9 @@ def _from_json(
         allowed = f'an object with the list "{kind}" is allowed'
         problems.append(Problem("the file", "", "", allowed))
         return
-    for number, entry in enumerate(entries[: MOST_RECORDS + 1], 1):
+    for number, entry in enumerate(entries[: MAX_RECORDS + 1], 1):
         place = f"record {number}"
-        if number > MOST_RECORDS:
+        if number > MAX_RECORDS:
             problems.append(_too_many(place))
         elif not isinstance(entry, dict):
             problems.append(Problem(place, "", str(entry), "an object of fields is allowed"))

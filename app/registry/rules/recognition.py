@@ -16,9 +16,9 @@ _LINK_WORD = re.compile(
     r"(?<![\w-])[A-Z0-9_.]{1,30}(?:-[A-Z0-9_.]{1,30}){1,4}-LHC(?:OPN|ONE)-\d{1,4}(?![\w-])",
     re.ASCII,
 )
-LONGEST_LINK_WORD = 100
+MAX_LINK_WORD_LENGTH = 100
 """Characters of a link id; nothing longer is taken for one."""
-_SHORTEST_SITE_NAME = 4
+_MIN_SITE_NAME_LENGTH = 4
 """Characters. Shorter names (``pic``) are words of other meanings, unless they hold a hyphen or a
 digit (``NL-T1`` is no word of any language). Source: decisions, section 1."""
 _HYPHEN_OR_DIGIT = re.compile(r"[-0-9]")
@@ -46,7 +46,7 @@ def words_in(texts: Iterable[str]) -> set[str]:
     found = {""}
     for text in texts:
         runs = set(_RUN.findall(text.translate(_LOOK_ALIKES)))
-        found |= {run.upper() for run in runs if len(run) <= LONGEST_LINK_WORD and run.isascii()}
+        found |= {run.upper() for run in runs if len(run) <= MAX_LINK_WORD_LENGTH and run.isascii()}
     return found
 
 
@@ -79,7 +79,7 @@ def link_words(texts: Iterable[str]) -> tuple[str, ...]:
         upper = text.upper()
         if _LINK_MARK in upper:
             words = _LINK_WORD.findall(_URL.sub(" ", upper))
-            found |= dict.fromkeys(word for word in words if len(word) <= LONGEST_LINK_WORD)
+            found |= dict.fromkeys(word for word in words if len(word) <= MAX_LINK_WORD_LENGTH)
     return tuple(found)
 
 
@@ -97,7 +97,7 @@ def bare_title(title: str, link_names: Iterable[str]) -> str:
 
 
 def _is_recognisable(name: str) -> bool:
-    return len(name) >= _SHORTEST_SITE_NAME or _HYPHEN_OR_DIGIT.search(name) is not None
+    return len(name) >= _MIN_SITE_NAME_LENGTH or _HYPHEN_OR_DIGIT.search(name) is not None
 
 
 def recognised_sites(

@@ -68,7 +68,7 @@ class CircuitValue:
     circuit_id: str = ""
 
 
-LARGEST_ASN: Final = 4_294_967_295
+MAX_ASN: Final = 4_294_967_295
 _SHOWN = 60
 """Characters of a wrong value that an error repeats."""
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -100,18 +100,14 @@ def read_asn(field: str, text: str) -> int:
     """The ASN that ``text`` says (``513`` or ``AS513``), else ``Invalid``."""
     digits = re.fullmatch(r"\s*(?:AS)?([0-9]{1,12})\s*", text, re.IGNORECASE)
     if digits is None:
-        raise Invalid(
-            field, f"{quoted(text)} is no ASN; numbers from 1 to {LARGEST_ASN} are allowed"
-        )
+        raise Invalid(field, f"{quoted(text)} is no ASN; numbers from 1 to {MAX_ASN} are allowed")
     return checked_asn(field, int(digits[1]))
 
 
 def checked_asn(field: str, value: int) -> int:
     """``value`` if it can be an ASN, else ``Invalid``."""
-    if not 1 <= value <= LARGEST_ASN:
-        raise Invalid(
-            field, f"{quoted(value)} is no ASN; numbers from 1 to {LARGEST_ASN} are allowed"
-        )
+    if not 1 <= value <= MAX_ASN:
+        raise Invalid(field, f"{quoted(value)} is no ASN; numbers from 1 to {MAX_ASN} are allowed")
     return value
 
 

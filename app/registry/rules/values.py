@@ -101,9 +101,9 @@ class RecordField:
 
 
 _NAME_LIMIT, _LIST_LIMIT, _MAIL_LIMIT = 100, 255, 254
-_MOST_ROWS = 200
+_MAX_ROWS = 200
 """Rows of one list of a record, such as its prefixes."""
-_MOST_GBPS = 1_000_000
+_MAX_GBPS = 1_000_000
 _COUNTRIES = (
     "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR"
     " BS BT BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ"
@@ -188,9 +188,9 @@ def _checked_day(_field: RecordField, value: date | None) -> date | None:
 def _checked_bandwidth(field: RecordField, value: float | None) -> float | None:
     if value is None:
         return None
-    if not math.isfinite(value) or not 0 < value <= _MOST_GBPS:
+    if not math.isfinite(value) or not 0 < value <= _MAX_GBPS:
         raise Invalid(
-            field.name, f"Bandwidth {quoted(value)} is none; Gb/s above 0 and up to {_MOST_GBPS}"
+            field.name, f"Bandwidth {quoted(value)} is none; Gb/s above 0 and up to {_MAX_GBPS}"
         )
     return float(value)
 
@@ -206,9 +206,9 @@ def _checked_words(field: RecordField, values: Iterable[str]) -> tuple[str, ...]
 
 def _bounded(field: RecordField, rows: Iterable[T]) -> tuple[T, ...]:
     found = tuple(rows)
-    if len(found) > _MOST_ROWS:
+    if len(found) > _MAX_ROWS:
         raise Invalid(
-            field.name, f"{field.label} has {len(found)} rows; at most {_MOST_ROWS} are allowed"
+            field.name, f"{field.label} has {len(found)} rows; at most {_MAX_ROWS} are allowed"
         )
     return found
 

@@ -62,7 +62,7 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownProposal:
     """A proposal beside the registry as it is now."""
 
     proposal: Proposal
@@ -226,7 +226,7 @@ def last_run(session: Session) -> SourceRun | None:
     ).first()
 
 
-def open_proposals(session: Session) -> list[Shown]:
+def open_proposals(session: Session) -> list[ShownProposal]:
     """What waits for a decision, by site and field, beside the registry as it is now."""
     return _shown(
         session,
@@ -238,7 +238,7 @@ def open_proposals(session: Session) -> list[Shown]:
     )
 
 
-def decided_proposals(session: Session, limit: int) -> list[Shown]:
+def decided_proposals(session: Session, limit: int) -> list[ShownProposal]:
     """The newest decisions."""
     return _shown(
         session,
@@ -252,7 +252,7 @@ def decided_proposals(session: Session, limit: int) -> list[Shown]:
     )
 
 
-def shown_proposal(session: Session, number: int) -> Shown:
+def shown_proposal(session: Session, number: int) -> ShownProposal:
     """One proposal, whatever its state; ``NotFound`` if there is none."""
     found = _shown(session, [_proposal(session, number)])
     if not found:
@@ -260,12 +260,14 @@ def shown_proposal(session: Session, number: int) -> Shown:
     return found[0]
 
 
-def _shown(session: Session, proposals: Sequence[Proposal]) -> list[Shown]:
+def _shown(session: Session, proposals: Sequence[Proposal]) -> list[ShownProposal]:
     wanted = {proposal.site_id for proposal in proposals}
     sites = {site.id: site for site in session.scalars(_sites().where(Site.id.in_(wanted)))}
     values = {number: site_values(site) for number, site in sites.items()}
     return [
-        Shown(proposal, sites[number], cell_of(proposal.field, values[number][proposal.field]))
+        ShownProposal(
+            proposal, sites[number], cell_of(proposal.field, values[number][proposal.field])
+        )
         for proposal in proposals
         if (number := proposal.site_id) in sites
     ]

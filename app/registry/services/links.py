@@ -14,7 +14,7 @@ from app.registry.models.registry import Link, LinkCircuit, Site
 from app.registry.rules.records import LINK
 from app.registry.rules.registry import CircuitValue, check_order, quoted
 from app.registry.services.records import Named, RecordVerbs, Values, another_record, parts_in
-from app.registry.services.registry import LINK_PARTS, MOST_NAMED, Lookup
+from app.registry.services.registry import LINK_PARTS, MAX_NAMED, Lookup
 from app.registry.services.retirement import refuse_while_used
 
 
@@ -118,7 +118,7 @@ def _backups_after(session: Session, link: Link, until: date) -> list[str]:
             Link.backs_up_id == link.id, or_(Link.valid_until.is_(None), Link.valid_until > until)
         )
         .order_by(Link.name)
-        .limit(MOST_NAMED + 1)
+        .limit(MAX_NAMED + 1)
     )
     return [f"{name}, which backs it up" for name in links]
 

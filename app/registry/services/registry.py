@@ -28,7 +28,7 @@ WHY = "why"
 SOURCE_OF = "source:"
 EVERY_FACT = "*"
 """Among sources: of all facts that are changed; to confirm: all facts that are samples."""
-MOST_NAMED = 20
+MAX_NAMED = 20
 """How many tickets or links a refusal names."""
 _LOCK = "registry"
 """The counter whose lock lets one writer at a time look whether a name is taken."""
@@ -62,7 +62,7 @@ _BY_NAME = (
     )
     .limit(1)
 )
-_MOST_WORDS = 5_000
+_MAX_WORDS = 5_000
 """Words asked for at once: databases limit the values of one statement."""
 # of tables, and made once: each creation of a ticket asks
 _links, _names, _sites = (row.__table__ for row in (Link, SiteName, Site))
@@ -164,8 +164,8 @@ def site_keys_in(session: Session, text: str, on: date) -> dict[str, str]:
 
 def _some(words: Iterable[str]) -> Iterable[list[str]]:
     every = sorted(words)
-    for start in range(0, len(every), _MOST_WORDS):
-        yield every[start : start + _MOST_WORDS]
+    for start in range(0, len(every), _MAX_WORDS):
+        yield every[start : start + _MAX_WORDS]
 
 
 def responsible_site_of_link(link: Link) -> Site:
@@ -488,5 +488,5 @@ def record(
 
 def listed(names: Sequence[str]) -> str:
     """Up to twenty names in words; "and more" where the last one was left out."""
-    shown = ", ".join(names[:MOST_NAMED])
-    return f"{shown} and more" if len(names) > MOST_NAMED else shown
+    shown = ", ".join(names[:MAX_NAMED])
+    return f"{shown} and more" if len(names) > MAX_NAMED else shown

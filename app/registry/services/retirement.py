@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.core.rules.errors import Invalid
 from app.registry.models.registry import Link, Site
-from app.registry.services.registry import MOST_NAMED, listed
+from app.registry.services.registry import MAX_NAMED, listed
 
 Blocker = Callable[[Session, Site | Link, int], Sequence[str]]
 """The names of what stands on a record, no more than so many."""
@@ -26,7 +26,7 @@ def refuse_while_used(session: Session, row: Site | Link, links: Sequence[str]) 
     if not _BLOCKERS:
         raise RuntimeError("Nobody said what keeps a site or link from ending: import app.tables")
     used = {"links in use": links} | {
-        what: named(session, row, MOST_NAMED + 1) for what, named in _BLOCKERS.items()
+        what: named(session, row, MAX_NAMED + 1) for what, named in _BLOCKERS.items()
     }
     reasons = [f"{what} ({listed(names)})" for what, names in used.items() if names]
     if reasons:

@@ -23,7 +23,7 @@ from app.registry.rules.registry import (
     quoted,
 )
 from app.registry.services.records import Named, RecordVerbs, Values, parts_in, words_in
-from app.registry.services.registry import MOST_NAMED, SITE_PARTS, Lookup, listed
+from app.registry.services.registry import MAX_NAMED, SITE_PARTS, Lookup, listed
 from app.registry.services.retirement import refuse_while_used
 
 
@@ -105,7 +105,7 @@ def _links_after(session: Session, site: Site, until: date) -> list[str]:
         select(Link.name)
         .where(of_site, or_(Link.valid_until.is_(None), Link.valid_until > until))
         .order_by(Link.name)
-        .limit(MOST_NAMED + 1)
+        .limit(MAX_NAMED + 1)
     )
     return list(links)
 
@@ -116,7 +116,7 @@ def _check_begins(session: Session, site: Site, first: date) -> None:
         select(Link.name)
         .where(or_(Link.end_a_id == site.id, Link.end_b_id == site.id), Link.valid_from < first)
         .order_by(Link.name)
-        .limit(MOST_NAMED + 1)
+        .limit(MAX_NAMED + 1)
     ).all()
     if links:
         raise Invalid(

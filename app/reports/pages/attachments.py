@@ -10,7 +10,7 @@ from app.core.web.attached_files import given_out, previewed
 from app.core.web.extensions import db
 from app.core.web.person import acting
 from app.reports.models.reports import ReportAttachment
-from app.reports.pages.form_context import PLACE, Place, place_of
+from app.reports.pages.form_context import PLACE, ReportContext, report_context
 from app.reports.services.attachments import content_of_report_attachment, find_report_attachment
 from app.reports.services.reports import require_see
 
@@ -44,7 +44,7 @@ def preview(site: str, quarter: str, number: int) -> str:
     )
 
 
-def _found(site: str, quarter: str, number: int) -> tuple[Place, ReportAttachment]:
-    place, actor = place_of(site, quarter), acting()
+def _found(site: str, quarter: str, number: int) -> tuple[ReportContext, ReportAttachment]:
+    place, actor = report_context(site, quarter), acting()
     require_see(actor, place.site.id, place.report)
     return place, find_report_attachment(db.session(), actor, place.report, number)

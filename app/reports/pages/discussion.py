@@ -13,7 +13,7 @@ from app.core.web.extensions import db
 from app.core.web.person import acting, writer
 from app.core.web.times import now
 from app.reports.models.reports import ReportAttachment
-from app.reports.pages.form_context import Place
+from app.reports.pages.form_context import ReportContext
 from app.reports.rules.reports import may_read_fields, refusal_to_write_report
 from app.reports.services.attachments import (
     attachments_of_report,
@@ -33,7 +33,9 @@ class Below:
     comment_error: str = ""
 
 
-def below_report(place: Place, sent: Below | None = None, version: int = 0) -> Mapping[str, Any]:
+def below_report(
+    place: ReportContext, sent: Below | None = None, version: int = 0
+) -> Mapping[str, Any]:
     """What both parts show to this person; ``version``: the signed one above them, 0 = none."""
     actor, sent = acting(), sent or Below()
     refusal = refusal_to_write_report(actor, place.site.id, place.state, place.quarter, now())
@@ -49,7 +51,7 @@ def below_report(place: Place, sent: Below | None = None, version: int = 0) -> M
     }
 
 
-def files_of_version(place: Place, number: int) -> Mapping[str, Any]:
+def files_of_version(place: ReportContext, number: int) -> Mapping[str, Any]:
     """The files that a signed version holds; none is added or taken off there."""
     files = attachments_of_report(db.session(), acting(), place.report, number)
     rows = [_row(place, one, is_listed=True) for one in files]
@@ -57,7 +59,7 @@ def files_of_version(place: Place, number: int) -> Mapping[str, Any]:
     return {"may_attach": False, "removed_files": removed, **listed_files(rows, ())}
 
 
-def _row(place: Place, file: ReportAttachment, *, is_listed: bool = False) -> Row:
+def _row(place: ReportContext, file: ReportAttachment, *, is_listed: bool = False) -> Row:
     site, quarter = place.site.key, str(place.quarter)
     places = (
         url_for(f"report_attachments.{name}", site=site, quarter=quarter, number=file.number)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from app.reports.rules.documents import SAMPLE, QuarterDocument, ReportDocument, SiteLine
-from app.reports.rules.numbers import ChangedFigure, Figure
+from app.reports.rules.numbers import ChangedFigure, ReportFigure
 from app.reports.rules.reports import last_day_of
 from app.statistics.figures.tables import Cell, FigureTable
 
@@ -127,7 +127,7 @@ def _changes(line: SiteLine) -> list[list[Cell]]:
     ]
 
 
-def _value(figure: Figure | None) -> float | None:
+def _value(figure: ReportFigure | None) -> float | None:
     return None if figure is None else figure.value
 
 

@@ -21,7 +21,13 @@ from app.core.web.person import acting, writer
 from app.core.web.times import now
 from app.matching.services.by_hand import link_by_hand
 from app.reports.pages.discussion import Below, below_report
-from app.reports.pages.form_context import PLACE, Place, blueprint, place_of, sent_version
+from app.reports.pages.form_context import (
+    PLACE,
+    ReportContext,
+    blueprint,
+    report_context,
+    sent_version,
+)
 from app.reports.pages.form_fields import (
     Fields,
     FieldView,
@@ -45,12 +51,12 @@ from app.reports.pages.reports import SIGNS, due_days
 from app.reports.rules.event_explanations import carried_words
 from app.reports.rules.numbers import ReportNumbers
 from app.reports.rules.reports import (
-    Standing,
+    ReportStatus,
     refusal_to_accept,
     refusal_to_reopen,
     refusal_to_submit,
     refusal_to_write_report,
-    standing_of,
+    report_status,
 )
 from app.reports.services import reports as verbs
 from app.reports.services.event_explanations import other_words
@@ -66,7 +72,7 @@ _UNLINKED: Final = "This ticket is not linked yet: link it or empty the field, t
 @blueprint.get(PLACE)
 def page(site: str, quarter: str) -> Response:
     """The form for those who write, the signed report for everybody."""
-    place = place_of(site, quarter)
+    place = report_context(site, quarter)
     if site != place.site.key:
         return go_to(place.address)
     return report_page(place)
@@ -75,29 +81,29 @@ def page(site: str, quarter: str) -> Response:
 @blueprint.post(PLACE)
 def save(site: str, quarter: str) -> Response:
     """Save all fields, then do what the button says (``do``)."""
-    place = place_of(site, quarter)
+    place = report_context(site, quarter)
     what, _, about = request.form.get("do", "save").partition(".")
     typed = saved(place, what, about, is_asked=True)
     tell_of_chosen_files()
     if not typed.is_done:
-        return report_page(place_of(site, quarter), typed)
+        return report_page(report_context(site, quarter), typed)
     if what == "submit":
-        return _asked_to_sign(place_of(site, quarter), typed=typed)
+        return _asked_to_sign(report_context(site, quarter), typed=typed)
     if what == "link":
         return _linked(place, about, typed)
     return after(place, typed, "The draft is saved.")
 
 
-def after(place: Place, typed: Typed, words: str, part: str = "") -> Response:
+def after(place: ReportContext, typed: Typed, words: str, part: str = "") -> Response:
     """Something is done: the page anew, at one of its parts. Where not all that came with it could
     be stored, or sent, the page is answered with the rest in it: nothing typed is lost."""
     flash(words, "ok")
     if typed.is_done and not typed.words:
         return go_to(place.address + (f"#{part}" if part else ""))
-    return report_page(place_of(place.site.key, str(place.quarter)), typed)
+    return report_page(report_context(place.site.key, str(place.quarter)), typed)
 
 
-def _linked(place: Place, event: str, typed: Typed) -> Response:
+def _linked(place: ReportContext, event: str, typed: Typed) -> Response:
     """A ticket documents an event of the report, the site says."""
     rows = db.session()
     if not (event.isascii() and event.isdigit() and len(event) < 10):
@@ -115,7 +121,9 @@ def _linked(place: Place, event: str, typed: Typed) -> Response:
     return after(place, typed, f"Ticket {ticket} documents event {event}.")
 
 
-def _asked_to_sign(place: Place, status: int = 200, *, typed: Typed | None = None) -> Response:
+def _asked_to_sign(
+    place: ReportContext, status: int = 200, *, typed: Typed | None = None
+) -> Response:
     """What is still open, or the page that asks to sign."""
     typed = typed or Typed()
     reason = refusal_to_submit(acting(), place.site.id, place.state, place.quarter, now())
@@ -149,7 +157,7 @@ def _asked_to_sign(place: Place, status: int = 200, *, typed: Typed | None = Non
 @blueprint.post(f"{PLACE}/submit")
 def submit(site: str, quarter: str) -> Response:
     """Sign the report as it was shown, with the numbers that were shown."""
-    place, rows = place_of(site, quarter), db.session()
+    place, rows = report_context(site, quarter), db.session()
     numbers, seen = place.numbers(), sent_version("version")
     refusal = refusal_to_submit(acting(), place.site.id, place.state, place.quarter, now())
     if refusal is None and request.form.get("numbers", "") != numbers.read_as:
@@ -164,7 +172,7 @@ def submit(site: str, quarter: str) -> Response:
             flash(
                 "Somebody changed the report meanwhile: read it again before you sign.", "waiting"
             )
-        return _asked_to_sign(place_of(site, quarter), 409)
+        return _asked_to_sign(report_context(site, quarter), 409)
     flash(f"Version {number} of the report is signed and submitted.", "ok")
     return go_to(place.address)
 
@@ -172,7 +180,7 @@ def submit(site: str, quarter: str) -> Response:
 @blueprint.post(f"{PLACE}/reopen")
 def reopen(site: str, quarter: str) -> Response:
     """Let the report be written in again; what was signed is kept."""
-    place, rows = place_of(site, quarter), db.session()
+    place, rows = report_context(site, quarter), db.session()
     reason = request.form.get(REASON_TO_REOPEN, "").replace("\r\n", "\n").strip()
     typed = Typed(words=typed_beside())
     try:
@@ -180,44 +188,44 @@ def reopen(site: str, quarter: str) -> Response:
             verbs.reopen_report(rows, writer(), place.stored, reason)
     except Invalid as error:
         typed = replace(typed, errors={REASON_TO_REOPEN: error.message})
-        return report_page(place_of(site, quarter), typed)
+        return report_page(report_context(site, quarter), typed)
     except MoveNotAllowed as error:
         unstored = [Unstored("Why it is reopened", reason)] if reason else []
         typed = replace(typed, refusal=error.message, unstored=unstored)
-        return report_page(place_of(site, quarter), typed)
+        return report_page(report_context(site, quarter), typed)
     return after(place, without(typed, REASON_TO_REOPEN), "The report is reopened.")
 
 
 @blueprint.post(f"{PLACE}/accept")
 def accept(site: str, quarter: str) -> Response:
     """The chair has read it, and takes it."""
-    place, rows = place_of(site, quarter), db.session()
+    place, rows = report_context(site, quarter), db.session()
     try:
         with writing_once(rows):
             verbs.accept_report(rows, writer(), place.stored, sent_version("version"))
     except EditConflict:
         flash("The report was signed anew meanwhile: read it before you accept it.", "waiting")
-        return report_page(place_of(site, quarter), Typed(words=typed_beside()), 409)
+        return report_page(report_context(site, quarter), Typed(words=typed_beside()), 409)
     except MoveNotAllowed as error:
         typed = Typed(words=typed_beside(), refusal=error.message)
-        return report_page(place_of(site, quarter), typed)
+        return report_page(report_context(site, quarter), typed)
     return after(place, Typed(words=typed_beside()), "The report is accepted.")
 
 
 # ---- the page ----
 
 
-def may_write(place: Place) -> bool:
+def may_write(place: ReportContext) -> bool:
     """Whether this person may write in the report now."""
     return _refusal_to_write(place) is None
 
 
-def _refusal_to_write(place: Place) -> str | None:
+def _refusal_to_write(place: ReportContext) -> str | None:
     return refusal_to_write_report(acting(), place.site.id, place.state, place.quarter, now())
 
 
 def report_page(
-    place: Place, typed: Typed | None = None, status: int = 0, *, below: Below | None = None
+    place: ReportContext, typed: Typed | None = None, status: int = 0, *, below: Below | None = None
 ) -> Response:
     """The form where this person may write now, else what was signed last. A draft of others looks
     like a report that nobody began, as it does in the grid. ``status`` 0 = as what was typed asks
@@ -258,9 +266,9 @@ def report_page(
     return make_response(page, status or typed.status)
 
 
-def standing(place: Place) -> Standing:
+def standing(place: ReportContext) -> ReportStatus:
     """How the report stands, as the grid shows it."""
-    return standing_of(
+    return report_status(
         place.quarter,
         place.state,
         None if place.report is None else place.report.first_submitted_at,
@@ -270,7 +278,7 @@ def standing(place: Place) -> Standing:
     )
 
 
-def form_fields(place: Place, numbers: ReportNumbers) -> Fields:
+def form_fields(place: ReportContext, numbers: ReportNumbers) -> Fields:
     """All fields as they are stored, with what earlier quarters offer."""
     carried = carried_answers(db.session(), place.site.id, place.quarter, place.form)
     rows = {one.name: one for one in place.fields}

@@ -11,7 +11,7 @@ from typing import Final
 
 from flask import Response, make_response, render_template, request
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.errors import FieldConflict, Invalid, MoveNotAllowed, NotFound
 from app.core.web.extensions import db
 from app.core.web.htmx import go_to, wants_fragment
@@ -19,12 +19,12 @@ from app.core.web.person import acting, writer
 from app.core.web.times import now
 from app.reports.pages.form import may_write
 from app.reports.pages.form_context import (
+    DIGEST,
     PLACE,
-    SEEN,
-    WAS,
-    Place,
+    VERSION,
+    ReportContext,
     blueprint,
-    place_of,
+    report_context,
     sent_version,
 )
 from app.reports.pages.form_fields import FieldView, digest, field_of, with_notice, with_row
@@ -33,20 +33,20 @@ from app.reports.rules.reports import may_read_fields
 from app.reports.services.reports import save_field
 
 FIELD: Final = f"{PLACE}/fields/<name>"
-LONGEST_SAVE: Final = 60
+MAX_SAVE: Final = 60
 """Seconds that a save may take from its moment to its commit."""
 
 
 @blueprint.post(FIELD)
 def save_one(site: str, quarter: str, name: str) -> Response:
     """Save one field; how it stands then."""
-    place = place_of(site, quarter)
+    place = report_context(site, quarter)
     value = request.form.get(name, "").replace("\r\n", "\n")
-    seen, was = sent_version(SEEN + name), request.form.get(WAS + name, "")
+    seen, was = sent_version(VERSION + name), request.form.get(DIGEST + name, "")
     view = replace(_empty(place, name), value=value, version=seen, was=was)
     rows = db.session()
     try:
-        with writing(rows):
+        with transaction(rows):
             done = save_field(rows, writer(), place.site, place.quarter, name, value, seen)
             view = replace(
                 view,
@@ -66,7 +66,9 @@ def save_one(site: str, quarter: str, name: str) -> Response:
         return _standing(place, replace(view, error=f"Not saved. {error.message}"), 422)
 
 
-def _standing(place: Place, view: FieldView, status: int = 200, *, saved: bool = False) -> Response:
+def _standing(
+    place: ReportContext, view: FieldView, status: int = 200, *, saved: bool = False
+) -> Response:
     """What stands below a field."""
     page = render_template(
         "reports/form/_field_standing.html", f=view, address=place.address, saved=saved
@@ -97,7 +99,7 @@ def changes(site: str, quarter: str) -> Response:
     place = _read_place(site, quarter)
     if not wants_fragment():
         return go_to(place.address)
-    since = _sent_time() - LONGEST_SAVE
+    since = _sent_time() - MAX_SAVE
     form = place.form
     views = (
         (field_of(form, row.name), row)
@@ -118,9 +120,9 @@ def changes(site: str, quarter: str) -> Response:
     return make_response(page)
 
 
-def _read_place(site: str, quarter: str) -> Place:
+def _read_place(site: str, quarter: str) -> ReportContext:
     """Only for those who read drafts; the others are answered as if there were none."""
-    place = place_of(site, quarter)
+    place = report_context(site, quarter)
     if not may_read_fields(acting(), place.site.id):
         raise NotFound
     return place
@@ -131,7 +133,7 @@ def _sent_time() -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 12 else 0
 
 
-def _empty(place: Place, name: str) -> FieldView:
+def _empty(place: ReportContext, name: str) -> FieldView:
     found = field_of(place.form, name)
     if found is None:
         raise NotFound("A report has no such field")

@@ -29,17 +29,17 @@ from app.reports.services.reports import find_report
 
 blueprint = Blueprint("report_form", __name__, url_prefix="/reports")
 PLACE: Final = "/<site>/<quarter>"
-SEEN: Final = "seen."
+VERSION: Final = "seen."
 """Before a field's name: the version of it that the page shows."""
-WAS: Final = "was."
+DIGEST: Final = "was."
 """The digest of what the page showed in it."""
-THEIRS: Final = "theirs."
+CONFLICT: Final = "theirs."
 """The version that stands there by now, where somebody else wrote."""
-_LONGEST_VERSION: Final = 9
+_MAX_VERSION_LENGTH: Final = 9
 
 
 @dataclass(frozen=True)
-class Place:
+class ReportContext:
     """One site's report of one quarter."""
 
     site: Site
@@ -89,7 +89,7 @@ class Place:
         return numbers_of(db.session(), self.site, self.quarter, now())
 
 
-def place_of(site: str, quarter: str) -> Place:
+def report_context(site: str, quarter: str) -> ReportContext:
     """``NotFound`` where no site has this name, or no report can be of such a quarter."""
     rows = db.session()
     try:
@@ -100,13 +100,13 @@ def place_of(site: str, quarter: str) -> Place:
     named = find_site(rows, site) if site.isprintable() else None
     if named is None:
         raise NotFound("No site has this name")
-    return Place(named, found, find_report(rows, named.id, found))
+    return ReportContext(named, found, find_report(rows, named.id, found))
 
 
 def sent_version(name: str) -> int:
     """A version that the form carries; 0 for what is none."""
     text = request.form.get(name, "")
-    good = text.isascii() and text.isdigit() and len(text) <= _LONGEST_VERSION
+    good = text.isascii() and text.isdigit() and len(text) <= _MAX_VERSION_LENGTH
     return int(text) if good else 0
 
 
@@ -125,10 +125,10 @@ def touched_fields() -> dict[str, Sent]:
     alone is not stored again: somebody else may have changed it."""
     touched = {}
     for name, sent in request.form.items():
-        if SEEN + name in request.form:
-            value, was = sent.replace("\r\n", "\n"), request.form.get(WAS + name, "")
+        if VERSION + name in request.form:
+            value, was = sent.replace("\r\n", "\n"), request.form.get(DIGEST + name, "")
             if digest(value) != was:
-                touched[name] = Sent(value, sent_version(SEEN + name), was)
+                touched[name] = Sent(value, sent_version(VERSION + name), was)
     return touched
 
 

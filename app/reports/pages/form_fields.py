@@ -20,11 +20,11 @@ from app.reports.rules.form import (
     NUMBER,
     REASON,
     Form,
-    Question,
     QuestionKind,
+    ReportQuestion,
     day_outside,
 )
-from app.reports.rules.numbers import Figure, ReportNumbers, UndocumentedEvent
+from app.reports.rules.numbers import ReportFigure, ReportNumbers, UndocumentedEvent
 from app.reports.services.forms import Carried
 
 
@@ -52,7 +52,7 @@ class FieldView:
     """Digest of what stood there in this version: the form tells by it what was touched."""
     changed_by: str = ""
     changed_at: datetime | None = None
-    question: Question | None = None
+    question: ReportQuestion | None = None
     """None = a figure's or an event's field."""
     error: str = ""
     notice: str = ""
@@ -84,7 +84,7 @@ class FieldView:
 class FigureView:
     """A number of the portal, and what the site says to it."""
 
-    figure: Figure
+    figure: ReportFigure
     rows: str
     """Address of the rows that were counted, or ""."""
     number: FieldView
@@ -214,7 +214,7 @@ def fields_of(
     )
 
 
-def _answer(question: Question) -> FieldView:
+def _answer(question: ReportQuestion) -> FieldView:
     return FieldView(ANSWER + question.key, question.label, str(question.kind), question=question)
 
 

@@ -11,15 +11,15 @@ from dataclasses import dataclass, field, replace
 
 from flask import flash, request
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.errors import FieldConflict, MoveNotAllowed
 from app.core.web.extensions import db
 from app.core.web.person import writer
 from app.reports.pages.form_context import (
-    SEEN,
-    THEIRS,
-    WAS,
-    Place,
+    CONFLICT,
+    DIGEST,
+    VERSION,
+    ReportContext,
     Sent,
     sent_version,
     touched_fields,
@@ -76,7 +76,9 @@ class Typed:
         return 422 if self.errors else 200
 
 
-def saved(place: Place, what: str = "", about: str = "", *, is_asked: bool = False) -> Typed:
+def saved(
+    place: ReportContext, what: str = "", about: str = "", *, is_asked: bool = False
+) -> Typed:
     """Store what was touched. ``theirs.NAME``: this field is to stay as somebody else wrote it;
     ``mine.NAME``: what was typed replaces that; ``carry.NAME``: the answer of an earlier quarter
     is taken over. ``is_asked``: saving is what the person wants, also where nothing was touched."""
@@ -85,18 +87,18 @@ def saved(place: Place, what: str = "", about: str = "", *, is_asked: bool = Fal
     if what == "theirs":
         touched.pop(about, None)
     elif what == "mine" and about in touched:
-        touched[about] = replace(touched[about], version=sent_version(THEIRS + about))
+        touched[about] = replace(touched[about], version=sent_version(CONFLICT + about))
     elif what == "carry":
         key = about.removeprefix(ANSWER)
         earlier = carried_answers(rows, place.site.id, place.quarter, place.form).get(key)
         if earlier is not None:
-            seen = sent_version(SEEN + about)
-            touched[about] = Sent(earlier.value, seen, request.form.get(WAS + about, ""))
+            seen = sent_version(VERSION + about)
+            touched[about] = Sent(earlier.value, seen, request.form.get(DIGEST + about, ""))
     words = typed_beside()
     if not touched and not is_asked:
         return Typed(words=words)
     try:
-        with writing(rows):
+        with transaction(rows):
             done = verbs.save_fields(
                 rows,
                 writer(),
@@ -146,7 +148,7 @@ def tell_of_chosen_files() -> None:
         flash("The chosen files are not attached: choose them again and press Attach.", "waiting")
 
 
-def _unstored(place: Place, touched: Mapping[str, Sent]) -> Sequence[Unstored]:
+def _unstored(place: ReportContext, touched: Mapping[str, Sent]) -> Sequence[Unstored]:
     labels = labels_of([place.form], [place.numbers()])
     ordered = [*(name for name in labels if name in touched), *(touched.keys() - labels.keys())]
     return [

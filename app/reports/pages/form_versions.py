@@ -12,7 +12,7 @@ from app.core.web.extensions import db
 from app.core.web.person import acting
 from app.reports.models.reports import ReportForm, ReportVersion
 from app.reports.pages.discussion import files_of_version
-from app.reports.pages.form_context import PLACE, Place, blueprint, place_of
+from app.reports.pages.form_context import PLACE, ReportContext, blueprint, report_context
 from app.reports.pages.form_fields import Fields, fields_of, with_notice, with_values
 from app.reports.rules.differences import (
     EventDifference,
@@ -40,7 +40,7 @@ class SignedView:
     """That came to those without a ticket since, or went from them."""
 
 
-def signed_view(place: Place, version: ReportVersion, now: ReportNumbers) -> SignedView:
+def signed_view(place: ReportContext, version: ReportVersion, now: ReportNumbers) -> SignedView:
     """``now``: what the portal counts today."""
     frozen = numbers_of_version(version)
     values = fields_of_version(version)
@@ -96,13 +96,13 @@ def difference(site: str, quarter: str) -> Response:
     return make_response(page)
 
 
-def _known(site: str, quarter: str) -> Place:
-    place = place_of(site, quarter)
+def _known(site: str, quarter: str) -> ReportContext:
+    place = report_context(site, quarter)
     require_see(acting(), place.site.id, place.report)
     return place
 
 
-def _numbered(place: Place, number: int) -> ReportVersion:
+def _numbered(place: ReportContext, number: int) -> ReportVersion:
     found = next((one for one in place.stored.versions if one.number == number), None)
     if found is None:
         raise NotFound("The report has no version of this number")

@@ -9,7 +9,7 @@ from flask_wtf import FlaskForm
 from wtforms import BooleanField, HiddenField, StringField, TextAreaField
 
 from app.core.web.forms import Choice, lines, one_line, options, required
-from app.reports.rules.form import Question, QuestionKind
+from app.reports.rules.form import QuestionKind, ReportQuestion
 from app.reports.rules.questions import PARTS
 
 
@@ -63,7 +63,7 @@ def stated_part(name: str, value: Any) -> Any:
     return value if isinstance(value, bool) else value or ""
 
 
-def form_data(question: Question) -> Mapping[str, Any]:
+def form_data(question: ReportQuestion) -> Mapping[str, Any]:
     """A question as its form holds it."""
     return {
         "label": question.label,

@@ -24,7 +24,7 @@ from app.registry.services.sites import site_of_key
 from app.reports.models.reminders import ReportQuiet
 from app.reports.pages.reports import SIGNS, due_days, last_day
 from app.reports.rules.reminders import STEPS
-from app.reports.services.reminder_exemptions import end_quiet, keep_quiet, quiet_list
+from app.reports.services.reminder_exemptions import end_quiet, mute_reminders, quiet_list
 from app.reports.services.reminders import owing, remind_now, reminders_sent, require_chair
 
 blueprint = Blueprint("report_reminders", __name__, url_prefix="/reports")
@@ -95,7 +95,7 @@ def add_quiet() -> Response:
     who = form.who.data or ""
     try:
         with writing_once(rows):
-            entry = keep_quiet(
+            entry = mute_reminders(
                 rows,
                 writer(),
                 site=site_of_key(rows, who.removeprefix(_SITE)) if who.startswith(_SITE) else None,

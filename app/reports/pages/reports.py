@@ -17,7 +17,7 @@ from app.core.web.extensions import db
 from app.core.web.person import acting
 from app.core.web.quarter_range import read_quarters
 from app.core.web.times import now
-from app.reports.rules.reports import Shown, due_at, is_chair, last_day_of
+from app.reports.rules.reports import ShownState, due_at, is_chair, last_day_of
 from app.reports.services.first_quarter import reports_from
 from app.reports.services.grid import (
     DONE,
@@ -29,26 +29,26 @@ from app.reports.services.grid import (
 )
 
 blueprint = Blueprint("reports", __name__, url_prefix="/reports")
-MOST_QUARTERS: Final = 60
+MAX_QUARTERS: Final = 60
 """Of one page: fifteen years."""
-SIGNS: Final[Mapping[Shown, tuple[str, str]]] = {
-    Shown.NOT_REQUIRED: ("", ""),
-    Shown.NOT_YET: ("", "new"),
-    Shown.MISSING: ("trouble", "alert"),
-    Shown.DRAFT: ("waiting", "pencil"),
-    Shown.SUBMITTED: ("info", "solved"),
-    Shown.ACCEPTED: ("ok", "verified"),
-    Shown.REOPENED: ("waiting", "reopened"),
+SIGNS: Final[Mapping[ShownState, tuple[str, str]]] = {
+    ShownState.NOT_REQUIRED: ("", ""),
+    ShownState.NOT_YET: ("", "new"),
+    ShownState.MISSING: ("trouble", "alert"),
+    ShownState.DRAFT: ("waiting", "pencil"),
+    ShownState.SUBMITTED: ("info", "solved"),
+    ShownState.ACCEPTED: ("ok", "verified"),
+    ShownState.REOPENED: ("waiting", "reopened"),
 }
 """Tone and icon of each word."""
-_MEANINGS: Final[Mapping[Shown, str]] = {
-    Shown.MISSING: "the quarter has ended, nothing is submitted",
-    Shown.DRAFT: "being written; seen by the site and the chair",
-    Shown.SUBMITTED: "signed by the site, its numbers are frozen",
-    Shown.ACCEPTED: "accepted by the chair",
-    Shown.REOPENED: "signed before, being written again",
-    Shown.NOT_YET: "not yet due, the quarter goes on",
-    Shown.NOT_REQUIRED: "the site was no T1 then, or no reports were asked yet",
+_MEANINGS: Final[Mapping[ShownState, str]] = {
+    ShownState.MISSING: "the quarter has ended, nothing is submitted",
+    ShownState.DRAFT: "being written; seen by the site and the chair",
+    ShownState.SUBMITTED: "signed by the site, its numbers are frozen",
+    ShownState.ACCEPTED: "accepted by the chair",
+    ShownState.REOPENED: "signed before, being written again",
+    ShownState.NOT_YET: "not yet due, the quarter goes on",
+    ShownState.NOT_REQUIRED: "the site was no T1 then, or no reports were asked yet",
 }
 
 
@@ -58,7 +58,7 @@ def due_days() -> int:
     return days
 
 
-class Question:
+class GridQuery:
     """Which quarters an address asks for; what cannot be used is named and left out."""
 
     def __init__(self, arguments: Mapping[str, str]) -> None:
@@ -69,7 +69,7 @@ class Question:
         """None = the usual ones."""
         if self.typed_from or self.typed_to:
             try:
-                self.quarters = read_quarters(self.typed_from, self.typed_to, MOST_QUARTERS)
+                self.quarters = read_quarters(self.typed_from, self.typed_to, MAX_QUARTERS)
             except Invalid as error:
                 word = {"from": "From", "to": "To"}.get(error.field, "Quarters")
                 self.problems.append(f"{word}: {error.message}")
@@ -101,7 +101,7 @@ class Owed:
 @blueprint.get("")
 def page() -> Response:
     """The grid; without a range the last four quarters and the running one."""
-    asked, moment, rows, actor = Question(request.args), now(), db.session(), acting()
+    asked, moment, rows, actor = GridQuery(request.args), now(), db.session(), acting()
     quarters = asked.quarters or usual_quarters(rows, moment)
     grid = report_grid(rows, actor, quarters, moment, due_days())
     first = reports_from(rows)
@@ -133,7 +133,7 @@ def last_day(quarter: Quarter) -> date:
     return last_day_of(due_at(quarter, due_days()))
 
 
-def _legend(grid: ReportGrid) -> Sequence[tuple[Shown, str]]:
+def _legend(grid: ReportGrid) -> Sequence[tuple[ShownState, str]]:
     there = {cell.standing.shown for row in grid.rows for cell in row.cells}
     return [(shown, words) for shown, words in _MEANINGS.items() if shown in there]
 

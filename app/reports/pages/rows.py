@@ -11,13 +11,13 @@ from flask import url_for
 
 from app.core.rules.counted import Counted
 from app.core.rules.quarters import Quarter
-from app.duties.rules.duties import Standing
+from app.duties.rules.duties import DutyStatus
 from app.events.rules.addresses import NO_T1, events_url
 from app.reports.services.numbers import CATEGORIES, MEASURES, NETWORK, RESPONSIBLE
 
 _ANSWERS: Final = {"response": Counted.ANSWERED, "solution": Counted.ENDED}
 _DOCUMENTED: Final = {"events": "", "documented": "yes", "undocumented": "no"}
-_DUTIES: Final = {"duties_missed": Standing.MISSING, "duties_late": Standing.LATE}
+_DUTIES: Final = {"duties_missed": DutyStatus.MISSING, "duties_late": DutyStatus.LATE}
 
 
 def figure_url(key: str, site: str, quarter: Quarter, *, is_t0: bool = False) -> str:

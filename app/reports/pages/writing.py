@@ -15,7 +15,7 @@ from app.core.web.person import acting, writer
 from app.reports.pages.attachments import FILE, FILES, blueprint
 from app.reports.pages.discussion import Below
 from app.reports.pages.form import after, report_page
-from app.reports.pages.form_context import PLACE, Place, place_of
+from app.reports.pages.form_context import PLACE, ReportContext, report_context
 from app.reports.pages.form_saving import COMMENT, Typed, saved, tell_of_chosen_files, without
 from app.reports.services.attachments import attach_to_report, remove_report_attachment
 from app.reports.services.comments import comment_on_report
@@ -25,7 +25,7 @@ from app.reports.services.reports import require_see, require_write
 @blueprint.post(FILES)
 def attach(site: str, quarter: str) -> Response:
     """Attach all files that were sent, or none of them."""
-    place, rows = place_of(site, quarter), db.session()
+    place, rows = report_context(site, quarter), db.session()
     typed = saved(place)
     if not typed.refusal:
         # before the files are looked at
@@ -34,7 +34,9 @@ def attach(site: str, quarter: str) -> Response:
     problems = list(problems_of(files))
     if problems or typed.refusal:
         status = 409 if typed.refusal else 422
-        return report_page(place_of(site, quarter), typed, status, below=Below(problems=problems))
+        return report_page(
+            report_context(site, quarter), typed, status, below=Below(problems=problems)
+        )
     with writing_once(rows):
         for name, content in files:
             attach_to_report(rows, writer(), place.site, place.quarter, name, content)
@@ -49,7 +51,7 @@ def remove(site: str, quarter: str, number: int) -> Response:
     place, rows = _seen(site, quarter), db.session()
     typed = saved(place)
     with writing_once(rows):
-        remove_report_attachment(rows, writer(), place_of(site, quarter).stored, number)
+        remove_report_attachment(rows, writer(), report_context(site, quarter).stored, number)
         leads_to(f"{place.address}#attachments")
     return _after(place, typed, "attachments", f"File {number} is removed.")
 
@@ -61,25 +63,25 @@ def comment(site: str, quarter: str) -> Response:
     text, typed = request.form.get(COMMENT, ""), saved(place)
     try:
         with writing_once(rows):
-            comment_on_report(rows, writer(), place_of(site, quarter).stored, text)
+            comment_on_report(rows, writer(), report_context(site, quarter).stored, text)
             leads_to(f"{place.address}#comments")
     except Invalid as error:
         typed = replace(typed, words={**typed.words, COMMENT: text})
         below = Below(comment_error=error.message)
-        return report_page(place_of(site, quarter), typed, 422, below=below)
+        return report_page(report_context(site, quarter), typed, 422, below=below)
     return _after(place, without(typed, COMMENT), "comments", "The comment is sent.")
 
 
-def _seen(site: str, quarter: str) -> Place:
+def _seen(site: str, quarter: str) -> ReportContext:
     """The report that the address names, to those who may know of it."""
-    place = place_of(site, quarter)
+    place = report_context(site, quarter)
     require_see(acting(), place.site.id, place.report)
     return place
 
 
-def _after(place: Place, typed: Typed, part: str, words: str) -> Response:
+def _after(place: ReportContext, typed: Typed, part: str, words: str) -> Response:
     """The part of the page as it is now; without a script the page."""
     tell_of_chosen_files()
     if wants_fragment():
-        return report_page(place_of(place.site.key, str(place.quarter)))
+        return report_page(report_context(place.site.key, str(place.quarter)))
     return after(place, typed, words, part)

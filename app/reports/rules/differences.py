@@ -15,7 +15,7 @@ from typing import Final
 from app.reports.rules.form import ANSWER, EVENT, NUMBER, REASON, Form
 from app.reports.rules.numbers import ReportNumbers, UndocumentedEvent
 
-MOST_WORDS: Final = 2_000
+MAX_WORDS: Final = 2_000
 """Words of a text up to which single words are compared: the time grows with their square."""
 _WORDS: Final = re.compile(r"\s+|\w+|[^\w\s]")
 
@@ -61,7 +61,7 @@ class EventDifference:
 def compared(old: str, new: str) -> Sequence[Piece]:
     """Two texts as pieces, in the order in which one reads them; long ones as a whole."""
     words = _WORDS.findall(old), _WORDS.findall(new)
-    if max(map(len, words)) > MOST_WORDS:
+    if max(map(len, words)) > MAX_WORDS:
         return [Piece(old, Part.OLD), Piece(new, Part.NEW)]
     pieces = []
     for what, i1, i2, j1, j2 in SequenceMatcher(

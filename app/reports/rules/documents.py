@@ -14,8 +14,8 @@ from typing import Final
 
 from app.core.rules.quarters import Quarter
 from app.reports.rules.event_explanations import OtherWords
-from app.reports.rules.numbers import ChangedFigure, Figure, ReportNumbers, UndocumentedEvent
-from app.reports.rules.reports import Shown, last_day_of
+from app.reports.rules.numbers import ChangedFigure, ReportFigure, ReportNumbers, UndocumentedEvent
+from app.reports.rules.reports import ShownState, last_day_of
 
 QUARTER_COLUMNS: Final[Mapping[str, str]] = {
     "incidents": "Incidents",
@@ -32,14 +32,14 @@ QUARTER_COLUMNS: Final[Mapping[str, str]] = {
 NO_ANSWER: Final = "no answer"
 SAMPLE: Final = "Sample data: reports, tickets and events of the demonstration are made up."
 """What files say where pages have their mark "sample"."""
-_SIGNED: Final = (Shown.SUBMITTED, Shown.ACCEPTED)
+_SIGNED: Final = (ShownState.SUBMITTED, ShownState.ACCEPTED)
 
 
 @dataclass(frozen=True)
 class FigureLine:
     """A figure as it stands in the report."""
 
-    figure: Figure
+    figure: ReportFigure
     """As it was when the report was signed; of a draft as it is now."""
     now: ChangedFigure | None
     """What the portal counts today where that reads otherwise."""
@@ -88,7 +88,7 @@ class ReportDocument:
 
     site: str
     quarter: Quarter
-    shown: Shown
+    shown: ShownState
     is_late: bool
     due_at: datetime
     made_at: datetime
@@ -123,8 +123,8 @@ class ReportDocument:
         if self.version is not None:
             word = "accepted" if self.accepted_at is not None else "signed"
             which = f"{word}, version {self.version}"
-            return which if self.shown is not Shown.REOPENED else f"{which}; reopened since"
-        if self.shown in (Shown.DRAFT, Shown.REOPENED):
+            return which if self.shown is not ShownState.REOPENED else f"{which}; reopened since"
+        if self.shown in (ShownState.DRAFT, ShownState.REOPENED):
             return f"{self.shown}, signed by nobody"
         return f"{self.shown}, nothing is written"
 
@@ -142,13 +142,17 @@ class ReportDocument:
     def notes(self) -> Sequence[str]:
         """How it stands, in sentences."""
         if self.version is None:
-            what = "This is a draft" if self.shown in (Shown.DRAFT, Shown.REOPENED) else "No report"
+            what = (
+                "This is a draft"
+                if self.shown in (ShownState.DRAFT, ShownState.REOPENED)
+                else "No report"
+            )
             said = [f"{what}: nobody has signed it. Its numbers are those of now."]
         else:
             said = [f"Version {self.version}, signed by {self.signed_by}, {_time(self.signed_at)}."]
             if self.accepted_at is not None:
                 said.append(f"Accepted by {self.accepted_by}, {_time(self.accepted_at)}.")
-            if self.shown is Shown.REOPENED:
+            if self.shown is ShownState.REOPENED:
                 said.append("The report was reopened since; this is what was signed.")
         if self.is_late:
             how = "is late" if self.version is None else "came late"
@@ -164,7 +168,7 @@ class SiteLine:
     """How one site stands in the quarter, and its numbers."""
 
     site: str
-    shown: Shown
+    shown: ShownState
     is_late: bool
     is_required: bool
     due_at: datetime
@@ -201,7 +205,7 @@ class SiteLine:
         """In words."""
         if self.is_late:
             return f"{self.shown}, late"
-        word = "not yet due" if self.shown is Shown.NOT_YET else str(self.shown)
+        word = "not yet due" if self.shown is ShownState.NOT_YET else str(self.shown)
         return f"{word} ({self.due})" if self.due else word
 
     def words(self, key: str) -> str:

@@ -14,7 +14,7 @@ from enum import StrEnum
 from app.reports.rules.form import EVENT
 
 
-class Fate(StrEnum):
+class ExplanationState(StrEnum):
     """What became of an event that was written about."""
 
     DOCUMENTED = "explained before it got its ticket"
@@ -36,7 +36,7 @@ class OtherWords:
     """None = the report of it is not known any more."""
     end: datetime | None
     words: str
-    fate: Fate
+    fate: ExplanationState
     part_of: int | None = None
     """The detected event that covers its time now."""
 

@@ -17,9 +17,9 @@ from typing import Any, Final
 from app.core.rules.errors import Invalid
 from app.core.rules.quarters import Quarter
 from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text
-from app.reports.rules.numbers import PERCENT, UNITS, Figure, ReportNumbers
+from app.reports.rules.numbers import PERCENT, UNITS, ReportFigure, ReportNumbers
 
-MOST_QUESTIONS: Final = 40
+MAX_QUESTIONS: Final = 40
 ANSWER_LIMIT: Final = 10_000
 """Characters of an answer of several lines, and of the words to an event or a number."""
 YES, NO = "yes", "no"
@@ -45,7 +45,7 @@ class QuestionKind(StrEnum):
 
 
 @dataclass(frozen=True)
-class Question:
+class ReportQuestion:
     """One question. ``key`` names it in all versions: an answer is carried on by it."""
 
     key: str
@@ -67,21 +67,21 @@ class Question:
 class Form:
     """A version's questions, in their order."""
 
-    questions: Sequence[Question]
+    questions: Sequence[ReportQuestion]
 
     @property
-    def asked(self) -> Sequence[Question]:
+    def asked(self) -> Sequence[ReportQuestion]:
         """Those that are not retired."""
         return [one for one in self.questions if not one.is_retired]
 
-    def question(self, key: str) -> Question | None:
+    def question(self, key: str) -> ReportQuestion | None:
         """The one of this key, retired or not."""
         return next((one for one in self.questions if one.key == key), None)
 
     @property
-    def groups(self) -> Sequence[tuple[str, Sequence[Question]]]:
+    def groups(self) -> Sequence[tuple[str, Sequence[ReportQuestion]]]:
         """What is asked, under its titles: neighbours of one group stand together."""
-        found: list[tuple[str, list[Question]]] = []
+        found: list[tuple[str, list[ReportQuestion]]] = []
         for one in self.asked:
             if not found or found[-1][0] != one.group:
                 found.append((one.group, []))
@@ -98,8 +98,8 @@ class Form:
         return cls([_question(one) for one in json.loads(text)])
 
 
-def _question(values: Mapping[str, Any]) -> Question:
-    return Question(
+def _question(values: Mapping[str, Any]) -> ReportQuestion:
+    return ReportQuestion(
         **{
             **values,
             "kind": QuestionKind(values["kind"]),
@@ -116,7 +116,7 @@ _EVENT: Final = re.compile(r"event\.[1-9]\d{0,17}", re.ASCII)
 _FIGURE: Final = re.compile(r"(number|reason)\.[a-z][a-z0-9_]{0,59}", re.ASCII)
 
 
-def checked_answer(question: Question, value: str) -> str:
+def checked_answer(question: ReportQuestion, value: str) -> str:
     """The answer as it is stored, "" = none; raises ``Invalid`` on ``answer.KEY``.
 
     That a required one is there is asked for when a report is submitted, not while it is written.
@@ -204,7 +204,7 @@ def why_it_cannot_be(form: Form, name: str, value: str, today: date) -> str:
     return ""
 
 
-def day_outside(question: Question, value: str, quarter: Quarter) -> str:
+def day_outside(question: ReportQuestion, value: str, quarter: Quarter) -> str:
     """What is said to a day on which something was that does not lie in the report's quarter; ""
     where nothing is to be said. It may be right."""
     day = _day_of(value) if question.kind is QuestionKind.DATE else None
@@ -264,7 +264,7 @@ def contradictions(fields: Mapping[str, str], numbers: ReportNumbers) -> Sequenc
     return found
 
 
-def _reads_alike(figure: Figure, stated: str) -> bool:
+def _reads_alike(figure: ReportFigure, stated: str) -> bool:
     if figure.value is None:
         return False
     number = float(stated)

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Final
 
 from app.core.rules.quarters import Quarter
-from app.mail.rules.notifications import LONGEST_TEXT
+from app.mail.rules.notifications import MAX_TEXT_LENGTH
 from app.reports.rules.reminders import due_day
 from app.reports.rules.reports import ReportState, due_at
 
@@ -36,7 +36,7 @@ _MOVES: Final = {
 
 
 @dataclass(frozen=True)
-class ReportLetter:
+class ReportNotification:
     """Subject and plain text of one mail."""
 
     subject: str
@@ -51,14 +51,14 @@ def news_of(changed: Mapping[str, str | None]) -> News | None:
     return News.COMMENTED if changed.get(COMMENT_FIELD) else None
 
 
-def news_letter(
+def news_notification(
     news: News, site: str, quarter: Quarter, author: str, changed: Mapping[str, str | None]
-) -> ReportLetter:
+) -> ReportNotification:
     """What is told of a change that ``author`` made."""
     report = f"the report of {site} about {quarter}"
     if news is News.COMMENTED:
         said = changed.get(COMMENT_FIELD) or ""
-        return ReportLetter(
+        return ReportNotification(
             f"{site} {quarter}: comment on the report",
             f"{author} commented on {report}:\n\n{_cut(said)}",
         )
@@ -69,10 +69,10 @@ def news_letter(
     }[news]
     if news is News.REOPENED and (reason := changed.get(REASON_FIELD)):
         text = f"{text}\n\nReason: {_cut(reason)}"
-    return ReportLetter(f"{site} {quarter}: report {news}", text)
+    return ReportNotification(f"{site} {quarter}: report {news}", text)
 
 
-def reminder_letter(
+def reminder_notification(
     site: str,
     quarter: Quarter,
     due_days: int,
@@ -82,7 +82,7 @@ def reminder_letter(
     changed_by: str = "",
     changed_at: datetime | None = None,
     asked_by: str = "",
-) -> ReportLetter:
+) -> ReportNotification:
     """A reminder of a report that is not submitted. ``changed_by`` and ``changed_at``: who wrote in
     it last. ``asked_by``: who of the chair sent it; "" = the portal by itself."""
     day = due_day(quarter, due_days)
@@ -97,8 +97,8 @@ def reminder_letter(
         parts.append(f"{how}; {changed_by} wrote in it last, on {changed_at:%Y-%m-%d}.")
     if asked_by:
         parts.append(f"{asked_by} sent this reminder.")
-    return ReportLetter(f"{site} {quarter}: report {words}", "\n\n".join(parts))
+    return ReportNotification(f"{site} {quarter}: report {words}", "\n\n".join(parts))
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}\n[... cut]"
+    return text if len(text) <= MAX_TEXT_LENGTH else f"{text[:MAX_TEXT_LENGTH]}\n[... cut]"

@@ -26,7 +26,7 @@ UNITS: Final[Mapping[str, str]] = {
 
 
 @dataclass(frozen=True)
-class Figure:
+class ReportFigure:
     """One number. ``value`` None = there is no data, which is not 0."""
 
     key: str
@@ -108,13 +108,13 @@ class ReportNumbers:
     site: str
     quarter: str
     counted_at: datetime
-    figures: Sequence[Figure]
+    figures: Sequence[ReportFigure]
     undocumented: Sequence[UndocumentedEvent]
     """Oldest first."""
     is_behind: bool = False
     """So much had just changed that not all of it was worked in."""
 
-    def figure(self, key: str) -> Figure | None:
+    def figure(self, key: str) -> ReportFigure | None:
         """One of them."""
         return next((one for one in self.figures if one.key == key), None)
 
@@ -137,7 +137,7 @@ class ReportNumbers:
             site=values["site"],
             quarter=values["quarter"],
             counted_at=datetime.fromisoformat(values["counted_at"]),
-            figures=[Figure(**one) for one in values["figures"]],
+            figures=[ReportFigure(**one) for one in values["figures"]],
             undocumented=[
                 UndocumentedEvent(
                     **{
@@ -158,9 +158,9 @@ class ChangedFigure:
 
     key: str
     label: str
-    frozen: Figure | None
+    frozen: ReportFigure | None
     """None = it was not counted then."""
-    now: Figure | None
+    now: ReportFigure | None
     """None = it is not counted any more."""
 
     @property
@@ -189,5 +189,5 @@ def changed_since(frozen: ReportNumbers, now: ReportNumbers) -> Sequence[Changed
     ]
 
 
-def _said(figure: Figure | None) -> tuple[str, int | None] | None:
+def _said(figure: ReportFigure | None) -> tuple[str, int | None] | None:
     return None if figure is None else (figure.words, figure.told_by)

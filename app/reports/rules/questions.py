@@ -13,12 +13,12 @@ from typing import Any, Final
 from app.core.rules.errors import Invalid, InvalidMany
 from app.core.rules.quarters import Quarter
 from app.core.rules.texts import checked_text
-from app.reports.rules.form import MOST_QUESTIONS, Form, Question, QuestionKind
+from app.reports.rules.form import MAX_QUESTIONS, Form, QuestionKind, ReportQuestion
 
 LABEL_LIMIT, GROUP_LIMIT, HELP_LIMIT = 200, 100, 1000
 KEY_LIMIT: Final = 30
 """Characters of a question's key: with a part's name behind it, it is a field of the change log."""
-MOST_CHOICES, CHOICE_LIMIT = 30, 100
+MAX_CHOICES, CHOICE_LIMIT = 30, 100
 LATEST_AFTER: Final = 8
 """Quarters from now up to which a form may be published ahead; more is a slip of the pen."""
 PARTS: Final[Mapping[str, str]] = {
@@ -34,7 +34,7 @@ PARTS: Final[Mapping[str, str]] = {
 """What may be said of a question, and what each is called."""
 
 
-def part_in_words(question: Question, name: str) -> str:
+def part_in_words(question: ReportQuestion, name: str) -> str:
     """What a question says in one part, as people read it and the change log keeps it."""
     value = getattr(question, name)
     if isinstance(value, bool):
@@ -42,7 +42,7 @@ def part_in_words(question: Question, name: str) -> str:
     return "; ".join(value) if isinstance(value, tuple) else str(value)
 
 
-def checked_question(form: Form, question: Question, *, is_used: bool) -> Question:
+def checked_question(form: Form, question: ReportQuestion, *, is_used: bool) -> ReportQuestion:
     """The question as it may stand in ``form``, instead of the one of its key or at its end.
 
     ``is_used``: it stands in a form that is, or was, in use: it keeps its kind, so that answers of
@@ -68,8 +68,8 @@ def checked_question(form: Form, question: Question, *, is_used: bool) -> Questi
         problems["label"] = "Question is required"
     elif not question.is_retired and label.casefold() in {one.label.casefold() for one in others}:
         problems["label"] = "Question: the form asks this already"
-    elif len(others) >= MOST_QUESTIONS and not question.is_retired:
-        problems["label"] = f"A form asks at most {MOST_QUESTIONS} questions; retire one first"
+    elif len(others) >= MAX_QUESTIONS and not question.is_retired:
+        problems["label"] = f"A form asks at most {MAX_QUESTIONS} questions; retire one first"
     before = form.question(question.key)
     if is_used and before is not None and before.kind is not question.kind:
         problems["kind"] = (
@@ -85,14 +85,14 @@ def checked_question(form: Form, question: Question, *, is_used: bool) -> Questi
     return replace(question, label=label, group=group, help=about, choices=choices)
 
 
-def _checked_choices(question: Question) -> tuple[str, ...]:
+def _checked_choices(question: ReportQuestion) -> tuple[str, ...]:
     found = tuple(text for one in question.choices if (text := one.strip()))
     if question.kind is not QuestionKind.CHOICE:
         if found:
             raise Invalid("choices", "Choices are for the answer “choice” only; empty them")
         return ()
-    if not 2 <= len(found) <= MOST_CHOICES:
-        raise Invalid("choices", f"Choices: write 2 to {MOST_CHOICES} of them, one a line")
+    if not 2 <= len(found) <= MAX_CHOICES:
+        raise Invalid("choices", f"Choices: write 2 to {MAX_CHOICES} of them, one a line")
     for one in found:
         checked_text("choices", one, CHOICE_LIMIT, label="Choices: one of them")
     if len({one.casefold() for one in found}) < len(found):
@@ -113,7 +113,7 @@ def key_for(label: str, taken: Collection[str]) -> str:
     return key
 
 
-def with_question(form: Form, question: Question) -> Form:
+def with_question(form: Form, question: ReportQuestion) -> Form:
     """The form with this question in the place of the one of its key.
 
     A new one, one that is asked again and one of another group come behind their group.
@@ -153,11 +153,11 @@ def _swap(found: list[Any], place: int, other: int) -> None:
         found[place], found[other] = found[other], found[place]
 
 
-def _retired(form: Form) -> Sequence[Question]:
+def _retired(form: Form) -> Sequence[ReportQuestion]:
     return [one for one in form.questions if one.is_retired]
 
 
-def _arranged(questions: Sequence[Question]) -> Form:
+def _arranged(questions: Sequence[ReportQuestion]) -> Form:
     """Each group in one place, that of its first question; what is retired stands last."""
     titles = list(dict.fromkeys(one.group for one in questions if not one.is_retired))
     asked = [one for one in questions if not one.is_retired]
@@ -244,7 +244,7 @@ def differences(before: Form, after: Form) -> Sequence[QuestionDifference]:
     return [*found, *(QuestionDifference(one.label, "removed", ()) for one in gone)]
 
 
-def _answer(question: Question) -> str:
+def _answer(question: ReportQuestion) -> str:
     kind = "; ".join(question.choices) if question.choices else str(question.kind)
     flags = ["required" if question.is_required else "optional"]
     if question.is_carried:
@@ -252,7 +252,7 @@ def _answer(question: Question) -> str:
     return f"{kind} ({', '.join(flags)})"
 
 
-def _changes(was: Question, now: Question) -> Sequence[str]:
+def _changes(was: ReportQuestion, now: ReportQuestion) -> Sequence[str]:
     words = []
     for name in ("label", "kind", "help", "group"):
         old, new = part_in_words(was, name), part_in_words(now, name)
@@ -306,13 +306,13 @@ def _in_place(before: Sequence[str], after: Sequence[str]) -> Collection[str]:
     return found
 
 
-def stated_question(key: str, stated: Mapping[str, Any]) -> Question:
+def stated_question(key: str, stated: Mapping[str, Any]) -> ReportQuestion:
     """A question of parts as a form sends them; ``Invalid`` where the kind is none."""
     kinds = {str(kind): kind for kind in QuestionKind}
     kind = kinds.get(str(stated["kind"]))
     if kind is None:
         raise Invalid("kind", f"Answer takes one of: {', '.join(kinds)}")
-    return Question(
+    return ReportQuestion(
         key=key,
         kind=kind,
         label=str(stated["label"]),

@@ -31,7 +31,7 @@ WRITABLE: Final = (ReportState.DRAFT, ReportState.REOPENED)
 """In these states a report's fields may change."""
 
 
-class Shown(StrEnum):
+class ShownState(StrEnum):
     """What is shown of a site and a quarter: a stored state, or why none is stored."""
 
     NOT_REQUIRED = "not required"
@@ -46,10 +46,10 @@ class Shown(StrEnum):
 
 
 @dataclass(frozen=True)
-class Standing:
+class ReportStatus:
     """How a site's report of a quarter stands. ``is_late`` is a flag beside the state."""
 
-    shown: Shown
+    shown: ShownState
     is_late: bool
     due_at: datetime
 
@@ -69,7 +69,7 @@ def last_day_of(due: datetime) -> date:
     return (due - timedelta(microseconds=1)).date()
 
 
-def standing_of(
+def report_status(
     quarter: Quarter,
     state: ReportState | None,
     first_submitted_at: datetime | None,
@@ -77,7 +77,7 @@ def standing_of(
     *,
     is_required: bool,
     due_days: int = USUAL_DUE_DAYS,
-) -> Standing:
+) -> ReportStatus:
     """How it stands; ``state`` None = nothing is stored.
 
     A site that is not asked may write all the same: what is stored is shown, and never late. Late
@@ -85,13 +85,13 @@ def standing_of(
     """
     due = due_at(quarter, due_days)
     if state is not None:
-        shown = Shown(state.value)
+        shown = ShownState(state.value)
     elif not is_required:
-        shown = Shown.NOT_REQUIRED
+        shown = ShownState.NOT_REQUIRED
     else:
-        shown = Shown.MISSING if now >= quarter.end else Shown.NOT_YET
+        shown = ShownState.MISSING if now >= quarter.end else ShownState.NOT_YET
     late = is_required and (now if first_submitted_at is None else first_submitted_at) > due
-    return Standing(shown, late, due)
+    return ReportStatus(shown, late, due)
 
 
 # ---- who may do what ----

@@ -33,10 +33,10 @@ from app.reports.rules.form import ANSWER, EVENT, NUMBER, REASON, Form
 from app.reports.rules.numbers import ReportNumbers, changed_since
 from app.reports.rules.reports import (
     ReportState,
-    Standing,
+    ReportStatus,
     may_read_fields,
+    report_status,
     sees_report,
-    standing_of,
 )
 from app.reports.services.event_explanations import other_words
 from app.reports.services.forms import content_of, form_for
@@ -140,7 +140,7 @@ def document_of_quarter(
     (total,) = matching_table(session, [quarter], NETWORK, now).totals
     return QuarterDocument(
         quarter,
-        standing_of(quarter, None, None, now, is_required=False, due_days=due_days).due_at,
+        report_status(quarter, None, None, now, is_required=False, due_days=due_days).due_at,
         now,
         lines,
         None if total is None else total.detected,
@@ -152,8 +152,8 @@ def document_of_quarter(
 
 def _standing(
     report: Report | None, quarter: Quarter, now: datetime, due_days: int, *, is_required: bool
-) -> Standing:
-    return standing_of(
+) -> ReportStatus:
+    return report_status(
         quarter,
         None if report is None else ReportState(report.state),
         None if report is None else report.first_submitted_at,
@@ -166,7 +166,7 @@ def _standing(
 def _line(
     site: Site,
     newest: ReportVersion | None,
-    standing: Standing,
+    standing: ReportStatus,
     live: ReportNumbers,
     *,
     is_required: bool,
@@ -195,7 +195,7 @@ def _signed(
     session: Session,
     report: Report,
     version: ReportVersion,
-    standing: Standing,
+    standing: ReportStatus,
     live: ReportNumbers,
     now: datetime,
 ) -> ReportDocument:
@@ -218,7 +218,7 @@ def _document(
     session: Session,
     site: Site,
     quarter: Quarter,
-    standing: Standing,
+    standing: ReportStatus,
     now: datetime,
     *,
     form: Form,

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from app.events.models.events import Event
 from app.matching.models.matching import DetectedEvent, EventOfDetected
 from app.registry.models.registry import Link
-from app.reports.rules.event_explanations import Fate, OtherWords
+from app.reports.rules.event_explanations import ExplanationState, OtherWords
 from app.reports.rules.form import EVENT
 from app.reports.rules.numbers import ReportNumbers
 
@@ -52,16 +52,18 @@ def other_words(
             row.start,
             row.end,
             written[row.id],
-            Fate.DOCUMENTED if counts else Fate.COUNTS_NO_MORE,
+            ExplanationState.DOCUMENTED if counts else ExplanationState.COUNTS_NO_MORE,
         )
     for key, gone in _vanished(session, written.keys() - found.keys()).items():
         one = gone.event
-        fate = Fate.GONE if gone.part_of is None else Fate.PART
+        fate = ExplanationState.GONE if gone.part_of is None else ExplanationState.PART
         found[key] = OtherWords(
             key, gone.link, one.state, one.start, one.end, written[key], fate, gone.part_of
         )
     for key in written.keys() - found.keys():
-        found[key] = OtherWords(key, f"Event {key}", "", None, None, written[key], Fate.GONE)
+        found[key] = OtherWords(
+            key, f"Event {key}", "", None, None, written[key], ExplanationState.GONE
+        )
     return sorted(found.values(), key=lambda one: (one.start is None, one.start or one.id, one.id))
 
 

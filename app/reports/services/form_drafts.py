@@ -21,7 +21,7 @@ from app.core.rules.quarters import Quarter
 from app.core.rules.texts import checked_text
 from app.core.services.changes import FieldChange, record_change, take_number
 from app.reports.models.reports import Report, ReportForm, ReportVersion
-from app.reports.rules.form import Form, Question
+from app.reports.rules.form import Form, ReportQuestion
 from app.reports.rules.questions import (
     PARTS,
     checked_first_quarter,
@@ -69,7 +69,7 @@ def make_draft(session: Session, by: Writer) -> ReportForm:
 
 def add_question(
     session: Session, by: Writer, number: int, stated: Mapping[str, Any]
-) -> tuple[ReportForm, Question]:
+) -> tuple[ReportForm, ReportQuestion]:
     """Add a question to a draft, behind the others of its group. Raises ``InvalidMany``."""
     row, form = _draft(session, by, number)
     taken = {one.key for other in all_forms(session) for one in content_of(other).questions}
@@ -80,7 +80,7 @@ def add_question(
 
 def change_question(
     session: Session, by: Writer, number: int, key: str, stated: Mapping[str, Any], seen: int
-) -> tuple[ReportForm, Question]:
+) -> tuple[ReportForm, ReportQuestion]:
     """Word a question of a draft anew.
 
     What somebody else changed since version ``seen`` stays unless it is stated differently; where
@@ -270,7 +270,7 @@ def _draft(
     return row, content_of(row)
 
 
-def _question_of(form: Form, key: str) -> Question:
+def _question_of(form: Form, key: str) -> ReportQuestion:
     found = form.question(key)
     if found is None:
         raise NotFound("The form has no such question")
@@ -278,8 +278,8 @@ def _question_of(form: Form, key: str) -> Question:
 
 
 def _merged(
-    session: Session, row: ReportForm, before: Question, asked: Question, seen: int
-) -> Question:
+    session: Session, row: ReportForm, before: ReportQuestion, asked: ReportQuestion, seen: int
+) -> ReportQuestion:
     """What is stated, with what only somebody else changed since ``seen``."""
     rows = session.execute(
         select(ChangedField.field, ChangedField.old)
@@ -328,7 +328,7 @@ def _differing(before: Form, after: Form) -> Sequence[FieldChange]:
     return fields
 
 
-def _part(questions: Mapping[str, Question], key: str, name: str) -> str | None:
+def _part(questions: Mapping[str, ReportQuestion], key: str, name: str) -> str | None:
     found = questions.get(key)
     return None if found is None else part_in_words(found, name)
 

@@ -23,16 +23,16 @@ from app.registry.services.tiers import had_tier_in
 from app.reports.models.reports import Report
 from app.reports.rules.reports import (
     ReportState,
-    Shown,
-    Standing,
+    ReportStatus,
+    ShownState,
     is_of_site,
+    report_status,
     sees_report,
-    standing_of,
 )
 from app.reports.services.first_quarter import FIRST_QUARTER, reports_from
 from app.tickets.models.tickets import Ticket
 
-DONE: Final = (Shown.SUBMITTED, Shown.ACCEPTED)
+DONE: Final = (ShownState.SUBMITTED, ShownState.ACCEPTED)
 """What counts as submitted. A report that was reopened does not until it is submitted again."""
 
 
@@ -54,7 +54,7 @@ class GridCell:
     """A site's report about a quarter. ``is_counted``: it is asked for, and the quarter ended."""
 
     quarter: Quarter
-    standing: Standing
+    standing: ReportStatus
     is_counted: bool
 
     @property
@@ -162,7 +162,7 @@ def _cell(
     was_submitted = report is not None and report.first_submitted_at is not None
     if not sees_report(actor, site_id, was_submitted=was_submitted):
         state = None
-    standing = standing_of(
+    standing = report_status(
         quarter,
         state,
         None if report is None else report.first_submitted_at,

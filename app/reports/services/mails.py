@@ -20,10 +20,10 @@ from app.mail.services.messages import MessageRecipient, queue_message
 from app.registry.models.registry import Site, SiteContact
 from app.registry.rules.registry import ContactRole
 from app.reports.models.reports import Report
-from app.reports.rules.notifications import News, news_letter, news_of
+from app.reports.rules.notifications import News, news_notification, news_of
 
 
-def tell_of_report(
+def mail_report_news(
     session: Session, by: Writer, report: Report, fields: Sequence[FieldChange], change_id: int
 ) -> None:
     """Queue the mails of one change of a report; most changes tell nobody."""
@@ -41,7 +41,9 @@ def tell_of_report(
     ]
     if not told:
         return
-    letter = news_letter(news, site.key, Quarter.parse(report.quarter), by.shown_author, changed)
+    letter = news_notification(
+        news, site.key, Quarter.parse(report.quarter), by.shown_author, changed
+    )
     queue_message(
         session,
         key=f"report change {change_id}",

@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 
 from app.core.rules.quarters import Quarter
 from app.duties.models.duties import Duty
-from app.duties.rules.duties import Standing
+from app.duties.rules.duties import DutyStatus
 from app.duties.services.duties import ALL, DutyFilter, conditions_of
 from app.matching.models.matching import DetectedEvent
 from app.matching.services.recompute import MAX_PENDING
@@ -29,7 +29,7 @@ from app.matching.services.stale_links import freshness
 from app.matching.services.tables import first_seen, has_no_data
 from app.registry.models.registry import Link, Site
 from app.registry.rules.networks import Network
-from app.reports.rules.numbers import UNITS, Figure, ReportNumbers, UndocumentedEvent
+from app.reports.rules.numbers import UNITS, ReportFigure, ReportNumbers, UndocumentedEvent
 from app.reports.services.first_quarter import reports_from
 from app.reports.services.grid import was_t1
 from app.statistics.figures.site_tickets import SiteTickets, created_between, tickets_of_site
@@ -158,10 +158,12 @@ def _is_matched(session: Session) -> bool:
     return not stand.stale and stand.pending <= MAX_PENDING
 
 
-def _of_tickets(tickets: SiteTickets) -> Sequence[Figure]:
-    def counted(start: str, counts: Mapping[str, int], ends: str, group: str) -> Sequence[Figure]:
+def _of_tickets(tickets: SiteTickets) -> Sequence[ReportFigure]:
+    def counted(
+        start: str, counts: Mapping[str, int], ends: str, group: str
+    ) -> Sequence[ReportFigure]:
         return [
-            Figure(f"{start}{key}", f"{label} {ends}", counts[category], group=group)
+            ReportFigure(f"{start}{key}", f"{label} {ends}", counts[category], group=group)
             for key, (category, label) in CATEGORIES.items()
         ]
 
@@ -170,7 +172,7 @@ def _of_tickets(tickets: SiteTickets) -> Sequence[Figure]:
         *counted("", tickets.affected, "that affect it", _AFFECTED),
         *counted(RESPONSIBLE, tickets.responsible, "it is responsible for", _RESPONSIBLE),
         *(
-            Figure(
+            ReportFigure(
                 key,
                 f"Median {words[key]} time",
                 tickets.times[measure].days,
@@ -183,20 +185,22 @@ def _of_tickets(tickets: SiteTickets) -> Sequence[Figure]:
     ]
 
 
-def _of_events(events: _Events | None) -> Sequence[Figure]:
+def _of_events(events: _Events | None) -> Sequence[ReportFigure]:
     detected = None if events is None else events.detected
     missing = None if events is None else len(events.undocumented)
     documented = None if events is None else events.detected - len(events.undocumented)
     return [
-        Figure("events", "Events of at least one hour", detected, group=_EVENTS),
-        Figure("documented", "Events documented by a ticket", documented, detected, group=_EVENTS),
-        Figure("undocumented", "Events without a ticket", missing, detected, group=_EVENTS),
+        ReportFigure("events", "Events of at least one hour", detected, group=_EVENTS),
+        ReportFigure(
+            "documented", "Events documented by a ticket", documented, detected, group=_EVENTS
+        ),
+        ReportFigure("undocumented", "Events without a ticket", missing, detected, group=_EVENTS),
     ]
 
 
-def _of_availability(row: AvailabilityRow | None) -> Figure:
+def _of_availability(row: AvailabilityRow | None) -> ReportFigure:
     share = None if row is None else row.whole.share
-    return Figure(
+    return ReportFigure(
         "availability",
         "Availability of its links",
         None if share is None else 100 * share,
@@ -206,12 +210,12 @@ def _of_availability(row: AvailabilityRow | None) -> Figure:
     )
 
 
-def _of_duties(due: _Due) -> Sequence[Figure]:
+def _of_duties(due: _Due) -> Sequence[ReportFigure]:
     return [
-        Figure(
+        ReportFigure(
             "duties_missed", "Due tickets that are missing", due.missed, due.asked, group=_DUTIES
         ),
-        Figure("duties_late", "Due tickets written late", due.late, due.asked, group=_DUTIES),
+        ReportFigure("duties_late", "Due tickets written late", due.late, due.asked, group=_DUTIES),
     ]
 
 
@@ -254,7 +258,7 @@ def _due(
 ) -> Mapping[int, _Due]:
     """Tickets that were due from these sites by the rules in force, of events of the quarter."""
     counts: dict[str, dict[int, int]] = {}
-    for state in (ALL, Standing.MISSING, Standing.LATE):
+    for state in (ALL, DutyStatus.MISSING, DutyStatus.LATE):
         wanted = DutyFilter(
             site_ids=[site.id for site in sites], first=quarter, last=quarter, state=state
         )
@@ -268,6 +272,8 @@ def _due(
             if site is not None
         }
     return {
-        site: _Due(asked, counts[Standing.MISSING].get(site, 0), counts[Standing.LATE].get(site, 0))
+        site: _Due(
+            asked, counts[DutyStatus.MISSING].get(site, 0), counts[DutyStatus.LATE].get(site, 0)
+        )
         for site, asked in counts[ALL].items()
     }

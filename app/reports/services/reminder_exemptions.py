@@ -27,7 +27,7 @@ def quiet_list(session: Session, actor: Actor) -> Sequence[ReportQuiet]:
     return session.scalars(select(ReportQuiet).order_by(ReportQuiet.id)).all()
 
 
-def keep_quiet(
+def mute_reminders(
     session: Session,
     by: Writer,
     *,

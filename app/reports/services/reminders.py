@@ -24,7 +24,7 @@ from app.mail.services.messages import MessageRecipient, queue_message
 from app.registry.models.registry import Site
 from app.reports.models.reminders import ReportQuiet, ReportReminder
 from app.reports.models.reports import Report
-from app.reports.rules.notifications import reminder_letter
+from app.reports.rules.notifications import reminder_notification
 from app.reports.rules.reminders import (
     BY_HAND,
     Step,
@@ -33,7 +33,7 @@ from app.reports.rules.reminders import (
     step_at,
     step_due,
 )
-from app.reports.rules.reports import ReportState, Standing, is_chair, standing_of
+from app.reports.rules.reports import ReportState, ReportStatus, is_chair, report_status
 from app.reports.services.mails import people_of_sites, report_address
 from app.reports.services.numbers import asked_sites
 
@@ -50,7 +50,7 @@ class Owing:
     site: Site
     quarter: Quarter
     report: Report | None
-    standing: Standing
+    standing: ReportStatus
     people: Sequence[MessageRecipient]
     """Whom a reminder goes to, without those that are left in peace."""
     quiet: str
@@ -113,12 +113,14 @@ def owing(
     return found
 
 
-def _standing(quarter: Quarter, report: Report | None, now: datetime, due_days: int) -> Standing:
+def _standing(
+    quarter: Quarter, report: Report | None, now: datetime, due_days: int
+) -> ReportStatus:
     """Of a site that is asked: as the grid shows it."""
     state, first = (
         (None, None) if report is None else (ReportState(report.state), report.first_submitted_at)
     )
-    return standing_of(quarter, state, first, now, is_required=True, due_days=due_days)
+    return report_status(quarter, state, first, now, is_required=True, due_days=due_days)
 
 
 def reminders_due(
@@ -234,7 +236,7 @@ def _send(
     due_days: int,
 ) -> ReportReminder | None:
     by_hand = by.actor.kind is not Kind.SYSTEM
-    letter = reminder_letter(
+    letter = reminder_notification(
         site.key,
         quarter,
         due_days,

@@ -60,15 +60,15 @@ from app.reports.rules.reports import (
 )
 from app.reports.services.event_explanations import moved_words
 from app.reports.services.forms import form_for, form_to_begin
-from app.reports.services.mails import tell_of_report
+from app.reports.services.mails import mail_report_news
 from app.reports.services.numbers import FIGURE_KEYS
 
-MOST_FIELDS: Final = 1000
+MAX_FIELDS: Final = 1000
 """Fields of one report: far more than there are questions, figures and events."""
 CHANGE_REASON: Final = "why"
 """The field of a change that holds its reason, as the audit shows it."""
 _NO_WORD: Final = "Say what it was, or document it with a ticket"
-_LARGEST_KEY: Final = 2**31 - 1
+_MAX_KEY: Final = 2**31 - 1
 _reports = cast(Table, Report.__table__)
 _BEGIN: Final = {
     dialect: upsert(_reports).on_conflict_do_nothing(index_elements=["quarter", "site_id"])
@@ -288,8 +288,8 @@ def _save(
         old = "" if row is None else row.value
         if old == value:
             continue
-        if row is None and len(rows) >= MOST_FIELDS:
-            problems[name] = f"A report has at most {MOST_FIELDS} fields"
+        if row is None and len(rows) >= MAX_FIELDS:
+            problems[name] = f"A report has at most {MAX_FIELDS} fields"
             continue
         if row is None:
             row = rows[name] = ReportField(name=name, version=0)
@@ -451,7 +451,7 @@ def record_on_report(
     too, and does not make a new version of what is written. Who is told of it is told in the same
     transaction."""
     change_id = record_change(session, by, kind=REPORT, thing_id=report.id, fields=fields)
-    tell_of_report(session, by, report, fields, change_id)
+    mail_report_news(session, by, report, fields, change_id)
 
 
 def one_kind_of_line(text: str) -> str:
@@ -540,7 +540,7 @@ def _checked(
 
 def _is_event_of(session: Session, name: str, site: Site, quarter: Quarter) -> bool:
     event_id = int(name.removeprefix(EVENT))
-    if event_id > _LARGEST_KEY:
+    if event_id > _MAX_KEY:
         return False
     at_site = or_(
         *(
@@ -569,7 +569,7 @@ def _words_gone_along(session: Session, by: Writer, report: Report) -> list[Fiel
     for name, target in moved_words(session, fields_of(report)).items():
         row, into = rows[name], rows.get(target)
         words = row.value
-        if into is None and len(rows) < MOST_FIELDS:
+        if into is None and len(rows) < MAX_FIELDS:
             into = rows[target] = ReportField(name=target, version=1, value=words)
             into.changed_at, into.changed_by = row.changed_at, row.changed_by
             report.fields.append(into)

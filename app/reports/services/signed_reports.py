@@ -13,7 +13,7 @@ from app.core.rules.quarters import Quarter
 from app.registry.services.registry import find_site
 from app.reports.models.reports import Report, ReportVersion
 from app.reports.rules.event_explanations import OtherWords
-from app.reports.rules.form import ANSWER, EVENT, Contradiction, Question, contradictions
+from app.reports.rules.form import ANSWER, EVENT, Contradiction, ReportQuestion, contradictions
 from app.reports.rules.numbers import ReportNumbers, UndocumentedEvent
 from app.reports.services.event_explanations import other_words
 from app.reports.services.forms import content_of, form_of_number
@@ -29,7 +29,7 @@ from app.reports.services.reports import (
 class Answer:
     """A question that was asked, with what the site answered; "" = nothing."""
 
-    question: Question
+    question: ReportQuestion
     value: str
 
 

@@ -15,7 +15,7 @@ def remind_of_reports(context: Context) -> str:
     for site_id, quarter, step in due:
         if context.is_ending():
             break
-        with context.writing() as session:
+        with context.transaction() as session:
             sent = send_reminder(session, context.writer(), site_id, quarter, step, due_days)
             if sent is not None:
                 told.append(f"{sent.site.key} {quarter}")

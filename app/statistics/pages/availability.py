@@ -18,7 +18,7 @@ from app.statistics.figures.availability import Availability
 from app.statistics.figures.charts import ColumnChart, Part, Value, column_chart, strip
 from app.statistics.figures.tables import Cell, FigureTable
 from app.statistics.pages.files import as_file
-from app.statistics.pages.query import Question
+from app.statistics.pages.query import StatisticsQuery
 from app.statistics.pages.statistics import frame_of
 from app.statistics.services.availability import (
     AvailabilityFigures,
@@ -32,7 +32,7 @@ _ROWS: Final = 200
 
 
 @dataclass(frozen=True)
-class Shown:
+class AvailabilityView:
     """A row of the page: per period and for the whole the words, and the events behind them."""
 
     name: str
@@ -49,7 +49,7 @@ class Shown:
 @blueprint.get("/availability", defaults={"kind": ""})
 def page(kind: str = "") -> Any:
     """Availability per link and per site."""
-    question = Question(request.args)
+    question = StatisticsQuery(request.args)
     network = request.args.get("network", Network.LHCOPN if "network" not in request.args else "")
     if network not in ("", *Network):
         question.problems.append(f"Network: choose {' or '.join(Network)}; shown is LHCOPN")
@@ -97,9 +97,9 @@ def _not_up(whole: Availability) -> Sequence[tuple[str, float]]:
 
 def _shown(
     row: AvailabilityRow, periods: Sequence[CalendarPeriod], where: dict[str, str], top: float
-) -> Shown:
+) -> AvailabilityView:
     about = row.ends or (f"{row.links} link{'' if row.links == 1 else 's'}" if row.links else "")
-    return Shown(
+    return AvailabilityView(
         row.name,
         about,
         [

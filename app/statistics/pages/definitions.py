@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from app.core.rules.counted import DAYS_STANDING, DECK_NUMBERS
-from app.matching.rules.matching import MOST_KEPT
+from app.matching.rules.matching import MAX_KEPT
 
 _RULES: Final = "the portal's rules for figures, agreed where no source says more"
 _GGUS: Final = (
@@ -157,7 +157,7 @@ DEFINITIONS: Final[Sequence[Definition]] = (
             "An event counts once, however many tickets cover it. What a person linked or unlinked"
             " holds, whatever is computed later.",
             f"Where many tickets meet an event, of each kind (by link or by site; a maintenance or"
-            f" not) the {MOST_KEPT} that begin last are kept beside it, of the same beginning those"
+            f" not) the {MAX_KEPT} that begin last are kept beside it, of the same beginning those"
             " with the higher number, and the one that was created first of all. What only a time"
             " zone seems to keep apart is a kind of its own. Tickets that a person linked or took"
             " off are always kept. No count depends on it.",

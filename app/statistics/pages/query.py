@@ -34,7 +34,7 @@ PER: Final[Mapping[str, type[CalendarPeriod]]] = {
 BEFORE: Final = 4
 """Periods before the running one (or the last one) that are shown where the address does not say
 from when: the present."""
-MOST: Final = 60
+MAX_PERIODS: Final = 60
 """Periods shown at all."""
 _SHAPES: Final = "a year (2012), half-year (2012-H1), quarter (2012-Q1), month (2012-03) or day"
 _WITHOUT: Final = {
@@ -46,7 +46,7 @@ _EARLIEST: Final = datetime(1990, 1, 1, tzinfo=UTC)
 _LATEST: Final = datetime(2099, 12, 31, tzinfo=UTC)
 
 
-class Question:
+class StatisticsQuery:
     """The periods, the property and the filters that an address asks for."""
 
     def __init__(
@@ -109,9 +109,9 @@ class Question:
         # only as many as are shown are made, however far apart the ends are
         per_year = 12 // start.MONTHS
         count = (last.year - start.year) * per_year + last.number - start.number + 1
-        self.left_out = max(0, count - MOST)
+        self.left_out = max(0, count - MAX_PERIODS)
         if self.left_out:
-            start = last.after(1 - MOST)
+            start = last.after(1 - MAX_PERIODS)
         return period_range(start, last)
 
     @property

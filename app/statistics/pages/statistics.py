@@ -34,7 +34,7 @@ from app.statistics.figures.tables import Cell as FileCell
 from app.statistics.figures.tables import FigureTable
 from app.statistics.pages.definitions import DEFINITIONS as DEFINED
 from app.statistics.pages.files import as_file
-from app.statistics.pages.query import FILTERS, PER, Question
+from app.statistics.pages.query import FILTERS, PER, StatisticsQuery
 from app.statistics.services.figures import CountRow, TicketFigures, TimesRow
 from app.tickets.figures.times import MEASURES, WORKING
 from app.tickets.rules.tickets import Category, Layer, State
@@ -132,7 +132,9 @@ class Headline:
     url: str
 
 
-def _headline(figures: TicketFigures, question: Question, period: CalendarPeriod) -> Headline:
+def _headline(
+    figures: TicketFigures, question: StatisticsQuery, period: CalendarPeriod
+) -> Headline:
     (number,) = figures.counts([period])[0].counts
     so_far = " so far" if period.is_partial(now()) else ""
     words = f"{period.words}{so_far}"
@@ -142,7 +144,7 @@ def _headline(figures: TicketFigures, question: Question, period: CalendarPeriod
 @blueprint.get("")
 def page() -> str:
     """The main figures, and where the others are."""
-    question = Question(request.args, per=("quarter",))
+    question = StatisticsQuery(request.args, per=("quarter",))
     figures = TicketFigures(db.session(), question.filter, now())
     periods = question.periods()
     row = figures.counts(periods)[0]
@@ -180,7 +182,7 @@ def page() -> str:
 @blueprint.get("/tickets", defaults={"kind": ""})
 def tickets(kind: str = "") -> Any:
     """How many tickets were created in each period, by one of their properties."""
-    question = Question(request.args, by=BY)
+    question = StatisticsQuery(request.args, by=BY)
     figures = TicketFigures(db.session(), question.filter, now())
     periods = question.periods()
     whole = figures.counts(periods)[0]
@@ -214,7 +216,7 @@ def tickets(kind: str = "") -> Any:
 @blueprint.get("/times", defaults={"kind": ""})
 def times(kind: str = "") -> Any:
     """GGUS's times by period, or by category or site; and the priorities at submission."""
-    question = Question(request.args, by=BY_TIMES)
+    question = StatisticsQuery(request.args, by=BY_TIMES)
     figures = TicketFigures(db.session(), question.filter, now())
     periods = question.periods()
     by_period = figures.times(periods)
@@ -270,7 +272,7 @@ def times(kind: str = "") -> Any:
 @blueprint.get("/long-standing", defaults={"kind": ""})
 def standing(kind: str = "") -> Any:
     """Open tickets that were created more than 30 days ago."""
-    question = Question(request.args)
+    question = StatisticsQuery(request.args)
     figures = TicketFigures(db.session(), question.filter, now())
     found = figures.standing(10_000 if kind else STANDING)
     if kind:
@@ -333,16 +335,16 @@ def frame_of(word: str) -> dict[str, Any]:
     }
 
 
-def _standing_url(question: Question) -> str:
+def _standing_url(question: StatisticsQuery) -> str:
     return question.rows_url((), by="", figures=[Counted.LONG_STANDING])
 
 
-def _restricted(rows: Sequence[CountRow], question: Question) -> list[CountRow]:
+def _restricted(rows: Sequence[CountRow], question: StatisticsQuery) -> list[CountRow]:
     allowed = _allowed(question)
     return [row for row in rows if allowed is None or row.value in allowed]
 
 
-def _allowed(question: Question) -> set[str] | None:
+def _allowed(question: StatisticsQuery) -> set[str] | None:
     """Where it is by links or sites and some were chosen: only these. The list of tickets cannot be
     asked for those that affect one of them and another one."""
     given = question.given(question.by) if question.by in ("link", "site") else []
@@ -370,7 +372,7 @@ def _name(value: str, by: str) -> str:
 def _table_of(
     rows: Sequence[tuple[str, CountRow]],
     periods: Sequence[CalendarPeriod],
-    question: Question,
+    question: StatisticsQuery,
     by: str,
 ) -> list[Cells]:
     found = []
@@ -386,7 +388,7 @@ def _table_of(
 
 
 def _years(
-    periods: Sequence[CalendarPeriod], whole: CountRow, question: Question
+    periods: Sequence[CalendarPeriod], whole: CountRow, question: StatisticsQuery
 ) -> list[tuple[int, int, int, str]]:
     """Of each year: itself, its periods that are shown, the tickets in them, and their rows."""
     if question.per == "year":
@@ -473,7 +475,7 @@ def _times_charts(periods: Sequence[CalendarPeriod], rows: Sequence[TimesRow]) -
 
 
 def _times_urls(
-    question: Question, periods: Sequence[CalendarPeriod], value: str | None
+    question: StatisticsQuery, periods: Sequence[CalendarPeriod], value: str | None
 ) -> dict[str, str]:
     urls = {"tickets": question.rows_url(periods, value)}
     for measure, figure in ANSWERS.items():
@@ -485,7 +487,7 @@ def _counts_file(
     periods: Sequence[CalendarPeriod],
     whole: CountRow,
     rows: Sequence[CountRow],
-    question: Question,
+    question: StatisticsQuery,
 ) -> FigureTable:
     """One row for each period and value, zeros included, and one TOTAL per period."""
     by = question.by
@@ -506,7 +508,7 @@ def _days(period: CalendarPeriod) -> tuple[str, str]:
 
 
 def _times_file(
-    by_period: Sequence[TimesRow], by_value: Sequence[TimesRow], question: Question
+    by_period: Sequence[TimesRow], by_value: Sequence[TimesRow], question: StatisticsQuery
 ) -> FigureTable:
     """What the page shows: by value where a property was chosen, else by period."""
     units = [f"{name}_{'working_' if name in WORKING else ''}days" for name in MEASURES]

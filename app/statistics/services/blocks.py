@@ -32,9 +32,9 @@ SIZE: Final = 5_000
 """Numbers of one block."""
 AT_ONCE: Final = 1_000
 """Changes that are worked in by one transaction."""
-MOST_BLOCKS: Final = 50
+MAX_BLOCKS: Final = 50
 """Blocks that one transaction writes."""
-MOST_PENDING: Final = 1_000
+MAX_PENDING: Final = 1_000
 """Changes that a page reads from the rows by itself."""
 _INSERT: Final[Mapping[str, Any]] = {"sqlite": sqlite_insert, "postgresql": postgresql_insert}
 _table = cast(Table, FactBlock.__table__)
@@ -155,7 +155,7 @@ def draft_blocks(session: Session, kind: FactKind[F]) -> Draft | None:
         block = number // SIZE
         if change <= holds.get(block, change):  # it was read later than that, or not at all yet
             continue
-        if block not in numbers and len(numbers) == MOST_BLOCKS:
+        if block not in numbers and len(numbers) == MAX_BLOCKS:
             reached = change - 1
             break
         numbers.setdefault(block, set()).add(number)
@@ -229,8 +229,8 @@ def current_facts(session: Session, kind: FactKind[F]) -> Current[F]:
         whole = kept.whole if kept.whole is not None else kind.join([])
         # before anything is kept all is read from the rows: no older change is left out of that
         since = place.changes if place.filled else newest
-        touched = _touched(session, kind, since, newest, MOST_PENDING + 1)
-        behind = _count_touched(session, kind, since) if len(touched) > MOST_PENDING else 0
+        touched = _touched(session, kind, since, newest, MAX_PENDING + 1)
+        behind = _count_touched(session, kind, since) if len(touched) > MAX_PENDING else 0
         first, highest = place.filled * SIZE, kind.highest(session)
         unread = max(0, highest + 1 - max(first, 1))
         missing = unread if unread > SIZE else 0

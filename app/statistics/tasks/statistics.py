@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.core.database.transactions import begin_read, writing
+from app.core.database.transactions import begin_read, transaction
 from app.jobs.tasks.context import Context
 from app.statistics.services.blocks import FactKind, draft_blocks, drop_other_layouts, keep_blocks
 from app.statistics.services.events import EVENT_FACTS
@@ -26,7 +26,7 @@ def _keep(context: Context, kind: FactKind[Any]) -> None:
             session.rollback()
             if draft is None:
                 return
-            with writing(session):
+            with transaction(session):
                 if draft.holds is not None and not begun:
                     begun = True
                     drop_other_layouts(session, kind)

@@ -22,12 +22,12 @@ from app.tickets.pages.filter_forms import read_query
 from app.tickets.pages.list import back_to_list
 from app.tickets.rules.content import LABELS
 from app.tickets.services import bulk_changes as verbs
-from app.tickets.services.bulk_changes import MOST, Planned
+from app.tickets.services.bulk_changes import MAX_SELECTED, Planned
 from app.tickets.services.pages import list_tickets
 
 blueprint = Blueprint("bulk", __name__, url_prefix="/tickets/bulk")
 _KEY = "<int(max=2147483647):number>"
-_LARGEST = 2**31 - 1
+_MAX_SIZE = 2**31 - 1
 _EARLIER = 10
 """One's earlier changes that the page lists."""
 
@@ -57,7 +57,7 @@ def choose() -> Response:
 def _chosen() -> Chosen:
     if request.args.get("all"):
         query = read_query(request.args.get("query", ""))
-        page = list_tickets(db.session(), acting(), query.filter(), limit=MOST)
+        page = list_tickets(db.session(), acting(), query.filter(), limit=MAX_SELECTED)
         numbers = [ticket.number for ticket in page.tickets]
         return Chosen(numbers, more=page.after is not None)
     return Chosen(list(_numbers(request.args.getlist("n"))))
@@ -69,11 +69,13 @@ def _numbers(texts: Sequence[str]) -> Mapping[int, int]:
     for text in texts:
         parts = text.split(":")
         digits = all(part.isascii() and part.isdigit() and len(part) < 11 for part in parts)
-        if not digits or len(parts) > 2 or int(parts[0]) > _LARGEST:
+        if not digits or len(parts) > 2 or int(parts[0]) > _MAX_SIZE:
             raise Invalid("n", "Tickets are named by their numbers; tick them in the list")
-        found[int(parts[0])] = min(int(parts[1]), _LARGEST) if len(parts) == 2 else 0
-    if len(found) > MOST:
-        raise Invalid("n", f"{len(found)} tickets are too many at once; at most {MOST} are changed")
+        found[int(parts[0])] = min(int(parts[1]), _MAX_SIZE) if len(parts) == 2 else 0
+    if len(found) > MAX_SELECTED:
+        raise Invalid(
+            "n", f"{len(found)} tickets are too many at once; at most {MAX_SELECTED} are changed"
+        )
     return found
 
 
@@ -159,7 +161,7 @@ def _page(
         "tickets/bulk/page.html",
         form=form,
         chosen=chosen,
-        most=MOST,
+        most=MAX_SELECTED,
         plan=plan,
         counts=_counts(plan or ()),
         disagreed=disagreed,

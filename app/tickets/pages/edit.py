@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 from wtforms import SelectMultipleField
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules import access
 from app.core.rules.errors import Difference, EditConflict, Invalid, MoveNotAllowed, NotFound
 from app.core.services.changes import TICKET, changes_of
@@ -192,7 +192,7 @@ def edit(number: int) -> AnyResponse:
     try:
         wanted = keep_unchanged(ticket, form.values(ticket), shown_before(form, ticket))
         check_addresses(wanted)
-        with writing(rows):
+        with transaction(rows):
             verbs.change_ticket(rows, by, number, wanted, base_version=version, check_needs=True)
     except EditConflict as conflict:
         rows.rollback()

@@ -17,7 +17,7 @@ from flask import (
 from flask_login import current_user
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.errors import Invalid, NotFound
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
@@ -86,7 +86,7 @@ def change(number: int) -> Response:
     verbs.find_filter(rows, by.actor, number)
     if form.validate():
         try:
-            with writing(rows):
+            with transaction(rows):
                 verbs.change_filter(
                     rows, by, number, form.name.data or "", shared=form.use.data == SHARED
                 )
@@ -103,7 +103,7 @@ def replace(number: int) -> Response:
     rows, by, form = db.session(), writer(), ReplaceFilterForm()
     verbs.find_filter(rows, by.actor, number)
     query = read_query(form.query.data or "")
-    with writing(rows):
+    with transaction(rows):
         row = verbs.replace_filter(rows, by, number, query.own_query())
     flash(f"“{row.name}” shows this from now on.", "ok")
     return go_to(address_of(row))

@@ -16,7 +16,7 @@ from wtforms.validators import Length
 
 from app.core.database.transactions import allow_long_statements
 from app.core.rules.errors import Invalid
-from app.core.rules.file_problems import MAX_LINES, MOST_PROBLEMS, BadFile, Problem
+from app.core.rules.file_problems import MAX_LINES, MAX_PROBLEMS, BadFile, Problem
 from app.core.rules.texts import SHORT_TEXT_LIMIT
 from app.core.web.extensions import db
 from app.core.web.form_keys import writing_once
@@ -27,8 +27,8 @@ from app.core.web.person import acting, writer
 from app.tickets.rules.files import COLUMNS
 from app.tickets.services.files.imports import (
     DEFAULT_SOURCE,
-    Fate,
     Imported,
+    ImportOutcome,
     Outcome,
     Source,
     examine_tickets,
@@ -40,7 +40,7 @@ blueprint = Blueprint("ticket_imports", __name__, url_prefix="/admin/imports/tic
 FILE_LIMIT: Final = 8 * 1024 * 1024
 PACKED_LIMIT: Final = 3 * 1024 * 1024
 """Letters that a form carries, beside its other fields."""
-MOST_WRONG: Final = 1_000
+MAX_WRONG: Final = 1_000
 """Wrong lines of a file; with more of them it is read no further."""
 SHOWN_LINES: Final = 500
 """Lines that a page shows; the command tells of all."""
@@ -125,10 +125,10 @@ def _examined(source: Source) -> list[Outcome]:
     wrong = 0
     for outcome in examine_tickets(db.session(), writer(), source):
         outcomes.append(outcome)
-        if outcome.fate is Fate.WRONG:
+        if outcome.fate is ImportOutcome.WRONG:
             wrong += 1
-            problems += outcome.problems[: MOST_PROBLEMS - len(problems)]
-        if wrong > MOST_WRONG:
+            problems += outcome.problems[: MAX_PROBLEMS - len(problems)]
+        if wrong > MAX_WRONG:
             why = (
                 f"{wrong:,} of its first {len(outcomes):,} tickets are wrong, and it was read no"
                 f" further; the first of them are told here. Mend the file, or {_COMMAND}"
@@ -140,13 +140,13 @@ def _examined(source: Source) -> list[Outcome]:
 def _preview_page(form: TicketFileForm, carried: str, outcomes: list[Outcome]) -> Response:
     counts = Counter(outcome.fate for outcome in outcomes)
     # what somebody has to mend comes first, and is never left out for what is good
-    order = (Fate.WRONG, Fate.DIFFERS, Fate.NEW, Fate.KNOWN)
+    order = (ImportOutcome.WRONG, ImportOutcome.DIFFERS, ImportOutcome.NEW, ImportOutcome.KNOWN)
     shown = sorted(outcomes, key=lambda outcome: (order.index(outcome.fate), outcome.line))
     page = render_template(
         "tickets/imports/preview.html",
         form=form,
         content=carried,
-        counts={fate.value: counts[fate] for fate in Fate},
+        counts={fate.value: counts[fate] for fate in ImportOutcome},
         shown=shown[:SHOWN_LINES],
         left=max(0, len(outcomes) - SHOWN_LINES),
     )
@@ -176,11 +176,11 @@ def confirm() -> Response:
 
 def _told(done: Imported) -> str:
     words = {
-        Fate.KNOWN: "had been imported before",
-        Fate.DIFFERS: "had been imported before with another content and stay as they are",
-        Fate.WRONG: "were left out",
+        ImportOutcome.KNOWN: "had been imported before",
+        ImportOutcome.DIFFERS: "had been imported before with another content and stay as they are",
+        ImportOutcome.WRONG: "were left out",
     }
-    new = done.counts.get(Fate.NEW, 0)
+    new = done.counts.get(ImportOutcome.NEW, 0)
     text = f"Imported {new:,} ticket{'' if new == 1 else 's'}"
     if done.first is not None:
         text += f": {done.first}" if new == 1 else f": {done.first} to {done.last}"

@@ -28,12 +28,12 @@ from app.registry.rules.networks import Network
 from app.tickets.pages.columns import COLUMNS, shown_columns, width_class
 from app.tickets.rules.desk import Desk
 from app.tickets.rules.tickets import CLOSED_STATES, OPEN_STATES, Category, Layer, Priority, State
-from app.tickets.rules.tokenizer import MOST_CHARACTERS, read_search
+from app.tickets.rules.tokenizer import MAX_CHARACTERS, read_search
 from app.tickets.services.lists.desk import on_desk
 from app.tickets.services.lists.lists import SORTS, TicketFilter
 from app.tickets.services.lists.statistics_conditions import CountedAt
 from app.tickets.services.lists.visits import Unseen
-from app.tickets.services.pages import MOST_COUNTED, Position
+from app.tickets.services.pages import MAX_COUNTED, Position
 
 LAST_VISIT = "visit"
 LABELS = {
@@ -75,7 +75,7 @@ _FREE = {"site": 255, "link": 255, "responsible": 255, "unit": 50}
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _DAYS = ("from", "to")
 _ONE = ("q", "from", "to", "sort")
-MOST_VALUES = 50
+MAX_VALUES = 50
 """Values of one parameter: each is a chip with an address that holds all others, so a page of
 thousands of them would have hundreds of megabytes."""
 _TICKS = ("network", "category", "layer", "priority")
@@ -156,18 +156,18 @@ class ListQuery:
 
     def _not_too_many(self, name: str, values: Sequence[str]) -> Sequence[str]:
         found = list(dict.fromkeys(values))
-        if len(found) > MOST_VALUES:
+        if len(found) > MAX_VALUES:
             self.problems.append(
-                f"{LABELS[name]} takes at most {MOST_VALUES} values; the first ones are used"
+                f"{LABELS[name]} takes at most {MAX_VALUES} values; the first ones are used"
             )
-        return found[:MOST_VALUES]
+        return found[:MAX_VALUES]
 
     def _search_text(self, value: str) -> str:
         """Any text is a search: what cannot be searched for is told, not refused."""
         text = _CONTROL.sub(" ", value)
-        if len(text) > MOST_CHARACTERS:
-            self.notes.append(f"Only the first {MOST_CHARACTERS} characters were searched for")
-            text = text[:MOST_CHARACTERS]
+        if len(text) > MAX_CHARACTERS:
+            self.notes.append(f"Only the first {MAX_CHARACTERS} characters were searched for")
+            text = text[:MAX_CHARACTERS]
         self.notes += read_search(text).notes
         return text
 
@@ -276,7 +276,7 @@ def _total(counts: Mapping[str, int] | None, states: Iterable[str]) -> str:
     if counts is None:
         return ""
     total = sum(counts.get(state, 0) for state in states)
-    return f"{MOST_COUNTED:,}+" if total > MOST_COUNTED else str(total)
+    return f"{MAX_COUNTED:,}+" if total > MAX_COUNTED else str(total)
 
 
 class Listing:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Response, request
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.errors import Invalid
 from app.core.web.extensions import db
 from app.core.web.htmx import go_to
@@ -28,6 +28,6 @@ def columns() -> Response:
     if request.form.get("do") == "usual" or keys == USUAL:
         keys = ()
     rows = db.session()
-    with writing(rows):
+    with transaction(rows):
         remember_columns(rows, acting(), keys)
     return go_to(address_of_list(query.query_string({"columns": ()})))

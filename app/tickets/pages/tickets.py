@@ -32,7 +32,7 @@ from app.tickets.services.lifecycle import find_ticket
 from app.tickets.services.lists.lists import TicketFilter, count_to_check, references_of
 from app.tickets.services.lists.visits import marks_of
 from app.tickets.services.pages import (
-    MOST_COUNTED,
+    MAX_COUNTED,
     count_by_state,
     is_costly_to_count,
     list_tickets,
@@ -40,7 +40,7 @@ from app.tickets.services.pages import (
 from app.tickets.services.search.snippets import contexts_of
 
 blueprint = Blueprint("tickets", __name__)
-_LONGEST_BACK = 1500
+_MAX_BACK = 1500
 EVERYTHING = TicketFilter(sort="number")
 
 
@@ -91,7 +91,7 @@ def listing() -> AnyResponse:
     )
     if wants_fragment() and query.had_empty:
         answer.headers["HX-Push-Url"] = shown.url
-    if len(canonical) <= _LONGEST_BACK:
+    if len(canonical) <= _MAX_BACK:
         answer.set_cookie(
             BACK_COOKIE,
             canonical,
@@ -110,9 +110,9 @@ def _counted(query: ListQuery, *, later: bool = False) -> Listing:
     counts = found = None
     if not (later and is_costly_to_count(rows, wanted)):
         everything = replace(wanted, to_check=False)
-        counts = found = count_by_state(rows, actor, everything, most=MOST_COUNTED)
+        counts = found = count_by_state(rows, actor, everything, most=MAX_COUNTED)
         if wanted.to_check:
-            found = count_by_state(rows, actor, wanted, most=MOST_COUNTED)
+            found = count_by_state(rows, actor, wanted, most=MAX_COUNTED)
     return Listing(
         query,
         base,

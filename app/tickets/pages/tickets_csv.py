@@ -18,7 +18,7 @@ from app.core.web.streaming import mark_streamed
 from app.tickets.pages.list import ListQuery
 from app.tickets.rules.files import csv_head, csv_lines
 from app.tickets.services.files.export import exported_numbers, exported_rows
-from app.tickets.services.files.workbook import MOST_ROWS, workbook_pieces
+from app.tickets.services.files.workbook import MAX_ROWS, workbook_pieces
 
 blueprint = Blueprint("tickets_csv", __name__)
 _WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -34,9 +34,9 @@ def download() -> Response:
 def download_workbook() -> Response:
     """The same as a workbook, up to as many as a sheet has lines."""
     numbers = _found_numbers()
-    if len(numbers) > MOST_ROWS:
+    if len(numbers) > MAX_ROWS:
         raise TooMuch(
-            f"These are {len(numbers):,} tickets, and a sheet holds {MOST_ROWS:,}; narrow the"
+            f"These are {len(numbers):,} tickets, and a sheet holds {MAX_ROWS:,}; narrow the"
             " filter, or take them as CSV"
         )
     pieces = workbook_pieces(exported_rows(db.engine, numbers), len(numbers))

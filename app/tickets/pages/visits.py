@@ -7,7 +7,7 @@ from datetime import datetime
 from flask import Blueprint, Response, request
 from flask_login import current_user
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.errors import Invalid
 from app.core.rules.texts import read_time
 from app.core.web.extensions import db
@@ -26,7 +26,7 @@ def begin_reading() -> datetime | None:
     """The list is being read: since when what changed is marked. Call before anything is read."""
     if visits.needs_note(current_user.visited_at, now()):
         rows = db.session()
-        with writing(rows, beside=True):
+        with transaction(rows, beside=True):
             since = visits.note_visit(rows, acting(), now())
         current_user.seen_until = since
         current_user.visited_at = now()
@@ -39,7 +39,7 @@ def note_opened(ticket: Ticket) -> None:
     rows, actor = db.session(), acting()
     if visits.is_marked(rows, actor, ticket, current_user.seen_until):
         number, version = ticket.number, ticket.version
-        with writing(rows, beside=True):
+        with transaction(rows, beside=True):
             visits.note_opened(rows, actor, number, version)
 
 
@@ -51,6 +51,6 @@ def seen() -> Response:
         raise Invalid("until", "Seen until is a time that is still to come")
     query = read_query(request.form.get("query", ""))
     rows = db.session()
-    with writing(rows):
+    with transaction(rows):
         visits.mark_all_seen(rows, acting(), until)
     return go_to(address_of_list(query.query_string({"since": ()})))

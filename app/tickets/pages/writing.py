@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Response, request, url_for
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules import access
 from app.core.rules.errors import EditConflict, Invalid, MoveNotAllowed, NotFound
 from app.core.services.changes import TICKET, changes_of
@@ -159,7 +159,7 @@ def watch(number: int) -> Response:
     wanted = request.form.get("watch", "")
     if wanted not in ("yes", "no"):
         raise Invalid("watch", "Watch takes yes or no")
-    with writing(rows):
+    with transaction(rows):
         (watch_ticket if wanted == "yes" else unwatch_ticket)(rows, by, number)
     if wants_fragment():
         return ticket_page(number)

@@ -88,7 +88,7 @@ class Reference:
     kind: str = "other"
 
 
-MOST_THINGS = 500
+MAX_THINGS = 500
 """Links, sites or references that one ticket may name: each is looked up while others wait."""
 
 TEXT_LIMITS: Mapping[str, int] = {
@@ -218,9 +218,9 @@ def check_values(values: Mapping[str, Any]) -> None:
 
 
 def _check_count(name: str, things: Sequence[object]) -> None:
-    if len(things) > MOST_THINGS:
+    if len(things) > MAX_THINGS:
         raise Invalid(
-            name, f"{LABELS[name]} has {len(things)} entries; at most {MOST_THINGS} are allowed"
+            name, f"{LABELS[name]} has {len(things)} entries; at most {MAX_THINGS} are allowed"
         )
 
 

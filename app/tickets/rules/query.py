@@ -296,7 +296,7 @@ class Page:
     limit: int | None
 
 
-_LARGEST_START: Final = 2**62
+_MAX_START: Final = 2**62
 _COUNT = re.compile(r"[0-9]{1,30}")
 
 
@@ -322,4 +322,4 @@ def read_page(start: str | None, limit: str | None, *, default_limit: int) -> Pa
             "maxLimit is not allowed; allowed are 1 and above, -1 for no limit, or empty for"
             f" {default_limit}",
         )
-    return Page(min(int(first), _LARGEST_START), wanted)
+    return Page(min(int(first), _MAX_START), wanted)

@@ -15,15 +15,15 @@ from functools import lru_cache
 from typing import Final
 from unicodedata import normalize
 
-LONGEST_WORD: Final = 64
+MAX_WORD_LENGTH: Final = 64
 """Characters of a word that count; what follows is left out, of what is searched for likewise."""
-MOST_WORDS: Final = 32
+MAX_WORDS: Final = 32
 """Words of one search."""
-MOST_CHARACTERS: Final = 255
+MAX_CHARACTERS: Final = 255
 """Characters of one search."""
 BREAK: Final = "_"
 """Stands between two texts of one ticket, so that no phrase reaches across; no part of a word."""
-_SHORTEST_BEGUN: Final = 3
+_MIN_BEGUN_LENGTH: Final = 3
 """A last word of fewer letters stands for itself only."""
 
 _SINGLE = (  # each character is a word
@@ -46,7 +46,7 @@ _NUMBER = re.compile(r"#([0-9]{1,9})", re.ASCII)
 def words_of(text: str) -> list[str]:
     """The words of a text, in their order."""
     if text.isascii():
-        return [word[:LONGEST_WORD] for word in _PLAIN_RUN.findall(text.lower())]
+        return [word[:MAX_WORD_LENGTH] for word in _PLAIN_RUN.findall(text.lower())]
     return [word for run in _RUN.findall(text) if (word := _folded(run))]
 
 
@@ -58,9 +58,9 @@ def joined(words: Sequence[str]) -> str:
 @lru_cache(maxsize=4096)
 def _folded(run: str) -> str:
     if run.isascii():
-        return run.lower()[:LONGEST_WORD]
+        return run.lower()[:MAX_WORD_LENGTH]
     letters = "".join(sign for sign in normalize("NFKD", run.casefold()) if sign.isalnum())
-    return normalize("NFKC", letters).casefold()[:LONGEST_WORD]
+    return normalize("NFKC", letters).casefold()[:MAX_WORD_LENGTH]
 
 
 @dataclass(frozen=True)
@@ -101,11 +101,11 @@ def read_search(text: str) -> Search:
     beginning, unless it is short, a number or in quotes.
     """
     notes = []
-    if len(text) > MOST_CHARACTERS:
-        text = text[:MOST_CHARACTERS]
-        notes.append(f"Only the first {MOST_CHARACTERS} characters were searched for")
+    if len(text) > MAX_CHARACTERS:
+        text = text[:MAX_CHARACTERS]
+        notes.append(f"Only the first {MAX_CHARACTERS} characters were searched for")
     terms: dict[Term, None] = {}
-    room = MOST_WORDS
+    room = MAX_WORDS
     found = list(_TOKEN.finditer(text))
     for token in found:
         plain = token[3] or ""
@@ -116,7 +116,7 @@ def read_search(text: str) -> Search:
         if not words:
             continue
         if len(words) > room:
-            notes.append(f"Only the first {MOST_WORDS} words were searched for")
+            notes.append(f"Only the first {MAX_WORDS} words were searched for")
             words = words[:room]
         room -= len(words)
         if words:
@@ -130,7 +130,7 @@ def read_search(text: str) -> Search:
 
 
 def _may_be_begun(word: str) -> bool:
-    return len(word) >= _SHORTEST_BEGUN and not word.isdecimal()
+    return len(word) >= _MIN_BEGUN_LENGTH and not word.isdecimal()
 
 
 @dataclass(frozen=True)

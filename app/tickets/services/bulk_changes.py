@@ -34,7 +34,7 @@ from app.tickets.services.lifecycle import (
 from app.tickets.services.lists.query import readable
 from app.tickets.services.search.index import words_at_the_end
 
-MOST = 500
+MAX_SELECTED = 500
 """Tickets that are changed at once: others who write wait meanwhile, a second or two."""
 FIELDS = (
     "state",
@@ -106,9 +106,9 @@ def plan_bulk_change(
 
 
 def _bounded(numbers: Collection[int]) -> Collection[int]:
-    if len(numbers) > MOST:
+    if len(numbers) > MAX_SELECTED:
         raise Invalid(
-            "n", f"{len(numbers)} tickets are too many at once; at most {MOST} are changed"
+            "n", f"{len(numbers)} tickets are too many at once; at most {MAX_SELECTED} are changed"
         )
     return numbers
 

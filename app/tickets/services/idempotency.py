@@ -54,7 +54,7 @@ class CreationAnswer:
     refused: OriginConflict | None = None
 
 
-def open_ticket_once(
+def create_ticket_idempotent(
     session: Session, by: Writer, new: NewTicket, content: Mapping[str, str]
 ) -> CreationAnswer:
     """Open the ticket unless its origin id opened one already; also 50 times in parallel.

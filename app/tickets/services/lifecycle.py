@@ -77,7 +77,7 @@ from app.tickets.services.fields import (
     with_own_references,
 )
 from app.tickets.services.link_words import links_by_alias, note_unknown_links
-from app.tickets.services.search.index import follow_change, keep_new_words
+from app.tickets.services.search.index import follow_change, index_new_ticket
 
 REPEAT_WINDOW = timedelta(minutes=10)
 """Within this time an identical modification, comment or attachment by the same account is a
@@ -211,7 +211,7 @@ def open_ticket(
     session.add(ticket)
     session.flush()
     note_unknown_links(session, ticket, is_new=True)
-    keep_new_words(session, ticket, by.shown_author, {name: stated[name] for name in COMMENTS})
+    index_new_ticket(session, ticket, by.shown_author, {name: stated[name] for name in COMMENTS})
     record_change(session, by, kind=TICKET, thing_id=ticket.number, fields=logged, version=1, at=at)
     return ticket
 

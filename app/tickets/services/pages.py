@@ -34,7 +34,7 @@ from app.tickets.services.search.search import count_found
 Position = tuple[Any, int]
 """The value of the sort and the number of a row: where a page ends or begins."""
 
-MOST_COUNTED: Final = 10_000
+MAX_COUNTED: Final = 10_000
 """Beyond it a count says only "more"."""
 SMALL: Final = 4_000
 """Tickets of a portal that counts whatever is asked at once."""

@@ -20,7 +20,7 @@ def close_due(context: Context) -> str:
     """Close what has been solved or unsolved for 10 working days."""
     closed: list[int] = []
     while not context.is_ending():
-        with context.writing() as session:
+        with context.transaction() as session:
             by = context.writer()
             step = close_due_tickets(session, by, by.now, limit=STEP)
         closed += step
@@ -39,7 +39,7 @@ def remind(context: Context) -> str:
         for number in due:
             if context.is_ending():
                 break
-            with context.writing() as session:
+            with context.transaction() as session:
                 step = take_due_step(session, context.writer(), number)
             if step is not None:
                 done[step].append(number)

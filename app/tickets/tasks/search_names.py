@@ -15,7 +15,7 @@ def follow_names(context: Context, arguments: Mapping[str, Any]) -> None:
     kind, record_id = arguments["kind"], arguments["id"]
     after: int | None = 0
     while after is not None:
-        with context.writing() as session:
+        with context.transaction() as session:
             if context.is_ending():
                 let_words_follow(session, kind, record_id)
                 return

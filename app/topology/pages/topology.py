@@ -33,7 +33,7 @@ from app.topology.rules.topology import (
     lay_out,
 )
 from app.topology.services.registry_on import (
-    MOST_LINKS,
+    MAX_LINKS,
     LinkOn,
     LinkState,
     SiteOn,
@@ -45,7 +45,7 @@ from app.topology.services.registry_on import (
 
 blueprint = Blueprint("topology", __name__)
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-_LONGEST = 100
+_MAX_LENGTH = 100
 _WIDEST = 1100
 _EARLIEST, _LATEST = date(1990, 1, 1), date(2099, 12, 31)
 
@@ -91,7 +91,7 @@ class Picture:
     """page, narrow for a phone, or wide where it scrolls in itself."""
 
 
-class Question:
+class TopologyQuery:
     """What an address asks for; what cannot be used is named and left out."""
 
     def __init__(self, arguments: Mapping[str, str]) -> None:
@@ -102,7 +102,7 @@ class Question:
         self.day = self._day(self.typed_day)
         self.typed_site = arguments.get("site", "").strip()
         self.site = self._site(self.typed_site)
-        self.after = arguments.get("after", "")[:_LONGEST].replace("\0", "")
+        self.after = arguments.get("after", "")[:_MAX_LENGTH].replace("\0", "")
 
     @property
     def is_today(self) -> bool:
@@ -143,7 +143,7 @@ class Question:
         if not text:
             return None
         found = None
-        if len(text) <= _LONGEST and "\0" not in text:
+        if len(text) <= _MAX_LENGTH and "\0" not in text:
             rows = db.session()
             found = find_site(rows, text, self.day) or find_site(rows, text)
         if found is None:
@@ -165,12 +165,12 @@ def _address(values: Mapping[str, str]) -> str:
     return f"{url_for('topology.picture')}?{given}"
 
 
-def _site_url(key: str, asked: Question) -> str:
+def _site_url(key: str, asked: TopologyQuery) -> str:
     """The page of a site on that day, if it is past."""
     return url_for("sites.site", key=key, on=asked.past)
 
 
-def _link_url(name: str, asked: Question) -> str:
+def _link_url(name: str, asked: TopologyQuery) -> str:
     """The page of a link on that day, if it is past."""
     return url_for("links.link", name=name, on=asked.past)
 
@@ -178,7 +178,7 @@ def _link_url(name: str, asked: Question) -> str:
 @blueprint.get("/topology")
 def picture() -> Response:
     """A network on a day: picture, links and sites."""
-    asked = Question(request.args)
+    asked = TopologyQuery(request.args)
     rows = db.session()
     snapshot = registry_on(
         rows, asked.day, asked.network, now(), site=asked.site, after=asked.after
@@ -192,7 +192,7 @@ def picture() -> Response:
         ],
         snapshot=snapshot,
         pictures=_pictures(snapshot, asked),
-        most=MOST_LINKS,
+        most=MAX_LINKS,
         counts=Counter(link.state for link in snapshot.links),
         tiers=Counter(site.tier for site in snapshot.sites),
         link_counts=Counter(end for link in snapshot.links for end in (link.end_a, link.end_b)),
@@ -205,7 +205,7 @@ def picture() -> Response:
     return make_response(page, 422 if asked.problems else 200)
 
 
-def _pictures(snapshot: Snapshot, asked: Question) -> list[Picture]:
+def _pictures(snapshot: Snapshot, asked: TopologyQuery) -> list[Picture]:
     """For a screen, and for a phone; a large network only scrolls."""
     lonely = asked.site is not None and not snapshot.links
     if not snapshot.complete or not snapshot.sites or lonely:
@@ -216,7 +216,7 @@ def _pictures(snapshot: Snapshot, asked: Question) -> list[Picture]:
     return [whole, _picture(snapshot, asked, NARROW, "narrow")]
 
 
-def _picture(snapshot: Snapshot, asked: Question, frame: Frame, kind: str) -> Picture:
+def _picture(snapshot: Snapshot, asked: TopologyQuery, frame: Frame, kind: str) -> Picture:
     keys = [site.key for site in snapshot.sites]
     centre = snapshot.centre or (asked.site.key if asked.site is not None else None)
     edges = [Edge(link.name, link.end_a, link.end_b) for link in snapshot.links]

@@ -21,7 +21,7 @@ _ROUNDS: Final = 8
 _ROUNDS_OF_MANY: Final = 3
 _APART: Final = 11.0
 """Between links of the same two sites."""
-_LEAST_SCALE: Final = 0.55
+_MIN_SCALE: Final = 0.55
 """Where all is smaller than that, links of the same two sites still lie apart."""
 _CLEAR: Final = 80.0
 """Links between two sites of the ring pass the middle at least so far away, in a full frame."""
@@ -272,7 +272,7 @@ def _lines(
     for edge in edges:
         together[min(edge.a, edge.b), max(edge.a, edge.b)].append(edge)
     clear = max(_CLEAR * scale, font * 4) if centre is not None else 0.0
-    apart = _APART * min(max(scale, _LEAST_SCALE), 1.0)
+    apart = _APART * min(max(scale, _MIN_SCALE), 1.0)
     curves: dict[str, _Curve] = {}
     for (a, b), group in together.items():
         if b == centre:  # out of the middle

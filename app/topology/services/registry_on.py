@@ -33,7 +33,7 @@ from app.registry.services.tiers import had_tier, tier_of
 from app.tickets.models.tickets import Ticket, TicketLink
 from app.tickets.rules.tickets import OPEN_STATES, Category, State
 
-MOST_LINKS: Final = 120
+MAX_LINKS: Final = 120
 """A picture of more links than these can no longer be read."""
 PAGE: Final = 100
 """Links of one page of a table."""
@@ -138,7 +138,7 @@ def registry_on(
     """The network on a day (UTC); ``now`` decides what is today.
 
     With ``site`` it is that site, its neighbours, and the links among them. More links than
-    ``MOST_LINKS`` are given in pages of ``PAGE`` by id, those behind the id ``after``.
+    ``MAX_LINKS`` are given in pages of ``PAGE`` by id, those behind the id ``after``.
     """
     wanted = and_(Link.network == network, _valid(Link, day))
     if site is not None:
@@ -146,10 +146,10 @@ def registry_on(
         wanted = and_(wanted, Link.end_a_id.in_(near), Link.end_b_id.in_(near))
     total = session.scalar(select(func.count()).select_from(Link).where(wanted)) or 0
     query = _links().where(wanted).order_by(Link.name)
-    if total > MOST_LINKS:
+    if total > MAX_LINKS:
         query = query.where(Link.name > after).limit(PAGE + 1)
     rows = session.execute(query).all()
-    more = total > MOST_LINKS and len(rows) > PAGE
+    more = total > MAX_LINKS and len(rows) > PAGE
     rows = rows[:PAGE] if more else rows
     states = states_on(session, [row.id for row in rows], day, now)
     backups = _backups_of(session, [row.id for row in rows], day)
@@ -157,7 +157,7 @@ def registry_on(
     ends = {end for row in rows for end in (row.end_a_id, row.end_b_id)}
     if site is not None:
         ends.add(site.id)
-    alone = network == "LHCOPN" and site is None and total <= MOST_LINKS
+    alone = network == "LHCOPN" and site is None and total <= MAX_LINKS
     return Snapshot(day, network, _sites(session, ends, day, with_t1s=alone), links, total, more)
 
 
@@ -180,9 +180,9 @@ def outline_on(
         .join(b, Link.end_b_id == b.id)
         .where(Link.network == network, _valid(Link, day))
         .order_by(Link.name)
-        .limit(MOST_LINKS + 1)
+        .limit(MAX_LINKS + 1)
     ).all()
-    if len(rows) > MOST_LINKS:
+    if len(rows) > MAX_LINKS:
         return None
     keys = {key for row in rows for key in (row.key_a, row.key_b)}
     tiers = session.execute(

@@ -18,7 +18,7 @@ from app.accounts.models.feeds import CalendarFeed
 from app.accounts.models.people import ApiToken
 from app.accounts.services.people import find_user, start_login
 from app.accounts.services.reset_links import make_reset_link
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.models.changes import Change
 from app.mail.models.mails import Mail, MailStop
 from app.mail.services.choices import set_mail_choice
@@ -70,7 +70,7 @@ def by_end_others(_app: Flask, mine: Visitor, _admin: Visitor, _session: Session
 
 
 def by_link(app: Flask, _mine: Visitor, _admin: Visitor, session: Session) -> object:
-    with writing(session):
+    with transaction(session):
         token = make_reset_link(session, replace(SYSTEM, now=datetime.now(UTC)), "kit")
     visitor = Visitor(app)
     visitor.get(f"/reset/{token}")
@@ -212,7 +212,7 @@ def enrol(visitor: Visitor) -> tuple[list[str], str]:
 def mails(session: Session) -> list[tuple[str, str, str]]:
     """Address, subject and text of what waits, oldest first; it is taken away."""
     session.rollback()
-    with writing(session):
+    with transaction(session):
         rows = session.scalars(select(Mail).order_by(Mail.id)).all()
         posts = [post_of(session, SENDER, row.id) for row in rows]
         for row in rows:
@@ -223,7 +223,7 @@ def mails(session: Session) -> list[tuple[str, str, str]]:
 def test_each_change_of_what_opens_an_account_is_mailed(
     app: Flask, session: Session, cast: Cast, visit: Enter
 ) -> None:
-    with writing(session):
+    with transaction(session):
         find_user(session, "kit").mail = "kit@people.example"
     visitor, admin = visit(cast.kit), visit(cast.admin)
     programs = Programs(app, visitor)
@@ -288,7 +288,7 @@ def test_a_new_mail_address_is_told_to_the_old_and_the_new_one(
 def test_whoever_wants_no_mails_is_told_all_the_same_but_not_at_a_stopped_address(
     session: Session, cast: Cast, visit: Enter
 ) -> None:
-    with writing(session):
+    with transaction(session):
         find_user(session, "kit").mail = "kit@people.example"
         set_mail_choice(session, writer(cast.kit), find_user(session, "kit"), "never")
     visitor = visit(cast.kit)
@@ -299,7 +299,7 @@ def test_whoever_wants_no_mails_is_told_all_the_same_but_not_at_a_stopped_addres
     assert states == ["waiting"]
     (_to, _subject, text) = mails(session)[0]
     assert "No more of these mails" not in text  # a person's choice does not stop them
-    with writing(session):
+    with transaction(session):
         key = "kit@people.example"
         session.add(MailStop(address_key=key, since=datetime.now(UTC)))
     visitor.send("/profile/tokens", {**TOKEN, "name": "other"})
@@ -309,7 +309,7 @@ def test_whoever_wants_no_mails_is_told_all_the_same_but_not_at_a_stopped_addres
 def test_who_is_disabled_or_has_no_address_is_told_nothing(
     session: Session, cast: Cast, visit: Enter
 ) -> None:
-    with writing(session):
+    with transaction(session):
         find_user(session, "kit").mail = "kit@people.example"
     admin = visit(cast.admin)
     admin.send("/admin/people/kit/disable", {})
@@ -334,7 +334,7 @@ def test_carbon_copies_are_bounded_and_shown(
     app_with: Callable[..., Flask], session: Session, cast: Cast, visit: Enter
 ) -> None:
     portal = app_with(copies_per_day=2)
-    with writing(session):
+    with transaction(session):
         token = start_login(session, cast.operator.account_id or 0, datetime.now(UTC))
         other = start_login(session, cast.admin.account_id or 0, datetime.now(UTC))
     visitor, admin = Visitor(portal), Visitor(portal)

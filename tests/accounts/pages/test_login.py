@@ -13,7 +13,7 @@ from werkzeug.test import TestResponse
 
 from app.accounts.models.people import Login, LoginFailure, User
 from app.accounts.services.people import disable_user, set_password
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.models.changes import Change
 from app.tickets.models.tickets import Ticket
 from tests.cast import PASSWORD, SYSTEM, Cast
@@ -93,7 +93,7 @@ def test_a_good_login_leads_home_and_empties_the_session(
 def test_wrong_unknown_and_disabled_answer_the_same(
     app: Flask, session: Session, cast: Cast
 ) -> None:
-    with writing(session):
+    with transaction(session):
         disable_user(
             session, SYSTEM, session.scalars(select(User).where(User.name == "reader")).one()
         )
@@ -124,7 +124,7 @@ def test_wrong_unknown_and_disabled_answer_the_same(
 def test_the_21st_failure_is_told_to_wait(app: Flask, session: Session, cast: Cast) -> None:
     visitor = Visitor(app)
     assert log_in(visitor, "operator", "wrong").status_code == 401
-    with writing(session):  # 19 more at this moment, so that a slow machine makes no difference
+    with transaction(session):  # 19 more at this moment, so that a slow machine makes no difference
         first = session.scalars(select(LoginFailure)).one()
         now = datetime.now(UTC)
         session.add_all(LoginFailure(account=first.account, at=now) for _ in range(19))
@@ -148,7 +148,7 @@ def test_logout_disabling_and_a_new_password_end_a_login_at_once(
     assert not alive(copied)
 
     disabled, renewed, other = visit(cast.pic), visit(cast.kit), visit(cast.reader)
-    with writing(session):
+    with transaction(session):
         by_name = {user.name: user for user in session.scalars(select(User))}
         disable_user(session, SYSTEM, by_name["pic"])
         set_password(session, SYSTEM, by_name["kit"], "another horse 8")
@@ -316,6 +316,6 @@ def test_a_write_without_a_valid_token_is_400_and_keeps_what_was_typed(
 
 def test_a_login_ends_by_itself(app: Flask, session: Session, cast: Cast, visit: Enter) -> None:
     visitor = visit(cast.operator)
-    with writing(session):
+    with transaction(session):
         session.scalars(select(Login)).one().expires_at = datetime.now(UTC)
     assert not alive(visitor)

@@ -14,7 +14,7 @@ from app.accounts.models.partners import AccountSecret, Partner, PartnerAccount
 from app.accounts.pages.account_calls import PER_PAGE
 from app.accounts.services.calls import CallRecord, record_calls
 from app.accounts.services.credentials import attempt
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.models.changes import Change, ChangedField
 from app.core.rules.access import Kind
 from app.core.rules.errors import AuthenticationFailed
@@ -224,7 +224,7 @@ def test_switches_are_saved_and_stand_in_the_audit(
 def lay_calls(session: Session, cast: Cast, count: int) -> None:
     now = datetime.now(UTC)
     assert cast.ggus.account_id is not None
-    with writing(session):
+    with transaction(session):
         record_calls(
             session,
             [

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.models.people import Login, User
 from app.accounts.services.people import create_user, find_user
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.models.changes import Change, ChangedField
 from tests.cast import SYSTEM, Cast
 from tests.harness.visitor import PageReader, Visitor
@@ -64,7 +64,7 @@ def test_nobody_of_this_name_is_404(cast: Cast, visit: Enter) -> None:
 
 
 def test_the_list_says_who_is_who(cast: Cast, session: Session, visit: Enter) -> None:
-    with writing(session):
+    with transaction(session):
         create_user(session, SYSTEM, "waiting", "operator")
     visitor = visit(cast.admin)
     assert (PEOPLE, "People") in visitor.read("/admin").links
@@ -196,7 +196,7 @@ def test_last_use_is_seen_and_nothing_is_written_in_between(
     assert visitor.get("/tickets").status_code == 200
     assert seen() is None  # it began just now
     session.rollback()
-    with writing(session):
+    with transaction(session):
         session.scalars(select(Login)).one().created_at = datetime.now(UTC) - timedelta(hours=1)
     visitor.get("/tickets")
     first = seen()

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from app.accounts.models.people import Login, LoginFailure
 from app.accounts.services.people import find_user
 from app.accounts.services.reset_links import make_reset_link
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from tests.cast import PASSWORD, Cast, writer
 from tests.harness.visitor import PageReader, Visitor
 from tests.harness.visits import Enter
@@ -22,7 +22,7 @@ NEW = "three words apart"
 def link(session: Session, cast: Cast, hours: float = 0) -> str:
     """A link for kit, made so many hours ago."""
     now = datetime.now(UTC) - timedelta(hours=hours)
-    with writing(session):
+    with transaction(session):
         return f"/reset/{make_reset_link(session, writer(cast.admin, now), 'kit')}"
 
 
@@ -109,7 +109,7 @@ def test_guesses_are_slowed_and_the_genuine_link_works_meanwhile(
     guesser = Visitor(app)
     guesser.get("/reset/guess")
     assert guesser.get("/reset").status_code == 404
-    with writing(session):  # 19 more at this moment, so that a slow machine makes no difference
+    with transaction(session):  # 19 more at this moment, so that a slow machine makes no difference
         first = session.scalars(select(LoginFailure)).one()
         now = datetime.now(UTC)
         session.add_all(LoginFailure(account=first.account, at=now) for _ in range(19))

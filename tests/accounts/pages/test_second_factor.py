@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse
 from app.accounts.models.people import FailedLogins, Login, LoginFailure, PendingLogin, User
 from app.accounts.services import second_factor
 from app.accounts.services.people import find_user, set_password
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.access import Actor
 from tests.accounts.services.test_second_factor import code_of
 from tests.cast import PASSWORD, SYSTEM, Cast, writer
@@ -30,10 +30,10 @@ def set_up(session: Session, actor: Actor) -> tuple[str, list[str]]:
     """A second factor since an hour ago: the secret and the recovery codes."""
     before = datetime.now(UTC) - timedelta(hours=1)
     by = writer(actor, before)
-    with writing(session):
+    with transaction(session):
         second_factor.begin_setup(session, by, actor.account, KEY)
     secret = second_factor.secret_of(find_user(session, actor.account), KEY)
-    with writing(session):
+    with transaction(session):
         code = code_of(secret, before)
         return secret, second_factor.confirm_setup(session, by, actor.account, code, KEY)
 
@@ -120,7 +120,7 @@ def test_wrong_codes_block_the_account_for_seconds_and_nobody_else(
     visitor = Visitor(app)
     give_password(visitor, "kit")
     assert give_code(visitor, "nonsense").status_code == 401
-    with writing(session):
+    with transaction(session):
         first = session.scalars(select(LoginFailure)).one()
         now = datetime.now(UTC)
         session.add_all(LoginFailure(account=first.account, at=now) for _ in range(20))
@@ -129,7 +129,7 @@ def test_wrong_codes_block_the_account_for_seconds_and_nobody_else(
     assert "wait a few seconds" in " ".join(PageReader(answer.text).alerts)
     other = Visitor(app)
     assert give_password(other, "reader").location == "/"
-    with writing(session):  # five seconds later
+    with transaction(session):  # five seconds later
         for failure in session.scalars(select(LoginFailure)):
             failure.at -= timedelta(seconds=5)
     assert give_code(visitor, now_code(secret)).status_code == 303
@@ -140,7 +140,7 @@ def test_after_a_hundred_failures_of_a_day_the_page_asks_for_two_codes(
 ) -> None:
     secret, _codes = set_up(session, cast.kit)
     now = datetime.now(UTC)
-    with writing(session):
+    with transaction(session):
         session.add(FailedLogins(kind="person", account="kit", minute=now, failures=100, remote=""))
     visitor = Visitor(app)
     give_password(visitor, "kit")
@@ -160,13 +160,13 @@ def test_a_new_password_ends_the_step_and_so_does_time(
     secret, _codes = set_up(session, cast.kit)
     visitor = Visitor(app)
     give_password(visitor, "kit")
-    with writing(session):
+    with transaction(session):
         for pending in session.scalars(select(PendingLogin)):
             pending.expires_at -= timedelta(minutes=5)
     assert give_code(visitor, now_code(secret)).location == "/login"
     assert "the time for the code is over" in visitor.read("/login").text
     give_password(visitor, "kit")
-    with writing(session):
+    with transaction(session):
         set_password(session, SYSTEM, find_user(session, "kit"), "another horse 8")
     assert give_code(visitor, now_code(secret)).location == "/login"
     assert not alive(visitor)
@@ -242,7 +242,7 @@ def test_an_admin_without_it_is_led_to_the_setup_and_nowhere_else(
     assert alive(visitor)
     assert "Admins need a second factor: one without it" in visitor.read("/admin/people").text
     # the setting holds from the next login on as well, and leaving is always possible
-    with writing(session):
+    with transaction(session):
         second_factor.take_off(session, SYSTEM, "admin")
     fresh = Visitor(app)
     assert give_password(fresh, "admin").location == "/"
@@ -304,7 +304,7 @@ def test_what_was_sent_without_a_login_goes_through_the_code_as_well(
     assert wrong.status_code == 401
     code = PageReader(wrong.text).form("/login/code").data()
     # a code that comes too late begins anew, and loses nothing
-    with writing(session):
+    with transaction(session):
         session.execute(delete(PendingLogin))
     again = visitor.send_raw("/login/code", encoded({**code, "one_time_code": "000000"}))
     login = PageReader(again.text).form("/login").data()

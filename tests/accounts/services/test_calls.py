@@ -20,7 +20,7 @@ from app.accounts.services.calls import (
     record_calls,
     use_of,
 )
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from tests.cast import NOON, Cast, enter
 from tests.harness.databases import open_engine
 
@@ -44,7 +44,7 @@ def call(
 
 
 def record(session: Session, *calls: CallRecord) -> int:
-    with writing(session):
+    with transaction(session):
         return record_calls(session, calls)
 
 
@@ -170,7 +170,7 @@ def test_single_calls_are_forgotten_and_sums_stay(session: Session, cast: Cast) 
     before = NOON - timedelta(days=30)
     gone: list[int] = []
     while not gone or gone[-1]:
-        with writing(session):
+        with transaction(session):
             gone.append(forget_calls(session, before, 1000))
     assert gone == [1000, 200, 0]
     assert [row.at for row in session.scalars(select(PartnerCall))] == [NOON]

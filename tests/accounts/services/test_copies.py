@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.services.copies import copies_today
 from app.accounts.services.people import disable_user, find_user
-from app.core.database.transactions import trying, writing
+from app.core.database.transactions import dry_run, transaction
 from app.core.rules.access import Actor, Kind, Writer
 from app.core.rules.errors import Invalid, TooManyCopies
 from app.core.rules.mail_addresses import mail_address
@@ -34,7 +34,7 @@ def bounded(actor: Actor, most: int = 4, **more: object) -> Writer:
 
 
 def opens(session: Session, by: Writer, copy: str) -> int:
-    with writing(session):
+    with transaction(session):
         return open_ticket(session, by, NewTicket(title="down", carbon_copy=copy)).number
 
 
@@ -46,17 +46,17 @@ def today(session: Session, actor: Actor, days: int = 0) -> int:
 
 
 def test_each_new_outside_address_counts_once_on_a_ticket(session: Session, cast: Cast) -> None:
-    with writing(session):
+    with transaction(session):
         find_user(session, "kit").mail = "kit@people.example"
         find_user(session, "pic").mail = "pic@people.example"
         disable_user(session, SYSTEM, find_user(session, "pic"))
     by = bounded(cast.operator, 9)
     number = opens(session, by, "a@out.example; A@OUT.example; KIT@people.example; no address")
     assert today(session, cast.operator) == 1
-    with writing(session):
+    with transaction(session):
         change_ticket(session, by, number, {"carbon_copy": "a@out.example; b@out.example"})
     assert today(session, cast.operator) == 2  # one is new there
-    with writing(session):
+    with transaction(session):
         change_ticket(session, by, number, {"carbon_copy": ""})
         change_ticket(session, by, number, {"title": "up"})
     opens(session, by, "pic@people.example")  # of nobody who may log in
@@ -72,7 +72,7 @@ def test_one_more_than_allowed_is_refused_and_stores_nothing(
     number = opens(session, bounded(actor), FOUR)
 
     def change() -> None:
-        with writing(session):
+        with transaction(session):
             change_ticket(session, bounded(actor), number, {"carbon_copy": f"{FOUR};e@out.example"})
 
     for attempt in (lambda: opens(session, bounded(actor), "e@out.example"), change):
@@ -90,7 +90,7 @@ def test_one_more_than_allowed_is_refused_and_stores_nothing(
 def test_none_at_all_can_be_allowed_and_what_is_tried_counts_not(
     session: Session, cast: Cast
 ) -> None:
-    with trying(session):
+    with dry_run(session):
         open_ticket(session, bounded(cast.nren_a), NewTicket(title="x", carbon_copy=FOUR))
     assert today(session, cast.nren_a) == 0
     with pytest.raises(TooManyCopies):

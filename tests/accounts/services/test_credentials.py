@@ -25,7 +25,7 @@ from app.accounts.services.people import (
     set_password,
     start_login,
 )
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.access import Kind
 from app.core.rules.errors import AuthenticationFailed, TooManyAttempts
 from tests.cast import NOON, PASSWORD, SYSTEM, Cast, enter, writer
@@ -49,13 +49,13 @@ def tried(
 ) -> Attempt:
     made = attempt(session, kind, name, password, now, key)
     if made.needs_record:
-        with writing(session):
+        with transaction(session):
             made = record_attempt(session, made, now)
     return made
 
 
 def test_wrong_unknown_and_disabled_are_answered_alike(session: Session, cast: Cast) -> None:
-    with writing(session):
+    with transaction(session):
         disable_account(session, SYSTEM, find_account(session, "nren_b"))
     errors = {
         (type(made.error), made.error.message)
@@ -129,11 +129,11 @@ def test_a_new_password_and_disabling_end_a_remembered_credential_at_once(
     session: Session, cast: Cast
 ) -> None:
     assert tried(session, "nren_a", PASSWORD).error is None
-    with writing(session):
+    with transaction(session):
         set_account_password(session, SYSTEM, find_account(session, "nren_a"), "another word 1")
     assert tried(session, "nren_a", PASSWORD).error is not None
     assert tried(session, "nren_a", "another word 1").error is None
-    with writing(session):
+    with transaction(session):
         disable_account(session, SYSTEM, find_account(session, "nren_a"))
     assert tried(session, "nren_a", "another word 1").error is not None
     with pytest.raises(AuthenticationFailed):
@@ -152,7 +152,7 @@ def test_what_is_remembered_depends_on_the_portals_secret_and_holds_no_password(
 
 def test_a_login_ends_by_logout_expiry_password_and_disabling(session: Session, cast: Cast) -> None:
     def begin() -> str:
-        with writing(session):
+        with transaction(session):
             return start_login(session, cast.kit.account_id or 0, NOON)
 
     def alive(token: str, now: datetime = NOON) -> bool:
@@ -163,15 +163,15 @@ def test_a_login_ends_by_logout_expiry_password_and_disabling(session: Session, 
     assert alive(token)
     assert not alive(token[:-1])
     assert not alive(token, NOON + timedelta(hours=12))
-    with writing(session):
+    with transaction(session):
         end_login(session, token, NOON)
     assert not alive(token)
     token = begin()
-    with writing(session):
+    with transaction(session):
         set_password(session, writer(cast.kit), find_user(session, "kit"), "another word 1")
     assert not alive(token)
     token = begin()
-    with writing(session):
+    with transaction(session):
         disable_user(session, writer(cast.admin), find_user(session, "kit"))
     assert not alive(token)
 

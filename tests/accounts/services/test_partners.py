@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from app.accounts.models.partners import AccountSecret, PartnerAccount
 from app.accounts.services import partners
 from app.accounts.services.credentials import attempt
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.access import Kind, Writer
 from app.core.rules.errors import AuthenticationFailed, Forbidden, Invalid
 from tests.cast import NOON, PASSWORD, SYSTEM, Cast, enter, writer
@@ -35,7 +35,7 @@ def account_of(session: Session, login: str = "ggus") -> PartnerAccount:
 
 def do(session: Session, verb: Callable[..., object], *arguments: object, **more: object) -> None:
     """One verb on the account ggus in a transaction of its own."""
-    with writing(session):
+    with transaction(session):
         verb(session, SYSTEM, account_of(session), *arguments, **more)
 
 
@@ -101,7 +101,7 @@ def test_secrets_added_at_once_are_never_three(database: str, session: Session, 
 
     def add(number: int) -> bool:
         try:
-            with Session(engine) as mine, writing(mine):
+            with Session(engine) as mine, transaction(mine):
                 partners.add_secret(mine, SYSTEM, account_of(mine), f"secret number {number}")
         except Invalid:
             return False
@@ -123,7 +123,7 @@ def test_an_account_that_two_make_at_once_is_made_once(database: str, session: S
         try:
             with Session(engine) as mine:
                 both.wait(60)
-                with writing(mine):
+                with transaction(mine):
                     partners.create_partner_account(
                         mine, SYSTEM, "NREN-N", login, PASSWORD, access="own"
                     )
@@ -219,9 +219,9 @@ def test_only_admins_and_the_portal_may(session: Session, cast: Cast) -> None:
     ]
     for actor in (cast.operator, cast.kit, cast.reader, cast.ggus):
         for verb in verbs:
-            with pytest.raises(Forbidden, match="Only admins"), writing(session):
+            with pytest.raises(Forbidden, match="Only admins"), transaction(session):
                 verb(session, writer(actor), account_of(session))
-    with writing(session):
+    with transaction(session):
         by = writer(cast.admin, NOON + timedelta(days=1))
         partners.add_secret(session, by, account_of(session), SECOND)
     change = partners.changes_of_account(session, account_of(session))[0]

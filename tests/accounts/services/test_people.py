@@ -15,7 +15,7 @@ from app.accounts.models.people import Login, User
 from app.accounts.services import logins, people
 from app.accounts.services.credentials import Attempt, attempt, record_attempt
 from app.accounts.services.reset_links import find_reset_link, make_reset_link
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.access import Actor, Kind
 from app.core.rules.errors import AuthenticationFailed, Forbidden, Invalid, NotFound
 from app.core.services.changes import newest_changes_of
@@ -39,7 +39,7 @@ def newest(session: Session, name: str) -> list[tuple[str, str | None, str | Non
 
 
 def second_admin(session: Session) -> Actor:
-    with writing(session):
+    with transaction(session):
         return people.actor_of_user(
             people.create_user(session, SYSTEM, "boss", "admin", "another horse 9")
         )
@@ -47,7 +47,7 @@ def second_admin(session: Session) -> Actor:
 
 def test_each_change_is_one_row_with_its_reason(session: Session, cast: Cast) -> None:
     by = writer(cast.admin)
-    with writing(session):
+    with transaction(session):
         people.create_user(session, by, "noc", "reader", mail="noc@example.org", why="night shift")
     assert newest(session, "noc") == [
         ("name", None, "noc"),
@@ -55,7 +55,7 @@ def test_each_change_is_one_row_with_its_reason(session: Session, cast: Cast) ->
         ("mail", None, "noc@example.org"),
         ("why", None, "night shift"),
     ]
-    with writing(session):
+    with transaction(session):
         assert people.change_person(
             session, by, "noc", "reporter", ("pic", "GRIDKA", "ES-PIC"), why="reports now"
         )
@@ -64,18 +64,18 @@ def test_each_change_is_one_row_with_its_reason(session: Session, cast: Cast) ->
         ("sites", None, "DE-KIT; ES-PIC"),
         ("why", None, "reports now"),
     ]
-    with writing(session):
+    with transaction(session):
         assert not people.change_person(session, by, "noc", "reporter", ("ES-PIC", "DE-KIT"))
         people.change_person(session, by, "noc", "operator")
     assert newest(session, "noc") == [
         ("role", "reporter", "operator"),
         ("sites", "DE-KIT; ES-PIC", None),
     ]
-    with writing(session):
+    with transaction(session):
         people.disable_user(session, by, people.find_user(session, "noc"), why="left")
         people.disable_user(session, by, people.find_user(session, "noc"), why="left again")
     assert newest(session, "noc") == [("disabled", "no", "yes"), ("why", None, "left")]
-    with writing(session):
+    with transaction(session):
         people.enable_user(session, by, people.find_user(session, "noc"))
     assert newest(session, "noc") == [("disabled", "yes", "no")]
     user = people.find_user(session, "noc")
@@ -97,14 +97,14 @@ def test_only_admins_change_others(session: Session, cast: Cast) -> None:
     )
     for verb in verbs:
         for actor in (cast.operator, cast.pic, cast.reader, cast.ggus):
-            with pytest.raises(Forbidden), writing(session):
+            with pytest.raises(Forbidden), transaction(session):
                 verb(actor)
-    with pytest.raises(Forbidden), writing(session):  # not even an admin types it for others
+    with pytest.raises(Forbidden), transaction(session):  # not even an admin types it for others
         people.set_password(session, writer(cast.admin), kit, NEW)
 
 
 def test_without_a_password_nobody_logs_in(session: Session, cast: Cast) -> None:
-    with writing(session):
+    with transaction(session):
         people.create_user(session, writer(cast.admin), "noc", "reader")
     for password in ("", "none", PASSWORD):
         tried = attempt(session, Kind.PERSON, "noc", password, NOON, KEY)
@@ -118,7 +118,7 @@ def test_without_a_password_nobody_logs_in(session: Session, cast: Cast) -> None
 )
 def test_the_last_admin_stays(session: Session, cast: Cast, verb: str, field: str) -> None:
     def carry_out() -> None:
-        with writing(session):
+        with transaction(session):
             if verb == "disable":
                 people.disable_user(session, writer(cast.admin), people.find_user(session, "admin"))
             elif verb == "demote":
@@ -126,7 +126,7 @@ def test_the_last_admin_stays(session: Session, cast: Cast, verb: str, field: st
             else:
                 people.change_person(session, SYSTEM, "admin", "reporter", ("DE-KIT",))
 
-    with writing(session):  # another one who cannot log in does not count
+    with transaction(session):  # another one who cannot log in does not count
         people.create_user(session, SYSTEM, "waiting", "admin")
         people.create_user(session, SYSTEM, "gone", "admin", NEW)
         people.disable_user(session, SYSTEM, people.find_user(session, "gone"))
@@ -154,7 +154,7 @@ def test_two_admins_who_take_the_role_from_each_other_leave_one(
             with Session(engine) as own:
                 start.wait()
                 try:
-                    with writing(own):
+                    with transaction(own):
                         if turn % 2:
                             people.disable_user(own, writer(actor), people.find_user(own, other))
                         else:
@@ -172,7 +172,7 @@ def test_two_admins_who_take_the_role_from_each_other_leave_one(
         ).all()
         assert len(left) == 1
         session.rollback()
-        with writing(session):
+        with transaction(session):
             for name in ("admin", "boss"):
                 people.enable_user(session, SYSTEM, people.find_user(session, name))
                 people.change_person(session, SYSTEM, name, "admin")
@@ -186,19 +186,19 @@ def test_a_role_is_checked_with_its_sites(session: Session, cast: Cast) -> None:
         ("operator", ("DE-KIT",), "sites"),
         ("reporter", ("NOWHERE",), "sites"),
     ):
-        with pytest.raises(Invalid) as refused, writing(session):
+        with pytest.raises(Invalid) as refused, transaction(session):
             people.change_person(session, writer(cast.admin), "reader", role, sites)
         assert refused.value.field == field
-    with pytest.raises(NotFound), writing(session):
+    with pytest.raises(NotFound), transaction(session):
         people.change_person(session, writer(cast.admin), "nobody", "reader")
 
 
 def test_common_and_short_passwords_are_not_set(session: Session, cast: Cast) -> None:
     kit = people.find_user(session, "kit")
     for password in ("nine char", "password123", "PASSWORD123", "correcthorsebatterystaple"):
-        with pytest.raises(Invalid), writing(session):
+        with pytest.raises(Invalid), transaction(session):
             people.set_password(session, writer(cast.kit), kit, password)
-        with pytest.raises(Invalid), writing(session):
+        with pytest.raises(Invalid), transaction(session):
             people.create_user(session, writer(cast.admin), "noc", "reader", password)
 
 
@@ -208,29 +208,29 @@ def test_no_login_begins_by_a_password_that_was_replaced_while_it_was_checked(
     def tried(password: str) -> Attempt:
         session.rollback()
         found = attempt(session, Kind.PERSON, "kit", password, NOON, KEY)
-        with writing(session):
+        with transaction(session):
             return record_attempt(session, found, NOON)
 
     hashed, remembered = tried(PASSWORD), tried(PASSWORD)
     assert remembered.verified_digest is None  # it was not hashed again
     for before in (hashed, remembered):
-        with writing(session):
+        with transaction(session):
             assert logins.verified_user(session, before).name == "kit"
-    with writing(session):
+    with transaction(session):
         people.set_password(session, writer(cast.kit), people.find_user(session, "kit"), NEW)
     for before in (hashed, remembered, tried("a guess of mine")):
-        with pytest.raises(AuthenticationFailed), writing(session):
+        with pytest.raises(AuthenticationFailed), transaction(session):
             logins.verified_user(session, before)
     now_right = tried(NEW)
-    with writing(session):
+    with transaction(session):
         people.disable_user(session, writer(cast.admin), people.find_user(session, "kit"))
-    with pytest.raises(AuthenticationFailed), writing(session):
+    with pytest.raises(AuthenticationFailed), transaction(session):
         logins.verified_user(session, now_right)
 
 
 def test_logins_are_listed_seen_and_ended_one_by_one(session: Session, cast: Cast) -> None:
     key = cast.kit.account_id or 0
-    with writing(session):
+    with transaction(session):
         first = people.start_login(
             session, key, NOON, remote="192.0.2.7", browser="x" * 300, second_factor=True
         )
@@ -243,26 +243,26 @@ def test_logins_are_listed_seen_and_ended_one_by_one(session: Session, cast: Cas
     assert logins.last_logins(session)[key] == NOON + timedelta(hours=1)
     other = session.scalars(select(Login).where(Login.user_id != key)).one().id
     for foreign in (other, 4711):
-        with pytest.raises(NotFound), writing(session):
+        with pytest.raises(NotFound), transaction(session):
             logins.end_one_login(session, writer(cast.kit), kit, foreign)
-    with writing(session):
+    with transaction(session):
         logins.end_one_login(session, writer(cast.kit, now), kit, older.id)
     assert people.actor_of_login(session, first, now) is None
     assert people.actor_of_login(session, second, now) is not None
     assert newest(session, "kit") == [("logins", None, "1 ended")]
-    with writing(session):
+    with transaction(session):
         third = people.start_login(session, key, now)
         assert logins.end_other_logins(session, writer(cast.kit, now), kit, third) == (1, "")
     assert [login.id for login in logins.logins_of(session, kit, now)] != [newest_login.id]
     assert people.actor_of_login(session, third, now) is not None
-    with writing(session):
+    with transaction(session):
         assert logins.end_other_logins(session, writer(cast.admin, now), kit, why="lost") == (1, "")
         assert logins.end_other_logins(session, writer(cast.admin, now), kit, why="lost") == (0, "")
     assert people.actor_of_login(session, third, now) is None
 
 
 def test_the_last_use_is_written_once_a_minute(session: Session, cast: Cast) -> None:
-    with writing(session):
+    with transaction(session):
         token = people.start_login(session, cast.kit.account_id or 0, NOON)
     login = logins.live_login(session, token, NOON)
     assert login is not None
@@ -272,19 +272,19 @@ def test_the_last_use_is_written_once_a_minute(session: Session, cast: Cast) -> 
     seen = NOON + timedelta(seconds=60)
     for later, kept in ((0, 60), (30, 60), (61, 121)):
         now = seen + timedelta(seconds=later)
-        with writing(session):
+        with transaction(session):
             logins.note_seen(session, key, now)
         assert session.get_one(Login, key).seen_at == NOON + timedelta(seconds=kept)
 
 
 def test_disabling_ends_a_link_for_good(session: Session, cast: Cast) -> None:
     by = writer(cast.admin)
-    with writing(session):
+    with transaction(session):
         token = make_reset_link(session, by, "kit")
         people.disable_user(session, by, people.find_user(session, "kit"))
-    with pytest.raises(Invalid), writing(session):
+    with pytest.raises(Invalid), transaction(session):
         make_reset_link(session, by, "kit")
-    with writing(session):
+    with transaction(session):
         people.enable_user(session, by, people.find_user(session, "kit"))
     with pytest.raises(NotFound):
         find_reset_link(session, token, NOON)

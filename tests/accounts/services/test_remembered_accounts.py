@@ -30,7 +30,7 @@ from app.accounts.services.partners import (
     remembered_actor,
     set_account_password,
 )
-from app.core.database.transactions import read_connection, writing
+from app.core.database.transactions import read_connection, transaction
 from app.core.rules.access import Actor, Kind
 from tests.cast import NOON, PASSWORD, SYSTEM, enter
 from tests.harness.databases import open_engine
@@ -54,7 +54,7 @@ def ask(url: str, password: str, now: datetime = NOON, login: str = LOGIN) -> Ac
 def verify(session: Session, password: str, login: str = LOGIN, now: datetime = NOON) -> int:
     """Log in the long way, which remembers the credentials; the account's key."""
     tried = attempt(session, Kind.PARTNER, login, password, now, KEY)
-    with writing(session):
+    with transaction(session):
         tried = record_attempt(session, tried, now)
     return tried.verified_account()
 
@@ -102,7 +102,7 @@ def both(database: str, other_process: Pool, session: Session, account: PartnerA
 
 
 def change(session: Session, act: Callable[[PartnerAccount], object]) -> None:
-    with writing(session):
+    with transaction(session):
         act(find_account(session, LOGIN))
 
 
@@ -231,10 +231,10 @@ def test_what_nobody_has_is_not_kept_in_memory(database: str, session: Session) 
 def test_the_guesses_are_bounded(
     database: str, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(partners, "_MOST_LOGINS", 2)
+    monkeypatch.setattr(partners, "_MAX_LOGINS", 2)
     enter(session)
     logins = [LOGIN, "nren_b", "ggus"]
-    with writing(session):
+    with transaction(session):
         create_partner_account(session, SYSTEM, "LATE", "late", OTHER, access="own")
     for login in logins:
         verify(session, PASSWORD, login)

@@ -19,7 +19,7 @@ from app.accounts.services.reset_links import (
     make_reset_link,
     use_reset_link,
 )
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.models.changes import ChangedField
 from app.core.rules.access import Kind
 from app.core.rules.errors import Invalid, NotFound
@@ -37,7 +37,7 @@ def cast(session: Session) -> Cast:
 
 
 def made(session: Session, cast: Cast, name: str = "kit") -> str:
-    with writing(session):
+    with transaction(session):
         return make_reset_link(session, writer(cast.admin), name, why="forgotten")
 
 
@@ -57,7 +57,7 @@ def works(session: Session, token: str, hours: float = 0) -> bool:
 
 
 def test_a_link_sets_the_password_once_and_ends_all_logins(session: Session, cast: Cast) -> None:
-    with writing(session):
+    with transaction(session):
         login = people.start_login(session, cast.kit.account_id or 0, NOON)
         pending = logins.begin_pending(session, cast.kit.account_id or 0, NOON)
     token = made(session, cast)
@@ -65,14 +65,14 @@ def test_a_link_sets_the_password_once_and_ends_all_logins(session: Session, cas
     assert session.scalars(select(ResetLink.token_hash)).one() != token
     assert token not in repr(session.execute(select(ChangedField.new)).all())
     session.rollback()
-    with writing(session):
+    with transaction(session):
         use_reset_link(session, writer(cast.kit), token, NEW)
     assert logs_in(session, NEW)
     assert not logs_in(session, PASSWORD)
     assert people.actor_of_login(session, login, NOON) is None
     assert logins.find_pending(session, pending, NOON) is None
     session.rollback()
-    with pytest.raises(NotFound), writing(session):
+    with pytest.raises(NotFound), transaction(session):
         use_reset_link(session, writer(cast.kit), token, "third horse 88")
     assert logs_in(session, NEW)
 
@@ -85,7 +85,7 @@ def test_it_works_for_two_days_and_until_the_next(session: Session, cast: Cast) 
     assert [works(session, token) for token in (first, second, of_pic)] == [False, True, True]
     assert not works(session, second[:-1])
     assert not works(session, "")
-    with writing(session):
+    with transaction(session):
         people.set_password(session, writer(cast.kit), people.find_user(session, "kit"), NEW)
     assert not works(session, second)
     assert live_reset_link(session, people.find_user(session, "kit"), NOON) is None
@@ -94,9 +94,9 @@ def test_it_works_for_two_days_and_until_the_next(session: Session, cast: Cast) 
 def test_a_password_that_may_not_be_set_uses_nothing_up(session: Session, cast: Cast) -> None:
     token = made(session, cast)
     for bad in ("short", "password123", "kit" * 4 + "\x01"):
-        with pytest.raises(Invalid), writing(session):
+        with pytest.raises(Invalid), transaction(session):
             use_reset_link(session, writer(cast.kit), token, bad)
-    with writing(session):
+    with transaction(session):
         use_reset_link(session, writer(cast.kit), token, NEW)
     assert logs_in(session, NEW)
 
@@ -108,7 +108,7 @@ def test_of_two_at_once_one_sets_the_password(database: str, session: Session, c
         with Session(engine) as own:
             start.wait()
             try:
-                with writing(own):
+                with transaction(own):
                     use_reset_link(own, writer(cast.kit), token, f"another horse {number}")
             except NotFound:
                 return ""
@@ -130,7 +130,7 @@ def test_a_link_that_is_used_while_another_is_made_waits(
     def use() -> bool:
         with Session(engine) as own:
             try:
-                with writing(own):
+                with transaction(own):
                     use_reset_link(own, writer(cast.kit), token, NEW)
             except NotFound:
                 return False
@@ -142,7 +142,7 @@ def test_a_link_that_is_used_while_another_is_made_waits(
             return bool(connection.scalar(waiting))
 
     with ThreadPoolExecutor(1) as pool:
-        with writing(session):
+        with transaction(session):
             people.locked_user(session, "kit")
             used = pool.submit(use)
             if engine.dialect.name == "postgresql":  # SQLite lets nobody write meanwhile

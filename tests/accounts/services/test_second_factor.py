@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from app.accounts.models.people import LoginFailure, RecoveryCode, User
 from app.accounts.services import people, second_factor
 from app.accounts.services.credentials import attempt, record_attempt
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.models.changes import ChangedField
 from app.core.rules.access import Actor, Kind
 from app.core.rules.errors import AuthenticationFailed, Forbidden, Invalid, TooManyAttempts
@@ -55,10 +55,10 @@ def test_the_rule_of_this_file_is_that_of_the_standard() -> None:
 def set_up(session: Session, actor: Actor) -> tuple[str, list[str]]:
     """A second factor of that person since ``NOON``: the secret, the recovery codes."""
     by = writer(actor)
-    with writing(session):
+    with transaction(session):
         second_factor.begin_setup(session, by, actor.account, KEY)
     secret = second_factor.secret_of(people.find_user(session, actor.account), KEY)
-    with writing(session):
+    with transaction(session):
         codes = second_factor.confirm_setup(session, by, actor.account, code_of(secret, NOON), KEY)
     return secret, codes
 
@@ -67,7 +67,7 @@ def taken(
     session: Session, actor: Actor, code: str, at: datetime, key: bytes = KEY
 ) -> type[Exception] | None:
     """Try a code; None if it was taken, else what is wrong."""
-    with writing(session):
+    with transaction(session):
         user = people.find_user(session, actor.account)
         tried = second_factor.try_code(session, writer(actor, at), user, code, key)
     if tried.account_id == actor.account_id:
@@ -78,7 +78,7 @@ def taken(
 
 def test_a_setup_needs_its_first_code(session: Session, cast: Cast) -> None:
     by = writer(cast.kit)
-    with writing(session):
+    with transaction(session):
         second_factor.begin_setup(session, by, "kit", KEY)
     user = people.find_user(session, "kit")
     secret = second_factor.secret_of(user, KEY)
@@ -88,9 +88,9 @@ def test_a_setup_needs_its_first_code(session: Session, cast: Cast) -> None:
     session.rollback()
     wrong = "000000" if code_of(secret, NOON) != "000000" else "000001"
     for code in (wrong, "", "12345", "1234567", "abcdef", "\u0661\u0662\u0663\u0664\u0665\u0666"):
-        with pytest.raises(Invalid), writing(session):
+        with pytest.raises(Invalid), transaction(session):
             second_factor.confirm_setup(session, by, "kit", code, KEY)
-    with writing(session):
+    with transaction(session):
         codes = second_factor.confirm_setup(session, by, "kit", code_of(secret, NOON), KEY)
     assert len(set(codes)) == 10
     kept = session.scalars(select(RecoveryCode.code_hash)).all()
@@ -99,10 +99,10 @@ def test_a_setup_needs_its_first_code(session: Session, cast: Cast) -> None:
         assert code not in logged
         assert code not in kept
     session.rollback()
-    with pytest.raises(Invalid), writing(session):
+    with pytest.raises(Invalid), transaction(session):
         second_factor.begin_setup(session, by, "kit", KEY)
     for actor in (cast.admin, cast.pic):
-        with pytest.raises(Forbidden), writing(session):
+        with pytest.raises(Forbidden), transaction(session):
             second_factor.begin_setup(session, writer(actor), "kit", KEY)
 
 
@@ -162,7 +162,7 @@ def test_recovery_codes_stand_in_once_also_when_the_portals_secret_changed(
         taken(session, cast.kit, code_of(secret, later), later, b"another key of the portal")
     assert "secret key was changed" in unreadable.value.message
     assert taken(session, cast.kit, codes[1], later, b"another key of the portal") is None
-    with writing(session):
+    with transaction(session):
         more = second_factor.new_recovery_codes(session, writer(cast.kit), "kit")
     assert taken(session, cast.kit, codes[2], later) is not None
     assert taken(session, cast.kit, more[0], later) is None
@@ -170,7 +170,7 @@ def test_recovery_codes_stand_in_once_also_when_the_portals_secret_changed(
 
 def test_a_secret_copied_to_another_person_does_not_open(session: Session, cast: Cast) -> None:
     set_up(session, cast.kit)
-    with writing(session):
+    with transaction(session):
         theirs, mine = people.find_user(session, "kit"), people.find_user(session, "pic")
         mine.totp_secret, mine.totp_since = theirs.totp_secret, NOON
     with pytest.raises(Invalid):
@@ -210,7 +210,7 @@ def test_who_does_not_know_the_password_keeps_nobody_from_giving_the_code(
     for n in range(21):
         session.rollback()
         tried = attempt(session, Kind.PERSON, "kit", f"guess {n}", begin, KEY)
-        with writing(session):
+        with transaction(session):
             tried = record_attempt(session, tried, begin)
     assert isinstance(tried.error, TooManyAttempts)
     now = begin + timedelta(seconds=1)
@@ -250,9 +250,9 @@ def test_after_many_failures_two_codes_are_needed_and_the_genuine_one_has_them(
 def test_an_admin_takes_it_off_who_lost_it(session: Session, cast: Cast) -> None:
     set_up(session, cast.kit)
     for actor in (cast.operator, cast.kit):
-        with pytest.raises(Forbidden), writing(session):
+        with pytest.raises(Forbidden), transaction(session):
             second_factor.take_off(session, writer(actor), "kit")
-    with writing(session):
+    with transaction(session):
         assert second_factor.take_off(session, writer(cast.admin), "kit", why="lost phone")
         assert not second_factor.take_off(session, writer(cast.admin), "kit")
     user = people.find_user(session, "kit")
@@ -274,9 +274,9 @@ def test_the_demand_is_a_logged_setting_of_admins_only(session: Session, cast: C
     assert not must("admin")
     session.rollback()
     for actor in (cast.operator, cast.reader):
-        with pytest.raises(Forbidden), writing(session):
+        with pytest.raises(Forbidden), transaction(session):
             second_factor.demand_of_admins(session, writer(actor), on=True)
-    with writing(session):
+    with transaction(session):
         assert second_factor.demand_of_admins(session, writer(cast.admin), on=True, why="policy")
         assert not second_factor.demand_of_admins(session, writer(cast.admin), on=True)
     assert [must(name) for name in ("admin", "operator", "reader")] == [True, False, False]
@@ -289,7 +289,7 @@ def test_the_demand_is_a_logged_setting_of_admins_only(session: Session, cast: C
     set_up(session, cast.admin)
     assert not must("admin")
     session.rollback()
-    with writing(session):
+    with transaction(session):
         assert second_factor.demand_of_admins(session, writer(cast.admin), on=False)
         assert not second_factor.demand_of_admins(session, writer(cast.admin), on=False)
     assert not second_factor.admins_need_it(session)

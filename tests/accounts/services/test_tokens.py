@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from app.accounts.models.people import ApiToken, TokenSecret
 from app.accounts.services import tokens
 from app.accounts.services.people import disable_user, enable_user, find_user
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.models.changes import Change, ChangedField
 from app.core.rules import access
 from app.core.rules.access import Actor, Kind, Role
@@ -34,7 +34,7 @@ def made(
     session: Session, actor: Actor, *scopes: str, days: int = 90, own: bool = False
 ) -> tuple[ApiToken, str]:
     verb = tokens.create_own_token if own else tokens.create_token
-    with writing(session):
+    with transaction(session):
         new = verb(session, writer(actor), "nms", scopes or ("read",), days)
         return new.token, new.secret
 
@@ -95,29 +95,29 @@ def test_it_ends_to_the_second_when_it_expires(session: Session, cast: Cast) -> 
 def test_it_is_rotated_without_a_gap(session: Session, cast: Cast) -> None:
     token, first = made(session, cast.admin, days=10)
     later = writer(cast.admin, NOON + DAY)
-    with pytest.raises(Invalid, match="no second live secret"), writing(session):
+    with pytest.raises(Invalid, match="no second live secret"), transaction(session):
         tokens.end_older_secret(session, later, token)
-    with writing(session):
+    with transaction(session):
         second = tokens.rotate_token(session, later, token).secret
     assert acts(session, first, NOON + DAY)
     assert acts(session, second, NOON + DAY)
-    with pytest.raises(Invalid, match="at most 2 live secrets"), writing(session):
+    with pytest.raises(Invalid, match="at most 2 live secrets"), transaction(session):
         tokens.rotate_token(session, later, token)
     # the first expires after ten days, the second lives as long from its own making
     assert acts(session, first, NOON + 10 * DAY) is None
     assert acts(session, second, NOON + 11 * DAY - timedelta(seconds=1))
     assert acts(session, second, NOON + 11 * DAY) is None
-    with writing(session):
+    with transaction(session):
         tokens.end_older_secret(session, later, token)
     assert acts(session, first, NOON + DAY) is None
     assert acts(session, second, NOON + DAY)
-    with writing(session):
+    with transaction(session):
         third = tokens.rotate_token(session, later, token, 400).secret
         tokens.end_token(session, later, token)
     assert [acts(session, one, NOON + DAY) for one in (first, second, third)] == [None] * 3
-    with pytest.raises(Invalid, match="has ended"), writing(session):
+    with pytest.raises(Invalid, match="has ended"), transaction(session):
         tokens.rotate_token(session, later, token)
-    with writing(session):
+    with transaction(session):
         tokens.end_token(session, later, token)  # a second time is no change
     assert [
         [item.field for item in change.fields] for change in changes_of(session, "token", token.id)
@@ -137,10 +137,10 @@ def test_a_persons_token_dies_with_the_person(session: Session, cast: Cast) -> N
     assert actor is not None
     assert (actor.kind, actor.account, actor.role) == (Kind.PERSON, "kit", Role.REPORTER)
     assert actor.site_ids == cast.kit.site_ids
-    with writing(session):
+    with transaction(session):
         disable_user(session, SYSTEM, find_user(session, "kit"))
     assert acts(session, secret) is None
-    with writing(session):
+    with transaction(session):
         enable_user(session, SYSTEM, find_user(session, "kit"))
     assert acts(session, secret) is None  # it has ended for good
 
@@ -159,7 +159,7 @@ def test_what_is_not_allowed_is_said_at_the_field(
     session: Session, cast: Cast, scopes: tuple[str, ...], days: int, field: str
 ) -> None:
     for verb in (tokens.create_token, tokens.create_own_token):
-        with pytest.raises(Invalid) as caught, writing(session):
+        with pytest.raises(Invalid) as caught, transaction(session):
             verb(session, writer(cast.admin), "nms", scopes, days)
         assert caught.value.field == field
     assert session.scalars(select(ApiToken)).all() == []
@@ -167,17 +167,17 @@ def test_what_is_not_allowed_is_said_at_the_field(
 
 def test_a_name_is_taken_once_and_twenty_are_enough(session: Session, cast: Cast) -> None:
     made(session, cast.admin)
-    with pytest.raises(Invalid, match="already"), writing(session):
+    with pytest.raises(Invalid, match="already"), transaction(session):
         tokens.create_token(session, writer(cast.admin), "nms", ["read"], 1)
     for bad in ("kit/nms", "", "a b", "\u00fc"):
-        with pytest.raises(Invalid), writing(session):
+        with pytest.raises(Invalid), transaction(session):
             tokens.create_token(session, writer(cast.admin), bad, ["read"], 1)
-    with writing(session):
-        for number in range(tokens.MOST_OWN):
+    with transaction(session):
+        for number in range(tokens.MAX_OWN):
             tokens.create_own_token(session, writer(cast.kit), f"t{number}", ["read"], 1)
-    with pytest.raises(Invalid, match="20 live tokens"), writing(session):
+    with pytest.raises(Invalid, match="20 live tokens"), transaction(session):
         tokens.create_own_token(session, writer(cast.kit), "more", ["read"], 1)
-    with writing(session):  # those that expired are not counted
+    with transaction(session):  # those that expired are not counted
         by = writer(cast.kit, NOON + DAY)
         tokens.create_own_token(session, by, "more", ["read"], 1)
 
@@ -188,16 +188,16 @@ def test_only_admins_and_its_person_manage_a_token(session: Session, cast: Cast)
     for actor in (cast.operator, cast.pic, cast.reader, cast.ggus):
         for verb in (tokens.rotate_token, tokens.end_older_secret, tokens.end_token):
             for one in (token, of_system):
-                with pytest.raises(Forbidden), writing(session):
+                with pytest.raises(Forbidden), transaction(session):
                     verb(session, writer(actor), one)
-        with pytest.raises(Forbidden), writing(session):
+        with pytest.raises(Forbidden), transaction(session):
             tokens.create_token(session, writer(actor), "x", ["read"], 1)
-    with pytest.raises(Forbidden), writing(session):
+    with pytest.raises(Forbidden), transaction(session):
         tokens.end_token(session, writer(cast.kit), of_system)
     for other in (writer(cast.admin), SYSTEM):  # whoever has a secret of it acts as that person
-        with pytest.raises(Forbidden, match="Nobody"), writing(session):
+        with pytest.raises(Forbidden, match="Nobody"), transaction(session):
             tokens.rotate_token(session, other, token)
-    with writing(session):
+    with transaction(session):
         tokens.rotate_token(session, writer(cast.kit), token)
         tokens.end_token(session, writer(cast.admin), token)
 
@@ -209,13 +209,13 @@ def test_no_token_makes_manages_or_administers_anything(session: Session, cast: 
     for actor in (acts(session, own), acts(session, secret)):
         assert actor is not None
         by = writer(actor)
-        with pytest.raises(Forbidden), writing(session):
+        with pytest.raises(Forbidden), transaction(session):
             tokens.create_own_token(session, by, "x", ["read"], 1)
-        with pytest.raises(Forbidden), writing(session):
+        with pytest.raises(Forbidden), transaction(session):
             tokens.create_token(session, by, "x", ["read"], 1)
-        with pytest.raises(Forbidden), writing(session):
+        with pytest.raises(Forbidden), transaction(session):
             tokens.rotate_token(session, by, of_system)
-        with pytest.raises(Forbidden, match="No token may"), writing(session):
+        with pytest.raises(Forbidden, match="No token may"), transaction(session):
             change_site(session, by, "DE-KIT", {"vos": ("CMS",)})
         with pytest.raises(Forbidden):
             access.require_operator(actor, "do that")
@@ -226,7 +226,7 @@ def test_tickets_need_the_scope_and_the_rights_of_the_person(session: Session, c
         assert actor is not None
         return access.refusal_to_create(actor)
 
-    with writing(session):
+    with transaction(session):
         made_by = {
             (who, scope): tokens.create_own_token(
                 session, writer(getattr(cast, who)), scope, [scope], 9
@@ -250,7 +250,7 @@ def test_the_last_use_is_noted_once_a_minute(session: Session, cast: Cast) -> No
         session.rollback()
         use = tokens.use_of_secret(session, secret, now)
         if use.is_due:
-            with writing(session):
+            with transaction(session):
                 tokens.note_use(session, use, now)
             noted.append(seconds)
     assert noted == [0, 60, 121]

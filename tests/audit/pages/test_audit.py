@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.services.credentials import count_failed_login
 from app.accounts.services.people import find_user, set_time_zone
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.access import Kind
 from app.core.web.extensions import db
 from app.registry.services.sites import change_site
@@ -45,10 +45,10 @@ def test_no_request_changes_it(cast: Cast, visit: Enter) -> None:
 
 
 def story(session: Session, cast: Cast) -> None:
-    with writing(session):
+    with transaction(session):
         by = writer(cast.admin, NOON + timedelta(days=1), remote="2001:db8::7")
         change_site(session, by, "DE-KIT", {"nrens": ("=DFN()",)}, why="Asked by <b>mail</b>")
-    with writing(session):
+    with transaction(session):
         by = writer(cast.kit, NOON + timedelta(days=2))
         set_time_zone(session, by, find_user(session, "kit"), "Europe/Berlin")
 
@@ -128,7 +128,7 @@ def test_a_download_gives_its_connection_back(app: Flask, cast: Cast, visit: Ent
 
 
 def test_csv_goes_on_behind_its_first_page(cast: Cast, session: Session, visit: Enter) -> None:
-    with writing(session):
+    with transaction(session):
         for minute in range(450):
             count_failed_login(session, Kind.PERSON, "kit", NOON + timedelta(minutes=minute))
     answer = visit(cast.admin).get("/admin/audit.csv?list=logins")
@@ -149,7 +149,7 @@ def test_refused_rights_are_listed(cast: Cast, visit: Enter, opened: Open) -> No
 
 
 def test_pages_of_the_list(cast: Cast, session: Session, visit: Enter) -> None:
-    with writing(session):
+    with transaction(session):
         for minute in range(120):
             count_failed_login(session, Kind.PERSON, "kit", NOON + timedelta(minutes=minute))
     admin = visit(cast.admin)

@@ -16,7 +16,7 @@ from app.accounts.services.credentials import count_failed_login
 from app.accounts.services.people import find_user, set_password, set_time_zone
 from app.audit.services import audit
 from app.audit.services.audit import AuditFilter, AuditPage, Position
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.models.changes import Change, ChangedField, Refusal
 from app.core.rules.access import Door, Kind
 from app.core.rules.errors import Forbidden
@@ -54,7 +54,7 @@ def words(page: AuditPage[audit.AuditChange]) -> list[str]:
 
 def change_bandwidth(session: Session, cast: Cast, key: str, gbps: float, day: int) -> None:
     by = writer(cast.admin, NOON + timedelta(days=day), remote="192.0.2.1")
-    with writing(session):
+    with transaction(session):
         change_site(session, by, key, {"bandwidth_gbps": gbps}, why=f"Order {day}")
 
 
@@ -62,9 +62,9 @@ def change_bandwidth(session: Session, cast: Cast, key: str, gbps: float, day: i
 def story(session: Session, cast: Cast) -> Cast:
     """Days 1 to 4 behind the cast's own: a site twice, a ticket, a person, another site."""
     change_bandwidth(session, cast, "DE-KIT", 100, 1)
-    with writing(session):
+    with transaction(session):
         open_ticket(session, writer(cast.operator, NOON + timedelta(days=2)), NewTicket(title="No"))
-    with writing(session):
+    with transaction(session):
         by = writer(cast.kit, NOON + timedelta(days=3))
         set_time_zone(session, by, find_user(session, "kit"), "Europe/Berlin")
     change_bandwidth(session, cast, "ES-PIC", 200, 4)
@@ -148,7 +148,7 @@ def test_what_no_index_finds_is_searched_step_by_step(
 
 
 def test_values_of_secrets_are_never_shown(session: Session, cast: Cast) -> None:
-    with writing(session):
+    with transaction(session):
         set_password(session, writer(cast.kit), find_user(session, "kit"), "a new horse 7")
         record_change(
             session,
@@ -181,7 +181,7 @@ def test_refusals_and_failed_logins(session: Session, cast: Cast) -> None:
             remote="192.0.2.1",
             now=NOON + timedelta(minutes=minute),
         )
-        with writing(session):
+        with transaction(session):
             count_failed_login(
                 session, Kind.PERSON, "pic", NOON + timedelta(minutes=minute), "192.0.2.1"
             )
@@ -228,9 +228,9 @@ def test_the_database_refuses_to_change_or_delete_what_the_audit_holds(
 ) -> None:
     now = datetime.now(UTC)  # an old refusal may be deleted
     Refusals().note(session, story.kit, Door.PORTAL, what="GET /x", reason="no", remote="", now=now)
-    with writing(session):
+    with transaction(session):
         count_failed_login(session, Kind.PERSON, "kit", NOON)
-    with pytest.raises(DatabaseError, match="only added"), writing(session):
+    with pytest.raises(DatabaseError, match="only added"), transaction(session):
         session.execute(statements()[number])  # type: ignore[call-overload]
     for row in (Change, ChangedField, Refusal, FailedLogins):
         assert session.scalars(select(row)).first() is not None
@@ -240,13 +240,13 @@ def test_postgresql_refuses_to_empty_the_tables_as_well(session: Session, story:
     if session.get_bind().dialect.name == "sqlite":
         return  # it has no TRUNCATE: what DELETE refuses is all
     for table in ("changed_fields", "refusals", "failed_logins"):
-        with pytest.raises(DatabaseError, match="only added"), writing(session):
+        with pytest.raises(DatabaseError, match="only added"), transaction(session):
             session.execute(text(f"TRUNCATE {table}"))
 
 
 def test_events_are_shown_when_they_are_asked_for(session: Session, cast: Cast) -> None:
     texts = {"source": "probe", "source_id": "id of theirs", "site": "DE-KIT", "state": "down"}
-    with writing(session):
+    with transaction(session):
         message = read_event(0, "event 0", {**texts, "start": "2013-03-06T10:00:00Z"})
         report_events(session, writer(cast.operator), [message])
     every = audit.changes_page(session, cast.admin, AuditFilter())

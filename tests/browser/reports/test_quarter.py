@@ -18,7 +18,7 @@ from pptx import Presentation
 from sqlalchemy import select
 
 from app.accounts.services.people import create_user
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.quarters import Quarter
 from app.jobs.rules.work import REPORT_REMINDERS
 from app.jobs.tasks.context import Context
@@ -59,7 +59,7 @@ def laid(server: LiveServer) -> Scene:
     quarter = Quarter.of(datetime.now(UTC)).previous
     with server.session() as session:
         cast: Cast = enter_with_mails(session)
-        with writing(session):
+        with transaction(session):
             create_user(session, SYSTEM, "kit2", "reporter", PASSWORD, ("DE-KIT",))
         first = quarter.begin + timedelta(days=9)
         events = [

@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 
 from app.accounts.models.people import Login
 from app.accounts.services.people import create_user
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.reports.models.reports import ReportField
 from tests.browser.reports.report_page import (
     FIELDS,
@@ -34,7 +34,7 @@ def site_of_two(server: LiveServer) -> None:
         if session.scalar(select(Login.id).limit(1)) is not None:
             return
     people_of(server)
-    with server.session() as session, writing(session):
+    with server.session() as session, transaction(session):
         create_user(session, SYSTEM, "kit2", "reporter", PASSWORD, ("DE-KIT",))
 
 
@@ -128,7 +128,7 @@ def test_a_login_that_ends_loses_nothing(browser: Browser, sqlite_server: LiveSe
     with strict_page(browser, {400}) as page:
         log_in(page, sqlite_server, "kit", address)
         mark(page)
-        with sqlite_server.session() as session, writing(session):
+        with sqlite_server.session() as session, transaction(session):
             session.execute(update(Login).values(ended_at=datetime.now(UTC)))
         write(page, "Written after the end")
         told = standing(page)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.quarters import Quarter
 from app.registry.services.registry import require_site
 from app.reports.services.reports import save_fields
@@ -29,7 +29,7 @@ def test_a_conflict_on_a_whole_page_is_not_left_unasked(
     expected_statuses.add(409)
     log_in(page, sqlite_server, cast.kit.account, PAGE)
     plans = page.get_by_label("Plans for the next quarter")
-    with sqlite_server.session() as session, writing(session):
+    with sqlite_server.session() as session, transaction(session):
         site = require_site(session, "DE-KIT")
         by = writer(cast.operator)
         save_fields(session, by, site, Quarter(2013, 1), {"answer.plans": ("Theirs", 0)})

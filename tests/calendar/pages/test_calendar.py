@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.reference.seed import seed_reference
 from app.registry.models.registry import Link
 from app.tickets.services.acknowledgements import acknowledge_change
@@ -32,7 +32,7 @@ def at(text: str) -> datetime:
 @pytest.fixture
 def planned(session: Session, cast: Cast, opened: Open) -> dict[str, int]:
     """Work in March 2013, while LS1, and one in September 2012, in a season of physics."""
-    with writing(session):
+    with transaction(session):
         seed_reference(session, SYSTEM)
         first, pic = (
             session.scalars(select(Link).where(Link.name == name)).one() for name in (GRIDKA, PIC)
@@ -85,7 +85,7 @@ def planned(session: Session, cast: Cast, opened: Open) -> dict[str, int]:
         ),
     }
     by = writer(cast.operator)
-    with writing(session):
+    with transaction(session):
         change_ticket(session, by, numbers["cancelled"], {"state": "unsolved"})
         change_ticket(session, by, numbers["cancelled"], {"state": "closed"})
         change_ticket(session, by, numbers["touching"], {"state": "solved", "solution": "Done."})
@@ -195,7 +195,7 @@ def test_the_lhc_page_tells_every_date_with_its_standing(
 ) -> None:
     visitor = visit(cast.reader)
     assert "The calendar is empty" in visitor.read("/calendar/lhc").text
-    with writing(session):
+    with transaction(session):
         seed_reference(session, SYSTEM)
     page = visitor.read("/calendar/lhc")
     assert "Physics 2015 physics from 2015-06-03 10:40 to 2015-12-13 sample home.cern" in page.text

@@ -19,7 +19,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import CommitFailed, has_committed, is_unavailable, writing
+from app.core.database.transactions import CommitFailed, has_committed, is_unavailable, transaction
 from app.core.models.changes import Counter
 from app.core.rules.access import Actor
 from app.core.rules.errors import Invalid
@@ -42,7 +42,7 @@ def write(engine: Engine, change: Change) -> bool:
     """Make a change in a transaction of its own; returns when it is told to be stored."""
     with Session(engine) as session:
         try:
-            with writing(session):
+            with transaction(session):
                 change(session)
         except BaseException:
             assert not has_committed(session)
@@ -222,10 +222,10 @@ def test_changes_of_tickets_at_once_have_numbers_without_gaps(
 def _open_and_comment(engine: Engine, actor: Actor, turn: int) -> None:
     """One ticket, an entry that is taken back, and one that stays; in one session."""
     with Session(engine) as session:
-        with writing(session):
+        with transaction(session):
             number = open_ticket(session, writer(actor), NewTicket(title=f"t {turn}")).number
-        with suppress(Invalid), writing(session):
+        with suppress(Invalid), transaction(session):
             comment_ticket(session, writer(actor), number, "taken back")
             raise Invalid("title", "no")
-        with writing(session):
+        with transaction(session):
             comment_ticket(session, writer(actor), number, f"c {turn}")

@@ -18,8 +18,8 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
 
-from app.core.database.sqlite_write_lock import SUFFIX, GateClosed, WriteGate
-from app.core.database.transactions import configure_engine, gate_of, trying, writing
+from app.core.database.sqlite_write_lock import SUFFIX, WriteLock, WriteLockTimeout
+from app.core.database.transactions import configure_engine, dry_run, transaction, write_lock_of
 from app.core.models.changes import Counter
 from tests.commands.test_commands import done
 from tests.harness.commands import flask
@@ -42,7 +42,7 @@ def lock_file(url: str) -> Path:
     return path.with_name(path.name + SUFFIX)
 
 
-def count(gate: WriteGate, number: Path) -> None:
+def count(gate: WriteLock, number: Path) -> None:
     """Raise the number in a file, in two steps that nobody may come between."""
     for _ in range(TIMES):
         with gate:
@@ -51,7 +51,7 @@ def count(gate: WriteGate, number: Path) -> None:
 
 def count_in_threads(database: str, number: str) -> None:
     """As one of several processes."""
-    gate = WriteGate(database)
+    gate = WriteLock(database)
     with ThreadPoolExecutor(3) as threads:
         for one in [threads.submit(count, gate, Path(number)) for _ in range(3)]:
             one.result()
@@ -59,14 +59,14 @@ def count_in_threads(database: str, number: str) -> None:
 
 def hold(database: str, inside: Event) -> None:
     """Enter, and stay until killed."""
-    with WriteGate(database):
+    with WriteLock(database):
         inside.set()
         _processes.Event().wait()
 
 
 def write_once(url: str, name: str) -> None:
     engine = open_engine(url)
-    with Session(engine) as session, writing(session):
+    with Session(engine) as session, transaction(session):
         session.add(Counter(name=name, value=1))
     engine.dispose()
 
@@ -92,12 +92,12 @@ def test_a_killed_holder_lets_the_next_one_in(tmp_path: Path) -> None:
     holder = _processes.Process(target=hold, args=(database, inside))
     holder.start()
     assert inside.wait(60)
-    gate = WriteGate(database, patience=0.01)
+    gate = WriteLock(database, patience=0.01)
     with ThreadPoolExecutor(2) as threads:
         first = threads.submit(gate.enter)
         until(lambda: gate.is_taken)
         # the first of this process waits for the other process; who comes behind gives up
-        with pytest.raises(GateClosed, match="does not end"):
+        with pytest.raises(WriteLockTimeout, match="does not end"):
             threads.submit(gate.enter).result(60)
         assert not first.done()
         holder.kill()
@@ -108,9 +108,9 @@ def test_a_killed_holder_lets_the_next_one_in(tmp_path: Path) -> None:
 
 
 def test_writing_inside_of_writing_gives_up_instead_of_waiting_for_itself(tmp_path: Path) -> None:
-    gate = WriteGate(str(tmp_path / "portal.db"), patience=0.01)
+    gate = WriteLock(str(tmp_path / "portal.db"), patience=0.01)
     with gate:
-        with pytest.raises(GateClosed, match="this process"):
+        with pytest.raises(WriteLockTimeout, match="this process"):
             gate.enter()
         assert gate.is_taken
     with gate:
@@ -118,9 +118,9 @@ def test_writing_inside_of_writing_gives_up_instead_of_waiting_for_itself(tmp_pa
 
 
 def test_a_session_that_writes_already_keeps_what_it_wrote(database: str, session: Session) -> None:
-    with writing(session):
+    with transaction(session):
         session.execute(text("INSERT INTO counters (name, value) VALUES ('outer', 1)"))
-        with pytest.raises(AssertionError, match="writes already"), writing(session):
+        with pytest.raises(AssertionError, match="writes already"), transaction(session):
             pass
     session.rollback()
     assert session.scalar(text("SELECT value FROM counters WHERE name = 'outer'")) == 1
@@ -130,28 +130,28 @@ def test_links_to_the_database_lead_to_one_gate(tmp_path: Path) -> None:
     real = tmp_path / "portal.db"
     real.touch()
     (tmp_path / "link.db").symlink_to(real)
-    with WriteGate(str(real)):
+    with WriteLock(str(real)):
         pass
-    with WriteGate(str(tmp_path / "link.db")):
+    with WriteLock(str(tmp_path / "link.db")):
         pass
     assert [path.name for path in tmp_path.glob(f"*{SUFFIX}")] == [f"portal.db{SUFFIX}"]
-    gate = WriteGate.of(str(real))
-    assert WriteGate.of(str(tmp_path / "link.db")) is gate
-    assert WriteGate.of(str(tmp_path / "other.db")) is not gate
+    gate = WriteLock.of(str(real))
+    assert WriteLock.of(str(tmp_path / "link.db")) is gate
+    assert WriteLock.of(str(tmp_path / "other.db")) is not gate
 
 
 @only_sqlite
 def test_engines_of_one_file_have_one_gate(database: str) -> None:
     """Else one that writes inside of another's transaction would wait for itself without end."""
     first, second = open_engine(database), open_engine(database)
-    assert gate_of(first) is gate_of(second)
+    assert write_lock_of(first) is write_lock_of(second)
     first.dispose()
     second.dispose()
 
 
 def test_a_lock_file_that_was_deleted_is_made_anew(tmp_path: Path) -> None:
     database = str(tmp_path / "portal.db")
-    gate = WriteGate(database)
+    gate = WriteLock(database)
     with gate:
         pass
     (tmp_path / f"portal.db{SUFFIX}").unlink()
@@ -223,13 +223,13 @@ def refusal_of_nobody(database: str) -> str:
         os.setgid(65534)
         os.setuid(65534)
     try:
-        WriteGate(database).enter()
-    except GateClosed as closed:
+        WriteLock(database).enter()
+    except WriteLockTimeout as closed:
         return str(closed)
     return "entered"
 
 
-@pytest.mark.parametrize(("begin", "kept"), [(writing, 80), (trying, 0)])
+@pytest.mark.parametrize(("begin", "kept"), [(transaction, 80), (dry_run, 0)])
 def test_who_waits_at_the_gate_holds_no_connection(
     begin: Callable[[Session], AbstractContextManager[None]], kept: int
 ) -> None:
@@ -252,7 +252,7 @@ def test_who_waits_at_the_gate_holds_no_connection(
         engine.dispose()
 
 
-@pytest.mark.parametrize("begin", [writing, trying])
+@pytest.mark.parametrize("begin", [transaction, dry_run])
 def test_a_reader_gives_its_connection_back_before_it_waits(
     begin: Callable[[Session], AbstractContextManager[None]],
 ) -> None:
@@ -271,7 +271,7 @@ def test_a_reader_gives_its_connection_back_before_it_waits(
                     pass
 
         with ThreadPoolExecutor(1) as threads:
-            with gate_of(engine):
+            with write_lock_of(engine):
                 writer = threads.submit(write)
                 has_read.wait(timeout=60)
                 until(lambda: pool.checkedout() == 0)

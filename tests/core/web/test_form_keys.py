@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.models.partners import PartnerAccount
 from app.accounts.services.people import start_login
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.models.changes import ChangedField
 from app.core.models.form_keys import FormKey
 from app.core.rules.access import SYSTEM
@@ -146,7 +146,7 @@ def test_a_comment_is_one_entry_also_when_others_wrote_between(
     place = f"/tickets/{number}/comment"
     sent = form_of(visitor, f"/tickets/{number}", place, text="on it", kind="public")
     first = visitor.send(place, sent)
-    with writing(session):
+    with transaction(session):
         change_ticket(session, writer(cast.admin), number, {"public_comment": "between"})
     again = visitor.send(place, sent)
     assert again.headers["Location"] == first.headers["Location"] == f"/tickets/{number}#c2"
@@ -163,7 +163,7 @@ def test_a_repeat_is_answered_also_where_the_view_would_refuse_it_by_now(
         visitor, f"/tickets/{number}", place, text="new fibre", kind="solve", solution="spliced"
     )
     assert visitor.send(place, sent).status_code == 303
-    with writing(session):
+    with transaction(session):
         change_ticket(session, writer(cast.operator), number, {"state": "closed"})
     assert visitor.send(place, sent).headers["Location"] == f"/tickets/{number}#c2"
     assert comments(session) == ["new fibre"]
@@ -285,11 +285,11 @@ def test_a_field_of_a_report_that_is_sent_again_is_no_conflict_with_oneself(
 def test_old_keys_are_deleted(session: Session, cast: Cast) -> None:
     now = datetime(2026, 3, 1, tzinfo=UTC)
     assert cast.kit.account_id is not None
-    with writing(session):
+    with transaction(session):
         for age in (timedelta(days=1), timedelta(days=1, seconds=1), timedelta(days=300)):
             at = now - age
             session.add(FormKey(user_id=cast.kit.account_id, digest=f"{age}", at=at, location=""))
-    with writing(session):
+    with transaction(session):
         tidy(session, now, Retention(*[timedelta(days=365)] * 3))
     assert [key.digest for key in session.scalars(select(FormKey))] == ["1 day, 0:00:00"]
 
@@ -316,7 +316,7 @@ SETS = {
     "reports/form_autosave": {"save_one"},
     "reports/form_saving": {"saved"},
     # go on step by step with what is left
-    "events/imports": {"withdraw"},
+    "events/imports": {"withdraw", "write"},
     "names/unresolved": {"_step"},
 }
 """The functions of pages that write without the form's key, and why a repeat does no harm."""
@@ -334,7 +334,7 @@ def test_every_other_form_is_carried_out_once() -> None:
                     for node in ast.walk(function)
                     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
                 }
-                if "writing" in calls:
+                if "transaction" in calls:
                     found.setdefault(f"{file.parts[-3]}/{file.stem}", set()).add(function.name)
     assert found == SETS
 
@@ -345,7 +345,7 @@ def test_r1_twenty_of_one_form_at_once_are_one_entry(live_server: LiveServer) ->
     with live_server.session() as session:
         cast = enter(session)
         assert cast.kit.account_id is not None
-        with writing(session):
+        with transaction(session):
             login = start_login(session, cast.kit.account_id, datetime.now(UTC))
     visitor = Visitor(app)
     visitor.carry(login)

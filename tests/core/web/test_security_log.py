@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.models.people import ApiToken, Login
 from app.accounts.services.people import start_login
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.log import LineFormatter
 from app.tickets.services.attachments import add_attachment
 from tests.accounts.pages.test_account_security import FACTOR, NEW, TOKEN, Programs, enrol
@@ -148,7 +148,7 @@ def test_files_attachments_and_refused_rights(
     app: Flask, session: Session, cast: Cast, visit: Enter, opened: Open, lines: Lines
 ) -> None:
     number = opened()
-    with writing(session):
+    with transaction(session):
         key = add_attachment(session, writer(cast.operator, NOON), number, "a.txt", b"text").id
     reader, admin = visit(cast.reader), visit(cast.admin)
     for path in ("/tickets.csv", "/tickets.xlsx", "/statistics/matching.csv", "/duty.csv"):
@@ -216,7 +216,7 @@ def test_a_login_that_was_not_used_for_hours_ends(
 
     def leave(hours: float) -> None:
         session.rollback()
-        with writing(session):
+        with transaction(session):
             login = session.scalars(select(Login).order_by(Login.id.desc())).first()
             assert login is not None
             login.created_at = login.seen_at = datetime.now(UTC) - timedelta(hours=hours)
@@ -243,7 +243,7 @@ def test_a_login_that_was_not_used_for_hours_ends(
 def test_the_idle_limit_can_be_switched_off(
     app_with: Callable[..., Flask], session: Session, cast: Cast
 ) -> None:
-    with writing(session):
+    with transaction(session):
         began = datetime.now(UTC) - timedelta(hours=11)
         token = start_login(session, cast.kit.account_id or 0, began)
     visitor = Visitor(app_with(login_idle_hours=0))

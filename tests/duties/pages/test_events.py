@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.services.changes import changes_of
 from app.events.models.events import Event, EventSource
 from app.events.rules.events import read_event
@@ -40,7 +40,7 @@ def report(session: Session, cast: Cast, *rows: tuple[str, ...]) -> list[int]:
         read_event(place, f"event {place}", dict(zip(COLUMNS, row, strict=True)))
         for place, row in enumerate(rows)
     ]
-    with writing(session):
+    with transaction(session):
         by = writer(cast.operator)
         found = report_events(session, by, messages, keep_unresolved=True).outcomes
     return [outcome.event_id or 0 for outcome in found]
@@ -377,7 +377,7 @@ def test_a_source_is_opened_whatever_it_calls_itself(
 ) -> None:
     names = ("new", "..", ".", "a/../b", "team//prom", "?x=1#y", "7")
     event = {"link": KIT, "state": "down", "start": "2013-03-01T10:00:00Z"}
-    with writing(session):
+    with transaction(session):
         messages = [
             read_event(place, "", {"source": name, "source_id": "1", **event})
             for place, name in enumerate(names)

@@ -13,11 +13,11 @@ from sqlalchemy.orm import Session
 
 from app.calendar.models.lhc import LhcPeriod
 from app.calendar.services.lhc_calendar import add_period, change_period, remove_period
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.errors import Forbidden, Invalid
 from app.core.rules.quarters import Quarter
 from app.duties.models.duties import Duty, DutyRule, DutySum, ServiceLoss
-from app.duties.rules.duties import R2009, R2013, Clause, Kind, Rule, Standing
+from app.duties.rules.duties import R2009, R2013, Clause, DutyStatus, Kind, Rule
 from app.duties.services.duties import (
     ALL,
     OPEN,
@@ -97,20 +97,20 @@ def test_a_due_ticket_is_missing_then_there(session: Session) -> None:
     assert (row.event_id, row.rule, row.responsible, row.amount) == (event, "R2009", "DE-KIT", 5400)
     assert row.clause == "down or degraded for more than 60 minutes"
     assert row.due_at == at("6 10:00")
-    assert row.standing is Standing.MISSING, "noon of the 6th is behind it"
-    assert due(session, at("6 10:00"))[0].standing is Standing.DUE
+    assert row.standing is DutyStatus.MISSING, "noon of the 6th is behind it"
+    assert due(session, at("6 10:00"))[0].standing is DutyStatus.DUE
     number = ticket(session, cast, links=(LINK,), event_start="5 10:00", event_end="5 11:30")
     worked_in(session)
     (row,) = due(session)
-    assert (row.ticket, row.standing) == (number, Standing.LATE)
+    assert (row.ticket, row.standing) == (number, DutyStatus.LATE)
     early = ticket(
         session, cast, now=at("5 12:00"), links=(LINK,), event_start="5 10:05", event_end="5 11:00"
     )
     worked_in(session)
     (row,) = due(session)
-    assert (row.ticket, row.standing, row.there_at) == (early, Standing.MET, at("5 12:00"))
+    assert (row.ticket, row.standing, row.there_at) == (early, DutyStatus.MET, at("5 12:00"))
     assert not due(session, state=OPEN)
-    assert count_duties(session, DutyFilter(state=Standing.MET), NOON) == 1
+    assert count_duties(session, DutyFilter(state=DutyStatus.MET), NOON) == 1
 
 
 def test_no_ticket_is_due_of_what_counts_for_no_t1_as_its_link_was_not_in_use(
@@ -122,7 +122,7 @@ def test_no_ticket_is_due_of_what_counts_for_no_t1_as_its_link_was_not_in_use(
     behind = report(session, cast, "6 05:00", "6 07:00")
     worked_in(session)
     assert [row.event_id for row in due(session)] == [behind, over, before]
-    with writing(session):
+    with transaction(session):
         change_link(session, writer(cast.admin), LINK, {"valid_until": date(2013, 3, 6)})
     worked_in(session)
     assert [row.event_id for row in due(session)] == [over, before]
@@ -135,7 +135,7 @@ def test_no_ticket_is_due_of_what_counts_for_no_t1_as_its_link_was_not_in_use(
         if row.rule_version_id == version and row.site_id == WHOLE
     )
     assert row.asked == 2
-    with writing(session):
+    with transaction(session):
         change_link(session, writer(cast.admin), LINK, {"valid_until": None})
     worked_in(session)
     assert [row.event_id for row in due(session)] == [behind, over, before]
@@ -169,13 +169,13 @@ def test_r2013_follows_backups_and_the_calendar(session: Session) -> None:
     event = report(session, cast, "5 10:00", "5 10:10")
     worked_in(session)
     assert not asked(session, "R2013"), "no season is known"
-    with writing(session):
+    with transaction(session):
         season = add_period(session, writer(cast.admin), SEASON).id
     worked_in(session)
     assert asked(session, "R2013") == [(event, 0)]
     (row,) = due(session, version_id=version_of(session, "R2013"))
     assert (row.lost_site, row.is_unsure, row.amount, row.is_due) == ("DE-KIT", True, 600, False)
-    with writing(session):
+    with transaction(session):
         create_link(
             session,
             writer(cast.admin),
@@ -195,11 +195,11 @@ def test_r2013_follows_backups_and_the_calendar(session: Session) -> None:
     assert asked(session, "R2013") == [(event, 0), (other, 1)]
     (loss,) = session.scalars(select(ServiceLoss)).all()
     assert (loss.start, loss.end, loss.is_unsure) == (at("5 10:05"), at("5 10:10"), False)
-    with writing(session):
+    with transaction(session):
         change_link(session, writer(cast.admin), "CERN-GRIDKA-LHCOPN-002", {"role": "primary"})
     worked_in(session)
     assert (other, 1) not in asked(session, "R2013")
-    with writing(session):
+    with transaction(session):
         change_period(
             session,
             writer(cast.admin),
@@ -209,7 +209,7 @@ def test_r2013_follows_backups_and_the_calendar(session: Session) -> None:
         )
     worked_in(session)
     assert not asked(session, "R2013")
-    with writing(session):
+    with transaction(session):
         remove_period(session, writer(cast.admin), season, "It never was")
     worked_in(session)
     assert not asked(session, "R2013")
@@ -224,7 +224,7 @@ def test_an_event_that_goes_on_becomes_due(session: Session) -> None:
     assert not due(session), "60 minutes are not more than 60 minutes"
     worked_in(session, NOON + timedelta(minutes=31))
     (row,) = due(session, NOON + timedelta(minutes=31))
-    assert (row.end, row.standing) == (None, Standing.DUE)
+    assert (row.end, row.standing) == (None, DutyStatus.DUE)
 
 
 def test_what_is_in_force_decides(session: Session) -> None:
@@ -232,29 +232,29 @@ def test_what_is_in_force_decides(session: Session) -> None:
     by = writer(cast.admin)
     first, second = (report(session, cast, f"{day} 10:00", f"{day} 10:30") for day in (4, 5))
     rule = Rule((Clause(Kind.DOWN, minutes=30),), hours=2)
-    with writing(session):
+    with transaction(session):
         version = compose_rule(session, by, "Short", "For a try", rule).versions[0].id
     worked_in(session)
     assert asked(session, "Short") == [(first, 0), (second, 0)]
     assert not due(session), "it is not in force"
-    with writing(session):
+    with transaction(session):
         force = put_in_force(session, by, version, at("5 00:00"), "A try").id
     worked_in(session)
     (row,) = due(session)
     assert (row.event_id, row.rule, row.due_at) == (second, "Short", at("5 12:00"))
-    with writing(session):
+    with transaction(session):
         retire(session, by, force, at("5 09:00"), "Enough")
     worked_in(session)
     assert not due(session)
-    with writing(session):
+    with transaction(session):
         undo(session, by, force)
     worked_in(session)
     assert len(due(session)) == 1
-    with writing(session):
+    with transaction(session):
         undo(session, by, force)
     worked_in(session)
     assert not due(session)
-    with pytest.raises(Invalid, match="undone already"), writing(session):
+    with pytest.raises(Invalid, match="undone already"), transaction(session):
         undo(session, by, force)
 
 
@@ -264,25 +264,25 @@ def test_a_newer_version_takes_the_place_of_the_older(session: Session) -> None:
     before, behind = (report(session, cast, f"{day} 10:00", f"{day} 11:30") for day in (4, 5))
     rule = session.scalars(select(DutyRule).where(DutyRule.name == "R2009")).one().id
     longer = replace(R2009, clauses=(Clause(Kind.ANY, minutes=120), R2009.clauses[1]))
-    with writing(session):
+    with transaction(session):
         version = revise_rule(session, by, rule, longer, "Too many").id
     worked_in(session)
     assert [row.event_id for row in due(session)] == [behind, before], "the old one is in force"
-    with writing(session):
+    with transaction(session):
         newer = put_in_force(session, by, version, at("5 00:00"), "Agreed").id
     worked_in(session)
     assert [row.event_id for row in due(session)] == [before]
     old = all_rules(session)[0].versions[0].forces[0]
     assert (old.ends_at, old.end_reason) == (at("5 00:00"), "R2009 v2 takes its place")
-    with pytest.raises(Invalid, match="took its place"), writing(session):
+    with pytest.raises(Invalid, match="took its place"), transaction(session):
         undo(session, by, old.id)
-    with writing(session):
+    with transaction(session):
         undo(session, by, newer)
-    with writing(session):
+    with transaction(session):
         undo(session, by, old.id)
     worked_in(session)
     assert len(due(session)) == 2
-    with pytest.raises(Invalid, match="already"), writing(session):
+    with pytest.raises(Invalid, match="already"), transaction(session):
         revise_rule(session, by, rule, longer)
 
 
@@ -290,7 +290,7 @@ def test_of_two_rules_in_force_an_event_is_due_once(session: Session) -> None:
     cast = enter(session)
     by = writer(cast.admin)
     report(session, cast, "5 10:00", "5 12:00")
-    with writing(session):
+    with transaction(session):
         made = compose_rule(session, by, "Any", "", Rule((Clause(),))).versions[0].id
         put_in_force(session, by, made, at("1 00:00"), "A try")
     worked_in(session)
@@ -304,14 +304,14 @@ def test_a_decision_by_hand_documents_at_once(session: Session) -> None:
     number = ticket(session, cast, title="Nothing of it")
     worked_in(session)
     assert due(session)[0].ticket is None
-    with writing(session):
+    with transaction(session):
         link_by_hand(session, writer(cast.operator), event, number, "It is this one")
     assert due(session)[0].ticket == number
 
 
 def test_a_loss_of_a_t1_is_one_duty(session: Session) -> None:
     cast = enter(session)
-    with writing(session):
+    with transaction(session):
         add_period(session, writer(cast.admin), SEASON)
         session.add(
             Link(
@@ -365,11 +365,11 @@ def test_matching_anew_judges_anew(session: Session) -> None:
     cast = enter(session)
     report(session, cast, "5 10:00", "5 12:00")
     worked_in(session)
-    with writing(session):
+    with transaction(session):
         for kept in (Duty, DutySum, ServiceLoss):
             session.execute(delete(kept))
     assert not due(session)
-    with writing(session):
+    with transaction(session):
         assert mark_between(session, None, None) == 1
     worked_in(session)
     assert len(due(session)) == 1
@@ -389,9 +389,9 @@ def test_a_rule_that_is_composed_says_what_it_would_ask(session: Session) -> Non
 def test_only_admins_change_rules_and_the_calendar(session: Session) -> None:
     cast: Cast = enter(session)
     for actor in (cast.operator, cast.kit, cast.reader):
-        with pytest.raises(Forbidden), writing(session):
+        with pytest.raises(Forbidden), transaction(session):
             compose_rule(session, writer(actor), "Mine", "", R2009)
-        with pytest.raises(Forbidden), writing(session):
+        with pytest.raises(Forbidden), transaction(session):
             add_period(session, writer(actor), SEASON)
 
 
@@ -403,7 +403,7 @@ def test_an_event_that_moves_leaves_nothing_though_its_new_link_is_reckoned_firs
     worked_in(session)
     report(session, cast, "5 10:00", "5 12:00", source_id="x", link=LINK)
     for _ in range(4):  # link by link, as a worker does it
-        with writing(session):
+        with transaction(session):
             bring_up_to_date(session, NOON, most=1)
     assert [row.responsible for row in due(session)] == ["DE-KIT"]
     of_kit = session.scalars(select(Link.id).where(Link.name == LINK)).one()
@@ -415,7 +415,7 @@ def test_a_site_that_is_no_t1_any_more_was_never_cut_off(session: Session) -> No
     report(session, cast, "5 10:00", "5 12:00")
     worked_in(session)
     assert len(session.scalars(select(ServiceLoss)).all()) == 1
-    with writing(session):
+    with transaction(session):
         change_site(
             session,
             writer(cast.admin),
@@ -430,7 +430,7 @@ def test_a_site_that_is_no_t1_any_more_was_never_cut_off(session: Session) -> No
 def test_a_link_that_ends_elsewhere_now_cuts_off_the_t1_that_it_left(session: Session) -> None:
     cast = enter(session)
     second = "CERN-GRIDKA-LHCOPN-002"
-    with writing(session):
+    with transaction(session):
         create_link(
             session,
             writer(cast.admin),
@@ -439,7 +439,7 @@ def test_a_link_that_ends_elsewhere_now_cuts_off_the_t1_that_it_left(session: Se
     report(session, cast, "5 10:00", "5 12:00")
     worked_in(session)
     assert not session.scalars(select(ServiceLoss)).all(), "the second one was up"
-    with writing(session):
+    with transaction(session):
         change_link(session, writer(cast.admin), second, {"end_b": "ES-PIC"})
     worked_in(session)
     assert len(session.scalars(select(ServiceLoss)).all()) == 1
@@ -462,7 +462,7 @@ def test_what_follows_step_by_step_is_what_is_reckoned_from_nothing(
     cast = enter(session)
     by = writer(cast.admin)
     backup = {"name": "CERN-GRIDKA-LHCOPN-002", "network": "LHCOPN", "role": "backup"}
-    with writing(session):
+    with transaction(session):
         create_link(
             session, by, {**backup, "end_a": "CH-CERN", "end_b": "DE-KIT", "backs_up": LINK}
         )
@@ -504,12 +504,12 @@ def test_what_follows_step_by_step_is_what_is_reckoned_from_nothing(
         )
 
     def a_link() -> None:
-        with writing(session):
+        with transaction(session):
             change_link(session, by, backup["name"], {"role": chance.choice(("primary", "backup"))})
 
     def a_season() -> None:
         stated = {**SEASON, "begin": f"2013-03-{chance.randrange(1, 3):02}"}
-        with writing(session):
+        with transaction(session):
             version = session.get_one(LhcPeriod, season).version
             change_period(session, by, season, stated, seen_version=version)
 
@@ -519,7 +519,7 @@ def test_what_follows_step_by_step_is_what_is_reckoned_from_nothing(
         worked_in(session)
     followed = kept(session)
     assert followed[0], "something is due"
-    with writing(session):
+    with transaction(session):
         for table in (Duty, DutySum, ServiceLoss):
             session.execute(delete(table))
         mark_between(session, None, None)

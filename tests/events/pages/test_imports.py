@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.models.changes import Change
 from app.core.rules.file_problems import MAX_LINES
 from app.events.models.events import Event
@@ -230,7 +230,7 @@ def test_a_large_file_is_the_workers_and_the_page_shows_how_far_it_is(
     fragment = visitor.get(url, {"HX-Request": "true", "HX-Target": "import"}).text
     assert 'hx-trigger="load' in fragment
     assert "<html" not in fragment
-    with writing(session):
+    with transaction(session):
         runs.take_up(session, NOON, 1)
     assert f"Reading Running since {NOON:%Y-%m-%d %H:%M}" in visitor.read(url).text
     work()
@@ -265,7 +265,7 @@ def test_a_job_whose_worker_was_killed_begins_anew_and_writes_each_line_once(
     work()
     assert stored(session) == COUNT
     assert "12,000 new, 0 corrected, 0 there already" in visitor.read(url).text
-    with writing(session):
+    with transaction(session):
         runs.leave_to_worker(session, 1)
     work()
     assert stored(session) == COUNT
@@ -284,7 +284,7 @@ def break_imports(session: Session) -> None:
         )
     else:
         breaking = f"ALTER TABLE event_imports ADD CONSTRAINT killed CHECK (NOT {ends}) NOT VALID"
-    with writing(session):
+    with transaction(session):
         session.execute(text(breaking))
 
 
@@ -292,7 +292,7 @@ def mend_imports(session: Session) -> None:
     mending = "DROP TRIGGER killed"
     if session.get_bind().dialect.name == "postgresql":
         mending = "ALTER TABLE event_imports DROP CONSTRAINT killed"
-    with writing(session):
+    with transaction(session):
         session.execute(text(mending))
 
 
@@ -304,7 +304,7 @@ def let_time_pass(session: Session) -> None:
         if is_sqlite
         else "UPDATE procrastinate_jobs SET scheduled_at = now() WHERE status = 'todo'"
     )
-    with writing(session):
+    with transaction(session):
         session.execute(text(passing))
 
 
@@ -335,7 +335,7 @@ def test_what_became_wrong_since_it_was_shown_stops_the_import_and_says_why(
 ) -> None:
     visitor = visit(cast.operator)
     url, page = looked_at(visitor, f"{HEAD}\n{ROW}\n")
-    with writing(session):
+    with transaction(session):
         session.execute(update(Link).where(Link.name == LINK).values(name="ANOTHER"))
     assert visitor.send(f"{url}/write", page.form(f"{url}/write").data()).status_code == 303
     page = visitor.read(url)
@@ -350,7 +350,7 @@ def test_an_import_that_nobody_works_on_any_more_has_failed_and_says_what_to_do(
     visitor = visit(cast.operator)
     url, _page = looked_at(visitor, large_file())
     table = "jobs" if session.get_bind().dialect.name == "sqlite" else "procrastinate_jobs"
-    with writing(session):
+    with transaction(session):
         session.execute(text(f"DELETE FROM {table}"))  # given up
     work()
     page = visitor.read(url)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.models.changes import Change
 from app.core.rules.access import SYSTEM, Actor, Door, Writer
 from app.core.rules.errors import Forbidden, TooMuch
@@ -60,7 +60,7 @@ def report(
     only_good: bool = False,
     keep_unresolved: bool = False,
 ) -> Mapping[Fate, int]:
-    with writing(session):
+    with transaction(session):
         return report_events(
             session, by, messages, only_good=only_good, keep_unresolved=keep_unresolved
         ).counts
@@ -156,7 +156,7 @@ def test_an_event_that_has_ended_is_opened_again_on_purpose_only(
         *(False, "down", "cut"),
         1,
     )
-    with writing(session):
+    with transaction(session):
         (outcome,) = report_events(session, BY, [late]).outcomes
     assert (outcome.event_id, *outcome.remarks) == (
         1,
@@ -264,7 +264,7 @@ def test_what_would_become_of_messages_is_what_becomes(session: Session, cast: C
 
 
 def test_names_of_then_and_links_that_have_ended(session: Session, cast: Cast) -> None:
-    with writing(session):
+    with transaction(session):
         session.execute(update(Link).where(Link.name == LINK).values(valid_until=date(2013, 3, 6)))
         session.execute(
             update(SiteName).where(SiteName.name == "pic").values(valid_until=date(2013, 3, 6))
@@ -277,7 +277,7 @@ def test_names_of_then_and_links_that_have_ended(session: Session, cast: Cast) -
 
 def test_unknown_names_are_kept_where_that_is_asked_for(session: Session, cast: Cast) -> None:
     unknown = down(link="CERN-NOWHERE-1", site="XX-NONE")
-    with writing(session):
+    with transaction(session):
         found = report_events(session, BY, [unknown], keep_unresolved=True)
     assert (found.counts, found.unresolved) == ({Fate.NEW: 1}, 1)
     assert "the link CERN-NOWHERE-1 is not known" in found.outcomes[0].notes[0]

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import func, select, text, update
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.access import Writer
 from app.core.rules.errors import Forbidden, Invalid
 from app.core.rules.file_problems import BadFile
@@ -48,7 +48,7 @@ def kept(session: Session, by: Writer, content: bytes, how: Reading = UTC_TIMES)
     """A file that is kept and gone through; the number of its import."""
     row = runs.new_import(by, "events.csv", content, how)
     examined = runs.examine_file(session, by, content, how)
-    with writing(session):
+    with transaction(session):
         runs.keep_import(session, row, examined)
         return row.id
 
@@ -58,7 +58,7 @@ def write(
 ) -> EventImport:
     row = session.get_one(EventImport, number)
     events = list(read_events(runs.content_of(row), runs.reading_of(row)))
-    with writing(session):
+    with transaction(session):
         runs.begin_writing(session, by, number, only_good=only_good, keeps_unknown=keep)
         runs.write_import(session, by, number, events)
     return session.get_one(EventImport, number)
@@ -104,7 +104,7 @@ def test_a_file_is_gone_through_written_and_known_again(session: Session, cast: 
     assert same is not None
     assert same.id == number
     session.rollback()
-    with writing(session), pytest.raises(Invalid, match="Nothing of this file is new"):
+    with transaction(session), pytest.raises(Invalid, match="Nothing of this file is new"):
         runs.begin_writing(session, by, again, only_good=False, keeps_unknown=False)
 
     closing = kept(session, by, file([row(2)]))
@@ -127,7 +127,7 @@ def test_one_bad_line_keeps_out_all_unless_the_good_ones_are_asked_for(
     (wrong,) = shown.lines["wrong"]
     assert (wrong["line"], wrong["problems"][0][:2]) == (19, ["state", "up"])
     session.rollback()
-    with writing(session), pytest.raises(Invalid, match="1 line cannot be imported"):
+    with transaction(session), pytest.raises(Invalid, match="1 line cannot be imported"):
         runs.begin_writing(session, by, number, only_good=False, keeps_unknown=False)
     assert stored(session) == []
     write(session, by, number, only_good=True)
@@ -147,7 +147,7 @@ def test_unknown_names_are_kept_or_wrong_as_the_person_says(
     assert shown.unknown == [("link", "CERN-GRIDKA-LHCOPN-01", 2)]
     session.rollback()
     if not keep:
-        with writing(session), pytest.raises(Invalid, match="2 lines cannot be imported"):
+        with transaction(session), pytest.raises(Invalid, match="2 lines cannot be imported"):
             runs.begin_writing(session, by, number, only_good=False, keeps_unknown=False)
     write(session, by, number, only_good=not keep, keep=keep)
     expected = ("done", 3, 0, 0, 0, 2) if keep else ("done", 1, 0, 0, 2, 0)
@@ -158,14 +158,14 @@ def test_unknown_names_are_kept_or_wrong_as_the_person_says(
 def test_what_became_wrong_meanwhile_keeps_out_all(session: Session, cast: Cast) -> None:
     by = writer(cast.operator)
     number = kept(session, by, file([row(1), row(2, "CERN-PIC-LHCOPN-001")]))
-    with writing(session):
+    with transaction(session):
         session.execute(
             update(Link).where(Link.name == "CERN-PIC-LHCOPN-001").values(name="PIC-NEW")
         )
     with pytest.raises(BadFile, match="the id of a link that is known here") as caught:
         write(session, by, number)
     assert counts(session, number)[:2] == ("read", 2)
-    with writing(session):
+    with transaction(session):
         runs.stop_import(session, NOON, number, caught.value)
     assert counts(session, number)[:2] == ("stopped", 0)
     (wrong,) = runs.Shown.of(session.get_one(EventImport, number)).lines["wrong"]
@@ -188,7 +188,7 @@ def test_a_command_writes_a_file_whole_or_not_at_all(session: Session, cast: Cas
 
     def done(*, only_good: bool) -> int:
         one = runs.new_import(by, "events.csv", content, UTC_TIMES)
-        with writing(session):
+        with transaction(session):
             runs.import_file(session, by, one, events, only_good=only_good, keeps_unknown=False)
             return one.id
 
@@ -217,13 +217,13 @@ def test_an_import_is_withdrawn_in_steps_and_one_event_comes_back(
     write(session, by, number)
     left: list[int] = []
     while not left or left[-1]:
-        with writing(session):
+        with transaction(session):
             left.append(withdraw_import(session, by, number, "The probe was broken.", 2).left)
     assert left == [3, 1, 0]
     assert session.get_one(EventImport, number).state == "withdrawn"
     assert session.scalar(select(func.count(Event.withdrawn_at))) == 5
     session.rollback()
-    with writing(session):
+    with transaction(session):
         with pytest.raises(Invalid, match="Reason is required"):
             restore_event(session, by, 1, " ")
         with pytest.raises(Invalid, match="withdrawn already"):
@@ -248,7 +248,7 @@ def test_an_import_is_withdrawn_in_steps_and_one_event_comes_back(
 def test_only_operators_import_and_withdraw(session: Session, cast: Cast) -> None:
     for actor in (cast.kit, cast.reader, cast.ggus):
         by = writer(actor)
-        with writing(session):
+        with transaction(session):
             with pytest.raises(Forbidden):
                 runs.new_import(by, "x", b"x", UTC_TIMES)
             with pytest.raises(Forbidden):
@@ -260,25 +260,28 @@ def test_only_operators_import_and_withdraw(session: Session, cast: Cast) -> Non
 def test_a_forgotten_file_goes(session: Session, cast: Cast) -> None:
     by = writer(cast.operator)
     number = kept(session, by, file([row(1)]))
-    with writing(session):
+    with transaction(session):
         assert runs.forget_old_files(session, NOON + timedelta(days=6)) == 0
         assert runs.forget_old_files(session, NOON + timedelta(days=8)) == 1
     assert counts(session, number)[0] == "dropped"
     assert session.scalar(select(EventImport.content)) is None
-    with writing(session), pytest.raises(Invalid, match="only one that was read can be written"):
+    with (
+        transaction(session),
+        pytest.raises(Invalid, match="only one that was read can be written"),
+    ):
         runs.begin_writing(session, by, number, only_good=True, keeps_unknown=True)
 
 
 def test_what_a_person_leaves_while_it_is_read_stays_left(session: Session, cast: Cast) -> None:
     by, content = writer(cast.operator), file([row(1)])
-    with writing(session):
+    with transaction(session):
         one = runs.new_import(by, "events.csv", content, UTC_TIMES)
         runs.keep_import(session, one, None)
         number = one.id
     examined = runs.examine_file(session, by, content, UTC_TIMES)
-    with writing(session):
+    with transaction(session):
         runs.drop_import(session, by, number)
-    with writing(session):
+    with transaction(session):
         runs.keep_examined(session, NOON, number, examined)
         assert runs.write_import(session, by, number, []) is None
     assert counts(session, number)[0] == "dropped"
@@ -302,7 +305,7 @@ def test_a_file_of_several_sources_and_a_webhook_never_wait_for_each_other(
             return bool(own.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
 
     with Session(engine) as webhook, ThreadPoolExecutor(1) as pool:
-        with writing(webhook):
+        with transaction(webhook):
             second = select(EventSource).where(EventSource.name == "b").with_for_update()
             webhook.scalars(second).one()
             writes = pool.submit(write, session, by, number)

@@ -13,7 +13,7 @@ from sqlalchemy import text, update
 from sqlalchemy.orm import Session
 
 from app.core.database.schema import known_revisions
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.home.pages.health import STARTED
 from app.jobs.models.work import Job, Worker
 from app.jobs.services.queue import enqueue
@@ -64,7 +64,7 @@ def test_it_is_ready_with_a_worker_and_says_the_ages(
     app: Flask, client: FlaskClient, session: Session
 ) -> None:
     _begun_long_ago(app)
-    with writing(session):
+    with transaction(session):
         _lay_worker(session)
         _lay_mail(session, datetime.now(UTC) - timedelta(minutes=3))
         enqueue(session, "nothing")
@@ -116,7 +116,7 @@ def test_503_says_why_once_the_start_is_over(
     happens: Callable[[Session], None],
     reason: str,
 ) -> None:
-    with writing(session):
+    with transaction(session):
         _lay_worker(session)
         happens(session)
     assert _reasons(client) == [], "for a minute only the database counts"
@@ -127,12 +127,12 @@ def test_503_says_why_once_the_start_is_over(
 
 def test_a_schema_that_does_not_fit_counts_at_once(client: FlaskClient, session: Session) -> None:
     old, new = known_revisions()[-2:]
-    with writing(session):
+    with transaction(session):
         session.execute(text("UPDATE alembic_version SET version_num = :old"), {"old": old})
     (told,) = _reasons(client)
     assert f"has schema {old}" in told
     assert f"needs {new}" in told
-    with writing(session):
+    with transaction(session):
         session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     (told,) = _reasons(client)
     assert "does not know" in told

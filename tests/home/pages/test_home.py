@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.quarters import Quarter
 from app.registry.services.registry import require_site
 from app.reports.rules.reports import due_at, last_day_of
@@ -55,7 +55,7 @@ def test_each_number_is_as_many_rows(
     opened(links=["CERN-GRIDKA-LHCOPN-001"])
     opened(category="change", sites=["DE-KIT", "ES-PIC"], network="LHCONE")
     waiting = opened(links=["CERN-PIC-LHCOPN-001"])
-    with writing(session):
+    with transaction(session):
         change_ticket(session, writer(cast.operator), waiting, {"state": "waiting for reply"})
     expected = {
         "admin": {
@@ -107,7 +107,7 @@ def test_the_chair_is_told_what_waits_for_it(session: Session, cast: Cast, visit
     quarter = Quarter.of(datetime.now(UTC)).previous
     report = f"/reports/DE-KIT/{quarter}"
     assert "Reports to accept" not in visit(cast.operator).read("/").text
-    with writing(session):
+    with transaction(session):
         site = require_site(session, "DE-KIT")
         by = writer(cast.kit, datetime.now(UTC))
         answers = {
@@ -141,7 +141,7 @@ def test_the_chair_is_told_what_waits_for_it(session: Session, cast: Cast, visit
         text = visit(other).read("/").text
         assert "Reports to accept" not in text
         assert "Teleconferences asked for" not in text
-    with writing(session):
+    with transaction(session):
         accept_report(session, writer(cast.operator), row)
     assert "Reports to accept" not in visit(cast.operator).read("/").text
 
@@ -157,12 +157,12 @@ def test_a_reporter_is_told_which_reports_the_sites_owe(
     assert addresses == [f"/reports/DE-KIT/{quarter.after(-back)}" for back in range(4)]
     assert f"due {due}" in page.text.replace("due by", "due")
     assert "ES-PIC" not in page.text
-    with writing(session):
+    with transaction(session):
         site = require_site(session, "DE-KIT")
         by = writer(cast.kit, datetime.now(UTC))
         save_field(session, by, site, quarter, "answer.issues", "None", 0)
     assert f"draft DE-KIT {quarter}" in visit(cast.kit).read("/").text
-    with writing(session):
+    with transaction(session):
         for back in range(4):
             one = quarter.after(-back)
             save_field(session, by, site, one, "answer.issues", "Few", int(back == 0))

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from app.accounts.models.people import Login
 from app.accounts.pages.browsers import as_kept, in_words
 from app.accounts.services.people import find_user, start_login
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from tests.cast import PASSWORD, Cast
 from tests.harness.visitor import PageReader, Visitor
 from tests.harness.visits import Enter
@@ -56,7 +56,7 @@ def test_logins_are_listed_and_ended(
         environ_overrides={"REMOTE_ADDR": "192.0.2.7"},
     )
     assert answer.status_code == 303
-    with writing(session):
+    with transaction(session):
         now = datetime.now(UTC)
         key = cast.kit.account_id or 0
         start_login(session, key, now, remote="2001:db8::1", browser="curl/8", second_factor=True)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.jobs.models.work import TimedWork, Worker
 from app.jobs.rules.work import TIDY
 from app.jobs.services.queue import failed_jobs, queued_jobs
@@ -22,7 +22,7 @@ from tests.mails import enter_with_mails, opened, plan
 def test_an_operator_sees_what_ran_waits_and_failed_and_tries_again(
     cast: Cast, session: Session, visit: Enter
 ) -> None:
-    with writing(session):
+    with transaction(session):
         number = lay_background_work(session, datetime.now(UTC))
     page = PageReader(visit(cast.operator).get("/work").text)
     assert "1 worker at work: portal-1.example" in page.text
@@ -54,7 +54,7 @@ def test_mails_that_wait_or_failed_are_told_too(session: Session, visit: Enter) 
     page = PageReader(visit(cast.operator).get("/work").text)
     assert "1 change of the log is still to be read for them." in page.text
     first, _second = plan(session)
-    with writing(session):
+    with transaction(session):
         claim_mails(session, NOON, NOON)
         mark_failed(session, first.id, "550 no such user")
     page = PageReader(visit(cast.operator).get("/work").text)
@@ -65,7 +65,7 @@ def test_mails_that_wait_or_failed_are_told_too(session: Session, visit: Enter) 
 def test_a_worker_that_cannot_follow_the_log_is_told(
     cast: Cast, session: Session, visit: Enter
 ) -> None:
-    with writing(session):
+    with transaction(session):
         lay_background_work(session, datetime.now(UTC))
         note_trouble(session, "w", "ValueError: <no> such change")
     page = PageReader(visit(cast.operator).get("/work").text)
@@ -74,7 +74,7 @@ def test_a_worker_that_cannot_follow_the_log_is_told(
 
 
 def test_others_do_not(cast: Cast, session: Session, visit: Enter) -> None:
-    with writing(session):
+    with transaction(session):
         number = lay_background_work(session, datetime.now(UTC))
     for actor in (cast.kit, cast.reader):
         assert visit(actor).get("/work").status_code == 403
@@ -87,7 +87,7 @@ def test_a_missing_worker_is_told_in_plain_words(
     page = PageReader(visit(cast.admin).get("/work").text)
     assert "No worker was ever seen here." in page.text
     now = datetime.now(UTC)
-    with writing(session):
+    with transaction(session):
         seen = now - timedelta(minutes=12, seconds=5)
         session.add(Worker(id="w", host="h", pid=1, begun_at=seen, seen_at=seen))
     page = PageReader(visit(cast.admin).get("/work").text)

@@ -15,13 +15,13 @@ from sqlalchemy.orm import Session
 
 from app.accounts.models.calls import AccountDay, PartnerCall
 from app.accounts.services.calls import CallRecord, record_calls
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.models.changes import Change, Refusal
 from app.core.rules.access import Door
 from app.core.services.refusals import Refusals
 from app.home.services import tidying
 from app.jobs.tasks.context import Context
-from app.mail.models.mails import Mail, MailLetter, MailMessage
+from app.mail.models.mails import Mail, MailMessage, MailNotification
 from app.mail.services.mails import IN_DIGEST
 from app.mail.services.messages import MessageRecipient, queue_message
 from app.mail.services.queue import claim_mails, mark_failed, mark_sent
@@ -61,7 +61,7 @@ def lay_mails(session: Session, cast: Cast) -> list[Mail]:
     opened(session, cast.kit, carbon_copy="c@cc.example; d@cc.example")
     mails = plan(session)
     assert len(mails) == 4
-    with writing(session):
+    with transaction(session):
         queue_message(
             session,
             key="report change 1",
@@ -89,10 +89,10 @@ def test_mails_and_their_texts_go_a_year_after_and_what_waits_stays(
     keys = [mail.id for mail in mails]
     logged = count(session, Change)
     assert tidied(context, NOON + 365 * DAY) == "Nothing was old enough"
-    assert (count(session, Mail), count(session, MailLetter)) == (5, 2)
+    assert (count(session, Mail), count(session, MailNotification)) == (5, 2)
 
     assert tidied(context, NOON + 365 * DAY + timedelta(seconds=1)) == "Deleted 3 old mails"
-    assert count(session, MailLetter) == 1
+    assert count(session, MailNotification) == 1
     assert list(session.scalars(select(Mail.id).order_by(Mail.id))) == keys[2:]
     message = session.scalars(select(MailMessage)).one()
     assert (message.key, message.subject, message.text) == ("report change 1", "", "")
@@ -105,7 +105,7 @@ def test_a_digest_goes_with_its_lines_and_large_numbers_in_parts(
     monkeypatch.setattr(tidying, "AT_ONCE", 2)
     cast = enter_with_mails(session)
     lay_mails(session, cast)
-    with writing(session):
+    with transaction(session):
         digest = Mail(
             address="x@cc.example",
             address_key="x@cc.example",
@@ -119,14 +119,14 @@ def test_a_digest_goes_with_its_lines_and_large_numbers_in_parts(
         told = {"state": "digested", "digest_id": digest.id, "due_at": None}
         session.execute(update(Mail).where(Mail.change_id.is_not(None)).values(told))
     assert tidied(context, NOON + 366 * DAY) == "Deleted 6 old mails"
-    assert (count(session, Mail), count(session, MailLetter)) == (0, 0)
+    assert (count(session, Mail), count(session, MailNotification)) == (0, 0)
 
 
 def test_calls_and_refusals_go_after_their_settings(session: Session, context: Context) -> None:
     cast = enter_with_mails(session)
     account = cast.ggus.account_id
     assert account is not None
-    with writing(session):
+    with transaction(session):
         record_calls(
             session,
             [

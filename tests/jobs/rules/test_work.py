@@ -37,12 +37,12 @@ def test_rhythms(rhythm: Rhythm, now: str, first: str, following: str, words: st
 
 
 @pytest.mark.parametrize(
-    ("attempts", "luck", "seconds"),
+    ("attempts", "jitter", "seconds"),
     [(1, 0, 2), (2, 0, 4), (5, 0, 32), (9, 0, 512), (10, 0, 600), (500, 0, 600), (5, 1, 16),
      (10, 0.5, 450)],
 )  # fmt: skip
-def test_pauses_double_up_to_a_cap(attempts: int, luck: float, seconds: float) -> None:
-    assert retry_pause(attempts, luck) == timedelta(seconds=seconds)
+def test_pauses_double_up_to_a_cap(attempts: int, jitter: float, seconds: float) -> None:
+    assert retry_pause(attempts, jitter) == timedelta(seconds=seconds)
 
 
 def test_a_reason_is_one_short_line() -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.accounts.models.people import User
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.mail.models.mails import Mail, MailStop
 from app.mail.rules.notifications import stop_token
 from app.mail.services.queue import claim_mails, mark_failed
@@ -39,7 +39,7 @@ def failed(session: Session, cast: Cast) -> Mail:
     """A mail about ticket 1 that the server refused."""
     opened(session, cast.kit, title="Fibre <b>cut</b>", carbon_copy="gone@cc.example")
     (mail,) = plan(session)
-    with writing(session):
+    with transaction(session):
         claim_mails(session, NOON, NOON)
         mark_failed(session, mail.id, "550 <gone@cc.example>: no such user")
     return mail
@@ -69,7 +69,7 @@ def test_operators_see_what_failed_and_try_it_again(
     session.rollback()
     assert (failed.state, failed.attempts) == ("waiting", 1)
     assert failed.due_at is not None
-    with writing(session):
+    with transaction(session):
         failed.state, failed.due_at = "sent", None
     refused = visitor.send(f"/mails/{failed.id}/again", {})
     assert refused.status_code == 422
@@ -84,7 +84,7 @@ def test_all_that_a_server_refused_are_tried_again_at_once(
     visitor = visit(cast.operator)
     assert "again" not in visitor.read("/mails?state=failed").text, "one has a button of its own"
     (other,) = plan(session)
-    with writing(session):
+    with transaction(session):
         claim_mails(session, NOON, NOON)
         mark_failed(session, other.id, "554 Relay access denied")
     page = visitor.read("/mails?state=failed")

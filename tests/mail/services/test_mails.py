@@ -13,13 +13,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.accounts.services.people import disable_user, find_user
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.access import Door, Writer
 from app.core.rules.errors import NotFound
-from app.mail.models.mails import Mail, MailLetter
-from app.mail.rules.notifications import Happened, Letter, put_together
+from app.mail.models.mails import Mail, MailNotification
+from app.mail.rules.notifications import Happened, Notification, put_together
 from app.mail.services.choices import find_stop, stop_mails
-from app.mail.services.mails import tell_nobody
+from app.mail.services.mails import skip_notifications
 from app.mail.services.queue import post_of
 from app.tickets.rules.content import NewTicket
 from app.tickets.services.files.imports import Source, import_tickets
@@ -95,7 +95,7 @@ def test_everybody_concerned_is_told_once_and_nobody_of_an_own_change(
         "csirt@pic.example": "as contact of ES-PIC",
     }
     assert told(session) == expected
-    with writing(session):
+    with transaction(session):
         watch_ticket(session, writer(cast.reader), number)
         watch_ticket(session, writer(cast.reader), number)
         watch_ticket(session, writer(cast.operator), number)
@@ -107,7 +107,7 @@ def test_everybody_concerned_is_told_once_and_nobody_of_an_own_change(
     assert told(session) == expected | reader | {
         "operator@people.example": "as you watch this ticket"
     }
-    with writing(session):
+    with transaction(session):
         unwatch_ticket(session, writer(cast.operator), number)
         disable_user(session, SYSTEM, find_user(session, "reader"))
     changed(session, cast.kit, number, public_comment="Anybody there?")
@@ -152,7 +152,7 @@ def test_a_link_out_of_a_mail_turns_a_persons_mails_off(session: Session, cast: 
     changed(session, cast.operator, number, public_comment="Seen.")
     (mail,) = plan(session)
     token = SENDER.stop_url(mail.id, mail.address_key).rpartition("/")[2]
-    with writing(session):
+    with transaction(session):
         stop_mails(session, KEY, token, NOON, "192.0.2.1")
     session.expire_all()
     assert find_user(session, "kit").mail_choice == "never"
@@ -174,14 +174,14 @@ def test_what_is_imported_or_old_tells_nobody(session: Session, cast: Cast) -> N
     plan(session)
     week_ago = writer(cast.operator, NOON - timedelta(days=7))
     imported = Writer(cast.admin, Door.IMPORT, NOON)
-    with writing(session):
+    with transaction(session):
         open_ticket(session, imported, NewTicket(title="Imported", sites=("DE-KIT",)))
         open_ticket(session, week_ago, NewTicket(title="Old", sites=("DE-KIT",)))
         comment_ticket(session, writer(cast.admin), number, "new")
     assert {mail.ticket_number for mail in plan(session)} == {number}
-    with writing(session):
+    with transaction(session):
         comment_ticket(session, writer(cast.admin), number, "seeded")
-        tell_nobody(session)
+        skip_notifications(session)
     assert plan(session) == []
 
 
@@ -192,13 +192,13 @@ def test_the_portals_own_work_on_imported_tickets_tells_nobody_until_somebody_to
         f"{number},Old,solved,DE-KIT,2012-05-01T12:00:00Z,2012-05-02T12:00:00Z,Done\n"
         for number in (1, 2)
     )
-    with writing(session):
+    with transaction(session):
         done = import_tickets(session, writer(cast.admin), Source(lines.encode()))
     assert done.first is not None
     assert plan(session) == []
     changed(session, cast.operator, done.first + 1, public_comment="It is back.")
     assert told(session) == CONTACTS
-    with writing(session):
+    with transaction(session):
         assert close_due_tickets(session, SYSTEM, NOON) == [done.first, done.first + 1]
     assert [mail.ticket_number for mail in plan(session)] == [done.first + 1]
     changed(session, cast.operator, done.first, public_comment="Late, but.")
@@ -266,7 +266,7 @@ def test_nothing_internal_is_in_any_mail(session: Session, cast: Cast) -> None:
                 continue
             changed(session, by, number, internal_comment=SECRET_WORDS, **fields)
         changed(session, cast.operator, number, state="reopened")
-    for letter in session.scalars(select(MailLetter.content)):
+    for letter in session.scalars(select(MailNotification.content)):
         assert SECRET_WORDS not in letter
     mails = plan(session)
     assert len(mails) > 10
@@ -281,7 +281,7 @@ def test_nothing_internal_is_in_any_mail(session: Session, cast: Cast) -> None:
 
 
 def test_a_letter_is_kept_as_it_was() -> None:
-    letter = Letter(
+    letter = Notification(
         7, "t", Happened.SOLVED, "a", "2013-03-06T12:00:00+00:00", facts=(("State", "x"),)
     )
-    assert Letter.from_text(letter.as_text()) == letter
+    assert Notification.from_text(letter.as_text()) == letter

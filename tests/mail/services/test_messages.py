@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.accounts.services.people import disable_user, find_user
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.mail.models.mails import Mail, MailMessage, MailStop
 from app.mail.rules.notifications import put_together
 from app.mail.services.choices import set_mail_choice, stop_mails
@@ -39,7 +39,7 @@ def cast(session: Session) -> Cast:
 def queue(
     session: Session, *recipients: MessageRecipient, key: str = "a key", calendar: str = ""
 ) -> list[str] | None:
-    with writing(session):
+    with transaction(session):
         told = queue_message(
             session,
             key=key,
@@ -77,7 +77,7 @@ def test_a_message_is_a_mail_for_each_address_once(session: Session, cast: Cast)
     assert told == ["kit@people.example", "noc@kit.example"]
     assert queue(session, to("other@kit.example")) is None, "the key is there"
     assert queue(session, to("other@kit.example"), key="another") == ["other@kit.example"]
-    with writing(session):
+    with transaction(session):
         claimed = claim_mails(session, NOON, NOON)
         assert len(claimed) == 3
         for number in claimed:
@@ -104,7 +104,7 @@ def test_its_texts_and_headers(session: Session, cast: Cast) -> None:
 
 def test_who_wants_none_gets_none(session: Session, cast: Cast) -> None:
     kit, pic = find_user(session, "kit"), find_user(session, "pic")
-    with writing(session):
+    with transaction(session):
         set_mail_choice(session, SYSTEM, kit, "never")
         disable_user(session, SYSTEM, pic)
         session.add(MailStop(address_key="noc@kit.example", since=NOON))
@@ -121,17 +121,17 @@ def test_who_wants_none_gets_none(session: Session, cast: Cast) -> None:
 
 
 def test_who_chose_the_digest_gets_it_at_once(session: Session, cast: Cast) -> None:
-    with writing(session):
+    with transaction(session):
         set_mail_choice(session, SYSTEM, find_user(session, "kit"), "digest")
     assert queue(session, person(session, "kit")) == ["kit@people.example"]
-    with writing(session):
+    with transaction(session):
         assert len(claim_mails(session, NOON, NOON)) == 1
 
 
 def test_its_link_stops_all_mails(session: Session, cast: Cast) -> None:
     queue(session, to("noc@kit.example"))
     token = str(sent(session)["List-Unsubscribe"]).strip("<>").rpartition("/")[2]
-    with writing(session):
+    with transaction(session):
         stop_mails(session, KEY, token, NOON, "")
     assert queue(session, to("noc@kit.example"), key="later") == []
 
@@ -162,7 +162,7 @@ def test_many_who_want_one_message_make_one(session: Session, cast: Cast, databa
     def want() -> None:
         with Session(engine) as mine:
             barrier.wait()
-            with writing(mine):
+            with transaction(mine):
                 told = queue_message(
                     mine,
                     key="the same",

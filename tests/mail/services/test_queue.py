@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.accounts.services.people import disable_user, find_user, set_mail
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.models.changes import Change
 from app.core.rules.access import Door, Writer
 from app.mail.models.mails import Mail
@@ -32,7 +32,7 @@ def test_preferences_and_stops(session: Session, cast: Cast) -> None:
     number = opened(session, cast.kit, sites=("DE-KIT",))
     first = plan(session)[0]
     token = SENDER.stop_url(first.id, first.address_key).rpartition("/")[2]
-    with writing(session):
+    with transaction(session):
         watch_ticket(session, writer(cast.reader), number)
         set_mail_choice(session, writer(cast.kit), find_user(session, "kit"), "never")
         set_mail_choice(session, writer(cast.reader), find_user(session, "reader"), "digest")
@@ -42,7 +42,7 @@ def test_preferences_and_stops(session: Session, cast: Cast) -> None:
     changed(session, cast.operator, number, public_comment="Seen.")
     (mail,) = plan(session)
     assert (mail.address, mail.state, mail.due_at) == ("reader@people.example", "digest", None)
-    with writing(session):
+    with transaction(session):
         assert not allow_mails(session, KEY, token, NOON, "").stopped
     changed(session, cast.operator, number, public_comment="Seen again.")
     assert set(told(session)) == {"noc@kit.example", "reader@people.example"}
@@ -57,11 +57,11 @@ def test_an_account_chooses_for_its_address_whatever_the_address_said_before(
     opened(session, cast.operator, carbon_copy="new@people.example")
     (mail,) = plan(session)
     token = SENDER.stop_url(mail.id, mail.address_key).rpartition("/")[2]
-    with writing(session):
+    with transaction(session):
         stop_mails(session, KEY, token, NOON, "")
     opened(session, cast.operator, carbon_copy="new@people.example")
     assert plan(session) == []
-    with writing(session):
+    with transaction(session):
         set_mail(session, writer(cast.reader), find_user(session, "reader"), "New@people.example")
     opened(session, cast.operator, carbon_copy="new@people.example")
     assert told(session) == {"new@people.example": "in carbon copy"}
@@ -76,12 +76,12 @@ def test_nobody_silences_a_contact_by_writing_its_address_as_an_own_one(
         ("pic", cast.pic, {"noc@kit.example": "as contact of DE-KIT"}),
         ("kit", cast.kit, {}),
     ):
-        with writing(session):
+        with transaction(session):
             set_mail(session, writer(by), find_user(session, person), "NOC@kit.example")
             set_mail_choice(session, writer(by), find_user(session, person), "never")
         opened(session, cast.operator, sites=("DE-KIT",))
         assert told(session) == expected, person
-        with writing(session):
+        with transaction(session):
             set_mail(session, writer(by), find_user(session, person), "")
 
 
@@ -92,7 +92,7 @@ def test_who_stops_mails_gets_none_that_waited_either(session: Session, cast: Ca
     first, *_ = mails = plan(session)
     assert {mail.address for mail in mails} == {"cc@x.example", "kit@people.example"}
     token = SENDER.stop_url(first.id, first.address_key).rpartition("/")[2]
-    with writing(session):
+    with transaction(session):
         assert first.address == "cc@x.example"
         stop_mails(session, KEY, token, NOON, "")
         states = {mail.address: mail.state for mail in session.scalars(select(Mail))}
@@ -105,12 +105,12 @@ def test_who_may_not_log_in_any_more_gets_no_digest(session: Session, cast: Cast
     number = opened(session, cast.kit)
     assert plan(session) == []
     for name, by in (("kit", cast.kit), ("reader", cast.reader)):
-        with writing(session):
+        with transaction(session):
             watch_ticket(session, writer(by), number)
             set_mail_choice(session, writer(by), find_user(session, name), "digest")
     changed(session, cast.operator, number, public_comment="We look.")
     assert [mail.state for mail in plan(session)] == ["digest", "digest"]
-    with writing(session):
+    with transaction(session):
         disable_user(session, writer(cast.admin), find_user(session, "kit"))
         assert make_digests(session, NOON) == 1
     mails = session.scalars(select(Mail).order_by(Mail.id))
@@ -123,14 +123,14 @@ def test_who_may_not_log_in_any_more_gets_no_digest(session: Session, cast: Cast
 
 def test_one_digest_tells_all_once(session: Session, cast: Cast) -> None:
     number = opened(session, cast.kit, title="Fibre cut")
-    with writing(session):
+    with transaction(session):
         set_mail_choice(session, writer(cast.kit), find_user(session, "kit"), "digest")
     changed(session, cast.operator, number, public_comment="We look.")
     changed(session, cast.operator, number, state="solved", solution="Spliced.")
     assert [mail.state for mail in plan(session)] == ["digest", "digest"]
-    with writing(session):
+    with transaction(session):
         assert make_digests(session, NOON) == 1
-    with writing(session):
+    with transaction(session):
         assert make_digests(session, NOON) == 0
     (digest,) = session.scalars(select(Mail).where(Mail.change_id.is_(None)))
     found = message(session, digest)
@@ -138,7 +138,7 @@ def test_one_digest_tells_all_once(session: Session, cast: Cast) -> None:
     text = body(found, "plain")
     assert text.index("We look.") < text.index("Spliced.")
     assert "We look." in body(found, "html")
-    with writing(session):
+    with transaction(session):
         assert list(claim_mails(session, NOON, NOON + timedelta(minutes=1))) == [digest.id]
 
 
@@ -148,9 +148,9 @@ def test_planning_twice_or_at_once_makes_nothing_twice(session: Session, cast: C
     other = draft_mails(session, NOON, "")
     assert one is not None
     assert other is not None
-    with writing(session):
+    with transaction(session):
         assert put_mails(session, one)
-    with writing(session):
+    with transaction(session):
         assert not put_mails(session, other)
     assert len(session.scalars(select(Mail)).all()) == 1
     assert draft_mails(session, NOON, "") is None
@@ -161,21 +161,21 @@ def test_a_mail_is_claimed_by_one_until_its_time_is_over(session: Session, cast:
     (mail,) = plan(session)
     number = mail.id
     until = NOON + timedelta(minutes=5)
-    with writing(session):
+    with transaction(session):
         assert claim_mails(session, NOON, until) == {number: 0}
-    with writing(session):
+    with transaction(session):
         assert claim_mails(session, NOON + timedelta(minutes=4), until) == {}
         assert claim_mails(session, until, until + timedelta(minutes=5)) == {number: 0}
-    with writing(session):
+    with transaction(session):
         mark_later(session, number, "451 come back", until + timedelta(minutes=1))
-    with writing(session):
+    with transaction(session):
         assert claim_mails(session, until, until) == {}
         send_again(session, Writer(cast.operator, Door.PORTAL, until), number)
         assert claim_mails(session, until, until) == {number: 1}
 
 
 def test_many_changes_are_planned_in_turns(session: Session, cast: Cast) -> None:
-    with writing(session):
+    with transaction(session):
         for count in range(AT_ONCE + 3):
             open_ticket(
                 session, writer(cast.operator), NewTicket(title=f"No {count}", sites=("DE-KIT",))

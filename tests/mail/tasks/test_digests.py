@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.accounts.services.people import find_user
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.jobs.rules.work import DIGESTS
 from app.jobs.tasks.context import Context
 from app.mail.models.mails import Mail
@@ -25,7 +25,7 @@ def test_a_digest_is_made_and_sent_once(session: Session, context: Context) -> N
     cast = enter_with_mails(session)
     number = opened(session, cast.kit)
     now = datetime.now(UTC)
-    with writing(session):
+    with transaction(session):
         set_mail_choice(session, writer(cast.kit), find_user(session, "kit"), "digest")
         for word in ("one", "two"):
             comment_ticket(session, writer(cast.operator, now), number, word)

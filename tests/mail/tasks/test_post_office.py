@@ -11,10 +11,10 @@ from sqlalchemy import event, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.ports import MailLater, MailRefused
 from app.jobs.tasks.context import Context
-from app.mail.models.mails import Mail, MailLetter
+from app.mail.models.mails import Mail, MailNotification
 from app.mail.tasks.mails import PostOffice
 from tests.cast import NOON, Cast
 from tests.harness.databases import fresh_database
@@ -83,8 +83,10 @@ def test_a_mail_that_cannot_be_written_holds_up_no_other(
     session: Session, cast: Cast, office: PostOffice, box: Box
 ) -> None:
     lay(session, cast, "a@x.example", "b@x.example", "c@x.example")
-    with writing(session):
-        letter = session.scalars(select(MailLetter).order_by(MailLetter.change_id)).first()
+    with transaction(session):
+        letter = session.scalars(
+            select(MailNotification).order_by(MailNotification.change_id)
+        ).first()
         assert letter is not None
         letter.content = '{"of": "another version", "facts": []}'
     assert office.step()

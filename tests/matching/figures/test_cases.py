@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.access import SYSTEM, Door, Writer
 from app.core.rules.quarters import Quarter
 from app.events.rules.events import EventMessage
@@ -51,14 +51,14 @@ class World:
         self.now = at(case.get("now", NOW))
         self.events: dict[str, int] = {}
         self.tickets: dict[str, int] = {}
-        with writing(session):
+        with transaction(session):
             self._registry()
         self._report()
         for told in case.get("tickets", ()):
             self._open(told)
         for told in case.get("tickets", ()):
             if master := told.get("duplicate_of"):
-                with writing(session):
+                with transaction(session):
                     relate_tickets(
                         session,
                         portal(self.now),
@@ -68,15 +68,15 @@ class World:
                     )
         for told in case.get("hand", ()):
             verb = link_by_hand if told["say"] == "link" else unlink_by_hand
-            with writing(session):
+            with transaction(session):
                 by = portal(at(told.get("at", NOW)))
                 numbers = (self.events[told["event"]], self.tickets[told["ticket"]])
                 verb(session, by, *numbers, "because")
         for told in case.get("afterwards", ()):
-            with writing(session):
+            with transaction(session):
                 fields = {name: value for name, value in told.items() if name != "ticket"}
                 change_ticket(session, portal(self.now), self.tickets[told["ticket"]], fields)
-        with writing(session):
+        with transaction(session):
             assert bring_up_to_date(session, self.now).is_fresh
 
     def _registry(self) -> None:
@@ -124,7 +124,7 @@ class World:
         ]
         # in the other order than they happened
         messages.reverse()
-        with writing(self.session):
+        with transaction(self.session):
             found = report_events(self.session, portal(self.now), messages, keep_unresolved=True)
         assert not found.problems
         for outcome in found.outcomes:
@@ -141,12 +141,12 @@ class World:
             elif name in ("category", "network"):
                 fields[name] = value
         created = at(told.get("created", NOW))
-        with writing(self.session):
+        with transaction(self.session):
             number = open_ticket(self.session, portal(created), NewTicket(**fields)).number
         self.tickets[told["id"]] = number
         for step in told.get("then", ()):
             change = {name: value for name, value in step.items() if name != "at"}
-            with writing(self.session):
+            with transaction(self.session):
                 change_ticket(self.session, portal(at(step["at"])), number, change)
 
     def found(self) -> dict[str, dict[str, Any]]:

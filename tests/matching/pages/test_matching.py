@@ -9,7 +9,7 @@ import threading
 import pytest
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.duties.services import listed_events
 from app.matching.services import event_matches, matches, recompute
 from app.matching.services.stale_links import freshness, lock
@@ -65,7 +65,7 @@ def test_the_file_waits_a_moment_for_who_works_already(
 
     def work() -> None:
         engine = open_engine(database)
-        with Session(engine) as own, writing(own):
+        with Session(engine) as own, transaction(own):
             lock(own)
             held.set()
             release.wait(60)
@@ -130,7 +130,7 @@ def test_a_page_leaves_a_link_of_very_many_rows_to_a_worker(
     assert dict(page.links)[listed] == "2"
     assert "Newer changes are being worked in" in page.text
     assert not freshness(session).is_fresh
-    with writing(session):
+    with transaction(session):
         assert recompute.bring_up_to_date(session, NOON).is_fresh
     page = PageReader(reader.get(address).text)
     assert dict(page.links)[listed] == "3"
@@ -243,7 +243,7 @@ def test_pages_say_that_there_may_be_more_tickets_than_are_kept(
     session: Session, cast: Cast, visit: Enter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in (event_matches, listed_events, matches):
-        monkeypatch.setattr(module, "MOST_KEPT", 5)
+        monkeypatch.setattr(module, "MAX_KEPT", 5)
     event = report(session, cast, "5 10:00", "5 12:00")
     for _ in range(4):
         ticket(session, cast, links=(LINK,), event_start="5 10:00", event_end="5 12:00")

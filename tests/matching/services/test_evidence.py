@@ -9,7 +9,7 @@ from typing import cast
 from sqlalchemy import Table, insert, select
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.matching.rules.matching import TicketTimes, ticket_interval
 from app.matching.services.evidence import ticket_interval_columns
 from app.tickets.models.tickets import Ticket
@@ -31,7 +31,7 @@ def test_the_interval_of_many_tickets_is_that_of_each(session: Session) -> None:
             {**same, "number": number, "state": state, **dict(zip(TIMES, times, strict=True))}
         )
     session.rollback()
-    with writing(session):
+    with transaction(session):
         session.execute(insert(cast(Table, Ticket.__table__)), rows)
     start, end = ticket_interval_columns()
     found: list[tuple[datetime, datetime | None]] = []

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.matching.models.matching import EventTicket
 from app.matching.rules.matching import MatchingRule
 from app.matching.services import stale_links
@@ -47,7 +47,7 @@ def test_a_comment_concerns_no_figure(session: Session) -> None:
     report(session, cast, "5 10:00", "5 11:30")
     number = ticket(session, cast, links=(LINK,))
     worked_in(session)
-    with writing(session):
+    with transaction(session):
         comment_ticket(session, writer(cast.operator), number, "Looking into it")
     assert freshness(session).pending == 1
     assert pending(session, NOON).is_empty
@@ -61,7 +61,7 @@ def test_each_change_of_a_ticket_is_followed(session: Session) -> None:
     assert why(session) == {(event, number): "by site DE-KIT, overlap 1 h 30 min*"}
 
     def change(**fields: object) -> dict[tuple[int, int], str]:
-        with writing(session):
+        with transaction(session):
             change_ticket(session, writer(cast.operator), number, fields)
         worked_in(session)
         return why(session)
@@ -90,7 +90,7 @@ def test_by_site_documents_an_incident_or_a_maintenance_of_the_links_network(
         return found.is_documented
 
     def change(**fields: object) -> bool:
-        with writing(session):
+        with transaction(session):
             change_ticket(session, writer(cast.operator), number, fields)
         return documented()
 
@@ -119,7 +119,7 @@ def test_a_cancelled_maintenance_documents_nothing(session: Session) -> None:
     worked_in(session)
     (found,) = detected(session)
     assert (found.is_documented, found.is_maintenance, found.is_counted) == (True, True, True)
-    with writing(session):
+    with transaction(session):
         change_ticket(
             session, writer(cast.operator), number, {"state": "unsolved", "solution": "Cancelled"}
         )
@@ -137,11 +137,11 @@ def test_a_duplicate_lends_to_its_master_and_takes_back(session: Session) -> Non
     double = ticket(session, cast, links=(LINK,), event_start="5 10:00", event_end="5 11:30")
     worked_in(session)
     assert [*why(session)] == [(event, double)]
-    with writing(session):
+    with transaction(session):
         relate_tickets(session, writer(cast.operator), double, RelationRole.DUPLICATE_OF, master)
     worked_in(session)
     assert [*why(session)] == [(event, master)]
-    with writing(session):
+    with transaction(session):
         unrelate_tickets(session, writer(cast.operator), double, RelationRole.DUPLICATE_OF, master)
     worked_in(session)
     assert [*why(session)] == [(event, double)]
@@ -193,7 +193,7 @@ def test_a_decision_outlives_what_the_event_grows_into(session: Session) -> None
     cast = enter(session)
     later = report(session, cast, "5 11:00", "5 12:00")
     number = ticket(session, cast, event_start="1 00:00", event_end="1 01:00")
-    with writing(session):
+    with transaction(session):
         link_by_hand(session, writer(cast.kit), later, number, "The provider wrote the wrong day")
     assert why(session) == {(later, number): "by hand: The provider wrote the wrong day*"}, (
         "at once, in its own transaction"
@@ -202,12 +202,12 @@ def test_a_decision_outlives_what_the_event_grows_into(session: Session) -> None
     worked_in(session)
     (found,) = detected(session)
     assert (found.id, found.is_documented, found.how) == (first, True, "hand")
-    with writing(session):
+    with transaction(session):
         unlink_by_hand(
             session, writer(cast.operator, NOON + timedelta(hours=1)), first, number, "It was right"
         )
     assert why(session) == {}, "the newer one holds, and by the rules there is nothing"
-    with writing(session):
+    with transaction(session):
         undo_decision(session, writer(cast.operator), first, number)
     assert [*why(session)] == [(first, number)]
 
@@ -223,7 +223,7 @@ def test_a_suspected_time_zone_counts_when_a_person_confirms(session: Session) -
         (event, number): "same link, 1 h 35 min apart, outside the tolerance,"
         " both ends off by +2 h: suspected time zone"
     }
-    with writing(session):
+    with transaction(session):
         link_by_hand(session, writer(cast.operator), event, number, "Summer time was meant")
     assert detected(session)[0].how == "hand"
 
@@ -232,14 +232,14 @@ def test_the_work_is_done_in_parts_and_only_once(session: Session) -> None:
     cast = enter(session)
     report(session, cast, "5 10:00", "5 11:30")
     report(session, cast, "5 10:00", "5 11:30", link="CERN-PIC-LHCOPN-001")
-    with writing(session):
+    with transaction(session):
         assert bring_up_to_date(session, NOON, most=1).stale == 1
     assert freshness(session).computed_at is None
-    with writing(session):
+    with transaction(session):
         assert bring_up_to_date(session, NOON, most=1).is_fresh
     assert freshness(session).computed_at == NOON
     before = [one.computed_at for one in detected(session)]
-    with writing(session):
+    with transaction(session):
         bring_up_to_date(session, NOON + timedelta(hours=1), everything=True)
     assert [one.computed_at for one in detected(session)] == before, "what stands is kept"
 
@@ -255,7 +255,7 @@ def test_a_new_rule_forgets_what_left_a_link_at_the_same_time(session: Session) 
     cast = enter(session)
     report(session, cast, "5 10:00", "5 11:30", source_id="x")
     worked_in(session)
-    with writing(session):
+    with transaction(session):
         rule = MatchingRule(0, at("1 00:00"))
         add_rule(session, writer(cast.admin), rule, "The same from now on")
     report(session, cast, "5 10:00", "5 11:30", source_id="x", link="NOT-KNOWN")
@@ -279,7 +279,7 @@ def test_many_changes_are_worked_in_in_parts(
     session.rollback()
     left, later = [behind], NOON + timedelta(hours=1)
     while left[-1]:
-        with writing(session):
+        with transaction(session):
             state = bring_up_to_date(session, later)
         left.append(state.pending)
         assert state.computed_at == (NOON if state.pending else later)

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from app.calendar.models.lhc import LhcPeriod
 from app.calendar.services.lhc_calendar import add_period, change_period, remove_period, stated_of
-from app.core.database.transactions import InTurn, writing
+from app.core.database.transactions import ShortTransactions, transaction
 from app.core.rules.errors import PortalError
 from app.duties.models.duties import (
     Duty,
@@ -40,7 +40,7 @@ from app.matching.models.matching import (
     HandMade,
     StaleMatching,
 )
-from app.matching.rules.matching import MOST_KEPT, MatchingRule
+from app.matching.rules.matching import MAX_KEPT, MatchingRule
 from app.matching.services import matches, result_diff, stale_links
 from app.matching.services.by_hand import link_by_hand, undo_decision, unlink_by_hand
 from app.matching.services.recompute import bring_up_to_date, follow
@@ -82,7 +82,7 @@ class History:
         self.now = BEGIN + timedelta(days=20)
         self.log: list[str] = []
         self._keys = count(1)
-        with writing(session):
+        with transaction(session):
             for name, stated in (
                 ("PIC-GRIDKA-LHCOPN-001", {"network": "LHCOPN", "end_a": "ES-PIC"}),
                 ("CERN-GRIDKA-LHCONE-001", {"network": "LHCONE", "end_a": "CH-CERN"}),
@@ -102,7 +102,7 @@ class History:
         if deed is _follow:
             deed(self)
         else:
-            with suppress(PortalError), writing(self.session):
+            with suppress(PortalError), transaction(self.session):
                 deed(self)
         self.session.expire_all()
 
@@ -356,7 +356,7 @@ def _follow(story: History) -> None:
             story.do(story.dice.choice([deed for deed in DEEDS if deed is not _follow]))
         return next(left, None) is None
 
-    follow(InTurn(story.session), lambda: story.now, is_ending=is_ending)
+    follow(ShortTransactions(story.session), lambda: story.now, is_ending=is_ending)
 
 
 DEEDS: Final[tuple[Callable[[History], None], ...]] = (
@@ -383,20 +383,20 @@ def kept(session: Session) -> dict[str, list[tuple[Any, ...]]]:
 
 def brought_up(session: Session, now: datetime) -> None:
     """All is worked in, as a worker does it."""
-    follow(InTurn(session), lambda: now)
+    follow(ShortTransactions(session), lambda: now)
     assert freshness(session).is_fresh
 
 
 def reckoned_from_nothing(session: Session, now: datetime) -> dict[str, list[tuple[Any, ...]]]:
     """The same results where nothing was kept."""
-    with writing(session):
+    with transaction(session):
         kept_models: list[Any] = [*reversed(KEPT), StaleMatching]
         for model in kept_models:
             session.execute(delete(model))
         bring_up_to_date(session, now, most=0, everything=True)
     fresh = False
     while not fresh:
-        with writing(session):
+        with transaction(session):
             fresh = bring_up_to_date(session, now, most=2).is_fresh
     return kept(session)
 
@@ -421,7 +421,7 @@ def bounds(kept: int, changes: int, written: int) -> Iterator[None]:
     """So few tickets of a kind are kept, so few changes are worked in together, and so few rows are
     written together."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(matches, "MOST_KEPT", kept)
+        patch.setattr(matches, "MAX_KEPT", kept)
         patch.setattr(stale_links, "MAX_CHANGES", changes)
         patch.setattr(result_diff, "MAX_ROWS", written)
         yield
@@ -430,7 +430,7 @@ def bounds(kept: int, changes: int, written: int) -> Iterator[None]:
 @pytest.mark.parametrize("kind", KINDS)
 @given(
     seed=st.integers(0, 2**32),
-    most=st.sampled_from((1, 2, MOST_KEPT)),
+    most=st.sampled_from((1, 2, MAX_KEPT)),
     changes=st.sampled_from((3, stale_links.MAX_CHANGES)),
     written=st.sampled_from((1, 4, result_diff.MAX_ROWS)),
 )

@@ -11,11 +11,11 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.errors import PortalError
 from app.duties.models.duties import Duty
 from app.matching.models.matching import DetectedEvent, EventOfDetected, EventTicket
-from app.matching.rules.matching import MOST_KEPT
+from app.matching.rules.matching import MAX_KEPT
 from app.matching.services import matches, recompute
 from app.matching.services.by_hand import link_by_hand, undo_decision, unlink_by_hand
 from app.matching.services.recompute import bring_up_to_date, pending
@@ -65,7 +65,7 @@ def step(
         ]
     )
     try:
-        with writing(session):
+        with transaction(session):
             if change is not None:
                 change_ticket(session, by, number, change)
             elif rng.random() < 0.4:
@@ -88,12 +88,12 @@ def few(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """So few tickets of a kind are kept beside an event."""
 
     def set_to(number: int) -> None:
-        monkeypatch.setattr(matches, "MOST_KEPT", number)
+        monkeypatch.setattr(matches, "MAX_KEPT", number)
 
     return set_to
 
 
-@pytest.mark.parametrize(("seed", "most"), [(0, MOST_KEPT), (1, 1), (2, 2)])
+@pytest.mark.parametrize(("seed", "most"), [(0, MAX_KEPT), (1, 1), (2, 2)])
 def test_what_follows_is_what_all_of_it_anew_gives(
     session: Session, few: Callable[[int], None], seed: int, most: int
 ) -> None:
@@ -112,10 +112,10 @@ def test_what_follows_is_what_all_of_it_anew_gives(
     worked_in(session)
     for turn in range(25):
         step(session, cast, rng, numbers, events)
-        with writing(session):
+        with transaction(session):
             bring_up_to_date(session, NOON)
         short = stored(session)
-        with writing(session):
+        with transaction(session):
             bring_up_to_date(session, NOON, everything=True)
         assert short == stored(session), f"step {turn}"
 
@@ -139,13 +139,13 @@ def test_a_ticket_that_leaves_lets_the_next_one_in(
 
     # the two that begin last, and the one that was written first
     assert beside() == [first, third, last]
-    with writing(session):
+    with transaction(session):
         change_ticket(session, writer(cast.operator), last, {"links": (PIC,)})
     assert beside() == [first, third], "the first is one of the two"
-    with writing(session):
+    with transaction(session):
         change_ticket(session, writer(cast.operator), first, {"links": (PIC,)})
     assert beside() == [second, third]
-    with writing(session):
+    with transaction(session):
         change_ticket(session, writer(cast.operator), last, {"links": (LINK,)})
     assert beside() == [second, third, last], "the second is the first that is left"
 
@@ -179,7 +179,7 @@ def test_a_decision_on_a_link_of_very_many_rows_is_left_to_a_worker(
     monkeypatch.setattr(recompute, "MAX_BY_HAND", 2)
     about = (events[1], far) if deed == "link" else (events[0], near)
     verb = link_by_hand if deed == "link" else unlink_by_hand
-    with writing(session):
+    with transaction(session):
         verb(session, writer(cast.operator), *about, "It was this one")
     assert [one.is_documented for one in detected(session)] == [True, False], "as before"
     session.rollback()
@@ -190,7 +190,7 @@ def test_a_decision_on_a_link_of_very_many_rows_is_left_to_a_worker(
     assert [one.is_documented for one in detected(session)] == [documented, documented]
     # one row fewer than too many
     monkeypatch.setattr(recompute, "MAX_BY_HAND", 3)
-    with writing(session):
+    with transaction(session):
         undo_decision(session, writer(cast.operator), *about)
     assert [one.is_documented for one in detected(session)] == [True, False], "at once"
 
@@ -207,7 +207,7 @@ def test_a_page_leaves_a_link_of_very_many_rows_to_a_worker(
     report(session, cast, "5 10:00", "5 12:00", link=PIC)
     assert pending(session, NOON).is_much
     session.rollback()
-    with writing(session):
+    with transaction(session):
         assert not bring_up_to_date(session, NOON, waits=False).is_fresh
     assert [one.is_documented for one in detected(session)] == [False] * 4
     session.rollback()

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Engine, delete, select, text
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.duties.models.duties import Duty, ServiceLoss
 from app.jobs.tasks.context import Context
 from app.matching.models.matching import DetectedEvent, EventOfDetected, EventTicket, HandMade
@@ -58,7 +58,7 @@ def test_decisions_and_listeners_at_once_lose_nothing(session: Session, database
     context = Context(engine, test_settings(database), now=lambda: NOON)
 
     def decide(event: int) -> None:
-        with Session(engine) as own, writing(own):
+        with Session(engine) as own, transaction(own):
             link_by_hand(own, writer(cast.operator), event, number, "It was this one")
 
     def follow(_turn: int) -> None:
@@ -89,7 +89,7 @@ def test_two_that_bring_up_to_date_at_once_neither_lose_nor_double(
     engines = [open_engine(database) for _ in range(3)]
 
     def reckoned_by_another() -> None:
-        with Session(engines[1]) as own, writing(own):
+        with Session(engines[1]) as own, transaction(own):
             bring_up_to_date(own, NOON + timedelta(minutes=1))
 
     def reported_meanwhile() -> int:
@@ -97,7 +97,7 @@ def test_two_that_bring_up_to_date_at_once_neither_lose_nor_double(
             return report(own, cast, "5 12:05", "5 14:00")
 
     with ThreadPoolExecutor(2) as pool, Session(engines[0]) as own:
-        with writing(own):
+        with transaction(own):
             bring_up_to_date(own, NOON)
             assert own.scalars(select(DetectedEvent.id)).all() == [first]
             between = pool.submit(reported_meanwhile)
@@ -115,7 +115,7 @@ def test_two_that_bring_up_to_date_at_once_neither_lose_nor_double(
     assert kept[EventOfDetected] == [(first, first), (second, first)]
     assert kept[EventTicket] == [(first, number)]
     assert kept[Duty] == [(first, number)]
-    with writing(session):
+    with transaction(session):
         bring_up_to_date(session, NOON, everything=True)
     assert _kept(session) == kept, "what is reckoned from nothing is the same"
     for engine in engines:
@@ -128,9 +128,9 @@ class Watched(Context):
     look: Callable[[], None]
 
     @contextmanager
-    def writing(self) -> Iterator[Session]:
+    def transaction(self) -> Iterator[Session]:
         """A session with one write transaction, and a look when it ended."""
-        with super().writing() as session:
+        with super().transaction() as session:
             yield session
         self.look()
 
@@ -203,7 +203,7 @@ def test_a_link_is_written_in_parts_and_others_write_between_them(
             for event in {row[0] for row in old[kind] | new[kind]}:
                 mine = [{row for row in one[kind] if row[0] == event} for one in (old, state, new)]
                 assert mine[1] in (mine[0], mine[2])
-    with writing(session):
+    with transaction(session):
         bring_up_to_date(session, NOON, everything=True)
     assert _rows(session) == new, "what is reckoned from nothing is the same"
     for one in (engine, other):
@@ -242,7 +242,7 @@ def test_whoever_dies_between_two_parts_is_followed_by_another(
     assert deaths >= 3
     assert freshness(session).is_fresh
     kept = _rows(session)
-    with writing(session):
+    with transaction(session):
         bring_up_to_date(session, NOON, everything=True)
     assert _rows(session) == kept
     engine.dispose()
@@ -277,12 +277,12 @@ def test_what_another_link_takes_before_the_change_is_looked_at_leaves_its_old_o
         follow_matching(watched(engine, database, move))
     else:
         move()
-        with writing(session):
+        with transaction(session):
             link_by_hand(session, writer(cast.operator), there_too, number, "It was this one")
     follow_matching(context)
     assert freshness(session).is_fresh
     kept = _kept(session)
-    with writing(session):
+    with transaction(session):
         bring_up_to_date(session, NOON, everything=True)
     assert _kept(session) == kept, "what is reckoned from nothing is the same"
     for one in (engine, other):
@@ -323,7 +323,7 @@ def test_a_worker_that_was_overtaken_begins_the_link_anew(
     session.rollback()
     kept = _rows(session)
     assert {row[1] for row in kept[EventTicket]} == {number}
-    with writing(session):
+    with transaction(session):
         for kind in (Duty, ServiceLoss, EventTicket, EventOfDetected, DetectedEvent):
             session.execute(delete(kind))
         bring_up_to_date(session, NOON, everything=True)
@@ -350,7 +350,7 @@ def test_many_workers_at_once_give_the_right_rows(
     assert freshness(session).is_fresh
     session.rollback()
     kept = _rows(session)
-    with writing(session):
+    with transaction(session):
         for kind in (Duty, ServiceLoss, EventTicket, EventOfDetected, DetectedEvent):
             session.execute(delete(kind))
         bring_up_to_date(session, NOON, everything=True)
@@ -375,7 +375,7 @@ def test_a_decision_between_two_parts_stays(
         nonlocal steps
         steps += 1
         if left and steps > 1:  # the first one only marks
-            with Session(other) as own, writing(own):
+            with Session(other) as own, transaction(own):
                 link_by_hand(own, writer(cast.operator), left.pop(), number, "It was this one")
 
     follow_matching(watched(engine, database, decide))
@@ -385,7 +385,7 @@ def test_a_decision_between_two_parts_stays(
     assert set(session.scalars(by_hand)) == {events[0], events[-1]}
     session.rollback()
     kept = _rows(session)
-    with writing(session):
+    with transaction(session):
         bring_up_to_date(session, NOON, everything=True)
     assert _rows(session) == kept
     for one in (engine, other):

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.models.feeds import CalendarFeed
 from app.accounts.services.people import disable_user, enable_user, find_user
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.models.changes import Change, ChangedField
 from app.tickets.services.acknowledgements import acknowledge_change
 from app.tickets.services.lifecycle import change_ticket
@@ -73,7 +73,7 @@ def test_a_program_reads_what_is_planned(
     opened(title="No work", links=[GRIDKA], window_start=soon, window_end=soon)
     old = soon - timedelta(days=100)
     opened(category="maintenance", window_start=old, window_end=old)
-    with writing(session):
+    with transaction(session):
         change_ticket(session, writer(cast.operator), off, {"state": "unsolved"})
         acknowledge_change(session, writer(cast.kit), change, "DE-KIT", "accepted")
     path = address_of(visit(cast.reader))
@@ -105,7 +105,7 @@ def test_a_program_reads_what_is_planned(
     assert numbers("pic") == {f"ticket-{change}", f"ticket-{off}"}
     assert numbers("FZK-LCG2") == {f"ticket-{work}", f"ticket-{change}"}
     assert program.get(f"{path}?site=nobody").status_code == 404
-    with writing(session):
+    with transaction(session):
         acknowledge_change(session, writer(cast.pic), change, "ES-PIC", "accepted")
         change_ticket(session, writer(cast.operator), work, {"window_end": soon})
     again = events_in(program.get(path).data)
@@ -142,10 +142,10 @@ def test_every_other_address_is_404(app: Flask, session: Session, cast: Cast, vi
 
     second = address_of(owner)
     assert (program.get(first).status_code, program.get(second).status_code) == (404, 200)
-    with writing(session):
+    with transaction(session):
         disable_user(session, SYSTEM, find_user(session, "reader"))
     assert program.get(second).status_code == 404
-    with writing(session):
+    with transaction(session):
         enable_user(session, SYSTEM, find_user(session, "reader"))
     assert program.get(second).status_code == 404  # it has ended for good
     owner = visit(cast.reader)

@@ -8,12 +8,12 @@ import pytest
 from sqlalchemy import delete, select, text
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.models.changes import Change
 from app.jobs.models.work import Job
 from app.jobs.services.queue import queued_jobs
 from app.meetings.models.packs import MeetingPack
-from app.meetings.rules.packs import MOST_WAITING, PackFile
+from app.meetings.rules.packs import MAX_WAITING, PackFile
 from app.meetings.services.packs import (
     begin_pack,
     fail_if_given_up,
@@ -52,7 +52,7 @@ def only(session: Session) -> MeetingPack:
 
 def keep(session: Session, cast: Cast, number: int) -> None:
     files = {PackFile.PPTX: b"PK-slides", PackFile.PDF: b"%PDF-slides"}
-    with writing(session):
+    with transaction(session):
         keep_pack(session, writer(cast.operator), number, files, pages=7, computed_at=None)
 
 
@@ -91,13 +91,13 @@ def test_a_pack_is_ordered_watched_fetched_and_deleted(
     for kind in ("pptx", "pdf"):
         assert reader.get(f"{address}.{kind}").status_code == 404
 
-    with writing(session):
+    with transaction(session):
         begin_pack(session, number, 3)
         note_progress(session, number, 2, "Counting: What if")
     fragment = reader.get(address, headers=HTMX).text
     assert fragment.lstrip().startswith('<div id="pack" hx-get=')
     assert "2 of 6 steps" in PageReader(fragment).text
-    with writing(session):
+    with transaction(session):
         note_trouble(session, number, "RuntimeError: <b>no</b> room")
     assert (
         "At the step “Counting: What if”: RuntimeError: <b>no</b> room"
@@ -182,11 +182,11 @@ def test_a_quarter_that_has_not_begun_and_no_slides_are_refused(
 
 def test_too_many_at_once_are_refused(session: Session, cast: Cast, visit: Enter) -> None:
     visitor = visit(cast.operator)
-    for _ in range(MOST_WAITING):
+    for _ in range(MAX_WAITING):
         order(visitor)
     refused = visitor.send(PACKS, GOOD)
     assert refused.status_code == 422
-    assert f"{MOST_WAITING} packs wait already" in refused.text
+    assert f"{MAX_WAITING} packs wait already" in refused.text
 
 
 def test_addresses_that_are_none(session: Session, cast: Cast, visit: Enter) -> None:
@@ -219,7 +219,7 @@ def test_an_open_page_looks_ever_less_often(session: Session, cast: Cast, visit:
 
 def fail(session: Session, cast: Cast, number: int) -> None:
     """Its job is gone, as if it had been given up."""
-    with writing(session):
+    with transaction(session):
         session.execute(delete(Job))
         if session.get_bind().dialect.name == "postgresql":
             session.execute(text("DELETE FROM procrastinate_jobs"))
@@ -231,7 +231,7 @@ def test_a_failed_pack_is_made_again_and_takes_no_place(
     session: Session, cast: Cast, visit: Enter
 ) -> None:
     operator = visit(cast.operator)
-    for _ in range(MOST_WAITING):
+    for _ in range(MAX_WAITING):
         address = order(operator)
     number = int(address.rsplit("/", 1)[1])
     refused = operator.send(f"{address}/again", {})

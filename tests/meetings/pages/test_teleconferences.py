@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from app.accounts.models.people import User
 from app.accounts.services.people import find_user
 from app.calendar.services.feeds import make_feed
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.models.changes import Change
 from app.core.rules.access import Actor
 from app.core.rules.errors import Invalid
@@ -72,7 +72,7 @@ def test_setting_says_what_it_did(cast: Cast, visit: Visit) -> None:
 
 def test_from_the_request_to_the_minutes(session: Session, cast: Cast, visit: Visit) -> None:
     reader, chair = visit(cast.reader), visit(cast.operator)
-    with writing(session):
+    with transaction(session):
         find_user(session, "kit").mail = "kit@people.example"
     assert "Nobody waits for a TC" in reader.read(TCS).text
     number = asked(reader)
@@ -93,7 +93,7 @@ def test_from_the_request_to_the_minutes(session: Session, cast: Cast, visit: Vi
     page = reader.read(path)
     assert ("https://rooms.example/1?a=1&b=2",) * 2 in page.links
     assert session.scalars(select(Mail.address)).all() == ["kit@people.example"]
-    with writing(session):
+    with transaction(session):
         row = session.get_one(Teleconference, number)
         row.starts_at = datetime.now(UTC) - timedelta(hours=3)
     assert "Over, without minutes yet" in chair.read(TCS).text
@@ -114,7 +114,7 @@ def test_two_of_the_chair_never_overwrite_each_others_minutes(
     number = asked(first)
     path = f"{TCS}/{number}"
     was_set(first, number)
-    with writing(session):
+    with transaction(session):
         row = session.get_one(Teleconference, number)
         row.starts_at = datetime.now(UTC) - timedelta(hours=3)
     forms = [one.read(path).form(f"{path}/held").data() for one in (first, second)]
@@ -163,7 +163,7 @@ def test_the_agenda_leads_to_its_rows(cast: Cast, visit: Visit, opened: Open) ->
 
 
 def test_times_are_those_of_ones_own_zone(session: Session, cast: Cast, visit: Visit) -> None:
-    with writing(session):
+    with transaction(session):
         session.scalars(select(User).where(User.name == "kit")).one().time_zone = "Europe/Berlin"
     visitor = visit(cast.kit)
     page = visitor.read(f"{TCS}/new?quarter=2012-Q4&ticket=7&ticket=8")
@@ -213,7 +213,7 @@ def test_a_time_that_is_none(text: str, words: str) -> None:
 def test_a_time_is_told_in_utc_while_it_is_typed(
     session: Session, cast: Cast, visit: Visit
 ) -> None:
-    with writing(session):
+    with transaction(session):
         session.scalars(select(User).where(User.name == "kit")).one().time_zone = "Europe/Berlin"
     visitor = visit(cast.kit)
     told = visitor.read(f"{TCS}/time?time_1=2013-07-01+14:00").text
@@ -277,7 +277,7 @@ def test_hostile_fields_are_refused_in_words_and_kept(
 
 
 def test_hostile_texts_stay_texts(session: Session, cast: Cast, visit: Visit) -> None:
-    with writing(session):
+    with transaction(session):
         find_user(session, "operator").mail = "operator@people.example"
     chair = visit(cast.operator)
     reason = f"{HOSTILE}\nEND:VEVENT\nBEGIN:VALARM\n" + "\u4e2d" * 200
@@ -308,7 +308,7 @@ def test_a_calendar_has_what_was_set(session: Session, cast: Cast, visit: Visit)
     was_set(visitor, first)
     was_set(visitor, second)
     visitor.send(f"{TCS}/{second}/cancel", {"reason": "Settled"})
-    with writing(session):
+    with transaction(session):
         secret = make_feed(session, writer(cast.kit, datetime.now(UTC)))
     feed = visitor.get(f"/calendar/feed/{secret}.ics")
     found = {
@@ -364,7 +364,7 @@ def test_the_audit_names_it(cast: Cast, visit: Visit) -> None:
 def test_a_list_has_pages(session: Session, cast: Cast, visit: Visit) -> None:
     visitor = visit(cast.operator)
     now = datetime.now(UTC)
-    with writing(session):
+    with transaction(session):
         session.add_all(
             Teleconference(
                 uid=str(number),

@@ -17,7 +17,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.accounts.services.people import create_user, find_user, set_mail
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.access import Actor, Writer
 from app.core.rules.errors import Forbidden, Invalid, InvalidMany, MoveNotAllowed, NotFound
 from app.core.services.changes import changes_of
@@ -45,7 +45,7 @@ ROOM = Setting(SOON, 60, "https://rooms.example/ops")
 def ask(session: Session, by: Actor, **more: Any) -> int:
     """A TC about the first quarter of 2013, unless something else is said."""
     stated = {"reason": "The reports of 2013-Q1", "times": [SOON, LATER], "quarter": "2013-Q1"}
-    with writing(session):
+    with transaction(session):
         return verbs.ask(session, writer(by), Asked(**{**stated, **more})).id
 
 
@@ -54,7 +54,7 @@ def set_it(
 ) -> None:
     version = verbs.find_teleconference(session, number).version
     session.rollback()
-    with writing(session):
+    with transaction(session):
         verbs.set_time(session, writer(cast.operator, now), number, setting, SECRETARY, version)
 
 
@@ -156,7 +156,7 @@ def test_tickets_concern_the_reporters_of_their_sites_only(session: Session) -> 
 
 def test_who_was_no_t1_in_the_quarter_is_not_concerned(session: Session) -> None:
     cast = enter_with_mails(session)
-    with writing(session):
+    with transaction(session):
         site = find_site(session, "ES-PIC")
         assert site is not None
         site.tier_until = date(2013, 1, 1)
@@ -220,7 +220,7 @@ def test_moved_and_cancelled_with_a_rising_sequence(session: Session) -> None:
     assert newest_mail(session) == before, "nothing is other than it was"
     set_it(session, cast, number, Setting(LATER, 90, "R1-001"))
     moved, behind = got(session, before), newest_mail(session)
-    with writing(session):
+    with transaction(session):
         verbs.cancel(session, writer(cast.admin), number, "Nobody has time", SECRETARY)
     cancelled = got(session, behind)
     assert set(first) == set(moved) == set(cancelled)
@@ -248,13 +248,13 @@ def test_only_who_is_added_is_told(session: Session) -> None:
     number = ask(session, cast.kit, quarter="", tickets=[opened(session, cast.operator)])
     set_it(session, cast, number)
     before = newest_mail(session)
-    with writing(session):
+    with transaction(session):
         verbs.join(session, writer(cast.pic), number, SECRETARY)
-    with writing(session):
+    with transaction(session):
         verbs.join(session, writer(cast.pic), number, SECRETARY)
     assert {name: one.sequence for name, one in got(session, before).items()} == {"pic": 2}
     before = newest_mail(session)
-    with writing(session):
+    with transaction(session):
         added = verbs.add_people(
             session, writer(cast.operator), number, ["reader", "pic"], SECRETARY
         )
@@ -267,7 +267,7 @@ def test_who_leaves_is_told_no_more(session: Session) -> None:
     number = ask(session, cast.kit)
     set_it(session, cast, number)
     before = newest_mail(session)
-    with writing(session):
+    with transaction(session):
         verbs.leave(session, writer(cast.pic), number, SECRETARY)
     left = got(session, before)
     assert {name: one.method for name, one in left.items()} == {"pic": "CANCEL"}
@@ -275,7 +275,7 @@ def test_who_leaves_is_told_no_more(session: Session) -> None:
     set_it(session, cast, number, Setting(LATER, 60, "R1-001"))
     assert "pic" not in got(session, before), "and is not put in again"
     before = newest_mail(session)
-    with writing(session):
+    with transaction(session):
         verbs.join(session, writer(cast.pic), number, SECRETARY)
     back = got(session, before)["pic"]
     assert back.method == "REQUEST"
@@ -287,7 +287,7 @@ def test_a_new_reporter_is_put_in_when_the_tc_moves(session: Session) -> None:
     cast = enter_with_mails(session)
     number = ask(session, cast.kit)
     set_it(session, cast, number)
-    with writing(session):
+    with transaction(session):
         create_user(
             session, SYSTEM, "new", "reporter", PASSWORD, ("ES-PIC",), mail="new@people.example"
         )
@@ -298,7 +298,7 @@ def test_a_new_reporter_is_put_in_when_the_tc_moves(session: Session) -> None:
 
 def test_who_wants_no_mails_and_who_has_no_address_are_left_out(session: Session) -> None:
     cast = enter_with_mails(session)
-    with writing(session):
+    with transaction(session):
         set_mail(session, SYSTEM, find_user(session, "pic"), "")
         find_user(session, "admin").mail_choice = "never"
     number = ask(session, cast.kit)
@@ -310,9 +310,9 @@ def test_declined_with_a_reason(session: Session) -> None:
     cast = enter_with_mails(session)
     number = ask(session, cast.kit)
     before = newest_mail(session)
-    with pytest.raises(Invalid, match="Reason is required"), writing(session):
+    with pytest.raises(Invalid, match="Reason is required"), transaction(session):
         verbs.decline(session, writer(cast.operator), number, "")
-    with writing(session):
+    with transaction(session):
         verbs.decline(session, writer(cast.operator), number, "Settled by mail")
     assert mailed(session, before) == {"kit"}
     assert not got(session, before)
@@ -324,12 +324,12 @@ def test_declined_with_a_reason(session: Session) -> None:
 def test_who_asked_may_withdraw_it_until_it_is_set(session: Session) -> None:
     cast = enter_with_mails(session)
     first, second = ask(session, cast.kit), ask(session, cast.kit)
-    with pytest.raises(Forbidden), writing(session):
+    with pytest.raises(Forbidden), transaction(session):
         verbs.cancel(session, writer(cast.pic), first, "Not mine", SECRETARY)
-    with writing(session):
+    with transaction(session):
         verbs.cancel(session, writer(cast.kit), first, "It is settled", SECRETARY)
     set_it(session, cast, second)
-    with pytest.raises(Forbidden), writing(session):
+    with pytest.raises(Forbidden), transaction(session):
         verbs.cancel(session, writer(cast.kit), second, "Too late", SECRETARY)
 
 
@@ -338,21 +338,21 @@ def test_held_with_minutes_and_the_agenda_as_it_was(session: Session) -> None:
     number = ask(session, cast.kit)
     set_it(session, cast, number)
     agenda = [AgendaPoint(PointKind.OWN, "Plans", address="/tickets/1", key=4)]
-    with pytest.raises(MoveNotAllowed, match="has not begun"), writing(session):
+    with pytest.raises(MoveNotAllowed, match="has not begun"), transaction(session):
         verbs.mark_held(session, writer(cast.operator), number, "Nothing", agenda)
     after = SOON + timedelta(hours=2)
-    with writing(session):
+    with transaction(session):
         verbs.mark_held(session, writer(cast.operator, after), number, "All agreed.", agenda)
     row = verbs.find_teleconference(session, number)
     assert (row.state, row.minutes) == ("held", "All agreed.")
     assert agenda_of(session, row, after) == agenda
     session.rollback()
-    with writing(session):
+    with transaction(session):
         verbs.mark_held(session, writer(cast.admin, after), number, "Most agreed.", [])
     row = verbs.find_teleconference(session, number)
     assert row.minutes == "Most agreed."
     assert agenda_of(session, row, after) == agenda, "kept from when it was held"
-    with pytest.raises(MoveNotAllowed, match="held"), writing(session):
+    with pytest.raises(MoveNotAllowed, match="held"), transaction(session):
         verbs.cancel(session, writer(cast.admin, after), number, "x", SECRETARY)
 
 
@@ -361,9 +361,9 @@ def test_nobody_joins_what_is_over(session: Session) -> None:
     number = ask(session, cast.kit)
     set_it(session, cast, number)
     at_its_end = SOON + timedelta(minutes=60)
-    with pytest.raises(MoveNotAllowed, match="over"), writing(session):
+    with pytest.raises(MoveNotAllowed, match="over"), transaction(session):
         verbs.join(session, writer(cast.reader, at_its_end), number, SECRETARY)
-    with writing(session):
+    with transaction(session):
         verbs.join(
             session, writer(cast.reader, at_its_end - timedelta(seconds=1)), number, SECRETARY
         )
@@ -375,7 +375,7 @@ def test_the_second_of_two_who_set_it_is_told(session: Session) -> None:
     seen = verbs.find_teleconference(session, number).version
     set_it(session, cast, number)
     before = newest_mail(session)
-    with pytest.raises(Invalid, match="Somebody else changed"), writing(session):
+    with pytest.raises(Invalid, match="Somebody else changed"), transaction(session):
         verbs.set_time(
             session, writer(cast.admin), number, Setting(LATER, 60, "Mine"), SECRETARY, seen
         )
@@ -425,7 +425,7 @@ def test_only_the_chair_sets_and_writes(session: Session) -> None:
         (cast.ggus, [*chairs, *persons]),
     ):
         for verb in refused:
-            with pytest.raises(Forbidden), writing(session):
+            with pytest.raises(Forbidden), transaction(session):
                 verb(writer(actor))
     assert len(changes_of(session, TELECONFERENCE, number)) == 1
 
@@ -434,7 +434,7 @@ def test_an_unknown_tc_is_not_found(session: Session) -> None:
     cast = enter_with_mails(session)
     with pytest.raises(NotFound):
         verbs.find_teleconference(session, 7)
-    with pytest.raises(NotFound), writing(session):
+    with pytest.raises(NotFound), transaction(session):
         verbs.join(session, writer(cast.kit), 7, SECRETARY)
 
 
@@ -442,18 +442,18 @@ def test_points_of_the_chair(session: Session) -> None:
     cast = enter_with_mails(session)
     first, other = ask(session, cast.kit), ask(session, cast.kit)
     by = writer(cast.operator)
-    with writing(session):
+    with transaction(session):
         key = verbs.add_point(session, by, first, "Plans", "/reports").id
     for address in ("javascript:alert(1)", "//evil.example", "/\\evil.example", "x y", "https:"):
-        with pytest.raises(InvalidMany, match="Address is"), writing(session):
+        with pytest.raises(InvalidMany, match="Address is"), transaction(session):
             verbs.add_point(session, by, first, "Bad", address)
     row = verbs.find_teleconference(session, first)
     own = [one for one in agenda_of(session, row, NOON) if one.kind is PointKind.OWN]
     assert own == [AgendaPoint(PointKind.OWN, "Plans", address="/reports", key=key)]
     session.rollback()
-    with pytest.raises(NotFound), writing(session):
+    with pytest.raises(NotFound), transaction(session):
         verbs.remove_point(session, by, other, key)
-    with writing(session):
+    with transaction(session):
         verbs.remove_point(session, by, first, key)
     assert verbs.find_teleconference(session, first).points == []
     assert len(changes_of(session, TELECONFERENCE, first)) == 3
@@ -476,14 +476,14 @@ def test_the_agenda_fills_itself(session: Session) -> None:
         )
         for place in range(3)
     ]
-    with writing(session):
+    with transaction(session):
         report_events(session, writer(cast.operator, NOON), messages)
     while True:
-        with writing(session):
+        with transaction(session):
             left = bring_up_to_date(session, now)
         if not left.stale:
             break
-    with writing(session):
+    with transaction(session):
         site = next(
             one.user.sites[0]
             for one in verbs.find_teleconference(session, number).people
@@ -537,20 +537,20 @@ def test_the_series_is_cancelled_and_taken_up_again(session: Session) -> None:
     cast = enter_with_mails(session)
     number = ask(session, cast.kit)
     set_it(session, cast, number)
-    with writing(session):
+    with transaction(session):
         key = cancel_series(session, writer(cast.operator), "Few come").id
-    with pytest.raises(MoveNotAllowed), writing(session):
+    with pytest.raises(MoveNotAllowed), transaction(session):
         cancel_series(session, writer(cast.admin), "Again")
     pause = pause_of_now(session)
     assert pause is not None
     assert (pause.cancelled_by, pause.reason, pause.since) == ("operator", "Few come", NOON)
     assert verbs.find_teleconference(session, number).state == "set", "a single one stays"
     session.rollback()
-    with pytest.raises(Invalid, match="Reason is required"), writing(session):
+    with pytest.raises(Invalid, match="Reason is required"), transaction(session):
         resume_series(session, writer(cast.admin), " ")
-    with writing(session):
+    with transaction(session):
         resume_series(session, writer(cast.admin), "LS1 begins")
-    with pytest.raises(MoveNotAllowed), writing(session):
+    with pytest.raises(MoveNotAllowed), transaction(session):
         resume_series(session, writer(cast.admin), "Again")
     assert pause_of_now(session) is None
     assert [change.author for change in changes_of(session, SERIES, key)] == ["operator", "admin"]
@@ -563,10 +563,10 @@ def test_lists_by_what_comes(session: Session) -> None:
     for number in (over, held):
         set_it(session, cast, number)
     set_it(session, cast, coming, Setting(LATER, 60, "R1"))
-    with writing(session):
+    with transaction(session):
         verbs.decline(session, writer(cast.operator), off, "No")
     after = SOON + timedelta(hours=2)
-    with writing(session):
+    with transaction(session):
         verbs.mark_held(session, writer(cast.operator, after), held, "Yes", [])
 
     def keys(rows: Sequence[Teleconference]) -> list[int]:

@@ -17,7 +17,7 @@ import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.slides import SlideKind
 from app.jobs.tasks.context import Context
 from app.meetings.tasks.packs import make_pack
@@ -66,7 +66,7 @@ def cast(session: Session) -> Cast:
         at = NOON.replace(year=2012, month=month)
         ticket(session, found, category=category, sites=("ES-PIC",), now=at)
     done = ticket(session, found, category="informational", now=NOON.replace(month=2))
-    with writing(session):
+    with transaction(session):
         change_ticket(session, writer(found.operator), done, {"state": "solved", "solution": "x"})
     return found
 

@@ -16,12 +16,12 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from app.accounts.services.people import start_login
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.models.changes import Change
 from app.core.rules.access import Actor
 from app.core.rules.quarters import Quarter
 from app.core.rules.slides import SlideKind
-from app.jobs.rules.jobs import MOST_ATTEMPTS
+from app.jobs.rules.jobs import MAX_ATTEMPTS
 from app.jobs.services.queue import failed_jobs, queued_jobs
 from app.jobs.tasks.context import Context
 from app.meetings.models.packs import MeetingPack, MeetingPackFile
@@ -62,7 +62,7 @@ def cast(session: Session) -> Cast:
 
 def order(session: Session, cast: Cast, slides: Sequence[str] = ALL, **more: str) -> int:
     given = {"title": "LHCOPN operations", "first": "2012-Q4", "last": "2013-Q1", **more}
-    with writing(session):
+    with transaction(session):
         return packs.order_pack(session, writer(cast.operator), slides=slides, **given).id
 
 
@@ -105,7 +105,7 @@ def logged_in(app: Flask, session: Session, cast: Cast, who: Actor | None = None
     """The reader, or somebody else."""
     account = (who or cast.reader).account_id
     assert account is not None
-    with writing(session):
+    with transaction(session):
         token = start_login(session, account, datetime.now(UTC))
     visitor = Visitor(app)
     visitor.carry(token)
@@ -227,7 +227,7 @@ def test_slides_stand_in_the_order_of_the_chair(
 def test_a_draft_of_a_report_is_nobody_elses_to_see(
     session: Session, cast: Cast, context: Context
 ) -> None:
-    with writing(session):
+    with transaction(session):
         site = require_site(session, "DE-KIT")
         kit = writer(cast.kit)
         save_field(session, kit, site, Quarter(2012, 4), "answer.issues", "secret words", 0)
@@ -300,7 +300,7 @@ def test_a_pack_that_is_deleted_meanwhile_is_made_no_more(
     number = order(session, cast, ["matching"])
 
     def deleting(*_given: object) -> list[object]:
-        with writing(session):
+        with transaction(session):
             packs.delete_pack(session, writer(cast.operator), number)
         return []
 
@@ -353,7 +353,7 @@ def break_files(session: Session) -> None:
         )
     else:
         breaking = "ALTER TABLE meeting_pack_files ADD CONSTRAINT disk_is_full CHECK (size < 0)"
-    with writing(session):
+    with transaction(session):
         session.execute(text(breaking))
 
 
@@ -361,15 +361,15 @@ def mend_files(session: Session) -> None:
     mending = "DROP TRIGGER full"
     if session.get_bind().dialect.name == "postgresql":
         mending = "ALTER TABLE meeting_pack_files DROP CONSTRAINT disk_is_full"
-    with writing(session):
+    with transaction(session):
         session.execute(text(mending))
 
 
 def leave_one_try(session: Session) -> None:
     """All jobs of the queue have failed so often that the next try is the last one."""
     table = "jobs" if session.get_bind().dialect.name == "sqlite" else "procrastinate_jobs"
-    with writing(session):
-        session.execute(text(f"UPDATE {table} SET attempts = {MOST_ATTEMPTS - 1}"))
+    with transaction(session):
+        session.execute(text(f"UPDATE {table} SET attempts = {MAX_ATTEMPTS - 1}"))
 
 
 def stands(session: Session, number: int) -> str:
@@ -439,6 +439,6 @@ def test_a_pack_whose_last_worker_was_killed_has_failed(
     until(lambda: stands(session, number) == "failed")
     pack = session.get_one(MeetingPack, number)
     assert "the worker ended in the middle of it" in pack.trouble
-    with writing(session):
+    with transaction(session):
         packs.make_again(session, writer(cast.operator), number)
     until(lambda: stands(session, number) == "made")

@@ -13,7 +13,7 @@ import pytest
 from icalendar import Calendar, Event
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.mail_settings import MailSettings
 from app.core.rules.access import Actor
 from app.jobs.tasks.context import Context
@@ -81,7 +81,7 @@ def office(context: Context, letterbox: Letterbox) -> Iterator[PostOffice]:
 def set_it(session: Session, by: Actor, number: int, setting: Setting) -> None:
     version = verbs.find_teleconference(session, number).version
     session.rollback()
-    with writing(session):
+    with transaction(session):
         verbs.set_time(session, writer(by), number, setting, SECRETARY, version)
 
 
@@ -89,7 +89,7 @@ def test_invited_moved_added_and_cancelled(
     session: Session, office: PostOffice, letterbox: Letterbox
 ) -> None:
     cast = enter_with_mails(session)
-    with writing(session):
+    with transaction(session):
         asked = Asked(REASON, [SOON], "2013-Q1")
         number = verbs.ask(session, writer(cast.kit), asked).id
     assert office.step()
@@ -127,14 +127,14 @@ def test_invited_moved_added_and_cancelled(
     assert event.decoded("DTSTART") == LATER
     uids.add(str(event["UID"]))
 
-    with writing(session):
+    with transaction(session):
         verbs.join(session, writer(cast.reader), number, SECRETARY)
     assert office.step()
     joined = letterbox.empty()
     assert set(joined) == {"reader"}, "only who is added is told"
     uids.add(str(joined["reader"][0][1]["UID"]))
 
-    with writing(session):
+    with transaction(session):
         verbs.cancel(session, writer(cast.operator), number, "No\ntime", SECRETARY)
     assert office.step()
     ended = letterbox.empty()

@@ -9,7 +9,7 @@ from flask import Flask
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.models.changes import Change
 from app.events.models.events import Event
 from app.events.rules.events import read_event
@@ -215,7 +215,7 @@ def test_events_are_settled_by_the_same_click(
     opened(title=f"{SLIP} down")
     by = writer(cast.operator)
     texts = {"source": "probe", "state": "down", "start": "2013-03-06T10:00:00Z", "link": SLIP}
-    with writing(session):
+    with transaction(session):
         messages = [
             read_event(number, f"event {number}", {**texts, "source_id": str(number)})
             for number in range(2)

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.models.changes import Change
 from app.core.rules.errors import Forbidden, Invalid, InvalidMany, NotFound
 from app.core.services.changes import changes_of
@@ -56,7 +56,7 @@ def cast(session: Session) -> Cast:
 
 
 def opened(session: Session, by: Any, **fields: Any) -> int:
-    with writing(session):
+    with transaction(session):
         content = NewTicket(**{"title": "Link down", **fields})
         return open_ticket(session, writer(by), content).number
 
@@ -80,7 +80,7 @@ def ticket_of(session: Session, number: int) -> Ticket:
 
 def decide(session: Session, cast: Cast, verb: Callable[..., Any], *args: Any, **more: Any) -> Any:
     session.rollback()
-    with writing(session):
+    with transaction(session):
         return verb(session, writer(cast.admin, NOON + timedelta(hours=1)), *args, **more)
 
 
@@ -111,10 +111,10 @@ def test_links_in_titles_and_descriptions(session: Session, cast: Cast) -> None:
     assert listed(session, cast, LINK) == [(SLIP, 2, second)]
     near = the(session, cast, LINK, SLIP).near
     assert near[0].key == "CERN-GRIDKA-LHCOPN-001"
-    with writing(session):
+    with transaction(session):
         change_ticket(session, writer(cast.admin), first, {"title": "Corrected"})
     assert listed(session, cast, LINK) == [(SLIP, 1, second)]
-    with writing(session):
+    with transaction(session):
         change_ticket(session, writer(cast.admin), second, {"description": "A-B-LHCONE-7"})
     assert listed(session, cast, LINK) == [("A-B-LHCONE-7", 1, second)]
 
@@ -238,7 +238,7 @@ def test_a_new_record_lets_its_tickets_follow_too(session: Session, cast: Cast) 
 def test_final_tickets_follow_as_well(session: Session, cast: Cast) -> None:
     number = opened(session, cast.operator, sites=(TYPO,))
     for state in ("solved", "verified"):
-        with writing(session):
+        with transaction(session):
             wanted = {"state": state, "solution": "Done"} if state == "solved" else {"state": state}
             change_ticket(session, writer(cast.operator), number, wanted)
     decide(session, cast, make_alias, SITE, TYPO, "DE-KIT")
@@ -302,7 +302,7 @@ def test_only_admins_may(session: Session, cast: Cast) -> None:
             (add_unit, ("A unit",)),
         ):
             session.rollback()
-            with pytest.raises(Forbidden), writing(session):
+            with pytest.raises(Forbidden), transaction(session):
                 verb(session, writer(actor), *args)
         with pytest.raises(Forbidden):
             unresolved_names(session, actor, SITE)
@@ -342,7 +342,7 @@ def test_an_alias_beside_somebody_who_names_the_same_site(
     engine = open_engine(database)
 
     def alias() -> None:
-        with Session(engine) as own, writing(own):
+        with Session(engine) as own, transaction(own):
             make_alias(own, writer(cast.admin), SITE, TYPO, "DE-KIT")
 
     def waits() -> bool:
@@ -352,7 +352,7 @@ def test_an_alias_beside_somebody_who_names_the_same_site(
             return bool(own.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
 
     with ThreadPoolExecutor(1) as pool:
-        with writing(session):
+        with transaction(session):
             names = site_values(site_of_key(session, "DE-KIT"))["names"]
             more = {"names": (*names, SiteNameValue("NetSite", "KIT-NET"))}
             change_site(session, writer(cast.admin), "DE-KIT", more)
@@ -371,7 +371,7 @@ def test_tickets_follow_to_the_site_that_bore_the_name_in_their_time(
     old = opened(session, cast.ggus, sites=(TYPO,), event_start=NOON - timedelta(days=900))
     new = opened(session, cast.ggus, sites=(TYPO,))
     handed_on = date(2012, 1, 1)
-    with writing(session):
+    with transaction(session):
         for key, days in (("ES-PIC", (None, handed_on)), ("DE-KIT", (handed_on, None))):
             names = site_values(site_of_key(session, key))["names"]
             more = (*names, SiteNameValue("GOCDB", TYPO, *days))
@@ -399,5 +399,5 @@ def test_what_tickets_call_a_link_is_no_other_links_id(session: Session, cast: C
     with pytest.raises(InvalidMany):
         change_link(session, writer(cast.admin), "CERN-PIC-LHCOPN-001", {"name": SLIP})
     session.rollback()
-    with writing(session):
+    with transaction(session):
         change_link(session, writer(cast.admin), "CERN-GRIDKA-LHCOPN-001", {"name": SLIP})

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.models.changes import Change
 from app.core.rules.access import SYSTEM, Door, Writer
 from app.core.rules.errors import Forbidden, Invalid, NotFound
@@ -49,7 +49,7 @@ def cast(session: Session) -> Cast:
 
 def report(session: Session, key: str, source: str = "probe", **texts: str) -> None:
     given = {"source": source, "source_id": key, "state": "down", "start": START, "end": END}
-    with writing(session):
+    with transaction(session):
         message = read_event(0, "event 0", {**given, **texts})
         report_events(session, BY, [message], keep_unresolved=True)
 
@@ -62,7 +62,7 @@ def of(session: Session, key: str) -> Event:
 
 def do(session: Session, verb: Any, *args: Any, **more: Any) -> Any:
     session.rollback()
-    with writing(session):
+    with transaction(session):
         return verb(session, *args, **more)
 
 
@@ -79,7 +79,7 @@ def test_names_are_listed_with_those_of_tickets(session: Session, cast: Cast) ->
     for number in range(3):
         report(session, str(number), link=SLIP)
     report(session, "4", source="other", link=SLIP.upper(), site="XX")
-    with writing(session):
+    with transaction(session):
         title = f"{SLIP.upper()} is down"
         number = open_ticket(session, writer(cast.operator), NewTicket(title=title)).number
     found = unresolved_names(session, cast.admin, LINK)
@@ -155,7 +155,7 @@ def test_dismissed_names_and_withdrawn_events_are_not_listed(session: Session, c
     report(session, "a", link=SLIP)
     report(session, "b", link="OTHER")
     do(session, dismiss_name, writer(cast.admin), LINK, SLIP)
-    with writing(session):
+    with transaction(session):
         session.scalars(select(Event).where(Event.source_key == "b")).one().withdrawn_at = NOON
     assert unresolved_names(session, cast.admin, LINK).names == ()
     assert count_unresolved(session, cast.admin) == 0
@@ -197,7 +197,7 @@ def test_settling_and_correcting_at_once_lose_nothing(
             together.wait()
             for number in reversed(range(40)):
                 silent = {"source": "probe", "source_id": str(number), "detail": "seen"}
-                with writing(own):
+                with transaction(own):
                     report_events(own, BY, [read_event(0, "event 0", silent)])
         engine.dispose()
 
@@ -212,7 +212,7 @@ def test_settling_and_correcting_at_once_lose_nothing(
 
 
 def test_a_link_that_ended_is_settled_by_hand(session: Session, cast: Cast) -> None:
-    with writing(session):
+    with transaction(session):
         session.scalars(select(Link).where(Link.name == KIT)).one().valid_until = date(2013, 1, 1)
     report(session, "a", link=KIT)
     assert of(session, "a").link_id is None

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.rules.errors import Invalid
-from app.notices.adapters.maintnote import MOST_BYTES, read
+from app.notices.adapters.maintnote import MAX_BYTES, read
 from app.notices.rules.notices import Circuit, Notice, Reading, Unread
 
 SAMPLES = Path(__file__).parents[2] / "notices_sample"
@@ -199,7 +199,7 @@ def deep(levels: int) -> bytes:
         b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n!!!",
         b"Content-Type: message/rfc822\r\n\r\n" * 500,
         b"Subject: =?utf-8?b?!!!?=\r\nFrom: \xff\r\n\r\n\0\0",
-        b"A" * MOST_BYTES,
+        b"A" * MAX_BYTES,
         b"Content-Type: text/plain; charset=punycode\r\n\r\nx-" + b"a" * 200_000,
         b"Content-Type: text/plain" + b";a=b" * 200_000 + b"\r\n\r\nx",
         b"Content-Type: text/plain" + b";\r\n a=b" * 200_000 + b"\r\n\r\nx",
@@ -236,7 +236,7 @@ def test_a_mail_with_as_many_lines_as_people_write_is_read() -> None:
     assert the_reason(b"Subject: x\r\n\r\n" + many.encode()).startswith("It holds no calendar")
 
 
-@pytest.mark.parametrize("content", [b"", b" \r\n", b"x" * (MOST_BYTES + 1)])
+@pytest.mark.parametrize("content", [b"", b" \r\n", b"x" * (MAX_BYTES + 1)])
 def test_empty_and_too_large_files_are_refused(content: bytes) -> None:
     with pytest.raises(Invalid):
         read(content)

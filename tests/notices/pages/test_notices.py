@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.access import Actor
 from app.notices.adapters.maintnote import read
 from app.notices.models.notices import MaintenanceNotice
@@ -26,7 +26,7 @@ def sample(name: str) -> bytes:
 
 
 def bring(session: Session, cast: Cast, content: bytes) -> None:
-    with writing(session):
+    with transaction(session):
         take_in(session, writer(cast.operator), read(content, "a file"))
 
 

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import trying, writing
+from app.core.database.transactions import dry_run, transaction
 from app.core.rules.access import Actor
 from app.core.rules.errors import Forbidden, Invalid, MoveNotAllowed
 from app.core.services.changes import TICKET, changes_of
@@ -48,7 +48,7 @@ def sample(name: str, *changes: tuple[str, str]) -> bytes:
 def world(session: Session) -> Cast:
     """The cast, where the carrier's circuit is a part of the link to GRIDKA."""
     cast = enter(session)
-    with writing(session):
+    with transaction(session):
         link = session.scalars(select(Link).where(Link.name == GRIDKA)).one()
         link.circuits.append(LinkCircuit(provider="Carrier.Example", circuit_id="ec-77001"))
     return cast
@@ -56,7 +56,7 @@ def world(session: Session) -> Cast:
 
 def bring(session: Session, actor: Actor, content: bytes, days: int = 0) -> Result:
     """Take in a file of one notice."""
-    with writing(session):
+    with transaction(session):
         (result,) = take_in(session, writer(actor, NOON + timedelta(days=days)), read(content))
     return result
 
@@ -205,7 +205,7 @@ def test_completed_and_then_cancelled_goes_by_way_of_reopening(session: Session)
 def test_a_ticket_that_is_closed_for_good_stays_so(session: Session) -> None:
     cast = world(session)
     bring(session, cast.operator, sample("new.ics"))
-    with writing(session):
+    with transaction(session):
         move_ticket(session, writer(cast.operator), 1, "solved", solution="Done early")
         move_ticket(session, writer(cast.operator), 1, "closed")
     result = bring(session, cast.operator, sample("update.ics"), 2)
@@ -213,7 +213,7 @@ def test_a_ticket_that_is_closed_for_good_stays_so(session: Session) -> None:
         Outcome.TO_READ,
         "Its ticket 1 is closed for good; make another one",
     )
-    with writing(session):
+    with transaction(session):
         new = NewTicket(title="Again", category="maintenance", window_start=NOON, window_end=NOON)
         made = make_ticket(session, writer(cast.operator), 2, new).number
     cancel = bring(session, cast.operator, sample("cancel.ics"), 3)
@@ -223,7 +223,7 @@ def test_a_ticket_that_is_closed_for_good_stays_so(session: Session) -> None:
 def test_what_people_changed_stays_unless_the_provider_says_otherwise(session: Session) -> None:
     cast = world(session)
     bring(session, cast.operator, sample("new.ics"))
-    with writing(session):
+    with transaction(session):
         change_ticket(session, writer(cast.operator), 1, {"title": "Lyon", "links": (GRIDKA, PIC)})
     again = sample("new.ics", ("SEQUENCE:1", "SEQUENCE:2"), ("OBJECT-ID:EC-77001", "OBJECT-ID:E-9"))
     result = bring(session, cast.operator, again, 1)
@@ -239,9 +239,9 @@ def test_circuits_that_nobody_knows_are_settled_by_a_person(session: Session) ->
     result = bring(session, cast.operator, sample("new.ics", unknown))
     assert result.unresolved == ("EC-5",)
     assert current_value(the_ticket(session, cast), "links") == ()
-    with pytest.raises(Forbidden), writing(session):
+    with pytest.raises(Forbidden), transaction(session):
         settle_circuit(session, writer(cast.operator), 1, "EC-5", PIC, remember=True)
-    with writing(session):
+    with transaction(session):
         settle_circuit(session, writer(cast.operator), 1, "EC-5", PIC)
     assert current_value(the_ticket(session, cast), "links") == (PIC,)
     # later notices of this maintenance keep it, those of others do not know it
@@ -251,11 +251,11 @@ def test_circuits_that_nobody_knows_are_settled_by_a_person(session: Session) ->
     other = sample("new.ics", unknown, ("UID:m-4711", "UID:m-1"))
     number = bring(session, cast.operator, other).notice
     assert number is not None
-    with writing(session):
+    with transaction(session):
         settle_circuit(session, writer(cast.admin), number, "EC-5", PIC, remember=True)
     third = sample("new.ics", unknown, ("UID:m-4711", "UID:m-2"))
     assert bring(session, cast.operator, third).unresolved == ()
-    with pytest.raises(Invalid, match="not known"), writing(session):
+    with pytest.raises(Invalid, match="not known"), transaction(session):
         settle_circuit(session, writer(cast.operator), 1, "EC-5", "NO-SUCH-LINK")
 
 
@@ -269,7 +269,7 @@ def test_a_long_name_of_a_provider_is_refused_as_a_circuit_of_a_link(session: Se
     )
     number = bring(session, cast.operator, sample("new.ics", *unknown)).notice
     assert number is not None
-    with pytest.raises(Invalid) as refused, writing(session):
+    with pytest.raises(Invalid) as refused, transaction(session):
         settle_circuit(session, writer(cast.admin), number, "E", PIC, remember=True)
     assert "100" in str(refused.value)
     session.rollback()
@@ -277,7 +277,7 @@ def test_a_long_name_of_a_provider_is_refused_as_a_circuit_of_a_link(session: Se
     assert name[:100] not in [one.provider for one in pic.circuits]
     assert current_value(the_ticket(session, cast), "links") == ()
     session.rollback()
-    with writing(session):  # once, for this notice, it may be said
+    with transaction(session):  # once, for this notice, it may be said
         settle_circuit(session, writer(cast.admin), number, "E", PIC)
     assert current_value(the_ticket(session, cast), "links") == (PIC,)
 
@@ -286,23 +286,23 @@ def test_a_ticket_that_names_as_many_links_as_it_may_takes_no_more(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cast = world(session)
-    monkeypatch.setattr(notice_decisions, "MOST_THINGS", 1)
+    monkeypatch.setattr(notice_decisions, "MAX_THINGS", 1)
     circuits = ("OBJECT-ID:EC-77001", "OBJECT-ID:EC-77001\nX-MAINTNOTE-OBJECT-ID:EC-5")
     result = bring(session, cast.operator, sample("new.ics", circuits))
     assert result.unresolved == ("EC-5",)
     assert current_value(the_ticket(session, cast), "links") == (GRIDKA,)
     session.rollback()
-    with pytest.raises(Invalid, match="names 1 links, and takes no more"), writing(session):
+    with pytest.raises(Invalid, match="names 1 links, and takes no more"), transaction(session):
         settle_circuit(session, writer(cast.operator), 1, "EC-5", PIC)
     assert current_value(the_ticket(session, cast), "links") == (GRIDKA,)
     session.rollback()
-    with writing(session):  # what it names already is no more
+    with transaction(session):  # what it names already is no more
         settle_circuit(session, writer(cast.operator), 1, "EC-5", GRIDKA)
 
 
 def test_a_circuit_id_of_several_links_is_its_own_providers(session: Session) -> None:
     cast = world(session)
-    with writing(session):
+    with transaction(session):
         pic = session.scalars(select(Link).where(Link.name == PIC)).one()
         pic.circuits.append(LinkCircuit(provider="Other Net", circuit_id="EC-77001"))
     bring(session, cast.operator, sample("new.ics"))
@@ -321,13 +321,13 @@ def test_what_cannot_be_read_waits_for_a_person(session: Session) -> None:
         "Scheduled maintenance: PIC access line",
         "20130304-7",
     )
-    with pytest.raises(Invalid, match="Reason"), writing(session):
+    with pytest.raises(Invalid, match="Reason"), transaction(session):
         dismiss(session, writer(cast.operator), 1, " ")
-    with writing(session):
+    with transaction(session):
         dismiss(session, writer(cast.operator), 1, "Not ours")
-    with pytest.raises(MoveNotAllowed), writing(session):
+    with pytest.raises(MoveNotAllowed), transaction(session):
         dismiss(session, writer(cast.operator), 1, "Not ours")
-    with writing(session):
+    with transaction(session):
         take_back(session, writer(cast.operator), 1)
         new = NewTicket(
             title=row.title, category="maintenance", window_start=row.start, window_end=row.end
@@ -339,7 +339,7 @@ def test_what_cannot_be_read_waits_for_a_person(session: Session) -> None:
 
 def test_a_preview_leaves_nothing(session: Session) -> None:
     cast = world(session)
-    with trying(session):
+    with dry_run(session):
         (result,) = take_in(session, writer(cast.operator), read(sample("new.ics")))
         assert result.outcome is Outcome.MADE
     assert count_tickets(session) == 0
@@ -363,11 +363,11 @@ def test_several_notices_of_one_file(session: Session) -> None:
     newer = sample("update.ics").decode()
     event = newer[newer.index("BEGIN:VEVENT") : newer.index("END:VCALENDAR")]
     both = (text[:begin] + event + text[begin:end] + text[end:]).encode()
-    with writing(session):
+    with transaction(session):
         results = take_in(session, writer(cast.operator), read(both))
     assert [one.outcome for one in results] == [Outcome.MADE, Outcome.IGNORED]
     assert count_tickets(session) == 1
-    with writing(session):
+    with transaction(session):
         again = take_in(session, writer(cast.operator), read(both))
     assert [one.outcome for one in again] == [Outcome.SAME, Outcome.SAME]
 
@@ -392,7 +392,7 @@ def test_brought_in_by_many_at_once(database: str, session: Session, order: str)
     engine = open_engine(database)
 
     def once(content: bytes) -> int | None:
-        with Session(engine) as own, writing(own):
+        with Session(engine) as own, transaction(own):
             (result,) = take_in(own, writer(cast.operator), read(content))
             return result.ticket
 

@@ -58,7 +58,7 @@ def test_records_are_read_as_they_are() -> None:
         (b'{"a": {"rc_tier_level": ' + b"9" * 5000 + b"}}", "number or nesting beyond reason"),
         (b'{"a": 5}', "No record of CRIC's source can be read"),
         (json.dumps({str(n): {} for n in range(20_001)}).encode(), "more than 20000 records"),
-        (b" " * (cric.MOST_BYTES + 1), "larger than 20 MiB"),
+        (b" " * (cric.MAX_BYTES + 1), "larger than 20 MiB"),
     ],
     ids=range(12),
 )
@@ -303,7 +303,7 @@ def test_only_plain_http_addresses_are_taken(url: str) -> None:
 
 def test_files_are_read_up_to_the_limit(tmp_path: Path) -> None:
     path = tmp_path / "cric.json"
-    path.write_bytes(b" " * (cric.MOST_BYTES + 1))
+    path.write_bytes(b" " * (cric.MAX_BYTES + 1))
     with pytest.raises(Invalid, match="larger than 20 MiB"):
         read_path(path)
     with pytest.raises(Invalid, match="cannot be read"):

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.models.changes import Change
 from app.registry.adapters.cric import NOT_READ
 from app.registry.models.registry import Proposal
@@ -110,7 +110,7 @@ def test_a_value_that_changed_meanwhile_is_not_overwritten(
     upload(visitor)
     number = number_of(session, "DE-KIT", "bandwidth_gbps")
     form = visitor.read(CRIC).form(f"{CRIC}/{number}/accept").data()
-    with writing(session):
+    with transaction(session):
         change_site(session, writer(cast.admin), "DE-KIT", {"bandwidth_gbps": 120.0})
     late = visitor.send(f"{CRIC}/{number}/accept", form)
     assert late.status_code == 409

@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.models.changes import Change
 from app.core.services.changes import changes_of
 from app.core.web.packed_file import packed
@@ -85,7 +85,7 @@ def test_who_changed_the_registry_meanwhile_is_not_overrun(
 ) -> None:
     visitor = visit(cast.admin)
     form = PageReader(upload(visitor, SITES).text).form(CONFIRM)
-    with writing(session):
+    with transaction(session):
         change_site(session, writer(cast.admin), "DE-KIT", {"asns": (34878,)})
     before = changes(session)
     late = visitor.send(CONFIRM, form.data())
@@ -191,7 +191,7 @@ def test_nobody_imports_or_downloads_without_a_login(app: Flask, cast: Cast) -> 
 def test_everybody_downloads_what_an_import_takes(
     session: Session, cast: Cast, visit: Enter
 ) -> None:
-    with writing(session):
+    with transaction(session):
         change_site(session, writer(cast.admin), "DE-KIT", {"nrens": ("=DFN",)})
     reader, admin = visit(cast.reader), visit(cast.admin)
     for kind in ("sites", "links"):

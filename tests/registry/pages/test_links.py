@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.web.extensions import db
 from app.registry.models.registry import Link
 from app.registry.rules.registry import CircuitValue
@@ -66,7 +66,7 @@ def test_found_by_id_circuit_or_end(
 ) -> None:
     by = writer(cast.admin)
     ends = {"network": "LHCONE", "end_a": "GRIDKA", "end_b": "pic"}
-    with writing(session):
+    with transaction(session):
         create_link(
             session,
             by,
@@ -89,7 +89,7 @@ def test_found_by_id_circuit_or_end(
 def test_a_page_shows_facts_backups_and_tickets(
     cast: Cast, session: Session, visit: Enter, opened: Open
 ) -> None:
-    with writing(session):
+    with transaction(session):
         change_link(
             session,
             writer(cast.admin),
@@ -125,7 +125,7 @@ def test_a_page_shows_facts_backups_and_tickets(
 
 def test_as_of_a_day(cast: Cast, session: Session, visit: Enter) -> None:
     for day, end in (("2013-04-01", "pic"), ("2013-05-01", "DE-KIT")):
-        with writing(session):
+        with transaction(session):
             by = writer(cast.admin, datetime.fromisoformat(f"{day}T12:00:00+00:00"))
             change_link(
                 session, by, KIT, {"end_b": end, "role": "backup", "valid_from": date(2013, 1, 1)}
@@ -169,7 +169,7 @@ def test_a_link_is_made_edited_and_retired(session: Session, cast: Cast, visit: 
 
 
 def test_a_link_sample_is_confirmed_as_a_whole(session: Session, cast: Cast, visit: Enter) -> None:
-    with writing(session):
+    with transaction(session):
         link = link_of_name(session, KIT)
         link.sample, link.source = True, "a pattern"
     visitor = visit(cast.admin)
@@ -184,7 +184,7 @@ def test_a_link_sample_is_confirmed_as_a_whole(session: Session, cast: Cast, vis
 def test_two_admins_edit_one_link(session: Session, cast: Cast, visit: Enter) -> None:
     visitor = visit(cast.admin)
     mine = _form(visitor, f"{PAGE_OF_KIT}/edit") | {"bandwidth_gbps": ["40"], "do": ["save"]}
-    with writing(session):
+    with transaction(session):
         change_link(session, writer(cast.admin), KIT, {"bandwidth_gbps": 10.0, "role": "backup"})
     answer = visitor.send(f"{PAGE_OF_KIT}/edit", mine)
     assert answer.status_code == 409
@@ -211,7 +211,7 @@ def test_a_page_of_many_links_takes_few_statements(
 
     visitor = visit(cast.reader)
     few = [statements(path) for path in ("/links", "/sites", "/sites/CH-CERN")]
-    with writing(session):
+    with transaction(session):
         link = link_of_name(session, KIT)
         for number in range(PAGE + 10):
             session.add(

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.models.changes import Change
 from app.reference.seed import seed_reference
 from app.registry.models.registry import Site
@@ -25,7 +25,7 @@ PIC_LINK = "CERN-PIC-LHCOPN-001"
 
 
 def _lay(session: Session, cast: Cast, **stated: object) -> None:
-    with writing(session):
+    with transaction(session):
         change_site(session, writer(cast.admin), "DE-KIT", stated)
 
 
@@ -91,7 +91,7 @@ def test_found_by_any_name_number_or_filter(
 ) -> None:
     _lay(session, cast, asns=(58069,), prefixes=(("LHCONE", "192.0.2.0/24"),))
     place = {"country": "TW", "time_zone": "Asia/Taipei"}
-    with writing(session):
+    with transaction(session):
         by = writer(cast.admin)
         since = {"tier": 1, "tier_since": date(2009, 2, 1), "tier_until": date(2013, 1, 1)}
         create_site(session, by, {"key": "OLD", **place, **since})
@@ -110,7 +110,7 @@ def test_a_filter_that_cannot_be_used_is_named(cast: Cast, visit: Enter) -> None
 
 
 def test_many_come_by_pages(cast: Cast, session: Session, visit: Enter) -> None:
-    with writing(session):
+    with transaction(session):
         for number in range(PAGE + 5):
             session.add(Site(key=f"L{number:03}", country="CH", time_zone="UTC"))
     visitor = visit(cast.reader)
@@ -130,7 +130,7 @@ def test_many_come_by_pages(cast: Cast, session: Session, visit: Enter) -> None:
 def test_a_page_shows_facts_sources_names_links_and_tickets(
     cast: Cast, session: Session, visit: Enter, opened: Open
 ) -> None:
-    with writing(session):
+    with transaction(session):
         change_site(
             session,
             writer(cast.admin),
@@ -180,10 +180,10 @@ def test_as_of_a_day(cast: Cast, session: Session, visit: Enter) -> None:
         SiteNameValue("GOCDB", "KIT-NEW", date(2013, 1, 1)),
     )
     for day, gbps in (("2013-04-01", 10.0), ("2013-04-01", 20.0), ("2013-05-01", 100.0)):
-        with writing(session):
+        with transaction(session):
             by = writer(cast.admin, datetime.fromisoformat(f"{day}T23:59:59+00:00"))
             change_site(session, by, "DE-KIT", {"bandwidth_gbps": gbps, "names": names})
-    with writing(session):
+    with transaction(session):
         retire_link(session, writer(cast.admin), "CERN-GRIDKA-LHCOPN-001", date(2013, 2, 1))
     visitor = visit(cast.reader)
     for day, words in (
@@ -214,7 +214,7 @@ def test_as_of_a_day(cast: Cast, session: Session, visit: Enter) -> None:
 def test_before_anything_was_recorded_the_first_record_is_shown(
     session: Session, cast: Cast, visit: Enter
 ) -> None:
-    with writing(session):
+    with transaction(session):
         create_site(
             session,
             writer(cast.admin),
@@ -228,7 +228,7 @@ def test_before_anything_was_recorded_the_first_record_is_shown(
 def test_nl_t1_is_one_site_and_asgc_a_t1_of_the_past(
     session: Session, cast: Cast, visit: Enter
 ) -> None:
-    with writing(session):
+    with transaction(session):
         seed_reference(session, SYSTEM)
     visitor = visit(cast.reader)
     page = visitor.read("/sites?q=sara")
@@ -370,7 +370,7 @@ def test_retiring_asks_for_a_day_and_a_reason(
         answer = visitor.send(path, sent)
         assert answer.status_code == 422
         assert words in PageReader(answer.text).text
-    with writing(session):
+    with transaction(session):
         change_link(session, writer(cast.admin), PIC_LINK, {"end_b": "DE-KIT"})
     visitor.send(f"/tickets/{number}/move", {"state": "solved", "solution": "x", "version": "1"})
     answer = visitor.send(path, {"on": "2013-03-01", "why": "moved"})
@@ -383,7 +383,7 @@ def test_retiring_asks_for_a_day_and_a_reason(
 
 
 def test_a_sample_is_confirmed(session: Session, cast: Cast, visit: Enter) -> None:
-    with writing(session):
+    with transaction(session):
         seed_reference(session, SYSTEM)
     visitor = visit(cast.admin)
     path = "/sites/TW-ASGC"
@@ -400,7 +400,7 @@ def test_a_sample_is_confirmed(session: Session, cast: Cast, visit: Enter) -> No
 
 def test_any_key_has_a_page(session: Session, cast: Cast, visit: Enter) -> None:
     key = 'Ü?#%&+ <b>"x\\'
-    with writing(session):
+    with transaction(session):
         create_site(session, writer(cast.admin), {"key": key, "country": "CH", "time_zone": "UTC"})
         create_link(
             session,

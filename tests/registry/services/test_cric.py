@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.models.changes import Change
 from app.core.rules.errors import Forbidden, Invalid, MoveNotAllowed, NotFound
 from app.core.services.changes import changes_of
@@ -43,7 +43,7 @@ def cast(session: Session) -> Cast:
 def read(
     session: Session, cast: Cast, content: bytes = cric_sample.CONTENT, **more: Any
 ) -> Reading:
-    with writing(session):
+    with transaction(session):
         return read_source(session, writer(cast.admin), parse(content), **more)
 
 
@@ -65,12 +65,12 @@ def number_of(session: Session, key: str, field: str) -> int:
 
 
 def accept(session: Session, cast: Cast, number: int, **more: Any) -> None:
-    with writing(session):
+    with transaction(session):
         accept_proposal(session, writer(cast.admin), number, **more)
 
 
 def refuse(session: Session, cast: Cast, number: int) -> None:
-    with writing(session):
+    with transaction(session):
         refuse_proposal(session, writer(cast.admin), number)
 
 
@@ -129,7 +129,7 @@ def test_what_cric_says_is_proposed_and_nothing_is_changed(session: Session, cas
 
 
 def test_faults_of_the_source_are_found(session: Session, cast: Cast) -> None:
-    with writing(session):
+    with transaction(session):
         change_site(session, writer(cast.admin), "DE-KIT", {"tier_until": date(2012, 1, 1)})
     found = compare_with_registry(session, parse(cric_sample.CONTENT), TODAY).findings
     assert list(found) == [
@@ -163,7 +163,7 @@ def test_a_prefix_that_is_none_is_told_and_not_proposed(session: Session, cast: 
 
 
 def test_a_false_flag_brings_no_bandwidth(session: Session, cast: Cast) -> None:
-    with writing(session):
+    with transaction(session):
         change_site(session, writer(cast.admin), "DE-KIT", {"tier_until": date(2012, 1, 1)})
     read(session, cast)
     fields = {field for key, field, _ in waiting(session) if key == "DE-KIT"}
@@ -193,7 +193,7 @@ def test_accepting_is_one_change_with_cric_as_source(session: Session, cast: Cas
 
 
 def test_lists_only_grow(session: Session, cast: Cast) -> None:
-    with writing(session):
+    with transaction(session):
         wanted = {"asns": (64500,), "nrens": ("dfn",), "prefixes": (("LHCOPN", "192.0.2.0/24"),)}
         change_site(session, writer(cast.admin), "DE-KIT", wanted)
     read(session, cast)
@@ -250,13 +250,13 @@ def test_a_refusal_can_be_taken_back(session: Session, cast: Cast) -> None:
     read(session, cast)
     number = number_of(session, "ES-PIC", "country")
     refuse(session, cast, number)
-    with writing(session):
+    with transaction(session):
         reopen_proposal(session, writer(cast.admin), number)
     assert ("ES-PIC", "country", "FR") in waiting(session)
     session.rollback()
     accept(session, cast, number)
     assert values(session, "ES-PIC")["country"] == "FR"
-    with pytest.raises(MoveNotAllowed), writing(session):
+    with pytest.raises(MoveNotAllowed), transaction(session):
         reopen_proposal(session, writer(cast.admin), number)
 
 
@@ -264,7 +264,7 @@ def test_what_was_accepted_and_then_edited_here_stays_edited(session: Session, c
     read(session, cast)
     accept(session, cast, number_of(session, "DE-KIT", "bandwidth_gbps"))
     accept(session, cast, number_of(session, "DE-KIT", "asns"))
-    with writing(session):
+    with transaction(session):
         change_site(session, writer(cast.admin), "DE-KIT", {"bandwidth_gbps": 400.0, "asns": ()})
     read(session, cast)
     fields = {field for key, field, _ in waiting(session) if key == "DE-KIT"}
@@ -285,7 +285,7 @@ def test_a_value_that_changed_since_is_shown_and_not_overwritten(
     number = number_of(session, "DE-KIT", "bandwidth_gbps")
     (seen,) = [shown.seen for shown in open_proposals(session) if shown.proposal.id == number]
     session.rollback()
-    with writing(session):
+    with transaction(session):
         change_site(session, writer(cast.admin), "DE-KIT", {"bandwidth_gbps": 120.0})
     for mark in (seen, None, "nonsense"):
         with pytest.raises(Invalid, match="changed this value to 120 since it was shown"):
@@ -302,7 +302,7 @@ def test_a_value_that_changed_since_is_shown_and_not_overwritten(
 
 def test_what_is_no_longer_said_is_no_longer_proposed(session: Session, cast: Cast) -> None:
     read(session, cast)
-    with writing(session):
+    with transaction(session):
         change_site(session, writer(cast.admin), "DE-KIT", {"vos": ("ALICE",)})
     less = cric_sample.changed(**{"FZK-LCG2": cric_sample.of("FZK-LCG2", netsites={})})
     reading = read(session, cast, less)
@@ -363,9 +363,9 @@ def test_only_admins_decide(session: Session, cast: Cast, who: str) -> None:
     by = writer(getattr(cast, who))
     before = session.scalar(select(func.count()).select_from(Change))
     for verb in (accept_proposal, refuse_proposal, reopen_proposal):
-        with pytest.raises(Forbidden, match="Only admins may read CRIC"), writing(session):
+        with pytest.raises(Forbidden, match="Only admins may read CRIC"), transaction(session):
             verb(session, by, number)
-    with pytest.raises(Forbidden), writing(session):
+    with pytest.raises(Forbidden), transaction(session):
         read_source(session, by, parse(cric_sample.CONTENT))
     assert session.scalar(select(func.count()).select_from(Change)) == before
 
@@ -384,7 +384,7 @@ def test_a_name_that_another_site_bears_is_refused_with_the_reason(
         p.id for key, p in waiting(session).items() if key[2] == "NetSite:second-net.example"
     ]
     session.rollback()
-    with writing(session):
+    with transaction(session):
         names = (*values(session, "DE-KIT")["names"], SiteNameValue("short", "second-net.example"))
         change_site(session, writer(cast.admin), "DE-KIT", {"names": names})
     with pytest.raises(Invalid, match="means DE-KIT at the same time"):
@@ -393,7 +393,7 @@ def test_a_name_that_another_site_bears_is_refused_with_the_reason(
 
 def test_nl_t1_stays_one_site_and_the_exceptions_stay_t1(session: Session) -> None:
     """The registry's own reference data beside records as CRIC has them."""
-    with writing(session):
+    with transaction(session):
         seed_reference(session, SYSTEM)
     source = {
         "SARA-MATRIX": {"gocdb_pk": "1", "rc_tier_level": 1, "country_code": "NL"},
@@ -403,7 +403,7 @@ def test_nl_t1_stays_one_site_and_the_exceptions_stay_t1(session: Session) -> No
     }
     today = NOON + timedelta(days=5000)
     by = replace(SYSTEM, now=today)
-    with writing(session):
+    with transaction(session):
         reading = read_source(session, by, parse(json.dumps(source).encode()))
     assert reading.comparison.wanted == ()
     assert reading.comparison.matched["NL-T1"] == ("SARA-MATRIX", "NIKHEF-ELPROD")

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import event, func, select
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import trying, writing
+from app.core.database.transactions import dry_run, transaction
 from app.core.models.changes import Change, ChangedField
 from app.core.rules.errors import Forbidden
 from app.core.rules.file_problems import BadFile
@@ -35,7 +35,7 @@ def cast(session: Session) -> Cast:
 
 
 def imported(session: Session, cast: Cast, kind: Records, text: str, **more: object) -> Imported:
-    with writing(session):
+    with transaction(session):
         return import_file(session, writer(cast.admin), kind, text.encode(), **more)  # type: ignore[arg-type]
 
 
@@ -197,20 +197,20 @@ def test_a_site_in_use_is_not_retired_by_a_file(session: Session, cast: Cast) ->
 
 def test_a_dry_run_refuses_the_same_and_leaves_nothing(session: Session, cast: Cast) -> None:
     before = changes(session)
-    with trying(session):
+    with dry_run(session):
         done = import_file(session, writer(cast.admin), Records.SITES, SITES.encode())
     assert done.count(What.NEW) == 1
     assert changes(session) == before
     assert session.scalar(select(Site).where(Site.key == "FR-NEW")) is None
     bad = SITES.replace("short:PIC", "short:CERN")
-    with pytest.raises(BadFile), trying(session):
+    with pytest.raises(BadFile), dry_run(session):
         import_file(session, writer(cast.admin), Records.SITES, bad.encode())
 
 
 def test_a_registry_that_changed_since_asks_for_another_look(session: Session, cast: Cast) -> None:
     seen = registry_state(session)
     session.rollback()
-    with writing(session):
+    with transaction(session):
         change_site(session, writer(cast.admin), "ES-PIC", {"asns": (43115,)})
     before = changes(session)
     with pytest.raises(RegistryChanged):
@@ -233,7 +233,10 @@ def test_a_stated_source_is_that_of_what_changed(session: Session, cast: Cast) -
 
 @pytest.mark.parametrize("who", ["operator", "kit", "reader"])
 def test_only_admins_import(session: Session, cast: Cast, who: str) -> None:
-    with pytest.raises(Forbidden, match="Only admins may import sites and links"), writing(session):
+    with (
+        pytest.raises(Forbidden, match="Only admins may import sites and links"),
+        transaction(session),
+    ):
         import_file(session, writer(getattr(cast, who)), Records.SITES, SITES.encode())
 
 

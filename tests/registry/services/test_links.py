@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.errors import EditConflict, Forbidden, Invalid, InvalidMany, NotFound
 from app.core.services.changes import changes_of
 from app.registry.models.registry import Link
@@ -58,7 +58,7 @@ def _problems(session: Session, cast: Cast, **stated: Any) -> dict[str, str]:
 
 
 def test_a_link_with_everything(session: Session, cast: Cast) -> None:
-    with writing(session):
+    with transaction(session):
         link = create_link(
             session,
             writer(cast.admin),
@@ -104,7 +104,7 @@ def test_two_links_with_one_id(session: Session, cast: Cast) -> None:
     with pytest.raises(InvalidMany, match="already"):
         change_link(session, writer(cast.admin), PIC, {"name": KIT})
     session.rollback()
-    with writing(session):  # its own id in other letters is its own
+    with transaction(session):  # its own id in other letters is its own
         change_link(session, writer(cast.admin), PIC, {"name": PIC.lower()})
     assert link_of_name(session, PIC.lower()).version == 2
 
@@ -123,7 +123,7 @@ def test_all_that_is_wrong_at_once(session: Session, cast: Cast) -> None:
 
 def test_circles_of_backups(session: Session, cast: Cast) -> None:
     by = writer(cast.admin)
-    with writing(session):
+    with transaction(session):
         create_link(session, by, {**NEW, "name": "A", "role": "backup", "backs_up": KIT})
         create_link(session, by, {**NEW, "name": "B", "role": "backup", "backs_up": "A"})
     for name, circle in (
@@ -134,21 +134,21 @@ def test_circles_of_backups(session: Session, cast: Cast) -> None:
             change_link(session, by, name, {"backs_up": "B" if name == KIT else name})
         assert circle in caught.value.problems["backs_up"]
         session.rollback()
-    with writing(session):
+    with transaction(session):
         change_link(session, by, "A", {"backs_up": ""})
         change_link(session, by, KIT, {"backs_up": "B"})
 
 
 def test_ends_are_in_use_as_long_as_the_link(session: Session, cast: Cast) -> None:
     by = writer(cast.admin)
-    with writing(session):
+    with transaction(session):
         change_site(session, by, "ES-PIC", {"valid_from": date(2009, 1, 1)})
     assert (
         "ES-PIC begins on 2009-01-01"
         in _problems(session, cast, valid_from=date(2008, 1, 1))["end_b"]
     )
     assert _problems(session, cast, valid_from=date(2009, 1, 1)) == {}
-    with writing(session):
+    with transaction(session):
         retire_link(session, by, PIC, DAY)
         retire_site(session, by, "ES-PIC", DAY)
     assert "ES-PIC ended" in _problems(session, cast, valid_until=date(2013, 3, 2))["end_b"]
@@ -157,7 +157,7 @@ def test_ends_are_in_use_as_long_as_the_link(session: Session, cast: Cast) -> No
 
 def test_what_stands_on_a_link_keeps_it(session: Session, cast: Cast) -> None:
     by = writer(cast.admin)
-    with writing(session):
+    with transaction(session):
         create_link(session, by, {**NEW, "role": "backup", "backs_up": KIT})
         ticket = open_ticket(session, by, NewTicket(title="a", description="b", links=(KIT,)))
     with pytest.raises(Invalid) as caught:
@@ -166,7 +166,7 @@ def test_what_stands_on_a_link_keeps_it(session: Session, cast: Cast) -> None:
     assert f"{NEW['name']}, which backs it up" in caught.value.message
     assert "open tickets (1)" in caught.value.message
     session.rollback()
-    with writing(session):
+    with transaction(session):
         change_ticket(session, by, ticket.number, {"state": "solved", "solution": "x"})
         retire_link(session, by, NEW["name"], DAY)
         link = retire_link(session, by, KIT, DAY, why="cut")
@@ -180,11 +180,11 @@ def test_what_stands_on_a_link_keeps_it(session: Session, cast: Cast) -> None:
 
 def test_two_writers(session: Session, cast: Cast) -> None:
     by = writer(cast.admin)
-    with writing(session):
+    with transaction(session):
         change_link(session, by, KIT, {"bandwidth_gbps": 10.0})
     with pytest.raises(EditConflict, match="this link"):
         change_link(session, by, KIT, {"bandwidth_gbps": 40.0}, base_version=1)
-    with writing(session):
+    with transaction(session):
         link = change_link(session, by, KIT, {"bandwidth_gbps": 10.0}, base_version=1)
     assert link.version == 2
 
@@ -202,10 +202,10 @@ def test_rights_and_unknown(session: Session, cast: Cast) -> None:
 
 
 def test_an_edit_clears_the_sample_of_its_fact_only(session: Session, cast: Cast) -> None:
-    with writing(session):
+    with transaction(session):
         link = link_of_name(session, KIT)
         link.sample, link.source = True, "a guess"
-    with writing(session):
+    with transaction(session):
         change_link(session, writer(cast.admin), KIT, {"bandwidth_gbps": 10.0})
     assert link.sample, "the rest of it is a sample still"
     own = sources_of(session, "link", link)
@@ -215,7 +215,7 @@ def test_an_edit_clears_the_sample_of_its_fact_only(session: Session, cast: Cast
 
 def test_thousands_by_a_loaded_lookup(session: Session, cast: Cast) -> None:
     by = writer(cast.admin)
-    with writing(session):
+    with transaction(session):
         lookup = LoadedLookup(session)
         create_link(session, by, NEW, lookup=lookup)
         with pytest.raises(InvalidMany, match="already"):
@@ -231,5 +231,5 @@ def test_a_link_never_ends_without_asking_who_stands_on_it(
     session: Session, cast: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retirement, "_BLOCKERS", {})
-    with pytest.raises(RuntimeError, match=r"app\.tables"), writing(session):
+    with pytest.raises(RuntimeError, match=r"app\.tables"), transaction(session):
         retire_link(session, writer(cast.admin), KIT, DAY)

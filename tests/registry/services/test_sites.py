@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.models.changes import Change
 from app.core.rules.errors import EditConflict, Forbidden, Invalid, InvalidMany, NotFound
 from app.core.services.changes import changes_of
@@ -71,7 +71,7 @@ def test_a_site_with_everything(session: Session, cast: Cast) -> None:
         ),
         "contacts": (ContactValue("network", "Sample NOC", "noc@lab.example"),),
     }
-    with writing(session):
+    with transaction(session):
         create_site(
             session, writer(cast.admin), stated, sources={"asns": "RIPE, 2013-03"}, why="new T1"
         )
@@ -104,7 +104,7 @@ def test_a_site_with_everything(session: Session, cast: Cast) -> None:
 
 def test_a_new_t1_without_a_day_is_one_from_today_on(session: Session, cast: Cast) -> None:
     by, today = writer(cast.admin), NOON.date()
-    with writing(session):
+    with transaction(session):
         made = create_site(session, by, {**NEW, "tier": 1})
         later = {"key": "XX-LATER", "tier": 0, "valid_from": date(2014, 1, 1)}
         assert create_site(session, by, {**NEW, **later}).tier_since == date(2014, 1, 1)
@@ -112,7 +112,7 @@ def test_a_new_t1_without_a_day_is_one_from_today_on(session: Session, cast: Cas
     assert (made.tier_since, plain.tier_since) == (today, None)
     assert _log(session, made)[0]["tier_since"] == (None, "2013-03-06")
     # a form sends the day as empty
-    with writing(session):
+    with transaction(session):
         change_site(session, by, "XX-PLAIN", {"tier": 1, "tier_since": None})
     assert _log(session, plain)[1] == {"tier": (None, "1"), "tier_since": (None, "2013-03-06")}
     # it is never taken off again, nor guessed for who is no T1 any more
@@ -121,10 +121,10 @@ def test_a_new_t1_without_a_day_is_one_from_today_on(session: Session, cast: Cas
         ("DE-KIT", {"tier_since": None, "country": "FR"}),
     )
     for key, change in wrong:
-        with pytest.raises(InvalidMany) as caught, writing(session):
+        with pytest.raises(InvalidMany) as caught, transaction(session):
             change_site(session, by, key, change)
         assert list(caught.value.problems) == ["tier_since"]
-    with pytest.raises(InvalidMany) as caught, writing(session):
+    with pytest.raises(InvalidMany) as caught, transaction(session):
         create_site(session, by, {**NEW, "key": "XX", "tier": 1, "tier_until": date(2012, 1, 1)})
     assert caught.value.problems == {
         "tier_since": "Since when is it T1? Before that day it owes nothing"
@@ -146,9 +146,9 @@ def test_only_admins(session: Session, cast: Cast, who: str) -> None:
 
 def test_a_change_is_one_row_and_no_change_is_none(session: Session, cast: Cast) -> None:
     by = writer(cast.admin)
-    with writing(session):
+    with transaction(session):
         change_site(session, by, "DE-KIT", {"vos": ("ATLAS", "CMS"), "asns": (58069,)}, why="CRIC")
-    with writing(session):
+    with transaction(session):
         site = change_site(
             session, by, "DE-KIT", {"vos": ("ATLAS", "CMS"), "country": "DE"}, why="x"
         )
@@ -169,11 +169,11 @@ def test_names_keep_their_order_and_can_trade_places(session: Session, cast: Cas
         (second, lhcopn, first),
         (lhcopn, SiteNameValue("GOCDB", "pic", None, DAY), second),
     ):
-        with writing(session):
+        with transaction(session):
             change_site(session, by, "ES-PIC", {"names": names})
         session.expire_all()
         assert site_values(site_of_key(session, "ES-PIC"))["names"] == names
-    with writing(session):
+    with transaction(session):
         change_site(session, by, "ES-PIC", {"names": (first,)})
     session.expire_all()
     # its own name cannot be taken off
@@ -184,7 +184,7 @@ def test_one_name_means_one_site_at_a_time(session: Session, cast: Cast) -> None
     by = writer(cast.admin)
 
     def named(*names: SiteNameValue) -> None:
-        with writing(session):
+        with transaction(session):
             change_site(session, by, "DE-KIT", {"names": names})
 
     for system in ("GOCDB", "CRIC", "short"):
@@ -198,7 +198,7 @@ def test_one_name_means_one_site_at_a_time(session: Session, cast: Cast) -> None
         create_site(session, by, {**NEW, "key": "pic"})
     assert caught.value.field == "key"
 
-    with writing(session):
+    with transaction(session):
         change_site(
             session,
             by,
@@ -220,16 +220,16 @@ def test_one_name_means_one_site_at_a_time(session: Session, cast: Cast) -> None
 
 def test_a_retired_site_frees_its_names_from_that_day_on(session: Session, cast: Cast) -> None:
     by = writer(cast.admin)
-    with writing(session):
+    with transaction(session):
         create_site(session, by, {**NEW, "names": (SiteNameValue("GOCDB", "LAB-A"),)})
     with pytest.raises(Invalid, match="means XX-LAB"):
         create_site(
             session, by, {**NEW, "key": "YY-LAB", "names": (SiteNameValue("GOCDB", "LAB-A"),)}
         )
-    with writing(session):
+    with transaction(session):
         retire_site(session, by, "XX-LAB", DAY, why="closed")
     names = (SiteNameValue("GOCDB", "LAB-A", DAY),)
-    with writing(session):
+    with transaction(session):
         create_site(session, by, {**NEW, "key": "YY-LAB", "names": names})
     assert site_keys_in(session, "at LAB-A", DAY)["LAB-A"] == "YY-LAB"
     assert site_keys_in(session, "at LAB-A", date(2013, 2, 28))["LAB-A"] == "XX-LAB"
@@ -237,7 +237,7 @@ def test_a_retired_site_frees_its_names_from_that_day_on(session: Session, cast:
 
 def test_what_stands_on_a_site_is_named_and_keeps_it(session: Session, cast: Cast) -> None:
     by = writer(cast.admin)
-    with writing(session):
+    with transaction(session):
         open_ticket(session, by, NewTicket(title="a", description="b", sites=("ES-PIC",)))
         on_link = open_ticket(
             session, by, NewTicket(title="a", description="b", links=("CERN-PIC-LHCOPN-001",))
@@ -248,13 +248,13 @@ def test_what_stands_on_a_site_is_named_and_keeps_it(session: Session, cast: Cas
     assert "links in use (CERN-PIC-LHCOPN-001) and open tickets (1, 2)" in caught.value.message
     session.rollback()
     assert site_of_key(session, "ES-PIC").valid_until is None
-    with writing(session):
+    with transaction(session):
         for number in (1, on_link.number):
             change_ticket(session, by, number, {"state": "solved", "solution": "done"})
         session.scalars(
             select(Link).where(Link.name == "CERN-PIC-LHCOPN-001")
         ).one().valid_until = DAY
-    with writing(session):
+    with transaction(session):
         site = retire_site(session, by, "ES-PIC", DAY, why="moved")
     assert site.valid_until == DAY
     with pytest.raises(InvalidMany) as many:
@@ -268,7 +268,7 @@ def test_what_stands_on_a_site_is_named_and_keeps_it(session: Session, cast: Cas
 
 def test_only_twenty_of_many_are_named(session: Session, cast: Cast) -> None:
     by = writer(cast.admin)
-    with writing(session):
+    with transaction(session):
         for _ in range(22):
             open_ticket(session, by, NewTicket(title="a", description="b", sites=("ES-PIC",)))
     with pytest.raises(Invalid) as caught:
@@ -279,9 +279,9 @@ def test_only_twenty_of_many_are_named(session: Session, cast: Cast) -> None:
 
 def test_two_writers(session: Session, cast: Cast) -> None:
     by = writer(cast.admin)
-    with writing(session):
+    with transaction(session):
         change_site(session, by, "DE-KIT", {"vos": ("ATLAS",), "bandwidth_gbps": 10.0})
-    with writing(session):  # this one saw version 1; it changes another field
+    with transaction(session):  # this one saw version 1; it changes another field
         change_site(session, by, "DE-KIT", {"vos": (), "asns": (58069,)}, base_version=1)
     site = site_of_key(session, "DE-KIT")
     assert site_values(site)["vos"] == ("ATLAS",), "only the other changed it"
@@ -316,7 +316,7 @@ def test_what_is_unknown_or_missing(session: Session, cast: Cast) -> None:
 
 
 def test_seeded_samples_are_marked_until_confirmed(session: Session) -> None:
-    with writing(session):
+    with transaction(session):
         seed_reference(session, SYSTEM)
     kit = site_of_key(session, "DE-KIT")
     assert kit.sample
@@ -325,9 +325,9 @@ def test_seeded_samples_are_marked_until_confirmed(session: Session) -> None:
     assert source.startswith("eleven T1s")
     assert not source_of(kit, "country", sources_of(session, "site", kit))[1]
 
-    with writing(session):
+    with transaction(session):
         assert SITES.confirm(session, SYSTEM, "DE-KIT", "tier_since", "MoU of 2008", "read")
-    with writing(session):
+    with transaction(session):
         assert not SITES.confirm(session, SYSTEM, "DE-KIT", "tier", "MoU of 2008")
     session.expire_all()
     assert not session.scalars(select(Site.sample).where(Site.key == "DE-KIT")).one()
@@ -346,15 +346,15 @@ def test_seeded_samples_are_marked_until_confirmed(session: Session) -> None:
 
 
 def test_a_changed_fact_is_no_sample_and_names_its_editor(session: Session, cast: Cast) -> None:
-    with writing(session):
+    with transaction(session):
         seed_reference(session, SYSTEM)
     by = writer(cast.admin)
-    with writing(session):
+    with transaction(session):
         site = change_site(session, by, "TW-ASGC", {"tier_until": date(2023, 12, 1)})
     own = sources_of(session, "site", site)
     assert source_of(site, "tier", own) == ("edited by admin", False)
     assert not site.sample
-    with writing(session):
+    with transaction(session):
         change_site(
             session, by, "TW-ASGC", {"tier_until": date(2023, 11, 1)}, sources={"tier": "minutes"}
         )
@@ -364,12 +364,12 @@ def test_a_changed_fact_is_no_sample_and_names_its_editor(session: Session, cast
 
 
 def test_all_samples_of_a_link_at_once(session: Session, cast: Cast) -> None:
-    with writing(session):
+    with transaction(session):
         link = session.scalars(select(Link)).first()
         assert link is not None
         name = link.name
         link.sample = True
-    with writing(session):
+    with transaction(session):
         assert LINKS.confirm(session, writer(cast.admin), name, "*", "the NOC's list")
     session.expire_all()
     assert not session.scalars(select(Link.sample).where(Link.name == name)).one()
@@ -379,7 +379,7 @@ def test_all_samples_of_a_link_at_once(session: Session, cast: Cast) -> None:
 
 def test_thousands_by_a_loaded_lookup_say_the_same(session: Session, cast: Cast) -> None:
     by = writer(cast.admin)
-    with writing(session):
+    with transaction(session):
         lookup = LoadedLookup(session)
         names = (SiteNameValue("GOCDB", "LAB-A"),)
         create_site(session, by, {**NEW, "names": names}, lookup=lookup)
@@ -397,7 +397,7 @@ def test_thousands_by_a_loaded_lookup_say_the_same(session: Session, cast: Cast)
 
 def test_a_site_that_answers_for_a_link_in_use_keeps_it(session: Session, cast: Cast) -> None:
     by = writer(cast.admin)
-    with writing(session):
+    with transaction(session):
         create_site(session, by, NEW)
         change_link(session, by, "CERN-GRIDKA-LHCOPN-001", {"responsible_site": "XX-LAB"})
     with pytest.raises(Invalid, match=r"links in use \(CERN-GRIDKA-LHCOPN-001\)"):
@@ -406,13 +406,13 @@ def test_a_site_that_answers_for_a_link_in_use_keeps_it(session: Session, cast: 
 
 def test_a_site_begins_before_its_links(session: Session, cast: Cast) -> None:
     by = writer(cast.admin)
-    with writing(session):
+    with transaction(session):
         change_link(session, by, "CERN-PIC-LHCOPN-001", {"valid_from": date(2010, 1, 1)})
     with pytest.raises(Invalid, match=r"after its links \(CERN-PIC-LHCOPN-001\)") as caught:
         change_site(session, by, "ES-PIC", {"valid_from": DAY, "tier_since": DAY})
     assert caught.value.field == "valid_from"
     session.rollback()
-    with writing(session):
+    with transaction(session):
         begin = date(2010, 1, 1)
         change_site(session, by, "ES-PIC", {"valid_from": begin, "tier_since": begin})
 
@@ -420,7 +420,7 @@ def test_a_site_begins_before_its_links(session: Session, cast: Cast) -> None:
 def test_lists_become_any_others(session: Session, cast: Cast) -> None:
     for asns in ((513, 65002), (7, 513), (1, 7, 513, 9999), (7,), (), (513,)):
         prefixes = tuple(("LHCOPN", f"10.{asn % 200}.0.0/16") for asn in reversed(asns))
-        with writing(session):
+        with transaction(session):
             stated = {"asns": asns, "prefixes": prefixes}
             change_site(session, writer(cast.admin), "DE-KIT", stated)
         session.expire_all()

@@ -16,8 +16,8 @@ from app.reports.rules.documents import (
     QuarterDocument,
     ReportDocument,
 )
-from app.reports.rules.numbers import Figure, UndocumentedEvent
-from app.reports.rules.reports import Shown
+from app.reports.rules.numbers import ReportFigure, UndocumentedEvent
+from app.reports.rules.reports import ShownState
 
 NOW = datetime(2026, 11, 26, 9, tzinfo=UTC)
 ADDRESS = "http://127.0.0.1:8000/reports/DE-KIT/2013-Q1"
@@ -28,7 +28,7 @@ def report(*answers: str) -> ReportDocument:
     return ReportDocument(
         site="DE-KIT",
         quarter=Quarter(2013, 1),
-        shown=Shown.SUBMITTED,
+        shown=ShownState.SUBMITTED,
         is_late=False,
         due_at=NOW,
         made_at=NOW,
@@ -39,7 +39,9 @@ def report(*answers: str) -> ReportDocument:
         accepted_at=None,
         counted_at=NOW,
         is_t0=False,
-        figures=[FigureLine(Figure("incidents", "Incidents", 17), None, "18", "One by phone")],
+        figures=[
+            FigureLine(ReportFigure("incidents", "Incidents", 17), None, "18", "One by phone")
+        ],
         events=[EventLine(event, "The fibre was cut")],
         answers=[
             AnswerLine(str(at), "", f"Question {at}", text) for at, text in enumerate(answers)
@@ -100,11 +102,13 @@ def test_the_quarter_has_the_signed_reports_behind_it() -> None:
 
 def test_no_data_is_not_said_to_be_documented() -> None:
     told = report("Tested")
-    nothing = replace(told, events=[], figures=[FigureLine(Figure("events", "Events", None), None)])
+    nothing = replace(
+        told, events=[], figures=[FigureLine(ReportFigure("events", "Events", None), None)]
+    )
     found = whole(report_as_pdf(nothing, ADDRESS))
     assert "No source told anything of its links." in found
     assert "is documented" not in found
-    none = replace(told, events=[], figures=[FigureLine(Figure("events", "Events", 0), None)])
+    none = replace(told, events=[], figures=[FigureLine(ReportFigure("events", "Events", 0), None)])
     assert "Every event of at least one hour is documented." in whole(report_as_pdf(none, ADDRESS))
 
 
@@ -122,9 +126,11 @@ def ends_of(content: bytes, *words: str) -> list[float]:
 
 def test_numbers_stand_right_one_below_the_other() -> None:
     figures = [
-        FigureLine(Figure("incidents", "Incidents", 17), None, "18", "One by phone"),
-        FigureLine(Figure("availability", "Availability", 98.765, unit="%"), None, "99.1", "Ours"),
-        FigureLine(Figure("changes", "Changes", 123456), None),
+        FigureLine(ReportFigure("incidents", "Incidents", 17), None, "18", "One by phone"),
+        FigureLine(
+            ReportFigure("availability", "Availability", 98.765, unit="%"), None, "99.1", "Ours"
+        ),
+        FigureLine(ReportFigure("changes", "Changes", 123456), None),
     ]
     content = report_as_pdf(replace(report(), figures=figures), ADDRESS)
     head, *numbers = ends_of(content, "Number", "17", "98.77 %", "123456")

@@ -16,7 +16,7 @@ from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.models.changes import PortalFact
 from app.core.rules.access import Actor
 from app.core.rules.quarters import Quarter
@@ -61,7 +61,7 @@ def save(
     session: Session, who: Actor, key: str, fields: Mapping[str, str], when: datetime = AFTER
 ) -> None:
     session.rollback()
-    with writing(session):
+    with transaction(session):
         values = {name: (value, 0) for name, value in fields.items()}
         done = save_fields(session, writer(who, when), site_of(session, key), Q1, values)
         assert not done.problems, done.problems
@@ -70,7 +70,7 @@ def save(
 
 def submit(session: Session, who: Actor, key: str, when: datetime = AFTER) -> None:
     session.rollback()
-    with writing(session):
+    with transaction(session):
         site = site_of(session, key)
         row = report_of(session, key)
         numbers = numbers_of(session, site, Q1, when)
@@ -178,7 +178,7 @@ def test_the_quarter_tells_who_is_missing(
     for kind in ("csv", "twiki"):
         assert "draft" not in visit(cast.kit).get(f"{QUARTER}.{kind}").text
         assert "Nothing much" not in visit(cast.operator).get(f"{QUARTER}.{kind}").text
-    with writing(session):
+    with transaction(session):
         accept_report(session, writer(cast.operator, LATER), report_of(session, "DE-KIT"))
     text = visit(cast.reader).read(f"{QUARTER}/print").text
     assert "Accepted by operator, 2013-06-01 00:00 UTC." in text
@@ -230,7 +230,7 @@ def test_a_file_of_one_report_says_what_was_signed_by_whom(
     assert [told[key] for key in ("version", "signed_by", "signed_at")] == ["", "", ""]
     assert "-unsigned.csv" in kit.get(f"{REPORT}.csv").headers["Content-Disposition"]
     submit(session, cast.kit, "DE-KIT")
-    with writing(session):
+    with transaction(session):
         accept_report(session, writer(cast.operator, LATER), report_of(session, "DE-KIT"))
     told = stand_of(reader, f"{REPORT}.csv")
     assert {key: told[key] for key in list(told)[:-1]} == {
@@ -244,7 +244,7 @@ def test_a_file_of_one_report_says_what_was_signed_by_whom(
         "accepted_at": "2013-06-01T00:00:00Z",
         "counted_at": "2013-04-10T09:00:00Z",
     }
-    with writing(session):
+    with transaction(session):
         reopen_report(session, writer(cast.operator, LATER), report_of(session, "DE-KIT"), "Why")
     assert stand_of(kit, f"{REPORT}.csv")["state"] == "reopened, signed by nobody"
     old = reader.get(f"{REPORT}.csv?version=1")
@@ -339,7 +339,7 @@ def test_every_output_of_sample_data_says_so(
         assert said not in html.unescape(reader.get(address).text), address
     assert "sample" not in reader.get(f"{QUARTER}.csv").text
     assert "data" not in stand_of(reader, f"{REPORT}.csv")
-    with writing(session):
+    with transaction(session):
         session.add(PortalFact(name="demo", value="yes"))
     for address in texts:
         assert said in html.unescape(reader.get(address).text), address
@@ -416,9 +416,9 @@ def test_drafts_are_for_their_site_and_the_chair(
     assert "| no word |" in visit(cast.kit).get(f"{REPORT}.twiki").text
     save(session, cast.kit, "DE-KIT", {f"event.{event}": "A cut"})
     submit(session, cast.kit, "DE-KIT")
-    with writing(session):
+    with transaction(session):
         reopen_report(session, writer(cast.kit, LATER), report_of(session, "DE-KIT"), "A slip")
-    with writing(session):
+    with transaction(session):
         row = report_of(session, "DE-KIT")
         (field,) = [one for one in row.fields if one.name == f"event.{event}"]
         by = writer(cast.kit, LATER)
@@ -502,7 +502,7 @@ def test_a_report_of_an_early_quarter_is_found_where_one_was_written(
     session: Session, cast: Cast, visit: Enter
 ) -> None:
     save(session, cast.kit, "DE-KIT", ANSWERS)
-    with writing(session):
+    with transaction(session):
         report_of(session, "DE-KIT").quarter = "2008-Q4"
     assert visit(cast.kit).get("/reports/DE-KIT/2008-Q4").status_code == 200
     answer = visit(cast.kit).get("/reports/DE-KIT/2008-Q3")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.events.services.withdrawal import withdraw_event
 from app.matching.services.by_hand import link_by_hand
 from app.registry.services.sites import site_of_key
@@ -34,7 +34,7 @@ def explained(session: Session, cast: Cast, day: int = 5) -> int:
 
 
 def write(session: Session, cast: Cast, event: int, words: str) -> None:
-    with writing(session):
+    with transaction(session):
         site = site_of_key(session, "DE-KIT")
         fields = {**ANSWERS, f"event.{event}": (words, 0)}
         save_fields(session, writer(cast.kit, LATE), site, Q1, fields)
@@ -88,7 +88,7 @@ def test_a_submit_without_the_page_takes_them_along_as_well(session: Session, ca
     assert found is not None
     seen = found.version
     session.rollback()
-    with writing(session):
+    with transaction(session):
         version = submit_report(session, writer(cast.kit, LATE), site, Q1, numbers, seen)
         fields = fields_of_version(version)
     assert fields[f"event.{new}"] == WORDS
@@ -120,7 +120,7 @@ def test_words_about_a_withdrawn_event_are_shown_and_may_be_emptied(
     session: Session, cast: Cast, visit: Enter
 ) -> None:
     event = explained(session, cast)
-    with writing(session):
+    with transaction(session):
         withdraw_event(session, writer(cast.operator, LATE), event, "A test")
     worked_in(session, LATE)
     visitor = visit(cast.kit)
@@ -139,7 +139,7 @@ def test_words_about_an_event_that_got_its_ticket_are_in_every_output(
 ) -> None:
     event = explained(session, cast)
     number = ticket(session, cast, links=("CERN-GRIDKA-LHCOPN-001",))
-    with writing(session):
+    with transaction(session):
         link_by_hand(session, writer(cast.operator, LATE), event, number, "It is the one")
     worked_in(session, LATE)
     visitor = visit(cast.kit)

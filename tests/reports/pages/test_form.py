@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from app.accounts.services.people import actor_of_user, create_user
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.access import Actor
 from app.core.rules.quarters import Quarter
 from app.core.web.extensions import db
@@ -46,7 +46,7 @@ ANSWERS = {
 @pytest.fixture
 def colleague(session: Session, cast: Cast) -> Actor:
     """Another reporter of the same site."""
-    with writing(session):
+    with transaction(session):
         user = create_user(session, SYSTEM, "kit2", "reporter", PASSWORD, ("DE-KIT",))
         return actor_of_user(user)
 
@@ -93,7 +93,7 @@ def written(session: Session, by: Actor, quarter: str = "2013-Q1", **answers: st
     """Save answers behind the page's back."""
     site = find_site(session, "DE-KIT")
     assert site is not None
-    with writing(session):
+    with transaction(session):
         fields = {f"answer.{key}": (value, 0) for key, value in answers.items()}
         save_fields(session, writer(by, LATE), site, Quarter.parse(quarter), fields)
 

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.quarters import Quarter
 from app.core.services.changes import changes_of
 from app.registry.models.registry import Site
@@ -127,13 +127,13 @@ def test_a_form_in_use_is_taken_back_while_no_report_has_it(
         changed_at=NOON,
         changed_by="kit",
     )
-    with writing(session):
+    with transaction(session):
         session.add(report)
     refused = admin.send(take_out.action, take_out.data())
     assert refused.status_code == 409
     assert "Reports were begun with form 2" in PageReader(refused.text).text
     assert "/take-out" not in admin.get(DRAFT).text
-    with writing(session):
+    with transaction(session):
         session.delete(report)
     assert admin.send(take_out.action, take_out.data()).status_code == 303
     session.rollback()

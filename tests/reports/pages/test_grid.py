@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.quarters import Quarter
 from app.registry.models.registry import Site, SiteName
 from app.reports.models.reports import Report
@@ -72,7 +72,7 @@ def test_what_cannot_be_used_is_named(
 
 
 def test_a_large_grid_is_there_at_once(session: Session, cast: Cast, visit: Enter) -> None:
-    with writing(session):
+    with transaction(session):
         for number in range(18):
             site = Site(
                 key=f"T1-{number:02}",

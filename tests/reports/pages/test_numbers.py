@@ -11,7 +11,7 @@ from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.quarters import Quarter
 from app.matching.services.recompute import mark_between
 from app.matching.services.tables import matching_table
@@ -63,7 +63,7 @@ def rows_behind(visitor: Visitor, address: str) -> int:
 @pytest.fixture
 def told(session: Session, cast: Cast, opened: Open) -> dict[str, int]:
     """Two T1s, a link between them, and one of each trap."""
-    with writing(session):
+    with transaction(session):
         cern, kit, pic = (site_of(session, key) for key in ("CH-CERN", "DE-KIT", "ES-PIC"))
         session.add(Link(name=BETWEEN, network="LHCOPN", end_a=kit, end_b=pic))
         session.add(Link(name=OTHER, network="LHCONE", end_a=cern, end_b=kit))
@@ -97,7 +97,7 @@ def told(session: Session, cast: Cast, opened: Open) -> dict[str, int]:
             now=at("2013-02-01"), sites=("pic",), links=(PIC,), category="change", **long_ago
         ),
     }
-    with writing(session):
+    with transaction(session):
 
         def move(name: str, when: str, state: str, **more: str) -> None:
             by = writer(cast.operator, at(when))
@@ -210,12 +210,12 @@ def test_what_nobody_watched_is_no_data(session: Session, cast: Cast, opened: Op
 def test_a_site_counts_as_what_it_was_then(
     session: Session, cast: Cast, told: dict[str, int]
 ) -> None:
-    with writing(session):
+    with transaction(session):
         pic = site_of(session, "ES-PIC")
         pic.tier_until = at("2013-03-25").date()
     assert pic.id in numbers_of_quarter(session, Q1, LATE)
     assert pic.id not in numbers_of_quarter(session, Q1.next, LATE)
-    with writing(session):
+    with transaction(session):
         site_of(session, "ES-PIC").tier_until = Q1.begin.date()
     assert pic.id not in numbers_of_quarter(session, Q1, LATE)
 
@@ -249,7 +249,7 @@ def test_numbers_say_that_they_are_behind(
     session: Session, cast: Cast, told: dict[str, int]
 ) -> None:
     assert not counted(session, "DE-KIT").is_behind
-    with writing(session):
+    with transaction(session):
         mark_between(session, None, None)
     found = counted(session, "DE-KIT")
     assert found.is_behind

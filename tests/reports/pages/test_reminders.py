@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.accounts.services.people import find_user
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.quarters import Quarter
 from app.mail.models.mails import Mail
 from app.reports.models.reminders import ReportQuiet, ReportReminder
@@ -26,7 +26,7 @@ LAST = Quarter.of(datetime.now(UTC)).previous
 def owing(session: Session, cast: Cast) -> None:
     """DE-KIT has a draft and a reporter with an address, ES-PIC nothing and nobody."""
     lay(session, "DE-KIT", LAST, "draft")
-    with writing(session):
+    with transaction(session):
         find_user(session, "kit").mail = "kit@people.example"
     session.rollback()
 

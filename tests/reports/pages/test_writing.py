@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.access import Actor
 from app.core.rules.quarters import Quarter
 from app.registry.services.sites import site_of_key
@@ -34,13 +34,13 @@ ANSWERS = {
 
 @pytest.fixture
 def begun(session: Session, cast: Cast) -> None:
-    with writing(session):
+    with transaction(session):
         site = site_of_key(session, "DE-KIT")
         save_fields(session, writer(cast.kit, LATE), site, Q1, ANSWERS)
 
 
 def sign(session: Session, actor: Actor, at: datetime = LATE) -> None:
-    with writing(session):
+    with transaction(session):
         site = site_of_key(session, "DE-KIT")
         found = find_report(session, site.id, Q1)
         numbers = ReportNumbers("DE-KIT", "2013-Q1", LATE, [], [])
@@ -49,7 +49,7 @@ def sign(session: Session, actor: Actor, at: datetime = LATE) -> None:
 
 
 def reopen(session: Session, actor: Actor) -> None:
-    with writing(session):
+    with transaction(session):
         found = find_report(session, site_of_key(session, "DE-KIT").id, Q1)
         assert found is not None
         reopen_report(session, writer(actor, LATE), found, "more")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from app.reports.rules.differences import (
-    MOST_WORDS,
+    MAX_WORDS,
     Part,
     Piece,
     answers_that_differ,
@@ -15,8 +15,8 @@ from app.reports.rules.differences import (
     events_that_differ,
     labels_of,
 )
-from app.reports.rules.form import Form, Question, QuestionKind
-from app.reports.rules.numbers import Figure, ReportNumbers, UndocumentedEvent
+from app.reports.rules.form import Form, QuestionKind, ReportQuestion
+from app.reports.rules.numbers import ReportFigure, ReportNumbers, UndocumentedEvent
 
 NOON = datetime(2013, 3, 6, 12, tzinfo=UTC)
 
@@ -26,7 +26,7 @@ def numbers(*events: int) -> ReportNumbers:
         "DE-KIT",
         "2013-Q1",
         NOON,
-        [Figure("incidents", "Incidents", 3)],
+        [ReportFigure("incidents", "Incidents", 3)],
         [
             UndocumentedEvent(key, "CERN-GRIDKA-LHCOPN-001", NOON.replace(day=key), None, "down")
             for key in events
@@ -55,7 +55,7 @@ def test_texts_word_by_word(old: str, new: str, said: str) -> None:
 
 
 def test_a_very_long_text_as_a_whole() -> None:
-    long = "word " * MOST_WORDS
+    long = "word " * MAX_WORDS
     assert compared(long, "short") == [Piece(long, Part.OLD), Piece("short", Part.NEW)]
 
 
@@ -70,7 +70,10 @@ def test_events_that_came_and_went_by_their_start() -> None:
 
 def test_answers_in_the_order_of_the_page_with_their_labels() -> None:
     form = Form(
-        [Question("plans", QuestionKind.TEXT, "Plans"), Question("a", QuestionKind.LINE, "A")]
+        [
+            ReportQuestion("plans", QuestionKind.TEXT, "Plans"),
+            ReportQuestion("a", QuestionKind.LINE, "A"),
+        ]
     )
     labels = labels_of([form], [numbers(4)])
     old = {

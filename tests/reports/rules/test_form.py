@@ -10,23 +10,23 @@ from app.core.rules.errors import Invalid
 from app.core.rules.quarters import Quarter
 from app.reports.rules.form import (
     Form,
-    Question,
     QuestionKind,
+    ReportQuestion,
     checked_answer,
     checked_field,
     contradictions,
     day_outside,
     why_it_cannot_be,
 )
-from app.reports.rules.numbers import Figure, ReportNumbers
+from app.reports.rules.numbers import ReportFigure, ReportNumbers
 
-CHOICE = Question("backup", QuestionKind.CHOICE, "Backup", choices=("Tested", "Not tested"))
-REVIEWED = Question("reviewed", QuestionKind.YES_NO, "Reviewed")
-DAY = Question("day", QuestionKind.DATE, "Day of the test")
-PLANNED = Question("planned", QuestionKind.PLANNED, "Day of the next test")
-LINE = Question("line", QuestionKind.LINE, "In one line")
-TEXT = Question("plans", QuestionKind.TEXT, "Plans")
-GONE = Question("gone", QuestionKind.LINE, "Gone", is_retired=True)
+CHOICE = ReportQuestion("backup", QuestionKind.CHOICE, "Backup", choices=("Tested", "Not tested"))
+REVIEWED = ReportQuestion("reviewed", QuestionKind.YES_NO, "Reviewed")
+DAY = ReportQuestion("day", QuestionKind.DATE, "Day of the test")
+PLANNED = ReportQuestion("planned", QuestionKind.PLANNED, "Day of the next test")
+LINE = ReportQuestion("line", QuestionKind.LINE, "In one line")
+TEXT = ReportQuestion("plans", QuestionKind.TEXT, "Plans")
+GONE = ReportQuestion("gone", QuestionKind.LINE, "Gone", is_retired=True)
 FORM = Form([CHOICE, REVIEWED, DAY, PLANNED, LINE, TEXT, GONE])
 TODAY = date(2013, 4, 2)
 
@@ -49,7 +49,7 @@ TODAY = date(2013, 4, 2)
         (TEXT, "x" * 10_000, "x" * 10_000),
     ],
 )
-def test_an_answer_is_stored(question: Question, value: str, stored: str) -> None:
+def test_an_answer_is_stored(question: ReportQuestion, value: str, stored: str) -> None:
     assert checked_answer(question, value) == stored
 
 
@@ -70,7 +70,7 @@ def test_an_answer_is_stored(question: Question, value: str, stored: str) -> Non
         (TEXT, "a\x00b", "cannot be passed on"),
     ],
 )
-def test_an_answer_is_refused_in_words(question: Question, value: str, words: str) -> None:
+def test_an_answer_is_refused_in_words(question: ReportQuestion, value: str, words: str) -> None:
     with pytest.raises(Invalid, match=words) as caught:
         checked_answer(question, value)
     assert caught.value.field == f"answer.{question.key}"
@@ -170,7 +170,7 @@ def test_what_may_be_is_left(name: str, value: str) -> None:
     ],
 )
 def test_a_day_outside_of_the_quarter_is_told(
-    question: Question, value: str, is_told: bool
+    question: ReportQuestion, value: str, is_told: bool
 ) -> None:
     words = day_outside(question, value, Quarter(2013, 1))
     assert words == (f"{value} is not in 2013-Q1: is it right?" if is_told else "")
@@ -183,11 +183,11 @@ def numbers() -> ReportNumbers:
         quarter="2013-Q1",
         counted_at=datetime(2013, 4, 2, tzinfo=UTC),
         figures=[
-            Figure("incidents", "Incidents", 15.0),
-            Figure("documented", "Documented", 4.0, of=6.0),
-            Figure("availability", "Availability", 99.8712, unit="%"),
-            Figure("nearly_all", "Nearly all", 99.9991, unit="%"),
-            Figure("median_response", "Median response", None, unit="h"),
+            ReportFigure("incidents", "Incidents", 15.0),
+            ReportFigure("documented", "Documented", 4.0, of=6.0),
+            ReportFigure("availability", "Availability", 99.8712, unit="%"),
+            ReportFigure("nearly_all", "Nearly all", 99.9991, unit="%"),
+            ReportFigure("median_response", "Median response", None, unit="h"),
         ],
         undocumented=[],
     )
@@ -237,10 +237,10 @@ def test_a_reason_without_another_number_is_no_contradiction() -> None:
 def test_a_form_goes_to_text_and_back_and_stands_in_groups() -> None:
     form = Form(
         [
-            Question("a", QuestionKind.LINE, "A", group="Checks", is_required=True),
-            Question("b", QuestionKind.CHOICE, "B", group="Checks", choices=("x", "y")),
+            ReportQuestion("a", QuestionKind.LINE, "A", group="Checks", is_required=True),
+            ReportQuestion("b", QuestionKind.CHOICE, "B", group="Checks", choices=("x", "y")),
             GONE,
-            Question("c", QuestionKind.TEXT, "Ü 中", group="In words", is_carried=True),
+            ReportQuestion("c", QuestionKind.TEXT, "Ü 中", group="In words", is_carried=True),
         ]
     )
     assert Form.from_text(form.as_text()) == form

@@ -6,15 +6,21 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.reports.rules.numbers import PERCENT, WORKING_DAYS, Figure, ReportNumbers, changed_since
+from app.reports.rules.numbers import (
+    PERCENT,
+    WORKING_DAYS,
+    ReportFigure,
+    ReportNumbers,
+    changed_since,
+)
 
 
-def numbers(figure: Figure) -> ReportNumbers:
+def numbers(figure: ReportFigure) -> ReportNumbers:
     return ReportNumbers("DE-KIT", "2013-Q1", datetime(2013, 4, 10, tzinfo=UTC), [figure], [])
 
 
-def median(value: float | None, told_by: int) -> Figure:
-    return Figure("median_response", "Median", value, unit=WORKING_DAYS, told_by=told_by)
+def median(value: float | None, told_by: int) -> ReportFigure:
+    return ReportFigure("median_response", "Median", value, unit=WORKING_DAYS, told_by=told_by)
 
 
 @pytest.mark.parametrize(
@@ -25,15 +31,15 @@ def median(value: float | None, told_by: int) -> Figure:
         (median(1.2, 3), median(1.2, 5), "now of 5 tickets", "now of 5 tickets"),
         (median(1.201, 3), median(1.199, 1), "now of 1 ticket", "now of 1 ticket"),
         (
-            Figure("availability", "Availability", 99.5, unit=PERCENT, told_by=1),
-            Figure("availability", "Availability", 99.5, unit=PERCENT, told_by=2),
+            ReportFigure("availability", "Availability", 99.5, unit=PERCENT, told_by=1),
+            ReportFigure("availability", "Availability", 99.5, unit=PERCENT, told_by=2),
             "now of 2 links",
             "now of 2 links",
         ),
         (median(1.2, 3), median(None, 0), "now no data", "now no data"),
     ],
 )
-def test_now_says_what_differs(old: Figure, new: Figure, words: str, bare: str) -> None:
+def test_now_says_what_differs(old: ReportFigure, new: ReportFigure, words: str, bare: str) -> None:
     (changed,) = changed_since(numbers(old), numbers(new))
     assert (changed.words, changed.bare) == (words, bare)
 

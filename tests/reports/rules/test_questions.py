@@ -8,7 +8,7 @@ import pytest
 
 from app.core.rules.errors import Invalid, InvalidMany
 from app.core.rules.quarters import Quarter
-from app.reports.rules.form import Form, Question, QuestionKind
+from app.reports.rules.form import Form, QuestionKind, ReportQuestion
 from app.reports.rules.questions import (
     checked_first_quarter,
     checked_question,
@@ -19,10 +19,10 @@ from app.reports.rules.questions import (
     with_question,
 )
 
-A = Question("a", QuestionKind.LINE, "First", group="Checks")
-B = Question("b", QuestionKind.CHOICE, "Second", group="Checks", choices=("x", "y"))
-C = Question("c", QuestionKind.TEXT, "Third", group="In words")
-OLD = Question("old", QuestionKind.TEXT, "Old", group="Checks", is_retired=True)
+A = ReportQuestion("a", QuestionKind.LINE, "First", group="Checks")
+B = ReportQuestion("b", QuestionKind.CHOICE, "Second", group="Checks", choices=("x", "y"))
+C = ReportQuestion("c", QuestionKind.TEXT, "Third", group="In words")
+OLD = ReportQuestion("old", QuestionKind.TEXT, "Old", group="Checks", is_retired=True)
 FORM = Form([A, B, C, OLD])
 
 
@@ -32,8 +32,10 @@ def keys(form: Form) -> str:
 
 
 def test_a_question_is_taken_without_blanks_around_its_texts() -> None:
-    asked = Question("n", QuestionKind.CHOICE, " New ", " G ", " h\ni ", choices=(" x ", "", "y"))
-    assert checked_question(FORM, asked, is_used=False) == Question(
+    asked = ReportQuestion(
+        "n", QuestionKind.CHOICE, " New ", " G ", " h\ni ", choices=(" x ", "", "y")
+    )
+    assert checked_question(FORM, asked, is_used=False) == ReportQuestion(
         "n", QuestionKind.CHOICE, "New", "G", "h\ni", choices=("x", "y")
     )
     again = replace(OLD, label="Older")
@@ -59,7 +61,7 @@ def test_a_question_is_taken_without_blanks_around_its_texts() -> None:
         (replace(C, kind=QuestionKind.LINE), "kind", "stays “text”"),
     ],
 )
-def test_a_question_is_refused_in_words(question: Question, part: str, words: str) -> None:
+def test_a_question_is_refused_in_words(question: ReportQuestion, part: str, words: str) -> None:
     with pytest.raises(InvalidMany, match=words) as caught:
         checked_question(FORM, question, is_used=True)
     assert list(caught.value.problems) == [part]
@@ -71,8 +73,8 @@ def test_a_question_that_was_never_used_may_change_its_kind() -> None:
 
 
 def test_a_form_asks_at_most_forty_questions() -> None:
-    full = Form([Question(f"q{n}", QuestionKind.LINE, f"Q{n}") for n in range(40)])
-    one_more = Question("more", QuestionKind.LINE, "More")
+    full = Form([ReportQuestion(f"q{n}", QuestionKind.LINE, f"Q{n}") for n in range(40)])
+    one_more = ReportQuestion("more", QuestionKind.LINE, "More")
     with pytest.raises(InvalidMany, match="at most 40 questions"):
         checked_question(full, one_more, is_used=False)
     checked_question(Form(full.questions[1:]), one_more, is_used=False)
@@ -106,9 +108,13 @@ def test_questions_move_within_their_group_and_groups_as_a_whole() -> None:
 
 def test_a_question_comes_behind_its_group() -> None:
     assert (
-        keys(with_question(FORM, Question("n", QuestionKind.LINE, "N", "Checks"))) == "a b n c old"
+        keys(with_question(FORM, ReportQuestion("n", QuestionKind.LINE, "N", "Checks")))
+        == "a b n c old"
     )
-    assert keys(with_question(FORM, Question("n", QuestionKind.LINE, "N", "Else"))) == "a b c n old"
+    assert (
+        keys(with_question(FORM, ReportQuestion("n", QuestionKind.LINE, "N", "Else")))
+        == "a b c n old"
+    )
     assert keys(with_question(FORM, replace(A, group="In words"))) == "b c a old"
     assert keys(with_question(FORM, replace(A, label="Other"))) == "a b c old"
     assert keys(with_question(FORM, replace(A, is_retired=True))) == "b c old a"
@@ -128,7 +134,7 @@ def test_the_difference_of_two_forms_is_told_in_words() -> None:
                 help="Why",
                 group="",
             ),
-            Question("n", QuestionKind.CHOICE, "New", choices=("p", "q"), is_carried=True),
+            ReportQuestion("n", QuestionKind.CHOICE, "New", choices=("p", "q"), is_carried=True),
             replace(OLD, is_retired=False),
             replace(A, is_retired=True),
         ]
@@ -173,7 +179,7 @@ def test_the_difference_of_two_forms_is_told_in_words() -> None:
     ],
 )
 def test_what_moved_is_told_once(
-    before: list[Question], after: list[Question], told: list[tuple[str, str, str]]
+    before: list[ReportQuestion], after: list[ReportQuestion], told: list[tuple[str, str, str]]
 ) -> None:
     found = differences(Form(before), Form(after))
     assert [(one.label, one.mark, "; ".join(one.words)) for one in found] == told

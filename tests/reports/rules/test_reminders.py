@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from app.core.rules.quarters import Quarter
-from app.reports.rules.notifications import News, news_letter, news_of, reminder_letter
+from app.reports.rules.notifications import News, news_notification, news_of, reminder_notification
 from app.reports.rules.reminders import next_step, quarters_reminded_of, step_due, steps_of
 from app.reports.rules.reports import ReportState
 
@@ -58,16 +58,16 @@ def test_quarters_that_are_reminded_of() -> None:
 
 
 def test_the_words_of_reminders() -> None:
-    first = reminder_letter("DE-KIT", Q1, 30, at("04-23T07:00"), state=None)
+    first = reminder_notification("DE-KIT", Q1, 30, at("04-23T07:00"), state=None)
     assert first.subject == "DE-KIT 2013-Q1: report is due on 2013-04-30"
     assert first.text == (
         "The quarterly report of DE-KIT about 2013-Q1 is due on 2013-04-30 (UTC) and is not"
         " submitted.\n\n"
         "Nobody has written in it yet. The portal\u2019s numbers stand in it already."
     )
-    on_the_day = reminder_letter("DE-KIT", Q1, 30, at("04-30T23:59"), state=None)
+    on_the_day = reminder_notification("DE-KIT", Q1, 30, at("04-30T23:59"), state=None)
     assert on_the_day.subject == "DE-KIT 2013-Q1: report is due on 2013-04-30"
-    late = reminder_letter(
+    late = reminder_notification(
         "DE-KIT",
         Q1,
         30,
@@ -97,7 +97,9 @@ def test_what_a_change_tells() -> None:
 
 def test_the_words_of_news() -> None:
     said = {
-        news: news_letter(news, "DE-KIT", Q1, "kit", {"comment": "Why 3?\n|=x", "why": "A slip."})
+        news: news_notification(
+            news, "DE-KIT", Q1, "kit", {"comment": "Why 3?\n|=x", "why": "A slip."}
+        )
         for news in News
     }
     assert {news: letter.subject for news, letter in said.items()} == {

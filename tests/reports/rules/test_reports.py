@@ -11,7 +11,7 @@ from app.core.rules.quarters import Quarter
 from app.core.rules.scopes import Scope
 from app.reports.rules.reports import (
     ReportState,
-    Shown,
+    ShownState,
     due_at,
     is_chair,
     may_read_fields,
@@ -22,8 +22,8 @@ from app.reports.rules.reports import (
     refusal_to_reopen,
     refusal_to_submit,
     refusal_to_write_report,
+    report_status,
     sees_report,
-    standing_of,
 )
 
 Q1 = Quarter(2013, 1)
@@ -57,19 +57,19 @@ def test_thirty_days_after_the_quarter() -> None:
 @pytest.mark.parametrize(
     ("state", "first", "now", "asked", "shown", "late"),
     [
-        (None, None, DURING, True, Shown.NOT_YET, False),
-        (None, None, END, True, Shown.MISSING, False),
-        (None, None, DUE, True, Shown.MISSING, False),
-        (None, None, AFTER, True, Shown.MISSING, True),
-        (None, None, AFTER, False, Shown.NOT_REQUIRED, False),
-        (DRAFT, None, DUE, True, Shown.DRAFT, False),
-        (DRAFT, None, AFTER, True, Shown.DRAFT, True),
-        (DRAFT, None, AFTER, False, Shown.DRAFT, False),
-        (SUBMITTED, DUE, AFTER, True, Shown.SUBMITTED, False),
-        (SUBMITTED, AFTER, AFTER, True, Shown.SUBMITTED, True),
-        (REOPENED, DUE, AFTER, True, Shown.REOPENED, False),
-        (REOPENED, AFTER, AFTER, True, Shown.REOPENED, True),
-        (ACCEPTED, DUE, AFTER, True, Shown.ACCEPTED, False),
+        (None, None, DURING, True, ShownState.NOT_YET, False),
+        (None, None, END, True, ShownState.MISSING, False),
+        (None, None, DUE, True, ShownState.MISSING, False),
+        (None, None, AFTER, True, ShownState.MISSING, True),
+        (None, None, AFTER, False, ShownState.NOT_REQUIRED, False),
+        (DRAFT, None, DUE, True, ShownState.DRAFT, False),
+        (DRAFT, None, AFTER, True, ShownState.DRAFT, True),
+        (DRAFT, None, AFTER, False, ShownState.DRAFT, False),
+        (SUBMITTED, DUE, AFTER, True, ShownState.SUBMITTED, False),
+        (SUBMITTED, AFTER, AFTER, True, ShownState.SUBMITTED, True),
+        (REOPENED, DUE, AFTER, True, ShownState.REOPENED, False),
+        (REOPENED, AFTER, AFTER, True, ShownState.REOPENED, True),
+        (ACCEPTED, DUE, AFTER, True, ShownState.ACCEPTED, False),
     ],
 )
 def test_how_a_report_stands(  # the columns of the table
@@ -77,10 +77,10 @@ def test_how_a_report_stands(  # the columns of the table
     first: datetime | None,
     now: datetime,
     asked: bool,
-    shown: Shown,
+    shown: ShownState,
     late: bool,
 ) -> None:
-    standing = standing_of(Q1, state, first, now, is_required=asked)
+    standing = report_status(Q1, state, first, now, is_required=asked)
     assert (standing.shown, standing.is_late, standing.due_at) == (shown, late, DUE)
 
 

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import select
 
 from app.accounts.services.people import create_user, start_login
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.registry.models.registry import Site
 from app.registry.services.sites import create_site
 from app.reports.models.reports import Report, ReportField
@@ -61,10 +61,10 @@ def people_of(server: LiveServer) -> list[Person]:
     with portal(server.settings) as app, server.session() as session:
         for number in range(SITES):
             key = f"XX-SITE-{number:02}"
-            with writing(session):
+            with transaction(session):
                 create_site(session, SYSTEM, {"key": key, "country": "DE", "time_zone": "UTC"})
             for position in range(2):
-                with writing(session):
+                with transaction(session):
                     name = f"reporter{number}-{position}"
                     user = create_user(session, SYSTEM, name, "reporter", PASSWORD, (key,))
                     login = start_login(session, user.id, datetime.now(UTC))

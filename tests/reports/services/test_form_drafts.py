@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.errors import (
     EditConflict,
     Forbidden,
@@ -51,7 +51,7 @@ def cast(session: Session) -> Cast:
 
 def do(session: Session, verb: Callable[..., Any], cast: Cast, *given: Any, **more: Any) -> Any:
     """One verb of the admin, in a transaction of its own."""
-    with writing(session):
+    with transaction(session):
         return verb(session, writer(cast.admin), *given, **more)
 
 
@@ -85,7 +85,7 @@ def lay_report(session: Session, form: int, quarter: str, *, signed: bool) -> No
                 submitted_by="kit",
             )
         ]
-    with writing(session):
+    with transaction(session):
         session.add(row)
 
 
@@ -265,7 +265,7 @@ def test_a_form_that_replaces_another_before_its_quarter_came(session: Session, 
     do(session, verbs.make_draft, cast)
     with pytest.raises(Invalid, match="Form 2 is used from 2013-Q3 on"):
         do(session, verbs.publish, cast, 3, "2013-Q2", "x", 1)
-    with writing(session):
+    with transaction(session):
         verbs.publish(
             session,
             writer(cast.admin, datetime(2013, 3, 7, tzinfo=UTC)),
@@ -304,7 +304,7 @@ def test_a_report_is_not_begun_with_a_form_that_is_just_taken_out_of_use(
     engine = open_engine(database)
 
     def begin() -> None:
-        with Session(engine) as other, writing(other):
+        with Session(engine) as other, transaction(other):
             site = site_of_key(other, "DE-KIT")
             save_field(other, writer(cast.kit), site, Quarter(2013, 1), "answer.issues", "None", 0)
 
@@ -316,7 +316,7 @@ def test_a_report_is_not_begun_with_a_form_that_is_just_taken_out_of_use(
             return bool(looking.execute(text(count)).scalar())
 
     with ThreadPoolExecutor(1) as pool:
-        with writing(session):
+        with transaction(session):
             verbs.take_out_of_use(session, writer(cast.admin), 2, 2)
             session.flush()
             begun = pool.submit(begin)

@@ -9,23 +9,23 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.errors import NotFound
 from app.registry.models.registry import Site
 from app.reports.models.reports import Report, ReportField, ReportForm
-from app.reports.rules.form import Form, Question, QuestionKind
+from app.reports.rules.form import Form, QuestionKind, ReportQuestion
 from app.reports.services.forms import Carried, carried_answers, content_of, form_for
 from tests.cast import NOON, enter
 
 FORM = Form(
     [
-        Question("plans", QuestionKind.TEXT, "Plans", is_carried=True),
-        Question("issues", QuestionKind.LINE, "Issues", is_carried=True),
-        Question(
+        ReportQuestion("plans", QuestionKind.TEXT, "Plans", is_carried=True),
+        ReportQuestion("issues", QuestionKind.LINE, "Issues", is_carried=True),
+        ReportQuestion(
             "backup", QuestionKind.CHOICE, "Backup", choices=("Tested", "None"), is_carried=True
         ),
-        Question("remarks", QuestionKind.TEXT, "Remarks"),
-        Question("gone", QuestionKind.TEXT, "Gone", is_carried=True, is_retired=True),
+        ReportQuestion("remarks", QuestionKind.TEXT, "Remarks"),
+        ReportQuestion("gone", QuestionKind.TEXT, "Gone", is_carried=True, is_retired=True),
     ]
 )
 
@@ -35,7 +35,7 @@ def publish(session: Session, number: int, first: str, at: datetime) -> None:
     session.add(
         ReportForm(
             number=number,
-            content=Form([Question(f"only_{number}", QuestionKind.TEXT, "Only")]).as_text(),
+            content=Form([ReportQuestion(f"only_{number}", QuestionKind.TEXT, "Only")]).as_text(),
             first_quarter=first,
             author="admin",
             created_at=at,
@@ -66,7 +66,7 @@ def lay(session: Session, key: str, quarter: str, answers: Mapping[str, str]) ->
 
 
 def test_the_newest_form_published_for_a_quarter_is_used(session: Session) -> None:
-    with writing(session):
+    with transaction(session):
         publish(session, 2, "2012-Q3", datetime(2012, 6, 1, tzinfo=UTC))
         publish(session, 3, "2012-Q3", datetime(2012, 7, 1, tzinfo=UTC))
         publish(session, 5, "2013-Q1", datetime(2012, 12, 1, tzinfo=UTC))
@@ -90,7 +90,7 @@ def test_the_newest_form_published_for_a_quarter_is_used(session: Session) -> No
 
 def test_answers_of_the_quarters_before_are_offered_where_they_fit(session: Session) -> None:
     enter(session)
-    with writing(session):
+    with transaction(session):
         lay(session, "DE-KIT", "2011-Q4", {"issues": "More than a year ago"})
         lay(
             session,
@@ -117,7 +117,7 @@ def test_answers_of_the_quarters_before_are_offered_where_they_fit(session: Sess
 
 def test_what_was_written_or_emptied_already_is_not_offered(session: Session) -> None:
     enter(session)
-    with writing(session):
+    with transaction(session):
         lay(session, "DE-KIT", "2012-Q3", {"plans": "Old", "issues": "Old", "backup": "Tested"})
         lay(session, "DE-KIT", "2012-Q4", {"issues": ""})
         lay(session, "DE-KIT", "2013-Q1", {"plans": ""})

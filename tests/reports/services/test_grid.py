@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import event, select
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.access import Actor
 from app.core.rules.quarters import Quarter, period_range
 from app.home.services.reports import owed_reports
@@ -38,7 +38,7 @@ def cast(session: Session) -> Cast:
 def lay(
     session: Session, site: str, quarter: Quarter, state: str, submitted: datetime | None = None
 ) -> None:
-    with writing(session):
+    with transaction(session):
         found = session.scalars(select(Site).where(Site.key == site)).one()
         session.add(
             Report(
@@ -76,7 +76,7 @@ def test_who_is_asked_and_how_each_report_stands(session: Session, cast: Cast) -
     lay(session, "DE-KIT", Q1, "submitted", datetime(2013, 5, 2, tzinfo=UTC))
     lay(session, "ES-PIC", Q4, "draft")
     lay(session, "ES-PIC", Q1, "reopened", datetime(2013, 4, 2, tzinfo=UTC))
-    with writing(session):
+    with transaction(session):
         pic = session.scalars(select(Site).where(Site.key == "ES-PIC")).one()
         pic.tier_until = date(2013, 4, 1)  # no T1 any more from the second quarter on
     grid = grid_of(session, cast.operator)
@@ -90,7 +90,7 @@ def test_who_is_asked_and_how_each_report_stands(session: Session, cast: Cast) -
 
 def test_a_new_t1_owes_nothing_of_before_its_day(session: Session, cast: Cast) -> None:
     """Without "Tier since" it was "missing, late" since 2012."""
-    with writing(session):
+    with transaction(session):
         new = {"key": "XX-NEW", "country": "CH", "time_zone": "UTC", "tier": 1}
         create_site(session, writer(cast.admin, NOW), new)
     grid = grid_of(session, cast.operator)
@@ -144,7 +144,7 @@ def test_the_usual_quarters_are_the_present_ones_that_are_asked_for(
         return [str(quarter) for quarter in usual_quarters(session, NOW)]
 
     def ask_from(quarter: Quarter) -> None:
-        with writing(session):
+        with transaction(session):
             ask_reports_from(session, quarter)
 
     lay(session, "DE-KIT", Quarter(2010, 3), "draft")
@@ -159,7 +159,7 @@ def test_nothing_before_the_first_quarter_is_asked_for(session: Session, cast: C
     """A portal installed today showed every T1 "missing, late" for the quarter before it was."""
     lay(session, "DE-KIT", Quarter(2012, 3), "submitted", datetime(2013, 3, 1, tzinfo=UTC))
     lay(session, "ES-PIC", Q4, "draft")
-    with writing(session):
+    with transaction(session):
         ask_reports_from(session, Q1)
     grid = grid_of(session, cast.operator, [Quarter(2012, 3), Q4, Q1, Q2])
     assert words(grid) == {
@@ -184,7 +184,7 @@ def test_completeness_over_the_years(session: Session, cast: Cast) -> None:
     lay(session, "DE-KIT", Quarter(2011, 3), "accepted", datetime(2011, 10, 2, tzinfo=UTC))
     lay(session, "DE-KIT", Quarter(2012, 1), "submitted", datetime(2012, 4, 2, tzinfo=UTC))
     lay(session, "ES-PIC", Quarter(2012, 1), "draft")
-    with writing(session):
+    with transaction(session):
         pic = session.scalars(select(Site).where(Site.key == "ES-PIC")).one()
         pic.tier_since = date(2012, 4, 15)
         for at in (datetime(2012, 9, 30, 23, tzinfo=UTC), datetime(2013, 2, 1, tzinfo=UTC)):
@@ -205,7 +205,7 @@ def test_completeness_over_the_years(session: Session, cast: Cast) -> None:
 def test_twenty_sites_and_sixty_quarters_take_three_statements(
     session: Session, cast: Cast
 ) -> None:
-    with writing(session):
+    with transaction(session):
         for number in range(18):
             site = Site(key=f"T1-{number:02}", country="DE", time_zone="UTC", tier=1)
             site.names = [SiteName(system="LHCOPN", name=site.key)]

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.accounts.services.people import find_user
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.errors import InvalidMany
 from app.core.rules.quarters import Quarter
 from app.mail.models.mails import Mail, MailMessage
@@ -44,7 +44,7 @@ EVENT = UndocumentedEvent(
 @pytest.fixture
 def cast(session: Session) -> Cast:
     cast = enter_with_mails(session)
-    with writing(session):
+    with transaction(session):
         kit = site_of_key(session, "DE-KIT")
         kit.contacts.append(SiteContact(role="reports", name="Reports", mail=CONTACT))
     session.rollback()
@@ -87,7 +87,7 @@ def test_who_is_told_of_each_move(session: Session, cast: Cast) -> None:
             session.rollback()
             submit(session, by)
         else:
-            with writing(session):
+            with transaction(session):
                 if step == "comment":
                     comment_on_report(session, writer(by, AFTER), report, "Why 3?")
                 elif step == "reopen":
@@ -101,7 +101,7 @@ def test_who_is_told_of_each_move(session: Session, cast: Cast) -> None:
 def test_without_an_operator_s_address_the_admins_are_the_chair(
     session: Session, cast: Cast
 ) -> None:
-    with writing(session):
+    with transaction(session):
         find_user(session, "operator").mail = ""
     answered(session, cast.kit)
     submit(session, cast.kit)
@@ -113,7 +113,7 @@ def test_a_whole_mail(session: Session, cast: Cast) -> None:
     submit(session, cast.kit)
     report = find_report(session, site_of_key(session, "DE-KIT").id, Q1)
     assert report is not None
-    with writing(session):
+    with transaction(session):
         text = "Why 3 | 4?\n=HYPERLINK(1)\n\u4e2d\u6587 <script>"
         comment_on_report(session, writer(cast.operator, AFTER), report, text)
     mail = session.scalars(select(Mail).where(Mail.address == KIT)).one()

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
 from app.accounts.services.people import find_user
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.models.changes import Change
 from app.core.rules.access import Actor
 from app.core.rules.errors import Forbidden, Invalid, MoveNotAllowed, NotFound
@@ -23,7 +23,7 @@ from app.mail.models.mails import Mail
 from app.registry.models.registry import Site, SiteContact
 from app.registry.services.sites import site_of_key
 from app.reports.models.reminders import ReportReminder
-from app.reports.services.reminder_exemptions import end_quiet, keep_quiet, quiet_list
+from app.reports.services.reminder_exemptions import end_quiet, mute_reminders, quiet_list
 from app.reports.services.reminders import (
     owing,
     remind_now,
@@ -49,7 +49,7 @@ LATER = datetime(2013, 5, 8, 7, tzinfo=UTC)
 def cast(session: Session) -> Cast:
     """The cast with addresses; DE-KIT has a contact for reports, too."""
     cast = enter_with_mails(session)
-    with writing(session):
+    with transaction(session):
         kit = site_of_key(session, "DE-KIT")
         kit.contacts.append(SiteContact(role="reports", name="Reports", mail="reports@kit.example"))
         kit.contacts.append(SiteContact(role="reports", name="x", mail="KIT@people.example"))
@@ -131,7 +131,7 @@ def test_workers_that_race_send_one(
         with Session(engine) as own:
             for site_id, quarter, step in due:
                 barrier.wait()
-                with writing(own):
+                with transaction(own):
                     made = send_reminder(own, by, site_id, quarter, step, 30)
                     sent.append(made is not None)
 
@@ -148,14 +148,14 @@ def test_workers_that_race_send_one(
 def test_the_quiet_list_holds_for_sites_and_people(
     session: Session, cast: Cast, engine: Engine, database: str
 ) -> None:
-    with writing(session):
+    with transaction(session):
         by = writer(cast.operator, BEFORE)
-        keep_quiet(session, by, site=site_of_key(session, "ES-PIC"), reason="Being moved")
-        keep_quiet(session, by, user=find_user(session, "kit"), reason="On leave")
+        mute_reminders(session, by, site=site_of_key(session, "ES-PIC"), reason="Being moved")
+        mute_reminders(session, by, user=find_user(session, "kit"), reason="On leave")
     session.rollback()
     assert work(engine, database, BEFORE) == "Reminded DE-KIT 2013-Q1"
     assert [address for _, address in told(session)] == ["reports@kit.example"]
-    with writing(session):
+    with transaction(session):
         entry = quiet_list(session, cast.admin)[0]
         assert (entry.reason, entry.author, entry.since) == ("Being moved", "operator", BEFORE)
         assert end_quiet(session, writer(cast.admin, BEFORE), entry.id) == "ES-PIC"
@@ -178,7 +178,7 @@ def test_only_the_chair_keeps_the_quiet_list(session: Session, cast: Cast) -> No
     site, user = site_of_key(session, "ES-PIC"), find_user(session, "kit")
     for actor in (cast.kit, cast.reader):
         with pytest.raises(Forbidden):
-            keep_quiet(session, writer(actor), site=site, reason="x")
+            mute_reminders(session, writer(actor), site=site, reason="x")
         with pytest.raises(Forbidden):
             quiet_list(session, actor)
         with pytest.raises(Forbidden):
@@ -192,19 +192,19 @@ def test_only_the_chair_keeps_the_quiet_list(session: Session, cast: Cast) -> No
         ({"site": site, "user": user, "reason": "x"}, "who"),
     ):
         with pytest.raises(Invalid) as raised:
-            keep_quiet(session, by, **given)
+            mute_reminders(session, by, **given)
         assert raised.value.field == field
     session.rollback()
-    with writing(session):
-        keep_quiet(session, by, site=site_of_key(session, "ES-PIC"), reason="x")
+    with transaction(session):
+        mute_reminders(session, by, site=site_of_key(session, "ES-PIC"), reason="x")
     with pytest.raises(Invalid, match="already"):
-        keep_quiet(session, by, site=site_of_key(session, "ES-PIC"), reason="y")
+        mute_reminders(session, by, site=site_of_key(session, "ES-PIC"), reason="y")
     with pytest.raises(NotFound):
         end_quiet(session, by, 4711)
 
 
 def test_what_is_owed_and_what_comes_next(session: Session, cast: Cast) -> None:
-    with writing(session):
+    with transaction(session):
         kit = site_of_key(session, "DE-KIT")
         save_field(session, writer(cast.kit, BEFORE), kit, Q1, "answer.issues", "None", 0)
         pic = session.scalars(select(Site).where(Site.key == "ES-PIC")).one()
@@ -230,7 +230,7 @@ def test_what_is_owed_and_what_comes_next(session: Session, cast: Cast) -> None:
 
 def test_the_chair_reminds_by_hand_once_a_day(session: Session, cast: Cast) -> None:
     def remind(actor: Actor, now: datetime, site: str = "DE-KIT", quarter: Quarter = Q1) -> str:
-        with writing(session):
+        with transaction(session):
             found = site_of_key(session, site)
             return remind_now(session, writer(actor, now), found, quarter, 30).step
 
@@ -255,8 +255,8 @@ def test_the_chair_reminds_by_hand_once_a_day(session: Session, cast: Cast) -> N
     lay(session, "ES-PIC", Q1, "accepted", BEFORE)
     with pytest.raises(MoveNotAllowed, match="is accepted"):
         remind(cast.operator, BEFORE, site="ES-PIC")
-    with writing(session):
-        keep_quiet(
+    with transaction(session):
+        mute_reminders(
             session,
             writer(cast.operator),
             site=site_of_key(session, "DE-KIT"),

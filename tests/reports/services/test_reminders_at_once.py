@@ -17,7 +17,7 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.quarters import USUAL_DUE_DAYS
 from app.core.settings import PROJECT
 from app.jobs.models.work import Worker
@@ -59,7 +59,7 @@ def smtp() -> Iterator[tuple[Counting, int]]:
 def lay_sites(session: Session) -> None:
     """T1s that owe reports, each with a contact for them."""
     enter(session)
-    with writing(session):
+    with transaction(session):
         for number in range(SITES):
             site = Site(key=f"T1-{number:02}", country="DE", time_zone="UTC", tier=1)
             site.names = [SiteName(system="LHCOPN", name=site.key)]
@@ -107,7 +107,7 @@ def test_two_workers_remind_each_site_once(
 
         living = select(func.count()).select_from(Worker)
         wait_for(lambda: count(living) == 2)
-        with writing(session):
+        with transaction(session):
             know_timed_work(session, [REPORT_REMINDERS.name], now())
             run_soon(session, REPORT_REMINDERS.name, now())
 
@@ -115,13 +115,13 @@ def test_two_workers_remind_each_site_once(
             """Or ask once more: one of them may have done it all before the other looked."""
             if all(b'work="report' in log.read_bytes() for log in logs):
                 return True
-            with writing(session):
+            with transaction(session):
                 run_soon(session, REPORT_REMINDERS.name, now())
             return False
 
         # how many sites fall to each is chance, and may be none
         wait_for(both_took_it)
-        with writing(session):  # and once more, when nothing is left to do
+        with transaction(session):  # and once more, when nothing is left to do
             run_soon(session, REPORT_REMINDERS.name, now())
         unsent = select(func.count()).where(Mail.state != "sent")
         wait_for(lambda: count(unsent) == 0 and len(handler.addresses) == SITES)

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.audit.services.audit import names_of, things_named
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.access import Actor, Role
 from app.core.rules.errors import (
     EditConflict,
@@ -26,7 +26,7 @@ from app.core.services.changes import changes_of
 from app.registry.models.registry import Site
 from app.registry.services.sites import site_of_key
 from app.reports.models.reports import Report, ReportVersion
-from app.reports.rules.numbers import Figure, ReportNumbers, UndocumentedEvent
+from app.reports.rules.numbers import ReportFigure, ReportNumbers, UndocumentedEvent
 from app.reports.services.attachments import (
     attach_to_report,
     attachments_of_report,
@@ -87,7 +87,10 @@ def numbers(*undocumented: UndocumentedEvent, incidents: int = 3) -> ReportNumbe
         "DE-KIT",
         "2013-Q1",
         AFTER,
-        [Figure("incidents", "Incidents", incidents), Figure("availability", "Availability", None)],
+        [
+            ReportFigure("incidents", "Incidents", incidents),
+            ReportFigure("availability", "Availability", None),
+        ],
         list(undocumented),
     )
 
@@ -95,13 +98,13 @@ def numbers(*undocumented: UndocumentedEvent, incidents: int = 3) -> ReportNumbe
 def save(
     session: Session, actor: Actor, name: str, value: str, seen: int, now: datetime = AFTER
 ) -> Saved:
-    with writing(session):
+    with transaction(session):
         site = site_of_key(session, "DE-KIT")
         return save_field(session, writer(actor, now), site, Q1, name, value, seen)
 
 
 def answered(session: Session, actor: Actor) -> Report:
-    with writing(session):
+    with transaction(session):
         site = site_of_key(session, "DE-KIT")
         values = {name: (value, 0) for name, value in ANSWERS.items()}
         save_fields(session, writer(actor, AFTER), site, Q1, values)
@@ -121,7 +124,7 @@ def submit(
 ) -> ReportVersion:
     found = find_report(session, site_of_key(session, "DE-KIT").id, Q1)
     seen = found.version if found else 0
-    with writing(session):
+    with transaction(session):
         site = site_of_key(session, "DE-KIT")
         by = writer(actor, more.get("now", AFTER))
         return submit_report(session, by, site, Q1, counted or numbers(), more.get("seen", seen))
@@ -186,7 +189,7 @@ def test_nothing_written_begins_no_report(session: Session, cast: Cast) -> None:
 
 def test_saving_many_keeps_what_fits_and_tells_the_rest(session: Session, cast: Cast) -> None:
     save(session, cast.kit, "answer.issues", "theirs", 0)
-    with writing(session):
+    with transaction(session):
         site = site_of_key(session, "DE-KIT")
         done = save_fields(
             session,
@@ -244,7 +247,7 @@ def test_words_are_written_about_events_of_the_site_and_quarter(
     worked_in(session)
     assert save(session, cast.kit, f"event.{event}", "the router was restarted", 0).version == 1
     pic = site_of_key(session, "ES-PIC")
-    with writing(session), pytest.raises(Invalid, match="no such event"):
+    with transaction(session), pytest.raises(Invalid, match="no such event"):
         save_field(session, writer(cast.pic, AFTER), pic, Q1, f"event.{event}", "not ours", 0)
 
 
@@ -293,7 +296,7 @@ def test_what_cannot_be_and_was_saved_before_is_not_signed(session: Session, cas
     answered(session, cast.kit)
     for name in ("reason.availability", "number.availability", "answer.backup_test_day"):
         save(session, cast.kit, name, "2013-01-01" if "day" in name else "9", 0)
-    with writing(session):
+    with transaction(session):
         for one in stored(session).fields:
             if one.name == "number.availability":
                 one.value = "250"
@@ -342,7 +345,7 @@ def test_no_report_before_its_quarter_has_ended(session: Session, cast: Cast) ->
 def test_reopening_keeps_both_versions(session: Session, cast: Cast) -> None:
     answered(session, cast.kit)
     submit(session, cast.kit)
-    with writing(session):
+    with transaction(session):
         reopen_report(session, writer(cast.kit, AFTER), stored_in(session), "a number is wrong")
     save(session, cast.kit, "answer.issues", "added", 0)
     later = AFTER + timedelta(days=40)
@@ -368,31 +371,31 @@ def stored_in(session: Session) -> Report:
 
 def test_the_chair_accepts_and_only_the_chair_reopens_then(session: Session, cast: Cast) -> None:
     answered(session, cast.kit)
-    with writing(session), pytest.raises(MoveNotAllowed):
+    with transaction(session), pytest.raises(MoveNotAllowed):
         accept_report(session, writer(cast.operator, AFTER), stored_in(session))
     submit(session, cast.kit)
     seen = stored(session).version
     for actor in (cast.kit, cast.reader):
-        with writing(session), pytest.raises(Forbidden):
+        with transaction(session), pytest.raises(Forbidden):
             accept_report(session, writer(actor, AFTER), stored_in(session))
-    with writing(session), pytest.raises(EditConflict):
+    with transaction(session), pytest.raises(EditConflict):
         accept_report(session, writer(cast.operator, AFTER), stored_in(session), seen - 1)
-    with writing(session):
+    with transaction(session):
         accept_report(session, writer(cast.operator, AFTER), stored_in(session), seen)
     found = stored(session)
     assert (found.state, found.accepted_by, found.accepted_at) == ("accepted", "operator", AFTER)
     assert found.versions[0].accepted_by == "operator"
     for actor in (cast.kit, cast.pic, cast.reader):
-        with writing(session), pytest.raises(Forbidden):
+        with transaction(session), pytest.raises(Forbidden):
             reopen_report(session, writer(actor, AFTER), stored_in(session), "why not")
-    with writing(session), pytest.raises(Invalid, match="Say why"):
+    with transaction(session), pytest.raises(Invalid, match="Say why"):
         reopen_report(session, writer(cast.admin, AFTER), stored_in(session), " ")
-    with writing(session):
+    with transaction(session):
         reopen_report(session, writer(cast.admin, AFTER), stored_in(session), "numbers changed")
     found = stored(session)
     assert (found.state, found.accepted_at, found.accepted_by) == ("reopened", None, "")
     assert found.versions[0].accepted_at == AFTER
-    with writing(session), pytest.raises(MoveNotAllowed):
+    with transaction(session), pytest.raises(MoveNotAllowed):
         reopen_report(session, writer(cast.admin, AFTER), stored_in(session), "again")
 
 
@@ -403,11 +406,11 @@ def test_site_and_chair_speak_about_a_report_and_nobody_else_reads_it(
     session: Session, cast: Cast
 ) -> None:
     answered(session, cast.kit)
-    with writing(session):
+    with transaction(session):
         comment_on_report(
             session, writer(cast.operator, AFTER), stored_in(session), " Which\r\none? "
         )
-    with writing(session):
+    with transaction(session):
         comment_on_report(session, writer(cast.kit, AFTER), stored_in(session), "The second")
     found = stored(session)
     said = [(one.author, one.text) for one in comments_on_report(cast.kit, found)]
@@ -415,12 +418,12 @@ def test_site_and_chair_speak_about_a_report_and_nobody_else_reads_it(
     assert steps(session, found)[-1] == [("comment", None, "The second")]
     assert found.version == 1  # nothing else is written by it
     for text in (" ", "a\0b", "x" * 10_001):
-        with writing(session), pytest.raises(Invalid):
+        with transaction(session), pytest.raises(Invalid):
             comment_on_report(session, writer(cast.kit, AFTER), stored_in(session), text)
-    with writing(session), pytest.raises(NotFound):
+    with transaction(session), pytest.raises(NotFound):
         comment_on_report(session, writer(cast.pic, AFTER), stored_in(session), "x")
     submit(session, cast.kit)
-    with writing(session), pytest.raises(Forbidden):
+    with transaction(session), pytest.raises(Forbidden):
         comment_on_report(session, writer(cast.reader, AFTER), stored_in(session), "x")
     found = stored(session)
     assert comments_on_report(cast.reader, found) == ()
@@ -431,7 +434,7 @@ def test_site_and_chair_speak_about_a_report_and_nobody_else_reads_it(
 
 
 def attach(session: Session, actor: Actor, name: str, content: bytes = b"text") -> int:
-    with writing(session):
+    with transaction(session):
         site = site_of_key(session, "DE-KIT")
         made = attach_to_report(session, writer(actor, AFTER), site, Q1, name, content)
         return made.number
@@ -443,7 +446,7 @@ def names(session: Session, actor: Actor, version: int | None = None) -> list[st
 
 
 def take_off(session: Session, actor: Actor, number: int) -> None:
-    with writing(session):
+    with transaction(session):
         remove_report_attachment(session, writer(actor, AFTER), stored_in(session), number)
 
 
@@ -459,7 +462,7 @@ def test_a_file_begins_a_report_and_is_of_the_version_that_is_signed_next(
     assert names(session, cast.reader) == ["backup test.log"]
     with pytest.raises(MoveNotAllowed):
         attach(session, cast.kit, "late.log")
-    with writing(session):
+    with transaction(session):
         reopen_report(session, writer(cast.kit, AFTER), stored_in(session), "more")
     assert attach(session, cast.operator, "second.log") == 2
     assert names(session, cast.kit) == ["backup test.log", "second.log"]
@@ -480,7 +483,7 @@ def test_what_is_signed_is_taken_off_by_the_chair_only(session: Session, cast: C
     submit(session, cast.kit)
     with pytest.raises(Forbidden):
         take_off(session, cast.kit, 1)
-    with writing(session):
+    with transaction(session):
         reopen_report(session, writer(cast.kit, AFTER), stored_in(session), "more")
     attach(session, cast.kit, "new.log")
     with pytest.raises(Forbidden, match="signed version holds this file"):

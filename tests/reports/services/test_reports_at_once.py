@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.models.changes import Change
 from app.core.rules.access import Actor, Kind, Role
 from app.core.rules.errors import EditConflict, FieldConflict, MoveNotAllowed
@@ -77,7 +77,7 @@ def write_drafts(job: Job) -> list[str]:
         return []
 
     def _save_own(key: str, person: int, turn: int) -> None:
-        with Session(engine) as session, writing(session):
+        with Session(engine) as session, transaction(session):
             site = site_of_key(session, key)
             by = writer(reporter(f"{key} {person}", site.id), AFTER)
             name = ("answer.plans", "answer.remarks")[person]
@@ -88,7 +88,7 @@ def write_drafts(job: Job) -> list[str]:
         text, seen = "", 0
         while True:
             try:
-                with Session(engine) as session, writing(session):
+                with Session(engine) as session, transaction(session):
                     site = site_of_key(session, key)
                     by = writer(reporter(f"{key} {person}", site.id), AFTER)
                     line = f"{text}{person} {turn}\n"
@@ -109,7 +109,7 @@ def write_drafts(job: Job) -> list[str]:
 def test_forty_people_save_drafts_at_once(database: str, session: Session) -> None:
     enter(session)
     keys = [f"XX-SITE-{number:02}" for number in range(PROCESSES * THREADS // 2)]
-    with writing(session):
+    with transaction(session):
         for key in keys:
             create_site(session, SYSTEM, {"key": key, "country": "DE", "time_zone": "UTC"})
     per_process = THREADS // 2
@@ -157,7 +157,7 @@ def test_in_any_order_a_save_replaces_only_what_its_page_showed(
     @given(_steps)
     @settings(max_examples=40, deadline=None)
     def play(steps: list[tuple[int, dict[str, str] | None]]) -> None:
-        with writing(session):
+        with transaction(session):
             if (old := find_report(session, site_id, Q1)) is not None:
                 session.delete(old)
         written = {name: [""] for name in FIELDS}
@@ -168,7 +168,7 @@ def test_in_any_order_a_save_replaces_only_what_its_page_showed(
                 pages[who] = {name: len(past) - 1 for name, past in written.items()}
                 continue
             sent = {name: (value, pages[who][name]) for name, value in form.items()}
-            with writing(session):
+            with transaction(session):
                 site = session.get_one(Site, site_id)
                 by = writer(reporter(f"person {who}", site_id), AFTER)
                 done = save_fields(session, by, site, Q1, sent)
@@ -202,7 +202,7 @@ def test_what_is_signed_is_what_its_signer_read(database: str, session: Session)
     """Three write and five sign, each what they read just before: who comes in between makes the
     signer look again, exactly one signature is taken, and nothing is written behind it."""
     enter(session)
-    with writing(session):
+    with transaction(session):
         site = site_of_key(session, "DE-KIT")
         save_fields(session, writer(reporter("first", site.id), AFTER), site, Q1, ANSWERS)
     engine = open_engine(database)
@@ -212,7 +212,7 @@ def test_what_is_signed_is_what_its_signer_read(database: str, session: Session)
         for turn in range(4):
             with Session(engine) as own:
                 try:
-                    with writing(own):
+                    with transaction(own):
                         site = site_of_key(own, "DE-KIT")
                         by = writer(reporter(f"writer {person}", site.id), AFTER)
                         saved = save_field(own, by, site, Q1, FIELDS[person], f"{turn}", turn)
@@ -230,7 +230,7 @@ def test_what_is_signed_is_what_its_signer_read(database: str, session: Session)
                 seen = report.version
                 numbers = ReportNumbers("DE-KIT", str(Q1), AFTER, [], [])
                 try:
-                    with writing(own):
+                    with transaction(own):
                         by = writer(reporter(f"signer {person}", site.id), AFTER)
                         submit_report(own, by, site, Q1, numbers, seen)
                 except EditConflict:

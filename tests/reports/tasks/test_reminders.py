@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.mail_settings import MailSettings
 from app.core.rules.quarters import Quarter
 from app.jobs.rules.work import REPORT_REMINDERS
@@ -70,7 +70,7 @@ def test_a_reminder_and_a_comment_arrive_once(
     )
     worker = replace(context, settings=settings, now=lambda: AT)
     report = answered(session, cast.kit)
-    with writing(session):
+    with transaction(session):
         found = find_report(session, site_of_key(session, "DE-KIT").id, Q1)
         assert found is not None
         comment_on_report(session, writer(cast.operator, AT), found, "Which fibre?\n\u4e2d|=1")

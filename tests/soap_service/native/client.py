@@ -12,7 +12,7 @@ from zeep.exceptions import Fault
 from zeep.helpers import serialize_object
 
 from app.accounts.services.partners import create_partner_account
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.access import SYSTEM, Door, Writer
 from app.reference.seed import seed_reference
 from tests.cast import NOON
@@ -85,7 +85,7 @@ def lay_native(server: LiveServer) -> Native:
     """The accounts, the registry, and ``kit``, which answers to changes in the name of DE-KIT."""
     lay_accounts(server)
     by = Writer(SYSTEM, Door.COMMAND, NOON)
-    with server.session() as session, writing(session):
+    with server.session() as session, transaction(session):
         seed_reference(session, by)
         create_partner_account(session, by, "KIT", "kit", PASSWORD, access="all", sites=("DE-KIT",))
     return Native(Wire(server))

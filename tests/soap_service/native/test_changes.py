@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.models.changes import Change
 from app.core.rules.access import SYSTEM, Door, Writer
 from app.core.services.changes import TICKET
@@ -167,7 +167,7 @@ def test_a_ticket_that_is_handed_over_is_followed_from_then_on(native: Native) -
     number = native.create()
     cursor = native.call("ListChanges", user="other", cursor=newest(native))["cursor"]
     assert number_of(refused(native.get, number, user="other")) == 302
-    with native.wire.server.session() as session, writing(session):
+    with native.wire.server.session() as session, transaction(session):
         by = Writer(SYSTEM, Door.COMMAND, datetime.now(UTC))
         hand_to_partner(session, by, number, "OTHER")
     (row,) = read_on(native, cursor, user="other")

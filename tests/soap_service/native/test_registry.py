@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from app.accounts.services.partners import find_account
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.access import SYSTEM, Door, Writer
 from app.registry.models.registry import Link, Site
 from app.registry.services.registry import find_site
@@ -16,7 +16,7 @@ BY = Writer(SYSTEM, Door.COMMAND, NOON)
 
 
 def test_sites_come_with_all_their_names(native: Native) -> None:
-    with native.wire.server.session() as session, writing(session):
+    with native.wire.server.session() as session, transaction(session):
         kit = find_site(session, "DE-KIT")
         assert kit is not None
         kit.names[0].valid_from = date(2009, 2, 1)
@@ -42,7 +42,7 @@ def test_sites_come_with_all_their_names(native: Native) -> None:
 
 
 def test_links_come_with_their_ends_and_by_network(native: Native) -> None:
-    with native.wire.server.session() as session, writing(session):
+    with native.wire.server.session() as session, transaction(session):
         link = session.query(Link).filter_by(name=LINK).one()
         link.valid_until = date(2030, 1, 1)
         kit = find_site(session, "DE-KIT")

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.events.models.events import Event
 from app.events.services.withdrawal import withdraw_event
 from tests.cast import Cast, writer
@@ -91,7 +91,7 @@ def test_what_was_withdrawn_never_was(
 ) -> None:
     reader = visit(cast.reader)
     assert float(rows_of(reader)[(LINK, "2012-Q1")]["down_hours"]) > 21
-    with writing(session):
+    with transaction(session):
         for number in session.scalars(select(Event.id).where(Event.state == "down")).all():
             withdraw_event(session, writer(cast.operator), number, "A test of the source")
     row = rows_of(reader)[(LINK, "2012-Q1")]

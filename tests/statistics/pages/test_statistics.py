@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.quarters import HalfYear, Quarter, period_range
 from app.tickets.services.lifecycle import change_ticket, close_due_tickets
 from tests.cast import NOON, SYSTEM, Cast, writer
@@ -42,7 +42,7 @@ def told(session: Session, cast: Cast, opened: Open) -> dict[str, int]:
         "unsolved": opened(now=at("2012-04-03"), links=(PIC,), category="change"),
         "waiting": opened(now=at("2013-02-04"), sites=("ES-PIC",), layer="performance"),
     }
-    with writing(session):
+    with transaction(session):
 
         def move(name: str, when: str, state: str, **more: str) -> None:
             by = writer(cast.operator, at(when))
@@ -58,7 +58,7 @@ def told(session: Session, cast: Cast, opened: Open) -> dict[str, int]:
             session, writer(cast.operator, NOON), numbers["solved"], {"priority": "top priority"}
         )
     session.expire_all()
-    with writing(session):
+    with transaction(session):
         # ten working days after the first of them was solved
         close_due_tickets(session, SYSTEM, at("2012-04-16T17:00"))
     return numbers
@@ -175,7 +175,7 @@ def test_times_are_told_as_people_say_them(
     now = datetime.now(UTC)
     created = now - timedelta(days=(now.weekday() - 2) % 7 + 7)  # a Wednesday
     number = opened(now=created)
-    with writing(session):
+    with transaction(session):
         by = writer(cast.operator, created + timedelta(minutes=10))
         change_ticket(session, by, number, {"state": "on hold"})
         by = writer(cast.operator, created + timedelta(minutes=25))

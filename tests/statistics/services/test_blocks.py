@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.statistics.models.statistics import FactBlock
 from app.statistics.services import blocks
 from app.statistics.services.tickets import TICKET_FACTS, read_ticket_facts
@@ -29,11 +29,11 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Some tickets are many blocks, and some changes many steps."""
     monkeypatch.setattr(blocks, "SIZE", 4)
     monkeypatch.setattr(blocks, "AT_ONCE", 3)
-    monkeypatch.setattr(blocks, "MOST_BLOCKS", 2)
+    monkeypatch.setattr(blocks, "MAX_BLOCKS", 2)
 
 
 def opened(session: Session, cast: Cast, count: int, **more: object) -> list[int]:
-    with writing(session):
+    with transaction(session):
         return [
             open_ticket(
                 session,
@@ -52,7 +52,7 @@ def kept(session: Session) -> int:
         session.rollback()
         if draft is None:
             return steps
-        with writing(session):
+        with transaction(session):
             assert blocks.keep_blocks(session, TICKET_FACTS, draft, NOON)
         steps += 1
 
@@ -91,7 +91,7 @@ def test_all_blocks_are_filled_and_then_followed(session: Session, cast: Cast) -
     kept(session)
     assert session.scalar(select(func.count()).select_from(FactBlock)) == 3
     assert_true(session)
-    with writing(session):
+    with transaction(session):
         for at, number in enumerate(numbers):
             by = writer(cast.operator, NOON + timedelta(hours=at + 1))
             move_ticket(session, by, number, "in progress")
@@ -107,7 +107,7 @@ def test_a_block_is_written_for_its_own_changes_only(session: Session, cast: Cas
     """A change behind what another step read of the same block is not taken for kept."""
     numbers = opened(session, cast, 3)
     kept(session)
-    with writing(session):
+    with transaction(session):
         for time, number in enumerate((*numbers, *numbers, *numbers)):
             by = writer(cast.operator, NOON + timedelta(hours=number))
             # the same words again would be a repeat, and no change
@@ -124,7 +124,7 @@ def test_what_two_draft_is_kept_once(session: Session, cast: Cast) -> None:
     session.rollback()
     assert first is not None
     assert second is not None
-    with writing(session):
+    with transaction(session):
         assert blocks.keep_blocks(session, TICKET_FACTS, first, NOON)
         assert not blocks.keep_blocks(session, TICKET_FACTS, second, NOON)
 
@@ -134,8 +134,8 @@ def test_a_page_says_how_far_it_goes_where_much_is_pending(
 ) -> None:
     numbers = opened(session, cast, 3)
     kept(session)
-    monkeypatch.setattr(blocks, "MOST_PENDING", 2)
-    with writing(session):
+    monkeypatch.setattr(blocks, "MAX_PENDING", 2)
+    with transaction(session):
         for number in numbers:
             move_ticket(session, writer(cast.operator, NOON + timedelta(days=1)), number, "on hold")
     current = blocks.current_facts(session, TICKET_FACTS)
@@ -149,7 +149,7 @@ def test_nothing_is_behind_what_is_read_from_the_rows(
     session: Session, cast: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However many changes are not looked through: before anything is kept all rows are read."""
-    monkeypatch.setattr(blocks, "MOST_PENDING", 2)
+    monkeypatch.setattr(blocks, "MAX_PENDING", 2)
     opened(session, cast, 3)
     assert_true(session)
 

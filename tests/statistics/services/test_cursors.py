@@ -12,9 +12,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.services.changes import TICKET, FieldChange, record_changes
-from app.mail.services.mails import draft_mails, tell_nobody
+from app.mail.services.mails import draft_mails, skip_notifications
 from app.matching.services.recompute import bring_up_to_date, pending
 from app.statistics.services.blocks import current_facts, draft_blocks, keep_blocks
 from app.statistics.services.tickets import TICKET_FACTS
@@ -65,7 +65,7 @@ def keep(session: Session) -> None:
         session.rollback()
         if draft is None:
             return
-        with writing(session):
+        with transaction(session):
             assert keep_blocks(session, TICKET_FACTS, draft, NOON)
 
 
@@ -74,31 +74,31 @@ def cast(session: Session) -> Cast:
     """A ticket with a long log, in which nothing is new, and a comment on another one."""
     cast = enter(session)
     by = writer(cast.operator)
-    with writing(session):
+    with transaction(session):
         number, other = (
             open_ticket(session, by, NewTicket(title=title, description="d")).number
             for title in ("Long", "Short")
         )
     commented = (FieldChange("public_diary", None, "Watching."),)
-    with writing(session):
+    with transaction(session):
         record_changes(
             session,
             by,
             TICKET,
             [(number, version, commented) for version in range(2, LOG + 2)],
         )
-        tell_nobody(session)
+        skip_notifications(session)
     keep(session)
     while not bring_up_to_date_once(session):
         pass
-    with writing(session):
+    with transaction(session):
         later = writer(cast.operator, NOON + timedelta(hours=1))
         comment_ticket(session, later, other, "The newest.")
     return cast
 
 
 def bring_up_to_date_once(session: Session) -> bool:
-    with writing(session):
+    with transaction(session):
         return bring_up_to_date(session, NOON).is_fresh
 
 

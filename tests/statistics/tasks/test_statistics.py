@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.jobs.tasks.context import Context
 from app.statistics.models.statistics import FactBlock
 from app.statistics.services import blocks as statistics_blocks
@@ -36,7 +36,7 @@ def test_blocks_are_filled_and_followed(
 ) -> None:
     monkeypatch.setattr(statistics_blocks, "SIZE", 3)
     cast = enter(session)
-    with writing(session):
+    with transaction(session):
         for at in range(4):
             open_ticket(session, writer(cast.operator), NewTicket(f"Ticket {at}"))
         session.add(
@@ -55,7 +55,7 @@ def test_blocks_are_filled_and_followed(
     WorkerProcess(context).work_once()
     tickets, events = TICKET_FACTS.key, EVENT_FACTS.key
     assert versions(session) == {(tickets, 0): 1, (tickets, 1): 1, (events, 0): 1}
-    with writing(session):
+    with transaction(session):
         move_ticket(session, writer(cast.operator, NOON + timedelta(hours=1)), 4, "on hold")
     keep_facts(context)
     assert versions(session) == {(tickets, 0): 1, (tickets, 1): 2, (events, 0): 1}

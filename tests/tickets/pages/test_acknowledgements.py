@@ -7,7 +7,7 @@ from datetime import timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.models.changes import Change
 from app.tickets.models.tickets import Ticket
 from app.tickets.services.acknowledgements import acknowledge_change, answers_of
@@ -106,7 +106,7 @@ def test_who_is_offered_what(session: Session, cast: Cast, visit: Enter, opened:
     assert visit(cast.operator).send("/tickets/99/acknowledge", sent).status_code == 404
     assert visit(cast.operator).send_raw(ANSWER, b"site=CH-CERN&answer=accepted").status_code == 400
     assert told(session)["CH-CERN"] == ("", "")
-    with writing(session):
+    with transaction(session):
         move_ticket(session, writer(cast.operator), 1, "unsolved")
     page = visit(cast.operator).read(PATH)
     assert "0 of 3 answered" in page.text
@@ -120,11 +120,11 @@ def test_an_answer_to_an_earlier_plan_says_so(
     session: Session, cast: Cast, visit: Enter, opened: Open
 ) -> None:
     a_change(opened)
-    with writing(session):
+    with transaction(session):
         acknowledge_change(session, writer(cast.kit), 1, "DE-KIT", "accepted")
     visitor = visit(cast.kit)
     assert "before the plan changed" not in visitor.read(PATH).text
-    with writing(session):
+    with transaction(session):
         later = NOON + timedelta(days=1)
         change_ticket(session, writer(cast.operator), 1, {"window_start": later})
     page = visitor.read(PATH)
@@ -161,7 +161,7 @@ def test_two_who_edit_the_asked_sites_choose(
     a_change(opened)
     visitor = visit(cast.operator)
     edit = visitor.read(f"{PATH}/edit").form(f"{PATH}/edit").data()
-    with writing(session):
+    with transaction(session):
         change_ticket(session, writer(cast.admin), 1, {"asked_sites": ("DE-KIT",)})
     answer = visitor.send(f"{PATH}/edit", {**edit, "asked_sites": ["ES-PIC"]})
     assert answer.status_code == 409
@@ -182,7 +182,7 @@ def test_a_finished_change_waits_for_nobody(
     session: Session, cast: Cast, visit: Enter, opened: Open
 ) -> None:
     a_change(opened)
-    with writing(session):
+    with transaction(session):
         acknowledge_change(session, writer(cast.pic), 1, "ES-PIC", "accepted")
         move_ticket(session, writer(cast.operator), 1, "solved", solution="done")
     page = visit(cast.operator).read(PATH)

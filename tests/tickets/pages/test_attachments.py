@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.models.changes import Change
 from app.core.web.attached_files import disposition, size_in_words
 from app.tickets.models.attachments import Attachment, AttachmentContent
@@ -340,7 +340,7 @@ def test_a_preview_shows_the_beginning_of_a_long_text(
 ) -> None:
     number = opened()
     lines = "".join(f"line {n}\n" for n in range(1, 1502))
-    with writing(session):
+    with transaction(session):
         add_attachment(session, writer(cast.operator), number, "long.log", lines.encode())
         add_attachment(session, writer(cast.operator), number, "one.log", b"y" * 300_000)
         add_attachment(session, writer(cast.operator), number, "short.log", b"\xef\xbb\xbfshort")

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.models.changes import Change
 from app.core.rules.access import Actor
 from app.tickets.models.desk import BulkChange
@@ -51,7 +51,7 @@ def now_of(session: Session, number: int) -> Ticket:
 
 
 def changed_behind(session: Session, by: Actor, number: int, **wanted: object) -> None:
-    with writing(session):
+    with transaction(session):
         change_ticket(session, writer(by, datetime.now(UTC)), number, wanted)
 
 

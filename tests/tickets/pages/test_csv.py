@@ -15,7 +15,7 @@ from sqlalchemy import Engine, event
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.web.extensions import db
 from app.tickets.pages import tickets_csv
 from app.tickets.rules.content import NewTicket
@@ -77,7 +77,7 @@ def test_columns_lists_and_times(session: Session, cast: Cast, visit: Enter, ope
         origin_system="Remedy",
         origin_id="INC-1",
     )
-    with writing(session):
+    with transaction(session):
         later = writer(cast.operator, NOON + timedelta(hours=1))
         move_ticket(session, later, number, State.SOLVED, solution="spliced")
     visitor = visit(cast.operator)
@@ -134,7 +134,7 @@ def test_the_filter_of_the_address_holds(
     opened(title="one", links=LINKS[:1])
     opened(title="two", priority="urgent")
     opened(title="three")
-    with writing(session):
+    with transaction(session):
         change_ticket(session, writer(cast.operator), 3, {"state": "unsolved"})
     visitor = visit(cast.reader)
     for query, expected in (
@@ -172,7 +172,7 @@ def test_a_file_holds_all_states_and_the_pages_links_what_the_page_shows(
 ) -> None:
     opened(title="of 2012, solved", now=NOON.replace(year=2012))
     opened(title="of 2013, open")
-    with writing(session):
+    with transaction(session):
         move_ticket(session, writer(cast.operator), 1, State.SOLVED, solution="spliced")
     visitor = visit(cast.reader)
     of_2012 = "?from=2012-01-01&to=2012-12-31"
@@ -192,7 +192,7 @@ def test_a_file_holds_all_states_and_the_pages_links_what_the_page_shows(
 def test_a_list_that_is_longer_than_a_sheet_is_refused_in_words(
     cast: Cast, visit: Enter, opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tickets_csv, "MOST_ROWS", 1)
+    monkeypatch.setattr(tickets_csv, "MAX_ROWS", 1)
     opened()
     opened()
     answer = visit(cast.reader).get("/tickets.xlsx")
@@ -204,7 +204,7 @@ def test_it_is_made_part_by_part_with_nothing_held_in_between(
     app: Flask, session: Session, cast: Cast, visit: Enter
 ) -> None:
     long = "x" * (ticket_export.SHORT + 1)
-    with writing(session):
+    with transaction(session):
         for turn in range(210):
             new = NewTicket(f"t {turn}", links=LINKS, sites=("DE-KIT", "a;b\\c", f"site {turn}"))
             open_ticket(session, writer(cast.operator), new)
@@ -250,7 +250,7 @@ def test_a_ticket_that_changes_meanwhile_is_neither_lost_nor_doubled(
     answer = visit(cast.reader).client.get("/tickets.csv?sort=-changed")
     pieces = answer.iter_encoded()
     text = next(pieces) + next(pieces)
-    with writing(session):  # both would be at the beginning of a new list
+    with transaction(session):  # both would be at the beginning of a new list
         later = writer(cast.operator, NOON + timedelta(hours=1))
         change_ticket(session, later, 4, {"priority": "urgent"})
         change_ticket(session, later, 1, {"priority": "urgent"})

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.registry.models.registry import Link, LinkName, Site
 from app.tickets.pages.columns import COLUMNS, USUAL
 from app.tickets.rules.content import Reference
@@ -138,7 +138,7 @@ def test_what_the_registry_does_not_know_any_more_is_said_and_the_rest_is_shown(
         visitor, "Old names", "link=OLD-ID-LHCOPN-001&link=GONE-ID-LHCOPN-001&responsible=NO-SITE"
     )
     site = saved(visitor, "A site", "site=pic")
-    with writing(session):
+    with transaction(session):
         row = session.scalars(select(Link).where(Link.name == link)).one()
         row.valid_until = date(2012, 12, 31)
         session.add(LinkName(link_id=row.id, name="OLD-ID-LHCOPN-001"))

@@ -10,11 +10,11 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.counted import Counted
 from app.core.web.positions import write_position
 from app.tickets.pages.columns import COLUMNS
-from app.tickets.pages.list import LABELS, MOST_VALUES
+from app.tickets.pages.list import LABELS, MAX_VALUES
 from app.tickets.rules.content import NewTicket
 from app.tickets.rules.desk import Desk
 from app.tickets.rules.tickets import CLOSED_STATES, OPEN_STATES, State
@@ -119,7 +119,7 @@ def pages(visitor: Visitor, first: str) -> Iterator[PageReader]:
 @pytest.fixture
 def many(session: Session, cast: Cast) -> int:
     """120 tickets; titles, times and priorities come in threes, 20 are solved."""
-    with writing(session):
+    with transaction(session):
         for turn in range(120):
             by = writer(cast.operator, NOON + timedelta(minutes=turn // 3))
             priority = ("urgent", "less urgent", "top priority")[turn % 3]
@@ -176,12 +176,12 @@ def test_every_parameter_takes_its_values_and_refuses_others(
 def test_a_parameter_takes_only_so_many_values(cast: Cast, visit: Enter, opened: Open) -> None:
     opened(title="Of PIC", sites=("ES-PIC",))
     visitor = visit(cast.reader)
-    many = [f"S{index}" for index in range(MOST_VALUES - 1)]
+    many = [f"S{index}" for index in range(MAX_VALUES - 1)]
     assert visitor.get(address("/tickets", site=["ES-PIC", *many])).status_code == 200
     more = address("/tickets", site=["ES-PIC", *many, "one more"])
     answer = visitor.get(more)
     assert answer.status_code == 422
-    assert f"Site takes at most {MOST_VALUES} values" in "".join(PageReader(answer.text).alerts)
+    assert f"Site takes at most {MAX_VALUES} values" in "".join(PageReader(answer.text).alerts)
     assert numbers(PageReader(answer.text)) == [1]
     assert visitor.get(more.replace("/tickets", "/tickets.csv")).status_code == 422
     # each chip holds the address without it: thousands were hundreds of megabytes

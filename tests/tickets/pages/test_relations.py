@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.models.changes import Change
 from app.core.rules.access import Actor
 from app.tickets.models.relations import TicketRelation
@@ -56,7 +56,7 @@ def test_a_parent_shows_how_many_children_are_finished(
     session: Session, cast: Cast, visit: Enter, opened: Open
 ) -> None:
     parent, *children = [opened(title=f"t{number}") for number in range(6)]
-    with writing(session):
+    with transaction(session):
         for child in children:
             relate_tickets(session, writer(cast.operator), child, RelationRole.PARENT, parent)
         for child in children[:3]:
@@ -83,7 +83,7 @@ def test_a_number_that_cannot_be_related_is_refused_in_words_and_kept(
 ) -> None:
     for _ in range(3):
         opened()
-    with writing(session):
+    with transaction(session):
         relate_tickets(session, writer(cast.operator), 2, RelationRole.PARENT, 3)
     before = session.scalar(select(func.count()).select_from(Change))
     session.rollback()
@@ -161,7 +161,7 @@ def test_a_hostile_title_of_a_related_ticket_is_text(
 ) -> None:
     one = opened(title="t")
     two = opened(title='"><script>alert(1)</script>')
-    with writing(session):
+    with transaction(session):
         relate_tickets(session, writer(cast.operator), one, RelationRole.RELATED, two)
     page = visit(cast.operator).read(f"/tickets/{one}")
     assert '"><script>alert(1)</script>' in page.text

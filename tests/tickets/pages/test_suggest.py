@@ -6,7 +6,7 @@ import re
 
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.registry.models.registry import SitePrefix
 from app.registry.services.registry import require_site
 from tests.cast import Cast
@@ -52,7 +52,7 @@ def test_each_kind_is_proposed_by_what_one_knows_of_it(
 def test_a_site_is_proposed_by_a_prefix_that_it_announces(
     session: Session, cast: Cast, visit: Enter
 ) -> None:
-    with writing(session):
+    with transaction(session):
         kit = require_site(session, "DE-KIT")
         kit.prefixes = [
             SitePrefix(network=network, prefix="192.0.2.0/24") for network in ("LHCOPN", "LHCONE")

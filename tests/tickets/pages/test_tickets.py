@@ -7,7 +7,7 @@ import re
 import pytest
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.models.changes import Change
 from app.core.rules.access import Actor, Door, Writer
 from app.core.services.changes import TICKET, changes_of
@@ -15,7 +15,7 @@ from app.tickets.models.tickets import Ticket
 from app.tickets.rules.content import NewTicket
 from app.tickets.rules.tickets import State
 from app.tickets.services.fields import current_value
-from app.tickets.services.idempotency import open_ticket_once
+from app.tickets.services.idempotency import create_ticket_idempotent
 from app.tickets.services.lifecycle import change_ticket, comment_ticket, move_ticket
 from tests.cast import NOON, Cast, writer
 from tests.harness.visitor import PageReader, Visitor
@@ -47,7 +47,7 @@ def form_of(visitor: Visitor, path: str) -> dict[str, list[str]]:
 
 
 def change(session: Session, by: Actor, number: int, **wanted: object) -> None:
-    with writing(session):
+    with transaction(session):
         change_ticket(session, writer(by), number, wanted)
 
 
@@ -298,7 +298,7 @@ def test_internal_entries_and_the_submitters_mail_are_for_operators(
         submitter_phone="+41 22 secret",
         links=(LINK,),
     )
-    with writing(session):
+    with transaction(session):
         comment_ticket(session, writer(cast.operator), number, "secret later", internal=True)
     change(session, cast.operator, number, submitter_mail="new@secret.example")
     addresses = [f"/tickets/{number}", "/tickets.csv", "/tickets", f"/tickets/{number}/edit"]
@@ -337,8 +337,8 @@ def test_contacts_of_a_repeated_creation_are_for_operators(
     new = NewTicket(title="Link down", origin_id="4711")
     for end in ("first", "again"):
         sent = {"GHD_E-Mail": f"{end}@secret.example", "GHD_Phone": f"+41 22 {end}"}
-        with writing(session):
-            number = open_ticket_once(session, writer(cast.ggus), new, sent).number
+        with transaction(session):
+            number = create_ticket_idempotent(session, writer(cast.ggus), new, sent).number
     for who, sees in ((cast.operator, True), (cast.kit, False), (cast.reader, False)):
         text = visit(who).read(f"/tickets/{number}").text
         for secret in ("first@", "again@", "+41 22 again", "repeated creation"):
@@ -362,9 +362,9 @@ def test_moves_that_are_not_possible_are_409_and_keep_the_text(
         assert "State takes one of: new, assigned" in PageReader(answer.text).text
         assert "kept" in answer.text
     assert versions(session, number) == 1
-    with writing(session):
+    with transaction(session):
         move_ticket(session, writer(cast.operator), number, State.SOLVED, solution="theirs")
-    with writing(session):
+    with transaction(session):
         move_ticket(session, writer(cast.operator), number, State.CLOSED)
     before = versions(session, number)
     for what, data in (
@@ -503,6 +503,6 @@ def test_the_timeline_says_through_which_door_a_change_came(
 ) -> None:
     number = opened()
     by = Writer(cast.ggus, door, NOON, author="noc-demo")
-    with writing(session):
+    with transaction(session):
         comment_ticket(session, by, number, "hello")
     assert f"<span>{words} (ggus)</span>" in visit(cast.reader).get(f"/tickets/{number}").text

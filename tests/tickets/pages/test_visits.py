@@ -13,7 +13,7 @@ from sqlalchemy import event, func, select, update
 from sqlalchemy.orm import Session
 
 from app.accounts.models.people import User
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.access import Actor
 from app.core.web.extensions import db
 from app.tickets.models.desk import TicketVisit
@@ -37,7 +37,7 @@ def marks(visitor: Visitor, path: str = "/tickets") -> dict[str, str]:
 
 def left_for(session: Session, person: Actor, hours: float) -> None:
     """Let the person's last visit have ended so long ago."""
-    with writing(session):
+    with transaction(session):
         ago = datetime.now(UTC) - timedelta(hours=hours)
         session.execute(update(User).where(User.id == person.account_id).values(visited_at=ago))
 
@@ -50,7 +50,7 @@ def seen_rows(session: Session) -> int:
 def comment(session: Session, by: Actor, number: int) -> None:
     """Something new each time: the same words again within ten minutes are a repeat."""
     now = datetime.now(UTC)
-    with writing(session):
+    with transaction(session):
         comment_ticket(session, writer(by, now), number, f"News of {now.isoformat()}.")
 
 

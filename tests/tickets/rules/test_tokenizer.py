@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from app.tickets.rules.tokenizer import (
-    MOST_CHARACTERS,
-    MOST_WORDS,
+    MAX_CHARACTERS,
+    MAX_WORDS,
     Piece,
     Term,
     context_of,
@@ -65,11 +65,11 @@ def test_searches(text: str, terms: list[Term]) -> None:
 
 def test_what_is_not_searched_for_is_told() -> None:
     assert read_search("x" * 10_000).notes == (
-        f"Only the first {MOST_CHARACTERS} characters were searched for",
+        f"Only the first {MAX_CHARACTERS} characters were searched for",
     )
     many = read_search(" ".join(f"w{number}" for number in range(40)))
-    assert len(many.terms) == MOST_WORDS
-    assert many.notes == (f"Only the first {MOST_WORDS} words were searched for",)
+    assert len(many.terms) == MAX_WORDS
+    assert many.notes == (f"Only the first {MAX_WORDS} words were searched for",)
     assert read_search("%").notes == ("A search needs a letter or a digit",)
     assert read_search("").notes == ()
 

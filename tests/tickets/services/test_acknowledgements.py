@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.access import Actor
 from app.core.rules.errors import EditConflict, Forbidden, Invalid, MoveNotAllowed, NotFound
 from app.core.services.changes import TICKET, changes_of
@@ -37,19 +37,19 @@ def cast(session: Session) -> Cast:
 
 def opened(session: Session, by: Actor, **fields: Any) -> int:
     given: dict[str, Any] = {"title": "New fibre", "category": "change", **fields}
-    with writing(session):
+    with transaction(session):
         return open_ticket(session, writer(by), NewTicket(**given)).number
 
 
 def change(session: Session, by: Actor, number: int, version: int | None = None, **to: Any) -> None:
-    with writing(session):
+    with transaction(session):
         change_ticket(session, writer(by), number, to, base_version=version)
 
 
 def answer(
     session: Session, by: Actor, number: int, site: str, given: str, reason: str = ""
 ) -> None:
-    with writing(session):
+    with transaction(session):
         acknowledge_change(session, writer(by), number, site, given, reason)
 
 
@@ -201,7 +201,7 @@ def test_who_answers_for_whom(session: Session, cast: Cast) -> None:
 
 def test_answers_are_given_while_the_ticket_is_open(session: Session, cast: Cast) -> None:
     number = opened(session, cast.operator, links=(LINK,))
-    with writing(session):
+    with transaction(session):
         move_ticket(session, writer(cast.operator), number, "unsolved")
     with pytest.raises(MoveNotAllowed, match="unsolved"):
         answer(session, cast.kit, number, "DE-KIT", "accepted")

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.models.changes import Change
 from app.core.rules.access import Actor
 from app.core.rules.errors import Forbidden, Invalid, NotFound
@@ -36,13 +36,13 @@ def cast(session: Session) -> Cast:
 
 
 def opened(session: Session, by: Actor, **fields: object) -> int:
-    with writing(session):
+    with transaction(session):
         new = NewTicket(**{"title": "t", **fields})  # type: ignore[arg-type]
         return open_ticket(session, writer(by), new).number
 
 
 def added(session: Session, by: Actor, number: int, content: bytes = LOG) -> int:
-    with writing(session):
+    with transaction(session):
         return add_attachment(session, writer(by), number, "../line.log", content).id
 
 
@@ -56,7 +56,7 @@ def counts(session: Session) -> list[int | None]:
 def test_adding_is_one_change_of_the_ticket(session: Session, cast: Cast) -> None:
     number = opened(session, cast.operator)
     later = NOON + timedelta(hours=1)
-    with writing(session):
+    with transaction(session):
         attachment = add_attachment(
             session, writer(cast.ggus, later, author="noc-demo"), number, "../line.log", LOG
         )
@@ -91,9 +91,9 @@ def test_ids_count_over_all_tickets_and_lists_are_of_one(session: Session, cast:
 
 def test_a_final_ticket_takes_attachments(session: Session, cast: Cast) -> None:
     number = opened(session, cast.operator)
-    with writing(session):
+    with transaction(session):
         move_ticket(session, writer(cast.operator), number, "solved", solution="x")
-    with writing(session):
+    with transaction(session):
         move_ticket(session, writer(cast.operator), number, "verified")
     added(session, cast.operator, number)
     assert find_ticket(session, cast.operator, number).state == "verified"
@@ -107,7 +107,7 @@ def test_what_may_not_be_kept_changes_nothing(
 ) -> None:
     number = opened(session, cast.operator)
     before = counts(session)
-    with pytest.raises(Invalid), writing(session):
+    with pytest.raises(Invalid), transaction(session):
         add_attachment(session, writer(cast.operator), number, name, content)
     assert counts(session) == before
     assert find_ticket(session, cast.operator, number).version == 1
@@ -139,7 +139,7 @@ def test_who_may_read_the_ticket_may_read_its_attachments(session: Session, cast
 def test_removing_deletes_the_content_and_keeps_the_row(session: Session, cast: Cast) -> None:
     number = opened(session, cast.operator)
     key = added(session, cast.operator, number)
-    with writing(session):
+    with transaction(session):
         remove_attachment(session, writer(cast.operator), key)
     assert attachments_of(session, cast.operator, number) == []
     row = session.get_one(Attachment, key)
@@ -163,20 +163,20 @@ def test_who_added_one_removes_it_until_the_ticket_is_final(session: Session, ca
     own, others = added(session, cast.kit, number), added(session, cast.pic, number)
     foreign = added(session, cast.ggus, number)
     for key, actor in ((others, cast.kit), (foreign, cast.kit), (own, cast.reader)):
-        with pytest.raises(Forbidden), writing(session):
+        with pytest.raises(Forbidden), transaction(session):
             remove_attachment(session, writer(actor), key)
     for actor in (cast.kit, cast.ggus):
-        with writing(session):
+        with transaction(session):
             remove_attachment(session, writer(actor), {cast.kit: own, cast.ggus: foreign}[actor])
-    with writing(session):
+    with transaction(session):
         move_ticket(session, writer(cast.pic), number, "solved", solution="x")
-    with writing(session):
+    with transaction(session):
         move_ticket(session, writer(cast.kit), number, "verified")
-    with pytest.raises(Forbidden), writing(session):
+    with pytest.raises(Forbidden), transaction(session):
         remove_attachment(session, writer(cast.pic), others)
     ticket = find_ticket(session, cast.pic, number)
     kept = find_attachment(session, cast.pic, others)
     assert not may_remove(cast.pic, ticket, kept)
     assert may_remove(cast.operator, ticket, kept)
-    with writing(session):
+    with transaction(session):
         remove_attachment(session, writer(cast.operator), others)

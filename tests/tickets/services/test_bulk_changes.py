@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.tickets.models.desk import BulkChange, BulkChangeTicket
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.content import NewTicket
@@ -22,7 +22,7 @@ WRITERS = 4
 
 
 def lay(session: Session, cast: Cast) -> list[int]:
-    with writing(session):
+    with transaction(session):
         return [
             open_ticket(session, writer(cast.operator), NewTicket(title=f"T{index}")).number
             for index in range(TICKETS)
@@ -36,7 +36,7 @@ def test_several_at_once_take_turns(database: str, session: Session) -> None:
 
     def work(position: int) -> None:
         by = writer(cast.operator, datetime.now(UTC))
-        with Session(engine) as own, writing(own):
+        with Session(engine) as own, transaction(own):
             if position % 2:
                 chosen = numbers if position % 4 == 1 else numbers[::-1]
                 versions = dict.fromkeys(chosen, 1)
@@ -72,7 +72,7 @@ def test_the_same_form_sent_twice_at_once_changes_once(database: str, session: S
     engine = open_engine(database)
 
     def send(_turn: int) -> int:
-        with Session(engine) as own, writing(own):
+        with Session(engine) as own, transaction(own):
             by = writer(cast.operator, datetime.now(UTC))
             return do_bulk_change(own, by, "k" * 32, versions, {"priority": "urgent"}).id
 

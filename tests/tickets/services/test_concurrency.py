@@ -17,13 +17,13 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.accounts.services.credentials import attempt, record_attempt
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.models.changes import Change, ChangedField
 from app.core.rules.access import Actor, Kind
 from app.core.services.changes import TICKET, changes_after, changes_of
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.content import NewTicket
-from app.tickets.services.idempotency import open_ticket_once
+from app.tickets.services.idempotency import create_ticket_idempotent
 from app.tickets.services.lifecycle import (
     close_due_tickets,
     comment_ticket,
@@ -58,8 +58,10 @@ def create_in_parallel(job: Job) -> list[int]:
 
     def once(position: int) -> int:
         new = NewTicket(title="CERN-PIC-LHCOPN-001 down", origin_id="4711")
-        with Session(engine) as session, writing(session):
-            return open_ticket_once(session, writer(job.actor), new, {"title": new.title}).number
+        with Session(engine) as session, transaction(session):
+            return create_ticket_idempotent(
+                session, writer(job.actor), new, {"title": new.title}
+            ).number
 
     with ThreadPoolExecutor(THREADS) as pool:
         numbers = list(pool.map(once, range(THREADS)))
@@ -73,9 +75,9 @@ def write_in_parallel(job: Job) -> None:
 
     def write(position: int) -> None:
         for turn in range(CHANGES // 2):
-            with Session(engine) as session, writing(session):
+            with Session(engine) as session, transaction(session):
                 open_ticket(session, writer(job.actor), NewTicket(title=f"{position} {turn}"))
-            with Session(engine) as session, writing(session):
+            with Session(engine) as session, transaction(session):
                 comment_ticket(session, writer(job.actor), job.ticket, f"{position} {turn}")
 
     with ThreadPoolExecutor(THREADS) as pool:
@@ -120,7 +122,7 @@ def test_fifty_parallel_creations_with_one_origin_id_make_one_ticket(
 @pytest.mark.timeout(300)
 def test_a_cursor_misses_nothing_while_fifty_writers_write(database: str, session: Session) -> None:
     cast = enter(session)
-    with writing(session):
+    with transaction(session):
         common = open_ticket(session, writer(cast.operator), NewTicket(title="common")).number
     jobs = [
         Job(database, cast.operator, first, ticket=common)
@@ -147,7 +149,7 @@ def test_closing_what_is_due_beside_writers_of_the_same_tickets(
     """Both take the tickets' locks before the change log's, so neither waits for the other."""
     cast = enter(session)
     numbers = []
-    with writing(session):
+    with transaction(session):
         for _ in range(30):
             number = open_ticket(session, writer(cast.operator), NewTicket(title="t")).number
             move_ticket(session, writer(cast.operator), number, "unsolved")
@@ -156,11 +158,11 @@ def test_closing_what_is_due_beside_writers_of_the_same_tickets(
 
     def comment(position: int) -> None:
         for number in reversed(numbers[position % 3 :: 3]):
-            with Session(engine) as own, writing(own):
+            with Session(engine) as own, transaction(own):
                 comment_ticket(own, writer(cast.operator), number, f"{position}")
 
     def close() -> list[int]:
-        with Session(engine) as own, writing(own):
+        with Session(engine) as own, transaction(own):
             return list(close_due_tickets(own, SYSTEM, NOON + timedelta(days=30)))
 
     with ThreadPoolExecutor(THREADS) as pool:
@@ -185,7 +187,7 @@ def test_accounts_that_come_back_together_are_all_let_in(database: str, session:
     def come(name: tuple[Kind, str], now: datetime) -> int:
         with Session(engine) as own:
             tried = attempt(own, *name, PASSWORD, now, b"key")
-            with writing(own):
+            with transaction(own):
                 return record_attempt(own, tried, now).verified_account()
 
     with ThreadPoolExecutor(len(names)) as pool:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.access import Actor
 from app.home.services import home
 from app.home.services.home import Asked, groups_of
@@ -37,7 +37,7 @@ def cast(session: Session) -> Cast:
     def move(number: int, at: datetime, state: str) -> None:
         change_ticket(session, writer(by, at), number, {"state": state})
 
-    with writing(session):
+    with transaction(session):
         lay(by, NOON, links=(GRIDKA,))  # 1 still new
         lay(by, LATER - timedelta(hours=1), links=(PIC,))  # 2 new since an hour
         lay(by, NOON, links=(PIC,))  # 3 waits, changed since
@@ -100,10 +100,10 @@ def test_a_persons_comment_begins_the_wait_anew_and_a_reminder_does_not(
         return [one.number for one in found.tickets]
 
     at, comment = LATER - timedelta(hours=1), {"public_comment": "Anything new?"}
-    with writing(session):
+    with transaction(session):
         change_ticket(session, writer(SYSTEM.actor, at), 3, comment)
     assert waiting() == [3]
-    with writing(session):
+    with transaction(session):
         change_ticket(session, writer(cast.admin, at), 3, comment)
     assert waiting() == []
 

@@ -14,7 +14,7 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
 from app import demo
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.models.changes import Change
 from app.core.rules.access import SYSTEM, Door, Writer
 from app.core.rules.errors import Forbidden
@@ -32,7 +32,7 @@ from app.tickets.rules.content import NewTicket
 from app.tickets.rules.files import csv_head, csv_lines
 from app.tickets.services.files.export import exported_numbers, exported_rows
 from app.tickets.services.files.imports import (
-    Fate,
+    ImportOutcome,
     LinesLeft,
     Source,
     examine_tickets,
@@ -67,8 +67,10 @@ def file(*lines: str, head: str = HEAD, name: str = "old") -> Source:
     return Source("\n".join((head, *lines)).encode(), name)
 
 
-def imported(session: Session, source: Source, *, only_good: bool = False) -> Mapping[Fate, int]:
-    with writing(session):
+def imported(
+    session: Session, source: Source, *, only_good: bool = False
+) -> Mapping[ImportOutcome, int]:
+    with transaction(session):
         return import_tickets(session, BY, source, only_good=only_good).counts
 
 
@@ -93,7 +95,7 @@ def test_an_export_of_the_demo_comes_back_the_same(session: Session) -> None:
     """The demo's export, imported into a portal that only has the registry, and exported."""
     now = datetime.now(UTC)
     kind = session.get_bind().dialect.name
-    with writing(session):
+    with transaction(session):
         demo.seed_demo(session, now)
     engine = session.get_bind()
     assert isinstance(engine, Engine)
@@ -102,13 +104,13 @@ def test_an_export_of_the_demo_comes_back_the_same(session: Session) -> None:
         other = open_engine(url)
         by = Writer(SYSTEM, Door.COMMAND, now)
         with Session(other) as empty:
-            with writing(empty):
+            with transaction(empty):
                 seed_reference(empty, by)
                 add_links(empty, by, demo.LINKS)
             source = Source(before.encode(), "the demo")
-            with writing(empty):
+            with transaction(empty):
                 done = import_tickets(empty, by, source)
-            assert done.counts == {Fate.NEW: len(table(before))}
+            assert done.counts == {ImportOutcome.NEW: len(table(before))}
             rows = empty.execute(
                 select(ExternalReference.reference, ExternalReference.ticket_number).where(
                     ExternalReference.kind == "other", ExternalReference.provider == "the demo"
@@ -126,19 +128,19 @@ def test_an_export_of_the_demo_comes_back_the_same(session: Session) -> None:
 
 def test_the_same_file_twice_makes_nothing_twice(session: Session, cast: Cast) -> None:
     source = file('7,"=down",closed,2011-01-02T03:04:05Z', "8,up,verified,2011-01-03")
-    assert imported(session, source) == {Fate.NEW: 2}
-    assert imported(session, source) == {Fate.KNOWN: 2}
+    assert imported(session, source) == {ImportOutcome.NEW: 2}
+    assert imported(session, source) == {ImportOutcome.KNOWN: 2}
     # what people did since stays, and a line that says something else is told and left alone
-    with writing(session):
+    with transaction(session):
         change_ticket(session, writer(cast.operator, LATER), 1, {"public_comment": "old"})
     other = file("7,quite another,closed,2011-01-02T03:04:05Z", "8,up,verified,2011-01-03")
-    assert imported(session, other) == {Fate.DIFFERS: 1, Fate.KNOWN: 1}
+    assert imported(session, other) == {ImportOutcome.DIFFERS: 1, ImportOutcome.KNOWN: 1}
     fates = [(item.ticket, item.fate) for item in examine_tickets(session, BY, other)]
-    assert fates == [(1, Fate.DIFFERS), (2, Fate.KNOWN)]
+    assert fates == [(1, ImportOutcome.DIFFERS), (2, ImportOutcome.KNOWN)]
     session.rollback()
     assert tickets(session) == 2
     # the same numbers of another system are other tickets
-    assert imported(session, replace(source, name="another")) == {Fate.NEW: 2}
+    assert imported(session, replace(source, name="another")) == {ImportOutcome.NEW: 2}
 
 
 def test_several_who_import_the_same_file_at_once_make_nothing_twice(
@@ -147,14 +149,14 @@ def test_several_who_import_the_same_file_at_once_make_nothing_twice(
     source = file(*(f"{number},old,closed,2011-01-02" for number in range(200)))
     engine = open_engine(database)
 
-    def import_once(_turn: int) -> Mapping[Fate, int]:
+    def import_once(_turn: int) -> Mapping[ImportOutcome, int]:
         with Session(engine) as own:
             return imported(own, source)
 
     with ThreadPoolExecutor(4) as pool:
         told = list(pool.map(import_once, range(4)))
     engine.dispose()
-    assert sorted(told, key=str) == [{Fate.KNOWN: 200}] * 3 + [{Fate.NEW: 200}]
+    assert sorted(told, key=str) == [{ImportOutcome.KNOWN: 200}] * 3 + [{ImportOutcome.NEW: 200}]
     assert tickets(session) == 200
 
 
@@ -174,7 +176,7 @@ def test_times_and_states_are_kept_and_defaults_are_the_usual(session: Session, 
     outcomes = list(examine_tickets(session, BY, source))
     assert outcomes[0].notes == ("site Nowhere is not known, and kept as a text",)
     session.rollback()
-    assert imported(session, source) == {Fate.NEW: 3}
+    assert imported(session, source) == {ImportOutcome.NEW: 3}
     one, two, three = session.scalars(select(Ticket).order_by(Ticket.number))
 
     def at(day: int, month: int = 1, hour: int = 0, minute: int = 0, second: int = 0) -> datetime:
@@ -197,7 +199,7 @@ def test_times_and_states_are_kept_and_defaults_are_the_usual(session: Session, 
     assert not any(row.responsible_set_by_hand for row in (one, two, three))
     assert three.ended_at == at(2)
     # and people go on with them as with any other
-    with writing(session):
+    with transaction(session):
         change_ticket(session, writer(cast.operator, LATER), 2, {"state": "in progress"})
         change_ticket(session, writer(cast.operator, LATER), 1, {"state": "reopened"})
 
@@ -210,7 +212,7 @@ def test_names_mean_who_bore_them_on_the_day_for_tickets_and_events_alike(
     NET-1 was DE-KIT's until 2012-07-01, and is ES-PIC's since.
     """
     turn = date(2012, 7, 1)
-    with writing(session):
+    with transaction(session):
         for key, days in (("DE-KIT", (None, turn)), ("ES-PIC", (turn, None))):
             names = (*site_values(site_of_key(session, key))["names"],)
             moved = SiteNameValue("NetSite", "NET-1", *days)
@@ -228,7 +230,7 @@ def test_names_mean_who_bore_them_on_the_day_for_tickets_and_events_alike(
         )
     )
     read = [*read_events(events.encode(), Reading())]
-    with writing(session):
+    with transaction(session):
         found = report_events(session, BY, [one.message for one in read])
     assert not found.problems
     source = file(
@@ -241,7 +243,7 @@ def test_names_mean_who_bore_them_on_the_day_for_tickets_and_events_alike(
         "4,four,closed,2012-07-01T00:00:00Z,,,,NET-1,",
         head=f"{HEAD},event_start,event_end,window_start,sites,responsible_site",
     )
-    assert imported(session, source) == {Fate.NEW: 4}
+    assert imported(session, source) == {ImportOutcome.NEW: 4}
     rows = session.scalars(select(Ticket).order_by(Ticket.number)).all()
     assert [
         (row.affected_sites[0].site.key, row.responsible_site.key)
@@ -249,7 +251,7 @@ def test_names_mean_who_bore_them_on_the_day_for_tickets_and_events_alike(
         if row.affected_sites[0].site and row.responsible_site
     ] == [("DE-KIT",) * 2, ("ES-PIC",) * 2, ("DE-KIT",) * 2, ("ES-PIC",) * 2]
     session.rollback()
-    with writing(session):
+    with transaction(session):
         assert bring_up_to_date(session, LATER).is_fresh
     keys = {row.id: row.source_key for row in session.execute(select(Event.id, Event.source_key))}
     beside: dict[str, set[int]] = {}
@@ -270,10 +272,10 @@ def test_names_mean_who_bore_them_on_the_day_for_tickets_and_events_alike(
 
 def test_one_change_each_through_a_door_of_its_own(session: Session, cast: Cast) -> None:
     text = "about XX-YY-LHCOPN-001 and " + LINK
-    with writing(session):
+    with transaction(session):
         open_ticket(session, writer(cast.operator), NewTicket("here before"))
     source = file(f"7,{text},closed,2011-01-02", f"8,{text},new,2011-01-02")
-    with writing(session):
+    with transaction(session):
         import_tickets(session, writer(cast.admin, LATER, remote="192.0.2.7"), source)
     for number in (2, 3):
         (change,) = changes_of(session, TICKET, number)
@@ -295,8 +297,14 @@ def test_all_or_nothing_unless_the_good_lines_are_asked_for(session: Session, ca
         imported(session, source)
     assert [problem.place for problem in caught.value.problems] == ["line 3"]
     assert tickets(session) == 0
-    assert imported(session, source, only_good=True) == {Fate.NEW: 2, Fate.WRONG: 1}
-    assert imported(session, source, only_good=True) == {Fate.KNOWN: 2, Fate.WRONG: 1}
+    assert imported(session, source, only_good=True) == {
+        ImportOutcome.NEW: 2,
+        ImportOutcome.WRONG: 1,
+    }
+    assert imported(session, source, only_good=True) == {
+        ImportOutcome.KNOWN: 2,
+        ImportOutcome.WRONG: 1,
+    }
 
 
 def test_every_wrong_cell_is_told(session: Session, cast: Cast) -> None:
@@ -349,6 +357,6 @@ def test_only_admins_import(session: Session, cast: Cast) -> None:
     for actor in (cast.operator, cast.kit, cast.reader, cast.ggus):
         with pytest.raises(Forbidden):
             list(examine_tickets(session, writer(actor), file()))
-        with pytest.raises(Forbidden), writing(session):
+        with pytest.raises(Forbidden), transaction(session):
             import_tickets(session, writer(actor), file())
     assert tickets(session) == 0

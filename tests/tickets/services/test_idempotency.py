@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.errors import Forbidden
 from app.core.services.changes import TICKET, changes_of
 from app.tickets.rules.content import NewTicket
-from app.tickets.services.idempotency import CreationAnswer, open_ticket_once
+from app.tickets.services.idempotency import CreationAnswer, create_ticket_idempotent
 from app.tickets.services.lifecycle import change_ticket, find_ticket, mark_checked, move_ticket
 from app.tickets.services.lists.lists import TicketFilter
 from app.tickets.services.pages import list_tickets
@@ -24,8 +24,8 @@ def cast(session: Session) -> Cast:
 
 def send(session: Session, cast: Cast, who: str = "nren_a", **content: str) -> CreationAnswer:
     new = NewTicket(title="down", origin_id="77", origin_system=content.get("GHD_Origin_SG", ""))
-    with writing(session):
-        return open_ticket_once(
+    with transaction(session):
+        return create_ticket_idempotent(
             session, writer(getattr(cast, who)), new, {"GHD_Short_Description": "down", **content}
         )
 
@@ -34,7 +34,7 @@ def test_a_repeat_is_compared_with_what_was_sent_first_not_with_the_ticket(
     session: Session, cast: Cast
 ) -> None:
     assert send(session, cast) == CreationAnswer(1, created=True)
-    with writing(session):
+    with transaction(session):
         change_ticket(session, writer(cast.operator), 1, {"title": "renamed"})
     assert send(session, cast) == CreationAnswer(1, created=False)
     assert find_ticket(session, cast.operator, 1).version == 2
@@ -67,7 +67,7 @@ def test_a_closed_ticket_answers_the_same_content_and_refuses_another(
     session: Session, cast: Cast
 ) -> None:
     send(session, cast)
-    with writing(session):
+    with transaction(session):
         move_ticket(session, writer(cast.operator), 1, "unsolved")
     assert send(session, cast) == CreationAnswer(1, created=False)
     answer = send(session, cast, GHD_Priority="urgent")
@@ -85,9 +85,9 @@ def test_keys_of_other_partners_and_other_systems_are_others(session: Session, c
 def test_an_empty_origin_id_is_no_key(session: Session, cast: Cast) -> None:
     numbers = []
     for _ in range(2):
-        with writing(session):
+        with transaction(session):
             new = NewTicket(title="down")
-            numbers.append(open_ticket_once(session, writer(cast.nren_a), new, {}).number)
+            numbers.append(create_ticket_idempotent(session, writer(cast.nren_a), new, {}).number)
     assert numbers == [1, 2]
 
 
@@ -95,8 +95,8 @@ def test_a_read_only_account_creates_nothing(session: Session, cast: Cast) -> No
     from dataclasses import replace
 
     by = writer(replace(cast.nren_a, read_only=True))
-    with pytest.raises(Forbidden, match="read-only"), writing(session):
-        open_ticket_once(session, by, NewTicket(title="x", origin_id="1"), {})
+    with pytest.raises(Forbidden, match="read-only"), transaction(session):
+        create_ticket_idempotent(session, by, NewTicket(title="x", origin_id="1"), {})
 
 
 def test_differing_contacts_are_for_operators_and_that_partner_only(
@@ -119,7 +119,7 @@ def test_differing_contacts_are_for_operators_and_that_partner_only(
 def test_a_refused_repetition_is_listed_to_check_again(session: Session, cast: Cast) -> None:
     send(session, cast)
     send(session, cast, GHD_Priority="urgent")
-    with writing(session):
+    with transaction(session):
         mark_checked(session, writer(cast.operator), 1)
         move_ticket(session, writer(cast.operator), 1, "unsolved")
     assert send(session, cast, GHD_Priority="urgent").refused is not None

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.errors import EditConflict, Forbidden, Invalid, MoveNotAllowed, NotFound
 from app.core.services.changes import TICKET, changes_of
 from app.registry.rules.registry import SiteNameValue
@@ -34,7 +34,7 @@ def cast(session: Session) -> Cast:
 
 
 def opened(session: Session, by: object, **fields: object) -> int:
-    with writing(session):
+    with transaction(session):
         return open_ticket(session, by, NewTicket(**{"title": "t", **fields})).number  # type: ignore[arg-type]
 
 
@@ -69,7 +69,7 @@ def test_opening_recognises_links_and_sites_and_follows_the_responsible_site(
     first = log(session, number)[0]
     assert first["links"] == (None, "CERN-GRIDKA-LHCOPN-001")
     assert first["responsible_site"] == (None, "DE-KIT")
-    with writing(session):
+    with transaction(session):
         undo_recognition(session, writer(cast.operator), number, "sites", "DE-KIT")
     assert log(session, number)[1] == {"sites": ("DE-KIT", None)}
 
@@ -79,7 +79,7 @@ def test_a_name_of_a_site_means_who_bore_it_on_the_tickets_day(
 ) -> None:
     """NETLAB was DE-KIT's until 2013-03-01, and is ES-PIC's since: as of events of that day."""
     turn = date(2013, 3, 1)
-    with writing(session):
+    with transaction(session):
         for key, days in (("DE-KIT", (None, turn)), ("ES-PIC", (turn, None))):
             names = site_values(site_of_key(session, key))["names"]
             moved = SiteNameValue("NetSite", "NETLAB", *days)
@@ -97,11 +97,11 @@ def test_a_name_of_a_site_means_who_bore_it_on_the_tickets_day(
     named = opened(session, writer(cast.ggus), title="NETLAB is down", window_start=before)
     assert site(named) == "DE-KIT", "recognised alike"
     # the same name again, as a form sends it back, is no change
-    with writing(session):
+    with transaction(session):
         change_ticket(session, writer(cast.operator), number, {"sites": ("NETLAB",), "title": "u"})
     assert list(log(session, number)[1]) == ["title"]
     # with another day it means another site, also in one and the same change
-    with writing(session):
+    with transaction(session):
         change = {"sites": ("NETLAB",), "event_start": after}
         change_ticket(session, writer(cast.operator), number, change)
     assert site(number) == "ES-PIC"
@@ -127,19 +127,19 @@ def test_the_network_is_that_of_the_title_word_when_nothing_else_says_it(
 
 def test_moves_and_their_history(session: Session, cast: Cast) -> None:
     number = opened(session, writer(cast.kit))
-    with pytest.raises(Invalid, match="needs a solution"), writing(session):
+    with pytest.raises(Invalid, match="needs a solution"), transaction(session):
         move_ticket(session, writer(cast.operator), number, "solved")
-    with writing(session):
+    with transaction(session):
         move_ticket(session, writer(cast.operator), number, "solved", solution="fibre mended")
-    with pytest.raises(Forbidden, match="submitter"), writing(session):
+    with pytest.raises(Forbidden, match="submitter"), transaction(session):
         move_ticket(session, writer(cast.operator), number, "verified")
-    with writing(session):
+    with transaction(session):
         move_ticket(session, writer(cast.kit), number, "verified")
-    with pytest.raises(MoveNotAllowed), writing(session):
+    with pytest.raises(MoveNotAllowed), transaction(session):
         move_ticket(session, writer(cast.operator), number, "reopened")
-    with pytest.raises(MoveNotAllowed, match="final"), writing(session):
+    with pytest.raises(MoveNotAllowed, match="final"), transaction(session):
         change_ticket(session, writer(cast.operator), number, {"title": "other"})
-    with writing(session):
+    with transaction(session):
         comment_ticket(session, writer(cast.operator), number, "late word")
         change_ticket(
             session, writer(cast.operator), number, {"references": (Reference("NREN", "7"),)}
@@ -155,7 +155,7 @@ def test_moves_and_their_history(session: Session, cast: Cast) -> None:
 
 def test_the_same_value_again_is_no_change(session: Session, cast: Cast) -> None:
     number = opened(session, writer(cast.kit), priority="urgent")
-    with writing(session):
+    with transaction(session):
         change_ticket(session, writer(cast.kit), number, {"state": "new", "priority": "urgent"})
     assert find_ticket(session, cast.kit, number).version == 1
 
@@ -164,9 +164,9 @@ def test_another_spelling_of_the_same_site_is_remembered_and_no_change(
     session: Session, cast: Cast
 ) -> None:
     number = opened(session, writer(cast.operator), sites=("DE-KIT",))
-    with writing(session):
+    with transaction(session):
         change_ticket(session, writer(cast.ggus), number, {"first_site": "FZK-LCG2"})
-    with writing(session):
+    with transaction(session):
         change_ticket(session, writer(cast.operator), number, {"responsible_site": ""})
     ticket = find_ticket(session, cast.ggus, number)
     assert ticket.version == len(log(session, number)) == 1
@@ -175,11 +175,11 @@ def test_another_spelling_of_the_same_site_is_remembered_and_no_change(
 
 def test_the_submitters_answer_takes_a_ticket_out_of_waiting(session: Session, cast: Cast) -> None:
     number = opened(session, writer(cast.kit))
-    with writing(session):
+    with transaction(session):
         move_ticket(session, writer(cast.operator), number, "waiting for reply")
         comment_ticket(session, writer(cast.operator), number, "please answer")
     assert find_ticket(session, cast.kit, number).state == "waiting for reply"
-    with writing(session):
+    with transaction(session):
         comment_ticket(session, writer(cast.kit), number, "here it is")
     assert find_ticket(session, cast.kit, number).state == "in progress"
 
@@ -187,7 +187,7 @@ def test_the_submitters_answer_takes_a_ticket_out_of_waiting(session: Session, c
 def test_changes_in_one_millisecond_bear_different_times(session: Session, cast: Cast) -> None:
     number = opened(session, writer(cast.kit))
     for text in ("a", "b"):
-        with writing(session):
+        with transaction(session):
             comment_ticket(session, writer(cast.kit), number, text)
     times = [change.at - NOON for change in changes_of(session, TICKET, number)]
     assert times == [timedelta(milliseconds=n) for n in range(3)]
@@ -210,10 +210,10 @@ def test_who_may_comment_a_ticket_of_de_kit(
     number = opened(session, writer(cast.operator), sites=("DE-KIT",))
     by = writer(getattr(cast, who))
     if outcome is None:
-        with writing(session):
+        with transaction(session):
             comment_ticket(session, by, number, "seen")
     else:
-        with pytest.raises(outcome), writing(session):
+        with pytest.raises(outcome), transaction(session):
             comment_ticket(session, by, number, "seen")
         assert len(log(session, number)) == 1
 
@@ -222,7 +222,7 @@ def test_a_handed_ticket_is_one_of_the_partners_own(session: Session, cast: Cast
     number = opened(session, writer(cast.nren_a))
     with pytest.raises(NotFound):
         find_ticket(session, cast.nren_b, number)
-    with writing(session):
+    with transaction(session):
         hand_to_partner(session, writer(cast.operator), number, "NREN-B")
     assert find_ticket(session, cast.nren_b, number).number == number
 
@@ -231,7 +231,7 @@ def test_two_editors_of_one_field_meet_and_of_two_fields_do_not(
     session: Session, cast: Cast
 ) -> None:
     number = opened(session, writer(cast.operator), title="first")
-    with writing(session):
+    with transaction(session):
         change_ticket(
             session,
             writer(cast.admin),
@@ -239,7 +239,7 @@ def test_two_editors_of_one_field_meet_and_of_two_fields_do_not(
             {"title": "theirs"},
             base_version=1,
         )
-    with pytest.raises(EditConflict) as caught, writing(session):
+    with pytest.raises(EditConflict) as caught, transaction(session):
         change_ticket(
             session,
             writer(cast.operator),
@@ -255,7 +255,7 @@ def test_two_editors_of_one_field_meet_and_of_two_fields_do_not(
         "mine",
     )
     assert caught.value.current_version == 2
-    with writing(session):  # an editor who left the title alone does not put it back
+    with transaction(session):  # an editor who left the title alone does not put it back
         change_ticket(
             session,
             writer(cast.operator),
@@ -273,12 +273,12 @@ def test_an_identical_request_within_ten_minutes_is_answered_and_counted_only(
     number = opened(session, writer(cast.ggus))
     later = NOON + timedelta(minutes=9)
     for now in (NOON, later):
-        with writing(session):
+        with transaction(session):
             comment_by = writer(cast.ggus, now, request_digest="d1")
             change_ticket(session, comment_by, number, {"public_comment": "again"})
     assert len(log(session, number)) == 2
     assert find_ticket(session, cast.ggus, number).repeats == 1
-    with writing(session):
+    with transaction(session):
         change_ticket(
             session,
             writer(cast.ggus, NOON + timedelta(minutes=11), request_digest="d1"),
@@ -293,13 +293,13 @@ def test_a_ticket_closes_ten_working_days_after_its_newest_end(
 ) -> None:
     number = opened(session, writer(cast.kit))
     for state in ("unsolved", "reopened", "unsolved"):
-        with writing(session):
+        with transaction(session):
             move_ticket(session, writer(cast.operator), number, state)
     # Wednesday 2013-03-06 12:00 + 10 working days = Wednesday 2013-03-20 12:00
     due = datetime(2013, 3, 20, 12, 0, 0, 3000, tzinfo=UTC)
-    with writing(session):
+    with transaction(session):
         assert close_due_tickets(session, SYSTEM, due - timedelta(milliseconds=1)) == []
-    with writing(session):
+    with transaction(session):
         assert close_due_tickets(session, SYSTEM, due) == [number]
     assert session.get_one(Ticket, number).state == "closed"
 
@@ -317,10 +317,10 @@ def test_an_unchanged_first_site_does_not_refuse_a_comment_on_a_final_ticket(
 ) -> None:
     number = opened(session, writer(cast.ggus), sites=("DE-KIT", "ES-PIC"))
     for state in ("unsolved", "verified"):
-        with writing(session):
+        with transaction(session):
             move_ticket(session, writer(cast.ggus), number, state)
     wanted = {"first_site": "FZK-LCG2", "public_comment": "thanks"}
-    with writing(session):
+    with transaction(session):
         change_ticket(session, writer(cast.ggus), number, wanted)
     assert log(session, number)[-1] == {"public_comment": (None, "thanks")}
     rows = find_ticket(session, cast.ggus, number).affected_sites
@@ -334,14 +334,14 @@ def test_replacing_the_first_site_leaves_the_others_and_their_spellings_alone(
     session: Session, cast: Cast
 ) -> None:
     number = opened(session, writer(cast.operator), sites=("DE-KIT", "ES-PIC"))
-    with writing(session):
+    with transaction(session):
         change_ticket(session, writer(cast.ggus), number, {"first_site": "CERN-PROD"})
     rows = find_ticket(session, cast.ggus, number).affected_sites
     assert [(row.name, [s.name for s in row.spellings]) for row in rows] == [
         ("CERN-PROD", ["CERN-PROD"]),
         ("ES-PIC", []),
     ]
-    with writing(session):
+    with transaction(session):
         change_ticket(session, writer(cast.ggus), number, {"first_site": ""})
     assert current_value(find_ticket(session, cast.ggus, number), "sites") == ("ES-PIC",)
 
@@ -353,10 +353,10 @@ def test_a_partners_own_number_again_is_no_change_and_keeps_its_place(
         session, writer(cast.operator), references=(Reference("GGUS-TEST", "55", "", "target"),)
     )
     for _ in range(2):
-        with writing(session):
+        with transaction(session):
             own = {"target": "55", "incident": "7"}
             change_ticket(session, writer(cast.ggus), number, {"own_references": own})
-    with writing(session):
+    with transaction(session):
         change_ticket(session, writer(cast.ggus), number, {"own_references": {"target": "55"}})
     ticket = find_ticket(session, cast.ggus, number)
     assert ticket.version == 2
@@ -365,16 +365,16 @@ def test_a_partners_own_number_again_is_no_change_and_keeps_its_place(
         ("incident", "7"),
     ]
     assert {item.partner_id for item in ticket.references} == {cast.ggus.partner_id}
-    with writing(session):
+    with transaction(session):
         change_ticket(session, writer(cast.ggus), number, {"own_references": {"target": ""}})
     assert log(session, number)[-1]["references"] == ("GGUS-TEST 55; GGUS-TEST 7", "GGUS-TEST 7")
 
 
 def test_a_solved_ticket_keeps_a_solution(session: Session, cast: Cast) -> None:
     number = opened(session, writer(cast.operator))
-    with writing(session):
+    with transaction(session):
         move_ticket(session, writer(cast.operator), number, "solved", solution="mended")
-    with pytest.raises(Invalid, match="keeps its solution"), writing(session):
+    with pytest.raises(Invalid, match="keeps its solution"), transaction(session):
         change_ticket(session, writer(cast.operator), number, {"solution": " "})
 
 

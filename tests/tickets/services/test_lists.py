@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.content import NewTicket
 from app.tickets.rules.tickets import Priority, State
@@ -23,7 +23,7 @@ from tests.cast import NOON, Cast, enter, writer
 
 def fill(session: Session, cast: Cast) -> None:
     """Six tickets, each unlike the others."""
-    with writing(session):
+    with transaction(session):
         for number, (fields, days) in enumerate(
             (
                 ({"title": "CERN-GRIDKA-LHCOPN-001 down", "priority": "urgent"}, 0),
@@ -91,7 +91,7 @@ def test_counts_leave_the_states_aside(session: Session) -> None:
 def test_pages_join_to_the_whole_list_in_order(session: Session, sort: str, direction: str) -> None:
     cast = enter(session)
     dice = random.Random(f"{sort}{direction}")
-    with writing(session):
+    with transaction(session):
         for _ in range(23):
             now = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=dice.randrange(6))
             new = NewTicket(title=dice.choice("aBcÄz"), priority=dice.choice(list(Priority)))
@@ -129,7 +129,7 @@ def test_each_list_is_the_same_in_pages_forwards_and_backwards(
     monkeypatch.setattr("app.tickets.services.pages.FEW", few)
     cast = enter(session)
     dice = random.Random(17)
-    with writing(session):
+    with transaction(session):
         for index in range(40):
             now = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=dice.randrange(9))
             new = NewTicket(

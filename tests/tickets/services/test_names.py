@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.jobs.tasks.context import Context
 from app.registry.rules.registry import CircuitValue, SiteNameValue
 from app.registry.services.links import change_link, link_of_name, link_values
@@ -24,18 +24,18 @@ LINK = "CERN-GRIDKA-LHCOPN-001"
 
 def found(session: Session, cast: Cast, text: str) -> list[int]:
     wanted = TicketFilter(text=text, sort="number")
-    with writing(session):
+    with transaction(session):
         return [ticket.number for ticket in list_tickets(session, cast.operator, wanted).tickets]
 
 
 def test_new_names_are_found(session: Session, context: Context) -> None:
     cast = enter(session)
     by = writer(cast.admin)
-    with writing(session):
+    with transaction(session):
         affected = open_ticket(session, by, NewTicket("one", sites=("ES-PIC",))).number
         on_link = open_ticket(session, by, NewTicket("two", links=(LINK,))).number
         open_ticket(session, by, NewTicket("three"))
-    with writing(session):
+    with transaction(session):
         names = (*site_values(site_of_key(session, "ES-PIC"))["names"],)
         names += (SiteNameValue("NetSite", "PORTUS"),)
         change_site(session, by, "ES-PIC", {"names": names})
@@ -45,7 +45,7 @@ def test_new_names_are_found(session: Session, context: Context) -> None:
         change_site(session, by, "CH-CERN", {"country": "FR"})  # no name: no work
     assert found(session, cast, "portus") == []
     # a worker that is told to end leaves all of it to the next one
-    with writing(session):
+    with transaction(session):
         site = site_of_key(session, "ES-PIC").id
     follow_names(replace(context, is_ending=lambda: True), {"kind": "site", "id": site})
     assert found(session, cast, "portus") == []

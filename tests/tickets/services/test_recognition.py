@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import event, insert, select
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.reference.seed import seed_reference
 from app.registry.models.registry import Link, Site, SiteName
 from app.registry.rules.recognition import bare_title, recognised_links, recognised_sites
@@ -40,7 +40,7 @@ TEXTS = (
 
 @pytest.fixture
 def registry(session: Session) -> Session:
-    with writing(session):
+    with transaction(session):
         seed_reference(session, SYSTEM)
         cern, kit = (
             session.scalars(select(Site).where(Site.key == key)).one()
@@ -69,7 +69,7 @@ def test_the_same_is_recognised_as_with_all_names(registry: Session, text: str) 
 
 
 def test_few_names_are_read_however_many_there_are(registry: Session) -> None:
-    with writing(registry):
+    with transaction(registry):
         cern = registry.scalars(select(Site.id)).first()
         rows = [
             {"name": f"CERN-X-LHCOPN-{number}", "network": "LHCOPN", "end_a_id": cern,
@@ -86,7 +86,7 @@ def test_few_names_are_read_however_many_there_are(registry: Session) -> None:
         statements.append(str(args[2]))
 
     event.listen(engine, "before_cursor_execute", note)
-    with writing(registry):
+    with transaction(registry):
         ticket = open_ticket(
             registry, SYSTEM, NewTicket(title="CERN-X-LHCOPN-17 down at DE-KIT", description="x")
         )
@@ -97,7 +97,7 @@ def test_few_names_are_read_however_many_there_are(registry: Session) -> None:
 
 
 def test_the_word_follows_the_name(registry: Session) -> None:
-    with writing(registry):
+    with transaction(registry):
         link = registry.scalars(select(Link).where(Link.name == "K-1")).one()
         link.name = "New-Name 2"
     assert "New-Name 2" in link_names_in(registry, ("new-name",))

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.access import Actor
 from app.core.rules.errors import Forbidden, Invalid, NotFound
 from app.core.services.changes import TICKET, changes_of
@@ -39,7 +39,7 @@ def cast(session: Session) -> Cast:
 
 
 def opened(session: Session, by: Actor, count: int) -> list[int]:
-    with writing(session):
+    with transaction(session):
         return [
             open_ticket(session, writer(by), NewTicket(title=f"t{position}")).number
             for position in range(count)
@@ -47,7 +47,7 @@ def opened(session: Session, by: Actor, count: int) -> list[int]:
 
 
 def relate(session: Session, by: Actor, number: int, role: RelationRole, other: int) -> None:
-    with writing(session):
+    with transaction(session):
         relate_tickets(session, writer(by), number, role, other)
 
 
@@ -84,7 +84,7 @@ def test_a_relation_is_seen_and_logged_at_both_and_taken_off_both(
     assert len(times) == 1  # one deed
     assert [find_ticket(session, cast.reader, number).version for number in (one, two)] == [2, 2]
     for _ in range(2):
-        with writing(session):
+        with transaction(session):
             unrelate_tickets(session, writer(cast.operator), two, other_way, one)
     assert seen(session, cast.reader, one) == seen(session, cast.reader, two) == []
     assert newest(session, one) == [(role, "2", None)]
@@ -104,7 +104,7 @@ def test_an_older_generation_cannot_become_the_youngest(session: Session, cast: 
 
 def test_final_tickets_can_be_related(session: Session, cast: Cast) -> None:
     one, two = opened(session, cast.operator, 2)
-    with writing(session):
+    with transaction(session):
         for number in (one, two):
             move_ticket(session, writer(cast.operator), number, "unsolved")
             move_ticket(session, writer(cast.operator), number, "closed")
@@ -139,7 +139,7 @@ def test_a_partner_is_not_told_of_tickets_that_it_may_not_read(
     assert seen(session, cast.nren_a, own) == []
     assert len(timeline_of(session, cast.nren_a, own)) == 1
     assert len(timeline_of(session, cast.ggus, own)) == 3
-    with writing(session):
+    with transaction(session):
         hand_to_partner(session, writer(cast.operator), other, "NREN-A")
     assert seen(session, cast.nren_a, own) == [(RELATED, other)]
     steps = timeline_of(session, cast.nren_a, own)
@@ -152,15 +152,15 @@ def test_a_ticket_is_opened_with_its_relation_or_not_at_all(session: Session, ca
     parent, master, duplicate = opened(session, cast.operator, 3)
     relate(session, cast.operator, duplicate, DUPLICATE_OF, master)
     by, new = writer(cast.operator), NewTicket(title="child")
-    with writing(session):
+    with transaction(session):
         number = open_related_ticket(session, by, new, PARENT, parent).number
     assert seen(session, cast.reader, number) == [(PARENT, parent)]
-    with writing(session):
+    with transaction(session):
         above = open_related_ticket(session, by, new, CHILD, parent).number
     assert seen(session, cast.reader, parent) == [(PARENT, above), (CHILD, number)]
     refused = ((CHILD, parent, Invalid), (DUPLICATE_OF, duplicate, Invalid), (PARENT, 99, NotFound))
     for role, other, kind in refused:
-        with pytest.raises(kind), writing(session):
+        with pytest.raises(kind), transaction(session):
             open_related_ticket(session, by, new, role, other)
     assert set(session.scalars(select(Ticket.number))) == {1, 2, 3, 4, 5}
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.access import SYSTEM as PORTAL
 from app.core.rules.access import Door, Writer
 from app.jobs.tasks.context import Context
@@ -31,7 +31,7 @@ def portal(now: datetime) -> Writer:
 
 
 def waiting_ticket(session: Session, cast: Cast, now: datetime = NOON) -> int:
-    with writing(session):
+    with transaction(session):
         number = open_ticket(
             session, writer(cast.kit, now - timedelta(hours=1)), NewTicket(title="Which port?")
         ).number
@@ -47,7 +47,7 @@ def due(session: Session, now: datetime) -> list[int]:
 
 
 def step(session: Session, number: int, now: datetime) -> Step | None:
-    with writing(session):
+    with transaction(session):
         return take_due_step(session, portal(now), number)
 
 
@@ -86,16 +86,16 @@ def test_an_answer_begins_the_count_anew(session: Session) -> None:
     number = waiting_ticket(session, cast)
     assert step(session, number, NOON + WEEK) is Step.REMIND
     later = NOON + WEEK + timedelta(days=1)
-    with writing(session):  # somebody else than the submitter: the ticket goes on waiting
+    with transaction(session):  # somebody else than the submitter: the ticket goes on waiting
         comment_ticket(session, writer(cast.operator, later), number, "It is being looked for")
     assert due(session, NOON + 2 * WEEK) == []
     assert due(session, later + WEEK) == [number]
     assert step(session, number, later + WEEK) is Step.REMIND
-    with writing(session):  # the submitter: it waits no longer
+    with transaction(session):  # the submitter: it waits no longer
         by = writer(cast.kit, later + WEEK + timedelta(hours=1))
         comment_ticket(session, by, number, "Port 3")
     assert due(session, later + 5 * WEEK) == []
-    with writing(session):
+    with transaction(session):
         by = writer(cast.operator, later + WEEK + timedelta(hours=2))
         move_ticket(session, by, number, "waiting for reply")
     assert due(session, later + 2 * WEEK + timedelta(minutes=119)) == []
@@ -107,7 +107,7 @@ def test_an_answer_begins_the_count_anew(session: Session) -> None:
 def test_internal_notes_and_edits_do_not_count_as_answers(session: Session) -> None:
     cast = enter(session)
     number = waiting_ticket(session, cast)
-    with writing(session):
+    with transaction(session):
         by = writer(cast.operator, NOON + timedelta(days=3))
         comment_ticket(session, by, number, "They never answer", internal=True)
     assert due(session, NOON + WEEK) == [number]

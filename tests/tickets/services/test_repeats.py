@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.models.changes import Change, ChangedField
 from app.core.rules.access import SYSTEM, Actor
 from app.core.rules.errors import Forbidden
@@ -38,7 +38,7 @@ def cast(session: Session) -> Cast:
 
 
 def opened(session: Session, by: Actor, **fields: object) -> int:
-    with writing(session):
+    with transaction(session):
         new = NewTicket(**{"title": "t", **fields})  # type: ignore[arg-type]
         return open_ticket(session, writer(by), new).number
 
@@ -47,7 +47,7 @@ def comment(
     session: Session, by: Actor, number: int, text: str, at: datetime = SOON, author: str = ""
 ) -> int:
     """The ticket's version that is answered."""
-    with writing(session):
+    with transaction(session):
         return comment_ticket(session, writer(by, at, author=author), number, text).version
 
 
@@ -61,7 +61,7 @@ def attach(
     author: str = "",
 ) -> int:
     """The id that is answered."""
-    with writing(session):
+    with transaction(session):
         return add_attachment(session, writer(by, at, author=author), number, name, content).id
 
 
@@ -123,7 +123,7 @@ def test_what_differs_or_is_another_s_is_no_repeat(session: Session, cast: Cast)
     comment(session, cast.operator, number, "same")
     comment(session, cast.ggus, number, "same", author="one")
     comment(session, cast.ggus, number, "same", author="two")
-    with writing(session):
+    with transaction(session):
         comment_ticket(
             session, writer(cast.ggus, SOON, author="two"), number, "same", internal=True
         )
@@ -144,7 +144,7 @@ def test_another_change_between_ends_it(session: Session, cast: Cast) -> None:
 def test_a_removed_attachment_can_be_added_again_at_once(session: Session, cast: Cast) -> None:
     number = opened(session, cast.operator)
     first = attach(session, cast.operator, number)
-    with writing(session):
+    with transaction(session):
         remove_attachment(session, writer(cast.operator, SOON), first)
     assert attach(session, cast.operator, number) != first
     assert repeats(session, number) == 0
@@ -155,7 +155,7 @@ def test_a_repeat_moves_nothing_and_asks_for_the_right_to_write(
 ) -> None:
     """The first comment of the submitter moves the ticket; its repeat is no second entry."""
     number = opened(session, cast.nren_a)
-    with writing(session):
+    with transaction(session):
         move_ticket(session, writer(cast.operator), number, "waiting for reply")
     first = comment(session, cast.nren_a, number, "here it is")
     assert comment(session, cast.nren_a, number, "here it is") == first
@@ -168,7 +168,7 @@ def test_a_repeat_moves_nothing_and_asks_for_the_right_to_write(
 def test_a_move_with_a_comment_sent_again_is_one_entry(session: Session, cast: Cast) -> None:
     number = opened(session, cast.operator)
     for at in (SOON, SOON + TEN):
-        with writing(session):
+        with transaction(session):
             move_ticket(
                 session, writer(cast.operator, at), number, "on hold", public_comment="wait for RAL"
             )
@@ -208,7 +208,7 @@ def test_any_order_of_writers_and_times(
         elif what == "attach":
             attach(session, by, number, text, b"content", now)
         else:
-            with writing(session):
+            with transaction(session):
                 change_ticket(session, writer(by, now), number, {"title": text})
             if title != text:
                 title, newest, newest_at = text, ("title", who, text), now

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.access import Actor
 from app.registry.models.registry import LinkCircuit, SiteName, SitePrefix
 from app.registry.services.registry import require_links, require_site
@@ -24,7 +24,7 @@ from app.tickets.services.lifecycle import (
 )
 from app.tickets.services.lists.lists import TicketFilter
 from app.tickets.services.pages import FEW, list_tickets
-from app.tickets.services.search.index import count_missing, keep_words, rebuild
+from app.tickets.services.search.index import count_missing, index_tickets, rebuild
 from app.tickets.services.search.snippets import contexts_of
 from tests.cast import NOON, Cast, enter, writer
 
@@ -42,7 +42,7 @@ def cast(session: Session) -> Cast:
 @pytest.fixture
 def ticket(session: Session, cast: Cast) -> int:
     """A ticket that says each thing in another word."""
-    with writing(session):
+    with transaction(session):
         link = require_links(session, ["CERN-GRIDKA-LHCOPN-001"])[0]
         link.circuits = [LinkCircuit(provider="NREN", circuit_id="KIT/CERN-100G-7")]
         pic = require_site(session, "ES-PIC")
@@ -93,7 +93,7 @@ def test_each_thing_finds_its_ticket(session: Session, cast: Cast, ticket: int) 
             assert found(session, cast.operator, text) == [ticket], text
         for text in NEITHER:
             assert found(session, cast.operator, text) == [], text
-        with writing(session):
+        with transaction(session):
             session.execute(delete(TicketWords))
             assert found(session, cast.operator, "umbrella") == []
             assert count_missing(session) == 1
@@ -106,7 +106,7 @@ def test_a_change_is_found_at_once_and_the_old_text_no_longer(
     session: Session, cast: Cast, ticket: int
 ) -> None:
     by = writer(cast.operator, NOON + timedelta(hours=1))
-    with writing(session):
+    with transaction(session):
         wanted = {"title": "parasol", "links": (), "sites": ("Lemuria",), "internal_comment": "emu"}
         change_ticket(session, by, ticket, wanted)
         note_difference(session, by, ticket, "it differs: axolotl")
@@ -119,12 +119,12 @@ def test_a_change_is_found_at_once_and_the_old_text_no_longer(
 
 
 def test_a_new_name_is_found_after_a_rebuild(session: Session, cast: Cast, ticket: int) -> None:
-    with writing(session):
+    with transaction(session):
         site = require_site(session, "ES-PIC")
         site.names.append(SiteName(system="NetSite", name="PORTUS"))
     assert found(session, cast.reader, "PORTUS") == []
-    with writing(session):
-        keep_words(session, [ticket])
+    with transaction(session):
+        index_tickets(session, [ticket])
     assert found(session, cast.reader, "PORTUS") == [ticket]
 
 
@@ -143,7 +143,7 @@ def test_any_search_finds_what_a_plain_reading_finds(
         return " ".join(dice.choice(ALPHABET) for _ in range(dice.randrange(1, most)))
 
     texts: dict[int, tuple[list[str], list[str]]] = {}
-    with writing(session):
+    with transaction(session):
         for _ in range(60):
             new = NewTicket(some(4), description=some(6), internal_comment=some(4))
             number = open_ticket(session, writer(cast.operator), new).number
@@ -223,7 +223,7 @@ def test_a_hit_is_shown_in_its_context(session: Session, cast: Cast, ticket: int
     assert shown("quokka", internal=True)[1] == f"Internal note by {cast.operator.account}"
     assert shown("quokka", internal=False)[1:] == ("", "")
     # who wrote a comment is found, too; who wrote internal ones only by those who may read them
-    with writing(session):
+    with transaction(session):
         comment_ticket(session, writer(cast.kit), ticket, "and an otter")
         comment_ticket(session, writer(cast.admin), ticket, "kept quiet", internal=True)
     kit, admin = cast.kit.account, cast.admin.account
@@ -234,7 +234,7 @@ def test_a_hit_is_shown_in_its_context(session: Session, cast: Cast, ticket: int
 
 
 def test_a_diary_without_end_stops_no_ticket(session: Session, cast: Cast) -> None:
-    with writing(session):
+    with transaction(session):
         number = open_ticket(session, writer(cast.operator), NewTicket("Long")).number
         for part in range(4):
             text = " ".join(f"w{part}x{word}" for word in range(9000))
@@ -242,6 +242,6 @@ def test_a_diary_without_end_stops_no_ticket(session: Session, cast: Cast) -> No
     assert found(session, cast.reader, "w0x8999") == [number]
     kept = session.scalars(select(TicketWords.public)).one()
     assert len(kept) < 250_000
-    with writing(session):
+    with transaction(session):
         change_ticket(session, writer(cast.operator), number, {"title": "Longer"})
     assert found(session, cast.reader, "longer w0x8999") == [number]

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.models.partners import PartnerAccount
 from app.accounts.services.partners import actor_of_account, create_partner_account
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.access import SYSTEM, Actor, Door, Writer
 from app.reference.seed import seed_reference
 from app.tickets.models.tickets import Ticket
@@ -33,7 +33,7 @@ def account(session: Session, code: str, login: str, **switches: Any) -> Actor:
 
 @pytest.fixture
 def cast(session: Session) -> dict[str, Actor]:
-    with writing(session):
+    with transaction(session):
         seed_reference(session, BY)
         return {
             "all": account(session, "ALL", "all", access="all"),
@@ -44,7 +44,7 @@ def cast(session: Session) -> dict[str, Actor]:
 
 def test_a_row_is_the_ticket_whoever_reads_it(session: Session, cast: dict[str, Actor]) -> None:
     own = Writer(cast["own"], Door.SOAP, NOW)
-    with writing(session):
+    with transaction(session):
         spelled = NewTicket(title="A", sites=("GRIDKA", "CH-CERN"), public_comment="First.")
         numbers = [
             open_ticket(session, own, spelled).number,
@@ -69,10 +69,10 @@ def test_a_row_is_the_ticket_whoever_reads_it(session: Session, cast: dict[str, 
 
 
 def test_what_was_handed_over_is_read(session: Session, cast: dict[str, Actor]) -> None:
-    with writing(session):
+    with transaction(session):
         number = open_ticket(session, BY, NewTicket(title="A")).number
     assert list(read_ticket_rows(session, cast["own"], [number, number + 1])) == []
-    with writing(session):
+    with transaction(session):
         hand_to_partner(session, BY, number, "OWN")
     assert [row.title for row, _ in read_ticket_rows(session, cast["own"], [number])] == ["A"]
 
@@ -80,7 +80,7 @@ def test_what_was_handed_over_is_read(session: Session, cast: dict[str, Actor]) 
 def test_a_page_takes_two_statements_and_a_longer_one_is_read_in_batches(
     session: Session, cast: dict[str, Actor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with writing(session):
+    with transaction(session):
         numbers = [
             open_ticket(session, BY, NewTicket(title="A", public_comment=str(count))).number
             for count in range(5)

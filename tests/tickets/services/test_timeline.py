@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.tickets.rules.content import NewTicket
 from app.tickets.services.lifecycle import (
     change_ticket,
@@ -18,7 +18,7 @@ from tests.cast import enter, writer
 
 def test_internal_text_and_contacts_are_for_operators_and_who_wrote_them(session: Session) -> None:
     cast = enter(session)
-    with writing(session):
+    with transaction(session):
         new = NewTicket(title="t", submitter_mail="noc@nren.example", internal_comment="ours")
         number = open_ticket(session, writer(cast.nren_a), new).number
         comment_ticket(session, writer(cast.operator), number, "theirs", internal=True)
@@ -45,7 +45,7 @@ def test_internal_text_and_contacts_are_for_operators_and_who_wrote_them(session
 
 def test_people_read_the_carbon_copy_and_only_operators_what_is_to_check(session: Session) -> None:
     cast = enter(session)
-    with writing(session):
+    with transaction(session):
         number = open_ticket(session, writer(cast.nren_a), NewTicket(title="t")).number
         change_ticket(session, writer(cast.operator), number, {"carbon_copy": "a@nren.example"})
         note_difference(session, writer(cast.nren_a), number, "other text")

@@ -11,7 +11,7 @@ from typing import Any
 from openpyxl import load_workbook
 
 from app.tickets.rules.files import COLUMNS
-from app.tickets.services.files.workbook import LONGEST_CELL, workbook_pieces
+from app.tickets.services.files.workbook import MAX_CELL_LENGTH, workbook_pieces
 
 TEXTS = {
     "formula": "=1+1",
@@ -86,11 +86,13 @@ def test_every_text_comes_back() -> None:
 
 
 def test_a_text_longer_than_a_cell_says_so() -> None:
-    (_head, line) = read([[row(description="x" * (LONGEST_CELL + 1), solution="y" * LONGEST_CELL)]])
+    (_head, line) = read(
+        [[row(description="x" * (MAX_CELL_LENGTH + 1), solution="y" * MAX_CELL_LENGTH)]]
+    )
     cells = dict(zip(COLUMNS, line, strict=True))
-    assert len(cells["description"]) == LONGEST_CELL
+    assert len(cells["description"]) == MAX_CELL_LENGTH
     assert "the whole text is in the portal" in cells["description"]
-    assert cells["solution"] == "y" * LONGEST_CELL
+    assert cells["solution"] == "y" * MAX_CELL_LENGTH
 
 
 def test_a_workbook_without_tickets_has_its_head() -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from app import demo
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.core.rules.access import SYSTEM, Door, Writer
 from app.core.web.extensions import db
 from app.reference.seed import add_links, seed_reference
@@ -20,7 +20,7 @@ from app.registry.services.lists import Wanted, sites_wanted
 from app.registry.services.registry import find_site
 from app.tickets.services.lifecycle import find_ticket
 from app.topology.pages.topology import topology_of
-from app.topology.services.registry_on import MOST_LINKS
+from app.topology.services.registry_on import MAX_LINKS
 from tests.cast import NOON, Cast
 from tests.harness.visitor import PageReader, Visitor
 from tests.harness.visits import Enter, Open
@@ -58,7 +58,7 @@ def site(session: Session, key: str) -> Site:
 @pytest.fixture
 def registry(session: Session, cast: Cast) -> None:
     """A T1 of the past with its link and backup, a second link to DE-KIT, and a path of LHCONE."""
-    with writing(session):
+    with transaction(session):
         cern, kit, pic = (site(session, key) for key in ("CH-CERN", "DE-KIT", "ES-PIC"))
         asgc = Site(
             key="TW-ASGC",
@@ -169,7 +169,7 @@ def test_a_ticket_of_2013_shows_the_topology_of_2013(
     session: Session, cast: Cast, visit: Enter, opened: Open
 ) -> None:
     by = Writer(actor=SYSTEM, door=Door.COMMAND, now=NOON)
-    with writing(session):
+    with transaction(session):
         seed_reference(session, by)
         asgc = Link(name="CERN-ASGC-LHCOPN-001", network="LHCOPN", valid_until=date(2023, 10, 1))
         asgc.end_a, asgc.end_b = site(session, "CH-CERN"), site(session, "TW-ASGC")
@@ -280,7 +280,7 @@ def test_an_empty_network_says_so_and_what_next(cast: Cast, visit: Enter) -> Non
 def test_a_huge_network_is_a_table_in_pages_until_a_site_is_chosen(
     session: Session, cast: Cast, visit: Enter
 ) -> None:
-    with writing(session):
+    with transaction(session):
         cern = site(session, "CH-CERN")
         sites = [
             Site(
@@ -289,7 +289,7 @@ def test_a_huge_network_is_a_table_in_pages_until_a_site_is_chosen(
                 time_zone="UTC",
                 names=[SiteName(system="LHCOPN", name=f"S-{number:03d}")],
             )
-            for number in range(MOST_LINKS + 30)
+            for number in range(MAX_LINKS + 30)
         ]
         session.add_all(sites)
         session.add_all(
@@ -311,7 +311,7 @@ def test_a_huge_network_is_a_table_in_pages_until_a_site_is_chosen(
 
 def test_the_demos_links_begin_and_end(session: Session, cast: Cast, visit: Enter) -> None:
     by = Writer(actor=SYSTEM, door=Door.COMMAND, now=NOON)
-    with writing(session):
+    with transaction(session):
         seed_reference(session, by)
         add_links(session, by, demo.LINKS)
     visitor = visit(cast.reader)
@@ -346,7 +346,7 @@ def test_every_site_and_link_of_the_picture_leads_to_its_record_and_back(
 def test_a_t1_since_nobody_knows_when_is_one_on_every_page(
     session: Session, cast: Cast, visit: Enter
 ) -> None:
-    with writing(session):
+    with transaction(session):
         site(session, "ES-PIC").tier_since = None
     visitor = visit(cast.reader)
     tiers = {row[0]: row[1] for row in table(page(visitor, "/topology?on=2010-01-01"), "h-sites")}

@@ -9,14 +9,14 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from app.core.database.transactions import writing
+from app.core.database.transactions import transaction
 from app.registry.models.registry import Link, Site, SiteName
 from app.registry.services.registry import find_site
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.content import NewTicket
 from app.tickets.services.lifecycle import change_ticket, open_ticket
 from app.topology.services.registry_on import (
-    MOST_LINKS,
+    MAX_LINKS,
     PAGE,
     LinkState,
     Snapshot,
@@ -45,7 +45,7 @@ def site(session: Session, key: str) -> Site:
 
 def ticket(session: Session, cast: Cast, at: datetime, steps: Any = (), **fields: Any) -> int:
     """One on DE-KIT's link, written at ``at``; ``steps`` are (time, fields to change)."""
-    with writing(session):
+    with transaction(session):
         content = NewTicket(**{"title": "Down", "links": (KIT,), **fields})
         number = open_ticket(session, writer(cast.operator, at), content).number
         for then, wanted in steps:
@@ -93,7 +93,7 @@ def test_the_state_of_today_is_that_of_open_tickets_now(
     number = ticket(session, cast, NOON - HOUR, category=category, **fields)
     assert state(session, TODAY, at) == expected
     assert state(session, TODAY, at, PIC) == "ok"
-    with writing(session):
+    with transaction(session):
         wanted = {"state": "solved", "solution": "Done."}
         change_ticket(session, writer(cast.operator, at), number, wanted)
     assert state(session, TODAY, at) == "ok"
@@ -180,7 +180,7 @@ def test_the_day_is_utc_wherever_now_was_stated(session: Session, cast: Cast) ->
 
 
 def test_tier_names_and_links_are_those_of_the_day(session: Session, cast: Cast) -> None:
-    with writing(session):
+    with transaction(session):
         asgc = Site(
             key="TW-ASGC",
             country="TW",
@@ -228,7 +228,7 @@ def test_tier_names_and_links_are_those_of_the_day(session: Session, cast: Cast)
 
 
 def test_a_t1_without_a_link_is_shown_until_it_retires(session: Session, cast: Cast) -> None:
-    with writing(session):
+    with transaction(session):
         alone = Site(key="NEW-T1", country="FR", time_zone="Europe/Paris", tier=1)
         alone.valid_until = date(2020, 1, 1)
         session.add(alone)
@@ -238,7 +238,7 @@ def test_a_t1_without_a_link_is_shown_until_it_retires(session: Session, cast: C
 
 
 def test_a_backup_may_be_a_path_of_lhcone(session: Session, cast: Cast) -> None:
-    with writing(session):
+    with transaction(session):
         kit, cern = site(session, "DE-KIT"), site(session, "CH-CERN")
         main = registry_link(session, KIT)
         path = Link(name="GRIDKA-CERN-LHCONE-001", network="LHCONE", end_a=kit, end_b=cern)
@@ -264,7 +264,7 @@ def registry_link(session: Session, name: str) -> Link:
 def test_a_site_is_shown_with_its_neighbours_and_the_links_among_them(
     session: Session, cast: Cast
 ) -> None:
-    with writing(session):
+    with transaction(session):
         cern, kit, pic = (site(session, key) for key in ("CH-CERN", "DE-KIT", "ES-PIC"))
         ral = Site(key="UK-T1-RAL", country="GB", time_zone="Europe/London", tier=1)
         session.add_all(
@@ -284,7 +284,7 @@ def test_a_site_is_shown_with_its_neighbours_and_the_links_among_them(
 def test_a_huge_network_is_given_in_pages_and_with_few_statements(
     session: Session, cast: Cast
 ) -> None:
-    with writing(session):
+    with transaction(session):
         cern = site(session, "CH-CERN")
         sites = [Site(key=f"S-{n:03d}", country="FR", time_zone="UTC") for n in range(150)]
         session.add_all(sites)
@@ -304,7 +304,7 @@ def test_a_huge_network_is_given_in_pages_and_with_few_statements(
     assert names(first) + names(rest) == [f"L-{n:03d}" for n in range(150)]
     assert {one.name: one.state for one in rest.links if one.state != "ok"} == {"L-120": "trouble"}
     assert outline_on(session, TODAY, "LHCONE") is None
-    assert MOST_LINKS < 150
+    assert MAX_LINKS < 150
 
 
 @pytest.mark.parametrize("day", [date(1900, 1, 1), date(9998, 12, 31), date.max])

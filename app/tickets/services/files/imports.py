@@ -26,7 +26,7 @@ from app.core.models.base import Base
 from app.core.rules.access import Actor, Door, Writer, require_admin
 from app.core.rules.clock import to_milliseconds
 from app.core.rules.errors import Invalid
-from app.core.rules.file_problems import MOST_PROBLEMS, BadFile, Problem, check_lines
+from app.core.rules.file_problems import MAX_PROBLEMS, BadFile, Problem, check_lines
 from app.core.rules.spreadsheets import decoded, rows_of
 from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text
 from app.core.services.bulk_rows import insert_rows
@@ -89,7 +89,7 @@ Progress = Callable[[int], None]
 """Is told how many lines are done."""
 
 
-class Fate(StrEnum):
+class ImportOutcome(StrEnum):
     """What becomes of a line."""
 
     NEW = "new"
@@ -107,7 +107,7 @@ class Outcome:
     line: int
     number: str
     """In the old system."""
-    fate: Fate
+    fate: ImportOutcome
     title: str = ""
     ticket: int | None = None
     """The ticket that it is, or was made."""
@@ -144,7 +144,7 @@ def require_ticket_import(actor: Actor) -> None:
 class Imported:
     """What was written: how many lines of each fate, and the first and last number given."""
 
-    counts: Mapping[Fate, int]
+    counts: Mapping[ImportOutcome, int]
     first: int | None = None
     last: int | None = None
     wrong: tuple[Problem, ...] = ()
@@ -202,7 +202,7 @@ def import_tickets(
     done = Imported({})
     for part in parts_of(source, by.now):
         done = done.and_then(import_lines(session, by, source.name, part, names))
-        if len(done.wrong) >= MOST_PROBLEMS and not only_good:
+        if len(done.wrong) >= MAX_PROBLEMS and not only_good:
             break
         if progress is not None:
             progress(done.lines)
@@ -222,7 +222,7 @@ def import_lines(
     require_ticket_import(by.actor)
     take_number(session, _LOCK)
     outcomes = list(_outcomes(session, source, part, names or Names(session)))
-    new = [outcome for outcome in outcomes if outcome.fate is Fate.NEW]
+    new = [outcome for outcome in outcomes if outcome.fate is ImportOutcome.NEW]
     first = _write(session, replace(by, door=Door.IMPORT), source, new)
     return Imported(
         Counter(outcome.fate for outcome in outcomes),
@@ -336,17 +336,19 @@ def _outcomes(
 def _outcome(read: ReadTicket, names: Names, known: Mapping[str, tuple[int, str]]) -> Outcome:
     title = str(read.values.get("title", ""))
     if read.problems:
-        return Outcome(read.line, read.number, Fate.WRONG, title, problems=read.problems)
+        return Outcome(read.line, read.number, ImportOutcome.WRONG, title, problems=read.problems)
     digest = read.digest
     if read.number in known:
         ticket, before = known[read.number]
-        fate = Fate.KNOWN if before == digest else Fate.DIFFERS
+        fate = ImportOutcome.KNOWN if before == digest else ImportOutcome.DIFFERS
         return Outcome(read.line, read.number, fate, title, ticket)
     values, problems, notes = _resolved(read, names)
     if problems:
-        return Outcome(read.line, read.number, Fate.WRONG, title, problems=tuple(problems))
+        return Outcome(read.line, read.number, ImportOutcome.WRONG, title, problems=tuple(problems))
     values["digest"] = digest
-    return Outcome(read.line, read.number, Fate.NEW, title, notes=tuple(notes), values=values)
+    return Outcome(
+        read.line, read.number, ImportOutcome.NEW, title, notes=tuple(notes), values=values
+    )
 
 
 def _resolved(read: ReadTicket, names: Names) -> tuple[dict[str, Any], list[Problem], list[str]]:
@@ -441,7 +443,7 @@ def _write(session: Session, by: Writer, source: str, outcomes: Sequence[Outcome
     _log(session, by, first, logs)
     numbers = range(first, first + count)
     for place in range(0, count, ticket_words.AT_ONCE):
-        ticket_words.keep_words(session, numbers[place : place + ticket_words.AT_ONCE])
+        ticket_words.index_tickets(session, numbers[place : place + ticket_words.AT_ONCE])
     return first
 
 

@@ -19,9 +19,9 @@ from xlsxwriter import Workbook
 from app.core.rules.texts import cut_with_pointer
 from app.tickets.rules.files import COLUMNS, TIME_COLUMNS, Row
 
-MOST_ROWS: Final = 1_048_575
+MAX_ROWS: Final = 1_048_575
 """A sheet ends there, without its head (limits of Excel)."""
-LONGEST_CELL: Final = 32_767
+MAX_CELL_LENGTH: Final = 32_767
 """Characters of a cell (the same)."""
 _CUT: Final = " … (cut here, where a cell ends; the whole text is in the portal)"
 _SHEET: Final = "xl/worksheets/sheet1.xml"
@@ -114,8 +114,8 @@ def _days(text: str) -> float:
 
 
 def _escaped(text: str) -> str:
-    if len(text) > LONGEST_CELL:
-        text = cut_with_pointer(text, LONGEST_CELL, _CUT)
+    if len(text) > MAX_CELL_LENGTH:
+        text = cut_with_pointer(text, MAX_CELL_LENGTH, _CUT)
     if "_x" in text:  # else it would be read as the letter of that code
         text = _LIKE_ESCAPE.sub(r"_x005F\g<0>", text)
     if "&" in text or "<" in text or ">" in text:

@@ -23,7 +23,7 @@ from app.tickets.models.desk import SavedFilter
 
 NAME_LIMIT = 80
 QUERY_LIMIT = 4000
-MOST = 100
+MAX_FILTERS = 100
 """Saved filters that one person may have."""
 _NOT_ONE = "There is no such saved filter"
 
@@ -69,8 +69,10 @@ def save_filter(
     mine = select(func.count()).where(
         SavedFilter.owner_id == owner, SavedFilter.deleted_at.is_(None)
     )
-    if (session.scalar(mine) or 0) >= MOST:
-        raise Invalid("name", f"You have {MOST} saved filters, which is the most; delete one first")
+    if (session.scalar(mine) or 0) >= MAX_FILTERS:
+        raise Invalid(
+            "name", f"You have {MAX_FILTERS} saved filters, which is the most; delete one first"
+        )
     row = SavedFilter(
         owner_id=owner,
         name=_free_name(session, owner, name),

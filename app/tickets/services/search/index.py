@@ -21,7 +21,7 @@ from app.tickets.models.search import TicketWords
 from app.tickets.models.tickets import ExternalReference, Ticket, TicketLink, TicketSite
 from app.tickets.rules.tokenizer import BREAK, joined, words_of
 
-LONGEST: Final = 250_000
+MAX_LENGTH: Final = 250_000
 """Characters of a ticket's words; comments behind it are not found by the search. A full-text
 value of PostgreSQL holds 1 MiB: a diary without end must not stop a ticket from being written."""
 _LATER: Final = "words_at_the_end"
@@ -47,7 +47,8 @@ _ADD: Final = (
         {
             column.name: case(
                 (
-                    func.length(column) + func.length(bindparam(f"more_{column.name}")) <= LONGEST,
+                    func.length(column) + func.length(bindparam(f"more_{column.name}"))
+                    <= MAX_LENGTH,
                     column.concat(bindparam(f"more_{column.name}")),
                 ),
                 else_=column,
@@ -99,12 +100,12 @@ class _Words:
 
 
 def _bounded(words: str) -> str:
-    if len(words) <= LONGEST:
+    if len(words) <= MAX_LENGTH:
         return words
-    return words[: words.rfind(" ", 0, LONGEST) + 1]
+    return words[: words.rfind(" ", 0, MAX_LENGTH) + 1]
 
 
-def keep_new_words(
+def index_new_ticket(
     session: Session, ticket: Ticket, author: str, comments: Mapping[str, str]
 ) -> None:
     """Keep the words of a new ticket; ``comments`` by their field, of ``author``."""
@@ -143,7 +144,7 @@ def words_at_the_end(session: Session) -> Iterator[None]:
         del session.info[_LATER]
     numbers = sorted(noted)
     for first in range(0, len(numbers), AT_ONCE):
-        keep_words(session, numbers[first : first + AT_ONCE])
+        index_tickets(session, numbers[first : first + AT_ONCE])
 
 
 def follow_change(
@@ -176,7 +177,7 @@ def follow_change(
         )
 
 
-def keep_words(session: Session, numbers: Sequence[int]) -> None:
+def index_tickets(session: Session, numbers: Sequence[int]) -> None:
     """Write the words of these tickets (at most ``AT_ONCE``) anew.
 
     Their rows are locked, as by whoever changes one: no words are lost that come meanwhile.
@@ -217,7 +218,7 @@ def rebuild(session: Session, after: int, *, only_missing: bool = False) -> tupl
     numbers = session.scalars(wanted.order_by(Ticket.number).limit(AT_ONCE)).all()
     if not numbers:
         return None
-    keep_words(session, numbers)
+    index_tickets(session, numbers)
     return numbers[-1], len(numbers)
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from app.tickets.models.tickets import Ticket, TicketLink, TicketSite
-from app.tickets.services.search.index import AT_ONCE, keep_words
+from app.tickets.services.search.index import AT_ONCE, index_tickets
 
 
 def follow_names_of(session: Session, kind: str, record_id: int, after: int) -> int | None:
@@ -21,7 +21,7 @@ def follow_names_of(session: Session, kind: str, record_id: int, after: int) -> 
     numbers = _next_tickets(session, kind, record_id, after)
     if not numbers:
         return None
-    keep_words(session, numbers)
+    index_tickets(session, numbers)
     return numbers[-1]
 
 

@@ -27,7 +27,7 @@ from app.tickets.rules.tokenizer import (
     words_of,
 )
 
-_LONGEST = 20_000
+_MAX_LENGTH = 20_000
 """Characters of a text in which a hit is looked for."""
 _Text = tuple[str, str]
 """What it is called, and the text."""
@@ -61,7 +61,7 @@ def _found(ticket: Ticket, search: Search, further: Sequence[_Text]) -> Found:
     for where, text in _texts(ticket, further):
         if not left:
             break
-        text = text[:_LONGEST]
+        text = text[:_MAX_LENGTH]
         if hits := hits_in(text, left):
             held = _count_held(text, left)
             if best is None or held > best[0]:

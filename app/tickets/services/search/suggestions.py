@@ -13,11 +13,11 @@ from sqlalchemy.orm import Session
 from app.core.rules.access import Actor
 from app.registry.models.registry import Link, LinkName, Site, SiteName, SitePrefix
 from app.tickets.models.tickets import Ticket
-from app.tickets.rules.tokenizer import MOST_CHARACTERS
+from app.tickets.rules.tokenizer import MAX_CHARACTERS
 from app.tickets.services.lists.lists import TicketFilter
 from app.tickets.services.pages import first_numbers
 
-MOST: Final = 4
+MAX_SUGGESTIONS: Final = 4
 """Proposals of each kind."""
 _BIGGEST: Final = 2**31 - 1
 _MARKS_OF_PREFIXES: Final = frozenset(".:/")
@@ -45,7 +45,7 @@ class Suggestion:
 def suggest(session: Session, actor: Actor, typed: str) -> Sequence[Suggestion]:
     """Sites and links by a part of any name, best those that begin with it, sites also by a prefix
     that they announce; and tickets, by the number and by what the search finds, newest first."""
-    typed = typed.strip()[:MOST_CHARACTERS]
+    typed = typed.strip()[:MAX_CHARACTERS]
     if not typed or "\0" in typed:
         return ()
     named = (*_sites(session, typed), *_links(session, typed))
@@ -60,24 +60,24 @@ def _sites(session: Session, typed: str) -> list[Suggestion]:
         .join(SiteName, SiteName.site_id == Site.id)
         .where(_holds(SiteName.name, typed))
         .order_by(_begins_first(SiteName.name, typed), SiteName.name == Site.key, SiteName.name)
-        .limit(4 * MOST)
+        .limit(4 * MAX_SUGGESTIONS)
     )
     found: dict[str, Suggestion] = {}
     for key, name in rows:
         known = found.get(key)
         if known is None or name == key:
             found[key] = Suggestion(Proposed.SITE, key, key, "" if name == key else name)
-    if len(found) < MOST and not _MARKS_OF_PREFIXES.isdisjoint(typed):
+    if len(found) < MAX_SUGGESTIONS and not _MARKS_OF_PREFIXES.isdisjoint(typed):
         others = session.execute(
             select(Site.key, SitePrefix.prefix)
             .join(SitePrefix, SitePrefix.site_id == Site.id)
             .where(_holds(SitePrefix.prefix, typed))
             .order_by(_begins_first(SitePrefix.prefix, typed), SitePrefix.prefix, Site.key)
-            .limit(4 * MOST)
+            .limit(4 * MAX_SUGGESTIONS)
         )
         for key, prefix in others:
             found.setdefault(key, Suggestion(Proposed.SITE, key, key, prefix))
-    return list(found.values())[:MOST]
+    return list(found.values())[:MAX_SUGGESTIONS]
 
 
 def _links(session: Session, typed: str) -> list[Suggestion]:
@@ -85,20 +85,20 @@ def _links(session: Session, typed: str) -> list[Suggestion]:
         select(Link.name)
         .where(_holds(Link.name, typed))
         .order_by(_begins_first(Link.name, typed), Link.name)
-        .limit(MOST)
+        .limit(MAX_SUGGESTIONS)
     )
     found = {name: Suggestion(Proposed.LINK, name, name) for name in names}
-    if len(found) < MOST:
+    if len(found) < MAX_SUGGESTIONS:
         others = session.execute(
             select(Link.name, LinkName.name)
             .join(LinkName, LinkName.link_id == Link.id)
             .where(_holds(LinkName.name, typed))
             .order_by(LinkName.name)
-            .limit(MOST)
+            .limit(MAX_SUGGESTIONS)
         )
         for name, other in others:
             found.setdefault(name, Suggestion(Proposed.LINK, name, name, other))
-    return list(found.values())[:MOST]
+    return list(found.values())[:MAX_SUGGESTIONS]
 
 
 def _tickets(session: Session, actor: Actor, typed: str) -> list[Suggestion]:
@@ -106,10 +106,10 @@ def _tickets(session: Session, actor: Actor, typed: str) -> list[Suggestion]:
     digits = typed.removeprefix("#")
     if digits.isascii() and digits.isdigit() and int(digits[:12]) <= _BIGGEST:
         wanted = TicketFilter(text=f"#{int(digits)}", sort="-number")
-        numbers += first_numbers(session, actor, wanted, MOST)
+        numbers += first_numbers(session, actor, wanted, MAX_SUGGESTIONS)
     wanted = TicketFilter(text=typed, sort="-number")
-    numbers += first_numbers(session, actor, wanted, MOST)
-    numbers = list(dict.fromkeys(numbers))[:MOST]
+    numbers += first_numbers(session, actor, wanted, MAX_SUGGESTIONS)
+    numbers = list(dict.fromkeys(numbers))[:MAX_SUGGESTIONS]
     rows = session.execute(
         select(Ticket.number, Ticket.title, Ticket.state).where(Ticket.number.in_(numbers))
     )
