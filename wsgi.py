@@ -24,11 +24,11 @@ from app.core.database.transactions import LONG_STATEMENT_TIMEOUT
 from app.core.private_files import keep_files_private
 from app.core.rules.errors import SettingError
 from app.core.settings import PROJECT, Settings
-from app.core.web import limits
 from app.core.web.extensions import db
-from app.core.web.hosts import ANY_HOST, NOT_OURS, is_known
-from app.core.web.security_headers import security_headers
-from app.core.web.session_cookie import holds_login
+from app.core.web.requests import limits
+from app.core.web.requests.hosts import ANY_HOST, NOT_OURS, is_known
+from app.core.web.requests.security_headers import security_headers
+from app.core.web.requests.session_cookie import holds_login
 from app.server.asgi_adapter import Bridge
 from soap_service import application as soap
 

@@ -20,8 +20,9 @@ from app.calendar.pages import (
 )
 from app.core.models.changes import PortalFact
 from app.core.rules.access import Role
-from app.core.web import compression, download_log, encoding, errors, form_keys, scripts, times
+from app.core.web import download_log, errors, form_keys, scripts, times
 from app.core.web.extensions import db
+from app.core.web.requests import compression, encoding
 from app.duties.pages import duties as duty
 from app.duties.pages import (
     event_page,
@@ -56,7 +57,6 @@ from app.tickets.pages import (
     attachments,
     bulk,
     filters,
-    list_columns,  # noqa: F401  # on a blueprint
     records_panel,
     suggest,
     tickets,

@@ -20,8 +20,8 @@ from app.core.log import configure_logging
 from app.core.services.refusals import Refusals
 from app.core.settings import PROJECT, Settings, instance_folder
 from app.core.web.extensions import csrf, db, htmx, login_manager, migrate
-from app.core.web.proxies import behind_proxies
-from app.core.web.request_ids import with_request_id
+from app.core.web.requests.proxies import behind_proxies
+from app.core.web.requests.request_ids import with_request_id
 
 API = "portal_api"
 """Where the application keeps the programs' door, for whoever wants to know its addresses."""

@@ -38,9 +38,9 @@ from app.core.services.refusals import Refusals
 from app.core.services.security_log import log_event
 from app.core.settings import WORKERS, Settings
 from app.core.web.extensions import db
-from app.core.web.proxies import behind_proxies
-from app.core.web.request_ids import with_request_id
-from app.core.web.security_headers import security_headers
+from app.core.web.requests.proxies import behind_proxies
+from app.core.web.requests.request_ids import with_request_id
+from app.core.web.requests.security_headers import security_headers
 from soap_service.addresses import (
     ARS_ENDPOINT,
     ARS_WSDL,

@@ -33,7 +33,7 @@ from app.core.rules.errors import (
 )
 from app.core.rules.file_problems import MAX_PROBLEMS
 from app.core.rules.texts import storable_text
-from app.core.web.security_headers import security_headers
+from app.core.web.requests.security_headers import security_headers
 from app.events.services.events import EventsLeft, Fate, Reported
 
 REALM = "LHCOPN portal"

@@ -19,7 +19,7 @@ from time import monotonic
 from traceback import walk_tb
 from typing import Final
 
-from app.core.web.request_ids import request_id
+from app.core.web.requests.request_ids import request_id
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _SECRET_WORDS = ("password", "secret", "token", "cookie", "authorization", "credential")

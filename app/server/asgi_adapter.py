@@ -5,8 +5,8 @@ size and time, and the answer is given out after the thread is free again. Slow,
 or oversized requests therefore cost a socket and a bounded buffer, never a thread: a server that
 hands threads the raw socket is stopped by as many half-sent requests as it has threads (measured
 in ``docs/adr/0002-wsgi-server.md``). An answer that the application marked as streamed
-(``app/core/web/streaming.py``) is given out piece by piece: its next one is made when the client
-took the last, and it breaks off, so that the client sees it, where one cannot be made.
+(``app/core/web/requests/streaming.py``) is given out piece by piece: its next one is made when the
+client took the last, and it breaks off, so that the client sees it, where one cannot be made.
 
 It speaks ASGI 3 on one side and PEP 3333 on the other, and knows nothing of tickets, SOAP or
 Flask: limits and the text of refusals come in as arguments.
@@ -25,8 +25,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import unquote_to_bytes
 
-from app.core.web.request_ids import HEADER, new_request_id
-from app.core.web.streaming import Pieces, is_streamed
+from app.core.web.requests.request_ids import HEADER, new_request_id
+from app.core.web.requests.streaming import Pieces, is_streamed
 
 if TYPE_CHECKING:
     from types import TracebackType

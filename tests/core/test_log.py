@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 from app.core import log
 from app.core.database.transactions import CommitFailed
 from app.core.log import LineFormatter, RepeatFilter
-from app.core.web.request_ids import new_request_id
+from app.core.web.requests.request_ids import new_request_id
 
 
 def _line(message: str, **extra: object) -> str:

@@ -24,7 +24,7 @@ from sqlalchemy import select
 from app.accounts.models.people import Login
 from app.api import limits as api
 from app.core.settings import NAMES, PROJECT
-from app.core.web import limits as pages
+from app.core.web.requests import limits as pages
 from app.events.models.imports import EventImport
 from soap_service import application as soap
 from tests.cast import PASSWORD, enter

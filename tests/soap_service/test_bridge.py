@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from app.core.web.streaming import mark_streamed
+from app.core.web.requests.streaming import mark_streamed
 from app.server.asgi_adapter import Bounds, Bridge
 
 if TYPE_CHECKING:

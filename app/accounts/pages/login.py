@@ -43,7 +43,7 @@ from app.core.web.errors import (
 from app.core.web.extensions import db, login_manager
 from app.core.web.htmx import asking_page, go_to
 from app.core.web.person import PUBLIC, local_path, log_here, public, remote, secret_key
-from app.core.web.session_cookie import LOGGED_OUT, PENDING, sender_held_login
+from app.core.web.requests.session_cookie import LOGGED_OUT, PENDING, sender_held_login
 from app.core.web.times import now
 
 blueprint = Blueprint("login", __name__)

@@ -44,7 +44,7 @@ from app.core.web.form_keys import writing_once
 from app.core.web.forms import attach
 from app.core.web.htmx import go_to
 from app.core.web.person import acting, local_path, log_here, public, remote, secret_key, writer
-from app.core.web.session_cookie import PENDING
+from app.core.web.requests.session_cookie import PENDING
 from app.core.web.times import now
 
 blueprint = Blueprint("second_factor", __name__)

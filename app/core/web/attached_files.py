@@ -28,7 +28,7 @@ from app.core.rules.attached_files import (
     is_previewed,
 )
 from app.core.rules.errors import Invalid
-from app.core.web.limits import FILES_LIMIT
+from app.core.web.requests.limits import FILES_LIMIT
 
 THUMB_LIMIT: Final = 512 * 1024
 """Bytes of the largest picture that a list of files shows small."""

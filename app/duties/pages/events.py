@@ -15,7 +15,7 @@ from app.core.web.extensions import db
 from app.core.web.htmx import fragment_target, page_or_fragment, wants_fragment
 from app.core.web.list_filters import Tab
 from app.core.web.person import acting
-from app.core.web.streaming import mark_streamed
+from app.core.web.requests.streaming import mark_streamed
 from app.core.web.times import now
 from app.duties.pages.event_query import ALLOWED, DETECTED, REPORTED, EventQuery
 from app.duties.pages.query import STATE_WORDS

@@ -19,8 +19,8 @@ from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
 from app.core.web.forms import attach
 from app.core.web.htmx import go_to, page_or_fragment
-from app.core.web.limits import FILES_LIMIT
 from app.core.web.person import acting, writer
+from app.core.web.requests.limits import FILES_LIMIT
 from app.events.models.imports import EventImport
 from app.events.pages.forms import FileForm, ImportForm, ReasonForm
 from app.events.rules.events import COLUMNS

@@ -1,4 +1,4 @@
-"""Pages of network tickets: the list, and one ticket to read."""
+"""Pages of network tickets: the list, its columns, and one ticket to read."""
 
 from __future__ import annotations
 
@@ -17,19 +17,24 @@ from flask import (
 from flask_login import current_user
 from werkzeug.wrappers import Response as AnyResponse
 
+from app.core.database.transactions import transaction
 from app.core.rules import access
+from app.core.rules.errors import Invalid
 from app.core.web.extensions import db
-from app.core.web.htmx import fragment_target, page_or_fragment, wants_fragment
+from app.core.web.htmx import fragment_target, go_to, page_or_fragment, wants_fragment
 from app.core.web.person import acting
 from app.core.web.times import now
 from app.registry.services.choices import choices
-from app.tickets.pages.list import BACK_COOKIE, Listing, ListQuery
+from app.tickets.pages.columns import COLUMNS, USUAL, in_order
+from app.tickets.pages.filter_forms import read_query
+from app.tickets.pages.list import BACK_COOKIE, Listing, ListQuery, address_of_list
 from app.tickets.pages.page import NUMBER, ticket_page
 from app.tickets.pages.saved_menu import saved_menu
 from app.tickets.pages.visits import begin_reading, note_opened
 from app.tickets.rules.tokenizer import read_search
 from app.tickets.services.lifecycle import find_ticket
 from app.tickets.services.lists.lists import TicketFilter, count_to_check, references_of
+from app.tickets.services.lists.settings import remember_columns
 from app.tickets.services.lists.visits import marks_of
 from app.tickets.services.pages import (
     MAX_COUNTED,
@@ -132,3 +137,20 @@ def detail(number: int) -> Response:
     page = ticket_page(number)
     note_opened(find_ticket(db.session(), acting(), number))
     return page
+
+
+@blueprint.post("/tickets/columns")
+def columns() -> Response:
+    """Show these columns from now on, wherever the address names none."""
+    query = read_query(request.form.get("query", ""))
+    chosen = request.form.getlist("columns")
+    if any(key not in COLUMNS for key in chosen):
+        raise Invalid("columns", f"Columns takes some of: {', '.join(COLUMNS)}")
+    places = {key: request.form.get(f"place-{key}", "") for key in COLUMNS}
+    keys = in_order(dict.fromkeys(chosen), places)
+    if request.form.get("do") == "usual" or keys == USUAL:
+        keys = ()
+    rows = db.session()
+    with transaction(rows):
+        remember_columns(rows, acting(), keys)
+    return go_to(address_of_list(query.query_string({"columns": ()})))

@@ -14,7 +14,7 @@ from app.core.rules.access import may_read_internal
 from app.core.rules.errors import Invalid, TooMuch
 from app.core.web.extensions import db
 from app.core.web.person import acting
-from app.core.web.streaming import mark_streamed
+from app.core.web.requests.streaming import mark_streamed
 from app.tickets.pages.list import ListQuery
 from app.tickets.rules.files import csv_head, csv_lines
 from app.tickets.services.files.export import exported_numbers, exported_rows

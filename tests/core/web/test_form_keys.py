@@ -301,7 +301,7 @@ SETS = {
     "registry/cric": {"read"},
     "meetings/feeds": {"download"},
     "tickets/filters": {"change", "replace"},
-    "tickets/list_columns": {"columns"},
+    "tickets/tickets": {"columns"},
     "mail/mails": {"stop", "undo_stop"},
     "accounts/partners": {"switches", "_changed"},
     "accounts/people": {"demand", "role", "_with_reason"},

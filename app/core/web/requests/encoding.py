@@ -17,7 +17,7 @@ from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMe
 from werkzeug.formparser import FormDataParser
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 
-from app.core.web.limits import (
+from app.core.web.requests.limits import (
     FORM_LIMIT,
     MAX_FIELDS,
     MAX_PARTS,
@@ -26,7 +26,7 @@ from app.core.web.limits import (
     most_parts,
     takes_files,
 )
-from app.core.web.session_cookie import holds_login
+from app.core.web.requests.session_cookie import holds_login
 
 _FORM = "application/x-www-form-urlencoded"
 _FORM_WITH_FILES = "multipart/form-data"
