@@ -28,16 +28,19 @@ def write_answer(
 ) -> bytes:
     """The envelope that answers an operation with these elements, or with these rows."""
     elements = operation.response.elements
-    if isinstance(answer, Mapping):
-        content = _written(elements, answer)
-    else:
-        content = "".join(f"<ns0:{ROW}>{_written(elements, row)}</ns0:{ROW}>" for row in answer)
     name = f"ns0:{operation.name}Response"
-    return (
+    parts = [
         "<?xml version='1.0' encoding='UTF-8'?>\n"
         f'<soapenv:Envelope xmlns:soapenv="{SOAP_NS}" xmlns:ns0="{service.namespace}">'
-        f"<soapenv:Body><{name}>{content}</{name}></soapenv:Body></soapenv:Envelope>"
-    ).encode()
+        f"<soapenv:Body><{name}>".encode()
+    ]
+    if isinstance(answer, Mapping):
+        parts.append(_written(elements, answer).encode())
+    else:
+        # as bytes row by row: one emoji makes all characters of a text take four bytes
+        parts += (f"<ns0:{ROW}>{_written(elements, row)}</ns0:{ROW}>".encode() for row in answer)
+    parts.append(f"</{name}></soapenv:Body></soapenv:Envelope>".encode())
+    return b"".join(parts)
 
 
 def _written(elements: Iterable[Element], values: Values) -> str:

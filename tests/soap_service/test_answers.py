@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from threading import current_thread, main_thread
+from tracemalloc import get_traced_memory, start, stop
 from typing import Any
 
 import pytest
@@ -38,7 +39,7 @@ from app.registry.models.registry import Site, SiteName
 from app.tickets.models.tickets import SiteSpelling, Ticket, TicketPartner
 from app.tickets.rules.content import NewTicket
 from app.tickets.services.lifecycle import change_ticket, hand_to_partner, open_ticket
-from soap_service.answer_xml import Values, sendable
+from soap_service.answer_xml import Values, sendable, write_answer
 from soap_service.application import mount
 from soap_service.dispatch import Call, Dispatcher, application_of
 from soap_service.envelope import read_request
@@ -295,6 +296,21 @@ def test_what_another_process_changed_is_answered_at_once(
         carry_out(doors.session, number)
     assert new in doors.read("nren-own", number)
     assert new in doors.lists("nren-own", **only)
+
+
+def test_one_emoji_does_not_multiply_the_memory_that_a_list_takes() -> None:
+    operation = GGUS.operation("TicketGetList")
+    assert operation is not None
+    titles = ("\U0001f525", *["Down"] * 999)
+    start()
+    try:
+        rows = ({"GHD_Short_Description": title, "GHD_Description": "d" * 4000} for title in titles)
+        answer = write_answer(GGUS, operation, rows)
+        _, peak = get_traced_memory()
+    finally:
+        stop()
+    assert answer.count(b"<ns0:getListValues>") == 1000
+    assert peak < 2.5 * len(answer), "the answer itself, and its rows before they are joined"
 
 
 LISTS: tuple[Mapping[str, str], ...] = (
