@@ -324,6 +324,7 @@ LISTS: tuple[Mapping[str, str], ...] = (
 )
 
 
+@pytest.mark.usefixtures("number")
 @pytest.mark.parametrize("user", ACCOUNTS)
 def test_lists_are_spynes_bytes(doors: Doors, user: str) -> None:
     rows = 0
