@@ -42,7 +42,7 @@ class Door(StrEnum):
     """A file of old tickets, on a page or by a command: news to nobody."""
 
 
-DOOR_WORDS = {
+DOOR_WORDS: Mapping[str, str] = {
     Door.PORTAL: "in the portal",
     Door.SOAP: "over SOAP",
     Door.NATIVE: "over SOAP, service LHCOPN",
@@ -51,7 +51,7 @@ DOOR_WORDS = {
     Door.SYSTEM: "by the portal itself",
     Door.IMPORT: "by an import",
 }
-"""Behind who changed something, on pages."""
+"""Behind who changed something, on pages; a door of a newer version is shown as it is stored."""
 
 
 class Kind(StrEnum):

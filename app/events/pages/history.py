@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from app.core.models.changes import Change
-from app.core.rules.access import DOOR_WORDS, Door
+from app.core.rules.access import DOOR_WORDS
 
 LABELS: Final = {
     "link": "Link",
@@ -76,7 +76,7 @@ def _entry(change: Change) -> Entry:
         change.version,
         change.at,
         change.author,
-        DOOR_WORDS[Door(change.door)],
+        DOOR_WORDS.get(change.door, change.door),
         what,
         icon,
         reason,

@@ -20,7 +20,7 @@ OLDEST_JOB: Final = timedelta(hours=1)
 hour at most (``app/jobs/rules/jobs.py``)."""
 OLDEST_MAIL: Final = timedelta(hours=4)
 """A mail that waits longer was refused at least four times: attempts are at most an hour apart
-(``mail_queue.LONGEST_WAIT``)."""
+(``MAX_WAIT`` of ``app/mail/services/queue.py``)."""
 
 
 @dataclass(frozen=True)

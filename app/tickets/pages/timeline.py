@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from app.core.rules.access import DOOR_WORDS, Door
+from app.core.rules.access import DOOR_WORDS
 from app.tickets.rules.acknowledgements import ACKNOWLEDGEMENT
 from app.tickets.rules.attachments import id_in_label
 from app.tickets.rules.content import LABELS
@@ -98,7 +98,7 @@ def _entry(step: Step, *, fresh: bool) -> Entry:
         at=step.at,
         author=step.author,
         account=step.account,
-        door=DOOR_WORDS[Door(step.door)],
+        door=DOOR_WORDS.get(step.door, step.door),
         what=what,
         icon=icon,
         comment=comment,

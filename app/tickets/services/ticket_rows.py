@@ -64,7 +64,7 @@ def read_ticket_rows(
     session: Session, actor: Actor, numbers: Select[int] | Collection[int]
 ) -> Iterator[tuple[TicketRow, Sequence[Entry]]]:
     """The tickets of these numbers that the actor may read, ordered by number, each with the diary
-    entries that it may read; 500 at a time, so that a long answer takes only its own memory."""
+    entries that it may read. Diaries are read for 500 tickets at a time."""
     rows = session.connection().execute(
         _ROWS.where(_tickets.c.number.in_(numbers), readable(actor)),
         {"partner_id": actor.partner_id},
