@@ -36,6 +36,11 @@ _OF_TICKET: Final = frozenset(
     }
 )
 """Fields of a ticket, as the change log names them, that say what it documents."""
+_MOVES: Final = {
+    EVENT: ("link", "site"),
+    TICKET: ("links", "sites", RelationRole.DUPLICATE, RelationRole.DUPLICATE_OF),
+}
+"""Fields that say of which links and sites an event or a ticket is."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,24 @@ def affected_links(session: Session, span: Span, now: datetime) -> set[Target]:
     return with_events(session, found)
 
 
+def has_moved(session: Session, span: Span) -> bool:
+    """Whether by these changes an event or a ticket is of other links or sites than before.
+
+    Where it was is told by the kept results, and only by them: whoever recomputes that link may
+    have read it there, and not have written it yet.
+    """
+    return any(
+        session.scalar(
+            select(Change.id)
+            .join(ChangedField, ChangedField.change_id == Change.id)
+            .where(span.of(kind), Change.version > 1, ChangedField.field.in_(fields))
+            .limit(1)
+        )
+        is not None
+        for kind, fields in _MOVES.items()
+    )
+
+
 def _of_tickets(session: Session, span: Span) -> set[Target]:
     """What the changed tickets documented when it was last recomputed, what people decided of them,
     and what they may document now."""
@@ -85,8 +108,9 @@ def _of_tickets(session: Session, span: Span) -> set[Target]:
     # a decision of people holds on whatever link its event lies now
     found |= _pairs(
         session.execute(
-            at.join(EventOfDetected, EventOfDetected.detected_id == DetectedEvent.id)
-            .join(HandMade, HandMade.event_id == EventOfDetected.event_id)
+            select(Event.link_id, Event.site_id)
+            .distinct()
+            .join(HandMade, HandMade.event_id == Event.id)
             .join(tickets, tickets.c.number == HandMade.ticket_number)
         )
     )

@@ -30,6 +30,7 @@ from app.matching.services.affected_links import (
     Target,
     affected_links,
     all_targets,
+    has_moved,
     targets_between,
 )
 from app.matching.services.matches import difference_of
@@ -203,7 +204,9 @@ def _finish(session: Session, now: datetime) -> int:
 
 def _affected_by(session: Session, span: Span, now: datetime) -> set[Target]:
     assert DERIVED.affected is not None, "nobody said what is computed with the matches"
-    return affected_links(session, span, now) | {*DERIVED.affected(session, span, now)}
+    # read first: what is recomputed meanwhile either is stale still, or has been written
+    begun = {*stale_targets(session)} if has_moved(session, span) else set()
+    return begun | affected_links(session, span, now) | {*DERIVED.affected(session, span, now)}
 
 
 # ---- in the transaction of a page, or of a decision by hand
