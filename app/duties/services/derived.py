@@ -15,7 +15,7 @@ from app.calendar.services.lhc_calendar import LHC_PERIOD
 from app.core.models.changes import Change, ChangedField
 from app.duties.figures.duties import microseconds
 from app.duties.models.duties import Duty
-from app.duties.services.registry import registry_facts
+from app.duties.services.registry import Registry, registry_facts
 from app.duties.services.results import difference_of_duties, judgement_at, ripe_links
 from app.duties.services.rules import DUTY_RULE
 from app.duties.services.service_losses import cut_off_with, difference_of_losses
@@ -78,23 +78,48 @@ def _lose(session: Session, target: Target, now: datetime) -> Iterable[Batch]:
     if kind != "link":
         return ()
     registry = registry_facts(session)
-    t1s = registry.t1s_at({link}) | cut_off_with(session, {link})
+    t1s = _t1s(session, registry, link)
     if not t1s:
         return ()
     batches, links = difference_of_losses(session, registry, t1s, microseconds(now))
-    others = {("link", one) for t1 in t1s for one in registry.links_of_t1(t1)} - {target}
-
-    def batch(write: Callable[[Session], None], session: Session) -> Collection[Target]:
-        write(session)
-        renew_marks(session, others)
-        return {("link", one) for one in links}
-
-    return [partial(batch, one) for one in batches]
+    answering = {("link", one) for one in links}
+    others = _others(registry, t1s, target)
+    return [partial(_written, one, others, answering) for one in batches]
 
 
 def _ask(session: Session, target: Target, now: datetime) -> Iterable[Batch]:
-    """The duties of a link, their sums and when they ripen."""
+    """The duties of a link, their sums and when they ripen.
+
+    With the last of it, others of its T1s' links begin anew even where no loss differs: what they
+    read of this link may be of before.
+    """
     kind, link = target
     if kind != "link":
         return ()
-    return difference_of_duties(session, judgement_at(session, now), link)
+    judgement = judgement_at(session, now)
+    *batches, last = [*difference_of_duties(session, judgement, link)] or [_nothing]
+    others = _others(judgement.registry, _t1s(session, judgement.registry, link), target)
+    return [*batches, partial(_written, last, others, ())]
+
+
+def _t1s(session: Session, registry: Registry, link: int) -> set[int]:
+    return registry.t1s_at({link}) | cut_off_with(session, {link})
+
+
+def _others(registry: Registry, t1s: Collection[int], target: Target) -> set[Target]:
+    return {("link", one) for t1 in t1s for one in registry.links_of_t1(t1)} - {target}
+
+
+def _written(
+    write: Callable[[Session], None],
+    others: Collection[Target],
+    answering: Collection[Target],
+    session: Session,
+) -> Collection[Target]:
+    write(session)
+    renew_marks(session, others)
+    return answering
+
+
+def _nothing(_session: Session) -> None:
+    """Where nothing differs."""

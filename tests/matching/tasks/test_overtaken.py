@@ -16,9 +16,11 @@ from app.jobs.tasks.context import Context
 from app.matching.models.matching import DetectedEvent, EventOfDetected, EventTicket
 from app.matching.services import recompute
 from app.matching.services.by_hand import link_by_hand
-from app.matching.services.recompute import bring_up_to_date
+from app.matching.services.recompute import bring_up_to_date, recompute_link
 from app.matching.services.stale_links import freshness
 from app.matching.tasks.follow import follow_matching
+from app.registry.models.registry import Link
+from app.registry.services.links import create_link
 from app.tickets.services.lifecycle import change_ticket
 from tests.cast import NOON, Cast, enter, writer
 from tests.harness.databases import open_engine
@@ -26,8 +28,9 @@ from tests.harness.server import test_settings
 from tests.matching.matching_world import LINK, report, ticket
 
 OTHER: Final = "CERN-PIC-LHCOPN-001"
-_MATCHES = 3
-"""The place of the reading for a link's matches among those of a worker that marked it."""
+SECOND: Final = "CERN-GRIDKA-LHCOPN-002"
+_MATCHES, _LOSSES = 3, 4
+"""The places of these readings of the first link among those of a worker that marked it."""
 Meanwhile = Callable[[Engine], None]
 
 
@@ -150,3 +153,31 @@ def test_a_decision_of_a_ticket_that_becomes_a_test_is_followed_to_an_event_not_
             _marked(own)
 
     _overtaken(session, database, engines, _MATCHES, becomes_a_test)
+
+
+def _second_link(session: Session, cast: Cast) -> int:
+    stated = {"name": SECOND, "network": "LHCOPN", "end_a": "CH-CERN", "end_b": "DE-KIT"}
+    with transaction(session):
+        create_link(session, writer(cast.admin), stated)
+    return session.scalars(select(Link.id).where(Link.name == SECOND)).one()
+
+
+def test_a_loss_that_the_other_link_of_a_t1_takes_back_is_not_kept(
+    session: Session, database: str, engines: tuple[Engine, Engine]
+) -> None:
+    """The other link was up after all, and is recomputed: there is no loss yet that it could take
+    back, for who computes the first link has not written it."""
+    cast = enter(session)
+    second = _second_link(session, cast)
+    report(session, cast, "5 10:00", "5 12:00", link=SECOND, source_id="other")
+    follow_matching(Context(engines[0], test_settings(database), now=lambda: NOON))
+    report(session, cast, "5 10:30", "5 12:00")  # the later one answers for the loss
+
+    def was_up(engine: Engine) -> None:
+        with Session(engine) as own:
+            up: dict[str, Any] = {"link": SECOND, "source_id": "other", "state": "degraded"}
+            report(own, cast, "5 10:00", "5 12:00", **up)
+            _marked(own)
+        recompute_link(Context(engine, test_settings(database)), ("link", second), NOON)
+
+    _overtaken(session, database, engines, _LOSSES, was_up)
