@@ -121,7 +121,7 @@ def difference_of_duties(
     at = _ripening(judgement, facts, losses)
     ripening = {} if at is None else {(link,): (link, at)}
     return (
-        *row_batches(Duty, 2, _stored(session, Duty, 2, link), duties, lambda key: key[1]),
+        *row_batches(Duty, 2, _stored(session, Duty, 2, link), duties, lambda key: key[1], owned=3),
         *row_batches(DutySum, 4, _stored(session, DutySum, 4, link), sums, lambda key: key[3]),
         *row_batches(DutyRipening, 1, _stored(session, DutyRipening, 1, link), ripening, tuple),
     )

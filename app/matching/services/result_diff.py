@@ -170,31 +170,38 @@ def row_batches(
     old: Mapping[Row, Row],
     new: Mapping[Row, Row],
     group: Callable[[Row], Any],
+    *,
+    owned: int = 0,
 ) -> Iterator[Callable[[Session], None]]:
     """By what rows of a table differ from those that are stored, as batches that write it. Rows
     are by their key, the first ``keys`` columns, and whole; those of a group are written together.
 
-    What is new is also deleted before: a row of its key may belong to another link until now.
+    What is new is also deleted before: a row of its key may belong to another link until now. What
+    goes is deleted by the first ``owned`` columns, if they are more: another link may have taken
+    its key over by then.
     """
     columns = tuple(cast(Table, model.__table__).c)
-    groups: dict[Any, list[tuple[Row, Row | None]]] = defaultdict(list)
+    groups: dict[Any, list[tuple[Row | None, Row | None]]] = defaultdict(list)
     for key in old.keys() | new.keys():
         if old.get(key) != new.get(key):
-            groups[group(key)].append((key, new.get(key)))
+            groups[group(key)].append((old.get(key), new.get(key)))
     for rows in batched(groups[one] for one in sorted(groups)):
-        yield partial(
-            _replace,
-            model,
-            with_moments(columns, (key for key, _ in rows)),
-            with_moments(columns, (row for _, row in rows if row is not None)),
-        )
+        on = with_moments(columns, (row for _, row in rows if row is not None))
+        gone = with_moments(columns, (row for row, now in rows if row is not None and now is None))
+        yield partial(_replace, model, keys, max(keys, owned), gone, on)
 
 
 def _replace(
-    model: type[Base], off: Sequence[Sequence[Any]], on: Sequence[Sequence[Any]], session: Session
+    model: type[Base],
+    keys: int,
+    width: int,
+    off: Sequence[Sequence[Any]],
+    on: Sequence[Sequence[Any]],
+    session: Session,
 ) -> None:
     columns = tuple(cast(Table, model.__table__).c)
-    delete_rows(session, columns[: len(off[0])], off)
+    delete_rows(session, columns[:width], [row[:width] for row in off])
+    delete_rows(session, columns[:keys], [row[:keys] for row in on])
     insert_rows(session, model, [one.name for one in columns], on)
 
 

@@ -29,7 +29,7 @@ from tests.matching.matching_world import LINK, report, ticket
 
 OTHER: Final = "CERN-PIC-LHCOPN-001"
 SECOND: Final = "CERN-GRIDKA-LHCOPN-002"
-_MATCHES, _LOSSES = 3, 4
+_MATCHES, _LOSSES, _DUTIES = 3, 4, 5
 """The places of these readings of the first link among those of a worker that marked it."""
 Meanwhile = Callable[[Engine], None]
 
@@ -181,3 +181,20 @@ def test_a_loss_that_the_other_link_of_a_t1_takes_back_is_not_kept(
         recompute_link(Context(engine, test_settings(database)), ("link", second), NOON)
 
     _overtaken(session, database, engines, _LOSSES, was_up)
+
+
+def test_a_duty_that_moved_with_its_event_is_not_deleted_with_the_old_ones(
+    session: Session, database: str, engines: tuple[Engine, Engine]
+) -> None:
+    cast = enter(session)
+    report(session, cast, "5 10:00", "5 12:00", source_id="moves")
+    worker = Context(engines[0], test_settings(database), now=lambda: NOON)
+    follow_matching(worker)
+    report(session, cast, "5 10:00", "5 12:00", source_id="moves", link=OTHER)
+    other = session.scalars(select(Link.id).where(Link.name == OTHER)).one()
+    assert other > session.scalars(select(Link.id).where(Link.name == LINK)).one()
+
+    def another_writes_it(engine: Engine) -> None:
+        recompute_link(Context(engine, test_settings(database)), ("link", other), NOON)
+
+    _overtaken(session, database, engines, _DUTIES, another_writes_it)
