@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from app.calendar.rules.lhc_calendar import running_spans
 from app.calendar.services.lhc_calendar import known_periods
-from app.core.figures.frames import quarter_name
+from app.core.figures.frames import moment_of, quarter_name
 from app.duties.figures.duties import (
     Beginnings,
     Duties,
@@ -118,7 +118,7 @@ def difference_of_duties(
         for _, site, quarter, *numbers in summed(judged).itertuples(index=False):
             key = (version, link, site, quarter_name(quarter))
             sums[key] = (*key, *numbers)
-    at = _ripening(judgement, facts, losses)
+    at = _ripening(judgement, facts, losses, _ends_ahead(session, link, judgement.moment))
     ripening = {} if at is None else {(link,): (link, at)}
     return (
         *row_batches(Duty, 2, _stored(session, Duty, 2, link), duties, lambda key: key[1], owned=3),
@@ -249,20 +249,32 @@ def _in_force(forces: Sequence[InForce], version: int, starts: Times) -> Any:
     return found
 
 
-def _ripening(judgement: Judgement, facts: _Facts, losses: Losses) -> int | None:
-    """When what is ongoing on a link will be judged otherwise: by its length, or as the LHC begins
-    or stops; None = nothing is."""
+def _ends_ahead(session: Session, link: int, moment: int) -> list[int]:
+    """The ends of a link's events that are still to come, by a source's clock: until then they are
+    taken for ongoing, as losses are."""
+    ends = select(in_microseconds(session, Event.end)).where(
+        Event.link_id == link, Event.withdrawn_at.is_(None), Event.end >= moment_of(moment)
+    )
+    found: list[int] = times_of([row[0] for row in rows_of(session, ends)]).tolist()
+    return found
+
+
+def _ripening(
+    judgement: Judgement, facts: _Facts, losses: Losses, ends: Sequence[int]
+) -> int | None:
+    """When what is ongoing on a link will be judged otherwise: by its length, as the LHC begins or
+    stops, or as it ends by a clock that is ahead; None = nothing is."""
     begins = facts.events.starts[facts.is_open].tolist()
     begins += losses.starts[losses.ends >= judgement.moment].tolist()
     if not begins:
-        return None
+        return min([one + 1 for one in ends], default=None)
     clauses = [clause for rule in judgement.rules.values() for clause in rule.clauses]
     lengths = {
         clause.minutes * 60_000_000 + int(clause.strictly)
         for clause in clauses
         if clause.kind != Kind.FLAPS
     }
-    later = [start + one for start in begins for one in lengths]
+    later = [start + one for start in begins for one in lengths] + [one + 1 for one in ends]
     if any(clause.lhc != Lhc.ALWAYS for clause in clauses):
         later += [one for span in judgement.running for one in span.tolist() if one < NEVER]
     return min([one for one in later if one > judgement.moment], default=None)

@@ -343,6 +343,21 @@ def test_a_loss_grows_with_an_event_within_a_longer_outage(session: Session) -> 
     assert session.scalars(ends).all() == [at("5 12:40")]
 
 
+def test_a_loss_ends_though_its_end_came_by_a_clock_that_is_ahead(session: Session) -> None:
+    cast = enter(session)
+    end = NOON + timedelta(minutes=4)
+    report(session, cast, "5 10:00", end.isoformat(" ", "minutes").removesuffix("+00:00"))
+    worked_in(session)
+    later = NOON + timedelta(hours=1)
+    worked_in(session, later)
+    assert session.scalars(select(ServiceLoss.end)).all() == [end]
+    worked_in(session, later)
+    before = kept(session)
+    with transaction(session):
+        bring_up_to_date(session, later, everything=True)
+    assert kept(session) == before, "what is computed from nothing is the same"
+
+
 def test_a_moved_and_a_withdrawn_event_leave_nothing(session: Session) -> None:
     cast = enter(session)
     report(session, cast, "5 10:00", "5 12:00", source_id="x")
