@@ -179,5 +179,5 @@ class DutyRipening(Base):
 
     link_id: Mapped[int] = mapped_column(ForeignKey("links.id"), primary_key=True)
     at: Mapped[datetime] = mapped_column(UtcTime, index=True)
-    """When the event will have lasted longer than a clause says, the LHC begins or stops, or an end
-    by a clock that is ahead has come."""
+    """When the event will have lasted longer than a clause says, the LHC begins or stops, a link
+    or a T1 comes or goes, or an end by a clock that is ahead has come."""

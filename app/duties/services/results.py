@@ -263,7 +263,8 @@ def _ripening(
     judgement: Judgement, facts: _Facts, losses: Losses, ends: Sequence[int]
 ) -> int | None:
     """When what is ongoing on a link will be judged otherwise: by its length, as the LHC begins or
-    stops, or as it ends by a clock that is ahead; None = nothing is."""
+    stops, as a link or a T1 comes or goes, or as it ends by a clock that is ahead; None = nothing
+    is."""
     begins = facts.events.starts[facts.is_open].tolist()
     begins += losses.starts[losses.ends >= judgement.moment].tolist()
     if not begins:
@@ -275,6 +276,12 @@ def _ripening(
         if clause.kind != Kind.FLAPS
     }
     later = [start + one for start in begins for one in lengths] + [one + 1 for one in ends]
+    # a T1 may be cut off, or be so no more, by another link
+    days = [day for link in judgement.registry.links.values() for day in (link.start, link.end)]
+    days += [
+        day for one in judgement.registry.sites.values() for day in (one.t1_from, one.t1_until)
+    ]
+    later += [day + 1 for day in days if day < NEVER]
     if any(clause.lhc != Lhc.ALWAYS for clause in clauses):
         later += [one for span in judgement.running for one in span.tolist() if one < NEVER]
     return min([one for one in later if one > judgement.moment], default=None)

@@ -358,6 +358,31 @@ def test_a_loss_ends_though_its_end_came_by_a_clock_that_is_ahead(session: Sessi
     assert kept(session) == before, "what is computed from nothing is the same"
 
 
+@pytest.mark.parametrize("what", ["another link ends", "another link begins", "it is no T1"])
+def test_a_loss_begins_and_ends_with_a_day_of_the_registry(session: Session, what: str) -> None:
+    """While an event goes on a day comes that was known long before: no change tells of it."""
+    cast = enter(session)
+    day, second = date(2013, 3, 7), "CERN-GRIDKA-LHCOPN-002"
+    stated = {"name": second, "network": "LHCOPN", "end_a": "CH-CERN", "end_b": "DE-KIT"}
+    with transaction(session):
+        if what == "it is no T1":
+            by = writer(cast.admin)
+            change_site(session, by, "DE-KIT", {"tier_until": day}, why="So it is")
+        else:
+            known = "valid_until" if what == "another link ends" else "valid_from"
+            create_link(session, writer(cast.admin), {**stated, known: day})
+    report(session, cast, "6 10:00", None)
+    worked_in(session)
+    later = NOON + timedelta(days=1)
+    worked_in(session, later)
+    ends = (at("7 00:00"), None) if what == "another link ends" else (at("6 10:00"), at("7 00:00"))
+    assert session.execute(select(ServiceLoss.start, ServiceLoss.end)).all() == [ends]
+    before = kept(session)
+    with transaction(session):
+        bring_up_to_date(session, later, everything=True)
+    assert kept(session) == before, "what is computed from nothing is the same"
+
+
 def test_a_moved_and_a_withdrawn_event_leave_nothing(session: Session) -> None:
     cast = enter(session)
     report(session, cast, "5 10:00", "5 12:00", source_id="x")
