@@ -64,18 +64,24 @@ def correct_event(
     it since.
     """
     require_enter(by)
-    event = session.get(Event, event_id, with_for_update=True, populate_existing=True)
-    if event is None:
+    # the source first, as those who report lock it
+    source = session.scalar(
+        select(EventSource.name)
+        .join(Event, Event.source_id == EventSource.id)
+        .where(Event.id == event_id)
+        .with_for_update(of=EventSource)
+    )
+    if source is None:
         raise NotFound
+    event = session.get_one(
+        Event, event_id, with_for_update={"key_share": True}, populate_existing=True
+    )
     if event.version != seen_version:
         raise Invalid(
             "version",
             "This event was changed since you opened the form. What it is now is on its page; your"
             " values are below, send them again if they hold",
         )
-    source = session.scalars(
-        select(EventSource.name).where(EventSource.id == event.source_id)
-    ).one()
     _report(session, by, source, event.source_key, stated)
     session.refresh(event)
     return event.version != seen_version

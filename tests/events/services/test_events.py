@@ -12,20 +12,22 @@ from uuid import uuid4
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.orm import Session
 
 from app.core.database.transactions import transaction
 from app.core.models.changes import Change
 from app.core.rules.access import SYSTEM, Actor, Door, Writer
-from app.core.rules.errors import Forbidden, TooMuch
+from app.core.rules.errors import Forbidden, Invalid, TooMuch
 from app.core.services.changes import changes_of
 from app.events.models.events import Event, EventSource
 from app.events.rules.events import EventMessage, read_event
 from app.events.services.events import EVENT, EventsLeft, Fate, examine_events, report_events
+from app.events.services.hand import correct_event, stated_of
 from app.registry.models.registry import Link, SiteName
 from tests.cast import NOON, Cast, enter, writer
 from tests.harness.databases import open_engine
+from tests.harness.until import until
 
 BY = Writer(SYSTEM, Door.COMMAND, NOON)
 LINK = "CERN-GRIDKA-LHCOPN-001"
@@ -353,6 +355,36 @@ def test_callers_with_the_same_ids_at_once_store_each_once(
     assert sorted(event.id for event in events(session)) == list(range(1, 61))
     logged = select(func.count()).select_from(Change).where(Change.kind == EVENT)
     assert session.scalar(logged) == 60
+
+
+def test_a_person_and_a_source_that_correct_an_event_never_wait_for_each_other(
+    session: Session, cast: Cast, database: str
+) -> None:
+    """Whoever reports has locked the source, and then locks the event."""
+    if session.get_bind().dialect.name == "sqlite":
+        return  # one writer at a time
+    report(session, down(), by=BY)
+    engine = open_engine(database)
+
+    def correct() -> bool:
+        with Session(engine) as own, transaction(own):
+            stated = replace(stated_of(own, own.get_one(Event, 1)), detail="So I saw it")
+            return correct_event(own, writer(cast.operator), 1, 1, stated)
+
+    def waits() -> bool:
+        with Session(engine) as own:
+            return bool(own.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
+
+    with ThreadPoolExecutor(1) as pool, Session(engine) as source:
+        with transaction(source):
+            source.scalars(select(EventSource).with_for_update()).one()
+            corrects = pool.submit(correct)
+            until(waits)
+            report_events(source, BY, [down(end="2013-03-06T11:30:00Z")])
+        with pytest.raises(Invalid, match="was changed"):
+            corrects.result(60)
+    engine.dispose()
+    assert [event.version for event in events(session)] == [2]
 
 
 def test_ten_thousand_events_are_one_call(session: Session, cast: Cast) -> None:
