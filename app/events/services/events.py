@@ -285,7 +285,9 @@ class _Looking:
         differs = False
         for start in range(0, len(every), SOME):
             query = select(*columns).where(_events.c.id.in_(every[start : start + SOME]))
-            for row in self._session.execute(query.order_by(_events.c.id).with_for_update()):
+            # results of matching that refer to them are written meanwhile
+            locked = query.order_by(_events.c.id).with_for_update(key_share=True)
+            for row in self._session.execute(locked):
                 known = (row[0], row[1], Content(*row[4:]))
                 differs = differs or self._known[row[2], row[3]] != known
                 self._known[row[2], row[3]] = known

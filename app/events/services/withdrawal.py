@@ -104,7 +104,9 @@ def checked_reason(reason: str) -> None:
 
 
 def _locked(session: Session, event_id: int) -> Event:
-    event = session.get(Event, event_id, with_for_update=True, populate_existing=True)
+    event = session.get(
+        Event, event_id, with_for_update={"key_share": True}, populate_existing=True
+    )
     if event is None:
         raise NotFound
     return event

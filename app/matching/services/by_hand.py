@@ -105,12 +105,12 @@ def _decide(
 
 
 def _locked(session: Session, by: Writer, event_id: int) -> Event:
-    lock(session)
     event = session.scalars(
-        select(Event).where(Event.id == event_id).with_for_update()
+        select(Event).where(Event.id == event_id).with_for_update(key_share=True)
     ).one_or_none()
     if event is None:
         raise NotFound("There is no event of this number")
+    lock(session)  # behind the event, which a file may hold for long
     session.refresh(event)
     require_match(by.actor, sites_of_event(session, event))
     return event
@@ -128,8 +128,9 @@ def _record(
 ) -> None:
     event.version += 1
     event.changed_at = by.now
-    record_change(session, by, kind=EVENT, thing_id=event.id, version=event.version, fields=fields)
+    # before the log's lock: a ticket beside it may be locked by who waits for the log
     if event.link_id is not None:
         recompute_by_hand(session, ("link", event.link_id), by.now)
     elif event.site_id is not None:
         recompute_by_hand(session, ("site", event.site_id), by.now)
+    record_change(session, by, kind=EVENT, thing_id=event.id, version=event.version, fields=fields)

@@ -15,6 +15,8 @@ from sqlalchemy.orm import Session
 
 from app.core.database.transactions import transaction
 from app.duties.models.duties import Duty, ServiceLoss
+from app.events.rules.events import EventMessage
+from app.events.services.events import report_events
 from app.jobs.tasks.context import Context
 from app.matching.models.matching import DetectedEvent, EventOfDetected, EventTicket, HandMade
 from app.matching.services import result_diff
@@ -22,6 +24,8 @@ from app.matching.services.by_hand import link_by_hand
 from app.matching.services.recompute import bring_up_to_date
 from app.matching.services.stale_links import freshness, stale_targets
 from app.matching.tasks.follow import follow_matching
+from app.tickets.models.tickets import Ticket
+from app.tickets.services.lifecycle import change_ticket
 from app.worker.listeners import LISTENERS
 from tests.cast import NOON, enter, writer
 from tests.harness.databases import open_engine
@@ -390,6 +394,69 @@ def test_a_decision_between_two_parts_stays(
     assert _rows(session) == kept
     for one in (engine, other):
         one.dispose()
+
+
+def test_a_decision_waits_for_no_ticket_while_it_holds_the_log(
+    session: Session, database: str
+) -> None:
+    """Somebody changes a ticket that comes beside the event with the decision about another one."""
+    if database.startswith("sqlite"):
+        return  # one writer at a time
+    cast = enter(session)
+    engine = open_engine(database)
+    event = report(session, cast, "5 10:00", "5 12:00")
+    decided = ticket(session, cast)
+    other = ticket(session, cast, links=(LINK,), event_start="5 10:00", event_end="5 12:00")
+
+    def decide() -> None:
+        with Session(engine) as own, transaction(own):
+            link_by_hand(own, writer(cast.operator), event, decided, "It was this one")
+
+    with ThreadPoolExecutor(1) as pool, Session(engine) as changing:
+        with transaction(changing):
+            changing.get_one(Ticket, other, with_for_update={"of": Ticket})
+            decides = pool.submit(decide)
+            until(lambda: _waiting(session))
+            change_ticket(changing, writer(cast.operator), other, {"title": "Something else"})
+        decides.result(60)
+    pairs = select(EventTicket.ticket_number).order_by(EventTicket.ticket_number)
+    assert session.scalars(pairs).all() == [decided, other]
+    session.rollback()
+    engine.dispose()
+
+
+def test_figures_do_not_wait_for_an_event_that_is_being_corrected(
+    session: Session, database: str
+) -> None:
+    """A file takes seconds for all of its events, and holds those that it corrects; somebody waits
+    to decide about one of them."""
+    if database.startswith("sqlite"):
+        return  # one writer at a time
+    cast = enter(session)
+    engine = open_engine(database)
+    event = report(session, cast, "5 10:00", "5 12:00", source_id="x")
+    message = EventMessage(
+        0, "event 0", "test", "x", LINK, None, "down", at("5 10:00"), at("5 13:00"), is_open=False
+    )
+    number = ticket(session, cast)
+
+    def decide() -> None:
+        with Session(engine) as own, transaction(own):
+            link_by_hand(own, writer(cast.operator), event, number, "It was this one")
+
+    with ThreadPoolExecutor(1) as pool, Session(engine) as importing:
+        with transaction(importing):
+            report_events(importing, writer(cast.operator), [message])
+            decides = pool.submit(decide)
+            until(lambda: _waiting(session))
+            session.rollback()
+            with transaction(session):
+                session.execute(text("SET LOCAL lock_timeout = '1s'"))
+                bring_up_to_date(session, NOON)
+        decides.result(60)
+    assert session.scalars(select(EventOfDetected.event_id)).all() == [event]
+    session.rollback()
+    engine.dispose()
 
 
 def _waiting(session: Session) -> bool:
