@@ -87,7 +87,8 @@ def withdraw_import(
         )
         .where(EventsOfImport.import_id == import_id, Event.withdrawn_at.is_(None))
     )
-    ids = session.scalars(of_it.order_by(Event.id).limit(limit)).all()
+    locked = of_it.order_by(Event.id).limit(limit).with_for_update(of=Event, key_share=True)
+    ids = session.scalars(locked).all()
     _withdraw(session, by, ids, reason)
     row.state = states.WITHDRAWN
     row.withdrawn_at = row.withdrawn_at or by.now

@@ -314,3 +314,31 @@ def test_a_file_of_several_sources_and_a_webhook_never_wait_for_each_other(
         writes.result(60)
     engine.dispose()
     assert counts(session, number)[:2] == ("done", 2)
+
+
+def test_an_event_that_somebody_else_withdraws_meanwhile_is_withdrawn_once(
+    session: Session, cast: Cast, database: str
+) -> None:
+    if session.get_bind().dialect.name == "sqlite":
+        return  # one writer at a time
+    by = writer(cast.operator)
+    number = kept(session, by, file([row(1), row(2)]))
+    write(session, by, number)
+    engine = open_engine(database)
+
+    def waits() -> bool:
+        with Session(engine) as own:
+            return bool(own.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
+
+    def withdraw() -> int:
+        with Session(engine) as own, transaction(own):
+            return withdraw_import(own, by, number, "The wrong file").done
+
+    with Session(engine) as own, ThreadPoolExecutor(1) as pool:
+        with transaction(own):
+            withdraw_event(own, by, 1, "It never was")
+            withdraws = pool.submit(withdraw)
+            until(waits)
+        assert withdraws.result(60) == 1
+    engine.dispose()
+    assert [change.version for change in changes_of(session, EVENT, 1)] == [1, 2]
