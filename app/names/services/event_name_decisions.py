@@ -100,7 +100,7 @@ def _step_through(
         .where(bearing)
         .order_by(Event.id)
         .limit(limit)
-        .with_for_update()
+        .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
     ).all()
     column = "link_id" if kind is NameKind.LINK else "site_id"

@@ -315,7 +315,7 @@ def _step_through(
         .order_by(Ticket.number)
         .limit(limit)
         # all rows before the first change: the change counter's lock always comes last
-        .with_for_update(of=Ticket)
+        .with_for_update(of=Ticket, key_share=True)
     ).all()
     field = "sites" if kind is NameKind.SITE else "links"
     for ticket in tickets:

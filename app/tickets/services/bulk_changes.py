@@ -154,7 +154,7 @@ def _locked(session: Session, actor: Actor, numbers: Collection[int]) -> Sequenc
         select(Ticket.number)
         .where(Ticket.number.in_(numbers), readable(actor))
         .order_by(Ticket.number)
-        .with_for_update(of=Ticket)
+        .with_for_update(of=Ticket, key_share=True)
     ).all()
 
 

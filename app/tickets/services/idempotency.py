@@ -105,7 +105,8 @@ def _answer_repeat(
     assert key.ticket_number is not None
     if key.content == stored:
         return CreationAnswer(key.ticket_number, created=False)
-    ticket = session.get_one(Ticket, key.ticket_number, with_for_update={"of": Ticket})
+    locked = {"of": Ticket, "key_share": True}
+    ticket = session.get_one(Ticket, key.ticket_number, with_for_update=locked)
     digest = hashlib.sha256(stored.encode()).hexdigest()
     refused = None if is_open(ticket.state) else OriginConflict(ticket.number)
     if session.get(OriginDifference, (key.id, digest)) is None:

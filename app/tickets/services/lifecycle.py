@@ -94,7 +94,7 @@ _LOCKED = (
         lazyload(Ticket.responsible_site),
         lazyload(Ticket.created_by_partner),
     )
-    .with_for_update(of=Ticket)
+    .with_for_update(of=Ticket, key_share=True)
     .execution_options(populate_existing=True)
 )
 _changes = cast(Table, Change.__table__)
@@ -705,7 +705,7 @@ def close_due_tickets(
         select(Ticket.number, Ticket.ended_at)
         .where(Ticket.number.in_(due), Ticket.state.in_(ENDED_STATES))
         .order_by(Ticket.number)
-        .with_for_update(of=Ticket)
+        .with_for_update(of=Ticket, key_share=True)
     ).all()
     closed = []
     for number, ended_at in locked:

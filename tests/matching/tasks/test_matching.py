@@ -425,6 +425,26 @@ def test_a_decision_waits_for_no_ticket_while_it_holds_the_log(
     engine.dispose()
 
 
+def test_figures_do_not_wait_for_a_ticket_that_is_being_changed(
+    session: Session, database: str
+) -> None:
+    """A bulk holds many tickets, and matching writes beside them in an order of its own."""
+    if database.startswith("sqlite"):
+        return  # one writer at a time
+    cast = enter(session)
+    engine = open_engine(database)
+    report(session, cast, "5 10:00", "5 12:00")
+    number = ticket(session, cast, links=(LINK,), event_start="5 10:00", event_end="5 12:00")
+    with Session(engine) as changing, transaction(changing):
+        change_ticket(changing, writer(cast.operator), number, {"title": "Something else"})
+        with transaction(session):
+            session.execute(text("SET LOCAL lock_timeout = '1s'"))
+            bring_up_to_date(session, NOON)
+    assert session.scalars(select(EventTicket.ticket_number)).all() == [number]
+    session.rollback()
+    engine.dispose()
+
+
 def test_figures_do_not_wait_for_an_event_that_is_being_corrected(
     session: Session, database: str
 ) -> None:
