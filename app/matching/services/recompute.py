@@ -72,7 +72,7 @@ Affected = Callable[[Session, Span, datetime], Collection[Target]]
 
 
 class Transactions(Protocol):
-    """How sessions are had: ``Context`` of the jobs and ``InTurn`` of the database."""
+    """How sessions are had: ``Context`` of the jobs and ``ShortTransactions`` of the database."""
 
     def reading(self) -> AbstractContextManager[Session]:
         """A session to read with."""
