@@ -415,10 +415,12 @@ def import_of(session: Session, event_id: int) -> EventImport | None:
 def forget_old_files(session: Session, now: datetime) -> int:
     """Leave imports for which nobody came back; how many."""
     old = session.scalars(
-        select(EventImport).where(
+        select(EventImport)
+        .where(
             EventImport.state.in_((lines.READING, lines.READ)),
             EventImport.created_at < now - KEPT,
         )
+        .with_for_update(skip_locked=True)  # somebody is back
     ).all()
     for row in old:
         row.state, row.ended_at, row.content = lines.DROPPED, now, None

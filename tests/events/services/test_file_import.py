@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -342,3 +342,29 @@ def test_an_event_that_somebody_else_withdraws_meanwhile_is_withdrawn_once(
         assert withdraws.result(60) == 1
     engine.dispose()
     assert [change.version for change in changes_of(session, EVENT, 1)] == [1, 2]
+
+
+def test_a_file_that_is_written_at_last_is_not_forgotten(
+    session: Session, cast: Cast, database: str
+) -> None:
+    """Its person comes back after a week, in the moment at which old files are tidied up."""
+    if session.get_bind().dialect.name == "sqlite":
+        return  # one writer at a time
+    by = writer(cast.operator)
+    number = kept(session, by, file([row(1)]))
+    engine = open_engine(database)
+
+    def forget() -> int:
+        with Session(engine) as own, transaction(own):
+            return runs.forget_old_files(own, NOON + runs.KEPT + timedelta(days=1))
+
+    with ThreadPoolExecutor(1) as pool:
+        events = list(read_events(file([row(1)]), UTC_TIMES))
+        with transaction(session):
+            runs.begin_writing(session, by, number, only_good=False, keeps_unknown=False)
+            forgets = pool.submit(forget)
+            wait([forgets], 1)
+            runs.write_import(session, by, number, events)
+        assert forgets.result(60) == 0
+    engine.dispose()
+    assert counts(session, number)[:2] == ("done", 1)
