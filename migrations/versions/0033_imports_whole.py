@@ -16,6 +16,9 @@ down_revision: str | None = "0032"
 branch_labels = None
 depends_on = None
 
+_NUMBERED = {"sqlite_autoincrement": True}
+"""Else SQLite would give ids out again where the table is made anew."""
+
 
 def upgrade() -> None:
     """Bring the tables to this revision."""
@@ -37,7 +40,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Take this revision back."""
-    with op.batch_alter_table("event_imports") as batch_op:
+    with op.batch_alter_table("event_imports", table_kwargs=_NUMBERED) as batch_op:
         for name in ("lines", "whole"):
             batch_op.add_column(
                 sa.Column(name, sa.Integer(), nullable=False, server_default=sa.text("0"))
@@ -46,7 +49,7 @@ def downgrade() -> None:
         "UPDATE event_imports SET lines = new + corrected + same + wrong,"
         " whole = new + corrected + same + wrong"
     )
-    with op.batch_alter_table("event_imports") as batch_op:
+    with op.batch_alter_table("event_imports", table_kwargs=_NUMBERED) as batch_op:
         for name in ("lines", "whole"):
             batch_op.alter_column(name, server_default=None)
     op.create_table(

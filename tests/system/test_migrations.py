@@ -396,6 +396,9 @@ def test_imports_in_the_middle_are_ended_by_the_upgrade_and_files_survive_its_wa
             rows[1].state, rows[1].content, rows[1].new = "read", b"new", 3
         command.downgrade(alembic_config(engine), "0031")
         with engine.connect() as connection:
+            if engine.dialect.name == "sqlite":
+                made = text("SELECT sql FROM sqlite_master WHERE name = 'event_imports'")
+                assert "AUTOINCREMENT" in str(connection.scalar(made))
             one = connection.execute(
                 text("SELECT lines, whole, state FROM event_imports WHERE id = 2")
             ).one()
