@@ -94,7 +94,7 @@ def test_a_mail_that_cannot_be_written_holds_up_no_other(
     assert states(session) == {
         "a@x.example": (
             "failed",
-            "The mail could not be written: TypeError: Letter.__init__() got an unexpected"
+            "The mail could not be written: TypeError: Notification.__init__() got an unexpected"
             " keyword argument 'of'",
         ),
         "b@x.example": ("sent", ""),
