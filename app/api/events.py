@@ -28,7 +28,7 @@ from app.core.rules.texts import checked_text, read_time
 from app.events.rules.alertmanager import DEFAULT_SOURCE, read_webhook
 from app.events.rules.events import COLUMNS, LIMITS, MAX_AT_ONCE, MAX_SOURCE_LENGTH, EventState
 from app.events.rules.json import read_events, read_json
-from app.events.services.events import EventsLeft, Fate, Reported, report_events
+from app.events.services.events import EventResult, EventsLeft, Reported, report_events
 from app.events.services.lists import WantedEvents, event_of_id, events_wanted, history_of
 from app.events.services.sources import labels_of
 from app.tickets.rules.tickets import Layer
@@ -107,7 +107,7 @@ def report_alerts(actor: Actor, _query: Query, key: str) -> Mapping[str, Any]:
             only_good=True,
             keep_unresolved=True,
         )
-        if done.outcomes and done.counts.get(Fate.WRONG) == len(done.outcomes):
+        if done.outcomes and done.counts.get(EventResult.WRONG) == len(done.outcomes):
             raise EventsLeft(done)
     return {**_answer(done), "truncated": webhook.truncated}
 
@@ -124,8 +124,11 @@ def _writer(actor: Actor) -> Writer:
 def _answer(done: Reported) -> Mapping[str, Any]:
     return {
         "received": len(done.outcomes),
-        **{fate.value: done.counts.get(fate, 0) for fate in (Fate.NEW, Fate.CHANGED, Fate.SAME)},
-        "left_out": done.counts.get(Fate.WRONG, 0),
+        **{
+            result.value: done.counts.get(result, 0)
+            for result in (EventResult.NEW, EventResult.CHANGED, EventResult.SAME)
+        },
+        "left_out": done.counts.get(EventResult.WRONG, 0),
         "unresolved": done.unresolved,
         "errors": event_errors(done),
     }

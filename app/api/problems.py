@@ -34,7 +34,7 @@ from app.core.rules.errors import (
 from app.core.rules.file_problems import MAX_PROBLEMS
 from app.core.rules.texts import storable_text
 from app.core.web.requests.security_headers import security_headers
-from app.events.services.events import EventsLeft, Fate, Reported
+from app.events.services.events import EventResult, EventsLeft, Reported
 
 REALM = "LHCOPN portal"
 OUTCOME_UNKNOWN = "outcome-unknown"
@@ -119,7 +119,7 @@ def _on_portal_error(error: PortalError) -> Response:
 
 def _detail(error: PortalError) -> str:
     if isinstance(error, EventsLeft):
-        count = error.reported.counts[Fate.WRONG]
+        count = error.reported.counts[EventResult.WRONG]
         return (
             f"{count} of {len(error.reported.outcomes)} events cannot be taken in, and nothing was"
             f" stored; errors names at most {MAX_PROBLEMS} of what is wrong"

@@ -251,5 +251,5 @@ def _given(engine: Engine) -> dict[str, str]:
 def _error_of(said: IO[bytes]) -> str:
     said.seek(0)
     lines = said.read().decode("utf-8", "replace").splitlines()
-    told = [line for line in lines if "error:" in line.lower()] or lines[-1:] or ["nothing"]
-    return re.sub(r".*?error:\s*", "", told[0], flags=re.IGNORECASE)
+    messages = [line for line in lines if "error:" in line.lower()] or lines[-1:] or ["nothing"]
+    return re.sub(r".*?error:\s*", "", messages[0], flags=re.IGNORECASE)

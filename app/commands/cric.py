@@ -49,7 +49,7 @@ def import_(source: str, *, dry_run: bool, smaller: bool) -> None:
         alarm = check_size(session, content, smaller_is_right=smaller)
         if alarm:
             raise SettingError(alarm)
-        _tell(compare_with_registry(session, content, by.now.date()), content.count)
+        _print_comparison(compare_with_registry(session, content, by.now.date()), content.count)
         click.echo("Nothing was written.")
         return
     with transaction(session):
@@ -57,11 +57,11 @@ def import_(source: str, *, dry_run: bool, smaller: bool) -> None:
         alarm = reading.run.alarm
     if alarm:
         raise SettingError(alarm)
-    _tell(reading.comparison, content.count)
+    _print_comparison(reading.comparison, content.count)
     click.echo(f"{reading.new} new proposals, {reading.gone} no longer proposed.")
 
 
-def _tell(comparison: Comparison, count: int) -> None:
+def _print_comparison(comparison: Comparison, count: int) -> None:
     matched = sum(map(len, comparison.matched.values()))
     click.echo(f"{count} records, {matched} of them of {len(comparison.matched)} known sites.")
     click.echo(f"Doubtful in CRIC ({len(comparison.findings)}):")

@@ -29,7 +29,7 @@ from app.events.models.imports import EventImport
 from app.events.rules.file_reading import ReadEvent, Reading, read_events, unpacked
 from app.events.rules.files import csv_head, csv_lines
 from app.events.services import import_runs as runs
-from app.events.services.events import Fate, Outcome
+from app.events.services.events import EventResult, Outcome
 from app.events.services.file_import import Totals, examine_lines
 
 _STANDARD = "-"
@@ -123,7 +123,7 @@ def _import(
             else:
                 _write(row, events, only_good=only_good, keep_unknown=keep_unknown)
     except BadFile as error:
-        _tell_wrong(error.problems)
+        _print_problems(error.problems)
         raise Invalid("file", error.summary) from None
 
 
@@ -135,13 +135,13 @@ def _write(
     session, by = db.session(), command_writer()
     read = Totals.of(examine_lines(session, by.actor, by.now, events, keep_unknown=keep_unknown))
     session.rollback()
-    wrong = read.counts[Fate.WRONG]
-    _tell_wrong(read.problems, wrong)
+    wrong = read.counts[EventResult.WRONG]
+    _print_problems(read.problems, wrong)
     if wrong and not only_good:
         raise Invalid(
             "file", "The file has wrong lines; nothing was written (--only-good leaves them)"
         )
-    if not read.counts[Fate.NEW] + read.counts[Fate.CHANGED]:
+    if not read.counts[EventResult.NEW] + read.counts[EventResult.CHANGED]:
         click.echo(f"Done: {_counted(read.counts)}.")
         return
     with transaction(session):
@@ -163,7 +163,7 @@ def _tell_each(events: Sequence[ReadEvent], *, only_good: bool, keep_unknown: bo
             click.echo(line)
     counts = Totals.of(outcomes).counts
     click.echo(f"Nothing was written; it would be: {_counted(counts)}.")
-    if counts[Fate.WRONG] and not only_good:
+    if counts[EventResult.WRONG] and not only_good:
         raise Invalid("file", "The file has wrong lines: all or none are imported (--only-good)")
 
 
@@ -172,14 +172,14 @@ def _lines_of(outcome: Outcome) -> list[str]:
     begin = f"{message.where}: {message.source} {message.source_id}"
     notes = "".join(f"; {note}" for note in outcome.remarks)
     return {
-        Fate.NEW: [f"{begin} would be new{notes}"],
-        Fate.CHANGED: [f"{begin} would correct event {outcome.event_id}{notes}"],
-        Fate.SAME: [f"{begin} is known{notes}"],
-        Fate.WRONG: [str(problem) for problem in outcome.problems],
-    }[outcome.fate]
+        EventResult.NEW: [f"{begin} would be new{notes}"],
+        EventResult.CHANGED: [f"{begin} would correct event {outcome.event_id}{notes}"],
+        EventResult.SAME: [f"{begin} is known{notes}"],
+        EventResult.WRONG: [str(problem) for problem in outcome.problems],
+    }[outcome.result]
 
 
-def _tell_wrong(problems: Sequence[Problem], lines: int = 0) -> None:
+def _print_problems(problems: Sequence[Problem], lines: int = 0) -> None:
     """Print the first wrong places, and of how many lines they are some."""
     for problem in problems[:MAX_PROBLEMS]:
         click.echo(str(problem), err=True)
@@ -187,12 +187,12 @@ def _tell_wrong(problems: Sequence[Problem], lines: int = 0) -> None:
         click.echo(f"These are the first; {lines} lines are wrong.", err=True)
 
 
-def _counted(counts: Counter[Fate]) -> str:
+def _counted(counts: Counter[EventResult]) -> str:
     words = {
-        Fate.NEW: "new",
-        Fate.CHANGED: "corrected",
-        Fate.SAME: "known",
-        Fate.WRONG: "wrong",
+        EventResult.NEW: "new",
+        EventResult.CHANGED: "corrected",
+        EventResult.SAME: "known",
+        EventResult.WRONG: "wrong",
     }
-    some = [f"{counts[fate]} {word}" for fate, word in words.items() if counts[fate]]
+    some = [f"{counts[result]} {word}" for result, word in words.items() if counts[result]]
     return ", ".join(some) or "no events"

@@ -60,10 +60,10 @@ def match(begin: datetime | None, end: datetime | None) -> None:
         things = mark_between(session, begin, end)
         whole = max(things, freshness(session).stale)
 
-    def tell(state: Freshness) -> None:
+    def print_progress(state: Freshness) -> None:
         click.echo(f"Matched {whole - min(state.stale, whole)} of {whole}", err=True)
 
-    follow(ShortTransactions(session), lambda: now, tell=tell)
+    follow(ShortTransactions(session), lambda: now, report=print_progress)
     wanted = DetectedFilter(begin, end)
     counted = count_detected(session, DetectedFilter(begin, end, counted=True))
     documented = count_detected(session, DetectedFilter(begin, end, counted=True, documented=True))

@@ -80,7 +80,7 @@ def _file_commands(kind: Records) -> click.Group:
                     format_of(content),
                     source=source,
                     why=why,
-                    progress=_tell,
+                    progress=_print_progress,
                 )
         except BadFile as error:
             for problem in error.problems:
@@ -121,7 +121,7 @@ def read_content(file: str, most: int = MAX_BYTES) -> bytes:
     return content
 
 
-def _tell(done: int, whole: int) -> None:
+def _print_progress(done: int, whole: int) -> None:
     click.echo(f"{done} of {whole}", err=True)
 
 

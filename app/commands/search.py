@@ -10,7 +10,7 @@ from app.core.database.transactions import transaction
 from app.core.web.extensions import db
 from app.tickets.services.search.index import count_missing, rebuild
 
-_TOLD_EACH = 10_000
+_SHOWN_EACH = 10_000
 
 
 @click.group("search", cls=PortalGroup)
@@ -35,7 +35,7 @@ def write_words(session: Session, *, only_missing: bool) -> int:
 
     Tickets that are written meanwhile keep their words by themselves.
     """
-    count = told = after = 0
+    count = shown = after = 0
     while True:
         with transaction(session):
             done = rebuild(session, after, only_missing=only_missing)
@@ -43,8 +43,8 @@ def write_words(session: Session, *, only_missing: bool) -> int:
             return count
         after, written = done
         count += written
-        if count - told >= _TOLD_EACH:
-            told = count
+        if count - shown >= _SHOWN_EACH:
+            shown = count
             click.echo(f"Words of {count} tickets are written, up to number {after}", err=True)
 
 

@@ -129,9 +129,9 @@ def _import(
                 _require_good(source)  # before anybody waits for it
             done = _in_parts(source) if in_parts else _at_once(source, only_good=only_good)
     except BadFile as error:
-        _tell_wrong(error.problems)
+        _print_problems(error.problems)
         raise Invalid("file", error.summary) from None
-    _tell_wrong(done.wrong)
+    _print_problems(done.wrong)
     if done.counts.get(ImportOutcome.DIFFERS):
         click.echo(_ANOTHER, err=True)
     span = "" if done.first is None else f", tickets {done.first} to {done.last}"
@@ -176,11 +176,11 @@ def _tell_each(source: Source, *, only_good: bool) -> None:
     counts: Counter[ImportOutcome] = Counter()
     try:
         for outcome in examine_tickets(db.session(), command_writer(), source):
-            counts[outcome.fate] += 1
+            counts[outcome.result] += 1
             for line in _lines_of(outcome):
                 click.echo(line)
     except BadFile as error:
-        _tell_wrong(error.problems)
+        _print_problems(error.problems)
         raise Invalid("file", error.summary) from None
     if counts[ImportOutcome.DIFFERS]:
         click.echo(_ANOTHER, err=True)
@@ -199,10 +199,10 @@ def _lines_of(outcome: Outcome) -> list[str]:
             f"{begin} was imported with another content; ticket {outcome.ticket} stays as it is"
         ],
         ImportOutcome.WRONG: [str(problem) for problem in outcome.problems],
-    }[outcome.fate]
+    }[outcome.result]
 
 
-def _tell_wrong(problems: Sequence[Problem]) -> None:
+def _print_problems(problems: Sequence[Problem]) -> None:
     for problem in problems:
         click.echo(str(problem), err=True)
 
@@ -214,5 +214,5 @@ def _counted(counts: Counter[ImportOutcome]) -> str:
         ImportOutcome.DIFFERS: "imported before with another content",
         ImportOutcome.WRONG: "wrong",
     }
-    some = [f"{counts[fate]} {word}" for fate, word in words.items() if counts[fate]]
+    some = [f"{counts[result]} {word}" for result, word in words.items() if counts[result]]
     return ", ".join(some) or "no tickets"

@@ -116,7 +116,7 @@ class RepeatFilter(logging.Filter):
             ended = [*self._take_ended(now)]
             passes = self._note(record, now)
         for one in ended:
-            self._tell(one)
+            self._log_count(one)
         return passes
 
     def _note(self, record: logging.LogRecord, now: float) -> bool:
@@ -145,9 +145,9 @@ class RepeatFilter(logging.Filter):
         with self._lock:
             known, self._known = self._known, {}
         for one in known.values():
-            self._tell(one)
+            self._log_count(one)
 
-    def _tell(self, one: _Repeats) -> None:
+    def _log_count(self, one: _Repeats) -> None:
         if not one.count:
             return
         line = logging.LogRecord(one.logger, one.level, "", 0, "repeated", None, None)

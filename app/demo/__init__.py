@@ -118,7 +118,7 @@ def seed_demo(session: Session, now: datetime) -> int:
     circuits = _circuits(session)
     stories = [*usual_stories(rng, circuits, now), *kin_stories(circuits, now)]
     notices = notices_to_come(session, actors[OPERATOR], now)
-    _Seeder(session, actors, now).tell(stories, notices)
+    _Seeder(session, actors, now).seed(stories, notices)
     skip_notifications(session)
     seed_desk(session, actors, now)
     seed_events(session, actors[OPERATOR], now)
@@ -187,7 +187,7 @@ class _Seeder:
         self.closing: set[datetime] = set()
         self.numbers: dict[str, int] = {}
 
-    def tell(
+    def seed(
         self,
         stories: Sequence[Story],
         others: Sequence[tuple[datetime, Callable[[datetime], None]]] = (),

@@ -110,7 +110,7 @@ def write_patterns(
         rng = Random(_SEED + position % PATTERNS)  # noqa: S311
         at = begin + apart * position
         stories.append(_story(rng, bulk.mark(position), at, links, sites))
-    numbers = _tell(session, actors, stories)
+    numbers = _seed_stories(session, actors, stories)
     session.flush()
     skip_notifications(session)
     return Bulk(bulk.first, apart, numbers, _rows_of(session, numbers))
@@ -196,7 +196,9 @@ def _story(
     return Story(at, who, new, steps)
 
 
-def _tell(session: Session, actors: Mapping[str, Actor], stories: Sequence[Story]) -> Sequence[int]:
+def _seed_stories(
+    session: Session, actors: Mapping[str, Actor], stories: Sequence[Story]
+) -> Sequence[int]:
     """Write the stories in the order of their times; the tickets' numbers."""
     numbers: list[int] = []
 

@@ -93,18 +93,18 @@ def seed_reports(session: Session, actors: Mapping[str, Actor], now: datetime) -
     """Write them as they stand at ``now``; how many."""
     ask_reports_from(session, ASKED_FROM)
     last = Quarter.of(now).previous
-    laying = _Seeder(session, actors, now)
+    seeder = _Seeder(session, actors, now)
     for number in range(1, 5):
-        laying.quarter(Quarter(2012, number), {})
-    laying.quarter(Quarter(2013, 2), _MIXED)
+        seeder.quarter(Quarter(2012, number), {})
+    seeder.quarter(Quarter(2013, 2), _MIXED)
     if last > Quarter(2013, 4):
         for quarter in (last.after(-3), last.after(-2), last.after(-1)):
-            laying.quarter(quarter, {})
-        laying.quarter(last, _NEWEST)
-        laying.remind(last)
-    laying.run()
+            seeder.quarter(quarter, {})
+        seeder.quarter(last, _NEWEST)
+        seeder.remind(last)
+    seeder.run()
     _send_what_is_old(session, now)
-    return laying.begun
+    return seeder.begun
 
 
 @dataclass

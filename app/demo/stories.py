@@ -268,13 +268,13 @@ def _fitting_kinds(
     kinds = list(part.kinds)
     rng.shuffle(kinds)
     older = len(kinds) - len(part.endings)
-    told = [
+    fixed = [
         position
         for position, ending in enumerate(endings)
         if position >= older or ending not in USUAL_ENDINGS
     ]
-    free = [position for position in range(len(kinds)) if position not in told]
-    for position in told:
+    free = [position for position in range(len(kinds)) if position not in fixed]
+    for position in fixed:
         newest = position >= older
         wanted = (
             Category.MAINTENANCE if newest and endings[position] == "on hold" else Category.INCIDENT

@@ -36,13 +36,13 @@ MAX_PAUSE: Final = 30.0
 """Seconds between a process's end and the next: twice as long each time it ends soon."""
 LIVED_WELL: Final = 60.0
 """A process that lived for so many seconds did not end soon."""
-SERVER_PATIENCE: Final = 5.0
+SERVER_STOP_TIMEOUT: Final = 5.0
 """Seconds that a server has for the requests in its hands before it is killed at the end."""
-REPLACED_PATIENCE: Final = 60.0
+REPLACED_STOP_TIMEOUT: Final = 60.0
 """The same where it is replaced: as long as a client may take to accept an answer."""
 FAREWELL: Final = 0.3
 """Seconds from a server's last new connection to its end: whoever connected has sent something."""
-WORKER_PATIENCE: Final = 15.0
+WORKER_STOP_TIMEOUT: Final = 15.0
 """Seconds that the worker has to end; it needs 8 at most by itself."""
 _LOOK: Final = 0.1
 _PR_SET_PDEATHSIG: Final = 1
@@ -89,10 +89,10 @@ class Process:
     def __init__(self, command: list[str], listening: int | None) -> None:
         self.began = monotonic()
         self.is_ready = listening is None
-        self.patience = WORKER_PATIENCE if listening is None else SERVER_PATIENCE
+        self.timeout = WORKER_STOP_TIMEOUT if listening is None else SERVER_STOP_TIMEOUT
         self._listens = listening is not None
-        self._told = False
-        self._told_at: float | None = None
+        self._is_ending = False
+        self._end_at: float | None = None
         self._killed_at: float | None = None
         self._pipe: int | None = None
         given: list[int] = []
@@ -124,20 +124,25 @@ class Process:
         now = monotonic()
         if code is None and self._killed_at is not None and now > self._killed_at:
             self._process.kill()
-        elif code is None and self._told_at is not None and not self._told and now >= self._told_at:
-            self._told = True
+        elif (
+            code is None
+            and self._end_at is not None
+            and not self._is_ending
+            and now >= self._end_at
+        ):
+            self._is_ending = True
             self._process.terminate()
         return code
 
-    def tell_to_end(self, patience: float) -> None:
+    def stop(self, timeout: float) -> None:
         """In order, and at once after so many seconds. A server takes no new connections first."""
         now = monotonic()
-        if self._told_at is None:
-            self._told_at = now
+        if self._end_at is None:
+            self._end_at = now
             if self._listens and self.is_ready:
                 self._process.send_signal(signal.SIGUSR1)
-                self._told_at += FAREWELL
-        self._killed_at = self._told_at + patience
+                self._end_at += FAREWELL
+        self._killed_at = self._end_at + timeout
 
 
 class Slot:
@@ -263,13 +268,13 @@ class Supervisor:
         elif successor.is_ready:
             del self._to_replace[0]
             if (before := place.end_replacing()) is not None:
-                before.tell_to_end(REPLACED_PATIENCE)
+                before.stop(REPLACED_STOP_TIMEOUT)
                 self._leaving.append(before)
             if not self._to_replace:
                 _say("The server processes are replaced.")
                 for worker in self._workers:  # its place starts the next
                     if worker.process is not None:
-                        worker.process.tell_to_end(WORKER_PATIENCE)
+                        worker.process.stop(WORKER_STOP_TIMEOUT)
 
 
 def _say(line: str) -> None:
@@ -279,7 +284,7 @@ def _say(line: str) -> None:
 def _end(processes: list[Process]) -> None:
     """Tell each once, and wait."""
     for process in processes:
-        process.tell_to_end(process.patience)
+        process.stop(process.timeout)
     while any(process.look() is None for process in processes):
         sleep(_LOOK / 2)
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 from app.core.rules.access import Door, Writer
 from app.core.rules.errors import Invalid, TooMuch
 from app.events.rules.events import EventMessage, as_text, read_event
-from app.events.services.events import EventsLeft, Fate, Reported, report_events
+from app.events.services.events import EventResult, EventsLeft, Reported, report_events
 from soap_service.faults import fault_of
 from soap_service.native.answers import Values
 from soap_service.native.kinds import BOOLEAN, INT, many, once, optional, wire_name
@@ -44,7 +44,7 @@ def _report(call: NativeCall, sent: Any) -> Values:
                 keep_unresolved=bool(sent.keepUnresolved),
             )
     except EventsLeft as left:
-        count = left.reported.counts[Fate.WRONG]
+        count = left.reported.counts[EventResult.WRONG]
         what = (
             f"{count} of {len(messages)} events cannot be taken in; the detail says what is wrong"
         )
@@ -52,10 +52,10 @@ def _report(call: NativeCall, sent: Any) -> Values:
         fault.detail = element_of(EVENT_PROBLEMS, {"problems": _problems(left.reported)})
         raise fault from left
     return {
-        "new": done.counts.get(Fate.NEW, 0),
-        "changed": done.counts.get(Fate.CHANGED, 0),
-        "same": done.counts.get(Fate.SAME, 0),
-        "leftOut": done.counts.get(Fate.WRONG, 0),
+        "new": done.counts.get(EventResult.NEW, 0),
+        "changed": done.counts.get(EventResult.CHANGED, 0),
+        "same": done.counts.get(EventResult.SAME, 0),
+        "leftOut": done.counts.get(EventResult.WRONG, 0),
         "unresolved": done.unresolved,
         "problems": _problems(done),
     }

@@ -931,10 +931,10 @@ class Things(dict[str, str]):
         number = self._open()
         change = self.world.session.scalar(select(func.max(Change.id)))
         told = Notification(number, "Link down", Happened.CREATED, "operator", NOON.isoformat())
-        letter = MailNotification(change_id=change, content=told.as_text())
+        notification = MailNotification(change_id=change, content=told.as_text())
         address = f"mail-{self.world.count}@cc.example"
         mail = Mail(
-            letter=letter,
+            notification=notification,
             ticket_number=number,
             address=address,
             address_key=address,

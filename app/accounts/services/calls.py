@@ -198,8 +198,8 @@ def forget_calls(session: Session, before: datetime, limit: int) -> int:
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    gone = session.execute(delete(PartnerCall).where(PartnerCall.id.in_(outdated)))
-    count: int = gone.rowcount  # type: ignore[attr-defined]  # a DELETE has one
+    deleted = session.execute(delete(PartnerCall).where(PartnerCall.id.in_(outdated)))
+    count: int = deleted.rowcount  # type: ignore[attr-defined]  # a DELETE has one
     return count
 
 

@@ -74,14 +74,14 @@ class AuditQuery:
     def __init__(self, arguments: MultiDict[str, str], known_kinds: Iterable[str]) -> None:
         self.problems: list[str] = []
         self.kinds = tuple(dict.fromkeys((*KINDS, *known_kinds)))
-        asked = arguments.get("list", "") or CHANGES
-        if asked not in LISTS:
+        chosen = arguments.get("list", "") or CHANGES
+        if chosen not in LISTS:
             self.problems.append(f"List takes only: {', '.join(LISTS)}")
-            asked = CHANGES
-        self.list = asked
+            chosen = CHANGES
+        self.list = chosen
         self.values: dict[str, list[str]] = {}
         self._days: dict[str, date] = {}
-        for name in _USED[asked]:
+        for name in _USED[chosen]:
             for value in dict.fromkeys(arguments.getlist(name)):
                 if value.strip():
                     self._take(name, value.strip())

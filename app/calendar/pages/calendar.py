@@ -160,25 +160,25 @@ class Line:
 @blueprint.get("")
 def month() -> Response:
     """A month as a grid of days, on a phone as a list of those with a window."""
-    asked = CalendarQuery(request.args)
-    weeks = weeks_of(asked.month)
+    query = CalendarQuery(request.args)
+    weeks = weeks_of(query.month)
     first, last = weeks[0][0], weeks[-1][-1] + timedelta(days=1)
-    found = agenda(db.session(), acting(), midnight(first), midnight(last), asked.filter)
-    return _page("calendar/month.html", asked, found, weeks=_grid(weeks, asked, found))
+    found = agenda(db.session(), acting(), midnight(first), midnight(last), query.filter)
+    return _page("calendar/month.html", query, found, weeks=_grid(weeks, query, found))
 
 
 @blueprint.get("/links")
 def links() -> Response:
     """A month with a line for each link that has a window."""
-    asked = CalendarQuery(request.args)
-    first, last = asked.month, month_after(asked.month)
-    found = agenda(db.session(), acting(), midnight(first), midnight(last), asked.filter)
+    query = CalendarQuery(request.args)
+    first, last = query.month, month_after(query.month)
+    found = agenda(db.session(), acting(), midnight(first), midnight(last), query.filter)
     days = [first + timedelta(days=number) for number in range((last - first).days)]
     return _page(
         "calendar/links.html",
-        asked,
+        query,
         found,
-        lines=_lines(found, midnight(first), midnight(last), asked),
+        lines=_lines(found, midnight(first), midnight(last), query),
         days=days,
         free=[
             (1000 * number / len(days), 1000 / len(days))
@@ -188,29 +188,29 @@ def links() -> Response:
     )
 
 
-def _page(template: str, asked: CalendarQuery, found: Agenda, **more: object) -> Response:
+def _page(template: str, query: CalendarQuery, found: Agenda, **more: object) -> Response:
     going_on = [one for one in found.windows if not one.cancelled]
     page = render_template(
         template,
-        asked=asked,
+        query=query,
         found=found,
         most=MAX_WINDOWS,
         networks=list(Network),
-        title=f"{asked.month:%B %Y}",
-        before=asked.url(month=month_after(asked.month, -1)) if asked.month > _EARLIEST else "",
-        after=asked.url(month=month_after(asked.month)) if asked.month < _LATEST else "",
-        this=asked.url(month=asked.today.replace(day=1)),
+        title=f"{query.month:%B %Y}",
+        before=query.url(month=month_after(query.month, -1)) if query.month > _EARLIEST else "",
+        after=query.url(month=month_after(query.month)) if query.month < _LATEST else "",
+        this=query.url(month=query.today.replace(day=1)),
         conflicts=found.conflicts[:_CONFLICTS_SHOWN],
         in_season=[one for one in going_on if one.season],
         unanswered=[one for one in going_on if one.missing],
-        lhc=_lhc_of(asked, found.periods),
+        lhc=_lhc_of(query, found.periods),
         **more,
     )
-    return make_response(page, 422 if asked.problems else 200)
+    return make_response(page, 422 if query.problems else 200)
 
 
 def _grid(
-    weeks: Sequence[Sequence[date]], asked: CalendarQuery, found: Agenda
+    weeks: Sequence[Sequence[date]], query: CalendarQuery, found: Agenda
 ) -> Sequence[Sequence[Day]]:
     by_day: dict[date, list[Item]] = defaultdict(list)
     shown = {day for week in weeks for day in week}
@@ -222,8 +222,8 @@ def _grid(
         [
             Day(
                 day,
-                day.month == asked.month.month,
-                day == asked.today,
+                day.month == query.month.month,
+                day == query.today,
                 by_day[day][:_IN_A_CELL],
                 by_day[day][_IN_A_CELL:],
             )
@@ -251,14 +251,14 @@ def _end_of_day(end: datetime, day: date) -> str:
     return f"{end:%H:%M}" if end.date() == day else "24:00"
 
 
-def _lines(found: Agenda, first: datetime, last: datetime, asked: CalendarQuery) -> Sequence[Line]:
+def _lines(found: Agenda, first: datetime, last: datetime, query: CalendarQuery) -> Sequence[Line]:
     bars: dict[tuple[int, str], list[Bar]] = defaultdict(list)
     for window in found.windows:
         bar = _bar(window, first, last)
         if window.links:
             names = [(0, link.name) for link in window.links]
-            if asked.link is not None:
-                names = [(0, asked.link.name)]
+            if query.link is not None:
+                names = [(0, query.link.name)]
         else:
             names = [(1, site) for site in window.sites] or [(2, "No link or site named")]
         for name in names:
@@ -287,20 +287,20 @@ def _bar(window: Planned, first: datetime, last: datetime) -> Bar:
     return Bar(window, round(start, 1), round(max(end - start, 3), 1))
 
 
-def _lhc_of(asked: CalendarQuery, periods: Sequence[Period]) -> LhcNow:
+def _lhc_of(query: CalendarQuery, periods: Sequence[Period]) -> LhcNow:
     """Of this month what the LHC does now, of another one what it does in it."""
-    if asked.month == asked.today.replace(day=1):
+    if query.month == query.today.replace(day=1):
         return lhc_at(now(), periods)
-    begin, end = midnight(asked.month), midnight(month_after(asked.month))
-    told = states_between(begin, end, periods)
+    begin, end = midnight(query.month), midnight(month_after(query.month))
+    states = states_between(begin, end, periods)
     parts = [
         (f"from {since.day} {since:%B} on " if since > begin else "")
         + (period.name if period is not None else "no entry in its calendar")
         + (", running" if runs else ", not running" if period is not None else "")
-        for since, period, runs in told
+        for since, period, runs in states
     ]
-    words = f"The LHC in {asked.month:%B %Y}: {'; '.join(parts)}"
-    return LhcNow(running=any(runs for *_, runs in told), words=words)
+    words = f"The LHC in {query.month:%B %Y}: {'; '.join(parts)}"
+    return LhcNow(running=any(runs for *_, runs in states), words=words)
 
 
 # ---------- the LHC's own calendar

@@ -228,7 +228,7 @@ def _with_all(session: Session, rows: Sequence[_Row], *, more: bool) -> Agenda:
     numbers = [row.number for row in rows]
     links = _links(session, {row.number: row.window_start for row in rows}) if numbers else {}
     sites = _sites(session, numbers) if numbers else {}
-    asked = _asked(session, [row.number for row in rows if row.category == Category.CHANGE])
+    asked = _sign_offs(session, [row.number for row in rows if row.category == Category.CHANGE])
     planned = [
         Planned(
             ticket=row.number,
@@ -322,7 +322,7 @@ def _sites(session: Session, numbers: Collection[int]) -> Mapping[int, tuple[str
     return {number: tuple(names) for number, names in found.items()}
 
 
-def _asked(session: Session, changes: Collection[int]) -> Mapping[int, Mapping[str, int]]:
+def _sign_offs(session: Session, changes: Collection[int]) -> Mapping[int, Mapping[str, int]]:
     """How many sites gave each answer to these changes; "" = none yet."""
     if not changes:
         return {}

@@ -53,16 +53,16 @@ class WriteLock:
                 lock = cls._known[path] = cls(database)
             return lock
 
-    def __init__(self, database: str, patience: float = WRITE_LOCK_TIMEOUT) -> None:
+    def __init__(self, database: str, timeout: float = WRITE_LOCK_TIMEOUT) -> None:
         self._database = Path(database).resolve()
-        self._patience = patience
+        self._timeout = timeout
         self._threads = threading.Lock()
         self._file: int | None = None
         self._close: Callable[[], object] = lambda: None
 
     def enter(self) -> None:
         """Wait until nobody else is in. Raises ``WriteLockTimeout``."""
-        if not self._threads.acquire(timeout=self._patience):
+        if not self._threads.acquire(timeout=self._timeout):
             raise WriteLockTimeout("another writer of this process does not end")
         try:
             self._open()

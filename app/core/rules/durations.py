@@ -30,5 +30,5 @@ def length_in_words(length: timedelta) -> str:
         return f"{seconds} s"
     days, hours, minutes = seconds // 86400, seconds % 86400 // 3600, seconds % 3600 // 60
     parts = ((days, "d"), (hours, "h"), (minutes, "min"))
-    told = [f"{number} {unit}" for number, unit in parts if number]
-    return " ".join(told[:2])
+    parts_shown = [f"{number} {unit}" for number, unit in parts if number]
+    return " ".join(parts_shown[:2])

@@ -89,7 +89,7 @@ def rows_of(text: IO[str]) -> Iterator[tuple[int, list[str]]]:
             if any(cell.strip() for cell in row) and not (len(row) == 1 and is_mark(row[0])):
                 yield place, row
     except csv.Error as error:
-        wrong = f"this is no CSV: {_told(error)}"
+        wrong = f"this is no CSV: {_csv_error(error)}"
         raise BadFile([Problem(f"line {line}", "", "", wrong)]) from None
 
 
@@ -114,7 +114,7 @@ class _Lines:
         return line
 
 
-def _told(error: csv.Error) -> str:
+def _csv_error(error: csv.Error) -> str:
     text = str(error)
     if "unexpected end" in text or "field limit" in text:
         return "a quote opens a cell here and does not close it"

@@ -57,9 +57,9 @@ def location_of(session: Session, user_id: int, digest: str) -> str | None:
 def forget_old_keys(session: Session, now: datetime, limit: int) -> int:
     """Delete up to ``limit`` keys that are older than ``KEPT``; how many."""
     old = select(_keys.c.user_id, _keys.c.digest).where(_keys.c.at < now - KEPT).limit(limit)
-    gone = session.execute(
+    deleted = session.execute(
         delete(_keys)
         .where(tuple_(_keys.c.user_id, _keys.c.digest).in_(old))
         .returning(_keys.c.digest)
     )
-    return len(gone.all())
+    return len(deleted.all())

@@ -121,13 +121,13 @@ class Echo:
 def echoed(typed: Sequence[tuple[str, str]]) -> Echo:
     """Of what was typed, what a person knows again: at most ``MAX_ECHOED`` fields and
     ``MAX_ECHO_LENGTH`` bytes in all."""
-    seen = [
+    sent = [
         (name, value)
         for name, value in typed
         if name not in _UNSEEN and not name.startswith(_BESIDE_A_FIELD)
     ]
     fields, left, cut = [], MAX_ECHO_LENGTH, ""
-    for name, value in seen[:MAX_ECHOED]:
+    for name, value in sent[:MAX_ECHOED]:
         left -= len(name.encode())
         if left <= 0:
             break
@@ -137,7 +137,7 @@ def echoed(typed: Sequence[tuple[str, str]]) -> Echo:
         if left < 0:
             cut = f'the end of "{name}"'
             break
-    more = len(seen) - len(fields)
+    more = len(sent) - len(fields)
     parts = [cut] * bool(cut) + [f"{more} more field{'s' * (more > 1)}"] * bool(more)
     return Echo(fields, f"Not shown here: {' and '.join(parts)}." if parts else "")
 

@@ -66,10 +66,10 @@ def age(moment: datetime) -> str:
 
 def ago(moment: datetime) -> str:
     """How long ago, or in how long."""
-    gone = now() - moment
-    if gone < timedelta(seconds=-60):
-        return f"in {_in_words(-gone)}"
-    return "just now" if gone < timedelta(seconds=60) else f"{_in_words(gone)} ago"
+    passed = now() - moment
+    if passed < timedelta(seconds=-60):
+        return f"in {_in_words(-passed)}"
+    return "just now" if passed < timedelta(seconds=60) else f"{_in_words(passed)} ago"
 
 
 def length(start: datetime, end: datetime) -> str:

@@ -114,23 +114,23 @@ def page() -> Response:
     """The comparison, to read and to print on one sheet."""
     fresh = fresh_figures()
     known = judged_rules(db.session(), now())
-    asked = ComparisonQuery(request.args, known)
-    found = _sums(asked)
+    query = ComparisonQuery(request.args, known)
+    found = _sums(query)
     return make_response(
         render_template(
             "duties/what_if.html",
-            asked=asked,
+            query=query,
             known=known,
-            rows=_rows(asked, found),
-            total=_row(asked, found, None, first_seen(db.session(), Network.LHCOPN)),
-            by_quarter=len(asked.quarters) <= _COLUMNED,
-            losses=[found.whole(one.version_id, WHOLE).losses for one in asked.rules],
+            rows=_rows(query, found),
+            total=_row(query, found, None, first_seen(db.session(), Network.LHCOPN)),
+            by_quarter=len(query.quarters) <= _COLUMNED,
+            losses=[found.whole(one.version_id, WHOLE).losses for one in query.rules],
             fresh=fresh,
-            slides_url=asked.url("what_if.page", SLIDES_RANGE),
-            partial=[one for one in asked.quarters if one.is_partial(now())],
-            future=[one for one in asked.quarters if one.is_future(now())],
+            slides_url=query.url("what_if.page", SLIDES_RANGE),
+            partial=[one for one in query.quarters if one.is_partial(now())],
+            future=[one for one in query.quarters if one.is_future(now())],
         ),
-        422 if asked.problems else 200,
+        422 if query.problems else 200,
     )
 
 
@@ -139,19 +139,19 @@ def download() -> Response:
     """The same numbers: a row per rule, site and quarter, and TOTAL per rule and quarter; where
     there is no data the numbers are empty."""
     fresh_figures(FILE)
-    asked = ComparisonQuery(request.args, judged_rules(db.session(), now()))
-    if asked.problems:
-        raise Invalid("filter", "; ".join(asked.problems))
-    found = _sums(asked)
+    query = ComparisonQuery(request.args, judged_rules(db.session(), now()))
+    if query.problems:
+        raise Invalid("filter", "; ".join(query.problems))
+    found = _sums(query)
     out = io.StringIO()
     table = csv.writer(out)
     table.writerow(CSV_COLUMNS)
     seen = first_seen(db.session(), Network.LHCOPN)
-    places = [(site.key, site.id, seen.get(site.id)) for site in _sites(asked)]
+    places = [(site.key, site.id, seen.get(site.id)) for site in _sites(query)]
     places.append((TOTAL, WHOLE, min(seen.values(), default=None)))
-    for rule in asked.rules:
+    for rule in query.rules:
         for name, key, first in places:
-            for quarter in asked.quarters:
+            for quarter in query.quarters:
                 one = found.at(rule.version_id, key, quarter)
                 cells = (rule.label, name, str(quarter))
                 numbers = (one.asked, one.there, one.missing, one.late, one.unsure, one.losses)
@@ -163,14 +163,14 @@ def download() -> Response:
     return answer
 
 
-def _sums(asked: ComparisonQuery) -> WhatIf:
-    versions = [one.version_id for one in asked.rules]
-    return what_if(db.session(), versions, asked.first, asked.last)
+def _sums(query: ComparisonQuery) -> WhatIf:
+    versions = [one.version_id for one in query.rules]
+    return what_if(db.session(), versions, query.first, query.last)
 
 
-def _sites(asked: ComparisonQuery) -> Sequence[Site]:
+def _sites(query: ComparisonQuery) -> Sequence[Site]:
     """The T0 and every T1 that was one at some time of the period; the T0 first."""
-    begin, end = asked.first.begin.date(), asked.last.end.date()
+    begin, end = query.first.begin.date(), query.last.end.date()
     there = [
         site
         for site in all_sites(db.session())
@@ -181,33 +181,33 @@ def _sites(asked: ComparisonQuery) -> Sequence[Site]:
     return sorted(there, key=lambda site: (site.tier or 0, site.key))
 
 
-def _rows(asked: ComparisonQuery, found: WhatIf) -> list[Row]:
+def _rows(query: ComparisonQuery, found: WhatIf) -> list[Row]:
     seen = first_seen(db.session(), Network.LHCOPN)
-    return [_row(asked, found, site, seen) for site in _sites(asked)]
+    return [_row(query, found, site, seen) for site in _sites(query)]
 
 
 def _row(
-    asked: ComparisonQuery, found: WhatIf, site: Site | None, seen: Mapping[int, datetime]
+    query: ComparisonQuery, found: WhatIf, site: Site | None, seen: Mapping[int, datetime]
 ) -> Row:
     key = WHOLE if site is None else site.id
     first = min(seen.values(), default=None) if site is None else seen.get(site.id)
-    has_data = [not has_no_data(one, first, now()) for one in asked.quarters]
+    has_data = [not has_no_data(one, first, now()) for one in query.quarters]
     cells = [
         [
             replace(
                 _cell(rule, found.at(rule.version_id, key, quarter), site, quarter, quarter),
                 has_data=known,
             )
-            for rule in asked.rules
+            for rule in query.rules
         ]
-        for quarter, known in zip(asked.quarters, has_data, strict=True)
+        for quarter, known in zip(query.quarters, has_data, strict=True)
     ]
     whole = [
         replace(
-            _cell(rule, found.whole(rule.version_id, key), site, asked.first, asked.last),
+            _cell(rule, found.whole(rule.version_id, key), site, query.first, query.last),
             has_data=any(has_data),
         )
-        for rule in asked.rules
+        for rule in query.rules
     ]
     return Row(
         TOTAL if site is None else site.key, site.tier if site is not None else None, whole, cells

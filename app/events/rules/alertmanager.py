@@ -164,11 +164,11 @@ def _state(said: Mapping[str, str], labels: Labels) -> str:
 
 
 def _detail(alert: Mapping[str, Any], said: Mapping[str, str]) -> str:
-    told = _texts(alert.get("annotations"))
+    annotations = _texts(alert.get("annotations"))
     lines = (
         said.get("alertname", ""),
-        told.get("summary", ""),
-        told.get("description", ""),
+        annotations.get("summary", ""),
+        annotations.get("description", ""),
         alert.get("generatorURL"),
     )
     return "\n".join(line for line in lines if isinstance(line, str) and line.strip())

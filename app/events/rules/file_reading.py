@@ -159,13 +159,13 @@ class _Reader:
         where = f"line {line}"
         if not (cells.get("source") or "").strip():
             cells["source"] = self._how.source
-        told = {problem.column for problem in problems}
+        reported = {problem.column for problem in problems}
         for column in TIME_COLUMNS:
             if self._zone is not None and (cell := cells.get(column)):
                 cells[column] = self._zoned(cell, where, column, problems)
         message = read_event(line, where, cells)
         found = problems + [
-            _with_hint(problem) for problem in message.problems if problem.column not in told
+            _with_hint(problem) for problem in message.problems if problem.column not in reported
         ]
         repeats = 0
         if message.source_id:

@@ -84,8 +84,8 @@ def _event(place: int, item: Any) -> EventMessage:
     read = read_event(place, where, given)
     if not problems:
         return read
-    told = {problem.column for problem in problems}
-    others = (problem for problem in read.problems if problem.column not in told)
+    reported = {problem.column for problem in problems}
+    others = (problem for problem in read.problems if problem.column not in reported)
     return EventMessage(place, where, read.source, read.source_id, problems=(*problems, *others))
 
 

@@ -54,7 +54,7 @@ _COLUMNS: Final = (
 )
 
 
-class Fate(StrEnum):
+class EventResult(StrEnum):
     """What becomes of a message."""
 
     NEW = "new"
@@ -70,7 +70,7 @@ class Outcome:
     """What becomes of one message."""
 
     message: EventMessage
-    fate: Fate
+    result: EventResult
     event_id: int | None = None
     """The event; None where it is wrong, or new and only looked at."""
     problems: tuple[Problem, ...] = ()
@@ -86,7 +86,7 @@ class Outcome:
 
     @property
     def remarks(self) -> Sequence[str]:
-        """What a person is to know of it beside its fate, in words."""
+        """What a person is to know of it beside its result, in words."""
         if self.overtaken:
             return (*self.notes, "it says that the event goes on, which has ended: it stays so")
         return self.notes
@@ -97,7 +97,7 @@ class Reported:
     """What came of a call."""
 
     outcomes: Sequence[Outcome]
-    counts: Mapping[Fate, int] = field(default_factory=dict)
+    counts: Mapping[EventResult, int] = field(default_factory=dict)
     unresolved: int = 0
     """How many of the events bear a name that is not known."""
 
@@ -166,7 +166,7 @@ def report_events(
     if looking.lock(outcomes):
         outcomes = looking.outcomes_again(messages)
     found = _reported(outcomes)
-    if found.counts.get(Fate.WRONG) and not only_good:
+    if found.counts.get(EventResult.WRONG) and not only_good:
         raise EventsLeft(found)
     outcomes = _write(session, by, sources, outcomes)
     for name in made:
@@ -183,7 +183,7 @@ def report_events(
 
 def _reported(outcomes: Sequence[Outcome]) -> Reported:
     unresolved = sum(1 for outcome in outcomes if outcome.notes)
-    return Reported(outcomes, Counter(outcome.fate for outcome in outcomes), unresolved)
+    return Reported(outcomes, Counter(outcome.result for outcome in outcomes), unresolved)
 
 
 # ---- sources ----
@@ -279,7 +279,7 @@ class _Looking:
     def lock(self, outcomes: Sequence[Outcome]) -> bool:
         """Lock the events that would change; whether a person changed some of them meanwhile, as
         withdrawing one or settling a name does, so that it is to be looked at again."""
-        ids = {outcome.event_id for outcome in outcomes if outcome.fate is Fate.CHANGED}
+        ids = {outcome.event_id for outcome in outcomes if outcome.result is EventResult.CHANGED}
         every = sorted(number for number in ids if number is not None)
         columns = [_events.c[name] for name in (*_KEY, *_CONTENT)]
         differs = False
@@ -312,36 +312,36 @@ class _Looking:
 
     def _outcome(self, message: EventMessage) -> Outcome:
         if message.problems:
-            return Outcome(message, Fate.WRONG, problems=message.problems)
+            return Outcome(message, EventResult.WRONG, problems=message.problems)
         first = self._seen.setdefault((message.source, message.source_id), message)
         is_repeat = first is not message
         if is_repeat and _said(first) != _said(message):
             allowed = f"an id that stands there once; {first.where} says something else of it"
             problem = Problem(message.where, "source_id", message.source_id, allowed)
-            return Outcome(message, Fate.WRONG, problems=(problem,))
+            return Outcome(message, EventResult.WRONG, problems=(problem,))
         source = self._sources.get(message.source)
         if source is not None and not _may_write(self._actor, source):
             allowed = "a name that nobody else reports under; this source belongs to another"
             problem = Problem(message.where, "source", message.source, allowed)
-            return Outcome(message, Fate.WRONG, problems=(problem,))
+            return Outcome(message, EventResult.WRONG, problems=(problem,))
         known = self._known.get((source.id, message.source_id)) if source is not None else None
-        fate, event_id, version, old = Fate.NEW, None, 1, None
+        result, event_id, version, old = EventResult.NEW, None, 1, None
         if known is not None:
             event_id, version, old = known
             if _is_overtaken(message, old):
-                return Outcome(message, Fate.SAME, event_id, overtaken=True)
+                return Outcome(message, EventResult.SAME, event_id, overtaken=True)
         elif is_repeat:
-            fate = Fate.SAME  # the same as further up, where it is new
+            result = EventResult.SAME  # the same as further up, where it is new
         after, problems, notes = self._after(message, old)
         if after is None or problems:
-            return Outcome(message, Fate.WRONG, event_id, tuple(problems))
+            return Outcome(message, EventResult.WRONG, event_id, tuple(problems))
         if old is not None:
             if after == old:
-                return Outcome(message, Fate.SAME, event_id, notes=tuple(notes))
-            fate, version = Fate.CHANGED, version + 1
+                return Outcome(message, EventResult.SAME, event_id, notes=tuple(notes))
+            result, version = EventResult.CHANGED, version + 1
             if is_repeat:
-                fate = Fate.SAME  # as above: the first one corrects it
-        return Outcome(message, fate, event_id, (), tuple(notes), old, after, version)
+                result = EventResult.SAME  # as above: the first one corrects it
+        return Outcome(message, result, event_id, (), tuple(notes), old, after, version)
 
     def _after(
         self, message: EventMessage, old: Content | None
@@ -464,8 +464,8 @@ def _write(
     session: Session, by: Writer, sources: Mapping[str, _Source], outcomes: Sequence[Outcome]
 ) -> Sequence[Outcome]:
     """Write what is new and what changes, with one change of the log for each."""
-    new = [place for place, outcome in enumerate(outcomes) if outcome.fate is Fate.NEW]
-    changed = [outcome for outcome in outcomes if outcome.fate is Fate.CHANGED]
+    new = [place for place, outcome in enumerate(outcomes) if outcome.result is EventResult.NEW]
+    changed = [outcome for outcome in outcomes if outcome.result is EventResult.CHANGED]
     if not new and not changed:
         return outcomes
     # in one order, whoever else holds some of them
@@ -497,11 +497,11 @@ def _write(
                 for outcome in changed
             ],
         )
-    result = list(outcomes)
+    with_ids = list(outcomes)
     if new:
         first = take_number(session, EVENT, len(new)) - len(new) + 1
         for number, place in enumerate(new, first):
-            result[place] = replace(outcomes[place], event_id=number)
+            with_ids[place] = replace(outcomes[place], event_id=number)
         insert_rows(
             session,
             Event,
@@ -516,7 +516,7 @@ def _write(
                     by.now,
                     by.now,
                 )
-                for outcome in (result[place] for place in new)
+                for outcome in (with_ids[place] for place in new)
             ],
         )
     record_changes(
@@ -525,10 +525,10 @@ def _write(
         EVENT,
         [
             (outcome.event_id or 0, outcome.version, [*_logged(words, outcome)])
-            for outcome in (*changed, *(result[place] for place in new))
+            for outcome in (*changed, *(with_ids[place] for place in new))
         ],
     )
-    return result
+    return with_ids
 
 
 def _row(outcome: Outcome) -> dict[str, Any]:

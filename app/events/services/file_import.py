@@ -20,7 +20,7 @@ from app.core.rules.errors import TooMuch
 from app.core.rules.file_problems import MAX_LINES, MAX_PROBLEMS, BadFile, Problem
 from app.events.models.imports import EventImport, EventsOfImport
 from app.events.rules.file_reading import ReadEvent
-from app.events.services.events import Fate, Outcome, examine_events, report_events
+from app.events.services.events import EventResult, Outcome, examine_events, report_events
 
 READING: Final = "reading"
 READ: Final = "read"
@@ -43,7 +43,7 @@ def require_event_import(actor: Actor) -> None:
 class Totals:
     """What became, or would become, of the lines of a file."""
 
-    counts: Counter[Fate] = field(default_factory=Counter)
+    counts: Counter[EventResult] = field(default_factory=Counter)
     unresolved: int = 0
     """New events and corrections that name a link or site that is not known."""
     problems: list[Problem] = field(default_factory=list)
@@ -54,21 +54,21 @@ class Totals:
         """Those of these lines."""
         problems = [problem for outcome in outcomes for problem in outcome.problems]
         return cls(
-            Counter(outcome.fate for outcome in outcomes),
+            Counter(outcome.result for outcome in outcomes),
             sum(map(is_unresolved, outcomes)),
             problems[:MAX_PROBLEMS],
         )
 
     def keep_in(self, row: EventImport) -> None:
         """Write them to the import."""
-        row.new, row.corrected = self.counts[Fate.NEW], self.counts[Fate.CHANGED]
-        row.same, row.wrong = self.counts[Fate.SAME], self.counts[Fate.WRONG]
+        row.new, row.corrected = self.counts[EventResult.NEW], self.counts[EventResult.CHANGED]
+        row.same, row.wrong = self.counts[EventResult.SAME], self.counts[EventResult.WRONG]
         row.unresolved = self.unresolved
 
 
 def is_unresolved(outcome: Outcome) -> bool:
     """Whether a line is written, if unknown names are kept, and names something unknown."""
-    return bool(outcome.notes) and outcome.fate in (Fate.NEW, Fate.CHANGED)
+    return bool(outcome.notes) and outcome.result in (EventResult.NEW, EventResult.CHANGED)
 
 
 def examine_lines(
@@ -121,7 +121,7 @@ def import_lines(
     outcomes = _in_order(events, reported.outcomes)
     totals = Totals.of(outcomes)
     totals.keep_in(row)
-    ids = [item.event_id for item in outcomes if item.fate is Fate.NEW and item.event_id]
+    ids = [item.event_id for item in outcomes if item.result is EventResult.NEW and item.event_id]
     if ids:  # new ids of one call follow one another
         session.add(EventsOfImport(import_id=row.id, first_id=min(ids), last_id=max(ids)))
     session.flush()
@@ -132,7 +132,7 @@ def _in_order(events: Sequence[ReadEvent], asked: Sequence[Outcome]) -> Sequence
     """The outcomes of all lines: those of the asked ones, and of those that repeat another."""
     found = iter(asked)
     return [
-        Outcome(read.message, Fate.SAME, notes=(f"line {read.repeats} says the same",))
+        Outcome(read.message, EventResult.SAME, notes=(f"line {read.repeats} says the same",))
         if read.repeats
         else next(found)
         for read in events

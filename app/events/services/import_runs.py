@@ -29,7 +29,7 @@ from app.events.models.imports import EventImport, EventsOfImport
 from app.events.rules.events import MAX_SOURCE_LENGTH
 from app.events.rules.file_reading import ReadEvent, Reading, check_events, read_events
 from app.events.services import file_import as lines
-from app.events.services.events import Fate, Outcome
+from app.events.services.events import EventResult, Outcome
 from app.events.services.file_import import Totals, is_unresolved, require_event_import
 from app.jobs.services.queue import enqueue, is_to_be_done
 
@@ -105,7 +105,7 @@ def _lines_as_shown(outcomes: Sequence[Outcome]) -> str:
         if unresolved and outcome.after is not None:
             named = (("link", outcome.after.link_text), ("site", outcome.after.site_text))
             unknown.update((kind, name) for kind, name in named if name)
-        kept = shown.setdefault("unresolved" if unresolved else str(outcome.fate), [])
+        kept = shown.setdefault("unresolved" if unresolved else str(outcome.result), [])
         if len(kept) < SHOWN:
             kept.append(_as_shown(outcome))
     names = [[*name, count] for name, count in unknown.most_common(MAX_UNKNOWN)]
@@ -194,7 +194,7 @@ def examine_file(session: Session, by: Writer, content: bytes, how: Reading) -> 
         events = list(read_events(content, how))
         outcomes = lines.examine_lines(session, by.actor, by.now, events, keep_unknown=True)
         totals = Totals.of(outcomes)
-        wrong = totals.counts[Fate.WRONG]
+        wrong = totals.counts[EventResult.WRONG]
         if wrong > MAX_WRONG:
             why = (
                 f"{wrong:,} of its {len(outcomes):,} events are wrong; the first of them are told"

@@ -49,7 +49,7 @@ def source_of_id(session: Session, source_id: int) -> EventSource:
 
 def all_sources(session: Session) -> Sequence[ListedSource]:
     """Every source, by name."""
-    told = {
+    latest = {
         row[0]: (row[1], row[2])
         for row in session.execute(
             select(Event.source_id, func.count(), func.max(Event.changed_at)).group_by(
@@ -62,7 +62,7 @@ def all_sources(session: Session) -> Sequence[ListedSource]:
         .outerjoin(Partner, Partner.id == EventSource.partner_id)
         .order_by(EventSource.name)
     ).all()
-    return [ListedSource(row, code or "", *told.get(row.id, (0, None))) for row, code in rows]
+    return [ListedSource(row, code or "", *latest.get(row.id, (0, None))) for row, code in rows]
 
 
 def labels_of(session: Session, name: str) -> Labels:

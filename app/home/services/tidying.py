@@ -72,24 +72,24 @@ def _forget_mails(session: Session, before: datetime) -> int:
 
     Of a message its key stays, by which it is known that it was sent.
     """
-    told = aliased(Mail)
+    in_digest = aliased(Mail)
     old = (
         select(Mail.id)
         .where(
             Mail.created_at < before,
             Mail.state.in_((SENT, FAILED, DIGESTED, DROPPED)),
-            ~exists().where(told.digest_id == Mail.id),
+            ~exists().where(in_digest.digest_id == Mail.id),
         )
         .order_by(Mail.id)
         .limit(AT_ONCE)
     )
-    gone = session.scalars(
+    deleted = session.scalars(
         delete(Mail).where(Mail.id.in_(old)).returning(Mail.change_id),
         execution_options={"synchronize_session": False},
     ).all()
     session.execute(
         delete(MailNotification).where(
-            MailNotification.change_id.in_({key for key in gone if key is not None}),
+            MailNotification.change_id.in_({key for key in deleted if key is not None}),
             ~exists().where(Mail.change_id == MailNotification.change_id),
         )
     )
@@ -102,10 +102,10 @@ def _forget_mails(session: Session, before: datetime) -> int:
         )
         .values(subject="", text="", calendar="")
     )
-    return len(gone)
+    return len(deleted)
 
 
 def _forget_refusals(session: Session, before: datetime) -> int:
     old = select(Refusal.id).where(Refusal.at < before).limit(AT_ONCE)
-    gone = delete(Refusal).where(Refusal.id.in_(old)).returning(Refusal.id)
-    return len(session.scalars(gone).all())
+    deleted = delete(Refusal).where(Refusal.id.in_(old)).returning(Refusal.id)
+    return len(session.scalars(deleted).all())

@@ -17,16 +17,16 @@ def tidy_up(context: Context) -> str:
         calls=timedelta(days=settings.calls_kept_days),
         refusals=timedelta(days=settings.refusals_kept_days),
     )
-    gone: Counter[str] = Counter()
+    deleted: Counter[str] = Counter()
     while not context.is_ending():
         with context.transaction() as session:
             step = tidy(session, context.now(), retention)
-        gone.update(step.rows)
+        deleted.update(step.rows)
         if step.is_all:
             break
-    deleted = [
+    parts = [
         f"{count:,} old {kind.removesuffix('s') if count == 1 else kind}"
-        for kind, count in gone.items()
+        for kind, count in deleted.items()
         if count
     ]
-    return f"Deleted {', '.join(deleted)}" if deleted else "Nothing was old enough"
+    return f"Deleted {', '.join(parts)}" if parts else "Nothing was old enough"

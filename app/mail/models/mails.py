@@ -81,7 +81,7 @@ class Mail(Base):
     digest_id: Mapped[int | None] = mapped_column(ForeignKey("mails.id"), index=True)
     """The digest that told it."""
 
-    letter: Mapped[MailNotification | None] = relationship(lazy="joined")
+    notification: Mapped[MailNotification | None] = relationship(lazy="joined")
     message: Mapped[MailMessage | None] = relationship(lazy="joined")
 
 

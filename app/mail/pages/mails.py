@@ -105,7 +105,7 @@ def listing() -> str:
         },
         word=word,
         words=WORDS,
-        told=_told,
+        subject_line=_subject_line,
         goes_to=f"{settings.host}, port {settings.port}" if settings.host else "",
         folder=settings.folder,
         oldest=oldest_waiting(rows),
@@ -129,7 +129,7 @@ def mail(mail: int) -> str:
             stop, f"{_settings().public_url}/unsubscribe/..."
         ),
         words=WORDS,
-        told=_told,
+        subject_line=_subject_line,
     )
 
 
@@ -159,10 +159,10 @@ def again_all() -> Response:
     rows = db.session()
     with writing_once(rows):
         many = send_refused_again(rows, writer())
-    told = (
+    message = (
         f"{many:,} mail{' is' if many == 1 else 's are'} tried again." if many else "None failed."
     )
-    flash(told, "ok")
+    flash(message, "ok")
     return go_to(url_for("mails.listing", state="waiting"))
 
 
@@ -202,13 +202,13 @@ def _stop_page(found: Stop, token: str, done: str = "") -> Response:
     return make_response(render_template("mail/stop.html", stop=found, token=token, done=done))
 
 
-def _told(mail: Mail) -> str:
+def _subject_line(mail: Mail) -> str:
     """What a mail tells, in one line."""
     if mail.message is not None:
         return mail.message.subject
-    if mail.letter is None:
+    if mail.notification is None:
         return "Daily digest"
-    return Notification.from_text(mail.letter.content).headline
+    return Notification.from_text(mail.notification.content).headline
 
 
 def _settings() -> Settings:

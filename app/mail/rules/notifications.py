@@ -97,11 +97,11 @@ class Notification:
 
     @classmethod
     def from_text(cls, text: str) -> Notification:
-        """The letter that ``as_text`` gave."""
+        """The notification that ``as_text`` gave."""
         kept = json.loads(text)
         facts = tuple((label, value) for label, value in kept.pop("facts"))
-        letter = cls(**kept, facts=facts)
-        return replace(letter, happened=Happened(letter.happened))
+        notification = cls(**kept, facts=facts)
+        return replace(notification, happened=Happened(notification.happened))
 
 
 def what_happened(version: int, fields: Mapping[str, str | None]) -> Happened | None:
@@ -266,8 +266,8 @@ def shortened(text: str, url: str) -> str:
     return f"{text[:MAX_TEXT_LENGTH]}\n[... the rest stands at {url}]"
 
 
-def digest_subject(letters: Sequence[Notification], day: datetime) -> str:
+def digest_subject(notifications: Sequence[Notification], day: datetime) -> str:
     """The subject of a daily digest."""
-    tickets = len({letter.number for letter in letters})
+    tickets = len({notification.number for notification in notifications})
     many = "" if tickets == 1 else "s"
     return f"LHCOPN tickets, {day:%Y-%m-%d}: news of {tickets} ticket{many}"

@@ -72,15 +72,15 @@ def find_stop(session: Session, key: bytes, token: str) -> Stop:
 
 def stop_mails(session: Session, key: bytes, token: str, now: datetime, remote: str) -> Stop:
     """Stop all mails to whoever got this one; a second time changes nothing."""
-    return _turn(session, key, token, now, remote, on=False)
+    return _switch(session, key, token, now, remote, on=False)
 
 
 def allow_mails(session: Session, key: bytes, token: str, now: datetime, remote: str) -> Stop:
     """Take the stop back: a person gets each mail again."""
-    return _turn(session, key, token, now, remote, on=True)
+    return _switch(session, key, token, now, remote, on=True)
 
 
-def _turn(
+def _switch(
     session: Session, key: bytes, token: str, now: datetime, remote: str, *, on: bool
 ) -> Stop:
     found = find_stop(session, key, token)
@@ -100,8 +100,8 @@ def _turn(
         remote=remote,
     )
     if on:
-        gone = delete(MailStop).where(MailStop.address_key == mail.address_key)
-        changed = session.scalar(gone.returning(MailStop.id))
+        deleted = delete(MailStop).where(MailStop.address_key == mail.address_key)
+        changed = session.scalar(deleted.returning(MailStop.id))
     else:
         new = _INSERT[session.get_bind().dialect.name](MailStop)
         row = new.values(address_key=mail.address_key, since=now).on_conflict_do_nothing()

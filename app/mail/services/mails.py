@@ -55,11 +55,11 @@ _INSERT: Final[Mapping[str, Any]] = {"sqlite": sqlite_insert, "postgresql": post
 
 @dataclass(frozen=True)
 class Plan:
-    """The letters and mails of the changes from one place of the log to another."""
+    """The notifications and mails of the changes from one place of the log to another."""
 
     begins: int
     ends: int
-    letters: Sequence[Mapping[str, Any]] = ()
+    notifications: Sequence[Mapping[str, Any]] = ()
     mails: Sequence[Mapping[str, Any]] = ()
     too_old: int = 0
     """Changes that told nobody because they were made too long ago."""
@@ -80,10 +80,10 @@ def draft_mails(session: Session, now: datetime, public_url: str) -> Plan | None
         .limit(AT_ONCE)
     ).all()
     ends = changes[-1].id if len(changes) == AT_ONCE else newest
-    told = _news(session, changes)
-    fresh = [change for change in told if change.at > now - OLDEST]
-    letters, mails = _drafts(session, fresh, now, public_url)
-    return Plan(begins, ends, letters, mails, len(told) - len(fresh))
+    newsworthy = _news(session, changes)
+    fresh = [change for change in newsworthy if change.at > now - OLDEST]
+    notifications, mails = _drafts(session, fresh, now, public_url)
+    return Plan(begins, ends, notifications, mails, len(newsworthy) - len(fresh))
 
 
 def put_mails(session: Session, plan: Plan) -> bool:
@@ -96,7 +96,7 @@ def put_mails(session: Session, plan: Plan) -> bool:
     if moved.rowcount != 1:
         return False
     insert = _INSERT[session.get_bind().dialect.name]
-    for kind, rows in ((MailNotification, plan.letters), (Mail, plan.mails)):
+    for kind, rows in ((MailNotification, plan.notifications), (Mail, plan.mails)):
         if rows:
             table = cast(Table, kind.__table__)
             session.connection().execute(insert(table).on_conflict_do_nothing(), list(rows))
@@ -161,25 +161,27 @@ def _drafts(
         for ticket in session.scalars(select(Ticket).where(Ticket.number.in_(numbers)))
     }
     people = people_around(session, tickets.values())
-    all_told: list[tuple[Change, Happened, Ticket, Sequence[Recipient]]] = []
+    with_recipients: list[tuple[Change, Happened, Ticket, Sequence[Recipient]]] = []
     for change, kind in happened:
         ticket = tickets[change.thing_id]
-        all_told.append((change, kind, ticket, recipients_of(people, ticket, change, kind)))
-    out = stopped(session, {one.key for *_rest, told in all_told for one in told})
-    letters, mails = [], []
-    for change, kind, ticket, told in all_told:
+        with_recipients.append((change, kind, ticket, recipients_of(people, ticket, change, kind)))
+    out = stopped(
+        session, {one.key for *_rest, recipients in with_recipients for one in recipients}
+    )
+    notifications, mails = [], []
+    for change, kind, ticket, recipients in with_recipients:
         # whoever has an account chooses there: what the address said before does not count
         due = [
             one
-            for one in told
+            for one in recipients
             if one.choice != NEVER and (one.user is not None or one.key not in out)
         ]
         if not due:
             continue
-        letter = notification_of(change, kind, ticket, public_url)
-        letters.append({"change_id": change.id, "content": letter.as_text()})
+        notification = notification_of(change, kind, ticket, public_url)
+        notifications.append({"change_id": change.id, "content": notification.as_text()})
         mails += [_row(change, one, now) for one in due]
-    return letters, mails
+    return notifications, mails
 
 
 def _happened(change: Change) -> Happened | None:

@@ -115,4 +115,4 @@ def _wanting(
             found.setdefault(address_key(address), (address, one))
     chosen = {key for key, (_, one) in found.items() if one.user_id is not None and not security}
     out = stopped(session, found.keys() - chosen)
-    return [told for key, told in found.items() if key not in out]
+    return [wanted for key, wanted in found.items() if key not in out]

@@ -1,4 +1,4 @@
-"""The texts of mails, plain and HTML, from ``templates/mail``. What they tell is in the letter."""
+"""The texts of mails, plain and HTML, from ``templates/mail``, for notifications."""
 
 from __future__ import annotations
 
@@ -30,29 +30,33 @@ def _templates() -> Environment:
     )
 
 
-def ticket_texts(sender: Sender, letter: Notification, why: str, stop_url: str) -> tuple[str, str]:
+def ticket_texts(
+    sender: Sender, notification: Notification, why: str, stop_url: str
+) -> tuple[str, str]:
     """The plain and the HTML text of a mail about one change."""
-    url = sender.ticket_url(letter.number)
-    return _both("letter", letter=letter, url=url, why=why, stop_url=stop_url)
+    url = sender.ticket_url(notification.number)
+    return _plain_and_html(
+        "notification", notification=notification, url=url, why=why, stop_url=stop_url
+    )
 
 
 def digest_texts(
-    sender: Sender, letters: Sequence[Notification], why: str, stop_url: str
+    sender: Sender, notifications: Sequence[Notification], why: str, stop_url: str
 ) -> tuple[str, str]:
     """The plain and the HTML text of a digest: ticket by ticket, each in its own order."""
-    ordered = sorted(letters, key=lambda letter: letter.number)
+    ordered = sorted(notifications, key=lambda notification: notification.number)
     tickets = [
         (sender.ticket_url(number), list(news))
-        for number, news in groupby(ordered, key=lambda letter: letter.number)
+        for number, news in groupby(ordered, key=lambda notification: notification.number)
     ]
-    return _both("digest", tickets=tickets, why=why, stop_url=stop_url)
+    return _plain_and_html("digest", tickets=tickets, why=why, stop_url=stop_url)
 
 
 def message_texts(sender: Sender, message: MailMessage, why: str, stop_url: str) -> tuple[str, str]:
     """The plain and the HTML text of what was written at once."""
     url = f"{sender.public_url}{message.url}"
     paragraphs = [part for part in message.text.split("\n\n") if part.strip()]
-    return _both(
+    return _plain_and_html(
         "message", message=message, paragraphs=paragraphs, url=url, why=why, stop_url=stop_url
     )
 
@@ -68,7 +72,7 @@ def notifications_of_digest(session: Session, mail_id: int) -> list[Notification
     return [Notification.from_text(content) for content in contents]
 
 
-def _both(name: str, **context: Any) -> tuple[str, str]:
+def _plain_and_html(name: str, **context: Any) -> tuple[str, str]:
     templates = _templates()
     return (
         templates.get_template(f"{name}.txt").render(**context),

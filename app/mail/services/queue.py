@@ -84,14 +84,14 @@ def post_of(session: Session, sender: Sender, mail_id: int, *, to_show: bool = F
         calendar, method = message.calendar, message.calendar_method
         subject = message.subject
         text, html = message_texts(sender, message, mail.why, stop)
-    elif mail.letter is None:
-        letters = notifications_of_digest(session, mail.id)
-        subject = digest_subject(letters, mail.created_at)
-        text, html = digest_texts(sender, letters, mail.why, stop)
+    elif mail.notification is None:
+        notifications = notifications_of_digest(session, mail.id)
+        subject = digest_subject(notifications, mail.created_at)
+        text, html = digest_texts(sender, notifications, mail.why, stop)
     else:
-        letter = Notification.from_text(mail.letter.content)
-        subject = ticket_subject(letter.number, letter.title)
-        text, html = ticket_texts(sender, letter, mail.why, stop)
+        notification = Notification.from_text(mail.notification.content)
+        subject = ticket_subject(notification.number, notification.title)
+        text, html = ticket_texts(sender, notification, mail.why, stop)
     return Post(
         mail_id=mail.id,
         address=mail.address,
@@ -175,7 +175,7 @@ def make_digests(session: Session, now: datetime) -> int:
         by_key.setdefault(row.address_key, []).append(row)
     made = 0
     for key, mine in by_key.items():
-        told: dict[str, Any] = {"state": DROPPED, "digest_id": None}
+        values: dict[str, Any] = {"state": DROPPED, "digest_id": None}
         last = mine[-1]
         if last.mail_choice != NEVER and last.disabled_at is None:
             digest = Mail(
@@ -189,12 +189,12 @@ def make_digests(session: Session, now: datetime) -> int:
             )
             session.add(digest)
             session.flush()
-            told = {"state": DIGESTED, "digest_id": digest.id}
+            values = {"state": DIGESTED, "digest_id": digest.id}
             made += 1
         numbers = [row.id for row in mine]
         for begin in range(0, len(numbers), IN_ONE_STATEMENT):
             part = numbers[begin : begin + IN_ONE_STATEMENT]
-            session.execute(update(Mail).where(Mail.id.in_(part)).values(told))
+            session.execute(update(Mail).where(Mail.id.in_(part)).values(values))
     return made
 
 

@@ -88,7 +88,7 @@ class PostOffice:
         self._context = context
         self._make_mailer, self._chance = make_mailer or mailer_of, chance
         self._settings: Settings | None = None
-        self._told = False
+        self._is_logged = False
         self._in_vain = 0
         self._taken: dict[int, datetime] = {}
         """When the server took mails of which no record was made yet."""
@@ -213,9 +213,9 @@ class PostOffice:
             try:
                 self._settings = self._context.settings.for_serving()
             except SettingError as error:
-                if not self._told:
+                if not self._is_logged:
                     _log.warning("no mail is sent", extra={"why": str(error)})
-                self._told = True
+                self._is_logged = True
         return self._settings
 
 

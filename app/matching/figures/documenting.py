@@ -60,8 +60,10 @@ def pairs_of(
     event, row, ticket = columns_of(suspected, "event", "row", "ticket")
     one_each = joined(evidence)
     parts = [
-        _told(detected, one_each, *beside(events, one_each, (event, ticket)), tolerance, now),
-        _told(detected, evidence, event, row, tolerance, now),
+        _overlapping(
+            detected, one_each, *beside(events, one_each, (event, ticket)), tolerance, now
+        ),
+        _overlapping(detected, evidence, event, row, tolerance, now),
     ]
     found = pd.concat(parts) if len(parts[1]) else parts[0]
     if not len(found):
@@ -81,7 +83,7 @@ def pairs_of(
     return best.assign(shift=shift.fillna(0).to_numpy().astype(np.int64))
 
 
-def _told(
+def _overlapping(
     detected: pd.DataFrame,
     evidence: pd.DataFrame,
     event: Times,

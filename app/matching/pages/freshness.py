@@ -25,15 +25,15 @@ FILE: Final = 3.0
 _LOOK: Final = 0.02
 
 
-def fresh_figures(patience: float = PAGE) -> Freshness:
+def fresh_figures(timeout: float = PAGE) -> Freshness:
     """Bring the figures up to date where that is little work; how they stand. Once a request."""
     if "figures" not in g:
-        g.figures = _brought_up(db.session(), patience)
+        g.figures = _brought_up(db.session(), timeout)
     found: Freshness = g.figures
     return found
 
 
-def _brought_up(rows: Session, patience: float) -> Freshness:
+def _brought_up(rows: Session, timeout: float) -> Freshness:
     state, moment = freshness(rows), now()
     is_much = state.pending > MAX_PENDING
     if not is_much:
@@ -42,7 +42,7 @@ def _brought_up(rows: Session, patience: float) -> Freshness:
         if wanted.is_empty and state.computed_at is not None:
             return Freshness(state.computed_at)
         is_much = wanted.is_much
-    if is_much and patience <= PAGE:
+    if is_much and timeout <= PAGE:
         return state
     began, free = monotonic(), False
     while True:
@@ -51,7 +51,7 @@ def _brought_up(rows: Session, patience: float) -> Freshness:
                 if free:
                     state = bring_up_to_date(rows, moment, waits=False)
             is_much = free and not state.is_fresh and pending(rows, moment).is_much
-        if state.is_fresh or monotonic() - began >= patience:
+        if state.is_fresh or monotonic() - began >= timeout:
             return state
         if is_much or not free or state.pending:  # another works at it, or writes: soon it is done
             sleep(_LOOK)

@@ -181,14 +181,14 @@ def why_in_words(
     ``overlap`` is None where both go on; ``apart`` is the time between the two where they do not
     meet, ``within`` whether that is within the tolerance.
     """
-    told = ["same link" if how is How.LINK else f"by site {site}".rstrip()]
+    parts = ["same link" if how is How.LINK else f"by site {site}".rstrip()]
     if overlap is None:
-        told.append("both go on")
+        parts.append("both go on")
     elif apart > timedelta():
         beyond = "within" if within else "outside"
-        told.append(f"{length_in_words(apart)} apart, {beyond} the tolerance")
+        parts.append(f"{length_in_words(apart)} apart, {beyond} the tolerance")
     else:
-        told.append(f"overlap {length_in_words(overlap)}")
+        parts.append(f"overlap {length_in_words(overlap)}")
     if shift is not None:
-        told.append(f"both ends off by {shift_in_words(shift)}: suspected time zone")
-    return ", ".join(told)
+        parts.append(f"both ends off by {shift_in_words(shift)}: suspected time zone")
+    return ", ".join(parts)

@@ -123,27 +123,27 @@ def _detected_rows(
     of: MatchTarget, found: Matched, rules: Sequence[MatchingRule]
 ) -> Sequence[tuple[Any, ...]]:
     """Rows of ``COMPUTED``; times as numbers."""
-    told = {name: found.detected[name].tolist() for name in found.detected}
-    count = len(told["id"])
+    detected = {name: found.detected[name].tolist() for name in found.detected}
+    count = len(detected["id"])
     quarters = frames.quarters_of(found.detected["start"].to_numpy()).tolist()
     names = {one: frames.quarter_name(one) for one in set(quarters)}
     columns = {
-        **{name: told[name] for name in ("id", "start", "beginnings")},
+        **{name: detected[name] for name in ("id", "start", "beginnings")},
         "link_id": [of.id if of.kind == "link" else None] * count,
         "site_id": [of.id if of.kind == "site" else None] * count,
-        "end": _unless(frames.FOREVER, told["end"]),
-        "is_open": [end >= frames.FOREVER for end in told["end"]],
-        "state": [_STATE_NAMES[one] for one in told["state"]],
+        "end": _unless(frames.FOREVER, detected["end"]),
+        "is_open": [end >= frames.FOREVER for end in detected["end"]],
+        "state": [_STATE_NAMES[one] for one in detected["state"]],
         "quarter": [names[one] for one in quarters],
         "network": [of.network] * count,
-        "t1_id": _unless(frames.NOBODY, told["t1"]),
-        "other_t1_id": _unless(frames.NOBODY, told["other_t1"]),
-        "is_counted": told["counted"],
-        "counts_at": _unless(frames.FOREVER, told["counts_at"]),
-        "is_maintenance": told["maintenance"],
-        "is_documented": told["documented"],
-        "how": [str(_HOWS[one]) for one in told["how"]],
-        "rule_version": [rules[one].version for one in told["rule"]],
+        "t1_id": _unless(frames.NOBODY, detected["t1"]),
+        "other_t1_id": _unless(frames.NOBODY, detected["other_t1"]),
+        "is_counted": detected["counted"],
+        "counts_at": _unless(frames.FOREVER, detected["counts_at"]),
+        "is_maintenance": detected["maintenance"],
+        "is_documented": detected["documented"],
+        "how": [str(_HOWS[one]) for one in detected["how"]],
+        "rule_version": [rules[one].version for one in detected["rule"]],
     }
     return [*zip(*[columns[one.name] for one in COMPUTED], strict=True)]
 
@@ -161,12 +161,12 @@ def _pair_rows(
     rows = []
     for one in frames.rows_of(found.pairs):
         how = _HOWS[one.how]
-        told = (one.how, one.overlap, one.apart, one.within, one.shift, one.site)
+        explained = (one.how, one.overlap, one.apart, one.within, one.shift, one.site)
         if how is How.HAND:
             said = "by hand" if one.documents else "taken off by hand"
             why = f"{said}: {reasons[one.decision].reason}"
-        elif (why := words.get(told, "")) == "":
-            words[told] = why = why_in_words(
+        elif (why := words.get(explained, "")) == "":
+            words[explained] = why = why_in_words(
                 how,
                 overlap=None if one.overlap >= frames.FOREVER else _length(one.overlap),
                 apart=_length(one.apart),

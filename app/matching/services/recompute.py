@@ -142,12 +142,12 @@ def follow(
     clock: Callable[[], datetime],
     *,
     is_ending: Callable[[], bool] = lambda: False,
-    tell: Callable[[Freshness], None] | None = None,
+    report: Callable[[Freshness], None] | None = None,
 ) -> None:
     """Look through all changes that are there, and recompute what is stale, in many transactions
     (``clock`` gives UTC).
 
-    ``tell`` is told how things stand after each link. Returns early when ``is_ending``.
+    ``report`` gets the freshness after each link. Returns early when ``is_ending``.
     """
 
     def may_write() -> bool:
@@ -167,9 +167,9 @@ def follow(
                 recompute_link(transactions, target, now, may_write)
             except ConcurrentUpdate:
                 continue  # the other one writes it, or it comes again
-            if tell is not None:
+            if report is not None:
                 with transactions.reading() as session:
-                    tell(freshness(session))
+                    report(freshness(session))
         if not targets:
             return
 

@@ -71,14 +71,14 @@ def add_rule(session: Session, by: Writer, rule: MatchingRule, note: str) -> Mat
             author=by.shown_author,
         )
     )
-    told = {
+    values = {
         "valid_from": _text(rule.valid_from),
         "gap": f"{minutes_of(rule.gap)} min",
         "minimal": f"{minutes_of(rule.minimal)} min",
         "tolerance": f"{minutes_of(rule.tolerance)} min",
         "note": note,
     }
-    fields = [FieldChange(name, None, text) for name, text in told.items()]
+    fields = [FieldChange(name, None, text) for name, text in values.items()]
     record_change(session, by, kind=MATCHING_RULE, thing_id=rule.version, fields=fields, version=1)
     return rule
 

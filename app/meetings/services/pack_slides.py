@@ -137,14 +137,14 @@ def _headlines(
     figures = TicketFigures(session, TicketFilter(), now)
     periods = headline_periods(quarters[-1])
     numbers = [figures.counts([period])[0].counts[0] for period in periods]
-    told = [
+    counts = [
         f"{'no data' if number is None else f'{number:,}'} in {period.words}"
         for period, number in zip(periods, numbers, strict=True)
     ]
     return [
         Slide(
             _title(SlideKind.HEADLINES),
-            f"Tickets: {', '.join(told)}",
+            f"Tickets: {', '.join(counts)}",
             _url(
                 base,
                 "/statistics/tickets",

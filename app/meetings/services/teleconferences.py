@@ -118,8 +118,8 @@ def ask(session: Session, by: Writer, asked: Asked) -> Teleconference:
         FieldChange("people", None, names(row.people)),
     ]
     _record(session, by, row, fields)
-    told = [user for user in chair_people(session) if user.id != by.actor.account_id]
-    mail_request(session, row, told, by.now)
+    recipients = [user for user in chair_people(session) if user.id != by.actor.account_id]
+    mail_request(session, row, recipients, by.now)
     return row
 
 

@@ -109,7 +109,7 @@ def unresolved_names(
     require_admin(actor, MANAGE)
     waiting = _waiting(session, kind)
     shown = waiting[(page - 1) * limit : page * limit]
-    return UnresolvedPage(_told(session, kind, shown), len(waiting))
+    return UnresolvedPage(_unresolved_names(session, kind, shown), len(waiting))
 
 
 def unresolved_name(session: Session, actor: Actor, kind: NameKind, name: str) -> UnresolvedName:
@@ -119,7 +119,7 @@ def unresolved_name(session: Session, actor: Actor, kind: NameKind, name: str) -
     rows = _counted(session, kind, name)
     if not rows or (kind is NameKind.UNIT and name in known_units(session)):
         raise NotFound
-    return _told(session, kind, rows)[0]
+    return _unresolved_names(session, kind, rows)[0]
 
 
 def check_bearable(name: str) -> None:
@@ -236,7 +236,9 @@ def known_units(session: Session) -> set[str]:
     }
 
 
-def _told(session: Session, kind: NameKind, rows: Sequence[Any]) -> Sequence[UnresolvedName]:
+def _unresolved_names(
+    session: Session, kind: NameKind, rows: Sequence[Any]
+) -> Sequence[UnresolvedName]:
     names = [row[0] for row in rows]
     if not names:
         return ()

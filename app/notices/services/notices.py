@@ -250,10 +250,12 @@ class _Taking:
             row.state = Outcome.TO_READ
             row.why = f"Its ticket {number} is {ticket.state} for good; make another one"
             return
-        told = _differences(notice, newest)
-        told = f"{notice.provider} sent sequence {notice.sequence} of this maintenance: {told}."
+        comment = (
+            f"{notice.provider} sent sequence {notice.sequence} of this maintenance: "
+            f"{_differences(notice, newest)}."
+        )
         if ticket.state in FINAL_STATES:
-            change_ticket(self.session, self.by, number, {"public_comment": told})
+            change_ticket(self.session, self.by, number, {"public_comment": comment})
             row.state = _OUTCOME_OF.get(notice.status, Outcome.UPDATED)
             row.why = f"Ticket {number} is {ticket.state} and gets a comment"
             return
@@ -263,7 +265,7 @@ class _Taking:
             "impact": notice.ticket_impact(),
             "links": _links_after(ticket, row, newest),
             "references": _references_after(ticket, notice),
-            "public_comment": told,
+            "public_comment": comment,
         }
         if ticket.title == newest.title:  # nobody gave it another one
             wanted["title"] = notice.title()
@@ -423,26 +425,26 @@ def _links_after(
 
 def _differences(notice: Notice, newest: MaintenanceNotice) -> str:
     """What a notice says anew, in words."""
-    told = []
+    parts = []
     if notice.status != newest.status and notice.status:
-        told.append(f"status {notice.status}")
+        parts.append(f"status {notice.status}")
     if (notice.start, notice.end) != (newest.start, newest.end):
-        told.append(
+        parts.append(
             f"the window is now {_span(notice.start, notice.end)}, it was"
             f" {_span(newest.start, newest.end)}"
         )
     if notice.impact != newest.impact:
-        told.append(f"impact {notice.impact or 'not said'}, it was {newest.impact or 'not said'}")
+        parts.append(f"impact {notice.impact or 'not said'}, it was {newest.impact or 'not said'}")
     if notice.title() != newest.title:
-        told.append(f"it is called “{notice.title()}”")
+        parts.append(f"it is called “{notice.title()}”")
     circuits = {one.object_id for one in notice.circuits}
     before = {one.object_id for one in newest.circuits}
     for word, names in (("added", circuits - before), ("no longer named", before - circuits)):
         if names:
             some = sorted(names)
             more = f" and {len(some) - _NAMED} more" if len(some) > _NAMED else ""
-            told.append(f"circuits {word}: {', '.join(some[:_NAMED])}{more}")
-    return "; ".join(told) or "the same window, impact and circuits"
+            parts.append(f"circuits {word}: {', '.join(some[:_NAMED])}{more}")
+    return "; ".join(parts) or "the same window, impact and circuits"
 
 
 def _span(start: datetime | None, end: datetime | None) -> str:

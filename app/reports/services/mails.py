@@ -36,20 +36,20 @@ def mail_report_news(
     if news is not News.ACCEPTED:
         people = [*people, *chair(session)]
     own = _own_keys(session, by)
-    told = [
+    recipients = [
         one for one in people if one.user_id != _writer(by) and address_key(one.address) not in own
     ]
-    if not told:
+    if not recipients:
         return
-    letter = news_notification(
+    notification = news_notification(
         news, site.key, Quarter.parse(report.quarter), by.shown_author, changed
     )
     queue_message(
         session,
         key=f"report change {change_id}",
-        recipients=told,
-        subject=letter.subject,
-        text=letter.text,
+        recipients=recipients,
+        subject=notification.subject,
+        text=notification.text,
         url=report_address(site.key, report.quarter),
         now=by.now,
     )

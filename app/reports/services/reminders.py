@@ -236,7 +236,7 @@ def _send(
     due_days: int,
 ) -> ReportReminder | None:
     by_hand = by.actor.kind is not Kind.SYSTEM
-    letter = reminder_notification(
+    notification = reminder_notification(
         site.key,
         quarter,
         due_days,
@@ -247,16 +247,16 @@ def _send(
         asked_by=by.shown_author if by_hand else "",
     )
     key = f"report reminder {site.id} {quarter} {step}"
-    told = queue_message(
+    sent_to = queue_message(
         session,
         key=key,
         recipients=people,
-        subject=letter.subject,
-        text=letter.text,
+        subject=notification.subject,
+        text=notification.text,
         url=report_address(site.key, str(quarter)),
         now=by.now,
     )
-    if told is None:
+    if sent_to is None:
         return None
     message_id = session.scalars(select(MailMessage.id).where(MailMessage.key == key)).one()
     reminder = ReportReminder(
@@ -273,7 +273,7 @@ def _send(
         FieldChange("site", None, site.key),
         FieldChange("quarter", None, str(quarter)),
         FieldChange("step", None, step),
-        FieldChange("told", None, "; ".join(told) or None),
+        FieldChange("told", None, "; ".join(sent_to) or None),
     ]
     record_change(session, by, kind=REMINDER, thing_id=reminder.id, fields=fields)
     return reminder

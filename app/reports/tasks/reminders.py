@@ -11,12 +11,12 @@ def remind_of_reports(context: Context) -> str:
     due_days = context.settings.report_due_days
     with context.reading() as session:
         due = reminders_due(session, context.now(), due_days)
-    told = []
+    reminded = []
     for site_id, quarter, step in due:
         if context.is_ending():
             break
         with context.transaction() as session:
             sent = send_reminder(session, context.writer(), site_id, quarter, step, due_days)
             if sent is not None:
-                told.append(f"{sent.site.key} {quarter}")
-    return f"Reminded {', '.join(told)}" if told else "No report was to be reminded of"
+                reminded.append(f"{sent.site.key} {quarter}")
+    return f"Reminded {', '.join(reminded)}" if reminded else "No report was to be reminded of"

@@ -98,7 +98,7 @@ def column_chart(
     count = max(len(values), 1)
     band = max(_NARROWEST_BAND, min(_WIDEST_BAR, 320 / count)) if small else max(names, words, 28)
     baseline = _TOP + plot
-    told = _told(values) if small else set(range(len(values)))
+    labelled = _labelled(values) if small else set(range(len(values)))
     bars = []
     for at, one in enumerate(values):
         width = min(_WIDEST_BAR, band * 0.72)
@@ -112,7 +112,7 @@ def column_chart(
                 width=round(width, 1),
                 height=round(height, 1),
                 middle=round(at * band + band / 2, 1),
-                words=one.words if at in told else "",
+                words=one.words if at in labelled else "",
                 name=one.name if named else "",
                 marked=one.marked,
                 nothing=one.value is None,
@@ -126,7 +126,7 @@ def column_chart(
     return ColumnChart(key, title, about, round(width, 1), baseline + _BOTTOM, baseline, bars)
 
 
-def _told(values: Sequence[Value]) -> set[int]:
+def _labelled(values: Sequence[Value]) -> set[int]:
     """The places whose value is written in a small chart: the highest, and the last one unless it
     stands too near."""
     known = [at for at, one in enumerate(values) if one.value is not None]

@@ -125,7 +125,7 @@ def _examined(source: Source) -> list[Outcome]:
     wrong = 0
     for outcome in examine_tickets(db.session(), writer(), source):
         outcomes.append(outcome)
-        if outcome.fate is ImportOutcome.WRONG:
+        if outcome.result is ImportOutcome.WRONG:
             wrong += 1
             problems += outcome.problems[: MAX_PROBLEMS - len(problems)]
         if wrong > MAX_WRONG:
@@ -138,15 +138,15 @@ def _examined(source: Source) -> list[Outcome]:
 
 
 def _preview_page(form: TicketFileForm, carried: str, outcomes: list[Outcome]) -> Response:
-    counts = Counter(outcome.fate for outcome in outcomes)
+    counts = Counter(outcome.result for outcome in outcomes)
     # what somebody has to mend comes first, and is never left out for what is good
     order = (ImportOutcome.WRONG, ImportOutcome.DIFFERS, ImportOutcome.NEW, ImportOutcome.KNOWN)
-    shown = sorted(outcomes, key=lambda outcome: (order.index(outcome.fate), outcome.line))
+    shown = sorted(outcomes, key=lambda outcome: (order.index(outcome.result), outcome.line))
     page = render_template(
         "tickets/imports/preview.html",
         form=form,
         content=carried,
-        counts={fate.value: counts[fate] for fate in ImportOutcome},
+        counts={result.value: counts[result] for result in ImportOutcome},
         shown=shown[:SHOWN_LINES],
         left=max(0, len(outcomes) - SHOWN_LINES),
     )
@@ -170,11 +170,11 @@ def confirm() -> Response:
         return _choose_page(form, wrong=error)
     except Invalid as error:
         return _choose_page(form, problem=error.message)
-    flash(_told(done), "ok")
+    flash(_result_in_words(done), "ok")
     return go_to(url_for("ticket_imports.choose"))
 
 
-def _told(done: Imported) -> str:
+def _result_in_words(done: Imported) -> str:
     words = {
         ImportOutcome.KNOWN: "had been imported before",
         ImportOutcome.DIFFERS: "had been imported before with another content and stay as they are",
@@ -185,7 +185,9 @@ def _told(done: Imported) -> str:
     if done.first is not None:
         text += f": {done.first}" if new == 1 else f": {done.first} to {done.last}"
     rest = [
-        f"{done.counts[fate]:,} {word}" for fate, word in words.items() if done.counts.get(fate)
+        f"{done.counts[result]:,} {word}"
+        for result, word in words.items()
+        if done.counts.get(result)
     ]
     return f"{'; '.join([text, *rest])}."
 

@@ -43,12 +43,12 @@ def remind(context: Context) -> str:
                 step = take_due_step(session, context.writer(), number)
             if step is not None:
                 done[step].append(number)
-    told = [
+    reminded = [
         f"{words} {in_words(done[step])}"
         for step, words in ((Step.REMIND, "Reminded of"), (Step.GIVE_UP, "Gave up"))
         if done[step]
     ]
-    return "; ".join(told) or "No reply was overdue"
+    return "; ".join(reminded) or "No reply was overdue"
 
 
 def in_words(numbers: Sequence[int]) -> str:

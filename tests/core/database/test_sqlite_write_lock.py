@@ -92,7 +92,7 @@ def test_a_killed_holder_lets_the_next_one_in(tmp_path: Path) -> None:
     holder = _processes.Process(target=hold, args=(database, inside))
     holder.start()
     assert inside.wait(60)
-    gate = WriteLock(database, patience=0.01)
+    gate = WriteLock(database, timeout=0.01)
     with ThreadPoolExecutor(2) as threads:
         first = threads.submit(gate.enter)
         until(lambda: gate.is_taken)
@@ -108,7 +108,7 @@ def test_a_killed_holder_lets_the_next_one_in(tmp_path: Path) -> None:
 
 
 def test_writing_inside_of_writing_gives_up_instead_of_waiting_for_itself(tmp_path: Path) -> None:
-    gate = WriteLock(str(tmp_path / "portal.db"), patience=0.01)
+    gate = WriteLock(str(tmp_path / "portal.db"), timeout=0.01)
     with gate:
         with pytest.raises(WriteLockTimeout, match="this process"):
             gate.enter()

@@ -22,7 +22,7 @@ from app.core.rules.errors import Forbidden, Invalid, TooMuch
 from app.core.services.changes import changes_of
 from app.events.models.events import Event, EventSource
 from app.events.rules.events import EventMessage, read_event
-from app.events.services.events import EVENT, EventsLeft, Fate, examine_events, report_events
+from app.events.services.events import EVENT, EventResult, EventsLeft, examine_events, report_events
 from app.events.services.hand import correct_event, stated_of
 from app.registry.models.registry import Link, SiteName
 from tests.cast import NOON, Cast, enter, writer
@@ -61,7 +61,7 @@ def report(
     by: Writer = BY,
     only_good: bool = False,
     keep_unresolved: bool = False,
-) -> Mapping[Fate, int]:
+) -> Mapping[EventResult, int]:
     with transaction(session):
         return report_events(
             session, by, messages, only_good=only_good, keep_unresolved=keep_unresolved
@@ -96,7 +96,7 @@ def history(session: Session, event: int = 1) -> list[list[tuple[str, str | None
 
 
 def test_an_event_is_stored_with_its_source_and_one_change(session: Session, cast: Cast) -> None:
-    assert report(session, down(layer="L2", detail="fibre cut")) == {Fate.NEW: 1}
+    assert report(session, down(layer="L2", detail="fibre cut")) == {EventResult.NEW: 1}
     (event,) = session.scalars(select(Event))
     link = session.scalars(select(Link).where(Link.name == LINK)).one()
     assert (event.id, event.source_key, event.link_id, event.site_id) == (1, "a", link.id, None)
@@ -124,8 +124,8 @@ def test_the_same_message_again_changes_nothing(session: Session, cast: Cast) ->
     report(session, down())
     log = session.scalar(select(func.count()).select_from(Change))
     session.rollback()
-    assert report(session, down()) == {Fate.SAME: 1}
-    assert report(session, down(start="2013-03-06T11:00:00+01:00")) == {Fate.SAME: 1}
+    assert report(session, down()) == {EventResult.SAME: 1}
+    assert report(session, down(start="2013-03-06T11:00:00+01:00")) == {EventResult.SAME: 1}
     assert session.scalar(select(func.count()).select_from(Change)) == log
 
 
@@ -134,8 +134,8 @@ def test_a_later_message_closes_and_corrects_with_history(session: Session, cast
     report(session, down(end=None, detail="one"))
     assert events(session)[0].end is None
     closing = message(source="probe", source_id="a", end=END)
-    assert report(session, closing, by=later) == {Fate.CHANGED: 1}
-    assert report(session, down(state="degraded"), by=later) == {Fate.CHANGED: 1}
+    assert report(session, closing, by=later) == {EventResult.CHANGED: 1}
+    assert report(session, down(state="degraded"), by=later) == {EventResult.CHANGED: 1}
     (event,) = events(session)
     assert (event.state, event.detail, event.version) == ("degraded", "one", 3)
     assert (event.created_at, event.changed_at) == (NOON, later.now)
@@ -147,12 +147,12 @@ def test_an_event_that_has_ended_is_opened_again_on_purpose_only(
 ) -> None:
     report(session, down(detail="cut"))
     silent = {name: text for name, text in DOWN.items() if name != "end"}
-    assert report(session, message(0, **silent)) == {Fate.SAME: 1}
-    assert report(session, replace(down(end=""), retold=True)) == {Fate.SAME: 1}
+    assert report(session, message(0, **silent)) == {EventResult.SAME: 1}
+    assert report(session, replace(down(end=""), retold=True)) == {EventResult.SAME: 1}
     # what was sent before the end and comes late, whatever was known then
     late = down(end="", state="degraded", detail="flaps", start="2013-03-06T09:58:00Z")
     for one in (down(end=""), late, message(0, source="probe", source_id="a", end="")):
-        assert report(session, one) == {Fate.SAME: 1}
+        assert report(session, one) == {EventResult.SAME: 1}
     (event,) = events(session)
     assert (event.end is None, event.state, event.detail, event.version) == (
         *(False, "down", "cut"),
@@ -165,9 +165,9 @@ def test_an_event_that_has_ended_is_opened_again_on_purpose_only(
         "it says that the event goes on, which has ended: it stays so",
     )
     # what nobody can have sent before the end is a correction
-    assert report(session, down(start="2013-03-06T11:30:00Z", end="")) == {Fate.CHANGED: 1}
+    assert report(session, down(start="2013-03-06T11:30:00Z", end="")) == {EventResult.CHANGED: 1}
     report(session, down())
-    assert report(session, replace(down(end=""), reopens=True)) == {Fate.CHANGED: 1}
+    assert report(session, replace(down(end=""), reopens=True)) == {EventResult.CHANGED: 1}
     assert events(session)[0].end is None
 
 
@@ -228,7 +228,7 @@ def test_a_clock_may_be_five_minutes_ahead_and_an_event_may_take_no_time(
     session: Session, cast: Cast
 ) -> None:
     ahead = "2013-03-06T12:05:00Z"
-    assert report(session, down(start=ahead, end=ahead)) == {Fate.NEW: 1}
+    assert report(session, down(start=ahead, end=ahead)) == {EventResult.NEW: 1}
 
 
 def test_the_good_ones_of_which_one_is_bad(session: Session, cast: Cast) -> None:
@@ -237,7 +237,7 @@ def test_the_good_ones_of_which_one_is_bad(session: Session, cast: Cast) -> None
     with pytest.raises(EventsLeft):
         report(session, *many)
     assert events(session) == []
-    assert report(session, *many, only_good=True) == {Fate.NEW: 49, Fate.WRONG: 1}
+    assert report(session, *many, only_good=True) == {EventResult.NEW: 49, EventResult.WRONG: 1}
     assert [event.id for event in events(session)] == list(range(1, 50))
 
 
@@ -248,10 +248,10 @@ def test_one_id_twice_in_a_call(session: Session, cast: Cast) -> None:
         'event 2, column source_id, "a": an id that stands there once; event 0 says something'
         " else of it"
     ]
-    assert report(session, *twice) == {Fate.NEW: 1, Fate.SAME: 1}
+    assert report(session, *twice) == {EventResult.NEW: 1, EventResult.SAME: 1}
     assert len(events(session)) == 1
     changed = (replace(other, place=0), other)
-    assert report(session, *changed) == {Fate.CHANGED: 1, Fate.SAME: 1}
+    assert report(session, *changed) == {EventResult.CHANGED: 1, EventResult.SAME: 1}
     assert events(session)[0].version == 2
 
 
@@ -260,7 +260,7 @@ def test_what_would_become_of_messages_is_what_becomes(session: Session, cast: C
     some = (down(0), down(1, source_id="b"), down(2, source_id="c", state="up"))
     looked = examine_events(session, SYSTEM, NOON, some).counts
     session.rollback()
-    assert looked == {Fate.SAME: 1, Fate.NEW: 1, Fate.WRONG: 1}
+    assert looked == {EventResult.SAME: 1, EventResult.NEW: 1, EventResult.WRONG: 1}
     assert len(events(session)) == 1
     assert report(session, *some, only_good=True) == looked
 
@@ -274,22 +274,22 @@ def test_names_of_then_and_links_that_have_ended(session: Session, cast: Cast) -
     day_before = {"start": "2013-03-05T23:59:59Z", "end": "2013-03-06T02:00:00Z"}
     assert "ended on 2013-03-06" in told(session, down())[0]
     assert "ES-PIC bore this one until 2013-03-06" in told(session, down(link="", site="pic"))[0]
-    assert report(session, down(0, site="pic", **day_before)) == {Fate.NEW: 1}
+    assert report(session, down(0, site="pic", **day_before)) == {EventResult.NEW: 1}
 
 
 def test_unknown_names_are_kept_where_that_is_asked_for(session: Session, cast: Cast) -> None:
     unknown = down(link="CERN-NOWHERE-1", site="XX-NONE")
     with transaction(session):
         found = report_events(session, BY, [unknown], keep_unresolved=True)
-    assert (found.counts, found.unresolved) == ({Fate.NEW: 1}, 1)
+    assert (found.counts, found.unresolved) == ({EventResult.NEW: 1}, 1)
     assert "the link CERN-NOWHERE-1 is not known" in found.outcomes[0].notes[0]
     (event,) = events(session)
     assert (event.link_id, event.link_text) == (None, "CERN-NOWHERE-1")
     assert (event.site_id, event.site_text) == (None, "XX-NONE")
     # what was kept once is no error when it comes again
-    assert report(session, unknown) == {Fate.SAME: 1}
+    assert report(session, unknown) == {EventResult.SAME: 1}
     # and a message with the right name settles it
-    assert report(session, down(site="DE-KIT")) == {Fate.CHANGED: 1}
+    assert report(session, down(site="DE-KIT")) == {EventResult.CHANGED: 1}
     assert events(session)[0].link_text == ""
     assert history(session)[1] == [
         ("link", "CERN-NOWHERE-1", LINK),
@@ -305,18 +305,18 @@ def test_who_may_report(session: Session, cast: Cast) -> None:
         with pytest.raises(Forbidden, match="Only operators"):
             examine_events(session, actor, NOON, [down()])
         session.rollback()
-    assert report(session, down(), by=writer(cast.operator)) == {Fate.NEW: 1}
+    assert report(session, down(), by=writer(cast.operator)) == {EventResult.NEW: 1}
 
 
 def test_a_partner_writes_its_own_sources_only(session: Session, cast: Cast) -> None:
     def by(actor: Actor) -> Writer:
         return writer(actor)
 
-    assert report(session, down(), by=by(cast.nren_a)) == {Fate.NEW: 1}
+    assert report(session, down(), by=by(cast.nren_a)) == {EventResult.NEW: 1}
     with pytest.raises(EventsLeft, match="this source belongs to another"):
         report(session, down(state="degraded"), by=by(cast.nren_b))
-    assert report(session, down(state="degraded"), by=by(cast.operator)) == {Fate.CHANGED: 1}
-    assert report(session, down(source="ops"), by=by(cast.operator)) == {Fate.NEW: 1}
+    assert report(session, down(state="degraded"), by=by(cast.operator)) == {EventResult.CHANGED: 1}
+    assert report(session, down(source="ops"), by=by(cast.operator)) == {EventResult.NEW: 1}
     with pytest.raises(EventsLeft, match="this source belongs to another"):
         report(session, down(source="ops", state="degraded"), by=by(cast.nren_a))
 
@@ -334,7 +334,7 @@ def test_callers_with_the_same_ids_at_once_store_each_once(
     session.close()
     together = Barrier(4)
 
-    def call(number: int) -> Mapping[Fate, int]:
+    def call(number: int) -> Mapping[EventResult, int]:
         engine = open_engine(database)
         try:
             with Session(engine) as own:
@@ -350,8 +350,8 @@ def test_callers_with_the_same_ids_at_once_store_each_once(
 
     with ThreadPoolExecutor(4) as pool:
         counts = [*pool.map(call, range(4))]
-    assert sorted(count.get(Fate.NEW, 0) for count in counts) == [0, 0, 0, 60]
-    assert sum(count.get(Fate.SAME, 0) for count in counts) == 180
+    assert sorted(count.get(EventResult.NEW, 0) for count in counts) == [0, 0, 0, 60]
+    assert sum(count.get(EventResult.SAME, 0) for count in counts) == 180
     assert sorted(event.id for event in events(session)) == list(range(1, 61))
     logged = select(func.count()).select_from(Change).where(Change.kind == EVENT)
     assert session.scalar(logged) == 60
@@ -389,10 +389,10 @@ def test_a_person_and_a_source_that_correct_an_event_never_wait_for_each_other(
 
 def test_ten_thousand_events_are_one_call(session: Session, cast: Cast) -> None:
     many = [down(place, source_id=str(place)) for place in range(10_000)]
-    assert report(session, *many) == {Fate.NEW: 10_000}
-    assert report(session, *many) == {Fate.SAME: 10_000}
+    assert report(session, *many) == {EventResult.NEW: 10_000}
+    assert report(session, *many) == {EventResult.SAME: 10_000}
     closed = [replace(one, detail="seen") for one in many]
-    assert report(session, *closed) == {Fate.CHANGED: 10_000}
+    assert report(session, *closed) == {EventResult.CHANGED: 10_000}
 
 
 @settings(

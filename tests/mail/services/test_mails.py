@@ -266,8 +266,8 @@ def test_nothing_internal_is_in_any_mail(session: Session, cast: Cast) -> None:
                 continue
             changed(session, by, number, internal_comment=SECRET_WORDS, **fields)
         changed(session, cast.operator, number, state="reopened")
-    for letter in session.scalars(select(MailNotification.content)):
-        assert SECRET_WORDS not in letter
+    for notification in session.scalars(select(MailNotification.content)):
+        assert SECRET_WORDS not in notification
     mails = plan(session)
     assert len(mails) > 10
     for mail in mails:
@@ -276,12 +276,12 @@ def test_nothing_internal_is_in_any_mail(session: Session, cast: Cast) -> None:
         assert isinstance(found, EmailMessage)
         for kind in ("plain", "html"):
             assert SECRET_WORDS not in body(found, kind)
-        assert mail.letter is not None
-        assert SECRET_WORDS not in mail.letter.content
+        assert mail.notification is not None
+        assert SECRET_WORDS not in mail.notification.content
 
 
 def test_a_letter_is_kept_as_it_was() -> None:
-    letter = Notification(
+    notification = Notification(
         7, "t", Happened.SOLVED, "a", "2013-03-06T12:00:00+00:00", facts=(("State", "x"),)
     )
-    assert Notification.from_text(letter.as_text()) == letter
+    assert Notification.from_text(notification.as_text()) == notification

@@ -84,11 +84,11 @@ def test_a_mail_that_cannot_be_written_holds_up_no_other(
 ) -> None:
     lay(session, cast, "a@x.example", "b@x.example", "c@x.example")
     with transaction(session):
-        letter = session.scalars(
+        notification = session.scalars(
             select(MailNotification).order_by(MailNotification.change_id)
         ).first()
-        assert letter is not None
-        letter.content = '{"of": "another version", "facts": []}'
+        assert notification is not None
+        notification.content = '{"of": "another version", "facts": []}'
     assert office.step()
     assert box.taken == ["b@x.example", "c@x.example"]
     assert states(session) == {

@@ -102,13 +102,13 @@ def test_the_words_of_news() -> None:
         )
         for news in News
     }
-    assert {news: letter.subject for news, letter in said.items()} == {
+    assert {news: notification.subject for news, notification in said.items()} == {
         News.SUBMITTED: "DE-KIT 2013-Q1: report submitted",
         News.REOPENED: "DE-KIT 2013-Q1: report reopened",
         News.ACCEPTED: "DE-KIT 2013-Q1: report accepted",
         News.COMMENTED: "DE-KIT 2013-Q1: comment on the report",
     }
-    assert {news: letter.text for news, letter in said.items()} == {
+    assert {news: notification.text for news, notification in said.items()} == {
         News.SUBMITTED: "kit submitted the report of DE-KIT about 2013-Q1. Its numbers are frozen.",
         News.REOPENED: "kit reopened the report of DE-KIT about 2013-Q1. It is to be submitted"
         " again.\n\nReason: A slip.",

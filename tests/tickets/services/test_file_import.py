@@ -135,8 +135,8 @@ def test_the_same_file_twice_makes_nothing_twice(session: Session, cast: Cast) -
         change_ticket(session, writer(cast.operator, LATER), 1, {"public_comment": "old"})
     other = file("7,quite another,closed,2011-01-02T03:04:05Z", "8,up,verified,2011-01-03")
     assert imported(session, other) == {ImportOutcome.DIFFERS: 1, ImportOutcome.KNOWN: 1}
-    fates = [(item.ticket, item.fate) for item in examine_tickets(session, BY, other)]
-    assert fates == [(1, ImportOutcome.DIFFERS), (2, ImportOutcome.KNOWN)]
+    results = [(item.ticket, item.result) for item in examine_tickets(session, BY, other)]
+    assert results == [(1, ImportOutcome.DIFFERS), (2, ImportOutcome.KNOWN)]
     session.rollback()
     assert tickets(session) == 2
     # the same numbers of another system are other tickets

@@ -107,7 +107,7 @@ class Outcome:
     line: int
     number: str
     """In the old system."""
-    fate: ImportOutcome
+    result: ImportOutcome
     title: str = ""
     ticket: int | None = None
     """The ticket that it is, or was made."""
@@ -142,7 +142,7 @@ def require_ticket_import(actor: Actor) -> None:
 
 @dataclass(frozen=True)
 class Imported:
-    """What was written: how many lines of each fate, and the first and last number given."""
+    """What was written: how many lines of each result, and the first and last number given."""
 
     counts: Mapping[ImportOutcome, int]
     first: int | None = None
@@ -222,10 +222,10 @@ def import_lines(
     require_ticket_import(by.actor)
     take_number(session, _LOCK)
     outcomes = list(_outcomes(session, source, part, names or Names(session)))
-    new = [outcome for outcome in outcomes if outcome.fate is ImportOutcome.NEW]
+    new = [outcome for outcome in outcomes if outcome.result is ImportOutcome.NEW]
     first = _write(session, replace(by, door=Door.IMPORT), source, new)
     return Imported(
-        Counter(outcome.fate for outcome in outcomes),
+        Counter(outcome.result for outcome in outcomes),
         first,
         None if first is None else first + len(new) - 1,
         tuple(problem for outcome in outcomes for problem in outcome.problems),
@@ -340,8 +340,8 @@ def _outcome(read: ReadTicket, names: Names, known: Mapping[str, tuple[int, str]
     digest = read.digest
     if read.number in known:
         ticket, before = known[read.number]
-        fate = ImportOutcome.KNOWN if before == digest else ImportOutcome.DIFFERS
-        return Outcome(read.line, read.number, fate, title, ticket)
+        result = ImportOutcome.KNOWN if before == digest else ImportOutcome.DIFFERS
+        return Outcome(read.line, read.number, result, title, ticket)
     values, problems, notes = _resolved(read, names)
     if problems:
         return Outcome(read.line, read.number, ImportOutcome.WRONG, title, problems=tuple(problems))
