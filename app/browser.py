@@ -87,7 +87,7 @@ THEMES = ("light", "dark")
 
 
 def register(flask_app: Flask) -> None:
-    """Add pages, filters, gate, errors and headers to the application."""
+    """Add pages, filters, login check, errors and headers to the application."""
     TICKET_PANELS.show(topology.topology_panel, notices.notices_panel, mail_section.mail_section)
     ticket_edit.EVENTS.read = event_page.read_for_ticket
     RECORD_PANELS.show(records_panel.tickets_panel)

@@ -66,7 +66,7 @@ KINDS: Final[Mapping[str, tuple[float, int, int]]] = {
     CROWDED: (0.2, 2 * _YEARS, SIZES[1]),
 }
 """Which part of the tickets is open for how long, and the largest size of which it is measured: ten
-million kept pairs are no single link's, and links are reckoned one by one."""
+million kept pairs are no single link's, and links are recomputed one by one."""
 _SEED: Final = 2013
 _MEASURED: Final = """
 import resource, subprocess, sys

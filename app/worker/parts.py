@@ -69,7 +69,7 @@ class Life:
 
 
 _AGAIN: Final = timedelta(seconds=20)
-"""After so long listeners are called without a change: what an event that goes on means for figures
+"""After so long listeners are called without a change: what an ongoing event means for figures
 changes with the time alone, and what a command that was killed left is done."""
 
 

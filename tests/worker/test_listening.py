@@ -1,4 +1,4 @@
-"""What a worker does while nobody writes: time alone changes what an event that goes on means."""
+"""What a worker does while nobody writes: time alone changes what an ongoing event means."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Logging in and out, and the gate: whatever is not marked public needs a login.
+"""Logging in and out, and the login check: whatever is not marked public needs a login.
 
 The cookie carries a random id of which the database keeps the hash. The session is emptied at
 login and logout, so that nobody can be given a session beforehand.
@@ -312,7 +312,7 @@ def logout() -> Response:
 
 
 def register(flask_app: Flask) -> None:
-    """Bind the gate and the loader of people."""
+    """Bind the login check and the loader of people."""
     login_manager.user_loader(_load)
     login_manager.session_protection = None  # the login is a row; addresses may change
     flask_app.before_request(_gate)

@@ -109,7 +109,7 @@ class AuditChange:
 
 @dataclass(frozen=True)
 class AuditPage(Generic[T]):
-    """Rows, newest first; ``older`` and ``newer`` are where the list goes on, or None.
+    """Rows, newest first; ``older`` and ``newer`` are where the list continues, or None.
 
     ``searched_to`` is set where the page ends because enough rows were looked at: how far back.
     """

@@ -25,7 +25,7 @@ class LhcPeriod(Base):
     begin_standing: Mapped[str] = mapped_column(String(10))
     """attested, planned or sample."""
     ends_at: Mapped[datetime | None] = mapped_column(UtcTime)
-    """The first moment that is no longer in it; None = it goes on."""
+    """The first moment that is no longer in it; None = ongoing."""
     end_precision: Mapped[str] = mapped_column(String(10))
     end_standing: Mapped[str] = mapped_column(String(10))
     source: Mapped[str] = mapped_column(Text, default="")

@@ -1,6 +1,6 @@
 """When the LHC runs: named periods, and whether the detectors take data at a moment.
 
-A period begins with its first moment and ends before ``end`` (UTC); without an end it goes on.
+A period begins with its first moment and ends before ``end`` (UTC); without an end it is ongoing.
 Sources tell days and times of CERN's own clock, some only a month: how exact an end of a period is
 and how well it stands is kept beside it, because "runs" decides duties (decisions, section 9).
 """
@@ -86,7 +86,7 @@ _NAME_LIMIT, _TEXT_LIMIT = 100, 1000
 
 @dataclass(frozen=True)
 class StatedPeriod:
-    """A period with what its two ends stand on. ``end`` None = it goes on."""
+    """A period with what its two ends stand on. ``end`` None = ongoing."""
 
     name: str
     kind: str

@@ -1,7 +1,7 @@
 """Where things stand on a slide, in points (1/72 inch), for every kind of file alike.
 
 A slide is 16:9. Chart and table stand side by side where there are both; a table that is too long
-goes on over further slides, and no row is left out.
+continues over further slides, and no row is left out.
 """
 
 from __future__ import annotations

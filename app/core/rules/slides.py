@@ -124,7 +124,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Slide:
-    """One slide. A table that is too long for it goes on over several ones when it is drawn."""
+    """One slide. A table that is too long for it continues over several ones when it is drawn."""
 
     title: str
     subtitle: str

@@ -149,7 +149,7 @@ def _on_repeated(_error: _Repeated) -> Response:
 
 
 def register(flask_app: Flask) -> None:
-    """Bind it to all forms; after the gate of the login."""
+    """Bind it to all forms; after the login check."""
     flask_app.before_request(_before)
     flask_app.after_request(_after)
     flask_app.register_error_handler(_Repeated, _on_repeated)

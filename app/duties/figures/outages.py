@@ -17,7 +17,7 @@ Times = npt.NDArray[np.int64]
 EVER: Final = np.int64(-(2**62))
 """Before anything."""
 NEVER: Final = np.int64(2**62)
-"""After everything: the end of what goes on."""
+"""After everything: the end of what is ongoing."""
 Spans = tuple[Times, Times]
 """Beginnings and ends."""
 NO_TIMES: Final[Times] = np.array([], np.int64)

@@ -165,7 +165,7 @@ class ServiceLoss(Base):
     site_id: Mapped[int] = mapped_column(ForeignKey("sites.id"), primary_key=True)
     start: Mapped[datetime] = mapped_column(UtcTime, primary_key=True)
     end: Mapped[datetime | None] = mapped_column(UtcTime)
-    """None = it goes on."""
+    """None = ongoing."""
     is_unsure: Mapped[bool]
     """No backup of a primary link to the T0 was recorded then."""
     event_id: Mapped[int] = mapped_column(ForeignKey("events.id"), index=True)
@@ -173,7 +173,7 @@ class ServiceLoss(Base):
 
 
 class DutyRipening(Base):
-    """When the duties of a link with an event that goes on are to be looked at again: kept."""
+    """When the duties of a link with an ongoing event are to be looked at again: kept."""
 
     __tablename__ = "duty_ripenings"
 

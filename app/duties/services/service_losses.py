@@ -65,7 +65,7 @@ def difference_of_losses(
 
 
 def _downs(session: Session, link: int, now: int) -> Downs:
-    """What was reported as down on a link; what goes on ends now."""
+    """What was reported as down on a link; what is ongoing ends now."""
     rows = rows_of(
         session,
         select(
@@ -81,7 +81,7 @@ def _downs(session: Session, link: int, now: int) -> Downs:
 
 
 def stored_losses(session: Session, events: Sequence[int], now: int) -> Losses:
-    """The losses for which these events answer; one that goes on ends now."""
+    """The losses for which these events answer; an ongoing one ends now."""
     rows: list[Any] = []
     for part in parts_of(events):
         rows += rows_of(

@@ -1,6 +1,6 @@
 """What figures need to know of each reported event, as arrays: a million of them are 37 MB.
 
-Times are int64 microseconds since 1970, UTC. An event that goes on ends ``FOREVER``.
+Times are int64 microseconds since 1970, UTC. An ongoing event ends ``FOREVER``.
 """
 
 from __future__ import annotations

@@ -91,7 +91,7 @@ class Event(Base):
     """down, degraded or unmonitored."""
     start: Mapped[datetime] = mapped_column(UtcTime)
     end: Mapped[datetime | None] = mapped_column(UtcTime)
-    """None = it goes on."""
+    """None = ongoing."""
     layer: Mapped[str] = mapped_column(String(20), default="unknown", server_default="unknown")
     """As of a ticket."""
     detail: Mapped[str] = mapped_column(Text, default="", server_default="")

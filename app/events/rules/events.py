@@ -101,8 +101,8 @@ class EventMessage:
     end: datetime | None = None
     """UTC. None: see ``is_open``."""
     is_open: bool = False
-    """Whether it says that the event goes on; else ``end`` None says nothing. Of an event that has
-    ended since it began it is taken as a message that was overtaken, and changes nothing: one that
+    """Whether it says that the event is ongoing; else ``end`` None says nothing. Of an event that
+    has ended since it began it is taken as a message that was overtaken, and changes nothing: one that
     is sent late or again must not make an outage of months."""
     layer: str | None = None
     detail: str | None = None
@@ -113,13 +113,13 @@ class EventMessage:
     event that has ended stays so, for messages may overtake each other, and the start and the
     detail stay those of the first one."""
     reopens: bool = False
-    """Somebody says on purpose that it goes on, also where an end was told."""
+    """Somebody says on purpose that it is ongoing, also where an end was told."""
 
 
 def read_event(place: int, where: str, given: Mapping[str, str | None]) -> EventMessage:
     """The message that these texts make, by column; a column that is not there says nothing.
 
-    None or an empty text is "none" (an end: it goes on, unless it has ended by then). Unknown
+    None or an empty text is "none" (an end: it is ongoing, unless it has ended by then). Unknown
     columns are for the reader to refuse. What is wrong is in ``problems``; nothing is raised.
     """
     problems: list[Problem] = []

@@ -1,8 +1,8 @@
 """Events in JSON: a list of objects, one object, or ``{"events": [...]}``.
 
 The keys are the columns of files of events. A key that is left out says nothing; ``null`` says that
-there is none (an end: the event goes on, unless it has ended by then). It must not know names, rows
-or the network.
+there is none (an end: the event is ongoing, unless it has ended by then). It must not know names,
+rows or the network.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ _COLUMNS: Final = (
 
 
 class EventResult(StrEnum):
-    """What becomes of a message."""
+    """The result of a message."""
 
     NEW = "new"
     CHANGED = "changed"
@@ -67,7 +67,7 @@ class EventResult(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What becomes of one message."""
+    """The result of one message."""
 
     message: EventMessage
     result: EventResult
@@ -82,7 +82,7 @@ class Outcome:
     version: int = 0
     """The version that it brings."""
     overtaken: bool = False
-    """It says that the event goes on, which has ended by now: it is late, and changes nothing."""
+    """It says that an event is ongoing which has ended by now: it is late, and changes nothing."""
 
     @property
     def remarks(self) -> Sequence[str]:
@@ -414,7 +414,7 @@ def _said(message: EventMessage) -> Sequence[object]:
 
 
 def _is_overtaken(message: EventMessage, old: Content) -> bool:
-    """Whether a message that an event goes on was sent before the one that ended it.
+    """Whether a message that an event is ongoing was sent before the one that ended it.
 
     Messages bear no time of their own, so one that opens again cannot be told from one that comes
     late or twice; a false end is put right by the next one, a false opening by nobody. A start

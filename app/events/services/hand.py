@@ -39,7 +39,7 @@ class Stated:
     state: str
     start: datetime | None
     end: datetime | None
-    """None = it goes on."""
+    """None = ongoing."""
     layer: str
     detail: str
 

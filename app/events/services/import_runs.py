@@ -151,7 +151,7 @@ class Shown:
     """What a person is to look at of an import."""
 
     lines: dict[str, list[dict[str, Any]]]
-    """By what becomes of them: wrong, unresolved, changed, new, same."""
+    """By their result: wrong, unresolved, changed, new, same."""
     unknown: list[tuple[str, str, int]]
     """link or site, the name as it stands there, on how many lines."""
     more_unknown: int

@@ -200,7 +200,7 @@ def make_digests(session: Session, now: datetime) -> int:
 
 @dataclass(frozen=True)
 class MailPage:
-    """Mails, newest first; ``before`` is where the next page goes on, or None."""
+    """Mails, newest first; ``before`` is where the next page begins, or None."""
 
     mails: Sequence[Mail]
     before: int | None

@@ -67,7 +67,7 @@ class DetectedEvent(Base):
     """Only where it names no link: listed, but not counted per T1."""
     start: Mapped[datetime] = mapped_column(UtcTime)
     end: Mapped[datetime | None] = mapped_column(UtcTime)
-    """The last end; None while one of its periods goes on."""
+    """The last end; None while one of its periods is ongoing."""
     is_open: Mapped[bool]
     seconds: Mapped[int] = mapped_column(BigInteger)
     """From the first start to the last end; of an open one to ``computed_at``."""
@@ -86,7 +86,7 @@ class DetectedEvent(Base):
     is_counted: Mapped[bool]
     """It lasts long enough (60 minutes) and is of a link that was in use then."""
     counts_at: Mapped[datetime | None] = mapped_column(UtcTime)
-    """When it begins to count if it goes on; None if it does already, or never will."""
+    """When it begins to count if it is ongoing; None if it does already, or never will."""
     is_maintenance: Mapped[bool]
     """A maintenance documents it: it counts too, and is marked."""
     is_documented: Mapped[bool]

@@ -37,7 +37,7 @@ def _brought_up(rows: Session, timeout: float) -> Freshness:
     state, moment = freshness(rows), now()
     is_much = state.pending > MAX_PENDING
     if not is_much:
-        # also where nothing was written: an event that goes on begins to count by itself
+        # also where nothing was written: an ongoing event begins to count by itself
         wanted = pending(rows, moment)
         if wanted.is_empty and state.computed_at is not None:
             return Freshness(state.computed_at)

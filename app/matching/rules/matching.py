@@ -1,6 +1,6 @@
 """How reported periods become detected events, and which ticket documents one: rules and words.
 
-The definitions are those of decisions, section 9. Reckoning with many rows at once is the work of
+The definitions are those of decisions, section 9. Computing with many rows at once is the work of
 ``app.matching.figures``; here is what one ticket, one rule and one pair mean.
 """
 
@@ -118,7 +118,7 @@ class TicketTimes:
 
 
 def ticket_interval(times: TicketTimes) -> tuple[datetime, datetime | None]:
-    """From when to when a ticket says that something was the matter; None = it goes on.
+    """From when to when a ticket says that something was the matter; None = ongoing.
 
     Event start, else window start, else creation; to event end, else window end, else the newest
     move to solved or unsolved if it was not reopened since. An end that lies before the start (an

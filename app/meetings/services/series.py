@@ -22,7 +22,7 @@ CANCELLED: Final = "cancelled until further notice"
 
 
 def pause_of_now(session: Session) -> TeleconferencePause | None:
-    """Since when and why the series is cancelled; None while it goes on."""
+    """Since when and why the series is cancelled; None while it is ongoing."""
     return session.scalars(
         select(TeleconferencePause).where(TeleconferencePause.lifted_at.is_(None))
     ).first()

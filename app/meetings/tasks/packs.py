@@ -38,7 +38,7 @@ from app.statistics.tasks.statistics import keep_facts
 _MAX_WHY_LENGTH: Final = 200
 """Characters of an error's own text; all of it stands in the log and under Background work."""
 _STEPS: Final = 3
-"""Beside one for each chosen slide: what changed is worked in, and two files are drawn."""
+"""Beside one for each chosen slide: what changed is recomputed, and two files are drawn."""
 
 
 class _Gone(Exception):

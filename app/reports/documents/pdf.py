@@ -71,7 +71,7 @@ class _Columns:
 
 
 class _Flow:
-    """Writes downwards, and goes on on a new page where there is no room left."""
+    """Writes downwards, and continues on a new page where there is no room left."""
 
     def __init__(self, size: tuple[float, float], title: str, made_at: datetime, foot: str) -> None:
         self._paper = Paper(size, title, made_at)
@@ -103,7 +103,7 @@ class _Flow:
         self._y += 8
 
     def table(self, table: DocumentTable) -> None:
-        """A table with its title; a row that finds no room goes on on the next page."""
+        """A table with its title; a row that finds no room continues on the next page."""
         head = [cell or " " for cell in table.head]
         self._need(70)
         self._y += 8

@@ -100,7 +100,7 @@ class ReportField(Base):
     """``answer.KEY`` of a question, ``event.ID`` (why no ticket documents this detected event),
     ``number.KEY`` (the site counts another number than the portal) or ``reason.KEY`` (why)."""
     value: Mapped[str] = mapped_column(Text)
-    """"" = emptied; the row stays, so that its version goes on."""
+    """"" = emptied; the row stays, so that its version keeps counting."""
     version: Mapped[int] = mapped_column(default=1)
     """Raised by one each time it is saved."""
     changed_at: Mapped[datetime] = mapped_column(UtcTime)

@@ -106,7 +106,7 @@ class ReportDocument:
     events: Sequence[EventLine]
     answers: Sequence[AnswerLine]
     is_behind: bool = False
-    """When its numbers were counted, so much had just changed that not all was worked in."""
+    """When its numbers were counted, so much had just changed that not all was included."""
     others: Sequence[OtherWords] = ()
     """Words about events that had their ticket then, or were none."""
     is_sample: bool = False
@@ -192,7 +192,7 @@ class SiteLine:
 
     @property
     def is_awaited(self) -> bool:
-        """Whether it is asked for and not submitted, also while its quarter goes on."""
+        """Whether it is asked for and not submitted, also while its quarter is not over."""
         return self.is_required and self.shown not in _SIGNED
 
     @property

@@ -112,7 +112,7 @@ class ReportNumbers:
     undocumented: Sequence[UndocumentedEvent]
     """Oldest first."""
     is_behind: bool = False
-    """So much had just changed that not all of it was worked in."""
+    """So much had just changed that not all of it was included."""
 
     def figure(self, key: str) -> ReportFigure | None:
         """One of them."""

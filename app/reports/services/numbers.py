@@ -152,7 +152,7 @@ def numbers_of_sites(
 
 
 def _is_matched(session: Session) -> bool:
-    """Whether events, documented or not, and duties are worked in, but for a few changes of the log
+    """Whether events, documented or not, and duties are included, but for a few changes of the log
     that hardly concern them: a page looks through so many itself."""
     stand = freshness(session)
     return not stand.stale and stand.pending <= MAX_PENDING

@@ -168,7 +168,7 @@ def remind_now(
     """Remind a site by hand, once a day; only the chair. The quiet list holds for it too.
 
     Raises ``Forbidden``, ``Invalid`` (not asked; nobody to tell), ``MoveNotAllowed`` (it is
-    submitted, the quarter goes on, the site is left in peace, or it was reminded today).
+    submitted, the quarter is not over, the site is left in peace, or it was reminded today).
     """
     require_chair(by.actor, "remind sites of their reports")
     if quarter.end > by.now:
@@ -196,7 +196,7 @@ def remind_now(
 def reminders_sent(
     session: Session, before: int | None = None
 ) -> tuple[Sequence[SentReminder], int | None]:
-    """What was sent, newest first, and where the next page goes on (None = there is none)."""
+    """What was sent, newest first, and where the next page begins (None = there is none)."""
     query = (
         select(ReportReminder)
         .options(joinedload(ReportReminder.message))

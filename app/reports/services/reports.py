@@ -333,7 +333,7 @@ def submit_report(
     ``seen_version`` is the report's version that the signer saw, 0 = none was begun. Raises
     ``EditConflict`` if it is another by now: nobody signs what they have not read. ``InvalidMany``
     names each field that is still to be written (``open_questions``). Raises also ``NotFound``,
-    ``Forbidden`` and ``MoveNotAllowed`` (it is submitted already, or the quarter goes on).
+    ``Forbidden`` and ``MoveNotAllowed`` (it is submitted already, or the quarter is not over).
     """
     assert (numbers.site, numbers.quarter) == (site.key, str(quarter)), "numbers of another report"
     report = _locked(session, site.id, str(quarter))

@@ -99,7 +99,7 @@ def followed(known: Mapping[int, LinkSpans], before: Events, now: Events) -> dic
 def by_link_and_period(
     spans: Mapping[int, LinkSpans], lives: Sequence[LinkLife], edges: Sequence[int], now: int
 ) -> Lengths:
-    """For each link and each period the ``COLUMNS``; a period that goes on ends now.
+    """For each link and each period the ``COLUMNS``; an ongoing period ends now.
 
     ``edges``: the begins of the periods and the end of the last one. What has no data has only the
     ``whole`` length, and that is 0 where the link does not exist.

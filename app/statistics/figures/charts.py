@@ -25,7 +25,7 @@ _NARROWEST_BAND: Final = 14
 class Value:
     """One thing to draw: its name under the bar, its value, and that in words.
 
-    ``value`` None = there is no data, which is not zero; ``marked``: the period goes on, or is
+    ``value`` None = there is no data, which is not zero; ``marked``: the period is not over, or is
     otherwise not whole. ``also``: a second value that is drawn as a line across the bar.
     """
 

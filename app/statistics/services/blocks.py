@@ -31,7 +31,7 @@ from app.statistics.models.statistics import FactBlock
 SIZE: Final = 5_000
 """Numbers of one block."""
 AT_ONCE: Final = 1_000
-"""Changes that are worked in by one transaction."""
+"""Changes that are included by one transaction."""
 MAX_BLOCKS: Final = 50
 """Blocks that one transaction writes."""
 MAX_PENDING: Final = 1_000

@@ -3,7 +3,7 @@ solution time the active one: without what a ticket waited for replies or was on
 
 Response and both solution times are in working days (24 h between Monday 00:00 and Saturday 00:00
 UTC), waiting and lifetime in calendar days of 24 h. A ticket of which a time is not known, or not
-over, does not count for it; only a wait that goes on counts as far as it has got.
+over, does not count for it; only an ongoing wait counts as far as it has got.
 """
 
 from __future__ import annotations

@@ -237,7 +237,7 @@ def keep_unchanged(
     """What a person changed in a form: a browser changes line ends and blanks on its own.
 
     ``seen`` holds what the form showed of fields that somebody else changed since, as logged.
-    Also leaves out a responsible site that was not touched, so that it goes on following.
+    Also leaves out a responsible site that was not touched, so that it keeps following.
     """
     changed = {}
     for name, value in stated.items():

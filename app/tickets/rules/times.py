@@ -38,13 +38,13 @@ class TicketTimes:
     responded: datetime | None = None
     """The moment of the response."""
     waited: timedelta = timedelta()
-    """How long it waited for replies, without the wait that goes on."""
+    """How long it waited for replies, without the ongoing wait."""
     waiting_since: datetime | None = None
-    """The beginning of the wait that goes on."""
+    """The beginning of the ongoing wait."""
     has_waited: bool = False
     """Whether it ever waited for a reply, however shortly."""
     paused: timedelta | None = timedelta()
-    """The working time in which it waited for a reply or was on hold, without a pause that goes on;
+    """The working time in which it waited for a reply or was on hold, without an ongoing pause;
     None = not known: it came from an old system in the middle of its life."""
     priority: str = ""
     """The priority at submission."""

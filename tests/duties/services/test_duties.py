@@ -360,7 +360,7 @@ def test_a_loss_ends_though_its_end_came_by_a_clock_that_is_ahead(session: Sessi
 
 @pytest.mark.parametrize("what", ["another link ends", "another link begins", "it is no T1"])
 def test_a_loss_begins_and_ends_with_a_day_of_the_registry(session: Session, what: str) -> None:
-    """While an event goes on a day comes that was known long before: no change tells of it."""
+    """While an event is ongoing a day comes that was known long before: no change tells of it."""
     cast = enter(session)
     day, second = date(2013, 3, 7), "CERN-GRIDKA-LHCOPN-002"
     stated = {"name": second, "network": "LHCOPN", "end_a": "CH-CERN", "end_b": "DE-KIT"}

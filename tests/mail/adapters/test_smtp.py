@@ -1,4 +1,4 @@
-"""What a mail server says decides what becomes of a mail: taken, later, or refused for good."""
+"""What a mail server says decides about a mail: taken, later, or refused for good."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Kept results equal a reckoning from nothing, whatever happened before and in whatever order."""
+"""Stored results equal a recomputation from nothing, whatever happened before in any order."""
 
 from __future__ import annotations
 
@@ -382,7 +382,7 @@ def kept(session: Session) -> dict[str, list[tuple[Any, ...]]]:
 
 
 def brought_up(session: Session, now: datetime) -> None:
-    """All is worked in, as a worker does it."""
+    """All is included, as a worker does it."""
     follow(ShortTransactions(session), lambda: now)
     assert freshness(session).is_fresh
 
@@ -418,7 +418,7 @@ def told(seed: int, steps: int, engine: Engine) -> None:
 
 @contextmanager
 def bounds(kept: int, changes: int, written: int) -> Iterator[None]:
-    """So few tickets of a kind are kept, so few changes are worked in together, and so few rows are
+    """So few tickets of a kind are kept, so few changes are included together, and so few rows are
     written together."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(matches, "MAX_KEPT", kept)

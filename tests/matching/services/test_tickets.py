@@ -32,7 +32,7 @@ BEGIN = NOON - timedelta(days=3)
 
 
 def stored(session: Session) -> list[list[tuple[Any, ...]]]:
-    """All kept results but the time at which they were reckoned."""
+    """All kept results but the time at which they were computed."""
     session.rollback()
     found = []
     for kind in (DetectedEvent, EventOfDetected, EventTicket):

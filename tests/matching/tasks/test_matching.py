@@ -85,7 +85,7 @@ def test_decisions_and_listeners_at_once_lose_nothing(session: Session, database
 def test_two_that_bring_up_to_date_at_once_neither_lose_nor_double(
     session: Session, database: str
 ) -> None:
-    """The second begins while the first has reckoned and not committed, and an event comes in
+    """The second begins while the first has computed and not committed, and an event comes in
     between that the first did not see."""
     cast = enter(session)
     first = report(session, cast, "5 10:00", "5 12:00")
@@ -257,7 +257,7 @@ def test_whoever_dies_between_two_parts_is_followed_by_another(
 def test_what_another_link_takes_before_the_change_is_looked_at_leaves_its_old_one_right(
     session: Session, database: str, there: str, way: str
 ) -> None:
-    """An event moves to a link that is reckoned at once, before anybody looked which links the move
+    """An event moves to a link that is computed at once, before anybody looked which links the move
     concerns: afterwards the kept results no longer tell where it was."""
     cast = enter(session)
     engine, other = open_engine(database), open_engine(database)

@@ -1,4 +1,4 @@
-"""The numbers of a report, reckoned by hand, and each of them is the list behind it."""
+"""The numbers of a report, computed by hand, and each of them is the list behind it."""
 
 from __future__ import annotations
 

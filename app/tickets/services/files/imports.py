@@ -90,7 +90,7 @@ Progress = Callable[[int], None]
 
 
 class ImportOutcome(StrEnum):
-    """What becomes of a line."""
+    """The result of a line."""
 
     NEW = "new"
     KNOWN = "known"
@@ -102,7 +102,7 @@ class ImportOutcome(StrEnum):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What becomes of one line of a file."""
+    """The result of one line of a file."""
 
     line: int
     number: str
