@@ -102,8 +102,8 @@ class EventMessage:
     """UTC. None: see ``is_open``."""
     is_open: bool = False
     """Whether it says that the event is ongoing; else ``end`` None says nothing. Of an event that
-    has ended since it began it is taken as a message that was overtaken, and changes nothing: one that
-    is sent late or again must not make an outage of months."""
+    has ended since it began it is taken as a message that was overtaken, and changes nothing: one
+    that is sent late or again must not make an outage of months."""
     layer: str | None = None
     detail: str | None = None
     problems: tuple[Problem, ...] = ()

@@ -304,7 +304,7 @@ class RecordVerbs(Generic[Record]):
         lookup = Lookup(session)
         lookup.lock()
         row = session.scalars(
-            select(self.row).where(self.key == key).with_for_update(of=self.row)
+            select(self.row).where(self.key == key).with_for_update(of=self.row, key_share=True)
         ).first()
         if row is None:
             raise NotFound("There is no site or link of this name")
