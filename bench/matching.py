@@ -2,7 +2,7 @@
 on; the database's part; and bringing in many events.
 
 The floor is a sort and a search (numpy's ``searchsorted``) for each of the two ends. It finds how
-many tickets of its link meet each event, and not which: what no join of intervals can do without.
+many tickets of its link meet each event, and not which.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from math import log
 from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
 from time import perf_counter
@@ -30,8 +29,7 @@ from app.core.rules.access import Door, Writer
 from app.core.rules.file_problems import MAX_LINES
 from app.core.settings import PROJECT, process_environment
 from app.demo import demo_actors
-from app.matching.figures.keeping import Events, beside, joined
-from app.matching.figures.matching import match_events
+from app.matching.figures.matching import Matched, match_events
 from app.matching.models.matching import EventTicket
 from app.matching.rules.matching import MAX_KEPT
 from app.matching.services.recompute import bring_up_to_date
@@ -46,11 +44,12 @@ from tests.harness.databases import open_engine
 from tests.harness.server import test_settings
 
 SIZES: Final = (10_000, 100_000, 1_000_000)
-LINKS: Final = 500
+ON_ONE_LINK: Final = 10_000
+"""As many events and as many tickets as one link has at most (decisions, section 12)."""
+LINKS: Final = 100
 REPEATS: Final = 3
-GOAL: Final = 5.0
-"""Times of the floor that the join may take."""
-EXPONENT: Final = 1.2
+GOALS: Final[Mapping[int, float]] = {10_000: 1.0, 100_000: 10.0}
+"""Seconds of one link, and of all of them (decisions, section 12)."""
 IMPORT_GOAL: Final = 20.0
 """Seconds of bringing in 100,000 events."""
 _MINUTE: Final = 60_000_000
@@ -58,15 +57,12 @@ _DAY: Final = 1440 * _MINUTE
 _YEARS: Final = 3650 * _DAY
 _BEGIN: Final = 1_325_376_000_000_000
 """2012-01-01, in microseconds since 1970."""
-CROWDED: Final = ", a fifth open for ever"
-"""Of it the pairs that are kept grow faster than the rows: it has no goal."""
 KINDS: Final[Mapping[str, tuple[float, int, int]]] = {
     "": (0, 0, SIZES[-1]),
     ", 1 % open 60 days": (0.01, 60 * _DAY, SIZES[-1]),
-    CROWDED: (0.2, 2 * _YEARS, SIZES[1]),
+    ", a fifth open for ever": (0.2, 2 * _YEARS, SIZES[1]),
 }
-"""Which part of the tickets is open for how long, and the largest size of which it is measured: ten
-million kept pairs are no single link's, and links are recomputed one by one."""
+"""Which part of the tickets is open for how long, and the largest size of which it is measured."""
 _SEED: Final = 2013
 _MEASURED: Final = """
 import resource, subprocess, sys
@@ -80,13 +76,14 @@ Lot = tuple[Numbers, Numbers, Numbers]
 
 
 def intervals(count: int, kind: str) -> tuple[Lot, Lot]:
-    """As many events as tickets, over ten years on all links; of the tickets none, 1 % or a fifth
-    are open for long."""
+    """As many events as tickets, over ten years on one link or all; of the tickets none, 1 % or a
+    fifth are open for long."""
     rng = np.random.default_rng(_SEED)
+    links = 1 if count <= ON_ONE_LINK else LINKS
 
     def lot(longest: int) -> Lot:
         start = _BEGIN + rng.integers(0, _YEARS, count)
-        return rng.integers(0, LINKS, count), start, start + rng.integers(_MINUTE, longest, count)
+        return rng.integers(0, links, count), start, start + rng.integers(_MINUTE, longest, count)
 
     events, tickets = lot(12 * 60 * _MINUTE), lot(2 * _DAY)
     share, length, _ = KINDS[kind]
@@ -97,50 +94,34 @@ def intervals(count: int, kind: str) -> tuple[Lot, Lot]:
 
 
 def measure_arrays(sizes: Sequence[int]) -> None:
-    """Print the join and the whole matching of several sizes, with the floor beside them."""
+    """Print the matching of several sizes, with the floor beside it."""
     rows = []
-    for kind in KINDS:
-        joins: list[float] = []
-        for size in (one for one in sizes if one <= KINDS[kind][2]):
+    for kind, (_, _, largest) in KINDS.items():
+        for size in (one for one in sizes if one <= largest):
             events, tickets = intervals(size, kind)
             floor = _best(lambda e=events, t=tickets: _floor(e, t))  # type: ignore[misc]
             frames = _frames(events, tickets)
-            join = _best(lambda e=events, f=frames[2]: _join(e, f))  # type: ignore[misc]
-            whole = _best(
-                lambda f=frames: match_events(*f, now=_BEGIN + _YEARS, most=MAX_KEPT)  # type: ignore[misc]
-            )
-            joins.append(join)
-            times = f"{join / floor:.1f}"
+            matched = _match(frames)
+            whole = _best(lambda f=frames: _match(f))  # type: ignore[misc]
+            shown = f"{whole * 1000:,.0f}"
             rows.append(
                 (
-                    f"{size:,}{kind}",
+                    f"{size:,} on {'one link' if size <= ON_ONE_LINK else f'{LINKS} links'}{kind}",
                     f"{floor * 1000:,.0f}",
-                    f"{join * 1000:,.0f}",
-                    times if join / floor <= GOAL or kind == CROWDED else f"**{times}**",
-                    f"{whole * 1000:,.0f}",
+                    shown if whole <= GOALS.get(size, whole) else f"**{shown}**",
                     f"{_floor(events, tickets):,}",
-                    f"{_join(events, frames[2]):,}",
+                    f"{len(matched.pairs):,}",
                 )
             )
-        if len(joins) > 1 and kind != CROWDED:
-            grown = log(joins[-1] / joins[0]) / log(sizes[-1] / sizes[0])
-            shown = f"{grown:.2f}" if grown <= EXPONENT else f"**{grown:.2f}**"
-            rows.append(("exponent of the join", "", shown, "", "", "", ""))
     print_table(
-        f"Matching on {LINKS} links, milliseconds, best of {REPEATS} (bold: over {GOAL:.0f} times"
-        f" the floor, or an exponent over {EXPONENT})",
-        ("events and tickets", "floor", "join", "times", "whole matching", "meet", "kept"),
+        f"Matching, milliseconds, best of {REPEATS} (bold: over the goal)",
+        ("events and tickets", "floor", "matching", "meet", "kept"),
         rows,
     )
 
 
-def _join(events: Lot, evidence: pd.DataFrame) -> int:
-    """How many pairs are kept, of which each is made."""
-    thing, start, end = events
-    nobody = made(dict.fromkeys(("detected", "ticket", "linked"), thing[:0]))
-    detected = made({"id": np.arange(len(thing)), "thing": thing, "start": start})
-    asked = Events(detected, start, end, nobody, MAX_KEPT)
-    return len(beside(asked, joined(evidence), (thing[:0], thing[:0]))[0])
+def _match(frames: tuple[pd.DataFrame, ...]) -> Matched:
+    return match_events(*frames, now=_BEGIN + _YEARS, most=MAX_KEPT)  # type: ignore[misc,arg-type]
 
 
 def _best(work: Callable[[], object]) -> float:

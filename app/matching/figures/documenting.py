@@ -25,7 +25,6 @@ from app.core.figures.frames import (
     made,
 )
 from app.matching.figures.keeping import Events, beside, joined, last_of_each
-from app.matching.figures.overlaps import starting_near
 from app.matching.rules.matching import SHIFT_SLACK, SHIFTS
 
 _SHIFTS: Final = tuple(int(shift.total_seconds()) * 1_000_000 for shift in SHIFTS)
@@ -191,36 +190,31 @@ def _suspected(detected: pd.DataFrame, evidence: pd.DataFrame, events: Events) -
     """Pairs whose ends are both off by a suspected shift: ``event`` and ``row``, their positions,
     and ``ticket``. Those that meet and those that do not are kinds of their own: of each those
     that begin last are kept."""
-    columns = ("thing", "start", "end", "offset", "ticket", "how", "maintenance", "site")
-    ended_events = np.flatnonzero(detected["end"].to_numpy() < FOREVER)
-    ended_tickets = np.flatnonzero(evidence["end"].to_numpy() < FOREVER)
-    things, starts, ends = [
-        values[ended_events] for values in columns_of(detected, "thing", "start", "end")
-    ]
-    of, said, said_end, offset, *told = [
-        values[ended_tickets] for values in columns_of(evidence, *columns)
-    ]
-    expected = [said - shift for shift in _shifts(offset)]
-    kinds = ["how", "maintenance", "meets"]
-    kept: pd.DataFrame | None = None
-    for at, event in starting_near(of, expected, _SLACK, things, starts):
-        off = _shift_of(starts[event], ends[event], said[at], said_end[at], offset[at]) != 0
-        event, at = ended_events[event[off]], at[off]
-        valid = events.valid(event, evidence, ended_tickets[at])
-        event, at = event[valid], at[valid]
-        found = made(
-            {
-                "event": event,
-                "row": ended_tickets[at],
-                "start": said[at],
-                "end": said_end[at],
-                **{name: values[at] for name, values in zip(columns[4:], told, strict=True)},
-                "meets": (said[at] <= events.high[event]) & (said_end[at] >= events.low[event]),
-            }
-        )
-        kept = last_of_each(events, found if kept is None else pd.concat([kept, found]), kinds)
+    starts, ends = columns_of(detected, "start", "end")
+    things, said, said_end, offset = columns_of(evidence, "thing", "start", "end", "offset")
+    since, until = columns_of(evidence, "from", "until")
+    reach = _SLACK + max(*_SHIFTS, int(np.abs(offset).max(initial=0)))
     nothing = np.zeros(0, np.int64)
-    return made(dict.fromkeys(("event", "row", "ticket"), nothing)) if kept is None else kept
+    kept = [made(dict.fromkeys(("event", "row", "ticket"), nothing))]
+    for thing, part in events.parts():
+        some = part[ends[part] < FOREVER]
+        if not len(some):
+            continue
+        near = (said >= starts[some].min() - reach) & (said <= starts[some].max() + reach)
+        rows = np.flatnonzero(near & (things == thing) & (said_end < FOREVER))
+        down = some[:, np.newaxis]
+        times = (starts[down], ends[down], said[rows], said_end[rows])
+        off = (_shift_of(*times, offset[rows]) != 0) & events.valid(down, since[rows], until[rows])
+        at, of = np.nonzero(off)
+        event, row = some[at], rows[of]
+        found = evidence.iloc[row][["ticket", "start", "end", "how", "maintenance", "site"]].assign(
+            event=event,
+            row=row,
+            meets=(said[row] <= events.high[event]) & (said_end[row] >= events.low[event]),
+        )
+        if len(found):
+            kept.append(last_of_each(events, found, ["how", "maintenance", "meets"]))
+    return pd.concat(kept[1:] or kept)
 
 
 def _shifts(offset: Times) -> Sequence[Times]:
@@ -232,8 +226,9 @@ def _shift_of(
     starts: Times, ends: Times, said_start: Times, said_end: Times, offset: Times
 ) -> Times:
     """By which of the suspected shifts both ends are off, else 0; the one that fits best."""
-    found = np.zeros(len(starts), np.int64)
-    best = np.full(len(starts), _SLACK + 1, np.int64)
+    shape = np.broadcast_shapes(starts.shape, said_start.shape)
+    found = np.zeros(shape, np.int64)
+    best = np.full(shape, _SLACK + 1, np.int64)
     ended = (ends < FOREVER) & (said_end < FOREVER)
     for shift in _shifts(offset):
         off = np.maximum(np.abs(said_start - starts - shift), np.abs(said_end - ends - shift))

@@ -6,22 +6,25 @@ created first of all that meet the event, for it says when the event was documen
 which a person decided are kept anyway, and take up no place; one that was taken off is not the
 first. Intervals of one ticket that meet each other are one (``joined``).
 
-So documented or not, by what, and by a maintenance or not are the same as if all were kept.
+So documented or not, by what, and by a maintenance or not are the same as if all were kept. Some
+events of a link are compared with all its tickets of their time: two intervals meet where they
+share a moment, both ends included.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
 import pandas as pd
 
-from app.core.figures.frames import Flags, Times, columns_of, made
-from app.matching.figures.latest import NONE, first_in_order, last_begun
-from app.matching.figures.overlaps import Lot, Meeting
+from app.core.figures.frames import Flags, Times, columns_of
 
+AT_ONCE: Final = 100
+"""Events that are compared with the tickets of their time together."""
 _SAME: Final = ["thing", "ticket", "how", "maintenance", "site", "from", "until"]
-_STRETCH: Final = [name for name in _SAME if name != "ticket"]
 
 
 def joined(evidence: pd.DataFrame) -> pd.DataFrame:
@@ -59,9 +62,17 @@ class Events:
         self._held_ticket = held["ticket"].to_numpy()
         self._is_off = ~held["linked"].to_numpy().astype(np.bool_)
 
-    def valid(self, event: Times, rows: pd.DataFrame, row: Times) -> Flags:
-        """Whether the event of each pair began while what the row says was so."""
-        since, until = (values[row] for values in columns_of(rows, "from", "until"))
+    def parts(self) -> Iterator[tuple[int, Times]]:
+        """A link or site and positions of some of its events, one after the other in time."""
+        order = np.lexsort((self.starts, self.things))
+        things = self.things[order]
+        bounds = [0, *(np.flatnonzero(things[1:] != things[:-1]) + 1).tolist(), len(things)]
+        for begin, end in pairwise(bounds):
+            for first in range(begin, end, AT_ONCE):
+                yield int(things[first]), order[first : min(first + AT_ONCE, end)]
+
+    def valid(self, event: Times, since: Times, until: Times) -> Flags:
+        """Whether these events began while what the evidence says was so."""
         flags: Flags = (since <= self.starts[event]) & (self.starts[event] < until)
         return flags
 
@@ -73,21 +84,10 @@ class Events:
         flags: Flags = pd.MultiIndex.from_arrays([event, ticket]).isin(held)
         return flags
 
-    def decided_of(self, events: Times) -> tuple[Times, Times]:
-        """The pairs (event, ticket) about which a person decided."""
-        of_these = np.isin(self._held_at, events)
-        return self._held_at[of_these], self._held_ticket[of_these]
-
-    def wanted(self, events: Times) -> Times:
-        """How many tickets to look for, so that enough are left without those decided about."""
-        count = np.bincount(self._held_at, minlength=len(self.things))[events]
-        return self.most + count.astype(np.int64)
-
-    def taken_off(self, events: Times) -> dict[int, Times]:
-        """By event, the tickets that were taken off."""
-        wanted = self._is_off & np.isin(self._held_at, events)
-        event, ticket = self._held_at[wanted], self._held_ticket[wanted]
-        return {int(one): ticket[event == one] for one in np.unique(event)}
+    def decisions(self, *, off: bool) -> tuple[Times, Times]:
+        """The pairs (event, ticket) about which a person decided, or only those taken off."""
+        wanted = self._is_off if off else np.ones(len(self._held_at), np.bool_)
+        return self._held_at[wanted], self._held_ticket[wanted]
 
 
 def last_of_each(events: Events, pairs: pd.DataFrame, kinds: list[str]) -> pd.DataFrame:
@@ -112,103 +112,54 @@ def beside(
 ) -> tuple[Times, Times]:
     """Positions of events and of evidence (which is ``joined``) that meet, of the tickets that are
     kept; ``also`` are pairs (event, ticket) that are kept for another reason, if they meet."""
-    starts = (events.things, events.low, events.high)
-    found = Meeting(starts, _lot(evidence, "thing"))
-    if found.count <= events.most * (len(events.things) + len(evidence)):
-        event, row = found.pairs()
-        sound = events.valid(event, evidence, row)
-        event, row = event[sound], row[sound]
-        crowded = np.bincount(event, minlength=len(events.things)) > events.most
-        if not crowded.any():
-            return event, row
-        calm = ~crowded[event]
-        event, row = event[calm], row[calm]
-    else:
-        event = row = np.zeros(0, np.int64)
-        crowded = np.ones(len(events.things), np.bool_)
-    many, of_many = _of_crowded(events, np.flatnonzero(crowded), evidence, also)
-    return np.concatenate([event, many]), np.concatenate([row, of_many])
+    latest = np.lexsort(columns_of(evidence, "end", "ticket", "start"))[::-1]
+    rows = evidence.iloc[latest]
+    things, starts, ends = columns_of(rows, "thing", "start", "end")
+    of_event, of_row = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+    for thing, some in events.parts():
+        low, high = events.low[some].min(), events.high[some].max()
+        near = np.flatnonzero((things == thing) & (starts <= high) & (ends >= low))
+        event, row = np.nonzero(_kept(events, some, rows.iloc[near], also))
+        of_event.append(some[event])
+        of_row.append(latest[near[row]])
+    return np.concatenate(of_event), np.concatenate(of_row)
 
 
-def _of_crowded(
-    events: Events, crowded: Times, evidence: pd.DataFrame, also: tuple[Times, Times]
-) -> tuple[Times, Times]:
-    """The same of these events, of which each may meet more than are kept."""
-    of_things = np.isin(evidence["thing"].to_numpy(), events.things[crowded])
-    places = np.flatnonzero(of_things)
-    rows = evidence.iloc[places].reset_index(drop=True)
-    # a stretch: what holds for the same events in the same way
-    rows["stretch"] = rows.groupby(_STRETCH, sort=False).ngroup().to_numpy()
-    stretches = rows.drop_duplicates("stretch").reset_index(drop=True)
-    asked = made({"event": crowded, "thing": events.things[crowded]})
-    stretches["at"] = np.arange(len(stretches))
-    asked = asked.merge(stretches[["thing", "stretch", "at"]], on="thing")
-    event, at = columns_of(asked, "event", "at")
-    asked = asked[events.valid(event, stretches, at)]
-    event, stretch = columns_of(asked, "event", "stretch")
-    queries = (stretch, events.low[event], events.high[event])
-
-    one, row = last_begun(
-        queries, events.wanted(event), _lot(rows, "stretch"), rows["ticket"].to_numpy()
-    )
-    columns = ["ticket", "start", "end", "site", "how", "maintenance"]
-    last = rows[columns].iloc[row].assign(event=event[one])
-    kept = last_of_each(events, last, ["how", "maintenance"])
-    first = _first_created(events, crowded, event, queries, rows)
-    of_crowded = np.isin(also[0], crowded)
-    wanted = [
-        columns_of(kept, "event", "ticket"),
-        first,
-        events.decided_of(crowded),
-        [values[of_crowded] for values in also],
-    ]
-    pairs = made(
-        {
-            "event": np.concatenate([one[0] for one in wanted]),
-            "ticket": np.concatenate([one[1] for one in wanted]),
-        }
-    ).drop_duplicates()
-    event, row = _all_rows(events, pairs, rows)
-    return event, places[row]
+def _kept(events: Events, some: Times, rows: pd.DataFrame, also: tuple[Times, Times]) -> Flags:
+    """Whether each of these events (down) meets each row (across), and its ticket is kept; the
+    rows are of one link or site, those that begin last first."""
+    starts, ends, since, until = columns_of(rows, "start", "end", "from", "until")
+    tickets, how, maintenance, created = columns_of(rows, "ticket", "how", "maintenance", "created")
+    event = some[:, np.newaxis]
+    meets = (starts <= events.high[event]) & (ends >= events.low[event])
+    meets &= events.valid(event, since, until)
+    decided = _flags(some, tickets, events.decisions(off=False))
+    kept: Flags = meets & (decided | _flags(some, tickets, also))
+    codes, counts = np.unique(tickets, return_counts=True)
+    several = [np.flatnonzero(tickets == one) for one in codes[counts > 1]]
+    for kind in np.unique(2 * how + maintenance):
+        of_kind = 2 * how + maintenance == kind
+        counted = meets & ~decided & of_kind
+        for columns in several:  # of several rows of a ticket the last speaks for it
+            counted[:, columns[1:]] &= ~np.logical_or.accumulate(counted[:, columns], axis=1)[
+                :, :-1
+            ]
+        kept |= counted & (np.cumsum(counted, axis=1, dtype=np.int32) <= events.most)
+    if len(tickets):
+        order = np.lexsort((tickets, created))
+        possible = (meets & ~_flags(some, tickets, events.decisions(off=True)))[:, order]
+        there = np.flatnonzero(possible.any(axis=1))
+        kept[there, order[possible[there].argmax(axis=1)]] = True
+    for columns in several:
+        kept[:, columns] |= meets[:, columns] & kept[:, columns].any(axis=1, keepdims=True)
+    return kept
 
 
-def _first_created(
-    events: Events, crowded: Times, event: Times, queries: Lot, rows: pd.DataFrame
-) -> tuple[Times, Times]:
-    """Of each event that ticket of all that meet it which was created first."""
-    order = np.lexsort((rows["ticket"], rows["created"]))
-    rank = np.empty(len(rows), np.int64)
-    rank[order] = np.arange(len(rows))
-    row = first_in_order(queries, _lot(rows, "stretch"), rank)
-    best = np.full(len(events.things), len(rows), np.int64)
-    met = row != NONE
-    np.minimum.at(best, event[met], rank[row[met]])
-    things, starts, ends, tickets = columns_of(rows, "thing", "start", "end", "ticket")
-    for one, off in events.taken_off(crowded).items():  # as few as people's decisions
-        fits = (things == events.things[one]) & ~np.isin(tickets, off)
-        fits &= (starts <= events.high[one]) & (ends >= events.low[one])
-        at = np.flatnonzero(fits)
-        at = at[events.valid(np.full(len(at), one), rows, at)]
-        best[one] = rank[at].min(initial=len(rows))
-    there = crowded[best[crowded] < len(rows)]
-    return there, tickets[order[best[there]]]
-
-
-def _all_rows(events: Events, pairs: pd.DataFrame, rows: pd.DataFrame) -> tuple[Times, Times]:
-    """Positions of these pairs' events and of all rows of their tickets that meet them."""
-    rows = rows.assign(group=rows.groupby(["ticket", "stretch"], sort=False).ngroup().to_numpy())
-    groups = rows.drop_duplicates("group").reset_index(drop=True)
-    groups["at"] = np.arange(len(groups))
-    asked = pairs.assign(thing=events.things[pairs["event"].to_numpy()]).merge(
-        groups[["thing", "ticket", "group", "at"]], on=["thing", "ticket"]
-    )
-    event, at = columns_of(asked, "event", "at")
-    asked = asked[events.valid(event, groups, at)]
-    event, group = columns_of(asked, "event", "group")
-    one, row = Meeting((group, events.low[event], events.high[event]), _lot(rows, "group")).pairs()
-    return event[one], row
-
-
-def _lot(rows: pd.DataFrame, group: str) -> Lot:
-    values, starts, ends = columns_of(rows, group, "start", "end")
-    return values, starts, ends
+def _flags(some: Times, tickets: Times, pairs: tuple[Times, Times]) -> Flags:
+    """Which of these events and rows of tickets are among the pairs."""
+    flags = np.zeros((len(some), len(tickets)), np.bool_)
+    of_some = np.isin(pairs[0], some)
+    down = {event: place for place, event in enumerate(some.tolist())}
+    for event, ticket in zip(pairs[0][of_some].tolist(), pairs[1][of_some].tolist(), strict=True):
+        flags[down[event], tickets == ticket] = True
+    return flags

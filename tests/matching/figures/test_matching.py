@@ -37,24 +37,25 @@ lengths = st.integers(0, 60).map(lambda step: step * 5 * MINUTE)
 
 @st.composite
 def worlds(draw: st.DrawFn) -> tuple[list[Event], list[Said], list[Decided]]:
+    links = draw(st.sampled_from((LINKS, LINKS[:1])))  # of one link more tickets meet than are kept
     events: list[Event] = []
     for number in range(1, draw(st.integers(0, 12)) + 1):
         start = draw(times)
         end = FOREVER if draw(st.integers(0, 9)) == 0 else start + draw(lengths)
         events.append(
-            Event(number, draw(st.sampled_from(LINKS)), start, end, draw(st.integers(1, 2)))
+            Event(number, draw(st.sampled_from(links)), start, end, draw(st.integers(1, 2)))
         )
     said = []
     for _ in range(draw(st.integers(0, 10))):
         start = draw(times)
-        end = FOREVER if draw(st.integers(0, 9)) == 0 else start + draw(lengths)
+        end = FOREVER if draw(st.integers(0, 3)) == 0 else start + draw(lengths)
         if len(events) > 0 and draw(st.booleans()):
             of: Event = draw(st.sampled_from(events))
             shift = draw(st.sampled_from((HOUR, -2 * HOUR, 9 * HOUR, 5 * MINUTE)))
             start, end = of.start + shift, min(of.end + shift, FOREVER)
         since = draw(st.sampled_from((0, 10 * HOUR)))
         offset = draw(st.sampled_from((0, HOUR, 9 * HOUR)))
-        ticket, thing = draw(st.integers(100, 105)), draw(st.sampled_from(LINKS))
+        ticket, thing = draw(st.integers(100, 105)), draw(st.sampled_from(links))
         # all intervals of a ticket are of one kind and one creation
         how, maintenance, created = (ticket + thing) % 2, ticket % 3 == 0, (ticket * 7) % 5
         said.append(
