@@ -6,8 +6,10 @@ from marshmallow import Schema, fields, validate
 
 from app.api.schemas import MAX_KEY_LENGTH, Moment, a_text, about, behind_key, page_limit
 from app.reports.rules.event_explanations import ExplanationState
+from app.reports.rules.form import QuestionKind
 from app.reports.rules.reports import ReportState, ShownState
 
+_KINDS = [kind.value for kind in QuestionKind]
 _STATES = [state.value for state in ShownState]
 
 
@@ -100,7 +102,7 @@ class AnsweredQuestion(Schema):
     key = a_text("The question's, the same in all forms.", attribute="question.key")
     group = a_text("The title under which it was asked, or empty.", attribute="question.group")
     question = a_text("Its words.", attribute="question.label")
-    kind = a_text("choice, yes or no, day, planned day, line or text.", attribute="question.kind")
+    kind = a_text(f"{', '.join(_KINDS[:-1])} or {_KINDS[-1]}.", attribute="question.kind")
     required = fields.Boolean(required=True, attribute="question.is_required")
     answer = a_text("What the site answered; empty = nothing.", attribute="value")
 

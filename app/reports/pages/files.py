@@ -55,7 +55,7 @@ def table_of_report(document: ReportDocument) -> FigureTable:
     for answer in document.answers:
         rows.append(
             [
-                *(*where, "answer", answer.key, answer.label),
+                *(*where, "answer", answer.question.key, answer.question.label),
                 *([None] * 6),
                 *(answer.text or None, None),
             ]

@@ -14,6 +14,7 @@ from typing import Final
 
 from app.core.rules.quarters import Quarter
 from app.reports.rules.event_explanations import OtherWords
+from app.reports.rules.form import ReportQuestion
 from app.reports.rules.numbers import ChangedFigure, ReportFigure, ReportNumbers, UndocumentedEvent
 from app.reports.rules.reports import ShownState, last_day_of
 
@@ -76,9 +77,7 @@ class EventLine:
 class AnswerLine:
     """A question and its answer; "" = none."""
 
-    key: str
-    group: str
-    label: str
+    question: ReportQuestion
     text: str
 
 
@@ -321,7 +320,7 @@ def tables_of_report(document: ReportDocument) -> Sequence[DocumentTable]:
         ]
         for one in document.events
     ]
-    answers = [[one.label, one.text or NO_ANSWER] for one in document.answers]
+    answers = [[one.question.label, one.text or NO_ANSWER] for one in document.answers]
     others = [
         [
             one.link,

@@ -43,6 +43,23 @@ class QuestionKind(StrEnum):
     TEXT = "text"
     """A text of several lines."""
 
+    @property
+    def input(self) -> Mapping[str, str]:
+        """Attributes of its input, where it takes one line that is written."""
+        return _INPUTS.get(self, {"class": "input"})
+
+
+_DAY_INPUT: Final = {
+    "class": "input day",
+    "placeholder": "2013-03-31",
+    "size": "12",
+    "inputmode": "numeric",
+}
+_INPUTS: Final[Mapping[QuestionKind, Mapping[str, str]]] = {
+    QuestionKind.DATE: _DAY_INPUT,
+    QuestionKind.PLANNED: _DAY_INPUT,
+}
+
 
 @dataclass(frozen=True)
 class ReportQuestion:

@@ -284,10 +284,7 @@ def _since(session: Session, events: Collection[int]) -> Mapping[int, Since]:
 
 
 def _answers(form: Form, fields: Mapping[str, str]) -> Sequence[AnswerLine]:
-    return [
-        AnswerLine(one.key, one.group, one.label, fields.get(ANSWER + one.key, ""))
-        for one in form.asked
-    ]
+    return [AnswerLine(one, fields.get(ANSWER + one.key, "")) for one in form.asked]
 
 
 def _form_for(session: Session, quarter: Quarter) -> Form:

@@ -16,6 +16,7 @@ from app.reports.rules.documents import (
     QuarterDocument,
     ReportDocument,
 )
+from app.reports.rules.form import QuestionKind, ReportQuestion
 from app.reports.rules.numbers import ReportFigure, UndocumentedEvent
 from app.reports.rules.reports import ShownState
 
@@ -44,7 +45,8 @@ def report(*answers: str) -> ReportDocument:
         ],
         events=[EventLine(event, "The fibre was cut")],
         answers=[
-            AnswerLine(str(at), "", f"Question {at}", text) for at, text in enumerate(answers)
+            AnswerLine(ReportQuestion(str(at), QuestionKind.TEXT, f"Question {at}"), text)
+            for at, text in enumerate(answers)
         ],
     )
 

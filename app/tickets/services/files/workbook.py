@@ -15,6 +15,7 @@ from io import BytesIO
 from typing import Final
 
 from xlsxwriter import Workbook
+from xlsxwriter.utility import xl_col_to_name
 
 from app.core.rules.texts import cut_with_pointer
 from app.tickets.rules.files import COLUMNS, TIME_COLUMNS, Row
@@ -27,7 +28,7 @@ _CUT: Final = " … (cut here, where a cell ends; the whole text is in the porta
 _SHEET: Final = "xl/worksheets/sheet1.xml"
 _WIDTHS: Final = {"title": 50, "links": 28, "sites": 16, "description": 60, "solution": 60}
 _TIMES: Final = frozenset(COLUMNS.index(name) for name in TIME_COLUMNS)
-_LETTERS: Final = tuple(chr(ord("A") + place) for place in range(len(COLUMNS)))
+_LETTERS: Final = tuple(map(xl_col_to_name, range(len(COLUMNS))))
 _SAMPLE: Final = re.compile(r'<row r="2".*</row>', re.DOTALL)
 _STYLE: Final = re.compile(r' s="\d+"')
 _RANGE: Final = re.compile(r'<dimension ref="[^"]*"/>')
