@@ -1,4 +1,4 @@
-"""What a worker does over and over: signs of life, the change log, timed work.
+"""What a worker does over and over: signs of life, the change log, timed work, jobs.
 
 Each part has ``step()``, which does what there is to do now and says whether there was anything.
 """
@@ -9,20 +9,21 @@ import logging
 import os
 import random
 import socket
+import threading
 from datetime import datetime, timedelta
+from functools import partial
 from time import monotonic
 from typing import Final
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
 
 from app.core.models.changes import Change
-from app.jobs.rules.jobs import reason_of, retry_pause
-from app.jobs.services import claims as job_claims
+from app.jobs.rules.jobs import Pace, reason_of, retry_pause
 from app.jobs.services import timed_work, workers
-from app.jobs.services.stalled import free_stalled_jobs
+from app.jobs.services.backend import Runner
+from app.jobs.services.queue import run_jobs
 from app.jobs.tasks.context import Context
-from app.jobs.tasks.pace import Pace
+from app.worker.jobs import JOBS
 from app.worker.listeners import LISTENERS
 from app.worker.timed import TIMED
 
@@ -30,11 +31,10 @@ _log = logging.getLogger(__name__)
 
 
 class Life:
-    """Says that this worker lives, and takes from others what they held when they were killed."""
+    """Says that this worker lives."""
 
     def __init__(self, context: Context, worker: str, pace: Pace) -> None:
         self._context, self._worker, self._pace = context, worker, pace
-        self._embedded = context.engine.dialect.name == "sqlite"
 
     def begin(self) -> None:
         """The worker is known from now on, and so is every kind of timed work."""
@@ -42,25 +42,13 @@ class Life:
         with self._context.transaction() as session:
             workers.greet_worker(session, self._worker, socket.gethostname(), os.getpid(), now)
             timed_work.know_timed_work(session, TIMED, now)
-            self._free_stalled(session, now)
 
     def step(self) -> bool:
         """One sign of life."""
         now = self._context.now()
         with self._context.transaction() as session:
-            workers.note_worker_lives(session, self._worker, now)
-            job_claims.extend_claims(session, self._worker, now + self._pace.lease_time)
-            self._free_stalled(session, now)
+            workers.note_worker_lives(session, self._worker, now, self._pace.lease_time)
         return False
-
-    def _free_stalled(self, session: Session, now: datetime) -> None:
-        freed = (
-            job_claims.free_stalled(session, now)
-            if self._embedded
-            else free_stalled_jobs(session, now, self._pace.lease_time)
-        )
-        if freed:
-            _log.warning("jobs of a killed worker are begun anew", extra={"jobs": freed})
 
     def end(self) -> None:
         """The worker ends in order."""
@@ -159,3 +147,20 @@ class TimedWork:
                 failure=failure,
                 jitter=random.random(),  # noqa: S311  # no secret
             )
+
+
+class Jobs:
+    """Runs the jobs of the queue."""
+
+    def __init__(self, context: Context, worker: str, pace: Pace, ending: threading.Event) -> None:
+        self._context, self._worker, self._pace, self._ending = context, worker, pace, ending
+
+    def step(self, *, until_empty: bool = False) -> bool:
+        """Run jobs until the worker is to end, or ``until_empty`` until none is due."""
+        context = self._context
+        functions = {name: partial(function, context) for name, function in JOBS.items()}
+        runner = Runner(
+            context.engine, self._worker, functions, self._pace, context.now, self._ending
+        )
+        run_jobs(runner, until_empty=until_empty)
+        return False

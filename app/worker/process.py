@@ -16,12 +16,10 @@ from typing import Final, Protocol
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.jobs.rules.jobs import reason_of
+from app.jobs.rules.jobs import PACE, Pace, reason_of
 from app.jobs.tasks.context import Context
-from app.jobs.tasks.pace import PACE, Pace
 from app.mail.tasks.mails import PostOffice
-from app.worker.embedded import EmbeddedQueue
-from app.worker.parts import Life, Listening, TimedWork
+from app.worker.parts import Jobs, Life, Listening, TimedWork
 
 _log = logging.getLogger(__name__)
 MAX_ROUNDS: Final = 1000
@@ -50,7 +48,7 @@ class WorkerProcess:
         self._listening = Listening(self._context, self._id)
         self._timed = TimedWork(self._context, self._id, pace)
         self._mails = PostOffice(self._context)
-        self._embedded = context.engine.dialect.name == "sqlite"
+        self._jobs = Jobs(self._context, self._id, pace, self._ending)
 
     def end(self) -> None:
         """Take nothing new; ``run`` returns when what is in the middle is done."""
@@ -71,7 +69,7 @@ class WorkerProcess:
             self._thread("listening", self._over_and_over(self._listening, self._pace.look)),
             self._thread("timed-work", self._over_and_over(self._timed, self._pace.look)),
             self._thread("mails", self._over_and_over(self._mails, self._pace.look)),
-            self._thread("jobs", self._working_off()),
+            self._thread("jobs", self._over_and_over(self._jobs, self._pace.look)),
         ]
         while not self._ending.wait(0.5):
             if self._with_parent and os.getppid() != parent:
@@ -92,13 +90,12 @@ class WorkerProcess:
         self._life.begin()
         done = threading.Event()
         beating = self._thread("life", lambda: self._beat_until(done))
-        queue = EmbeddedQueue(self._context, self._id, self._pace)
         try:
             for _ in range(MAX_ROUNDS):
                 heard, worked = self._listening.step(), self._timed.step()
-                tried = queue.step() if self._embedded else self._empty_engine()
+                self._jobs.step(until_empty=True)  # what it leaves to do is found by the others
                 sent = self._mails.step()
-                if self._ending.is_set() or not (heard or worked or tried or sent):
+                if self._ending.is_set() or not (heard or worked or sent):
                     return
         finally:
             done.set()
@@ -148,38 +145,6 @@ class WorkerProcess:
                     self._ending.wait(every)
 
         return work
-
-    def _working_off(self) -> Callable[[], None]:
-        if self._embedded:
-            queue = EmbeddedQueue(self._context, self._id, self._pace)
-            return self._over_and_over(queue, self._pace.look)
-        return self._over_and_over(_Engine(self._context, self._pace, self._ending), 1.0)
-
-    def _empty_engine(self) -> bool:
-        """Work off the whole queue. What it leaves to do is found by the other parts."""
-        _Engine(self._context, self._pace, self._ending, until_empty=True).step()
-        return False
-
-
-class _Engine:
-    """procrastinate's worker as a part: it runs until it is told to end, or fails."""
-
-    def __init__(
-        self,
-        context: Context,
-        pace: Pace,
-        ending: threading.Event,
-        *,
-        until_empty: bool = False,
-    ) -> None:
-        self._context, self._pace, self._ending = context, pace, ending
-        self._until_empty = until_empty
-
-    def step(self) -> bool:
-        from app.worker.engine import run_engine
-
-        run_engine(self._context, self._pace, self._ending, until_empty=self._until_empty)
-        return False
 
 
 @contextmanager

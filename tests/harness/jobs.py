@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 
 from app.jobs.rules.work import EVERY_WORK, TIDY
 from app.jobs.services import timed_work, workers
-from app.jobs.services.claims import claim_job, fail_job
-from app.jobs.services.queue import JSON, enqueue, note_failure
+from app.jobs.services.backend import note_failure
+from app.jobs.services.queue import JSON, enqueue
 
 
 def lay_failed_job(
@@ -19,20 +19,14 @@ def lay_failed_job(
 ) -> int:
     """A job that was tried once and given up, in a queue that holds no other; its number."""
     enqueue(session, name, arguments)
-    if session.get_bind().dialect.name == "sqlite":
-        job = claim_job(session, "w", now, now + timedelta(minutes=1))
-        assert job is not None
-        fail_job(session, "w", job, now, reason, 0, for_good=True)
-        return job.id
+    is_sqlite = session.get_bind().dialect.name == "sqlite"
+    table, state = ("jobs", "state") if is_sqlite else ("procrastinate_jobs", "status")
     number = session.execute(
         text(
-            "UPDATE procrastinate_jobs SET status = 'doing' WHERE id ="
-            " (SELECT max(id) FROM procrastinate_jobs) RETURNING id"
+            f"UPDATE {table} SET {state} = 'failed', attempts = 1"
+            f" WHERE id = (SELECT max(id) FROM {table}) RETURNING id"
         )
     ).scalar_one()
-    session.execute(
-        text("SELECT procrastinate_finish_job_v1(:id, 'failed', false)"), {"id": number}
-    )
     note_failure(session, number, now, reason)
     return int(number)
 
@@ -41,7 +35,7 @@ def lay_background_work(session: Session, now: datetime) -> int:
     """A worker that lives, every kind of timed work, of which one failed, a job that was given up
     (its number is returned), and two that wait."""
     workers.greet_worker(session, "w", "portal-1.example", 4711, now - timedelta(hours=3))
-    workers.note_worker_lives(session, "w", now)
+    workers.note_worker_lives(session, "w", now, timedelta(minutes=1))
     names = [work.name for work in EVERY_WORK]
     timed_work.know_timed_work(session, names, now - timedelta(days=1))
     outcomes = ("Closed 2 tickets: 17, 23", "Reminded of 1 ticket: 19")

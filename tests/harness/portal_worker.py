@@ -1,6 +1,6 @@
 """A real worker process with jobs for tests: ``python -m tests.harness.portal_worker URL PACE``.
 
-PACE is a JSON object of ``app.jobs.tasks.pace.Pace``. Its jobs leave lines in the file that they
+PACE is a JSON object of ``app.jobs.rules.jobs.Pace``. Its jobs leave lines in the file that they
 name.
 """
 
@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from app.core.log import configure_logging
+from app.jobs.rules.jobs import Pace
 from app.jobs.rules.work import TIDY
 from app.jobs.tasks.context import Context
-from app.jobs.tasks.pace import Pace
 from app.worker.jobs import JOBS
 from app.worker.process import WorkerProcess, ended_by_signals
 from app.worker.timed import TIMED

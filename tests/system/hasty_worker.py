@@ -15,9 +15,9 @@ from datetime import UTC, datetime, timedelta
 
 from app.core.log import configure_logging
 from app.core.mail_settings import MailSettings
+from app.jobs.rules.jobs import Pace
 from app.jobs.rules.work import REPORT_REMINDERS
 from app.jobs.tasks.context import Context
-from app.jobs.tasks.pace import Pace
 from app.worker.process import WorkerProcess, ended_by_signals
 from app.worker.timed import TIMED
 from tests.harness.databases import open_engine

@@ -18,15 +18,21 @@ from sqlalchemy.orm import Session
 from app.core.database.transactions import dry_run, transaction
 from app.core.models.changes import PortalFact
 from app.core.rules.errors import NotFound
-from app.jobs.models.work import Worker
-from app.jobs.rules.jobs import MAX_ATTEMPTS
-from app.jobs.services.queue import enqueue, failed_jobs, forget_failed_jobs, queued_jobs, try_again
-from app.jobs.services.stalled import free_unnoted_jobs
+from app.jobs.models.work import JobFailure, Worker
+from app.jobs.rules.jobs import MAX_ATTEMPTS, PACE, Pace
+from app.jobs.services import postgresql, sqlite
+from app.jobs.services.queue import (
+    enqueue,
+    failed_jobs,
+    forget_failed_before,
+    queued_jobs,
+    retry,
+)
 from app.jobs.tasks.context import Context
 from app.worker.jobs import JOBS
+from app.worker.parts import Jobs
 from app.worker.process import WorkerProcess
-from tests.harness import postgres
-from tests.harness.databases import fresh_database, open_engine
+from tests.harness.databases import open_engine
 from tests.harness.until import until
 from tests.harness.workers import StartWorker
 
@@ -120,13 +126,23 @@ def test_what_a_killed_worker_had_begun_is_done_by_another(
         enqueue(session, "slow", {"file": str(notes)}, key="k")
     first = start_worker(lease=3.0)
     until(lambda: lines(notes) == [f"begun {first.pid}"])
+    with transaction(session):
+        enqueue(session, "note", {"file": str(notes), "word": "the next of its key"}, key="k")
+        enqueue(session, "note", {"file": str(notes), "word": "another key"}, key="l")
     first.kill()
     first.wait()
-    second = start_worker(lease=3.0)
-    until(lambda: f"begun {second.pid}" in lines(notes))
+    second, third = start_worker(lease=3.0), start_worker(lease=3.0)
+    until(lambda: len(lines(notes)) == 3)
+    begun = lines(notes)
+    assert begun[0] == f"begun {first.pid}"
+    assert "another key" in begun[1:]
+    (again,) = {f"begun {second.pid}", f"begun {third.pid}"} & set(begun)
+    reasons = session.scalars(select(JobFailure.reason)).all()
+    session.rollback()
+    assert reasons == ["Its worker ended in the middle of it"]
     Path(f"{notes}.go").touch()
-    until(lambda: lines(notes)[-1] == f"done {second.pid}" and not _queued(session))
-    assert f"done {first.pid}" not in lines(notes)
+    until(lambda: not _queued(session))
+    assert lines(notes)[3:] == [again.replace("begun", "done"), "the next of its key"]
 
 
 def test_sigterm_lets_a_worker_finish_what_it_holds(
@@ -168,11 +184,8 @@ def test_a_job_that_fails_is_tried_again_and_given_up_in_the_end(
         raise ValueError("the far side\nis away")
 
     monkeypatch.setitem(JOBS, "breaks", breaks)
-    for pauses in (
-        "app.jobs.services.claims",
-        "app.worker.engine",
-    ):  # not over on a busy machine
-        monkeypatch.setattr(f"{pauses}.retry_pause", lambda *_: timedelta(hours=1))
+    for backend in (sqlite, postgresql):  # not over on a busy machine
+        monkeypatch.setattr(backend, "retry_pause", lambda *_: timedelta(hours=1))
     with transaction(session):
         enqueue(session, "breaks", {"n": 1}, key="k")
     for attempt in range(1, MAX_ATTEMPTS + 1):
@@ -190,19 +203,19 @@ def test_a_job_that_fails_is_tried_again_and_given_up_in_the_end(
             assert waiting(session) == 1
         if not failed.given_up:
             with transaction(session):
-                assert try_again(session, failed.id) == "breaks"
+                assert retry(session, failed.id) == "breaks"
     assert given == [{"n": 1}] * MAX_ATTEMPTS + [{"n": 2}]
 
     monkeypatch.setitem(JOBS, "breaks", lambda *_: None)
     with transaction(session):
         for failed in failed_jobs(session):
-            try_again(session, failed.id)
+            retry(session, failed.id)
     WorkerProcess(context).work_once()
     assert failed_jobs(session) == []
     assert queued_jobs(session) == []
     session.rollback()
     with pytest.raises(NotFound), transaction(session):
-        try_again(session, failed.id)
+        retry(session, failed.id)
 
 
 def test_a_job_that_nobody_knows_is_shown_and_goes_after_a_while(
@@ -216,7 +229,64 @@ def test_a_job_that_nobody_knows_is_shown_and_goes_after_a_while(
     assert (failed.name, failed.given_up) == ("of another version", True)
     assert failed.reason == "This version of the portal has no such job"
     with transaction(session):
-        assert forget_failed_jobs(session, context.now() - timedelta(days=1)) == 0
+        assert forget_failed_before(session, context.now() - timedelta(days=1)) == 0
+        session.add(JobFailure(job_id=failed.id + 1, at=context.now(), reason="done by another"))
+        session.flush()
+        assert forget_failed_before(session, context.now() + timedelta(days=1)) == 1
+    assert failed_jobs(session) == []
+    assert session.scalars(select(JobFailure)).all() == []
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_a_job_that_waits_already_sees_what_its_transaction_wrote(
+    context: Context, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On SQLite no job is begun while anybody writes."""
+    ran: list[Context] = []
+    monkeypatch.setitem(JOBS, "note", lambda context, _arguments: ran.append(context))
+    jobs = Jobs(context, "w", PACE, threading.Event())
+    with transaction(session):
+        enqueue(session, "note", key="k")
+    with transaction(session):
+        enqueue(session, "note", key="k")
+        jobs.step(until_empty=True)
+        assert ran == []
+    jobs.step(until_empty=True)
+    assert ran == [context]
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_a_job_whose_end_cannot_be_noted_is_done_again(
+    context: Context, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its worker lives, and would hold it for ever."""
+    ran: list[Context] = []
+
+    def note(context: Context, _arguments: Mapping[str, Any]) -> None:
+        ran.append(context)
+        if len(ran) == 2:
+            with context.transaction() as own:
+                own.execute(text("DROP TRIGGER away ON procrastinate_jobs"))
+
+    monkeypatch.setitem(JOBS, "note", note)
+    with transaction(session):
+        enqueue(session, "note", key="k")
+        for statement in (
+            "CREATE FUNCTION away() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN RAISE 'the database is away'; END $$",
+            "CREATE TRIGGER away BEFORE DELETE ON procrastinate_jobs"
+            " FOR EACH ROW EXECUTE PROCEDURE away()",
+        ):
+            session.execute(text(statement))
+    ending = threading.Event()
+    with ThreadPoolExecutor(1) as threads:
+        running = threads.submit(Jobs(context, "w", Pace(look=0.05, beat=0.2), ending).step)
+        try:
+            until(lambda: len(ran) == 2 and not _queued(session), 60)
+        finally:
+            ending.set()
+        running.result()
+    assert failed_jobs(session) == []
 
 
 def _begun(session: Session) -> int:
@@ -231,31 +301,22 @@ def _queued(session: Session) -> bool:
     return found
 
 
-def test_a_job_whose_end_was_not_noted_is_begun_anew() -> None:
-    """The database was away just then; its worker lives, and would hold it for ever."""
-    if postgres.programs() is None:
-        pytest.skip(f"needs {postgres.NEED}")
-    with fresh_database("postgresql") as url:
-        engine = open_engine(url)
-        with Session(engine) as session, transaction(session):
-            for key in ("lost", "still running", "another's"):
-                enqueue(session, "note", key=key)
-            living, other = session.scalars(
-                text("SELECT procrastinate_register_worker_v1() FROM generate_series(1, 2)")
-            ).all()
-            first, second, third = session.scalars(
-                text(
-                    "UPDATE procrastinate_jobs SET status = 'doing', worker_id = :id RETURNING id"
-                ),
-                {"id": living},
-            ).all()
-            assert free_unnoted_jobs(session, {first: living, third: other}) == 1
-            states = session.execute(
-                text("SELECT id, status::text FROM procrastinate_jobs ORDER BY id")
-            ).all()
-            assert [tuple(row) for row in states] == [
-                (first, "todo"),
-                (second, "doing"),
-                (third, "doing"),
-            ]
-        engine.dispose()
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_of_what_ended_only_the_same_attempt_is_given_back(session: Session) -> None:
+    with transaction(session):
+        for key in ("lost", "still running", "tried again"):
+            enqueue(session, "note", key=key)
+        living = session.scalar(text("SELECT procrastinate_register_worker_v1()"))
+        begun = "UPDATE procrastinate_jobs SET status = 'doing', worker_id = :id RETURNING id"
+        lost, running, again = session.scalars(text(begun), {"id": living}).all()
+        session.execute(
+            text("UPDATE procrastinate_jobs SET attempts = 1 WHERE id = :id"), {"id": again}
+        )
+        now, silence = datetime.now(UTC), timedelta(minutes=1)
+        assert postgresql.free_stalled(session, now, silence, [(lost, 0), (again, 0)]) == 1
+        states = session.execute(text("SELECT id, status::text FROM procrastinate_jobs"))
+        assert {row.id: row.status for row in states} == {
+            lost: "todo",
+            running: "doing",
+            again: "doing",
+        }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,15 +17,14 @@ from sqlalchemy.orm import Session
 from app.core.database.transactions import transaction
 from app.core.rules.errors import NotFound
 from app.jobs.models.work import TimedWork
+from app.jobs.rules.jobs import PACE
 from app.jobs.rules.work import CLOSE_DUE, TIDY
 from app.jobs.services import timed_work as verbs
 from app.jobs.services.queue import enqueue, queued_jobs
 from app.jobs.services.workers import worker_state, workers_of
 from app.jobs.tasks.context import Context
-from app.jobs.tasks.pace import PACE
-from app.worker.embedded import EmbeddedQueue
 from app.worker.jobs import JOBS
-from app.worker.parts import Life, Listening
+from app.worker.parts import Jobs, Life, Listening
 from app.worker.parts import TimedWork as TimedPart
 from app.worker.timed import TIMED
 from tests.cast import SYSTEM
@@ -169,14 +169,15 @@ def test_a_job_that_ended_while_the_database_was_away_is_not_held_for_ever(
     monkeypatch.setitem(JOBS, "note", lambda context, _arguments: ran.append(context))
     with transaction(session):
         enqueue(session, "note")
-    life, queue = Life(context, "w", PACE), EmbeddedQueue(context, "w", PACE)
+    life, ending = Life(context, "w", PACE), threading.Event()
+    jobs, others = (Jobs(context, name, PACE, ending) for name in ("w", "another"))
     life.begin()
     with refused(context, "DELETE FROM jobs"), pytest.raises(OperationalError):
-        queue.step()
+        jobs.step(until_empty=True)
     life.step()
-    assert not EmbeddedQueue(context, "another", PACE).step()
-    assert queue.step()
-    assert not queue.step()
+    others.step(until_empty=True)
+    assert ran == [context]
+    jobs.step(until_empty=True)
     assert ran == [context, context]
     assert queued_jobs(session) == []
 

@@ -31,7 +31,7 @@ from app.events.rules.file_reading import ReadEvent, Reading, check_events, read
 from app.events.services import file_import as lines
 from app.events.services.events import EventResult, Outcome
 from app.events.services.file_import import Totals, is_unresolved, require_event_import
-from app.jobs.services.queue import enqueue, is_to_be_done
+from app.jobs.services.queue import enqueue, is_pending
 
 JOB: Final = "event_import"
 MAX_BYTES: Final = 16 * 1024 * 1024
@@ -338,7 +338,7 @@ def take_up(session: Session, now: datetime, import_id: int) -> EventImport | No
 def given_up_imports(session: Session) -> Sequence[int]:
     """The imports that are to be read through or written, and that no worker does or will do."""
     to_come = session.scalars(select(EventImport.id).where(EventImport.state.in_(_TO_COME))).all()
-    return [one for one in to_come if not is_to_be_done(session, JOB, _key_of(one))]
+    return [one for one in to_come if not is_pending(session, JOB, _key_of(one))]
 
 
 def fail_if_given_up(session: Session, now: datetime, import_id: int) -> bool:
@@ -346,7 +346,7 @@ def fail_if_given_up(session: Session, now: datetime, import_id: int) -> bool:
     row = _locked(session, import_id)
     if row is None or row.state not in _TO_COME:
         return False
-    if is_to_be_done(session, JOB, _key_of(import_id)):
+    if is_pending(session, JOB, _key_of(import_id)):
         return False
     _end(row, lines.FAILED, now)
     session.flush()

@@ -15,8 +15,8 @@ from app.core.web.person import acting
 from app.core.web.times import now
 from app.jobs.models.work import TimedWork
 from app.jobs.rules.work import WORK_NAMED, Work
-from app.jobs.services import queue as job_queue
 from app.jobs.services import timed_work
+from app.jobs.services.queue import failed_jobs, queued_jobs, retry
 from app.jobs.services.workers import worker_state, workers_of
 from app.mail.services.mails import FAILED, SENDING, WAITING, count_by_state, unplanned
 from app.mail.services.queue import oldest_waiting
@@ -74,8 +74,8 @@ def page() -> str:
         mails=count_by_state(rows, (WAITING, SENDING, FAILED)),
         oldest_mail=oldest_waiting(rows),
         unplanned=unplanned(rows),
-        queued=job_queue.queued_jobs(rows),
-        failed=job_queue.failed_jobs(rows, FAILED_SHOWN),
+        queued=queued_jobs(rows),
+        failed=failed_jobs(rows, FAILED_SHOWN),
         failed_shown=FAILED_SHOWN,
         settings=current_app.config["PORTAL"],
     )
@@ -98,6 +98,6 @@ def again(number: int) -> Response:
     """Let a job that failed be tried at once."""
     rows = db.session()
     with writing_once(rows):
-        name = job_queue.try_again(rows, number)
+        name = retry(rows, number)
     flash(f"The job {name} is tried again.", "ok")
     return go_to(url_for("work.page"))

@@ -15,7 +15,7 @@ from app.accounts.services.calls import forget_calls
 from app.core.models.changes import Refusal
 from app.core.services.form_keys import forget_old_keys
 from app.events.services.import_runs import forget_old_files
-from app.jobs.services.queue import forget_failed_jobs
+from app.jobs.services.queue import forget_failed_before
 from app.mail.models.mails import Mail, MailMessage, MailNotification
 from app.mail.services.mails import DIGESTED, DROPPED, FAILED, SENT
 
@@ -50,7 +50,7 @@ def tidy(session: Session, now: datetime, retention: Retention) -> Tidied:
     session.execute(delete(PendingLogin).where(PendingLogin.expires_at < now - LOGINS_KEPT))
     session.execute(delete(ResetLink).where(ResetLink.expires_at < now - LOGINS_KEPT))
     forget_old_files(session, now)
-    jobs = forget_failed_jobs(session, now - FAILED_JOBS_KEPT)
+    jobs = forget_failed_before(session, now - FAILED_JOBS_KEPT)
     in_parts = {
         "logins": _forget_logins(session, now - LOGINS_KEPT),
         "mails": _forget_mails(session, now - retention.mails),

@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
-from app.jobs.models.work import Worker
+from app.jobs.models.work import Job, TimedWork, Worker
 
 FRESH: Final = timedelta(minutes=2)
 """A worker that was seen within this time counts as living; it says so every ten seconds."""
@@ -35,9 +35,12 @@ def greet_worker(session: Session, worker: str, host: str, pid: int, now: dateti
     session.flush()
 
 
-def note_worker_lives(session: Session, worker: str, now: datetime) -> None:
-    """It goes on."""
+def note_worker_lives(session: Session, worker: str, now: datetime, lease: timedelta) -> None:
+    """It lives: what it has claimed stays its own for that time."""
     session.execute(update(Worker).where(Worker.id == worker).values(seen_at=now))
+    for claimed in (Job, TimedWork):
+        mine = update(claimed).where(claimed.claimed_by == worker)
+        session.execute(mine.values(claimed_until=now + lease))
 
 
 def note_trouble(session: Session, worker: str, reason: str) -> None:

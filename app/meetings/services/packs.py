@@ -21,7 +21,7 @@ from app.core.rules.quarters import Quarter, period_range
 from app.core.rules.slides import SlideKind
 from app.core.rules.texts import checked_text
 from app.core.services.changes import FieldChange, record_change
-from app.jobs.services.queue import enqueue, forget_given_up, is_to_be_done
+from app.jobs.services.queue import enqueue, forget_failed, is_pending
 from app.meetings.models.packs import MeetingPack, MeetingPackFile
 from app.meetings.rules.packs import (
     MAX_TITLE_LENGTH,
@@ -122,7 +122,7 @@ def make_again(session: Session, by: Writer, pack_id: int) -> MeetingPack:
     )
     pack.state, pack.done, pack.whole = PackState.WAITING, 0, 0
     pack.doing = pack.trouble = ""
-    forget_given_up(session, JOB, key_of(pack_id))
+    forget_failed(session, JOB, key_of(pack_id))
     enqueue(session, JOB, {"id": pack_id}, key=key_of(pack_id))
     session.flush()
     return pack
@@ -147,7 +147,7 @@ def delete_pack(session: Session, by: Writer, pack_id: int) -> str:
     record_change(session, by, kind=PACK, thing_id=pack.id, fields=fields)
     session.execute(delete(MeetingPackFile).where(MeetingPackFile.pack_id == pack_id))
     session.delete(pack)
-    forget_given_up(session, JOB, key_of(pack_id))
+    forget_failed(session, JOB, key_of(pack_id))
     session.flush()
     return title
 
@@ -286,7 +286,7 @@ def fail_if_given_up(session: Session, by: Writer, pack_id: int) -> bool:
     Whoever finishes a pack writes it before its job goes, and needs the row that is locked here.
     """
     pack = _locked(session, pack_id)
-    if pack is None or pack.state not in TO_COME or is_to_be_done(session, JOB, key_of(pack_id)):
+    if pack is None or pack.state not in TO_COME or is_pending(session, JOB, key_of(pack_id)):
         return False
     if pack.state == PackState.MAKING or not pack.trouble:  # else the last try has told why
         pack.trouble = trouble_in_words(pack.doing, _ENDED)

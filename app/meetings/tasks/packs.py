@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from app.core.models.changes import PortalFact
 from app.core.rules.slides import SLIDE_WORDS, Deck, Slide
 from app.jobs.rules.jobs import reason_of
-from app.jobs.services.queue import enqueue, is_to_be_done
+from app.jobs.services.queue import enqueue, is_pending
 from app.jobs.tasks.context import Context
 from app.matching.services.stale_links import Freshness, freshness
 from app.matching.tasks.follow import follow_matching
@@ -78,7 +78,7 @@ def fail_given_up_packs(context: Context) -> None:
         to_come = packs_to_come(session)
     for pack_id in to_come:
         with context.reading() as session:
-            goes_on = is_to_be_done(session, JOB, key_of(pack_id))
+            goes_on = is_pending(session, JOB, key_of(pack_id))
         if not goes_on:
             with context.transaction() as session:
                 fail_if_given_up(session, context.writer(), pack_id)

@@ -1,0 +1,268 @@
+"""The queue on PostgreSQL: procrastinate's, worked off by procrastinate's own worker.
+
+Its worker is asynchronous; our job functions run in threads of it. Ours are the pauses, the cap of
+attempts, the reasons, and who gives back what a killed worker held: procrastinate knows of it and
+leaves that to whoever uses it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+from functools import cache
+from time import monotonic
+from typing import Any, Final
+
+from procrastinate import App, PsycopgConnector
+from procrastinate.job_context import JobContext
+from procrastinate.jobs import Job
+from procrastinate.retry import BaseRetryStrategy, RetryDecision
+from sqlalchemy import Engine, Integer, String, column, delete, text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from app.core.database.transactions import CONNECTING, transaction
+from app.core.models.base import UtcTime
+from app.jobs.models.work import JobFailure
+from app.jobs.rules.jobs import KILLED, MAX_ATTEMPTS, reason_of, retry_pause
+from app.jobs.services.backend import Runner, note_failure
+
+_log = logging.getLogger(__name__)
+AT_ONCE: Final = 2
+"""Jobs that one worker runs at once."""
+
+JOBS: Final = (
+    text(
+        "SELECT j.id, j.task_name AS name, j.args::text AS arguments, j.lock AS key, j.attempts,"
+        " j.scheduled_at AS due, CASE WHEN j.status = 'failed' THEN 'failed'"
+        " WHEN j.status = 'doing' THEN 'running' WHEN j.attempts > 0 THEN 'retrying'"
+        " ELSE 'waiting' END AS state,"
+        " (SELECT min(e.at) FROM procrastinate_events e WHERE e.job_id = j.id) AS enqueued_at"
+        " FROM procrastinate_jobs j WHERE j.status IN ('todo', 'doing', 'failed')"
+    )
+    .columns(
+        column("id", Integer),
+        *(column(name, String) for name in ("name", "arguments", "key", "state")),
+        column("attempts", Integer),
+        *(column(name, UtcTime) for name in ("due", "enqueued_at")),
+    )
+    .subquery("queue")
+)
+
+
+# ---- enqueuing ----
+
+
+def enqueue(
+    session: Session,
+    job: str,
+    arguments: Mapping[str, Any],
+    key: str | None,
+    due: datetime | None,
+) -> None:
+    """Defer it on the session's own connection.
+
+    The lock keeps jobs of one key from running at once. procrastinate's ``queueing_lock`` would
+    keep one from waiting twice, and a failed one from coming back while another waits, and its
+    refusal ends the whole transaction: so those who enqueue one key do so one after another.
+    """
+    if key is not None:
+        if _waits(session, key):
+            return
+        session.execute(_ONE_BY_ONE, {"key": key})
+        if _waits(session, key):  # whoever was faster has committed by now
+            return
+    _app().configure_task(
+        job,
+        lock=key,
+        schedule_at=due,
+        task_kwargs=dict(arguments),
+        connection=session.connection().connection.driver_connection,
+    ).defer()
+
+
+def _waits(session: Session, key: str) -> bool:
+    return session.execute(_WAITS, {"key": key}).first() is not None
+
+
+# locked: it is not begun before this transaction is committed, whose changes it is to see
+_WAITS: Final = text(
+    "SELECT 1 FROM procrastinate_jobs"
+    " WHERE lock = :key AND status = 'todo' AND attempts = 0 FOR SHARE"
+)
+_ONE_BY_ONE: Final = text("SELECT pg_advisory_xact_lock(hashtextextended('job ' || :key, 0))")
+
+
+@cache
+def _app() -> App:
+    """Only to enqueue with the connections of sessions: it opens none of its own."""
+    return App(connector=PsycopgConnector())
+
+
+# ---- jobs that failed ----
+
+
+def retry(session: Session, job_id: int) -> str | None:
+    """Make a job due that failed or is to be retried."""
+    name: str | None = session.scalar(
+        text(
+            "UPDATE procrastinate_jobs SET status = 'todo', scheduled_at = now() WHERE id = :id"
+            " AND (status = 'failed' OR status = 'todo' AND attempts > 0) RETURNING task_name"
+        ),
+        {"id": job_id},
+    )
+    return name
+
+
+def forget_failed(session: Session, job_ids: list[int]) -> None:
+    """Delete those that are given up."""
+    gone = text("DELETE FROM procrastinate_jobs WHERE id = ANY(:ids) AND status = 'failed'")
+    session.execute(gone, {"ids": job_ids})
+
+
+# ---- running ----
+
+
+class _Pauses(BaseRetryStrategy):
+    """When a job that failed is tried again."""
+
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
+        attempts = job.attempts + 1
+        if attempts >= MAX_ATTEMPTS:
+            return None
+        pause = retry_pause(attempts, random.random())  # noqa: S311  # no secret
+        return RetryDecision(retry_in={"seconds": max(1, round(pause.total_seconds()))})
+
+
+def run(runner: Runner, *, until_empty: bool) -> None:
+    """Let procrastinate's worker run jobs, several at once."""
+    asyncio.run(_run(runner, until_empty=until_empty))
+
+
+async def _run(runner: Runner, *, until_empty: bool) -> None:
+    stalled = _Stalled(runner)
+    await asyncio.to_thread(stalled.free)
+    connector = PsycopgConnector(
+        conninfo=_conninfo(runner.engine), min_size=1, max_size=AT_ONCE + 2
+    )
+    app = App(connector=connector)
+    for name, function in runner.functions.items():
+        task = _task(runner, name, function, stalled)
+        app.task(name=name, pass_context=True, retry=_Pauses())(task)
+    async with app.open_async():
+        working = asyncio.create_task(
+            app.run_worker_async(
+                concurrency=AT_ONCE,
+                wait=not until_empty,
+                fetch_job_polling_interval=max(runner.pace.look, 0.1),
+                update_heartbeat_interval=runner.pace.beat,
+                stalled_worker_timeout=runner.pace.lease,
+                delete_jobs="successful",
+                install_signal_handlers=False,
+            )
+        )
+        watching = asyncio.create_task(stalled.free_until_ending())
+        await asyncio.wait((working, watching), return_when=asyncio.FIRST_COMPLETED)
+        watching.cancel()
+        working.cancel()  # which lets it finish what it is in the middle of
+        with suppress(asyncio.CancelledError):
+            await working
+
+
+def _task(
+    runner: Runner, name: str, function: Callable[[Mapping[str, Any]], None], stalled: _Stalled
+) -> Callable[..., None]:
+    """The job function as procrastinate calls it."""
+
+    def run_job(running: JobContext, **arguments: Any) -> None:
+        job = running.job
+        assert job.id is not None
+        try:
+            function(arguments)
+        except Exception as error:
+            reason = reason_of(error)
+            _log.error("a job failed", extra={"job": name, "error": reason})
+            with Session(runner.engine) as session, transaction(session):
+                note_failure(session, job.id, runner.now(), reason)
+            raise
+        else:
+            if job.attempts:
+                with Session(runner.engine) as session, transaction(session):
+                    session.execute(delete(JobFailure).where(JobFailure.job_id == job.id))
+        finally:
+            stalled.note_ended(job.id, job.attempts)
+
+    return run_job
+
+
+class _Stalled:
+    """Gives back jobs that nobody runs: their worker was killed, or could not note their end."""
+
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+        self._ended: set[tuple[int, int]] = set()
+        """Attempts that ended here since the last look, and those before it, of which procrastinate
+        must have noted the end by now."""
+        self._ended_before: set[tuple[int, int]] = set()
+
+    def note_ended(self, job_id: int, attempts: int) -> None:
+        """It ended here, in whatever way; it had failed so often before."""
+        self._ended.add((job_id, attempts))
+
+    async def free_until_ending(self) -> None:
+        """Look now and then, until nothing new is to be begun."""
+        looked = monotonic()
+        while not self._runner.ending.is_set():
+            await asyncio.sleep(0.1)
+            if monotonic() - looked >= max(self._runner.pace.beat, 1.0):
+                with suppress(SQLAlchemyError):  # the next look may come through
+                    await asyncio.to_thread(self.free)
+                looked = monotonic()
+
+    def free(self) -> None:
+        """One look."""
+        silence, now = self._runner.pace.lease_time, self._runner.now()
+        with Session(self._runner.engine) as session, transaction(session):
+            freed = free_stalled(session, now, silence, list(self._ended_before))
+        self._ended_before, self._ended = self._ended, set()
+        if freed:
+            _log.warning("jobs of a killed worker are begun anew", extra={"jobs": freed})
+
+
+def free_stalled(
+    session: Session, now: datetime, silence: timedelta, ended: Sequence[tuple[int, int]]
+) -> int:
+    """Let others begin anew what workers held that said nothing for so long, and what ended without
+    its being noted: ``ended`` are ids of jobs with how often they had failed. How many jobs."""
+    ids, attempts = [job_id for job_id, _ in ended], [failed for _, failed in ended]
+    given = {"silence": silence, "ids": ids, "attempts": attempts}
+    stalled = session.execute(_STALLED, given).all()
+    for job_id, failed in stalled:
+        note_failure(session, job_id, now, KILLED)
+        session.execute(_GIVE_UP if failed + 1 >= MAX_ATTEMPTS else _RETRY, {"id": job_id})
+    return len(stalled)
+
+
+# locked and looked at once more by each who asks: nobody gives back what another has given back
+# already and a third has begun anew
+_STALLED: Final = text(
+    "SELECT j.id, j.attempts FROM procrastinate_jobs j WHERE j.status = 'doing' AND ("
+    " NOT EXISTS (SELECT 1 FROM procrastinate_workers w WHERE w.id = j.worker_id"
+    "  AND w.last_heartbeat >= now() - :silence)"
+    " OR (j.id, j.attempts) IN"
+    "  (SELECT * FROM unnest(CAST(:ids AS bigint[]), CAST(:attempts AS integer[]))))"
+    " ORDER BY j.id FOR UPDATE OF j SKIP LOCKED"
+)
+_RETRY: Final = text("SELECT procrastinate_retry_job_v2(:id, now(), NULL, NULL, NULL)")
+_GIVE_UP: Final = text("SELECT procrastinate_finish_job_v1(:id, 'failed', false)")
+
+
+def _conninfo(engine: Engine) -> str:
+    """The same database for libpq, with the same limits of connecting and of the network."""
+    url = engine.url.set(drivername="postgresql")
+    limits = {name: str(value) for name, value in CONNECTING.items() if name not in url.query}
+    return url.update_query_dict(limits).render_as_string(hide_password=False)

@@ -1,0 +1,152 @@
+"""The queue on SQLite: a table of ours, of which each worker runs one job after another.
+
+Each step is a write transaction of its own, and SQLite has one at a time: two workers never claim
+the same job. A claim holds for a lease, which a living worker extends (``workers.py``).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Select, and_, delete, exists, or_, select, update
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.orm import Session, aliased
+
+from app.core.database.transactions import transaction
+from app.jobs.models.work import Job, JobFailure
+from app.jobs.rules.jobs import (
+    FAILED,
+    KILLED,
+    MAX_ATTEMPTS,
+    NOT_KNOWN,
+    RETRYING,
+    RUNNING,
+    WAITING,
+    reason_of,
+    retry_pause,
+)
+from app.jobs.services.backend import Runner, note_failure
+
+_log = logging.getLogger(__name__)
+
+JOBS: Final = select(
+    Job.id, Job.name, Job.arguments, Job.key, Job.state, Job.attempts, Job.due, Job.enqueued_at
+).subquery("queue")
+
+
+def enqueue(
+    session: Session,
+    job: str,
+    arguments: Mapping[str, Any],
+    key: str | None,
+    due: datetime | None,
+) -> None:
+    """Add a row, unless one of its key waits, which an index keeps from being there twice."""
+    session.flush()
+    row = {"name": job, "arguments": json.dumps(arguments, ensure_ascii=False), "attempts": 0}
+    session.connection().execute(
+        insert(Job.__table__)  # type: ignore[arg-type]  # it is a Table
+        .values(**row, key=key, state=WAITING, due=due)
+        .on_conflict_do_nothing()
+    )
+
+
+def retry(session: Session, job_id: int) -> str | None:
+    """Make a job due that failed or is to be retried."""
+    return session.scalar(
+        update(Job)
+        .where(Job.id == job_id, Job.state.in_((FAILED, RETRYING)))
+        .values(state=RETRYING, due=None)
+        .returning(Job.name)
+    )
+
+
+def forget_failed(session: Session, job_ids: list[int]) -> None:
+    """Delete those that are given up."""
+    session.execute(delete(Job).where(Job.id.in_(job_ids), Job.state == FAILED))
+
+
+def run(runner: Runner, *, until_empty: bool) -> None:
+    """Run one job after another."""
+    while not runner.ending.is_set():
+        if not run_one(runner):
+            if until_empty:
+                return
+            runner.ending.wait(runner.pace.look)
+
+
+def run_one(runner: Runner) -> bool:
+    """Run one job that is due; False if none is."""
+    now = runner.now()
+    due = _due(runner.worker, now)
+    with Session(runner.engine) as session:  # only reads: an idle worker keeps nobody from writing
+        if session.scalar(due) is None:
+            return False
+    with Session(runner.engine) as session, transaction(session):
+        job = session.scalar(due)
+        if job is None or not _claim(session, job, runner, now):
+            return True
+        job_id, name, arguments = job.id, job.name, json.loads(job.arguments)
+    function = runner.functions.get(name)
+    reason = NOT_KNOWN if function is None else ""
+    if function is not None:
+        try:
+            function(arguments)
+        except Exception as error:  # noqa: BLE001  # it is tried again, whatever it is
+            reason = reason_of(error)
+    if reason:
+        _log.error("a job failed", extra={"job": name, "error": reason})
+    with Session(runner.engine) as session, transaction(session):
+        job = session.scalar(select(Job).where(Job.id == job_id, Job.claimed_by == runner.worker))
+        if job is None:  # this worker's lease ran out, and another one has it
+            return True
+        if not reason:
+            session.delete(job)
+            session.execute(delete(JobFailure).where(JobFailure.job_id == job_id))
+            return True
+        now = runner.now()
+        job.attempts += 1
+        job.state = FAILED if function is None or job.attempts >= MAX_ATTEMPTS else RETRYING
+        job.due = now + retry_pause(job.attempts, random.random())  # noqa: S311  # no secret
+        job.claimed_by = job.claimed_until = None
+        note_failure(session, job_id, now, reason)
+    return True
+
+
+def _due(worker: str, now: datetime) -> Select[Job]:
+    """The oldest job that ``worker``, which runs none now, may claim."""
+    earlier = aliased(Job)
+    # of its own running ones it could not note the end
+    is_left = or_(Job.claimed_by == worker, Job.claimed_until < now)
+    return (
+        select(Job)
+        .where(
+            or_(Job.state.in_((WAITING, RETRYING)), and_(Job.state == RUNNING, is_left)),
+            or_(Job.due.is_(None), Job.due <= now),
+            # jobs of one key come one after another, in their order
+            ~exists().where(
+                earlier.key == Job.key, earlier.id < Job.id, earlier.state != FAILED
+            ),
+        )
+        .order_by(Job.id)
+        .limit(1)
+    )  # fmt: skip
+
+
+def _claim(session: Session, job: Job, runner: Runner, now: datetime) -> bool:
+    """Claim it; False if it has to be given up instead."""
+    if job.state == RUNNING:
+        _log.warning("a job of a killed worker is begun anew", extra={"job": job.name})
+        job.attempts += 1
+        note_failure(session, job.id, now, KILLED)
+        if job.attempts >= MAX_ATTEMPTS:
+            job.state, job.claimed_by, job.claimed_until = FAILED, None, None
+            return False
+    job.state, job.claimed_by = RUNNING, runner.worker
+    job.claimed_until = now + runner.pace.lease_time
+    return True
