@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from app.core.rules.access import Actor, Writer
@@ -270,6 +270,11 @@ def write_import(
     if row is None or row.state != lines.WRITING:
         return None
     return _write(session, by, row, events)
+
+
+def note_end(session: Session, now: datetime, import_id: int) -> None:
+    """It was written, for longer than a request takes: it ended later than its writer began."""
+    session.execute(update(EventImport).where(EventImport.id == import_id).values(ended_at=now))
 
 
 def import_file(

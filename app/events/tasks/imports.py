@@ -33,15 +33,16 @@ def import_events(context: Context, arguments: Mapping[str, Any]) -> None:
         with context.reading() as session:
             examined = runs.examine_file(session, by, content, how)
         with context.transaction() as session:
-            runs.keep_examined(session, by.now, number, examined)
+            runs.keep_examined(session, context.now(), number, examined)
         return
     try:
         events = list(read_events(content, how))  # before others wait for the transaction
         with context.transaction() as session:
-            runs.write_import(session, by, number, events)
+            if runs.write_import(session, by, number, events) is not None:
+                runs.note_end(session, context.now(), number)
     except BadFile as error:
         with context.transaction() as session:
-            runs.stop_import(session, by.now, number, error)
+            runs.stop_import(session, context.now(), number, error)
 
 
 def fail_given_up_imports(context: Context) -> None:
