@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from datetime import datetime
 from typing import Any
 
 from app.core.rules.errors import Invalid, InvalidMany, PortalError
-from app.core.rules.texts import (
-    ASSIGN_LIMIT,
-    PORTAL_TEXT_LIMIT,
-    RELATED_ISSUE_LIMIT,
-    SHORT_TEXT_LIMIT,
-    TITLE_LIMIT,
-    UNIT_LIMIT,
-    checked_choice,
-    checked_link,
-    checked_text,
-)
-from app.registry.rules.networks import Network
+from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_choice, checked_link, checked_text
+from app.tickets.rules.fields import BY_NAME, FIELDS, Kind
 from app.tickets.rules.tickets import (
     DEFAULT_TYPE_OF_PROBLEM,
     DEFAULT_UNIT,
@@ -91,63 +81,15 @@ class Reference:
 MAX_THINGS = 500
 """Links, sites or references that one ticket may name: each is looked up while others wait."""
 
-TEXT_LIMITS: Mapping[str, int] = {
-    "title": TITLE_LIMIT,
-    "description": PORTAL_TEXT_LIMIT,
-    "solution": PORTAL_TEXT_LIMIT,
-    "public_comment": PORTAL_TEXT_LIMIT,
-    "internal_comment": PORTAL_TEXT_LIMIT,
-    "unit": UNIT_LIMIT,
-    "type_of_problem": UNIT_LIMIT,
-    "affected_vo": SHORT_TEXT_LIMIT,
-    "related_issue": RELATED_ISSUE_LIMIT,
-    "person_in_charge": ASSIGN_LIMIT,
-    "submitter_name": SHORT_TEXT_LIMIT,
-    "submitter_mail": SHORT_TEXT_LIMIT,
-    "submitter_login": SHORT_TEXT_LIMIT,
-    "submitter_phone": SHORT_TEXT_LIMIT,
-    "carbon_copy": SHORT_TEXT_LIMIT,
-    "origin_system": SHORT_TEXT_LIMIT,
-    "origin_id": SHORT_TEXT_LIMIT,
+DEFAULTS: Mapping[str, Any] = {
+    item.name: item.default for item in fields(NewTicket) if item.default is not MISSING
 }
+"""What is stored of a field that nobody states."""
+TEXT_LIMITS: Mapping[str, int] = {field.name: field.limit for field in FIELDS if field.is_text}
 """Text fields of a ticket and the most characters that each may have."""
-
+TIMES = tuple(field.name for field in FIELDS if field.kind is Kind.TIME)
 LABELS: Mapping[str, str] = {
-    "title": "Title",
-    "description": "Description",
-    "solution": "Solution",
-    "public_comment": "Comment",
-    "internal_comment": "Internal note",
-    "state": "State",
-    "priority": "Priority",
-    "network": "Network",
-    "category": "Category",
-    "layer": "Layer",
-    "impact": "Impact",
-    "links": "Affected links",
-    "sites": "Affected sites",
-    "asked_sites": "Sites that must accept",
-    "responsible_site": "Responsible site",
-    "unit": "Responsible unit",
-    "type_of_problem": "Type of problem",
-    "affected_vo": "Affected VO",
-    "related_issue": "Related issue",
-    "person_in_charge": "Person in charge",
-    "experiment_specific": "Experiment specific",
-    "event_start": "Event start",
-    "event_detected": "Event detected",
-    "event_end": "Event end",
-    "window_start": "Window start",
-    "window_end": "Window end",
-    "estimated_end": "Estimated end",
-    "submitter_name": "Submitter",
-    "submitter_mail": "Submitter's mail",
-    "submitter_login": "Submitter's login name",
-    "submitter_phone": "Submitter's phone",
-    "carbon_copy": "Carbon copy",
-    "origin_system": "Origin system",
-    "origin_id": "Origin id",
-    "references": "External references",
+    **{field.name: field.label for field in FIELDS},
     "handed_to": "Handed to partners",
     "attachment": "Attachment",
     "to_check": "To check",
@@ -162,25 +104,7 @@ LABELS: Mapping[str, str] = {
     "repeated_phone": "Phone in a repeated creation",
     "repeated_carbon_copy": "Carbon copy in a repeated creation",
 }
-"""What each field of a ticket is called in pages, messages and history."""
-
-CHOICES: Mapping[str, type[State | Priority | Network | Category | Layer | Impact]] = {
-    "state": State,
-    "priority": Priority,
-    "network": Network,
-    "category": Category,
-    "layer": Layer,
-    "impact": Impact,
-}
-TIMES = (
-    "event_start",
-    "event_detected",
-    "event_end",
-    "window_start",
-    "window_end",
-    "estimated_end",
-)
-REQUIRED_TEXTS = ("title", "unit", "type_of_problem")
+"""What each field of a ticket, and what else the change log tells of one, is called."""
 _ORDERED = (
     ("event_start", "event_end", "The event ends before it starts"),
     ("event_start", "event_detected", "The event was detected before it started"),
@@ -198,16 +122,18 @@ def check_values(values: Mapping[str, Any]) -> None:
         problems.setdefault(name, error.message)
 
     for name, value in values.items():
-        label = LABELS.get(name, name)
+        if (field := BY_NAME.get(name)) is None:
+            continue
+        label = field.label
         try:
-            if name in TEXT_LIMITS:
-                checked_text(name, value, TEXT_LIMITS[name], label=label)
-                if name in REQUIRED_TEXTS and not value.strip():
+            if field.is_text:
+                checked_text(name, value, field.limit, label=label)
+                if field.is_needed and not value.strip():
                     raise Invalid(name, f"{label} is required")
                 if name == "related_issue":
                     checked_link(name, value, label=label)
-            elif name in CHOICES and value is not None:
-                checked_choice(name, value, CHOICES[name], label)
+            elif field.choices is not None and value is not None:
+                checked_choice(name, value, field.choices, label)
             elif name in ("links", "sites", "asked_sites"):
                 _check_names(name, value, label)
             elif name == "references":

@@ -21,30 +21,22 @@ from app.core.rules.file_problems import BadFile, Problem
 from app.core.rules.spreadsheets import rows_of
 from app.core.rules.table_heads import cells_below, columns_of
 from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text, read_time
-from app.tickets.rules.content import CHOICES, LABELS, TEXT_LIMITS, check_times, check_values
-from app.tickets.rules.files import COLUMNS, TIME_COLUMNS
-from app.tickets.rules.tickets import (
-    CLOSED_STATES,
-    DEFAULT_UNIT,
-    Category,
-    Impact,
-    Layer,
-    Priority,
-    State,
-)
+from app.tickets.rules.content import DEFAULTS, check_times, check_values
+from app.tickets.rules.fields import BY_NAME
+from app.tickets.rules.files import COLUMNS, FIELDS, TIME_COLUMNS
+from app.tickets.rules.tickets import CLOSED_STATES, State
 
 NEEDED: Final = ("number", "title", "state", "created")
-_DEFAULTS: Final[Mapping[str, str]] = {
-    "category": Category.INCIDENT,
-    "layer": Layer.UNKNOWN,
-    "priority": Priority.LESS_URGENT,
-    "impact": Impact.UNKNOWN,
-    "unit": DEFAULT_UNIT,
+_DEFAULTS: Final[Mapping[str, Any]] = {
+    column: DEFAULTS[field.name]
+    for column, field in FIELDS.items()
+    if column not in NEEDED and DEFAULTS[field.name]
 }
-_FIELDS: Final[Mapping[str, str]] = {"submitter": "submitter_name"}
-"""Columns that are called otherwise in a ticket."""
+"""What a column holds that is left out or empty, where that is something."""
 _CHOICES: Final = {
-    name: {str(item).casefold(): str(item) for item in kind} for name, kind in CHOICES.items()
+    column: {str(item).casefold(): str(item) for item in field.choices}
+    for column, field in FIELDS.items()
+    if field.choices is not None
 }
 _TIME: Final = "an ISO 8601 time such as 2013-03-06T10:05:00Z (UTC where no zone is said)"
 _AS_EXPORTED: Final = re.compile(r"(?:19|20)\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
@@ -143,7 +135,7 @@ def _read(column: str, cell: str, values: dict[str, Any], wrong: _Wrong) -> None
     elif column == "responsible_site":
         values[column] = cell.strip()
     elif cell.strip() or column not in _DEFAULTS:
-        values[_FIELDS.get(column, column)] = cell
+        values[FIELDS[column].name] = cell
 
 
 def _time(cell: str) -> datetime:
@@ -158,12 +150,12 @@ def _time(cell: str) -> datetime:
 def _check(values: dict[str, Any], cells: Mapping[str, str], wrong: _Wrong, now: datetime) -> None:
     """What cells say together, and what texts may hold."""
     try:
-        check_values({name: value for name, value in values.items() if name in _CHECKED})
+        check_values(values)
         check_times(values)
     except Invalid as error:
         many = error.problems if isinstance(error, InvalidMany) else {error.field: error.message}
         for field, message in many.items():
-            column = next((name for name, own in _FIELDS.items() if own == field), field)
+            column = (BY_NAME[field].key if field in BY_NAME else "") or field
             wrong(column, cells.get(column, ""), message)
     created, changed, solved = (values[name] for name in ("created", "changed", "solved"))
     ended = values["state"] in CLOSED_STATES
@@ -184,8 +176,3 @@ def _check(values: dict[str, Any], cells: Mapping[str, str], wrong: _Wrong, now:
     values["changed"] = changed or max(created, solved or created)
     if ended:
         values["solved"] = solved or values["changed"]
-
-
-_CHECKED: Final = frozenset({*TEXT_LIMITS, "links", "sites", "responsible_site"}) & frozenset(
-    {*LABELS}
-)

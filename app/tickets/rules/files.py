@@ -6,45 +6,33 @@ are ISO 8601 with ``Z``, a cell that a spreadsheet would run as a formula starts
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from app.core.rules.cells import FORMULA_STARTS
+from app.tickets.rules.fields import Kind, TicketField, Where, fields_at
 
-COLUMNS: Final = (
-    "number",
-    "title",
-    "state",
-    "network",
-    "category",
-    "layer",
-    "priority",
-    "impact",
-    "links",
-    "sites",
-    "responsible_site",
-    "unit",
-    "event_start",
-    "event_detected",
-    "event_end",
-    "window_start",
-    "window_end",
-    "created",
-    "changed",
-    "solved",
-    "submitter",
-    "origin_system",
-    "origin_id",
-    "description",
-    "solution",
+FIELDS: Final[Mapping[str, TicketField]] = {
+    field.key or field.name: field for field in fields_at(Where.FILE)
+}
+"""The fields that are columns, by what the column is called."""
+_PUBLISHED: Final = (
+    *("number", "title", "state", "network", "category", "layer", "priority", "impact"),
+    *("links", "sites", "responsible_site", "unit", "event_start", "event_detected", "event_end"),
+    *("window_start", "window_end", "created", "changed", "solved"),
+    *("submitter", "origin_system", "origin_id", "description", "solution"),
 )
-TIME_COLUMNS: Final = frozenset(COLUMNS[COLUMNS.index("event_start") : COLUMNS.index("submitter")])
+COLUMNS: Final = tuple(dict.fromkeys((*_PUBLISHED, *FIELDS)))
+"""Programs may read by place: a column that is new is the last one."""
+TIME_COLUMNS: Final = frozenset(
+    {"created", "changed", "solved"}
+    | {column for column, field in FIELDS.items() if field.kind is Kind.TIME}
+)
 _FREE_TEXTS: Final = tuple(
-    COLUMNS.index(name)
-    for name in (
-        *("title", "links", "sites", "responsible_site", "unit", "submitter"),
-        *("origin_system", "origin_id", "description", "solution"),
-    )
+    place
+    for place, column in enumerate(COLUMNS)
+    if column in ("links", "sites", "responsible_site")
+    or (column in FIELDS and FIELDS[column].is_text)
 )
 """Only these can begin like a formula: the others are numbers, times and words of closed lists."""
 

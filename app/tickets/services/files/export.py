@@ -34,7 +34,8 @@ from app.core.rules.access import Actor, may_read_internal
 from app.core.rules.cells import joined
 from app.registry.models.registry import Link, Site
 from app.tickets.models.tickets import Ticket, TicketLink, TicketSite
-from app.tickets.rules.files import Row
+from app.tickets.rules.fields import Kind
+from app.tickets.rules.files import COLUMNS, FIELDS, Row
 from app.tickets.services.lists.lists import SORTS, TicketFilter, condition_of
 from app.tickets.services.lists.query import readable
 
@@ -73,25 +74,35 @@ def _text_if_short(column: ColumnElement[str]) -> ColumnElement[str | None]:
     return case((func.length(column) <= SHORT, column))
 
 
+_OWN: Final[Mapping[str, ColumnElement[Any]]] = {
+    "number": _t.c.number,
+    "responsible_site": func.coalesce(_site.c.key, ""),
+    "created": _IsoTime(_t.c.created_at),
+    "changed": _IsoTime(_t.c.changed_at),
+    "solved": _IsoTime(_t.c.ended_at),
+    # the code that partners are answered; what was imported has no partner
+    "origin_system": case(
+        (_t.c.origin_system == "", ""), else_=func.coalesce(_partner.c.code, _t.c.origin_system)
+    ),
+}
+"""Cells that are not the ticket's field as it is."""
+
+
+def _cell(column: str) -> ColumnElement[Any]:
+    if column in _OWN:
+        return _OWN[column]
+    field = FIELDS[column]
+    stored: ColumnElement[Any] = _t.c[field.name]
+    if field.kind is Kind.TIME:
+        return _IsoTime(stored)
+    return _text_if_short(stored) if field.kind is Kind.LONG_TEXT else stored
+
+
+_PLACE: Final = COLUMNS.index("links")
+"""Where links and sites stand in a row; they come from tables of their own."""
 # Made once, of tables: a mapped row takes ten times as long as what is read of it.
 _TICKETS: Final = (
-    select(
-        *(_t.c[name] for name in ("number", "title", "state", "network", "category", "layer")),
-        *(_t.c[name] for name in ("priority", "impact")),
-        func.coalesce(_site.c.key, ""),
-        _t.c.unit,
-        *(_IsoTime(_t.c[name]) for name in ("event_start", "event_detected", "event_end")),
-        *(_IsoTime(_t.c[name]) for name in ("window_start", "window_end", "created_at")),
-        *(_IsoTime(_t.c[name]) for name in ("changed_at", "ended_at")),
-        _t.c.submitter_name,
-        # the code that partners are answered; what was imported has no partner
-        case(
-            (_t.c.origin_system == "", ""), else_=func.coalesce(_partner.c.code, _t.c.origin_system)
-        ),
-        _t.c.origin_id,
-        _text_if_short(_t.c.description),
-        _text_if_short(_t.c.solution),
-    )
+    select(*map(_cell, (*COLUMNS[:_PLACE], *COLUMNS[_PLACE + 2 :])))
     .select_from(
         _t.outerjoin(_site, _site.c.id == _t.c.responsible_site_id).outerjoin(
             _partner, _partner.c.id == _t.c.created_by_partner_id
@@ -112,9 +123,13 @@ _SITES: Final = (
     .where(_of_sites.c.ticket_number.in_(_numbers))
     .order_by(_of_sites.c.ticket_number, _of_sites.c.position)
 )
-_LONG: Final = select(_t.c.description, _t.c.solution).where(_t.c.number == bindparam("number"))
-_DESCRIPTION, _SOLUTION = -2, -1
-"""Where the long texts stand in a row."""
+_LONG_TEXTS: Final = {
+    COLUMNS.index(column): _t.c[field.name]
+    for column, field in FIELDS.items()
+    if field.kind is Kind.LONG_TEXT
+}
+"""The long texts by their place in a row."""
+_LONG: Final = select(*_LONG_TEXTS.values()).where(_t.c.number == bindparam("number"))
 
 
 def exported_numbers(engine: Engine, actor: Actor, wanted: TicketFilter) -> Sequence[int]:
@@ -165,7 +180,11 @@ def _rows(connection: Connection, numbers: list[int]) -> dict[int, Row]:
     links = _joined(connection.execute(_LINKS, given).all())
     sites = _joined(connection.execute(_SITES, given).all())
     return {
-        row[0]: (str(row[0]), *row[1:8], links.get(row[0], ""), sites.get(row[0], ""), *row[8:])
+        row[0]: (
+            *(str(row[0]), *row[1:_PLACE]),
+            *(links.get(row[0], ""), sites.get(row[0], "")),
+            *row[_PLACE:],
+        )
         for row in connection.execute(_TICKETS, given).all()
     }
 
@@ -183,4 +202,5 @@ def _joined(pairs: Iterable[Sequence[Any]]) -> Mapping[int, str]:
 def _with_long_texts(engine: Engine, number: int, row: Row) -> Row:
     with read_connection(engine) as connection:
         texts = connection.execute(_LONG, {"number": number}).one()
-    return (*row[:_DESCRIPTION], *texts)
+    cells = dict(enumerate(row)) | dict(zip(_LONG_TEXTS, texts, strict=True))
+    return tuple(cells.values())

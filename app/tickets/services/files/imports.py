@@ -44,9 +44,10 @@ from app.tickets.models.tickets import (
     TicketSite,
     UnknownLink,
 )
-from app.tickets.rules.content import Reference
+from app.tickets.rules.content import DEFAULTS, Reference
+from app.tickets.rules.fields import ROW_FIELDS
 from app.tickets.rules.file_reading import ReadTicket, read_tickets
-from app.tickets.rules.tickets import DEFAULT_TYPE_OF_PROBLEM
+from app.tickets.rules.files import FIELDS
 from app.tickets.services.fields import as_logged, day_begun
 from app.tickets.services.search import index as ticket_words
 
@@ -56,30 +57,19 @@ DEFAULT_SOURCE: Final = "imported"
 _LOCK: Final = "import"
 """The counter whose lock lets one import at a time look which lines are known."""
 _OTHER: Final = "other"
-_TEXTS: Final = ("title", "description", "solution", "unit", "submitter_name")
-_ORIGIN: Final = ("origin_system", "origin_id")
-_WORDS: Final = ("state", "priority", "network", "category", "layer", "impact")
-_TIMES: Final = ("event_start", "event_detected", "event_end", "window_start", "window_end")
+_STATED: Final = tuple(field.name for field in FIELDS.values())
 _LINK_COLUMNS: Final = ("ticket_number", "position", "link_id", "recognised")
 _SITE_COLUMNS: Final = ("ticket_number", "position", "site_id", "name", "recognised")
 _REFERENCE_COLUMNS: Final = ("ticket_number", "kind", "provider", "reference", "url")
 _KEY_COLUMNS: Final = ("source", "number", "ticket_number", "content_digest")
-_LOGGED: Final = (
-    *("title", "description", "solution", *_WORDS, "unit", *_TIMES, "submitter_name", *_ORIGIN),
-    *("links", "sites", "responsible_site", "references"),
-)
+_LOGGED: Final = (*_STATED, "links", "sites", "responsible_site", "references")
 _EMPTY: Final[Mapping[str, Any]] = {
     "version": 1,
-    "type_of_problem": DEFAULT_TYPE_OF_PROBLEM,
-    "experiment_specific": False,
     "to_check": False,
     "repeats": 0,
-    "estimated_end": None,
     "created_by_user_id": None,
     "created_by_partner_id": None,
-    **dict.fromkeys(("description", "solution", "submitter_name", *_ORIGIN), ""),
-    **dict.fromkeys(("affected_vo", "related_issue", "person_in_charge"), ""),
-    **dict.fromkeys(("submitter_mail", "submitter_login", "submitter_phone", "carbon_copy"), ""),
+    **{name: DEFAULTS.get(name) for name in ROW_FIELDS},
 }
 """What a ticket holds of which a file says nothing."""
 
@@ -448,7 +438,7 @@ def _write(session: Session, by: Writer, source: str, outcomes: Sequence[Outcome
 
 
 def _ticket_row(by: Writer, number: int, values: Mapping[str, Any]) -> dict[str, Any]:
-    names = (*_TEXTS, *_WORDS, *_ORIGIN, *_TIMES, "responsible_site_id", "responsible_set_by_hand")
+    names = (*_STATED, "responsible_site_id", "responsible_set_by_hand")
     return {
         **_EMPTY,
         **{name: values[name] for name in names if name in values},
