@@ -10,15 +10,14 @@ from app.registry.models.registry import Link
 from app.tickets.models.attachments import Attachment
 from app.tickets.models.tickets import Ticket, TicketSite
 from app.tickets.rules.attachments import public_id
+from app.tickets.rules.fields import ENTRIES, FIELDS
 from app.tickets.services.acknowledgements import answers_of
 from app.tickets.services.attachments import attachments_of
 from app.tickets.services.diaries import Entry, entries_of
 from app.tickets.services.lifecycle import moves_of
 from app.tickets.services.relations import relations_of
 from app.tickets.services.timeline import Step, may_see_contacts
-from soap_service.native.kinds import (
-    wire_name,
-)
+from soap_service.native.kinds import wire_name
 from soap_service.native.operations import NativeCall
 
 Values = Mapping[str, Any]
@@ -26,30 +25,12 @@ Values = Mapping[str, Any]
 TEXT_BOUND: Final = 4 * 1024 * 1024
 """Characters of all entries of one answer: of a ticket's diary, of a page of its history."""
 _AS_THEY_ARE: Final = (
-    "number",
-    "version",
-    "title",
-    "description",
-    "state",
-    "priority",
-    "network",
-    "category",
-    "layer",
-    "impact",
-    "unit",
-    "type_of_problem",
-    "affected_vo",
-    "related_issue",
-    "person_in_charge",
-    "experiment_specific",
-    "event_start",
-    "event_detected",
-    "event_end",
-    "window_start",
-    "window_end",
-    "estimated_end",
-    "solution",
-    "last_author",
+    *("number", "version", "last_author"),
+    *(
+        field.name
+        for field in FIELDS
+        if field.meaning and field.name not in ENTRIES and not field.is_contact
+    ),
 )
 
 

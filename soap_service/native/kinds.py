@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, StrEnum
 from functools import partial
 from typing import Any, Final
 
-from app.core.rules.texts import LONG_TEXT_LIMIT, SHORT_TEXT_LIMIT
-from app.tickets.rules.content import TEXT_LIMITS
+from app.core.rules.texts import LONG_TEXT_LIMIT, PORTAL_TEXT_LIMIT, SHORT_TEXT_LIMIT
 from soap_service import compat  # noqa: F401  (must be imported before spyne)
 
 from spyne import (  # isort: skip
@@ -167,6 +166,11 @@ def choice(name: str, values: Iterable[str]) -> Kind:
     return Kind(name, _named(Unicode, name, values=list(allowed)), values=allowed)
 
 
+def choice_of(values: type[StrEnum]) -> Kind:
+    """A text that is one of these values, under the name of their class."""
+    return choice(values.__name__, values)
+
+
 STRING: Final = Kind("string", Unicode)
 INT: Final = Kind("int", Integer32)
 LONG: Final = Kind("long", Integer64)
@@ -180,7 +184,7 @@ DATE: Final = Kind("date", Date)
 DOUBLE: Final = Kind("double", Double)
 BYTES: Final = Kind("base64Binary", ByteArray)
 TEXT: Final = text_of(SHORT_TEXT_LIMIT)
-LONG_TEXT: Final = text_of(TEXT_LIMITS["description"])
+LONG_TEXT: Final = text_of(PORTAL_TEXT_LIMIT)
 REASON: Final = text_of(LONG_TEXT_LIMIT)
 CURSOR: Final = Kind("Cursor", _named(Integer64, "Cursor", ge=0))
 PAGE: Final = Kind("PageLimit", _named(Integer32, "PageLimit", ge=1, le=PAGE_LIMIT))

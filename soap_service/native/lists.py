@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from app.tickets.models.tickets import Ticket
+from app.tickets.rules.fields import BY_NAME
 from app.tickets.services.lists.lists import TicketFilter
 from app.tickets.services.pages import list_tickets
 from soap_service.native.answers import Values
@@ -13,6 +14,7 @@ from soap_service.native.kinds import (
     INT,
     PAGE,
     PAGE_LIMIT,
+    field_name,
     many,
     once,
     optional,
@@ -36,20 +38,12 @@ _LISTS: Final = (
     "units",
 )
 _AS_THEY_ARE: Final = (
-    "number",
-    "version",
-    "title",
-    "state",
-    "priority",
-    "network",
-    "category",
-    "layer",
-    "impact",
-    "unit",
-    "event_start",
-    "event_end",
-    "window_start",
-    "window_end",
+    *("number", "version"),
+    *(
+        name
+        for member in FOUND_TICKET.members
+        if (name := field_name(member.name)) in BY_NAME and BY_NAME[name].meaning
+    ),
 )
 
 

@@ -7,6 +7,8 @@ or rules.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from enum import StrEnum
 from typing import Final
 
@@ -15,9 +17,10 @@ from app.events.rules.events import LIMITS as EVENT_LIMITS
 from app.events.rules.events import EventState
 from app.registry.rules.networks import Network
 from app.tickets.rules.acknowledgements import Answer
-from app.tickets.rules.content import TEXT_LIMITS
+from app.tickets.rules.content import DEFAULTS
+from app.tickets.rules.fields import BY_NAME, ENTRIES, FIELDS, ValueKind
 from app.tickets.rules.relations import RelationRole
-from app.tickets.rules.tickets import CREATION_STATES, Category, Impact, Layer, Priority, State
+from app.tickets.rules.tickets import CREATION_STATES, Category, Layer, Priority, State
 from soap_service.native.kinds import (
     BOOLEAN,
     DATE,
@@ -32,7 +35,7 @@ from soap_service.native.kinds import (
     Member,
     Occurs,
     choice,
-    field_name,
+    choice_of,
     many,
     message,
     once,
@@ -41,14 +44,11 @@ from soap_service.native.kinds import (
     wire_name,
 )
 
-STATE: Final = choice("State", State)
+STATE: Final = choice_of(State)
 FOUND_STATE: Final = choice("FoundState", ("open", *State))
 CREATION_STATE: Final = choice("CreationState", CREATION_STATES)
-PRIORITY: Final = choice("Priority", Priority)
-NETWORK: Final = choice("Network", Network)
-CATEGORY: Final = choice("Category", Category)
-LAYER: Final = choice("Layer", Layer)
-IMPACT: Final = choice("Impact", Impact)
+NETWORK: Final = choice_of(Network)
+LAYER: Final = choice_of(Layer)
 ROLE: Final = choice("RelationRole", (wire_name(role) for role in RelationRole))
 DOOR: Final = choice("Door", Door)
 ANSWER: Final = choice("Answer", Answer)
@@ -108,42 +108,74 @@ RELATION: Final = message(
 )
 
 
+_ALONE: Final = ("title", "description", "state", "carbon_copy", "solution")
+_CHOSEN: Final = tuple(
+    field.name for field in FIELDS if field.choices is not None and field.name not in _ALONE
+)
+_PLAIN: Final = tuple(
+    field.name
+    for field in FIELDS
+    if field.kind in (ValueKind.TEXT, ValueKind.FLAG, ValueKind.TIME)
+    and field.meaning
+    and field.name not in _ALONE
+)
+_AT_CREATION: Final = {
+    "network": "that of the links, else LHCONE if the title says so, else LHCOPN",
+    "experiment_specific": "false",
+}
+"""What a field is that a new ticket does not state, where it is not the usual value itself."""
+_ANSWERED: Final = {
+    "description": "the whole story, never cut",
+    "priority": "GGUS's priorities",
+    "related_issue": "a URL; old tickets may hold any text",
+    "carbon_copy": "addresses that get the ticket's mails",
+    "solution": "how it was solved, never cut",
+}
+"""What an answer says of a field in other words than a request."""
+_SIMPLE: Final = {ValueKind.FLAG: BOOLEAN, ValueKind.TIME: TIME}
+
+
+def _stated(names: Iterable[str], *, change: bool) -> Iterator[Member]:
+    """Fields as a writer states them; ``change`` = of a ticket that exists."""
+    for field in map(BY_NAME.__getitem__, names):
+        default = _AT_CREATION.get(field.name) or DEFAULTS.get(field.name)
+        notes = [field.meaning, field.rule]
+        if default and not change:
+            notes.append(f"default {default}")
+        if field.choices is not None:
+            kind = choice_of(field.choices)
+        else:
+            kind = text_of(field.limit) if field.is_text else _SIMPLE[field.kind]
+        occurs = Occurs.OPTIONAL
+        if change and field.may_be_empty and field.name not in ENTRIES:
+            occurs = Occurs.CLEARABLE
+        yield Member(wire_name(field.name), kind, occurs, "; ".join(filter(None, notes)))
+
+
+def _answered(*names: str) -> Iterator[Member]:
+    """Fields as a ticket is answered."""
+    for field in map(BY_NAME.__getitem__, names):
+        kind = choice_of(field.choices) if field.choices else _SIMPLE.get(field.kind, STRING)
+        occurs = Occurs.OPTIONAL if field.may_be_empty else Occurs.ONCE
+        meaning = _ANSWERED.get(field.name, field.meaning)
+        yield Member(wire_name(field.name), kind, occurs, meaning)
+
+
 def _content(*, change: bool) -> list[Member]:
     """The fields that a writer states; ``change`` = of a ticket that exists."""
-    single = Occurs.CLEARABLE if change else Occurs.OPTIONAL
     several = Occurs.CLEARABLE_LIST if change else Occurs.MANY
 
     def at_creation(text: str) -> str:
         return "" if change else f"; {text}"
 
-    def text(name: str, meaning: str, occurs: Occurs = single) -> Member:
-        return Member(name, text_of(TEXT_LIMITS[field_name(name)]), occurs, meaning)
-
-    title = text("title", "what is wrong, in a line; not blank", Occurs.OPTIONAL)
-    state_at_creation = optional("state", CREATION_STATE, "new (default) or assigned")
+    title, *first = _stated(("title", "description"), change=change)
     members = [
-        title if change else once(title.name, title.kind, title.meaning),
-        text("description", "the whole story"),
-        optional("state", STATE, "one of the ticket's moves") if change else state_at_creation,
-        optional("priority", PRIORITY, "GGUS's" + at_creation("default less urgent")),
-        optional(
-            "network",
-            NETWORK,
-            "the network"
-            + at_creation(
-                "default that of the links, else LHCONE if the title says so, else LHCOPN"
-            ),
-        ),
-        optional(
-            "category",
-            CATEGORY,
-            "what is reported; a maintenance needs its window, a change its sites"
-            + at_creation("default incident"),
-        ),
-        optional(
-            "layer", LAYER, "where in the network the cause lies" + at_creation("default unknown")
-        ),
-        optional("impact", IMPACT, "what users notice" + at_creation("default unknown")),
+        title if change else replace(title, occurs=Occurs.ONCE),
+        *first,
+        optional("state", STATE, "one of the ticket's moves")
+        if change
+        else optional("state", CREATION_STATE, "new (default) or assigned"),
+        *_stated(_CHOSEN, change=change),
         Member(
             "links",
             TEXT,
@@ -165,36 +197,14 @@ def _content(*, change: bool) -> list[Member]:
             "any names of the sites that must accept this change"
             + at_creation("default the affected sites and the ends of the links"),
         ),
-        text("unit", "support unit in charge" + at_creation("default TPM"), Occurs.OPTIONAL),
-        text(
-            "typeOfProblem",
-            "GGUS's type of problem" + at_creation("default Other"),
-            Occurs.OPTIONAL,
-        ),
-        text("affectedVo", "the affected experiment"),
-        text("relatedIssue", "an http, https or mailto URL"),
-        text("personInCharge", "who works on it"),
-        optional(
-            "experimentSpecific",
-            BOOLEAN,
-            "a problem of one experiment only" + at_creation("default false"),
-        ),
-        Member("eventStart", TIME, single, "when the event began"),
-        Member("eventDetected", TIME, single, "when it was noticed; not before the start"),
-        Member("eventEnd", TIME, single, "when it was over; not before the start"),
-        Member("windowStart", TIME, single, "begin of the planned window"),
-        Member("windowEnd", TIME, single, "end of the planned window; not before its start"),
-        Member("estimatedEnd", TIME, single, "when it is expected to be over"),
+        *_stated(_PLAIN, change=change),
         Member(
             "references",
             REFERENCE,
             several,
             "numbers in other systems" + ("; they replace all that stand" if change else ""),
         ),
-        text("carbonCopy", "mail addresses between semicolons that get the ticket's mails"),
-        text("solution", "how it was solved; required for solved"),
-        text("publicComment", "one entry for the public diary", Occurs.OPTIONAL),
-        text("internalComment", "one entry for the internal diary", Occurs.OPTIONAL),
+        *_stated(("carbon_copy", "solution", *ENTRIES), change=change),
     ]
     return members if change else [*members, optional("submitter", SUBMITTER, "who reported")]
 
@@ -276,33 +286,15 @@ TICKET: Final = message(
     (
         once("number", INT, "its number, one sequence for the whole portal"),
         once("version", INT, "raised with each change; UpdateTicket states it"),
-        once("title", STRING, "what is wrong, in a line"),
-        optional("description", STRING, "the whole story, never cut"),
-        once("state", STATE, "its state"),
+        *_answered("title", "description", "state"),
         many("moves", STATE, "the states to which this account may move it now"),
-        once("priority", PRIORITY, "GGUS's priorities"),
-        once("network", NETWORK, "the network"),
-        once("category", CATEGORY, "what is reported"),
-        once("layer", LAYER, "where in the network the cause lies"),
-        once("impact", IMPACT, "what users notice"),
+        *_answered(*_CHOSEN),
         many("links", AFFECTED_LINK, "affected links, the first one first"),
         many("sites", AFFECTED_SITE, "affected sites, the first one first"),
         optional("responsibleSite", STRING, "key of the responsible site"),
-        once("unit", STRING, "support unit in charge"),
-        once("typeOfProblem", STRING, "GGUS's type of problem"),
-        optional("affectedVo", STRING, "the affected experiment"),
-        optional("relatedIssue", STRING, "a URL; old tickets may hold any text"),
-        optional("personInCharge", STRING, "who works on it"),
-        once("experimentSpecific", BOOLEAN, "a problem of one experiment only"),
-        optional("eventStart", TIME, "when the event began"),
-        optional("eventDetected", TIME, "when it was noticed"),
-        optional("eventEnd", TIME, "when it was over"),
-        optional("windowStart", TIME, "begin of the planned window"),
-        optional("windowEnd", TIME, "end of the planned window"),
-        optional("estimatedEnd", TIME, "when it is expected to be over"),
+        *_answered(*_PLAIN),
         many("references", REFERENCE, "numbers in other systems"),
-        optional("carbonCopy", STRING, "addresses that get the ticket's mails"),
-        optional("solution", STRING, "how it was solved, never cut"),
+        *_answered("carbon_copy", "solution"),
         optional("submitter", SUBMITTER, "who reported"),
         optional("origin", ORIGIN, "the partner that created it"),
         many("relations", RELATION, "tickets bound to it that this account may read"),
@@ -329,9 +321,9 @@ FILTER: Final = message(
         optional("text", TEXT, "words of its texts, comments and names, or a number"),
         many("states", FOUND_STATE, "states; open and closed stand for every open or closed one"),
         many("networks", NETWORK, "networks"),
-        many("categories", CATEGORY, "categories"),
+        many("categories", choice_of(Category), "categories"),
         many("layers", LAYER, "layers"),
-        many("priorities", PRIORITY, "priorities"),
+        many("priorities", choice_of(Priority), "priorities"),
         many("links", TEXT, "ids of affected links"),
         many("sites", TEXT, "any names of affected sites"),
         many("responsible", TEXT, "any names of responsible sites"),
@@ -346,21 +338,11 @@ FOUND_TICKET: Final = message(
     (
         once("number", INT, "its number"),
         once("version", INT, "its version"),
-        once("title", STRING, "what is wrong, in a line"),
-        once("state", STATE, "its state"),
-        once("priority", PRIORITY, "GGUS's priorities"),
-        once("network", NETWORK, "the network"),
-        once("category", CATEGORY, "what is reported"),
-        once("layer", LAYER, "where in the network the cause lies"),
-        once("impact", IMPACT, "what users notice"),
+        *_answered("title", "state", *_CHOSEN),
         many("links", STRING, "ids of the affected links"),
         many("sites", STRING, "keys of the affected sites, or names that nobody knows"),
         optional("responsibleSite", STRING, "key of the responsible site"),
-        once("unit", STRING, "support unit in charge"),
-        optional("eventStart", TIME, "when the event began"),
-        optional("eventEnd", TIME, "when it was over"),
-        optional("windowStart", TIME, "begin of the planned window"),
-        optional("windowEnd", TIME, "end of the planned window"),
+        *_answered("unit", "event_start", "event_end", "window_start", "window_end"),
         once("created", TIME, "when it was created"),
         once("changed", TIME, "when it was last changed"),
     ),

@@ -10,6 +10,7 @@ from app.core.rules.access import Door, Writer
 from app.core.rules.errors import StaleVersion
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.content import NewTicket, Reference
+from app.tickets.rules.fields import BY_NAME, ValueKind
 from app.tickets.rules.relations import RelationRole
 from app.tickets.services.lifecycle import (
     change_ticket_at,
@@ -47,33 +48,15 @@ from soap_service.tickets import NO_KEY, SAME_KEY
 
 _NO_REQUEST_KEY: Final = NO_KEY.format(list="FindTickets", key="a request key")
 _LISTS: Final = ("links", "sites", "asked_sites")
-_TEXTS_AND_CHOICES: Final = (
-    "title",
-    "description",
-    "state",
-    "priority",
-    "network",
-    "category",
-    "layer",
-    "impact",
-    "unit",
-    "type_of_problem",
-    "affected_vo",
-    "related_issue",
-    "person_in_charge",
-    "carbon_copy",
-    "solution",
-    "public_comment",
-    "internal_comment",
+_STATED: Final = sorted(
+    (
+        field
+        for member in TICKET_CHANGE.members
+        if (field := BY_NAME[field_name(member.name)]).meaning
+    ),
+    key=lambda field: (field.kind is ValueKind.FLAG, field.kind is ValueKind.TIME),
 )
-_TIMES: Final = (
-    "event_start",
-    "event_detected",
-    "event_end",
-    "window_start",
-    "window_end",
-    "estimated_end",
-)
+"""The fields of a change in the order in which the change log has them."""
 _NEEDS: Final = frozenset({"category", "window_start", "window_end", "sites"})
 """Who changes any of these is asked for what the category needs."""
 
@@ -123,9 +106,9 @@ def _create(call: NativeCall, sent: Any) -> Values:
 
 def _update(call: NativeCall, sent: Any) -> Values:
     wanted = _stated(sent.change)
-    for field in (*_TEXTS_AND_CHOICES, *_TIMES, *_LISTS, "references"):
-        if wire_name(field) in call.cleared:
-            wanted[field] = _EMPTY.get(field, "")
+    for name, empty in _EMPTY.items():
+        if wire_name(name) in call.cleared:
+            wanted[name] = empty
     by = writer(call, sent)
     try:
         with call.transaction() as session:
@@ -146,7 +129,7 @@ def _update(call: NativeCall, sent: Any) -> Values:
 
 
 _EMPTY: Final[Mapping[str, object]] = {
-    **dict.fromkeys(_TIMES),
+    **{field.name: None if field.kind is ValueKind.TIME else "" for field in _STATED},
     **dict.fromkeys((*_LISTS, "references"), ()),
 }
 
@@ -154,9 +137,9 @@ _EMPTY: Final[Mapping[str, object]] = {
 def _stated(sent: Any) -> dict[str, Any]:
     """The fields that a writer states, in the words of the services; absent ones are left out."""
     values: dict[str, Any] = {
-        field: value
-        for field in (*_TEXTS_AND_CHOICES, *_TIMES, "experiment_specific")
-        if (value := getattr(sent, wire_name(field))) is not None
+        field.name: value
+        for field in _STATED
+        if (value := getattr(sent, wire_name(field.name))) is not None
     }
     values |= {name: tuple(found) for name in _LISTS if (found := getattr(sent, wire_name(name)))}
     if sent.references:

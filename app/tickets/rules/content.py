@@ -9,7 +9,7 @@ from typing import Any
 
 from app.core.rules.errors import Invalid, InvalidMany, PortalError
 from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_choice, checked_link, checked_text
-from app.tickets.rules.fields import BY_NAME, FIELDS, Kind
+from app.tickets.rules.fields import BY_NAME, FIELDS, ValueKind
 from app.tickets.rules.tickets import (
     DEFAULT_TYPE_OF_PROBLEM,
     DEFAULT_UNIT,
@@ -87,7 +87,7 @@ DEFAULTS: Mapping[str, Any] = {
 """What is stored of a field that nobody states."""
 TEXT_LIMITS: Mapping[str, int] = {field.name: field.limit for field in FIELDS if field.is_text}
 """Text fields of a ticket and the most characters that each may have."""
-TIMES = tuple(field.name for field in FIELDS if field.kind is Kind.TIME)
+TIMES = tuple(field.name for field in FIELDS if field.kind is ValueKind.TIME)
 LABELS: Mapping[str, str] = {
     **{field.name: field.label for field in FIELDS},
     "handed_to": "Handed to partners",

@@ -26,7 +26,7 @@ from app.registry.rules.networks import Network
 from app.tickets.rules.tickets import Category, Impact, Layer, Priority, State
 
 
-class Kind(Enum):
+class ValueKind(Enum):
     """What a field holds."""
 
     TEXT = auto()
@@ -69,7 +69,7 @@ class TicketField:
     name: str
     """As the table and the change log call it, and in camel case the native service."""
     label: str
-    kind: Kind = Kind.TEXT
+    kind: ValueKind = ValueKind.TEXT
     where: Where = Where.NOWHERE
     limit: int = SHORT_TEXT_LIMIT
     """Characters of a text."""
@@ -98,22 +98,22 @@ class TicketField:
     @property
     def is_text(self) -> bool:
         """Whether it is a text of any length."""
-        return self.kind in (Kind.TEXT, Kind.LONG_TEXT, Kind.ENTRY)
+        return self.kind in (ValueKind.TEXT, ValueKind.LONG_TEXT, ValueKind.ENTRY)
 
     @property
     def may_be_empty(self) -> bool:
         """Whether a ticket may have no value of it."""
-        return self.kind is Kind.TIME or (self.is_text and not self.is_needed)
+        return self.kind is ValueKind.TIME or (self.is_text and not self.is_needed)
 
 
 _TIME_HELP: Final = "UTC, as 2026-01-31 09:05; a zone may follow: 2026-01-31 10:05+01:00"
 _FORM, _PAGE, _LIST, _FILTER, _FILE = Where.FORM, Where.PAGE, Where.LIST, Where.FILTER, Where.FILE
 
 
-_LONG: Final = partial(TicketField, kind=Kind.LONG_TEXT, limit=PORTAL_TEXT_LIMIT)
-_ENTRY: Final = partial(TicketField, kind=Kind.ENTRY, limit=PORTAL_TEXT_LIMIT)
-_CHOICE: Final = partial(TicketField, kind=Kind.CHOICE)
-_TIME: Final = partial(TicketField, kind=Kind.TIME, width=148)
+_LONG: Final = partial(TicketField, kind=ValueKind.LONG_TEXT, limit=PORTAL_TEXT_LIMIT)
+_ENTRY: Final = partial(TicketField, kind=ValueKind.ENTRY, limit=PORTAL_TEXT_LIMIT)
+_CHOICE: Final = partial(TicketField, kind=ValueKind.CHOICE)
+_TIME: Final = partial(TicketField, kind=ValueKind.TIME, width=148)
 
 FIELDS: Final = (
     TicketField(
@@ -196,10 +196,10 @@ FIELDS: Final = (
         width=168,
         meaning="what users notice",
     ),
-    TicketField("links", "Affected links", Kind.OWN),
-    TicketField("sites", "Affected sites", Kind.OWN),
-    TicketField("asked_sites", "Sites that must accept", Kind.OWN),
-    TicketField("responsible_site", "Responsible site", Kind.OWN),
+    TicketField("links", "Affected links", ValueKind.OWN),
+    TicketField("sites", "Affected sites", ValueKind.OWN),
+    TicketField("asked_sites", "Sites that must accept", ValueKind.OWN),
+    TicketField("responsible_site", "Responsible site", ValueKind.OWN),
     TicketField(
         "unit",
         "Responsible unit",
@@ -251,7 +251,7 @@ FIELDS: Final = (
     TicketField(
         "experiment_specific",
         "Experiment specific",
-        Kind.FLAG,
+        ValueKind.FLAG,
         meaning="a problem of one experiment only",
     ),
     _TIME(
@@ -312,12 +312,12 @@ FIELDS: Final = (
     ),
     TicketField("origin_system", "Origin system", where=_FILE),
     TicketField("origin_id", "Origin id", where=_FILE, ggus="GHD_Origin_ID"),
-    TicketField("references", "External references", Kind.OWN),
+    TicketField("references", "External references", ValueKind.OWN),
 )
 BY_NAME: Final[Mapping[str, TicketField]] = {field.name: field for field in FIELDS}
-ENTRIES: Final = tuple(field.name for field in FIELDS if field.kind is Kind.ENTRY)
+ENTRIES: Final = tuple(field.name for field in FIELDS if field.kind is ValueKind.ENTRY)
 ROW_FIELDS: Final = tuple(
-    field.name for field in FIELDS if field.kind not in (Kind.ENTRY, Kind.OWN)
+    field.name for field in FIELDS if field.kind not in (ValueKind.ENTRY, ValueKind.OWN)
 )
 """The fields that are columns of the ticket's row, as they are stated."""
 

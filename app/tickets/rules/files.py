@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from app.core.rules.cells import FORMULA_STARTS
-from app.tickets.rules.fields import Kind, TicketField, Where, fields_at
+from app.tickets.rules.fields import TicketField, ValueKind, Where, fields_at
 
 FIELDS: Final[Mapping[str, TicketField]] = {
     field.key or field.name: field for field in fields_at(Where.FILE)
@@ -26,7 +26,7 @@ COLUMNS: Final = tuple(dict.fromkeys((*_PUBLISHED, *FIELDS)))
 """Programs may read by place: a column that is new is the last one."""
 TIME_COLUMNS: Final = frozenset(
     {"created", "changed", "solved"}
-    | {column for column, field in FIELDS.items() if field.kind is Kind.TIME}
+    | {column for column, field in FIELDS.items() if field.kind is ValueKind.TIME}
 )
 _FREE_TEXTS: Final = tuple(
     place

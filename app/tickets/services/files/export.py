@@ -34,7 +34,7 @@ from app.core.rules.access import Actor, may_read_internal
 from app.core.rules.cells import joined
 from app.registry.models.registry import Link, Site
 from app.tickets.models.tickets import Ticket, TicketLink, TicketSite
-from app.tickets.rules.fields import Kind
+from app.tickets.rules.fields import ValueKind
 from app.tickets.rules.files import COLUMNS, FIELDS, Row
 from app.tickets.services.lists.lists import SORTS, TicketFilter, condition_of
 from app.tickets.services.lists.query import readable
@@ -93,9 +93,9 @@ def _cell(column: str) -> ColumnElement[Any]:
         return _OWN[column]
     field = FIELDS[column]
     stored: ColumnElement[Any] = _t.c[field.name]
-    if field.kind is Kind.TIME:
+    if field.kind is ValueKind.TIME:
         return _IsoTime(stored)
-    return _text_if_short(stored) if field.kind is Kind.LONG_TEXT else stored
+    return _text_if_short(stored) if field.kind is ValueKind.LONG_TEXT else stored
 
 
 _PLACE: Final = COLUMNS.index("links")
@@ -126,7 +126,7 @@ _SITES: Final = (
 _LONG_TEXTS: Final = {
     COLUMNS.index(column): _t.c[field.name]
     for column, field in FIELDS.items()
-    if field.kind is Kind.LONG_TEXT
+    if field.kind is ValueKind.LONG_TEXT
 }
 """The long texts by their place in a row."""
 _LONG: Final = select(*_LONG_TEXTS.values()).where(_t.c.number == bindparam("number"))
