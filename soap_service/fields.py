@@ -215,7 +215,7 @@ _TICKET_CREATE: Final = Operation(
 _CREATE_CHILD: Final = Operation(
     "OpCreateChild", _message("CreateInputMap2"), Message("CreateOutputMap2", (_REQUEST_ID,))
 )
-_MODIFY: Final = Operation(
+MODIFY: Final = Operation(
     "TicketModify",
     _message("SetInputMap"),
     Message("SetOutputMap", (Element("GHD_Request_ID"),)),
@@ -247,10 +247,10 @@ GGUS: Final = Service(
         _CREATE,
         _TICKET_CREATE,
         _CREATE_CHILD,
-        _MODIFY,
+        MODIFY,
         _GET,
         _GET_LIST,
-        Operation("OpModify", _MODIFY.request, _MODIFY.response),
+        Operation("OpModify", MODIFY.request, MODIFY.response),
         Operation("OpGet", _GET.request, _GET.response),
         Operation("OpGetList", _GET_LIST.request, _GET_LIST.response),
     ),

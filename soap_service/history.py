@@ -17,30 +17,29 @@ from app.core.rules.texts import LONG_TEXT_LIMIT, cut_with_pointer
 from app.core.services.changes import TICKET, changes_of
 from app.registry.services.registry import find_site
 from app.tickets.models.tickets import Ticket, TicketSite
+from app.tickets.rules.fields import BY_NAME, FIELDS
 from app.tickets.rules.query import read_page
-from app.tickets.services.diaries import INTERNAL, PUBLIC, may_see_entry
+from app.tickets.services.diaries import INTERNAL, may_see_entry
 from app.tickets.services.fields import SEPARATOR
 from app.tickets.services.lifecycle import find_ticket
 from soap_service import mapping
 from soap_service.answer_xml import Value, Values
 from soap_service.dispatch import Call, Handler
+from soap_service.fields import GGUS_HISTORY
 from soap_service.tickets import ticket_number
 
-_ALWAYS: Final = {
-    "unit": "GHD_Responsible_Unit",
-    "state": "GHD_Status",
-    "priority": "GHD_Priority",
-}
+_ELEMENTS: Final = frozenset(
+    element.name for element in GGUS_HISTORY.operations[0].response.elements
+)
+_ALWAYS: Final = {name: BY_NAME[name].ggus for name in ("unit", "state", "priority")}
 _WHERE_CHANGED: Final = {
-    "solution": "GHD_Detailed_Solution",
+    **{
+        field.name: field.ggus
+        for field in FIELDS
+        if field.ggus in _ELEMENTS and field.name not in _ALWAYS
+    },
     "person_in_charge": "GHD_Assigned_To",
-    "description": "GHD_Description",
-    INTERNAL: "GHD_Internal_Diary",
-    PUBLIC: "GHD_Public_Diary",
-    "type_of_problem": "GHD_Type_Of_Problem",
-    "related_issue": "GHD_Related_Issue",
     "sites": "GHD_Affected_Site",
-    "affected_vo": "GHD_Affected_VO",
     "experiment_specific": "GHD_VO_Specific",
 }
 _ROW_WITHOUT_VALUE: Final = frozenset({"category", "layer"})

@@ -11,70 +11,46 @@ from typing import Any, Final
 
 from app.core.rules.access import Actor
 from app.core.rules.texts import (
-    ASSIGN_LIMIT,
     LONG_TEXT_LIMIT,
-    RELATED_ISSUE_LIMIT,
     SHORT_TEXT_LIMIT,
-    TITLE_LIMIT,
-    UNIT_LIMIT,
     checked_text,
     cut_with_pointer,
     read_time,
 )
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.content import NewTicket
-from app.tickets.rules.tickets import (
-    DEFAULT_TYPE_OF_PROBLEM,
-    DEFAULT_UNIT,
-    GGUS_CATEGORIES,
-    Category,
-    Layer,
-    Priority,
-    State,
-)
+from app.tickets.rules.fields import FIELDS, TicketField, ValueKind
+from app.tickets.rules.tickets import DEFAULT_TYPE_OF_PROBLEM, GGUS_CATEGORIES, Category, Layer
 from app.tickets.services.diaries import Entry
 from app.tickets.services.ticket_rows import TicketRow
 from soap_service.answer_xml import Value
-from soap_service.fields import Element, Operation
+from soap_service.fields import MODIFY, Element, Operation
 
+_FIELDS: Final[Mapping[str, TicketField]] = {field.ggus: field for field in FIELDS if field.ggus}
+"""The fields that an element holds as they are."""
 LIMITS: Final[Mapping[str, int]] = {
-    "GHD_Short_Description": TITLE_LIMIT,
-    "GHD_Description": LONG_TEXT_LIMIT,
-    "GHD_Public_Diary": LONG_TEXT_LIMIT,
-    "GHD_Internal_Diary": LONG_TEXT_LIMIT,
-    "GHD_Detailed_Solution": LONG_TEXT_LIMIT,
-    "GHD_Responsible_Unit": UNIT_LIMIT,
-    "GHD_Type_Of_Problem": UNIT_LIMIT,
-    "GHD_Related_Issue": RELATED_ISSUE_LIMIT,
-    "GHD_Assign_To": ASSIGN_LIMIT,
+    name: min(field.limit, LONG_TEXT_LIMIT) for name, field in _FIELDS.items()
 }
 """Characters that elements may have where it is not 255."""
 
 CLEARABLE: Final = frozenset(
     {
-        "GHD_Affected_Site",
-        "GHD_Affected_VO",
-        "GHD_Related_Issue",
-        "GHD_Target_ID",
-        "GHD_Incident_ID",
-        "GHD_Assign_To",
+        *("GHD_Affected_Site", "GHD_Target_ID", "GHD_Incident_ID"),
+        *(name for name, field in _FIELDS.items() if field.ggus_clears),
     }
 )
 """Elements that an empty value clears in TicketModify; everywhere else empty is as absent."""
 
-_SIMPLE_CHANGES: Final = {
-    "GHD_Short_Description": "title",
-    "GHD_Status": "state",
-    "GHD_Priority": "priority",
-    "GHD_Responsible_Unit": "unit",
-    "GHD_Type_Of_Problem": "type_of_problem",
-    "GHD_Detailed_Solution": "solution",
-    "GHD_Public_Diary": "public_comment",
-    "GHD_Internal_Diary": "internal_comment",
-    "GHD_Affected_VO": "affected_vo",
-    "GHD_Related_Issue": "related_issue",
-    "GHD_Assign_To": "person_in_charge",
-}
+_CHANGES: Final = sorted(
+    (field for element in MODIFY.request.elements if (field := _FIELDS.get(element.name))),
+    key=lambda field: (field.ggus_clears, field.limit > LONG_TEXT_LIMIT, FIELDS.index(field)),
+)
+"""What TicketModify changes, in the order in which the change log has it."""
+_ANSWERED: Final = tuple(
+    (name, field.name)
+    for name, field in _FIELDS.items()
+    if field.kind in (ValueKind.TEXT, ValueKind.CHOICE) and not field.is_contact
+)
 _REFERENCES: Final = {"GHD_Target_ID": "target", "GHD_Incident_ID": "incident"}
 _GAP: Final = "\n\n"
 
@@ -93,29 +69,19 @@ def new_ticket(sent: Mapping[str, str]) -> NewTicket:
     category, layer = GGUS_CATEGORIES.get(kind, (Category.INCIDENT, None))
     site = given.get("GHD_Affected_Site", "").strip() and given["GHD_Affected_Site"]
     start = given.get("GHD_Date_Time_Of_Problem")
+    stated: dict[str, Any] = {
+        field.name: given[name] for name, field in _FIELDS.items() if name in given
+    }
+    stated["title"] = sent["GHD_Short_Description"]
     return NewTicket(
-        title=sent["GHD_Short_Description"],
-        description=given.get("GHD_Description", ""),
-        state=given.get("GHD_Status", State.NEW),
-        priority=given.get("GHD_Priority", Priority.LESS_URGENT),
+        **stated,
         category=category,
         layer=layer or Layer.UNKNOWN,
         sites=(site,) if site else (),
-        unit=given.get("GHD_Responsible_Unit", DEFAULT_UNIT),
-        type_of_problem=kind,
-        affected_vo=given.get("GHD_Affected_VO", ""),
-        related_issue=given.get("GHD_Related_Issue", ""),
         experiment_specific=given.get("GHD_Experiment_Specific_Problem") == "Yes",
         event_start=read_time("GHD_Date_Time_Of_Problem", start) if start else None,
-        submitter_name=given.get("GHD_Name", ""),
         submitter_mail=given.get("GHD_Submitter_Mail", given.get("GHD_E-Mail", "")),
-        submitter_login=given.get("GHD_Loginname", ""),
-        submitter_phone=given.get("GHD_Phone", ""),
-        carbon_copy=given.get("GHD_CarbonCopy", ""),
         origin_system=given.get("GHD_Origin_SG", ""),
-        origin_id=given.get("GHD_Origin_ID", ""),
-        public_comment=given.get("GHD_Public_Diary", ""),
-        internal_comment=given.get("GHD_Internal_Diary", ""),
     )
 
 
@@ -138,7 +104,7 @@ def wanted_changes(sent: Mapping[str, str], public_url: str, ticket: Ticket) -> 
     check_lengths(sent)
     given = {name: text for name, text in sent.items() if text or name in CLEARABLE}
     wanted: dict[str, Any] = {
-        field: given[name] for name, field in _SIMPLE_CHANGES.items() if name in given
+        field.name: given[field.ggus] for field in _CHANGES if field.ggus in given
     }
     if "GHD_Experiment_Specific_Problem" in given:
         wanted["experiment_specific"] = given["GHD_Experiment_Specific_Problem"] == "Yes"
@@ -203,6 +169,7 @@ def _all_values(
     cut = pointer(public_url).format(number=ticket.number)
     yes_or_no = "Yes" if ticket.experiment_specific else "No"
     values: dict[str, Value | None] = {
+        **{element: getattr(ticket, name) for element, name in _ANSWERED},
         "GHD_Request_ID": str(ticket.number),
         "GHD_Description": cut_with_pointer(ticket.description, LONG_TEXT_LIMIT, cut),
         "GHD_Experiment_Specific_Problem": yes_or_no,
@@ -210,24 +177,16 @@ def _all_values(
         "GHD_Internal_Diary": diary([e for e in entries if e.internal], cut),
         "GHD_Public_Diary": diary([e for e in entries if not e.internal], cut),
         "GHD_Last_Modifier": ticket.last_author,
-        "GHD_Priority": ticket.priority,
-        "GHD_Responsible_Unit": ticket.unit,
-        "GHD_Short_Description": ticket.title,
         "GHD_Detailed_Solution": cut_with_pointer(ticket.solution, LONG_TEXT_LIMIT, cut),
-        "GHD_Status": ticket.state,
-        "GHD_Type_Of_Problem": ticket.type_of_problem,
         "GHD_Affected_Site": ticket.affected_site,
         "GHD_Affected_VO": ticket.affected_vo or "none",
         "GHD_Date_Of_Change": ticket.changed_at,
         "GHD_Modified_Date": ticket.changed_at,
         "GHD_Date_Of_Creation": ticket.created_at,
         "GHD_Create_Date": ticket.created_at,
-        "GHD_Loginname": ticket.submitter_login,
-        "GHD_Name": ticket.submitter_name,
         "GHD_Ticket_Type": "LHCOPN",
         "GHD_Origin_SG": ticket.partner_code if ticket.origin_system else None,
         "GHD_ETA": ticket.estimated_end,
-        "GHD_Related_Issue": ticket.related_issue,
     }
     if sent_by_asker:
         values["GHD_E-Mail"] = ticket.submitter_mail

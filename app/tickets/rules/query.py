@@ -91,6 +91,12 @@ FIELDS: Final[Mapping[str, FieldKind]] = MappingProxyType(
 """Every field that a query may name. The elements are those of the GGUS contract of 2016; Meta
 Status, Last Update and EMI Ticket are known from clients and from the older Grid_HelpDesk."""
 
+
+def query_name(element: str) -> str:
+    """What a query calls an element of the contract."""
+    return f"GHD_{element.removeprefix('GHD_').replace('_', ' ')}"
+
+
 Operator: TypeAlias = Literal["=", "!=", "<", "<=", ">", ">="]
 OPERATORS: Final[tuple[Operator, ...]] = ("=", "!=", "<", "<=", ">", ">=")
 

@@ -49,6 +49,8 @@ from app.tickets.models.tickets import (
     TicketPartner,
     TicketSite,
 )
+from app.tickets.rules.fields import FIELDS as TICKET_FIELDS
+from app.tickets.rules.fields import ValueKind
 from app.tickets.rules.query import (
     FIELDS,
     And,
@@ -60,6 +62,7 @@ from app.tickets.rules.query import (
     Page,
     Query,
     grouped,
+    query_name,
 )
 from app.tickets.rules.tickets import GGUS_CATEGORY_NAMES, OPEN_STATES, Layer
 
@@ -76,6 +79,14 @@ _EVERY_OPERATOR: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
     ">=": operator.ge,
 }
 _BEYOND_EVERY_NUMBER: Final = 2**62
+_AS_IT_IS: Final = tuple(
+    (name, field.name)
+    for field in TICKET_FIELDS
+    if field.kind in (ValueKind.TEXT, ValueKind.CHOICE)
+    and not field.is_contact
+    and FIELDS.get(name := query_name(field.ggus)) is FieldKind.TEXT
+)
+"""What a query asks for, and the field that is answered as it is."""
 
 
 class _ByCodePoint(FunctionElement[str]):
@@ -201,36 +212,28 @@ def _text_answers(actor: Actor, pointer: str) -> dict[str, ColumnElement[str]]:
     yes_or_no = case((Ticket.experiment_specific, "Yes"), else_="No")
     mail = _if_shown(actor, Ticket.submitter_mail)
     answers: dict[str, ColumnElement[str]] = {
-        "GHD_Short Description": _column(Ticket.title),
+        **{name: _column(getattr(Ticket, field)) for name, field in _AS_IT_IS},
         "GHD_Description": _cut(Ticket.description, pointer),
         "GHD_Detailed Solution": _cut(Ticket.solution, pointer),
-        "GHD_Status": _column(Ticket.state),
         "GHD_Meta Status": case((Ticket.state.in_(OPEN_STATES), "Open"), else_="Closed"),
-        "GHD_Priority": _column(Ticket.priority),
         "GHD_Ticket Type": literal("LHCOPN", Text()),
         "GHD_Ticket Category": case(
             *((Ticket.category == key, name) for key, name in GGUS_CATEGORY_NAMES.items()),
             else_="",
         ),
-        "GHD_Type Of Problem": _column(Ticket.type_of_problem),
-        "GHD_Responsible Unit": _column(Ticket.unit),
-        "GHD_Assign To": _column(Ticket.person_in_charge),
         "GHD_Affected VO": case((Ticket.affected_vo == "", "none"), else_=Ticket.affected_vo),
         "GHD_VO Specific": yes_or_no,
         "GHD_Experiment Specific Problem": yes_or_no,
-        "GHD_Name": _column(Ticket.submitter_name),
-        "GHD_Loginname": _column(Ticket.submitter_login),
         "GHD_E-Mail": mail,
         "GHD_Submitter Mail": mail,
         "GHD_Phone": _if_shown(actor, Ticket.submitter_phone),
         "GHD_Last Modifier": _column(Ticket.last_author),
-        "GHD_Origin ID": _column(Ticket.origin_id),
         "GHD_Origin SG": _creating_partner(),
         "GHD_Target ID": _reference(actor, "target"),
         "GHD_Incident ID": _reference(actor, "incident"),
     }
-    if actor.contract_year >= 2016:
-        answers["GHD_Related Issue"] = _column(Ticket.related_issue)
+    if actor.contract_year < 2016:
+        del answers["GHD_Related Issue"]
     return answers
 
 
