@@ -11,11 +11,19 @@ from app.core.rules.access import Actor
 from app.core.web.extensions import db
 from app.core.web.forms import Choice, lines, one_line, options
 from app.registry.services.registry import all_sites
-from app.tickets.rules.tickets import MOVES, Priority, State
+from app.tickets.rules.fields import BY_NAME
+from app.tickets.rules.tickets import MOVES, State
 
 FOLLOWS = "follows links and sites"
 KEEP = "as it is"
 _STATES = tuple(dict.fromkeys(state for targets in MOVES.values() for state in targets))
+
+
+def _input_of(name: str) -> Any:
+    field = BY_NAME[name]
+    if field.choices is not None:
+        return Choice(field.label, choices=options(*field.choices, empty=KEEP), default="")
+    return StringField(field.label, filters=[one_line])
 
 
 class BulkForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
@@ -28,9 +36,9 @@ class BulkForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         description="Solved needs one; it becomes the solution of each ticket.",
         render_kw={"rows": 3},
     )
-    priority = Choice("Priority", choices=options(*Priority, empty=KEEP), default="")
-    unit = StringField("Responsible unit", filters=[one_line])
-    person_in_charge = StringField("Person in charge", filters=[one_line])
+    priority = _input_of("priority")
+    unit = _input_of("unit")
+    person_in_charge = _input_of("person_in_charge")
     responsible_site = Choice("Responsible site", default="")
     public_comment = TextAreaField(
         "Comment", filters=[lines], description="Public, on each ticket.", render_kw={"rows": 3}

@@ -22,9 +22,10 @@ from app.core.rules.texts import checked_addresses
 from app.core.web.forms import Choice, Radio, UtcTimeField, lines, one_line, options, required
 from app.registry.rules.networks import Network
 from app.tickets.models.tickets import Ticket
-from app.tickets.rules.content import LABELS, Reference
+from app.tickets.rules.content import DEFAULTS, LABELS, Reference
+from app.tickets.rules.fields import BY_NAME, FIELDS, ValueKind, Where, fields_at
 from app.tickets.rules.relations import RelationRole
-from app.tickets.rules.tickets import Category, Impact, Layer, Priority
+from app.tickets.rules.tickets import Category
 from app.tickets.services.fields import as_logged, current_value
 
 _RELATIONS: Any = {
@@ -98,19 +99,27 @@ class AnswerForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     reason = TextAreaField("Reason", filters=[lines], description="At most 4000 characters.")
 
 
-_TIME_HELP = "UTC, as 2026-01-31 09:05; a zone may follow: 2026-01-31 10:05+01:00"
-
-
-def _text(name: str, **more: Any) -> StringField:
-    return StringField(LABELS[name], filters=[one_line], **more)
+def input_of(name: str) -> Any:
+    """A declared field as it is typed."""
+    field = BY_NAME[name]
+    more: dict[str, Any] = {"description": field.help, "default": DEFAULTS.get(name) or None}
+    if field.choices is not None:
+        return Choice(field.label, choices=options(*field.choices), **more)
+    if field.kind is ValueKind.TIME:
+        return UtcTimeField(field.label, **more)
+    if field.kind is ValueKind.LONG_TEXT:
+        return TextAreaField(field.label, filters=[lines], **more)
+    assert field.kind is ValueKind.TEXT, name
+    must = required(field.label) if field.is_needed else []
+    return StringField(field.label, must, filters=[one_line], **more)
 
 
 class TicketForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """What a person states of a ticket, in the order in which one knows the answers."""
 
     category = Radio(LABELS["category"], choices=options(*Category), default=Category.INCIDENT)
-    title = _text("title", validators=required("Title"), description="At most 255 characters.")
-    description = TextAreaField(LABELS["description"], filters=[lines])
+    title = input_of("title")
+    description = input_of("description")
     links = SelectMultipleField(
         LABELS["links"],
         validate_choice=False,
@@ -128,33 +137,31 @@ class TicketForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     network = Choice(
         LABELS["network"], choices=options(*Network, empty="that of the links"), default=""
     )
-    layer = Choice(LABELS["layer"], choices=options(*Layer), default=Layer.UNKNOWN)
-    impact = Choice(LABELS["impact"], choices=options(*Impact), default=Impact.UNKNOWN)
-    window_start = UtcTimeField(LABELS["window_start"], description=_TIME_HELP)
-    window_end = UtcTimeField(LABELS["window_end"])
-    event_start = UtcTimeField(LABELS["event_start"], description=_TIME_HELP)
-    event_end = UtcTimeField(LABELS["event_end"])
-    event_detected = UtcTimeField(LABELS["event_detected"])
-    estimated_end = UtcTimeField(LABELS["estimated_end"])
-    priority = Choice(LABELS["priority"], choices=options(*Priority), default=Priority.LESS_URGENT)
-    unit = _text("unit", validators=required("Responsible unit"), default="TPM")
-    person_in_charge = _text("person_in_charge")
+    layer = input_of("layer")
+    impact = input_of("impact")
+    window_start = input_of("window_start")
+    window_end = input_of("window_end")
+    event_start = input_of("event_start")
+    event_end = input_of("event_end")
+    event_detected = input_of("event_detected")
+    estimated_end = input_of("estimated_end")
+    priority = input_of("priority")
+    unit = input_of("unit")
+    person_in_charge = input_of("person_in_charge")
     responsible_site = Choice(
         LABELS["responsible_site"],
         default="",
         description="Where none is chosen it follows the affected links and sites.",
     )
-    carbon_copy = _text(
-        "carbon_copy", description="Mail addresses that get this ticket's mails, separated by ;"
-    )
-    related_issue = _text(
-        "related_issue", description="A URL that begins with https://, http:// or mailto:"
-    )
+    carbon_copy = input_of("carbon_copy")
+    related_issue = input_of("related_issue")
     references = TextAreaField(
         LABELS["references"],
         filters=[lines],
         description="One a line: provider; number there; address. The address may be left out.",
     )
+    further: Sequence[str] = ()
+    """Declared fields that this class does not name: they are asked behind the others."""
 
     def values(self, ticket: Ticket | None = None) -> dict[str, Any]:
         """The fields in the types in which services take them; raises ``Invalid``.
@@ -177,6 +184,16 @@ class TicketForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         return found
 
 
+def add_further(form: Any, where: Where) -> None:
+    """Give a class of forms the declared fields that stand there and that it does not name."""
+    form.further = [field.name for field in fields_at(where) if not hasattr(form, field.name)]
+    for name in form.further:
+        setattr(form, name, input_of(name))
+
+
+add_further(TicketForm, Where.FORM)
+
+
 class EditForm(TicketForm):
     """The same for a ticket that exists, with the version that the writer saw."""
 
@@ -187,7 +204,7 @@ class EditForm(TicketForm):
         description="For changes only: each of them accepts or refuses. A ticket that becomes a"
         " change asks the affected sites and the ends of the links where none is chosen.",
     )
-    solution = TextAreaField(LABELS["solution"], filters=[lines])
+    solution = input_of("solution")
 
 
 def read_references(text: str) -> tuple[Reference, ...]:
@@ -259,7 +276,7 @@ def keep_unchanged(
     return changed
 
 
-_ONE_LINE = frozenset({"title", "unit", "person_in_charge", "carbon_copy", "related_issue"})
+_ONE_LINE = frozenset(field.name for field in FIELDS if field.kind is ValueKind.TEXT)
 
 
 def _as_a_browser_sends(text: str, one_line_only: object) -> str:

@@ -25,7 +25,8 @@ from app.tickets.pages.panels import TICKET_PANELS
 from app.tickets.pages.relations import related_section
 from app.tickets.pages.span import span_of
 from app.tickets.pages.timeline import entries_of
-from app.tickets.rules.content import LABELS
+from app.tickets.rules.content import DEFAULTS, LABELS, TIMES
+from app.tickets.rules.fields import Where, fields_at
 from app.tickets.rules.tickets import FINAL_STATES, State
 from app.tickets.services import lifecycle as verbs
 from app.tickets.services.fields import facts_of
@@ -115,8 +116,7 @@ def form_text(name: str) -> str:
 
 
 def _times(ticket: Ticket) -> list[tuple[str, datetime | None]]:
-    names = ("event_start", "event_detected", "event_end", "window_start", "window_end")
-    shown = [(LABELS[name], getattr(ticket, name)) for name in (*names, "estimated_end")]
+    shown = [(LABELS[name], getattr(ticket, name)) for name in TIMES]
     found: list[tuple[str, datetime | None]] = [row for row in shown if row[1] is not None]
     return [*found, ("Opened", ticket.created_at), ("Changed", ticket.changed_at)]
 
@@ -124,11 +124,8 @@ def _times(ticket: Ticket) -> list[tuple[str, datetime | None]]:
 def _facts(ticket: Ticket, *, sees_internal: bool) -> list[tuple[str, str]]:
     partner = ticket.created_by_partner
     rows = [
-        ("Priority", ticket.priority),
-        ("Category", ticket.category),
-        ("Network", ticket.network),
-        ("Layer", ticket.layer),
-        ("Impact", ticket.impact),
+        *((LABELS[name], getattr(ticket, name)) for name in ("priority", "category")),
+        *((LABELS[name], getattr(ticket, name)) for name in ("network", "layer", "impact")),
         ("Responsible site", ticket.responsible_site.key if ticket.responsible_site else ""),
         ("Responsible unit", ticket.unit),
         ("In charge", ticket.person_in_charge),
@@ -140,9 +137,11 @@ def _facts(ticket: Ticket, *, sees_internal: bool) -> list[tuple[str, str]]:
         ("Carbon copy", ticket.carbon_copy),
         ("Came from", partner.code if partner else ""),
         ("Number there", ticket.origin_id),
-        ("Type of problem", ticket.type_of_problem if ticket.type_of_problem != "Other" else ""),
-        ("Affected VO", ticket.affected_vo),
-        ("Related issue", ticket.related_issue),
+        *(
+            (field.label, value)
+            for field in fields_at(Where.PAGE)
+            if (value := getattr(ticket, field.name)) != DEFAULTS[field.name]
+        ),
     ]
     return rows + [row for row in optional if row[1]]
 
