@@ -26,17 +26,14 @@ from soap_service.native.models import (
 )
 from soap_service.native.operations import NativeCall, Operation
 
-_LISTS: Final = (
-    "states",
-    "networks",
-    "categories",
-    "layers",
-    "priorities",
-    "links",
-    "sites",
-    "responsible",
-    "units",
-)
+_LISTS: Final = ("states", "links", "sites", "responsible")
+_VALUES: Final = {
+    "networks": "network",
+    "categories": "category",
+    "layers": "layer",
+    "priorities": "priority",
+    "units": "unit",
+}
 _AS_THEY_ARE: Final = (
     *("number", "version"),
     *(
@@ -69,6 +66,9 @@ def _wanted(sent: Any) -> TicketFilter:
         return TicketFilter(sort="number")
     lists: dict[str, Any] = {name: tuple(getattr(sent, name) or ()) for name in _LISTS}
     return TicketFilter(
+        values={
+            field: tuple(found) for name, field in _VALUES.items() if (found := getattr(sent, name))
+        },
         text=sent.text or "",
         created_from=sent.createdFrom,
         created_to=sent.createdTo,

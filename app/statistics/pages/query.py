@@ -80,9 +80,7 @@ class StatisticsQuery:
         if self.given("state"):
             return wanted
         return TicketFilter(
-            networks=wanted.networks,
-            categories=wanted.categories,
-            layers=wanted.layers,
+            values=wanted.values,
             states=("open", "closed"),
             sites=wanted.sites,
             links=wanted.links,

@@ -174,9 +174,7 @@ class TicketFigures:
     def _chosen(self, wanted: TicketFilter) -> Chosen:
         words = {
             "state": wanted.expanded_states(),
-            "network": wanted.networks,
-            "category": wanted.categories,
-            "layer": wanted.layers,
+            **{name: wanted.values.get(name, ()) for name in ("network", "category", "layer")},
         }
         links = None
         if wanted.links:

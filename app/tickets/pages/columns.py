@@ -6,14 +6,16 @@ else the portal's. The title always is one of them: it leads to the ticket.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+
+from app.tickets.rules.fields import ValueKind, Where, fields_at
 
 
 @dataclass(frozen=True)
 class ListColumn:
     """``sort``: by what the list can be sorted, or None; ``width`` in pixels as in the style
-    sheet."""
+    sheet; ``field``: what of the ticket it shows as it is, or ""."""
 
     key: str
     word: str
@@ -22,6 +24,14 @@ class ListColumn:
     number: bool = False
     width: int = 128
     usual: bool = False
+    field: str = ""
+
+
+def _declared(*, times: bool) -> Iterator[ListColumn]:
+    for field in fields_at(Where.LIST, "category"):
+        if (field.kind is ValueKind.TIME) is times:
+            key, word = field.key or field.name, field.head or field.label
+            yield ListColumn(key, word, number=times, width=field.width, field=field.name)
 
 
 COLUMNS = {
@@ -37,20 +47,11 @@ COLUMNS = {
         ListColumn("priority", "Priority", "priority", down_first=True, width=132, usual=True),
         ListColumn("age", "Age", "created", down_first=True, number=True, width=88, usual=True),
         ListColumn("changed", "Changed", "changed", down_first=True, number=True, usual=True),
-        ListColumn("category", "Category", width=116),
-        ListColumn("network", "Network", width=92),
-        ListColumn("layer", "Layer", width=104),
-        ListColumn("impact", "Impact", width=168),
-        ListColumn("unit", "Unit", width=140),
-        ListColumn("person", "In charge", width=140),
-        ListColumn("submitter", "Submitter", width=140),
-        ListColumn("author", "Changed by", width=140),
-        ListColumn("created", "Created", number=True, width=148),
-        ListColumn("event_start", "Event start", number=True, width=148),
-        ListColumn("event_end", "Event end", number=True, width=148),
-        ListColumn("window_start", "Window start", number=True, width=148),
-        ListColumn("window_end", "Window end", number=True, width=148),
-        ListColumn("ended", "Solved", number=True, width=148),
+        *_declared(times=False),
+        ListColumn("author", "Changed by", width=140, field="last_author"),
+        ListColumn("created", "Created", number=True, width=148, field="created_at"),
+        *_declared(times=True),
+        ListColumn("ended", "Solved", number=True, width=148, field="ended_at"),
         ListColumn("references", "References", width=180),
     )
 }

@@ -24,10 +24,11 @@ from app.core.web.list_filters import Chip, Tab, read_day
 from app.core.web.person import acting
 from app.core.web.positions import read_position, write_position
 from app.core.web.times import now
-from app.registry.rules.networks import Network
 from app.tickets.pages.columns import COLUMNS, shown_columns, width_class
+from app.tickets.rules.content import DEFAULTS
 from app.tickets.rules.desk import Desk
-from app.tickets.rules.tickets import CLOSED_STATES, OPEN_STATES, Category, Layer, Priority, State
+from app.tickets.rules.fields import Where, fields_at
+from app.tickets.rules.tickets import CLOSED_STATES, OPEN_STATES, State
 from app.tickets.rules.tokenizer import MAX_CHARACTERS, read_search
 from app.tickets.services.lists.desk import on_desk
 from app.tickets.services.lists.lists import SORTS, TicketFilter
@@ -36,17 +37,21 @@ from app.tickets.services.lists.visits import Unseen
 from app.tickets.services.pages import MAX_COUNTED, Position
 
 LAST_VISIT = "visit"
+_FIELDS = {field.name: field for field in fields_at(Where.FILTER)}
+
+
+def _heads(*names: str) -> dict[str, str]:
+    return {name: _FIELDS[name].head or _FIELDS[name].label for name in names}
+
+
 LABELS = {
     "q": "Text",
     "state": "State",
-    "network": "Network",
-    "category": "Category",
-    "layer": "Layer",
+    **_heads("network", "category", "layer"),
     "site": "Site",
     "link": "Link",
     "responsible": "Responsible site",
-    "unit": "Unit",
-    "priority": "Priority",
+    **_heads("unit", "priority", *_FIELDS),
     "from": "Created from",
     "to": "Created to",
     "check": "To check",
@@ -60,10 +65,7 @@ LABELS = {
 
 _ALLOWED: dict[str, list[str]] = {
     "state": ["open", "closed", *State],
-    "network": list(Network),
-    "category": list(Category),
-    "layer": list(Layer),
-    "priority": list(Priority),
+    **{name: list(field.choices) for name, field in _FIELDS.items() if field.choices is not None},
     "check": ["yes"],
     "desk": list(Desk),
     "figure": list(Counted),
@@ -71,14 +73,15 @@ _ALLOWED: dict[str, list[str]] = {
     "sort": [*SORTS, *(f"-{name}" for name in SORTS)],
     "columns": list(COLUMNS),
 }
-_FREE = {"site": 255, "link": 255, "responsible": 255, "unit": 50}
+_TICKS = tuple(name for name in LABELS if name in _FIELDS and name in _ALLOWED)
+_TEXTS = tuple(name for name in LABELS if name in _FIELDS and name not in _ALLOWED)
+_FREE = {"site": 255, "link": 255, "responsible": 255, **{n: _FIELDS[n].limit for n in _TEXTS}}
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _DAYS = ("from", "to")
 _ONE = ("q", "from", "to", "sort")
 MAX_VALUES = 50
 """Values of one parameter: each is a chip with an address that holds all others, so a page of
 thousands of them would have hundreds of megabytes."""
-_TICKS = ("network", "category", "layer", "priority")
 DEFAULT_SORT = "-changed"
 
 _LOOKS = ("sort", "columns")
@@ -108,6 +111,8 @@ class Column:
     url: str
     direction: str
     number: bool
+    extra: bool
+    """Whether it is none of the usual ones."""
 
 
 class ListQuery:
@@ -197,14 +202,10 @@ class ListQuery:
         return TicketFilter(
             text=self.first("q"),
             states=many("state") or without_state,
-            networks=many("network"),
-            categories=many("category"),
-            layers=many("layer"),
+            values={name: many(name) for name in _FIELDS if name in self.values},
             sites=many("site"),
             links=many("link"),
             responsible=many("responsible"),
-            units=many("unit"),
-            priorities=many("priority"),
             created_from=self.days.get("from"),
             created_to=self.days.get("to"),
             to_check=bool(self.given("check")),
@@ -333,6 +334,7 @@ class Listing:
         self.not_shown = [column for column in COLUMNS.values() if column.key not in shown]
         self.width = width_class(shown)
         self.ticks = [(name, LABELS[name], _ALLOWED[name]) for name in _TICKS]
+        self.texts = [(_FIELDS[name], DEFAULTS[name]) for name in _TEXTS]
         self.tabs = self._tabs()
         self.chips = list(self._chips())
         self.columns = list(self._columns())
@@ -405,8 +407,9 @@ class Listing:
         sort = self._query.sort
         for column in self.shown:
             key, word, name, number = column.key, column.word, column.sort, column.number
+            extra = not column.usual
             if name is None:
-                yield Column(key, word, "", "", number)
+                yield Column(key, word, "", "", number, extra)
                 continue
             # "age" grows while the time of creation falls
             down = sort == f"-{name}"
@@ -417,6 +420,5 @@ class Listing:
             if here:
                 rising = down if key in ("age", "changed") else not down
                 direction = "ascending" if rising else "descending"
-            yield Column(
-                key, word, self._to({"sort": (other if here else first,)}), direction, number
-            )
+            url = self._to({"sort": (other if here else first,)})
+            yield Column(key, word, url, direction, number, extra)

@@ -50,11 +50,11 @@ def fill(session: Session, cast: Cast) -> None:
         ({"states": ("open",)}, [1, 2, 3, 4, 6]),
         ({"states": ("closed",)}, [5]),
         ({"states": ("on hold", "unsolved")}, [2, 5]),
-        ({"networks": ("LHCONE",)}, [3]),
-        ({"categories": ("test", "maintenance")}, [3, 5]),
-        ({"layers": ("L3",)}, [2]),
-        ({"units": ("NREN",)}, [3]),
-        ({"priorities": ("urgent",)}, [1]),
+        ({"values": {"network": ("LHCONE",)}}, [3]),
+        ({"values": {"category": ("test", "maintenance")}}, [3, 5]),
+        ({"values": {"layer": ("L3",)}}, [2]),
+        ({"values": {"unit": ("NREN",)}}, [3]),
+        ({"values": {"priority": ("urgent",)}}, [1]),
         ({"links": ("CERN-GRIDKA-LHCOPN-001",)}, [1]),
         ({"sites": ("ES-PIC",)}, [2]),
         ({"sites": ("Atlantis", "PIC")}, [2, 4]),
@@ -68,7 +68,7 @@ def fill(session: Session, cast: Cast) -> None:
         ({"text": "grosse strasse"}, [4]),
         ({"text": "#4"}, [4]),
         ({"created_from": date(2013, 3, 8), "created_to": date(2013, 3, 9)}, [3, 4]),
-        ({"states": ("open",), "categories": ("test",)}, []),
+        ({"states": ("open",), "values": {"category": ("test",)}}, []),
     ],
 )
 def test_each_filter(session: Session, wanted: dict[str, object], numbers: list[int]) -> None:
@@ -82,7 +82,7 @@ def test_each_filter(session: Session, wanted: dict[str, object], numbers: list[
 def test_counts_leave_the_states_aside(session: Session) -> None:
     cast = enter(session)
     fill(session, cast)
-    wanted = TicketFilter(states=("unsolved",), categories=("incident", "test"))
+    wanted = TicketFilter(states=("unsolved",), values={"category": ("incident", "test")})
     assert count_by_state(session, cast.reader, wanted) == {"new": 3, "on hold": 1, "unsolved": 1}
 
 
@@ -149,16 +149,16 @@ def test_each_list_is_the_same_in_pages_forwards_and_backwards(
         {"text": "frequent"},
         {"text": "rare"},
         {"text": "alpha"},
-        {"text": '"alpha beta"', "layers": ("L3",)},
+        {"text": '"alpha beta"', "values": {"layer": ("L3",)}},
         {"text": "nothing such"},
         {"text": "#7"},
-        {"sites": ("pic",), "priorities": ("urgent", "top priority")},
+        {"sites": ("pic",), "values": {"priority": ("urgent", "top priority")}},
         {"sites": ("pic",), "text": "alpha", "states": ("open", "closed")},
-        {"sites": ("nowhere",), "layers": ("L3",), "text": '"alpha beta"'},
+        {"sites": ("nowhere",), "values": {"layer": ("L3",)}, "text": '"alpha beta"'},
         {"sites": ("GRIDKA", "nowhere"), "links": ("CERN-PIC-LHCOPN-001",)},
-        {"links": ("CERN-PIC-LHCOPN-001",), "text": "beta", "layers": ("unknown",)},
+        {"links": ("CERN-PIC-LHCOPN-001",), "text": "beta", "values": {"layer": ("unknown",)}},
         {"responsible": ("FZK-LCG2",), "text": "frequent wor"},
-        {"created_from": date(2026, 1, 1), "layers": ("unknown",), "states": ("open",)},
+        {"created_from": date(2026, 1, 1), "values": {"layer": ("unknown",)}, "states": ("open",)},
     ]
     for given in filters:
         plain = list_tickets(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -55,14 +55,11 @@ class TicketFilter:
 
     text: str = ""
     states: tuple[str, ...] = ()
-    networks: tuple[str, ...] = ()
-    categories: tuple[str, ...] = ()
-    layers: tuple[str, ...] = ()
+    values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Of declared fields, by name."""
     sites: tuple[str, ...] = ()
     links: tuple[str, ...] = ()
     responsible: tuple[str, ...] = ()
-    units: tuple[str, ...] = ()
-    priorities: tuple[str, ...] = ()
     created_from: date | None = None
     created_to: date | None = None
     to_check: bool = False
@@ -116,11 +113,7 @@ def condition_of(
     parts: list[ColumnElement[bool]] = [true()]
     for column, values in (
         (Ticket.state, wanted.expanded_states()),
-        (Ticket.network, wanted.networks),
-        (Ticket.category, wanted.categories),
-        (Ticket.layer, wanted.layers),
-        (Ticket.unit, wanted.units),
-        (Ticket.priority, wanted.priorities),
+        *((getattr(Ticket, name), values) for name, values in wanted.values.items()),
     ):
         if values and set(values) != _ALL.get(column.key):
             parts.append(column.in_(values))
