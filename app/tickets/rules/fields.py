@@ -57,6 +57,8 @@ class Where(Flag):
     """A parameter of the list's address: one of the values given."""
     FILE = auto()
     """A column of exported and imported files."""
+    SEARCH = auto()
+    """Found by its words."""
 
 
 Choices: TypeAlias = type[State | Priority | Network | Category | Layer | Impact]
@@ -107,7 +109,10 @@ class TicketField:
 
 
 _TIME_HELP: Final = "UTC, as 2026-01-31 09:05; a zone may follow: 2026-01-31 10:05+01:00"
-_FORM, _PAGE, _LIST, _FILTER, _FILE = Where.FORM, Where.PAGE, Where.LIST, Where.FILTER, Where.FILE
+_FORM, _PAGE, _LIST, _FILTER, _FILE, _SEARCH = (
+    *(Where.FORM, Where.PAGE, Where.LIST),
+    *(Where.FILTER, Where.FILE, Where.SEARCH),
+)
 
 
 _LONG: Final = partial(TicketField, kind=ValueKind.LONG_TEXT, limit=PORTAL_TEXT_LIMIT)
@@ -119,7 +124,7 @@ FIELDS: Final = (
     TicketField(
         "title",
         "Title",
-        where=_FORM | _FILE,
+        where=_FORM | _FILE | _SEARCH,
         limit=TITLE_LIMIT,
         is_needed=True,
         help="At most 255 characters.",
@@ -130,14 +135,14 @@ FIELDS: Final = (
     _LONG(
         "description",
         "Description",
-        where=_FORM | _FILE,
+        where=_FORM | _FILE | _SEARCH,
         meaning="the whole story",
         ggus="GHD_Description",
     ),
     _LONG(
         "solution",
         "Solution",
-        where=_FILE,
+        where=_FILE | _SEARCH,
         meaning="how it was solved",
         rule="required for solved",
         ggus="GHD_Detailed_Solution",
@@ -296,7 +301,11 @@ FIELDS: Final = (
         meaning="when it is expected to be over",
     ),
     TicketField(
-        "submitter_name", "Submitter", where=_LIST | _FILE, key="submitter", ggus="GHD_Name"
+        "submitter_name",
+        "Submitter",
+        where=_LIST | _FILE | _SEARCH,
+        key="submitter",
+        ggus="GHD_Name",
     ),
     TicketField("submitter_mail", "Submitter's mail", is_contact=True),
     TicketField("submitter_login", "Submitter's login name", ggus="GHD_Loginname"),
@@ -311,7 +320,7 @@ FIELDS: Final = (
         ggus="GHD_CarbonCopy",
     ),
     TicketField("origin_system", "Origin system", where=_FILE),
-    TicketField("origin_id", "Origin id", where=_FILE, ggus="GHD_Origin_ID"),
+    TicketField("origin_id", "Origin id", where=_FILE | _SEARCH, ggus="GHD_Origin_ID"),
     TicketField("references", "External references", ValueKind.OWN),
 )
 BY_NAME: Final[Mapping[str, TicketField]] = {field.name: field for field in FIELDS}

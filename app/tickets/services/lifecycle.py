@@ -47,6 +47,7 @@ from app.tickets.rules.content import (
     check_times,
     check_values,
 )
+from app.tickets.rules.fields import ENTRIES
 from app.tickets.rules.tickets import (
     ENDED_STATES,
     FINAL_STATES,
@@ -111,7 +112,7 @@ _NEWEST_CHANGE = (
     .limit(1)
 )
 
-COMMENTS = ("public_comment", "internal_comment")
+COMMENTS = ENTRIES
 """Fields that append an entry; they live in the change log only."""
 
 

@@ -11,13 +11,14 @@ from sqlalchemy.orm import Session
 from app.core.models.changes import Change
 from app.core.rules.access import Actor, Kind, may_read_internal
 from app.core.services.changes import TICKET, FieldChange, changes_of
+from app.tickets.rules.fields import FIELDS
 from app.tickets.rules.relations import RELATION_FIELDS
 from app.tickets.services import idempotency as origins
 from app.tickets.services.diaries import INTERNAL, PUBLIC, may_see_entry
 from app.tickets.services.relations import readable_numbers
 
 _CONTACTS = frozenset(
-    {"submitter_mail", "submitter_phone", "carbon_copy", *origins.CONTACTS.values()}
+    {*(field.name for field in FIELDS if field.is_contact), *origins.CONTACTS.values()}
 )
 """Shown to operators and to the partner that sent them only; but see ``_may_see``."""
 

@@ -19,6 +19,7 @@ from app.core.services.changes import TICKET, FieldChange
 from app.registry.models.registry import Link, LinkCircuit, LinkName, SiteName, SitePrefix
 from app.tickets.models.search import TicketWords
 from app.tickets.models.tickets import ExternalReference, Ticket, TicketLink, TicketSite
+from app.tickets.rules.fields import Where, fields_at
 from app.tickets.rules.tokenizer import BREAK, joined, words_of
 
 MAX_LENGTH: Final = 250_000
@@ -30,12 +31,8 @@ AT_ONCE: Final = 500
 
 _PUBLIC, _INTERNAL = "public_comment", "internal_comment"
 _COMMENTS: Final = (_PUBLIC, _INTERNAL)
-_INDEXED: Final = frozenset(
-    {
-        *("title", "description", "solution", "links", "sites", "responsible_site"),
-        *("references", "submitter_name", "origin_id"),
-    }
-)
+_TEXTS: Final = tuple(field.name for field in fields_at(Where.SEARCH))
+_INDEXED: Final = frozenset({*_TEXTS, "links", "sites", "responsible_site", "references"})
 """Fields, as the change log names them, whose words are kept beside those of comments."""
 
 _words = cast(Table, TicketWords.__table__)
@@ -115,8 +112,7 @@ def index_new_ticket(
     links, sites = parts.get("affected_links", ()), parts.get("affected_sites", ())
     connection = session.connection()
     words = _Words(ticket.number)
-    words.add(ticket.title, ticket.description, ticket.solution)
-    words.add(ticket.submitter_name, author, ticket.origin_id)
+    words.add(*(getattr(ticket, name) for name in _TEXTS), author)
     words.add(*(part for item in references for part in (item.provider, item.reference)))
     words.add(*(item.link.name for item in links))
     words.add(*(item.name for item in sites if item.site_id is None))
@@ -230,14 +226,9 @@ def count_missing(session: Session) -> int:
 
 def _gather_texts(session: Session, gathered: Mapping[int, _Words]) -> None:
     for row in session.execute(
-        select(
-            Ticket.number,
-            Ticket.title,
-            Ticket.description,
-            Ticket.solution,
-            Ticket.submitter_name,
-            Ticket.origin_id,
-        ).where(Ticket.number.in_(gathered))
+        select(Ticket.number, *(getattr(Ticket, name) for name in _TEXTS)).where(
+            Ticket.number.in_(gathered)
+        )
     ):
         gathered[row.number].add(*row[1:])
 

@@ -16,6 +16,7 @@ from app.core.models.changes import Change, ChangedField
 from app.core.services.changes import TICKET
 from app.registry.models.registry import LinkCircuit, LinkName, SiteName, SitePrefix
 from app.tickets.models.tickets import ExternalReference, Ticket
+from app.tickets.rules.fields import ValueKind, Where, fields_at
 from app.tickets.rules.tokenizer import (
     Piece,
     Search,
@@ -29,6 +30,7 @@ from app.tickets.rules.tokenizer import (
 
 _MAX_LENGTH = 20_000
 """Characters of a text in which a hit is looked for."""
+_SEARCHED = fields_at(Where.SEARCH)
 _Text = tuple[str, str]
 """What it is called, and the text."""
 
@@ -81,13 +83,16 @@ def _count_held(text: str, terms: Sequence[Term]) -> int:
 
 
 def _texts(ticket: Ticket, further: Sequence[_Text]) -> Iterator[_Text]:
-    yield "Description", ticket.description
-    yield "Solution", ticket.solution
+    texts = [(field, getattr(ticket, field.name)) for field in _SEARCHED]
+    yield from ((field.label, text) for field, text in texts if field.kind is ValueKind.LONG_TEXT)
     yield from further
     yield "Link", " ".join(item.link.name for item in ticket.affected_links)
     yield "Site", " ".join(item.name for item in ticket.affected_sites)
-    yield "Submitter", ticket.submitter_name
-    yield "Origin id", ticket.origin_id
+    yield from (
+        (field.label, text)
+        for field, text in texts
+        if field.kind is ValueKind.TEXT and field.name != "title"
+    )
 
 
 def _further_texts(
