@@ -17,7 +17,8 @@ from playwright.sync_api import Dialog, Page, expect
 
 from app.core.database.transactions import transaction
 from app.core.rules.access import Door, Writer
-from app.tickets.rules.content import TEXT_LIMITS, NewTicket, Reference
+from app.tickets.rules.content import NewTicket, Reference
+from app.tickets.rules.fields import FIELDS
 from app.tickets.rules.relations import RelationRole
 from app.tickets.services.acknowledgements import acknowledge_change
 from app.tickets.services.lifecycle import change_ticket, open_ticket
@@ -35,7 +36,8 @@ PAYLOADS = (
     "{{ 7*7 }}<b>bold</b>&lt;i&gt;",
     "</textarea></title><script>ran=1</script>",
 )
-_MIN_LENGTH = min(TEXT_LIMITS.values())
+_TEXTS = [field for field in FIELDS if field.is_text]
+_MIN_LENGTH = min(field.limit for field in _TEXTS)
 _ADDRESS = "https://tickets.example/"  # a related issue is a URL without blanks
 
 
@@ -66,7 +68,7 @@ def _poison(server: LiveServer, cast: Cast, text: str) -> int:
         author=text,
         claims={"last_login": text, "origin_system": text},
     )
-    everywhere: dict[str, Any] = dict.fromkeys(TEXT_LIMITS, text)
+    everywhere: dict[str, Any] = dict.fromkeys((field.name for field in _TEXTS), text)
     everywhere["related_issue"] = _ADDRESS + "".join(text.split())
     new = NewTicket(
         **everywhere,

@@ -40,7 +40,7 @@ from app.registry.pages import forms as registry_forms
 from app.reports.pages import reminders as report_reminders
 from app.tickets.models.tickets import Ticket
 from app.tickets.pages import bulk_forms, filter_forms, forms
-from app.tickets.rules.content import TEXT_LIMITS
+from app.tickets.rules.fields import BY_NAME
 from tests.cast import PASSWORD, Cast
 from tests.harness.visitor import Fields, Form, PageReader
 from tests.harness.visits import Enter, Open
@@ -340,7 +340,7 @@ def bad_texts(kind: type[FlaskForm], field: Field) -> Iterator[str]:
     elif isinstance(field, PasswordField):
         yield from ("", "short", "x" * 1025, *(f"another {bad} horse" for bad in CONTROL))
     elif isinstance(field, StringField | TextAreaField):
-        limit = TEXT_LIMITS.get(name, TEXT_LIMITS["public_comment"])
+        limit = BY_NAME.get(name, BY_NAME["public_comment"]).limit
         yield from ("x" * (limit + 1), *CONTROL)
         if name == "carbon_copy":
             yield from ("no address", "a@b c@d", "a@b;;@")

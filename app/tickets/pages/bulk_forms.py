@@ -11,19 +11,13 @@ from app.core.rules.access import Actor
 from app.core.web.extensions import db
 from app.core.web.forms import Choice, lines, one_line, options
 from app.registry.services.registry import all_sites
-from app.tickets.rules.fields import BY_NAME
+from app.tickets.pages.forms import input_of
+from app.tickets.rules.content import LABELS
 from app.tickets.rules.tickets import MOVES, State
 
 FOLLOWS = "follows links and sites"
 KEEP = "as it is"
 _STATES = tuple(dict.fromkeys(state for targets in MOVES.values() for state in targets))
-
-
-def _input_of(name: str) -> Any:
-    field = BY_NAME[name]
-    if field.choices is not None:
-        return Choice(field.label, choices=options(*field.choices, empty=KEEP), default="")
-    return StringField(field.label, filters=[one_line])
 
 
 class BulkForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
@@ -36,12 +30,15 @@ class BulkForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         description="Solved needs one; it becomes the solution of each ticket.",
         render_kw={"rows": 3},
     )
-    priority = _input_of("priority")
-    unit = _input_of("unit")
-    person_in_charge = _input_of("person_in_charge")
-    responsible_site = Choice("Responsible site", default="")
+    priority = input_of("priority", empty=KEEP)
+    unit = StringField(LABELS["unit"], filters=[one_line])
+    person_in_charge = input_of("person_in_charge")
+    responsible_site = Choice(LABELS["responsible_site"], default="")
     public_comment = TextAreaField(
-        "Comment", filters=[lines], description="Public, on each ticket.", render_kw={"rows": 3}
+        LABELS["public_comment"],
+        filters=[lines],
+        description="Public, on each ticket.",
+        render_kw={"rows": 3},
     )
 
     def offer(self, actor: Actor) -> None:

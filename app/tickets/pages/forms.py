@@ -20,7 +20,6 @@ from wtforms.validators import AnyOf
 from app.core.rules.errors import Invalid
 from app.core.rules.texts import checked_addresses
 from app.core.web.forms import Choice, Radio, UtcTimeField, lines, one_line, options, required
-from app.registry.rules.networks import Network
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.content import DEFAULTS, LABELS, Reference
 from app.tickets.rules.fields import BY_NAME, FIELDS, ValueKind, Where, fields_at
@@ -99,12 +98,14 @@ class AnswerForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     reason = TextAreaField("Reason", filters=[lines], description="At most 4000 characters.")
 
 
-def input_of(name: str) -> Any:
-    """A declared field as it is typed."""
+def input_of(name: str, *, empty: str | None = None) -> Any:
+    """A declared field as it is typed; ``empty`` is the word for choosing none."""
     field = BY_NAME[name]
     more: dict[str, Any] = {"description": field.help, "default": DEFAULTS.get(name) or None}
+    if empty is not None:
+        more["default"] = ""
     if field.choices is not None:
-        return Choice(field.label, choices=options(*field.choices), **more)
+        return Choice(field.label, choices=options(*field.choices, empty=empty), **more)
     if field.kind is ValueKind.TIME:
         return UtcTimeField(field.label, **more)
     if field.kind is ValueKind.LONG_TEXT:
@@ -134,9 +135,7 @@ class TicketForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         description="For changes only: each of them accepts or refuses. Where none is chosen, the"
         " affected sites and the ends of the affected links are asked.",
     )
-    network = Choice(
-        LABELS["network"], choices=options(*Network, empty="that of the links"), default=""
-    )
+    network = input_of("network", empty="that of the links")
     layer = input_of("layer")
     impact = input_of("impact")
     window_start = input_of("window_start")

@@ -85,8 +85,6 @@ DEFAULTS: Mapping[str, Any] = {
     item.name: item.default for item in fields(NewTicket) if item.default is not MISSING
 }
 """What is stored of a field that nobody states."""
-TEXT_LIMITS: Mapping[str, int] = {field.name: field.limit for field in FIELDS if field.is_text}
-"""Text fields of a ticket and the most characters that each may have."""
 TIMES = tuple(field.name for field in FIELDS if field.kind is ValueKind.TIME)
 LABELS: Mapping[str, str] = {
     **{field.name: field.label for field in FIELDS},

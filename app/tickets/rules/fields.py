@@ -71,8 +71,12 @@ class TicketField:
     name: str
     """As the table and the change log call it, and in camel case the native service."""
     label: str
-    kind: ValueKind = ValueKind.TEXT
     where: Where = Where.NOWHERE
+    meaning: str = ""
+    """What partners of the native service are told of it; "" = they do not get it."""
+    ggus: str = ""
+    """The element of the GGUS contract that holds it just as it is."""
+    kind: ValueKind = ValueKind.TEXT
     limit: int = SHORT_TEXT_LIMIT
     """Characters of a text."""
     choices: Choices | None = None
@@ -82,20 +86,16 @@ class TicketField:
     """Shown to operators and to the partner that sent it only."""
     help: str = ""
     """Stands at its input."""
+    rule: str = ""
+    """What partners of the native service are told besides when they write it."""
+    ggus_clears: bool = False
+    """Whether an empty element of TicketModify clears it; else empty is as absent."""
     key: str = ""
     """What lists and files call it, where that is not its name."""
     head: str = ""
     """What stands over its column and its filter, where that is not its label."""
     width: int = 140
     """Of its column, in pixels as in the style sheet."""
-    meaning: str = ""
-    """What partners of the native service are told of it; "" = they do not get it."""
-    rule: str = ""
-    """What they are told besides when they write it."""
-    ggus: str = ""
-    """The element of the GGUS contract that holds it just as it is."""
-    ggus_clears: bool = False
-    """Whether an empty element of TicketModify clears it; else empty is as absent."""
 
     @property
     def is_text(self) -> bool:
@@ -109,43 +109,34 @@ class TicketField:
 
 
 _TIME_HELP: Final = "UTC, as 2026-01-31 09:05; a zone may follow: 2026-01-31 10:05+01:00"
-_FORM, _PAGE, _LIST, _FILTER, _FILE, _SEARCH = (
-    *(Where.FORM, Where.PAGE, Where.LIST),
-    *(Where.FILTER, Where.FILE, Where.SEARCH),
-)
-
-
+_FORM, _PAGE, _LIST, _FILTER, _FILE = Where.FORM, Where.PAGE, Where.LIST, Where.FILTER, Where.FILE
+_COLUMN, _WORDS = _LIST | _FILE, _FILE | Where.SEARCH
 _LONG: Final = partial(TicketField, kind=ValueKind.LONG_TEXT, limit=PORTAL_TEXT_LIMIT)
 _ENTRY: Final = partial(TicketField, kind=ValueKind.ENTRY, limit=PORTAL_TEXT_LIMIT)
 _CHOICE: Final = partial(TicketField, kind=ValueKind.CHOICE)
 _TIME: Final = partial(TicketField, kind=ValueKind.TIME, width=148)
+_OWN: Final = partial(TicketField, kind=ValueKind.OWN)
 
 FIELDS: Final = (
     TicketField(
         "title",
         "Title",
-        where=_FORM | _FILE | _SEARCH,
+        _FORM | _WORDS,
+        "what is wrong, in a line",
+        "GHD_Short_Description",
         limit=TITLE_LIMIT,
         is_needed=True,
         help="At most 255 characters.",
-        meaning="what is wrong, in a line",
         rule="not blank",
-        ggus="GHD_Short_Description",
     ),
-    _LONG(
-        "description",
-        "Description",
-        where=_FORM | _FILE | _SEARCH,
-        meaning="the whole story",
-        ggus="GHD_Description",
-    ),
+    _LONG("description", "Description", _FORM | _WORDS, "the whole story", "GHD_Description"),
     _LONG(
         "solution",
         "Solution",
-        where=_FILE | _SEARCH,
-        meaning="how it was solved",
+        _WORDS,
+        "how it was solved",
+        "GHD_Detailed_Solution",
         rule="required for solved",
-        ggus="GHD_Detailed_Solution",
     ),
     _ENTRY(
         "public_comment",
@@ -159,169 +150,131 @@ FIELDS: Final = (
         meaning="one entry for the internal diary",
         ggus="GHD_Internal_Diary",
     ),
-    _CHOICE("state", "State", choices=State, where=_FILE, meaning="its state", ggus="GHD_Status"),
+    _CHOICE("state", "State", _FILE, "its state", "GHD_Status", choices=State),
     _CHOICE(
-        "priority",
-        "Priority",
-        choices=Priority,
-        where=_FORM | _FILTER | _FILE,
-        meaning="GGUS's",
-        ggus="GHD_Priority",
+        "priority", "Priority", _FORM | _FILTER | _FILE, "GGUS's", "GHD_Priority", choices=Priority
     ),
     _CHOICE(
-        "network",
-        "Network",
-        choices=Network,
-        where=_FORM | _LIST | _FILTER | _FILE,
-        width=92,
-        meaning="the network",
+        "network", "Network", _FORM | _COLUMN | _FILTER, "the network", choices=Network, width=92
     ),
     _CHOICE(
         "category",
         "Category",
+        _FORM | _COLUMN | _FILTER,
+        "what is reported",
         choices=Category,
-        where=_FORM | _LIST | _FILTER | _FILE,
         width=116,
-        meaning="what is reported",
         rule="a maintenance needs its window, a change its sites",
     ),
     _CHOICE(
         "layer",
         "Layer",
+        _FORM | _COLUMN | _FILTER,
+        "where in the network the cause lies",
         choices=Layer,
-        where=_FORM | _LIST | _FILTER | _FILE,
         width=104,
-        meaning="where in the network the cause lies",
     ),
-    _CHOICE(
-        "impact",
-        "Impact",
-        choices=Impact,
-        where=_FORM | _LIST | _FILE,
-        width=168,
-        meaning="what users notice",
-    ),
-    TicketField("links", "Affected links", ValueKind.OWN),
-    TicketField("sites", "Affected sites", ValueKind.OWN),
-    TicketField("asked_sites", "Sites that must accept", ValueKind.OWN),
-    TicketField("responsible_site", "Responsible site", ValueKind.OWN),
+    _CHOICE("impact", "Impact", _FORM | _COLUMN, "what users notice", choices=Impact, width=168),
+    _OWN("links", "Affected links"),
+    _OWN("sites", "Affected sites"),
+    _OWN("asked_sites", "Sites that must accept"),
+    _OWN("responsible_site", "Responsible site"),
     TicketField(
         "unit",
         "Responsible unit",
-        where=_FORM | _LIST | _FILTER | _FILE,
+        _FORM | _COLUMN | _FILTER,
+        "support unit in charge",
+        "GHD_Responsible_Unit",
         limit=UNIT_LIMIT,
         is_needed=True,
         head="Unit",
-        meaning="support unit in charge",
-        ggus="GHD_Responsible_Unit",
     ),
     TicketField(
         "type_of_problem",
         "Type of problem",
-        where=_PAGE,
+        _PAGE,
+        "GGUS's type of problem",
+        "GHD_Type_Of_Problem",
         limit=UNIT_LIMIT,
         is_needed=True,
-        meaning="GGUS's type of problem",
-        ggus="GHD_Type_Of_Problem",
     ),
     TicketField(
         "affected_vo",
         "Affected VO",
-        where=_PAGE,
-        meaning="the affected experiment",
-        ggus="GHD_Affected_VO",
+        _PAGE,
+        "the affected experiment",
+        "GHD_Affected_VO",
         ggus_clears=True,
     ),
     TicketField(
         "related_issue",
         "Related issue",
-        where=_FORM | _PAGE,
+        _FORM | _PAGE,
+        "an http, https or mailto URL",
+        "GHD_Related_Issue",
         limit=RELATED_ISSUE_LIMIT,
         help="A URL that begins with https://, http:// or mailto:",
-        meaning="an http, https or mailto URL",
-        ggus="GHD_Related_Issue",
         ggus_clears=True,
     ),
     TicketField(
         "person_in_charge",
         "Person in charge",
-        where=_FORM | _LIST,
+        _FORM | _LIST,
+        "who works on it",
+        "GHD_Assign_To",
         limit=ASSIGN_LIMIT,
         key="person",
         head="In charge",
-        meaning="who works on it",
-        ggus="GHD_Assign_To",
         ggus_clears=True,
     ),
     TicketField(
         "experiment_specific",
         "Experiment specific",
-        ValueKind.FLAG,
         meaning="a problem of one experiment only",
+        kind=ValueKind.FLAG,
     ),
-    _TIME(
-        "event_start",
-        "Event start",
-        where=_FORM | _LIST | _FILE,
-        help=_TIME_HELP,
-        meaning="when the event began",
-    ),
+    _TIME("event_start", "Event start", _FORM | _COLUMN, "when the event began", help=_TIME_HELP),
     _TIME(
         "event_detected",
         "Event detected",
-        where=_FORM | _FILE,
-        meaning="when it was noticed",
+        _FORM | _FILE,
+        "when it was noticed",
         rule="not before the start",
     ),
     _TIME(
-        "event_end",
-        "Event end",
-        where=_FORM | _LIST | _FILE,
-        meaning="when it was over",
-        rule="not before the start",
+        "event_end", "Event end", _FORM | _COLUMN, "when it was over", rule="not before the start"
     ),
     _TIME(
         "window_start",
         "Window start",
-        where=_FORM | _LIST | _FILE,
+        _FORM | _COLUMN,
+        "begin of the planned window",
         help=_TIME_HELP,
-        meaning="begin of the planned window",
     ),
     _TIME(
         "window_end",
         "Window end",
-        where=_FORM | _LIST | _FILE,
-        meaning="end of the planned window",
+        _FORM | _COLUMN,
+        "end of the planned window",
         rule="not before its start",
     ),
-    _TIME(
-        "estimated_end",
-        "Estimated end",
-        where=_FORM,
-        meaning="when it is expected to be over",
-    ),
-    TicketField(
-        "submitter_name",
-        "Submitter",
-        where=_LIST | _FILE | _SEARCH,
-        key="submitter",
-        ggus="GHD_Name",
-    ),
+    _TIME("estimated_end", "Estimated end", _FORM, "when it is expected to be over"),
+    TicketField("submitter_name", "Submitter", _LIST | _WORDS, ggus="GHD_Name", key="submitter"),
     TicketField("submitter_mail", "Submitter's mail", is_contact=True),
     TicketField("submitter_login", "Submitter's login name", ggus="GHD_Loginname"),
-    TicketField("submitter_phone", "Submitter's phone", is_contact=True, ggus="GHD_Phone"),
+    TicketField("submitter_phone", "Submitter's phone", ggus="GHD_Phone", is_contact=True),
     TicketField(
         "carbon_copy",
         "Carbon copy",
-        where=_FORM,
+        _FORM,
+        "mail addresses between semicolons that get the ticket's mails",
+        "GHD_CarbonCopy",
         is_contact=True,
         help="Mail addresses that get this ticket's mails, separated by ;",
-        meaning="mail addresses between semicolons that get the ticket's mails",
-        ggus="GHD_CarbonCopy",
     ),
-    TicketField("origin_system", "Origin system", where=_FILE),
-    TicketField("origin_id", "Origin id", where=_FILE | _SEARCH, ggus="GHD_Origin_ID"),
-    TicketField("references", "External references", ValueKind.OWN),
+    TicketField("origin_system", "Origin system", _FILE),
+    TicketField("origin_id", "Origin id", _WORDS, ggus="GHD_Origin_ID"),
+    _OWN("references", "External references"),
 )
 BY_NAME: Final[Mapping[str, TicketField]] = {field.name: field for field in FIELDS}
 ENTRIES: Final = tuple(field.name for field in FIELDS if field.kind is ValueKind.ENTRY)

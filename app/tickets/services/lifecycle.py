@@ -47,7 +47,7 @@ from app.tickets.rules.content import (
     check_times,
     check_values,
 )
-from app.tickets.rules.fields import ENTRIES
+from app.tickets.rules.fields import ENTRIES, ROW_FIELDS
 from app.tickets.rules.tickets import (
     ENDED_STATES,
     FINAL_STATES,
@@ -127,10 +127,7 @@ class RecentChange:
 
 
 _ROW_FIELDS = tuple(
-    item.name
-    for item in fields(NewTicket)
-    if item.name
-    not in {"links", "sites", "asked_sites", "responsible_site", "references", "network", *COMMENTS}
+    item.name for item in fields(NewTicket) if item.name in ROW_FIELDS and item.name != "network"
 )
 _READ_FOR_LINKS = frozenset({"title", "description"})
 _FOLLOWERS = ("responsible_site", "asked_sites")
