@@ -23,7 +23,7 @@ from app.core.rules.table_heads import cells_below, columns_of
 from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text, read_time
 from app.tickets.rules.content import DEFAULTS, check_times, check_values
 from app.tickets.rules.fields import BY_NAME
-from app.tickets.rules.files import COLUMNS, FIELDS, TIME_COLUMNS
+from app.tickets.rules.files import COLUMNS, FIELDS, PUBLISHED, TIME_COLUMNS
 from app.tickets.rules.tickets import CLOSED_STATES, State
 
 NEEDED: Final = ("number", "title", "state", "created")
@@ -38,6 +38,7 @@ _CHOICES: Final = {
     for column, field in FIELDS.items()
     if field.choices is not None
 }
+_LATER: Final = COLUMNS[len(PUBLISHED) :]
 _TIME: Final = "an ISO 8601 time such as 2013-03-06T10:05:00Z (UTC where no zone is said)"
 _AS_EXPORTED: Final = re.compile(r"(?:19|20)\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 _CLOCKS_DIFFER: Final = timedelta(minutes=5)
@@ -102,7 +103,9 @@ def _ticket(
         _read(column, cell, values, wrong)
     if not problems:
         _check(values, cells, wrong, now)
-    said = "\x1f".join([number, *(cells.get(name, "") for name in COLUMNS)])
+    # a later column of which a line says nothing does not make it another one
+    later = (f"{name}={cells[name]}" for name in _LATER if cells.get(name))
+    said = "\x1f".join([number, *(cells.get(name, "") for name in PUBLISHED), *later])
     digest = hashlib.sha256(said.encode(errors="replace")).hexdigest()
     return ReadTicket(line, number, values, tuple(problems), digest)
 

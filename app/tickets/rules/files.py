@@ -16,13 +16,13 @@ FIELDS: Final[Mapping[str, TicketField]] = {
     field.key or field.name: field for field in fields_at(Where.FILE)
 }
 """The fields that are columns, by what the column is called."""
-_PUBLISHED: Final = (
+PUBLISHED: Final = (
     *("number", "title", "state", "network", "category", "layer", "priority", "impact"),
     *("links", "sites", "responsible_site", "unit", "event_start", "event_detected", "event_end"),
     *("window_start", "window_end", "created", "changed", "solved"),
     *("submitter", "origin_system", "origin_id", "description", "solution"),
 )
-COLUMNS: Final = tuple(dict.fromkeys((*_PUBLISHED, *FIELDS)))
+COLUMNS: Final = tuple(dict.fromkeys((*PUBLISHED, *FIELDS)))
 """Programs may read by place: a column that is new is the last one."""
 TIME_COLUMNS: Final = frozenset(
     {"created", "changed", "solved"}

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+from datetime import UTC, datetime
 
 import pytest
 
 from app.core.rules.cells import plain_cell, safe_cell
+from app.tickets.rules.file_reading import read_tickets
 from app.tickets.rules.files import COLUMNS, csv_head, csv_lines
 
 TEXTS = (
@@ -53,3 +55,10 @@ def test_a_line_is_what_the_standard_writer_writes(text: str) -> None:
 def test_the_head_names_the_columns() -> None:
     assert csv_head() == ",".join(COLUMNS) + "\r\n"
     assert csv_lines([]) == ""
+
+
+def test_a_line_has_the_digest_of_every_release_before() -> None:
+    """By it the same file is known again, also after a column was added."""
+    text = "number,title,state,created,solution\n2,two,solved,2011-01-02,spliced\n"
+    (read,) = read_tickets(text, datetime(2013, 1, 1, tzinfo=UTC))
+    assert read.digest == "653a7d7f81f073d56b1cc76309cb7e364b8d2a37667d5c68bfa6b29db55bdaa5"
