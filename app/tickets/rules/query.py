@@ -21,6 +21,8 @@ from typing import Final, Literal, TypeAlias
 
 from app.core.rules.errors import Invalid, InvalidQuery
 from app.core.rules.texts import read_time
+from app.tickets.rules.fields import FIELDS as TICKET_FIELDS
+from app.tickets.rules.fields import ValueKind
 
 
 class FieldKind(Enum):
@@ -40,37 +42,33 @@ class FieldKind(Enum):
     """Cannot be queried."""
 
 
+def query_name(element: str) -> str:
+    """What a query calls an element of the contract."""
+    return f"GHD_{element.removeprefix('GHD_').replace('_', ' ')}"
+
+
 FIELDS: Final[Mapping[str, FieldKind]] = MappingProxyType(
     {
+        **{
+            query_name(field.ggus): FieldKind.DIARY
+            if field.kind is ValueKind.ENTRY
+            else FieldKind.TEXT
+            for field in TICKET_FIELDS
+            if field.ggus
+        },
         "GHD_Request ID": FieldKind.NUMBER,
-        "GHD_Short Description": FieldKind.TEXT,
-        "GHD_Description": FieldKind.TEXT,
-        "GHD_Detailed Solution": FieldKind.TEXT,
-        "GHD_Public Diary": FieldKind.DIARY,
-        "GHD_Internal Diary": FieldKind.DIARY,
-        "GHD_Status": FieldKind.TEXT,
         "GHD_Meta Status": FieldKind.TEXT,
-        "GHD_Priority": FieldKind.TEXT,
         "GHD_Ticket Type": FieldKind.TEXT,
         "GHD_Ticket Category": FieldKind.TEXT,
-        "GHD_Type Of Problem": FieldKind.TEXT,
-        "GHD_Responsible Unit": FieldKind.TEXT,
-        "GHD_Assign To": FieldKind.TEXT,
         "GHD_Affected Site": FieldKind.SITE,
-        "GHD_Affected VO": FieldKind.TEXT,
         "GHD_VO Specific": FieldKind.TEXT,
         "GHD_Experiment Specific Problem": FieldKind.TEXT,
-        "GHD_Name": FieldKind.TEXT,
-        "GHD_Loginname": FieldKind.TEXT,
         "GHD_E-Mail": FieldKind.TEXT,
         "GHD_Submitter Mail": FieldKind.TEXT,
-        "GHD_Phone": FieldKind.TEXT,
         "GHD_Last Modifier": FieldKind.TEXT,
-        "GHD_Origin ID": FieldKind.TEXT,
         "GHD_Origin SG": FieldKind.TEXT,
         "GHD_Target ID": FieldKind.TEXT,
         "GHD_Incident ID": FieldKind.TEXT,
-        "GHD_Related Issue": FieldKind.TEXT,
         "GHD_Date/Time Of Problem": FieldKind.TIME,
         "GHD_Date Time Of Problem": FieldKind.TIME,
         "GHD_ETA": FieldKind.TIME,
@@ -90,12 +88,6 @@ FIELDS: Final[Mapping[str, FieldKind]] = MappingProxyType(
 )
 """Every field that a query may name. The elements are those of the GGUS contract of 2016; Meta
 Status, Last Update and EMI Ticket are known from clients and from the older Grid_HelpDesk."""
-
-
-def query_name(element: str) -> str:
-    """What a query calls an element of the contract."""
-    return f"GHD_{element.removeprefix('GHD_').replace('_', ' ')}"
-
 
 Operator: TypeAlias = Literal["=", "!=", "<", "<=", ">", ">="]
 OPERATORS: Final[tuple[Operator, ...]] = ("=", "!=", "<", "<=", ">", ">=")
