@@ -184,7 +184,7 @@ class TicketForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
 
 
 def add_further(form: Any, where: Where) -> None:
-    """Give a class of forms the declared fields that stand there and that it does not name."""
+    """Give a class of forms the declared fields that appear there and that it does not name."""
     form.further = [field.name for field in fields_at(where) if not hasattr(form, field.name)]
     for name in form.further:
         setattr(form, name, input_of(name))

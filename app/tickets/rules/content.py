@@ -102,7 +102,7 @@ LABELS: Mapping[str, str] = {
     "repeated_phone": "Phone in a repeated creation",
     "repeated_carbon_copy": "Carbon copy in a repeated creation",
 }
-"""What each field of a ticket, and what else the change log tells of one, is called."""
+"""What each field of a ticket, and what else the change log holds of one, is called."""
 _ORDERED = (
     ("event_start", "event_end", "The event ends before it starts"),
     ("event_start", "event_detected", "The event was detected before it started"),

@@ -43,8 +43,8 @@ class ValueKind(Enum):
 
 
 class Where(Flag):
-    """Where a field stands, beside the change log, the conflict of two edits, and what partners
-    are told of it."""
+    """Where a field appears, beside the change log, the conflict of two edits and the services of
+    partners."""
 
     NOWHERE = 0
     FORM = auto()
@@ -58,7 +58,7 @@ class Where(Flag):
     FILE = auto()
     """A column of exported and imported files."""
     SEARCH = auto()
-    """Found by its words."""
+    """Lists find a ticket by its words."""
 
 
 Choices: TypeAlias = type[State | Priority | Network | Category | Layer | Impact]
@@ -73,9 +73,9 @@ class TicketField:
     label: str
     where: Where = Where.NOWHERE
     meaning: str = ""
-    """What partners of the native service are told of it; "" = they do not get it."""
+    """What it means, for partners of the native service; "" = it is not part of that."""
     ggus: str = ""
-    """The element of the GGUS contract that holds it just as it is."""
+    """The element of the GGUS contract that holds it as it is: a text, an entry or a choice."""
     kind: ValueKind = ValueKind.TEXT
     limit: int = SHORT_TEXT_LIMIT
     """Characters of a text."""
@@ -85,15 +85,15 @@ class TicketField:
     is_contact: bool = False
     """Shown to operators and to the partner that sent it only."""
     help: str = ""
-    """Stands at its input."""
+    """Shown at its input."""
     rule: str = ""
-    """What partners of the native service are told besides when they write it."""
+    """What is to be observed in writing it, for the same."""
     ggus_clears: bool = False
     """Whether an empty element of TicketModify clears it; else empty is as absent."""
     key: str = ""
     """What lists and files call it, where that is not its name."""
     head: str = ""
-    """What stands over its column and its filter, where that is not its label."""
+    """The head of its column, and its filter, where that is not its label."""
     width: int = 140
     """Of its column, in pixels as in the style sheet."""
 
@@ -285,6 +285,6 @@ ROW_FIELDS: Final = tuple(
 
 
 def fields_at(where: Where, *first: str) -> tuple[TicketField, ...]:
-    """The fields that stand there: those named first, then the others as they are declared."""
+    """The fields that appear there: those named first, then the others as they are declared."""
     found = {field.name: field for field in FIELDS if where in field.where}
     return tuple(found[name] for name in dict.fromkeys((*first, *found)))

@@ -99,7 +99,7 @@ def _cell(column: str) -> ColumnElement[Any]:
 
 
 _PLACE: Final = COLUMNS.index("links")
-"""Where links and sites stand in a row; they come from tables of their own."""
+"""The place of links, then sites, in a row; they come from tables of their own."""
 # Made once, of tables: a mapped row takes ten times as long as what is read of it.
 _TICKETS: Final = (
     select(*map(_cell, (*COLUMNS[:_PLACE], *COLUMNS[_PLACE + 2 :])))
