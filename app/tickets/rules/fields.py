@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, Flag, auto
-from functools import partial
+from functools import cached_property, partial
 from typing import Final, TypeAlias
 
 from app.core.rules.texts import (
@@ -97,12 +97,12 @@ class TicketField:
     width: int = 140
     """Of its column, in pixels as in the style sheet."""
 
-    @property
+    @cached_property
     def is_text(self) -> bool:
         """Whether it is a text of any length."""
         return self.kind in (ValueKind.TEXT, ValueKind.LONG_TEXT, ValueKind.ENTRY)
 
-    @property
+    @cached_property
     def may_be_empty(self) -> bool:
         """Whether a ticket may have no value of it."""
         return self.kind is ValueKind.TIME or (self.is_text and not self.is_needed)
