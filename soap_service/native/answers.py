@@ -32,6 +32,7 @@ _AS_THEY_ARE: Final = (
         if field.meaning and field.name not in ENTRIES and not field.is_contact
     ),
 )
+_CONTACTS: Final = tuple(field.name for field in FIELDS if field.meaning and field.is_contact)
 
 
 def ticket_values(call: NativeCall, ticket: Ticket) -> Values:
@@ -40,7 +41,7 @@ def ticket_values(call: NativeCall, ticket: Ticket) -> Values:
     contacts = may_see_contacts(actor, ticket.created_by_partner_id)
     values: dict[str, Any] = {wire_name(name): getattr(ticket, name) for name in _AS_THEY_ARE}
     if contacts:
-        values["carbonCopy"] = ticket.carbon_copy
+        values |= {wire_name(name): getattr(ticket, name) for name in _CONTACTS}
     if ticket.responsible_site is not None:
         values["responsibleSite"] = ticket.responsible_site.key
     return {

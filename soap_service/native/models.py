@@ -108,17 +108,11 @@ RELATION: Final = message(
 )
 
 
-_ALONE: Final = ("title", "description", "state", "carbon_copy", "solution")
-_CHOSEN: Final = tuple(
-    field.name for field in FIELDS if field.choices is not None and field.name not in _ALONE
-)
-_PLAIN: Final = tuple(
-    field.name
-    for field in FIELDS
-    if field.kind in (ValueKind.TEXT, ValueKind.FLAG, ValueKind.TIME)
-    and field.meaning
-    and field.name not in _ALONE
-)
+_ALONE: Final = ("title", "description", "state", "carbon_copy", "solution", *ENTRIES)
+"""Fields with places of their own in the messages."""
+_OTHERS: Final = tuple(field for field in FIELDS if field.meaning and field.name not in _ALONE)
+_CHOSEN: Final = tuple(field.name for field in _OTHERS if field.choices is not None)
+_PLAIN: Final = tuple(field.name for field in _OTHERS if field.choices is None)
 _AT_CREATION: Final = {
     "network": "that of the links, else LHCONE if the title says so, else LHCOPN",
     "experiment_specific": "false",
@@ -147,7 +141,7 @@ def _stated(names: Iterable[str], *, change: bool) -> Iterator[Member]:
         else:
             kind = text_of(field.limit) if field.is_text else _SIMPLE[field.kind]
         occurs = Occurs.OPTIONAL
-        if change and field.may_be_empty and field.name not in ENTRIES:
+        if change and field.may_be_empty:
             occurs = Occurs.CLEARABLE
         yield Member(wire_name(field.name), kind, occurs, "; ".join(filter(None, notes)))
 

@@ -105,7 +105,8 @@ class TicketField:
     @cached_property
     def may_be_empty(self) -> bool:
         """Whether a ticket may have no value of it."""
-        return self.kind is ValueKind.TIME or (self.is_text and not self.is_needed)
+        texts = (ValueKind.TEXT, ValueKind.LONG_TEXT)
+        return self.kind is ValueKind.TIME or (self.kind in texts and not self.is_needed)
 
 
 _TIME_HELP: Final = "UTC, as 2026-01-31 09:05; a zone may follow: 2026-01-31 10:05+01:00"

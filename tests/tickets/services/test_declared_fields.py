@@ -9,7 +9,7 @@ from sqlalchemy import String, Text
 
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.content import DEFAULTS, NewTicket
-from app.tickets.rules.fields import FIELDS, ROW_FIELDS, TicketField, ValueKind
+from app.tickets.rules.fields import FIELDS, ROW_FIELDS, TicketField, ValueKind, Where
 from soap_service.fields import GGUS, GGUS_HISTORY
 
 STATED = [field for field in FIELDS if field.name in ROW_FIELDS]
@@ -35,6 +35,10 @@ def test_a_field_has_its_column_and_its_place_in_a_new_ticket(field: TicketField
         assert kind.length is not None
         assert kind.length >= max(map(len, field.choices))
     assert field.name in DEFAULTS or field.name == "title"
+
+
+def test_a_contact_is_where_rights_are_looked_at_only() -> None:
+    assert all(field.where in (Where.NOWHERE, Where.FORM) for field in FIELDS if field.is_contact)
 
 
 def test_nothing_else_can_be_stated() -> None:
