@@ -132,7 +132,7 @@ class WorkerProcess:
             while not self._ending.is_set():
                 try:
                     busy = part.step()
-                except Exception as error:  # noqa: BLE001  # it goes on, whatever it is
+                except Exception as error:  # noqa: BLE001  # it continues, whatever it is
                     trouble = min(_AFTER_TROUBLE, trouble * 2 or 0.5)
                     _log.warning(
                         "the worker cannot work now",
@@ -151,10 +151,10 @@ class WorkerProcess:
 def ended_by_signals(worker: WorkerProcess) -> Iterator[None]:
     """SIGTERM and SIGINT tell the worker to end; only in the main thread."""
 
-    def told(_number: int, _frame: FrameType | None) -> None:
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
         worker.end()
 
-    before = {number: signal.signal(number, told) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
     finally:
