@@ -154,7 +154,9 @@ def ended_by_signals(worker: WorkerProcess) -> Iterator[None]:
     def on_signal(_number: int, _frame: FrameType | None) -> None:
         worker.end()
 
-    before = {number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {
+        number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)
+    }
     try:
         yield
     finally:
