@@ -33,6 +33,7 @@ from app.tickets.services.fields import facts_of
 from app.tickets.services.timeline import timeline_of
 
 NUMBER = "<int(max=2147483647):number>"
+_CHOSEN = ("priority", "category", "network", "layer", "impact")
 
 
 def comment_form_of(actor: access.Actor, moves: Sequence[State], **more: Any) -> CommentForm:
@@ -124,8 +125,7 @@ def _times(ticket: Ticket) -> list[tuple[str, datetime | None]]:
 def _facts(ticket: Ticket, *, sees_internal: bool) -> list[tuple[str, str]]:
     partner = ticket.created_by_partner
     rows = [
-        *((LABELS[name], getattr(ticket, name)) for name in ("priority", "category")),
-        *((LABELS[name], getattr(ticket, name)) for name in ("network", "layer", "impact")),
+        *((LABELS[name], getattr(ticket, name)) for name in _CHOSEN),
         ("Responsible site", ticket.responsible_site.key if ticket.responsible_site else ""),
         ("Responsible unit", ticket.unit),
         ("In charge", ticket.person_in_charge),
