@@ -87,7 +87,6 @@ from app.reports.models.reports import (
     ReportForm,
     ReportVersion,
 )
-from app.statistics.models.statistics import FactBlock
 from app.tickets.models.attachments import Attachment, AttachmentContent
 from app.tickets.models.desk import BulkChange, BulkChangeTicket, SavedFilter, TicketVisit
 from app.tickets.models.relations import Acknowledgement, TicketRelation
@@ -141,7 +140,6 @@ __all__ = [
     "EventTicket",
     "EventsOfImport",
     "ExternalReference",
-    "FactBlock",
     "FactSource",
     "FailedLogins",
     "FormKey",

@@ -1,7 +1,7 @@
 """The page of one site's quarterly report among many tickets and events, in words and signed.
 
 Asked as ``bench.desk`` asks, by an operator: as a draft that is written, as it was signed beside
-what is counted now, and each after one ticket changed that no worker has kept yet.
+what is counted now, and each right after one ticket changed.
 """
 
 from __future__ import annotations
@@ -19,14 +19,12 @@ from app.core.rules.access import Door, Writer
 from app.core.rules.quarters import Quarter
 from app.demo import demo_actors
 from app.events.models.events import Event
-from app.jobs.tasks.context import Context
 from app.matching.services.recompute import mark_between
 from app.registry.services.sites import site_of_key
 from app.reports.rules.form import EVENT
 from app.reports.services.forms import content_of, form_for
 from app.reports.services.numbers import numbers_of
 from app.reports.services.reports import find_report, open_questions, save_fields, submit_report
-from app.statistics.tasks.statistics import keep_facts
 from app.tickets.models.tickets import Ticket
 from bench import places
 from bench.desk import operator_of
@@ -36,7 +34,6 @@ from bench.pages import percentile
 from bench.places import TITLES, Place
 from bench.tables import print_table
 from tests.harness.databases import open_engine
-from tests.harness.server import test_settings
 
 GOAL: Final = 200.0
 """Milliseconds of a report's page."""
@@ -49,36 +46,32 @@ def measure(kind: str, tickets: int, events: int) -> None:
     with places.filled(kind, tickets, f"reports{tickets}") as place:
         engine = open_engine(place.url)
         add_events(engine, events)
-        context = Context(engine, test_settings(place.url))
-        keep_facts(context)
         with Session(engine) as session:
             with transaction(session):
                 mark_between(session, None, None)
             work_in(session)
-        _print_pages(context, place, tickets, events)
+        _print_pages(engine, place, tickets, events)
         engine.dispose()
 
 
 def measure_again(url: str) -> None:
     """Print the table of a database that was filled before; it is written in."""
     engine = open_engine(url)
-    context = Context(engine, test_settings(url))
     with Session(engine) as session:
         last = session.scalar(select(func.max(Ticket.number))) or 0
         tickets = session.scalar(select(func.count()).select_from(Ticket)) or 0
         events = session.scalar(select(func.count()).select_from(Event)) or 0
-    keep_facts(context)
     with Session(engine) as session:
         work_in(session)
     kind = "sqlite" if url.startswith("sqlite") else "postgresql"
-    _print_pages(context, Place(kind, url, 1, last), tickets, events)
+    _print_pages(engine, Place(kind, url, 1, last), tickets, events)
     engine.dispose()
 
 
-def _print_pages(context: Context, place: Place, tickets: int, events: int) -> None:
+def _print_pages(engine: Engine, place: Place, tickets: int, events: int) -> None:
     # quarters of which the demo has no reports
     drafted, signed = (Quarter.of(datetime.now(UTC)).after(-back) for back in (20, 21))
-    listed = _sign(context.engine, signed)
+    listed = _sign(engine, signed)
     rows = []
     with operator_of(place) as client:
         for what, quarter in (("draft", drafted), ("signed", signed)):
@@ -87,10 +80,9 @@ def _print_pages(context: Context, place: Place, tickets: int, events: int) -> N
             again = [_ask(client, page) for _ in range(REPEATS)]
             pending = []
             for turn in range(REPEATS):
-                change_one(context.engine, place, turn)
+                change_one(engine, place, turn)
                 pending.append(_ask(client, page))
-                keep_facts(context)
-                with Session(context.engine) as session:
+                with Session(engine) as session:
                     work_in(session)
             rows.append((what, _cells([first])[0], *_cells(again), *_cells(pending)))
     print_table(

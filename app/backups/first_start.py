@@ -34,7 +34,7 @@ _LAID: Final = frozenset(
 )
 """Tables that migrations and reference data fill."""
 _WORKERS_OWN: Final = frozenset(
-    {"duty_ripenings", "fact_blocks", "jobs", "stale_matchings", "timed_work", "workers"}
+    {"duty_ripenings", "jobs", "stale_matchings", "timed_work", "workers"}
 )
 """Tables that a worker fills by itself, also where nobody has done anything yet."""
 _OF_ENGINES: Final = ("procrastinate_", "sqlite_", "ticket_fts_")

@@ -17,14 +17,12 @@ from app.jobs.tasks.context import Context
 from app.mail.tasks.mails import plan_mails
 from app.matching.tasks.follow import follow_matching
 from app.meetings.tasks.packs import fail_given_up_packs
-from app.statistics.tasks.statistics import keep_facts
 
 Listener: TypeAlias = Callable[[Context], None]
 
 compute_with_matches()
 LISTENERS: list[Listener] = [
     plan_mails,
-    keep_facts,
     follow_matching,
     fail_given_up_packs,
     fail_given_up_imports,

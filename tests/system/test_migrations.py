@@ -407,3 +407,24 @@ def test_imports_in_the_middle_are_ended_by_the_upgrade_and_files_survive_its_wa
             assert [tuple(row) for row in connection.execute(parts)] == [(2, 0, b"new")]
     finally:
         engine.dispose()
+
+
+def test_facts_of_figures_are_stored_no_more(empty_database: str) -> None:
+    engine = open_engine(empty_database)
+    names = text("SELECT name FROM portal_facts ORDER BY name")
+    try:
+        command.upgrade(alembic_config(engine), "0034")
+        with engine.begin() as connection:
+            before = connection.scalars(names).all()
+            add = adder(connection)
+            add("fact_blocks", kind="ticket.2", block=0, rows=b"", links=b"", sites=b"")
+            for kind in ("ticket.2", "event.1"):
+                add("portal_facts", name=f"facts_kept:{kind}", value="1 1")
+        command.upgrade(alembic_config(engine), "0035")
+        with engine.connect() as connection:
+            assert connection.scalars(names).all() == before
+        command.downgrade(alembic_config(engine), "0034")
+        with engine.connect() as connection:
+            assert not connection.execute(text("SELECT kind FROM fact_blocks")).all()
+    finally:
+        engine.dispose()

@@ -230,8 +230,7 @@ def begin_write(session: Session) -> None:
 
 
 def _end_reading(session: Session) -> None:
-    writes = session.in_transaction() and _may_write(session.connection())
-    assert not writes, "this session writes already"
+    assert not is_writing(session), "this session writes already"
     pending = [*session.new, *session.dirty, *session.deleted]
     assert not pending, "written before begin_write"
     session.rollback()
@@ -239,6 +238,11 @@ def _end_reading(session: Session) -> None:
 
 def _may_write(connection: Connection) -> bool:
     return bool(connection.get_execution_options().get(MAY_WRITE, False))
+
+
+def is_writing(session: Session) -> bool:
+    """Whether the session's transaction is one that may write."""
+    return session.in_transaction() and _may_write(session.connection())
 
 
 def begin_read(session: Session) -> None:

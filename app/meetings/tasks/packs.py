@@ -33,7 +33,6 @@ from app.meetings.services.packs import (
     note_trouble,
     packs_to_come,
 )
-from app.statistics.tasks.statistics import keep_facts
 
 _MAX_WHY_LENGTH: Final = 200
 """Characters of an error's own text; all of it stands in the log and under Background work."""
@@ -107,7 +106,6 @@ def _make(context: Context, pack_id: int, order: Order) -> None:
 
     progress = _Progress(context, pack_id)
     progress.next("Working in what changed")
-    keep_facts(context)
     follow_matching(context)
     now, base = context.now(), context.settings.public_url.rstrip("/")
     due_days = context.settings.report_due_days

@@ -1,9 +1,9 @@
 """Counts what a site's quarterly report tells: tickets, events, availability, times, duties.
 
-Everything comes from kept facts and kept results, each number by the rule of the page that shows it
-too, so that it leads to exactly its rows. Sites, links and rules are those of the quarter: an event
-counts for who was a T1 when it began, availability is of the links that existed, a duty is by the
-rule that was in force.
+Everything comes from cached facts and stored results, each number by the rule of the page that
+shows it too, so that it leads to exactly its rows. Sites, links and rules are those of the quarter:
+an event counts for who was a T1 when it began, availability is of the links that existed, a duty is
+by the rule that was in force.
 
 Who freezes numbers brings the kept results up to date first (``app.matching.services.recompute``).
 """
@@ -34,7 +34,7 @@ from app.reports.services.first_quarter import reports_from
 from app.reports.services.grid import was_t1
 from app.statistics.figures.site_tickets import SiteTickets, created_between, tickets_of_site
 from app.statistics.services.availability import AvailabilityRow, availability_of
-from app.statistics.services.blocks import current_facts
+from app.statistics.services.cache import current_facts
 from app.statistics.services.figures import site_keys
 from app.statistics.services.tickets import TICKET_FACTS
 from app.tickets.figures.facts import microseconds
@@ -112,9 +112,8 @@ def numbers_of_sites(
     session: Session, sites: Sequence[Site], quarter: Quarter, now: datetime
 ) -> Mapping[int, ReportNumbers]:
     """Those of these sites, by their keys. Only reads."""
-    current = current_facts(session, TICKET_FACTS)
     begin, end = microseconds(quarter.begin), microseconds(quarter.end)
-    facts = created_between(current.facts, begin, end)
+    facts = created_between(current_facts(session, TICKET_FACTS), begin, end)
     named, moment = site_keys(session), microseconds(now.astimezone(UTC))
     events = _events(session, sites, quarter)
     due = _due(session, sites, quarter, now)
@@ -122,13 +121,7 @@ def numbers_of_sites(
     only = sites[0].key if len(sites) == 1 else ""
     available = availability_of(session, [quarter], now, network=NETWORK, site=only)
     by_name = {row.name: row for row in available.sites}
-    is_behind = any(
-        (
-            *(current.behind, current.missing),
-            *(available.current.behind, available.current.missing),
-            not _is_matched(session),
-        )
-    )
+    is_behind = not _is_matched(session)
     found = {}
     for site in sites:
         tickets = tickets_of_site(

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from app.events.figures.facts import FOREVER, NOWHERE, STATES, Events, differing
+from app.events.figures.facts import FOREVER, NOWHERE, STATES, Events, replaced
 
 Times = npt.NDArray[np.int64]
 Lengths = npt.NDArray[np.int64]
@@ -78,22 +78,24 @@ def spans_by_link(events: Events) -> dict[int, LinkSpans]:
     }
 
 
-def followed(known: Mapping[int, LinkSpans], before: Events, now: Events) -> dict[int, LinkSpans]:
-    """``spans_by_link(now)``, where ``known`` was that of ``before``: only links whose events
-    changed are looked at anew."""
-    if before is now:
-        return dict(known)
-    count = min(len(before), len(now))
-    changed = differing(before[:count], now[:count])
-    if len(before) > len(now) or (before["id"][changed] != now["id"][changed]).any():
-        return spans_by_link(now)
-    touched = {
-        *before["link"][changed].tolist(),
-        *now["link"][changed].tolist(),
-        *now["link"][count:].tolist(),
-    }
-    fresh = spans_by_link(now[np.isin(now["link"], list(touched))])
-    return {**{key: spans for key, spans in known.items() if key not in touched}, **fresh}
+@dataclass(frozen=True, eq=False)
+class LinkEvents:
+    """Events, and the times of each link that come of them."""
+
+    events: Events
+    spans: Mapping[int, LinkSpans]
+
+
+def followed(known: LinkEvents | None, newer: Events) -> LinkEvents:
+    """The events with what is newer of some; only links that it touches are looked at anew."""
+    if known is None:
+        return LinkEvents(newer, spans_by_link(newer))
+    events = replaced(known.events, newer)
+    before = known.events["link"][np.isin(known.events["id"], newer["id"])]
+    touched = {*before.tolist(), *newer["link"].tolist()}
+    others = {link: spans for link, spans in known.spans.items() if link not in touched}
+    fresh = spans_by_link(events[np.isin(events["link"], list(touched))])
+    return LinkEvents(events, {**others, **fresh})
 
 
 def by_link_and_period(

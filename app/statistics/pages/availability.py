@@ -59,7 +59,7 @@ def page(kind: str = "") -> Any:
     figures = availability_of(db.session(), periods, now(), network=network, site=site)
     if kind:
         question.require_whole()
-        return as_file(_file(figures, periods), kind, _notes(figures))
+        return as_file(_file(figures, periods), kind, _notes())
     many = [figures.whole, *figures.sites, *figures.links]
     top = max((sum(share for _, share in _not_up(row.whole)) for row in many), default=0) or 1
     over: dict[str, str] = {"site": site} if site else {"network": network}
@@ -69,7 +69,6 @@ def page(kind: str = "") -> Any:
         network=network,
         networks=list(Network),
         site=site,
-        current=figures.current,
         figures=figures,
         periods=periods,
         whole=_shown(figures.whole, periods, over, top),
@@ -163,10 +162,9 @@ def _file(figures: AvailabilityFigures, periods: Sequence[CalendarPeriod]) -> Fi
     return FigureTable("availability", (*head, "unmonitored_hours"), rows)
 
 
-def _notes(figures: AvailabilityFigures) -> list[str]:
-    at = figures.current.as_of or now()
+def _notes() -> list[str]:
     return [
-        f"As of {at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC.",
+        f"As of {now().astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC.",
         "Availability is 1 - down / (hours - unmonitored). Empty cells: no source has told anything"
         " until the period's end.",
         "A site is all of its links together.",

@@ -152,7 +152,6 @@ def page() -> str:
     return render_template(
         "statistics/page.html",
         question=question,
-        current=figures.current,
         count=figures.count,
         headlines=[
             _headline(figures, question, period) for period in headline_periods(Quarter.of(now()))
@@ -189,14 +188,13 @@ def tickets(kind: str = "") -> Any:
     rows = _restricted(figures.counts(periods, question.by), question) if question.by else []
     if kind:
         question.require_whole()
-        return as_file(_counts_file(periods, whole, rows, question), kind, _notes(figures))
+        return as_file(_counts_file(periods, whole, rows, question), kind, _notes())
     shown = _in_order(rows, question.by)
     named = [(_name(row.value, question.by), row) for row in shown[:ROWS]]
     top = highest(one for row in shown[:SMALL] for one in _values(periods, row))
     return render_template(
         "statistics/tickets.html",
         question=question,
-        current=figures.current,
         periods=periods,
         years=_years(periods, whole, question),
         whole=_table_of([("All of them", whole)], periods, question, "")[0],
@@ -231,12 +229,11 @@ def times(kind: str = "") -> Any:
     priorities = figures.counts(periods, "priority")
     if kind:
         question.require_whole()
-        return as_file(_times_file(by_period, by_value, question), kind, _notes(figures))
+        return as_file(_times_file(by_period, by_value, question), kind, _notes())
     whole = sum(row.total for row in priorities)
     return render_template(
         "statistics/times.html",
         question=question,
-        current=figures.current,
         periods=periods,
         measures=MEASURES,
         working=WORKING,
@@ -290,11 +287,10 @@ def standing(kind: str = "") -> Any:
             )
             for ticket in found.tickets
         ]
-        return as_file(FigureTable("long-standing", head, rows), kind, _notes(figures))
+        return as_file(FigureTable("long-standing", head, rows), kind, _notes())
     return render_template(
         "statistics/standing.html",
         question=question,
-        current=figures.current,
         found=found,
         days=DAYS_STANDING,
         url=_standing_url(question),
@@ -524,12 +520,8 @@ def _times_file(
     return FigureTable("ticket-times", head, rows)
 
 
-def _notes(figures: TicketFigures) -> list[str]:
-    at = figures.current.as_of or now()
-    notes = [f"As of {at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC. Test tickets do not count."]
-    if figures.current.behind:
-        notes.append(f"{figures.current.behind} newer changes are not in it yet.")
-    if figures.current.missing:
-        notes.append(f"{figures.current.missing} tickets were not read yet.")
-    notes.append(f"What each figure means: {url_for('statistics.definitions')} in the portal.")
-    return notes
+def _notes() -> list[str]:
+    return [
+        f"As of {now().astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC. Test tickets do not count.",
+        f"What each figure means: {url_for('statistics.definitions')} in the portal.",
+    ]

@@ -10,7 +10,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from app.core.rules.quarters import CalendarPeriod
-from app.events.figures.facts import FOREVER, Events
+from app.events.figures.facts import FOREVER
 from app.registry.models.registry import Link, Site
 from app.registry.services.registry import find_site
 from app.statistics.figures.availability import (
@@ -20,8 +20,8 @@ from app.statistics.figures.availability import (
     summed,
     summed_by_period,
 )
-from app.statistics.services.blocks import Current
-from app.statistics.services.events import link_spans
+from app.statistics.services.cache import current_facts
+from app.statistics.services.events import EVENT_FACTS
 from app.statistics.services.figures import edges_of
 from app.tickets.figures.facts import microseconds
 
@@ -47,7 +47,6 @@ class AvailabilityFigures:
     sites: Sequence[AvailabilityRow]
     whole: AvailabilityRow
     """All of these links together."""
-    current: Current[Events]
 
 
 def availability_of(
@@ -63,7 +62,7 @@ def availability_of(
     A site's is that of all of its links together: down time and period are summed. Links that do
     not exist in any of the periods are left out.
     """
-    spans, current = link_spans(session)
+    spans = current_facts(session, EVENT_FACTS).spans
     ends_a, ends_b = Site.__table__.alias(), Site.__table__.alias()
     query = (
         select(Link.id, Link.name, Link.valid_from, Link.valid_until, ends_a.c.key, ends_b.c.key)
@@ -103,7 +102,7 @@ def availability_of(
         for name in sorted(at_site)
     ]
     whole_row = AvailabilityRow("All of these links", summed_by_period(table), summed(table))
-    return AvailabilityFigures(links, sites, whole_row, current)
+    return AvailabilityFigures(links, sites, whole_row)
 
 
 def _day(day: date | None, otherwise: int) -> int:

@@ -1,4 +1,4 @@
-"""What the pages of statistics show, from the kept facts: counts, times, what stands long.
+"""What the pages of statistics show, from the cached facts: counts, times, what stands long.
 
 Filters are those of the list of tickets, so that a number and the list behind it are the same.
 """
@@ -18,10 +18,10 @@ from sqlalchemy.orm import Session
 from app.core.rules.counted import DAYS_STANDING, Counted
 from app.core.rules.quarters import CalendarPeriod
 from app.registry.models.registry import Link, Site, SiteName
-from app.statistics.services.blocks import Current, current_facts
+from app.statistics.services.cache import current_facts
 from app.statistics.services.tickets import TICKET_FACTS
 from app.tickets.figures.counts import Chosen, Named, counted, counting
-from app.tickets.figures.facts import NOT_SET, WORDS, TicketFacts, microseconds
+from app.tickets.figures.facts import NOT_SET, WORDS, microseconds
 from app.tickets.figures.times import MEASURES, Days, measured_all, summed_up
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.tickets import OPEN_STATES
@@ -72,8 +72,7 @@ class TicketFigures:
 
     def __init__(self, session: Session, wanted: TicketFilter, now: datetime) -> None:
         self._session, self._now = session, now
-        self.current: Current[TicketFacts] = current_facts(session, TICKET_FACTS)
-        self._facts = self.current.facts
+        self._facts = current_facts(session, TICKET_FACTS)
         self._sites = site_keys(session)
         self._mask = counting(self._facts, self._chosen(wanted))
         for one in wanted.counted:

@@ -5,28 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Column, ColumnElement, Table, func, select
+from sqlalchemy import Column, ColumnElement, Table, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.core.models.changes import Change, ChangedField
 from app.core.services.changes import TICKET
-from app.statistics.services.blocks import FactKind, Packed
-from app.tickets.figures.facts import (
-    PackedFacts,
-    TicketFacts,
-    TicketRow,
-    facts_of,
-    joined,
-    pack,
-    replaced,
-    unpack,
-)
+from app.statistics.services.cache import FactKind
+from app.tickets.figures.facts import TicketFacts, TicketRow, facts_of, followed, joined
 from app.tickets.models.tickets import Ticket, TicketLink, TicketSite
+from app.tickets.rules.tickets import CREATION_STATES
 from app.tickets.rules.times import WATCHED, LoggedValue, TicketTimes, times_of
-
-_LAYOUT: Final = 2
-_AT_ONCE: Final = 1_000
-"""Numbers that are listed in one statement; a range is asked for as one."""
 
 
 def _table(kind: Any) -> Table:
@@ -41,19 +29,6 @@ _changes, _fields = _table(Change), _table(ChangedField)
 
 def read_ticket_facts(session: Session, numbers: Sequence[int]) -> TicketFacts:
     """The facts of these tickets as their rows and their log are now; numbers ascend."""
-    parts = [_read(session, part) for part in _parts(numbers)]
-    return parts[0] if len(parts) == 1 else joined(parts)
-
-
-def _parts(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
-    if isinstance(numbers, range):
-        yield numbers
-        return
-    for first in range(0, len(numbers), _AT_ONCE):
-        yield numbers[first : first + _AT_ONCE]
-
-
-def _read(session: Session, numbers: Sequence[int]) -> TicketFacts:
     connection = session.connection()
     names = ("number", "created_at", "changed_at", "ended_at", "responsible_site_id")
     words = ("state", "network", "category", "layer", "priority")
@@ -80,29 +55,42 @@ def _read(session: Session, numbers: Sequence[int]) -> TicketFacts:
 
 
 def _times(session: Session, numbers: Sequence[int]) -> Iterator[tuple[int, TicketTimes]]:
-    log = session.connection().execute(
+    field, new = _fields.c.field, _fields.c.new
+    # of a creation, which half of the rows are of, only this tells anything
+    tells = or_(
+        _changes.c.version > 1,
+        field == "priority",
+        and_(field == "state", new.not_in(CREATION_STATES)),
+    )
+    connection = session.connection()
+    of_these = _changes.c.kind == TICKET, _within(_changes.c.thing_id, numbers)
+    # PostgreSQL would look through all fields that ever were, for each range of tickets
+    ends = select(func.min(_changes.c.id), func.max(_changes.c.id)).where(*of_these)
+    first, last = connection.execute(ends).one()
+    log = connection.execute(
         select(
             _changes.c.thing_id,
             _changes.c.version,
             _changes.c.at,
-            _fields.c.field,
-            _fields.c.new,
+            field,
+            new,
         )
         .join_from(_changes, _fields, _fields.c.change_id == _changes.c.id)
         .where(
-            _changes.c.kind == TICKET,
-            _within(_changes.c.thing_id, numbers),
-            _fields.c.field.in_(WATCHED),
+            *of_these,
+            _fields.c.change_id.between(first, last),
+            field.in_(WATCHED),
+            tells,
         )
         .order_by(_changes.c.thing_id, _changes.c.version, _fields.c.position)
     )
     number, items = 0, list[LoggedValue]()
-    for thing, version, at, field, new in log:
+    for thing, version, at, name, value in log:
         if thing != number:
             if items:
                 yield number, times_of(items)
             number, items = thing, []
-        items.append(LoggedValue(version, at, field, new))
+        items.append(LoggedValue(version, at, name, value))
     if items:
         yield number, times_of(items)
 
@@ -117,16 +105,5 @@ def _highest(session: Session) -> int:
     return session.scalar(select(func.max(Ticket.number))) or 0
 
 
-def _pack(facts: TicketFacts) -> Packed:
-    packed = pack(facts)
-    return Packed(packed.tickets, packed.links, packed.sites, packed.names)
-
-
-def _unpack(packed: Packed) -> TicketFacts:
-    return unpack(PackedFacts(packed.rows, packed.links, packed.sites, packed.names))
-
-
-TICKET_FACTS: Final = FactKind(
-    TICKET, _LAYOUT, _highest, read_ticket_facts, _pack, _unpack, joined, replaced
-)
-"""The facts of tickets, as they are kept."""
+TICKET_FACTS: Final = FactKind(TICKET, _highest, read_ticket_facts, joined, followed)
+"""The facts of tickets, as they are cached."""

@@ -1,13 +1,11 @@
 """What figures need to know of each ticket, as arrays: a million tickets are some 60 MB.
 
 Times are int64 microseconds since 1970, UTC; ``NOT_SET`` where there is none. Words of closed lists
-are kept as their place in the list. The facts of a block of numbers are kept in the database as
-bytes, ticket by ticket; a process has them column by column.
+are their place in the list.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -33,7 +31,7 @@ WORDS: Final[dict[str, tuple[str, ...]]] = {
     "layer": tuple(Layer),
     "priority": tuple(Priority),
 }
-"""The closed lists; a ticket's place in them is kept. New words go to the end of their list."""
+"""The closed lists; a fact is the place in them."""
 
 Times: TypeAlias = npt.NDArray[np.int64]
 Table: TypeAlias = npt.NDArray[Any]
@@ -74,16 +72,6 @@ class TicketFacts:
 
     def __len__(self) -> int:
         return len(self.tickets)
-
-
-@dataclass(frozen=True)
-class PackedFacts:
-    """The same as bytes."""
-
-    tickets: bytes
-    links: bytes
-    sites: bytes
-    names: str
 
 
 @dataclass(frozen=True)
@@ -147,29 +135,8 @@ def facts_of(
     )
 
 
-def pack(facts: TicketFacts) -> PackedFacts:
-    """The facts as bytes."""
-    return PackedFacts(
-        facts.tickets.rows().tobytes(),
-        facts.links.rows().tobytes(),
-        facts.sites.rows().tobytes(),
-        json.dumps(facts.names, ensure_ascii=False) if facts.names else "",
-    )
-
-
-def unpack(packed: PackedFacts) -> TicketFacts:
-    """The facts that ``pack`` wrote."""
-    names = json.loads(packed.names) if packed.names else []
-    return TicketFacts(
-        Columns.of(np.frombuffer(packed.tickets, TICKET)),
-        Columns.of(np.frombuffer(packed.links, PAIR)),
-        Columns.of(np.frombuffer(packed.sites, PAIR)),
-        tuple((int(number), str(name)) for number, name in names),
-    )
-
-
 def joined(parts: Sequence[TicketFacts]) -> TicketFacts:
-    """Several blocks as one; they are given in the order of their numbers."""
+    """Several as one; they are given in the order of their numbers."""
     if not parts:
         return nothing()
     return TicketFacts(
@@ -185,10 +152,10 @@ def nothing() -> TicketFacts:
     return facts_of((), (), (), ())
 
 
-def replaced(facts: TicketFacts, newer: TicketFacts) -> TicketFacts:
+def followed(facts: TicketFacts | None, newer: TicketFacts) -> TicketFacts:
     """The facts, with what is newer of some tickets; tickets that were not there are added."""
-    if not len(newer):
-        return facts
+    if facts is None:
+        return newer
     numbers = newer.tickets["number"]
     names = facts.names
     if names or newer.names:

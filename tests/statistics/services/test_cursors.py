@@ -16,7 +16,7 @@ from app.core.database.transactions import transaction
 from app.core.services.changes import TICKET, FieldChange, record_changes
 from app.mail.services.mails import draft_mails, skip_notifications
 from app.matching.services.recompute import bring_up_to_date, pending
-from app.statistics.services.blocks import current_facts, draft_blocks, keep_blocks
+from app.statistics.services.cache import current_facts
 from app.statistics.services.tickets import TICKET_FACTS
 from app.tickets.rules.content import NewTicket
 from app.tickets.services.change_feed import read_feed
@@ -59,16 +59,6 @@ def steps(session: Session, read: Callable[[], object]) -> int:
     return counted
 
 
-def keep(session: Session) -> None:
-    while True:
-        draft = draft_blocks(session, TICKET_FACTS)
-        session.rollback()
-        if draft is None:
-            return
-        with transaction(session):
-            assert keep_blocks(session, TICKET_FACTS, draft, NOON)
-
-
 @pytest.fixture
 def cast(session: Session) -> Cast:
     """A ticket with a long log, in which nothing is new, and a comment on another one."""
@@ -88,7 +78,8 @@ def cast(session: Session) -> Cast:
             [(number, version, commented) for version in range(2, LOG + 2)],
         )
         skip_notifications(session)
-    keep(session)
+    current_facts(session, TICKET_FACTS)
+    session.rollback()
     while not bring_up_to_date_once(session):
         pass
     with transaction(session):
@@ -102,14 +93,12 @@ def bring_up_to_date_once(session: Session) -> bool:
         return bring_up_to_date(session, NOON).is_fresh
 
 
-@pytest.mark.parametrize("reader", ["facts", "draft of facts", "mails", "feed", "matching"])
+@pytest.mark.parametrize("reader", ["facts", "mails", "feed", "matching"])
 def test_a_long_log_costs_nothing(session: Session, cast: Cast, reader: str) -> None:
     def read() -> object:
         match reader:
             case "facts":
                 return current_facts(session, TICKET_FACTS)
-            case "draft of facts":
-                return draft_blocks(session, TICKET_FACTS)
             case "mails":
                 return draft_mails(session, NOON, "")
             case "feed":
