@@ -11,6 +11,7 @@ import gc
 import logging
 from functools import partial
 from http import HTTPStatus
+from threading import Thread
 from wsgiref.types import WSGIApplication
 
 from flask import Flask
@@ -30,6 +31,9 @@ from app.core.web.requests.hosts import ANY_HOST, NOT_OURS, is_known
 from app.core.web.requests.security_headers import security_headers
 from app.core.web.requests.session_cookie import holds_login
 from app.server.asgi_adapter import Bridge
+from app.statistics.services.cache import current_facts
+from app.statistics.services.events import EVENT_FACTS
+from app.statistics.services.tickets import TICKET_FACTS
 from soap_service import application as soap
 
 _log = logging.getLogger(__name__)
@@ -54,12 +58,25 @@ def build() -> WSGIApplication:
 
 def build_server() -> Bridge:
     """The same behind the bridge that lets only whole requests in."""
-    bridge = bridge_of(_application(_settings()))
+    flask_app = _application(_settings())
+    bridge = bridge_of(flask_app)
     # What was made until here lives as long as the process: the collector of garbage went through
     # all of it again and again, in the middle of requests.
     gc.collect()
     gc.freeze()
+    Thread(target=read_facts, args=(flask_app,), name="facts", daemon=True).start()
     return bridge
+
+
+def read_facts(flask_app: Flask) -> None:
+    """Read what figures need beside the first requests: nobody waits for the first page of them,
+    which would take some 4 s with 100,000 tickets."""
+    try:
+        with flask_app.app_context():
+            current_facts(db.session(), TICKET_FACTS)
+            current_facts(db.session(), EVENT_FACTS)
+    except SQLAlchemyError as error:  # whoever asks first reads them
+        _log.warning("facts of figures not read", extra={"error": type(error).__name__})
 
 
 def bridge_of(flask_app: Flask) -> Bridge:

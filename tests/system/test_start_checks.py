@@ -15,12 +15,15 @@ from pathlib import Path
 import pytest
 from alembic.script import ScriptDirectory
 from flask import Flask
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 import wsgi
 from app.core.database.schema import known_revisions
 from app.core.settings import process_environment
 from app.core.web.extensions import db
+from app.statistics.services.cache import current_facts
+from app.statistics.services.events import EVENT_FACTS
+from app.statistics.services.tickets import TICKET_FACTS
 from tests.harness.databases import alembic_config, open_engine
 from tests.harness.portal import close, portal
 from tests.harness.server import free_port, test_settings
@@ -116,6 +119,28 @@ def test_a_server_on_another_schema_stops(
     with pytest.raises(SystemExit) as ended:
         wsgi.build_server()
     assert str(ended.value).startswith(f"Error: DATABASE_URL: the database has schema {revision},")
+
+
+def test_a_server_reads_the_facts_of_figures_before_anybody_asks(app: Flask) -> None:
+    asked: list[str] = []
+    with app.app_context():
+        event.listen(db.engine, "before_cursor_execute", lambda *of: asked.append(of[2]))
+        wsgi.read_facts(app)
+        assert any("tickets" in one for one in asked)
+        asked.clear()
+        current_facts(db.session(), TICKET_FACTS)
+        current_facts(db.session(), EVENT_FACTS)
+    grown = "SELECT max(changes.id)"
+    assert [one[: len(grown)] for one in asked if one != "BEGIN"] == [grown] * 2
+
+
+def test_a_server_whose_database_is_away_begins_all_the_same(
+    app: Flask, caplog: pytest.LogCaptureFixture
+) -> None:
+    with app.app_context(), db.engine.begin() as connection:
+        connection.execute(text("ALTER TABLE events RENAME TO away"))
+    wsgi.read_facts(app)
+    assert [one.message for one in caplog.records] == ["facts of figures not read"]
 
 
 def modes(folder: Path) -> dict[str, int]:
