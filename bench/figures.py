@@ -31,7 +31,7 @@ from app.tickets.models.tickets import Ticket
 from app.tickets.services.lifecycle import comment_ticket, move_ticket
 from bench import places
 from bench.desk import operator_of
-from bench.matching import work_in
+from bench.matching import recompute_all
 from bench.pages import percentile
 from bench.places import TITLES, Place
 from bench.tables import print_table
@@ -73,7 +73,7 @@ def measure(kind: str, tickets: int, events: int) -> None:
         with Session(engine) as session:
             with transaction(session):
                 mark_between(session, None, None)
-            matched = work_in(session)
+            matched = recompute_all(session)
         print(f"All events were matched, and duties reckoned, in {matched:,.0f} s")
         _print_pages(engine, place, tickets, events)
         engine.dispose()

@@ -219,7 +219,7 @@ def measure_database(kind: str, tickets: int, events: int) -> None:
         rows.append((f"import of {events:,} events by the command", shown))
         rows.append(("most memory of the command", f"{memory:,.0f} MiB"))
         with Session(engine) as session:
-            rows.append(("matching of all of them", f"{work_in(session):.1f} s"))
+            rows.append(("matching of all of them", f"{recompute_all(session):.1f} s"))
             own = getrusage(RUSAGE_SELF).ru_maxrss / 1024
             rows.append(("most memory of this process until then", f"{own:,.0f} MiB"))
             kept = session.scalar(select(func.count()).select_from(EventTicket)) or 0
@@ -229,7 +229,7 @@ def measure_database(kind: str, tickets: int, events: int) -> None:
             session.rollback()
             with transaction(session):
                 open_ticket(session, by, NewTicket(title="Measured", links=(links[0],)))
-            rows.append(("after one new ticket", f"{work_in(session) * 1000:,.0f} ms"))
+            rows.append(("after one new ticket", f"{recompute_all(session) * 1000:,.0f} ms"))
         engine.dispose()
     print_table(
         f"{TITLES[kind]}, {tickets:,} tickets, {len(links)} links (bold: over the goal)",
@@ -275,7 +275,7 @@ def write_events(file: Path, ids: range, links: Sequence[str], now: datetime) ->
             )
 
 
-def work_in(session: Session) -> float:
+def recompute_all(session: Session) -> float:
     """Seconds until nothing is stale."""
     began = perf_counter()
     while True:

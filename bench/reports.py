@@ -29,7 +29,7 @@ from app.tickets.models.tickets import Ticket
 from bench import places
 from bench.desk import operator_of
 from bench.figures import add_events, change_one
-from bench.matching import work_in
+from bench.matching import recompute_all
 from bench.pages import percentile
 from bench.places import TITLES, Place
 from bench.tables import print_table
@@ -49,7 +49,7 @@ def measure(kind: str, tickets: int, events: int) -> None:
         with Session(engine) as session:
             with transaction(session):
                 mark_between(session, None, None)
-            work_in(session)
+            recompute_all(session)
         _print_pages(engine, place, tickets, events)
         engine.dispose()
 
@@ -62,7 +62,7 @@ def measure_again(url: str) -> None:
         tickets = session.scalar(select(func.count()).select_from(Ticket)) or 0
         events = session.scalar(select(func.count()).select_from(Event)) or 0
     with Session(engine) as session:
-        work_in(session)
+        recompute_all(session)
     kind = "sqlite" if url.startswith("sqlite") else "postgresql"
     _print_pages(engine, Place(kind, url, 1, last), tickets, events)
     engine.dispose()
@@ -83,7 +83,7 @@ def _print_pages(engine: Engine, place: Place, tickets: int, events: int) -> Non
                 change_one(engine, place, turn)
                 pending.append(_ask(client, page))
                 with Session(engine) as session:
-                    work_in(session)
+                    recompute_all(session)
             rows.append((what, _cells([first])[0], *_cells(again), *_cells(pending)))
     print_table(
         f"A report's page on {TITLES[place.kind]}, {tickets:,} tickets and {events:,} events,"

@@ -64,7 +64,7 @@ def plan_at(session: Session, now: datetime) -> None:
             assert put_mails(session, drafted)
 
 
-def lay_mails(session: Session, now: datetime) -> None:
+def seed_mails(session: Session, now: datetime) -> None:
     """A ticket of the demo with its mails, of which some wait and some were refused."""
     by = {
         name: Writer(actor_of_user(find_user(session, name)), Door.PORTAL, now)

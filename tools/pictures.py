@@ -47,10 +47,10 @@ from tests import cric_sample
 from tests.harness import browser as chromium
 from tests.harness import postgres, run
 from tests.harness.databases import fresh_database
-from tests.harness.jobs import lay_background_work
+from tests.harness.jobs import seed_background_work
 from tests.harness.server import LiveServer, live, test_settings
-from tests.laid_reports import lay_half, lay_two_versions
-from tests.mails import lay_mails
+from tests.mails import seed_mails
+from tests.seeded_reports import seed_half, seed_two_versions
 from tests.soap_service.wire import CREATED, Wire, in_order
 
 TOP = Path(__file__).resolve().parent.parent
@@ -468,7 +468,7 @@ def _report(page: Page, shown: Shown) -> None:
 
 def _report_half(page: Page, shown: Shown) -> None:
     with shown.server.session() as session:
-        lay_half(session, "ES-PIC", "2013-Q1")
+        seed_half(session, "ES-PIC", "2013-Q1")
     page.goto(f"{shown.server.url}/reports/ES-PIC/2013-Q1")
     field = page.locator("#f-answer-issues")
     # as if somebody else had saved since the page was loaded
@@ -483,7 +483,7 @@ def _report_half(page: Page, shown: Shown) -> None:
 
 def _report_signed(page: Page, shown: Shown) -> None:
     with shown.server.session() as session:
-        lay_two_versions(session, "UK-T1-RAL", "2012-Q4")
+        seed_two_versions(session, "UK-T1-RAL", "2012-Q4")
     page.goto(f"{shown.server.url}/reports/UK-T1-RAL/2012-Q4")
 
 
@@ -762,9 +762,9 @@ def demo_portal() -> Iterator[Shown]:
                 _let_partner_call(server, story)
                 _let_admin_work(server)
                 with server.session() as session, transaction(session):
-                    lay_background_work(session, datetime.now(UTC))
+                    seed_background_work(session, datetime.now(UTC))
                 with server.session() as session:
-                    lay_mails(session, datetime.now(UTC))
+                    seed_mails(session, datetime.now(UTC))
                 with server.session() as session:
                     _work_in(session)
                 yield Shown(server, story, edited, change, parent)

@@ -12,7 +12,7 @@ from app.registry.services.registry import LINK, SITE
 Ask: TypeAlias = Callable[[str], Sequence[Any]]
 """Runs one SELECT on the database, and gives its rows."""
 
-_LAID: Final = frozenset(
+_FILLED: Final = frozenset(
     {
         "alembic_version",
         "changed_fields",
@@ -53,7 +53,7 @@ def beyond_first_start(tables: Collection[str], ask: Ask) -> str | None:
     more = sorted(
         table
         for table in tables
-        if table not in _LAID | _WORKERS_OWN
+        if table not in _FILLED | _WORKERS_OWN
         and not table.startswith(_OF_ENGINES)
         and ask(f'SELECT 1 FROM "{table}" LIMIT 1')  # noqa: S608  # the database's own names
     )

@@ -56,17 +56,17 @@ _Span = tuple[datetime, datetime]
 
 @dataclass
 class _Line:
-    """A link with what tickets say of it and what was laid on it so far."""
+    """A link with what tickets say of it and what was placed on it so far."""
 
     name: str
     valid: _Span
     said: Sequence[_Span]
-    laid: list[_Span] = field(default_factory=list)
+    placed: list[_Span] = field(default_factory=list)
 
     def is_free(self, start: datetime, end: datetime) -> bool:
-        """Whether an event may be laid there."""
+        """Whether an event may be placed there."""
         inside = self.valid[0] <= start and end < self.valid[1]
-        return inside and not _meets(self.laid, start - _APART, end + _APART)
+        return inside and not _meets(self.placed, start - _APART, end + _APART)
 
     def is_silent(self, start: datetime, end: datetime) -> bool:
         """Whether no ticket says anything near."""
@@ -79,7 +79,7 @@ def _meets(spans: Sequence[_Span], start: datetime, end: datetime) -> bool:
 
 def seed_events(session: Session, operator: Actor, now: datetime) -> int:
     """Report the demo's events as of ``now`` and match them; how many were reported."""
-    compute_with_matches()  # programs that measure or draw lay the demo without a server
+    compute_with_matches()  # programs that measure or draw seed the demo without a server
     rng = Random(_SEED)  # noqa: S311  # repeatable on purpose, nothing secret
     messages = [*_Seeder(session, rng, now).messages()]
     for number, message in enumerate(sorted(messages, key=_order)):
@@ -162,7 +162,7 @@ class _Seeder:
             start = first + timedelta(minutes=self._rng.randrange(span))
             end = start + timedelta(minutes=self._rng.randint(*minutes))
             if end < last and line.is_free(start, end) and line.is_silent(start, end):
-                line.laid.append((start, end))
+                line.placed.append((start, end))
                 return line, start, end
         raise AssertionError("the demo has no room for its events")
 
@@ -185,7 +185,7 @@ class _Seeder:
             end = end.replace(second=0, microsecond=0)
             fits = first <= start and end - start >= FIRST_RULE.minimal and end < last
             if fits and line.is_free(start, end):
-                line.laid.append((start, end))
+                line.placed.append((start, end))
                 return line, start, end
         raise AssertionError("the demo has no ticket for its events")
 

@@ -26,7 +26,7 @@ from app.reports.services.reports import (
 from tests.api.conftest import Calling
 from tests.api.test_contract import GOLDEN, _closed
 from tests.cast import Cast, writer
-from tests.matching.matching_world import detected, report, worked_in
+from tests.matching.matching_world import detected, recompute_all, report
 
 REPORTS = "/api/v1/reports"
 Q1 = Quarter(2013, 1)
@@ -60,7 +60,7 @@ def sign(session: Session, cast: Cast, numbers: ReportNumbers, at: datetime = SI
 def event(session: Session, cast: Cast) -> UndocumentedEvent:
     """Two hours on DE-KIT's link without a ticket."""
     report(session, cast, "2013-03-05 10:00", "2013-03-05 12:00")
-    worked_in(session)
+    recompute_all(session)
     (found,) = detected(session)
     start = datetime(2013, 3, 5, 10, tzinfo=UTC)
     key = found.id

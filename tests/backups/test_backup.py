@@ -52,7 +52,7 @@ from tests.cast import SYSTEM, enter, writer
 from tests.harness.databases import fresh_database, open_engine
 from tests.harness.server import LiveServer, live, test_settings
 from tests.harness.until import until
-from tests.soap_service.wire import Wire, lay_accounts
+from tests.soap_service.wire import Wire, create_accounts
 
 ROUNDS = int(os.environ.get("PORTAL_TEST_BACKUPS") or 2)
 NEWEST = known_revisions()[-1]
@@ -136,7 +136,7 @@ def other(database: str) -> Iterator[str]:
         yield url
 
 
-def lay_first_start(database: str) -> None:
+def seed_first_start(database: str) -> None:
     """What `flask serve` and its worker lay where nobody has done anything yet."""
     run(database, "db", "upgrade")
     with opened(database) as session, transaction(session):
@@ -181,7 +181,7 @@ def test_a_restore_takes_a_first_start_and_asks_before_more(
     full: str, other: str, tmp_path: Path
 ) -> None:
     done(full, "backup", tmp_path / "b")
-    lay_first_start(other)
+    seed_first_start(other)
     done(other, "restore", tmp_path / "b")
     assert contents(other) == contents(full)
 
@@ -199,7 +199,7 @@ def test_what_somebody_entered_is_not_a_first_start(
     what: str, full: str, other: str, tmp_path: Path
 ) -> None:
     done(full, "backup", tmp_path / "b")
-    lay_first_start(other)
+    seed_first_start(other)
     with opened(other) as session, transaction(session):
         if what == "a site":
             create_site(session, SYSTEM, {"key": "XX-NEW", "country": "AQ", "time_zone": "UTC"})
@@ -302,7 +302,7 @@ def test_a_backup_of_an_older_schema_says_what_brings_it_up_to_date(
 
 def test_a_database_in_use_is_not_restored(full: str, other: str, tmp_path: Path) -> None:
     done(full, "backup", tmp_path / "b")
-    lay_first_start(other)
+    seed_first_start(other)
     engine = open_engine(other)
     with engine.connect() as connection:  # as the pool of a server that does nothing
         connection.execute(text("SELECT 1 FROM tickets"))
@@ -408,7 +408,7 @@ def test_a_restore_that_is_killed_leaves_the_old_database(
     large: str, other: str, tmp_path: Path
 ) -> None:
     done(large, "backup", tmp_path / "b")
-    lay_first_start(other)
+    seed_first_start(other)
     before = contents(other)
     if kind_of(other) == "sqlite":
         path = Path(str(make_url(other).database))
@@ -543,7 +543,7 @@ def test_every_backup_under_load_holds_what_was_acknowledged_before(
     database: str, tmp_path: Path
 ) -> None:
     with live(replace(test_settings(database), same_calls_per_minute=0)) as server:
-        lay_accounts(server)
+        create_accounts(server)
         with server.session() as session:
             cast = enter(session)
             with transaction(session):

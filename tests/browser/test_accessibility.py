@@ -60,13 +60,13 @@ from app.tickets.services.lifecycle import change_ticket
 from app.tickets.services.lists.saved_filters import save_filter
 from app.tickets.services.relations import relate_tickets
 from tests.accounts.services.test_second_factor import code_of
-from tests.browser.visit import change, lay, log_in, people_of, sideways
+from tests.browser.visit import change, log_in, people_of, seed, sideways
 from tests.cast import NOON, PASSWORD, Cast, writer
 from tests.harness.browser import AXE, strict_page
-from tests.harness.jobs import lay_background_work
+from tests.harness.jobs import seed_background_work
 from tests.harness.server import TEST_SECRET, LiveServer
-from tests.laid_reports import lay_half, lay_two_versions
 from tests.mails import SECRETARY, plan
+from tests.seeded_reports import seed_half, seed_two_versions
 
 NO_PAGES = {
     "static",
@@ -131,7 +131,7 @@ class Scene:
 @pytest.fixture(scope="module")
 def scene(sqlite_server: LiveServer) -> Scene:
     cast = people_of(sqlite_server)
-    ticket, final, asked = lay(
+    ticket, final, asked = seed(
         sqlite_server,
         cast.operator,
         NewTicket(
@@ -169,7 +169,7 @@ def scene(sqlite_server: LiveServer) -> Scene:
         do_bulk_change(
             session, writer(cast.operator), "k" * 32, {ticket: 3, final: 2, asked: 1}, wanted
         )
-        lay_background_work(session, datetime.now(UTC))
+        seed_background_work(session, datetime.now(UTC))
         for name, kind in (("Run 4", "run"), ("Physics 2031", "physics")):
             add_period(session, writer(cast.admin), {"name": name, "kind": kind, **_PERIOD})
     _let_people_come_and_go(sqlite_server, cast)
@@ -225,8 +225,8 @@ def _report(server: LiveServer, cast: Cast) -> None:
 def _write_reports(server: LiveServer, cast: Cast) -> None:
     """A report that was signed twice, one that is being written, and a draft of the questions."""
     with server.session() as session:
-        lay_two_versions(session, _REPORT["site"], _REPORT["quarter"])
-        lay_half(session, "ES-PIC", "2013-Q1")
+        seed_two_versions(session, _REPORT["site"], _REPORT["quarter"])
+        seed_half(session, "ES-PIC", "2013-Q1")
         with transaction(session):
             make_draft(session, writer(cast.admin))
 
@@ -509,7 +509,7 @@ def test_axe_finds_nothing_serious_where_two_edit(
 ) -> None:
     expected_statuses.add(409)
     page = browser_page
-    (number,) = lay(scene.server, scene.cast.operator, NewTicket(title="First"))
+    (number,) = seed(scene.server, scene.cast.operator, NewTicket(title="First"))
     log_in(page, scene.server, "operator", f"/tickets/{number}/edit")
     page.locator("#title").fill("Mine")
     change(scene.server, scene.cast.admin, number, title="Theirs")

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
 from app.tickets.rules.content import NewTicket
-from tests.browser.visit import lay, log_in, mark, people_of, sideways, still_marked
+from tests.browser.visit import log_in, mark, people_of, seed, sideways, still_marked
 from tests.cast import Cast
 from tests.harness.server import LiveServer
 
@@ -26,7 +26,7 @@ def cast(sqlite_server: LiveServer) -> Cast:
 
 @pytest.fixture
 def number(sqlite_server: LiveServer, cast: Cast) -> int:
-    (found,) = lay(sqlite_server, cast.operator, NewTicket(title="Loss of light"))
+    (found,) = seed(sqlite_server, cast.operator, NewTicket(title="Loss of light"))
     return found
 
 

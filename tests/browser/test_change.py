@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from app.tickets.rules.content import NewTicket
-from tests.browser.visit import lay, log_in, mark, people_of, still_marked
+from tests.browser.visit import log_in, mark, people_of, seed, still_marked
 from tests.cast import Cast
 from tests.harness.server import LiveServer
 
@@ -19,7 +19,7 @@ def cast(sqlite_server: LiveServer) -> Cast:
 
 
 def _a_change(server: LiveServer, cast: Cast) -> int:
-    (number,) = lay(
+    (number,) = seed(
         server, cast.operator, NewTicket(title="New fibre", category="change", links=(LINK,))
     )
     return number
@@ -72,7 +72,7 @@ def test_a_change_is_answered_and_related_without_javascript(
     plain_page: Page, sqlite_server: LiveServer, cast: Cast
 ) -> None:
     page, number = plain_page, _a_change(sqlite_server, cast)
-    (other,) = lay(sqlite_server, cast.operator, NewTicket(title="Old fibre"))
+    (other,) = seed(sqlite_server, cast.operator, NewTicket(title="Old fibre"))
     log_in(page, sqlite_server, "operator", f"/tickets/{number}")
     page.get_by_label("Refuse… for CH-CERN").click()
     page.get_by_label("Reason").locator("visible=true").fill("Not this week")

@@ -12,7 +12,7 @@ from app.core.database.transactions import transaction
 from app.registry.models.registry import Link
 from app.registry.services.registry import require_links
 from app.tickets.rules.content import NewTicket
-from tests.browser.visit import change, lay, log_in, people_of
+from tests.browser.visit import change, log_in, people_of, seed
 from tests.cast import Cast
 from tests.harness.browser import strict_page
 from tests.harness.server import LiveServer
@@ -31,7 +31,7 @@ def cast(sqlite_server: LiveServer) -> Cast:
         assert isinstance(second, Link)
         second.backs_up = first
     windows = {"category": "maintenance", "window_start": SOON}
-    numbers = lay(
+    numbers = seed(
         sqlite_server,
         cast.operator,
         NewTicket("Nobody looks", links=(GRIDKA,)),

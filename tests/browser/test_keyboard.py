@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from app.tickets.rules.content import NewTicket
 from app.tickets.services.lists.lists import PAGE
-from tests.browser.visit import lay, log_in, people_of, without_haste
+from tests.browser.visit import log_in, people_of, seed, without_haste
 from tests.cast import PASSWORD, Cast
 from tests.harness.server import LiveServer
 
@@ -40,7 +40,7 @@ def _tab_to(page: Page, name: str, *, most: int = 60) -> None:
 
 
 def test_login_open_and_comment(browser_page: Page, sqlite_server: LiveServer, cast: Cast) -> None:
-    (number,) = lay(sqlite_server, cast.operator, NewTicket(title="Reached by keyboard"))
+    (number,) = seed(sqlite_server, cast.operator, NewTicket(title="Reached by keyboard"))
     page, keys = browser_page, browser_page.keyboard
     page.goto(f"{sqlite_server.url}/login")
     expect(page.get_by_label("Name")).to_be_focused()
@@ -68,7 +68,7 @@ def test_login_open_and_comment(browser_page: Page, sqlite_server: LiveServer, c
 def test_search_menu_and_combo_box(
     browser_page: Page, sqlite_server: LiveServer, cast: Cast
 ) -> None:
-    lay(sqlite_server, cast.operator, NewTicket(title="Wavelength lost"))
+    seed(sqlite_server, cast.operator, NewTicket(title="Wavelength lost"))
     page, keys = browser_page, browser_page.keyboard
     page.goto(f"{sqlite_server.url}/login")
     expect(page.get_by_label("Name")).to_be_focused()
@@ -111,7 +111,7 @@ def focused(page: Page) -> str:
 def test_single_keys_walk_the_list_tick_and_change_tickets(
     browser_page: Page, sqlite_server: LiveServer, cast: Cast
 ) -> None:
-    numbers = lay(
+    numbers = seed(
         sqlite_server,
         cast.operator,
         *(NewTicket(title=f"Storm {index}") for index in range(PAGE + 2)),

@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from app.tickets.rules.content import NewTicket
 from app.tickets.services.lists.lists import PAGE
-from tests.browser.visit import lay, log_in, mark, people_of, sideways, still_marked
+from tests.browser.visit import log_in, mark, people_of, seed, sideways, still_marked
 from tests.cast import Cast
 from tests.harness.server import LiveServer
 
@@ -25,7 +25,7 @@ def cast(sqlite_server: LiveServer) -> Cast:
         )
         for index in range(COUNT)
     ]
-    lay(sqlite_server, cast.operator, *tickets)
+    seed(sqlite_server, cast.operator, *tickets)
     return cast
 
 
@@ -118,7 +118,7 @@ def test_long_titles_of_any_script_make_no_page_wider(
     width: int, browser_page: Page, sqlite_server: LiveServer, cast: Cast
 ) -> None:
     titles = ("Ü" * 250, "日内瓦与台北之间的光纤链路中断" * 16, "Bauarbeiten an der Strecke " * 9)
-    numbers = lay(
+    numbers = seed(
         sqlite_server,
         cast.operator,
         *(NewTicket(title=title, description=title * 3, sites=("S" * 200,)) for title in titles),

@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.content import NewTicket
-from tests.browser.visit import change, lay, log_in, mark, people_of, still_marked
+from tests.browser.visit import change, log_in, mark, people_of, seed, still_marked
 from tests.cast import Cast
 from tests.harness.server import LiveServer
 
@@ -80,7 +80,7 @@ def test_what_has_just_come_is_used_at_once(
 ) -> None:
     """Whoever clicks in the moment in which the answer stands there still stays in the page."""
     page = browser_page
-    (number,) = lay(live_server, cast.operator, NewTicket(title="Quick hands"))
+    (number,) = seed(live_server, cast.operator, NewTicket(title="Quick hands"))
     log_in(page, live_server, "operator", f"/tickets/{number}")
     mark(page)
     page.evaluate(
@@ -155,7 +155,7 @@ def test_two_people_edit(
     """The second to save sees both values and chooses; what only one of them changed is kept."""
     expected_statuses.add(409)
     page: Page = request.getfixturevalue("browser_page" if javascript else "plain_page")
-    (number,) = lay(live_server, cast.operator, NewTicket(title="First", description="As it was."))
+    (number,) = seed(live_server, cast.operator, NewTicket(title="First", description="As it was."))
     log_in(page, live_server, "operator", f"/tickets/{number}/edit")
     page.locator("#title").fill("Mine")
     page.locator("#person_in_charge").fill("night shift")
@@ -183,7 +183,7 @@ def test_operators_hand_over_and_check(
     javascript: bool, request: pytest.FixtureRequest, live_server: LiveServer, cast: Cast
 ) -> None:
     page: Page = request.getfixturevalue("browser_page" if javascript else "plain_page")
-    (number,) = lay(live_server, cast.ggus, NewTicket(title="Sent twice"))
+    (number,) = seed(live_server, cast.ggus, NewTicket(title="Sent twice"))
     with live_server.session() as session:
         session.get_one(Ticket, number).to_check = True
         session.commit()
@@ -209,7 +209,7 @@ def test_only_operators_are_shown_what_is_to_check(
 ) -> None:
     expected_statuses.add(422)
     page = browser_page
-    (number,) = lay(live_server, cast.ggus, NewTicket(title="Sent twice with a difference"))
+    (number,) = seed(live_server, cast.ggus, NewTicket(title="Sent twice with a difference"))
     with live_server.session() as session:
         session.get_one(Ticket, number).to_check = True
         session.commit()

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from app.tickets.rules.content import NewTicket
-from tests.browser.visit import lay, log_in, people_of, sideways
+from tests.browser.visit import log_in, people_of, seed, sideways
 from tests.cast import NOON
 from tests.harness.browser import strict_page
 from tests.harness.server import LiveServer
@@ -15,7 +15,7 @@ from tests.harness.server import LiveServer
 @pytest.fixture(scope="module")
 def server(sqlite_server: LiveServer) -> LiveServer:
     """A portal with one ticket."""
-    lay(sqlite_server, people_of(sqlite_server).operator, NewTicket("A ticket"))
+    seed(sqlite_server, people_of(sqlite_server).operator, NewTicket("A ticket"))
     return sqlite_server
 
 

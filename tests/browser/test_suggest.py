@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from app.tickets.rules.content import NewTicket
-from tests.browser.visit import lay, log_in, people_of
+from tests.browser.visit import log_in, people_of, seed
 from tests.cast import Cast
 from tests.harness.server import LiveServer
 
@@ -19,7 +19,7 @@ def cast(sqlite_server: LiveServer) -> Cast:
 def test_proposals_are_chosen_and_never_steal_enter(
     browser_page: Page, sqlite_server: LiveServer, cast: Cast
 ) -> None:
-    (number,) = lay(sqlite_server, cast.operator, NewTicket(title="Gridlock in the tunnel"))
+    (number,) = seed(sqlite_server, cast.operator, NewTicket(title="Gridlock in the tunnel"))
     page, keys = browser_page, browser_page.keyboard
     log_in(page, sqlite_server, "operator")
     page.goto(f"{sqlite_server.url}/tickets")

@@ -20,7 +20,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from app.core.settings import PROJECT
 from app.tickets.rules.content import NewTicket
-from tests.browser.visit import lay, log_in, people_of, without_haste
+from tests.browser.visit import log_in, people_of, seed, without_haste
 from tests.cast import Cast
 from tests.harness.browser import strict_page
 from tests.harness.server import LiveServer
@@ -243,7 +243,7 @@ def scene(sqlite_server: LiveServer) -> Scene:
         ),
         NewTicket("Slow transfers", sites=("DE-KIT",)),
     )
-    numbers = lay(sqlite_server, cast.operator, *tickets)
+    numbers = seed(sqlite_server, cast.operator, *tickets)
     named = {new.title: number for new, number in zip(tickets, numbers, strict=True)}
     return Scene(sqlite_server, named)
 

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from app.tickets.rules.content import NewTicket
-from tests.browser.visit import change, lay, log_in, mark, people_of, still_marked
+from tests.browser.visit import change, log_in, mark, people_of, seed, still_marked
 from tests.cast import Cast
 from tests.harness.server import LiveServer
 
@@ -25,7 +25,7 @@ def cast(sqlite_server: LiveServer) -> Cast:
 @pytest.fixture
 def page(browser_page: Page, sqlite_server: LiveServer, cast: Cast) -> Page:
     """An operator before a new ticket."""
-    (number,) = lay(sqlite_server, cast.operator, NewTicket(title="Loss of light"))
+    (number,) = seed(sqlite_server, cast.operator, NewTicket(title="Loss of light"))
     log_in(browser_page, sqlite_server, "operator", f"/tickets/{number}")
     mark(browser_page)
     return browser_page

@@ -1,4 +1,4 @@
-"""How a person goes about the portal: log in, and lay the tickets that a test looks at."""
+"""How a person goes about the portal: log in, and seed the tickets that a test looks at."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def log_in(page: Page, server: LiveServer, name: str, path: str = "/tickets") ->
     page.wait_for_url(f"{server.url}{path}")  # all of it: the login's own address ends like it
 
 
-def lay(server: LiveServer, by: Actor, *tickets: NewTicket) -> Sequence[int]:
+def seed(server: LiveServer, by: Actor, *tickets: NewTicket) -> Sequence[int]:
     """Open these tickets through the services; their numbers."""
     with server.session() as session, transaction(session):
         return [open_ticket(session, writer(by), new).number for new in tickets]

@@ -14,7 +14,7 @@ from app.jobs.services.backend import note_failure
 from app.jobs.services.queue import JSON, enqueue
 
 
-def lay_failed_job(
+def seed_failed_job(
     session: Session, name: str, now: datetime, reason: str, arguments: Mapping[str, JSON]
 ) -> int:
     """A job that was tried once and given up, in a queue that holds no other; its number."""
@@ -31,7 +31,7 @@ def lay_failed_job(
     return int(number)
 
 
-def lay_background_work(session: Session, now: datetime) -> int:
+def seed_background_work(session: Session, now: datetime) -> int:
     """A worker that lives, every kind of timed work, of which one failed, a job that was given up
     (its number is returned), and two that wait."""
     workers.greet_worker(session, "w", "portal-1.example", 4711, now - timedelta(hours=3))
@@ -55,7 +55,7 @@ def lay_background_work(session: Session, now: datetime) -> int:
     failure = "OperationalError: the disk is full"
     timed_work.end_work(session, TIDY.name, "w", now, took=timedelta(seconds=2), failure=failure)
     reason = "ConnectionRefusedError: [Errno 111] Connection refused by mail.example:25"
-    number = lay_failed_job(session, "send-mails", now, reason, {"batch": 7})
+    number = seed_failed_job(session, "send-mails", now, reason, {"batch": 7})
     enqueue(session, "send-mails", key="mails")
     enqueue(session, "index", {"ticket": 12})
     return number

@@ -91,7 +91,7 @@ class Proxy:
 def nginx(folder: Path, upstream: int, port: int) -> Iterator[Proxy]:
     """nginx before the port ``upstream``. Of what is in ``deploy/nginx`` only the three files are
     others that say where to listen, under which names, and where the portal is."""
-    local = lay(folder)
+    local = seed(folder)
     plain_port = free_port()
     (local / "listen.conf").write_text(
         f"listen 127.0.0.1:{plain_port};\nlisten 127.0.0.1:{port} ssl;\n"
@@ -117,7 +117,7 @@ def nginx(folder: Path, upstream: int, port: int) -> Iterator[Proxy]:
         process.wait(30)
 
 
-def lay(folder: Path) -> Path:
+def seed(folder: Path) -> Path:
     """nginx's folder with the files as they are, and a certificate; the folder of the three."""
     shutil.copy(DEPLOY / "nginx" / "lhcopn-portal.conf", folder)
     local = folder / "lhcopn-portal"

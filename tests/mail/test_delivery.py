@@ -75,7 +75,7 @@ class Refusing:
         return "250 Taken"
 
 
-def lay_tickets(session: Session) -> None:
+def seed_tickets(session: Session) -> None:
     cast = enter(session)
     with transaction(session):
         site = session.scalars(select(Site).where(Site.key == "DE-KIT")).one()
@@ -102,7 +102,7 @@ def test_each_of_a_thousand_mails_is_delivered_once(database: str) -> None:
     engine = open_engine(database)
     workers: list[subprocess.Popen[bytes]] = []
     with Session(engine) as session:
-        lay_tickets(session)
+        seed_tickets(session)
         try:
             for _ in range(2):
                 workers.append(

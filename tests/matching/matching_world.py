@@ -74,7 +74,7 @@ def ticket(session: Session, cast: Cast, *, now: datetime = NOON, **fields: Any)
         ).number
 
 
-def worked_in(session: Session, now: datetime = NOON) -> None:
+def recompute_all(session: Session, now: datetime = NOON) -> None:
     """Everything that changed is matched."""
     with transaction(session):
         assert bring_up_to_date(session, now, most=1000).is_fresh

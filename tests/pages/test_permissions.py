@@ -121,7 +121,7 @@ from tests import cric_sample
 from tests.accounts.pages.test_login import log_in
 from tests.cast import NOON, PASSWORD, SYSTEM, Cast, enter, writer
 from tests.harness.databases import open_engine
-from tests.harness.jobs import lay_failed_job
+from tests.harness.jobs import seed_failed_job
 from tests.harness.server import TEST_SECRET, test_settings
 from tests.harness.visitor import PageReader, Visitor
 from tests.mails import SECRETARY
@@ -1142,7 +1142,7 @@ class Things(dict[str, str]):
 
     def make_failed_job(self) -> int:
         """A job that was given up."""
-        return lay_failed_job(self.world.session, "a job", datetime.now(UTC), "broken", {})
+        return seed_failed_job(self.world.session, "a job", datetime.now(UTC), "broken", {})
 
     def make_token(self) -> int:
         """A system's token."""

@@ -29,7 +29,7 @@ from app.events.models.imports import EventImport
 from soap_service import application as soap
 from tests.cast import PASSWORD, enter
 from tests.harness.databases import fresh_database
-from tests.harness.nginx import DEPLOY, NAME, NEED, Proxy, lay, nginx, program
+from tests.harness.nginx import DEPLOY, NAME, NEED, Proxy, nginx, program, seed
 from tests.harness.server import LiveServer, end_group, free_port, live, test_settings
 from tests.harness.until import until
 from tests.harness.visitor import PageReader
@@ -307,7 +307,7 @@ def test_event_streams_are_passed_on_at_once_and_an_absent_portal_is_503(tmp_pat
 @needs_nginx
 def test_the_three_local_files_as_they_are(tmp_path: Path) -> None:
     """In a network of its own, where ports 80 and 443 are free."""
-    lay(tmp_path)
+    seed(tmp_path)
     alone = ["unshare", "--net", *(["--user", "--map-root-user"] * (os.getuid() != 0))]
     if subprocess.run([*alone, "true"], capture_output=True, check=False).returncode:
         pytest.skip("needs the right to a network of its own (unshare)")

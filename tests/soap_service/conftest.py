@@ -9,16 +9,16 @@ from __future__ import annotations
 import pytest
 
 from tests.harness.server import LiveServer
-from tests.soap_service.wire import Wire, lay_accounts
+from tests.soap_service.wire import Wire, create_accounts
 
 
 @pytest.fixture(scope="module")
 def wire(live_server: LiveServer) -> Wire:
-    lay_accounts(live_server)
+    create_accounts(live_server)
     return Wire(live_server)
 
 
 @pytest.fixture(scope="module")
 def sqlite_wire(sqlite_server: LiveServer) -> Wire:
-    lay_accounts(sqlite_server)
+    create_accounts(sqlite_server)
     return Wire(sqlite_server)

@@ -153,7 +153,7 @@ def doors_on(url: str) -> Iterator[Doors]:
         db.engine.dispose()
 
 
-def lay_accounts(session: Session) -> None:
+def create_accounts(session: Session) -> None:
     by = Writer(SYSTEM, Door.COMMAND, NOW)
     for user, switches in ACCOUNTS.items():
         rest = {name: value for name, value in switches.items() if name != "code"}
@@ -165,7 +165,7 @@ def doors(request: pytest.FixtureRequest) -> Iterator[Doors]:
     with fresh_database(request.param) as url, doors_on(url) as both:
         with transaction(both.session):
             demo.seed_demo(both.session, NOW)
-            lay_accounts(both.session)
+            create_accounts(both.session)
         yield both
 
 
@@ -446,7 +446,7 @@ def test_an_answer_takes_three_statements_and_each_call_is_counted(database: str
     with flask_app.app_context():
         engine = db.engine
     with Session(engine) as session, transaction(session):
-        lay_accounts(session)
+        create_accounts(session)
         number = open_ticket(session, _by(session), NewTicket(title="Kept")).number
 
     @event.listens_for(engine, "before_cursor_execute")

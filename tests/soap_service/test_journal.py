@@ -21,7 +21,7 @@ from soap_service.journal import BOUNDED_PER_MINUTE, WRITTEN_EVERY, Journal, Out
 from tests.cast import enter
 from tests.harness.databases import open_engine
 from tests.harness.server import LiveServer, live, test_settings
-from tests.soap_service.wire import Wire, envelope, lay_accounts, login
+from tests.soap_service.wire import Wire, create_accounts, envelope, login
 
 LATEST = 5.0
 """Seconds after its answer by which a call is to be in the journal."""
@@ -103,17 +103,17 @@ def test_garbage_and_unknown_logins_leave_nothing(wire: Wire) -> None:
         assert len(after) - len(before) == 1
 
 
-def lay_accounts_once(server: LiveServer) -> None:
+def create_accounts_once(server: LiveServer) -> None:
     """Also for a test that runs alone; the others of this module share its database."""
     with server.session() as session:
         there = session.scalars(select(PartnerAccount)).first()
     if there is None:
-        lay_accounts(server)
+        create_accounts(server)
 
 
 def test_an_orderly_end_writes_what_waits(module_database: str) -> None:
     with live(test_settings(module_database)) as server:
-        lay_accounts_once(server)
+        create_accounts_once(server)
         wire = Wire(server)
         calls = 25
         before = len(recorded(server, "old"))
@@ -125,7 +125,7 @@ def test_an_orderly_end_writes_what_waits(module_database: str) -> None:
 
 def test_a_killed_process_loses_at_most_the_last_calls(module_database: str) -> None:
     with live(test_settings(module_database)) as server:
-        lay_accounts_once(server)
+        create_accounts_once(server)
         wire = Wire(server)
         before = len(recorded(server, "old"))
         wire.call("TicketGet", {"GHD_Request_ID": "1"}, user="old")

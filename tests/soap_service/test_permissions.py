@@ -137,7 +137,7 @@ class World:
         self.session.rollback()
         return newest
 
-    def lay(self, column: str) -> dict[str, Any]:
+    def seed(self, column: str) -> dict[str, Any]:
         """A ticket of the column with an internal entry, and what else a row may name."""
         cursor = self.changes()
         own, other = self.cast.nren_a, self.cast.operator
@@ -198,7 +198,7 @@ def world(module_database: str) -> Iterator[World]:
 
 def _told(world: World, row: Row, column: str) -> str:
     service, operation, *word = row.how.split(" ")
-    things = world.lay(column)
+    things = world.seed(column)
     template = INNER.get(row.how) or INNER[f"{service} {operation}"]
     # a name of its own for each row: too many wrong ones of one name are another fault
     name = f"nobody {row.how}" if column == "nobody" else LOGINS[column]

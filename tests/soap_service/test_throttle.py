@@ -15,7 +15,7 @@ from app.core.rules.errors import ListsTooCostly, TooManyCalls
 from soap_service.throttle import MAX_KEYS, MINUTE, ListBudget, SameCallThrottle
 from tests.harness.databases import fresh_database
 from tests.harness.server import live, test_settings
-from tests.soap_service.wire import Wire, lay_accounts
+from tests.soap_service.wire import Wire, create_accounts
 
 
 def admitted(throttle: SameCallThrottle, call: str, now: float) -> bool:
@@ -116,7 +116,7 @@ def test_a_looping_client_is_told_so_and_others_are_served() -> None:
         fresh_database("sqlite") as url,
         live(replace(test_settings(url), same_calls_per_minute=200)) as server,
     ):
-        lay_accounts(server)
+        create_accounts(server)
         wire = Wire(server)
         number = wire.create()
         loop = {"GHD_Request_ID": number}

@@ -280,7 +280,7 @@ ACCOUNTS: Mapping[str, Mapping[str, Any]] = {
 """The cast: login -> its partner and switches; all with the same password."""
 
 
-def lay_accounts(server: LiveServer) -> None:
+def create_accounts(server: LiveServer) -> None:
     """Create the cast."""
     by = Writer(SYSTEM, Door.COMMAND, datetime.now(UTC))
     with server.session() as session, transaction(session):

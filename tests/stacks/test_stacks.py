@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.harness.server import LiveServer
-from tests.soap_service.wire import PASSWORD, Wire, lay_accounts
+from tests.soap_service.wire import PASSWORD, Wire, create_accounts
 from tests.stacks.programs import STACKS, Stack, Step, program_environment, run_sequence
 from tests.stacks.table import recorded
 
@@ -61,7 +61,7 @@ class Seen:
 
 @pytest.fixture(scope="module")
 def ran(sqlite_server: LiveServer) -> Ran:
-    lay_accounts(sqlite_server)
+    create_accounts(sqlite_server)
     found: dict[str, Seen | AssertionError] = {}
 
     def once(stack: Stack) -> Seen:

@@ -9,13 +9,13 @@ import pytest
 from app import demo
 from app.core.settings import PROJECT
 from tests.harness.server import LiveServer
-from tests.soap_service.wire import PASSWORD, lay_accounts
+from tests.soap_service.wire import PASSWORD, create_accounts
 
 
 def test_the_ten_lines_of_a_partner(
     sqlite_server: LiveServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    lay_accounts(sqlite_server)
+    create_accounts(sqlite_server)
     text = (PROJECT / "README.md").read_text()
     (lines,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     for written, here in (

@@ -221,7 +221,7 @@ def test_switches_are_saved_and_stand_in_the_audit(
     assert "No site has this name" in PageReader(refused.text).text
 
 
-def lay_calls(session: Session, cast: Cast, count: int) -> None:
+def seed_calls(session: Session, cast: Cast, count: int) -> None:
     now = datetime.now(UTC)
     assert cast.ggus.account_id is not None
     with transaction(session):
@@ -253,7 +253,7 @@ def test_calls_with_their_outcome_filtered_and_paged(
     cast: Cast, session: Session, visit: Enter
 ) -> None:
     count = 2 * PER_PAGE + 20
-    lay_calls(session, cast, count)
+    seed_calls(session, cast, count)
     visitor, page = visit(cast.admin), page_of(cast)
     first = visitor.get(page).text
     text = PageReader(first).text
@@ -297,7 +297,7 @@ def test_calls_with_their_outcome_filtered_and_paged(
 def test_a_parameter_that_cannot_be_used_is_named_and_left_out(
     cast: Cast, session: Session, visit: Enter, query: str
 ) -> None:
-    lay_calls(session, cast, 3)
+    seed_calls(session, cast, 3)
     answer = visit(cast.admin).get(f"{page_of(cast)}?{query}")
     assert answer.status_code == 422
     page = PageReader(answer.text)
@@ -308,7 +308,7 @@ def test_a_parameter_that_cannot_be_used_is_named_and_left_out(
 def test_the_list_counts_days_and_faults(
     app: Flask, cast: Cast, session: Session, visit: Enter
 ) -> None:
-    lay_calls(session, cast, 40)
+    seed_calls(session, cast, 40)
     page = visit(cast.admin).read(PARTNERS)
     labels = [
         value for tag, name, value in page.attributes if name == "aria-label" and tag == "svg"

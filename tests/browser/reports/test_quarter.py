@@ -34,7 +34,7 @@ from tests.harness.browser import strict_page
 from tests.harness.databases import open_engine
 from tests.harness.server import LiveServer
 from tests.mails import enter_with_mails
-from tests.matching.matching_world import report, worked_in
+from tests.matching.matching_world import recompute_all, report
 
 LINK = "CERN-GRIDKA-LHCOPN-001"
 
@@ -72,7 +72,7 @@ def laid(server: LiveServer) -> Scene:
             )
             for day in (0, 20)
         ]
-        worked_in(session, quarter.end)
+        recompute_all(session, quarter.end)
     return Scene(server, quarter, *events)
 
 

@@ -26,7 +26,7 @@ from tests.harness.commands import flask
 from tests.harness.databases import fresh_database, open_engine
 from tests.harness.server import LiveServer
 from tests.harness.until import until
-from tests.soap_service.wire import Wire, lay_accounts
+from tests.soap_service.wire import Wire, create_accounts
 
 TIMES = 200
 _processes = multiprocessing.get_context("spawn")
@@ -281,7 +281,7 @@ def test_a_reader_gives_its_connection_back_before_it_waits(
 
 def test_commands_write_beside_the_running_server(sqlite_server: LiveServer) -> None:
     """Partners' calls and commands come one after another, and all of them succeed."""
-    lay_accounts(sqlite_server)
+    create_accounts(sqlite_server)
     wire = Wire(sqlite_server)
     database = wire.server.settings.database_url
     with ThreadPoolExecutor(4) as threads:

@@ -48,7 +48,7 @@ from app.registry.models.registry import Link, Site
 from app.registry.services.links import change_link, create_link
 from app.registry.services.sites import change_site
 from tests.cast import NOON, Cast, enter, writer
-from tests.matching.matching_world import LINK, at, report, ticket, worked_in
+from tests.matching.matching_world import LINK, at, recompute_all, report, ticket
 
 Q1 = Quarter(2013, 1)
 SEASON = {
@@ -92,7 +92,7 @@ def test_a_due_ticket_is_missing_then_there(session: Session) -> None:
     cast = enter(session)
     event = report(session, cast, "5 10:00", "5 11:30")
     report(session, cast, "5 20:00", "5 21:00")  # exactly 60 minutes
-    worked_in(session)
+    recompute_all(session)
     (row,) = due(session)
     assert (row.event_id, row.rule, row.responsible, row.amount) == (event, "R2009", "DE-KIT", 5400)
     assert row.clause == "down or degraded for more than 60 minutes"
@@ -100,13 +100,13 @@ def test_a_due_ticket_is_missing_then_there(session: Session) -> None:
     assert row.standing is DutyStatus.MISSING, "noon of the 6th is behind it"
     assert due(session, at("6 10:00"))[0].standing is DutyStatus.DUE
     number = ticket(session, cast, links=(LINK,), event_start="5 10:00", event_end="5 11:30")
-    worked_in(session)
+    recompute_all(session)
     (row,) = due(session)
     assert (row.ticket, row.standing) == (number, DutyStatus.LATE)
     early = ticket(
         session, cast, now=at("5 12:00"), links=(LINK,), event_start="5 10:05", event_end="5 11:00"
     )
-    worked_in(session)
+    recompute_all(session)
     (row,) = due(session)
     assert (row.ticket, row.standing, row.there_at) == (early, DutyStatus.MET, at("5 12:00"))
     assert not due(session, state=OPEN)
@@ -120,11 +120,11 @@ def test_no_ticket_is_due_of_what_counts_for_no_t1_as_its_link_was_not_in_use(
     before = report(session, cast, "5 10:00", "5 12:00")
     over = report(session, cast, "5 23:00", "6 02:00")
     behind = report(session, cast, "6 05:00", "6 07:00")
-    worked_in(session)
+    recompute_all(session)
     assert [row.event_id for row in due(session)] == [behind, over, before]
     with transaction(session):
         change_link(session, writer(cast.admin), LINK, {"valid_until": date(2013, 3, 6)})
-    worked_in(session)
+    recompute_all(session)
     assert [row.event_id for row in due(session)] == [over, before]
     counted = select(DetectedEvent.id).where(DetectedEvent.is_counted).order_by(DetectedEvent.id)
     assert list(session.scalars(counted)) == [before, over]
@@ -137,7 +137,7 @@ def test_no_ticket_is_due_of_what_counts_for_no_t1_as_its_link_was_not_in_use(
     assert row.asked == 2
     with transaction(session):
         change_link(session, writer(cast.admin), LINK, {"valid_until": None})
-    worked_in(session)
+    recompute_all(session)
     assert [row.event_id for row in due(session)] == [behind, over, before]
 
 
@@ -147,7 +147,7 @@ def test_sums_are_the_rows(session: Session) -> None:
         report(session, cast, f"{day} 10:00", f"{day} 12:00")
     ticket(session, cast, links=(LINK,), event_start="1 10:00", event_end="1 11:30")
     report(session, cast, "2013-04-01 00:00", "2013-04-01 02:00", now=at("2013-04-02 00:00"))
-    worked_in(session)
+    recompute_all(session)
     version = version_of(session, "R2009")
     found = what_if(session, [version], Q1, Quarter(2013, 2))
     kit, cern = (
@@ -167,11 +167,11 @@ def test_sums_are_the_rows(session: Session) -> None:
 def test_r2013_follows_backups_and_the_calendar(session: Session) -> None:
     cast = enter(session)
     event = report(session, cast, "5 10:00", "5 10:10")
-    worked_in(session)
+    recompute_all(session)
     assert not asked(session, "R2013"), "no season is known"
     with transaction(session):
         season = add_period(session, writer(cast.admin), SEASON).id
-    worked_in(session)
+    recompute_all(session)
     assert asked(session, "R2013") == [(event, 0)]
     (row,) = due(session, version_id=version_of(session, "R2013"))
     assert (row.lost_site, row.is_unsure, row.amount, row.is_due) == ("DE-KIT", True, 600, False)
@@ -188,16 +188,16 @@ def test_r2013_follows_backups_and_the_calendar(session: Session) -> None:
                 "backs_up": LINK,
             },
         )
-    worked_in(session)
+    recompute_all(session)
     assert not asked(session, "R2013"), "a backup without an event of its own is up"
     other = report(session, cast, "5 10:05", "5 10:20", link="CERN-GRIDKA-LHCOPN-002")
-    worked_in(session)
+    recompute_all(session)
     assert asked(session, "R2013") == [(event, 0), (other, 1)]
     (loss,) = session.scalars(select(ServiceLoss)).all()
     assert (loss.start, loss.end, loss.is_unsure) == (at("5 10:05"), at("5 10:10"), False)
     with transaction(session):
         change_link(session, writer(cast.admin), "CERN-GRIDKA-LHCOPN-002", {"role": "primary"})
-    worked_in(session)
+    recompute_all(session)
     assert (other, 1) not in asked(session, "R2013")
     with transaction(session):
         change_period(
@@ -207,22 +207,22 @@ def test_r2013_follows_backups_and_the_calendar(session: Session) -> None:
             {**SEASON, "begin": "2013-03-06"},
             seen_version=1,
         )
-    worked_in(session)
+    recompute_all(session)
     assert not asked(session, "R2013")
     with transaction(session):
         remove_period(session, writer(cast.admin), season, "It never was")
-    worked_in(session)
+    recompute_all(session)
     assert not asked(session, "R2013")
 
 
 def test_an_event_that_goes_on_becomes_due(session: Session) -> None:
     cast = enter(session)
     report(session, cast, "6 11:30", None)
-    worked_in(session)
+    recompute_all(session)
     assert not due(session)
-    worked_in(session, NOON + timedelta(minutes=30))
+    recompute_all(session, NOON + timedelta(minutes=30))
     assert not due(session), "60 minutes are not more than 60 minutes"
-    worked_in(session, NOON + timedelta(minutes=31))
+    recompute_all(session, NOON + timedelta(minutes=31))
     (row,) = due(session, NOON + timedelta(minutes=31))
     assert (row.end, row.standing) == (None, DutyStatus.DUE)
 
@@ -234,25 +234,25 @@ def test_what_is_in_force_decides(session: Session) -> None:
     rule = Rule((Clause(Kind.DOWN, minutes=30),), hours=2)
     with transaction(session):
         version = compose_rule(session, by, "Short", "For a try", rule).versions[0].id
-    worked_in(session)
+    recompute_all(session)
     assert asked(session, "Short") == [(first, 0), (second, 0)]
     assert not due(session), "it is not in force"
     with transaction(session):
         force = put_in_force(session, by, version, at("5 00:00"), "A try").id
-    worked_in(session)
+    recompute_all(session)
     (row,) = due(session)
     assert (row.event_id, row.rule, row.due_at) == (second, "Short", at("5 12:00"))
     with transaction(session):
         retire(session, by, force, at("5 09:00"), "Enough")
-    worked_in(session)
+    recompute_all(session)
     assert not due(session)
     with transaction(session):
         undo(session, by, force)
-    worked_in(session)
+    recompute_all(session)
     assert len(due(session)) == 1
     with transaction(session):
         undo(session, by, force)
-    worked_in(session)
+    recompute_all(session)
     assert not due(session)
     with pytest.raises(Invalid, match="undone already"), transaction(session):
         undo(session, by, force)
@@ -266,11 +266,11 @@ def test_a_newer_version_takes_the_place_of_the_older(session: Session) -> None:
     longer = replace(R2009, clauses=(Clause(Kind.ANY, minutes=120), R2009.clauses[1]))
     with transaction(session):
         version = revise_rule(session, by, rule, longer, "Too many").id
-    worked_in(session)
+    recompute_all(session)
     assert [row.event_id for row in due(session)] == [behind, before], "the old one is in force"
     with transaction(session):
         newer = put_in_force(session, by, version, at("5 00:00"), "Agreed").id
-    worked_in(session)
+    recompute_all(session)
     assert [row.event_id for row in due(session)] == [before]
     old = all_rules(session)[0].versions[0].forces[0]
     assert (old.ends_at, old.end_reason) == (at("5 00:00"), "R2009 v2 takes its place")
@@ -280,7 +280,7 @@ def test_a_newer_version_takes_the_place_of_the_older(session: Session) -> None:
         undo(session, by, newer)
     with transaction(session):
         undo(session, by, old.id)
-    worked_in(session)
+    recompute_all(session)
     assert len(due(session)) == 2
     with pytest.raises(Invalid, match="already"), transaction(session):
         revise_rule(session, by, rule, longer)
@@ -293,7 +293,7 @@ def test_of_two_rules_in_force_an_event_is_due_once(session: Session) -> None:
     with transaction(session):
         made = compose_rule(session, by, "Any", "", Rule((Clause(),))).versions[0].id
         put_in_force(session, by, made, at("1 00:00"), "A try")
-    worked_in(session)
+    recompute_all(session)
     assert [row.rule for row in due(session)] == ["R2009"]
     assert len(duties_of_event(session, due(session)[0].event_id, NOON)) == 2
 
@@ -302,7 +302,7 @@ def test_a_decision_by_hand_documents_at_once(session: Session) -> None:
     cast = enter(session)
     event = report(session, cast, "5 10:00", "5 12:00")
     number = ticket(session, cast, title="Nothing of it")
-    worked_in(session)
+    recompute_all(session)
     assert due(session)[0].ticket is None
     with transaction(session):
         link_by_hand(session, writer(cast.operator), event, number, "It is this one")
@@ -323,7 +323,7 @@ def test_a_loss_of_a_t1_is_one_duty(session: Session) -> None:
         )
     report(session, cast, "5 10:00", "5 10:10")
     second = report(session, cast, "5 10:04", "5 10:30", link="CERN-GRIDKA-LHCOPN-003")
-    worked_in(session)
+    recompute_all(session)
     assert asked(session, "R2013") == [(second, 0)]
     version = version_of(session, "R2013")
     found = what_if(session, [version], Q1, Q1)
@@ -335,11 +335,11 @@ def test_a_loss_grows_with_an_event_within_a_longer_outage(session: Session) -> 
     cast = enter(session)
     report(session, cast, "5 10:00", "5 14:00", state="degraded")
     report(session, cast, "5 10:30", "5 10:40", source_id="x")
-    worked_in(session)
+    recompute_all(session)
     ends = select(ServiceLoss.end)
     assert session.scalars(ends).all() == [at("5 10:40")]
     report(session, cast, "5 10:30", "5 12:40", source_id="x")
-    worked_in(session)
+    recompute_all(session)
     assert session.scalars(ends).all() == [at("5 12:40")]
 
 
@@ -347,11 +347,11 @@ def test_a_loss_ends_though_its_end_came_by_a_clock_that_is_ahead(session: Sessi
     cast = enter(session)
     end = NOON + timedelta(minutes=4)
     report(session, cast, "5 10:00", end.isoformat(" ", "minutes").removesuffix("+00:00"))
-    worked_in(session)
+    recompute_all(session)
     later = NOON + timedelta(hours=1)
-    worked_in(session, later)
+    recompute_all(session, later)
     assert session.scalars(select(ServiceLoss.end)).all() == [end]
-    worked_in(session, later)
+    recompute_all(session, later)
     before = kept(session)
     with transaction(session):
         bring_up_to_date(session, later, everything=True)
@@ -372,9 +372,9 @@ def test_a_loss_begins_and_ends_with_a_day_of_the_registry(session: Session, wha
             known = "valid_until" if what == "another link ends" else "valid_from"
             create_link(session, writer(cast.admin), {**stated, known: day})
     report(session, cast, "6 10:00", None)
-    worked_in(session)
+    recompute_all(session)
     later = NOON + timedelta(days=1)
-    worked_in(session, later)
+    recompute_all(session, later)
     ends = (at("7 00:00"), None) if what == "another link ends" else (at("6 10:00"), at("7 00:00"))
     assert session.execute(select(ServiceLoss.start, ServiceLoss.end)).all() == [ends]
     before = kept(session)
@@ -386,17 +386,17 @@ def test_a_loss_begins_and_ends_with_a_day_of_the_registry(session: Session, wha
 def test_a_moved_and_a_withdrawn_event_leave_nothing(session: Session) -> None:
     cast = enter(session)
     report(session, cast, "5 10:00", "5 12:00", source_id="x")
-    worked_in(session)
+    recompute_all(session)
     assert due(session)[0].responsible == "DE-KIT"
     report(session, cast, "5 10:00", "5 12:00", source_id="x", link="CERN-PIC-LHCOPN-001")
-    worked_in(session)
+    recompute_all(session)
     assert [row.responsible for row in due(session)] == ["ES-PIC"]
     assert (
         session.scalars(select(DutySum.link_id).distinct()).all()
         == session.scalars(select(Link.id).where(Link.name == "CERN-PIC-LHCOPN-001")).all()
     )
     report(session, cast, "5 10:00", "5 10:01", source_id="x", link="CERN-PIC-LHCOPN-001")
-    worked_in(session)
+    recompute_all(session)
     assert not session.scalars(select(Duty)).all()
     assert not session.scalars(select(DutySum)).all()
 
@@ -404,14 +404,14 @@ def test_a_moved_and_a_withdrawn_event_leave_nothing(session: Session) -> None:
 def test_matching_anew_judges_anew(session: Session) -> None:
     cast = enter(session)
     report(session, cast, "5 10:00", "5 12:00")
-    worked_in(session)
+    recompute_all(session)
     with transaction(session):
         for kept in (Duty, DutySum, ServiceLoss):
             session.execute(delete(kept))
     assert not due(session)
     with transaction(session):
         assert mark_between(session, None, None) == 1
-    worked_in(session)
+    recompute_all(session)
     assert len(due(session)) == 1
     assert session.scalars(select(DutySum.asked)).all() == [1, 1]
 
@@ -420,7 +420,7 @@ def test_a_rule_that_is_composed_says_what_it_would_ask(session: Session) -> Non
     cast = enter(session)
     for day in (1, 2, 3):
         report(session, cast, f"{day} 10:00", f"{day} 10:20")
-    worked_in(session)
+    recompute_all(session)
     assert would_ask(session, Rule((Clause(Kind.DOWN, minutes=20),)), NOON, Q1) == 3
     assert would_ask(session, Rule((Clause(Kind.DOWN, minutes=21),)), NOON, Q1) == 0
     assert would_ask(session, Rule((Clause(),)), NOON, Quarter(2013, 2)) == 0
@@ -440,7 +440,7 @@ def test_an_event_that_moves_leaves_nothing_though_its_new_link_is_reckoned_firs
 ) -> None:
     cast = enter(session)
     report(session, cast, "5 10:00", "5 12:00", source_id="x", link="CERN-PIC-LHCOPN-001")
-    worked_in(session)
+    recompute_all(session)
     report(session, cast, "5 10:00", "5 12:00", source_id="x", link=LINK)
     for _ in range(4):  # link by link, as a worker does it
         with transaction(session):
@@ -453,7 +453,7 @@ def test_an_event_that_moves_leaves_nothing_though_its_new_link_is_reckoned_firs
 def test_a_site_that_is_no_t1_any_more_was_never_cut_off(session: Session) -> None:
     cast = enter(session)
     report(session, cast, "5 10:00", "5 12:00")
-    worked_in(session)
+    recompute_all(session)
     assert len(session.scalars(select(ServiceLoss)).all()) == 1
     with transaction(session):
         change_site(
@@ -463,7 +463,7 @@ def test_a_site_that_is_no_t1_any_more_was_never_cut_off(session: Session) -> No
             {"tier": None, "tier_since": None},
             why="So it is",
         )
-    worked_in(session)
+    recompute_all(session)
     assert not session.scalars(select(ServiceLoss)).all()
 
 
@@ -477,11 +477,11 @@ def test_a_link_that_ends_elsewhere_now_cuts_off_the_t1_that_it_left(session: Se
             {"name": second, "network": "LHCOPN", "end_a": "CH-CERN", "end_b": "DE-KIT"},
         )
     report(session, cast, "5 10:00", "5 12:00")
-    worked_in(session)
+    recompute_all(session)
     assert not session.scalars(select(ServiceLoss)).all(), "the second one was up"
     with transaction(session):
         change_link(session, writer(cast.admin), second, {"end_b": "ES-PIC"})
-    worked_in(session)
+    recompute_all(session)
     assert len(session.scalars(select(ServiceLoss)).all()) == 1
 
 
@@ -556,12 +556,12 @@ def test_what_follows_step_by_step_is_what_is_reckoned_from_nothing(
     for _ in range(8):
         for _ in range(4):
             chance.choice((an_event, an_event, an_event, a_ticket, a_link, a_season))()
-        worked_in(session)
+        recompute_all(session)
     followed = kept(session)
     assert followed[0], "something is due"
     with transaction(session):
         for table in (Duty, DutySum, ServiceLoss):
             session.execute(delete(table))
         mark_between(session, None, None)
-    worked_in(session)
+    recompute_all(session)
     assert kept(session) == followed

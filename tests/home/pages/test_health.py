@@ -43,11 +43,11 @@ def _reasons(client: FlaskClient) -> list[str]:
     return found
 
 
-def _lay_worker(session: Session) -> None:
+def _seed_worker(session: Session) -> None:
     greet_worker(session, "w", "machine", 4711, datetime.now(UTC))
 
 
-def _lay_mail(session: Session, created: datetime) -> None:
+def _seed_mail(session: Session, created: datetime) -> None:
     session.add(
         Mail(
             address="a@example",
@@ -65,8 +65,8 @@ def test_it_is_ready_with_a_worker_and_says_the_ages(
 ) -> None:
     _begun_long_ago(app)
     with transaction(session):
-        _lay_worker(session)
-        _lay_mail(session, datetime.now(UTC) - timedelta(minutes=3))
+        _seed_worker(session)
+        _seed_mail(session, datetime.now(UTC) - timedelta(minutes=3))
         enqueue(session, "nothing")
     answer = client.get("/readyz")
     told = json.loads(answer.data)
@@ -93,7 +93,7 @@ def _old_job(session: Session) -> None:
 
 
 def _old_mail(session: Session) -> None:
-    _lay_mail(session, datetime.now(UTC) - LONG_AGO)
+    _seed_mail(session, datetime.now(UTC) - LONG_AGO)
 
 
 def _no_worker_left(session: Session) -> None:
@@ -117,7 +117,7 @@ def test_503_says_why_once_the_start_is_over(
     reason: str,
 ) -> None:
     with transaction(session):
-        _lay_worker(session)
+        _seed_worker(session)
         happens(session)
     assert _reasons(client) == [], "for a minute only the database counts"
     _begun_long_ago(app)

@@ -13,7 +13,7 @@ from app.jobs.services.queue import failed_jobs, queued_jobs
 from app.jobs.services.workers import note_trouble
 from app.mail.services.queue import claim_mails, mark_failed
 from tests.cast import NOON, Cast
-from tests.harness.jobs import lay_background_work
+from tests.harness.jobs import seed_background_work
 from tests.harness.visitor import PageReader
 from tests.harness.visits import Enter
 from tests.mails import enter_with_mails, opened, plan
@@ -23,7 +23,7 @@ def test_an_operator_sees_what_ran_waits_and_failed_and_tries_again(
     cast: Cast, session: Session, visit: Enter
 ) -> None:
     with transaction(session):
-        number = lay_background_work(session, datetime.now(UTC))
+        number = seed_background_work(session, datetime.now(UTC))
     page = PageReader(visit(cast.operator).get("/work").text)
     assert "1 worker at work: portal-1.example" in page.text
     assert "Closed 2 tickets: 17, 23" in page.text
@@ -66,7 +66,7 @@ def test_a_worker_that_cannot_follow_the_log_is_told(
     cast: Cast, session: Session, visit: Enter
 ) -> None:
     with transaction(session):
-        lay_background_work(session, datetime.now(UTC))
+        seed_background_work(session, datetime.now(UTC))
         note_trouble(session, "w", "ValueError: <no> such change")
     page = PageReader(visit(cast.operator).get("/work").text)
     assert "cannot follow the change log" in page.text
@@ -75,7 +75,7 @@ def test_a_worker_that_cannot_follow_the_log_is_told(
 
 def test_others_do_not(cast: Cast, session: Session, visit: Enter) -> None:
     with transaction(session):
-        number = lay_background_work(session, datetime.now(UTC))
+        number = seed_background_work(session, datetime.now(UTC))
     for actor in (cast.kit, cast.reader):
         assert visit(actor).get("/work").status_code == 403
         assert visit(actor).send(f"/work/jobs/{number}/again", {}).status_code == 403

@@ -54,7 +54,7 @@ def count(session: Session, table: type) -> int | None:
     return session.scalar(select(func.count()).select_from(table))
 
 
-def lay_mails(session: Session, cast: Cast) -> list[Mail]:
+def seed_mails(session: Session, cast: Cast) -> list[Mail]:
     """Four mails of two tickets, made at noon: sent, refused, waiting, and for a digest; and a
     message that was sent."""
     opened(session, cast.kit, carbon_copy="a@cc.example; b@cc.example")
@@ -85,7 +85,7 @@ def test_mails_and_their_texts_go_a_year_after_and_what_waits_stays(
     session: Session, context: Context
 ) -> None:
     cast = enter_with_mails(session)
-    mails = lay_mails(session, cast)
+    mails = seed_mails(session, cast)
     keys = [mail.id for mail in mails]
     logged = count(session, Change)
     assert tidied(context, NOON + 365 * DAY) == "Nothing was old enough"
@@ -104,7 +104,7 @@ def test_a_digest_goes_with_its_lines_and_large_numbers_in_parts(
 ) -> None:
     monkeypatch.setattr(tidying, "AT_ONCE", 2)
     cast = enter_with_mails(session)
-    lay_mails(session, cast)
+    seed_mails(session, cast)
     with transaction(session):
         digest = Mail(
             address="x@cc.example",

@@ -66,7 +66,7 @@ def office(context: Context, box: Box, clock: list[timedelta]) -> PostOffice:
     return PostOffice(at, make_mailer=lambda _settings: box, chance=lambda: 1.0)
 
 
-def lay(session: Session, cast: Cast, *addresses: str) -> None:
+def seed(session: Session, cast: Cast, *addresses: str) -> None:
     for address in addresses:
         opened(session, cast.operator, carbon_copy=address)
     assert len(plan(session)) == len(addresses)
@@ -82,7 +82,7 @@ def states(session: Session) -> dict[str, tuple[str, str]]:
 def test_a_mail_that_cannot_be_written_holds_up_no_other(
     session: Session, cast: Cast, office: PostOffice, box: Box
 ) -> None:
-    lay(session, cast, "a@x.example", "b@x.example", "c@x.example")
+    seed(session, cast, "a@x.example", "b@x.example", "c@x.example")
     with transaction(session):
         notification = session.scalars(
             select(MailNotification).order_by(MailNotification.change_id)
@@ -106,7 +106,7 @@ def test_what_was_taken_while_the_database_was_away_is_not_sent_again(
     session: Session, cast: Cast, office: PostOffice, box: Box, context: Context,
     clock: list[timedelta],
 ) -> None:  # fmt: skip
-    lay(session, cast, "a@x.example")
+    seed(session, cast, "a@x.example")
 
     def refuse(_c: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
         if "sent_at=" in statement:
@@ -128,7 +128,7 @@ def test_what_was_taken_while_the_database_was_away_is_not_sent_again(
 def test_a_server_that_takes_none_is_left_alone_for_longer_each_time(
     session: Session, cast: Cast, office: PostOffice, box: Box, clock: list[timedelta]
 ) -> None:
-    lay(session, cast, "a@x.example", "b@x.example")
+    seed(session, cast, "a@x.example", "b@x.example")
     away = MailLater("no connection", for_all=True)
     box.says = {"a@x.example": away, "b@x.example": away}
     assert not office.step()

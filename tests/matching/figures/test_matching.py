@@ -72,7 +72,7 @@ def worlds(draw: st.DrawFn) -> tuple[list[Event], list[Said], list[Decided]]:
     return events, said, decided
 
 
-def reckon(
+def match(
     events: Sequence[Event],
     said: Sequence[Said],
     decided: Sequence[Decided],
@@ -107,7 +107,7 @@ def test_it_equals_the_slow_reference(
     world: tuple[list[Event], list[Said], list[Decided]], most: int
 ) -> None:
     events, said, decided = world
-    found = reckon(events, said, decided, most)
+    found = match(events, said, decided, most)
     expected = matched(events, said, decided, RULES, most)
     assert told(found) == expected
     documented = dict(zip(found.detected["id"], found.detected["documented"], strict=True))
@@ -120,12 +120,12 @@ def test_order_and_split_make_no_difference(
     world: tuple[list[Event], list[Said], list[Decided]], chance: random.Random, most: int
 ) -> None:
     events, said, decided = world
-    whole = reckon(events, said, decided, most)
+    whole = match(events, said, decided, most)
     for some in (events, said, decided):
         chance.shuffle(some)
-    again = reckon(events, said, decided, most)
+    again = match(events, said, decided, most)
     parts = [
-        reckon(
+        match(
             [one for one in events if one.thing == link],
             [one for one in said if one.thing == link],
             decided,
@@ -154,7 +154,7 @@ def test_no_decision_by_hand_is_lost(
 ) -> None:
     events, said, decided = world
     newest = {one.ticket: one for one in sorted(decided, key=lambda one: one.order)}
-    found = reckon(events, said, decided, most)
+    found = match(events, said, decided, most)
     of = dict(frames.rows_of(found.members))
     pairs = {(p.detected, p.ticket): p for p in frames.rows_of(found.pairs)}
     for ticket, decision in newest.items():
@@ -170,7 +170,7 @@ def test_no_decision_by_hand_is_lost(
 def test_what_figures_say_is_the_same_however_few_are_kept(
     world: tuple[list[Event], list[Said], list[Decided]],
 ) -> None:
-    few, all_of_them = reckon(*world, 1), reckon(*world)
+    few, all_of_them = match(*world, 1), match(*world)
     pd.testing.assert_frame_equal(few.detected, all_of_them.detected)
 
 
@@ -193,12 +193,12 @@ def test_of_each_kind_those_that_begin_last_are_kept_and_the_first_that_was_crea
         ticket(106, 13, 13),  # begins within the tolerance
         ticket(107, 14, 14),  # too late
     ]
-    kept = told(reckon([event], said, [], most=2))[1][1]
+    kept = told(match([event], said, [], most=2))[1][1]
     assert kept == dict.fromkeys((101, 103, 105, 106), True)
     off = [
         Decided(1, number, linked=False, order=number, maintenance=False) for number in (101, 106)
     ]
-    kept = told(reckon([event], said, off, most=2))[1][1]
+    kept = told(match([event], said, off, most=2))[1][1]
     # what was taken off takes no place, and is not the first: that is 100, before 105
     assert kept == {100: True, 101: False, 102: True, 103: True, 105: True, 106: False}
 
@@ -218,7 +218,7 @@ def test_several_intervals_of_a_ticket_take_one_place() -> None:
         said_of(101, 600, 620),
         said_of(102, 590, 900),
     ]
-    found = reckon([event], said, [], most=2)
+    found = match([event], said, [], most=2)
     assert told(found)[1][1] == {100: True, 101: True}
     overlaps = dict(zip(found.pairs["ticket"], found.pairs["overlap"] // MINUTE, strict=True))
     # 640 to 655 is one interval, and the longest of the three

@@ -20,13 +20,13 @@ from app.tickets.rules.relations import RelationRole
 from app.tickets.services.lifecycle import change_ticket, comment_ticket
 from app.tickets.services.relations import relate_tickets, unrelate_tickets
 from tests.cast import NOON, enter, writer
-from tests.matching.matching_world import LINK, at, detected, report, ticket, why, worked_in
+from tests.matching.matching_world import LINK, at, detected, recompute_all, report, ticket, why
 
 
 def test_an_event_and_its_ticket(session: Session) -> None:
     cast = enter(session)
     event = report(session, cast, "5 10:00", "5 11:30")
-    worked_in(session)
+    recompute_all(session)
     (found,) = detected(session)
     assert (found.id, found.seconds, found.beginnings, found.quarter) == (
         event,
@@ -36,7 +36,7 @@ def test_an_event_and_its_ticket(session: Session) -> None:
     )
     assert (found.is_counted, found.is_documented, found.how) == (True, False, "none")
     number = ticket(session, cast, links=(LINK,), event_start="5 10:20", event_end="5 11:03")
-    worked_in(session)
+    recompute_all(session)
     (found,) = detected(session)
     assert (found.is_documented, found.how) == (True, "link")
     assert why(session) == {(event, number): "same link, overlap 43 min*"}
@@ -46,7 +46,7 @@ def test_a_comment_concerns_no_figure(session: Session) -> None:
     cast = enter(session)
     report(session, cast, "5 10:00", "5 11:30")
     number = ticket(session, cast, links=(LINK,))
-    worked_in(session)
+    recompute_all(session)
     with transaction(session):
         comment_ticket(session, writer(cast.operator), number, "Looking into it")
     assert freshness(session).pending == 1
@@ -57,13 +57,13 @@ def test_each_change_of_a_ticket_is_followed(session: Session) -> None:
     cast = enter(session)
     event = report(session, cast, "5 10:00", "5 11:30")
     number = ticket(session, cast, sites=("DE-KIT",), event_start="5 10:00", event_end="5 11:30")
-    worked_in(session)
+    recompute_all(session)
     assert why(session) == {(event, number): "by site DE-KIT, overlap 1 h 30 min*"}
 
     def change(**fields: object) -> dict[tuple[int, int], str]:
         with transaction(session):
             change_ticket(session, writer(cast.operator), number, fields)
-        worked_in(session)
+        recompute_all(session)
         return why(session)
 
     assert change(links=("CERN-PIC-LHCOPN-001",)) == {}, "it names another link now"
@@ -85,7 +85,7 @@ def test_by_site_documents_an_incident_or_a_maintenance_of_the_links_network(
     number = ticket(session, cast, sites=("DE-KIT",), event_start="5 10:00", event_end="5 11:30")
 
     def documented() -> bool:
-        worked_in(session)
+        recompute_all(session)
         (found,) = detected(session)
         return found.is_documented
 
@@ -116,14 +116,14 @@ def test_a_cancelled_maintenance_documents_nothing(session: Session) -> None:
         window_start="5 09:00",
         window_end="5 12:00",
     )
-    worked_in(session)
+    recompute_all(session)
     (found,) = detected(session)
     assert (found.is_documented, found.is_maintenance, found.is_counted) == (True, True, True)
     with transaction(session):
         change_ticket(
             session, writer(cast.operator), number, {"state": "unsolved", "solution": "Cancelled"}
         )
-    worked_in(session)
+    recompute_all(session)
     (found,) = detected(session)
     assert (found.is_documented, found.is_maintenance) == (False, False)
 
@@ -135,15 +135,15 @@ def test_a_duplicate_lends_to_its_master_and_takes_back(session: Session) -> Non
         session, cast, links=("CERN-PIC-LHCOPN-001",), event_start="1 00:00", event_end="1 01:00"
     )
     double = ticket(session, cast, links=(LINK,), event_start="5 10:00", event_end="5 11:30")
-    worked_in(session)
+    recompute_all(session)
     assert [*why(session)] == [(event, double)]
     with transaction(session):
         relate_tickets(session, writer(cast.operator), double, RelationRole.DUPLICATE_OF, master)
-    worked_in(session)
+    recompute_all(session)
     assert [*why(session)] == [(event, master)]
     with transaction(session):
         unrelate_tickets(session, writer(cast.operator), double, RelationRole.DUPLICATE_OF, master)
-    worked_in(session)
+    recompute_all(session)
     assert [*why(session)] == [(event, double)]
 
 
@@ -152,14 +152,14 @@ def test_flaps_are_one_event_whatever_source_reports_them(session: Session) -> N
     first = report(session, cast, "5 10:00", "5 10:20", source="a")
     report(session, cast, "5 10:30", "5 10:40", source="b", state="degraded")
     report(session, cast, "5 10:50:01", "5 11:10", source="a")
-    worked_in(session)
+    recompute_all(session)
     one, two = detected(session)
     assert (one.id, one.beginnings, one.seconds, one.state) == (first, 2, 2400, "down")
     assert not one.is_counted
     assert two.beginnings == 1
     # what comes between joins them, also when it comes last
     report(session, cast, "5 10:40", "5 10:45", source="c")
-    worked_in(session)
+    recompute_all(session)
     (one,) = detected(session)
     assert (one.id, one.beginnings, one.seconds, one.is_counted) == (first, 4, 4200, True)
 
@@ -167,12 +167,12 @@ def test_flaps_are_one_event_whatever_source_reports_them(session: Session) -> N
 def test_an_open_event_begins_to_count_by_itself(session: Session) -> None:
     cast = enter(session)
     event = report(session, cast, "6 11:30", None)
-    worked_in(session, NOON)
+    recompute_all(session, NOON)
     (found,) = detected(session)
     assert (found.id, found.is_open, found.is_counted) == (event, True, False)
-    worked_in(session, NOON + timedelta(minutes=29))
+    recompute_all(session, NOON + timedelta(minutes=29))
     assert not detected(session)[0].is_counted
-    worked_in(session, NOON + timedelta(minutes=30))
+    recompute_all(session, NOON + timedelta(minutes=30))
     assert detected(session)[0].is_counted, "exactly 60 minutes count"
 
 
@@ -180,11 +180,11 @@ def test_an_event_that_moves_to_another_link_leaves_nothing_behind(session: Sess
     cast = enter(session)
     event = report(session, cast, "5 10:00", "5 11:30", source_id="x")
     ticket(session, cast, links=(LINK,), event_start="5 10:00", event_end="5 11:30")
-    worked_in(session)
+    recompute_all(session)
     assert detected(session)[0].is_documented
     again = report(session, cast, "5 10:00", "5 11:30", source_id="x", link="CERN-PIC-LHCOPN-001")
     assert again == event
-    worked_in(session)
+    recompute_all(session)
     (found,) = detected(session)
     assert (found.id, found.is_documented) == (event, False)
 
@@ -199,7 +199,7 @@ def test_a_decision_outlives_what_the_event_grows_into(session: Session) -> None
         "at once, in its own transaction"
     )
     first = report(session, cast, "5 10:00", "5 10:55")
-    worked_in(session)
+    recompute_all(session)
     (found,) = detected(session)
     assert (found.id, found.is_documented, found.how) == (first, True, "hand")
     with transaction(session):
@@ -216,7 +216,7 @@ def test_a_suspected_time_zone_counts_when_a_person_confirms(session: Session) -
     cast = enter(session)
     event = report(session, cast, "5 10:00", "5 10:30")
     number = ticket(session, cast, links=(LINK,), event_start="5 12:05", event_end="5 12:32")
-    worked_in(session)
+    recompute_all(session)
     (found,) = detected(session)
     assert not found.is_documented
     assert why(session) == {
@@ -247,19 +247,19 @@ def test_the_work_is_done_in_parts_and_only_once(session: Session) -> None:
 def test_an_end_by_a_clock_that_is_ahead_counts(session: Session) -> None:
     cast = enter(session)
     report(session, cast, "6 11:02", "6 12:02", now=NOON)
-    worked_in(session, NOON)
+    recompute_all(session, NOON)
     assert detected(session)[0].is_counted, "exactly 60 minutes, and it never changes again"
 
 
 def test_a_new_rule_forgets_what_left_a_link_at_the_same_time(session: Session) -> None:
     cast = enter(session)
     report(session, cast, "5 10:00", "5 11:30", source_id="x")
-    worked_in(session)
+    recompute_all(session)
     with transaction(session):
         rule = MatchingRule(0, at("1 00:00"))
         add_rule(session, writer(cast.admin), rule, "The same from now on")
     report(session, cast, "5 10:00", "5 11:30", source_id="x", link="NOT-KNOWN")
-    worked_in(session)
+    recompute_all(session)
     assert not detected(session), "no link of this name is known"
 
 
@@ -270,7 +270,7 @@ def test_many_changes_are_worked_in_in_parts(
     report(session, cast, "5 10:00", "5 12:00")
     for _ in range(4):
         ticket(session, cast, links=(LINK,), event_start="5 10:00", event_end="5 12:00")
-    worked_in(session)
+    recompute_all(session)
     for _ in range(3):
         ticket(session, cast, links=(LINK,), event_start="5 10:00", event_end="5 12:00")
     behind = freshness(session).pending

@@ -387,7 +387,7 @@ def brought_up(session: Session, now: datetime) -> None:
     assert freshness(session).is_fresh
 
 
-def reckoned_from_nothing(session: Session, now: datetime) -> dict[str, list[tuple[Any, ...]]]:
+def recomputed_from_nothing(session: Session, now: datetime) -> dict[str, list[tuple[Any, ...]]]:
     """The same results where nothing was kept."""
     with transaction(session):
         kept_models: list[Any] = [*reversed(KEPT), StaleMatching]
@@ -410,7 +410,7 @@ def told(seed: int, steps: int, engine: Engine) -> None:
             if place % 10 == 9 or place == steps - 1:
                 brought_up(session, story.now)
                 followed = kept(session)
-                anew = reckoned_from_nothing(session, story.now)
+                anew = recomputed_from_nothing(session, story.now)
                 for table, rows in anew.items():
                     old, new = set(followed[table]), set(rows)
                     assert old == new, (table, old - new, new - old, story.log[-10:])

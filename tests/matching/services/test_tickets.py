@@ -24,7 +24,7 @@ from app.tickets.rules.relations import RelationRole
 from app.tickets.services.lifecycle import change_ticket
 from app.tickets.services.relations import relate_tickets, unrelate_tickets
 from tests.cast import NOON, Cast, enter, writer
-from tests.matching.matching_world import LINK, at, detected, report, ticket, worked_in
+from tests.matching.matching_world import LINK, at, detected, recompute_all, report, ticket
 
 PIC = "CERN-PIC-LHCOPN-001"
 HOUR = timedelta(hours=1)
@@ -109,7 +109,7 @@ def test_what_follows_is_what_all_of_it_anew_gives(
     events.append(report(session, cast, "5 10:00", "5 12:00", link=None, site="DE-KIT"))
     events.append(report(session, cast, "6 10:00", None))
     numbers = [ticket(session, cast, links=(LINK,)) for _ in range(5)]
-    worked_in(session)
+    recompute_all(session)
     for turn in range(25):
         step(session, cast, rng, numbers, events)
         with transaction(session):
@@ -132,7 +132,7 @@ def test_a_ticket_that_leaves_lets_the_next_one_in(
     )
 
     def beside() -> list[int]:
-        worked_in(session)
+        recompute_all(session)
         found = session.scalars(select(EventTicket.ticket_number)).all()
         session.rollback()
         return sorted(found)
@@ -161,7 +161,7 @@ def test_the_first_ticket_says_when_a_duty_was_met_however_many_came_later(
     first = ticket(session, cast, now=in_time, links=(LINK,), event_start="1 10:00")
     for day in (3, 4):
         ticket(session, cast, now=at(f"{day} 10:00"), links=(LINK,), event_start=f"{day} 10:00")
-    worked_in(session)
+    recompute_all(session)
     duties = session.execute(select(Duty.ticket_number, Duty.there_at)).all()
     assert duties
     assert set(duties) == {(first, in_time)}
@@ -175,7 +175,7 @@ def test_a_decision_on_a_link_of_very_many_rows_is_left_to_a_worker(
     events = [report(session, cast, f"{day} 10:00", f"{day} 12:00") for day in (5, 6)]
     near = ticket(session, cast, links=(LINK,), event_start="5 10:00", event_end="5 12:00")
     far = ticket(session, cast, event_start="1 10:00", event_end="1 12:00")
-    worked_in(session)
+    recompute_all(session)
     monkeypatch.setattr(recompute, "MAX_BY_HAND", 2)
     about = (events[1], far) if deed == "link" else (events[0], near)
     verb = link_by_hand if deed == "link" else unlink_by_hand
@@ -185,7 +185,7 @@ def test_a_decision_on_a_link_of_very_many_rows_is_left_to_a_worker(
     session.rollback()
     assert freshness(session).stale == 1
     session.rollback()
-    worked_in(session)
+    recompute_all(session)
     documented = deed == "link"
     assert [one.is_documented for one in detected(session)] == [documented, documented]
     # one row fewer than too many
@@ -201,7 +201,7 @@ def test_a_page_leaves_a_link_of_very_many_rows_to_a_worker(
     cast = enter(session)
     for day in (4, 5, 6):
         report(session, cast, f"{day} 10:00", f"{day} 12:00")
-    worked_in(session)
+    recompute_all(session)
     monkeypatch.setattr(recompute, "MAX_ROWS", 3)
     ticket(session, cast, links=(LINK,), event_start="4 10:00", event_end="4 12:00")
     report(session, cast, "5 10:00", "5 12:00", link=PIC)
@@ -211,5 +211,5 @@ def test_a_page_leaves_a_link_of_very_many_rows_to_a_worker(
         assert not bring_up_to_date(session, NOON, waits=False).is_fresh
     assert [one.is_documented for one in detected(session)] == [False] * 4
     session.rollback()
-    worked_in(session)
+    recompute_all(session)
     assert sorted(one.is_documented for one in detected(session)) == [False] * 3 + [True]

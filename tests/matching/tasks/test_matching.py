@@ -92,7 +92,7 @@ def test_two_that_bring_up_to_date_at_once_neither_lose_nor_double(
     number = ticket(session, cast, links=(LINK,), event_start="5 10:00", event_end="5 12:00")
     engines = [open_engine(database) for _ in range(3)]
 
-    def reckoned_by_another() -> None:
+    def recomputed_by_another() -> None:
         with Session(engines[1]) as own, transaction(own):
             bring_up_to_date(own, NOON + timedelta(minutes=1))
 
@@ -107,7 +107,7 @@ def test_two_that_bring_up_to_date_at_once_neither_lose_nor_double(
             between = pool.submit(reported_meanwhile)
             if database.startswith("postgresql"):  # in SQLite everybody waits for the first one
                 between.result(60)
-            other = pool.submit(reckoned_by_another)
+            other = pool.submit(recomputed_by_another)
             if database.startswith("postgresql"):
                 until(lambda: _waiting(session))
         other.result(60)

@@ -29,7 +29,7 @@ from app.reports.services.reports import accept_report, reopen_report, save_fiel
 from tests.cast import Cast, writer
 from tests.harness.visitor import PageReader, Visitor
 from tests.harness.visits import Enter, Open
-from tests.matching.matching_world import LINK, report, worked_in
+from tests.matching.matching_world import LINK, recompute_all, report
 
 Q1 = Quarter(2013, 1)
 AFTER = datetime(2013, 4, 10, 9, tzinfo=UTC)
@@ -95,7 +95,7 @@ def event(session: Session, cast: Cast, opened: Open) -> int:
     )
     found = report(session, cast, "5 10:00", "5 12:00", now=AFTER)
     report(session, cast, "6 10:00", "6 10:05", link=PIC, now=AFTER)
-    worked_in(session, AFTER)
+    recompute_all(session, AFTER)
     return found
 
 
@@ -273,7 +273,7 @@ def test_what_was_signed_stays_and_what_changed_since_stands_beside_it(
         event_start=at("2013-03-05T10:00"),
         event_end=at("2013-03-05T12:00"),
     )
-    worked_in(session, LATER)
+    recompute_all(session, LATER)
     page = reader.read(QUARTER)
     for words, since in (("1", "now 2"), ("0 of 1", "now 1 of 1"), ("1 of 1", "now 0 of 1")):
         assert words in figures_of_page(before), words
@@ -293,7 +293,7 @@ def test_a_signed_event_that_counts_no_more_is_not_called_documented(
     key = session.get_one(Event, signed).source_key
     # its source corrects it: it was over after ten minutes
     report(session, cast, "5 10:00", "5 10:10", now=LATER, source_id=key)
-    worked_in(session, LATER)
+    recompute_all(session, LATER)
     reader = visit(cast.reader)
     for address in (f"{REPORT}/print", f"{REPORT}.twiki", f"{REPORT}.csv"):
         text = reader.get(address).text

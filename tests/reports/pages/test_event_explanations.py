@@ -17,8 +17,8 @@ from app.reports.services.reports import fields_of_version, find_report, save_fi
 from tests.cast import Cast, writer
 from tests.harness.visitor import PageReader, Visitor
 from tests.harness.visits import Enter
+from tests.matching.matching_world import recompute_all, ticket
 from tests.matching.matching_world import report as reported
-from tests.matching.matching_world import ticket, worked_in
 from tests.reports.pages.test_writing import ANSWERS, PAGE, Q1
 
 LATE = datetime(2013, 4, 10, tzinfo=UTC)
@@ -28,7 +28,7 @@ WORDS = "Our router, <twice>"
 def explained(session: Session, cast: Cast, day: int = 5) -> int:
     """An event of two hours that the site explained; its number."""
     event = reported(session, cast, f"{day} 10:00", f"{day} 12:00")
-    worked_in(session, LATE)
+    recompute_all(session, LATE)
     write(session, cast, event, WORDS)
     return event
 
@@ -65,7 +65,7 @@ def test_words_go_with_an_event_that_an_earlier_one_joined(
 ) -> None:
     old = explained(session, cast)
     new = reported(session, cast, "5 09:00", "5 09:55")
-    worked_in(session, LATE)
+    recompute_all(session, LATE)
     visitor = visit(cast.kit)
     page = visitor.read(PAGE)
     assert page.form(PAGE).values(f"event.{new}") == [WORDS]
@@ -80,7 +80,7 @@ def test_words_go_with_an_event_that_an_earlier_one_joined(
 def test_a_submit_without_the_page_takes_them_along_as_well(session: Session, cast: Cast) -> None:
     old = explained(session, cast)
     new = reported(session, cast, "5 09:00", "5 09:55")
-    worked_in(session, LATE)
+    recompute_all(session, LATE)
     assert old != new
     site = site_of_key(session, "DE-KIT")
     numbers = numbers_of(session, site, Q1, LATE)
@@ -100,10 +100,10 @@ def test_where_somebody_wrote_about_the_other_event_both_texts_stay(
 ) -> None:
     old = explained(session, cast)
     new = reported(session, cast, "5 08:00", "5 09:45")
-    worked_in(session, LATE)
+    recompute_all(session, LATE)
     write(session, cast, new, "Something else")
     reported(session, cast, "5 09:45", "5 10:00")
-    worked_in(session, LATE)
+    recompute_all(session, LATE)
     visitor = visit(cast.kit)
     form = visitor.read(PAGE).form(PAGE)
     assert form.values(f"event.{new}") == ["Something else"]
@@ -122,7 +122,7 @@ def test_words_about_a_withdrawn_event_are_shown_and_may_be_emptied(
     event = explained(session, cast)
     with transaction(session):
         withdraw_event(session, writer(cast.operator, LATE), event, "A test")
-    worked_in(session, LATE)
+    recompute_all(session, LATE)
     visitor = visit(cast.kit)
     page = visitor.read(PAGE)
     assert "no longer detected as an event" in page.text
@@ -141,7 +141,7 @@ def test_words_about_an_event_that_got_its_ticket_are_in_every_output(
     number = ticket(session, cast, links=("CERN-GRIDKA-LHCOPN-001",))
     with transaction(session):
         link_by_hand(session, writer(cast.operator, LATE), event, number, "It is the one")
-    worked_in(session, LATE)
+    recompute_all(session, LATE)
     visitor = visit(cast.kit)
     assert "explained before it got its ticket" in visitor.read(PAGE).text
     shown = submitted(visitor)

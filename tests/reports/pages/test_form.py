@@ -27,8 +27,8 @@ from tests.accounts.pages.test_login import log_in
 from tests.cast import PASSWORD, SYSTEM, Cast, writer
 from tests.harness.visitor import Form, PageReader, Visitor
 from tests.harness.visits import Enter
+from tests.matching.matching_world import recompute_all, ticket
 from tests.matching.matching_world import report as reported
-from tests.matching.matching_world import ticket, worked_in
 from tests.tickets.pages.test_csv import counted
 
 PAGE = "/reports/DE-KIT/2013-Q1"
@@ -55,7 +55,7 @@ def colleague(session: Session, cast: Cast) -> Actor:
 def event(session: Session, cast: Cast) -> int:
     """Two hours on the site's link that no ticket documents."""
     number = reported(session, cast, "5 10:00", "5 12:00")
-    worked_in(session, LATE)
+    recompute_all(session, LATE)
     return number
 
 
@@ -444,7 +444,7 @@ def test_signing_freezes_the_numbers_for_all_to_read(
     assert "answer.issues" not in [name for form in page.forms for name in form.names]
     # another event is reported of that quarter
     reported(session, cast, "2013-02-01 10:00", "2013-02-01 13:00", now=LATE)
-    worked_in(session, LATE)
+    recompute_all(session, LATE)
     page = visit(cast.reader).read(PAGE)
     assert "Events of at least one hour 1 now 2" in page.text
     assert "Known since, without a ticket" in page.text
@@ -691,7 +691,7 @@ def test_a_page_of_many_events_takes_few_statements(
     few = statements(PAGE)
     for day in range(7, 27):
         reported(session, cast, f"2013-01-{day:02} 10:00", f"2013-01-{day:02} 12:00", now=LATE)
-    worked_in(session, LATE)
+    recompute_all(session, LATE)
     for key in ("plans", "remarks", "backup_test_result"):
         written(session, cast.kit, **{key: "x"})
     assert statements(PAGE) == few

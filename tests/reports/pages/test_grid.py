@@ -16,14 +16,14 @@ from app.reports.models.reports import Report
 from tests.cast import Cast
 from tests.harness.visitor import PageReader
 from tests.harness.visits import Enter
-from tests.reports.services.test_grid import lay
+from tests.reports.services.test_grid import seed
 
 Q1 = Quarter(2013, 1)
 IN_TIME = datetime(2013, 4, 2, tzinfo=UTC)
 
 
 def test_each_cell_leads_to_its_report(session: Session, cast: Cast, visit: Enter) -> None:
-    lay(session, "DE-KIT", Q1, "submitted", IN_TIME)
+    seed(session, "DE-KIT", Q1, "submitted", IN_TIME)
     page = visit(cast.reader).read("/reports?from=2012-Q4&to=2013-Q1")
     found = dict(page.links)
     assert found["/reports/DE-KIT/2013-Q1"] == "submitted"
@@ -43,7 +43,7 @@ def test_without_any_t1_the_page_says_so(session: Session, cast: Cast, visit: En
 def test_a_reporter_is_led_to_what_its_site_owes(
     session: Session, cast: Cast, visit: Enter
 ) -> None:
-    lay(session, "DE-KIT", Q1, "draft")
+    seed(session, "DE-KIT", Q1, "draft")
     address = "/reports?from=2012-Q4&to=2013-Q1"
     page = visit(cast.kit).read(address)
     assert "Go on with DE-KIT 2013-Q1" in page.text

@@ -23,7 +23,7 @@ from app.tickets.services.lifecycle import change_ticket
 from tests.cast import Cast, writer
 from tests.harness.visitor import Visitor
 from tests.harness.visits import Enter, Open
-from tests.matching.matching_world import LINK, report, worked_in
+from tests.matching.matching_world import LINK, recompute_all, report
 
 Q1 = Quarter(2013, 1)
 LATE = datetime(2013, 7, 1, tzinfo=UTC)
@@ -119,7 +119,7 @@ def told(session: Session, cast: Cast, opened: Open) -> dict[str, int]:
         ("2013-03-27T10:00", "2013-03-27T12:00", SMALL),  # no end is a T1: the T0's
     ):
         report(session, cast, start, end, link=link, now=LATE)
-    worked_in(session, LATE)
+    recompute_all(session, LATE)
     return numbers
 
 
@@ -200,7 +200,7 @@ def test_the_events_are_those_of_the_table_per_t1(
 
 def test_what_nobody_watched_is_no_data(session: Session, cast: Cast, opened: Open) -> None:
     opened(now=at("2013-02-01"), sites=("DE-KIT",))
-    worked_in(session, LATE)
+    recompute_all(session, LATE)
     words = said(counted(session, "DE-KIT"))
     assert words["incidents"] == "1"
     for key in ("events", "documented", "undocumented", "availability", "median_response"):
@@ -232,7 +232,7 @@ def test_frozen_numbers_stay_and_what_changed_since_is_told(
         event_start=at("2013-03-25T10:00"),
         event_end=at("2013-03-25T11:00"),
     )
-    worked_in(session, LATE)
+    recompute_all(session, LATE)
     frozen = ReportNumbers.from_text(text)
     changed = changed_since(frozen, counted(session, "DE-KIT"))
     assert [(one.key, one.frozen and one.frozen.words, one.words) for one in changed] == [
@@ -254,5 +254,5 @@ def test_numbers_say_that_they_are_behind(
     found = counted(session, "DE-KIT")
     assert found.is_behind
     assert ReportNumbers.from_text(found.as_text()).is_behind
-    worked_in(session, LATE)
+    recompute_all(session, LATE)
     assert not counted(session, "DE-KIT").is_behind

@@ -16,7 +16,7 @@ from app.reports.models.reminders import ReportQuiet, ReportReminder
 from tests.cast import Cast
 from tests.harness.visitor import PageReader
 from tests.harness.visits import Enter
-from tests.reports.services.test_grid import lay
+from tests.reports.services.test_grid import seed
 
 LAST = Quarter.of(datetime.now(UTC)).previous
 """The quarter that ended last: pages know the real time."""
@@ -25,7 +25,7 @@ LAST = Quarter.of(datetime.now(UTC)).previous
 @pytest.fixture
 def owing(session: Session, cast: Cast) -> None:
     """DE-KIT has a draft and a reporter with an address, ES-PIC nothing and nobody."""
-    lay(session, "DE-KIT", LAST, "draft")
+    seed(session, "DE-KIT", LAST, "draft")
     with transaction(session):
         find_user(session, "kit").mail = "kit@people.example"
     session.rollback()
@@ -60,8 +60,8 @@ def test_a_report_that_came_in_time_and_is_reopened_is_not_called_late(
     session: Session, cast: Cast, visit: Enter
 ) -> None:
     ended = LAST.previous
-    lay(session, "DE-KIT", ended, "reopened", ended.end + timedelta(days=9))
-    lay(session, "ES-PIC", ended, "reopened", ended.end + timedelta(days=40))
+    seed(session, "DE-KIT", ended, "reopened", ended.end + timedelta(days=9))
+    seed(session, "ES-PIC", ended, "reopened", ended.end + timedelta(days=40))
     owed = visit(cast.operator).get("/reports/reminders").text.partition("Owed now")[2]
     stands = {
         site: " ".join(PageReader(row).text.split())

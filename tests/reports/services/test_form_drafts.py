@@ -61,7 +61,7 @@ def asked(session: Session, number: int) -> list[str]:
     return [one.key for one in content_of(session.get_one(ReportForm, number)).asked]
 
 
-def lay_report(session: Session, form: int, quarter: str, *, signed: bool) -> None:
+def seed_report(session: Session, form: int, quarter: str, *, signed: bool) -> None:
     """A report begun with a form, signed or not."""
     site = session.scalars(select(Site).where(Site.key == "DE-KIT")).one()
     row = Report(
@@ -227,8 +227,8 @@ def test_what_changes_nothing_is_no_change(session: Session, cast: Cast) -> None
 def test_a_form_is_not_published_into_quarters_that_are_signed(
     session: Session, cast: Cast
 ) -> None:
-    lay_report(session, 1, "2012-Q4", signed=True)
-    lay_report(session, 1, "2013-Q1", signed=False)
+    seed_report(session, 1, "2012-Q4", signed=True)
+    seed_report(session, 1, "2013-Q1", signed=False)
     do(session, verbs.make_draft, cast)
     with pytest.raises(Invalid, match="Reports of 2012-Q4 are signed") as caught:
         do(session, verbs.publish, cast, 2, "2012-Q4", "x", 1)
@@ -253,7 +253,7 @@ def test_a_form_is_taken_out_of_use_while_no_report_has_it(session: Session, cas
     with pytest.raises(MoveNotAllowed, match="The first form stays in use"):
         do(session, verbs.take_out_of_use, cast, 1, 1)
     do(session, verbs.publish, cast, 2, "2013-Q1", "x", 3)
-    lay_report(session, 2, "2013-Q1", signed=False)
+    seed_report(session, 2, "2013-Q1", signed=False)
     with pytest.raises(MoveNotAllowed, match="Reports were begun with form 2"):
         do(session, verbs.take_out_of_use, cast, 2, 4)
     assert form_for(session, "2013-Q1").number == 2

@@ -44,7 +44,7 @@ def publish(session: Session, number: int, first: str, at: datetime) -> None:
     )
 
 
-def lay(session: Session, key: str, quarter: str, answers: Mapping[str, str]) -> None:
+def seed(session: Session, key: str, quarter: str, answers: Mapping[str, str]) -> None:
     """Lay a site's report with answers."""
     site = session.scalars(select(Site).where(Site.key == key)).one()
     session.add(
@@ -91,21 +91,21 @@ def test_the_newest_form_published_for_a_quarter_is_used(session: Session) -> No
 def test_answers_of_the_quarters_before_are_offered_where_they_fit(session: Session) -> None:
     enter(session)
     with transaction(session):
-        lay(session, "DE-KIT", "2011-Q4", {"issues": "More than a year ago"})
-        lay(
+        seed(session, "DE-KIT", "2011-Q4", {"issues": "More than a year ago"})
+        seed(
             session,
             "DE-KIT",
             "2012-Q1",
             {"issues": "Old issue", "plans": "Old plans", "backup": "Tested"},
         )
-        lay(
+        seed(
             session,
             "DE-KIT",
             "2012-Q4",
             {"plans": "100G", "backup": "Moved", "remarks": "None", "gone": "x"},
         )
-        lay(session, "DE-KIT", "2013-Q2", {"plans": "Of a later one"})
-        lay(session, "ES-PIC", "2012-Q4", {"issues": "Of another site"})
+        seed(session, "DE-KIT", "2013-Q2", {"plans": "Of a later one"})
+        seed(session, "ES-PIC", "2012-Q4", {"issues": "Of another site"})
     kit = session.scalars(select(Site.id).where(Site.key == "DE-KIT")).one()
     # "Moved" is no choice of the form: the newer answer does not fit, and no older one is taken
     assert carried_answers(session, kit, "2013-Q1", FORM) == {
@@ -118,9 +118,9 @@ def test_answers_of_the_quarters_before_are_offered_where_they_fit(session: Sess
 def test_what_was_written_or_emptied_already_is_not_offered(session: Session) -> None:
     enter(session)
     with transaction(session):
-        lay(session, "DE-KIT", "2012-Q3", {"plans": "Old", "issues": "Old", "backup": "Tested"})
-        lay(session, "DE-KIT", "2012-Q4", {"issues": ""})
-        lay(session, "DE-KIT", "2013-Q1", {"plans": ""})
+        seed(session, "DE-KIT", "2012-Q3", {"plans": "Old", "issues": "Old", "backup": "Tested"})
+        seed(session, "DE-KIT", "2012-Q4", {"issues": ""})
+        seed(session, "DE-KIT", "2013-Q1", {"plans": ""})
     kit = session.scalars(select(Site.id).where(Site.key == "DE-KIT")).one()
     assert carried_answers(session, kit, "2013-Q1", FORM) == {
         "backup": Carried("Tested", "2012-Q3")

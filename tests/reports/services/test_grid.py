@@ -35,7 +35,7 @@ def cast(session: Session) -> Cast:
     return enter(session)
 
 
-def lay(
+def seed(
     session: Session, site: str, quarter: Quarter, state: str, submitted: datetime | None = None
 ) -> None:
     with transaction(session):
@@ -72,10 +72,10 @@ def grid_of(
 
 
 def test_who_is_asked_and_how_each_report_stands(session: Session, cast: Cast) -> None:
-    lay(session, "DE-KIT", Q4, "accepted", datetime(2013, 1, 20, tzinfo=UTC))
-    lay(session, "DE-KIT", Q1, "submitted", datetime(2013, 5, 2, tzinfo=UTC))
-    lay(session, "ES-PIC", Q4, "draft")
-    lay(session, "ES-PIC", Q1, "reopened", datetime(2013, 4, 2, tzinfo=UTC))
+    seed(session, "DE-KIT", Q4, "accepted", datetime(2013, 1, 20, tzinfo=UTC))
+    seed(session, "DE-KIT", Q1, "submitted", datetime(2013, 5, 2, tzinfo=UTC))
+    seed(session, "ES-PIC", Q4, "draft")
+    seed(session, "ES-PIC", Q1, "reopened", datetime(2013, 4, 2, tzinfo=UTC))
     with transaction(session):
         pic = session.scalars(select(Site).where(Site.key == "ES-PIC")).one()
         pic.tier_until = date(2013, 4, 1)  # no T1 any more from the second quarter on
@@ -101,8 +101,8 @@ def test_a_new_t1_owes_nothing_of_before_its_day(session: Session, cast: Cast) -
 
 
 def test_a_draft_is_shown_to_its_site_and_the_chair_only(session: Session, cast: Cast) -> None:
-    lay(session, "ES-PIC", Q1, "draft")
-    lay(session, "ES-PIC", Q2, "draft")
+    seed(session, "ES-PIC", Q1, "draft")
+    seed(session, "ES-PIC", Q2, "draft")
     shown = {
         name: words(grid_of(session, actor))["ES-PIC"][1:]
         for name, actor in vars(cast).items()
@@ -131,7 +131,7 @@ def test_the_due_day_is_a_setting(session: Session, cast: Cast) -> None:
 def test_a_site_that_is_not_asked_and_wrote_is_shown_and_not_counted(
     session: Session, cast: Cast
 ) -> None:
-    lay(session, "CH-CERN", Q1, "submitted", datetime(2013, 5, 2, tzinfo=UTC))
+    seed(session, "CH-CERN", Q1, "submitted", datetime(2013, 5, 2, tzinfo=UTC))
     grid = grid_of(session, cast.reader, [Q1])
     assert words(grid)["CH-CERN"] == ["submitted"]
     assert list(grid.counts) == [Count(0, 2)]
@@ -147,7 +147,7 @@ def test_the_usual_quarters_are_the_present_ones_that_are_asked_for(
         with transaction(session):
             ask_reports_from(session, quarter)
 
-    lay(session, "DE-KIT", Quarter(2010, 3), "draft")
+    seed(session, "DE-KIT", Quarter(2010, 3), "draft")
     assert usual() == ["2012-Q2", "2012-Q3", "2012-Q4", "2013-Q1", "2013-Q2"]
     ask_from(Q4)
     assert usual() == ["2012-Q4", "2013-Q1", "2013-Q2"]
@@ -157,8 +157,8 @@ def test_the_usual_quarters_are_the_present_ones_that_are_asked_for(
 
 def test_nothing_before_the_first_quarter_is_asked_for(session: Session, cast: Cast) -> None:
     """A portal installed today showed every T1 "missing, late" for the quarter before it was."""
-    lay(session, "DE-KIT", Quarter(2012, 3), "submitted", datetime(2013, 3, 1, tzinfo=UTC))
-    lay(session, "ES-PIC", Q4, "draft")
+    seed(session, "DE-KIT", Quarter(2012, 3), "submitted", datetime(2013, 3, 1, tzinfo=UTC))
+    seed(session, "ES-PIC", Q4, "draft")
     with transaction(session):
         ask_reports_from(session, Q1)
     grid = grid_of(session, cast.operator, [Quarter(2012, 3), Q4, Q1, Q2])
@@ -181,9 +181,9 @@ def test_nothing_before_the_first_quarter_is_asked_for(session: Session, cast: C
 
 def test_completeness_over_the_years(session: Session, cast: Cast) -> None:
     assert completeness(session, NOW) is None
-    lay(session, "DE-KIT", Quarter(2011, 3), "accepted", datetime(2011, 10, 2, tzinfo=UTC))
-    lay(session, "DE-KIT", Quarter(2012, 1), "submitted", datetime(2012, 4, 2, tzinfo=UTC))
-    lay(session, "ES-PIC", Quarter(2012, 1), "draft")
+    seed(session, "DE-KIT", Quarter(2011, 3), "accepted", datetime(2011, 10, 2, tzinfo=UTC))
+    seed(session, "DE-KIT", Quarter(2012, 1), "submitted", datetime(2012, 4, 2, tzinfo=UTC))
+    seed(session, "ES-PIC", Quarter(2012, 1), "draft")
     with transaction(session):
         pic = session.scalars(select(Site).where(Site.key == "ES-PIC")).one()
         pic.tier_since = date(2012, 4, 15)

@@ -37,7 +37,7 @@ from tests.cast import SYSTEM, Cast, writer
 from tests.harness.databases import open_engine
 from tests.harness.server import test_settings
 from tests.mails import enter_with_mails
-from tests.reports.services.test_grid import lay
+from tests.reports.services.test_grid import seed
 
 Q1 = Quarter(2013, 1)
 BEFORE = datetime(2013, 4, 23, 7, tzinfo=UTC)
@@ -80,7 +80,7 @@ def told(session: Session) -> list[tuple[str, str]]:
 def test_each_step_reminds_each_site_once(
     session: Session, cast: Cast, engine: Engine, database: str
 ) -> None:
-    lay(session, "ES-PIC", Q1, "submitted", datetime(2013, 4, 2, tzinfo=UTC))
+    seed(session, "ES-PIC", Q1, "submitted", datetime(2013, 4, 2, tzinfo=UTC))
     session.rollback()
     assert work(engine, database, BEFORE) == "Reminded DE-KIT 2013-Q1"
     assert work(engine, database, BEFORE) == "No report was to be reminded of"
@@ -252,7 +252,7 @@ def test_the_chair_reminds_by_hand_once_a_day(session: Session, cast: Cast) -> N
         remind(cast.operator, BEFORE, quarter=Quarter(2013, 2))
     with pytest.raises(Invalid, match="owes no report"):
         remind(cast.operator, BEFORE, site="CH-CERN")
-    lay(session, "ES-PIC", Q1, "accepted", BEFORE)
+    seed(session, "ES-PIC", Q1, "accepted", BEFORE)
     with pytest.raises(MoveNotAllowed, match="is accepted"):
         remind(cast.operator, BEFORE, site="ES-PIC")
     with transaction(session):

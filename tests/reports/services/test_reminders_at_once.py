@@ -56,7 +56,7 @@ def smtp() -> Iterator[tuple[Counting, int]]:
         yield handler, port
 
 
-def lay_sites(session: Session) -> None:
+def seed_sites(session: Session) -> None:
     """T1s that owe reports, each with a contact for them."""
     enter(session)
     with transaction(session):
@@ -72,7 +72,7 @@ def test_two_workers_remind_each_site_once(
     session: Session, database: str, smtp: tuple[Counting, int], tmp_path: Path
 ) -> None:
     handler, port = smtp
-    lay_sites(session)
+    seed_sites(session)
     ahead = REMINDED - datetime.now(UTC)
 
     def now() -> datetime:

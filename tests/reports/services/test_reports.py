@@ -50,7 +50,7 @@ from app.reports.services.reports import (
     submit_report,
 )
 from tests.cast import Cast, enter, writer
-from tests.matching.matching_world import report, worked_in
+from tests.matching.matching_world import recompute_all, report
 
 Q1 = Quarter(2013, 1)
 DURING = datetime(2013, 2, 20, 9, tzinfo=UTC)
@@ -244,7 +244,7 @@ def test_words_are_written_about_events_of_the_site_and_quarter(
     session: Session, cast: Cast
 ) -> None:
     event = report(session, cast, "5 10:00", "5 12:00")
-    worked_in(session)
+    recompute_all(session)
     assert save(session, cast.kit, f"event.{event}", "the router was restarted", 0).version == 1
     pic = site_of_key(session, "ES-PIC")
     with transaction(session), pytest.raises(Invalid, match="no such event"):

@@ -17,7 +17,7 @@ from app.core.rules.access import SYSTEM, Door, Writer
 from app.reference.seed import seed_reference
 from tests.cast import NOON
 from tests.harness.server import LiveServer
-from tests.soap_service.wire import PASSWORD, Answer, Wire, envelope, lay_accounts, login
+from tests.soap_service.wire import PASSWORD, Answer, Wire, create_accounts, envelope, login
 
 SERVICE = "LHCOPN"
 NAMESPACE = "urn:LHCOPN:exchange:1"
@@ -81,9 +81,9 @@ def detail_of(fault: Fault) -> etree._Element:
     return fault.detail[0]
 
 
-def lay_native(server: LiveServer) -> Native:
+def create_native_account(server: LiveServer) -> Native:
     """The accounts, the registry, and ``kit``, which answers to changes in the name of DE-KIT."""
-    lay_accounts(server)
+    create_accounts(server)
     by = Writer(SYSTEM, Door.COMMAND, NOON)
     with server.session() as session, transaction(session):
         seed_reference(session, by)

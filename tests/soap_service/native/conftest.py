@@ -9,14 +9,14 @@ from __future__ import annotations
 import pytest
 
 from tests.harness.server import LiveServer
-from tests.soap_service.native.client import Native, lay_native
+from tests.soap_service.native.client import Native, create_native_account
 
 
 @pytest.fixture(scope="module")
 def native(live_server: LiveServer) -> Native:
-    return lay_native(live_server)
+    return create_native_account(live_server)
 
 
 @pytest.fixture(scope="module")
 def sqlite_native(sqlite_server: LiveServer) -> Native:
-    return lay_native(sqlite_server)
+    return create_native_account(sqlite_server)

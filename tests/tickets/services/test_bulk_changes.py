@@ -21,7 +21,7 @@ TICKETS = 12
 WRITERS = 4
 
 
-def lay(session: Session, cast: Cast) -> list[int]:
+def seed(session: Session, cast: Cast) -> list[int]:
     with transaction(session):
         return [
             open_ticket(session, writer(cast.operator), NewTicket(title=f"T{index}")).number
@@ -31,7 +31,7 @@ def lay(session: Session, cast: Cast) -> list[int]:
 
 def test_several_at_once_take_turns(database: str, session: Session) -> None:
     cast = enter(session)
-    numbers = lay(session, cast)
+    numbers = seed(session, cast)
     engine = open_engine(database)
 
     def work(position: int) -> None:
@@ -68,7 +68,7 @@ def test_several_at_once_take_turns(database: str, session: Session) -> None:
 
 def test_the_same_form_sent_twice_at_once_changes_once(database: str, session: Session) -> None:
     cast = enter(session)
-    versions = dict.fromkeys(lay(session, cast), 1)
+    versions = dict.fromkeys(seed(session, cast), 1)
     engine = open_engine(database)
 
     def send(_turn: int) -> int:

@@ -30,7 +30,7 @@ def cast(session: Session) -> Cast:
     cast = enter(session)
     by, kit = cast.operator, cast.kit
 
-    def lay(actor: Actor, at: datetime, **fields: object) -> int:
+    def seed(actor: Actor, at: datetime, **fields: object) -> int:
         new = NewTicket(**{"title": "Link down", **fields})  # type: ignore[arg-type]
         return open_ticket(session, writer(actor, at), new).number
 
@@ -38,13 +38,13 @@ def cast(session: Session) -> Cast:
         change_ticket(session, writer(by, at), number, {"state": state})
 
     with transaction(session):
-        lay(by, NOON, links=(GRIDKA,))  # 1 still new
-        lay(by, LATER - timedelta(hours=1), links=(PIC,))  # 2 new since an hour
-        lay(by, NOON, links=(PIC,))  # 3 waits, changed since
-        lay(by, NOON, sites=("DE-KIT",))  # 4 waits since a little less
-        lay(kit, NOON)  # 5 in progress, written by the reporter
-        lay(by, NOON, category="change", sites=("DE-KIT", "ES-PIC"))  # 6 DE-KIT answers
-        lay(by, NOON, category="change", sites=("ES-PIC",))  # 7 over before anybody answered
+        seed(by, NOON, links=(GRIDKA,))  # 1 still new
+        seed(by, LATER - timedelta(hours=1), links=(PIC,))  # 2 new since an hour
+        seed(by, NOON, links=(PIC,))  # 3 waits, changed since
+        seed(by, NOON, sites=("DE-KIT",))  # 4 waits since a little less
+        seed(kit, NOON)  # 5 in progress, written by the reporter
+        seed(by, NOON, category="change", sites=("DE-KIT", "ES-PIC"))  # 6 DE-KIT answers
+        seed(by, NOON, category="change", sites=("ES-PIC",))  # 7 over before anybody answered
         move(3, NOON, "waiting for reply")
         move(4, NOON, "in progress")
         move(4, NOON + timedelta(minutes=1), "waiting for reply")

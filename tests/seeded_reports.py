@@ -36,7 +36,7 @@ ANSWERS = {
 }
 
 
-def lay_half(session: Session, name: str, quarter: str) -> None:
+def seed_half(session: Session, name: str, quarter: str) -> None:
     """A draft in which some is answered; once."""
     site, at = require_site(session, name), Quarter.parse(quarter)
     if find_report(session, site.id, at) is None:
@@ -44,7 +44,7 @@ def lay_half(session: Session, name: str, quarter: str) -> None:
         _save(session, site, at, dict(half))
 
 
-def lay_two_versions(session: Session, name: str, quarter: str) -> None:
+def seed_two_versions(session: Session, name: str, quarter: str) -> None:
     """Signed (if it is not), reopened, signed anew and accepted; once."""
     site, at = require_site(session, name), Quarter.parse(quarter)
     report = find_report(session, site.id, at)
