@@ -196,7 +196,7 @@ def _suspected(detected: pd.DataFrame, evidence: pd.DataFrame, events: Events) -
     reach = _SLACK + max(*_SHIFTS, int(np.abs(offset).max(initial=0)))
     nothing = np.zeros(0, np.int64)
     kept = [made(dict.fromkeys(("event", "row", "ticket"), nothing))]
-    for thing, part in events.parts():
+    for thing, part in events.parts(evidence):
         some = part[ends[part] < FOREVER]
         if not len(some):
             continue

@@ -22,8 +22,10 @@ import pandas as pd
 
 from app.core.figures.frames import Flags, Times, columns_of
 
-AT_ONCE: Final = 100
+MAX_EVENTS: Final = 100
 """Events that are compared with the tickets of their time together."""
+MAX_CELLS: Final = 1_000_000
+"""Events times tickets of such a comparison: some tens of megabytes."""
 _SAME: Final = ["thing", "ticket", "how", "maintenance", "site", "from", "until"]
 
 
@@ -62,14 +64,18 @@ class Events:
         self._held_ticket = held["ticket"].to_numpy()
         self._is_off = ~held["linked"].to_numpy().astype(np.bool_)
 
-    def parts(self) -> Iterator[tuple[int, Times]]:
-        """A link or site and positions of some of its events, one after the other in time."""
+    def parts(self, evidence: pd.DataFrame) -> Iterator[tuple[int, Times]]:
+        """A link or site and positions of some of its events, one after the other in time; so few
+        that they can be compared with all evidence of that link or site."""
+        rows = evidence["thing"].value_counts().to_dict()
         order = np.lexsort((self.starts, self.things))
         things = self.things[order]
         bounds = [0, *(np.flatnonzero(things[1:] != things[:-1]) + 1).tolist(), len(things)]
         for begin, end in pairwise(bounds):
-            for first in range(begin, end, AT_ONCE):
-                yield int(things[first]), order[first : min(first + AT_ONCE, end)]
+            thing = int(things[begin]) if begin < end else 0
+            size = min(MAX_EVENTS, max(1, MAX_CELLS // rows.get(thing, 1)))
+            for first in range(begin, end, size):
+                yield thing, order[first : min(first + size, end)]
 
     def valid(self, event: Times, since: Times, until: Times) -> Flags:
         """Whether these events began while what the evidence says was so."""
@@ -116,7 +122,7 @@ def beside(
     rows = evidence.iloc[latest]
     things, starts, ends = columns_of(rows, "thing", "start", "end")
     of_event, of_row = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
-    for thing, some in events.parts():
+    for thing, some in events.parts(evidence):
         low, high = events.low[some].min(), events.high[some].max()
         near = np.flatnonzero((things == thing) & (starts <= high) & (ends >= low))
         event, row = np.nonzero(_kept(events, some, rows.iloc[near], also))
@@ -135,23 +141,28 @@ def _kept(events: Events, some: Times, rows: pd.DataFrame, also: tuple[Times, Ti
     meets &= events.valid(event, since, until)
     decided = _flags(some, tickets, events.decisions(off=False))
     kept: Flags = meets & (decided | _flags(some, tickets, also))
-    codes, counts = np.unique(tickets, return_counts=True)
-    several = [np.flatnonzero(tickets == one) for one in codes[counts > 1]]
+    of_ticket, counts = np.unique(tickets, return_inverse=True, return_counts=True)[1:]
+    several = np.flatnonzero(counts[of_ticket] > 1)
+    several = several[np.argsort(of_ticket[several], kind="stable")]
+    size = counts[counts > 1]
+    first = np.cumsum(size) - size
     for kind in np.unique(2 * how + maintenance):
         of_kind = 2 * how + maintenance == kind
         counted = meets & ~decided & of_kind
-        for columns in several:  # of several rows of a ticket the last speaks for it
-            counted[:, columns[1:]] &= ~np.logical_or.accumulate(counted[:, columns], axis=1)[
-                :, :-1
-            ]
+        if len(several):  # of several rows of a ticket the last speaks for it
+            some_rows = counted[:, several]
+            met = np.cumsum(some_rows, axis=1, dtype=np.int32)
+            before = np.repeat(met[:, first] - some_rows[:, first], size, axis=1)
+            counted[:, several] = some_rows & (met - before == 1)
         kept |= counted & (np.cumsum(counted, axis=1, dtype=np.int32) <= events.most)
     if len(tickets):
         order = np.lexsort((tickets, created))
         possible = (meets & ~_flags(some, tickets, events.decisions(off=True)))[:, order]
         there = np.flatnonzero(possible.any(axis=1))
         kept[there, order[possible[there].argmax(axis=1)]] = True
-    for columns in several:
-        kept[:, columns] |= meets[:, columns] & kept[:, columns].any(axis=1, keepdims=True)
+    if len(several):
+        any_kept = np.logical_or.reduceat(kept[:, several], first, axis=1)
+        kept[:, several] |= meets[:, several] & np.repeat(any_kept, size, axis=1)
     return kept
 
 
