@@ -156,11 +156,11 @@ class Jobs:
         self._context, self._worker, self._pace, self._ending = context, worker, pace, ending
 
     def step(self, *, until_empty: bool = False) -> bool:
-        """Run jobs until the worker is to end, or ``until_empty`` until none is due."""
+        """Run jobs until the worker is to end, or ``until_empty`` until none is due, as far as one
+        call goes."""
         context = self._context
         functions = {name: partial(function, context) for name, function in JOBS.items()}
         runner = Runner(
             context.engine, self._worker, functions, self._pace, context.now, self._ending
         )
-        run_jobs(runner, until_empty=until_empty)
-        return False
+        return run_jobs(runner, until_empty=until_empty)

@@ -93,9 +93,9 @@ class WorkerProcess:
         try:
             for _ in range(MAX_ROUNDS):
                 heard, worked = self._listening.step(), self._timed.step()
-                self._jobs.step(until_empty=True)  # what it leaves to do is found by the others
+                left = self._jobs.step(until_empty=True)
                 sent = self._mails.step()
-                if self._ending.is_set() or not (heard or worked or sent):
+                if self._ending.is_set() or not (heard or worked or left or sent):
                     return
         finally:
             done.set()
@@ -130,9 +130,12 @@ class WorkerProcess:
         def work() -> None:
             trouble = 0.0
             while not self._ending.is_set():
+                began = monotonic()
                 try:
                     busy = part.step()
                 except Exception as error:  # noqa: BLE001  # it continues, whatever it is
+                    if monotonic() - began > _AFTER_TROUBLE:  # it worked for a while
+                        trouble = 0.0
                     trouble = min(_AFTER_TROUBLE, trouble * 2 or 0.5)
                     _log.warning(
                         "the worker cannot work now",

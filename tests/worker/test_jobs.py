@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from app.core.database.transactions import dry_run, transaction
 from app.core.models.changes import PortalFact
-from app.core.rules.errors import NotFound
+from app.core.rules.errors import NotFound, OutcomeUnknown
 from app.jobs.models.work import JobFailure, Worker
 from app.jobs.rules.jobs import MAX_ATTEMPTS, PACE, Pace
 from app.jobs.services import postgresql, sqlite
@@ -29,6 +29,7 @@ from app.jobs.services.queue import (
     retry,
 )
 from app.jobs.tasks.context import Context
+from app.worker import process
 from app.worker.jobs import JOBS
 from app.worker.parts import Jobs
 from app.worker.process import WorkerProcess
@@ -139,7 +140,7 @@ def test_what_a_killed_worker_had_begun_is_done_by_another(
     (again,) = {f"begun {second.pid}", f"begun {third.pid}"} & set(begun)
     reasons = session.scalars(select(JobFailure.reason)).all()
     session.rollback()
-    assert reasons == ["Its worker ended in the middle of it"]
+    assert reasons == ["Its worker was ended in the middle of it, or could not note its end"]
     Path(f"{notes}.go").touch()
     until(lambda: not _queued(session))
     assert lines(notes)[3:] == [again.replace("begun", "done"), "the next of its key"]
@@ -287,6 +288,93 @@ def test_a_job_whose_end_cannot_be_noted_is_done_again(
             ending.set()
         running.result()
     assert failed_jobs(session) == []
+
+
+def test_a_failed_job_that_is_retried_waits_for_the_running_one_of_its_key(
+    context: Context, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log: list[str] = []
+    begun, may_end = threading.Event(), threading.Event()
+
+    def job(_context: Context, arguments: Mapping[str, Any]) -> None:
+        log.append(f"{arguments['n']} begins")
+        if arguments["n"] == 1 and len(log) == 1:
+            raise ValueError
+        if arguments["n"] == 2:
+            begun.set()
+            assert may_end.wait(60)
+        log.append(f"{arguments['n']} ends")
+
+    monkeypatch.setitem(JOBS, "note", job)
+    for backend in (sqlite, postgresql):
+        monkeypatch.setattr(backend, "MAX_ATTEMPTS", 1)
+    ending = threading.Event()
+    first, second = (Jobs(context, name, Pace(look=0.05), ending) for name in ("a", "b"))
+    for number in (1, 2):
+        with transaction(session):
+            enqueue(session, "note", {"n": number}, key="k")
+        if number == 1:
+            first.step(until_empty=True)
+    with ThreadPoolExecutor(1) as threads:
+        running = threads.submit(first.step, until_empty=True)
+        try:
+            assert begun.wait(60)
+            with transaction(session):
+                retry(session, failed_jobs(session)[0].id)
+            second.step(until_empty=True)
+            assert log == ["1 begins", "2 begins"]
+        finally:
+            may_end.set()
+        running.result()
+    second.step(until_empty=True)
+    assert log == ["1 begins", "2 begins", "2 ends", "1 begins", "1 ends"]
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_a_look_for_stalled_jobs_that_fails_lets_the_worker_work(
+    context: Context, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran, failed = threading.Event(), threading.Event()
+    monkeypatch.setitem(JOBS, "note", lambda _context, _arguments: ran.set())
+    looks: list[int] = []
+
+    def look(*given: Any) -> int:
+        looks.append(1)
+        if len(looks) == 2:  # the first is before it begins
+            failed.set()
+            raise OutcomeUnknown
+        return 0
+
+    monkeypatch.setattr(postgresql, "free_stalled", look)
+    ending = threading.Event()
+    with ThreadPoolExecutor(1) as threads:
+        running = threads.submit(Jobs(context, "w", Pace(look=0.05, beat=0.2), ending).step)
+        try:
+            assert failed.wait(60)
+            with transaction(session):
+                enqueue(session, "note")
+            assert ran.wait(60)
+            until(lambda: len(looks) > 2, 60)
+        finally:
+            ending.set()
+        running.result()
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_job_that_enqueues_itself_keeps_nobody_for_ever(
+    context: Context, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def again(context: Context, _arguments: Mapping[str, Any]) -> None:
+        with context.transaction() as own:
+            enqueue(own, "note")
+
+    monkeypatch.setitem(JOBS, "note", again)
+    monkeypatch.setattr(sqlite, "MAX_IN_A_ROW", 3)
+    monkeypatch.setattr(process, "MAX_ROUNDS", 2)
+    with transaction(session):
+        enqueue(session, "note")
+    WorkerProcess(context).work_once()
+    assert waiting(session) == 1
 
 
 def _begun(session: Session) -> int:

@@ -1,6 +1,6 @@
 """Which link and site the names in reported events mean, at the events' own times.
 
-The names of a whole call are looked up together. It must not know the result of the events.
+The names of a whole call are looked up together. It must not know how the events are stored.
 """
 
 from __future__ import annotations

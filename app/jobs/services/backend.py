@@ -35,8 +35,8 @@ class Backend(Protocol):
     @property
     def JOBS(self) -> Subquery:  # noqa: N802  # a constant of the module
         """The jobs that are not done: id, name, arguments (JSON), key, state, attempts, due,
-        enqueued_at. The states are those of ``app.jobs.rules.jobs``; of a job that waits nothing
-        was begun yet."""
+        enqueued_at, changed_at (when one was given up of which no failure is noted). The states
+        are those of ``app.jobs.rules.jobs``; of a job that waits nothing was begun yet."""
 
     def enqueue(
         self,
@@ -54,9 +54,10 @@ class Backend(Protocol):
     def forget_failed(self, session: Session, job_ids: list[int]) -> None:
         """Delete those of the jobs that are given up."""
 
-    def run(self, runner: Runner, *, until_empty: bool) -> None:
-        """Run jobs until ``runner.ending`` is set, or none is due; errors of the database come
-        through. Jobs whose worker was killed, or whose end could not be noted, are begun anew."""
+    def run(self, runner: Runner, *, until_empty: bool) -> bool:
+        """Run jobs until ``runner.ending`` is set, or none is due; whether some may be due still,
+        where that is left to another call. Errors of the database come through. Jobs whose
+        worker was killed, or whose end could not be noted, are run again."""
 
 
 def note_failure(session: Session, job_id: int, at: datetime, reason: str) -> None:

@@ -22,7 +22,6 @@ from procrastinate.job_context import JobContext
 from procrastinate.jobs import Job
 from procrastinate.retry import BaseRetryStrategy, RetryDecision
 from sqlalchemy import Engine, Integer, String, column, delete, text
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from app.core.database.transactions import CONNECTING, transaction
@@ -41,14 +40,15 @@ JOBS: Final = (
         " j.scheduled_at AS due, CASE WHEN j.status = 'failed' THEN 'failed'"
         " WHEN j.status = 'doing' THEN 'running' WHEN j.attempts > 0 THEN 'retrying'"
         " ELSE 'waiting' END AS state,"
-        " (SELECT min(e.at) FROM procrastinate_events e WHERE e.job_id = j.id) AS enqueued_at"
+        " (SELECT min(e.at) FROM procrastinate_events e WHERE e.job_id = j.id) AS enqueued_at,"
+        " (SELECT max(e.at) FROM procrastinate_events e WHERE e.job_id = j.id) AS changed_at"
         " FROM procrastinate_jobs j WHERE j.status IN ('todo', 'doing', 'failed')"
     )
     .columns(
         column("id", Integer),
         *(column(name, String) for name in ("name", "arguments", "key", "state")),
         column("attempts", Integer),
-        *(column(name, UtcTime) for name in ("due", "enqueued_at")),
+        *(column(name, UtcTime) for name in ("due", "enqueued_at", "changed_at")),
     )
     .subquery("queue")
 )
@@ -94,7 +94,8 @@ _WAITS: Final = text(
     "SELECT 1 FROM procrastinate_jobs"
     " WHERE lock = :key AND status = 'todo' AND attempts = 0 FOR SHARE"
 )
-_ONE_BY_ONE: Final = text("SELECT pg_advisory_xact_lock(hashtextextended('job ' || :key, 0))")
+# of 1,024 locks: one for each key of a large file would fill the server's table of locks
+_ONE_BY_ONE: Final = text("SELECT pg_advisory_xact_lock(hashtext('job'), hashtext(:key) & 1023)")
 
 
 @cache
@@ -120,8 +121,8 @@ def retry(session: Session, job_id: int) -> str | None:
 
 def forget_failed(session: Session, job_ids: list[int]) -> None:
     """Delete those that are given up."""
-    gone = text("DELETE FROM procrastinate_jobs WHERE id = ANY(:ids) AND status = 'failed'")
-    session.execute(gone, {"ids": job_ids})
+    deletion = text("DELETE FROM procrastinate_jobs WHERE id = ANY(:ids) AND status = 'failed'")
+    session.execute(deletion, {"ids": job_ids})
 
 
 # ---- running ----
@@ -138,9 +139,10 @@ class _Pauses(BaseRetryStrategy):
         return RetryDecision(retry_in={"seconds": max(1, round(pause.total_seconds()))})
 
 
-def run(runner: Runner, *, until_empty: bool) -> None:
+def run(runner: Runner, *, until_empty: bool) -> bool:
     """Let procrastinate's worker run jobs, several at once."""
     asyncio.run(_run(runner, until_empty=until_empty))
+    return False
 
 
 async def _run(runner: Runner, *, until_empty: bool) -> None:
@@ -219,8 +221,10 @@ class _Stalled:
         while not self._runner.ending.is_set():
             await asyncio.sleep(0.1)
             if monotonic() - looked >= max(self._runner.pace.beat, 1.0):
-                with suppress(SQLAlchemyError):  # the next look may come through
+                try:
                     await asyncio.to_thread(self.free)
+                except Exception as error:  # noqa: BLE001  # the next look may come through
+                    _log.warning("stalled jobs not looked at", extra={"error": reason_of(error)})
                 looked = monotonic()
 
     def free(self) -> None:

@@ -55,9 +55,10 @@ def enqueue(
     _of(session).enqueue(session, job, arguments or {}, key, due)
 
 
-def run_jobs(runner: Runner, *, until_empty: bool = False) -> None:
-    """Run jobs until ``runner.ending`` is set, or ``until_empty`` until none is due."""
-    _backend(runner.engine.dialect.name).run(runner, until_empty=until_empty)
+def run_jobs(runner: Runner, *, until_empty: bool = False) -> bool:
+    """Run jobs until ``runner.ending`` is set, or ``until_empty`` until none is due; whether to
+    call again, because very many were."""
+    return _backend(runner.engine.dialect.name).run(runner, until_empty=until_empty)
 
 
 def is_pending(session: Session, job: str, key: str) -> bool:
@@ -146,7 +147,7 @@ def forget_failed(session: Session, job: str, key: str) -> None:
 
 def forget_failed_before(session: Session, before: datetime) -> int:
     """Delete jobs that were given up before that time; how many."""
-    at = func.coalesce(JobFailure.at, _of(session).JOBS.c.enqueued_at)
+    at = func.coalesce(JobFailure.at, _of(session).JOBS.c.changed_at)
     count = _forget(session, at < before)
     # a worker that slept may note the failure of a job that another one has done meanwhile
     session.execute(delete(JobFailure).where(JobFailure.at < before))

@@ -33,9 +33,13 @@ from app.jobs.rules.jobs import (
 from app.jobs.services.backend import Runner, note_failure
 
 _log = logging.getLogger(__name__)
+MAX_IN_A_ROW: Final = 100
+"""Jobs after which ``until_empty`` lets others have a look: a job may always enqueue another."""
 
 JOBS: Final = select(
-    Job.id, Job.name, Job.arguments, Job.key, Job.state, Job.attempts, Job.due, Job.enqueued_at
+    *(Job.id, Job.name, Job.arguments, Job.key, Job.state, Job.attempts, Job.due),
+    Job.enqueued_at,
+    Job.enqueued_at.label("changed_at"),  # each failure is noted with its time
 ).subquery("queue")
 
 
@@ -71,13 +75,19 @@ def forget_failed(session: Session, job_ids: list[int]) -> None:
     session.execute(delete(Job).where(Job.id.in_(job_ids), Job.state == FAILED))
 
 
-def run(runner: Runner, *, until_empty: bool) -> None:
+def run(runner: Runner, *, until_empty: bool) -> bool:
     """Run one job after another."""
+    count = 0
     while not runner.ending.is_set():
-        if not run_one(runner):
-            if until_empty:
-                return
+        if run_one(runner):
+            count += 1
+            if until_empty and count == MAX_IN_A_ROW:
+                return True
+        elif until_empty:
+            return False
+        else:
             runner.ending.wait(runner.pace.look)
+    return False
 
 
 def run_one(runner: Runner) -> bool:
@@ -120,9 +130,10 @@ def run_one(runner: Runner) -> bool:
 
 def _due(worker: str, now: datetime) -> Select[Job]:
     """The oldest job that ``worker``, which runs none now, may claim."""
-    earlier = aliased(Job)
+    other = aliased(Job)
     # of its own running ones it could not note the end
     is_left = or_(Job.claimed_by == worker, Job.claimed_until < now)
+    is_held = and_(other.state == RUNNING, other.claimed_by != worker, other.claimed_until >= now)
     return (
         select(Job)
         .where(
@@ -130,7 +141,9 @@ def _due(worker: str, now: datetime) -> Select[Job]:
             or_(Job.due.is_(None), Job.due <= now),
             # jobs of one key come one after another, in their order
             ~exists().where(
-                earlier.key == Job.key, earlier.id < Job.id, earlier.state != FAILED
+                other.key == Job.key,
+                other.id != Job.id,
+                or_(and_(other.id < Job.id, other.state != FAILED), is_held),
             ),
         )
         .order_by(Job.id)

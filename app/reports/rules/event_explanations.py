@@ -1,7 +1,7 @@
 """Words of a report about events that are not among its events without a ticket any more.
 
 A person wrote them: they stay, are shown with what became of their event, and are signed with the
-rest until somebody empties them. The result of an event is told by the portal's matching.
+rest until somebody empties them. Whether an event still counts is decided by matching.
 """
 
 from __future__ import annotations
