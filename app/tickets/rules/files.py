@@ -22,6 +22,7 @@ PUBLISHED: Final = (
     *("window_start", "window_end", "created", "changed", "solved"),
     *("submitter", "origin_system", "origin_id", "description", "solution"),
 )
+"""Frozen: the digest by which an imported line is known again is made of these."""
 COLUMNS: Final = tuple(dict.fromkeys((*PUBLISHED, *FIELDS)))
 """Programs may read by place: a column that is new is the last one."""
 TIME_COLUMNS: Final = frozenset(
