@@ -92,8 +92,8 @@ class Process:
         self.timeout = WORKER_STOP_TIMEOUT if listening is None else SERVER_STOP_TIMEOUT
         self._listens = listening is not None
         self._is_ending = False
-        self._end_at: float | None = None
-        self._killed_at: float | None = None
+        self._terminate_at: float | None = None
+        self._kill_at: float | None = None
         self._pipe: int | None = None
         given: list[int] = []
         if listening is not None:
@@ -122,13 +122,13 @@ class Process:
                 self._pipe = None
         code = self._process.poll()
         now = monotonic()
-        if code is None and self._killed_at is not None and now > self._killed_at:
+        if code is None and self._kill_at is not None and now > self._kill_at:
             self._process.kill()
         elif (
             code is None
-            and self._end_at is not None
+            and self._terminate_at is not None
             and not self._is_ending
-            and now >= self._end_at
+            and now >= self._terminate_at
         ):
             self._is_ending = True
             self._process.terminate()
@@ -137,12 +137,12 @@ class Process:
     def stop(self, timeout: float) -> None:
         """In order, and at once after so many seconds. A server takes no new connections first."""
         now = monotonic()
-        if self._end_at is None:
-            self._end_at = now
+        if self._terminate_at is None:
+            self._terminate_at = now
             if self._listens and self.is_ready:
                 self._process.send_signal(signal.SIGUSR1)
-                self._end_at += FAREWELL
-        self._killed_at = self._end_at + timeout
+                self._terminate_at += FAREWELL
+        self._kill_at = self._terminate_at + timeout
 
 
 class Slot:

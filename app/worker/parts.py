@@ -30,7 +30,7 @@ from app.worker.timed import TIMED
 _log = logging.getLogger(__name__)
 
 
-class Life:
+class Heartbeat:
     """Says that this worker lives."""
 
     def __init__(self, context: Context, worker: str, pace: Pace) -> None:

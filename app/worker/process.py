@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.jobs.rules.jobs import PACE, Pace, reason_of
 from app.jobs.tasks.context import Context
 from app.mail.tasks.mails import PostOffice
-from app.worker.parts import Jobs, Life, Listening, TimedWork
+from app.worker.parts import Heartbeat, Jobs, Listening, TimedWork
 
 _log = logging.getLogger(__name__)
 MAX_ROUNDS: Final = 1000
@@ -44,7 +44,7 @@ class WorkerProcess:
         self._context = replace(context, is_ending=self._ending.is_set)
         self._pace = pace
         self._id = str(uuid.uuid4())
-        self._life = Life(self._context, self._id, pace)
+        self._heartbeat = Heartbeat(self._context, self._id, pace)
         self._listening = Listening(self._context, self._id)
         self._timed = TimedWork(self._context, self._id, pace)
         self._mails = PostOffice(self._context)
@@ -65,7 +65,7 @@ class WorkerProcess:
         self._begin()
         _log.info("worker began", extra={"worker": self._id})
         threads = [
-            self._thread("life", self._over_and_over(self._life, self._pace.beat)),
+            self._thread("heartbeat", self._over_and_over(self._heartbeat, self._pace.beat)),
             self._thread("listening", self._over_and_over(self._listening, self._pace.look)),
             self._thread("timed-work", self._over_and_over(self._timed, self._pace.look)),
             self._thread("mails", self._over_and_over(self._mails, self._pace.look)),
@@ -81,15 +81,15 @@ class WorkerProcess:
         in_order = not any(thread.is_alive() for thread in threads)
         if in_order:
             with suppress(SQLAlchemyError):  # the database is away: its row tells that in time
-                self._life.end()
+                self._heartbeat.end()
         _log.info("worker ended", extra={"worker": self._id, "in_order": in_order})
         return in_order
 
     def work_once(self) -> None:
         """Do all that is due now, and what follows from it; then end."""
-        self._life.begin()
+        self._heartbeat.begin()
         done = threading.Event()
-        beating = self._thread("life", lambda: self._beat_until(done))
+        beating = self._thread("heartbeat", lambda: self._beat_until(done))
         try:
             for _ in range(MAX_ROUNDS):
                 heard, worked = self._listening.step(), self._timed.step()
@@ -100,20 +100,20 @@ class WorkerProcess:
         finally:
             done.set()
             beating.join()
-            self._life.end()
+            self._heartbeat.end()
 
     def _beat_until(self, done: threading.Event) -> None:
         """What this worker holds stays its own, however long it takes."""
         while not done.wait(self._pace.beat):
             with suppress(SQLAlchemyError):  # the next one may come through
-                self._life.step()
+                self._heartbeat.step()
 
     def _begin(self) -> None:
         """Be known, as soon as the database can be used."""
         pause = 0.5
         while not self._ending.is_set():
             try:
-                self._life.begin()
+                self._heartbeat.begin()
             except Exception as error:  # noqa: BLE001  # it may be away for a moment
                 _log.warning("no worker yet", extra={"error": reason_of(error)})
                 self._ending.wait(pause)

@@ -24,7 +24,7 @@ from app.jobs.services.queue import enqueue, queued_jobs
 from app.jobs.services.workers import worker_state, workers_of
 from app.jobs.tasks.context import Context
 from app.worker.jobs import JOBS
-from app.worker.parts import Jobs, Life, Listening
+from app.worker.parts import Heartbeat, Jobs, Listening
 from app.worker.parts import TimedWork as TimedPart
 from app.worker.timed import TIMED
 from tests.cast import SYSTEM
@@ -106,7 +106,7 @@ def test_what_was_missed_is_made_up_once_and_what_failed_is_tried_soon(
         monkeypatch.delitem(TIMED, name)
     monkeypatch.setitem(TIMED, CLOSE_DUE.name, close)
     context = Context(context.engine, context.settings, now=lambda: clock[0])
-    Life(context, "w", PACE).begin()
+    Heartbeat(context, "w", PACE).begin()
     part = TimedPart(context, "w", PACE)
 
     assert part.step()
@@ -149,11 +149,11 @@ def test_what_ended_while_the_database_was_away_is_not_held_for_ever(
     for name in list(TIMED):
         monkeypatch.delitem(TIMED, name)
     monkeypatch.setitem(TIMED, CLOSE_DUE.name, lambda _context: "Closed 1 ticket: 7")
-    life, part = Life(context, "w", PACE), TimedPart(context, "w", PACE)
-    life.begin()
+    heartbeat, part = Heartbeat(context, "w", PACE), TimedPart(context, "w", PACE)
+    heartbeat.begin()
     with refused(context, "milliseconds="), pytest.raises(OperationalError):
         part.step()
-    life.step()
+    heartbeat.step()
     assert not TimedPart(context, "another", PACE).step()
     assert part.step()
     (row,) = verbs.timed_work(session)
@@ -169,12 +169,12 @@ def test_a_job_that_ended_while_the_database_was_away_is_not_held_for_ever(
     monkeypatch.setitem(JOBS, "note", lambda context, _arguments: ran.append(context))
     with transaction(session):
         enqueue(session, "note")
-    life, ending = Life(context, "w", PACE), threading.Event()
+    heartbeat, ending = Heartbeat(context, "w", PACE), threading.Event()
     jobs, others = (Jobs(context, name, PACE, ending) for name in ("w", "another"))
-    life.begin()
+    heartbeat.begin()
     with refused(context, "DELETE FROM jobs"), pytest.raises(OperationalError):
         jobs.step(until_empty=True)
-    life.step()
+    heartbeat.step()
     others.step(until_empty=True)
     assert ran == [context]
     jobs.step(until_empty=True)
@@ -226,7 +226,7 @@ def test_a_listener_that_fails_is_told_of_until_it_does_not(
 
     monkeypatch.setattr("app.worker.parts.LISTENERS", [listener])
     monkeypatch.setattr("app.worker.parts.retry_pause", lambda *_: timedelta(0))
-    Life(context, "w", PACE).begin()
+    Heartbeat(context, "w", PACE).begin()
     listening = Listening(context, "w")
     listening.step()
     assert [worker.trouble for worker in workers_of(session, datetime.now(UTC))] == [
@@ -243,16 +243,16 @@ def test_a_silent_worker_is_told_of(context: Context, session: Session) -> None:
     session.rollback()
     clock = [NOW]
     context = Context(context.engine, context.settings, now=lambda: clock[0])
-    life = Life(context, "w", PACE)
-    life.begin()
+    heartbeat = Heartbeat(context, "w", PACE)
+    heartbeat.begin()
     assert worker_state(session, NOW).living == 1
     session.rollback()
     clock[0] += timedelta(minutes=5)
     assert worker_state(session, clock[0]).silent_minutes == 5
     session.rollback()
-    life.step()
+    heartbeat.step()
     assert worker_state(session, clock[0]).silent_minutes is None
     session.rollback()
-    life.end()
+    heartbeat.end()
     state = worker_state(session, clock[0] + timedelta(minutes=1))
     assert (state.living, state.silent_minutes) == (0, 1)

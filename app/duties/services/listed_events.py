@@ -503,8 +503,8 @@ def _common(
     parts: list[ColumnElement[bool]] = []
     if wanted.begins is not None:
         begun = row.start >= wanted.begins
-        goes_on = or_(row.end.is_(None), row.end > wanted.begins)
-        parts.append(or_(begun, goes_on) if wanted.lasting else begun)
+        ends_later = or_(row.end.is_(None), row.end > wanted.begins)
+        parts.append(or_(begun, ends_later) if wanted.lasting else begun)
     if wanted.ends is not None:
         parts.append(row.start < wanted.ends)
     if quarters:

@@ -123,8 +123,8 @@ def _url(base: Base, path: str, **values: str | Sequence[str]) -> str:
 
 def _said_of(periods: Sequence[CalendarPeriod], now: datetime) -> list[str]:
     """What is to be said of periods that are not over."""
-    goes_on = [str(one) for one in periods if one.is_partial(now)]
-    return [f"{goes_on[0]} goes on; its numbers are those up to now."] if goes_on else []
+    partial = [str(one) for one in periods if one.is_partial(now)]
+    return [f"{partial[0]} goes on; its numbers are those up to now."] if partial else []
 
 
 # ---- tickets ----

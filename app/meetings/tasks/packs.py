@@ -77,8 +77,8 @@ def fail_given_up_packs(context: Context) -> None:
         to_come = packs_to_come(session)
     for pack_id in to_come:
         with context.reading() as session:
-            goes_on = is_pending(session, JOB, key_of(pack_id))
-        if not goes_on:
+            has_job = is_pending(session, JOB, key_of(pack_id))
+        if not has_job:
             with context.transaction() as session:
                 fail_if_given_up(session, context.writer(), pack_id)
 

@@ -47,10 +47,10 @@ def _worked_until(times: Table) -> Table:
 def measured(tickets: Columns, measure: str, now: int) -> Days:
     """One time of each ticket in days; NaN where it does not count for it."""
     if measure == "waiting":
-        goes_on = tickets["waiting_since"] != NOT_SET
+        is_waiting = tickets["waiting_since"] != NOT_SET
         whole = np.where(tickets["waited"] != NOT_SET, tickets["waited"], 0)
-        running = np.where(goes_on, np.maximum(now - tickets["waiting_since"], 0), 0)
-        ever = goes_on | (tickets["waited"] != NOT_SET)
+        running = np.where(is_waiting, np.maximum(now - tickets["waiting_since"], 0), 0)
+        ever = is_waiting | (tickets["waited"] != NOT_SET)
         return np.where(ever, (whole + running) / DAY, np.nan)
     over = tickets["responded"] if measure == "response" else tickets["ended"]
     known = over != NOT_SET
