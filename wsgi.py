@@ -30,6 +30,7 @@ from app.core.web.requests import limits
 from app.core.web.requests.hosts import ANY_HOST, NOT_OURS, is_known
 from app.core.web.requests.security_headers import security_headers
 from app.core.web.requests.session_cookie import holds_login
+from app.jobs.rules.jobs import reason_of
 from app.server.asgi_adapter import Bridge
 from app.statistics.services.cache import current_facts
 from app.statistics.services.events import EVENT_FACTS
@@ -75,8 +76,8 @@ def read_facts(flask_app: Flask) -> None:
         with flask_app.app_context():
             current_facts(db.session(), TICKET_FACTS)
             current_facts(db.session(), EVENT_FACTS)
-    except SQLAlchemyError as error:  # whoever asks first reads them
-        _log.warning("facts of figures not read", extra={"error": type(error).__name__})
+    except Exception as error:  # noqa: BLE001  # whoever asks first reads them, and is told
+        _log.warning("facts of figures not read", extra={"error": reason_of(error)})
 
 
 def bridge_of(flask_app: Flask) -> Bridge:

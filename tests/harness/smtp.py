@@ -10,7 +10,7 @@ from aiosmtpd.controller import Controller
 
 from tests.harness.server import free_port
 
-PATIENCE = 60
+SMTP_TIMEOUT = 60
 """Seconds that the server has to begin, and that a mail's sender waits for a word of it. A sender
 that gives up sends the mail again, though it was taken: then it is there twice."""
 
@@ -22,7 +22,7 @@ def smtp_server(handler: Any, port: int | None = None, **settings: Any) -> Itera
         handler,
         hostname="127.0.0.1",
         port=port or free_port(),
-        ready_timeout=PATIENCE,
+        ready_timeout=SMTP_TIMEOUT,
         **settings,
     )
     controller.start()

@@ -22,7 +22,7 @@ from app.worker.process import WorkerProcess, ended_by_signals
 from app.worker.timed import TIMED
 from tests.harness.databases import open_engine
 from tests.harness.server import test_settings
-from tests.harness.smtp import PATIENCE
+from tests.harness.smtp import SMTP_TIMEOUT
 
 HASTY = Pace(look=0.01, beat=30, lease=0.02)
 
@@ -33,7 +33,7 @@ def main() -> None:
     configure_logging()
     for name in set(TIMED) - {REPORT_REMINDERS.name}:
         del TIMED[name]
-    mail = MailSettings(host="127.0.0.1", port=int(port), timeout=PATIENCE)
+    mail = MailSettings(host="127.0.0.1", port=int(port), timeout=SMTP_TIMEOUT)
     engine, ahead = open_engine(url), timedelta(seconds=float(shift))
     context = Context(
         engine, replace(test_settings(url), mail=mail), now=lambda: datetime.now(UTC) + ahead

@@ -54,7 +54,7 @@ class ShownVersion:
     """Tickets asked for in the last four quarters; None where that is not kept."""
 
     @property
-    def is_in_force(self) -> bool:
+    def is_open_ended(self) -> bool:
         """Whether it is in force, or is to be, until further notice."""
         return any(one.withdrawn_at is None and one.ends_at is None for one in self.forces)
 

@@ -1,4 +1,4 @@
-"""What figures need to know of each reported event, as arrays: a million of them are 33 MB.
+"""What figures need to know of each reported event, as arrays: a million of them are 25 MB.
 
 Times are int64 microseconds since 1970, UTC. An ongoing event ends ``FOREVER``.
 """

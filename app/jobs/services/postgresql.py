@@ -73,7 +73,7 @@ def enqueue(
     if key is not None:
         if _waits(session, key):
             return
-        session.execute(_ONE_BY_ONE, {"key": key})
+        session.execute(_ONE_BY_ONE, {"job": job, "key": key})
         if _waits(session, key):  # whoever was faster has committed by now
             return
     _app().configure_task(
@@ -95,7 +95,9 @@ _WAITS: Final = text(
     " WHERE lock = :key AND status = 'todo' AND attempts = 0 FOR SHARE"
 )
 # of 1,024 locks: one for each key of a large file would fill the server's table of locks
-_ONE_BY_ONE: Final = text("SELECT pg_advisory_xact_lock(hashtext('job'), hashtext(:key) & 1023)")
+_ONE_BY_ONE: Final = text(
+    "SELECT pg_advisory_xact_lock(hashtext('job ' || :job), hashtext(:key) & 1023)"
+)
 
 
 @cache

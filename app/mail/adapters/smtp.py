@@ -1,6 +1,6 @@
 """Where mails go: to an SMTP server, or into a folder as files.
 
-Both keep the contract of ``domain.ports.Mailer``. They know no ticket: a mail is bytes and one
+Both keep the contract of ``core.rules.ports.Mailer``. They know no ticket: a mail is bytes and one
 address. What a server said is kept for operators, on one line.
 """
 

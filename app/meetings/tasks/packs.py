@@ -156,7 +156,8 @@ class _Progress:
 
 
 def _see_one_moment(session: Session) -> None:
-    """All slides show one state of the database. On SQLite every transaction does."""
+    """All slides show one state of the database, but that counts of tickets may know of newer
+    ones. On SQLite every transaction does."""
     if session.get_bind().dialect.name == "postgresql":
         session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
 

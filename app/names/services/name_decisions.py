@@ -320,6 +320,7 @@ def _step_through(
     field = "sites" if kind is NameKind.SITE else "links"
     for ticket in tickets:
         before = {name: _as_understood(ticket, name) for name in (field, "responsible_site")}
+        affected = _affected(ticket)
         step(ticket)
         follow_responsible_site(ticket)
         session.flush()
@@ -327,11 +328,21 @@ def _step_through(
             FieldChange(name, old, new)
             for name, old in before.items()
             if (new := _as_understood(ticket, name)) != old
+            # a name that is the site's own key is the same word, and another meaning
+            or (name == field and _affected(ticket) != affected)
         ]
         if changed:
             record_on_ticket(session, by, ticket, changed)
     left = session.scalar(select(func.count()).select_from(bearing.distinct().subquery())) or 0
     return Followed(len(tickets), left)
+
+
+def _affected(ticket: Ticket) -> tuple[set[int | None], set[int]]:
+    """The sites and links that a ticket affects, as what is computed of tickets reads them."""
+    return (
+        {row.site_id for row in ticket.affected_sites},
+        {row.link_id for row in ticket.affected_links},
+    )
 
 
 def _as_understood(ticket: Ticket, field: str) -> str | None:

@@ -11,7 +11,7 @@ import pytest
 from app.core.rules.ports import MailLater, MailRefused
 from app.mail.adapters.smtp import SmtpMailer, SmtpServer
 from tests.harness.server import free_port
-from tests.harness.smtp import PATIENCE, smtp_server
+from tests.harness.smtp import SMTP_TIMEOUT, smtp_server
 
 SENDER, ADDRESS = "tickets@portal.example", "noc@kit.example"
 MAIL = b"Subject: x\r\n\r\n.\r\ntext\r\n"
@@ -56,7 +56,7 @@ def answers() -> Answers:
 @pytest.fixture
 def mailer(answers: Answers) -> Iterator[SmtpMailer]:
     with smtp_server(answers) as port:
-        mailer = SmtpMailer(SmtpServer("127.0.0.1", port, timeout=PATIENCE))
+        mailer = SmtpMailer(SmtpServer("127.0.0.1", port, timeout=SMTP_TIMEOUT))
         yield mailer
         mailer.close()
 
@@ -117,7 +117,7 @@ def test_what_is_refused_for_good_holds_nobody_up(
 @pytest.mark.parametrize("host", ["127.0.0.1", "smtp..site.example", "x" * 64 + ".example"])
 def test_a_server_that_is_not_there_takes_none_just_now(host: str) -> None:
     with pytest.raises(MailLater) as told:
-        send(SmtpMailer(SmtpServer(host, free_port(), timeout=PATIENCE)))
+        send(SmtpMailer(SmtpServer(host, free_port(), timeout=SMTP_TIMEOUT)))
     assert told.value.for_all
     assert told.value.reason.startswith("The mail server cannot be reached: ")
 
@@ -126,7 +126,7 @@ def test_a_password_that_cannot_be_sent_loses_no_mail(answers: Answers) -> None:
     login: dict[str, Any] = {"auth_require_tls": False, "authenticator": lambda *_: None}
     with smtp_server(answers, **login) as port:
         mailer = SmtpMailer(
-            SmtpServer("127.0.0.1", port, user="portal", password="größer", timeout=PATIENCE)
+            SmtpServer("127.0.0.1", port, user="portal", password="größer", timeout=SMTP_TIMEOUT)
         )
         with pytest.raises(MailLater) as told:
             send(mailer)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.core.figures import frames
+from app.matching.figures import keeping
 from app.matching.figures.matching import Matched, match_events
 from tests.matching.figures.reference import (
     FOREVER,
@@ -223,3 +226,26 @@ def test_several_intervals_of_a_ticket_take_one_place() -> None:
     overlaps = dict(zip(found.pairs["ticket"], found.pairs["overlap"] // MINUTE, strict=True))
     # 640 to 655 is one interval, and the longest of the three
     assert overlaps == {100: 15, 101: 20}
+
+
+def test_what_is_compared_at_once_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And makes no difference: three events with two tickets each, in parts of one and of all."""
+    events = [Event(n, 1, 10 * n * HOUR, (10 * n + 1) * HOUR, 2) for n in (1, 2, 3)]
+    said = [
+        Said(100 + n, 1, 10 * n * HOUR, FOREVER, 0, 7, 0, FOREVER, 0, maintenance=False, created=n)
+        for n in (1, 2, 3)
+    ]
+    sizes: list[tuple[int, int]] = []
+    whole = keeping._kept
+
+    def noted(asked: Any, some: Any, rows: Any, also: Any) -> Any:
+        sizes.append((len(some), len(rows)))
+        return whole(asked, some, rows, also)
+
+    monkeypatch.setattr(keeping, "_kept", noted)
+    expected = told(match(events, said, []))
+    assert sizes == [(3, 3)]
+    sizes.clear()
+    monkeypatch.setattr(keeping, "MAX_CELLS", 5)
+    assert told(match(events, said, [])) == expected
+    assert sizes == [(1, 1), (1, 2), (1, 3)]

@@ -21,7 +21,7 @@ from app.mail.tasks.mails import PostOffice
 from app.meetings.services import teleconferences as verbs
 from app.meetings.services.teleconferences import Asked, Setting
 from tests.cast import NOON, writer
-from tests.harness.smtp import PATIENCE, smtp_server
+from tests.harness.smtp import SMTP_TIMEOUT, smtp_server
 from tests.mails import SECRETARY, enter_with_mails
 
 SOON, LATER = NOON + timedelta(days=9), NOON + timedelta(days=11)
@@ -73,7 +73,7 @@ def letterbox() -> Letterbox:
 @pytest.fixture
 def office(context: Context, letterbox: Letterbox) -> Iterator[PostOffice]:
     with smtp_server(letterbox) as port:
-        mail = MailSettings(host="127.0.0.1", port=port, timeout=PATIENCE)
+        mail = MailSettings(host="127.0.0.1", port=port, timeout=SMTP_TIMEOUT)
         settings = replace(context.settings, mail=mail)
         yield PostOffice(Context(context.engine, settings, now=lambda: NOON + timedelta(hours=1)))
 

@@ -24,7 +24,7 @@ from app.reports.services.comments import comment_on_report
 from app.reports.services.reports import find_report
 from app.worker.timed import TIMED
 from tests.cast import Cast, writer
-from tests.harness.smtp import PATIENCE, smtp_server
+from tests.harness.smtp import SMTP_TIMEOUT, smtp_server
 from tests.mails import enter_with_mails
 from tests.reports.services.test_reports import answered
 
@@ -66,7 +66,7 @@ def test_a_reminder_and_a_comment_arrive_once(
     settings = replace(
         context.settings,
         public_url="https://portal.example",
-        mail=MailSettings(host="127.0.0.1", port=port, timeout=PATIENCE),
+        mail=MailSettings(host="127.0.0.1", port=port, timeout=SMTP_TIMEOUT),
     )
     worker = replace(context, settings=settings, now=lambda: AT)
     report = answered(session, cast.kit)

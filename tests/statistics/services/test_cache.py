@@ -16,6 +16,9 @@ from sqlalchemy.orm import Session
 from app.core.database.transactions import dry_run, transaction
 from app.core.rules.access import Actor
 from app.events.services.withdrawal import restore_event, withdraw_event
+from app.names.services.name_decisions import follow_tickets
+from app.names.services.unresolved import NameKind
+from app.registry.services.sites import create_site
 from app.statistics.services import cache
 from app.statistics.services.cache import current_facts
 from app.statistics.services.events import EVENT_FACTS, read_events
@@ -200,3 +203,20 @@ def test_facts_miss_nothing_while_fifty_writers_write(
         assert all(one.result() for one in readers)
     assert len(seen(session)) == PROCESSES * THREADS
     assert_true(session)
+
+
+def test_a_site_that_is_known_from_now_on_by_its_own_name_is_in_the_facts(
+    session: Session, cast: Cast
+) -> None:
+    with transaction(session):
+        stated = NewTicket(title="Two sites", sites=("ES-PIC", "XX-NEW"))
+        open_ticket(session, writer(cast.operator), stated)
+    assert current_facts(session, TICKET_FACTS).names == ((1, "XX-NEW"),)
+    session.rollback()
+    later = writer(cast.admin, NOON + timedelta(hours=1))
+    with transaction(session):
+        values = {"key": "XX-NEW", "country": "DE", "time_zone": "UTC", "tier": 1}
+        create_site(session, later, values)
+    with transaction(session):
+        follow_tickets(session, later, NameKind.SITE, "XX-NEW", 9)
+    assert current_facts(session, TICKET_FACTS).names == ()
