@@ -320,7 +320,7 @@ def _step_through(
     field = "sites" if kind is NameKind.SITE else "links"
     for ticket in tickets:
         before = {name: _as_understood(ticket, name) for name in (field, "responsible_site")}
-        affected = _affected(ticket)
+        unknown = _count_unknown(ticket)
         step(ticket)
         follow_responsible_site(ticket)
         session.flush()
@@ -328,21 +328,23 @@ def _step_through(
             FieldChange(name, old, new)
             for name, old in before.items()
             if (new := _as_understood(ticket, name)) != old
-            # a name that is the site's own key is the same word, and another meaning
-            or (name == field and _affected(ticket) != affected)
         ]
+        if (now_unknown := _count_unknown(ticket)) != unknown and field not in {
+            change.field for change in changed
+        }:  # a name that is the site's own key: the same word, and another meaning
+            words = _as_understood(ticket, field)
+            known_less = f"{words} (not all known)"
+            both = (known_less, words) if unknown > now_unknown else (words, known_less)
+            changed.append(FieldChange(field, *both))
         if changed:
             record_on_ticket(session, by, ticket, changed)
     left = session.scalar(select(func.count()).select_from(bearing.distinct().subquery())) or 0
     return Followed(len(tickets), left)
 
 
-def _affected(ticket: Ticket) -> tuple[set[int | None], set[int]]:
-    """The sites and links that a ticket affects, as what is computed of tickets reads them."""
-    return (
-        {row.site_id for row in ticket.affected_sites},
-        {row.link_id for row in ticket.affected_links},
-    )
+def _count_unknown(ticket: Ticket) -> int:
+    """How many of the sites that a ticket names nobody knows."""
+    return sum(row.site_id is None for row in ticket.affected_sites)
 
 
 def _as_understood(ticket: Ticket, field: str) -> str | None:

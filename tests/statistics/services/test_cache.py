@@ -11,9 +11,11 @@ from threading import Event
 
 import numpy as np
 import pytest
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.core.database.transactions import dry_run, transaction
+from app.core.models.changes import ChangedField
 from app.core.rules.access import Actor
 from app.events.services.withdrawal import restore_event, withdraw_event
 from app.names.services.name_decisions import follow_tickets
@@ -220,3 +222,8 @@ def test_a_site_that_is_known_from_now_on_by_its_own_name_is_in_the_facts(
     with transaction(session):
         follow_tickets(session, later, NameKind.SITE, "XX-NEW", 9)
     assert current_facts(session, TICKET_FACTS).names == ()
+    logged = select(ChangedField.old, ChangedField.new).where(ChangedField.field == "sites")
+    assert session.execute(logged.order_by(ChangedField.id.desc()).limit(1)).one() == (
+        "ES-PIC; XX-NEW (not all known)",
+        "ES-PIC; XX-NEW",
+    )
