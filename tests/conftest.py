@@ -47,7 +47,7 @@ settings.load_profile("same")
 hashing.make_cheap()
 compute_with_matches()
 
-pytest_plugins = ["tests.harness.visits", "tests.harness.workers"]
+pytest_plugins = ["tests.harness.cost", "tests.harness.visits", "tests.harness.workers"]
 
 _RUN = pytest.StashKey[Path]()
 _SKIPPED: list[tuple[str, str]] = []

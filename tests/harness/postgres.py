@@ -58,6 +58,17 @@ def stop(folder_of_run: Path) -> None:
         _call([bin_folder / "pg_ctl", "stop", "-D", data, "-m", "immediate", "-w"], check=False)
 
 
+def seconds() -> float:
+    """The processor time so far of this run's server and of its ended connections, in seconds."""
+    file = run.folder() / "pg" / "data" / "postmaster.pid"
+    if not file.exists():
+        return 0.0
+    process = file.read_text().splitlines()[0]
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    # user and system time, its own and its children's: fields 14 to 17 of proc(5)
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+
+
 def url(socket_folder: Path, name: str) -> str:
     """The DATABASE_URL of a database in the cluster."""
     return f"postgresql+psycopg://portal@/{name}?host={socket_folder}"
