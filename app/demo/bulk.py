@@ -38,6 +38,7 @@ from app.tickets.models.tickets import (
 )
 from app.tickets.rules.content import NewTicket, Reference
 from app.tickets.rules.tickets import Category, Impact, Layer, Priority, State
+from app.tickets.rules.tokenizer import endings_of
 from app.tickets.services.fields import as_logged
 from app.tickets.services.idempotency import create_ticket_idempotent
 from app.tickets.services.lifecycle import change_ticket, open_ticket
@@ -132,6 +133,9 @@ def write_copies(session: Session, bulk: Bulk, first: int, count: int) -> None:
                 if table is _table(TicketWords):  # the first word is the number
                     old, new = patterns[position], numbers[position]
                     copy["public"] = copy["public"].replace(f" {old} ", f" {new} ", 1)
+                    marks = bulk.mark(position % len(bulk.numbers)), bulk.mark(position)
+                    before, after = (" ".join(endings_of([mark])) for mark in marks)
+                    copy["endings"] = row["endings"].replace(before, after)
                 yield copy | {"ticket_number": numbers[position]}
 
     tickets = []

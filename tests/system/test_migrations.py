@@ -27,7 +27,11 @@ from app.registry.models.registry import Link, Site
 from app.registry.services.links import change_link
 from app.registry.services.sites import change_site
 from app.reports.services.first_quarter import reports_from
+from app.tickets.models.search import TicketWords
 from app.tickets.models.tickets import UnknownLink
+from app.tickets.services.lists.lists import TicketFilter
+from app.tickets.services.pages import first_numbers
+from app.tickets.services.search.index import index_tickets
 from tests.harness.databases import alembic_config, differences, migrate, open_engine
 
 _processes = multiprocessing.get_context("spawn")
@@ -426,5 +430,37 @@ def test_facts_of_figures_are_stored_no_more(empty_database: str) -> None:
         command.downgrade(alembic_config(engine), "0034")
         with engine.connect() as connection:
             assert not connection.execute(text("SELECT kind FROM fact_blocks")).all()
+    finally:
+        engine.dispose()
+
+
+def test_titles_written_before_are_found_by_parts_of_words(empty_database: str) -> None:
+    texts = {
+        1: ("Größere Incidents at PIC", "umbrella", " 1 _ grossere incidents at pic _ umbrella "),
+        2: ("???", "parasol", " 2 _ parasol "),
+    }
+    engine = open_engine(empty_database)
+    endings = select(TicketWords.ticket_number, TicketWords.endings)
+    try:
+        command.upgrade(alembic_config(engine), "0035")
+        with engine.begin() as connection:
+            add = adder(connection)
+            for number, (title, description, words) in texts.items():
+                add("tickets", number=number, title=title, description=description)
+                add("ticket_words", ticket_number=number, public=words, internal=" ")
+        command.upgrade(alembic_config(engine), "0036")
+        with Session(engine) as session:
+            for text_, found in {"ncident": [1], "sser": [1], "cid umb": [1], "araso": []}.items():
+                wanted = TicketFilter(text=text_)
+                assert first_numbers(session, SYSTEM, wanted, 9) == found, text_
+            written = {row[0]: row[1] for row in session.execute(endings)}
+            assert written[2] == " "
+            index_tickets(session, [1, 2])
+            assert {row[0]: row[1] for row in session.execute(endings)} == written
+            session.rollback()
+        command.downgrade(alembic_config(engine), "0035")
+        command.upgrade(alembic_config(engine), "0036")
+        with Session(engine) as session:
+            assert first_numbers(session, SYSTEM, TicketFilter(text="ncident"), 9) == [1]
     finally:
         engine.dispose()

@@ -2,7 +2,7 @@
 
 The table is the same on both databases. What finds a word in it quickly is each database's own,
 made by the migration and kept by the database itself: SQLite a full-text table that triggers fill,
-PostgreSQL two GIN indexes. Neither has a row of its own here; see ``docs/adr/0017-search.md``.
+PostgreSQL three GIN indexes. Neither has a row of its own here; see ``docs/adr/0017-search.md``.
 """
 
 from __future__ import annotations
@@ -29,3 +29,5 @@ class TicketWords(Base):
     """Of its number, texts, names and public comments."""
     internal: Mapped[str] = mapped_column(Text)
     """Of its internal comments: only for those who may read them."""
+    endings: Mapped[str] = mapped_column(Text)
+    """Of the words of its title, by which parts of words are found."""

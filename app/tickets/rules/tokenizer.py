@@ -9,7 +9,7 @@ as words that follow each other, and by each of them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -23,8 +23,8 @@ MAX_CHARACTERS: Final = 255
 """Characters of one search."""
 BREAK: Final = "_"
 """Stands between two texts of one ticket, so that no phrase reaches across; no part of a word."""
-_MIN_BEGUN_LENGTH: Final = 3
-"""A last word of fewer letters stands for itself only."""
+MIN_PART_LENGTH: Final = 3
+"""A word of fewer letters stands for itself only, never for a part of a longer one."""
 
 _SINGLE = (  # each character is a word
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai, Lao, Burmese, Khmer
@@ -55,6 +55,12 @@ def joined(words: Sequence[str]) -> str:
     return f" {' '.join(words)} " if words else " "
 
 
+def endings_of(words: Iterable[str]) -> list[str]:
+    """The words with all their endings, as far as these are long enough to be searched for: each
+    part of a word is the beginning of one of these."""
+    return [word[at:] for word in words for at in range(len(word) - MIN_PART_LENGTH + 1)]
+
+
 @lru_cache(maxsize=4096)
 def _folded(run: str) -> str:
     if run.isascii():
@@ -67,17 +73,29 @@ def _folded(run: str) -> str:
 class Term:
     """Words that must follow each other; of the last one only the beginning if ``begun``.
 
-    With a ``number`` it is the ticket of that number instead, and has no words.
+    With ``part`` it is one word, and a title is also found that holds it inside of a word. With a
+    ``number`` it is the ticket of that number instead, and has no words.
     """
 
     words: tuple[str, ...]
     begun: bool = False
+    part: bool = False
     number: int | None = None
 
     @property
     def needle(self) -> str:
         """What is to be found in ``joined`` words."""
         return f" {' '.join(self.words)}{'' if self.begun else ' '}"
+
+    @property
+    def needle_of_part(self) -> str:
+        """What is to be found in the ``joined`` endings of a title's words, for a ``part``."""
+        return f" {self.words[0]}"
+
+    def is_in_title(self, words: Sequence[str]) -> bool:
+        """Whether a title of these words holds it, be it inside of one of them."""
+        inside = self.part and any(self.words[0] in word for word in words)
+        return inside or self.needle in joined(words)
 
 
 @dataclass(frozen=True)
@@ -98,7 +116,8 @@ def read_search(text: str) -> Search:
     """Read a search: words, ``"a phrase"``, ``begin*``, ``#1042`` for a ticket's number.
 
     Any text can be read. The last word may be one that is still being typed: it is found by its
-    beginning, unless it is short, a number or in quotes.
+    beginning, unless it is short, a number or in quotes. In titles every such word is also found
+    inside of others.
     """
     notes = []
     if len(text) > MAX_CHARACTERS:
@@ -122,15 +141,16 @@ def read_search(text: str) -> Search:
         if words:
             begun = (token[2] or plain[-1:]) == "*"
             if plain and token is found[-1]:
-                begun = begun or _may_be_begun(words[-1])
-            terms[Term(words, begun=begun)] = None
+                begun = begun or _may_be_part(words[-1])
+            part = bool(plain) and len(words) == 1 and _may_be_part(words[0])
+            terms[Term(words, begun=begun, part=part)] = None
     if not terms and text.strip():
         notes.append("A search needs a letter or a digit")
     return Search(tuple(terms), tuple(dict.fromkeys(notes)))
 
 
-def _may_be_begun(word: str) -> bool:
-    return len(word) >= _MIN_BEGUN_LENGTH and not word.isdecimal()
+def _may_be_part(word: str) -> bool:
+    return len(word) >= MIN_PART_LENGTH and not word.isdecimal()
 
 
 @dataclass(frozen=True)
@@ -141,10 +161,16 @@ class Piece:
     hit: bool = False
 
 
-def hits_in(text: str, terms: Sequence[Term]) -> list[tuple[int, int]]:
-    """Where the terms stand in a text: from, to; in order, none inside another."""
-    kept = joined(words_of(text))
-    wanted = [term for term in terms if term.words and term.needle in kept]
+def hits_in(text: str, terms: Sequence[Term], *, is_title: bool = False) -> list[tuple[int, int]]:
+    """Where the terms stand in a text: from, to; in order, none inside another. A word that holds
+    a part is a hit as a whole."""
+    words = words_of(text)
+    kept = joined(words)
+    wanted = [
+        term
+        for term in terms
+        if term.words and (term.is_in_title(words) if is_title else term.needle in kept)
+    ]
     if not wanted:
         return []
     runs = [
@@ -158,7 +184,10 @@ def hits_in(text: str, terms: Sequence[Term]) -> list[tuple[int, int]]:
         for at in range(len(runs) - length + 1):
             here = [run[0] for run in runs[at : at + length]]
             last = here.pop()
-            same = last.startswith(term.words[-1]) if term.begun else last == term.words[-1]
+            if is_title and term.part:
+                same = term.words[-1] in last
+            else:
+                same = last.startswith(term.words[-1]) if term.begun else last == term.words[-1]
             if same and tuple(here) == term.words[:-1]:
                 places.append((runs[at][1], runs[at + length - 1][2]))
     merged: list[tuple[int, int]] = []

@@ -20,7 +20,7 @@ from app.registry.models.registry import Link, LinkCircuit, LinkName, SiteName, 
 from app.tickets.models.search import TicketWords
 from app.tickets.models.tickets import ExternalReference, Ticket, TicketLink, TicketSite
 from app.tickets.rules.fields import Where, fields_at
-from app.tickets.rules.tokenizer import BREAK, joined, words_of
+from app.tickets.rules.tokenizer import BREAK, endings_of, joined, words_of
 
 MAX_LENGTH: Final = 250_000
 """Characters of a ticket's words; comments behind it are not found by the search. A full-text
@@ -31,8 +31,8 @@ AT_ONCE: Final = 500
 
 _PUBLIC, _INTERNAL = "public_comment", "internal_comment"
 _COMMENTS: Final = (_PUBLIC, _INTERNAL)
-_TEXTS: Final = tuple(field.name for field in fields_at(Where.SEARCH))
-_INDEXED: Final = frozenset({*_TEXTS, "links", "sites", "responsible_site", "references"})
+_TEXTS: Final = tuple(field.name for field in fields_at(Where.SEARCH) if field.name != "title")
+_INDEXED: Final = frozenset({"title", *_TEXTS, "links", "sites", "responsible_site", "references"})
 """Fields, as the change log names them, whose words are kept beside those of comments."""
 
 _words = cast(Table, TicketWords.__table__)
@@ -71,6 +71,12 @@ class _Words:
     def __init__(self, number: int | None = None) -> None:
         self.public = [] if number is None else [str(number)]
         self.internal: list[str] = []
+        self.endings: list[str] = []
+
+    def add_title(self, title: str) -> None:
+        """The title, which is also found by parts of its words."""
+        self.add(title)
+        self.endings += endings_of(words_of(title))
 
     def add(self, *texts: str | None) -> None:
         """Public texts; no phrase reaches from one into the next."""
@@ -93,6 +99,7 @@ class _Words:
             "ticket_number": number,
             "public": _bounded(joined(self.public)),
             "internal": _bounded(joined(self.internal)),
+            "endings": _bounded(joined(self.endings)),
         }
 
 
@@ -112,6 +119,7 @@ def index_new_ticket(
     links, sites = parts.get("affected_links", ()), parts.get("affected_sites", ())
     connection = session.connection()
     words = _Words(ticket.number)
+    words.add_title(ticket.title)
     words.add(*(getattr(ticket, name) for name in _TEXTS), author)
     words.add(*(part for item in references for part in (item.provider, item.reference)))
     words.add(*(item.link.name for item in links))
@@ -226,11 +234,12 @@ def count_missing(session: Session) -> int:
 
 def _gather_texts(session: Session, gathered: Mapping[int, _Words]) -> None:
     for row in session.execute(
-        select(Ticket.number, *(getattr(Ticket, name) for name in _TEXTS)).where(
+        select(Ticket.number, Ticket.title, *(getattr(Ticket, name) for name in _TEXTS)).where(
             Ticket.number.in_(gathered)
         )
     ):
-        gathered[row.number].add(*row[1:])
+        gathered[row.number].add_title(row.title)
+        gathered[row.number].add(*row[2:])
 
 
 def _gather_names(session: Session, gathered: Mapping[int, _Words]) -> None:

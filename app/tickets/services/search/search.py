@@ -19,6 +19,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     false,
+    null,
     or_,
     select,
     text,
@@ -27,7 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.elements import Tuple
+from sqlalchemy.sql.elements import Null, Tuple
 from sqlalchemy.sql.functions import FunctionElement
 
 from app.tickets.models.search import INDEX, TicketWords
@@ -70,6 +71,9 @@ def holds(term: Term, number: ColumnElement[int], *, internal: bool) -> ColumnEl
     inside: ColumnElement[bool] = _Place(TicketWords.public, needle) > 0
     if internal:
         inside = or_(inside, _Place(TicketWords.internal, needle) > 0)
+    if term.part:
+        part: BindParameter[str] = bindparam(None, term.needle_of_part)
+        inside = or_(_Place(TicketWords.endings, part) > 0, inside)
     # a value, not EXISTS: of that PostgreSQL would make a join and look at every ticket's words
     return select(inside).where(TicketWords.ticket_number == number).scalar_subquery()
 
@@ -81,10 +85,15 @@ def count_found(session: Session, terms: Sequence[Term], most: int, *, internal:
         found = f"SELECT 1 FROM {INDEX} WHERE {INDEX} MATCH :w0"  # noqa: S608  # parameters
         given = {"w0": sqlite_match(terms, internal=internal)}
     else:
-        names = [f":w{at}" for at in range(len(terms))]
-        where = gin_condition(names, ("public", "internal") if internal else ("public",))
+        columns = ("public", "internal") if internal else ("public",)
+        where = " AND ".join(
+            gin_condition(f":w{at}", columns, f":p{at}" if term.part else None)
+            for at, term in enumerate(terms)
+        )
         found = f"SELECT 1 FROM ticket_words WHERE {where}"  # noqa: S608  # parameters
-        given = {f"w{at}": _postgresql_query(term) for at, term in enumerate(terms)}
+        given = {f"w{at}": _postgresql_query(term) for at, term in enumerate(terms)} | {
+            f"p{at}": _postgresql_part(term) for at, term in enumerate(terms) if term.part
+        }
     counted = f"SELECT count(*) FROM ({found} LIMIT {most + 1}) AS found"  # noqa: S608  # likewise
     return int(connection.execute(text(counted), given).scalar_one())
 
@@ -96,9 +105,12 @@ def _found(terms: Sequence[Term], *, internal: bool) -> ColumnElement[bool]:
         Ticket.number,
         bindparam(None, sqlite_match(terms, internal=internal)),
         *(
-            tuple_(bindparam(None, _postgresql_query(term)), bindparam(None, term.needle))
-            if len(term.words) > 1  # a phrase: the index knows no order of words
-            else bindparam(None, _postgresql_query(term))
+            tuple_(
+                bindparam(None, _postgresql_query(term)),
+                # a phrase: the index knows no order of words
+                bindparam(None, term.needle) if len(term.words) > 1 else null(),
+                bindparam(None, _postgresql_part(term)) if term.part else null(),
+            )
             for term in terms
         ),
     )
@@ -106,15 +118,16 @@ def _found(terms: Sequence[Term], *, internal: bool) -> ColumnElement[bool]:
 
 def sqlite_match(terms: Sequence[Term], *, internal: bool) -> str:
     """All terms in the language of FTS5; words hold nothing that it would take for its own."""
-    match = " AND ".join(_sqlite_match(term) for term in terms)
-    return match if internal else f"{{public}} : ({match})"
+    columns = "{public internal}" if internal else "{public}"
+    return " AND ".join(_sqlite_match(term, columns) for term in terms)
 
 
-def _sqlite_match(term: Term) -> str:
+def _sqlite_match(term: Term, columns: str) -> str:
     quoted = [f'"{word}"' for word in term.words]
     if term.begun:
         quoted[-1] += " *"
-    return " AND ".join(quoted)
+    match = f"{columns} : ({' AND '.join(quoted)})"
+    return f'({match} OR {{endings}} : "{term.words[0]}" *)' if term.part else match
 
 
 def _postgresql_query(term: Term) -> str:
@@ -122,6 +135,10 @@ def _postgresql_query(term: Term) -> str:
     if term.begun:
         quoted[-1] += ":*"
     return " & ".join(quoted)
+
+
+def _postgresql_part(term: Term) -> str:
+    return f"'{term.words[0]}':*"
 
 
 class _Place(FunctionElement[int]):
@@ -144,7 +161,8 @@ def _strpos(element: _Place, compiler: SQLCompiler, **options: Any) -> str:
 
 class _FoundByPublic(FunctionElement[bool]):
     """Whether the index finds a ticket; of: its number, the whole search as SQLite has it, then
-    each term as PostgreSQL has it, a phrase as a tuple with the text that has to stand there."""
+    each term as a tuple: as PostgreSQL has it; the text that has to stand there, of a phrase; and
+    the beginning of an ending, of a part; else NULL."""
 
     type = Boolean()
     inherit_cache = True
@@ -171,7 +189,7 @@ def _fts5(element: _FoundByPublic, compiler: SQLCompiler, **options: Any) -> str
     found = f"SELECT rowid FROM {INDEX} WHERE {INDEX} MATCH {compiler.process(match, **options)}"  # noqa: S608  # a parameter
     phrases = [
         _stands("instr", compiler.process(needle, **options), element.columns_searched)
-        for _, needle in _parted(terms)
+        for _, needle, _ in _parted(terms)
         if needle is not None
     ]
     if phrases:
@@ -186,27 +204,30 @@ def _fts5(element: _FoundByPublic, compiler: SQLCompiler, **options: Any) -> str
 def _gin(element: _FoundByPublic, compiler: SQLCompiler, **options: Any) -> str:
     number, _, *terms = list(element.clauses)
     own = compiler.process(number, **options)
-    queries, conditions = [], []
-    for query, needle in _parted(terms):
-        queries.append(compiler.process(query, **options))
+    columns = element.columns_searched
+    found, stands = [], []
+    for query, needle, part in _parted(terms):
+        ending = None if part is None else compiler.process(part, **options)
+        found.append(gin_condition(compiler.process(query, **options), columns, ending))
         if needle is not None:
-            place = compiler.process(needle, **options)
-            conditions.append(_stands("strpos", place, element.columns_searched))
-    where = " AND ".join((gin_condition(queries, element.columns_searched), *conditions))
+            stands.append(_stands("strpos", compiler.process(needle, **options), columns))
+    where = " AND ".join((*found, *stands))
     # an array: the index is asked first, whatever PostgreSQL believes of the word
     return f"{own} = ANY (ARRAY(SELECT ticket_number FROM ticket_words WHERE {where}))"  # noqa: S608  # likewise
 
 
 def _parted(
     terms: Sequence[ColumnElement[Any]],
-) -> Iterator[tuple[ColumnElement[Any], ColumnElement[Any] | None]]:
-    """Each term's query, and the text of a phrase."""
+) -> Iterator[tuple[ColumnElement[Any], ColumnElement[Any] | None, ColumnElement[Any] | None]]:
+    """Each term's query, the text of a phrase, and the beginning of an ending."""
     for term in terms:
-        if isinstance(term, Tuple):
-            query, needle = list(term.clauses)
-            yield query, needle
-        else:
-            yield term, None
+        assert isinstance(term, Tuple)
+        query, needle, part = list(term.clauses)
+        yield (
+            query,
+            None if isinstance(needle, Null) else needle,
+            None if isinstance(part, Null) else part,
+        )
 
 
 def _stands(function: str, needle: str, columns: Sequence[str]) -> str:
@@ -214,13 +235,11 @@ def _stands(function: str, needle: str, columns: Sequence[str]) -> str:
     return "(" + " OR ".join(f"{function}({column}, {needle}) > 0" for column in columns) + ")"
 
 
-def gin_condition(queries: Sequence[str], columns: Sequence[str]) -> str:
-    """The condition on ``ticket_words``, as its indexes can answer it; ``queries`` as SQL."""
-    return " AND ".join(
-        "("
-        + " OR ".join(
-            f"ticket_fts_words({column}) @@ CAST({query} AS tsquery)" for column in columns
-        )
-        + ")"
-        for query in queries
-    )
+def gin_condition(query: str, columns: Sequence[str], ending: str | None) -> str:
+    """The condition on ``ticket_words`` of one term, as its indexes can answer it: the words of
+    these columns, or an ``ending`` of the title; both as SQL."""
+    wanted = [(column, query) for column in columns]
+    if ending is not None:
+        wanted.append(("endings", ending))
+    parts = (f"ticket_fts_words({column}) @@ CAST({one} AS tsquery)" for column, one in wanted)
+    return f"({' OR '.join(parts)})"

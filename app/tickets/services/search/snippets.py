@@ -56,9 +56,9 @@ def contexts_of(
 
 def _found(ticket: Ticket, search: Search, further: Sequence[_Text]) -> Found:
     terms = [term for term in search.terms if term.words]
-    title = pieces_of(ticket.title, hits_in(ticket.title, terms))
-    shown = joined(words_of(f"{ticket.number} {ticket.title}"))
-    left = [term for term in terms if term.needle not in shown]
+    title = pieces_of(ticket.title, hits_in(ticket.title, terms, is_title=True))
+    shown = words_of(f"{ticket.number} {ticket.title}")
+    left = [term for term in terms if not term.is_in_title(shown)]
     best: tuple[int, _Text, list[tuple[int, int]]] | None = None
     for where, text in _texts(ticket, further):
         if not left:
