@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import threading
+from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy.orm import Session
 
 from app.core.database.transactions import transaction
 from app.duties.services import listed_events
+from app.matching.pages import freshness as freshness_of_pages
 from app.matching.services import event_matches, matches, recompute
 from app.matching.services.stale_links import freshness, lock
 from tests.cast import NOON, Cast
@@ -139,6 +141,53 @@ def test_a_page_leaves_a_link_of_very_many_rows_to_a_worker(
     report(session, cast, "2013-01-08 10:00", "2013-01-08 12:00", link=PIC)
     text = reader.get(address).text
     assert dict(PageReader(text).links)[listed.replace("DE-KIT", "ES-PIC")] == "1"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/statistics/matching.csv?from=2013-Q1&to=2013-Q1",
+        "/statistics/matching?from=2013-Q1&to=2013-Q1",
+        "/events.csv?quarter=2013-Q1",
+        "/duty.csv",
+        "/statistics/what-if.csv",
+        "/",
+    ],
+)
+def test_figures_say_up_to_when_changes_are_in_them(
+    session: Session,
+    cast: Cast,
+    visit: Enter,
+    told: None,
+    monkeypatch: pytest.MonkeyPatch,
+    address: str,
+) -> None:
+    operator = visit(cast.operator)
+    monkeypatch.setattr(freshness_of_pages, "FILE", 0.0)
+    monkeypatch.setattr(recompute, "MAX_ROWS", 0)
+    asked = f"{address}{'&' if '?' in address else '?'}fresh=1"
+
+    never = operator.get(asked)
+    assert (never.status_code, never.headers["Figures-Up-To"]) == (503, "never")
+    with transaction(session):
+        assert recompute.bring_up_to_date(session, NOON).is_fresh
+    before = datetime.now(UTC).replace(microsecond=0)
+    answer = operator.get(asked)
+    assert answer.status_code == 200
+    assert datetime.fromisoformat(answer.headers["Figures-Up-To"]) >= before
+    assert "Retry-After" not in answer.headers
+
+    report(session, cast, "2013-01-08 10:00", "2013-01-08 12:00")
+    behind = operator.get(address)
+    assert (behind.status_code, behind.headers["Figures-Up-To"]) == (200, "2013-03-06T12:00:00Z")
+    refused = operator.get(asked)
+    assert refused.status_code == 503
+    assert int(refused.headers["Retry-After"]) > 0
+    assert refused.headers["Figures-Up-To"] == behind.headers["Figures-Up-To"]
+    assert "not up to date yet" in refused.text
+    with transaction(session):
+        assert recompute.bring_up_to_date(session, NOON).is_fresh
+    assert operator.get(asked).status_code == 200
 
 
 @pytest.mark.parametrize(
