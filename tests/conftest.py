@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from subprocess import Popen
 
 import pytest
 from flask import Flask
@@ -32,7 +33,7 @@ from sqlalchemy.orm import Session
 
 from app.duties.services.derived import compute_with_matches
 from tests.harness import browser as chromium
-from tests.harness import hashing, postgres, run
+from tests.harness import guardian, hashing, postgres, run
 from tests.harness.databases import KINDS, fresh_database, open_engine
 from tests.harness.server import LiveServer, live, test_settings
 from tests.stacks.programs import STACKS
@@ -47,9 +48,14 @@ settings.load_profile("same")
 hashing.make_cheap()
 compute_with_matches()
 
-pytest_plugins = ["tests.harness.cost", "tests.harness.visits", "tests.harness.workers"]
+pytest_plugins = [
+    "tests.harness.cost",
+    "tests.harness.visits",
+    "tests.harness.workers",
+]
 
 _RUN = pytest.StashKey[Path]()
+_GUARDIAN = pytest.StashKey[Popen[bytes]]()
 _SKIPPED: list[tuple[str, str]] = []
 
 
@@ -158,15 +164,15 @@ def _is_worker(config: pytest.Config) -> bool:
 def pytest_configure(config: pytest.Config) -> None:
     if not _is_worker(config):
         for old in run.abandoned():
-            postgres.stop(old)
-            run.end(old)
+            guardian.tidy(old)
         config.stash[_RUN] = run.begin()
+        config.stash[_GUARDIAN] = guardian.watch(config.stash[_RUN])
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     if _RUN in config.stash:
-        postgres.stop(config.stash[_RUN])
-        run.end(config.stash[_RUN])
+        guardian.tidy(config.stash[_RUN])
+        config.stash[_GUARDIAN].wait()
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

@@ -1,13 +1,18 @@
-"""The folder of one test run, shared by all its worker processes, gone at its end."""
+"""The folder of one test run, shared by all its worker processes, gone at its end.
+
+Every process that the run starts has the folder's name in its environment, by which whatever is
+left of them is found, and makes its own temporary files inside.
+"""
 
 from __future__ import annotations
 
 import fcntl
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _VARIABLE = "PORTAL_TEST_RUN"
@@ -19,7 +24,7 @@ def begin() -> Path:
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
     folder.chmod(0o711)  # a database server under another user must reach its part
     (folder / "owner").write_text(str(os.getpid()))
-    os.environ[_VARIABLE] = str(folder)
+    os.environ[_VARIABLE] = os.environ["TMPDIR"] = str(folder)
     return folder
 
 
@@ -29,8 +34,23 @@ def folder() -> Path:
 
 
 def end(run: Path) -> None:
-    """Remove the folder."""
+    """Kill every other process of the run, and remove the folder."""
+    while left := processes(run) - {os.getpid()}:
+        for process in left:
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
     shutil.rmtree(run, ignore_errors=True)
+
+
+def processes(run: Path) -> set[int]:
+    """Those that were started with the run's environment and have not ended."""
+    mark = f"{_VARIABLE}={run}".encode()
+    found = set()
+    for file in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):  # ended meanwhile, or somebody else's
+            if mark in file.read_bytes().split(b"\0"):
+                found.add(int(file.parent.name))
+    return found
 
 
 def abandoned() -> list[Path]:
