@@ -1,13 +1,15 @@
 # Every verb of this project. `make help` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-stacks check format venv docs lock migration pictures bench soak bench-servers clean
+.PHONY: help run test test-all test-stacks check format venv docs lock migration pictures bench soak bench-servers clean
 BIN := .venv/bin
 DEMO ?= 1
 export DEMO
 TESTS ?= tests
-# Test processes; the tests of one file stay in one of them.
-JOBS ?= 2
+# Test processes, as many as there are cores, or none but the first for one file; the tests of a file
+# stay in one of them. And the order in which they run, which each run says of its own.
+JOBS ?= auto
+SEED ?= default
 # Which pages to take pictures of; all if none is named.
 PICTURES ?=
 # What to measure, and for how long to soak.
@@ -21,13 +23,19 @@ run: ## the portal with demo data (PORT=8123, PYTHON=python3.13, DATABASE_URL=..
 	@PYTHON="$(PYTHON)" tools/venv.sh run
 	@exec $(BIN)/flask serve
 
-test: ## every test, on SQLite and PostgreSQL (TESTS=tests/tickets for some)
-	@PYTHON="$(PYTHON)" tools/venv.sh dev
-	@tools/test_programs.sh
-	@unset DEMO; $(BIN)/pytest -q -n $(JOBS) --dist loadfile $(TESTS)
+test: ## all that a change needs (TESTS=tests/tickets for some, JOBS=4, SEED=17 for that order)
+	@$(call pytest,-m "not slow")
+
+test-all: ## every test, the slow ones too (the same settings)
+	@$(call pytest)
 
 test-stacks: ## only the clients of every SOAP stack, and the table of what each did
-	@$(MAKE) --no-print-directory test TESTS=tests/stacks
+	@$(MAKE) --no-print-directory test-all TESTS=tests/stacks
+
+define pytest
+set -e; PYTHON="$(PYTHON)" tools/venv.sh dev; tools/test_programs.sh; unset DEMO; \
+	$(BIN)/pytest -q -n $(JOBS) --dist loadfile --no-loadscope-reorder --randomly-seed=$(SEED) $(1) $(TESTS)
+endef
 
 check: ## format, lint, types and floors
 	@PYTHON="$(PYTHON)" tools/venv.sh dev

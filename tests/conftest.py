@@ -50,6 +50,7 @@ compute_with_matches()
 
 pytest_plugins = [
     "tests.harness.cost",
+    "tests.harness.selection",
     "tests.harness.visits",
     "tests.harness.workers",
 ]

@@ -1,0 +1,172 @@
+"""What runs in ``make test-all`` only, and why; the table of ``tests/README.md``.
+
+A row names folders, files (``tests/<room>/<file>``) and tests (``<file>::<test>``); ``*`` is
+anything. ``python -m tests.harness.slow`` writes the table into the README.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+README: Final = Path(__file__).parents[1] / "README.md"
+_HEAD: Final = "| test | before | `make test` | reason |\n|---|---|---|---|\n"
+
+
+def covers(pattern: str, name: str) -> bool:
+    """Whether a test is the one of this pattern, or in its file or folder."""
+    return any(fnmatchcase(name, pattern + inside) for inside in ("", "::*", "/*"))
+
+
+@dataclass(frozen=True)
+class Slow:
+    """Some tests that a change waits for in ``make test-all`` only."""
+
+    tests: tuple[str, ...]
+    reason: str
+    but: tuple[str, ...] = ()
+    """Those among them that stay."""
+    on: str = ""
+    """Only where they run on this kind of database; empty: on any, and without one."""
+
+    def holds(self, name: str, kinds: Iterable[object]) -> bool:
+        """Whether a test is among them: its name without parameters, and its parameters."""
+        return (
+            any(covers(pattern, name) for pattern in self.tests)
+            and not any(covers(pattern, name) for pattern in self.but)
+            and (not self.on or self.on in kinds)
+        )
+
+
+_BODIES: Final = "what is answered does not depend on the database; the services behind run on both"
+
+SLOW: Final = (
+    Slow(
+        ("tests/pages", "tests/*/pages"),
+        _BODIES,
+        but=("tests/tickets/pages/test_tickets.py", "tests/tickets/pages/test_list.py"),
+        on="postgresql",
+    ),
+    Slow(("tests/api",), _BODIES, but=("tests/api/test_events.py",), on="postgresql"),
+    Slow(
+        ("tests/soap_service",),
+        _BODIES,
+        but=(
+            "tests/soap_service/test_tickets.py",
+            "tests/soap_service/test_parallel.py",
+            "tests/soap_service/native/test_tickets.py",
+        ),
+        on="postgresql",
+    ),
+    Slow(
+        ("tests/commands",),
+        _BODIES,
+        but=("tests/commands/test_registry_commands.py",),
+        on="postgresql",
+    ),
+    Slow(("tests/core/web", "tests/demo", "tests/meetings/tasks"), _BODIES, on="postgresql"),
+    Slow(
+        ("tests/browser",),
+        "a server, a browser and its clicks for each file; the main job stays",
+        but=("tests/browser/test_main_job.py",),
+    ),
+    Slow(
+        ("tests/browser/test_main_job.py",),
+        "what a browser shows does not depend on the database",
+        on="postgresql",
+    ),
+    Slow(("tests/stacks",), "clients of every SOAP stack, compiled or started for each step"),
+    Slow(
+        ("tests/server/test_make_run.py",),
+        "`make run` and commands for real, each a start of the whole portal",
+        but=(
+            "tests/server/test_make_run.py::test_it_says_where_it_is_and_serves",
+            "tests/server/test_make_run.py::test_a_taken_port_is_one_line",
+            "tests/server/test_make_run.py::test_a_command_before_the_tables_exist_is_one_line",
+            "tests/server/test_make_run.py::test_a_python_that_does_not_fit_is_named",
+            "tests/server/test_make_run.py::test_a_dead_name_on_the_path_is_passed_over",
+            "tests/server/test_make_run.py"
+            "::test_what_a_virtual_environment_lacks_is_installed_or_named",
+        ),
+    ),
+    Slow(
+        ("tests/server/test_supervisor.py",),
+        "processes that die and are started again, a portal for each test",
+        but=(
+            "tests/server/test_supervisor.py"
+            "::test_a_worker_that_dies_is_replaced_and_the_servers_do_not_notice",
+        ),
+    ),
+    Slow(
+        (
+            "tests/backups/test_backup.py"
+            "::test_every_backup_under_load_holds_what_was_acknowledged_before",
+            "tests/backups/test_backup.py::test_a_restore_that_is_killed_leaves_the_old_database",
+        ),
+        "many backups beside writers, many restores that are killed",
+    ),
+    Slow(
+        ("tests/system/test_lost_commits.py",),
+        "every door with a database that loses a commit",
+    ),
+    Slow(
+        ("tests/system/test_interrupted_runs.py",),
+        "runs of the tests themselves, each with a server, a browser and a database",
+    ),
+    Slow(
+        ("tests/system/test_bench_registry.py::test_the_portal_goes_on_with_what_was_filled",),
+        "fills a database as the measurements do",
+    ),
+)
+
+
+def is_slow(item: pytest.Item) -> bool:
+    """Whether a test waits for ``make test-all``."""
+    given = getattr(item, "callspec", None)
+    kinds = [value for value in given.params.values() if isinstance(value, str)] if given else ()
+    name = item.nodeid.partition("[")[0]
+    return any(row.holds(name, kinds) for row in SLOW)
+
+
+def table() -> str:
+    """The table of the README."""
+    return _HEAD + "".join(_lines())
+
+
+def _lines() -> Iterator[str]:
+    for row in SLOW:
+        before, after = ("SQLite and PostgreSQL", "SQLite") if row.on else ("yes", "no")
+        if row.but:
+            after += "; as before: " + _named(row.but)
+        yield f"| {_named(row.tests)} | {before} | {after} | {row.reason} |\n"
+
+
+def _named(patterns: Iterable[str]) -> str:
+    """In words that lead there: a test of the file named before it goes without the file."""
+    said: list[str] = []
+    file = ""
+    for pattern in patterns:
+        place, _, test = pattern.partition("::")
+        said.append(f"`{test}`" if test and place == file else f"`{pattern}`")
+        file = place
+    return ", ".join(said)
+
+
+def main() -> None:
+    """Write the table into the README, in place of the one that is there."""
+    text = README.read_text()
+    before, head, rest = text.partition(_HEAD)
+    assert head, f"{README} has no table of this kind"
+    lines = rest.splitlines(keepends=True)
+    while lines and lines[0].startswith("|"):
+        del lines[0]
+    README.write_text(before + table() + "".join(lines))
+
+
+if __name__ == "__main__":
+    main()
