@@ -78,7 +78,7 @@ pictures: ## screenshots of every page into pictures/ (PICTURES="list detail" so
 	@tools/test_programs.sh
 	@unset DEMO; $(BIN)/python tools/pictures.py $(PICTURES)
 
-bench: ## the partners' door against bare services (BENCH="get write list", soak, registry)
+bench: ## the partners' door against bare services (BENCH="get write list"), pages (BENCH=http), registry
 	@tools/venv.sh dev
 	@tools/bench_programs.sh
 	@unset DEMO; $(BIN)/python -m bench $(BENCH)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 from time import monotonic
+
+from sqlalchemy import make_url
 
 from app.duties.services.derived import compute_with_matches
 from bench import (
     desk,
     exports,
     figures,
+    http,
     lists,
     load,
     locks,
@@ -33,7 +37,7 @@ def main() -> None:
         "what",
         nargs="*",
         help="get, write, list, soak, registry, exports, desk, figures, matching,"
-        " reports, locks;"
+        " reports, locks, http;"
         " default: the first three",
     )
     parser.add_argument("--database", choices=places.KINDS, help="default: both")
@@ -43,29 +47,35 @@ def main() -> None:
         "--tickets",
         type=int,
         default=100_000,
-        help="in the database for list, exports, figures, matching, reports, locks",
+        help="in the database for list, exports, figures, matching, reports, locks, http",
     )
     parser.add_argument(
-        "--events", type=int, default=100_000, help="of figures, matching, reports, locks"
+        "--events", type=int, default=100_000, help="of figures, matching, reports, locks, http"
     )
     parser.add_argument(
-        "--at", help="URL of a database that was filled before: of figures, reports"
+        "--at",
+        help="URL of a database that was filled before: of figures, reports; of http, which fills"
+        " it if it is empty and asks a copy",
+    )
+    parser.add_argument(
+        "--against", type=Path, help="another checkout, whose server http asks in turn"
     )
     parser.add_argument("--sites", type=int, default=registry.SITES, help="of registry")
     parser.add_argument("--links", type=int, default=registry.LINKS, help="of registry")
     parser.add_argument("--changes", type=int, default=registry.CHANGES, help="in its audit")
-    parser.add_argument("--requests", type=int, default=100, help="of each of its pages")
+    parser.add_argument("--requests", type=int, default=100, help="of each page of registry, http")
     parser.add_argument(
         "--sizes", default=",".join(map(str, desk.SIZES)), help="of desk, matching, by commas"
     )
     given = parser.parse_args()
     sizes = [int(size) for size in given.sizes.split(",")]
     wanted = given.what or ["get", "write", "list"]
-    by_size = {"desk", "figures", "locks", "matching", "reports"}
+    by_size = {"desk", "figures", "http", "locks", "matching", "reports"}
     known = {"get", "write", "list", "soak", "registry", "exports", *by_size}
     if unknown := set(wanted) - known:
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
-    if set(wanted) - {"registry", "exports", *by_size} and not load.installed():
+    needless = {"registry", "exports", *by_size} - {"http"}
+    if set(wanted) - needless and not load.installed():
         sys.exit(f"bench: this needs {load.NEED}")
     kinds = [given.database] if given.database else list(places.KINDS)
     if postgres.programs() is None and "postgresql" in kinds:
@@ -114,6 +124,10 @@ def _measure_by_size(
         reports.measure(kind, given.tickets, given.events)
     for kind in kinds if "locks" in wanted else ():
         locks.measure(kind, given.tickets, given.events)
+    if "http" in wanted and given.at:
+        kinds = [make_url(given.at).get_backend_name()]
+    for kind in kinds if "http" in wanted else ():
+        http.measure(kind, given.at, given.against, given.tickets, given.events, given.requests)
     if "matching" in wanted:
         matching.measure_arrays(sizes)
     for kind in kinds if "matching" in wanted else ():

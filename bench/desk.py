@@ -39,8 +39,8 @@ GOAL = 60.0
 """Milliseconds of a list at p95."""
 TICKET_GOAL = 20.0
 """Of a ticket's page, and of suggestions."""
-_ALL = "state=open&state=closed"
-_WORDS = {
+ALL_STATES = "state=open&state=closed"
+WORDS = {
     "frequent word": ("fibre",),
     "rare word": ("{mark}",),
     "link id": ("CERN-PIC-LHCOPN-001", "CERN-RAL-LHCOPN-001"),
@@ -49,7 +49,7 @@ _WORDS = {
     "beginning of a word": ("measur*", "gridk"),
     "word that is nowhere": ("nowhereatall",),
 }
-_FILTERS = {
+FILTERS = {
     "one state": ("state=in+progress", "state=on+hold", "state=verified"),
     "category": ("category=change", "category=maintenance"),
     "network": ("network=LHCONE",),
@@ -67,27 +67,27 @@ _SORTS = ("number", "title", "state", "priority", "created", "changed")
 def operations(place: Place) -> Mapping[str, Sequence[str]]:
     """Each operation with the addresses that belong to it."""
     mark = f"bulk{place.first + 4711:010d}"
-    found: dict[str, Sequence[str]] = {"first page": ("/tickets", f"/tickets?{_ALL}")}
+    found: dict[str, Sequence[str]] = {"first page": ("/tickets", f"/tickets?{ALL_STATES}")}
     for sort in _SORTS:
-        both = (f"/tickets?{_ALL}&sort={sort}", f"/tickets?{_ALL}&sort=-{sort}")
+        both = (f"/tickets?{ALL_STATES}&sort={sort}", f"/tickets?{ALL_STATES}&sort=-{sort}")
         found[f"by {sort}"] = both
         found[f"by {sort}, last page"] = tuple(f"{one}&last=yes" for one in both)
-    for name, filters in _FILTERS.items():
-        states = "" if name == "one state" else f"&{_ALL}"
+    for name, filters in FILTERS.items():
+        states = "" if name == "one state" else f"&{ALL_STATES}"
         found[name] = tuple(
             f"/tickets?{one}{states}{end}" for one in filters for end in ("", "&last=yes")
         )
-    for name, searches in _WORDS.items():
+    for name, searches in WORDS.items():
         found[name] = tuple(
-            f"/tickets?q={one.format(mark=mark)}&{_ALL}{end}"
+            f"/tickets?q={one.format(mark=mark)}&{ALL_STATES}{end}"
             for one in searches
             for end in ("", "&sort=title", "&last=yes")
         )
     found["word, filter and sort"] = (
-        f"/tickets?q=fibre&site=DE-KIT&{_ALL}&sort=-priority",
-        f"/tickets?q=fibre&layer=L3&priority=urgent&{_ALL}&sort=title",
+        f"/tickets?q=fibre&site=DE-KIT&{ALL_STATES}&sort=-priority",
+        f"/tickets?q=fibre&layer=L3&priority=urgent&{ALL_STATES}&sort=title",
     )
-    found["counts of a search"] = (f"/tickets?q=fibre&{_ALL}&counts=yes",)
+    found["counts of a search"] = (f"/tickets?q=fibre&{ALL_STATES}&counts=yes",)
     found["suggestions"] = tuple(
         f"/suggest?q={one}" for one in ("grid", "cern-p", "fib", mark[:8], "1042")
     )
@@ -185,7 +185,7 @@ def _over_the_wire(place: Place) -> tuple[str, str, str]:
         live(test_settings(place.url)) as server,
         visitor(server.url, login.name, login.password) as person,
     ):
-        cookie = person.cookie  # a list sets another one
+        cookie = person.cookie
         text = person.get("/tickets").text
         addresses = ["/tickets", *(unescape(one) for one in _LINKED.findall(text))]
         if "Count them" in text:

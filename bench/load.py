@@ -29,11 +29,11 @@ def installed() -> bool:
     return shutil.which("wrk") is not None
 
 
-def drive(url: str, load: Load, seconds: float) -> float:
-    """Calls per second of 8 clients on kept connections; fails if one was answered by a fault."""
+def drive(url: str, load: Load, seconds: float, clients: int = CLIENTS) -> float:
+    """Calls per second of clients on kept connections; fails if one was answered by a fault."""
     told = subprocess.run(
         [
-            *("wrk", "--threads=1", f"--connections={CLIENTS}", f"--duration={seconds:.0f}s"),
+            *("wrk", "--threads=1", f"--connections={clients}", f"--duration={seconds:.0f}s"),
             *("--timeout=20s", f"--script={_SCRIPT}", url, "--", load.operation, load.login),
             *(load.password, str(load.first), str(load.last)),
         ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -27,10 +28,10 @@ class Got:
 class Visitor:
     """One person, logged in, on one kept connection."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, cookie: str = "") -> None:
         parts = urlsplit(url)
         self._connection = HTTPConnection(str(parts.hostname), parts.port, timeout=300)
-        self._cookie = ""
+        self._cookies = dict([cookie.split("=", 1)]) if cookie else {}
 
     def log_in(self, name: str, password: str) -> None:
         """Log in by the form."""
@@ -44,24 +45,28 @@ class Visitor:
     @property
     def cookie(self) -> str:
         """By which the portal knows this person."""
-        return self._cookie
+        return f"portal={self._cookies['portal']}"
 
     def get(self, address: str) -> Got:
         """Get one page, whole."""
         return self._ask("GET", address)
 
     def _ask(self, method: str, address: str, body: bytes | None = None) -> Got:
-        headers = {"Accept": "text/html", "Cookie": self._cookie}
+        cookies = "; ".join("=".join(one) for one in self._cookies.items())
+        headers = {"Accept": "text/html", "Accept-Encoding": "gzip", "Cookie": cookies}
         if body is not None:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
         began = perf_counter()
         self._connection.request(method, address, body, headers)
         answer = self._connection.getresponse()
-        text = answer.read()
+        content = answer.read()
         took = (perf_counter() - began) * 1000
         for cookie in answer.headers.get_all("Set-Cookie") or ():
-            self._cookie = cookie.split(";", 1)[0]
-        return Got(answer.status, text.decode(), took)
+            name, _, value = cookie.split(";", 1)[0].partition("=")
+            self._cookies[name] = value
+        if answer.headers.get("Content-Encoding") == "gzip":  # as browsers ask for it
+            content = gzip.decompress(content)
+        return Got(answer.status, content.decode(), took)
 
     def close(self) -> None:
         """Close the connection."""

@@ -47,6 +47,11 @@ class Place:
 def filled(kind: str, tickets: int, name: str = "bench") -> Iterator[Place]:
     """A durable database with the demo, ``tickets`` bulk tickets and an account that may all."""
     url = another(kind, name)
+    yield fill(url, tickets)
+
+
+def fill(url: str, tickets: int) -> Place:
+    """Lay all that in an empty database."""
     migrate(url)
     engine = open_engine(url)
     now = datetime.now(UTC)
@@ -65,11 +70,12 @@ def filled(kind: str, tickets: int, name: str = "bench") -> Iterator[Place]:
             written += count
         last = session.scalar(select(func.max(Ticket.number))) or 0
         session.rollback()
+    kind = engine.dialect.name
     if kind == "postgresql":
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.exec_driver_sql("VACUUM ANALYZE")
     engine.dispose()
-    yield Place(kind, url, last - tickets + 1, last)
+    return Place(kind, url, last - tickets + 1, last)
 
 
 @contextmanager

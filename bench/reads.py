@@ -72,19 +72,24 @@ def ask(url: str, operation: str, values: str, connection: HTTPConnection | None
     """Call an operation of GGUS; its answer, which must not be a fault."""
     parts = urlsplit(url)
     own = connection or HTTPConnection(str(parts.hostname), parts.port, timeout=120)
-    body = (
-        '<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/" xmlns:n="urn:GGUS">'
-        f"<e:Header><n:AuthenticationInfo><n:userName>{LOGIN}</n:userName><n:password>{PASSWORD}"
-        f"</n:password></n:AuthenticationInfo></e:Header><e:Body><n:{operation}>{values}"
-        f"</n:{operation}></e:Body></e:Envelope>"
-    )
-    own.request("POST", parts.path, body.encode(), {"Content-Type": "text/xml; charset=utf-8"})
+    body = envelope(operation, values).encode()
+    own.request("POST", parts.path, body, {"Content-Type": "text/xml; charset=utf-8"})
     answer = own.getresponse()
     content = answer.read()
     assert answer.status == 200, content
     if connection is None:
         own.close()
     return content
+
+
+def envelope(operation: str, values: str) -> str:
+    """A call of GGUS with these elements."""
+    return (
+        '<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/" xmlns:n="urn:GGUS">'
+        f"<e:Header><n:AuthenticationInfo><n:userName>{LOGIN}</n:userName><n:password>{PASSWORD}"
+        f"</n:password></n:AuthenticationInfo></e:Header><e:Body><n:{operation}>{values}"
+        f"</n:{operation}></e:Body></e:Envelope>"
+    )
 
 
 @contextmanager

@@ -73,7 +73,7 @@ def _work(
     turn = 0
     while monotonic() < until:
         turn += 1
-        operation, values = _call(rng, place, f"{os.getpid()}-{client}-{turn}")
+        operation, values = some_call(rng, place, f"{os.getpid()}-{client}-{turn}")
         try:
             ask(url, operation, values, connection)
             done[operation] += 1
@@ -84,7 +84,7 @@ def _work(
     connection.close()
 
 
-def _call(rng: Random, place: Place, unique: str) -> tuple[str, str]:
+def some_call(rng: Random, place: Place, unique: str) -> tuple[str, str]:
     """One call: seven of ten read a ticket, the others list, create and modify."""
     number = f"<n:GHD_Request_ID>{rng.randint(place.first, place.last)}</n:GHD_Request_ID>"
     names = (

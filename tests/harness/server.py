@@ -105,14 +105,18 @@ def live(settings: Settings, public_url: str = "") -> Iterator[LiveServer]:
 
 
 def wait_until_answering(
-    process: subprocess.Popen[bytes], port: int, log: Path, seconds: float = 120
+    process: subprocess.Popen[bytes],
+    port: int,
+    log: Path,
+    seconds: float = 120,
+    page: str = "/login",
 ) -> None:
     """Return when the port answers a request; raise with the log when the process ends."""
     deadline = monotonic() + seconds
     while monotonic() < deadline:
         connection = HTTPConnection("127.0.0.1", port, timeout=seconds)
         try:
-            connection.request("GET", "/login")
+            connection.request("GET", page)
             connection.getresponse().read()
         except (OSError, HTTPException):
             try:
