@@ -66,6 +66,8 @@ List tickets                    | GET /tickets                          | yes | 
 Suggestions                     | GET /suggest                          | yes | yes | yes | yes | yes | login
 Download the list               | GET /tickets.csv                      | yes | yes | yes | yes | yes | login
 Download it as a workbook       | GET /tickets.xlsx                     | yes | yes | yes | yes | yes | login
+Download those to be checked    | GET /tickets.csv check                | yes | yes | 422 | 422 | 422 | login
+Download these as a workbook    | GET /tickets.xlsx check               | yes | yes | 422 | 422 | 422 | login
 Read a ticket                   | GET /tickets/*                        | yes | yes | yes | yes | yes | login
 Read an unknown ticket          | GET /tickets/* unknown                | 404 | 404 | 404 | 404 | 404 | login
 Read internal entries           | GET /tickets/* internal               | yes | yes | no  | no  | no  | login

@@ -323,6 +323,8 @@ SENT: Final[Mapping[str, Sent]] = {
         {"circuit": "EC-77001", "link": "{a_link}", "remember": "y"},
     ),
     "GET /tickets/* unknown": ("/tickets/999999", {}),
+    "GET /tickets.csv check": ("/tickets.csv?check=yes", {}),
+    "GET /tickets.xlsx check": ("/tickets.xlsx?check=yes", {}),
     "GET /tickets/* internal": ("/tickets/{internal_ticket}", {}),
     "POST /tickets/new": ("/tickets/new", {"title": "A new one"}),
     "POST /tickets/columns": ("/tickets/columns", {"columns": "title", "query": ""}),

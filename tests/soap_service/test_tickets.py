@@ -5,7 +5,11 @@ from __future__ import annotations
 import pytest
 
 from app.core.database.transactions import transaction
+from app.core.rules.access import SYSTEM, Door, Writer
 from app.tickets.models.tickets import Ticket
+from app.tickets.rules.content import NewTicket
+from app.tickets.services.lifecycle import open_ticket
+from tests.cast import NOON
 from tests.soap_service.wire import CREATED, Wire, in_order, modify
 
 NO_SUCH_ENTRY = "ERROR (302): Entry does not exist in database; "
@@ -110,6 +114,21 @@ def test_lists_page_without_gap(wire: Wire) -> None:
     for start, limit in (("0", "0"), ("x", ""), ("", "x")):
         answer = wire.call("TicketGetList", {"startRecord": start, "maxLimit": limit, **unit})
         assert answer.fault.startswith("ERROR (310)")
+
+
+def test_a_list_without_a_limit_holds_500(sqlite_wire: Wire) -> None:
+    by = Writer(SYSTEM, Door.COMMAND, NOON)
+    with sqlite_wire.server.session() as session, transaction(session):
+        new = NewTicket("One of many", unit="MANY")
+        mine = [str(open_ticket(session, by, new).number) for _ in range(501)]
+    unit = {"GHD_Responsible_Unit": "MANY"}
+
+    def page(**asked: str) -> list[str]:
+        answer = sqlite_wire.call("TicketGetList", {**asked, **unit})
+        return [row["GHD_Request_ID"] for row in answer.rows]
+
+    assert page() == page(maxLimit="") == mine[:500]
+    assert page(startRecord="500") == mine[500:]
 
 
 def test_a_blank_site_is_none(wire: Wire) -> None:

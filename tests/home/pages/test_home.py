@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 from sqlalchemy.orm import Session
 
+from app.accounts.services.calls import CallRecord, record_calls
 from app.core.database.transactions import transaction
 from app.core.rules.quarters import Quarter
 from app.registry.services.registry import require_site
@@ -94,6 +95,30 @@ def test_an_admin_sees_what_waits_and_nobody_else(cast: Cast, visit: Enter, open
     assert ("/partners", "0 partners' accounts with faults in the last 24 h") in page.links
     for other in (cast.operator, cast.kit, cast.reader):
         assert "unresolved" not in visit(other).read("/").text
+
+
+def test_home_counts_the_accounts_that_were_answered_a_fault_within_a_day(
+    session: Session, cast: Cast, visit: Enter
+) -> None:
+    now = datetime.now(UTC)
+    calls = (
+        (cast.ggus, now - timedelta(minutes=2), None),
+        (cast.nren_a, now - timedelta(hours=23), 302),
+        (cast.nren_a, now - timedelta(minutes=1), 310),
+        (cast.nren_a, now, None),
+        (cast.nren_b, now - timedelta(hours=25), 302),
+    )
+    with transaction(session):
+        record_calls(
+            session,
+            [
+                CallRecord(who.account_id, at, "GGUS", "TicketGet", fault, 1000, 900, 900)
+                for who, at, fault in calls
+                if who.account_id is not None
+            ],
+        )
+    page = visit(cast.admin).read("/")
+    assert ("/partners", "1 partners' accounts with faults in the last 24 h") in page.links
 
 
 def test_home_needs_a_login(visit: Enter, cast: Cast) -> None:

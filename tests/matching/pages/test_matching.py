@@ -119,6 +119,38 @@ def test_a_write_is_in_the_next_page(
     assert rows_of(reader.get(address).text)[-1] == ["TOTAL", "2013-Q1", "2", "2"]
 
 
+def test_a_duplicate_maintenance_documents_for_its_master(
+    session: Session, cast: Cast, visit: Enter
+) -> None:
+    report(session, cast, "5 10:00", "5 11:30")
+    master = ticket(
+        session,
+        cast,
+        category="maintenance",
+        links=(PIC,),
+        window_start="1 00:00",
+        window_end="1 01:00",
+    )
+    double = ticket(
+        session,
+        cast,
+        category="maintenance",
+        links=(LINK,),
+        window_start="5 10:00",
+        window_end="5 11:00",
+    )
+    operator = visit(cast.operator)
+    address = "/statistics/matching.csv?from=2013-Q1&to=2013-Q1"
+    # as a duplicate ends; alone it would have been cancelled
+    answer = operator.send(f"/tickets/{double}/move", {"state": "unsolved"})
+    assert answer.status_code == 303
+    assert rows_of(operator.get(address).text)[-1] == ["TOTAL", "2013-Q1", "1", "0"]
+    duplicate = {"role": "duplicate_of", "other": str(master)}
+    assert operator.send(f"/tickets/{double}/relate", duplicate).status_code == 303
+    assert rows_of(operator.get(address).text)[-1] == ["TOTAL", "2013-Q1", "1", "1"]
+    assert [number for _event, number in why(session)] == [master]
+
+
 def test_a_page_leaves_a_link_of_very_many_rows_to_a_worker(
     session: Session, cast: Cast, visit: Enter, told: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,7 +21,12 @@ from app.tickets.pages import tickets_csv
 from app.tickets.rules.content import NewTicket
 from app.tickets.rules.tickets import State
 from app.tickets.services.files import export as ticket_export
-from app.tickets.services.lifecycle import change_ticket, move_ticket, open_ticket
+from app.tickets.services.lifecycle import (
+    change_ticket,
+    move_ticket,
+    note_difference,
+    open_ticket,
+)
 from tests.cast import NOON, Cast, writer
 from tests.harness.visitor import Visitor
 from tests.harness.visits import Enter, Open
@@ -153,6 +158,28 @@ def test_the_filter_of_the_address_holds(
     answer = visitor.get("/tickets.csv?state=nonsense")
     assert answer.status_code == 422
     assert "State has a value that does not exist" in answer.text
+
+
+@pytest.mark.parametrize("file", ["/tickets.csv", "/tickets.xlsx"])
+def test_only_operators_take_out_which_tickets_are_to_be_checked(
+    session: Session, cast: Cast, visit: Enter, opened: Open, file: str
+) -> None:
+    opened(title="nothing about it")
+    number = opened(title="sent again with another text")
+    with transaction(session):
+        note_difference(session, writer(cast.ggus), number, "Repeated with another text")
+    for who in (cast.kit, cast.pic, cast.reader):
+        answer = visit(who).get(f"{file}?check=yes")
+        assert answer.status_code == 422
+        assert "Only operators see which tickets are to be checked" in answer.text
+    for who in (cast.operator, cast.admin):
+        answer = visit(who).get(f"{file}?check=yes")
+        if file.endswith("csv"):
+            lines = list(csv.reader(io.StringIO(answer.text, newline="")))
+        else:
+            sheet = load_workbook(io.BytesIO(answer.data)).worksheets[0]
+            lines = [[str(cell) for cell in line] for line in sheet.iter_rows(values_only=True)]
+        assert [line[0] for line in lines] == ["number", str(number)]
 
 
 def test_a_workbook_holds_the_same(cast: Cast, visit: Enter, opened: Open) -> None:
