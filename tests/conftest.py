@@ -34,7 +34,7 @@ from sqlalchemy.orm import Session
 from app.duties.services.derived import compute_with_matches
 from tests.harness import browser as chromium
 from tests.harness import guardian, hashing, postgres, run
-from tests.harness.databases import KINDS, fresh_database, open_engine
+from tests.harness.databases import KINDS, fresh_database
 from tests.harness.server import LiveServer, live, test_settings
 from tests.stacks.programs import STACKS
 from tests.stacks.table import table
@@ -89,20 +89,17 @@ def module_database(request: pytest.FixtureRequest) -> Iterator[str]:
 
 @pytest.fixture
 def session(database: str) -> Iterator[Session]:
-    engine = open_engine(database)
-    try:
-        with Session(engine) as session:
-            yield session
-    finally:
-        engine.dispose()
+    from tests.harness.portal import kept_engine
+
+    with kept_engine(database) as engine, Session(engine) as session:
+        yield session
 
 
 @pytest.fixture
 def app(database: str) -> Iterator[Flask]:
-    from tests.harness.portal import portal
+    from tests.harness.portal import kept_portal
 
-    with portal(test_settings(database)) as flask_app:
-        flask_app.config["TESTING"] = True
+    with kept_portal(database) as flask_app:
         yield flask_app
 
 
