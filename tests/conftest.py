@@ -32,8 +32,8 @@ from playwright.sync_api import Browser, Page
 from sqlalchemy.orm import Session
 
 from app.duties.services.derived import compute_with_matches
+from tests.harness import between_runs, guardian, hashing, postgres, run
 from tests.harness import browser as chromium
-from tests.harness import guardian, hashing, postgres, run
 from tests.harness.databases import KINDS, fresh_database
 from tests.harness.server import LiveServer, live, test_settings
 from tests.stacks.programs import STACKS
@@ -160,6 +160,7 @@ def _is_worker(config: pytest.Config) -> bool:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    between_runs.begin(config)
     if not _is_worker(config):
         for old in run.abandoned():
             guardian.tidy(old)

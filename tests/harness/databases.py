@@ -27,7 +27,7 @@ from app.core.models.base import Base
 from app.core.settings import PROJECT
 from app.jobs.models.work import ENGINE_TABLES
 from app.tickets.models.search import INDEX
-from tests.harness import postgres, run
+from tests.harness import between_runs, postgres, run
 from tests.harness.emptying import Content, bring_back, content_of
 
 KINDS = ("sqlite", "postgresql")
@@ -125,7 +125,10 @@ class _Sqlite:
     def _template(self) -> Path:
         template = run.folder() / "template.db"
         with run.alone("sqlite-template"):
-            if not template.exists():
+            kept = between_runs.migrated("sqlite")
+            if not template.exists() and kept is not None and kept.exists():
+                shutil.copyfile(kept, template)
+            elif not template.exists():
                 making = template.with_suffix(".making")
                 migrate(f"sqlite:///{making}")
                 # One file: what the write-ahead log still holds goes into it.
@@ -133,6 +136,8 @@ class _Sqlite:
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
                 connection.close()
                 making.rename(template)
+                if kept is not None:
+                    between_runs.keep(template, kept)
         return template
 
 
@@ -141,10 +146,10 @@ class _Postgresql:
     """What the template holds."""
 
     def __init__(self, *, migrated: bool) -> None:
-        self._home = postgres.ensure_started()
+        self._home = postgres.ensure_started(prepare=_ensure_template)
         self._name = f"t_{uuid.uuid4().hex}"
         self.url = postgres.url(self._home, self._name)
-        template = self._template() if migrated else "template0"
+        template = _ensure_template(self._home) if migrated else "template0"
         _sql(self._home, f"CREATE DATABASE {self._name} TEMPLATE {template}")
         if migrated and not hasattr(self, "_content"):  # nobody may be connected to a template
             type(self)._content = content_of(self._address)
@@ -159,15 +164,17 @@ class _Postgresql:
     def drop(self) -> None:
         _sql(self._home, f"DROP DATABASE {self._name} WITH (FORCE)")
 
-    def _template(self) -> str:
-        template = "template_portal"
-        with run.alone("postgresql-template"):
-            done = run.folder() / "template.done"
-            if not done.exists():
-                _sql(self._home, f"CREATE DATABASE {template}")
-                migrate(postgres.url(self._home, template))
-                done.touch()
-        return template
+
+def _ensure_template(home: Path) -> str:
+    """The name of the migrated database in this cluster, of which others are copies."""
+    template = "template_portal"
+    done = home / "data" / "template.done"
+    with run.alone("postgresql-template"):
+        if not done.exists():
+            _sql(home, f"CREATE DATABASE {template}")
+            migrate(postgres.url(home, template))
+            done.touch()
+    return template
 
 
 _DATABASES: Mapping[str, type[Database]] = {"sqlite": _Sqlite, "postgresql": _Postgresql}

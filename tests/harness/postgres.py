@@ -10,10 +10,10 @@ import os
 import pwd
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.harness import run
+from tests.harness import between_runs, run
 
 NEED = "PostgreSQL's server programs (apt-get install postgresql)"
 
@@ -38,14 +38,23 @@ def programs() -> Path | None:
     return Path(found).resolve().parent if found and shutil.which("pg_ctl") else None
 
 
-def ensure_started(*, durable: bool = False) -> Path:
+def ensure_started(
+    *, durable: bool = False, prepare: Callable[[Path], object] | None = None
+) -> Path:
     """Start this run's cluster unless it runs; gives the folder of its socket.
 
-    ``durable``: as it comes from the packet, with each commit synced; for measuring.
+    ``durable``: as it comes from the packet, with each commit synced; for measuring. ``prepare`` is
+    called once it runs, with that folder: what it leaves is kept for the next run.
     """
     home = run.folder() / "pg"
     with run.alone("postgres"):
         if not (home / "data" / "postmaster.pid").exists():
+            home.mkdir(mode=0o700)
+            _own(home)
+            if prepare is not None:
+                _prepare(home, prepare)
+            else:
+                _make(home)
             _start(home, {} if durable else _NOT_SYNCED)
     return home
 
@@ -74,20 +83,46 @@ def url(socket_folder: Path, name: str) -> str:
     return f"postgresql+psycopg://portal@/{name}?host={socket_folder}"
 
 
-def _start(home: Path, more: Mapping[str, str]) -> None:
-    bin_folder = programs()
-    assert bin_folder is not None
-    home.mkdir(mode=0o700)
+def _prepare(home: Path, prepare: Callable[[Path], object]) -> None:
+    """The prepared cluster of an earlier run, or one that is made now."""
+    kept = between_runs.migrated(f"postgresql{_bin_folder().parent.name}")
+    if kept is not None and kept.exists():
+        data = shutil.copytree(kept, home / "data")
+        _own(data, *data.rglob("*"))
+        return
+    _make(home)
+    if kept is not None:
+        _start(home, _NOT_SYNCED)
+        prepare(home)
+        _call([_bin_folder() / "pg_ctl", "stop", "-D", home / "data", "-m", "fast", "-w"])
+        between_runs.keep(home / "data", kept)
+
+
+def _bin_folder() -> Path:
+    found = programs()
+    assert found is not None
+    return found
+
+
+def _own(*paths: Path) -> None:
+    """Give them to the account of the server."""
     if os.geteuid() == 0:
         account = _account()
-        os.chown(home, account.pw_uid, account.pw_gid)
-    data = home / "data"
+        for path in paths:
+            os.chown(path, account.pw_uid, account.pw_gid)
+
+
+def _make(home: Path) -> None:
     _call(
         [
-            *(bin_folder / "initdb", "-D", data, "-U", "portal"),
+            *(_bin_folder() / "initdb", "-D", home / "data", "-U", "portal"),
             *("--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C.UTF-8"),
         ]
     )
+
+
+def _start(home: Path, more: Mapping[str, str]) -> None:
+    data = home / "data"
     options = {
         "listen_addresses": "",
         "unix_socket_directories": home,
@@ -96,7 +131,7 @@ def _start(home: Path, more: Mapping[str, str]) -> None:
         **more,
     }
     given = " ".join(f"-c {name}='{value}'" for name, value in options.items())
-    _call([bin_folder / "pg_ctl", "start", "-D", data, "-w", "-l", home / "log", "-o", given])
+    _call([_bin_folder() / "pg_ctl", "start", "-D", data, "-w", "-l", home / "log", "-o", given])
 
 
 def _account() -> pwd.struct_passwd:
