@@ -23,21 +23,22 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from subprocess import Popen
+from typing import TYPE_CHECKING
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, settings
-from playwright.sync_api import Browser, Page
 from sqlalchemy.orm import Session
 
-from app.duties.services.derived import compute_with_matches
 from tests.harness import between_runs, guardian, hashing, postgres, run
-from tests.harness import browser as chromium
 from tests.harness.databases import KINDS, fresh_database
 from tests.harness.server import LiveServer, live, test_settings
 from tests.stacks.programs import STACKS
 from tests.stacks.table import table
+
+if TYPE_CHECKING:  # what few tests need is imported by their fixtures
+    from playwright.sync_api import Browser, Page
 
 # How long an example takes is the machine's affair. The examples are the same in each run, so that
 # what one finds by chance stops nobody else's change; --hypothesis-profile=search looks for more.
@@ -46,7 +47,6 @@ settings.register_profile("same", settings.get_profile("search"), derandomize=Tr
 settings.load_profile("same")
 
 hashing.make_cheap()
-compute_with_matches()
 
 pytest_plugins = [
     "tests.harness.cost",
@@ -132,6 +132,8 @@ def sqlite_server() -> Iterator[LiveServer]:
 # thread, and tests that run one of their own cannot.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    from tests.harness import browser as chromium
+
     if chromium.program() is None:
         pytest.skip(f"needs {chromium.NEED}")
     with chromium.launched() as found:
@@ -145,12 +147,16 @@ def expected_statuses() -> set[int]:
 
 @pytest.fixture
 def browser_page(browser: Browser, expected_statuses: set[int]) -> Iterator[Page]:
+    from tests.harness import browser as chromium
+
     with chromium.strict_page(browser, expected_statuses) as page:
         yield page
 
 
 @pytest.fixture
 def plain_page(browser: Browser, expected_statuses: set[int]) -> Iterator[Page]:
+    from tests.harness import browser as chromium
+
     with chromium.strict_page(browser, expected_statuses, javascript=False) as page:
         yield page
 

@@ -85,6 +85,10 @@ class Database(Protocol):
 def fresh_database(kind: str, *, migrated: bool = True) -> Iterator[str]:
     """The URL of a database with all tables and no rows but those of the migrations (or with
     nothing), nobody else's until the end. It may be that of one which somebody had before."""
+    # here, since it imports pandas, which tests without a database can do without
+    from app.duties.services.derived import compute_with_matches
+
+    compute_with_matches()
     database = (_emptied(kind) if migrated else None) or _DATABASES[kind](migrated=migrated)
     try:
         yield database.url
