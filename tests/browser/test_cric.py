@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
+from app.core.database.transactions import transaction
+from app.registry.adapters.cric import parse
+from app.registry.services.cric import (
+    accept_proposal,
+    open_proposals,
+    read_source,
+    refuse_proposal,
+)
 from app.registry.services.sites import site_of_key, site_values
 from tests import cric_sample
 from tests.browser.test_accessibility import _grave
 from tests.browser.visit import log_in, mark, people_of, sideways, still_marked
-from tests.harness.server import LiveServer
+from tests.cast import Cast, writer
+from tests.harness.databases import fresh_database
+from tests.harness.server import LiveServer, live, test_settings
 
 CRIC = "/admin/cric"
 SAMPLE: FilePayload = {
@@ -19,10 +31,16 @@ SAMPLE: FilePayload = {
 }
 
 
-@pytest.fixture(scope="module")
-def server(sqlite_server: LiveServer) -> LiveServer:
-    people_of(sqlite_server)
-    return sqlite_server
+@pytest.fixture
+def server() -> Iterator[LiveServer]:
+    """One for each test: what is decided is decided for good."""
+    with fresh_database("sqlite") as url, live(test_settings(url)) as server:
+        yield server
+
+
+@pytest.fixture
+def cast(server: LiveServer) -> Cast:
+    return people_of(server)
 
 
 def read_sample(page: Page) -> None:
@@ -32,7 +50,9 @@ def read_sample(page: Page) -> None:
     expect(page.locator("#notices")).to_contain_text("CRIC is read: 8 records")
 
 
-def test_each_row_is_accepted_and_one_is_refused(browser_page: Page, server: LiveServer) -> None:
+def test_each_row_is_accepted_and_one_is_refused(
+    browser_page: Page, server: LiveServer, cast: Cast
+) -> None:
     page = browser_page
     log_in(page, server, "admin", CRIC)
     page.locator("#file").set_input_files(SAMPLE)
@@ -72,9 +92,16 @@ def test_each_row_is_accepted_and_one_is_refused(browser_page: Page, server: Liv
 
 
 def test_without_javascript_the_page_comes_back_each_time(
-    plain_page: Page, server: LiveServer
+    plain_page: Page, server: LiveServer, cast: Cast
 ) -> None:
-    page = plain_page
+    by, page = writer(cast.admin), plain_page
+    with server.session() as session, transaction(session):
+        read_source(session, by, parse(cric_sample.CONTENT))
+        for one in open_proposals(session):
+            if (one.site.key, one.proposal.field) == ("ES-PIC", "country"):
+                refuse_proposal(session, by, one.proposal.id)
+            else:
+                accept_proposal(session, by, one.proposal.id, one.seen)
     log_in(page, server, "admin", CRIC)
     page.get_by_role("button", name="Propose Country of ES-PIC again").click()
     page.get_by_role("button", name="Accept Country of ES-PIC").click()
@@ -84,10 +111,12 @@ def test_without_javascript_the_page_comes_back_each_time(
 
 
 def test_an_alarm_is_to_be_seen(
-    browser_page: Page, server: LiveServer, expected_statuses: set[int]
+    browser_page: Page, server: LiveServer, cast: Cast, expected_statuses: set[int]
 ) -> None:
     expected_statuses.add(422)
     page = browser_page
+    with server.session() as session, transaction(session):
+        read_source(session, writer(cast.admin), parse(cric_sample.CONTENT))
     log_in(page, server, "admin", CRIC)
     page.locator("details.source:not([open]) > summary").click()
     page.locator("#file").set_input_files({**SAMPLE, "buffer": b"{}"})

@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from app.tickets.rules.content import NewTicket
 from app.tickets.services.lists.lists import PAGE
-from tests.browser.visit import log_in, mark, people_of, seed, sideways, still_marked
+from tests.browser.visit import log_in, mark, people_of, seed, still_marked
 from tests.cast import Cast
 from tests.harness.server import LiveServer
 
@@ -111,22 +111,3 @@ def test_an_empty_list_says_why_and_what_next(
     page.wait_for_url("**/tickets?q=submarine")
     page.locator(".empty").get_by_role("link", name="Clear all").click()
     expect(page.locator(".summary-line")).to_contain_text(f"{COUNT} tickets")
-
-
-@pytest.mark.parametrize("width", [390, 1024])
-def test_long_titles_of_any_script_make_no_page_wider(
-    width: int, browser_page: Page, sqlite_server: LiveServer, cast: Cast
-) -> None:
-    titles = ("Ü" * 250, "日内瓦与台北之间的光纤链路中断" * 16, "Bauarbeiten an der Strecke " * 9)
-    numbers = seed(
-        sqlite_server,
-        cast.operator,
-        *(NewTicket(title=title, description=title * 3, sites=("S" * 200,)) for title in titles),
-    )
-    page = browser_page
-    page.set_viewport_size({"width": width, "height": 800})
-    log_in(page, sqlite_server, "operator", "/tickets?sort=-number")
-    assert sideways(page) <= 0
-    for number in numbers:
-        page.goto(f"{sqlite_server.url}/tickets/{number}")
-        assert sideways(page) <= 0
