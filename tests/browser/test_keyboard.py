@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from app.tickets.rules.content import NewTicket
 from app.tickets.services.lists.lists import PAGE
-from tests.browser.visit import log_in, people_of, seed, without_haste
+from tests.browser.visit import change, log_in, people_of, seed, without_haste
 from tests.cast import PASSWORD, Cast
 from tests.harness.server import LiveServer
 
@@ -41,6 +41,7 @@ def _tab_to(page: Page, name: str, *, most: int = 60) -> None:
 
 def test_login_open_and_comment(browser_page: Page, sqlite_server: LiveServer, cast: Cast) -> None:
     (number,) = seed(sqlite_server, cast.operator, NewTicket(title="Reached by keyboard"))
+    change(sqlite_server, cast.operator, number, state="waiting for reply")  # alone in its list
     page, keys = browser_page, browser_page.keyboard
     page.goto(f"{sqlite_server.url}/login")
     expect(page.get_by_label("Name")).to_be_focused()

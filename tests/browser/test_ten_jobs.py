@@ -18,10 +18,13 @@ from typing import Final
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from app.core.database.transactions import transaction
+from app.core.rules.access import Actor
 from app.core.settings import PROJECT
 from app.tickets.rules.content import NewTicket
+from app.tickets.services.lifecycle import open_ticket
 from tests.browser.visit import log_in, people_of, seed, without_haste
-from tests.cast import Cast
+from tests.cast import Cast, writer
 from tests.harness.browser import strict_page
 from tests.harness.server import LiveServer
 
@@ -47,7 +50,14 @@ class Scene:
     """A portal in which things have happened."""
 
     server: LiveServer
+    operator: Actor
     numbers: dict[str, int]
+
+    def something_comes(self) -> None:
+        """A ticket that heads the list, whatever other jobs did to those below it."""
+        with self.server.session() as session, transaction(session):
+            by = writer(self.operator, datetime.now(UTC))
+            open_ticket(session, by, NewTicket("Just come"))
 
 
 class Hands:
@@ -245,7 +255,7 @@ def scene(sqlite_server: LiveServer) -> Scene:
     )
     numbers = seed(sqlite_server, cast.operator, *tickets)
     named = {new.title: number for new, number in zip(tickets, numbers, strict=True)}
-    return Scene(sqlite_server, named)
+    return Scene(sqlite_server, cast.operator, named)
 
 
 @pytest.fixture(scope="module")
@@ -262,6 +272,7 @@ def person(browser: Browser, scene: Scene) -> Iterator[Page]:
 @pytest.mark.parametrize("place", range(len(JOBS)), ids=[play.__name__ for _, play in JOBS])
 def test_a_job_takes_what_the_table_says(person: Page, scene: Scene, place: int) -> None:
     title, play = JOBS[place]
+    scene.something_comes()
     person.goto(f"{scene.server.url}/tickets")
     person.evaluate("sessionStorage.clear()")
     hands = Hands(person, scene)
