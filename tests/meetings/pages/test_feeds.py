@@ -18,7 +18,7 @@ from app.core.database.transactions import transaction
 from app.core.models.changes import Change, ChangedField
 from app.tickets.services.acknowledgements import acknowledge_change
 from app.tickets.services.lifecycle import change_ticket
-from tests.cast import PASSWORD, SYSTEM, Cast, writer
+from tests.cast import NOON, PASSWORD, SYSTEM, Cast, writer
 from tests.harness.visitor import PageReader, Visitor
 from tests.harness.visits import Enter, Open
 
@@ -157,6 +157,17 @@ def test_every_other_address_is_404(app: Flask, session: Session, cast: Cast, vi
     refused = owner.send("/calendar/feed/end", {})
     assert refused.status_code == 422
     assert "nothing was ended" in "".join(PageReader(refused.text).alerts)
+
+
+def test_an_address_that_outlived_its_disabled_person_is_404(
+    app: Flask, session: Session, cast: Cast, visit: Enter
+) -> None:
+    """Who was disabled by an earlier version still has one in the database."""
+    address, program = address_of(visit(cast.reader)), Visitor(app)
+    with transaction(session):
+        find_user(session, "reader").disabled_at = NOON
+    assert session.scalars(select(CalendarFeed)).all()
+    assert program.get(address).status_code == 404
 
 
 def test_two_people_have_addresses_of_their_own(app: Flask, cast: Cast, visit: Enter) -> None:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
+import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.core.database.transactions import transaction
+from app.core.rules.errors import NotFound
 from app.tickets.models.desk import BulkChange, BulkChangeTicket
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.content import NewTicket
-from app.tickets.services.bulk_changes import MEANWHILE, do_bulk_change
+from app.tickets.services.bulk_changes import MEANWHILE, do_bulk_change, find_bulk_change
 from app.tickets.services.lifecycle import comment_ticket, open_ticket
 from tests.cast import Cast, enter, writer
 from tests.harness.databases import open_engine
@@ -27,6 +29,19 @@ def seed(session: Session, cast: Cast) -> list[int]:
             open_ticket(session, writer(cast.operator), NewTicket(title=f"T{index}")).number
             for index in range(TICKETS)
         ]
+
+
+def test_a_bulk_change_is_its_persons_and_the_operators(session: Session) -> None:
+    cast = enter(session)
+    with transaction(session):
+        by = writer(cast.kit)
+        number = open_ticket(session, by, NewTicket(title="ours")).number
+        bulk = do_bulk_change(session, by, "k", {number: 1}, {"priority": "urgent"}).id
+    for actor in (cast.kit, cast.operator, cast.admin):
+        assert find_bulk_change(session, actor, bulk).id == bulk
+    for actor in (cast.pic, cast.reader):
+        with pytest.raises(NotFound):
+            find_bulk_change(session, actor, bulk)
 
 
 def test_several_at_once_take_turns(database: str, session: Session) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from app.core.database.transactions import transaction
 from app.core.rules.errors import EditConflict, Forbidden, Invalid, MoveNotAllowed, NotFound
 from app.core.services.changes import TICKET, changes_of
+from app.registry.models.registry import Link
 from app.registry.rules.registry import SiteNameValue
 from app.registry.services.sites import change_site, site_of_key, site_values
 from app.tickets.models.tickets import Ticket
@@ -218,6 +219,19 @@ def test_who_may_comment_a_ticket_of_de_kit(
         assert len(log(session, number)) == 1
 
 
+def test_the_reporters_of_both_ends_of_a_link_may_write(session: Session, cast: Cast) -> None:
+    with transaction(session):
+        kit, pic, cern = (site_of_key(session, key) for key in ("DE-KIT", "ES-PIC", "CH-CERN"))
+        link = Link(name="KIT-PIC-LHCOPN-001", network="LHCOPN", end_a=kit, end_b=pic)
+        link.recorded_responsible = cern
+        session.add(link)
+    number = opened(session, writer(cast.operator), links=("KIT-PIC-LHCOPN-001",))
+    for who in (cast.kit, cast.pic):
+        with transaction(session):
+            comment_ticket(session, writer(who), number, f"seen by {who.account}")
+    assert len(log(session, number)) == 3
+
+
 def test_a_handed_ticket_is_one_of_the_partners_own(session: Session, cast: Cast) -> None:
     number = opened(session, writer(cast.nren_a))
     with pytest.raises(NotFound):
@@ -368,6 +382,23 @@ def test_a_partners_own_number_again_is_no_change_and_keeps_its_place(
     with transaction(session):
         change_ticket(session, writer(cast.ggus), number, {"own_references": {"target": ""}})
     assert log(session, number)[-1]["references"] == ("GGUS-TEST 55; GGUS-TEST 7", "GGUS-TEST 7")
+
+
+def test_a_reopened_ticket_has_no_end(session: Session, cast: Cast) -> None:
+    number = opened(session, writer(cast.operator))
+    ends = []
+    for hours, wanted in (
+        (1, {"state": "solved", "solution": "mended"}),
+        (2, {"state": "reopened"}),
+        (3, {"state": "in progress"}),
+        (4, {"state": "unsolved"}),
+        (5, {"public_comment": "nobody knows why"}),
+    ):
+        with transaction(session):
+            by = writer(cast.operator, NOON + timedelta(hours=hours))
+            ends.append(change_ticket(session, by, number, wanted).ended_at)
+    first, last = NOON + timedelta(hours=1), NOON + timedelta(hours=4)
+    assert ends == [first, None, None, last, last]
 
 
 def test_a_solved_ticket_keeps_a_solution(session: Session, cast: Cast) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from app.accounts.services.partners import actor_of_account, create_partner_account
 from app.core.database.transactions import transaction
 from app.core.models.changes import Change, ChangedField
 from app.core.rules.access import SYSTEM, Actor
@@ -26,7 +27,8 @@ from app.tickets.services.lifecycle import (
     move_ticket,
     open_ticket,
 )
-from tests.cast import NOON, Cast, enter, writer
+from tests.cast import NOON, PASSWORD, Cast, enter, writer
+from tests.cast import SYSTEM as SYSTEM_WRITER
 
 TEN = timedelta(minutes=10)
 SOON = NOON + timedelta(minutes=1)
@@ -128,6 +130,18 @@ def test_what_differs_or_is_another_s_is_no_repeat(session: Session, cast: Cast)
             session, writer(cast.ggus, SOON, author="two"), number, "same", internal=True
         )
     assert comments(session, number) == ["same"] * 4
+    assert repeats(session, number) == 0
+
+
+def test_a_partner_whose_login_is_a_persons_name_is_another(session: Session, cast: Cast) -> None:
+    with transaction(session):
+        account = create_partner_account(
+            session, SYSTEM_WRITER, "NOC", "operator", PASSWORD, access="all"
+        )
+    number = opened(session, cast.operator)
+    for by in (cast.operator, actor_of_account(session, account.id)):
+        comment(session, by, number, "we look")
+    assert comments(session, number) == ["we look", "we look"]
     assert repeats(session, number) == 0
 
 
