@@ -1,7 +1,7 @@
 # Every verb of this project. `make help` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all test-stacks check format venv docs lock migration pictures bench soak bench-servers clean
+.PHONY: help run test test-all test-stacks check format venv docs lock migration pictures bench soak bench-servers faults clean
 BIN := .venv/bin
 DEMO ?= 1
 export DEMO
@@ -12,6 +12,8 @@ JOBS ?= auto
 SEED ?= default
 # Which pages to take pictures of; all if none is named.
 PICTURES ?=
+# Which faults to try, by words; all if none is named.
+FAULTS ?=
 # What to measure, and for how long to soak.
 BENCH ?= get write list
 MINUTES ?= 10
@@ -90,6 +92,11 @@ soak: ## a mixed load for MINUTES (10): errors, and memory of the processes
 bench-servers: ## measure the servers that are installed, under the SOAP door
 	@tools/venv.sh dev
 	@unset DEMO; $(BIN)/python tools/bench_servers.py
+
+faults: ## try whether tests see faults, one after another (FAULTS="mail lock" some; half an hour)
+	@tools/venv.sh dev
+	@tools/test_programs.sh
+	@$(BIN)/python tools/faults.py $(FAULTS)
 
 clean: ## remove .venv, caches and node_modules; the database in instance/ stays
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis \
