@@ -131,6 +131,21 @@ def test_a_list_without_a_limit_holds_500(sqlite_wire: Wire) -> None:
     assert page(startRecord="500") == mine[500:]
 
 
+def test_times_are_read_with_their_zones(sqlite_wire: Wire) -> None:
+    times = (
+        "2013-03-06 10:30:00",
+        "2013-03-06T10:30:00Z",
+        "2013-03-06T11:30:00+01:00",
+        "2013-03-06T16:00+0530",
+        "2013-03-05T23:30:00-11:00",
+    )
+    mine = [sqlite_wire.create({"GHD_Date_Time_Of_Problem": time}) for time in times]
+    for time in (*times, "1362565800"):
+        sent = {"Qualification": f"'GHD_Date/Time Of Problem'=\"{time}\""}
+        found = sqlite_wire.call("TicketGetList", sent).rows
+        assert [row["GHD_Request_ID"] for row in found] == mine, time
+
+
 def test_a_blank_site_is_none(wire: Wire) -> None:
     number = wire.create({"GHD_Affected_Site": " "})
     assert "GHD_Affected_Site" not in wire.get(number)
@@ -261,6 +276,8 @@ def test_a_repeated_creation_answers_the_first_number(wire: Wire) -> None:
     assert wire.get(number)["GHD_Priority"] == "less urgent"
     modify(wire, number, {"GHD_Status": "unsolved"})
     assert wire.create(sent) == number
+    another = {"GHD_Last_Modifier": "another", "GHD_Last_Login": "another"}
+    assert wire.create({**sent, **another}) == number
     other = in_order("OpCreate", {**CREATED, **sent, "GHD_Priority": "top priority"})
     refused = wire.call("OpCreate", other).fault
     assert refused.startswith("ERROR (340)")

@@ -19,7 +19,13 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
 
 from app.core.database.sqlite_write_lock import SUFFIX, WriteLock, WriteLockTimeout
-from app.core.database.transactions import configure_engine, dry_run, transaction, write_lock_of
+from app.core.database.transactions import (
+    configure_engine,
+    dry_run,
+    transaction,
+    transaction_if_free,
+    write_lock_of,
+)
 from app.core.models.changes import Counter
 from tests.commands.test_commands import done
 from tests.harness.commands import flask
@@ -105,6 +111,28 @@ def test_a_killed_holder_lets_the_next_one_in(tmp_path: Path) -> None:
     gate.leave()  # by another thread than came
     with gate:
         pass
+
+
+@only_sqlite
+def test_who_does_not_wait_is_told_and_is_in_nobodys_way(database: str, session: Session) -> None:
+    """Beside another process that writes, and beside a writer of this one."""
+    inside = _processes.Event()
+    holder = _processes.Process(target=hold, args=(str(file_of(database)), inside))
+    holder.start()
+    assert inside.wait(60)
+    with transaction_if_free(session) as free:
+        assert not free
+    holder.kill()
+    holder.join()
+    engine = open_engine(database)
+    with transaction(session), Session(engine) as other, transaction_if_free(other) as free:
+        assert not free
+    engine.dispose()
+    with transaction_if_free(session) as free:
+        assert free
+        session.execute(text("INSERT INTO counters (name, value) VALUES ('free', 1)"))
+    with transaction(session):
+        assert session.scalar(text("SELECT value FROM counters WHERE name = 'free'")) == 1
 
 
 def test_writing_inside_of_writing_gives_up_instead_of_waiting_for_itself(tmp_path: Path) -> None:

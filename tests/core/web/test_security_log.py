@@ -240,6 +240,19 @@ def test_a_login_that_was_not_used_for_hours_ends(
     assert PageReader(answer.text).form("/login").values("kept.text") == ["Typed text"]
 
 
+def test_who_goes_on_working_stays_logged_in(
+    app_with: Callable[..., Flask], session: Session, cast: Cast
+) -> None:
+    moment = datetime.now(UTC)
+    with transaction(session):
+        token = start_login(session, cast.kit.account_id or 0, moment - timedelta(hours=9))
+        login = session.scalars(select(Login)).one()
+        login.seen_at = moment - timedelta(minutes=30)
+    visitor = Visitor(app_with(login_idle_hours=4))
+    visitor.carry(token)
+    assert visitor.get("/tickets").status_code == 200
+
+
 def test_the_idle_limit_can_be_switched_off(
     app_with: Callable[..., Flask], session: Session, cast: Cast
 ) -> None:

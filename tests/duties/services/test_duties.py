@@ -113,6 +113,21 @@ def test_a_due_ticket_is_missing_then_there(session: Session) -> None:
     assert count_duties(session, DutyFilter(state=DutyStatus.MET), NOON) == 1
 
 
+def test_a_ticket_of_the_very_moment_is_in_time(session: Session) -> None:
+    cast = enter(session)
+    report(session, cast, "5 10:00", "5 11:30")
+    second = timedelta(seconds=1)
+    for written, standing in (
+        (at("6 10:00") + second, DutyStatus.LATE),
+        (at("6 10:00"), DutyStatus.MET),
+    ):
+        ticket(session, cast, now=written, links=(LINK,), event_start="5 10:00")
+        recompute_all(session)
+        (row,) = due(session)
+        assert (row.there_at, row.standing) == (written, standing)
+        assert count_duties(session, DutyFilter(state=standing), NOON) == 1
+
+
 def test_no_ticket_is_due_of_what_counts_for_no_t1_as_its_link_was_not_in_use(
     session: Session,
 ) -> None:

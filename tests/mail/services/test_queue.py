@@ -15,7 +15,7 @@ from app.core.rules.access import Door, Writer
 from app.mail.models.mails import Mail
 from app.mail.services.choices import allow_mails, find_stop, set_mail_choice, stop_mails
 from app.mail.services.mails import AT_ONCE, draft_mails, put_mails
-from app.mail.services.queue import claim_mails, make_digests, mark_later, send_again
+from app.mail.services.queue import claim_mails, make_digests, mark_later, send_again, wait_after
 from app.tickets.rules.content import NewTicket
 from app.tickets.services.lifecycle import open_ticket
 from app.tickets.services.watching import watch_ticket
@@ -172,6 +172,15 @@ def test_a_mail_is_claimed_by_one_until_its_time_is_over(session: Session, cast:
         assert claim_mails(session, until, until) == {}
         send_again(session, Writer(cast.operator, Door.PORTAL, until), number)
         assert claim_mails(session, until, until) == {number: 1}
+
+
+@pytest.mark.parametrize(
+    ("attempts", "minutes"), [(0, 1), (1, 1), (2, 2), (3, 4), (6, 32), (7, 60), (50, 60)]
+)
+def test_each_pause_is_twice_as_long_up_to_an_hour(attempts: int, minutes: int) -> None:
+    first = timedelta(minutes=1)
+    assert wait_after(attempts, first, chance=1) == timedelta(minutes=minutes)
+    assert wait_after(attempts, first, chance=0) == timedelta(minutes=minutes) / 2
 
 
 def test_many_changes_are_planned_in_turns(session: Session, cast: Cast) -> None:

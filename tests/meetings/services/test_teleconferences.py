@@ -283,6 +283,17 @@ def test_who_leaves_is_told_no_more(session: Session) -> None:
     assert back.start == LATER
 
 
+def test_who_leaves_before_it_is_set_gets_nothing_in_the_calendar(session: Session) -> None:
+    cast = enter_with_mails(session)
+    number = ask(session, cast.kit)
+    before = newest_mail(session)
+    with transaction(session):
+        verbs.leave(session, writer(cast.pic), number, SECRETARY)
+    assert not mailed(session, before)
+    set_it(session, cast, number)
+    assert "pic" not in got(session, before)
+
+
 def test_a_new_reporter_is_put_in_when_the_tc_moves(session: Session) -> None:
     cast = enter_with_mails(session)
     number = ask(session, cast.kit)

@@ -88,6 +88,20 @@ def test_impacts(said: str, word: str, impact: str) -> None:
     assert (notice.impact, notice.ticket_impact()) == (word, impact)
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("X-MAINTNOTE-STATUS:CONFIRMED", "X-MAINTNOTE-STATUS:cancelled"),
+        ("X-MAINTNOTE-STATUS:CONFIRMED", "X-MAINTNOTE-STATUS:CONFIRMED\r\nSTATUS:CANCELLED"),
+        ("VERSION:2.0", "VERSION:2.0\r\nMETHOD:CANCEL"),
+    ],
+)
+def test_each_way_to_cancel_is_enough(old: str, new: str) -> None:
+    notice = the_notice(read(changed(old, new)))
+    assert notice.is_cancelled
+    assert notice.status == "CANCELLED"
+
+
 def test_a_known_zone_is_computed_and_a_zone_of_its_own_is_not() -> None:
     own = (
         "BEGIN:VTIMEZONE\r\nTZID:Europe/Paris\r\nBEGIN:STANDARD\r\nDTSTART:16010101T000000\r\n"

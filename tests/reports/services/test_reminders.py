@@ -174,6 +174,22 @@ def test_the_quiet_list_holds_for_sites_and_people(
     ]
 
 
+def test_a_site_that_came_on_the_quiet_list_just_now_is_not_reminded(
+    session: Session, cast: Cast
+) -> None:
+    due = list(reminders_due(session, BEFORE, 30))
+    session.rollback()
+    with transaction(session):
+        by = writer(cast.operator, BEFORE)
+        mute_reminders(session, by, site=site_of_key(session, "ES-PIC"), reason="Being moved")
+    by = replace(SYSTEM, now=BEFORE)
+    sent = []
+    for site_id, quarter, step in due:
+        with transaction(session):
+            sent.append(send_reminder(session, by, site_id, quarter, step, 30))
+    assert [one.site.key for one in sent if one is not None] == ["DE-KIT"]
+
+
 def test_only_the_chair_keeps_the_quiet_list(session: Session, cast: Cast) -> None:
     site, user = site_of_key(session, "ES-PIC"), find_user(session, "kit")
     for actor in (cast.kit, cast.reader):
