@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import ceil, cos, floor, hypot, pi, sin
 from typing import Final
 
@@ -108,7 +109,14 @@ def lay_out(
 
     Every end of a link must be among ``keys``, else ``KeyError``.
     """
-    others = sorted(set(keys) - {centre})
+    return _laid_out(frozenset(keys), tuple(edges), centre, frame)
+
+
+@lru_cache(maxsize=256)  # it takes 4 ms and more, and networks change seldom
+def _laid_out(
+    keys: frozenset[str], edges: tuple[Edge, ...], centre: str | None, frame: Frame
+) -> Layout:
+    others = sorted(keys - {centre})
     chords = [(edge.a, edge.b) for edge in edges if centre not in (edge.a, edge.b)]
     ring = ring_order(others, chords)
     places, growth = _places(ring, frame)
