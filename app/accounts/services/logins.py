@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from sqlalchemy import delete, func, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from app.accounts.models.people import Login, PendingLogin, User
 from app.accounts.services.credentials import Attempt
@@ -26,6 +26,7 @@ from app.core.rules.access import Writer
 from app.core.rules.errors import AuthenticationFailed, NotFound
 from app.core.services.changes import FieldChange, record_change
 from app.core.services.security_log import log_on_commit
+from app.registry.models.registry import Site
 
 SEEN_EVERY = timedelta(minutes=1)
 """A login's last use is written at most so often."""
@@ -42,13 +43,17 @@ def is_idle(login: Login, now: datetime, most: timedelta) -> bool:
 
 def live_login(session: Session, token: str, now: datetime) -> Login | None:
     """The login of a cookie's random id, with its person, or None if it is not alive."""
-    login = session.scalars(
-        select(Login).where(
+    found = session.scalars(
+        select(Login)
+        .where(
             Login.token_hash == token_hash(token),
             Login.ended_at.is_(None),
             Login.expires_at > now,
         )
-    ).first()
+        # every page asks: one statement for all that it takes to know the person
+        .options(joinedload(Login.user).joinedload(User.sites).load_only(Site.id))
+    )
+    login = found.unique().first()
     return None if login is None or login.user.disabled_at is not None else login
 
 
