@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy.orm import Session
+from sqlalchemy import select
+from sqlalchemy.orm import Session, aliased
 
-from app.registry.models.registry import Link, Site
-from app.registry.services.registry import all_links, all_sites
+from app.registry.models.registry import Link, Site, SiteName
 
 
 @dataclass(frozen=True)
@@ -22,25 +21,41 @@ class Option:
     note: str = ""
 
 
-def _site_options(sites: Sequence[Site]) -> list[Option]:
-    options = []
-    for site in sites:
-        names = tuple(dict.fromkeys(n.name for n in site.names if n.name != site.key))
-        options.append(Option(site.key, names, note=", ".join(names)))
-    return options
+_A, _B = aliased(Site), aliased(Site)
+# columns, and no rows with all that hangs on them: most pages with a form ask
+_SITES: Final = (
+    select(Site.key, SiteName.name)
+    .outerjoin(SiteName, SiteName.site_id == Site.id)
+    .order_by(Site.key, SiteName.id)
+)
+_LINKS: Final = (
+    select(Link.name, _A.key, _B.key)
+    .join(_A, _A.id == Link.end_a_id)
+    .join(_B, _B.id == Link.end_b_id)
+    .order_by(Link.name)
+)
 
 
-def _link_options(links: Sequence[Link]) -> list[Option]:
-    options = []
-    for link in links:
-        ends = (link.end_a.key, link.end_b.key)
-        options.append(Option(link.name, ends, ends, note=" to ".join(ends)))
-    return options
+def _site_options(session: Session) -> list[Option]:
+    found: dict[str, dict[str, None]] = {}
+    for key, name in session.execute(_SITES):
+        names = found.setdefault(key, {})
+        if name not in (None, key):
+            names[name] = None
+    return [Option(key, tuple(names), note=", ".join(names)) for key, names in found.items()]
+
+
+def _link_options(session: Session) -> list[Option]:
+    return [
+        Option(name, ends, ends, note=" to ".join(ends))
+        for name, *both in session.execute(_LINKS)
+        for ends in [tuple(both)]
+    ]
 
 
 def choices(session: Session) -> dict[str, Any]:
     """What the templates of lists and forms offer."""
     return {
-        "site_options": _site_options(all_sites(session)),
-        "link_options": _link_options(all_links(session)),
+        "site_options": _site_options(session),
+        "link_options": _link_options(session),
     }
