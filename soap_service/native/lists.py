@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from app.tickets.models.tickets import Ticket
+from sqlalchemy import Row
+
 from app.tickets.rules.fields import BY_NAME
 from app.tickets.services.lists.lists import TicketFilter
-from app.tickets.services.pages import list_tickets
+from app.tickets.services.pages import Listed, list_tickets
 from soap_service.native.answers import Values
 from soap_service.native.kinds import (
     BOOLEAN,
@@ -55,7 +56,7 @@ def _find(call: NativeCall, sent: Any) -> Values:
     )
     reached = page.tickets[-1].number if page.tickets else sent.afterNumber or 0
     return {
-        "tickets": [_row(ticket) for ticket in page.tickets],
+        "tickets": [_row(page, ticket) for ticket in page.tickets],
         "lastNumber": reached,
         "more": page.after is not None,
     }
@@ -77,13 +78,12 @@ def _wanted(sent: Any) -> TicketFilter:
     )
 
 
-def _row(ticket: Ticket) -> Values:
-    site = ticket.responsible_site
+def _row(page: Listed, ticket: Row[Any]) -> Values:
     return {
         **{wire_name(name): getattr(ticket, name) for name in _AS_THEY_ARE},
-        "links": [item.link.name for item in ticket.affected_links],
-        "sites": [item.site.key if item.site else item.name for item in ticket.affected_sites],
-        "responsibleSite": site.key if site is not None else None,
+        "links": [item.shown for item in page.links[ticket.number]],
+        "sites": [item.shown for item in page.sites[ticket.number]],
+        "responsibleSite": ticket.responsible,
         "created": ticket.created_at,
         "changed": ticket.changed_at,
     }

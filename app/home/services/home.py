@@ -1,7 +1,7 @@
 """What the home page shows: numbers that stop at ``MAX_COUNTED``, and the first rows behind them.
 
 A page asks few statements however many groups it has: one for all numbers, one for the numbers of
-all tickets to show, and one for these tickets with what belongs to them.
+all tickets to show, and two for these tickets with what they affect.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, func, literal, select, union_all
+from sqlalchemy import ColumnElement, Row, Select, and_, func, literal, select, union_all
 from sqlalchemy.orm import Session
 
 from app.accounts.models.calls import PartnerCall
@@ -24,7 +24,7 @@ from app.tickets.models.tickets import Ticket
 from app.tickets.rules.tickets import OPEN_STATES, State
 from app.tickets.services.lists.lists import SORTS, TicketFilter, condition_of
 from app.tickets.services.lists.query import readable
-from app.tickets.services.pages import INDEXES
+from app.tickets.services.pages import INDEXES, Listed, listed
 from app.tickets.services.reminders import waits_of
 
 MAX_COUNTED: Final = 10_000
@@ -60,11 +60,10 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Group:
+class Group(Listed):
     """How many tickets a group holds, and the first of them in its order."""
 
     count: Count
-    tickets: Sequence[Ticket]
 
 
 def count_tickets(
@@ -87,7 +86,7 @@ def groups_of(session: Session, actor: Actor, asked: Mapping[str, Asked]) -> Map
     counts = count_tickets(session, actor, filters, MAX_PER_GROUP)
     shown = {name: one for name, one in asked.items() if one.rows and counts[name].number}
     if not shown:
-        return {name: Group(counts[name], ()) for name in asked}
+        return {name: Group((), {}, {}, counts[name]) for name in asked}
     parts = [
         select(_first_numbers(actor, one, name, counts[name]).subquery())
         for name, one in shown.items()
@@ -95,18 +94,21 @@ def groups_of(session: Session, actor: Actor, asked: Mapping[str, Asked]) -> Map
     found: dict[str, list[int]] = {name: [] for name in shown}
     for name, number in session.execute(union_all(*parts)):
         found[name].append(number)
-    wanted = {number for numbers in found.values() for number in numbers}
-    tickets = {
-        ticket.number: ticket
-        for ticket in session.scalars(select(Ticket).where(Ticket.number.in_(wanted))).unique()
-    }
+    wanted = dict.fromkeys(number for numbers in found.values() for number in numbers)
+    every = listed(session, list(wanted))
+    tickets = {ticket.number: ticket for ticket in every.tickets}
     return {
-        name: Group(counts[name], _sorted([tickets[n] for n in found.get(name, ())], one.filter))
+        name: Group(
+            _sorted([tickets[number] for number in found.get(name, ())], one.filter),
+            every.links,
+            every.sites,
+            counts[name],
+        )
         for name, one in asked.items()
     }
 
 
-def waiting_since(session: Session, tickets: Iterable[Ticket]) -> Mapping[int, datetime]:
+def waiting_since(session: Session, tickets: Iterable[Row[Any]]) -> Mapping[int, datetime]:
     """Since when those of these tickets wait that wait for a reply, by number."""
     numbers = {ticket.number for ticket in tickets if ticket.state == State.WAITING}
     if not numbers:
@@ -131,7 +133,7 @@ def _first_numbers(actor: Actor, asked: Asked, name: str, count: Count) -> Selec
     return query.with_hint(Ticket, f"INDEXED BY {INDEXES[sort]}", "sqlite")
 
 
-def _sorted(tickets: list[Ticket], wanted: TicketFilter) -> Sequence[Ticket]:
+def _sorted(tickets: list[Row[Any]], wanted: TicketFilter) -> Sequence[Row[Any]]:
     """The few tickets of a group in its order: a union does not keep it."""
     field = {"created": "created_at", "changed": "changed_at"}.get(
         wanted.sort.removeprefix("-"), "number"

@@ -39,6 +39,7 @@ from app.tickets.services.lists.visits import marks_of
 from app.tickets.services.pages import (
     MAX_COUNTED,
     count_by_state,
+    first_numbers,
     is_costly_to_count,
     list_tickets,
 )
@@ -73,8 +74,8 @@ def listing() -> AnyResponse:
     fragment = fragment_target() == "more"
     shown.set_pages(page.after, None if fragment else page.before)
     common = {
-        "found": contexts_of(rows, page.tickets, read_search(wanted.text), internal=sees_internal),
-        "rows": page.tickets,
+        "found": contexts_of(rows, page, read_search(wanted.text), internal=sees_internal),
+        "listed": page,
         "listing": shown,
         "may_bulk": access.refusal_to_create(actor) is None,
         "sees_internal": sees_internal,
@@ -126,7 +127,7 @@ def _counted(query: ListQuery, *, later: bool = False) -> Listing:
         counts,
         found=found,
         to_check=count_to_check(rows) if sees_internal else 0,
-        anything=bool(counts) or bool(list_tickets(rows, actor, EVERYTHING, limit=1).tickets),
+        anything=bool(counts) or bool(first_numbers(rows, actor, EVERYTHING, 1)),
         remembered=current_user.list_columns,
     )
 

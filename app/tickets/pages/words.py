@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from flask import Flask
 
-from app.tickets.models.tickets import Ticket, TicketSite
 from app.tickets.rules.tickets import Priority, State
+from app.tickets.services.pages import Listed
 
 _TONES = {
     State.NEW: "trouble",
@@ -56,15 +56,9 @@ def move_word(state: str) -> str:
     return _MOVE_WORDS.get(State(state), state)
 
 
-def site_word(item: TicketSite) -> str:
-    """An affected site by its LHCOPN name, or as it was sent."""
-    return item.site.key if item.site is not None else item.name
-
-
-def where_affected(ticket: Ticket) -> str:
-    """All affected links and sites in one line."""
-    links = [item.link.name for item in ticket.affected_links]
-    return ", ".join([*links, *(site_word(item) for item in ticket.affected_sites)])
+def where_affected(page: Listed, number: int) -> str:
+    """All affected links and sites of a listed ticket in one line."""
+    return ", ".join(item.shown for item in (*page.links[number], *page.sites[number]))
 
 
 def register(flask_app: Flask) -> None:
@@ -73,7 +67,6 @@ def register(flask_app: Flask) -> None:
         state_tone,
         priority_level,
         move_word,
-        site_word,
         where_affected,
     ):
         flask_app.add_template_filter(filter_function)

@@ -13,18 +13,29 @@ whose order no index knows, are read one value after another.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, func, literal, select, tuple_
-from sqlalchemy.orm import Session, joinedload, lazyload, selectinload
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Row,
+    Select,
+    bindparam,
+    func,
+    literal,
+    select,
+    tuple_,
+    union_all,
+)
+from sqlalchemy.orm import Session
 
 from app.core.models.changes import Counter
 from app.core.rules.access import Actor, may_read_internal
 from app.core.services.changes import TICKET
-from app.registry.models.registry import Link
-from app.tickets.models.tickets import Ticket, TicketLink
+from app.registry.models.registry import Link, Site
+from app.tickets.models.tickets import Ticket, TicketLink, TicketSite
 from app.tickets.rules.tickets import Priority, State
 from app.tickets.rules.tokenizer import read_search
 from app.tickets.services.lists.lists import PAGE, SORTS, TicketFilter, condition_of
@@ -48,21 +59,60 @@ INDEXES: Final = {
     **{name: f"ix_tickets_{name}" for name in ("number", "title", "state", "priority")},
 }
 """The index of each sort."""
-_LISTED: Final = (
-    # what a row shows of other tables, and nothing that these bring along
-    selectinload(Ticket.affected_links)
-    .joinedload(TicketLink.link)
-    .options(lazyload(Link.end_a), lazyload(Link.end_b)),
-    lazyload(Ticket.handed_to),
-    joinedload(Ticket.created_by_partner),
+_LISTED: Final[Select[*tuple[Any, ...]]] = (
+    select(*Ticket.__table__.columns, Site.key.label("responsible"))
+    .outerjoin(Site, Site.id == Ticket.responsible_site_id)
+    .where(Ticket.number.in_(bindparam("numbers", expanding=True)))
 )
+_AFFECTED: Final[CompoundSelect[*tuple[Any, ...]]] = union_all(
+    select(
+        TicketLink.ticket_number,
+        TicketLink.position,
+        literal("link").label("kind"),
+        TicketLink.link_id.label("key"),
+        Link.name,
+        Link.name.label("shown"),
+    )
+    .join(Link, Link.id == TicketLink.link_id)
+    .where(TicketLink.ticket_number.in_(bindparam("numbers", expanding=True))),
+    select(
+        TicketSite.ticket_number,
+        TicketSite.position,
+        literal("site"),
+        TicketSite.site_id,
+        TicketSite.name,
+        func.coalesce(Site.key, TicketSite.name),
+    )
+    .outerjoin(Site, Site.id == TicketSite.site_id)
+    .where(TicketSite.ticket_number.in_(bindparam("numbers", expanding=True))),
+).order_by("position")
+
+
+class Affected(NamedTuple):
+    """A link or site that a ticket affects."""
+
+    key: int | None
+    """None while nobody knows the site."""
+    name: str
+    """As it was sent or chosen."""
+    shown: str
+    """A link's id, a site's LHCOPN name; of a site that nobody knows as it was sent."""
 
 
 @dataclass(frozen=True)
-class Page:
+class Listed:
+    """Tickets as a list shows them: rows of all their columns, with ``responsible``, the site's
+    key, and what each affects, by its number."""
+
+    tickets: Sequence[Row[Any]]
+    links: Mapping[int, Sequence[Affected]]
+    sites: Mapping[int, Sequence[Affected]]
+
+
+@dataclass(frozen=True)
+class Page(Listed):
     """One page of a list, and the positions from which the next ones are read, or None."""
 
-    tickets: Sequence[Ticket]
     after: Position | None
     """Behind its last row, if there are more."""
     before: Position | None = None
@@ -87,12 +137,13 @@ def list_tickets(
     rows = rows[:limit]
     if backwards:
         rows.reverse()
-    tickets = _tickets(session, [number for _, number in rows])
-    if not rows:
-        return Page(tickets, None)
-    if backwards:
-        return Page(tickets, None if last else rows[-1], rows[0] if more else None)
-    return Page(tickets, rows[-1] if more else None, rows[0] if after is not None else None)
+    after_last = before_first = None
+    if rows and (more if not backwards else not last):
+        after_last = rows[-1]
+    if rows and (more if backwards else after is not None):
+        before_first = rows[0]
+    shown = listed(session, [number for _, number in rows])
+    return Page(shown.tickets, shown.links, shown.sites, after_last, before_first)
 
 
 def first_numbers(session: Session, actor: Actor, wanted: TicketFilter, limit: int) -> list[int]:
@@ -186,9 +237,17 @@ def _finds_few(session: Session, actor: Actor, wanted: TicketFilter) -> bool:
     return not terms or count_found(session, terms, FEW, internal=may_read_internal(actor)) <= FEW
 
 
-def _tickets(session: Session, numbers: Sequence[int]) -> list[Ticket]:
+def listed(session: Session, numbers: Sequence[int]) -> Listed:
+    """These tickets in this order, by two statements."""
     if not numbers:
-        return []
-    query = select(Ticket).where(Ticket.number.in_(numbers)).options(*_LISTED)
-    found = {ticket.number: ticket for ticket in session.scalars(query).unique()}
-    return [found[number] for number in numbers if number in found]
+        return Listed((), {}, {})
+    given = {"numbers": numbers}
+    found: dict[int, Row[Any]] = {row.number: row for row in session.execute(_LISTED, given)}
+    affected: dict[str, dict[int, list[Affected]]] = {
+        kind: {number: [] for number in numbers} for kind in ("link", "site")
+    }
+    for number, _position, kind, *one in session.execute(_AFFECTED, given):
+        affected[kind][number].append(Affected(*one))
+    return Listed(
+        [found[number] for number in numbers if number in found], affected["link"], affected["site"]
+    )

@@ -9,10 +9,10 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from app.core.database.transactions import transaction
-from app.tickets.models.tickets import Ticket
 from app.tickets.rules.content import NewTicket
 from app.tickets.rules.tickets import Priority, State
 from app.tickets.services.lifecycle import move_ticket, open_ticket
@@ -109,7 +109,7 @@ def test_pages_join_to_the_whole_list_in_order(session: Session, sort: str, dire
         if after is None:
             break
     assert joined == [ticket.number for ticket in whole]
-    keys: dict[str, Callable[[Ticket], Any]] = {
+    keys: dict[str, Callable[[Row[Any]], Any]] = {
         "priority": lambda ticket: list(Priority).index(Priority(ticket.priority)),
         "state": lambda ticket: list(State).index(State(ticket.state)),
         "number": lambda ticket: ticket.number,
@@ -180,7 +180,7 @@ def test_each_list_is_the_same_in_pages_forwards_and_backwards(
         assert bounded == {state: min(3, count) for state, count in counts.items()}
 
 
-KEYS: dict[str, Callable[[Ticket], Any]] = {
+KEYS: dict[str, Callable[[Row[Any]], Any]] = {
     "number": lambda ticket: ticket.number,
     "title": lambda ticket: ticket.title,
     "state": lambda ticket: list(State).index(State(ticket.state)),

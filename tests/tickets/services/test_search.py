@@ -202,7 +202,7 @@ def test_any_search_finds_what_a_plain_reading_finds(
 def test_a_hit_is_shown_in_its_context(session: Session, cast: Cast, ticket: int) -> None:
     def shown(text: str, *, internal: bool) -> tuple[str, str, str]:
         page = list_tickets(session, cast.operator, TicketFilter(text=text))
-        contexts = contexts_of(session, page.tickets, read_search(text), internal=internal)
+        contexts = contexts_of(session, page, read_search(text), internal=internal)
         one = contexts[ticket]
         title, line = (
             "".join(f"[{piece.text}]" if piece.hit else piece.text for piece in pieces)

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Row,
     Select,
     and_,
     case,
@@ -85,7 +86,7 @@ def count_to_check(session: Session) -> int:
     return session.scalar(select(func.count()).where(Ticket.to_check)) or 0
 
 
-def references_of(session: Session, tickets: Sequence[Ticket]) -> dict[int, list[str]]:
+def references_of(session: Session, tickets: Sequence[Row[Any]]) -> dict[int, list[str]]:
     """The external references of these tickets in words, by the ticket's number."""
     found: dict[int, list[str]] = {}
     rows = session.execute(

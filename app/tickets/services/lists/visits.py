@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, delete, exists, select, update
+from sqlalchemy import ColumnElement, Row, and_, case, delete, exists, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
@@ -92,7 +93,7 @@ def _forget_before(session: Session, actor: Actor, since: datetime) -> None:
 
 
 def marks_of(
-    session: Session, actor: Actor, tickets: Iterable[Ticket], since: datetime | None
+    session: Session, actor: Actor, tickets: Iterable[Ticket | Row[Any]], since: datetime | None
 ) -> Mapping[int, Mark]:
     """The marks of these tickets by number; at most one statement, none where nothing changed."""
     if since is None:

@@ -8,14 +8,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from app.core.models.changes import Change, ChangedField
 from app.core.services.changes import TICKET
 from app.registry.models.registry import LinkCircuit, LinkName, SiteName, SitePrefix
-from app.tickets.models.tickets import ExternalReference, Ticket
+from app.tickets.models.tickets import ExternalReference
 from app.tickets.rules.fields import ValueKind, Where, fields_at
 from app.tickets.rules.tokenizer import (
     Piece,
@@ -27,6 +28,7 @@ from app.tickets.rules.tokenizer import (
     pieces_of,
     words_of,
 )
+from app.tickets.services.pages import Listed
 
 _MAX_LENGTH = 20_000
 """Characters of a text in which a hit is looked for."""
@@ -45,22 +47,25 @@ class Found:
 
 
 def contexts_of(
-    session: Session, tickets: Sequence[Ticket], search: Search, *, internal: bool
+    session: Session, page: Listed, search: Search, *, internal: bool
 ) -> Mapping[int, Found]:
     """How each of these tickets was found; ``internal``: also in internal comments."""
-    if not tickets or not any(term.words for term in search.terms):
+    if not page.tickets or not any(term.words for term in search.terms):
         return {}
-    further = _further_texts(session, tickets, internal=internal)
-    return {ticket.number: _found(ticket, search, further[ticket.number]) for ticket in tickets}
+    further = _further_texts(session, page, internal=internal)
+    return {
+        ticket.number: _found(page, ticket, search, further[ticket.number])
+        for ticket in page.tickets
+    }
 
 
-def _found(ticket: Ticket, search: Search, further: Sequence[_Text]) -> Found:
+def _found(page: Listed, ticket: Row[Any], search: Search, further: Sequence[_Text]) -> Found:
     terms = [term for term in search.terms if term.words]
     title = pieces_of(ticket.title, hits_in(ticket.title, terms, is_title=True))
     shown = words_of(f"{ticket.number} {ticket.title}")
     left = [term for term in terms if not term.is_in_title(shown)]
     best: tuple[int, _Text, list[tuple[int, int]]] | None = None
-    for where, text in _texts(ticket, further):
+    for where, text in _texts(page, ticket, further):
         if not left:
             break
         text = text[:_MAX_LENGTH]
@@ -82,12 +87,12 @@ def _count_held(text: str, terms: Sequence[Term]) -> int:
     return sum(term.needle in kept for term in terms)
 
 
-def _texts(ticket: Ticket, further: Sequence[_Text]) -> Iterator[_Text]:
+def _texts(page: Listed, ticket: Row[Any], further: Sequence[_Text]) -> Iterator[_Text]:
     texts = [(field, getattr(ticket, field.name)) for field in _SEARCHED]
     yield from ((field.label, text) for field, text in texts if field.kind is ValueKind.LONG_TEXT)
     yield from further
-    yield "Link", " ".join(item.link.name for item in ticket.affected_links)
-    yield "Site", " ".join(item.name for item in ticket.affected_sites)
+    yield "Link", " ".join(item.name for item in page.links[ticket.number])
+    yield "Site", " ".join(item.name for item in page.sites[ticket.number])
     yield from (
         (field.label, text)
         for field, text in texts
@@ -95,12 +100,10 @@ def _texts(ticket: Ticket, further: Sequence[_Text]) -> Iterator[_Text]:
     )
 
 
-def _further_texts(
-    session: Session, tickets: Sequence[Ticket], *, internal: bool
-) -> Mapping[int, list[_Text]]:
+def _further_texts(session: Session, page: Listed, *, internal: bool) -> Mapping[int, list[_Text]]:
     """Comments, then names of what the tickets affect, by the ticket's number."""
     found: dict[int, list[_Text]] = defaultdict(list)
-    numbers = [ticket.number for ticket in tickets]
+    numbers = [ticket.number for ticket in page.tickets]
     words = {"public_comment": "Comment"}
     if internal:
         words["internal_comment"] = "Internal note"
@@ -134,28 +137,26 @@ def _further_texts(
         ).where(ExternalReference.ticket_number.in_(numbers))
     ):
         found[number].append(("Reference", f"{provider} {reference}"))
-    sites, prefixes, links = _names(session, tickets)
-    for ticket in tickets:
-        mine = {item.site_id for item in ticket.affected_sites} | {ticket.responsible_site_id}
+    sites, prefixes, links = _names(session, page)
+    for ticket in page.tickets:
+        mine = {item.key for item in page.sites[ticket.number]} | {ticket.responsible_site_id}
         for key in sorted(key for key in mine if key is not None):
             found[ticket.number] += [
                 (f"Site, by its {what}", ", ".join(names[key]))
                 for what, names in (("names", sites), ("prefixes", prefixes))
                 if key in names
             ]
-        for item in ticket.affected_links:
-            found[ticket.number] += [("Link", name) for name in links.get(item.link_id, ())]
+        for item in page.links[ticket.number]:
+            found[ticket.number] += [("Link", name) for name in links.get(item.key, ())]
     return found
 
 
-def _names(
-    session: Session, tickets: Sequence[Ticket]
-) -> tuple[Mapping[int, list[str]], Mapping[int, list[str]], Mapping[int, list[str]]]:
+def _names(session: Session, page: Listed) -> tuple[Mapping[int | None, list[str]], ...]:
     """Names of sites, their prefixes, and names of links in words, each by its key."""
-    site_ids = {item.site_id for ticket in tickets for item in ticket.affected_sites}
-    site_ids |= {ticket.responsible_site_id for ticket in tickets}
-    link_ids = {item.link_id for ticket in tickets for item in ticket.affected_links}
-    sites: dict[int, list[str]] = defaultdict(list)
+    site_ids = {item.key for affected in page.sites.values() for item in affected}
+    site_ids |= {ticket.responsible_site_id for ticket in page.tickets}
+    link_ids = {item.key for affected in page.links.values() for item in affected}
+    sites: dict[int | None, list[str]] = defaultdict(list)
     for key, name in session.execute(
         select(SiteName.site_id, SiteName.name)
         .where(SiteName.site_id.in_(site_ids - {None}))
@@ -163,7 +164,7 @@ def _names(
     ):
         if name not in sites[key]:
             sites[key].append(name)
-    prefixes: dict[int, list[str]] = defaultdict(list)
+    prefixes: dict[int | None, list[str]] = defaultdict(list)
     for key, prefix in session.execute(
         select(SitePrefix.site_id, SitePrefix.prefix)
         .where(SitePrefix.site_id.in_(site_ids - {None}))
@@ -171,7 +172,7 @@ def _names(
     ):
         if prefix not in prefixes[key]:
             prefixes[key].append(prefix)
-    links: dict[int, list[str]] = defaultdict(list)
+    links: dict[int | None, list[str]] = defaultdict(list)
     for key, name in session.execute(
         select(LinkName.link_id, LinkName.name).where(LinkName.link_id.in_(link_ids))
     ):
