@@ -67,6 +67,7 @@ docs: ## write docs/fields.md, native-service.md, permissions.md, house.svg from
 
 lock: ## write the pinned requirements from requirements*.in
 	@tools/venv.sh dev
+	$(BIN)/uv pip compile --no-config -q --universal --python-version 3.11 --generate-hashes --no-header requirements-uv.in -o requirements-uv.txt
 	$(BIN)/uv pip compile --no-config -q --universal --python-version 3.11 --generate-hashes --no-header requirements.in -o requirements.txt
 	$(BIN)/uv pip compile --no-config -q --universal --python-version 3.11 --generate-hashes --no-header requirements-dev.in -o requirements-dev.txt
 

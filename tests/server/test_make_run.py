@@ -25,7 +25,14 @@ from tests.harness.server import end_group, free_port, wait_until_answering
 from tests.harness.until import until
 
 _PARTS = ("app", "soap_service", "migrations", "templates", "static", "tools")
-_FILES = ("wsgi.py", "Makefile", "requirements.txt", "requirements-dev.txt", "pyproject.toml")
+_FILES = (
+    "wsgi.py",
+    "Makefile",
+    "pyproject.toml",
+    "requirements.txt",
+    "requirements-dev.txt",
+    "requirements-uv.txt",
+)
 
 
 @pytest.fixture
@@ -334,3 +341,71 @@ def test_what_a_virtual_environment_lacks_is_installed_or_named(
         " run: apt-get update && apt-get install python3.12-venv"
     )
     assert (commands / "asked").read_text().splitlines()[-1] == "install -q -y python3.12-venv"
+
+
+_VENVS_PYTHON = """
+echo "$@" >>said
+case "$*" in
+-c*) echo 3.13 ;;
+*config*) printf '%s\\n' "$PIP_SAYS" ;;
+*requirements-uv.txt*)
+    test -n "$UV_DOES" || exit 1
+    mkdir -p .venv/uv/bin
+    printf '#!/bin/sh\\necho uv "$@" $UV_DEFAULT_INDEX $UV_INDEX $SSL_CERT_FILE >>said; %s' \
+        "$UV_DOES" >.venv/uv/bin/uv
+    chmod +x .venv/uv/bin/uv ;;
+esac
+"""
+"""The interpreter of an environment that notes what it is asked, and fetches a uv that does so."""
+
+
+def _installed(clone: Path, commands: Path, **settings: str) -> list[str]:
+    """The lines of what pip and uv were asked to install in a new environment."""
+    (clone / ".venv").unlink()
+    _command(clone, "venvs-python", _VENVS_PYTHON)
+    made = "mkdir -p .venv/bin; touch .venv/pyvenv.cfg; cp venvs-python .venv/bin/python"
+    _command(commands, "python3", f'case "$*" in *ensurepip*) ;; -c*) echo 3.13;; *) {made};; esac')
+    done = _venv(clone, commands, **{"UV_DOES": "", "PIP_SAYS": ""} | settings)
+    assert done.returncode == 0, done.stderr
+    assert not (clone / ".venv" / "uv").exists()
+    said = (clone / "said").read_text().splitlines()
+    return [line for line in said if line.startswith("uv ") or "-r requirements.txt" in line]
+
+
+_UV = "uv pip install --python .venv/bin/python --require-hashes -r requirements.txt"
+_PIP = "-m pip install -q --disable-pip-version-check --require-hashes -r requirements.txt"
+
+
+def test_uv_installs_the_pinned_requirements(clone: Path, commands: Path) -> None:
+    assert _installed(clone, commands, UV_DOES="exit 0", SSL_CERT_FILE="") == [_UV]
+
+
+def test_uv_asks_the_index_that_pip_was_told_of(clone: Path, commands: Path) -> None:
+    says = (
+        ":env:.cert='/own.pem'\nglobal.index-url='https://old.example/simple'\n"
+        "global.extra-index-url='\\nhttps://a.example/s\\nhttps://b.example/s'\n"
+        "install.index-url='https://mirror.example/simple'"
+    )
+    asked = "https://mirror.example/simple https://a.example/s https://b.example/s /own.pem"
+    found = _installed(clone, commands, UV_DOES="exit 0", PIP_SAYS=says, SSL_CERT_FILE="")
+    assert found == [f"{_UV} {asked}"]
+
+
+def test_what_uv_was_told_itself_holds(clone: Path, commands: Path) -> None:
+    told = {"UV_DEFAULT_INDEX": "https://uv.example/simple", "SSL_CERT_FILE": "/uv.pem"}
+    says = "global.cert='/own.pem'\nglobal.index-url='https://mirror.example/simple'"
+    found = _installed(clone, commands, UV_DOES="exit 0", PIP_SAYS=says, **told)
+    assert found == [f"{_UV} https://uv.example/simple /uv.pem"]
+
+
+def test_pip_installs_where_uv_cannot_be_had(clone: Path, commands: Path) -> None:
+    assert _installed(clone, commands) == [_PIP]
+
+
+def test_pip_installs_where_uv_fails(clone: Path, commands: Path) -> None:
+    assert _installed(clone, commands, UV_DOES="exit 2", SSL_CERT_FILE="") == [_UV, _PIP]
+
+
+def test_uv_asks_no_index_where_pip_may_ask_none(clone: Path, commands: Path) -> None:
+    says = ":env:.no-index='1'"
+    assert _installed(clone, commands, UV_DOES="exit 0", PIP_SAYS=says) == [_PIP]
