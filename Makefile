@@ -23,6 +23,7 @@ help: ## this list
 
 run: ## the portal with demo data (PORT=8123, PYTHON=python3.13, DATABASE_URL=... as wanted)
 	@PYTHON="$(PYTHON)" tools/venv.sh run
+	@echo 'make: loading the portal' >&2
 	@exec $(BIN)/flask serve
 
 test: ## all that a change needs (TESTS=tests/tickets for some, JOBS=4, SEED=17 for that order)

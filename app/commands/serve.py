@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
+from time import monotonic, process_time
 
 import alembic.command
 import click
@@ -17,7 +18,7 @@ from app import demo
 from app.commands.arguments import command_writer
 from app.commands.base import PortalCommand
 from app.commands.search import write_missing_words
-from app.core.database.schema import need_fitting_schema
+from app.core.database.schema import misfit, need_fitting_schema, revision_of
 from app.core.database.transactions import transaction
 from app.core.rules.errors import SettingError
 from app.core.settings import PROJECT, Settings, is_loopback, process_environment
@@ -31,6 +32,7 @@ from soap_service.addresses import wsdl_urls
 @click.command("serve", cls=PortalCommand, any_schema=True)
 def serve() -> None:
     """Upgrade the database, seed it, and serve the portal until Ctrl-C."""
+    began = monotonic() - process_time()  # until here it imported, which is nothing but computing
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # the supervisor's; nothing runs yet to replace
     settings = _settings().for_serving()
     with ExitStack() as held:
@@ -39,21 +41,33 @@ def serve() -> None:
         os.chdir(PROJECT)
         for listening in sockets:
             listening.set_inheritable(True)
-        command = serving_command(settings, sockets)
+        command = serving_command(settings, sockets, began)
         os.execve(command[0], command, process_environment(settings))  # noqa: S606  # our server
 
 
 def _prepare(settings: Settings) -> None:
     """Bring the database up to date, and say where the portal is."""
     need_fitting_schema(db.engine, older_fits=True)
-    _upgrade()
-    with transaction(db.session()):
-        seed_first(db.session(), settings)
-    write_missing_words(db.session())
-    click.echo("\n".join(greeting(settings)))
-    sys.stdout.flush()
+    with db.engine.connect() as connection:
+        is_current = misfit(revision_of(connection)) is None
+    if not is_current:
+        _say("Bringing the tables of the database up to date.")
+        _upgrade()
+    session = db.session()
+    if settings.demo and not demo.is_demo(session):
+        _say("Writing demo data, which takes some seconds.")
+    with transaction(session):
+        seed_first(session, settings)
+    write_missing_words(session)
+    _say("\n".join(greeting(settings)))
     db.session.remove()
     db.engine.dispose()
+
+
+def _say(lines: str) -> None:
+    """At once, also where the output is a file."""
+    click.echo(lines)
+    sys.stdout.flush()
 
 
 def greeting(settings: Settings) -> Sequence[str]:

@@ -27,12 +27,15 @@ def worker_command() -> list[str]:
     return [sys.executable, "-m", "flask", "worker", "--with-parent"]
 
 
-def serving_command(settings: Settings, listening: Sequence[socket.socket]) -> list[str]:
+def serving_command(
+    settings: Settings, listening: Sequence[socket.socket], began: float
+) -> list[str]:
     """The server on these sockets, which it is to inherit, with a worker unless the settings say
-    otherwise."""
+    otherwise. ``began``: the moment of ``monotonic`` from which on the start is timed."""
     numbers = [one.fileno() for one in listening]
     worker = worker_command() if settings.worker else None
-    plan = json.dumps([numbers, WORKERS, server_command(), worker])
+    url = f"{settings.public_url}/"
+    plan = json.dumps([numbers, WORKERS, server_command(), worker, url, began])
     return [sys.executable, "-m", "app.server.supervisor", plan]
 
 

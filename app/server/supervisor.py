@@ -1,8 +1,8 @@
 """Holds the portal's sockets and keeps its processes running.
 
 Run as ``python -m app.server.supervisor`` with one argument, a JSON list: the numbers of the
-listening sockets, how many server processes there are, their command, and the worker's command or
-null.
+listening sockets, how many server processes there are, their command, the worker's command or null,
+and the portal's URL and the moment when the start began, of which one line tells once it answers.
 
 A process that ends is started again after a pause; the others go on meanwhile and take its
 connections. Only a server that fails before any of them was ready ends the start, with its exit
@@ -190,7 +190,13 @@ class Supervisor:
     """Runs all until a signal comes, or the start fails."""
 
     def __init__(
-        self, listening: list[int], servers: int, server: list[str], worker: list[str] | None
+        self,
+        listening: list[int],
+        servers: int,
+        server: list[str],
+        worker: list[str] | None,
+        url: str,
+        began: float,
     ) -> None:
         self._sockets = [socket.socket(fileno=number) for number in listening]
         self._led_to: int | None = None
@@ -199,6 +205,7 @@ class Supervisor:
             for index in range(servers)
         ]
         self._workers = [Slot("worker", worker, None, monotonic() + HEAD_START)] if worker else []
+        self._url, self._began = url, began
         self._started = False
         """Whether any server process was ever ready."""
         self._to_replace: list[Slot] = []
@@ -246,7 +253,10 @@ class Supervisor:
     def _lead_connections(self) -> None:
         """Away from sockets of which no process takes them now, as long as another does."""
         ready = [index for index, place in enumerate(self._servers) if place.takes_connections]
-        self._started = self._started or bool(ready)
+        if ready and not self._started:
+            self._started = True
+            took = monotonic() - self._began
+            print(f"Ready: {self._url} answers after {took:.1f} s.", flush=True)  # noqa: T201
         if len(self._sockets) < len(self._servers):  # systemd's: all processes share it
             return
         to = ready[0] if 0 < len(ready) < len(self._servers) else None

@@ -86,7 +86,7 @@ def live(settings: Settings, public_url: str = "") -> Iterator[LiveServer]:
     sockets = open_sockets(settings)
     with log.open("wb") as out:
         process = subprocess.Popen(
-            serving_command(replace(settings, worker=False), sockets),
+            serving_command(replace(settings, worker=False), sockets, monotonic()),
             cwd=PROJECT,
             env=process_environment(settings),
             pass_fds=[one.fileno() for one in sockets],

@@ -116,12 +116,18 @@ def test_it_says_where_it_is_and_serves(clone: Path) -> None:
         status, text = _answer(f"{url}/")
         assert status == 200
         assert "<form" in text
+        assert printed.index("Writing demo data") < printed.index("Portal: ")
+        until(lambda: f"Ready: {url}/ answers after " in (clone / "log").read_text())
+        said = (clone / "log").read_text()
+        assert said.index("WSDL: ") < said.index("Ready: ")
         until(lambda: len(_workers(clone)) == 1)  # some seconds later, beside the server
     secret = clone / "instance" / "demo-secret"
     assert stat.S_IMODE(secret.stat().st_mode) == 0o600
     with _running(clone) as (_, _, printed):
         assert "Demo login: operator / " in printed
         assert "installing" not in printed, "what is there is not installed again"
+        assert "Bringing" not in printed
+        assert "Writing" not in printed
 
 
 @pytest.mark.parametrize("way", [signal.SIGINT, signal.SIGTERM])

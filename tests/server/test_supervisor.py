@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from time import monotonic
 
 import pytest
 
@@ -109,12 +110,14 @@ def running(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Running]
         (tmp_path / "broken").touch()
     commands = ([sys.executable, "-S", "-c", text] for text in (_SERVER, _WORKER))
     numbers = [one.fileno() for one in sockets]
+    plan = json.dumps([numbers, 2, *commands, "http://portal.example/", monotonic()])
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "app.server.supervisor", json.dumps([numbers, 2, *commands])],
+            [sys.executable, "-m", "app.server.supervisor", plan],
             cwd=tmp_path,
             env=os.environ | {"PYTHONPATH": str(PROJECT)},
             pass_fds=numbers,
+            stdout=log,
             stderr=log,
         )
     for one in sockets:
@@ -132,6 +135,17 @@ def _lives(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+def test_it_says_once_that_the_portal_answers(running: Running) -> None:
+    def said() -> int:
+        return (running.folder / "log").read_text().count("Ready: http://portal.example/ answers")
+
+    until(lambda: said() == 1)
+    for server in running.both():
+        os.kill(server, signal.SIGKILL)
+    running.both()
+    assert said() == 1
 
 
 def test_a_server_that_dies_again_and_again_stops_nobody(running: Running) -> None:
