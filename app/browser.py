@@ -228,5 +228,13 @@ def _surroundings() -> dict[str, Any]:
         "here": here.get(place),
         "theme": theme if theme in THEMES else "",
         "broken": broken,
-        "demo": not broken and db.session.get(PortalFact, "demo") is not None,
+        "demo": not broken and _is_demo(),
     }
+
+
+def _is_demo() -> bool:
+    """Whether this portal's data is demo data; the login has told it where there is one."""
+    if "demo" not in g:
+        g.demo = db.session.get(PortalFact, "demo") is not None
+    demo: bool = g.demo
+    return demo

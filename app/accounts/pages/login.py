@@ -96,7 +96,9 @@ def browser() -> str:
 
 
 def _load(token: str) -> Person | None:
-    login = logins.live_login(db.session(), token, now())
+    login, demo = logins.live_login_here(db.session(), token, now())
+    if login is not None:
+        g.demo = demo
     if login is not None and logins.is_idle(login, now(), timedelta(hours=_idle_hours())):
         g.idle_login = (token, login.id, login.user.name)
         return None

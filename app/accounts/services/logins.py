@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session, joinedload
 
 from app.accounts.models.people import Login, PendingLogin, User
@@ -22,12 +22,14 @@ from app.accounts.services.people import (
 )
 from app.accounts.services.personal_secrets import end_personal_secrets
 from app.accounts.services.security_notices import notify_person
+from app.core.models.changes import PortalFact
 from app.core.rules.access import Writer
 from app.core.rules.errors import AuthenticationFailed, NotFound
 from app.core.services.changes import FieldChange, record_change
 from app.core.services.security_log import log_on_commit
 from app.registry.models.registry import Site
 
+_IS_DEMO = exists().where(PortalFact.name == "demo")
 SEEN_EVERY = timedelta(minutes=1)
 """A login's last use is written at most so often."""
 PENDING_FOR = timedelta(minutes=5)
@@ -43,18 +45,24 @@ def is_idle(login: Login, now: datetime, most: timedelta) -> bool:
 
 def live_login(session: Session, token: str, now: datetime) -> Login | None:
     """The login of a cookie's random id, with its person, or None if it is not alive."""
-    found = session.scalars(
-        select(Login)
+    return live_login_here(session, token, now)[0]
+
+
+def live_login_here(session: Session, token: str, now: datetime) -> tuple[Login | None, bool]:
+    """The same, and whether the portal's data is demo data: what every page has to know."""
+    found = session.execute(
+        select(Login, _IS_DEMO)
         .where(
             Login.token_hash == token_hash(token),
             Login.ended_at.is_(None),
             Login.expires_at > now,
         )
-        # every page asks: one statement for all that it takes to know the person
         .options(joinedload(Login.user).joinedload(User.sites).load_only(Site.id))
     )
-    login = found.unique().first()
-    return None if login is None or login.user.disabled_at is not None else login
+    row = found.unique().first()
+    if row is None or row[0].user.disabled_at is not None:
+        return None, False
+    return row[0], row[1]
 
 
 def verified_user(session: Session, tried: Attempt) -> User:
