@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import literal, select, union_all
 from sqlalchemy.orm import Session, aliased
 
 from app.registry.models.registry import Link, Site, SiteName
@@ -22,40 +22,32 @@ class Option:
 
 
 _A, _B = aliased(Site), aliased(Site)
-# columns, and no rows with all that hangs on them: most pages with a form ask
-_SITES: Final = (
-    select(Site.key, SiteName.name)
-    .outerjoin(SiteName, SiteName.site_id == Site.id)
-    .order_by(Site.key, SiteName.id)
-)
-_LINKS: Final = (
-    select(Link.name, _A.key, _B.key)
+# columns, and no rows with all that hangs on them: lists and most forms ask
+_ALL: Final = union_all(
+    select(
+        literal("site").label("kind"),
+        Site.key.label("value"),
+        SiteName.id.label("place"),
+        SiteName.name,
+        literal("").label("other"),
+    ).outerjoin(SiteName, SiteName.site_id == Site.id),
+    select(literal("link"), Link.name, literal(0), _A.key, _B.key)
     .join(_A, _A.id == Link.end_a_id)
-    .join(_B, _B.id == Link.end_b_id)
-    .order_by(Link.name)
-)
-
-
-def _site_options(session: Session) -> list[Option]:
-    found: dict[str, dict[str, None]] = {}
-    for key, name in session.execute(_SITES):
-        names = found.setdefault(key, {})
-        if name not in (None, key):
-            names[name] = None
-    return [Option(key, tuple(names), note=", ".join(names)) for key, names in found.items()]
-
-
-def _link_options(session: Session) -> list[Option]:
-    return [
-        Option(name, ends, ends, note=" to ".join(ends))
-        for name, *both in session.execute(_LINKS)
-        for ends in [tuple(both)]
-    ]
+    .join(_B, _B.id == Link.end_b_id),
+).order_by("value", "place")
 
 
 def choices(session: Session) -> dict[str, Any]:
-    """What the templates of lists and forms offer."""
-    return {
-        "site_options": _site_options(session),
-        "link_options": _link_options(session),
-    }
+    """What the templates of lists and forms offer, by one statement."""
+    names: dict[str, dict[str, None]] = {}
+    links = []
+    for kind, value, _place, name, other in session.execute(_ALL):
+        if kind == "link":
+            ends = (name, other)
+            links.append(Option(value, ends, ends, note=" to ".join(ends)))
+            continue
+        of_site = names.setdefault(value, {})
+        if name not in (None, value):
+            of_site[name] = None
+    sites = [Option(key, tuple(found), note=", ".join(found)) for key, found in names.items()]
+    return {"site_options": sites, "link_options": links}
