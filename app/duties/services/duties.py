@@ -156,7 +156,7 @@ def count_duties(
 ) -> int:
     """How many there are; with ``most``, counting stops behind it."""
     rows = select(Duty.event_id).where(*conditions_of(session, wanted, now))
-    if replace(wanted, last=None) == DutyFilter():
+    if replace(wanted, first=None, last=None) == DutyFilter():
         # of all that are missing SQLite would read each row
         rows = rows.with_hint(Duty, "INDEXED BY ix_duties_missing", "sqlite")
     if most is not None:

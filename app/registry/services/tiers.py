@@ -19,7 +19,7 @@ def tier_on(site: Site, day: date) -> int | None:
     return tier_of(site.tier, site.tier_since, site.tier_until, day)
 
 
-def had_tier(day: date) -> ColumnElement[bool]:
+def had_tier(day: date | ColumnElement[date]) -> ColumnElement[bool]:
     """The same as a condition: that a site was T0 or T1 on that day."""
     return and_(
         Site.tier.is_not(None),

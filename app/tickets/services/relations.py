@@ -115,6 +115,8 @@ def relations_of(session: Session, actor: Actor, number: int) -> Sequence[Relate
     for bond in _bonds_of(session, number):
         other = bond.other if bond.ticket == number else bond.ticket
         others.setdefault(other, []).append(bond.role_for(number))
+    if not others:
+        return []
     rows = session.execute(
         select(Ticket.number, Ticket.title, Ticket.state).where(
             Ticket.number.in_(others), readable(actor)

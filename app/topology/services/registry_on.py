@@ -15,10 +15,12 @@ from typing import Any, Final
 
 from sqlalchemy import (
     ColumnElement,
+    Date,
     Integer,
     Row,
     Select,
     and_,
+    bindparam,
     case,
     func,
     literal_column,
@@ -166,6 +168,33 @@ def site_keys(session: Session, day: date) -> Sequence[str]:
     return session.scalars(select(Site.key).where(_valid(Site, day)).order_by(Site.key)).all()
 
 
+def _valid(
+    kind: type[Link | Site | SiteName], day: date | ColumnElement[date]
+) -> ColumnElement[bool]:
+    return and_(
+        or_(kind.valid_from.is_(None), kind.valid_from <= day),
+        or_(kind.valid_until.is_(None), kind.valid_until > day),
+    )
+
+
+# made once: the page of each ticket asks
+_DAY: Final = bindparam("day", type_=Date)
+_END_A, _END_B = aliased(Site), aliased(Site)
+_OUTLINE: Final = (
+    select(Link.name, Link.role, _END_A.key.label("key_a"), _END_B.key.label("key_b"))
+    .join(_END_A, Link.end_a_id == _END_A.id)
+    .join(_END_B, Link.end_b_id == _END_B.id)
+    .where(Link.network == bindparam("network"), _valid(Link, _DAY))
+    .order_by(Link.name)
+    .limit(MAX_LINKS + 1)
+)
+_OF_KEYS: Final = Site.key.in_(bindparam("keys", expanding=True))
+_TIERS: Final = select(Site.key, Site.tier, Site.tier_since, Site.tier_until).where(_OF_KEYS)
+_TIERS_OF_ALL: Final = select(Site.key, Site.tier, Site.tier_since, Site.tier_until).where(
+    or_(_OF_KEYS, and_(had_tier(_DAY), _valid(Site, _DAY)))
+)
+
+
 def outline_on(
     session: Session, day: date, network: str
 ) -> tuple[Mapping[str, int | None], Sequence[tuple[str, str, str, str]]] | None:
@@ -173,24 +202,13 @@ def outline_on(
 
     Two statements. None where there are more links than a picture can show.
     """
-    a, b = aliased(Site), aliased(Site)
-    rows = session.execute(
-        select(Link.name, Link.role, a.key.label("key_a"), b.key.label("key_b"))
-        .join(a, Link.end_a_id == a.id)
-        .join(b, Link.end_b_id == b.id)
-        .where(Link.network == network, _valid(Link, day))
-        .order_by(Link.name)
-        .limit(MAX_LINKS + 1)
-    ).all()
+    given = {"network": network, "day": day}
+    rows = session.execute(_OUTLINE, given).all()
     if len(rows) > MAX_LINKS:
         return None
     keys = {key for row in rows for key in (row.key_a, row.key_b)}
     tiers = session.execute(
-        select(Site.key, Site.tier, Site.tier_since, Site.tier_until).where(
-            or_(Site.key.in_(keys), and_(had_tier(day), _valid(Site, day)))
-            if network == "LHCOPN"
-            else Site.key.in_(keys)
-        )
+        _TIERS_OF_ALL if network == "LHCOPN" else _TIERS, {"keys": list(keys), "day": day}
     )
     found = {row.key: tier_of(row.tier, row.tier_since, row.tier_until, day) for row in tiers}
     return found, [(row.name, row.key_a, row.key_b, row.role) for row in rows]
@@ -211,7 +229,7 @@ def states_on(
     says, condition = _says_now(now) if today else _says_of(*_bounds(day))
     rank = says.label("rank")  # told and counted by the database: there may be thousands of tickets
     number = Ticket.number
-    rows = session.execute(
+    query = (
         select(TicketLink.link_id, rank, func.min(number), func.max(number), func.count())
         .join(Ticket, number == TicketLink.ticket_number)
         .where(
@@ -221,6 +239,9 @@ def states_on(
         )
         .group_by(TicketLink.link_id, rank)
     )
+    if today:  # SQLite would read every ticket that ever was about these links
+        query = query.with_hint(Ticket, "INDEXED BY ix_tickets_state", "sqlite")
+    rows = session.execute(query)
     found: dict[int, Said] = {}
     for link_id, place, first, newest, count in sorted(tuple(row) for row in rows):
         state = list(LinkState)[place]
@@ -276,13 +297,6 @@ def _says_of(begin: datetime, end: datetime) -> tuple[ColumnElement[int], Column
 
 
 # ---------- rows of a day
-
-
-def _valid(kind: type[Link | Site | SiteName], day: date) -> ColumnElement[bool]:
-    return and_(
-        or_(kind.valid_from.is_(None), kind.valid_from <= day),
-        or_(kind.valid_until.is_(None), kind.valid_until > day),
-    )
 
 
 def _bounds(day: date) -> tuple[datetime, datetime]:
