@@ -20,7 +20,7 @@ from app.tickets.services.idempotency import create_ticket_idempotent
 from app.tickets.services.lifecycle import change_ticket
 from app.tickets.services.lists.query import matching
 from app.tickets.services.relations import open_related_ticket
-from app.tickets.services.ticket_rows import read_ticket_rows
+from app.tickets.services.ticket_rows import read_ticket_row, read_ticket_rows
 from soap_service import mapping
 from soap_service.answer_xml import Values
 from soap_service.dispatch import Call, Handler
@@ -115,7 +115,7 @@ def _modify(call: Call, sent: Mapping[str, str]) -> Values:
 def _get(operation: Operation) -> Handler:
     def get(call: Call, sent: Mapping[str, str]) -> Values:
         page = read_page(sent.get("startRecord"), sent.get("maxLimit"), default_limit=1)
-        found = next(read_ticket_rows(call.session, call.actor, [ticket_number(sent)]), None)
+        found = read_ticket_row(call.session, call.actor, ticket_number(sent))
         if found is None or page.start > 0:
             raise NotFound
         return mapping.answered(operation, *found, call.actor, call.public_url)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from operator import itemgetter
+from typing import Any, Final
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import JSON, ColumnElement, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from app.core.models.changes import Change, ChangedField
@@ -35,6 +37,35 @@ _ENTRIES = (
     )
     .order_by(_changes.c.thing_id, _changes.c.version, _fields.c.position)
 )
+_JSON: Final = {
+    "sqlite": (func.json_array, func.json_group_array),
+    "postgresql": (func.json_build_array, func.json_agg),
+}
+
+
+def diary_of(number: ColumnElement[int], dialect: str) -> ColumnElement[Any]:
+    """What ``read_diary`` reads: the entries of the ticket of this number, as one value, for a
+    statement that reads a single ticket."""
+    as_list, together = _JSON[dialect]
+    entry = as_list(
+        _changes.c.version,
+        _fields.c.position,
+        _changes.c.at,
+        _changes.c.author,
+        _changes.c.partner_id,
+        _fields.c.field,
+        _fields.c.new,
+    )
+    return (
+        select(together(entry, type_=JSON))
+        .join_from(_changes, _fields, _fields.c.change_id == _changes.c.id)
+        .where(
+            _changes.c.kind == TICKET,
+            _changes.c.thing_id == number,
+            _fields.c.field.in_((PUBLIC, INTERNAL)),
+        )
+        .scalar_subquery()
+    )
 
 
 @dataclass(frozen=True)
@@ -69,3 +100,20 @@ def entries_of(
         if text and may_see_entry(actor, internal=internal, partner_id=partner_id):
             found[number].append(Entry(at, author, text, internal))
     return found
+
+
+def read_diary(actor: Actor, value: Sequence[Any] | None) -> Sequence[Entry]:
+    """The entries that the actor may read, oldest first. ``value``: of ``diary_of``."""
+    found = []
+    for _version, _position, at, author, partner_id, field, text in sorted(
+        value or (), key=itemgetter(0, 1)
+    ):
+        internal = field == INTERNAL
+        if text and may_see_entry(actor, internal=internal, partner_id=partner_id):
+            found.append(Entry(_time(at), author, text, internal))
+    return found
+
+
+def _time(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -18,7 +18,7 @@ from app.tickets.models.tickets import Ticket
 from app.tickets.rules.content import NewTicket
 from app.tickets.services import ticket_rows
 from app.tickets.services.lifecycle import change_ticket, hand_to_partner, open_ticket
-from app.tickets.services.ticket_rows import read_ticket_rows
+from app.tickets.services.ticket_rows import read_ticket_row, read_ticket_rows
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 BY = Writer(SYSTEM, Door.COMMAND, NOW)
@@ -68,6 +68,35 @@ def test_a_row_is_the_ticket_whoever_reads_it(session: Session, cast: dict[str, 
     assert [len(entries) for _, entries in rows["system"]] == [2, 0, 0]
 
 
+def test_one_ticket_is_read_as_in_a_list(session: Session, cast: dict[str, Actor]) -> None:
+    """Whoever asks, with the diary in its order and its times and texts as they were written."""
+    own = Writer(cast["own"], Door.SOAP, NOW)
+    hard = 'a "quoted" \\ back\nslash, é and \U0001f642'
+    with transaction(session):
+        texts = NewTicket(title="A", sites=("GRIDKA",), internal_comment=hard, public_comment="0")
+        numbers = [
+            open_ticket(session, own, texts).number,
+            open_ticket(session, BY, NewTicket(title="B")).number,
+        ]
+        for turn in range(12):  # as texts, 10 would come before 9
+            later = NOW + timedelta(microseconds=turn * 100_000)
+            by = Writer(SYSTEM, Door.COMMAND, later)
+            change_ticket(session, by, numbers[0], {"public_comment": f"turn {turn}"})
+        change_ticket(session, BY, numbers[0], {"internal_comment": "Of others."})
+    for actor in cast.values():
+        for number in numbers:
+            listed = next(read_ticket_rows(session, actor, [number]), None)
+            alone = read_ticket_row(session, actor, number)
+            if listed is None:
+                assert alone is None
+                continue
+            assert alone is not None
+            assert tuple(alone[0])[:-1] == tuple(listed[0])
+            assert list(alone[1]) == list(listed[1])
+    assert read_ticket_row(session, cast["own"], numbers[1]) is None
+    assert read_ticket_row(session, cast["all"], numbers[1] + 1) is None
+
+
 def test_what_was_handed_over_is_read(session: Session, cast: dict[str, Actor]) -> None:
     with transaction(session):
         number = open_ticket(session, BY, NewTicket(title="A")).number
@@ -75,6 +104,9 @@ def test_what_was_handed_over_is_read(session: Session, cast: dict[str, Actor]) 
     with transaction(session):
         hand_to_partner(session, BY, number, "OWN")
     assert [row.title for row, _ in read_ticket_rows(session, cast["own"], [number])] == ["A"]
+    alone = read_ticket_row(session, cast["own"], number)
+    assert alone is not None
+    assert alone[0].title == "A"
 
 
 def test_a_page_takes_two_statements_and_a_longer_one_is_read_in_batches(

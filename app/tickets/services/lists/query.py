@@ -132,14 +132,22 @@ def matching(
     return statement.limit(wanted)
 
 
+def reads_all(actor: Actor) -> bool:
+    """Whether the actor may read every ticket."""
+    return actor.kind is not Kind.PARTNER or actor.access is TicketAccess.ALL
+
+
+def own_of(partner_id: ColumnElement[int] | int | None) -> ColumnElement[bool]:
+    """Holds for a partner's own tickets: it created them, or they were handed to it."""
+    handed = exists().where(
+        TicketPartner.ticket_number == Ticket.number, TicketPartner.partner_id == partner_id
+    )
+    return or_(Ticket.created_by_partner_id == partner_id, handed)
+
+
 def readable(actor: Actor) -> ColumnElement[bool]:
     """Holds for the tickets that the actor may read: all, or a partner's own."""
-    if actor.kind is not Kind.PARTNER or actor.access is TicketAccess.ALL:
-        return true()
-    handed = exists().where(
-        TicketPartner.ticket_number == Ticket.number, TicketPartner.partner_id == actor.partner_id
-    )
-    return or_(Ticket.created_by_partner_id == actor.partner_id, handed)
+    return true() if reads_all(actor) else own_of(actor.partner_id)
 
 
 def condition(query: Query, actor: Actor, *, pointer: str = "") -> ColumnElement[bool]:
