@@ -8,14 +8,17 @@ appear later.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, cast
+from functools import cache
+from typing import Any, Final, cast
 
 from sqlalchemy import (
+    CTE,
     JSON,
     ColumnElement,
+    FromClause,
     Integer,
     Table,
     Text,
@@ -23,6 +26,7 @@ from sqlalchemy import (
     column,
     func,
     insert,
+    literal_column,
     select,
     true,
 )
@@ -51,36 +55,63 @@ _TAKE: Final = {
     .returning(_counters.c.value)
     for dialect, upsert in (("sqlite", sqlite_insert), ("postgresql", postgresql_insert))
 }
-_taken = _TAKE["postgresql"].cte("taken")
-_added = (
-    _INSERT_CHANGE.from_select(
-        [column.name for column in _changes.c],
-        select(
-            _taken.c.value,
-            *(bindparam(item.name, type_=item.type) for item in _changes.c if item.name != "id"),
-        ),
+
+
+def next_number(sequence: str, after: FromClause | None = None) -> Any:
+    """PostgreSQL only: a statement that takes the next number of a sequence, for another one to
+    hold; once the one row of ``after`` is there."""
+    row = select(cast(Any, literal_column(f"'{sequence}'")), literal_column("1", Integer))
+    return (
+        postgresql_insert(_counters)
+        .from_select(["name", "value"], row if after is None else row.select_from(after))
+        .on_conflict_do_update(index_elements=["name"], set_={"value": _counters.c.value + 1})
+        .returning(_counters.c.value)
     )
-    .returning(_changes.c.id)
-    .cte("added")
-)
-_given = (
-    func.json_to_recordset(sql_cast(bindparam("fields", type_=Text), JSON))
-    .table_valued(
-        column("position", Integer), *(column(name, Text) for name in ("field", "old", "new"))
+
+
+def logged_after(thing: FromClause) -> tuple[CTE, CTE]:
+    """PostgreSQL only: parts of a statement that log one change of the thing whose key ``thing``
+    has as ``thing_id``: its number and row, and its fields. Values: ``change_values``."""
+    taken = next_number("change", thing).cte("taken_change")
+    own = [item for item in _changes.c if item.name not in ("id", "thing_id")]
+    added = (
+        _INSERT_CHANGE.from_select(
+            ["id", "thing_id", *(item.name for item in own)],
+            select(
+                taken.c.value,
+                thing.c.thing_id,
+                *(bindparam(f"change_{item.name}", type_=item.type) for item in own),
+            ).join(thing, true()),
+        )
+        .returning(_changes.c.id)
+        .cte("added")
     )
-    .render_derived(with_types=True)
-)
-_logged = (
-    _INSERT_FIELDS.from_select(
-        ["change_id", "position", "field", "old", "new"],
-        select(_added.c.id, *_given.c).select_from(_added.join(_given, true())),
+    given = (
+        func.json_to_recordset(sql_cast(bindparam("change_fields", type_=Text), JSON))
+        .table_valued(
+            column("position", Integer), *(column(name, Text) for name in ("field", "old", "new"))
+        )
+        .render_derived(with_types=True)
     )
-    .returning(_fields.c.id)
-    .cte("logged")
-)
-_INSERT_ALL: Final = select(_added.c.id).add_cte(_logged)
-"""PostgreSQL only: number, change and fields in one round trip. From the number to the commit all
-other writers wait."""
+    logged = (
+        _INSERT_FIELDS.from_select(
+            ["change_id", "position", "field", "old", "new"],
+            select(added.c.id, *given.c).select_from(added.join(given, true())),
+        )
+        .returning(_fields.c.id)
+        .cte("logged")
+    )
+    return added, logged
+
+
+@cache
+def _insert_all() -> Any:
+    """PostgreSQL only: number, change and fields in one round trip. From the number to the commit
+    all other writers wait."""
+    added, logged = logged_after(
+        select(bindparam("thing_id", type_=_changes.c.thing_id.type).label("thing_id")).cte("thing")
+    )
+    return select(added.c.id).add_cte(logged)
 
 
 _CHANGE_COLUMNS: Final = (
@@ -131,11 +162,39 @@ def record_change(
 ) -> int:
     """Write one change of one thing; its id. ``at`` is UTC and defaults to the writer's ``now``."""
     session.flush()
-    change = {
+    version = version if version is not None else next_version(session, kind, thing_id)
+    change = _change(by, kind, version, at if at is not None else by.now)
+    connection = session.connection()
+    if connection.dialect.name == "postgresql":
+        given = {"thing_id": thing_id, **_prefixed(change, fields)}
+        return int(connection.execute(_insert_all(), given).scalar_one())
+    number = take_number(session, "change")
+    connection.execute(_INSERT_CHANGE, {"id": number, "thing_id": thing_id, **change})
+    if rows := _rows(fields):
+        connection.execute(_INSERT_FIELDS, [{"change_id": number, **row} for row in rows])
+    return number
+
+
+def change_values(
+    by: Writer, kind: str, version: int, at: datetime, fields: Iterable[FieldChange]
+) -> dict[str, Any]:
+    """The values of ``logged_after`` for one change. ``at`` is UTC."""
+    return _prefixed(_change(by, kind, version, at), fields)
+
+
+def _prefixed(change: Mapping[str, Any], fields: Iterable[FieldChange]) -> dict[str, Any]:
+    """Under names of their own: where a statement updates some table as well, SQLAlchemy sets each
+    column of it to the value that has its name."""
+    given = {f"change_{name}": value for name, value in change.items()}
+    return {**given, "change_fields": json.dumps(_rows(fields))}
+
+
+def _change(by: Writer, kind: str, version: int, at: datetime) -> dict[str, Any]:
+    """A change's row without its id and the thing's."""
+    return {
         "kind": kind,
-        "thing_id": thing_id,
-        "version": version if version is not None else next_version(session, kind, thing_id),
-        "at": at if at is not None else by.now,
+        "version": version,
+        "at": at,
         "actor_kind": by.actor.kind,
         "actor_account": by.actor.account,
         "actor_id": by.actor.account_id,
@@ -146,19 +205,13 @@ def record_change(
         "remote": by.remote,
         "request_digest": by.request_digest,
     }
-    rows = [
+
+
+def _rows(fields: Iterable[FieldChange]) -> list[dict[str, Any]]:
+    return [
         {"position": position, "field": item.field, "old": item.old, "new": item.new}
         for position, item in enumerate(fields)
     ]
-    connection = session.connection()
-    if connection.dialect.name == "postgresql":
-        given = {"taken": "change", "count": 1, "fields": json.dumps(rows), **change}
-        return int(connection.execute(_INSERT_ALL, given).scalar_one())
-    number = take_number(session, "change")
-    connection.execute(_INSERT_CHANGE, {"id": number, **change})
-    if rows:
-        connection.execute(_INSERT_FIELDS, [{"change_id": number, **row} for row in rows])
-    return number
 
 
 def record_changes(

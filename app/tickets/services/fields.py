@@ -113,6 +113,7 @@ def apply_value(session: Session, by: Writer, ticket: Ticket, field: str, value:
     elif field == "responsible_site":
         site = require_site(session, value, field, day_of(ticket)) if value else None
         ticket.responsible_site = site
+        ticket.responsible_site_id = site.id if site is not None else None
         ticket.responsible_set_by_hand = site is not None
     elif field == "references":
         set_references(by, ticket, value)
@@ -127,7 +128,7 @@ def set_links(
     before = {item.link.name: item for item in ticket.affected_links}
     rows = []
     for position, link in enumerate(require_links(session, names)):
-        row = before.get(link.name) or TicketLink(link=link, recognised=recognised)
+        row = before.get(link.name) or TicketLink(link=link, link_id=link.id, recognised=recognised)
         row.position = position
         rows.append(row)
     if rows or before:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, cast
 
-from sqlalchemy import Table, bindparam, select, update
+from sqlalchemy import Table, select
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
@@ -24,7 +24,7 @@ from app.core.services.changes import FieldChange
 from app.tickets.models.tickets import OriginDifference, OriginKey, Ticket
 from app.tickets.rules.content import NewTicket
 from app.tickets.rules.tickets import is_open
-from app.tickets.services.lifecycle import note_difference, open_ticket
+from app.tickets.services.lifecycle import create_ticket, note_difference
 
 REPEATED_MARK = "Repeated creation with other content"
 CONTACTS = {
@@ -38,11 +38,6 @@ _INSERT_KEY: Final = {
     dialect: new(_keys).on_conflict_do_nothing().returning(_keys.c.id)
     for dialect, new in (("sqlite", sqlite_insert), ("postgresql", postgresql_insert))
 }
-_BIND_KEY: Final = (
-    update(_keys)
-    .where(_keys.c.id == bindparam("key"))
-    .values(ticket_number=bindparam("ticket_number"))
-)
 
 
 @dataclass(frozen=True)
@@ -68,7 +63,7 @@ def create_ticket_idempotent(
     """
     access.require_create(by.actor)
     if not new.origin_id or by.actor.partner_id is None:
-        return CreationAnswer(open_ticket(session, by, new).number, created=True)
+        return CreationAnswer(create_ticket(session, by, new), created=True)
     sent = {name: text for name, text in sorted(content.items()) if text}
     stored = json.dumps(sent, ensure_ascii=False, sort_keys=True)
     # a second writer of the same key waits here until the first has committed
@@ -86,9 +81,8 @@ def create_ticket_idempotent(
         .scalar()
     )
     if first is not None:
-        ticket = open_ticket(session, by, new)
-        session.connection().execute(_BIND_KEY, {"key": first, "ticket_number": ticket.number})
-        return CreationAnswer(ticket.number, created=True)
+        number = create_ticket(session, by, new, origin_key=first)
+        return CreationAnswer(number, created=True)
     return _answer_repeat(session, by, new, sent, stored)
 
 

@@ -28,7 +28,7 @@ from app.core.rules.errors import (
     NotFound,
     StaleVersion,
 )
-from app.core.services.changes import TICKET, FieldChange, record_change, take_number
+from app.core.services.changes import TICKET, FieldChange, record_change
 from app.registry.rules.networks import Network
 from app.registry.rules.recognition import (
     bare_title,
@@ -77,8 +77,9 @@ from app.tickets.services.fields import (
     spell,
     with_own_references,
 )
-from app.tickets.services.link_words import links_by_alias, note_unknown_links
-from app.tickets.services.search.index import follow_change, index_new_ticket
+from app.tickets.services.link_words import links_by_alias, note_unknown_links, unknown_links
+from app.tickets.services.new_rows import NewRows, insert_ticket
+from app.tickets.services.search.index import follow_change, words_of_new_ticket
 
 REPEAT_WINDOW = timedelta(minutes=10)
 """Within this time an identical modification, comment or attachment by the same account is a
@@ -157,7 +158,19 @@ def find_ticket(session: Session, actor: access.Actor, number: int) -> Ticket:
 def open_ticket(
     session: Session, by: Writer, new: NewTicket, *, check_needs: bool = False
 ) -> Ticket:
-    """Open a ticket and return it, with its number.
+    """Open a ticket and return it: ``create_ticket``, and its row, as ``locked_ticket``."""
+    return locked_ticket(session, create_ticket(session, by, new, check_needs=check_needs))
+
+
+def create_ticket(
+    session: Session,
+    by: Writer,
+    new: NewTicket,
+    *,
+    check_needs: bool = False,
+    origin_key: int | None = None,
+) -> int:
+    """Open a ticket; its number. ``origin_key`` is the ``OriginKey`` that is bound to it.
 
     ``check_needs`` asks for what the category needs (a maintenance its window, a change its
     sites): people are asked, partners cannot say it in the GGUS contract. Raises ``Forbidden``,
@@ -205,13 +218,10 @@ def open_ticket(
             if (text := as_logged(current_value(ticket, name))) is not None and text != "no"
         ]
         logged += [FieldChange(name, None, stated[name]) for name in COMMENTS if stated[name]]
-        ticket.number = take_number(session, TICKET)
-    session.add(ticket)
-    session.flush()
-    note_unknown_links(session, ticket, is_new=True)
-    index_new_ticket(session, ticket, by.shown_author, {name: stated[name] for name in COMMENTS})
-    record_change(session, by, kind=TICKET, thing_id=ticket.number, fields=logged, version=1, at=at)
-    return ticket
+        comments = {name: stated[name] for name in COMMENTS}
+        words = words_of_new_ticket(session, ticket, by.shown_author, comments)
+        unknown = unknown_links(session, ticket)
+        return insert_ticket(session, by, ticket, NewRows(words, unknown, logged, at, origin_key))
 
 
 def _affect(session: Session, by: Writer, ticket: Ticket, new: NewTicket) -> None:

@@ -6,7 +6,7 @@ all tickets. Aliases are what administrators made of such words.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
@@ -35,16 +35,20 @@ def links_by_alias(session: Session, new: NewTicket, names: Iterable[str]) -> tu
     return tuple(dict.fromkeys(meant[word] for word in unknown if word in meant))
 
 
-def note_unknown_links(session: Session, ticket: Ticket, *, is_new: bool = False) -> None:
-    """Keep the words of the ticket's texts that look like link ids and are none.
+def unknown_links(session: Session, ticket: Ticket) -> Mapping[str, int | None]:
+    """The words of the ticket's texts that look like link ids and are none.
 
-    A word that is an alias is kept with the link that it means, if the ticket affects that one.
+    A word that is an alias has the link that it means, if the ticket affects that one.
     """
-    words = link_words((ticket.title, ticket.description))
-    before = () if is_new else _noted(session, ticket.number)
-    if not words and not before:
-        return
-    wanted = _unknown(session, words)
+    found = _unknown(session, link_words((ticket.title, ticket.description)))
+    affected = {item.link_id for item in ticket.affected_links} if found else ()
+    return {name: link_id if link_id in affected else None for name, link_id in found.items()}
+
+
+def note_unknown_links(session: Session, ticket: Ticket) -> None:
+    """Keep the ``unknown_links`` of a ticket that is changed."""
+    before = _noted(session, ticket.number)
+    wanted = unknown_links(session, ticket)
     gone = [name for name in before if name not in wanted]
     if gone:
         session.execute(
@@ -52,16 +56,9 @@ def note_unknown_links(session: Session, ticket: Ticket, *, is_new: bool = False
                 UnknownLink.ticket_number == ticket.number, UnknownLink.name.in_(gone)
             )
         )
-    affected = {item.link_id or item.link.id for item in ticket.affected_links}
     for name, link_id in wanted.items():
         if name not in before:
-            session.add(
-                UnknownLink(
-                    ticket_number=ticket.number,
-                    name=name,
-                    link_id=link_id if link_id in affected else None,
-                )
-            )
+            session.add(UnknownLink(ticket_number=ticket.number, name=name, link_id=link_id))
     session.flush()
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from sqlalchemy import Integer, Table, bindparam, case, delete, func, insert, select, union, update
@@ -109,19 +110,34 @@ def _bounded(words: str) -> str:
     return words[: words.rfind(" ", 0, MAX_LENGTH) + 1]
 
 
-def index_new_ticket(
+@dataclass(frozen=True)
+class NewWords:
+    """The words of a ticket that has no number yet, as they are kept."""
+
+    public: str
+    """What follows its number."""
+    internal: str
+    endings: str
+
+    def row(self, number: int) -> dict[str, Any]:
+        """The row of the table."""
+        return {
+            "ticket_number": number,
+            "public": f" {number}{self.public}",
+            "internal": self.internal,
+            "endings": self.endings,
+        }
+
+
+def words_of_new_ticket(
     session: Session, ticket: Ticket, author: str, comments: Mapping[str, str]
-) -> None:
-    """Keep the words of a new ticket; ``comments`` by their field, of ``author``."""
-    # what was not set is not asked for: it would be looked for in the database
-    parts = vars(ticket)
-    references = parts.get("references", ())
-    links, sites = parts.get("affected_links", ()), parts.get("affected_sites", ())
-    connection = session.connection()
-    words = _Words(ticket.number)
+) -> NewWords:
+    """The words of a ticket that is to be written by ``author``; ``comments`` by their field."""
+    links, sites = ticket.affected_links, ticket.affected_sites
+    words = _Words()
     words.add_title(ticket.title)
     words.add(*(getattr(ticket, name) for name in _TEXTS), author)
-    words.add(*(part for item in references for part in (item.provider, item.reference)))
+    words.add(*(part for item in ticket.references for part in (item.provider, item.reference)))
     words.add(*(item.link.name for item in links))
     words.add(*(item.name for item in sites if item.site_id is None))
     site_ids = {item.site_id for item in sites} | {ticket.responsible_site_id}
@@ -130,10 +146,11 @@ def index_new_ticket(
         "links": [item.link_id for item in links],
     }
     if any(given.values()):
-        words.add(*sorted(connection.scalars(_NAMES, given)))
+        words.add(*sorted(session.connection().scalars(_NAMES, given)))
     words.add(comments.get(_PUBLIC))
     words.note(comments.get(_INTERNAL))
-    connection.execute(_INSERT, words.row(ticket.number))
+    texts = (words.public, words.internal, words.endings)
+    return NewWords(*(_bounded(joined(text)) for text in texts))
 
 
 @contextmanager
