@@ -1,14 +1,48 @@
-"""The commands: gathers the modules of ``app.commands``; it knows none of their work."""
+"""The ``flask`` command: finds the modules of ``app.commands``; it knows none of their work.
+
+A command has the settings and the database, and no door: pages, API and SOAP are not loaded for it.
+"""
 
 from __future__ import annotations
 
-from flask import Flask
+from importlib import import_module
 
-from app.commands import COMMAND_MODULES
+import click
+from flask import Flask
+from flask.cli import AppGroup
+from flask_migrate import Migrate
+
+from app import tables  # noqa: F401  # relationships are by name, so every table must be known
+from app.commands import MODULES
+from app.core.settings import PROJECT, Settings
+from app.core.web.application import plain_application
+from app.core.web.extensions import db
+
+
+class PortalCommands(AppGroup):
+    """Loads the module of a command when that command is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Their names, and those that extensions added."""
+        return sorted({*super().list_commands(ctx), *MODULES})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name; None = there is none."""
+        if cmd_name not in MODULES:
+            return super().get_command(ctx, cmd_name)
+        module = import_module(f"app.commands.{MODULES[cmd_name]}")
+        found: click.Command = next(one for one in module.COMMANDS if one.name == cmd_name)
+        return found
 
 
 def register(flask_app: Flask) -> None:
-    """Add every command of ``app.commands`` to the application's ``flask`` command."""
-    for module in COMMAND_MODULES:
-        for command in module.COMMANDS:
-            flask_app.cli.add_command(command)
+    """Give the application its ``flask`` command, migrations included."""
+    flask_app.cli = PortalCommands(flask_app.name)
+    Migrate().init_app(flask_app, db, directory=str(PROJECT / "migrations"))
+
+
+def command_application(settings: Settings, statement_timeout: int) -> Flask:
+    """An application for commands alone; ``statement_timeout`` as in ``plain_application``."""
+    flask_app = plain_application(settings, statement_timeout)
+    register(flask_app)
+    return flask_app

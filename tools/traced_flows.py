@@ -23,7 +23,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.test import Client
 
-from app import demo
+from app import cli, demo
 from app.accounts.models.people import User
 from app.accounts.services.people import start_login
 from app.core.database.transactions import transaction
@@ -144,6 +144,7 @@ def main(arguments: list[str]) -> None:
     try:
         with fresh_database("sqlite") as url:
             app = create_app(test_settings(url))
+            cli.register(app)
             flows = Flows(app, url)
             try:
                 _print(flows, with_files="--files" in arguments)

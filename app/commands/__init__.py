@@ -7,45 +7,24 @@ transaction, and prints. Make it with ``PortalCommand`` or ``PortalGroup`` from
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Final
 
-import click
-
-from app.commands import (
-    backup,
-    cric,
-    events,
-    notices,
-    partner,
-    registry_files,
-    search,
-    seed,
-    serve,
-    tickets,
-    token,
-    user,
-    worker,
-)
-
-
-class CommandModule(Protocol):
-    """What a module of this package offers."""
-
-    COMMANDS: tuple[click.Command, ...]
-
-
-COMMAND_MODULES: tuple[CommandModule, ...] = (
-    backup,
-    cric,
-    events,
-    notices,
-    partner,
-    registry_files,
-    search,
-    seed,
-    serve,
-    tickets,
-    token,
-    user,
-    worker,
-)
+MODULES: Final[Mapping[str, str]] = {
+    "backup": "backup",
+    "cric": "cric",
+    "events": "events",
+    "links": "registry_files",
+    "notices": "notices",
+    "partner": "partner",
+    "restore": "backup",
+    "search": "search",
+    "seed": "seed",
+    "serve": "serve",
+    "sites": "registry_files",
+    "tickets": "tickets",
+    "token": "token",
+    "user": "user",
+    "worker": "worker",
+}
+"""The module of each command: ``flask`` loads only the one that it was asked for."""

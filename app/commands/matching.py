@@ -13,9 +13,12 @@ from app.core.rules.errors import Invalid
 from app.core.rules.quarters import Quarter
 from app.core.rules.texts import read_time
 from app.core.web.extensions import db
+from app.duties.services.derived import compute_with_matches
 from app.matching.services.matched_events import DetectedFilter, count_detected
 from app.matching.services.recompute import follow, mark_between
 from app.matching.services.stale_links import Freshness, freshness
+
+compute_with_matches()
 
 
 class EdgeArgument(click.ParamType[datetime]):

@@ -32,13 +32,13 @@ from sqlalchemy.orm import Session
 from app.accounts.models.people import User
 from app.accounts.services.people import actor_of_user, create_user
 from app.accounts.services.tokens import create_token
+from app.cli import command_application
 from app.core.database.schema import known_revisions
-from app.core.database.transactions import transaction
+from app.core.database.transactions import LONG_STATEMENT_TIMEOUT, transaction
 from app.core.rules.access import Actor
 from app.core.settings import PROJECT, process_environment
 from app.core.web.extensions import db
 from app.events.models.events import Event
-from app.factory import create_app
 from app.jobs.tasks.context import Context
 from app.reference.seed import seed_reference
 from app.registry.services.sites import change_site, create_site
@@ -61,7 +61,7 @@ BYTES = bytes(range(256)) * 40 + "Zürich \u2028".encode()
 
 def run(database: str, *words: str | Path) -> Result:
     """A command on a database, with nothing left open."""
-    app = create_app(test_settings(database))
+    app = command_application(test_settings(database), LONG_STATEMENT_TIMEOUT)
     try:
         return app.test_cli_runner().invoke(args=[str(word) for word in words])
     finally:

@@ -23,12 +23,12 @@ from app.accounts.services.credentials import attempt
 from app.accounts.services.partners import create_partner_account
 from app.accounts.services.people import actor_of_user, create_user, start_login
 from app.accounts.services.reset_links import find_reset_link, use_reset_link
-from app.core.database.transactions import transaction
+from app.cli import command_application
+from app.core.database.transactions import LONG_STATEMENT_TIMEOUT, transaction
 from app.core.models.changes import Change, ChangedField
 from app.core.rules.access import SYSTEM, Door, Kind, Writer
 from app.core.rules.errors import AuthenticationFailed
 from app.core.web.extensions import db
-from app.factory import create_app
 from app.reference.seed import seed_reference
 from app.registry.models.registry import Site
 from app.tickets.models.tickets import Ticket
@@ -347,7 +347,7 @@ def wrong() -> Iterator[Flask]:
             seed_reference(session, now)
             create_user(session, now, "taken", "reader", PASSWORD)
             create_partner_account(session, now, "TAKEN", "taken", PASSWORD, access="own")
-        flask_app = create_app(test_settings(url))
+        flask_app = command_application(test_settings(url), LONG_STATEMENT_TIMEOUT)
         yield flask_app
         with flask_app.app_context():
             db.session.remove()

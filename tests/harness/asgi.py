@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-import wsgi
+from app import serving
 from app.core.web.extensions import db
 from app.factory import create_app
 from app.server.asgi_adapter import Bridge
@@ -79,7 +79,7 @@ class Door:
 def doors(database: str, **settings: Any) -> Iterator[Door]:
     """Behind the bridge, on this database, with these settings besides."""
     flask_app = create_app(replace(test_settings(database), **settings))
-    bridge = wsgi.bridge_of(flask_app)
+    bridge = serving.bridge_of(flask_app)
     yield Door(bridge)
     asyncio.run(_end(bridge))
     with flask_app.app_context():

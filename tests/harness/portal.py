@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar
 from flask import Flask
 from sqlalchemy import Engine
 
+from app import cli
 from app.core.database.sqlite_write_lock import WriteLock
 from app.core.database.transactions import write_lock_of
 from app.core.services.refusals import Refusals
@@ -42,6 +43,7 @@ _engines: dict[str, Engine] = {}
 def portal(settings: Settings) -> Iterator[Flask]:
     """An application whose connections to the database are closed in the end."""
     made = create_app(settings)
+    cli.register(made)
     try:
         yield made
     finally:
@@ -61,6 +63,7 @@ def kept_portal(url: str) -> Iterator[Flask]:
     made = _applications.pop(url, None)
     if made is None:
         made = create_app(test_settings(url))
+        cli.register(made)
         made.config["TESTING"] = True
     else:
         refusals = Refusals()

@@ -18,6 +18,7 @@ from flask import Flask
 from sqlalchemy import event, text
 
 import wsgi
+from app import serving
 from app.core.database.schema import known_revisions
 from app.core.settings import process_environment
 from app.core.web.extensions import db
@@ -117,7 +118,7 @@ def test_a_server_on_another_schema_stops(
     for name, value in process_environment(test_settings(database)).items():
         started.setenv(name, value)
     with pytest.raises(SystemExit) as ended:
-        wsgi.build_server()
+        serving.build_server()
     assert str(ended.value).startswith(f"Error: DATABASE_URL: the database has schema {revision},")
 
 
@@ -125,7 +126,7 @@ def test_a_server_reads_the_facts_of_figures_before_anybody_asks(app: Flask) -> 
     asked: list[str] = []
     with app.app_context():
         event.listen(db.engine, "before_cursor_execute", lambda *of: asked.append(of[2]))
-        wsgi.read_facts(app)
+        serving.read_facts(app)
         assert any("tickets" in one for one in asked)
         asked.clear()
         current_facts(db.session(), TICKET_FACTS)
@@ -139,7 +140,7 @@ def test_a_server_whose_database_is_away_begins_all_the_same(
 ) -> None:
     with app.app_context(), db.engine.begin() as connection:
         connection.execute(text("ALTER TABLE events RENAME TO away"))
-    wsgi.read_facts(app)
+    serving.read_facts(app)
     assert [one.message for one in caplog.records] == ["facts of figures not read"]
 
 

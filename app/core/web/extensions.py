@@ -6,7 +6,6 @@ Rows derive from ``app.core.models.base.Base``, never from ``db.Model``: rows kn
 from __future__ import annotations
 
 from flask_login import LoginManager
-from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from flask_wtf.csrf import CSRFProtect
 from htmx_flask import Htmx
@@ -14,7 +13,6 @@ from htmx_flask import Htmx
 from app.core.models.base import Base
 
 db = SQLAlchemy(model_class=Base)
-migrate = Migrate()
 csrf = CSRFProtect()
 login_manager = LoginManager()
 htmx = Htmx()

@@ -1,0 +1,130 @@
+"""The portal as servers take it: all doors together, on a database whose schema fits.
+
+``build_server`` is for ASGI, ``build`` for plain WSGI; both refuse to start without a secret.
+"""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import logging
+from functools import partial
+from http import HTTPStatus
+from threading import Thread
+from wsgiref.types import WSGIApplication
+
+from flask import Flask
+from sqlalchemy.exc import SQLAlchemyError
+
+from app import factory
+from app.api import limits as api
+from app.core.database.schema import need_fitting_schema
+from app.core.private_files import keep_files_private
+from app.core.rules.errors import SettingError
+from app.core.settings import Settings
+from app.core.web.extensions import db
+from app.core.web.requests import limits
+from app.core.web.requests.hosts import ANY_HOST, NOT_OURS, is_known
+from app.core.web.requests.security_headers import security_headers
+from app.core.web.requests.session_cookie import holds_login
+from app.jobs.rules.jobs import reason_of
+from app.server.asgi_adapter import Bridge
+from app.statistics.services.cache import current_facts
+from app.statistics.services.events import EVENT_FACTS
+from app.statistics.services.tickets import TICKET_FACTS
+from soap_service import application as soap
+
+_log = logging.getLogger(__name__)
+
+
+def build() -> WSGIApplication:
+    """All doors as one WSGI application."""
+    doors = soap.mount(_application(_settings()))
+    atexit.register(doors.close)
+    return doors
+
+
+def build_server() -> Bridge:
+    """The same behind the bridge that lets only whole requests in."""
+    flask_app = _application(_settings())
+    bridge = bridge_of(flask_app)
+    # What was made until here lives as long as the process: the collector of garbage went through
+    # all of it again and again, in the middle of requests.
+    gc.collect()
+    gc.freeze()
+    Thread(target=read_facts, args=(flask_app,), name="facts", daemon=True).start()
+    return bridge
+
+
+def read_facts(flask_app: Flask) -> None:
+    """Read what figures need beside the first requests: nobody waits for the first page of them,
+    which would take some 4 s with 100,000 tickets."""
+    try:
+        with flask_app.app_context():
+            current_facts(db.session(), TICKET_FACTS)
+            current_facts(db.session(), EVENT_FACTS)
+    except Exception as error:  # noqa: BLE001  # whoever asks first reads them, and is told
+        _log.warning("facts of figures not read", extra={"error": reason_of(error)})
+
+
+def bridge_of(flask_app: Flask) -> Bridge:
+    """The portal and the SOAP services behind the bridge."""
+    settings: Settings = flask_app.config["PORTAL"]
+    doors = soap.mount(flask_app)
+    return Bridge(
+        doors,
+        body_limit=partial(_body_limit, flask_app),
+        refusal=_refusal,
+        host_problem=partial(_host_problem, settings),
+        is_heavy=_is_heavy,
+        at_end=doors.close,
+        headers=security_headers(settings.public_url),
+    )
+
+
+def _application(settings: Settings) -> Flask:
+    """The Flask application of a server, on a database whose schema fits."""
+    keep_files_private(settings)
+    flask_app = factory.create_app(settings)
+    with flask_app.app_context():
+        try:
+            need_fitting_schema(db.engine)
+        except SettingError as error:
+            db.engine.dispose()
+            raise SystemExit(f"Error: {error}") from None
+        except SQLAlchemyError as error:  # it is away: pages say so until it is back
+            _log.warning("schema not checked", extra={"error": type(error).__name__})
+    return flask_app
+
+
+def _settings() -> Settings:
+    try:
+        return Settings.from_env().for_serving()
+    except SettingError as error:
+        raise SystemExit(f"Error: {error}") from None
+
+
+def _body_limit(flask_app: Flask, path: str, query: str, cookies: str) -> int:
+    if soap.is_ours(path):
+        return soap.body_limit(path, query)
+    if api.is_ours(path):
+        return api.body_limit(path)
+    return limits.body_limit(path, of_login=holds_login(flask_app, cookies))
+
+
+def _is_heavy(path: str, query: str, body: bytes) -> bool:
+    if soap.is_ours(path):
+        return soap.is_heavy(path, query, body)
+    return api.is_heavy(path, body)
+
+
+def _host_problem(settings: Settings, path: str, host: str) -> str:
+    return "" if path in ANY_HOST or is_known(settings, host) else NOT_OURS
+
+
+def _refusal(path: str, query: str, status: HTTPStatus, why: str) -> tuple[str, bytes]:
+    if soap.is_ours(path):
+        return soap.refusal(path, query, status, why)
+    if api.is_ours(path):
+        return api.refusal(path, status, why)
+    return limits.refusal(path, status, why)
