@@ -1,1 +1,5 @@
 """The portal: one floor per folder, one noun per file (docs/adr tells why)."""
+
+from app.libraries import load_late
+
+load_late()

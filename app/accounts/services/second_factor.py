@@ -14,12 +14,9 @@ import re
 import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 import pyotp
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
@@ -32,6 +29,9 @@ from app.core.rules.access import Kind, Role, Writer, require_admin
 from app.core.rules.errors import Forbidden, Invalid
 from app.core.services.changes import FieldChange, record_change
 from app.core.services.security_log import log_on_commit
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 ISSUER = "LHCOPN tickets"
 """What an authenticator app shows above the account."""
@@ -72,6 +72,8 @@ def begin_setup(session: Session, by: Writer, name: str, key: bytes) -> None:
 
 def secret_of(user: User, key: bytes) -> str:
     """The secret as text that an app takes (base32); raises ``Invalid`` if it is unreadable."""
+    from cryptography.exceptions import InvalidTag  # 7 MiB, which few logins need
+
     try:
         sealed = base64.b64decode(user.totp_secret)
         opened = _cipher(key).decrypt(sealed[:_NONCE], sealed[_NONCE:], _place(user))
@@ -301,6 +303,10 @@ def _record(session: Session, by: Writer, user: User, fields: Sequence[FieldChan
 
 
 def _cipher(key: bytes) -> AESGCM:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
     derived = HKDF(SHA256(), length=32, salt=None, info=b"portal: secrets of second factors")
     return AESGCM(derived.derive(key))
 

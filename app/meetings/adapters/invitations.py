@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC
 from typing import Any, Final
 
-from icalendar import Calendar, Event, vCalAddress
+import icalendar
 
 from app.meetings.rules.teleconferences import Invitation, Method
 
@@ -18,7 +18,7 @@ PRODUCT: Final = "-//LHCOPN//portal//EN"
 
 def write_invitation(invitation: Invitation) -> str:
     """One invitation, update or cancellation as a calendar object with its METHOD."""
-    calendar = Calendar()
+    calendar = icalendar.Calendar()
     calendar.add("prodid", PRODUCT)
     calendar.add("version", "2.0")
     calendar.add("method", invitation.method)
@@ -27,9 +27,9 @@ def write_invitation(invitation: Invitation) -> str:
     return content.decode()
 
 
-def event_of(invitation: Invitation) -> Event:
+def event_of(invitation: Invitation) -> icalendar.Event:
     """The TC alone, for a calendar that holds more. Times are UTC."""
-    event = Event()
+    event = icalendar.Event()
     cancelled = invitation.is_cancelled or invitation.method is Method.CANCEL
     values: list[tuple[str, Any]] = [
         ("uid", invitation.uid),
@@ -60,8 +60,8 @@ def event_of(invitation: Invitation) -> Event:
     return event
 
 
-def _address(address: str, name: str) -> vCalAddress:
-    found = vCalAddress(f"mailto:{address}")
+def _address(address: str, name: str) -> icalendar.vCalAddress:
+    found = icalendar.vCalAddress(f"mailto:{address}")
     if name:
         found.params["CN"] = name
     return found

@@ -10,6 +10,7 @@ from datetime import datetime
 from io import BytesIO
 from typing import Any, Final
 
+import xlsxwriter
 from pptx import Presentation
 from pptx.chart.data import ChartData
 from pptx.dml.color import RGBColor
@@ -25,7 +26,6 @@ from pptx.oxml.ns import qn
 from pptx.oxml.xmlchemy import OxmlElement
 from pptx.slide import Slide as PptxSlide
 from pptx.util import Emu, Pt
-from xlsxwriter import Workbook
 
 from app.core.documents import layout
 from app.core.documents.font_metrics import cut_to, lines_of
@@ -63,7 +63,7 @@ class _Data(ChartData):
     def xlsx_blob(self) -> bytes:
         """The workbook, as the chart's references expect it: names in A, a column per series."""
         out = BytesIO()
-        with Workbook(out, {"in_memory": True}) as book:
+        with xlsxwriter.Workbook(out, {"in_memory": True}) as book:
             sheet = book.add_worksheet("Sheet1")
             for row, name in enumerate(self._chart.categories, 1):
                 sheet.write_string(row, 0, name)

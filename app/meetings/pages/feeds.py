@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+import icalendar
 from flask import (
     Blueprint,
     Response,
@@ -21,7 +22,6 @@ from flask import (
     request,
     url_for,
 )
-from icalendar import Calendar, Event
 
 from app.accounts.models.people import User
 from app.accounts.pages.own_password import ask_password
@@ -139,7 +139,7 @@ def _settings() -> Settings:
 def _calendar(
     windows: Sequence[Planned], site: Site | None, teleconferences: Iterable[Teleconference]
 ) -> bytes:
-    calendar = Calendar()
+    calendar = icalendar.Calendar()
     calendar.add("prodid", PRODUCT)
     calendar.add("version", "2.0")
     calendar.add("x-wr-calname", f"LHCOPN work, {site.key}" if site is not None else "LHCOPN work")
@@ -154,10 +154,10 @@ def _calendar(
     return content
 
 
-def _event(window: Planned, host: str) -> Event:
+def _event(window: Planned, host: str) -> icalendar.Event:
     """A window; its UID and SEQUENCE stay those of the ticket and its version."""
     url = f"{_settings().public_url}{url_for('tickets.detail', number=window.ticket)}"
-    event = Event()
+    event = icalendar.Event()
     values: list[tuple[str, Any]] = [
         ("uid", f"ticket-{window.ticket}@{host}"),
         ("sequence", window.version),

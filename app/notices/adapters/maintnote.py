@@ -21,7 +21,7 @@ from email.policy import compat32
 from itertools import islice
 from typing import Any, Final
 
-from icalendar import Calendar, Component
+import icalendar
 
 from app.core.rules.errors import Invalid
 from app.core.rules.texts import TITLE_LIMIT
@@ -197,7 +197,7 @@ def _calendar(text: str) -> Iterator[Notice | Unread]:
         yield Unread(f"The calendar has more than {_MAX_COMPONENTS} components")
         return
     try:
-        calendars = Calendar.from_ical(_without_zones(text), multiple=True)
+        calendars = icalendar.Calendar.from_ical(_without_zones(text), multiple=True)
         events = [
             (one, str(each.get("METHOD", "")).upper())
             for each in calendars
@@ -235,7 +235,7 @@ class _Unreadable(Exception):
     """What is wrong with an event, in words."""
 
 
-def _event(event: Component, method: str) -> Notice | Unread:
+def _event(event: icalendar.Component, method: str) -> Notice | Unread:
     try:
         return _notice(event, method)
     except _Unreadable as error:
@@ -244,7 +244,7 @@ def _event(event: Component, method: str) -> Notice | Unread:
         return Unread(f"The event cannot be read: {cut_line(str(error), 150)}", _draft_of(event))
 
 
-def _draft_of(event: Component) -> Draft:
+def _draft_of(event: icalendar.Component) -> Draft:
     times: list[datetime | None] = []
     for name in ("DTSTART", "DTEND"):
         try:
@@ -263,7 +263,7 @@ def _draft_of(event: Component) -> Draft:
         return Draft()
 
 
-def _notice(event: Component, method: str) -> Notice:
+def _notice(event: icalendar.Component, method: str) -> Notice:
     provider = _id(event, "X-MAINTNOTE-PROVIDER", needed=True)
     uid = _id(event, "UID", needed=True)
     ids = _texts(event, "X-MAINTNOTE-MAINTENANCE-ID")
@@ -303,14 +303,14 @@ def _impact(text: str) -> str:
     return word if word in IMPACTS or not word else word[:50]
 
 
-def _sequence(event: Component) -> int:
+def _sequence(event: icalendar.Component) -> int:
     value = _id(event, "SEQUENCE") or "0"  # RFC 5545: without it, it is 0
     if not (value.isascii() and value.isdigit() and int(value[:20]) <= MAX_SEQUENCE):
         raise _Unreadable("SEQUENCE is no whole number")
     return int(value)
 
 
-def _circuits(event: Component) -> tuple[Circuit, ...]:
+def _circuits(event: icalendar.Component) -> tuple[Circuit, ...]:
     found: dict[str, Circuit] = {}
     for value in _values(event, "X-MAINTNOTE-OBJECT-ID"):
         params = getattr(value, "params", {})
@@ -324,24 +324,24 @@ def _circuits(event: Component) -> tuple[Circuit, ...]:
     return circuits
 
 
-def _values(event: Component, name: str) -> Sequence[Any]:
+def _values(event: icalendar.Component, name: str) -> Sequence[Any]:
     value = event.get(name)
     if value is None:
         return ()
     return value if isinstance(value, list) else (value,)
 
 
-def _texts(event: Component, name: str) -> tuple[str, ...]:
+def _texts(event: icalendar.Component, name: str) -> tuple[str, ...]:
     values = (_short(name, str(value)) for value in _values(event, name)[:MAX_OBJECTS])
     return tuple(dict.fromkeys(value for value in values if value))
 
 
-def _text(event: Component, name: str) -> str:
+def _text(event: icalendar.Component, name: str) -> str:
     values = _values(event, name)
     return str(values[0]) if values else ""
 
 
-def _id(event: Component, name: str, *, needed: bool = False) -> str:
+def _id(event: icalendar.Component, name: str, *, needed: bool = False) -> str:
     values = _values(event, name)
     if len(values) > 1:
         raise _Unreadable(f"{name} stands more than once")
@@ -358,7 +358,7 @@ def _short(name: str, text: str) -> str:
     return line
 
 
-def _time(event: Component, name: str, *, floating: bool = False) -> datetime:
+def _time(event: icalendar.Component, name: str, *, floating: bool = False) -> datetime:
     values = _values(event, name)
     if len(values) != 1:
         raise _Unreadable(f"{name} {'stands more than once' if values else 'is missing'}")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, TypeAlias
 
-from xlsxwriter import Workbook
+import xlsxwriter
 
 from app.core.rules.cells import safe_cell
 
@@ -54,7 +54,7 @@ def as_workbook_of(tables: Iterable[FigureTable], notes: Iterable[str] = ()) -> 
         "strings_to_urls": False,
         "strings_to_numbers": False,
     }
-    with Workbook(file, options) as book:
+    with xlsxwriter.Workbook(file, options) as book:
         for table in tables:
             _add_sheet(book, table)
         said = list(notes)
@@ -66,7 +66,7 @@ def as_workbook_of(tables: Iterable[FigureTable], notes: Iterable[str] = ()) -> 
     return file.getvalue()
 
 
-def _add_sheet(book: Workbook, table: FigureTable) -> None:
+def _add_sheet(book: xlsxwriter.Workbook, table: FigureTable) -> None:
     bold = book.add_format({"bold": True})
     time = book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
     sheet = book.add_worksheet(table.name[:31])

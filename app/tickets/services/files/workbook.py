@@ -12,10 +12,10 @@ import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from io import BytesIO
+from string import ascii_uppercase
 from typing import Final
 
-from xlsxwriter import Workbook
-from xlsxwriter.utility import xl_col_to_name
+import xlsxwriter
 
 from app.core.rules.texts import cut_with_pointer
 from app.tickets.rules.files import COLUMNS, TIME_COLUMNS, Row
@@ -28,7 +28,7 @@ _CUT: Final = " … (cut here, where a cell ends; the whole text is in the porta
 _SHEET: Final = "xl/worksheets/sheet1.xml"
 _WIDTHS: Final = {"title": 50, "links": 28, "sites": 16, "description": 60, "solution": 60}
 _TIMES: Final = frozenset(COLUMNS.index(name) for name in TIME_COLUMNS)
-_LETTERS: Final = tuple(map(xl_col_to_name, range(len(COLUMNS))))
+_LETTERS: Final = ascii_uppercase[: len(COLUMNS)]
 _SAMPLE: Final = re.compile(r'<row r="2".*</row>', re.DOTALL)
 _STYLE: Final = re.compile(r' s="\d+"')
 _RANGE: Final = re.compile(r'<dimension ref="[^"]*"/>')
@@ -68,7 +68,7 @@ def workbook_pieces(parts: Iterable[Sequence[Row]], count: int) -> Iterator[byte
 def _empty_workbook(count: int) -> bytes:
     """With its head and, in a second row, one time in the format of times."""
     file = BytesIO()
-    with Workbook(file, {"in_memory": True}) as book:
+    with xlsxwriter.Workbook(file, {"in_memory": True}) as book:
         sheet = book.add_worksheet("Tickets")
         time = book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
         bold = book.add_format({"bold": True})
