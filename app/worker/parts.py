@@ -1,6 +1,7 @@
 """What a worker does over and over: signs of life, the change log, timed work, jobs.
 
-Each part has ``step()``, which does what there is to do now and says whether there was anything.
+Each part has ``step()``, which does what there is to do now and says whether there was anything,
+and ``again_at``: when there may be something again though nobody writes; None = not by time alone.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from app.core.models.changes import Change
 from app.jobs.rules.jobs import Pace, reason_of, retry_pause
 from app.jobs.services import timed_work, workers
 from app.jobs.services.backend import Runner
-from app.jobs.services.queue import run_jobs
+from app.jobs.services.queue import next_due, run_jobs
 from app.jobs.tasks.context import Context
 from app.worker.jobs import JOBS
 from app.worker.listeners import LISTENERS
@@ -35,6 +36,7 @@ class Heartbeat:
 
     def __init__(self, context: Context, worker: str, pace: Pace) -> None:
         self._context, self._worker, self._pace = context, worker, pace
+        self.again_at: datetime | None = None
 
     def begin(self) -> None:
         """The worker is known from now on, and so is every kind of timed work."""
@@ -48,6 +50,7 @@ class Heartbeat:
         now = self._context.now()
         with self._context.transaction() as session:
             workers.note_worker_lives(session, self._worker, now, self._pace.lease_time)
+        self.again_at = now + timedelta(seconds=self._pace.beat)
         return False
 
     def end(self) -> None:
@@ -70,16 +73,19 @@ class Listening:
         self._called_at: datetime | None = None
         self._failures = 0
         self._not_before = 0.0
+        self.again_at: datetime | None = None
 
     def step(self) -> bool:
         """Call each listener if there is a change that they were not told of, or it is long ago."""
-        if monotonic() < self._not_before:
+        now, paused = self._context.now(), self._not_before - monotonic()
+        if paused > 0:
+            self.again_at = now + timedelta(seconds=paused)
             return False
-        now = self._context.now()
         with self._context.reading() as session:
             newest = session.scalar(select(func.max(Change.id))) or 0
         is_late = self._called_at is None or now - self._called_at >= _AGAIN
         if newest == self._heard and not is_late:
+            self.again_at = self._called_at and self._called_at + _AGAIN
             return False
         for listener in LISTENERS:
             try:
@@ -88,6 +94,7 @@ class Listening:
                 self._failures += 1
                 pause = retry_pause(self._failures, random.random())  # noqa: S311  # no secret
                 self._not_before = monotonic() + pause.total_seconds()
+                self.again_at = now + pause
                 _log.error(
                     "a listener failed and is called again",
                     extra={"listener": listener.__module__, "error": reason_of(error)},
@@ -110,12 +117,14 @@ class TimedWork:
 
     def __init__(self, context: Context, worker: str, pace: Pace) -> None:
         self._context, self._worker, self._pace = context, worker, pace
+        self.again_at: datetime | None = None
 
     def step(self) -> bool:
         """Do one kind of work that is due."""
         now = self._context.now()
         with self._context.reading() as session:
             due = timed_work.due_work(session, TIMED, self._worker, now)
+            self.again_at = timed_work.next_due(session, TIMED, self._worker)
         for name in due:
             with self._context.transaction() as session:
                 until = now + self._pace.lease_time
@@ -154,6 +163,7 @@ class Jobs:
 
     def __init__(self, context: Context, worker: str, pace: Pace, ending: threading.Event) -> None:
         self._context, self._worker, self._pace, self._ending = context, worker, pace, ending
+        self.again_at: datetime | None = None
 
     def step(self, *, until_empty: bool = False) -> bool:
         """Run jobs until the worker is to end, or ``until_empty`` until none is due, as far as one
@@ -163,4 +173,9 @@ class Jobs:
         runner = Runner(
             context.engine, self._worker, functions, self._pace, context.now, self._ending
         )
-        return run_jobs(runner, until_empty=until_empty)
+        if run_jobs(runner, until_empty=until_empty):
+            return True
+        now = context.now()
+        with context.reading() as session:
+            self.again_at = next_due(session, self._worker, now)
+        return False

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from datetime import datetime
 from time import monotonic
 from types import FrameType
 from typing import Final, Protocol
@@ -17,6 +18,7 @@ from typing import Final, Protocol
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.jobs.rules.jobs import PACE, Pace, reason_of
+from app.jobs.services.commits import Commits
 from app.jobs.tasks.context import Context
 from app.mail.tasks.mails import PostOffice
 from app.worker.parts import Heartbeat, Jobs, Listening, TimedWork
@@ -26,10 +28,17 @@ MAX_ROUNDS: Final = 1000
 """Of ``work_once``: work that always makes more work must not keep it for ever."""
 _AFTER_TROUBLE: Final = 5.0
 """Longest pause in seconds after the database could not be used."""
+_LONGEST_REST: Final = 10.0
+"""Seconds after which a part looks though nothing was committed and nothing is due: the clock may
+have been set meanwhile."""
 
 
 class Part(Protocol):
     """What is done over and over."""
+
+    @property
+    def again_at(self) -> datetime | None:
+        """When, after a step that found nothing, there may be something though nobody writes."""
 
     def step(self) -> bool:
         """Do what there is to do now; whether there was anything."""
@@ -49,6 +58,7 @@ class WorkerProcess:
         self._timed = TimedWork(self._context, self._id, pace)
         self._mails = PostOffice(self._context)
         self._jobs = Jobs(self._context, self._id, pace, self._ending)
+        self._woken: list[threading.Event] = []
 
     def end(self) -> None:
         """Take nothing new; ``run`` returns when what is in the middle is done."""
@@ -65,16 +75,18 @@ class WorkerProcess:
         self._begin()
         _log.info("worker began", extra={"worker": self._id})
         threads = [
-            self._thread("heartbeat", self._over_and_over(self._heartbeat, self._pace.beat)),
-            self._thread("listening", self._over_and_over(self._listening, self._pace.look)),
-            self._thread("timed-work", self._over_and_over(self._timed, self._pace.look)),
-            self._thread("mails", self._over_and_over(self._mails, self._pace.look)),
-            self._thread("jobs", self._over_and_over(self._jobs, self._pace.look)),
+            self._thread("heartbeat", self._over_and_over(self._heartbeat, self._ending)),
+            self._thread("listening", self._over_and_over(self._listening, self._wake())),
+            self._thread("timed-work", self._over_and_over(self._timed, self._wake())),
+            self._thread("mails", self._over_and_over(self._mails, self._wake())),
+            self._thread("jobs", self._over_and_over(self._jobs, self._wake())),
+            self._thread("commits", self._watch_commits),
         ]
         while not self._ending.wait(0.5):
             if self._with_parent and os.getppid() != parent:
                 _log.info("whoever started this worker is gone")
                 self.end()
+        self._wake_all()
         deadline = monotonic() + self._pace.grace
         for thread in threads:
             thread.join(max(0.0, deadline - monotonic()))
@@ -126,11 +138,36 @@ class WorkerProcess:
         thread.start()
         return thread
 
-    def _over_and_over(self, part: Part, every: float) -> Callable[[], None]:
+    def _wake(self) -> threading.Event:
+        """Set when something was committed, and at the end."""
+        self._woken.append(threading.Event())
+        return self._woken[-1]
+
+    def _watch_commits(self) -> None:
+        commits = Commits(self._context.engine)
+        while not self._ending.wait(self._pace.look):
+            if commits.came():
+                self._wake_all()
+        commits.close()
+
+    def _wake_all(self) -> None:
+        for woken in self._woken:
+            woken.set()
+
+    def _rest_of(self, part: Part) -> float:
+        """Seconds that a part which found nothing may rest while nothing is committed."""
+        if part.again_at is None:
+            return _LONGEST_REST
+        left = (part.again_at - self._context.now()).total_seconds()
+        return min(max(left, self._pace.look), _LONGEST_REST)
+
+    def _over_and_over(self, part: Part, woken: threading.Event) -> Callable[[], None]:
         def work() -> None:
             trouble = 0.0
             while not self._ending.is_set():
                 began = monotonic()
+                if woken is not self._ending:
+                    woken.clear()  # what is committed from now on may be missed by this step
                 try:
                     busy = part.step()
                 except Exception as error:  # noqa: BLE001  # it continues, whatever it is
@@ -145,7 +182,7 @@ class WorkerProcess:
                     continue
                 trouble = 0.0
                 if not busy:
-                    self._ending.wait(every)
+                    woken.wait(self._rest_of(part))
 
         return work
 

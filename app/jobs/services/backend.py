@@ -59,6 +59,10 @@ class Backend(Protocol):
         where that is left to another call. Errors of the database come through. Jobs whose
         worker was killed, or whose end could not be noted, are run again."""
 
+    def next_due(self, session: Session, worker: str, now: datetime) -> datetime | None:
+        """When, after a ``run`` that found none due, the time alone may make one due for that
+        worker; None = never, or ``run`` waits for it itself."""
+
 
 def note_failure(session: Session, job_id: int, at: datetime, reason: str) -> None:
     """Keep why a job failed, in place of what was kept of it before."""

@@ -147,6 +147,11 @@ def run(runner: Runner, *, until_empty: bool) -> bool:
     return False
 
 
+def next_due(_session: Session, _worker: str, _now: datetime) -> datetime | None:
+    """procrastinate's worker waits for it itself."""
+    return None
+
+
 async def _run(runner: Runner, *, until_empty: bool) -> None:
     stalled = _Stalled(runner)
     await asyncio.to_thread(stalled.free)

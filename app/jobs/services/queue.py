@@ -61,6 +61,12 @@ def run_jobs(runner: Runner, *, until_empty: bool = False) -> bool:
     return _backend(runner.engine.dialect.name).run(runner, until_empty=until_empty)
 
 
+def next_due(session: Session, worker: str, now: datetime) -> datetime | None:
+    """When, after ``run_jobs`` found none due, the time alone may make one due for that worker;
+    None = never, or ``run_jobs`` waits for it itself."""
+    return _of(session).next_due(session, worker, now)
+
+
 def is_pending(session: Session, job: str, key: str) -> bool:
     """Whether a job of this name and key waits, runs, or is to be retried."""
     jobs = _of(session).JOBS

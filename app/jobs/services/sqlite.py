@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Select, and_, delete, exists, or_, select, update
+from sqlalchemy import Select, and_, delete, exists, func, or_, select, union_all, update
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session, aliased
 
@@ -76,18 +76,23 @@ def forget_failed(session: Session, job_ids: list[int]) -> None:
 
 
 def run(runner: Runner, *, until_empty: bool) -> bool:
-    """Run one job after another."""
+    """Run one job after another, until none is due."""
     count = 0
-    while not runner.ending.is_set():
-        if run_one(runner):
-            count += 1
-            if until_empty and count == MAX_IN_A_ROW:
-                return True
-        elif until_empty:
-            return False
-        else:
-            runner.ending.wait(runner.pace.look)
+    while not runner.ending.is_set() and run_one(runner):
+        count += 1
+        if until_empty and count == MAX_IN_A_ROW:
+            return True
     return False
+
+
+def next_due(session: Session, worker: str, now: datetime) -> datetime | None:
+    """When the first of the jobs that wait for a time, or are another worker's, may be due."""
+    due, until = Job.due, Job.claimed_until
+    waiting = select(due.label("at")).where(Job.state.in_((WAITING, RETRYING)), due > now)
+    held = select(until).where(Job.state == RUNNING, Job.claimed_by != worker, until.is_not(None))
+    either = union_all(waiting, held).subquery()
+    first: datetime | None = session.scalar(select(func.min(either.c.at, type_=due.type)))
+    return first
 
 
 def run_one(runner: Runner) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy import ColumnElement, case, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.core.rules.errors import NotFound
@@ -38,6 +38,17 @@ def due_work(session: Session, names: Collection[str], worker: str, now: datetim
         select(TimedWork.name).where(TimedWork.name.in_(names), _is_free(worker, now))
     ).all()
     return sorted(found, key=lambda name: _ORDER.get(name, len(_ORDER)))
+
+
+def next_due(session: Session, names: Collection[str], worker: str) -> datetime | None:
+    """When the first of them is due for ``worker``, as it stands now; None = there are none."""
+    due = TimedWork.due
+    until = func.coalesce(TimedWork.claimed_until, due)
+    held = case((TimedWork.claimed_by == worker, due), (until > due, until), else_=due)
+    first: datetime | None = session.scalar(
+        select(func.min(held, type_=due.type)).where(TimedWork.name.in_(names))
+    )
+    return first
 
 
 def claim_work(session: Session, name: str, worker: str, now: datetime, until: datetime) -> bool:

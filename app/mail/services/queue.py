@@ -44,9 +44,10 @@ _ONLY_ROWS: Final[dict[str, Any]] = {"execution_options": {"synchronize_session"
 """Updates of rows of which no object is used afterwards."""
 
 
-def is_mail_due(session: Session, now: datetime) -> bool:
-    """Whether a mail is to be tried now."""
-    return session.scalar(select(Mail.id).where(Mail.due_at <= now).limit(1)) is not None
+def next_mail_due(session: Session) -> datetime | None:
+    """When the first mail is to be tried; None = there is none."""
+    first: datetime | None = session.scalar(select(func.min(Mail.due_at, type_=Mail.due_at.type)))
+    return first
 
 
 def claim_mails(session: Session, now: datetime, until: datetime) -> dict[int, int]:

@@ -26,11 +26,11 @@ from app.mail.services.mails import draft_mails, put_mails
 from app.mail.services.queue import (
     claim_mails,
     give_back,
-    is_mail_due,
     make_digests,
     mark_failed,
     mark_later,
     mark_sent,
+    next_mail_due,
     post_of,
     wait_after,
 )
@@ -93,17 +93,22 @@ class PostOffice:
         self._taken: dict[int, datetime] = {}
         """When the server took mails of which no record was made yet."""
         self._closed_until: datetime | None = None
+        self.again_at: datetime | None = None
 
     def step(self) -> bool:
         """Send what is due until nothing is, or the server takes none; whether any was sent."""
         now = self._context.now()
+        self.again_at = self._closed_until
         if self._closed_until is not None and now < self._closed_until:
             return False
         self._closed_until = None
         with self._context.reading() as session:
             self._note_taken(session)
             begin_read(session)
-            if not is_mail_due(session, now) or (settings := self._with_secret()) is None:
+            self.again_at = next_mail_due(session)
+            if self.again_at is None or now < self.again_at:
+                return False
+            if (settings := self._with_secret()) is None:
                 return False
             session.rollback()
             return self._send(session, settings).sent > 0

@@ -1,0 +1,93 @@
+"""A worker that has nothing to do asks one cheap question, and misses nothing."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Engine, event
+from sqlalchemy.orm import Session
+
+from app.core.database.transactions import dry_run, transaction
+from app.core.models.changes import PortalFact
+from app.jobs.models.work import Job, TimedWork
+from app.jobs.rules.jobs import RETRYING, RUNNING, WAITING, Pace
+from app.jobs.services import sqlite
+from app.jobs.services.commits import Commits
+from app.jobs.services.timed_work import next_due
+from app.jobs.tasks.context import Context
+from app.worker.process import WorkerProcess
+from tests.harness.databases import fresh_database, open_engine
+from tests.harness.server import test_settings
+from tests.harness.until import until
+
+NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
+LOOKS = 100
+COUNTER = "PRAGMA data_version"
+
+
+def write(engine: Engine, key: str) -> None:
+    with Session(engine) as session, transaction(session):
+        session.add(PortalFact(name=key, value=""))
+
+
+def test_each_commit_of_another_is_noticed_once(database: str, session: Session) -> None:
+    engine = open_engine(database)
+    commits, bind = Commits(engine), session.get_bind()
+    assert isinstance(bind, Engine)
+    assert commits.came(), "nobody can tell at first"
+    for key in ("a", "b"):
+        until(lambda: not commits.came())  # other databases of the server count, too
+        write(bind, key)
+        assert commits.came()
+    with dry_run(session):
+        session.add(PortalFact(name="c", value=""))
+    until(lambda: not commits.came())
+    commits.close()
+    assert engine.pool.checkedout() == 0  # type: ignore[attr-defined]  # of a pool that counts
+    engine.dispose()
+
+
+def test_a_worker_without_work_only_asks_whether_anything_was_committed() -> None:
+    asked: list[str] = []
+    with fresh_database("sqlite") as url:
+        engine = open_engine(url)
+        worker = WorkerProcess(Context(engine, test_settings(url)), Pace(look=0.01, beat=1000))
+        event.listen(engine, "before_cursor_execute", lambda *given: asked.append(given[2]))
+        running = threading.Thread(target=worker.run)
+        running.start()
+        until(lambda: asked.count(COUNTER) > 20, 60)  # what is due at the start is done
+        begun = len(asked)
+        until(lambda: asked[begun:].count(COUNTER) >= LOOKS, 60)
+        others = [one for one in asked[begun:] if one not in (COUNTER, "BEGIN")]
+        worker.end()
+        running.join()
+        engine.dispose()
+    assert len(others) < LOOKS / 4, others
+
+
+def test_what_waits_for_its_time_says_when(session: Session) -> None:
+    def at(minutes: int) -> datetime:
+        return NOW + timedelta(minutes=minutes)
+
+    names = ["one", "two"]
+    assert next_due(session, names, "me") is None
+    with transaction(session):
+        session.add(TimedWork(name="one", due=at(5), claimed_by="other", claimed_until=at(7)))
+        session.add(TimedWork(name="two", due=at(9), claimed_by="other", claimed_until=at(8)))
+        session.add(TimedWork(name="three", due=at(1)))
+    assert next_due(session, names, "me") == at(7)
+    assert next_due(session, names, "other") == at(5)
+    assert next_due(session, ["two"], "me") == at(9)
+    assert sqlite.next_due(session, "me", NOW) is None
+    with transaction(session):
+        for state, due, by, until_then in (
+            (WAITING, at(-1), None, None),
+            (RETRYING, at(6), None, None),
+            (RUNNING, None, "me", at(2)),
+            (RUNNING, None, "other", at(4)),
+        ):
+            row = {"name": "note", "arguments": "{}", "state": state, "due": due}
+            session.add(Job(**row, claimed_by=by, claimed_until=until_then))
+    assert sqlite.next_due(session, "me", NOW) == at(4)
+    assert sqlite.next_due(session, "other", NOW) == at(2)
