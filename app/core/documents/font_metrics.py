@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import Final
 
 from fontTools.ttLib import TTFont
-from pylopdf_fonts_zh_cn import sans_path
 
 FONTS: Final = Path(__file__).parent / "fonts"
 REGULAR: Final = FONTS / "NotoSans-Regular.ttf"
 BOLD: Final = FONTS / "NotoSans-Bold.ttf"
-CHINESE: Final = sans_path()
+CHINESE: Final = FONTS / "NotoSansSC-Regular.otf"
 NO_GLYPH: Final = "\N{REPLACEMENT CHARACTER}"
 """Drawn for a sign that no font has; what is stored keeps it."""
 CUT: Final = "…"
