@@ -83,9 +83,9 @@ def cut_with_pointer(text: str, limit: int, pointer: str) -> str:
 
 
 _EPOCH = re.compile(r"\d{1,12}")
-_TIME = re.compile(
+_TIME = re.compile(  # no hour 24, which Python reads from 3.14 on
     r"(\d{4})-(\d{2})-(\d{2})"
-    r"(?:[T ](\d{2}):(\d{2})(?::(\d{2})(\.\d{1,9})?)?"
+    r"(?:[T ]((?!24)\d{2}):(\d{2})(?::(\d{2})(\.\d{1,9})?)?"
     r"(Z|[+-]\d{2}:?\d{2})?)?",
 )
 _EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)

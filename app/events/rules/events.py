@@ -52,7 +52,7 @@ LIMITS: Final[Mapping[str, int]] = {
 A_TIME: Final = "an ISO 8601 time with its zone, such as 2013-03-06T10:05:00Z or ...+01:00"
 _EARLIEST: Final = datetime(1990, 1, 1, tzinfo=UTC)
 _TIME: Final = re.compile(
-    r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.(?P<fraction>\d{1,9}))?)?"
+    r"\d{4}-\d\d-\d\d[T ](?P<hour>\d\d):\d\d(?::\d\d(?:\.(?P<fraction>\d{1,9}))?)?"
     r"(?P<zone>Z|[+-]\d\d:?\d\d)?",
     re.ASCII,
 )
@@ -216,6 +216,8 @@ def read_moment(text: str) -> datetime:
         begin, end = found.span("fraction")
         stripped = stripped[: begin + 6] + stripped[end:]
     try:
+        if found["hour"] == "24":  # Python reads it from 3.14 on
+            raise ValueError
         moment = datetime.fromisoformat(stripped).astimezone(UTC)
     except (ValueError, OverflowError):
         raise ValueError(f"{A_TIME}; there is no such day, hour or zone") from None

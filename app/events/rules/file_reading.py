@@ -32,7 +32,7 @@ _MIB: Final = 1024 * 1024
 NEEDED: Final = ("source_id",)
 """The rest may be left out of a file that only closes or corrects events."""
 _WITHOUT_ZONE: Final = re.compile(
-    r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)", re.ASCII
+    r"(\d{4}-\d\d-\d\d)[T ]((?!24)\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)", re.ASCII
 )
 _ZONE_WORD: Final = re.compile(r"(?:[A-Z]{2,5}|[A-Z][a-z]+/\w+)$", re.ASCII)
 _OTHER_ORDER: Final = re.compile(r"\d{1,2}[./]\d{1,2}[./]\d{2,4}", re.ASCII)

@@ -40,7 +40,7 @@ _CHOICES: Final = {
 }
 _LATER: Final = COLUMNS[len(PUBLISHED) :]
 _TIME: Final = "an ISO 8601 time such as 2013-03-06T10:05:00Z (UTC where no zone is said)"
-_AS_EXPORTED: Final = re.compile(r"(?:19|20)\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
+_AS_EXPORTED: Final = re.compile(r"(?:19|20)\d\d-\d\d-\d\dT(?!24)\d\d:\d\d:\d\dZ", re.ASCII)
 _CLOCKS_DIFFER: Final = timedelta(minutes=5)
 """How far a time may lie ahead: the other system had a clock of its own."""
 

@@ -35,6 +35,7 @@ def test_times_with_their_zone(text: str, moment: datetime) -> None:
     "text",
     [
         "2013-02-29T10:00:00Z",
+        "2013-03-06T24:00:00Z",
         "2013-03-06T24:30:00Z",
         "2013-W10-3T10:00:00Z",
         "20130306T100000Z",

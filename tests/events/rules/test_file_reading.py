@@ -140,6 +140,7 @@ def test_a_file_may_hold_no_events(content: str) -> None:
         ({"start": "2012-03-06T10:05:00+25:00"}, "an ISO 8601 time with its zone"),
         ({"start": "2012-03-06"}, "the time of day and the zone are missing"),
         ({"start": "2012-02-30T10:05:00Z"}, "there is no such day, hour or zone"),
+        ({"start": "2012-02-28T24:00:00Z"}, "there is no such day, hour or zone"),
         ({"start": "06.03.2012 10:05"}, "only if the year comes first"),
         ({"start": "03/06/2012 10:05"}, "only if the year comes first"),
         ({"start": '"40974,4201"'}, "this is a number, as spreadsheets keep days"),
@@ -231,6 +232,7 @@ def test_a_packed_file_is_unpacked_or_says_that_it_is_broken() -> None:
         ("Europe/Berlin", "2012-07-06T10:05:00-0500", "2012-07-06T15:05:00+00:00"),
         ("Europe/Berlin", "2012-10-28T02:30", "in Europe/Berlin this hour was twice"),
         ("Europe/Berlin", "2012-03-25T02:30", "in Europe/Berlin this hour never was"),
+        ("Europe/Berlin", "2012-02-28T24:00", "the zone is missing"),
     ],
 )
 def test_a_person_may_say_which_zone_is_meant(zone: str, text: str, expected: str) -> None:

@@ -326,6 +326,7 @@ def test_every_wrong_cell_is_told(session: Session, cast: Cast) -> None:
             "11,\x07,new,,,,,,,,",
             "12,twelve,,2011-01-02,,,,,,,",
             "13,thirteen,new,2011-01-02,,,,,,,a\\",
+            "14,fourteen,new,2011-01-02T24:00:00Z,,,,,,,",
             head=head,
         ),
     )
@@ -347,6 +348,7 @@ def test_every_wrong_cell_is_told(session: Session, cast: Cast) -> None:
         "line 12, column created: when the ticket was opened",
         f"line 13, column state: one of {states}",
         'line 14, column sites, "a\\": names separated by ;',
+        'line 15, column created, "2011-01-02T24:00:00Z": an ISO 8601 time such as',
     ]
     assert len(told) == len(expected), told
     for line, beginning in zip(told, expected, strict=True):
