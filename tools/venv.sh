@@ -5,7 +5,7 @@
 #   tools/venv.sh dev    that, and what checks and tests need
 #
 # PYTHON=name or path asks for one interpreter; without it a working .venv is kept, else the first
-# of python3, python3.13, python3.12, python3.11 that really runs and is 3.11, 3.12 or 3.13.
+# of python3, python3.14, python3.13, python3.12, python3.11 that really runs and is 3.11 to 3.14.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -18,7 +18,7 @@ version_of() {
     found="$("$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null </dev/null)" ||
         return 1
     case "$found" in
-    3.11 | 3.12 | 3.13) printf '%s\n' "$found" ;;
+    3.11 | 3.12 | 3.13 | 3.14) printf '%s\n' "$found" ;;
     *) return 1 ;;
     esac
 }
@@ -26,17 +26,17 @@ version_of() {
 find_python() {
     if [ -n "${PYTHON:-}" ]; then
         version_of "$PYTHON" >/dev/null ||
-            die "PYTHON=$PYTHON does not run, or is not Python 3.11, 3.12 or 3.13"
+            die "PYTHON=$PYTHON does not run, or is not Python 3.11, 3.12, 3.13 or 3.14"
         printf '%s\n' "$PYTHON"
         return
     fi
-    for name in python3 python3.13 python3.12 python3.11; do
+    for name in python3 python3.14 python3.13 python3.12 python3.11; do
         if version_of "$name" >/dev/null; then
             printf '%s\n' "$name"
             return
         fi
     done
-    die "no Python 3.11, 3.12 or 3.13 found; install one or name it with PYTHON=..."
+    die "no Python 3.11, 3.12, 3.13 or 3.14 found; install one or name it with PYTHON=..."
 }
 
 # Debian and its relatives ship Python without what a virtual environment needs.

@@ -325,7 +325,7 @@ def test_a_python_that_does_not_fit_is_named(clone: Path, commands: Path, python
 
 def test_a_dead_name_on_the_path_is_passed_over(clone: Path, commands: Path) -> None:
     (clone / ".venv").unlink()
-    for name in ("python3", "python3.13", "python3.12"):
+    for name in ("python3", "python3.14", "python3.13", "python3.12"):
         _command(commands, name, "exit 127")
     _command(commands, "python3.11", 'case "$2" in *ensurepip*) exit 1;; *) echo 3.11;; esac')
     _command(commands, "id", "echo 1000")
