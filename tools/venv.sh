@@ -102,7 +102,7 @@ with_uv() (
     [ -z "$cert" ] || export SSL_CERT_FILE="${SSL_CERT_FILE:-$cert}"
     if [ ! -x .venv/uv/bin/uv ]; then
         say "make: fetching uv, which installs the rest"
-        .venv/bin/python -m pip install -q --disable-pip-version-check --no-compile \
+        .venv/bin/python -m pip install -q --disable-pip-version-check --no-compile --ignore-installed \
             --only-binary :all: --prefix .venv/uv --require-hashes -r requirements-uv.txt >&2 || return
     fi
     rm -f .venv/uv/failed
