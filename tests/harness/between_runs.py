@@ -9,6 +9,7 @@ import hashlib
 import os
 import shutil
 from pathlib import Path
+from typing import Final
 
 import pytest
 from flask import Flask
@@ -16,6 +17,11 @@ from jinja2 import FileSystemBytecodeCache
 
 from app.core.settings import PROJECT
 
+_MADE_BY: Final = (
+    PROJECT / "requirements.txt",
+    Path(__file__).with_name("databases.py"),
+    Path(__file__).with_name("postgres.py"),
+)
 _folders: list[Path] = []
 
 
@@ -36,8 +42,9 @@ def migrated(kind: str) -> Path | None:
     if not _folders:
         return None
     made_from = hashlib.sha256()
-    for file in (*sorted((PROJECT / "migrations").rglob("*.py")), PROJECT / "requirements.txt"):
-        made_from.update(file.read_bytes())
+    for file in (*sorted((PROJECT / "migrations").rglob("*")), *_MADE_BY):
+        if file.suffix in (".py", ".sql", ".txt"):
+            made_from.update(file.read_bytes())
     return _folders[-1] / f"{kind}-{made_from.hexdigest()[:16]}"
 
 
