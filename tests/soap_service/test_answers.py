@@ -22,7 +22,7 @@ from werkzeug.test import Client
 
 from app import demo
 from app.accounts.models.calls import PartnerCall
-from app.accounts.models.partners import Partner, PartnerAccount
+from app.accounts.models.partners import Partner
 from app.accounts.services.partners import (
     actor_of_account,
     create_partner_account,
@@ -248,18 +248,12 @@ def _site_renamed(session: Session, _number: int) -> None:
         .order_by(SiteName.id)
     ).first()
     assert name is not None
-    name.name += "-NEW"
+    name.name += "-RENAMED"
 
 
 def _partner_renamed(session: Session, _number: int) -> None:
     partner = session.scalars(select(Partner).where(Partner.code == "GGUS-DEMO")).one()
     partner.code = "GGUS-NEW"
-
-
-def _switched(session: Session, _number: int) -> None:
-    session.scalars(
-        select(PartnerAccount).where(PartnerAccount.login == "nren-own")
-    ).one().contract_year = 2012
 
 
 def _restored(session: Session, number: int) -> None:
@@ -278,7 +272,7 @@ CHANGES: Mapping[str, tuple[Callable[[Session, int], None], bytes]] = {
     "comment": (_commented, b"News."),
     "fields": (_planned, b"https://example.org/1"),
     "spelling": (_spelled, b"<ns0:GHD_Affected_Site>GRIDKA<"),
-    "site": (_site_renamed, b"-NEW<"),
+    "site": (_site_renamed, b"-RENAMED<"),
     "partner": (_partner_renamed, b"<ns0:GHD_Origin_SG>GGUS-NEW<"),
     "backup": (_restored, b"Another way"),
 }
@@ -349,15 +343,19 @@ def test_switches_of_an_account_count_at_each_call(doors: Doors, number: int) ->
     with transaction(doors.session):
         _planned(doors.session, number)
         _commented(doors.session, number, internal=True)
-    of_2016 = doors.read("nren-own", number)
+        account = create_partner_account(
+            doors.session, _by(doors.session), "NREN-A", f"own-{number}", PASSWORD, access="own"
+        )
+    user = account.login
+    of_2016 = doors.read(user, number)
     assert b"GHD_ETA" in of_2016
     assert b"GHD_E-Mail" not in of_2016
     assert b"GHD_E-Mail" in doors.read("ggus-all", number)
     assert b"GHD_Internal_Diary" not in of_2016
     assert b"GHD_Internal_Diary" in doors.read("nren-internal", number)
     with transaction(doors.session):
-        _switched(doors.session, number)
-    assert b"GHD_ETA" not in doors.read("nren-own", number)
+        account.contract_year = 2012
+    assert b"GHD_ETA" not in doors.read(user, number)
 
 
 def test_a_ticket_that_may_no_longer_be_read_is_an_unknown_one(doors: Doors, number: int) -> None:
