@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -17,12 +18,17 @@ from tests.harness.until import until
 
 def _commands(folder: Path) -> str:
     """What runs in the run with this folder."""
-    files = [Path(f"/proc/{process}/cmdline") for process in run.processes(folder)]
-    return "\n".join(file.read_text().replace("\0", " ") for file in files if file.exists())
+    found = ""
+    for process in run.processes(folder):
+        with suppress(OSError):  # ended meanwhile
+            found += Path(f"/proc/{process}/cmdline").read_text()
+    return found
 
 
 @pytest.mark.parametrize("workers", ["0", "2"])
-@pytest.mark.parametrize("way", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "way", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda way: str(way.name)
+)
 def test_nothing_is_left(way: signal.Signals, workers: str) -> None:
     for program, need in [(postgres.programs(), postgres.NEED), (browser.program(), browser.NEED)]:
         if program is None:
