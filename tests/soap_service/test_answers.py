@@ -470,3 +470,36 @@ def test_an_answer_takes_two_statements_and_each_call_is_counted(database: str) 
             ("TicketGet", len(answer.get_data()), None)
         ] * 4
     engine.dispose()
+
+
+def test_a_creation_through_the_door_takes_few_statements(database: str) -> None:
+    flask_app = create_app(test_settings(database))
+    doors = mount(flask_app)
+    client = Client(doors)
+    sent: list[str] = []
+    with flask_app.app_context():
+        engine = db.engine
+    with Session(engine) as session, transaction(session):
+        create_accounts(session)
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if not statement.startswith("BEGIN") and current_thread() is main_thread():
+            sent.append(statement)
+
+    for turn in range(3):
+        sent.clear()
+        values = {
+            "GHD_Description": "No traffic.",
+            "GHD_Origin_ID": f"N-{turn}",
+            "GHD_Short_Description": f"Down {turn}",
+            "GHD_Last_Modifier": "A NOC",
+            "GHD_Last_Login": "noc",
+        }
+        body = envelope("OpCreate", elements(values), header=login("ggus-all"))
+        answer = client.post("/soap/GGUS", data=body, content_type="text/xml; charset=utf-8")
+        assert answer.status_code == 200, answer.get_data()
+    # account, origin id, links and site that the texts name; then all rows
+    assert len(sent) <= (5 if engine.dialect.name == "postgresql" else 11)
+    doors.close()
+    engine.dispose()
