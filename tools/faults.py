@@ -45,7 +45,7 @@ class Fault:
     both: bool = False
     """Whether its tests run on both databases; else on SQLite."""
     survived: bool = False
-    """Whether no test saw it when it was chosen."""
+    """Whether no test that was looked at saw it when it was chosen."""
 
     def put_into(self, text: str) -> str:
         """The file's text with the fault. Raises ``ValueError`` where it does not apply."""

@@ -70,6 +70,15 @@ def test_a_systems_token_acts_by_its_scopes(session: Session, cast: Cast) -> Non
     ]
 
 
+def test_a_token_that_outlived_its_disabled_person_is_nobodys(session: Session, cast: Cast) -> None:
+    """Who was disabled by an earlier version still has one in the database."""
+    _token, secret = made(session, cast.kit, own=True)
+    assert acts(session, secret) is not None
+    with transaction(session):
+        find_user(session, "kit").disabled_at = NOON
+    assert acts(session, secret) is None
+
+
 def test_wrong_secrets_are_nobodys(session: Session, cast: Cast) -> None:
     _token, secret = made(session, cast.admin)
     for wrong in (

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
 
 from app.core.database.transactions import transaction
+from app.core.rules.counted import Counted
 from app.core.web.extensions import db
 from app.tickets.pages import tickets_csv
 from app.tickets.rules.content import NewTicket
@@ -180,6 +181,19 @@ def test_only_operators_take_out_which_tickets_are_to_be_checked(
             sheet = load_workbook(io.BytesIO(answer.data)).worksheets[0]
             lines = [[str(cell) for cell in line] for line in sheet.iter_rows(values_only=True)]
         assert [line[0] for line in lines] == ["number", str(number)]
+
+
+def test_long_standing_is_what_is_open_for_long_and_no_test(
+    session: Session, cast: Cast, visit: Enter, opened: Open
+) -> None:
+    standing = opened(title="open for years")
+    opened(title="a test", category="test")
+    ended = opened(title="solved")
+    with transaction(session):
+        move_ticket(session, writer(cast.operator), ended, State.SOLVED, solution="spliced")
+    opened(title="of today", now=datetime.now(UTC))
+    found = rows(visit(cast.reader), f"?figure={Counted.LONG_STANDING}")
+    assert [row["number"] for row in found] == [str(standing)]
 
 
 def test_a_workbook_holds_the_same(cast: Cast, visit: Enter, opened: Open) -> None:
