@@ -100,16 +100,18 @@ with_uv() (
     fi
     cert="$(pip_setting cert)"
     [ -z "$cert" ] || export SSL_CERT_FILE="${SSL_CERT_FILE:-$cert}"
-    if [ ! -x .venv/uv/bin/uv ]; then
-        say "make: fetching uv, which installs the rest"
-        .venv/bin/python -m pip install -q --disable-pip-version-check --no-compile --ignore-installed \
+    uv=.venv/bin/uv # where checks and tests are installed it stays, for `make lock`
+    if [ ! -x $uv ]; then
+        uv=.venv/uv/bin/uv
+        [ -x $uv ] || say "make: fetching uv, which installs the rest"
+        [ -x $uv ] || .venv/bin/python -m pip install -q --disable-pip-version-check --no-compile \
             --only-binary :all: --prefix .venv/uv --require-hashes -r requirements-uv.txt >&2 || return
     fi
-    rm -f .venv/uv/failed
+    rm -f .venv/uv-did-it
     # a line for each large file that is fetched, none for each package that is in
-    { .venv/uv/bin/uv pip install --python .venv/bin/python --require-hashes "$@" 2>&1 ||
-        : >.venv/uv/failed; } | grep -v '^ [+~-] ' >&2
-    [ ! -e .venv/uv/failed ]
+    { $uv pip install --python .venv/bin/python --require-hashes "$@" 2>&1 &&
+        : >.venv/uv-did-it; } | grep -v '^ [+~-] ' >&2
+    rm .venv/uv-did-it 2>/dev/null
 )
 
 # A stamp holds the sum of the files that were installed: nothing to do costs no start of uv.

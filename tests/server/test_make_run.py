@@ -365,11 +365,11 @@ esac
 """The interpreter of an environment that notes what it is asked, and fetches a uv that does so."""
 
 
-def _installed(clone: Path, commands: Path, **settings: str) -> list[str]:
+def _installed(clone: Path, commands: Path, more: str = ":", **settings: str) -> list[str]:
     """The lines of what pip and uv were asked to install in a new environment."""
     (clone / ".venv").unlink()
     _command(clone, "venvs-python", _VENVS_PYTHON)
-    made = "mkdir -p .venv/bin; touch .venv/pyvenv.cfg; cp venvs-python .venv/bin/python"
+    made = f"mkdir -p .venv/bin; touch .venv/pyvenv.cfg; cp venvs-python .venv/bin/python; {more}"
     _command(commands, "python3", f'case "$*" in *ensurepip*) ;; -c*) echo 3.13;; *) {made};; esac')
     done = _venv(clone, commands, **{"UV_DOES": "", "PIP_SAYS": ""} | settings)
     assert done.returncode == 0, done.stderr
@@ -415,3 +415,9 @@ def test_pip_installs_where_uv_fails(clone: Path, commands: Path) -> None:
 def test_uv_asks_no_index_where_pip_may_ask_none(clone: Path, commands: Path) -> None:
     says = ":env:.no-index='1'"
     assert _installed(clone, commands, UV_DOES="exit 0", PIP_SAYS=says) == [_PIP]
+
+
+def test_an_uv_that_is_there_already_is_used(clone: Path, commands: Path) -> None:
+    """As after ``make test``: pip would take it for installed and fetch nothing."""
+    made = "printf '#!/bin/sh\\necho uv \"$@\" >>said' >.venv/bin/uv; chmod +x .venv/bin/uv"
+    assert _installed(clone, commands, made) == [_UV]
