@@ -7,6 +7,7 @@ header of each answer; a program that needs all changes asks with ``?fresh=1``.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from time import monotonic, sleep
 from typing import Final
 
@@ -69,7 +70,7 @@ def _brought_up(rows: Session, timeout: float) -> Freshness:
         wanted = pending(rows, moment)
         if wanted.is_empty and state.computed_at is not None:
             return Freshness(state.computed_at)
-        is_much = wanted.is_much
+        state, is_much = replace(state, stale=len(wanted.targets)), wanted.is_much
     if is_much and timeout <= PAGE:
         return state
     began, free = monotonic(), False
@@ -85,3 +86,5 @@ def _brought_up(rows: Session, timeout: float) -> Freshness:
             sleep(_LOOK)
             rows.rollback()
             state = freshness(rows)
+            if state.is_fresh:
+                state = replace(state, stale=len(pending(rows, moment).targets))

@@ -222,6 +222,28 @@ def test_figures_say_up_to_when_changes_are_in_them(
     assert operator.get(asked).status_code == 200
 
 
+def test_figures_that_lack_what_began_to_count_with_the_time_do_not_say_that_they_are_of_now(
+    session: Session, cast: Cast, visit: Enter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = "/statistics/matching.csv?from=2013-Q1&to=2013-Q1"
+    report(session, cast, "2013-03-06 11:30", None)  # at noon not long enough to count
+    with transaction(session):
+        assert recompute.bring_up_to_date(session, NOON).is_fresh
+    monkeypatch.setattr(freshness_of_pages, "FILE", 0.0)
+    monkeypatch.setattr(recompute, "MAX_ROWS", 0)  # a worker has to do it
+    operator = visit(cast.operator)
+    behind = operator.get(address)
+    assert rows_of(behind.text)[-1] == ["TOTAL", "2013-Q1", "0", "0"]
+    assert behind.headers["Figures-Up-To"] == "2013-03-06T12:00:00Z"
+    page = operator.get("/statistics/matching?from=2013-Q1&to=2013-Q1")
+    assert "Newer changes are being worked in" in PageReader(page.text).text
+    assert operator.get(f"{address}&fresh=1").status_code == 503
+    with transaction(session):
+        assert recompute.bring_up_to_date(session, datetime.now(UTC)).is_fresh
+    fresh = operator.get(f"{address}&fresh=1")
+    assert rows_of(fresh.text)[-1] == ["TOTAL", "2013-Q1", "1", "0"]
+
+
 @pytest.mark.parametrize(
     ("query", "words"),
     [
