@@ -27,6 +27,7 @@ from app.core.web.forms import attach
 from app.core.web.htmx import go_to
 from app.core.web.person import acting, writer
 from app.core.web.times import now
+from app.matching.pages.freshness import fresh_figures
 from app.meetings.adapters.invitations import write_invitation
 from app.meetings.models.teleconferences import Teleconference
 from app.meetings.pages.forms import (
@@ -302,7 +303,7 @@ def mark_held(number: int) -> Response:
     rows, form = db.session(), MinutesForm()
     row = verbs.find_teleconference(rows, number)
     if form.validate():
-        agenda = agenda_of(rows, row, now())
+        agenda = _agenda(row)
         try:
             with writing_once(rows):
                 verbs.mark_held(
@@ -436,7 +437,7 @@ def _page(
         may_withdraw=may_withdraw(actor, row.state, row.requested_by_id),
         mine=next((one for one in row.people if one.user_id == actor.account_id), None),
         may_come_and_go=is_open and not over,
-        agenda=agenda_of(rows, row, now()),
+        agenda=_agenda(row),
         address=_address,
         steps=newest_changes_of(rows, TELECONFERENCE, row.id, _STEPS_SHOWN),
         labels=LABELS,
@@ -450,6 +451,12 @@ def _page(
         point_form=point_form or PointForm(formdata=None),
     )
     return make_response(page, status)
+
+
+def _agenda(row: Teleconference) -> Sequence[AgendaPoint]:
+    if row.quarter and not row.agenda:  # it counts events
+        fresh_figures()
+    return agenda_of(db.session(), row, now())
 
 
 def _address(point: AgendaPoint) -> str:

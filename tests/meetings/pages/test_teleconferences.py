@@ -24,6 +24,7 @@ from app.meetings.pages.forms import read_own_time
 from tests.cast import Cast, writer
 from tests.harness.visitor import PageReader, Visitor
 from tests.harness.visits import Open
+from tests.matching.matching_world import report, ticket
 
 TCS = "/reports/teleconferences"
 HOSTILE = "<script>alert(1)</script> =1+1 | %MAIN% \u4e2d\u6587 \u202e{{7*7}}"
@@ -47,6 +48,21 @@ def was_set(visitor: Visitor, number: int, **more: str) -> None:
     form = visitor.read(f"{TCS}/{number}").form(f"{TCS}/{number}/set")
     answer = visitor.send(f"{TCS}/{number}/set", {**form.data(), "place": "R1-001", **more})
     assert answer.status_code == 303, PageReader(answer.text).alerts
+
+
+def test_an_agenda_of_a_quarter_holds_events_of_a_moment_ago_and_says_so(
+    session: Session, cast: Cast, visit: Visit
+) -> None:
+    chair = visit(cast.operator)
+    number = asked(chair)
+    assert "No events of 2013-Q1" in chair.read(f"{TCS}/{number}").text
+    report(session, cast, "2013-02-01 10:00", "2013-02-01 12:00")
+    assert "DE-KIT: 1 of 1" in chair.read(f"{TCS}/{number}").text
+    answer = chair.get(f"{TCS}/{number}?fresh=1")
+    assert (answer.status_code, "Figures-Up-To" in answer.headers) == (200, True)
+    about = ticket(session, cast, event_start="2013-02-01 10:00")
+    plain = asked(chair, quarter="none", tickets=str(about))
+    assert "Figures-Up-To" not in chair.get(f"{TCS}/{plain}").headers
 
 
 def rows_of(session: Session) -> list[tuple[str, int, str]]:
