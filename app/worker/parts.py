@@ -173,9 +173,9 @@ class Jobs:
         runner = Runner(
             context.engine, self._worker, functions, self._pace, context.now, self._ending
         )
+        now = context.now()  # before: what comes due meanwhile was not run, perhaps
         if run_jobs(runner, until_empty=until_empty):
             return True
-        now = context.now()
         with context.reading() as session:
             self.again_at = next_due(session, self._worker, now)
         return False

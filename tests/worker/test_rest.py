@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from sqlalchemy import Engine, event
 from sqlalchemy.orm import Session
 
@@ -12,10 +13,12 @@ from app.core.database.transactions import dry_run, transaction
 from app.core.models.changes import PortalFact
 from app.jobs.models.work import Job, TimedWork
 from app.jobs.rules.jobs import RETRYING, RUNNING, WAITING, Pace
-from app.jobs.services import sqlite
+from app.jobs.services import queue, sqlite
+from app.jobs.services.backend import Runner
 from app.jobs.services.commits import Commits
 from app.jobs.services.timed_work import next_due
 from app.jobs.tasks.context import Context
+from app.worker import parts
 from app.worker.process import WorkerProcess
 from tests.harness.databases import fresh_database, open_engine
 from tests.harness.server import test_settings
@@ -91,3 +94,26 @@ def test_what_waits_for_its_time_says_when(session: Session) -> None:
             session.add(Job(**row, claimed_by=by, claimed_until=until_then))
     assert sqlite.next_due(session, "me", NOW) == at(4)
     assert sqlite.next_due(session, "other", NOW) == at(2)
+
+
+def test_a_job_that_comes_due_while_the_queue_is_looked_at_is_not_left_for_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = [NOW]
+    due = NOW + timedelta(milliseconds=1)
+
+    def run_jobs(runner: Runner, *, until_empty: bool) -> bool:
+        more = queue.run_jobs(runner, until_empty=until_empty)
+        clock.append(due)
+        return more
+
+    monkeypatch.setattr(parts, "run_jobs", run_jobs)
+    with fresh_database("sqlite") as url:
+        engine = open_engine(url)
+        with Session(engine) as session, transaction(session):
+            session.add(Job(name="note", arguments="{}", state=WAITING, due=due))
+        context = Context(engine, test_settings(url), now=lambda: clock[-1])
+        jobs = parts.Jobs(context, "me", Pace(), threading.Event())
+        assert not jobs.step()
+        assert jobs.again_at == due, "nobody commits then"
+        engine.dispose()
