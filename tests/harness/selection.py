@@ -55,7 +55,8 @@ def pytest_testnodedown(node: Any) -> None:
 
 
 def _order(config: pytest.Config) -> str:
-    return f"in the order of SEED={config.getoption('randomly_seed')}"
+    seed = config.getoption("randomly_seed", None)  # None: pytest was told not to shuffle
+    return "in the order of the files" if seed is None else f"in the order of SEED={seed}"
 
 
 @pytest.hookimpl(trylast=True)

@@ -87,3 +87,4 @@ def test_the_order_is_another_each_time_and_that_of_a_seed_again(suite: pytest.P
     assert order(first) != order(second)
     (seed,) = set(re.findall(r"in the order of SEED=(\d+)", first))
     assert order(_run(suite, "-v", f"--randomly-seed={seed}", "tests")) == order(first)
+    assert "in the order of the files" in _run(suite, "-p", "no:randomly", "tests")
