@@ -255,8 +255,9 @@ class Supervisor:
         ready = [index for index, place in enumerate(self._servers) if place.takes_connections]
         if ready and not self._started:
             self._started = True
-            took = monotonic() - self._began
-            print(f"Ready: {self._url} answers after {took:.1f} s.", flush=True)  # noqa: T201
+            line = f"Ready: {self._url} answers after {monotonic() - self._began:.1f} s.\n"
+            with suppress(OSError):  # who started it may have read enough, and closed the pipe
+                os.write(1, line.encode())
         if len(self._sockets) < len(self._servers):  # systemd's: all processes share it
             return
         to = ready[0] if 0 < len(ready) < len(self._servers) else None

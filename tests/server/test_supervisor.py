@@ -111,15 +111,18 @@ def running(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Running]
     commands = ([sys.executable, "-S", "-c", text] for text in (_SERVER, _WORKER))
     numbers = [one.fileno() for one in sockets]
     plan = json.dumps([numbers, 2, *commands, "http://portal.example/", monotonic()])
+    unread = getattr(request, "param", "") == "unread"
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "app.server.supervisor", plan],
             cwd=tmp_path,
             env=os.environ | {"PYTHONPATH": str(PROJECT)},
             pass_fds=numbers,
-            stdout=log,
+            stdout=subprocess.PIPE if unread else log,
             stderr=log,
         )
+    if process.stdout is not None:
+        process.stdout.close()
     for one in sockets:
         one.close()
     portal = Running(process, settings.port, tmp_path)
@@ -146,6 +149,16 @@ def test_it_says_once_that_the_portal_answers(running: Running) -> None:
         os.kill(server, signal.SIGKILL)
     running.both()
     assert said() == 1
+
+
+@pytest.mark.parametrize("running", ["unread"], indirect=True)
+def test_a_start_goes_on_where_nobody_reads_what_it_says(running: Running) -> None:
+    """Who starts the portal may read its greeting, and then close the pipe."""
+    servers = running.both()
+    until(lambda: running.worker() > 0)
+    assert running.both() == servers
+    running.process.terminate()
+    assert running.process.wait(60) == 0
 
 
 def test_a_server_that_dies_again_and_again_stops_nobody(running: Running) -> None:
