@@ -37,7 +37,7 @@ def checked_password(password: str, name: str, is_common: IsCommon, field: str =
     bare = _without_ends(password)
     if password.casefold() == name.casefold() or (bare and bare == _without_ends(name)):
         raise Invalid(field, "The password is the login name; choose one that nobody can guess")
-    if is_common(password) or is_common(password.lower()):
+    if any(map(is_common, dict.fromkeys((password, password.lower())))):
         raise Invalid(
             field,
             "This password is on the list of common ones, which are guessed first;"
