@@ -42,7 +42,7 @@ def tickets(session: Session, cast: Cast) -> list[int]:
         ("/tickets", 8),
         ("/tickets?site=DE-KIT&state=open&state=closed&network=LHCOPN", 8),
         ("/tickets?sort=title&last=yes", 8),
-        ("/tickets/{number}", 16),
+        ("/tickets/{number}", 6),
         ("/topology", 8),
         ("/", 44),
     ],

@@ -33,7 +33,7 @@ from sqlalchemy import (
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from app.core.models.changes import Change, ChangedField, Counter
 from app.core.rules.access import Writer
@@ -270,13 +270,18 @@ def of_kind(*kinds: str) -> ColumnElement[bool]:
 def changes_of(
     session: Session, kind: str, thing_id: int, *, after: int = 0, limit: int | None = None
 ) -> Sequence[Change]:
-    """The changes of one thing, oldest first: all, or up to ``limit`` behind version ``after``."""
-    return session.scalars(
+    """The changes of one thing, oldest first: all, or up to ``limit`` behind version ``after``.
+
+    With their fields, in one statement.
+    """
+    found = session.scalars(
         select(Change)
         .where(Change.kind == kind, Change.thing_id == thing_id, Change.version > after)
         .order_by(Change.version)
         .limit(limit)
-    ).all()
+        .options(joinedload(Change.fields))
+    )
+    return found.unique().all()
 
 
 def newest_changes_of(session: Session, kind: str, thing_id: int, limit: int) -> Sequence[Change]:

@@ -245,19 +245,6 @@ def find_mail(session: Session, actor: Actor, mail_id: int) -> Mail:
     return mail
 
 
-def failed_mails(session: Session, number: int) -> Sequence[Mail]:
-    """The mails of a ticket that a server refused for good, newest of each address."""
-    rows = session.scalars(
-        select(Mail)
-        .where(Mail.ticket_number == number, Mail.state == FAILED)
-        .order_by(Mail.id.desc())
-    )
-    newest: dict[str, Mail] = {}
-    for mail in rows:
-        newest.setdefault(mail.address_key, mail)
-    return list(newest.values())
-
-
 def send_again(session: Session, by: Writer, mail_id: int) -> None:
     """Try a mail that failed, or that waits for its next attempt, at once."""
     mail = find_mail(session, by.actor, mail_id)

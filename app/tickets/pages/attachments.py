@@ -15,21 +15,23 @@ from app.core.rules.access import Actor
 from app.core.web.attached_files import Problem, given_out, listed_files, previewed, row_of
 from app.core.web.extensions import db
 from app.core.web.person import acting
-from app.tickets.models.tickets import Ticket
 from app.tickets.pages.list import back_to_list
 from app.tickets.rules.attachments import attachment_id, public_id
 from app.tickets.services.attachments import attachments_of, content_of, find_attachment, may_remove
+from app.tickets.services.whole_ticket import WholeTicket
 
 blueprint = Blueprint("attachments", __name__)
 ADDRESS: Final = "/attachments/<key>"
 
 
 def attachment_section(
-    actor: Actor, ticket: Ticket, problems: Sequence[Problem] = ()
+    actor: Actor, whole: WholeTicket, problems: Sequence[Problem] = ()
 ) -> Mapping[str, Any]:
     """What the list of a ticket's attachments and the form below it show."""
     rows = []
-    for item in attachments_of(db.session(), actor, ticket.number):
+    ticket = whole.ticket
+    found = attachments_of(db.session(), actor, ticket.number) if whole.has_attachments else ()
+    for item in found:
         key = public_id(item.id)
         places = (
             url_for(f"attachments.{name}", key=key) for name in ("download", "preview", "remove")

@@ -8,7 +8,6 @@ from typing import Any
 
 from flask import Response, request, url_for
 
-from app.accounts.services.partners import all_partners
 from app.core.rules import access
 from app.core.web.attached_files import Problem
 from app.core.web.extensions import db
@@ -31,6 +30,7 @@ from app.tickets.rules.tickets import FINAL_STATES, State
 from app.tickets.services import lifecycle as verbs
 from app.tickets.services.fields import facts_of
 from app.tickets.services.timeline import timeline_of
+from app.tickets.services.whole_ticket import WholeTicket, read_whole_ticket
 
 NUMBER = "<int(max=2147483647):number>"
 _CHOSEN = ("priority", "category", "network", "layer", "impact")
@@ -48,17 +48,23 @@ def comment_form_of(actor: access.Actor, moves: Sequence[State], **more: Any) ->
     return form
 
 
-def hand_form_of(ticket: Ticket, **more: Any) -> HandForm:
+def hand_form_of(whole: WholeTicket, **more: Any) -> HandForm:
     """Offers the partners to whom the ticket is neither handed nor their own already."""
-    own = {partner.id for partner in ticket.handed_to} | {ticket.created_by_partner_id}
-    partners = all_partners(db.session())
+    own = {partner.code for partner in whole.ticket.handed_to}
+    if whole.ticket.created_by_partner is not None:
+        own.add(whole.ticket.created_by_partner.code)
     form = HandForm(**more)
-    form.partner.choices = options(*(item.code for item in partners if item.id not in own))
+    form.partner.choices = options(*(code for code in whole.partners if code not in own))
     return form
 
 
-def ticket_page(
-    number: int,
+def ticket_page(number: int, **more: Any) -> Response:
+    """The page of the ticket of this number; ``more`` as for ``page_of``."""
+    return page_of(read_whole_ticket(db.session(), acting(), number), **more)
+
+
+def page_of(
+    whole: WholeTicket,
     *,
     comment_form: CommentForm | None = None,
     move_form: MoveForm | None = None,
@@ -70,8 +76,7 @@ def ticket_page(
     fresh: int = 0,
 ) -> Response:
     """The ticket; a form that was refused is shown with its errors and what was typed."""
-    rows, actor = db.session(), acting()
-    ticket = verbs.find_ticket(rows, actor, number)
+    rows, actor, ticket = db.session(), acting(), whole.ticket
     moves = verbs.moves_of(actor, ticket)
     refusal = access.refusal_to_write(actor, facts_of(ticket))
     sees_internal = access.may_read_internal(actor)
@@ -88,11 +93,11 @@ def ticket_page(
         may_write=refusal is None,
         no_write=refusal,
         final=ticket.state in FINAL_STATES,
-        entries=entries_of(timeline_of(rows, actor, number), fresh=fresh),
+        entries=entries_of(timeline_of(rows, actor, ticket.number), fresh=fresh),
         comment_form=comment_form
         or comment_form_of(actor, moves, formdata=None, solution=ticket.solution),
         move_form=move_form or MoveForm(formdata=None, solution=ticket.solution),
-        hand_form=hand_form or hand_form_of(ticket, formdata=None),
+        hand_form=hand_form or hand_form_of(whole, formdata=None),
         may_hand=actor.is_operator,
         sees_internal=sees_internal,
         # what was written for a move that is not possible any more has no field to stand in
@@ -103,9 +108,9 @@ def ticket_page(
         length=length(start, end) if start and end and end >= start else "",
         facts=_facts(ticket, sees_internal=sees_internal),
         span=span_of(ticket),
-        **related_section(actor, ticket, relation_form),
+        **related_section(actor, whole, relation_form),
         **acknowledgement_section(actor, ticket, answer_form),
-        **attachment_section(actor, ticket, upload_problems),
+        **attachment_section(actor, whole, upload_problems),
         **TICKET_PANELS.values(actor, ticket),
         back=back_to_list(),
     )

@@ -16,6 +16,7 @@ from app.tickets.pages.forms import RelationForm
 from app.tickets.rules.relations import RelationRole
 from app.tickets.services.fields import current_value
 from app.tickets.services.relations import Related, relations_of
+from app.tickets.services.whole_ticket import WholeTicket
 
 _HEADINGS = {
     RelationRole.PARENT: "Parent",
@@ -61,9 +62,11 @@ class RelatedGroup:
         return sum(not item.is_open for item in self.tickets)
 
 
-def related_section(actor: Actor, ticket: Ticket, form: RelationForm | None) -> Mapping[str, Any]:
+def related_section(
+    actor: Actor, whole: WholeTicket, form: RelationForm | None
+) -> Mapping[str, Any]:
     """What the section "Related tickets" needs; ``form`` is one that was refused."""
-    found = relations_of(db.session(), actor, ticket.number)
+    found = relations_of(db.session(), actor, whole.ticket.number) if whole.has_relations else ()
     groups = [
         RelatedGroup(role, tickets)
         for role in RelationRole

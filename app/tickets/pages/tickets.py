@@ -28,11 +28,10 @@ from app.registry.services.choices import choices
 from app.tickets.pages.columns import COLUMNS, USUAL, in_order
 from app.tickets.pages.filter_forms import read_query
 from app.tickets.pages.list import BACK_COOKIE, Listing, ListQuery, address_of_list
-from app.tickets.pages.page import NUMBER, ticket_page
+from app.tickets.pages.page import NUMBER, page_of
 from app.tickets.pages.saved_menu import saved_menu
 from app.tickets.pages.visits import begin_reading, note_opened
 from app.tickets.rules.tokenizer import read_search
-from app.tickets.services.lifecycle import find_ticket
 from app.tickets.services.lists.lists import TicketFilter, count_to_check, references_of
 from app.tickets.services.lists.settings import remember_columns
 from app.tickets.services.lists.visits import marks_of
@@ -44,6 +43,7 @@ from app.tickets.services.pages import (
     list_tickets,
 )
 from app.tickets.services.search.snippets import contexts_of
+from app.tickets.services.whole_ticket import read_whole_ticket
 
 blueprint = Blueprint("tickets", __name__)
 _MAX_BACK = 1500
@@ -135,8 +135,9 @@ def _counted(query: ListQuery, *, later: bool = False) -> Listing:
 @blueprint.get(f"/tickets/{NUMBER}")
 def detail(number: int) -> Response:
     """One ticket: facts, story, and what may be done with it."""
-    page = ticket_page(number)
-    note_opened(find_ticket(db.session(), acting(), number))
+    whole = read_whole_ticket(db.session(), acting(), number)
+    page = page_of(whole)
+    note_opened(whole.ticket)
     return page
 
 

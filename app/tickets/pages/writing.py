@@ -50,6 +50,7 @@ from app.tickets.services.attachments import add_attachment, remove_attachment
 from app.tickets.services.fields import facts_of
 from app.tickets.services.relations import relate_tickets, unrelate_tickets
 from app.tickets.services.watching import unwatch_ticket, watch_ticket
+from app.tickets.services.whole_ticket import read_whole_ticket
 
 
 @blueprint.post(f"/tickets/{NUMBER}/comment")
@@ -242,9 +243,9 @@ def acknowledge(number: int) -> Response:
 def hand(number: int) -> Response:
     """Hand the ticket to a partner."""
     rows, by = db.session(), writer()
-    ticket = verbs.find_ticket(rows, by.actor, number)
+    whole = read_whole_ticket(rows, by.actor, number)
     access.require_operator(by.actor, "hand a ticket to a partner")
-    form = hand_form_of(ticket)
+    form = hand_form_of(whole)
     if not form.validate():
         return ticket_page(number, hand_form=form, status=422)
     with writing_once(rows):

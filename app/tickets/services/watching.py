@@ -38,22 +38,6 @@ def unwatch_ticket(session: Session, by: Writer, number: int) -> None:
     )
 
 
-def is_watching(session: Session, actor: Actor, number: int) -> bool:
-    """Whether the person watches the ticket."""
-    if actor.kind is not Kind.PERSON:
-        return False
-    return session.get(TicketWatcher, (number, actor.account_id)) is not None
-
-
-def watchers_choice(session: Session, actor: Actor, number: int) -> str | None:
-    """None where the person does not watch the ticket; else which mails it chose, "" where it has
-    no address for them."""
-    if not is_watching(session, actor, number):
-        return None
-    user = session.get_one(User, actor.account_id)
-    return user.mail_choice if user.mail else ""
-
-
 def watched_by(session: Session, user: User, limit: int = 100) -> Sequence[Ticket]:
     """The tickets that a person watches, the newest watched first."""
     return session.scalars(

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from sqlalchemy import (
     ColumnElement,
+    CompoundSelect,
     Date,
     Integer,
     Row,
@@ -24,9 +25,11 @@ from sqlalchemy import (
     case,
     func,
     literal_column,
+    null,
     or_,
     select,
     union,
+    union_all,
 )
 from sqlalchemy.orm import Session, aliased
 
@@ -180,18 +183,26 @@ def _valid(
 # made once: the page of each ticket asks
 _DAY: Final = bindparam("day", type_=Date)
 _END_A, _END_B = aliased(Site), aliased(Site)
-_OUTLINE: Final = (
-    select(Link.name, Link.role, _END_A.key.label("key_a"), _END_B.key.label("key_b"))
+_NETWORK: Final[ColumnElement[str]] = bindparam("network")
+_LINES: Final = (
+    select(
+        *(Link.name, Link.role, _END_A.key, _END_A.tier, _END_A.tier_since, _END_A.tier_until),
+        *(_END_B.key.label("key_b"), _END_B.tier.label("tier_b")),
+        *(_END_B.tier_since.label("since_b"), _END_B.tier_until.label("until_b")),
+    )
     .join(_END_A, Link.end_a_id == _END_A.id)
     .join(_END_B, Link.end_b_id == _END_B.id)
-    .where(Link.network == bindparam("network"), _valid(Link, _DAY))
+    .where(Link.network == _NETWORK, _valid(Link, _DAY))
     .order_by(Link.name)
     .limit(MAX_LINKS + 1)
+    .subquery()
 )
-_OF_KEYS: Final = Site.key.in_(bindparam("keys", expanding=True))
-_TIERS: Final = select(Site.key, Site.tier, Site.tier_since, Site.tier_until).where(_OF_KEYS)
-_TIERS_OF_ALL: Final = select(Site.key, Site.tier, Site.tier_since, Site.tier_until).where(
-    or_(_OF_KEYS, and_(had_tier(_DAY), _valid(Site, _DAY)))
+_OUTLINE: Final[CompoundSelect[*tuple[Any, ...]]] = union_all(
+    select(_LINES),
+    select(
+        *(null(), null(), Site.key, Site.tier, Site.tier_since, Site.tier_until),
+        *(null(), null(), null(), null()),
+    ).where(_NETWORK == "LHCOPN", had_tier(_DAY), _valid(Site, _DAY)),
 )
 
 
@@ -200,18 +211,18 @@ def outline_on(
 ) -> tuple[Mapping[str, int | None], Sequence[tuple[str, str, str, str]]] | None:
     """Only what a small picture needs: the tier by site, and name, ends and role of each link.
 
-    Two statements. None where there are more links than a picture can show.
+    One statement: the links, and the T0 and T1s of the LHCOPN. None where there are more links than
+    a picture can show.
     """
-    given = {"network": network, "day": day}
-    rows = session.execute(_OUTLINE, given).all()
-    if len(rows) > MAX_LINKS:
-        return None
-    keys = {key for row in rows for key in (row.key_a, row.key_b)}
-    tiers = session.execute(
-        _TIERS_OF_ALL if network == "LHCOPN" else _TIERS, {"keys": list(keys), "day": day}
-    )
-    found = {row.key: tier_of(row.tier, row.tier_since, row.tier_until, day) for row in tiers}
-    return found, [(row.name, row.key_a, row.key_b, row.role) for row in rows]
+    tiers: dict[str, int | None] = {}
+    links: list[tuple[str, str, str, str]] = []
+    for name, role, *ends in session.execute(_OUTLINE, {"network": network, "day": day}):
+        for key, tier, since, until in (ends[:4], ends[4:]):
+            if key is not None:
+                tiers[key] = tier_of(tier, since, until, day)
+        if name is not None:
+            links.append((name, ends[0], ends[4], role))
+    return (tiers, sorted(links)) if len(links) <= MAX_LINKS else None
 
 
 def states_on(
