@@ -42,6 +42,8 @@ def tickets(session: Session, cast: Cast) -> list[int]:
         ("/tickets", 8),
         ("/tickets?site=DE-KIT&state=open&state=closed&network=LHCOPN", 8),
         ("/tickets?sort=title&last=yes", 8),
+        ("/tickets?q=loss", 9),
+        ("/tickets?q=operator", 11),
         ("/tickets/{number}", 6),
         ("/topology", 8),
         ("/", 44),

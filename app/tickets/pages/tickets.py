@@ -32,13 +32,13 @@ from app.tickets.pages.page import NUMBER, page_of
 from app.tickets.pages.saved_menu import saved_menu
 from app.tickets.pages.visits import begin_reading, note_opened
 from app.tickets.rules.tokenizer import read_search
-from app.tickets.services.lists.lists import TicketFilter, count_to_check, references_of
+from app.tickets.services.lists.lists import references_of
 from app.tickets.services.lists.settings import remember_columns
 from app.tickets.services.lists.visits import marks_of
 from app.tickets.services.pages import (
     MAX_COUNTED,
+    all_tickets,
     count_by_state,
-    first_numbers,
     is_costly_to_count,
     list_tickets,
 )
@@ -47,7 +47,6 @@ from app.tickets.services.whole_ticket import read_whole_ticket
 
 blueprint = Blueprint("tickets", __name__)
 _MAX_BACK = 1500
-EVERYTHING = TicketFilter(sort="number")
 
 
 @blueprint.get("/tickets")
@@ -114,7 +113,8 @@ def _counted(query: ListQuery, *, later: bool = False) -> Listing:
     base = url_for("tickets.listing")
     sees_internal = access.may_read_internal(actor)
     counts = found = None
-    if not (later and is_costly_to_count(rows, wanted)):
+    of_all = all_tickets(rows, actor)
+    if not (later and is_costly_to_count(of_all, wanted)):
         everything = replace(wanted, to_check=False)
         counts = found = count_by_state(rows, actor, everything, most=MAX_COUNTED)
         if wanted.to_check:
@@ -126,8 +126,8 @@ def _counted(query: ListQuery, *, later: bool = False) -> Listing:
         url_for("tickets_csv.download_workbook"),
         counts,
         found=found,
-        to_check=count_to_check(rows) if sees_internal else 0,
-        anything=bool(counts) or bool(first_numbers(rows, actor, EVERYTHING, 1)),
+        to_check=of_all.to_check if sees_internal else 0,
+        anything=of_all.any_readable,
         remembered=current_user.list_columns,
     )
 

@@ -167,14 +167,31 @@ def count_by_state(
     return {state: min(count, most + 1) for state, count in session.execute(query)}
 
 
-def is_costly_to_count(session: Session, wanted: TicketFilter) -> bool:
+class AllTickets(NamedTuple):
+    """What a list says of all tickets."""
+
+    opened: int
+    """How many there ever were."""
+    to_check: int
+    """How many an operator has to look at because a repeated creation differed."""
+    any_readable: bool
+
+
+def all_tickets(session: Session, actor: Actor) -> AllTickets:
+    """One statement, that reads no ticket."""
+    opened = select(Counter.value).where(Counter.name == TICKET).scalar_subquery()
+    to_check = select(func.count()).where(Ticket.to_check).scalar_subquery()
+    any_readable = select(Ticket.number).where(readable(actor)).exists()
+    return AllTickets(
+        *session.execute(select(func.coalesce(opened, 0), to_check, any_readable)).one()
+    )
+
+
+def is_costly_to_count(everything: AllTickets, wanted: TicketFilter) -> bool:
     """Whether counts take longer than the page itself may: each ticket is asked for something that
     no index of tickets holds."""
     plain = replace(wanted, text="", unseen=None, desk=(), counted=())
-    if wanted == plain:
-        return False
-    opened = session.scalar(select(Counter.value).where(Counter.name == TICKET)) or 0
-    return opened > SMALL
+    return wanted != plain and everything.opened > SMALL
 
 
 def _rows(

@@ -13,7 +13,6 @@ from sqlalchemy import (
     Select,
     and_,
     case,
-    func,
     or_,
     select,
     true,
@@ -79,11 +78,6 @@ class TicketFilter:
                 str(state) for given in self.states for state in groups.get(given, (given,))
             )
         )
-
-
-def count_to_check(session: Session) -> int:
-    """How many tickets an operator has to look at because a repeated creation differed."""
-    return session.scalar(select(func.count()).where(Ticket.to_check)) or 0
 
 
 def references_of(session: Session, tickets: Sequence[Row[Any]]) -> dict[int, list[str]]:
