@@ -10,13 +10,11 @@ from importlib import import_module
 import click
 from flask import Flask
 from flask.cli import AppGroup
-from flask_migrate import Migrate
 
 from app import tables  # noqa: F401  # relationships are by name, so every table must be known
 from app.commands import MODULES
-from app.core.settings import PROJECT, Settings
+from app.core.settings import Settings
 from app.core.web.application import plain_application
-from app.core.web.extensions import db
 
 
 class PortalCommands(AppGroup):
@@ -36,9 +34,8 @@ class PortalCommands(AppGroup):
 
 
 def register(flask_app: Flask) -> None:
-    """Give the application its ``flask`` command, migrations included."""
+    """Give the application the commands of the portal."""
     flask_app.cli = PortalCommands(flask_app.name)
-    Migrate().init_app(flask_app, db, directory=str(PROJECT / "migrations"))
 
 
 def command_application(settings: Settings, statement_timeout: int) -> Flask:

@@ -13,6 +13,7 @@ from typing import Final
 MODULES: Final[Mapping[str, str]] = {
     "backup": "backup",
     "cric": "cric",
+    "db": "database",
     "events": "events",
     "links": "registry_files",
     "notices": "notices",

@@ -8,7 +8,6 @@ from functools import wraps
 from typing import Any
 
 import click
-from alembic.util import CommandError
 from flask.cli import AppGroup, with_appcontext
 from sqlalchemy.exc import DatabaseError, IntegrityError
 
@@ -34,8 +33,6 @@ def one_line_errors() -> Iterator[None]:
     except click.UsageError as error:
         raise WrongUsage(_one_line(error.format_message())) from error
     except PortalError as error:
-        raise click.ClickException(_one_line(str(error))) from error
-    except CommandError as error:
         raise click.ClickException(_one_line(str(error))) from error
     except IntegrityError as error:
         # Two commands at once passed the same check; the database let one of them through.

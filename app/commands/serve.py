@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from time import monotonic, process_time
 
-import alembic.command
 import click
 from flask import current_app
 from sqlalchemy.orm import Session
@@ -52,7 +51,9 @@ def _prepare(settings: Settings) -> None:
         is_current = misfit(revision_of(connection)) is None
     if not is_current:
         _say("Bringing the tables of the database up to date.")
-        _upgrade()
+        from app.commands.database import upgrade_database  # few starts need it
+
+        upgrade_database()
     session = db.session()
     if settings.demo and not demo.is_demo(session):
         _say("Writing demo data, which takes some seconds.")
@@ -80,11 +81,6 @@ def greeting(settings: Settings) -> Sequence[str]:
     lines += [f"WSDL: {url}" for url in wsdl_urls(settings.public_url, settings.ars_server)]
     lines.append("Ctrl-C ends it.")
     return lines
-
-
-def _upgrade() -> None:
-    # Not through `flask_migrate.upgrade`: that logs an error and ends the process by itself.
-    alembic.command.upgrade(current_app.extensions["migrate"].migrate.get_config(), "head")
 
 
 def seed_first(session: Session, settings: Settings) -> None:

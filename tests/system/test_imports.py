@@ -59,7 +59,8 @@ def test_a_command_loads_no_door_and_no_other_command(tmp_path: Path) -> None:
         "except SystemExit as ended:\n    assert ended.code == 1  # a database without tables\n"
     )
     loaded = loaded_by(ran, f"sqlite:///{tmp_path / 'empty.db'}")
-    assert loaded & (LARGE | DOORS | {"numpy", "psycopg", "app.demo", "app.worker"}) == set()
+    others = {"alembic", "numpy", "psycopg", "app.demo", "app.worker"}
+    assert loaded & (LARGE | DOORS | others) == set()
     commands = {name for name in loaded if name.startswith("app.commands.")}
     assert commands == {"app.commands.arguments", "app.commands.base", "app.commands.user"}
 
