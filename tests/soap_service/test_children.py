@@ -118,4 +118,4 @@ def test_the_same_twice_makes_two_tickets(wire: Wire) -> None:
     parent = wire.create()
     numbers = {create_child(wire, parent, "Child").values["GHD_Request_ID"] for _ in range(2)}
     assert len(numbers) == 2
-    assert relations(wire, parent) == [("child", int(number)) for number in sorted(numbers)]
+    assert relations(wire, parent) == [("child", number) for number in sorted(map(int, numbers))]

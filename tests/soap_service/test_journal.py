@@ -103,17 +103,9 @@ def test_garbage_and_unknown_logins_leave_nothing(wire: Wire) -> None:
         assert len(after) - len(before) == 1
 
 
-def create_accounts_once(server: LiveServer) -> None:
-    """Also for a test that runs alone; the others of this module share its database."""
-    with server.session() as session:
-        there = session.scalars(select(PartnerAccount)).first()
-    if there is None:
+def test_an_orderly_end_writes_what_waits(database: str) -> None:
+    with live(test_settings(database)) as server:
         create_accounts(server)
-
-
-def test_an_orderly_end_writes_what_waits(module_database: str) -> None:
-    with live(test_settings(module_database)) as server:
-        create_accounts_once(server)
         wire = Wire(server)
         calls = 25
         before = len(recorded(server, "old"))
@@ -123,9 +115,9 @@ def test_an_orderly_end_writes_what_waits(module_database: str) -> None:
         assert until(lambda: len(recorded(server, "old")) == before + calls)
 
 
-def test_a_killed_process_loses_at_most_the_last_calls(module_database: str) -> None:
-    with live(test_settings(module_database)) as server:
-        create_accounts_once(server)
+def test_a_killed_process_loses_at_most_the_last_calls(database: str) -> None:
+    with live(test_settings(database)) as server:
+        create_accounts(server)
         wire = Wire(server)
         before = len(recorded(server, "old"))
         wire.call("TicketGet", {"GHD_Request_ID": "1"}, user="old")

@@ -98,6 +98,7 @@ class WriteLock:
         """Open the lock file, unless it is open and still there."""
         if self._file is None or not os.fstat(self._file).st_nlink:  # somebody deleted it
             self._close()
+            self._file = None  # its number may be another file's by now, should opening fail
             self._file = _opened(self._database)
             self._close = weakref.finalize(self, os.close, self._file)
 

@@ -216,6 +216,26 @@ def test_reading_needs_no_lock_file(database: str, session: Session) -> None:
     assert not lock_file(database).exists()
 
 
+def test_a_lock_file_that_was_replaced_is_refused_until_it_can_be_opened(tmp_path: Path) -> None:
+    lock = WriteLock(str(tmp_path / "portal.db"))
+    file = tmp_path / "portal.db-writers"
+    with lock:
+        pass
+    file.unlink()
+    file.mkdir()
+    others = [os.open(tmp_path, os.O_RDONLY) for _ in range(3)]  # one gets the number it had
+    try:
+        for _ in range(2):
+            with pytest.raises(WriteLockTimeout, match="cannot open"):
+                lock.enter()
+    finally:
+        for other in others:
+            os.close(other)
+    file.rmdir()
+    with lock:
+        assert file.is_file()
+
+
 @only_sqlite
 @pytest.mark.parametrize("kind", ["folder", "link"])
 def test_a_lock_file_that_cannot_be_opened_is_said_in_one_line(database: str, kind: str) -> None:
