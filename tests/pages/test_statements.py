@@ -46,7 +46,7 @@ def tickets(session: Session, cast: Cast) -> list[int]:
         ("/tickets?q=operator", 11),
         ("/tickets/{number}", 6),
         ("/topology", 8),
-        ("/", 44),
+        ("/", 20),
     ],
 )
 def test_a_page_takes_few_statements(

@@ -39,6 +39,9 @@ def compute_with_matches() -> None:
 def _affected(session: Session, span: Span, now: datetime) -> set[Target]:
     """Links whose duties these changes may alter without altering their matching, and those on
     which an ongoing event is due by now, or is so no more."""
+    found = ripe_links(session, now, _RIPE_AT_ONCE)
+    if span.begins == span.ends:
+        return _with_events(session, found) if found else set()
     everything = select(func.count()).where(span.of(DUTY_RULE, LHC_PERIOD))
     # the T1 that a link left may be cut off without it; the registry knows it no more
     moved = (
@@ -48,7 +51,6 @@ def _affected(session: Session, span: Span, now: datetime) -> set[Target]:
     )
     if session.scalar(everything) or session.scalar(moved.limit(1)) is not None:
         return _with_events(session, None)
-    found = ripe_links(session, now, _RIPE_AT_ONCE)
     links = set(session.scalars(select(Change.thing_id).where(span.of(LINK)).distinct()))
     sites = set(session.scalars(select(Change.thing_id).where(span.of(SITE)).distinct()))
     if links or sites:

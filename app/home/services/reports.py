@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Final
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session, joinedload
 
 from app.core.rules.access import Actor
 from app.core.rules.quarters import Quarter
@@ -47,16 +47,15 @@ def waiting_for_chair(session: Session, actor: Actor) -> Waiting | None:
     """What the chair has to decide on; None for others."""
     if not is_chair(actor):
         return None
-    submitted = Report.state == ReportState.SUBMITTED
-    count = session.scalar(select(func.count()).select_from(Report).where(submitted)) or 0
-    reports = session.scalars(
-        select(Report)
-        .where(submitted)
+    rows = session.execute(
+        select(Report, func.count().over())  # of all, whatever the limit
+        .where(Report.state == ReportState.SUBMITTED)
         .order_by(Report.first_submitted_at, Report.id)
-        .options(selectinload(Report.site))
+        .options(joinedload(Report.site))
         .limit(ROWS)
     ).all()
-    return Waiting(count, reports, asked_for(session))
+    count = rows[0][1] if rows else 0
+    return Waiting(count, [report for report, _ in rows], asked_for(session, whole=False))
 
 
 def owed_reports(

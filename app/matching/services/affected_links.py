@@ -81,16 +81,18 @@ def has_moved(session: Session, span: Span) -> bool:
     Where it was is told by the kept results, and only by them: whoever recomputes that link may
     have read it there, and not have written it yet.
     """
-    return any(
-        session.scalar(
-            select(Change.id)
-            .join(ChangedField, ChangedField.change_id == Change.id)
-            .where(span.of(kind), Change.version > 1, ChangedField.field.in_(fields))
-            .limit(1)
-        )
-        is not None
-        for kind, fields in _MOVES.items()
+    if span.begins == span.ends:
+        return False
+    moved = or_(
+        *(and_(span.of(kind), ChangedField.field.in_(fields)) for kind, fields in _MOVES.items())
     )
+    found = (
+        select(Change.id)
+        .join(ChangedField, ChangedField.change_id == Change.id)
+        .where(span.of(*_MOVES), Change.version > 1, moved)
+        .limit(1)
+    )
+    return session.scalar(found) is not None
 
 
 def _of_tickets(session: Session, span: Span) -> set[Target]:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from secrets import randbits
 from typing import Any, Final, cast
 
-from sqlalchemy import Table, delete, func, select, update
+from sqlalchemy import ScalarSelect, Table, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
@@ -33,6 +33,7 @@ _INSERT: Final[Mapping[str, Any]] = {"sqlite": sqlite_insert, "postgresql": post
 _LOCK: Final = 2_600_026
 """The key of PostgreSQL's advisory lock."""
 _stale = cast(Table, StaleMatching.__table__)
+_NEWEST: Final = select(func.max(Change.id)).scalar_subquery()
 
 
 class ConcurrentUpdate(Exception):
@@ -58,15 +59,17 @@ class Freshness:
 
 def freshness(session: Session) -> Freshness:
     """How the figures stand, without looking at what the pending changes concern."""
-    span, later = next_span(session)
-    return Freshness(computed_at(session), span.ends - span.begins + later, count_stale(session))
+    stale = select(func.count()).select_from(_stale).scalar_subquery()
+    row = session.execute(select(_of(CURSOR), _NEWEST, _of(COMPUTED_AT), stale)).one()
+    cursor, newest, computed, count = row
+    return Freshness(_as_time(computed), max(0, (newest or 0) - int(cursor or 0)), count)
 
 
 def next_span(session: Session) -> tuple[Span, int]:
     """The next changes behind the cursor, and how many are behind these."""
-    begins = int(_fact(session, CURSOR) or 0)
     # first the newest id: what is behind it in the next query is visible by now
-    newest = session.scalar(select(func.max(Change.id))) or 0
+    cursor, newest = session.execute(select(_of(CURSOR), _NEWEST)).one()
+    begins, newest = int(cursor or 0), newest or 0
     ends = max(begins, min(newest, begins + MAX_CHANGES))
     return Span(begins, ends), max(0, newest - ends)
 
@@ -78,8 +81,7 @@ def move_cursor(session: Session, span: Span) -> None:
 
 def computed_at(session: Session) -> datetime | None:
     """Up to when everything was recomputed (UTC)."""
-    text = _fact(session, COMPUTED_AT)
-    return None if text is None else datetime.fromisoformat(text)
+    return _as_time(session.scalar(select(_of(COMPUTED_AT))))
 
 
 def keep_computed_at(session: Session, now: datetime) -> None:
@@ -156,8 +158,12 @@ def _is(target: Target) -> Sequence[Any]:
     return _stale.c.kind == target[0], _stale.c.thing_id == target[1]
 
 
-def _fact(session: Session, name: str) -> str | None:
-    return session.scalar(select(PortalFact.value).where(PortalFact.name == name))
+def _of(name: str) -> ScalarSelect[str]:
+    return select(PortalFact.value).where(PortalFact.name == name).scalar_subquery()
+
+
+def _as_time(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
 
 
 def _put(session: Session, name: str, value: str) -> None:

@@ -53,13 +53,14 @@ def without_minutes(session: Session, now: datetime) -> Sequence[Teleconference]
     return [row for row in rows if is_over(row, now)]
 
 
-def asked_for(session: Session) -> Sequence[Teleconference]:
-    """Those that wait for the chair, the oldest first."""
+def asked_for(session: Session, *, whole: bool = True) -> Sequence[Teleconference]:
+    """Those that wait for the chair, the oldest first; ``whole``: with their people, times and
+    tickets."""
     return session.scalars(
         select(Teleconference)
         .where(Teleconference.state == TcState.ASKED)
         .order_by(Teleconference.id)
-        .options(*_SHOWN)
+        .options(*_SHOWN if whole else ())
         .limit(_MAX_OPEN)
     ).all()
 
