@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import atexit
-import gc
 import logging
 from functools import partial
 from http import HTTPStatus
@@ -48,10 +47,6 @@ def build_server() -> Bridge:
     """The same behind the bridge that lets only whole requests in."""
     flask_app = _application(_settings())
     bridge = bridge_of(flask_app)
-    # What was made until here lives as long as the process: the collector of garbage went through
-    # all of it again and again, in the middle of requests.
-    gc.collect()
-    gc.freeze()
     Thread(target=read_facts, args=(flask_app,), name="facts", daemon=True).start()
     return bridge
 
