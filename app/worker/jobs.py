@@ -6,24 +6,20 @@ after ten attempts. It is safe to repeat: it may be run anew after its worker wa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeAlias
+from typing import Final
 
 from app.events.services.import_runs import JOB as EVENT_IMPORT
 from app.events.services.withdrawal import JOB as EVENT_WITHDRAWAL
 from app.events.tasks.imports import import_events, withdraw_events
-from app.jobs.tasks.context import Context
 from app.meetings.services.packs import JOB as MEETING_PACK
 from app.meetings.tasks.packs import make_pack
 from app.registry.services.name_changes import JOB as NAMES_IN_SEARCH
 from app.tickets.tasks.search_names import follow_names
-
-JobFunction: TypeAlias = Callable[[Context, Mapping[str, Any]], None]
-
+from app.worker.child import JobFunction, in_child
 
 JOBS: Final[dict[str, JobFunction]] = {
     NAMES_IN_SEARCH: follow_names,
     EVENT_IMPORT: import_events,
     EVENT_WITHDRAWAL: withdraw_events,
-    MEETING_PACK: make_pack,
+    MEETING_PACK: in_child(make_pack),
 }

@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pypdfium2
@@ -441,4 +442,31 @@ def test_a_pack_whose_last_worker_was_killed_has_failed(
     assert "the worker ended in the middle of it" in pack.trouble
     with transaction(session):
         packs.make_again(session, writer(cast.operator), number)
+    until(lambda: stands(session, number) == "made")
+
+
+def test_a_worker_that_made_a_pack_has_loaded_nothing_for_it(
+    session: Session, cast: Cast, start_worker: StartWorker
+) -> None:
+    worker = start_worker()
+    number = order(session, cast, ["matching"])
+    until(lambda: stands(session, number) == "made")
+    loaded = Path(f"/proc/{worker.pid}/maps").read_text()
+    assert "/numpy/" in loaded, "libraries are seen there"
+    assert [library for library in ("lxml", "PIL") if f"/{library}/" in loaded] == []
+
+
+def test_a_worker_that_is_ended_in_the_middle_of_a_pack_leaves_it_to_the_next(
+    session: Session, cast: Cast, start_worker: StartWorker
+) -> None:
+    first = start_worker()
+    number = order(session, cast)
+    until(lambda: stands(session, number) == "making")
+    first.terminate()
+    assert first.wait() == 0, "it did not end in order"
+    assert stands(session, number) == "making"
+    (job,) = queued_jobs(session)
+    assert job.name == "meeting_pack"
+    session.rollback()
+    start_worker()
     until(lambda: stands(session, number) == "made")
