@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import os
+import signal
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -470,3 +472,38 @@ def test_a_worker_that_is_ended_in_the_middle_of_a_pack_leaves_it_to_the_next(
     session.rollback()
     start_worker()
     until(lambda: stands(session, number) == "made")
+
+
+def child_of(worker: int) -> int:
+    """The one process that this worker has started."""
+    threads = Path(f"/proc/{worker}/task").iterdir()
+    (child,) = " ".join((one / "children").read_text() for one in threads).split()
+    return int(child)
+
+
+def test_only_the_job_fails_when_its_process_is_killed(
+    session: Session, cast: Cast, start_worker: StartWorker
+) -> None:
+    worker = start_worker()
+    number = order(session, cast)
+    until(lambda: stands(session, number) == "making")
+    os.kill(child_of(worker.pid), signal.SIGKILL)
+
+    def reasons() -> list[str]:
+        session.rollback()
+        return [one.reason for one in failed_jobs(session)]
+
+    until(lambda: reasons() == ["ChildFailed: its process ended with -9"])
+    assert worker.poll() is None
+
+
+def test_the_process_of_a_job_goes_with_its_worker(
+    session: Session, cast: Cast, start_worker: StartWorker
+) -> None:
+    worker = start_worker()
+    number = order(session, cast)
+    until(lambda: stands(session, number) == "making")
+    child = Path(f"/proc/{child_of(worker.pid)}")
+    worker.kill()
+    worker.wait()
+    until(lambda: not child.exists() or ") Z " in (child / "stat").read_text())
