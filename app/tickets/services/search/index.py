@@ -273,9 +273,9 @@ def _gather_names(session: Session, gathered: Mapping[int, _Words]) -> None:
     ):
         sites[number].add(site_id)
     for number, site_id, name in rows(
-        select(TicketSite.ticket_number, TicketSite.site_id, TicketSite.name).where(
-            TicketSite.ticket_number.in_(gathered)
-        )
+        select(TicketSite.ticket_number, TicketSite.site_id, TicketSite.name)
+        .where(TicketSite.ticket_number.in_(gathered))
+        .order_by(TicketSite.ticket_number, TicketSite.position)
     ):
         if site_id is None:
             gathered[number].add(name)
@@ -285,6 +285,7 @@ def _gather_names(session: Session, gathered: Mapping[int, _Words]) -> None:
         select(TicketLink.ticket_number, TicketLink.link_id, Link.name)
         .join(Link)
         .where(TicketLink.ticket_number.in_(gathered))
+        .order_by(TicketLink.ticket_number, TicketLink.position)
     ):
         links[number].add(link_id)
         gathered[number].add(name)
@@ -293,7 +294,9 @@ def _gather_names(session: Session, gathered: Mapping[int, _Words]) -> None:
             ExternalReference.ticket_number,
             ExternalReference.provider,
             ExternalReference.reference,
-        ).where(ExternalReference.ticket_number.in_(gathered))
+        )
+        .where(ExternalReference.ticket_number.in_(gathered))
+        .order_by(ExternalReference.id)
     ):
         gathered[number].add(provider, reference)
     site_ids = set().union(*sites.values())
@@ -323,7 +326,7 @@ def _gather_names(session: Session, gathered: Mapping[int, _Words]) -> None:
 
 def _names_by(session: Session, statement: Any) -> Mapping[int, list[str]]:
     found: dict[int, list[str]] = defaultdict(list)
-    for key, name in session.execute(statement):
+    for key, name in sorted(tuple(row) for row in session.execute(statement)):
         found[key].append(name)
     return found
 
