@@ -1,7 +1,7 @@
 """Which passwords may be set: by length and by what everybody guesses first, never by composition.
 
-Whether a password is on the list of common ones is asked through ``is_common``, which the caller
-brings: the list is data of a package that this floor does not know.
+Whether a password is one of those is asked through ``is_common``, which the caller brings: it needs
+a package that this floor does not know.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def checked_password(password: str, name: str, is_common: IsCommon, field: str =
     if any(map(is_common, dict.fromkeys((password, password.lower())))):
         raise Invalid(
             field,
-            "This password is on the list of common ones, which are guessed first;"
+            "This password is among those that are guessed first;"
             " three or four words that do not belong together are a good one",
         )
     return password

@@ -39,9 +39,9 @@ def test_length_is_enough(password: str) -> None:
         ("operator.one", "login name"),
         ("OPERATOR.One", "login name"),
         ("12operator.one!2026", "login name"),
-        ("qwertyuiop", "list of common ones"),
-        ("QwertyUiop", "list of common ones"),
-        ("iloveyou12345", "list of common ones"),
+        ("qwertyuiop", "among those that are guessed first"),
+        ("QwertyUiop", "among those that are guessed first"),
+        ("iloveyou12345", "among those that are guessed first"),
     ],
 )
 def test_what_is_refused_is_said_and_never_quoted(password: str, words: str) -> None:
