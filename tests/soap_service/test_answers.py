@@ -16,7 +16,7 @@ from tracemalloc import get_traced_memory, start, stop
 from typing import Any
 
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import Engine, event, select
 from sqlalchemy.orm import Session
 from werkzeug.test import Client
 
@@ -436,46 +436,11 @@ def test_no_read_after_a_commit_gives_an_older_answer(wire: Wire) -> None:
         assert all(reader.result() for reader in readers)
 
 
-def test_an_answer_takes_two_statements_and_each_call_is_counted(database: str) -> None:
+@contextmanager
+def counted_door(database: str) -> Iterator[tuple[Client, Engine, list[str]]]:
+    """The door in this process, its accounts' engine, and the statements of this thread so far."""
     flask_app = create_app(test_settings(database))
     doors = mount(flask_app)
-    client = Client(doors)
-    reads: list[int] = []
-    with flask_app.app_context():
-        engine = db.engine
-    with Session(engine) as session, transaction(session):
-        create_accounts(session)
-        number = open_ticket(session, _by(session), NewTicket(title="Kept")).number
-
-    @event.listens_for(engine, "before_cursor_execute")
-    def count(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        if not statement.startswith("BEGIN") and current_thread() is main_thread():
-            reads[-1] += 1
-
-    body = envelope(
-        "TicketGet", elements({"GHD_Request_ID": str(number)}), header=login("nren-all")
-    )
-    answers = set()
-    for _ in range(4):
-        reads.append(0)
-        answer = client.post("/soap/GGUS", data=body, content_type="text/xml; charset=utf-8")
-        answers.add(answer.get_data())
-    assert len(answers) == 1
-    # account, and ticket with its diary; the first one also verifies the password, and remembers it
-    assert reads[1:] == [2, 2, 2]
-    doors.close()
-    with Session(engine) as session:
-        calls = session.scalars(select(PartnerCall).order_by(PartnerCall.id)).all()
-        assert [(call.operation, call.answer_bytes, call.fault) for call in calls] == [
-            ("TicketGet", len(answer.get_data()), None)
-        ] * 4
-    engine.dispose()
-
-
-def test_a_creation_through_the_door_takes_few_statements(database: str) -> None:
-    flask_app = create_app(test_settings(database))
-    doors = mount(flask_app)
-    client = Client(doors)
     sent: list[str] = []
     with flask_app.app_context():
         engine = db.engine
@@ -487,19 +452,51 @@ def test_a_creation_through_the_door_takes_few_statements(database: str) -> None
         if not statement.startswith("BEGIN") and current_thread() is main_thread():
             sent.append(statement)
 
-    for turn in range(3):
-        sent.clear()
-        values = {
-            "GHD_Description": "No traffic.",
-            "GHD_Origin_ID": f"N-{turn}",
-            "GHD_Short_Description": f"Down {turn}",
-            "GHD_Last_Modifier": "A NOC",
-            "GHD_Last_Login": "noc",
-        }
-        body = envelope("OpCreate", elements(values), header=login("ggus-all"))
-        answer = client.post("/soap/GGUS", data=body, content_type="text/xml; charset=utf-8")
-        assert answer.status_code == 200, answer.get_data()
-    # account, origin id, links and site that the texts name; then all rows
-    assert len(sent) <= (5 if engine.dialect.name == "postgresql" else 11)
-    doors.close()
+    try:
+        yield Client(doors), engine, sent
+    finally:
+        doors.close()
+        engine.dispose()
+
+
+def test_an_answer_takes_two_statements_and_each_call_is_counted(database: str) -> None:
+    with counted_door(database) as (client, engine, sent):
+        with Session(engine) as session, transaction(session):
+            number = open_ticket(session, _by(session), NewTicket(title="Kept")).number
+        body = envelope(
+            "TicketGet", elements({"GHD_Request_ID": str(number)}), header=login("nren-all")
+        )
+        answers, reads = set(), []
+        for _ in range(4):
+            sent.clear()
+            answer = client.post("/soap/GGUS", data=body, content_type="text/xml; charset=utf-8")
+            answers.add(answer.get_data())
+            reads.append(len(sent))
+        assert len(answers) == 1
+        # account, and ticket with its diary; the first one also verifies the password, and
+        # remembers it
+        assert reads[1:] == [2, 2, 2]
+    with Session(engine) as session:  # the door has closed: what waited is written
+        calls = session.scalars(select(PartnerCall).order_by(PartnerCall.id)).all()
+        assert [(call.operation, call.answer_bytes, call.fault) for call in calls] == [
+            ("TicketGet", len(answer.get_data()), None)
+        ] * 4
     engine.dispose()
+
+
+def test_a_creation_through_the_door_takes_few_statements(database: str) -> None:
+    with counted_door(database) as (client, engine, sent):
+        for turn in range(3):
+            sent.clear()
+            values = {
+                "GHD_Description": "No traffic.",
+                "GHD_Origin_ID": f"N-{turn}",
+                "GHD_Short_Description": f"Down {turn}",
+                "GHD_Last_Modifier": "A NOC",
+                "GHD_Last_Login": "noc",
+            }
+            body = envelope("OpCreate", elements(values), header=login("ggus-all"))
+            answer = client.post("/soap/GGUS", data=body, content_type="text/xml; charset=utf-8")
+            assert answer.status_code == 200, answer.get_data()
+        # account, origin id, links and site that the texts name; then all rows
+        assert len(sent) <= (5 if engine.dialect.name == "postgresql" else 11)
