@@ -21,6 +21,7 @@ from sqlalchemy import (
     FromClause,
     Integer,
     Table,
+    TableValuedAlias,
     Text,
     bindparam,
     column,
@@ -46,6 +47,7 @@ _changes = cast(Table, Change.__table__)
 _INSERT_CHANGE = insert(_changes)
 _fields = cast(Table, ChangedField.__table__)
 _INSERT_FIELDS = insert(_fields)
+_FIELD_COLUMNS: Final = ("position", "field", "old", "new")
 _TAKE: Final = {
     dialect: upsert(_counters)
     .values(name=bindparam("taken"), value=bindparam("count"))
@@ -69,6 +71,16 @@ def next_number(sequence: str, after: FromClause | None = None) -> Any:
     )
 
 
+def given_rows(name: str, *columns: ColumnElement[Any]) -> TableValuedAlias:
+    """PostgreSQL only: the rows that the parameter ``name`` holds as a JSON list of objects with
+    these columns."""
+    return (
+        func.json_to_recordset(sql_cast(bindparam(name, type_=Text), JSON))
+        .table_valued(*(column(one.name, one.type) for one in columns))
+        .render_derived(name=f"given_{name}", with_types=True)
+    )
+
+
 def logged_after(thing: FromClause) -> tuple[CTE, CTE]:
     """PostgreSQL only: parts of a statement that log one change of the thing whose key ``thing``
     has as ``thing_id``: its number and row, and its fields. Values: ``change_values``."""
@@ -86,16 +98,10 @@ def logged_after(thing: FromClause) -> tuple[CTE, CTE]:
         .returning(_changes.c.id)
         .cte("added")
     )
-    given = (
-        func.json_to_recordset(sql_cast(bindparam("change_fields", type_=Text), JSON))
-        .table_valued(
-            column("position", Integer), *(column(name, Text) for name in ("field", "old", "new"))
-        )
-        .render_derived(with_types=True)
-    )
+    given = given_rows("change_fields", *(_fields.c[name] for name in _FIELD_COLUMNS))
     logged = (
         _INSERT_FIELDS.from_select(
-            ["change_id", "position", "field", "old", "new"],
+            ["change_id", *_FIELD_COLUMNS],
             select(added.c.id, *given.c).select_from(added.join(given, true())),
         )
         .returning(_fields.c.id)
@@ -248,7 +254,7 @@ def record_changes(
     insert_rows(
         session,
         ChangedField,
-        ("change_id", "position", "field", "old", "new"),
+        ("change_id", *_FIELD_COLUMNS),
         [
             (number, position, item.field, item.old, item.new)
             for number, (*_, fields) in zip(numbers, changes, strict=True)

@@ -17,19 +17,16 @@ from typing import Any, Final, cast
 
 from sqlalchemy import (
     CTE,
-    JSON,
     Insert,
     Table,
     Text,
     bindparam,
-    column,
     func,
     insert,
     select,
     true,
     update,
 )
-from sqlalchemy import cast as sql_cast
 from sqlalchemy.orm import Session
 
 from app.core.models.base import Base
@@ -38,6 +35,7 @@ from app.core.services.changes import (
     TICKET,
     FieldChange,
     change_values,
+    given_rows,
     logged_after,
     next_number,
     record_change,
@@ -187,7 +185,7 @@ def _all_at_once() -> Any:
     inserts = {table: _inserted(table, names, ticket) for table, names in _PARTS.items()}
     site = inserts.pop(_sites).returning(_sites.c.id, _sites.c.position).cte("site")
     parts = [site, *(one.cte(f"new_{table.name}") for table, one in inserts.items())]
-    spelled = _given("spelled", _sites.c.position, _spellings.c.partner_id, _spellings.c.name)
+    spelled = given_rows("spelled", _sites.c.position, _spellings.c.partner_id, _spellings.c.name)
     parts.append(
         insert(_spellings)
         .from_select(
@@ -221,18 +219,9 @@ def _all_at_once() -> Any:
 
 
 def _inserted(table: Table, names: Sequence[str], ticket: CTE) -> Insert:
-    given = _given(table.name, *(table.c[name] for name in names))
+    given = given_rows(table.name, *(table.c[name] for name in names))
     return insert(table).from_select(
         ["ticket_number", *names],
         select(ticket.c.thing_id, *(given.c[name] for name in names)).join(given, true()),
         include_defaults=False,  # all columns that have one are given
-    )
-
-
-def _given(name: str, *columns: Any) -> Any:
-    """The rows that a parameter holds as JSON."""
-    return (
-        func.json_to_recordset(sql_cast(bindparam(name, type_=Text), JSON))
-        .table_valued(*(column(one.name, one.type) for one in columns))
-        .render_derived(name=f"given_{name}", with_types=True)
     )
