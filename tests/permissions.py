@@ -211,7 +211,7 @@ Look at it as a reporter does   | GET /reports/forms/*/preview          | yes | 
 Compare it with another         | GET /reports/forms/*/differences      | yes | yes | yes | yes | yes | login
 Read a draft                    | GET /reports/forms/* draft            | yes | yes | 403 | 403 | 403 | login
 Read an unknown form            | GET /reports/forms/* unknown          | 404 | 404 | 404 | 404 | 404 | login
-Make a draft                    | POST /reports/forms/new               | yes | 403 | 403 | 403 | 403 | login
+Create a draft form             | POST /reports/forms/new               | yes | 403 | 403 | 403 | 403 | login
 Form of a new question          | GET /reports/forms/*/questions/new    | yes | 403 | 403 | 403 | 403 | login
 Add a question                  | POST /reports/forms/*/questions/new   | yes | 403 | 403 | 403 | 403 | login
 Form to word one                | GET /reports/forms/*/questions/*      | yes | 403 | 403 | 403 | 403 | login
@@ -248,8 +248,8 @@ Take a file off a signed report  | POST /reports/*/*/attachments/*/remove signed
 See reminders of reports        | GET /reports/reminders                | yes | yes | 403 | 403 | 403 | login
 Remind a site of a report       | POST /reports/reminders               | yes | yes | 403 | 403 | 403 | login
 See who is not reminded         | GET /reports/quiet                    | yes | yes | 403 | 403 | 403 | login
-Remind no more                  | POST /reports/quiet                   | yes | yes | 403 | 403 | 403 | login
-Remind again                    | POST /reports/quiet/*/end             | yes | yes | 403 | 403 | 403 | login
+Mute a site or person            | POST /reports/quiet                   | yes | yes | 403 | 403 | 403 | login
+Unmute                          | POST /reports/quiet/*/end             | yes | yes | 403 | 403 | 403 | login
 # statistics
 Main figures                    | GET /statistics                       | yes | yes | yes | yes | yes | login
 Tickets per period              | GET /statistics/tickets               | yes | yes | yes | yes | yes | login

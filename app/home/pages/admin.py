@@ -24,7 +24,7 @@ PLACES = (
         "Sites, links and units that tickets name and the registry does not know",
     ),
     (
-        "Questions of the reports",
+        "Report form",
         "report_forms.listing",
         "What sites are asked each quarter: drafts, previews, and from when on they are used",
     ),

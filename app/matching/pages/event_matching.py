@@ -80,7 +80,7 @@ def _again(number: int, typed: str, reason: str, error: Invalid) -> Response:
     fresh_figures()
     event = db.session().get(Event, number)
     if event is None:
-        raise NotFound("There is no event of this number")
+        raise NotFound("There is no event with this number")
     section = matching_section(
         event, ticket=typed, reason=reason, problem=error.message, field=error.field
     )

@@ -109,7 +109,7 @@ def _locked(session: Session, by: Writer, event_id: int) -> Event:
         select(Event).where(Event.id == event_id).with_for_update(key_share=True)
     ).one_or_none()
     if event is None:
-        raise NotFound("There is no event of this number")
+        raise NotFound("There is no event with this number")
     lock(session)  # behind the event, which a file may hold for long
     session.refresh(event)
     require_match(by.actor, sites_of_event(session, event))

@@ -71,7 +71,7 @@ def _standing(document: ReportDocument) -> Sequence[tuple[str, str, int | None, 
     )
     return [
         *sample,
-        ("state", "How the report stands", None, document.state),
+        ("state", "Report status", None, document.state),
         ("late", "Late", None, "yes" if document.is_late else "no"),
         ("due_by", "Due by", None, last_day_of(document.due_at).isoformat()),
         ("version", "Signed version", document.version, None),

@@ -65,8 +65,8 @@ from app.reports.services.forms import carried_answers
 from app.reports.services.grid import is_asked
 
 _LINK_REASON: Final = "Linked from the site's quarterly report"
-_UNSENT: Final = "A comment is written and not sent: send it or empty it, then submit"
-_UNLINKED: Final = "This ticket is not linked yet: link it or empty the field, then submit"
+_UNSENT: Final = "The comment is not sent yet: send it or clear it, then submit"
+_UNLINKED: Final = "This ticket is not linked yet: link it or clear the field, then submit"
 
 
 @blueprint.get(PLACE)
@@ -91,7 +91,7 @@ def save(site: str, quarter: str) -> Response:
         return _asked_to_sign(report_context(site, quarter), typed=typed)
     if what == "link":
         return _linked(place, about, typed)
-    return after(place, typed, "The draft is saved.")
+    return after(place, typed, "Draft saved.")
 
 
 def after(place: ReportContext, typed: Typed, words: str, part: str = "") -> Response:
@@ -107,7 +107,7 @@ def _linked(place: ReportContext, event: str, typed: Typed) -> Response:
     """A ticket documents an event of the report, the site says."""
     rows = db.session()
     if not (event.isascii() and event.isdigit() and len(event) < 10):
-        raise NotFound("There is no event of this number")
+        raise NotFound("There is no event with this number")
     ticket = request.form.get(f"ticket.{event}", "").strip().removeprefix("#")
     reason = request.form.get(f"why.{event}", "").strip() or _LINK_REASON
     try:
@@ -161,7 +161,7 @@ def submit(site: str, quarter: str) -> Response:
     numbers, seen = place.numbers(), sent_version("version")
     refusal = refusal_to_submit(acting(), place.site.id, place.state, place.quarter, now())
     if refusal is None and request.form.get("numbers", "") != numbers.read_as:
-        flash("The numbers changed meanwhile: read them again before you sign.", "waiting")
+        flash("The numbers have changed: review them before you sign.", "waiting")
         return _asked_to_sign(place, 409)
     try:
         with writing_once(rows):
@@ -170,7 +170,7 @@ def submit(site: str, quarter: str) -> Response:
     except (EditConflict, InvalidMany) as error:
         if isinstance(error, EditConflict):
             flash(
-                "Somebody changed the report meanwhile: read it again before you sign.", "waiting"
+                "The report has changed: review it before you sign.", "waiting"
             )
         return _asked_to_sign(report_context(site, quarter), 409)
     flash(f"Version {number} of the report is signed and submitted.", "ok")
@@ -190,7 +190,7 @@ def reopen(site: str, quarter: str) -> Response:
         typed = replace(typed, errors={REASON_TO_REOPEN: error.message})
         return report_page(report_context(site, quarter), typed)
     except MoveNotAllowed as error:
-        unstored = [Unstored("Why it is reopened", reason)] if reason else []
+        unstored = [Unstored("Reason for reopening", reason)] if reason else []
         typed = replace(typed, refusal=error.message, unstored=unstored)
         return report_page(report_context(site, quarter), typed)
     return after(place, without(typed, REASON_TO_REOPEN), "The report is reopened.")
@@ -204,7 +204,7 @@ def accept(site: str, quarter: str) -> Response:
         with writing_once(rows):
             verbs.accept_report(rows, writer(), place.stored, sent_version("version"))
     except EditConflict:
-        flash("The report was signed anew meanwhile: read it before you accept it.", "waiting")
+        flash("The report was signed again: review it before you accept it.", "waiting")
         return report_page(report_context(site, quarter), Typed(words=typed_beside()), 409)
     except MoveNotAllowed as error:
         typed = Typed(words=typed_beside(), refusal=error.message)

@@ -72,7 +72,7 @@ class ReportContext:
     def stored(self) -> Report:
         """The report; ``NotFound`` where nothing is stored."""
         if self.report is None:
-            raise NotFound("Nothing is stored of this report")
+            raise NotFound("Nothing is saved for this report")
         return self.report
 
     def rows_behind(self, numbers: ReportNumbers) -> Mapping[str, str]:

@@ -210,7 +210,7 @@ def fields_of(
             )
             for title, questions in form.groups
         ],
-        [OtherView(one, replace(made(one.field), label="What it was")) for one in others],
+        [OtherView(one, replace(made(one.field), label="Explanation")) for one in others],
     )
 
 

@@ -145,14 +145,14 @@ def without(typed: Typed, *names: str) -> Typed:
 def tell_of_chosen_files() -> None:
     """A browser sends the content of files only with the button that attaches them."""
     if any(request.form.getlist("file")):
-        flash("The chosen files are not attached: choose them again and press Attach.", "waiting")
+        flash("The selected files are not attached: select them again and press Attach.", "waiting")
 
 
 def _unstored(place: ReportContext, touched: Mapping[str, Sent]) -> Sequence[Unstored]:
     labels = labels_of([place.form], [place.numbers()])
     ordered = [*(name for name in labels if name in touched), *(touched.keys() - labels.keys())]
     return [
-        Unstored(labels.get(name, "What you typed"), touched[name].value)
+        Unstored(labels.get(name, "Your text"), touched[name].value)
         for name in ordered
         if touched[name].value.strip()
     ]

@@ -80,12 +80,12 @@ def listing() -> Response:
 
 @blueprint.post("/new")
 def new() -> Response:
-    """Make a draft with the questions of the newest form."""
+    """Create draft with the questions of the newest form."""
     rows = db.session()
     with writing_once(rows):
         number = verbs.make_draft(rows, writer()).number
         leads_to(url_for("report_forms.form", number=number))
-    flash(f"Form {number} is a draft. Reports do not use it until you put it in use.", "ok")
+    flash(f"Form {number} is a draft. It is not used until you publish it.", "ok")
     return go_to(url_for("report_forms.form", number=number))
 
 
@@ -111,7 +111,7 @@ def compare(number: int) -> Response:
     others = [one for one in all_forms(db.session()) if one.number != number and _may_see(one)]
     asked = request.args.get("with", "")
     chosen = next((one for one in others if str(one.number) == asked), None)
-    problem = "" if chosen or not asked else "There is no such other form; this is the usual one"
+    problem = "" if chosen or not asked else "There is no such form; compared with the default"
     other = chosen or _before(row, others)
     return make_response(
         render_template(
@@ -241,7 +241,7 @@ def publish(number: int) -> Response:
         rows.rollback()
         attach(typed, error)
         return _form_page(number, publishing=typed, status=422)
-    flash(f"Form {number} is in use for reports of {first} and later ones.", "ok")
+    flash(f"Form {number} is published for reports of {first} and later ones.", "ok")
     return go_to(url_for("report_forms.form", number=number))
 
 
@@ -283,7 +283,7 @@ def _seen(number: int) -> ReportForm:
 
 def _require_draft(row: ReportForm) -> None:
     if is_published(row):
-        raise MoveNotAllowed(f"Form {row.number} is in use and does not change; make a draft")
+        raise MoveNotAllowed(f"Form {row.number} is published and cannot change; create a draft")
 
 
 def _before(row: ReportForm, others: Sequence[ReportForm]) -> ReportForm | None:
@@ -319,8 +319,8 @@ def _done(number: int, verb: Callable[[int], Any], said: str = "", place: str = 
 def _words(error: EditConflict | MoveNotAllowed) -> str:
     if isinstance(error, EditConflict):
         return (
-            "Somebody else changed this form since you opened the page; nothing was stored."
-            " Below is the form as it is now: look, and do it again"
+            "Somebody else changed this form since you opened the page; nothing was saved."
+            " Below is the current form: review it and try again"
         )
     return error.message
 
@@ -371,7 +371,7 @@ def _question_page(
     content = content_of(form_of_number(db.session(), number))
     if key in verbs.used_keys(db.session()):
         typed.kind.description = (
-            "It stays: a form in use asks this, and answers of past quarters are read with it."
+            "It stays: a published form asks this, and past answers depend on it."
         )
     return make_response(
         render_template(

@@ -21,7 +21,7 @@ class QuestionForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         PARTS["label"],
         required(PARTS["label"]),
         filters=[one_line],
-        description="As the site reads it above its answer; at most 200 characters.",
+        description="Shown above the answer; at most 200 characters.",
         render_kw={"autocomplete": "off"},
     )
     kind = Choice(
@@ -39,17 +39,17 @@ class QuestionForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     help = TextAreaField(
         PARTS["help"],
         filters=[lines],
-        description="Stands below the answer; at most 1000 characters.",
+        description="Shown below the answer; at most 1000 characters.",
         render_kw={"rows": 2},
     )
     group = StringField(
         PARTS["group"],
         filters=[one_line],
-        description="The title under which it stands with others; none = no title.",
+        description="Questions with the same title are grouped; leave empty for no title.",
         render_kw={"autocomplete": "off", "list": "groups"},
     )
     is_required = BooleanField("A report is not submitted without an answer")
-    is_carried = BooleanField("The answer of the quarter before is offered, for one click")
+    is_carried = BooleanField("The previous answer is offered for reuse with one click")
 
     def stated(self) -> Mapping[str, Any]:
         """The parts as the services take them."""
@@ -84,14 +84,14 @@ class PublishForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         "First quarter",
         required("First quarter"),
         filters=[one_line],
-        description="As 2013-Q3. Reports of it and of later ones that are begun from now on use"
-        " this form; those that are begun keep theirs.",
+        description="As 2013-Q3. Reports of this and later quarters started from now on use this"
+        " form; reports already started keep theirs.",
         render_kw={"autocomplete": "off", "size": 10},
     )
     note = TextAreaField(
         "Why",
         required("Why"),
         filters=[lines],
-        description="Stands beside the form.",
+        description="Shown with the form.",
         render_kw={"rows": 2},
     )

@@ -29,7 +29,7 @@ from app.reports.services.reminders import owing, remind_now, reminders_sent, re
 
 blueprint = Blueprint("report_reminders", __name__, url_prefix="/reports")
 LOOKED_BACK: Final = 4
-"""Quarters that have ended and of which what is owed is shown."""
+"""Quarters that have ended and of which outstanding reports are shown."""
 _SITE, _PERSON = "site ", "person "
 
 
@@ -41,7 +41,7 @@ class QuietForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         "Reason",
         required("Reason"),
         filters=[one_line],
-        description="Why there are no reminders; the chair sees it.",
+        description="Visible to the chair.",
     )
 
 
@@ -54,7 +54,7 @@ class RemindForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
 
 @blueprint.before_request
 def _chair_only() -> None:
-    require_chair(acting(), "see reminders of reports")
+    require_chair(acting(), "see report reminders")
 
 
 @blueprint.get("/reminders")
@@ -75,7 +75,7 @@ def remind() -> Response:
         site = site_of_key(rows, key)
         sent = remind_now(rows, writer(), site, quarter, due_days())
         name = sent.site.key
-    flash(f"The reminder of {name} {quarter} is on its way.", "ok")
+    flash(f"Reminder queued for {name}, {quarter}.", "ok")
     return go_to(url_for("report_reminders.page"))
 
 
@@ -109,7 +109,7 @@ def add_quiet() -> Response:
         field = form.reason if error.field == "reason" else form.who
         field.errors = [*field.errors, error.message]
         return _quiet_page(form, 422)
-    flash(f"{name} is not reminded any more.", "ok")
+    flash(f"{name} is muted.", "ok")
     return go_to(url_for("report_reminders.quiet"))
 
 
@@ -119,7 +119,7 @@ def end(number: int) -> Response:
     rows = db.session()
     with writing_once(rows):
         name = end_quiet(rows, writer(), number)
-    flash(f"{name} is reminded again.", "ok")
+    flash(f"{name} is no longer muted.", "ok")
     return go_to(url_for("report_reminders.quiet"))
 
 

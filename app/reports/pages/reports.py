@@ -42,13 +42,13 @@ SIGNS: Final[Mapping[ShownState, tuple[str, str]]] = {
 }
 """Tone and icon of each word."""
 _MEANINGS: Final[Mapping[ShownState, str]] = {
-    ShownState.MISSING: "the quarter has ended, nothing is submitted",
-    ShownState.DRAFT: "being written; seen by the site and the chair",
+    ShownState.MISSING: "quarter ended, nothing submitted",
+    ShownState.DRAFT: "in progress; visible to the site and the chair",
     ShownState.SUBMITTED: "signed by the site, its numbers are frozen",
     ShownState.ACCEPTED: "accepted by the chair",
-    ShownState.REOPENED: "signed before, being written again",
-    ShownState.NOT_YET: "not yet due, the quarter goes on",
-    ShownState.NOT_REQUIRED: "the site was no T1 then, or no reports were asked yet",
+    ShownState.REOPENED: "signed before, reopened for changes",
+    ShownState.NOT_YET: "not due yet, quarter ongoing",
+    ShownState.NOT_REQUIRED: "the site was not T1 then, or reports did not exist yet",
 }
 
 

@@ -69,7 +69,7 @@ def comment(site: str, quarter: str) -> Response:
         typed = replace(typed, words={**typed.words, COMMENT: text})
         below = Below(comment_error=error.message)
         return report_page(report_context(site, quarter), typed, 422, below=below)
-    return _after(place, without(typed, COMMENT), "comments", "The comment is sent.")
+    return _after(place, without(typed, COMMENT), "comments", "Comment sent.")
 
 
 def _seen(site: str, quarter: str) -> ReportContext:

@@ -109,8 +109,8 @@ def labels_of(forms: Sequence[Form], numbers: Sequence[ReportNumbers]) -> Mappin
     labels = {}
     for one in numbers:
         for figure in one.figures:
-            labels[NUMBER + figure.key] = f"{figure.label}, as the site counts"
-            labels[REASON + figure.key] = f"{figure.label}, why another number"
+            labels[NUMBER + figure.key] = f"{figure.label}, site's number"
+            labels[REASON + figure.key] = f"{figure.label}, reason"
     for one in numbers:
         for event in sorted(one.undocumented, key=lambda each: (each.start, each.id)):
             labels[f"{EVENT}{event.id}"] = f"Event {event.id} on {event.link}"

@@ -31,7 +31,7 @@ QUARTER_COLUMNS: Final[Mapping[str, str]] = {
 }
 """The figures of the quarter's table, and how its head calls them."""
 NO_ANSWER: Final = "no answer"
-SAMPLE: Final = "Sample data: reports, tickets and events of the demonstration are made up."
+SAMPLE: Final = "Sample data: reports, tickets and events of the demo are fictitious."
 """What files say where pages have their mark "sample"."""
 _SIGNED: Final = (ShownState.SUBMITTED, ShownState.ACCEPTED)
 
@@ -125,7 +125,7 @@ class ReportDocument:
             return which if self.shown is not ShownState.REOPENED else f"{which}; reopened since"
         if self.shown in (ShownState.DRAFT, ShownState.REOPENED):
             return f"{self.shown}, signed by nobody"
-        return f"{self.shown}, nothing is written"
+        return f"{self.shown}, not started"
 
     @property
     def notes_of_file(self) -> Sequence[str]:
@@ -146,7 +146,7 @@ class ReportDocument:
                 if self.shown in (ShownState.DRAFT, ShownState.REOPENED)
                 else "No report"
             )
-            said = [f"{what}: nobody has signed it. Its numbers are those of now."]
+            said = [f"{what}: nobody has signed it. Its numbers are live."]
         else:
             said = [f"Version {self.version}, signed by {self.signed_by}, {_time(self.signed_at)}."]
             if self.accepted_at is not None:
@@ -158,7 +158,7 @@ class ReportDocument:
             said.append(f"It was due on {last_day_of(self.due_at)} and {how}.")
         said.append(f"Counted {_time(self.counted_at)}.")
         if self.is_behind:
-            said.append("So much had just changed that not all of it was counted.")
+            said.append("The latest changes were not counted yet.")
         return said
 
 
@@ -257,11 +257,11 @@ class QuarterDocument:
     def none_missing(self) -> str:
         """What is said where none is."""
         if not any(one.is_required for one in self.sites):
-            return "Nobody was asked for one."
+            return "No report was due."
         if self.is_over:
             return "No report is missing."
         due = last_day_of(self.due_at)
-        return f"None is due yet: {self.quarter} goes on, its reports are due by {due}."
+        return f"None is due yet: {self.quarter} is ongoing, its reports are due by {due}."
 
     @property
     def submitted(self) -> int:
@@ -276,7 +276,7 @@ class QuarterDocument:
             f"{self.submitted} of {asked} reports are submitted; due {last_day_of(self.due_at)}."
         ]
         if not self.is_over:
-            said.append(f"{self.quarter} goes on; its numbers are those up to now.")
+            said.append(f"{self.quarter} is ongoing; its numbers are up to now.")
         if self.missing:
             said.append(f"Missing: {', '.join(one.site for one in self.missing)}.")
         if self.detected is not None:
@@ -304,7 +304,7 @@ class DocumentTable:
 def tables_of_report(document: ReportDocument) -> Sequence[DocumentTable]:
     """Its numbers, its events and its answers."""
     stated = any(one.stated for one in document.figures)
-    head = ["Figure", "Number", *(["The site's own", "Why"] if stated else [])]
+    head = ["Figure", "Number", *(["Site's number", "Why"] if stated else [])]
     numbers = [
         [one.figure.label, one.words, *([one.stated, one.reason] if stated else [])]
         for one in document.figures
@@ -314,8 +314,8 @@ def tables_of_report(document: ReportDocument) -> Sequence[DocumentTable]:
             one.event.link,
             one.event.state,
             _time(one.event.start),
-            _time(one.event.end) if one.event.end is not None else "went on",
-            one.words or "no word",
+            _time(one.event.end) if one.event.end is not None else "ongoing",
+            one.words or "no explanation",
             one.since or "no",
         ]
         for one in document.events
@@ -326,7 +326,7 @@ def tables_of_report(document: ReportDocument) -> Sequence[DocumentTable]:
             one.link,
             one.state,
             _time(one.start),
-            _time(one.end) if one.end is not None or one.start is None else "went on",
+            _time(one.end) if one.end is not None or one.start is None else "ongoing",
             one.words,
             one.fate,
         ]
@@ -336,9 +336,9 @@ def tables_of_report(document: ReportDocument) -> Sequence[DocumentTable]:
         DocumentTable("Numbers", head, numbers, numbers=(1, 2) if stated else (1,)),
         DocumentTable(
             "Events without a ticket",
-            ["Link", "State", "From", "To", "What it was", "Ticket"],
+            ["Link", "State", "From", "To", "Explanation", "Ticket"],
             events,
-            "No source told anything of its links."
+            "No monitoring data for its links."
             if any(
                 one.figure.key == "events" and one.figure.value is None for one in document.figures
             )
@@ -347,15 +347,15 @@ def tables_of_report(document: ReportDocument) -> Sequence[DocumentTable]:
         *(
             [
                 DocumentTable(
-                    "Words about other events",
-                    ["Link", "State", "From", "To", "What it was", "What became of it"],
+                    "Explanations of other events",
+                    ["Link", "State", "From", "To", "Explanation", "Change"],
                     others,
                 )
             ]
             if others
             else []
         ),
-        DocumentTable("Answers", ["Question", "Answer"], answers, "Nothing was asked."),
+        DocumentTable("Answers", ["Question", "Answer"], answers, "No questions."),
     ]
 
 

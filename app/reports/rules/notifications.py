@@ -64,7 +64,7 @@ def news_notification(
         )
     text = {
         News.SUBMITTED: f"{author} submitted {report}. Its numbers are frozen.",
-        News.REOPENED: f"{author} reopened {report}. It is to be submitted again.",
+        News.REOPENED: f"{author} reopened {report}. It has to be submitted again.",
         News.ACCEPTED: f"{author} accepted {report}.",
     }[news]
     if news is News.REOPENED and (reason := changed.get(REASON_FIELD)):
@@ -91,10 +91,10 @@ def reminder_notification(
     words = f"{verb} due on {day:%Y-%m-%d}"
     parts = [f"The quarterly report of {site} about {quarter} {words} (UTC) and is not submitted."]
     if state is None:
-        parts.append("Nobody has written in it yet. The portal’s numbers stand in it already.")
+        parts.append("Nobody has started it yet. The portal’s numbers are filled in already.")
     elif changed_at is not None:
-        how = "It was reopened" if state is ReportState.REOPENED else "It is begun"
-        parts.append(f"{how}; {changed_by} wrote in it last, on {changed_at:%Y-%m-%d}.")
+        how = "It was reopened" if state is ReportState.REOPENED else "It is started"
+        parts.append(f"{how}; {changed_by} edited it last, on {changed_at:%Y-%m-%d}.")
     if asked_by:
         parts.append(f"{asked_by} sent this reminder.")
     return ReportNotification(f"{site} {quarter}: report {words}", "\n\n".join(parts))

@@ -28,7 +28,7 @@ PARTS: Final[Mapping[str, str]] = {
     "help": "Help",
     "group": "Group",
     "is_required": "Required",
-    "is_carried": "Carried on",
+    "is_carried": "Reusable",
     "is_retired": "Retired",
 }
 """What may be said of a question, and what each is called."""
@@ -67,13 +67,13 @@ def checked_question(form: Form, question: ReportQuestion, *, is_used: bool) -> 
     if not label:
         problems["label"] = "Question is required"
     elif not question.is_retired and label.casefold() in {one.label.casefold() for one in others}:
-        problems["label"] = "Question: the form asks this already"
+        problems["label"] = "Question: this question exists already"
     elif len(others) >= MAX_QUESTIONS and not question.is_retired:
         problems["label"] = f"A form asks at most {MAX_QUESTIONS} questions; retire one first"
     before = form.question(question.key)
     if is_used and before is not None and before.kind is not question.kind:
         problems["kind"] = (
-            f"Answer stays “{before.kind}”: answers of past quarters are read with it."
+            f"Answer type stays “{before.kind}”: answers of past quarters are read with it."
             " Retire this question and add another one"
         )
     try:
@@ -223,7 +223,7 @@ def differences(before: Form, after: Form) -> Sequence[QuestionDifference]:
     above = ""
     for one in after.questions:
         was = old.get(one.key)
-        where = f"It stands behind “{above}”" if above else "It stands first"
+        where = f"It follows “{above}”" if above else "It is first now"
         words = [] if was is None else list(_changes(was, one))
         if was is None:
             mark = "" if one.is_retired else "new"
@@ -248,7 +248,7 @@ def _answer(question: ReportQuestion) -> str:
     kind = "; ".join(question.choices) if question.choices else str(question.kind)
     flags = ["required" if question.is_required else "optional"]
     if question.is_carried:
-        flags.append("carried on")
+        flags.append("reusable")
     return f"{kind} ({', '.join(flags)})"
 
 
@@ -258,17 +258,17 @@ def _changes(was: ReportQuestion, now: ReportQuestion) -> Sequence[str]:
         old, new = part_in_words(was, name), part_in_words(now, name)
         if old != new:
             said = f"“{old}” becomes “{new}”" if old and new else f"“{old or new}”"
-            change = "" if old and new else (" is taken away" if old else " is added")
+            change = "" if old and new else (" is removed" if old else " is added")
             words.append(f"{PARTS[name]}: {said}{change}")
     if was.choices != now.choices and was.kind is now.kind:
         words.append(f"Choices: {_choices(was.choices, now.choices)}")
     if was.is_required != now.is_required:
-        words.append("It must be answered now" if now.is_required else "It need not be answered")
+        words.append("Now required" if now.is_required else "Now optional")
     if was.is_carried != now.is_carried:
         words.append(
-            "The answer of the quarter before is offered now"
+            "The previous answer is now offered"
             if now.is_carried
-            else "The answer of the quarter before is not offered any more"
+            else "The previous answer is no longer offered"
         )
     return words
 
@@ -277,7 +277,7 @@ def _choices(was: Sequence[str], now: Sequence[str]) -> str:
     parts = []
     for word, found in (
         ("added", [one for one in now if one not in was]),
-        ("taken away", [one for one in was if one not in now]),
+        ("removed", [one for one in was if one not in now]),
     ):
         if found:
             parts.append(f"{', '.join(f'“{one}”' for one in found)} {word}")

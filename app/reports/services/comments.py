@@ -30,7 +30,7 @@ def comment_on_report(session: Session, by: Writer, report: Report, text: str) -
         raise Forbidden(reason)
     text = checked_text("text", one_kind_of_line(text).strip(), ANSWER_LIMIT, label="Comment")
     if not text:
-        raise Invalid("text", "Write a comment before you send it")
+        raise Invalid("text", "Comment is required")
     comment = ReportComment(
         text=text,
         at=by.now,

@@ -128,7 +128,7 @@ def remove_question(session: Session, by: Writer, number: int, key: str, seen: i
     _question_of(form, key)
     if key in used_keys(session):
         raise Invalid(
-            "questions", "A form in use asks this question: retire it, so that answers keep it"
+            "questions", "A published form asks this question: retire it instead, so that its answers stay readable"
         )
     return _store(session, by, row, without_question(form, key))
 
@@ -154,7 +154,7 @@ def publish(
     )
     note = checked_text("note", note.strip(), _NOTE_LIMIT, label="Why")
     if not note:
-        raise Invalid("note", "Why is required: others read it beside the form")
+        raise Invalid("note", "Reason is required: it is shown with the form")
     fields = [
         FieldChange("first_quarter", None, str(quarter)),
         FieldChange("note", row.note or None, note),
@@ -170,12 +170,12 @@ def take_out_of_use(session: Session, by: Writer, number: int, seen: int) -> Rep
     require_manage(by)
     row = _locked(session, number, seen)
     if not is_published(row):
-        raise MoveNotAllowed(f"Form {number} is a draft; it is not in use")
+        raise MoveNotAllowed(f"Form {number} is a draft; it is not published")
     if is_first(session, row):
         raise MoveNotAllowed("The first form stays in use: reports would have no questions")
     if reports_with(session, number):
         raise MoveNotAllowed(
-            f"Reports were begun with form {number}, and keep it; publish another form instead"
+            f"Reports were started with form {number}; publish another form instead"
         )
     fields = [FieldChange("first_quarter", row.first_quarter, None)]
     row.first_quarter = row.published_at = None
@@ -265,7 +265,7 @@ def _draft(
     row = _locked(session, number, seen)
     if is_published(row):
         raise MoveNotAllowed(
-            f"Form {number} is in use from {row.first_quarter} on and does not change; make a draft"
+            f"Form {number} is in use from {row.first_quarter} on and cannot change; create a draft"
         )
     return row, content_of(row)
 

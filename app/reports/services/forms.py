@@ -34,7 +34,7 @@ def form_for(session: Session, quarter: Quarter | str) -> ReportForm:
         .limit(1)
     ).first()
     if found is None:
-        raise NotFound(f"There are no questions for reports of {quarter}")
+        raise NotFound(f"There is no report form for {quarter}")
     return found
 
 

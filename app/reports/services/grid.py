@@ -186,7 +186,7 @@ def require_quarter_of_reports(session: Session, quarter: Quarter, now: datetime
     stored = session.scalar(select(func.min(Report.quarter)))
     first = FIRST_QUARTER if stored is None else min(FIRST_QUARTER, Quarter.parse(stored))
     if not first <= quarter <= last:
-        raise NoSuchPeriod(f"There is no report of {quarter}: they are of {first} to {last}")
+        raise NoSuchPeriod(f"There is no report of {quarter}: reports are from {first} to {last}")
 
 
 def usual_quarters(session: Session, now: datetime) -> Sequence[Quarter]:

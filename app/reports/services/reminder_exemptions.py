@@ -23,7 +23,7 @@ QUIET: Final = "report quiet"
 
 def quiet_list(session: Session, actor: Actor) -> Sequence[ReportQuiet]:
     """Who is not reminded, oldest first; only for the chair."""
-    require_chair(actor, "see the quiet list")
+    require_chair(actor, "see who is muted")
     return session.scalars(select(ReportQuiet).order_by(ReportQuiet.id)).all()
 
 
@@ -40,10 +40,10 @@ def mute_reminders(
     Raises ``Forbidden``, and ``Invalid`` on ``reason``, or on ``who`` where it is on the list or
     not exactly one is given.
     """
-    require_chair(by.actor, "keep the quiet list")
+    require_chair(by.actor, "mute reminders")
     reason = checked_text("reason", reason.strip(), SHORT_TEXT_LIMIT, label="Reason")
     if not reason:
-        raise Invalid("reason", "Say why there are no reminders")
+        raise Invalid("reason", "Reason is required")
     if (site is None) == (user is None):
         raise Invalid("who", "Choose a site or a person")
     name = site.key if site is not None else user.name if user is not None else ""
@@ -53,7 +53,7 @@ def mute_reminders(
         else ReportQuiet.user_id == (user.id if user is not None else None)
     )
     if session.scalar(select(ReportQuiet.id).where(same)) is not None:
-        raise Invalid("who", f"{name} is on the list already")
+        raise Invalid("who", f"{name} is muted already")
     entry = ReportQuiet(site=site, user=user, reason=reason, since=by.now, author=by.shown_author)
     session.add(entry)
     session.flush()
@@ -66,8 +66,8 @@ def mute_reminders(
 
 
 def end_quiet(session: Session, by: Writer, entry_id: int) -> str:
-    """Remind again; the name of the site or person. Raises ``Forbidden`` and ``NotFound``."""
-    require_chair(by.actor, "keep the quiet list")
+    """Unmute; the name of the site or person. Raises ``Forbidden`` and ``NotFound``."""
+    require_chair(by.actor, "mute reminders")
     entry = session.get(ReportQuiet, entry_id, with_for_update={"of": ReportQuiet})
     if entry is None:
         raise NotFound

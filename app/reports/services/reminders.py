@@ -172,15 +172,15 @@ def remind_now(
     """
     require_chair(by.actor, "remind sites of their reports")
     if quarter.end > by.now:
-        raise MoveNotAllowed(f"{quarter} goes on; its reports are written after it")
+        raise MoveNotAllowed(f"{quarter} is still running; its reports are due after its end")
     if site.id not in {one.id for one in asked_sites(session, quarter)}:
-        raise Invalid("site", f"{site.key} owes no report about {quarter}")
+        raise Invalid("site", f"{site.key} has no report due for {quarter}")
     report = _report(session, site.id, quarter)
     if report is not None and report.state in _SUBMITTED:
         raise MoveNotAllowed(f"The report of {site.key} about {quarter} is {report.state}")
     quiet = _quiet_sites(session).get(site.id)
     if quiet:
-        raise MoveNotAllowed(f"{site.key} is on the quiet list: {quiet}")
+        raise MoveNotAllowed(f"{site.key} is muted: {quiet}")
     people = _people(session, [site])[site.id]
     if not people:
         raise Invalid(

@@ -67,7 +67,7 @@ MAX_FIELDS: Final = 1000
 """Fields of one report: far more than there are questions, figures and events."""
 CHANGE_REASON: Final = "why"
 """The field of a change that holds its reason, as the audit shows it."""
-_NO_WORD: Final = "Say what it was, or document it with a ticket"
+_NO_WORD: Final = "Explain it, or document it with a ticket"
 _MAX_KEY: Final = 2**31 - 1
 _reports = cast(Table, Report.__table__)
 _BEGIN: Final = {
@@ -328,7 +328,7 @@ def submit_report(
     numbers: ReportNumbers,
     seen_version: int,
 ) -> ReportVersion:
-    """Sign the report with name and time, and freeze it with these numbers of now.
+    """Sign the report with name and time, and freeze it with these live numbers.
 
     ``seen_version`` is the report's version that the signer saw, 0 = none was begun. Raises
     ``EditConflict`` if it is another by now: nobody signs what they have not read. ``InvalidMany``
@@ -382,7 +382,7 @@ def reopen_report(session: Session, by: Writer, report: Report, reason: str) -> 
         raise (Forbidden if may_never else MoveNotAllowed)(refusal)
     reason = checked_text("reason", one_kind_of_line(reason).strip(), ANSWER_LIMIT, label="Reason")
     if not reason:
-        raise Invalid("reason", "Say why it is reopened; it stands beside the report")
+        raise Invalid("reason", "Reason is required; it is shown with the report")
     newest = report.versions[-1]
     newest.reopened_at, newest.reopened_by, newest.reopen_reason = by.now, by.shown_author, reason
     report.accepted_at, report.accepted_by = None, ""

@@ -19,4 +19,4 @@ def remind_of_reports(context: Context) -> str:
             sent = send_reminder(session, context.writer(), site_id, quarter, step, due_days)
             if sent is not None:
                 reminded.append(f"{sent.site.key} {quarter}")
-    return f"Reminded {', '.join(reminded)}" if reminded else "No report was to be reminded of"
+    return f"Reminded {', '.join(reminded)}" if reminded else "No reminders due"

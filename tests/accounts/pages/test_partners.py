@@ -301,7 +301,7 @@ def test_a_parameter_that_cannot_be_used_is_named_and_left_out(
     answer = visit(cast.admin).get(f"{page_of(cast)}?{query}")
     assert answer.status_code == 422
     page = PageReader(answer.text)
-    assert "This part of the address was left out" in page.text
+    assert "Ignored filter in the URL" in page.text
     assert page.text.count("1.9 kB") == 3
 
 

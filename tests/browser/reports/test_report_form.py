@@ -114,7 +114,7 @@ def test_two_people_see_each_other_and_choose(browser: Browser, sqlite_server: L
         # and the other takes it
         write(one, "Once more")
         clash = standing(one).locator(".report-conflict")
-        clash.get_by_role("button", name="Take theirs").click()
+        clash.get_by_role("button", name="Use theirs").click()
         expect(one.get_by_label("Open issues")).to_have_value(mine)
         expect(one.get_by_label("Open issues")).to_be_focused()
         expect(clash).to_have_count(0)
@@ -171,8 +171,8 @@ def test_without_a_script_one_button_saves_all(browser: Browser, sqlite_server: 
         log_in(page, sqlite_server, "kit", "/reports/DE-KIT/2011-Q4")
         page.get_by_label("Plans for the next quarter").fill("First")
         page.get_by_label("Not tested").check()
-        page.get_by_role("button", name="Save the draft").click()
-        expect(page.get_by_text("The draft is saved.")).to_be_visible()
+        page.get_by_role("button", name="Save draft").click()
+        expect(page.get_by_text("Draft saved.")).to_be_visible()
         expect(page.get_by_label("Not tested")).to_be_checked()
     assert stored(sqlite_server, "answer.plans")[-1] == "First"
 
@@ -188,12 +188,12 @@ def test_without_a_script_both_texts_are_shown(browser: Browser, sqlite_server: 
         log_in(other, sqlite_server, "kit2", address)
         for one, text in ((page, "First"), (other, "Second")):
             one.get_by_label("Plans for the next quarter").fill(text)
-            one.get_by_role("button", name="Save the draft").click()
+            one.get_by_role("button", name="Save draft").click()
         clash = other.locator(".report-conflict")
         expect(clash).to_contain_text("First")
         expect(other.get_by_label("Plans for the next quarter")).to_have_value("Second")
         clash.get_by_role("button", name="Keep mine").click()
-        expect(other.get_by_text("The draft is saved.")).to_be_visible()
+        expect(other.get_by_text("Draft saved.")).to_be_visible()
         expect(other.get_by_label("Plans for the next quarter")).to_have_value("Second")
 
 

@@ -280,7 +280,7 @@ def test_a_part_of_an_address_that_cannot_be_used_is_named(
     visitor = visit(cast.reader)
     answer = visitor.get(f"/duty?{query}")
     assert answer.status_code == 422
-    assert "This part of the address was left out" in answer.text
+    assert "Ignored filter in the URL" in answer.text
     assert visitor.get(f"/duty.csv?{query}").status_code == 422
 
 

@@ -108,7 +108,7 @@ def test_no_data_is_not_said_to_be_documented() -> None:
         told, events=[], figures=[FigureLine(ReportFigure("events", "Events", None), None)]
     )
     found = whole(report_as_pdf(nothing, ADDRESS))
-    assert "No source told anything of its links." in found
+    assert "No monitoring data for its links." in found
     assert "is documented" not in found
     none = replace(told, events=[], figures=[FigureLine(ReportFigure("events", "Events", 0), None)])
     assert "Every event of at least one hour is documented." in whole(report_as_pdf(none, ADDRESS))

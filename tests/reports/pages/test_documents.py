@@ -191,7 +191,7 @@ def test_what_is_not_yet_due_is_not_missing(session: Session, cast: Cast, visit:
     none = f"None is due yet: {quarter} goes on, its reports are due by {due}."
     reader = visit(cast.reader)
     grid = reader.read("/reports")
-    assert "= not yet due, the quarter goes on" in grid.text
+    assert "= not due yet, quarter ongoing" in grid.text
     for path in (address, f"{address}/print"):
         page = reader.read(path)
         assert none in page.text, path
@@ -223,7 +223,7 @@ def test_a_file_of_one_report_says_what_was_signed_by_whom(
     session: Session, cast: Cast, visit: Enter, event: int
 ) -> None:
     kit, reader = visit(cast.kit), visit(cast.reader)
-    assert stand_of(kit, f"{REPORT}.csv")["state"] == "missing, nothing is written"
+    assert stand_of(kit, f"{REPORT}.csv")["state"] == "missing, not started"
     save(session, cast.kit, "DE-KIT", {**ANSWERS, f"event.{event}": "A cut"})
     told = stand_of(kit, f"{REPORT}.csv")
     assert told["state"] == "draft, signed by nobody"
@@ -311,7 +311,7 @@ def test_twiki_says_what_the_pages_say(cast: Cast, visit: Enter, signed: int) ->
     words = " ".join(page.text.split("Due tickets missing", 1)[1].split())
     for row, site, standing in (
         (rows[1], "DE-KIT", "submitted signed 2013-04-10 09:00 by kit"),
-        (rows[2], "ES-PIC", "missing late numbers of now"),
+        (rows[2], "ES-PIC", "missing late live numbers"),
     ):
         assert row[0] == site
         assert f"{site} {standing} {' '.join(row[3:])}" in words, "the same numbers, in order"
@@ -320,7 +320,7 @@ def test_twiki_says_what_the_pages_say(cast: Cast, visit: Enter, signed: int) ->
     printed = reader.read(f"{REPORT}/print")
     of_report = cells_of_twiki(reader.get(f"{REPORT}.twiki").text)
     numbers = of_report[
-        1 : of_report.index(["*Link*", "*State*", "*From*", "*To*", "*What it was*", "*Ticket*"])
+        1 : of_report.index(["*Link*", "*State*", "*From*", "*To*", "*Explanation*", "*Ticket*"])
     ]
     assert len(numbers) == 16
     for label, number, stated, _reason in numbers:
@@ -412,7 +412,7 @@ def test_drafts_are_for_their_site_and_the_chair(
             assert visit(who).get(path).status_code == 200, path
     text = visit(cast.kit).read(f"{REPORT}/print").text
     assert "This is a draft: nobody has signed it." in text
-    assert "no word" in text
+    assert "no explanation" in text
     assert "| no word |" in visit(cast.kit).get(f"{REPORT}.twiki").text
     save(session, cast.kit, "DE-KIT", {f"event.{event}": "A cut"})
     submit(session, cast.kit, "DE-KIT")
@@ -485,7 +485,7 @@ def test_a_quarter_of_which_no_report_can_be_is_answered_alike(
     for who in (cast.kit, cast.pic, cast.reader, cast.operator, cast.admin):
         visitor = visit(who)
         for quarter in ("0001-Q1", "2008-Q4", str(last.next), "9998-Q4"):
-            said = f"There is no report of {quarter}: they are of 2009-Q1 to {last}"
+            said = f"There is no report of {quarter}: reports are from 2009-Q1 to {last}"
             for path in (
                 *(f"/reports/DE-KIT/{quarter}{end}" for end in ("", "/print", ".csv", "/twiki")),
                 *(f"/reports/quarters/{quarter}{end}" for end in ("", "/print", ".pdf")),

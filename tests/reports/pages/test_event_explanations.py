@@ -74,7 +74,7 @@ def test_words_go_with_an_event_that_an_earlier_one_joined(
     shown = submitted(visitor)
     assert stored(session) == {f"event.{new}": WORDS}
     assert WORDS in shown.text
-    assert "Words about other events" not in shown.text
+    assert "Explanations of other events" not in shown.text
 
 
 def test_a_submit_without_the_page_takes_them_along_as_well(session: Session, cast: Cast) -> None:

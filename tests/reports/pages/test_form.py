@@ -119,7 +119,7 @@ def test_the_page_is_filled_in_already(
     rows = [link for link, text in page.links if text == "1 of 1"]
     assert any("/events?" in link and "documented=no" in link for link in rows)
     assert (f"/events/{event}", "CERN-GRIDKA-LHCOPN-001") in page.links
-    assert (f"/tickets/new?event={event}", "Write its ticket") in page.links
+    assert (f"/tickets/new?event={event}", "Write ticket") in page.links
     assert "2013-03-05 10:00 UTC" in page.text
     assert f"event.{event}" in page.form(PAGE).names
     assert "missing" in page.text
@@ -139,7 +139,7 @@ def test_who_may_open_it(cast: Cast, app: Flask, visit: Enter, session: Session)
         assert visitor.read(PAGE).text == nobody.replace("2012-Q4", "2013-Q1").replace(
             "2013-01-30", "2013-04-30"
         )
-        assert "Nothing is signed yet" in nobody
+        assert "Not signed yet" in nobody
         below = [link for link, _ in visitor.read(PAGE).links if link.startswith(f"{PAGE}")]
         assert below == [], "no link to a document that is not given out"
         for path in (f"{PAGE}/changes", f"{PAGE}/fields/answer.issues", f"{PAGE}/difference"):
@@ -447,7 +447,7 @@ def test_signing_freezes_the_numbers_for_all_to_read(
     recompute_all(session, LATE)
     page = visit(cast.reader).read(PAGE)
     assert "Events of at least one hour 1 now 2" in page.text
-    assert "Known since, without a ticket" in page.text
+    assert "Detected since, without a ticket" in page.text
     # nothing is written any more
     answer = save(visitor, "answer.issues", "Too late")
     assert answer.status_code == 409
@@ -526,8 +526,8 @@ def test_reopened_with_a_reason_signed_anew_and_compared(
     read = visit(cast.reader).read(PAGE).text
     assert read.count("Version 1, signed by kit") == 1
     assert read.count("Which optics?") == 1
-    assert "Changed by" in page.text
-    assert "Changed by" not in read, "who writes is not told"
+    assert "Edited by" in page.text
+    assert "Edited by" not in read, "who writes is not shown"
     form = page.form(PAGE)
     sent(visitor, form, **{"answer.issues": "The new optics of the first link"})
     signed(visitor)

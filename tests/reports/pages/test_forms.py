@@ -59,7 +59,7 @@ def next_quarter() -> str:
 def test_a_form_is_drafted_looked_at_compared_and_put_in_use(
     session: Session, admin: Visitor
 ) -> None:
-    assert "none; it is a draft" in admin.read(FORMS).text
+    assert "none (draft)" in admin.read(FORMS).text
     form = admin.read(f"{DRAFT}/questions/new").form(f"{DRAFT}/questions/new")
     answer = admin.send(form.action, {**form.data(), **POWER})
     assert (answer.status_code, answer.location) == (303, DRAFT)
@@ -186,7 +186,7 @@ def test_two_admins_of_one_draft_do_not_overwrite_each_other(
 WRONG_QUESTIONS: list[tuple[dict[str, str], str]] = [
     ({"label": ""}, "Question is required"),
     ({"label": "x" * 201}, "Question has 201 characters; at most 200"),
-    ({"label": "backup PATH tested"}, "the form asks this already"),
+    ({"label": "backup PATH tested"}, "this question exists already"),
     ({"label": "a\0b"}, "Question holds a character"),
     ({"kind": "nonsense"}, "Answer takes one of: choice, yes or no, day, planned day, line, text"),
     ({"kind": "text"}, "Choices are for the answer “choice” only"),
@@ -297,5 +297,5 @@ def test_a_comparison_with_a_form_that_is_none_says_so(admin: Visitor) -> None:
     for asked_for in ("x", "2", "77", "%00", "-1"):
         page = admin.read(f"{DRAFT}/differences?with={asked_for}")
         assert "There is no such other form" in page.text
-        assert "Both ask the same" in page.text
+        assert "No differences" in page.text
     assert "There is no such other form" not in admin.read(f"{DRAFT}/differences?with=1").text

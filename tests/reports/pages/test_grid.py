@@ -46,7 +46,7 @@ def test_a_reporter_is_led_to_what_its_site_owes(
     seed(session, "DE-KIT", Q1, "draft")
     address = "/reports?from=2012-Q4&to=2013-Q1"
     page = visit(cast.kit).read(address)
-    assert "Go on with DE-KIT 2013-Q1" in page.text
+    assert "Continue DE-KIT 2013-Q1" in page.text
     told = page.text.partition("To be submitted by your site:")[2]
     assert told.startswith(" DE-KIT 2013-Q1 (draft, late) , DE-KIT 2012-Q4 (missing, late)")
     assert "To be submitted" not in visit(cast.reader).read(address).text

@@ -36,7 +36,7 @@ def test_the_chair_sees_what_is_owed_and_reminds(
 ) -> None:
     chair = visit(cast.operator)
     page = chair.read("/reports/reminders")
-    assert "No reminder was sent yet" in page.text
+    assert "No reminders sent yet" in page.text
     assert "kit@people.example" in page.text
     assert "no address" in page.text
     forms = [one for one in page.forms if one.action == "/reports/reminders"]
@@ -48,7 +48,7 @@ def test_the_chair_sees_what_is_owed_and_reminds(
     assert (made.site.key, made.quarter, made.author) == ("DE-KIT", str(LAST), "operator")
     assert session.scalars(select(Mail.address)).all() == ["kit@people.example"]
     page = chair.read("/reports/reminders")
-    assert f"The reminder of DE-KIT {LAST} is on its way" in page.text
+    assert f"Reminder queued for DE-KIT, {LAST}" in page.text
     assert f"by hand {made.at:%Y-%m-%d}" in page.text
     again = chair.send("/reports/reminders", {"site": "DE-KIT", "quarter": str(LAST)})
     assert again.status_code == 409
@@ -62,7 +62,7 @@ def test_a_report_that_came_in_time_and_is_reopened_is_not_called_late(
     ended = LAST.previous
     seed(session, "DE-KIT", ended, "reopened", ended.end + timedelta(days=9))
     seed(session, "ES-PIC", ended, "reopened", ended.end + timedelta(days=40))
-    owed = visit(cast.operator).get("/reports/reminders").text.partition("Owed now")[2]
+    owed = visit(cast.operator).get("/reports/reminders").text.partition("Outstanding")[2]
     stands = {
         site: " ".join(PageReader(row).text.split())
         for site in ("DE-KIT", "ES-PIC")
@@ -116,7 +116,7 @@ def test_the_quiet_list(session: Session, cast: Cast, visit: Enter, owing: None)
         assert answer.status_code == 422
         assert told in PageReader(answer.text).text
         if "typed" in sent["reason"]:
-            assert "typed" in answer.text.partition("Add to the list")[2], "it is kept"
+            assert "typed" in answer.text.partition("Mute a site or person")[2], "it is kept"
     number = session.scalars(select(ReportQuiet.id)).one()
     assert chair.send(f"/reports/quiet/{number}/end", {}).status_code == 303
     assert chair.send(f"/reports/quiet/{number}/end", {}).status_code == 404

@@ -318,9 +318,9 @@ def test_what_was_typed_while_a_colleague_signed_is_shown_in_the_forms_words(
         send = visitor.send(path, typed) if path == PAGE else visitor.upload(path, typed, "a", b"a")
         assert send.status_code == 409
         page = PageReader(send.text)
-        assert "What you typed is not stored" in page.text
+        assert "Your changes were not saved" in page.text
         assert "Plans for the next quarter A <second> link" in page.text
-        assert "Incidents that affect it, as the site counts 7" in page.text
+        assert "Incidents that affect it, site's number 7" in page.text
         for raw in ("seen.", "was.", "answer.plans", "number.incidents"):
             assert raw not in page.text
         assert page.form(f"{PAGE}/comment").values("text") == ["Not sent yet"]

@@ -86,7 +86,7 @@ def test_answers_in_the_order_of_the_page_with_their_labels() -> None:
     new = {"answer.plans": "y", "event.4": "Power", "answer.a": "same"}
     found = [(one.label, one.old, one.new) for one in answers_that_differ(old, new, labels)]
     assert found == [
-        ("Incidents, as the site counts", "4", ""),
+        ("Incidents, site's number", "4", ""),
         ("Event 4 on CERN-GRIDKA-LHCOPN-001", "", "Power"),
         ("Plans", "x", "y"),
         ("Event 7", "w", ""),

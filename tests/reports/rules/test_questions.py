@@ -46,7 +46,7 @@ def test_a_question_is_taken_without_blanks_around_its_texts() -> None:
     ("question", "part", "words"),
     [
         (replace(C, label=" "), "label", "Question is required"),
-        (replace(C, label="FIRST"), "label", "the form asks this already"),
+        (replace(C, label="FIRST"), "label", "this question exists already"),
         (replace(C, label="x" * 201), "label", "has 201 characters; at most 200"),
         (replace(C, label="a\nb"), "label", "takes one line"),
         (replace(C, label="a\x00"), "label", "cannot be passed on"),
@@ -147,17 +147,17 @@ def test_the_difference_of_two_forms_is_told_in_words() -> None:
             [
                 "Question: “Second” becomes “Second, anew”",
                 "Help: “Why” is added",
-                "Group: “Checks” is taken away",
-                "Choices: “z” added; “y” taken away",
-                "It must be answered now",
-                "The answer of the quarter before is offered now",
-                "It stands behind “Third”",
+                "Group: “Checks” is removed",
+                "Choices: “z” added; “y” removed",
+                "Now required",
+                "The previous answer is now offered",
+                "It follows “Third”",
             ],
         ),
         (
             "New",
             "new",
-            ["Answer: p; q (optional, carried on)", "It stands behind “Second, anew”"],
+            ["Answer: p; q (optional, reusable)", "It follows “Second, anew”"],
         ),
         ("Old", "asked again", []),
         ("First", "retired", []),
@@ -168,8 +168,8 @@ def test_the_difference_of_two_forms_is_told_in_words() -> None:
 @pytest.mark.parametrize(
     ("before", "after", "told"),
     [
-        ([A, B, C], [B, C, A], [("First", "moved", "It stands behind “Third”")]),
-        ([A, B, C], [C, A, B], [("Third", "moved", "It stands first")]),
+        ([A, B, C], [B, C, A], [("First", "moved", "It follows “Third”")]),
+        ([A, B, C], [C, A, B], [("Third", "moved", "It is first now")]),
         ([A, B], [A], [("Second", "removed", "")]),
         (
             [B],

@@ -81,7 +81,7 @@ def test_the_words_of_reminders() -> None:
     assert late.text == (
         "The quarterly report of DE-KIT about 2013-Q1 was due on 2013-04-30 (UTC) and is not"
         " submitted.\n\n"
-        "It is begun; kit wrote in it last, on 2013-04-29.\n\n"
+        "It is started; kit edited it last, on 2013-04-29.\n\n"
         "operator sent this reminder."
     )
 

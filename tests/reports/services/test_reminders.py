@@ -1,4 +1,4 @@
-"""Reminders of reports: who is told, each step once, who is left in peace; what the chair sends."""
+"""Report reminders: who is told, each step once, who is left in peace; what the chair sends."""
 
 from __future__ import annotations
 
@@ -83,14 +83,14 @@ def test_each_step_reminds_each_site_once(
     seed(session, "ES-PIC", Q1, "submitted", datetime(2013, 4, 2, tzinfo=UTC))
     session.rollback()
     assert work(engine, database, BEFORE) == "Reminded DE-KIT 2013-Q1"
-    assert work(engine, database, BEFORE) == "No report was to be reminded of"
+    assert work(engine, database, BEFORE) == "No reminders due"
     is_due = "DE-KIT 2013-Q1: report is due on 2013-04-30"
     first = [(is_due, "kit@people.example"), (is_due, "reports@kit.example")]
     assert told(session) == first
     assert work(engine, database, ON_THE_DAY) == "Reminded DE-KIT 2013-Q1"
     assert told(session) == first * 2
     assert work(engine, database, LATER) == "Reminded DE-KIT 2013-Q1"
-    assert work(engine, database, LATER) == "No report was to be reminded of"
+    assert work(engine, database, LATER) == "No reminders due"
     was_due = "DE-KIT 2013-Q1: report was due on 2013-04-30"
     assert told(session)[4:] == [(was_due, address) for _, address in first]
     logged = session.scalars(select(Change).where(Change.kind == "report reminder")).all()

@@ -79,7 +79,7 @@ def test_a_reminder_and_a_comment_arrive_once(
     assert TIMED[REPORT_REMINDERS.name](worker) == told
     for _ in range(2):  # a second time there is nothing to do
         PostOffice(worker).step()
-        assert TIMED[REPORT_REMINDERS.name](worker) == "No report was to be reminded of"
+        assert TIMED[REPORT_REMINDERS.name](worker) == "No reminders due"
     assert sorted((to, str(mail["Subject"])) for to, mail in handler.mails) == [
         ("kit@people.example", "DE-KIT 2013-Q1: comment on the report"),
         ("kit@people.example", "DE-KIT 2013-Q1: report was due on 2013-04-30"),
@@ -89,7 +89,7 @@ def test_a_reminder_and_a_comment_arrive_once(
     assert _text(bodies["DE-KIT 2013-Q1: report was due on 2013-04-30"]) == (
         "The quarterly report of DE-KIT about 2013-Q1 was due on 2013-04-30 (UTC) and is not"
         " submitted.\n\n"
-        "It is begun; kit wrote in it last, on 2013-04-10.\n\n"
+        "It is started; kit edited it last, on 2013-04-10.\n\n"
         "https://portal.example/reports/DE-KIT/2013-Q1\n\n"
         "-- \nYou get this mail as reporter of DE-KIT.\nNo more of these mails: STOP\n"
     )
