@@ -50,11 +50,11 @@ SLIDE_WORDS: Final[Mapping[SlideKind, tuple[str, str]]] = {
     ),
     SlideKind.DUTIES: (
         "Tickets due",
-        "By responsible site: tickets that the rule in force asked for, and which are missing",
+        "By responsible site: tickets that the rule in force required, and which are missing",
     ),
     SlideKind.WHAT_IF: (
-        "What if",
-        "What each rule for tickets would have asked for, per T1",
+        "Rule comparison",
+        "Tickets that each rule would have required, per T1",
     ),
     SlideKind.STANDING: (
         "Long-standing tickets",

@@ -17,5 +17,5 @@ def read_quarters(typed_from: str, typed_to: str, most: int = MAX_PERIODS) -> Se
             raise Invalid(field, "Choose a quarter from 1990-Q1 to 2099-Q4")
     found = period_range(first, last)
     if len(found) > most:
-        raise Invalid("to", f"At most {most} quarters are told at once")
+        raise Invalid("to", f"At most {most} quarters are shown at once")
     return found

@@ -121,7 +121,7 @@ def measured(row: DutyRow) -> str:
     if row.kind == Kind.FLAPS:
         return f"{row.amount} flaps"
     if row.end is None:
-        return "goes on"
+        return "ongoing"
     return length(row.start, row.start + timedelta(seconds=row.amount))
 
 

@@ -49,7 +49,7 @@ LABELS: Final[Mapping[str, str]] = {
     "how": "Documented by",
     "maintenance": "Maintenance",
     "due": "Ticket due",
-    "ongoing": "Going on",
+    "ongoing": "Ongoing",
     "unresolved": "Unresolved name",
     "withdrawn": "Withdrawn",
     "import": "Import",

@@ -107,7 +107,7 @@ def _tabs(query: EventQuery, total: int) -> Sequence[Tab]:
     wishes: Mapping[str, tuple[str, Mapping[str, str]]] = {
         "Without a ticket": (DETECTED, {"counted": "yes", "documented": "no"}),
         _DUE: (DETECTED, {"due": "open"}),
-        "Going on": (DETECTED, {"ongoing": "yes"}),
+        "Ongoing": (DETECTED, {"ongoing": "yes"}),
     }
     if acting().is_operator:
         wishes = {**wishes, "Unresolved names": (REPORTED, {"unresolved": "yes"})}
@@ -120,7 +120,7 @@ def _tabs(query: EventQuery, total: int) -> Sequence[Tab]:
     recent = {"from": ()} if of_wish == _DUE and query.is_recent(now()) else {}
     count = in_words(total)
     views = []
-    for view, word in ((DETECTED, "Detected"), (REPORTED, "As reported")):
+    for view, word in ((DETECTED, "Detected"), (REPORTED, "Raw reports")):
         current = query.view == view and not of_wish
         url = query.url({**left_out, **recent, "view": (view,)})
         views.append(Tab(word, url, current, count if current else ""))

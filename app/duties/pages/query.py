@@ -23,7 +23,7 @@ from app.registry.models.registry import Link
 from app.registry.services.registry import find_site
 
 STATE_WORDS: Final[Mapping[str, str]] = {
-    OPEN: "To be written",
+    OPEN: "Open",
     DutyStatus.MISSING: "Missing",
     DutyStatus.DUE: "Still in time",
     DutyStatus.LATE: "Written late",
@@ -33,7 +33,7 @@ STATE_WORDS: Final[Mapping[str, str]] = {
 }
 """What each state is called; its name stands in addresses."""
 _LABELS: Final = {
-    "site": "From",
+    "site": "Responsible",
     "end": "T1 at an end",
     "link": "Link",
     "from": "From quarter",

@@ -67,7 +67,7 @@ class RuleForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     about = TextAreaField(
         "What it is for",
         filters=[lines],
-        description="Its pros and cons; they stand beside its numbers.",
+        description="Its pros and cons; shown with its numbers.",
     )
     clauses = _clauses()
     hours = _hours()
@@ -78,7 +78,7 @@ class ReviseForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
 
     clauses = _clauses()
     hours = _hours()
-    note = TextAreaField("Why", filters=[lines], description="Stands beside the version.")
+    note = TextAreaField("Why", filters=[lines], description="Shown with the version.")
 
 
 class ForceForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped

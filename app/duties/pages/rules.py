@@ -100,7 +100,7 @@ def new() -> Response:
     except Invalid as error:
         attach(form, error)
         return _form_page(form, None, status=422)
-    flash(f"{made} is known. It asks for nothing until it is put in force.", "ok")
+    flash(f"{made} is created. Bring it into force to apply it.", "ok")
     return go_to(url_for("duty_rules.listing"))
 
 
@@ -129,7 +129,7 @@ def revise(number: int) -> Response:
     except Invalid as error:
         attach(form, error)
         return _form_page(form, rule_of_id(rows, number), status=422)
-    flash(f"{made} is known. What is in force stays so until this is put in force.", "ok")
+    flash(f"{made} is created. What is in force stays so until this version comes into force.", "ok")
     return go_to(url_for("duty_rules.listing"))
 
 
@@ -190,7 +190,7 @@ def _decided(verb: Callable[[ForceForm], DutyForce], words: str, at: tuple[str, 
 
 
 def _admins_only() -> None:
-    require_admin(acting(), "change the rules for when a ticket is to be written")
+    require_admin(acting(), "change the rules for due tickets")
 
 
 def _list_page(

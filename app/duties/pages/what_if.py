@@ -54,7 +54,7 @@ class ComparisonQuery:
         last = self._quarter(arguments, "to", max(usual[-1], first))
         try:
             if len(period_range(first, last)) > _MAX_QUARTERS:
-                raise Invalid("to", f"At most {_MAX_QUARTERS} quarters are told at once")
+                raise Invalid("to", f"At most {_MAX_QUARTERS} quarters are shown at once")
         except Invalid as error:
             self.problems.append(error.message)
             first, last = usual[0], usual[-1]

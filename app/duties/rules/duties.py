@@ -1,4 +1,4 @@
-"""When a ticket is to be written: rules of clauses, what each asks for, by when and from whom.
+"""When a ticket is required: rules of clauses, what each asks for, by when and from whom.
 
 A rule is data: people compose new ones of the same parts. Whether a rule asks for a ticket of a
 detected event is decided here for one event; the floor of figures does the same for many.
@@ -290,7 +290,7 @@ LABELS: Final[Mapping[str, str]] = {
     "role": "Links",
     "lhc": "LHC",
     "maintenance": "Maintenance",
-    "hours": "Hours to write it",
+    "hours": "Hours to create it",
 }
 
 

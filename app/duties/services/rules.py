@@ -24,7 +24,7 @@ from app.duties.rules.duties import Rule, rule_of_text
 
 DUTY_RULE: Final = "duty rule"
 """The kind of thing in the change log."""
-_MANAGE: Final = "change the rules for when a ticket is to be written"
+_MANAGE: Final = "change the rules for due tickets"
 _NAME_LIMIT, _TEXT_LIMIT = 50, 4000
 _EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -82,7 +82,7 @@ def compose_rule(
     # few rules: compared here, for no database folds letters of all languages alike
     for known in session.scalars(select(DutyRule.name)):
         if known.casefold() == name.casefold():
-            raise Invalid("name", f"There is a rule of this name already: {known}")
+            raise Invalid("name", f"There is already a rule with this name: {known}")
     made = DutyRule(name=name, about=about, source=f"Entered by {by.shown_author}", version=0)
     session.add(made)
     session.flush()
@@ -101,7 +101,7 @@ def revise_rule(
     newest = found.versions[-1]
     before = content_of(newest)
     if before == rule:
-        raise Invalid("clauses", "This is what the newest version says already")
+        raise Invalid("clauses", "This is the same as the newest version")
     version = _add_version(session, by, found, rule, note, newest.number + 1)
     fields = [FieldChange("newest", str(newest.number), str(version.number))]
     _record(session, by, found, [*fields, *_as_fields(before, rule), *_note(version.note)])
@@ -318,7 +318,7 @@ def _checked_name(name: str) -> str:
 def _checked_reason(field: str, reason: str) -> str:
     reason = checked_text(field, reason.strip(), _TEXT_LIMIT, label="Reason")
     if not reason:
-        raise Invalid(field, "Reason is required: others read it beside the rule")
+        raise Invalid(field, "Reason is required: it is shown with the rule")
     return reason
 
 

@@ -71,10 +71,10 @@ def _description(
 ) -> str:
     source = session.get_one(EventSource, event.source_id)
     whole = detected or event
-    until = f"until {_moment(whole.end)}" if whole.end is not None else "and goes on"
+    until = f"until {_moment(whole.end)}" if whole.end is not None else "and is ongoing"
     said = [f"{source.name} reported {whole.state} from {_moment(whole.start)} {until}."]
     if detected is not None and detected.beginnings > 1:
-        said.append(f"{detected.beginnings} reports are taken together as one event.")
+        said.append(f"{detected.beginnings} reports form one event.")
     if event.detail:
         said.append(event.detail)
     due = [one for one in duties_of_event(session, whole.id, now) if one.is_due]

@@ -49,7 +49,7 @@ def undo(number: int) -> Response:
     rows = db.session()
     with writing_once(rows):
         undo_decision(rows, writer(), number, _number(request.form.get("ticket", "")))
-    flash("The decision was taken back; the rules speak again.", "ok")
+    flash("Decision undone; the rules apply again.", "ok")
     return _back(number)
 
 
@@ -63,7 +63,7 @@ def _decide(number: int, what: str) -> Response:
             verb(rows, writer(), number, ticket, reason.replace("\r\n", "\n"))
     except Invalid as error:
         return _again(number, typed, reason, error)
-    done = "linked to" if what == "link" else "taken off"
+    done = "linked to" if what == "link" else "unlinked from"
     flash(f"The event was {done} ticket {ticket}.", "ok")
     return _back(number)
 

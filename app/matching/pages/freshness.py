@@ -56,7 +56,7 @@ def _with_time(answer: Response) -> Response:
 
 
 def _not_yet() -> Response:
-    words = "Newer changes are being worked into these figures. Ask again in a while."
+    words = "These figures are being recalculated. Try again in a moment."
     answer = message_page(503, words, heading="These figures are not up to date yet")
     answer.headers["Retry-After"] = str(RETRY_AFTER)
     return answer

@@ -206,8 +206,8 @@ def _shown(table: MatchingTable, moment: datetime) -> ShownTable:
 
 def _said_of(quarter: Quarter, moment: datetime) -> str:
     if quarter.is_future(moment):
-        return "has not begun"
-    return "goes on" if quarter.is_partial(moment) else ""
+        return "not started"
+    return "ongoing" if quarter.is_partial(moment) else ""
 
 
 def _row(row: TableRow, table: MatchingTable) -> ShownRow:

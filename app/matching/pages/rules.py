@@ -44,7 +44,7 @@ def add() -> Response:
         return _page(typed, error)
     flash(
         f"Version {rule.version} holds from {rule.valid_from:%Y-%m-%d %H:%M} UTC on;"
-        " events are matched anew.",
+        " events are matched again.",
         "ok",
     )
     return go_to(url_for("matching_rules.page"))
@@ -72,7 +72,7 @@ def _page(typed: dict[str, str], error: Invalid | None) -> Response:
 
 
 def _moment(text: str) -> datetime:
-    return read_time("valid_from", text, label="Holds from").astimezone(UTC)
+    return read_time("valid_from", text, label="Valid from").astimezone(UTC)
 
 
 def _minutes(field: str, text: str) -> timedelta:

@@ -183,7 +183,7 @@ def why_in_words(
     """
     parts = ["same link" if how is How.LINK else f"by site {site}".rstrip()]
     if overlap is None:
-        parts.append("both go on")
+        parts.append("both ongoing")
     elif apart > timedelta():
         beyond = "within" if within else "outside"
         parts.append(f"{length_in_words(apart)} apart, {beyond} the tolerance")

@@ -55,7 +55,7 @@ def undo_decision(session: Session, by: Writer, event_id: int, number: int) -> N
 
 def in_words(decision: str, number: int) -> str:
     """A decision as the history shows it."""
-    did = "linked to" if decision == Decision.LINKED else "taken off"
+    did = "linked to" if decision == Decision.LINKED else "unlinked from"
     return f"{did} ticket {number}"
 
 
@@ -74,15 +74,15 @@ def _decide(
 ) -> None:
     event = _locked(session, by, event_id)
     if event.withdrawn_at is not None:
-        raise Invalid("ticket", "This event was withdrawn: it is matched with nothing")
+        raise Invalid("ticket", "This event is withdrawn: it has no tickets")
     if event.state not in ("down", "degraded"):
-        raise Invalid("ticket", "A time without monitoring is no event: no ticket documents it")
+        raise Invalid("ticket", "Unmonitored time is not an event: no ticket documents it")
     if event.link_id is None and event.site_id is None:
-        raise Invalid("ticket", "Say first which link or site this event means")
+        raise Invalid("ticket", "Resolve the event's link or site first")
     ticket = _ticket(session, by, number)
     reason = checked_text("reason", reason.strip(), REASON_LIMIT, label="Reason")
     if not reason:
-        raise Invalid("reason", "Say why; others see it beside the event")
+        raise Invalid("reason", "Reason is required; it is shown with the event")
     if decision is Decision.LINKED and number not in sound_masters(session, [number]):
         raise Invalid(
             "ticket",
@@ -120,7 +120,7 @@ def _ticket(session: Session, by: Writer, number: int) -> Ticket:
     try:
         return find_ticket(session, by.actor, number)
     except NotFound:
-        raise Invalid("ticket", "There is no ticket of this number") from None
+        raise Invalid("ticket", "There is no ticket with this number") from None
 
 
 def _record(

@@ -163,7 +163,7 @@ def _pair_rows(
         how = _HOWS[one.how]
         explained = (one.how, one.overlap, one.apart, one.within, one.shift, one.site)
         if how is How.HAND:
-            said = "by hand" if one.documents else "taken off by hand"
+            said = "by hand" if one.documents else "unlinked by hand"
             why = f"{said}: {reasons[one.decision].reason}"
         elif (why := words.get(explained, "")) == "":
             words[explained] = why = why_in_words(

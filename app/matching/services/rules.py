@@ -52,13 +52,13 @@ def add_rule(session: Session, by: Writer, rule: MatchingRule, note: str) -> Mat
 
     Only admins. Raises ``Invalid`` (gap, minimal, tolerance, valid_from, note).
     """
-    require_admin(by.actor, "change the rule of matching")
+    require_admin(by.actor, "change the matching rule")
     newest = rules_in_order(session)[-1]
     rule = replace(rule, version=newest.version + 1)
     check_rule(rule, newest)
     note = checked_text("note", note.strip(), REASON_LIMIT)
     if not note:
-        raise Invalid("note", "Say why; it is shown beside the figures")
+        raise Invalid("note", "Reason is required; it is shown with the figures")
     session.add(
         Row(
             version=rule.version,

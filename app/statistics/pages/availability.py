@@ -165,7 +165,7 @@ def _file(figures: AvailabilityFigures, periods: Sequence[CalendarPeriod]) -> Fi
 def _notes() -> list[str]:
     return [
         f"As of {now().astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC.",
-        "Availability is 1 - down / (hours - unmonitored). Empty cells: no source has told anything"
-        " until the period's end.",
+        "Availability is 1 - down / (hours - unmonitored). Empty cells: no monitoring data until"
+        " the period's end.",
         "A site is all of its links together.",
     ]

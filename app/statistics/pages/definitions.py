@@ -36,7 +36,7 @@ DEFINITIONS: Final[Sequence[Definition]] = (
             "Years, half-years, quarters and months are those of the calendar in UTC. A period"
             " begins with its first moment and ends before the first moment of the next one, so"
             " that nothing is in two of them.",
-            "A period that goes on is marked “so far” and ends at the time of computation.",
+            "A running period is marked “so far” and ends at the time of computation.",
             "“No data” is said where nothing is known; it is never a zero.",
         ),
         _RULES,
@@ -80,7 +80,7 @@ DEFINITIONS: Final[Sequence[Definition]] = (
             "Solution time without waiting and on hold: the same less the working time in which the"
             " ticket was in “waiting for reply” or “on hold” meanwhile. Of a ticket that came from"
             " an old system in another state than new or assigned it is not known.",
-            "Waiting time: the sum of all times in “waiting for reply”, with the one that goes on"
+            "Waiting time: the sum of all times in “waiting for reply”, an ongoing one included"
             " up to now; in days of 24 h. Only tickets that ever waited count, and a wait that a"
             " ticket brought from an old system is not known.",
             "Lifetime: from creation to the newest move to solved or unsolved, if it was not"
@@ -89,7 +89,7 @@ DEFINITIONS: Final[Sequence[Definition]] = (
             " time at all; average and median are of these. The median is exact: of an even"
             " number the middle of the two in the middle.",
             "A working day is 24 h between Monday 00:00 and Saturday 00:00 UTC; holidays count as"
-            " any other day. Lengths are told as minutes, hours or days, with two digits; files"
+            " any other day. Lengths are shown as minutes, hours or days, with two digits; files"
             " have days as numbers.",
         ),
         f"{_GGUS} medians; that response and solution count from creation is {_RULES}",
@@ -112,16 +112,16 @@ DEFINITIONS: Final[Sequence[Definition]] = (
         "Availability of links and sites",
         (
             "Of a link: 1 - down / (period - unmonitored), from the times that sources reported."
-            " Degraded time is available, and told beside it.",
-            "Where several sources tell different things of a moment, or one tells two things, the"
-            " worst holds: down before degraded before unmonitored. So nothing is counted twice.",
-            "An event that goes on lasts until now. A period counts as far as it has passed and the"
+            " Degraded time counts as available and is shown beside it.",
+            "Where reports of the same moment differ, the worst state applies: down before degraded"
+            " before unmonitored. So nothing is counted twice.",
+            "An ongoing event lasts until now. A period counts as far as it has passed and the"
             " link exists.",
-            "Of a link of which no source had told anything when the period ended there is no data."
-            " Where all of the time was without monitoring it is unknown.",
+            "A link that no source had reported by the end of the period has no data. Where all of"
+            " the time was unmonitored, availability is unknown.",
             "Of a site: all of its links together, down times and periods summed; what has no data"
             " is left out. It is not the site's own reachability: a site with two links loses half"
-            " of it while one of them is down.",
+            " of its availability while one of them is down.",
             "Withdrawn events do not count. Times of maintenance do.",
         ),
         _RULES,
@@ -157,10 +157,10 @@ DEFINITIONS: Final[Sequence[Definition]] = (
             "An event counts once, however many tickets cover it. What a person linked or unlinked"
             " holds, whatever is computed later.",
             f"Where many tickets meet an event, of each kind (by link or by site; a maintenance or"
-            f" not) the {MAX_KEPT} that begin last are kept beside it, of the same beginning those"
+            f" not) the {MAX_KEPT} that begin last are stored with it, of the same beginning those"
             " with the higher number, and the one that was created first of all. What only a time"
-            " zone seems to keep apart is a kind of its own. Tickets that a person linked or took"
-            " off are always kept. No count depends on it.",
+            " zone seems to keep apart is a kind of its own. Tickets that a person linked or unlinked"
+            " are always stored. No count depends on it.",
         ),
         f"{_RULES}; how the seed matched is not known",
         "tolerance 1 h (by version of the matching rule)",
@@ -181,12 +181,12 @@ DEFINITIONS: Final[Sequence[Definition]] = (
         "due",
         "Tickets due",
         (
-            "A ticket is due for an event if a rule that was in force at its start asks for one."
+            "A ticket is due for an event if a rule that was in force at its start requires one."
             " None does if its link was not in use then: such an event counts for no T1 either."
             " R2009: more than 60 minutes, or more than 5 flaps within any 60 minutes. R2013, the"
             " seed's proposal: any loss of service at a T1 while the detectors run, and any trouble"
             " of a backup link.",
-            "Loss of service at a T1: no LHCOPN link of it, and no recorded backup of one, is up."
+            "Loss of service at a T1: none of its LHCOPN links, and no recorded backup of one, is up."
             " Where backups are not known a primary link that is down counts, and is marked."
             " Degraded is up for this.",
             "Of all that cut a T1 off only one event answers: one on a primary link to the T0, of"
@@ -195,8 +195,8 @@ DEFINITIONS: Final[Sequence[Definition]] = (
             "Flaps are raw beginnings on one link; six of them that begin within 60 minutes, both"
             " ends included, are more than 5. A run of them is one storm, and the event in which it"
             " begins answers for it.",
-            "It is met by a ticket in time, late by one that was made after it was due, missing"
-            " without one. The ticket is asked for from the site that is responsible for the link.",
+            "It is fulfilled by a ticket in time, late with one created after it was due, missing"
+            " without one. The site that is responsible for the link has to create the ticket.",
         ),
         "the seed's “new definition: when a ticket shall be written”; R2009 from the operational"
         " model of 2009",
@@ -205,11 +205,11 @@ DEFINITIONS: Final[Sequence[Definition]] = (
     ),
     Definition(
         "what-if",
-        "What if",
+        "Rule comparison",
         (
-            "What each rule would have asked for if it had been in force all the time: each event"
-            " once per rule, whatever it is that asks. Of these, written are those that a ticket"
-            " documents, in time or late; missing are the others.",
+            "The tickets that each rule would have required if it had always been in force: each"
+            " event once per rule, whichever clause it meets. Existing are those whose event a"
+            " ticket documents, in time or late; the others are missing.",
             "It is counted per T1 at the link's end and per quarter of the event's start, in UTC.",
         ),
         _RULES,

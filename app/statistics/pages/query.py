@@ -68,7 +68,7 @@ class StatisticsQuery:
         self._from = self._read(self.typed["from"], "From")
         self._to = self._read(self.typed["to"], "To")
         if self._from and self._to and self._to[1] <= self._from[0]:
-            self.problems.append("To is before From; it was left out")
+            self.problems.append("To is before From; ignored")
             self._to = None
         self.left_out = 0
         """Older periods that are not shown because there are too many."""
@@ -201,7 +201,7 @@ class StatisticsQuery:
         except Invalid:
             pass
         self.problems.append(
-            f"{label}: write {_SHAPES}, from {_EARLIEST:%Y} to {_LATEST:%Y}; it was left out"
+            f"{label}: write {_SHAPES}, from {_EARLIEST:%Y} to {_LATEST:%Y}; ignored"
         )
         return None
 

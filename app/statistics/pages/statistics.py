@@ -74,13 +74,13 @@ _CHOICES: Final = {
 }
 PAGES: Final = (
     ("Overview", "statistics.page", "The main figures"),
-    ("Tickets", "statistics.tickets", "How many tickets were written, of what and where"),
+    ("Tickets", "statistics.tickets", "Tickets created, by kind and place"),
     ("Times", "statistics.times", "How long tickets took: response, solution, waiting, lifetime"),
-    ("Long-standing", "statistics.standing", "What has been open for more than 30 days"),
-    ("Events per T1", "matching.page", "Detected events and those that tickets document"),
+    ("Long-standing", "statistics.standing", "Tickets open for more than 30 days"),
+    ("Events per T1", "matching.page", "Detected events and related events in tickets"),
     ("Availability", "availability.page", "How much of the time each link and site was up"),
-    ("Tickets due", "duty.listing", "Events of which a rule asks for a ticket, and what is there"),
-    ("What if", "what_if.page", "What each rule for tickets would have asked for"),
+    ("Tickets due", "duty.listing", "Events that require a ticket by rule, and their tickets"),
+    ("Rule comparison", "what_if.page", "Tickets that each rule would require"),
     ("Definitions", "statistics.definitions", "What each figure means"),
 )
 """The pages of this place, also those of other modules: word, endpoint, what one finds there."""

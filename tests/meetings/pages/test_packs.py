@@ -93,14 +93,14 @@ def test_a_pack_is_ordered_watched_fetched_and_deleted(
 
     with transaction(session):
         begin_pack(session, number, 3)
-        note_progress(session, number, 2, "Counting: What if")
+        note_progress(session, number, 2, "Counting: Rule comparison")
     fragment = reader.get(address, headers=HTMX).text
     assert fragment.lstrip().startswith('<div id="pack" hx-get=')
     assert "2 of 6 steps" in PageReader(fragment).text
     with transaction(session):
         note_trouble(session, number, "RuntimeError: <b>no</b> room")
     assert (
-        "At the step “Counting: What if”: RuntimeError: <b>no</b> room"
+        "At the step “Counting: Rule comparison”: RuntimeError: <b>no</b> room"
         in operator.read(address).text
     )
     told = reader.read(address).text
