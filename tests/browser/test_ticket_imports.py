@@ -38,7 +38,7 @@ def test_from_a_file_to_its_tickets(
     for name, old, told in (("old.csv", b"number,title\n", True), ("good.csv", content, False)):
         chosen = {"name": name, "mimeType": "text/csv", "buffer": old}
         page.locator("#file").set_input_files(chosen)  # type: ignore[arg-type]
-        page.get_by_role("button", name="Show what becomes of each line").click()
+        page.get_by_role("button", name="Preview").click()
         if told:
             expect(page.get_by_role("alert")).to_contain_text("column state: this column is needed")
     expect(page.get_by_text("2 new, 1 wrong. Nothing has been written yet.")).to_be_visible()

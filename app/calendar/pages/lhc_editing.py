@@ -28,7 +28,7 @@ from app.core.web.person import acting, writer
 
 _KEY = "<int(max=2147483647):number>"
 _TIME_HELP = (
-    "CERN's clock, as exact as the source tells it: 2013-02-14 07:24, 2013-02-14 or 2013-02"
+    "CERN's clock, as exact as the source: 2013-02-14 07:24, 2013-02-14 or 2013-02"
 )
 _STANDING_HELP = "attested: it was so; planned: it was to be so; sample: no source says so"
 
@@ -54,7 +54,7 @@ class PeriodForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     end = StringField(
         FIELDS["end"],
         filters=[one_line],
-        description="A day or month that ends a period belongs to it. Empty: it goes on.",
+        description="A day or month that ends a period belongs to it. Leave empty while ongoing.",
     )
     end_standing = Choice(FIELDS["end_standing"], choices=options(*Certainty))
     source = StringField(
@@ -63,7 +63,7 @@ class PeriodForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         description="Where it is known from; only a sample has none.",
     )
     note = TextAreaField(FIELDS["note"], filters=[lines])
-    why = StringField("Reason", filters=[one_line], description="Stands in the calendar's history.")
+    why = StringField("Reason", filters=[one_line], description="Shown in the calendar's history.")
 
     def stated(self) -> dict[str, str]:
         """What was stated, as texts."""
@@ -89,7 +89,7 @@ def new_period() -> Response:
             with writing_once(rows):
                 name = add_period(rows, writer(), form.stated(), form.why.data or "").name
                 leads_to(url_for("calendar.lhc"))
-            flash(f"{name} is in the calendar. What the rules ask for follows it.", "ok")
+            flash(f"{name} is in the calendar. Tickets due are recalculated.", "ok")
             return go_to(url_for("calendar.lhc"))
         except Invalid as error:
             attach(form, error)
@@ -118,7 +118,7 @@ def edit_period(number: int) -> Response:
                 )
                 name = row.name
                 leads_to(url_for("calendar.lhc"))
-            flash(f"{name} is stored. What the rules ask for follows it.", "ok")
+            flash(f"{name} is saved. Tickets due are recalculated.", "ok")
             return go_to(url_for("calendar.lhc"))
         except Invalid as error:
             rows.rollback()
@@ -139,7 +139,7 @@ def remove_lhc_period(number: int) -> Response:
         try:
             with writing_once(rows):
                 name = remove_period(rows, writer(), number, form.why.data or "")
-            flash(f"{name} is off the calendar. What the rules ask for follows it.", "ok")
+            flash(f"{name} is removed from the calendar. Tickets due are recalculated.", "ok")
             return go_to(url_for("calendar.lhc"))
         except Invalid as error:
             attach(form, error)

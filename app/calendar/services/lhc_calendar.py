@@ -159,7 +159,7 @@ def _columns(period: StatedPeriod) -> dict[str, Any]:
 def _check_name(session: Session, name: str, own: int | None) -> None:
     found = session.scalar(select(LhcPeriod.id).where(LhcPeriod.name == name))
     if found is not None and found != own:
-        raise Invalid("name", "There is a period of this name already")
+        raise Invalid("name", "There is already a period with this name")
 
 
 def _locked(session: Session, period_id: int) -> LhcPeriod:

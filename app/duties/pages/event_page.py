@@ -93,7 +93,7 @@ def new() -> Response:
         except Invalid as error:
             attach(form, error)
         else:
-            flash(f"The event is entered under number {number}.", "ok")
+            flash(f"Event {number} is reported.", "ok")
             return go_to(url_for("events.detail", number=number))
     return _form_page(form, 422)
 
@@ -127,7 +127,7 @@ def edit(number: int) -> Response:
                 return _form_page(form, 409, number)
             attach(form, error)
         else:
-            said = "The event is corrected." if changed else "The event is as it was."
+            said = "The event is corrected." if changed else "The event is unchanged."
             flash(said, "ok")
             return go_to(url_for("events.detail", number=number))
     return _form_page(form, 422, number)
@@ -141,13 +141,13 @@ def _form_page(form: EventForm, status: int, number: int = 0) -> Response:
 @blueprint.post(f"/events/{NUMBER}/withdraw")
 def withdraw(number: int) -> Response:
     """Say that the event never was."""
-    return _with_reason(number, withdraw_event, "The event is withdrawn: nothing counts it.")
+    return _with_reason(number, withdraw_event, "The event is withdrawn and no longer counts.")
 
 
 @blueprint.post(f"/events/{NUMBER}/restore")
 def restore(number: int) -> Response:
     """Put a withdrawn event back."""
-    return _with_reason(number, restore_event, "The event is back.")
+    return _with_reason(number, restore_event, "The event is restored.")
 
 
 def _with_reason(

@@ -34,7 +34,7 @@ class EventForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     )
     state = Radio("What was wrong", choices=options(*EventState), default=EventState.DOWN)
     start = UtcTimeField("Start", description=_TIME_HELP)
-    end = UtcTimeField("End", description="Nothing while it goes on.")
+    end = UtcTimeField("End", description="Leave empty while ongoing.")
     layer = Choice("Layer", choices=options(*Layer), default=Layer.UNKNOWN)
     detail = TextAreaField(
         "Detail", filters=[lines], description=f"At most {MAX_DETAIL_LENGTH} characters."
@@ -57,7 +57,7 @@ class ReasonForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """Why something is withdrawn, or put back."""
 
     reason = TextAreaField(
-        "Reason", required("Reason"), filters=[lines], description="Others read it in the history."
+        "Reason", required("Reason"), filters=[lines], description="Shown in the history."
     )
 
 
@@ -106,7 +106,7 @@ class ImportForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         "Unknown links and sites",
         choices={
             "wrong": "are wrong: their lines are not imported",
-            "keep": "are kept as they stand there, and settled later",
+            "keep": "are stored as written, and resolved later",
         },
         default="wrong",
     )

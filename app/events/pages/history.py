@@ -19,7 +19,7 @@ LABELS: Final = {
     "layer": "Layer",
     "detail": "Detail",
     "source": "Source",
-    "source_id": "Its id there",
+    "source_id": "Source id",
 }
 
 
@@ -62,11 +62,11 @@ def _entry(change: Change) -> Entry:
     if change.version == 1:
         what, icon, lines = "reported it", "plus", []
     elif withdrawn is not None:
-        what, icon = ("withdrew it", "cross") if withdrawn.new else ("put it back", "reopened")
+        what, icon = ("withdrew it", "cross") if withdrawn.new else ("restored it", "reopened")
     elif match is not None and match.new:
         what, icon = match.new, "comment"
     elif match is not None:
-        what, icon = f"took back: {match.old}", "comment"
+        what, icon = f"undid: {match.old}", "comment"
     elif end is not None and end.old is None and len(lines) == 1:
         what, icon = "closed it", "closed"
     else:

@@ -46,7 +46,7 @@ class SourceForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         "Name",
         required("Name"),
         filters=[one_line],
-        description=f"How its messages name it; at most {MAX_SOURCE_LENGTH} characters.",
+        description=f"Its name in messages; at most {MAX_SOURCE_LENGTH} characters.",
     )
     link_label = StringField(
         "Label with the link's id", required("Label with the link's id"), filters=[one_line]
@@ -134,14 +134,14 @@ def _edited(form: SourceForm, source: EventSource | None) -> Response:
         if form.validate():
             try:
                 if source is None and _is_known(form.name.data or ""):
-                    raise Invalid("name", "A source of this name is there already")
+                    raise Invalid("name", "A source with this name exists already")
                 with writing_once(rows):
                     set_source(rows, writer(), form.name.data or "", form.labels(), form.words())
                     leads_to(url_for("event_sources.listing"))
             except Invalid as error:
                 attach(form, error)
             else:
-                flash(f"The source {form.name.data} is set.", "ok")
+                flash(f"Source {form.name.data} saved.", "ok")
                 return go_to(url_for("event_sources.listing"))
     page = render_template("events/source_form.html", form=form, name=name, source=source)
     return make_response(page, status)

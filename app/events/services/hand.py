@@ -50,7 +50,7 @@ def require_enter(by: Writer) -> None:
 
 
 def enter_event(session: Session, by: Writer, key: str, stated: Stated) -> int:
-    """Enter an event under a key of its own; its number. Raises ``Forbidden`` and ``Invalid``."""
+    """Report an event under a key of its own; its number. Raises ``Forbidden`` and ``Invalid``."""
     require_enter(by)
     return _report(session, by, SOURCE, key, stated)
 

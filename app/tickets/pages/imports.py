@@ -62,8 +62,8 @@ class TicketFileForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         ],
         default=DEFAULT_SOURCE,
         filters=[one_line],
-        description="The system that the tickets were in. With their number there it makes each"
-        " known again: the same file twice makes nothing twice.",
+        description="The system that the tickets come from. Source and number identify each ticket:"
+        " importing a file twice adds nothing.",
     )
     encoding = Radio(
         "Encoding",
@@ -130,8 +130,8 @@ def _examined(source: Source) -> list[Outcome]:
             problems += outcome.problems[: MAX_PROBLEMS - len(problems)]
         if wrong > MAX_WRONG:
             why = (
-                f"{wrong:,} of its first {len(outcomes):,} tickets are wrong, and it was read no"
-                f" further; the first of them are told here. Mend the file, or {_COMMAND}"
+                f"{wrong:,} of its first {len(outcomes):,} tickets are wrong; reading"
+                f" stopped there. These are the first; correct the file, or {_COMMAND}"
             )
             raise BadFile([Problem("the file", "", "", why), *problems])
     return outcomes
@@ -177,7 +177,7 @@ def confirm() -> Response:
 def _result_in_words(done: Imported) -> str:
     words = {
         ImportOutcome.KNOWN: "had been imported before",
-        ImportOutcome.DIFFERS: "had been imported before with another content and stay as they are",
+        ImportOutcome.DIFFERS: "had been imported before with different content and stay unchanged",
         ImportOutcome.WRONG: "were left out",
     }
     new = done.counts.get(ImportOutcome.NEW, 0)

@@ -162,7 +162,7 @@ def test_an_admin_is_led_to_where_names_are_settled(
 ) -> None:
     for actor, leads in ((cast.admin, True), (cast.operator, False)):
         page = visit(actor).read("/events?view=reported&unresolved=yes")
-        assert ("Say what these names mean" in page.text) is leads
+        assert ("Resolve these names" in page.text) is leads
 
 
 def test_what_cannot_be_used_of_an_address_is_told(
@@ -348,7 +348,7 @@ def test_an_admin_says_what_the_labels_of_alerts_are_called(
     session: Session, cast: Cast, visit: Enter
 ) -> None:
     visitor = visit(cast.admin)
-    assert "Nobody has reported yet" in visitor.read("/events/sources").text
+    assert "No sources yet" in visitor.read("/events/sources").text
     held = visitor.read("/events/sources/new").form("/events/sources/new").data()
     assert held["link_label"] == ["link"]
     wrong = visitor.send("/events/sources/new", {**held, "name": "prom", "state_words": "bad"})
@@ -356,7 +356,7 @@ def test_an_admin_says_what_the_labels_of_alerts_are_called(
     good = {**held, "name": "prom", "link_label": "circuit", "state_words": "bad=down"}
     assert visitor.send("/events/sources/new", good).status_code == 303
     again = visitor.send("/events/sources/new", {**good, "form_key": "of a second window"})
-    assert "A source of this name is there already" in PageReader(again.text).text
+    assert "A source with this name exists already" in PageReader(again.text).text
     page = visitor.read("/events/sources")
     assert "prom Alertmanager" in page.text
     assert "circuit" in page.text

@@ -59,7 +59,7 @@ def test_each_line_is_shown_before_and_the_person_chooses(
     wrong = "psnr,2,X,up,2013-03-01T10:00:00,,"
     unknown = "psnr,<i>3,CERN-GRIDKA-LHCOPN-01,down,2013-03-01T10:00:00Z,,"
     url, page = looked_at(visitor, f"{HEAD}\n{ROW}\n{wrong}\n{unknown}\n{ROW}\n")
-    assert "4 lines: 2 new, 1 there already, 1 wrong; 1 of the new and correcting ones" in page.text
+    assert "4 lines: 2 new, 1 known already, 1 wrong; 1 of the new and correcting ones" in page.text
     assert "Nothing has been written yet." in page.text
     assert "line 3 psnr 2 wrong" in page.text
     assert "start 2013-03-01T10:00:00 : an ISO 8601 time with its zone" in page.text
@@ -78,7 +78,7 @@ def test_each_line_is_shown_before_and_the_person_chooses(
     assert (done.status_code, done.location) == (303, url)
     assert stored(session) == 2
     page = visitor.read(url)
-    assert "2 new, 0 corrected, 1 there already, 1 left out as wrong" in page.text
+    assert "2 new, 0 corrected, 1 known already, 1 left out as wrong" in page.text
     urls = [address for address, _ in page.links]
     assert "/events?import=1&view=reported&withdrawn=all" in urls
     listed = visitor.read("/events?import=1&view=reported&withdrawn=all")
@@ -264,7 +264,7 @@ def test_a_job_whose_worker_was_killed_begins_anew_and_writes_each_line_once(
     let_time_pass(session)
     work()
     assert stored(session) == COUNT
-    assert "12,000 new, 0 corrected, 0 there already" in visitor.read(url).text
+    assert "12,000 new, 0 corrected, 0 known already" in visitor.read(url).text
     with transaction(session):
         runs.leave_to_worker(session, 1)
     work()

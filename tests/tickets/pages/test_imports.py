@@ -72,7 +72,7 @@ def test_a_file_of_wrong_lines_is_read_no_further(cast: Cast, visit: Enter) -> N
     answer = upload(visitor, head + b"x\n" * 40_000)
     assert answer.status_code == 422
     page = PageReader(answer.text).text
-    assert "1,001 of its first 1,001 tickets are wrong, and it was read no further" in page
+    assert "1,001 of its first 1,001 tickets are wrong; reading stopped there" in page
     assert "line 2" in page
     assert len(answer.text) < 200_000
     answer = upload(visitor, head + b"1,x,new,2011-01-02\n" * 50_001)
