@@ -112,7 +112,7 @@ Put another's back              | POST /filters/*/restore private       | 404 | 
 Look at the calendar            | GET /calendar                         | yes | yes | yes | yes | yes | login
 Look at it link by link         | GET /calendar/links                   | yes | yes | yes | yes | yes | login
 One's feed of it                | GET /calendar/feed                    | yes | yes | yes | yes | yes | login
-Make or renew its address       | POST /calendar/feed/make              | yes | yes | yes | yes | yes | login
+Create or renew its address     | POST /calendar/feed/make              | yes | yes | yes | yes | yes | login
 End its address                 | POST /calendar/feed/end               | yes | yes | yes | yes | yes | login
 Read it by a private address    | GET /calendar/feed/*.ics              | yes | yes | yes | yes | yes | yes
 Read it by any other            | GET /calendar/feed/*.ics unknown      | 404 | 404 | 404 | 404 | 404 | 404
@@ -131,7 +131,7 @@ Read the rules                  | GET /duty/rules                       | yes | 
 Form of a new rule              | GET /duty/rules/new                   | yes | 403 | 403 | 403 | 403 | login
 Compose a rule                  | POST /duty/rules/new                  | yes | 403 | 403 | 403 | 403 | login
 Form of a new version           | GET /duty/rules/*/revise              | yes | 403 | 403 | 403 | 403 | login
-Make a version                  | POST /duty/rules/*/revise             | yes | 403 | 403 | 403 | 403 | login
+Create a version                | POST /duty/rules/*/revise             | yes | 403 | 403 | 403 | 403 | login
 Put a version in force          | POST /duty/rules/versions/*/force     | yes | 403 | 403 | 403 | 403 | login
 Retire it                       | POST /duty/rules/forces/*/retire      | yes | 403 | 403 | 403 | 403 | login
 Undo the last step              | POST /duty/rules/forces/*/undo        | yes | 403 | 403 | 403 | 403 | login
@@ -141,7 +141,7 @@ Download that list              | GET /events.csv                       | yes | 
 Read an event                   | GET /events/*                         | yes | yes | yes | yes | yes | login
 Read an unknown event           | GET /events/* unknown                 | 404 | 404 | 404 | 404 | 404 | login
 Form of a new event             | GET /events/new                       | yes | yes | 403 | 403 | 403 | login
-Enter an event by hand          | POST /events/new                      | yes | yes | 403 | 403 | 403 | login
+Report an event by hand         | POST /events/new                      | yes | yes | 403 | 403 | 403 | login
 Form to correct an event        | GET /events/*/edit                    | yes | yes | 403 | 403 | 403 | login
 Correct or close it             | POST /events/*/edit                   | yes | yes | 403 | 403 | 403 | login
 Withdraw an event               | POST /events/*/withdraw               | yes | yes | 403 | 403 | 403 | login
@@ -154,7 +154,7 @@ Leave it                        | POST /events/imports/*/drop           | yes | 
 Withdraw what it made           | POST /events/imports/*/withdraw       | yes | yes | 403 | 403 | 403 | login
 List the sources of events      | GET /events/sources                   | yes | yes | yes | yes | yes | login
 Form of a new source            | GET /events/sources/new               | yes | 403 | 403 | 403 | 403 | login
-Make a source                   | POST /events/sources/new              | yes | 403 | 403 | 403 | 403 | login
+Create a source                 | POST /events/sources/new              | yes | 403 | 403 | 403 | 403 | login
 Form to change a source         | GET /events/sources/*                 | yes | 403 | 403 | 403 | 403 | login
 Change a source                 | POST /events/sources/*                | yes | 403 | 403 | 403 | 403 | login
 # matching
@@ -163,8 +163,8 @@ Download that                   | GET /statistics/matching.csv          | yes | 
 Read the rule of matching       | GET /statistics/matching/rules        | yes | yes | yes | yes | yes | login
 Add a version of it             | POST /statistics/matching/rules       | yes | 403 | 403 | 403 | 403 | login
 Link an event and a ticket      | POST /events/*/link                   | yes | yes | yes | 403 | 403 | login
-Take a ticket off an event      | POST /events/*/unlink                 | yes | yes | yes | 403 | 403 | login
-Take such a decision back       | POST /events/*/undo                   | yes | yes | yes | 403 | 403 | login
+Unlink a ticket from an event   | POST /events/*/unlink                 | yes | yes | yes | 403 | 403 | login
+Undo such a decision            | POST /events/*/undo                   | yes | yes | yes | 403 | 403 | login
 # reports
 Reports by site and quarter      | GET /reports                          | yes | yes | yes | yes | yes | login
 List meeting packs              | GET /reports/packs                    | yes | yes | yes | yes | yes | login
@@ -188,7 +188,7 @@ A signed report as a file        | GET /reports/*/*.*                    | yes |
 # teleconferences
 List teleconferences            | GET /reports/teleconferences          | yes | yes | yes | yes | yes | login
 Form to ask for a TC            | GET /reports/teleconferences/new      | yes | yes | yes | yes | yes | login
-Ask for a TC                    | POST /reports/teleconferences/new     | yes | yes | yes | yes | yes | login
+Request a meeting               | POST /reports/teleconferences/new     | yes | yes | yes | yes | yes | login
 A time in UTC while it is typed | GET /reports/teleconferences/time     | yes | yes | yes | yes | yes | login
 Read a TC                       | GET /reports/teleconferences/*        | yes | yes | yes | yes | yes | login
 Read an unknown TC              | GET /reports/teleconferences/* unknown | 404 | 404 | 404 | 404 | 404 | login
@@ -202,9 +202,9 @@ Join a TC                       | POST /reports/teleconferences/*/join  | yes | 
 Leave a TC                      | POST /reports/teleconferences/*/leave | yes | yes | yes | yes | yes | login
 Add people to a TC              | POST /reports/teleconferences/*/people | yes | yes | 403 | 403 | 403 | login
 Add a point to its agenda       | POST /reports/teleconferences/*/points | yes | yes | 403 | 403 | 403 | login
-Take a point off                | POST /reports/teleconferences/*/points/*/remove | yes | yes | 403 | 403 | 403 | login
+Remove an agenda item           | POST /reports/teleconferences/*/points/*/remove | yes | yes | 403 | 403 | 403 | login
 Cancel the regular TCs          | POST /reports/teleconferences/series/cancel | yes | yes | 403 | 403 | 403 | login
-Take them up again              | POST /reports/teleconferences/series/resume | yes | yes | 403 | 403 | 403 | login
+Resume them                     | POST /reports/teleconferences/series/resume | yes | yes | 403 | 403 | 403 | login
 List the forms of their questions | GET /reports/forms                  | yes | yes | yes | yes | yes | login
 Read a form                     | GET /reports/forms/*                  | yes | yes | yes | yes | yes | login
 Look at it as a reporter does   | GET /reports/forms/*/preview          | yes | yes | yes | yes | yes | login
@@ -220,8 +220,8 @@ Move one                        | POST /reports/forms/*/questions/*/move | yes |
 Retire one                      | POST /reports/forms/*/questions/*/retire | yes | 403 | 403 | 403 | 403 | login
 Ask it again                    | POST /reports/forms/*/questions/*/restore | yes | 403 | 403 | 403 | 403 | login
 Remove one                      | POST /reports/forms/*/questions/*/remove | yes | 403 | 403 | 403 | 403 | login
-Put a draft in use              | POST /reports/forms/*/publish         | yes | 403 | 403 | 403 | 403 | login
-Take a form out of use          | POST /reports/forms/*/take-out        | yes | 403 | 403 | 403 | 403 | login
+Publish a draft form            | POST /reports/forms/*/publish         | yes | 403 | 403 | 403 | 403 | login
+Unpublish a form                | POST /reports/forms/*/take-out        | yes | 403 | 403 | 403 | 403 | login
 Delete a draft                  | POST /reports/forms/*/delete          | yes | 403 | 403 | 403 | 403 | login
 The page of a report             | GET /reports/*/*                      | yes | yes | yes | yes | yes | login
 Read a report that is written    | GET /reports/*/* internal             | yes | yes | yes | no  | no  | login
@@ -243,11 +243,11 @@ Attach files to a reopened one   | POST /reports/*/*/attachments reopened | yes 
 Download a draft's file          | GET /reports/*/*/attachments/*        | yes | yes | yes | 404 | 404 | login
 Download a signed report's file  | GET /reports/*/*/attachments/* signed | yes | yes | yes | yes | yes | login
 Preview a signed report's file   | GET /reports/*/*/attachments/*/preview | yes | yes | yes | yes | yes | login
-Take a file off a draft          | POST /reports/*/*/attachments/*/remove | yes | yes | yes | 404 | 404 | login
-Take a file off a signed report  | POST /reports/*/*/attachments/*/remove signed | yes | yes | 403 | 403 | 403 | login
+Remove a file of a draft         | POST /reports/*/*/attachments/*/remove | yes | yes | yes | 404 | 404 | login
+Remove a file of a signed report | POST /reports/*/*/attachments/*/remove signed | yes | yes | 403 | 403 | 403 | login
 See reminders of reports        | GET /reports/reminders                | yes | yes | 403 | 403 | 403 | login
 Remind a site of a report       | POST /reports/reminders               | yes | yes | 403 | 403 | 403 | login
-See who is not reminded         | GET /reports/quiet                    | yes | yes | 403 | 403 | 403 | login
+See who is muted                | GET /reports/quiet                    | yes | yes | 403 | 403 | 403 | login
 Mute a site or person            | POST /reports/quiet                   | yes | yes | 403 | 403 | 403 | login
 Unmute                          | POST /reports/quiet/*/end             | yes | yes | 403 | 403 | 403 | login
 # statistics
@@ -272,7 +272,7 @@ Read a notice's whole text      | GET /notices/* internal               | yes | 
 Read an unknown notice          | GET /notices/* unknown                | 404 | 404 | 404 | 404 | 404 | login
 See what becomes of a notice    | POST /notices                         | yes | yes | 403 | 403 | 403 | login
 Bring a notice in               | POST /notices/confirm                 | yes | yes | 403 | 403 | 403 | login
-Make a ticket of a notice       | POST /notices/*/ticket                | yes | yes | 403 | 403 | 403 | login
+Create a ticket from a notice   | POST /notices/*/ticket                | yes | yes | 403 | 403 | 403 | login
 Dismiss a notice                | POST /notices/*/dismiss               | yes | yes | 403 | 403 | 403 | login
 Have it read again              | POST /notices/*/restore               | yes | yes | 403 | 403 | 403 | login
 Say which link a circuit is     | POST /notices/*/circuits              | yes | yes | 403 | 403 | 403 | login
@@ -288,7 +288,7 @@ List sites                      | GET /sites                            | yes | 
 Read a site                     | GET /sites/*                          | yes | yes | yes | yes | yes | login
 Read an unknown site            | GET /sites/* unknown                  | 404 | 404 | 404 | 404 | 404 | login
 Form of a new site              | GET /sites/new                        | yes | 403 | 403 | 403 | 403 | login
-Make a site                     | POST /sites/new                       | yes | 403 | 403 | 403 | 403 | login
+Create a site                   | POST /sites/new                       | yes | 403 | 403 | 403 | 403 | login
 Form to change a site           | GET /sites/*/edit                     | yes | 403 | 403 | 403 | 403 | login
 Change a site                   | POST /sites/*/edit                    | yes | 403 | 403 | 403 | 403 | login
 Retire a site                   | POST /sites/*/retire                  | yes | 403 | 403 | 403 | 403 | login
@@ -297,7 +297,7 @@ List links                      | GET /links                            | yes | 
 Read a link                     | GET /links/*                          | yes | yes | yes | yes | yes | login
 Read an unknown link            | GET /links/* unknown                  | 404 | 404 | 404 | 404 | 404 | login
 Form of a new link              | GET /links/new                        | yes | 403 | 403 | 403 | 403 | login
-Make a link                     | POST /links/new                       | yes | 403 | 403 | 403 | 403 | login
+Create a link                   | POST /links/new                       | yes | 403 | 403 | 403 | 403 | login
 Form to change a link           | GET /links/*/edit                     | yes | 403 | 403 | 403 | 403 | login
 Change a link                   | POST /links/*/edit                    | yes | 403 | 403 | 403 | 403 | login
 Retire a link                   | POST /links/*/retire                  | yes | 403 | 403 | 403 | 403 | login
@@ -314,14 +314,14 @@ Look at what CRIC proposes      | GET /admin/cric                       | yes | 
 Read CRIC                       | POST /admin/cric                      | yes | 403 | 403 | 403 | 403 | login
 Accept a proposal               | POST /admin/cric/*/accept             | yes | 403 | 403 | 403 | 403 | login
 Refuse a proposal               | POST /admin/cric/*/refuse             | yes | 403 | 403 | 403 | 403 | login
-Take a refusal back             | POST /admin/cric/*/reopen             | yes | 403 | 403 | 403 | 403 | login
+Reopen a refused proposal       | POST /admin/cric/*/reopen             | yes | 403 | 403 | 403 | 403 | login
 List unresolved names           | GET /admin/unresolved                 | yes | 403 | 403 | 403 | 403 | login
 Look at one of them             | GET /admin/unresolved/name            | yes | 403 | 403 | 403 | 403 | login
 Say what it means               | POST /admin/unresolved/alias          | yes | 403 | 403 | 403 | 403 | login
 Let its tickets follow          | POST /admin/unresolved/follow         | yes | 403 | 403 | 403 | 403 | login
 Leave it unresolved             | POST /admin/unresolved/dismiss        | yes | 403 | 403 | 403 | 403 | login
-Take a decision back            | POST /admin/unresolved/take-back      | yes | 403 | 403 | 403 | 403 | login
-Make a unit known               | POST /admin/unresolved/unit           | yes | 403 | 403 | 403 | 403 | login
+Undo a decision                 | POST /admin/unresolved/take-back      | yes | 403 | 403 | 403 | 403 | login
+Create a unit                   | POST /admin/unresolved/unit           | yes | 403 | 403 | 403 | 403 | login
 # background work
 Look at the background work     | GET /work                             | yes | yes | 403 | 403 | 403 | login
 Run timed work now              | POST /work/timed/*/run                | yes | yes | 403 | 403 | 403 | login
@@ -349,19 +349,19 @@ Set role and sites              | POST /admin/people/*/role             | yes | 
 Disable a person                | POST /admin/people/*/disable          | yes | 403 | 403 | 403 | 403 | login
 Enable a person                 | POST /admin/people/*/enable           | yes | 403 | 403 | 403 | 403 | login
 End a person's logins           | POST /admin/people/*/end-logins       | yes | 403 | 403 | 403 | 403 | login
-Make a one-time link            | POST /admin/people/*/link             | yes | 403 | 403 | 403 | 403 | login
-Take a second factor off        | POST /admin/people/*/take-off-second-factor | yes | 403 | 403 | 403 | 403 | login
+Create a one-time link          | POST /admin/people/*/link             | yes | 403 | 403 | 403 | 403 | login
+Turn off a second factor        | POST /admin/people/*/take-off-second-factor | yes | 403 | 403 | 403 | 403 | login
 Demand a second factor          | POST /admin/second-factor             | yes | 403 | 403 | 403 | 403 | login
 # tokens
 List tokens                     | GET /admin/tokens                     | yes | 403 | 403 | 403 | 403 | login
-Make a system's token           | POST /admin/tokens                    | yes | 403 | 403 | 403 | 403 | login
+Create a system's token         | POST /admin/tokens                    | yes | 403 | 403 | 403 | 403 | login
 Add a secret to a token         | POST /admin/tokens/*/rotate           | yes | 403 | 403 | 403 | 403 | login
 Add one to a person's token     | POST /admin/tokens/*/rotate person    | 403 | 403 | 403 | 403 | 403 | login
 End the older secret            | POST /admin/tokens/*/end-older        | yes | 403 | 403 | 403 | 403 | login
 End a token                     | POST /admin/tokens/*/end              | yes | 403 | 403 | 403 | 403 | login
 End a person's token            | POST /admin/tokens/*/end person       | yes | 403 | 403 | 403 | 403 | login
 List one's own tokens           | GET /profile/tokens                   | yes | yes | yes | yes | yes | login
-Make a token of one's own       | POST /profile/tokens                  | yes | yes | yes | yes | yes | login
+Create a token of one's own     | POST /profile/tokens                  | yes | yes | yes | yes | yes | login
 Add a secret to one's own       | POST /profile/tokens/*/rotate         | yes | yes | yes | yes | yes | login
 End its older secret            | POST /profile/tokens/*/end-older      | yes | yes | yes | yes | yes | login
 End one's own token             | POST /profile/tokens/*/end            | yes | yes | yes | yes | yes | login
@@ -369,7 +369,7 @@ End another's as one's own      | POST /profile/tokens/*/end another    | 404 | 
 # partners
 List partners' accounts         | GET /partners                         | yes | 403 | 403 | 403 | 403 | login
 Form of a new account           | GET /partners/new                     | yes | 403 | 403 | 403 | 403 | login
-Make an account                 | POST /partners/new                    | yes | 403 | 403 | 403 | 403 | login
+Create an account               | POST /partners/new                    | yes | 403 | 403 | 403 | 403 | login
 Look at an account              | GET /partners/accounts/*              | yes | 403 | 403 | 403 | 403 | login
 Set an account's switches       | POST /partners/accounts/*/switches    | yes | 403 | 403 | 403 | 403 | login
 Add a secret                    | POST /partners/accounts/*/add-secret  | yes | 403 | 403 | 403 | 403 | login
@@ -390,7 +390,7 @@ End one's other logins          | POST /profile/end-other-logins        | yes | 
 One's second factor             | GET /profile/second-factor            | yes | yes | yes | yes | yes | login
 Begin to set it up              | POST /profile/second-factor/begin     | yes | yes | yes | yes | yes | login
 Confirm it                      | POST /profile/second-factor/confirm   | yes | yes | yes | yes | yes | login
-Make recovery codes anew        | POST /profile/second-factor/codes     | yes | yes | yes | yes | yes | login
+Create new recovery codes       | POST /profile/second-factor/codes     | yes | yes | yes | yes | yes | login
 Turn it off                     | POST /profile/second-factor/off       | yes | yes | yes | yes | yes | login
 # open to everybody, or to everybody who is logged in
 Read the guide                  | GET /guide                            | yes | yes | yes | yes | yes | yes

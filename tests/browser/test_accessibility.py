@@ -563,7 +563,7 @@ def test_axe_finds_nothing_serious_on_the_way_in(
     page.get_by_role("button", name="Confirm").click()
     recovery = page.locator(".codes li").first.inner_text()
     look()
-    page.get_by_role("link", name="I have kept them").click()
+    page.get_by_role("link", name="I have saved them").click()
     page.wait_for_url("**/profile")
     look()
     page.goto(f"{url}/profile/second-factor")

@@ -58,7 +58,7 @@ def read_own_time(text: str, zone: str, label: str) -> datetime:
     """
     typed = text.strip()
     if not _CLOCK.search(typed):
-        raise Invalid("time", f"{label} needs the time of day, as in 2026-01-31 14:00")
+        raise Invalid("time", f"{label} needs a time of day, such as 2026-01-31 14:00")
     has_zone = _ZONE.search(typed[10:])
     moment = read_time("time", re.sub(r"\s*UTC$", "Z", typed), label=label)
     if has_zone or zone == "UTC":
@@ -96,9 +96,9 @@ class AskForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """Asking for a TC."""
 
     reason = TextAreaField(
-        "Reason", filters=[lines], description="What is to be settled, at most 4,000 characters."
+        "Reason", filters=[lines], description="What should be settled, at most 4,000 characters."
     )
-    quarter = Choice("Quarter", description="Its missing reports and events fill the agenda.")
+    quarter = Choice("Quarter", description="Its missing reports and events are added to the agenda.")
     tickets = StringField(
         "Tickets", filters=[one_line], description="Numbers, separated by commas: 12, 15."
     )
@@ -170,7 +170,7 @@ class SetForm(SeenForm):
     place = StringField(
         "Place",
         filters=[one_line],
-        description="A room, or the address at which one dials in; at most 255 characters.",
+        description="A room or dial-in address; at most 255 characters.",
     )
 
     def offer(self, times: Sequence[datetime]) -> None:
@@ -182,7 +182,7 @@ class SetForm(SeenForm):
     def validate_chosen(self, field: RadioField) -> None:
         """One of those that were proposed."""
         if self._offered and field.data not in self._offered and self.start.data is None:
-            raise ValidationError("Choose one of the proposed times, or write another one")
+            raise ValidationError("Choose one of the proposed times, or enter another one")
 
     def wanted(self) -> Setting:
         """What is stated, for the service."""
@@ -204,7 +204,7 @@ class MinutesForm(SeenForm):
     """What was said and decided."""
 
     minutes = TextAreaField(
-        "Minutes", filters=[lines], description="What was said and decided, as text."
+        "Minutes", filters=[lines], description="Discussion and decisions, as text."
     )
 
 
@@ -221,7 +221,7 @@ class PointForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     address = StringField(
         "Address",
         filters=[one_line],
-        description="Where it leads: a page here such as /tickets/12, or https://...",
+        description="Link: a page of the portal such as /tickets/12, or https://...",
     )
 
 

@@ -52,7 +52,7 @@ class _Place(StringField):
         """Raise unless it is empty or a whole number."""
         text = (self.data or "").strip()
         if text and not (text.isascii() and text.isdigit() and 1 <= len(text) <= 2):
-            raise ValidationError("A place is a whole number from 0 to 99, or empty")
+            raise ValidationError("A number is a whole number from 0 to 99, or empty")
 
 
 class PackForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
@@ -62,7 +62,7 @@ class PackForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         "Title",
         required("Title"),
         filters=[one_line],
-        description="It stands on the first slide.",
+        description="Shown on the first slide.",
         render_kw={"maxlength": MAX_TITLE_LENGTH},
     )
     first = StringField(
@@ -72,7 +72,7 @@ class PackForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         "To quarter",
         required("To quarter"),
         filters=[one_line],
-        description=f"It is included; at most {MAX_QUARTERS} quarters.",
+        description=f"Included; at most {MAX_QUARTERS} quarters.",
         render_kw=_QUARTER,
     )
 
@@ -122,7 +122,7 @@ def listing() -> Response:
 def order() -> Response:
     """Order a pack."""
     rows, by, form = db.session(), writer(), PackForm()
-    require_chair(by.actor, "make meeting packs")
+    require_chair(by.actor, "create meeting packs")
     if not form.validate():
         return _listing(form, 422)
     try:
@@ -168,7 +168,7 @@ def again(number: int) -> Response:
     rows = db.session()
     with writing_once(rows):
         packs.make_again(rows, writer(), number)
-    flash(f"Pack {number} is made again.", "ok")
+    flash(f"Pack {number} is queued again.", "ok")
     return go_to(url_for("meeting_packs.show", number=number))
 
 

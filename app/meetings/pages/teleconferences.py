@@ -113,12 +113,12 @@ def cancel_series() -> Response:
 
 @blueprint.post("/series/resume")
 def resume_series() -> Response:
-    """Take the regular TCs up again."""
+    """Resume the regular TCs."""
     return _series(series.resume_series, "The regular TCs take place again.")
 
 
 def _series(verb: Any, done: str) -> Response:
-    require_chair(acting(), "cancel the series of TCs or take it up again")
+    require_chair(acting(), "cancel or resume the regular TCs")
     rows, form = db.session(), SeriesForm()
     if form.validate():
         try:
@@ -141,10 +141,10 @@ def _list_page(form: SeriesForm | None = None, status: int = 200) -> Response:
         pause=series.pause_of_now(rows),
         pauses=series.earlier_pauses(rows, _PAUSES_SHOWN),
         groups=[
-            ("Coming", "coming", lists.coming(rows, now()), None, "No TC is set."),
-            ("Asked for", "asked", lists.asked_for(rows), None, "Nobody waits for a TC."),
-            ("Over, without minutes yet", "over", lists.without_minutes(rows, now()), None, ""),
-            ("Held", "held", held, more_held, "None was held yet."),
+            ("Scheduled", "coming", lists.coming(rows, now()), None, "No meeting is scheduled."),
+            ("Requested", "asked", lists.asked_for(rows), None, "No open requests."),
+            ("Past, no minutes yet", "over", lists.without_minutes(rows, now()), None, ""),
+            ("Past", "held", held, more_held, "No past meetings."),
             ("Declined or cancelled", "off", off, more_off, ""),
         ],
         topic_of=topic_of,
@@ -192,7 +192,7 @@ def ask() -> Response:
             attach(form, error, {"times": "time_1"})
         else:
             flash(
-                "You have asked for this TC. The chair is told, and you are told the answer.", "ok"
+                "Meeting requested. The chair is notified, and you will be notified of the answer.", "ok"
             )
             return go_to(url_for("teleconferences.show", number=number))
     return _ask_page(form, 422)
@@ -240,7 +240,7 @@ def download(number: int) -> Response:
 @blueprint.post(f"{NUMBER}/set")
 def set_time(number: int) -> Response:
     """Set a TC, or move it."""
-    require_chair(acting(), "set TCs")
+    require_chair(acting(), "schedule meetings")
     rows, form = db.session(), SetForm()
     row = verbs.find_teleconference(rows, number)
     form.offer(_proposed(row))
@@ -254,9 +254,9 @@ def set_time(number: int) -> Response:
         except Invalid as error:
             attach(form, error, {"version": "whole form"})
         else:
-            done = f"The TC is {'changed' if is_set else 'set'}. All who are in are told by mail."
+            done = f"The meeting is {'rescheduled' if is_set else 'scheduled'}. All participants are notified by mail."
             return _done(
-                number, done if is_changed else "Nothing was changed, and nobody is mailed."
+                number, done if is_changed else "Nothing was changed, and nobody is notified."
             )
     return _page(verbs.find_teleconference(rows, number), status=422, set_form=form)
 
@@ -264,7 +264,7 @@ def set_time(number: int) -> Response:
 @blueprint.post(f"{NUMBER}/decline")
 def decline(number: int) -> Response:
     """Decline a TC with a reason."""
-    require_chair(acting(), "decline TCs")
+    require_chair(acting(), "decline meetings")
     rows, form = db.session(), ReasonForm()
     row = verbs.find_teleconference(rows, number)
     if form.validate():
@@ -274,7 +274,7 @@ def decline(number: int) -> Response:
         except Invalid as error:
             attach(form, error)
         else:
-            return _done(number, "The TC is declined. Who asked for it is told why.")
+            return _done(number, "The request is declined. The requester is notified of the reason.")
     return _page(row, status=422, reason_form=form)
 
 
@@ -284,7 +284,7 @@ def cancel(number: int) -> Response:
     rows, form = db.session(), ReasonForm()
     row = verbs.find_teleconference(rows, number)
     if not may_withdraw(acting(), row.state, row.requested_by_id):
-        require_chair(acting(), "cancel TCs")
+        require_chair(acting(), "cancel meetings")
     if form.validate():
         try:
             with writing_once(rows):
@@ -292,14 +292,14 @@ def cancel(number: int) -> Response:
         except Invalid as error:
             attach(form, error)
         else:
-            return _done(number, "The TC is cancelled.")
+            return _done(number, "The meeting is cancelled.")
     return _page(row, status=422, reason_form=form)
 
 
 @blueprint.post(f"{NUMBER}/held")
 def mark_held(number: int) -> Response:
     """Mark a TC as held, or write its minutes anew."""
-    require_chair(acting(), "write the minutes of TCs")
+    require_chair(acting(), "write minutes")
     rows, form = db.session(), MinutesForm()
     row = verbs.find_teleconference(rows, number)
     if form.validate():
@@ -312,7 +312,7 @@ def mark_held(number: int) -> Response:
         except Invalid as error:
             attach(form, error, {"version": "whole form"})
         else:
-            return _done(number, "The minutes are kept.")
+            return _done(number, "Minutes saved.")
     return _page(row, status=422, minutes_form=form)
 
 
@@ -322,7 +322,7 @@ def join(number: int) -> Response:
     rows = db.session()
     with transaction(rows):
         verbs.join(rows, writer(), number, secretary())
-    return _done(number, "You take part in this TC.")
+    return _done(number, "You are a participant of this meeting.")
 
 
 @blueprint.post(f"{NUMBER}/leave")
@@ -331,13 +331,13 @@ def leave(number: int) -> Response:
     rows = db.session()
     with transaction(rows):
         verbs.leave(rows, writer(), number, secretary())
-    return _done(number, "You take no part in this TC any more.")
+    return _done(number, "You are no longer a participant of this meeting.")
 
 
 @blueprint.post(f"{NUMBER}/people")
 def add_people(number: int) -> Response:
     """Put people in."""
-    require_chair(acting(), "add people to a TC")
+    require_chair(acting(), "add people to a meeting")
     rows, form = db.session(), PeopleForm()
     row = verbs.find_teleconference(rows, number)
     if form.validate():
@@ -357,7 +357,7 @@ def add_people(number: int) -> Response:
 @blueprint.post(f"{NUMBER}/points")
 def add_point(number: int) -> Response:
     """Add a point to the agenda."""
-    require_chair(acting(), "write the agenda")
+    require_chair(acting(), "edit the agenda")
     rows, form = db.session(), PointForm()
     row = verbs.find_teleconference(rows, number)
     if form.validate():
@@ -369,7 +369,7 @@ def add_point(number: int) -> Response:
         except Invalid as error:
             attach(form, error)
         else:
-            return _done(number, "The point is on the agenda.")
+            return _done(number, "Agenda item added.")
     return _page(row, status=422, point_form=form)
 
 
@@ -379,7 +379,7 @@ def remove_point(number: int, point: int) -> Response:
     rows = db.session()
     with writing_once(rows):
         verbs.remove_point(rows, writer(), number, point)
-    return _done(number, "The point is off the agenda.")
+    return _done(number, "Agenda item removed.")
 
 
 def _done(number: int, words: str) -> Response:

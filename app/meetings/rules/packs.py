@@ -32,7 +32,7 @@ class PackState(StrEnum):
     MAKING = "making"
     MADE = "made"
     FAILED = "failed"
-    """It was tried as often as background work is; the chair may have it made again."""
+    """It was tried as often as background work is; the chair can retry it."""
 
 
 TO_COME: Final = (PackState.WAITING, PackState.MAKING)
@@ -81,9 +81,9 @@ def slides_from_text(text: str) -> Sequence[SlideKind]:
 def checked_slides(kinds: Sequence[str]) -> Sequence[SlideKind]:
     """The slides of a pack in their order. ``Invalid`` for none, doubles and unknown ones."""
     if not kinds:
-        raise Invalid("slides", "Slides: choose at least one; give it a place")
+        raise Invalid("slides", "Slides: number at least one")
     if len(set(kinds)) != len(kinds):
-        raise Invalid("slides", "Slides: each stands once")
+        raise Invalid("slides", "Slides: each can be chosen once")
     try:
         return [SlideKind(kind) for kind in kinds]
     except ValueError:

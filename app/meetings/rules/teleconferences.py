@@ -101,7 +101,7 @@ def page_of(number: int) -> str:
 def require_asking(actor: Actor) -> None:
     """Raise ``Forbidden`` unless a person is logged in: all of them may ask and join."""
     if actor.kind is not Kind.PERSON or actor.scopes is not None:
-        raise Forbidden("Only a person who is logged in may ask for a TC, join or leave one")
+        raise Forbidden("Only a person who is logged in may request, join or leave a meeting")
 
 
 def require_chair(actor: Actor, what: str) -> None:
@@ -123,7 +123,7 @@ def may_withdraw(actor: Actor, state: str, requested_by: int | None) -> bool:
 def require_state(state: str, allowed: Sequence[TcState], what: str) -> None:
     """Raise ``MoveNotAllowed`` where a TC is not in one of these states."""
     if state not in allowed:
-        raise MoveNotAllowed(f"This TC is {state}: it cannot be {what}")
+        raise MoveNotAllowed(f"This meeting is {state}: it cannot be {what}")
 
 
 # ---- values ----
@@ -153,9 +153,9 @@ def checked_start(name: str, start: datetime | None, now: datetime) -> datetime:
         raise Invalid(name, "A time is required")
     start = start.astimezone(UTC)
     if start <= now:
-        raise Invalid(name, f"{start:%Y-%m-%d %H:%M} UTC is over; a TC lies ahead")
+        raise Invalid(name, f"{start:%Y-%m-%d %H:%M} UTC is in the past")
     if start > now + AHEAD:
-        raise Invalid(name, f"A TC lies at most {AHEAD.days} days ahead")
+        raise Invalid(name, f"A meeting is at most {AHEAD.days} days ahead")
     return start
 
 
@@ -170,7 +170,7 @@ def checked_times(times: Iterable[datetime], now: datetime) -> Sequence[datetime
 def checked_minutes(minutes: int | None) -> int:
     """How long a TC lasts; raises ``Invalid`` on ``length``."""
     if minutes is None or not MIN_LENGTH <= minutes <= MAX_LENGTH:
-        raise Invalid("length", f"A TC lasts {MIN_LENGTH} to {MAX_LENGTH} minutes")
+        raise Invalid("length", f"A meeting lasts {MIN_LENGTH} to {MAX_LENGTH} minutes")
     return minutes
 
 
@@ -200,7 +200,7 @@ def checked_address(name: str, value: str) -> str:
     text = one_line_text(name, value, "Address", needed=False)
     if text and (not is_linked(text) or any(letter.isspace() for letter in text)):
         raise Invalid(
-            name, "Address is that of a page here (/tickets/12) or begins with https:// or http://"
+            name, "Address is a page of the portal (/tickets/12) or begins with https:// or http://"
         )
     return text
 

@@ -69,14 +69,14 @@ def _missing(session: Session, quarter: Quarter, t1s: Sequence[TableRow]) -> Age
         for one in t1s
         if states.get(one.site_id) not in _HANDED_IN
     )
-    text = f"{len(parts)} of {len(t1s)} reports of {quarter} are not handed in"
+    text = f"{len(parts)} of {len(t1s)} reports of {quarter} are not submitted"
     if not parts:
-        text = f"All {len(t1s)} reports of {quarter} are handed in"
+        text = f"All {len(t1s)} reports of {quarter} are submitted"
     return AgendaPoint(PointKind.MISSING, text, quarter=str(quarter), parts=parts)
 
 
 def _not_owed(quarter: Quarter) -> AgendaPoint:
-    text = f"{quarter} goes on until {last_day_of(quarter.end)}: none of its reports is owed yet"
+    text = f"{quarter} is ongoing until {last_day_of(quarter.end)}: none of its reports is due yet"
     return AgendaPoint(PointKind.MISSING, text, quarter=str(quarter))
 
 

@@ -47,7 +47,7 @@ def invitation_of(
     to: User | None = None,
 ) -> Invitation:
     """A TC that has a time, for one person's calendar or for anybody's."""
-    assert row.starts_at is not None, "only a TC that was set has a calendar's entry"
+    assert row.starts_at is not None, "only a scheduled meeting has a calendar entry"
     url = f"{secretary.public_url}{page_of(row.id)}"
     description = [row.reason]
     if row.state == TcState.CANCELLED:
@@ -144,10 +144,10 @@ def mail_request(
         session,
         key=f"teleconference {row.id} asked",
         recipients=[_recipient(user, "as chair of the operations group") for user in chair],
-        subject=f"LHCOPN OPS-WG TC asked for: {topic_of(row)}",
+        subject=f"LHCOPN OPS-WG TC requested: {topic_of(row)}",
         text="\n\n".join(
             [
-                f"{row.requested_by} asks for a TC.",
+                f"{row.requested_by} requests a meeting.",
                 shortened(row.reason, page_of(row.id)),
                 f"Proposed times:\n{times}",
             ]
@@ -164,11 +164,11 @@ def mail_answer(session: Session, row: Teleconference, to: User | None, now: dat
     queue_message(
         session,
         key=f"teleconference {row.id} {row.state}",
-        recipients=[_recipient(to, "as you asked for this TC")],
+        recipients=[_recipient(to, "as you requested this meeting")],
         subject=f"LHCOPN OPS-WG TC {row.state}: {topic_of(row)}",
         text="\n\n".join(
             [
-                f"{row.decided_by} has {row.state} the TC that you asked for.",
+                f"{row.decided_by} has {row.state} the meeting that you requested.",
                 f"Reason: {shortened(row.why_not, page_of(row.id))}",
             ]
         ),

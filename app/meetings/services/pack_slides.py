@@ -124,7 +124,7 @@ def _url(base: Base, path: str, **values: str | Sequence[str]) -> str:
 def _said_of(periods: Sequence[CalendarPeriod], now: datetime) -> list[str]:
     """What is to be said of periods that are not over."""
     partial = [str(one) for one in periods if one.is_partial(now)]
-    return [f"{partial[0]} goes on; its numbers are those up to now."] if partial else []
+    return [f"{partial[0]} is ongoing; its numbers are up to now."] if partial else []
 
 
 # ---- tickets ----
@@ -252,7 +252,7 @@ def _standing(
         *(Column("Ticket", 0.7, is_number=True), Column("Title", 4.6), Column("State", 1.4)),
         *(Column("Responsible", 1.5), Column("Created", 1.1), Column("Days", 0.6, is_number=True)),
     ]
-    words = _left(found.count - len(rows)) if rows else ["No ticket has stood that long."]
+    words = _left(found.count - len(rows)) if rows else ["No ticket has been open that long."]
     return [
         Slide(
             _title(SlideKind.STANDING),
@@ -347,7 +347,7 @@ def _undocumented(
                 str(event.id),
                 event.link or event.site,
                 f"{event.start:%Y-%m-%d %H:%M}",
-                f"{event.end:%Y-%m-%d %H:%M}" if event.end else "goes on",
+                f"{event.end:%Y-%m-%d %H:%M}" if event.end else "ongoing",
                 length_in_words(timedelta(seconds=event.seconds)),
                 event.state,
                 "maintenance" if event.is_maintenance else "",
@@ -419,7 +419,7 @@ def _duties(
     return [
         Slide(
             _title(SlideKind.DUTIES),
-            f"{range_in_words(quarters)}: the rule in force asked for {whole:,} tickets,"
+            f"{range_in_words(quarters)}: the rule in force required {whole:,} tickets,"
             f" {total[DutyStatus.MISSING]:,} are missing",
             _url(base, "/duty", state=ALL, **{"from": str(first), "to": str(last)}),
             Chart(
@@ -431,9 +431,9 @@ def _duties(
             ),
             Table(
                 [
-                    Column("From", 2.3),
+                    Column("Responsible", 2.3),
                     *(Column(word, 1.2, is_number=True) for _, word in shown),
-                    Column("Asked", 1.2, is_number=True),
+                    Column("Required", 1.2, is_number=True),
                 ],
                 [*(row(*one) for one in named), row(TOTAL, total, is_total=True)],
             ),
@@ -448,7 +448,7 @@ def _what_if(
     rules = judged_rules(session, now)
     if not rules:
         source = f"{base}/statistics/what-if"
-        words = ["No rule for tickets is kept."]
+        words = ["No rule requires tickets."]
         return [Slide(_title(SlideKind.WHAT_IF), range_in_words(quarters), source, words=words)]
     parts = [rules[at : at + _RULES_AT_ONCE] for at in range(0, len(rules), _RULES_AT_ONCE)]
     return [_what_if_of(session, part, quarters, now, base) for part in parts]
@@ -474,13 +474,13 @@ def _what_if_of(
     whole = numbers(WHOLE, min(seen.values(), default=None))
     words = [
         f"{rule.label} is {'in force' if rule.in_force_now else 'not in force'} today"
-        + ("." if one is None else f": {one.asked:,} asked for, {one.there:,} of them there.")
+        + ("." if one is None else f": {one.asked:,} required, {one.there:,} existing.")
         for rule, one in zip(rules, whole, strict=True)
     ]
     return Slide(
         f"{_title(SlideKind.WHAT_IF)}: {' and '.join(rule.label for rule in rules)}",
-        f"{range_in_words(quarters)}: tickets that each rule would have asked for;"
-        " in the table, how many of them were there",
+        f"{range_in_words(quarters)}: tickets that each rule would have required;"
+        " in the table, existing of required",
         _url(
             base,
             "/statistics/what-if",
@@ -495,7 +495,7 @@ def _what_if_of(
                     [None if mine[at] is None else getattr(mine[at], name) for _, mine in cells],
                 )
                 for at, rule in enumerate(rules)
-                for word, name in (("asked for", "asked"), ("there", "there"))
+                for word, name in (("required", "asked"), ("existing", "there"))
             ],
         ),
         Table(
@@ -551,7 +551,7 @@ def _reports_of(
         Slide(title, subtitle, source, table=Table(head, rows, words)),
         Slide(
             "Missing reports",
-            f"{range_in_words(quarters)}: sites that were asked and have not submitted,"
+            f"{range_in_words(quarters)}: sites whose report is due and not submitted,"
             f" {now:%Y-%m-%d} UTC",
             source,
             table=Table(

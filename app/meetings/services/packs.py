@@ -47,7 +47,7 @@ def order_pack(
     session: Session, by: Writer, *, title: str, first: str, last: str, slides: Sequence[str]
 ) -> MeetingPack:
     """Leave a pack to the worker. Raises ``Forbidden``, and ``InvalidMany`` by field."""
-    require_chair(by.actor, "make meeting packs")
+    require_chair(by.actor, "create meeting packs")
     problems: dict[str, str] = {}
     title = title.strip()
     quarters: Sequence[Quarter] = ()
@@ -97,7 +97,7 @@ def key_of(pack_id: int) -> str:
 def _require_room(session: Session) -> None:
     waiting = select(func.count()).where(MeetingPack.state.in_(TO_COME))
     if (session.scalar(waiting) or 0) >= MAX_WAITING:
-        raise Invalid("title", f"{MAX_WAITING} packs wait already; delete one, or wait for them")
+        raise Invalid("title", f"{MAX_WAITING} packs are waiting already; delete one, or wait for them")
 
 
 def make_again(session: Session, by: Writer, pack_id: int) -> MeetingPack:
@@ -106,12 +106,12 @@ def make_again(session: Session, by: Writer, pack_id: int) -> MeetingPack:
     Raises ``Forbidden``, ``NotFound``, ``MoveNotAllowed`` where it did not fail, and ``Invalid``
     where too many wait.
     """
-    require_chair(by.actor, "make meeting packs again")
+    require_chair(by.actor, "retry meeting packs")
     pack = _locked(session, pack_id)
     if pack is None:
         raise NotFound
     if pack.state != PackState.FAILED:
-        raise MoveNotAllowed(f"Pack {pack_id} is {pack.state}; only a failed one is made again")
+        raise MoveNotAllowed(f"Pack {pack_id} is {pack.state}; only a failed one can be retried")
     _require_room(session)
     record_change(
         session,
@@ -298,8 +298,7 @@ def fail_if_given_up(session: Session, by: Writer, pack_id: int) -> bool:
 
 
 _ENDED: Final = (
-    "the worker ended in the middle of it, as it does for want of memory;"
-    " fewer quarters or slides need less"
+    "the worker was interrupted, probably out of memory; try fewer quarters or slides"
 )
 
 

@@ -75,7 +75,7 @@ def _whys(session: Session, row: Teleconference) -> Mapping[int, str]:
     """Why it concerns whom, by the person's key; the first reason counts."""
     found: dict[int, str] = {}
     if row.requested_by_id is not None:
-        found[row.requested_by_id] = "as you asked for this TC"
+        found[row.requested_by_id] = "as you requested this meeting"
     for user in chair_people(session):
         found.setdefault(user.id, "as chair of the operations group")
     rows = session.execute(

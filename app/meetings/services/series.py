@@ -40,7 +40,7 @@ def earlier_pauses(session: Session, most: int) -> Sequence[TeleconferencePause]
 
 def cancel_series(session: Session, by: Writer, reason: str) -> TeleconferencePause:
     """Cancel the regular TCs until further notice; single ones that are set stay."""
-    require_chair(by.actor, "cancel the series of TCs")
+    require_chair(by.actor, "cancel the regular TCs")
     take_number(session, SERIES, 0)  # one after the other: the lock alone
     if pause_of_now(session) is not None:
         raise MoveNotAllowed("The series is cancelled already")
@@ -55,8 +55,8 @@ def cancel_series(session: Session, by: Writer, reason: str) -> TeleconferencePa
 
 
 def resume_series(session: Session, by: Writer, reason: str) -> TeleconferencePause:
-    """Take the regular TCs up again."""
-    require_chair(by.actor, "take the series of TCs up again")
+    """Resume the regular TCs."""
+    require_chair(by.actor, "resume the regular TCs")
     take_number(session, SERIES, 0)
     row = pause_of_now(session)
     if row is None:
@@ -64,7 +64,7 @@ def resume_series(session: Session, by: Writer, reason: str) -> TeleconferencePa
     row.lift_reason = _reason(reason)
     row.lifted_at, row.lifted_by = by.now, by.shown_author
     fields = [
-        FieldChange("state", CANCELLED, "taken up again"),
+        FieldChange("state", CANCELLED, "resumed"),
         FieldChange("why", None, row.lift_reason),
     ]
     record_change(session, by, kind=SERIES, thing_id=row.id, fields=fields)

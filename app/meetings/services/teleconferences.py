@@ -92,7 +92,7 @@ def ask(session: Session, by: Writer, asked: Asked) -> Teleconference:
     numbers = checked.of(lambda: _known_tickets(session, by, asked.tickets))
     times = checked.of(lambda: checked_times(asked.times, by.now))
     if not (asked.quarter or asked.tickets):
-        checked.problems["quarter"] = "Name a quarter, a ticket, or both: what is the TC about?"
+        checked.problems["quarter"] = "Choose a quarter, a ticket, or both"
     checked.end()
     row = Teleconference(
         uid=str(uuid4()),
@@ -136,9 +136,9 @@ def set_time(
     What stays as it is is no change, and mails nobody. Raises ``Forbidden``, ``MoveNotAllowed``,
     ``InvalidMany``, and ``Invalid`` where somebody else changed the TC since ``seen_version``.
     """
-    require_chair(by.actor, "set TCs")
+    require_chair(by.actor, "schedule meetings")
     row = _locked(session, number)
-    require_state(row.state, _OPEN, "set")
+    require_state(row.state, _OPEN, "scheduled")
     _require_seen(row, seen_version)
     checked = _Checking()
     start = checked.of(lambda: checked_start("start", wanted.start, by.now))
@@ -166,14 +166,14 @@ def set_time(
         fields.append(FieldChange("people", None, names(added)))
     row.sequence += 1
     _change(session, by, row, fields)
-    headline = f"{by.shown_author} has {'set' if is_new else 'moved or changed'} this TC."
+    headline = f"{by.shown_author} has {'scheduled' if is_new else 'rescheduled or changed'} this meeting."
     invite(session, row, _those_in(row), secretary, by.now, headline)
     return row
 
 
 def decline(session: Session, by: Writer, number: int, reason: str) -> Teleconference:
     """Decline a TC that is asked for; who asked is told why."""
-    require_chair(by.actor, "decline TCs")
+    require_chair(by.actor, "decline meetings")
     row = _locked(session, number)
     require_state(row.state, (TcState.ASKED,), "declined")
     _end(session, by, row, TcState.DECLINED, reason)
@@ -190,14 +190,14 @@ def cancel(
     """
     row = _locked(session, number)
     if not may_withdraw(by.actor, row.state, row.requested_by_id):
-        require_chair(by.actor, "cancel TCs")
+        require_chair(by.actor, "cancel meetings")
     require_state(row.state, _OPEN, "cancelled")
     was_set = row.state == TcState.SET
     if was_set:
         row.sequence += 1
     _end(session, by, row, TcState.CANCELLED, reason)
     if was_set:
-        headline = f"{by.shown_author} has cancelled this TC."
+        headline = f"{by.shown_author} has cancelled this meeting."
         disinvite(session, row, _those_in(row), secretary, by.now, headline)
     else:
         mail_answer(session, row, _asker(session, by, row), by.now)
@@ -217,11 +217,11 @@ def mark_held(
     Of one that was held, the minutes are written anew: ``Invalid`` where somebody else wrote them
     since ``seen_version`` (None = whatever stands).
     """
-    require_chair(by.actor, "write the minutes of TCs")
+    require_chair(by.actor, "write minutes")
     row = _locked(session, number)
     require_state(row.state, (TcState.SET, TcState.HELD), "marked as held")
     if row.starts_at is None or row.starts_at > by.now:
-        raise MoveNotAllowed("This TC has not begun; it is marked as held afterwards")
+        raise MoveNotAllowed("This meeting has not started; mark it as held afterwards")
     text = needed_text("minutes", minutes, PORTAL_TEXT_LIMIT, "Minutes")
     fields = [FieldChange("minutes", row.minutes or None, text)]
     if row.state != TcState.HELD:
@@ -245,7 +245,7 @@ def join(session: Session, by: Writer, number: int, secretary: Secretary) -> Tel
     one = _person(row, user.id)
     if one is not None and one.is_in:
         return row
-    _put_in(session, by, row, [user], "as you joined this TC", secretary)
+    _put_in(session, by, row, [user], "as you joined this meeting", secretary)
     return row
 
 
@@ -260,7 +260,7 @@ def leave(session: Session, by: Writer, number: int, secretary: Secretary) -> Te
     one.is_in = False
     row.sequence += int(one.is_invited)
     _change(session, by, row, [FieldChange("people", one.user.name, None)])
-    disinvite(session, row, [one], secretary, by.now, "You have left this TC.")
+    disinvite(session, row, [one], secretary, by.now, "You have left this meeting.")
     return row
 
 
@@ -268,7 +268,7 @@ def add_people(
     session: Session, by: Writer, number: int, wanted: Sequence[str], secretary: Secretary
 ) -> Sequence[str]:
     """Put people in by login name; only they are told. The names of those who were not in."""
-    require_chair(by.actor, "add people to a TC")
+    require_chair(by.actor, "add people to a meeting")
     row = _locked(session, number)
     _require_ahead(row, by.now)
     listed = [name for name in dict.fromkeys(wanted) if name]
@@ -276,12 +276,12 @@ def add_people(
         select(User).where(User.name.in_(listed), User.disabled_at.is_(None)).order_by(User.name)
     ).all()
     if not listed or len(users) < len(listed):
-        raise Invalid("people", "Choose people from the list; each of them may log in")
+        raise Invalid("people", "Choose people from the list")
     known = {one.user_id for one in _those_in(row)}
     new = [user for user in users if user.id not in known]
     if new:
         _put_in(
-            session, by, row, new, f"as you were added to this TC by {by.shown_author}", secretary
+            session, by, row, new, f"as you were added to this meeting by {by.shown_author}", secretary
         )
     return [user.name for user in new]
 
@@ -290,7 +290,7 @@ def add_point(
     session: Session, by: Writer, number: int, text: str, address: str = ""
 ) -> TeleconferencePoint:
     """Add a point of one's own to the agenda."""
-    require_chair(by.actor, "write the agenda")
+    require_chair(by.actor, "edit the agenda")
     row = _locked(session, number)
     require_state(row.state, _OPEN, "given another agenda")
     checked = _Checking()
@@ -298,7 +298,7 @@ def add_point(
     leads = checked.of(lambda: checked_address("address", address))
     checked.end()
     if len(row.points) >= MAX_POINTS:
-        raise Invalid("text", f"An agenda holds at most {MAX_POINTS} points of its own")
+        raise Invalid("text", f"An agenda holds at most {MAX_POINTS} own items")
     point = TeleconferencePoint(
         text=said or "", address=leads or "", added_by=by.shown_author, added_at=by.now
     )
@@ -309,7 +309,7 @@ def add_point(
 
 def remove_point(session: Session, by: Writer, number: int, key: int) -> None:
     """Take a point of the chair's off the agenda; ``NotFound`` where it is none of this TC's."""
-    require_chair(by.actor, "write the agenda")
+    require_chair(by.actor, "edit the agenda")
     row = _locked(session, number)
     require_state(row.state, _OPEN, "given another agenda")
     point = next((one for one in row.points if one.id == key), None)
@@ -352,7 +352,7 @@ class _Checking:
 def _known_tickets(session: Session, by: Writer, numbers: Sequence[int]) -> Sequence[int]:
     listed = list(dict.fromkeys(numbers))
     if len(listed) > MAX_TICKETS:
-        raise Invalid("tickets", f"Name at most {MAX_TICKETS} tickets")
+        raise Invalid("tickets", f"Choose at most {MAX_TICKETS} tickets")
     for one in listed:
         try:
             find_ticket(session, by.actor, one)
@@ -377,8 +377,8 @@ def _require_seen(row: Teleconference, seen_version: int) -> None:
     if row.version != seen_version:
         raise Invalid(
             "version",
-            "Somebody else changed this TC meanwhile; it stands above as it is now. Look at it, and"
-            " send this again",
+            "Somebody else changed this meeting; the current version is shown above. Review it and"
+            " send again",
         )
 
 
@@ -386,7 +386,7 @@ def _require_ahead(row: Teleconference, now: datetime) -> None:
     """People come and go until a TC has ended."""
     require_state(row.state, _OPEN, "joined or left")
     if row.starts_at is not None and row.starts_at + timedelta(minutes=row.length) <= now:
-        raise MoveNotAllowed("This TC is over: it cannot be joined or left")
+        raise MoveNotAllowed("This meeting is over: it cannot be joined or left")
 
 
 def _put_in(
@@ -408,7 +408,7 @@ def _put_in(
     row.sequence += int(is_set)
     _change(session, by, row, [FieldChange("people", None, names(added))])
     if is_set:
-        invite(session, row, added, secretary, by.now, "You take part in this TC.")
+        invite(session, row, added, secretary, by.now, "You are a participant of this meeting.")
 
 
 def _those_in(row: Teleconference) -> Sequence[TeleconferencePerson]:

@@ -88,11 +88,11 @@ def _why(error: Exception) -> str:
     if isinstance(error, SQLAlchemyError):
         what = "the database could not be read or written"
     elif isinstance(error, MemoryError):
-        what = "there was too little memory; fewer quarters or slides need less"
+        what = "out of memory; try fewer quarters or slides"
     elif isinstance(error, OSError):
-        what = "the machine refused a file or a connection"
+        what = "a file or connection was refused"
     else:
-        what = "the portal made a mistake, which who runs it should hear of"
+        what = "internal error; ask the portal's administrator"
     inner = error.orig if isinstance(error, DBAPIError) else None
     said = reason_of(error if inner is None else inner)  # without the statement
     return f"{what} ({said[:_MAX_WHY_LENGTH]})"
@@ -105,7 +105,7 @@ def _make(context: Context, pack_id: int, order: Order) -> None:
     from app.meetings.documents.deck_pptx import deck_as_pptx
 
     progress = _Progress(context, pack_id)
-    progress.next("Working in what changed")
+    progress.next("Recalculating")
     follow_matching(context)
     now, base = context.now(), context.settings.public_url.rstrip("/")
     due_days = context.settings.report_due_days
@@ -168,12 +168,12 @@ def _facts(
     """What the title slide says of the figures."""
     computed = state.computed_at
     if computed is None:
-        figures = "Figures of events: nothing has been computed yet"
+        figures = "Figures of events: not computed yet"
     else:
         figures = f"Figures computed {computed:%Y-%m-%d %H:%M} UTC"
         if not state.is_fresh:
-            figures += "; newer changes were still being worked in"
-    facts = [figures, f"Made {now:%Y-%m-%d %H:%M} UTC for {order.author}, from {base}"]
+            figures += "; recalculation was still running"
+    facts = [figures, f"Created {now:%Y-%m-%d %H:%M} UTC for {order.author}, from {base}"]
     if is_sample:
         facts.append(
             "This portal holds sample data: its numbers are not those of the real network."

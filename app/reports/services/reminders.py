@@ -172,7 +172,7 @@ def remind_now(
     """
     require_chair(by.actor, "remind sites of their reports")
     if quarter.end > by.now:
-        raise MoveNotAllowed(f"{quarter} is still running; its reports are due after its end")
+        raise MoveNotAllowed(f"{quarter} is ongoing; its reports are due after its end")
     if site.id not in {one.id for one in asked_sites(session, quarter)}:
         raise Invalid("site", f"{site.key} has no report due for {quarter}")
     report = _report(session, site.id, quarter)

@@ -178,7 +178,7 @@ def _reopened_and_accepted(scene: Scene, kit2: Page, chair: Page) -> None:
     """The chair asks for more; the site signs a second version, which is accepted."""
     expect(chair.get_by_text("The optics and the router are old")).to_be_visible()
     chair.locator("summary", has_text="Reopen…").click()
-    chair.get_by_label("Why").fill("When do the new optics come?")
+    chair.get_by_label("Reason").fill("When do the new optics come?")
     chair.get_by_role("button", name="Reopen the report").click()
     expect(chair.get_by_text("The report is reopened.")).to_be_visible()
     kit2.goto(f"{scene.server.url}{scene.address}")
@@ -215,8 +215,8 @@ def _pack(scene: Scene, chair: Page) -> None:
     chair.goto(f"{scene.server.url}/reports/packs")
     chair.get_by_label("From quarter").fill(str(scene.quarter))
     chair.get_by_label("To quarter").fill(str(scene.quarter))
-    chair.get_by_role("button", name="Make the pack").click()
-    expect(chair.get_by_text("A worker makes it")).to_be_visible()
+    chair.get_by_role("button", name="Create pack").click()
+    expect(chair.get_by_text("A worker creates it")).to_be_visible()
     with worker(scene.server) as context:
         # in a thread of its own: this one has Playwright's event loop
         work = Thread(target=WorkerProcess(context).work_once)

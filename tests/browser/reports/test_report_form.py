@@ -208,7 +208,7 @@ def test_the_answer_of_last_quarter_is_one_click(
         page.goto(f"{sqlite_server.url}/reports/DE-KIT/2010-Q4")
         offered = page.locator("#f-answer-issues-carried")
         expect(offered).to_contain_text("2010-Q3 said:")
-        offered.get_by_role("button", name="Take this over").click()
+        offered.get_by_role("button", name="Reuse").click()
         saved(page)
         expect(page.get_by_label("Open issues")).to_have_value("Old optics")
         expect(offered).to_have_count(0)

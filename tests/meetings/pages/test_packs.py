@@ -60,7 +60,7 @@ def test_the_form_offers_the_two_quarters_that_ended_and_all_slides(
     session: Session, cast: Cast, visit: Enter
 ) -> None:
     page = visit(cast.operator).read(PACKS)
-    assert "No pack was made yet" in page.text
+    assert "No packs yet" in page.text
     form = page.form(PACKS)
     (first,), (last,) = form.values("first"), form.values("last")
     assert first < last
@@ -87,7 +87,7 @@ def test_a_pack_is_ordered_watched_fetched_and_deleted(
     assert [(one.name, one.waiting) for one in queued_jobs(session)] == [("meeting_pack", 1)]
     number = pack.id
     assert address == f"{PACKS}/{number}"
-    assert "It waits for a worker" in reader.read(address).text
+    assert "Waiting for a worker" in reader.read(address).text
     for kind in ("pptx", "pdf"):
         assert reader.get(f"{address}.{kind}").status_code == 404
 
@@ -236,7 +236,7 @@ def test_a_failed_pack_is_made_again_and_takes_no_place(
     number = int(address.rsplit("/", 1)[1])
     refused = operator.send(f"{address}/again", {})
     assert refused.status_code == 409
-    assert f"Pack {number} is waiting; only a failed one is made again" in refused.text
+    assert f"Pack {number} is waiting; only a failed one can be retried" in refused.text
     fail(session, cast, number)
     page = operator.read(address)
     assert "Before its first step: no room on the disk." in page.text
@@ -250,4 +250,4 @@ def test_a_failed_pack_is_made_again_and_takes_no_place(
     assert [one.waiting for one in queued_jobs(session)] == [2], (
         "that of the deleted one does nothing"
     )
-    assert "It waits for a worker" in operator.read(address).text
+    assert "Waiting for a worker" in operator.read(address).text

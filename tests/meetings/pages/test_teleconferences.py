@@ -78,23 +78,23 @@ def test_setting_says_what_it_did(cast: Cast, visit: Visit) -> None:
     chair = visit(cast.operator)
     number = asked(visit(cast.kit))
     was_set(chair, number)
-    told = "All who are in are told by mail."
-    assert f"The TC is set. {told}" in chair.read(f"{TCS}/{number}").text
+    told = "All participants are notified by mail."
+    assert f"The meeting is scheduled. {told}" in chair.read(f"{TCS}/{number}").text
     was_set(chair, number)
-    assert "Nothing was changed, and nobody is mailed." in chair.read(f"{TCS}/{number}").text
+    assert "Nothing was changed, and nobody is notified." in chair.read(f"{TCS}/{number}").text
     was_set(chair, number, place="R2")
-    assert f"The TC is changed. {told}" in chair.read(f"{TCS}/{number}").text
+    assert f"The meeting is rescheduled. {told}" in chair.read(f"{TCS}/{number}").text
 
 
 def test_from_the_request_to_the_minutes(session: Session, cast: Cast, visit: Visit) -> None:
     reader, chair = visit(cast.reader), visit(cast.operator)
     with transaction(session):
         find_user(session, "kit").mail = "kit@people.example"
-    assert "Nobody waits for a TC" in reader.read(TCS).text
+    assert "No open requests" in reader.read(TCS).text
     number = asked(reader)
     path = f"{TCS}/{number}"
     page = reader.read(path)
-    assert "asked for" in page.text
+    assert "requested" in page.text
     assert not [form for form in page.forms if form.action.endswith(("/set", "/decline"))]
     assert (path, f"TC {number}") in chair.read(TCS).links
     form = chair.read(path).form(f"{path}/set")
@@ -112,7 +112,7 @@ def test_from_the_request_to_the_minutes(session: Session, cast: Cast, visit: Vi
     with transaction(session):
         row = session.get_one(Teleconference, number)
         row.starts_at = datetime.now(UTC) - timedelta(hours=3)
-    assert "Over, without minutes yet" in chair.read(TCS).text
+    assert "Past, no minutes yet" in chair.read(TCS).text
     refused = chair.send(f"{path}/held", {"minutes": " "})
     assert refused.status_code == 422
     assert "Minutes is required" in refused.text
@@ -120,7 +120,7 @@ def test_from_the_request_to_the_minutes(session: Session, cast: Cast, visit: Vi
     page = reader.read(path)
     assert " ".join(HOSTILE.split()) in page.text
     assert not page.inline_scripts
-    assert "As it stood when the TC was marked as held" in page.text
+    assert "As of the time when the meeting was marked as held" in page.text
 
 
 def test_two_of_the_chair_never_overwrite_each_others_minutes(
@@ -138,7 +138,7 @@ def test_two_of_the_chair_never_overwrite_each_others_minutes(
     assert first.send(f"{path}/held", sent).status_code == 303
     refused = second.send(f"{path}/held", {**forms[1], "minutes": "Mine"})
     assert refused.status_code == 422
-    assert "Somebody else changed this TC meanwhile" in refused.text
+    assert "Somebody else changed this meeting" in refused.text
     page = PageReader(refused.text)
     assert "The long ones" in page.text, "what stands"
     form = page.form(f"{path}/held")
@@ -165,7 +165,7 @@ def test_the_agenda_leads_to_its_rows(cast: Cast, visit: Visit, opened: Open) ->
     chair = visit(cast.operator)
     chair.send(f"{TCS}/{number}/points", {"text": "LS1", "address": "/calendar/lhc"})
     links = dict(chair.read(f"{TCS}/{number}").links)
-    assert links["/reports/quarters/2013-Q1"] == "2 of 2 reports of 2013-Q1 are not handed in"
+    assert links["/reports/quarters/2013-Q1"] == "2 of 2 reports of 2013-Q1 are not submitted"
     assert links["/reports/DE-KIT/2013-Q1"] == "DE-KIT: missing"
     assert links[f"/tickets/{ticket}"].startswith(f"#{ticket} Fibre cut")
     assert links["/calendar/lhc"] == "LS1"
@@ -270,8 +270,8 @@ def test_hostile_fields_are_refused_in_words_and_kept(
         (f"{path}/set", {**setting, "length": "1e3"}, "10 to 480 minutes"),
         (f"{path}/set", {**setting, "place": "a\x00"}, "control character"),
         (f"{path}/set", {**setting, "place": "x" * 256}, "at most 255"),
-        (f"{path}/set", {**setting, "version": "9"}, "Somebody else changed this TC"),
-        (f"{path}/set", {**setting, "version": "x"}, "Somebody else changed this TC"),
+        (f"{path}/set", {**setting, "version": "9"}, "Somebody else changed this meeting"),
+        (f"{path}/set", {**setting, "version": "x"}, "Somebody else changed this meeting"),
         (f"{path}/decline", {"reason": "\x00"}, "control character"),
         (f"{path}/cancel", {"reason": ""}, "Reason is required"),
         (f"{path}/people", {"people": "nobody"}, "Choose people from the list"),
@@ -353,7 +353,7 @@ def test_the_series_stands_on_top(cast: Cast, visit: Visit) -> None:
     assert chair.send(f"{TCS}/series/resume", {"series_reason": "Enough"}).status_code == 303
     text = reader.read(TCS).text
     assert "can be established on request" not in text
-    assert "taken up again by admin: Enough" in text
+    assert "resumed by admin: Enough" in text
 
 
 def test_join_and_leave(cast: Cast, visit: Visit, opened: Open) -> None:
@@ -363,10 +363,10 @@ def test_join_and_leave(cast: Cast, visit: Visit, opened: Open) -> None:
     assert f"{path}/leave" not in [form.action for form in reader.read(path).forms]
     assert reader.send(f"{path}/join", {}).status_code == 303
     page = reader.read(path)
-    assert "reader joined this TC" in page.text
+    assert "reader joined this meeting" in page.text
     assert f"{path}/join" not in [form.action for form in page.forms]
     assert reader.send(f"{path}/leave", {}).status_code == 303
-    assert "Left: reader" in reader.read(path).text
+    assert "No longer in: reader" in reader.read(path).text
 
 
 def test_the_audit_names_it(cast: Cast, visit: Visit) -> None:
@@ -395,6 +395,6 @@ def test_a_list_has_pages(session: Session, cast: Cast, visit: Visit) -> None:
         )
     page = visitor.read(TCS)
     assert len([url for url, word in page.links if word.startswith("TC ")]) == 50
-    older = next(url for url, word in page.links if word == "Earlier ones")
+    older = next(url for url, word in page.links if word == "Earlier")
     assert [word for _, word in visitor.read(older).links if word.startswith("TC ")] == ["TC 1"]
     assert visitor.get(f"{TCS}?held=x").status_code == 404

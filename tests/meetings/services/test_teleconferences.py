@@ -126,7 +126,7 @@ def test_a_tc_is_asked_for_and_the_chair_is_told(session: Session) -> None:
     assert [one.starts_at for one in row.times] == [SOON, LATER]
     concerned = {one.user.name: one.why for one in row.people}
     assert concerned == {
-        "reader": "as you asked for this TC",
+        "reader": "as you requested this meeting",
         "admin": "as chair of the operations group",
         "operator": "as chair of the operations group",
         "kit": "as reporter of DE-KIT",
@@ -524,7 +524,7 @@ def test_the_agenda_fills_itself(session: Session) -> None:
         PointKind.TICKET,
     ]
     missing, undocumented, standing, ticket = points
-    assert missing.text == "1 of 2 reports of 2013-Q1 are not handed in"
+    assert missing.text == "1 of 2 reports of 2013-Q1 are not submitted"
     assert [(one.site, one.text) for one in missing.parts] == [("ES-PIC", "ES-PIC: missing")], (
         "all people read it, and a draft is its site's and the chair's"
     )
@@ -539,9 +539,9 @@ def test_no_report_is_missing_of_a_quarter_that_goes_on(session: Session) -> Non
     row = verbs.find_teleconference(session, ask(session, cast.kit))
     ended = datetime(2013, 4, 1, tzinfo=UTC)
     before = agenda_of(session, row, ended - timedelta(seconds=1))[0]
-    assert before.text == "2013-Q1 goes on until 2013-03-31: none of its reports is owed yet"
+    assert before.text == "2013-Q1 is ongoing until 2013-03-31: none of its reports is due yet"
     assert not before.parts
-    assert agenda_of(session, row, ended)[0].text == ("2 of 2 reports of 2013-Q1 are not handed in")
+    assert agenda_of(session, row, ended)[0].text == ("2 of 2 reports of 2013-Q1 are not submitted")
 
 
 def test_the_series_is_cancelled_and_taken_up_again(session: Session) -> None:

@@ -181,7 +181,7 @@ def test_every_number_is_that_of_the_pages(
                 rule, word = name.split(" ", 1)
                 for site, value in values.items():
                     if value is not None:
-                        assert value == sums[rule, site][word == "there"]
+                        assert value == sums[rule, site][word == "existing"]
     assert told == {key: f"{there} of {asked}" for key, (asked, there) in sums.items()}
     assert sums["R2009", "TOTAL"] == [2, 0], "the documented one was of exactly an hour"
 
@@ -205,7 +205,7 @@ def test_the_title_tells_of_when_the_figures_are(
     _, texts = made(session, cast, number)
     assert "LHCOPN operations 2012-Q4 to 2013-Q1" in texts[0]
     assert f"Figures computed {NOON:%Y-%m-%d %H:%M} UTC" in texts[0]
-    assert f"Made {NOON:%Y-%m-%d %H:%M} UTC for operator" in texts[0]
+    assert f"Created {NOON:%Y-%m-%d %H:%M} UTC for operator" in texts[0]
     pack = session.get_one(MeetingPack, number)
     assert (pack.state, pack.pages, pack.computed_at) == ("made", 2, NOON)
     engine.dispose()

@@ -264,7 +264,7 @@ def test_the_chair_reminds_by_hand_once_a_day(session: Session, cast: Cast) -> N
     for actor in (cast.kit, cast.reader):
         with pytest.raises(Forbidden):
             remind(actor, LATER)
-    with pytest.raises(MoveNotAllowed, match="goes on"):
+    with pytest.raises(MoveNotAllowed, match="ongoing"):
         remind(cast.operator, BEFORE, quarter=Quarter(2013, 2))
     with pytest.raises(Invalid, match="owes no report"):
         remind(cast.operator, BEFORE, site="CH-CERN")
