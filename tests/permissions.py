@@ -125,7 +125,7 @@ Remove one                      | POST /calendar/lhc/*/remove           | yes | 
 # duties
 List tickets that are due       | GET /duty                             | yes | yes | yes | yes | yes | login
 Download the list               | GET /duty.csv                         | yes | yes | yes | yes | yes | login
-What rules would have asked for | GET /statistics/what-if               | yes | yes | yes | yes | yes | login
+Rule comparison                 | GET /statistics/what-if               | yes | yes | yes | yes | yes | login
 Download that                   | GET /statistics/what-if.csv           | yes | yes | yes | yes | yes | login
 Read the rules                  | GET /duty/rules                       | yes | yes | yes | yes | yes | login
 Form of a new rule              | GET /duty/rules/new                   | yes | 403 | 403 | 403 | 403 | login

@@ -25,7 +25,7 @@ def cric() -> None:
 
 @cric.command("import", cls=PortalCommand)
 @click.argument("source", metavar="FILE|URL")
-@click.option("--dry-run", is_flag=True, help="Only tell what is doubtful and what is proposed.")
+@click.option("--dry-run", is_flag=True, help="Only show what is doubtful and what is proposed.")
 @click.option(
     "--even-if-smaller",
     "smaller",

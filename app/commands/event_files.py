@@ -73,7 +73,7 @@ def _csv(chunks: Iterator[Sequence[ReportedRow]]) -> Iterator[bytes]:
 
 @click.command("import", cls=PortalCommand)
 @click.argument("file", type=click.Path(dir_okay=False, allow_dash=True))
-@click.option("--dry-run", is_flag=True, help="Only tell what each line would become.")
+@click.option("--dry-run", is_flag=True, help="Only show the result for each line.")
 @click.option(
     "--source", type=TEXT, default="", help="Who reported the events whose lines do not say it."
 )

@@ -55,7 +55,7 @@ def list_() -> None:
     help=f"What a value of the state's label means: {', '.join(EventState)}; may be repeated, and"
     " replaces those that were said before.",
 )
-@click.option("--usual-states", is_flag=True, help="Forget what was said: the usual ones hold.")
+@click.option("--usual-states", is_flag=True, help="Reset to the default states.")
 def set_(name: str, states: tuple[str, ...], *, usual_states: bool, **labels: str | None) -> None:
     """Make the source NAME, or change what its alerts' labels are called."""
     words: dict[str, str] = {}

@@ -25,7 +25,7 @@ def notices() -> None:
 
 @notices.command("import", cls=PortalCommand)
 @click.argument("file", metavar="FILE|-")
-@click.option("--dry-run", is_flag=True, help="Only tell what would become of each notice.")
+@click.option("--dry-run", is_flag=True, help="Only show the result for each notice.")
 def import_(file: str, *, dry_run: bool) -> None:
     """Bring in a mail (.eml) or calendar (.ics); - reads standard input, as a mail server gives it.
 

@@ -22,7 +22,7 @@ own_password = click.option(
     "--password-stdin",
     "from_stdin",
     is_flag=True,
-    help="Read the secret from standard input instead of letting the portal make one.",
+    help="Read the secret from standard input instead of generating one.",
 )
 
 
@@ -48,7 +48,7 @@ def partner() -> None:
     type=click.Choice([str(year) for year in CONTRACT_YEARS]),
     default=str(max(CONTRACT_YEARS)),
     show_default=True,
-    help="The year of the GGUS contract that its client was made for.",
+    help="The year of its client's GGUS contract.",
 )
 @click.option(
     "--sites",

@@ -61,7 +61,7 @@ def _file_commands(kind: Records) -> click.Group:
         f" differ are changed, a {one} that the file does not name stays as it is.",
     )
     @click.argument("file", type=click.Path(dir_okay=False, allow_dash=True))
-    @click.option("--dry-run", is_flag=True, help="Only tell the difference; nothing is written.")
+    @click.option("--dry-run", is_flag=True, help="Only show the differences; nothing is written.")
     @click.option("--source", type=TEXT, default="", help="Where what changes is known from.")
     @click.option("--why", type=TEXT, default="", help="The reason, for the history.")
     def import_(file: str, source: str, why: str, *, dry_run: bool) -> None:

@@ -90,14 +90,14 @@ def _csv(engine: Engine, numbers: Sequence[int]) -> Iterator[bytes]:
 
 @click.command("import", cls=PortalCommand)
 @click.argument("file", type=click.Path(dir_okay=False, allow_dash=True))
-@click.option("--dry-run", is_flag=True, help="Only tell what each line would become.")
+@click.option("--dry-run", is_flag=True, help="Only show the result for each line.")
 @click.option(
     "--source",
     "name",
     type=TEXT,
     default=DEFAULT_SOURCE,
     show_default=True,
-    help="The system that the tickets were in: with their number there it makes each known again.",
+    help="The system that the tickets were in: system and number identify each ticket.",
 )
 @click.option(
     "--encoding",
@@ -109,7 +109,7 @@ def _csv(engine: Engine, numbers: Sequence[int]) -> Iterator[bytes]:
     "--in-parts",
     is_flag=True,
     help="A thousand lines are one transaction, so that others can write in between; if it is"
-    " broken off, the same command goes on where it ended.",
+    " broken off, the same command continues where it stopped.",
 )
 def _import(
     file: str, name: str, encoding: str | None, *, dry_run: bool, only_good: bool, in_parts: bool

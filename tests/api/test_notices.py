@@ -29,7 +29,7 @@ def test_a_calendar_makes_a_ticket_once(calling: Calling) -> None:
         "items": [
             {
                 "outcome": "made",
-                "why": "Ticket 1 is made",
+                "why": "Ticket 1 created",
                 "title": "Fibre work near Lyon, span 4",
                 "provider": "carrier.example",
                 "notice": 1,

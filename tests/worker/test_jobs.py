@@ -140,7 +140,7 @@ def test_what_a_killed_worker_had_begun_is_done_by_another(
     (again,) = {f"begun {second.pid}", f"begun {third.pid}"} & set(begun)
     reasons = session.scalars(select(JobFailure.reason)).all()
     session.rollback()
-    assert reasons == ["Its worker was ended in the middle of it, or could not note its end"]
+    assert reasons == ["Its worker was interrupted"]
     Path(f"{notes}.go").touch()
     until(lambda: not _queued(session))
     assert lines(notes)[3:] == [again.replace("begun", "done"), "the next of its key"]

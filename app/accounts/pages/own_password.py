@@ -20,7 +20,7 @@ WRONG = "This is not your password"
 
 
 class Asked(NamedTuple):
-    """What came of it: ``attempt`` if the password is right, else the answer's ``status``."""
+    """Result: ``attempt`` if the password is right, else the answer's ``status``."""
 
     attempt: credentials.Attempt | None
     status: int = 200

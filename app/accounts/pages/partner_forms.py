@@ -43,7 +43,7 @@ class SwitchesForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         choices=options(*(str(year) for year in CONTRACT_YEARS)),
         validators=[sent],
         default=str(max(CONTRACT_YEARS)),
-        description="The GGUS contract that its client was made for; an earlier one leaves out"
+        description="The GGUS contract of its client; an earlier one omits"
         " later fields of the answers.",
     )
     sites = SelectMultipleField(
@@ -51,7 +51,7 @@ class SwitchesForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         [sent],
         filters=[chosen],
         validate_choice=False,
-        description="In whose name it accepts or refuses changes.",
+        description="Sites for which it accepts or refuses changes.",
     )
 
     def switches(self) -> dict[str, Any]:

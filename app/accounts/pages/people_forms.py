@@ -36,7 +36,7 @@ def _why() -> TextAreaField:
     return TextAreaField(
         "Reason",
         filters=[lines],
-        description="Kept in the history, for whoever asks later.",
+        description="Shown in the history.",
         render_kw={"rows": 2},
     )
 

@@ -55,4 +55,4 @@ class TokenForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
 class OwnTokenForm(TokenForm):
     """One's own token, which may at most what one may oneself."""
 
-    name = _name("Your own name and a stroke are put before it.")
+    name = _name("Your own name and a slash are prepended.")

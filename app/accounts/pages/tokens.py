@@ -53,7 +53,7 @@ class TokenPages:
         return self._page()
 
     def create(self) -> Response:
-        """Make a token and show its secret once."""
+        """Create a token and show its secret once."""
         form = self._form()
         if not form.validate():
             return self._page(form=form, status=422)

@@ -39,8 +39,8 @@ MAIL_LIMIT = 254
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}")
 _NOBODY = "There is no user of this name"
 _LAST_ADMIN = (
-    "This is the last admin who can log in; make another person admin, who has set a password,"
-    " before"
+    "This is the last admin who can log in; first give the role to another person who has set a"
+    " password"
 )
 
 
@@ -181,7 +181,7 @@ def replace_password(session: Session, by: Writer, user: User, password: str, ho
 def set_password(session: Session, by: Writer, user: User, password: str) -> None:
     """Set one's own password (or the portal somebody's) and end all logins of that person."""
     if by.actor.kind is not Kind.SYSTEM and not _is_self(by, user):
-        raise Forbidden("Nobody sets another person's password; make a one-time link")
+        raise Forbidden("Nobody sets another person's password; create a one-time link")
     replace_password(session, by, locked_user(session, user.name), password, "set")
 
 

@@ -30,7 +30,7 @@ LINK_LASTS = timedelta(hours=48)
 
 def make_reset_link(session: Session, by: Writer, name: str, *, why: str = "") -> str:
     """Make a link for the person of this login name and end an older one; its random id."""
-    require_admin(by.actor, "make one-time links")
+    require_admin(by.actor, "create one-time links")
     user = locked_user(session, name)
     if user.disabled_at is not None:
         raise Invalid("name", "This person is disabled; enable the account before making a link")

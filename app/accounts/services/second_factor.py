@@ -81,7 +81,7 @@ def secret_of(user: User, key: bytes) -> str:
         raise Invalid(
             "code",
             "The portal's secret key was changed since this second factor was set up: its codes"
-            " cannot be checked. Use a recovery code, or let an admin take the second factor off",
+            " cannot be checked. Use a recovery code, or let an admin turn off the second factor",
         ) from None
     return opened.decode()
 
@@ -164,7 +164,7 @@ def new_recovery_codes(session: Session, by: Writer, name: str) -> list[str]:
     user = _own(session, by, name)
     if user.totp_since is None:
         raise Invalid("code", "The second factor is off")
-    change = _record(session, by, user, [FieldChange("recovery_codes", None, "made anew")])
+    change = _record(session, by, user, [FieldChange("recovery_codes", None, "recreated")])
     log_on_commit(session, by, "recovery codes created", PERSON, user.id)
     text = "New recovery codes for your second factor were created; the ones before work no more"
     notify_person(session, by, user, change, "Your recovery codes were changed", text)

@@ -59,7 +59,7 @@ def create_token(
 def create_own_token(
     session: Session, by: Writer, label: str, scopes: Iterable[str], days: int
 ) -> NewSecret:
-    """Make a token of the person who asks; its name is ``PERSON/LABEL``."""
+    """Create a token of the person who asks; its name is ``PERSON/LABEL``."""
     owner = _logged_in_person(session, by)
     check_name("name", label, "Name")
     name = f"{owner.name}/{label}"
@@ -125,7 +125,7 @@ def rotate_token(
         raise Forbidden("Nobody adds a secret to another person's token: it acts as that person")
     _lock(session, token)
     if token.ended_at is not None:
-        raise Invalid("token", "This token has ended; make a new one")
+        raise Invalid("token", "This token has ended; create a new one")
     if len(live_secrets(token, by.now)) >= LIVE_SECRETS:
         raise Invalid(
             "token", f"A token has at most {LIVE_SECRETS} live secrets; end the older one first"

@@ -67,16 +67,16 @@ _BESIDE_A_FIELD = ("seen.", "was.", "theirs.")
 _STATUS = {NotFound: 404, Forbidden: 403, MoveNotAllowed: 409, Invalid: 422, TooMuch: 413}
 _HEADINGS = {
     400: "This request cannot be read",
-    403: "You may not do this",
+    403: "Not allowed",
     404: "There is no such page or ticket",
     405: "This address does not take that kind of request",
-    409: "This is not possible now",
+    409: "Not possible now",
     413: "This is too much for one request",
-    415: "This kind of form is not taken",
+    415: "This kind of form is not accepted",
     422: "A value is not allowed",
     429: "Too many attempts",
-    500: "The portal made an error",
-    503: "The portal is not available now",
+    500: "Internal error",
+    503: "The portal is unavailable",
 }
 _WORDS = {
     400: "The browser sent something that this page does not take: only text in UTF-8 can be read."
@@ -84,7 +84,7 @@ _WORDS = {
     404: "Nothing is known under this address. Check the number, or search for a word.",
     405: "Follow a link or a button of the portal instead of typing the address.",
     415: "The pages take forms as browsers send them. Nothing was stored.",
-    500: "The error was recorded; try again, and tell an administrator if it happens again.",
+    500: "The error was logged; try again, and contact an administrator if it happens again.",
     503: "The database cannot be used at the moment. Wait a moment and try again.",
 }
 _NOTHING_STORED = "Nothing was stored."

@@ -12,25 +12,25 @@ from app.names.services.unresolved import count_unresolved
 blueprint = Blueprint("admin", __name__, url_prefix="/admin")
 
 PLACES = (
-    ("Partners", "partners.listing", "The systems that call the SOAP services, and their accounts"),
-    ("People", "people.listing", "Who may log in to these pages, as what and for which sites"),
-    ("Tokens", "tokens.listing", "Programs that call the API, what they may and how long"),
-    ("Imports", "imports.choose", "Sites and links as CSV or JSON, with a look at the difference"),
-    ("Old tickets", "ticket_imports.choose", "Tickets of another system, from a file of CSV"),
+    ("Partners", "partners.listing", "Systems that call the SOAP services, and their accounts"),
+    ("People", "people.listing", "Who can log in, with which role and for which sites"),
+    ("Tokens", "tokens.listing", "Programs that call the API, their scopes and expiry"),
+    ("Imports", "imports.choose", "Sites and links as CSV or JSON, with a preview of the differences"),
+    ("Old tickets", "ticket_imports.choose", "Tickets of another system, from a CSV file"),
     ("CRIC", "cric.listing", "What WLCG's site database proposes, to accept or refuse one by one"),
     (
         "Unresolved names",
         "unresolved.listing",
-        "Sites, links and units that tickets name and the registry does not know",
+        "Names in tickets that are not in the registry",
     ),
     (
         "Report form",
         "report_forms.listing",
-        "What sites are asked each quarter: drafts, previews, and from when on they are used",
+        "Questions of the quarterly reports: drafts, preview, publishing",
     ),
-    ("Mails", "mails.listing", "What was sent, what waits, what a mail server refused, and why"),
-    ("Background work", "work.page", "What the portal does by itself: what ran, waits or failed"),
-    ("Audit", "audit.listing", "Every change, every refused right, every failed login"),
+    ("Mails", "mails.listing", "Sent, waiting and refused mails, with reasons"),
+    ("Background work", "work.page", "Timed work and jobs: done, queued and failed"),
+    ("Audit", "audit.listing", "All changes, refused rights and failed logins"),
 )
 """Word, endpoint and one line of each place."""
 

@@ -27,8 +27,8 @@ class PasswordForm(ResetForm):
     """The old and a new password."""
 
     old = PasswordField(
-        "Present password",
-        required("Present password"),
+        "Current password",
+        required("Current password"),
         render_kw={"autocomplete": "current-password"},
     )
 
@@ -48,7 +48,7 @@ class MailForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
 class MailsForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """Which mails about tickets one gets."""
 
-    choice = Radio("Mails about tickets", choices=CHOICES)
+    choice = Radio("Notifications", choices=CHOICES)
 
 
 class EndLoginForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped

@@ -89,7 +89,7 @@ def run(name: str) -> Response:
     rows = db.session()
     with writing_once(rows):
         timed_work.run_soon(rows, name, now())
-    flash(f"“{WORK_NAMED[name].title}” is due now; a worker begins it within a second or so.", "ok")
+    flash(f"“{WORK_NAMED[name].title}” is due now; a worker starts it within a second or so.", "ok")
     return go_to(url_for("work.page"))
 
 
@@ -99,5 +99,5 @@ def again(number: int) -> Response:
     rows = db.session()
     with writing_once(rows):
         name = retry(rows, number)
-    flash(f"The job {name} is tried again.", "ok")
+    flash(f"Job {name} is queued again.", "ok")
     return go_to(url_for("work.page"))

@@ -98,4 +98,4 @@ class Worker(Base):
     ended_at: Mapped[datetime | None] = mapped_column(UtcTime)
     """When it ended in order; None = it runs, or was killed."""
     trouble: Mapped[str] = mapped_column(Text, default="")
-    """Why it cannot follow the change log; "" = it does."""
+    """Why it cannot read the change log; "" = it does."""

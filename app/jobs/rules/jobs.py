@@ -24,7 +24,7 @@ MAX_PAUSE: Final = timedelta(minutes=10)
 """With these a job is tried for about half an hour before it is given up."""
 MAX_REASON_LENGTH: Final = 500
 
-KILLED: Final = "Its worker was ended in the middle of it, or could not note its end"
+KILLED: Final = "Its worker was interrupted"
 NOT_KNOWN: Final = "This version of the portal has no such job"
 
 

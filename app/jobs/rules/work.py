@@ -57,7 +57,7 @@ CLOSE_DUE: Final = Work(
 )
 REMINDERS: Final = Work(
     "reminders",
-    "Remind of replies",
+    "Reply reminders",
     "Tickets that wait for a reply: a reminder after 5 and after 10 working days, unsolved 5 later",
     Rhythm(timedelta(minutes=10)),
 )
@@ -69,14 +69,14 @@ DIGESTS: Final = Work(
 )
 TIDY: Final = Work(
     "tidy",
-    "Tidy up",
+    "Clean up",
     "Deletes logins 30 days after their end, jobs 90 days after they were given up, and mails,"
     " calls and refusals after the days below",
     Rhythm(daily_at=time(2, 30)),
 )
 REPORT_REMINDERS: Final = Work(
     "report-reminders",
-    "Remind of quarterly reports",
+    "Report reminders",
     "Reports that are not submitted: a week before the due day, on it, a week after, then every"
     " two weeks three times",
     Rhythm(daily_at=time(7)),

@@ -44,7 +44,7 @@ def note_worker_lives(session: Session, worker: str, now: datetime, lease: timed
 
 
 def note_trouble(session: Session, worker: str, reason: str) -> None:
-    """It cannot follow the change log, or can again (an empty reason)."""
+    """It cannot read the change log, or can again (an empty reason)."""
     session.execute(update(Worker).where(Worker.id == worker).values(trouble=reason))
 
 

@@ -63,8 +63,8 @@ WORDS: Final = {
     SENT: ("sent", "ok", "ok"),
     FAILED: ("failed", "trouble", "alert"),
     IN_DIGEST: ("for the next digest", "info", "on-hold"),
-    DIGESTED: ("told in a digest", "ok", "ok"),
-    DROPPED: ("not wanted any more", "", "unsolved"),
+    DIGESTED: ("sent in a digest", "ok", "ok"),
+    DROPPED: ("notifications turned off", "", "unsolved"),
 }
 """Word, tone and icon of each state."""
 _MAX_WORD_LENGTH = 254
@@ -149,7 +149,7 @@ def again(mail: int) -> Response:
     rows = db.session()
     with writing_once(rows):
         send_again(rows, writer(), mail)
-    flash("The mail is tried again.", "ok")
+    flash("The mail is queued again.", "ok")
     return go_to(url_for("mails.mail", mail=mail))
 
 
@@ -160,7 +160,7 @@ def again_all() -> Response:
     with writing_once(rows):
         many = send_refused_again(rows, writer())
     message = (
-        f"{many:,} mail{' is' if many == 1 else 's are'} tried again." if many else "None failed."
+        f"{many:,} mail{' is' if many == 1 else 's are'} queued again." if many else "None failed."
     )
     flash(message, "ok")
     return go_to(url_for("mails.listing", state="waiting"))
@@ -179,7 +179,7 @@ def stop(token: str) -> Response:
         return _stop_page(find_stop(rows, secret_key(), token), token)
     with transaction(rows):
         found = stop_mails(rows, secret_key(), token, now(), remote())
-    return _stop_page(found, token, done="You get no more of these mails.")
+    return _stop_page(found, token, done="Notifications are off.")
 
 
 @blueprint.post("/unsubscribe/<token>/undo")
@@ -189,7 +189,7 @@ def undo_stop(token: str) -> Response:
     rows = db.session()
     with transaction(rows):
         found = allow_mails(rows, secret_key(), token, now(), remote())
-    return _stop_page(found, token, done="You get these mails again.")
+    return _stop_page(found, token, done="Notifications are on again.")
 
 
 def register(flask_app: Flask) -> None:

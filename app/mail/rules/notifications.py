@@ -1,4 +1,4 @@
-"""Mails about tickets: what is told, and the headers that make mail clients treat them well.
+"""Notifications: what is told, and the headers that make mail clients treat them well.
 
 Threads: the ``References`` of each mail about a ticket name one root, which no mail bears itself,
 so that clients put them together whichever came first. The subject holds ``GGUS-Ticket-ID: #N``, by
@@ -80,11 +80,11 @@ class Notification:
         """What happened, in one sentence."""
         who = "The portal" if self.author == "portal" else self.author
         if self.happened is Happened.CREATED:
-            return f"{who} opened this ticket."
+            return f"{who} created this ticket."
         if self.happened is Happened.REMINDED:
-            return f"This ticket waits for a reply (reminder {self.reminder})."
+            return f"This ticket is waiting for a reply (reminder {self.reminder})."
         if self.happened is Happened.CONCERNED:
-            return f"{who} changed this ticket, so that it concerns you from now on."
+            return f"{who} changed this ticket, so that it concerns you now."
         if self.happened is Happened.COMMENTED:
             return f"{who} commented."
         moved = "solved this ticket" if self.happened is Happened.SOLVED else "moved this ticket"
@@ -263,7 +263,7 @@ def shortened(text: str, url: str) -> str:
     """A text as a mail carries it: cut with a pointer to where all of it stands."""
     if len(text) <= MAX_TEXT_LENGTH:
         return text
-    return f"{text[:MAX_TEXT_LENGTH]}\n[... the rest stands at {url}]"
+    return f"{text[:MAX_TEXT_LENGTH]}\n[... the rest is at {url}]"
 
 
 def digest_subject(notifications: Sequence[Notification], day: datetime) -> str:

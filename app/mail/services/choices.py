@@ -24,9 +24,9 @@ from app.mail.services.messages import SECURITY
 from app.mail.services.recipients import DIGEST, EACH, NEVER
 
 CHOICES: Final = {
-    EACH: "A mail for each change",
-    DIGEST: "One mail a day with all of them",
-    NEVER: "No mails",
+    EACH: "One mail per change",
+    DIGEST: "Daily digest",
+    NEVER: "Off",
 }
 """What a person may choose, in words."""
 MAIL_STOP = "mail stop"

@@ -164,7 +164,7 @@ def _roles(people: People, ticket: Ticket) -> Iterator[_Role]:
     """Everybody who has to do with the ticket, in the order in which reasons are told."""
     opener = people.users.get(ticket.created_by_user_id or 0)
     if opener is not None:
-        yield _Role(opener.mail, "as you opened this ticket")
+        yield _Role(opener.mail, "as you created this ticket")
     elif ticket.submitter_mail and ticket.created_by_user_id is None:
         yield _Role(ticket.submitter_mail, "as submitter of this ticket")
     for user_id in people.watchers.get(ticket.number, ()):

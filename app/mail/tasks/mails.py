@@ -54,14 +54,14 @@ def plan_mails(context: Context) -> None:
             with transaction(session):
                 put_mails(session, plan)
             if plan.too_old:
-                _log.warning("old changes told nobody", extra={"changes": plan.too_old})
+                _log.warning("old changes not notified", extra={"changes": plan.too_old})
 
 
 def send_digests(context: Context) -> str:
     """Put what waits for a digest into one mail for each address (timed work)."""
     with context.transaction() as session:
         made = make_digests(session, context.now())
-    return f"{made} digest{'' if made == 1 else 's'} made" if made else "Nobody waits for one"
+    return f"{made} digest{'' if made == 1 else 's'} created" if made else "No digests due"
 
 
 @dataclass

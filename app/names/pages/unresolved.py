@@ -93,7 +93,7 @@ def dismiss() -> Response:
     rows = db.session()
     with writing_once(rows):
         name_decisions.dismiss_name(rows, writer(), kind, given, why)
-    flash(f"{given} stays unresolved and is not listed any more.", "ok")
+    flash(f"{given} stays unresolved and is no longer listed.", "ok")
     return go_to(url_for("unresolved.listing", kind=kind))
 
 
@@ -108,7 +108,7 @@ def take_back() -> Response:
         _step(name_decisions.release_tickets, kind, given, STEP),
         _step(event_name_decisions.release_events, kind, given, event_name_decisions.AT_ONCE),
     )
-    flash(f"What was decided about {given} is taken back.{_in_words(*followed)}", "ok")
+    flash(f"The decision about {given} is undone.{_in_words(*followed)}", "ok")
     return go_to(url_for("unresolved.listing", kind=kind))
 
 
@@ -125,7 +125,7 @@ def unit() -> Response:
         except Invalid as error:
             attach(form, error, {"name": "unit"})
         else:
-            flash(f"{given} is a known unit from now on.", "ok")
+            flash(f"{given} is now a known unit.", "ok")
             return go_to(url_for("unresolved.listing", kind=NameKind.UNIT))
     return _list_page(NameKind.UNIT, "1", unit_form=form)
 
@@ -170,7 +170,7 @@ def _in_words(tickets: Followed, events: Followed) -> str:
     if not parts:
         return ""
     words, left = f" {' and '.join(parts)} followed", tickets.left + events.left
-    return f"{words}, {left:,} have not yet: go on below." if left else f"{words}."
+    return f"{words}, {left:,} still open: continue below." if left else f"{words}."
 
 
 def _list_page(kind_word: str, page_word: str, unit_form: UnitForm | None = None) -> Response:

@@ -10,8 +10,8 @@ from app.core.web.forms import Choice, one_line, options, required
 from app.names.services.unresolved import MAX_UNIT_LENGTH
 from app.registry.rules.registry import NameSystem
 
-AS_WRITTEN = "As written in tickets"
-AS_REPORTED = "As reported in events"
+AS_WRITTEN = "From tickets"
+AS_REPORTED = "From events"
 """The reasons that are offered."""
 
 
@@ -23,7 +23,7 @@ class NameForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     why = StringField(
         "Reason",
         filters=[one_line],
-        description=f"Kept in the audit; at most {SHORT_TEXT_LIMIT} characters.",
+        description=f"Recorded in the audit log; at most {SHORT_TEXT_LIMIT} characters.",
         render_kw={"autocomplete": "off"},
     )
 
@@ -32,13 +32,13 @@ class AliasForm(NameForm):
     """What a name means."""
 
     target = StringField(
-        "It means",
-        required("What it means"),
+        "Match",
+        required("Matching record"),
         filters=[one_line],
         render_kw={"list": "known-names", "autocomplete": "off", "autocapitalize": "none"},
     )
     system = Choice(
-        "In which system the site bears this name",
+        "System in which the site has this name",
         choices=options(*NameSystem),
         default=NameSystem.GOCDB,
     )

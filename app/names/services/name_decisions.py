@@ -77,7 +77,7 @@ def make_alias(
     """
     unresolved_name(session, by.actor, kind, name)
     reason = checked_why(why)
-    target = checked_text("target", target, MAX_NAME_LENGTH, label="It means").strip()
+    target = checked_text("target", target, MAX_NAME_LENGTH, label="Match").strip()
     Lookup(session).lock()  # before the site's names are read: somebody may be adding one
     if kind is NameKind.SITE:
         checked_choice("system", system, NameSystem, "System")
@@ -106,7 +106,7 @@ def _make_link_alias(session: Session, by: Writer, name: str, target: str, reaso
             "target", f"Another name of a link has at most {_MAX_ALIAS_LENGTH} characters"
         )
     if name in meanings_of(session, NameKind.LINK, [name]):
-        raise Invalid("target", "The name is known by now; let its tickets follow")
+        raise Invalid("target", "The name is known now; update its tickets")
     before = _aliases(session, link)
     session.add(LinkName(link_id=link.id, name=name))
     session.flush()
@@ -147,11 +147,11 @@ def add_unit(session: Session, by: Writer, name: str, *, why: str = "") -> Unit:
     require_admin(by.actor, MANAGE)
     name = checked_text("name", name, MAX_UNIT_LENGTH, label="Unit").strip()
     if not name:
-        raise Invalid("name", "Say what the unit is called")
+        raise Invalid("name", "Name of the unit is required")
     reason = checked_why(why)
     Lookup(session).lock()
     if session.scalar(select(Unit.id).where(Unit.name == name)) is not None:
-        raise Invalid("name", "There is a unit of this name already")
+        raise Invalid("name", "There is already a unit with this name")
     unit = Unit(name=name)
     session.add(unit)
     session.flush()

@@ -74,10 +74,10 @@ class TicketForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     sites = SelectMultipleField(LABELS["sites"], validate_choice=False)
     impact = Choice(LABELS["impact"], choices=options(*Impact), default=Impact.OUTAGE)
     provider = StringField(
-        "Provider", filters=[one_line], description="Who announces it; stands at its reference."
+        "Provider", filters=[one_line], description="Shown with the reference."
     )
     reference = StringField(
-        "Number there", filters=[one_line], description="What the provider calls it."
+        "Provider's number", filters=[one_line], description="The provider's id of the maintenance."
     )
     description = TextAreaField(LABELS["description"], filters=[lines])
 
@@ -105,7 +105,7 @@ class DismissForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         "Reason",
         required("Reason"),
         filters=[one_line],
-        description="Why it asks for nothing: not our circuits, a copy, an advertisement.",
+        description="For instance: not our circuits, a copy, an advertisement.",
     )
 
 
@@ -114,7 +114,7 @@ class CircuitForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
 
     circuit = HiddenField("Circuit")
     link = Choice("Link")
-    remember = BooleanField("Enter it as a circuit id of the link")
+    remember = BooleanField("Save as circuit id of the link")
 
 
 def notices_panel(_actor: Actor, ticket: Ticket) -> dict[str, Any]:
@@ -209,7 +209,7 @@ def make(number: int) -> Response:
         except Invalid as error:
             attach(form, error)
         else:
-            flash(f"Ticket {ticket} is made of notice {number}.", "ok")
+            flash(f"Ticket {ticket} created from notice {number}.", "ok")
             return go_to(url_for("tickets.detail", number=ticket))
     return _notice_page(find_notice(rows, number), form=form, status=422)
 
@@ -239,7 +239,7 @@ def restore(number: int) -> Response:
     rows = db.session()
     with writing_once(rows):
         verbs.take_back(rows, writer(), number)
-    flash(f"Notice {number} is to be read again.", "ok")
+    flash(f"Notice {number} needs review again.", "ok")
     return go_to(url_for("notices.notice", number=number))
 
 

@@ -30,7 +30,7 @@ class Outcome(StrEnum):
     SAME = "same"
     """It is there already, nothing was kept again."""
     IGNORED = "ignored"
-    """Older than what is known; kept, and nothing follows."""
+    """Older than what is known; kept, and ignored."""
     TO_READ = "to read"
     DISMISSED = "dismissed"
 

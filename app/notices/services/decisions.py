@@ -35,7 +35,7 @@ def make_ticket(session: Session, by: Writer, number: int, new: NewTicket) -> Ti
     known = _maintenance_of(session, row)
     if known is not None:
         known.ticket_number, known.notice_id = ticket.number, row.id
-    _decide(session, by, row, Outcome.MADE, f"Ticket {ticket.number} is made by {by.shown_author}")
+    _decide(session, by, row, Outcome.MADE, f"Ticket {ticket.number} created by {by.shown_author}")
     return ticket
 
 
@@ -44,7 +44,7 @@ def dismiss(session: Session, by: Writer, number: int, reason: str) -> Maintenan
     row = _to_decide(session, by, number)
     text = checked_text("reason", reason.strip(), SHORT_TEXT_LIMIT, label="Reason")
     if not text:
-        raise Invalid("reason", "Reason is required: why does this notice ask for nothing?")
+        raise Invalid("reason", "Reason is required")
     _decide(session, by, row, Outcome.DISMISSED, f"{by.shown_author}: {text}")
     return row
 
@@ -53,8 +53,8 @@ def take_back(session: Session, by: Writer, number: int) -> MaintenanceNotice:
     """Have a notice that was dismissed to be read again."""
     row = _locked(session, by, number)
     if row.state != Outcome.DISMISSED:
-        raise MoveNotAllowed("Only a dismissed notice is taken back")
-    _decide(session, by, row, Outcome.TO_READ, f"{by.shown_author} wants it to be read again")
+        raise MoveNotAllowed("Only a dismissed notice can be reviewed again")
+    _decide(session, by, row, Outcome.TO_READ, f"{by.shown_author} set it back to review")
     return row
 
 
@@ -72,7 +72,7 @@ def settle_circuit(
         raise NotFound("The notice names no such circuit")
     found = session.scalars(select(Link).where(Link.name == link)).first()
     if found is None:
-        raise Invalid("link", "Link is not known; choose one of the list")
+        raise Invalid("link", "Link is unknown; choose one of the list")
     if remember:
         circuits = link_values(found)["circuits"]
         # a name that is too long is refused there, not cut
@@ -105,7 +105,7 @@ def _locked(session: Session, by: Writer, number: int) -> MaintenanceNotice:
     take_number(session, NOTICE, 0)
     row = session.get(MaintenanceNotice, number, populate_existing=True)
     if row is None:
-        raise NotFound("There is no notice of this number")
+        raise NotFound("There is no notice with this number")
     return row
 
 

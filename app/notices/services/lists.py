@@ -46,7 +46,7 @@ def find_notice(session: Session, number: int) -> MaintenanceNotice:
     """The notice of this number; ``NotFound`` otherwise."""
     row = session.get(MaintenanceNotice, number)
     if row is None:
-        raise NotFound("There is no notice of this number")
+        raise NotFound("There is no notice with this number")
     return row
 
 

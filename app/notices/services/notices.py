@@ -52,7 +52,7 @@ class Result:
 def refusal_to_take(actor: Actor) -> str | None:
     """Why this account may not bring in notices, or None."""
     if actor.kind is Kind.PERSON and not actor.is_operator:
-        return "Only operators may bring in maintenance notices"
+        return "Only operators may import maintenance notices"
     if actor.kind is Kind.PARTNER:
         return "A partner's account brings in no maintenance notices; a token of scope tickets does"
     return None
@@ -81,9 +81,9 @@ def take_in(session: Session, by: Writer, reading: Reading) -> Sequence[Result]:
             .order_by(MaintenanceNotice.id)
         )
         found = [
-            _same(row, f"This file was brought in on {known.received_at:%Y-%m-%d}") for row in rows
+            _same(row, f"This file was imported on {known.received_at:%Y-%m-%d}") for row in rows
         ]
-        return found or [Result(Outcome.SAME, "All that it holds is here already")]
+        return found or [Result(Outcome.SAME, "All of its notices are known already")]
     taking = _Taking(session, by, reading)
     taking.lock_tickets()
     return [taking.take(one) for one in reading.found]
@@ -130,7 +130,7 @@ class _Taking:
         newest = self.session.get_one(MaintenanceNotice, before.notice_id)
         same = self._known(found)
         if same is not None:
-            return _same(same, f"It is here already, as notice {same.id}")
+            return _same(same, f"Known already, as notice {same.id}")
         order = _order(found, newest)
         if order < 0:
             row = self._row(Outcome.IGNORED, _older(found, newest), found)
@@ -174,7 +174,7 @@ class _Taking:
             row.ticket_number = self._open(row, notice)
         else:
             row.state = Outcome.CANCELLED
-            row.why = "It was cancelled before the portal knew of it: no ticket is made"
+            row.why = "Cancelled before the portal received it: no ticket created"
         result = self._keep(row, is_new_ticket=is_new)
         self.session.add(
             ProviderMaintenance(
@@ -197,7 +197,7 @@ class _Taking:
             row.state, row.ticket_number = Outcome.MADE, self._open(row, notice)
             known.ticket_number = row.ticket_number
         elif known.ticket_number is None:
-            row.state, row.why = Outcome.CANCELLED, "It is cancelled still; it has no ticket"
+            row.state, row.why = Outcome.CANCELLED, "Still cancelled; no ticket"
         else:
             row.ticket_number = known.ticket_number
             self._update(row, notice, newest, known.ticket_number)
@@ -227,7 +227,7 @@ class _Taking:
             ),
             check_needs=True,
         )
-        row.why = f"Ticket {ticket.number} is made"
+        row.why = f"Ticket {ticket.number} created"
         number = ticket.number
         if notice.status == Status.COMPLETED:
             row.state, row.why = Outcome.COMPLETED, f"{row.why}, and solved: the work is done"
@@ -248,7 +248,7 @@ class _Taking:
         ends = notice.status in (Status.CANCELLED, Status.COMPLETED)
         if ticket.state in FINAL_STATES and not ends:
             row.state = Outcome.TO_READ
-            row.why = f"Its ticket {number} is {ticket.state} for good; make another one"
+            row.why = f"Its ticket {number} is {ticket.state}; create another one"
             return
         comment = (
             f"{notice.provider} sent sequence {notice.sequence} of this maintenance: "
@@ -257,7 +257,7 @@ class _Taking:
         if ticket.state in FINAL_STATES:
             change_ticket(self.session, self.by, number, {"public_comment": comment})
             row.state = _OUTCOME_OF.get(notice.status, Outcome.UPDATED)
-            row.why = f"Ticket {number} is {ticket.state} and gets a comment"
+            row.why = f"Ticket {number} is {ticket.state} and got a comment"
             return
         wanted: dict[str, Any] = {
             "window_start": notice.start,
@@ -329,7 +329,7 @@ _OUTCOME_OF: Final[Mapping[str, Outcome]] = {
     Status.COMPLETED: Outcome.COMPLETED,
 }
 _IN_WORDS: Final = {
-    Outcome.UPDATED: "is brought up to date",
+    Outcome.UPDATED: "is updated",
     Outcome.CANCELLED: "ends as unsolved: the work is cancelled",
     Outcome.COMPLETED: "is solved: the work is done",
 }
@@ -346,10 +346,10 @@ def _order(notice: Notice, newest: MaintenanceNotice) -> int:
 
 def _older(notice: Notice, newest: MaintenanceNotice) -> str:
     if notice.sequence == newest.sequence:
-        return f"Its stamp is older than that of notice {newest.id}; nothing follows"
+        return f"Its stamp is older than that of notice {newest.id}; ignored"
     return (
         f"It is older (sequence {notice.sequence}) than notice {newest.id} (sequence"
-        f" {newest.sequence}); nothing follows"
+        f" {newest.sequence}); ignored"
     )
 
 
@@ -380,7 +380,7 @@ def _description(notice: Notice, row: MaintenanceNotice) -> str:
     named = [one.object_id for one in row.circuits]
     circuits = ", ".join(named[:_NAMED])
     if len(named) > _NAMED:
-        circuits += f" and {len(named) - _NAMED} more (they stand in the notice)"
+        circuits += f" and {len(named) - _NAMED} more (listed in the notice)"
     lines = [
         notice.summary,
         "",
@@ -394,7 +394,7 @@ def _description(notice: Notice, row: MaintenanceNotice) -> str:
     text = "\n".join(line for at, line in enumerate(lines) if line or at == 1).strip()
     if notice.description:
         text += f"\n\n{notice.description}"
-    return cut_with_pointer(text, PORTAL_TEXT_LIMIT, "\n[The rest stands in the notice.]")
+    return cut_with_pointer(text, PORTAL_TEXT_LIMIT, "\n[The rest is in the notice.]")
 
 
 def _references(notice: Notice) -> tuple[Reference, ...]:

@@ -97,14 +97,13 @@ class ChangeFields:
     source = StringField(
         "Source",
         filters=[one_line],
-        description="Where you know from what you enter or change here. Without one, the page says"
-        " that you edited it.",
+        description="Source of this information. Without one, the page shows that you edited it.",
         render_kw={"autocomplete": "off"},
     )
     why = StringField(
         "Reason",
         filters=[one_line],
-        description="Stands in the record's history.",
+        description="Shown in the record's history.",
         render_kw={"autocomplete": "off"},
     )
 

@@ -124,7 +124,7 @@ class RecordPages(Generic[Record]):
                     )
                     key = getattr(made, self._key)
                     leads_to(self._at(key))
-                flash(f"{self._one.capitalize()} {key} is made.", "ok")
+                flash(f"{self._one.capitalize()} {key} created.", "ok")
                 return go_to(self._at(key))
             except Invalid as error:
                 attach(form, error)

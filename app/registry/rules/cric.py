@@ -2,7 +2,7 @@
 
 CRIC knows no links. Its tier is no T0/T1 status, its ``lhcopn_active`` is set for sites that were
 never on the LHCOPN, and its NetSites and NetRoutes disagree about bandwidths: each of these is
-found and told, and nothing follows by itself. What does follow is proposed to a person, field by
+found and told, and ignored by itself. What does follow is proposed to a person, field by
 field: single values replace ours, lists only grow.
 
 It must not know how CRIC is read, nor rows.
@@ -210,7 +210,7 @@ def _of_stranger(record: CricSite) -> Iterator[str]:
     if record.tier in (0, 1):
         yield (
             f"{record.name}: tier {record.tier} in CRIC, but no site of the registry;"
-            " if it is a T0 or T1, make it under Sites"
+            " if it is a T0 or T1, create it under Sites"
         )
 
 
@@ -218,7 +218,7 @@ def _of_site(site: KnownSite, records: Sequence[CricSite], today: date) -> Itera
     tier = site.tier_on(today)
     if not records:
         if tier is not None:
-            yield f"{site.key}: T{tier} here, and CRIC has no record of it"
+            yield f"{site.key}: T{tier} here, but no record in CRIC"
         return
     if len(records) > 1:
         names = ", ".join(record.name for record in records)

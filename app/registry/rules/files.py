@@ -116,7 +116,7 @@ def read_file(kind: Records, content: bytes, form: FileFormat | None = None) -> 
         if not key:
             problems.append(Problem(place, kind.kind.key, "", "each record needs it"))
         elif key in places:
-            wrong = f"each record stands once; {places[key]} is about it already"
+            wrong = f"each record may occur once; {places[key]} is about it already"
             problems.append(Problem(place, kind.kind.key, key, wrong))
         else:
             places[key] = place

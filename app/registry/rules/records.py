@@ -204,7 +204,7 @@ LINK: Final = RecordKind(
             "backs_up",
             "Backs up",
             TEXT,
-            help="The id of the link that it stands in for; it may be on LHCONE.",
+            help="The id of the link that it backs up; it may be on LHCONE.",
             allowed="the id of the link that it backs up, or nothing",
         ),
         RecordField(

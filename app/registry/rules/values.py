@@ -151,8 +151,8 @@ def _checked_key(field: RecordField, value: str) -> str:
     if "/" in name or name in _RESERVED:
         raise Invalid(
             field.name,
-            f"{field.label} {quoted(name)} stands in addresses;"
-            f" none with a slash is allowed, nor {', '.join(_RESERVED)}",
+            f"{field.label} {quoted(name)} is used in addresses;"
+            f" it takes no slash and is none of {', '.join(_RESERVED)}",
         )
     return name
 
@@ -262,7 +262,7 @@ def _checked_names(field: RecordField, rows: Iterable[SiteNameValue]) -> tuple[S
             )
         check_order(field.name, row.valid_from, row.valid_until, f"Name {quoted(name)}")
         if (system, name) in found:
-            raise Invalid(field.name, f"Name {quoted(name)} stands twice for {system}")
+            raise Invalid(field.name, f"Name {quoted(name)} occurs twice for  {system}")
         found[system, name] = SiteNameValue(system, name, row.valid_from, row.valid_until)
     return tuple(found.values())
 

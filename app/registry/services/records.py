@@ -201,7 +201,7 @@ class RecordVerbs(Generic[Record]):
         lookup = lookup or Lookup(session)
         missing = [name for name in self.kind.needed if not stated.get(name)]
         if missing:
-            raise InvalidMany(dict.fromkeys(missing, "This is needed; say it"))
+            raise InvalidMany(dict.fromkeys(missing, "This is required"))
         empty = {field.name: field.empty for field in self.kind.fields}
         values = empty | self.kind.checked(stated)
         said, reason = checked_sources(sources), checked_why(why)
@@ -266,7 +266,7 @@ class RecordVerbs(Generic[Record]):
         after = before | differing
         for name in self.kind.needed:
             if not after[name]:
-                raise Invalid(name, "This is needed; say it")
+                raise Invalid(name, "This is required")
         self.complete(by, before, after)
         differing = {name: value for name, value in after.items() if value != before[name]}
         if differing:
@@ -299,7 +299,7 @@ class RecordVerbs(Generic[Record]):
         require_manager(by.actor)
         text = checked_text("source", source, SHORT_TEXT_LIMIT, label="Source").strip()
         if not text:
-            raise Invalid("source", "Say where this is known from")
+            raise Invalid("source", "Source is required")
         reason = checked_why(why)
         lookup = Lookup(session)
         lookup.lock()

@@ -49,10 +49,10 @@ def test_an_operator_sees_what_ran_waits_and_failed_and_tries_again(
 def test_mails_that_wait_or_failed_are_told_too(session: Session, visit: Enter) -> None:
     """They have a queue of their own: "nothing waits" would be wrong where they do."""
     cast = enter_with_mails(session)
-    assert "Mails None waits." in PageReader(visit(cast.operator).get("/work").text).text
+    assert "Mails Queue empty." in PageReader(visit(cast.operator).get("/work").text).text
     opened(session, cast.kit, carbon_copy="a@cc.example; b@cc.example")
     page = PageReader(visit(cast.operator).get("/work").text)
-    assert "1 change of the log is still to be read for them." in page.text
+    assert "1 change of the log is not processed yet." in page.text
     first, _second = plan(session)
     with transaction(session):
         claim_mails(session, NOON, NOON)
@@ -69,7 +69,7 @@ def test_a_worker_that_cannot_follow_the_log_is_told(
         seed_background_work(session, datetime.now(UTC))
         note_trouble(session, "w", "ValueError: <no> such change")
     page = PageReader(visit(cast.operator).get("/work").text)
-    assert "cannot follow the change log" in page.text
+    assert "cannot read the change log" in page.text
     assert "ValueError: <no> such change" in page.text
 
 
@@ -85,7 +85,7 @@ def test_a_missing_worker_is_told_in_plain_words(
     cast: Cast, session: Session, visit: Enter
 ) -> None:
     page = PageReader(visit(cast.admin).get("/work").text)
-    assert "No worker was ever seen here." in page.text
+    assert "No worker has run yet." in page.text
     now = datetime.now(UTC)
     with transaction(session):
         seen = now - timedelta(minutes=12, seconds=5)

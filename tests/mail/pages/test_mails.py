@@ -61,7 +61,7 @@ def test_operators_see_what_failed_and_try_it_again(
     assert "Not delivered gone@cc.example : 550 <gone@cc.example>: no such user" in ticket
     assert "Not delivered" not in visit(cast.kit).read("/tickets/1").text
     page = visitor.read(f"/mails/{failed.id}")
-    assert "kit opened this ticket." in page.text
+    assert "kit created this ticket." in page.text
     assert "in carbon copy" in page.text
     assert stop_path(failed) not in page.text, "an operator is not who got it"
     answer = visitor.send(f"/mails/{failed.id}/again", {})
@@ -91,7 +91,7 @@ def test_all_that_a_server_refused_are_tried_again_at_once(
     assert "Try all 2 again" in page.text
     answer = visitor.send("/mails/again", page.form("/mails/again").data())
     assert answer.status_code == 303
-    assert "2 mails are tried again." in visitor.read("/mails?state=waiting").text
+    assert "2 mails are queued again." in visitor.read("/mails?state=waiting").text
     session.rollback()
     session.expire_all()
     assert [mail.state for mail in (failed, other)] == ["waiting", "waiting"]
@@ -198,7 +198,7 @@ def test_a_mail_client_stops_mails_with_one_post(
     asked = client.get(path)
     assert asked.status_code == 200
     assert (
-        "Mails about tickets, reports and teleconferences go to gone@cc.example"
+        "Notifications about tickets, reports and meetings go to gone@cc.example"
         in PageReader(asked.text).text
     )
     assert session.scalars(select(MailStop)).all() == [], "looking stops nothing"
@@ -212,7 +212,7 @@ def test_a_mail_client_stops_mails_with_one_post(
     assert plan(session) == []
     page = PageReader(client.get(path).text)
     back = client.post(f"{path}/undo", data=page.form(f"{path}/undo").data())
-    assert "You get these mails again." in back.text
+    assert "Notifications are on again." in back.text
     session.rollback()
     assert session.scalars(select(MailStop)).all() == []
     assert Visitor(nobody).client.post(f"{path}x").status_code == 404

@@ -75,7 +75,7 @@ def test_what_is_told(
     number = opened(session, cast.kit, sites=("DE-KIT",))
     assert told(session) == CONTACTS
     changed(session, cast.operator, number, **happens)
-    everybody = CONTACTS | {"kit@people.example": "as you opened this ticket"}
+    everybody = CONTACTS | {"kit@people.example": "as you created this ticket"}
     assert told(session) == (everybody if expected else {})
 
 
@@ -99,7 +99,7 @@ def test_everybody_concerned_is_told_once_and_nobody_of_an_own_change(
         watch_ticket(session, writer(cast.reader), number)
         watch_ticket(session, writer(cast.reader), number)
         watch_ticket(session, writer(cast.operator), number)
-    kit = {"kit@people.example": "as you opened this ticket and in carbon copy"}
+    kit = {"kit@people.example": "as you created this ticket and in carbon copy"}
     reader = {"reader@people.example": "as you watch this ticket"}
     changed(session, cast.operator, number, public_comment="Seen.")
     assert told(session) == expected | kit | reader

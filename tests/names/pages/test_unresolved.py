@@ -68,7 +68,7 @@ def test_one_click_makes_an_alias_and_the_tickets_follow(
     for _ in range(3):
         opened(sites=(TYPO,))
     admin = visit(cast.admin)
-    assert "1 to look at" in admin.read("/admin").text
+    assert "1 to review" in admin.read("/admin").text
     page = admin.read(f"{HERE}?kind=site")
     assert TYPO in page.text
     assert ("button", "value", "DE-KIT") in buttons(page)
@@ -81,7 +81,7 @@ def test_one_click_makes_an_alias_and_the_tickets_follow(
     kit = session.scalars(select(SiteName.site_id).where(SiteName.name == "DE-KIT")).one()
     assert affected(session, TYPO) == [kit, kit, kit]
     why = admin.read("/admin/audit?kind=site&thing=DE-KIT&field=names").text
-    assert "“As written in tickets”" in why
+    assert "“From tickets”" in why
 
     decided = admin.read(f"{HERE}?kind=decided")
     assert "means DE-KIT" in decided.text
@@ -103,7 +103,7 @@ def test_what_does_not_fit_into_one_request_is_one_click_more(
     form = admin.read(HERE).form(f"{HERE}/alias")
     answer = admin.send(form.action, {**form.data(), "target": "DE-KIT"})
     page = admin.read(answer.location)
-    assert "2 tickets followed, 1 have not yet: go on below." in page.text
+    assert "2 tickets followed, 1 still open: continue below." in page.text
     assert "DE-KIT, known by now" in page.text
     form = page.form(f"{HERE}/follow")
     page = admin.read(admin.send(form.action, form.data()).location)
@@ -158,7 +158,7 @@ def test_dismissed_and_taken_back(cast: Cast, visit: Enter, opened: Open) -> Non
     answer = admin.send(f"{HERE}/dismiss", {"kind": "site", "name": TYPO, "why": "A test"})
     page = admin.read(answer.location)
     assert "Every site that tickets and events name is known" in page.text
-    assert "to look at" not in admin.read("/admin").text
+    assert "to review" not in admin.read("/admin").text
     form = admin.read(f"{HERE}?kind=decided").form(f"{HERE}/take-back")
     admin.send(form.action, form.data())
     assert TYPO in admin.read(HERE).text
@@ -173,7 +173,7 @@ def test_units(cast: Cast, visit: Enter, opened: Open) -> None:
     assert ("button", "value", "LHCOPN NOC") in buttons(page)
     again = admin.send(f"{HERE}/unit", {"unit": "LHCOPN NOC", "why": "Typed reason"})
     assert again.status_code == 422
-    assert "There is a unit of this name already" in " ".join(PageReader(again.text).alerts)
+    assert "There is already a unit with this name" in " ".join(PageReader(again.text).alerts)
     assert "Typed reason" in again.text
     form = page.form(f"{HERE}/alias")
     admin.send(form.action, {**form.data(), "target": "LHCOPN NOC"})

@@ -39,18 +39,18 @@ def count(session: Session, row: type[Ticket] | type[MaintenanceNotice]) -> int:
 
 def test_a_file_is_shown_and_then_brought_in(session: Session, cast: Cast, visit: Visit) -> None:
     visitor = visit(cast.operator)
-    assert "No notice has come yet" in visitor.read("/notices").text
+    assert "No notices yet" in visitor.read("/notices").text
     shown = visitor.upload("/notices", {}, "new.ics", sample("new.ics"))
     assert shown.status_code == 200
     page = PageReader(shown.text)
     assert "Nothing has been written yet" in page.text
     assert "A new ticket" in page.text
-    assert "1 circuit is not known here: EC-77001" in page.text
+    assert "1 circuit is unknown: EC-77001" in page.text
     assert count(session, MaintenanceNotice) == 0
     answer = visitor.send("/notices/confirm", page.form("/notices/confirm").data())
     assert answer.status_code == 303
     assert answer.location == "/notices/1"
-    assert "Ticket 1 is made" in visitor.read("/notices/1").text
+    assert "Ticket 1 created" in visitor.read("/notices/1").text
     assert count(session, Ticket) == 1
     again = visitor.upload("/notices", {}, "new.ics", sample("new.ics"))
     assert "Bring it in" not in again.text
@@ -91,9 +91,9 @@ def test_dismissed_with_a_reason_and_taken_back(session: Session, cast: Cast, vi
     assert "Reason is required" in refused.text
     assert visitor.send("/notices/1/dismiss", {"reason": "Not ours"}).status_code == 303
     assert "operator: Not ours" in visitor.read("/notices?state=dismissed").text
-    assert "Nothing waits to be read" in visitor.read("/notices?state=to+read").text
+    assert "Nothing to review" in visitor.read("/notices?state=to+read").text
     assert visitor.send("/notices/1/restore", {}).status_code == 303
-    assert "wants it to be read again" in visitor.read("/notices/1").text
+    assert "set it back to review" in visitor.read("/notices/1").text
 
 
 def test_a_circuit_is_settled(session: Session, cast: Cast, visit: Visit) -> None:

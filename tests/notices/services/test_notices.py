@@ -211,7 +211,7 @@ def test_a_ticket_that_is_closed_for_good_stays_so(session: Session) -> None:
     result = bring(session, cast.operator, sample("update.ics"), 2)
     assert (result.outcome, result.why) == (
         Outcome.TO_READ,
-        "Its ticket 1 is closed for good; make another one",
+        "Its ticket 1 is closed; create another one",
     )
     with transaction(session):
         new = NewTicket(title="Again", category="maintenance", window_start=NOON, window_end=NOON)

@@ -285,7 +285,7 @@ def test_a_site_is_made_by_rows_without_a_script(
     assert (values["asns"], values["tier"], values["nrens"]) == ((64513,), 1, ("A", "B"))
     assert began <= values["tier_since"] <= datetime.now(UTC).date(), "nobody said since when"
     page = visitor.read("/sites/XX-LAB")
-    assert "Site XX-LAB is made" in page.text
+    assert "Site XX-LAB created" in page.text
     assert "64513 MoU" in page.text
 
 

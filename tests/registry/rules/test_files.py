@@ -195,7 +195,7 @@ def test_each_wrong_place_is_named_with_what_is_allowed() -> None:
         " YYYY-MM-DD, separated by ;",
         'line 3, column time_zone, "Nowhere": "Nowhere" is no time zone; IANA names are allowed,'
         " such as Europe/Berlin",
-        'line 4, column key, "B": each record stands once; line 3 is about it already',
+        'line 4, column key, "B": each record may occur once; line 3 is about it already',
         "line 5: 2 cells; as many as the first line has, 8, are allowed",
     ]
 

@@ -186,7 +186,7 @@ def test_links_that_cannot_be_are_refused_line_by_line(session: Session, cast: C
 
 def test_what_is_missing_of_a_new_record_is_named(session: Session, cast: Cast) -> None:
     assert problems_of(session, cast, Records.SITES, "key,country\nFR-NEW,FR\n") == [
-        "line 2, column time_zone: This is needed; say it"
+        "line 2, column time_zone: This is required"
     ]
 
 

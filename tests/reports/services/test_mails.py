@@ -127,6 +127,6 @@ def test_a_whole_mail(session: Session, cast: Cast) -> None:
         "https://portal.example/reports/DE-KIT/2013-Q1\n\n"
         "-- \n"
         "You get this mail as reporter of DE-KIT.\n"
-        f"No more of these mails: {stop}\n"
+        f"Unsubscribe: {stop}\n"
     )
     assert "&lt;script&gt;" in body(found, "html")
