@@ -273,7 +273,7 @@ def _tokens(page: Page, shown: Shown) -> None:
             page.get_by_label("Name").fill(name)
             page.get_by_label(f"{scope}:").check()
             page.get_by_label("Your password").fill(_PASSWORDS["admin"])
-            page.get_by_role("button", name="Make token").click()
+            page.get_by_role("button", name="Create token").click()
             page.get_by_role("heading", name="New secret").wait_for()
     page.goto(f"{shown.server.url}/admin/tokens")
 
@@ -341,7 +341,7 @@ def _person(page: Page, shown: Shown) -> None:
     _as_admin(page, shown)
     page.goto(f"{shown.server.url}/admin/people/reporter")
     page.get_by_text("New link…").click()
-    page.get_by_role("button", name="Make a link for reporter").click()
+    page.get_by_role("button", name="Create a link for reporter").click()
     page.locator("#new-link").wait_for()
 
 
@@ -388,7 +388,7 @@ def _import_tickets(page: Page, shown: Shown) -> None:
     page.locator("#file").set_input_files(
         {"name": "old.csv", "mimeType": "text/csv", "buffer": _OLD_TICKETS.encode()}
     )
-    page.get_by_role("button", name="Show what becomes of each line").click()
+    page.get_by_role("button", name="Preview").click()
     page.locator("form.confirm").wait_for()
 
 
@@ -420,7 +420,7 @@ def _import_events(page: Page, shown: Shown) -> None:
     page.locator("#file").set_input_files(
         {"name": "events.csv", "mimeType": "text/csv", "buffer": _EVENTS.encode()}
     )
-    page.get_by_role("button", name="Show what becomes of each line").click()
+    page.get_by_role("button", name="Preview").click()
     page.locator(".import-choice").wait_for()
 
 
@@ -498,7 +498,7 @@ def _report_draft(page: Page, shown: Shown) -> None:
     page.goto(f"{shown.server.url}/reports/forms/2")
     if page.get_by_role("heading", name="Form 2").count() == 0:
         page.goto(f"{shown.server.url}/reports/forms")
-        page.get_by_role("button", name="Make a draft").click()
+        page.get_by_role("button", name="Create draft").click()
         page.get_by_role("link", name="Add a question").click()
         page.get_by_label("Question").fill("Power cuts that hit the site's router")
         page.locator("#kind").select_option("choice")
