@@ -52,6 +52,19 @@
   untie(document);
   document.addEventListener("htmx:load", function (event) { untie(event.detail.elt); });
 
+  /* ---- how much is answered ---- */
+  function count() {
+    const bar = document.getElementById("report-progress");
+    if (!bar) return;
+    const needed = Array.from(document.querySelectorAll("[data-report] [data-needed]"));
+    const done = needed.filter(function (one) {
+      return valueOf(one.matches("[data-field]") ? one : one.querySelector("[data-field]")).trim();
+    }).length;
+    bar.querySelector("[data-done]").textContent = done;
+    bar.querySelector(".part").setAttribute("width", 100 * done / needed.length);
+  }
+  document.addEventListener("htmx:load", count);
+
   /* ---- saving ---- */
   ["input", "change"].forEach(function (kind) {
     document.addEventListener(kind, function (event) {
@@ -59,6 +72,7 @@
       if (!field || event.target.name !== field.dataset.field) return;
       field.dataset.unsaved = "yes";
       showMine(field);
+      count();
     }, true);
   });
   /* of two texts to choose from, mine is what the field holds by now */
@@ -82,8 +96,8 @@
     } else if (status !== 204 && status !== 409 && status !== 422) {
       field.dataset.failed = "yes";
       tell(field, "error", status
-        ? "Not saved: the portal answered " + status + ". What you typed stays here; it is tried again."
-        : "Not saved: the portal cannot be reached. What you typed stays here; it is tried again.");
+        ? "Not saved: the portal answered " + status + ". Your text stays here and is sent again."
+        : "Not saved: the portal cannot be reached. Your text stays here and is sent again.");
     }
   });
   function settle(field) {
@@ -113,7 +127,7 @@
     const field = fieldOf(event.detail.elt);
     if (!field) return;
     field.dataset.failed = "yes";
-    tell(field, "error", "Not saved: your login has ended. What you typed stays here.", to);
+    tell(field, "error", "Not saved: your session has ended. Your text stays here.", to);
   });
 
   /* ---- an answer of an earlier quarter ---- */
@@ -132,7 +146,7 @@
   document.addEventListener("htmx:confirm", function (event) {
     const asks = event.detail.elt;
     if (asks.id === "report-changes" && document.hidden) event.preventDefault();
-    /* while two texts stand there to be chosen from, only the choice is sent */
+    /* while two texts are there to be chosen from, only the choice is sent */
     if (asks.matches("[data-report] [data-field]") && asks.querySelector(".report-conflict")) event.preventDefault();
   });
   document.addEventListener("htmx:load", function (event) {
@@ -143,7 +157,7 @@
       const writes = field.dataset.unsaved || field.contains(document.activeElement);
       if (writes) {
         if (!field.querySelector(".report-conflict"))
-          tell(field, "waiting", news.dataset.by + " wrote here at " + news.dataset.at + " UTC; yours is compared with it when it is saved.");
+          tell(field, "waiting", news.dataset.by + " edited this at " + news.dataset.at + " UTC; yours is compared with it when it is saved.");
         return;
       }
       const made = news.content.firstElementChild.cloneNode(true);
@@ -151,7 +165,7 @@
       field.replaceWith(made);
       window.htmx.process(made);
       const line = made.querySelector(".field-standing p");
-      if (line) line.textContent = news.dataset.by + " wrote this at " + news.dataset.at + " UTC";
+      if (line) line.textContent = news.dataset.by + " edited this at " + news.dataset.at + " UTC";
     });
     document.querySelectorAll("[data-report] [data-failed]").forEach(function (field) {
       delete field.dataset.failed;

@@ -137,16 +137,36 @@ class Fields:
             for title, views in groupby(self.figures, lambda one: one.figure.group)
         ]
 
+    @property
+    def needed(self) -> Sequence[FieldView]:
+        """What has to be answered before the report can be submitted: required questions, and the
+        events without a ticket."""
+        asked = [field for group in self.groups for field in group.fields]
+        return [
+            *(one for one in asked if one.question is not None and one.question.is_required),
+            *(event.words for event in self.events),
+        ]
+
+    @property
+    def stated(self) -> int:
+        """How many numbers the site counts otherwise."""
+        return sum(bool(one.number.value) for one in self.figures)
+
+    @property
+    def has_wrong_figures(self) -> bool:
+        """Whether something at the numbers is wrong, so that they are not folded."""
+        return any(one.number.is_wrong or one.reason.is_wrong for one in self.figures)
+
     def __iter__(self) -> Iterator[FieldView]:
-        for figure in self.figures:
-            yield figure.number
-            yield figure.reason
+        for group in self.groups:
+            yield from group.fields
         for event in self.events:
             yield event.words
         for other in self.others:
             yield other.words
-        for group in self.groups:
-            yield from group.fields
+        for figure in self.figures:
+            yield figure.number
+            yield figure.reason
 
     def changed(self, change: Callable[[FieldView], FieldView]) -> Fields:
         """Each field as ``change`` makes it."""

@@ -196,7 +196,7 @@ def open_questions(
             OpenQuestion(
                 REASON + one.key,
                 one.label,
-                f"Say why it is {one.stated} and not {one.counted}, as the portal counts",
+                f"Reason required for {one.stated}: the portal counts {one.counted}",
             )
             for one in contradictions(fields, numbers)
             if one.is_open and NUMBER + one.key not in impossible

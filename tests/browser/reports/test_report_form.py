@@ -87,7 +87,7 @@ def test_two_people_see_each_other_and_choose(browser: Browser, sqlite_server: L
         two.get_by_label("Remarks").focus()
         looks_again(two)
         expect(two.get_by_label("Open issues")).to_have_value("From kit")
-        expect(standing(two)).to_contain_text("kit wrote this at")
+        expect(standing(two)).to_contain_text("kit edited this at")
         expect(two.get_by_label("Remarks")).to_be_focused()
         # where one is writing, nothing is replaced; what is typed while the answer is on its way
         # is in the text that one may keep
@@ -133,7 +133,7 @@ def test_a_login_that_ends_loses_nothing(browser: Browser, sqlite_server: LiveSe
             session.execute(update(Login).values(ended_at=datetime.now(UTC)))
         write(page, "Written after the end")
         told = standing(page)
-        expect(told).to_contain_text("your login has ended. What you typed stays here")
+        expect(told).to_contain_text("your session has ended. Your text stays here")
         looks_again(page)  # asking leads nowhere either
         with page.expect_popup() as opened:
             told.get_by_role("link", name="Log in in another tab").click()

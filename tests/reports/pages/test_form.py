@@ -336,12 +336,47 @@ def test_last_quarters_answer_is_taken_over_with_one_click(
     assert "2012-Q4 said" not in visitor.read(PAGE).text
 
 
+def test_questions_come_first_and_the_numbers_are_folded_below(
+    session: Session, cast: Cast, visit: Enter, event: int
+) -> None:
+    """U22: three required questions and an event; Save and Submit are in the page's last bar."""
+    visitor = visit(cast.kit)
+    text = visitor.get(PAGE).text
+    places = [
+        text.index(f'data-field="{name}"')
+        for name in ("answer.backup_test", f"event.{event}", "number.incidents")
+    ]
+    assert places == sorted(places)
+    assert "0 of 4 answered" in PageReader(text).text
+    assert re.search(r"<details[^>]* id=\"numbers\"><summary>", text), "folded"
+    assert "Correct… Incidents that affect it" in PageReader(text).text
+    sent(visitor, form_of(visitor), **{"answer.backup_test": "Not tested"})
+    assert "1 of 4 answered" in visitor.read(PAGE).text
+    sent(visitor, form_of(visitor), **ANSWERS, **{f"event.{event}": "Our router"})
+    text = visitor.get(PAGE).text
+    assert "4 of 4 answered" in PageReader(text).text
+    bar = text.index('class="report-bar"')
+    assert bar > max(text.index('id="attachments"'), text.index('id="comments"'))
+    assert re.findall(r'<button[^>]* form="report-form" name="do" value="(\w+)"', text[bar:]) == [
+        "save",
+        "submit",
+    ]
+
+
+def test_a_wrong_number_is_not_folded_away(session: Session, cast: Cast, visit: Enter) -> None:
+    visitor = visit(cast.kit)
+    answer = sent(visitor, form_of(visitor), "submit", **ANSWERS, **{"number.incidents": "4"})
+    assert re.search(r"<details[^>]* id=\"numbers\" open><summary>", answer.text)
+    sent(visitor, form_of(visitor), **{"reason.incidents": "Three came by phone"})
+    assert "1 corrected by the site" in visitor.read(PAGE).text
+
+
 def test_another_number_needs_a_reason(session: Session, cast: Cast, visit: Enter) -> None:
     visitor = visit(cast.kit)
     answer = sent(visitor, form_of(visitor), "submit", **ANSWERS, **{"number.incidents": "4"})
     assert answer.status_code == 422
     page = PageReader(answer.text)
-    assert "Say why it is 4 and not 0, as the portal counts" in page.text
+    assert "Reason required for 4: the portal counts 0" in page.text
     assert ("#f-reason-incidents", "Incidents that affect it") in page.links
     sent(visitor, form_of(visitor), **{"reason.incidents": "Three came by phone"})
     signed(visitor)
@@ -420,9 +455,9 @@ def test_submitting_lists_what_is_open_and_goes_to_the_first(
     assert answer.status_code == 422
     page = PageReader(answer.text)
     jumps = [link for link, _ in page.links if link.startswith("#f-")]
-    assert jumps == [f"#f-event-{event}", "#f-answer-backup_test", "#f-answer-routing_reviewed"]
-    focused = [tag for tag, name, _ in page.attributes if name == "autofocus"]
-    assert focused == ["textarea"]  # that of the event
+    assert jumps == ["#f-answer-backup_test", "#f-answer-routing_reviewed", f"#f-event-{event}"]
+    focused = re.findall(r'<(\w+) [^>]*name="([^"]*)"[^>]* autofocus', answer.text)
+    assert set(focused) == {("input", "answer.backup_test")}
     assert stored(session) == {"answer.contacts_reviewed": ("yes", 1)}
     assert state(session) == "draft"
     # by the address of the signing itself nothing else is possible
@@ -507,7 +542,7 @@ def test_numbers_that_are_behind_say_so_where_they_are_signed(
     confirm = PageReader(answer.text).form(f"{PAGE}/submit")
     assert visitor.send(f"{PAGE}/submit", confirm.data()).status_code == 303
     monkeypatch.undo()
-    assert "Changes of that moment may be missing in them" in visit(cast.reader).get(PAGE).text
+    assert "The latest changes at that time may be missing" in visit(cast.reader).get(PAGE).text
 
 
 def test_reopened_with_a_reason_signed_anew_and_compared(
@@ -518,7 +553,7 @@ def test_reopened_with_a_reason_signed_anew_and_compared(
     signed(visitor, event)
     empty = chair.send(f"{PAGE}/reopen", {"reason": "  "})
     assert empty.status_code == 422
-    assert "Say why it is reopened" in empty.text
+    assert "Reason is required" in empty.text
     assert chair.send(f"{PAGE}/reopen", {"reason": "Which optics?"}).status_code == 303
     page = visitor.read(PAGE)
     assert "Reopened by operator" in page.text
