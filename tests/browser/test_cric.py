@@ -85,7 +85,7 @@ def test_each_row_is_accepted_and_one_is_refused(
     # the same source again: nothing is left to decide, and the refusal is remembered
     page.goto(server.url + CRIC)
     read_sample(page)
-    expect(page.get_by_role("heading", name="Nothing waits for a decision")).to_be_visible()
+    expect(page.get_by_role("heading", name="No proposals pending")).to_be_visible()
     expect(page.get_by_text("refused")).to_have_count(1)
     page.set_viewport_size({"width": 390, "height": 844})
     assert sideways(page) <= 0
@@ -105,7 +105,7 @@ def test_without_javascript_the_page_comes_back_each_time(
     log_in(page, server, "admin", CRIC)
     page.get_by_role("button", name="Propose Country of ES-PIC again").click()
     page.get_by_role("button", name="Accept Country of ES-PIC").click()
-    expect(page.get_by_role("heading", name="Nothing waits for a decision")).to_be_visible()
+    expect(page.get_by_role("heading", name="No proposals pending")).to_be_visible()
     with server.session() as session:
         assert site_of_key(session, "ES-PIC").country == "FR"
 

@@ -298,7 +298,7 @@ def test_whoever_wants_no_mails_is_told_all_the_same_but_not_at_a_stopped_addres
     states = session.scalars(select(Mail.state)).all()
     assert states == ["waiting"]
     (_to, _subject, text) = mails(session)[0]
-    assert "No more of these mails" not in text  # a person's choice does not stop them
+    assert "Unsubscribe" not in text  # a person's choice does not stop them
     with transaction(session):
         key = "kit@people.example"
         session.add(MailStop(address_key=key, since=datetime.now(UTC)))

@@ -246,7 +246,7 @@ def seed_calls(session: Session, cast: Cast, count: int) -> None:
 def test_an_account_without_calls_says_what_next(cast: Cast, visit: Enter) -> None:
     text = visit(cast.admin).read(page_of(cast)).text
     assert "This account has never called" in text
-    assert "They appear here when the partner's client calls" in text
+    assert "They appear here within five seconds" in text
 
 
 def test_calls_with_their_outcome_filtered_and_paged(
@@ -274,7 +274,7 @@ def test_calls_with_their_outcome_filtered_and_paged(
         number % 10 == 5 and number % 3 != 0 for number in range(count)
     )
     nothing = visitor.read(f"{page}?operation=TicketModify")
-    assert "No kept call is like that" in nothing.text
+    assert "No recorded call matches" in nothing.text
     rows = visitor.get(
         next(url for url, word in PageReader(first).links if "Show older calls" in word),
         {"HX-Request": "true", "HX-Target": "more"},

@@ -174,7 +174,7 @@ def test_the_last_admin_is_told_why(cast: Cast, session: Session, visit: Enter) 
 def test_a_newer_link_ends_the_older(app: Flask, cast: Cast, visit: Enter) -> None:
     visitor = visit(cast.admin)
     older = link_in(visitor.send(f"{KIT}/link", {"why": "forgotten"}).text)
-    assert "A link was made" in visitor.read(KIT).text
+    assert "A link was created" in visitor.read(KIT).text
     newer = link_in(visitor.send(f"{KIT}/link", {}).text)
     assert older != newer
     fresh = Visitor(app)

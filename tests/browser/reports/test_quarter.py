@@ -159,7 +159,7 @@ def _draft(scene: Scene, kit: Page, kit2: Page) -> None:
 def _submit(kit: Page) -> None:
     """What is open is listed, and one is led to it; then it is signed."""
     kit.get_by_role("button", name="Submit…").click()
-    expect(kit.locator("#errors")).to_contain_text("3 things are still open")
+    expect(kit.locator("#errors")).to_contain_text("3 questions left")
     expect(kit.locator("#errors")).to_contain_text("Backup path tested")
     expect(kit.locator("[name='answer.backup_test']:focus")).to_have_count(1)
     expect(kit.get_by_label("Open issues")).to_have_value("The optics and the router are old")

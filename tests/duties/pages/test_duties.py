@@ -200,7 +200,7 @@ def test_a_rule_is_composed_looked_at_put_in_force_and_undone(
     visitor = visit(cast.admin)
     seen = visitor.send("/duty/rules/new", {"name": "Short", "do": "preview", **CLAUSE})
     assert "would have asked for 1 ticket " in PageReader(seen.text).text
-    assert "Nothing is stored yet" in seen.text
+    assert "Nothing is saved yet" in seen.text
     assert (
         visitor.send("/duty/rules/new", {"name": "Short", "do": "save", **CLAUSE}).status_code
         == 303

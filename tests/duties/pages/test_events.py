@@ -127,11 +127,11 @@ def _start(number: str, reported: list[int]) -> float:
     ("query", "current"),
     [
         ("", "Detected 5"),
-        ("view=reported", "As reported 8"),
+        ("view=reported", "Raw reports 8"),
         ("counted=yes&documented=no", "Without a ticket 2"),
         ("view=reported&unresolved=yes", "Unresolved names 1"),
         ("unresolved=yes", "Unresolved names 1"),
-        ("view=reported&ongoing=yes", "As reported 1"),
+        ("view=reported&ongoing=yes", "Raw reports 1"),
         ("ongoing=yes&site=ES-PIC", "Ongoing 1"),
         ("ongoing=yes&counted=yes&documented=no", "Detected 1"),
     ],
@@ -270,7 +270,7 @@ def test_an_event_shows_its_outage_its_ticket_and_its_duty(
     assert (f"/tickets/new?event={reported[2]}", "Write a ticket") in missing.links
     alone = visitor.read(f"/events/{reported[6]}")
     assert "unresolved" in alone.text
-    assert "It belongs to no detected event" in alone.text
+    assert "Not part of a detected event" in alone.text
     assert visitor.get("/events/4711").status_code == 404
 
 

@@ -136,7 +136,7 @@ def test_what_is_no_file_of_events_says_where(
     session: Session, cast: Cast, visit: Enter, content: bytes, told: str
 ) -> None:
     _url, page = looked_at(visit(cast.operator), content)
-    assert "This is no file of events that can be used" in page.text
+    assert "This file cannot be read as events" in page.text
     assert told in page.text
     assert stored(session) == 0
 
@@ -242,7 +242,7 @@ def test_a_large_file_is_the_workers_and_the_page_shows_how_far_it_is(
     assert stored(session) == COUNT
     page = visitor.read(url)
     assert "12,000 new, 0 corrected" in page.text
-    assert "The 12,000 events that it made" in page.text
+    assert "The 12,000 events it created" in page.text
     assert "operator reported it" in visitor.read("/events/1").text
 
 

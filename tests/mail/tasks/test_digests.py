@@ -31,8 +31,8 @@ def test_a_digest_is_made_and_sent_once(session: Session, context: Context) -> N
             comment_ticket(session, writer(cast.operator, now), number, word)
     plan_mails(context)
     assert not PostOffice(context).step(), "it is not time yet"
-    assert TIMED[DIGESTS.name](context) == "1 digest made"
-    assert TIMED[DIGESTS.name](context) == "Nobody waits for one"
+    assert TIMED[DIGESTS.name](context) == "1 digest created"
+    assert TIMED[DIGESTS.name](context) == "No digests due"
     assert PostOffice(context).step()
     assert not PostOffice(context).step()
     session.rollback()

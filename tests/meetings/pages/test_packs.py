@@ -104,7 +104,7 @@ def test_a_pack_is_ordered_watched_fetched_and_deleted(
         in operator.read(address).text
     )
     told = reader.read(address).text
-    assert "The last try failed" in told
+    assert "The last attempt failed" in told
     assert "RuntimeError" not in told, "what is inside is for the chair"
 
     keep(session, cast, number)
@@ -186,7 +186,7 @@ def test_too_many_at_once_are_refused(session: Session, cast: Cast, visit: Enter
         order(visitor)
     refused = visitor.send(PACKS, GOOD)
     assert refused.status_code == 422
-    assert f"{MAX_WAITING} packs wait already" in refused.text
+    assert f"{MAX_WAITING} packs are waiting already" in refused.text
 
 
 def test_addresses_that_are_none(session: Session, cast: Cast, visit: Enter) -> None:
@@ -243,7 +243,7 @@ def test_a_failed_pack_is_made_again_and_takes_no_place(
     other = order(operator)
     full = operator.send(f"{address}/again", {})
     assert full.status_code == 422
-    assert "packs wait already" in full.text
+    assert "packs are waiting already" in full.text
     operator.send(f"{other}/delete", {})
     assert operator.send(f"{address}/again", {}).location == address
     session.rollback()

@@ -215,7 +215,7 @@ def test_a_time_is_read(text: str, utc: str) -> None:
     ("text", "words"),
     [
         ("2013-03-31 02:30", "does not exist in Europe/Berlin"),
-        ("2013-07-01", "needs the time of day"),
+        ("2013-07-01", "needs a time of day"),
         ("tomorrow 14:00", "not a readable time"),
         ("2013-07-01 25:00", "not a readable time"),
         ("\x00 14:00", "not a readable time"),
@@ -237,7 +237,7 @@ def test_a_time_is_told_in_utc_while_it_is_typed(
     assert visitor.read(f"{TCS}/time?time_1=").text == ""
     hostile = visitor.get(f"{TCS}/time?time_1=%00<script>")
     assert hostile.status_code == 200
-    assert "needs the time of day" in hostile.text
+    assert "needs a time of day" in hostile.text
     assert "script" not in hostile.text
 
 
@@ -262,10 +262,10 @@ def test_hostile_fields_are_refused_in_words_and_kept(
         (f"{TCS}/new", {**good, "tickets": "4711"}, "There is no ticket 4711"),
         (f"{TCS}/new", {**good, "time_1": ""}, "Propose 1 to 5 times"),
         (f"{TCS}/new", {**good, "time_5": "2013-03-01 10:00"}, "is over"),
-        (f"{TCS}/new", {**good, "time_3": "soon"}, "needs the time of day"),
+        (f"{TCS}/new", {**good, "time_3": "soon"}, "needs a time of day"),
         (f"{TCS}/new", {}, "Quarter takes one of"),
         (f"{TCS}/new", {**good, "reason": ""}, "Reason is required"),
-        (f"{path}/set", {**setting, "start": "never"}, "needs the time of day"),
+        (f"{path}/set", {**setting, "start": "never"}, "needs a time of day"),
         (f"{path}/set", {**setting, "start": "", "chosen": "2013"}, "Choose one of the proposed"),
         (f"{path}/set", {**setting, "length": "1e3"}, "10 to 480 minutes"),
         (f"{path}/set", {**setting, "place": "a\x00"}, "control character"),
@@ -344,7 +344,7 @@ def test_the_series_stands_on_top(cast: Cast, visit: Visit) -> None:
     assert chair.send(f"{TCS}/series/cancel", {"series_reason": HOSTILE}).status_code == 303
     page = reader.read(TCS)
     assert "The OPS-WG TC is cancelled until further notice" in page.text
-    assert "A TC can be established on request" in page.text
+    assert "Meetings take place on request" in page.text
     assert " ".join(HOSTILE.split()) in page.text
     assert "admin," in page.text
     assert f"{TCS}/series/resume" not in [form.action for form in page.forms]
@@ -352,7 +352,7 @@ def test_the_series_stands_on_top(cast: Cast, visit: Visit) -> None:
     assert again.status_code == 409
     assert chair.send(f"{TCS}/series/resume", {"series_reason": "Enough"}).status_code == 303
     text = reader.read(TCS).text
-    assert "can be established on request" not in text
+    assert "take place on request" not in text
     assert "resumed by admin: Enough" in text
 
 

@@ -288,7 +288,7 @@ def test_a_failure_is_told_and_the_next_try_begins_anew(
     session.rollback()
     pack = session.get_one(MeetingPack, number)
     assert pack.state == "waiting"
-    assert "At the step “Counting: Events matching per T1”: the portal made" in pack.trouble
+    assert "At the step “Counting: Events matching per T1”: internal error" in pack.trouble
     assert pack.trouble.endswith("(RuntimeError: the disk is full)")
     session.rollback()
     make_pack(context, {"id": number})
@@ -398,12 +398,12 @@ def test_a_pack_that_was_given_up_says_so_and_is_made_again(
 
     address, chair = f"/reports/packs/{number}", logged_in(app, session, cast, cast.operator)
     page = chair.read(address)
-    assert "This pack could not be made" in page.text
+    assert "This pack failed" in page.text
     assert "the database could not be read or written" in page.text
     assert "hx-trigger" not in chair.get(address, headers=FRAGMENT).text, "it asks no more"
     assert "failed" in chair.read("/reports/packs").text
     told = logged_in(app, session, cast).read(address)
-    assert "This pack could not be made" in told.text
+    assert "This pack failed" in told.text
     assert "database" not in told.text, "what is inside is for the chair"
     assert f"{address}/again" not in [form.action for form in told.forms]
 
@@ -441,7 +441,7 @@ def test_a_pack_whose_last_worker_was_killed_has_failed(
     start_worker(lease=3.0)
     until(lambda: stands(session, number) == "failed")
     pack = session.get_one(MeetingPack, number)
-    assert "the worker ended in the middle of it" in pack.trouble
+    assert "the worker was interrupted" in pack.trouble
     with transaction(session):
         packs.make_again(session, writer(cast.operator), number)
     until(lambda: stands(session, number) == "made")

@@ -115,7 +115,7 @@ def test_readers_see_what_became_of_it_and_not_the_text(
     bring(session, cast, sample("plain.eml"))
     visitor = visit(cast.reader)
     page = visitor.read("/notices/1").text
-    assert "An operator makes a ticket of it" in page
+    assert "An operator creates a ticket from it" in page
     assert "Loss of connectivity" not in page
     assert 'type="file"' not in visitor.get("/notices").text
 

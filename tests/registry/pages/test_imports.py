@@ -51,7 +51,7 @@ def test_a_file_is_shown_line_by_line_and_then_written(
     session: Session, cast: Cast, visit: Enter
 ) -> None:
     visitor, before = visit(cast.admin), changes(session)
-    assert "see every difference before anything is written" in visitor.read(IMPORTS).text
+    assert "differences are shown before anything is written" in visitor.read(IMPORTS).text
     shown = upload(visitor, SITES, why="Yearly check", source="Operations list")
     assert shown.status_code == 200
     page = PageReader(shown.text)

@@ -146,7 +146,7 @@ def test_each_page_of_sample_data_says_so() -> None:
     sample = replace(report("word " * 3000), is_sample=True)
     for page in pages(report_as_pdf(sample, ADDRESS)):
         assert f"Sample data. {ADDRESS}" in " ".join(page.split())
-    assert "the demonstration are made up" in whole(report_as_pdf(sample, ADDRESS))
+    assert "the demo are fictitious" in whole(report_as_pdf(sample, ADDRESS))
     quarter = QuarterDocument(Quarter(2013, 1), NOW, NOW, [], 5, 2, [sample], is_sample=True)
     for page in pages(quarter_as_pdf(quarter, ADDRESS)):
         assert "Sample data." in page

@@ -188,7 +188,7 @@ def test_what_is_not_yet_due_is_not_missing(session: Session, cast: Cast, visit:
     quarter = Quarter.of(datetime.now(UTC))
     due = (quarter.end + timedelta(days=29)).date()
     address, said = f"/reports/quarters/{quarter}", f"not yet due (due by {due})"
-    none = f"None is due yet: {quarter} goes on, its reports are due by {due}."
+    none = f"None is due yet: {quarter} is ongoing, its reports are due by {due}."
     reader = visit(cast.reader)
     grid = reader.read("/reports")
     assert "= not due yet, quarter ongoing" in grid.text
@@ -333,7 +333,7 @@ def test_twiki_says_what_the_pages_say(cast: Cast, visit: Enter, signed: int) ->
 def test_every_output_of_sample_data_says_so(
     session: Session, cast: Cast, visit: Enter, signed: int
 ) -> None:
-    reader, said = visit(cast.reader), "of the demonstration are made up."
+    reader, said = visit(cast.reader), "of the demo are fictitious."
     texts = [f"{place}{end}" for place in (QUARTER, REPORT) for end in ("/print", ".twiki")]
     for address in texts:
         assert said not in html.unescape(reader.get(address).text), address

@@ -70,7 +70,7 @@ def test_words_go_with_an_event_that_an_earlier_one_joined(
     page = visitor.read(PAGE)
     assert page.form(PAGE).values(f"event.{new}") == [WORDS]
     assert f"event.{old}" not in page.form(PAGE).names
-    assert "Written about an event that is a part of this one now" in page.text
+    assert "Written about an event that is now part of this one" in page.text
     shown = submitted(visitor)
     assert stored(session) == {f"event.{new}": WORDS}
     assert WORDS in shown.text

@@ -266,7 +266,7 @@ def test_a_page_asks_what_others_wrote(
     assert second.get(f"{PAGE}/changes").location == PAGE
     assert second.get(f"{PAGE}/fields/answer.plans").location == PAGE
     signed(first)
-    assert "was submitted meanwhile" in second.get(f"{PAGE}/changes?since={since}", HTMX).text
+    assert "has been submitted" in second.get(f"{PAGE}/changes?since={since}", HTMX).text
 
 
 # ---- one form with a button ----
@@ -433,7 +433,7 @@ def test_a_ticket_is_linked_to_an_event_from_here(
     assert page.form(PAGE).values(f"ticket.{event}") == ["soon"]
     assert stored(session)["answer.plans"] == ("x", 1)
     unknown = sent(visitor, page.form(PAGE), f"link.{event}", **{f"ticket.{event}": "99"})
-    assert "There is no ticket of this number" in PageReader(unknown.text).text
+    assert "There is no ticket with this number" in PageReader(unknown.text).text
     form = form_of(visitor)
     assert (
         sent(visitor, form, f"link.{event}", **{f"ticket.{event}": f"#{number}"}).status_code == 303
@@ -500,7 +500,7 @@ def test_who_signs_has_read_it(
     again = visitor.send(f"{PAGE}/submit", confirm.data())
     assert again.status_code == 409
     assert "Not so" in again.text
-    assert "Somebody changed the report meanwhile" in again.text
+    assert "The report has changed" in again.text
     assert state(session) == "draft"
     confirm = PageReader(again.text).form(f"{PAGE}/submit")
     assert visitor.send(f"{PAGE}/submit", confirm.data()).status_code == 303
@@ -516,7 +516,7 @@ def test_no_other_numbers_are_signed_than_were_read(
     ticket(session, cast, now=LATE.replace(month=3), sites=("DE-KIT",), category="incident")
     again = visitor.send(f"{PAGE}/submit", confirm.data())
     assert again.status_code == 409
-    assert "The numbers changed meanwhile" in again.text
+    assert "The numbers have changed" in again.text
     assert state(session) == "draft"
     confirm = PageReader(again.text).form(f"{PAGE}/submit")
     assert visitor.send(f"{PAGE}/submit", confirm.data()).status_code == 303

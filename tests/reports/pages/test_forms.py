@@ -82,7 +82,7 @@ def test_a_form_is_drafted_looked_at_compared_and_put_in_use(
     assert "Not asked any more" in admin.read(DRAFT).text
 
     preview = admin.read(f"{DRAFT}/preview")
-    assert "nothing is stored" in preview.text
+    assert "nothing is saved" in preview.text
     choices = [
         value
         for tag, name, value in preview.attributes
@@ -131,7 +131,7 @@ def test_a_form_in_use_is_taken_back_while_no_report_has_it(
         session.add(report)
     refused = admin.send(take_out.action, take_out.data())
     assert refused.status_code == 409
-    assert "Reports were begun with form 2" in PageReader(refused.text).text
+    assert "Reports were started with form 2" in PageReader(refused.text).text
     assert "/take-out" not in admin.get(DRAFT).text
     with transaction(session):
         session.delete(report)
@@ -225,7 +225,7 @@ WRONG_QUARTERS: list[tuple[dict[str, str], str]] = [
     ({"first_quarter": "2008-Q4"}, "Form 1 is used from 2009-Q1 on"),
     ({"first_quarter": "9998-Q4"}, "Choose a quarter up to"),
     ({"first_quarter": "2013-Q1\0"}, "Write a quarter as 2012-Q1"),
-    ({"note": ""}, "Why is required"),
+    ({"note": ""}, "Reason is required"),
     ({"note": "x" * 1001}, "Why has 1001 characters"),
     ({"note": "\0"}, "Why holds a character"),
     ({"version": ""}, "does not say which version"),
@@ -252,7 +252,7 @@ def test_operators_look_and_others_see_what_is_in_use(
     operator, reader = visit(cast.operator), visit(cast.reader)
     assert "Form 2" in operator.read(FORMS).text
     page = operator.read(DRAFT)
-    assert "Only admins change the questions" in page.text
+    assert "Only admins can edit the report form" in page.text
     assert not [form for form in page.forms if FORMS in form.action]
     assert "Form 2" not in reader.read(FORMS).text
     for path in ("", "/preview", "/differences"):
@@ -296,6 +296,6 @@ def test_the_audit_names_forms_and_what_changed(admin: Visitor) -> None:
 def test_a_comparison_with_a_form_that_is_none_says_so(admin: Visitor) -> None:
     for asked_for in ("x", "2", "77", "%00", "-1"):
         page = admin.read(f"{DRAFT}/differences?with={asked_for}")
-        assert "There is no such other form" in page.text
+        assert "There is no such form" in page.text
         assert "No differences" in page.text
-    assert "There is no such other form" not in admin.read(f"{DRAFT}/differences?with=1").text
+    assert "There is no such form" not in admin.read(f"{DRAFT}/differences?with=1").text

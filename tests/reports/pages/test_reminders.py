@@ -98,7 +98,7 @@ def test_what_cannot_be_reminded_of_is_refused_in_words(
 
 def test_the_quiet_list(session: Session, cast: Cast, visit: Enter, owing: None) -> None:
     chair = visit(cast.operator)
-    assert "Nobody is on it" in chair.read("/reports/quiet").text
+    assert "Nobody is muted" in chair.read("/reports/quiet").text
     added = chair.send("/reports/quiet", {"who": "person kit", "reason": "On leave <b>"})
     assert added.status_code == 303
     page = chair.read("/reports/quiet")

@@ -300,8 +300,8 @@ def test_saving_keeps_an_unsent_comment_and_submitting_asks_for_it(
         assert answer.status_code == status
         page = PageReader(answer.text)
         assert page.form(PAGE).values("text") == ["Wait"]
-        assert "The chosen files are not attached" in page.text
-    assert "A comment is written and not sent" in page.text
+        assert "The selected files are not attached" in page.text
+    assert "The comment is not sent yet" in page.text
     assert stored(session, "answer.plans") == "A second link"
 
 

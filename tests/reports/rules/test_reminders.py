@@ -63,7 +63,7 @@ def test_the_words_of_reminders() -> None:
     assert first.text == (
         "The quarterly report of DE-KIT about 2013-Q1 is due on 2013-04-30 (UTC) and is not"
         " submitted.\n\n"
-        "Nobody has written in it yet. The portal\u2019s numbers stand in it already."
+        "Nobody has started it yet. The portal\u2019s numbers stand in it already."
     )
     on_the_day = reminder_notification("DE-KIT", Q1, 30, at("04-30T23:59"), state=None)
     assert on_the_day.subject == "DE-KIT 2013-Q1: report is due on 2013-04-30"

@@ -166,7 +166,7 @@ def test_a_form_in_use_does_not_change(session: Session, cast: Cast) -> None:
         (verbs.publish, (1, "2013-Q2", "x", 1)),
         (verbs.discard_draft, (1, 1)),
     ):
-        with pytest.raises(MoveNotAllowed, match="in use from 2009-Q1 on and does not change"):
+        with pytest.raises(MoveNotAllowed, match="in use from 2009-Q1 on and cannot change"):
             do(session, verb, cast, *given)
     with pytest.raises(NotFound):
         do(session, verbs.discard_draft, cast, 7, 1)
@@ -233,7 +233,7 @@ def test_a_form_is_not_published_into_quarters_that_are_signed(
     with pytest.raises(Invalid, match="Reports of 2012-Q4 are signed") as caught:
         do(session, verbs.publish, cast, 2, "2012-Q4", "x", 1)
     assert caught.value.field == "first_quarter"
-    with pytest.raises(Invalid, match="Why is required") as caught:
+    with pytest.raises(Invalid, match="Reason is required") as caught:
         do(session, verbs.publish, cast, 2, "2013-Q1", " ", 1)
     assert caught.value.field == "note"
     do(session, verbs.publish, cast, 2, "2013-Q1", "x", 1)
@@ -254,7 +254,7 @@ def test_a_form_is_taken_out_of_use_while_no_report_has_it(session: Session, cas
         do(session, verbs.take_out_of_use, cast, 1, 1)
     do(session, verbs.publish, cast, 2, "2013-Q1", "x", 3)
     seed_report(session, 2, "2013-Q1", signed=False)
-    with pytest.raises(MoveNotAllowed, match="Reports were begun with form 2"):
+    with pytest.raises(MoveNotAllowed, match="Reports were started with form 2"):
         do(session, verbs.take_out_of_use, cast, 2, 4)
     assert form_for(session, "2013-Q1").number == 2
 

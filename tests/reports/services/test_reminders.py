@@ -266,7 +266,7 @@ def test_the_chair_reminds_by_hand_once_a_day(session: Session, cast: Cast) -> N
             remind(actor, LATER)
     with pytest.raises(MoveNotAllowed, match="ongoing"):
         remind(cast.operator, BEFORE, quarter=Quarter(2013, 2))
-    with pytest.raises(Invalid, match="owes no report"):
+    with pytest.raises(Invalid, match="has no report due"):
         remind(cast.operator, BEFORE, site="CH-CERN")
     seed(session, "ES-PIC", Q1, "accepted", BEFORE)
     with pytest.raises(MoveNotAllowed, match="is accepted"):

@@ -187,7 +187,7 @@ def test_times_are_told_as_people_say_them(
         assert "10 min without waiting and on hold" in text
     text = reader.read(f"/statistics/times?per=year&from={year}&to={year}").text
     assert f"{year} 1 1 10 min 10 min 1 25 min 25 min 1 10 min 10 min 0 no data" in text
-    for words in ("Solution time without waiting and on hold", "told as minutes, hours or days"):
+    for words in ("Solution time without waiting and on hold", "shown as minutes, hours or days"):
         assert words in visit(cast.reader).read("/statistics/definitions").text
 
 
@@ -284,7 +284,7 @@ def test_a_long_range_is_shown_in_part(
     address: str, visit: Enter, cast: Cast, told: dict[str, int]
 ) -> None:
     text = visit(cast.reader).get(f"/statistics/tickets?{address}").text
-    assert "Shown are the newest 60" in text
+    assert "Showing the newest 60" in text
 
 
 def test_a_portal_without_tickets_says_so(visit: Enter, cast: Cast) -> None:

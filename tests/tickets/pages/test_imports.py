@@ -90,7 +90,7 @@ def test_what_was_imported_before_is_told_with_its_ticket(cast: Cast, visit: Ent
     assert "0 new, 1 imported before. Nothing" in PageReader(upload(visitor, good).text).text
     other = PageReader(upload(visitor, good.replace(b"Old", b"New")).text)
     assert "7 differs New #1" in other.text
-    assert "If these are tickets of another system, go back and give its name" in other.text
+    assert "If these are tickets of another system, go back and enter its name" in other.text
 
 
 @pytest.mark.parametrize(
