@@ -138,7 +138,7 @@ def test_faults_of_the_source_are_found(session: Session, cast: Cast) -> None:
         " the registry knows no such T0 or T1",
         "nren.example: false lhcopn_active flag: NetSite net-nren.example claims nothing, but the"
         " registry knows no such T0 or T1",
-        "tier1.example: tier 1 in CRIC, but no site of the registry; if it is a T0 or T1, make it"
+        "tier1.example: tier 1 in CRIC, but no site of the registry; if it is a T0 or T1, create it"
         " under Sites",
         "FZK-LCG2: false lhcopn_active flag: DE-KIT is no longer T1 since 2012-01-01 in this"
         " registry",

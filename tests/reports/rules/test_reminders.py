@@ -63,7 +63,7 @@ def test_the_words_of_reminders() -> None:
     assert first.text == (
         "The quarterly report of DE-KIT about 2013-Q1 is due on 2013-04-30 (UTC) and is not"
         " submitted.\n\n"
-        "Nobody has started it yet. The portal\u2019s numbers stand in it already."
+        "Nobody has started it yet. The portal\u2019s numbers are filled in already."
     )
     on_the_day = reminder_notification("DE-KIT", Q1, 30, at("04-30T23:59"), state=None)
     assert on_the_day.subject == "DE-KIT 2013-Q1: report is due on 2013-04-30"
@@ -110,7 +110,7 @@ def test_the_words_of_news() -> None:
     }
     assert {news: notification.text for news, notification in said.items()} == {
         News.SUBMITTED: "kit submitted the report of DE-KIT about 2013-Q1. Its numbers are frozen.",
-        News.REOPENED: "kit reopened the report of DE-KIT about 2013-Q1. It is to be submitted"
+        News.REOPENED: "kit reopened the report of DE-KIT about 2013-Q1. It has to be submitted"
         " again.\n\nReason: A slip.",
         News.ACCEPTED: "kit accepted the report of DE-KIT about 2013-Q1.",
         News.COMMENTED: "kit commented on the report of DE-KIT about 2013-Q1:\n\nWhy 3?\n|=x",
