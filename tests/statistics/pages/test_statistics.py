@@ -183,7 +183,7 @@ def test_times_are_told_as_people_say_them(
     reader, year = visit(cast.reader), created.year
     if year == now.year:  # the overview tells of this year's tickets
         text = reader.read("/statistics").text
-        assert f"25 min until a ticket of {year} is solved, in the median of 1" in text
+        assert f"25 min to solve a ticket of {year}, median of 1" in text
         assert "10 min without waiting and on hold" in text
     text = reader.read(f"/statistics/times?per=year&from={year}&to={year}").text
     assert f"{year} 1 1 10 min 10 min 1 25 min 25 min 1 10 min 10 min 0 no data" in text
