@@ -27,9 +27,7 @@ from app.core.web.htmx import go_to
 from app.core.web.person import acting, writer
 
 _KEY = "<int(max=2147483647):number>"
-_TIME_HELP = (
-    "CERN's clock, as exact as the source: 2013-02-14 07:24, 2013-02-14 or 2013-02"
-)
+_TIME_HELP = "CERN's clock, as exact as the source: 2013-02-14 07:24, 2013-02-14 or 2013-02"
 _STANDING_HELP = "attested: it was so; planned: it was to be so; sample: no source says so"
 
 

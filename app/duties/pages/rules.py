@@ -129,7 +129,7 @@ def revise(number: int) -> Response:
     except Invalid as error:
         attach(form, error)
         return _form_page(form, rule_of_id(rows, number), status=422)
-    flash(f"{made} is created. What is in force stays so until this version comes into force.", "ok")
+    flash(f"{made} is created. The version in force stays until this one comes into force.", "ok")
     return go_to(url_for("duty_rules.listing"))
 
 

@@ -15,7 +15,7 @@ PLACES = (
     ("Partners", "partners.listing", "Systems that call the SOAP services, and their accounts"),
     ("People", "people.listing", "Who can log in, with which role and for which sites"),
     ("Tokens", "tokens.listing", "Programs that call the API, their scopes and expiry"),
-    ("Imports", "imports.choose", "Sites and links as CSV or JSON, with a preview of the differences"),
+    ("Imports", "imports.choose", "Sites and links as CSV or JSON, with a preview"),
     ("Old tickets", "ticket_imports.choose", "Tickets of another system, from a CSV file"),
     ("CRIC", "cric.listing", "What WLCG's site database proposes, to accept or refuse one by one"),
     (

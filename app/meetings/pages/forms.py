@@ -98,7 +98,7 @@ class AskForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     reason = TextAreaField(
         "Reason", filters=[lines], description="What should be settled, at most 4,000 characters."
     )
-    quarter = Choice("Quarter", description="Its missing reports and events are added to the agenda.")
+    quarter = Choice("Quarter", description="Its missing reports and events are on the agenda.")
     tickets = StringField(
         "Tickets", filters=[one_line], description="Numbers, separated by commas: 12, 15."
     )

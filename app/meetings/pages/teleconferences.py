@@ -191,9 +191,7 @@ def ask() -> Response:
         except Invalid as error:
             attach(form, error, {"times": "time_1"})
         else:
-            flash(
-                "Meeting requested. The chair is notified, and you will be notified of the answer.", "ok"
-            )
+            flash("Meeting requested. The chair is notified, and you are of the answer.", "ok")
             return go_to(url_for("teleconferences.show", number=number))
     return _ask_page(form, 422)
 
@@ -254,7 +252,8 @@ def set_time(number: int) -> Response:
         except Invalid as error:
             attach(form, error, {"version": "whole form"})
         else:
-            done = f"The meeting is {'rescheduled' if is_set else 'scheduled'}. All participants are notified by mail."
+            done = f"The meeting is {'rescheduled' if is_set else 'scheduled'}."
+            done += " All participants are notified by mail."
             return _done(
                 number, done if is_changed else "Nothing was changed, and nobody is notified."
             )
@@ -274,7 +273,7 @@ def decline(number: int) -> Response:
         except Invalid as error:
             attach(form, error)
         else:
-            return _done(number, "The request is declined. The requester is notified of the reason.")
+            return _done(number, "The request is declined; the requester is notified.")
     return _page(row, status=422, reason_form=form)
 
 

@@ -166,7 +166,8 @@ def set_time(
         fields.append(FieldChange("people", None, names(added)))
     row.sequence += 1
     _change(session, by, row, fields)
-    headline = f"{by.shown_author} has {'scheduled' if is_new else 'rescheduled or changed'} this meeting."
+    done = "scheduled" if is_new else "rescheduled or changed"
+    headline = f"{by.shown_author} has {done} this meeting."
     invite(session, row, _those_in(row), secretary, by.now, headline)
     return row
 
@@ -280,9 +281,7 @@ def add_people(
     known = {one.user_id for one in _those_in(row)}
     new = [user for user in users if user.id not in known]
     if new:
-        _put_in(
-            session, by, row, new, f"as you were added to this meeting by {by.shown_author}", secretary
-        )
+        _put_in(session, by, row, new, f"as you were added by {by.shown_author}", secretary)
     return [user.name for user in new]
 
 

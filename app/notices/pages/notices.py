@@ -73,9 +73,7 @@ class TicketForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     links = SelectMultipleField(LABELS["links"], validate_choice=False)
     sites = SelectMultipleField(LABELS["sites"], validate_choice=False)
     impact = Choice(LABELS["impact"], choices=options(*Impact), default=Impact.OUTAGE)
-    provider = StringField(
-        "Provider", filters=[one_line], description="Shown with the reference."
-    )
+    provider = StringField("Provider", filters=[one_line], description="Shown with the reference.")
     reference = StringField(
         "Provider's number", filters=[one_line], description="The provider's id of the maintenance."
     )

@@ -169,9 +169,7 @@ def submit(site: str, quarter: str) -> Response:
             number = signed.number
     except (EditConflict, InvalidMany) as error:
         if isinstance(error, EditConflict):
-            flash(
-                "The report has changed: review it before you sign.", "waiting"
-            )
+            flash("The report has changed: review it before you sign.", "waiting")
         return _asked_to_sign(report_context(site, quarter), 409)
     flash(f"Version {number} of the report is signed and submitted.", "ok")
     return go_to(place.address)

@@ -128,7 +128,7 @@ def remove_question(session: Session, by: Writer, number: int, key: str, seen: i
     _question_of(form, key)
     if key in used_keys(session):
         raise Invalid(
-            "questions", "A published form asks this question: retire it instead, so that its answers stay readable"
+            "questions", "A published form asks this: retire it, so that answers stay readable"
         )
     return _store(session, by, row, without_question(form, key))
 

@@ -159,8 +159,8 @@ DEFINITIONS: Final[Sequence[Definition]] = (
             f"Where many tickets meet an event, of each kind (by link or by site; a maintenance or"
             f" not) the {MAX_KEPT} that begin last are stored with it, of the same beginning those"
             " with the higher number, and the one that was created first of all. What only a time"
-            " zone seems to keep apart is a kind of its own. Tickets that a person linked or unlinked"
-            " are always stored. No count depends on it.",
+            " zone seems to keep apart is a kind of its own. Tickets that a person linked or"
+            " unlinked are always stored. No count depends on it.",
         ),
         f"{_RULES}; how the seed matched is not known",
         "tolerance 1 h (by version of the matching rule)",
@@ -186,8 +186,8 @@ DEFINITIONS: Final[Sequence[Definition]] = (
             " R2009: more than 60 minutes, or more than 5 flaps within any 60 minutes. R2013, the"
             " seed's proposal: any loss of service at a T1 while the detectors run, and any trouble"
             " of a backup link.",
-            "Loss of service at a T1: none of its LHCOPN links, and no recorded backup of one, is up."
-            " Where backups are not known a primary link that is down counts, and is marked."
+            "Loss of service at a T1: none of its LHCOPN links, and no recorded backup of one, is"
+            " up. Where backups are not known a primary link that is down counts, and is marked."
             " Degraded is up for this.",
             "Of all that cut a T1 off only one event answers: one on a primary link to the T0, of"
             " these the one that began last. So a T1's loss is one duty, and the T0's row shows it"
