@@ -27,7 +27,7 @@ def test_the_newest_quarters_are_in_sight(browser: Browser, server: LiveServer, 
         log_in(page, server, "reader")
         page.goto(f"{server.url}/statistics/tickets?per=quarter&from={year - 9}-Q1&to={year}-Q4")
         for place, newest in (
-            (".charts:not(.small) .chart-scroll", ".value"),
+            (".stats > .chart .chart-scroll", ".value"),
             (".figures-scroll", "thead tr:last-child th"),
         ):
             scroll = page.locator(place).first

@@ -23,6 +23,19 @@ class Cell:
     detected: int
     documented: int
 
+    @property
+    def missing(self) -> int:
+        """Events without a ticket."""
+        return self.detected - self.documented
+
+    @property
+    def finding(self) -> str:
+        """What the two numbers show, in words."""
+        if not self.detected:
+            return "no events"
+        of = f"{self.documented:,} of {self.detected:,} events documented"
+        return f"{of}, {self.missing:,} missing" if self.missing else of
+
 
 @dataclass(frozen=True)
 class PerT1:

@@ -128,9 +128,11 @@ class ShownTable:
 
     title: str
     quarters: Sequence[tuple[Quarter, str]]
-    """With what is to be said of it: goes on, or has not begun; else ""."""
+    """With what is to be said of it: ongoing, or not started; else ""."""
     rows: Sequence[ShownRow]
     total: ShownRow
+    finding: str
+    """What its totals show, in words."""
 
 
 @blueprint.get("/matching")
@@ -201,7 +203,24 @@ def _shown(table: MatchingTable, moment: datetime) -> ShownTable:
         [(quarter, _said_of(quarter, moment)) for quarter in table.quarters],
         [_row(row, table) for row in table.rows],
         total,
+        finding_of(table, moment),
     )
+
+
+def finding_of(table: MatchingTable, moment: datetime) -> str:
+    """``2026-Q4 so far: 13 of 18 events documented, 5 missing``: of the running quarter where the
+    table has it, else of all of its quarters."""
+    both = zip(table.quarters, table.totals, strict=True)
+    known = [(quarter, cell) for quarter, cell in both if cell is not None]
+    if not known:
+        return "No data on events"
+    newest, cell = known[-1]
+    if newest.is_partial(moment):
+        return f"{newest} so far: {cell.finding}"
+    sums = [(one.detected, one.documented) for _, one in known]
+    whole = Cell(*(sum(column) for column in zip(*sums, strict=True)))
+    first = known[0][0]
+    return f"{first if first == newest else f'{first} to {newest}'}: {whole.finding}"
 
 
 def _said_of(quarter: Quarter, moment: datetime) -> str:

@@ -1,8 +1,9 @@
-"""The geometry of charts: where bars, words and marks stand. Templates draw them as SVG.
+"""The geometry of charts: where bars, words and marks are. Templates draw them as SVG.
 
-Small and exact: bars stand on a zero baseline, words stand at the bar instead of in a legend, and
-charts beside each other have one scale. Lengths are in CSS pixels; a chart is as wide as its bars
-need and is never scaled, so that its words stay readable. No colour tells anything by itself.
+Small and exact: bars are on a zero baseline, words are at the bar instead of in a legend, charts
+beside each other have one scale. A chart is as wide as its place: across it is measured in percent,
+so that nothing is scaled and its words stay readable; it scrolls where its words need more. Heights
+are in CSS pixels. No colour says anything by itself.
 """
 
 from __future__ import annotations
@@ -17,8 +18,11 @@ _TOP: Final = 18
 """Room for the value above the highest bar."""
 _BOTTOM: Final = 18
 """Room for the words under the baseline."""
-_WIDEST_BAR: Final = 44
 _NARROWEST_BAND: Final = 14
+_FEW: Final = 8
+"""So many bars leave more room between them."""
+_WIDTHS: Final = (0, 320, 480, 640, 960, 1440, 1920, 2880, 4320)
+"""The widths that a chart may need; each is a class of the stylesheet."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,8 @@ class Value:
 
 @dataclass(frozen=True)
 class Bar:
-    """A bar from the baseline upwards, with its words."""
+    """A bar from the baseline upwards, with its words; ``x``, ``width`` and ``middle`` in percent
+    of the chart's width."""
 
     x: float
     y: float
@@ -54,18 +59,19 @@ class Bar:
     line: float | None
     """Height of the second value's line."""
     words_y: float
-    """Where the words stand: above the bar and the line."""
+    """Where the words are: above the bar and the line."""
 
 
 @dataclass(frozen=True)
 class ColumnChart:
-    """Bars side by side. ``title`` says what one sees, ``about`` tells all values in words."""
+    """Bars side by side. ``title`` says what one sees, ``about`` has all values in words."""
 
     key: str
     """Unique on the page."""
     title: str
     about: str
-    width: float
+    needs: int
+    """The least width at which its words do not meet: one of some steps, in pixels."""
     height: float
     baseline: float
     bars: Sequence[Bar]
@@ -89,29 +95,30 @@ def column_chart(
     """Bars for these values, in their order.
 
     ``top``: the value at the top of the scale, else the highest; ``plot``: height of the bars'
-    field; ``small``: narrow bars of which only the highest and the last tell their value, and only
-    the first and the last their name.
+    field; ``small``: narrow bars of which only the highest and the last have their value beside
+    them, and only the first and the last their name.
     """
     top = top or highest(values)
     names = max((len(one.name) for one in values), default=1) * _LETTER + 8
     words = max((len(one.words) for one in values), default=1) * _LETTER + 4
     count = max(len(values), 1)
-    band = max(_NARROWEST_BAND, min(_WIDEST_BAR, 320 / count)) if small else max(names, words, 28)
+    needed = count * (_NARROWEST_BAND if small else max(names, words, 28))
+    band = 100 / count
+    width = band * (0.5 if count <= _FEW else 0.72)
     baseline = _TOP + plot
     labelled = _labelled(values) if small else set(range(len(values)))
     bars = []
     for at, one in enumerate(values):
-        width = min(_WIDEST_BAR, band * 0.72)
         height = plot * (one.value or 0) / top
         line = None if one.also is None else round(baseline - plot * one.also / top, 1)
         named = not small or at in (0, len(values) - 1)
         bars.append(
             Bar(
-                x=round(at * band + (band - width) / 2, 1),
+                x=round(at * band + (band - width) / 2, 2),
                 y=round(baseline - height, 1),
-                width=round(width, 1),
+                width=round(width, 2),
                 height=round(height, 1),
-                middle=round(at * band + band / 2, 1),
+                middle=round(at * band + band / 2, 2),
                 words=one.words if at in labelled else "",
                 name=one.name if named else "",
                 marked=one.marked,
@@ -121,9 +128,8 @@ def column_chart(
             )
         )
     about = "; ".join(f"{one.name}: {one.words}" for one in values)
-    # the first and the last word may be wider than their bars
-    width = max(band * count, 2 * names if small else 0, 120)
-    return ColumnChart(key, title, about, round(width, 1), baseline + _BOTTOM, baseline, bars)
+    needs = next((one for one in _WIDTHS if one >= needed), _WIDTHS[-1])
+    return ColumnChart(key, title, about, needs, baseline + _BOTTOM, baseline, bars)
 
 
 def _labelled(values: Sequence[Value]) -> set[int]:

@@ -18,6 +18,7 @@ from app.statistics.figures.availability import Availability
 from app.statistics.figures.charts import ColumnChart, Part, Value, column_chart, strip
 from app.statistics.figures.tables import Cell, FigureTable
 from app.statistics.pages.files import as_file
+from app.statistics.pages.findings import measured_in_words
 from app.statistics.pages.query import StatisticsQuery
 from app.statistics.pages.statistics import frame_of
 from app.statistics.services.availability import (
@@ -41,7 +42,7 @@ class AvailabilityView:
     whole: Availability
     url: str
     parts: Sequence[Part]
-    """The time that was not up, on a scale that all rows share."""
+    """Its downtime, on a scale that all rows share."""
 
 
 @blueprint.get("/availability.csv", defaults={"kind": "csv"})
@@ -61,7 +62,7 @@ def page(kind: str = "") -> Any:
         question.require_whole()
         return as_file(_file(figures, periods), kind, _notes())
     many = [figures.whole, *figures.sites, *figures.links]
-    top = max((sum(share for _, share in _not_up(row.whole)) for row in many), default=0) or 1
+    top = max((sum(share for _, share in _downtime(row.whole)) for row in many), default=0) or 1
     over: dict[str, str] = {"site": site} if site else {"network": network}
     return render_template(
         "statistics/availability.html",
@@ -88,8 +89,8 @@ def page(kind: str = "") -> Any:
     )
 
 
-def _not_up(whole: Availability) -> Sequence[tuple[str, float]]:
-    """What was not up, worst first, as shares of the time."""
+def _downtime(whole: Availability) -> Sequence[tuple[str, float]]:
+    """Downtime of each kind, worst first, as shares of the time."""
     shares = dict(whole.shares)
     return [(name, shares.get(name, 0.0)) for name in ("down", "degraded", "unmonitored")]
 
@@ -107,7 +108,7 @@ def _shown(
         ],
         row.whole,
         _events_url(periods, where),
-        strip([(name, share / top) for name, share in _not_up(row.whole)]),
+        strip([(name, share / top) for name, share in _downtime(row.whole)]),
     )
 
 
@@ -137,9 +138,13 @@ def _chart(row: AvailabilityRow, periods: Sequence[CalendarPeriod]) -> ColumnCha
         )
         for period, cell in zip(periods, row.cells, strict=True)
     ]
-    hours = row.whole.down / _HOUR
-    title = f"Hours down, all links together: {hours:,.0f}" if row.whole.has_data else "No data"
-    return column_chart("down", title, values)
+    return column_chart("down", f"Hours down: {_finding(row, periods)}", values)
+
+
+def _finding(row: AvailabilityRow, periods: Sequence[CalendarPeriod]) -> str:
+    """The hours down of the newest periods, all links together."""
+    down = [cell.down / _HOUR if cell.has_data else None for cell in row.cells]
+    return measured_in_words(periods, down, lambda hours: f"{hours:,.0f} h", now())
 
 
 def _file(figures: AvailabilityFigures, periods: Sequence[CalendarPeriod]) -> FigureTable:

@@ -125,10 +125,10 @@ class StatisticsQuery:
         if self.problems:
             raise Invalid("filter", "; ".join(self.problems))
 
-    def file(self, kind: str) -> str:
+    def file(self, kind: str, endpoint: str = "") -> str:
         """The address of the same figures as a file."""
         query = self.url().partition("?")[2]
-        base = url_for(request.endpoint or "", kind=kind)
+        base = url_for(endpoint or request.endpoint or "", kind=kind)
         return f"{base}?{query}" if query else base
 
     def url(self, endpoint: str = "", **changed: str | Sequence[str]) -> str:

@@ -34,6 +34,11 @@ from app.statistics.figures.tables import Cell as FileCell
 from app.statistics.figures.tables import FigureTable
 from app.statistics.pages.definitions import DEFINITIONS as DEFINED
 from app.statistics.pages.files import as_file
+from app.statistics.pages.findings import (
+    changed_in_words,
+    counted_in_words,
+    measured_in_words,
+)
 from app.statistics.pages.query import FILTERS, PER, StatisticsQuery
 from app.statistics.services.figures import CountRow, TicketFigures, TimesRow
 from app.tickets.figures.times import MEASURES, WORKING
@@ -141,6 +146,35 @@ def _headline(
     return Headline(number, words, question.rows_url([period], by="") if number else "")
 
 
+@dataclass(frozen=True)
+class Running:
+    """The running quarter's tickets, beside those of the quarter before by the same time of it."""
+
+    quarter: Quarter
+    number: int
+    url: str
+    change: str
+
+
+def _running(figures: TicketFigures, question: StatisticsQuery) -> Running:
+    quarter = Quarter.of(now())
+    before = quarter.previous
+    number = figures.created(quarter.begin, quarter.end)
+    then = figures.created(before.begin, min(before.begin + (now() - quarter.begin), before.end))
+    change = f"{changed_in_words(number, then)} by the same day of {before} ({then:,})"
+    return Running(quarter, number, question.rows_url([quarter], by="") if number else "", change)
+
+
+def _found_events(matching: Sequence[Documented]) -> str:
+    """How the newest quarter with data is, in words."""
+    known = [one for one in matching if one.cell is not None]
+    if not known or known[-1].cell is None:
+        return "No data on events"
+    newest = known[-1]
+    so_far = " so far" if newest.quarter.is_partial(now()) else ""
+    return f"{newest.quarter}{so_far}: {newest.cell.finding}"
+
+
 @blueprint.get("")
 def page() -> str:
     """The main figures, and where the others are."""
@@ -149,6 +183,7 @@ def page() -> str:
     periods = question.periods()
     row = figures.counts(periods)[0]
     this_year = [Year.of(now())]
+    matching = _matching()
     return render_template(
         "statistics/page.html",
         question=question,
@@ -161,14 +196,18 @@ def page() -> str:
         deck_url=question.url(
             "statistics.tickets", per="half-year", from_=str(Year(2012)), to=str(HalfYear(2013, 1))
         ),
-        chart=_chart("tickets", "Tickets per quarter", periods, row),
+        chart=_chart(
+            "tickets", counted_in_words("ticket", periods, row.counts, now()), periods, row
+        ),
         table=_table_of([("Tickets", row)], periods, question, ""),
         periods=periods,
         standing=figures.standing_count,
         standing_url=_standing_url(question),
         times=figures.times(this_year)[0],
         this_year=this_year[0],
-        matching=_matching(),
+        running=_running(figures, question),
+        matching=matching,
+        finding=_found_events(matching),
         detected=detected_in_words(rules_in_order(db.session())[-1]).capitalize(),
         related=RELATED_WORDS.capitalize(),
         stand=fresh_figures(),
@@ -200,9 +239,11 @@ def tickets(kind: str = "") -> Any:
         whole=_table_of([("All of them", whole)], periods, question, "")[0],
         table=_table_of(named, periods, question, question.by),
         left=len(shown) - len(named),
-        charts=[_chart("all", f"Tickets per {question.per}", periods, whole)],
+        chart=_chart(
+            "all", counted_in_words("ticket", periods, whole.counts, now()), periods, whole
+        ),
         small=[
-            _chart(f"by-{at}", name, periods, row, top=top, small=True)
+            _chart(f"by-{at}", f"{name}: {row.total:,}", periods, row, top=top, small=True)
             for at, (name, row) in enumerate(named[:SMALL])
         ],
         **frame_of("Tickets"),
@@ -423,14 +464,7 @@ def _chart(
     small: bool = False,
 ) -> ColumnChart:
     values = _values(periods, row)
-    best = max(values, key=lambda one: one.value or 0)
-    if small:
-        words = f"{title}: {row.total:,}"
-    elif row.total:
-        words = f"{title}: {row.total:,} in all, most in {best.name} ({best.words})"
-    else:
-        words = f"{title}: none"
-    return column_chart(key, words, values, top=top, plot=64 if small else 120, small=small)
+    return column_chart(key, title, values, top=top, plot=64 if small else 120, small=small)
 
 
 TIMES_TITLES: Final = {
@@ -448,7 +482,7 @@ def time_in_words(days: float | None, day: str = "day") -> str:
 
 
 def _times_charts(periods: Sequence[CalendarPeriod], rows: Sequence[TimesRow]) -> list[ColumnChart]:
-    """Medians as bars, averages as lines. They stand below each other, each on its own scale: a
+    """Medians as bars, averages as lines. They are below each other, each on its own scale: a
     response takes hours where a wait takes months."""
     charts = []
     for measure in MEASURES:
@@ -464,9 +498,9 @@ def _times_charts(periods: Sequence[CalendarPeriod], rows: Sequence[TimesRow]) -
         ]
         if all(one.value is None for one in values):
             continue
-        unit = ", working time" if measure in WORKING else ""
-        title = f"{TIMES_TITLES[measure]}{unit}: the median as a bar, the average as a line"
-        charts.append(column_chart(measure, title, values, plot=64))
+        medians = [row.measures[measure].median for row in rows]
+        title = measured_in_words(periods, medians, time_in_words, now())
+        charts.append(column_chart(measure, f"{TIMES_TITLES[measure]}: {title}", values, plot=64))
     return charts
 
 

@@ -97,6 +97,12 @@ class TicketFigures:
             for value, row in zip(frame.index, frame.to_numpy().tolist(), strict=True)
         ]
 
+    def created(self, begin: datetime, end: datetime) -> int:
+        """Tickets created from ``begin`` until before ``end``."""
+        times = self._facts.tickets["created"]
+        is_within = (times >= microseconds(begin)) & (times < microseconds(end))
+        return int((self._mask & is_within).sum())
+
     def has_data(self, period: CalendarPeriod) -> bool:
         """Whether the portal holds any ticket of the period's year, whatever the filter; of the
         running year and later ones a zero is one."""
