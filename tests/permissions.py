@@ -125,8 +125,12 @@ Remove one                      | POST /calendar/lhc/*/remove           | yes | 
 # duties
 List tickets that are due       | GET /duty                             | yes | yes | yes | yes | yes | login
 Download the list               | GET /duty.csv                         | yes | yes | yes | yes | yes | login
+... as a workbook               | GET /duty.xlsx                        | yes | yes | yes | yes | yes | login
+... as a slide                  | GET /duty.pptx                        | yes | yes | yes | yes | yes | login
 Rule comparison                 | GET /statistics/what-if               | yes | yes | yes | yes | yes | login
 Download that                   | GET /statistics/what-if.csv           | yes | yes | yes | yes | yes | login
+... as a workbook               | GET /statistics/what-if.xlsx          | yes | yes | yes | yes | yes | login
+... as a slide                  | GET /statistics/what-if.pptx          | yes | yes | yes | yes | yes | login
 Read the rules                  | GET /duty/rules                       | yes | yes | yes | yes | yes | login
 Form of a new rule              | GET /duty/rules/new                   | yes | 403 | 403 | 403 | 403 | login
 Compose a rule                  | POST /duty/rules/new                  | yes | 403 | 403 | 403 | 403 | login
@@ -160,6 +164,8 @@ Change a source                 | POST /events/sources/*                | yes | 
 # matching
 Events matching per T1          | GET /statistics/matching              | yes | yes | yes | yes | yes | login
 Download that                   | GET /statistics/matching.csv          | yes | yes | yes | yes | yes | login
+... as a workbook               | GET /statistics/matching.xlsx         | yes | yes | yes | yes | yes | login
+... as a slide                  | GET /statistics/matching.pptx         | yes | yes | yes | yes | yes | login
 Read the rule of matching       | GET /statistics/matching/rules        | yes | yes | yes | yes | yes | login
 Add a version of it             | POST /statistics/matching/rules       | yes | 403 | 403 | 403 | 403 | login
 Link an event and a ticket      | POST /events/*/link                   | yes | yes | yes | 403 | 403 | login
@@ -255,15 +261,19 @@ Main figures                    | GET /statistics                       | yes | 
 Tickets per period              | GET /statistics/tickets               | yes | yes | yes | yes | yes | login
 The same as a file              | GET /statistics/tickets.csv           | yes | yes | yes | yes | yes | login
 ... as a workbook               | GET /statistics/tickets.xlsx          | yes | yes | yes | yes | yes | login
+... as a slide                  | GET /statistics/tickets.pptx          | yes | yes | yes | yes | yes | login
 GGUS's times                    | GET /statistics/times                 | yes | yes | yes | yes | yes | login
 The same as a file              | GET /statistics/times.csv             | yes | yes | yes | yes | yes | login
 ... as a workbook               | GET /statistics/times.xlsx            | yes | yes | yes | yes | yes | login
+... as a slide                  | GET /statistics/times.pptx            | yes | yes | yes | yes | yes | login
 Long-standing tickets           | GET /statistics/long-standing         | yes | yes | yes | yes | yes | login
 The same as a file              | GET /statistics/long-standing.csv     | yes | yes | yes | yes | yes | login
 ... as a workbook               | GET /statistics/long-standing.xlsx    | yes | yes | yes | yes | yes | login
+... as a slide                  | GET /statistics/long-standing.pptx    | yes | yes | yes | yes | yes | login
 Availability                    | GET /statistics/availability          | yes | yes | yes | yes | yes | login
 The same as a file              | GET /statistics/availability.csv      | yes | yes | yes | yes | yes | login
 ... as a workbook               | GET /statistics/availability.xlsx     | yes | yes | yes | yes | yes | login
+... as a slide                  | GET /statistics/availability.pptx     | yes | yes | yes | yes | yes | login
 What each figure means          | GET /statistics/definitions           | yes | yes | yes | yes | yes | login
 # maintenance notices
 List maintenance notices        | GET /notices                          | yes | yes | yes | yes | yes | login

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from flask import (
@@ -18,10 +18,13 @@ from flask import (
     url_for,
 )
 
+from app.core.figures.tables import FigureTable
 from app.core.rules.access import refusal_to_create
 from app.core.rules.cells import safe_cell
 from app.core.rules.errors import Invalid
+from app.core.rules.slides import Column, Row, Slide, Table
 from app.core.web.extensions import db
+from app.core.web.figure_files import as_file
 from app.core.web.person import acting
 from app.core.web.times import iso, length, now
 from app.duties.pages.query import STATE_WORDS, DutyQuery
@@ -40,6 +43,8 @@ TONES = {
 """Signal colour and icon of each standing."""
 _TABS = (OPEN, DutyStatus.MISSING, DutyStatus.DUE, DutyStatus.LATE, DutyStatus.MET, ALL)
 _ROWS_AT_A_TIME = 1000
+MAX_SLIDE_ROWS = 54
+"""Of the list on slides: three of them."""
 COLUMNS = (
     *("event", "rule", "clause", "link", "responsible_site", "start", "end", "state"),
     *("maintenance", "measured", "unsure", "cut_off_site", "due_at", "standing"),
@@ -88,21 +93,70 @@ def download() -> Response:
     return answer
 
 
+@blueprint.get("/duty.xlsx", defaults={"kind": "xlsx"})
+@blueprint.get("/duty.pptx", defaults={"kind": "pptx"})
+def download_whole(kind: str) -> Response:
+    """The same as a workbook; the newest of them as slides."""
+    fresh_figures(FILE)
+    rows = db.session()
+    query = DutyQuery(rows, request.args, judged_rules(rows, now()), now())
+    if query.problems:
+        raise Invalid("filter", "; ".join(query.problems))
+    lines = [[*_cells(row)] for part in _parts(query) for row in part] if kind == "xlsx" else []
+    notes = [f"As of {iso(now())}."]
+    return as_file(FigureTable("duty", COLUMNS, lines), kind, notes, lambda: [_slide(query)])
+
+
+def _slide(query: DutyQuery) -> Slide:
+    """The newest of the list, under how many there are."""
+    count = count_duties(db.session(), query.filter, now())
+    page = list_duties(db.session(), query.filter, now(), limit=MAX_SLIDE_ROWS)
+    columns = [
+        *(Column("Event", 1.3), Column("Link", 2.6), Column("Why", 3.4)),
+        *(Column("Responsible", 1.3), Column("Due by", 1.4), Column("Ticket", 1.1)),
+    ]
+    rows = [
+        Row(
+            [
+                f"{row.start:%Y-%m-%d}",
+                row.link,
+                row.clause,
+                row.responsible or "none",
+                f"{row.due_at:%Y-%m-%d %H:%M}",
+                f"#{row.ticket}" if row.ticket else str(row.standing),
+            ]
+        )
+        for row in page.rows
+    ]
+    left = count - len(rows)
+    return Slide(
+        f"{count:,} ticket{'' if count == 1 else 's'} due: {STATE_WORDS[query.state].lower()}",
+        f"{query.rule or 'Rules in force'}, newest first, {now():%Y-%m-%d} UTC",
+        "",
+        table=Table(columns, rows) if rows else None,
+        words=[f"{left:,} more on the page."] if left > 0 else [],
+    )
+
+
+def _parts(query: DutyQuery) -> Iterator[Sequence[DutyRow]]:
+    after = None
+    while True:
+        page = list_duties(db.session(), query.filter, now(), after=after, limit=_ROWS_AT_A_TIME)
+        yield page.rows
+        after = page.more
+        if after is None:
+            return
+
+
 def _lines(query: DutyQuery) -> Iterator[str]:
     out = io.StringIO()
     table = csv.writer(out)
     table.writerow(COLUMNS)
-    after = None
-    while True:
-        page = list_duties(db.session(), query.filter, now(), after=after, limit=_ROWS_AT_A_TIME)
-        for row in page.rows:
-            table.writerow([safe_cell(cell) for cell in _cells(row)])
+    for part in _parts(query):
+        table.writerows([safe_cell(cell) for cell in _cells(row)] for row in part)
         yield out.getvalue()
         out.seek(0)
         out.truncate()
-        after = page.more
-        if after is None:
-            return
 
 
 def _cells(row: DutyRow) -> Iterator[str]:

@@ -179,6 +179,17 @@ class DutyQuery:
         """The address of this filter, with other values of some parameters ("" = without)."""
         return self._address(endpoint, other)
 
+    @property
+    def file_urls(self) -> Mapping[str, str]:
+        """All of this filter as files, by their kind."""
+        query = self.url().partition("?")[2]
+        bases = {
+            "csv": url_for("duty.download"),
+            "xlsx": url_for("duty.download_whole", kind="xlsx"),
+            "pptx": url_for("duty.download_whole", kind="pptx"),
+        }
+        return {kind: f"{base}?{query}" if query else base for kind, base in bases.items()}
+
     def _address(self, endpoint: str, other: Mapping[str, str | Sequence[str]]) -> str:
         values: dict[str, str | Sequence[str]] = {**self.values, "state": self.state, **other}
         if values["state"] == OPEN:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -13,13 +11,17 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, make_response, render_template, request, url_for
 from werkzeug.datastructures import MultiDict
 
-from app.core.rules.cells import safe_cell
+from app.core.figures.tables import Cell as FileCell
+from app.core.figures.tables import FigureTable
 from app.core.rules.counted import SLIDES_RANGE
 from app.core.rules.errors import Invalid
 from app.core.rules.quarters import Quarter, period_range, present
+from app.core.rules.slides import Slide
 from app.core.web.extensions import db
-from app.core.web.times import now
+from app.core.web.figure_files import as_file
+from app.core.web.times import iso, now
 from app.duties.services.duties import WHOLE, Asked, JudgedRule, WhatIf, judged_rules, what_if
+from app.duties.services.slides import RULES_AT_ONCE, comparison_slide
 from app.matching.pages.freshness import FILE, fresh_figures
 from app.matching.services.tables import first_seen, has_no_data
 from app.registry.models.registry import Site
@@ -78,13 +80,21 @@ class ComparisonQuery:
         """The last one, which is included."""
         return self.quarters[-1]
 
-    def url(self, endpoint: str, quarters: tuple[Quarter, Quarter] | None = None) -> str:
+    @property
+    def file_urls(self) -> Mapping[str, str]:
+        """The same as files, by their kind."""
+        kinds = ("csv", "xlsx", "pptx")
+        return {kind: self.url("what_if.download", kind=kind) for kind in kinds}
+
+    def url(
+        self, endpoint: str, quarters: tuple[Quarter, Quarter] | None = None, **of_path: str
+    ) -> str:
         """Another form of the same, or the same of other quarters."""
         rules = [] if self.all_rules else [one.label for one in self.rules]
         given = [("rule", one) for one in rules]
         first, last = quarters or (self.first, self.last)
         given += [("from", str(first)), ("to", str(last))]
-        return f"{url_for(endpoint)}?{urlencode(given)}"
+        return f"{url_for(endpoint, **of_path)}?{urlencode(given)}"
 
 
 @dataclass(frozen=True)
@@ -134,8 +144,10 @@ def page() -> Response:
     )
 
 
-@blueprint.get("/statistics/what-if.csv")
-def download() -> Response:
+@blueprint.get("/statistics/what-if.csv", defaults={"kind": "csv"})
+@blueprint.get("/statistics/what-if.xlsx", defaults={"kind": "xlsx"})
+@blueprint.get("/statistics/what-if.pptx", defaults={"kind": "pptx"})
+def download(kind: str) -> Response:
     """The same numbers: a row per rule, site and quarter, and TOTAL per rule and quarter; where
     there is no data the numbers are empty."""
     fresh_figures(FILE)
@@ -143,9 +155,7 @@ def download() -> Response:
     if query.problems:
         raise Invalid("filter", "; ".join(query.problems))
     found = _sums(query)
-    out = io.StringIO()
-    table = csv.writer(out)
-    table.writerow(CSV_COLUMNS)
+    lines: list[Sequence[FileCell]] = []
     seen = first_seen(db.session(), Network.LHCOPN)
     places = [(site.key, site.id, seen.get(site.id)) for site in _sites(query)]
     places.append((TOTAL, WHOLE, min(seen.values(), default=None)))
@@ -153,14 +163,34 @@ def download() -> Response:
         for name, key, first in places:
             for quarter in query.quarters:
                 one = found.at(rule.version_id, key, quarter)
-                cells = (rule.label, name, str(quarter))
                 numbers = (one.asked, one.there, one.missing, one.late, one.unsure, one.losses)
                 is_blank = has_no_data(quarter, first, now())
-                table.writerow([*map(safe_cell, cells), *("" if is_blank else n for n in numbers)])
-    answer = make_response(out.getvalue())
-    answer.mimetype = "text/csv"
-    answer.headers["Content-Disposition"] = 'attachment; filename="what-if.csv"'
-    return answer
+                lines.append(
+                    [rule.label, name, str(quarter), *(None if is_blank else n for n in numbers)]
+                )
+    notes = [f"As of {iso(now())}. Empty cells: no data."]
+    file = FigureTable("what-if", CSV_COLUMNS, lines)
+    return as_file(file, kind, notes, lambda: _slides(query, found))
+
+
+def _slides(query: ComparisonQuery, found: WhatIf) -> Sequence[Slide]:
+    """The rules, two on a slide, under how many tickets each would have required."""
+    seen = first_seen(db.session(), Network.LHCOPN)
+    rows = [*_rows(query, found), _row(query, found, None, seen)]
+    cells = [(row.site, [one.asked if one.has_data else None for one in row.whole]) for row in rows]
+    slides = []
+    for at in range(0, len(query.rules), RULES_AT_ONCE):
+        part = slice(at, at + RULES_AT_ONCE)
+        *sites, (_, whole) = [(site, mine[part]) for site, mine in cells]
+        rules = query.rules[part]
+        said = [
+            f"{rule.label}: {'no data' if one is None else f'{one.asked:,} tickets'}"
+            for rule, one in zip(rules, whole, strict=True)
+        ]
+        first, last = query.first, query.last
+        when = str(first) if first == last else f"{first} to {last}"
+        slides.append(comparison_slide(rules, sites, whole, ", ".join(said), when, "", []))
+    return slides
 
 
 def _sums(query: ComparisonQuery) -> WhatIf:

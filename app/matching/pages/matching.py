@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,18 +10,22 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, Response, make_response, render_template, request, url_for
 
-from app.core.rules.cells import safe_cell
+from app.core.figures.tables import Cell as FileCell
+from app.core.figures.tables import FigureTable
 from app.core.rules.counted import DECK_NUMBERS, DECK_SOURCE, SLIDES
 from app.core.rules.errors import Invalid
 from app.core.rules.quarters import Quarter, present
+from app.core.rules.slides import Slide
 from app.core.web.extensions import db
+from app.core.web.figure_files import as_file
 from app.core.web.quarter_range import read_quarters
-from app.core.web.times import now
+from app.core.web.times import iso, now
 from app.events.rules.addresses import NO_T1, events_url
 from app.matching.figures.per_t1 import Cell
 from app.matching.pages.freshness import FILE, fresh_figures
 from app.matching.rules.matching import RELATED_WORDS, detected_in_words
 from app.matching.services.rules import rules_in_order
+from app.matching.services.slides import QUARTERS_AT_ONCE, matching_slide
 from app.matching.services.tables import MatchingTable, TableRow, matching_table
 from app.registry.rules.networks import Network
 
@@ -81,18 +83,19 @@ class MatchingQuery:
         return self._url("matching.page", {"quarters": _SLIDES})
 
     @property
-    def csv_url(self) -> str:
-        """The file of exactly these quarters."""
-        return self._url("matching.download", self._asked)
+    def file_urls(self) -> Mapping[str, str]:
+        """The files of exactly these quarters, by their kind."""
+        kinds = ("csv", "xlsx", "pptx")
+        return {kind: self._url("matching.download", self._asked, kind=kind) for kind in kinds}
 
-    def _url(self, endpoint: str, quarters: Mapping[str, str]) -> str:
+    def _url(self, endpoint: str, quarters: Mapping[str, str], **of_path: str) -> str:
         network = "" if self.network == Network.LHCOPN else self.network
-        return _address(endpoint, {**quarters, "network": network})
+        return _address(url_for(endpoint, **of_path), {**quarters, "network": network})
 
 
-def _address(endpoint: str, values: Mapping[str, str]) -> str:
+def _address(base: str, values: Mapping[str, str]) -> str:
     given = urlencode({name: value for name, value in values.items() if value})
-    return f"{url_for(endpoint)}?{given}" if given else url_for(endpoint)
+    return f"{base}?{given}" if given else base
 
 
 @dataclass(frozen=True)
@@ -161,31 +164,45 @@ def page() -> Response:
     return make_response(page, 422 if asked.problems else 200)
 
 
-@blueprint.get("/matching.csv")
-def download() -> Response:
+@blueprint.get("/matching.csv", defaults={"kind": "csv"})
+@blueprint.get("/matching.xlsx", defaults={"kind": "xlsx"})
+@blueprint.get("/matching.pptx", defaults={"kind": "pptx"})
+def download(kind: str) -> Response:
     """The same numbers: a line for each site that was T0 or T1 then and each quarter, and TOTAL."""
     asked, moment = MatchingQuery(request.args), now()
     if asked.problems:
         raise Invalid("filter", "; ".join(asked.problems))
     fresh_figures(FILE)
-    written = io.StringIO()
-    lines = csv.writer(written)
-    lines.writerow(COLUMNS)
+    lines: list[Sequence[FileCell]] = []
     for quarters in asked.ranges:
         table = matching_table(db.session(), quarters, asked.network, moment)
         for place, quarter in enumerate(quarters):
             for row in table.rows:
                 if row.there[place]:
-                    lines.writerow(_line(row.site, quarter, row.cells[place]))
-            lines.writerow(_line("TOTAL", quarter, table.totals[place]))
-    answer = Response(written.getvalue(), mimetype="text/csv")
-    answer.headers["Content-Disposition"] = 'attachment; filename="matching.csv"'
-    return answer
+                    lines.append(_line(row.site, quarter, row.cells[place]))
+            lines.append(_line("TOTAL", quarter, table.totals[place]))
+    notes = [f"As of {iso(moment)}, links of {asked.network}. Empty cells: no data."]
+    file = FigureTable("matching", COLUMNS, lines)
+    return as_file(file, kind, notes, lambda: _slides(asked, moment))
 
 
-def _line(site: str, quarter: Quarter, cell: Cell | None) -> Sequence[str | int]:
-    numbers = ("", "") if cell is None else (cell.detected, cell.documented)
-    return (safe_cell(site), str(quarter), *numbers)
+def _line(site: str, quarter: Quarter, cell: Cell | None) -> Sequence[FileCell]:
+    numbers = (None, None) if cell is None else (cell.detected, cell.documented)
+    return (site, str(quarter), *numbers)
+
+
+def _slides(asked: MatchingQuery, moment: datetime) -> Sequence[Slide]:
+    """Two quarters on a slide, as the group's slides had them."""
+    rows = db.session()
+    detected = detected_in_words(rules_in_order(rows)[-1])
+    found = []
+    for quarters in asked.ranges:
+        for at in range(0, len(quarters), QUARTERS_AT_ONCE):
+            part = quarters[at : at + QUARTERS_AT_ONCE]
+            table = matching_table(rows, part, asked.network, moment)
+            said = [f"{one}: {_said_of(one, moment)}." for one in part if _said_of(one, moment)]
+            found.append(matching_slide(table, detected, finding_of(table, moment), "", said))
+    return found
 
 
 def _shown(table: MatchingTable, moment: datetime) -> ShownTable:

@@ -43,10 +43,11 @@ from app.duties.services.duties import (
 )
 from app.duties.services.duties import what_if as asked_by_rules
 from app.duties.services.listed_events import Detected, EventFilter, count_events, list_events
-from app.matching.figures.per_t1 import Cell as EventCell
-from app.matching.rules.matching import RELATED_WORDS, detected_in_words
+from app.duties.services.slides import RULES_AT_ONCE, comparison_slide
+from app.matching.rules.matching import detected_in_words
 from app.matching.services.rules import rules_in_order
-from app.matching.services.tables import MatchingTable, first_seen, has_no_data, matching_table
+from app.matching.services.slides import QUARTERS_AT_ONCE, matching_slide
+from app.matching.services.tables import first_seen, has_no_data, matching_table
 from app.registry.rules.networks import Network
 from app.reports.rules.reports import ReportStatus, ShownState, due_at, last_day_of
 from app.reports.services.grid import ReportGrid, report_grid
@@ -58,7 +59,6 @@ NETWORK: Final = str(Network.LHCOPN)
 TOTAL: Final = "TOTAL"
 MAX_ROWS: Final = 54
 """Rows of a list of events or tickets: three slides."""
-_RULES_AT_ONCE: Final = 2
 _QUARTERS_AT_ONCE: Final = 8
 """Columns of the grid of reports on one slide."""
 _NAMES_AT_ONCE: Final = 8
@@ -274,59 +274,23 @@ def _left(count: int) -> list[str]:
 def _matching(
     session: Session, quarters: Sequence[Quarter], now: datetime, base: Base
 ) -> Sequence[Slide]:
-    pairs = [quarters[at : at + 2] for at in range(0, len(quarters), 2)]
+    at_once = QUARTERS_AT_ONCE
+    pairs = [quarters[at : at + at_once] for at in range(0, len(quarters), at_once)]
     return [_matching_of(session, pair, now, base) for pair in pairs]
 
 
 def _matching_of(session: Session, quarters: Sequence[Quarter], now: datetime, base: Base) -> Slide:
-    table = matching_table(session, quarters, NETWORK, now)
-    detected = detected_in_words(rules_in_order(session)[-1])
-    series = [
-        Series(
-            f"{quarter} {words}",
-            [
-                None if cell is None or not there else getattr(cell, word)
-                for cell, there in ((row.cells[at], row.there[at]) for row in table.rows)
-            ],
-        )
-        for at, quarter in enumerate(quarters)
-        for word, words in (("detected", detected), ("documented", RELATED_WORDS))
-    ]
-    head = [Column("Site", 1.6)]
-    head += [Column(str(quarter), 1, is_number=True) for quarter in quarters]
-    rows = [Row([row.site, *_shares(row.cells, row.there)]) for row in table.rows]
-    rows.append(Row([TOTAL, *_shares(table.totals, [True] * len(quarters))], is_total=True))
-    return Slide(
+    return matching_slide(
+        matching_table(session, quarters, NETWORK, now),
+        detected_in_words(rules_in_order(session)[-1]),
         f"{_title(SlideKind.MATCHING)}, {range_in_words(quarters)}",
-        f"{detected.capitalize()} and {RELATED_WORDS}; in the table, related of detected",
         _url(
             base,
             "/statistics/matching",
             **{"from": str(quarters[0]), "to": str(quarters[-1])},
         ),
-        Chart([row.site for row in table.rows], series),
-        Table(head, rows, {"not T1": Tone.QUIET}),
-        _matching_words(table, now),
+        _said_of(quarters, now),
     )
-
-
-def _shares(cells: Sequence[EventCell | None], there: Sequence[bool]) -> list[Cell]:
-    found: list[Cell] = []
-    for cell, was_there in zip(cells, there, strict=True):
-        if not was_there:
-            found.append("not T1")
-        else:
-            found.append(None if cell is None else f"{cell.documented:,} of {cell.detected:,}")
-    return found
-
-
-def _matching_words(table: MatchingTable, now: datetime) -> list[str]:
-    words = _said_of(table.quarters, now)
-    if any(row.tier == 0 for row in table.rows):
-        words.append(
-            "The T0’s row has what has no T1 end; between two T1s an event counts for both."
-        )
-    return words
 
 
 def _undocumented(
@@ -450,7 +414,7 @@ def _what_if(
         source = f"{base}/statistics/what-if"
         words = ["No rule requires tickets."]
         return [Slide(_title(SlideKind.WHAT_IF), range_in_words(quarters), source, words=words)]
-    parts = [rules[at : at + _RULES_AT_ONCE] for at in range(0, len(rules), _RULES_AT_ONCE)]
+    parts = [rules[at : at + RULES_AT_ONCE] for at in range(0, len(rules), RULES_AT_ONCE)]
     return [_what_if_of(session, part, quarters, now, base) for part in parts]
 
 
@@ -470,47 +434,20 @@ def _what_if_of(
             return [None] * len(rules)
         return [found.whole(rule.version_id, site_id) for rule in rules]
 
-    cells = [(row.site, numbers(row.site_id, seen.get(row.site_id))) for row in sites]
-    whole = numbers(WHOLE, min(seen.values(), default=None))
-    words = [
-        f"{rule.label} is {'in force' if rule.in_force_now else 'not in force'} today"
-        + ("." if one is None else f": {one.asked:,} required, {one.there:,} existing.")
-        for rule, one in zip(rules, whole, strict=True)
-    ]
-    return Slide(
+    return comparison_slide(
+        rules,
+        [(row.site, numbers(row.site_id, seen.get(row.site_id))) for row in sites],
+        numbers(WHOLE, min(seen.values(), default=None)),
         f"{_title(SlideKind.WHAT_IF)}: {' and '.join(rule.label for rule in rules)}",
-        f"{range_in_words(quarters)}: tickets that each rule would have required;"
-        " in the table, existing of required",
+        range_in_words(quarters),
         _url(
             base,
             "/statistics/what-if",
             rule=[rule.label for rule in rules],
             **{"from": str(quarters[0]), "to": str(quarters[-1])},
         ),
-        Chart(
-            [name for name, _ in cells],
-            [
-                Series(
-                    f"{rule.label} {word}",
-                    [None if mine[at] is None else getattr(mine[at], name) for _, mine in cells],
-                )
-                for at, rule in enumerate(rules)
-                for word, name in (("required", "asked"), ("existing", "there"))
-            ],
-        ),
-        Table(
-            [Column("Site", 1.6), *(Column(rule.label, 1, is_number=True) for rule in rules)],
-            [
-                *(Row([name, *_there_of_asked(mine)]) for name, mine in cells),
-                Row([TOTAL, *_there_of_asked(whole)], is_total=True),
-            ],
-        ),
-        words + _said_of(quarters, now),
+        _said_of(quarters, now),
     )
-
-
-def _there_of_asked(cells: Sequence[Asked | None]) -> list[Cell]:
-    return [None if one is None else f"{one.there:,} of {one.asked:,}" for one in cells]
 
 
 # ---- reports ----

@@ -100,9 +100,9 @@ def _why(error: Exception) -> str:
 
 def _make(context: Context, pack_id: int, order: Order) -> None:
     # not with the server's start: they take a second to load, and few processes draw
+    from app.core.documents.deck_pptx import deck_as_pptx
     from app.core.documents.layout import placed
     from app.meetings.documents.deck_pdf import deck_as_pdf
-    from app.meetings.documents.deck_pptx import deck_as_pptx
 
     progress = _Progress(context, pack_id)
     progress.next("Recalculating")

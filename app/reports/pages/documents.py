@@ -9,15 +9,22 @@ from flask import Blueprint, Response, current_app, redirect, render_template, r
 from werkzeug.exceptions import NotFound as NoPage
 from werkzeug.wrappers import Response as AnyResponse
 
+from app.core.figures.tables import as_csv, as_workbook_of
 from app.core.rules.errors import Invalid, NoSuchPeriod, NotFound
 from app.core.rules.quarters import Quarter
 from app.core.web.extensions import db
+from app.core.web.figure_files import as_slides
 from app.core.web.person import acting
 from app.core.web.times import now
 from app.matching.pages.freshness import FILE, PAGE, fresh_figures
 from app.registry.models.registry import Site
 from app.registry.services.registry import find_site
-from app.reports.pages.files import sheets_of_quarter, table_of_quarter, table_of_report
+from app.reports.pages.files import (
+    sheets_of_quarter,
+    slides_of_quarter,
+    table_of_quarter,
+    table_of_report,
+)
 from app.reports.pages.reports import SIGNS, due_days
 from app.reports.pages.rows import figure_url
 from app.reports.rules.documents import QUARTER_COLUMNS, QuarterDocument, ReportDocument
@@ -25,12 +32,12 @@ from app.reports.rules.twiki import twiki_of_quarter, twiki_of_report
 from app.reports.services.documents import document_of_quarter, document_of_report
 from app.reports.services.first_quarter import FIRST_QUARTER
 from app.reports.services.grid import require_quarter_of_reports
-from app.statistics.figures.tables import as_csv, as_workbook_of
 
 blueprint = Blueprint("report_documents", __name__, url_prefix="/reports")
 _TYPES: Final = {
     "csv": "text/csv",
     "pdf": "application/pdf",
+    "pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
     "twiki": "text/plain",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
@@ -91,7 +98,7 @@ def quarter_twiki(quarter: str) -> str:
     )
 
 
-@blueprint.get(f"{_OF_QUARTER}.<any(csv, xlsx, pdf, twiki):kind>")
+@blueprint.get(f"{_OF_QUARTER}.<any(csv, xlsx, pptx, pdf, twiki):kind>")
 def quarter_file(quarter: str, kind: str) -> Response:
     """The quarter as a file."""
     fresh_figures(FILE)
@@ -106,6 +113,8 @@ def quarter_file(quarter: str, kind: str) -> Response:
         return _file(quarter_as_pdf(document, _public(address)), kind, name)
     if kind == "csv":
         return _file(as_csv(table_of_quarter(document)), kind, name)
+    if kind == "pptx":
+        return _file(as_slides(slides_of_quarter(document)), kind, name)
     return _file(as_workbook_of(sheets_of_quarter(document), document.notes_of_file), kind, name)
 
 

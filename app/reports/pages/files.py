@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from app.reports.rules.documents import SAMPLE, QuarterDocument, ReportDocument, SiteLine
+from app.core.figures.tables import Cell, FigureTable
+from app.core.rules.slides import Column, Row, Slide, Table
+from app.reports.rules.documents import (
+    QUARTER_COLUMNS,
+    SAMPLE,
+    QuarterDocument,
+    ReportDocument,
+    SiteLine,
+)
 from app.reports.rules.numbers import ChangedFigure, ReportFigure
 from app.reports.rules.reports import last_day_of
-from app.statistics.figures.tables import Cell, FigureTable
 
 _COLUMNS = (
     *("site", "quarter", "part", "key", "label", "value", "of", "unit", "start", "end"),
@@ -103,6 +110,26 @@ def table_of_quarter(document: QuarterDocument) -> FigureTable:
         for line in document.sites
     ]
     return FigureTable("Sites", (*head, *known), rows)
+
+
+def slides_of_quarter(document: QuarterDocument) -> Sequence[Slide]:
+    """The sites with their numbers, under how many reports are submitted."""
+    words = list(QUARTER_COLUMNS.values())
+    columns = [Column("Site", 1.6), Column("Report", 1.8)]
+    columns += [Column(word.partition(",")[0], 1.2, is_number=True) for word in words]
+    rows = [
+        Row([one.site, one.standing, *(one.words(key) or None for key in QUARTER_COLUMNS)])
+        for one in document.sites
+    ]
+    return [
+        Slide(
+            document.finding,
+            f"Quarterly reports of {document.quarter}, due {last_day_of(document.due_at)}",
+            "",
+            table=Table(columns, rows) if rows else None,
+            words=["Medians of the site's tickets, in working time."] if rows else document.notes,
+        )
+    ]
 
 
 def sheets_of_quarter(document: QuarterDocument) -> Sequence[FigureTable]:

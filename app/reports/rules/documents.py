@@ -269,8 +269,15 @@ class QuarterDocument:
         return sum(one.is_required and not one.is_awaited for one in self.sites)
 
     @property
+    def finding(self) -> str:
+        """How many are submitted, in words."""
+        asked = sum(one.is_required for one in self.sites)
+        missing = f", {len(self.missing)} missing" if self.missing else ""
+        return f"{self.submitted} of {asked} reports submitted{missing}"
+
+    @property
     def notes(self) -> Sequence[str]:
-        """How it stands, in sentences."""
+        """Its state, in sentences."""
         asked = sum(one.is_required for one in self.sites)
         said = [
             f"{self.submitted} of {asked} reports are submitted; due {last_day_of(self.due_at)}."
@@ -304,7 +311,7 @@ class DocumentTable:
 def tables_of_report(document: ReportDocument) -> Sequence[DocumentTable]:
     """Its numbers, its events and its answers."""
     stated = any(one.stated for one in document.figures)
-    head = ["Figure", "Number", *(["Site's number", "Why"] if stated else [])]
+    head = ["Figure", "Number", *(["Site's number", "Reason"] if stated else [])]
     numbers = [
         [one.figure.label, one.words, *([one.stated, one.reason] if stated else [])]
         for one in document.figures

@@ -9,17 +9,19 @@ from typing import Any, Final
 
 from flask import Blueprint, render_template, request
 
+from app.core.figures.tables import Cell, FigureTable
 from app.core.rules.quarters import CalendarPeriod
+from app.core.rules.slides import Slide
 from app.core.web.extensions import db
+from app.core.web.figure_files import as_file
 from app.core.web.times import now
 from app.events.rules.addresses import events_url
 from app.registry.rules.networks import Network
 from app.statistics.figures.availability import Availability
 from app.statistics.figures.charts import ColumnChart, Part, Value, column_chart, strip
-from app.statistics.figures.tables import Cell, FigureTable
-from app.statistics.pages.files import as_file
 from app.statistics.pages.findings import measured_in_words
 from app.statistics.pages.query import StatisticsQuery
+from app.statistics.pages.slides import availability_slide, range_in_words
 from app.statistics.pages.statistics import frame_of
 from app.statistics.services.availability import (
     AvailabilityFigures,
@@ -47,6 +49,7 @@ class AvailabilityView:
 
 @blueprint.get("/availability.csv", defaults={"kind": "csv"})
 @blueprint.get("/availability.xlsx", defaults={"kind": "xlsx"})
+@blueprint.get("/availability.pptx", defaults={"kind": "pptx"})
 @blueprint.get("/availability", defaults={"kind": ""})
 def page(kind: str = "") -> Any:
     """Availability per link and per site."""
@@ -60,7 +63,10 @@ def page(kind: str = "") -> Any:
     figures = availability_of(db.session(), periods, now(), network=network, site=site)
     if kind:
         question.require_whole()
-        return as_file(_file(figures, periods), kind, _notes())
+        where = f"links of {site}" if site else f"links of {network or 'both networks'}"
+        return as_file(
+            _file(figures, periods), kind, _notes(), lambda: [_slide(figures, periods, where)]
+        )
     many = [figures.whole, *figures.sites, *figures.links]
     top = max((sum(share for _, share in _downtime(row.whole)) for row in many), default=0) or 1
     over: dict[str, str] = {"site": site} if site else {"network": network}
@@ -145,6 +151,22 @@ def _finding(row: AvailabilityRow, periods: Sequence[CalendarPeriod]) -> str:
     """The hours down of the newest periods, all links together."""
     down = [cell.down / _HOUR if cell.has_data else None for cell in row.cells]
     return measured_in_words(periods, down, lambda hours: f"{hours:,.0f} h", now())
+
+
+def _slide(figures: AvailabilityFigures, periods: Sequence[CalendarPeriod], where: str) -> Slide:
+    rows = [*figures.sites, figures.whole]
+    cells = [
+        [percent(cell.share) if cell.has_data else None for cell in (*row.cells, row.whole)]
+        for row in rows
+    ]
+    return availability_slide(
+        f"Hours down: {_finding(figures.whole, periods)}",
+        f"Availability, {where}, {range_in_words(periods)}",
+        periods,
+        [(row, row.whole.down / _HOUR) for row in figures.sites],
+        figures.whole,
+        cells,
+    )
 
 
 def _file(figures: AvailabilityFigures, periods: Sequence[CalendarPeriod]) -> FigureTable:

@@ -96,6 +96,12 @@ class StatisticsQuery:
         """The values of one filter."""
         return self._list.given(name)
 
+    @property
+    def filter_words(self) -> str:
+        """What of all tickets is asked for, behind a title; "" = all."""
+        given = [f"{name} {' or '.join(self.given(name))}" for name in FILTERS if self.given(name)]
+        return f"; {', '.join(given)}" if given else ""
+
     def periods(self) -> Sequence[CalendarPeriod]:
         """The periods to show: the running one and the last four, unless the address says
         otherwise."""
@@ -125,11 +131,14 @@ class StatisticsQuery:
         if self.problems:
             raise Invalid("filter", "; ".join(self.problems))
 
-    def file(self, kind: str, endpoint: str = "") -> str:
-        """The address of the same figures as a file."""
+    def files(self, endpoint: str = "") -> Mapping[str, str]:
+        """The addresses of the same figures as files, by their kind."""
         query = self.url().partition("?")[2]
-        base = url_for(endpoint or request.endpoint or "", kind=kind)
-        return f"{base}?{query}" if query else base
+        found = {}
+        for kind in ("csv", "xlsx", "pptx"):
+            base = url_for(endpoint or request.endpoint or "", kind=kind)
+            found[kind] = f"{base}?{query}" if query else base
+        return found
 
     def url(self, endpoint: str = "", **changed: str | Sequence[str]) -> str:
         """The address of this page, or of another one, with some parameters changed."""

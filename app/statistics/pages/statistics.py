@@ -9,6 +9,8 @@ from typing import Any, Final
 
 from flask import Blueprint, render_template, request, url_for
 
+from app.core.figures.tables import Cell as FileCell
+from app.core.figures.tables import FigureTable
 from app.core.rules.counted import DAYS_STANDING, DECK_NUMBERS, DECK_SOURCE, Counted
 from app.core.rules.durations import days_in_words
 from app.core.rules.quarters import (
@@ -19,7 +21,10 @@ from app.core.rules.quarters import (
     headline_periods,
     present,
 )
+from app.core.rules.slides import Cell as SlideCell
+from app.core.rules.slides import Column, Row, Slide, Table
 from app.core.web.extensions import db
+from app.core.web.figure_files import as_file
 from app.core.web.times import now
 from app.events.rules.addresses import events_url
 from app.matching.figures.per_t1 import Cell
@@ -30,17 +35,15 @@ from app.matching.services.tables import matching_table
 from app.registry.rules.networks import Network
 from app.registry.services.registry import all_links, all_sites
 from app.statistics.figures.charts import ColumnChart, Value, column_chart, highest
-from app.statistics.figures.tables import Cell as FileCell
-from app.statistics.figures.tables import FigureTable
 from app.statistics.pages.definitions import DEFINITIONS as DEFINED
-from app.statistics.pages.files import as_file
 from app.statistics.pages.findings import (
     changed_in_words,
     counted_in_words,
     measured_in_words,
 )
 from app.statistics.pages.query import FILTERS, PER, StatisticsQuery
-from app.statistics.services.figures import CountRow, TicketFigures, TimesRow
+from app.statistics.pages.slides import MAX_ROWS, counts_slide, range_in_words, rows_slide
+from app.statistics.services.figures import CountRow, Standing, TicketFigures, TimesRow
 from app.tickets.figures.times import MEASURES, WORKING
 from app.tickets.rules.tickets import Category, Layer, State
 
@@ -217,6 +220,7 @@ def page() -> str:
 
 @blueprint.get("/tickets.csv", defaults={"kind": "csv"})
 @blueprint.get("/tickets.xlsx", defaults={"kind": "xlsx"})
+@blueprint.get("/tickets.pptx", defaults={"kind": "pptx"})
 @blueprint.get("/tickets", defaults={"kind": ""})
 def tickets(kind: str = "") -> Any:
     """How many tickets were created in each period, by one of their properties."""
@@ -225,10 +229,17 @@ def tickets(kind: str = "") -> Any:
     periods = question.periods()
     whole = figures.counts(periods)[0]
     rows = _restricted(figures.counts(periods, question.by), question) if question.by else []
+    finding = counted_in_words("ticket", periods, whole.counts, now())
+    shown = _in_order(rows, question.by)
     if kind:
         question.require_whole()
-        return as_file(_counts_file(periods, whole, rows, question), kind, _notes())
-    shown = _in_order(rows, question.by)
+        named = [(_name(row.value, question.by), row) for row in shown]
+        subtitle = f"Tickets per {question.per}, {range_in_words(periods)}{question.filter_words}"
+        slide = counts_slide(
+            finding, subtitle, periods, whole, named, BY_WORDS.get(question.by, "").capitalize()
+        )
+        table = _counts_file(periods, whole, rows, question)
+        return as_file(table, kind, _notes(), lambda: [slide])
     named = [(_name(row.value, question.by), row) for row in shown[:ROWS]]
     top = highest(one for row in shown[:SMALL] for one in _values(periods, row))
     return render_template(
@@ -252,6 +263,7 @@ def tickets(kind: str = "") -> Any:
 
 @blueprint.get("/times.csv", defaults={"kind": "csv"})
 @blueprint.get("/times.xlsx", defaults={"kind": "xlsx"})
+@blueprint.get("/times.pptx", defaults={"kind": "pptx"})
 @blueprint.get("/times", defaults={"kind": ""})
 def times(kind: str = "") -> Any:
     """GGUS's times by period, or by category or site; and the priorities at submission."""
@@ -270,7 +282,10 @@ def times(kind: str = "") -> Any:
     priorities = figures.counts(periods, "priority")
     if kind:
         question.require_whole()
-        return as_file(_times_file(by_period, by_value, question), kind, _notes())
+        table = _times_file(by_period, by_value, question)
+        return as_file(
+            table, kind, _notes(), lambda: [_times_slide(periods, by_period, by_value, question)]
+        )
     whole = sum(row.total for row in priorities)
     return render_template(
         "statistics/times.html",
@@ -307,6 +322,7 @@ def times(kind: str = "") -> Any:
 
 @blueprint.get("/long-standing.csv", defaults={"kind": "csv"})
 @blueprint.get("/long-standing.xlsx", defaults={"kind": "xlsx"})
+@blueprint.get("/long-standing.pptx", defaults={"kind": "pptx"})
 @blueprint.get("/long-standing", defaults={"kind": ""})
 def standing(kind: str = "") -> Any:
     """Open tickets that were created more than 30 days ago."""
@@ -328,7 +344,8 @@ def standing(kind: str = "") -> Any:
             )
             for ticket in found.tickets
         ]
-        return as_file(FigureTable("long-standing", head, rows), kind, _notes())
+        table = FigureTable("long-standing", head, rows)
+        return as_file(table, kind, _notes(), lambda: [_standing_slide(found, question)])
     return render_template(
         "statistics/standing.html",
         question=question,
@@ -552,6 +569,61 @@ def _times_file(
             cells += [measure.count, measure.mean, measure.median]
         rows.append(cells)
     return FigureTable("ticket-times", head, rows)
+
+
+def _times_slide(
+    periods: Sequence[CalendarPeriod],
+    by_period: Sequence[TimesRow],
+    by_value: Sequence[TimesRow],
+    question: StatisticsQuery,
+) -> Slide:
+    medians = [row.measures["solution"].median for row in by_period]
+    rows = [
+        Row(
+            [
+                _name(row.value, question.by) if question.by else row.value,
+                row.tickets,
+                *(time_in_words(row.measures[name].median) for name in MEASURES),
+            ]
+        )
+        for row in (by_value if question.by else by_period)[:MAX_ROWS]
+    ]
+    head = BY_WORDS[question.by].capitalize() if question.by else question.per.capitalize()
+    columns = [Column(head, 1.4), Column("Tickets", 0.8, is_number=True)]
+    columns += [Column(TIMES_TITLES[name], 1.4, is_number=True) for name in MEASURES]
+    return Slide(
+        f"Solution: {measured_in_words(periods, medians, time_in_words, now())}",
+        f"Medians of the tickets created from {range_in_words(periods)}{question.filter_words}",
+        "",
+        table=Table(columns, rows),
+        words=["Response and solution in working time; a working day is 24 h."],
+    )
+
+
+def _standing_slide(found: Standing, question: StatisticsQuery) -> Slide:
+    rows: list[list[SlideCell]] = [
+        [
+            str(ticket.number),
+            ticket.title,
+            ticket.state,
+            ticket.responsible_site.key if ticket.responsible_site else "none",
+            f"{ticket.created_at:%Y-%m-%d}",
+            f"{(now() - ticket.created_at) // timedelta(days=1):,}",
+        ]
+        for ticket in found.tickets[:MAX_ROWS]
+    ]
+    columns = [
+        *(Column("Ticket", 0.7, is_number=True), Column("Title", 4.6), Column("State", 1.4)),
+        *(Column("Responsible", 1.5), Column("Created", 1.1), Column("Days", 0.6, is_number=True)),
+    ]
+    return rows_slide(
+        f"{found.count:,} ticket{'' if found.count == 1 else 's'} open for more than"
+        f" {DAYS_STANDING} days",
+        f"{now():%Y-%m-%d} UTC{question.filter_words}",
+        columns,
+        rows,
+        found.count - len(rows),
+    )
 
 
 def _notes() -> list[str]:

@@ -30,7 +30,7 @@ from pptx.util import Emu, Pt
 from app.core.documents import layout
 from app.core.documents.font_metrics import cut_to, lines_of
 from app.core.documents.layout import Box, Placed
-from app.core.rules.slides import Chart, Deck, Table
+from app.core.rules.slides import Chart, Deck, Slide, Table
 from app.core.rules.texts import storable_text
 
 _NO_STYLE: Final = "{2D5ABB26-0587-4C30-8999-92F81FD0307C}"
@@ -43,6 +43,8 @@ _TEMPLATE_WIDTH: Final = 720
 """Points: the template is 4:3; its masters are widened for who adds slides."""
 _MAX_NAME_LENGTH: Final = 60
 """Characters of a category or row of bars in a chart; the workbook behind it has them whole."""
+_MAX_PROPERTY_LENGTH: Final = 255
+"""Characters of a file's property: the library takes no more."""
 
 
 class _Data(ChartData):
@@ -85,16 +87,31 @@ def cut_name(name: str) -> str:
 
 
 def deck_as_pptx(deck: Deck, made_at: datetime) -> bytes:
-    """The deck as a file; ``made_at`` (UTC) stands in its properties."""
+    """The deck as a file; ``made_at`` (UTC) is in its properties."""
+    book = _book(deck.title, deck.subtitle, made_at)
+    _title_slide(book, deck)
+    return _with_slides(book, deck.slides, first=2)
+
+
+def slides_as_pptx(slides: Sequence[Slide], made_at: datetime) -> bytes:
+    """Slides without a title slide, to be put into another deck."""
+    book = _book(slides[0].title, slides[0].subtitle, made_at)
+    return _with_slides(book, slides, first=1)
+
+
+def _book(title: str, subject: str, made_at: datetime) -> Any:
     book = Presentation()
     _widen(book)
-    book.core_properties.title = deck.title
-    book.core_properties.subject = deck.subtitle
+    book.core_properties.title = storable_text(title, _MAX_PROPERTY_LENGTH)
+    book.core_properties.subject = storable_text(subject, _MAX_PROPERTY_LENGTH)
     book.core_properties.author = "LHCOPN portal"
     book.core_properties.last_modified_by = "LHCOPN portal"
     book.core_properties.created = book.core_properties.modified = made_at.replace(tzinfo=None)
-    _title_slide(book, deck)
-    for number, page in enumerate(layout.placed(deck.slides), 2):
+    return book
+
+
+def _with_slides(book: Any, slides: Sequence[Slide], *, first: int) -> bytes:
+    for number, page in enumerate(layout.placed(slides), first):
         _slide(book, page, number)
     out = BytesIO()
     book.save(out)

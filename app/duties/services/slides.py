@@ -1,0 +1,59 @@
+"""Rules compared, and due tickets, as slides: for a pack, and for the pages' files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from app.core.rules.slides import Cell, Chart, Column, Row, Series, Slide, Table
+from app.duties.services.duties import Asked, JudgedRule
+
+RULES_AT_ONCE: Final = 2
+"""Of one slide: as many as its chart has room for."""
+_TOTAL: Final = "TOTAL"
+
+
+def comparison_slide(
+    rules: Sequence[JudgedRule],
+    sites: Sequence[tuple[str, Sequence[Asked | None]]],
+    whole: Sequence[Asked | None],
+    title: str,
+    when: str,
+    source: str,
+    said: Sequence[str],
+) -> Slide:
+    """``sites`` and ``whole`` have a cell for each rule, None where there is no data; ``when``: the
+    quarters in words; ``said``: what is to be said of them."""
+    words = [
+        f"{rule.label} is {'in force' if rule.in_force_now else 'not in force'} today"
+        + ("." if one is None else f": {one.asked:,} required, {one.there:,} existing.")
+        for rule, one in zip(rules, whole, strict=True)
+    ]
+    return Slide(
+        title,
+        f"{when}: tickets that each rule would have required; in the table, existing of required",
+        source,
+        Chart(
+            [name for name, _ in sites],
+            [
+                Series(
+                    f"{rule.label} {word}",
+                    [None if mine[at] is None else getattr(mine[at], name) for _, mine in sites],
+                )
+                for at, rule in enumerate(rules)
+                for word, name in (("required", "asked"), ("existing", "there"))
+            ],
+        ),
+        Table(
+            [Column("Site", 1.6), *(Column(rule.label, 1, is_number=True) for rule in rules)],
+            [
+                *(Row([name, *_existing_of_required(mine)]) for name, mine in sites),
+                Row([_TOTAL, *_existing_of_required(whole)], is_total=True),
+            ],
+        ),
+        [*words, *said],
+    )
+
+
+def _existing_of_required(cells: Sequence[Asked | None]) -> list[Cell]:
+    return [None if one is None else f"{one.there:,} of {one.asked:,}" for one in cells]
