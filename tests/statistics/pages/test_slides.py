@@ -1,4 +1,4 @@
-"""Each page of figures as a workbook and as slides: the numbers of its CSV, headed by its finding."""
+"""Each page of figures as a workbook and as slides: numbers of its CSV, headed by the finding."""
 
 from __future__ import annotations
 
