@@ -77,7 +77,7 @@ def test_one_click_makes_an_alias_and_the_tickets_follow(
     assert answer.status_code == 303
     shown = admin.read(answer.location)
     assert f"{TYPO} means DE-KIT from now on. 3 tickets followed." in shown.text
-    assert "Every site that tickets and events name is known" in shown.text
+    assert "All sites in tickets and events are known" in shown.text
     kit = session.scalars(select(SiteName.site_id).where(SiteName.name == "DE-KIT")).one()
     assert affected(session, TYPO) == [kit, kit, kit]
     why = admin.read("/admin/audit?kind=site&thing=DE-KIT&field=names").text
@@ -157,7 +157,7 @@ def test_dismissed_and_taken_back(cast: Cast, visit: Enter, opened: Open) -> Non
     admin = visit(cast.admin)
     answer = admin.send(f"{HERE}/dismiss", {"kind": "site", "name": TYPO, "why": "A test"})
     page = admin.read(answer.location)
-    assert "Every site that tickets and events name is known" in page.text
+    assert "All sites in tickets and events are known" in page.text
     assert "to review" not in admin.read("/admin").text
     form = admin.read(f"{HERE}?kind=decided").form(f"{HERE}/take-back")
     admin.send(form.action, form.data())
@@ -177,7 +177,7 @@ def test_units(cast: Cast, visit: Enter, opened: Open) -> None:
     assert "Typed reason" in again.text
     form = page.form(f"{HERE}/alias")
     admin.send(form.action, {**form.data(), "target": "LHCOPN NOC"})
-    assert "Every unit that tickets name is known" in admin.read(f"{HERE}?kind=unit").text
+    assert "All units in tickets are known" in admin.read(f"{HERE}?kind=unit").text
 
 
 @pytest.mark.parametrize(

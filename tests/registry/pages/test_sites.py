@@ -221,7 +221,7 @@ def test_before_anything_was_recorded_the_first_record_is_shown(
             {"key": "XX", "country": "CH", "time_zone": "UTC", "bandwidth_gbps": 10.0},
         )
     page = visit(cast.reader).read("/sites/XX?on=2012-01-01")
-    assert "Nothing was recorded before 2013-03-06 12:00 UTC" in page.text
+    assert "No records before 2013-03-06 12:00 UTC" in page.text
     assert "10 Gb/s" in page.text
 
 
