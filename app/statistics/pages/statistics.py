@@ -250,9 +250,7 @@ def tickets(kind: str = "") -> Any:
         whole=_table_of([("All of them", whole)], periods, question, "")[0],
         table=_table_of(named, periods, question, question.by),
         left=len(shown) - len(named),
-        chart=_chart(
-            "all", counted_in_words("ticket", periods, whole.counts, now()), periods, whole
-        ),
+        chart=_chart("all", finding, periods, whole),
         small=[
             _chart(f"by-{at}", f"{name}: {row.total:,}", periods, row, top=top, small=True)
             for at, (name, row) in enumerate(named[:SMALL])

@@ -75,6 +75,37 @@ def test_each_field_saves_itself(browser: Browser, sqlite_server: LiveServer) ->
         expect(page.get_by_label("Not tested")).to_be_checked()
 
 
+def test_what_is_left_and_the_buttons_stay_in_view(
+    browser: Browser, sqlite_server: LiveServer
+) -> None:
+    site_of_two(sqlite_server)
+    with strict_page(browser, set()) as page:
+        page.set_viewport_size({"width": 390, "height": 700})
+        log_in(page, sqlite_server, "kit", "/reports/DE-KIT/2012-Q3")
+        bar, progress = page.locator(".report-bar"), page.locator("#report-progress")
+        expect(progress).to_have_text("0 of 3 answered")
+        page.get_by_label("Not tested").check()
+        expect(progress).to_have_text("1 of 3 answered")
+        page.get_by_label("Not tested").press("ArrowUp")
+        saved(page, "answer.backup_test")
+        # wherever one is in the page, in the numbers that are opened now, too
+        page.locator("#numbers > summary").click()
+        for place in ("#numbers", "h1", "#attachments"):
+            page.locator(place).scroll_into_view_if_needed()
+            box = bar.bounding_box()
+            assert box is not None
+            assert box["y"] >= 0
+            assert box["y"] + box["height"] <= 700, place
+        # what has the focus is never under it
+        field = page.get_by_label("Remarks")
+        field.focus()
+        below, above = field.bounding_box(), bar.bounding_box()
+        assert below is not None
+        assert above is not None
+        assert below["y"] < above["y"]
+        assert sideways(page) == 0
+
+
 def test_two_people_see_each_other_and_choose(browser: Browser, sqlite_server: LiveServer) -> None:
     site_of_two(sqlite_server)
     address = "/reports/DE-KIT/2012-Q2"
