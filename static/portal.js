@@ -252,7 +252,7 @@
     for (const form of dirty) {
       if (form !== sender && target && target.contains(form)) {
         event.preventDefault();
-        if (window.confirm("What you are writing has not been sent. Leave it?")) { dirty.delete(form); event.detail.issueRequest(true); }
+        if (window.confirm("Your text has not been sent. Leave the page?")) { dirty.delete(form); event.detail.issueRequest(true); }
         return;
       }
     }
@@ -323,7 +323,7 @@
   });
   function keepShown(text) {
     const notice = element("div", { class: "notice waiting", role: "alert" }), body = element("div");
-    body.append(element("p", {}, "What you were writing has no place here any more. It stands here to be copied:"), element("div", { class: "prose" }, text));
+    body.append(element("p", {}, "Your text no longer fits on this page. Copy it from here:"), element("div", { class: "prose" }, text));
     notice.append(body);
     document.getElementById("notices").append(notice);
   }
