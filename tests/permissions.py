@@ -181,6 +181,9 @@ Fetch a meeting pack            | GET /reports/packs/*.*                | yes | 
 Have a failed pack made again   | POST /reports/packs/*/again           | yes | yes | 403 | 403 | 403 | login
 Delete a meeting pack           | POST /reports/packs/*/delete          | yes | yes | 403 | 403 | 403 | login
 The quarter that ended last      | GET /reports/quarters                 | yes | yes | yes | yes | yes | login
+The grid of reports as a file   | GET /reports/grid.csv                 | yes | yes | yes | yes | yes | login
+... as a workbook               | GET /reports/grid.xlsx                | yes | yes | yes | yes | yes | login
+... as a slide                  | GET /reports/grid.pptx                | yes | yes | yes | yes | yes | login
 A quarter's reports              | GET /reports/quarters/*               | yes | yes | yes | yes | yes | login
 The same to print                | GET /reports/quarters/*/print         | yes | yes | yes | yes | yes | login
 ... as TWiki markup              | GET /reports/quarters/*/twiki         | yes | yes | yes | yes | yes | login

@@ -41,10 +41,16 @@ def as_slides(slides: Sequence[Slide]) -> bytes:
 
     is_sample = db.session.get(PortalFact, "demo") is not None
     page = request.full_path.rstrip("?").replace(".pptx", "", 1)
-    source = f"{current_app.config['PORTAL'].public_url.rstrip('/')}{page}"
+    source = f"{public_url()}{page}"
     return slides_as_pptx(
         [replace(one, source=one.source or source, is_sample=is_sample) for one in slides], now()
     )
+
+
+def public_url() -> str:
+    """The portal's own address, without a slash at its end."""
+    address: str = current_app.config["PORTAL"].public_url
+    return address.rstrip("/")
 
 
 def named_file(content: str | bytes, kind: str, name: str) -> Response:

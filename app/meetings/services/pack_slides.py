@@ -14,7 +14,6 @@ from urllib.parse import urlencode
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.core.rules.access import Actor, Kind, Role
 from app.core.rules.counted import DAYS_STANDING, DECK_NUMBERS, DECK_SOURCE
 from app.core.rules.durations import length_in_words
 from app.core.rules.quarters import CalendarPeriod, Month, Quarter, headline_periods, period_range
@@ -28,7 +27,6 @@ from app.core.rules.slides import (
     Slide,
     SlideKind,
     Table,
-    Tone,
 )
 from app.duties.models.duties import Duty
 from app.duties.rules.duties import DutyStatus
@@ -49,8 +47,10 @@ from app.matching.services.rules import rules_in_order
 from app.matching.services.slides import QUARTERS_AT_ONCE, matching_slide
 from app.matching.services.tables import first_seen, has_no_data, matching_table
 from app.registry.rules.networks import Network
-from app.reports.rules.reports import ReportStatus, ShownState, due_at, last_day_of
+from app.reports.rules.reports import due_at, last_day_of
 from app.reports.services.grid import ReportGrid, report_grid
+from app.reports.services.slides import QUARTERS_AT_ONCE as GRID_QUARTERS
+from app.reports.services.slides import READER, grid_slide, submitted_of_due
 from app.statistics.services.figures import CountRow, TicketFigures
 from app.tickets.rules.tickets import Category
 from app.tickets.services.lists.lists import TicketFilter
@@ -59,20 +59,8 @@ NETWORK: Final = str(Network.LHCOPN)
 TOTAL: Final = "TOTAL"
 MAX_ROWS: Final = 54
 """Rows of a list of events or tickets: three slides."""
-_QUARTERS_AT_ONCE: Final = 8
-"""Columns of the grid of reports on one slide."""
 _NAMES_AT_ONCE: Final = 8
 """Sites of one line."""
-_READER: Final = Actor(Kind.PERSON, "", role=Role.READER)
-"""As whom the grid is read: everybody may fetch a pack, so no draft stands in it."""
-_NOT_REQUIRED: Final = "–"
-_LATE: Final = ", late"
-_REPORT_TONES: Final = {
-    ShownState.MISSING: Tone.TROUBLE,
-    ShownState.REOPENED: Tone.WAITING,
-    ShownState.ACCEPTED: Tone.OK,
-    ShownState.NOT_YET: Tone.QUIET,
-}
 _CATEGORIES: Final = (
     (Category.INCIDENT, "Incidents"),
     (Category.MAINTENANCE, "Maintenances"),
@@ -456,9 +444,7 @@ def _what_if_of(
 def _reports(
     session: Session, quarters: Sequence[Quarter], now: datetime, base: Base, due_days: int
 ) -> Sequence[Slide]:
-    parts = [
-        quarters[at : at + _QUARTERS_AT_ONCE] for at in range(0, len(quarters), _QUARTERS_AT_ONCE)
-    ]
+    parts = [quarters[at : at + GRID_QUARTERS] for at in range(0, len(quarters), GRID_QUARTERS)]
     found = [_reports_of(session, part, now, base, due_days) for part in parts]
     return [slide for slides in found for slide in slides]
 
@@ -466,26 +452,11 @@ def _reports(
 def _reports_of(
     session: Session, quarters: Sequence[Quarter], now: datetime, base: Base, due_days: int
 ) -> Sequence[Slide]:
-    grid = report_grid(session, _READER, quarters, now, due_days)
-    words = {
-        f"{shown}{late}": tone for shown, tone in _REPORT_TONES.items() for late in ("", _LATE)
-    }
-    rows = [
-        Row([row.site, *(_standing_words(cell.standing) for cell in row.cells)])
-        for row in grid.rows
-    ]
-    rows.append(
-        Row(["Submitted", *(f"{one.done} of {one.asked}" for one in grid.counts)], is_total=True)
-    )
-    done, asked = (sum(getattr(one, name) for one in grid.counts) for name in ("done", "asked"))
+    grid = report_grid(session, READER, quarters, now, due_days)
     source = _url(base, "/reports", **{"from": str(quarters[0]), "to": str(quarters[-1])})
-    title, subtitle = (
-        _title(SlideKind.REPORTS),
-        f"{range_in_words(quarters)}: {done} of {asked} reports are submitted",
-    )
-    head = [Column("Site", 1.6), *(Column(str(quarter), 1.2) for quarter in quarters)]
+    subtitle = f"{range_in_words(quarters)}: {submitted_of_due(grid)}"
     return [
-        Slide(title, subtitle, source, table=Table(head, rows, words)),
+        grid_slide(grid, _title(SlideKind.REPORTS), subtitle, source),
         Slide(
             "Missing reports",
             f"{range_in_words(quarters)}: sites whose report is due and not submitted,"
@@ -497,12 +468,6 @@ def _reports_of(
             ),
         ),
     ]
-
-
-def _standing_words(standing: ReportStatus) -> str:
-    if standing.shown is ShownState.NOT_REQUIRED:
-        return _NOT_REQUIRED
-    return f"{standing.shown}{_LATE if standing.is_late else ''}"
 
 
 def _missing(grid: ReportGrid, now: datetime, due_days: int) -> Sequence[Row]:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Final
 from urllib.parse import quote, urlencode
 
 from flask import Blueprint, Response, current_app, make_response, render_template, request, url_for
 
+from app.core.figures.tables import FigureTable
 from app.core.rules.counted import SLIDES_RANGE
 from app.core.rules.errors import Invalid
 from app.core.rules.quarters import Quarter
+from app.core.rules.slides import Slide
 from app.core.web.extensions import db
+from app.core.web.figure_files import as_file, public_url
 from app.core.web.person import acting
 from app.core.web.quarter_range import read_quarters
-from app.core.web.times import now
+from app.core.web.times import iso, now
 from app.reports.rules.reports import ShownState, due_at, is_chair, last_day_of
 from app.reports.services.first_quarter import reports_from
 from app.reports.services.grid import (
@@ -26,6 +29,12 @@ from app.reports.services.grid import (
     completeness,
     report_grid,
     usual_quarters,
+)
+from app.reports.services.slides import (
+    QUARTERS_AT_ONCE,
+    READER,
+    grid_slide,
+    submitted_of_due,
 )
 
 blueprint = Blueprint("reports", __name__, url_prefix="/reports")
@@ -90,6 +99,13 @@ def quarter_url(quarter: Quarter | str) -> str:
     return f"{url_for('reports.page')}/quarters/{quarter}"
 
 
+def _file_url(asked: GridQuery, kind: str) -> str:
+    base = url_for("reports.download", kind=kind)
+    if asked.quarters is None:
+        return base
+    return f"{base}?{urlencode({'from': asked.typed_from, 'to': asked.typed_to})}"
+
+
 @dataclass(frozen=True)
 class Owed:
     """A report that whoever looks has to write still."""
@@ -122,10 +138,46 @@ def page() -> Response:
         is_chair=is_chair(actor),
         due_days=due_days(),
         asked_from=first,
+        files={kind: _file_url(asked, kind) for kind in ("csv", "xlsx", "pptx")},
         slides=grid_url(*SLIDES_RANGE) if first <= SLIDES_RANGE[-1] else "",
         year_url=lambda year: grid_url(Quarter(year.year, 1), Quarter(year.year, 4)),
     )
     return make_response(page, 422 if asked.problems else 200)
+
+
+@blueprint.get("/grid.csv", defaults={"kind": "csv"})
+@blueprint.get("/grid.xlsx", defaults={"kind": "xlsx"})
+@blueprint.get("/grid.pptx", defaults={"kind": "pptx"})
+def download(kind: str) -> Response:
+    """The grid as everybody sees it, without drafts: a row for each site and quarter."""
+    asked, moment, rows = GridQuery(request.args), now(), db.session()
+    if asked.problems:
+        raise Invalid("filter", "; ".join(asked.problems))
+    quarters = asked.quarters or usual_quarters(rows, moment)
+    grid = report_grid(rows, READER, quarters, moment, due_days())
+    lines = [
+        (
+            *(row.site, str(cell.quarter), str(cell.standing.shown)),
+            *("yes" if cell.standing.is_late else "no", str(last_day(cell.quarter))),
+        )
+        for row in grid.rows
+        for cell in row.cells
+    ]
+    file = FigureTable("reports", ("site", "quarter", "report", "late", "due_by"), lines)
+    return as_file(file, kind, [f"As of {iso(moment)}."], lambda: _slides(quarters, moment))
+
+
+def _slides(quarters: Sequence[Quarter], moment: datetime) -> Sequence[Slide]:
+    found = []
+    for at in range(0, len(quarters), QUARTERS_AT_ONCE):
+        part = quarters[at : at + QUARTERS_AT_ONCE]
+        grid = report_grid(db.session(), READER, part, moment, due_days())
+        when = str(part[0]) if len(part) == 1 else f"{part[0]} to {part[-1]}"
+        subtitle = f"Quarterly reports, {when}, {moment:%Y-%m-%d} UTC"
+        # the page is the grid, not the file's own address
+        source = f"{public_url()}{grid_url(part[0], part[-1])}"
+        found.append(grid_slide(grid, submitted_of_due(grid), subtitle, source))
+    return found
 
 
 def last_day(quarter: Quarter) -> date:
