@@ -78,7 +78,7 @@ class ReviseForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
 
     clauses = _clauses()
     hours = _hours()
-    note = TextAreaField("Why", filters=[lines], description="Shown with the version.")
+    note = TextAreaField("Reason", filters=[lines], description="Shown with the version.")
 
 
 class ForceForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped

@@ -236,7 +236,7 @@ def _add_version(
         rule_id=rule.id,
         number=number,
         content=content.as_text(),
-        note=checked_text("note", note.strip(), _TEXT_LIMIT, label="Why"),
+        note=checked_text("note", note.strip(), _TEXT_LIMIT, label="Reason"),
         author=by.shown_author,
         created_at=by.now,
     )

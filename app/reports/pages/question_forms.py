@@ -89,8 +89,8 @@ class PublishForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         render_kw={"autocomplete": "off", "size": 10},
     )
     note = TextAreaField(
-        "Why",
-        required("Why"),
+        "Reason",
+        required("Reason"),
         filters=[lines],
         description="Shown with the form.",
         render_kw={"rows": 2},

@@ -152,7 +152,7 @@ def publish(
         newest_signed(session),
         (newest.number, Quarter.parse(newest.first_quarter)),
     )
-    note = checked_text("note", note.strip(), _NOTE_LIMIT, label="Why")
+    note = checked_text("note", note.strip(), _NOTE_LIMIT, label="Reason")
     if not note:
         raise Invalid("note", "Reason is required: it is shown with the form")
     fields = [

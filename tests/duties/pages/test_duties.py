@@ -141,7 +141,7 @@ def test_the_list_begins_with_the_last_four_quarters_and_counts_the_older_ones(
 
     page, rows = listed(tab("Ticket due", visitor.read("/events")))
     assert rows == [str(oldest)]
-    assert f"From {first} Ticket due to be written" in page.text
+    assert f"From {first} Ticket due open" in page.text
     assert (f"/events?view=detected&to={first.previous}&due=open", "3 older ones") in page.links
     same = next(href for href in hrefs(page) if href.startswith("/duty?"))
     assert listed(same)[1] == rows
@@ -199,7 +199,7 @@ def test_a_rule_is_composed_looked_at_put_in_force_and_undone(
     )
     visitor = visit(cast.admin)
     seen = visitor.send("/duty/rules/new", {"name": "Short", "do": "preview", **CLAUSE})
-    assert "would have asked for 1 ticket " in PageReader(seen.text).text
+    assert "would have required 1 ticket " in PageReader(seen.text).text
     assert "Nothing is saved yet" in seen.text
     assert (
         visitor.send("/duty/rules/new", {"name": "Short", "do": "save", **CLAUSE}).status_code

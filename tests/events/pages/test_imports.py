@@ -181,7 +181,7 @@ def test_a_file_with_nothing_but_a_head_says_so(cast: Cast, visit: Enter) -> Non
     _url, page = looked_at(visit(cast.operator), f"{HEAD}\n")
     assert f"{len(HEAD) + 1} bytes" in page.text
     assert "0 lines: 0 new" in page.text
-    assert "Nothing to import The file holds no event." in page.text
+    assert "Nothing to import The file has no event." in page.text
 
 
 def test_a_person_says_zone_source_and_encoding_of_a_spreadsheet(
@@ -339,7 +339,7 @@ def test_what_became_wrong_since_it_was_shown_stops_the_import_and_says_why(
         session.execute(update(Link).where(Link.name == LINK).values(name="ANOTHER"))
     assert visitor.send(f"{url}/write", page.form(f"{url}/write").data()).status_code == 303
     page = visitor.read(url)
-    assert "The import was stopped : a line became wrong since it was read" in page.text
+    assert "The import was stopped : a line became invalid" in page.text
     assert "the id of a link that is known here" in page.text
     assert stored(session) == 0
 

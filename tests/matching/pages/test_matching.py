@@ -306,7 +306,7 @@ def test_a_decision_by_hand_on_the_page_of_an_event(
     assert "&lt;b&gt;kept&lt;/b&gt;" in wrong.text
     for typed, reason, words in (
         ("999999", "x", "There is no ticket with this number"),
-        (str(number), " ", "Say why"),
+        (str(number), " ", "Reason is required"),
     ):
         answer = visitor.send(f"/events/{event}/link", {"ticket": typed, "reason": reason})
         assert words in PageReader(answer.text).text

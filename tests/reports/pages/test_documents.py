@@ -413,7 +413,7 @@ def test_drafts_are_for_their_site_and_the_chair(
     text = visit(cast.kit).read(f"{REPORT}/print").text
     assert "This is a draft: nobody has signed it." in text
     assert "no explanation" in text
-    assert "| no word |" in visit(cast.kit).get(f"{REPORT}.twiki").text
+    assert "| no explanation |" in visit(cast.kit).get(f"{REPORT}.twiki").text
     save(session, cast.kit, "DE-KIT", {f"event.{event}": "A cut"})
     submit(session, cast.kit, "DE-KIT")
     with transaction(session):
@@ -506,7 +506,7 @@ def test_a_report_of_an_early_quarter_is_found_where_one_was_written(
         report_of(session, "DE-KIT").quarter = "2008-Q4"
     assert visit(cast.kit).get("/reports/DE-KIT/2008-Q4").status_code == 200
     answer = visit(cast.kit).get("/reports/DE-KIT/2008-Q3")
-    assert "they are of 2008-Q4 to" in PageReader(answer.text).text
+    assert "reports are from 2008-Q4 to" in PageReader(answer.text).text
 
 
 def test_not_logged_in_gets_the_login_page(app: Flask) -> None:

@@ -234,7 +234,7 @@ def test_two_people_of_a_site_choose_at_the_field(
     answer = save(second, "answer.plans", "Ours")
     assert answer.status_code == 409
     page = PageReader(answer.text)
-    assert "kit wrote here meanwhile" in page.text
+    assert "kit edited this at" in page.text
     assert "Mine" in page.text
     assert "Ours" in page.text
     assert stored(session) == {"answer.plans": ("Mine", 1)}
@@ -299,7 +299,7 @@ def test_without_a_script_a_conflict_shows_both_and_asks(
     page = PageReader(answer.text)
     again = page.form(PAGE)
     assert again.values("answer.plans") == ["Mine"]
-    assert "kit2 wrote there meanwhile" in page.text
+    assert "kit2 edited this" in page.text
     assert "Theirs" in page.text
     assert stored(session)["answer.issues"] == ("Fits", 1)
     # nothing is chosen: nothing is overwritten, and it is asked again
@@ -633,7 +633,7 @@ def test_who_reopens_second_keeps_the_reason_and_sees_the_report(cast: Cast, vis
     text = PageReader(second.text).text
     assert "Reopened by" in text
     assert "A wrong number" in text
-    assert "It stands here to be copied" in text
+    assert "Copy your text from here" in text
     assert "The contacts are old" in text
 
 

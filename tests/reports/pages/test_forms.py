@@ -79,7 +79,7 @@ def test_a_form_is_drafted_looked_at_compared_and_put_in_use(
         "Power cuts",
         "Routing data (AS number, prefixes) reviewed",
     ]
-    assert "Not asked any more" in admin.read(DRAFT).text
+    assert "Retired questions" in admin.read(DRAFT).text
 
     preview = admin.read(f"{DRAFT}/preview")
     assert "nothing is saved" in preview.text

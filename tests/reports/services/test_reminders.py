@@ -278,5 +278,5 @@ def test_the_chair_reminds_by_hand_once_a_day(session: Session, cast: Cast) -> N
             site=site_of_key(session, "DE-KIT"),
             reason="They know",
         )
-    with pytest.raises(MoveNotAllowed, match="quiet list: They know"):
+    with pytest.raises(MoveNotAllowed, match="muted: They know"):
         remind(cast.operator, LATER)

@@ -388,7 +388,7 @@ def test_the_chair_accepts_and_only_the_chair_reopens_then(session: Session, cas
     for actor in (cast.kit, cast.pic, cast.reader):
         with transaction(session), pytest.raises(Forbidden):
             reopen_report(session, writer(actor, AFTER), stored_in(session), "why not")
-    with transaction(session), pytest.raises(Invalid, match="Say why"):
+    with transaction(session), pytest.raises(Invalid, match="Reason is required"):
         reopen_report(session, writer(cast.admin, AFTER), stored_in(session), " ")
     with transaction(session):
         reopen_report(session, writer(cast.admin, AFTER), stored_in(session), "numbers changed")

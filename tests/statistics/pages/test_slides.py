@@ -38,15 +38,15 @@ PAGES = {
 @pytest.fixture
 def events(session: Session, cast: Cast) -> None:
     """Three events of two hours on one link, one of them with a ticket."""
-    for day in ("5", "6", "7"):
+    for day in ("3", "4", "5"):
         reported(session, cast, f"{day} 10:00", f"{day} 12:00")
     ticket(
         session,
         cast,
         now=datetime(2013, 3, 5, 10, tzinfo=UTC),
         links=(GRIDKA,),
-        event_start=datetime(2013, 3, 5, 10, tzinfo=UTC),
-        event_end=datetime(2013, 3, 5, 12, tzinfo=UTC),
+        event_start="5 10:00",
+        event_end="5 12:00",
     )
     recompute_all(session, datetime(2013, 4, 10, tzinfo=UTC))
 
