@@ -83,18 +83,17 @@ class ComparisonQuery:
     @property
     def file_urls(self) -> Mapping[str, str]:
         """The same as files, by their kind."""
+        query = self.url("what_if.page").partition("?")[2]
         kinds = ("csv", "xlsx", "pptx")
-        return {kind: self.url("what_if.download", kind=kind) for kind in kinds}
+        return {kind: f"{url_for('what_if.download', kind=kind)}?{query}" for kind in kinds}
 
-    def url(
-        self, endpoint: str, quarters: tuple[Quarter, Quarter] | None = None, **of_path: str
-    ) -> str:
+    def url(self, endpoint: str, quarters: tuple[Quarter, Quarter] | None = None) -> str:
         """Another form of the same, or the same of other quarters."""
         rules = [] if self.all_rules else [one.label for one in self.rules]
         given = [("rule", one) for one in rules]
         first, last = quarters or (self.first, self.last)
         given += [("from", str(first)), ("to", str(last))]
-        return f"{url_for(endpoint, **of_path)}?{urlencode(given)}"
+        return f"{url_for(endpoint)}?{urlencode(given)}"
 
 
 @dataclass(frozen=True)

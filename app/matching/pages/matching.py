@@ -75,22 +75,23 @@ class MatchingQuery:
     @property
     def present_url(self) -> str:
         """This page with the present quarters."""
-        return self._url("matching.page", {})
+        return self._url(url_for("matching.page"), {})
 
     @property
     def slides_url(self) -> str:
         """This page with the two tables of the slides."""
-        return self._url("matching.page", {"quarters": _SLIDES})
+        return self._url(url_for("matching.page"), {"quarters": _SLIDES})
 
     @property
     def file_urls(self) -> Mapping[str, str]:
         """The files of exactly these quarters, by their kind."""
         kinds = ("csv", "xlsx", "pptx")
-        return {kind: self._url("matching.download", self._asked, kind=kind) for kind in kinds}
+        bases = {kind: url_for("matching.download", kind=kind) for kind in kinds}
+        return {kind: self._url(base, self._asked) for kind, base in bases.items()}
 
-    def _url(self, endpoint: str, quarters: Mapping[str, str], **of_path: str) -> str:
+    def _url(self, base: str, quarters: Mapping[str, str]) -> str:
         network = "" if self.network == Network.LHCOPN else self.network
-        return _address(url_for(endpoint, **of_path), {**quarters, "network": network})
+        return _address(base, {**quarters, "network": network})
 
 
 def _address(base: str, values: Mapping[str, str]) -> str:

@@ -170,12 +170,12 @@ def _running(figures: TicketFigures, question: StatisticsQuery) -> Running:
 
 def _found_events(matching: Sequence[Documented]) -> str:
     """How the newest quarter with data is, in words."""
-    known = [one for one in matching if one.cell is not None]
-    if not known or known[-1].cell is None:
+    known = [(one.quarter, one.cell) for one in matching if one.cell is not None]
+    if not known:
         return "No data on events"
-    newest = known[-1]
-    so_far = " so far" if newest.quarter.is_partial(now()) else ""
-    return f"{newest.quarter}{so_far}: {newest.cell.finding}"
+    newest, cell = known[-1]
+    so_far = " so far" if newest.is_partial(now()) else ""
+    return f"{newest}{so_far}: {cell.finding}"
 
 
 @blueprint.get("")

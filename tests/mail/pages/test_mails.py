@@ -88,7 +88,7 @@ def test_all_that_a_server_refused_are_tried_again_at_once(
         claim_mails(session, NOON, NOON)
         mark_failed(session, other.id, "554 Relay access denied")
     page = visitor.read("/mails?state=failed")
-    assert "Try all 2 again" in page.text
+    assert "Retry all 2" in page.text
     answer = visitor.send("/mails/again", page.form("/mails/again").data())
     assert answer.status_code == 303
     assert "2 mails are queued again." in visitor.read("/mails?state=waiting").text

@@ -135,7 +135,7 @@ def test_only_the_chair_orders_and_deletes(session: Session, cast: Cast, visit: 
         assert PACKS not in [form.action for form in page.forms]
         refused = visitor.send(PACKS, GOOD)
         assert refused.status_code == 403
-        assert "Only operators and admins may make meeting packs" in refused.text
+        assert "Only operators and admins may create meeting packs" in refused.text
         assert visitor.send(f"{address}/delete", {}).status_code == 403
     assert only(session).author == "admin"
 
@@ -177,7 +177,7 @@ def test_a_quarter_that_has_not_begun_and_no_slides_are_refused(
     ahead = visitor.send(PACKS, {**GOOD, "first": "2098-Q1", "last": "2098-Q1"})
     assert "2098-Q1 has not begun" in ahead.text
     nothing = {name: value for name, value in GOOD.items() if not name.startswith("place")}
-    assert "choose at least one" in visitor.send(PACKS, nothing).text
+    assert "number at least one" in visitor.send(PACKS, nothing).text
 
 
 def test_too_many_at_once_are_refused(session: Session, cast: Cast, visit: Enter) -> None:

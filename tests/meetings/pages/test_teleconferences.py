@@ -261,7 +261,7 @@ def test_hostile_fields_are_refused_in_words_and_kept(
         (f"{TCS}/new", {**good, "tickets": "\u0661"}, "Tickets takes numbers"),
         (f"{TCS}/new", {**good, "tickets": "4711"}, "There is no ticket 4711"),
         (f"{TCS}/new", {**good, "time_1": ""}, "Propose 1 to 5 times"),
-        (f"{TCS}/new", {**good, "time_5": "2013-03-01 10:00"}, "is over"),
+        (f"{TCS}/new", {**good, "time_5": "2013-03-01 10:00"}, "is in the past"),
         (f"{TCS}/new", {**good, "time_3": "soon"}, "needs a time of day"),
         (f"{TCS}/new", {}, "Quarter takes one of"),
         (f"{TCS}/new", {**good, "reason": ""}, "Reason is required"),

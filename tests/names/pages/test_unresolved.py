@@ -104,7 +104,7 @@ def test_what_does_not_fit_into_one_request_is_one_click_more(
     answer = admin.send(form.action, {**form.data(), "target": "DE-KIT"})
     page = admin.read(answer.location)
     assert "2 tickets followed, 1 still open: continue below." in page.text
-    assert "DE-KIT, known by now" in page.text
+    assert "DE-KIT, now known" in page.text
     form = page.form(f"{HERE}/follow")
     page = admin.read(admin.send(form.action, form.data()).location)
     assert "1 ticket followed." in page.text
