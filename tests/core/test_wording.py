@@ -116,7 +116,7 @@ def said_by_template(text: str) -> Iterator[tuple[int, str]]:
 def said_by_code(text: str) -> Iterator[tuple[int, str]]:
     """The string literals of a module but its docstrings; what a format inserts is "…"."""
     tree = ast.parse(text)
-    passed = set()
+    passed: set[ast.AST] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             passed.add(node.value)
@@ -125,9 +125,9 @@ def said_by_code(text: str) -> Iterator[tuple[int, str]]:
             passed.update(ast.walk(node))
             yield node.lineno, "".join(map(str, pieces))
         elif isinstance(node, ast.Constant) and node not in passed:
-            text = node.value
-            if isinstance(text, str) and " " in text:  # one word is a name
-                yield node.lineno, text
+            said = node.value
+            if isinstance(said, str) and " " in said:  # one word is a name
+                yield node.lineno, said
 
 
 def _read(path: Path) -> bool:
