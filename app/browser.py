@@ -43,7 +43,7 @@ from app.meetings.pages import packs as meeting_packs
 from app.names.pages import unresolved
 from app.notices.pages import notices
 from app.registry.pages import cric, imports, links, sites
-from app.registry.pages.panels import RECORD_PANELS
+from app.registry.pages.panels import RECORD_PANELS, RECORD_ROWS
 from app.reports.pages import attachments as report_attachments
 from app.reports.pages import documents as report_documents
 from app.reports.pages import form as reports_form
@@ -68,7 +68,7 @@ from app.tickets.pages import edit as ticket_edit
 from app.tickets.pages import imports as ticket_imports
 from app.tickets.pages import writing as ticket_writing  # noqa: F401  # on a blueprint
 from app.tickets.pages.panels import TICKET_PANELS
-from app.topology.pages import topology
+from app.topology.pages import states, topology
 
 PLACES = (
     ("Home", "home.page"),
@@ -90,7 +90,8 @@ def register(flask_app: Flask) -> None:
     """Add pages, filters, login check, errors and headers to the application."""
     TICKET_PANELS.show(topology.topology_panel, notices.notices_panel, mail_section.mail_section)
     ticket_edit.EVENTS.read = event_page.read_for_ticket
-    RECORD_PANELS.show(records_panel.tickets_panel)
+    RECORD_PANELS.show(records_panel.tickets_panel, states.states_of_record)
+    RECORD_ROWS.show(states.states_of_rows)
     compute_with_matches()
     times.register(flask_app)
     words.register(flask_app)

@@ -13,7 +13,7 @@ from app.api.operations import JSON, Operation
 from app.api.schemas import MAX_KEY_LENGTH, Problem
 from app.core.rules.scopes import MEANINGS
 
-VERSION = "1.3.0"
+VERSION = "1.4.0"
 """Of the contract. A field or parameter that is added raises the second number."""
 _ABOUT = """\
 Sites and links of the registry, network events, maintenance notices and quarterly reports, for

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from app.api.caller import session
@@ -10,6 +11,7 @@ from app.api.operations import Operation, Query, next_page
 from app.api.schemas import Link, LinkPage, LinksQuery, OneQuery, Site, SitePage, SitesQuery
 from app.core.rules.access import Actor, may_read_contacts
 from app.core.rules.scopes import Scope
+from app.registry.rules.registry import covers
 from app.registry.services.lists import (
     ListedLink,
     ListedSite,
@@ -19,6 +21,8 @@ from app.registry.services.lists import (
     site_of_key,
     sites_wanted,
 )
+from app.topology.rules.link_states import LinkStatus
+from app.topology.services.link_states import link_states
 
 _FILTERS: Final = ("after", "q", "network", "on")
 
@@ -29,11 +33,27 @@ def _wanted(query: Query) -> Wanted:
     return Wanted(limit=query["limit"] + 1, **given)
 
 
-def _wire(actor: Actor, found: ListedSite | ListedLink) -> Mapping[str, Any]:
+def _wire(
+    actor: Actor, found: ListedSite | ListedLink, states: Mapping[int, LinkStatus]
+) -> Mapping[str, Any]:
     content = dict(vars(found))
-    if isinstance(found, ListedSite) and may_read_contacts(actor):
+    if isinstance(found, ListedLink):
+        content["state"] = states.get(found.row.id)
+    elif may_read_contacts(actor):
         content["contacts"] = found.row.contacts
     return content
+
+
+def _states(found: Sequence[ListedSite | ListedLink]) -> Mapping[int, LinkStatus]:
+    """The state now of those links that are in use now."""
+    moment = datetime.now(UTC)
+    links = [
+        one.row.id
+        for one in found
+        if isinstance(one, ListedLink)
+        and covers((one.row.valid_from, one.row.valid_until), moment.date())
+    ]
+    return link_states(session(), links, moment)
 
 
 def _page(
@@ -43,7 +63,8 @@ def _page(
     if len(found) > limit:
         row = found[limit - 1].row
         last = row.name if isinstance(found[0], ListedLink) else row.key
-    return {"items": [_wire(actor, one) for one in found[:limit]], "next": next_page(last)}
+    states = _states(found[:limit])
+    return {"items": [_wire(actor, one, states) for one in found[:limit]], "next": next_page(last)}
 
 
 def list_sites(actor: Actor, query: Query, _key: str) -> Mapping[str, Any]:
@@ -53,7 +74,7 @@ def list_sites(actor: Actor, query: Query, _key: str) -> Mapping[str, Any]:
 
 def get_site(actor: Actor, query: Query, key: str) -> Mapping[str, Any]:
     """One site."""
-    return _wire(actor, site_of_key(session(), key, query.get("on")))
+    return _wire(actor, site_of_key(session(), key, query.get("on")), {})
 
 
 def list_links(actor: Actor, query: Query, _key: str) -> Mapping[str, Any]:
@@ -63,7 +84,8 @@ def list_links(actor: Actor, query: Query, _key: str) -> Mapping[str, Any]:
 
 def get_link(actor: Actor, query: Query, key: str) -> Mapping[str, Any]:
     """One link."""
-    return _wire(actor, link_of_name(session(), key, query.get("on")))
+    found = link_of_name(session(), key, query.get("on"))
+    return _wire(actor, found, _states([found]))
 
 
 _SCOPES = (Scope.READ, Scope.REGISTRY)

@@ -14,6 +14,7 @@ from app.events.rules.events import MAX_KEY_LENGTH as MAX_EVENT_KEY_LENGTH
 from app.events.rules.events import MAX_SOURCE_LENGTH, EventState, as_text
 from app.notices.rules.notices import Outcome
 from app.registry.rules.networks import Network
+from app.topology.rules.link_states import LinkState
 
 MAX_KEY_LENGTH = 100
 PAGE = 100
@@ -218,6 +219,51 @@ class Circuit(Schema):
     circuit_id = a_text("The provider's own id, or empty.")
 
 
+class LinkStatus(Schema):
+    """The state of a link now, with its reason."""
+
+    state = a_text(
+        "The first that holds: " + ", ".join(f'"{one}"' for one in LinkState) + ".",
+        validate=validate.OneOf([one.value for one in LinkState]),
+    )
+    no_ticket = fields.Boolean(
+        required=True,
+        metadata=about("Whether the state comes from an event that no ticket documents."),
+    )
+    reason = a_text("Why, in words.")
+    since = Moment(
+        "Start of the event, incident or window; of planned work when it begins; else null.",
+        allow_none=True,
+    )
+    until = Moment("End of the window of which the state tells; else null.", allow_none=True)
+    event = fields.Integer(
+        required=True,
+        allow_none=True,
+        metadata=about("Id of the event that makes the state; else null."),
+    )
+    tickets = fields.List(
+        fields.Integer(),
+        required=True,
+        metadata=about(
+            "Of the tickets that make the state or document its event the only one, or the first"
+            " and the newest."
+        ),
+    )
+    ticket_count = fields.Integer(required=True, metadata=about("How many these are."))
+    performance_tickets = fields.Integer(
+        required=True,
+        attribute="performance",
+        metadata=about("Open incidents about performance, which do not change the state."),
+    )
+    no_impact_tickets = fields.Integer(
+        required=True,
+        attribute="no_impact",
+        metadata=about(
+            "Open incidents with impact none, reduced redundancy or unknown, which do not either."
+        ),
+    )
+
+
 class Link(_Record):
     """A circuit of LHCOPN or LHCONE between two sites."""
 
@@ -238,6 +284,12 @@ class Link(_Record):
         metadata=about("Whether that is recorded; false = the rule says so: the T1 end."),
     )
     circuits = fields.List(fields.Nested(Circuit), required=True, attribute="row.circuits")
+    state = fields.Nested(
+        LinkStatus,
+        required=True,
+        allow_none=True,
+        metadata=about("The state now, whatever `on` asks; null = the link is not in use today."),
+    )
 
 
 class EventsQuery(Schema):

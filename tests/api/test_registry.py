@@ -136,6 +136,18 @@ def test_a_link_as_it_stands(registry: None, calling: Calling) -> None:
         "sample": True,
         "facts": [],
         "version": 1,
+        "state": {
+            "state": "unmonitored",
+            "no_ticket": False,
+            "reason": "No source ever reported it",
+            "since": None,
+            "until": None,
+            "event": None,
+            "tickets": [],
+            "ticket_count": 0,
+            "performance_tickets": 0,
+            "no_impact_tickets": 0,
+        },
     }
     primary = program.read(f"{LINKS}/CERN-PIC-LHCOPN-001")
     assert primary["circuits"] == [{"provider": "GEANT", "circuit_id": "G-1"}]

@@ -1,11 +1,16 @@
-"""What other rooms show on the page of a site and of a link."""
+"""What other rooms show on the page of a site and of a link, and in their lists."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import date
 from typing import Final
 
 from app.core.rules.access import Actor
 from app.core.web.panels import Panels
 from app.registry.models.registry import Link, Site
 
-RECORD_PANELS: Final[Panels[[Actor, Site | Link]]] = Panels()
+RECORD_PANELS: Final[Panels[[Actor, Site | Link, date]]] = Panels()
+"""Who looks, at what, and of which day (UTC)."""
+RECORD_ROWS: Final[Panels[[Sequence[Site] | Sequence[Link], date]]] = Panels()
+"""The records of a page of a list, today."""

@@ -21,7 +21,7 @@ from app.core.web.htmx import fragment_target, go_to
 from app.core.web.person import acting, writer
 from app.core.web.rows_field import pressed
 from app.registry.pages.forms import ConfirmForm, RecordForm, RetireForm
-from app.registry.pages.panels import RECORD_PANELS
+from app.registry.pages.panels import RECORD_PANELS, RECORD_ROWS
 from app.registry.pages.records import (
     SHOWN,
     ListAddress,
@@ -88,6 +88,7 @@ class RecordPages(Generic[Record]):
             "today": today(),
             self._many: found,
             **self.rows(session, found, today()),
+            **RECORD_ROWS.values(found, today()),
         }
         if fragment_target() == "more":
             return render_template(f"registry/_{self._one}_rows.html", **context)
@@ -277,7 +278,7 @@ class RecordPages(Generic[Record]):
             problem=problem,
             in_use=covers((found.valid_from, found.valid_until), shown_day),
             **self.details(session, found, view, shown_day),
-            **RECORD_PANELS.values(acting(), found),
+            **RECORD_PANELS.values(acting(), found, shown_day),
             steps=steps(history_of(session, found)),
             retire_form=retire_form or RetireForm(formdata=None, on=today()),
             confirm_form=confirm_form or ConfirmForm(formdata=None),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from app.core.rules.access import Actor
@@ -25,7 +26,7 @@ class TicketCounts:
     newest: Sequence[Any]
 
 
-def tickets_panel(actor: Actor, row: Site | Link) -> dict[str, Any]:
+def tickets_panel(actor: Actor, row: Site | Link, _day: date) -> dict[str, Any]:
     """The tickets that name a site or link, as the list of tickets finds them."""
     session = db.session()
     wanted = TicketFilter(

@@ -18,9 +18,11 @@ from app.core.web.extensions import db
 from app.core.web.times import now
 from app.registry.models.registry import Site
 from app.registry.rules.networks import Network
+from app.registry.rules.registry import covers
 from app.registry.services.registry import find_site
 from app.tickets.models.tickets import Ticket
 from app.tickets.services.fields import day_of
+from app.topology.rules.link_states import LinkState
 from app.topology.rules.topology import (
     NARROW,
     PAGE,
@@ -32,10 +34,10 @@ from app.topology.rules.topology import (
     Spot,
     lay_out,
 )
+from app.topology.services.link_states import link_states
 from app.topology.services.registry_on import (
     MAX_LINKS,
     LinkOn,
-    LinkState,
     SiteOn,
     Snapshot,
     outline_on,
@@ -193,7 +195,7 @@ def picture() -> Response:
         snapshot=snapshot,
         pictures=_pictures(snapshot, asked),
         most=MAX_LINKS,
-        counts=Counter(link.state for link in snapshot.links),
+        counts=Counter(link.status.state for link in snapshot.links),
         tiers=Counter(site.tier for site in snapshot.sites),
         link_counts=Counter(end for link in snapshot.links for end in (link.end_a, link.end_b)),
         site_keys=site_keys(rows, asked.day),
@@ -254,10 +256,12 @@ def link_words(link: LinkOn) -> str:
     words.append(f"{link.role} of {link.backs_up}" if link.backs_up else link.role)
     if link.bandwidth_gbps is not None:
         words.append(f"{link.bandwidth_gbps:g} Gb/s")
-    words.append(str(link.state))
-    if link.tickets:
-        more = link.ticket_count - 1
-        words.append(f"ticket {link.tickets[-1]}" + (f" and {more} more" if more else ""))
+    words.append(link.status.words)
+    if link.status.tickets:
+        more = link.status.ticket_count - 1
+        words.append(f"ticket {link.status.tickets[-1]}" + (f" and {more} more" if more else ""))
+    if link.status.beside:
+        words.append(link.status.beside)
     return ", ".join(words)
 
 
@@ -302,8 +306,15 @@ class TicketTopology:
 
 
 def topology_panel(_actor: Actor, ticket: Ticket) -> dict[str, Any]:
-    """What the page of a ticket shows of it."""
-    return {"topology": topology_of(ticket)}
+    """What the page of a ticket shows of it, and the state now of each link that it affects."""
+    moment = now()
+    today = moment.astimezone(UTC).date()
+    links = [item.link for item in ticket.affected_links]
+    in_use = [one.id for one in links if covers((one.valid_from, one.valid_until), today)]
+    return {
+        "topology": topology_of(ticket),
+        "link_states": link_states(db.session(), in_use, moment),
+    }
 
 
 def topology_of(ticket: Ticket) -> TicketTopology:

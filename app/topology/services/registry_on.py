@@ -1,7 +1,6 @@
 """The registry as it was on a day: sites with their tier then, links valid then, and their states.
 
-A state comes from tickets: for today from those that are open now, for any other day from those
-whose interval touches that day (UTC). It reads only, and with few statements however many links.
+It reads only, and with few statements however many links.
 """
 
 from __future__ import annotations
@@ -9,22 +8,18 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
-from enum import StrEnum
+from datetime import date, datetime
 from typing import Any, Final
 
 from sqlalchemy import (
     ColumnElement,
     CompoundSelect,
     Date,
-    Integer,
     Row,
     Select,
     and_,
     bindparam,
-    case,
     func,
-    literal_column,
     null,
     or_,
     select,
@@ -35,40 +30,14 @@ from sqlalchemy.orm import Session, aliased
 
 from app.registry.models.registry import Link, Site, SiteName
 from app.registry.services.tiers import had_tier, tier_of
-from app.tickets.models.tickets import Ticket, TicketLink
-from app.tickets.rules.tickets import OPEN_STATES, Category, State
+from app.topology.rules.link_states import LinkStatus
+from app.topology.services.link_states import link_states_on
 
 MAX_LINKS: Final = 120
 """A picture of more links than these can no longer be read."""
 PAGE: Final = 100
 """Links of one page of a table."""
-
-
-class LinkState(StrEnum):
-    """What tickets say of a link, the worst first."""
-
-    TROUBLE = "trouble"
-    """An incident is open."""
-    MAINTENANCE = "maintenance"
-    """A maintenance or a change is going on."""
-    PLANNED = "planned"
-    """A maintenance or a change is ahead."""
-    OK = "ok"
-    """None of these."""
-
-
 _Row = Row[*tuple[Any, ...]]
-_WORKS: Final = (Category.MAINTENANCE, Category.CHANGE)
-
-
-@dataclass(frozen=True)
-class Said:
-    """What tickets say of a link: the worst state, and of those that say so the first, the newest
-    and how many they are."""
-
-    state: LinkState
-    tickets: tuple[int, ...]
-    count: int
 
 
 @dataclass(frozen=True)
@@ -99,10 +68,7 @@ class LinkOn:
     bandwidth_gbps: float | None
     responsible: str
     sample: bool
-    state: LinkState = LinkState.OK
-    tickets: tuple[int, ...] = ()
-    """Of the tickets that make its state the only one, or the first and the newest."""
-    ticket_count: int = 0
+    status: LinkStatus
 
 
 @dataclass(frozen=True)
@@ -149,14 +115,14 @@ def registry_on(
     if site is not None:
         near = _neighbours(site.id, wanted)
         wanted = and_(wanted, Link.end_a_id.in_(near), Link.end_b_id.in_(near))
-    total = session.scalar(select(func.count()).select_from(Link).where(wanted)) or 0
     query = _links().where(wanted).order_by(Link.name)
+    rows = session.execute(query.limit(MAX_LINKS + 1)).all()
+    total, more = len(rows), False
     if total > MAX_LINKS:
-        query = query.where(Link.name > after).limit(PAGE + 1)
-    rows = session.execute(query).all()
-    more = total > MAX_LINKS and len(rows) > PAGE
-    rows = rows[:PAGE] if more else rows
-    states = states_on(session, [row.id for row in rows], day, now)
+        total = session.scalar(select(func.count()).select_from(Link).where(wanted)) or 0
+        rows = session.execute(query.where(Link.name > after).limit(PAGE + 1)).all()
+        rows, more = rows[:PAGE], len(rows) > PAGE
+    states = link_states_on(session, [row.id for row in rows], day, now)
     backups = _backups_of(session, [row.id for row in rows], day)
     links = tuple(_link(row, backups, states) for row in rows)
     ends = {end for row in rows for end in (row.end_a_id, row.end_b_id)}
@@ -225,94 +191,7 @@ def outline_on(
     return (tiers, sorted(links)) if len(links) <= MAX_LINKS else None
 
 
-def states_on(
-    session: Session, link_ids: Collection[int], day: date, now: datetime
-) -> dict[int, Said]:
-    """The state of each of these links on a day, and the tickets that make it; ``ok`` is left out.
-
-    Tickets that inform or test say nothing of a link. A ticket's interval begins with its event,
-    else its window, else its creation; it ends with its event, else its window, else the move to
-    solved or unsolved, else it is open.
-    """
-    if not link_ids:
-        return {}
-    today = day == now.astimezone(UTC).date()
-    says, condition = _says_now(now) if today else _says_of(*_bounds(day))
-    rank = says.label("rank")  # told and counted by the database: there may be thousands of tickets
-    number = Ticket.number
-    query = (
-        select(TicketLink.link_id, rank, func.min(number), func.max(number), func.count())
-        .join(Ticket, number == TicketLink.ticket_number)
-        .where(
-            TicketLink.link_id.in_(link_ids),
-            Ticket.category.in_((Category.INCIDENT, *_WORKS)),
-            condition,
-        )
-        .group_by(TicketLink.link_id, rank)
-    )
-    if today:  # SQLite would read every ticket that ever was about these links
-        query = query.with_hint(Ticket, "INDEXED BY ix_tickets_state", "sqlite")
-    rows = session.execute(query)
-    found: dict[int, Said] = {}
-    for link_id, place, first, newest, count in sorted(tuple(row) for row in rows):
-        state = list(LinkState)[place]
-        if state is not LinkState.OK:  # the worst of a link comes first
-            found.setdefault(link_id, Said(state, tuple(sorted({first, newest})), count))
-    return found
-
-
-_BEGUN: Final = func.coalesce(Ticket.event_start, Ticket.window_start)
-_OVER: Final = func.coalesce(Ticket.event_end, Ticket.window_end)
-_INCIDENT: Final = Ticket.category == Category.INCIDENT
-
-
-def _rank(state: LinkState) -> ColumnElement[int]:
-    # written into the statement: PostgreSQL groups only by what is the same to the letter
-    return literal_column(str(list(LinkState).index(state)), Integer)
-
-
-def _says_now(now: datetime) -> tuple[ColumnElement[int], ColumnElement[bool]]:
-    """What a ticket says at this moment, as the place of a state, and that it must be open."""
-    says = case(
-        (_INCIDENT, _rank(LinkState.TROUBLE)),
-        # a plan without a time is ahead as long as it is open
-        (or_(_BEGUN.is_(None), now < _BEGUN), _rank(LinkState.PLANNED)),
-        (or_(_OVER.is_(None), now < _OVER), _rank(LinkState.MAINTENANCE)),
-        else_=_rank(LinkState.OK),
-    )
-    return says, Ticket.state.in_(OPEN_STATES)
-
-
-def _says_of(begin: datetime, end: datetime) -> tuple[ColumnElement[int], ColumnElement[bool]]:
-    """What a ticket says of the time from ``begin`` to ``end``, and which tickets may say it."""
-    over = func.coalesce(_OVER, Ticket.ended_at)
-    # what was written down late is of its own time all the same
-    touching = and_(or_(Ticket.created_at < end, end > _BEGUN), or_(over.is_(None), over >= begin))
-    given_up = and_(
-        Ticket.ended_at.is_not(None),
-        or_(Ticket.state == State.UNSOLVED, Ticket.ended_at <= _BEGUN),
-    )
-    known = and_(Ticket.created_at < end, or_(Ticket.ended_at.is_(None), Ticket.ended_at >= begin))
-    begun = func.coalesce(_BEGUN, Ticket.created_at) < end
-    says = case(
-        (and_(_INCIDENT, begun), _rank(LinkState.TROUBLE)),
-        (_INCIDENT, _rank(LinkState.OK)),
-        # a work that was given up documents nothing, but was planned until then
-        (and_(given_up, Ticket.ended_at < end), _rank(LinkState.OK)),
-        (and_(or_(_BEGUN.is_(None), end <= _BEGUN), known), _rank(LinkState.PLANNED)),
-        (or_(_BEGUN.is_(None), end <= _BEGUN), _rank(LinkState.OK)),
-        (given_up, _rank(LinkState.OK)),
-        else_=_rank(LinkState.MAINTENANCE),
-    )
-    return says, touching
-
-
 # ---------- rows of a day
-
-
-def _bounds(day: date) -> tuple[datetime, datetime]:
-    begin = datetime.combine(day, time(), UTC)
-    return begin, begin + timedelta(days=1) if day < date.max else datetime.max.replace(tzinfo=UTC)
 
 
 def _neighbours(site_id: int, wanted: ColumnElement[bool]) -> Select[tuple[int]]:
@@ -345,9 +224,8 @@ def _links() -> Select[*tuple[Any, ...]]:
 def _link(
     row: _Row,
     backups: Mapping[int, tuple[str, ...]],
-    states: Mapping[int, Said],
+    states: Mapping[int, LinkStatus],
 ) -> LinkOn:
-    said = states.get(row.id, Said(LinkState.OK, (), 0))
     return LinkOn(
         id=row.id,
         name=row.name,
@@ -360,9 +238,7 @@ def _link(
         bandwidth_gbps=row.bandwidth_gbps,
         responsible=row.recorded or (row.key_b if row.tier_a == 0 else row.key_a),
         sample=row.sample,
-        state=said.state,
-        tickets=said.tickets,
-        ticket_count=said.count,
+        status=states[row.id],
     )
 
 

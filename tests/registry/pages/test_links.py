@@ -134,7 +134,8 @@ def test_as_of_a_day(cast: Cast, session: Session, visit: Enter) -> None:
     assert "CH-CERN to DE-KIT" in visitor.read(f"{PAGE_OF_KIT}?on=2013-03-31").text
     then = visitor.read(f"{PAGE_OF_KIT}?on=2013-04-01")
     assert "CH-CERN to ES-PIC" in then.text
-    assert "On 2013-04-01 Backup" in then.text
+    assert "On 2013-04-01 unmonitored" in then.text
+    assert "Role backup" in then.text
     assert "/sites/ES-PIC?on=2013-04-01" in dict(then.links)
     assert "Not in use" in visitor.read(f"{PAGE_OF_KIT}?on=2012-12-31").text
 

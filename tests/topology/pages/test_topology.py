@@ -84,11 +84,11 @@ def registry(session: Session, cast: Cast) -> None:
 def test_today_has_no_site_and_link_of_the_past(cast: Cast, visit: Enter) -> None:
     found = page(visit(cast.reader), "/topology")
     assert drawn(found) == {
-        f"/links/{KIT}": f"{KIT}, CH-CERN to DE-KIT, primary, ok",
+        f"/links/{KIT}": f"{KIT}, CH-CERN to DE-KIT, primary, unmonitored",
         "/links/CERN-GRIDKA-LHCOPN-002": (
-            "CERN-GRIDKA-LHCOPN-002, CH-CERN to DE-KIT, backup, 100 Gb/s, ok"
+            "CERN-GRIDKA-LHCOPN-002, CH-CERN to DE-KIT, backup, 100 Gb/s, unmonitored"
         ),
-        f"/links/{PIC}": f"{PIC}, CH-CERN to ES-PIC, primary, ok",
+        f"/links/{PIC}": f"{PIC}, CH-CERN to ES-PIC, primary, unmonitored",
     }
     assert drawn(found, "net-site") == {
         "/sites/CH-CERN": "CH-CERN, T0",
@@ -115,7 +115,7 @@ def test_a_day_of_2013_has_the_sites_and_links_of_then(cast: Cast, visit: Enter)
     assert drawn(found, "net-site")["/sites/TW-ASGC?on=2013-05-07"] == "TW-ASGC, T1"
     rows = {row[0]: row for row in table(found, "h-links")}
     assert rows["ASGC-PIC-LHCOPN-001"][1:4] == [
-        "ok",
+        "unmonitored",
         "TW-ASGC to ES-PIC",
         "backup of CERN-ASGC-LHCOPN-001",
     ]
@@ -134,7 +134,9 @@ def test_lhcone_has_only_the_ends_of_its_links_and_any_key_may_stand_in_an_addre
 ) -> None:
     found = page(visit(cast.reader), "/topology?network=LHCONE")
     assert drawn(found) == {
-        "/links/GRIDKA%20PIC%20LHCONE%3F1": "GRIDKA PIC LHCONE?1, DE-KIT to ES-PIC, primary, ok"
+        "/links/GRIDKA%20PIC%20LHCONE%3F1": (
+            "GRIDKA PIC LHCONE?1, DE-KIT to ES-PIC, primary, unmonitored"
+        )
     }
     assert list(drawn(found, "net-site")) == ["/sites/DE-KIT", "/sites/ES-PIC"]
 
@@ -149,20 +151,20 @@ def test_one_site_under_any_of_its_names_with_its_neighbours(cast: Cast, visit: 
 
 def test_states_come_from_tickets_and_say_which(cast: Cast, visit: Enter, opened: Open) -> None:
     now = datetime.now(UTC)
-    first = opened(links=(KIT,), category="incident")
+    first = opened(links=(KIT,), category="incident", impact="outage")
     opened(links=(PIC,), category="maintenance", window_start=now + timedelta(days=2))
     found = page(visit(cast.reader), "/topology")
     assert list(drawn(found).values()) == [
-        f"{KIT}, CH-CERN to DE-KIT, primary, trouble, ticket {first}",
+        f"{KIT}, CH-CERN to DE-KIT, primary, down, ticket {first}",
         f"{PIC}, CH-CERN to ES-PIC, primary, planned, ticket {first + 1}",
     ]
-    assert [row[1] for row in table(found, "h-links")] == ["trouble #1", "planned #2"]
+    assert [row[1] for row in table(found, "h-links")] == ["down #1", "planned #2"]
     # each state has a shape of its own, so that it is told without its colour
     shapes = found.xpath("//*[contains(@class, 'page-net')]//*[contains(@class, 'shape')]")
-    assert [shape.tag for shape in shapes] == ["path", "circle"]
+    assert [shape.get("class") for shape in shapes] == ["shape", "shape hollow"]
     # neither was there on that day of 2013
     before = page(visit(cast.reader), "/topology?on=2013-03-05")
-    assert {row[1] for row in table(before, "h-links")} == {"ok"}
+    assert {row[1] for row in table(before, "h-links")} == {"unmonitored"}
 
 
 def test_a_ticket_of_2013_shows_the_topology_of_2013(
@@ -174,7 +176,8 @@ def test_a_ticket_of_2013_shows_the_topology_of_2013(
         asgc = Link(name="CERN-ASGC-LHCOPN-001", network="LHCOPN", valid_until=date(2023, 10, 1))
         asgc.end_a, asgc.end_b = site(session, "CH-CERN"), site(session, "TW-ASGC")
         session.add(asgc)
-    number = opened(links=(KIT,), event_start=datetime(2013, 5, 7, 22, 30, tzinfo=UTC))
+    begun = datetime(2013, 5, 7, 22, 30, tzinfo=UTC)
+    number = opened(links=(KIT,), event_start=begun, impact="outage")
     found = page(visit(cast.reader), f"/tickets/{number}")
     small = found.xpath("//*[contains(@class, 'small-net')]")[0]
     sites = set(small.xpath(".//circle/title/text()"))
@@ -194,7 +197,7 @@ def test_a_ticket_of_2013_shows_the_topology_of_2013(
     assert tiers["NL-T1"].startswith("T1")
     assert tiers["TW-ASGC"].startswith("T1")
     rows = {row[0]: row[1] for row in table(there, "h-links")}
-    assert rows[KIT] == f"trouble #{number}"
+    assert rows[KIT] == f"down #{number}"
     assert "CERN-RRCK1-LHCOPN-001" not in rows
     # the same ticket of another time shows another network
     later = opened(links=(KIT,), event_start=datetime(2025, 5, 7, tzinfo=UTC))

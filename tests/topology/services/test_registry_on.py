@@ -1,4 +1,4 @@
-"""The registry as of a day: who was T1, which links were valid, and what tickets said of them."""
+"""The registry as of a day: who was T1, and which links were valid."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from app.registry.models.registry import Link, Site, SiteName
 from app.registry.services.registry import find_site
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.content import NewTicket
-from app.tickets.services.lifecycle import change_ticket, open_ticket
+from app.tickets.services.lifecycle import open_ticket
+from app.topology.rules.link_states import LinkState
 from app.topology.services.registry_on import (
     MAX_LINKS,
     PAGE,
-    LinkState,
     Snapshot,
     outline_on,
     registry_on,
@@ -43,19 +43,16 @@ def site(session: Session, key: str) -> Site:
     return found
 
 
-def ticket(session: Session, cast: Cast, at: datetime, steps: Any = (), **fields: Any) -> int:
-    """One on DE-KIT's link, written at ``at``; ``steps`` are (time, fields to change)."""
+def ticket(session: Session, cast: Cast, at: datetime, **fields: Any) -> None:
+    """One on DE-KIT's link, written at ``at``."""
     with transaction(session):
         content = NewTicket(**{"title": "Down", "links": (KIT,), **fields})
-        number = open_ticket(session, writer(cast.operator, at), content).number
-        for then, wanted in steps:
-            change_ticket(session, writer(cast.operator, then), number, wanted)
-    return number
+        open_ticket(session, writer(cast.operator, at), content)
 
 
 def state(session: Session, day: date, now: datetime = NOON, name: str = KIT) -> LinkState:
     snapshot = registry_on(session, day, "LHCOPN", now)
-    return next(link.state for link in snapshot.links if link.name == name)
+    return next(link.status.state for link in snapshot.links if link.name == name)
 
 
 def keys(snapshot: Snapshot) -> list[str]:
@@ -66,114 +63,9 @@ def names(snapshot: Snapshot) -> list[str]:
     return [one.name for one in snapshot.links]
 
 
-def solved(at: datetime) -> tuple[datetime, dict[str, str]]:
-    return at, {"state": "solved", "solution": "Done."}
-
-
-WINDOW = {"window_start": NOON + 2 * HOUR, "window_end": NOON + 4 * HOUR}
-
-
-@pytest.mark.parametrize(
-    ("category", "fields", "at", "expected"),
-    [
-        ("incident", {}, NOON, "trouble"),
-        ("informational", {}, NOON, "ok"),
-        ("test", {}, NOON, "ok"),
-        ("maintenance", WINDOW, NOON, "planned"),
-        ("maintenance", WINDOW, NOON + 2 * HOUR, "maintenance"),
-        ("maintenance", WINDOW, NOON + 4 * HOUR - timedelta(seconds=1), "maintenance"),
-        ("maintenance", WINDOW, NOON + 4 * HOUR, "ok"),
-        ("change", WINDOW, NOON + 3 * HOUR, "maintenance"),
-        ("change", {}, NOON, "planned"),  # nobody has said when
-    ],
-)
-def test_the_state_of_today_is_that_of_open_tickets_now(
-    session: Session, cast: Cast, category: str, fields: Any, at: datetime, expected: str
-) -> None:
-    number = ticket(session, cast, NOON - HOUR, category=category, **fields)
-    assert state(session, TODAY, at) == expected
-    assert state(session, TODAY, at, PIC) == "ok"
-    with transaction(session):
-        wanted = {"state": "solved", "solution": "Done."}
-        change_ticket(session, writer(cast.operator, at), number, wanted)
-    assert state(session, TODAY, at) == "ok"
-
-
-LATER = NOON + 30 * DAY
-"""When somebody looks back."""
-
-
-@pytest.mark.parametrize(
-    ("fields", "steps", "by_day"),
-    [
-        pytest.param(
-            {"event_start": NOON - DAY, "event_end": NOON + DAY},
-            [solved(NOON + 5 * DAY)],
-            {-2: "ok", -1: "trouble", 0: "trouble", 1: "trouble", 2: "ok"},
-            id="the event counts, not the ticket",
-        ),
-        pytest.param(
-            {},
-            [solved(NOON + 2 * DAY)],
-            {-1: "ok", 0: "trouble", 2: "trouble", 3: "ok"},
-            id="without an event from creation to solution",
-        ),
-        pytest.param(
-            {},
-            [solved(NOON + 2 * DAY), (NOON + 3 * DAY, {"state": "reopened"})],
-            {-1: "ok", 0: "trouble", 10: "trouble"},
-            id="reopened is open",
-        ),
-        pytest.param(
-            {"event_start": NOON - 3 * DAY, "event_end": NOON - 2 * DAY},
-            [],
-            {-4: "ok", -3: "trouble", -2: "trouble", -1: "ok", 0: "ok", 1: "ok"},
-            id="written down afterwards",
-        ),
-        pytest.param(
-            {
-                "category": "maintenance",
-                "window_start": NOON + 2 * DAY,
-                "window_end": NOON + 3 * DAY,
-            },
-            [solved(NOON + 4 * DAY)],
-            {-1: "ok", 0: "planned", 1: "planned", 2: "maintenance", 3: "maintenance", 4: "ok"},
-            id="planned from its creation, then going on",
-        ),
-        pytest.param(
-            {
-                "category": "maintenance",
-                "window_start": NOON + 2 * DAY,
-                "window_end": NOON + 3 * DAY,
-            },
-            [(NOON + DAY, {"state": "unsolved", "solution": "Cancelled."})],
-            {0: "planned", 1: "ok", 2: "ok"},
-            id="cancelled",
-        ),
-    ],
-)
-def test_the_state_of_a_past_day_is_that_of_intervals(
-    session: Session, cast: Cast, fields: Any, steps: Any, by_day: dict[int, str]
-) -> None:
-    ticket(session, cast, NOON, steps, **fields)
-    found = {away: str(state(session, TODAY + away * DAY, LATER)) for away in by_day}
-    assert found == by_day
-
-
-def test_the_worst_state_counts_and_names_its_tickets(session: Session, cast: Cast) -> None:
-    ticket(session, cast, NOON - HOUR, category="maintenance", **WINDOW)
-    first = ticket(session, cast, NOON - HOUR)
-    link = registry_on(session, TODAY, "LHCOPN", NOON).links[0]
-    assert (link.name, link.state, link.tickets, link.ticket_count) == (KIT, "trouble", (first,), 1)
-    ticket(session, cast, NOON - HOUR)
-    newest = ticket(session, cast, NOON - HOUR)
-    for day, now in ((TODAY, NOON), (TODAY, LATER)):
-        link = registry_on(session, day, "LHCOPN", now).links[0]
-        assert (link.state, link.tickets, link.ticket_count) == ("trouble", (first, newest), 3)
-
-
 def test_the_day_is_utc_wherever_now_was_stated(session: Session, cast: Cast) -> None:
-    ticket(session, cast, NOON - HOUR, category="maintenance", **WINDOW)
+    window = {"window_start": NOON + 2 * HOUR, "window_end": NOON + 4 * HOUR}
+    ticket(session, cast, NOON - HOUR, category="maintenance", **window)
     there = NOON.astimezone(datetime.fromisoformat("2013-03-07T02:00+14:00").tzinfo)
     assert there.date() == TODAY + DAY
     assert state(session, TODAY, there) == "planned"
@@ -292,17 +184,21 @@ def test_a_huge_network_is_given_in_pages_and_with_few_statements(
             Link(name=f"L-{n:03d}", network="LHCONE", end_a=cern, end_b=one)
             for n, one in enumerate(sites)
         )
-    ticket(session, cast, NOON - HOUR, links=("L-120",), network="LHCONE")
+    ticket(session, cast, NOON - HOUR, links=("L-120",), network="LHCONE", impact="outage")
     statements: list[str] = []
     engine = session.get_bind()
     event.listen(engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
+    registry_on(session, TODAY, "LHCOPN", NOON)
+    assert len([one for one in statements if one.startswith("SELECT")]) == 5
+    statements.clear()
     first = registry_on(session, TODAY, "LHCONE", NOON)
-    assert len([one for one in statements if one.startswith("SELECT")]) == 6
+    # their number, and a page of them
+    assert len([one for one in statements if one.startswith("SELECT")]) == 7
     assert (first.total, len(first.links), first.complete) == (150, PAGE, False)
     rest = registry_on(session, TODAY, "LHCONE", NOON, after=first.links[-1].name)
     assert (first.more, rest.more) == (True, False)
     assert names(first) + names(rest) == [f"L-{n:03d}" for n in range(150)]
-    assert {one.name: one.state for one in rest.links if one.state != "ok"} == {"L-120": "trouble"}
+    assert [one.name for one in rest.links if one.status.state == "down"] == ["L-120"]
     assert outline_on(session, TODAY, "LHCONE") is None
     assert MAX_LINKS < 150
 

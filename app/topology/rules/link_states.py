@@ -1,0 +1,223 @@
+"""The state of a link: what events and tickets say of it at one moment, as one word.
+
+The first that holds (decisions, section 13): down, degraded, maintenance, planned, unmonitored, ok.
+In a running window an ongoing event reads "maintenance, down". It knows neither rows nor pages;
+``app.topology.services.link_states`` asks it for all links, and every door shows its answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from app.tickets.rules.tickets import Category, Impact, Layer
+
+AHEAD: Final = timedelta(days=7)
+"""A window is planned work if it begins within this time."""
+
+
+class LinkState(StrEnum):
+    """The states of a link, the most urgent first."""
+
+    DOWN = "down"
+    MAINTENANCE_DOWN = "maintenance, down"
+    DEGRADED = "degraded"
+    MAINTENANCE_DEGRADED = "maintenance, degraded"
+    MAINTENANCE = "maintenance"
+    PLANNED = "planned"
+    UNMONITORED = "unmonitored"
+    OK = "ok"
+
+    @property
+    def key(self) -> str:
+        """The same as one word, for classes and drawings: ``maintenance-down``."""
+        return self.value.replace(", ", "-")
+
+
+DOWN_NOW: Final = frozenset({LinkState.DOWN, LinkState.MAINTENANCE_DOWN})
+"""States in which a link carries nothing."""
+_IN_WINDOW: Final = {
+    LinkState.DOWN: LinkState.MAINTENANCE_DOWN,
+    LinkState.DEGRADED: LinkState.MAINTENANCE_DEGRADED,
+}
+_OF_EVENT: Final = "An event is ongoing"
+_OF_INCIDENT: Final = "An open incident has the impact {impact}"
+_OF_BOTH: Final = "An event is ongoing in a running window"
+_OF_WINDOW: Final = "A window is running"
+_OF_PLAN: Final = f"A window begins within {AHEAD.days} days"
+_NEVER_SEEN: Final = "No source ever reported it"
+_NOT_WATCHED: Final = "Its source does not monitor it now"
+_OF_NOTHING: Final = "No event is ongoing, no incident with impact is open, and no window is near"
+
+
+class WindowPhase(StrEnum):
+    """How a ticket's window lies to the moment of the question."""
+
+    NONE = ""
+    """There is none, it is over, or it begins later than ``AHEAD``."""
+    RUNNING = "running"
+    PLANNED = "planned"
+
+
+@dataclass(frozen=True)
+class OngoingEvent:
+    """An event that is ongoing at the moment of the question."""
+
+    id: int
+    state: str
+    """down, degraded or unmonitored."""
+    start: datetime
+    """UTC."""
+    ticket: int | None
+    """A ticket that documents it, an open one first; None = there is none."""
+
+
+@dataclass(frozen=True)
+class OpenTickets:
+    """Tickets of a link that are open at that moment and say the same of it."""
+
+    category: str
+    layer: str
+    impact: str
+    window: WindowPhase
+    count: int
+    first: int
+    """The lowest and the highest of their numbers."""
+    newest: int
+    since: datetime
+    """The earliest time from which one of them speaks, and of their windows the earliest start."""
+    window_start: datetime | None = None
+    window_end: datetime | None = None
+    """The last end; None where there is no window, or no end is said."""
+
+
+@dataclass(frozen=True)
+class LinkStatus:
+    """The state of a link with its reason. Times are UTC."""
+
+    state: LinkState
+    reason: str
+    """Why, in words."""
+    since: datetime | None = None
+    """The start of the event, else of the incident, else of the window; of planned work when it
+    begins. None where nothing says it."""
+    until: datetime | None = None
+    """The end of the window of which the state tells, if it is known."""
+    event: int | None = None
+    """The event that makes the state: of several the first that began."""
+    tickets: tuple[int, ...] = ()
+    """Of the tickets that make the state, or document its event, the only one, or the first and the
+    newest."""
+    ticket_count: int = 0
+    no_ticket: bool = False
+    """Whether the state comes from an event that no ticket documents."""
+    performance: int = 0
+    """Open incidents about performance, which do not change the state."""
+    no_impact: int = 0
+    """Open incidents whose impact is none, reduced redundancy or unknown; neither do they."""
+
+    @property
+    def words(self) -> str:
+        """The state as every door says it: ``down, no ticket``."""
+        return f"{self.state}, no ticket" if self.no_ticket else str(self.state)
+
+    @property
+    def beside(self) -> str:
+        """The tickets that do not change the state: ``1 performance ticket, 2 no-impact tickets``;
+        "" = none."""
+        counted = ((self.performance, "performance"), (self.no_impact, "no-impact"))
+        return ", ".join(
+            f"{number} {word} ticket{'' if number == 1 else 's'}"
+            for number, word in counted
+            if number
+        )
+
+
+def state_of_link(
+    events: Sequence[OngoingEvent], tickets: Sequence[OpenTickets], *, is_reported: bool
+) -> LinkStatus:
+    """The state of one link. ``is_reported``: whether any source ever reported an event of it.
+
+    Test tickets say nothing. Of incidents only those change the state whose impact is degraded or
+    outage and that are not about performance; every other open ticket may have a window.
+    """
+    incidents = [one for one in tickets if one.category == Category.INCIDENT]
+    performance = [one for one in incidents if one.layer == Layer.PERFORMANCE]
+    others = [one for one in incidents if one.layer != Layer.PERFORMANCE]
+    windowed = [one for one in tickets if one.category != Category.TEST and one not in performance]
+    found = (
+        _trouble(LinkState.DOWN, Impact.OUTAGE, events, others, windowed)
+        or _trouble(LinkState.DEGRADED, Impact.DEGRADED, events, others, windowed)
+        or _work(LinkState.MAINTENANCE, WindowPhase.RUNNING, _OF_WINDOW, windowed)
+        or _work(LinkState.PLANNED, WindowPhase.PLANNED, _OF_PLAN, windowed)
+        or _nothing(events, is_reported=is_reported)
+    )
+    harmless = [one for one in others if one.impact not in (Impact.OUTAGE, Impact.DEGRADED)]
+    return replace(
+        found,
+        performance=sum(one.count for one in performance),
+        no_impact=sum(one.count for one in harmless),
+    )
+
+
+def _trouble(
+    state: LinkState,
+    impact: Impact,
+    events: Sequence[OngoingEvent],
+    incidents: Sequence[OpenTickets],
+    windowed: Sequence[OpenTickets],
+) -> LinkStatus | None:
+    """Down or degraded, by events (the first that began first), by incidents, or by both."""
+    ongoing = sorted((one for one in events if one.state == state), key=lambda one: one.start)
+    stated = [one for one in incidents if one.impact == impact]
+    if not ongoing:
+        since = min((one.since for one in stated), default=None)
+        why = _OF_INCIDENT.format(impact=impact)
+        return LinkStatus(state, why, since, None, None, *_named(stated)) if stated else None
+    event, since = ongoing[0].id, ongoing[0].start
+    if stated:
+        return LinkStatus(state, _OF_EVENT, since, None, event, *_named(stated))
+    lacks = any(one.ticket is None for one in ongoing)
+    running = [one for one in windowed if one.window is WindowPhase.RUNNING]
+    if running:
+        until = _window(running)[1]
+        return LinkStatus(
+            _IN_WINDOW[state], _OF_BOTH, since, until, event, *_named(running), no_ticket=lacks
+        )
+    numbers = sorted({one.ticket for one in ongoing if one.ticket is not None})
+    ends = tuple(dict.fromkeys((*numbers[:1], *numbers[-1:])))
+    return LinkStatus(state, _OF_EVENT, since, None, event, ends, len(numbers), no_ticket=lacks)
+
+
+def _work(
+    state: LinkState, phase: WindowPhase, why: str, windowed: Sequence[OpenTickets]
+) -> LinkStatus | None:
+    found = [one for one in windowed if one.window is phase]
+    return LinkStatus(state, why, *_window(found), None, *_named(found)) if found else None
+
+
+def _nothing(events: Sequence[OngoingEvent], *, is_reported: bool) -> LinkStatus:
+    """Unmonitored or ok."""
+    unwatched = [one for one in events if one.state == LinkState.UNMONITORED]
+    if unwatched:
+        first = min(unwatched, key=lambda one: one.start)
+        return LinkStatus(LinkState.UNMONITORED, _NOT_WATCHED, first.start, None, first.id)
+    if not is_reported:
+        return LinkStatus(LinkState.UNMONITORED, _NEVER_SEEN)
+    return LinkStatus(LinkState.OK, _OF_NOTHING)
+
+
+def _named(found: Sequence[OpenTickets]) -> tuple[tuple[int, ...], int]:
+    """The first and the newest number of these tickets, and how many they are."""
+    ends = min(one.first for one in found), max(one.newest for one in found)
+    return tuple(dict.fromkeys(ends)), sum(one.count for one in found)
+
+
+def _window(found: Sequence[OpenTickets]) -> tuple[datetime | None, datetime | None]:
+    """The earliest start of these windows, and the last end if all say one."""
+    starts = [one.window_start for one in found if one.window_start is not None]
+    ends = [one.window_end for one in found if one.window_end is not None]
+    return min(starts, default=None), max(ends) if len(ends) == len(found) else None

@@ -1,0 +1,292 @@
+"""The state of any number of links, now or on a day, with one statement.
+
+It reads the ongoing events (few, by an index of their own), which links were ever reported, and
+counts of open tickets by link and by what they say. What they mean together is the rule's
+(``app.topology.rules.link_states``).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, Final
+
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    ScalarSelect,
+    Select,
+    String,
+    and_,
+    case,
+    exists,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    union_all,
+)
+from sqlalchemy.orm import Session
+
+from app.core.models.base import UtcTime
+from app.events.models.events import Event
+from app.matching.models.matching import EventOfDetected, EventTicket
+from app.matching.rules.matching import How
+from app.registry.models.registry import Link
+from app.tickets.models.tickets import Ticket, TicketLink
+from app.tickets.rules.tickets import OPEN_STATES, Category, Impact, Layer, State
+from app.topology.rules.link_states import (
+    AHEAD,
+    LinkStatus,
+    OngoingEvent,
+    OpenTickets,
+    WindowPhase,
+    state_of_link,
+)
+
+_BEGUN: Final = func.coalesce(Ticket.event_start, Ticket.window_start, Ticket.created_at)
+_OVER: Final = func.coalesce(Ticket.event_end, Ticket.window_end)
+_IS_INCIDENT: Final = Ticket.category == Category.INCIDENT
+
+
+def link_states(
+    session: Session, link_ids: Collection[int], now: datetime
+) -> Mapping[int, LinkStatus]:
+    """The state of each of these links at ``now`` (UTC)."""
+    happening = and_(Event.end.is_(None), Event.withdrawn_at.is_(None))
+    documents = func.coalesce(_documents(now), _open_on_link(now))
+    running = and_(
+        Ticket.window_start <= now, or_(Ticket.window_end.is_(None), Ticket.window_end > now)
+    )
+    planned = and_(Ticket.window_start > now, Ticket.window_start <= now + AHEAD)
+    tickets = _tickets(
+        link_ids,
+        _phase(running, planned),
+        Ticket.state.in_(OPEN_STATES),
+        # SQLite would read every ticket that ever was about these links
+        "INDEXED BY ix_tickets_state",
+    )
+    return _judged(session, link_ids, happening, documents, tickets, until=now)
+
+
+def link_states_on(
+    session: Session, link_ids: Collection[int], day: date, now: datetime
+) -> Mapping[int, LinkStatus]:
+    """The state of each of these links on a day (UTC), ``now`` deciding what is today.
+
+    Of a past day every event, incident and window counts that touches it; work that was given up
+    before it began was planned until then. Of a day to come only windows are known.
+    """
+    today = now.astimezone(UTC).date()
+    if day == today:
+        return link_states(session, link_ids, now)
+    begin, end = _bounds(day)
+    is_past = day < today
+    happening = and_(
+        Event.withdrawn_at.is_(None),
+        Event.start < end,
+        or_(Event.end.is_(None), Event.end >= begin),
+    )
+    over = func.coalesce(_OVER, Ticket.ended_at)
+    window_over = func.coalesce(Ticket.window_end, Ticket.ended_at)
+    given_up = and_(
+        Ticket.ended_at.is_not(None),
+        or_(Ticket.state == State.UNSOLVED, Ticket.ended_at <= Ticket.window_start),
+    )
+    running = and_(
+        Ticket.window_start < end, or_(window_over.is_(None), window_over >= begin), ~given_up
+    )
+    known = and_(Ticket.created_at < end, or_(Ticket.ended_at.is_(None), Ticket.ended_at >= begin))
+    planned = and_(
+        *(Ticket.window_start >= end, Ticket.window_start < _later(end, AHEAD), known),
+        ~and_(given_up, Ticket.ended_at < end),
+    )
+    # what was written down late is of its own time all the same
+    met = and_(end > _BEGUN, or_(over.is_(None), over >= begin))
+    tickets = _tickets(
+        link_ids,
+        _phase(running, planned),
+        or_(and_(_IS_INCIDENT, met) if is_past else false(), running, planned),
+    )
+    return _judged(
+        session,
+        link_ids,
+        happening if is_past else false(),
+        _documents(end if is_past else now),
+        tickets,
+        until=end if is_past else now,
+    )
+
+
+def _judged(
+    session: Session,
+    link_ids: Collection[int],
+    happening: ColumnElement[bool],
+    documents: ColumnElement[Any],
+    tickets: Select[*tuple[Any, ...]],
+    *,
+    until: datetime,
+) -> Mapping[int, LinkStatus]:
+    if not link_ids:
+        return {}
+    events: dict[int, list[OngoingEvent]] = defaultdict(list)
+    said: dict[int, list[OpenTickets]] = defaultdict(list)
+    reported: set[int] = set()
+    every = union_all(_events(link_ids, happening, documents), _reported(link_ids, until), tickets)
+    for row in session.execute(every):
+        if row.kind == _EVENT:
+            events[row.link_id].append(OngoingEvent(row.id, row.word, row.at, row.first))
+        elif row.kind == _REPORTED:
+            reported.add(row.link_id)
+        else:
+            ends = row.window_end if row.ends == row.id else None
+            is_near = row.phase != WindowPhase.NONE
+            said[row.link_id].append(
+                OpenTickets(
+                    *(row.word, row.layer, row.impact, WindowPhase(row.phase)),
+                    *(row.id, row.first, row.newest, row.at),
+                    *((row.window_start, ends) if is_near else (None, None)),
+                )
+            )
+    return {
+        key: state_of_link(events.get(key, ()), said.get(key, ()), is_reported=key in reported)
+        for key in link_ids
+    }
+
+
+_EVENT, _REPORTED, _TICKETS = "event", "reported", "tickets"
+_NUMBER, _WORD, _TIME = (literal(None, one) for one in (Integer(), String(), UtcTime()))
+
+
+def _events(
+    link_ids: Collection[int], happening: ColumnElement[bool], documents: ColumnElement[Any]
+) -> Select[*tuple[Any, ...]]:
+    """Events of links, each with a ticket that documents it."""
+    return (
+        select(
+            literal(_EVENT).label("kind"),
+            Event.link_id,
+            *(Event.id, documents.label("first"), _NUMBER.label("newest"), _NUMBER.label("ends")),
+            *(Event.state.label("word"), _WORD.label("layer"), _WORD.label("impact")),
+            *(_WORD.label("phase"), Event.start.label("at")),
+            *(_TIME.label("window_start"), _TIME.label("window_end")),
+        )
+        .outerjoin(EventOfDetected, EventOfDetected.event_id == Event.id)
+        .where(happening, Event.link_id.in_(link_ids))
+    )
+
+
+def _reported(link_ids: Collection[int], until: datetime) -> Select[*tuple[Any, ...]]:
+    """Links of which some source told something by then."""
+    nothing = (*(_NUMBER,) * 4, *(_WORD,) * 4, *(_TIME,) * 3)
+    return select(literal(_REPORTED), Link.id, *nothing).where(
+        Link.id.in_(link_ids),
+        exists().where(Event.link_id == Link.id, Event.start <= until).correlate(Link),
+    )
+
+
+def _documents(now: datetime) -> ScalarSelect[int]:
+    """A ticket that matching keeps as documenting the event's detected event: an open one first.
+
+    Matching takes an ongoing event as one without end, which work that is to come meets: it
+    documents nothing that happens now, unless a person says so.
+    """
+    return (
+        select(EventTicket.ticket_number)
+        .join(Ticket, Ticket.number == EventTicket.ticket_number)
+        .where(
+            EventTicket.detected_id == EventOfDetected.detected_id,
+            EventTicket.documents,
+            or_(now >= _BEGUN, EventTicket.how == How.HAND),
+        )
+        .order_by(Ticket.ended_at.is_not(None), EventTicket.ticket_number.desc())
+        .limit(1)
+        .correlate(EventOfDetected)
+        .scalar_subquery()
+    )
+
+
+def _open_on_link(now: datetime) -> ScalarSelect[int]:
+    """The newest open ticket of the link whose interval meets the event's: matching will say the
+    same as soon as it was recomputed, unless a person took the ticket off."""
+    taken_off = (
+        exists()
+        .where(
+            EventTicket.detected_id == EventOfDetected.detected_id,
+            EventTicket.ticket_number == Ticket.number,
+            ~EventTicket.documents,
+        )
+        .correlate(EventOfDetected, Ticket)
+    )
+    return (
+        select(func.max(TicketLink.ticket_number))
+        .join(Ticket, Ticket.number == TicketLink.ticket_number)
+        .where(
+            TicketLink.link_id == Event.link_id,
+            Ticket.state.in_(OPEN_STATES),
+            Ticket.category != Category.TEST,
+            now >= _BEGUN,
+            or_(_OVER.is_(None), Event.start <= _OVER),
+            ~taken_off,
+        )
+        .correlate(Event, EventOfDetected)
+        .scalar_subquery()
+    )
+
+
+def _tickets(
+    link_ids: Collection[int],
+    phase: ColumnElement[str],
+    condition: ColumnElement[bool],
+    hint: str = "",
+) -> Select[*tuple[Any, ...]]:
+    """Tickets of these links, counted by the database: there may be thousands of them."""
+    # of what the rule does not ask, all is one
+    layer = case((Ticket.layer == Layer.PERFORMANCE, Layer.PERFORMANCE.value), else_="")
+    impact = case(
+        *((Ticket.impact == one, one.value) for one in (Impact.OUTAGE, Impact.DEGRADED)), else_=""
+    )
+    said = (
+        select(
+            TicketLink.link_id,
+            Ticket.category,
+            layer.label("layer"),
+            impact.label("impact"),
+            phase.label("phase"),
+            *(Ticket.number, Ticket.window_start, Ticket.window_end, _BEGUN.label("begun")),
+        )
+        .join(Ticket, Ticket.number == TicketLink.ticket_number)
+        .where(
+            TicketLink.link_id.in_(link_ids),
+            Ticket.category != Category.TEST,
+            or_(_IS_INCIDENT, Ticket.window_start.is_not(None)),
+            condition,
+        )
+    )
+    if hint:
+        said = said.with_hint(Ticket, hint, "sqlite")
+    one = said.subquery().c
+    return select(
+        *(literal(_TICKETS), one.link_id),
+        *(func.count(), func.min(one.number), func.max(one.number)),
+        func.count(one.window_end),
+        *(one.category, one.layer, one.impact, one.phase, func.min(one.begun)),
+        *(func.min(one.window_start), func.max(one.window_end)),
+    ).group_by(one.link_id, one.category, one.layer, one.impact, one.phase)
+
+
+def _phase(running: ColumnElement[bool], planned: ColumnElement[bool]) -> ColumnElement[str]:
+    phases = ((running, WindowPhase.RUNNING.value), (planned, WindowPhase.PLANNED.value))
+    return case(*phases, else_=WindowPhase.NONE.value)
+
+
+def _bounds(day: date) -> tuple[datetime, datetime]:
+    begin = datetime.combine(day, time(), UTC)
+    return begin, _later(begin, timedelta(days=1))
+
+
+def _later(moment: datetime, length: timedelta) -> datetime:
+    last = datetime.max.replace(tzinfo=UTC)
+    return moment + length if moment < last - length else last

@@ -1,0 +1,154 @@
+"""One truth about a link: every door says the same word at the same moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from lxml import html
+from sqlalchemy.orm import Session
+
+from app.core.database.transactions import transaction
+from app.registry.models.registry import Link
+from app.tickets.services.lifecycle import change_ticket
+from tests.api.conftest import Calling
+from tests.api.conftest import calling as calling  # the fixture
+from tests.cast import Cast, writer
+from tests.harness.visitor import Visitor
+from tests.harness.visits import Enter, Open
+from tests.matching.matching_world import LINK as KIT
+from tests.matching.matching_world import report
+
+HOUR = timedelta(hours=1)
+STATE = "//span[contains(@class, 'state net-')]"
+
+
+@dataclass(frozen=True)
+class Doors:
+    """Where the state of DE-KIT's link is shown."""
+
+    visitor: Visitor
+    calling: Calling
+    ticket: int
+
+    def words(self) -> Mapping[str, str]:
+        """What each door says of it."""
+        link = self.calling("registry").read(f"/api/v1/links/{KIT}")["state"]
+        listed = self.calling("registry").read("/api/v1/links?q=GRIDKA")["items"][0]["state"]
+        assert listed == link
+        pages = {
+            "map": ("/topology", f"//tr[.//a[text() = '{KIT}']]"),
+            "link": (f"/links/{KIT}", "//p[@class = 'state-now']"),
+            "links": ("/links", f"//tr[.//a[text() = '{KIT}']]"),
+            "site": ("/sites/DE-KIT", "//section[@aria-labelledby = 'h-links']"),
+            "ticket": (f"/tickets/{self.ticket}", "//section[@aria-labelledby = 'h-where']"),
+        }
+        return {
+            **{door: self._page(path, at) for door, (path, at) in pages.items()},
+            "REST": link["state"] + ", no ticket" * link["no_ticket"],
+        }
+
+    def _page(self, path: str, at: str) -> str:
+        answer = self.visitor.get(path)
+        assert answer.status_code == 200, path
+        (found,) = html.fromstring(answer.text).xpath(at + STATE)
+        return " ".join(found.text_content().split())
+
+
+@pytest.fixture
+def doors(session: Session, cast: Cast, visit: Enter, opened: Open, calling: Calling) -> Doors:
+    number = opened(links=(KIT,))
+    with transaction(session):
+        wanted = {"state": "solved", "solution": "Done."}
+        change_ticket(session, writer(cast.operator), number, wanted)
+    return Doors(visit(cast.operator), calling, number)
+
+
+def test_every_door_says_the_same_word(
+    session: Session, cast: Cast, opened: Open, doors: Doors
+) -> None:
+    def said() -> str:
+        found = doors.words()
+        assert len({*found.values()}) == 1, found
+        return found["map"]
+
+    now = datetime.now(UTC)
+    assert said() == "unmonitored"
+    begun = f"{now - 3 * HOUR:%Y-%m-%d %H:%M}"
+    report(session, cast, begun, None, now=now, source_id="one", state="degraded")
+    assert said() == "degraded, no ticket"
+    report(session, cast, begun, None, now=now, source_id="one")
+    assert said() == "down, no ticket"
+    opened(links=(KIT,), layer="performance", impact="outage", now=now)
+    assert said() == "down"
+    window = {"window_start": now - HOUR, "window_end": now + HOUR}
+    work = opened(links=(KIT,), category="maintenance", now=now, **window)
+    assert said() == "maintenance, down"
+    over = f"{now - 2 * HOUR:%Y-%m-%d %H:%M}"
+    report(session, cast, begun, over, now=now, source_id="one")
+    assert said() == "maintenance"
+    with transaction(session):
+        later = {"window_start": now + 24 * HOUR, "window_end": now + 25 * HOUR}
+        change_ticket(session, writer(cast.operator, now), work, later)
+    assert said() == "planned"
+    with transaction(session):
+        wanted = {"state": "unsolved", "solution": "Cancelled."}
+        change_ticket(session, writer(cast.operator, now), work, wanted)
+    assert said() == "ok"
+
+
+def test_what_is_beside_the_state_and_why(
+    session: Session, cast: Cast, opened: Open, doors: Doors, calling: Calling
+) -> None:
+    now = datetime.now(UTC)
+    begun = (now - 3 * HOUR).replace(second=0, microsecond=0)
+    event = report(session, cast, f"{begun:%Y-%m-%d %H:%M}", None, now=now)
+    number = opened(links=(KIT,), layer="performance", now=now)
+    opened(links=(KIT,), impact="none", now=now)
+    newest = opened(links=(KIT,), category="informational", now=now)
+    told = calling("registry").read(f"/api/v1/links/{KIT}")["state"]
+    assert told == {
+        "state": "down",
+        "no_ticket": False,
+        "reason": "An event is ongoing",
+        "since": f"{begun:%Y-%m-%dT%H:%M}:00Z",
+        "until": None,
+        "event": event,
+        "tickets": [newest],
+        "ticket_count": 1,
+        "performance_tickets": 1,
+        "no_impact_tickets": 1,
+    }
+    beside = "1 performance ticket, 1 no-impact ticket"
+    for path in ("/topology", "/links", f"/links/{KIT}", "/sites/DE-KIT", f"/tickets/{number}"):
+        assert beside in doors.visitor.read(path).text, path
+    page = doors.visitor.read(f"/links/{KIT}")
+    assert f"Event {event} since {begun:%Y-%m-%d %H:%M} UTC ; ticket #{newest}" in page.text
+
+
+def test_a_link_that_is_not_in_use_has_no_state(
+    session: Session, cast: Cast, visit: Enter, opened: Open, calling: Calling
+) -> None:
+    opened(links=(KIT,), impact="outage", now=datetime.now(UTC))
+    with transaction(session):
+        link = session.query(Link).filter_by(name=KIT).one()
+        link.valid_until = (datetime.now(UTC) - 24 * HOUR).date()
+    assert calling("registry").read(f"/api/v1/links/{KIT}")["state"] is None
+    visitor = visit(cast.operator)
+    for path in (f"/links/{KIT}", "/links?show=all&q=GRIDKA", "/tickets/1"):
+        found = html.fromstring(visitor.get(path).text).xpath("//main" + STATE)
+        assert not found, path
+    assert "Not in use" in visitor.read(f"/links/{KIT}").text
+
+
+def test_the_page_of_a_link_as_of_a_day_shows_the_state_of_that_day(
+    session: Session, cast: Cast, visit: Enter
+) -> None:
+    report(session, cast, "3 22:00", "5 02:00")
+    visitor = visit(cast.reader)
+    for day, words in (("2013-03-04", "down, no ticket"), ("2013-03-06", "ok")):
+        for path in (f"/links/{KIT}?on={day}", f"/sites/DE-KIT?on={day}"):
+            found = html.fromstring(visitor.get(path).text).xpath("//main" + STATE)
+            assert [" ".join(one.text_content().split()) for one in found] == [words], path

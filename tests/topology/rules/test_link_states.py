@@ -1,0 +1,203 @@
+"""The rule of a link's state: a table written by hand, and what holds whatever is said."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.tickets.rules.tickets import Category, Impact, Layer
+from app.topology.rules.link_states import (
+    LinkState,
+    LinkStatus,
+    OngoingEvent,
+    OpenTickets,
+    WindowPhase,
+    state_of_link,
+)
+
+NOON = datetime(2013, 3, 6, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+NOW, SOON = WindowPhase.RUNNING, WindowPhase.PLANNED
+
+
+def event(state: str, number: int = 1, ticket: int | None = None, hours: int = 3) -> OngoingEvent:
+    """One that began so many hours ago."""
+    return OngoingEvent(number, state, NOON - hours * HOUR, ticket)
+
+
+def said(
+    category: str = "incident",
+    impact: str = "unknown",
+    window: WindowPhase = WindowPhase.NONE,
+    *,
+    layer: str = "unknown",
+    numbers: tuple[int, ...] = (5,),
+) -> OpenTickets:
+    """Tickets of these numbers; a window lasts from an hour ago, or tomorrow, for two hours."""
+    start = {NOW: NOON - HOUR, SOON: NOON + 24 * HOUR}.get(window)
+    return OpenTickets(
+        *(category, layer, impact, window, len(numbers), min(numbers), max(numbers)),
+        *(NOON - 5 * HOUR, start, None if start is None else start + 2 * HOUR),
+    )
+
+
+OUTAGE, DEGRADED = said(impact="outage"), said(impact="degraded", numbers=(6,))
+WORK, PLAN = said("maintenance", window=NOW, numbers=(7,)), said("change", window=SOON)
+
+
+@pytest.mark.parametrize(
+    ("events", "tickets", "words"),
+    [
+        # nothing
+        ([], [], "ok"),
+        # events alone, with and without a ticket; the worst of several
+        ([event("down")], [], "down, no ticket"),
+        ([event("down", ticket=9)], [], "down"),
+        ([event("degraded")], [], "degraded, no ticket"),
+        ([event("degraded", ticket=9)], [], "degraded"),
+        ([event("degraded", 1, 9), event("down", 2)], [], "down, no ticket"),
+        ([event("degraded", 1), event("down", 2, 9)], [], "down"),
+        ([event("unmonitored")], [], "unmonitored"),
+        # incidents alone
+        ([], [OUTAGE], "down"),
+        ([], [DEGRADED], "degraded"),
+        ([], [DEGRADED, OUTAGE], "down"),
+        ([], [said(impact="reduced redundancy")], "ok"),
+        ([], [said(impact="none")], "ok"),
+        ([], [said(impact="unknown")], "ok"),
+        ([], [said(impact="outage", layer="performance")], "ok"),
+        ([], [said("informational", "outage")], "ok"),
+        ([], [said("maintenance", "outage")], "ok"),
+        ([], [said("test", "outage")], "ok"),
+        # an event with an incident beside it
+        ([event("degraded", ticket=5)], [OUTAGE], "down"),
+        ([event("down", ticket=6)], [DEGRADED], "down"),
+        ([event("down")], [DEGRADED], "down, no ticket"),  # a person took the ticket off
+        ([event("down")], [OUTAGE], "down"),
+        # windows
+        ([], [WORK], "maintenance"),
+        ([], [PLAN], "planned"),
+        ([], [PLAN, WORK], "maintenance"),
+        ([], [said("test", window=NOW)], "ok"),
+        ([], [said("incident", "outage", NOW, layer="performance")], "ok"),
+        ([], [said("informational", window=NOW)], "maintenance"),
+        # an event in a running window, and an incident in it
+        ([event("down", ticket=7)], [WORK], "maintenance, down"),
+        ([event("degraded", ticket=7)], [WORK], "maintenance, degraded"),
+        ([event("down")], [WORK], "maintenance, down, no ticket"),
+        ([event("down", ticket=7)], [WORK, OUTAGE], "down"),
+        ([event("down", ticket=7)], [WORK, DEGRADED], "maintenance, down"),
+        ([event("down", ticket=9)], [PLAN], "down"),
+        ([], [OUTAGE, WORK], "down"),
+        ([event("unmonitored")], [WORK], "maintenance"),
+        ([event("unmonitored")], [PLAN], "planned"),
+    ],
+)
+def test_the_first_that_holds(
+    events: list[OngoingEvent], tickets: list[OpenTickets], words: str
+) -> None:
+    assert state_of_link(events, tickets, is_reported=True).words == words
+
+
+def test_a_link_that_no_source_ever_reported_is_unmonitored_unless_tickets_say_more() -> None:
+    found = state_of_link([], [], is_reported=False)
+    assert (found.words, found.reason) == ("unmonitored", "No source ever reported it")
+    minor = state_of_link([], [said(impact="none")], is_reported=False)
+    assert (minor.words, minor.beside) == ("unmonitored", "1 no-impact ticket")
+    for tickets, words in (([OUTAGE], "down"), ([WORK], "maintenance"), ([PLAN], "planned")):
+        assert state_of_link([], tickets, is_reported=False).words == words
+
+
+def test_the_reason_names_events_tickets_and_times() -> None:
+    late, early = event("down", 8, 30, hours=1), event("down", 3, 20, hours=4)
+    found = state_of_link([late, early], [], is_reported=True)
+    assert (found.event, found.since, found.tickets, found.ticket_count) == (
+        *(3, NOON - 4 * HOUR),
+        *((20, 30), 2),
+    )
+    assert found.reason == "An event is ongoing"
+    found = state_of_link([], [said(impact="outage", numbers=(4, 6, 9))], is_reported=True)
+    assert (found.event, found.since, found.tickets, found.ticket_count) == (
+        *(None, NOON - 5 * HOUR),
+        *((4, 9), 3),
+    )
+    assert found.reason == "An open incident has the impact outage"
+    found = state_of_link([], [WORK], is_reported=True)
+    assert (found.since, found.until, found.tickets) == (NOON - HOUR, NOON + HOUR, (7,))
+    found = state_of_link([event("down", 8, 7)], [WORK], is_reported=True)
+    assert (found.event, found.since, found.until, found.tickets) == (
+        *(8, NOON - 3 * HOUR),
+        *(NOON + HOUR, (7,)),
+    )
+
+
+def test_performance_and_no_impact_tickets_are_counted_beside_the_state() -> None:
+    tickets = [
+        said(layer="performance", impact="outage", numbers=(1, 2)),
+        said(layer="performance", impact="none", numbers=(3,)),
+        said(impact="none", numbers=(4, 8, 9)),
+        said(impact="reduced redundancy"),
+        OUTAGE,
+        said("maintenance", "none", numbers=(11,)),
+        said("test", layer="performance", numbers=(12,)),
+    ]
+    found = state_of_link([], tickets, is_reported=True)
+    assert (found.words, found.performance, found.no_impact) == ("down", 3, 4)
+    assert found.beside == "3 performance tickets, 4 no-impact tickets"
+    assert LinkStatus(LinkState.OK, "").beside == ""
+
+
+NUMBERS = st.lists(st.integers(1, 99), min_size=1, max_size=3, unique=True)
+EVENTS = st.lists(
+    st.builds(
+        event,
+        st.sampled_from(["down", "degraded", "unmonitored"]),
+        st.integers(1, 99),
+        st.none() | st.integers(1, 99),
+        st.integers(1, 99),
+    ),
+    max_size=4,
+)
+TICKETS = st.lists(
+    st.builds(
+        lambda category, impact, window, layer, numbers: said(
+            category, impact, window, layer=layer, numbers=tuple(numbers)
+        ),
+        st.sampled_from(Category),
+        st.sampled_from(Impact),
+        st.sampled_from(WindowPhase),
+        st.sampled_from(Layer),
+        NUMBERS,
+    ),
+    max_size=5,
+)
+
+
+@given(EVENTS, TICKETS, st.booleans())
+def test_whatever_is_said(
+    events: list[OngoingEvent], tickets: list[OpenTickets], is_reported: bool
+) -> None:
+    """What holds without reading the rule: order does not matter, tests say nothing, an outage
+    reads down, and only an event without a ticket reads "no ticket"."""
+    found = state_of_link(events, tickets, is_reported=is_reported)
+
+    def again(some: list[OpenTickets], those: list[OngoingEvent] | None = None) -> LinkStatus:
+        return state_of_link(events if those is None else those, some, is_reported=is_reported)
+
+    assert again(tickets[::-1], events[::-1]).words == found.words
+    assert again([one for one in tickets if one.category != "test"]).words == found.words
+    assert "down" in again([*tickets, OUTAGE]).words
+    if any(one.state == "down" for one in events):
+        assert "down" in found.words
+    if not any(one.state in ("down", "degraded") and one.ticket is None for one in events):
+        assert not found.no_ticket
+    if found.no_ticket:
+        assert found.event is not None
+    minor: Any = [one for one in tickets if one.layer == "performance" and one.window == ""]
+    assert again([one for one in tickets if one not in minor]).state == found.state
+    assert len(found.tickets) <= 2
+    assert found.ticket_count >= len(found.tickets)
