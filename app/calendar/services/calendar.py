@@ -26,7 +26,7 @@ from app.registry.services.tiers import tier_of
 from app.tickets.models.relations import Acknowledgement
 from app.tickets.models.tickets import Ticket, TicketLink, TicketSite
 from app.tickets.rules.tickets import Category, State
-from app.tickets.services.lists.desk import concerns_sites
+from app.tickets.services.concerned_sites import concerns_sites
 from app.tickets.services.lists.query import readable
 
 MAX_WINDOWS: Final = 200
@@ -42,7 +42,7 @@ class CalendarFilter:
     """What is wanted; all of it together."""
 
     site: Site | None = None
-    """Affected, responsible, or an end of an affected link."""
+    """Which it concerns."""
     link: Link | None = None
     network: str = ""
 

@@ -44,7 +44,7 @@ def figure_url(key: str, site: str, quarter: Quarter, *, is_t0: bool = False) ->
     word = key.removeprefix(RESPONSIBLE)
     if word not in CATEGORIES:
         return ""
-    whose = "site" if word == key else "responsible"
+    whose = "affected" if word == key else "responsible"
     return _tickets(whose, site, quarter, category=CATEGORIES[word][0])
 
 

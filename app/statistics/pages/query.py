@@ -23,7 +23,16 @@ from app.tickets.pages.list import ListQuery
 from app.tickets.rules.tickets import Category, State
 from app.tickets.services.lists.lists import TicketFilter
 
-FILTERS: Final = ("network", "category", "layer", "state", "site", "responsible", "link")
+FILTERS: Final = (
+    "network",
+    "category",
+    "layer",
+    "state",
+    "site",
+    "affected",
+    "responsible",
+    "link",
+)
 PER: Final[Mapping[str, type[CalendarPeriod]]] = {
     "quarter": Quarter,
     "half-year": HalfYear,
@@ -40,6 +49,7 @@ _SHAPES: Final = "a year (2012), half-year (2012-H1), quarter (2012-Q1), month (
 _WITHOUT: Final = {
     "link": Counted.NO_LINK,
     "site": Counted.NO_SITE,
+    "affected": Counted.NO_AFFECTED,
     "responsible": Counted.NO_RESPONSIBLE,
 }
 _EARLIEST: Final = datetime(1990, 1, 1, tzinfo=UTC)
@@ -83,6 +93,7 @@ class StatisticsQuery:
             values=wanted.values,
             states=("open", "closed"),
             sites=wanted.sites,
+            affected=wanted.affected,
             links=wanted.links,
             responsible=wanted.responsible,
         )

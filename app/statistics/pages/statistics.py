@@ -48,18 +48,24 @@ from app.tickets.figures.times import MEASURES, WORKING
 from app.tickets.rules.tickets import Category, Layer, State
 
 blueprint = Blueprint("statistics", __name__, url_prefix="/statistics")
-BY: Final = ("network", "category", "layer", "state", "site", "responsible", "link")
-BY_TIMES: Final = ("category", "site", "responsible")
+BY: Final = ("network", "category", "layer", "state", "site", "affected", "responsible", "link")
+BY_TIMES: Final = ("category", "site", "affected", "responsible")
 BY_WORDS: Final = {
     "network": "network",
     "category": "category",
     "layer": "layer",
     "state": "state",
-    "site": "affected site",
+    "site": "site",
+    "affected": "affected site",
     "responsible": "responsible site",
     "link": "link",
 }
-NOTHING: Final = {"site": "no affected site", "responsible": "none", "link": "no link"}
+NOTHING: Final = {
+    "site": "no site",
+    "affected": "no affected site",
+    "responsible": "none",
+    "link": "no link",
+}
 ROWS: Final = 100
 """Rows of a table on a page; its files have all."""
 SMALL: Final = 8
@@ -399,7 +405,7 @@ def _restricted(rows: Sequence[CountRow], question: StatisticsQuery) -> list[Cou
 def _allowed(question: StatisticsQuery) -> set[str] | None:
     """Where it is by links or sites and some were chosen: only these. The list of tickets cannot be
     asked for those that affect one of them and another one."""
-    given = question.given(question.by) if question.by in ("link", "site") else []
+    given = question.given(question.by) if question.by in ("link", "site", "affected") else []
     if not given:
         return None
     keys = {

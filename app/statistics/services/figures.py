@@ -21,7 +21,7 @@ from app.registry.models.registry import Link, Site, SiteName
 from app.statistics.services.cache import current_facts
 from app.statistics.services.tickets import TICKET_FACTS
 from app.tickets.figures.counts import Chosen, Named, counted, counting
-from app.tickets.figures.facts import NOT_SET, WORDS, microseconds
+from app.tickets.figures.facts import NOT_SET, WORDS, TicketFacts, concerning, microseconds
 from app.tickets.figures.times import MEASURES, Days, measured_all, summed_up
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.tickets import OPEN_STATES
@@ -75,6 +75,9 @@ class TicketFigures:
         self._facts = current_facts(session, TICKET_FACTS)
         self._sites = site_keys(session)
         self._mask = counting(self._facts, self._chosen(wanted))
+        if wanted.sites:
+            chosen = Chosen({}, sites=self._concerned("", wanted.sites))
+            self._mask &= counting(self._concerning, chosen)
         for one in wanted.counted:
             if one.counted is Counted.LONG_STANDING:
                 self._mask &= self._standing()
@@ -86,7 +89,8 @@ class TicketFigures:
 
     def counts(self, periods: Sequence[CalendarPeriod], by: str = "") -> list[CountRow]:
         """Tickets by value and period of creation; without ``by`` one row."""
-        frame = counted(self._facts, self._mask, edges_of(periods), by, self._named(by))
+        facts = self._facts_by(by)
+        frame = counted(facts, self._mask, edges_of(periods), by, self._named(by))
         known = [self.has_data(period) for period in periods]
         return [
             CountRow(
@@ -117,7 +121,8 @@ class TicketFigures:
     def times(self, periods: Sequence[CalendarPeriod], by: str = "") -> list[TimesRow]:
         """GGUS's times by period of creation, or by value over all periods."""
         edges = edges_of(periods)
-        frame = summed_up(self._facts, self._mask, edges, self._days, by, self._named(by))
+        facts = self._facts_by(by)
+        frame = summed_up(facts, self._mask, edges, self._days, by, self._named(by))
         return [
             TimesRow(
                 str(value) if by else str(periods[int(value)]),
@@ -185,9 +190,9 @@ class TicketFigures:
         if wanted.links:
             links = self._session.scalars(select(Link.id).where(Link.name.in_(wanted.links))).all()
         sites = responsible = None
-        if wanted.sites:
-            keys = self._keys(wanted.sites)
-            sites = Named("", frozenset(keys), frozenset(wanted.sites))
+        if wanted.affected:
+            keys = self._keys(wanted.affected)
+            sites = Named("", frozenset(keys), frozenset(wanted.affected))
         if wanted.responsible:
             responsible = self._keys(wanted.responsible)
         return Chosen(words, links, sites, responsible)
@@ -195,15 +200,31 @@ class TicketFigures:
     def _keys(self, names: Collection[str]) -> set[int]:
         return {key for name in names for key in self._sites.get(name, ())}
 
+    def _concerned(self, called: str, names: Collection[str]) -> Named:
+        """Any of these sites; where nobody knew it, by each of its names."""
+        keys = self._keys(names)
+        texts = {name for name, bearers in self._sites.items() if keys & {*bearers}}
+        return Named(called, frozenset(keys), frozenset(texts | {*names}))
+
+    @cached_property
+    def _concerning(self) -> TicketFacts:
+        rows = self._session.execute(select(Link.id, Link.end_a_id, Link.end_b_id))
+        return concerning(self._facts, {key: (one, other) for key, one, other in rows})
+
+    def _facts_by(self, by: str) -> TicketFacts:
+        return self._concerning if by == "site" else self._facts
+
     def _named(self, by: str) -> Sequence[Named]:
         if by == "link":
             rows = self._session.execute(select(Link.name, Link.id).order_by(Link.name))
             return [Named(name, frozenset((key,))) for name, key in rows]
-        if by not in ("site", "responsible"):
+        if by not in ("site", "affected", "responsible"):
             return ()
         names = list(self._session.scalars(select(Site.key).order_by(Site.key)))
-        if by == "site":
+        if by != "responsible":
             names += sorted({name for _, name in self._facts.names} - set(names))
+        if by == "site":
+            return [self._concerned(name, (name,)) for name in names]
         return [
             Named(name, frozenset(self._sites.get(name, ())), frozenset((name,))) for name in names
         ]

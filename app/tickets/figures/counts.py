@@ -27,11 +27,13 @@ BY: Final = (
     "state",
     "priority",
     "site",
+    "affected",
     "responsible",
     "link",
 )
-"""By what tickets are counted: ``site`` is an affected one, ``responsible`` the responsible one;
-``priority`` is that at submission."""
+"""By what tickets are counted: ``affected`` is an affected site, ``responsible`` the responsible
+one, ``site`` one that the ticket concerns (give it facts that are ``concerning``); ``priority`` is
+that at submission."""
 Mask = npt.NDArray[np.bool_]
 Places = npt.NDArray[np.intp]
 
@@ -139,7 +141,7 @@ def groups_of(facts: TicketFacts, by: str, named: Sequence[Named] = ()) -> Group
         pairs = facts.links if by == "link" else facts.sites
         tickets, places = _matched(pairs["id"], places_of(facts, pairs["number"]), named)
         again = np.array([len(one.keys) > 1 for one in named] + [False])[places]
-        if by == "site" and facts.names:
+        if by != "link" and facts.names:
             more = _by_text(facts, named)
             has_text = np.zeros(len(facts), bool)
             has_text[more[0]] = True

@@ -6,8 +6,8 @@ are their place in the list.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeAlias
 
@@ -168,6 +168,28 @@ def followed(facts: TicketFacts | None, newer: TicketFacts) -> TicketFacts:
         facts.sites.replaced(numbers, newer.sites),
         names,
     )
+
+
+def concerning(facts: TicketFacts, ends: Mapping[int, tuple[int, int]]) -> TicketFacts:
+    """The same, where ``sites`` are all that a ticket concerns: affected, responsible, and the ends
+    of its links; ``ends`` by the link's key."""
+    of_links = facts.links["id"]
+    tables = [np.zeros(int(of_links.max(initial=0)) + 1, np.int32) for _ in range(2)]
+    for link, both in ends.items():
+        for table, site in zip(tables, both, strict=True):
+            if link < len(table):
+                table[link] = site
+    responsible = facts.tickets["responsible"]
+    has_one = responsible != NO_SITE
+    numbers = [
+        facts.sites["number"],
+        facts.tickets["number"][has_one],
+        *(facts.links["number"] for _ in tables),
+    ]
+    sites = [facts.sites["id"], responsible[has_one], *(table[of_links] for table in tables)]
+    pairs = np.zeros(sum(map(len, numbers)), PAIR)
+    pairs["number"], pairs["id"] = np.concatenate(numbers), np.concatenate(sites)
+    return replace(facts, sites=Columns.of(np.unique(pairs)))
 
 
 def _pairs(pairs: Sequence[tuple[int, int]]) -> Columns:

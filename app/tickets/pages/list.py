@@ -49,6 +49,7 @@ LABELS = {
     "state": "State",
     **_heads("network", "category", "layer"),
     "site": "Site",
+    "affected": "Affected site",
     "link": "Link",
     "responsible": "Responsible site",
     **_heads("unit", "priority", *_FIELDS),
@@ -75,7 +76,8 @@ _ALLOWED: dict[str, list[str]] = {
 }
 _TICKS = tuple(name for name in LABELS if name in _FIELDS and name in _ALLOWED)
 _TEXTS = tuple(name for name in LABELS if name in _FIELDS and name not in _ALLOWED)
-_FREE = {"site": 255, "link": 255, "responsible": 255, **{n: _FIELDS[n].limit for n in _TEXTS}}
+_NAMES = ("site", "affected", "link", "responsible")
+_FREE = {**dict.fromkeys(_NAMES, 255), **{n: _FIELDS[n].limit for n in _TEXTS}}
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _DAYS = ("from", "to")
 _ONE = ("q", "from", "to", "sort")
@@ -204,6 +206,7 @@ class ListQuery:
             states=many("state") or without_state,
             values={name: many(name) for name in _FIELDS if name in self.values},
             sites=many("site"),
+            affected=many("affected"),
             links=many("link"),
             responsible=many("responsible"),
             created_from=self.days.get("from"),

@@ -16,9 +16,9 @@ class Desk(StrEnum):
     ANSWER_MISSING = "answer missing"
     """An open change that a site has not answered yet."""
     MY_SITES = "my sites"
-    """One's own site is affected, responsible or an end of an affected link; or one wrote it."""
+    """It concerns one's own site: affected, responsible or an end of an affected link."""
     WAITS_FOR_ME = "waits for me"
-    """Of these, those that wait for a reply."""
+    """It concerns one's own site, or one wrote it, and waits for a reply."""
     MY_ANSWER = "my answer"
     """An open change that one's own site has not answered yet."""
 

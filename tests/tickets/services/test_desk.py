@@ -63,7 +63,7 @@ def cast(session: Session) -> Cast:
         (Desk.WAITS_TOO_LONG, "operator", [3]),
         (Desk.NOT_TAKEN, "operator", [1]),
         (Desk.ANSWER_MISSING, "operator", [6]),
-        (Desk.MY_SITES, "kit", [1, 4, 5, 6]),
+        (Desk.MY_SITES, "kit", [1, 4, 6]),
         (Desk.WAITS_FOR_ME, "kit", [4]),
         (Desk.WAITS_FOR_ME, "pic", [3]),
         (Desk.MY_ANSWER, "kit", []),

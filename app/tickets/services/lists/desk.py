@@ -6,7 +6,6 @@ it are the same.
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -16,13 +15,13 @@ from sqlalchemy import ColumnElement, Select, and_, exists, or_, select
 from app.core.models.changes import Change, ChangedField
 from app.core.rules.access import Actor, Kind
 from app.core.services.changes import TICKET
-from app.registry.models.registry import Link
 from app.tickets.models.relations import Acknowledgement
-from app.tickets.models.tickets import Ticket, TicketLink, TicketSite
+from app.tickets.models.tickets import Ticket
 from app.tickets.rules.desk import DAYS_TO_TAKE, Desk
 from app.tickets.rules.reminders import DAYS_BETWEEN
 from app.tickets.rules.tickets import OPEN_STATES, Category, State
 from app.tickets.rules.working_time import working_days_before
+from app.tickets.services.concerned_sites import concerns_sites
 from app.tickets.services.diaries import PUBLIC
 
 
@@ -90,28 +89,12 @@ def _unanswered(*more: ColumnElement[bool]) -> Select[int]:
     return select(Acknowledgement.ticket_number).where(Acknowledgement.answer == "", *more)
 
 
-def concerns_sites(sites: Collection[int]) -> ColumnElement[bool]:
-    """One of these sites (keys) is affected, responsible, or an end of an affected link."""
-    site_is_affected = exists().where(
-        TicketSite.ticket_number == Ticket.number, TicketSite.site_id.in_(sites)
-    )
-    link_ends_there = exists(
-        select(TicketLink.id)
-        .join(Link, Link.id == TicketLink.link_id)
-        .where(
-            TicketLink.ticket_number == Ticket.number,
-            or_(Link.end_a_id.in_(sites), Link.end_b_id.in_(sites)),
-        )
-    )
-    return or_(Ticket.responsible_site_id.in_(sites), site_is_affected, link_ends_there)
-
-
 def _concerns(wanted: OnDesk) -> ColumnElement[bool]:
     return or_(Ticket.created_by_user_id == wanted.person, concerns_sites(wanted.sites))
 
 
 def _mine(wanted: OnDesk) -> ColumnElement[bool]:
-    return and_(_OPEN, _concerns(wanted))
+    return and_(_OPEN, concerns_sites(wanted.sites))
 
 
 def _waits_for_me(wanted: OnDesk) -> ColumnElement[bool]:

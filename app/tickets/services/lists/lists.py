@@ -13,16 +13,16 @@ from sqlalchemy import (
     Select,
     and_,
     case,
-    or_,
     select,
     true,
 )
 from sqlalchemy.orm import Session, aliased
 
 from app.registry.models.registry import Link, Site, SiteName
-from app.tickets.models.tickets import ExternalReference, Ticket, TicketLink, TicketSite
+from app.tickets.models.tickets import ExternalReference, Ticket, TicketLink
 from app.tickets.rules.tickets import CLOSED_STATES, OPEN_STATES, Priority, State
 from app.tickets.rules.tokenizer import read_search
+from app.tickets.services.concerned_sites import affects_sites, concerns_sites
 from app.tickets.services.lists.desk import OnDesk, desk_condition
 from app.tickets.services.lists.statistics_conditions import CountedAt, counted_condition
 from app.tickets.services.lists.visits import Unseen, unseen_condition
@@ -49,8 +49,9 @@ _ALL: dict[str, set[str]] = {"state": set(State), "priority": set(Priority)}
 class TicketFilter:
     """What a list shows. Several values of one field are alternatives, fields are all required.
 
-    ``sites`` and ``responsible`` take any name of a site (unresolved affected sites are found by
-    their text); ``created_from`` and ``created_to`` are days of creation, UTC, both included.
+    ``sites`` are those that a ticket concerns, ``affected`` and ``responsible`` are narrower. They
+    take any name of a site; unresolved affected sites are found by their text. ``created_from`` and
+    ``created_to`` are days of creation, UTC, both included.
     """
 
     text: str = ""
@@ -59,6 +60,7 @@ class TicketFilter:
     """Of declared fields, by name."""
     sites: tuple[str, ...] = ()
     links: tuple[str, ...] = ()
+    affected: tuple[str, ...] = ()
     responsible: tuple[str, ...] = ()
     created_from: date | None = None
     created_to: date | None = None
@@ -118,7 +120,9 @@ def condition_of(
     if wanted.links:
         parts.append(Ticket.number.in_(_with_links(wanted.links)))
     if wanted.sites:
-        parts.append(_affects(wanted.sites))
+        parts.append(concerns_sites(_site_ids(wanted.sites), wanted.sites))
+    if wanted.affected:
+        parts.append(affects_sites(_site_ids(wanted.affected), wanted.affected))
     if wanted.responsible:
         parts.append(Ticket.responsible_site_id.in_(_site_ids(wanted.responsible)))
     if wanted.created_from is not None:
@@ -139,13 +143,6 @@ def _with_links(names: Sequence[str]) -> Select[int]:
     return select(TicketLink.ticket_number).where(
         TicketLink.link_id.in_(select(Link.id).where(Link.name.in_(names)))
     )
-
-
-def _affects(names: Sequence[str]) -> ColumnElement[bool]:
-    """Whether a ticket affects any of these sites, under any of a site's names."""
-    known = select(TicketSite.ticket_number).where(TicketSite.site_id.in_(_site_ids(names)))
-    sent = select(TicketSite.ticket_number).where(TicketSite.name.in_(names))
-    return or_(Ticket.number.in_(known), Ticket.number.in_(sent))
 
 
 def _site_ids(names: Sequence[str]) -> Select[int]:

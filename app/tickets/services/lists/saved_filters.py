@@ -188,11 +188,11 @@ def read_by_registry(session: Session, values: Mapping[str, Sequence[str]], toda
 
     A link that has another id now is looked for under that one; what nobody knows any more is left
     out, but for affected sites: tickets may name them as text. ``values`` maps the list's
-    parameters (site, responsible, link) to names.
+    parameters (site, affected, responsible, link) to names.
     """
     notes: list[str] = []
     read: dict[str, list[str]] = {}
-    for field in ("site", "responsible"):
+    for field in ("site", "affected", "responsible"):
         for name in values.get(field, ()):
             site = find_site(session, name)
             if site is not None:
@@ -201,7 +201,7 @@ def read_by_registry(session: Session, values: Mapping[str, Sequence[str]], toda
                     notes.append(_retired("site", name, site.valid_until))
                 elif name != site.key and all(name != other.name for other in site.names):
                     notes.append(f"The site {name} is called {site.key} now")
-            elif field == "site":
+            elif field != "responsible":
                 read.setdefault(field, []).append(name)
                 notes.append(
                     f"No site is called {name}; only tickets that name it so as text are shown"

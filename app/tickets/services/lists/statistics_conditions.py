@@ -24,10 +24,13 @@ class CountedAt:
 
 
 _NO_TEST: Final = Ticket.category != Category.TEST
+_NO_LINK: Final = ~exists().where(TicketLink.ticket_number == Ticket.number)
+_NO_AFFECTED: Final = ~exists().where(TicketSite.ticket_number == Ticket.number)
 _PLAIN: Final[dict[Counted, ColumnElement[bool]]] = {
     Counted.NO_TEST: _NO_TEST,
-    Counted.NO_LINK: ~exists().where(TicketLink.ticket_number == Ticket.number),
-    Counted.NO_SITE: ~exists().where(TicketSite.ticket_number == Ticket.number),
+    Counted.NO_LINK: _NO_LINK,
+    Counted.NO_SITE: and_(_NO_AFFECTED, _NO_LINK, Ticket.responsible_site_id.is_(None)),
+    Counted.NO_AFFECTED: _NO_AFFECTED,
     Counted.NO_RESPONSIBLE: Ticket.responsible_site_id.is_(None),
     Counted.FINAL: Ticket.state == State.CLOSED,
     Counted.ENDED: Ticket.ended_at.is_not(None),
