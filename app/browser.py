@@ -33,7 +33,7 @@ from app.duties.pages import rules as duty_rules
 from app.duties.services.derived import compute_with_matches
 from app.events.pages import imports as event_imports
 from app.events.pages import sources as event_sources
-from app.home.pages import admin, guide, health, home, profile, shortcuts, work
+from app.home.pages import admin, guide, health, home, network, profile, shortcuts, work
 from app.mail.pages import mails
 from app.mail.pages import section as mail_section
 from app.matching.pages import event_matching, matching
@@ -106,6 +106,7 @@ def register(flask_app: Flask) -> None:
     download_log.register(flask_app)
     for module in (
         home,
+        network,
         calendar,
         feeds,
         notices,
@@ -183,6 +184,7 @@ def _surroundings() -> dict[str, Any]:
     place = (request.endpoint or "").split(".")[0]
     here = {
         "home": "Home",
+        "network_now": "Home",
         "calendar": "Calendar",
         "feeds": "Calendar",
         "notices": "Calendar",

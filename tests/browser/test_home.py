@@ -48,26 +48,29 @@ def cast(sqlite_server: LiveServer) -> Cast:
 
 HEADINGS: Mapping[str, tuple[str, ...]] = {
     "admin": (
-        "Wait too long for a reply 1",
-        "Not taken 2",
-        "Changes lacking an acknowledgement 1",
+        "Down now",
+        "Overdue for a reply 1",
+        "Unclaimed 2",
+        "Changes awaiting sign-off 1",
         "Planned work",
         "Administration",
     ),
     "operator": (
-        "Wait too long for a reply 1",
-        "Not taken 2",
-        "Changes lacking an acknowledgement 1",
+        "Down now",
+        "Overdue for a reply 1",
+        "Unclaimed 2",
+        "Changes awaiting sign-off 1",
         "Planned work",
     ),
     "kit": (
+        "Down now",
         "Reports to submit 4",
-        "Wait for a reply 1",
-        "Changes that your sites have to answer 1",
+        "Awaiting a reply 1",
+        "Changes awaiting your sign-off 1",
         "Open at your sites 4",
         "Planned work",
     ),
-    "reader": ("Changed lately 5", "Planned work"),
+    "reader": ("Down now", "Recently changed 5", "Planned work"),
 }
 
 
@@ -87,7 +90,7 @@ def test_home_of_each_role(
         f"{GRIDKA} and its backup {PIC} at the same time: #4 and #5"
     )
     if who != "reader":
-        page.get_by_role("heading", level=2, name="for a reply").get_by_role("link").click()
+        page.get_by_role("heading", level=2, name="a reply").get_by_role("link").click()
         expect(page.locator(".tickets .title")).to_have_text(["A reply is due"])
         page.go_back()
     page.get_by_role("link", name="Planned work").click()

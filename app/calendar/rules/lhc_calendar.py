@@ -7,6 +7,7 @@ and how well it stands is kept beside it, because "runs" decides duties (decisio
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -36,6 +37,7 @@ class PeriodKind(StrEnum):
     """A long shutdown (LS1 to LS3)."""
 
 
+_LONG_SHUTDOWN: Final = re.compile(r"LS(\d+)")
 RUNNING: Final = frozenset({PeriodKind.PHYSICS, PeriodKind.IONS})
 """Kinds of seasons in which the detectors run."""
 HALTING: Final = frozenset({PeriodKind.STOP, PeriodKind.SHUTDOWN})
@@ -290,8 +292,11 @@ def lhc_at(moment: datetime, periods: Iterable[Period]) -> LhcNow:
     known = list(periods)
     season = running_at(moment, known)
     if season is not None:
-        return LhcNow(running=True, words=f"The LHC runs: {season.name}")
+        return LhcNow(running=True, words=f"LHC running: {season.name}")
     period = covering(moment, known)
     if period is None:
-        return LhcNow(running=False, words="The LHC does not run, as far as its calendar knows")
-    return LhcNow(running=False, words=f"The LHC does not run: {period.name}")
+        return LhcNow(running=False, words="LHC not running, by its calendar")
+    if period.kind is PeriodKind.RUN:
+        return LhcNow(running=False, words=f"LHC not running, between seasons of {period.name}")
+    name = _LONG_SHUTDOWN.sub(r"Long Shutdown \1", period.name)
+    return LhcNow(running=False, words=f"LHC in {name}")

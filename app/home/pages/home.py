@@ -1,4 +1,5 @@
-"""The home page: what each role has to do first, with a link to exactly the rows of each number."""
+"""The home page: what is down now, then what each role has to do, with a link to exactly the rows
+of each number. What is empty takes no room."""
 
 from __future__ import annotations
 
@@ -17,6 +18,7 @@ from app.core.web.extensions import db
 from app.core.web.person import acting
 from app.core.web.times import now
 from app.duties.services.duties import DutyFilter, DutyRow, count_duties, list_duties, recent_from
+from app.home.pages.network import network_part
 from app.home.pages.reports import home_reports
 from app.home.services.home import (
     MAX_PER_GROUP,
@@ -57,8 +59,6 @@ class Part:
     key: str
     title: str
     about: str
-    nothing: str
-    """What an empty group says."""
     sort: str
     address: Mapping[str, str | list[str]]
     """The parameters of the list that shows the same tickets."""
@@ -83,38 +83,34 @@ class Part:
         return Asked(wanted, self.rows)
 
 
-def _desk(desk: Desk, title: str, about: str, nothing: str, sort: str, rows: int = 5) -> Part:
-    return Part(desk, title, about, nothing, sort, {"desk": desk}, rows)
+def _desk(desk: Desk, title: str, about: str, sort: str, rows: int = 5) -> Part:
+    return Part(desk, title, about, sort, {"desk": desk}, rows)
 
 
 _ALL_STATES: Final = {"state": ["open", "closed"]}
 _OPERATOR: Final = (
     _desk(
         Desk.WAITS_TOO_LONG,
-        "Wait too long for a reply",
+        "Overdue for a reply",
         f"for more than {DAYS_BETWEEN} working days, the oldest ticket first",
-        "Nothing waits too long for a reply.",
         "number",
     ),
     _desk(
         Desk.NOT_TAKEN,
-        "Not taken",
+        "Unclaimed",
         f"still new after more than {DAYS_TO_TAKE} working day, the oldest first",
-        "Every new ticket was taken within a working day.",
         "created",
     ),
     _desk(
         Desk.ANSWER_MISSING,
-        "Changes lacking an acknowledgement",
-        "a site that was asked has not answered, the oldest first",
-        "No change lacks an acknowledgement.",
+        "Changes awaiting sign-off",
+        "a site has not answered yet, the oldest first",
         "created",
     ),
     Part(
         _CHECK,
-        "To check",
-        "a repeated creation brought other content",
-        "Nothing is to be checked.",
+        "Needs review",
+        "duplicate submission with different content",
         "-changed",
         {**_ALL_STATES, "check": "yes"},
     ),
@@ -122,23 +118,20 @@ _OPERATOR: Final = (
 _REPORTER: Final = (
     _desk(
         Desk.WAITS_FOR_ME,
-        "Wait for a reply",
-        "where your sites are concerned or you wrote it, the oldest ticket first",
-        "Nothing waits for your reply.",
+        "Awaiting a reply",
+        "at your sites or written by you, the oldest ticket first",
         "number",
     ),
     _desk(
         Desk.MY_ANSWER,
-        "Changes that your sites have to answer",
+        "Changes awaiting your sign-off",
         "the oldest first",
-        "Your sites have answered to every change.",
         "created",
     ),
     _desk(
         Desk.MY_SITES,
         "Open at your sites",
-        "affected, responsible, an end of an affected link, or written by you",
-        "Nothing is open at your sites.",
+        "affected, responsible or an end of an affected link",
         "-changed",
         8,
     ),
@@ -146,9 +139,8 @@ _REPORTER: Final = (
 _READER: Final = (
     Part(
         _CHANGED,
-        "Changed lately",
+        "Recently changed",
         "the newest first",
-        "No tickets yet. They appear here when people open one or a partner system sends one.",
         "-changed",
         _ALL_STATES,
         12,
@@ -181,7 +173,6 @@ class DueTickets:
     rows: Sequence[DutyRow]
     url: str
     about: str
-    nothing: str
     fresh: Freshness
 
 
@@ -202,22 +193,22 @@ def page() -> str:
     today = midnight(now().astimezone(UTC).date())
     planned = agenda(rows, actor, today, today + _AHEAD)
     shown = [ShownGroup(part, groups[part.key]) for part in _PARTS[role]]
+    due = _due_tickets(actor)  # first, for it brings matching up to date
     return render_template(
         "home/page.html",
+        **network_part(actor),
         parts=[one for one in shown if one.group.tickets],
-        nothing=[one.part.nothing for one in shown if not one.group.tickets],
         since=waiting_since(
             rows,
             [one for part in shown if part.part.sort == "number" for one in part.group.tickets],
         ),
-        due=_due_tickets(actor),
+        due=due,
         figures=_figures(actor),
         duties=_duties(actor) if role is Role.ADMIN else (),
         running=_running() if actor.is_operator else None,
         planned=planned,
         conflicts=len(planned.conflicts),
         lhc=lhc_at(now(), planned.periods),
-        may_create=refusal_to_create(actor) is None,
         reports=home_reports(actor),
     )
 
@@ -227,20 +218,13 @@ def _due_tickets(actor: Actor) -> DueTickets | None:
     if refusal_to_create(actor) is not None:
         return None
     fresh = fresh_figures()
-    rows, about, nothing = (
-        db.session(),
-        "events of the last four quarters that lack one, the newest first",
-        "No ticket is due of the last four quarters.",
-    )
+    rows, about = db.session(), "of the last four quarters, the newest first"
     sites: Mapping[int, str] = {}
     if not actor.is_operator:
         sites = {one.id: one.key for one in all_sites(rows) if one.id in actor.site_ids}
         if not sites:
             return None
-        about, nothing = (
-            "from your sites of the last four quarters, the newest event first",
-            "No ticket of the last four quarters is due from your sites.",
-        )
+        about = "due from your sites, of the last four quarters, the newest first"
     wanted = DutyFilter(site_ids=tuple(sites), first=recent_from(now()))
     found = list_duties(rows, wanted, now(), limit=_DUE_SHOWN)
     number = len(found.rows)
@@ -251,7 +235,6 @@ def _due_tickets(actor: Actor) -> DueTickets | None:
         found.rows,
         url_for("duty.listing", site=[*sites.values()]),
         about,
-        nothing,
         fresh,
     )
 
@@ -297,7 +280,7 @@ def _running() -> Running:
     figure = HomeFigure("failed mails", failed, url_for("mails.listing", state="failed"))
     number = count_to_read(db.session())
     notices = HomeFigure(
-        f"maintenance notice{'' if number == 1 else 's'} to read",
+        f"maintenance notice{'' if number == 1 else 's'} to review",
         number,
         url_for("notices.listing", state=Outcome.TO_READ),
     )
@@ -313,5 +296,5 @@ def _duties(actor: Actor) -> Sequence[HomeFigure]:
             url_for("partners.listing"),
         ),
         HomeFigure("unresolved names", found.unresolved_names, url_for("unresolved.listing")),
-        HomeFigure("proposals of CRIC that wait", found.proposals, url_for("cric.listing")),
+        HomeFigure("CRIC proposals pending", found.proposals, url_for("cric.listing")),
     ]

@@ -8,11 +8,10 @@ from typing import Any
 
 from flask import current_app, url_for
 
-from app.core.rules.access import Actor, Role
+from app.core.rules.access import Actor
 from app.core.web.extensions import db
 from app.core.web.times import now
 from app.home.services.reports import (
-    QUARTERS,
     ROWS,
     OwedReport,
     Waiting,
@@ -51,9 +50,6 @@ class HomeReports:
     owed_count: int
     owed_url: str
     """The grid of the quarters that were looked at."""
-    nothing_owed: bool
-    """Whether this is a reporter whose sites owe nothing of the last ``quarters``."""
-    quarters: int = QUARTERS
 
 
 def home_reports(actor: Actor) -> HomeReports:
@@ -69,7 +65,6 @@ def home_reports(actor: Actor) -> HomeReports:
         [_owed(one) for one in found[:ROWS]],
         len(found),
         url_for("reports.page", **looked_at),
-        nothing_owed=actor.role is Role.REPORTER and bool(actor.site_ids) and not found,
     )
 
 

@@ -39,6 +39,7 @@ class LinkState(StrEnum):
 
 DOWN_NOW: Final = frozenset({LinkState.DOWN, LinkState.MAINTENANCE_DOWN})
 """States in which a link carries nothing."""
+_NOT_CARRYING: Final = DOWN_NOW | {LinkState.MAINTENANCE}
 _IN_WINDOW: Final = {
     LinkState.DOWN: LinkState.MAINTENANCE_DOWN,
     LinkState.DEGRADED: LinkState.MAINTENANCE_DEGRADED,
@@ -51,6 +52,12 @@ _OF_PLAN: Final = f"A window begins within {AHEAD.days} days"
 _NEVER_SEEN: Final = "No source ever reported it"
 _NOT_WATCHED: Final = "Its source does not monitor it now"
 _OF_NOTHING: Final = "No event is ongoing, no incident with impact is open, and no window is near"
+
+
+def can_carry(state: LinkState) -> bool:
+    """Whether a link can take over from another one: it is not down, and nobody works on it. Of a
+    link that no source reports nothing worse is known, so it can."""
+    return state not in _NOT_CARRYING
 
 
 class WindowPhase(StrEnum):
@@ -136,6 +143,10 @@ class LinkStatus:
         )
 
 
+UNKNOWN_TO_ALL: Final = LinkStatus(LinkState.UNMONITORED, _NEVER_SEEN)
+"""Of a link of which neither a source nor a ticket says anything."""
+
+
 def state_of_link(
     events: Sequence[OngoingEvent], tickets: Sequence[OpenTickets], *, is_reported: bool
 ) -> LinkStatus:
@@ -206,7 +217,7 @@ def _nothing(events: Sequence[OngoingEvent], *, is_reported: bool) -> LinkStatus
         first = min(unwatched, key=lambda one: one.start)
         return LinkStatus(LinkState.UNMONITORED, _NOT_WATCHED, first.start, None, first.id)
     if not is_reported:
-        return LinkStatus(LinkState.UNMONITORED, _NEVER_SEEN)
+        return UNKNOWN_TO_ALL
     return LinkStatus(LinkState.OK, _OF_NOTHING)
 
 

@@ -56,6 +56,8 @@ class Frame:
 PAGE: Final = Frame()
 NARROW: Final = Frame(across=112, down=196, font=11)
 """For a phone held upright."""
+BESIDE: Final = Frame(across=124, down=96, font=11, longest=13)
+"""Beside a list."""
 SMALL: Final = Frame(across=108, down=66, font=11, longest=14)
 
 

@@ -51,10 +51,15 @@ _OVER: Final = func.coalesce(Ticket.event_end, Ticket.window_end)
 _IS_INCIDENT: Final = Ticket.category == Category.INCIDENT
 
 
-def link_states(
-    session: Session, link_ids: Collection[int], now: datetime
-) -> Mapping[int, LinkStatus]:
-    """The state of each of these links at ``now`` (UTC)."""
+Keys = Collection[int] | Select[int]
+"""The keys of links, or a query of them."""
+
+
+def link_states(session: Session, link_ids: Keys, now: datetime) -> Mapping[int, LinkStatus]:
+    """The state of each of these links at ``now`` (UTC), by key.
+
+    Where a query says which, links of which nothing is known are left out: they are unmonitored.
+    """
     happening = and_(Event.end.is_(None), Event.withdrawn_at.is_(None))
     documents = func.coalesce(_documents(now), _open_on_link(now))
     running = and_(
@@ -72,7 +77,7 @@ def link_states(
 
 
 def link_states_on(
-    session: Session, link_ids: Collection[int], day: date, now: datetime
+    session: Session, link_ids: Keys, day: date, now: datetime
 ) -> Mapping[int, LinkStatus]:
     """The state of each of these links on a day (UTC), ``now`` deciding what is today.
 
@@ -122,14 +127,14 @@ def link_states_on(
 
 def _judged(
     session: Session,
-    link_ids: Collection[int],
+    link_ids: Keys,
     happening: ColumnElement[bool],
     documents: ColumnElement[Any],
     tickets: Select[*tuple[Any, ...]],
     *,
     until: datetime,
 ) -> Mapping[int, LinkStatus]:
-    if not link_ids:
+    if not isinstance(link_ids, Select) and not link_ids:
         return {}
     events: dict[int, list[OngoingEvent]] = defaultdict(list)
     said: dict[int, list[OpenTickets]] = defaultdict(list)
@@ -152,7 +157,7 @@ def _judged(
             )
     return {
         key: state_of_link(events.get(key, ()), said.get(key, ()), is_reported=key in reported)
-        for key in link_ids
+        for key in (reported | {*events, *said} if isinstance(link_ids, Select) else link_ids)
     }
 
 
@@ -161,7 +166,7 @@ _NUMBER, _WORD, _TIME = (literal(None, one) for one in (Integer(), String(), Utc
 
 
 def _events(
-    link_ids: Collection[int], happening: ColumnElement[bool], documents: ColumnElement[Any]
+    link_ids: Keys, happening: ColumnElement[bool], documents: ColumnElement[Any]
 ) -> Select[*tuple[Any, ...]]:
     """Events of links, each with a ticket that documents it."""
     return (
@@ -178,7 +183,7 @@ def _events(
     )
 
 
-def _reported(link_ids: Collection[int], until: datetime) -> Select[*tuple[Any, ...]]:
+def _reported(link_ids: Keys, until: datetime) -> Select[*tuple[Any, ...]]:
     """Links of which some source told something by then."""
     nothing = (*(_NUMBER,) * 4, *(_WORD,) * 4, *(_TIME,) * 3)
     return select(literal(_REPORTED), Link.id, *nothing).where(
@@ -237,7 +242,7 @@ def _open_on_link(now: datetime) -> ScalarSelect[int]:
 
 
 def _tickets(
-    link_ids: Collection[int],
+    link_ids: Keys,
     phase: ColumnElement[str],
     condition: ColumnElement[bool],
     hint: str = "",

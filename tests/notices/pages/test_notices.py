@@ -64,7 +64,7 @@ def test_what_cannot_be_read_becomes_a_ticket_by_hand(
     visitor = visit(cast.operator)
     page = visitor.read("/notices/1")
     assert "Loss of connectivity for up to 30 minutes" in page.text
-    told = ("/notices?state=to+read", "1 maintenance notice to read")
+    told = ("/notices?state=to+read", "1 maintenance notice to review")
     assert told in visitor.read("/").links
     assert told not in visit(cast.kit).read("/").links
     form = page.form("/notices/1/ticket")

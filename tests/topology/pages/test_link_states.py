@@ -43,6 +43,7 @@ class Doors:
             "link": (f"/links/{KIT}", "//p[@class = 'state-now']"),
             "links": ("/links", f"//tr[.//a[text() = '{KIT}']]"),
             "site": ("/sites/DE-KIT", "//section[@aria-labelledby = 'h-links']"),
+            "home": ("/", f"//tr[.//a[text() = '{KIT}']]"),
             "ticket": (f"/tickets/{self.ticket}", "//section[@aria-labelledby = 'h-where']"),
         }
         return {
@@ -53,7 +54,11 @@ class Doors:
     def _page(self, path: str, at: str) -> str:
         answer = self.visitor.get(path)
         assert answer.status_code == 200, path
-        (found,) = html.fromstring(answer.text).xpath(at + STATE)
+        page = html.fromstring(answer.text)
+        if path == "/" and not page.xpath(at):  # home lists what is down or degraded only
+            (title,) = page.xpath("//*[contains(@class, 'live-net')]//title[contains(., 'GRIDKA')]")
+            return str(title.text).removeprefix(f"{KIT}: ")
+        (found,) = page.xpath(at + STATE)
         return " ".join(found.text_content().split())
 
 
