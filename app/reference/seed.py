@@ -220,6 +220,7 @@ def _new_site(entry: Mapping[str, Any], sources: Mapping[str, str]) -> Site:
         tier_since=_day(tier["since"]),
         tier_until=_day(tier["until"]),
         source=_sources(sources, entry["sources"]),
+        map_place=entry.get("map_place"),
         version=1,
     )
 

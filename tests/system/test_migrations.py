@@ -464,3 +464,29 @@ def test_titles_written_before_are_found_by_parts_of_words(empty_database: str) 
             assert first_numbers(session, SYSTEM, TicketFilter(text="ncident"), 9) == [1]
     finally:
         engine.dispose()
+
+
+def test_sites_that_are_there_get_a_place_on_the_map(empty_database: str) -> None:
+    engine = open_engine(empty_database)
+    try:
+        command.upgrade(alembic_config(engine), "0036")
+        with engine.begin() as connection:
+            add = adder(connection)
+            for number, (key, tier) in enumerate(
+                [("CH-CERN", 0), ("T2-A", None), ("NL-T1", 1), ("CA-TRIUMF", 1), ("T2-B", None)], 1
+            ):
+                add("sites", id=number, key=key, tier=tier)
+        command.upgrade(alembic_config(engine), "0037")
+        with engine.connect() as connection:
+            rows = connection.execute(text("SELECT key, map_place FROM sites"))
+            # as the map showed those of the reference, others in the widest gaps, the oldest first
+            assert {row.key: row.map_place for row in rows} == {
+                "CH-CERN": None,
+                "CA-TRIUMF": 0.0,
+                "NL-T1": 180.0,
+                "T2-A": 90.0,
+                "T2-B": 270.0,
+            }
+        command.downgrade(alembic_config(engine), "0036")
+    finally:
+        engine.dispose()

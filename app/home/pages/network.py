@@ -79,7 +79,7 @@ def _live_map(network: NetworkNow) -> LiveMap | None:
         return None
     centre = next((key for key, tier in sorted(network.tiers.items()) if tier == 0), None)
     edges = [Edge(one.name, one.end_a, one.end_b) for one in network.links]
-    layout = lay_out(network.tiers, edges, centre, BESIDE)
+    layout = lay_out(network.tiers, edges, centre, BESIDE, network.places)
     links = {one.name: one for one in network.links}
     return LiveMap(
         layout,

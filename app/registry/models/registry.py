@@ -49,6 +49,10 @@ class Site(Base):
     """National research networks that connect it, separated by ``; ``."""
     vos: Mapped[str] = mapped_column(String(255), default="")
     """Experiments for which it is T0 or T1, separated by ``; ``."""
+    map_place: Mapped[float | None] = mapped_column(Float)
+    """Where it stands on the ring of the map: degrees, clockwise from the top. Given when the site
+    is created, so that another one moves nobody; None = nowhere in particular, as a T0 in the
+    middle."""
 
     names: Mapped[list[SiteName]] = relationship(
         back_populates="site", order_by="SiteName.id", cascade="all, delete-orphan"

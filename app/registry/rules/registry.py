@@ -6,12 +6,25 @@ Days are dates without a zone; "until" is always the first day on which somethin
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from itertools import pairwise
 from typing import Final
 
 from app.core.rules.errors import Invalid
+
+
+def free_place(taken: Iterable[float]) -> float:
+    """Where on the ring of the map a new site stands: in the middle of the widest gap between the
+    places that are taken, of equal ones the first from the top. Degrees, clockwise from the top."""
+    places = sorted(taken)
+    if not places:
+        return 0.0
+    gaps = [after - before for before, after in pairwise([*places, places[0] + 360])]
+    widest = max(gaps)
+    return (places[gaps.index(widest)] + widest / 2) % 360
 
 
 class LinkRole(StrEnum):

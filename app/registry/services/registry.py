@@ -247,6 +247,11 @@ class Lookup:
         """Say where one fact comes from; it is no sample any more."""
         set_source(self.session, kind, row, fact, source)
 
+    def map_places(self) -> Sequence[float]:
+        """The places on the map that are taken."""
+        placed = select(Site.map_place).where(Site.map_place.is_not(None))
+        return [place for place in self.session.scalars(placed) if place is not None]
+
     def note_site(self, site: Site) -> None:
         """Remember a site that was just written."""
 
@@ -352,6 +357,11 @@ class LoadedLookup(Lookup):
         own[fact].source, own[fact].sample = source, False
         if isinstance(row, Site) and fact == "tier":
             row.sample = False
+
+    def map_places(self) -> Sequence[float]:
+        """The places on the map that are taken."""
+        places = (site.map_place for site in self._sites.values())
+        return [place for place in places if place is not None]
 
     def note_site(self, site: Site) -> None:
         """Remember a site that was just written."""

@@ -19,6 +19,7 @@ from app.registry.rules.registry import (
     NameSystem,
     SiteNameValue,
     common,
+    free_place,
     overlap,
     quoted,
 )
@@ -125,6 +126,13 @@ def _check_begins(session: Session, site: Site, first: date) -> None:
         )
 
 
+def _note(lookup: Lookup, site: Site, before: str) -> None:
+    """Of a site that is new, ``before`` is empty: it is given its place on the map."""
+    if not before:
+        site.map_place = free_place(lookup.map_places())
+    lookup.note_site(site)
+
+
 _ASNS: Final = parts_in("asns", SiteAsn, ("asn",), int)
 SITES: Final[RecordVerbs[Site]] = RecordVerbs(
     SITE,
@@ -134,7 +142,7 @@ SITES: Final[RecordVerbs[Site]] = RecordVerbs(
     find=_find,
     named=_named,
     check=_check,
-    note=lambda lookup, site, _key: lookup.note_site(site),
+    note=_note,
     complete=_complete,
     stored={
         "nrens": words_in("nrens"),

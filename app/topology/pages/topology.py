@@ -38,6 +38,7 @@ from app.topology.services.link_states import link_states
 from app.topology.services.registry_on import (
     MAX_LINKS,
     LinkOn,
+    Outline,
     SiteOn,
     Snapshot,
     outline_on,
@@ -222,7 +223,7 @@ def _picture(snapshot: Snapshot, asked: TopologyQuery, frame: Frame, kind: str) 
     keys = [site.key for site in snapshot.sites]
     centre = snapshot.centre or (asked.site.key if asked.site is not None else None)
     edges = [Edge(link.name, link.end_a, link.end_b) for link in snapshot.links]
-    layout = lay_out(keys, edges, centre, frame)
+    layout = lay_out(keys, edges, centre, frame, {one.key: one.place for one in snapshot.sites})
     sites = {site.key: site for site in snapshot.sites}
     links = {link.name: link for link in snapshot.links}
     return Picture(
@@ -329,14 +330,17 @@ def topology_of(ticket: Ticket) -> TicketTopology:
     if not links and not sites:
         return TicketTopology(day, url, None)
     outline = outline_on(db.session(), day, ticket.network)
-    tiers, others = outline if outline is not None else ({}, [])
+    tiers, places, others = outline or Outline({}, {}, [])
     affected = {link.name: (link.name, link.end_a.key, link.end_b.key, link.role) for link in links}
     rows = [row for row in others if row[0] not in affected] + list(affected.values())
     ends = {end for row in affected.values() for end in row[1:3]}
     named = ends | set(sites)
     keys = set(tiers) | named
     centre = next((key for key, tier in sorted(tiers.items()) if tier == 0), None)
-    layout = lay_out(keys, [Edge(*row[:3]) for row in rows], centre, SMALL)
+    stated = [item.site for item in ticket.affected_sites if item.site is not None]
+    stated += [end for link in links for end in (link.end_a, link.end_b)]
+    places = {**{one.key: one.map_place for one in stated}, **places}
+    layout = lay_out(keys, [Edge(*row[:3]) for row in rows], centre, SMALL, places)
     roles = {row[0]: row[3] for row in rows}
     words = "; ".join(
         [f"{name}, {a} to {b}" for name, a, b, _role in affected.values()]

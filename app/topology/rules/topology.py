@@ -1,8 +1,8 @@
 """The picture of a network as pure geometry: where sites stand and how links run between them.
 
 One site may stand in the middle, all others stand around it on one ring, or on two where one would
-be too tight. Their order keeps links between them short and without crossings. The same sites and
-links always give the same picture. It knows neither dates nor states nor how anything is drawn.
+be too tight, each at a place of its own: a site more moves nobody. The same sites and links always
+give the same picture. It knows neither dates nor states nor how anything is drawn.
 """
 
 from __future__ import annotations
@@ -14,12 +14,10 @@ from functools import lru_cache
 from math import ceil, cos, floor, hypot, pi, sin
 from typing import Final
 
+from app.registry.rules.registry import free_place
+
 _TIGHT: Final = 28
 """From so many sites on there are two rings."""
-_CROSSING: Final = 1000
-"""A crossing is as bad as passing by so many sites."""
-_ROUNDS: Final = 8
-_ROUNDS_OF_MANY: Final = 3
 _APART: Final = 11.0
 """Between links of the same two sites."""
 _MIN_SCALE: Final = 0.55
@@ -105,22 +103,30 @@ class Layout:
 
 
 def lay_out(
-    keys: Iterable[str], edges: Sequence[Edge], centre: str | None = None, frame: Frame = PAGE
+    keys: Iterable[str],
+    edges: Sequence[Edge],
+    centre: str | None = None,
+    frame: Frame = PAGE,
+    places: Mapping[str, float | None] | None = None,
 ) -> Layout:
     """The picture of these sites and links; ``centre`` is the site in the middle, if there is one.
 
-    Every end of a link must be among ``keys``, else ``KeyError``.
+    ``places`` are degrees on the ring, clockwise from the top. A site without one comes into the
+    widest gap, by name; where none has one, all stand by name at equal distances. Every end of a
+    link must be among ``keys``, else ``KeyError``.
     """
-    return _laid_out(frozenset(keys), tuple(edges), centre, frame)
+    given = {key: (places or {}).get(key) for key in keys}
+    return _laid_out(frozenset(given.items()), tuple(edges), centre, frame)
 
 
-@lru_cache(maxsize=256)  # 16 ms for 100 links, and networks change seldom
+@lru_cache(maxsize=256)  # networks change seldom
 def _laid_out(
-    keys: frozenset[str], edges: tuple[Edge, ...], centre: str | None, frame: Frame
+    given: frozenset[tuple[str, float | None]],
+    edges: tuple[Edge, ...],
+    centre: str | None,
+    frame: Frame,
 ) -> Layout:
-    others = sorted(keys - {centre})
-    chords = [(edge.a, edge.b) for edge in edges if centre not in (edge.a, edge.b)]
-    ring = ring_order(others, chords)
+    ring = ring_places({key: place for key, place in given if key != centre})
     places, growth = _places(ring, frame)
     if centre is not None:
         places[centre] = (0.0, 0.0)
@@ -131,87 +137,21 @@ def _laid_out(
     return _framed(spots, lines, frame)
 
 
-# ---------- the order on the ring
-
-
-def crossings(order: Sequence[str], chords: Iterable[tuple[str, str]]) -> int:
-    """How many pairs of links between sites of a ring cross; those with a common end do not."""
-    at = {key: position for position, key in enumerate(order)}
-    spans = [tuple(sorted((at[a], at[b]))) for a, b in chords]
-    return sum(
-        first[0] < second[0] < first[1] < second[1] or second[0] < first[0] < second[1] < first[1]
-        for position, first in enumerate(spans)
-        for second in spans[position + 1 :]
-    )
-
-
-def ring_order(keys: Iterable[str], chords: Iterable[tuple[str, str]]) -> list[str]:
-    """The sites in the order of the ring: few crossings first, then short ways.
-
-    Circular sifting (Baur and Brandes 2004): each site in turn is moved once around the ring, by
-    changing places with its neighbour, and put where it was best.
-    """
-    order = sorted(keys)
-    ends: dict[str, list[str]] = defaultdict(list)
-    for a, b in chords:
-        if a != b:
-            ends[a].append(b)
-            ends[b].append(a)
-    movable = sorted((key for key in order if ends[key]), key=lambda key: (-len(ends[key]), key))
-    for _ in range(_ROUNDS if len(order) <= _TIGHT else _ROUNDS_OF_MANY):
-        before = list(order)
-        for key in movable:
-            order = _sifted(order, key, ends)
-        if order == before:
-            break
-    if order:  # the first by name at the top
-        top = order.index(min(order))
-        order = order[top:] + order[:top]
-        if len(order) > 2 and order[-1] < order[1]:
-            order = [order[0], *reversed(order[1:])]
-    return order
-
-
-def _sifted(order: list[str], key: str, ends: Mapping[str, Sequence[str]]) -> list[str]:
-    """The order with ``key`` where it is best."""
-    start = order.index(key)
-    order = order[start:] + order[:start]
-    at = {name: position for position, name in enumerate(order)}
-    size = len(order)
-    cost = best = 0
-    best_place = 0
-    for place in range(size - 1):
-        other = order[place + 1]
-        cost += _gain(key, other, at, ends, size)
-        order[place], order[place + 1] = other, key
-        at[other], at[key] = place, place + 1
-        if cost < best:
-            best, best_place = cost, place + 1
-    order.pop()
-    order.insert(best_place, key)
-    return order
-
-
-def _gain(
-    first: str, second: str, at: Mapping[str, int], ends: Mapping[str, Sequence[str]], size: int
-) -> int:
-    """By how much the cost changes when two neighbours change places."""
-    begin = at[first]
-    ways_1 = [(at[name] - begin) % size for name in ends[first] if name != second]
-    ways_2 = [(at[name] - begin) % size for name in ends[second] if name != first]
-    crossed = sum(
-        (two < one) - (one < two) for one in ways_1 for two in ways_2
-    )  # behind the change minus before it
-    longer = sum(min(way - 1, size - way + 1) - min(way, size - way) for way in ways_1) + sum(
-        min(way, size - way) - min(way - 1, size - way + 1) for way in ways_2
-    )
-    return crossed * _CROSSING + longer
+def ring_places(places: Mapping[str, float | None]) -> Mapping[str, float]:
+    """Where each site stands on the ring, in degrees, in the order from the top clockwise."""
+    found = {key: place for key, place in places.items() if place is not None}
+    others = sorted(places.keys() - found.keys())
+    if not found:
+        return {key: 360 * number / len(others) for number, key in enumerate(others)}
+    for key in others:
+        found[key] = free_place(found.values())
+    return dict(sorted(found.items(), key=lambda item: (item[1], item[0])))
 
 
 # ---------- places
 
 
-def _places(ring: Sequence[str], frame: Frame) -> tuple[dict[str, Point], float]:
+def _places(ring: Mapping[str, float], frame: Frame) -> tuple[dict[str, Point], float]:
     """Where the sites of the ring stand, the middle at 0, 0; grown until labels are clear."""
     growth = 1.0
     while True:
@@ -222,12 +162,11 @@ def _places(ring: Sequence[str], frame: Frame) -> tuple[dict[str, Point], float]
         growth *= 1.12
 
 
-def _on_rings(ring: Sequence[str], frame: Frame, growth: float) -> dict[str, Point]:
-    count = len(ring)
+def _on_rings(ring: Mapping[str, float], frame: Frame, growth: float) -> dict[str, Point]:
     places = {}
-    for position, key in enumerate(ring):
-        angle = 2 * pi * position / max(count, 1) - pi / 2
-        inner = 0.66 if count > _TIGHT and position % 2 else 1.0
+    for position, (key, degrees) in enumerate(ring.items()):
+        angle = pi * degrees / 180 - pi / 2
+        inner = 0.66 if len(ring) > _TIGHT and position % 2 else 1.0
         places[key] = (
             round(cos(angle) * frame.across * growth * inner, 1),
             round(sin(angle) * frame.down * growth * inner, 1),

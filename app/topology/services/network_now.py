@@ -77,6 +77,8 @@ class NetworkNow:
     """Those of the LHCOPN, to be drawn; none where they are too many for a picture."""
     tiers: Mapping[str, int | None]
     """Their ends: 0 or 1 for a T0 or T1 of today."""
+    places: Mapping[str, float | None]
+    """Where these stand on the ring of the map, in degrees."""
 
 
 def network_now(session: Session, now: datetime) -> NetworkNow:
@@ -95,8 +97,8 @@ def network_now(session: Session, now: datetime) -> NetworkNow:
     rows = session.execute(
         select(
             *(Link.id, Link.name, Link.network, Link.role, Link.backs_up_id),
-            *(a.key.label("key_a"), a.tier, a.tier_since, a.tier_until),
-            *(b.key.label("key_b"), b.tier.label("tier_b")),
+            *(a.key.label("key_a"), a.tier, a.tier_since, a.tier_until, a.map_place),
+            *(b.key.label("key_b"), b.tier.label("tier_b"), b.map_place.label("place_b")),
             *(b.tier_since.label("since_b"), b.tier_until.label("until_b")),
         )
         .join(a, Link.end_a_id == a.id)
@@ -113,6 +115,7 @@ def network_now(session: Session, now: datetime) -> NetworkNow:
         .order_by(Link.name)
     ).all()
     tiers: dict[str, int | None] = {}
+    places: dict[str, float | None] = {}
     links: dict[int, LinkNow] = {}
     backups: dict[int, list[LinkNow]] = defaultdict(list)
     for row in rows:
@@ -127,6 +130,7 @@ def network_now(session: Session, now: datetime) -> NetworkNow:
         if one.network == Network.LHCOPN:
             tiers[one.end_a] = tier_of(row.tier, row.tier_since, row.tier_until, today)
             tiers[one.end_b] = tier_of(row.tier_b, row.since_b, row.until_b, today)
+            places |= {one.end_a: row.map_place, one.end_b: row.place_b}
     drawn = [one for one in links.values() if one.network == Network.LHCOPN]
     if len(drawn) > MAX_LINKS:
         drawn, tiers = [], {}
@@ -138,6 +142,7 @@ def network_now(session: Session, now: datetime) -> NetworkNow:
         max(0, more),
         drawn,
         tiers,
+        places,
     )
 
 

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
@@ -49,6 +49,8 @@ class SiteOn:
     sample: bool
     names: tuple[str, ...] = ()
     """Its other names that were valid then."""
+    place: float | None = None
+    """Where it stands on the ring of the map, in degrees."""
 
 
 @dataclass(frozen=True)
@@ -153,8 +155,9 @@ _NETWORK: Final[ColumnElement[str]] = bindparam("network")
 _LINES: Final = (
     select(
         *(Link.name, Link.role, _END_A.key, _END_A.tier, _END_A.tier_since, _END_A.tier_until),
-        *(_END_B.key.label("key_b"), _END_B.tier.label("tier_b")),
+        *(_END_A.map_place, _END_B.key.label("key_b"), _END_B.tier.label("tier_b")),
         *(_END_B.tier_since.label("since_b"), _END_B.tier_until.label("until_b")),
+        _END_B.map_place.label("place_b"),
     )
     .join(_END_A, Link.end_a_id == _END_A.id)
     .join(_END_B, Link.end_b_id == _END_B.id)
@@ -166,29 +169,37 @@ _LINES: Final = (
 _OUTLINE: Final[CompoundSelect[*tuple[Any, ...]]] = union_all(
     select(_LINES),
     select(
-        *(null(), null(), Site.key, Site.tier, Site.tier_since, Site.tier_until),
-        *(null(), null(), null(), null()),
+        *(null(), null(), Site.key, Site.tier, Site.tier_since, Site.tier_until, Site.map_place),
+        *(null(), null(), null(), null(), null()),
     ).where(_NETWORK == "LHCOPN", had_tier(_DAY), _valid(Site, _DAY)),
 )
 
 
-def outline_on(
-    session: Session, day: date, network: str
-) -> tuple[Mapping[str, int | None], Sequence[tuple[str, str, str, str]]] | None:
-    """Only what a small picture needs: the tier by site, and name, ends and role of each link.
+class Outline(NamedTuple):
+    """Only what a small picture needs."""
 
-    One statement: the links, and the T0 and T1s of the LHCOPN. None where there are more links than
-    a picture can show.
+    tiers: Mapping[str, int | None]
+    """By site: 0 or 1 if it was T0 or T1 then."""
+    places: Mapping[str, float | None]
+    """By site: where it stands on the ring of the map, in degrees."""
+    links: Sequence[tuple[str, str, str, str]]
+    """Name, ends and role of each."""
+
+
+def outline_on(session: Session, day: date, network: str) -> Outline | None:
+    """The links, and the T0 and T1s of the LHCOPN, by one statement. None where there are more
+    links than a picture can show.
     """
     tiers: dict[str, int | None] = {}
+    places: dict[str, float | None] = {}
     links: list[tuple[str, str, str, str]] = []
     for name, role, *ends in session.execute(_OUTLINE, {"network": network, "day": day}):
-        for key, tier, since, until in (ends[:4], ends[4:]):
+        for key, tier, since, until, place in (ends[:5], ends[5:]):
             if key is not None:
-                tiers[key] = tier_of(tier, since, until, day)
+                tiers[key], places[key] = tier_of(tier, since, until, day), place
         if name is not None:
-            links.append((name, ends[0], ends[4], role))
-    return (tiers, sorted(links)) if len(links) <= MAX_LINKS else None
+            links.append((name, ends[0], ends[5], role))
+    return Outline(tiers, places, sorted(links)) if len(links) <= MAX_LINKS else None
 
 
 # ---------- rows of a day
@@ -262,7 +273,10 @@ def _sites(
     if with_t1s:
         wanted = or_(wanted, and_(had_tier(day), _valid(Site, day)))
     rows = session.execute(
-        select(*(Site.id, Site.key, Site.sample, Site.tier, Site.tier_since, Site.tier_until))
+        select(
+            *(Site.id, Site.key, Site.sample, Site.map_place),
+            *(Site.tier, Site.tier_since, Site.tier_until),
+        )
         .where(wanted)
         .order_by(Site.key)
     ).all()
@@ -280,6 +294,7 @@ def _sites(
             tier_of(row.tier, row.tier_since, row.tier_until, day),
             row.sample,
             tuple(dict.fromkeys(name for name in names[row.id] if name != row.key)),
+            row.map_place,
         )
         for row in rows
     )

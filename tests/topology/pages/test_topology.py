@@ -18,6 +18,7 @@ from app.reference.seed import add_links, seed_reference
 from app.registry.models.registry import Link, Site, SiteName
 from app.registry.services.lists import Wanted, sites_wanted
 from app.registry.services.registry import find_site
+from app.registry.services.sites import create_site
 from app.tickets.services.lifecycle import find_ticket
 from app.topology.pages.topology import topology_of
 from app.topology.services.registry_on import MAX_LINKS
@@ -357,3 +358,28 @@ def test_a_t1_since_nobody_knows_when_is_one_on_every_page(
     assert "/sites/ES-PIC" in {link for link, _text in visitor.read("/sites?tier=T1").links}
     listed = sites_wanted(session, Wanted(limit=10, on=date(2010, 1, 1)), 1)
     assert [(one.row.key, one.tier) for one in listed] == [("DE-KIT", 1), ("ES-PIC", 1)]
+
+
+NEW_T1 = {"country": "CH", "time_zone": "Europe/Zurich", "tier": 1}
+
+
+def test_a_site_that_is_added_turns_nothing(session: Session, cast: Cast, visit: Enter) -> None:
+    """Its place on the map is given when it is created, and the others keep theirs."""
+    by = Writer(actor=cast.admin, door=Door.PORTAL, now=NOON)
+    with transaction(session):
+        for place, key in ((0.0, "DE-KIT"), (120.0, "ES-PIC")):
+            site(session, key).map_place = place
+        create_site(session, by, {"key": "XX-ONE", **NEW_T1})
+
+    def angles() -> dict[str, tuple[str | None, str | None]]:
+        found = page(visit(cast.reader), "/topology")
+        dots = found.xpath("//*[contains(@class, 'page-net')]//a[contains(@class, 'net-site')]")
+        return {dot.get("href"): (dot[1].get("cx"), dot[1].get("cy")) for dot in dots}
+
+    before = angles()
+    assert site(session, "XX-ONE").map_place == 240.0
+    with transaction(session):
+        create_site(session, by, {"key": "AA-TWO", **NEW_T1})
+    after = angles()
+    assert after.keys() - before.keys() == {"/sites/AA-TWO"}
+    assert {key: after[key] for key in before} == before

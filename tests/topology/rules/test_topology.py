@@ -1,12 +1,10 @@
-"""The picture of a network: few crossings, clear labels, links side by side, always the same."""
+"""The picture of a network: clear labels, links side by side, and a site more moves nobody."""
 
 from __future__ import annotations
 
-from itertools import permutations
-from random import Random
-
 import pytest
 
+from app.registry.rules.registry import free_place
 from app.topology.rules.topology import (
     NARROW,
     PAGE,
@@ -14,10 +12,9 @@ from app.topology.rules.topology import (
     Edge,
     Frame,
     Layout,
-    crossings,
     lay_out,
     overlaps,
-    ring_order,
+    ring_places,
 )
 
 SIXTEEN = [
@@ -49,54 +46,44 @@ def mark(layout: Layout, name: str) -> tuple[float, float]:
     return next((one.mark_x, one.mark_y) for one in layout.lines if one.name == name)
 
 
+def test_a_site_more_moves_nobody() -> None:
+    places = {key: number * 22.5 for number, key in enumerate(SIXTEEN)}
+    edges = star(SIXTEEN, CHORDS)
+    before = lay_out([*SIXTEEN, "CH-CERN"], edges, "CH-CERN", places=places)
+    after = lay_out(
+        [*SIXTEEN, "CH-CERN", "AA-NEW"],
+        [*edges, Edge("new", "CH-CERN", "AA-NEW")],
+        "CH-CERN",
+        places={**places, "AA-NEW": free_place(places.values())},
+    )
+    assert {key: spot(after, key) for key in SIXTEEN} == {key: spot(before, key) for key in SIXTEEN}
+    # the first gap from the top, between CA-TRIUMF at 0 and CN-IHEP at 22.5 degrees
+    assert [one.key for one in after.spots][:3] == ["CA-TRIUMF", "AA-NEW", "CN-IHEP"]
+
+
 @pytest.mark.parametrize(
-    ("order", "chords", "expected"),
+    ("taken", "expected"),
     [
-        ("ABCD", ["AC", "BD"], 1),
-        ("ABCD", ["AB", "CD"], 0),
-        ("ABCD", ["AD", "BC"], 0),
-        ("ABCD", ["AC", "AD", "BD"], 1),  # a common end is no crossing
-        ("ABCDEFGH", ["AE", "BF", "CG", "DH"], 6),  # each pair
-        ("ABCDEF", ["AC", "BD", "CE"], 2),
-        ("ABCD", ["AC", "CA", "BD"], 2),  # parallel links do not cross each other
+        ([], 0),
+        ([0], 180),
+        ([90], 270),
+        ([0, 180], 90),
+        ([0, 90, 180], 270),
+        ([10, 350], 180),
+        ([0, 90, 180, 270], 45),
+        ([270, 0, 100], 185),
     ],
 )
-def test_crossings_are_counted(order: str, chords: list[str], expected: int) -> None:
-    assert crossings(order, [(ends[0], ends[1]) for ends in chords]) == expected
+def test_a_new_place_is_in_the_middle_of_the_widest_gap(
+    taken: list[float], expected: float
+) -> None:
+    assert free_place(taken) == expected
 
 
-def test_links_across_the_whole_ring_are_untangled() -> None:
-    chords = [("A", "E"), ("B", "F"), ("C", "G"), ("D", "H")]
-    order = ring_order("ABCDEFGH", chords)
-    assert crossings(order, chords) == 0
-    places = {key: position for position, key in enumerate(order)}
-    for a, b in chords:  # and each pair stands side by side
-        assert (places[a] - places[b]) % 8 in (1, 7)
-
-
-def passed_by(order: list[str], chords: list[tuple[str, str]]) -> int:
-    """How many sites stand between the ends of links, the short way: spokes that are crossed."""
-    at = {key: position for position, key in enumerate(order)}
-    ways = [abs(at[a] - at[b]) for a, b in chords]
-    return sum(min(way, len(order) - way) - 1 for way in ways)
-
-
-def test_links_between_the_t1s_of_the_lhcopn_are_short_and_cross_nowhere() -> None:
-    # by name DE-KIT is 6 from NL-T1, 3 from CNAF, 2 from Lyon, TW-ASGC 4 from NL-T1: 11 pass by
-    assert passed_by(sorted(SIXTEEN), CHORDS) == 11
-    order = ring_order(SIXTEEN, CHORDS)
-    assert crossings(order, CHORDS) == 0
-    # DE-KIT and NL-T1 have three each: one of each has to stand behind another
-    assert passed_by(order, CHORDS) <= 3
-
-
-def test_the_order_is_nearly_as_good_as_the_best_of_all_orders() -> None:
-    for seed in range(20):
-        rng = Random(seed)
-        keys = list("ABCDEFG")
-        chords = [(a, b) for a, b in (rng.sample(keys, 2) for _ in range(9))]
-        best = min(crossings(("A", *rest), chords) for rest in permutations(keys[1:]))
-        assert crossings(ring_order(keys, chords), chords) <= best + 2, seed
+def test_who_has_no_place_comes_between_those_who_have_one() -> None:
+    found = ring_places({"B": None, "A": None, "X": 0.0, "Y": 120.0})
+    assert found == {"X": 0.0, "B": 60.0, "Y": 120.0, "A": 240.0}
+    assert list(found) == ["X", "B", "Y", "A"]
 
 
 def test_without_links_between_them_sites_stand_by_name_from_the_top_clockwise() -> None:

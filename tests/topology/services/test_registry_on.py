@@ -116,7 +116,7 @@ def test_tier_names_and_links_are_those_of_the_day(session: Session, cast: Cast)
     outline = outline_on(session, TODAY, "LHCOPN")
     assert outline is not None
     assert set(outline[0]) == set(keys(of_2013))
-    assert ("CERN-ASGC-LHCOPN-001", "CH-CERN", "TW-ASGC", "primary") in outline[1]
+    assert ("CERN-ASGC-LHCOPN-001", "CH-CERN", "TW-ASGC", "primary") in outline[2]
 
 
 def test_a_t1_without_a_link_is_shown_until_it_retires(session: Session, cast: Cast) -> None:
