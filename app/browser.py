@@ -69,6 +69,7 @@ from app.tickets.pages import imports as ticket_imports
 from app.tickets.pages import writing as ticket_writing  # noqa: F401  # on a blueprint
 from app.tickets.pages.panels import TICKET_PANELS
 from app.topology.pages import states, topology
+from app.topology.services.proposals import propose_urgency
 
 PLACES = (
     ("Home", "home.page"),
@@ -90,6 +91,7 @@ def register(flask_app: Flask) -> None:
     """Add pages, filters, login check, errors and headers to the application."""
     TICKET_PANELS.show(topology.topology_panel, notices.notices_panel, mail_section.mail_section)
     ticket_edit.EVENTS.read = event_page.read_for_ticket
+    ticket_edit.PROPOSALS.read = propose_urgency
     RECORD_PANELS.show(records_panel.tickets_panel, states.states_of_record)
     RECORD_ROWS.show(states.states_of_rows)
     compute_with_matches()

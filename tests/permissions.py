@@ -74,6 +74,7 @@ Read an unknown ticket          | GET /tickets/* unknown                | 404 | 
 Read internal entries           | GET /tickets/* internal               | yes | yes | no  | no  | no  | login
 Form of a new ticket            | GET /tickets/new                      | yes | yes | yes | yes | 403 | login
 Create a ticket                 | POST /tickets/new                     | yes | yes | yes | yes | 403 | login
+Impact and priority proposed    | GET /tickets/new/urgency              | yes | yes | yes | yes | 403 | login
 Form to edit a ticket           | GET /tickets/*/edit                   | yes | yes | yes | 403 | 403 | login
 Edit a ticket                   | POST /tickets/*/edit                  | yes | yes | yes | 403 | 403 | login
 Edit what one wrote oneself     | POST /tickets/*/edit written          | yes | yes | yes | yes | -   | -

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any, Final
 
-from flask import Response, make_response, render_template, request, url_for
+from flask import Response, make_response, redirect, render_template, request, url_for
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 from wtforms import SelectMultipleField
@@ -17,8 +18,9 @@ from app.core.services.changes import TICKET, changes_of
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
 from app.core.web.forms import attach, options
-from app.core.web.htmx import go_to
+from app.core.web.htmx import go_to, wants_fragment
 from app.core.web.person import writer
+from app.core.web.times import now
 from app.registry.models.registry import Link, Site
 from app.registry.rules.networks import Network
 from app.registry.services.choices import choices
@@ -36,9 +38,10 @@ from app.tickets.pages.page import NUMBER
 from app.tickets.pages.relations import lent_to_child, parent_number
 from app.tickets.pages.tickets import blueprint
 from app.tickets.pages.writing import seen_version, shown_before
-from app.tickets.rules.content import LABELS, NewTicket
+from app.tickets.rules.content import DEFAULTS, LABELS, NewTicket
+from app.tickets.rules.proposals import ProposedUrgency
 from app.tickets.rules.relations import RelationRole
-from app.tickets.rules.tickets import FINAL_STATES
+from app.tickets.rules.tickets import FINAL_STATES, Category
 from app.tickets.services import lifecycle as verbs
 from app.tickets.services.fields import as_logged, current_value, facts_of
 from app.tickets.services.of_event import TicketOfEvent
@@ -83,8 +86,9 @@ def new() -> Response:
     status = 200
     if request.method == "GET":
         form.title.render_kw = {"autofocus": True}  # one opens this page to write
+    asks = request.form.get("do") == "propose"
     if request.method == "POST":
-        if request.form.get("do") == "propose":
+        if asks:
             _propose_sites(form, all_links(rows))
         elif of_event is not None and _unseen(of_event):
             status = 409  # somebody wrote its ticket meanwhile: the person looks at it first
@@ -108,7 +112,46 @@ def new() -> Response:
         parent=parent,
         of_event=of_event,
         meanwhile=status == 409,
+        proposes=True,
+        proposed=_proposed_urgency(form, choose=asks or request.method == "GET"),
     )
+
+
+@blueprint.get("/tickets/new/urgency")
+def urgency() -> AnyResponse:
+    """Impact and priority as the form asks them, proposed anew for the links chosen there."""
+    access.require_create(writer().actor)
+    if not wants_fragment():
+        return redirect(url_for("tickets.new"))
+    form = TicketForm(request.args)
+    proposed = _proposed_urgency(form, choose=True)
+    page = render_template("tickets/_urgency.html", form=form, proposes=True, proposed=proposed)
+    return make_response(page)
+
+
+def _proposed_urgency(form: TicketForm, *, choose: bool) -> ProposedUrgency | None:
+    """What is proposed for an incident on the chosen links; with ``choose`` it is chosen, too,
+    unless the person chose otherwise than what was proposed before."""
+    links = form.links.data if form.category.data == Category.INCIDENT else ()
+    found = PROPOSALS.read(db.session(), links or (), now())
+    if not choose:
+        return found
+    before = request.values.get("proposed", "").split(";")
+    usual = [DEFAULTS["impact"], DEFAULTS["priority"]]
+    if [form.impact.data, form.priority.data] in (usual, before):
+        chosen = usual if found is None else [str(found.impact), str(found.priority)]
+        form.impact.data, form.priority.data = chosen
+    return found
+
+
+class Proposals:
+    """Who proposes impact and priority for links: a room above, which ``app.browser`` names."""
+
+    read: Callable[[Session, Sequence[str], datetime], ProposedUrgency | None]
+    """By ids of links and the time (UTC); None where nothing is proposed."""
+
+
+PROPOSALS: Final = Proposals()
 
 
 class Events:
