@@ -16,7 +16,7 @@ first ticket: one that went on behind another would stand in the way of a later 
 
 _NAMES: Final[Mapping[str, frozenset[str]]] = {
     "site": frozenset({"key", "names", "prefixes"}),
-    "link": frozenset({"name", "aliases", "circuits"}),
+    "link": frozenset({"name", "aliases", "circuits", "end_a", "end_b"}),
 }
 """Fields of a record, as the change log names them, by which its tickets are found."""
 

@@ -12,7 +12,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
-from sqlalchemy import Integer, Table, bindparam, case, delete, func, insert, select, union, update
+from sqlalchemy import (
+    Integer,
+    Table,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    union,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from app.core.models.changes import Change, ChangedField
@@ -61,6 +73,9 @@ _OF_LINKS: Final = bindparam("links", expanding=True, type_=Integer)
 _NAMES: Final = union(  # a range that a site announces on both networks is one name
     select(SiteName.name).where(SiteName.site_id.in_(_OF_SITES)),
     select(SitePrefix.prefix).where(SitePrefix.site_id.in_(_OF_SITES)),
+    select(SiteName.name)
+    .join(Link, or_(Link.end_a_id == SiteName.site_id, Link.end_b_id == SiteName.site_id))
+    .where(Link.id.in_(_OF_LINKS)),
     select(LinkName.name).where(LinkName.link_id.in_(_OF_LINKS)),
     select(LinkCircuit.circuit_id).where(LinkCircuit.link_id.in_(_OF_LINKS)),
 )
@@ -319,9 +334,15 @@ def _gather_names(session: Session, gathered: Mapping[int, _Words]) -> None:
             LinkCircuit.link_id.in_(link_ids)
         ),
     )
+    ends = _names_by(
+        session,
+        select(Link.id, SiteName.name)
+        .join(SiteName, or_(Link.end_a_id == SiteName.site_id, Link.end_b_id == SiteName.site_id))
+        .where(Link.id.in_(link_ids)),
+    )
     for number, ids in links.items():
         for key in sorted(ids):
-            gathered[number].add(*names[key], *circuits[key])
+            gathered[number].add(*names[key], *circuits[key], *ends[key])
 
 
 def _names_by(session: Session, statement: Any) -> Mapping[int, list[str]]:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.tickets.models.tickets import Ticket, TicketLink, TicketSite
+from app.tickets.models.tickets import Ticket, TicketLink
+from app.tickets.services.concerned_sites import concerns_sites
 from app.tickets.services.search.index import AT_ONCE, index_tickets
 
 
@@ -26,18 +27,11 @@ def follow_names_of(session: Session, kind: str, record_id: int, after: int) -> 
 
 
 def _next_tickets(session: Session, kind: str, record_id: int, after: int) -> Sequence[int]:
-    concerned: ColumnElement[bool]
-    if kind == "link":
-        concerned = Ticket.number.in_(
-            select(TicketLink.ticket_number).where(TicketLink.link_id == record_id)
-        )
-    else:
-        concerned = or_(
-            Ticket.responsible_site_id == record_id,
-            Ticket.number.in_(
-                select(TicketSite.ticket_number).where(TicketSite.site_id == record_id)
-            ),
-        )
+    concerned = (
+        Ticket.number.in_(select(TicketLink.ticket_number).where(TicketLink.link_id == record_id))
+        if kind == "link"
+        else concerns_sites((record_id,))
+    )
     return session.scalars(
         select(Ticket.number)
         .where(Ticket.number > after, concerned)

@@ -26,7 +26,7 @@ from sqlalchemy.orm import Session
 
 from app.core.models.changes import Change, ChangedField
 from app.core.services.changes import TICKET
-from app.registry.models.registry import LinkCircuit, LinkName, SiteName, SitePrefix
+from app.registry.models.registry import Link, LinkCircuit, LinkName, SiteName, SitePrefix
 from app.tickets.models.tickets import ExternalReference
 from app.tickets.rules.fields import ValueKind, Where, fields_at
 from app.tickets.rules.tokenizer import (
@@ -97,7 +97,10 @@ _NAMES: Final[CompoundSelect[*tuple[Any, ...]]] = union_all(
                 *(LinkCircuit.circuit_id, LinkCircuit.provider),
             ),
         )
-    )
+    ),
+    select(literal("end"), Link.id, SiteName.id, SiteName.name, literal(""))
+    .join(SiteName, or_(Link.end_a_id == SiteName.site_id, Link.end_b_id == SiteName.site_id))
+    .where(Link.id.in_(bindparam("links", expanding=True))),
 ).order_by("what", "key", "id")
 _Text = tuple[str, str]
 """What it is called, and the text."""
@@ -219,6 +222,8 @@ def _further_texts(
             ]
         for item in page.links[number]:
             found[number] += [("Link", name) for name in names.get(("link", item.key), ())]
+            ends = dict.fromkeys(names.get(("end", item.key), ()))
+            found[number] += [("Site at an end of a link", ", ".join(ends))] if ends else []
     return found
 
 
