@@ -21,22 +21,22 @@ from app.duties.services.duties import DutyFilter, DutyRow, count_duties, list_d
 from app.home.pages.network import network_part
 from app.home.pages.reports import home_reports
 from app.home.services.home import (
+    BY_STATE,
     MAX_PER_GROUP,
     Asked,
     Count,
     Group,
-    count_open,
     count_open_of_networks,
     duties_of_admin,
+    failed_mails_and_notices,
     groups_of,
+    open_counts,
     waiting_since,
 )
 from app.jobs.services.workers import worker_state
-from app.mail.services.mails import FAILED, count_by_state
 from app.matching.pages.freshness import fresh_figures
 from app.matching.services.stale_links import Freshness
 from app.notices.rules.notices import Outcome
-from app.notices.services.lists import count_to_read
 from app.registry.services.registry import all_sites
 from app.tickets.rules.desk import DAYS_TO_TAKE, Desk
 from app.tickets.rules.reminders import DAYS_BETWEEN
@@ -189,7 +189,8 @@ def page() -> str:
     """What the person's role has to do first."""
     actor, rows = acting(), db.session()
     role = actor.role or Role.READER
-    groups = groups_of(rows, actor, {part.key: part.asked(actor) for part in _PARTS[role]})
+    asked = {part.key: part.asked(actor) for part in _PARTS[role]}
+    groups = groups_of(rows, actor, {**asked, **BY_STATE})
     today = midnight(now().astimezone(UTC).date())
     planned = agenda(rows, actor, today, today + _AHEAD)
     shown = [ShownGroup(part, groups[part.key]) for part in _PARTS[role]]
@@ -203,7 +204,7 @@ def page() -> str:
             [one for part in shown if part.part.sort == "number" for one in part.group.tickets],
         ),
         due=due,
-        figures=_figures(actor),
+        figures=_figures(actor, open_counts(groups)),
         duties=_duties(actor) if role is Role.ADMIN else (),
         running=_running() if actor.is_operator else None,
         planned=planned,
@@ -239,9 +240,9 @@ def _due_tickets(actor: Actor) -> DueTickets | None:
     )
 
 
-def _figures(actor: Actor) -> Sequence[HomeFigure]:
+def _figures(actor: Actor, counts: Mapping[str, Count]) -> Sequence[HomeFigure]:
     """The open tickets of all and of each state; for readers of each network, too."""
-    counts, listing = count_open(db.session(), actor), "tickets.listing"
+    listing = "tickets.listing"
     networks: Mapping[str, Count] = {}
     if actor.role is Role.READER:
         networks = count_open_of_networks(db.session(), actor)
@@ -270,7 +271,7 @@ class Running:
 
 
 def _running() -> Running:
-    failed = count_by_state(db.session(), (FAILED,)).get(FAILED, 0)
+    failed, number = failed_mails_and_notices(db.session())
     workers = worker_state(db.session(), now())
     words = ""
     if not workers.living:
@@ -278,7 +279,6 @@ def _running() -> Running:
         if workers.silent_minutes is not None:
             words += f", since {workers.silent_minutes} min"
     figure = HomeFigure("failed mails", failed, url_for("mails.listing", state="failed"))
-    number = count_to_read(db.session())
     notices = HomeFigure(
         f"maintenance notice{'' if number == 1 else 's'} to review",
         number,

@@ -16,7 +16,11 @@ from sqlalchemy.orm import Session
 
 from app.accounts.models.calls import PartnerCall
 from app.core.rules.access import Actor, require_admin
+from app.mail.models.mails import Mail
+from app.mail.services.mails import FAILED
 from app.names.services.unresolved import count_unresolved
+from app.notices.models.notices import MaintenanceNotice
+from app.notices.rules.notices import Outcome
 from app.registry.models.registry import Proposal
 from app.registry.rules.networks import Network
 from app.registry.services.cric import ProposalState
@@ -57,6 +61,9 @@ class Asked:
 
     filter: TicketFilter
     rows: int = ROWS
+    """0 = it is only counted."""
+    most: int = MAX_PER_GROUP
+    """Where counting stops."""
 
 
 @dataclass(frozen=True)
@@ -66,24 +73,22 @@ class Group(Listed):
     count: Count
 
 
-def count_tickets(
-    session: Session, actor: Actor, wanted: Mapping[str, TicketFilter], most: int = MAX_COUNTED
-) -> Mapping[str, Count]:
+def _counts(session: Session, actor: Actor, asked: Mapping[str, Asked]) -> Mapping[str, Count]:
     """How many tickets each filter finds, in one statement."""
-    if not wanted:
-        return {}
     numbers = [
-        _counted(select(Ticket.number).where(readable(actor), condition_of(one)), most)
-        for one in wanted.values()
+        _counted(select(Ticket.number).where(readable(actor), condition_of(one.filter)), one.most)
+        for one in asked.values()
     ]
     row = session.execute(select(*numbers)).one()
-    return {name: Count(number, most) for name, number in zip(wanted, row, strict=True)}
+    return {
+        name: Count(number, one.most)
+        for (name, one), number in zip(asked.items(), row, strict=True)
+    }
 
 
 def groups_of(session: Session, actor: Actor, asked: Mapping[str, Asked]) -> Mapping[str, Group]:
     """Each group with its count and first tickets."""
-    filters = {name: one.filter for name, one in asked.items()}
-    counts = count_tickets(session, actor, filters, MAX_PER_GROUP)
+    counts = _counts(session, actor, asked)
     shown = {name: one for name, one in asked.items() if one.rows and counts[name].number}
     if not shown:
         return {name: Group((), {}, {}, counts[name]) for name in asked}
@@ -149,11 +154,24 @@ def _counted(rows: Select[Any], most: int) -> ColumnElement[int]:
     return select(func.count()).select_from(rows.limit(most + 1).subquery()).scalar_subquery()
 
 
-def count_open(session: Session, actor: Actor) -> Mapping[str, Count]:
-    """The open tickets by state, and all of them as ``open``."""
-    of_states = {str(state): TicketFilter(states=(state,)) for state in OPEN_STATES}
-    counts = count_tickets(session, actor, of_states)
+BY_STATE: Final[Mapping[str, Asked]] = {
+    str(state): Asked(TicketFilter(states=(state,)), 0, MAX_COUNTED) for state in OPEN_STATES
+}
+"""The open tickets by state, to be counted beside other groups."""
+
+
+def open_counts(groups: Mapping[str, Group]) -> Mapping[str, Count]:
+    """What was counted of ``BY_STATE``, and all of them together as ``open``."""
+    counts = {state: groups[state].count for state in BY_STATE}
     return {"open": Count(sum(one.number for one in counts.values()), MAX_COUNTED), **counts}
+
+
+def failed_mails_and_notices(session: Session) -> tuple[int, int]:
+    """How many mails were given up, and how many maintenance notices wait for a person."""
+    failed = select(func.count()).where(Mail.state == FAILED).scalar_subquery()
+    to_read = select(func.count()).where(MaintenanceNotice.state == Outcome.TO_READ)
+    row = session.execute(select(failed, to_read.scalar_subquery())).one()
+    return row[0], row[1]
 
 
 def count_open_of_networks(session: Session, actor: Actor) -> Mapping[str, Count]:

@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session, selectinload
 from app.core.rules.access import Actor
 from app.core.rules.errors import NotFound
 from app.notices.models.notices import MaintenanceNotice
-from app.notices.rules.notices import Outcome
 
 PAGE: Final = 50
 
@@ -22,12 +21,6 @@ def counts_of(session: Session) -> Mapping[str, int]:
         select(MaintenanceNotice.state, func.count()).group_by(MaintenanceNotice.state)
     )
     return {row[0]: row[1] for row in rows}
-
-
-def count_to_read(session: Session) -> int:
-    """How many wait for a person."""
-    query = select(func.count()).where(MaintenanceNotice.state == Outcome.TO_READ)
-    return session.scalar(query) or 0
 
 
 def list_notices(

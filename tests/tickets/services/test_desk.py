@@ -9,8 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.core.database.transactions import transaction
 from app.core.rules.access import Actor
-from app.home.services import home
-from app.home.services.home import Asked, groups_of
+from app.home.services.home import BY_STATE, Asked, groups_of, open_counts
 from app.tickets.rules.content import NewTicket
 from app.tickets.rules.desk import Desk
 from app.tickets.services.acknowledgements import acknowledge_change
@@ -109,12 +108,11 @@ def test_a_persons_comment_begins_the_wait_anew_and_a_reminder_does_not(
 
 
 def test_counting_stops(session: Session, cast: Cast) -> None:
-    everything = {"all": TicketFilter()}
     for most, words in ((3, "3+"), (6, "6+"), (7, "7"), (8, "7")):
-        counts = home.count_tickets(session, cast.operator, everything, most)
-        assert str(counts["all"]) == words
-    assert home.count_tickets(session, cast.operator, {}) == {}
-    assert {name: one.number for name, one in home.count_open(session, cast.reader).items()} == {
+        found = groups_of(session, cast.operator, {"all": Asked(TicketFilter(), 0, most)})
+        assert (str(found["all"].count), found["all"].tickets) == (words, ())
+    groups = groups_of(session, cast.reader, BY_STATE)
+    assert {name: one.number for name, one in open_counts(groups).items()} == {
         "open": 6,
         "new": 2,
         "assigned": 0,
