@@ -407,15 +407,17 @@
     }
     input.addEventListener("change", tell);
     form.classList.add("drops");
+    const panel = form.closest("details"), zone = panel || form; /* of a ticket without files it is folded */
     let inside = 0;
     function over(by) {
+      if (panel && by > 0) panel.open = true;
       inside = by ? Math.max(0, inside + by) : 0;
       form.classList.toggle("over", inside > 0);
     }
-    form.addEventListener("dragenter", function (event) { event.preventDefault(); over(1); });
-    form.addEventListener("dragleave", function () { over(-1); });
-    form.addEventListener("dragover", function (event) { event.preventDefault(); });
-    form.addEventListener("drop", function (event) {
+    zone.addEventListener("dragenter", function (event) { event.preventDefault(); over(1); });
+    zone.addEventListener("dragleave", function () { over(-1); });
+    zone.addEventListener("dragover", function (event) { event.preventDefault(); });
+    zone.addEventListener("drop", function (event) {
       event.preventDefault();
       over(0);
       if (!event.dataTransfer.files.length) return;

@@ -189,7 +189,7 @@ def _refused(page: Page, shown: Shown) -> None:
     page.goto(f"{shown.server.url}/tickets/new")
     page.locator("[name=category][value=maintenance]").check()
     page.locator("#event_start").fill("yesterday at noon")
-    page.get_by_role("button", name="Open ticket").click()
+    page.get_by_role("button", name="Create ticket").click()
     page.locator("#errors").wait_for()
 
 
@@ -538,7 +538,7 @@ def _no_token(page: Page, shown: Shown) -> None:
     page.evaluate(
         "document.querySelectorAll('[name=csrf_token]').forEach(field => { field.value = 'old' })"
     )
-    page.get_by_role("button", name="Open ticket").click()
+    page.get_by_role("button", name="Create ticket").click()
     page.get_by_role("button", name="Send again").wait_for()
 
 

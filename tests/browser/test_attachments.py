@@ -64,8 +64,9 @@ def test_several_files_with_progress_in_the_page(
     page = browser_page
     log_in(page, sqlite_server, "operator", f"/tickets/{number}")
     mark(page)
-    page.get_by_label("Text").fill("Half a comment")
+    page.get_by_role("textbox", name="Comment", exact=True).fill("Half a comment")
     watch_progress(page)
+    page.get_by_text("Attach files…").click()
     page.get_by_label("Attach files").set_input_files(
         [file("large.bin", bytes(2 * MIB)), file("line.log", b"12:00 down"), file("a.png", png())]
     )
@@ -76,7 +77,7 @@ def test_several_files_with_progress_in_the_page(
     assert [100, False] in shown
     assert all(first[0] <= second[0] for first, second in pairwise(shown))
     expect(page.locator("#timeline")).to_contain_text("attached ATT")
-    expect(page.get_by_label("Text")).to_have_value("Half a comment")
+    expect(page.get_by_role("textbox", name="Comment", exact=True)).to_have_value("Half a comment")
     assert still_marked(page)
     thumb = page.locator(".files img")
     expect(thumb).to_have_count(1)
@@ -124,6 +125,7 @@ def test_what_is_too_large_or_empty_is_told_before_it_is_sent(
     page = browser_page
     log_in(page, sqlite_server, "operator", f"/tickets/{number}")
     chosen = page.locator("#files-chosen")
+    page.get_by_text("Attach files…").click()
     files = page.get_by_label("Attach files")
     attach = page.get_by_role("button", name="Attach", exact=True)
     files.set_input_files([file("large.bin", bytes(3 * MIB)), file("empty", b"")])
@@ -144,6 +146,7 @@ def test_four_of_the_largest_go_at_once(
 ) -> None:
     page = browser_page
     log_in(page, sqlite_server, "operator", f"/tickets/{number}")
+    page.get_by_text("Attach files…").click()
     page.get_by_label("Attach files").set_input_files(
         [file(f"{n}.bin", bytes([n]) * (2 * MIB)) for n in range(4)]
     )
@@ -157,6 +160,7 @@ def test_a_refusal_by_the_server_stands_at_the_form(
     expected_statuses |= {400, 422}
     page = browser_page
     log_in(page, sqlite_server, "operator", f"/tickets/{number}")
+    page.get_by_text("Attach files…").click()
     files = page.get_by_label("Attach files")
     attach = page.get_by_role("button", name="Attach", exact=True)
     files.set_input_files([file("empty", b""), file("fine.log", b"fine")])
@@ -177,6 +181,7 @@ def test_hostile_files_are_shown_as_text_only(
     page = browser_page
     log_in(page, sqlite_server, "operator", f"/tickets/{number}")
     hostile = b"<svg xmlns='http://www.w3.org/2000/svg' onload='window.ran = 1'></svg>"
+    page.get_by_text("Attach files…").click()
     page.get_by_label("Attach files").set_input_files(
         [file("<img src=x onerror=alert(1)>.svg", hostile), file("x.html", b"<h1>Hello</h1>")]
     )
@@ -191,6 +196,7 @@ def test_without_javascript(plain_page: Page, sqlite_server: LiveServer, number:
     page = plain_page
     page.set_viewport_size({"width": 390, "height": 844})
     log_in(page, sqlite_server, "operator", f"/tickets/{number}")
+    page.get_by_text("Attach files…").click()
     page.get_by_label("Attach files").set_input_files(
         [file("line.log", b"12:00 down"), file("n" * 200, b"long name")]
     )

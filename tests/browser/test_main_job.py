@@ -33,7 +33,7 @@ def test_main_job_with_javascript(browser_page: Page, live_server: LiveServer, c
     expect(page.get_by_role("option", name="CERN-GRIDKA-LHCOPN-001")).to_contain_text("also DE-KIT")
     links.press("Enter")
     page.get_by_role("button", name="Add all").click()
-    page.get_by_role("button", name="Open ticket").click()
+    page.get_by_role("button", name="Create ticket").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Loss of light near Karlsruhe")
     number = _number_in(page)
     facts = page.get_by_role("complementary", name="Facts")
@@ -56,16 +56,16 @@ def test_main_job_with_javascript(browser_page: Page, live_server: LiveServer, c
     page.wait_for_url(f"**/tickets/{number}")
 
     mark(page)
-    page.get_by_label("Text").fill("Carrier called, number 4711.")
+    page.get_by_role("textbox", name="Comment", exact=True).fill("Carrier called, number 4711.")
     page.get_by_role("button", name="Comment", exact=True).click()
     expect(page.locator(".timeline .entry").last).to_have_text("Carrier called, number 4711.")
-    expect(page.get_by_label("Text")).to_have_value("")
+    expect(page.get_by_role("textbox", name="Comment", exact=True)).to_have_value("")
     page.get_by_role("button", name="Start work").click()
     expect(page.locator(".state-now")).to_have_text("in progress")
     page.locator("summary", has_text="Solve…").click()
     solving = page.locator("#move-solved")
     solving.get_by_label("Solution").fill("Splice repaired.")
-    solving.get_by_role("button", name="Move to solved").click()
+    solving.get_by_role("button", name="Solve", exact=True).click()
     expect(page.locator(".state-now")).to_have_text("solved")
     expect(page.locator(".solution")).to_have_text("Splice repaired.")
     assert still_marked(page)
@@ -95,7 +95,7 @@ def test_what_has_just_come_is_used_at_once(
             }).observe(document.body, {childList: true, subtree: true});
         }"""
     )
-    page.get_by_label("Text").fill("Seen.")
+    page.get_by_role("textbox", name="Comment", exact=True).fill("Seen.")
     page.get_by_role("button", name="Comment", exact=True).click()
     expect(page.locator(".state-now")).to_have_text("in progress")
     assert still_marked(page)
@@ -115,7 +115,7 @@ def test_main_job_without_javascript(
     page.get_by_role("button", name="Add the sites at the ends").click()
     expect(page.locator("#title")).to_have_value("New VLAN towards Geneva")
     expect(page.locator("#sites")).to_have_values(["CH-CERN", "DE-KIT"])
-    page.get_by_role("button", name="Open ticket").click()
+    page.get_by_role("button", name="Create ticket").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("New VLAN towards Geneva")
     number = _number_in(page)
 
@@ -127,7 +127,7 @@ def test_main_job_without_javascript(
     page.wait_for_url("**/tickets?category=change&site=DE-KIT")
     page.get_by_role("link", name="New VLAN towards Geneva").first.click()
 
-    page.get_by_label("Text").fill("Planned with Geneva.")
+    page.get_by_role("textbox", name="Comment", exact=True).fill("Planned with Geneva.")
     page.get_by_role("button", name="Comment", exact=True).click()
     expect(page.locator(".timeline .entry").last).to_have_text("Planned with Geneva.")
     page.get_by_role("button", name="Start work").click()
@@ -192,11 +192,12 @@ def test_operators_hand_over_and_check(
     page.wait_for_url("**check=yes*")
     expect(page.locator(".tickets tbody tr")).to_have_count(1)
     page.get_by_role("link", name="Sent twice").click()
-    page.get_by_role("button", name="Mark as checked").click()
-    expect(page.get_by_role("button", name="Mark as checked")).to_have_count(0)
+    page.get_by_role("button", name="Mark as reviewed").click()
+    expect(page.get_by_role("button", name="Mark as reviewed")).to_have_count(0)
+    page.get_by_text("Share with a partner…").click()
     page.get_by_label("Partner").select_option("NREN-A")
-    page.get_by_role("button", name="Hand over").click()
-    partners = page.locator("details", has=page.get_by_role("heading", name="Handed to partners"))
+    page.get_by_role("button", name="Share", exact=True).click()
+    partners = page.locator("section", has=page.get_by_role("heading", name="Shared with partners"))
     expect(partners.get_by_role("listitem")).to_have_text(["NREN-A"])
     with live_server.session() as session:
         ticket = session.get_one(Ticket, number)
@@ -220,7 +221,7 @@ def test_only_operators_are_shown_what_is_to_check(
     expect(page.locator(".tickets .mark")).to_have_count(0)
     page.goto(f"{live_server.url}/tickets/{number}")
     expect(page.get_by_role("heading", level=1)).to_have_text("Sent twice with a difference")
-    for word in ("Mark as checked", "Hand over"):
+    for word in ("Mark as reviewed", "Share"):
         expect(page.get_by_role("button", name=word)).to_have_count(0)
     with live_server.session() as session:  # the other tests count what is to check
         session.get_one(Ticket, number).to_check = False

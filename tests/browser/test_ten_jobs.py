@@ -147,7 +147,7 @@ def open_incident(hands: Hands) -> None:
     hands.say("gridka")
     expect(hands.page.get_by_role("option", name=LINK)).to_be_visible()
     hands.press("Enter")
-    hands.click("button", "Open ticket")
+    hands.click("button", "Create ticket")
     hands.on_ticket("Flapping since noon")
     facts = hands.page.get_by_role("complementary", name="Facts")
     expect(facts.get_by_role("link", name=LINK, exact=True).first).to_be_visible()

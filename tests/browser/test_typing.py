@@ -49,7 +49,7 @@ def on_its_way(page: Page, button: str, *, refused: int | None = None) -> Iterat
 
 
 def test_a_comment_that_is_begun_meanwhile_goes_along(page: Page) -> None:
-    text = page.get_by_label("Text")
+    text = page.get_by_role("textbox", name="Comment", exact=True)
     with on_its_way(page, "Start work"):
         page.get_by_label("Internal note").check()
         text.fill("The carrier was called")
@@ -91,7 +91,7 @@ def test_what_is_begun_over_a_text_of_somebody_else_is_a_conflict(
         change(sqlite_server, cast.admin, number, solution="Fibre moved.")
     expect(page.locator(".state-now")).to_have_text("in progress")
     expect(solution).to_have_value("Splice repaired.")
-    page.get_by_role("button", name="Move to solved").click()
+    page.get_by_role("button", name="Solve", exact=True).click()
     expect(page.get_by_role("alert")).to_contain_text("Solution is now: Fibre moved.")
     expect(solution).to_have_value("Splice repaired.")
     assert page.evaluate(_ASKS), "it is not stored yet"
@@ -115,15 +115,15 @@ def test_a_comment_that_was_refused_is_asked_for_before_the_page_is_left(
 ) -> None:
     expected_statuses.add(422)
     page.get_by_label("Comment and solve").check()
-    page.get_by_label("Text").fill("The carrier was called")
+    page.get_by_role("textbox", name="Comment", exact=True).fill("The carrier was called")
     page.get_by_role("button", name="Comment and solve").click()
     expect(page.locator("#errors")).to_be_focused()
-    expect(page.get_by_label("Text")).to_have_value("The carrier was called")
+    expect(page.get_by_role("textbox", name="Comment", exact=True)).to_have_value("The carrier was called")
     assert page.evaluate(_ASKS), "it is not stored yet"
 
 
 def test_a_comment_that_is_being_sent_takes_nothing_more(page: Page) -> None:
-    text = page.get_by_label("Text")
+    text = page.get_by_role("textbox", name="Comment", exact=True)
     text.fill("Seen.")
     with on_its_way(page, "Comment"):
         expect(text).not_to_be_editable()
@@ -136,7 +136,7 @@ def test_a_comment_that_did_not_arrive_can_be_sent_again(
     page: Page, expected_statuses: set[int]
 ) -> None:
     expected_statuses.add(503)
-    text = page.get_by_label("Text")
+    text = page.get_by_role("textbox", name="Comment", exact=True)
     text.fill("Seen.")
     with on_its_way(page, "Comment", refused=503):
         expect(text).not_to_be_editable()

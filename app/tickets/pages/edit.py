@@ -52,7 +52,7 @@ def _prepare(form: TicketForm, actor: access.Actor, sites: Sequence[Site]) -> No
     """Offer only what this person may set."""
     if actor.is_operator:
         form.responsible_site.choices = options(
-            *(site.key for site in sites), empty="follows links and sites"
+            *(site.key for site in sites), empty="automatic"
         )
     else:
         del form.responsible_site

@@ -42,7 +42,7 @@ class CommentForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
 
     version = HiddenField()
     kind = Radio("Kind of entry", default="public")
-    text = TextAreaField("Text", filters=[lines])
+    text = TextAreaField("Comment", filters=[lines])
     solution = TextAreaField(
         "Solution",
         filters=[lines],
@@ -124,7 +124,7 @@ class TicketForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     links = SelectMultipleField(
         LABELS["links"],
         validate_choice=False,
-        description="Where none is chosen, link ids in title and description are recognised.",
+        description="Leave empty to detect link ids in the text.",
     )
     sites = SelectMultipleField(
         LABELS["sites"], validate_choice=False, description="A change needs the sites concerned."
@@ -132,10 +132,10 @@ class TicketForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     asked_sites = SelectMultipleField(
         LABELS["asked_sites"],
         validate_choice=False,
-        description="For changes only: each of them accepts or refuses. Where none is chosen, the"
-        " affected sites and the ends of the affected links are asked.",
+        description="For changes only: each of them accepts or refuses. Leave empty to ask the"
+        " affected sites and the ends of the affected links.",
     )
-    network = input_of("network", empty="that of the links")
+    network = input_of("network", empty="from links")
     layer = input_of("layer")
     impact = input_of("impact")
     window_start = input_of("window_start")
@@ -150,14 +150,14 @@ class TicketForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     responsible_site = Choice(
         LABELS["responsible_site"],
         default="",
-        description="Where none is chosen it follows the affected links and sites.",
+        description="Leave empty to follow the affected links and sites.",
     )
     carbon_copy = input_of("carbon_copy")
     related_issue = input_of("related_issue")
     references = TextAreaField(
         LABELS["references"],
         filters=[lines],
-        description="One a line: provider; number there; address. The address may be left out.",
+        description="One per line: provider; ticket id; URL. The URL is optional.",
     )
     further: Sequence[str] = ()
     """Declared fields that this class does not name: they are asked behind the others."""
@@ -200,8 +200,8 @@ class EditForm(TicketForm):
     asked_sites = SelectMultipleField(
         LABELS["asked_sites"],
         validate_choice=False,
-        description="For changes only: each of them accepts or refuses. A ticket that becomes a"
-        " change asks the affected sites and the ends of the links where none is chosen.",
+        description="For changes only: each of them accepts or refuses. Leave empty to ask the"
+        " affected sites and the ends of the affected links.",
     )
     solution = input_of("solution")
 
@@ -215,7 +215,7 @@ def read_references(text: str) -> tuple[Reference, ...]:
         parts = [part.strip() for part in line.split(";")]
         if len(parts) > 3 or len(parts) < 2 or not parts[0] or not any(parts[1:]):
             raise Invalid(
-                "references", "Write one reference a line: provider; number there; address"
+                "references", "Write one reference per line: provider; ticket id; URL"
             )
         found.append(Reference(parts[0], parts[1], parts[2] if len(parts) == 3 else ""))
     return tuple(found)

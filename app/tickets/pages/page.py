@@ -133,15 +133,15 @@ def _facts(ticket: Ticket, *, sees_internal: bool) -> list[tuple[str, str]]:
         *((LABELS[name], getattr(ticket, name)) for name in _CHOSEN),
         ("Responsible site", ticket.responsible_site.key if ticket.responsible_site else ""),
         ("Responsible unit", ticket.unit),
-        ("In charge", ticket.person_in_charge),
+        ("Assignee", ticket.person_in_charge or "nobody"),
         ("Submitter", ticket.submitter_name),
     ]
     optional = [
         ("Mail", ticket.submitter_mail if sees_internal else ""),
         ("Phone", ticket.submitter_phone if sees_internal else ""),
         ("Carbon copy", ticket.carbon_copy),
-        ("Came from", partner.code if partner else ""),
-        ("Number there", ticket.origin_id),
+        ("Source", partner.code if partner else ""),
+        ("Source id", ticket.origin_id),
         *(
             (field.label, value)
             for field in fields_at(Where.PAGE)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.core.rules.access import DOOR_WORDS
+from app.tickets.pages.words import moved_words
 from app.tickets.rules.acknowledgements import ACKNOWLEDGEMENT
 from app.tickets.rules.attachments import id_in_label
 from app.tickets.rules.content import LABELS
@@ -59,6 +60,13 @@ class Entry:
         return bool(self.internal_comment) and not self.comment
 
 
+def _answered(logged: str | None) -> str:
+    """An answer to a change in words: ``accepted for CH-CERN``."""
+    site, _, rest = (logged or "").partition(" ")
+    answer = rest.partition(":")[0]
+    return f"{answer} for {site}" if answer else "withdrew an answer"
+
+
 def entries_of(steps: Iterable[Step], *, fresh: int = 0) -> list[Entry]:
     """The entries of these steps; ``fresh`` is the version just written."""
     return [_entry(step, fresh=step.version == fresh) for step in steps]
@@ -77,22 +85,22 @@ def _entry(step: Step, *, fresh: bool) -> Entry:
     if first:
         what, icon = "opened the ticket", "plus"
     elif state is not None and state.new:
-        what, icon = f"moved it to {state.new}", state.new.replace(" ", "-")
+        what, icon = moved_words(state.new), state.new.replace(" ", "-")
         lines = [line for line in lines if line.label != LABELS["state"]]
     elif comment:
         what, icon = "commented", "comment"
     elif internal:
         what, icon = "wrote an internal note", "lock"
     elif ACKNOWLEDGEMENT in found:
-        what, icon = "answered to the change", "ok"
+        what, icon = _answered(found[ACKNOWLEDGEMENT].new), "ok"
     elif REMINDER in found:
-        what, icon = "reminded that this waits for a reply", "waiting-for-reply"
+        what, icon = "sent a reminder: waiting for a reply", "waiting-for-reply"
     elif RELATION_FIELDS & set(found):
-        what, icon = "changed related tickets", "portal"
+        what, icon = "changed linked tickets", "portal"
     elif file is not None:
         what, icon = "attached" if file.new else "removed", "file"
     else:
-        what, icon = "changed", "pencil"
+        what, icon = "edited", "pencil"
     return Entry(
         version=step.version,
         at=step.at,

@@ -35,9 +35,9 @@ _MOVE_WORDS = {
     State.ON_HOLD: "Put on hold",
     State.REOPENED: "Reopen",
     State.SOLVED: "Solve",
-    State.UNSOLVED: "Give up as unsolved",
+    State.UNSOLVED: "Mark unsolved",
     State.VERIFIED: "Verify",
-    State.CLOSED: "Close for good",
+    State.CLOSED: "Close",
 }
 
 
@@ -51,9 +51,27 @@ def priority_level(priority: str) -> int:
     return _LEVELS.get(Priority(priority), 1)
 
 
+_MOVED_WORDS = {
+    State.ASSIGNED: "set it to assigned",
+    State.IN_PROGRESS: "set it to in progress",
+    State.WAITING: "set it to waiting for reply",
+    State.ON_HOLD: "put it on hold",
+    State.REOPENED: "reopened it",
+    State.SOLVED: "solved it",
+    State.UNSOLVED: "marked it unsolved",
+    State.VERIFIED: "verified it",
+    State.CLOSED: "closed it",
+}
+
+
 def move_word(state: str) -> str:
     """What the button of a move says."""
     return _MOVE_WORDS.get(State(state), state)
+
+
+def moved_words(state: str) -> str:
+    """What the story says of a move to this state."""
+    return _MOVED_WORDS.get(State(state), f"set it to {state}")
 
 
 def where_affected(page: Listed, number: int) -> str:

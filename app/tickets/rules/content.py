@@ -88,9 +88,9 @@ DEFAULTS: Mapping[str, Any] = {
 TIMES = tuple(field.name for field in FIELDS if field.kind is ValueKind.TIME)
 LABELS: Mapping[str, str] = {
     **{field.name: field.label for field in FIELDS},
-    "handed_to": "Handed to partners",
+    "handed_to": "Shared with partners",
     "attachment": "Attachment",
-    "to_check": "To check",
+    "to_check": "Needs review",
     "acknowledgement": "Acknowledgement",
     "reminder": "Reminder",
     "parent": "Parent",

@@ -219,13 +219,13 @@ FIELDS: Final = (
     ),
     TicketField(
         "person_in_charge",
-        "Person in charge",
+        "Assignee",
         _FORM | _LIST,
         "who works on it",
         "GHD_Assign_To",
         limit=ASSIGN_LIMIT,
         key="person",
-        head="In charge",
+        head="Assignee",
         ggus_clears=True,
     ),
     TicketField(

@@ -134,7 +134,7 @@ def _draft(scene: Scene, kit: Page, kit2: Page) -> None:
     other = kit.locator(f"#event-{scene.unwritten}")
     other.get_by_role("link", name="Write ticket").click()
     expect(kit.locator("#title")).to_have_value(f"{LINK} down")
-    kit.get_by_role("button", name="Open ticket").click()
+    kit.get_by_role("button", name="Create ticket").click()
     kit.wait_for_url(re.compile(r"/tickets/\d+$"))
     kit.goto(f"{scene.server.url}{scene.address}")
     expect(kit.locator(f"#event-{scene.unwritten}")).to_have_count(0)

@@ -144,7 +144,7 @@ def test_a_person_chooses_and_watches(session: Session, cast: Cast, visit: Enter
     assert form.data()["csrf_token"]
     assert visitor.send(f"/tickets/{number}/watch", {"watch": "perhaps"}).status_code == 422
     assert visitor.send(f"/tickets/{number}/watch", {"watch": "yes"}).status_code == 303
-    assert "You watch this ticket" in visitor.read(f"/tickets/{number}").text
+    assert "You get this ticket's updates by mail." in visitor.read(f"/tickets/{number}").text
     assert "Watched by many" in visitor.read("/profile").text
     assert visitor.send("/profile/mails", {"choice": "digest"}).status_code == 303
     assert visitor.read("/profile").form("/profile/mails").values("choice") == ["digest"]
@@ -166,14 +166,14 @@ def test_who_watches_and_gets_no_mails_is_told_so(
     visitor.read(f"/tickets/{number}")
     visitor.send(f"/tickets/{number}/watch", {"watch": "yes"})
     for choice, words in (
-        ("each", "You watch this ticket: you get its mails."),
-        ("digest", "You watch this ticket: its news are in your daily mail."),
-        ("never", "You watch this ticket, but chose to get no mails: choose anew ."),
+        ("each", "You get this ticket's updates by mail."),
+        ("digest", "This ticket's updates are in your daily mail."),
+        ("never", "You watch this ticket, but your notifications are off: change that ."),
     ):
         visitor.send("/profile/mails", {"choice": choice})
         assert words in visitor.read(f"/tickets/{number}").text
     visitor.send("/profile/mail", {"mail": ""})
-    words = "You watch this ticket, but there is no mail address of yours: add one ."
+    words = "You watch this ticket, but you have no mail address: add one ."
     assert words in visitor.read(f"/tickets/{number}").text
 
 

@@ -159,7 +159,7 @@ def test_comments_moves_and_undo_are_one_change_each(
         )
         assert logged(found)[expected[0]][1] == expected[1]
     page = visitor.read(path)
-    for text in ("All\nread <i>", "Few read", "moved it to reopened", "Spliced"):
+    for text in ("All\nread <i>", "Few read", "reopened it", "Spliced"):
         assert " ".join(text.split()) in page.text
     assert "undo" not in page.text
     by_htmx = visitor.send(f"{path}/comment", {"kind": "public", "text": "x"}, {"HX-Request": "1"})
