@@ -115,6 +115,7 @@
     f: filter,
     b: function () { return Boolean(one('#list [name="n"]:checked')) && follow("#bulk button"); },
     n: function () { return follow('a[href="/tickets/new"]') || (document.body.dataset.writes === "yes" && go("/tickets/new")); },
+    a: function () { return follow("[data-take] button"); },
     c: function () { return write("public"); },
     i: function () { return write("internal"); },
     e: function () { return follow('#ticket a[href$="/edit"], .head a[href$="/edit"]'); },

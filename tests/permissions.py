@@ -81,6 +81,8 @@ Edit what one wrote oneself     | POST /tickets/*/edit written          | yes | 
 Comment                         | POST /tickets/*/comment               | yes | yes | yes | 403 | 403 | login
 Comment internally              | POST /tickets/*/comment internal      | yes | yes | 403 | 403 | 403 | login
 Move to another state           | POST /tickets/*/move                  | yes | yes | yes | 403 | 403 | login
+Take a ticket                   | POST /tickets/*/take                  | yes | yes | yes | 403 | 403 | login
+Change one field of a ticket    | POST /tickets/*/set                   | yes | yes | yes | 403 | 403 | login
 Undo what was recognised        | POST /tickets/*/undo                  | yes | yes | yes | 403 | 403 | login
 Relate two tickets              | POST /tickets/*/relate                | yes | yes | yes | 403 | 403 | login
 Take a relation off             | POST /tickets/*/unrelate              | yes | yes | yes | 403 | 403 | login

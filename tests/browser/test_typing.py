@@ -118,7 +118,9 @@ def test_a_comment_that_was_refused_is_asked_for_before_the_page_is_left(
     page.get_by_role("textbox", name="Comment", exact=True).fill("The carrier was called")
     page.get_by_role("button", name="Comment and solve").click()
     expect(page.locator("#errors")).to_be_focused()
-    expect(page.get_by_role("textbox", name="Comment", exact=True)).to_have_value("The carrier was called")
+    expect(page.get_by_role("textbox", name="Comment", exact=True)).to_have_value(
+        "The carrier was called"
+    )
     assert page.evaluate(_ASKS), "it is not stored yet"
 
 

@@ -47,6 +47,7 @@ class PageReader(HTMLParser):
         self._ids: dict[str, Form] = {}
         self._tied: list[tuple[str, str, str | None]] = []
         self._select = ""
+        self._offered: list[tuple[str, str]] = []
         self._radios: set[str] = set()
         self._textarea: str | None = None
         self._link: str | None = None
@@ -73,6 +74,14 @@ class PageReader(HTMLParser):
         """The form that goes to this path."""
         return next(form for form in self.forms if urlsplit(form.action).path == action)
 
+    def has_form(self, action: str) -> bool:
+        """Whether a form goes to this path."""
+        return any(urlsplit(form.action).path == action for form in self.forms)
+
+    def options(self, name: str) -> list[str]:
+        """What the select of this name offers, in order."""
+        return [value for select, value in self._offered if select == name]
+
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
         self.attributes += [(tag, name, value) for name, value in given.items()]
@@ -94,8 +103,8 @@ class PageReader(HTMLParser):
         elif tag == "select":
             self._select = given.get("name", "")
             self._name(self._select)
-        elif tag == "option" and "selected" in given:
-            self._field(self._select, given.get("value", ""))
+        elif tag == "option":
+            self._option(given.get("value", ""), chosen="selected" in given)
         elif tag == "textarea":
             self._textarea = given.get("name", "")
             self._name(self._textarea)
@@ -131,6 +140,11 @@ class PageReader(HTMLParser):
         self.texts.append(data)
         if self._alert_depth:
             self.alerts.append(data)
+
+    def _option(self, value: str, *, chosen: bool) -> None:
+        self._offered.append((self._select, value))
+        if chosen:
+            self._field(self._select, value)
 
     def _name(self, name: str) -> None:
         if self._owner and name:

@@ -371,7 +371,7 @@ def test_every_form_is_tried(app: Flask) -> None:
     posted = {str(rule) for rule in app.url_map.iter_rules() if "POST" in (rule.methods or ())}
     # what takes nothing but a button
     buttons = (
-        *("/logout", "/checked", "/add-secret", "/disable", "/enable", "/remove"),
+        *("/logout", "/checked", "/take", "/add-secret", "/disable", "/enable", "/remove"),
         *("/accept", "/refuse", "/reopen"),
         *("/delete", "/restore"),
         *("/make", "/run"),
@@ -387,6 +387,7 @@ def test_every_form_is_tried(app: Flask) -> None:
     # tried in tests of their own: test_attachments, test_imports, test_ticket_imports, test_cric
     elsewhere = {
         "/tickets/<int(max=2147483647):number>/attachments",
+        "/tickets/<int(max=2147483647):number>/set",  # test_in_place tries this
         "/admin/imports",
         "/admin/imports/confirm",
         "/admin/imports/tickets",

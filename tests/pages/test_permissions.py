@@ -410,6 +410,8 @@ SENT: Final[Mapping[str, Sent]] = {
         {"kind": "public", "text": "x"},
     ),
     "POST /tickets/*/move": ("/tickets/{ticket}/move", {"state": "in progress"}),
+    "POST /tickets/*/take": ("/tickets/{ticket}/take", {}),
+    "POST /tickets/*/set": ("/tickets/{ticket}/set", {"field": "unit", "unit": "Other"}),
     "POST /tickets/*/undo": ("/tickets/{recognised}/undo", {"field": "links", "name": "{link}"}),
     "POST /tickets/*/relate": ("/tickets/{ticket}/relate", {"role": "related", "other": "{other}"}),
     "POST /tickets/*/unrelate": (

@@ -25,7 +25,15 @@ from app.accounts.services.common_passwords import is_common_password
 from app.accounts.services.credentials import hash_password
 from app.accounts.services.personal_secrets import end_personal_secrets
 from app.accounts.services.security_notices import notify_person
-from app.core.rules.access import Actor, Kind, Role, Writer, require_admin
+from app.core.rules.access import (
+    Actor,
+    Kind,
+    Role,
+    TicketFacts,
+    Writer,
+    refusal_to_write,
+    require_admin,
+)
 from app.core.rules.errors import Forbidden, Invalid, NotFound
 from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_addresses, checked_choice, checked_text
 from app.core.services.changes import FieldChange, record_change
@@ -134,6 +142,17 @@ def reporters(session: Session) -> Sequence[User]:
         .where(User.role == Role.REPORTER, User.disabled_at.is_(None))
         .order_by(User.name)
     ).all()
+
+
+def people_who_may_write(session: Session, ticket: TicketFacts) -> Sequence[str]:
+    """The names of those who may log in and change this ticket, in order."""
+    people = session.scalars(
+        select(User)
+        .where(User.role != Role.READER, User.disabled_at.is_(None))
+        .order_by(User.name)
+        .options(selectinload(User.sites))
+    )
+    return [user.name for user in people if refusal_to_write(actor_of_user(user), ticket) is None]
 
 
 def change_person(

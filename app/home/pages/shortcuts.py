@@ -49,6 +49,7 @@ GROUPS: Final = (
     (
         "On a ticket",
         (
+            ("a", "Take the ticket"),
             ("c", "Write a comment"),
             ("i", "Write an internal note (operators)"),
             ("e", "Edit the ticket"),

@@ -51,9 +51,7 @@ from app.tickets.services.relations import open_related_ticket
 def _prepare(form: TicketForm, actor: access.Actor, sites: Sequence[Site]) -> None:
     """Offer only what this person may set."""
     if actor.is_operator:
-        form.responsible_site.choices = options(
-            *(site.key for site in sites), empty="automatic"
-        )
+        form.responsible_site.choices = options(*(site.key for site in sites), empty="automatic")
     else:
         del form.responsible_site
 

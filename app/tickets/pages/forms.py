@@ -214,9 +214,7 @@ def read_references(text: str) -> tuple[Reference, ...]:
             continue
         parts = [part.strip() for part in line.split(";")]
         if len(parts) > 3 or len(parts) < 2 or not parts[0] or not any(parts[1:]):
-            raise Invalid(
-                "references", "Write one reference per line: provider; ticket id; URL"
-            )
+            raise Invalid("references", "Write one reference per line: provider; ticket id; URL")
         found.append(Reference(parts[0], parts[1], parts[2] if len(parts) == 3 else ""))
     return tuple(found)
 

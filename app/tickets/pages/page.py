@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from flask import Response, request, url_for
+from flask import Response, flash, request, url_for
 
 from app.core.rules import access
 from app.core.web.attached_files import Problem
@@ -19,6 +19,7 @@ from app.tickets.models.tickets import Ticket
 from app.tickets.pages.acknowledgements import acknowledgement_section
 from app.tickets.pages.attachments import attachment_section
 from app.tickets.pages.forms import AnswerForm, CommentForm, HandForm, MoveForm, RelationForm
+from app.tickets.pages.in_place import IN_PLACE, InPlaceForm, in_place_form
 from app.tickets.pages.list import back_to_list
 from app.tickets.pages.panels import TICKET_PANELS
 from app.tickets.pages.relations import related_section
@@ -26,7 +27,7 @@ from app.tickets.pages.span import span_of
 from app.tickets.pages.timeline import entries_of
 from app.tickets.rules.content import DEFAULTS, LABELS, TIMES
 from app.tickets.rules.fields import Where, fields_at
-from app.tickets.rules.tickets import FINAL_STATES, State
+from app.tickets.rules.tickets import FINAL_STATES, Category, State, is_open
 from app.tickets.services import lifecycle as verbs
 from app.tickets.services.fields import facts_of
 from app.tickets.services.timeline import timeline_of
@@ -71,15 +72,25 @@ def page_of(
     hand_form: HandForm | None = None,
     relation_form: RelationForm | None = None,
     answer_form: AnswerForm | None = None,
+    in_place: InPlaceForm | None = None,
     upload_problems: Sequence[Problem] = (),
     status: int = 200,
     fresh: int = 0,
+    said: str = "",
+    problem: str = "",
 ) -> Response:
-    """The ticket; a form that was refused is shown with its errors and what was typed."""
+    """The ticket; a form that was refused is shown with its errors and what was typed.
+
+    ``said`` tells what was done, ``problem`` why a button did nothing.
+    """
     rows, actor, ticket = db.session(), acting(), whole.ticket
     moves = verbs.moves_of(actor, ticket)
     refusal = access.refusal_to_write(actor, facts_of(ticket))
     sees_internal = access.may_read_internal(actor)
+    may_edit = refusal is None and ticket.state not in FINAL_STATES
+    wanted = request.args.get("set", "")
+    if in_place is None and may_edit and wanted in IN_PLACE:
+        in_place = in_place_form(wanted, actor, ticket, shown=True)
     start, end = ticket.event_start or ticket.window_start, ticket.event_end or ticket.window_end
     return page_or_fragment(
         "tickets/detail.html",
@@ -93,6 +104,13 @@ def page_of(
         may_write=refusal is None,
         no_write=refusal,
         final=ticket.state in FINAL_STATES,
+        may_edit=may_edit,
+        in_place=in_place,
+        in_place_fields=IN_PLACE,
+        labels=LABELS,
+        may_take=may_edit and is_open(ticket.state) and ticket.person_in_charge != actor.account,
+        said=said if wants_fragment() else "",
+        problem=problem,
         entries=entries_of(timeline_of(rows, actor, ticket.number), fresh=fresh),
         comment_form=comment_form
         or comment_form_of(actor, moves, formdata=None, solution=ticket.solution),
@@ -121,40 +139,49 @@ def form_text(name: str) -> str:
     return request.form.get(name, "") if request.method == "POST" else ""
 
 
-def _times(ticket: Ticket) -> list[tuple[str, datetime | None]]:
-    shown = [(LABELS[name], getattr(ticket, name)) for name in TIMES]
-    found: list[tuple[str, datetime | None]] = [row for row in shown if row[1] is not None]
-    return [*found, ("Opened", ticket.created_at), ("Changed", ticket.changed_at)]
+def _times(ticket: Ticket) -> list[tuple[str, str, datetime | None, str]]:
+    """Of each time its field (where it is one), label, value, and the word where it has none."""
+    found = [
+        (name, LABELS[name], moment, "ongoing" if name == "event_end" else "not set")
+        for name in TIMES
+        if (moment := getattr(ticket, name)) is not None
+        or (name == "event_end" and ticket.event_start is not None)
+        or (name == "event_start" and ticket.category == Category.INCIDENT)
+    ]
+    return [*found, ("", "Opened", ticket.created_at, ""), ("", "Changed", ticket.changed_at, "")]
 
 
-def _facts(ticket: Ticket, *, sees_internal: bool) -> list[tuple[str, str]]:
+def _facts(ticket: Ticket, *, sees_internal: bool) -> list[tuple[str, str, str]]:
+    """Of each fact its field, where it is one that is changed in place, its label and value."""
     partner = ticket.created_by_partner
     rows = [
-        *((LABELS[name], getattr(ticket, name)) for name in _CHOSEN),
-        ("Responsible site", ticket.responsible_site.key if ticket.responsible_site else ""),
-        ("Responsible unit", ticket.unit),
-        ("Assignee", ticket.person_in_charge or "nobody"),
-        ("Submitter", ticket.submitter_name),
+        *((name, LABELS[name], getattr(ticket, name)) for name in _CHOSEN),
+        ("", "Responsible site", ticket.responsible_site.key if ticket.responsible_site else ""),
+        ("unit", LABELS["unit"], ticket.unit),
+        ("", "Submitter", ticket.submitter_name),
     ]
     optional = [
-        ("Mail", ticket.submitter_mail if sees_internal else ""),
-        ("Phone", ticket.submitter_phone if sees_internal else ""),
-        ("Carbon copy", ticket.carbon_copy),
-        ("Source", partner.code if partner else ""),
-        ("Source id", ticket.origin_id),
+        ("", "Mail", ticket.submitter_mail if sees_internal else ""),
+        ("", "Phone", ticket.submitter_phone if sees_internal else ""),
+        ("", "Carbon copy", ticket.carbon_copy),
+        ("", "Source", partner.code if partner else ""),
+        ("", "Source id", ticket.origin_id),
         *(
-            (field.label, value)
+            ("", field.label, value)
             for field in fields_at(Where.PAGE)
             if (value := getattr(ticket, field.name)) != DEFAULTS[field.name]
         ),
     ]
-    return rows + [row for row in optional if row[1]]
+    return rows + [row for row in optional if row[2]]
 
 
-def after_writing(number: int, version: int) -> Response:
-    """The ticket as it is now, with what this person just wrote marked."""
+def after_writing(number: int, version: int, said: str = "") -> Response:
+    """The ticket as it is now, with what this person just wrote marked; ``said`` tells what it
+    was."""
     if wants_fragment():
-        return ticket_page(number, fresh=version)
+        return ticket_page(number, fresh=version, said=said)
+    if said:
+        flash(said, "ok")
     return go_to(address_of(number, version))
 
 

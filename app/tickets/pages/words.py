@@ -29,7 +29,7 @@ _LEVELS = {
 }
 
 _MOVE_WORDS = {
-    State.ASSIGNED: "Assign",
+    State.ASSIGNED: "Set to assigned",
     State.IN_PROGRESS: "Start work",
     State.WAITING: "Wait for reply",
     State.ON_HOLD: "Put on hold",

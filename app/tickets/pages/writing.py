@@ -30,6 +30,7 @@ from app.tickets.pages.forms import (
     UnrelateForm,
     keep_unchanged,
 )
+from app.tickets.pages.in_place import IN_PLACE, InPlaceForm, in_place_form
 from app.tickets.pages.page import (
     NUMBER,
     address_of,
@@ -41,7 +42,7 @@ from app.tickets.pages.page import (
 from app.tickets.pages.relations import read_number
 from app.tickets.pages.tickets import blueprint
 from app.tickets.rules.attachments import attachment_id
-from app.tickets.rules.content import LABELS
+from app.tickets.rules.content import LABELS, TIMES
 from app.tickets.rules.relations import RelationRole
 from app.tickets.rules.tickets import State
 from app.tickets.services import lifecycle as verbs
@@ -105,8 +106,58 @@ def move(number: int) -> Response:
     return after_writing(number, version)
 
 
+@blueprint.post(f"/tickets/{NUMBER}/take")
+def take(number: int) -> Response:
+    """Take the ticket to oneself, and start work where nobody works on it yet."""
+    rows, by = db.session(), writer()
+    ticket = verbs.find_ticket(rows, by.actor, number)
+    version = seen_version(InPlaceForm(), ticket)
+    try:
+        with writing_once(rows):
+            ticket = verbs.take_ticket(rows, by, number, base_version=version)
+            leads_to(address_of(number, ticket.version))
+            version = ticket.version
+    except EditConflict as conflict:
+        return ticket_page(number, problem=_meanwhile(conflict, again="Take"), status=409)
+    except MoveNotAllowed as error:
+        return ticket_page(number, problem=error.message, status=409)
+    return after_writing(number, version, "You took this ticket.")
+
+
+@blueprint.post(f"/tickets/{NUMBER}/set", endpoint="set")
+def set_field(number: int) -> Response:
+    """Change one field where the page shows it."""
+    rows, by = db.session(), writer()
+    ticket = verbs.find_ticket(rows, by.actor, number)
+    access.require_write(by.actor, facts_of(ticket))
+    name = request.form.get("field", "")
+    if name not in IN_PLACE:
+        raise Invalid("field", f"Field takes one of: {', '.join(IN_PLACE)}")
+    form = in_place_form(name, by.actor, ticket, shown=False)
+    if not form.validate():
+        return ticket_page(number, in_place=form, status=422)
+
+    def write() -> Ticket:
+        wanted = keep_unchanged(ticket, {name: form[name].data}, shown_before(form, ticket))
+        if name == "person_in_charge" and wanted.get(name) and ticket.state == State.NEW:
+            wanted["state"] = State.ASSIGNED
+        version = seen_version(form, ticket)
+        return verbs.change_ticket(
+            rows, by, number, wanted, base_version=version, check_needs=name in TIMES
+        )
+
+    status, version = _written(form, write, at=dict.fromkeys(TIMES, name), rest=name)
+    if version is None:
+        return ticket_page(number, in_place=form, status=status)
+    shown = form[name]._value() if name in TIMES else form[name].data
+    return after_writing(number, version, f"{LABELS[name]}: {shown or _NONE.get(name, 'not set')}.")
+
+
+_NONE = {"person_in_charge": "nobody"}
+
+
 def _written(
-    form: CommentForm | MoveForm,
+    form: CommentForm | MoveForm | InPlaceForm,
     write: Callable[[], Ticket],
     *,
     at: Mapping[str, str],
@@ -143,13 +194,13 @@ def _wanted_move(ticket: Ticket, form: CommentForm | MoveForm, state: str) -> di
     return wanted
 
 
-def _meanwhile(conflict: EditConflict) -> str:
-    """What somebody else changed since the page was loaded."""
+def _meanwhile(conflict: EditConflict, again: str = "Send yours") -> str:
+    """What somebody else changed since the page was loaded; ``again``: what replaces it."""
     words = "; ".join(
         f"{LABELS[item.field]} is now: {'not set' if item.theirs is None else item.theirs}"
         for item in conflict.differences
     )
-    return f"Somebody else changed this ticket meanwhile. {words}. Send yours again to replace it"
+    return f"Somebody else changed this ticket meanwhile. {words}. {again} again to replace it"
 
 
 @blueprint.post(f"/tickets/{NUMBER}/watch")
@@ -263,7 +314,9 @@ def checked(number: int) -> Response:
     return after_writing(number, version)
 
 
-def shown_before(form: EditForm | CommentForm | MoveForm, ticket: Ticket) -> dict[str, str | None]:
+def shown_before(
+    form: EditForm | CommentForm | MoveForm | InPlaceForm, ticket: Ticket
+) -> dict[str, str | None]:
     """What the form showed of fields that somebody else changed since, as logged."""
     seen = seen_version(form, ticket)
     shown: dict[str, str | None] = {}
@@ -274,7 +327,7 @@ def shown_before(form: EditForm | CommentForm | MoveForm, ticket: Ticket) -> dic
     return shown
 
 
-def seen_version(form: EditForm | CommentForm | MoveForm, ticket: Ticket) -> int:
+def seen_version(form: EditForm | CommentForm | MoveForm | InPlaceForm, ticket: Ticket) -> int:
     text = form.version.data or ""
     if not text and not isinstance(form, EditForm):
         return ticket.version  # a button without a text of its own overwrites none

@@ -57,6 +57,7 @@ from app.tickets.rules.tickets import (
     allowed_moves,
     check_creation_state,
     check_move,
+    is_open,
 )
 from app.tickets.rules.working_time import working_days_before
 from app.tickets.services.fields import (
@@ -594,6 +595,25 @@ def move_ticket(
     if solution is not None:
         wanted["solution"] = solution
     return change_ticket(session, by, number, wanted)
+
+
+def take_ticket(
+    session: Session, by: Writer, number: int, *, base_version: int | None = None
+) -> Ticket:
+    """Make the writer the assignee, and start work on a ticket that nobody works on yet.
+
+    new, assigned and reopened become in progress; a ticket that waits or is on hold stays so.
+    Raises ``MoveNotAllowed`` for one that is not open, and what ``change_ticket`` raises.
+    """
+
+    def wanted(ticket: Ticket) -> Mapping[str, Any]:
+        if not is_open(ticket.state):
+            raise MoveNotAllowed(f"A ticket in state {ticket.state} is not taken; reopen it first")
+        starts = ticket.state in (State.NEW, State.ASSIGNED, State.REOPENED)
+        state = {"state": State.IN_PROGRESS} if starts else {}
+        return {"person_in_charge": by.actor.account, **state}
+
+    return change_ticket(session, by, number, wanted, base_version=base_version)
 
 
 def moves_of(actor: access.Actor, ticket: Ticket) -> tuple[State, ...]:
