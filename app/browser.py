@@ -20,7 +20,7 @@ from app.calendar.pages import (
 )
 from app.core.models.changes import PortalFact
 from app.core.rules.access import Role
-from app.core.web import download_log, errors, form_keys, scripts, times
+from app.core.web import download_log, errors, form_keys, scripts, times, typed_times
 from app.core.web.extensions import db
 from app.core.web.requests import compression, encoding
 from app.duties.pages import duties as duty
@@ -114,6 +114,7 @@ def register(flask_app: Flask) -> None:
         notices,
         tickets,
         attachments,
+        typed_times,
         tickets_csv,
         events,
         event_imports,

@@ -209,13 +209,10 @@
     });
   }
 
-  /* ---- length of a period from two UTC times ---- */
-  function moment(text) {
-    const found = /^\s*(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d))?\s*(Z|[+-]\d\d:?\d\d)?\s*$/.exec(text);
-    if (!found) return null;
-    const zone = (found[7] || "Z").replace(/^([+-]\d\d)(\d\d)$/, "$1:$2");
-    const at = Date.parse(found[1] + "-" + found[2] + "-" + found[3] + "T" + found[4] + ":" + found[5] + ":" + (found[6] || "00") + zone);
-    return Number.isNaN(at) ? null : at;
+  /* ---- length of a period, from what the portal read of two times ---- */
+  function moment(input) {
+    const read = document.querySelector("#" + CSS.escape(input.id + "-read") + " time");
+    return read && input.value.trim() ? Date.parse(read.dateTime) : null;
   }
   function lengths(pair) {
     const inputs = pair.querySelectorAll("input");
@@ -224,7 +221,7 @@
     const line = element("p", { class: "length", role: "status", hidden: "" });
     pair.after(line);
     function tell() {
-      const from = moment(inputs[0].value), to = moment(inputs[1].value);
+      const from = moment(inputs[0]), to = moment(inputs[1]);
       line.hidden = from === null || to === null;
       if (line.hidden) return;
       const minutes = Math.round((to - from) / 60000);
@@ -232,9 +229,17 @@
       line.textContent = minutes < 0 ? "The end is before the start" :
         "Length: " + (days ? days + " d " : "") + (hours ? hours + " h " : "") + (rest || !minutes ? rest + " min" : "");
     }
-    inputs.forEach(function (input) { input.addEventListener("input", tell); });
+    pair.addEventListener("htmx:afterSettle", tell);
+    inputs.forEach(function (input) { input.addEventListener("input", function () { if (!input.value.trim()) tell(); }); });
     tell();
   }
+  document.addEventListener("click", function (event) {
+    const now = event.target.closest("[data-now]"), input = now && now.previousElementSibling;
+    if (!input) return;
+    input.value = "now";
+    input.dispatchEvent(new Event("input", { bubbles: true }));
+    input.focus();
+  });
 
   /* ---- typed text is never lost without a question ---- */
   const dirty = new Set();
@@ -437,6 +442,7 @@
   function ready(root) {
     root.querySelectorAll("select[data-combo]").forEach(combo);
     root.querySelectorAll("[data-length]").forEach(lengths);
+    root.querySelectorAll("[data-now]").forEach(function (button) { button.hidden = false; });
     root.querySelectorAll("form[data-upload]").forEach(upload);
     if (narrow.matches) root.querySelectorAll("details.fold[open]").forEach(fold);
     const jump = root.querySelector("[data-focus]");

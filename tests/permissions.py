@@ -99,6 +99,7 @@ Change several tickets          | POST /tickets/bulk                    | yes | 
 See what became of them         | GET /tickets/bulk/*                   | yes | yes | yes | 404 | 403 | login
 Take that back                  | POST /tickets/bulk/*/undo             | yes | yes | yes | 404 | 403 | login
 # saved filters
+Read a time that is being typed | GET /typed-time                       | yes | yes | yes | yes | yes | login
 List saved filters              | GET /filters                          | yes | yes | yes | yes | yes | login
 Save a filter                   | POST /filters                         | yes | yes | yes | yes | yes | login
 Share a filter                  | POST /filters shared                  | yes | yes | 403 | 403 | 403 | login

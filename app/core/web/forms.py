@@ -16,7 +16,7 @@ from wtforms.validators import DataRequired, ValidationError
 from wtforms.widgets import TextInput
 
 from app.core.rules.errors import Invalid, InvalidMany
-from app.core.rules.texts import read_time
+from app.core.web.times import read_typed
 
 
 def one_line(text: str | None) -> str:
@@ -30,9 +30,25 @@ def lines(text: str | None) -> str:
 
 
 class UtcTimeField(Field):
-    """A time typed as text; without a zone it is UTC."""
+    """A time typed as people say it (``app.core.rules.human_times``); a full date without a zone is
+    UTC. ``ahead``: a weekday is one to come."""
 
     widget = TextInput()
+
+    def __init__(self, *args: Any, ahead: bool = False, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.ahead = ahead
+
+    @property
+    def read(self) -> datetime | None:
+        """What a text that is to be read anew when it is sent ("now") means at this moment."""
+        if self.data is None and self.raw_data and not self.errors:
+            try:
+                return read_typed(self.name, str(self.raw_data[0]), ahead=self.ahead)
+            except Invalid:
+                return None
+        moment: datetime | None = self.data
+        return moment
 
     def _value(self) -> str:
         if self.raw_data:
@@ -46,10 +62,13 @@ class UtcTimeField(Field):
         """Read what was typed; says what is allowed when it cannot."""
         self.data: datetime | None = None
         if valuelist and valuelist[0].strip():
+            text, label = valuelist[0], self.label.text
             try:
-                self.data = read_time(self.name, valuelist[0], label=self.label.text)
+                self.data = read_typed(self.name, text, ahead=self.ahead, label=label)
             except Invalid as error:
                 raise ValueError(error.message) from None
+            if not text.strip()[:4].isdigit():  # sent once more, "40 min ago" is the same moment
+                self.raw_data = None
 
 
 def required(name: str) -> list[Any]:

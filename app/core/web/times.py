@@ -13,6 +13,7 @@ from flask import Flask, g
 from flask_login import current_user
 
 from app.core.rules.durations import length_in_words
+from app.core.rules.human_times import read_human_time
 
 
 def now() -> datetime:
@@ -46,6 +47,16 @@ def local(moment: datetime) -> str:
     there = moment.astimezone(ZoneInfo(name))
     same_day = there.date() == moment.astimezone(UTC).date()
     return there.strftime("%H:%M %Z" if same_day else "%Y-%m-%d %H:%M %Z")
+
+
+def person_zone() -> ZoneInfo:
+    """The zone of the person who is logged in; UTC for nobody."""
+    return ZoneInfo(getattr(current_user, "time_zone", "UTC"))
+
+
+def read_typed(field: str, text: str, *, ahead: bool = False, label: str | None = None) -> datetime:
+    """A time that this person typed, as ``read_human_time`` reads it."""
+    return read_human_time(field, text, now=now(), zone=person_zone(), ahead=ahead, label=label)
 
 
 def both_zones(moment: datetime) -> str:

@@ -8,12 +8,13 @@ from flask_wtf import FlaskForm
 from wtforms import HiddenField, StringField, TextAreaField
 from wtforms.validators import Length
 
+from app.core.rules.human_times import EXAMPLES
 from app.core.web.forms import Choice, Radio, UtcTimeField, lines, one_line, options, required
 from app.events.rules.events import MAX_DETAIL_LENGTH, MAX_SOURCE_LENGTH, EventState
 from app.events.services.hand import Stated
 from app.tickets.rules.tickets import Layer
 
-_TIME_HELP = "UTC, as 2026-01-31 09:05; a zone may follow: 2026-01-31 10:05+01:00"
+_TIME_HELP = f"Such as {EXAMPLES}"
 
 
 class EventForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped

@@ -37,6 +37,31 @@ _RELATIONS: Any = {
 """What this ticket is to the other, by what the other is to it."""
 
 
+_AHEAD = ("window_start", "window_end", "estimated_end")
+"""Times that are mostly to come."""
+
+
+def input_of(name: str, *, empty: str | None = None, html_id: str | None = None) -> Any:
+    """A declared field as it is typed; ``empty`` is the word for choosing none."""
+    field = BY_NAME[name]
+    more: dict[str, Any] = {
+        "description": field.help,
+        "default": DEFAULTS.get(name) or None,
+        "id": html_id,
+    }
+    if empty is not None:
+        more["default"] = ""
+    if field.choices is not None:
+        return Choice(field.label, choices=options(*field.choices, empty=empty), **more)
+    if field.kind is ValueKind.TIME:
+        return UtcTimeField(field.label, ahead=name in _AHEAD, **more)
+    if field.kind is ValueKind.LONG_TEXT:
+        return TextAreaField(field.label, filters=[lines], **more)
+    assert field.kind is ValueKind.TEXT, name
+    must = required(field.label) if field.is_needed else []
+    return StringField(field.label, must, filters=[one_line], **more)
+
+
 class CommentForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """One entry at the end of the story. ``kind`` says who reads it and whether it solves."""
 
@@ -96,23 +121,6 @@ class AnswerForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     site = HiddenField("Site")
     answer = HiddenField("Answer")
     reason = TextAreaField("Reason", filters=[lines], description="At most 4000 characters.")
-
-
-def input_of(name: str, *, empty: str | None = None) -> Any:
-    """A declared field as it is typed; ``empty`` is the word for choosing none."""
-    field = BY_NAME[name]
-    more: dict[str, Any] = {"description": field.help, "default": DEFAULTS.get(name) or None}
-    if empty is not None:
-        more["default"] = ""
-    if field.choices is not None:
-        return Choice(field.label, choices=options(*field.choices, empty=empty), **more)
-    if field.kind is ValueKind.TIME:
-        return UtcTimeField(field.label, **more)
-    if field.kind is ValueKind.LONG_TEXT:
-        return TextAreaField(field.label, filters=[lines], **more)
-    assert field.kind is ValueKind.TEXT, name
-    must = required(field.label) if field.is_needed else []
-    return StringField(field.label, must, filters=[one_line], **more)
 
 
 class TicketForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped

@@ -14,6 +14,7 @@ from enum import Enum, Flag, auto
 from functools import cached_property, partial
 from typing import Final, TypeAlias
 
+from app.core.rules.human_times import EXAMPLES
 from app.core.rules.texts import (
     ASSIGN_LIMIT,
     PORTAL_TEXT_LIMIT,
@@ -109,7 +110,7 @@ class TicketField:
         return self.kind is ValueKind.TIME or (self.kind in texts and not self.is_needed)
 
 
-_TIME_HELP: Final = "UTC, as 2026-01-31 09:05; a zone may follow: 2026-01-31 10:05+01:00"
+_TIME_HELP: Final = f"Such as {EXAMPLES}"
 _FORM, _PAGE, _LIST, _FILTER, _FILE = Where.FORM, Where.PAGE, Where.LIST, Where.FILTER, Where.FILE
 _COLUMN, _WORDS = _LIST | _FILE, _FILE | Where.SEARCH
 _LONG: Final = partial(TicketField, kind=ValueKind.LONG_TEXT, limit=PORTAL_TEXT_LIMIT)

@@ -1,0 +1,25 @@
+"""What a time that is being typed means: shown below its field while one types."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, get_template_attribute, make_response, request
+from markupsafe import escape
+
+from app.core.rules.errors import Invalid
+from app.core.web.times import read_typed
+
+blueprint = Blueprint("typed_times", __name__)
+
+
+@blueprint.get("/typed-time")
+def read() -> Response:
+    """The time in UTC, or what is allowed; the text is the one parameter that is not ``ahead``."""
+    typed = [text for name, text in request.args.items() if name != "ahead"]
+    text = typed[0].strip() if typed else ""
+    if not text:
+        return make_response("")
+    try:
+        moment = read_typed("time", text, ahead=request.args.get("ahead") == "yes", label="This")
+    except Invalid as error:
+        return make_response(str(escape(error.message)))
+    return make_response(str(get_template_attribute("_macros.html", "read_time")(moment)))
